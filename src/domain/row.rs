@@ -1,0 +1,155 @@
+//! A row of a sheet, as its source gives it: typed cells under named columns, with the number that a spreadsheet shows.
+
+use std::fmt;
+
+use jiff::civil;
+
+/// The number that a spreadsheet shows beside a row: the first line of the sheet is 1, blank rows count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct RowNumber(pub u32);
+
+impl fmt::Display for RowNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One column of the sheet: its header as written, and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The header cell's text as written, surrounding white space removed; empty for a column without a header.
+    pub name: String,
+    /// Zero-based position in the row.
+    pub index: usize,
+}
+
+impl Column {
+    /// The letters that a spreadsheet shows above this column: A, B, …, Z, AA, ….
+    pub fn letters(&self) -> String {
+        let mut rest = self.index;
+        let mut letters = Vec::new();
+        loop {
+            letters.push(b'A' + u8::try_from(rest % 26).unwrap_or(0));
+            if rest < 26 {
+                break;
+            }
+            rest = rest / 26 - 1;
+        }
+        letters.iter().rev().map(|&b| char::from(b)).collect()
+    }
+}
+
+/// One cell, with what the source knows about it. CSV yields only `Empty`, `Text` and `Undecodable`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Cell {
+    /// Nothing, or only white space.
+    #[default]
+    Empty,
+    /// Text as it stands in the sheet.
+    Text(String),
+    /// A number cell. Spreadsheets keep 15 significant digits; whoever reads a phone or an id from it must check that.
+    Number(f64),
+    /// A true/false cell.
+    Boolean(bool),
+    /// A date cell (with the time 00:00:00 when it is a plain date).
+    Date(civil::DateTime),
+    /// An error such as `#N/A`.
+    Error(String),
+    /// A formula whose result was never stored in the file.
+    Uncalculated,
+    /// A cell hidden under a merged range: its value stands in another cell.
+    Merged,
+    /// Text with bytes that are foreign to the file's encoding, each shown as U+FFFD.
+    Undecodable(String),
+}
+
+impl Cell {
+    /// Whether a person sees nothing in this cell.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Cell::Empty => true,
+            Cell::Text(text) => text.trim().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// What a person sees in the cell, as text: the form in which results give the source's own columns back.
+    pub fn shown(&self) -> String {
+        match self {
+            Cell::Empty | Cell::Uncalculated | Cell::Merged => String::new(),
+            Cell::Text(text) | Cell::Error(text) | Cell::Undecodable(text) => text.clone(),
+            Cell::Number(number) => number_as_shown(*number),
+            Cell::Boolean(true) => "TRUE".to_owned(),
+            Cell::Boolean(false) => "FALSE".to_owned(),
+            Cell::Date(at) if at.time() == civil::Time::midnight() => at.date().to_string(),
+            Cell::Date(at) => at.to_string(),
+        }
+    }
+}
+
+/// A number without exponent and without a trailing `.0`, so that an id in a number cell is its digits.
+fn number_as_shown(number: f64) -> String {
+    // Rust prints f64 without an exponent and with the shortest digits that read back the same.
+    format!("{number}")
+}
+
+/// One row of the sheet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The number that a spreadsheet shows.
+    pub number: RowNumber,
+    /// The cells from the first column on. May be shorter than the header (what is missing is empty) or longer (then
+    /// the row is invalid, if what is beyond is not empty).
+    pub cells: Vec<Cell>,
+}
+
+impl Row {
+    /// An empty row to read into.
+    pub fn new() -> Self {
+        Row {
+            number: RowNumber(0),
+            cells: Vec::new(),
+        }
+    }
+
+    /// The cell at a zero-based position; beyond the row's end it is empty.
+    pub fn cell(&self, index: usize) -> &Cell {
+        const EMPTY: &Cell = &Cell::Empty;
+        self.cells.get(index).unwrap_or(EMPTY)
+    }
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Row::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_lettered_as_a_spreadsheet_does() {
+        let letters = |index| {
+            Column {
+                name: String::new(),
+                index,
+            }
+            .letters()
+        };
+        assert_eq!(letters(0), "A");
+        assert_eq!(letters(25), "Z");
+        assert_eq!(letters(26), "AA");
+        assert_eq!(letters(701), "ZZ");
+        assert_eq!(letters(702), "AAA");
+        assert_eq!(letters(16_383), "XFD");
+    }
+
+    #[test]
+    fn numbers_are_shown_as_their_digits() {
+        assert_eq!(Cell::Number(29_001_011_234_567.0).shown(), "29001011234567");
+        assert_eq!(Cell::Number(1500.5).shown(), "1500.5");
+    }
+}

@@ -1,0 +1,94 @@
+//! Values that must not be printed by accident, and how personal data is shown when it must be shown at all.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A token, password or key. It cannot be printed; reading it takes the visible word [`Secret::expose`].
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes a value into custody.
+    pub fn new(value: impl Into<String>) -> Self {
+        Secret(SecretString::from(value.into()))
+    }
+
+    /// The value itself. Every call is a place to look at in a review.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A personal value for a terminal or a log: enough to find it in the sheet, too little to know it.
+/// `+201012345678` becomes `+2010****5678`, `mona@example.com` becomes `m***@example.com`, a name its first letter.
+pub fn mask(value: &str) -> String {
+    let chars: Vec<char> = value.chars().collect();
+    if let Some(at) = chars.iter().position(|&c| c == '@')
+        && at > 0
+    {
+        let domain: String = chars[at..].iter().collect();
+        return format!("{}***{domain}", chars[0]);
+    }
+    let digits = chars.iter().filter(|c| c.is_numeric()).count();
+    if digits >= 10 && digits * 2 >= chars.len() {
+        let head: String = chars[..5.min(chars.len())].iter().collect();
+        let tail: String = chars[chars.len() - 4..].iter().collect();
+        return format!("{head}****{tail}");
+    }
+    match chars.first() {
+        None => String::new(),
+        Some(first) => format!("{first}***"),
+    }
+}
+
+/// Masks whatever in a foreign text (a vendor's message, say) looks like personal data: runs of seven digits or more,
+/// e-mail addresses, and long unbroken words that may be tokens.
+pub fn mask_text(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|piece| {
+            let word = piece.trim_end();
+            let space = &piece[word.len()..];
+            let digits = word.chars().filter(|c| c.is_numeric()).count();
+            let is_personal = digits >= 7 || word.contains('@') || word.chars().count() >= 40;
+            if is_personal {
+                format!("{}{space}", mask(word))
+            } else {
+                piece.to_owned()
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_print_itself() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(…)");
+    }
+
+    #[test]
+    fn personal_values_are_masked() {
+        assert_eq!(mask("+201012345678"), "+2010****5678");
+        assert_eq!(mask("mona@example.com"), "m***@example.com");
+        assert_eq!(mask("منى عادل"), "م***");
+        assert_eq!(mask("29001011234567"), "29001****4567");
+        assert_eq!(mask(""), "");
+    }
+
+    #[test]
+    fn foreign_texts_keep_their_words_and_lose_their_values() {
+        assert_eq!(
+            mask_text("Phone +201012345678 of mona@example.com is known"),
+            "Phone +2010****5678 of m***@example.com is known"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Remembers runs, invitations and attempts in SQLite; no SQL exists outside this room.

@@ -1,0 +1,12 @@
+//! `vlens-batch` creates Vlens e-contracting invitations for a whole sheet of customers: each once, whatever is killed and
+//! whenever. `ARCHITECTURE.md` draws the house that these modules are the rooms of.
+
+pub mod domain;
+
+pub mod mapping;
+
+pub mod ledger;
+pub mod report;
+pub mod sandbox;
+pub mod source;
+pub mod vlens;

@@ -1,0 +1,3 @@
+//! Turns one row into one invitation by the mapping, or into the full list of its problems.
+
+pub mod value;

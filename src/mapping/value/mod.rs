@@ -1,0 +1,1 @@
+//! Reads one cell as one type of form field.

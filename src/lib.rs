@@ -4,6 +4,8 @@
 pub mod domain;
 
 pub mod mapping;
+pub mod pace;
+pub mod plan;
 
 pub mod ledger;
 pub mod report;

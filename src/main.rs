@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! `vlens-batch`: see the library for everything.
+
+fn main() -> std::process::ExitCode {
+    vlens_batch::cli::main()
+}

@@ -34,6 +34,40 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The stable word kept in the ledger's history.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Outcome::Created { .. } => "created",
+            Outcome::Rejected { .. } => "rejected",
+            Outcome::Uncertain { .. } => "uncertain",
+            Outcome::NotCreated(why) => why.as_str(),
+        }
+    }
+
+    /// The vendor's code, or the word for why it cannot be told.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Outcome::Created { .. } => None,
+            Outcome::Rejected { code, .. } => Some(code.to_string()),
+            Outcome::Uncertain { why, .. } => Some(why.as_str().to_owned()),
+            Outcome::NotCreated(why) => Some(why.as_str().to_owned()),
+        }
+    }
+
+    /// What was observed, for people; values masked.
+    pub fn message(&self) -> Option<String> {
+        match self {
+            Outcome::Created { .. } => None,
+            Outcome::Rejected { message, details: None, .. } | Outcome::Uncertain { message, .. } => {
+                Some(message.clone())
+            }
+            Outcome::Rejected { message, details: Some(details), .. } => Some(format!("{message} {details}")),
+            Outcome::NotCreated(why) => why.message(),
+        }
+    }
+}
+
 /// Why an invitation was certainly not created, when the fault is not the row's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotCreated {
@@ -64,6 +98,30 @@ pub enum NotCreated {
         /// For people: status and message.
         message: String,
     },
+}
+
+impl NotCreated {
+    /// The stable word kept in the ledger.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            NotCreated::Unreachable { .. } => "unreachable",
+            NotCreated::Throttled { .. } => "throttled",
+            NotCreated::Unavailable { .. } => "unavailable",
+            NotCreated::Unauthorized { .. } => "unauthorized",
+            NotCreated::Refused { .. } => "refused",
+        }
+    }
+
+    /// What was observed, for people.
+    pub fn message(&self) -> Option<String> {
+        match self {
+            NotCreated::Unreachable { message }
+            | NotCreated::Unauthorized { message }
+            | NotCreated::Refused { message, .. } => Some(message.clone()),
+            NotCreated::Throttled { .. } => Some("too many requests (429)".to_owned()),
+            NotCreated::Unavailable { .. } => Some("the server asked to come back later (503)".to_owned()),
+        }
+    }
 }
 
 /// Why every request would be refused alike.

@@ -1,0 +1,225 @@
+//! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::{ledgers, run, sheets};
+use crate::cli::args::{CheckArgs, Global};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::domain::{Complaint, Problem, Repair, Row, RowNumber, Status};
+use crate::ledger::Reader;
+use crate::report::{Annotator, CheckJson, CheckTally};
+use crate::run::{Seen, Sheet, Switch, Verdict, cells_as_shown};
+
+/// Runs the command.
+pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let place = Place::find(global, Some(&args.file))?;
+    refuse_to_overwrite_the_source(args)?;
+    let input = sheets::input(&args.file)?;
+    let mut sheet = sheets::open(&input, &place, &args.read)?;
+    if let Some(most) = args.show {
+        return show(most, &mut sheet, output);
+    }
+    let path = place.ledger(false);
+    let reader = Reader::open(&path).map_err(Failure::ledger)?;
+    let source = run::source_name(&args.file);
+    let columns = sheet.columns();
+    let mut check = Check {
+        reader,
+        seen: Seen::default(),
+        tally: CheckTally::new(),
+        json: match output.json {
+            true => Some(begin_json(&source)?),
+            false => None,
+        },
+        annotator: match args.annotate {
+            Some(_) => {
+                let right_to_left =
+                    sheet.source.right_to_left() || super::export::leads_in_arabic(&columns);
+                Some(Annotator::new(&columns, right_to_left).map_err(Failure::unexpected)?)
+            }
+            None => None,
+        },
+        columns: columns.len(),
+        cells: Vec::new(),
+    };
+    let switch = Switch::default();
+    sheet
+        .walk(&switch, |row, mapped| check.row(row, mapped))
+        .map_err(Failure::unusable)?
+        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
+    check.finish(args, &sheet, &place, output)
+}
+
+type Stdout = std::io::BufWriter<std::io::Stdout>;
+
+struct Check {
+    reader: Option<Reader>,
+    seen: Seen,
+    tally: CheckTally,
+    json: Option<CheckJson<Stdout>>,
+    annotator: Option<Annotator>,
+    columns: usize,
+    cells: Vec<String>,
+}
+
+impl Check {
+    fn row(&mut self, row: &Row, mapped: crate::mapping::Mapped) -> Result<(), Complaint> {
+        let (verdict, repairs) = self.seen.judge(row.number, mapped);
+        let mut problems = Vec::new();
+        let mut duplicate_of = None;
+        match verdict {
+            Verdict::Valid(invitation) => {
+                self.tally.see_valid();
+                if let Some(reader) = &self.reader
+                    && let Some(standing) = reader.standing(&invitation)?
+                    && standing.status == Status::Created
+                {
+                    self.tally.see_already_created(standing.same_content);
+                }
+            }
+            Verdict::Duplicate(first) => {
+                self.tally.see_duplicate(row.number, first);
+                duplicate_of = Some(first);
+            }
+            Verdict::Invalid(found) => {
+                self.tally.see_invalid();
+                problems = found;
+            }
+        }
+        self.tell(&problems, &repairs).map_err(|error| not_told(&error))?;
+        self.annotate(row, &problems, &repairs, duplicate_of)
+    }
+
+    fn tell(&mut self, problems: &[Problem], repairs: &[Repair]) -> std::io::Result<()> {
+        for problem in problems {
+            self.tally.see_problem(problem);
+            if let Some(json) = &mut self.json {
+                json.problem(problem)?;
+            }
+        }
+        for repair in repairs {
+            self.tally.see_repair(repair);
+            if let Some(json) = &mut self.json {
+                json.repair(repair)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn annotate(
+        &mut self,
+        row: &Row,
+        problems: &[Problem],
+        repairs: &[Repair],
+        duplicate_of: Option<RowNumber>,
+    ) -> Result<(), Complaint> {
+        let Some(annotator) = &mut self.annotator else {
+            return Ok(());
+        };
+        cells_as_shown(row, self.columns.max(row.cells.len()), &mut self.cells);
+        annotator.row(row.number, &self.cells, problems, repairs, duplicate_of)
+    }
+
+    fn finish(self, args: &CheckArgs, sheet: &Sheet, place: &Place, output: Output) -> Result<Exit, Failure> {
+        if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
+            write_annotated(annotator, path)?;
+            output.say(&format!("The sheet with every problem marked is in {}.", path.display()));
+        }
+        let exit = if self.tally.invalid() > 0 {
+            Exit::NeedsPerson
+        } else {
+            Exit::Done
+        };
+        if let Some(json) = self.json {
+            json.finish(&self.tally)
+                .map_err(|error| Failure::unexpected(not_told(&error)))?;
+            return Ok(exit);
+        }
+        let mut notes: Vec<String> = sheet
+            .source
+            .notes()
+            .iter()
+            .map(|note| note.text.clone())
+            .collect();
+        notes.extend(sheet.mapping.notes());
+        let source = run::source_name(&args.file);
+        let options = ledgers::options_for(&place.ledger(false), place.is_ledger_default());
+        output.print(|out| self.tally.write_text(out, &source, &notes, &options, output.look()));
+        Ok(exit)
+    }
+}
+
+fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {
+    CheckJson::begin(std::io::BufWriter::new(std::io::stdout()), source)
+        .map_err(|error| Failure::unexpected(not_told(&error)))
+}
+
+fn not_told(error: &std::io::Error) -> Complaint {
+    Complaint::new("output_not_written", format!("the result cannot be written: {error}"))
+}
+
+/// `--show N`: the first bodies exactly as they would be sent, one a line.
+fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
+    let mut shown = 0;
+    let mut has_invalid = false;
+    let mut seen = Seen::default();
+    let mut bodies: Vec<String> = Vec::new();
+    sheet
+        .walk(&Switch::default(), |row, mapped| {
+            match seen.judge(row.number, mapped).0 {
+                Verdict::Valid(invitation) if shown < most => {
+                    shown += 1;
+                    bodies.push(invitation.body);
+                }
+                Verdict::Invalid(_) => has_invalid = true,
+                Verdict::Valid(_) | Verdict::Duplicate(_) => {}
+            }
+            Ok(())
+        })
+        .map_err(Failure::unusable)?
+        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
+    output.print(|out| bodies.iter().try_for_each(|body| writeln!(out, "{body}")));
+    Ok(if has_invalid { Exit::NeedsPerson } else { Exit::Done })
+}
+
+fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
+    let Some(out) = &args.annotate else {
+        return Ok(());
+    };
+    let same = match (out.canonicalize(), args.file.canonicalize()) {
+        (Ok(out), Ok(file)) => out == file,
+        _ => out == &args.file,
+    };
+    if same {
+        return Err(Failure::usage(
+            Complaint::new("annotate_onto_source", "--annotate would overwrite the file that is being checked")
+                .hint("Name another file for the marked sheet."),
+        ));
+    }
+    Ok(())
+}
+
+fn write_annotated(annotator: Annotator, path: &Path) -> Result<(), Failure> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let unwritable = |error: &dyn std::fmt::Display| {
+        Failure::unexpected(Complaint::new(
+            "annotated_not_written",
+            format!("{} cannot be written: {error}", path.display()),
+        ))
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".vlens-batch-check-")
+        .tempfile_in(folder)
+        .map_err(|error| unwritable(&error))?;
+    annotator.finish(file.as_file_mut()).map_err(Failure::unexpected)?;
+    file.as_file_mut().flush().map_err(|error| unwritable(&error))?;
+    file.persist(path).map_err(|error| unwritable(&error.error))?;
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! What `run`, `resume` and `retry` share once their rows are due: ask, send, sum up.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::ledgers;
+use super::target::Target;
+use crate::cli::args::SendArgs;
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Sending;
+use crate::cli::signals;
+use crate::cli::watch::Watch;
+use crate::domain::{Complaint, Refusal, RunId, RunSummary, Stop};
+use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
+use crate::pace::{Backoff, Limits, Pace};
+use crate::report::{Ending, write_summary};
+use crate::run::{Clock, Orders, Switch, Tally, Why, send};
+
+/// Everything that sending takes, gathered before the ledger is touched.
+pub struct Desk {
+    /// How to print.
+    pub output: Output,
+    /// The machine's clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Stops the run.
+    pub switch: Arc<Switch>,
+    /// How to send.
+    pub sending: Sending,
+    /// Flags that concern this run alone.
+    pub args: SendArgs,
+    /// The ledger.
+    pub ledger: PathBuf,
+    /// What further commands need to be given, as typed.
+    pub options: String,
+    /// Which command this is, for the ledger's record of processes.
+    pub command: &'static str,
+    /// When it began.
+    pub started: Instant,
+}
+
+impl Desk {
+    /// Sets the desk up and begins to watch for signals.
+    pub fn new(
+        output: Output,
+        sending: Sending,
+        args: &SendArgs,
+        ledger: PathBuf,
+        options: String,
+        command: &'static str,
+    ) -> Self {
+        let switch = Arc::new(Switch::default());
+        signals::watch(Arc::clone(&switch));
+        Desk {
+            output,
+            clock: Arc::new(SystemClock::new()),
+            switch,
+            sending,
+            args: args.clone(),
+            ledger,
+            options,
+            command,
+            started: Instant::now(),
+        }
+    }
+
+    /// Takes the ledger's lock.
+    pub async fn lock(&self) -> Result<Lock, Failure> {
+        ledgers::lock_or_wait(&self.ledger, self.args.wait, self.output, &self.switch).await
+    }
+
+    /// Asks where a person must be asked, sends what is due, and sums up.
+    pub async fn deliver(&self, mut ledger: Ledger, run: RunId, target: Target) -> Result<Exit, Failure> {
+        let due = ledger.due_count(run).map_err(Failure::ledger)?;
+        let to_send = self.args.limit.map_or(due, |limit| due.min(limit));
+        if !self.may_send(to_send, &target) {
+            return self.finish(ledger, run, Some(Stop::Signal), Some("Nothing was sent: the answer was no."));
+        }
+        let moment = self.clock.moment();
+        ledger
+            .begin_process(Work::Sending(run), self.command, &whoami(), &moment)
+            .map_err(Failure::ledger)?;
+        let pace = self.seeded_pace(&ledger)?;
+        let start = self.tally(run, &mut ledger)?;
+        let watch = Arc::new(Watch::begin(
+            self.output,
+            run,
+            start,
+            to_send,
+            per_row(self.sending.limits),
+            self.args.metrics_file.as_deref(),
+            Arc::clone(&self.clock),
+        ));
+        let writer = Writer::start(ledger, run);
+        let orders = Orders {
+            credentials: target.credentials,
+            concurrency: self.sending.concurrency,
+            max_attempts: self.sending.max_attempts,
+            max_consecutive_failures: self.sending.max_consecutive_failures,
+            limit: self.args.limit,
+            max_duration: self.args.max_duration.map(|span| span.0),
+            pace,
+            backoff: Backoff::default(),
+            seed: fastrand::u64(..),
+        };
+        let observer = Arc::clone(&watch);
+        let (tally, is_limited) = send(
+            orders,
+            target.client,
+            writer.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.switch),
+            observer,
+            start,
+        )
+        .await;
+        let ledger = writer.stop().await;
+        if let Some(sandbox) = target.sandbox {
+            sandbox.stop().await;
+        }
+        self.sum_up(ledger, run, &watch, &tally, is_limited)
+    }
+
+    fn sum_up(
+        &self,
+        ledger: Result<Ledger, Complaint>,
+        run: RunId,
+        watch: &Watch,
+        tally: &Tally,
+        is_limited: bool,
+    ) -> Result<Exit, Failure> {
+        let why = self.switch.why();
+        let stopped = match why {
+            // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
+            Some(Why::Signal | Why::Duration) if tally.counts.pending == 0 => None,
+            Some(why) => why.stop(),
+            None if is_limited && tally.counts.pending > 0 => Some(Stop::Limit),
+            None => None,
+        };
+        if let Some(Why::Broken(complaint)) = why {
+            watch.end_broken(tally);
+            return Err(Failure::unexpected(complaint.clone()));
+        }
+        let ledger = ledger.map_err(Failure::unexpected)?;
+        let (summary, exit) = self.close(ledger, run, stopped)?;
+        watch.end(tally, &summary, exit);
+        self.print(&summary, why.map(reason).as_deref());
+        Ok(exit)
+    }
+
+    /// Ends a run that sent nothing.
+    pub fn finish(
+        &self,
+        ledger: Ledger,
+        run: RunId,
+        stopped: Option<Stop>,
+        why: Option<&str>,
+    ) -> Result<Exit, Failure> {
+        let (summary, exit) = self.close(ledger, run, stopped)?;
+        let tally = Tally {
+            counts: summary.counts,
+            requests: summary.requests,
+            throttled: summary.throttled,
+        };
+        let watch = Watch::begin(
+            self.output,
+            run,
+            tally,
+            0,
+            Duration::ZERO,
+            self.args.metrics_file.as_deref(),
+            Arc::clone(&self.clock),
+        );
+        watch.end(&tally, &summary, exit);
+        self.print(&summary, why);
+        Ok(exit)
+    }
+
+    fn close(
+        &self,
+        mut ledger: Ledger,
+        run: RunId,
+        stopped: Option<Stop>,
+    ) -> Result<(RunSummary, Exit), Failure> {
+        let mut summary = self.summary(run)?;
+        summary.stopped = stopped;
+        let exit = Exit::of_run(&summary);
+        let now = self.clock.moment();
+        let seconds = self.started.elapsed().as_secs_f64();
+        ledger
+            .finish_run(run, stopped, &now, seconds, i32::from(exit.code()))
+            .map_err(Failure::unexpected)?;
+        drop(ledger);
+        Ok((self.summary(run)?, exit))
+    }
+
+    fn summary(&self, run: RunId) -> Result<RunSummary, Failure> {
+        let reader = ledgers::reader(&self.ledger)?;
+        summary_of(&reader, run, &self.ledger, true, &*self.clock)
+    }
+
+    fn print(&self, summary: &RunSummary, why: Option<&str>) {
+        if self.output.json {
+            self.output.print_json(summary);
+            return;
+        }
+        let ending = Ending {
+            summary,
+            why,
+            options: &self.options,
+        };
+        self.output
+            .print(|out| write_summary(out, &ending, self.output.look()));
+    }
+
+    fn tally(&self, run: RunId, _ledger: &mut Ledger) -> Result<Tally, Failure> {
+        let summary = self.summary(run)?;
+        Ok(Tally {
+            counts: summary.counts,
+            ..Tally::default()
+        })
+    }
+
+    /// The pace, with what this and other processes have sent in the last minute.
+    fn seeded_pace(&self, ledger: &Ledger) -> Result<Pace, Failure> {
+        let limits = self.sending.limits;
+        let mut pace = Pace::new(limits);
+        let most = limits.per_minute.or(limits.per_second).map_or(0, |n| n.get() as usize);
+        let recent = ledger
+            .recent_requests(RECENT_MS, most.saturating_mul(2), &self.clock.moment())
+            .map_err(Failure::ledger)?;
+        let now = self.clock.steady();
+        for ago in ages(&recent) {
+            pace.seed(now.saturating_sub(ago));
+        }
+        Ok(pace)
+    }
+
+    /// Asks the person who sits there, if any.
+    fn may_send(&self, to_send: u64, target: &Target) -> bool {
+        if to_send == 0 || self.args.yes || self.args.sandbox || !self.output.can_ask() {
+            return true;
+        }
+        let least = self.sending.limits.least_time(to_send);
+        let question = crate::report::question(
+            to_send,
+            &target.binding.base_url,
+            &target.binding.tenancy_name,
+            least,
+        );
+        cliclack::confirm(question).initial_value(false).interact().unwrap_or(false)
+    }
+}
+
+/// A little more than the longest window.
+const RECENT_MS: i64 = 61_000;
+
+/// How long ago each request was answered, oldest first; one that never was counts as answered just now.
+fn ages(recent: &[crate::ledger::RecentRequest]) -> Vec<Duration> {
+    let mut ages: Vec<Duration> = recent
+        .iter()
+        .map(|request| request.answered_ago_ms.unwrap_or(0))
+        .map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+        .collect();
+    ages.sort_unstable_by(|a, b| b.cmp(a));
+    ages
+}
+
+fn per_row(limits: Limits) -> Duration {
+    let every = |limit: Option<std::num::NonZeroU32>, window: Duration| {
+        limit.map_or(Duration::ZERO, |n| window / n.get())
+    };
+    every(limits.per_second, Duration::from_secs(1)).max(every(limits.per_minute, Duration::from_secs(60)))
+}
+
+/// The summary of a run as the ledger tells it.
+pub fn summary_of(
+    reader: &Reader,
+    run: RunId,
+    ledger: &Path,
+    sender_alive: bool,
+    clock: &dyn Clock,
+) -> Result<RunSummary, Failure> {
+    let mut summary = reader
+        .summary(run, sender_alive, &clock.moment())
+        .map_err(Failure::ledger)?;
+    summary.ledger = ledger.display().to_string();
+    Ok(summary)
+}
+
+/// Why a run was stopped, in words.
+fn reason(why: &Why) -> String {
+    match why {
+        Why::Signal => "It was interrupted.".to_owned(),
+        Why::Duration => "Its time (--max-duration) is over.".to_owned(),
+        Why::Failures(last) => format!("The last one: {last}"),
+        Why::Broken(complaint) => complaint.message.clone(),
+        Why::Refused(Refusal::Credentials, message) => format!(
+            "Vlens does not accept the credentials ({message}). Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
+        ),
+        Why::Refused(Refusal::Rights, message) => format!(
+            "This account may not create invitations ({message}). Ask for the right, or use another account."
+        ),
+        Why::Refused(Refusal::NotTheApi, message) => format!(
+            "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
+        ),
+    }
+}
+
+/// Who runs this, for the ledger.
+pub fn whoami() -> String {
+    whoami::username().unwrap_or_else(|_| "unknown".to_owned())
+}

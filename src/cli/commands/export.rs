@@ -1,0 +1,118 @@
+//! `export`: results as CSV, XLSX or JSONL.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::ledgers;
+use crate::cli::args::{ExportArgs, ExportFormat, Global};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::domain::{Complaint, RunId};
+use crate::ledger::{Lock, Reader};
+use crate::report::{ExportOptions, Format, LinkTemplate, sink};
+
+/// Runs the command.
+pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let place = Place::find(global, None)?;
+    let path = place.ledger(false);
+    let reader = ledgers::reader(&path)?;
+    let newest = reader.newest_run().map_err(Failure::ledger)?;
+    let run = ledgers::run_or_newest(args.run, newest, &path)?;
+    let link = match &place.config.result.link {
+        Some(text) => Some(LinkTemplate::parse(text).map_err(Failure::unusable)?),
+        None => None,
+    };
+    let columns = reader.columns(run).map_err(Failure::ledger)?;
+    let options = ExportOptions {
+        link: link.as_ref(),
+        without_tokens: args.without_tokens,
+        right_to_left: leads_in_arabic(&columns),
+    };
+    let export = Export {
+        reader: &reader,
+        run,
+        columns: &columns,
+        options,
+        args,
+        sender_alive: Lock::is_held(&path),
+    };
+    if args.output == Path::new("-") {
+        return to_stdout(&export);
+    }
+    to_file(&export, &args.output)?;
+    output.say(&format!("Results of run {run} are in {}.", args.output.display()));
+    Ok(Exit::Done)
+}
+
+struct Export<'a> {
+    reader: &'a Reader,
+    run: RunId,
+    columns: &'a [String],
+    options: ExportOptions<'a>,
+    args: &'a ExportArgs,
+    sender_alive: bool,
+}
+
+impl Export<'_> {
+    fn write(&self, out: impl Write + Send) -> Result<(), Complaint> {
+        let mut sink = sink(self.format(), self.columns, self.options, out)?;
+        self.reader
+            .results(self.run, &self.args.only, self.sender_alive, &mut |row| sink.row(row))?;
+        sink.finish()
+    }
+
+    fn format(&self) -> Format {
+        match self.args.format {
+            Some(ExportFormat::Csv) => Format::Csv,
+            Some(ExportFormat::Xlsx) => Format::Xlsx,
+            Some(ExportFormat::Jsonl) => Format::Jsonl,
+            None => self
+                .args
+                .output
+                .extension()
+                .and_then(|extension| extension.to_str())
+                .and_then(|extension| Format::parse(&extension.to_ascii_lowercase()))
+                .unwrap_or(Format::Csv),
+        }
+    }
+}
+
+fn to_stdout(export: &Export<'_>) -> Result<Exit, Failure> {
+    let out = std::io::BufWriter::new(std::io::stdout());
+    export.write(out).map_err(Failure::unexpected)?;
+    Ok(Exit::Done)
+}
+
+/// Beside its place first, so that a killed export leaves no half file; mode 0600, as it holds tokens.
+fn to_file(export: &Export<'_>, path: &Path) -> Result<(), Failure> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let unwritable = |error: &dyn std::fmt::Display| {
+        Failure::unexpected(Complaint::new(
+            "export_not_written",
+            format!("{} cannot be written: {error}", path.display()),
+        ))
+    };
+    let file = tempfile::Builder::new()
+        .prefix(".vlens-batch-export-")
+        .tempfile_in(folder)
+        .map_err(|error| unwritable(&error))?;
+    export
+        .write(std::io::BufWriter::new(file.as_file()))
+        .map_err(Failure::unexpected)?;
+    file.persist(path).map_err(|error| unwritable(&error.error))?;
+    Ok(())
+}
+
+/// Whether the sheet reads from right to left: most of its headers are Arabic.
+pub fn leads_in_arabic(columns: &[String]) -> bool {
+    let arabic = columns
+        .iter()
+        .filter(|name| name.chars().any(|c| ('\u{600}'..='\u{6ff}').contains(&c)))
+        .count();
+    arabic * 2 > columns.len()
+}

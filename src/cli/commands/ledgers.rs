@@ -1,0 +1,108 @@
+//! Finds ledgers, locks them and reads from them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::domain::{Complaint, RunId};
+use crate::ledger::{Lock, Reader};
+use crate::run::Switch;
+
+/// How often a waiting process looks whether the ledger is free.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Takes the ledger's lock, or says that it is taken.
+pub fn lock(ledger: &Path) -> Result<Lock, Failure> {
+    Lock::try_acquire(ledger)
+        .map_err(Failure::ledger)?
+        .ok_or_else(|| taken(ledger))
+}
+
+/// Takes the ledger's lock; with `wait`, once it is free.
+pub async fn lock_or_wait(
+    ledger: &Path,
+    wait: bool,
+    output: Output,
+    switch: &Switch,
+) -> Result<Lock, Failure> {
+    let mut has_said_so = false;
+    loop {
+        if let Some(lock) = Lock::try_acquire(ledger).map_err(Failure::ledger)? {
+            return Ok(lock);
+        }
+        if !wait {
+            return Err(taken(ledger));
+        }
+        if !std::mem::replace(&mut has_said_so, true) {
+            output.say(&format!(
+                "Another process is running on {}; waiting for its end.",
+                ledger.display()
+            ));
+        }
+        if switch.or_stop(tokio::time::sleep(LOOK_EVERY)).await.is_err() {
+            return Err(Failure::stopped(Complaint::new(
+                "interrupted",
+                "stopped while waiting for the ledger; nothing was sent",
+            )));
+        }
+    }
+}
+
+fn taken(ledger: &Path) -> Failure {
+    Failure::busy(
+        Complaint::new(
+            "ledger_busy",
+            format!("another process is running on the ledger {}", ledger.display()),
+        )
+        .hint("Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is."),
+    )
+}
+
+/// Opens the ledger for reading; that there is none is a failure that says where it was looked for.
+pub fn reader(ledger: &Path) -> Result<Reader, Failure> {
+    Reader::open(ledger)
+        .map_err(Failure::ledger)?
+        .ok_or_else(|| none(ledger))
+}
+
+/// There is no ledger where one is needed.
+pub fn none(ledger: &Path) -> Failure {
+    let sandbox = ledger.with_file_name("vlens-batch.sandbox.db");
+    let hint = if sandbox != ledger && sandbox.exists() {
+        format!(
+            "The rehearsals of --sandbox are in another one: add --ledger {}.",
+            sandbox.display()
+        )
+    } else {
+        "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned()
+    };
+    Failure::unusable(
+        Complaint::new("no_ledger", format!("there is no ledger {}", ledger.display())).hint(hint),
+    )
+}
+
+/// The run named on the command line, else the newest.
+pub fn run_or_newest(named: Option<i64>, newest: Option<RunId>, ledger: &Path) -> Result<RunId, Failure> {
+    match (named, newest) {
+        (Some(run), Some(newest)) if run >= 1 && run <= newest.0 => Ok(RunId(run)),
+        (Some(run), Some(newest)) => Err(Failure::unusable(Complaint::new(
+            "run_not_found",
+            format!("there is no run {run} in {}; the newest is {newest}", ledger.display()),
+        ))),
+        (None, Some(newest)) => Ok(newest),
+        (_, None) => Err(Failure::unusable(
+            Complaint::new("run_not_found", format!("there is no run in {} yet", ledger.display()))
+                .hint("Begin with `vlens-batch run FILE`."),
+        )),
+    }
+}
+
+/// What further commands must be given to meet the same ledger, as typed.
+pub fn options_for(ledger: &Path, is_default: bool) -> String {
+    if is_default {
+        String::new()
+    } else {
+        format!("--ledger {}", ledger.display())
+    }
+}

@@ -1,0 +1,76 @@
+//! `resume`: goes on with what is due from the ledger alone; the source file may be gone.
+
+use super::deliver::Desk;
+use super::target::Target;
+use super::ledgers;
+use crate::cli::args::{Global, ResumeArgs, SendArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::domain::RunId;
+use crate::ledger::{Ledger, Lock};
+use crate::mapping::SessionKind;
+use crate::run::make_due;
+
+/// Runs the command.
+pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let (desk, mut opened) = open(args.run, &args.send, global, output, "resume").await?;
+    let now = desk.clock.moment();
+    let wishes = desk.sending.wishes;
+    if wishes != crate::plan::Wishes::default() {
+        make_due(&mut opened.ledger, opened.run, wishes, &now).map_err(Failure::ledger)?;
+    }
+    deliver_opened(&desk, opened).await
+}
+
+/// A run to go on with, locked.
+pub struct Opened {
+    pub ledger: Ledger,
+    pub run: RunId,
+    target: Target,
+    _lock: Lock,
+}
+
+/// Finds, locks and opens the ledger and its run.
+pub async fn open(
+    named: Option<i64>,
+    send: &SendArgs,
+    global: &Global,
+    output: Output,
+    command: &'static str,
+) -> Result<(Desk, Opened), Failure> {
+    let place = Place::find(global, None)?;
+    let sending = place.sending(send);
+    let path = place.ledger(send.sandbox);
+    let options = ledgers::options_for(&path, place.is_ledger_default() && !send.sandbox);
+    let reader = ledgers::reader(&path)?;
+    let newest = reader.newest_run().map_err(Failure::ledger)?;
+    let run = ledgers::run_or_newest(named, newest, &path)?;
+    drop(reader);
+    let desk = Desk::new(output, sending, send, path, options, command);
+    // Which call a body is for can be seen from it; the config may have changed since, or be gone.
+    let needs_login = needs_login(&desk, run)?;
+    let target = Target::prepare(&place, &desk.sending, send, needs_login).await?;
+    let lock = desk.lock().await?;
+    let mut ledger = Ledger::open(&desk.ledger, &target.binding).map_err(Failure::ledger)?;
+    ledger.recover(&desk.clock.moment()).map_err(Failure::ledger)?;
+    let opened = Opened {
+        ledger,
+        run,
+        target,
+        _lock: lock,
+    };
+    Ok((desk, opened))
+}
+
+/// Sends what is due in it.
+pub async fn deliver_opened(desk: &Desk, opened: Opened) -> Result<Exit, Failure> {
+    desk.deliver(opened.ledger, opened.run, opened.target).await
+}
+
+fn needs_login(desk: &Desk, run: RunId) -> Result<bool, Failure> {
+    let reader = ledgers::reader(&desk.ledger)?;
+    let body = reader.any_body(run).map_err(Failure::ledger)?;
+    Ok(body.is_none_or(|body| SessionKind::of_body(&body) == SessionKind::Invitation))
+}

@@ -1,0 +1,177 @@
+//! `run`: validates, records every row in the ledger, sends what is due, records each outcome.
+
+use std::path::Path;
+
+use super::deliver::Desk;
+use super::target::Target;
+use super::{ledgers, sheets};
+use crate::cli::args::{Global, OnInvalid, RunArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::domain::{Complaint, Plan, RunId, Stop};
+use crate::ledger::{Ledger, Reader};
+use crate::mapping::SessionKind;
+use crate::plan::plan;
+use crate::report::write_dry_run;
+use crate::run::{Enrolment, Seen, Sheet, Verdict, enrol};
+use crate::source;
+
+/// Runs the command.
+pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let place = Place::find(global, Some(&args.file))?;
+    let sending = place.sending(&args.send);
+    let ledger_path = place.ledger(args.send.sandbox);
+    let options = ledgers::options_for(&ledger_path, place.is_ledger_default() && !args.send.sandbox);
+    let desk = Desk::new(output, sending, &args.send, ledger_path, options, "run");
+    let input = sheets::input(&args.file)?;
+    let fingerprint = source::fingerprint(&input).map_err(Failure::unusable)?;
+    let mut sheet = sheets::open(&input, &place, &args.read)?;
+    for note in sheet.source.notes().iter().filter(|note| note.warning) {
+        output.say(&format!("warning: {}", note.text));
+    }
+    let needs_login = place.config.session.kind == SessionKind::Invitation;
+    if args.dry_run {
+        return dry_run(args, &desk, &mut sheet);
+    }
+    let target = Target::prepare(&place, &desk.sending, &args.send, needs_login).await?;
+    let _lock = desk.lock().await?;
+    let mut ledger = Ledger::open(&desk.ledger, &target.binding).map_err(Failure::ledger)?;
+    let started = desk.clock.moment();
+    ledger.recover(&started).map_err(Failure::ledger)?;
+    let what = Enrolment {
+        source_name: &source_name(&args.file),
+        fingerprint,
+        wishes: desk.sending.wishes,
+        started: &started,
+    };
+    let run = match enrol(&mut ledger, &mut sheet, &what, &desk.switch) {
+        Ok(Some(run)) => run,
+        Ok(None) => {
+            return Err(Failure::stopped(Complaint::new(
+                "interrupted",
+                "interrupted while the rows were being read; nothing was recorded or sent",
+            )));
+        }
+        Err(complaint) => return Err(read_or_written(complaint)),
+    };
+    drop(sheet);
+    if let Some((stop, why)) = held_back(args, &desk, &ledger, run)? {
+        return desk.finish(ledger, run, Some(stop), Some(&why));
+    }
+    desk.deliver(ledger, run, target).await
+}
+
+/// A fault while walking is the file's, or the ledger's.
+fn read_or_written(complaint: Complaint) -> Failure {
+    if complaint.code.starts_with("ledger") {
+        Failure::ledger(complaint)
+    } else {
+        Failure::unusable(complaint)
+    }
+}
+
+/// `--on-invalid stop` and `--expect`: reasons not to send anything.
+fn held_back(
+    args: &RunArgs,
+    desk: &Desk,
+    ledger: &Ledger,
+    run: RunId,
+) -> Result<Option<(Stop, String)>, Failure> {
+    if args.on_invalid == OnInvalid::Stop {
+        let reader = ledgers::reader(&desk.ledger)?;
+        let summary = super::deliver::summary_of(&reader, run, &desk.ledger, true, &*desk.clock)?;
+        let invalid = summary.counts.invalid;
+        if invalid > 0 {
+            let why = format!("Nothing was sent: --on-invalid stop, and invalid rows: {invalid}.");
+            return Ok(Some((Stop::InvalidRows, why)));
+        }
+    }
+    if let Some(expected) = args.expect {
+        let due = ledger.due_count(run).map_err(Failure::ledger)?;
+        let to_send = args.send.limit.map_or(due, |limit| due.min(limit));
+        if to_send != expected {
+            let why = format!("Nothing was sent: --expect {expected}, but {to_send} would be sent.");
+            return Ok(Some((Stop::Expectation, why)));
+        }
+    }
+    Ok(None)
+}
+
+/// Everything up to the first request, with the ledger only read.
+fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failure> {
+    let reader = Reader::open(&desk.ledger).map_err(Failure::ledger)?;
+    let wishes = desk.sending.wishes;
+    let mut seen = Seen::default();
+    let mut tally = DryRun::default();
+    let walked = sheet.walk(&desk.switch, |row, mapped| {
+        tally.rows += 1;
+        match seen.judge(row.number, mapped).0 {
+            Verdict::Invalid(_) => tally.invalid += 1,
+            Verdict::Duplicate(_) => tally.duplicate += 1,
+            Verdict::Valid(invitation) => {
+                let standing = match &reader {
+                    Some(reader) => reader.standing(&invitation)?,
+                    None => None,
+                };
+                match plan(standing, wishes) {
+                    Plan::Send => tally.would_send += 1,
+                    Plan::Skip => tally.already_created += 1,
+                    Plan::Hold => tally.held += 1,
+                }
+            }
+        }
+        Ok(())
+    });
+    if walked.map_err(read_or_written)?.is_err() {
+        return Err(Failure::stopped(Complaint::new("interrupted", "interrupted; nothing was sent")));
+    }
+    if let Some(limit) = args.send.limit {
+        tally.would_send_now = tally.would_send.min(limit);
+    } else {
+        tally.would_send_now = tally.would_send;
+    }
+    let source = source_name(&args.file);
+    if desk.output.json {
+        desk.output.print_json(&serde_json::json!({
+            "dry_run": true,
+            "source": source,
+            "rows": tally.rows,
+            "would_send": tally.would_send_now,
+            "already_created": tally.already_created,
+            "held": tally.held,
+            "invalid": tally.invalid,
+            "duplicate": tally.duplicate,
+        }));
+    } else {
+        let look = desk.output.look();
+        desk.output.print(|out| {
+            write_dry_run(out, &source, tally.would_send_now, tally.already_created, tally.held, tally.invalid, tally.duplicate, look)
+        });
+    }
+    let is_unexpected = args.expect.is_some_and(|expected| expected != tally.would_send_now);
+    let must_stop = args.on_invalid == OnInvalid::Stop && tally.invalid > 0;
+    Ok(if is_unexpected || must_stop || tally.invalid + tally.held > 0 {
+        Exit::NeedsPerson
+    } else {
+        Exit::Done
+    })
+}
+
+/// What a run would come to.
+#[derive(Debug, Default)]
+struct DryRun {
+    rows: u64,
+    would_send: u64,
+    would_send_now: u64,
+    already_created: u64,
+    held: u64,
+    invalid: u64,
+    duplicate: u64,
+}
+
+/// The source as named on the command line.
+pub fn source_name(file: &Path) -> String {
+    file.display().to_string()
+}

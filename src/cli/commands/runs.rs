@@ -1,0 +1,32 @@
+//! `runs`: all runs of the ledger, newest first.
+
+use super::ledgers;
+use crate::cli::args::Global;
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::ledger::Lock;
+use crate::report::write_runs;
+use crate::run::Clock;
+
+/// Runs the command.
+pub fn runs(global: &Global, output: Output) -> Result<Exit, Failure> {
+    let place = Place::find(global, None)?;
+    let path = place.ledger(false);
+    let reader = ledgers::reader(&path)?;
+    let is_held = Lock::is_held(&path);
+    let mut runs = reader
+        .runs(is_held, &SystemClock::new().moment())
+        .map_err(Failure::ledger)?;
+    for record in &mut runs {
+        record.summary.ledger = path.display().to_string();
+    }
+    if output.json {
+        output.print_json(&runs);
+    } else {
+        output.print(|out| write_runs(out, &runs, output.look()));
+    }
+    Ok(Exit::Done)
+}

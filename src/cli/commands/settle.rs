@@ -1,0 +1,60 @@
+//! `settle`: a person says what became of uncertain rows. Sends nothing.
+
+use super::{deliver, ledgers};
+use crate::cli::args::{Global, SettleArgs, SettledAs};
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::domain::{Complaint, RowNumber};
+use crate::ledger::{Ledger, Work};
+use crate::run::Clock;
+
+/// Runs the command.
+pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let place = Place::find(global, None)?;
+    let path = place.ledger(false);
+    let newest = ledgers::reader(&path)?.newest_run().map_err(Failure::ledger)?;
+    let run = ledgers::run_or_newest(args.run, newest, &path)?;
+    let _lock = ledgers::lock(&path)?;
+    let mut ledger = Ledger::open_existing(&path).map_err(Failure::ledger)?;
+    let now = SystemClock::new().moment();
+    ledger.recover(&now).map_err(Failure::ledger)?;
+    ledger
+        .begin_process(Work::Deciding(run), "settle", &deliver::whoami(), &now)
+        .map_err(Failure::ledger)?;
+    let rows: Option<Vec<RowNumber>> =
+        (!args.all).then(|| args.row.iter().copied().map(RowNumber).collect());
+    let created = args.what == SettledAs::Created;
+    let report = ledger
+        .settle(run, rows.as_deref(), created, &now)
+        .map_err(Failure::ledger)?;
+    if let Some(row) = report.not_uncertain.first() {
+        return Err(Failure::usage(
+            Complaint::new(
+                "row_not_uncertain",
+                format!("row {row} of run {run} is not uncertain; rows settled: {}", report.settled),
+            )
+            .hint(format!("`vlens-batch status {run} --row {row}` shows how it stands.")),
+        ));
+    }
+    if output.json {
+        output.print_json(&serde_json::json!({ "run": run, "settled": report.settled, "as": if created { "created" } else { "not-created" } }));
+    } else {
+        let next = if created {
+            ""
+        } else {
+            " They are due again: `vlens-batch resume` sends them."
+        };
+        output.print(|out| {
+            writeln!(
+                out,
+                "Run {run}: {} settled as {}.{next}",
+                crate::report::rows(report.settled),
+                if created { "created" } else { "not created" }
+            )
+        });
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,103 @@
+//! Reads what a sheet's walk needs: the file or standard input, forms, keys.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::args::ReadArgs;
+use crate::cli::failure::Failure;
+use crate::cli::settings::{Place, contract_types};
+use crate::domain::{Complaint, ContractTypeId, Form};
+use crate::mapping::BindOptions;
+use crate::run::{Sheet, SheetError};
+use crate::source::Input;
+use crate::vlens;
+
+/// Standard input is held in memory, as it can be read only once; this is as much as a machine should be asked to hold.
+const STDIN_MAX_BYTES: u64 = 1 << 30;
+
+/// The file named on the command line; `-` is standard input.
+pub fn input(file: &Path) -> Result<Input, Failure> {
+    if file != Path::new("-") {
+        return Ok(Input::Path(file.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(STDIN_MAX_BYTES + 1).read_to_end(&mut bytes);
+    let complaint = match read {
+        Ok(_) if bytes.len() as u64 <= STDIN_MAX_BYTES => return Ok(Input::Stdin(Arc::from(bytes))),
+        Ok(_) => Complaint::new("stdin_too_long", "standard input holds more than 1 GiB")
+            .hint("Save it as a file and name that."),
+        Err(error) => Complaint::new(
+            "stdin_unreadable",
+            format!("standard input cannot be read: {error}"),
+        ),
+    };
+    Err(Failure::unusable(complaint))
+}
+
+/// Opens the sheet with everything that its mapping needs.
+pub fn open(input: &Input, place: &Place, args: &ReadArgs) -> Result<Sheet, Failure> {
+    let types = contract_types(args);
+    let bind = BindOptions {
+        forms: forms(place)?,
+        contract_types: types,
+        user_public_key: user_public_key(place)?,
+    };
+    Sheet::open(input, &place.source_options(args), &place.config, &bind).map_err(|error| match error {
+        SheetError::Source(complaint) => Failure::unusable(complaint),
+        SheetError::Mapping(errors) => Failure::from(errors),
+    })
+}
+
+/// The stored forms: `contract-types/ID.json` beside the config.
+pub fn forms(place: &Place) -> Result<BTreeMap<ContractTypeId, Form>, Failure> {
+    let folder = place.forms_folder();
+    let mut forms = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return Ok(forms);
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let id = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_suffix(".json"))
+            .and_then(|stem| stem.parse().ok());
+        if let Some(id) = id {
+            forms.insert(ContractTypeId(id), form(&path)?);
+        }
+    }
+    Ok(forms)
+}
+
+fn form(path: &Path) -> Result<Form, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::unusable(Complaint::new(
+            "form_unreadable",
+            format!("the form {} cannot be read: {error}", path.display()),
+        ))
+    })?;
+    vlens::read_form(&text).map_err(|complaint| {
+        let message = format!("{}: {}", path.display(), complaint.message);
+        Failure::unusable(Complaint {
+            message,
+            ..complaint
+        })
+    })
+}
+
+fn user_public_key(place: &Place) -> Result<Option<String>, Failure> {
+    let Some(name) = &place.config.session.user_public_key_file else {
+        return Ok(None);
+    };
+    let path = place.resolve(name);
+    std::fs::read_to_string(&path)
+        .map(|text| Some(text.trim_end().to_owned()))
+        .map_err(|error| {
+            Failure::unusable(Complaint::new(
+                "public_key_unreadable",
+                format!("{} (user_public_key_file) cannot be read: {error}", path.display()),
+            ))
+        })
+}

@@ -1,0 +1,50 @@
+//! `status`: where a run stands. Never blocks a run in progress, and makes no ledger.
+
+use super::{deliver, ledgers};
+use crate::cli::args::{Global, StatusArgs};
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::domain::{Complaint, RowNumber, RunRecord};
+use crate::ledger::Lock;
+use crate::report::{history_json, write_history, write_status};
+
+/// Runs the command.
+pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let place = Place::find(global, None)?;
+    let path = place.ledger(false);
+    let reader = ledgers::reader(&path)?;
+    let newest = reader.newest_run().map_err(Failure::ledger)?;
+    let run = ledgers::run_or_newest(args.run, newest, &path)?;
+    let look = output.look();
+    if let Some(row) = args.row {
+        let history = reader
+            .history(run, RowNumber(row))
+            .map_err(Failure::ledger)?
+            .ok_or_else(|| {
+                Failure::unusable(Complaint::new("row_not_found", format!("run {run} has no row {row}")))
+            })?;
+        if output.json {
+            output.print_json(&history_json(&history));
+        } else {
+            output.print(|out| write_history(out, &history, look));
+        }
+        return Ok(Exit::Done);
+    }
+    let is_held = Lock::is_held(&path);
+    let summary = deliver::summary_of(&reader, run, &path, is_held, &SystemClock::new())?;
+    let exit = Exit::of_run(&summary);
+    if output.json {
+        output.print_json(&summary);
+    } else {
+        let record = RunRecord {
+            in_progress: is_held && summary.finished_at.is_none(),
+            summary,
+        };
+        let options = ledgers::options_for(&path, place.is_ledger_default());
+        output.print(|out| write_status(out, &record, &options, look));
+    }
+    Ok(exit)
+}

@@ -1,0 +1,113 @@
+//! Where to send: Vlens, or the built-in stand-in.
+
+use crate::cli::args::SendArgs;
+use crate::cli::failure::Failure;
+use crate::cli::secrets;
+use crate::cli::settings::{Place, Sending};
+use crate::domain::{Complaint, Secret};
+use crate::ledger::Binding;
+use crate::run::Credentials;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::vlens::{BaseUrl, Client, ClientOptions};
+
+/// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
+const SANDBOX_NAME: &str = "sandbox";
+
+/// A place to send to, and what it takes to be let in.
+pub struct Target {
+    /// The client.
+    pub client: Client,
+    /// What the ledger is bound to.
+    pub binding: Binding,
+    /// For the login; none when only sessions without a login are created.
+    pub credentials: Option<Credentials>,
+    /// Kept alive as long as it is sent to.
+    pub sandbox: Option<Sandbox>,
+}
+
+impl Target {
+    /// Prepares to send. `needs_login`: invitations are sent, which take an admin's token.
+    pub async fn prepare(
+        place: &Place,
+        sending: &Sending,
+        args: &SendArgs,
+        needs_login: bool,
+    ) -> Result<Target, Failure> {
+        if args.sandbox {
+            return Target::sandbox(sending, needs_login).await;
+        }
+        let base_url = place.base_url(args.allow_insecure_http)?;
+        let tenancy_name = place.tenancy_name()?;
+        if needs_login && tenancy_name.is_none() {
+            return Err(Failure::unusable(
+                Complaint::new("tenancy_missing", "no tenant is named")
+                    .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api] in vlens-batch.toml. To rehearse without an account, add --sandbox."),
+            ));
+        }
+        let tenancy_name = tenancy_name.unwrap_or_default();
+        let credentials = if needs_login {
+            Some(secrets::credentials()?)
+        } else {
+            None
+        };
+        let binding = Binding {
+            base_url: base_url.as_str().to_owned(),
+            tenancy_name: tenancy_name.clone(),
+        };
+        let client = client(base_url, secrets::api_key()?, tenancy_name, place.ca_pem()?, sending)?;
+        Ok(Target {
+            client,
+            binding,
+            credentials,
+            sandbox: None,
+        })
+    }
+
+    async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Failure> {
+        let sandbox = Sandbox::start(SandboxOptions::default())
+            .await
+            .map_err(Failure::unexpected)?;
+        let credentials = sandbox.credentials();
+        let base_url = BaseUrl::parse(&sandbox.base_url(), false).map_err(Failure::unexpected)?;
+        let binding = Binding {
+            base_url: SANDBOX_NAME.to_owned(),
+            tenancy_name: credentials.tenancy_name.clone(),
+        };
+        let client = client(
+            base_url,
+            credentials.api_key.clone(),
+            credentials.tenancy_name.clone(),
+            None,
+            sending,
+        )?;
+        Ok(Target {
+            client,
+            binding,
+            credentials: needs_login.then(|| Credentials {
+                username: credentials.username.clone(),
+                password: credentials.password.clone(),
+            }),
+            sandbox: Some(sandbox),
+        })
+    }
+}
+
+/// A client for this address.
+pub fn client(
+    base_url: BaseUrl,
+    api_key: Secret,
+    tenancy_name: String,
+    ca_pem: Option<Vec<u8>>,
+    sending: &Sending,
+) -> Result<Client, Failure> {
+    Client::new(ClientOptions {
+        base_url,
+        api_key,
+        tenancy_name,
+        timeout: sending.timeout,
+        ca_pem,
+        concurrency: sending.concurrency,
+        user_agent: concat!("vlens-batch/", env!("CARGO_PKG_VERSION")).to_owned(),
+    })
+    .map_err(Failure::unusable)
+}

@@ -1,0 +1,81 @@
+//! How a command fails: a complaint for the person who reads it, and the exit code for the script that does not.
+
+use super::exit::Exit;
+use crate::domain::Complaint;
+use crate::mapping::ConfigErrors;
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit.
+    pub exit: Exit,
+    /// What is wrong, and what to do.
+    pub complaint: Complaint,
+    /// For errors in the config: all of them, each with its line.
+    pub config: Option<Box<ConfigErrors>>,
+}
+
+impl Failure {
+    /// The file, the mapping or the config cannot be used.
+    pub fn unusable(complaint: Complaint) -> Self {
+        Failure::new(Exit::Unusable, complaint)
+    }
+
+    /// Wrong usage.
+    pub fn usage(complaint: Complaint) -> Self {
+        Failure::new(Exit::Usage, complaint)
+    }
+
+    /// Something that should not happen, such as a full disk.
+    pub fn unexpected(complaint: Complaint) -> Self {
+        Failure::new(Exit::Unexpected, complaint)
+    }
+
+    /// Another process is running on this ledger.
+    pub fn busy(complaint: Complaint) -> Self {
+        Failure::new(Exit::Busy, complaint)
+    }
+
+    /// Vlens refuses.
+    pub fn refused(complaint: Complaint) -> Self {
+        Failure::new(Exit::Refused, complaint)
+    }
+
+    /// Early and resumable.
+    pub fn stopped(complaint: Complaint) -> Self {
+        Failure::new(Exit::Stopped, complaint)
+    }
+
+    /// With any exit.
+    pub fn new(exit: Exit, complaint: Complaint) -> Self {
+        Failure {
+            exit,
+            complaint,
+            config: None,
+        }
+    }
+
+    /// What the ledger says: unusable as it is, or an unexpected fault while at work.
+    pub fn ledger(complaint: Complaint) -> Self {
+        let exit = match complaint.code {
+            "ledger_folder_missing" | "ledger_bound_elsewhere" | "ledger_newer" | "not_a_ledger"
+            | "run_not_found" | "row_not_found" | "no_ledger" => Exit::Unusable,
+            _ => Exit::Unexpected,
+        };
+        Failure::new(exit, complaint)
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        let first = errors
+            .problems
+            .first()
+            .map_or_else(String::new, |problem| problem.message.clone());
+        let complaint = Complaint::new("config_invalid", first);
+        Failure {
+            config: Some(Box::new(errors)),
+            ..Failure::unusable(complaint)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! `--metrics-file`: Prometheus text format, replaced atomically, for node_exporter's textfile collector.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::exit::Exit;
+use crate::domain::{Complaint, Counts, Timestamp};
+use crate::run::Tally;
+
+/// What the file says.
+#[derive(Debug, Clone, Copy)]
+pub struct Metrics {
+    /// How far the run is.
+    pub tally: Tally,
+    /// How long this run has taken.
+    pub seconds: f64,
+    /// When a run last ended with exit 0: now, or as the file said before.
+    pub last_success: Option<Timestamp>,
+    /// Once the run has ended.
+    pub exit: Option<Exit>,
+}
+
+/// A metrics file, written again and again.
+#[derive(Debug, Clone)]
+pub struct MetricsFile {
+    path: PathBuf,
+    last_success: Option<Timestamp>,
+}
+
+const LAST_SUCCESS: &str = "vlens_batch_last_success_timestamp_seconds";
+
+impl MetricsFile {
+    /// Takes over what an earlier run's file knows: the time of the last success.
+    pub fn open(path: &Path) -> Self {
+        let last_success = std::fs::read_to_string(path).ok().and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with(LAST_SUCCESS))?;
+            let seconds: i64 = line.rsplit(' ').next()?.parse().ok()?;
+            Some(Timestamp(seconds.checked_mul(1000)?))
+        });
+        MetricsFile {
+            path: path.to_owned(),
+            last_success,
+        }
+    }
+
+    /// Writes the file: beside it first, then into its place, so that a reader never sees half of it.
+    pub fn write(&self, tally: Tally, seconds: f64, ended: Option<(Exit, Timestamp)>) -> Result<(), Complaint> {
+        let last_success = match ended {
+            Some((Exit::Done, at)) => Some(at),
+            _ => self.last_success,
+        };
+        let text = render(&Metrics {
+            tally,
+            seconds,
+            last_success,
+            exit: ended.map(|(exit, _)| exit),
+        });
+        self.replace(&text).map_err(|error| {
+            Complaint::new(
+                "metrics_not_written",
+                format!("the metrics file {} cannot be written: {error}", self.path.display()),
+            )
+        })
+    }
+
+    fn replace(&self, text: &str) -> std::io::Result<()> {
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::Builder::new()
+            .prefix(".vlens-batch-metrics-")
+            .tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        make_readable(file.as_file())?;
+        file.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+/// Metrics hold no personal data, and the collector is another user.
+#[cfg(unix)]
+fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn render(metrics: &Metrics) -> String {
+    let mut text = String::new();
+    let mut family = |name: &str, kind: &str, help: &str, lines: &[(String, String)]| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in lines {
+            let _ = writeln!(text, "{name}{labels} {value}");
+        }
+    };
+    let one = |value: String| vec![(String::new(), value)];
+    family(
+        "vlens_batch_rows",
+        "gauge",
+        "Rows of the newest run by status.",
+        &rows(&metrics.tally.counts),
+    );
+    let requests = one(metrics.tally.requests.to_string());
+    family("vlens_batch_requests_total", "counter", "Requests for invitations in the newest run.", &requests);
+    let throttled = one(metrics.tally.throttled.to_string());
+    family("vlens_batch_throttled_total", "counter", "Requests answered 429 in the newest run.", &throttled);
+    let seconds = one(format!("{:.3}", metrics.seconds));
+    family("vlens_batch_run_seconds", "gauge", "How long the newest run has taken.", &seconds);
+    if let Some(at) = metrics.last_success {
+        let at = one((at.0 / 1000).to_string());
+        family(LAST_SUCCESS, "gauge", "When a run last ended with exit code 0.", &at);
+    }
+    if let Some(exit) = metrics.exit {
+        let exit = one(exit.code().to_string());
+        family("vlens_batch_exit_code", "gauge", "Exit code of the newest run, once it has ended.", &exit);
+    }
+    text
+}
+
+fn rows(counts: &Counts) -> Vec<(String, String)> {
+    [
+        ("created", counts.created),
+        ("already_created", counts.already_created),
+        ("invalid", counts.invalid),
+        ("duplicate", counts.duplicate),
+        ("rejected", counts.rejected),
+        ("failed", counts.failed),
+        ("uncertain", counts.uncertain),
+        ("pending", counts.pending),
+    ]
+    .into_iter()
+    .map(|(status, n)| (format!("{{status=\"{status}\"}}"), n.to_string()))
+    .collect()
+}

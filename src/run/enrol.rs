@@ -1,0 +1,88 @@
+//! Puts a sheet on paper: every row in the ledger, in one transaction, before anything is sent.
+
+use super::sheet::{Sheet, cells_as_shown};
+use super::switch::Switch;
+use crate::domain::{Complaint, Moment, Plan, RunId, Standing, Status};
+use crate::ledger::{Due, Ledger, NewSheet};
+use crate::plan::{Wishes, plan};
+
+/// What is to be enrolled.
+pub struct Enrolment<'a> {
+    /// The source as named on the command line.
+    pub source_name: &'a str,
+    /// SHA-256 of the file.
+    pub fingerprint: [u8; 32],
+    /// What a person asked for beyond the usual.
+    pub wishes: Wishes,
+    /// When the run began.
+    pub started: &'a Moment,
+}
+
+/// Begins a run with this sheet. An unchanged sheet under an unchanged mapping that was the last one enrolled is not read
+/// again: its rows are in the ledger. `None`: the run was stopped before all rows were on paper, and there is no trace of it.
+pub fn enrol(
+    ledger: &mut Ledger,
+    sheet: &mut Sheet,
+    what: &Enrolment<'_>,
+    switch: &Switch,
+) -> Result<Option<RunId>, Complaint> {
+    let mapping_fingerprint = sheet.mapping.fingerprint();
+    if let Some(newest) = ledger.newest_sheet()?
+        && newest.fingerprint == what.fingerprint
+        && newest.mapping_fingerprint == mapping_fingerprint
+    {
+        let run = ledger.begin_run_on(newest.id, what.source_name, what.started)?;
+        make_due(ledger, run, what.wishes, what.started)?;
+        return Ok(Some(run));
+    }
+    let columns = sheet.columns();
+    let new = NewSheet {
+        source: what.source_name,
+        fingerprint: &what.fingerprint,
+        mapping_fingerprint: &mapping_fingerprint,
+        columns: &columns,
+    };
+    let mut enrolment = ledger.enrol(&new, what.started)?;
+    let decide = |standing: Option<Standing>| plan(standing, what.wishes);
+    let mut cells = Vec::new();
+    let walked = sheet.walk(switch, |row, mapped| {
+        cells_as_shown(row, columns.len(), &mut cells);
+        match mapped.result {
+            Ok(invitation) => enrolment
+                .valid(row.number, &cells, &invitation, &decide)
+                .map(drop),
+            Err(problems) => enrolment.invalid(row.number, &cells, &problems),
+        }
+    })?;
+    match walked {
+        Ok(()) => enrolment.commit().map(Some),
+        Err(_stopping) => Ok(None),
+    }
+}
+
+/// Applies the plan to rows that are in the ledger already: the same table as for rows of a file, by whole statuses.
+pub fn make_due(
+    ledger: &mut Ledger,
+    run: RunId,
+    wishes: Wishes,
+    now: &Moment,
+) -> Result<u64, Complaint> {
+    let would_send = |status, same_content| {
+        let standing = Standing {
+            status,
+            same_content,
+        };
+        plan(Some(standing), wishes) == Plan::Send
+    };
+    let statuses = [Status::Failed, Status::Rejected, Status::Uncertain]
+        .into_iter()
+        .filter(|&status| would_send(status, true))
+        .collect();
+    let due = Due {
+        statuses,
+        changed_created: would_send(Status::Created, false),
+        rows: None,
+        by_person: false,
+    };
+    ledger.make_due(run, &due, now)
+}

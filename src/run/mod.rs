@@ -1,0 +1,26 @@
+//! The hall: walks the rows through the rooms and survives being stopped at any line. The only place where ledger and API
+//! meet.
+//!
+//! Read in this order: `sheet` (a file and its mapping), `enrol` (all rows on paper first), `send` (the one loop), `judge`
+//! (what an outcome means for a row), then what `send` leans on: `queue`, `gate`, `tokens`, `road`, `breaker`, `switch`.
+
+mod breaker;
+mod clock;
+mod enrol;
+mod events;
+mod gate;
+mod judge;
+mod queue;
+mod road;
+mod send;
+mod sheet;
+mod switch;
+mod tokens;
+
+pub use clock::Clock;
+pub use enrol::{Enrolment, enrol, make_due};
+pub use events::{Event, Observer, Tally};
+pub use send::{Orders, send};
+pub use sheet::{Seen, Sheet, SheetError, Verdict, cells_as_shown};
+pub use switch::{Stopping, Switch, Why};
+pub use tokens::Credentials;

@@ -1,0 +1,233 @@
+//! Sends what is due: workers that each carry one row at a time to Vlens and its outcome back to the ledger.
+//!
+//! The promise hangs on the order of four lines in `attempt`: leave from the gate, the intent durable, the request, the
+//! outcome durable. Nobody hears of an outcome before it is durable.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::breaker::Breaker;
+use super::clock::Clock;
+use super::events::{Event, Journal, Observer, Tally};
+use super::gate::Gate;
+use super::judge::{Circumstances, Next, Policy, Verdict, judge};
+use super::queue::{Job, Queue, Trouble};
+use super::road::Road;
+use super::switch::{Stopping, Switch, Why};
+use super::tokens::{Bearer, Credentials, Tokens};
+use crate::domain::{NotCreated, Outcome, Status};
+use crate::ledger::{Closing, Writer};
+use crate::pace::{Backoff, Pace};
+use crate::vlens::Client;
+
+/// How to send.
+pub struct Orders {
+    /// For `CreateInvitation`; without them `CreateAuthSession` is called, which takes the API key alone.
+    pub credentials: Option<Credentials>,
+    /// Requests under way at a time.
+    pub concurrency: usize,
+    /// Attempts a row has in this run.
+    pub max_attempts: u32,
+    /// Rows in a row that may fail or become uncertain before the run stops.
+    pub max_consecutive_failures: u32,
+    /// Rows to begin at the most.
+    pub limit: Option<u64>,
+    /// When to stop although rows are left.
+    pub max_duration: Option<Duration>,
+    /// The pace, seeded with the requests of the last minute.
+    pub pace: Pace,
+    /// Back-off between the attempts of one row.
+    pub backoff: Backoff,
+    /// Seed for the jitter.
+    pub seed: u64,
+}
+
+/// Sends all that is due in the run that `ledger` writes. Returns how far it came, and whether `--limit` ended it.
+pub async fn send(
+    orders: Orders,
+    client: Client,
+    ledger: Writer,
+    clock: Arc<dyn Clock>,
+    switch: Arc<Switch>,
+    observer: Arc<dyn Observer>,
+    start: Tally,
+) -> (Tally, bool) {
+    let journal = Journal::new(start, observer);
+    let sender = Arc::new(Sender {
+        queue: Queue::new(ledger.clone(), orders.limit),
+        breaker: Breaker::new(orders.max_consecutive_failures),
+        policy: Policy {
+            max_attempts: orders.max_attempts,
+            backoff: orders.backoff,
+            can_log_in: orders.credentials.is_some(),
+        },
+        tokens: orders.credentials.map(Tokens::new),
+        road: Road {
+            client,
+            clock,
+            switch: Arc::clone(&switch),
+            gate: Gate::new(orders.pace),
+            ledger,
+            journal: journal.clone(),
+            max_attempts: orders.max_attempts,
+            backoff: orders.backoff,
+            chance: Mutex::new(fastrand::Rng::with_seed(orders.seed)),
+        },
+    });
+    journal.note(&Event::Sending);
+    let clocked = tokio::spawn(stop_after(orders.max_duration, Arc::clone(&switch)));
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..orders.concurrency {
+        workers.spawn(Arc::clone(&sender).work());
+    }
+    while workers.join_next().await.is_some() {}
+    clocked.abort();
+    let limited = sender.queue.is_limit_reached().await;
+    (journal.tally(), limited)
+}
+
+async fn stop_after(limit: Option<Duration>, switch: Arc<Switch>) {
+    if let Some(limit) = limit {
+        tokio::time::sleep(limit).await;
+        switch.stop(Why::Duration);
+    }
+}
+
+struct Sender {
+    queue: Queue,
+    breaker: Breaker,
+    policy: Policy,
+    tokens: Option<Tokens>,
+    road: Road,
+}
+
+impl Sender {
+    async fn work(self: Arc<Self>) {
+        loop {
+            match self.queue.next(&*self.road.clock, &self.road.switch).await {
+                Ok(Some(job)) => {
+                    if self.attempt(job).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) | Err(Trouble::Stopping) => return,
+                Err(Trouble::Ledger(complaint)) => {
+                    self.road.broken(complaint);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// One request for one row, and what follows from its answer.
+    async fn attempt(&self, mut job: Job) -> Result<(), Stopping> {
+        let road = &self.road;
+        let bearer = self.leave(road).await?;
+        let attempt = match road.ledger.open_attempt(job.invitation, road.clock.moment()).await {
+            Ok(attempt) => attempt,
+            Err(complaint) => {
+                road.gate.not_sent();
+                return Err(road.broken(complaint));
+            }
+        };
+        road.journal.request();
+        let outcome = self.request(bearer.as_ref(), &job).await;
+        road.gate.answered(&*road.clock);
+        let verdict = self.judge(&outcome, &mut job);
+        let closing = Closing::new(&outcome, verdict.status, road.clock.moment());
+        if let Err(complaint) = road.ledger.close_attempt(attempt, closing).await {
+            return Err(road.broken(complaint));
+        }
+        self.follow(verdict, &outcome, job, bearer).await
+    }
+
+    /// Waits for a slot, with a token that is good when the slot comes.
+    async fn leave(&self, road: &Road) -> Result<Option<Bearer>, Stopping> {
+        let Some(tokens) = &self.tokens else {
+            road.gate.enter(&*road.clock, &road.switch).await?;
+            return Ok(None);
+        };
+        loop {
+            let bearer = tokens.bearer(road).await?;
+            road.gate.enter(&*road.clock, &road.switch).await?;
+            if tokens.is_good(&bearer, road).await {
+                return Ok(Some(bearer));
+            }
+            road.gate.not_sent();
+        }
+    }
+
+    async fn request(&self, bearer: Option<&Bearer>, job: &Job) -> Outcome {
+        let client = &self.road.client;
+        let body = job.body.clone();
+        let answer = match bearer {
+            Some(bearer) => client.create_invitation(&bearer.secret, body).await,
+            None => client.create_auth_session(body).await,
+        };
+        answer.outcome
+    }
+
+    fn judge(&self, outcome: &Outcome, job: &mut Job) -> Verdict {
+        let road = &self.road;
+        let refusals_in_a_row = match outcome {
+            Outcome::NotCreated(NotCreated::Throttled { .. }) => {
+                road.journal.throttled();
+                road.gate.refused()
+            }
+            // Says nothing about the pace.
+            Outcome::NotCreated(NotCreated::Unreachable { .. }) => 0,
+            _ => {
+                road.gate.accepted();
+                0
+            }
+        };
+        let circumstances = Circumstances {
+            now: road.clock.wall(),
+            chance: road.chance(),
+            refusals_in_a_row,
+        };
+        judge(outcome, &mut job.history, self.policy, circumstances)
+    }
+
+    async fn follow(
+        &self,
+        verdict: Verdict,
+        outcome: &Outcome,
+        job: Job,
+        bearer: Option<Bearer>,
+    ) -> Result<(), Stopping> {
+        let road = &self.road;
+        if let Some(pause) = verdict.pause {
+            road.pause(pause);
+        }
+        if verdict.status != Status::Pending {
+            road.journal.note(&Event::ended(job.row, verdict.status, outcome));
+        }
+        match verdict.status {
+            Status::Created | Status::Rejected => self.breaker.good(),
+            Status::Failed | Status::Uncertain if self.breaker.bad() => {
+                let last = outcome.message().unwrap_or_default();
+                road.switch.stop(Why::Failures(last));
+            }
+            _ => {}
+        }
+        match verdict.next {
+            Next::Done => self.queue.done().await,
+            Next::Again(wait) => {
+                road.journal.note(&Event::again(job.row, outcome, wait));
+                self.queue.again(job, road.clock.steady() + wait).await;
+            }
+            Next::WithFreshToken => {
+                if let (Some(tokens), Some(bearer)) = (&self.tokens, bearer) {
+                    tokens.refused(bearer.generation).await;
+                }
+                self.queue.again(job, Duration::ZERO).await;
+            }
+            Next::Stop(why) => {
+                road.switch.stop(why);
+                return Err(Stopping);
+            }
+        }
+        Ok(())
+    }
+}

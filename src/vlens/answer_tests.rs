@@ -1,0 +1,2 @@
+//! The table at the end of the API's description, row by row, over every status.
+use super::*;

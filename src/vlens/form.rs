@@ -74,6 +74,13 @@ struct Parent<'a> {
     value: Option<&'a str>,
 }
 
+impl<'a> Parent<'a> {
+    /// A mere heading has no key and is no parent: what hangs on it hangs on whatever the heading hangs on.
+    fn of(key: Option<&'a str>, value: Option<&'a str>) -> Option<Self> {
+        Some(Parent { key: key?, value })
+    }
+}
+
 /// The tree of questions on its way to a flat list.
 #[derive(Default)]
 struct Walk {
@@ -94,28 +101,20 @@ impl Walk {
             return Err(unreadable("its related questions are nested without end"));
         }
         for question in in_order(questions) {
-            let key = text(&question["key"]).or_else(|| text(&question["parentQuestionKey"]));
             if let Some(field) = read_field(question, parent) {
                 self.keep(field);
             }
-            let key = key.unwrap_or_default();
+            let key = text(&question["key"]);
             for choice in list(&question["availableValuesItems"]) {
                 let value = text(&choice["name"]);
-                if let (Some(id), Some(value)) = (text(&choice["id"]), &value) {
-                    self.choice_text_of_id
-                        .insert((key.clone(), id), value.clone());
+                let below = Parent::of(key.as_deref(), value.as_deref()).or(parent);
+                self.questions(list(&choice["relatedQuestions"]), below, depth + 1)?;
+                if let (Some(key), Some(id), Some(value)) = (&key, text(&choice["id"]), value) {
+                    self.choice_text_of_id.insert((key.clone(), id), value);
                 }
-                let parent = Parent {
-                    key: &key,
-                    value: value.as_deref(),
-                };
-                self.questions(list(&choice["relatedQuestions"]), Some(parent), depth + 1)?;
             }
-            let parent = Parent {
-                key: &key,
-                value: None,
-            };
-            self.questions(list(&question["relatedQuestions"]), Some(parent), depth + 1)?;
+            let below = Parent::of(key.as_deref(), None).or(parent);
+            self.questions(list(&question["relatedQuestions"]), below, depth + 1)?;
         }
         Ok(())
     }
@@ -187,15 +186,15 @@ fn read_options(question: &Value) -> Vec<FormOption> {
 }
 
 /// What the question says of its parent goes before where it hangs.
-fn read_condition(question: &Value, parent: Option<Parent<'_>>) -> Option<FormCondition> {
-    let hangs_on = parent.map(|parent| parent.key.to_owned());
-    let hangs_under = parent.and_then(|parent| parent.value.map(str::to_owned));
-    Some(FormCondition {
-        parent: text(&question["parentQuestionKey"])
-            .or(hangs_on)
-            .filter(|key| !key.is_empty())?,
-        value: text(&question["parentQuestionValue"]).or(hangs_under)?,
-    })
+fn read_condition(question: &Value, hangs_on: Option<Parent<'_>>) -> Option<FormCondition> {
+    let parent = text(&question["parentQuestionKey"])
+        .or_else(|| hangs_on.map(|parent| parent.key.to_owned()))?;
+    let hangs_under = hangs_on
+        .filter(|hangs_on| hangs_on.key == parent)
+        .and_then(|hangs_on| hangs_on.value);
+    let value =
+        text(&question["parentQuestionValue"]).or_else(|| hangs_under.map(str::to_owned))?;
+    Some(FormCondition { parent, value })
 }
 
 /// Siblings by their `order`; as they stand when one has none.

@@ -159,5 +159,4 @@ fn uncertain(why: Uncertainty, message: String) -> Outcome {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
 mod tests;

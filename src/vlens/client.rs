@@ -20,6 +20,8 @@ use crate::domain::{
 
 /// An answer to an invitation or a login is a few hundred bytes; past this it is none of the API's.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
+/// Safe to add to any point in time.
+const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 /// A form lists every choice of every field, and may be long.
 const FORM_MAX_BYTES: usize = 8 << 20;
 
@@ -92,7 +94,7 @@ impl Client {
             headers,
             tenancy_header: tenancy_header(&options.tenancy_name)?,
             tenancy_name: options.tenancy_name,
-            timeout: options.timeout,
+            timeout: options.timeout.min(TIMEOUT_MAX),
         })))
     }
 
@@ -271,28 +273,38 @@ impl Urls {
 
 const UNSENDABLE_TOKEN: &str = "the access token holds characters that cannot be sent";
 
-/// A bearer token as a header; nothing when it holds what no header can carry.
+/// A bearer token as a header; nothing when it holds what no token has.
 fn bearer_header(token: &Secret) -> Option<HeaderValue> {
-    let mut header = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
-    header.set_sensitive(true);
-    Some(header)
+    let token = Some(token.expose()).filter(|token| is_one_word(token))?;
+    secret_header(&format!("Bearer {token}"))
 }
 
 fn api_key(key: &Secret) -> Result<HeaderValue, Complaint> {
-    let invalid = |what: &str| {
+    let key = key.expose();
+    let header = Some(key)
+        .filter(|key| is_one_word(key))
+        .and_then(secret_header);
+    header.ok_or_else(|| {
+        let what = if key.trim().is_empty() {
+            "is empty"
+        } else {
+            "holds a space, a line break or another character that no key has"
+        };
         Complaint::new("api_key_invalid", format!("The API key {what}.")).hint(
             "Copy it once more from Vlens into VLENS_API_KEY or VLENS_API_KEY_FILE, on one line.",
         )
-    };
-    let text = key.expose();
-    if text.trim().is_empty() {
-        return Err(invalid("is empty"));
-    }
-    // `from_str` takes visible ASCII only: an invisible character pasted along would make every request fail.
-    let mut header = HeaderValue::from_str(text)
-        .map_err(|_| invalid("holds a line break or another character that no key has"))?;
+    })
+}
+
+/// Visible ASCII without spaces: an invisible character that was pasted along would make every request fail.
+pub(super) fn is_one_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(text).ok()?;
     header.set_sensitive(true);
-    Ok(header)
+    Some(header)
 }
 
 fn tenancy_header(name: &str) -> Result<HeaderValue, Complaint> {
@@ -308,3 +320,6 @@ fn tenancy_header(name: &str) -> Result<HeaderValue, Complaint> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod tls_tests;

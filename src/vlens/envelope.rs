@@ -232,7 +232,7 @@ mod tests {
             r#"{"data":"a","data":"b"}"#,
             &deep,
         ] {
-            assert!(Envelope::parse(body.as_bytes()).is_none(), "{:.30}", body);
+            assert!(Envelope::parse(body.as_bytes()).is_none(), "{body:.30}");
         }
         assert!(Envelope::parse(b"\xef\xbb\xbf {}").is_some());
         assert!(Envelope::parse(b"{\"data\":\"\xff\"}").is_none());

@@ -248,5 +248,4 @@ fn label(value: &Value) -> String {
 }
 
 #[cfg(test)]
-#[path = "form_tests.rs"]
 mod tests;

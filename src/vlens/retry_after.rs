@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::domain::{RetryAfter, Timestamp};
 
 /// The longest wait that is passed on: far beyond what anyone waits for, and safe to add to any point in time.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Reads `Retry-After`, in seconds or as a date; what cannot be read counts as absent.
 pub(super) fn read_retry_after(text: Option<&str>, date: Option<&str>) -> Option<RetryAfter> {

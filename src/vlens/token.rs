@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::client::is_one_word;
 use super::data::{ReadError, answered, as_integer, data_of};
 use super::exchange::Reply;
 use crate::domain::{RetryAfter, Secret};
 
 /// Assumed when the answer does not say how long the token lives: short enough to do no harm, and a 401 tells sooner.
-const EXPIRES_IN_UNSAID: Duration = Duration::from_secs(60 * 60);
+const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
 
 /// An admin's token.
 #[derive(Debug, Clone)]
@@ -91,7 +92,7 @@ fn token_in(data: &Value, held: Option<&Secret>) -> Result<AdminToken, TokenErro
                   password, or be locked"
             .to_owned(),
     })?;
-    if access.expose().chars().any(|c| !c.is_ascii_graphic()) {
+    if !is_one_word(access.expose()) {
         return Err(TokenError::ServerError {
             message: "the access token in the answer is damaged".to_owned(),
         });

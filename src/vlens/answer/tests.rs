@@ -291,3 +291,15 @@ fn a_token_is_not_printed() {
     let outcome = answer(200, GOOD);
     assert!(!format!("{outcome:?}").contains("tok-1"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn nothing_but_a_2xx_without_an_error_creates(status in 100u16..=999, body in r#"(\{("(data|error_code|success|error)":("tok"|null|0|17|"401"|false|\{\}),?){0,4}\}|\PC*)"#) {
+        let created = matches!(answer(status, &body), Outcome::Created { .. });
+        let says_error = ["17", "\"401\"", "false"].iter().any(|sign| body.contains(sign));
+        if created {
+            proptest::prop_assert!((200..300).contains(&status));
+            proptest::prop_assert!(body.contains("\"data\":\"tok\"") && !(says_error && body.contains("\"error_code\":17")));
+        }
+    }
+}

@@ -27,13 +27,9 @@ fn field<'a>(form: &'a Form, key: &str) -> &'a FormField {
         .expect(key)
 }
 
-fn condition(form: &Form, key: &str) -> Option<(String, String)> {
-    let condition = field(form, key).condition.clone()?;
-    Some((condition.parent, condition.value))
-}
-
-fn pair(parent: &str, value: &str) -> Option<(String, String)> {
-    Some((parent.to_owned(), value.to_owned()))
+fn condition<'a>(form: &'a Form, key: &str) -> Option<(&'a str, &'a str)> {
+    let condition = field(form, key).condition.as_ref()?;
+    Some((&condition.parent, &condition.value))
 }
 
 fn read(fields: &str) -> Form {
@@ -76,11 +72,11 @@ fn a_condition_comes_from_the_tree_or_from_the_question() {
     let form = read_form(LOAN).expect("a form");
     assert_eq!(
         condition(&form, "spouseName"),
-        pair("maritalStatus", "Married")
+        Some(("maritalStatus", "Married"))
     );
     assert_eq!(
         condition(&form, "employer"),
-        pair("maritalStatus", "Single"),
+        Some(("maritalStatus", "Single")),
         "a choice's id stands for its text"
     );
     assert_eq!(condition(&form, "spouseJob"), None, "no value is known");
@@ -96,7 +92,7 @@ fn a_question_below_several_choices_is_one_field_without_a_single_condition() {
     );
     assert_eq!(keys(&form), ["a", "both", "only"]);
     assert_eq!(condition(&form, "both"), None);
-    assert_eq!(condition(&form, "only"), pair("a", "x"));
+    assert_eq!(condition(&form, "only"), Some(("a", "x")));
 }
 
 #[test]

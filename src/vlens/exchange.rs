@@ -177,3 +177,28 @@ fn describe(error: &reqwest::Error) -> String {
     };
     format!("{kind}: {cause}{remedy}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The library's own word for this failure is "timeout", not "could not connect".
+    #[tokio::test]
+    async fn a_deadline_that_passes_while_connecting_means_that_nothing_left() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = silent.local_addr().expect("an address");
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let url = format!("https://{address}/").parse().expect("a url");
+        let request = Request::new(reqwest::Method::POST, url);
+        let bounds = Bounds {
+            timeout: Duration::from_millis(100),
+            body_max_bytes: 1,
+        };
+        let reply = post(&http, request, Bytes::from_static(b"{}"), bounds).await;
+        assert!(matches!(reply, Reply::NeverLeft(_)), "{reply:?}");
+    }
+}

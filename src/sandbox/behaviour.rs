@@ -50,18 +50,18 @@ macro_rules! behaviours {
 }
 
 behaviours! {
-    BadRequest = "400", refused, "HTTP 400 with error_code 1007; error_descriptions is a list that names nationalId";
+    BadRequest = "400", refused, "HTTP 400 with error code 1007; the descriptions are a list that names nationalId";
     Unauthorized = "401", refused, "HTTP 401";
-    UnauthorizedIn200 = "401_in_200", refused, "HTTP 200 with error_code 401";
+    UnauthorizedIn200 = "401_in_200", refused, "HTTP 200 with error code 401";
     Forbidden = "403", refused, "HTTP 403";
     NotFound = "404", refused, "HTTP 404 without a body";
     MethodNotAllowed = "405", refused, "HTTP 405 without a body";
     RequestTimeout = "408", refused, "HTTP 408 without a body";
-    Conflict = "409", refused, "HTTP 409 with error_code 1008";
-    Unprocessable = "422", refused, "HTTP 422 with error_code 1007; error_descriptions is an object that names nationalId";
-    ErrorIn200 = "error_200", refused, "HTTP 200 with error_code 1008";
+    Conflict = "409", refused, "HTTP 409 with error code 1008";
+    Unprocessable = "422", refused, "HTTP 422 with error code 1007; the descriptions are an object that names nationalId";
+    ErrorIn200 = "error_200", refused, "HTTP 200 with error code 1008";
     FrameworkError = "framework_400", refused, "HTTP 400 with the framework's own error object in place of the envelope";
-    Refused = "refused", refused, "HTTP 401 with error_code 2001, as a refused login";
+    Refused = "refused", refused, "HTTP 401 with error code 2001, as a refused login";
     Throttled = "429", refused, "HTTP 429 with Retry-After: 1";
     ThrottledDate = "429_date", refused, "HTTP 429 with Retry-After as a date two seconds ahead";
     ThrottledBare = "429_bare", refused, "HTTP 429 without Retry-After";

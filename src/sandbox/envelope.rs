@@ -2,7 +2,7 @@
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
 use serde_json::{Value, json};
@@ -49,7 +49,8 @@ pub(super) enum Delivery {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub status: StatusCode,
-    pub headers: HeaderMap,
+    /// A list, since there are two at most and this type travels as an error.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     pub body: Vec<u8>,
     /// The envelope's, for the log.
     pub error_code: Option<i64>,
@@ -101,10 +102,8 @@ impl Reply {
 
     /// Any text.
     pub(super) fn text(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         Reply {
-            headers,
+            headers: vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))],
             body: body.into_bytes(),
             ..Reply::empty(status)
         }
@@ -114,7 +113,7 @@ impl Reply {
     pub(super) fn empty(status: StatusCode) -> Self {
         Reply {
             status,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             body: Vec::new(),
             error_code: None,
             delivery: Delivery::Wire(Order::Serve),
@@ -124,7 +123,7 @@ impl Reply {
     /// With one header more. A value that no header can carry is left out.
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
@@ -147,7 +146,7 @@ impl Reply {
     pub(super) fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        response.headers_mut().extend(self.headers);
         response
     }
 }

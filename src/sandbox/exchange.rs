@@ -1,10 +1,10 @@
 //! One exchange, from the request's way here to the answer's way back.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::{Body, Bytes, to_bytes},
+    body::{Bytes, to_bytes},
     extract::{Request, State},
     http::{Method, StatusCode, header, request::Parts},
     response::Response,
@@ -29,15 +29,20 @@ pub(super) async fn exchange(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let body = match read_body(&head, body).await {
-        Ok(body) => body,
-        Err(refusal) => return refusal.into_response(),
+    let body = if is_too_large(&head) {
+        Err(StatusCode::PAYLOAD_TOO_LARGE)
+    } else {
+        match to_bytes(body, MAX_BODY_BYTES).await {
+            Ok(body) => Ok(body),
+            // The client left within its request: there is nobody to answer, and nothing arrived.
+            Err(_) => return Reply::empty(StatusCode::BAD_REQUEST).into_response(),
+        }
     };
     let latency = core.latency;
     // A task of its own: what has been read is dealt with, whether or not the client is still there to hear of it.
     let handling = core.tasks.clone().spawn(async move {
         latency.pass().await;
-        handle(&core, &head, &body)
+        handle(&core, &head, body)
     });
     let Ok(reply) = handling.await else {
         return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR).into_response();
@@ -50,37 +55,27 @@ pub(super) async fn exchange(
     reply.into_response()
 }
 
-async fn read_body(head: &Parts, body: Body) -> Result<Bytes, Reply> {
-    let announced = head
-        .headers
+fn is_too_large(head: &Parts) -> bool {
+    head.headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
-        .unwrap_or(0);
-    if announced > MAX_BODY_BYTES {
-        return Err(too_large());
-    }
-    to_bytes(body, MAX_BODY_BYTES)
-        .await
-        .map_err(|_| too_large())
-}
-
-fn too_large() -> Reply {
-    Reply::plain_refusal(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.")
+        .is_some_and(|announced| announced > MAX_BODY_BYTES)
 }
 
 /// From arrival to the written log line, without a pause.
-fn handle(core: &Core, head: &Parts, body: &Bytes) -> Reply {
+fn handle(core: &Core, head: &Parts, body: Result<Bytes, StatusCode>) -> Reply {
     let arrival = core.gate.arrive();
     let call = Call {
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body,
+        body: body.as_deref().unwrap_or_default(),
     };
-    let handled = match arrival.retry_after_s {
-        Some(seconds) => Handled::from(past_the_limit(seconds)),
-        None => endpoints::dispatch(core, &call),
+    let handled = match (arrival.retry_after_s, &body) {
+        (Some(seconds), _) => Handled::from(past_the_limit(seconds)),
+        (None, Err(status)) => Reply::plain_refusal(*status, "The request is too large.").into(),
+        (None, Ok(_)) => endpoints::dispatch(core, &call),
     };
     log(core, &call, arrival, &handled);
     handled.reply
@@ -106,10 +101,7 @@ fn log(core: &Core, call: &Call<'_>, arrival: Arrival, handled: &Handled) {
         fault: handled.fault.map(super::Behaviour::name),
         error_code: handled.reply.error_code,
         body_sha256: sha256_hex(call.body),
-        body: shows_body
-            .then(|| String::from_utf8_lossy(call.body))
-            .map(Cow::into_owned)
-            .map(Cow::Owned),
+        body: shows_body.then(|| String::from_utf8_lossy(call.body)),
     };
     if let Err(error) = log.write(&line) {
         tracing::error!(%error, "the sandbox cannot write its log");

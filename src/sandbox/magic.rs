@@ -124,7 +124,7 @@ mod tests {
     fn every_magic_number_is_a_valid_mobile_and_stands_once() {
         let mut seen = HashSet::new();
         for magic in MAGIC {
-            let number = PHONE_NUMBER_UTIL.parse(magic.phone).unwrap();
+            let number = PHONE_NUMBER_UTIL.parse(magic.phone, None).unwrap();
             assert!(
                 PHONE_NUMBER_UTIL.is_valid_number(&number),
                 "{}",

@@ -37,6 +37,8 @@ mod latency;
 mod log;
 mod magic;
 mod server;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod wire;
 

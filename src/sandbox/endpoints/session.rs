@@ -27,7 +27,8 @@ struct Session {
     email: Option<String>,
     #[serde(rename = "userPublicKey")]
     _user_public_key: Option<String>,
-    session_permissions: Permissions,
+    #[serde(rename = "sessionPermissions")]
+    permissions: Permissions,
     #[serde(rename = "RequestFieldsValues")]
     request_fields: Option<Map<String, Value>>,
 }
@@ -116,13 +117,13 @@ impl Session {
     fn into_subject(self) -> Subject {
         Subject {
             key: self.phone_number.or(self.email),
-            types: self.session_permissions.allowed_contract_type_ids,
+            types: self.permissions.allowed_contract_type_ids,
         }
     }
 }
 
 fn check(session: &Session, forms: &Forms) -> Result<(), Reply> {
-    let types = &session.session_permissions.allowed_contract_type_ids;
+    let types = &session.permissions.allowed_contract_type_ids;
     if session.phone_number.is_none() && session.email.is_none() {
         return Err(wrong(
             RECIPIENT_MISSING,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension,
-    body::{Bytes, to_bytes},
+    body::to_bytes,
     extract::{Request, State},
     http::{Method, StatusCode, header, request::Parts},
     response::Response,
@@ -19,8 +19,11 @@ use super::{
     wire::Switch,
 };
 
-/// Bodies beyond this are refused unread.
+/// Bodies beyond this are refused.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Bodies up to this are read all the same: a client that is still writing would not see the refusal.
+const READ_BODY_BYTES: usize = 8 * MAX_BODY_BYTES;
 
 /// Serves one request. There is no routing before it, so that unknown addresses too are counted, limited and logged.
 pub(super) async fn exchange(
@@ -29,20 +32,15 @@ pub(super) async fn exchange(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let body = if is_too_large(&head) {
-        Err(StatusCode::PAYLOAD_TOO_LARGE)
-    } else {
-        match to_bytes(body, MAX_BODY_BYTES).await {
-            Ok(body) => Ok(body),
-            // The client left within its request: there is nobody to answer, and nothing arrived.
-            Err(_) => return Reply::empty(StatusCode::BAD_REQUEST).into_response(),
-        }
+    let Ok(body) = to_bytes(body, READ_BODY_BYTES).await else {
+        // The client left within its request, or sends without end: nothing has arrived.
+        return Reply::empty(StatusCode::BAD_REQUEST).into_response();
     };
     let latency = core.latency;
     // A task of its own: what has been read is dealt with, whether or not the client is still there to hear of it.
     let handling = core.tasks.clone().spawn(async move {
         latency.pass().await;
-        handle(&core, &head, body)
+        handle(&core, &head, &body)
     });
     let Ok(reply) = handling.await else {
         return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR).into_response();
@@ -55,30 +53,27 @@ pub(super) async fn exchange(
     reply.into_response()
 }
 
-fn is_too_large(head: &Parts) -> bool {
-    head.headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
-        .is_some_and(|announced| announced > MAX_BODY_BYTES)
-}
-
 /// From arrival to the written log line, without a pause.
-fn handle(core: &Core, head: &Parts, body: Result<Bytes, StatusCode>) -> Reply {
+fn handle(core: &Core, head: &Parts, body: &[u8]) -> Reply {
     let arrival = core.gate.arrive();
     let call = Call {
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body: body.as_deref().unwrap_or_default(),
+        body,
     };
-    let handled = match (arrival.retry_after_s, &body) {
-        (Some(seconds), _) => Handled::from(past_the_limit(seconds)),
-        (None, Err(status)) => Reply::plain_refusal(*status, "The request is too large.").into(),
-        (None, Ok(_)) => endpoints::dispatch(core, &call),
+    let handled = match arrival.retry_after_s {
+        Some(seconds) => past_the_limit(seconds).into(),
+        None if body.len() > MAX_BODY_BYTES => too_large().into(),
+        None => endpoints::dispatch(core, &call),
     };
     log(core, &call, arrival, &handled);
     handled.reply
+}
+
+fn too_large() -> Reply {
+    Reply::plain_refusal(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large.")
 }
 
 fn past_the_limit(retry_after_s: u64) -> Reply {

@@ -155,6 +155,8 @@ impl AsyncWrite for Wire {
             Order::Drip => wire.write_one(context, bytes),
             Order::CloseAfter | Order::SwallowNext => {
                 wire.has_answered = true;
+                // The server reads again only when woken; nothing else would show it the end.
+                context.waker().wake_by_ref();
                 Pin::new(&mut wire.stream).poll_write(context, bytes)
             }
         }

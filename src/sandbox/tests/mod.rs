@@ -125,19 +125,23 @@ impl Scene {
         answer(request).await
     }
 
-    /// With the right `ApiKey`, unless `headers` bring their own.
+    /// With the right `ApiKey` and kind of body, unless `headers` bring their own.
     async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
-        let mut request = CLIENT
-            .post(format!("{}{path}", self.sandbox.base_url()))
-            .header("Content-Type", "application/json")
-            .body(body.to_string());
-        if headers.iter().all(|(name, _)| *name != "ApiKey") {
-            request = request.header("ApiKey", "sandbox-api-key");
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        answer(request).await
+        let defaults = [
+            ("ApiKey", "sandbox-api-key"),
+            ("Content-Type", "application/json"),
+        ];
+        let missing = defaults
+            .iter()
+            .filter(|(name, _)| headers.iter().all(|(given, _)| given != name));
+        let request = CLIENT.post(format!("{}{path}", self.sandbox.base_url()));
+        let request = headers
+            .iter()
+            .chain(missing)
+            .fold(request, |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        answer(request.body(body.to_string())).await
     }
 
     /// Sends an invitation over a bare connection and leaves the reading to the test.

@@ -11,11 +11,11 @@ use axum::{
 };
 
 use super::{
-    core::Core,
     endpoints::{self, Call, Handled},
     envelope::{Delivery, Reply},
     gate::Arrival,
     log::{Line, sha256_hex},
+    shared::Shared,
     wire::Switch,
 };
 
@@ -27,7 +27,7 @@ const READ_BODY_BYTES: usize = 8 * MAX_BODY_BYTES;
 
 /// Serves one request. There is no routing before it, so that unknown addresses too are counted, limited and logged.
 pub(super) async fn exchange(
-    State(core): State<Arc<Core>>,
+    State(shared): State<Arc<Shared>>,
     Extension(switch): Extension<Switch>,
     request: Request,
 ) -> Response {
@@ -36,11 +36,11 @@ pub(super) async fn exchange(
         // The client left within its request, or sends without end: nothing has arrived.
         return Reply::empty(StatusCode::BAD_REQUEST).into_response();
     };
-    let latency = core.latency;
+    let latency = shared.latency;
     // A task of its own: what has been read is dealt with, whether or not the client is still there to hear of it.
-    let handling = core.tasks.clone().spawn(async move {
+    let handling = shared.tasks.clone().spawn(async move {
         latency.pass().await;
-        handle(&core, &head, &body)
+        handle(&shared, &head, &body)
     });
     let Ok(reply) = handling.await else {
         return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR).into_response();
@@ -54,8 +54,8 @@ pub(super) async fn exchange(
 }
 
 /// From arrival to the written log line, without a pause.
-fn handle(core: &Core, head: &Parts, body: &[u8]) -> Reply {
-    let arrival = core.gate.arrive();
+fn handle(shared: &Shared, head: &Parts, body: &[u8]) -> Reply {
+    let arrival = shared.gate.arrive();
     let call = Call {
         method: &head.method,
         path: head.uri.path(),
@@ -66,9 +66,9 @@ fn handle(core: &Core, head: &Parts, body: &[u8]) -> Reply {
     let handled = match arrival.retry_after_s {
         Some(seconds) => past_the_limit(seconds).into(),
         None if body.len() > MAX_BODY_BYTES => too_large().into(),
-        None => endpoints::dispatch(core, &call),
+        None => endpoints::dispatch(shared, &call),
     };
-    log(core, &call, arrival, &handled);
+    log(shared, &call, arrival, &handled);
     handled.reply
 }
 
@@ -81,8 +81,8 @@ fn past_the_limit(retry_after_s: u64) -> Reply {
         .header(header::RETRY_AFTER, &retry_after_s.to_string())
 }
 
-fn log(core: &Core, call: &Call<'_>, arrival: Arrival, handled: &Handled) {
-    let Some(log) = &core.log else { return };
+fn log(shared: &Shared, call: &Call<'_>, arrival: Arrival, handled: &Handled) {
+    let Some(log) = &shared.log else { return };
     let shows_body = endpoints::creates_sessions(call.path) && call.method == Method::POST;
     let line = Line {
         at_ms: arrival.at_ms,

@@ -17,7 +17,8 @@ impl LatencyRange {
     /// Waits as long as one message takes.
     pub(super) async fn pass(self) {
         if self.max_ms > 0 {
-            let way_ms = fastrand::u64(self.min_ms..=self.max_ms);
+            let min_ms = self.min_ms.min(self.max_ms);
+            let way_ms = fastrand::u64(min_ms..=self.max_ms);
             tokio::time::sleep(Duration::from_millis(way_ms)).await;
         }
     }

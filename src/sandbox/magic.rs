@@ -14,6 +14,16 @@ pub enum Times {
     Always,
 }
 
+impl Times {
+    /// The word for help texts: `once` or `always`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Times::Once => "once",
+            Times::Always => "always",
+        }
+    }
+}
+
 /// One phone number and what it provokes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MagicRecipient {

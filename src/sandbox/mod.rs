@@ -23,9 +23,14 @@
 //! | 2001 | 401 | the login is refused |
 //! | 2002 | 401 | `TenancyName` missing or unknown |
 //! | 2003 | 401 | the refresh token is unknown, used or expired |
+//!
+//! # The log
+//!
+//! One JSON object a line, appended before the answer leaves: `at_ms` (arrival, Unix milliseconds), `seq`, `path`, `key` (phone,
+//! else e-mail, in full), `types`, `accepted` (a session was created, whatever the client gets to see), `token` if so,
+//! `status` (null when none left), `fault` (the [`Behaviour`]'s name), `error_code`, `body_sha256`, and for sessions `body`.
 
 mod behaviour;
-mod core;
 mod credentials;
 mod endpoints;
 mod envelope;
@@ -37,6 +42,7 @@ mod latency;
 mod log;
 mod magic;
 mod server;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -23,8 +23,8 @@ use tokio_util::{
 
 use super::{
     Credentials, SandboxOptions,
-    core::Core,
     exchange::exchange,
+    shared::Shared,
     wire::{Switch, Wire},
 };
 use crate::domain::Complaint;
@@ -51,14 +51,14 @@ impl Sandbox {
             )
             .hint("Choose another port, or 0 for any free one.")
         };
-        let core = Arc::new(Core::new(options)?);
+        let shared = Arc::new(Shared::new(options)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let tasks = core.tasks.clone();
+        let tasks = shared.tasks.clone();
         let stop = CancellationToken::new();
-        let accepting = tokio::spawn(accept_all(listener, core, stop.clone()));
+        let accepting = tokio::spawn(accept_all(listener, shared, stop.clone()));
         Ok(Sandbox {
             address,
             accepting,
@@ -98,9 +98,9 @@ impl Sandbox {
     }
 }
 
-async fn accept_all(listener: TcpListener, core: Arc<Core>, stop: CancellationToken) {
-    let tasks = core.tasks.clone();
-    let router = Router::new().fallback(exchange).with_state(core);
+async fn accept_all(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+    let tasks = shared.tasks.clone();
+    let router = Router::new().fallback(exchange).with_state(shared);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,

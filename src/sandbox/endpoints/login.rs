@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::{Call, Handled, grant_or_fail, malformed};
 use crate::sandbox::{
-    core::Core,
     credentials::{PASSWORD, TENANCY_NAME, USERNAME},
     envelope::{LOGIN_REFUSED, REFRESH_REFUSED, Reply, TENANT_UNKNOWN},
     faults::Target,
+    shared::Shared,
 };
 
 const MAX_NAME_CHARS: usize = 256;
@@ -30,7 +30,7 @@ struct RefreshRequest {
 }
 
 /// `POST /api/credentials/Login`.
-pub(super) fn log_in(core: &Core, call: &Call<'_>) -> Handled {
+pub(super) fn log_in(shared: &Shared, call: &Call<'_>) -> Handled {
     let login = match call.parse::<LoginRequest>() {
         Ok(login) => login,
         Err(refusal) => return refusal.into(),
@@ -38,29 +38,29 @@ pub(super) fn log_in(core: &Core, call: &Call<'_>) -> Handled {
     if let Err(refusal) = check(&login, call) {
         return refusal.into();
     }
-    grant_or_fail(core, Target::Login, || {
-        let grant = core.tokens.grant();
+    grant_or_fail(shared, Target::Login, || {
+        let grant = shared.tokens.grant();
         Some(json!({
             "accessToken": grant.access,
-            "expireInSeconds": core.tokens.life().as_secs(),
+            "expireInSeconds": shared.tokens.life().as_secs(),
             "refreshToken": grant.refresh,
-            "refreshTokenExpireInSeconds": core.tokens.refresh_life().as_secs(),
+            "refreshTokenExpireInSeconds": shared.tokens.refresh_life().as_secs(),
         }))
     })
 }
 
 /// `POST /api/credentials/RefreshToken`.
-pub(super) fn refresh(core: &Core, call: &Call<'_>) -> Handled {
+pub(super) fn refresh(shared: &Shared, call: &Call<'_>) -> Handled {
     let used = match call.parse::<RefreshRequest>() {
         Ok(request) => request.refresh_token,
         Err(refusal) => return refusal.into(),
     };
-    grant_or_fail(core, Target::Refresh, || {
-        let grant = core.tokens.rotate(&used)?;
+    grant_or_fail(shared, Target::Refresh, || {
+        let grant = shared.tokens.rotate(&used)?;
         Some(json!({
             "accessToken": grant.access,
             "encryptedAccessToken": format!("encrypted-{}", grant.access),
-            "expireInSeconds": core.tokens.life().as_secs(),
+            "expireInSeconds": shared.tokens.life().as_secs(),
             // The one just used up: a client that keeps it instead of the new one is refused next time.
             "refreshToken": used,
             "newRefreshToken": grant.refresh,

@@ -2,6 +2,7 @@
 
 mod contract_types;
 mod login;
+mod recipient;
 mod session;
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -10,10 +11,10 @@ use serde_json::Value;
 
 use super::{
     Behaviour,
-    core::Core,
     credentials::API_KEY,
     envelope::{MALFORMED, Reply, UNAUTHORIZED},
     faults::Target,
+    shared::Shared,
 };
 
 const LOGIN: &str = "/api/credentials/Login";
@@ -66,8 +67,8 @@ pub(super) fn creates_sessions(path: &str) -> bool {
 }
 
 /// Answers a request that the gate admitted.
-pub(super) fn dispatch(core: &Core, call: &Call<'_>) -> Handled {
-    let (method, endpoint): (_, fn(&Core, &Call<'_>) -> Handled) = match call.path {
+pub(super) fn dispatch(shared: &Shared, call: &Call<'_>) -> Handled {
+    let (method, endpoint): (_, fn(&Shared, &Call<'_>) -> Handled) = match call.path {
         LOGIN => (Method::POST, login::log_in),
         REFRESH => (Method::POST, login::refresh),
         CREATE_INVITATION => (Method::POST, session::create_invitation),
@@ -91,7 +92,7 @@ pub(super) fn dispatch(core: &Core, call: &Call<'_>) -> Handled {
             "The body must be application/json.",
         );
     }
-    endpoint(core, call)
+    endpoint(shared, call)
 }
 
 impl Call<'_> {
@@ -124,12 +125,12 @@ fn unauthorized(message: &str) -> Reply {
 }
 
 /// Asks for an admin token that holds.
-fn require_admin(core: &Core, call: &Call<'_>) -> Result<(), Reply> {
+fn require_admin(shared: &Shared, call: &Call<'_>) -> Result<(), Reply> {
     match call.header(header::AUTHORIZATION.as_str()) {
         Some(value)
             if value
                 .strip_prefix("Bearer ")
-                .is_some_and(|token| core.tokens.holds(token)) =>
+                .is_some_and(|token| shared.tokens.holds(token)) =>
         {
             Ok(())
         }
@@ -144,8 +145,12 @@ fn reply(fault: Option<Behaviour>, data: &Value) -> Reply {
 }
 
 /// Answers a valid login or refresh; `grant` is called only when the fault lets it happen.
-fn grant_or_fail(core: &Core, target: Target, grant: impl FnOnce() -> Option<Value>) -> Handled {
-    let fault = core.misbehaviour(target, None);
+fn grant_or_fail(
+    shared: &Shared,
+    target: Target,
+    grant: impl FnOnce() -> Option<Value>,
+) -> Handled {
+    let fault = shared.misbehaviour(target, None);
     let happens = fault.is_none_or(Behaviour::accepts);
     let data = if happens { grant() } else { Some(Value::Null) };
     match data {

@@ -6,16 +6,20 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Call, Handled, Subject, malformed, reply, require_admin};
+use super::{
+    Call, Handled, Subject, malformed,
+    recipient::{is_e164, is_email},
+    reply, require_admin,
+};
 use crate::sandbox::{
     Behaviour,
-    core::Core,
     envelope::{
         CONTRACT_TYPE_UNKNOWN, EMAIL_INVALID, FIELD_UNKNOWN, PHONE_INVALID, RECIPIENT_MISSING,
         Reply, VALUE_NOT_STRING,
     },
     faults::Target,
     forms::Forms,
+    shared::Shared,
     tokens::mint,
 };
 
@@ -52,23 +56,23 @@ struct Invitation {
 }
 
 /// `POST /api/IdentityUserSession/CreateInvitation`.
-pub(super) fn create_invitation(core: &Core, call: &Call<'_>) -> Handled {
+pub(super) fn create_invitation(shared: &Shared, call: &Call<'_>) -> Handled {
     let session = call
         .parse::<Invitation>()
         .and_then(Invitation::into_session);
-    let admin = require_admin(core, call);
-    create(core, session, admin)
+    let admin = require_admin(shared, call);
+    create(shared, session, admin)
 }
 
 /// `POST /api/IdentityUserSession/CreateAuthSession`: no admin, no pre-filled fields.
-pub(super) fn create_auth_session(core: &Core, call: &Call<'_>) -> Handled {
+pub(super) fn create_auth_session(shared: &Shared, call: &Call<'_>) -> Handled {
     let session = call
         .parse::<Session>()
         .and_then(|session| match session.request_fields {
             Some(_) => Err(malformed("unknown field `RequestFieldsValues`")),
             None => Ok(session),
         });
-    create(core, session, Ok(()))
+    create(shared, session, Ok(()))
 }
 
 impl Invitation {
@@ -83,17 +87,17 @@ impl Invitation {
     }
 }
 
-fn create(core: &Core, session: Result<Session, Reply>, admin: Result<(), Reply>) -> Handled {
+fn create(shared: &Shared, session: Result<Session, Reply>, admin: Result<(), Reply>) -> Handled {
     // Rights are judged first, but a refused request's subject is worth logging all the same.
     let session = match (admin, session) {
         (Ok(()), Ok(session)) => session,
         (Err(refusal), session) => return refused(refusal, session.ok()),
         (Ok(()), Err(refusal)) => return refusal.into(),
     };
-    if let Err(refusal) = check(&session, &core.forms) {
+    if let Err(refusal) = check(&session, &shared.forms) {
         return refused(refusal, Some(session));
     }
-    let fault = core.misbehaviour(Target::Invitation, session.phone_number.as_deref());
+    let fault = shared.misbehaviour(Target::Invitation, session.phone_number.as_deref());
     let session_token = fault
         .is_none_or(Behaviour::accepts)
         .then(|| mint("session"));
@@ -201,74 +205,4 @@ fn check_values(type_id: &str, values: &Value, types: &[i64], forms: &Forms) -> 
 
 fn wrong(error_code: i64, message: &str, field: &str) -> Reply {
     Reply::refusal(StatusCode::BAD_REQUEST, error_code, message, Some(field))
-}
-
-/// A plus, then 8 to 15 digits of which the first is no zero.
-fn is_e164(phone: &str) -> bool {
-    phone.strip_prefix('+').is_some_and(|digits| {
-        (8..=15).contains(&digits.len())
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-            && !digits.starts_with('0')
-    })
-}
-
-/// One `@`, something before it, a domain with a dot behind it, no white space.
-fn is_email(email: &str) -> bool {
-    let Some((local, domain)) = email.split_once('@') else {
-        return false;
-    };
-    let has_dot = domain
-        .split_once('.')
-        .is_some_and(|(name, rest)| !name.is_empty() && !rest.is_empty() && !rest.ends_with('.'));
-    !local.is_empty()
-        && has_dot
-        && !domain.contains('@')
-        && email.len() <= 254
-        && !email
-            .chars()
-            .any(|letter| letter.is_whitespace() || letter.is_control())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn phones_are_e164_or_refused() {
-        for phone in ["+201012345678", "+12025550123", "+12345678"] {
-            assert!(is_e164(phone), "{phone}");
-        }
-        for phone in [
-            "",
-            "+",
-            "201012345678",
-            "01012345678",
-            "+0201012345",
-            "+2010 1234567",
-            "+٢٠١٠١٢٣٤٥٦٧",
-            "+1234567",
-            "+1234567890123456",
-        ] {
-            assert!(!is_e164(phone), "{phone}");
-        }
-    }
-
-    #[test]
-    fn addresses_have_their_form_or_are_refused() {
-        for email in ["mona@example.com", "a.b+c@d.co.uk", "منى@مثال.مصر"] {
-            assert!(is_email(email), "{email}");
-        }
-        for email in [
-            "",
-            "mona",
-            "mona@",
-            "@example.com",
-            "mona@example",
-            "mona@example.",
-            "a@b@c.d",
-            "mo na@example.com",
-        ] {
-            assert!(!is_email(email), "{email}");
-        }
-    }
 }

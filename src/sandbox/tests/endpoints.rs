@@ -102,9 +102,9 @@ async fn a_refresh_token_works_once_and_is_replaced() {
 
 #[tokio::test]
 async fn an_admin_token_is_needed_and_expires() {
-    let mut scene = Scene::with(|options| options.token_life = Duration::from_millis(300)).await;
+    let mut scene = Scene::with(|options| options.token_life = Duration::from_millis(1_500)).await;
     assert_eq!(scene.invite_phone(MONA).await.verdict(), (200, None));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(
         scene.invite_phone(MONA).await.verdict(),
         (401, Some(401)),

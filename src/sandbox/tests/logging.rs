@@ -36,19 +36,40 @@ async fn a_login_leaves_no_password_and_no_token() {
 
 #[tokio::test]
 async fn what_was_read_is_dealt_with_though_the_client_is_gone() {
-    let scene = Scene::with(|options| options.latency = half_a_second()).await;
+    let scene = Scene::with(|options| {
+        options.latency = LatencyRange {
+            min_ms: 500,
+            max_ms: 500,
+        };
+    })
+    .await;
     drop(scene.send_raw(MONA));
-    let Scene {
-        sandbox, folder, ..
-    } = scene;
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    // The request is on its way still; stopping waits for it.
-    sandbox.stop().await;
-    let log = read_log(&folder.path().join("log.jsonl"));
+    // The request is on its way still, and there is nobody to answer when it arrives.
+    while scene.log().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let line = scene.last_line();
     assert_eq!(
-        (log.len(), &log[1]["accepted"], &log[1]["key"]),
-        (2, &json!(true), &json!(MONA))
+        (&line["accepted"], &line["key"]),
+        (&json!(true), &json!(MONA))
     );
+}
+
+#[tokio::test]
+async fn stopping_frees_the_port_and_ends_what_hangs() {
+    let scene = Scene::with_faults("hang=1").await;
+    let hanging = scene.send_raw(MONA);
+    while scene.log().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let port = scene.sandbox.address().port();
+    scene.sandbox.stop().await;
+    let again = SandboxOptions {
+        port,
+        ..SandboxOptions::default()
+    };
+    assert!(Sandbox::start(again).await.is_ok());
+    drop(hanging);
 }
 
 #[tokio::test]
@@ -60,7 +81,7 @@ async fn half_a_request_never_arrived() {
         .write_all(&request.as_bytes()[..request.len() - 1])
         .unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(scene.log().len(), 1, "the login alone");
 }
 

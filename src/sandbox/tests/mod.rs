@@ -217,10 +217,3 @@ fn invitation(phone: &str) -> Value {
 }
 
 const MONA: &str = "+201012345678";
-
-fn half_a_second() -> LatencyRange {
-    LatencyRange {
-        min_ms: 500,
-        max_ms: 500,
-    }
-}

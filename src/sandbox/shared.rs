@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::Complaint;
 
-pub(super) struct Core {
+pub(super) struct Shared {
     pub latency: LatencyRange,
     pub gate: Gate,
     pub tokens: Tokens,
@@ -30,9 +30,9 @@ pub(super) struct Core {
     refreshes: AtomicU64,
 }
 
-impl Core {
+impl Shared {
     pub(super) fn new(options: SandboxOptions) -> Result<Self, Complaint> {
-        Ok(Core {
+        Ok(Shared {
             latency: options.latency,
             gate: Gate::new(options.per_second, options.per_minute),
             tokens: Tokens::new(options.token_life),

@@ -1,0 +1,251 @@
+//! Reads the API's answer that describes a contract type's form, fresh or from a copy saved by hand.
+//!
+//! The members' meaning is known, their types are not certain: whatever is missing or of another type counts as absent,
+//! and unknown members are ignored.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::data::as_integer;
+use super::envelope::Envelope;
+use super::vendor_text::plain;
+use crate::domain::{Complaint, Form, FormCondition, FormField, FormOption};
+
+/// Related questions below related questions, to this depth. Real forms have two or three.
+const MAX_DEPTH: usize = 32;
+
+/// Under which names a choice may carry labels beside its `name`.
+const CHOICE_LABELS: [&str; 4] = ["displayText", "displayArText", "arName", "nameAr"];
+
+/// Reads the answer of `GetBusinessRequestTypeTemplateFields`: the whole envelope, or its `data` alone.
+pub fn read_form(json: &str) -> Result<Form, Complaint> {
+    let data = form_data(json)?;
+    let questions = data["requestsFields"]
+        .as_array()
+        .ok_or_else(|| unreadable("it holds no list of fields (requestsFields)"))?;
+    let mut walk = Walk::default();
+    walk.questions(questions, None, 0)?;
+    Ok(Form {
+        name: label(&data["name"]),
+        fields: walk.finish(),
+    })
+}
+
+/// The object that holds `requestsFields`.
+fn form_data(json: &str) -> Result<Value, Complaint> {
+    let json = json.trim_start_matches('\u{feff}');
+    let whole: Value = serde_json::from_str(json).map_err(|error| {
+        unreadable(&format!(
+            "it is not JSON (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    if !whole["requestsFields"].is_null() {
+        return Ok(whole);
+    }
+    let envelope =
+        Envelope::parse(json.as_bytes()).ok_or_else(|| unreadable("it is not a JSON object"))?;
+    if envelope.is_error() {
+        return Err(unreadable(&format!(
+            "it is an error that the API answered with ({})",
+            envelope.message
+        )));
+    }
+    Ok(envelope.into_data())
+}
+
+fn unreadable(what: &str) -> Complaint {
+    Complaint::new(
+        "form_unreadable",
+        format!("This is not the description of a contract type's form: {what}."),
+    )
+    .hint(
+        "Run `vlens-batch contract-types pull ID` again, or save the whole answer of \
+         GetBusinessRequestTypeTemplateFields as contract-types/ID.json.",
+    )
+}
+
+/// Where related questions hang: the parent's key, and its value when they hang below a choice.
+#[derive(Clone, Copy)]
+struct Parent<'a> {
+    key: &'a str,
+    value: Option<&'a str>,
+}
+
+impl<'a> Parent<'a> {
+    /// A mere heading has no key and is no parent: what hangs on it hangs on whatever the heading hangs on.
+    fn of(key: Option<&'a str>, value: Option<&'a str>) -> Option<Self> {
+        Some(Parent { key: key?, value })
+    }
+}
+
+/// The tree of questions on its way to a flat list.
+#[derive(Default)]
+struct Walk {
+    fields: Vec<FormField>,
+    index_of_key: HashMap<String, usize>,
+    /// (field key, choice id) to the choice's text: conditions may name either.
+    choice_text_of_id: HashMap<(String, String), String>,
+}
+
+impl Walk {
+    fn questions(
+        &mut self,
+        questions: &[Value],
+        parent: Option<Parent<'_>>,
+        depth: usize,
+    ) -> Result<(), Complaint> {
+        if depth >= MAX_DEPTH {
+            return Err(unreadable("its related questions are nested without end"));
+        }
+        for question in in_order(questions) {
+            if let Some(field) = read_field(question, parent) {
+                self.keep(field);
+            }
+            let key = text(&question["key"]);
+            for choice in list(&question["availableValuesItems"]) {
+                let value = text(&choice["name"]);
+                let below = Parent::of(key.as_deref(), value.as_deref()).or(parent);
+                self.questions(list(&choice["relatedQuestions"]), below, depth + 1)?;
+                if let (Some(key), Some(id), Some(value)) = (&key, text(&choice["id"]), value) {
+                    self.choice_text_of_id.insert((key.clone(), id), value);
+                }
+            }
+            let below = Parent::of(key.as_deref(), None).or(parent);
+            self.questions(list(&question["relatedQuestions"]), below, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// The same question may hang below several choices: it is one field, and then shows under no single condition.
+    fn keep(&mut self, field: FormField) {
+        let Some(&index) = self.index_of_key.get(&field.key) else {
+            self.index_of_key
+                .insert(field.key.clone(), self.fields.len());
+            self.fields.push(field);
+            return;
+        };
+        let known = &mut self.fields[index];
+        if known.condition != field.condition {
+            known.condition = None;
+        }
+        for option in field.options {
+            if !known.options.iter().any(|o| o.value == option.value) {
+                known.options.push(option);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<FormField> {
+        for field in &mut self.fields {
+            if let Some(condition) = &mut field.condition {
+                let named = (condition.parent.clone(), condition.value.clone());
+                if let Some(text) = self.choice_text_of_id.get(&named) {
+                    condition.value.clone_from(text);
+                }
+            }
+        }
+        parents_first(self.fields, &self.index_of_key)
+    }
+}
+
+fn read_field(question: &Value, parent: Option<Parent<'_>>) -> Option<FormField> {
+    Some(FormField {
+        key: text(&question["key"])?,
+        label: label(&question["displayText"]),
+        label_ar: label(&question["displayArText"]),
+        kind: label(&question["type"]).to_lowercase(),
+        options: read_options(question),
+        condition: read_condition(question, parent),
+    })
+}
+
+fn read_options(question: &Value) -> Vec<FormOption> {
+    let mut options: Vec<FormOption> = Vec::new();
+    for choice in list(&question["availableValuesItems"]) {
+        if let Some(value) = text(&choice["name"]) {
+            let labels = CHOICE_LABELS.iter().filter_map(|name| text(&choice[*name]));
+            options.push(FormOption {
+                labels: labels.filter(|label| *label != value).collect(),
+                value,
+            });
+        }
+    }
+    for value in list(&question["availableValues"]).iter().filter_map(text) {
+        let is_known = |o: &FormOption| o.value == value || o.labels.contains(&value);
+        if !options.iter().any(is_known) {
+            options.push(FormOption {
+                value,
+                labels: Vec::new(),
+            });
+        }
+    }
+    options
+}
+
+/// What the question says of its parent goes before where it hangs.
+fn read_condition(question: &Value, hangs_on: Option<Parent<'_>>) -> Option<FormCondition> {
+    let parent = text(&question["parentQuestionKey"])
+        .or_else(|| hangs_on.map(|parent| parent.key.to_owned()))?;
+    let hangs_under = hangs_on
+        .filter(|hangs_on| hangs_on.key == parent)
+        .and_then(|hangs_on| hangs_on.value);
+    let value =
+        text(&question["parentQuestionValue"]).or_else(|| hangs_under.map(str::to_owned))?;
+    Some(FormCondition { parent, value })
+}
+
+/// Siblings by their `order`; as they stand when one has none.
+fn in_order(questions: &[Value]) -> Vec<&Value> {
+    let order = |question: &&Value| as_integer(&question["order"]);
+    let mut sorted: Vec<&Value> = questions.iter().collect();
+    if sorted.iter().all(|question| order(question).is_some()) {
+        sorted.sort_by_key(order);
+    }
+    sorted
+}
+
+/// Moves a parent that stands below its conditional child up before it; everything else keeps its place.
+fn parents_first(fields: Vec<FormField>, index_of_key: &HashMap<String, usize>) -> Vec<FormField> {
+    let parent_of: Vec<Option<usize>> = fields
+        .iter()
+        .map(|field| index_of_key.get(&field.condition.as_ref()?.parent).copied())
+        .collect();
+    let mut waiting: Vec<Option<FormField>> = fields.into_iter().map(Some).collect();
+    let mut placed = Vec::with_capacity(waiting.len());
+    for index in 0..waiting.len() {
+        let mut line = Vec::new();
+        let mut next = Some(index);
+        // Taking the field out also ends the walk where conditions form a circle.
+        while let Some(field) = next.and_then(|index| waiting[index].take()) {
+            line.push(field);
+            next = next.and_then(|index| parent_of[index]);
+        }
+        placed.extend(line.into_iter().rev());
+    }
+    placed
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// A text as it is sent: a number or a truth value written out, surrounding space removed, nothing when empty.
+fn text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// A text that is only shown.
+fn label(value: &Value) -> String {
+    text(value).map_or(String::new(), |text| plain(&text))
+}
+
+#[cfg(test)]
+mod tests;

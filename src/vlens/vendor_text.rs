@@ -1,0 +1,183 @@
+//! Makes what the vendor wrote fit to be shown: no escape codes, no personal values, no endless text.
+
+use serde_json::Value;
+
+use crate::domain::mask_text;
+
+const MESSAGE_MAX_CHARS: usize = 500;
+const DETAILS_MAX_BYTES: usize = 4096;
+
+/// A vendor's sentence for a terminal, a log or the ledger.
+pub(super) fn fit_text(text: &str) -> String {
+    shorten(&mask_text(&plain(text)), MESSAGE_MAX_CHARS)
+}
+
+/// A vendor's JSON in compact form, the values masked and the names kept; nothing when it says nothing.
+pub(super) fn fit_json(value: Value) -> Option<String> {
+    if says_nothing(&value) {
+        return None;
+    }
+    let text = fit_value(value).to_string();
+    if text.len() <= DETAILS_MAX_BYTES {
+        return Some(text);
+    }
+    // Cut JSON is none; its beginning as one string still is.
+    Some(Value::String(shorten(&text, MESSAGE_MAX_CHARS)).to_string())
+}
+
+/// Text without control characters, terminal escape codes and marks that turn the direction of writing around.
+pub(super) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => skip_escape(&mut chars),
+            '\u{9b}' => skip_control_sequence(&mut chars),
+            _ if c.is_whitespace() => {
+                if !plain.is_empty() && !plain.ends_with(' ') {
+                    plain.push(' ');
+                }
+            }
+            _ if c.is_control() || turns_direction(c) => {}
+            _ => plain.push(c),
+        }
+    }
+    plain.truncate(plain.trim_end().len());
+    plain
+}
+
+fn skip_escape(chars: &mut std::str::Chars<'_>) {
+    match chars.next() {
+        Some('[') => skip_control_sequence(chars),
+        // An operating-system command (a window title, a link) ends with BEL or ESC \.
+        Some(']') => {
+            while let Some(c) = chars.next() {
+                if c == '\u{7}' {
+                    return;
+                }
+                if c == '\u{1b}' {
+                    chars.next();
+                    return;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Up to the final byte of `ESC [ … m` and its like.
+fn skip_control_sequence(chars: &mut std::str::Chars<'_>) {
+    chars.find(|c| ('\u{40}'..='\u{7e}').contains(c));
+}
+
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn says_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn fit_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(fit_text(&text)),
+        Value::Number(number) => {
+            let text = number.to_string();
+            let masked = mask_text(&text);
+            if masked == text {
+                Value::Number(number)
+            } else {
+                Value::String(masked)
+            }
+        }
+        Value::Array(items) => items.into_iter().map(fit_value).collect(),
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|(name, value)| (fit_name(&name), fit_value(value)))
+                .collect(),
+        ),
+        Value::Null | Value::Bool(_) => value,
+    }
+}
+
+/// A member's name tells which field is meant, and may be a long path: it is masked only when it looks like a value.
+fn fit_name(name: &str) -> String {
+    let name = plain(name);
+    let digits = name.chars().filter(|c| c.is_numeric()).count();
+    if digits >= 7 || name.contains('@') {
+        fit_text(&name)
+    } else {
+        shorten(&name, 120)
+    }
+}
+
+fn shorten(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_message_cannot_play_with_the_terminal() {
+        for (text, shown) in [
+            ("Phone is missing", "Phone is missing"),
+            ("\u{1b}[31;1mred\u{1b}[0m", "red"),
+            ("\u{9b}2Jgone", "gone"),
+            ("\u{1b}]0;title\u{7}after", "after"),
+            ("\u{1b}]8;;http://evil\u{1b}\\link", "link"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", ""),
+            ("two\r\nlines\tof\0 text ", "two lines of text"),
+            ("turned \u{202e}dnuora", "turned dnuora"),
+            ("رقم الهاتف غير صحيح", "رقم الهاتف غير صحيح"),
+        ] {
+            assert_eq!(fit_text(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_masked_even_when_escape_codes_split_them() {
+        assert_eq!(
+            fit_text("Phone +2010\u{1b}[0m12345678 is taken"),
+            "Phone +2010****5678 is taken"
+        );
+    }
+
+    #[test]
+    fn endless_text_is_cut() {
+        let shown = fit_text(&"لا ".repeat(100_000));
+        assert_eq!(shown.chars().count(), MESSAGE_MAX_CHARS + 1);
+        let long: Vec<&str> = vec!["no"; 100_000];
+        let details = fit_json(json!(long)).expect("details");
+        assert!(details.len() <= DETAILS_MAX_BYTES);
+        assert!(serde_json::from_str::<Value>(&details).is_ok());
+    }
+
+    #[test]
+    fn details_keep_their_names_and_lose_their_values() {
+        let details = json!({
+            "SessionInput.RequestFieldsValues.414.nationalId": ["29001011234567 is not valid"],
+            "phone": 201_012_345_678_u64, "limit": 5, "ok": false, "none": null
+        });
+        assert_eq!(
+            fit_json(details).expect("details"),
+            r#"{"SessionInput.RequestFieldsValues.414.nationalId":["29001****4567 is not valid"],"phone":"20101****5678","limit":5,"ok":false,"none":null}"#
+        );
+        for nothing in [json!(null), json!([]), json!({}), json!(" ")] {
+            assert_eq!(fit_json(nothing), None);
+        }
+    }
+}

@@ -115,8 +115,7 @@ fn by_metadata(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
     let Some(number) = number else {
         return Err(not_valid(digits.len(), country));
     };
-    let lost_zero =
-        !dialled.international && region.is_some_and(|region| lacks_zero(&number, digits, region));
+    let lost_zero = !dialled.international && lacks_zero(&number, digits);
     if lost_zero && number.get_type() != PhoneNumberType::Mobile {
         return Err(invalid(
             "The phone number lacks its leading zero or area code; write it in full, or with + and the country code.",
@@ -134,12 +133,14 @@ fn valid(number: &str, region: Option<Region>) -> Option<PhoneNumber> {
     number.is_valid().then_some(number)
 }
 
-/// Whether the digits are a national number without the zero that the country puts before it.
-fn lacks_zero(number: &PhoneNumber, digits: &str, region: Region) -> bool {
-    number.get_national_significant_number() == digits
-        && PHONE_NUMBER_UTIL
-            .get_ndd_prefix_for_region(region, true)
-            .is_some_and(|prefix| prefix == "0")
+/// Whether the digits are a national number without the zero that its country writes before it.
+fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
+    if number.get_national_significant_number() != digits {
+        return false;
+    }
+    let national = number.format_as(PhoneNumberFormat::National);
+    let mut in_full = national.chars().filter(char::is_ascii_digit);
+    in_full.next() == Some('0') && in_full.eq(digits.chars())
 }
 
 fn not_valid(digits: usize, country: &str) -> Fault {

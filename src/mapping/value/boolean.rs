@@ -39,18 +39,22 @@ mod tests {
         let no = ["false", "False", "NO", "0", "لا", "\u{FEFB}", "۰"];
         for (words, text) in [(&yes[..], "true"), (&no[..], "false")] {
             for word in words {
-                assert_eq!(read(Given::Text(word)).unwrap().text, text, "{word}");
+                assert_eq!(
+                    read(Given::Text(word)).expect("readable").text,
+                    text,
+                    "{word}"
+                );
             }
         }
-        assert_eq!(read(Given::Boolean(true)).unwrap().text, "true");
-        assert_eq!(read(Given::Number(0.0)).unwrap().text, "false");
-        assert_eq!(read(Given::Number(-0.0)).unwrap().text, "false");
+        assert_eq!(read(Given::Boolean(true)).expect("readable").text, "true");
+        assert_eq!(read(Given::Number(0.0)).expect("readable").text, "false");
+        assert_eq!(read(Given::Number(-0.0)).expect("readable").text, "false");
     }
 
     #[test]
     fn anything_else_is_refused() {
         for word in ["maybe", "y", "2", "10", "yes no", "-"] {
-            let fault = read(Given::Text(word)).unwrap_err();
+            let fault = read(Given::Text(word)).expect_err("refused");
             assert_eq!(fault.code, ProblemCode::BooleanInvalid, "{word}");
         }
         assert!(read(Given::Number(2.0)).is_err());

@@ -16,9 +16,11 @@ pub fn check_date_format(format: &str) -> Result<(), String> {
             "\"{format}\" has no part that begins with %; write it as in %d/%m/%Y"
         ));
     }
-    strtime::format(format, SAMPLE)
-        .map(drop)
-        .map_err(|error| format!("\"{format}\" is not a date format: {error}"))
+    match strtime::format(format, SAMPLE) {
+        Ok(text) if text.trim().is_empty() => Err(format!("\"{format}\" writes nothing of a date")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("\"{format}\" is not a date format: {error}")),
+    }
 }
 
 /// Whether dates can be read in this form: it must hold a whole date, and only parts that can be read back.
@@ -49,6 +51,13 @@ pub(super) fn parsed(text: &str, format: &str) -> Result<civil::DateTime, Fault>
     let date = parts.to_date().map_err(|error| impossible(&error))?;
     let time = parts.to_time().unwrap_or_else(|_| civil::Time::midnight());
     Ok(date.to_datetime(time))
+}
+
+/// How many digits a date of this form has, when it has nothing else: 8 for `%Y%m%d`.
+pub(super) fn width_of_digits(format: &str) -> Option<usize> {
+    let text = strtime::format(format, SAMPLE).ok()?;
+    let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_digits.then_some(text.len())
 }
 
 /// A date in the form that goes out.
@@ -91,7 +100,15 @@ mod tests {
             assert_eq!(check_date_format(output_only), Ok(()), "{output_only}");
             assert!(check_date_input(output_only).is_err(), "{output_only}");
         }
-        for wrong in ["", "DD/MM/YYYY", "%", "%J", "%d/%m/%", "%Y-%m-%d %z"] {
+        for wrong in [
+            "",
+            "DD/MM/YYYY",
+            "%",
+            "%J",
+            "%d/%m/%",
+            "%Y-%m-%d %z",
+            "%n%t",
+        ] {
             assert!(check_date_format(wrong).is_err(), "{wrong}");
             assert!(check_date_input(wrong).is_err(), "{wrong}");
         }
@@ -102,9 +119,9 @@ mod tests {
         let leap_day = civil::date(2024, 2, 29).at(0, 0, 0, 0);
         assert_eq!(parsed("29/02/2024", "%d/%m/%Y"), Ok(leap_day));
         assert_eq!(parsed("29/2/2024", "%d/%m/%Y"), Ok(leap_day));
-        let shape = parsed("2024-02-29", "%d/%m/%Y").unwrap_err();
+        let shape = parsed("2024-02-29", "%d/%m/%Y").expect_err("refused");
         assert!(shape.message.contains("31/12/1990"), "{}", shape.message);
-        let day = parsed("30/02/2024", "%d/%m/%Y").unwrap_err();
+        let day = parsed("30/02/2024", "%d/%m/%Y").expect_err("refused");
         assert!(day.message.contains("1..=29"), "{}", day.message);
     }
 }

@@ -224,7 +224,7 @@ mod tests {
             ("29/02/2024 1:05 PM", 13, 5),
             ("2024-02-29", 0, 0),
         ] {
-            let (_, time) = take_apart(text).unwrap();
+            let (_, time) = take_apart(text).expect("readable");
             assert_eq!((time.hour(), time.minute()), (hour, minute), "{text}");
         }
     }

@@ -162,7 +162,7 @@ mod tests {
             &longer,
         ];
         for text in cases {
-            let fault = read(Given::Text(text)).unwrap_err();
+            let fault = read(Given::Text(text)).expect_err("refused");
             assert_eq!(fault.code, ProblemCode::EmailInvalid, "{text}");
             assert!(
                 text.len() < 4 || !fault.message.contains(text),

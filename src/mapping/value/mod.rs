@@ -7,13 +7,17 @@ mod boolean;
 mod choice;
 mod date;
 mod date_format;
+mod date_order;
+mod date_serial;
 mod date_text;
 mod email;
 mod fold;
 mod garbled;
 mod national_id;
 mod number;
+mod number_cell;
 mod phone;
+mod phone_metadata;
 mod phone_text;
 mod text;
 
@@ -25,10 +29,10 @@ use jiff::civil;
 use crate::domain::{Cell, ProblemCode};
 
 pub use choice::Choices;
-pub use date::{DateOrder, DateSurvey};
 pub use date_format::{check_date_format, check_date_input};
+pub use date_order::{DateOrder, DateSurvey};
 pub use national_id::birth_date_of;
-pub use phone::country_is_known;
+pub use phone_metadata::country_is_known;
 
 /// The longest value that goes out, in characters.
 const LONGEST_CHARS: usize = 10_000;

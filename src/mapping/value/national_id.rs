@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use jiff::civil;
 
-use super::number::{self, Whole};
+use super::number_cell::{self, Whole};
 use super::{Fault, Given, Reading, text};
 use crate::domain::ProblemCode;
 
@@ -37,7 +37,7 @@ pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
 pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
     match given {
         Given::Text(text) => from_text(text),
-        Given::Number(number) => match number::whole(number) {
+        Given::Number(number) => match number_cell::whole(number) {
             Whole::Digits(digits) => checked(digits, false),
             Whole::Rounded => Err(rounded()),
             Whole::Not => Err(not_digits()),
@@ -163,7 +163,7 @@ mod tests {
             ("2.90010112E+13", NationalIdRounded, "rounded"),
             ("29001011200000", NationalIdRounded, "rounded"),
         ] {
-            let fault = read(Given::Text(text)).unwrap_err();
+            let fault = read(Given::Text(text)).expect_err("refused");
             assert_eq!(fault.code, code, "{text}");
             assert!(fault.message.contains(part), "{text}: {}", fault.message);
         }
@@ -173,7 +173,7 @@ mod tests {
             (0.5, NationalIdInvalid),
         ] {
             assert_eq!(
-                read(Given::Number(number)).unwrap_err().code,
+                read(Given::Number(number)).expect_err("refused").code,
                 code,
                 "{number}"
             );

@@ -3,23 +3,17 @@
 //! `phone_text` finds the digits; here they are judged by Google's metadata, as rlibphonenumber carries it. Plain Egyptian
 //! mobiles, nearly every row of nearly every sheet, are known without it; a test holds both answers against each other.
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
-
-use super::number::{self, Whole};
+use super::number_cell::{self, Whole};
+use super::phone_metadata::by_metadata;
 use super::phone_text::{self, Dialled, invalid, rounded, several};
 use super::{Fault, Given, Reading, text};
 
 /// The most digits that are worth a look: two international numbers.
 const MOST_DIGITS: usize = 40;
-/// The most digits of one number, with `00` before it.
-const ONE_NUMBER_DIGITS: usize = 17;
+/// The most digits of one international number.
+const ONE_NUMBER_DIGITS: usize = 15;
 /// Zeros that end a number cell of twelve digits once it was shown as `2.01012E+11`, saved and read again.
 const ZEROS_OF_ROUNDING: &str = "000000";
-
-/// Whether a two-letter code names a country with phone numbers.
-pub fn country_is_known(code: &str) -> bool {
-    region_of(code).is_some()
-}
 
 /// Reads a cell as a phone number of `country`, or an international one.
 pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading, Fault> {
@@ -35,31 +29,31 @@ pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading, Fault> {
 fn from_text(text: &str, country: &str) -> Result<Reading, Fault> {
     let dialled = phone_text::dialled(text)?;
     let count = dialled.digits.len();
-    if count > ONE_NUMBER_DIGITS - 2 && count <= MOST_DIGITS && is_pair(text, country) {
+    if count > ONE_NUMBER_DIGITS && count <= MOST_DIGITS && is_pair(text, country) {
         return Err(several());
     }
-    judged(dialled, country)
+    judged(&dialled, country)
 }
 
 /// Whether a text parts somewhere into two valid numbers.
 fn is_pair(text: &str, country: &str) -> bool {
     let western = text::western_digits(text);
     let is_number = |part: &str| {
-        phone_text::dialled(part).is_ok_and(|dialled| judged(dialled, country).is_ok())
+        phone_text::dialled(part).is_ok_and(|dialled| judged(&dialled, country).is_ok())
     };
     western
         .char_indices()
-        .filter(|&(_, c)| phone_text::is_soft(c))
+        .filter(|&(at, c)| phone_text::is_soft(c) && !western[..at].ends_with(phone_text::is_soft))
         .any(|(at, _)| is_number(&western[..at]) && is_number(&western[at..]))
 }
 
 fn from_number(number: f64, country: &str) -> Result<Reading, Fault> {
-    match number::whole(number) {
+    match number_cell::whole(number) {
         Whole::Digits(digits) if digits.len() > 10 && digits.ends_with(ZEROS_OF_ROUNDING) => {
             Err(rounded())
         }
         Whole::Digits(digits) => judged(
-            Dialled {
+            &Dialled {
                 international: false,
                 digits,
                 repaired: false,
@@ -73,13 +67,13 @@ fn from_number(number: f64, country: &str) -> Result<Reading, Fault> {
     }
 }
 
-fn judged(dialled: Dialled, country: &str) -> Result<Reading, Fault> {
+fn judged(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
     if country.eq_ignore_ascii_case("EG")
-        && let Some(reading) = egyptian_mobile(&dialled)
+        && let Some(reading) = egyptian_mobile(dialled)
     {
         return Ok(reading);
     }
-    by_metadata(&dialled, country)
+    by_metadata(dialled, country)
 }
 
 /// A plain Egyptian mobile in one of the five forms that people write: 010…, 10… (its zero lost), 2010…, +2010…, 002010….
@@ -94,73 +88,6 @@ fn egyptian_mobile(dialled: &Dialled) -> Option<Reading> {
     };
     let is_mobile = matches!(subscriber.as_bytes(), [b'1', b'0' | b'1' | b'2' | b'5', ..]);
     is_mobile.then(|| Reading::new(format!("+20{subscriber}"), dialled.repaired || lost_zero))
-}
-
-/// Any number of any country, by the metadata.
-fn by_metadata(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
-    let digits = dialled.digits.as_str();
-    let region = region_of(country);
-    let number = if dialled.international {
-        valid(&format!("+{digits}"), None)
-    } else {
-        let foreign = || {
-            digits
-                .strip_prefix("00")
-                .and_then(|rest| valid(&format!("+{rest}"), None))
-        };
-        region
-            .and_then(|region| valid(digits, Some(region)))
-            .or_else(foreign)
-    };
-    let Some(number) = number else {
-        return Err(not_valid(digits.len(), country));
-    };
-    let lost_zero = !dialled.international && lacks_zero(&number, digits);
-    if lost_zero && number.get_type() != PhoneNumberType::Mobile {
-        return Err(invalid(
-            "The phone number lacks its leading zero or area code; write it in full, or with + and the country code.",
-        ));
-    }
-    let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
-    Ok(Reading::new(e164, dialled.repaired || lost_zero))
-}
-
-fn valid(number: &str, region: Option<Region>) -> Option<PhoneNumber> {
-    if number.len() > ONE_NUMBER_DIGITS {
-        return None;
-    }
-    let number = PHONE_NUMBER_UTIL.parse(number, region).ok()?;
-    number.is_valid().then_some(number)
-}
-
-/// Whether the digits are a national number without the zero that its country writes before it.
-fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
-    if number.get_national_significant_number() != digits {
-        return false;
-    }
-    let national = number.format_as(PhoneNumberFormat::National);
-    let mut in_full = national.chars().filter(char::is_ascii_digit);
-    in_full.next() == Some('0') && in_full.eq(digits.chars())
-}
-
-fn not_valid(digits: usize, country: &str) -> Fault {
-    if digits < 5 {
-        return invalid("The cell holds no phone number; type its digits only.");
-    }
-    invalid(format!(
-        "These {digits} digits are no valid phone number of {country}; check them, and begin a foreign number with + and its country code.",
-    ))
-}
-
-/// The region of a country code, if it has phone numbers.
-fn region_of(code: &str) -> Option<Region> {
-    if code.len() != 2 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return None;
-    }
-    let region: Region = code.to_ascii_uppercase().parse().ok()?;
-    PHONE_NUMBER_UTIL
-        .get_country_code_for_region(region)
-        .map(|_| region)
 }
 
 #[cfg(test)]
@@ -281,7 +208,8 @@ mod tests {
                 .collect();
             let second = random.u8(0..10);
             let prefix = ["0", "", "20", "0020", "+20"][round % 5];
-            let dialled = phone_text::dialled(&format!("{prefix}1{second}{subscriber}")).unwrap();
+            let dialled =
+                phone_text::dialled(&format!("{prefix}1{second}{subscriber}")).expect("readable");
             if let Some(short) = egyptian_mobile(&dialled) {
                 assert_eq!(Ok(short), by_metadata(&dialled, "EG"), "{dialled:?}");
                 accepted += 1;
@@ -293,19 +221,9 @@ mod tests {
     }
 
     #[test]
-    fn countries_are_known_by_their_two_letters() {
-        for known in ["EG", "eg", "SA", "US"] {
-            assert!(country_is_known(known), "{known}");
-        }
-        for unknown in ["", "E", "EGY", "ZZ", "20", "001", "مص"] {
-            assert!(!country_is_known(unknown), "{unknown}");
-        }
-    }
-
-    #[test]
     fn messages_never_hold_the_number() {
         for written in ["010123456789", "01012345678 01112345678", "227954321"] {
-            let fault = read(Given::Text(written), "EG").unwrap_err();
+            let fault = read(Given::Text(written), "EG").expect_err("refused");
             assert!(!fault.message.contains(written), "{}", fault.message);
         }
     }

@@ -68,7 +68,7 @@ fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
     for kind in kinds() {
         for (cell, code) in &cases {
             assert_eq!(
-                read(&kind, cell).unwrap_err().code,
+                read(&kind, cell).expect_err("refused").code,
                 *code,
                 "{kind:?} {cell:?}"
             );
@@ -80,8 +80,8 @@ fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
 fn the_longest_text_still_goes_out() {
     let longest = "م".repeat(10_000);
     let reading = read(&Kind::Text, &text(&format!(" {longest} ")))
-        .unwrap()
-        .unwrap();
+        .expect("readable")
+        .expect("readable");
     assert_eq!(reading, Reading::new(longest, false));
 }
 
@@ -122,7 +122,7 @@ fn any_cell() -> impl Strategy<Value = Cell> {
         meaningful().prop_map(Cell::Text),
         any::<f64>().prop_map(Cell::Number),
         (-1e16..1e16).prop_map(Cell::Number),
-        (0u64..1_000_000_000_000_000).prop_map(|whole| Cell::Number(whole as f64)),
+        (0.0..1e15).prop_map(|number: f64| Cell::Number(number.trunc())),
         any::<bool>().prop_map(Cell::Boolean),
         (i16::MIN..=i16::MAX, 1i8..13, 1i8..29).prop_map(|(year, month, day)| {
             civil::Date::new(year, month, day)
@@ -132,7 +132,7 @@ fn any_cell() -> impl Strategy<Value = Cell> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_cell_makes_a_reading_panic_or_empty(cell in any_cell()) {

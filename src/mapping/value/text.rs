@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use jiff::civil;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::{Fault, Given, Reading, number};
+use super::{Fault, Given, Reading, number_cell};
 use crate::domain::{Cell, ProblemCode};
 
 /// A text without invisible characters and presentation forms, in normal form C.
@@ -27,7 +27,7 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
             "Excel has rounded a long number here (2.01E+11 and the like); format the column as Text and type the digits again.",
         )),
         Given::Text(text) => Ok(Reading::new(text, false)),
-        Given::Number(number) => number::shown(number).map(|text| Reading::new(text, false)),
+        Given::Number(number) => number_cell::shown(number).map(|text| Reading::new(text, false)),
         Given::Boolean(boolean) => Ok(Reading::new(Cell::Boolean(boolean).shown(), false)),
         Given::Date(at) => Ok(Reading::new(date_shown(at), false)),
     }
@@ -106,6 +106,7 @@ pub(super) fn is_invisible(c: char) -> bool {
 /// Letters frozen into the shape of one place in a word, as old programs and PDF files leave them behind.
 fn is_presentation_form(c: char) -> bool {
     matches!(c, '\u{FB00}'..='\u{FB06}' | '\u{FB50}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}')
+        && !std::iter::once(c).nfkc().eq([c])
 }
 
 /// The text with Arabic, Persian and full-width digits as Western ones. Borrowed when there are none.
@@ -197,6 +198,7 @@ mod tests {
             ("\u{FEE3}\u{FEE8}\u{FEF0}", "منى", true),
             ("\u{FEFB}", "لا", true),
             ("o\u{FB03}ce", "office", true),
+            ("\u{FD3E}1\u{FD3F}", "\u{FD3E}1\u{FD3F}", false),
             ("Rene\u{301}", "René", false),
             ("=\"0012\"", "0012", true),
             ("=\"a\"&\"b\"", "=\"a\"&\"b\"", false),
@@ -237,11 +239,11 @@ mod tests {
     #[test]
     fn text_fields_refuse_only_what_excel_rounded() {
         for rounded in ["2.01E+11", "2.9001E+13"] {
-            let fault = read(Given::Text(rounded)).unwrap_err();
+            let fault = read(Given::Text(rounded)).expect_err("refused");
             assert_eq!(fault.code, ProblemCode::NumberRounded, "{rounded}");
         }
         for code in ["12E5", "5E+2", "3e11", "A2E+11"] {
-            assert_eq!(read(Given::Text(code)).unwrap().text, code);
+            assert_eq!(read(Given::Text(code)).expect("readable").text, code);
         }
     }
 
@@ -259,7 +261,7 @@ mod tests {
         for (given, text) in cases {
             assert_eq!(read(given), Ok(Reading::new(text, false)), "{given:?}");
         }
-        let fault = read(Given::Number(1e15)).unwrap_err();
+        let fault = read(Given::Number(1e15)).expect_err("refused");
         assert_eq!(fault.code, ProblemCode::NumberRounded);
     }
 

@@ -1,0 +1,99 @@
+//! Judges the digits of any phone number of any country by Google's metadata, as rlibphonenumber carries it.
+//!
+//! The library reads much more than digits; it is handed nothing else, so that what it would forgive or cut off (letters,
+//! extensions, a fraction) is never its decision.
+
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
+
+use super::phone_text::{Dialled, invalid};
+use super::{Fault, Reading};
+
+/// The most digits of one number, with `00` before it.
+const MOST_DIGITS: usize = 17;
+
+/// Whether a two-letter code names a country with phone numbers.
+pub fn country_is_known(code: &str) -> bool {
+    region_of(code).is_some()
+}
+
+/// Any number of any country, by the metadata.
+pub(super) fn by_metadata(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
+    let digits = dialled.digits.as_str();
+    let region = region_of(country);
+    let number = if dialled.international {
+        valid(&format!("+{digits}"), None)
+    } else {
+        let foreign = || {
+            digits
+                .strip_prefix("00")
+                .and_then(|rest| valid(&format!("+{rest}"), None))
+        };
+        region
+            .and_then(|region| valid(digits, Some(region)))
+            .or_else(foreign)
+    };
+    let Some(number) = number else {
+        return Err(not_valid(digits.len(), country));
+    };
+    let lost_zero = !dialled.international && lacks_zero(&number, digits);
+    if lost_zero && number.get_type() != PhoneNumberType::Mobile {
+        return Err(invalid(
+            "The phone number lacks its leading zero or area code; write it in full, or with + and the country code.",
+        ));
+    }
+    let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
+    Ok(Reading::new(e164, dialled.repaired || lost_zero))
+}
+
+fn valid(number: &str, region: Option<Region>) -> Option<PhoneNumber> {
+    if number.len() > MOST_DIGITS {
+        return None;
+    }
+    let number = PHONE_NUMBER_UTIL.parse(number, region).ok()?;
+    number.is_valid().then_some(number)
+}
+
+/// Whether the digits are a national number without the zero that its country writes before it.
+fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
+    if number.get_national_significant_number() != digits {
+        return false;
+    }
+    let national = number.format_as(PhoneNumberFormat::National);
+    let mut in_full = national.chars().filter(char::is_ascii_digit);
+    in_full.next() == Some('0') && in_full.eq(digits.chars())
+}
+
+fn not_valid(digits: usize, country: &str) -> Fault {
+    if digits < 5 {
+        return invalid("The cell holds no phone number; type its digits only.");
+    }
+    invalid(format!(
+        "These {digits} digits are no valid phone number of {country}; check them, and begin a foreign number with + and its country code.",
+    ))
+}
+
+/// The region of a country code, if it has phone numbers.
+fn region_of(code: &str) -> Option<Region> {
+    if code.len() != 2 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return None;
+    }
+    let region: Region = code.to_ascii_uppercase().parse().ok()?;
+    PHONE_NUMBER_UTIL
+        .get_country_code_for_region(region)
+        .map(|_| region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn countries_are_known_by_their_two_letters() {
+        for known in ["EG", "eg", "SA", "US"] {
+            assert!(country_is_known(known), "{known}");
+        }
+        for unknown in ["", "E", "EGY", "ZZ", "20", "001", "مص"] {
+            assert!(!country_is_known(unknown), "{unknown}");
+        }
+    }
+}

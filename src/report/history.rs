@@ -80,6 +80,12 @@ mod tests {
         };
         let mut out = Vec::new();
         write_history(&mut out, &history, Look::new(80, false)).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        Row 7: rejected
+          1034: The customer has a pending request.
+          2 requests left for it
+          2026-11-21T20:39:00Z  run 3 throttled after 212 ms
+          2026-11-21T20:39:01Z  run 3 rejected after 340 ms: 1034
+        ");
     }
 }

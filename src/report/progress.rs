@@ -186,11 +186,16 @@ impl Track {
 
     fn details(&self, now: Snapshot, elapsed: Duration) -> String {
         let problems = (now.problems > 0).then(|| counted(now.problems, "problem", "problems"));
-        let rate = self.rows_per_minute.map(|rate| format!("{rate:.0} rows/min"));
+        let rate = self
+            .rows_per_minute
+            .map(|rate| format!("{rate:.0} rows/min"));
         let left = self.left(now.done, elapsed);
         let left = left.map(|left| format!("about {} left", duration(left.as_secs_f64())));
         let created = format!("{} created", thousands(now.created));
-        let parts: Vec<String> = [Some(created), problems, rate, left].into_iter().flatten().collect();
+        let parts: Vec<String> = [Some(created), problems, rate, left]
+            .into_iter()
+            .flatten()
+            .collect();
         parts.join(", ")
     }
 
@@ -275,7 +280,13 @@ mod tests {
         for second in 0..=130 {
             at(&progress, second, second);
         }
-        insta::assert_snapshot!(log.text(), @"");
+        insta::assert_snapshot!(log.text(), @r"
+        30 of 1,000 rows (3 %), 30 created, 60 rows/min, about 16 min 10 s left
+        60 of 1,000 rows (6 %), 60 created, 1 problem, 60 rows/min, about 15 min 40 s left
+        90 of 1,000 rows (9 %), 90 created, 1 problem, 60 rows/min, about 15 min 10 s left
+        100 of 1,000 rows (10 %), 100 created, 2 problems, 60 rows/min, about 15 min left
+        130 of 1,000 rows (13 %), 130 created, 2 problems, 60 rows/min, about 14 min 30 s left
+        ");
         let lines = log.text().lines().count();
         at(&progress, 131, 999);
         assert_eq!(log.text().lines().count(), lines + 1);

@@ -108,7 +108,11 @@ fn write_numbers(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io::Re
     let counts = &summary.counts;
     writeln!(out)?;
     let created = number_line(counts.created, "invitation created", "invitations created");
-    look.paragraph(out, &look.good(&created.0), &created.1)?;
+    let lead = match counts.created {
+        0 => created.0,
+        _ => look.good(&created.0),
+    };
+    look.paragraph(out, &lead, &created.1)?;
     let quiet = [
         (
             counts.already_created,

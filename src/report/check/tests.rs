@@ -82,12 +82,77 @@ fn text(tally: &CheckTally, width: usize, styled: bool) -> String {
 
 #[test]
 fn a_large_sheet_fits_on_one_screen() {
-    insta::assert_snapshot!(text(&a_large_tally(), 100, false), @"");
+    insta::assert_snapshot!(text(&a_large_tally(), 100, false), @r#"
+    my customers.csv: 200,000 rows, 160,000 valid, 20,000 invalid, 20,000 duplicates.
+      Read as CSV in windows-1256, delimiter ;
+
+       10,000  Status: The value is not among the choices.
+               row 10 (S***): "Sngle" is not among Single, Married.
+               row 30 (S***): "Maried" is not among Single, Married.
+               row 50 (S***): "Sngle" is not among Single, Married.
+
+       10,000  Mobile: The phone number is not a valid number of the set country, nor an international
+               one.
+               A digit is missing; write all eleven.
+               row 20 (01012****4567), row 40 (01012****4567), row 60 (01012****4567)
+
+    20,000 values were mended; the sheet itself is not touched:
+       20,000  Mobile, row 2: 10123****5678 goes out as +2010****5678
+
+    20,000 duplicates of an earlier row, not sent: row 11 repeats row 2, row 21 repeats row 2, row 31
+    repeats row 2, ….
+
+    Correct the sheet and check again; every problem is marked in its cell by:
+      vlens-batch check --annotate marked.xlsx "my customers.csv"
+    Or create invitations for the 160,000 valid rows alone:
+      vlens-batch run "my customers.csv"
+    "#);
 }
 
 #[test]
 fn a_narrow_terminal_gets_the_same_words() {
-    insta::assert_snapshot!(text(&a_large_tally(), 40, false), @"");
+    insta::assert_snapshot!(text(&a_large_tally(), 40, false), @r#"
+    my customers.csv: 200,000 rows, 160,000
+    valid, 20,000 invalid, 20,000
+    duplicates.
+      Read as CSV in windows-1256, delimiter
+      ;
+
+       10,000  Status: The value is not
+               among the choices.
+               row 10 (S***): "Sngle" is not
+               among Single, Married.
+               row 30 (S***): "Maried" is
+               not among Single, Married.
+               row 50 (S***): "Sngle" is not
+               among Single, Married.
+
+       10,000  Mobile: The phone number is
+               not a valid number of the set
+               country, nor an international
+               one.
+               A digit is missing; write all
+               eleven.
+               row 20 (01012****4567), row
+               40 (01012****4567), row 60
+               (01012****4567)
+
+    20,000 values were mended; the sheet
+    itself is not touched:
+       20,000  Mobile, row 2: 10123****5678
+               goes out as +2010****5678
+
+    20,000 duplicates of an earlier row, not
+    sent: row 11 repeats row 2, row 21
+    repeats row 2, row 31 repeats row 2, ….
+
+    Correct the sheet and check again; every
+    problem is marked in its cell by:
+      vlens-batch check --annotate marked.xlsx "my customers.csv"
+    Or create invitations for the 160,000
+    valid rows alone:
+      vlens-batch run "my customers.csv"
+    "#);
 }
 
 #[test]
@@ -128,7 +193,13 @@ fn the_worst_comes_first_and_every_kind_at_once_still_fits() {
 fn a_clean_sheet_says_what_comes_next() {
     let mut tally = CheckTally::new();
     tally.see_valid();
-    insta::assert_snapshot!(text(&tally, 100, false), @"");
+    insta::assert_snapshot!(text(&tally, 100, false), @r#"
+    my customers.csv: 1 row, 1 valid.
+      Read as CSV in windows-1256, delimiter ;
+
+    Create the invitations:
+      vlens-batch run "my customers.csv"
+    "#);
 }
 
 #[test]

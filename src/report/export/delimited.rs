@@ -43,9 +43,7 @@ impl<'a, W: Write> CsvSink<'a, W> {
     }
 
     fn end_row(&mut self) -> Result<(), Complaint> {
-        self.writer
-            .write_record(None::<&[u8]>)
-            .map_err(complaint)
+        self.writer.write_record(None::<&[u8]>).map_err(complaint)
     }
 }
 

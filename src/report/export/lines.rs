@@ -60,7 +60,8 @@ impl<W: Write> Sink for JsonLinesSink<'_, W> {
             attempts: row.attempts,
             sent_at: row.sent_at,
         };
-        serde_json::to_writer(&mut self.out, &object).map_err(|error| not_written(&error.into()))?;
+        serde_json::to_writer(&mut self.out, &object)
+            .map_err(|error| not_written(&error.into()))?;
         self.out
             .write_all(b"\n")
             .map_err(|error| not_written(&error))

@@ -65,7 +65,11 @@ fn csv_has_the_source_first_and_harmless_cells() {
         link: Some(&link),
         ..ExportOptions::default()
     };
-    insta::assert_snapshot!(text(Format::Csv, options), @"");
+    insta::assert_snapshot!(text(Format::Csv, options), @r#"
+    Mobile,Name,vlens_row,vlens_status,vlens_token,vlens_link,vlens_error_code,vlens_error,vlens_attempts,vlens_sent_at
+    +201012345678,"منى, عادل",2,created,a/b=,https://x.example/?s=a%2Fb%3D,,,1,2026-11-21T20:39:00Z
+    01012345678,"'=HYPERLINK(""http://x"")",5,rejected,,,1034,"'@pending ""request""",2,
+    "#);
 }
 
 #[test]
@@ -75,7 +79,10 @@ fn json_lines_have_the_source_apart_and_values_untouched() {
         link: Some(&link),
         ..ExportOptions::default()
     };
-    insta::assert_snapshot!(text(Format::Jsonl, options), @"");
+    insta::assert_snapshot!(text(Format::Jsonl, options), @r#"
+    {"source":{"Mobile":"+201012345678","Name":"منى, عادل"},"row":2,"status":"created","token":"a/b=","link":"https://x.example/?s=a%2Fb%3D","error_code":null,"error":null,"attempts":1,"sent_at":"2026-11-21T20:39:00Z"}
+    {"source":{"Mobile":"01012345678","Name":"=HYPERLINK(\"http://x\")"},"row":5,"status":"rejected","token":null,"link":null,"error_code":"1034","error":"@pending \"request\"","attempts":2,"sent_at":null}
+    "#);
 }
 
 #[test]

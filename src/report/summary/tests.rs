@@ -51,13 +51,95 @@ fn status_text(record: &RunRecord, options: &str) -> String {
 
 #[test]
 fn a_finished_run_says_what_needs_a_person_and_how() {
-    insta::assert_snapshot!(text(&a_summary(), None, Look::new(100, false)), @"");
+    insta::assert_snapshot!(text(&a_summary(), None, Look::new(100, false)), @r"
+    Run 3 of customers.csv is finished; 19 rows need a person.
+
+       11,980  invitations created
+           40  created before, not sent again
+            1  duplicate of an earlier row
+            1  row changed after its invitation was created; not sent again without --resend-changed
+    11,990 requests to Vlens in 16 min 27 s, 3 told to wait (429); tenant acme at
+    https://api.vlenseg.com
+
+           12  invalid: these rows do not pass validation; they were not sent.
+               See what to correct, correct it in the file, and run again:
+                 vlens-batch check customers.csv
+
+            4  rejected by Vlens: Vlens answered that it will not create these invitations.
+               See why, correct the rows, and run again:
+                 vlens-batch export 3 --only rejected --output rejected.csv
+               If nothing in them was wrong, try them as they are:
+                 vlens-batch retry 3 --rejected
+
+            1  failed: certainly not created, and every attempt is used up.
+               Try again:
+                 vlens-batch retry 3 --failed
+
+            2  uncertain: nobody can tell whether these invitations were created; they are held back.
+               Find out from Vlens whether they were created:
+                 vlens-batch export 3 --only uncertain --output uncertain.csv
+               Then say so, row by row; not-created makes a row due again:
+                 vlens-batch settle 3 --row N --as created
+                 vlens-batch settle 3 --row N --as not-created
+    ");
 }
 
 #[test]
 fn a_narrow_terminal_gets_the_same_words() {
     let narrow = text(&a_summary(), None, Look::new(40, false));
-    insta::assert_snapshot!(narrow, @"");
+    insta::assert_snapshot!(narrow, @r"
+    Run 3 of customers.csv is finished; 19
+    rows need a person.
+
+       11,980  invitations created
+           40  created before, not sent
+               again
+            1  duplicate of an earlier row
+            1  row changed after its
+               invitation was created; not
+               sent again without
+               --resend-changed
+    11,990 requests to Vlens in 16 min 27 s,
+    3 told to wait (429); tenant acme at
+    https://api.vlenseg.com
+
+           12  invalid: these rows do not
+               pass validation; they were
+               not sent.
+               See what to correct, correct
+               it in the file, and run
+               again:
+                 vlens-batch check customers.csv
+
+            4  rejected by Vlens: Vlens
+               answered that it will not
+               create these invitations.
+               See why, correct the rows,
+               and run again:
+                 vlens-batch export 3 --only rejected --output rejected.csv
+               If nothing in them was wrong,
+               try them as they are:
+                 vlens-batch retry 3 --rejected
+
+            1  failed: certainly not
+               created, and every attempt is
+               used up.
+               Try again:
+                 vlens-batch retry 3 --failed
+
+            2  uncertain: nobody can tell
+               whether these invitations
+               were created; they are held
+               back.
+               Find out from Vlens whether
+               they were created:
+                 vlens-batch export 3 --only uncertain --output uncertain.csv
+               Then say so, row by row;
+               not-created makes a row due
+               again:
+                 vlens-batch settle 3 --row N --as created
+                 vlens-batch settle 3 --row N --as not-created
+    ");
     let words = |text: &str| {
         text.split_whitespace()
             .map(str::to_owned)
@@ -89,7 +171,12 @@ fn a_run_without_trouble_is_short() {
         created: 1,
         ..Counts::default()
     };
-    insta::assert_snapshot!(text(&summary, None, Look::new(100, false)), @"");
+    insta::assert_snapshot!(text(&summary, None, Look::new(100, false)), @r"
+    Run 3 of customers.csv is done: every row is dealt with.
+
+            1  invitation created
+    1 request to Vlens in 16 min 27 s; tenant acme at https://api.vlenseg.com
+    ");
 }
 
 #[test]
@@ -102,7 +189,22 @@ fn a_refused_run_says_why_and_points_to_the_doctor() {
     };
     summary.source = "-".to_owned();
     let why = Some("Vlens answered 403: the admin user may not create invitations.");
-    insta::assert_snapshot!(text(&summary, why, Look::new(100, false)), @"");
+    insta::assert_snapshot!(text(&summary, why, Look::new(100, false)), @r"
+    Run 3 of standard input stopped early.
+    Vlens refuses every request, so nothing more was sent.
+    Vlens answered 403: the admin user may not create invitations.
+
+            0  invitations created
+          500  rows not tried yet
+            1  row changed after its invitation was created; not sent again without --resend-changed
+    11,990 requests to Vlens in 16 min 27 s, 3 told to wait (429); tenant acme at
+    https://api.vlenseg.com
+
+    First see what is wrong with the credentials, rights or address:
+      vlens-batch doctor
+    Run again to go on with the rows not tried yet; nothing is sent twice:
+      vlens-batch resume 3
+    ");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod check;
 mod export;
 mod history;
+mod html;
 mod progress;
 mod runs;
 mod spreadsheet;
@@ -15,6 +16,7 @@ mod words;
 pub use check::{CheckJson, CheckTally};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use history::write_history;
+pub use html::{Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use runs::write_runs;
 pub use summary::{Ending, write_status, write_summary};

@@ -318,7 +318,7 @@ mod tests {
         );
         assert_eq!(
             track.left(100, Duration::from_secs(200)),
-            Some(Duration::from_secs(1800))
+            Some(Duration::from_mins(30))
         );
         assert_eq!(track.left(1000, Duration::from_secs(2000)), None);
         track.eta_per_row = Duration::ZERO;

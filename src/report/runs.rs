@@ -98,10 +98,10 @@ mod tests {
         let mut out = Vec::new();
         write_runs(&mut out, &runs, Look::new(120, false)).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
-        run  began (UTC)       file             rows  created  a person  due  took         end
-          3  2026-11-21 20:39  customers.csv  12,040   12,020        19    0  16 min 27 s  going on
-          3  2026-11-21 20:39  customers.csv  12,040   12,020        19    0  16 min 27 s  done
-          3  2026-11-21 20:39  customers.csv  12,040   12,020        19    0  16 min 27 s  cut off
+        run  began (UTC)       file             rows  created  to see to  due  took         end
+          3  2026-11-21 20:39  customers.csv  12,040   12,020         19    0  16 min 27 s  going on
+          3  2026-11-21 20:39  customers.csv  12,040   12,020         19    0  16 min 27 s  done
+          3  2026-11-21 20:39  customers.csv  12,040   12,020         19    0  16 min 27 s  cut off
         ");
     }
 

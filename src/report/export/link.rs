@@ -130,7 +130,10 @@ mod tests {
             ("https://x.example/", "every link would be the same"),
             ("https://x.example/{{ token", "syntax error"),
             ("{{ token|nosuch }}", "unknown filter"),
-            ("{{ token }}{% for i in range(9) %}{% endfor %}", "\"range\""),
+            (
+                "{{ token }}{% for i in range(9) %}{% endfor %}",
+                "\"range\"",
+            ),
         ] {
             let complaint = LinkTemplate::parse(template).unwrap_err();
             assert_eq!(complaint.code, "link_template_invalid");

@@ -1,0 +1,224 @@
+//! The tally of `check` as one screen of text: the verdict, problems worst first, repairs, duplicates, how the file was read, and
+//! the next step.
+
+use std::io::{self, Write};
+
+use crate::report::words::{Look, counted, quoted, rows, thousands};
+
+use super::tally::{CheckTally, Group};
+
+/// Groups of problems shown; more would not fit on a screen.
+const GROUPS: usize = 8;
+/// Lines that examples may take together.
+const EXAMPLE_LINES: usize = 15;
+/// Columns with repairs shown.
+const REPAIRS: usize = 4;
+
+impl CheckTally {
+    /// Writes the result for people. `notes` say how the file was read; `options` is what every further command needs to meet the
+    /// same settings, as typed. Values are masked.
+    pub fn write_text(
+        &self,
+        out: &mut dyn Write,
+        source: &str,
+        notes: &[String],
+        options: &str,
+        look: Look,
+    ) -> io::Result<()> {
+        look.paragraph(out, "", &look.strong(&self.verdict(source)))?;
+        for note in notes {
+            look.paragraph(out, "  ", &look.faint(note))?;
+        }
+        self.write_problems(out, look)?;
+        self.write_repairs(out, look)?;
+        self.write_duplicates(out, look)?;
+        self.write_next_step(out, source, options, look)
+    }
+
+    fn verdict(&self, source: &str) -> String {
+        let source = if source == "-" {
+            "Standard input"
+        } else {
+            source
+        };
+        let mut parts = vec![format!("{} valid", thousands(self.valid))];
+        if self.invalid > 0 {
+            parts.push(format!("{} invalid", thousands(self.invalid)));
+        }
+        if self.duplicate > 0 {
+            parts.push(counted(self.duplicate, "duplicate", "duplicates"));
+        }
+        format!("{source}: {}, {}.", rows(self.rows()), parts.join(", "))
+    }
+
+    fn write_problems(&self, out: &mut dyn Write, look: Look) -> io::Result<()> {
+        let groups = self.problems();
+        let shown = groups.len().min(GROUPS);
+        let examples = (EXAMPLE_LINES / shown.max(1)).clamp(1, super::tally::EXAMPLES);
+        for (column, code, group) in groups.iter().take(shown) {
+            writeln!(out)?;
+            let place = if column.is_empty() {
+                "the row as a whole".to_owned()
+            } else {
+                look.strong(column)
+            };
+            let lead = format!("{:>9}  ", thousands(group.count));
+            look.paragraph(
+                out,
+                &look.bad(&lead),
+                &format!("{place}: {}", code.meaning()),
+            )?;
+            write_examples(out, group, examples, look)?;
+        }
+        let rest: u64 = groups
+            .iter()
+            .skip(shown)
+            .map(|(_, _, group)| group.count)
+            .sum();
+        if rest > 0 {
+            let kinds = counted((groups.len() - shown) as u64, "other kind", "other kinds");
+            let text = format!(
+                "{} of {kinds}; --json lists them all.",
+                counted(rest, "problem", "problems")
+            );
+            writeln!(out)?;
+            look.paragraph(out, "           ", &text)?;
+        }
+        Ok(())
+    }
+
+    fn write_repairs(&self, out: &mut dyn Write, look: Look) -> io::Result<()> {
+        if self.repaired == 0 {
+            return Ok(());
+        }
+        writeln!(out)?;
+        let groups = self.repairs();
+        let text = format!(
+            "{} mended; the sheet itself is not touched:",
+            counted(self.repaired, "value was", "values were")
+        );
+        look.paragraph(out, "", &text)?;
+        for (column, group) in groups.iter().take(REPAIRS) {
+            let lead = format!("{:>9}  ", thousands(group.count));
+            let example = group.examples.first().map_or(String::new(), |example| {
+                format!(
+                    ", row {}: {} goes out as {}",
+                    example.row, example.value, example.message
+                )
+            });
+            look.paragraph(out, &lead, &format!("{}{example}", look.strong(column)))?;
+        }
+        if groups.len() > REPAIRS {
+            let more = counted(
+                (groups.len() - REPAIRS) as u64,
+                "other column",
+                "other columns",
+            );
+            look.paragraph(out, "           ", &format!("and in {more}"))?;
+        }
+        Ok(())
+    }
+
+    fn write_duplicates(&self, out: &mut dyn Write, look: Look) -> io::Result<()> {
+        if self.duplicate == 0 {
+            return Ok(());
+        }
+        let pairs: Vec<String> = self
+            .duplicates
+            .iter()
+            .map(|(row, first)| format!("row {row} repeats row {first}"))
+            .collect();
+        let more = if self.duplicate > self.duplicates.len() as u64 {
+            ", …"
+        } else {
+            ""
+        };
+        let text = format!(
+            "{} of an earlier row, not sent: {}{more}.",
+            counted(self.duplicate, "duplicate", "duplicates"),
+            pairs.join(", ")
+        );
+        writeln!(out)?;
+        look.paragraph(out, "", &text)
+    }
+
+    fn write_next_step(
+        &self,
+        out: &mut dyn Write,
+        source: &str,
+        options: &str,
+        look: Look,
+    ) -> io::Result<()> {
+        let space = if options.is_empty() { "" } else { " " };
+        let command = |verb: &str| format!("vlens-batch {verb} {}{space}{options}", quoted(source));
+        writeln!(out)?;
+        if self.rows() == 0 {
+            return look.paragraph(out, "", "There are no rows to send.");
+        }
+        if self.invalid > 0 {
+            look.paragraph(
+                out,
+                "",
+                "Correct the sheet and check again; every problem is marked in its cell by:",
+            )?;
+            look.command_line(out, 2, &command("check --annotate marked.xlsx"))?;
+        }
+        if self.valid > 0 {
+            let what = if self.invalid > 0 {
+                format!(
+                    "Or create invitations for the {} alone:",
+                    counted(self.valid, "valid row", "valid rows")
+                )
+            } else {
+                "Create the invitations:".to_owned()
+            };
+            look.paragraph(out, "", &what)?;
+            look.command_line(out, 2, &command("run"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Examples with one message share it; else each has its own.
+fn write_examples(
+    out: &mut dyn Write,
+    group: &Group,
+    at_most: usize,
+    look: Look,
+) -> io::Result<()> {
+    const LEAD: &str = "           ";
+    let examples = &group.examples[..group.examples.len().min(at_most)];
+    let Some(first) = examples.first() else {
+        return Ok(());
+    };
+    if group
+        .examples
+        .iter()
+        .all(|example| example.message == first.message)
+    {
+        look.paragraph(out, LEAD, &first.message)?;
+        let places: Vec<String> = group
+            .examples
+            .iter()
+            .map(|e| place(e.row, &e.value))
+            .collect();
+        return look.paragraph(out, LEAD, &look.faint(&places.join(", ")));
+    }
+    for example in examples {
+        let text = format!(
+            "{}: {}",
+            place(example.row, &example.value),
+            example.message
+        );
+        look.paragraph(out, LEAD, &text)?;
+    }
+    Ok(())
+}
+
+fn place(row: crate::domain::RowNumber, value: &str) -> String {
+    if value.is_empty() {
+        format!("row {row}")
+    } else {
+        format!("row {row} ({value})")
+    }
+}

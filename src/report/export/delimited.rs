@@ -1,0 +1,74 @@
+//! Results as CSV.
+
+use std::io::Write;
+
+use crate::domain::{Complaint, ResultRow};
+
+use super::formula::harmless;
+use super::{ExportOptions, RESULT_COLUMNS, Sink, not_written, token_and_link};
+
+pub(super) struct CsvSink<'a, W: Write> {
+    writer: csv::Writer<W>,
+    options: ExportOptions<'a>,
+    columns: usize,
+}
+
+impl<'a, W: Write> CsvSink<'a, W> {
+    pub(super) fn begin(
+        columns: &[String],
+        options: ExportOptions<'a>,
+        out: W,
+    ) -> Result<Self, Complaint> {
+        let mut sink = CsvSink {
+            writer: csv::WriterBuilder::new()
+                .buffer_capacity(1 << 16)
+                .from_writer(out),
+            options,
+            columns: columns.len(),
+        };
+        for name in columns {
+            sink.cell(name)?;
+        }
+        for name in RESULT_COLUMNS {
+            sink.cell(name)?;
+        }
+        sink.end_row()?;
+        Ok(sink)
+    }
+
+    fn cell(&mut self, text: &str) -> Result<(), Complaint> {
+        self.writer
+            .write_field(harmless(text).as_bytes())
+            .map_err(complaint)
+    }
+
+    fn end_row(&mut self) -> Result<(), Complaint> {
+        self.writer.write_record(None::<&[u8]>).map_err(complaint)
+    }
+}
+
+impl<W: Write> Sink for CsvSink<'_, W> {
+    fn row(&mut self, row: &ResultRow) -> Result<(), Complaint> {
+        let (token, link) = token_and_link(row, &self.options)?;
+        for column in 0..self.columns {
+            self.cell(row.cells.get(column).map_or("", String::as_str))?;
+        }
+        self.cell(&row.row.to_string())?;
+        self.cell(row.status.as_str())?;
+        self.cell(token.unwrap_or_default())?;
+        self.cell(link.as_deref().unwrap_or_default())?;
+        self.cell(row.error_code.as_deref().unwrap_or_default())?;
+        self.cell(row.error.as_deref().unwrap_or_default())?;
+        self.cell(&row.attempts.to_string())?;
+        self.cell(&row.sent_at.map(|at| at.to_string()).unwrap_or_default())?;
+        self.end_row()
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), Complaint> {
+        self.writer.flush().map_err(|error| not_written(&error))
+    }
+}
+
+fn complaint(error: csv::Error) -> Complaint {
+    not_written(&error.into())
+}

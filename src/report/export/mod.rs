@@ -1,0 +1,122 @@
+//! Results as CSV, XLSX or JSON lines, streamed row by row: the source's own columns first, then the result's.
+//!
+//! Which rows, and into which file with which mode, is for the caller to decide. A token that must not leave goes nowhere: with
+//! `without_tokens` both the token's column and the link's stay empty.
+
+mod delimited;
+mod formula;
+mod lines;
+mod link;
+mod workbook;
+
+use std::io::{self, Write};
+
+use crate::domain::{Complaint, ResultRow};
+
+pub(in crate::report) use formula::looks_like_formula;
+pub use link::LinkTemplate;
+
+/// The columns behind the source's own, with their prefix. JSON lines use them without.
+pub(crate) const RESULT_COLUMNS: [&str; 8] = [
+    "vlens_row",
+    "vlens_status",
+    "vlens_token",
+    "vlens_link",
+    "vlens_error_code",
+    "vlens_error",
+    "vlens_attempts",
+    "vlens_sent_at",
+];
+
+/// The form that results take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated, UTF-8, a header line.
+    Csv,
+    /// An Excel workbook.
+    Xlsx,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: &'static [Format] = &[Format::Csv, Format::Xlsx, Format::Jsonl];
+
+    /// The word, as `--format` takes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Csv => "csv",
+            Format::Xlsx => "xlsx",
+            Format::Jsonl => "jsonl",
+        }
+    }
+
+    /// The format that a word names.
+    pub fn parse(word: &str) -> Option<Format> {
+        Format::ALL
+            .iter()
+            .copied()
+            .find(|format| format.as_str() == word)
+    }
+}
+
+/// What an export shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExportOptions<'a> {
+    /// How a token becomes a link.
+    pub link: Option<&'a LinkTemplate>,
+    /// Leaves tokens and links out; their columns stay, empty.
+    pub without_tokens: bool,
+    /// Lays the sheet out from right to left (XLSX only).
+    pub right_to_left: bool,
+}
+
+/// Takes result rows one by one, in order.
+pub trait Sink {
+    /// Writes one row.
+    fn row(&mut self, row: &ResultRow) -> Result<(), Complaint>;
+
+    /// Writes what belongs behind the last row. Without it the output is not complete.
+    fn finish(self: Box<Self>) -> Result<(), Complaint>;
+}
+
+/// Begins an export into `out`.
+pub fn sink<'a, W: Write + Send + 'a>(
+    format: Format,
+    columns: &[String],
+    options: ExportOptions<'a>,
+    out: W,
+) -> Result<Box<dyn Sink + 'a>, Complaint> {
+    Ok(match format {
+        Format::Csv => Box::new(delimited::CsvSink::begin(columns, options, out)?),
+        Format::Jsonl => Box::new(lines::JsonLinesSink::begin(columns, options, out)),
+        Format::Xlsx => Box::new(workbook::XlsxSink::begin(columns, options, out)?),
+    })
+}
+
+/// The token and the link that may leave for this row.
+fn token_and_link<'r>(
+    row: &'r ResultRow,
+    options: &ExportOptions<'_>,
+) -> Result<(Option<&'r str>, Option<String>), Complaint> {
+    let token = row.token.as_ref().filter(|_| !options.without_tokens);
+    let token = token.map(crate::domain::Secret::expose);
+    let link = match (token, options.link) {
+        (Some(token), Some(template)) => Some(template.render(token, row.row)?),
+        _ => None,
+    };
+    Ok((token, link))
+}
+
+/// A failed write, for a person.
+fn not_written(error: &io::Error) -> Complaint {
+    Complaint::new(
+        "export_not_written",
+        format!("The results cannot be written: {error}."),
+    )
+    .hint("See whether the disk is full. The ledger keeps the results: export again.")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Workbooks: chooses the sheet and yields its rows, whatever the format.
+
+mod assemble;
+mod cell;
+mod number_format;
+mod package;
+mod xlsx;
+mod xlsx_layout;
+
+use super::input::Input;
+use super::kind::Format;
+use super::{Note, Opened, Options};
+use crate::domain::Complaint;
+
+/// Opens a workbook of the given format.
+pub(super) fn open(input: &Input, format: Format, options: &Options) -> Result<Opened, Complaint> {
+    let mut opened = match format {
+        Format::Xlsx => xlsx::open(input, options)?,
+        Format::Xlsb | Format::Xls | Format::Ods => {
+            return Err(Complaint::new("not_a_sheet", "later"));
+        }
+    };
+    if let Some(sheet) = &opened.sheet {
+        let text = format!("Read as {}, sheet \"{sheet}\".", format.word());
+        opened.notes.insert(0, Note::plain(text));
+    }
+    if options.delimiter.is_some() || options.encoding.is_some() {
+        opened.notes.push(Note::warning(
+            "A workbook has no delimiter and no encoding: those options change nothing.",
+        ));
+    }
+    Ok(opened)
+}
+
+/// A sheet of a workbook, as far as choosing among them goes.
+#[derive(Debug, Clone)]
+struct Sheet {
+    name: String,
+    is_visible: bool,
+    has_data: bool,
+}
+
+/// The place of the sheet to read, with notes about the others.
+fn choose(
+    file: &str,
+    sheets: &[Sheet],
+    wanted: Option<&str>,
+) -> Result<(usize, Vec<Note>), Complaint> {
+    let at = match wanted {
+        Some(wanted) => named(sheets, wanted).ok_or_else(|| no_such_sheet(file, sheets, wanted))?,
+        None => {
+            let first = |test: fn(&Sheet) -> bool| sheets.iter().position(test);
+            first(|sheet| sheet.is_visible && sheet.has_data)
+                .or_else(|| first(|sheet| sheet.is_visible))
+                .ok_or_else(|| no_visible_sheet(file, sheets))?
+        }
+    };
+    let others: Vec<String> = sheets
+        .iter()
+        .enumerate()
+        .filter(|&(other, sheet)| other != at && sheet.is_visible && sheet.has_data)
+        .map(|(_, sheet)| format!("\"{}\"", sheet.name))
+        .collect();
+    let mut notes = Vec::new();
+    if wanted.is_none() && !others.is_empty() {
+        notes.push(Note::warning(format!(
+            "Other sheets hold data and are not read: {}. Name one with --sheet to read it instead.",
+            others.join(", ")
+        )));
+    }
+    if !sheets[at].is_visible {
+        notes.push(Note::warning(format!(
+            "The sheet \"{}\" is hidden.",
+            sheets[at].name
+        )));
+    }
+    Ok((at, notes))
+}
+
+/// The sheet of that name; when none is spelled exactly so, the one that differs in case and outer spaces only.
+fn named(sheets: &[Sheet], wanted: &str) -> Option<usize> {
+    let alike = |sheet: &Sheet| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
+    sheets
+        .iter()
+        .position(|sheet| sheet.name == wanted)
+        .or_else(|| sheets.iter().position(alike))
+}
+
+fn no_such_sheet(file: &str, sheets: &[Sheet], wanted: &str) -> Complaint {
+    let names: Vec<String> = sheets
+        .iter()
+        .map(|sheet| format!("\"{}\"", sheet.name))
+        .collect();
+    Complaint::new(
+        "sheet_not_found",
+        format!("{file} has no sheet \"{wanted}\"."),
+    )
+    .hint(format!("Its sheets are: {}.", names.join(", ")))
+}
+
+fn no_visible_sheet(file: &str, sheets: &[Sheet]) -> Complaint {
+    match sheets.first() {
+        None => Complaint::new(
+            "sheet_not_found",
+            format!("{file} has no sheet with cells."),
+        )
+        .hint("Give a workbook with a worksheet."),
+        Some(first) => Complaint::new(
+            "sheet_not_found",
+            format!("All sheets of {file} are hidden."),
+        )
+        .hint(format!(
+            "Name the one to read, such as --sheet \"{}\".",
+            first.name
+        )),
+    }
+}
+
+/// The letters and number by which a spreadsheet names a cell; both from zero here.
+fn position(reference: &str) -> Option<(u32, u32)> {
+    let letters = reference
+        .bytes()
+        .take_while(u8::is_ascii_alphabetic)
+        .count();
+    let (letters, digits) = reference.split_at(letters);
+    if letters.is_empty() || letters.len() > 3 {
+        return None;
+    }
+    let column = letters.bytes().fold(0, |column, b| {
+        column * 26 + u32::from(b.to_ascii_uppercase() - b'A') + 1
+    });
+    let row: u32 = digits.parse().ok()?;
+    Some((row.checked_sub(1)?, column - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_found_by_their_names() {
+        assert_eq!(position("A1"), Some((0, 0)));
+        assert_eq!(position("XFD1048576"), Some((1_048_575, 16_383)));
+        assert_eq!(position("A0"), None);
+        assert_eq!(position("12"), None);
+        assert_eq!(position("$A$1"), None);
+    }
+
+    fn sheet(name: &str, is_visible: bool, has_data: bool) -> Sheet {
+        Sheet {
+            name: name.to_owned(),
+            is_visible,
+            has_data,
+        }
+    }
+
+    #[test]
+    fn the_first_visible_sheet_with_data_is_read_and_the_others_are_named() {
+        let sheets = [
+            sheet("Hidden", false, true),
+            sheet("Cover", true, false),
+            sheet("Customers", true, true),
+            sheet("Old", true, true),
+        ];
+        let (at, notes) = choose("a.xlsx", &sheets, None).unwrap();
+        assert_eq!(at, 2);
+        assert!(notes[0].warning && notes[0].text.contains("\"Old\""));
+        assert!(!notes[0].text.contains("Hidden"));
+        let (at, notes) = choose("a.xlsx", &sheets, Some(" customers")).unwrap();
+        assert_eq!((at, notes.len()), (2, 0));
+        let complaint = choose("a.xlsx", &sheets, Some("Clients")).unwrap_err();
+        assert_eq!(complaint.code, "sheet_not_found");
+        assert!(complaint.hint.unwrap().contains("\"Customers\""));
+    }
+}

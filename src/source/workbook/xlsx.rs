@@ -1,0 +1,228 @@
+//! XLSX and XLSM: the sheets from the package's own lists, the values streamed through calamine.
+//!
+//! calamine's `worksheet_range` is never used: it allocates the whole used range, and a stray cell in the last column of the
+//! last row makes that half a tebibyte.
+
+use std::collections::HashMap;
+use std::io::BufReader;
+
+use calamine::{Reader as _, Xlsx, XlsxError};
+use quick_xml::events::Event;
+
+use super::assemble::{Assembler, Halt, rows_of};
+use super::cell::from_calamine;
+use super::number_format::DigitFormat;
+use super::package::{Package, attribute};
+use super::xlsx_layout::{Layout, has_data};
+use super::{Sheet, choose};
+use crate::domain::{Cell, Complaint};
+use crate::source::input::{Handle, Input};
+use crate::source::kind::{damaged, protected};
+use crate::source::{Opened, Options};
+
+/// calamine makes room for as many texts as the file announces, before it reads one.
+const MAX_SHARED_TEXTS: u64 = 1 << 24;
+
+/// Opens an XLSX workbook.
+pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint> {
+    let name = input.name();
+    let mut package = Package::open(input)?;
+    check_shared_texts(&name, &mut package)?;
+    let parts = worksheets(&mut package)?;
+    let mut sheets = Vec::new();
+    for part in &parts {
+        let found = has_data(&mut package.xml(&part.path)?);
+        sheets.push(Sheet {
+            name: part.name.clone(),
+            is_visible: part.is_visible,
+            has_data: found.map_err(|error| package.broken(&error))?,
+        });
+    }
+    let (at, notes) = choose(&name, &sheets, options.sheet.as_deref())?;
+    let chosen = &parts[at];
+    let layout = Layout::of(&mut package.xml(&chosen.path)?);
+    let layout = layout.map_err(|error| package.broken(&error))?;
+
+    let (file, sheet, handle) = (name.clone(), chosen.name.clone(), input.open()?);
+    let uncalculated = layout.uncalculated;
+    let rows = rows_of(&name, move |assembler| {
+        feed(handle, &sheet, &uncalculated, assembler, &file)
+    })?;
+    Ok(Opened {
+        notes,
+        hidden: layout.hidden,
+        merges: layout.merges,
+        is_right_to_left: layout.is_right_to_left,
+        sheet: Some(chosen.name.clone()),
+        ..Opened::new(Box::new(rows))
+    })
+}
+
+/// Pushes every cell of the sheet.
+fn feed(
+    handle: Handle,
+    sheet: &str,
+    uncalculated: &[(u32, u32)],
+    assembler: &mut Assembler,
+    file: &str,
+) -> Result<(), Halt> {
+    let failed = |error: XlsxError| Halt::Failed(complaint(file, &error));
+    let mut workbook = Xlsx::new(BufReader::new(handle)).map_err(failed)?;
+    let mut cells = workbook.worksheet_cells_reader(sheet).map_err(failed)?;
+    let formats: Vec<Option<DigitFormat>> = cells
+        .styles()
+        .iter()
+        .map(|style| {
+            let format = style.number_format.as_ref()?;
+            DigitFormat::parse(&format.format_code)
+        })
+        .collect();
+    // Both passes meet the cells in the order of the XML.
+    let mut uncalculated = uncalculated.iter().peekable();
+    while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(failed)? {
+        let (row, column) = cell.get_position();
+        let value = if uncalculated.next_if_eq(&&(row, column)).is_some() {
+            Cell::Uncalculated
+        } else {
+            let format = formats.get(style).and_then(Option::as_ref);
+            from_calamine(cell.get_value(), format)
+        };
+        assembler.push(row, column, value)?;
+    }
+    Ok(())
+}
+
+fn complaint(file: &str, error: &XlsxError) -> Complaint {
+    match error {
+        XlsxError::Password => protected(file),
+        other => damaged(file, &other.to_string()),
+    }
+}
+
+/// A worksheet's name and where it is in the package.
+struct SheetPart {
+    name: String,
+    path: String,
+    is_visible: bool,
+}
+
+/// The worksheets in the order of their tabs. Charts and macro sheets are none.
+fn worksheets(package: &mut Package) -> Result<Vec<SheetPart>, Complaint> {
+    let workbook = relations(package, "_rels/.rels", "")?
+        .into_values()
+        .find(|relation| relation.kind.ends_with("/officeDocument"))
+        .map_or_else(|| "xl/workbook.xml".to_owned(), |relation| relation.target);
+    let (folder, file) = workbook.rsplit_once('/').unwrap_or(("", &workbook));
+    let targets = relations(package, &format!("{folder}/_rels/{file}.rels"), folder)?;
+    let mut sheets = Vec::new();
+    elements(package, &workbook, |element| {
+        if element.local_name().as_ref() != "sheet" {
+            return;
+        }
+        let relation = attribute(element, "id").and_then(|id| targets.get(&id));
+        let worksheet = relation.filter(|relation| relation.kind.ends_with("/worksheet"));
+        if let (Some(name), Some(relation)) = (attribute(element, "name"), worksheet) {
+            sheets.push(SheetPart {
+                name,
+                path: relation.target.clone(),
+                is_visible: attribute(element, "state").is_none_or(|state| state == "visible"),
+            });
+        }
+    })?;
+    Ok(sheets)
+}
+
+struct Relation {
+    kind: String,
+    target: String,
+}
+
+/// The relations of a part, by id; none when the file that lists them is missing.
+fn relations(
+    package: &mut Package,
+    part: &str,
+    folder: &str,
+) -> Result<HashMap<String, Relation>, Complaint> {
+    let mut relations = HashMap::new();
+    if package.find(part).is_none() {
+        return Ok(relations);
+    }
+    elements(package, part, |element| {
+        let of = |name| attribute(element, name);
+        if let (Some(id), Some(kind), Some(target)) = (of("Id"), of("Type"), of("Target")) {
+            let target = absolute(folder, &target);
+            relations.insert(id, Relation { kind, target });
+        }
+    })?;
+    Ok(relations)
+}
+
+/// A relation's target as a path from the package's root.
+fn absolute(folder: &str, target: &str) -> String {
+    let target = target.replace('\\', "/");
+    if let Some(rooted) = target.strip_prefix('/') {
+        return rooted.to_owned();
+    }
+    let mut path: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => {
+                path.pop();
+            }
+            part => path.push(part),
+        }
+    }
+    path.join("/")
+}
+
+/// Calls `each` for every element of a part.
+fn elements(
+    package: &mut Package,
+    part: &str,
+    mut each: impl FnMut(&quick_xml::events::BytesStart<'_>),
+) -> Result<(), Complaint> {
+    let mut walk = |xml: &mut super::package::PartXml<'_>| -> Result<(), quick_xml::Error> {
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            match xml.read_event_into(&mut buffer)? {
+                Event::Start(element) => each(&element),
+                Event::Eof => return Ok(()),
+                _ => {}
+            }
+        }
+    };
+    let walked = walk(&mut package.xml(part)?);
+    walked.map_err(|error| package.broken(&error))
+}
+
+fn check_shared_texts(name: &str, package: &mut Package) -> Result<(), Complaint> {
+    let part = "xl/sharedStrings.xml";
+    if package.find(part).is_none() {
+        return Ok(());
+    }
+    let mut xml = package.xml(part)?;
+    let mut buffer = Vec::new();
+    while let Ok(event) = xml.read_event_into(&mut buffer) {
+        match event {
+            Event::Start(element) if element.local_name().as_ref() == "sst" => {
+                let announced = attribute(&element, "uniqueCount")
+                    .and_then(|count| count.trim().parse::<u64>().ok());
+                return match announced {
+                    Some(count) if count > MAX_SHARED_TEXTS => Err(damaged(
+                        name,
+                        "it announces more texts than a sheet can hold",
+                    )),
+                    _ => Ok(()),
+                };
+            }
+            Event::Eof => break,
+            _ => buffer.clear(),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

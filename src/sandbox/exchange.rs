@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    endpoints::{self, Call, Handled},
+    endpoints::{self, Call, Handled, Subject},
     envelope::{Delivery, Reply},
     gate::Arrival,
     log::{Line, sha256_hex},
@@ -84,12 +84,13 @@ fn past_the_limit(retry_after_s: u64) -> Reply {
 fn log(shared: &Shared, call: &Call<'_>, arrival: Arrival, handled: &Handled) {
     let Some(log) = &shared.log else { return };
     let shows_body = endpoints::creates_sessions(call.path) && call.method == Method::POST;
+    let subject = Subject::of(call);
     let line = Line {
         at_ms: arrival.at_ms,
         seq: arrival.seq,
         path: call.path,
-        key: handled.subject.key.as_deref(),
-        types: &handled.subject.types,
+        key: subject.key.as_deref(),
+        types: &subject.types,
         accepted: handled.session_token.is_some(),
         token: handled.session_token.as_deref(),
         status: handled.reply.seen_status(),

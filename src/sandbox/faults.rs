@@ -10,7 +10,7 @@ pub(super) enum Target {
     Invitation,
     /// `Login`, once the credentials were found right.
     Login,
-    /// `RefreshToken`, once the token was found right.
+    /// `RefreshToken`, once its body was found right.
     Refresh,
 }
 

@@ -1,5 +1,8 @@
 //! The client: one method for each call of the API that this tool makes.
 
+pub(super) mod headers;
+mod urls;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +20,8 @@ use super::{BaseUrl, connector};
 use crate::domain::{
     Complaint, ContractTypeId, NotCreated, Outcome, Secret, Timestamp, Uncertainty,
 };
+use headers::{api_key, bearer_header, tenancy_header};
+use urls::Urls;
 
 /// An answer to an invitation or a login is a few hundred bytes; past this it is none of the API's.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
@@ -243,83 +248,14 @@ impl Answer {
     }
 }
 
-/// The addresses of the calls, put together once.
-struct Urls {
-    login: Url,
-    refresh: Url,
-    create_invitation: Url,
-    create_auth_session: Url,
-    contract_types: Url,
-    template_fields: Url,
-}
-
-impl Urls {
-    fn under(base_url: &BaseUrl) -> Result<Urls, Complaint> {
-        let url = |path: &str| {
-            Url::parse(&format!("{base_url}/api/{path}")).map_err(|error| {
-                Complaint::new("base_url_invalid", format!("The API's address: {error}."))
-            })
-        };
-        Ok(Urls {
-            login: url("credentials/Login")?,
-            refresh: url("credentials/RefreshToken")?,
-            create_invitation: url("IdentityUserSession/CreateInvitation")?,
-            create_auth_session: url("IdentityUserSession/CreateAuthSession")?,
-            contract_types: url("BusinessRequest/GetAllRequestTypes")?,
-            template_fields: url("BusinessRequest/GetBusinessRequestTypeTemplateFields")?,
-        })
-    }
-}
-
 const UNSENDABLE_TOKEN: &str = "the access token holds characters that cannot be sent";
 
-/// A bearer token as a header; nothing when it holds what no token has.
-fn bearer_header(token: &Secret) -> Option<HeaderValue> {
-    let token = Some(token.expose()).filter(|token| is_one_word(token))?;
-    secret_header(&format!("Bearer {token}"))
-}
-
-fn api_key(key: &Secret) -> Result<HeaderValue, Complaint> {
-    let key = key.expose();
-    let header = Some(key)
-        .filter(|key| is_one_word(key))
-        .and_then(secret_header);
-    header.ok_or_else(|| {
-        let what = if key.trim().is_empty() {
-            "is empty"
-        } else {
-            "holds a space, a line break or another character that no key has"
-        };
-        Complaint::new("api_key_invalid", format!("The API key {what}.")).hint(
-            "Copy it once more from Vlens into VLENS_API_KEY or VLENS_API_KEY_FILE, on one line.",
-        )
-    })
-}
-
-/// Visible ASCII without spaces: an invisible character that was pasted along would make every request fail.
-pub(super) fn is_one_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn secret_header(text: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::from_str(text).ok()?;
-    header.set_sensitive(true);
-    Some(header)
-}
-
-fn tenancy_header(name: &str) -> Result<HeaderValue, Complaint> {
-    let header = HeaderValue::from_bytes(name.as_bytes()).ok();
-    header.filter(|_| !name.trim().is_empty()).ok_or_else(|| {
-        Complaint::new(
-            "tenancy_name_invalid",
-            "The tenancy name is empty or holds a control character.",
-        )
-        .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api], to the tenant's name at Vlens.")
-    })
-}
-
+#[cfg(test)]
+mod test_server;
 #[cfg(test)]
 mod tests;
 
 #[cfg(test)]
 mod tls_tests;
+#[cfg(test)]
+mod trouble_tests;

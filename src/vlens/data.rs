@@ -52,6 +52,21 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// What happened, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            ReadError::Unauthorized { message }
+            | ReadError::Forbidden { message }
+            | ReadError::Refused { message }
+            | ReadError::NotTheApi { message }
+            | ReadError::Unreachable { message }
+            | ReadError::Busy { message, .. }
+            | ReadError::ServerError { message } => message,
+        }
+    }
+}
+
 /// The whole answer as text, and the data in it.
 pub(super) fn read_data(reply: &Reply) -> Result<(String, Value), ReadError> {
     let received = answered(reply)?;

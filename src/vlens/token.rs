@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::client::is_one_word;
+use super::client::headers::is_one_word;
 use super::data::{ReadError, answered, as_integer, data_of};
 use super::exchange::Reply;
 use crate::domain::{RetryAfter, Secret};
@@ -53,6 +53,19 @@ pub enum TokenError {
         /// What was observed.
         message: String,
     },
+}
+
+impl TokenError {
+    /// What happened, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            TokenError::Refused { message }
+            | TokenError::NotTheApi { message }
+            | TokenError::Unreachable { message }
+            | TokenError::Busy { message, .. }
+            | TokenError::ServerError { message } => message,
+        }
+    }
 }
 
 impl From<ReadError> for TokenError {

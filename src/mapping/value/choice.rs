@@ -23,8 +23,8 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// Choices as pairs of the label that people write and the text to send. The text to send is understood as well; where
-    /// it is also the label of another choice, the label wins.
+    /// Choices as pairs of the label that people write and the text to send. The text to send is understood as well;
+    /// where it is also the label of another choice, the label wins.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Choices {
         let pairs: Vec<(String, String)> = pairs.into_iter().collect();
         let mut choices = Choices::default();

@@ -1,4 +1,5 @@
-//! Reads and writes dates in the forms of strptime and strftime that a mapping names, and says early whether a form is one.
+//! Reads and writes dates in the forms of strptime and strftime that a mapping names, and says early whether a form
+//! is one.
 
 use jiff::civil;
 use jiff::fmt::strtime;

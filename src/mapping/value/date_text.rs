@@ -1,6 +1,8 @@
-//! Takes a written date apart when the mapping does not say its form: ISO, numbers around a separator, or a month's name.
+//! Takes a written date apart when the mapping does not say its form: ISO, numbers around a separator, or a month's
+//! name.
 //!
-//! It says which numbers stand where. Which of two numbers is the day, and whether the date exists, is `date`'s question.
+//! It says which numbers stand where. Which of two numbers is the day, and whether the date exists, is `date`'s
+//! question.
 
 use jiff::civil;
 use jiff::fmt::strtime;

@@ -1,5 +1,5 @@
-//! Reads an e-mail address: one address that a mail server could take, judged pragmatically and not by the whole grammar
-//! of the standards.
+//! Reads an e-mail address: one address that a mail server could take, judged pragmatically and not by the whole
+//! grammar of the standards.
 
 use super::{Fault, Given, Reading};
 use crate::domain::ProblemCode;

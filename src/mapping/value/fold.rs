@@ -1,5 +1,5 @@
-//! Folds a label so that two spellings of one thing are equal: case, spaces, invisible characters, Arabic letter variants,
-//! vowel signs, presentation forms and digits.
+//! Folds a label so that two spellings of one thing are equal: case, spaces, invisible characters, Arabic letter
+//! variants, vowel signs, presentation forms and digits.
 //!
 //! A folded text is only ever compared; it never goes out.
 

@@ -1,8 +1,8 @@
-//! Recognises text that was damaged before it was saved: letters lost to `?` and U+FFFD, UTF-8 or Windows-1256 read as
-//! another encoding, and a spreadsheet's own error words saved as text.
+//! Recognises text that was damaged before it was saved: letters lost to `?` and U+FFFD, UTF-8 or Windows-1256 read
+//! as another encoding, and a spreadsheet's own error words saved as text.
 //!
-//! It refuses and never mends: what such a text said would be a guess. A single odd character is not proof, so names such
-//! as `Øyvind` or `MÃE` pass.
+//! It refuses and never mends: what such a text said would be a guess. A single odd character is not proof, so names
+//! such as `Øyvind` or `MÃE` pass.
 
 use super::Fault;
 use crate::domain::ProblemCode;
@@ -72,8 +72,8 @@ fn has_latin_pairs(text: &str) -> bool {
     })
 }
 
-/// Arabic saved as UTF-8 and read as Windows-1252 (`Ù…Ù†Ù‰`) or Windows-1256 (`ظ…ظ†ظ‰`). One pair may be a coincidence;
-/// two that make up a good part of the text are not.
+/// Arabic saved as UTF-8 and read as Windows-1252 (`Ù…Ù†Ù‰`) or Windows-1256 (`ظ…ظ†ظ‰`). One pair may be a
+/// coincidence; two that make up a good part of the text are not.
 fn has_arabic_pairs(text: &str) -> bool {
     let found = pairs(text)
         .filter(|&(lead, follow)| match lead {
@@ -86,8 +86,8 @@ fn has_arabic_pairs(text: &str) -> bool {
     found >= 2 && found * 4 >= visible
 }
 
-/// Arabic saved as Windows-1256 and read as Windows-1252: `ãäì ÚÇÏá`. No language writes such words of accented letters
-/// only: three letters in all, or four in one word beside honest ones.
+/// Arabic saved as Windows-1256 and read as Windows-1252: `ãäì ÚÇÏá`. No language writes such words of accented
+/// letters only: three letters in all, or four in one word beside honest ones.
 fn is_arabic_as_latin(text: &str) -> bool {
     let is_accented = |c: char| matches!(c, 'À'..='ÿ');
     let is_only_accented = |part: &str, least: usize| {

@@ -1,7 +1,7 @@
 //! Reads one cell as one type of form field: the text that goes out, or what the clerk has to change.
 //!
-//! Pure: values in, values out. It knows neither the row nor the column that the cell stands in, nor whether the field is
-//! required. The only thing that a column decides, the order of day and month, is found by [`DateSurvey`].
+//! Pure: values in, values out. It knows neither the row nor the column that the cell stands in, nor whether the
+//! field is required. The only thing that a column decides, the order of day and month, is found by [`DateSurvey`].
 
 mod boolean;
 mod choice;
@@ -73,8 +73,8 @@ pub enum Kind {
 pub struct Reading {
     /// The text that goes out.
     pub text: String,
-    /// Whether it was mended, beyond doubt but worth telling: a lost zero, Arabic digits, invisible characters inside.
-    /// Surrounding white space and ordinary separators do not count.
+    /// Whether it was mended, beyond doubt but worth telling: a lost zero, Arabic digits, invisible characters
+    /// inside. Surrounding white space and ordinary separators do not count.
     pub repaired: bool,
 }
 
@@ -141,6 +141,10 @@ fn read_text(kind: &Kind, raw: &str) -> Result<Option<Reading>, Fault> {
     }
     garbled::check(trimmed)?;
     let clean = text::clean(trimmed);
+    // Hidden characters may have parted what gives the damage away.
+    if clean.text != trimmed {
+        garbled::check(&clean.text)?;
+    }
     // What was nothing but an empty `=""` is empty after all.
     if clean.text.is_empty() {
         return Ok(None);

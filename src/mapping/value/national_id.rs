@@ -1,4 +1,5 @@
-//! Reads an Egyptian national id: a century, a birth date, a governorate, a sequence and a check digit, fourteen in all.
+//! Reads an Egyptian national id: a century, a birth date, a governorate, a sequence and a check digit, fourteen in
+//! all.
 //!
 //! The check digit is not judged, since no rule for it was ever published.
 

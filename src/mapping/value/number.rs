@@ -99,8 +99,8 @@ fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     is_word(text.get(at..)).then(|| text[..at].trim_end())
 }
 
-/// Where the fraction begins, if there is one: at `٫`; else at the last of `,` and `.` when both occur; else at an only `.`,
-/// and at an only `,` unless three digits follow it as they follow a separator for thousands.
+/// Where the fraction begins, if there is one: at `٫`; else at the last of `,` and `.` when both occur; else at an
+/// only `.`, and at an only `,` unless three digits follow it as they follow a separator for thousands.
 fn decimal_point(digits: &str) -> Result<Option<(usize, char)>, Fault> {
     let places = |point: char| digits.match_indices(point).map(|(at, _)| at);
     let last = |point: char| places(point).next_back();

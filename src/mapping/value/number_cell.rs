@@ -19,8 +19,8 @@ pub(super) enum Whole {
     Not,
 }
 
-/// A number cell as a person sees it: no exponent, and no digits beyond the fifteen that a spreadsheet keeps, which only
-/// its arithmetic leaves behind (0.1 + 0.2 is 0.3).
+/// A number cell as a person sees it: no exponent, and no digits beyond the fifteen that a spreadsheet keeps, which
+/// only its arithmetic leaves behind (0.1 + 0.2 is 0.3).
 pub(super) fn shown(number: f64) -> Result<String, Fault> {
     if number.abs() >= ROUNDED_FROM {
         return Err(rounded());

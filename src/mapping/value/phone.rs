@@ -1,7 +1,8 @@
 //! Reads a phone number and gives it as E.164.
 //!
-//! `phone_text` finds the digits; here they are judged by Google's metadata, as rlibphonenumber carries it. Plain Egyptian
-//! mobiles, nearly every row of nearly every sheet, are known without it; a test holds both answers against each other.
+//! `phone_text` finds the digits; here they are judged by Google's metadata, as rlibphonenumber carries it. Plain
+//! Egyptian mobiles, nearly every row of nearly every sheet, are known without it; a test holds both answers against
+//! each other.
 
 use super::number_cell::{self, Whole};
 use super::phone_metadata::by_metadata;
@@ -76,7 +77,8 @@ fn judged(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
     by_metadata(dialled, country)
 }
 
-/// A plain Egyptian mobile in one of the five forms that people write: 010…, 10… (its zero lost), 2010…, +2010…, 002010….
+/// A plain Egyptian mobile in one of the five forms that people write: 010…, 10… (its zero lost), 2010…, +2010…,
+/// 002010….
 fn egyptian_mobile(dialled: &Dialled) -> Option<Reading> {
     let digits = dialled.digits.as_str();
     let (subscriber, lost_zero) = match (digits.len(), dialled.international) {

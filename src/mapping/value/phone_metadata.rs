@@ -1,7 +1,7 @@
 //! Judges the digits of any phone number of any country by Google's metadata, as rlibphonenumber carries it.
 //!
-//! The library reads much more than digits; it is handed nothing else, so that what it would forgive or cut off (letters,
-//! extensions, a fraction) is never its decision.
+//! The library reads much more than digits; it is handed nothing else, so that what it would forgive or cut off
+//! (letters, extensions, a fraction) is never its decision.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 

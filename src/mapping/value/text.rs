@@ -88,7 +88,8 @@ fn rewritten(text: &str) -> String {
     plain.nfc().collect()
 }
 
-/// Characters without a glyph or a width of their own, controls included; line breaks and tabs are white space instead.
+/// Characters without a glyph or a width of their own, controls included; line breaks and tabs are white space
+/// instead.
 pub(super) fn is_invisible(c: char) -> bool {
     match c {
         '\t'..='\r' | ' '..='~' | '\u{85}' => false,

@@ -2,9 +2,9 @@
 
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Call, Handled, grant_or_fail, malformed};
+use super::{Call, Handled, malformed, reply};
 use crate::sandbox::{
     credentials::{PASSWORD, TENANCY_NAME, USERNAME},
     envelope::{LOGIN_REFUSED, REFRESH_REFUSED, Reply, TENANT_UNKNOWN},
@@ -68,8 +68,28 @@ pub(super) fn refresh(shared: &Shared, call: &Call<'_>) -> Handled {
     })
 }
 
-/// The answer to a refresh token that does not hold.
-pub(super) fn refresh_refused() -> Reply {
+/// Answers a login or refresh. A fault that refuses leaves the tokens as they are; `grant` is `None` when the refresh
+/// token does not hold.
+fn grant_or_fail(
+    shared: &Shared,
+    target: Target,
+    grant: impl FnOnce() -> Option<Value>,
+) -> Handled {
+    let fault = shared.misbehaviour(target, None);
+    let data = match fault {
+        Some(fault) if !fault.accepts() => Some(Value::Null),
+        _ => grant(),
+    };
+    match data {
+        Some(data) => Handled {
+            fault,
+            ..reply(fault, &data).into()
+        },
+        None => refresh_refused().into(),
+    }
+}
+
+fn refresh_refused() -> Reply {
     Reply::refusal(
         StatusCode::UNAUTHORIZED,
         REFRESH_REFUSED,

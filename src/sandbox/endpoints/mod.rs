@@ -4,6 +4,9 @@ mod contract_types;
 mod login;
 mod recipient;
 mod session;
+mod subject;
+
+pub(super) use subject::Subject;
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -13,7 +16,6 @@ use super::{
     Behaviour,
     credentials::API_KEY,
     envelope::{MALFORMED, Reply, UNAUTHORIZED},
-    faults::Target,
     shared::Shared,
 };
 
@@ -33,18 +35,9 @@ pub(super) struct Call<'a> {
     pub body: &'a [u8],
 }
 
-/// Whom a request is about, as far as it could be read.
-#[derive(Debug, Default)]
-pub(super) struct Subject {
-    /// Phone, else e-mail.
-    pub key: Option<String>,
-    pub types: Vec<i64>,
-}
-
 /// What became of a request.
 pub(super) struct Handled {
     pub reply: Reply,
-    pub subject: Subject,
     /// The token of the session that was created, whether or not the client gets to see it.
     pub session_token: Option<String>,
     pub fault: Option<Behaviour>,
@@ -54,7 +47,6 @@ impl From<Reply> for Handled {
     fn from(reply: Reply) -> Self {
         Handled {
             reply,
-            subject: Subject::default(),
             session_token: None,
             fault: None,
         }
@@ -142,22 +134,4 @@ fn require_admin(shared: &Shared, call: &Call<'_>) -> Result<(), Reply> {
 /// Answers with `data`, or as the fault would have it.
 fn reply(fault: Option<Behaviour>, data: &Value) -> Reply {
     fault.map_or_else(|| Reply::success(data), |behaviour| behaviour.reply(data))
-}
-
-/// Answers a valid login or refresh; `grant` is called only when the fault lets it happen.
-fn grant_or_fail(
-    shared: &Shared,
-    target: Target,
-    grant: impl FnOnce() -> Option<Value>,
-) -> Handled {
-    let fault = shared.misbehaviour(target, None);
-    let happens = fault.is_none_or(Behaviour::accepts);
-    let data = if happens { grant() } else { Some(Value::Null) };
-    match data {
-        Some(data) => Handled {
-            fault,
-            ..reply(fault, &data).into()
-        },
-        None => login::refresh_refused().into(),
-    }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Handled, Subject, malformed,
+    Call, Handled, malformed,
     recipient::{is_e164, is_email},
     reply, require_admin,
 };
@@ -57,11 +57,10 @@ struct Invitation {
 
 /// `POST /api/IdentityUserSession/CreateInvitation`.
 pub(super) fn create_invitation(shared: &Shared, call: &Call<'_>) -> Handled {
-    let session = call
-        .parse::<Invitation>()
+    let session = require_admin(shared, call)
+        .and_then(|()| call.parse::<Invitation>())
         .and_then(Invitation::into_session);
-    let admin = require_admin(shared, call);
-    create(shared, session, admin)
+    create(shared, session)
 }
 
 /// `POST /api/IdentityUserSession/CreateAuthSession`: no admin, no pre-filled fields.
@@ -72,7 +71,7 @@ pub(super) fn create_auth_session(shared: &Shared, call: &Call<'_>) -> Handled {
             Some(_) => Err(malformed("unknown field `RequestFieldsValues`")),
             None => Ok(session),
         });
-    create(shared, session, Ok(()))
+    create(shared, session)
 }
 
 impl Invitation {
@@ -87,89 +86,57 @@ impl Invitation {
     }
 }
 
-fn create(shared: &Shared, session: Result<Session, Reply>, admin: Result<(), Reply>) -> Handled {
-    // Rights are judged first, but a refused request's subject is worth logging all the same.
-    let session = match (admin, session) {
-        (Ok(()), Ok(session)) => session,
-        (Err(refusal), session) => return refused(refusal, session.ok()),
-        (Ok(()), Err(refusal)) => return refusal.into(),
+fn create(shared: &Shared, session: Result<Session, Reply>) -> Handled {
+    let phone = match session.and_then(|session| check(session, &shared.forms)) {
+        Ok(session) => session.phone_number,
+        Err(refusal) => return refusal.into(),
     };
-    if let Err(refusal) = check(&session, &shared.forms) {
-        return refused(refusal, Some(session));
-    }
-    let fault = shared.misbehaviour(Target::Invitation, session.phone_number.as_deref());
+    let fault = shared.misbehaviour(Target::Invitation, phone.as_deref());
     let session_token = fault
         .is_none_or(Behaviour::accepts)
         .then(|| mint("session"));
     let data = session_token.as_deref().map_or(Value::Null, Value::from);
     Handled {
         reply: reply(fault, &data),
-        subject: session.into_subject(),
         session_token,
         fault,
     }
 }
 
-fn refused(refusal: Reply, session: Option<Session>) -> Handled {
-    Handled {
-        subject: session.map(Session::into_subject).unwrap_or_default(),
-        ..refusal.into()
-    }
-}
-
-impl Session {
-    fn into_subject(self) -> Subject {
-        Subject {
-            key: self.phone_number.or(self.email),
-            types: self.permissions.allowed_contract_type_ids,
-        }
-    }
-}
-
-fn check(session: &Session, forms: &Forms) -> Result<(), Reply> {
+fn check(session: Session, forms: &Forms) -> Result<Session, Reply> {
+    check_recipient(session.phone_number.as_deref(), session.email.as_deref())?;
     let types = &session.permissions.allowed_contract_type_ids;
-    if session.phone_number.is_none() && session.email.is_none() {
-        return Err(wrong(
-            RECIPIENT_MISSING,
-            "Neither phone nor e-mail.",
-            "phoneNumber",
-        ));
-    }
-    if session
-        .phone_number
-        .as_deref()
-        .is_some_and(|phone| !is_e164(phone))
-    {
-        return Err(wrong(
-            PHONE_INVALID,
-            "The phone number is not E.164.",
-            "phoneNumber",
-        ));
-    }
-    if session
-        .email
-        .as_deref()
-        .is_some_and(|email| !is_email(email))
-    {
-        return Err(wrong(
-            EMAIL_INVALID,
-            "The e-mail address is not valid.",
-            "email",
-        ));
-    }
     if types.is_empty() || types.iter().any(|&id| !forms.knows(id)) {
-        let message = "No contract type, or an unknown one.";
         return Err(wrong(
             CONTRACT_TYPE_UNKNOWN,
-            message,
+            "No contract type, or an unknown one.",
             "allowedContractTypeIds",
         ));
     }
-    session
-        .request_fields
-        .iter()
-        .flatten()
-        .try_for_each(|(type_id, values)| check_values(type_id, values, types, forms))
+    for (type_id, values) in session.request_fields.iter().flatten() {
+        check_values(type_id, values, types, forms)?;
+    }
+    Ok(session)
+}
+
+fn check_recipient(phone: Option<&str>, email: Option<&str>) -> Result<(), Reply> {
+    let (code, message, field) = match (phone, email) {
+        (None, None) => (
+            RECIPIENT_MISSING,
+            "Neither phone nor e-mail.",
+            "phoneNumber",
+        ),
+        (Some(phone), _) if !is_e164(phone) => (
+            PHONE_INVALID,
+            "The phone number is not E.164.",
+            "phoneNumber",
+        ),
+        (_, Some(email)) if !is_email(email) => {
+            (EMAIL_INVALID, "The e-mail address is not valid.", "email")
+        }
+        _ => return Ok(()),
+    };
+    Err(wrong(code, message, field))
 }
 
 /// The values of one contract type.

@@ -27,6 +27,10 @@ async fn past_the_limit_comes_429_with_seconds_to_wait() {
     let log = scene.log();
     assert_eq!(log.len(), 7, "the refused are logged as well");
     assert_eq!(
+        (&log[3]["key"], &log[3]["types"]),
+        (&MONA.into(), &serde_json::json!([414]))
+    );
+    assert_eq!(
         log.iter().filter(|line| line["accepted"] == true).count(),
         2
     );

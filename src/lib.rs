@@ -12,3 +12,7 @@ pub mod report;
 pub mod sandbox;
 pub mod source;
 pub mod vlens;
+
+pub mod run;
+
+pub mod cli;

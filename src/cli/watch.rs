@@ -85,6 +85,13 @@ impl Watch {
         self.write_metrics(tally, Some((exit, self.clock.wall())));
     }
 
+    /// The ledger failed: the bar goes, and the metrics say that it ended badly.
+    pub fn end_broken(&self, tally: &Tally) {
+        self.progress.finish();
+        logging::go_around(None);
+        self.write_metrics(tally, Some((Exit::Unexpected, self.clock.wall())));
+    }
+
     fn write_metrics(&self, tally: &Tally, ended: Option<(Exit, Timestamp)>) {
         let Some(metrics) = &self.metrics else {
             return;

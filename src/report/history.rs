@@ -46,6 +46,21 @@ pub fn write_history(out: &mut dyn Write, history: &RowHistory, look: Look) -> i
     Ok(())
 }
 
+/// The same as a document. It holds neither cells nor token.
+pub fn history_json(history: &RowHistory) -> serde_json::Value {
+    let result = &history.result;
+    serde_json::json!({
+        "row": result.row,
+        "status": result.status,
+        "duplicate_of": history.duplicate_of,
+        "error_code": result.error_code,
+        "error": result.error,
+        "attempts": result.attempts,
+        "sent_at": result.sent_at,
+        "history": history.attempts,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

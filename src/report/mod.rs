@@ -3,6 +3,7 @@
 //! What it leaves out: it opens no file, speaks to no server, reads no ledger. Texts for people go through [`Look`], so that
 //! each reads the same in a narrow terminal, in colour and without.
 
+mod before;
 mod check;
 mod export;
 mod history;
@@ -13,11 +14,12 @@ mod spreadsheet;
 mod summary;
 mod words;
 
+pub use before::{DryRun, question, write_dry_run};
 pub use check::{CheckJson, CheckTally};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
-pub use history::write_history;
+pub use history::{history_json, write_history};
 pub use html::{Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use runs::write_runs;
 pub use summary::{Ending, write_status, write_summary};
-pub use words::Look;
+pub use words::{Look, rows};

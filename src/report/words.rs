@@ -134,7 +134,7 @@ pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
 }
 
 /// `1 row`, `1,200 rows`.
-pub(super) fn rows(number: u64) -> String {
+pub fn rows(number: u64) -> String {
     counted(number, "row", "rows")
 }
 

@@ -11,11 +11,11 @@ use tokio::sync::{Mutex, Notify};
 use super::clock::Clock;
 use super::judge::History;
 use super::switch::{Stopping, Switch};
-use crate::domain::{Complaint, RowNumber};
+use crate::domain::{Complaint, RowNumber, RunId};
 use crate::ledger::{InvitationId, Writer};
 
 /// Rows fetched from the ledger at a time.
-const PAGE: u32 = 512;
+const PAGE: usize = 512;
 
 /// One row to be sent, with what happened to it in this run.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(super) struct Queue {
 
 struct Inner {
     ledger: Writer,
+    run: RunId,
     fresh: VecDeque<Job>,
     /// The last row fetched; none is fetched twice.
     fetched_to: RowNumber,
@@ -52,10 +53,11 @@ enum Next {
 }
 
 impl Queue {
-    pub(super) fn new(ledger: Writer, limit: Option<u64>) -> Self {
+    pub(super) fn new(ledger: Writer, run: RunId, limit: Option<u64>) -> Self {
         Queue {
             inner: Mutex::new(Inner {
                 ledger,
+                run,
                 fresh: VecDeque::new(),
                 fetched_to: RowNumber(0),
                 exhausted: false,
@@ -150,8 +152,8 @@ impl Inner {
     }
 
     async fn fetch(&mut self) -> Result<(), Complaint> {
-        let page = self.ledger.due(self.fetched_to, PAGE).await?;
-        self.exhausted = page.len() < PAGE as usize;
+        let page = self.ledger.due(self.run, self.fetched_to, PAGE).await?;
+        self.exhausted = page.len() < PAGE;
         if let Some(last) = page.last() {
             self.fetched_to = last.row;
         }

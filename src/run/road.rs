@@ -31,7 +31,7 @@ impl Road {
     /// A request that is no invitation, such as a login: it counts against the limits, now and for the next process.
     pub(super) async fn call<T>(&self, request: impl Future<Output = T>) -> Result<T, Stopping> {
         self.gate.enter(&*self.clock, &self.switch).await?;
-        let call = match self.ledger.open_call(self.clock.moment()).await {
+        let call = match self.ledger.open_call(&self.clock.moment()).await {
             Ok(call) => call,
             Err(complaint) => {
                 self.gate.not_sent();
@@ -40,7 +40,7 @@ impl Road {
         };
         let answer = request.await;
         self.gate.answered(&*self.clock);
-        match self.ledger.close_call(call, self.clock.moment()).await {
+        match self.ledger.close_call(call, &self.clock.moment()).await {
             Ok(()) => Ok(answer),
             Err(complaint) => Err(self.broken(complaint)),
         }

@@ -15,13 +15,15 @@ use super::queue::{Job, Queue, Trouble};
 use super::road::Road;
 use super::switch::{Stopping, Switch, Why};
 use super::tokens::{Bearer, Credentials, Tokens};
-use crate::domain::{NotCreated, Outcome, Status};
-use crate::ledger::{Closing, Writer};
+use crate::domain::{NotCreated, Outcome, RunId, Status};
+use crate::ledger::{self, Closing, Writer};
 use crate::pace::{Backoff, Pace};
 use crate::vlens::Client;
 
 /// How to send.
 pub struct Orders {
+    /// The run whose due rows are sent.
+    pub run: RunId,
     /// For `CreateInvitation`; without them `CreateAuthSession` is called, which takes the API key alone.
     pub credentials: Option<Credentials>,
     /// Requests under way at a time.
@@ -54,7 +56,7 @@ pub async fn send(
 ) -> (Tally, bool) {
     let journal = Journal::new(start, observer);
     let sender = Arc::new(Sender {
-        queue: Queue::new(ledger.clone(), orders.limit),
+        queue: Queue::new(ledger.clone(), orders.run, orders.limit),
         breaker: Breaker::new(orders.max_consecutive_failures),
         policy: Policy {
             max_attempts: orders.max_attempts,
@@ -123,7 +125,7 @@ impl Sender {
     async fn attempt(&self, mut job: Job) -> Result<(), Stopping> {
         let road = &self.road;
         let bearer = self.leave(road).await?;
-        let attempt = match road.ledger.open_attempt(job.invitation, road.clock.moment()).await {
+        let attempt = match road.ledger.open_attempt(job.invitation, &road.clock.moment()).await {
             Ok(attempt) => attempt,
             Err(complaint) => {
                 road.gate.not_sent();
@@ -134,8 +136,9 @@ impl Sender {
         let outcome = self.request(bearer.as_ref(), &job).await;
         road.gate.answered(&*road.clock);
         let verdict = self.judge(&outcome, &mut job);
-        let closing = Closing::new(&outcome, verdict.status, road.clock.moment());
-        if let Err(complaint) = road.ledger.close_attempt(attempt, closing).await {
+        let closing = closing(&outcome, verdict.status);
+        let now = road.clock.moment();
+        if let Err(complaint) = road.ledger.close_attempt(attempt, closing, &now).await {
             return Err(road.broken(complaint));
         }
         self.follow(verdict, &outcome, job, bearer).await
@@ -229,5 +232,30 @@ impl Sender {
             }
         }
         Ok(())
+    }
+}
+
+/// What the ledger keeps of an outcome.
+fn closing(outcome: &Outcome, status: Status) -> Closing {
+    let event = match outcome {
+        Outcome::Created { .. } => ledger::Event::Created,
+        Outcome::Rejected { .. } => ledger::Event::Rejected,
+        Outcome::Uncertain { .. } => ledger::Event::Uncertain,
+        Outcome::NotCreated(NotCreated::Unreachable { .. }) => ledger::Event::Unreachable,
+        Outcome::NotCreated(NotCreated::Throttled { .. }) => ledger::Event::Throttled,
+        Outcome::NotCreated(NotCreated::Unavailable { .. }) => ledger::Event::Unavailable,
+        Outcome::NotCreated(NotCreated::Unauthorized { .. }) => ledger::Event::Unauthorized,
+        Outcome::NotCreated(NotCreated::Refused { .. }) => ledger::Event::Refused,
+    };
+    let token = match outcome {
+        Outcome::Created { token } => Some(token.clone()),
+        _ => None,
+    };
+    Closing {
+        event,
+        status: (status != Status::Pending).then_some(status),
+        token,
+        code: outcome.code(),
+        message: outcome.message(),
     }
 }

@@ -79,6 +79,9 @@ impl Sheet {
             if switch.is_stopping() {
                 return Ok(Err(Stopping));
             }
+            if self.mapping.is_example(&row) {
+                continue;
+            }
             let mapped = self.mapping.apply(&row);
             visit(&row, mapped)?;
         }

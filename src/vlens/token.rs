@@ -68,6 +68,12 @@ impl TokenError {
     }
 }
 
+impl std::fmt::Display for TokenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
 impl From<ReadError> for TokenError {
     fn from(error: ReadError) -> Self {
         match error {

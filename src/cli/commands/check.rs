@@ -75,7 +75,7 @@ impl Check {
             Verdict::Valid(invitation) => {
                 self.tally.see_valid();
                 if let Some(reader) = &self.reader
-                    && let Some(standing) = reader.standing(&invitation)?
+                    && let Some((_, standing)) = reader.standing(&invitation)?
                     && standing.status == Status::Created
                 {
                     self.tally.see_already_created(standing.same_content);

@@ -84,7 +84,7 @@ impl Desk {
             .begin_process(Work::Sending(run), self.command, &whoami(), &moment)
             .map_err(Failure::ledger)?;
         let pace = self.seeded_pace(&ledger)?;
-        let start = self.tally(run, &mut ledger)?;
+        let start = self.tally(run)?;
         let watch = Arc::new(Watch::begin(
             self.output,
             run,
@@ -94,8 +94,9 @@ impl Desk {
             self.args.metrics_file.as_deref(),
             Arc::clone(&self.clock),
         ));
-        let writer = Writer::start(ledger, run);
+        let writer = Writer::start(ledger).map_err(Failure::unexpected)?;
         let orders = Orders {
+            run,
             credentials: target.credentials,
             concurrency: self.sending.concurrency,
             max_attempts: self.sending.max_attempts,
@@ -216,7 +217,7 @@ impl Desk {
             .print(|out| write_summary(out, &ending, self.output.look()));
     }
 
-    fn tally(&self, run: RunId, _ledger: &mut Ledger) -> Result<Tally, Failure> {
+    fn tally(&self, run: RunId) -> Result<Tally, Failure> {
         let summary = self.summary(run)?;
         Ok(Tally {
             counts: summary.counts,

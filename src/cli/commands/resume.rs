@@ -10,7 +10,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::domain::RunId;
 use crate::ledger::{Ledger, Lock};
-use crate::mapping::SessionKind;
+use crate::mapping::config::SessionKind;
 use crate::run::make_due;
 
 /// Runs the command.

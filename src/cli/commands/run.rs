@@ -12,9 +12,9 @@ use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::domain::{Complaint, Plan, RunId, Stop};
 use crate::ledger::{Ledger, Reader};
-use crate::mapping::SessionKind;
+use crate::mapping::config::SessionKind;
 use crate::plan::plan;
-use crate::report::write_dry_run;
+use crate::report::{DryRun, write_dry_run};
 use crate::run::{Enrolment, Seen, Sheet, Verdict, enrol};
 use crate::source;
 
@@ -112,7 +112,7 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
             Verdict::Duplicate(_) => tally.duplicate += 1,
             Verdict::Valid(invitation) => {
                 let standing = match &reader {
-                    Some(reader) => reader.standing(&invitation)?,
+                    Some(reader) => reader.standing(&invitation)?.map(|(_, standing)| standing),
                     None => None,
                 };
                 match plan(standing, wishes) {
@@ -128,9 +128,7 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
         return Err(Failure::stopped(Complaint::new("interrupted", "interrupted; nothing was sent")));
     }
     if let Some(limit) = args.send.limit {
-        tally.would_send_now = tally.would_send.min(limit);
-    } else {
-        tally.would_send_now = tally.would_send;
+        tally.would_send = tally.would_send.min(limit);
     }
     let source = source_name(&args.file);
     if desk.output.json {
@@ -138,7 +136,7 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
             "dry_run": true,
             "source": source,
             "rows": tally.rows,
-            "would_send": tally.would_send_now,
+            "would_send": tally.would_send,
             "already_created": tally.already_created,
             "held": tally.held,
             "invalid": tally.invalid,
@@ -147,28 +145,16 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
     } else {
         let look = desk.output.look();
         desk.output.print(|out| {
-            write_dry_run(out, &source, tally.would_send_now, tally.already_created, tally.held, tally.invalid, tally.duplicate, look)
+            write_dry_run(out, &source, &tally, look)
         });
     }
-    let is_unexpected = args.expect.is_some_and(|expected| expected != tally.would_send_now);
+    let is_unexpected = args.expect.is_some_and(|expected| expected != tally.would_send);
     let must_stop = args.on_invalid == OnInvalid::Stop && tally.invalid > 0;
     Ok(if is_unexpected || must_stop || tally.invalid + tally.held > 0 {
         Exit::NeedsPerson
     } else {
         Exit::Done
     })
-}
-
-/// What a run would come to.
-#[derive(Debug, Default)]
-struct DryRun {
-    rows: u64,
-    would_send: u64,
-    would_send_now: u64,
-    already_created: u64,
-    held: u64,
-    invalid: u64,
-    duplicate: u64,
 }
 
 /// The source as named on the command line.

@@ -7,7 +7,6 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::signals;
-use crate::domain::Complaint;
 use crate::run::Switch;
 use crate::sandbox::{Credentials, Faults, LatencyRange, Sandbox, SandboxOptions};
 
@@ -67,5 +66,5 @@ fn announce(sandbox: &Sandbox, output: Output) {
 }
 
 fn latency(text: &str) -> Result<LatencyRange, Failure> {
-    LatencyRange::parse(text).map_err(Failure::usage)
+    text.parse().map_err(Failure::usage)
 }

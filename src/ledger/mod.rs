@@ -1,1 +1,33 @@
-//! Remembers runs, invitations and attempts in SQLite; no SQL exists outside this room.
+//! Remembers sheets, runs, invitations and attempts in SQLite; no SQL exists outside this room.
+//!
+//! [`Ledger`] is the one writing side, [`Writer`] hands it to many tasks at once (one thread, group commit), [`Reader`] looks on
+//! without disturbing either, and [`Lock`] keeps a second sender out. Each public method is one transaction, durable when it
+//! returns. Time is an argument; this room reads no clock, sends nothing and decides nothing.
+
+mod attempts;
+mod body;
+mod books;
+mod enrol;
+mod fault;
+mod lock;
+mod open;
+mod person;
+mod place;
+mod process;
+mod purge;
+mod reader;
+mod runs;
+mod schema;
+mod transition;
+mod writer;
+
+pub use attempts::{AttemptId, Closing, Event};
+pub use enrol::{Enrolled, Enrolment, NewSheet};
+pub use lock::Lock;
+pub use open::{Binding, Ledger};
+pub use person::{Due, SettleReport};
+pub use process::{ProcessId, RecentRequest, Work};
+pub use purge::PurgeReport;
+pub use reader::{CodeCount, Health, Reader, RunStatistics};
+pub use runs::{DueRow, InvitationId, SheetId, SheetRecord};
+pub use writer::Writer;

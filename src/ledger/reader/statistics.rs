@@ -1,0 +1,136 @@
+//! What a report plots, and whether the file is sound: sums only, no personal data.
+
+use rusqlite::Connection;
+
+use super::super::books::count_at;
+use super::super::fault::Result;
+use super::super::runs::sheet_of;
+use super::Reader;
+use crate::domain::{Complaint, RunId, Timestamp};
+
+/// What happened in a run's requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunStatistics {
+    /// How long answers took, in milliseconds, and how many took so long; shortest first.
+    pub latencies_ms: Vec<(u64, u64)>,
+    /// Requests that left in each minute that had any; oldest first.
+    pub per_minute: Vec<(Timestamp, u64)>,
+    /// What requests came to other than `created`, commonest first.
+    pub answers: Vec<CodeCount>,
+    /// The problems of invalid rows, commonest first.
+    pub problems: Vec<CodeCount>,
+}
+
+/// How often something occurred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeCount {
+    /// The event (`rejected`, `uncertain`, …), or `invalid` for a problem of a row.
+    pub event: String,
+    /// The vendor's code, the uncertainty's word, or the problem's.
+    pub code: String,
+    /// One of the messages that came with it.
+    pub message: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// What SQLite says of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// What is wrong, in SQLite's words; empty when all is well.
+    pub faults: Vec<String>,
+    /// Size of the file and its log.
+    pub bytes: u64,
+}
+
+impl Reader {
+    /// What a report needs to know of a run.
+    pub fn statistics(&self, run: RunId) -> std::result::Result<RunStatistics, Complaint> {
+        self.look(|conn| {
+            let sheet = sheet_of(conn, run)?;
+            Ok(RunStatistics {
+                latencies_ms: latencies(conn, run)?,
+                per_minute: per_minute(conn, run)?,
+                answers: code_counts(conn, ANSWERS, run.0)?,
+                problems: code_counts(conn, PROBLEMS, sheet)?,
+            })
+        })
+    }
+
+    /// Reads the whole file and checks it.
+    pub fn health(&self) -> std::result::Result<Health, Complaint> {
+        let faults = self.look(|conn| {
+            let mut statement = conn.prepare("PRAGMA integrity_check")?;
+            let lines: Vec<String> = statement
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(lines.into_iter().filter(|line| line != "ok").collect())
+        })?;
+        let size = |suffix| {
+            std::fs::metadata(super::place::beside(&self.path, suffix))
+                .map_or(0, |metadata| metadata.len())
+        };
+        Ok(Health {
+            faults,
+            bytes: size("") + size("-wal"),
+        })
+    }
+}
+
+/// The requests for invitations of a run.
+const REQUESTS: &str = "FROM processes p JOIN attempts a ON a.process_id = p.id
+    WHERE p.run_id = ?1 AND a.invitation_id IS NOT NULL
+      AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried')";
+
+const ANSWERS: &str = "
+    SELECT a.event, coalesce(a.code, ''), coalesce(max(a.message), ''), count(*)
+    FROM processes p JOIN attempts a ON a.process_id = p.id
+    WHERE p.run_id = ?1 AND a.invitation_id IS NOT NULL
+      AND a.event NOT IN ('created', 'settled_created', 'settled_not_created', 'retried')
+    GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2";
+
+const PROBLEMS: &str = "
+    SELECT 'invalid', json_extract(problem.value, '$.code'), '', count(*)
+    FROM rows r, json_each(r.problems) problem
+    WHERE r.place BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 AND r.problems IS NOT NULL
+    GROUP BY 2 ORDER BY 4 DESC, 2";
+
+fn latencies(conn: &Connection, run: RunId) -> Result<Vec<(u64, u64)>> {
+    let sql = format!(
+        "SELECT max(a.closed_ms - a.opened_ms, 0) AS ms, count(*) {REQUESTS}
+         AND a.closed_ms IS NOT NULL AND coalesce(a.code, '') <> 'interrupted' GROUP BY ms ORDER BY ms"
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let latencies = statement
+        .query_map([run.0], |row| Ok((count_at(row, 0)?, count_at(row, 1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(latencies)
+}
+
+fn per_minute(conn: &Connection, run: RunId) -> Result<Vec<(Timestamp, u64)>> {
+    let sql = format!(
+        "SELECT a.opened_ms / 60000 * 60000 AS minute, count(*) {REQUESTS} GROUP BY minute ORDER BY minute"
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let minutes = statement
+        .query_map([run.0], |row| {
+            Ok((Timestamp(row.get(0)?), count_at(row, 1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(minutes)
+}
+
+fn code_counts(conn: &Connection, sql: &str, id: i64) -> Result<Vec<CodeCount>> {
+    let mut statement = conn.prepare(sql)?;
+    let counts = statement
+        .query_map([id], |row| {
+            Ok(CodeCount {
+                event: row.get(0)?,
+                code: row.get(1)?,
+                message: row.get(2)?,
+                count: count_at(row, 3)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(counts)
+}

@@ -1,0 +1,209 @@
+//! Runs over enrolled sheets: how they begin and end, and which rows are due.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::Ledger;
+use super::body::unpack;
+use super::books::{Books, count_at, place_of, sheet_and_row};
+use super::fault::{Fault, Result};
+use crate::domain::{Complaint, Moment, RowNumber, RunId, Status, Stop};
+
+/// The number of a sheet in its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SheetId(pub i64);
+
+/// The number of an invitation in its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InvitationId(pub i64);
+
+/// A sheet that is enrolled. A run over the same bytes under the same mapping need not enrol it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetRecord {
+    /// Its number.
+    pub id: SheetId,
+    /// Of the file's bytes; empty when its rows were purged, so that it equals no file's.
+    pub fingerprint: Vec<u8>,
+    /// Of everything that decides what a row becomes.
+    pub mapping_fingerprint: Vec<u8>,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+/// A row that is to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DueRow {
+    /// The row, as a spreadsheet numbers it.
+    pub row: RowNumber,
+    /// Its invitation.
+    pub invitation: InvitationId,
+    /// The request's body.
+    pub body: String,
+}
+
+/// Holds personal data, so it does not print itself.
+impl std::fmt::Debug for DueRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DueRow")
+            .field("row", &self.row)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// The sheet that was enrolled last.
+    pub fn newest_sheet(&self) -> std::result::Result<Option<SheetRecord>, Complaint> {
+        self.read(newest_sheet)
+    }
+
+    /// Begins a run over a sheet that is enrolled already.
+    pub fn begin_run_on(
+        &mut self,
+        sheet: SheetId,
+        source: &str,
+        started: &Moment,
+    ) -> std::result::Result<RunId, Complaint> {
+        self.write(|books| {
+            let changed = books.conn.query_row(
+                "SELECT count(*) FROM changes c JOIN invitations i ON i.id = c.invitation_id AND i.status = 'created'
+                 WHERE EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.place >> 32 = ?1)",
+                [sheet.0],
+                |row| row.get(0),
+            )?;
+            books.begin_run(sheet, source, started, changed)
+        })
+    }
+
+    /// The newest run.
+    pub fn newest_run(&self) -> std::result::Result<Option<RunId>, Complaint> {
+        self.read(newest_run)
+    }
+
+    /// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on.
+    pub fn due(
+        &self,
+        run: RunId,
+        after: RowNumber,
+        limit: usize,
+    ) -> std::result::Result<Vec<DueRow>, Complaint> {
+        self.read(|conn| due(conn, run, after, limit))
+    }
+
+    /// How many rows of a run's sheet are due.
+    pub fn due_count(&self, run: RunId) -> std::result::Result<u64, Complaint> {
+        self.read(|conn| {
+            let sheet = sheet_of(conn, run)?;
+            let count = conn.query_row(
+                "SELECT coalesce(sum(n), 0) FROM tallies WHERE sheet_id = ?1 AND status = ?2",
+                (sheet, Status::Pending.as_str()),
+                |row| count_at(row, 0),
+            )?;
+            Ok(count)
+        })
+    }
+
+    /// Ends the work of this process on a run, `seconds` after it began.
+    pub fn finish_run(
+        &mut self,
+        run: RunId,
+        stopped: Option<Stop>,
+        finished: &Moment,
+        seconds: f64,
+        exit_code: i32,
+    ) -> std::result::Result<(), Complaint> {
+        self.write(|books| {
+            books.end_process(seconds)?;
+            books.conn.execute(
+                "UPDATE runs SET finished_ms = ?2, stopped = ?3, exit_code = ?4 WHERE id = ?1",
+                (run.0, finished.at.0, stopped.map(Stop::as_str), exit_code),
+            )?;
+            Ok(())
+        })
+    }
+}
+
+impl Books {
+    pub(super) fn begin_run(
+        &mut self,
+        sheet: SheetId,
+        source: &str,
+        started: &Moment,
+        changed: i64,
+    ) -> Result<RunId> {
+        self.conn.execute(
+            "INSERT INTO runs (sheet_id, source, started_ms, changed) VALUES (?1, ?2, ?3, ?4)",
+            (sheet.0, source, started.at.0, changed),
+        )?;
+        Ok(RunId(self.conn.last_insert_rowid()))
+    }
+}
+
+pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>> {
+    let newest: Option<i64> = conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
+    Ok(newest.map(RunId))
+}
+
+pub(super) fn newest_sheet(conn: &Connection) -> Result<Option<SheetRecord>> {
+    let sheet = conn
+        .query_row(
+            "SELECT id, fingerprint, mapping_fingerprint, rows FROM sheets ORDER BY id DESC LIMIT 1",
+            [],
+            |row| {
+                Ok(SheetRecord {
+                    id: SheetId(row.get(0)?),
+                    fingerprint: row.get(1)?,
+                    mapping_fingerprint: row.get(2)?,
+                    rows: count_at(row, 3)?,
+                })
+            },
+        )
+        .optional()?;
+    Ok(sheet)
+}
+
+/// The sheet of a run; a run that is not there is told to the person who named it.
+pub(super) fn sheet_of(conn: &Connection, run: RunId) -> Result<i64> {
+    conn.prepare_cached("SELECT sheet_id FROM runs WHERE id = ?1")?
+        .query_row([run.0], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| unknown_run(run))
+}
+
+pub(super) fn unknown_run(run: RunId) -> Fault {
+    Complaint::new("run_unknown", format!("The ledger has no run {run}."))
+        .hint("See all runs with: vlens-batch runs")
+        .into()
+}
+
+/// Rows that are due, with their bodies.
+pub(super) fn due(
+    conn: &Connection,
+    run: RunId,
+    after: RowNumber,
+    limit: usize,
+) -> Result<Vec<DueRow>> {
+    let sheet = sheet_of(conn, run)?;
+    let mut statement = conn.prepare_cached(
+        "SELECT d.place, d.invitation_id, s.text, b.body
+         FROM due d JOIN bodies b ON b.invitation_id = d.invitation_id JOIN skeletons s ON s.id = b.skeleton_id
+         WHERE d.place > ?1 AND d.place < ?2 ORDER BY d.place LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query((place_of(sheet, after.0), place_of(sheet + 1, 0), limit))?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (_, number) = sheet_and_row(row.get(0)?);
+        let as_text = |index| {
+            Ok::<_, Fault>(
+                row.get_ref(index)?
+                    .as_str()
+                    .map_err(rusqlite::Error::from)?,
+            )
+        };
+        due.push(DueRow {
+            row: RowNumber(number),
+            invitation: InvitationId(row.get(1)?),
+            body: unpack(as_text(2)?, as_text(3)?)?,
+        });
+    }
+    Ok(due)
+}

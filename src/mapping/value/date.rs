@@ -74,6 +74,8 @@ fn from_text(
             ));
         }
     };
+    // Before the day is judged: the months of another calendar have other lengths.
+    check_year(year)?;
     let date = civil::Date::new(year, month, day).map_err(|error| impossible(&error))?;
     Ok(date.to_datetime(time))
 }
@@ -222,5 +224,13 @@ mod tests {
             read_as(Given::Date(only_a_time), None, None),
             Err(DateInvalid)
         );
+    }
+
+    #[test]
+    fn a_hijri_date_is_named_as_one() {
+        for text in ["05/09/1445", "30/02/1443"] {
+            let fault = read(Given::Text(text), None, "%F", Some(DayMonth)).expect_err("refused");
+            assert!(fault.message.contains("Hijri"), "{}", fault.message);
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! What it leaves out: it opens no file, speaks to no server, reads no ledger. Texts for people go through [`Look`], so that
 //! each reads the same in a narrow terminal, in colour and without.
 
+mod annotate;
 mod check;
 mod export;
 mod history;
@@ -13,6 +14,7 @@ mod spreadsheet;
 mod summary;
 mod words;
 
+pub use annotate::{Annotator, SheetShape};
 pub use check::{CheckJson, CheckTally};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use history::write_history;

@@ -4,6 +4,7 @@
 //! each reads the same in a narrow terminal, in colour and without.
 
 mod before;
+mod annotate;
 mod check;
 mod export;
 mod history;
@@ -15,6 +16,7 @@ mod summary;
 mod words;
 
 pub use before::{DryRun, question, write_dry_run};
+pub use annotate::{Annotator, SheetShape};
 pub use check::{CheckJson, CheckTally};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use history::{history_json, write_history};

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::Timestamp;
 
-use super::words::{counted, duration, thousands};
+use super::words::{as_float, counted, duration, thousands};
 
 /// How far the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -211,9 +211,8 @@ impl Track {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 fn per_minute(rows: u64, span: Duration) -> f64 {
-    rows as f64 * 60.0 / span.as_secs_f64().max(0.001)
+    as_float(rows) * 60.0 / span.as_secs_f64().max(0.001)
 }
 
 fn bar_style() -> ProgressStyle {

@@ -104,6 +104,7 @@ pub(super) fn column_count(columns: usize) -> Result<u16, Complaint> {
 /// The header row: written, styled, kept in sight; columns wide enough for it; no green corners on phones.
 pub(super) fn start_sheet<'a>(
     sheet: &mut Worksheet,
+    header_row: u32,
     names: impl Iterator<Item = &'a str>,
     right_to_left: bool,
 ) -> Result<(), Complaint> {
@@ -113,13 +114,13 @@ pub(super) fn start_sheet<'a>(
         let width =
             u16::try_from(console::measure_text_width(name).clamp(10, 40)).unwrap_or(40) + 4;
         sheet
-            .write_string_with_format(0, column, name, &header)
+            .write_string_with_format(header_row, column, name, &header)
             .and_then(|sheet| sheet.set_column_width(column, f64::from(width)))
             .map_err(|error| complaint(&error))?;
         last = column;
     }
     sheet
-        .set_freeze_panes(1, 0)
+        .set_freeze_panes((header_row + 1).min(MAX_ROWS - 1), 0)
         .and_then(|sheet| {
             sheet.ignore_error_range(0, 0, MAX_ROWS - 1, last, IgnoreError::NumberStoredAsText)
         })

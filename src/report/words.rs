@@ -167,6 +167,15 @@ pub(super) fn duration(seconds: f64) -> String {
     text
 }
 
+/// A count as a number to draw or to divide; exact up to 2^53.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "no count of rows or milliseconds is near 2^53"
+)]
+pub(super) fn as_float(count: u64) -> f64 {
+    count as f64
+}
+
 /// A word as it must be typed in a command: quoted when a shell would read it otherwise.
 pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);

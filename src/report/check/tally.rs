@@ -10,10 +10,10 @@ pub(super) const EXAMPLES: usize = 3;
 /// What `check` saw, in bounded memory whatever the number of rows.
 #[derive(Debug, Default)]
 pub struct CheckTally {
-    pub(super) valid: u64,
-    pub(super) invalid: u64,
-    pub(super) duplicate: u64,
-    pub(super) repaired: u64,
+    pub(in crate::report) valid: u64,
+    pub(in crate::report) invalid: u64,
+    pub(in crate::report) duplicate: u64,
+    pub(in crate::report) repaired: u64,
     problems: HashMap<String, HashMap<ProblemCode, Group>>,
     repairs: HashMap<String, Group>,
     pub(super) duplicates: Vec<(RowNumber, RowNumber)>,
@@ -22,8 +22,8 @@ pub struct CheckTally {
 
 /// Problems (or repairs) of one kind in one column.
 #[derive(Debug, Default)]
-pub(super) struct Group {
-    pub(super) count: u64,
+pub(in crate::report) struct Group {
+    pub(in crate::report) count: u64,
     pub(super) examples: Vec<Example>,
     /// When this group was first met, so that equal counts keep the sheet's order.
     order: usize,
@@ -102,7 +102,7 @@ impl CheckTally {
     }
 
     /// Groups of problems, the largest first.
-    pub(super) fn problems(&self) -> Vec<(&str, ProblemCode, &Group)> {
+    pub(in crate::report) fn problems(&self) -> Vec<(&str, ProblemCode, &Group)> {
         let mut groups: Vec<_> = self
             .problems
             .iter()

@@ -33,7 +33,7 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
             .and_then(|sheet| sheet.set_name("Results"))
             .map_err(|error| spreadsheet::complaint(&error))?;
         let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
-        spreadsheet::start_sheet(sheet, names, options.right_to_left)?;
+        spreadsheet::start_sheet(sheet, 0, names, options.right_to_left)?;
         Ok(XlsxSink {
             workbook,
             out,

@@ -8,6 +8,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::domain::Complaint;
+use crate::report::words::as_float;
 
 const INK: RGBColor = RGBColor(0x3d, 0x45, 0x50);
 const AXIS: RGBColor = RGBColor(0x8a, 0x94, 0xa3);
@@ -27,10 +28,10 @@ pub(super) struct Bar {
 pub(super) fn shares(parts: &[(RGBColor, u64)]) -> Result<String, Complaint> {
     drawn((760, 44), |area| {
         let total: u64 = parts.iter().map(|(_, count)| count).sum();
-        let whole = as_length(total.max(1));
+        let whole = as_float(total.max(1));
         let mut from = 0.0;
         for &(colour, count) in parts.iter().filter(|(_, count)| *count > 0) {
-            let to = from + as_length(count) / whole * 760.0;
+            let to = from + as_float(count) / whole * 760.0;
             let corners = [(pixel(from), 4), (pixel(to.max(from + 2.0)), 40)];
             area.draw(&Rectangle::new(corners, colour.filled()))
                 .map_err(failed)?;
@@ -48,7 +49,7 @@ pub(super) fn over_time(
 ) -> Result<String, Complaint> {
     drawn((760, 250), |area| {
         let highest = values.iter().copied().max().unwrap_or(0);
-        let top = as_length(highest.max(limit.unwrap_or(0).into()).max(1)) * 1.12;
+        let top = as_float(highest.max(limit.unwrap_or(0).into()).max(1)) * 1.12;
         let mut chart = ChartBuilder::on(area)
             .margin(8)
             .x_label_area_size(28)
@@ -67,12 +68,12 @@ pub(super) fn over_time(
             .y_label_formatter(&|y| short(*y))
             .draw()
             .map_err(failed)?;
-        let step = span / as_length(values.len().max(1) as u64);
+        let step = span / as_float(values.len().max(1) as u64);
         let gap = step * 0.08;
         let bars = values.iter().enumerate().map(|(place, &value)| {
-            let from = as_length(place as u64) * step;
+            let from = as_float(place as u64) * step;
             Rectangle::new(
-                [(from + gap, 0.0), (from + step - gap, as_length(value))],
+                [(from + gap, 0.0), (from + step - gap, as_float(value))],
                 BAR.filled(),
             )
         });
@@ -94,7 +95,7 @@ pub(super) fn bars(bars: &[Bar]) -> Result<String, Complaint> {
             .iter()
             .map(|bar| bar.parts.iter().map(|(_, part)| part).sum::<f64>());
         let top = heights.fold(1.0, f64::max) * 1.1;
-        let x: Range<f64> = -0.5..as_length(bars.len().max(1) as u64) - 0.5;
+        let x: Range<f64> = -0.5..as_float(bars.len().max(1) as u64) - 0.5;
         let mut chart = ChartBuilder::on(area)
             .margin(8)
             .x_label_area_size(28)
@@ -116,7 +117,7 @@ pub(super) fn bars(bars: &[Bar]) -> Result<String, Complaint> {
             .draw()
             .map_err(failed)?;
         for (place, bar) in bars.iter().enumerate() {
-            let middle = as_length(place as u64);
+            let middle = as_float(place as u64);
             let mut from = 0.0;
             for &(colour, part) in bar.parts.iter().filter(|(_, part)| *part > 0.0) {
                 let corners = [(middle - 0.34, from), (middle + 0.34, from + part)];
@@ -182,11 +183,6 @@ fn short(number: f64) -> String {
     } else {
         format!("{number:.1}")
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a length in a drawing")]
-pub(super) fn as_length(count: u64) -> f64 {
-    count as f64
 }
 
 #[expect(

@@ -6,7 +6,7 @@ use plotters::style::RGBColor;
 use serde::Serialize;
 
 use crate::domain::{Complaint, Counts, mask_text};
-use crate::report::words::{duration, thousands};
+use crate::report::words::{as_float, duration, thousands};
 
 use super::data::ReportData;
 use super::plots::{self, BAR, Bar, LIMIT};
@@ -321,7 +321,7 @@ fn over_time(
     let unit = if in_hours { 60.0 } else { 1.0 };
     let svg = plots::over_time(
         &highest(minutes, TIME_STEPS),
-        plots::as_length(minutes.len() as u64) / unit,
+        as_float(minutes.len() as u64) / unit,
         limit,
     )?;
     let mut legend_of = vec![(BAR, words.requests)];
@@ -364,7 +364,7 @@ fn latency(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
     ];
     let bars = marks.map(|(label, ms)| Bar {
         label: label.to_owned(),
-        parts: vec![(BAR, plots::as_length(ms))],
+        parts: vec![(BAR, as_float(ms))],
     });
     let svg = plots::bars(&bars)?;
     let row = |(label, ms): (&str, u64)| vec![label.to_owned(), thousands(ms)];
@@ -391,7 +391,7 @@ fn history(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
             label: record.summary.run.to_string(),
             parts: PARTS_OF_RUN
                 .iter()
-                .map(|(count, colour)| (*colour, plots::as_length(count(&record.summary.counts))))
+                .map(|(count, colour)| (*colour, as_float(count(&record.summary.counts))))
                 .collect(),
         })
         .collect();
@@ -478,8 +478,5 @@ fn legend(entries: impl Iterator<Item = (RGBColor, &'static str)>) -> Vec<(Strin
 }
 
 fn percent(count: u64, total: u64) -> String {
-    format!(
-        "{:.1} %",
-        plots::as_length(count) * 100.0 / plots::as_length(total)
-    )
+    format!("{:.1} %", as_float(count) * 100.0 / as_float(total))
 }

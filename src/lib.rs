@@ -2,6 +2,7 @@
 //! whenever. `ARCHITECTURE.md` draws the house that these modules are the rooms of.
 
 pub mod domain;
+mod failpoint;
 
 pub mod mapping;
 pub mod pace;

@@ -36,11 +36,6 @@ impl Failure {
         Failure::new(Exit::Busy, complaint)
     }
 
-    /// Vlens refuses.
-    pub fn refused(complaint: Complaint) -> Self {
-        Failure::new(Exit::Refused, complaint)
-    }
-
     /// Early and resumable.
     pub fn stopped(complaint: Complaint) -> Self {
         Failure::new(Exit::Stopped, complaint)
@@ -58,8 +53,13 @@ impl Failure {
     /// What the ledger says: unusable as it is, or an unexpected fault while at work.
     pub fn ledger(complaint: Complaint) -> Self {
         let exit = match complaint.code {
-            "ledger_folder_missing" | "ledger_bound_elsewhere" | "ledger_newer" | "not_a_ledger"
-            | "run_not_found" | "row_not_found" | "no_ledger" => Exit::Unusable,
+            "ledger_folder_missing"
+            | "ledger_bound_elsewhere"
+            | "ledger_newer"
+            | "not_a_ledger"
+            | "run_not_found"
+            | "row_not_found"
+            | "no_ledger" => Exit::Unusable,
             _ => Exit::Unexpected,
         };
         Failure::new(exit, complaint)

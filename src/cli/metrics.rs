@@ -45,7 +45,12 @@ impl MetricsFile {
     }
 
     /// Writes the file: beside it first, then into its place, so that a reader never sees half of it.
-    pub fn write(&self, tally: Tally, seconds: f64, ended: Option<(Exit, Timestamp)>) -> Result<(), Complaint> {
+    pub fn write(
+        &self,
+        tally: Tally,
+        seconds: f64,
+        ended: Option<(Exit, Timestamp)>,
+    ) -> Result<(), Complaint> {
         let last_success = match ended {
             Some((Exit::Done, at)) => Some(at),
             _ => self.last_success,
@@ -59,7 +64,10 @@ impl MetricsFile {
         self.replace(&text).map_err(|error| {
             Complaint::new(
                 "metrics_not_written",
-                format!("the metrics file {} cannot be written: {error}", self.path.display()),
+                format!(
+                    "the metrics file {} cannot be written: {error}",
+                    self.path.display()
+                ),
             )
         })
     }
@@ -108,18 +116,43 @@ fn render(metrics: &Metrics) -> String {
         &rows(&metrics.tally.counts),
     );
     let requests = one(metrics.tally.requests.to_string());
-    family("vlens_batch_requests_total", "counter", "Requests for invitations in the newest run.", &requests);
+    family(
+        "vlens_batch_requests_total",
+        "counter",
+        "Requests for invitations in the newest run.",
+        &requests,
+    );
     let throttled = one(metrics.tally.throttled.to_string());
-    family("vlens_batch_throttled_total", "counter", "Requests answered 429 in the newest run.", &throttled);
+    family(
+        "vlens_batch_throttled_total",
+        "counter",
+        "Requests answered 429 in the newest run.",
+        &throttled,
+    );
     let seconds = one(format!("{:.3}", metrics.seconds));
-    family("vlens_batch_run_seconds", "gauge", "How long the newest run has taken.", &seconds);
+    family(
+        "vlens_batch_run_seconds",
+        "gauge",
+        "How long the newest run has taken.",
+        &seconds,
+    );
     if let Some(at) = metrics.last_success {
         let at = one((at.0 / 1000).to_string());
-        family(LAST_SUCCESS, "gauge", "When a run last ended with exit code 0.", &at);
+        family(
+            LAST_SUCCESS,
+            "gauge",
+            "When a run last ended with exit code 0.",
+            &at,
+        );
     }
     if let Some(exit) = metrics.exit {
         let exit = one(exit.code().to_string());
-        family("vlens_batch_exit_code", "gauge", "Exit code of the newest run, once it has ended.", &exit);
+        family(
+            "vlens_batch_exit_code",
+            "gauge",
+            "Exit code of the newest run, once it has ended.",
+            &exit,
+        );
     }
     text
 }

@@ -32,11 +32,6 @@ impl Output {
         Look::new(width(), self.is_styled(io::stdout().is_terminal()))
     }
 
-    /// How text on stderr looks.
-    pub fn error_look(&self) -> Look {
-        Look::new(width(), self.is_styled(io::stderr().is_terminal()))
-    }
-
     /// Whether somebody sits there who can answer.
     pub fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
@@ -80,7 +75,11 @@ impl Output {
             }}));
         }
         let styled = self.is_styled(io::stderr().is_terminal());
-        let (red, plain) = if styled { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+        let (red, plain) = if styled {
+            ("\u{1b}[1;31m", "\u{1b}[0m")
+        } else {
+            ("", "")
+        };
         match &failure.config {
             Some(errors) => self.warn(&errors.render(styled)),
             None => self.warn(&format!("{red}error:{plain} {}", complaint.message)),

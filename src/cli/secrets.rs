@@ -36,8 +36,8 @@ pub fn api_key() -> Result<Secret, Failure> {
 pub fn credentials() -> Result<Credentials, Failure> {
     let username = variable("VLENS_USERNAME")?
         .ok_or_else(|| missing("VLENS_USERNAME", "the admin's user name"))?;
-    let password =
-        secret("VLENS_PASSWORD")?.ok_or_else(|| missing("VLENS_PASSWORD", "the admin's password"))?;
+    let password = secret("VLENS_PASSWORD")?
+        .ok_or_else(|| missing("VLENS_PASSWORD", "the admin's password"))?;
     Ok(Credentials { username, password })
 }
 
@@ -53,7 +53,10 @@ fn secret(name: &str) -> Result<Option<Secret>, Failure> {
         Failure::unusable(
             Complaint::new(
                 "secret_file_unreadable",
-                format!("{} (named by {file_name}) cannot be read: {error}", path.display()),
+                format!(
+                    "{} (named by {file_name}) cannot be read: {error}",
+                    path.display()
+                ),
             )
             .hint("Give the path of a readable file that holds nothing but the secret."),
         )

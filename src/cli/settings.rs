@@ -113,7 +113,10 @@ impl Place {
         std::fs::read(&path).map(Some).map_err(|error| {
             Failure::unusable(Complaint::new(
                 "ca_file_unreadable",
-                format!("{} (named by VLENS_CA_FILE) cannot be read: {error}", path.display()),
+                format!(
+                    "{} (named by VLENS_CA_FILE) cannot be read: {error}",
+                    path.display()
+                ),
             ))
         })
     }
@@ -141,8 +144,14 @@ impl Place {
         let config = &self.config.limits;
         let at_least_one = |n: Option<u32>| n.and_then(NonZeroU32::new);
         let mut limits = Limits {
-            per_second: Some(at_least_one(config.per_second).unwrap_or(const { NonZeroU32::new(10).expect("not 0") })),
-            per_minute: Some(at_least_one(config.per_minute).unwrap_or(const { NonZeroU32::new(60).expect("not 0") })),
+            per_second: Some(
+                at_least_one(config.per_second)
+                    .unwrap_or(const { NonZeroU32::new(10).expect("not 0") }),
+            ),
+            per_minute: Some(
+                at_least_one(config.per_minute)
+                    .unwrap_or(const { NonZeroU32::new(60).expect("not 0") }),
+            ),
         };
         for rate in &args.rate {
             match *rate {
@@ -195,7 +204,11 @@ pub struct Sending {
 
 /// The contract types that flags name.
 pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
-    args.contract_type.iter().copied().map(ContractTypeId).collect()
+    args.contract_type
+        .iter()
+        .copied()
+        .map(ContractTypeId)
+        .collect()
 }
 
 fn read_config(path: &Path) -> Result<Config, Failure> {

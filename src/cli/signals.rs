@@ -21,7 +21,10 @@ pub fn watch(switch: Arc<Switch>) {
     });
 }
 
-#[expect(clippy::exit, reason = "a second signal ends the process whatever is under way")]
+#[expect(
+    clippy::exit,
+    reason = "a second signal ends the process whatever is under way"
+)]
 fn end_at_once() -> ! {
     std::process::exit(i32::from(Exit::Stopped.code()))
 }

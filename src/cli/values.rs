@@ -79,8 +79,14 @@ mod tests {
 
     #[test]
     fn rates_are_read_and_zero_is_refused() {
-        assert_eq!("5/s".parse(), Ok(Rate::PerSecond(NonZeroU32::new(5).unwrap())));
-        assert_eq!("60/min".parse(), Ok(Rate::PerMinute(NonZeroU32::new(60).unwrap())));
+        assert_eq!(
+            "5/s".parse(),
+            Ok(Rate::PerSecond(NonZeroU32::new(5).unwrap()))
+        );
+        assert_eq!(
+            "60/min".parse(),
+            Ok(Rate::PerMinute(NonZeroU32::new(60).unwrap()))
+        );
         assert_eq!("unlimited".parse(), Ok(Rate::Unlimited));
         for wrong in ["0/s", "5", "5/h", "-1/s", "", "x/min"] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");

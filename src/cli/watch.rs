@@ -134,11 +134,20 @@ impl Observer for Watch {
         let run = self.run.0;
         match event {
             Event::Sending => self.write_metrics(tally, None),
-            Event::Ended { row, status: Status::Created, .. } => {
+            Event::Ended {
+                row,
+                status: Status::Created,
+                ..
+            } => {
                 tracing::debug!(run, row = row.0, status = "created");
                 self.progress.step(self.snapshot(tally));
             }
-            Event::Ended { row, status, code, message } => {
+            Event::Ended {
+                row,
+                status,
+                code,
+                message,
+            } => {
                 tracing::warn!(
                     run,
                     row = row.0,
@@ -150,7 +159,13 @@ impl Observer for Watch {
                 self.progress.step(self.snapshot(tally));
             }
             Event::Again { row, why, wait } => {
-                tracing::debug!(run, row = row.0, why, wait_ms = wait.as_millis(), "to be tried again");
+                tracing::debug!(
+                    run,
+                    row = row.0,
+                    why,
+                    wait_ms = wait.as_millis(),
+                    "to be tried again"
+                );
             }
             Event::Paused { wait } => {
                 let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);

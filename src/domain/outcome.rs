@@ -59,10 +59,17 @@ impl Outcome {
     pub fn message(&self) -> Option<String> {
         match self {
             Outcome::Created { .. } => None,
-            Outcome::Rejected { message, details: None, .. } | Outcome::Uncertain { message, .. } => {
-                Some(message.clone())
+            Outcome::Rejected {
+                message,
+                details: None,
+                ..
             }
-            Outcome::Rejected { message, details: Some(details), .. } => Some(format!("{message} {details}")),
+            | Outcome::Uncertain { message, .. } => Some(message.clone()),
+            Outcome::Rejected {
+                message,
+                details: Some(details),
+                ..
+            } => Some(format!("{message} {details}")),
             Outcome::NotCreated(why) => why.message(),
         }
     }
@@ -119,7 +126,9 @@ impl NotCreated {
             | NotCreated::Unauthorized { message }
             | NotCreated::Refused { message, .. } => Some(message.clone()),
             NotCreated::Throttled { .. } => Some("too many requests (429)".to_owned()),
-            NotCreated::Unavailable { .. } => Some("the server asked to come back later (503)".to_owned()),
+            NotCreated::Unavailable { .. } => {
+                Some("the server asked to come back later (503)".to_owned())
+            }
         }
     }
 }

@@ -137,6 +137,12 @@ impl Books {
     }
 }
 
+/// The body of the first row that is due.
+pub(super) fn first_due_body(conn: &Connection, run: RunId) -> Result<Option<String>> {
+    let first = due(conn, run, RowNumber(0), 1)?;
+    Ok(first.into_iter().next().map(|row| row.body))
+}
+
 pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>> {
     let newest: Option<i64> = conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
     Ok(newest.map(RunId))

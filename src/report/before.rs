@@ -39,7 +39,12 @@ pub fn question(invitations: u64, base_url: &str, tenancy_name: &str, least: Dur
 }
 
 /// Writes what a dry run found.
-pub fn write_dry_run(out: &mut dyn Write, source: &str, tally: &DryRun, look: Look) -> io::Result<()> {
+pub fn write_dry_run(
+    out: &mut dyn Write,
+    source: &str,
+    tally: &DryRun,
+    look: Look,
+) -> io::Result<()> {
     let head = format!(
         "{}: {} would be sent to now. Nothing was sent or recorded.",
         quoted(source),
@@ -48,9 +53,15 @@ pub fn write_dry_run(out: &mut dyn Write, source: &str, tally: &DryRun, look: Lo
     look.paragraph(out, "", &look.strong(&head))?;
     let lines = [
         (tally.already_created, "created by an earlier run"),
-        (tally.held, "held until a person decides (rejected or uncertain)"),
+        (
+            tally.held,
+            "held until a person decides (rejected or uncertain)",
+        ),
         (tally.invalid, "invalid: see `vlens-batch check`"),
-        (tally.duplicate, "with the same invitation as an earlier row"),
+        (
+            tally.duplicate,
+            "with the same invitation as an earlier row",
+        ),
     ];
     for (n, what) in lines.into_iter().filter(|(n, _)| *n > 0) {
         look.paragraph(out, "  ", &format!("{} {what}", rows(n)))?;

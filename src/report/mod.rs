@@ -3,8 +3,8 @@
 //! What it leaves out: it opens no file, speaks to no server, reads no ledger. Texts for people go through [`Look`], so that
 //! each reads the same in a narrow terminal, in colour and without.
 
-mod before;
 mod annotate;
+mod before;
 mod check;
 mod export;
 mod history;
@@ -15,8 +15,8 @@ mod spreadsheet;
 mod summary;
 mod words;
 
-pub use before::{DryRun, question, write_dry_run};
 pub use annotate::{Annotator, SheetShape};
+pub use before::{DryRun, question, write_dry_run};
 pub use check::{CheckJson, CheckTally};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use history::{history_json, write_history};

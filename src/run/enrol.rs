@@ -3,6 +3,7 @@
 use super::sheet::{Sheet, cells_as_shown};
 use super::switch::Switch;
 use crate::domain::{Complaint, Moment, Plan, RunId, Standing, Status};
+use crate::failpoint;
 use crate::ledger::{Due, Ledger, NewSheet};
 use crate::plan::{Wishes, plan};
 
@@ -55,7 +56,12 @@ pub fn enrol(
         }
     })?;
     match walked {
-        Ok(()) => enrolment.commit().map(Some),
+        Ok(()) => {
+            failpoint::pass("before_enrolled");
+            let run = enrolment.commit()?;
+            failpoint::pass("after_enrolled");
+            Ok(Some(run))
+        }
         Err(_stopping) => Ok(None),
     }
 }

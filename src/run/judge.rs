@@ -106,7 +106,12 @@ pub(super) fn judge(
         Outcome::NotCreated(NotCreated::Unavailable { retry_after }) => {
             history.attempts += 1;
             let may_go_again = history.attempts < policy.max_attempts;
-            after_pause(Some(*retry_after), Duration::ZERO, may_go_again, circumstances)
+            after_pause(
+                Some(*retry_after),
+                Duration::ZERO,
+                may_go_again,
+                circumstances,
+            )
         }
         Outcome::NotCreated(NotCreated::Unauthorized { message }) => {
             if was_unauthorized || !policy.can_log_in {
@@ -156,7 +161,9 @@ fn after_pause(
     may_go_again: bool,
     circumstances: Circumstances,
 ) -> Verdict {
-    match asked.map_or(Wait::For(otherwise), |asked| wait_for(asked, circumstances.now)) {
+    match asked.map_or(Wait::For(otherwise), |asked| {
+        wait_for(asked, circumstances.now)
+    }) {
         Wait::For(wait) => again_or_failed(may_go_again, wait, Some(wait)),
         // Nobody waits that long; this row has failed, and if all do, the breaker ends the run.
         Wait::TooLong(_) => ended(Status::Failed),

@@ -122,7 +122,10 @@ impl Queue {
 
 impl Inner {
     async fn next(&mut self, now: Duration) -> Result<Next, Complaint> {
-        if self.waiting.peek().is_some_and(|Reverse(first)| first.not_before <= now)
+        if self
+            .waiting
+            .peek()
+            .is_some_and(|Reverse(first)| first.not_before <= now)
             && let Some(Reverse(waiting)) = self.waiting.pop()
         {
             self.under_way += 1;

@@ -16,6 +16,7 @@ use super::road::Road;
 use super::switch::{Stopping, Switch, Why};
 use super::tokens::{Bearer, Credentials, Tokens};
 use crate::domain::{NotCreated, Outcome, RunId, Status};
+use crate::failpoint;
 use crate::ledger::{self, Closing, Writer};
 use crate::pace::{Backoff, Pace};
 use crate::vlens::Client;
@@ -125,15 +126,22 @@ impl Sender {
     async fn attempt(&self, mut job: Job) -> Result<(), Stopping> {
         let road = &self.road;
         let bearer = self.leave(road).await?;
-        let attempt = match road.ledger.open_attempt(job.invitation, &road.clock.moment()).await {
+        failpoint::pass("before_intent");
+        let attempt = match road
+            .ledger
+            .open_attempt(job.invitation, &road.clock.moment())
+            .await
+        {
             Ok(attempt) => attempt,
             Err(complaint) => {
                 road.gate.not_sent();
                 return Err(road.broken(complaint));
             }
         };
+        failpoint::pass("after_intent");
         road.journal.request();
         let outcome = self.request(bearer.as_ref(), &job).await;
+        failpoint::pass("after_answer");
         road.gate.answered(&*road.clock);
         let verdict = self.judge(&outcome, &mut job);
         let closing = closing(&outcome, verdict.status);
@@ -141,6 +149,7 @@ impl Sender {
         if let Err(complaint) = road.ledger.close_attempt(attempt, closing, &now).await {
             return Err(road.broken(complaint));
         }
+        failpoint::pass("after_outcome");
         self.follow(verdict, &outcome, job, bearer).await
     }
 
@@ -204,7 +213,8 @@ impl Sender {
             road.pause(pause);
         }
         if verdict.status != Status::Pending {
-            road.journal.note(&Event::ended(job.row, verdict.status, outcome));
+            road.journal
+                .note(&Event::ended(job.row, verdict.status, outcome));
         }
         match verdict.status {
             Status::Created | Status::Rejected => self.breaker.good(),

@@ -11,8 +11,8 @@ use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::domain::{Complaint, Problem, Repair, Row, RowNumber, Status};
 use crate::ledger::Reader;
-use crate::report::{Annotator, CheckJson, CheckTally};
-use crate::run::{Seen, Sheet, Switch, Verdict, cells_as_shown};
+use crate::report::{Annotator, CheckJson, CheckTally, SheetShape};
+use crate::run::{Seen, Sheet, Switch, Verdict};
 
 /// Runs the command.
 pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -37,14 +37,17 @@ pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, 
         },
         annotator: match args.annotate {
             Some(_) => {
-                let right_to_left =
-                    sheet.source.right_to_left() || super::export::leads_in_arabic(&columns);
-                Some(Annotator::new(&columns, right_to_left).map_err(Failure::unexpected)?)
+                let shape = SheetShape {
+                    name: args.read.sheet.as_deref().unwrap_or("Rows"),
+                    columns: &columns,
+                    header_row: sheet.source.header_row(),
+                    right_to_left: sheet.source.right_to_left()
+                        || super::export::leads_in_arabic(&columns),
+                };
+                Some(Annotator::new(shape).map_err(Failure::unexpected)?)
             }
             None => None,
         },
-        columns: columns.len(),
-        cells: Vec::new(),
     };
     let switch = Switch::default();
     sheet
@@ -62,8 +65,6 @@ struct Check {
     tally: CheckTally,
     json: Option<CheckJson<Stdout>>,
     annotator: Option<Annotator>,
-    columns: usize,
-    cells: Vec<String>,
 }
 
 impl Check {
@@ -90,7 +91,8 @@ impl Check {
                 problems = found;
             }
         }
-        self.tell(&problems, &repairs).map_err(|error| not_told(&error))?;
+        self.tell(&problems, &repairs)
+            .map_err(|error| not_told(&error))?;
         self.annotate(row, &problems, &repairs, duplicate_of)
     }
 
@@ -120,14 +122,22 @@ impl Check {
         let Some(annotator) = &mut self.annotator else {
             return Ok(());
         };
-        cells_as_shown(row, self.columns.max(row.cells.len()), &mut self.cells);
-        annotator.row(row.number, &self.cells, problems, repairs, duplicate_of)
+        annotator.row(row, problems, repairs, duplicate_of)
     }
 
-    fn finish(self, args: &CheckArgs, sheet: &Sheet, place: &Place, output: Output) -> Result<Exit, Failure> {
+    fn finish(
+        self,
+        args: &CheckArgs,
+        sheet: &Sheet,
+        place: &Place,
+        output: Output,
+    ) -> Result<Exit, Failure> {
         if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
             write_annotated(annotator, path)?;
-            output.say(&format!("The sheet with every problem marked is in {}.", path.display()));
+            output.say(&format!(
+                "The sheet with every problem marked is in {}.",
+                path.display()
+            ));
         }
         let exit = if self.tally.invalid() > 0 {
             Exit::NeedsPerson
@@ -148,7 +158,10 @@ impl Check {
         notes.extend(sheet.mapping.notes());
         let source = run::source_name(&args.file);
         let options = ledgers::options_for(&place.ledger(false), place.is_ledger_default());
-        output.print(|out| self.tally.write_text(out, &source, &notes, &options, output.look()));
+        output.print(|out| {
+            self.tally
+                .write_text(out, &source, &notes, &options, output.look())
+        });
         Ok(exit)
     }
 }
@@ -159,7 +172,10 @@ fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {
 }
 
 fn not_told(error: &std::io::Error) -> Complaint {
-    Complaint::new("output_not_written", format!("the result cannot be written: {error}"))
+    Complaint::new(
+        "output_not_written",
+        format!("the result cannot be written: {error}"),
+    )
 }
 
 /// `--show N`: the first bodies exactly as they would be sent, one a line.
@@ -183,7 +199,11 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
         .map_err(Failure::unusable)?
         .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
     output.print(|out| bodies.iter().try_for_each(|body| writeln!(out, "{body}")));
-    Ok(if has_invalid { Exit::NeedsPerson } else { Exit::Done })
+    Ok(if has_invalid {
+        Exit::NeedsPerson
+    } else {
+        Exit::Done
+    })
 }
 
 fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
@@ -196,8 +216,11 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
     };
     if same {
         return Err(Failure::usage(
-            Complaint::new("annotate_onto_source", "--annotate would overwrite the file that is being checked")
-                .hint("Name another file for the marked sheet."),
+            Complaint::new(
+                "annotate_onto_source",
+                "--annotate would overwrite the file that is being checked",
+            )
+            .hint("Name another file for the marked sheet."),
         ));
     }
     Ok(())
@@ -218,8 +241,13 @@ fn write_annotated(annotator: Annotator, path: &Path) -> Result<(), Failure> {
         .prefix(".vlens-batch-check-")
         .tempfile_in(folder)
         .map_err(|error| unwritable(&error))?;
-    annotator.finish(file.as_file_mut()).map_err(Failure::unexpected)?;
-    file.as_file_mut().flush().map_err(|error| unwritable(&error))?;
-    file.persist(path).map_err(|error| unwritable(&error.error))?;
+    annotator
+        .finish(file.as_file_mut())
+        .map_err(Failure::unexpected)?;
+    file.as_file_mut()
+        .flush()
+        .map_err(|error| unwritable(&error))?;
+    file.persist(path)
+        .map_err(|error| unwritable(&error.error))?;
     Ok(())
 }

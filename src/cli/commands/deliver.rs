@@ -73,11 +73,21 @@ impl Desk {
     }
 
     /// Asks where a person must be asked, sends what is due, and sums up.
-    pub async fn deliver(&self, mut ledger: Ledger, run: RunId, target: Target) -> Result<Exit, Failure> {
+    pub async fn deliver(
+        &self,
+        mut ledger: Ledger,
+        run: RunId,
+        target: Target,
+    ) -> Result<Exit, Failure> {
         let due = ledger.due_count(run).map_err(Failure::ledger)?;
         let to_send = self.args.limit.map_or(due, |limit| due.min(limit));
         if !self.may_send(to_send, &target) {
-            return self.finish(ledger, run, Some(Stop::Signal), Some("Nothing was sent: the answer was no."));
+            return self.finish(
+                ledger,
+                run,
+                Some(Stop::Signal),
+                Some("Nothing was sent: the answer was no."),
+            );
         }
         let moment = self.clock.moment();
         ledger
@@ -229,7 +239,10 @@ impl Desk {
     fn seeded_pace(&self, ledger: &Ledger) -> Result<Pace, Failure> {
         let limits = self.sending.limits;
         let mut pace = Pace::new(limits);
-        let most = limits.per_minute.or(limits.per_second).map_or(0, |n| n.get() as usize);
+        let most = limits
+            .per_minute
+            .or(limits.per_second)
+            .map_or(0, |n| n.get() as usize);
         let recent = ledger
             .recent_requests(RECENT_MS, most.saturating_mul(2), &self.clock.moment())
             .map_err(Failure::ledger)?;
@@ -252,7 +265,10 @@ impl Desk {
             &target.binding.tenancy_name,
             least,
         );
-        cliclack::confirm(question).initial_value(false).interact().unwrap_or(false)
+        cliclack::confirm(question)
+            .initial_value(false)
+            .interact()
+            .unwrap_or(false)
     }
 }
 
@@ -274,7 +290,8 @@ fn per_row(limits: Limits) -> Duration {
     let every = |limit: Option<std::num::NonZeroU32>, window: Duration| {
         limit.map_or(Duration::ZERO, |n| window / n.get())
     };
-    every(limits.per_second, Duration::from_secs(1)).max(every(limits.per_minute, Duration::from_secs(60)))
+    every(limits.per_second, Duration::from_secs(1))
+        .max(every(limits.per_minute, Duration::from_secs(60)))
 }
 
 /// The summary of a run as the ledger tells it.
@@ -286,7 +303,7 @@ pub fn summary_of(
     clock: &dyn Clock,
 ) -> Result<RunSummary, Failure> {
     let mut summary = reader
-        .summary(run, sender_alive, &clock.moment())
+        .summary(run, sender_alive, clock.wall())
         .map_err(Failure::ledger)?;
     summary.ledger = ledger.display().to_string();
     Ok(summary)

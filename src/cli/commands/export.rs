@@ -42,7 +42,10 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit
         return to_stdout(&export);
     }
     to_file(&export, &args.output)?;
-    output.say(&format!("Results of run {run} are in {}.", args.output.display()));
+    output.say(&format!(
+        "Results of run {run} are in {}.",
+        args.output.display()
+    ));
     Ok(Exit::Done)
 }
 
@@ -59,7 +62,9 @@ impl Export<'_> {
     fn write(&self, out: impl Write + Send) -> Result<(), Complaint> {
         let mut sink = sink(self.format(), self.columns, self.options, out)?;
         self.reader
-            .results(self.run, &self.args.only, self.sender_alive, &mut |row| sink.row(row))?;
+            .results(self.run, &self.args.only, self.sender_alive, &mut |row| {
+                sink.row(row)
+            })?;
         sink.finish()
     }
 
@@ -104,7 +109,8 @@ fn to_file(export: &Export<'_>, path: &Path) -> Result<(), Failure> {
     export
         .write(std::io::BufWriter::new(file.as_file()))
         .map_err(Failure::unexpected)?;
-    file.persist(path).map_err(|error| unwritable(&error.error))?;
+    file.persist(path)
+        .map_err(|error| unwritable(&error.error))?;
     Ok(())
 }
 

@@ -40,7 +40,11 @@ pub async fn lock_or_wait(
                 ledger.display()
             ));
         }
-        if switch.or_stop(tokio::time::sleep(LOOK_EVERY)).await.is_err() {
+        if switch
+            .or_stop(tokio::time::sleep(LOOK_EVERY))
+            .await
+            .is_err()
+        {
             return Err(Failure::stopped(Complaint::new(
                 "interrupted",
                 "stopped while waiting for the ledger; nothing was sent",
@@ -53,9 +57,14 @@ fn taken(ledger: &Path) -> Failure {
     Failure::busy(
         Complaint::new(
             "ledger_busy",
-            format!("another process is running on the ledger {}", ledger.display()),
+            format!(
+                "another process is running on the ledger {}",
+                ledger.display()
+            ),
         )
-        .hint("Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is."),
+        .hint(
+            "Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is.",
+        ),
     )
 }
 
@@ -78,22 +87,36 @@ pub fn none(ledger: &Path) -> Failure {
         "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned()
     };
     Failure::unusable(
-        Complaint::new("no_ledger", format!("there is no ledger {}", ledger.display())).hint(hint),
+        Complaint::new(
+            "no_ledger",
+            format!("there is no ledger {}", ledger.display()),
+        )
+        .hint(hint),
     )
 }
 
 /// The run named on the command line, else the newest.
-pub fn run_or_newest(named: Option<i64>, newest: Option<RunId>, ledger: &Path) -> Result<RunId, Failure> {
+pub fn run_or_newest(
+    named: Option<i64>,
+    newest: Option<RunId>,
+    ledger: &Path,
+) -> Result<RunId, Failure> {
     match (named, newest) {
         (Some(run), Some(newest)) if run >= 1 && run <= newest.0 => Ok(RunId(run)),
         (Some(run), Some(newest)) => Err(Failure::unusable(Complaint::new(
             "run_not_found",
-            format!("there is no run {run} in {}; the newest is {newest}", ledger.display()),
+            format!(
+                "there is no run {run} in {}; the newest is {newest}",
+                ledger.display()
+            ),
         ))),
         (None, Some(newest)) => Ok(newest),
         (_, None) => Err(Failure::unusable(
-            Complaint::new("run_not_found", format!("there is no run in {} yet", ledger.display()))
-                .hint("Begin with `vlens-batch run FILE`."),
+            Complaint::new(
+                "run_not_found",
+                format!("there is no run in {} yet", ledger.display()),
+            )
+            .hint("Begin with `vlens-batch run FILE`."),
         )),
     }
 }

@@ -46,7 +46,10 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
             output.print(|out| clap_mangen::Man::new(Cli::command()).render(&mut &mut *out));
             Ok(Exit::Done)
         }
-        _ => Err(Failure::usage(Complaint::new("not_yet", "this command is not there yet"))),
+        _ => Err(Failure::usage(Complaint::new(
+            "not_yet",
+            "this command is not there yet",
+        ))),
     }
 }
 

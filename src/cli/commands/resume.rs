@@ -1,8 +1,8 @@
 //! `resume`: goes on with what is due from the ledger alone; the source file may be gone.
 
 use super::deliver::Desk;
-use super::target::Target;
 use super::ledgers;
+use super::target::Target;
 use crate::cli::args::{Global, ResumeArgs, SendArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -50,11 +50,13 @@ pub async fn open(
     drop(reader);
     let desk = Desk::new(output, sending, send, path, options, command);
     // Which call a body is for can be seen from it; the config may have changed since, or be gone.
-    let needs_login = needs_login(&desk, run)?;
+    let needs_login = needs_login(&desk, run, place.config.session.kind)?;
     let target = Target::prepare(&place, &desk.sending, send, needs_login).await?;
     let lock = desk.lock().await?;
     let mut ledger = Ledger::open(&desk.ledger, &target.binding).map_err(Failure::ledger)?;
-    ledger.recover(&desk.clock.moment()).map_err(Failure::ledger)?;
+    ledger
+        .recover(&desk.clock.moment())
+        .map_err(Failure::ledger)?;
     let opened = Opened {
         ledger,
         run,
@@ -69,8 +71,11 @@ pub async fn deliver_opened(desk: &Desk, opened: Opened) -> Result<Exit, Failure
     desk.deliver(opened.ledger, opened.run, opened.target).await
 }
 
-fn needs_login(desk: &Desk, run: RunId) -> Result<bool, Failure> {
+fn needs_login(desk: &Desk, run: RunId, configured: SessionKind) -> Result<bool, Failure> {
     let reader = ledgers::reader(&desk.ledger)?;
-    let body = reader.any_body(run).map_err(Failure::ledger)?;
-    Ok(body.is_none_or(|body| SessionKind::of_body(&body) == SessionKind::Invitation))
+    let kind = match reader.first_due_body(run).map_err(Failure::ledger)? {
+        Some(body) => SessionKind::of_body(&body),
+        None => configured,
+    };
+    Ok(kind == SessionKind::Invitation)
 }

@@ -1,7 +1,7 @@
 //! `retry`: makes rows due again because a person says so, and sends them.
 
-use super::resume::{deliver_opened, open};
 use super::ledgers;
+use super::resume::{deliver_opened, open};
 use crate::cli::args::{Global, RetryArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -17,7 +17,12 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Result<
     let now = desk.clock.moment();
     opened
         .ledger
-        .begin_process(Work::Deciding(opened.run), "retry", &super::deliver::whoami(), &now)
+        .begin_process(
+            Work::Deciding(opened.run),
+            "retry",
+            &super::deliver::whoami(),
+            &now,
+        )
         .map_err(Failure::ledger)?;
     make_due(&mut opened.ledger, opened.run, args, rows, &now).map_err(Failure::ledger)?;
     deliver_opened(&desk, opened).await
@@ -54,7 +59,7 @@ fn make_due(
     if !rows.is_empty() {
         let due = Due {
             statuses: vec![Status::Rejected, Status::Failed, Status::Uncertain],
-            rows: Some(rows),
+            rows: Some(rows.into_iter().collect()),
             by_person: true,
             ..Due::default()
         };
@@ -64,9 +69,13 @@ fn make_due(
 }
 
 /// A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
-fn refuse_rows_that_cannot_go_again(reader: &Reader, run: RunId, rows: &[RowNumber]) -> Result<(), Failure> {
+fn refuse_rows_that_cannot_go_again(
+    reader: &Reader,
+    run: RunId,
+    rows: &[RowNumber],
+) -> Result<(), Failure> {
     for &row in rows {
-        let history = reader.history(run, row).map_err(Failure::ledger)?;
+        let history = reader.history(run, row, true).map_err(Failure::ledger)?;
         let Some(history) = history else {
             return Err(Failure::usage(Complaint::new(
                 "row_not_found",

@@ -23,7 +23,10 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     let place = Place::find(global, Some(&args.file))?;
     let sending = place.sending(&args.send);
     let ledger_path = place.ledger(args.send.sandbox);
-    let options = ledgers::options_for(&ledger_path, place.is_ledger_default() && !args.send.sandbox);
+    let options = ledgers::options_for(
+        &ledger_path,
+        place.is_ledger_default() && !args.send.sandbox,
+    );
     let desk = Desk::new(output, sending, &args.send, ledger_path, options, "run");
     let input = sheets::input(&args.file)?;
     let fingerprint = source::fingerprint(&input).map_err(Failure::unusable)?;
@@ -92,7 +95,8 @@ fn held_back(
         let due = ledger.due_count(run).map_err(Failure::ledger)?;
         let to_send = args.send.limit.map_or(due, |limit| due.min(limit));
         if to_send != expected {
-            let why = format!("Nothing was sent: --expect {expected}, but {to_send} would be sent.");
+            let why =
+                format!("Nothing was sent: --expect {expected}, but {to_send} would be sent.");
             return Ok(Some((Stop::Expectation, why)));
         }
     }
@@ -125,7 +129,10 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
         Ok(())
     });
     if walked.map_err(read_or_written)?.is_err() {
-        return Err(Failure::stopped(Complaint::new("interrupted", "interrupted; nothing was sent")));
+        return Err(Failure::stopped(Complaint::new(
+            "interrupted",
+            "interrupted; nothing was sent",
+        )));
     }
     if let Some(limit) = args.send.limit {
         tally.would_send = tally.would_send.min(limit);
@@ -144,17 +151,20 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
         }));
     } else {
         let look = desk.output.look();
-        desk.output.print(|out| {
-            write_dry_run(out, &source, &tally, look)
-        });
+        desk.output
+            .print(|out| write_dry_run(out, &source, &tally, look));
     }
-    let is_unexpected = args.expect.is_some_and(|expected| expected != tally.would_send);
+    let is_unexpected = args
+        .expect
+        .is_some_and(|expected| expected != tally.would_send);
     let must_stop = args.on_invalid == OnInvalid::Stop && tally.invalid > 0;
-    Ok(if is_unexpected || must_stop || tally.invalid + tally.held > 0 {
-        Exit::NeedsPerson
-    } else {
-        Exit::Done
-    })
+    Ok(
+        if is_unexpected || must_stop || tally.invalid + tally.held > 0 {
+            Exit::NeedsPerson
+        } else {
+            Exit::Done
+        },
+    )
 }
 
 /// The source as named on the command line.

@@ -18,7 +18,7 @@ pub fn runs(global: &Global, output: Output) -> Result<Exit, Failure> {
     let reader = ledgers::reader(&path)?;
     let is_held = Lock::is_held(&path);
     let mut runs = reader
-        .runs(is_held, &SystemClock::new().moment())
+        .runs(is_held, SystemClock::new().wall())
         .map_err(Failure::ledger)?;
     for record in &mut runs {
         record.summary.ledger = path.display().to_string();

@@ -15,7 +15,9 @@ use crate::run::Clock;
 pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     let place = Place::find(global, None)?;
     let path = place.ledger(false);
-    let newest = ledgers::reader(&path)?.newest_run().map_err(Failure::ledger)?;
+    let newest = ledgers::reader(&path)?
+        .newest_run()
+        .map_err(Failure::ledger)?;
     let run = ledgers::run_or_newest(args.run, newest, &path)?;
     let _lock = ledgers::lock(&path)?;
     let mut ledger = Ledger::open_existing(&path).map_err(Failure::ledger)?;
@@ -34,9 +36,14 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit
         return Err(Failure::usage(
             Complaint::new(
                 "row_not_uncertain",
-                format!("row {row} of run {run} is not uncertain; rows settled: {}", report.settled),
+                format!(
+                    "row {row} of run {run} is not uncertain; rows settled: {}",
+                    report.settled
+                ),
             )
-            .hint(format!("`vlens-batch status {run} --row {row}` shows how it stands.")),
+            .hint(format!(
+                "`vlens-batch status {run} --row {row}` shows how it stands."
+            )),
         ));
     }
     if output.json {

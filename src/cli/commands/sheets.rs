@@ -23,9 +23,14 @@ pub fn input(file: &Path) -> Result<Input, Failure> {
         return Ok(Input::Path(file.to_owned()));
     }
     let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(STDIN_MAX_BYTES + 1).read_to_end(&mut bytes);
+    let read = std::io::stdin()
+        .lock()
+        .take(STDIN_MAX_BYTES + 1)
+        .read_to_end(&mut bytes);
     let complaint = match read {
-        Ok(_) if bytes.len() as u64 <= STDIN_MAX_BYTES => return Ok(Input::Stdin(Arc::from(bytes))),
+        Ok(_) if bytes.len() as u64 <= STDIN_MAX_BYTES => {
+            return Ok(Input::Stdin(Arc::from(bytes)));
+        }
         Ok(_) => Complaint::new("stdin_too_long", "standard input holds more than 1 GiB")
             .hint("Save it as a file and name that."),
         Err(error) => Complaint::new(
@@ -44,9 +49,11 @@ pub fn open(input: &Input, place: &Place, args: &ReadArgs) -> Result<Sheet, Fail
         contract_types: types,
         user_public_key: user_public_key(place)?,
     };
-    Sheet::open(input, &place.source_options(args), &place.config, &bind).map_err(|error| match error {
-        SheetError::Source(complaint) => Failure::unusable(complaint),
-        SheetError::Mapping(errors) => Failure::from(errors),
+    Sheet::open(input, &place.source_options(args), &place.config, &bind).map_err(|error| {
+        match error {
+            SheetError::Source(complaint) => Failure::unusable(complaint),
+            SheetError::Mapping(errors) => Failure::from(errors),
+        }
     })
 }
 
@@ -97,7 +104,10 @@ fn user_public_key(place: &Place) -> Result<Option<String>, Failure> {
         .map_err(|error| {
             Failure::unusable(Complaint::new(
                 "public_key_unreadable",
-                format!("{} (user_public_key_file) cannot be read: {error}", path.display()),
+                format!(
+                    "{} (user_public_key_file) cannot be read: {error}",
+                    path.display()
+                ),
             ))
         })
 }

@@ -21,10 +21,13 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
     let look = output.look();
     if let Some(row) = args.row {
         let history = reader
-            .history(run, RowNumber(row))
+            .history(run, RowNumber(row), Lock::is_held(&path))
             .map_err(Failure::ledger)?
             .ok_or_else(|| {
-                Failure::unusable(Complaint::new("row_not_found", format!("run {run} has no row {row}")))
+                Failure::unusable(Complaint::new(
+                    "row_not_found",
+                    format!("run {run} has no row {row}"),
+                ))
             })?;
         if output.json {
             output.print_json(&history_json(&history));

@@ -54,7 +54,13 @@ impl Target {
             base_url: base_url.as_str().to_owned(),
             tenancy_name: tenancy_name.clone(),
         };
-        let client = client(base_url, secrets::api_key()?, tenancy_name, place.ca_pem()?, sending)?;
+        let client = client(
+            base_url,
+            secrets::api_key()?,
+            tenancy_name,
+            place.ca_pem()?,
+            sending,
+        )?;
         Ok(Target {
             client,
             binding,

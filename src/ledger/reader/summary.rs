@@ -14,6 +14,11 @@ impl Reader {
         self.look(super::super::runs::newest_run)
     }
 
+    /// The body of the first row that is due in a run, if any.
+    pub fn first_due_body(&self, run: RunId) -> std::result::Result<Option<String>, Complaint> {
+        self.look(|conn| super::super::runs::first_due_body(conn, run))
+    }
+
     /// All runs, newest first. `sender_alive`: whether some process holds the ledger's lock.
     pub fn runs(
         &self,

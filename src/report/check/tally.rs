@@ -14,6 +14,8 @@ pub struct CheckTally {
     pub(in crate::report) invalid: u64,
     pub(in crate::report) duplicate: u64,
     pub(in crate::report) repaired: u64,
+    pub(in crate::report) already_created: u64,
+    pub(in crate::report) changed: u64,
     problems: HashMap<String, HashMap<ProblemCode, Group>>,
     repairs: HashMap<String, Group>,
     pub(super) duplicates: Vec<(RowNumber, RowNumber)>,
@@ -46,6 +48,14 @@ impl CheckTally {
     /// A row that can be sent.
     pub fn see_valid(&mut self) {
         self.valid += 1;
+    }
+
+    /// A valid row whose invitation was created by an earlier run: it is not sent again.
+    pub fn see_already_created(&mut self, same_content: bool) {
+        self.already_created += 1;
+        if !same_content {
+            self.changed += 1;
+        }
     }
 
     /// A row that cannot; its problems come through [`CheckTally::see_problem`].

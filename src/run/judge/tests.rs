@@ -95,7 +95,10 @@ fn a_redirect_leaves_the_row_uncertain_and_stops_the_run() {
     };
     let verdict = judged(&outcome, &mut History::default());
     assert_eq!(verdict.status, Status::Uncertain);
-    assert!(matches!(verdict.next, Next::Stop(Why::Refused(Refusal::NotTheApi, _))));
+    assert!(matches!(
+        verdict.next,
+        Next::Stop(Why::Refused(Refusal::NotTheApi, _))
+    ));
 }
 
 #[test]
@@ -129,7 +132,10 @@ fn only_429_in_a_row_add_up() {
         judged(&throttled(Some(1)), &mut history);
     }
     judged(&unavailable(1), &mut history);
-    assert_eq!(judged(&throttled(Some(1)), &mut history).status, Status::Pending);
+    assert_eq!(
+        judged(&throttled(Some(1)), &mut history).status,
+        Status::Pending
+    );
 }
 
 #[test]
@@ -161,10 +167,16 @@ fn a_wait_of_more_than_an_hour_is_a_failure_and_pauses_nobody() {
 fn the_first_401_asks_for_a_fresh_token_and_the_second_stops() {
     let mut history = History::default();
     let first = judged(&unauthorized(), &mut history);
-    assert_eq!((first.status, first.next), (Status::Pending, Next::WithFreshToken));
+    assert_eq!(
+        (first.status, first.next),
+        (Status::Pending, Next::WithFreshToken)
+    );
     let second = judged(&unauthorized(), &mut history);
     assert_eq!(second.status, Status::Pending);
-    assert!(matches!(second.next, Next::Stop(Why::Refused(Refusal::Credentials, _))));
+    assert!(matches!(
+        second.next,
+        Next::Stop(Why::Refused(Refusal::Credentials, _))
+    ));
 }
 
 #[test]
@@ -172,7 +184,10 @@ fn a_401_after_another_answer_is_a_first_one_again() {
     let mut history = History::default();
     judged(&unauthorized(), &mut history);
     judged(&throttled(Some(1)), &mut history);
-    assert_eq!(judged(&unauthorized(), &mut history).next, Next::WithFreshToken);
+    assert_eq!(
+        judged(&unauthorized(), &mut history).next,
+        Next::WithFreshToken
+    );
 }
 
 #[test]
@@ -186,7 +201,12 @@ fn without_a_login_a_401_stops_at_once() {
         chance: 0.5,
         refusals_in_a_row: 0,
     };
-    let verdict = judge(&unauthorized(), &mut History::default(), policy, circumstances);
+    let verdict = judge(
+        &unauthorized(),
+        &mut History::default(),
+        policy,
+        circumstances,
+    );
     assert!(matches!(verdict.next, Next::Stop(_)));
 }
 

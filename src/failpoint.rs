@@ -1,0 +1,30 @@
+//! Places where a test can have the process killed: the proof that no line is one at which a crash does harm.
+//!
+//! `VLENS_BATCH_FAILPOINT=NAME` or `NAME:N` ends a debug build by SIGKILL's equal (abort, nothing unwinds, nothing is
+//! flushed) when the place is passed for the N-th time. A release build has none of this.
+
+/// Passes a place with this name.
+#[cfg(debug_assertions)]
+pub fn pass(name: &str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static ARMED: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    let armed = ARMED.get_or_init(|| {
+        let text = std::env::var("VLENS_BATCH_FAILPOINT").ok()?;
+        let (name, nth) = text.split_once(':').unwrap_or((&text, "1"));
+        Some((name.to_owned(), nth.parse().ok()?))
+    });
+    if let Some((armed, nth)) = armed
+        && armed == name
+        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *nth
+    {
+        std::process::abort();
+    }
+}
+
+/// Nothing, in a release build.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn pass(_name: &str) {}

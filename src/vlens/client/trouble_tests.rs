@@ -146,7 +146,9 @@ async fn a_host_without_an_address_is_certainly_not_created() {
 
 #[tokio::test]
 async fn a_plain_server_under_https_is_certainly_not_created() {
-    let server = Server::answering("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let server = Server::start(|mut visit| {
+        visit.write(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
     let mut options = options(server.address);
     let url = format!("https://{}", server.address);
     options.base_url = BaseUrl::parse(&url, false).expect("a url");

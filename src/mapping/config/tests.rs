@@ -62,13 +62,13 @@ maritalStatus = { column = "Status", type = "choice", choices = { "أعزب" = "
 
 fn errors_of(text: &str) -> String {
     Config::parse(text, "vlens-batch.toml")
-        .unwrap_err()
+        .expect_err("a refusal")
         .render(false)
 }
 
 #[test]
 fn the_interfaces_sample_is_understood_whole() {
-    let config = Config::parse(SAMPLE, "vlens-batch.toml").unwrap();
+    let config = Config::parse(SAMPLE, "vlens-batch.toml").expect("no refusal");
     assert_eq!(
         config.api.base_url.as_deref(),
         Some("https://api.vlenseg.com")
@@ -153,7 +153,7 @@ fn the_other_ways_of_saying_things_are_understood() {
          [source]\ndelimiter = \"\\t\"\nhidden = \"send\"\n",
         "x.toml",
     )
-    .unwrap();
+    .expect("no refusal");
     assert_eq!(config.api.request_fields, RequestFields::TopLevel);
     assert_eq!(config.session.kind, SessionKind::Auth);
     assert_eq!(config.source.delimiter, Some('\t'));
@@ -178,8 +178,9 @@ fn the_other_ways_of_saying_things_are_understood() {
 
 #[test]
 fn an_empty_file_and_a_byte_order_mark_are_fine() {
-    assert_eq!(Config::parse("", "").unwrap(), Config::none());
-    let config = Config::parse("\u{feff}[api]\ntenancy_name = \"acme\"\n", "x").unwrap();
+    assert_eq!(Config::parse("", "").expect("no refusal"), Config::none());
+    let config =
+        Config::parse("\u{feff}[api]\ntenancy_name = \"acme\"\n", "x").expect("no refusal");
     assert_eq!(config.api.tenancy_name.as_deref(), Some("acme"));
 }
 
@@ -354,7 +355,7 @@ fn all_mistakes_are_told_in_the_order_of_the_lines() {
         "[limits]\nper_second = 0\nconcurency = 4\n[retry]\non_uncertain = \"x\"\n[oops]\n",
         "x",
     );
-    let problems = errors.unwrap_err().problems;
+    let problems = errors.expect_err("a refusal").problems;
     let starts: Vec<usize> = problems
         .iter()
         .filter_map(|problem| problem.span.clone())
@@ -395,6 +396,16 @@ fn a_secret_is_named_by_its_line_and_never_shown() {
             "line 2",
             "VLENS_PASSWORD",
         ),
+        (
+            "[recipient]\npassword = \"hunter2\"\n",
+            "line 2",
+            "VLENS_PASSWORD",
+        ),
+        (
+            "[fields.414]\na = { column = \"A\", token = \"hunter2\" }\n",
+            "line 2",
+            "VLENS_",
+        ),
         // Beside a mistake in the same line, or in no valid TOML at all, it stays hidden too.
         ("[api]\npassword = \"hunter2\n", "line 2", "TOML"),
         ("[api]\npassword = hunter2\n", "line 2", "TOML"),
@@ -411,7 +422,7 @@ fn a_secret_is_named_by_its_line_and_never_shown() {
             errors.contains(line) && errors.contains(place),
             "{text}\n{errors}"
         );
-        let debug = format!("{:?}", Config::parse(text, "x").unwrap_err());
+        let debug = format!("{:?}", Config::parse(text, "x").expect_err("a refusal"));
         assert!(!debug.contains("hunter2"), "{debug}");
     }
 }

@@ -3,6 +3,8 @@
 mod assemble;
 mod cell;
 mod number_format;
+mod ods;
+mod ods_walk;
 mod package;
 mod xlsx;
 mod xlsx_layout;
@@ -16,7 +18,8 @@ use crate::domain::Complaint;
 pub(super) fn open(input: &Input, format: Format, options: &Options) -> Result<Opened, Complaint> {
     let mut opened = match format {
         Format::Xlsx => xlsx::open(input, options)?,
-        Format::Xlsb | Format::Xls | Format::Ods => {
+        Format::Ods => ods::open(input, options)?,
+        Format::Xlsb | Format::Xls => {
             return Err(Complaint::new("not_a_sheet", "later"));
         }
     };

@@ -1,5 +1,8 @@
 //! What a header means where the config is silent: the recipient, the contract type, or the key of a form field.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::fold::fold;
 use crate::domain::{ContractTypeId, Form, FormField};
 
@@ -53,6 +56,13 @@ pub(crate) enum Role {
     ContractType,
 }
 
+/// Roles by the folded names of their columns.
+static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
+    let roles = [Role::Phone, Role::Email, Role::ContractType];
+    let named = |role: Role| role.names().iter().map(move |name| (fold(name), role));
+    roles.into_iter().flat_map(named).collect()
+});
+
 impl Role {
     fn names(self) -> &'static [&'static str] {
         match self {
@@ -64,18 +74,12 @@ impl Role {
 
     /// The role that a header names, by itself or with its translations beside it (`phoneNumber (رقم الهاتف)`).
     pub fn of(header: &str) -> Option<Role> {
-        [Role::Phone, Role::Email, Role::ContractType]
-            .into_iter()
-            .find(|role| {
-                let is_name = |text: &str| {
-                    let folded = fold(text);
-                    role.names().iter().any(|name| fold(name) == folded)
-                };
-                is_name(header) || {
-                    let mut parts = parts(header).peekable();
-                    parts.peek().is_some() && parts.all(is_name)
-                }
-            })
+        let named = |text: &str| ROLES.get(&fold(text)).copied();
+        named(header).or_else(|| {
+            let mut roles = parts(header).map(named);
+            let first = roles.next()??;
+            roles.all(|role| role == Some(first)).then_some(first)
+        })
     }
 
     /// Whether a header is the API's own word for this role to the letter.
@@ -140,10 +144,7 @@ pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormFie
         .or_else(|| the_only(&form.fields, has_only_labels_as_parts))
 }
 
-fn the_only<'f>(
-    fields: &'f [FormField],
-    fits: impl Fn(&&FormField) -> bool,
-) -> Option<&'f FormField> {
+fn the_only(fields: &[FormField], fits: impl Fn(&&FormField) -> bool) -> Option<&FormField> {
     let mut fitting = fields.iter().filter(fits);
     let first = fitting.next()?;
     fitting.next().is_none().then_some(first)

@@ -1,7 +1,7 @@
 //! The sheet's header: finding the column that a name means.
 
 use super::fold::fold;
-use super::nearest::nearest;
+use super::nearest::did_you_mean;
 use crate::domain::Column;
 
 /// How many columns an error lists before it stops.
@@ -74,16 +74,13 @@ impl<'a> Header<'a> {
                 .map(|column| column.name.as_str())
                 .filter(|name| !name.is_empty())
         };
-        let hint = match nearest(name, names()) {
-            Some(found) => format!("did you mean `{found}`?"),
-            None => {
-                let mut shown: Vec<&str> = names().take(COLUMNS_SHOWN).collect();
-                if names().count() > COLUMNS_SHOWN {
-                    shown.push("…");
-                }
-                format!("its columns are: {}", shown.join(", "))
+        let hint = did_you_mean(name, names()).unwrap_or_else(|| {
+            let mut shown: Vec<&str> = names().take(COLUMNS_SHOWN).collect();
+            if names().count() > COLUMNS_SHOWN {
+                shown.push("…");
             }
-        };
+            format!("its columns are: {}", shown.join(", "))
+        });
         NotFound {
             message: format!("the sheet has no column `{name}`"),
             hint,
@@ -165,7 +162,7 @@ mod tests {
             ),
             ("__", "the sheet has no column `__`", "columns"),
         ] {
-            let error = header.find(name).unwrap_err();
+            let error = header.find(name).expect_err("a refusal");
             assert_eq!(error.message, message);
             assert!(error.hint.contains(hint), "{}", error.hint);
         }

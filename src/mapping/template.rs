@@ -254,7 +254,7 @@ mod tests {
             ("{{ row['المدينة'] }}", vec!["المدينة"]),
             ("constant", vec![]),
         ] {
-            assert_eq!(columns_of(source).unwrap(), columns, "{source}");
+            assert_eq!(columns_of(source).expect("no refusal"), columns, "{source}");
         }
     }
 
@@ -268,7 +268,7 @@ mod tests {
             ("{{ row['City' }}", "expected"),
             ("{{ row['City'] ", "expected"),
         ] {
-            let error = columns_of(source).unwrap_err();
+            let error = columns_of(source).expect_err("a refusal");
             assert!(error.contains(part), "{source}: {error}");
         }
     }
@@ -280,11 +280,14 @@ mod tests {
         let render = |templates: &Templates, id: &TemplateId| {
             templates.render(id, &names, vec![Value::from("<\"a\">")])
         };
-        let plain = templates.add("{{ row['A'] }} & more").unwrap();
-        assert_eq!(render(&templates, &plain).unwrap(), "<\"a\"> & more");
+        let plain = templates.add("{{ row['A'] }} & more").expect("no refusal");
+        assert_eq!(
+            render(&templates, &plain).expect("no refusal"),
+            "<\"a\"> & more"
+        );
         let endless = templates
             .add("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}")
-            .unwrap();
+            .expect("no refusal");
         assert!(render(&templates, &endless).is_err());
     }
 }

@@ -244,9 +244,8 @@ fn is_binary(head: &[u8]) -> bool {
         })
         .count();
     // The high halves of Arabic letters in UTF-16 are control characters as well, one in two bytes; NULs tell them apart.
-    let nuls = head.iter().filter(|&&b| b == 0).count();
-    let is_utf16 =
-        encoding_rs::Encoding::for_bom(head).is_some() || (nuls > 0 && is_mostly_utf16(head));
+    let is_utf16 = encoding_rs::Encoding::for_bom(head).is_some()
+        || (head.contains(&0) && is_mostly_utf16(head));
     !is_utf16 && control * 10 > head.len()
 }
 

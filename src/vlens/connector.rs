@@ -69,7 +69,8 @@ fn extra_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Complaint> {
     }
 }
 
-fn bundled_roots() -> impl Iterator<Item = Certificate> {
+/// Mozilla's certificate authorities, as of the build.
+pub(super) fn bundled_roots() -> impl Iterator<Item = Certificate> {
     webpki_root_certs::TLS_SERVER_ROOT_CERTS
         .iter()
         .filter_map(|root| Certificate::from_der(root).ok())

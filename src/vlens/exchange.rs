@@ -180,6 +180,7 @@ fn describe(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connector;
     use super::*;
 
     /// The library's own word for this failure is "timeout", not "could not connect".
@@ -188,7 +189,9 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = silent.local_addr().expect("an address");
+        // Without the system's certificate authorities, which a bare container lacks.
         let http = reqwest::Client::builder()
+            .tls_certs_only(connector::bundled_roots())
             .no_proxy()
             .build()
             .expect("a client");

@@ -139,15 +139,24 @@ impl Walk {
     }
 
     fn finish(mut self) -> Vec<FormField> {
-        for field in &mut self.fields {
-            if let Some(condition) = &mut field.condition {
-                let named = (condition.parent.clone(), condition.value.clone());
-                if let Some(text) = self.choice_text_of_id.get(&named) {
-                    condition.value.clone_from(text);
-                }
+        for index in 0..self.fields.len() {
+            let text = self.choice_named_by_id(&self.fields[index]);
+            if let (Some(text), Some(condition)) = (text, &mut self.fields[index].condition) {
+                condition.value = text;
             }
         }
         parents_first(self.fields, &self.index_of_key)
+    }
+
+    /// The text of the choice in this field's condition, when the condition names it by its id.
+    fn choice_named_by_id(&self, field: &FormField) -> Option<String> {
+        let FormCondition { parent, value } = field.condition.as_ref()?;
+        let choices = &self.fields[*self.index_of_key.get(parent)?].options;
+        if choices.iter().any(|choice| choice.value == *value) {
+            return None;
+        }
+        let named = (parent.clone(), value.clone());
+        self.choice_text_of_id.get(&named).cloned()
     }
 }
 

@@ -43,7 +43,7 @@ impl Binder<'_> {
             .filter(|id| !groups.by_type.contains_key(id))
         {
             self.notes.push(format!(
-                "contract type {id} gets no field values: there is no [fields.{id}]"
+                "Contract type {id} gets no field values: there is no [fields.{id}]"
             ));
         }
         groups

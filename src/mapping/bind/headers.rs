@@ -42,7 +42,7 @@ impl<'a> Binder<'a> {
         };
         for id in named.iter().filter(|id| !types.contains(id)) {
             self.notes.push(format!(
-                "columns named `{id}.…` are not used: no row is for contract type {id}"
+                "Columns named `{id}.…` are not used: no row is for contract type {id}"
             ));
         }
         let mut groups = Groups::default();

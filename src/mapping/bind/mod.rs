@@ -134,19 +134,25 @@ impl Binder<'_> {
     }
 
     fn note_unused_columns(&mut self) {
-        let (nameless, named): (Vec<&Column>, Vec<&Column>) = self
+        let (without_header, with_header): (Vec<&Column>, Vec<&Column>) = self
             .header
             .columns
             .iter()
             .filter(|column| !self.used.contains(&column.index))
             .partition(|column| column.name.is_empty());
-        if !named.is_empty() {
-            let names: Vec<&str> = named.iter().map(|column| column.name.as_str()).collect();
+        if !with_header.is_empty() {
+            let names: Vec<&str> = with_header
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect();
             self.notes
                 .push(format!("Columns not used: {}", names.join(", ")));
         }
-        if !nameless.is_empty() {
-            let letters: Vec<String> = nameless.iter().map(|column| column.letters()).collect();
+        if !without_header.is_empty() {
+            let letters: Vec<String> = without_header
+                .iter()
+                .map(|column| column.letters())
+                .collect();
             self.notes.push(format!(
                 "Columns without a header, not used: {}",
                 letters.join(", ")

@@ -91,12 +91,12 @@ impl ConfigErrors {
             Renderer::plain()
         };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
-        let rendered: Vec<String> = self
+        let texts: Vec<String> = self
             .problems
             .iter()
             .map(|problem| self.render_one(problem, &renderer))
             .collect();
-        rendered.join("\n\n")
+        texts.join("\n\n")
     }
 
     fn render_one(&self, problem: &ConfigProblem, renderer: &Renderer) -> String {

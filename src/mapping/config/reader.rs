@@ -87,7 +87,7 @@ impl Reader {
             self.complain(
                 &text.span,
                 format!("`{key}` is empty"),
-                format!("give it a value, or take the line out"),
+                "give it a value, or take the line out".to_owned(),
             );
             return None;
         }
@@ -96,13 +96,11 @@ impl Reader {
 
     /// The value as a text.
     pub fn string_value(&mut self, value: &TomlValue<'_>, name: &str) -> Option<Spanned<String>> {
-        match value.get_ref() {
-            DeValue::String(text) => Some(Spanned::new(text.to_string(), value.span())),
-            _ => {
-                self.wrong_type(value, &format!("`{name}`"), "a text in quotes");
-                None
-            }
-        }
+        let DeValue::String(text) = value.get_ref() else {
+            self.wrong_type(value, &format!("`{name}`"), "a text in quotes");
+            return None;
+        };
+        Some(Spanned::new(text.to_string(), value.span()))
     }
 
     /// A yes or no under a key.

@@ -21,24 +21,31 @@ const SECRET_WORDS: &[&str] = &[
     "authorization",
 ];
 
-/// Sections whose keys are names of columns and form fields, where any word may occur.
-const MAPPING_SECTIONS: &[&str] = &["recipient", "contract", "identity", "fields"];
-
-/// A problem for every secret in the file.
+/// A problem for every secret in the file: in any table whose keys are this program's words. The keys of `[fields.ID]`, of
+/// `values` and of `choices` are other people's, and may say anything.
 pub(super) fn find(root: &DeTable<'_>) -> Vec<ConfigProblem> {
     let mut found = Vec::new();
     for (key, value) in root {
         let name = key.get_ref().as_ref();
-        if MAPPING_SECTIONS.contains(&name) {
-            continue;
-        }
         if names_a_secret(name) {
             found.push(problem(name, &key.span()));
         } else if let DeValue::Table(section) = value.get_ref() {
-            find_in_section(section, &mut found);
+            if name == "fields" {
+                let fields = tables_in(section).flat_map(tables_in);
+                fields.for_each(|field| find_by_key(field, &mut found));
+            } else {
+                find_by_key(section, &mut found);
+                find_in_addresses(section, &mut found);
+            }
         }
     }
     found
+}
+
+fn tables_in<'t, 'i>(table: &'t DeTable<'i>) -> impl Iterator<Item = &'t DeTable<'i>> {
+    table
+        .iter()
+        .filter_map(|(_, value)| value.get_ref().as_table())
 }
 
 /// Whether a key, taken by its name, holds a secret.
@@ -81,21 +88,27 @@ pub(super) fn has_user_info(text: &str) -> bool {
     })
 }
 
-fn find_in_section(section: &DeTable<'_>, found: &mut Vec<ConfigProblem>) {
+fn find_by_key(table: &DeTable<'_>, found: &mut Vec<ConfigProblem>) {
+    let names = table.keys().map(|key| (key.get_ref().as_ref(), key.span()));
+    found.extend(
+        names
+            .filter(|(name, _)| names_a_secret(name))
+            .map(|(name, span)| problem(name, &span)),
+    );
+}
+
+fn find_in_addresses(section: &DeTable<'_>, found: &mut Vec<ConfigProblem>) {
     for (key, value) in section {
-        let name = key.get_ref().as_ref();
-        if names_a_secret(name) {
-            found.push(problem(name, &key.span()));
-        } else if let DeValue::String(text) = value.get_ref()
-            && has_user_info(text)
-        {
+        if value.get_ref().as_str().is_some_and(has_user_info) {
+            let message = format!(
+                "the address in `{}` holds a user or a password",
+                key.get_ref()
+            );
+            let hint = "take the part before `@` out of it".to_owned();
             found.push(
-                ConfigProblem::at(
-                    &value.span(),
-                    format!("the address in `{name}` holds a user or a password"),
-                )
-                .hint("take the part before `@` out of it".to_owned())
-                .secret(),
+                ConfigProblem::at(&value.span(), message)
+                    .hint(hint)
+                    .secret(),
             );
         }
     }

@@ -12,6 +12,8 @@ use crate::source::kind::damaged;
 use crate::source::rows::Rows;
 
 const ROWS_IN_BATCH: usize = 256;
+/// Wide rows make shorter batches.
+const CELLS_IN_BATCH: usize = 1 << 14;
 const BATCHES_AHEAD: usize = 4;
 /// The width of a sheet in Excel.
 const MAX_COLUMNS: usize = 16_384;
@@ -36,6 +38,7 @@ pub(super) struct Assembler {
     sender: SyncSender<Message>,
     is_stopped: Arc<AtomicBool>,
     batch: Vec<Row>,
+    cells_in_batch: usize,
     row: Row,
 }
 
@@ -79,9 +82,11 @@ impl Assembler {
             cells: Vec::with_capacity(width),
         };
         self.batch.push(std::mem::replace(&mut self.row, next));
-        if self.batch.len() < ROWS_IN_BATCH {
+        self.cells_in_batch += width;
+        if self.batch.len() < ROWS_IN_BATCH && self.cells_in_batch < CELLS_IN_BATCH {
             return Ok(());
         }
+        self.cells_in_batch = 0;
         let full = std::mem::replace(&mut self.batch, Vec::with_capacity(ROWS_IN_BATCH));
         self.send(Message::Rows(full))
     }
@@ -90,8 +95,8 @@ impl Assembler {
         self.sender.send(message).map_err(|_| Halt::Unheard)
     }
 
-    fn finish(mut self, fed: Result<(), Halt>) {
-        let told = match fed {
+    fn finish(mut self, outcome: Result<(), Halt>) {
+        let told = match outcome {
             Ok(()) => self
                 .end_row()
                 .and_then(|()| {
@@ -119,13 +124,14 @@ where
         sender,
         is_stopped: Arc::clone(&is_stopped),
         batch: Vec::with_capacity(ROWS_IN_BATCH),
+        cells_in_batch: 0,
         row: Row::new(),
     };
     std::thread::Builder::new()
         .name("sheet-reader".to_owned())
         .spawn(move || {
-            let fed = feed(&mut assembler);
-            assembler.finish(fed);
+            let outcome = feed(&mut assembler);
+            assembler.finish(outcome);
         })
         .map_err(|error| {
             Complaint::new(
@@ -272,6 +278,7 @@ mod tests {
             sender,
             is_stopped: Arc::default(),
             batch: Vec::new(),
+            cells_in_batch: 0,
             row: Row::new(),
         };
         assert!(sheet.push(5, 0, text("x")).is_ok());

@@ -13,7 +13,7 @@ const NO_DATE: &str = "#####";
 pub(super) fn from_calamine(value: &DataRef<'_>, format: Option<&DigitFormat>) -> Cell {
     match value {
         DataRef::Empty => Cell::Empty,
-        DataRef::String(text) => Cell::Text(text.clone()),
+        DataRef::String(text) | DataRef::DurationIso(text) => Cell::Text(text.clone()),
         DataRef::SharedString(text) => Cell::Text((*text).to_owned()),
         #[expect(
             clippy::cast_precision_loss,
@@ -24,7 +24,6 @@ pub(super) fn from_calamine(value: &DataRef<'_>, format: Option<&DigitFormat>) -
         DataRef::Bool(value) => Cell::Boolean(*value),
         DataRef::DateTime(at) => date_cell(*at),
         DataRef::DateTimeIso(text) => iso_date_cell(text),
-        DataRef::DurationIso(text) => Cell::Text(text.clone()),
         DataRef::Error(error) => Cell::Error(error.to_string()),
     }
 }

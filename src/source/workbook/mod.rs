@@ -1,9 +1,14 @@
 //! Workbooks: chooses the sheet and yields its rows, whatever the format.
 
 mod assemble;
+mod binary;
 mod cell;
 mod number_format;
+mod ods;
+mod ods_walk;
 mod package;
+mod relations;
+mod xlsb;
 mod xlsx;
 mod xlsx_layout;
 
@@ -16,7 +21,9 @@ use crate::domain::Complaint;
 pub(super) fn open(input: &Input, format: Format, options: &Options) -> Result<Opened, Complaint> {
     let mut opened = match format {
         Format::Xlsx => xlsx::open(input, options)?,
-        Format::Xlsb | Format::Xls | Format::Ods => {
+        Format::Ods => ods::open(input, options)?,
+        Format::Xlsb => xlsb::open(input, options)?,
+        Format::Xls => {
             return Err(Complaint::new("not_a_sheet", "later"));
         }
     };

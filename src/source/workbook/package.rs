@@ -51,6 +51,16 @@ impl Package {
 
     /// The XML of a part.
     pub(super) fn xml(&mut self, part: &str) -> Result<PartXml<'_>, Complaint> {
+        let mut reader = Reader::from_reader(self.bytes(part)?);
+        let config = reader.config_mut();
+        config.check_end_names = false;
+        config.check_comments = false;
+        config.expand_empty_elements = true;
+        Ok(reader)
+    }
+
+    /// The bytes of a part.
+    pub(super) fn bytes(&mut self, part: &str) -> Result<BufReader<Limited<'_>>, Complaint> {
         let missing = || damaged(&self.name, &format!("its part {part} is missing"));
         let spelled = self.find(part).ok_or_else(missing)?;
         let file = self
@@ -61,12 +71,7 @@ impl Package {
             inner: Box::new(file),
             left: MAX_PART_BYTES,
         };
-        let mut reader = Reader::from_reader(BufReader::with_capacity(1 << 16, limited));
-        let config = reader.config_mut();
-        config.check_end_names = false;
-        config.check_comments = false;
-        config.expand_empty_elements = true;
-        Ok(reader)
+        Ok(BufReader::with_capacity(1 << 16, limited))
     }
 
     /// The complaint about a part that cannot be read.

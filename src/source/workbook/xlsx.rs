@@ -3,7 +3,6 @@
 //! calamine's `worksheet_range` is never used: it allocates the whole used range, and a stray cell in the last column of the
 //! last row makes that half a tebibyte.
 
-use std::collections::HashMap;
 use std::io::BufReader;
 
 use calamine::{Reader as _, Xlsx, XlsxError};
@@ -13,6 +12,7 @@ use super::assemble::{Assembler, Halt, rows_of};
 use super::cell::from_calamine;
 use super::number_format::DigitFormat;
 use super::package::{Package, attribute};
+use super::relations::{elements, relations};
 use super::xlsx_layout::{Layout, has_data};
 use super::{Sheet, choose};
 use crate::domain::{Cell, Complaint};
@@ -130,71 +130,6 @@ fn worksheets(package: &mut Package) -> Result<Vec<SheetPart>, Complaint> {
         }
     })?;
     Ok(sheets)
-}
-
-struct Relation {
-    kind: String,
-    target: String,
-}
-
-/// The relations of a part, by id; none when the file that lists them is missing.
-fn relations(
-    package: &mut Package,
-    part: &str,
-    folder: &str,
-) -> Result<HashMap<String, Relation>, Complaint> {
-    let mut relations = HashMap::new();
-    if package.find(part).is_none() {
-        return Ok(relations);
-    }
-    elements(package, part, |element| {
-        let of = |name| attribute(element, name);
-        if let (Some(id), Some(kind), Some(target)) = (of("Id"), of("Type"), of("Target")) {
-            let target = absolute(folder, &target);
-            relations.insert(id, Relation { kind, target });
-        }
-    })?;
-    Ok(relations)
-}
-
-/// A relation's target as a path from the package's root.
-fn absolute(folder: &str, target: &str) -> String {
-    let target = target.replace('\\', "/");
-    if let Some(rooted) = target.strip_prefix('/') {
-        return rooted.to_owned();
-    }
-    let mut path: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in target.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => {
-                path.pop();
-            }
-            part => path.push(part),
-        }
-    }
-    path.join("/")
-}
-
-/// Calls `each` for every element of a part.
-fn elements(
-    package: &mut Package,
-    part: &str,
-    mut each: impl FnMut(&quick_xml::events::BytesStart<'_>),
-) -> Result<(), Complaint> {
-    let mut walk = |xml: &mut super::package::PartXml<'_>| -> Result<(), quick_xml::Error> {
-        let mut buffer = Vec::new();
-        loop {
-            buffer.clear();
-            match xml.read_event_into(&mut buffer)? {
-                Event::Start(element) => each(&element),
-                Event::Eof => return Ok(()),
-                _ => {}
-            }
-        }
-    };
-    let walked = walk(&mut package.xml(part)?);
-    walked.map_err(|error| package.broken(&error))
 }
 
 fn check_shared_texts(name: &str, package: &mut Package) -> Result<(), Complaint> {

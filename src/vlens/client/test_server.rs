@@ -110,7 +110,7 @@ pub(super) fn options(address: SocketAddr) -> ClientOptions {
         base_url: BaseUrl::parse(&format!("http://{address}/prefix/"), false).expect("a url"),
         api_key: Secret::new("key-1"),
         tenancy_name: "acme".to_owned(),
-        timeout: Duration::from_millis(600),
+        timeout: Duration::from_secs(20),
         ca_pem: None,
         concurrency: 4,
         user_agent: "vlens-batch/test".to_owned(),

@@ -177,5 +177,11 @@ fn options_that_no_request_can_carry_are_refused() {
         code(|o| o.ca_pem = Some(b"none".to_vec())),
         Some("ca_unusable")
     );
+    let no_certificate = b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    let mut options = options(address);
+    options.ca_pem = Some(no_certificate.to_vec());
+    let complaint = Client::new(options).err().expect("a complaint");
+    assert_eq!(complaint.code, "ca_unusable", "{complaint}");
+
     assert!(code(|o| o.user_agent = "a\nb".into()).is_some());
 }

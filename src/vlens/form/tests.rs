@@ -84,6 +84,16 @@ fn a_condition_comes_from_the_tree_or_from_the_question() {
 }
 
 #[test]
+fn a_choices_text_goes_before_another_ones_id() {
+    let form = read(
+        r#"{"key":"a","availableValuesItems":[
+            {"id":1,"name":"2","relatedQuestions":[{"key":"below"}]},
+            {"id":2,"name":"3"}]}"#,
+    );
+    assert_eq!(condition(&form, "below"), Some(("a", "2")));
+}
+
+#[test]
 fn a_question_below_several_choices_is_one_field_without_a_single_condition() {
     let form = read(
         r#"{"key":"a","availableValuesItems":[

@@ -38,9 +38,8 @@ pub fn plan(standing: Option<Standing>, wishes: Wishes) -> Plan {
         Status::Uncertain if wishes.resend_uncertain => Plan::Send,
         Status::Created if !same_content && wishes.resend_changed => Plan::Send,
         Status::Created => Plan::Skip,
-        Status::Rejected | Status::Uncertain => Plan::Hold,
-        // A row's own statuses; no invitation has them. Holding is the answer that can do no harm.
-        Status::Invalid | Status::Duplicate => Plan::Hold,
+        // Invalid and duplicate are a row's own; no invitation has them. Holding can do no harm.
+        Status::Rejected | Status::Uncertain | Status::Invalid | Status::Duplicate => Plan::Hold,
     }
 }
 

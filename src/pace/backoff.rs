@@ -18,7 +18,7 @@ impl Default for Backoff {
     fn default() -> Self {
         Backoff {
             first: Duration::from_secs(1),
-            cap: Duration::from_secs(60),
+            cap: Duration::from_mins(1),
         }
     }
 }
@@ -42,7 +42,7 @@ pub enum Wait {
 }
 
 /// The longest wait that a run sits out.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// Reads `Retry-After` (RFC 9110, section 10.2.3) at the wall-clock time `now`. A date is measured against the answer's
 /// own `Date` where it has one, so that a wrong clock on our side does not shift it.

@@ -319,11 +319,9 @@ fn over_time(
 ) -> Result<Section, Complaint> {
     let in_hours = minutes.len() > 180;
     let unit = if in_hours { 60.0 } else { 1.0 };
-    let svg = plots::over_time(
-        &highest(minutes, TIME_STEPS),
-        as_float(minutes.len() as u64) / unit,
-        limit,
-    )?;
+    let steps = highest(minutes, TIME_STEPS);
+    let span = steps.len() * minutes.len().div_ceil(TIME_STEPS);
+    let svg = plots::over_time(&steps, as_float(span as u64) / unit, limit)?;
     let mut legend_of = vec![(BAR, words.requests)];
     if limit.is_some() {
         legend_of.push((LIMIT, words.limit));
@@ -362,10 +360,15 @@ fn latency(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
         ("99 %", latency.p99),
         ("100 %", latency.max),
     ];
-    let bars = marks.map(|(label, ms)| Bar {
-        label: label.to_owned(),
-        parts: vec![(BAR, as_float(ms))],
-    });
+    // The slowest answer stands in the table alone: it would dwarf the rest.
+    let bars: Vec<Bar> = marks
+        .iter()
+        .take(4)
+        .map(|&(label, ms)| Bar {
+            label: label.to_owned(),
+            parts: vec![(BAR, as_float(ms))],
+        })
+        .collect();
     let svg = plots::bars(&bars)?;
     let row = |(label, ms): (&str, u64)| vec![label.to_owned(), thousands(ms)];
     Ok(Section {

@@ -16,6 +16,16 @@ const GRID: RGBColor = RGBColor(0xdd, 0xe3, 0xea);
 pub(super) const BAR: RGBColor = RGBColor(0x2f, 0x6f, 0xb0);
 pub(super) const LIMIT: RGBColor = RGBColor(0xa3, 0x21, 0x3c);
 
+// One colour a status.
+pub(super) const CREATED: RGBColor = RGBColor(0x1a, 0x7f, 0x4b);
+pub(super) const ALREADY_CREATED: RGBColor = RGBColor(0x5b, 0xa5, 0x7e);
+pub(super) const DUPLICATE: RGBColor = RGBColor(0x6e, 0x77, 0x81);
+pub(super) const INVALID: RGBColor = RGBColor(0xb4, 0x45, 0x1f);
+pub(super) const REJECTED: RGBColor = RGBColor(0x8c, 0x2a, 0x5b);
+pub(super) const FAILED: RGBColor = RGBColor(0xc9, 0x82, 0x2b);
+pub(super) const UNCERTAIN: RGBColor = RGBColor(0xb8, 0x9a, 0x00);
+pub(super) const PENDING: RGBColor = RGBColor(0x4a, 0x8f, 0xd0);
+
 /// Every drawing's width; on the page it is scaled.
 const WIDTH: u32 = 600;
 

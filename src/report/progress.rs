@@ -353,6 +353,24 @@ mod tests {
     }
 
     #[test]
+    fn a_bar_says_how_far_it_is_and_why_it_waits() {
+        let bar = ProgressBar::hidden();
+        let progress = Progress::with(Face::Bar(bar.clone()));
+        progress.begin(1000, Duration::from_secs(1));
+        at(&progress, 60, 100);
+        assert_eq!((bar.position(), bar.length()), (100, Some(1000)));
+        assert_eq!(
+            bar.message(),
+            "100 created, 2 problems, 100 rows/min, about 15 min left"
+        );
+        progress.pause("Vlens asks to wait (429)", Timestamp(0));
+        assert!(bar.message().starts_with("paused: "), "{}", bar.message());
+        assert_eq!(progress.suspend(|| 7), 7);
+        progress.finish();
+        assert!(bar.is_finished());
+    }
+
+    #[test]
     fn progress_is_shared_between_threads() {
         fn shared<T: Send + Sync>() {}
         shared::<Progress>();

@@ -23,5 +23,6 @@ pub use history::{history_json, write_history};
 pub use html::{Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use runs::write_runs;
+pub use spreadsheet::reads_right_to_left;
 pub use summary::{Ending, write_status, write_summary};
 pub use words::{Look, rows};

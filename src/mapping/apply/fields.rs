@@ -1,0 +1,206 @@
+//! The form fields of one row: values, defaults, and what fields have to say about each other.
+
+use std::borrow::Cow;
+
+use super::checks::is_unmet;
+use super::visit::{Found, Visit};
+use crate::domain::{Cell, ContractTypeId, ProblemCode};
+use crate::mapping::body::TypeValues;
+use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
+use crate::mapping::value::{self, DateOrder, Fault, Kind};
+
+/// The value of one rule in this row.
+pub(super) struct Slot<'a> {
+    pub text: Option<Cow<'a, str>>,
+    /// Whether a person wrote it into the sheet, as against a constant or a default.
+    pub is_written: bool,
+    pub is_faulty: bool,
+}
+
+impl<'a> Visit<'a> {
+    /// The values of every contract type's fields, those of the row's problems left out.
+    pub(super) fn fields(&mut self, types: &[ContractTypeId]) -> Vec<TypeValues<'a>> {
+        let mapping = self.mapping;
+        let problems_before = self.problems.len();
+        let values = types
+            .iter()
+            .map(|&contract_type| {
+                let group = mapping
+                    .groups
+                    .get(&contract_type)
+                    .unwrap_or(&mapping.other_types);
+                TypeValues {
+                    contract_type,
+                    values: self.group_values(group),
+                }
+            })
+            .collect();
+        if types.len() > 1 {
+            self.tell_once(problems_before);
+        }
+        values
+    }
+
+    fn group_values(&mut self, group: &'a FieldGroup) -> Vec<(&'a str, Cow<'a, str>)> {
+        let mut slots: Vec<Slot<'a>> = group.rules.iter().map(|rule| self.slot(rule)).collect();
+        for (at, rule) in group.rules.iter().enumerate() {
+            if is_unmet(rule, &slots) {
+                if slots[at].is_written && slots[at].text.is_some() {
+                    self.condition_unmet(rule, group);
+                }
+                slots[at].text = None;
+            } else if slots[at].text.is_none() && !slots[at].is_faulty && rule.required {
+                self.missing(rule.column(), &rule.key);
+            }
+        }
+        if let Some(check) = &group.birth {
+            self.compare_birth_dates(check, group, &slots);
+        }
+        let values = group.rules.iter().zip(slots);
+        values
+            .filter_map(|(rule, slot)| Some((rule.key_json.as_str(), slot.text?)))
+            .collect()
+    }
+
+    fn slot(&mut self, rule: &'a FieldRule) -> Slot<'a> {
+        let found = match &rule.source {
+            RuleSource::Constant(text) => {
+                return Slot {
+                    text: Some(Cow::Borrowed(text)),
+                    is_written: false,
+                    is_faulty: false,
+                };
+            }
+            RuleSource::Column(index) => self.read_field(*index, rule),
+            RuleSource::Template { .. } => self.render(rule),
+        };
+        match found {
+            Found::Text(text) => Slot {
+                text: Some(Cow::Owned(text)),
+                is_written: true,
+                is_faulty: false,
+            },
+            Found::Nothing => Slot {
+                text: rule.default.as_deref().map(Cow::Borrowed),
+                is_written: false,
+                is_faulty: false,
+            },
+            Found::Fault => Slot {
+                text: None,
+                is_written: true,
+                is_faulty: true,
+            },
+        }
+    }
+
+    fn read_field(&mut self, index: usize, rule: &FieldRule) -> Found {
+        let cell = self.row.cell(index);
+        if let Some(conflict) = &rule.conflict
+            && depends_on_order(&rule.kind, cell)
+        {
+            let fault = Fault {
+                code: conflict.code,
+                message: conflict.message.clone(),
+            };
+            self.problem(Some(index), Some(&rule.key), fault, cell.shown());
+            return Found::Fault;
+        }
+        let found = self.read(index, &rule.kind, &rule.key);
+        self.among_choices(found, rule, Some(index))
+    }
+
+    /// Holds a value against the form's choices, where its type alone does not.
+    fn among_choices(&mut self, found: Found, rule: &FieldRule, column: Option<usize>) -> Found {
+        let (Found::Text(text), Some(choices)) = (&found, &rule.among) else {
+            return found;
+        };
+        match value::read(choices, &Cell::Text(text.clone())) {
+            Ok(Some(reading)) => Found::Text(reading.text),
+            Ok(None) => Found::Nothing,
+            Err(fault) => {
+                let shown =
+                    column.map_or_else(|| text.clone(), |index| self.row.cell(index).shown());
+                self.problem(column, Some(&rule.key), fault, shown);
+                Found::Fault
+            }
+        }
+    }
+
+    /// A template's text for this row, read as the rule's type. Nothing when all its columns are empty.
+    fn render(&mut self, rule: &FieldRule) -> Found {
+        let RuleSource::Template { id, names, columns } = &rule.source else {
+            return Found::Nothing;
+        };
+        let mut is_empty = !columns.is_empty();
+        let mut is_faulty = false;
+        let mut values = Vec::with_capacity(columns.len());
+        for &index in columns {
+            let found = self.read(index, &Kind::Text, &rule.key);
+            is_faulty |= matches!(found, Found::Fault);
+            let text = found.text().unwrap_or_default();
+            is_empty &= text.is_empty();
+            values.push(minijinja::Value::from(text));
+        }
+        if is_faulty {
+            return Found::Fault;
+        }
+        if is_empty {
+            return Found::Nothing;
+        }
+        let column = rule.column();
+        let text = match self.mapping.templates.render(id, names, values) {
+            Ok(text) => text,
+            Err(reason) => {
+                let message = format!("The template gives no value for this row: {reason}.");
+                let fault = Fault {
+                    code: ProblemCode::TemplateFailed,
+                    message,
+                };
+                self.problem(column, Some(&rule.key), fault, String::new());
+                return Found::Fault;
+            }
+        };
+        let cell = Cell::Text(text);
+        match value::read(&rule.kind, &cell) {
+            Ok(None) => Found::Nothing,
+            Ok(Some(reading)) => self.among_choices(Found::Text(reading.text), rule, column),
+            Err(fault) => {
+                self.problem(column, Some(&rule.key), fault, cell.shown());
+                Found::Fault
+            }
+        }
+    }
+}
+
+impl FieldRule {
+    /// The one column that feeds the rule, for pointing at it.
+    pub(super) fn column(&self) -> Option<usize> {
+        match &self.source {
+            RuleSource::Column(index) => Some(*index),
+            RuleSource::Template { columns, .. } => match columns[..] {
+                [only] => Some(only),
+                _ => None,
+            },
+            RuleSource::Constant(_) => None,
+        }
+    }
+}
+
+/// Whether a date cell means another day, or none, when day and month change places.
+fn depends_on_order(kind: &Kind, cell: &Cell) -> bool {
+    let (Kind::Date { input, output, .. }, Cell::Text(_)) = (kind, cell) else {
+        return false;
+    };
+    let read_by = |order| {
+        let kind = Kind::Date {
+            input: input.clone(),
+            output: output.clone(),
+            order: Some(order),
+        };
+        value::read(&kind, cell)
+            .ok()
+            .flatten()
+            .map(|reading| reading.text)
+    };
+    !cell.is_empty() && read_by(DateOrder::DayMonth) != read_by(DateOrder::MonthDay)
+}

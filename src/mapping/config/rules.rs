@@ -66,6 +66,17 @@ pub enum SessionKind {
     Auth,
 }
 
+impl SessionKind {
+    /// The call that a body was made for, as can be seen from the body itself.
+    pub fn of_body(body: &str) -> SessionKind {
+        if body.starts_with("{\"SessionInput\"") {
+            SessionKind::Invitation
+        } else {
+            SessionKind::Auth
+        }
+    }
+}
+
 /// As in the vendor's sample.
 impl Default for SessionConfig {
     fn default() -> Self {

@@ -103,9 +103,22 @@ pub(crate) fn recipient_names() -> impl Iterator<Item = &'static str> {
     PHONE_NAMES.iter().chain(EMAIL_NAMES).copied()
 }
 
-/// Whether a column is set aside for people's own use.
+/// The columns that an export adds: a corrected export is run as it is.
+const RESULT_COLUMNS: &[&str] = &[
+    "vlens_row",
+    "vlens_status",
+    "vlens_token",
+    "vlens_link",
+    "vlens_error_code",
+    "vlens_error",
+    "vlens_attempts",
+    "vlens_sent_at",
+];
+
+/// Whether a column is set aside: for people's own use, or because an export added it.
 pub(crate) fn is_left_out(header: &str) -> bool {
-    visible(header).starts_with(['_', '#'])
+    let header = visible(header);
+    header.starts_with(['_', '#']) || RESULT_COLUMNS.contains(&header.as_ref())
 }
 
 /// `414.fullName` taken apart.

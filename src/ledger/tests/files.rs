@@ -200,3 +200,73 @@ fn a_ledger_that_cannot_grow_says_so_and_keeps_what_it_has() {
     drop(enrolment);
     assert_eq!(desk.counts(run).pending, 1);
 }
+
+#[test]
+fn a_row_with_ten_columns_costs_less_than_500_bytes() {
+    let desk = Desk::new();
+    let mut ledger = desk.open();
+    let rows = 5000;
+    let mut enrolment = ledger.enrol(&sheet(b"file", &[]), &desk.now).unwrap();
+    for row in 2..rows + 2 {
+        let invitation = invitation_as_usual(row);
+        let cells = cells_as_usual(row);
+        enrolment
+            .valid(RowNumber(row), &cells, &invitation, &usual_plan)
+            .unwrap();
+    }
+    let run = enrolment.commit().unwrap();
+    ledger
+        .begin_process(Work::Sending(run), "run", "mona", &desk.now)
+        .unwrap();
+    ledger
+        .write(|books| {
+            for row in crate::ledger::runs::due(&books.conn, run, RowNumber(0), 5000)? {
+                let attempt = books.open_attempt(Some(row.invitation), 1)?;
+                books.close_attempt(attempt, &closing(CREATED.0, CREATED.1), 2)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    drop(ledger);
+    let bytes = fs::metadata(desk.path()).unwrap().len();
+    assert!(
+        bytes / u64::from(rows) < 500,
+        "{} bytes a row",
+        bytes / u64::from(rows)
+    );
+}
+
+fn cells_as_usual(row: u32) -> Vec<String> {
+    let phone = format!("0101{row:07}");
+    let email = format!("customer{row}@example.com");
+    let id = format!("2900101{row:07}");
+    [
+        "منى عادل حسن",
+        &phone,
+        &email,
+        &id,
+        "1990-01-01",
+        "5000",
+        "أعزب",
+        "القاهرة",
+        "Acme",
+        "APP-1",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn invitation_as_usual(row: u32) -> Invitation {
+    let mut key = [0; 32];
+    key[..4].copy_from_slice(&row.to_le_bytes());
+    let cells = cells_as_usual(row);
+    let body = format!(
+        r#"{{"SessionInput":{{"phoneNumber":"+2{}","email":"{}","sessionPermissions":{{"allowedContractTypeIds":[414],"minimalSignatureFlow":true,"DigitalIdentityOnly":false}},"RequestFieldsValues":{{"414":{{"fullName":"{}","nationalId":"{}","birthDate":"{}","monthlyIncome":"{}","maritalStatus":"Single","address":"{}","employer":"{}"}}}}}}}}"#,
+        cells[1], cells[2], cells[0], cells[3], cells[4], cells[5], cells[7], cells[8]
+    );
+    Invitation {
+        key: InvitationKey(key),
+        body,
+        ..invitation("", "")
+    }
+}

@@ -66,6 +66,10 @@ struct Walk {
 }
 
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent marks in the XML"
+)]
 struct CellFacts {
     /// The cell's name, such as `B7`; empty when the file leaves it out.
     name: String,
@@ -73,6 +77,7 @@ struct CellFacts {
     column: u32,
     is_text_result: bool,
     has_formula: bool,
+    /// There is a value element, even if an empty one.
     has_value: bool,
     has_text: bool,
 }

@@ -12,6 +12,7 @@ mod relations;
 mod xls;
 mod xls_layout;
 mod xlsb;
+mod xlsb_layout;
 mod xlsx;
 mod xlsx_layout;
 

@@ -99,7 +99,7 @@ impl<'a> Iterator for Records<'a> {
 fn bound_sheet(bytes: &[u8]) -> Option<(usize, XlsSheet)> {
     let sheet = XlsSheet {
         name: text(bytes, 7, usize::from(*bytes.get(6)?))?,
-        is_visible: bytes.get(4)? & 3 == 0,
+        is_visible: matches!(bytes.get(4)? & 3, 0),
         is_worksheet: *bytes.get(5)? == 0,
         facts: Facts::default(),
         area: 0,

@@ -119,7 +119,7 @@ impl Walk {
 
     fn start_row(&mut self, element: &BytesStart<'_>) {
         let number = attribute(element, "r").and_then(|number| number.trim().parse().ok());
-        self.row = number.unwrap_or(self.row + 1);
+        self.row = number.unwrap_or_else(|| self.row.saturating_add(1));
         let has_no_height = attribute(element, "ht")
             .and_then(|height| height.trim().parse::<f64>().ok())
             .is_some_and(|height| height <= 0.0);
@@ -148,7 +148,7 @@ impl Walk {
         let cell = &mut self.cell;
         let (row, column) =
             position(&cell.name).unwrap_or((self.row.saturating_sub(1), cell.column));
-        cell.column = column + 1;
+        cell.column = column.saturating_add(1);
         self.row_has_data |= cell.has_formula || cell.has_text;
         // A formula whose result is an empty text has a value element without text; that one was calculated.
         let is_empty_text = cell.is_text_result && cell.has_value;
@@ -163,8 +163,8 @@ fn merge(element: &BytesStart<'_>) -> Option<Merge> {
     let (from, to) = range.split_once(':')?;
     let ((first_row, first_column), (last_row, last_column)) = (position(from)?, position(to)?);
     Some(Merge {
-        first_row: first_row + 1,
-        last_row: last_row + 1,
+        first_row: first_row.saturating_add(1),
+        last_row: last_row.saturating_add(1),
         first_column,
         last_column,
     })

@@ -19,6 +19,10 @@ use crate::domain::{Column, Complaint, Row, RowNumber};
 
 pub use self::input::{Input, fingerprint};
 
+/// The name of the threads that parse workbooks. A foreign parser that panics on a damaged file ends such a thread only, and
+/// becomes a complaint; whoever owns the panic hook may keep quiet about it.
+pub const READER_THREAD: &str = "sheet-reader";
+
 /// What to do with rows that are hidden or filtered away in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hidden {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::domain::{Cell, Complaint, Row, RowNumber};
+use crate::source::READER_THREAD;
 use crate::source::kind::damaged;
 use crate::source::rows::Rows;
 
@@ -128,7 +129,7 @@ where
         row: Row::new(),
     };
     std::thread::Builder::new()
-        .name("sheet-reader".to_owned())
+        .name(READER_THREAD.to_owned())
         .spawn(move || {
             let outcome = feed(&mut assembler);
             assembler.finish(outcome);

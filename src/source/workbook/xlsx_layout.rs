@@ -1,11 +1,16 @@
 //! What calamine does not tell about an XLSX sheet: hidden rows, merged ranges, formulas without a stored result, the
 //! direction of the sheet, and whether there is anything on it. One pass over the sheet's XML, no values kept.
 
+use std::io::BufRead;
+
 use quick_xml::events::{BytesStart, Event};
 
 use super::package::{PartXml, attribute, is_set};
 use super::position;
 use crate::source::rows::Merge;
+
+/// No tag of a real sheet is longer.
+const MAX_TAG_BYTES: usize = 1 << 16;
 
 /// The facts about one sheet.
 #[derive(Debug, Default)]
@@ -33,6 +38,63 @@ impl Layout {
                 _ => {}
             }
         }
+    }
+}
+
+/// The facts about a sheet whose rows hold nothing that the facts are about, found by a glance at its tags; `None` when it
+/// takes a full walk. Most large sheets are of this kind, and the walk costs as much as reading the values.
+pub(super) fn plain(xml: &mut PartXml<'_>) -> Result<Option<Layout>, quick_xml::Error> {
+    let mut walk = Walk::default();
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        match xml.read_event_into(&mut buffer)? {
+            Event::Start(element) if element.name().as_ref() == "sheetData" => break,
+            Event::Start(element) => walk.start(&element),
+            Event::Eof => return Ok(None),
+            _ => {}
+        }
+    }
+    let is_plain = has_plain_tags(xml.get_mut())?;
+    Ok(is_plain.then_some(walk.layout))
+}
+
+/// Whether the rest of the XML has no formula, no merged range and no row that may be hidden.
+fn has_plain_tags(bytes: &mut impl BufRead) -> std::io::Result<bool> {
+    let mut tag = Vec::new();
+    let mut is_in_tag = false;
+    loop {
+        let chunk = bytes.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(true);
+        }
+        let wanted = if is_in_tag { b'>' } else { b'<' };
+        let found = chunk.iter().position(|&b| b == wanted);
+        let end = found.unwrap_or(chunk.len());
+        if is_in_tag {
+            tag.extend_from_slice(&chunk[..end]);
+            if tag.len() > MAX_TAG_BYTES {
+                return Ok(false);
+            }
+        }
+        let used = found.map_or(end, |at| at + 1);
+        bytes.consume(used);
+        if found.is_some() {
+            if is_in_tag && !is_plain_tag(&tag) {
+                return Ok(false);
+            }
+            tag.clear();
+            is_in_tag = !is_in_tag;
+        }
+    }
+}
+
+fn is_plain_tag(tag: &[u8]) -> bool {
+    let holds = |words: &[u8]| tag.windows(words.len()).any(|window| window == words);
+    match tag {
+        [b'f'] | [b'f', b' ' | b'/' | b'\t' | b'\r' | b'\n', ..] | [b'!', ..] => false,
+        [b'r', b'o', b'w', ..] => !holds(b"hidden") && !holds(b"ht=\"0") && !holds(b"ht='0"),
+        _ => !tag.starts_with(b"mergeCell"),
     }
 }
 
@@ -168,4 +230,42 @@ fn merge(element: &BytesStart<'_>) -> Option<Merge> {
         first_column,
         last_column,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_at_the_tags_finds_all_that_takes_a_walk() {
+        for (rows, expected) in [
+            (
+                r#"<row r="1" ht="15"><c r="A1" t="s"><v>1</v></c></row></sheetData></worksheet>"#,
+                true,
+            ),
+            (
+                r#"<row r="1" hidden="1"><c r="A1"><v>1</v></c></row>"#,
+                false,
+            ),
+            (r#"<row r="1" ht="0" customHeight="1"/>"#, false),
+            (r#"<c r="A1"><f>B1</f></c>"#, false),
+            (r#"<c r="A1"><f t="shared" si="0"/></c>"#, false),
+            (
+                r#"</sheetData><mergeCells><mergeCell ref="A1:B2"/></mergeCells>"#,
+                false,
+            ),
+            (
+                r#"</sheetData><conditionalFormatting><formula>1</formula></conditionalFormatting>"#,
+                true,
+            ),
+            ("<!-- a comment -->", false),
+        ] {
+            // Small chunks, so that tags are cut in two.
+            let mut bytes = std::io::BufReader::with_capacity(5, rows.as_bytes());
+            assert!(
+                matches!(has_plain_tags(&mut bytes), Ok(plain) if plain == expected),
+                "{rows}"
+            );
+        }
+    }
 }

@@ -255,7 +255,7 @@ mod tests {
                 false,
             ),
             (
-                r#"</sheetData><conditionalFormatting><formula>1</formula></conditionalFormatting>"#,
+                r"</sheetData><conditionalFormatting><formula>1</formula></conditionalFormatting>",
                 true,
             ),
             ("<!-- a comment -->", false),

@@ -26,7 +26,7 @@ const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 pub struct Place {
     /// What the config says; defaults when there is none.
     pub config: Config,
-    /// The config in use.
+    /// The config in use, if there is one.
     pub config_path: Option<PathBuf>,
     /// The folder in which the ledger stands unless said otherwise, and to which the config's paths are relative.
     pub folder: PathBuf,

@@ -31,9 +31,10 @@ pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, 
         reader,
         seen: Seen::default(),
         tally: CheckTally::new(),
-        json: match output.json {
-            true => Some(begin_json(&source)?),
-            false => None,
+        json: if output.json {
+            Some(begin_json(&source)?)
+        } else {
+            None
         },
         annotator: match args.annotate {
             Some(_) => {

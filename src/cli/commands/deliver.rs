@@ -291,7 +291,7 @@ fn per_row(limits: Limits) -> Duration {
         limit.map_or(Duration::ZERO, |n| window / n.get())
     };
     every(limits.per_second, Duration::from_secs(1))
-        .max(every(limits.per_minute, Duration::from_secs(60)))
+        .max(every(limits.per_minute, Duration::from_mins(1)))
 }
 
 /// The summary of a run as the ledger tells it.

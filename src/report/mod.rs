@@ -24,5 +24,5 @@ pub use html::{Language, LatencyMs, Limits, Minute, Problems, Rejections, Report
 pub use progress::{Progress, Snapshot};
 pub use runs::write_runs;
 pub use spreadsheet::reads_right_to_left;
-pub use summary::{Ending, write_status, write_summary};
+pub use summary::{Ending, Further, write_status, write_summary};
 pub use words::{Look, rows};

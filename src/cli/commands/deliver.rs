@@ -17,7 +17,7 @@ use crate::cli::watch::Watch;
 use crate::domain::{Complaint, Refusal, RunId, RunSummary, Stop};
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
 use crate::pace::{Backoff, Limits, Pace};
-use crate::report::{Ending, write_summary};
+use crate::report::{Ending, Further, write_summary};
 use crate::run::{Clock, Orders, Switch, Tally, Why, send};
 
 /// Everything that sending takes, gathered before the ledger is touched.
@@ -35,7 +35,7 @@ pub struct Desk {
     /// The ledger.
     pub ledger: PathBuf,
     /// What further commands need to be given, as typed.
-    pub options: String,
+    pub further: Further,
     /// Which command this is, for the ledger's record of processes.
     pub command: &'static str,
     /// When it began.
@@ -49,7 +49,7 @@ impl Desk {
         sending: Sending,
         args: &SendArgs,
         ledger: PathBuf,
-        options: String,
+        further: Further,
         command: &'static str,
     ) -> Self {
         let switch = Arc::new(Switch::default());
@@ -61,7 +61,7 @@ impl Desk {
             sending,
             args: args.clone(),
             ledger,
-            options,
+            further,
             command,
             started: Instant::now(),
         }
@@ -158,7 +158,7 @@ impl Desk {
         let ledger = ledger.map_err(Failure::unexpected)?;
         let (summary, exit) = self.close(ledger, run, stopped)?;
         watch.end(tally, &summary, exit);
-        self.print(&summary, why.map(reason).as_deref());
+        self.print(&summary, why.and_then(reason).as_deref());
         Ok(exit)
     }
 
@@ -221,7 +221,7 @@ impl Desk {
         let ending = Ending {
             summary,
             why,
-            options: &self.options,
+            further: &self.further,
         };
         self.output
             .print(|out| write_summary(out, &ending, self.output.look()));
@@ -309,11 +309,10 @@ pub fn summary_of(
     Ok(summary)
 }
 
-/// Why a run was stopped, in words.
-fn reason(why: &Why) -> String {
-    match why {
-        Why::Signal => "It was interrupted.".to_owned(),
-        Why::Duration => "Its time (--max-duration) is over.".to_owned(),
+/// Why a run was stopped, in words, where its summary alone does not say it.
+fn reason(why: &Why) -> Option<String> {
+    Some(match why {
+        Why::Signal | Why::Duration => return None,
         Why::Failures(last) => format!("The last one: {last}"),
         Why::Broken(complaint) => complaint.message.clone(),
         Why::Refused(Refusal::Credentials, message) => format!(
@@ -325,7 +324,7 @@ fn reason(why: &Why) -> String {
         Why::Refused(Refusal::NotTheApi, message) => format!(
             "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
         ),
-    }
+    })
 }
 
 /// Who runs this, for the ledger.

@@ -11,7 +11,7 @@ use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::vlens::{BaseUrl, Client, ClientOptions};
 
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
-const SANDBOX_NAME: &str = "sandbox";
+pub const SANDBOX_NAME: &str = "sandbox";
 
 /// A place to send to, and what it takes to be let in.
 pub struct Target {

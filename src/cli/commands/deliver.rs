@@ -72,10 +72,23 @@ impl Desk {
         ledgers::lock_or_wait(&self.ledger, self.args.wait, self.output, &self.switch).await
     }
 
-    /// Asks where a person must be asked, sends what is due, and sums up.
+    /// Notes this process in the ledger: what follows is its work on this run.
+    pub fn begin(&self, ledger: &mut Ledger, run: RunId) -> Result<(), Failure> {
+        ledger
+            .begin_process(
+                Work::Sending(run),
+                self.command,
+                &whoami(),
+                &self.clock.moment(),
+            )
+            .map(drop)
+            .map_err(Failure::ledger)
+    }
+
+    /// Asks where a person must be asked, sends what is due, and sums up. The process has begun.
     pub async fn deliver(
         &self,
-        mut ledger: Ledger,
+        ledger: Ledger,
         run: RunId,
         target: Target,
     ) -> Result<Exit, Failure> {
@@ -89,10 +102,6 @@ impl Desk {
                 Some("Nothing was sent: the answer was no."),
             );
         }
-        let moment = self.clock.moment();
-        ledger
-            .begin_process(Work::Sending(run), self.command, &whoami(), &moment)
-            .map_err(Failure::ledger)?;
         let pace = self.seeded_pace(&ledger)?;
         let start = self.tally(run)?;
         let watch = Arc::new(Watch::begin(
@@ -146,7 +155,9 @@ impl Desk {
         let why = self.switch.why();
         let stopped = match why {
             // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
-            Some(Why::Signal | Why::Duration) if tally.counts.pending == 0 => None,
+            Some(Why::Signal | Why::Duration | Why::Failures(_)) if tally.counts.pending == 0 => {
+                None
+            }
             Some(why) => why.stop(),
             None if is_limited && tally.counts.pending > 0 => Some(Stop::Limit),
             None => None,
@@ -162,7 +173,7 @@ impl Desk {
         Ok(exit)
     }
 
-    /// Ends a run that sent nothing.
+    /// Ends a run that sent nothing. The process has begun.
     pub fn finish(
         &self,
         ledger: Ledger,
@@ -231,7 +242,8 @@ impl Desk {
         let summary = self.summary(run)?;
         Ok(Tally {
             counts: summary.counts,
-            ..Tally::default()
+            requests: summary.requests,
+            throttled: summary.throttled,
         })
     }
 

@@ -68,7 +68,9 @@ pub async fn open(
 
 /// Sends what is due in it.
 pub async fn deliver_opened(desk: &Desk, opened: Opened) -> Result<Exit, Failure> {
-    desk.deliver(opened.ledger, opened.run, opened.target).await
+    let mut ledger = opened.ledger;
+    desk.begin(&mut ledger, opened.run)?;
+    desk.deliver(ledger, opened.run, opened.target).await
 }
 
 fn needs_login(desk: &Desk, run: RunId, configured: SessionKind) -> Result<bool, Failure> {

@@ -57,6 +57,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
         Err(complaint) => return Err(read_or_written(complaint)),
     };
     drop(sheet);
+    desk.begin(&mut ledger, run)?;
     if let Some((stop, why)) = held_back(args, &desk, &ledger, run)? {
         return desk.finish(ledger, run, Some(stop), Some(&why));
     }

@@ -70,9 +70,12 @@ impl Target {
     }
 
     async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Failure> {
-        let sandbox = Sandbox::start(SandboxOptions::default())
-            .await
-            .map_err(Failure::unexpected)?;
+        let sandbox = Sandbox::start(SandboxOptions {
+            any_form: true,
+            ..SandboxOptions::default()
+        })
+        .await
+        .map_err(Failure::unexpected)?;
         let credentials = sandbox.credentials();
         let base_url = BaseUrl::parse(&sandbox.base_url(), false).map_err(Failure::unexpected)?;
         let binding = Binding {

@@ -3,5 +3,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod documents;
+mod exits;
 mod harness;
+mod house;
+mod kills;
+mod quota;
 mod readme;
+mod requests;
+mod reruns;
+mod samples;
+mod settings;
+mod statuses;

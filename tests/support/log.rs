@@ -19,8 +19,6 @@ pub struct Record {
     pub token: Option<String>,
     /// The HTTP status that left; none when none did.
     pub status: Option<u16>,
-    /// The fault's name.
-    pub fault: Option<String>,
     /// The body as it came, of invitations and sessions.
     pub body: Option<String>,
 }

@@ -298,7 +298,7 @@ fn export_as_xlsx_is_the_same_rows() {
             .next()
             .unwrap()
             .iter()
-            .position(|cell| cell.to_string() == name)
+            .position(|cell| *cell == name)
             .unwrap();
         range
             .rows()

@@ -8,7 +8,7 @@ use crate::support::{Customer, Promise, Serve, World, sheet};
 fn run_again_and_check(world: &World, rows: usize) {
     let finished = world.send("customers.csv").run();
     let counts = &finished.json()["counts"];
-    let of = |name: &str| counts[name].as_u64().unwrap();
+    let of = |name: &str| counts[name].as_u64().expect("a count");
     let settled = of("created") + of("already_created") + of("uncertain");
     assert_eq!(settled, rows as u64, "{finished}");
     let code = if of("uncertain") > 0 { 3 } else { 0 };

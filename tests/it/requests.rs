@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Serve, World};
+use crate::support::{Record, Serve, World};
 
 /// The bodies that arrived, and where.
 fn arrived(world: &World) -> Vec<(String, Value)> {
     world
         .server_log()
         .into_iter()
-        .filter(|record| record.is_invitation())
+        .filter(Record::is_invitation)
         .map(|record| (record.path.clone(), record.json()))
         .collect()
 }

@@ -93,7 +93,7 @@ fn an_identity_of_its_own_tells_two_applications_apart() {
 fn a_rejected_row_goes_again_only_when_it_changed_or_a_person_asks() {
     let world = World::with_server();
     let row = Customer::new(1).phone(REJECTED);
-    world.file("customers.csv", sheet(&[row.clone()]));
+    world.file("customers.csv", sheet([&row]));
     let requests = |vlens: crate::support::Vlens| vlens.run().expect(3).json()["requests"].clone();
     assert_eq!(requests(world.send("customers.csv")), 1);
     assert_eq!(requests(world.send("customers.csv")), 0);
@@ -196,7 +196,7 @@ fn an_uncertain_row_is_held_until_a_person_decides() {
 fn a_changed_row_that_is_uncertain_stays_held_and_goes_with_its_new_body() {
     let world = World::with_server();
     let row = Customer::new(2).phone(NO_TOKEN);
-    world.file("customers.csv", sheet(&[row.clone()]));
+    world.file("customers.csv", sheet([&row]));
     world.send("customers.csv").run().expect(3);
     world.file("customers.csv", sheet(&[row.name("New Name")]));
     assert_eq!(

@@ -5,18 +5,18 @@ use std::path::Path;
 
 use vlens_batch::domain::ProblemCode;
 
-use crate::support::World;
+use crate::support::{Vlens, World};
 
 const GOLDEN: &str = include_str!("golden/customers.jsonl");
 
 fn world_with_samples() -> World {
     let world = World::with_server();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    for entry in std::fs::read_dir(samples).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(samples).expect("the samples") {
+        let path = entry.expect("a sample").path();
         if path.is_file() {
-            let name = Path::new("samples").join(path.file_name().unwrap());
-            world.file(name, std::fs::read(&path).unwrap());
+            let name = Path::new("samples").join(path.file_name().expect("a name"));
+            world.file(name, std::fs::read(&path).expect("a sample"));
         }
     }
     world
@@ -67,7 +67,7 @@ fn readmes_first_command_creates_all_and_a_second_time_none() {
             "VLENS_PASSWORD",
         ]
         .into_iter()
-        .fold(vlens, |vlens, name| vlens.without_env(name));
+        .fold(vlens, Vlens::without_env);
         bare.run().expect(0).json()
     };
     let first = rehearse();

@@ -1,6 +1,6 @@
 //! Flag, then environment, then TOML, then default; secrets in none of the wrong places; mistakes shown where they are.
 
-use crate::support::{Promise, World};
+use crate::support::{Promise, Record, World};
 
 const SECRET: &str = "s3cr3t-that-nobody-may-see";
 
@@ -40,10 +40,7 @@ fn flags_win_over_the_toml() {
         .args(["--contract-type", "414"])
         .run()
         .expect(0);
-    let bodies = world
-        .server_log()
-        .into_iter()
-        .filter(|record| record.is_invitation());
+    let bodies = world.server_log().into_iter().filter(Record::is_invitation);
     for body in bodies.map(|record| record.json()) {
         assert_eq!(
             body["SessionInput"]["sessionPermissions"]["allowedContractTypeIds"][0],

@@ -310,3 +310,22 @@ fn of_several_exit_codes_the_first_of_6_4_3_wins() {
     let retry = ["--retry-rejected", "--limit", "2", "--concurrency", "1"];
     world.send("refused.csv").args(retry).run().expect(6);
 }
+
+#[test]
+fn a_no_at_the_prompt_sends_nothing() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    for (answer, code, accepted) in [("n", 4, 0), ("y", 0, 2)] {
+        let (finished, screen) = world.vlens(["run", "customers.csv"]).on_a_terminal(answer);
+        assert_eq!(finished, code, "{screen}");
+        assert_eq!(world.accepted().len(), accepted, "{screen}");
+        assert!(screen.contains(&world.base_url()), "says where: {screen}");
+        assert!(
+            screen.contains("sandbox"),
+            "says for which tenant: {screen}"
+        );
+    }
+    // Nothing is due: nothing to ask.
+    let (finished, screen) = world.vlens(["run", "customers.csv"]).on_a_terminal("");
+    assert_eq!(finished, 0, "{screen}");
+}

@@ -329,3 +329,49 @@ fn runs_lists_the_newest_first() {
         .collect();
     assert_eq!(sources, ["second.csv", "first.csv"]);
 }
+
+#[test]
+fn metrics_are_there_when_the_run_ends() {
+    let world = World::with_server();
+    world.customers("customers.csv", 3);
+    let metrics = ["--metrics-file", "batch.prom"];
+    world.send("customers.csv").args(metrics).run().expect(0);
+    let text = std::fs::read_to_string(world.path("batch.prom")).unwrap();
+    for line in [
+        "vlens_batch_rows{status=\"created\"} 3",
+        "vlens_batch_requests_total 3",
+        "vlens_batch_throttled_total 0",
+        "vlens_batch_exit_code 0",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+    for name in [
+        "vlens_batch_run_seconds",
+        "vlens_batch_last_success_timestamp_seconds",
+    ] {
+        assert!(text.contains(name), "{name}\n{text}");
+    }
+    assert!(!text.contains("+2010"), "{text}");
+}
+
+#[test]
+fn a_rows_history_tells_every_request_that_left_for_it() {
+    let world = World::with_server();
+    // 429 once, then created.
+    let row = Customer::new(1).phone("+201555000429");
+    world.file("customers.csv", sheet([&row]));
+    world.send("customers.csv").run().expect(0);
+    let history = world.vlens(["status", "--row", "2", "--json"]).run();
+    let document = history.expect(0).json();
+    assert_eq!(document["status"], "created");
+    assert_eq!(document["attempts"], 2);
+    let events: Vec<&Value> = document["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|attempt| &attempt["event"])
+        .collect();
+    assert_eq!(events, ["throttled", "created"]);
+    let text = world.vlens(["status", "--row", "2"]).run().expect(0).stdout;
+    assert!(!text.contains(&row.phone), "{text}");
+}

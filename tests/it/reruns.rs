@@ -306,3 +306,59 @@ fn a_failed_row_goes_again_by_run_and_by_retry() {
         3
     );
 }
+
+#[test]
+fn a_row_that_was_cut_off_before_it_was_sent_is_not_sent_by_the_next_run() {
+    let world = World::with_server();
+    let rows = world.customers("customers.csv", 3);
+    let one = ["--limit", "1", "--concurrency", "1"];
+    world.send("customers.csv").args(one).run().expect(4);
+    world.file("customers.csv", sheet(&rows[..2]));
+    counts(&world.send("customers.csv").run().expect(0).json(), 1, 1);
+    assert!(!world.accepted().contains(&rows[2].phone));
+}
+
+#[test]
+fn a_row_due_in_two_files_is_sent_once_and_done_in_both() {
+    let world = World::with_server();
+    let rows = world.customers("first.csv", 4);
+    let one = ["--limit", "1", "--concurrency", "1"];
+    world.send("first.csv").args(one).run().expect(4);
+    world.file("second.csv", sheet(&rows));
+    counts(&world.send("second.csv").run().expect(0).json(), 3, 1);
+    // The first run has nothing left, though it did not send them itself.
+    world.vlens(["resume", "1", "--json"]).run().expect(0);
+    counts(&world.send("first.csv").run().expect(0).json(), 0, 4);
+    assert_eq!(world.accepted().len(), 4);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_customer_who_is_uncertain_in_one_file_is_held_in_another() {
+    let world = World::with_server();
+    let row = Customer::new(1).phone(NO_TOKEN);
+    world.file("first.csv", sheet([&row]));
+    world.send("first.csv").run().expect(3);
+    world.file("second.csv", sheet([&row, &Customer::new(2)]));
+    world.send("second.csv").run().expect(3);
+    assert_eq!(world.statuses(), ["uncertain", "created"]);
+    assert_eq!(world.accepted().len(), 2);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_sheet_edited_between_a_kill_and_the_next_run_loses_nobody() {
+    let world = World::with(crate::support::Serve::default().latency("0..20"));
+    let mut rows = world.customers("customers.csv", 30);
+    let mut running = world.send("customers.csv").start();
+    running.until("some were accepted", || world.accepted().len() >= 10);
+    running.kill();
+    rows.reverse();
+    rows.push(Customer::new(99));
+    rows[0] = rows[0].clone().name("Edited");
+    world.file("customers.csv", sheet(&rows));
+    let finished = world.send("customers.csv").run();
+    assert!(matches!(finished.code(), Some(0 | 3)), "{finished}");
+    assert_eq!(finished.json()["counts"]["pending"], 0);
+    world.check_invariants(&Promise::default());
+}

@@ -1,6 +1,6 @@
 //! Every exit code, and which of them wins.
 
-use crate::support::{Customer, Serve, World, sheet};
+use crate::support::{Customer, Promise, Serve, World, sheet};
 
 const REJECTED: &str = "+201555000400";
 const FORBIDDEN: &str = "+201555000403";
@@ -40,6 +40,28 @@ fn exit_1_the_disk_is_full_before_anything_is_sent() {
         .expect(1);
     assert!(run.json()["error"]["code"].is_string(), "{run}");
     assert!(world.accepted().is_empty());
+}
+
+#[test]
+fn exit_1_the_disk_becomes_full_on_the_way_and_no_promise_breaks() {
+    let world = World::with_server();
+    world.customers("customers.csv", 300);
+    let limit = ["--limit", "1"];
+    world.send("customers.csv").args(limit).run().expect(4);
+    let bytes = std::fs::metadata(world.ledger()).unwrap().len();
+    // In blocks of 512 bytes: room for the ledger as it is, and for some commits.
+    let full = format!("trap '' XFSZ; ulimit -f {}", bytes / 512 + 200);
+    let run = world.send("customers.csv").after_shell(&full).run();
+    let run = run.expect(1);
+    assert!(run.json()["error"]["hint"].is_string(), "{run}");
+    let sent = world.accepted().len();
+    assert!((2..300).contains(&sent), "{sent} sent\n{run}");
+    world.check_invariants(&Promise::default());
+    // With room again it goes on; what could not be recorded is uncertain.
+    let again = world.send("customers.csv").run();
+    assert!(matches!(again.code(), Some(0 | 3)), "{again}");
+    assert_eq!(again.json()["counts"]["pending"], 0);
+    world.check_invariants(&Promise::default());
 }
 
 #[test]

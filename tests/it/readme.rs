@@ -6,7 +6,8 @@ use std::path::Path;
 use vlens_batch::domain::{ProblemCode, Status};
 
 fn readme() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+        .expect("a README")
 }
 
 #[test]

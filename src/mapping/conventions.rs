@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::fold::{fold, visible};
-use crate::domain::{ContractTypeId, Form, FormField};
+use crate::domain::{ContractTypeId, Form, FormField, RESULT_COLUMNS};
 
 /// Headers of the contract type's column.
 pub(crate) const CONTRACT_TYPE_NAMES: &[&str] = &["contractTypeId", "contractTypeIds", "نوع العقد"];
@@ -102,18 +102,6 @@ impl Role {
 pub(crate) fn recipient_names() -> impl Iterator<Item = &'static str> {
     PHONE_NAMES.iter().chain(EMAIL_NAMES).copied()
 }
-
-/// The columns that an export adds: a corrected export is run as it is.
-const RESULT_COLUMNS: &[&str] = &[
-    "vlens_row",
-    "vlens_status",
-    "vlens_token",
-    "vlens_link",
-    "vlens_error_code",
-    "vlens_error",
-    "vlens_attempts",
-    "vlens_sent_at",
-];
 
 /// Whether a column is set aside: for people's own use, or because an export added it.
 pub(crate) fn is_left_out(header: &str) -> bool {

@@ -170,6 +170,7 @@ impl Check {
             .map(|note| note.text.clone())
             .collect();
         notes.extend(sheet.mapping.notes());
+        notes.extend(sheet.note_on_examples());
         let source = run::source_name(&args.file);
         let further = ledgers::further(global, place, &place.ledger(false), false);
         output.print(|out| {

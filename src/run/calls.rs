@@ -124,16 +124,14 @@ impl Calls {
 
     async fn once<T>(&self, request: impl Future<Output = T>) -> Result<T, CallError> {
         self.gate.enter(&*self.clock, &self.switch).await?;
-        match &self.ledger {
-            Some(ledger) => noted(&self.gate, &*self.clock, ledger, request)
+        if let Some(ledger) = &self.ledger {
+            return noted(&self.gate, &*self.clock, ledger, request)
                 .await
-                .map_err(CallError::Ledger),
-            None => {
-                let answer = request.await;
-                self.gate.answered(&*self.clock);
-                Ok(answer)
-            }
+                .map_err(CallError::Ledger);
         }
+        let answer = request.await;
+        self.gate.answered(&*self.clock);
+        Ok(answer)
     }
 
     async fn sleep(&self, wait: Duration) -> Result<(), CallError> {

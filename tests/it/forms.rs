@@ -15,26 +15,27 @@ const SHEET: &str = "Mobile,Name\n01012345678,Mona Adel\n";
 /// Fills a template as people do: cells below the example, the template's own formats kept. Column by header key.
 fn fill(template: &[u8], rows: &[&[(&str, Fill)]]) -> Vec<u8> {
     let headers = headers(template);
-    let mut archive = ZipArchive::new(Cursor::new(template)).unwrap();
+    let mut archive = ZipArchive::new(Cursor::new(template)).expect("a whole workbook");
     let mut out = ZipWriter::new(Cursor::new(Vec::new()));
     for at in 0..archive.len() {
-        let mut part = archive.by_index(at).unwrap();
+        let mut part = archive.by_index(at).expect("a whole workbook");
+        let name = part.name().expect("a whole workbook").into_owned();
         let mut bytes = Vec::new();
-        part.read_to_end(&mut bytes).unwrap();
-        out.start_file(part.name(), SimpleFileOptions::default())
-            .unwrap();
-        if part.name() == "xl/worksheets/sheet1.xml" {
-            let sheet = String::from_utf8(bytes).unwrap();
-            let (before, after) = sheet.split_once("</sheetData>").unwrap();
+        part.read_to_end(&mut bytes).expect("a whole workbook");
+        out.start_file(&name, SimpleFileOptions::default())
+            .expect("a whole workbook");
+        if name == "xl/worksheets/sheet1.xml" {
+            let sheet = String::from_utf8(bytes).expect("a whole workbook");
+            let (before, after) = sheet.split_once("</sheetData>").expect("a whole workbook");
             let added: String = (3..)
                 .zip(rows)
                 .map(|(row, cells)| row_xml(row, cells, &headers, &sheet))
                 .collect();
             bytes = format!("{before}{added}</sheetData>{after}").into_bytes();
         }
-        out.write_all(&bytes).unwrap();
+        out.write_all(&bytes).expect("a whole workbook");
     }
-    out.finish().unwrap().into_inner()
+    out.finish().expect("a whole workbook").into_inner()
 }
 
 enum Fill {
@@ -50,10 +51,10 @@ fn row_xml(row: u32, cells: &[(&str, Fill)], headers: &[String], sheet: &str) ->
                 .iter()
                 .position(|header| header.lines().last() == Some(key))
                 .unwrap_or_else(|| panic!("no column {key}"));
-            let letter = char::from(b'A' + u8::try_from(at).unwrap());
+            let letter = char::from(b'A' + u8::try_from(at).expect("a whole workbook"));
             let example = format!("r=\"{letter}2\" s=\"");
-            let style = sheet.split_once(&example).unwrap().1;
-            let style = style.split_once('"').unwrap().0;
+            let style = sheet.split_once(&example).expect("a whole workbook").1;
+            let style = style.split_once('"').expect("a whole workbook").0;
             let cell = match value {
                 Fill::Text(text) => {
                     format!("<c r=\"{letter}{row}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
@@ -72,12 +73,15 @@ fn row_xml(row: u32, cells: &[(&str, Fill)], headers: &[String], sheet: &str) ->
 
 fn headers(template: &[u8]) -> Vec<String> {
     use calamine::{Reader, Xlsx};
-    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(template.to_vec())).unwrap();
-    let range = book.worksheet_range_at(0).unwrap().unwrap();
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(template.to_vec())).expect("a whole workbook");
+    let range = book
+        .worksheet_range_at(0)
+        .expect("a whole workbook")
+        .expect("a whole workbook");
     range
         .rows()
         .next()
-        .unwrap()
+        .expect("a whole workbook")
         .iter()
         .map(ToString::to_string)
         .collect()
@@ -93,7 +97,7 @@ fn arrived(world: &World, id: &str) -> Vec<Value> {
             let input = &record.json()["SessionInput"];
             assert_eq!(
                 input["sessionPermissions"]["allowedContractTypeIds"],
-                json!([id.parse::<i64>().unwrap()])
+                json!([id.parse::<i64>().expect("a whole workbook")])
             );
             json!([
                 input["phoneNumber"],

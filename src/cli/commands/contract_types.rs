@@ -2,7 +2,7 @@
 //! copy saved by hand serves as well. When a form was fetched is its file's time of change.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::deliver::{seeded_pace, whoami};
@@ -142,7 +142,7 @@ async fn pull(
             .template_fields(id)
             .await
             .map_err(|error| failure_of(id, error, &path))?;
-        let pulled = store(id, &answer, path)?;
+        let pulled = store(id, &answer, &path)?;
         if !output.json {
             output.print(|out| told(out, &pulled));
         }
@@ -154,7 +154,7 @@ async fn pull(
     Ok(Exit::Done)
 }
 
-fn store(id: ContractTypeId, answer: &str, path: PathBuf) -> Result<Pulled, Failure> {
+fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failure> {
     let form = read_form(answer).map_err(|complaint| {
         Failure::new(
             Exit::Refused,
@@ -168,8 +168,8 @@ fn store(id: ContractTypeId, answer: &str, path: PathBuf) -> Result<Pulled, Fail
             .hint("Nothing was stored. Check the address (VLENS_BASE_URL), and whether this contract type has a form."),
         )
     })?;
-    let before = before(&path);
-    write_atomically(&path, answer.as_bytes())?;
+    let before = before(path);
+    write_atomically(path, answer.as_bytes())?;
     Ok(Pulled {
         id,
         file: path.display().to_string(),

@@ -52,9 +52,10 @@ fn config_path(args: &InitArgs, global: &Global) -> PathBuf {
     if let Some(path) = &global.config {
         return path.clone();
     }
-    let folder = match args.file == Path::new("-") {
-        true => PathBuf::from("."),
-        false => folder_of(&args.file),
+    let folder = if args.file == Path::new("-") {
+        PathBuf::from(".")
+    } else {
+        folder_of(&args.file)
     };
     tidy(folder.join(CONFIG_NAME))
 }

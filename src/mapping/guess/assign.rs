@@ -169,7 +169,11 @@ fn pairs(
             });
         }
         let header = HeaderWords::of(name);
-        pairs.extend(targets.goals.iter().filter_map(|goal| {
+        let goals = targets
+            .goals
+            .iter()
+            .filter(|goal| !goal.is_recipients_again());
+        pairs.extend(goals.filter_map(|goal| {
             Some(Pair {
                 column: at,
                 target: goal.target.clone(),
@@ -186,7 +190,8 @@ fn own_key(
     targets: &Targets,
     forms: &BTreeMap<ContractTypeId, Form>,
 ) -> Option<String> {
-    let is_goal = |key: &str| targets.goal(&Target::Field(key.to_owned())).is_some();
+    let goal = |key: &str| targets.goal(&Target::Field(key.to_owned()));
+    let is_goal = |key: &str| goal(key).is_some();
     if let Some((id, key)) = explicit_key(header) {
         return (is_goal(key) || !forms.contains_key(&id)).then(|| key.to_owned());
     }
@@ -195,7 +200,7 @@ fn own_key(
             let field = form_field(header, form)?;
             (fold(&field.key) == fold(header)).then(|| field.key.clone())
         });
-        return exact.filter(|key| is_goal(key) && !is_recipients(key));
+        return exact.filter(|key| goal(key).is_some_and(|goal| !goal.is_recipients_again()));
     }
     is_camel_case(header)
         .then(|| header.to_owned())
@@ -224,7 +229,7 @@ fn prefer_mobiles(pairs: &mut [Pair], columns: &[ColumnGuess]) {
     }
 }
 
-fn take_the_best(columns: &mut [ColumnGuess], pairs: &mut Vec<Pair>) {
+fn take_the_best(columns: &mut [ColumnGuess], pairs: &mut [Pair]) {
     pairs.sort_by(|a, b| b.fit.rank.total_cmp(&a.fit.rank));
     let mut closed: Vec<Target> = Vec::new();
     for at in 0..pairs.len() {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use super::concepts::{OTHERS, Shape};
 use super::profile::Profile;
 use super::targets::{Goal, all};
+use super::translate;
 use super::words::Words;
 use crate::mapping::conventions::parts;
 
@@ -21,6 +22,70 @@ const VERY_NEAR: f64 = 0.05;
 /// Shorter names are alike by chance.
 const FUZZY_MIN_CHARS: usize = 5;
 
+/// People in customer sheets who are not the customer, as [`Words`] has them.
+const ANOTHER_PERSON: &[&str] = &[
+    "guarantor",
+    "spouse",
+    "husband",
+    "wife",
+    "manager",
+    "agent",
+    "officer",
+    "sales",
+    "rep",
+    "employee",
+    "mother",
+    "father",
+    "parent",
+    "brother",
+    "sister",
+    "son",
+    "relative",
+    "reference",
+    "referral",
+    "referee",
+    "emergency",
+    "branch",
+    "owner",
+    "supervisor",
+    "dealer",
+    "broker",
+    "partner",
+    "employer",
+    "company",
+    "work",
+    "office",
+    "business",
+    "next",
+    "kin",
+    "friend",
+    "ضامن",
+    "كفيل",
+    "زوج",
+    "زوجه",
+    "مندوب",
+    "مدير",
+    "موظف",
+    "فرع",
+    "ام",
+    "اب",
+    "والد",
+    "والده",
+    "اخ",
+    "قريب",
+    "طوارئ",
+    "مسؤول",
+    "مسئول",
+    "وكيل",
+    "تاجر",
+    "عمل",
+    "شركه",
+    "مشرف",
+    "وسيط",
+    "مرجع",
+    "صديق",
+];
+
 static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(OTHERS.iter().copied()));
 
 /// A header taken apart once, to be held against many goals.
@@ -31,6 +96,8 @@ pub(super) struct HeaderWords {
     numbered: Option<(Words, u32)>,
     /// How well it names something that no goal is about.
     other: f64,
+    /// It speaks of somebody beside the customer, whose phone looks like any other.
+    is_of_another_person: bool,
 }
 
 /// What the values say.
@@ -62,6 +129,10 @@ impl HeaderWords {
             .filter(|_| !trimmed.trim().is_empty())
             .map(|number| (Words::of(trimmed), number));
         HeaderWords {
+            is_of_another_person: whole
+                .sorted
+                .split(' ')
+                .any(|word| ANOTHER_PERSON.contains(&word)),
             parts: if pieces.len() > 1 { pieces } else { Vec::new() },
             whole,
             numbered,
@@ -142,7 +213,7 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
         _ if score > 0.0 => open(score),
         // A header that says something else is not overruled.
         _ if supported && values_speak_alone(profile, goal) => {
-            if header.other < BY_NAME {
+            if header.other < BY_NAME && !header.is_of_another_person {
                 sure(0.3)
             } else {
                 open(0.25)
@@ -207,6 +278,9 @@ fn evidence(profile: &Profile, goal: &Goal) -> Evidence {
     {
         return judge(profile.choices_of(field), 0.6, 0.3);
     }
+    if goal.concept == Some("maritalStatus") {
+        return judge(translate::marital_share(&profile.distinct), 0.6, 0.3);
+    }
     match goal.shape {
         Shape::Phone => judge(profile.phone, 0.8, 0.5),
         Shape::Email => judge(profile.email, 0.8, 0.5),
@@ -230,6 +304,9 @@ fn values_tell(profile: &Profile, goal: &Goal) -> bool {
         .filter(|field| !field.options.is_empty())
     {
         return profile.choices_of(field) >= 0.9 && profile.distinct.len() >= 2;
+    }
+    if goal.concept == Some("maritalStatus") {
+        return translate::marital_share(&profile.distinct) >= 0.9;
     }
     match goal.shape {
         Shape::Phone => profile.plain_phone >= 0.8,

@@ -84,8 +84,9 @@ impl Profile {
     }
 }
 
+/// A part of a whole, from 0 to 1; of nothing, 0.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred values at most")]
-fn share(part: usize, whole: usize) -> f64 {
+pub(super) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 {
         0.0
     } else {

@@ -103,9 +103,10 @@ impl Targets {
                     .into_iter()
                     .filter(|label| !label.is_empty())
                     .collect();
-                match labels.is_empty() {
-                    true => field.key.clone(),
-                    false => format!("{} ({})", field.key, labels.join(" / ")),
+                if labels.is_empty() {
+                    field.key.clone()
+                } else {
+                    format!("{} ({})", field.key, labels.join(" / "))
                 }
             }
             None => goal.target.to_string(),
@@ -128,6 +129,11 @@ impl Goal {
             field: None,
             target,
         }
+    }
+
+    /// A form that asks for the phone or e-mail again is fed by the recipient's column, and must not take it away.
+    pub fn is_recipients_again(&self) -> bool {
+        matches!(self.target, Target::Field(_)) && self.concept.is_some_and(is_of_recipient)
     }
 
     fn of_field(field: &FormField) -> Goal {

@@ -36,38 +36,12 @@ impl Proposal {
     pub fn to_toml(&self, source: &SourceSettings) -> String {
         let mut text = HEAD.to_owned();
         // Writing to a String cannot fail.
-        let _ = self
-            .write_source(&mut text, source)
+        let _ = write_source(&mut text, source)
             .and_then(|()| self.write_recipient(&mut text))
             .and_then(|()| self.write_contract(&mut text))
             .and_then(|()| self.write_fields(&mut text))
             .and_then(|()| self.write_rest(&mut text));
         text
-    }
-
-    fn write_source(&self, out: &mut String, source: &SourceSettings) -> std::fmt::Result {
-        let settings = [
-            source
-                .sheet
-                .as_ref()
-                .map(|sheet| format!("sheet = {}", quoted(sheet))),
-            source.header_row.map(|row| format!("header_row = {row}")),
-            source
-                .delimiter
-                .map(|c| format!("delimiter = {}", quoted(&c.to_string()))),
-            source
-                .encoding
-                .as_ref()
-                .map(|encoding| format!("encoding = {}", quoted(encoding))),
-            source
-                .hidden
-                .map(|hidden| format!("hidden = {}", quoted(hidden))),
-        ];
-        let settings: Vec<String> = settings.into_iter().flatten().collect();
-        if settings.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "\n[source]\n{}", settings.join("\n"))
     }
 
     fn write_recipient(&self, out: &mut String) -> std::fmt::Result {
@@ -216,9 +190,10 @@ impl Proposal {
                 .filter(|label| !label.is_empty())
                 .collect();
             let candidates = self.candidates(&Target::Field(field.key.clone()));
-            let hint = match candidates.is_empty() {
-                true => "no column found".to_owned(),
-                false => format!("perhaps {}", candidates.join(" or ")),
+            let hint = if candidates.is_empty() {
+                "no column found".to_owned()
+            } else {
+                format!("perhaps {}", candidates.join(" or "))
             };
             writeln!(
                 out,
@@ -327,9 +302,10 @@ impl Proposal {
         for column in rest {
             let candidates: Vec<String> =
                 column.candidates.iter().map(ToString::to_string).collect();
-            let hint = match candidates.is_empty() {
-                true => String::new(),
-                false => format!("    (perhaps {})", candidates.join(" or ")),
+            let hint = if candidates.is_empty() {
+                String::new()
+            } else {
+                format!("    (perhaps {})", candidates.join(" or "))
             };
             writeln!(out, "#   {}{hint}", flat(&column.column.name))?;
         }
@@ -356,6 +332,32 @@ impl Proposal {
         }
         Ok(())
     }
+}
+
+/// What had to be said to read the sheet has to be said again.
+fn write_source(out: &mut String, source: &SourceSettings) -> std::fmt::Result {
+    let settings = [
+        source
+            .sheet
+            .as_ref()
+            .map(|sheet| format!("sheet = {}", quoted(sheet))),
+        source.header_row.map(|row| format!("header_row = {row}")),
+        source
+            .delimiter
+            .map(|c| format!("delimiter = {}", quoted(&c.to_string()))),
+        source
+            .encoding
+            .as_ref()
+            .map(|encoding| format!("encoding = {}", quoted(encoding))),
+        source
+            .hidden
+            .map(|hidden| format!("hidden = {}", quoted(hidden))),
+    ];
+    let settings: Vec<String> = settings.into_iter().flatten().collect();
+    if settings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n[source]\n{}", settings.join("\n"))
 }
 
 /// What a clerk should know of a date column.

@@ -5,6 +5,7 @@ use crate::mapping::fold::fold;
 
 /// Groups of words that mean the same in one list of choices. Short ones count only where the list leaves no doubt.
 const SAME: &[&[&str]] = &[
+    // The first four are the marital states.
     &[
         "single",
         "unmarried",
@@ -66,6 +67,19 @@ const SAME: &[&[&str]] = &[
     &["zagazig", "الزقازيق"],
     &["damanhour", "دمنهور"],
 ];
+
+const MARITAL_STATES: usize = 4;
+
+/// The share of different values that are marital states: by them the column is known where there is no form.
+pub(super) fn marital_share(values: &[String]) -> f64 {
+    let states = SAME
+        .iter()
+        .take(MARITAL_STATES)
+        .flat_map(|group| group.iter());
+    let states: Vec<String> = states.map(|word| fold(word)).collect();
+    let known = values.iter().filter(|value| states.contains(&fold(value)));
+    super::profile::share(known.count(), values.len())
+}
 
 /// How a value means a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]

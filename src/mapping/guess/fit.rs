@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::concepts::{OTHERS, Shape};
+use super::concepts::{CONCEPTS, OTHERS, Shape};
 use super::profile::Profile;
 use super::targets::{Goal, all};
 use super::translate;
@@ -86,6 +86,10 @@ const ANOTHER_PERSON: &[&str] = &[
     "صديق",
 ];
 
+static KNOWN_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| {
+    let names = CONCEPTS.iter().flat_map(|concept| concept.names.iter());
+    all(names.copied())
+});
 static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(OTHERS.iter().copied()));
 
 /// A header taken apart once, to be held against many goals.
@@ -98,6 +102,8 @@ pub(super) struct HeaderWords {
     other: f64,
     /// It speaks of somebody beside the customer, whose phone looks like any other.
     is_of_another_person: bool,
+    /// It is a name that the table knows.
+    is_known: bool,
 }
 
 /// What the values say.
@@ -129,6 +135,7 @@ impl HeaderWords {
             .filter(|_| !trimmed.trim().is_empty())
             .map(|number| (Words::of(trimmed), number));
         HeaderWords {
+            is_known: best(&whole, &KNOWN_WORDS) >= BY_NAME,
             is_of_another_person: whole
                 .sorted
                 .split(' ')
@@ -213,7 +220,7 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
         _ if score > 0.0 => open(score),
         // A header that says something else is not overruled.
         _ if supported && values_speak_alone(profile, goal) => {
-            if header.other < BY_NAME && !header.is_of_another_person {
+            if header.other < BY_NAME && !header.is_known && !header.is_of_another_person {
                 sure(0.3)
             } else {
                 open(0.25)

@@ -198,7 +198,7 @@ fn own_key(
     if targets.has_form {
         let exact = forms.values().find_map(|form| {
             let field = form_field(header, form)?;
-            (fold(&field.key) == fold(header)).then(|| field.key.clone())
+            (field.key == header).then(|| field.key.clone())
         });
         return exact.filter(|key| goal(key).is_some_and(|goal| !goal.is_recipients_again()));
     }

@@ -28,6 +28,6 @@ pub use open::{Binding, Ledger};
 pub use person::{Due, SettleReport};
 pub use process::{ProcessId, RecentRequest, Work};
 pub use purge::PurgeReport;
-pub use reader::{CodeCount, Health, Reader, RunStatistics};
+pub use reader::{CodeCount, Health, MinuteCount, ProblemCount, Reader, RunStatistics};
 pub use runs::{DueRow, InvitationId, SheetId, SheetRecord};
 pub use writer::Writer;

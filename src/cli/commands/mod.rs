@@ -3,7 +3,10 @@
 mod check;
 mod deliver;
 mod export;
+mod files;
 mod ledgers;
+mod purge;
+mod report;
 mod resume;
 mod retry;
 mod run;
@@ -30,6 +33,8 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Status(args) => status::status(&args, global, output),
         Command::Runs => runs::runs(global, output),
         Command::Export(args) => export::export(&args, global, output),
+        Command::Report(args) => report::report(&args, global, output),
+        Command::Purge(args) => purge::purge(&args, global, output),
         Command::Settle(args) => settle::settle(&args, global, output),
         Command::Run(args) => block_on(run::run(&args, global, output)),
         Command::Resume(args) => block_on(resume::resume(&args, global, output)),

@@ -69,12 +69,12 @@ words! {
     code: "Code", "الرمز";
     message: "Message", "الرسالة";
     per_minute: "Requests per minute", "الطلبات في الدقيقة";
-    per_minute_plot: "Requests in each minute of the run; the dashed line is the limit per minute.", "الطلبات في كل دقيقة من التشغيل، والخط المتقطع هو الحد في الدقيقة.";
+    per_minute_plot: "Requests in each minute of the run; the dashed line is the limit per minute as it is set now.", "الطلبات في كل دقيقة من التشغيل، والخط المتقطع هو الحد في الدقيقة.";
     per_second: "Busiest second of each minute", "أكثر الثواني ازدحامًا في كل دقيقة";
-    per_second_plot: "Requests in the busiest second of each minute; the dashed line is the limit per second.", "الطلبات في أكثر ثواني كل دقيقة ازدحامًا، والخط المتقطع هو الحد في الثانية.";
+    per_second_plot: "Requests in the busiest second of each minute; the dashed line is the limit per second as it is set now.", "الطلبات في أكثر ثواني كل دقيقة ازدحامًا، والخط المتقطع هو الحد في الثانية.";
     axis_minutes: "Along the bottom: minutes since the first request.", "على المحور الأفقي: الدقائق منذ أول طلب.";
     axis_hours: "Along the bottom: hours since the first request. Each bar shows the highest value of its stretch.", "على المحور الأفقي: الساعات منذ أول طلب. يعرض كل عمود أعلى قيمة في فترته.";
-    limit: "Limit", "الحد";
+    limit: "Limit as set now", "الحد المضبوط حاليًا";
     unlimited: "none", "بلا حد";
     minute: "From minute", "من الدقيقة";
     latency: "How long answers took", "زمن الرد";

@@ -13,6 +13,7 @@ mod progress;
 mod runs;
 mod spreadsheet;
 mod summary;
+mod vendor;
 mod words;
 
 pub use annotate::{Annotator, SheetShape};

@@ -58,7 +58,11 @@ fn gather(reader: &Reader, run: RunId, path: &Path, limits: Limits) -> Result<Re
         limits,
         minutes: statistics.minutes.into_iter().map(minute).collect(),
         latency: latency(&statistics.latencies_ms),
-        problems: statistics.problems.into_iter().filter_map(problem).collect(),
+        problems: statistics
+            .problems
+            .into_iter()
+            .filter_map(problem)
+            .collect(),
         rejections: rejections(statistics.answers),
         runs: reader
             .runs(sender_alive, clock.wall())

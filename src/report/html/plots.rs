@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::domain::Complaint;
-use crate::report::words::as_float;
+use crate::report::words::{as_float, thousands};
 
 const INK: RGBColor = RGBColor(0x3d, 0x45, 0x50);
 const AXIS: RGBColor = RGBColor(0x8a, 0x94, 0xa3);
@@ -41,10 +41,11 @@ pub(super) fn shares(parts: &[(RGBColor, u64)]) -> Result<String, Complaint> {
     })
 }
 
-/// Values along equal steps of time, with a line at the limit.
+/// Values along equal steps that make up `span`, on an axis that goes on to `end`; with a line at the limit.
 pub(super) fn over_time(
     values: &[u64],
     span: f64,
+    end: f64,
     limit: Option<u32>,
 ) -> Result<String, Complaint> {
     drawn((760, 250), |area| {
@@ -53,8 +54,8 @@ pub(super) fn over_time(
         let mut chart = ChartBuilder::on(area)
             .margin(8)
             .x_label_area_size(28)
-            .y_label_area_size(48)
-            .build_cartesian_2d(0.0..span, 0.0..top)
+            .y_label_area_size(64)
+            .build_cartesian_2d(0.0..end, 0.0..top)
             .map_err(failed)?;
         chart
             .configure_mesh()
@@ -79,7 +80,7 @@ pub(super) fn over_time(
         });
         chart.draw_series(bars).map_err(failed)?;
         if let Some(limit) = limit {
-            let line = [(0.0, f64::from(limit)), (span, f64::from(limit))];
+            let line = [(0.0, f64::from(limit)), (end, f64::from(limit))];
             chart
                 .draw_series(DashedLineSeries::new(line, 7, 4, LIMIT.stroke_width(2)))
                 .map_err(failed)?;
@@ -179,7 +180,13 @@ fn label(bars: &[Bar], x: f64) -> String {
 /// A number on an axis: whole ones without decimals.
 fn short(number: f64) -> String {
     if (number - number.round()).abs() < 1e-6 {
-        format!("{number:.0}")
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number of an axis, not negative"
+        )]
+        let whole = number.round() as u64;
+        thousands(whole)
     } else {
         format!("{number:.1}")
     }

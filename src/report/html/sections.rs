@@ -6,6 +6,7 @@ use plotters::style::RGBColor;
 use serde::Serialize;
 
 use crate::domain::{Complaint, Counts, mask_text};
+use crate::report::vendor;
 use crate::report::words::{as_float, duration, thousands};
 
 use super::data::ReportData;
@@ -49,6 +50,8 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
+/// A plot over time is at least this wide, so that the bars of a short run are no walls.
+const LEAST_MINUTES: f64 = 10.0;
 /// Columns in a plot over time; longer runs are drawn in wider steps, each with its highest value.
 const TIME_STEPS: usize = 180;
 /// Rows in the table beside it.
@@ -78,10 +81,10 @@ const PENDING: RGBColor = RGBColor(0x4a, 0x8f, 0xd0);
 pub(super) fn head(data: &ReportData, words: &Words) -> Head {
     let summary = &data.summary;
     let counts = &summary.counts;
-    let verdict = if counts.needing_a_person() > 0 {
-        words.verdict_person
-    } else if counts.pending > 0 || summary.stopped.is_some() {
+    let verdict = if counts.pending > 0 {
         words.verdict_pending
+    } else if counts.needing_a_person() > 0 {
+        words.verdict_person
     } else {
         words.verdict_done
     };
@@ -271,7 +274,7 @@ fn rejections(data: &ReportData, words: &Words) -> Section {
     let rows = data.rejections.iter().take(COMMONEST).map(|rejection| {
         vec![
             rejection.code.clone(),
-            mask_text(&rejection.message),
+            mask_text(&vendor::in_words(&rejection.message)),
             thousands(rejection.count),
         ]
     });
@@ -319,9 +322,11 @@ fn over_time(
 ) -> Result<Section, Complaint> {
     let in_hours = minutes.len() > 180;
     let unit = if in_hours { 60.0 } else { 1.0 };
+    let span = as_float(minutes.len() as u64) / unit;
     let svg = plots::over_time(
         &highest(minutes, TIME_STEPS),
-        as_float(minutes.len() as u64) / unit,
+        span,
+        span.max(LEAST_MINUTES / unit),
         limit,
     )?;
     let mut legend_of = vec![(BAR, words.requests)];
@@ -478,5 +483,5 @@ fn legend(entries: impl Iterator<Item = (RGBColor, &'static str)>) -> Vec<(Strin
 }
 
 fn percent(count: u64, total: u64) -> String {
-    format!("{:.1} %", as_float(count) * 100.0 / as_float(total))
+    format!("{:.1}\u{a0}%", as_float(count) * 100.0 / as_float(total))
 }

@@ -9,6 +9,7 @@ mod body;
 mod books;
 mod enrol;
 mod fault;
+mod ground;
 mod lock;
 mod open;
 mod person;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use attempts::{AttemptId, Closing, Event};
 pub use enrol::{Enrolled, Enrolment, NewSheet};
+pub use ground::{Ground, Unsteady, ground};
 pub use lock::Lock;
 pub use open::{Binding, Ledger};
 pub use person::{Due, SettleReport};

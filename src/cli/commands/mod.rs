@@ -1,9 +1,12 @@
 //! One file a command; what several share is in `deliver` (sending), `ledgers` (finding and locking) and `sheets` (reading).
 
 mod check;
+mod contract_types;
 mod deliver;
+mod doctor;
 mod export;
 mod files;
+mod init;
 mod ledgers;
 mod purge;
 mod report;
@@ -16,6 +19,7 @@ mod settle;
 mod sheets;
 mod status;
 mod target;
+mod template;
 
 use clap::CommandFactory;
 
@@ -30,6 +34,11 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Check(args) => check::check(&args, global, output),
+        Command::Init(args) => init::init(&args, global, output),
+        Command::ContractTypes(args) => {
+            block_on(contract_types::contract_types(&args, global, output))
+        }
+        Command::Template(args) => template::template(&args, global, output),
         Command::Status(args) => status::status(&args, global, output),
         Command::Runs => runs::runs(global, output),
         Command::Export(args) => export::export(&args, global, output),
@@ -51,10 +60,7 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
             output.print(|out| clap_mangen::Man::new(Cli::command()).render(&mut &mut *out));
             Ok(Exit::Done)
         }
-        _ => Err(Failure::usage(Complaint::new(
-            "not_yet",
-            "this command is not there yet",
-        ))),
+        Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
     }
 }
 

@@ -55,7 +55,11 @@ pub fn write_doctor(out: &mut dyn Write, findings: &[Finding], look: Look) -> io
             Level::Failure => look.bad(level),
         };
         let gap = LEVEL_WIDTH - level.len();
-        let lead = format!("{painted}{:gap$}{:<CHECK_WIDTH$}", "", finding.check);
+        let lead = format!(
+            "{painted}{:gap$}{:<CHECK_WIDTH$}",
+            "",
+            finding.check.replace('_', " ")
+        );
         look.paragraph(out, &lead, &finding.message)?;
         if let Some(remedy) = &finding.remedy {
             let lead = " ".repeat(LEVEL_WIDTH + CHECK_WIDTH);
@@ -112,7 +116,7 @@ mod tests {
                 remedy: None,
             },
             Finding {
-                check: "contract types",
+                check: "contract_types",
                 level: Level::Warning,
                 message: "An admin's token is not let in here (HTTP 403).".to_owned(),
                 remedy: Some("Save a copy of the answer.".to_owned()),

@@ -8,6 +8,7 @@ mod export;
 mod files;
 mod init;
 mod ledgers;
+mod man;
 mod purge;
 mod report;
 mod resume;
@@ -57,7 +58,7 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Command::Man => {
-            output.print(|out| clap_mangen::Man::new(Cli::command()).render(&mut &mut *out));
+            output.print(|out| man::write_man(out, Cli::command()));
             Ok(Exit::Done)
         }
         Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),

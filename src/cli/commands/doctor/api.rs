@@ -167,7 +167,7 @@ fn contract_types(
         Err(error) => {
             let complaint = failure(error).complaint;
             return chart.warning(
-                "contract types",
+                "contract_types",
                 complaint.message,
                 complaint.hint.unwrap_or_default(),
             );
@@ -182,7 +182,7 @@ fn contract_types(
         return chart.ok("contract types", format!("{} may be seen", entries.len()));
     }
     chart.warning(
-        "contract types",
+        "contract_types",
         format!(
             "The config names contract types that the tenant does not list: {}",
             unknown.join(", ")

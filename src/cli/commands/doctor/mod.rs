@@ -53,8 +53,9 @@ struct Chart {
 }
 
 impl Chart {
-    fn ok(&mut self, check: &'static str, message: impl Into<String>) {
-        self.note(check, Level::Ok, message.into(), None);
+    /// As it should be; `what` is a fact rather than a sentence.
+    fn ok(&mut self, check: &'static str, what: impl Into<String>) {
+        self.note(check, Level::Ok, what.into(), None);
     }
 
     fn warning(
@@ -63,21 +64,22 @@ impl Chart {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.note(check, Level::Warning, message.into(), Some(remedy.into()));
+        let message = as_sentence(&message.into());
+        self.note(check, Level::Warning, message, Some(remedy.into()));
     }
 
     fn failure(&mut self, check: &'static str, failure: Failure) {
         let Complaint { message, hint, .. } = failure.complaint;
         self.exits.push(failure.exit);
-        self.note(check, Level::Failure, message, hint);
+        self.note(check, Level::Failure, as_sentence(&message), hint);
     }
 
     fn note(&mut self, check: &'static str, level: Level, message: String, remedy: Option<String>) {
         self.findings.push(Finding {
             check,
             level,
-            message: as_sentence(&message),
-            remedy: remedy.map(|remedy| as_sentence(&remedy)),
+            message,
+            remedy: remedy.filter(|remedy| !remedy.is_empty()),
         });
     }
 

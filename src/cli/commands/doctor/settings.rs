@@ -53,7 +53,7 @@ pub fn examine(place: &Place, allow_insecure_http: bool, chart: &mut Chart) -> O
     };
     let tenancy_name = tenant(place, needs_login, chart);
     let api_key = secret(
-        "API key",
+        "api_key",
         "VLENS_API_KEY",
         secrets::api_key().map(Some),
         chart,

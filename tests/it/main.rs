@@ -3,4 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod doctor;
 mod harness;
+mod help;
+mod privacy;
+mod purge;
+mod report;
+mod unattended;

@@ -101,9 +101,9 @@ Exit codes:
 /// `sandbox`
 pub const SANDBOX: &str = "\
 Examples:
-  vlens-batch sandbox                                    serve; prints what to export
-  vlens-batch sandbox --fault 429=0.05,500=0.01          with faults
-  vlens-batch sandbox --latency 50..400 --log seen.jsonl slow, and with a witness";
+  vlens-batch sandbox                                      serve; prints what to export
+  vlens-batch sandbox --fault 429=0.05,500=0.01            with faults
+  vlens-batch sandbox --latency 50..400 --log seen.jsonl   slow, and with a witness";
 
 /// `purge`
 pub const PURGE: &str = "\

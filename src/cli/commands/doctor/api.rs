@@ -179,7 +179,7 @@ fn contract_types(
         .map(|id| id.to_string())
         .collect();
     if unknown.is_empty() {
-        return chart.ok("contract types", format!("{} may be seen", entries.len()));
+        return chart.ok("contract_types", format!("{} may be seen", entries.len()));
     }
     chart.warning(
         "contract_types",

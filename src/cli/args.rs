@@ -178,6 +178,7 @@ pub enum HiddenRows {
 /// How to send.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "How to send")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct SendArgs {
     /// N/s, N/min (repeatable) or `unlimited` [default: 10/s and 60/min]
     #[arg(long, value_name = "RATE")]

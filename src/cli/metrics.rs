@@ -1,4 +1,4 @@
-//! `--metrics-file`: Prometheus text format, replaced atomically, for node_exporter's textfile collector.
+//! `--metrics-file`: Prometheus text format, replaced atomically, for `node_exporter`'s textfile collector.
 
 use std::fmt::Write as _;
 use std::io::Write as _;

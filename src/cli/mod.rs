@@ -26,6 +26,7 @@ use output::Output;
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
     guard::protect_process();
+    guard::keep_panics_short();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

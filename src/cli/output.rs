@@ -31,24 +31,24 @@ impl Output {
     }
 
     /// How text on stdout looks.
-    pub fn look(&self) -> Look {
+    pub fn look(self) -> Look {
         Look::new(width(), self.is_styled(io::stdout().is_terminal()))
     }
 
     /// Whether somebody sits there who can answer.
-    pub fn can_ask(&self) -> bool {
+    pub fn can_ask(self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
     /// Prints a result. A reader that has gone away is nobody's fault; any other failure to print is told by the caller's
     /// exit code, which speaks of the run.
-    pub fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    pub fn print(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         let mut out = io::BufWriter::new(io::stdout().lock());
         let _ = write(&mut out).and_then(|()| out.flush());
     }
 
     /// Prints one JSON document as a result.
-    pub fn print_json(&self, document: &impl serde::Serialize) {
+    pub fn print_json(self, document: &impl serde::Serialize) {
         self.print(|out| {
             serde_json::to_writer(&mut *out, document)?;
             writeln!(out)
@@ -56,23 +56,25 @@ impl Output {
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.
-    pub fn say(&self, text: &str) {
+    pub fn say(self, text: &str) {
         match (self.quiet, self.log_json) {
             (true, _) => {}
             (false, true) => tracing::info!("{text}"),
-            (false, false) => {
-                let _ = writeln!(io::stderr().lock(), "{text}");
-            }
+            (false, false) => say_on_stderr(text),
         }
     }
 
     /// Tells a person what they must see to, even when all is to be quiet.
-    pub fn warn(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+    #[expect(
+        clippy::unused_self,
+        reason = "says what `say` does not, by the same name"
+    )]
+    pub fn warn(self, text: &str) {
+        say_on_stderr(text);
     }
 
     /// Tells a failure, and gives its exit.
-    pub fn fail(&self, failure: &Failure) -> Exit {
+    pub fn fail(self, failure: &Failure) -> Exit {
         let complaint = &failure.complaint;
         if self.json {
             self.print_json(&serde_json::json!({ "error": {
@@ -112,7 +114,7 @@ impl Output {
         failure.exit
     }
 
-    fn is_styled(&self, is_terminal: bool) -> bool {
+    fn is_styled(self, is_terminal: bool) -> bool {
         match self.color {
             ColorWhen::Always => true,
             ColorWhen::Never => false,
@@ -122,6 +124,11 @@ impl Output {
             }
         }
     }
+}
+
+/// Writes a line to stderr, come what may.
+pub fn say_on_stderr(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Columns of the terminal; 80 where there is none.

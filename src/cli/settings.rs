@@ -26,7 +26,7 @@ const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 pub struct Place {
     /// What the config says; defaults when there is none.
     pub config: Config,
-    /// The config in use.
+    /// The config in use, if there is one.
     pub config_path: Option<PathBuf>,
     /// The folder in which the ledger stands unless said otherwise, and to which the config's paths are relative.
     pub folder: PathBuf,
@@ -67,19 +67,19 @@ impl Place {
 
     /// The ledger's path. A rehearsal has one of its own, unless `--ledger` or `VLENS_LEDGER` says otherwise.
     pub fn ledger(&self, is_sandbox: bool) -> PathBuf {
+        self.ledger
+            .clone()
+            .unwrap_or_else(|| self.default_ledger(is_sandbox))
+    }
+
+    /// Where the ledger is when nobody says otherwise.
+    pub fn default_ledger(&self, is_sandbox: bool) -> PathBuf {
         let name = if is_sandbox {
             SANDBOX_LEDGER_NAME
         } else {
             LEDGER_NAME
         };
-        self.ledger
-            .clone()
-            .unwrap_or_else(|| tidy(self.folder.join(name)))
-    }
-
-    /// Whether the ledger is where it is without anybody having said so.
-    pub fn is_ledger_default(&self) -> bool {
-        self.ledger.is_none()
+        tidy(self.folder.join(name))
     }
 
     /// Where the forms of contract types are kept.

@@ -81,7 +81,7 @@ impl Watch {
             requests = summary.requests,
             throttled = summary.throttled,
             seconds = summary.seconds,
-            stopped = summary.stopped.map(|stop| stop.as_str()),
+            stopped = summary.stopped.map(crate::domain::Stop::as_str),
             exit_code = exit.code(),
             "run ended"
         );

@@ -8,8 +8,11 @@ use super::fault::{Fault, Result};
 use super::process::Process;
 use crate::domain::{Invitation, InvitationKey, RunId, Status};
 
-/// A keyed hash, cut to what tells a million million apart.
-pub(super) type Hash = [u8; 16];
+/// Knows an invitation: 96 bits, so that even among a thousand million no two are taken for one.
+pub(super) type KeyHash = [u8; 12];
+
+/// Tells one content from the next of the same invitation, for which 64 bits are plenty.
+pub(super) type ContentHash = [u8; 8];
 
 /// What the room's inner functions write with. Only [`super::Ledger`] begins and ends transactions.
 #[derive(Debug)]
@@ -29,11 +32,11 @@ impl Books {
             .ok_or_else(|| Fault::damaged("something is to be recorded before its process was"))
     }
 
-    pub(super) fn hash_of_key(&self, key: InvitationKey) -> Hash {
+    pub(super) fn hash_of_key(&self, key: InvitationKey) -> KeyHash {
         keyed_hash(&self.salt, b"key", &key.0)
     }
 
-    pub(super) fn hash_of_content(&self, invitation: &Invitation) -> Hash {
+    pub(super) fn hash_of_content(&self, invitation: &Invitation) -> ContentHash {
         keyed_hash(&self.salt, b"content", invitation.body.as_bytes())
     }
 
@@ -67,14 +70,15 @@ impl Books {
 }
 
 /// Without the ledger's salt, a hash tells nobody whether a phone number is among the customers.
-pub(super) fn keyed_hash(salt: &[u8; 32], domain: &[u8], value: &[u8]) -> Hash {
+pub(super) fn keyed_hash<const N: usize>(salt: &[u8; 32], domain: &[u8], value: &[u8]) -> [u8; N] {
+    const { assert!(N <= 32) };
     let digest = Sha256::new()
         .chain_update(salt)
         .chain_update(domain)
         .chain_update(value)
         .finalize();
-    let mut hash = Hash::default();
-    hash.copy_from_slice(&digest[..16]);
+    let mut hash = [0; N];
+    hash.copy_from_slice(&digest[..N]);
     hash
 }
 

@@ -1,7 +1,7 @@
 //! A whole sheet on paper in one transaction, row by row: either all of it is in the ledger, or nothing.
 
 use super::Ledger;
-use super::books::{Books, Hash, place_of, sheet_and_row};
+use super::books::{Books, ContentHash, KeyHash, place_of, sheet_and_row};
 use super::fault::Result;
 use super::runs::SheetId;
 use super::transition::State;
@@ -59,11 +59,14 @@ impl Ledger {
         sheet: &NewSheet<'_>,
         started: &Moment,
     ) -> std::result::Result<Enrolment<'_>, Complaint> {
-        let begun = self.begin().and_then(|()| {
-            let sheet_id = self.books.add_sheet(sheet, started)?;
-            let run = self.books.begin_run(sheet_id, sheet.source, started, 0)?;
-            Ok((sheet_id, run))
-        });
+        let begun = self
+            .widen_cache()
+            .and_then(|()| self.begin())
+            .and_then(|()| {
+                let sheet_id = self.books.add_sheet(sheet, started)?;
+                let run = self.books.begin_run(sheet_id, sheet.source, started, 0)?;
+                Ok((sheet_id, run))
+            });
         match begun {
             Ok((sheet, run)) => Ok(Enrolment {
                 ledger: self,
@@ -79,6 +82,24 @@ impl Ledger {
                 Err(fault.writing(&self.path))
             }
         }
+    }
+}
+
+impl Ledger {
+    /// Keyed hashes fall anywhere in their index: while many come, it had better be in memory, which for a million rows it is.
+    fn widen_cache(&mut self) -> Result<()> {
+        self.books
+            .conn
+            .execute_batch("PRAGMA cache_size = -40000")?;
+        Ok(())
+    }
+
+    fn narrow_cache(&mut self) {
+        // Sending needs little memory. Should this fail, it has more.
+        let _ = self
+            .books
+            .conn
+            .execute_batch("PRAGMA cache_size = -8000; PRAGMA shrink_memory;");
     }
 }
 
@@ -147,6 +168,7 @@ impl Drop for Enrolment<'_> {
         if self.is_open {
             self.ledger.roll_back();
         }
+        self.ledger.narrow_cache();
     }
 }
 
@@ -239,7 +261,7 @@ impl Books {
     }
 
     /// Adds an invitation that is pending; none when it is known already.
-    fn add_invitation(&mut self, key: Hash, content: Hash) -> Result<Option<i64>> {
+    fn add_invitation(&mut self, key: KeyHash, content: ContentHash) -> Result<Option<i64>> {
         let added = self
             .conn
             .prepare_cached("INSERT INTO invitations (key, content, status) VALUES (?1, ?2, 'pending') ON CONFLICT DO NOTHING")?
@@ -247,7 +269,7 @@ impl Books {
         Ok((added > 0).then(|| self.conn.last_insert_rowid()))
     }
 
-    fn known_invitation(&self, key: Hash) -> Result<Known> {
+    fn known_invitation(&self, key: KeyHash) -> Result<Known> {
         let known = self
             .conn
             .prepare_cached("SELECT id, content FROM invitations WHERE key = ?1")?
@@ -283,17 +305,17 @@ impl Books {
         state: State,
         plan: Plan,
         same_content: bool,
-        content: Hash,
+        content: ContentHash,
         invitation: &Invitation,
     ) -> Result<()> {
-        if !same_content {
-            self.note_change(id, content, &invitation.body)?;
-        } else {
+        if same_content {
             self.forget_change(id)?;
             let wants_body = state.status != Status::Created || plan == Plan::Send;
             if wants_body && !self.has_body(id)? {
                 self.keep_body(id, &invitation.body)?;
             }
+        } else {
+            self.note_change(id, content, &invitation.body)?;
         }
         if plan == Plan::Send {
             self.make_pending(id, run.0)?;
@@ -341,5 +363,5 @@ impl Books {
 /// An invitation that the ledger knew before this row.
 struct Known {
     id: i64,
-    content: Hash,
+    content: ContentHash,
 }

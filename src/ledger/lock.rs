@@ -29,7 +29,7 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(Lock { _file: file })),
                 Err(TryLockError::WouldBlock) => {
-                    thread::sleep(Duration::from_millis(BETWEEN_TRIES_MS))
+                    thread::sleep(Duration::from_millis(BETWEEN_TRIES_MS));
                 }
                 Err(TryLockError::Error(error)) => return Err(place::io_failure(&path, &error)),
             }

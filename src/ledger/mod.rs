@@ -5,6 +5,8 @@
 //! returns. Time is an argument; this room reads no clock, sends nothing and decides nothing.
 
 mod attempts;
+#[cfg(test)]
+mod audit;
 mod body;
 mod books;
 mod enrol;
@@ -19,6 +21,8 @@ mod purge;
 mod reader;
 mod runs;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod transition;
 mod writer;
 

@@ -34,7 +34,9 @@ impl Ledger {
     /// Opens the ledger at `path` for this binding; makes it if there is none.
     pub fn open(path: &Path, binding: &Binding) -> std::result::Result<Ledger, Complaint> {
         let path = place::canonical(path)?;
-        place::open_private(&path)?;
+        if !path.exists() {
+            place::open_private(&path)?;
+        }
         Ledger::open_file(path, Some(binding))
     }
 
@@ -52,7 +54,6 @@ impl Ledger {
         wanted: Option<&Binding>,
     ) -> std::result::Result<Ledger, Complaint> {
         check_magic(&path)?;
-        place::close_to_others(&path);
         let opened = connect(&path).and_then(|conn| prepare(conn, &path, wanted));
         let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
         for suffix in ["-wal", "-shm"] {
@@ -171,7 +172,7 @@ const PRAGMAS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA secure_delete = FAST;
-    PRAGMA cache_size = -24000;
+    PRAGMA cache_size = -8000;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;
 ";
@@ -181,6 +182,7 @@ fn prepare(conn: Connection, path: &Path, wanted: Option<&Binding>) -> Result<(B
     if age == Age::Empty && wanted.is_none() {
         return Err(schema::not_a_ledger(path).into());
     }
+    place::close_to_others(path);
     conn.execute_batch(PRAGMAS)?;
     schema::migrate(&conn, path, age, MIGRATIONS)?;
     if let Some(wanted) = wanted {

@@ -227,7 +227,7 @@ struct OpenAttempt {
 fn open_attempts(conn: &Connection) -> Result<Vec<OpenAttempt>> {
     let mut statement = conn.prepare(
         "SELECT a.id, a.invitation_id, coalesce(p.run_id, 0), p.boot_id, p.anchor_ms, p.anchor_uptime_ms
-         FROM processes p JOIN attempts a ON a.process_id = p.id AND a.closed_ms IS NULL",
+         FROM processes p CROSS JOIN attempts a ON a.process_id = p.id AND a.closed_ms IS NULL",
     )?;
     let open = statement
         .query_map([], |row| {

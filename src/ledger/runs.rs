@@ -64,7 +64,7 @@ impl Ledger {
     ) -> std::result::Result<RunId, Complaint> {
         self.write(|books| {
             let changed = books.conn.query_row(
-                "SELECT count(*) FROM changes c JOIN invitations i ON i.id = c.invitation_id AND i.status = 'created'
+                "SELECT count(*) FROM changes c CROSS JOIN invitations i ON i.id = c.invitation_id AND i.status = 'created'
                  WHERE EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.place >> 32 = ?1)",
                 [sheet.0],
                 |row| row.get(0),

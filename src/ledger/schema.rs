@@ -11,7 +11,7 @@ use crate::domain::Complaint;
 /// Every migration, oldest first. Only ever added to; a test holds the list against the folder.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
 
-/// In the file's header, so that `file` and we know a ledger from any other database: "VlnB".
+/// In the file's header, so that `file` and we know a ledger from any other database: `VlnB`.
 const APPLICATION_ID: i64 = 0x566C_6E42;
 
 /// What a file turned out to be.
@@ -57,14 +57,11 @@ pub(super) fn migrate(conn: &Connection, path: &Path, age: Age, migrations: &[&s
             version
         }
     };
-    let mut script = String::from("BEGIN IMMEDIATE;\n");
-    for migration in &migrations[applied..] {
-        script.push_str(migration);
-    }
-    script.push_str(&format!(
-        "\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};\nCOMMIT;",
+    let script = format!(
+        "BEGIN IMMEDIATE;\n{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};\nCOMMIT;",
+        migrations[applied..].join("\n"),
         migrations.len()
-    ));
+    );
     conn.execute_batch(&script).inspect_err(|_| {
         // The first error is the one to tell; this connection is given up in any case.
         let _ = conn.execute_batch("ROLLBACK");

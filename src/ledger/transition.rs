@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension as _;
 
-use super::books::{Books, Hash, Tally, place_of, sheet_and_row, status_of};
+use super::books::{Books, ContentHash, Tally, place_of, sheet_and_row, status_of};
 use super::fault::{Fault, Result};
 use crate::domain::Status;
 
@@ -157,7 +157,12 @@ impl Books {
     }
 
     /// Remembers that the newest row asks for other content than the invitation's status speaks of.
-    pub(super) fn note_change(&mut self, invitation: i64, content: Hash, body: &str) -> Result<()> {
+    pub(super) fn note_change(
+        &mut self,
+        invitation: i64,
+        content: ContentHash,
+        body: &str,
+    ) -> Result<()> {
         let (skeleton, values) = self.skeletons.pack(&self.conn, body)?;
         self.conn
             .prepare_cached("INSERT OR REPLACE INTO changes (invitation_id, content, skeleton_id, body) VALUES (?1, ?2, ?3, ?4)")?

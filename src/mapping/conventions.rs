@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::fold::fold;
+use super::fold::{fold, visible};
 use crate::domain::{ContractTypeId, Form, FormField};
 
 /// Headers of the contract type's column.
@@ -103,9 +103,22 @@ pub(crate) fn recipient_names() -> impl Iterator<Item = &'static str> {
     PHONE_NAMES.iter().chain(EMAIL_NAMES).copied()
 }
 
-/// Whether a column is set aside for people's own use.
+/// The columns that an export adds: a corrected export is run as it is.
+const RESULT_COLUMNS: &[&str] = &[
+    "vlens_row",
+    "vlens_status",
+    "vlens_token",
+    "vlens_link",
+    "vlens_error_code",
+    "vlens_error",
+    "vlens_attempts",
+    "vlens_sent_at",
+];
+
+/// Whether a column is set aside: for people's own use, or because an export added it.
 pub(crate) fn is_left_out(header: &str) -> bool {
-    header.starts_with(['_', '#'])
+    let header = visible(header);
+    header.starts_with(['_', '#']) || RESULT_COLUMNS.contains(&header.as_ref())
 }
 
 /// `414.fullName` taken apart. A header of several lines may hold labels above it, as a template's does.
@@ -137,18 +150,26 @@ pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormFie
         let key = fold(&field.key);
         parts(header).any(|part| fold(part) == key)
     };
-    let has_only_labels_as_parts = |field: &&FormField| {
-        let labels = [fold(&field.label), fold(&field.label_ar)];
-        let mut parts = parts(header).peekable();
-        parts.peek().is_some() && parts.all(|part| labels.contains(&fold(part)))
-    };
+    let is_labels_line_by_line = |field: &&FormField| all_name(header.lines(), field);
+    let is_labels_in_parts = |field: &&FormField| all_name(parts(header), field);
     if let Some(exact) = form.fields.iter().find(|field| field.key == header) {
         return Some(exact);
     }
     the_only(&form.fields, is_key)
         .or_else(|| the_only(&form.fields, is_label))
         .or_else(|| the_only(&form.fields, has_key_among_parts))
-        .or_else(|| the_only(&form.fields, has_only_labels_as_parts))
+        .or_else(|| the_only(&form.fields, is_labels_line_by_line))
+        .or_else(|| the_only(&form.fields, is_labels_in_parts))
+}
+
+/// Whether every piece of a header is the key or a label of this field.
+fn all_name<'a>(pieces: impl Iterator<Item = &'a str>, field: &FormField) -> bool {
+    let names = [fold(&field.key), fold(&field.label), fold(&field.label_ar)];
+    let mut pieces = pieces
+        .map(fold)
+        .filter(|piece| !piece.is_empty())
+        .peekable();
+    pieces.peek().is_some() && pieces.all(|piece| names.contains(&piece))
 }
 
 fn the_only(fields: &[FormField], fits: impl Fn(&&FormField) -> bool) -> Option<&FormField> {
@@ -228,6 +249,7 @@ mod tests {
                 field("fullName", "Full name", "الاسم بالكامل"),
                 field("jobTitle", "Job", "الوظيفة"),
                 field("spouseJob", "Job", "وظيفة الزوج"),
+                field("monthlyIncome", "Income (EGP)", "الدخل (جنيه)"),
             ],
         };
         let key = |header: &str| form_field(header, &form).map(|field| field.key.as_str());
@@ -241,6 +263,7 @@ mod tests {
         ] {
             assert_eq!(key(header), Some("fullName"), "{header}");
         }
+        assert_eq!(key("الدخل (جنيه)\nIncome (EGP)"), Some("monthlyIncome"));
         assert_eq!(key("Job"), None, "two fields have this label");
         assert_eq!(key("Job (spouseJob)"), Some("spouseJob"));
         assert_eq!(key("Branch"), None);

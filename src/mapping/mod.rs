@@ -29,7 +29,7 @@ pub use conventions::EXAMPLE_MARKER;
 pub use form_changes::FormChanges;
 pub use survey::Survey;
 
-use crate::domain::{ContractTypeId, Invitation, Problem, Repair, Row};
+use crate::domain::{Cell, ContractTypeId, Invitation, Problem, Repair, Row};
 use body::BodyFrame;
 use fold::fold;
 use rule::{ColumnRule, ContractRule, FieldGroup};
@@ -82,7 +82,7 @@ impl Mapping {
     /// never sent.
     pub fn is_example(&self, row: &Row) -> bool {
         self.set_aside.iter().any(|&index| match row.cell(index) {
-            crate::domain::Cell::Text(text) => fold(text) == fold(EXAMPLE_MARKER),
+            Cell::Text(text) => fold(text) == fold(EXAMPLE_MARKER),
             _ => false,
         })
     }

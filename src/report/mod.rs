@@ -29,6 +29,7 @@ pub use history::{history_json, write_history};
 pub use html::{Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use runs::write_runs;
-pub use summary::{Ending, write_status, write_summary};
+pub use spreadsheet::reads_right_to_left;
+pub use summary::{Ending, Further, write_status, write_summary};
 pub use template::{TemplateLanguage, TemplateSpec, write_template};
 pub use words::{Look, rows};

@@ -45,9 +45,12 @@ struct Track {
     rows_per_minute: Option<f64>,
     /// When the last plain line was written, and at which tenth of the whole.
     last_line: (Duration, u64),
+    /// When the bar's text was last made.
+    last_text: Option<Duration>,
 }
 
 const LINE_EVERY: Duration = Duration::from_secs(30);
+const TEXT_EVERY: Duration = Duration::from_millis(200);
 const RATE_WINDOW: Duration = Duration::from_secs(10);
 
 impl Progress {
@@ -126,10 +129,14 @@ impl Progress {
         match &self.face {
             Face::Hidden => {}
             Face::Bar(bar) => {
-                let text = track.details(now, elapsed);
+                let text = track
+                    .text_is_due(elapsed)
+                    .then(|| track.details(now, elapsed));
                 drop(track);
-                bar.set_message(text);
                 bar.set_position(now.done);
+                if let Some(text) = text {
+                    bar.set_message(text);
+                }
             }
             Face::Lines(out) => {
                 if track.line_is_due(now.done, elapsed) {
@@ -151,6 +158,7 @@ impl Track {
             window_start: (Duration::ZERO, 0),
             rows_per_minute: None,
             last_line: (Duration::ZERO, 0),
+            last_text: None,
         }
     }
 
@@ -170,6 +178,17 @@ impl Track {
         let is_due = elapsed.saturating_sub(written) >= LINE_EVERY || tenth > last_tenth;
         if is_due {
             self.last_line = (elapsed, tenth);
+        }
+        is_due
+    }
+
+    /// Rows may come by the thousand; eyes do not.
+    fn text_is_due(&mut self, elapsed: Duration) -> bool {
+        let is_due = self
+            .last_text
+            .is_none_or(|made| elapsed.saturating_sub(made) >= TEXT_EVERY);
+        if is_due {
+            self.last_text = Some(elapsed);
         }
         is_due
     }
@@ -331,6 +350,24 @@ mod tests {
         at(&progress, 1, 1);
         assert_eq!(progress.suspend(|| 7), 7);
         progress.finish();
+    }
+
+    #[test]
+    fn a_bar_says_how_far_it_is_and_why_it_waits() {
+        let bar = ProgressBar::hidden();
+        let progress = Progress::with(Face::Bar(bar.clone()));
+        progress.begin(1000, Duration::from_secs(1));
+        at(&progress, 60, 100);
+        assert_eq!((bar.position(), bar.length()), (100, Some(1000)));
+        assert_eq!(
+            bar.message(),
+            "100 created, 2 problems, 100 rows/min, about 15 min left"
+        );
+        progress.pause("Vlens asks to wait (429)", Timestamp(0));
+        assert!(bar.message().starts_with("paused: "), "{}", bar.message());
+        assert_eq!(progress.suspend(|| 7), 7);
+        progress.finish();
+        assert!(bar.is_finished());
     }
 
     #[test]

@@ -14,6 +14,16 @@ pub(super) const MAX_COLUMNS: usize = 16_384;
 /// UTF-16 units of a cell.
 const MAX_CELL_UNITS: usize = 32_767;
 
+/// Whether a sheet with these headers reads from right to left: when more of them begin in Arabic than in another script.
+pub fn reads_right_to_left(columns: &[String]) -> bool {
+    let is_arabic = |letter: char| matches!(letter, '\u{600}'..='\u{6ff}' | '\u{750}'..='\u{77f}' | '\u{fb50}'..='\u{feff}');
+    let letters = columns
+        .iter()
+        .filter_map(|name| name.chars().find(|c| c.is_alphabetic()));
+    let (arabic, other): (Vec<char>, Vec<char>) = letters.partition(|&letter| is_arabic(letter));
+    arabic.len() > other.len()
+}
+
 /// Dark text on a light ground, so that it reads when printed in grey.
 pub(super) fn filled(ground: u32) -> Format {
     Format::new().set_background_color(Color::RGB(ground))
@@ -136,4 +146,23 @@ pub(super) fn complaint(error: &XlsxError) -> Complaint {
         format!("The workbook cannot be written: {error}."),
     )
     .hint("See whether the disk is full and the file is open elsewhere.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_reads_as_most_of_its_headers_do() {
+        for (headers, right_to_left) in [
+            (&["الاسم", "رقم الموبايل", "email"][..], true),
+            (&["1) الاسم"], true),
+            (&["Name", "الاسم"], false),
+            (&["123", ""], false),
+            (&[], false),
+        ] {
+            let columns: Vec<String> = headers.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(reads_right_to_left(&columns), right_to_left, "{headers:?}");
+        }
+    }
 }

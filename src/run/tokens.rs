@@ -57,7 +57,7 @@ impl Held {
 }
 
 /// A token is renewed when a fifth of its life is left, at most five minutes ahead.
-const LONGEST_MARGIN: Duration = Duration::from_secs(300);
+const LONGEST_MARGIN: Duration = Duration::from_mins(5);
 
 impl Tokens {
     pub(super) fn new(credentials: Credentials) -> Self {
@@ -106,7 +106,7 @@ impl Tokens {
                 Ok(token) => Some(token),
                 Err(error) => {
                     tracing::warn!("the token could not be refreshed ({error}); logging in afresh");
-                    self.note_pause(&error, road);
+                    note_pause(&error, road);
                     None
                 }
             },
@@ -135,7 +135,7 @@ impl Tokens {
                 TokenError::NotTheApi { message } => Why::Refused(Refusal::NotTheApi, message),
                 passing if attempt < road.max_attempts => {
                     tracing::warn!("the login failed ({passing}); trying again");
-                    if !self.note_pause(&passing, road) {
+                    if !note_pause(&passing, road) {
                         road.back_off(attempt).await?;
                     }
                     attempt += 1;
@@ -147,19 +147,19 @@ impl Tokens {
             return Err(Stopping);
         }
     }
+}
 
-    /// Honours a `Retry-After` on a login for the whole run. False when there was none to honour.
-    fn note_pause(&self, error: &TokenError, road: &Road) -> bool {
-        let TokenError::Busy { retry_after, .. } = error else {
-            return false;
-        };
-        match retry_after.map(|asked| crate::pace::wait_for(asked, road.clock.wall())) {
-            Some(Wait::For(wait)) => {
-                road.pause(wait);
-                true
-            }
-            Some(Wait::TooLong(_)) | None => false,
+/// Honours a `Retry-After` on a login for the whole run. False when there was none to honour.
+fn note_pause(error: &TokenError, road: &Road) -> bool {
+    let TokenError::Busy { retry_after, .. } = error else {
+        return false;
+    };
+    match retry_after.map(|asked| crate::pace::wait_for(asked, road.clock.wall())) {
+        Some(Wait::For(wait)) => {
+            road.pause(wait);
+            true
         }
+        Some(Wait::TooLong(_)) | None => false,
     }
 }
 

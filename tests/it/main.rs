@@ -8,5 +8,6 @@ mod harness;
 mod help;
 mod privacy;
 mod purge;
+mod readme;
 mod report;
 mod unattended;

@@ -31,9 +31,10 @@ pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, 
         reader,
         seen: Seen::default(),
         tally: CheckTally::new(),
-        json: match output.json {
-            true => Some(begin_json(&source)?),
-            false => None,
+        json: if output.json {
+            Some(begin_json(&source)?)
+        } else {
+            None
         },
         annotator: match args.annotate {
             Some(_) => {
@@ -54,7 +55,7 @@ pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, 
         .walk(&switch, |row, mapped| check.row(row, mapped))
         .map_err(Failure::unusable)?
         .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
-    check.finish(args, &sheet, &place, output)
+    check.finish(args, global, &sheet, &place, output)
 }
 
 type Stdout = std::io::BufWriter<std::io::Stdout>;
@@ -128,6 +129,7 @@ impl Check {
     fn finish(
         self,
         args: &CheckArgs,
+        global: &Global,
         sheet: &Sheet,
         place: &Place,
         output: Output,
@@ -157,10 +159,10 @@ impl Check {
             .collect();
         notes.extend(sheet.mapping.notes());
         let source = run::source_name(&args.file);
-        let options = ledgers::options_for(&place.ledger(false), place.is_ledger_default());
+        let further = ledgers::further(global, place, &place.ledger(false), false);
         output.print(|out| {
             self.tally
-                .write_text(out, &source, &notes, &options, output.look())
+                .write_text(out, &source, &notes, &further.reading, output.look())
         });
         Ok(exit)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::books::{Hash, keyed_hash, status_of};
+use super::books::{ContentHash, KeyHash, keyed_hash, status_of};
 use super::fault::Result;
 use super::open::{Binding, binding_of, check_magic};
 use super::place;
@@ -79,8 +79,8 @@ impl Reader {
         &self,
         invitation: &Invitation,
     ) -> std::result::Result<Option<(InvitationId, Standing)>, Complaint> {
-        let key: Hash = keyed_hash(&self.salt, b"key", &invitation.key.0);
-        let content: Hash = keyed_hash(&self.salt, b"content", invitation.body.as_bytes());
+        let key: KeyHash = keyed_hash(&self.salt, b"key", &invitation.key.0);
+        let content: ContentHash = keyed_hash(&self.salt, b"content", invitation.body.as_bytes());
         self.look(|conn| {
             let mut statement =
                 conn.prepare_cached("SELECT id, status, content FROM invitations WHERE key = ?1")?;
@@ -89,7 +89,7 @@ impl Reader {
                 return Ok(None);
             };
             let status = status_of(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?;
-            let same_content = row.get::<_, Hash>(2)? == content;
+            let same_content = row.get::<_, ContentHash>(2)? == content;
             Ok(Some((
                 InvitationId(row.get(0)?),
                 Standing {

@@ -201,12 +201,11 @@ impl Fold {
         self.result.attempts += 1;
         self.result.sent_at = Some(Timestamp(line.get(at::OPENED_MS)?));
         self.is_on_its_way = line.get::<_, Option<i64>>(at::CLOSED_MS)?.is_none();
-        match event {
-            Some(Event::Created) => self.token = line.get(at::TOKEN)?,
-            _ => {
-                self.result.error_code = line.get(at::CODE)?;
-                self.result.error = line.get(at::MESSAGE)?;
-            }
+        if event == Some(Event::Created) {
+            self.token = line.get(at::TOKEN)?;
+        } else {
+            self.result.error_code = line.get(at::CODE)?;
+            self.result.error = line.get(at::MESSAGE)?;
         }
         Ok(())
     }

@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
+use super::checks::is_unmet;
 use super::visit::{Found, Visit};
 use crate::domain::{Cell, ContractTypeId, ProblemCode};
 use crate::mapping::body::TypeValues;
-use crate::mapping::fold::fold;
-use crate::mapping::rule::{BirthCheck, FieldGroup, FieldRule, RuleSource};
+use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::{self, DateOrder, Fault, Kind};
 
 /// The value of one rule in this row.
-struct Slot<'a> {
-    text: Option<Cow<'a, str>>,
+pub(super) struct Slot<'a> {
+    pub text: Option<Cow<'a, str>>,
     /// Whether a person wrote it into the sheet, as against a constant or a default.
-    is_written: bool,
-    is_faulty: bool,
+    pub is_written: bool,
+    pub is_faulty: bool,
 }
 
 impl<'a> Visit<'a> {
@@ -170,61 +170,11 @@ impl<'a> Visit<'a> {
             }
         }
     }
-
-    fn compare_birth_dates(&mut self, check: &BirthCheck, group: &FieldGroup, slots: &[Slot<'_>]) {
-        let (Some(id), Some(written)) = (
-            &slots[check.national_id].text,
-            &slots[check.birth_date].text,
-        ) else {
-            return;
-        };
-        let Some(born) = value::birth_date_of(id) else {
-            return;
-        };
-        if born.strftime(&check.output).to_string() == **written {
-            return;
-        }
-        let rule = &group.rules[check.birth_date];
-        let id_column = group.rules[check.national_id].column();
-        let id_name = id_column
-            .and_then(|index| self.mapping.names.get(index))
-            .map_or("", String::as_str);
-        let message = format!(
-            "The birth date is not the one in the national id (column \"{id_name}\"): correct one of the two."
-        );
-        let fault = Fault {
-            code: ProblemCode::BirthDateMismatch,
-            message,
-        };
-        let shown = rule
-            .column()
-            .map_or_else(|| written.to_string(), |index| self.row.cell(index).shown());
-        self.problem(rule.column(), Some(&rule.key), fault, shown);
-    }
-
-    fn condition_unmet(&mut self, rule: &FieldRule, group: &FieldGroup) {
-        let Some(condition) = &rule.condition else {
-            return;
-        };
-        let parent = &group.rules[condition.parent].key;
-        let message = format!(
-            "The field `{}` is only for customers whose `{parent}` is \"{}\": empty the cell, or correct `{parent}`.",
-            rule.key, condition.value
-        );
-        let fault = Fault {
-            code: ProblemCode::ConditionUnmet,
-            message,
-        };
-        let shown = rule
-            .column()
-            .map_or_else(String::new, |index| self.row.cell(index).shown());
-        self.problem(rule.column(), Some(&rule.key), fault, shown);
-    }
 }
 
 impl FieldRule {
     /// The one column that feeds the rule, for pointing at it.
-    fn column(&self) -> Option<usize> {
+    pub(super) fn column(&self) -> Option<usize> {
         match &self.source {
             RuleSource::Column(index) => Some(*index),
             RuleSource::Template { columns, .. } => match columns[..] {
@@ -233,17 +183,6 @@ impl FieldRule {
             },
             RuleSource::Constant(_) => None,
         }
-    }
-}
-
-/// Whether a rule's parent has another value than the one that shows this field. An empty parent has no value.
-fn is_unmet(rule: &FieldRule, slots: &[Slot<'_>]) -> bool {
-    let Some(condition) = &rule.condition else {
-        return false;
-    };
-    match &slots[condition.parent].text {
-        Some(text) => **text != condition.value && fold(text) != condition.folded,
-        None => false,
     }
 }
 

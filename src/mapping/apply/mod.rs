@@ -1,6 +1,7 @@
 //! Maps one row: its invitation, or every problem it has. Runs once for each row of a sheet, so it looks nothing up by
 //! name and builds the body in one string.
 
+mod checks;
 mod fields;
 mod visit;
 

@@ -7,7 +7,9 @@ use super::Binder;
 use super::form::FormCheck;
 use crate::domain::ContractTypeId;
 use crate::mapping::body::quoted;
-use crate::mapping::config::{ConfigProblem, FieldConfig, FieldSource, FieldType, FieldsConfig};
+use crate::mapping::config::{
+    ConfigProblem, FieldConfig, FieldSource, FieldType, FieldsConfig, Spanned,
+};
 use crate::mapping::fold::fold;
 use crate::mapping::rule::{BirthCheck, ContractRule, FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::{Choices, Kind};
@@ -119,7 +121,7 @@ impl Binder<'_> {
     /// A text that goes out as the config has it: if the field has choices, as the choice's own text.
     fn settled_choice(
         &mut self,
-        text: &crate::mapping::config::Spanned<String>,
+        text: &Spanned<String>,
         key: &str,
         check: &FormCheck<'_>,
     ) -> String {

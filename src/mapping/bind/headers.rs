@@ -8,6 +8,7 @@ use super::form::{FormCheck, nearest_key};
 use crate::domain::{Column, ContractTypeId, FormField};
 use crate::mapping::body::quoted;
 use crate::mapping::conventions::{Role, explicit_key, form_field, is_left_out};
+use crate::mapping::fold::visible;
 use crate::mapping::header::placed;
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::Kind;
@@ -15,7 +16,7 @@ use crate::mapping::value::Kind;
 /// A column whose header is the key of a form field.
 struct KeyColumn<'a> {
     column: &'a Column,
-    key: &'a str,
+    key: String,
     /// The one contract type that the header names.
     only_for: Option<ContractTypeId>,
 }
@@ -53,7 +54,7 @@ impl<'a> Binder<'a> {
         }
         if possible.is_none() {
             for column in columns.iter().filter(|column| column.only_for.is_none()) {
-                self.add_rule(&mut groups.other_types, column, column.key, None);
+                self.add_rule(&mut groups.other_types, column, &column.key, None);
             }
             self.note_keys(&groups.other_types, "the contract type of each row");
         }
@@ -64,21 +65,24 @@ impl<'a> Binder<'a> {
         self.header
             .columns
             .iter()
-            .filter(|column| !column.name.is_empty() && !is_left_out(&column.name))
+            .filter(|column| !visible(&column.name).is_empty() && !is_left_out(&column.name))
             .filter(|column| !self.taken.contains(&column.index))
             // A contract type's column stays what it is when --contract-type or [contract] goes before it.
             .filter(|column| Role::of(&column.name) != Some(Role::ContractType))
-            .map(|column| match explicit_key(&column.name) {
-                Some((id, key)) => KeyColumn {
-                    column,
-                    key,
-                    only_for: Some(id),
-                },
-                None => KeyColumn {
-                    column,
-                    key: &column.name,
-                    only_for: None,
-                },
+            .map(|column| {
+                let header = visible(&column.name);
+                match explicit_key(&header) {
+                    Some((id, key)) => KeyColumn {
+                        column,
+                        key: key.to_owned(),
+                        only_for: Some(id),
+                    },
+                    None => KeyColumn {
+                        column,
+                        key: header,
+                        only_for: None,
+                    },
+                }
             })
             .collect()
     }
@@ -91,14 +95,14 @@ impl<'a> Binder<'a> {
         let own_keys: BTreeSet<&str> = columns
             .iter()
             .filter(own)
-            .map(|column| column.key)
+            .map(|column| column.key.as_str())
             .collect();
         for column in columns
             .iter()
             .filter(|column| column.only_for.is_none_or(|only| only == id))
         {
-            let field = check.form().and_then(|form| form_field(column.key, form));
-            let key = field.map_or(column.key, |field| field.key.as_str());
+            let field = check.form().and_then(|form| form_field(&column.key, form));
+            let key = field.map_or(column.key.as_str(), |field| field.key.as_str());
             // A header that names its contract type goes before one that does not.
             if column.only_for.is_none() && own_keys.contains(key) {
                 continue;
@@ -111,7 +115,7 @@ impl<'a> Binder<'a> {
                 );
                 let hint = format!(
                     "{}; to leave the column out, put `_` before its header: `_{header}`",
-                    nearest_key(column.key, form)
+                    nearest_key(&column.key, form)
                 );
                 self.refuse(message, hint);
                 continue;

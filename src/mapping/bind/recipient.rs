@@ -6,7 +6,7 @@ use crate::mapping::config::{
     ConfigProblem, ContractConfig, ContractValue, DEFAULT_COUNTRY, RecipientConfig,
 };
 use crate::mapping::conventions::{Role, explicit_key, is_left_out};
-use crate::mapping::fold::fold;
+use crate::mapping::fold::{fold, visible};
 use crate::mapping::header::{placed, standing_twice};
 use crate::mapping::rule::{ColumnRule, ContractRule, ContractWords};
 use crate::mapping::value::Kind;
@@ -102,6 +102,10 @@ impl Binder<'_> {
 
     pub(super) fn bind_contract(&mut self) -> Option<ContractRule> {
         if !self.options.contract_types.is_empty() {
+            if self.config.contract.is_some() {
+                self.notes
+                    .push("[contract] is not used: --contract-type goes before it".to_owned());
+            }
             return Some(ContractRule::Same(sorted(
                 self.options.contract_types.iter().copied(),
             )));
@@ -183,7 +187,7 @@ impl Binder<'_> {
             .columns
             .iter()
             .map(|column| column.name.as_str());
-        sorted(names.filter_map(explicit_key).map(|(id, _)| id))
+        sorted(names.filter_map(|name| Some(explicit_key(&visible(name))?.0)))
     }
 
     pub(super) fn bind_identity(&mut self) -> Option<Vec<usize>> {

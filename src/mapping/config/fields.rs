@@ -2,25 +2,11 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::field_type::{self, FieldType};
 use super::reader::{Reader, TomlValue, listed};
 use super::spanned::Spanned;
 use crate::domain::ContractTypeId;
-use crate::mapping::{nearest::did_you_mean, template, value};
-
-/// The words for field types, in the order of the interface.
-const TYPES: &[&str] = &[
-    "text",
-    "number",
-    "date",
-    "phone",
-    "email",
-    "choice",
-    "boolean",
-    "egypt_national_id",
-];
-
-/// How dates go out unless the config says otherwise.
-const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
+use crate::mapping::template;
 
 /// The fields of one contract type, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,48 +48,14 @@ pub enum FieldSource {
     Constant(Spanned<String>),
 }
 
-/// A field's type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FieldType {
-    /// As it stands.
-    Text,
-    /// A number.
-    Number,
-    /// A date.
-    Date {
-        /// How text cells write it.
-        input: Option<String>,
-        /// How it goes out.
-        output: String,
-    },
-    /// A phone number, sent as E.164.
-    Phone,
-    /// An e-mail address.
-    Email,
-    /// One of several texts; none named means the form's own.
-    Choice(Vec<Choice>),
-    /// Yes or no.
-    Boolean,
-    /// An Egyptian national id.
-    EgyptNationalId,
-}
-
-/// One choice: what people write and what is sent for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    /// What people write.
-    pub label: String,
-    /// What is sent.
-    pub sent: Spanned<String>,
-}
-
 pub(super) fn read(root: &DeTable<'_>, reader: &mut Reader) -> Option<Vec<FieldsConfig>> {
     let value = root.get("fields")?;
     let table = reader.table(value, "[fields]")?;
     let mut all = Vec::new();
     for (key, fields) in table {
         let name = key.get_ref().as_ref();
-        let Some(id) = name.parse().ok().filter(|&id: &i64| id > 0) else {
+        let id = name.parse().ok().filter(|&id: &i64| id > 0);
+        let Some(id) = id.filter(|id| id.to_string() == name) else {
             reader.complain(
                 &key.span(),
                 format!("`{name}` in [fields] is no contract type"),
@@ -168,7 +120,7 @@ fn read_detailed_field(
     ];
     reader.refuse_unknown_keys(table, &format!("the field `{}`", key.value), &known);
     let source = read_source(&key, value, table, reader);
-    let field_type = read_type(table, reader);
+    let field_type = field_type::read(table, reader);
     let required = reader.boolean(table, "required").unwrap_or(false);
     let default = reader.string(table, "default");
     let source = source?;
@@ -241,96 +193,6 @@ fn refuse_beside_a_constant(table: &DeTable<'_>, reader: &mut Reader) {
             let message =
                 format!("`{name}` means nothing beside `value`, which is sent as it stands");
             reader.complain(&key.span(), message, "take one of the two out".to_owned());
-        }
-    }
-}
-
-fn read_type(table: &DeTable<'_>, reader: &mut Reader) -> Option<FieldType> {
-    let word = reader.string(table, "type");
-    let name = word.as_ref().map_or("text", |word| word.value.as_str());
-    for (option, owner) in [("input", "date"), ("output", "date"), ("choices", "choice")] {
-        if name != owner
-            && let Some((key, _)) = table.get_key_value(option)
-        {
-            let message = format!("`{option}` belongs to type = \"{owner}\"");
-            reader.complain(
-                &key.span(),
-                message,
-                format!("add type = \"{owner}\", or take `{option}` out"),
-            );
-        }
-    }
-    let word = word?;
-    Some(match word.value.as_str() {
-        "text" => FieldType::Text,
-        "number" => FieldType::Number,
-        "date" => FieldType::Date {
-            input: read_date_format(table, "input", reader),
-            output: read_date_format(table, "output", reader)
-                .unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
-        },
-        "phone" => FieldType::Phone,
-        "email" => FieldType::Email,
-        "choice" => FieldType::Choice(read_choices(table, reader)),
-        "boolean" => FieldType::Boolean,
-        "egypt_national_id" => FieldType::EgyptNationalId,
-        unknown => {
-            let hint = did_you_mean(unknown, TYPES.iter().copied());
-            reader.complain(
-                &word.span,
-                format!("`type` must be {}", listed(TYPES, "or")),
-                hint,
-            );
-            return None;
-        }
-    })
-}
-
-fn read_date_format(table: &DeTable<'_>, key: &str, reader: &mut Reader) -> Option<String> {
-    let format = reader.filled_string(table, key)?;
-    if let Err(reason) = value::check_date_format(&format.value) {
-        let hint = "such as \"%d/%m/%Y\" for 31/12/1990".to_owned();
-        reader.complain(
-            &format.span,
-            format!("`{key}` is no date format: {reason}"),
-            hint,
-        );
-    }
-    Some(format.value)
-}
-
-fn read_choices(table: &DeTable<'_>, reader: &mut Reader) -> Vec<Choice> {
-    let Some(value) = table.get("choices") else {
-        return Vec::new();
-    };
-    match value.get_ref() {
-        DeValue::Table(pairs) => pairs
-            .iter()
-            .filter_map(|(label, sent)| {
-                let sent = reader.string_value(sent, label.get_ref())?;
-                Some(Choice {
-                    label: label.get_ref().to_string(),
-                    sent,
-                })
-            })
-            .collect(),
-        DeValue::Array(items) => items
-            .iter()
-            .filter_map(|item| {
-                let sent = reader.string_value(item, "choices")?;
-                Some(Choice {
-                    label: sent.value.clone(),
-                    sent,
-                })
-            })
-            .collect(),
-        _ => {
-            reader.wrong_type(
-                value,
-                "`choices`",
-                "a table such as { \"متزوج\" = \"Married\" }",
-            );
-            Vec::new()
         }
     }
 }

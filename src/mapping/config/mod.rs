@@ -2,6 +2,7 @@
 //! binding to a sheet can point at them. Reads no file; knows no sheet.
 
 mod error;
+mod field_type;
 mod fields;
 mod reader;
 mod rules;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 pub use error::{ConfigErrors, ConfigProblem};
-pub use fields::{Choice, FieldConfig, FieldSource, FieldType, FieldsConfig};
+pub use field_type::{Choice, FieldType};
+pub use fields::{FieldConfig, FieldSource, FieldsConfig};
 pub use rules::{
     ContractConfig, ContractValue, DEFAULT_COUNTRY, IdentityConfig, RecipientConfig, SessionConfig,
     SessionKind,

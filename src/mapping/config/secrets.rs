@@ -139,6 +139,7 @@ fn right_place(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::config::Config;
 
     #[test]
     fn secrets_are_known_by_the_name_of_their_key() {
@@ -184,5 +185,74 @@ mod tests {
             0
         ));
         assert!(!line_may_hold_one("tenancy_name = \"acme\"", 0));
+    }
+
+    #[test]
+    fn a_secret_is_named_by_its_line_and_never_shown() {
+        for (text, line, place) in [
+            ("[api]\napi_key = \"hunter2\"\n", "line 2", "VLENS_API_KEY"),
+            ("apiKey = \"hunter2\"\n", "line 1", "VLENS_API_KEY_FILE"),
+            (
+                "[api]\n\npassword = \"hunter2\"\n",
+                "line 3",
+                "VLENS_PASSWORD",
+            ),
+            (
+                "[api]\nusername = \"hunter2\"\n",
+                "line 2",
+                "VLENS_USERNAME",
+            ),
+            (
+                "[session]\naccess_token = \"hunter2\"\n",
+                "line 2",
+                "VLENS_USERNAME",
+            ),
+            ("api = { secret = \"hunter2\" }\n", "line 1", "VLENS_"),
+            (
+                "[api]\nbase_url = \"https://me:hunter2@example.com\"\n",
+                "line 2",
+                "before `@`",
+            ),
+            (
+                "[api]\ntenency_name = \"x\"\npassword = \"hunter2\"\ntenency = 1\n",
+                "line 3",
+                "VLENS_",
+            ),
+            (
+                "[vlens]\npassword = \"hunter2\"\n",
+                "line 2",
+                "VLENS_PASSWORD",
+            ),
+            (
+                "[recipient]\npassword = \"hunter2\"\n",
+                "line 2",
+                "VLENS_PASSWORD",
+            ),
+            (
+                "[fields.414]\na = { column = \"A\", token = \"hunter2\" }\n",
+                "line 2",
+                "VLENS_",
+            ),
+            // Beside a mistake in the same line, or in no valid TOML at all, it stays hidden too.
+            ("[api]\npassword = \"hunter2\n", "line 2", "TOML"),
+            ("[api]\npassword = hunter2\n", "line 2", "TOML"),
+            (
+                "[api]\npassword = \"hunter2\"\npassword = \"hunter2\"\n",
+                "line 3",
+                "twice",
+            ),
+            ("[api]\nbad = 1, token = \"hunter2\"\n", "line 2", "TOML"),
+        ] {
+            let errors = Config::parse(text, "vlens-batch.toml")
+                .expect_err("a secret")
+                .render(false);
+            assert!(!errors.contains("hunter2"), "{errors}");
+            assert!(
+                errors.contains(line) && errors.contains(place),
+                "{text}\n{errors}"
+            );
+            let debug = format!("{:?}", Config::parse(text, "x").expect_err("a refusal"));
+            assert!(!debug.contains("hunter2"), "{debug}");
+        }
     }
 }

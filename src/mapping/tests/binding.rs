@@ -7,8 +7,8 @@ fn headers_are_the_mapping_where_the_config_is_silent() {
     let plain = sheet(&[
         "الموبايل",
         "البريد الالكتروني",
-        "fullName",
-        "_note",
+        "\u{200f}fullName\u{a0}",
+        "\u{200f}_note",
         "#",
         "",
         "414.job",

@@ -33,6 +33,15 @@ impl Sheet {
         self
     }
 
+    fn options_with_type(&self, id: i64) -> Sheet {
+        Sheet {
+            toml: self.toml,
+            headers: self.headers.clone(),
+            options: self.options.clone(),
+        }
+        .contract_type(id)
+    }
+
     fn form(mut self, id: i64, fields: Vec<FormField>) -> Self {
         self.options.forms.insert(
             ContractTypeId(id),
@@ -147,16 +156,5 @@ fn spouse_name() -> FormField {
     FormField {
         condition,
         ..field("spouseName", "Spouse", "الزوج")
-    }
-}
-
-impl Sheet {
-    fn options_with_type(&self, id: i64) -> Sheet {
-        Sheet {
-            toml: self.toml,
-            headers: self.headers.clone(),
-            options: self.options.clone(),
-        }
-        .contract_type(id)
     }
 }

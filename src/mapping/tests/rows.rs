@@ -1,5 +1,7 @@
 //! What rows become: bodies, keys, problems, repairs.
 
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -301,4 +303,81 @@ fn messages_hold_no_whole_personal_value() {
             problem.message
         );
     }
+}
+
+#[test]
+fn a_birth_date_is_compared_in_whatever_form_it_goes_out() {
+    for (output, cell, agrees) in [
+        ("%Y-%m-%dT%H:%M", Cell::Text("01/01/1990".into()), true),
+        (
+            "%Y-%m-%dT%H:%M",
+            Cell::Date(jiff::civil::datetime(1990, 1, 1, 13, 30, 0, 0)),
+            true,
+        ),
+        ("%d/%m/%y", Cell::Text("01/01/1990".into()), true),
+        ("%Y", Cell::Text("05/06/1990".into()), true),
+        ("%Y", Cell::Text("01/01/1991".into()), false),
+        ("%d.%m.%Y", Cell::Text("02/01/1990".into()), false),
+    ] {
+        let toml = format!(
+            "[contract]\ntypes = [414]\n[fields.414]\nid = {{ column = \"ID\", type = \"egypt_national_id\" }}\n\
+             birthDate = {{ column = \"DOB\", type = \"date\", input = \"%d/%m/%Y\", output = \"{output}\" }}\n"
+        );
+        let mapping = sheet(&["phone", "ID", "DOB"]).toml(toml.leak()).bind();
+        let mut row = row(&["01012345678", "29001011234567"]);
+        row.cells.push(cell);
+        assert_eq!(
+            mapping.apply(&row).result.is_ok(),
+            agrees,
+            "{output} {:?}",
+            row.cells[2]
+        );
+    }
+}
+
+proptest! {
+    /// Whatever stands in the cells: no panic, and what goes out is JSON of texts under known keys.
+    #[test]
+    fn any_cells_give_a_body_or_problems(cells in prop::collection::vec(any_cell(), 0..8)) {
+        let mapping = everything();
+        let row = Row { number: RowNumber(2), cells };
+        match mapping.apply(&row).result {
+            Ok(invitation) => {
+                let body: serde_json::Value = serde_json::from_str(&invitation.body).expect("JSON");
+                let fields = body["SessionInput"]["RequestFieldsValues"]["414"].as_object().cloned().unwrap_or_default();
+                prop_assert!(fields.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())));
+            }
+            Err(problems) => prop_assert!(!problems.is_empty()),
+        }
+    }
+}
+
+fn everything() -> Mapping {
+    sheet(&["phone", "email", "A", "B", "C", "D", "E"])
+        .toml(
+            "[contract]\ntypes = [414]\n[fields.414]\nname = \"A\"\nnumber = { column = \"B\", type = \"number\" }\n\
+             birthDate = { column = \"C\", type = \"date\" }\nid = { column = \"D\", type = \"egypt_national_id\" }\n\
+             yes = { column = \"E\", type = \"boolean\" }\nall = { template = \"{{ row['A'] }}{{ row['B'] }}\" }\n",
+        )
+        .bind()
+}
+
+fn any_cell() -> impl Strategy<Value = Cell> {
+    prop_oneof![
+        Just(Cell::Empty),
+        "\\PC{0,12}".prop_map(Cell::Text),
+        any::<String>().prop_map(Cell::Text),
+        "0?1[0125][0-9]{8}".prop_map(Cell::Text),
+        "[23][0-9]{13}".prop_map(Cell::Text),
+        "[0-3][0-9]/[01][0-9]/19[0-9]{2}".prop_map(Cell::Text),
+        any::<f64>().prop_map(Cell::Number),
+        any::<bool>().prop_map(Cell::Boolean),
+        Just(Cell::Merged),
+    ]
+}
+
+#[test]
+fn a_mapping_may_be_used_by_several_threads() {
+    fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<Mapping>();
 }

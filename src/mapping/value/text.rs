@@ -26,10 +26,19 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
             ProblemCode::NumberRounded,
             "Excel has rounded a long number here (2.01E+11 and the like); format the column as Text and type the digits again.",
         )),
-        Given::Text(text) => Ok(Reading::new(text, false)),
+        Given::Text(text) => Ok(Reading::new(unguarded(text), false)),
         Given::Number(number) => number_cell::shown(number).map(|text| Reading::new(text, false)),
         Given::Boolean(boolean) => Ok(Reading::new(Cell::Boolean(boolean).shown(), false)),
         Given::Date(at) => Ok(Reading::new(date_shown(at), false)),
+    }
+}
+
+/// The text without the apostrophe that keeps a spreadsheet from taking it for a formula: exports set it, and come back
+/// corrected.
+fn unguarded(text: &str) -> &str {
+    match text.strip_prefix('\'') {
+        Some(bare) if bare.starts_with(['=', '+', '-', '@']) => bare,
+        _ => text,
     }
 }
 

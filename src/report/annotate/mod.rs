@@ -50,9 +50,10 @@ pub struct Annotator {
 const PROBLEMS_COLUMN: &str = "_problems";
 const OVERVIEW: usize = 0;
 const ROWS: usize = 1;
-/// Notes are kept in memory until the end, and slow a spreadsheet down: past these, colour and the problems' column tell.
-const MOST_PROBLEM_NOTES: usize = 20_000;
-const MOST_REPAIR_NOTES: usize = 5_000;
+/// Notes are kept in memory until the end, some 12 KB each, and slow a spreadsheet down: past these, colour and the problems'
+/// column tell.
+const MOST_PROBLEM_NOTES: usize = 10_000;
+const MOST_REPAIR_NOTES: usize = 2_500;
 
 impl Annotator {
     /// Begins the workbook.

@@ -194,3 +194,33 @@ fn a_name_that_excel_refuses_is_replaced() {
         assert_eq!(workbook.sheet_names(), ["vlens-batch", "Rows"], "{name}");
     }
 }
+
+#[test]
+fn findings_beyond_the_last_note_stand_in_their_column() {
+    let columns = columns();
+    let mut annotator = Annotator::new(SheetShape {
+        name: "Rows",
+        columns: &columns,
+        header_row: RowNumber(1),
+        right_to_left: false,
+    })
+    .unwrap();
+    annotator.problem_notes = MOST_PROBLEM_NOTES;
+    let bad = row(2, vec![text("0101")]);
+    let problems = [problem(2, Some("Mobile"), "Write the number.")];
+    annotator.row(&bad, &problems, &[], None).unwrap();
+    let mut out = Vec::new();
+    annotator.finish(&mut out).unwrap();
+    let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(out)).unwrap();
+    let rows = workbook.worksheet_range("Rows").unwrap();
+    assert_eq!(
+        rows.get_value((1, 0)),
+        Some(&Data::String("Mobile: Write the number.".to_owned()))
+    );
+    let overview = workbook.worksheet_range("vlens-batch").unwrap();
+    let says_so = |cell: &Data| {
+        cell.to_string()
+            .starts_with("There are more findings than notes")
+    };
+    assert!(overview.rows().flatten().any(says_so));
+}

@@ -1,5 +1,6 @@
 //! Results as CSV.
 
+use std::fmt::{Display, Write as _};
 use std::io::Write;
 
 use crate::domain::{Complaint, ResultRow};
@@ -11,6 +12,8 @@ pub(super) struct CsvSink<'a, W: Write> {
     writer: csv::Writer<W>,
     options: ExportOptions<'a>,
     columns: usize,
+    /// For numbers and times, so that a row needs no text of its own for each.
+    shown: String,
 }
 
 impl<'a, W: Write> CsvSink<'a, W> {
@@ -25,6 +28,7 @@ impl<'a, W: Write> CsvSink<'a, W> {
                 .from_writer(out),
             options,
             columns: columns.len(),
+            shown: String::new(),
         };
         for name in columns {
             sink.cell(name)?;
@@ -42,6 +46,16 @@ impl<'a, W: Write> CsvSink<'a, W> {
             .map_err(complaint)
     }
 
+    /// A number or a time, which no spreadsheet takes for a formula.
+    fn plain(&mut self, value: impl Display) -> Result<(), Complaint> {
+        self.shown.clear();
+        // Writing into a string cannot fail.
+        let _ = write!(self.shown, "{value}");
+        self.writer
+            .write_field(self.shown.as_bytes())
+            .map_err(complaint)
+    }
+
     fn end_row(&mut self) -> Result<(), Complaint> {
         self.writer.write_record(None::<&[u8]>).map_err(complaint)
     }
@@ -53,14 +67,17 @@ impl<W: Write> Sink for CsvSink<'_, W> {
         for column in 0..self.columns {
             self.cell(row.cells.get(column).map_or("", String::as_str))?;
         }
-        self.cell(&row.row.to_string())?;
+        self.plain(row.row)?;
         self.cell(row.status.as_str())?;
         self.cell(token.unwrap_or_default())?;
         self.cell(link.as_deref().unwrap_or_default())?;
         self.cell(row.error_code.as_deref().unwrap_or_default())?;
         self.cell(row.error.as_deref().unwrap_or_default())?;
-        self.cell(&row.attempts.to_string())?;
-        self.cell(&row.sent_at.map(|at| at.to_string()).unwrap_or_default())?;
+        self.plain(row.attempts)?;
+        match row.sent_at {
+            Some(at) => self.plain(at)?,
+            None => self.cell("")?,
+        }
         self.end_row()
     }
 

@@ -17,7 +17,7 @@ pub(in crate::report) use formula::looks_like_formula;
 pub use link::LinkTemplate;
 
 /// The columns behind the source's own, with their prefix. JSON lines use them without.
-pub(crate) const RESULT_COLUMNS: [&str; 8] = [
+const RESULT_COLUMNS: [&str; 8] = [
     "vlens_row",
     "vlens_status",
     "vlens_token",
@@ -87,7 +87,7 @@ pub fn sink<'a, W: Write + Send + 'a>(
     columns: &[String],
     options: ExportOptions<'a>,
     out: W,
-) -> Result<Box<dyn Sink + 'a>, Complaint> {
+) -> Result<Box<dyn Sink + Send + 'a>, Complaint> {
     Ok(match format {
         Format::Csv => Box::new(delimited::CsvSink::begin(columns, options, out)?),
         Format::Jsonl => Box::new(lines::JsonLinesSink::begin(columns, options, out)),

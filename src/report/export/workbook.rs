@@ -15,7 +15,8 @@ pub(super) struct XlsxSink<'a, W: Write + Send> {
     options: ExportOptions<'a>,
     columns: Vec<String>,
     text: TextCells,
-    colours: Vec<(Status, Format)>,
+    /// One a status, in their order.
+    colours: [Format; Status::ALL.len()],
     first_result_column: u16,
     rows: u32,
 }
@@ -40,10 +41,7 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
             options,
             columns: columns.to_vec(),
             text: TextCells::new(),
-            colours: Status::ALL
-                .iter()
-                .map(|&status| (status, spreadsheet::filled(ground(status))))
-                .collect(),
+            colours: std::array::from_fn(|place| spreadsheet::filled(ground(Status::ALL[place]))),
             first_result_column: spreadsheet::column_count(columns.len())?,
             rows: 1,
         })
@@ -82,23 +80,18 @@ impl<W: Write + Send> Sink for XlsxSink<'_, W> {
             (5, row.error.as_deref()),
             (7, sent_at.as_deref()),
         ];
-        // In the sheet's order of columns: constant memory wants rows in order, not cells.
+        // Constant memory wants rows in order; within a row the cells may come in any.
         for (place, text) in texts {
             let text = text.unwrap_or_default();
             let name = RESULT_COLUMNS[usize::from(place)];
             self.text
                 .write(sheet, at, first + place, text, row.row, name)?;
         }
-        let colour = self
-            .colours
-            .iter()
-            .find(|(status, _)| *status == row.status);
-        let plain = Format::default();
+        let colour = &self.colours[row.status as usize];
         sheet
             .write_number(at, first, row.row.0)
             .and_then(|sheet| {
-                let format = colour.map_or(&plain, |(_, format)| format);
-                sheet.write_string_with_format(at, first + 1, row.status.as_str(), format)
+                sheet.write_string_with_format(at, first + 1, row.status.as_str(), colour)
             })
             .and_then(|sheet| sheet.write_number(at, first + 6, row.attempts))
             .map_err(|error| spreadsheet::complaint(&error))?;

@@ -16,6 +16,19 @@ const GRID: RGBColor = RGBColor(0xdd, 0xe3, 0xea);
 pub(super) const BAR: RGBColor = RGBColor(0x2f, 0x6f, 0xb0);
 pub(super) const LIMIT: RGBColor = RGBColor(0xa3, 0x21, 0x3c);
 
+// One colour a status.
+pub(super) const CREATED: RGBColor = RGBColor(0x1a, 0x7f, 0x4b);
+pub(super) const ALREADY_CREATED: RGBColor = RGBColor(0x5b, 0xa5, 0x7e);
+pub(super) const DUPLICATE: RGBColor = RGBColor(0x6e, 0x77, 0x81);
+pub(super) const INVALID: RGBColor = RGBColor(0xb4, 0x45, 0x1f);
+pub(super) const REJECTED: RGBColor = RGBColor(0x8c, 0x2a, 0x5b);
+pub(super) const FAILED: RGBColor = RGBColor(0xc9, 0x82, 0x2b);
+pub(super) const UNCERTAIN: RGBColor = RGBColor(0xb8, 0x9a, 0x00);
+pub(super) const PENDING: RGBColor = RGBColor(0x4a, 0x8f, 0xd0);
+
+/// Every drawing's width; on the page it is scaled.
+const WIDTH: u32 = 600;
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// One bar of a bar plot: its label, and its parts from the bottom up.
@@ -24,15 +37,18 @@ pub(super) struct Bar {
     pub(super) parts: Vec<(RGBColor, f64)>,
 }
 
-/// Parts of one whole, side by side.
+/// Parts of one whole, side by side; the smallest still wide enough to be seen.
 pub(super) fn shares(parts: &[(RGBColor, u64)]) -> Result<String, Complaint> {
-    drawn((760, 44), |area| {
+    const HEIGHT: i32 = 36;
+    const SEEN: f64 = 4.0;
+    drawn(36, |area| {
+        let parts: Vec<_> = parts.iter().filter(|(_, count)| *count > 0).collect();
         let total: u64 = parts.iter().map(|(_, count)| count).sum();
-        let whole = as_float(total.max(1));
+        let shared = f64::from(WIDTH) - SEEN * as_float(parts.len() as u64);
         let mut from = 0.0;
-        for &(colour, count) in parts.iter().filter(|(_, count)| *count > 0) {
-            let to = from + as_float(count) / whole * 760.0;
-            let corners = [(pixel(from), 4), (pixel(to.max(from + 2.0)), 40)];
+        for &&(colour, count) in &parts {
+            let to = from + SEEN + shared * as_float(count) / as_float(total);
+            let corners = [(pixel(from), 0), (pixel(to) - 1, HEIGHT)];
             area.draw(&Rectangle::new(corners, colour.filled()))
                 .map_err(failed)?;
             from = to;
@@ -48,12 +64,12 @@ pub(super) fn over_time(
     end: f64,
     limit: Option<u32>,
 ) -> Result<String, Complaint> {
-    drawn((760, 250), |area| {
+    drawn(230, |area| {
         let highest = values.iter().copied().max().unwrap_or(0);
         let top = as_float(highest.max(limit.unwrap_or(0).into()).max(1)) * 1.12;
         let mut chart = ChartBuilder::on(area)
             .margin(8)
-            .x_label_area_size(28)
+            .x_label_area_size(30)
             .y_label_area_size(64)
             .build_cartesian_2d(0.0..end, 0.0..top)
             .map_err(failed)?;
@@ -63,8 +79,8 @@ pub(super) fn over_time(
             .max_light_lines(0)
             .bold_line_style(GRID)
             .axis_style(AXIS)
-            .y_labels(6)
-            .label_style(("sans-serif", 13).into_font().color(&INK))
+            .y_labels(5)
+            .label_style(("sans-serif", 16).into_font().color(&INK))
             .x_label_formatter(&|x| short(*x))
             .y_label_formatter(&|y| short(*y))
             .draw()
@@ -91,7 +107,7 @@ pub(super) fn over_time(
 
 /// Bars side by side, each with its label below.
 pub(super) fn bars(bars: &[Bar]) -> Result<String, Complaint> {
-    drawn((760, 250), |area| {
+    drawn(230, |area| {
         let heights = bars
             .iter()
             .map(|bar| bar.parts.iter().map(|(_, part)| part).sum::<f64>());
@@ -99,8 +115,8 @@ pub(super) fn bars(bars: &[Bar]) -> Result<String, Complaint> {
         let x: Range<f64> = -0.5..as_float(bars.len().max(1) as u64) - 0.5;
         let mut chart = ChartBuilder::on(area)
             .margin(8)
-            .x_label_area_size(28)
-            .y_label_area_size(64)
+            .x_label_area_size(30)
+            .y_label_area_size(72)
             .build_cartesian_2d(x, 0.0..top)
             .map_err(failed)?;
         let label_at = |x: &f64| label(bars, *x);
@@ -111,8 +127,8 @@ pub(super) fn bars(bars: &[Bar]) -> Result<String, Complaint> {
             .bold_line_style(GRID)
             .axis_style(AXIS)
             .x_labels(bars.len().clamp(1, 16))
-            .y_labels(6)
-            .label_style(("sans-serif", 13).into_font().color(&INK))
+            .y_labels(5)
+            .label_style(("sans-serif", 16).into_font().color(&INK))
             .x_label_formatter(&label_at)
             .y_label_formatter(&|y| short(*y))
             .draw()
@@ -149,12 +165,12 @@ pub(super) fn hex(colour: RGBColor) -> String {
 }
 
 fn drawn(
-    size: (u32, u32),
+    height: u32,
     draw: impl FnOnce(&Area<'_>) -> Result<(), Complaint>,
 ) -> Result<String, Complaint> {
     let mut svg = String::new();
     {
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
         draw(&area)?;
         area.present().map_err(failed)?;
     }
@@ -177,24 +193,18 @@ fn label(bars: &[Bar], x: f64) -> String {
         .map_or(String::new(), |bar| bar.label.clone())
 }
 
-/// A number on an axis: whole ones without decimals.
+/// A number on an axis, such as `0.5` or `10,000`.
 fn short(number: f64) -> String {
-    if (number - number.round()).abs() < 1e-6 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a whole number of an axis, not negative"
-        )]
-        let whole = number.round() as u64;
-        thousands(whole)
-    } else {
-        format!("{number:.1}")
+    let text = format!("{:.1}", number.max(0.0));
+    match text.strip_suffix(".0") {
+        Some(whole) => whole.parse().map_or(text.clone(), thousands),
+        None => text,
     }
 }
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "a place in a drawing of 760 pixels"
+    reason = "a place in a drawing of a few hundred pixels"
 )]
 fn pixel(place: f64) -> i32 {
     place.round() as i32

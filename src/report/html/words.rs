@@ -79,7 +79,7 @@ words! {
     minute: "From minute", "من الدقيقة";
     latency: "How long answers took", "زمن الرد";
     latency_text: "So many of the answers came within so many milliseconds.", "هذه النسبة من الردود وصلت خلال هذا العدد من الملّي ثانية.";
-    latency_plot: "One bar for each share of the answers: half, nine of ten, and so on up to the slowest.", "عمود لكل نسبة من الردود: النصف، تسعة من عشرة، وهكذا حتى أبطئها.";
+    latency_plot: "One bar for each share of the answers: half, nine of ten, ninety-five and ninety-nine of a hundred.", "عمود لكل نسبة من الردود: النصف، تسعة من عشرة، ثم خمسة وتسعون وتسعة وتسعون من مئة.";
     share_of_answers: "Share of answers", "نسبة الردود";
     milliseconds: "Milliseconds", "ملّي ثانية";
     history: "Runs of this ledger", "عمليات التشغيل في هذا السجل";

@@ -10,7 +10,7 @@ use crate::domain::Complaint;
 /// An encoding and how it was found out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Encoding {
-    pub(super) encoding: &'static encoding_rs::Encoding,
+    pub(super) charset: &'static encoding_rs::Encoding,
     /// Bytes of the byte-order mark, which are no part of the text.
     pub(super) mark_bytes: u64,
     pub(super) basis: Basis,
@@ -60,15 +60,15 @@ pub(super) fn decide(
             "It looks like UTF-32, which no sheet is saved in by Excel.",
         ));
     }
-    let found = |encoding, basis| Encoding {
-        encoding,
+    let found = |charset, basis| Encoding {
+        charset,
         mark_bytes: 0,
         basis,
     };
     if let Some((encoding, length)) = mark {
         let is_broken = encoding == UTF_8 && survey.foreign_lines > 0;
         return Ok(Encoding {
-            encoding,
+            charset: encoding,
             mark_bytes: length as u64,
             basis: if is_broken {
                 Basis::Mostly
@@ -112,7 +112,7 @@ fn asked_for(
         _ => (wanted, 0),
     };
     Ok(Encoding {
-        encoding,
+        charset: encoding,
         mark_bytes,
         basis: Basis::Asked,
     })
@@ -220,7 +220,7 @@ mod tests {
             (b"phone\n01012345678\n".to_vec(), UTF_8, Basis::Proved),
         ] {
             let found = decided(&bytes, None).unwrap();
-            assert_eq!((found.encoding, found.basis), (encoding, basis));
+            assert_eq!((found.charset, found.basis), (encoding, basis));
         }
     }
 
@@ -231,7 +231,7 @@ mod tests {
         ] {
             let bytes = in_windows_1256(&format!("name,phone\n{name},01012345678\n"));
             let found = decided(&bytes, None).unwrap();
-            assert_eq!(found.encoding, WINDOWS_1256, "{name}");
+            assert_eq!(found.charset, WINDOWS_1256, "{name}");
         }
     }
 
@@ -240,15 +240,15 @@ mod tests {
         let mut bytes = "منى\nعادل\nسارة\n".as_bytes().to_vec();
         bytes.extend(in_windows_1256("أحمد\n"));
         let found = decided(&bytes, None).unwrap();
-        assert_eq!((found.encoding, found.basis), (UTF_8, Basis::Mostly));
+        assert_eq!((found.charset, found.basis), (UTF_8, Basis::Mostly));
     }
 
     #[test]
     fn what_is_asked_for_wins() {
         let found = decided("منى\n".as_bytes(), Some("Windows-1256")).unwrap();
-        assert_eq!((found.encoding, found.basis), (WINDOWS_1256, Basis::Asked));
+        assert_eq!((found.charset, found.basis), (WINDOWS_1256, Basis::Asked));
         let found = decided(b"\xfe\xff\0a", Some("utf-16")).unwrap();
-        assert_eq!((found.encoding, found.mark_bytes), (UTF_16BE, 2));
+        assert_eq!((found.charset, found.mark_bytes), (UTF_16BE, 2));
         assert_eq!(
             decided(b"a", Some("klingon")).unwrap_err().code,
             "encoding_unknown"
@@ -258,6 +258,6 @@ mod tests {
     #[test]
     fn a_stray_nul_does_not_make_it_utf16() {
         let found = decided(b"name,phone\nMona\0,01012345678\n", None).unwrap();
-        assert_eq!(found.encoding, UTF_8);
+        assert_eq!(found.charset, UTF_8);
     }
 }

@@ -83,7 +83,7 @@ impl Delimiter {
 fn notes(encoding: Encoding, delimiter: Delimiter) -> Vec<Note> {
     let text = format!(
         "Read as CSV: {} ({}), delimiter {} ({}).",
-        encoding.encoding.name(),
+        encoding.charset.name(),
         encoding.basis.words(),
         delimiter.word(),
         delimiter.1
@@ -102,10 +102,10 @@ fn text_of(input: &Input, encoding: Encoding, skipped: usize) -> Result<Text, Co
         .seek(SeekFrom::Start(encoding.mark_bytes))
         .map_err(failed)?;
     let bytes = BufReader::with_capacity(BUFFER_BYTES, handle);
-    let mut text: Text = if encoding.encoding == encoding_rs::UTF_8 {
+    let mut text: Text = if encoding.charset == encoding_rs::UTF_8 {
         Box::new(bytes)
     } else {
-        Box::new(Decoded::new(bytes, encoding.encoding))
+        Box::new(Decoded::new(bytes, encoding.charset))
     };
     io::copy(&mut (&mut text).take(skipped as u64), &mut io::sink()).map_err(failed)?;
     Ok(text)

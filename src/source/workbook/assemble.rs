@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::domain::{Cell, Complaint, Row, RowNumber};
+use crate::source::READER_THREAD;
 use crate::source::kind::damaged;
 use crate::source::rows::Rows;
 
@@ -128,7 +129,7 @@ where
         row: Row::new(),
     };
     std::thread::Builder::new()
-        .name("sheet-reader".to_owned())
+        .name(READER_THREAD.to_owned())
         .spawn(move || {
             let outcome = feed(&mut assembler);
             assembler.finish(outcome);
@@ -166,7 +167,10 @@ impl Rows for AssembledRows {
         while !self.is_done {
             if let Some(next) = self.batch.next() {
                 *row = next;
-                let gap = row.number.0.saturating_sub(self.last_number + 1);
+                let gap = row
+                    .number
+                    .0
+                    .saturating_sub(self.last_number.saturating_add(1));
                 self.blank_rows += u64::from(gap);
                 self.last_number = row.number.0;
                 return Ok(true);
@@ -255,7 +259,7 @@ mod tests {
     #[test]
     fn the_thread_ends_when_nobody_reads_any_more() {
         let endless = rows_of("a.xlsx", |sheet| {
-            (0..=u32::MAX - 1).try_for_each(|row| sheet.push(row, 0, text("x")))
+            (0..u32::MAX).try_for_each(|row| sheet.push(row, 0, text("x")))
         })
         .unwrap();
         let flag = Arc::clone(&endless.is_stopped);

@@ -1,6 +1,6 @@
 //! What a cell of a workbook is in the house's own words.
 
-use calamine::{DataRef, ExcelDateTime};
+use calamine::{Data, DataRef, ExcelDateTime};
 use jiff::civil;
 
 use super::number_format::DigitFormat;
@@ -25,6 +25,20 @@ pub(super) fn from_calamine(value: &DataRef<'_>, format: Option<&DigitFormat>) -
         DataRef::DateTime(at) => date_cell(*at),
         DataRef::DateTimeIso(text) => iso_date_cell(text),
         DataRef::Error(error) => Cell::Error(error.to_string()),
+    }
+}
+
+/// A cell that calamine owns, lent out.
+pub(super) fn lent(value: &Data) -> DataRef<'_> {
+    match value {
+        Data::Int(number) => DataRef::Int(*number),
+        Data::Float(number) => DataRef::Float(*number),
+        Data::String(text) | Data::DurationIso(text) => DataRef::SharedString(text),
+        Data::Bool(value) => DataRef::Bool(*value),
+        Data::DateTime(at) => DataRef::DateTime(*at),
+        Data::DateTimeIso(text) => DataRef::DateTimeIso(text.clone()),
+        Data::Error(error) => DataRef::Error(error.clone()),
+        Data::Empty => DataRef::Empty,
     }
 }
 

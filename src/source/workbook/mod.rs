@@ -3,12 +3,16 @@
 mod assemble;
 mod binary;
 mod cell;
+mod compound;
 mod number_format;
 mod ods;
 mod ods_walk;
 mod package;
 mod relations;
+mod xls;
+mod xls_layout;
 mod xlsb;
+mod xlsb_layout;
 mod xlsx;
 mod xlsx_layout;
 
@@ -23,9 +27,7 @@ pub(super) fn open(input: &Input, format: Format, options: &Options) -> Result<O
         Format::Xlsx => xlsx::open(input, options)?,
         Format::Ods => ods::open(input, options)?,
         Format::Xlsb => xlsb::open(input, options)?,
-        Format::Xls => {
-            return Err(Complaint::new("not_a_sheet", "later"));
-        }
+        Format::Xls => xls::open(input, options)?,
     };
     if let Some(sheet) = &opened.sheet {
         let text = format!("Read as {}, sheet \"{sheet}\".", format.word());
@@ -53,14 +55,13 @@ fn choose(
     sheets: &[Sheet],
     wanted: Option<&str>,
 ) -> Result<(usize, Vec<Note>), Complaint> {
-    let at = match wanted {
-        Some(wanted) => named(sheets, wanted).ok_or_else(|| no_such_sheet(file, sheets, wanted))?,
-        None => {
-            let first = |test: fn(&Sheet) -> bool| sheets.iter().position(test);
-            first(|sheet| sheet.is_visible && sheet.has_data)
-                .or_else(|| first(|sheet| sheet.is_visible))
-                .ok_or_else(|| no_visible_sheet(file, sheets))?
-        }
+    let at = if let Some(wanted) = wanted {
+        named(sheets, wanted).ok_or_else(|| no_such_sheet(file, sheets, wanted))?
+    } else {
+        let first = |test: fn(&Sheet) -> bool| sheets.iter().position(test);
+        first(|sheet| sheet.is_visible && sheet.has_data)
+            .or_else(|| first(|sheet| sheet.is_visible))
+            .ok_or_else(|| no_visible_sheet(file, sheets))?
     };
     let others: Vec<String> = sheets
         .iter()

@@ -13,7 +13,7 @@ use super::cell::from_calamine;
 use super::number_format::DigitFormat;
 use super::package::{Package, attribute};
 use super::relations::{elements, relations};
-use super::xlsx_layout::{Layout, has_data};
+use super::xlsx_layout::{Layout, has_data, plain};
 use super::{Sheet, choose};
 use crate::domain::{Cell, Complaint};
 use crate::source::input::{Handle, Input};
@@ -40,8 +40,7 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint
     }
     let (at, notes) = choose(&name, &sheets, options.sheet.as_deref())?;
     let chosen = &parts[at];
-    let layout = Layout::of(&mut package.xml(&chosen.path)?);
-    let layout = layout.map_err(|error| package.broken(&error))?;
+    let layout = layout(&mut package, &chosen.path)?;
 
     let (file, sheet, handle) = (name.clone(), chosen.name.clone(), input.open()?);
     let uncalculated = layout.uncalculated;
@@ -56,6 +55,15 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint
         sheet: Some(chosen.name.clone()),
         ..Opened::new(Box::new(rows))
     })
+}
+
+fn layout(package: &mut Package, path: &str) -> Result<Layout, Complaint> {
+    let plain = plain(&mut package.xml(path)?);
+    if let Some(layout) = plain.map_err(|error| package.broken(&error))? {
+        return Ok(layout);
+    }
+    let walked = Layout::of(&mut package.xml(path)?);
+    walked.map_err(|error| package.broken(&error))
 }
 
 /// Pushes every cell of the sheet.

@@ -1,11 +1,16 @@
 //! What calamine does not tell about an XLSX sheet: hidden rows, merged ranges, formulas without a stored result, the
 //! direction of the sheet, and whether there is anything on it. One pass over the sheet's XML, no values kept.
 
+use std::io::BufRead;
+
 use quick_xml::events::{BytesStart, Event};
 
 use super::package::{PartXml, attribute, is_set};
 use super::position;
 use crate::source::rows::Merge;
+
+/// No tag of a real sheet is longer.
+const MAX_TAG_BYTES: usize = 1 << 16;
 
 /// The facts about one sheet.
 #[derive(Debug, Default)]
@@ -33,6 +38,63 @@ impl Layout {
                 _ => {}
             }
         }
+    }
+}
+
+/// The facts about a sheet whose rows hold nothing that the facts are about, found by a glance at its tags; `None` when it
+/// takes a full walk. Most large sheets are of this kind, and the walk costs as much as reading the values.
+pub(super) fn plain(xml: &mut PartXml<'_>) -> Result<Option<Layout>, quick_xml::Error> {
+    let mut walk = Walk::default();
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        match xml.read_event_into(&mut buffer)? {
+            Event::Start(element) if element.name().as_ref() == "sheetData" => break,
+            Event::Start(element) => walk.start(&element),
+            Event::Eof => return Ok(None),
+            _ => {}
+        }
+    }
+    let is_plain = has_plain_tags(xml.get_mut())?;
+    Ok(is_plain.then_some(walk.layout))
+}
+
+/// Whether the rest of the XML has no formula, no merged range and no row that may be hidden.
+fn has_plain_tags(bytes: &mut impl BufRead) -> std::io::Result<bool> {
+    let mut tag = Vec::new();
+    let mut is_in_tag = false;
+    loop {
+        let chunk = bytes.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(true);
+        }
+        let wanted = if is_in_tag { b'>' } else { b'<' };
+        let found = chunk.iter().position(|&b| b == wanted);
+        let end = found.unwrap_or(chunk.len());
+        if is_in_tag {
+            tag.extend_from_slice(&chunk[..end]);
+            if tag.len() > MAX_TAG_BYTES {
+                return Ok(false);
+            }
+        }
+        let used = found.map_or(end, |at| at + 1);
+        bytes.consume(used);
+        if found.is_some() {
+            if is_in_tag && !is_plain_tag(&tag) {
+                return Ok(false);
+            }
+            tag.clear();
+            is_in_tag = !is_in_tag;
+        }
+    }
+}
+
+fn is_plain_tag(tag: &[u8]) -> bool {
+    let holds = |words: &[u8]| tag.windows(words.len()).any(|window| window == words);
+    match tag {
+        [b'f'] | [b'f', b' ' | b'/' | b'\t' | b'\r' | b'\n', ..] | [b'!', ..] => false,
+        [b'r', b'o', b'w', ..] => !holds(b"hidden") && !holds(b"ht=\"0") && !holds(b"ht='0"),
+        _ => !tag.starts_with(b"mergeCell"),
     }
 }
 
@@ -66,6 +128,10 @@ struct Walk {
 }
 
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent marks in the XML"
+)]
 struct CellFacts {
     /// The cell's name, such as `B7`; empty when the file leaves it out.
     name: String,
@@ -73,6 +139,7 @@ struct CellFacts {
     column: u32,
     is_text_result: bool,
     has_formula: bool,
+    /// There is a value element, even if an empty one.
     has_value: bool,
     has_text: bool,
 }
@@ -114,7 +181,7 @@ impl Walk {
 
     fn start_row(&mut self, element: &BytesStart<'_>) {
         let number = attribute(element, "r").and_then(|number| number.trim().parse().ok());
-        self.row = number.unwrap_or(self.row + 1);
+        self.row = number.unwrap_or_else(|| self.row.saturating_add(1));
         let has_no_height = attribute(element, "ht")
             .and_then(|height| height.trim().parse::<f64>().ok())
             .is_some_and(|height| height <= 0.0);
@@ -143,7 +210,7 @@ impl Walk {
         let cell = &mut self.cell;
         let (row, column) =
             position(&cell.name).unwrap_or((self.row.saturating_sub(1), cell.column));
-        cell.column = column + 1;
+        cell.column = column.saturating_add(1);
         self.row_has_data |= cell.has_formula || cell.has_text;
         // A formula whose result is an empty text has a value element without text; that one was calculated.
         let is_empty_text = cell.is_text_result && cell.has_value;
@@ -158,9 +225,47 @@ fn merge(element: &BytesStart<'_>) -> Option<Merge> {
     let (from, to) = range.split_once(':')?;
     let ((first_row, first_column), (last_row, last_column)) = (position(from)?, position(to)?);
     Some(Merge {
-        first_row: first_row + 1,
-        last_row: last_row + 1,
+        first_row: first_row.saturating_add(1),
+        last_row: last_row.saturating_add(1),
         first_column,
         last_column,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_at_the_tags_finds_all_that_takes_a_walk() {
+        for (rows, expected) in [
+            (
+                r#"<row r="1" ht="15"><c r="A1" t="s"><v>1</v></c></row></sheetData></worksheet>"#,
+                true,
+            ),
+            (
+                r#"<row r="1" hidden="1"><c r="A1"><v>1</v></c></row>"#,
+                false,
+            ),
+            (r#"<row r="1" ht="0" customHeight="1"/>"#, false),
+            (r#"<c r="A1"><f>B1</f></c>"#, false),
+            (r#"<c r="A1"><f t="shared" si="0"/></c>"#, false),
+            (
+                r#"</sheetData><mergeCells><mergeCell ref="A1:B2"/></mergeCells>"#,
+                false,
+            ),
+            (
+                r"</sheetData><conditionalFormatting><formula>1</formula></conditionalFormatting>",
+                true,
+            ),
+            ("<!-- a comment -->", false),
+        ] {
+            // Small chunks, so that tags are cut in two.
+            let mut bytes = std::io::BufReader::with_capacity(5, rows.as_bytes());
+            assert!(
+                matches!(has_plain_tags(&mut bytes), Ok(plain) if plain == expected),
+                "{rows}"
+            );
+        }
+    }
 }

@@ -82,7 +82,7 @@ fn cells_come_out_as_a_person_sees_them() {
         r#"<table:table-cell table:formula="of:=[.A1]"/><table:table-cell table:number-columns-repeated="16378"/>"#,
     ]
     .map(str::to_owned);
-    let error = r##"<table:table-cell office:value-type="string" calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>"##;
+    let error = r#"<table:table-cell office:value-type="string" calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>"#;
     let content = [
         row(&header),
         r#"<table:table-row table:number-rows-repeated="3"><table:table-cell table:number-columns-repeated="16384"/></table:table-row>"#.to_owned(),

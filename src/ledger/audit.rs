@@ -1,0 +1,72 @@
+//! For tests: counts everything afresh from the rows, and holds the kept sums, the due rows and the bodies against it.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+/// Each query lists what contradicts the ledger's own rules.
+const CONTRADICTIONS: &[(&str, &str)] = &[
+    (
+        "a tally differs from a recount",
+        "WITH recount AS (
+           SELECT r.place >> 32 AS sheet_id,
+                  CASE WHEN r.problems IS NOT NULL THEN 'invalid' WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' ELSE i.status END AS status,
+                  coalesce(i.created_run, 0) AS run_id, count(*) AS n
+           FROM rows r LEFT JOIN invitations i ON i.id = r.invitation_id GROUP BY 1, 2, 3)
+         SELECT * FROM (SELECT * FROM recount EXCEPT SELECT * FROM tallies)
+         UNION ALL
+         SELECT * FROM (SELECT * FROM tallies WHERE n <> 0 EXCEPT SELECT * FROM recount)",
+    ),
+    (
+        "a sheet's rows differ from a recount",
+        "SELECT s.id FROM sheets s WHERE s.rows <> (SELECT count(*) FROM rows WHERE place >> 32 = s.id)",
+    ),
+    (
+        "due rows are not the pending ones",
+        "SELECT * FROM (SELECT r.place, i.id FROM rows r JOIN invitations i ON i.id = r.invitation_id AND i.status = 'pending'
+           EXCEPT SELECT place, invitation_id FROM due)
+         UNION ALL
+         SELECT * FROM (SELECT place, invitation_id FROM due
+           EXCEPT SELECT r.place, i.id FROM rows r JOIN invitations i ON i.id = r.invitation_id AND i.status = 'pending')",
+    ),
+    (
+        "a pending invitation has no body",
+        "SELECT id FROM invitations WHERE status = 'pending' AND id NOT IN (SELECT invitation_id FROM bodies)",
+    ),
+    (
+        "a created invitation has a body",
+        "SELECT id FROM invitations WHERE status = 'created' AND id IN (SELECT invitation_id FROM bodies)",
+    ),
+    (
+        "a change is none",
+        "SELECT c.invitation_id FROM changes c JOIN invitations i ON i.id = c.invitation_id AND i.content = c.content",
+    ),
+    (
+        "created without its run, or a run without created",
+        "SELECT id FROM invitations WHERE (status = 'created') <> (created_run IS NOT NULL)",
+    ),
+    (
+        "an invitation stands twice in a sheet",
+        "SELECT invitation_id FROM rows WHERE invitation_id IS NOT NULL GROUP BY place >> 32, invitation_id HAVING count(*) > 1",
+    ),
+    (
+        "a run's requests differ from its attempts",
+        "SELECT r.id FROM runs r WHERE requests <> (
+           SELECT count(*) FROM processes p JOIN attempts a ON a.process_id = p.id
+           WHERE p.run_id = r.id AND a.invitation_id IS NOT NULL
+             AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried'))",
+    ),
+];
+
+/// Panics when the ledger at `path` contradicts itself.
+pub(super) fn assert_sound(path: &Path) {
+    let conn = Connection::open(path).unwrap();
+    for (what, sql) in CONTRADICTIONS {
+        let is_found = conn.prepare(sql).unwrap().exists([]).unwrap();
+        assert!(!is_found, "{what}");
+    }
+    let check: String = conn
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(check, "ok");
+}

@@ -170,6 +170,13 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
     assert!(after_failure.contains("vlens_batch_exit_code 3\n"));
     assert_eq!(success(&after_failure), success(&after_success));
     assert!(success(&after_failure).is_some());
+    let after_nothing = metrics("missing.csv", 5);
+    let exits: Vec<&str> = after_nothing
+        .lines()
+        .filter(|line| line.starts_with("vlens_batch_exit_code"))
+        .collect();
+    assert_eq!(exits, ["vlens_batch_exit_code 5"]);
+    assert_eq!(success(&after_nothing), success(&after_success));
 }
 
 #[cfg(unix)]

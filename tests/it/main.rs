@@ -3,4 +3,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod documents;
+mod exits;
 mod harness;
+mod house;
+mod kills;
+mod quota;
+mod requests;
+mod reruns;
+mod samples;
+mod settings;
+mod statuses;

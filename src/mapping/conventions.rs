@@ -108,8 +108,15 @@ pub(crate) fn is_left_out(header: &str) -> bool {
     header.starts_with(['_', '#'])
 }
 
-/// `414.fullName` taken apart.
+/// `414.fullName` taken apart. A header of several lines may hold labels above it, as a template's does.
 pub(crate) fn explicit_key(header: &str) -> Option<(ContractTypeId, &str)> {
+    match header.trim().rsplit_once(['\n', '\r']) {
+        Some((_, last)) => key_of_a_type(last).or_else(|| key_of_a_type(header)),
+        None => key_of_a_type(header),
+    }
+}
+
+fn key_of_a_type(header: &str) -> Option<(ContractTypeId, &str)> {
     let (id, key) = header.split_once('.')?;
     let id = id.trim().parse().ok().filter(|&id: &i64| id > 0)?;
     let key = key.trim();
@@ -190,7 +197,18 @@ mod tests {
             explicit_key("414.fullName"),
             Some((ContractTypeId(414), "fullName"))
         );
-        for header in ["fullName", "a.b", "414.", "0.x", "-1.x", "1.5"] {
+        for header in [
+            "الاسم بالكامل\nFull name\n414.fullName",
+            "Full name\r\n414.fullName",
+            "1. Full name\n414.fullName",
+        ] {
+            assert_eq!(
+                explicit_key(header),
+                Some((ContractTypeId(414), "fullName")),
+                "{header}"
+            );
+        }
+        for header in ["fullName", "a.b", "414.", "0.x", "-1.x", "1.5", "a\nb"] {
             let is_key = matches!(explicit_key(header), Some((ContractTypeId(1), "5")));
             assert!(explicit_key(header).is_none() || is_key, "{header}");
         }

@@ -10,6 +10,7 @@ mod body;
 pub mod config;
 mod conventions;
 pub mod fold;
+mod form_changes;
 mod header;
 mod key;
 mod nearest;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 pub use bind::BindOptions;
 pub use config::{Config, ConfigErrors, ConfigProblem};
 pub use conventions::EXAMPLE_MARKER;
+pub use form_changes::FormChanges;
 pub use survey::Survey;
 
 use crate::domain::{ContractTypeId, Invitation, Problem, Repair, Row};

@@ -6,6 +6,7 @@
 mod annotate;
 mod before;
 mod check;
+mod contract_types;
 mod export;
 mod history;
 mod html;
@@ -13,15 +14,18 @@ mod progress;
 mod runs;
 mod spreadsheet;
 mod summary;
+mod template;
 mod words;
 
 pub use annotate::{Annotator, SheetShape};
 pub use before::{DryRun, question, write_dry_run};
 pub use check::{CheckJson, CheckTally};
+pub use contract_types::{TypeLine, write_contract_types};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use history::{history_json, write_history};
 pub use html::{Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use runs::write_runs;
 pub use summary::{Ending, write_status, write_summary};
+pub use template::{TemplateLanguage, TemplateSpec, write_template};
 pub use words::{Look, rows};

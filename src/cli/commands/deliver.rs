@@ -93,7 +93,7 @@ impl Desk {
         ledger
             .begin_process(Work::Sending(run), self.command, &whoami(), &moment)
             .map_err(Failure::ledger)?;
-        let pace = self.seeded_pace(&ledger)?;
+        let pace = seeded_pace(&ledger, self.sending.limits, &*self.clock)?;
         let start = self.tally(run)?;
         let watch = Arc::new(Watch::begin(
             self.output,
@@ -235,24 +235,6 @@ impl Desk {
         })
     }
 
-    /// The pace, with what this and other processes have sent in the last minute.
-    fn seeded_pace(&self, ledger: &Ledger) -> Result<Pace, Failure> {
-        let limits = self.sending.limits;
-        let mut pace = Pace::new(limits);
-        let most = limits
-            .per_minute
-            .or(limits.per_second)
-            .map_or(0, |n| n.get() as usize);
-        let recent = ledger
-            .recent_requests(RECENT_MS, most.saturating_mul(2), &self.clock.moment())
-            .map_err(Failure::ledger)?;
-        let now = self.clock.steady();
-        for ago in ages(&recent) {
-            pace.seed(now.saturating_sub(ago));
-        }
-        Ok(pace)
-    }
-
     /// Asks the person who sits there, if any.
     fn may_send(&self, to_send: u64, target: &Target) -> bool {
         if to_send == 0 || self.args.yes || self.args.sandbox || !self.output.can_ask() {
@@ -270,6 +252,23 @@ impl Desk {
             .interact()
             .unwrap_or(false)
     }
+}
+
+/// The pace, with what this and other processes have sent in the last minute.
+pub fn seeded_pace(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Pace, Failure> {
+    let mut pace = Pace::new(limits);
+    let most = limits
+        .per_minute
+        .or(limits.per_second)
+        .map_or(0, |n| n.get() as usize);
+    let recent = ledger
+        .recent_requests(RECENT_MS, most.saturating_mul(2), &clock.moment())
+        .map_err(Failure::ledger)?;
+    let now = clock.steady();
+    for ago in ages(&recent) {
+        pace.seed(now.saturating_sub(ago));
+    }
+    Ok(pace)
 }
 
 /// A little more than the longest window.

@@ -140,14 +140,15 @@ fn add_rule(sheet: &mut Worksheet, at: u16, column: &TemplateColumn<'_>) -> Resu
             let range = format!("='{LISTS}'!${letters}$1:${letters}${last}");
             DataValidation::new()
                 .allow_list_formula(Formula::new(range))
-                .set_error_title("Choose from the list / اختر من القائمة")?
+                .set_error_title("Not in the list")?
+                .set_error_message("Choose from the list.\nاختر من القائمة.")?
         }
         _ if column.cells == Cells::Date => DataValidation::new()
             .allow_date(DataValidationRule::GreaterThan(ExcelDateTime::from_ymd(
                 1900, 1, 1,
             )?))
-            .set_error_title("A date, please / أدخل تاريخًا")?
-            .set_error_message("yyyy-mm-dd")?,
+            .set_error_title("Not a date")?
+            .set_error_message("Write it as 1990-12-31.\nاكتب التاريخ هكذا: 1990-12-31")?,
         _ => return Ok(()),
     };
     let rule = rule.set_error_style(DataValidationErrorStyle::Stop);

@@ -5,8 +5,10 @@ mod support;
 
 mod documents;
 mod exits;
+mod forms;
 mod harness;
 mod house;
+mod init;
 mod kills;
 mod quota;
 mod requests;

@@ -167,6 +167,7 @@ impl Check {
             .map(|note| note.text.clone())
             .collect();
         notes.extend(sheet.mapping.notes());
+        notes.extend(sheet.note_on_examples());
         let source = run::source_name(&args.file);
         let options = ledgers::options_for(&place.ledger(false), place.is_ledger_default());
         output.print(|out| {

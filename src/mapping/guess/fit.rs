@@ -13,9 +13,11 @@ const BY_NAME: f64 = 0.88;
 /// A name that needs the values' word.
 const BY_WEAK_NAME: f64 = 0.6;
 /// A name spelled nearly so; up to a fifth more when it is very near.
-const BY_LIKENESS: f64 = 0.5;
+const BY_LIKENESS: f64 = 0.38;
 /// Below this likeness of spelling two names are two things.
 const LIKE_ENOUGH: f64 = 0.8;
+/// Beyond that, this much more is a slip of the pen.
+const VERY_NEAR: f64 = 0.05;
 /// Shorter names are alike by chance.
 const FUZZY_MIN_CHARS: usize = 5;
 
@@ -51,7 +53,8 @@ pub(super) struct Fit {
 impl HeaderWords {
     pub fn of(header: &str) -> HeaderWords {
         let whole = Words::of(header);
-        let pieces: Vec<Words> = parts(header).map(Words::of).collect();
+        let pieces = parts(header).flat_map(by_script).collect::<Vec<_>>();
+        let pieces: Vec<Words> = pieces.iter().map(|piece| Words::of(piece)).collect();
         let other = best(&whole, &OTHER_WORDS);
         let trimmed = header.trim_end_matches(|c: char| c.is_ascii_digit());
         let number = header[trimmed.len()..].parse().ok();
@@ -90,6 +93,15 @@ impl HeaderWords {
     }
 }
 
+/// `جهة العمل Employer` says it twice: once in each script.
+fn by_script(part: &str) -> Vec<String> {
+    let is_arabic = |word: &&str| word.chars().any(|c| matches!(c, '\u{600}'..='\u{6ff}'));
+    let (arabic, others): (Vec<&str>, Vec<&str>) = part.split_whitespace().partition(is_arabic);
+    let mut texts = vec![arabic.join(" "), others.join(" ")];
+    texts.retain(|text| text.chars().any(char::is_alphabetic));
+    texts
+}
+
 /// How well a header and its values fit a goal; none when they do not.
 pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Option<Fit> {
     let score = header.score(goal);
@@ -116,19 +128,25 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
             if is_told { sure(0.7) } else { open(0.4) }
         }
         _ if score >= BY_LIKENESS => {
-            let is_very_near = score >= BY_LIKENESS + 0.08;
-            if supported && (values_tell(profile, goal) || is_very_near) {
+            let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
+            let is_free_text = goal.shape == Shape::Any
+                && goal.field.as_ref().is_none_or(|f| f.options.is_empty());
+            if (supported && values_tell(profile, goal))
+                || (is_very_near && (supported || is_free_text))
+            {
                 sure(score + 0.1)
             } else {
                 open(score - 0.1)
             }
         }
         _ if score > 0.0 => open(score),
-        _ if supported && values_tell(profile, goal) => {
-            // A header that says something else is not overruled.
-            let is_free =
-                header.other < BY_NAME && goal.field.as_ref().is_none_or(|f| f.options.is_empty());
-            if is_free { sure(0.45) } else { open(0.25) }
+        // A header that says something else is not overruled.
+        _ if supported && values_speak_alone(profile, goal) => {
+            if header.other < BY_NAME {
+                sure(0.3)
+            } else {
+                open(0.25)
+            }
         }
         _ => None,
     }
@@ -219,4 +237,10 @@ fn values_tell(profile: &Profile, goal: &Goal) -> bool {
         Shape::Words => goal.concept == Some("fullName") && profile.several_words >= 0.8,
         Shape::Date | Shape::Number | Shape::Any => false,
     }
+}
+
+/// Whether values tell what they are though the header says nothing that is known.
+fn values_speak_alone(profile: &Profile, goal: &Goal) -> bool {
+    let is_told = matches!(goal.shape, Shape::Phone | Shape::Email | Shape::NationalId);
+    is_told && values_tell(profile, goal)
 }

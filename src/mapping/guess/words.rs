@@ -67,6 +67,8 @@ const ABBREVIATIONS: &[(&str, &str)] = &[
 const NOISE: &[&str] = &[
     "customer",
     "customers",
+    "custmer",
+    "costumer",
     "client",
     "clients",
     "applicant",

@@ -11,6 +11,8 @@ use super::example::{Example, example};
 use super::{TemplateLanguage, TemplateSpec};
 use crate::report::spreadsheet::MAX_ROWS;
 
+/// As the format numbers paper.
+const A4: u8 = 9;
 const HEADER_ROW: u32 = 0;
 const EXAMPLE_ROW: u32 = 1;
 const LAST_ROW: u32 = MAX_ROWS - 1;
@@ -32,6 +34,10 @@ pub(super) fn write(
     let sheet = workbook.add_worksheet();
     sheet.set_name(sheet_name(&spec.form.name))?;
     sheet.set_right_to_left(right_to_left);
+    sheet
+        .set_landscape()
+        .set_paper_size(A4)
+        .set_print_fit_to_pages(1, 0);
     write_columns(sheet, columns)?;
     write_mark(sheet, columns, spec.example_marker)?;
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;

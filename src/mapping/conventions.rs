@@ -179,7 +179,7 @@ fn the_only(fields: &[FormField], fits: impl Fn(&&FormField) -> bool) -> Option<
 }
 
 /// The pieces of a header that holds several names: `A (B)`, `A / B`, `A | B`, or one below the other.
-fn parts(header: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn parts(header: &str) -> impl Iterator<Item = &str> {
     header
         .split(['(', ')', '[', ']', '/', '|', '\n', '\r', '·', '–', '—'])
         .map(str::trim)

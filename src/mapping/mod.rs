@@ -11,6 +11,7 @@ pub mod config;
 mod conventions;
 pub mod fold;
 mod form_changes;
+pub mod guess;
 mod header;
 mod key;
 mod nearest;

@@ -4,10 +4,22 @@
 mod support;
 
 mod doctor;
+mod documents;
+mod exits;
+mod forms;
 mod harness;
 mod help;
+mod house;
+mod init;
+mod kills;
 mod privacy;
 mod purge;
+mod quota;
 mod readme;
 mod report;
+mod requests;
+mod reruns;
+mod samples;
+mod settings;
+mod statuses;
 mod unattended;

@@ -13,13 +13,25 @@ use crate::domain::{Complaint, Problem, Repair, Row, RowNumber, Status};
 use crate::ledger::Reader;
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape};
 use crate::run::{Seen, Sheet, Switch, Verdict};
+use crate::source::Input;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     let place = Place::find(global, Some(&args.file))?;
     refuse_to_overwrite_the_source(args)?;
     let input = sheets::input(&args.file)?;
-    let mut sheet = sheets::open(&input, &place, &args.read)?;
+    check_input(args, global, &place, &input, output)
+}
+
+/// The same for a file that is at hand already.
+pub fn check_input(
+    args: &CheckArgs,
+    global: &Global,
+    place: &Place,
+    input: &Input,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let mut sheet = sheets::open(input, place, &args.read)?;
     if let Some(most) = args.show {
         return show(most, &mut sheet, output);
     }
@@ -55,7 +67,7 @@ pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, 
         .walk(&switch, |row, mapped| check.row(row, mapped))
         .map_err(Failure::unusable)?
         .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
-    check.finish(args, global, &sheet, &place, output)
+    check.finish(args, global, &sheet, place, output)
 }
 
 type Stdout = std::io::BufWriter<std::io::Stdout>;
@@ -158,6 +170,7 @@ impl Check {
             .map(|note| note.text.clone())
             .collect();
         notes.extend(sheet.mapping.notes());
+        notes.extend(sheet.note_on_examples());
         let source = run::source_name(&args.file);
         let further = ledgers::further(global, place, &place.ledger(false), false);
         output.print(|out| {

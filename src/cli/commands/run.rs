@@ -56,6 +56,9 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
         }
         Err(complaint) => return Err(read_or_written(complaint)),
     };
+    if let Some(note) = sheet.note_on_examples() {
+        output.say(&note);
+    }
     drop(sheet);
     desk.begin(&mut ledger, run)?;
     if let Some((stop, why)) = held_back(args, &desk, &ledger, run)? {

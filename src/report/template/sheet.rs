@@ -11,6 +11,8 @@ use super::example::{Example, example};
 use super::{TemplateLanguage, TemplateSpec};
 use crate::report::spreadsheet::MAX_ROWS;
 
+/// As the format numbers paper.
+const A4: u8 = 9;
 const HEADER_ROW: u32 = 0;
 const EXAMPLE_ROW: u32 = 1;
 const LAST_ROW: u32 = MAX_ROWS - 1;
@@ -32,6 +34,10 @@ pub(super) fn write(
     let sheet = workbook.add_worksheet();
     sheet.set_name(sheet_name(&spec.form.name))?;
     sheet.set_right_to_left(right_to_left);
+    sheet
+        .set_landscape()
+        .set_paper_size(A4)
+        .set_print_fit_to_pages(1, 0);
     write_columns(sheet, columns)?;
     write_mark(sheet, columns, spec.example_marker)?;
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;
@@ -140,14 +146,15 @@ fn add_rule(sheet: &mut Worksheet, at: u16, column: &TemplateColumn<'_>) -> Resu
             let range = format!("='{LISTS}'!${letters}$1:${letters}${last}");
             DataValidation::new()
                 .allow_list_formula(Formula::new(range))
-                .set_error_title("Choose from the list / اختر من القائمة")?
+                .set_error_title("Not in the list")?
+                .set_error_message("Choose from the list.\nاختر من القائمة.")?
         }
         _ if column.cells == Cells::Date => DataValidation::new()
             .allow_date(DataValidationRule::GreaterThan(ExcelDateTime::from_ymd(
                 1900, 1, 1,
             )?))
-            .set_error_title("A date, please / أدخل تاريخًا")?
-            .set_error_message("yyyy-mm-dd")?,
+            .set_error_title("Not a date")?
+            .set_error_message("Write it as 1990-12-31.\nاكتب التاريخ هكذا: 1990-12-31")?,
         _ => return Ok(()),
     };
     let rule = rule.set_error_style(DataValidationErrorStyle::Stop);

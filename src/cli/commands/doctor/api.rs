@@ -63,7 +63,7 @@ pub async fn examine(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     match calls(place, ready, credentials, standing, &clock) {
         Ok((calls, lock)) => {
-            ask(calls, &place.config, &*clock, output, chart).await;
+            Box::pin(ask(calls, &place.config, &*clock, output, chart)).await;
             drop(lock);
         }
         Err(failure) if failure.exit == Exit::Busy => chart.warning(

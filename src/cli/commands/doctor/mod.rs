@@ -17,7 +17,7 @@ use crate::report::{Finding, Level, doctor_json, write_doctor};
 pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     let mut chart = Chart::default();
     match Place::find(global, None) {
-        Ok(place) => examine(&place, args, output, &mut chart).await,
+        Ok(place) => Box::pin(examine(&place, args, output, &mut chart)).await,
         Err(failure) => settings::config_unusable(failure, &mut chart),
     }
     if output.json {

@@ -52,21 +52,10 @@ pub fn examine(place: &Place, allow_insecure_http: bool, chart: &mut Chart) -> O
         }
     };
     let tenancy_name = tenant(place, needs_login, chart);
-    let api_key = secret(
-        "api_key",
-        "VLENS_API_KEY",
-        secrets::api_key().map(Some),
-        chart,
-    )
-    .flatten();
+    let api_key = secret("api_key", "VLENS_API_KEY", secrets::api_key(), chart);
     let credentials = if needs_login {
-        let credentials = secret(
-            "password",
-            "VLENS_PASSWORD",
-            secrets::credentials().map(Some),
-            chart,
-        );
-        credentials.flatten().map(Some)
+        let credentials = secret("password", "VLENS_PASSWORD", secrets::credentials(), chart);
+        credentials.map(Some)
     } else {
         chart.ok(
             "password",
@@ -83,7 +72,7 @@ pub fn examine(place: &Place, allow_insecure_http: bool, chart: &mut Chart) -> O
         },
         base_url,
         api_key: api_key?,
-        ca_pem: ca_pem?,
+        ca_pem: ca_pem.ok()?,
         credentials: credentials?,
     })
 }
@@ -168,17 +157,17 @@ fn secret<T>(
     Some(found)
 }
 
-/// `None` when the file of an extra certificate authority cannot be read.
-fn authority(place: &Place, chart: &mut Chart) -> Option<Option<Vec<u8>>> {
+/// An error, already noted, when the file of an extra certificate authority cannot be read.
+fn authority(place: &Place, chart: &mut Chart) -> Result<Option<Vec<u8>>, ()> {
     match place.ca_pem() {
-        Ok(None) => Some(None),
+        Ok(None) => Ok(None),
         Ok(pem) => {
             chart.ok("authority", "VLENS_CA_FILE is read");
-            Some(pem)
+            Ok(pem)
         }
         Err(failure) => {
             chart.failure("authority", failure);
-            None
+            Err(())
         }
     }
 }

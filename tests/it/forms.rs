@@ -21,9 +21,9 @@ fn fill(template: &[u8], rows: &[&[(&str, Fill)]]) -> Vec<u8> {
         let mut part = archive.by_index(at).unwrap();
         let mut bytes = Vec::new();
         part.read_to_end(&mut bytes).unwrap();
-        out.start_file(part.name(), SimpleFileOptions::default())
+        out.start_file(part.name().unwrap(), SimpleFileOptions::default())
             .unwrap();
-        if part.name() == "xl/worksheets/sheet1.xml" {
+        if part.name().unwrap() == "xl/worksheets/sheet1.xml" {
             let sheet = String::from_utf8(bytes).unwrap();
             let (before, after) = sheet.split_once("</sheetData>").unwrap();
             let added: String = (3..)

@@ -3,17 +3,23 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod doctor;
 mod documents;
 mod exits;
 mod forms;
 mod harness;
+mod help;
 mod house;
 mod init;
 mod kills;
+mod privacy;
+mod purge;
 mod quota;
 mod readme;
+mod report;
 mod requests;
 mod reruns;
 mod samples;
 mod settings;
 mod statuses;
+mod unattended;

@@ -17,7 +17,7 @@ use super::runs::{InvitationId, SheetRecord};
 use super::schema::{self, Age, MIGRATIONS};
 use crate::domain::{Complaint, Invitation, Standing};
 
-pub use statistics::{CodeCount, Health, RunStatistics};
+pub use statistics::{CodeCount, Health, MinuteCount, ProblemCount, RunStatistics};
 
 /// A read-only view of a ledger.
 #[derive(Debug)]

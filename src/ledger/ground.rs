@@ -119,7 +119,6 @@ fn network_kind(folder: &Path) -> Option<&'static str> {
     ];
     let found = rustix::fs::statfs(folder).ok()?;
     #[expect(
-        clippy::cast_lossless,
         clippy::useless_conversion,
         reason = "the word's size differs between machines"
     )]
@@ -235,6 +234,6 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let after = ground(&path).unwrap();
-        assert_eq!(after.open_to_others, [after.path.clone()]);
+        assert_eq!(after.open_to_others, std::slice::from_ref(&after.path));
     }
 }

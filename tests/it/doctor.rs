@@ -25,14 +25,14 @@ fn expect_level(finished: &Finished, check: &str, level: &str) {
 }
 
 fn calls_noted(world: &World) -> (i64, i64) {
-    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
+    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
     ledger
         .query_row(
             "SELECT count(*), coalesce(sum(closed_ms IS NULL), 0) FROM attempts WHERE invitation_id IS NULL",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
-        .unwrap()
+        .expect("two counts")
 }
 
 #[test]

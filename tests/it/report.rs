@@ -30,7 +30,7 @@ fn with_every_status() -> World {
         .run()
         .expect(4);
     let counts = world.ledger_status()["counts"].clone();
-    for (status, count) in counts.as_object().unwrap() {
+    for (status, count) in counts.as_object().expect("an object") {
         assert!(count.as_u64() > Some(0), "no row is {status}: {counts}");
     }
     world

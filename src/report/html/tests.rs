@@ -140,7 +140,7 @@ fn a_dark_page_finds_every_colour_that_it_swaps() {
         .skip(1)
         .filter_map(|rule| rule.split(']').next())
         .collect();
-    assert_eq!(swapped.len(), 9);
+    assert_eq!(swapped.len(), 10);
     for attribute in swapped {
         assert!(body.contains(attribute), "no plot has {attribute}");
     }

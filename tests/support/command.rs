@@ -1,0 +1,277 @@
+//! The real binary: built up, run to its end or started and left running, and looked at afterwards.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+
+/// Longer than any test may take: a command that hangs fails its test, and never the whole suite.
+const HANGS_AFTER: Duration = Duration::from_secs(300);
+
+/// A command to be.
+#[must_use = "a command does nothing until it is run or started"]
+pub struct Vlens {
+    command: Command,
+    stdin: Option<Vec<u8>>,
+    typed: Vec<OsString>,
+}
+
+impl Vlens {
+    /// The binary, in this folder, with an empty environment.
+    pub fn new(folder: &Path) -> Vlens {
+        Vlens::of(Command::new(env!("CARGO_BIN_EXE_vlens-batch")), folder)
+    }
+
+    fn of(mut command: Command, folder: &Path) -> Vlens {
+        command
+            .current_dir(folder)
+            .env_clear()
+            .env("HOME", folder)
+            .env("TMPDIR", std::env::temp_dir());
+        // The second is for measuring coverage.
+        for name in ["PATH", "LLVM_PROFILE_FILE"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        Vlens {
+            command,
+            stdin: None,
+            typed: Vec::new(),
+        }
+    }
+
+    /// More arguments.
+    pub fn args<I>(mut self, args: I) -> Vlens
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        for arg in args {
+            self.typed.push(arg.as_ref().to_owned());
+            self.command.arg(arg);
+        }
+        self
+    }
+
+    /// One environment variable.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Vlens {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Several environment variables.
+    pub fn envs<'a>(self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vlens {
+        variables
+            .into_iter()
+            .fold(self, |vlens, (name, value)| vlens.env(name, value))
+    }
+
+    /// Takes a variable away.
+    pub fn without_env(mut self, name: &str) -> Vlens {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// What it reads from standard input; nothing otherwise.
+    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Vlens {
+        self.stdin = Some(text.into());
+        self
+    }
+
+    /// The same through a shell that first does `preparation`, such as setting limits.
+    pub fn after_shell(self, preparation: &str) -> Vlens {
+        let folder = self.command.get_current_dir().expect("a folder").to_owned();
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!("{preparation}; exec \"$0\" \"$@\""))
+            .arg(self.command.get_program());
+        let mut through = Vlens::of(shell, &folder).args(&self.typed);
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                through.command.env(name, value);
+            }
+        }
+        through.stdin = self.stdin;
+        through
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Finished {
+        self.start().wait()
+    }
+
+    /// Starts it. Dropped before its end, it is killed.
+    pub fn start(mut self) -> Running {
+        let stdin = match self.stdin {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        };
+        let mut child = self
+            .command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary to start");
+        if let (Some(text), Some(mut pipe)) = (self.stdin, child.stdin.take()) {
+            std::thread::spawn(move || {
+                // Whoever stops reading has its reasons; the test looks at the exit code.
+                let _ = pipe.write_all(&text);
+            });
+        }
+        Running {
+            stdout: Some(read_all(child.stdout.take())),
+            stderr: Some(read_all(child.stderr.take())),
+            child,
+            typed: self.typed,
+        }
+    }
+}
+
+fn read_all(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut pipe = pipe.expect("a pipe");
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("readable output");
+        String::from_utf8(bytes).expect("output in UTF-8")
+    })
+}
+
+/// A command that runs.
+pub struct Running {
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+    typed: Vec<OsString>,
+}
+
+impl Running {
+    /// Ends it as `kill -9` does.
+    pub fn kill(mut self) -> Finished {
+        self.child.kill().expect("a process to kill");
+        self.wait()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("a process to signal");
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a process").is_none()
+    }
+
+    /// Waits until `happened`, and says what it waited for when that never comes, or the command ends before.
+    pub fn until(&mut self, what: &str, mut happened: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !happened() {
+            assert!(
+                self.is_running() || happened(),
+                "it ended before {what}: {:?}",
+                self.typed
+            );
+            assert!(began.elapsed() < HANGS_AFTER, "{what} never happened");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Finished {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a process") {
+                break status;
+            }
+            assert!(began.elapsed() < HANGS_AFTER, "it hangs: {:?}", self.typed);
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let text = |reader: Option<JoinHandle<String>>| {
+            let reader = reader.expect("read once");
+            reader.join().expect("output")
+        };
+        Finished {
+            status,
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
+            typed: std::mem::take(&mut self.typed),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    status: ExitStatus,
+    /// All of its standard output.
+    pub stdout: String,
+    /// All of its standard error.
+    pub stderr: String,
+    typed: Vec<OsString>,
+}
+
+impl Finished {
+    /// The exit code; none when a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// Asserts the exit code.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Finished {
+        assert_eq!(self.code(), Some(code), "exit code\n{self}");
+        self
+    }
+
+    /// The one JSON document on standard output.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not one JSON document: {error}\n{self}"))
+    }
+
+    /// One JSON document a line.
+    #[track_caller]
+    pub fn json_lines(&self) -> Vec<Value> {
+        let parse = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON: {error}\n{self}"))
+        };
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// Asserts that standard error tells something.
+    #[track_caller]
+    pub fn complains_of(self, text: &str) -> Finished {
+        assert!(
+            self.stderr.contains(text),
+            "stderr does not tell of `{text}`\n{self}"
+        );
+        self
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "command: {:?}\n{}\nstdout:\n{}\nstderr:\n{}",
+            self.typed, self.status, self.stdout, self.stderr
+        )
+    }
+}

@@ -1,0 +1,51 @@
+//! The server's log: what really arrived, whatever the program believes.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// One request as the server saw it.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct Record {
+    /// When it arrived, in Unix milliseconds of a clock that never steps.
+    pub at_ms: u64,
+    /// The path.
+    pub path: String,
+    /// Phone, else e-mail, of the person invited.
+    pub key: Option<String>,
+    /// Whether an invitation came of it.
+    pub accepted: bool,
+    /// The session token, if so.
+    pub token: Option<String>,
+    /// The HTTP status that left; none when none did.
+    pub status: Option<u16>,
+    /// The fault's name.
+    pub fault: Option<String>,
+    /// The body as it came, of invitations and sessions.
+    pub body: Option<String>,
+}
+
+impl Record {
+    /// Whether it asked for an invitation or a session.
+    pub fn is_invitation(&self) -> bool {
+        self.path.ends_with("/CreateInvitation") || self.path.ends_with("/CreateAuthSession")
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        let body = self.body.as_deref().expect("a body in the log");
+        serde_json::from_str(body).expect("a body that is JSON")
+    }
+}
+
+/// Reads the log. A server killed while writing leaves no half line, as it writes each in one piece.
+pub fn read(path: &Path) -> Vec<Record> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => panic!("the server's log cannot be read: {error}"),
+    };
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a line of the server's log"))
+        .collect()
+}

@@ -1,0 +1,182 @@
+//! Tests come in through the front door: a folder of their own, the real binary, and the sandbox as a server in a process of
+//! its own, with its log as the witness. Nothing here looks inside the program but [`invariants`], which asks SQLite whether
+//! the ledger is whole.
+
+mod command;
+mod customers;
+mod invariants;
+mod log;
+mod server;
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use command::{Finished, Vlens};
+pub use customers::{Customer, customers, sheet};
+pub use invariants::Promise;
+pub use log::Record;
+pub use server::Serve;
+
+/// One test's own world. Dropped, its server is killed and its folder removed.
+pub struct World {
+    // Dropped first, so that the server does not write into a folder that is being removed.
+    server: RefCell<Option<server::Server>>,
+    serve: Serve,
+    folder: TempDir,
+}
+
+impl World {
+    /// A folder, and no server.
+    pub fn new() -> World {
+        World {
+            server: RefCell::new(None),
+            serve: Serve::default(),
+            folder: tempfile::Builder::new()
+                .prefix("vlens-batch-test-")
+                .tempdir()
+                .expect("a temporary folder"),
+        }
+    }
+
+    /// A folder, and a server without limits, latency or faults.
+    pub fn with_server() -> World {
+        World::with(Serve::default())
+    }
+
+    /// A folder, and a server.
+    pub fn with(serve: Serve) -> World {
+        let world = World {
+            serve,
+            ..World::new()
+        };
+        world.start_server();
+        world
+    }
+
+    /// Starts the server, again at its old address if it had one.
+    pub fn start_server(&self) {
+        let mut server = self.server.borrow_mut();
+        let port = server.as_ref().map_or(0, server::Server::port);
+        // The old one must be gone before its port is free.
+        drop(server.take());
+        *server = Some(server::Server::start(
+            &self.serve,
+            port,
+            &self.server_log_path(),
+        ));
+    }
+
+    /// Kills the server; its address stays known, and nobody answers there.
+    pub fn kill_server(&self) {
+        self.server
+            .borrow_mut()
+            .as_mut()
+            .expect("a server to kill")
+            .kill();
+    }
+
+    /// What `VLENS_BASE_URL` is set to.
+    pub fn base_url(&self) -> String {
+        self.server
+            .borrow()
+            .as_ref()
+            .expect("a server")
+            .variable("VLENS_BASE_URL")
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the folder, with its own folders.
+    pub fn file(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        let parent = path.parent().expect("a folder");
+        std::fs::create_dir_all(parent).expect("a folder for the file");
+        std::fs::write(&path, content).expect("a written file");
+        path
+    }
+
+    /// Writes `vlens-batch.toml`.
+    pub fn config(&self, toml: &str) -> PathBuf {
+        self.file("vlens-batch.toml", toml)
+    }
+
+    /// Writes a sheet of `n` valid customers.
+    pub fn customers(&self, name: &str, n: usize) -> Vec<Customer> {
+        let customers = customers(n);
+        self.file(name, sheet(&customers));
+        customers
+    }
+
+    /// The real binary with these arguments, in the folder, with an environment that holds nothing but the server's account.
+    pub fn vlens<I>(&self, args: I) -> Vlens
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        let vlens = Vlens::new(self.folder.path()).args(args);
+        match &*self.server.borrow() {
+            Some(server) => vlens.envs(server.variables()),
+            None => vlens,
+        }
+    }
+
+    /// `run FILE --rate unlimited --json`, to which a test adds what it is about.
+    pub fn send(&self, file: &str) -> Vlens {
+        self.vlens(["run", file, "--rate", "unlimited", "--json"])
+    }
+
+    /// Where the ledger is unless a test puts it elsewhere.
+    pub fn ledger(&self) -> PathBuf {
+        self.path("vlens-batch.db")
+    }
+
+    /// The document of `status --json`, whatever the exit code.
+    pub fn ledger_status(&self) -> Value {
+        self.vlens(["status", "--json"]).run().json()
+    }
+
+    /// The rows of `export --format jsonl` for the newest run.
+    pub fn export(&self) -> Vec<Value> {
+        self.export_run(None)
+    }
+
+    fn export_run(&self, run: Option<i64>) -> Vec<Value> {
+        let run = run.map(|run| run.to_string());
+        self.vlens(["export", "--format", "jsonl"])
+            .args(run)
+            .run()
+            .expect(0)
+            .json_lines()
+    }
+
+    /// The statuses of the newest run's rows, in the order of the sheet.
+    pub fn statuses(&self) -> Vec<String> {
+        let status = |row: &Value| row["status"].as_str().expect("a status").to_owned();
+        self.export().iter().map(status).collect()
+    }
+
+    fn server_log_path(&self) -> PathBuf {
+        self.path("server.log")
+    }
+
+    /// Every request that the server saw, in the order of arrival.
+    pub fn server_log(&self) -> Vec<Record> {
+        log::read(&self.server_log_path())
+    }
+
+    /// The keys of the invitations that the server accepted, in the order of arrival.
+    pub fn accepted(&self) -> Vec<String> {
+        self.server_log()
+            .into_iter()
+            .filter(|record| record.accepted)
+            .filter_map(|record| record.key)
+            .collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! The sandbox in a process of its own, so that neither side's death takes the other along.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// How the server is to behave. Without limits, latency and faults unless said otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct Serve {
+    args: Vec<String>,
+    has_limits: bool,
+}
+
+impl Serve {
+    /// Requests admitted in any second and any minute; 0 is no limit.
+    pub fn limits(mut self, per_second: u32, per_minute: u32) -> Serve {
+        self.has_limits = true;
+        self.with("--per-second", per_second.to_string())
+            .with("--per-minute", per_minute.to_string())
+    }
+
+    /// Milliseconds each way: `20`, or `0..300`.
+    pub fn latency(self, ms: &str) -> Serve {
+        self.with("--latency", ms)
+    }
+
+    /// How long an admin token lives, such as `3s`.
+    pub fn token_life(self, time: &str) -> Serve {
+        self.with("--token-life", time)
+    }
+
+    /// Random faults: `NAME=SHARE,…`.
+    pub fn fault(self, faults: &str) -> Serve {
+        self.with("--fault", faults)
+    }
+
+    fn with(mut self, name: &str, value: impl Into<String>) -> Serve {
+        self.args.extend([name.to_owned(), value.into()]);
+        self
+    }
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    variables: Vec<(String, String)>,
+}
+
+impl Server {
+    /// Starts it and waits until it says that it listens.
+    pub fn start(serve: &Serve, port: u16, log: &Path) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vlens-batch"));
+        command
+            .args(["sandbox", "--json", "--port", &port.to_string(), "--log"])
+            .arg(log)
+            .args(&serve.args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        if !serve.has_limits {
+            command.args(["--per-second", "0", "--per-minute", "0"]);
+        }
+        let mut child = command.spawn().expect("a sandbox server");
+        let stdout = child.stdout.take().expect("its stdout");
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        let variables = read.ok().and_then(|_| variables(&line));
+        let mut server = Server {
+            child,
+            variables: Vec::new(),
+        };
+        server.variables = variables.unwrap_or_else(|| panic!("not a server's greeting: `{line}`"));
+        server
+    }
+
+    /// What a client needs, as environment variables.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// One of them.
+    pub fn variable(&self, name: &str) -> String {
+        let found = self.variables().find(|(known, _)| *known == name);
+        found.expect("a known variable").1.to_owned()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        let base_url = self.variable("VLENS_BASE_URL");
+        let port = base_url.rsplit(':').next().expect("a port");
+        port.parse().expect("a port")
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        // It may be dead already, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn variables(line: &str) -> Option<Vec<(String, String)>> {
+    let document: Value = serde_json::from_str(line).ok()?;
+    document
+        .as_object()?
+        .iter()
+        .map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect()
+}

@@ -145,18 +145,12 @@ impl Check {
         } else {
             Exit::Done
         };
+        let notes = how_it_was_read(sheet);
         if let Some(json) = self.json {
-            json.finish(&self.tally)
+            json.finish(&self.tally, &notes)
                 .map_err(|error| Failure::unexpected(not_told(&error)))?;
             return Ok(exit);
         }
-        let mut notes: Vec<String> = sheet
-            .source
-            .notes()
-            .iter()
-            .map(|note| note.text.clone())
-            .collect();
-        notes.extend(sheet.mapping.notes());
         let source = run::source_name(&args.file);
         let options = ledgers::options_for(&place.ledger(false), place.is_ledger_default());
         output.print(|out| {
@@ -165,6 +159,19 @@ impl Check {
         });
         Ok(exit)
     }
+}
+
+/// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
+fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
+    let source = &sheet.source;
+    let mut notes: Vec<String> = source.notes().iter().map(|note| note.text.clone()).collect();
+    match source.blank_rows() {
+        0 => {}
+        1 => notes.push("1 blank row was passed over.".to_owned()),
+        many => notes.push(format!("{many} blank rows were passed over.")),
+    }
+    notes.extend(sheet.mapping.notes());
+    notes
 }
 
 fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {

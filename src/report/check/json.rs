@@ -54,8 +54,8 @@ impl<W: Write> CheckJson<W> {
         Ok(())
     }
 
-    /// Ends the document with the counts.
-    pub fn finish(mut self, tally: &CheckTally) -> io::Result<()> {
+    /// Ends the document with the counts, and with `notes` on how the file was read.
+    pub fn finish(mut self, tally: &CheckTally, notes: &[String]) -> io::Result<()> {
         write!(
             self.out,
             "],\"rows\":{},\"valid\":{},\"invalid\":{},\"duplicate\":{},\"repaired\":{},\"repairs\":[",
@@ -67,7 +67,9 @@ impl<W: Write> CheckJson<W> {
         )?;
         self.repairs.seek(SeekFrom::Start(0))?;
         io::copy(&mut self.repairs, &mut self.out)?;
-        self.out.write_all(b"]}\n")?;
+        self.out.write_all(b"],\"notes\":")?;
+        serde_json::to_writer(&mut self.out, notes)?;
+        self.out.write_all(b"}\n")?;
         self.out.flush()
     }
 }

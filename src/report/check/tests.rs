@@ -224,7 +224,7 @@ fn the_json_document_holds_every_problem_and_adds_up() {
         tally.see_repair(&repair(row));
         json.repair(&repair(row)).unwrap();
     }
-    json.finish(&tally).unwrap();
+    json.finish(&tally, &["Read as CSV.".to_owned()]).unwrap();
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["source"], "a \"b\".csv");
     assert_eq!(document["rows"], 3);
@@ -236,6 +236,7 @@ fn the_json_document_holds_every_problem_and_adds_up() {
     assert_eq!(document["problems"][1]["code"], "recipient_missing");
     assert_eq!(document["problems"][1]["column"], serde_json::Value::Null);
     assert_eq!(document["repairs"][0]["to"], "+201012345678");
+    assert_eq!(document["notes"], serde_json::json!(["Read as CSV."]));
 }
 
 #[test]
@@ -243,7 +244,7 @@ fn an_empty_document_is_still_json() {
     let mut out = Vec::new();
     CheckJson::begin(&mut out, "-")
         .unwrap()
-        .finish(&CheckTally::new())
+        .finish(&CheckTally::new(), &[])
         .unwrap();
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["problems"], serde_json::json!([]));

@@ -4,7 +4,8 @@ use rust_xlsxwriter::{ExcelDateTime, FilterCondition, Format, Formula, Worksheet
 
 use super::Case;
 use super::build::{
-    SPREADSHEETML, book, edited, fill, fill_from, ods_of, ods_row, workbook, xlsx_of, xlsx_with, xml_row,
+    SPREADSHEETML, book, edited, fill, fill_from, ods_of, ods_row, workbook, xlsx_of, xlsx_with,
+    xml_row,
 };
 
 const TABLE: &[&[&str]] = &[
@@ -33,7 +34,10 @@ fn sheets() -> Vec<Case> {
         workbook(|book| {
             fill(book.add_worksheet().set_name("Cover").expect("a name"), &[]);
             table(book.add_worksheet().set_name("Customers").expect("a name"));
-            fill(book.add_worksheet().set_name("Old").expect("a name"), &[&["phoneNumber"], &["01512345678"]]);
+            fill(
+                book.add_worksheet().set_name("Old").expect("a name"),
+                &[&["phoneNumber"], &["01512345678"]],
+            );
         })
     };
     let all_hidden = edited(&book(table), |name, xml| match name {
@@ -42,9 +46,23 @@ fn sheets() -> Vec<Case> {
     });
     vec![
         Case::new("plain.xlsx", "the plainest workbook", book(table)),
-        Case::new("several-sheets.xlsx", "an empty cover, the customers, and an old sheet that is warned about", several()),
-        Case::new("sheet-asked.xlsx", "--sheet names another one", several()).args(&["--contract-type", "414", "--sheet", "Old"]),
-        Case::new("sheet-missing.xlsx", "--sheet names none: the names are told", several()).args(&["--contract-type", "414", "--sheet", "Clients"]),
+        Case::new(
+            "several-sheets.xlsx",
+            "an empty cover, the customers, and an old sheet that is warned about",
+            several(),
+        ),
+        Case::new("sheet-asked.xlsx", "--sheet names another one", several()).args(&[
+            "--contract-type",
+            "414",
+            "--sheet",
+            "Old",
+        ]),
+        Case::new(
+            "sheet-missing.xlsx",
+            "--sheet names none: the names are told",
+            several(),
+        )
+        .args(&["--contract-type", "414", "--sheet", "Clients"]),
         Case::new(
             "hidden-sheet-first.xlsx",
             "a hidden sheet with data stands first and is not read",
@@ -58,17 +76,48 @@ fn sheets() -> Vec<Case> {
             }),
         ),
         Case::new("all-sheets-hidden.xlsx", "no sheet is visible", all_hidden),
-        Case::new("no-data.xlsx", "a workbook without a single cell", book(|_| {})),
-        Case::new("header-only.xlsx", "a header and no rows: exit 0", book(|sheet| fill(sheet, &TABLE[..1]))),
-        Case::new("arabic-sheet-name.xlsx", "Arabic names for sheet and headers, right to left", workbook(|book| {
-            let sheet = book.add_worksheet().set_name("عملاء مايو").expect("a name").set_right_to_left(true);
-            fill(sheet, &[&["الهاتف", "الاسم"], &["٠١٠١٢٣٤٥٦٧٨", "منى عادل"]]);
-        })),
-        Case::new("annotated-overview.xlsx", "a workbook given back by --annotate: its overview is passed over", workbook(|book| {
-            fill(book.add_worksheet().set_name("vlens-batch").expect("a name"), &[&["What vlens-batch found in this sheet"]]);
-            let sheet = book.add_worksheet().set_name("Customers").expect("a name");
-            fill(sheet, &[&["_problems", "phoneNumber", "fullName"], &["", "01012345678", "Mona"]]);
-        })),
+        Case::new(
+            "no-data.xlsx",
+            "a workbook without a single cell",
+            book(|_| {}),
+        ),
+        Case::new(
+            "header-only.xlsx",
+            "a header and no rows: exit 0",
+            book(|sheet| fill(sheet, &TABLE[..1])),
+        ),
+        Case::new(
+            "arabic-sheet-name.xlsx",
+            "Arabic names for sheet and headers, right to left",
+            workbook(|book| {
+                let sheet = book
+                    .add_worksheet()
+                    .set_name("عملاء مايو")
+                    .expect("a name")
+                    .set_right_to_left(true);
+                fill(sheet, &[&["الهاتف", "الاسم"], &["٠١٠١٢٣٤٥٦٧٨", "منى عادل"]]);
+            }),
+        ),
+        Case::new(
+            "annotated-overview.xlsx",
+            "a workbook given back by --annotate: its overview is passed over",
+            workbook(|book| {
+                fill(
+                    book.add_worksheet()
+                        .set_name("vlens-batch")
+                        .expect("a name"),
+                    &[&["What vlens-batch found in this sheet"]],
+                );
+                let sheet = book.add_worksheet().set_name("Customers").expect("a name");
+                fill(
+                    sheet,
+                    &[
+                        &["_problems", "phoneNumber", "fullName"],
+                        &["", "01012345678", "Mona"],
+                    ],
+                );
+            }),
+        ),
     ]
 }
 
@@ -86,68 +135,155 @@ fn hidden() -> Vec<Case> {
         sheet.filter_column(2, &condition).expect("a filter");
     });
     vec![
-        Case::new("hidden-row.xlsx", "a hidden row and nobody has said what to do with it: stops", hidden()),
-        Case::new("hidden-row-skip.xlsx", "--hidden skip leaves it out", hidden()).args(&["--contract-type", "414", "--hidden", "skip"]),
-        Case::new("hidden-row-send.xlsx", "--hidden send takes it like the others", hidden()).args(&["--contract-type", "414", "--hidden", "send"]),
-        Case::new("hidden-row-config.xlsx", "the config may say so too", hidden()).config("[source]\nhidden = \"skip\"\n[contract]\ntypes = [414]\n"),
-        Case::new("filtered-rows.xlsx", "rows that a filter takes away count as hidden", filtered),
-        Case::new("hidden-title-row.xlsx", "a hidden row above the header matters to nobody", book(|sheet| {
-            sheet.write_string(0, 0, "internal").expect("a cell");
-            sheet.set_row_hidden(0).expect("a row");
-            fill_from(sheet, 1, TABLE);
-        })),
-        Case::new("hidden-column.xlsx", "a hidden column is read like every other", book(|sheet| {
-            table(sheet);
-            sheet.set_column_hidden(2).expect("a column");
-        })),
+        Case::new(
+            "hidden-row.xlsx",
+            "a hidden row and nobody has said what to do with it: stops",
+            hidden(),
+        ),
+        Case::new(
+            "hidden-row-skip.xlsx",
+            "--hidden skip leaves it out",
+            hidden(),
+        )
+        .args(&["--contract-type", "414", "--hidden", "skip"]),
+        Case::new(
+            "hidden-row-send.xlsx",
+            "--hidden send takes it like the others",
+            hidden(),
+        )
+        .args(&["--contract-type", "414", "--hidden", "send"]),
+        Case::new(
+            "hidden-row-config.xlsx",
+            "the config may say so too",
+            hidden(),
+        )
+        .config("[source]\nhidden = \"skip\"\n[contract]\ntypes = [414]\n"),
+        Case::new(
+            "filtered-rows.xlsx",
+            "rows that a filter takes away count as hidden",
+            filtered,
+        ),
+        Case::new(
+            "hidden-title-row.xlsx",
+            "a hidden row above the header matters to nobody",
+            book(|sheet| {
+                sheet.write_string(0, 0, "internal").expect("a cell");
+                sheet.set_row_hidden(0).expect("a row");
+                fill_from(sheet, 1, TABLE);
+            }),
+        ),
+        Case::new(
+            "hidden-column.xlsx",
+            "a hidden column is read like every other",
+            book(|sheet| {
+                table(sheet);
+                sheet.set_column_hidden(2).expect("a column");
+            }),
+        ),
     ]
 }
 
 fn layouts() -> Vec<Case> {
     let plain = Format::new();
     vec![
-        Case::new("title-lines.xlsx", "titles above the header", book(|sheet| {
-            fill(sheet, &[&["Customers of May"], &["Printed by Sales", "", "page 1"]]);
-            fill_from(sheet, 3, TABLE);
-        })),
-        Case::new("merged-title.xlsx", "a title merged over all columns", book(|sheet| {
-            sheet.merge_range(0, 0, 0, 2, "Customers of May", &plain).expect("a range");
-            fill_from(sheet, 1, TABLE);
-        })),
-        Case::new("merged-cells.xlsx", "one city merged over two customers: the second one's is unknown", book(|sheet| {
-            table(sheet);
-            sheet.merge_range(1, 2, 2, 2, "Cairo", &plain).expect("a range");
-        })),
-        Case::new("merged-unmapped.xlsx", "the same in a column that nobody sends", book(|sheet| {
-            table(sheet);
-            sheet.write_string(0, 2, "_city").expect("a cell");
-            sheet.merge_range(1, 2, 2, 2, "Cairo", &plain).expect("a range");
-        })),
-        Case::new("blank-rows.xlsx", "gaps between rows: the bad phone is in row 6", book(|sheet| {
-            fill(sheet, &TABLE[..2]);
-            fill_from(sheet, 5, &[&["0101", "Ahmed", "Giza"]]);
-        })),
-        Case::new("begins-at-c4.xlsx", "the table does not begin in the corner", book(|sheet| {
-            fill_from(sheet, 3, &[&["", "", "phoneNumber", "fullName"], &["", "", "0101", "Mona"]]);
-        })),
-        Case::new("columns-beyond-header.xlsx", "a stray remark beside the table", book(|sheet| {
-            table(sheet);
-            sheet.write_string(2, 5, "called twice").expect("a cell");
-        })),
-        Case::new("totals-row.xlsx", "a total below the table is a row without a phone", book(|sheet| {
-            table(sheet);
-            fill_from(sheet, 5, &[&["", "Total: 3"]]);
-        })),
-        Case::new("used-range-full.xlsx", "formats down to the last row make no rows", book(|sheet| {
-            table(sheet);
-            let bold = Format::new().set_bold();
-            sheet.write_blank(1_048_575, 0, &bold).expect("a cell");
-            sheet.write_blank(500_000, 16_383, &bold).expect("a cell");
-        })),
-        Case::new("stray-last-cell.xlsx", "one stray cell in XFD1048576, the last of all", book(|sheet| {
-            table(sheet);
-            sheet.write_string(1_048_575, 16_383, "x").expect("a cell");
-        })),
+        Case::new(
+            "title-lines.xlsx",
+            "titles above the header",
+            book(|sheet| {
+                fill(
+                    sheet,
+                    &[&["Customers of May"], &["Printed by Sales", "", "page 1"]],
+                );
+                fill_from(sheet, 3, TABLE);
+            }),
+        ),
+        Case::new(
+            "merged-title.xlsx",
+            "a title merged over all columns",
+            book(|sheet| {
+                sheet
+                    .merge_range(0, 0, 0, 2, "Customers of May", &plain)
+                    .expect("a range");
+                fill_from(sheet, 1, TABLE);
+            }),
+        ),
+        Case::new(
+            "merged-cells.xlsx",
+            "one city merged over two customers: the second one's is unknown",
+            book(|sheet| {
+                table(sheet);
+                sheet
+                    .merge_range(1, 2, 2, 2, "Cairo", &plain)
+                    .expect("a range");
+            }),
+        ),
+        Case::new(
+            "merged-unmapped.xlsx",
+            "the same in a column that nobody sends",
+            book(|sheet| {
+                table(sheet);
+                sheet.write_string(0, 2, "_city").expect("a cell");
+                sheet
+                    .merge_range(1, 2, 2, 2, "Cairo", &plain)
+                    .expect("a range");
+            }),
+        ),
+        Case::new(
+            "blank-rows.xlsx",
+            "gaps between rows: the bad phone is in row 6",
+            book(|sheet| {
+                fill(sheet, &TABLE[..2]);
+                fill_from(sheet, 5, &[&["0101", "Ahmed", "Giza"]]);
+            }),
+        ),
+        Case::new(
+            "begins-at-c4.xlsx",
+            "the table does not begin in the corner",
+            book(|sheet| {
+                fill_from(
+                    sheet,
+                    3,
+                    &[
+                        &["", "", "phoneNumber", "fullName"],
+                        &["", "", "0101", "Mona"],
+                    ],
+                );
+            }),
+        ),
+        Case::new(
+            "columns-beyond-header.xlsx",
+            "a stray remark beside the table",
+            book(|sheet| {
+                table(sheet);
+                sheet.write_string(2, 5, "called twice").expect("a cell");
+            }),
+        ),
+        Case::new(
+            "totals-row.xlsx",
+            "a total below the table is a row without a phone",
+            book(|sheet| {
+                table(sheet);
+                fill_from(sheet, 5, &[&["", "Total: 3"]]);
+            }),
+        ),
+        Case::new(
+            "used-range-full.xlsx",
+            "formats down to the last row make no rows",
+            book(|sheet| {
+                table(sheet);
+                let bold = Format::new().set_bold();
+                sheet.write_blank(1_048_575, 0, &bold).expect("a cell");
+                sheet.write_blank(500_000, 16_383, &bold).expect("a cell");
+            }),
+        ),
+        Case::new(
+            "stray-last-cell.xlsx",
+            "one stray cell in XFD1048576, the last of all",
+            book(|sheet| {
+                table(sheet);
+                sheet.write_string(1_048_575, 16_383, "x").expect("a cell");
+            }),
+        ),
     ]
 }
 
@@ -155,9 +291,22 @@ fn cells() -> Vec<Case> {
     let date = Format::new().set_num_format("dd/mm/yyyy");
     let day = |text: &str| ExcelDateTime::parse_from_str(text).expect("a date");
     let column = |sheet: &mut Worksheet, header: &str| {
-        fill(sheet, &[&["phoneNumber", header], &["01012345678"], &["01112345678"], &["01212345678"], &["01512345678"]]);
+        fill(
+            sheet,
+            &[
+                &["phoneNumber", header],
+                &["01012345678"],
+                &["01112345678"],
+                &["01212345678"],
+                &["01512345678"],
+            ],
+        );
     };
-    let typed = |kind: &str| format!("[contract]\ntypes = [414]\n[fields.414]\nvalue = {{ column = \"value\", type = \"{kind}\" }}\n");
+    let typed = |kind: &str| {
+        format!(
+            "[contract]\ntypes = [414]\n[fields.414]\nvalue = {{ column = \"value\", type = \"{kind}\" }}\n"
+        )
+    };
     vec![
         Case::new("phones-as-numbers.xlsx", "phones in number cells have lost their zero: 1012345678, 201012345678; 16 digits are rounded", book(|sheet| {
             fill(sheet, &[&["phoneNumber"]]);
@@ -241,17 +390,58 @@ fn by_hand() -> Vec<Case> {
         "<row><c t=\"inlineStr\"><is><t>phoneNumber</t></is></c><c t=\"inlineStr\"><is><t>fullName</t></is></c></row>\
          <row><c t=\"inlineStr\"><is><t>01012345678</t></is></c><c t=\"inlineStr\"><is><t>Mona</t></is></c></row>",
     );
-    let wide_range = format!("<dimension ref=\"A1:XFD1048576\"/>{}", data(&format!("{header}{mona}")));
-    let disorder = data(&format!("{header}{}{mona}", xml_row(3, &["01112345678", "Ahmed"])));
-    let twice = data(&format!("{header}{mona}{}", xml_row(2, &["01112345678", "Ahmed"])));
+    let wide_range = format!(
+        "<dimension ref=\"A1:XFD1048576\"/>{}",
+        data(&format!("{header}{mona}"))
+    );
+    let disorder = data(&format!(
+        "{header}{}{mona}",
+        xml_row(3, &["01112345678", "Ahmed"])
+    ));
+    let twice = data(&format!(
+        "{header}{mona}{}",
+        xml_row(2, &["01112345678", "Ahmed"])
+    ));
     vec![
-        Case::new("formula-uncalculated.xlsx", "a formula that no program has calculated, as scripts write it", xlsx_of(&uncalculated)),
-        Case::new("date-1904.xlsx", "dates counted from 1904, as old Macs did: 1990-01-31", xlsx_with(SPREADSHEETML, "<workbookPr date1904=\"1\"/>", &born)),
-        Case::new("date-1900.xlsx", "the same number counted from 1900: 1986-01-30", xlsx_with(SPREADSHEETML, "", &born)),
-        Case::new("strict.xlsx", "strict OOXML, which has other namespaces", xlsx_with("http://purl.oclc.org/ooxml/spreadsheetml/main", "", &data(&format!("{header}{mona}")))),
-        Case::new("cells-without-places.xlsx", "cells that leave out their names, as small writers do", xlsx_of(&without_places)),
-        Case::new("used-range-announced.xlsx", "a sheet that announces all of XFD1048576 and holds two rows", xlsx_of(&wide_range)),
-        Case::new("rows-out-of-order.xlsx", "row 3 stands before row 2: damaged", xlsx_of(&disorder)),
+        Case::new(
+            "formula-uncalculated.xlsx",
+            "a formula that no program has calculated, as scripts write it",
+            xlsx_of(&uncalculated),
+        ),
+        Case::new(
+            "date-1904.xlsx",
+            "dates counted from 1904, as old Macs did: 1990-01-31",
+            xlsx_with(SPREADSHEETML, "<workbookPr date1904=\"1\"/>", &born),
+        ),
+        Case::new(
+            "date-1900.xlsx",
+            "the same number counted from 1900: 1986-01-30",
+            xlsx_with(SPREADSHEETML, "", &born),
+        ),
+        Case::new(
+            "strict.xlsx",
+            "strict OOXML, which has other namespaces",
+            xlsx_with(
+                "http://purl.oclc.org/ooxml/spreadsheetml/main",
+                "",
+                &data(&format!("{header}{mona}")),
+            ),
+        ),
+        Case::new(
+            "cells-without-places.xlsx",
+            "cells that leave out their names, as small writers do",
+            xlsx_of(&without_places),
+        ),
+        Case::new(
+            "used-range-announced.xlsx",
+            "a sheet that announces all of XFD1048576 and holds two rows",
+            xlsx_of(&wide_range),
+        ),
+        Case::new(
+            "rows-out-of-order.xlsx",
+            "row 3 stands before row 2: damaged",
+            xlsx_of(&disorder),
+        ),
         Case::new("row-twice.xlsx", "two rows are numbered 2", xlsx_of(&twice)),
     ]
 }
@@ -261,15 +451,64 @@ fn open_documents() -> Vec<Case> {
     let mona = ods_row("", &["01012345678", "Mona"]);
     let ahmed = |attributes: &str| ods_row(attributes, &["0101", "Ahmed"]);
     let rest = "<table:table-row table:number-rows-repeated=\"1048570\"><table:table-cell table:number-columns-repeated=\"16384\"/></table:table-row>";
-    let gap = "<table:table-row table:number-rows-repeated=\"3\"><table:table-cell/></table:table-row>";
+    let gap =
+        "<table:table-row table:number-rows-repeated=\"3\"><table:table-cell/></table:table-row>";
     let encrypted = "<manifest:encryption-data><manifest:algorithm manifest:algorithm-name=\"http://www.w3.org/2001/04/xmlenc#aes256-cbc\"/></manifest:encryption-data>";
     vec![
-        Case::new("plain.ods", "the plainest OpenDocument sheet", ods_of(&format!("{header}{mona}"), "")),
-        Case::new("repeated-blank-rows.ods", "blank rows written as one repeated row: the bad phone is in row 6", ods_of(&format!("{header}{mona}{gap}{}{rest}", ahmed("")), "")),
-        Case::new("repeated-row.ods", "a filled row repeated: a duplicate", ods_of(&format!("{header}{}", ods_row(" table:number-rows-repeated=\"2\"", &["01012345678", "Mona"])), "")),
-        Case::new("repeated-row-bomb.ods", "a filled row repeated a million times", ods_of(&format!("{header}{}", ods_row(" table:number-rows-repeated=\"1000000000\"", &["0101", "Mona"])), "")),
-        Case::new("hidden-row.ods", "a row hidden by hand", ods_of(&format!("{header}{mona}{}", ahmed(" table:visibility=\"collapse\"")), "")),
-        Case::new("filtered-row.ods", "a row filtered away", ods_of(&format!("{header}{mona}{}", ahmed(" table:visibility=\"filter\"")), "")),
+        Case::new(
+            "plain.ods",
+            "the plainest OpenDocument sheet",
+            ods_of(&format!("{header}{mona}"), ""),
+        ),
+        Case::new(
+            "repeated-blank-rows.ods",
+            "blank rows written as one repeated row: the bad phone is in row 6",
+            ods_of(&format!("{header}{mona}{gap}{}{rest}", ahmed("")), ""),
+        ),
+        Case::new(
+            "repeated-row.ods",
+            "a filled row repeated: a duplicate",
+            ods_of(
+                &format!(
+                    "{header}{}",
+                    ods_row(
+                        " table:number-rows-repeated=\"2\"",
+                        &["01012345678", "Mona"]
+                    )
+                ),
+                "",
+            ),
+        ),
+        Case::new(
+            "repeated-row-bomb.ods",
+            "a filled row repeated a million times",
+            ods_of(
+                &format!(
+                    "{header}{}",
+                    ods_row(
+                        " table:number-rows-repeated=\"1000000000\"",
+                        &["0101", "Mona"]
+                    )
+                ),
+                "",
+            ),
+        ),
+        Case::new(
+            "hidden-row.ods",
+            "a row hidden by hand",
+            ods_of(
+                &format!("{header}{mona}{}", ahmed(" table:visibility=\"collapse\"")),
+                "",
+            ),
+        ),
+        Case::new(
+            "filtered-row.ods",
+            "a row filtered away",
+            ods_of(
+                &format!("{header}{mona}{}", ahmed(" table:visibility=\"filter\"")),
+                "",
+            ),
+        ),
         Case::new("password.ods", "under a password", ods_of("", encrypted)),
     ]
 }

@@ -17,44 +17,143 @@ pub fn files() -> Vec<Case> {
         "xl/worksheets/sheet1.xml" => xml[..xml.len() * 2 / 3].to_owned(),
         _ => xml,
     });
-    let no_sheet = package(&[("[Content_Types].xml", b"<Types/>"), ("xl/workbook.xml", b"<workbook/>")]);
+    let no_sheet = package(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("xl/workbook.xml", b"<workbook/>"),
+    ]);
     let texts_announced = edited(&workbook, |name, xml| match name {
         "xl/sharedStrings.xml" => xml.replace("uniqueCount=\"4\"", "uniqueCount=\"4000000000\""),
         _ => xml,
     });
     vec![
-        Case::new("workbook-called.csv", "an XLSX under the name of a CSV: read for what it is", workbook.clone()),
-        Case::new("workbook-called.xls", "an XLSX under the name of an XLS", workbook.clone()),
-        Case::new("csv-called.xls", "a CSV under the name of an XLS, as many systems export", windows_1256("الهاتف\tالاسم\r\n01012345678\tمنى عادل\r\n")),
-        Case::new("csv-called.xlsx", "a CSV under the name of an XLSX", csv.clone()),
-        Case::new("html-called.xls", "a web page under the name of an XLS: refused by its real name", page),
+        Case::new(
+            "workbook-called.csv",
+            "an XLSX under the name of a CSV: read for what it is",
+            workbook.clone(),
+        ),
+        Case::new(
+            "workbook-called.xls",
+            "an XLSX under the name of an XLS",
+            workbook.clone(),
+        ),
+        Case::new(
+            "csv-called.xls",
+            "a CSV under the name of an XLS, as many systems export",
+            windows_1256("الهاتف\tالاسم\r\n01012345678\tمنى عادل\r\n"),
+        ),
+        Case::new(
+            "csv-called.xlsx",
+            "a CSV under the name of an XLSX",
+            csv.clone(),
+        ),
+        Case::new(
+            "html-called.xls",
+            "a web page under the name of an XLS: refused by its real name",
+            page,
+        ),
         Case::new("xml-2003-called.xls", "XML of Excel 2003", xml_2003),
-        Case::new("pdf-called.xlsx", "a PDF", "%PDF-1.7\n%\u{e2}\u{e3}\n1 0 obj\n"),
-        Case::new("document.xlsx", "a Word document", package(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", b"<document/>")])),
-        Case::new("archive.xlsx", "a ZIP archive with a CSV inside", package(&[("customers.csv", csv.as_bytes())])),
-        Case::new("json-called.csv", "JSON", "[{\"phoneNumber\": \"01012345678\"}]\n"),
-        Case::new("picture-called.csv", "a picture", &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..]),
-        Case::new("binary.csv", "noise", (0..2000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<u8>>()),
+        Case::new(
+            "pdf-called.xlsx",
+            "a PDF",
+            "%PDF-1.7\n%\u{e2}\u{e3}\n1 0 obj\n",
+        ),
+        Case::new(
+            "document.xlsx",
+            "a Word document",
+            package(&[
+                ("[Content_Types].xml", b"<Types/>"),
+                ("word/document.xml", b"<document/>"),
+            ]),
+        ),
+        Case::new(
+            "archive.xlsx",
+            "a ZIP archive with a CSV inside",
+            package(&[("customers.csv", csv.as_bytes())]),
+        ),
+        Case::new(
+            "json-called.csv",
+            "JSON",
+            "[{\"phoneNumber\": \"01012345678\"}]\n",
+        ),
+        Case::new(
+            "picture-called.csv",
+            "a picture",
+            &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..],
+        ),
+        Case::new(
+            "binary.csv",
+            "noise",
+            (0..2000u32)
+                .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+                .collect::<Vec<u8>>(),
+        ),
         Case::new("no-bytes.xlsx", "an empty file", ""),
-        Case::new("cut-in-the-middle.xlsx", "a download that broke off", cut(&workbook, 60)),
-        Case::new("cut-at-the-end.xlsx", "a download that broke off shortly before its end", cut(&workbook, 98)),
-        Case::new("sheet-cut.xlsx", "a package that is whole around a sheet that is not", broken_xml),
+        Case::new(
+            "cut-in-the-middle.xlsx",
+            "a download that broke off",
+            cut(&workbook, 60),
+        ),
+        Case::new(
+            "cut-at-the-end.xlsx",
+            "a download that broke off shortly before its end",
+            cut(&workbook, 98),
+        ),
+        Case::new(
+            "sheet-cut.xlsx",
+            "a package that is whole around a sheet that is not",
+            broken_xml,
+        ),
         Case::new("no-sheet.xlsx", "a package without sheets", no_sheet),
-        Case::new("texts-announced.xlsx", "a table of texts that announces four billion of them", texts_announced),
-        Case::new("zip-bomb.xlsx", "300 KB that would unpack to 300 MB", bomb()),
-        Case::new("entity-bomb.xlsx", "XML entities that would grow a billionfold", xlsx_of(&entity_bomb())),
-        Case::new("password.xlsx", "an XLSX under a password, which is an Office container with an encrypted package", container("EncryptedPackage")),
-        Case::new("word-2003.xls", "a Word document of old under the name of an XLS", container("WordDocument")),
-        Case::new("container-without-workbook.xls", "an Office container that holds something else", container("Contents")),
-        Case::new("container-cut.xls", "a workbook of old whose content is gone", container("Workbook")),
-        Case::new("~$customers.xlsx", "what Excel keeps beside an open workbook", &b"\x04Mona\0\0\0\0"[..]),
+        Case::new(
+            "texts-announced.xlsx",
+            "a table of texts that announces four billion of them",
+            texts_announced,
+        ),
+        Case::new(
+            "zip-bomb.xlsx",
+            "300 KB that would unpack to 300 MB",
+            bomb(),
+        ),
+        Case::new(
+            "entity-bomb.xlsx",
+            "XML entities that would grow a billionfold",
+            xlsx_of(&entity_bomb()),
+        ),
+        Case::new(
+            "password.xlsx",
+            "an XLSX under a password, which is an Office container with an encrypted package",
+            container("EncryptedPackage"),
+        ),
+        Case::new(
+            "word-2003.xls",
+            "a Word document of old under the name of an XLS",
+            container("WordDocument"),
+        ),
+        Case::new(
+            "container-without-workbook.xls",
+            "an Office container that holds something else",
+            container("Contents"),
+        ),
+        Case::new(
+            "container-cut.xls",
+            "a workbook of old whose content is gone",
+            container("Workbook"),
+        ),
+        Case::new(
+            "~$customers.xlsx",
+            "what Excel keeps beside an open workbook",
+            &b"\x04Mona\0\0\0\0"[..],
+        ),
     ]
 }
 
 /// Blanks inside a sheet: a thousandth of their size when packed.
 fn bomb() -> Vec<u8> {
     let row = xml_row(1, &["phoneNumber"]);
-    xlsx_of(&format!("<sheetData>{row}{}</sheetData>", " ".repeat(300 << 20)))
+    xlsx_of(&format!(
+        "<sheetData>{row}{}</sheetData>",
+        " ".repeat(300 << 20)
+    ))
 }
 
 fn entity_bomb() -> String {

@@ -61,7 +61,9 @@ pub fn fill_from(sheet: &mut Worksheet, first: u32, rows: &[&[&str]]) {
 pub fn package(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts {
-        writer.start_file(*name, SimpleFileOptions::default()).expect("a part");
+        writer
+            .start_file(*name, SimpleFileOptions::default())
+            .expect("a part");
         writer.write_all(bytes).expect("a part");
     }
     writer.finish().expect("an archive").into_inner()
@@ -185,7 +187,10 @@ pub fn ods_of(rows: &str, manifest: &str) -> Vec<u8> {
          </manifest:manifest>"
     );
     package(&[
-        ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
+        (
+            "mimetype",
+            b"application/vnd.oasis.opendocument.spreadsheet",
+        ),
         ("content.xml", content.as_bytes()),
         ("META-INF/manifest.xml", manifest.as_bytes()),
     ])

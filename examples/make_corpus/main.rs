@@ -69,9 +69,18 @@ fn main() -> std::io::Result<()> {
     let mut list = String::from(INTRODUCTION);
     for (title, cases) in CHAPTERS {
         let cases = cases();
-        let _ = write!(list, "\n## {title} ({})\n\n| file | why |\n| --- | --- |\n", cases.len());
+        let _ = write!(
+            list,
+            "\n## {title} ({})\n\n| file | why |\n| --- | --- |\n",
+            cases.len()
+        );
         for case in cases {
-            let _ = writeln!(list, "| `{}` | {} |", case.name, case.why.replace('|', "\\|"));
+            let _ = writeln!(
+                list,
+                "| `{}` | {} |",
+                case.name,
+                case.why.replace('|', "\\|")
+            );
             write(&files, &case)?;
         }
     }

@@ -3,7 +3,8 @@
 use super::Case;
 use super::build::{lines, utf16_be, utf16_le, windows_1252, windows_1256};
 
-const ARABIC: &str = "phoneNumber,الاسم بالكامل\n01012345678,منى عادل السيد\n01112345678,أحمد محمود\n";
+const ARABIC: &str =
+    "phoneNumber,الاسم بالكامل\n01012345678,منى عادل السيد\n01112345678,أحمد محمود\n";
 
 pub fn encodings() -> Vec<Case> {
     let french = "phoneNumber,fullName\n01012345678,Zoé Lefèvre\n01112345678,François Müller\n";
@@ -13,7 +14,12 @@ pub fn encodings() -> Vec<Case> {
     let mut odd = utf16_le(&format!("\u{feff}{ARABIC}"));
     odd.pop();
     let mut in_8859_6 = encoding_rs::ISO_8859_6.encode(ARABIC).0.into_owned();
-    in_8859_6.extend(encoding_rs::ISO_8859_6.encode("01212345678,سارة حسن يوسف\n").0.iter());
+    in_8859_6.extend(
+        encoding_rs::ISO_8859_6
+            .encode("01212345678,سارة حسن يوسف\n")
+            .0
+            .iter(),
+    );
     let utf32: Vec<u8> = format!("\u{feff}{ARABIC}")
         .chars()
         .flat_map(|c| u32::from(c).to_le_bytes())
@@ -24,36 +30,112 @@ pub fn encodings() -> Vec<Case> {
         .into_owned();
     vec![
         Case::new("utf8.csv", "UTF-8, as it should be", ARABIC),
-        Case::new("utf8-mark.csv", "UTF-8 with a byte-order mark, as Excel saves it", format!("\u{feff}{ARABIC}")),
-        Case::new("utf8-two-marks.csv", "a byte-order mark put before another one by a script", format!("\u{feff}\u{feff}{ARABIC}")),
-        Case::new("windows-1256.csv", "Arabic Excel's plain CSV", windows_1256(ARABIC)),
-        Case::new("windows-1256-one-name.csv", "the same with a single Arabic word to guess by", windows_1256("phoneNumber,fullName\n01012345678,منى\n")),
-        Case::new("windows-1252.csv", "Western Excel's plain CSV", windows_1252(french)),
-        Case::new("iso-8859-6.csv", "Arabic as old Unix systems wrote it", in_8859_6),
-        Case::new("utf16le-mark.csv", "Excel's Unicode text", utf16_le(&format!("\u{feff}{ARABIC}"))),
-        Case::new("utf16be-mark.csv", "the same, high byte first", utf16_be(&format!("\u{feff}{ARABIC}"))),
-        Case::new("utf16le.csv", "UTF-16 without a mark, told by its NULs", utf16_le(ARABIC)),
+        Case::new(
+            "utf8-mark.csv",
+            "UTF-8 with a byte-order mark, as Excel saves it",
+            format!("\u{feff}{ARABIC}"),
+        ),
+        Case::new(
+            "utf8-two-marks.csv",
+            "a byte-order mark put before another one by a script",
+            format!("\u{feff}\u{feff}{ARABIC}"),
+        ),
+        Case::new(
+            "windows-1256.csv",
+            "Arabic Excel's plain CSV",
+            windows_1256(ARABIC),
+        ),
+        Case::new(
+            "windows-1256-one-name.csv",
+            "the same with a single Arabic word to guess by",
+            windows_1256("phoneNumber,fullName\n01012345678,منى\n"),
+        ),
+        Case::new(
+            "windows-1252.csv",
+            "Western Excel's plain CSV",
+            windows_1252(french),
+        ),
+        Case::new(
+            "iso-8859-6.csv",
+            "Arabic as old Unix systems wrote it",
+            in_8859_6,
+        ),
+        Case::new(
+            "utf16le-mark.csv",
+            "Excel's Unicode text",
+            utf16_le(&format!("\u{feff}{ARABIC}")),
+        ),
+        Case::new(
+            "utf16be-mark.csv",
+            "the same, high byte first",
+            utf16_be(&format!("\u{feff}{ARABIC}")),
+        ),
+        Case::new(
+            "utf16le.csv",
+            "UTF-16 without a mark, told by its NULs",
+            utf16_le(ARABIC),
+        ),
         Case::new("utf16be.csv", "the same, high byte first", utf16_be(ARABIC)),
-        Case::new("utf16-tabs.txt", "Excel's \"Unicode Text\": UTF-16, parted by tabs", utf16_le(&format!("\u{feff}{}", ARABIC.replace(',', "\t").replace('\n', "\r\n")))),
-        Case::new("utf16-cut.csv", "UTF-16 whose last character is cut in half", odd),
+        Case::new(
+            "utf16-tabs.txt",
+            "Excel's \"Unicode Text\": UTF-16, parted by tabs",
+            utf16_le(&format!(
+                "\u{feff}{}",
+                ARABIC.replace(',', "\t").replace('\n', "\r\n")
+            )),
+        ),
+        Case::new(
+            "utf16-cut.csv",
+            "UTF-16 whose last character is cut in half",
+            odd,
+        ),
         Case::new("utf32.csv", "UTF-32: refused", utf32),
-        Case::new("shift-jis.csv", "an encoding that does not occur here: refused", japanese),
-        Case::new("mixed-bytes.csv", "UTF-8 with one row pasted from windows-1256: that row is invalid", mixed),
-        Case::new("encoding-asked.csv", "--encoding overrides the guess", windows_1256("phoneNumber,fullName\n01012345678,منى\n"))
-            .args(&["--contract-type", "414", "--encoding", "windows-1256"]),
-        Case::new("encoding-wrong-utf8.csv", "windows-1256 read as UTF-8 because a person said so", windows_1256(ARABIC))
-            .args(&["--contract-type", "414", "--encoding", "utf-8"]),
-        Case::new("encoding-wrong-1252.csv", "UTF-8 read as windows-1252 because a person said so: mojibake, refused", ARABIC)
-            .args(&["--contract-type", "414", "--encoding", "windows-1252"]),
-        Case::new("encoding-wrong-1256.csv", "UTF-8 read as windows-1256 because a person said so: mojibake, refused", ARABIC)
-            .args(&["--contract-type", "414", "--encoding", "windows-1256"]),
-        Case::new("encoding-unknown.csv", "--encoding with a name that is none", ARABIC)
-            .args(&["--contract-type", "414", "--encoding", "klingon"]),
+        Case::new(
+            "shift-jis.csv",
+            "an encoding that does not occur here: refused",
+            japanese,
+        ),
+        Case::new(
+            "mixed-bytes.csv",
+            "UTF-8 with one row pasted from windows-1256: that row is invalid",
+            mixed,
+        ),
+        Case::new(
+            "encoding-asked.csv",
+            "--encoding overrides the guess",
+            windows_1256("phoneNumber,fullName\n01012345678,منى\n"),
+        )
+        .args(&["--contract-type", "414", "--encoding", "windows-1256"]),
+        Case::new(
+            "encoding-wrong-utf8.csv",
+            "windows-1256 read as UTF-8 because a person said so",
+            windows_1256(ARABIC),
+        )
+        .args(&["--contract-type", "414", "--encoding", "utf-8"]),
+        Case::new(
+            "encoding-wrong-1252.csv",
+            "UTF-8 read as windows-1252 because a person said so: mojibake, refused",
+            ARABIC,
+        )
+        .args(&["--contract-type", "414", "--encoding", "windows-1252"]),
+        Case::new(
+            "encoding-wrong-1256.csv",
+            "UTF-8 read as windows-1256 because a person said so: mojibake, refused",
+            ARABIC,
+        )
+        .args(&["--contract-type", "414", "--encoding", "windows-1256"]),
+        Case::new(
+            "encoding-unknown.csv",
+            "--encoding with a name that is none",
+            ARABIC,
+        )
+        .args(&["--contract-type", "414", "--encoding", "klingon"]),
     ]
 }
 
 pub fn shapes() -> Vec<Case> {
-    let table = "phoneNumber,fullName,city\n01012345678,Mona Adel,Cairo\n01112345678,Ahmed Samy,Giza\n";
+    let table =
+        "phoneNumber,fullName,city\n01012345678,Mona Adel,Cairo\n01112345678,Ahmed Samy,Giza\n";
     let wide = |cells: fn(usize) -> String| (0..16_000).map(cells).collect::<Vec<_>>().join(",");
     vec![
         Case::new("comma.csv", "the plainest file", table),

@@ -9,8 +9,14 @@ fn column(name: &'static str, why: &'static str, rule: &str, values: &[(&str, &s
         let value = value.replace('"', "\"\"");
         text.push_str(&format!("010{:08},\"{value}\",{what}\n", 10_000_000 + n));
     }
-    let rule = if rule.is_empty() { "column = \"value\"".to_owned() } else { format!("column = \"value\", {rule}") };
-    Case::new(name, why, text).config(format!("[contract]\ntypes = [414]\n[fields.414]\nvalue = {{ {rule} }}\n"))
+    let rule = if rule.is_empty() {
+        "column = \"value\"".to_owned()
+    } else {
+        format!("column = \"value\", {rule}")
+    };
+    Case::new(name, why, text).config(format!(
+        "[contract]\ntypes = [414]\n[fields.414]\nvalue = {{ {rule} }}\n"
+    ))
 }
 
 /// One column of phones, each with a word on what is meant.
@@ -19,8 +25,14 @@ fn phones(name: &'static str, why: &'static str, country: &str, values: &[(&str,
     for (value, what) in values {
         text.push_str(&format!("\"{value}\",{what}\n"));
     }
-    let country = if country.is_empty() { String::new() } else { format!("country = \"{country}\"\n") };
-    Case::new(name, why, text).config(format!("[recipient]\nphone = \"phone\"\n{country}[contract]\ntypes = [414]\n"))
+    let country = if country.is_empty() {
+        String::new()
+    } else {
+        format!("country = \"{country}\"\n")
+    };
+    Case::new(name, why, text).config(format!(
+        "[recipient]\nphone = \"phone\"\n{country}[contract]\ntypes = [414]\n"
+    ))
 }
 
 pub fn values() -> Vec<Case> {
@@ -35,72 +47,313 @@ pub fn values() -> Vec<Case> {
 
 fn phone_cases() -> Vec<Case> {
     vec![
-        phones("phone-spellings.csv", "spaces, dashes of all kinds, brackets, slashes, 00 and +20", "", &[
-            ("010 1234 5671", "spaces"), ("010-1234-5672", "hyphens"), ("(010) 12345673", "brackets"), ("010–1234—5674", "dashes"),
-            ("010.1234.5675", "dots"), ("+20 10 12345676", "plus"), ("0020 10 12345677", "00"), ("20 1012345678", "bare country code"),
-            ("+20 (0)10 12345679", "the zero in brackets"), ("002 01112345670", "002 before the zero"), ("tel: 01112345671", "a word before it"),
-        ]),
-        phones("phone-invisible.csv", "bidi marks, zero-width spaces, no-break spaces, a leading apostrophe", "", &[
-            ("\u{202a}01012345671\u{202c}", "embedding"), ("\u{200e}01012345672", "mark"), ("0101\u{200b}2345673", "zero width"),
-            ("010\u{a0}1234\u{202f}5674", "no-break"), ("'01012345675", "apostrophe"), ("\u{feff}01012345676", "mark of the file"), ("\t01012345677 ", "tab"),
-        ]),
-        phones("phone-arabic-digits.csv", "Arabic-Indic and Persian digits, full-width ones, and a plus at the wrong end", "", &[
-            ("٠١٠١٢٣٤٥٦٧١", "Arabic"), ("۰۱۰۱۲۳۴۵۶۷۲", "Persian"), ("０１０１２３４５６７３", "full width"), ("+٢٠١٠١٢٣٤٥٦٧٤", "with plus"), ("٠١٠12345٦٧٥", "mixed"), ("201012345676+", "plus behind"),
-        ]),
-        phones("phone-lost-zero.csv", "a lost zero is mended only where a valid mobile comes of it", "", &[
-            ("1012345678", "mended"), ("1112345678", "mended"), ("1312345678", "no such mobile prefix"), ("223456789", "a landline without its zero"), ("12345678", "too short"),
-        ]),
-        phones("phone-rounded.csv", "numbers that Excel rounded", "", &[
-            ("2.01E+11", "English"), ("2,01E+11", "comma"), ("2.01012E+11", "more digits"), ("1.01E+09", "national"), ("٢٫٠١E+11", "Arabic"), ("2.01012345678E+11", "nothing lost"),
-        ]),
-        phones("phone-several.csv", "two numbers in one cell", "", &[
-            ("01012345678 / 01112345678", "slash"), ("01012345678 - 01112345678", "dash"), ("01012345678\n01112345678", "line break"),
-            ("01012345678 أو 01112345678", "or"), ("01012345678,01112345678", "comma"), ("0101234567801112345678", "side by side"), ("01012345678 01012345678", "twice the same"),
-        ]),
-        phones("phone-invalid.csv", "what is no phone", "", &[
-            ("0101234567", "a digit short"), ("010123456789", "a digit long"), ("0131234567 8", "no such prefix"), ("N/A", "letters"), ("-", "a dash"), ("0", "zero"),
-            ("01O12345678", "the letter O"), ("01012345678 ext 5", "an extension"), ("+999 1234567", "no such country"), ("+20", "a country alone"), ("00000000000", "zeros"), ("01012345678x", "a letter behind"),
-        ]),
-        phones("phone-landline.csv", "landlines and short numbers are no recipients", "", &[("0223456789", "Cairo"), ("19019", "hotline"), ("0800 123 4567", "free")]),
-        phones("phone-foreign.csv", "other countries, with their code", "", &[
-            ("+966 50 123 4567", "Saudi"), ("00971501234567", "Emirates"), ("+44 7400 123456", "Britain"), ("+1 212 555 0123", "a number that cannot exist"), ("0501234567", "Saudi without its code"),
-        ]),
-        phones("phone-country.csv", "national numbers of another set country", "SA", &[("0501234567", "Saudi"), ("501234568", "its zero lost"), ("+201012345678", "Egyptian"), ("01012345678", "Egyptian without its code")]),
-        Case::new("phone-unset-country.csv", "a config that names no such country", "phone\n01012345678\n").config("[recipient]\nphone = \"phone\"\ncountry = \"XX\"\n[contract]\ntypes = [414]\n"),
+        phones(
+            "phone-spellings.csv",
+            "spaces, dashes of all kinds, brackets, slashes, 00 and +20",
+            "",
+            &[
+                ("010 1234 5671", "spaces"),
+                ("010-1234-5672", "hyphens"),
+                ("(010) 12345673", "brackets"),
+                ("010–1234—5674", "dashes"),
+                ("010.1234.5675", "dots"),
+                ("+20 10 12345676", "plus"),
+                ("0020 10 12345677", "00"),
+                ("20 1012345678", "bare country code"),
+                ("+20 (0)10 12345679", "the zero in brackets"),
+                ("002 01112345670", "002 before the zero"),
+                ("tel: 01112345671", "a word before it"),
+            ],
+        ),
+        phones(
+            "phone-invisible.csv",
+            "bidi marks, zero-width spaces, no-break spaces, a leading apostrophe",
+            "",
+            &[
+                ("\u{202a}01012345671\u{202c}", "embedding"),
+                ("\u{200e}01012345672", "mark"),
+                ("0101\u{200b}2345673", "zero width"),
+                ("010\u{a0}1234\u{202f}5674", "no-break"),
+                ("'01012345675", "apostrophe"),
+                ("\u{feff}01012345676", "mark of the file"),
+                ("\t01012345677 ", "tab"),
+            ],
+        ),
+        phones(
+            "phone-arabic-digits.csv",
+            "Arabic-Indic and Persian digits, full-width ones, and a plus at the wrong end",
+            "",
+            &[
+                ("٠١٠١٢٣٤٥٦٧١", "Arabic"),
+                ("۰۱۰۱۲۳۴۵۶۷۲", "Persian"),
+                ("０１０１２３４５６７３", "full width"),
+                ("+٢٠١٠١٢٣٤٥٦٧٤", "with plus"),
+                ("٠١٠12345٦٧٥", "mixed"),
+                ("201012345676+", "plus behind"),
+            ],
+        ),
+        phones(
+            "phone-lost-zero.csv",
+            "a lost zero is mended only where a valid mobile comes of it",
+            "",
+            &[
+                ("1012345678", "mended"),
+                ("1112345678", "mended"),
+                ("1312345678", "no such mobile prefix"),
+                ("223456789", "a landline without its zero"),
+                ("12345678", "too short"),
+            ],
+        ),
+        phones(
+            "phone-rounded.csv",
+            "numbers that Excel rounded",
+            "",
+            &[
+                ("2.01E+11", "English"),
+                ("2,01E+11", "comma"),
+                ("2.01012E+11", "more digits"),
+                ("1.01E+09", "national"),
+                ("٢٫٠١E+11", "Arabic"),
+                ("2.01012345678E+11", "nothing lost"),
+            ],
+        ),
+        phones(
+            "phone-several.csv",
+            "two numbers in one cell",
+            "",
+            &[
+                ("01012345678 / 01112345678", "slash"),
+                ("01012345678 - 01112345678", "dash"),
+                ("01012345678\n01112345678", "line break"),
+                ("01012345678 أو 01112345678", "or"),
+                ("01012345678,01112345678", "comma"),
+                ("0101234567801112345678", "side by side"),
+                ("01012345678 01012345678", "twice the same"),
+            ],
+        ),
+        phones(
+            "phone-invalid.csv",
+            "what is no phone",
+            "",
+            &[
+                ("0101234567", "a digit short"),
+                ("010123456789", "a digit long"),
+                ("0131234567 8", "no such prefix"),
+                ("N/A", "letters"),
+                ("-", "a dash"),
+                ("0", "zero"),
+                ("01O12345678", "the letter O"),
+                ("01012345678 ext 5", "an extension"),
+                ("+999 1234567", "no such country"),
+                ("+20", "a country alone"),
+                ("00000000000", "zeros"),
+                ("01012345678x", "a letter behind"),
+            ],
+        ),
+        phones(
+            "phone-landline.csv",
+            "landlines are valid numbers, a hotline of five digits is none",
+            "",
+            &[
+                ("0223456789", "Cairo"),
+                ("19019", "hotline"),
+                ("0800 123 4567", "free"),
+            ],
+        ),
+        phones(
+            "phone-foreign.csv",
+            "other countries, with their code",
+            "",
+            &[
+                ("+966 50 123 4567", "Saudi"),
+                ("00971501234567", "Emirates"),
+                ("+44 7400 123456", "Britain"),
+                ("+1 212 555 0123", "a number that cannot exist"),
+                ("0501234567", "a landline in Egypt as well"),
+            ],
+        ),
+        phones(
+            "phone-country.csv",
+            "national numbers of another set country",
+            "SA",
+            &[
+                ("0501234567", "Saudi"),
+                ("501234568", "its zero lost"),
+                ("+201012345678", "Egyptian"),
+                ("01012345678", "Egyptian without its code"),
+            ],
+        ),
+        Case::new(
+            "phone-unset-country.csv",
+            "a config that names no such country",
+            "phone\n01012345678\n",
+        )
+        .config("[recipient]\nphone = \"phone\"\ncountry = \"XX\"\n[contract]\ntypes = [414]\n"),
     ]
 }
 
 fn numbers() -> Vec<Case> {
     vec![
-        column("number-separators.csv", "thousands and decimal signs of all kinds", "type = \"number\"", &[
-            ("5000", "plain"), ("5,000", "comma"), ("1,234,567.89", "both"), ("1.234.567,89", "the other way"), ("5 000", "space"), ("5\u{a0}000", "no-break space"), ("5'000", "apostrophe"),
-            ("٥٬٠٠٠", "Arabic thousands"), ("٥٠٠٠٫٥", "Arabic decimal"), ("1,23", "two digits behind a comma"), ("5.000", "three digits behind a dot"), ("12,34,567", "groups of two"), ("1,2345", "no group"),
-        ]),
-        column("number-words.csv", "currencies, signs, percent", "type = \"number\"", &[
-            ("5000 EGP", "code behind"), ("EGP 5,000", "code before"), ("5000 ج.م", "Arabic sign"), ("٥٠٠٠ جنيه", "Arabic word"), ("LE 5000", "LE"), ("$500", "dollar"),
-            ("-250", "minus"), ("(250)", "brackets"), ("250-", "minus behind"), ("10%", "percent"), ("+7", "plus"), ("5000 thousand", "another word"),
-        ]),
-        column("number-invalid.csv", "what is no number", "type = \"number\"", &[
-            ("five", "a word"), ("", "empty"), ("-", "a dash"), ("5-6", "a range"), ("1e3", "exponent"), ("1.2E+17", "rounded"), ("12345678901234567", "long but text"), ("NaN", "NaN"), ("0x10", "hex"), ("1.2.3", "dots"), ("007", "zeros before"),
-        ]),
+        column(
+            "number-separators.csv",
+            "thousands and decimal signs of all kinds",
+            "type = \"number\"",
+            &[
+                ("5000", "plain"),
+                ("5,000", "comma"),
+                ("1,234,567.89", "both"),
+                ("1.234.567,89", "the other way"),
+                ("5 000", "space"),
+                ("5\u{a0}000", "no-break space"),
+                ("5'000", "apostrophe"),
+                ("٥٬٠٠٠", "Arabic thousands"),
+                ("٥٠٠٠٫٥", "Arabic decimal"),
+                ("1,23", "two digits behind a comma"),
+                ("5.000", "three digits behind a dot"),
+                ("12,34,567", "groups of two"),
+                ("1,2345", "no group"),
+            ],
+        ),
+        column(
+            "number-words.csv",
+            "currencies, signs, percent",
+            "type = \"number\"",
+            &[
+                ("5000 EGP", "code behind"),
+                ("EGP 5,000", "code before"),
+                ("5000 ج.م", "Arabic sign"),
+                ("٥٠٠٠ جنيه", "Arabic word"),
+                ("LE 5000", "LE"),
+                ("$500", "dollar"),
+                ("-250", "minus"),
+                ("(250)", "brackets"),
+                ("250-", "minus behind"),
+                ("10%", "percent"),
+                ("+7", "plus"),
+                ("5000 thousand", "another word"),
+            ],
+        ),
+        column(
+            "number-invalid.csv",
+            "what is no number",
+            "type = \"number\"",
+            &[
+                ("five", "a word"),
+                ("", "empty"),
+                ("-", "a dash"),
+                ("5-6", "a range"),
+                ("1e3", "exponent"),
+                ("1.2E+17", "rounded"),
+                ("12345678901234567", "long but text"),
+                ("NaN", "NaN"),
+                ("0x10", "hex"),
+                ("1.2.3", "dots"),
+                ("007", "zeros before"),
+            ],
+        ),
     ]
 }
 
 fn dates() -> Vec<Case> {
     let date = "type = \"date\"";
     vec![
-        column("date-iso.csv", "ISO dates and times", date, &[("1990-01-31", "date"), ("1990-01-31T10:00:00", "time"), ("1990-01-31 10:00", "space"), ("1990/01/31", "slashes"), ("19900131", "no signs"), ("1990-02-30", "no such day")]),
-        column("date-day-first.csv", "31/12 proves that days come first", date, &[("01/02/1990", "told by the others"), ("31/12/1990", "proof"), ("3-4-1990", "dashes"), ("05.06.1990", "dots")]),
-        column("date-month-first.csv", "12/31 proves that months come first", date, &[("01/02/1990", "told by the others"), ("12/31/1990", "proof")]),
-        column("date-contradiction.csv", "one column, both orders: refused", date, &[("31/12/1990", "day first"), ("12/31/1990", "month first"), ("01/02/1990", "either"), ("1990-05-06", "not in doubt")]),
-        column("date-open.csv", "nothing proves an order: refused, except where day and month are the same", date, &[("01/02/1990", "either"), ("05/05/1990", "the same both ways")]),
-        column("date-input.csv", "the form is set", "type = \"date\", input = \"%d/%m/%Y\", output = \"%d.%m.%Y\"", &[
-            ("31/12/1990", "fits"), ("1/2/1990", "single digits"), ("٣١/١٢/١٩٩٠", "Arabic digits"), ("12/31/1990", "no such month"), ("31-12-1990", "other signs"), ("31/12/90", "two digits"), ("", "empty"), ("1990-12-31", "ISO"),
-        ]),
-        column("date-serial.csv", "serial numbers that lost their format", date, &[("32904", "1990-01-31"), ("32904.5", "with a time"), ("45", "1900"), ("99999999", "none"), ("0", "none"), ("1990", "a year alone")]),
-        column("date-odd.csv", "two-digit years, month names, far years, nonsense", date, &[
-            ("31/12/90", "two digits"), ("31 Jan 1990", "English"), ("٣١ يناير ١٩٩٠", "Arabic"), ("31/12/1890", "long ago"), ("31/12/2190", "far off"), ("1410/05/06", "Hijri"), ("00/00/0000", "zeros"), ("yesterday", "a word"), ("31/12/1990 23:59", "with a time"),
-        ]),
+        column(
+            "date-iso.csv",
+            "ISO dates and times",
+            date,
+            &[
+                ("1990-01-31", "date"),
+                ("1990-01-31T10:00:00", "time"),
+                ("1990-01-31 10:00", "space"),
+                ("1990/01/31", "slashes"),
+                ("19900131", "no signs"),
+                ("1990-02-30", "no such day"),
+            ],
+        ),
+        column(
+            "date-day-first.csv",
+            "31/12 proves that days come first",
+            date,
+            &[
+                ("01/02/1990", "told by the others"),
+                ("31/12/1990", "proof"),
+                ("3-4-1990", "dashes"),
+                ("05.06.1990", "dots"),
+            ],
+        ),
+        column(
+            "date-month-first.csv",
+            "12/31 proves that months come first",
+            date,
+            &[
+                ("01/02/1990", "told by the others"),
+                ("12/31/1990", "proof"),
+            ],
+        ),
+        column(
+            "date-contradiction.csv",
+            "one column, both orders: refused",
+            date,
+            &[
+                ("31/12/1990", "day first"),
+                ("12/31/1990", "month first"),
+                ("01/02/1990", "either"),
+                ("1990-05-06", "not in doubt"),
+            ],
+        ),
+        column(
+            "date-open.csv",
+            "nothing proves an order: refused, except where day and month are the same",
+            date,
+            &[
+                ("01/02/1990", "either"),
+                ("05/05/1990", "the same both ways"),
+            ],
+        ),
+        column(
+            "date-input.csv",
+            "the form is set",
+            "type = \"date\", input = \"%d/%m/%Y\", output = \"%d.%m.%Y\"",
+            &[
+                ("31/12/1990", "fits"),
+                ("1/2/1990", "single digits"),
+                ("٣١/١٢/١٩٩٠", "Arabic digits"),
+                ("12/31/1990", "no such month"),
+                ("31-12-1990", "other signs"),
+                ("31/12/90", "two digits"),
+                ("", "empty"),
+                ("1990-12-31", "ISO"),
+            ],
+        ),
+        column(
+            "date-serial.csv",
+            "in a CSV nothing tells that such a number is a date: refused",
+            date,
+            &[
+                ("32904", "1990-01-31"),
+                ("32904.5", "with a time"),
+                ("45", "1900"),
+                ("99999999", "none"),
+                ("0", "none"),
+                ("1990", "a year alone"),
+            ],
+        ),
+        column(
+            "date-odd.csv",
+            "two-digit years, month names, far years, nonsense",
+            date,
+            &[
+                ("31/12/90", "two digits"),
+                ("31 Jan 1990", "English"),
+                ("٣١ يناير ١٩٩٠", "Arabic"),
+                ("31/12/1890", "long ago"),
+                ("31/12/2190", "far off"),
+                ("1410/05/06", "Hijri"),
+                ("00/00/0000", "zeros"),
+                ("yesterday", "a word"),
+                ("31/12/1990 23:59", "with a time"),
+            ],
+        ),
     ]
 }
 
@@ -131,22 +384,110 @@ fn identities() -> Vec<Case> {
 fn words() -> Vec<Case> {
     let choice = "type = \"choice\", choices = { \"أعزب\" = \"Single\", \"متزوج\" = \"Married\", \"Divorced\" = \"Divorced\" }";
     vec![
-        column("choice.csv", "choices with synonyms and Arabic letter variants", choice, &[
-            ("أعزب", "right"), ("اعزب", "another alef"), ("أعـزب", "tatweel"), ("مُتَزَوِّج", "vowel signs"), ("Single", "the text that is sent"), ("divorced", "case"), (" Divorced ", "spaces"), ("Sngle", "a slip: the nearest is named"), ("Widowed", "unknown"), ("", "empty"),
-        ]),
-        column("boolean.csv", "yes and no", "type = \"boolean\"", &[
-            ("true", ""), ("FALSE", ""), ("Yes", ""), ("no", ""), ("1", ""), ("0", ""), ("نعم", ""), ("لا", ""), ("لأ", "a variant"), ("Y", "one letter"), ("x", "a tick"), ("maybe", "neither"), ("", "empty"), ("١", "Arabic digit"),
-        ]),
-        column("text-garbled.csv", "text that was damaged before it was saved", "", &[
-            ("Ù…Ù†Ù‰ Ø¹Ø§Ø¯Ù„", "UTF-8 read as windows-1252"), ("ظ…ظ†ظ‰ ط¹ط§ط¯ظ„", "UTF-8 read as windows-1256"), ("???? ????", "question marks"), ("Mona\u{fffd}Adel", "U+FFFD"), ("ÇÍãÏ ãÍãæÏ", "windows-1256 read as windows-1252"),
-            ("منى عادل", "right"), ("Why?", "a question"), ("Zoë Müller", "accents"), ("FranÃ§ois", "UTF-8 read as windows-1252"), ("?", "one mark"), ("Ahmed ??", "two marks"),
-        ]),
-        column("text-forms.csv", "presentation forms are folded, invisible marks go, the rest stays", "", &[
-            ("ﻣﻨﻰ ﻋﺎﺩﻝ", "presentation forms"), ("ﷲ", "ligature"), ("ﻻ", "lam alef"), ("محمـــد", "tatweel stays"), ("مُحَمَّد", "vowel signs stay"), ("e\u{301}", "composed"), ("ﬁne", "Latin ligature"), ("a  b", "inner spaces"), ("line\nbreak", "line break"), ("\u{200f}منى\u{200f}", "marks"), ("👩‍💻", "joined emoji"), ("می\u{200c}خواهم", "joiner"),
-        ]),
-        column("text-control.csv", "control characters", "", &[("a\u{7}b", "bell"), ("a\u{1b}[31mb", "escape"), ("a\tb", "tab"), ("\u{202e}abc", "override")]),
-        column("required.csv", "a required value is missing", "required = true", &[("x", ""), ("", "empty"), ("  ", "blank"), ("\u{200b}", "invisible"), ("-", "a dash is a value")]),
-        column("default.csv", "a default steps in", "default = \"-\"", &[("x", ""), ("", "empty"), ("\u{200f}", "invisible")]),
+        column(
+            "choice.csv",
+            "choices with synonyms and Arabic letter variants",
+            choice,
+            &[
+                ("أعزب", "right"),
+                ("اعزب", "another alef"),
+                ("أعـزب", "tatweel"),
+                ("مُتَزَوِّج", "vowel signs"),
+                ("Single", "the text that is sent"),
+                ("divorced", "case"),
+                (" Divorced ", "spaces"),
+                ("Sngle", "a slip"),
+                ("Widowed", "unknown"),
+                ("", "empty"),
+            ],
+        ),
+        column(
+            "boolean.csv",
+            "yes and no",
+            "type = \"boolean\"",
+            &[
+                ("true", ""),
+                ("FALSE", ""),
+                ("Yes", ""),
+                ("no", ""),
+                ("1", ""),
+                ("0", ""),
+                ("نعم", ""),
+                ("لا", ""),
+                ("لأ", "a variant"),
+                ("Y", "one letter"),
+                ("x", "a tick"),
+                ("maybe", "neither"),
+                ("", "empty"),
+                ("١", "Arabic digit"),
+            ],
+        ),
+        column(
+            "text-garbled.csv",
+            "text that was damaged before it was saved",
+            "",
+            &[
+                ("Ù…Ù†Ù‰ Ø¹Ø§Ø¯Ù„", "UTF-8 read as windows-1252"),
+                ("ظ…ظ†ظ‰ ط¹ط§ط¯ظ„", "UTF-8 read as windows-1256"),
+                ("???? ????", "question marks"),
+                ("Mona\u{fffd}Adel", "U+FFFD"),
+                ("ÇÍãÏ ãÍãæÏ", "windows-1256 read as windows-1252"),
+                ("منى عادل", "right"),
+                ("Why?", "a question"),
+                ("Zoë Müller", "accents"),
+                ("FranÃ§ois", "UTF-8 read as windows-1252"),
+                ("?", "one mark"),
+                ("Ahmed ??", "two marks"),
+            ],
+        ),
+        column(
+            "text-forms.csv",
+            "presentation forms are folded, invisible marks go, the rest stays",
+            "",
+            &[
+                ("ﻣﻨﻰ ﻋﺎﺩﻝ", "presentation forms"),
+                ("ﷲ", "ligature"),
+                ("ﻻ", "lam alef"),
+                ("محمـــد", "tatweel stays"),
+                ("مُحَمَّد", "vowel signs stay"),
+                ("e\u{301}", "composed"),
+                ("ﬁne", "Latin ligature"),
+                ("a  b", "inner spaces"),
+                ("line\nbreak", "line break"),
+                ("\u{200f}منى\u{200f}", "marks"),
+                ("👩‍💻", "joined emoji"),
+                ("می\u{200c}خواهم", "joiner"),
+            ],
+        ),
+        column(
+            "text-control.csv",
+            "control characters",
+            "",
+            &[
+                ("a\u{7}b", "bell"),
+                ("a\u{1b}[31mb", "escape"),
+                ("a\tb", "tab"),
+                ("\u{202e}abc", "override"),
+            ],
+        ),
+        column(
+            "required.csv",
+            "a required value is missing",
+            "required = true",
+            &[
+                ("x", ""),
+                ("", "empty"),
+                ("  ", "blank"),
+                ("\u{200b}", "invisible"),
+                ("-", "a dash is a value"),
+            ],
+        ),
+        column(
+            "default.csv",
+            "a default steps in",
+            "default = \"-\"",
+            &[("x", ""), ("", "empty"), ("\u{200f}", "invisible")],
+        ),
     ]
 }
 

@@ -49,7 +49,9 @@ impl Case {
     }
 
     fn expected_path(&self) -> PathBuf {
-        corpus().join("expected").join(format!("{}.json", self.name))
+        corpus()
+            .join("expected")
+            .join(format!("{}.json", self.name))
     }
 
     /// What becomes of it: the exit code, the document of `check --json`, and the bodies of `check --show`.
@@ -111,7 +113,13 @@ fn cases() -> Vec<Case> {
     };
     let names: BTreeSet<String> = fs::read_dir(corpus().join("files"))
         .expect("the corpus")
-        .map(|entry| entry.expect("a file").file_name().into_string().expect("a name in UTF-8"))
+        .map(|entry| {
+            entry
+                .expect("a file")
+                .file_name()
+                .into_string()
+                .expect("a name in UTF-8")
+        })
         .filter(|name| !is_beside(name))
         .collect();
     names.into_iter().map(Case::read).collect()
@@ -123,7 +131,9 @@ fn each<T: Send>(cases: &[Case], work: impl Fn(&Case) -> T + Sync) -> Vec<T> {
     let mut found: Vec<(usize, T)> = std::thread::scope(|scope| {
         let worker = || {
             let mut found = Vec::new();
-            while let Some((at, case)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, cases.get(at)?))) {
+            while let Some((at, case)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, cases.get(at)?)))
+            {
                 found.push((at, work(case)));
             }
             found
@@ -153,7 +163,12 @@ fn every_file_of_the_corpus_has_its_expected_outcome() {
         .into_iter()
         .flatten()
         .collect();
-    assert!(differences.is_empty(), "{} files differ:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} files differ:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 #[test]

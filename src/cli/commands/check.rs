@@ -39,7 +39,7 @@ pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, 
         annotator: match args.annotate {
             Some(_) => {
                 let shape = SheetShape {
-                    name: args.read.sheet.as_deref().unwrap_or("Rows"),
+                    name: sheet.source.sheet_name().unwrap_or("Rows"),
                     columns: &columns,
                     header_row: sheet.source.header_row(),
                     right_to_left: sheet.source.right_to_left()
@@ -164,7 +164,11 @@ impl Check {
 /// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
 fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
     let source = &sheet.source;
-    let mut notes: Vec<String> = source.notes().iter().map(|note| note.text.clone()).collect();
+    let mut notes: Vec<String> = source
+        .notes()
+        .iter()
+        .map(|note| note.text.clone())
+        .collect();
     match source.blank_rows() {
         0 => {}
         1 => notes.push("1 blank row was passed over.".to_owned()),

@@ -76,7 +76,7 @@ fn from_text(
     };
     // Before the day is judged: the months of another calendar have other lengths.
     check_year(year)?;
-    let date = civil::Date::new(year, month, day).map_err(|error| impossible(&error))?;
+    let date = civil::Date::new(year, month, day).map_err(|_| impossible())?;
     Ok(date.to_datetime(time))
 }
 

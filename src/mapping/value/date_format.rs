@@ -49,7 +49,7 @@ pub(super) fn parsed(text: &str, format: &str) -> Result<civil::DateTime, Fault>
             "The date is not written as {format} says; write it as in {example}."
         ))
     })?;
-    let date = parts.to_date().map_err(|error| impossible(&error))?;
+    let date = parts.to_date().map_err(|_| impossible())?;
     let time = parts.to_time().unwrap_or_else(|_| civil::Time::midnight());
     Ok(date.to_datetime(time))
 }
@@ -68,10 +68,8 @@ pub(super) fn written(at: civil::DateTime, format: &str) -> Result<String, Fault
 }
 
 /// Refuses a day that no calendar has.
-pub(super) fn impossible(reason: &jiff::Error) -> Fault {
-    invalid(format!(
-        "There is no such date ({reason}); check day and month."
-    ))
+pub(super) fn impossible() -> Fault {
+    invalid("There is no such date; check day, month and year.".to_owned())
 }
 
 /// Refuses what is no date.

@@ -12,7 +12,7 @@ use std::io::Write;
 
 use rust_xlsxwriter::{Note, Workbook, Worksheet};
 
-use crate::domain::{Complaint, Problem, Repair, Row, RowNumber};
+use crate::domain::{Complaint, OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
 
 use super::CheckTally;
 use super::spreadsheet;
@@ -64,13 +64,13 @@ impl Annotator {
         let complaint = |error| spreadsheet::complaint(&error);
         workbook
             .add_worksheet()
-            .set_name("vlens-batch")
+            .set_name(OVERVIEW_SHEET)
             .map_err(complaint)?;
         let sheet = workbook
             .add_worksheet_with_constant_memory()
             .map_err(complaint)?;
         // A name that a CSV's path or another program left may be none that Excel takes.
-        if sheet.set_name(shape.name).is_err() || shape.name == "vlens-batch" {
+        if sheet.set_name(shape.name).is_err() || shape.name == OVERVIEW_SHEET {
             sheet.set_name("Rows").map_err(complaint)?;
         }
         let sheet_name = sheet.name();

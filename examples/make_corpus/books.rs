@@ -512,3 +512,54 @@ fn open_documents() -> Vec<Case> {
         Case::new("password.ods", "under a password", ods_of("", encrypted)),
     ]
 }
+
+/// The sheet that LibreOffice saves in all its formats: text and numbers, dates, empty cells, what CSV must quote, and problems.
+pub fn for_libreoffice() -> Vec<u8> {
+    book(|sheet| {
+        let date = Format::new().set_num_format("yyyy-mm-dd");
+        let text = Format::new().set_num_format("@");
+        let rows: &[(&str, &str, &str, f64, &str)] = &[
+            (
+                "01012345678",
+                "منى عادل السيد",
+                "1990-01-31",
+                5000.0,
+                "القاهرة، شارع النيل",
+            ),
+            (
+                "+201112345678",
+                "أحمد \"حمادة\" محمود",
+                "1985-12-01",
+                7250.5,
+                "Giza; 2 Nile St., flat 3",
+            ),
+            (
+                "٠١٢١٢٣٤٥٦٧٨",
+                "سارة حسن",
+                "2001-02-28",
+                120_000.0,
+                "line one\nline two",
+            ),
+            ("0101", "علي", "1999-09-09", 1.0, ""),
+            ("01012345678", "منى", "1990-01-31", 5000.0, "twice"),
+        ];
+        fill(
+            sheet,
+            &[&["الموبايل", "الاسم", "تاريخ الميلاد", "الدخل", "العنوان"]],
+        );
+        for (at, (phone, name, born, income, address)) in (1..).zip(rows) {
+            sheet
+                .write_string_with_format(at, 0, *phone, &text)
+                .expect("a cell");
+            sheet.write_string(at, 1, *name).expect("a cell");
+            let born = ExcelDateTime::parse_from_str(born).expect("a date");
+            sheet
+                .write_with_format(at, 2, &born, &date)
+                .expect("a cell");
+            sheet.write_number(at, 3, *income).expect("a cell");
+            if !address.is_empty() {
+                sheet.write_string(at, 4, *address).expect("a cell");
+            }
+        }
+    })
+}

@@ -84,6 +84,11 @@ fn main() -> std::io::Result<()> {
             write(&files, &case)?;
         }
     }
+    fs::create_dir_all(corpus.join("libreoffice"))?;
+    fs::write(
+        corpus.join("libreoffice/made.xlsx"),
+        books::for_libreoffice(),
+    )?;
     fs::write(corpus.join("README.md"), list)
 }
 
@@ -109,5 +114,5 @@ file without a config is checked with `--contract-type 414`. All people in here 
 
 `UPDATE_CORPUS=1 cargo test --test it corpus` writes the expected outcomes anew; read the difference before you commit it.
 
-`libreoffice/` holds one sheet saved by LibreOffice in six formats, which must give the same requests.
+`libreoffice/` holds one sheet, `made.xlsx`, saved by LibreOffice in six formats (`save.sh`), which must give the same requests.
 ";

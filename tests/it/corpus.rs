@@ -180,3 +180,41 @@ fn no_outcome_is_kept_of_a_file_that_is_gone() {
         .collect();
     assert_eq!(kept, expected);
 }
+
+#[test]
+fn a_sheet_gives_the_same_requests_in_every_format_that_libreoffice_saves() {
+    const FILES: [&str; 7] = [
+        "made.xlsx",
+        "utf8.csv",
+        "windows-1256.csv",
+        "utf16.csv",
+        "saved.xls",
+        "saved.xlsx",
+        "saved.ods",
+    ];
+    let folder = corpus().join("libreoffice");
+    let world = World::new();
+    let copy = |name: &str| world.file(name, fs::read(folder.join(name)).expect("a kept file"));
+    copy("vlens-batch.toml");
+    let outcomes = FILES.map(|name| {
+        copy(name);
+        let told = world
+            .vlens(["check", name, "--json"])
+            .run()
+            .expect(3)
+            .json();
+        let shown = world.vlens(["check", name, "--show", "99"]).run().expect(3);
+        (
+            told["problems"].clone(),
+            told["duplicates"].clone(),
+            shown.stdout,
+        )
+    });
+    let (problems, duplicates, requests) = &outcomes[0];
+    assert_eq!(requests.lines().count(), 3);
+    assert_eq!(problems[0]["row"], 5);
+    assert_eq!(*duplicates, json!([{ "row": 6, "first_row": 2 }]));
+    for (outcome, name) in outcomes.iter().zip(FILES) {
+        assert_eq!(outcome, &outcomes[0], "{name}");
+    }
+}

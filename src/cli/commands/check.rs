@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, Problem, Repair, Row, RowNumber, Status};
+use crate::domain::{Complaint, Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::ledger::Reader;
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape};
 use crate::run::{Seen, Sheet, Switch, Verdict};
@@ -76,15 +76,14 @@ impl Check {
         match verdict {
             Verdict::Valid(invitation) => {
                 self.tally.see_valid();
-                if let Some(reader) = &self.reader
-                    && let Some((_, standing)) = reader.standing(&invitation)?
-                    && standing.status == Status::Created
-                {
-                    self.tally.see_already_created(standing.same_content);
-                }
+                self.compare_with_ledger(row.number, &invitation)?;
             }
             Verdict::Duplicate(first) => {
                 self.tally.see_duplicate(row.number, first);
+                if let Some(json) = &mut self.json {
+                    json.duplicate(row.number, first)
+                        .map_err(|error| not_told(&error))?;
+                }
                 duplicate_of = Some(first);
             }
             Verdict::Invalid(found) => {
@@ -95,6 +94,36 @@ impl Check {
         self.tell(&problems, &repairs)
             .map_err(|error| not_told(&error))?;
         self.annotate(row, &problems, &repairs, duplicate_of)
+    }
+
+    /// Notes whether an earlier run created this invitation. Where is looked for only if it will be told.
+    fn compare_with_ledger(
+        &mut self,
+        row: RowNumber,
+        invitation: &Invitation,
+    ) -> Result<(), Complaint> {
+        let Some(reader) = &self.reader else {
+            return Ok(());
+        };
+        let Some((id, standing)) = reader.standing(invitation)? else {
+            return Ok(());
+        };
+        if standing.status != Status::Created {
+            return Ok(());
+        }
+        let is_told = self.json.is_some() || self.tally.wants_earlier();
+        let earlier = if is_told {
+            reader.created_in(id)?
+        } else {
+            None
+        };
+        if let Some(json) = &mut self.json {
+            json.already_created(row, standing.same_content, earlier.as_ref())
+                .map_err(|error| not_told(&error))?;
+        }
+        self.tally
+            .see_already_created(row, standing.same_content, earlier);
+        Ok(())
     }
 
     fn tell(&mut self, problems: &[Problem], repairs: &[Repair]) -> std::io::Result<()> {

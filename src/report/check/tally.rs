@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Problem, ProblemCode, Repair, RowNumber, mask};
+use crate::domain::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, mask};
 
 /// Examples kept of each group.
 pub(super) const EXAMPLES: usize = 3;
@@ -19,6 +19,7 @@ pub struct CheckTally {
     problems: HashMap<String, HashMap<ProblemCode, Group>>,
     repairs: HashMap<String, Group>,
     pub(super) duplicates: Vec<(RowNumber, RowNumber)>,
+    pub(super) created_earlier: Vec<(RowNumber, EarlierRow)>,
     groups: usize,
 }
 
@@ -51,11 +52,24 @@ impl CheckTally {
     }
 
     /// A valid row whose invitation was created by an earlier run: it is not sent again.
-    pub fn see_already_created(&mut self, same_content: bool) {
+    pub fn see_already_created(
+        &mut self,
+        row: RowNumber,
+        same_content: bool,
+        earlier: Option<EarlierRow>,
+    ) {
         self.already_created += 1;
         if !same_content {
             self.changed += 1;
         }
+        if let Some(earlier) = earlier.filter(|_| self.wants_earlier()) {
+            self.created_earlier.push((row, earlier));
+        }
+    }
+
+    /// Whether one more example of an earlier invitation would be shown: it has to be looked for.
+    pub fn wants_earlier(&self) -> bool {
+        self.created_earlier.len() < EXAMPLES
     }
 
     /// A row that cannot; its problems come through [`CheckTally::see_problem`].

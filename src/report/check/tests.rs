@@ -1,7 +1,7 @@
 //! `check` told to a person and to a script.
 
 use super::*;
-use crate::domain::{Problem, ProblemCode, Repair, RowNumber};
+use crate::domain::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId};
 use crate::report::Look;
 
 fn problem(row: u32, column: &str, code: ProblemCode, value: &str, message: &str) -> Problem {
@@ -202,6 +202,26 @@ fn a_clean_sheet_says_what_comes_next() {
     "#);
 }
 
+fn earlier(row: u32) -> EarlierRow {
+    EarlierRow {
+        run: RunId(2),
+        source: "may.csv".to_owned(),
+        row: RowNumber(row),
+    }
+}
+
+#[test]
+fn rows_of_an_earlier_run_are_told_with_both_row_numbers() {
+    let mut tally = CheckTally::new();
+    for row in 2..7 {
+        tally.see_valid();
+        tally.see_already_created(RowNumber(row), row != 3, Some(earlier(row + 10)));
+    }
+    insta::assert_snapshot!(text(&tally, 100, false), @"");
+    tally.see_valid();
+    assert!(text(&tally, 100, false).contains("Create the invitations:"));
+}
+
 #[test]
 fn the_json_document_holds_every_problem_and_adds_up() {
     let mut tally = CheckTally::new();
@@ -224,6 +244,10 @@ fn the_json_document_holds_every_problem_and_adds_up() {
         tally.see_repair(&repair(row));
         json.repair(&repair(row)).unwrap();
     }
+    json.duplicate(RowNumber(5), RowNumber(4)).unwrap();
+    json.already_created(RowNumber(4), false, Some(&earlier(9)))
+        .unwrap();
+    json.already_created(RowNumber(6), true, None).unwrap();
     json.finish(&tally, &["Read as CSV.".to_owned()]).unwrap();
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["source"], "a \"b\".csv");
@@ -236,6 +260,18 @@ fn the_json_document_holds_every_problem_and_adds_up() {
     assert_eq!(document["problems"][1]["code"], "recipient_missing");
     assert_eq!(document["problems"][1]["column"], serde_json::Value::Null);
     assert_eq!(document["repairs"][0]["to"], "+201012345678");
+    assert_eq!(
+        document["duplicates"],
+        serde_json::json!([{"row": 5, "first_row": 4}])
+    );
+    assert_eq!(
+        document["already_created"][0],
+        serde_json::json!({"row": 4, "changed": true, "run": 2, "run_source": "may.csv", "run_row": 9})
+    );
+    assert_eq!(
+        document["already_created"][1]["run"],
+        serde_json::Value::Null
+    );
     assert_eq!(document["notes"], serde_json::json!(["Read as CSV."]));
 }
 

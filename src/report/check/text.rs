@@ -32,6 +32,7 @@ impl CheckTally {
         self.write_problems(out, look)?;
         self.write_repairs(out, look)?;
         self.write_duplicates(out, look)?;
+        self.write_already_created(out, look)?;
         self.write_next_step(out, source, options, look)
     }
 
@@ -142,6 +143,38 @@ impl CheckTally {
         look.paragraph(out, "", &text)
     }
 
+    fn write_already_created(&self, out: &mut dyn Write, look: Look) -> io::Result<()> {
+        if self.already_created == 0 {
+            return Ok(());
+        }
+        let were = counted(self.already_created, "row was", "rows were");
+        let mut text = format!("{were} invited by an earlier run and would not be sent again");
+        let examples: Vec<String> = self
+            .created_earlier
+            .iter()
+            .map(|(row, earlier)| {
+                format!(
+                    "row {row} (run {}, row {} of {})",
+                    earlier.run, earlier.row, earlier.source
+                )
+            })
+            .collect();
+        if !examples.is_empty() {
+            let is_all = self.already_created == examples.len() as u64;
+            let more = if is_all { "" } else { ", …" };
+            text.push_str(&format!(": {}{more}", examples.join(", ")));
+        }
+        text.push('.');
+        if self.changed > 0 {
+            let have = counted(self.changed, "of them has", "of them have");
+            text.push_str(&format!(
+                " {have} changed since; --resend-changed sends what changed."
+            ));
+        }
+        writeln!(out)?;
+        look.paragraph(out, "", &text)
+    }
+
     fn write_next_step(
         &self,
         out: &mut dyn Write,
@@ -163,17 +196,20 @@ impl CheckTally {
             )?;
             look.command_line(out, 2, &command("check --annotate marked.xlsx"))?;
         }
-        if self.valid > 0 {
+        let due = self.valid.saturating_sub(self.already_created);
+        if due > 0 {
             let what = if self.invalid > 0 {
                 format!(
                     "Or create invitations for the {} alone:",
-                    counted(self.valid, "valid row", "valid rows")
+                    counted(due, "valid row", "valid rows")
                 )
             } else {
                 "Create the invitations:".to_owned()
             };
             look.paragraph(out, "", &what)?;
             look.command_line(out, 2, &command("run"))?;
+        } else if self.invalid == 0 {
+            look.paragraph(out, "", "There is nothing left to send.")?;
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ impl Case {
         let told = check(&["--json"]);
         let mut document = told.json();
         if let Some(document) = document.as_object_mut() {
-            document.remove("source");
+            document.shift_remove("source");
         }
         let shown = check(&["--show", "99"]);
         assert_eq!(told.code(), shown.code(), "{shown}");

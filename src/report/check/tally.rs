@@ -28,6 +28,8 @@ pub struct CheckTally {
 pub(in crate::report) struct Group {
     pub(in crate::report) count: u64,
     pub(super) examples: Vec<Example>,
+    /// Whether one message fits every one of them.
+    pub(super) is_uniform: bool,
     /// When this group was first met, so that equal counts keep the sheet's order.
     order: usize,
 }
@@ -98,6 +100,8 @@ impl CheckTally {
         let group = kinds
             .entry(problem.code)
             .or_insert_with(|| Group::new(groups));
+        let first = group.examples.first();
+        group.is_uniform &= first.is_none_or(|first| first.message == problem.message);
         group.see(problem.row, || {
             (mask(&problem.value), problem.message.clone())
         });
@@ -158,6 +162,7 @@ impl Group {
         Group {
             count: 0,
             examples: Vec::new(),
+            is_uniform: true,
             order: *groups,
         }
     }

@@ -68,11 +68,12 @@ impl Failure {
 
 impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
-        let first = errors
-            .problems
-            .first()
-            .map_or_else(String::new, |problem| problem.message.clone());
-        let complaint = Complaint::new("config_invalid", first);
+        let first = errors.problems.first();
+        let complaint = Complaint {
+            code: "config_invalid",
+            message: first.map_or_else(String::new, |problem| problem.message.clone()),
+            hint: first.and_then(|problem| problem.hint.clone()),
+        };
         Failure {
             config: Some(Box::new(errors)),
             ..Failure::unusable(complaint)

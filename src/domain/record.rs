@@ -36,6 +36,17 @@ pub struct ResultRow {
     pub sent_at: Option<Timestamp>,
 }
 
+/// Where an invitation was created that a row asks for again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierRow {
+    /// The run that created it.
+    pub run: RunId,
+    /// That run's source, as named on its command line.
+    pub source: String,
+    /// The row there.
+    pub row: RowNumber,
+}
+
 /// One event in an invitation's history: a request, or a person's decision.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct AttemptRecord {

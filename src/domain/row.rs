@@ -94,6 +94,10 @@ fn number_as_shown(number: f64) -> String {
     format!("{number}")
 }
 
+/// The name of the sheet that sums up an annotated workbook: written by the report, passed over by the source, so that the
+/// workbook can be corrected and run as it is.
+pub const OVERVIEW_SHEET: &str = "vlens-batch";
+
 /// One row of the sheet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {

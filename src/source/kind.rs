@@ -89,8 +89,14 @@ pub(super) fn protected(name: &str) -> Complaint {
 }
 
 fn of_zip(name: &str, handle: Handle) -> Result<Kind, Complaint> {
-    let mut archive =
-        zip::ZipArchive::new(handle).map_err(|error| damaged(name, &error.to_string()))?;
+    let mut archive = zip::ZipArchive::new(handle).map_err(|error| match error {
+        // What is at the end of every archive.
+        zip::result::ZipError::InvalidArchive(_) => damaged(
+            name,
+            "its end is missing, as after a download that broke off",
+        ),
+        other => damaged(name, &other.to_string()),
+    })?;
     let names: Vec<String> = archive
         .file_names_raw()
         .map(|name| {
@@ -246,7 +252,8 @@ fn is_binary(head: &[u8]) -> bool {
     // The high halves of Arabic letters in UTF-16 are control characters as well, one in two bytes; NULs tell them apart.
     let is_utf16 = encoding_rs::Encoding::for_bom(head).is_some()
         || (head.contains(&0) && is_mostly_utf16(head));
-    !is_utf16 && control * 10 > head.len()
+    // Noise has some ten in a hundred, text hardly one.
+    !is_utf16 && control * 20 > head.len()
 }
 
 /// Whether one half of nearly every pair is what UTF-16 has for Latin (0) or Arabic (6) letters.

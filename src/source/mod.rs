@@ -77,6 +77,7 @@ impl Note {
 /// An open sheet: its columns, and its rows one after another.
 pub struct Source {
     columns: Vec<Column>,
+    sheet: Option<String>,
     header_row: RowNumber,
     notes: Vec<Note>,
     rows: Box<dyn Rows>,
@@ -113,6 +114,11 @@ impl Source {
     /// The columns, in order. One in the middle may have an empty name; those behind the last named one are left out.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The name of the sheet that is read, when the file has sheets.
+    pub fn sheet_name(&self) -> Option<&str> {
+        self.sheet.as_deref()
     }
 
     /// The row that holds the headers.

@@ -52,6 +52,7 @@ pub(super) fn with_header(
     let left_out = hidden_rows(&place, &hidden, header.number, options.hidden, &mut notes)?;
     Ok(Source {
         columns,
+        sheet,
         header_row: header.number,
         notes,
         rows,
@@ -152,7 +153,7 @@ fn hidden_rows(
         }
         None => Err(Complaint::new(
             "hidden_rows",
-            format!("{place}: {count}, and it cannot be known whether they are meant to be sent."),
+            format!("{place}: {count}, and nothing tells whether to send them."),
         )
         .hint(
             "Add --hidden skip to leave them out, or --hidden send to treat them like the others.",

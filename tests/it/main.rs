@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod corpus;
+mod correcting;
 mod doctor;
 mod documents;
 mod exits;

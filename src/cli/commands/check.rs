@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, Problem, Repair, Row, RowNumber, Status};
+use crate::domain::{Complaint, Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::ledger::Reader;
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape};
 use crate::run::{Seen, Sheet, Switch, Verdict};
@@ -51,7 +51,7 @@ pub fn check_input(
         annotator: match args.annotate {
             Some(_) => {
                 let shape = SheetShape {
-                    name: args.read.sheet.as_deref().unwrap_or("Rows"),
+                    name: sheet.source.sheet_name().unwrap_or("Rows"),
                     columns: &columns,
                     header_row: sheet.source.header_row(),
                     right_to_left: sheet.source.right_to_left()
@@ -88,15 +88,14 @@ impl Check {
         match verdict {
             Verdict::Valid(invitation) => {
                 self.tally.see_valid();
-                if let Some(reader) = &self.reader
-                    && let Some((_, standing)) = reader.standing(&invitation)?
-                    && standing.status == Status::Created
-                {
-                    self.tally.see_already_created(standing.same_content);
-                }
+                self.compare_with_ledger(row.number, &invitation)?;
             }
             Verdict::Duplicate(first) => {
                 self.tally.see_duplicate(row.number, first);
+                if let Some(json) = &mut self.json {
+                    json.duplicate(row.number, first)
+                        .map_err(|error| not_told(&error))?;
+                }
                 duplicate_of = Some(first);
             }
             Verdict::Invalid(found) => {
@@ -107,6 +106,36 @@ impl Check {
         self.tell(&problems, &repairs)
             .map_err(|error| not_told(&error))?;
         self.annotate(row, &problems, &repairs, duplicate_of)
+    }
+
+    /// Notes whether an earlier run created this invitation. Where is looked for only if it will be told.
+    fn compare_with_ledger(
+        &mut self,
+        row: RowNumber,
+        invitation: &Invitation,
+    ) -> Result<(), Complaint> {
+        let Some(reader) = &self.reader else {
+            return Ok(());
+        };
+        let Some((id, standing)) = reader.standing(invitation)? else {
+            return Ok(());
+        };
+        if standing.status != Status::Created {
+            return Ok(());
+        }
+        let is_told = self.json.is_some() || self.tally.wants_earlier();
+        let earlier = if is_told {
+            reader.created_in(id)?
+        } else {
+            None
+        };
+        if let Some(json) = &mut self.json {
+            json.already_created(row, standing.same_content, earlier.as_ref())
+                .map_err(|error| not_told(&error))?;
+        }
+        self.tally
+            .see_already_created(row, standing.same_content, earlier);
+        Ok(())
     }
 
     fn tell(&mut self, problems: &[Problem], repairs: &[Repair]) -> std::io::Result<()> {
@@ -158,19 +187,12 @@ impl Check {
         } else {
             Exit::Done
         };
+        let notes = how_it_was_read(sheet);
         if let Some(json) = self.json {
-            json.finish(&self.tally)
+            json.finish(&self.tally, &notes)
                 .map_err(|error| Failure::unexpected(not_told(&error)))?;
             return Ok(exit);
         }
-        let mut notes: Vec<String> = sheet
-            .source
-            .notes()
-            .iter()
-            .map(|note| note.text.clone())
-            .collect();
-        notes.extend(sheet.mapping.notes());
-        notes.extend(sheet.note_on_examples());
         let source = run::source_name(&args.file);
         let further = ledgers::further(global, place, &place.ledger(false), false);
         output.print(|out| {
@@ -179,6 +201,24 @@ impl Check {
         });
         Ok(exit)
     }
+}
+
+/// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
+fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
+    let source = &sheet.source;
+    let mut notes: Vec<String> = source
+        .notes()
+        .iter()
+        .map(|note| note.text.clone())
+        .collect();
+    match source.blank_rows() {
+        0 => {}
+        1 => notes.push("1 blank row was passed over.".to_owned()),
+        many => notes.push(format!("{many} blank rows were passed over.")),
+    }
+    notes.extend(sheet.mapping.notes());
+    notes.extend(sheet.note_on_examples());
+    notes
 }
 
 fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {

@@ -1,5 +1,6 @@
 //! The looking side: read-only, at any time, beside a sender or in a folder that may not be written; creates nothing.
 
+mod earlier;
 mod results;
 mod statistics;
 mod summary;

@@ -127,6 +127,26 @@ fn a_re_sorted_file_meets_its_own_history() {
 }
 
 #[test]
+fn where_an_invitation_was_created_can_be_told() {
+    let desk = Desk::new();
+    let (mut ledger, first) =
+        desk.enrolled(&[Valid("1", "Mona"), Valid("2", "Adel"), Valid("2", "Adel")]);
+    send(&mut ledger, first, &[REJECTED, CREATED], &desk.now);
+    drop(ledger);
+    let (ledger, _) = desk.enrolled(&[Valid("2", "Adel"), Valid("1", "Mona")]);
+    drop(ledger);
+    let reader = desk.reader();
+    let created_in = |who: &str, content: &str| {
+        let standing = reader.standing(&invitation(who, content)).unwrap();
+        reader.created_in(standing.unwrap().0).unwrap()
+    };
+    let earlier = created_in("2", "Adel").unwrap();
+    assert_eq!((earlier.run, earlier.row), (first, RowNumber(3)));
+    assert_eq!(earlier.source, "customers.csv");
+    assert_eq!(created_in("1", "Mona"), None, "it was rejected");
+}
+
+#[test]
 fn a_customer_in_two_sheets_moves_in_both() {
     let desk = Desk::new();
     let (ledger, first) = desk.enrolled(&[Valid("1", "Mona"), Valid("2", "Adel")]);

@@ -13,6 +13,9 @@ use crate::mapping::header::placed;
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::Kind;
 
+/// How many fields a note lists: those of any real form.
+const FIELDS_SHOWN: usize = 40;
+
 /// A column whose header is the key of a form field.
 struct KeyColumn<'a> {
     column: &'a Column,
@@ -170,7 +173,7 @@ impl<'a> Binder<'a> {
             let keys: Vec<&str> = group.rules.iter().map(|rule| rule.key.as_str()).collect();
             self.notes.push(format!(
                 "Fields that go out for {whose}, by the headers: {}",
-                keys.join(", ")
+                super::listed(&keys, FIELDS_SHOWN)
             ));
         }
     }

@@ -145,8 +145,10 @@ impl Binder<'_> {
                 .iter()
                 .map(|column| column.name.as_str())
                 .collect();
-            self.notes
-                .push(format!("Columns not used: {}", names.join(", ")));
+            self.notes.push(format!(
+                "Columns not used: {}",
+                listed(&names, UNUSED_SHOWN)
+            ));
         }
         if !without_header.is_empty() {
             let letters: Vec<String> = without_header
@@ -155,9 +157,21 @@ impl Binder<'_> {
                 .collect();
             self.notes.push(format!(
                 "Columns without a header, not used: {}",
-                letters.join(", ")
+                listed(&letters, UNUSED_SHOWN)
             ));
         }
+    }
+}
+
+/// How many unused columns a note lists.
+const UNUSED_SHOWN: usize = 12;
+
+/// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.
+fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(most) {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} more", shown.join(", ")),
     }
 }
 

@@ -229,6 +229,7 @@ mod tests {
             ("2.01E+11", PhoneRounded),
             ("2,01012E+11", PhoneRounded),
             ("٢.٠١E+١١", PhoneRounded),
+            ("٢٫٠١E+11", PhoneRounded),
         ];
         for (text, code) in cases {
             assert_eq!(dialled(text).expect_err("refused").code, code, "{text}");

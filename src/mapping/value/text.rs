@@ -167,7 +167,9 @@ fn is_rounded_notation(text: &str) -> bool {
 fn exponent(text: &str) -> Option<u32> {
     let (mantissa, exponent) = text.split_once(['E', 'e'])?;
     let mantissa = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
-    let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, ""));
+    let (whole, fraction) = mantissa
+        .split_once(['.', ',', '٫'])
+        .unwrap_or((mantissa, ""));
     let is_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
         return None;

@@ -2,7 +2,7 @@
 //! was found in them.
 
 use jiff::civil;
-use rust_xlsxwriter::{ExcelDateTime, Format, Worksheet, XlsxError};
+use rust_xlsxwriter::{ExcelDateTime, Format, FormatAlign, Worksheet, XlsxError};
 
 use crate::domain::{Cell, Complaint, RowNumber};
 use crate::report::export::looks_like_formula;
@@ -30,6 +30,9 @@ impl Mark {
     }
 }
 
+/// As the format counts reading orders.
+const LEFT_TO_RIGHT: u8 = 1;
+
 /// The formats of every mark, made once.
 pub(super) struct Cells {
     formats: [Formats; 4],
@@ -43,6 +46,8 @@ struct Formats {
     digits: Format,
     date: Format,
     date_time: Format,
+    /// What was found, in English whichever way the sheet runs, a line for each finding.
+    told: Format,
 }
 
 type Place = (u32, u16);
@@ -56,6 +61,12 @@ impl Cells {
                 digits: mark.format().set_num_format("0"),
                 date: mark.format().set_num_format("yyyy-mm-dd"),
                 date_time: mark.format().set_num_format("yyyy-mm-dd hh:mm:ss"),
+                told: mark
+                    .format()
+                    .set_text_wrap()
+                    .set_align(FormatAlign::Left)
+                    .set_align(FormatAlign::Top)
+                    .set_reading_direction(LEFT_TO_RIGHT),
             }),
         }
     }
@@ -124,6 +135,26 @@ impl Cells {
         written.map(|_| ()).map_err(|error| complaint(&error))
     }
 
+    /// What was found in the row.
+    pub(super) fn told(
+        &self,
+        sheet: &mut Worksheet,
+        (at, column): Place,
+        told: &str,
+        mark: Mark,
+        row: RowNumber,
+    ) -> Result<(), Complaint> {
+        if told.is_empty() {
+            return Ok(());
+        }
+        fits(told, row, super::PROBLEMS_COLUMN)?;
+        sheet
+            .write_string_with_format(at, column, told, &self.of(mark).told)
+            .and_then(|sheet| sheet.set_row_height(at, height(told)))
+            .map(|_| ())
+            .map_err(|error| complaint(&error))
+    }
+
     /// An empty cell, visible only if something was found in it.
     pub(super) fn blank(
         &self,
@@ -143,6 +174,18 @@ impl Cells {
     fn of(&self, mark: Mark) -> &Formats {
         &self.formats[mark as usize]
     }
+}
+
+/// The height in points that a text takes in the problems' column: not every spreadsheet fits rows to their text by itself.
+fn height(told: &str) -> u16 {
+    const LINE: usize = 15;
+    const MOST: usize = 400;
+    let letters_in_line = usize::from(super::PROBLEMS_WIDTH);
+    let lines: usize = told
+        .lines()
+        .map(|line| line.chars().count().div_ceil(letters_in_line).max(1))
+        .sum();
+    u16::try_from((lines * LINE).min(MOST)).unwrap_or(0)
 }
 
 fn excel_date(at: civil::DateTime) -> Result<ExcelDateTime, XlsxError> {

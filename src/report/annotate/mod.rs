@@ -12,7 +12,7 @@ use std::io::Write;
 
 use rust_xlsxwriter::{Note, Workbook, Worksheet};
 
-use crate::domain::{Complaint, Problem, Repair, Row, RowNumber};
+use crate::domain::{Complaint, OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
 
 use super::CheckTally;
 use super::spreadsheet;
@@ -39,7 +39,6 @@ pub struct Annotator {
     places: HashMap<String, usize>,
     columns: usize,
     header_row: u32,
-    right_to_left: bool,
     sheet_name: String,
     next_row: u32,
     problem_notes: usize,
@@ -48,6 +47,8 @@ pub struct Annotator {
 }
 
 const PROBLEMS_COLUMN: &str = "_problems";
+/// Its width in letters.
+const PROBLEMS_WIDTH: u8 = 56;
 const OVERVIEW: usize = 0;
 const ROWS: usize = 1;
 /// Notes are kept in memory until the end, some 12 KB each, and slow a spreadsheet down: past these, colour and the problems'
@@ -64,20 +65,24 @@ impl Annotator {
         let complaint = |error| spreadsheet::complaint(&error);
         workbook
             .add_worksheet()
-            .set_name("vlens-batch")
+            .set_name(OVERVIEW_SHEET)
             .map_err(complaint)?;
         let sheet = workbook
             .add_worksheet_with_constant_memory()
             .map_err(complaint)?;
         // A name that a CSV's path or another program left may be none that Excel takes.
-        if sheet.set_name(shape.name).is_err() || shape.name == "vlens-batch" {
+        if sheet.set_name(shape.name).is_err() || shape.name == OVERVIEW_SHEET {
             sheet.set_name("Rows").map_err(complaint)?;
         }
         let sheet_name = sheet.name();
         let names =
             std::iter::once(PROBLEMS_COLUMN).chain(shape.columns.iter().map(String::as_str));
         spreadsheet::start_sheet(sheet, header_row, names, shape.right_to_left)?;
-        sheet.set_column_width(0, 48).map_err(complaint)?;
+        sheet
+            .set_column_width(0, PROBLEMS_WIDTH)
+            .and_then(|sheet| sheet.set_repeat_rows(header_row, header_row))
+            .map_err(complaint)?;
+        sheet.set_landscape().set_print_fit_to_pages(1, 0);
         let mut places = HashMap::new();
         for (place, name) in shape.columns.iter().enumerate() {
             places.entry(name.clone()).or_insert(place);
@@ -88,7 +93,6 @@ impl Annotator {
             places,
             columns: shape.columns.len(),
             header_row,
-            right_to_left: shape.right_to_left,
             sheet_name,
             next_row: header_row + 1,
             problem_notes: 0,
@@ -118,7 +122,7 @@ impl Annotator {
             ([], Some(_)) => Mark::Duplicate,
             _ => Mark::Problem,
         };
-        self.cells.text(sheet, (at, 0), &told, mark, row.number)?;
+        self.cells.told(sheet, (at, 0), &told, mark, row.number)?;
         let findings = Findings {
             places: &self.places,
             problems,
@@ -160,7 +164,6 @@ impl Annotator {
             .workbook
             .worksheet_from_index(OVERVIEW)
             .map_err(complaint)?;
-        sheet.set_right_to_left(self.right_to_left);
         overview::write(sheet, &self.tally, &self.sheet_name, notes_end).map_err(complaint)?;
         self.workbook.save_to_writer(out).map_err(complaint)
     }

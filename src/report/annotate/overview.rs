@@ -1,10 +1,10 @@
 //! The workbook's first sheet: how many rows, what is wrong with them, what the colours mean, and what to do next.
 
-use rust_xlsxwriter::{Format, Worksheet, XlsxError};
+use rust_xlsxwriter::{Format, FormatAlign, Worksheet, XlsxError};
 
 use crate::report::CheckTally;
 use crate::report::spreadsheet::header_format;
-use crate::report::words::{as_float, quoted};
+use crate::report::words::as_float;
 
 use super::PROBLEMS_COLUMN;
 use super::cells::Mark;
@@ -19,11 +19,15 @@ pub(super) fn write(
     notes_end: bool,
 ) -> Result<(), XlsxError> {
     let header = header_format();
+    // Arabic names and counts beside English words.
+    let left = Format::new().set_align(FormatAlign::Left);
     let bold = Format::new().set_bold().set_font_size(14);
     sheet
-        .set_column_width(0, 34)?
-        .set_column_width(1, 62)?
-        .set_column_width(2, 12)?;
+        .set_column_width(0, 44)?
+        .set_column_width(1, 84)?
+        .set_column_width(2, 12)?
+        .set_landscape()
+        .set_print_fit_to_pages(1, 0);
     sheet.write_string_with_format(0, 0, "What vlens-batch found in this sheet", &bold)?;
     let counts = [
         ("Rows", tally.rows(), Mark::None),
@@ -43,7 +47,7 @@ pub(super) fn write(
     let mut at = 2;
     for (label, count, mark) in counts {
         sheet.write_string_with_format(at, 0, label, &mark.format())?;
-        sheet.write_number(at, 1, as_float(count))?;
+        sheet.write_number_with_format(at, 1, as_float(count), &left)?;
         at += 1;
     }
     at += 1;
@@ -57,7 +61,8 @@ pub(super) fn write(
     }
     for (column, code, group) in tally.problems().into_iter().take(GROUPS) {
         at += 1;
-        sheet.write_string(at, 0, if column.is_empty() { "–" } else { column })?;
+        let column = if column.is_empty() { "–" } else { column };
+        sheet.write_string_with_format(at, 0, column, &left)?;
         sheet.write_string(at, 1, code.meaning())?;
         sheet.write_number(at, 2, as_float(group.count))?;
     }
@@ -70,10 +75,9 @@ fn next_steps(tally: &CheckTally, sheet_name: &str, notes_end: bool) -> Vec<Stri
         lines.push(format!(
             "On the sheet {sheet_name:?}, filter {PROBLEMS_COLUMN} for cells that are not empty; each note says what to change."
         ));
-        lines.push(format!(
-            "Save, then run this file with --sheet {}.",
-            quoted(sheet_name)
-        ));
+        lines.push(
+            "Save, then check and run this file as it is: this sheet is passed over.".to_owned(),
+        );
     }
     if notes_end {
         lines.push(format!(

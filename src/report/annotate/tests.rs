@@ -163,7 +163,7 @@ fn the_first_sheet_sums_up() {
     Values mended: nothing to do | 1 | 
      |  | 
     On the sheet "عملاء", filter _problems for cells that are not empty; each note says what to change. |  | 
-    Save, then run this file with --sheet عملاء. |  | 
+    Save, then check and run this file as it is: this sheet is passed over. |  | 
      |  | 
     Column | Problem | Times
     Mobile | The phone number is not a valid number of the set country, nor an international one. | 1

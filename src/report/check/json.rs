@@ -4,20 +4,38 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use tempfile::SpooledTempFile;
 
-use crate::domain::{Problem, Repair};
+use crate::domain::{EarlierRow, Problem, Repair, RowNumber, RunId};
 
 use super::tally::CheckTally;
 
-/// Repairs held in memory before they wait in an unnamed temporary file.
+/// Bytes of a list held in memory before they wait in an unnamed temporary file.
 const SPOOL_BYTES: usize = 1 << 20;
 
 /// Writes the document, value by value. Values are in full: the user asked for this file.
 pub struct CheckJson<W: Write> {
     out: W,
     has_problems: bool,
-    /// The second list of the document cannot be written while the first one grows.
-    repairs: SpooledTempFile,
-    has_repairs: bool,
+    // The other lists of the document cannot be written while the first one grows.
+    repairs: Waiting,
+    duplicates: Waiting,
+    already_created: Waiting,
+}
+
+/// A row whose invitation stands in an earlier row.
+#[derive(serde::Serialize)]
+struct DuplicateRow {
+    row: RowNumber,
+    first_row: RowNumber,
+}
+
+/// A row whose invitation was created by an earlier run.
+#[derive(serde::Serialize)]
+struct CreatedRow<'a> {
+    row: RowNumber,
+    changed: bool,
+    run: Option<RunId>,
+    run_source: Option<&'a str>,
+    run_row: Option<RowNumber>,
 }
 
 impl<W: Write> CheckJson<W> {
@@ -29,8 +47,9 @@ impl<W: Write> CheckJson<W> {
         Ok(CheckJson {
             out,
             has_problems: false,
-            repairs: SpooledTempFile::new(SPOOL_BYTES),
-            has_repairs: false,
+            repairs: Waiting::new(),
+            duplicates: Waiting::new(),
+            already_created: Waiting::new(),
         })
     }
 
@@ -46,28 +65,84 @@ impl<W: Write> CheckJson<W> {
 
     /// One repair.
     pub fn repair(&mut self, repair: &Repair) -> io::Result<()> {
-        if std::mem::replace(&mut self.has_repairs, true) {
-            self.repairs.write_all(b",")?;
-        }
-        self.repairs.write_all(b"\n")?;
-        serde_json::to_writer(&mut self.repairs, repair)?;
-        Ok(())
+        self.repairs.add(repair)
     }
 
-    /// Ends the document with the counts.
-    pub fn finish(mut self, tally: &CheckTally) -> io::Result<()> {
+    /// A row that repeats an earlier one.
+    pub fn duplicate(&mut self, row: RowNumber, first_row: RowNumber) -> io::Result<()> {
+        self.duplicates.add(&DuplicateRow { row, first_row })
+    }
+
+    /// A row whose invitation was created by an earlier run.
+    pub fn already_created(
+        &mut self,
+        row: RowNumber,
+        same_content: bool,
+        earlier: Option<&EarlierRow>,
+    ) -> io::Result<()> {
+        self.already_created.add(&CreatedRow {
+            row,
+            changed: !same_content,
+            run: earlier.map(|earlier| earlier.run),
+            run_source: earlier.map(|earlier| earlier.source.as_str()),
+            run_row: earlier.map(|earlier| earlier.row),
+        })
+    }
+
+    /// Ends the document with the counts, the waiting lists, and `notes` on how the file was read.
+    pub fn finish(mut self, tally: &CheckTally, notes: &[String]) -> io::Result<()> {
+        let out = &mut self.out;
         write!(
-            self.out,
-            "],\"rows\":{},\"valid\":{},\"invalid\":{},\"duplicate\":{},\"repaired\":{},\"repairs\":[",
+            out,
+            "],\"rows\":{},\"valid\":{},\"invalid\":{},\"duplicate\":{},\"repaired\":{}",
             tally.rows(),
             tally.valid,
             tally.invalid,
             tally.duplicate,
             tally.repaired
         )?;
-        self.repairs.seek(SeekFrom::Start(0))?;
-        io::copy(&mut self.repairs, &mut self.out)?;
-        self.out.write_all(b"]}\n")?;
-        self.out.flush()
+        for (name, list) in [
+            ("repairs", self.repairs),
+            ("duplicates", self.duplicates),
+            ("already_created", self.already_created),
+        ] {
+            write!(out, ",\"{name}\":[")?;
+            list.write_to(out)?;
+            out.write_all(b"]")?;
+        }
+        out.write_all(b",\"notes\":")?;
+        serde_json::to_writer(&mut *out, notes)?;
+        out.write_all(b"}\n")?;
+        out.flush()
+    }
+}
+
+/// A list of values on its way into the document.
+struct Waiting {
+    text: SpooledTempFile,
+    has_values: bool,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Waiting {
+            text: SpooledTempFile::new(SPOOL_BYTES),
+            has_values: false,
+        }
+    }
+
+    fn add(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
+        if std::mem::replace(&mut self.has_values, true) {
+            self.text.write_all(b",")?;
+        }
+        self.text.write_all(b"\n")?;
+        serde_json::to_writer(&mut self.text, value)?;
+        Ok(())
+    }
+
+    fn write_to(mut self, out: &mut impl Write) -> io::Result<()> {
+        self.text.seek(SeekFrom::Start(0))?;
+        io::copy(&mut self.text, out)?;
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{Problem, ProblemCode, Repair, RowNumber, mask};
+use crate::domain::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, mask};
 
 /// Examples kept of each group.
 pub(super) const EXAMPLES: usize = 3;
@@ -19,6 +19,7 @@ pub struct CheckTally {
     problems: HashMap<String, HashMap<ProblemCode, Group>>,
     repairs: HashMap<String, Group>,
     pub(super) duplicates: Vec<(RowNumber, RowNumber)>,
+    pub(super) created_earlier: Vec<(RowNumber, EarlierRow)>,
     groups: usize,
 }
 
@@ -27,6 +28,8 @@ pub struct CheckTally {
 pub(in crate::report) struct Group {
     pub(in crate::report) count: u64,
     pub(super) examples: Vec<Example>,
+    /// Whether one message fits every one of them.
+    pub(super) is_uniform: bool,
     /// When this group was first met, so that equal counts keep the sheet's order.
     order: usize,
 }
@@ -51,11 +54,24 @@ impl CheckTally {
     }
 
     /// A valid row whose invitation was created by an earlier run: it is not sent again.
-    pub fn see_already_created(&mut self, same_content: bool) {
+    pub fn see_already_created(
+        &mut self,
+        row: RowNumber,
+        same_content: bool,
+        earlier: Option<EarlierRow>,
+    ) {
         self.already_created += 1;
         if !same_content {
             self.changed += 1;
         }
+        if let Some(earlier) = earlier.filter(|_| self.wants_earlier()) {
+            self.created_earlier.push((row, earlier));
+        }
+    }
+
+    /// Whether one more example of an earlier invitation would be shown: it has to be looked for.
+    pub fn wants_earlier(&self) -> bool {
+        self.created_earlier.len() < EXAMPLES
     }
 
     /// A row that cannot; its problems come through [`CheckTally::see_problem`].
@@ -84,6 +100,8 @@ impl CheckTally {
         let group = kinds
             .entry(problem.code)
             .or_insert_with(|| Group::new(groups));
+        let first = group.examples.first();
+        group.is_uniform &= first.is_none_or(|first| first.message == problem.message);
         group.see(problem.row, || {
             (mask(&problem.value), problem.message.clone())
         });
@@ -144,6 +162,7 @@ impl Group {
         Group {
             count: 0,
             examples: Vec::new(),
+            is_uniform: true,
             order: *groups,
         }
     }

@@ -1,7 +1,7 @@
 //! `check` told to a person and to a script.
 
 use super::*;
-use crate::domain::{Problem, ProblemCode, Repair, RowNumber};
+use crate::domain::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId};
 use crate::report::Look;
 
 fn problem(row: u32, column: &str, code: ProblemCode, value: &str, message: &str) -> Problem {
@@ -91,16 +91,14 @@ fn a_large_sheet_fits_on_one_screen() {
                row 30 (S***): "Maried" is not among Single, Married.
                row 50 (S***): "Sngle" is not among Single, Married.
 
-       10,000  Mobile: The phone number is not a valid number of the set country, nor an international
-               one.
-               A digit is missing; write all eleven.
-               row 20 (01012****4567), row 40 (01012****4567), row 60 (01012****4567)
+       10,000  Mobile: A digit is missing; write all eleven.
+               row 20 (01012****4567), row 40 (01012****4567), row 60 (01012****4567), …
 
     20,000 values were mended; the sheet itself is not touched:
        20,000  Mobile, row 2: 10123****5678 goes out as +2010****5678
 
     20,000 duplicates of an earlier row, not sent: row 11 repeats row 2, row 21 repeats row 2, row 31
-    repeats row 2, ….
+    repeats row 2, …
 
     Correct the sheet and check again; every problem is marked in its cell by:
       vlens-batch check --annotate marked.xlsx "my customers.csv"
@@ -127,15 +125,11 @@ fn a_narrow_terminal_gets_the_same_words() {
                row 50 (S***): "Sngle" is not
                among Single, Married.
 
-       10,000  Mobile: The phone number is
-               not a valid number of the set
-               country, nor an international
-               one.
-               A digit is missing; write all
-               eleven.
+       10,000  Mobile: A digit is missing;
+               write all eleven.
                row 20 (01012****4567), row
                40 (01012****4567), row 60
-               (01012****4567)
+               (01012****4567), …
 
     20,000 values were mended; the sheet
     itself is not touched:
@@ -144,7 +138,7 @@ fn a_narrow_terminal_gets_the_same_words() {
 
     20,000 duplicates of an earlier row, not
     sent: row 11 repeats row 2, row 21
-    repeats row 2, row 31 repeats row 2, ….
+    repeats row 2, row 31 repeats row 2, …
 
     Correct the sheet and check again; every
     problem is marked in its cell by:
@@ -181,8 +175,11 @@ fn the_worst_comes_first_and_every_kind_at_once_still_fits() {
             ));
         }
     }
+    for width in [80, 100] {
+        let text = text(&tally, width, false);
+        assert!(text.lines().count() <= 40, "{text}");
+    }
     let text = text(&tally, 100, false);
-    assert!(text.lines().count() <= 45, "{text}");
     let worst = ProblemCode::ALL.last().unwrap().meaning();
     assert!(text.find(worst).unwrap() < text.find(ProblemCode::TemplateFailed.meaning()).unwrap());
     assert!(text.contains("other kinds; --json lists them all."));
@@ -200,6 +197,35 @@ fn a_clean_sheet_says_what_comes_next() {
     Create the invitations:
       vlens-batch run "my customers.csv"
     "#);
+}
+
+fn earlier(row: u32) -> EarlierRow {
+    EarlierRow {
+        run: RunId(2),
+        source: "may.csv".to_owned(),
+        row: RowNumber(row),
+    }
+}
+
+#[test]
+fn rows_of_an_earlier_run_are_told_with_both_row_numbers() {
+    let mut tally = CheckTally::new();
+    for row in 2..7 {
+        tally.see_valid();
+        tally.see_already_created(RowNumber(row), row != 3, Some(earlier(row + 10)));
+    }
+    insta::assert_snapshot!(text(&tally, 100, false), @r#"
+    my customers.csv: 5 rows, 5 valid.
+      Read as CSV in windows-1256, delimiter ;
+
+    5 rows were invited by an earlier run and would not be sent again: row 2 (run 2, row 12 of may.csv),
+    row 3 (run 2, row 13 of may.csv), row 4 (run 2, row 14 of may.csv), … 1 of them has changed since;
+    --resend-changed sends what changed.
+
+    There is nothing left to send.
+    "#);
+    tally.see_valid();
+    assert!(text(&tally, 100, false).contains("Create the invitations:"));
 }
 
 #[test]
@@ -224,7 +250,11 @@ fn the_json_document_holds_every_problem_and_adds_up() {
         tally.see_repair(&repair(row));
         json.repair(&repair(row)).unwrap();
     }
-    json.finish(&tally).unwrap();
+    json.duplicate(RowNumber(5), RowNumber(4)).unwrap();
+    json.already_created(RowNumber(4), false, Some(&earlier(9)))
+        .unwrap();
+    json.already_created(RowNumber(6), true, None).unwrap();
+    json.finish(&tally, &["Read as CSV.".to_owned()]).unwrap();
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["source"], "a \"b\".csv");
     assert_eq!(document["rows"], 3);
@@ -236,6 +266,19 @@ fn the_json_document_holds_every_problem_and_adds_up() {
     assert_eq!(document["problems"][1]["code"], "recipient_missing");
     assert_eq!(document["problems"][1]["column"], serde_json::Value::Null);
     assert_eq!(document["repairs"][0]["to"], "+201012345678");
+    assert_eq!(
+        document["duplicates"],
+        serde_json::json!([{"row": 5, "first_row": 4}])
+    );
+    assert_eq!(
+        document["already_created"][0],
+        serde_json::json!({"row": 4, "changed": true, "run": 2, "run_source": "may.csv", "run_row": 9})
+    );
+    assert_eq!(
+        document["already_created"][1]["run"],
+        serde_json::Value::Null
+    );
+    assert_eq!(document["notes"], serde_json::json!(["Read as CSV."]));
 }
 
 #[test]
@@ -243,7 +286,7 @@ fn an_empty_document_is_still_json() {
     let mut out = Vec::new();
     CheckJson::begin(&mut out, "-")
         .unwrap()
-        .finish(&CheckTally::new())
+        .finish(&CheckTally::new(), &[])
         .unwrap();
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["problems"], serde_json::json!([]));

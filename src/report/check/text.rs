@@ -7,12 +7,39 @@ use crate::report::words::{Look, counted, quoted, rows, thousands};
 
 use super::tally::{CheckTally, Group};
 
-/// Groups of problems shown; more would not fit on a screen.
-const GROUPS: usize = 8;
-/// Lines that examples may take together.
-const EXAMPLE_LINES: usize = 15;
+/// Lines of a screen, of which none should scroll away.
+const SCREEN: usize = 40;
 /// Columns with repairs shown.
 const REPAIRS: usize = 4;
+
+/// How much is told of the problems.
+#[derive(Clone, Copy)]
+struct Detail {
+    groups: usize,
+    examples: usize,
+    /// Whether blank lines part the groups.
+    is_airy: bool,
+}
+
+/// From the fullest to the barest; the first that fits on the screen is shown.
+const DETAILS: [Detail; 6] = [
+    Detail::of(8, 3, true),
+    Detail::of(8, 3, false),
+    Detail::of(8, 1, false),
+    Detail::of(6, 1, false),
+    Detail::of(4, 1, false),
+    Detail::of(2, 1, false),
+];
+
+impl Detail {
+    const fn of(groups: usize, examples: usize, is_airy: bool) -> Detail {
+        Detail {
+            groups,
+            examples,
+            is_airy,
+        }
+    }
+}
 
 impl CheckTally {
     /// Writes the result for people. `notes` say how the file was read; `options` is what every further command needs to meet the
@@ -25,13 +52,33 @@ impl CheckTally {
         options: &str,
         look: Look,
     ) -> io::Result<()> {
+        let mut screen = Vec::new();
+        for detail in DETAILS {
+            screen.clear();
+            self.write_screen(&mut screen, source, notes, options, (detail, look))?;
+            if screen.iter().filter(|&&byte| byte == b'\n').count() <= SCREEN {
+                break;
+            }
+        }
+        out.write_all(&screen)
+    }
+
+    fn write_screen(
+        &self,
+        out: &mut dyn Write,
+        source: &str,
+        notes: &[String],
+        options: &str,
+        (detail, look): (Detail, Look),
+    ) -> io::Result<()> {
         look.paragraph(out, "", &look.strong(&self.verdict(source)))?;
         for note in notes {
             look.paragraph(out, "  ", &look.faint(note))?;
         }
-        self.write_problems(out, look)?;
+        self.write_problems(out, detail, look)?;
         self.write_repairs(out, look)?;
         self.write_duplicates(out, look)?;
+        self.write_already_created(out, look)?;
         self.write_next_step(out, source, options, look)
     }
 
@@ -51,24 +98,25 @@ impl CheckTally {
         format!("{source}: {}, {}.", rows(self.rows()), parts.join(", "))
     }
 
-    fn write_problems(&self, out: &mut dyn Write, look: Look) -> io::Result<()> {
+    fn write_problems(&self, out: &mut dyn Write, detail: Detail, look: Look) -> io::Result<()> {
         let groups = self.problems();
-        let shown = groups.len().min(GROUPS);
-        let examples = (EXAMPLE_LINES / shown.max(1)).clamp(1, super::tally::EXAMPLES);
-        for (column, code, group) in groups.iter().take(shown) {
-            writeln!(out)?;
+        let shown = groups.len().min(detail.groups);
+        for (at, (column, code, group)) in groups.iter().take(shown).enumerate() {
+            if detail.is_airy || at == 0 {
+                writeln!(out)?;
+            }
             let place = if column.is_empty() {
                 "the row as a whole".to_owned()
             } else {
                 look.strong(column)
             };
+            let what = match group.examples.first() {
+                Some(first) if group.is_uniform => &first.message,
+                _ => code.meaning(),
+            };
             let lead = format!("{:>9}  ", thousands(group.count));
-            look.paragraph(
-                out,
-                &look.bad(&lead),
-                &format!("{place}: {}", code.meaning()),
-            )?;
-            write_examples(out, group, examples, look)?;
+            look.paragraph(out, &look.bad(&lead), &format!("{place}: {what}"))?;
+            write_examples(out, group, detail.examples, look)?;
         }
         let rest: u64 = groups
             .iter()
@@ -81,7 +129,9 @@ impl CheckTally {
                 "{} of {kinds}; --json lists them all.",
                 counted(rest, "problem", "problems")
             );
-            writeln!(out)?;
+            if detail.is_airy {
+                writeln!(out)?;
+            }
             look.paragraph(out, "           ", &text)?;
         }
         Ok(())
@@ -128,16 +178,47 @@ impl CheckTally {
             .iter()
             .map(|(row, first)| format!("row {row} repeats row {first}"))
             .collect();
-        let more = if self.duplicate > self.duplicates.len() as u64 {
+        let end = if self.duplicate > self.duplicates.len() as u64 {
             ", …"
         } else {
-            ""
+            "."
         };
         let text = format!(
-            "{} of an earlier row, not sent: {}{more}.",
+            "{} of an earlier row, not sent: {}{end}",
             counted(self.duplicate, "duplicate", "duplicates"),
             pairs.join(", ")
         );
+        writeln!(out)?;
+        look.paragraph(out, "", &text)
+    }
+
+    fn write_already_created(&self, out: &mut dyn Write, look: Look) -> io::Result<()> {
+        if self.already_created == 0 {
+            return Ok(());
+        }
+        let were = counted(self.already_created, "row was", "rows were");
+        let mut text = format!("{were} invited by an earlier run and would not be sent again");
+        let examples: Vec<String> = self
+            .created_earlier
+            .iter()
+            .map(|(row, earlier)| {
+                format!(
+                    "row {row} (run {}, row {} of {})",
+                    earlier.run, earlier.row, earlier.source
+                )
+            })
+            .collect();
+        if !examples.is_empty() {
+            text.push_str(&format!(": {}", examples.join(", ")));
+        }
+        let is_all = examples.is_empty() || self.already_created == examples.len() as u64;
+        text.push_str(if is_all { "." } else { ", …" });
+        if self.changed > 0 {
+            let have = counted(self.changed, "of them has", "of them have");
+            text.push_str(&format!(
+                " {have} changed since; --resend-changed sends what changed."
+            ));
+        }
         writeln!(out)?;
         look.paragraph(out, "", &text)
     }
@@ -163,23 +244,26 @@ impl CheckTally {
             )?;
             look.command_line(out, 2, &command("check --annotate marked.xlsx"))?;
         }
-        if self.valid > 0 {
+        let due = self.valid.saturating_sub(self.already_created);
+        if due > 0 {
             let what = if self.invalid > 0 {
                 format!(
                     "Or create invitations for the {} alone:",
-                    counted(self.valid, "valid row", "valid rows")
+                    counted(due, "valid row", "valid rows")
                 )
             } else {
                 "Create the invitations:".to_owned()
             };
             look.paragraph(out, "", &what)?;
             look.command_line(out, 2, &command("run"))?;
+        } else if self.invalid == 0 {
+            look.paragraph(out, "", "There is nothing left to send.")?;
         }
         Ok(())
     }
 }
 
-/// Examples with one message share it; else each has its own.
+/// Where a message is that of all, the places alone; else each example with its own.
 fn write_examples(
     out: &mut dyn Write,
     group: &Group,
@@ -188,21 +272,12 @@ fn write_examples(
 ) -> io::Result<()> {
     const LEAD: &str = "           ";
     let examples = &group.examples[..group.examples.len().min(at_most)];
-    let Some(first) = examples.first() else {
-        return Ok(());
-    };
-    if group
-        .examples
-        .iter()
-        .all(|example| example.message == first.message)
-    {
-        look.paragraph(out, LEAD, &first.message)?;
-        let places: Vec<String> = group
-            .examples
-            .iter()
-            .map(|e| place(e.row, &e.value))
-            .collect();
-        return look.paragraph(out, LEAD, &look.faint(&places.join(", ")));
+    if group.is_uniform {
+        let places: Vec<String> = examples.iter().map(|e| place(e.row, &e.value)).collect();
+        let is_all = group.count == places.len() as u64;
+        let more = if is_all { "" } else { ", …" };
+        let text = format!("{}{more}", places.join(", "));
+        return look.paragraph(out, LEAD, &look.faint(&text));
     }
     for example in examples {
         let text = format!(

@@ -69,6 +69,10 @@ impl Assembler {
         if self.row.cells.len() <= column {
             self.row.cells.resize(column + 1, Cell::Empty);
         }
+        if self.row.cells[column] != Cell::Empty {
+            let why = format!("row {number} stands in it twice");
+            return Err(Halt::Failed(damaged(&self.file, &why)));
+        }
         self.row.cells[column] = cell;
         Ok(())
     }
@@ -290,6 +294,18 @@ mod tests {
             failed(sheet.push(4, 0, text("x"))).unwrap().code,
             "workbook_damaged"
         );
+    }
+
+    #[test]
+    fn a_row_that_stands_twice_is_a_damaged_sheet_and_no_row_is_lost() {
+        let mut rows = rows_of("a.xlsx", |sheet| {
+            sheet.push(1, 0, text("Mona"))?;
+            sheet.push(1, 0, text("Ahmed"))
+        })
+        .unwrap();
+        let complaint = rows.next(&mut Row::new()).unwrap_err();
+        assert_eq!(complaint.code, "workbook_damaged");
+        assert!(complaint.message.contains("row 2"), "{}", complaint.message);
     }
 
     #[test]

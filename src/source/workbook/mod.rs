@@ -19,7 +19,7 @@ mod xlsx_layout;
 use super::input::Input;
 use super::kind::Format;
 use super::{Note, Opened, Options};
-use crate::domain::Complaint;
+use crate::domain::{Complaint, OVERVIEW_SHEET};
 
 /// Opens a workbook of the given format.
 pub(super) fn open(input: &Input, format: Format, options: &Options) -> Result<Opened, Complaint> {
@@ -49,6 +49,13 @@ struct Sheet {
     has_data: bool,
 }
 
+impl Sheet {
+    /// Whether it is the first sheet of a workbook that was given back with its problems marked.
+    fn is_overview(&self) -> bool {
+        self.name == OVERVIEW_SHEET
+    }
+}
+
 /// The place of the sheet to read, with notes about the others.
 fn choose(
     file: &str,
@@ -59,7 +66,8 @@ fn choose(
         named(sheets, wanted).ok_or_else(|| no_such_sheet(file, sheets, wanted))?
     } else {
         let first = |test: fn(&Sheet) -> bool| sheets.iter().position(test);
-        first(|sheet| sheet.is_visible && sheet.has_data)
+        first(|sheet| sheet.is_visible && sheet.has_data && !sheet.is_overview())
+            .or_else(|| first(|sheet| sheet.is_visible && sheet.has_data))
             .or_else(|| first(|sheet| sheet.is_visible))
             .ok_or_else(|| no_visible_sheet(file, sheets))?
     };
@@ -67,9 +75,15 @@ fn choose(
         .iter()
         .enumerate()
         .filter(|&(other, sheet)| other != at && sheet.is_visible && sheet.has_data)
+        .filter(|(_, sheet)| !sheet.is_overview())
         .map(|(_, sheet)| format!("\"{}\"", sheet.name))
         .collect();
     let mut notes = Vec::new();
+    if wanted.is_none() && sheets[..at].iter().any(Sheet::is_overview) {
+        notes.push(Note::plain(format!(
+            "The sheet \"{OVERVIEW_SHEET}\" sums up an earlier check and is passed over."
+        )));
+    }
     if wanted.is_none() && !others.is_empty() {
         notes.push(Note::warning(format!(
             "Other sheets hold data and are not read: {}. Name one with --sheet to read it instead.",
@@ -179,5 +193,20 @@ mod tests {
         let complaint = choose("a.xlsx", &sheets, Some("Clients")).unwrap_err();
         assert_eq!(complaint.code, "sheet_not_found");
         assert!(complaint.hint.unwrap().contains("\"Customers\""));
+    }
+
+    #[test]
+    fn the_overview_of_an_annotated_workbook_gives_way_to_its_rows() {
+        let both = [
+            sheet("vlens-batch", true, true),
+            sheet("Customers", true, true),
+        ];
+        let (at, notes) = choose("a.xlsx", &both, None).unwrap();
+        assert_eq!(at, 1);
+        assert!(!notes[0].warning && notes[0].text.contains("passed over"));
+        assert_eq!(notes.len(), 1);
+        assert_eq!(choose("a.xlsx", &both, Some("vlens-batch")).unwrap().0, 0);
+        let (at, notes) = choose("a.xlsx", &both[..1], None).unwrap();
+        assert_eq!((at, notes.len()), (0, 0), "it is all there is");
     }
 }

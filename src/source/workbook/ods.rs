@@ -47,6 +47,7 @@ struct Survey {
 fn survey(package: &mut Package) -> Result<Vec<Survey>, Complaint> {
     let mut styles = HashMap::new();
     let mut surveys: Vec<Survey> = Vec::new();
+    let mut is_beyond = false;
     let walked = walk(&mut package.xml(CONTENT)?, |found| {
         match found {
             Found::Style {
@@ -71,20 +72,31 @@ fn survey(package: &mut Package) -> Result<Vec<Survey>, Complaint> {
                 });
             }
             Found::Rows(rows) => {
+                is_beyond = rows.is_beyond && rows.has_data();
                 if let Some(survey) = surveys.last_mut() {
                     survey.take(rows);
                 }
             }
         }
-        ControlFlow::Continue(())
+        if is_beyond {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
     walked.map_err(|error| package.broken(&error))?;
+    if is_beyond {
+        // To read what fits would leave rows out without a word.
+        return Err(
+            package.broken(&"filled rows or cells are repeated further than a sheet reaches")
+        );
+    }
     Ok(surveys)
 }
 
 impl Survey {
     fn take(&mut self, rows: &Rows) {
-        let has_data = rows.cells.iter().any(|run| !run.cell.is_empty());
+        let has_data = rows.has_data();
         self.sheet.has_data |= has_data;
         if rows.is_hidden && has_data {
             self.hidden

@@ -34,7 +34,16 @@ pub(super) struct Rows {
     pub(super) first: u32,
     pub(super) count: u32,
     pub(super) is_hidden: bool,
+    /// Whether they are repeated further than a sheet reaches.
+    pub(super) is_beyond: bool,
     pub(super) cells: Vec<Run>,
+}
+
+impl Rows {
+    /// Whether any cell holds something.
+    pub(super) fn has_data(&self) -> bool {
+        self.cells.iter().any(|run| !run.cell.is_empty())
+    }
 }
 
 /// One or more neighbouring cells that are alike.
@@ -172,6 +181,7 @@ impl Walk {
         self.rows.first = self.next_row;
         self.rows.count = number(element, "table:number-rows-repeated");
         self.rows.is_hidden = is_hidden || self.hidden_groups > 0;
+        self.rows.is_beyond = false;
         self.rows.cells.clear();
         self.next_column = 0;
     }
@@ -225,7 +235,9 @@ impl Walk {
             }
             "table:table-cell" | "table:covered-table-cell" => self.end_cell(),
             "table:table-row" if self.is_in_sheet => {
-                self.rows.count = self.rows.count.min(MAX_ROWS.saturating_sub(self.next_row));
+                let room = MAX_ROWS.saturating_sub(self.next_row);
+                self.rows.is_beyond |= self.rows.count > room;
+                self.rows.count = self.rows.count.min(room);
                 self.next_row += self.rows.count;
                 if !self.rows.cells.is_empty() {
                     return visit(Found::Rows(&self.rows));
@@ -239,10 +251,13 @@ impl Walk {
     fn end_cell(&mut self) {
         let Some(cell) = self.cell.take() else { return };
         let first = self.next_column;
-        let count = cell.count.min(MAX_COLUMNS.saturating_sub(first));
+        let room = MAX_COLUMNS.saturating_sub(first);
+        let is_beyond = cell.count > room;
+        let count = cell.count.min(room);
         self.next_column += count;
         let (is_covered, spans) = (cell.is_covered, cell.spans);
         let cell = cell.finish();
+        self.rows.is_beyond |= is_beyond && !is_covered && !cell.is_empty();
         if is_covered || count == 0 || (cell.is_empty() && spans == (1, 1)) {
             return;
         }

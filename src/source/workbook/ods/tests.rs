@@ -181,3 +181,22 @@ fn a_password_or_a_cut_is_told() {
     let whole = book(&sheet("S", "", &row(&[text_cell("name")])));
     assert_eq!(code(&whole[..whole.len() / 2]), "workbook_damaged");
 }
+
+#[test]
+fn rows_that_a_sheet_cannot_hold_are_refused_and_not_left_out() {
+    let repeated = |times: u32, cell: &str| {
+        let rows = format!(
+            "<table:table-row table:number-rows-repeated=\"{times}\">{cell}</table:table-row>"
+        );
+        book(&sheet("S", "", &(row(&[text_cell("name")]) + &rows)))
+    };
+    let opened = |bytes: &[u8]| open_with(bytes, &Options::default()).map(drop);
+    assert_eq!(opened(&repeated(2_000_000, "<table:table-cell/>")), Ok(()));
+    let complaint = opened(&repeated(1_048_576, &text_cell("Mona"))).unwrap_err();
+    assert_eq!(complaint.code, "workbook_damaged");
+    assert!(
+        complaint.message.contains("repeated"),
+        "{}",
+        complaint.message
+    );
+}

@@ -1,0 +1,37 @@
+//! Where an invitation was created: the run, and the row of its sheet.
+
+use rusqlite::OptionalExtension as _;
+
+use super::super::books::sheet_and_row;
+use super::super::runs::InvitationId;
+use super::Reader;
+use crate::domain::{Complaint, EarlierRow, RowNumber, RunId};
+
+/// A place begins with its sheet's id: see the first migration.
+const CREATED_IN: &str = "
+    SELECT u.id, u.source, r.place
+      FROM invitations i
+      JOIN runs u ON u.id = i.created_run
+      JOIN rows r ON r.invitation_id = i.id AND r.place >> 32 = u.sheet_id
+     WHERE i.id = ?1";
+
+impl Reader {
+    /// The run and row that created an invitation; `None` when it was not created.
+    pub fn created_in(
+        &self,
+        invitation: InvitationId,
+    ) -> std::result::Result<Option<EarlierRow>, Complaint> {
+        self.look(|conn| {
+            let mut statement = conn.prepare_cached(CREATED_IN)?;
+            let earlier = statement.query_row([invitation.0], |row| {
+                let (_, number) = sheet_and_row(row.get(2)?);
+                Ok(EarlierRow {
+                    run: RunId(row.get(0)?),
+                    source: row.get(1)?,
+                    row: RowNumber(number),
+                })
+            });
+            Ok(earlier.optional()?)
+        })
+    }
+}

@@ -6,6 +6,7 @@ mod support;
 mod doctor;
 mod documents;
 mod exits;
+mod faults;
 mod forms;
 mod harness;
 mod help;

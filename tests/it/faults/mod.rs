@@ -3,6 +3,7 @@
 
 mod answers;
 mod breaker;
+mod bytes;
 mod clock;
 mod failpoints;
 mod hostile;

@@ -8,6 +8,7 @@ mod correcting;
 mod doctor;
 mod documents;
 mod exits;
+mod faults;
 mod forms;
 mod harness;
 mod help;

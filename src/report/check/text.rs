@@ -56,7 +56,7 @@ impl CheckTally {
         for detail in DETAILS {
             screen.clear();
             self.write_screen(&mut screen, source, notes, options, (detail, look))?;
-            if screen.iter().filter(|&&byte| byte == b'\n').count() <= SCREEN {
+            if screen.split(|&byte| byte == b'\n').count() <= SCREEN + 1 {
                 break;
             }
         }
@@ -209,15 +209,16 @@ impl CheckTally {
             })
             .collect();
         if !examples.is_empty() {
-            text.push_str(&format!(": {}", examples.join(", ")));
+            text.push_str(": ");
+            text.push_str(&examples.join(", "));
         }
         let is_all = examples.is_empty() || self.already_created == examples.len() as u64;
         text.push_str(if is_all { "." } else { ", …" });
         if self.changed > 0 {
             let have = counted(self.changed, "of them has", "of them have");
-            text.push_str(&format!(
-                " {have} changed since; --resend-changed sends what changed."
-            ));
+            text.push(' ');
+            text.push_str(&have);
+            text.push_str(" changed since; --resend-changed sends what changed.");
         }
         writeln!(out)?;
         look.paragraph(out, "", &text)

@@ -38,7 +38,7 @@ pub fn mask(value: &str) -> String {
     }
     let digits = chars.iter().filter(|c| c.is_numeric()).count();
     if digits >= 10 && digits * 2 >= chars.len() {
-        let head: String = chars[..5.min(chars.len())].iter().collect();
+        let head: String = chars[..5.min(chars.len() - 8)].iter().collect();
         let tail: String = chars[chars.len() - 4..].iter().collect();
         return format!("{head}****{tail}");
     }
@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn personal_values_are_masked() {
         assert_eq!(mask("+201012345678"), "+2010****5678");
+        assert_eq!(mask("01012345678"), "010****5678", "four digits stay hidden");
         assert_eq!(mask("mona@example.com"), "m***@example.com");
         assert_eq!(mask("منى عادل"), "م***");
         assert_eq!(mask("29001011234567"), "29001****4567");

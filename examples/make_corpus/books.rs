@@ -324,9 +324,9 @@ fn cells() -> Vec<Case> {
         Case::new("dates-as-cells.xlsx", "real dates, with and without a time, in a text field and in a date field", book(|sheet| {
             column(sheet, "value");
             sheet.write_string(0, 2, "birthDate").expect("a cell");
-            sheet.write_with_format(1, 1, &day("1990-01-31"), &date).expect("a cell");
-            sheet.write_with_format(1, 2, &day("1990-01-31"), &date).expect("a cell");
-            sheet.write_with_format(2, 2, &day("1990-01-31T13:05:00"), &date).expect("a cell");
+            sheet.write_with_format(1, 1, day("1990-01-31"), &date).expect("a cell");
+            sheet.write_with_format(1, 2, day("1990-01-31"), &date).expect("a cell");
+            sheet.write_with_format(2, 2, day("1990-01-31T13:05:00"), &date).expect("a cell");
             sheet.write_number(3, 2, 32_904).expect("a cell");
             sheet.write_number(4, 2, 31_011_990).expect("a cell");
         })).config("[contract]\ntypes = [414]\n[fields.414]\nvalue = \"value\"\nbirthDate = { column = \"birthDate\", type = \"date\" }\n"),

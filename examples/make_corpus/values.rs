@@ -1,5 +1,7 @@
 //! Values as they stand in cells.
 
+use std::fmt::Write as _;
+
 use super::Case;
 
 /// One column of values of one type, each in a row with a phone of its own and a word on what is meant.
@@ -7,7 +9,7 @@ fn column(name: &'static str, why: &'static str, rule: &str, values: &[(&str, &s
     let mut text = String::from("phoneNumber,value,_what\n");
     for (n, (value, what)) in values.iter().enumerate() {
         let value = value.replace('"', "\"\"");
-        text.push_str(&format!("010{:08},\"{value}\",{what}\n", 10_000_000 + n));
+        let _ = writeln!(text, "010{:08},\"{value}\",{what}", 10_000_000 + n);
     }
     let rule = if rule.is_empty() {
         "column = \"value\"".to_owned()
@@ -23,7 +25,7 @@ fn column(name: &'static str, why: &'static str, rule: &str, values: &[(&str, &s
 fn phones(name: &'static str, why: &'static str, country: &str, values: &[(&str, &str)]) -> Case {
     let mut text = String::from("phone,_what\n");
     for (value, what) in values {
-        text.push_str(&format!("\"{value}\",{what}\n"));
+        let _ = writeln!(text, "\"{value}\",{what}");
     }
     let country = if country.is_empty() {
         String::new()

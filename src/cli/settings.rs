@@ -65,21 +65,31 @@ impl Place {
         })
     }
 
+    /// A place without any config, as before one is written.
+    pub fn without_config(folder: PathBuf) -> Place {
+        Place {
+            config: Config::none(),
+            config_path: None,
+            folder,
+            ledger: None,
+        }
+    }
+
     /// The ledger's path. A rehearsal has one of its own, unless `--ledger` or `VLENS_LEDGER` says otherwise.
     pub fn ledger(&self, is_sandbox: bool) -> PathBuf {
+        self.ledger
+            .clone()
+            .unwrap_or_else(|| self.default_ledger(is_sandbox))
+    }
+
+    /// Where the ledger is when nobody says otherwise.
+    pub fn default_ledger(&self, is_sandbox: bool) -> PathBuf {
         let name = if is_sandbox {
             SANDBOX_LEDGER_NAME
         } else {
             LEDGER_NAME
         };
-        self.ledger
-            .clone()
-            .unwrap_or_else(|| tidy(self.folder.join(name)))
-    }
-
-    /// Whether the ledger is where it is without anybody having said so.
-    pub fn is_ledger_default(&self) -> bool {
-        self.ledger.is_none()
+        tidy(self.folder.join(name))
     }
 
     /// Where the forms of contract types are kept.
@@ -224,7 +234,8 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
     Ok(Config::parse(&text, &path.display().to_string())?)
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -232,6 +243,6 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// `./x` reads better as `x`.
-fn tidy(path: PathBuf) -> PathBuf {
+pub fn tidy(path: PathBuf) -> PathBuf {
     path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
 }

@@ -20,7 +20,9 @@ pub use contract::{ContractTypeId, Form, FormCondition, FormField, FormOption};
 pub use invitation::{Invitation, InvitationKey, Recipient};
 pub use outcome::{NotCreated, Outcome, Refusal, RetryAfter, Uncertainty};
 pub use problem::{Problem, ProblemCode, Repair};
-pub use record::{AttemptRecord, EarlierRow, Moment, ResultRow, RowHistory, RunRecord};
+pub use record::{
+    AttemptRecord, EarlierRow, Moment, RESULT_COLUMNS, ResultRow, RowHistory, RunRecord,
+};
 pub use row::{Cell, Column, OVERVIEW_SHEET, Row, RowNumber};
 pub use run::{RunId, RunSummary, Stop};
 pub use secret::{Secret, mask, mask_text};

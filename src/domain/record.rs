@@ -2,6 +2,19 @@
 
 use super::{RowNumber, RunId, RunSummary, Secret, Status, Timestamp};
 
+/// The columns that an export adds behind the source's own. JSON lines use them without their prefix; a mapping leaves them
+/// out, so that a corrected export is run as it is.
+pub const RESULT_COLUMNS: [&str; 8] = [
+    "vlens_row",
+    "vlens_status",
+    "vlens_token",
+    "vlens_link",
+    "vlens_error_code",
+    "vlens_error",
+    "vlens_attempts",
+    "vlens_sent_at",
+];
+
 /// One row with its result, as `export` gives it.
 #[derive(Debug, Clone)]
 pub struct ResultRow {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::fold::{fold, visible};
-use crate::domain::{ContractTypeId, Form, FormField};
+use crate::domain::{ContractTypeId, Form, FormField, RESULT_COLUMNS};
 
 /// Headers of the contract type's column.
 pub(crate) const CONTRACT_TYPE_NAMES: &[&str] = &["contractTypeId", "contractTypeIds", "نوع العقد"];
@@ -103,26 +103,21 @@ pub(crate) fn recipient_names() -> impl Iterator<Item = &'static str> {
     PHONE_NAMES.iter().chain(EMAIL_NAMES).copied()
 }
 
-/// The columns that an export adds: a corrected export is run as it is.
-const RESULT_COLUMNS: &[&str] = &[
-    "vlens_row",
-    "vlens_status",
-    "vlens_token",
-    "vlens_link",
-    "vlens_error_code",
-    "vlens_error",
-    "vlens_attempts",
-    "vlens_sent_at",
-];
-
 /// Whether a column is set aside: for people's own use, or because an export added it.
 pub(crate) fn is_left_out(header: &str) -> bool {
     let header = visible(header);
     header.starts_with(['_', '#']) || RESULT_COLUMNS.contains(&header.as_ref())
 }
 
-/// `414.fullName` taken apart.
+/// `414.fullName` taken apart. A header of several lines may hold labels above it, as a template's does.
 pub(crate) fn explicit_key(header: &str) -> Option<(ContractTypeId, &str)> {
+    match header.trim().rsplit_once(['\n', '\r']) {
+        Some((_, last)) => key_of_a_type(last).or_else(|| key_of_a_type(header)),
+        None => key_of_a_type(header),
+    }
+}
+
+fn key_of_a_type(header: &str) -> Option<(ContractTypeId, &str)> {
     let (id, key) = header.split_once('.')?;
     let id = id.trim().parse().ok().filter(|&id: &i64| id > 0)?;
     let key = key.trim();
@@ -172,7 +167,7 @@ fn the_only(fields: &[FormField], fits: impl Fn(&&FormField) -> bool) -> Option<
 }
 
 /// The pieces of a header that holds several names: `A (B)`, `A / B`, `A | B`, or one below the other.
-fn parts(header: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn parts(header: &str) -> impl Iterator<Item = &str> {
     header
         .split(['(', ')', '[', ']', '/', '|', '\n', '\r', '·', '–', '—'])
         .map(str::trim)
@@ -211,7 +206,18 @@ mod tests {
             explicit_key("414.fullName"),
             Some((ContractTypeId(414), "fullName"))
         );
-        for header in ["fullName", "a.b", "414.", "0.x", "-1.x", "1.5"] {
+        for header in [
+            "الاسم بالكامل\nFull name\n414.fullName",
+            "Full name\r\n414.fullName",
+            "1. Full name\n414.fullName",
+        ] {
+            assert_eq!(
+                explicit_key(header),
+                Some((ContractTypeId(414), "fullName")),
+                "{header}"
+            );
+        }
+        for header in ["fullName", "a.b", "414.", "0.x", "-1.x", "1.5", "a\nb"] {
             let is_key = matches!(explicit_key(header), Some((ContractTypeId(1), "5")));
             assert!(explicit_key(header).is_none() || is_key, "{header}");
         }

@@ -10,6 +10,8 @@ mod body;
 pub mod config;
 mod conventions;
 pub mod fold;
+mod form_changes;
+pub mod guess;
 mod header;
 mod key;
 mod nearest;
@@ -25,6 +27,7 @@ use std::collections::BTreeMap;
 pub use bind::BindOptions;
 pub use config::{Config, ConfigErrors, ConfigProblem};
 pub use conventions::EXAMPLE_MARKER;
+pub use form_changes::FormChanges;
 pub use survey::Survey;
 
 use crate::domain::{Cell, ContractTypeId, Invitation, Problem, Repair, Row};

@@ -19,7 +19,8 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-fn likeness(wanted: &str, candidate: &str) -> f64 {
+/// How much two folded names are alike, from 0 to 1.
+pub(crate) fn likeness(wanted: &str, candidate: &str) -> f64 {
     if wanted.is_empty() || candidate.is_empty() {
         return 0.0;
     }

@@ -14,8 +14,29 @@ pub struct Ending<'a> {
     pub summary: &'a RunSummary,
     /// Why it ended early, in the words of whoever stopped it (Vlens' refusal, say); without personal data.
     pub why: Option<&'a str>,
-    /// Options that every further command needs to meet the same ledger, as typed: `--sandbox`, `--ledger b.db`.
-    pub options: &'a str,
+    /// What further commands must be given to meet the same ledger and config.
+    pub further: &'a Further,
+}
+
+/// What further commands must be given to meet the same ledger and config, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Further {
+    /// For those that read or settle: `--ledger b.db`.
+    pub reading: String,
+    /// For those that send: `--sandbox`, say.
+    pub sending: String,
+}
+
+impl Further {
+    /// A whole command line.
+    fn command(&self, rest: &str) -> String {
+        let sends = ["run ", "resume ", "retry "]
+            .iter()
+            .any(|verb| rest.starts_with(verb));
+        let options = if sends { &self.sending } else { &self.reading };
+        let space = if options.is_empty() { "" } else { " " };
+        format!("vlens-batch {rest}{space}{options}")
+    }
 }
 
 /// Writes the text that ends `run`, `resume` and `retry`.
@@ -34,13 +55,13 @@ pub fn write_summary(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io
 pub fn write_status(
     out: &mut dyn Write,
     record: &RunRecord,
-    options: &str,
+    further: &Further,
     look: Look,
 ) -> io::Result<()> {
     let ending = Ending {
         summary: &record.summary,
         why: None,
-        options,
+        further,
     };
     let summary = &record.summary;
     if record.in_progress {
@@ -294,8 +315,7 @@ impl Need {
 }
 
 fn command(rest: &str, ending: &Ending<'_>) -> String {
-    let space = if ending.options.is_empty() { "" } else { " " };
-    format!("vlens-batch {rest}{space}{}", ending.options)
+    ending.further.command(rest)
 }
 
 /// The source as it must be typed; none when it was standard input and is gone.

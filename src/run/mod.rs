@@ -2,9 +2,11 @@
 //! meet.
 //!
 //! Read in this order: `sheet` (a file and its mapping), `enrol` (all rows on paper first), `send` (the one loop), `judge`
-//! (what an outcome means for a row), then what `send` leans on: `queue`, `gate`, `tokens`, `road`, `breaker`, `switch`.
+//! (what an outcome means for a row), then what `send` leans on: `queue`, `gate`, `tokens`, `road`, `breaker`, `switch`;
+//! `calls` is for requests that belong to no run.
 
 mod breaker;
+mod calls;
 mod clock;
 mod enrol;
 mod events;
@@ -17,6 +19,7 @@ mod sheet;
 mod switch;
 mod tokens;
 
+pub use calls::{CallError, Calls};
 pub use clock::Clock;
 pub use enrol::{Enrolment, enrol, make_due};
 pub use events::{Event, Observer, Tally};

@@ -31,19 +31,9 @@ impl Road {
     /// A request that is no invitation, such as a login: it counts against the limits, now and for the next process.
     pub(super) async fn call<T>(&self, request: impl Future<Output = T>) -> Result<T, Stopping> {
         self.gate.enter(&*self.clock, &self.switch).await?;
-        let call = match self.ledger.open_call(&self.clock.moment()).await {
-            Ok(call) => call,
-            Err(complaint) => {
-                self.gate.not_sent();
-                return Err(self.broken(complaint));
-            }
-        };
-        let answer = request.await;
-        self.gate.answered(&*self.clock);
-        match self.ledger.close_call(call, &self.clock.moment()).await {
-            Ok(()) => Ok(answer),
-            Err(complaint) => Err(self.broken(complaint)),
-        }
+        noted(&self.gate, &*self.clock, &self.ledger, request)
+            .await
+            .map_err(|complaint| self.broken(complaint))
     }
 
     /// Nobody sends for `wait` from now on.
@@ -71,4 +61,24 @@ impl Road {
         self.switch.stop(Why::Broken(complaint));
         Stopping
     }
+}
+
+/// Makes a request that has leave from the gate and is no invitation, on paper before it leaves and after its answer.
+pub(super) async fn noted<T>(
+    gate: &Gate,
+    clock: &dyn Clock,
+    ledger: &Writer,
+    request: impl Future<Output = T>,
+) -> Result<T, Complaint> {
+    let call = match ledger.open_call(&clock.moment()).await {
+        Ok(call) => call,
+        Err(complaint) => {
+            gate.not_sent();
+            return Err(complaint);
+        }
+    };
+    let answer = request.await;
+    gate.answered(clock);
+    ledger.close_call(call, &clock.moment()).await?;
+    Ok(answer)
 }

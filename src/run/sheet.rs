@@ -14,6 +14,8 @@ pub struct Sheet {
     pub source: Source,
     /// What they become.
     pub mapping: Mapping,
+    /// A template's example rows that the walk left out.
+    pub examples: Vec<RowNumber>,
 }
 
 /// Why a sheet cannot be walked.
@@ -56,7 +58,11 @@ impl Sheet {
             mapping.settle(survey);
             source = Source::open(input, options)?;
         }
-        Ok(Sheet { source, mapping })
+        Ok(Sheet {
+            source,
+            mapping,
+            examples: Vec::new(),
+        })
     }
 
     /// The headers, as results give them back.
@@ -66,6 +72,21 @@ impl Sheet {
             .iter()
             .map(|column| column.name.clone())
             .collect()
+    }
+
+    /// What a person should know of the example rows that the walk left out, if there were any: one who wrote a customer
+    /// over the example would miss that one.
+    pub fn note_on_examples(&self) -> Option<String> {
+        match self.examples.as_slice() {
+            [] => None,
+            [row] => Some(format!(
+                "Row {row} is marked as the template's example and is left out."
+            )),
+            [first, ..] => Some(format!(
+                "{} rows are marked as a template's example and are left out; the first is row {first}.",
+                self.examples.len()
+            )),
+        }
     }
 
     /// Hands every row, with what it becomes, to `visit`. Ends early when the run is stopped.
@@ -80,6 +101,7 @@ impl Sheet {
                 return Ok(Err(Stopping));
             }
             if self.mapping.is_example(&row) {
+                self.examples.push(row.number);
                 continue;
             }
             let mapped = self.mapping.apply(&row);

@@ -12,7 +12,10 @@ const EMBEDDED: [(i64, &str); 2] = [
 ];
 
 /// The contract types that the sandbox knows.
-pub(super) struct Forms(BTreeMap<i64, Form>);
+pub(super) struct Forms {
+    known: BTreeMap<i64, Form>,
+    any: bool,
+}
 
 struct Form {
     template: Value,
@@ -20,9 +23,9 @@ struct Form {
 }
 
 impl Forms {
-    /// The embedded samples.
-    pub(super) fn embedded() -> Result<Self, Complaint> {
-        EMBEDDED
+    /// The embedded samples. `any`: other contract types and keys are as good.
+    pub(super) fn embedded(any: bool) -> Result<Self, Complaint> {
+        let known = EMBEDDED
             .iter()
             .map(|&(id, text)| {
                 let template: Value = serde_json::from_str(text).map_err(|error| {
@@ -35,27 +38,28 @@ impl Forms {
                 collect_keys(&template, &mut keys);
                 Ok((id, Form { template, keys }))
             })
-            .collect::<Result<_, _>>()
-            .map(Forms)
+            .collect::<Result<_, Complaint>>()?;
+        Ok(Forms { known, any })
     }
 
     pub(super) fn knows(&self, id: i64) -> bool {
-        self.0.contains_key(&id)
+        self.any || self.known.contains_key(&id)
     }
 
     /// Whether a form has a field of that key, at any depth.
     pub(super) fn has_field(&self, id: i64, key: &str) -> bool {
-        self.0.get(&id).is_some_and(|form| form.keys.contains(key))
+        let has = |form: &Form| form.keys.contains(key);
+        self.any || self.known.get(&id).is_some_and(has)
     }
 
     /// The answer of `GetBusinessRequestTypeTemplateFields`.
     pub(super) fn template(&self, id: i64) -> Option<&Value> {
-        self.0.get(&id).map(|form| &form.template)
+        self.known.get(&id).map(|form| &form.template)
     }
 
     /// The answer of `GetAllRequestTypes`.
     pub(super) fn list(&self) -> Value {
-        self.0
+        self.known
             .iter()
             .map(|(id, form)| {
                 let name = form.template.get("name");
@@ -87,7 +91,7 @@ mod tests {
 
     #[test]
     fn both_forms_have_the_fields_that_the_samples_fill() {
-        let forms = Forms::embedded().unwrap();
+        let forms = Forms::embedded(false).unwrap();
         for id in [414, 415] {
             for key in [
                 "fullName",
@@ -136,7 +140,7 @@ mod tests {
         fn items<'a>(node: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
             node[member].as_array().into_iter().flatten()
         }
-        let forms = Forms::embedded().unwrap();
+        let forms = Forms::embedded(false).unwrap();
         for id in [414, 415] {
             items(forms.template(id).unwrap(), "requestsFields").for_each(visit);
         }

@@ -72,6 +72,8 @@ pub struct SandboxOptions {
     pub token_life: Duration,
     /// Where to write one JSON line a request. It is appended to, and holds phones and tokens in full.
     pub log: Option<PathBuf>,
+    /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
+    pub any_form: bool,
     /// What the random faults are drawn from.
     pub seed: u64,
     /// Random faults.
@@ -88,6 +90,7 @@ impl Default for SandboxOptions {
             per_minute: Some(60),
             token_life: Duration::from_hours(24),
             log: None,
+            any_form: false,
             seed: 0,
             faults: Faults::default(),
         }

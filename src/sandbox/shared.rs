@@ -36,7 +36,7 @@ impl Shared {
             latency: options.latency,
             gate: Gate::new(options.per_second, options.per_minute),
             tokens: Tokens::new(options.token_life),
-            forms: Forms::embedded()?,
+            forms: Forms::embedded(options.any_form)?,
             log: options.log.as_deref().map(Log::open).transpose()?,
             tasks: TaskTracker::new(),
             magic: Spent::nothing(),

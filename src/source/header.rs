@@ -42,8 +42,12 @@ pub(super) fn columns(header: &Row) -> Vec<Column> {
 
 fn is_known(cell: &Cell, known: &[String]) -> bool {
     let Cell::Text(text) = cell else { return false };
-    let folded = folded(text);
-    !folded.is_empty() && known.contains(&folded)
+    let is_name = |text: &str| {
+        let folded = folded(text);
+        !folded.is_empty() && known.contains(&folded)
+    };
+    // A header of several lines may hold several names of the column.
+    is_name(text) || (text.contains('\n') && text.lines().any(is_name))
 }
 
 /// A name without what people vary in it. Coarser than the mapping's own comparison: it only has to find the row.
@@ -111,6 +115,10 @@ mod tests {
         );
         assert_eq!(
             found(&["تقرير", "الإسم,الهاتف", "منى,010"], &["الاسم"]),
+            Some(1)
+        );
+        assert_eq!(
+            found(&["x,y", "الهاتف\nPhone,الاسم\nName"], &["phone"]),
             Some(1)
         );
         assert_eq!(found(&["Customers of May", "a,b,c", "1,2,3"], &[]), Some(1));

@@ -5,4 +5,17 @@ mod support;
 
 mod corpus;
 mod correcting;
+mod documents;
+mod exits;
+mod forms;
 mod harness;
+mod house;
+mod init;
+mod kills;
+mod quota;
+mod readme;
+mod requests;
+mod reruns;
+mod samples;
+mod settings;
+mod statuses;

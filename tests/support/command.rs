@@ -107,6 +107,25 @@ impl Vlens {
         self.start().wait()
     }
 
+    /// Runs it on a terminal, with `keys` typed as soon as it asks a question, and returns its exit code with all that the
+    /// terminal showed.
+    pub fn on_a_terminal(self, keys: &str) -> (i32, String) {
+        let timeout_ms = HANGS_AFTER.as_secs() * 1_000;
+        let mut terminal =
+            rexpect::session::spawn_command(self.command, Some(timeout_ms)).expect("a terminal");
+        let mut screen = String::new();
+        if !keys.is_empty() {
+            screen = terminal.exp_string("?").expect("a question");
+            terminal.send(keys).expect("a typed key");
+            terminal.flush().expect("a typed key");
+        }
+        screen.push_str(&terminal.exp_eof().expect("its end"));
+        match terminal.process().wait() {
+            Ok(rexpect::process::WaitStatus::Exited(_, code)) => (code, screen),
+            other => panic!("it did not exit: {other:?}\n{screen}"),
+        }
+    }
+
     /// Starts it. Dropped before its end, it is killed.
     pub fn start(mut self) -> Running {
         let stdin = match self.stdin {

@@ -19,8 +19,6 @@ pub struct Record {
     pub token: Option<String>,
     /// The HTTP status that left; none when none did.
     pub status: Option<u16>,
-    /// The fault's name.
-    pub fault: Option<String>,
     /// The body as it came, of invitations and sessions.
     pub body: Option<String>,
 }
@@ -38,14 +36,16 @@ impl Record {
     }
 }
 
-/// Reads the log. A server killed while writing leaves no half line, as it writes each in one piece.
+/// Reads the log. A last line without its end is being written just now: its answer has not left yet.
 pub fn read(path: &Path) -> Vec<Record> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => panic!("the server's log cannot be read: {error}"),
     };
-    text.lines()
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    text[..whole]
+        .lines()
         .map(|line| serde_json::from_str(line).expect("a line of the server's log"))
         .collect()
 }

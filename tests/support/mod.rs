@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use command::{Finished, Vlens};
+pub use command::Vlens;
 pub use customers::{Customer, customers, sheet};
 pub use invariants::Promise;
 pub use log::Record;

@@ -13,13 +13,25 @@ use crate::domain::{Complaint, Invitation, Problem, Repair, Row, RowNumber, Stat
 use crate::ledger::Reader;
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape};
 use crate::run::{Seen, Sheet, Switch, Verdict};
+use crate::source::Input;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     let place = Place::find(global, Some(&args.file))?;
     refuse_to_overwrite_the_source(args)?;
     let input = sheets::input(&args.file)?;
-    let mut sheet = sheets::open(&input, &place, &args.read)?;
+    check_input(args, global, &place, &input, output)
+}
+
+/// The same for a file that is at hand already.
+pub fn check_input(
+    args: &CheckArgs,
+    global: &Global,
+    place: &Place,
+    input: &Input,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let mut sheet = sheets::open(input, place, &args.read)?;
     if let Some(most) = args.show {
         return show(most, &mut sheet, output);
     }
@@ -55,7 +67,7 @@ pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, 
         .walk(&switch, |row, mapped| check.row(row, mapped))
         .map_err(Failure::unusable)?
         .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
-    check.finish(args, &sheet, &place, output)
+    check.finish(args, global, &sheet, place, output)
 }
 
 type Stdout = std::io::BufWriter<std::io::Stdout>;
@@ -158,6 +170,7 @@ impl Check {
     fn finish(
         self,
         args: &CheckArgs,
+        global: &Global,
         sheet: &Sheet,
         place: &Place,
         output: Output,
@@ -181,10 +194,10 @@ impl Check {
             return Ok(exit);
         }
         let source = run::source_name(&args.file);
-        let options = ledgers::options_for(&place.ledger(false), place.is_ledger_default());
+        let further = ledgers::further(global, place, &place.ledger(false), false);
         output.print(|out| {
             self.tally
-                .write_text(out, &source, &notes, &options, output.look())
+                .write_text(out, &source, &notes, &further.reading, output.look())
         });
         Ok(exit)
     }
@@ -204,6 +217,7 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
         many => notes.push(format!("{many} blank rows were passed over.")),
     }
     notes.extend(sheet.mapping.notes());
+    notes.extend(sheet.note_on_examples());
     notes
 }
 

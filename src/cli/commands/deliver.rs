@@ -17,7 +17,7 @@ use crate::cli::watch::Watch;
 use crate::domain::{Complaint, Refusal, RunId, RunSummary, Stop};
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
 use crate::pace::{Backoff, Limits, Pace};
-use crate::report::{Ending, write_summary};
+use crate::report::{Ending, Further, write_summary};
 use crate::run::{Clock, Orders, Switch, Tally, Why, send};
 
 /// Everything that sending takes, gathered before the ledger is touched.
@@ -35,7 +35,7 @@ pub struct Desk {
     /// The ledger.
     pub ledger: PathBuf,
     /// What further commands need to be given, as typed.
-    pub options: String,
+    pub further: Further,
     /// Which command this is, for the ledger's record of processes.
     pub command: &'static str,
     /// When it began.
@@ -49,7 +49,7 @@ impl Desk {
         sending: Sending,
         args: &SendArgs,
         ledger: PathBuf,
-        options: String,
+        further: Further,
         command: &'static str,
     ) -> Self {
         let switch = Arc::new(Switch::default());
@@ -61,7 +61,7 @@ impl Desk {
             sending,
             args: args.clone(),
             ledger,
-            options,
+            further,
             command,
             started: Instant::now(),
         }
@@ -72,10 +72,23 @@ impl Desk {
         ledgers::lock_or_wait(&self.ledger, self.args.wait, self.output, &self.switch).await
     }
 
-    /// Asks where a person must be asked, sends what is due, and sums up.
+    /// Notes this process in the ledger: what follows is its work on this run.
+    pub fn begin(&self, ledger: &mut Ledger, run: RunId) -> Result<(), Failure> {
+        ledger
+            .begin_process(
+                Work::Sending(run),
+                self.command,
+                &whoami(),
+                &self.clock.moment(),
+            )
+            .map(drop)
+            .map_err(Failure::ledger)
+    }
+
+    /// Asks where a person must be asked, sends what is due, and sums up. The process has begun.
     pub async fn deliver(
         &self,
-        mut ledger: Ledger,
+        ledger: Ledger,
         run: RunId,
         target: Target,
     ) -> Result<Exit, Failure> {
@@ -89,11 +102,7 @@ impl Desk {
                 Some("Nothing was sent: the answer was no."),
             );
         }
-        let moment = self.clock.moment();
-        ledger
-            .begin_process(Work::Sending(run), self.command, &whoami(), &moment)
-            .map_err(Failure::ledger)?;
-        let pace = self.seeded_pace(&ledger)?;
+        let pace = seeded_pace(&ledger, self.sending.limits, &*self.clock)?;
         let start = self.tally(run)?;
         let watch = Arc::new(Watch::begin(
             self.output,
@@ -146,7 +155,9 @@ impl Desk {
         let why = self.switch.why();
         let stopped = match why {
             // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
-            Some(Why::Signal | Why::Duration) if tally.counts.pending == 0 => None,
+            Some(Why::Signal | Why::Duration | Why::Failures(_)) if tally.counts.pending == 0 => {
+                None
+            }
             Some(why) => why.stop(),
             None if is_limited && tally.counts.pending > 0 => Some(Stop::Limit),
             None => None,
@@ -158,11 +169,11 @@ impl Desk {
         let ledger = ledger.map_err(Failure::unexpected)?;
         let (summary, exit) = self.close(ledger, run, stopped)?;
         watch.end(tally, &summary, exit);
-        self.print(&summary, why.map(reason).as_deref());
+        self.print(&summary, why.and_then(reason).as_deref());
         Ok(exit)
     }
 
-    /// Ends a run that sent nothing.
+    /// Ends a run that sent nothing. The process has begun.
     pub fn finish(
         &self,
         ledger: Ledger,
@@ -221,7 +232,7 @@ impl Desk {
         let ending = Ending {
             summary,
             why,
-            options: &self.options,
+            further: &self.further,
         };
         self.output
             .print(|out| write_summary(out, &ending, self.output.look()));
@@ -231,26 +242,9 @@ impl Desk {
         let summary = self.summary(run)?;
         Ok(Tally {
             counts: summary.counts,
-            ..Tally::default()
+            requests: summary.requests,
+            throttled: summary.throttled,
         })
-    }
-
-    /// The pace, with what this and other processes have sent in the last minute.
-    fn seeded_pace(&self, ledger: &Ledger) -> Result<Pace, Failure> {
-        let limits = self.sending.limits;
-        let mut pace = Pace::new(limits);
-        let most = limits
-            .per_minute
-            .or(limits.per_second)
-            .map_or(0, |n| n.get() as usize);
-        let recent = ledger
-            .recent_requests(RECENT_MS, most.saturating_mul(2), &self.clock.moment())
-            .map_err(Failure::ledger)?;
-        let now = self.clock.steady();
-        for ago in ages(&recent) {
-            pace.seed(now.saturating_sub(ago));
-        }
-        Ok(pace)
     }
 
     /// Asks the person who sits there, if any.
@@ -270,6 +264,23 @@ impl Desk {
             .interact()
             .unwrap_or(false)
     }
+}
+
+/// The pace, with what this and other processes have sent in the last minute.
+pub fn seeded_pace(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Pace, Failure> {
+    let mut pace = Pace::new(limits);
+    let most = limits
+        .per_minute
+        .or(limits.per_second)
+        .map_or(0, |n| n.get() as usize);
+    let recent = ledger
+        .recent_requests(RECENT_MS, most.saturating_mul(2), &clock.moment())
+        .map_err(Failure::ledger)?;
+    let now = clock.steady();
+    for ago in ages(&recent) {
+        pace.seed(now.saturating_sub(ago));
+    }
+    Ok(pace)
 }
 
 /// A little more than the longest window.
@@ -309,11 +320,10 @@ pub fn summary_of(
     Ok(summary)
 }
 
-/// Why a run was stopped, in words.
-fn reason(why: &Why) -> String {
-    match why {
-        Why::Signal => "It was interrupted.".to_owned(),
-        Why::Duration => "Its time (--max-duration) is over.".to_owned(),
+/// Why a run was stopped, in words, where its summary alone does not say it.
+fn reason(why: &Why) -> Option<String> {
+    Some(match why {
+        Why::Signal | Why::Duration => return None,
         Why::Failures(last) => format!("The last one: {last}"),
         Why::Broken(complaint) => complaint.message.clone(),
         Why::Refused(Refusal::Credentials, message) => format!(
@@ -325,7 +335,7 @@ fn reason(why: &Why) -> String {
         Why::Refused(Refusal::NotTheApi, message) => format!(
             "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
         ),
-    }
+    })
 }
 
 /// Who runs this, for the ledger.

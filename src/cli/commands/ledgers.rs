@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::cli::args::Global;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::settings::Place;
 use crate::domain::{Complaint, RunId};
 use crate::ledger::{Lock, Reader};
+use crate::report::Further;
 use crate::run::Switch;
 
 /// How often a waiting process looks whether the ledger is free.
@@ -121,11 +124,26 @@ pub fn run_or_newest(
     }
 }
 
-/// What further commands must be given to meet the same ledger, as typed.
-pub fn options_for(ledger: &Path, is_default: bool) -> String {
-    if is_default {
-        String::new()
-    } else {
-        format!("--ledger {}", ledger.display())
+/// What further commands must be given to meet the same ledger and config, as typed.
+pub fn further(global: &Global, place: &Place, ledger: &Path, is_sandbox: bool) -> Further {
+    let config = global
+        .config
+        .as_ref()
+        .map(|path| format!("--config {}", path.display()));
+    let named =
+        (ledger != place.default_ledger(false)).then(|| format!("--ledger {}", ledger.display()));
+    let is_usual_sandbox = is_sandbox && ledger == place.default_ledger(true);
+    let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
+    let join = |parts: [&Option<String>; 3]| {
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        parts.join(" ")
+    };
+    Further {
+        reading: join([&config, &named, &None]),
+        sending: join([
+            &config,
+            &sandbox,
+            if is_usual_sandbox { &None } else { &named },
+        ]),
     }
 }

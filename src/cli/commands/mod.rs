@@ -1,8 +1,10 @@
 //! One file a command; what several share is in `deliver` (sending), `ledgers` (finding and locking) and `sheets` (reading).
 
 mod check;
+mod contract_types;
 mod deliver;
 mod export;
+mod init;
 mod ledgers;
 mod resume;
 mod retry;
@@ -13,6 +15,7 @@ mod settle;
 mod sheets;
 mod status;
 mod target;
+mod template;
 
 use clap::CommandFactory;
 
@@ -27,6 +30,11 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Check(args) => check::check(&args, global, output),
+        Command::Init(args) => init::init(&args, global, output),
+        Command::ContractTypes(args) => {
+            block_on(contract_types::contract_types(&args, global, output))
+        }
+        Command::Template(args) => template::template(&args, global, output),
         Command::Status(args) => status::status(&args, global, output),
         Command::Runs => runs::runs(global, output),
         Command::Export(args) => export::export(&args, global, output),

@@ -43,12 +43,12 @@ pub async fn open(
     let place = Place::find(global, None)?;
     let sending = place.sending(send);
     let path = place.ledger(send.sandbox);
-    let options = ledgers::options_for(&path, place.is_ledger_default() && !send.sandbox);
+    let further = ledgers::further(global, &place, &path, send.sandbox);
     let reader = ledgers::reader(&path)?;
     let newest = reader.newest_run().map_err(Failure::ledger)?;
     let run = ledgers::run_or_newest(named, newest, &path)?;
     drop(reader);
-    let desk = Desk::new(output, sending, send, path, options, command);
+    let desk = Desk::new(output, sending, send, path, further, command);
     // Which call a body is for can be seen from it; the config may have changed since, or be gone.
     let needs_login = needs_login(&desk, run, place.config.session.kind)?;
     let target = Target::prepare(&place, &desk.sending, send, needs_login).await?;
@@ -68,7 +68,9 @@ pub async fn open(
 
 /// Sends what is due in it.
 pub async fn deliver_opened(desk: &Desk, opened: Opened) -> Result<Exit, Failure> {
-    desk.deliver(opened.ledger, opened.run, opened.target).await
+    let mut ledger = opened.ledger;
+    desk.begin(&mut ledger, opened.run)?;
+    desk.deliver(ledger, opened.run, opened.target).await
 }
 
 fn needs_login(desk: &Desk, run: RunId, configured: SessionKind) -> Result<bool, Failure> {

@@ -23,11 +23,8 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     let place = Place::find(global, Some(&args.file))?;
     let sending = place.sending(&args.send);
     let ledger_path = place.ledger(args.send.sandbox);
-    let options = ledgers::options_for(
-        &ledger_path,
-        place.is_ledger_default() && !args.send.sandbox,
-    );
-    let desk = Desk::new(output, sending, &args.send, ledger_path, options, "run");
+    let further = ledgers::further(global, &place, &ledger_path, args.send.sandbox);
+    let desk = Desk::new(output, sending, &args.send, ledger_path, further, "run");
     let input = sheets::input(&args.file)?;
     let fingerprint = source::fingerprint(&input).map_err(Failure::unusable)?;
     let mut sheet = sheets::open(&input, &place, &args.read)?;
@@ -59,7 +56,11 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
         }
         Err(complaint) => return Err(read_or_written(complaint)),
     };
+    if let Some(note) = sheet.note_on_examples() {
+        output.say(&note);
+    }
     drop(sheet);
+    desk.begin(&mut ledger, run)?;
     if let Some((stop, why)) = held_back(args, &desk, &ledger, run)? {
         return desk.finish(ledger, run, Some(stop), Some(&why));
     }

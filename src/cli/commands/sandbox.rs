@@ -19,6 +19,7 @@ pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure
         per_minute: (args.per_minute > 0).then_some(args.per_minute),
         token_life: args.token_life.0,
         log: args.log.clone(),
+        any_form: false,
         seed: args.seed,
         faults: match &args.fault {
             Some(spec) => Faults::parse(spec).map_err(Failure::usage)?,

@@ -78,7 +78,13 @@ pub fn forms(place: &Place) -> Result<BTreeMap<ContractTypeId, Form>, Failure> {
     Ok(forms)
 }
 
-fn form(path: &Path) -> Result<Form, Failure> {
+/// Where the form of a contract type is stored.
+pub fn form_path(place: &Place, id: ContractTypeId) -> std::path::PathBuf {
+    place.forms_folder().join(format!("{id}.json"))
+}
+
+/// Reads one stored form.
+pub fn form(path: &Path) -> Result<Form, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::unusable(Complaint::new(
             "form_unreadable",

@@ -1,6 +1,6 @@
 //! `status`: where a run stands. Never blocks a run in progress, and makes no ledger.
 
-use super::{deliver, ledgers};
+use super::{deliver, ledgers, target};
 use crate::cli::args::{Global, StatusArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Exit;
@@ -46,8 +46,9 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
             in_progress: is_held && summary.finished_at.is_none(),
             summary,
         };
-        let options = ledgers::options_for(&path, place.is_ledger_default());
-        output.print(|out| write_status(out, &record, &options, look));
+        let is_sandbox = record.summary.base_url == target::SANDBOX_NAME;
+        let further = ledgers::further(global, &place, &path, is_sandbox);
+        output.print(|out| write_status(out, &record, &further, look));
     }
     Ok(exit)
 }

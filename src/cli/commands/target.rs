@@ -11,7 +11,7 @@ use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::vlens::{BaseUrl, Client, ClientOptions};
 
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
-const SANDBOX_NAME: &str = "sandbox";
+pub const SANDBOX_NAME: &str = "sandbox";
 
 /// A place to send to, and what it takes to be let in.
 pub struct Target {
@@ -70,9 +70,12 @@ impl Target {
     }
 
     async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Failure> {
-        let sandbox = Sandbox::start(SandboxOptions::default())
-            .await
-            .map_err(Failure::unexpected)?;
+        let sandbox = Sandbox::start(SandboxOptions {
+            any_form: true,
+            ..SandboxOptions::default()
+        })
+        .await
+        .map_err(Failure::unexpected)?;
         let credentials = sandbox.credentials();
         let base_url = BaseUrl::parse(&sandbox.base_url(), false).map_err(Failure::unexpected)?;
         let binding = Binding {

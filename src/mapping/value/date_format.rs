@@ -69,7 +69,7 @@ pub(super) fn written(at: civil::DateTime, format: &str) -> Result<String, Fault
 
 /// Refuses a day that no calendar has.
 pub(super) fn impossible() -> Fault {
-    invalid("There is no such date; check day and month.".to_owned())
+    invalid("The month has no such day, or the year no such month; check both, and their order.")
 }
 
 /// Refuses what is no date.
@@ -121,6 +121,11 @@ mod tests {
         let shape = parsed("2024-02-29", "%d/%m/%Y").expect_err("refused");
         assert!(shape.message.contains("31/12/1990"), "{}", shape.message);
         let day = parsed("30/02/2024", "%d/%m/%Y").expect_err("refused");
-        assert!(day.message.contains("no such date"), "{}", day.message);
+        let told = |c: char| c.is_ascii_digit();
+        assert!(
+            !day.message.contains(told),
+            "part of a birth date: {}",
+            day.message
+        );
     }
 }

@@ -11,22 +11,10 @@ mod workbook;
 
 use std::io::{self, Write};
 
-use crate::domain::{Complaint, ResultRow};
+use crate::domain::{Complaint, RESULT_COLUMNS, ResultRow};
 
 pub(in crate::report) use formula::looks_like_formula;
 pub use link::LinkTemplate;
-
-/// The columns behind the source's own, with their prefix. JSON lines use them without.
-const RESULT_COLUMNS: [&str; 8] = [
-    "vlens_row",
-    "vlens_status",
-    "vlens_token",
-    "vlens_link",
-    "vlens_error_code",
-    "vlens_error",
-    "vlens_attempts",
-    "vlens_sent_at",
-];
 
 /// The form that results take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -37,15 +37,19 @@ fn text(summary: &RunSummary, why: Option<&str>, look: Look) -> String {
     let ending = Ending {
         summary,
         why,
-        options: "",
+        further: &Further::default(),
     };
     write_summary(&mut out, &ending, look).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 fn status_text(record: &RunRecord, options: &str) -> String {
+    let further = Further {
+        reading: options.to_owned(),
+        sending: options.to_owned(),
+    };
     let mut out = Vec::new();
-    write_status(&mut out, record, options, Look::new(100, false)).unwrap();
+    write_status(&mut out, record, &further, Look::new(100, false)).unwrap();
     String::from_utf8(out).unwrap()
 }
 

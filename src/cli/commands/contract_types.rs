@@ -1,0 +1,331 @@
+//! `contract-types`: lists the tenant's contract types; `pull` stores their forms, each as the API's own answer, so that a
+//! copy saved by hand serves as well. When a form was fetched is its file's time of change.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::deliver::{seeded_pace, whoami};
+use super::target::Target;
+use super::{ledgers, sheets};
+use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs};
+use crate::cli::clock::SystemClock;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::Place;
+use crate::cli::signals;
+use crate::domain::{Complaint, ContractTypeId, Form, Timestamp};
+use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
+use crate::mapping::FormChanges;
+use crate::pace::{Limits, Pace};
+use crate::report::{TypeLine, write_contract_types};
+use crate::run::{CallError, Calls, Clock, Switch};
+use crate::vlens::{ReadError, TokenError, read_form};
+
+/// Runs the command.
+pub async fn contract_types(
+    args: &ContractTypesArgs,
+    global: &Global,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let place = Place::find(global, None)?;
+    let (mut calls, lock) = calls(args, &place).await?;
+    let done = match &args.action {
+        None => list(&mut calls, &place, output).await,
+        Some(ContractTypesAction::Pull { ids }) => pull(ids, &mut calls, &place, output).await,
+    };
+    if let Some(writer) = calls.into_ledger() {
+        drop(writer.stop().await.map_err(Failure::unexpected)?);
+    }
+    drop(lock);
+    done
+}
+
+/// Ready to call, counted in the ledger where there is one for this address and tenant.
+async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option<Lock>), Failure> {
+    let options = SendArgs {
+        allow_insecure_http: args.allow_insecure_http,
+        ..SendArgs::default()
+    };
+    let sending = place.sending(&options);
+    let target = Target::prepare(place, &sending, &options, true).await?;
+    let Some(credentials) = target.credentials else {
+        return Err(Failure::unusable(Complaint::new(
+            "credentials_missing",
+            "contract types are listed for an admin who has logged in",
+        )));
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let switch = Arc::new(Switch::default());
+    signals::watch(Arc::clone(&switch));
+    let counted = counted(place, &target.binding, sending.limits, &*clock)?;
+    let (pace, writer, lock) = match counted {
+        Some((pace, writer, lock)) => (pace, Some(writer), Some(lock)),
+        None => (Pace::new(sending.limits), None, None),
+    };
+    let calls = Calls::new(target.client, credentials, pace, writer, clock, switch);
+    Ok((calls, lock))
+}
+
+/// The ledger with its lock, and the pace that it asks for; none when there is none, or only that of another tenant.
+fn counted(
+    place: &Place,
+    binding: &Binding,
+    limits: Limits,
+    clock: &dyn Clock,
+) -> Result<Option<(Pace, Writer, Lock)>, Failure> {
+    let path = place.ledger(false);
+    match Reader::open(&path).map_err(Failure::ledger)? {
+        Some(reader) if reader.binding() == binding => {}
+        _ => return Ok(None),
+    }
+    let lock = ledgers::lock(&path)?;
+    let mut ledger = Ledger::open(&path, binding).map_err(Failure::ledger)?;
+    let now = clock.moment();
+    ledger.recover(&now).map_err(Failure::ledger)?;
+    ledger
+        .begin_process(Work::Calling, "contract-types", &whoami(), &now)
+        .map_err(Failure::ledger)?;
+    let pace = seeded_pace(&ledger, limits, clock)?;
+    let writer = Writer::start(ledger).map_err(Failure::unexpected)?;
+    Ok(Some((pace, writer, lock)))
+}
+
+async fn list(calls: &mut Calls, place: &Place, output: Output) -> Result<Exit, Failure> {
+    let entries = calls.contract_types().await.map_err(failure)?;
+    let lines: Vec<TypeLine> = entries
+        .into_iter()
+        .map(|entry| TypeLine {
+            id: entry.id,
+            name: entry.name,
+            form_pulled_at: pulled_at(&sheets::form_path(place, entry.id)),
+        })
+        .collect();
+    if output.json {
+        output.print_json(&serde_json::json!({ "contract_types": lines }));
+    } else {
+        output.print(|out| write_contract_types(out, &lines, output.look()));
+    }
+    Ok(Exit::Done)
+}
+
+/// When a form's file was last written.
+fn pulled_at(path: &Path) -> Option<Timestamp> {
+    let written = std::fs::metadata(path).and_then(|meta| meta.modified());
+    let since = written.ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
+}
+
+/// A form as stored.
+#[derive(serde::Serialize)]
+struct Pulled {
+    id: ContractTypeId,
+    name: String,
+    file: String,
+    fields: usize,
+    /// Since the file that was there before; none when there was none.
+    changes: Option<FormChanges>,
+}
+
+async fn pull(
+    ids: &[i64],
+    calls: &mut Calls,
+    place: &Place,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let mut stored = Vec::new();
+    for &id in ids {
+        let id = ContractTypeId(id);
+        let path = sheets::form_path(place, id);
+        let answer = calls
+            .template_fields(id)
+            .await
+            .map_err(|error| failure_of(id, error, &path))?;
+        let pulled = store(id, &answer, &path)?;
+        if !output.json {
+            output.print(|out| told(out, &pulled));
+        }
+        stored.push(pulled);
+    }
+    if output.json {
+        output.print_json(&serde_json::json!({ "pulled": stored }));
+    }
+    Ok(Exit::Done)
+}
+
+fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failure> {
+    let form = read_form(answer).map_err(|complaint| {
+        Failure::new(
+            Exit::Refused,
+            Complaint::new(
+                "form_unreadable",
+                format!(
+                    "the answer for contract type {id} is not usable: {}",
+                    complaint.message
+                ),
+            )
+            .hint("Nothing was stored. Check the address (VLENS_BASE_URL), and whether this contract type has a form."),
+        )
+    })?;
+    let before = before(path);
+    write_atomically(path, answer.as_bytes())?;
+    Ok(Pulled {
+        id,
+        file: path.display().to_string(),
+        fields: form.fields.len(),
+        changes: before.map(|before| FormChanges::between(&before, &form)),
+        name: form.name,
+    })
+}
+
+/// The form that was there before, if it can be read.
+fn before(path: &Path) -> Option<Form> {
+    read_form(&std::fs::read_to_string(path).ok()?).ok()
+}
+
+fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = std::fs::create_dir_all(folder).and_then(|()| {
+        let mut file = tempfile::Builder::new()
+            .prefix(".vlens-batch-")
+            .tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        readable_as_usual(file.path());
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    });
+    written.map_err(|error| {
+        Failure::unexpected(Complaint::new(
+            "form_not_stored",
+            format!("{} cannot be written: {error}", path.display()),
+        ))
+    })
+}
+
+/// A form is no secret: colleagues may read it, unlike the temporary file it was written to.
+pub(super) fn readable_as_usual(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644));
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
+    let name = match pulled.name.as_str() {
+        "" => String::new(),
+        name => format!(" ({name})"),
+    };
+    writeln!(
+        out,
+        "Contract type {}{name}: {} fields, stored in {}",
+        pulled.id, pulled.fields, pulled.file
+    )?;
+    match &pulled.changes {
+        None => Ok(()),
+        Some(changes) if changes.is_empty() => writeln!(out, "  nothing changed"),
+        Some(changes) => {
+            writeln!(out, "  changed since the form that was here before:")?;
+            let mut lines = changes.lines().into_iter();
+            lines.try_for_each(|line| writeln!(out, "    {line}"))
+        }
+    }
+}
+
+/// For a call about one contract type.
+fn failure_of(id: ContractTypeId, error: CallError, path: &Path) -> Failure {
+    match error {
+        CallError::Read(ReadError::Refused { message }) => Failure::unusable(
+            Complaint::new(
+                "contract_type_refused",
+                format!("Vlens has no form for contract type {id}: {message}"),
+            )
+            .hint("`vlens-batch contract-types` lists the tenant's contract types."),
+        ),
+        CallError::Read(ReadError::Unauthorized { message } | ReadError::Forbidden { message }) => {
+            not_let_in(&message, &path.display().to_string())
+        }
+        other => failure(other),
+    }
+}
+
+fn failure(error: CallError) -> Failure {
+    match error {
+        CallError::Stopping => Failure::stopped(Complaint::new("interrupted", "interrupted")),
+        CallError::Ledger(complaint) => Failure::ledger(complaint),
+        CallError::Login(error) => login_failure(error),
+        CallError::Read(error) => read_failure(error),
+    }
+}
+
+fn login_failure(error: TokenError) -> Failure {
+    match error {
+        TokenError::Refused { message } => Failure::new(
+            Exit::Refused,
+            Complaint::new(
+                "credentials_refused",
+                format!("Vlens does not accept the credentials ({message})"),
+            )
+            .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
+        ),
+        TokenError::NotTheApi { message } => not_the_api(&message),
+        passing => out_of_reach(passing.message()),
+    }
+}
+
+fn read_failure(error: ReadError) -> Failure {
+    match error {
+        ReadError::Unauthorized { message } | ReadError::Forbidden { message } => {
+            not_let_in(&message, "contract-types/ID.json")
+        }
+        ReadError::Refused { message } => Failure::new(
+            Exit::Refused,
+            Complaint::new(
+                "call_refused",
+                format!("Vlens refuses this call: {message}"),
+            ),
+        ),
+        ReadError::NotTheApi { message } => not_the_api(&message),
+        passing => out_of_reach(passing.message()),
+    }
+}
+
+/// The vendor documents these calls with a user's token; whether an admin's will do is not said.
+fn not_let_in(message: &str, path: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        Complaint::new(
+            "rights_missing",
+            format!("Vlens does not let this account see contract types ({message})"),
+        )
+        .hint(format!(
+            "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
+             GetBusinessRequestTypeTemplateFields, and save it as {path}: it serves as well."
+        )),
+    )
+}
+
+fn not_the_api(message: &str) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        Complaint::new(
+            "not_the_api",
+            format!("this address does not answer as the Vlens API does ({message})"),
+        )
+        .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml."),
+    )
+}
+
+fn out_of_reach(message: &str) -> Failure {
+    Failure::stopped(
+        Complaint::new(
+            "unreachable",
+            format!("Vlens gave no usable answer: {message}"),
+        )
+        .hint("Check the network and VLENS_BASE_URL, and try again later."),
+    )
+}

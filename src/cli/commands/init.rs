@@ -1,0 +1,246 @@
+//! `init`: looks at a sheet, proposes a mapping, asks where somebody can answer, writes `vlens-batch.toml`, and checks.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{check, sheets};
+use crate::cli::args::{CheckArgs, Global, HiddenRows, InitArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::settings::{CONFIG_NAME, Place, contract_types, folder_of, tidy};
+use crate::domain::{Complaint, ContractTypeId, Row, RowNumber};
+use crate::mapping::config::DEFAULT_COUNTRY;
+use crate::mapping::guess::{
+    Certainty, Known, Proposal, Sample, SourceSettings, Target, header_names,
+};
+use crate::report::{GuessLine, write_guesses};
+use crate::source::{Input, Source};
+
+/// Runs the command.
+pub fn init(args: &InitArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = config_path(args, global);
+    refuse_to_overwrite(&config, args.force)?;
+    let input = sheets::input(&args.file)?;
+    let (mut proposal, header_row) = propose(args, &config, &input)?;
+    if output.can_ask() && !args.yes {
+        ask(&mut proposal)?;
+    } else {
+        show(&proposal, output);
+    }
+    write(
+        &config,
+        &proposal.to_toml(&source_settings(args, header_row)),
+    )?;
+    output.say(&said(&config, &proposal));
+    let check_args = CheckArgs {
+        file: args.file.clone(),
+        show: None,
+        annotate: None,
+        read: args.read.clone(),
+    };
+    let with_config = Global {
+        config: Some(config),
+        ..global.clone()
+    };
+    let place = Place::find(&with_config, Some(&args.file))?;
+    check::check_input(&check_args, global, &place, &input, output)
+}
+
+/// Beside FILE, unless `--config` says otherwise.
+fn config_path(args: &InitArgs, global: &Global) -> PathBuf {
+    if let Some(path) = &global.config {
+        return path.clone();
+    }
+    let folder = if args.file == Path::new("-") {
+        PathBuf::from(".")
+    } else {
+        folder_of(&args.file)
+    };
+    tidy(folder.join(CONFIG_NAME))
+}
+
+fn refuse_to_overwrite(config: &Path, force: bool) -> Result<(), Failure> {
+    if force || !config.exists() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        Complaint::new(
+            "config_exists",
+            format!(
+                "{} is there already, and is left as it is",
+                config.display()
+            ),
+        )
+        .hint("Add --force to replace it, or move it away first."),
+    ))
+}
+
+fn propose(
+    args: &InitArgs,
+    config: &Path,
+    input: &Input,
+) -> Result<(Proposal, RowNumber), Failure> {
+    let place = Place::without_config(folder_of(config));
+    let forms = sheets::forms(&place)?;
+    let mut options = place.source_options(&args.read);
+    options.known_names = header_names(&forms);
+    let mut source = Source::open(input, &options).map_err(Failure::unusable)?;
+    let mut sample = Sample::new(source.columns());
+    let mut row = Row::new();
+    while source.read(&mut row).map_err(Failure::unusable)? && sample.see(&row) {}
+    let types = contract_types(&args.read);
+    let known = Known {
+        types: &types,
+        forms: &forms,
+        country: DEFAULT_COUNTRY,
+    };
+    Ok((Proposal::of(&sample, known), source.header_row()))
+}
+
+/// What was given by hand will be needed again; the header below title lines as well.
+fn source_settings(args: &InitArgs, header_row: RowNumber) -> SourceSettings {
+    SourceSettings {
+        sheet: args.read.sheet.clone(),
+        header_row: (header_row.0 > 1 || args.read.header_row.is_some()).then_some(header_row.0),
+        delimiter: args.read.delimiter,
+        encoding: args.read.encoding.clone(),
+        hidden: args.read.hidden.map(|hidden| match hidden {
+            HiddenRows::Skip => "skip",
+            HiddenRows::Send => "send",
+        }),
+    }
+}
+
+/// Each column with its guess, on stderr: stdout belongs to the check that follows.
+fn show(proposal: &Proposal, output: Output) {
+    if output.quiet {
+        return;
+    }
+    let lines: Vec<GuessLine> = proposal
+        .columns
+        .iter()
+        .map(|column| GuessLine {
+            column: column.column.name.clone(),
+            sample: column.sample.clone(),
+            target: column.target.as_ref().map(ToString::to_string),
+            candidates: column.candidates.iter().map(ToString::to_string).collect(),
+        })
+        .collect();
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = write_guesses(&mut text, &lines, output.look());
+    output.say(String::from_utf8_lossy(&text).trim_end());
+}
+
+/// Goes through the columns with the person who sits there; Enter takes the guess.
+fn ask(proposal: &mut Proposal) -> Result<(), Failure> {
+    let asked = ask_types(proposal).and_then(|()| {
+        let all = proposal.choices();
+        (0..proposal.columns.len()).try_for_each(|at| ask_column(proposal, at, &all))
+    });
+    asked.map_err(|_| {
+        Failure::stopped(Complaint::new(
+            "interrupted",
+            "no mapping was written: the questions were not answered",
+        ))
+    })
+}
+
+fn ask_types(proposal: &mut Proposal) -> std::io::Result<()> {
+    if proposal.knows_types() {
+        return Ok(());
+    }
+    let id: i64 =
+        cliclack::input("To which contract type are these customers invited (its number)?")
+            .placeholder("414")
+            .interact()?;
+    proposal.choose_types(vec![ContractTypeId(id)]);
+    Ok(())
+}
+
+fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> std::io::Result<()> {
+    let column = &proposal.columns[at];
+    let sure = match column.certainty {
+        Certainty::Open => "not sure",
+        Certainty::Sure => "sure",
+        Certainty::Chosen => "chosen",
+    };
+    let question = format!(
+        "{} \"{}\", such as {}",
+        column.column.letters(),
+        column.column.name,
+        if column.sample.is_empty() {
+            "(empty)"
+        } else {
+            &column.sample
+        }
+    );
+    let guess = column.target.clone();
+    // Candidates stand right below the guess, everything else behind them.
+    let label = |target: &Target| {
+        let found = all.iter().find(|(known, _)| known == target);
+        found.map_or_else(|| target.to_string(), |(_, label)| label.clone())
+    };
+    let mut offered: Vec<Option<Target>> = vec![guess.clone()];
+    offered.extend(column.candidates.iter().cloned().map(Some));
+    offered.push(None);
+    offered.extend(all.iter().map(|(target, _)| Some(target.clone())));
+    let mut shown: Vec<Option<Target>> = Vec::new();
+    let mut select = cliclack::select(question).max_rows(10);
+    for target in offered {
+        if shown.contains(&target) {
+            continue;
+        }
+        let text = target.as_ref().map_or("(leave it out)".to_owned(), label);
+        let hint = if target == guess { sure } else { "" };
+        select = select.item(shown.len(), text, hint);
+        shown.push(target);
+    }
+    let chosen = select.initial_value(0).interact()?;
+    let chosen = shown.into_iter().nth(chosen).flatten();
+    if chosen != guess {
+        proposal.choose(at, chosen);
+    }
+    Ok(())
+}
+
+fn write(config: &Path, text: &str) -> Result<(), Failure> {
+    let written = tempfile::Builder::new()
+        .prefix(".vlens-batch-init-")
+        .tempfile_in(folder_of(config))
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            super::contract_types::readable_as_usual(file.path());
+            file.persist(config)
+                .map(|_| ())
+                .map_err(|error| error.error)
+        });
+    written.map_err(|error| {
+        Failure::unexpected(Complaint::new(
+            "config_not_written",
+            format!("{} cannot be written: {error}", config.display()),
+        ))
+    })
+}
+
+fn said(config: &Path, proposal: &Proposal) -> String {
+    let mapped = proposal
+        .columns
+        .iter()
+        .filter(|column| column.target.is_some())
+        .count();
+    let mut said = format!(
+        "Wrote {}: {mapped} of {} columns are used. Look at it, then: vlens-batch check FILE",
+        config.display(),
+        proposal.columns.len()
+    );
+    if !proposal.knows_recipient() {
+        said.push_str("\nNo column is surely a phone or an e-mail: write it under [recipient].");
+    }
+    if !proposal.knows_types() {
+        said.push_str("\nNothing tells the contract type: write it under [contract], or give --contract-type ID.");
+    }
+    said
+}

@@ -1,0 +1,197 @@
+use super::*;
+use crate::domain::{FormField, FormOption, RowNumber};
+use crate::mapping::{BindOptions, Config, Mapping};
+
+fn field(key: &str, label: &str, kind: &str, choices: &[&str]) -> FormField {
+    FormField {
+        key: key.into(),
+        label: label.into(),
+        kind: kind.into(),
+        options: choices
+            .iter()
+            .map(|value| FormOption {
+                value: (*value).into(),
+                labels: Vec::new(),
+            })
+            .collect(),
+        ..FormField::default()
+    }
+}
+
+fn forms() -> BTreeMap<ContractTypeId, Form> {
+    let form = Form {
+        name: "Loan".into(),
+        fields: vec![
+            field("fullName", "Full name", "text", &[]),
+            field("nationalId", "National ID", "text", &[]),
+            field("birthDate", "Date of birth", "date", &[]),
+            field("employer", "Employer", "text", &[]),
+            field(
+                "maritalStatus",
+                "Marital status",
+                "dropdown",
+                &["Single", "Married"],
+            ),
+            field("mobile", "Mobile", "text", &[]),
+        ],
+    };
+    BTreeMap::from([(ContractTypeId(414), form)])
+}
+
+fn sample(columns: &[(&str, &[&str])]) -> (Sample, Vec<Column>) {
+    let headers: Vec<Column> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, (name, _))| Column {
+            name: (*name).to_owned(),
+            index,
+        })
+        .collect();
+    let mut sample = Sample::new(&headers);
+    let rows = columns.iter().map(|(_, values)| values.len()).max();
+    for row in 0..rows.unwrap_or(0) {
+        let cell = |(_, values): &(&str, &[&str])| match values.get(row) {
+            Some(value) => Cell::Text((*value).to_owned()),
+            None => Cell::Empty,
+        };
+        sample.see(&Row {
+            number: RowNumber(2),
+            cells: columns.iter().map(cell).collect(),
+        });
+    }
+    (sample, headers)
+}
+
+fn propose(columns: &[(&str, &[&str])], forms: &BTreeMap<ContractTypeId, Form>) -> Proposal {
+    let known = Known {
+        types: &[ContractTypeId(414)],
+        forms,
+        country: "EG",
+    };
+    Proposal::of(&sample(columns).0, known)
+}
+
+/// What each column is taken for; empty when for nothing.
+fn taken(columns: &[(&str, &[&str])]) -> Vec<String> {
+    let target = |column: &ColumnGuess| match &column.target {
+        None => String::new(),
+        Some(Target::Phone) => "phone".to_owned(),
+        Some(Target::Email) => "email".to_owned(),
+        Some(Target::ContractType) => "type".to_owned(),
+        Some(Target::Field(key)) => key.clone(),
+    };
+    propose(columns, &forms())
+        .columns
+        .iter()
+        .map(target)
+        .collect()
+}
+
+const MOBILES: &[&str] = &["01012345678", "01112345678"];
+const IDS: &[&str] = &["29001011234567", "28512250112345"];
+const NAMES: &[&str] = &["Mona Adel", "Omar Said"];
+const DATES: &[&str] = &["1990-01-01", "1985-12-25"];
+
+#[test]
+fn values_veto_what_the_header_says() {
+    assert_eq!(taken(&[("Mobile", NAMES)]), [""]);
+    assert_eq!(taken(&[("National ID", MOBILES)]), [""]);
+    assert_eq!(taken(&[("Date of birth", NAMES)]), [""]);
+    assert_eq!(taken(&[("Full name", IDS)]), [""]);
+    assert_eq!(taken(&[("Marital status", &["Active", "Closed"])]), [""]);
+}
+
+#[test]
+fn values_decide_where_the_header_is_mute() {
+    assert_eq!(
+        taken(&[("A", MOBILES), ("B", IDS)]),
+        ["phone", "nationalId"]
+    );
+    assert_eq!(taken(&[("Status", &["أعزب", "متزوجة"])]), ["maritalStatus"]);
+    assert_eq!(taken(&[("Status", &["Open", "Closed"])]), [""]);
+    assert_eq!(
+        taken(&[("Anything", NAMES)]),
+        [""],
+        "many columns hold names"
+    );
+}
+
+#[test]
+fn other_people_and_other_things_are_left_alone() {
+    for (header, values) in [
+        ("Guarantor mobile", MOBILES),
+        ("Branch manager mobile", MOBILES),
+        ("Emergency contact", MOBILES),
+        ("موبايل المندوب", MOBILES),
+        ("Guarantor National ID", IDS),
+        ("Employee", NAMES),
+        ("Employee name", NAMES),
+        ("Mother's name", NAMES),
+        ("اسم الأم", NAMES),
+        ("Nationality", &["Egyptian"]),
+        ("ID expiry date", DATES),
+        ("Created at", DATES),
+    ] {
+        assert_eq!(taken(&[(header, values)]), [""], "{header}");
+    }
+}
+
+#[test]
+fn of_two_that_fit_alike_none_is_taken_unless_one_is_first() {
+    assert_eq!(
+        taken(&[("Phone", MOBILES), ("Mobile", MOBILES)]),
+        ["", "phone"]
+    );
+    assert_eq!(
+        taken(&[("Mobile 1", MOBILES), ("Mobile 2", MOBILES)]),
+        ["phone", ""]
+    );
+    assert_eq!(
+        taken(&[("Tel.", MOBILES), ("Telephone", MOBILES)]),
+        ["", "phone"]
+    );
+    assert_eq!(
+        taken(&[("Customer name", NAMES), ("Client name", NAMES)]),
+        ["", ""]
+    );
+}
+
+#[test]
+fn what_is_written_is_read_back_and_binds() {
+    let columns: &[(&str, &[&str])] = &[
+        ("Mobile \"new\"\n(\\)", MOBILES),
+        ("First name", &["Mona"]),
+        ("Surname", &["Adel"]),
+        ("DOB", DATES),
+        ("الحالة", &["أعزب"]),
+        ("Amount\u{7f}", &["5"]),
+    ];
+    let forms = forms();
+    let text = propose(columns, &forms).to_toml(&SourceSettings::default());
+    let config = Config::parse(&text, "vlens-batch.toml").expect("a valid config");
+    let options = BindOptions {
+        forms,
+        ..BindOptions::default()
+    };
+    let mapping = Mapping::bind(&config, &sample(columns).1, &options).expect(&text);
+    let row = Row {
+        number: RowNumber(2),
+        cells: ["01012345678", "Mona", "Adel", "1990-01-01", "أعزب", "5"]
+            .map(|text| Cell::Text(text.to_owned()))
+            .to_vec(),
+    };
+    let body = mapping.apply(&row).result.expect("a valid row").body;
+    assert!(body.contains("\"birthDate\":\"1990-01-01\""), "{body}");
+    assert!(body.contains("\"fullName\":\"Mona Adel\""), "{body}");
+    assert!(body.contains("\"mobile\":\"+201012345678\""), "{body}");
+}
+
+#[test]
+fn a_person_may_choose_otherwise() {
+    let forms = forms();
+    let mut proposal = propose(&[("Phone", MOBILES), ("Mobile", MOBILES)], &forms);
+    proposal.choose(0, Some(Target::Phone));
+    let text = proposal.to_toml(&SourceSettings::default());
+    assert!(text.contains("phone = \"Phone\""), "{text}");
+    assert!(!text.contains("phone = \"Mobile\""), "{text}");
+}

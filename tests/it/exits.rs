@@ -1,0 +1,353 @@
+//! Every exit code, and which of them wins.
+
+use crate::support::{Customer, Promise, Serve, World, sheet};
+
+const REJECTED: &str = "+201555000400";
+const FORBIDDEN: &str = "+201555000403";
+const HANGS: &str = "+201555000600";
+
+#[test]
+fn exit_0_every_row_is_dealt_with() {
+    let world = World::with_server();
+    let one = Customer::new(1);
+    world.file("customers.csv", sheet([&one, &one]));
+    world.send("customers.csv").run().expect(0);
+    assert_eq!(world.statuses(), ["created", "duplicate"]);
+    world.send("customers.csv").run().expect(0);
+    world.vlens(["status"]).run().expect(0);
+}
+
+#[test]
+fn exit_0_a_header_without_rows() {
+    let world = World::with_server();
+    world.file("customers.csv", sheet(&[]));
+    let summary = world.send("customers.csv").run().expect(0).json();
+    assert_eq!(summary["rows"], 0);
+    world.vlens(["check", "customers.csv"]).run().expect(0);
+    assert!(world.accepted().is_empty());
+}
+
+#[test]
+fn exit_1_the_disk_is_full_before_anything_is_sent() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2_000);
+    // Files of at most 64 blocks of 512 bytes: too few for so many rows.
+    let full = "trap '' XFSZ; ulimit -f 64";
+    let run = world
+        .send("customers.csv")
+        .after_shell(full)
+        .run()
+        .expect(1);
+    assert!(run.json()["error"]["code"].is_string(), "{run}");
+    assert!(world.accepted().is_empty());
+}
+
+#[test]
+fn exit_1_the_disk_becomes_full_on_the_way_and_no_promise_breaks() {
+    let world = World::with_server();
+    world.customers("customers.csv", 300);
+    let limit = ["--limit", "1"];
+    world.send("customers.csv").args(limit).run().expect(4);
+    let bytes = std::fs::metadata(world.ledger()).unwrap().len();
+    // In blocks of 512 bytes: room for the ledger as it is, and for some commits.
+    let full = format!("trap '' XFSZ; ulimit -f {}", bytes / 512 + 200);
+    let run = world.send("customers.csv").after_shell(&full).run();
+    let run = run.expect(1);
+    assert!(run.json()["error"]["hint"].is_string(), "{run}");
+    let sent = world.accepted().len();
+    assert!((2..300).contains(&sent), "{sent} sent\n{run}");
+    world.check_invariants(&Promise::default());
+    // With room again it goes on; what could not be recorded is uncertain.
+    let again = world.send("customers.csv").run();
+    assert!(matches!(again.code(), Some(0 | 3)), "{again}");
+    assert_eq!(again.json()["counts"]["pending"], 0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn exit_1_a_ledger_that_became_damaged() {
+    let world = World::with_server();
+    world.customers("customers.csv", 200);
+    world
+        .send("customers.csv")
+        .args(["--limit", "1"])
+        .run()
+        .expect(4);
+    let mut bytes = std::fs::read(world.ledger()).unwrap();
+    // The first page says that it is a ledger; the others hold its tables.
+    let end = bytes.len();
+    bytes[4096..end].fill(0xA5);
+    std::fs::write(world.ledger(), bytes).unwrap();
+    let before = world.accepted().len();
+    world.send("customers.csv").run().expect(1);
+    assert_eq!(world.accepted().len(), before);
+}
+
+#[test]
+fn exit_2_wrong_usage() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    world.send("customers.csv").run().expect(0);
+    for args in [
+        &["run"][..],
+        &["fly"],
+        &["run", "customers.csv", "--rate", "0/s"],
+        &["run", "customers.csv", "--rate", "fast"],
+        &["run", "customers.csv", "--concurrency", "0"],
+        &["run", "customers.csv", "--on-invalid", "panic"],
+        &["retry"],
+        &["settle", "--as", "created"],
+        &["settle", "--all"],
+        &["settle", "--row", "2", "--as", "created"],
+        &["export", "--only", "lost"],
+        &["retry", "--row", "2"],
+        &["retry", "--row", "99"],
+        &["check", "customers.csv", "--annotate", "customers.csv"],
+    ] {
+        let finished = world.vlens(args).run();
+        assert_eq!(finished.code(), Some(2), "{finished}");
+    }
+}
+
+#[test]
+fn exit_3_rows_need_a_person() {
+    let world = World::with_server();
+    for (name, phone) in [("invalid", "123"), ("rejected", REJECTED)] {
+        let rows = [Customer::new(1), Customer::new(2).phone(phone)];
+        world.file(name, sheet(&rows));
+        world.send(name).run().expect(3);
+        assert_eq!(world.statuses(), ["created", name]);
+        world.vlens(["status"]).run().expect(3);
+    }
+    world.vlens(["check", "invalid"]).run().expect(3);
+}
+
+#[test]
+fn exit_3_on_invalid_stop_and_expect_send_nothing() {
+    let world = World::with_server();
+    let rows = [Customer::new(1), Customer::new(2).phone("123")];
+    world.file("customers.csv", sheet(&rows));
+    let stop = world.send("customers.csv").args(["--on-invalid", "stop"]);
+    assert_eq!(stop.run().expect(3).json()["stopped"], "invalid_rows");
+    let expect = world.send("customers.csv").args(["--expect", "2"]);
+    assert_eq!(expect.run().expect(3).json()["stopped"], "expectation");
+    assert!(world.accepted().is_empty());
+    // As many as would be sent now: met, so it goes on.
+    let expect = world.send("customers.csv").args(["--expect", "1"]);
+    assert_eq!(expect.run().expect(3).json()["counts"]["created"], 1);
+}
+
+#[test]
+fn exit_4_the_limit_and_then_the_rest() {
+    let world = World::with_server();
+    world.customers("customers.csv", 5);
+    let limit = || world.send("customers.csv").args(["--limit", "2"]);
+    let summary = limit().run().expect(4).json();
+    assert_eq!(summary["stopped"], "limit");
+    assert_eq!(summary["counts"]["pending"], 3);
+    limit().run().expect(4);
+    // The last one is within the limit: nothing was stopped early.
+    assert_eq!(
+        limit().run().expect(0).json()["stopped"],
+        serde_json::Value::Null
+    );
+    assert_eq!(world.accepted().len(), 5);
+}
+
+#[test]
+fn exit_4_the_time_is_over() {
+    let world = World::with(Serve::default().latency("50"));
+    world.customers("customers.csv", 100);
+    let short = ["--max-duration", "1s", "--concurrency", "1"];
+    let summary = world
+        .send("customers.csv")
+        .args(short)
+        .run()
+        .expect(4)
+        .json();
+    assert_eq!(summary["stopped"], "duration");
+    assert_eq!(summary["counts"]["uncertain"], 0);
+}
+
+#[test]
+fn exit_4_too_many_failures_in_a_row() {
+    let world = World::with(Serve::default().fault("500=1"));
+    world.customers("customers.csv", 30);
+    let few = ["--max-consecutive-failures", "3", "--concurrency", "1"];
+    let summary = world.send("customers.csv").args(few).run().expect(4).json();
+    assert_eq!(summary["stopped"], "failures");
+    assert_eq!(summary["counts"]["uncertain"], 3);
+    assert_eq!(summary["counts"]["pending"], 27);
+}
+
+#[test]
+fn exit_4_nobody_answers_the_login() {
+    let world = World::with_server();
+    world.config("[limits]\nmax_attempts = 2\n");
+    world.customers("customers.csv", 2);
+    world.kill_server();
+    let summary = world.send("customers.csv").run().expect(4).json();
+    assert_eq!(summary["stopped"], "failures");
+    assert_eq!(summary["requests"], 0);
+    assert_eq!(summary["counts"]["pending"], 2);
+}
+
+#[test]
+fn exit_5_what_cannot_be_used_sends_nothing() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.file("empty.csv", "");
+    world.file("no-phone.csv", "fullName\nMona\n");
+    for (args, env) in [
+        (&["run", "missing.csv"][..], None),
+        (&["run", "empty.csv"], None),
+        (&["run", "no-phone.csv", "--contract-type", "414"], None),
+        (&["run", "customers.csv", "--config", "missing.toml"], None),
+        (
+            &["run", "customers.csv", "--ledger", "no/such/folder.db"],
+            None,
+        ),
+        (&["run", "customers.csv"], Some(("VLENS_API_KEY", ""))),
+        (&["run", "customers.csv"], Some(("VLENS_PASSWORD", ""))),
+        (&["run", "customers.csv"], Some(("VLENS_TENANCY_NAME", ""))),
+        (
+            &["run", "customers.csv"],
+            Some(("VLENS_BASE_URL", "http://api.example")),
+        ),
+        (&["status"], None),
+        (&["resume"], None),
+        (&["export"], None),
+        (&["runs"], None),
+    ] {
+        let vlens = world.vlens(args).args(["--json"]);
+        let finished = vlens.envs(env).run();
+        assert_eq!(finished.code(), Some(5), "{finished}");
+        let error = &finished.json()["error"];
+        assert!(
+            error["code"].is_string() && error["message"].is_string(),
+            "{finished}"
+        );
+        assert!(error.get("hint").is_some(), "{finished}");
+    }
+    assert!(!world.ledger().exists(), "readers make no ledger");
+    assert!(world.server_log().is_empty());
+}
+
+#[test]
+fn exit_5_a_ledger_is_bound_to_one_address_and_tenant() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.send("customers.csv").run().expect(0);
+    let elsewhere = [
+        ("VLENS_TENANCY_NAME", "other"),
+        ("VLENS_BASE_URL", "http://127.0.0.1:9"),
+    ];
+    for one in elsewhere {
+        world.send("customers.csv").envs([one]).run().expect(5);
+    }
+    world.file(
+        "vlens-batch.db",
+        "this is no ledger, though it has the name of one",
+    );
+    world.send("customers.csv").run().expect(5);
+}
+
+#[test]
+fn exit_6_vlens_refuses_every_request() {
+    let world = World::with_server();
+    let rows = [Customer::new(1).phone(FORBIDDEN), Customer::new(2)];
+    world.file("customers.csv", sheet(&rows));
+    let one = ["--concurrency", "1"];
+    let summary = world.send("customers.csv").args(one).run().expect(6).json();
+    assert_eq!(summary["stopped"], "refused");
+    assert_eq!(summary["counts"]["pending"], 2);
+    world.vlens(["status"]).run().expect(6);
+}
+
+#[test]
+fn exit_6_the_credentials_are_wrong_and_are_tried_once() {
+    for name in ["VLENS_PASSWORD", "VLENS_API_KEY", "VLENS_USERNAME"] {
+        let world = World::with_server();
+        world.customers("customers.csv", 3);
+        let run = world
+            .send("customers.csv")
+            .env(name, "not-the-right-one")
+            .run();
+        let run = run.expect(6);
+        assert_eq!(run.json()["counts"]["pending"], 3);
+        assert!(!run.stderr.contains("not-the-right-one"), "{run}");
+        assert_eq!(
+            world.server_log().len(),
+            1,
+            "a refused login is not repeated"
+        );
+    }
+}
+
+#[test]
+fn exit_7_another_process_is_running_on_this_ledger() {
+    let world = World::with_server();
+    world.file("customers.csv", sheet(&[Customer::new(1).phone(HANGS)]));
+    world.customers("others.csv", 2);
+    let mut first = world.send("customers.csv").start();
+    first.until("it was accepted", || !world.accepted().is_empty());
+    std::os::unix::fs::symlink(world.ledger(), world.path("linked.db")).unwrap();
+    for args in [
+        &["run", "others.csv"][..],
+        &["run", "others.csv", "--ledger", "linked.db"],
+        &["resume"],
+        &["retry", "--rejected"],
+        &["settle", "--all", "--as", "created"],
+    ] {
+        let second = world.vlens(args).args(["--json"]).run().expect(7);
+        assert!(second.json()["error"]["code"].is_string(), "{second}");
+    }
+    // Readers go on.
+    world.vlens(["runs"]).run().expect(0);
+    // Whoever waits gets its turn.
+    let mut waiting = world.send("others.csv").args(["--wait"]).start();
+    assert!(waiting.is_running());
+    first.kill();
+    waiting.wait().expect(0);
+    assert_eq!(world.accepted().len(), 3);
+}
+
+#[test]
+fn of_several_exit_codes_the_first_of_6_4_3_wins() {
+    let world = World::with_server();
+    let rejected = Customer::new(1).phone(REJECTED);
+    let rows = [rejected.clone(), Customer::new(2), Customer::new(3)];
+    world.file("limited.csv", sheet(&rows));
+    world
+        .send("limited.csv")
+        .args(["--limit", "2"])
+        .run()
+        .expect(4);
+    let rows = [
+        rejected,
+        Customer::new(4).phone(FORBIDDEN),
+        Customer::new(5),
+    ];
+    world.file("refused.csv", sheet(&rows));
+    let retry = ["--retry-rejected", "--limit", "2", "--concurrency", "1"];
+    world.send("refused.csv").args(retry).run().expect(6);
+}
+
+#[test]
+fn a_no_at_the_prompt_sends_nothing() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    for (answer, code, accepted) in [("n", 4, 0), ("y", 0, 2)] {
+        let (finished, screen) = world.vlens(["run", "customers.csv"]).on_a_terminal(answer);
+        assert_eq!(finished, code, "{screen}");
+        assert_eq!(world.accepted().len(), accepted, "{screen}");
+        assert!(screen.contains(&world.base_url()), "says where: {screen}");
+        assert!(
+            screen.contains("sandbox"),
+            "says for which tenant: {screen}"
+        );
+    }
+    // Nothing is due: nothing to ask.
+    let (finished, screen) = world.vlens(["run", "customers.csv"]).on_a_terminal("");
+    assert_eq!(finished, 0, "{screen}");
+}

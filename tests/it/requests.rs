@@ -1,0 +1,185 @@
+//! What is sent, to the letter, under each way of saying it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Record, Serve, World};
+
+/// The bodies that arrived, and where.
+fn arrived(world: &World) -> Vec<(String, Value)> {
+    world
+        .server_log()
+        .into_iter()
+        .filter(Record::is_invitation)
+        .map(|record| (record.path.clone(), record.json()))
+        .collect()
+}
+
+const INVITATION: &str = "/api/IdentityUserSession/CreateInvitation";
+
+#[test]
+fn headers_alone_are_a_mapping() {
+    let world = World::with_server();
+    let text = "Mobile,E-mail,fullName,415.carModel,contractTypeId,_note,#\n\
+                01012345678,mona@example.com,Mona Adel,,414,private,1\n\
+                ,omar@example.com,,Niva,\"414, 415\",,2\n";
+    world.file("customers.csv", text);
+    world
+        .send("customers.csv")
+        .args(["--concurrency", "1"])
+        .run()
+        .expect(0);
+    let permissions = |types: Value| json!({"allowedContractTypeIds": types, "minimalSignatureFlow": true, "DigitalIdentityOnly": false});
+    let expected = vec![
+        (
+            INVITATION.to_owned(),
+            json!({"SessionInput": {
+                "phoneNumber": "+201012345678",
+                "email": "mona@example.com",
+                "sessionPermissions": permissions(json!([414])),
+                "RequestFieldsValues": {"414": {"fullName": "Mona Adel"}}}}),
+        ),
+        (
+            INVITATION.to_owned(),
+            json!({"SessionInput": {
+                "email": "omar@example.com",
+                "sessionPermissions": permissions(json!([414, 415])),
+                "RequestFieldsValues": {"415": {"carModel": "Niva"}}}}),
+        ),
+    ];
+    assert_eq!(arrived(&world), expected);
+}
+
+#[test]
+fn sessions_without_fields_need_no_admin() {
+    let world = World::with_server();
+    world.file(
+        "session.pem",
+        "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n",
+    );
+    world.config(
+        "[session]\nkind = \"auth\"\nminimal_signature_flow = false\ndigital_identity_only = true\n\
+         user_public_key_file = \"session.pem\"\n[contract]\ntypes = [414]\n",
+    );
+    world.file("customers.csv", "phone\n01012345678\n");
+    let anonymous = world
+        .send("customers.csv")
+        .without_env("VLENS_USERNAME")
+        .without_env("VLENS_PASSWORD");
+    let summary = anonymous.run().expect(0).json();
+    assert_eq!(summary["requests"], 1);
+    let expected = json!({
+        "phoneNumber": "+201012345678",
+        "userPublicKey": "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
+        "sessionPermissions": {"allowedContractTypeIds": [414], "minimalSignatureFlow": false, "DigitalIdentityOnly": true}});
+    let path = "/api/IdentityUserSession/CreateAuthSession".to_owned();
+    assert_eq!(arrived(&world), [(path, expected)]);
+    assert_eq!(world.server_log().len(), 1, "no login");
+}
+
+#[test]
+fn the_fields_place_is_a_setting() {
+    let world = World::with_server();
+    world.config("[api]\nrequest_fields = \"top_level\"\n");
+    world.file(
+        "customers.csv",
+        "phone,contractTypeId,fullName\n01012345678,414,Mona\n",
+    );
+    let shown = world
+        .vlens(["check", "customers.csv", "--show", "1"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(
+        shown["RequestFieldsValues"],
+        json!({"414": {"fullName": "Mona"}})
+    );
+    assert!(shown["SessionInput"].get("RequestFieldsValues").is_none());
+}
+
+#[test]
+fn the_whole_mapping_language() {
+    let world = World::with_server();
+    world.config(
+        r#"
+[recipient]
+phone = "Mobile"
+[contract]
+column = "Product"
+values = { "Loan" = 414, "Both" = [414, 415] }
+[fields.414]
+fullName = "Name"
+monthlyIncome = { column = "Income", type = "number" }
+birthDate = { column = "DOB", type = "date", input = "%d/%m/%Y", output = "%d.%m.%Y" }
+hasGuarantor = { column = "Guarantor", type = "boolean" }
+employer = { column = "Employer", default = "-" }
+address = { template = "{{ row['Street'] }}, {{ row['City'] }}" }
+currency = { value = "EGP" }
+maritalStatus = { column = "Status", type = "choice", choices = { "أعزب" = "Single" } }
+[fields.415]
+carModel = "Name"
+"#,
+    );
+    world.file(
+        "customers.csv",
+        "Name;Mobile;Product;Income;DOB;Guarantor;Employer;Street;City;Status\n\
+         منى;٠١٠١٢٣٤٥٦٧٨;Loan;12,500.50;05/03/1990;نعم;;Nile St;Cairo;اعزب\n\
+         Omar;1112345678;Both;;;no;Acme;Tahrir;Giza;\n",
+    );
+    world
+        .send("customers.csv")
+        .args(["--concurrency", "1"])
+        .run()
+        .expect(0);
+    let fields: Vec<Value> = arrived(&world)
+        .into_iter()
+        .map(|(_, body)| body["SessionInput"]["RequestFieldsValues"].clone())
+        .collect();
+    let expected = [
+        json!({"414": {"fullName": "منى", "monthlyIncome": "12500.50", "birthDate": "05.03.1990", "hasGuarantor": "true",
+            "employer": "-", "address": "Nile St, Cairo", "currency": "EGP", "maritalStatus": "Single"}}),
+        json!({"414": {"fullName": "Omar", "hasGuarantor": "false", "employer": "Acme", "address": "Tahrir, Giza",
+            "currency": "EGP"}, "415": {"carModel": "Omar"}}),
+    ];
+    assert_eq!(fields, expected);
+}
+
+#[test]
+fn standard_input_is_a_sheet() {
+    let world = World::with_server();
+    let text = "phone,contractTypeId\n01012345678,414\n";
+    world.send("-").stdin(text).run().expect(0);
+    let again = world.send("-").stdin(text).run().expect(0).json();
+    assert_eq!(again["counts"]["already_created"], 1);
+    assert_eq!(again["source"], "-");
+    let checked = world
+        .vlens(["check", "-", "--json"])
+        .stdin(text)
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(checked["valid"], 1);
+}
+
+#[test]
+fn a_token_that_runs_out_is_renewed_on_the_way() {
+    let world = World::with(Serve::default().token_life("1s").latency("30"));
+    world.customers("customers.csv", 60);
+    let summary = world
+        .send("customers.csv")
+        .args(["--concurrency", "1"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(summary["counts"]["created"], 60);
+    let log = world.server_log();
+    let logins = log
+        .iter()
+        .filter(|record| record.path.ends_with("/Login"))
+        .count();
+    let refreshes = log
+        .iter()
+        .filter(|record| record.path.ends_with("/RefreshToken"))
+        .count();
+    assert_eq!(logins, 1, "renewed by refreshing");
+    assert!(refreshes >= 2, "{refreshes}");
+}

@@ -1,0 +1,364 @@
+//! The same sheet again, as people bring it again: edited, sorted, cut, extended, copied.
+
+use serde_json::{Value, json};
+
+use crate::support::{Customer, Promise, World, customers, sheet};
+
+const REJECTED: &str = "+201555000400";
+/// Accepted, and answered in a way that does not tell.
+const NO_TOKEN: &str = "+201555000703";
+
+fn counts(summary: &Value, created: u64, already_created: u64) {
+    assert_eq!(summary["counts"]["created"], created, "{summary}");
+    assert_eq!(
+        summary["counts"]["already_created"], already_created,
+        "{summary}"
+    );
+}
+
+#[test]
+fn sorted_cut_and_extended_files_meet_their_own_history() {
+    let world = World::with_server();
+    let mut rows = world.customers("customers.csv", 10);
+    world.send("customers.csv").run().expect(0);
+    rows.reverse();
+    world.file("customers.csv", sheet(&rows));
+    counts(&world.send("customers.csv").run().expect(0).json(), 0, 10);
+    world.file("customers.csv", sheet(&rows[..4]));
+    counts(&world.send("customers.csv").run().expect(0).json(), 0, 4);
+    rows.push(Customer::new(77));
+    world.file("customers.csv", sheet(&rows));
+    counts(&world.send("customers.csv").run().expect(0).json(), 1, 10);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn another_spelling_of_the_same_is_no_change() {
+    let world = World::with_server();
+    world.file(
+        "customers.csv",
+        "phoneNumber,contractTypeId,fullName\n01012345678,414,Mona Adel\n",
+    );
+    world.send("customers.csv").run().expect(0);
+    let other =
+        "note;Full_Name;Contract Type ID;phone number\nurgent; Mona Adel ;414;+20 101 234 5678\n";
+    world.file("customers.csv", other);
+    world.config("[fields.414]\nfullName = \"Full_Name\"\n");
+    let summary = world.send("customers.csv").run().expect(0).json();
+    counts(&summary, 0, 1);
+    assert_eq!(summary["changed"], 0);
+}
+
+#[test]
+fn the_same_customer_in_two_files_is_invited_once() {
+    let world = World::with_server();
+    world.file("first.csv", sheet(&customers(3)));
+    world.send("first.csv").run().expect(0);
+    let mut rows = customers(3);
+    rows.push(Customer::new(9));
+    world.file("second.csv", sheet(&rows));
+    counts(&world.send("second.csv").run().expect(0).json(), 1, 3);
+    let tokens = |rows: Vec<Value>| {
+        rows.iter()
+            .map(|row| row["token"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert!(tokens(world.export()).iter().all(Value::is_string));
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn another_contract_type_is_another_invitation() {
+    let world = World::with_server();
+    world.file(
+        "customers.csv",
+        "phone,contractTypeId\n01012345678,414\n01012345678,415\n01012345678,414\n",
+    );
+    world.send("customers.csv").run().expect(0);
+    assert_eq!(world.statuses(), ["created", "created", "duplicate"]);
+    assert_eq!(world.accepted().len(), 2);
+}
+
+#[test]
+fn an_identity_of_its_own_tells_two_applications_apart() {
+    let world = World::with_server();
+    world.config("[identity]\ncolumns = [\"_application\"]\n");
+    let text = "phone,contractTypeId,_application\n01012345678,414,A1\n01012345678,414,A2\n01112345678,414,A1\n";
+    world.file("customers.csv", text);
+    world.send("customers.csv").run().expect(0);
+    assert_eq!(world.statuses(), ["created", "created", "duplicate"]);
+}
+
+#[test]
+fn a_rejected_row_goes_again_only_when_it_changed_or_a_person_asks() {
+    let world = World::with_server();
+    let row = Customer::new(1).phone(REJECTED);
+    world.file("customers.csv", sheet([&row]));
+    let requests = |vlens: crate::support::Vlens| vlens.run().expect(3).json()["requests"].clone();
+    assert_eq!(requests(world.send("customers.csv")), 1);
+    assert_eq!(requests(world.send("customers.csv")), 0);
+    assert_eq!(
+        requests(world.send("customers.csv").args(["--retry-rejected"])),
+        1
+    );
+    // A retry goes on with the same run, and counts with it.
+    assert_eq!(requests(world.vlens(["retry", "--rejected", "--json"])), 2);
+    assert_eq!(requests(world.vlens(["retry", "--row", "2", "--json"])), 3);
+    world.file("customers.csv", sheet(&[row.name("Corrected")]));
+    assert_eq!(requests(world.send("customers.csv")), 1);
+    assert_eq!(requests(world.send("customers.csv")), 0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_corrected_row_is_invited() {
+    let world = World::with_server();
+    let rows = [
+        Customer::new(1).phone(REJECTED),
+        Customer::new(2).phone("12"),
+        Customer::new(3),
+    ];
+    world.file("customers.csv", sheet(&rows));
+    world.send("customers.csv").run().expect(3);
+    let corrected = rows.map(|row| match row.phone.as_str() {
+        REJECTED => row.phone("+201099999991"),
+        "12" => row.phone("+201099999992"),
+        _ => row,
+    });
+    world.file("customers.csv", sheet(&corrected));
+    counts(&world.send("customers.csv").run().expect(0).json(), 2, 1);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() {
+    let world = World::with_server();
+    let row = Customer::new(1);
+    world.file("customers.csv", sheet(&[row.clone(), Customer::new(2)]));
+    world.send("customers.csv").run().expect(0);
+    world.file(
+        "customers.csv",
+        sheet(&[row.name("Other Name"), Customer::new(2)]),
+    );
+    let summary = world.send("customers.csv").run().expect(0).json();
+    counts(&summary, 0, 2);
+    assert_eq!(summary["changed"], 1);
+    world.check_invariants(&Promise::default());
+    let resend = || {
+        world
+            .send("customers.csv")
+            .args(["--resend-changed"])
+            .run()
+            .expect(0)
+            .json()
+    };
+    counts(&resend(), 1, 1);
+    let log = world.server_log();
+    let last = log.last().unwrap().json();
+    let fields = &last["SessionInput"]["RequestFieldsValues"];
+    assert_eq!(fields["415"]["fullName"], "Other Name");
+    // It is what was sent last that counts as unchanged now.
+    counts(&resend(), 0, 2);
+    world.check_invariants(&Promise::default().resending_was_asked_for());
+}
+
+#[test]
+fn an_uncertain_row_is_held_until_a_person_decides() {
+    let world = World::with_server();
+    world.file("customers.csv", sheet(&[Customer::new(1).phone(NO_TOKEN)]));
+    let send = |more: &[&str]| {
+        world
+            .send("customers.csv")
+            .args(more)
+            .run()
+            .expect(3)
+            .json()
+    };
+    assert_eq!(send(&[])["requests"], 1);
+    assert_eq!(send(&[])["requests"], 0);
+    world.check_invariants(&Promise::default());
+    assert_eq!(send(&["--resend-uncertain"])["requests"], 1);
+    let retry = world
+        .vlens(["retry", "--uncertain", "--json"])
+        .run()
+        .expect(3)
+        .json();
+    assert_eq!(
+        retry["requests"], 2,
+        "with the one that the same run sent before"
+    );
+    world.config("[retry]\non_uncertain = \"resend\"\n");
+    assert_eq!(send(&[])["requests"], 1);
+    world.check_invariants(&Promise::default().resending_was_asked_for());
+}
+
+#[test]
+fn a_changed_row_that_is_uncertain_stays_held_and_goes_with_its_new_body() {
+    let world = World::with_server();
+    let row = Customer::new(2).phone(NO_TOKEN);
+    world.file("customers.csv", sheet([&row]));
+    world.send("customers.csv").run().expect(3);
+    world.file("customers.csv", sheet(&[row.name("New Name")]));
+    assert_eq!(
+        world.send("customers.csv").run().expect(3).json()["requests"],
+        0
+    );
+    world
+        .send("customers.csv")
+        .args(["--resend-uncertain"])
+        .run()
+        .expect(3);
+    let log = world.server_log();
+    let fields = log.last().unwrap().json()["SessionInput"]["RequestFieldsValues"]["414"].clone();
+    assert_eq!(fields["fullName"], "New Name");
+}
+
+#[test]
+fn settled_as_created_it_is_done_and_has_no_token() {
+    let world = World::with_server();
+    world.file("customers.csv", sheet(&[Customer::new(1).phone(NO_TOKEN)]));
+    world.send("customers.csv").run().expect(3);
+    let settled = world
+        .vlens(["settle", "--all", "--as", "created", "--json"])
+        .run();
+    assert_eq!(
+        settled.expect(0).json(),
+        json!({"run": 1, "settled": 1, "as": "created"})
+    );
+    let row = &world.export()[0];
+    assert_eq!(
+        (&row["status"], &row["token"]),
+        (&json!("created"), &Value::Null)
+    );
+    counts(&world.send("customers.csv").run().expect(0).json(), 0, 1);
+    let history = world
+        .vlens(["status", "--row", "2", "--json"])
+        .run()
+        .expect(0);
+    assert!(history.stdout.contains("settled"), "{history}");
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn settled_as_not_created_it_is_due_again() {
+    let world = World::with_server();
+    // Reset before anything was created, which the program cannot know.
+    let row = Customer::new(1).phone("+201555000602");
+    world.file("customers.csv", sheet(&[row, Customer::new(2)]));
+    world.send("customers.csv").run().expect(3);
+    let settle = ["settle", "--row", "2", "--as", "not-created"];
+    world.vlens(settle).run().expect(0);
+    assert_eq!(world.statuses(), ["pending", "created"]);
+    let summary = world.vlens(["resume", "--json"]).run().expect(3).json();
+    assert_eq!(summary["requests"], 3, "one more than the run sent before");
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn resume_needs_no_file() {
+    let world = World::with_server();
+    world.customers("customers.csv", 6);
+    let first = world
+        .send("customers.csv")
+        .args(["--limit", "2"])
+        .run()
+        .expect(4)
+        .json();
+    std::fs::remove_file(world.path("customers.csv")).unwrap();
+    let resumed = world
+        .vlens(["resume", "--rate", "unlimited", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(resumed["run"], first["run"]);
+    // It is the same run that goes on, so all are its own.
+    counts(&resumed, 6, 0);
+    assert_eq!(world.accepted().len(), 6);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_failed_row_goes_again_by_run_and_by_retry() {
+    let world = World::with_server();
+    // To come back in two hours: a failure at once.
+    world.file(
+        "customers.csv",
+        sheet(&[Customer::new(1).phone("+201555000433")]),
+    );
+    world.send("customers.csv").run().expect(3);
+    assert_eq!(
+        world.send("customers.csv").run().expect(3).json()["requests"],
+        1
+    );
+    let retry = world
+        .vlens(["retry", "--failed", "--json"])
+        .run()
+        .expect(3)
+        .json();
+    assert_eq!(retry["run"], 2);
+    assert_eq!(world.statuses(), ["failed"]);
+    assert_eq!(
+        world
+            .server_log()
+            .iter()
+            .filter(|record| record.is_invitation())
+            .count(),
+        3
+    );
+}
+
+#[test]
+fn a_row_that_was_cut_off_before_it_was_sent_is_not_sent_by_the_next_run() {
+    let world = World::with_server();
+    let rows = world.customers("customers.csv", 3);
+    let one = ["--limit", "1", "--concurrency", "1"];
+    world.send("customers.csv").args(one).run().expect(4);
+    world.file("customers.csv", sheet(&rows[..2]));
+    counts(&world.send("customers.csv").run().expect(0).json(), 1, 1);
+    assert!(!world.accepted().contains(&rows[2].phone));
+}
+
+#[test]
+fn a_row_due_in_two_files_is_sent_once_and_done_in_both() {
+    let world = World::with_server();
+    let rows = world.customers("first.csv", 4);
+    let one = ["--limit", "1", "--concurrency", "1"];
+    world.send("first.csv").args(one).run().expect(4);
+    world.file("second.csv", sheet(&rows));
+    counts(&world.send("second.csv").run().expect(0).json(), 3, 1);
+    // The first run has nothing left, though it did not send them itself.
+    world.vlens(["resume", "1", "--json"]).run().expect(0);
+    counts(&world.send("first.csv").run().expect(0).json(), 0, 4);
+    assert_eq!(world.accepted().len(), 4);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_customer_who_is_uncertain_in_one_file_is_held_in_another() {
+    let world = World::with_server();
+    let row = Customer::new(1).phone(NO_TOKEN);
+    world.file("first.csv", sheet([&row]));
+    world.send("first.csv").run().expect(3);
+    world.file("second.csv", sheet([&row, &Customer::new(2)]));
+    world.send("second.csv").run().expect(3);
+    assert_eq!(world.statuses(), ["uncertain", "created"]);
+    assert_eq!(world.accepted().len(), 2);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_sheet_edited_between_a_kill_and_the_next_run_loses_nobody() {
+    let world = World::with(crate::support::Serve::default().latency("0..20"));
+    let mut rows = world.customers("customers.csv", 30);
+    let mut running = world.send("customers.csv").start();
+    running.until("some were accepted", || world.accepted().len() >= 10);
+    running.kill();
+    rows.reverse();
+    rows.push(Customer::new(99));
+    rows[0] = rows[0].clone().name("Edited");
+    world.file("customers.csv", sheet(&rows));
+    let finished = world.send("customers.csv").run();
+    assert!(matches!(finished.code(), Some(0 | 3)), "{finished}");
+    assert_eq!(finished.json()["counts"]["pending"], 0);
+    world.check_invariants(&Promise::default());
+}

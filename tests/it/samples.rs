@@ -1,0 +1,143 @@
+//! The samples, in a copy of their folder: they go through, twice the same is once, and both formats mean the same.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use vlens_batch::domain::ProblemCode;
+
+use crate::support::{Vlens, World};
+
+const GOLDEN: &str = include_str!("golden/customers.jsonl");
+
+fn world_with_samples() -> World {
+    let world = World::with_server();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    for entry in std::fs::read_dir(samples).expect("the samples") {
+        let path = entry.expect("a sample").path();
+        if path.is_file() {
+            let name = Path::new("samples").join(path.file_name().expect("a name"));
+            world.file(name, std::fs::read(&path).expect("a sample"));
+        }
+    }
+    world
+}
+
+#[test]
+fn the_same_sheet_as_csv_and_as_xlsx_is_the_same_bodies_byte_for_byte() {
+    let world = world_with_samples();
+    for file in ["samples/customers.csv", "samples/customers.xlsx"] {
+        let shown = world
+            .vlens(["check", file, "--show", "100"])
+            .run()
+            .expect(0);
+        assert_eq!(shown.stdout, GOLDEN, "{file}");
+    }
+}
+
+#[test]
+fn the_bodies_that_are_shown_are_the_bodies_that_arrive() {
+    let world = world_with_samples();
+    for file in ["samples/customers.csv", "samples/customers.xlsx"] {
+        let ledger = format!("{file}.db");
+        world.send(file).args(["--ledger", &ledger]).run().expect(0);
+    }
+    let arrived: Vec<String> = world
+        .server_log()
+        .into_iter()
+        .filter_map(|record| record.body)
+        .collect();
+    let golden: BTreeSet<&str> = GOLDEN.lines().collect();
+    assert_eq!(arrived.len(), 2 * golden.len());
+    let arrived: BTreeSet<&str> = arrived.iter().map(String::as_str).collect();
+    assert_eq!(arrived, golden);
+}
+
+#[test]
+fn readmes_first_command_creates_all_and_a_second_time_none() {
+    let world = world_with_samples();
+    let rehearse = || {
+        let args = ["run", "samples/customers.csv", "--sandbox", "--json"];
+        // A newcomer has no account, and no variable is set.
+        let vlens = world.vlens(args);
+        let bare = [
+            "VLENS_BASE_URL",
+            "VLENS_API_KEY",
+            "VLENS_TENANCY_NAME",
+            "VLENS_USERNAME",
+            "VLENS_PASSWORD",
+        ]
+        .into_iter()
+        .fold(vlens, Vlens::without_env);
+        bare.run().expect(0).json()
+    };
+    let first = rehearse();
+    assert_eq!(first["counts"]["created"], 12);
+    let second = rehearse();
+    assert_eq!(second["counts"]["created"], 0);
+    assert_eq!(second["counts"]["already_created"], 12);
+    assert_eq!(second["requests"], 0);
+    assert!(world.path("samples/vlens-batch.sandbox.db").exists());
+    assert!(!world.path("samples/vlens-batch.db").exists());
+}
+
+#[test]
+fn the_csv_and_the_xlsx_are_the_same_customers() {
+    let world = world_with_samples();
+    world.send("samples/customers.csv").run().expect(0);
+    let again = world.send("samples/customers.xlsx").run().expect(0).json();
+    assert_eq!(again["counts"]["already_created"], 12);
+    assert_eq!(again["changed"], 0);
+}
+
+/// What a CSV under this mapping cannot show, and why.
+const NOT_IN_PROBLEMS_CSV: &[(ProblemCode, &str)] = &[
+    (
+        ProblemCode::BooleanInvalid,
+        "no yes-or-no field in the form",
+    ),
+    (ProblemCode::ConditionUnmet, "takes a stored form"),
+    (
+        ProblemCode::Undecodable,
+        "takes a file in two encodings at once",
+    ),
+    (
+        ProblemCode::FormulaUncalculated,
+        "workbooks alone have formulas",
+    ),
+    (ProblemCode::MergedCell, "workbooks alone merge cells"),
+    (
+        ProblemCode::TemplateFailed,
+        "the template accepts all cells",
+    ),
+    (ProblemCode::TooLong, "ten thousand letters in one cell"),
+];
+
+#[test]
+fn problems_csv_shows_one_of_each_problem_that_a_csv_can_have() {
+    let world = world_with_samples();
+    let check = world.vlens(["check", "samples/problems.csv", "--json"]);
+    let document = check.run().expect(3).json();
+    let shown: BTreeSet<ProblemCode> = document["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|problem| ProblemCode::parse(problem["code"].as_str()?))
+        .collect();
+    for code in ProblemCode::ALL {
+        let excuse = NOT_IN_PROBLEMS_CSV.iter().find(|(known, _)| known == code);
+        assert_eq!(
+            shown.contains(code),
+            excuse.is_none(),
+            "{code}: {:?}",
+            excuse.map(|(_, why)| why)
+        );
+    }
+}
+
+#[test]
+fn nothing_in_problems_csv_is_sent() {
+    let world = world_with_samples();
+    let summary = world.send("samples/problems.csv").run().expect(3).json();
+    assert_eq!(summary["counts"]["invalid"], summary["rows"]);
+    assert!(world.accepted().is_empty());
+}

@@ -1,0 +1,208 @@
+//! Flag, then environment, then TOML, then default; secrets in none of the wrong places; mistakes shown where they are.
+
+use crate::support::{Promise, Record, World};
+
+const SECRET: &str = "s3cr3t-that-nobody-may-see";
+
+#[test]
+fn the_environment_wins_over_the_toml() {
+    let world = World::with_server();
+    world.config("[api]\nbase_url = \"http://127.0.0.1:9\"\ntenancy_name = \"other\"\n");
+    world.customers("customers.csv", 1);
+    let summary = world.send("customers.csv").run().expect(0).json();
+    assert_eq!(summary["base_url"], world.base_url());
+    assert_eq!(summary["tenancy_name"], "sandbox");
+}
+
+#[test]
+fn the_toml_serves_where_the_environment_is_silent() {
+    let world = World::with_server();
+    let base_url = world.base_url();
+    world.config(&format!(
+        "[api]\nbase_url = \"{base_url}\"\ntenancy_name = \"sandbox\"\n"
+    ));
+    world.customers("customers.csv", 1);
+    let run = world
+        .send("customers.csv")
+        .without_env("VLENS_BASE_URL")
+        .without_env("VLENS_TENANCY_NAME");
+    run.run().expect(0);
+}
+
+#[test]
+fn flags_win_over_the_toml() {
+    let world = World::with_server();
+    // At one a minute this would take ten.
+    world.config("[limits]\nper_second = 1\nper_minute = 1\n[contract]\ntypes = [415]\n");
+    world.file("customers.csv", "phone\n01012345678\n01112345678\n");
+    world
+        .send("customers.csv")
+        .args(["--contract-type", "414"])
+        .run()
+        .expect(0);
+    let bodies = world.server_log().into_iter().filter(Record::is_invitation);
+    for body in bodies.map(|record| record.json()) {
+        assert_eq!(
+            body["SessionInput"]["sessionPermissions"]["allowedContractTypeIds"][0],
+            414
+        );
+    }
+}
+
+#[test]
+fn the_ledger_is_where_flag_then_environment_then_config_say() {
+    let world = World::with_server();
+    world.customers("data/customers.csv", 1);
+    let run = || world.send("data/customers.csv");
+    run().run().expect(0);
+    assert!(world.path("data/vlens-batch.db").exists(), "beside FILE");
+    world.config("");
+    run().args(["--config", "vlens-batch.toml"]).run().expect(0);
+    assert!(world.ledger().exists(), "beside the config in use");
+    run().env("VLENS_LEDGER", "from-env.db").run().expect(0);
+    assert!(world.path("from-env.db").exists());
+    let both = run()
+        .env("VLENS_LEDGER", "ignored.db")
+        .args(["--ledger", "from-flag.db"]);
+    both.run().expect(0);
+    assert!(world.path("from-flag.db").exists() && !world.path("ignored.db").exists());
+}
+
+#[test]
+fn secrets_come_from_files_too() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.file("key", "sandbox-api-key\n");
+    world.file("password", "sandbox-password\n");
+    world
+        .send("customers.csv")
+        .without_env("VLENS_API_KEY")
+        .without_env("VLENS_PASSWORD")
+        .env("VLENS_API_KEY_FILE", "key")
+        .env("VLENS_PASSWORD_FILE", "password")
+        .run()
+        .expect(0);
+}
+
+#[test]
+fn a_secret_in_the_toml_is_refused_and_never_shown() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    for key in ["password", "api_key", "apiKey", "token", "VLENS_PASSWORD"] {
+        world.config(&format!(
+            "[api]\ntenancy_name = \"acme\"\n{key} = \"{SECRET}\"\n"
+        ));
+        for args in [
+            &["run", "customers.csv"][..],
+            &["check", "customers.csv", "--json"],
+            &["run", "customers.csv", "-vv"],
+        ] {
+            let refused = world.vlens(args).run().expect(5);
+            assert!(!refused.to_string().contains(SECRET), "{refused}");
+            let told = refused.complains_of("3").complains_of("VLENS_");
+            assert!(!told.stdout.contains(SECRET));
+        }
+    }
+}
+
+#[test]
+fn no_secret_and_no_person_is_in_what_is_told() {
+    let world = World::with_server();
+    let text = "phone,email,contractTypeId,fullName,nationalId\n\
+                01012345678,mona.adel@example.com,414,Mona Adel,28804230112346\n\
+                01555000400,omar.zaki@example.com,414,Omar Zaki,28804230112346\n\
+                0101234,not-an-address,414,Nour Samir,28804230112346\n";
+    world.file("customers.csv", text);
+    for args in [
+        &["check", "customers.csv"][..],
+        &["run", "customers.csv", "-vv"],
+        &["status"],
+        &["status", "--row", "3"],
+        &["runs"],
+    ] {
+        let told = world.vlens(args).run();
+        let tokens = world
+            .server_log()
+            .into_iter()
+            .filter_map(|record| record.token);
+        let hidden = [
+            "1012345678",
+            "1555000400",
+            "mona.adel@",
+            "omar.zaki@",
+            "Mona Adel",
+            "Omar Zaki",
+            "28804230112346",
+            "sandbox-api-key",
+            "sandbox-password",
+        ];
+        for text in hidden.into_iter().map(str::to_owned).chain(tokens) {
+            assert!(!told.stderr.contains(&text), "{text} is told\n{told}");
+            assert!(!told.stdout.contains(&text), "{text} is told\n{told}");
+        }
+    }
+}
+
+#[test]
+fn plain_http_is_for_this_machine_alone() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    let refused = world
+        .send("customers.csv")
+        .env("VLENS_BASE_URL", "http://api.example")
+        .run();
+    refused
+        .expect(5)
+        .complains_of("http")
+        .complains_of("--allow-insecure-http");
+}
+
+#[test]
+fn an_unknown_column_is_shown_in_its_line_with_the_nearest_name() {
+    let world = World::with_server();
+    world.config("[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Custmer name\"\n");
+    world.file("customers.csv", "Mobile,Customer name\n01012345678,Mona\n");
+    let refused = world.vlens(["run", "customers.csv"]).run().expect(5);
+    refused
+        .complains_of("fullName = \"Custmer name\"")
+        .complains_of("vlens-batch.toml:6")
+        .complains_of("Customer name");
+    assert!(world.server_log().is_empty());
+}
+
+#[test]
+fn unknown_keys_and_keys_twice_are_shown_in_their_line() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    for (toml, line, text) in [
+        ("[limits]\nper_secnd = 5\n", 2, "per_second"),
+        (
+            "[fields.414]\nfullName = \"fullName\"\nfullName = \"x\"\n",
+            3,
+            "fullName",
+        ),
+        ("[limit]\nper_second = 5\n", 1, "limits"),
+        ("[limits\n", 1, "limits"),
+    ] {
+        world.config(toml);
+        let refused = world.vlens(["run", "customers.csv"]).run().expect(5);
+        refused
+            .complains_of(&format!("vlens-batch.toml:{line}"))
+            .complains_of(text);
+    }
+}
+
+#[test]
+fn quiet_is_quiet_on_success() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    for args in [
+        &["run", "customers.csv", "-q", "--rate", "unlimited"][..],
+        &["check", "customers.csv", "-q"],
+        &["status", "-q"],
+    ] {
+        let finished = world.vlens(args).run().expect(0);
+        assert_eq!(finished.stderr, "", "{finished}");
+    }
+    world.check_invariants(&Promise::default());
+}

@@ -2,6 +2,8 @@
 //!
 //! `VLENS_BATCH_FAILPOINT=NAME` or `NAME:N` ends a debug build by SIGKILL's equal (abort, nothing unwinds, nothing is
 //! flushed) when the place is passed for the N-th time. A release build has none of this.
+//!
+//! Like `domain`, this lies under all rooms, so that every room can name its places.
 
 /// Passes a place with this name.
 #[cfg(debug_assertions)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::examples;
 use super::values::{Rate, Span, delimiter};
 
 const EXAMPLES: &str = "\
@@ -86,41 +87,58 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Look at FILE's headers and rows and write a vlens-batch.toml that maps them
+    #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Read, map and validate every row; send nothing
+    #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
     /// The main job: validate, record and send what is due; run again, it goes on where it stopped
+    #[command(after_help = examples::RUN)]
     Run(RunArgs),
     /// Go on with what is due from the ledger alone; the file may be gone
+    #[command(after_help = examples::RESUME)]
     Resume(ResumeArgs),
     /// Make rows due again and send them
+    #[command(after_help = examples::RETRY)]
     Retry(RetryArgs),
     /// Say what became of uncertain rows; send nothing
+    #[command(after_help = examples::SETTLE)]
     Settle(SettleArgs),
     /// Where a run stands; without RUN the newest
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// All runs of the ledger, newest first
+    #[command(after_help = examples::RUNS)]
     Runs,
     /// Results as CSV, XLSX or JSONL
+    #[command(after_help = examples::EXPORT)]
     Export(ExportArgs),
     /// One self-contained HTML page with plots
+    #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// List the tenant's contract types, or store their forms for `init`, `check`, `run` and `template`
+    #[command(after_help = examples::CONTRACT_TYPES)]
     ContractTypes(ContractTypesArgs),
     /// Write an XLSX for people to fill in, made from a contract type's form
+    #[command(after_help = examples::TEMPLATE)]
     Template(TemplateArgs),
     /// Check config, credentials, API and ledger; say what to do about each failure
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Serve a local stand-in for the Vlens API on loopback, for rehearsals and tests
+    #[command(after_help = examples::SANDBOX)]
     Sandbox(SandboxArgs),
     /// Delete personal data and tokens of finished rows from the ledger
+    #[command(after_help = examples::PURGE)]
     Purge(PurgeArgs),
     /// Print shell completions
+    #[command(after_help = examples::COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the man page
+    #[command(after_help = examples::MAN)]
     Man,
 }
 
@@ -402,6 +420,7 @@ pub struct ContractTypesArgs {
 #[derive(Debug, Subcommand)]
 pub enum ContractTypesAction {
     /// Store the forms of these contract types in contract-types/ID.json, beside the config
+    #[command(after_help = examples::PULL)]
     Pull {
         /// The contract types
         #[arg(required = true, value_name = "ID")]

@@ -28,6 +28,7 @@ pub struct MetricsFile {
     last_success: Option<Timestamp>,
 }
 
+const EXIT_CODE: &str = "vlens_batch_exit_code";
 const LAST_SUCCESS: &str = "vlens_batch_last_success_timestamp_seconds";
 
 impl MetricsFile {
@@ -72,6 +73,24 @@ impl MetricsFile {
         })
     }
 
+    /// Notes that a run ended before it could begin (a broken config, say): all else stays as the last run left it.
+    pub fn note_exit(&self, exit: Exit) -> std::io::Result<()> {
+        let before = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let mut text = String::new();
+        for line in before.lines().filter(|line| !line.contains(EXIT_CODE)) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        family(
+            &mut text,
+            EXIT_CODE,
+            "gauge",
+            EXIT_CODE_HELP,
+            &one(exit.code().to_string()),
+        );
+        self.replace(&text)
+    }
+
     fn replace(&self, text: &str) -> std::io::Result<()> {
         let folder = match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -102,13 +121,8 @@ fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
 fn render(metrics: &Metrics) -> String {
     let mut text = String::new();
     let mut family = |name: &str, kind: &str, help: &str, lines: &[(String, String)]| {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        for (labels, value) in lines {
-            let _ = writeln!(text, "{name}{labels} {value}");
-        }
+        family(&mut text, name, kind, help, lines);
     };
-    let one = |value: String| vec![(String::new(), value)];
     family(
         "vlens_batch_rows",
         "gauge",
@@ -147,14 +161,24 @@ fn render(metrics: &Metrics) -> String {
     }
     if let Some(exit) = metrics.exit {
         let exit = one(exit.code().to_string());
-        family(
-            "vlens_batch_exit_code",
-            "gauge",
-            "Exit code of the newest run, once it has ended.",
-            &exit,
-        );
+        family(EXIT_CODE, "gauge", EXIT_CODE_HELP, &exit);
     }
     text
+}
+
+const EXIT_CODE_HELP: &str = "Exit code of the newest run, once it has ended.";
+
+/// Writes one metric with its lines, each of labels and a value.
+fn family(text: &mut String, name: &str, kind: &str, help: &str, lines: &[(String, String)]) {
+    // Writing into a String cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for (labels, value) in lines {
+        let _ = writeln!(text, "{name}{labels} {value}");
+    }
+}
+
+fn one(value: String) -> Vec<(String, String)> {
+    vec![(String::new(), value)]
 }
 
 fn rows(counts: &Counts) -> Vec<(String, String)> {

@@ -3,6 +3,7 @@
 pub mod args;
 mod clock;
 mod commands;
+mod examples;
 mod exit;
 mod failure;
 mod guard;

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::args::{ColorWhen, Global};
+use super::args::{ColorWhen, Global, LogFormat};
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::report::Look;
@@ -14,6 +14,8 @@ pub struct Output {
     pub json: bool,
     /// stderr stays empty on success.
     pub quiet: bool,
+    /// Every line on stderr is a JSON object.
+    pub log_json: bool,
     color: ColorWhen,
 }
 
@@ -23,6 +25,7 @@ impl Output {
         Output {
             json: global.json,
             quiet: global.quiet,
+            log_json: global.log_format == LogFormat::Json,
             color: global.color,
         }
     }
@@ -54,8 +57,10 @@ impl Output {
 
     /// Tells a person something on stderr, unless all is to be quiet.
     pub fn say(self, text: &str) {
-        if !self.quiet {
-            say_on_stderr(text);
+        match (self.quiet, self.log_json) {
+            (true, _) => {}
+            (false, true) => tracing::info!("{text}"),
+            (false, false) => say_on_stderr(text),
         }
     }
 
@@ -77,6 +82,19 @@ impl Output {
                 "message": complaint.message,
                 "hint": complaint.hint,
             }}));
+        }
+        if self.log_json {
+            let message = match &failure.config {
+                Some(errors) => errors.render(false),
+                None => complaint.message.clone(),
+            };
+            tracing::error!(
+                code = complaint.code,
+                hint = complaint.hint,
+                exit_code = failure.exit.code(),
+                "{message}"
+            );
+            return failure.exit;
         }
         let styled = self.is_styled(io::stderr().is_terminal());
         let (red, plain) = if styled {

@@ -41,6 +41,14 @@ pub fn credentials() -> Result<Credentials, Failure> {
     Ok(Credentials { username, password })
 }
 
+/// The file that a secret is read from; none when its variable is set itself, or neither is.
+pub fn file_of(name: &str) -> Option<PathBuf> {
+    match variable(name) {
+        Ok(None) => path_variable(&format!("{name}_FILE")),
+        Ok(Some(_)) | Err(_) => None,
+    }
+}
+
 fn secret(name: &str) -> Result<Option<Secret>, Failure> {
     if let Some(value) = variable(name)? {
         return Ok(Some(Secret::new(value)));

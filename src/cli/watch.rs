@@ -38,8 +38,11 @@ impl Watch {
         metrics: Option<&Path>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        logging::speak_of(run);
         let progress = Arc::new(if output.quiet || due == 0 {
             Progress::hidden()
+        } else if output.log_json {
+            Progress::lines(logging::ProgressEvents::new())
         } else if io::stderr().is_terminal() {
             Progress::bar()
         } else {

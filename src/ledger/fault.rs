@@ -48,6 +48,16 @@ impl Fault {
         self.told(path, "ledger_read_failed", "read")
     }
 
+    /// The complaint of a failed first look at the file at `path`, which may be anything.
+    pub(super) fn recognising(self, path: &Path) -> Complaint {
+        match &self {
+            Fault::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                super::schema::not_a_ledger(path)
+            }
+            _ => self.reading(path),
+        }
+    }
+
     fn told(self, path: &Path, code: &'static str, verb: &str) -> Complaint {
         let error = match self {
             Fault::Told(complaint) => return complaint,

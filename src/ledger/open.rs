@@ -11,6 +11,7 @@ use super::fault::{Fault, Result};
 use super::place::{self, Watch};
 use super::schema::{self, Age, MIGRATIONS};
 use crate::domain::Complaint;
+use crate::failpoint;
 
 /// What a ledger is bound to for life: rehearsals never mix with the real thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +101,9 @@ impl Ledger {
 
     pub(super) fn commit(&mut self) -> std::result::Result<(), Complaint> {
         let committed = self.books.flush_sums().and_then(|()| {
+            failpoint::pass("before_commit");
             self.books.conn.execute_batch("COMMIT")?;
+            failpoint::pass("after_commit");
             Ok(())
         });
         if let Err(fault) = committed {
@@ -138,8 +141,8 @@ pub(super) fn missing(path: &Path) -> Complaint {
     .hint("Name the ledger with --ledger, or run a file first: vlens-batch run FILE.")
 }
 
-/// Refuses a file that is no SQLite database at all, before SQLite could touch it.
-pub(super) fn check_magic(path: &Path) -> std::result::Result<(), Complaint> {
+/// Refuses a file that is no SQLite database at all, before SQLite could touch it. Never while this process has it open.
+fn check_magic(path: &Path) -> std::result::Result<(), Complaint> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let failed = |error: std::io::Error| place::io_failure(path, &error);
     if path.is_dir() {

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::fault::{Fault, Result};
 use super::place;
 use crate::domain::Complaint;
+use crate::failpoint;
 
 /// Every migration, oldest first. Only ever added to; a test holds the list against the folder.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
@@ -62,10 +63,12 @@ pub(super) fn migrate(conn: &Connection, path: &Path, age: Age, migrations: &[&s
         migrations[applied..].join("\n"),
         migrations.len()
     );
+    failpoint::pass("before_migrated");
     conn.execute_batch(&script).inspect_err(|_| {
         // The first error is the one to tell; this connection is given up in any case.
         let _ = conn.execute_batch("ROLLBACK");
     })?;
+    failpoint::pass("after_migrated");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::domain::RowHistory;
 
+use super::vendor;
 use super::words::{Look, counted};
 
 /// Writes a row's whole history, oldest first.
@@ -14,7 +15,8 @@ pub fn write_history(out: &mut dyn Write, history: &RowHistory, look: Look) -> i
         None => format!("Row {}: {}", result.row, result.status),
     };
     look.paragraph(out, "", &look.strong(&head))?;
-    let reason = [result.error_code.as_deref(), result.error.as_deref()];
+    let error = result.error.as_deref().map(vendor::in_words);
+    let reason = [result.error_code.as_deref(), error.as_deref()];
     let reason: Vec<&str> = reason.into_iter().flatten().collect();
     if !reason.is_empty() {
         look.paragraph(out, "  ", &reason.join(": "))?;
@@ -32,7 +34,8 @@ pub fn write_history(out: &mut dyn Write, history: &RowHistory, look: Look) -> i
         let took = attempt.answered_at.map_or(String::new(), |answered| {
             format!(" after {} ms", answered.ms_since(attempt.sent_at).max(0))
         });
-        let notes = [attempt.code.as_deref(), attempt.message.as_deref()];
+        let message = attempt.message.as_deref().map(vendor::in_words);
+        let notes = [attempt.code.as_deref(), message.as_deref()];
         let notes: Vec<&str> = notes.into_iter().flatten().collect();
         let colon = if notes.is_empty() { "" } else { ": " };
         let text = format!(

@@ -9,7 +9,7 @@ use super::gate::Gate;
 use super::road::noted;
 use super::switch::{Stopping, Switch};
 use super::tokens::Credentials;
-use crate::domain::{Complaint, ContractTypeId, RetryAfter, Secret};
+use crate::domain::{Complaint, ContractTypeId, RetryAfter, Secret, Timestamp};
 use crate::ledger::Writer;
 use crate::pace::{Backoff, Pace, Wait, wait_for};
 use crate::vlens::{Client, ContractTypeEntry, ReadError, TokenError};
@@ -60,6 +60,20 @@ impl Calls {
             switch,
             bearer: None,
         }
+    }
+
+    /// Logs in, asking no second time. Also gives what the server's clock showed, when its answer told.
+    pub async fn log_in_once(&mut self) -> (Result<(), CallError>, Option<Timestamp>) {
+        let Credentials { username, password } = &self.credentials;
+        let (login, server_date) =
+            match self.once(self.client.login_dated(username, password)).await {
+                Ok(answer) => answer,
+                Err(error) => return (Err(error), None),
+            };
+        let login = login.map_err(CallError::Login).map(|token| {
+            self.bearer = Some(token.access);
+        });
+        (login, server_date)
     }
 
     /// The tenant's contract types.

@@ -15,7 +15,7 @@ use super::queue::{Job, Queue, Trouble};
 use super::road::Road;
 use super::switch::{Stopping, Switch, Why};
 use super::tokens::{Bearer, Credentials, Tokens};
-use crate::domain::{NotCreated, Outcome, RunId, Status};
+use crate::domain::{Complaint, NotCreated, Outcome, RunId, Status};
 use crate::failpoint;
 use crate::ledger::{self, Closing, Writer};
 use crate::pace::{Backoff, Pace};
@@ -83,10 +83,23 @@ pub async fn send(
     for _ in 0..orders.concurrency {
         workers.spawn(Arc::clone(&sender).work());
     }
-    while workers.join_next().await.is_some() {}
+    while let Some(ended) = workers.join_next().await {
+        if ended.is_err() {
+            // Its row is open in the ledger, and the others would wait for it for ever.
+            switch.stop(Why::Broken(worker_panicked()));
+        }
+    }
     clocked.abort();
     let limited = sender.queue.is_limit_reached().await;
     (journal.tally(), limited)
+}
+
+fn worker_panicked() -> Complaint {
+    Complaint::new(
+        "internal_error",
+        "A fault of this program ended the run; nothing more was sent.",
+    )
+    .hint("Run the command again: it goes on where it stopped. Please report the fault.")
 }
 
 async fn stop_after(limit: Option<Duration>, switch: Arc<Switch>) {
@@ -95,6 +108,9 @@ async fn stop_after(limit: Option<Duration>, switch: Arc<Switch>) {
         switch.stop(Why::Duration);
     }
 }
+
+/// Tokens that may grow old in the queue for a slot before one is sent with all the same.
+const MOST_STALE_TOKENS: u32 = 1;
 
 struct Sender {
     queue: Queue,
@@ -142,8 +158,12 @@ impl Sender {
         road.journal.request();
         let outcome = self.request(bearer.as_ref(), &job).await;
         failpoint::pass("after_answer");
-        road.gate.answered(&*road.clock);
         let verdict = self.judge(&outcome, &mut job);
+        if let Some(pause) = verdict.pause {
+            // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
+            road.pause(pause);
+        }
+        road.gate.answered(&*road.clock);
         let closing = closing(&outcome, verdict.status);
         let now = road.clock.moment();
         if let Err(complaint) = road.ledger.close_attempt(attempt, closing, &now).await {
@@ -159,13 +179,17 @@ impl Sender {
             road.gate.enter(&*road.clock, &road.switch).await?;
             return Ok(None);
         };
+        let mut stale = 0;
         loop {
             let bearer = tokens.bearer(road).await?;
             road.gate.enter(&*road.clock, &road.switch).await?;
-            if tokens.is_good(&bearer, road).await {
+            // Where tokens live shorter than the wait for a slot, renewing them for ever would send nothing else. The
+            // server has the last word.
+            if tokens.is_good(&bearer, road).await || stale == MOST_STALE_TOKENS {
                 return Ok(Some(bearer));
             }
             road.gate.not_sent();
+            stale += 1;
         }
     }
 
@@ -209,9 +233,6 @@ impl Sender {
         bearer: Option<Bearer>,
     ) -> Result<(), Stopping> {
         let road = &self.road;
-        if let Some(pause) = verdict.pause {
-            road.pause(pause);
-        }
         if verdict.status != Status::Pending {
             road.journal
                 .note(&Event::ended(job.row, verdict.status, outcome));

@@ -1,6 +1,6 @@
-//! The one switch that stops a run. The first reason stands; no new request starts after it.
+//! The one switch that stops a run. No new request starts after it; of several reasons, the gravest is told.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,15 @@ pub enum Why {
 }
 
 impl Why {
+    /// A later reason that is graver takes the place of an earlier one: exit 1 before 6, 6 before 4.
+    fn gravity(&self) -> u8 {
+        match self {
+            Why::Broken(_) => 2,
+            Why::Refused(..) => 1,
+            Why::Signal | Why::Failures(_) | Why::Duration => 0,
+        }
+    }
+
     /// The reason as the run's summary names it; none for a fault of our own.
     pub fn stop(&self) -> Option<Stop> {
         match self {
@@ -38,7 +47,7 @@ impl Why {
 #[derive(Debug, Default)]
 pub struct Switch {
     token: CancellationToken,
-    why: OnceLock<Why>,
+    why: Mutex<Option<Why>>,
 }
 
 /// The run is stopping: leave without starting anything.
@@ -46,10 +55,17 @@ pub struct Switch {
 pub struct Stopping;
 
 impl Switch {
-    /// Stops the run. Only the first reason is kept.
+    /// Stops the run. Of reasons of the same gravity, the first is kept.
     pub fn stop(&self, why: Why) {
+        let mut known = self.lock();
+        if known
+            .as_ref()
+            .is_none_or(|known| known.gravity() < why.gravity())
+        {
+            *known = Some(why);
+        }
+        drop(known);
         // The reason is there before anybody can see that the run stops.
-        let _ = self.why.set(why);
         self.token.cancel();
     }
 
@@ -59,8 +75,8 @@ impl Switch {
     }
 
     /// Why the run is stopping, if it is.
-    pub fn why(&self) -> Option<&Why> {
-        self.why.get()
+    pub fn why(&self) -> Option<Why> {
+        self.lock().clone()
     }
 
     /// Completes when the run is stopping.
@@ -74,6 +90,35 @@ impl Switch {
             biased;
             () = self.stopped() => Err(Stopping),
             done = work => Ok(done),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Why>> {
+        // A reason is set whole or not at all.
+        self.why.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_reason_is_told_and_of_two_alike_the_first() {
+        let broken = || Why::Broken(Complaint::new("ledger_write_failed", "full"));
+        let refused = || Why::Refused(Refusal::Rights, "no".to_owned());
+        let switch = Switch::default();
+        for (next, told) in [
+            (Why::Signal, Why::Signal),
+            (Why::Duration, Why::Signal),
+            (refused(), refused()),
+            (Why::Failures("20".to_owned()), refused()),
+            (broken(), broken()),
+            (Why::Signal, broken()),
+        ] {
+            switch.stop(next);
+            assert!(switch.is_stopping());
+            assert_eq!(switch.why(), Some(told));
         }
     }
 }

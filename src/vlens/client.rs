@@ -124,6 +124,15 @@ impl Client {
 
     /// Logs the admin in.
     pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, TokenError> {
+        self.login_dated(username, password).await.0
+    }
+
+    /// The same, with the answer's `Date` header for those who compare clocks.
+    pub async fn login_dated(
+        &self,
+        username: &str,
+        password: &Secret,
+    ) -> (Result<AdminToken, TokenError>, Option<Timestamp>) {
         let body = json!({
             "tenancyName": self.0.tenancy_name,
             "userNameOrEmailAddress": username,
@@ -134,7 +143,12 @@ impl Client {
         request
             .headers_mut()
             .insert(HeaderName::from_static("tenancyname"), tenancy);
-        read_token(&self.post(request, body.to_string().into()).await, None)
+        let reply = self.post(request, body.to_string().into()).await;
+        let server_date = match &reply {
+            Reply::Answered(received) => received.date.as_deref().and_then(read_http_date),
+            Reply::NeverLeft(_) | Reply::TimedOut(_) | Reply::Broken(_) => None,
+        };
+        (read_token(&reply, None), server_date)
     }
 
     /// Exchanges a refresh token for a new access token.

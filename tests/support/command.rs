@@ -102,6 +102,48 @@ impl Vlens {
         through
     }
 
+    /// Starts it with pipes that nobody reads and whose other end is closed at once, as when a pager has been left.
+    pub fn start_unheard(mut self) -> Running {
+        let mut child = self
+            .command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary to start");
+        drop((child.stdout.take(), child.stderr.take()));
+        Running {
+            child,
+            stdout: None,
+            stderr: None,
+            typed: self.typed,
+        }
+    }
+
+    /// The same on a terminal of its own, which goes when the returned process is killed. Needs `script` of util-linux; the
+    /// arguments may hold nothing that a shell would read otherwise.
+    pub fn on_a_terminal_of_its_own(self) -> Vlens {
+        let folder = self.command.get_current_dir().expect("a folder").to_owned();
+        let mut line = self.command.get_program().to_owned();
+        for arg in &self.typed {
+            line.push(" ");
+            line.push(arg);
+        }
+        let mut script = Command::new("script");
+        script
+            .args(["--quiet", "--return", "--command"])
+            .arg(line)
+            .arg("/dev/null");
+        let mut through = Vlens::of(script, &folder).env("TERM", "xterm");
+        for (name, value) in self.command.get_envs() {
+            if let Some(value) = value {
+                through.command.env(name, value);
+            }
+        }
+        through.typed = self.typed;
+        through
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Finished {
         self.start().wait()
@@ -184,6 +226,17 @@ impl Running {
         rustix::process::kill_process(pid, signal).expect("a process to signal");
     }
 
+    /// Its most memory so far, in KiB, as Linux tells it.
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        status
+            .unwrap_or_default()
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or(0)
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a process").is_none()
@@ -214,8 +267,7 @@ impl Running {
             std::thread::sleep(Duration::from_millis(2));
         };
         let text = |reader: Option<JoinHandle<String>>| {
-            let reader = reader.expect("read once");
-            reader.join().expect("output")
+            reader.map_or_else(String::new, |reader| reader.join().expect("output"))
         };
         Finished {
             status,

@@ -48,13 +48,20 @@ impl World {
     pub fn broken_promises(&self, promise: &Promise) -> Vec<String> {
         let log = self.server_log();
         let mut broken = Vec::from_iter(damage(&self.ledger()));
-        let runs = self.newest_run_of_each_source();
+        let (newest, older) = self.newest_run_of_each_source();
         let mut invitations = Invitations::seen_by(&log);
-        for run in runs {
+        for run in newest {
             let rows = self.export_run(Some(run));
             let status = self.vlens(["status", "--json", &run.to_string()]).run();
             broken.extend(counts_that_lie(run, &status.json(), &rows));
             invitations.claim(&rows);
+        }
+        // Rows that have left their file since.
+        for run in older {
+            if invitations.are_all_claimed() {
+                break;
+            }
+            invitations.claim(&self.export_run(Some(run)));
         }
         broken.extend(invitations.broken(promise.may_resend));
         for (limit, window_ms) in [(promise.per_second, 1_000), (promise.per_minute, 60_000)] {
@@ -63,14 +70,19 @@ impl World {
         broken
     }
 
-    fn newest_run_of_each_source(&self) -> Vec<i64> {
+    /// The newest run of each source, and all the others, newest first.
+    fn newest_run_of_each_source(&self) -> (Vec<i64>, Vec<i64>) {
         let document = self.vlens(["runs", "--json"]).run().expect(0).json();
         let mut sources = HashSet::new();
         let runs = document.as_array().expect("a list of runs");
-        runs.iter()
-            .filter(|run| sources.insert(run["source"].clone()))
-            .map(|run| run["run"].as_i64().expect("a run's number"))
-            .collect()
+        let number = |run: &Value| run["run"].as_i64().expect("a run's number");
+        let (newest, older): (Vec<&Value>, Vec<&Value>) = runs
+            .iter()
+            .partition(|run| sources.insert(run["source"].clone()));
+        (
+            newest.into_iter().map(number).collect(),
+            older.into_iter().map(number).collect(),
+        )
     }
 }
 
@@ -181,6 +193,11 @@ impl<'a> Invitations<'a> {
             }
             customer.statuses.insert(status);
         }
+    }
+
+    fn are_all_claimed(&self) -> bool {
+        let mut customers = self.customers.values();
+        customers.all(|customer| !customer.statuses.is_empty())
     }
 
     fn broken(self, may_resend: bool) -> Vec<String> {

@@ -19,6 +19,8 @@ pub struct Record {
     pub token: Option<String>,
     /// The HTTP status that left; none when none did.
     pub status: Option<u16>,
+    /// The fault's name.
+    pub fault: Option<String>,
     /// The body as it came, of invitations and sessions.
     pub body: Option<String>,
 }
@@ -44,8 +46,9 @@ pub fn read(path: &Path) -> Vec<Record> {
         Err(error) => panic!("the server's log cannot be read: {error}"),
     };
     let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    text[..whole]
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a line of the server's log"))
-        .collect()
+    let parse = |line: &str| serde_json::from_str(line).expect("a line of the server's log");
+    let mut records: Vec<Record> = text[..whole].lines().map(parse).collect();
+    // Each is written when it is answered, which need not be in the order of arrival.
+    records.sort_by_key(|record| record.at_ms);
+    records
 }

@@ -6,6 +6,7 @@ mod command;
 mod customers;
 mod invariants;
 mod log;
+mod rude;
 mod server;
 
 use std::cell::RefCell;
@@ -15,10 +16,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use command::Vlens;
+pub use command::{Finished, Running, Vlens};
 pub use customers::{Customer, customers, sheet};
 pub use invariants::Promise;
 pub use log::Record;
+pub use rude::{Rude, answer};
 pub use server::Serve;
 
 /// One test's own world. Dropped, its server is killed and its folder removed.
@@ -162,7 +164,28 @@ impl World {
         self.export().iter().map(status).collect()
     }
 
-    fn server_log_path(&self) -> PathBuf {
+    /// Runs the file again and again, as cron would, until nothing is due; fails when that takes too many runs.
+    #[track_caller]
+    pub fn run_until_done(&self, file: &str) -> Finished {
+        for _ in 0..50 {
+            let finished = self.send(file).run();
+            match finished.code() {
+                Some(0 | 3) => return finished,
+                Some(4 | 6) => {}
+                _ => panic!("not a way in which a run may end\n{finished}"),
+            }
+        }
+        panic!("fifty runs, and still rows are due");
+    }
+
+    /// How many rows of the newest run have this status.
+    pub fn count(&self, status: &str) -> usize {
+        let statuses = self.statuses();
+        statuses.iter().filter(|one| *one == status).count()
+    }
+
+    /// Where the server keeps its log.
+    pub fn server_log_path(&self) -> PathBuf {
         self.path("server.log")
     }
 

@@ -36,6 +36,11 @@ impl Serve {
         self.with("--fault", faults)
     }
 
+    /// Another seed for faults and latencies.
+    pub fn seed(self, seed: u64) -> Serve {
+        self.with("--seed", seed.to_string())
+    }
+
     fn with(mut self, name: &str, value: impl Into<String>) -> Serve {
         self.args.extend([name.to_owned(), value.into()]);
         self

@@ -59,7 +59,13 @@ async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let switch = Arc::new(Switch::default());
     signals::watch(Arc::clone(&switch));
-    let counted = counted(place, &target.binding, sending.limits, &*clock)?;
+    let counted = counted(
+        place,
+        &target.binding,
+        sending.limits,
+        &*clock,
+        "contract-types",
+    )?;
     let (pace, writer, lock) = match counted {
         Some((pace, writer, lock)) => (pace, Some(writer), Some(lock)),
         None => (Pace::new(sending.limits), None, None),
@@ -69,11 +75,12 @@ async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option
 }
 
 /// The ledger with its lock, and the pace that it asks for; none when there is none, or only that of another tenant.
-fn counted(
+pub(super) fn counted(
     place: &Place,
     binding: &Binding,
     limits: Limits,
     clock: &dyn Clock,
+    command: &str,
 ) -> Result<Option<(Pace, Writer, Lock)>, Failure> {
     let path = place.ledger(false);
     match Reader::open(&path).map_err(Failure::ledger)? {
@@ -85,7 +92,7 @@ fn counted(
     let now = clock.moment();
     ledger.recover(&now).map_err(Failure::ledger)?;
     ledger
-        .begin_process(Work::Calling, "contract-types", &whoami(), &now)
+        .begin_process(Work::Calling, command, &whoami(), &now)
         .map_err(Failure::ledger)?;
     let pace = seeded_pace(&ledger, limits, clock)?;
     let writer = Writer::start(ledger).map_err(Failure::unexpected)?;
@@ -253,7 +260,7 @@ fn failure_of(id: ContractTypeId, error: CallError, path: &Path) -> Failure {
     }
 }
 
-fn failure(error: CallError) -> Failure {
+pub(super) fn failure(error: CallError) -> Failure {
     match error {
         CallError::Stopping => Failure::stopped(Complaint::new("interrupted", "interrupted")),
         CallError::Ledger(complaint) => Failure::ledger(complaint),

@@ -153,7 +153,7 @@ impl Desk {
         is_limited: bool,
     ) -> Result<Exit, Failure> {
         let why = self.switch.why();
-        let stopped = match why {
+        let stopped = match &why {
             // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
             Some(Why::Signal | Why::Duration | Why::Failures(_)) if tally.counts.pending == 0 => {
                 None
@@ -164,12 +164,12 @@ impl Desk {
         };
         if let Some(Why::Broken(complaint)) = why {
             watch.end_broken(tally);
-            return Err(Failure::unexpected(complaint.clone()));
+            return Err(Failure::unexpected(complaint));
         }
         let ledger = ledger.map_err(Failure::unexpected)?;
         let (summary, exit) = self.close(ledger, run, stopped)?;
         watch.end(tally, &summary, exit);
-        self.print(&summary, why.and_then(reason).as_deref());
+        self.print(&summary, why.as_ref().and_then(reason).as_deref());
         Ok(exit)
     }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::ledgers;
+use super::{files, ledgers};
 use crate::cli::args::{ExportArgs, ExportFormat, Global};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -41,7 +41,9 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit
     if args.output == Path::new("-") {
         return to_stdout(&export);
     }
-    to_file(&export, &args.output)?;
+    files::replace(&args.output, |file| {
+        export.write(std::io::BufWriter::new(file))
+    })?;
     output.say(&format!(
         "Results of run {run} are in {}.",
         args.output.display()
@@ -88,30 +90,6 @@ fn to_stdout(export: &Export<'_>) -> Result<Exit, Failure> {
     let out = std::io::BufWriter::new(std::io::stdout());
     export.write(out).map_err(Failure::unexpected)?;
     Ok(Exit::Done)
-}
-
-/// Beside its place first, so that a killed export leaves no half file; mode 0600, as it holds tokens.
-fn to_file(export: &Export<'_>, path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let unwritable = |error: &dyn std::fmt::Display| {
-        Failure::unexpected(Complaint::new(
-            "export_not_written",
-            format!("{} cannot be written: {error}", path.display()),
-        ))
-    };
-    let file = tempfile::Builder::new()
-        .prefix(".vlens-batch-export-")
-        .tempfile_in(folder)
-        .map_err(|error| unwritable(&error))?;
-    export
-        .write(std::io::BufWriter::new(file.as_file()))
-        .map_err(Failure::unexpected)?;
-    file.persist(path)
-        .map_err(|error| unwritable(&error.error))?;
-    Ok(())
 }
 
 /// Whether the sheet reads from right to left: most of its headers are Arabic.

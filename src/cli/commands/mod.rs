@@ -3,9 +3,14 @@
 mod check;
 mod contract_types;
 mod deliver;
+mod doctor;
 mod export;
+mod files;
 mod init;
 mod ledgers;
+mod man;
+mod purge;
+mod report;
 mod resume;
 mod retry;
 mod run;
@@ -17,16 +22,51 @@ mod status;
 mod target;
 mod template;
 
+use std::path::{Path, PathBuf};
+
 use clap::CommandFactory;
 
 use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::metrics::MetricsFile;
 use super::output::Output;
 use crate::domain::Complaint;
 
 /// Does what the command says.
 pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
+    let metrics_file = metrics_file(&cli.command);
+    let result = dispatch(cli, output);
+    if let (Err(failure), Some(path)) = (&result, metrics_file) {
+        tell_monitoring(failure.exit, &path);
+    }
+    result
+}
+
+fn metrics_file(command: &Command) -> Option<PathBuf> {
+    let send = match command {
+        Command::Run(args) => &args.send,
+        Command::Resume(args) => &args.send,
+        Command::Retry(args) => &args.send,
+        _ => return None,
+    };
+    send.metrics_file.clone()
+}
+
+/// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
+fn tell_monitoring(exit: Exit, path: &Path) {
+    // The file is the other process's, which is at work.
+    if exit != Exit::Busy
+        && let Err(error) = MetricsFile::open(path).note_exit(exit)
+    {
+        tracing::warn!(
+            "the metrics file {} cannot be written: {error}",
+            path.display()
+        );
+    }
+}
+
+fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = &cli.global;
     match cli.command {
         Command::Check(args) => check::check(&args, global, output),
@@ -38,6 +78,8 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Status(args) => status::status(&args, global, output),
         Command::Runs => runs::runs(global, output),
         Command::Export(args) => export::export(&args, global, output),
+        Command::Report(args) => report::report(&args, global, output),
+        Command::Purge(args) => purge::purge(&args, global, output),
         Command::Settle(args) => settle::settle(&args, global, output),
         Command::Run(args) => block_on(run::run(&args, global, output)),
         Command::Resume(args) => block_on(resume::resume(&args, global, output)),
@@ -51,13 +93,10 @@ pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Command::Man => {
-            output.print(|out| clap_mangen::Man::new(Cli::command()).render(&mut &mut *out));
+            output.print(|out| man::write_man(out, Cli::command()));
             Ok(Exit::Done)
         }
-        _ => Err(Failure::usage(Complaint::new(
-            "not_yet",
-            "this command is not there yet",
-        ))),
+        Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
     }
 }
 

@@ -12,13 +12,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::books::{ContentHash, KeyHash, keyed_hash, status_of};
 use super::fault::Result;
-use super::open::{Binding, binding_of, check_magic};
+use super::open::{Binding, binding_of};
 use super::place;
 use super::runs::{InvitationId, SheetRecord};
 use super::schema::{self, Age, MIGRATIONS};
 use crate::domain::{Complaint, Invitation, Standing};
 
-pub use statistics::{CodeCount, Health, RunStatistics};
+pub use statistics::{CodeCount, Health, MinuteCount, ProblemCount, RunStatistics};
 
 /// A read-only view of a ledger.
 #[derive(Debug)]
@@ -37,10 +37,14 @@ impl Reader {
         if !path.exists() {
             return Ok(None);
         }
-        check_magic(&path)?;
+        if path.is_dir() {
+            return Err(schema::not_a_ledger(&path));
+        }
+        // The file is SQLite's alone to open: should this process have the ledger open for writing as well, closing any other
+        // handle would drop that one's locks (POSIX), and whoever then looks in last would take its log away.
         connect(&path)
             .and_then(|conn| Reader::recognised(conn, &path))
-            .map_err(|fault| fault.reading(&path))
+            .map_err(|fault| fault.recognising(&path))
     }
 
     fn recognised(conn: Connection, path: &Path) -> Result<Option<Reader>> {

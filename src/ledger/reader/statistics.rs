@@ -14,19 +14,41 @@ pub struct RunStatistics {
     /// How long answers took, in milliseconds, and how many took so long; shortest first.
     pub latencies_ms: Vec<(u64, u64)>,
     /// Requests that left in each minute that had any; oldest first.
-    pub per_minute: Vec<(Timestamp, u64)>,
+    pub minutes: Vec<MinuteCount>,
     /// What requests came to other than `created`, commonest first.
     pub answers: Vec<CodeCount>,
     /// The problems of invalid rows, commonest first.
-    pub problems: Vec<CodeCount>,
+    pub problems: Vec<ProblemCount>,
+}
+
+/// Requests that left within one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinuteCount {
+    /// Its first millisecond.
+    pub at: Timestamp,
+    /// Requests in it.
+    pub requests: u64,
+    /// Requests in its busiest second.
+    pub busiest_second: u64,
+}
+
+/// How often a problem occurred in a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProblemCount {
+    /// The column's header, when the problem sits in one.
+    pub column: Option<String>,
+    /// The problem's word.
+    pub code: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// How often something occurred.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeCount {
-    /// The event (`rejected`, `uncertain`, …), or `invalid` for a problem of a row.
+    /// The event: `rejected`, `uncertain`, …
     pub event: String,
-    /// The vendor's code, the uncertainty's word, or the problem's.
+    /// The vendor's code, or the uncertainty's word.
     pub code: String,
     /// One of the messages that came with it.
     pub message: String,
@@ -50,9 +72,9 @@ impl Reader {
             let sheet = sheet_of(conn, run)?;
             Ok(RunStatistics {
                 latencies_ms: latencies(conn, run)?,
-                per_minute: per_minute(conn, run)?,
-                answers: code_counts(conn, ANSWERS, run.0)?,
-                problems: code_counts(conn, PROBLEMS, sheet)?,
+                minutes: minutes(conn, run)?,
+                answers: answers(conn, run)?,
+                problems: problems(conn, sheet)?,
             })
         })
     }
@@ -90,10 +112,10 @@ const ANSWERS: &str = "
     GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2";
 
 const PROBLEMS: &str = "
-    SELECT 'invalid', json_extract(problem.value, '$.code'), '', count(*)
+    SELECT json_extract(problem.value, '$.column'), json_extract(problem.value, '$.code'), count(*)
     FROM rows r, json_each(r.problems) problem
     WHERE r.place BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 AND r.problems IS NOT NULL
-    GROUP BY 2 ORDER BY 4 DESC, 2";
+    GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1";
 
 fn latencies(conn: &Connection, run: RunId) -> Result<Vec<(u64, u64)>> {
     let sql = format!(
@@ -107,28 +129,48 @@ fn latencies(conn: &Connection, run: RunId) -> Result<Vec<(u64, u64)>> {
     Ok(latencies)
 }
 
-fn per_minute(conn: &Connection, run: RunId) -> Result<Vec<(Timestamp, u64)>> {
+fn minutes(conn: &Connection, run: RunId) -> Result<Vec<MinuteCount>> {
     let sql = format!(
-        "SELECT a.opened_ms / 60000 * 60000 AS minute, count(*) {REQUESTS} GROUP BY minute ORDER BY minute"
+        "SELECT second / 60 * 60000 AS minute, sum(n), max(n)
+         FROM (SELECT a.opened_ms / 1000 AS second, count(*) AS n {REQUESTS} GROUP BY second)
+         GROUP BY minute ORDER BY minute"
     );
     let mut statement = conn.prepare(&sql)?;
     let minutes = statement
         .query_map([run.0], |row| {
-            Ok((Timestamp(row.get(0)?), count_at(row, 1)?))
+            Ok(MinuteCount {
+                at: Timestamp(row.get(0)?),
+                requests: count_at(row, 1)?,
+                busiest_second: count_at(row, 2)?,
+            })
         })?
         .collect::<rusqlite::Result<_>>()?;
     Ok(minutes)
 }
 
-fn code_counts(conn: &Connection, sql: &str, id: i64) -> Result<Vec<CodeCount>> {
-    let mut statement = conn.prepare(sql)?;
+fn answers(conn: &Connection, run: RunId) -> Result<Vec<CodeCount>> {
+    let mut statement = conn.prepare(ANSWERS)?;
     let counts = statement
-        .query_map([id], |row| {
+        .query_map([run.0], |row| {
             Ok(CodeCount {
                 event: row.get(0)?,
                 code: row.get(1)?,
                 message: row.get(2)?,
                 count: count_at(row, 3)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(counts)
+}
+
+fn problems(conn: &Connection, sheet: i64) -> Result<Vec<ProblemCount>> {
+    let mut statement = conn.prepare(PROBLEMS)?;
+    let counts = statement
+        .query_map([sheet], |row| {
+            Ok(ProblemCount {
+                column: row.get(0)?,
+                code: row.get(1)?,
+                count: count_at(row, 2)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;

@@ -267,7 +267,10 @@ fn statistics_are_sums_over_the_run() {
     send(&mut ledger, run, &[CREATED, REJECTED], &desk.now);
     let statistics = desk.reader().statistics(run).unwrap();
     assert_eq!(statistics.latencies_ms, [(20, 2)]);
-    assert_eq!(statistics.per_minute, [(Timestamp(1_795_293_540_000), 2)]);
+    let minute = statistics.minutes[0];
+    assert_eq!(minute.at, Timestamp(1_795_293_540_000));
+    assert_eq!((minute.requests, statistics.minutes.len()), (2, 1));
+    assert!((1..=2).contains(&minute.busiest_second));
     assert_eq!(
         (
             statistics.answers[0].event.as_str(),

@@ -3,7 +3,6 @@
 
 use std::io::{self, Write};
 
-use crate::domain::EarlierRow;
 use crate::report::words::{Look, counted, quoted, rows, thousands};
 
 use super::tally::{CheckTally, Group};
@@ -57,8 +56,7 @@ impl CheckTally {
         for detail in DETAILS {
             screen.clear();
             self.write_screen(&mut screen, source, notes, options, (detail, look))?;
-            let lines = screen.split(|&byte| byte == b'\n').count() - 1;
-            if lines <= SCREEN {
+            if screen.split(|&byte| byte == b'\n').count() <= SCREEN + 1 {
                 break;
             }
         }
@@ -198,35 +196,32 @@ impl CheckTally {
         if self.already_created == 0 {
             return Ok(());
         }
+        let were = counted(self.already_created, "row was", "rows were");
+        let mut text = format!("{were} invited by an earlier run and would not be sent again");
         let examples: Vec<String> = self
             .created_earlier
             .iter()
             .map(|(row, earlier)| {
-                let EarlierRow {
-                    run,
-                    source,
-                    row: there,
-                } = earlier;
-                format!("row {row} (run {run}, row {there} of {source})")
+                format!(
+                    "row {row} (run {}, row {} of {})",
+                    earlier.run, earlier.row, earlier.source
+                )
             })
             .collect();
+        if !examples.is_empty() {
+            text.push_str(": ");
+            text.push_str(&examples.join(", "));
+        }
         let is_all = examples.is_empty() || self.already_created == examples.len() as u64;
-        let text = [
-            counted(self.already_created, "row was", "rows were"),
-            " invited by an earlier run and would not be sent again".to_owned(),
-            if examples.is_empty() { "" } else { ": " }.to_owned(),
-            examples.join(", "),
-            if is_all { "." } else { ", …" }.to_owned(),
-            match self.changed {
-                0 => String::new(),
-                changed => format!(
-                    " {} changed since; --resend-changed sends what changed.",
-                    counted(changed, "of them has", "of them have")
-                ),
-            },
-        ];
+        text.push_str(if is_all { "." } else { ", …" });
+        if self.changed > 0 {
+            let have = counted(self.changed, "of them has", "of them have");
+            text.push(' ');
+            text.push_str(&have);
+            text.push_str(" changed since; --resend-changed sends what changed.");
+        }
         writeln!(out)?;
-        look.paragraph(out, "", &text.concat())
+        look.paragraph(out, "", &text)
     }
 
     fn write_next_step(

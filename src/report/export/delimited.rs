@@ -6,7 +6,7 @@ use std::io::Write;
 use crate::domain::{Complaint, ResultRow};
 
 use super::formula::harmless;
-use super::{ExportOptions, RESULT_COLUMNS, Sink, not_written, token_and_link};
+use super::{ExportOptions, RESULT_COLUMNS, Sink, error_in_words, not_written, token_and_link};
 
 pub(super) struct CsvSink<'a, W: Write> {
     writer: csv::Writer<W>,
@@ -72,7 +72,7 @@ impl<W: Write> Sink for CsvSink<'_, W> {
         self.cell(token.unwrap_or_default())?;
         self.cell(link.as_deref().unwrap_or_default())?;
         self.cell(row.error_code.as_deref().unwrap_or_default())?;
-        self.cell(row.error.as_deref().unwrap_or_default())?;
+        self.cell(&error_in_words(row).unwrap_or_default())?;
         self.plain(row.attempts)?;
         match row.sent_at {
             Some(at) => self.plain(at)?,

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::domain::{Complaint, ResultRow, Status, Timestamp};
 
-use super::{ExportOptions, Sink, not_written, token_and_link};
+use super::{ExportOptions, Sink, error_in_words, not_written, token_and_link};
 
 pub(super) struct JsonLinesSink<'a, W: Write> {
     out: BufWriter<W>,
@@ -45,6 +45,7 @@ impl<'a, W: Write> JsonLinesSink<'a, W> {
 
 impl<W: Write> Sink for JsonLinesSink<'_, W> {
     fn row(&mut self, row: &ResultRow) -> Result<(), Complaint> {
+        let error = error_in_words(row);
         let (token, link) = token_and_link(row, &self.options)?;
         let object = Line {
             source: Source {
@@ -56,7 +57,7 @@ impl<W: Write> Sink for JsonLinesSink<'_, W> {
             token,
             link: link.as_deref(),
             error_code: row.error_code.as_deref(),
-            error: row.error.as_deref(),
+            error: error.as_deref(),
             attempts: row.attempts,
             sent_at: row.sent_at,
         };

@@ -9,9 +9,11 @@ mod lines;
 mod link;
 mod workbook;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::domain::{Complaint, RESULT_COLUMNS, ResultRow};
+use crate::domain::{Complaint, RESULT_COLUMNS, ResultRow, Status};
+use crate::report::vendor;
 
 pub(in crate::report) use formula::looks_like_formula;
 pub use link::LinkTemplate;
@@ -95,6 +97,15 @@ fn token_and_link<'r>(
         _ => None,
     };
     Ok((token, link))
+}
+
+/// What went wrong with a row, in words: the vendor's details are no JSON for people to read.
+fn error_in_words(row: &ResultRow) -> Option<Cow<'_, str>> {
+    let error = row.error.as_deref()?;
+    Some(match row.status {
+        Status::Rejected => Cow::Owned(vendor::in_words(error)),
+        _ => Cow::Borrowed(error),
+    })
 }
 
 /// A failed write, for a person.

@@ -7,7 +7,7 @@ use rust_xlsxwriter::{Format, Workbook};
 use crate::domain::{Complaint, ResultRow, Status};
 use crate::report::spreadsheet::{self, TextCells};
 
-use super::{ExportOptions, RESULT_COLUMNS, Sink, token_and_link};
+use super::{ExportOptions, RESULT_COLUMNS, Sink, error_in_words, token_and_link};
 
 pub(super) struct XlsxSink<'a, W: Write + Send> {
     workbook: Workbook,
@@ -62,6 +62,7 @@ fn ground(status: Status) -> u32 {
 
 impl<W: Write + Send> Sink for XlsxSink<'_, W> {
     fn row(&mut self, row: &ResultRow) -> Result<(), Complaint> {
+        let error = error_in_words(row);
         let (token, link) = token_and_link(row, &self.options)?;
         let at = spreadsheet::next_row(self.rows)?;
         let sheet = self
@@ -77,7 +78,7 @@ impl<W: Write + Send> Sink for XlsxSink<'_, W> {
             (2, token),
             (3, link.as_deref()),
             (4, row.error_code.as_deref()),
-            (5, row.error.as_deref()),
+            (5, error.as_deref()),
             (7, sent_at.as_deref()),
         ];
         // Constant memory wants rows in order; within a row the cells may come in any.

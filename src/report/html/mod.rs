@@ -48,6 +48,7 @@ fn render(
 ) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_test("numeric", is_number);
     // The name's ending switches HTML escaping on.
     environment.add_template("page.html", include_str!("page.html"))?;
     environment.get_template("page.html")?.render(context! {
@@ -60,6 +61,14 @@ fn render(
         footer => words.footer,
         made_at => data.made_at.to_string(),
     })
+}
+
+/// Whether a cell holds a number, which a table sets flush with those above and below it.
+fn is_number(cell: &str) -> bool {
+    cell.starts_with(|c: char| c.is_ascii_digit())
+        && cell
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, ',' | '.' | '%' | ' ' | '\u{a0}'))
 }
 
 #[cfg(test)]

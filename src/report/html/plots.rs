@@ -57,10 +57,11 @@ pub(super) fn shares(parts: &[(RGBColor, u64)]) -> Result<String, Complaint> {
     })
 }
 
-/// Values along equal steps of time, with a line at the limit.
+/// Values along equal steps that make up `span`, on an axis that goes on to `end`; with a line at the limit.
 pub(super) fn over_time(
     values: &[u64],
     span: f64,
+    end: f64,
     limit: Option<u32>,
 ) -> Result<String, Complaint> {
     drawn(230, |area| {
@@ -69,8 +70,8 @@ pub(super) fn over_time(
         let mut chart = ChartBuilder::on(area)
             .margin(8)
             .x_label_area_size(30)
-            .y_label_area_size(56)
-            .build_cartesian_2d(0.0..span, 0.0..top)
+            .y_label_area_size(64)
+            .build_cartesian_2d(0.0..end, 0.0..top)
             .map_err(failed)?;
         chart
             .configure_mesh()
@@ -95,7 +96,7 @@ pub(super) fn over_time(
         });
         chart.draw_series(bars).map_err(failed)?;
         if let Some(limit) = limit {
-            let line = [(0.0, f64::from(limit)), (span, f64::from(limit))];
+            let line = [(0.0, f64::from(limit)), (end, f64::from(limit))];
             chart
                 .draw_series(DashedLineSeries::new(line, 7, 4, LIMIT.stroke_width(2)))
                 .map_err(failed)?;

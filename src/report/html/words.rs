@@ -58,7 +58,7 @@ words! {
     share: "Share", "النسبة";
     meaning: "Meaning", "المعنى";
     uncertain_heading: "What to do about uncertain rows", "ما العمل في الصفوف غير المؤكدة";
-    uncertain_advice: "They are held back so that nobody is invited twice. List them, find out from Vlens whether each invitation exists, and record the answer row by row; not-created makes a row due again.", "حُجزت هذه الصفوف كي لا يُدعى أحد مرتين. استخرجها، واسأل Vlens هل أُنشئت كل دعوة، ثم سجّل الجواب صفًا صفًا؛ والخيار not-created يجعل الصف مستحقًا من جديد.";
+    uncertain_advice: "They are held back so that nobody is invited twice. List them, find out from Vlens whether each invitation exists, and record the answer row by row; not-created makes a row due again.", "حُجزت هذه الصفوف كي لا يُدعى أحد مرتين. استخرجها، واسأل Vlens هل أُنشئت كل دعوة، ثم سجّل الجواب صفًا صفًا؛ والخيار \u{2066}not-created\u{2069} يجعل الصف مستحقًا من جديد.";
     problems: "Commonest problems", "أكثر المشكلات شيوعًا";
     problems_advice: "These rows were not sent. Take them out, correct them, and run the corrected file.", "لم تُرسل هذه الصفوف. استخرجها وصحّحها ثم شغّل الملف المصحّح.";
     column: "Column", "العمود";
@@ -69,12 +69,12 @@ words! {
     code: "Code", "الرمز";
     message: "Message", "الرسالة";
     per_minute: "Requests per minute", "الطلبات في الدقيقة";
-    per_minute_plot: "Requests in each minute of the run; the dashed line is the limit per minute.", "الطلبات في كل دقيقة من التشغيل، والخط المتقطع هو الحد في الدقيقة.";
+    per_minute_plot: "Requests in each minute of the run; the dashed line is the limit per minute as it is set now.", "الطلبات في كل دقيقة من التشغيل، والخط المتقطع هو الحد في الدقيقة.";
     per_second: "Busiest second of each minute", "أكثر الثواني ازدحامًا في كل دقيقة";
-    per_second_plot: "Requests in the busiest second of each minute; the dashed line is the limit per second.", "الطلبات في أكثر ثواني كل دقيقة ازدحامًا، والخط المتقطع هو الحد في الثانية.";
+    per_second_plot: "Requests in the busiest second of each minute; the dashed line is the limit per second as it is set now.", "الطلبات في أكثر ثواني كل دقيقة ازدحامًا، والخط المتقطع هو الحد في الثانية.";
     axis_minutes: "Along the bottom: minutes since the first request.", "على المحور الأفقي: الدقائق منذ أول طلب.";
     axis_hours: "Along the bottom: hours since the first request. Each bar shows the highest value of its stretch.", "على المحور الأفقي: الساعات منذ أول طلب. يعرض كل عمود أعلى قيمة في فترته.";
-    limit: "Limit", "الحد";
+    limit: "Limit as set now", "الحد المضبوط حاليًا";
     unlimited: "none", "بلا حد";
     minute: "From minute", "من الدقيقة";
     latency: "How long answers took", "زمن الرد";
@@ -88,10 +88,10 @@ words! {
     stop_signal: "It was told to stop.", "طُلب إيقافه.";
     stop_refused: "Vlens refuses every request.", "ترفض Vlens كل الطلبات.";
     stop_failures: "Too many rows in a row failed or became uncertain.", "فشلت صفوف متتالية كثيرة أو صارت غير مؤكدة.";
-    stop_limit: "The number of rows given by --limit was sent.", "أُرسل عدد الصفوف المحدد بالخيار --limit.";
-    stop_duration: "The time given by --max-duration was used up.", "انقضى الوقت المحدد بالخيار --max-duration.";
-    stop_invalid_rows: "Rows are invalid and --on-invalid stop was given.", "توجد صفوف غير صالحة، والخيار --on-invalid stop مفعّل.";
-    stop_expectation: "The number of rows to send is not the one given by --expect.", "عدد الصفوف المستحقة ليس العدد المحدد بالخيار --expect.";
+    stop_limit: "The number of rows given by --limit was sent.", "أُرسل عدد الصفوف المحدد بالخيار \u{2066}--limit\u{2069}.";
+    stop_duration: "The time given by --max-duration was used up.", "انقضى الوقت المحدد بالخيار \u{2066}--max-duration\u{2069}.";
+    stop_invalid_rows: "Rows are invalid and --on-invalid stop was given.", "توجد صفوف غير صالحة، والخيار \u{2066}--on-invalid stop\u{2069} مفعّل.";
+    stop_expectation: "The number of rows to send is not the one given by --expect.", "عدد الصفوف المستحقة ليس العدد المحدد بالخيار \u{2066}--expect\u{2069}.";
 }
 
 impl Words {

@@ -80,10 +80,10 @@ pub(super) fn sections(data: &ReportData, words: &Words) -> Result<Vec<Section>,
 pub(super) fn head(data: &ReportData, words: &Words) -> Head {
     let summary = &data.summary;
     let counts = &summary.counts;
-    let verdict = if counts.needing_a_person() > 0 {
-        words.verdict_person
-    } else if counts.pending > 0 || summary.stopped.is_some() {
+    let verdict = if counts.pending > 0 {
         words.verdict_pending
+    } else if counts.needing_a_person() > 0 {
+        words.verdict_person
     } else {
         words.verdict_done
     };

@@ -8,6 +8,7 @@ use crate::report::html::plots::{
     self, ALREADY_CREATED, CREATED, DUPLICATE, FAILED, INVALID, PENDING, REJECTED, UNCERTAIN,
 };
 use crate::report::html::words::Words;
+use crate::report::vendor;
 use crate::report::words::{as_float, thousands};
 
 use super::{Section, Table, legend, plot};
@@ -141,7 +142,7 @@ pub(super) fn rejections(data: &ReportData, words: &Words) -> Section {
     let rows = data.rejections.iter().take(COMMONEST).map(|rejection| {
         vec![
             rejection.code.clone(),
-            mask_text(&rejection.message),
+            mask_text(&vendor::in_words(&rejection.message)),
             thousands(rejection.count),
         ]
     });
@@ -159,5 +160,5 @@ pub(super) fn rejections(data: &ReportData, words: &Words) -> Section {
 }
 
 fn percent(count: u64, total: u64) -> String {
-    format!("{:.1} %", as_float(count) * 100.0 / as_float(total))
+    format!("{:.1}\u{a0}%", as_float(count) * 100.0 / as_float(total))
 }

@@ -8,6 +8,8 @@ use crate::report::words::{as_float, thousands};
 
 use super::{Section, Table, legend, plot};
 
+/// A plot over time is at least this wide, so that the bars of a short run are no walls.
+const LEAST_MINUTES: f64 = 10.0;
 /// Columns in a plot over time; longer runs are drawn in wider steps, each with its highest value.
 const TIME_STEPS: usize = 180;
 /// Rows in the table beside it.
@@ -82,7 +84,8 @@ fn over_time(
     let unit = if in_hours { 60.0 } else { 1.0 };
     let steps = highest(minutes, TIME_STEPS);
     let span = steps.len() * minutes.len().div_ceil(TIME_STEPS);
-    let svg = plots::over_time(&steps, as_float(span as u64) / unit, limit)?;
+    let span = as_float(span as u64) / unit;
+    let svg = plots::over_time(&steps, span, span.max(LEAST_MINUTES / unit), limit)?;
     let mut legend_of = vec![(BAR, words.requests)];
     if limit.is_some() {
         legend_of.push((LIMIT, words.limit));

@@ -1,0 +1,24 @@
+//! The answer reader: any bytes under any status. Only a success may make a row created.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use vlens_batch::domain::Outcome;
+use vlens_batch::vlens::{Body, RawAnswer, read_answer};
+
+fuzz_target!(|input: (u16, Option<String>, Option<String>, &[u8])| {
+    let (status, retry_after, date, body) = input;
+    let answer = RawAnswer {
+        status,
+        retry_after: retry_after.as_deref(),
+        date: date.as_deref(),
+        body: Body::Whole(body),
+    };
+    let outcome = read_answer(&answer);
+    if let Outcome::Created { token } = &outcome {
+        assert!((200..300).contains(&status));
+        assert!(!token.expose().trim().is_empty());
+        let json: String = String::from_utf8_lossy(body).into_owned();
+        assert!(json.contains("data") || json.contains('\\'));
+    }
+    let _ = (outcome.code(), outcome.message());
+});

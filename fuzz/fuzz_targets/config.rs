@@ -1,0 +1,12 @@
+//! The reader of `vlens-batch.toml`: any text is a config, or errors that can be shown.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use vlens_batch::mapping::Config;
+
+fuzz_target!(|text: &str| {
+    if let Err(errors) = Config::parse(text, "vlens-batch.toml") {
+        assert!(!errors.problems.is_empty());
+        let _ = (errors.render(false), errors.render(true));
+    }
+});

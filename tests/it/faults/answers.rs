@@ -1,0 +1,103 @@
+//! Every answer of the table: each alone, by the sandbox's magic recipients, and all mixed at random over a large batch.
+
+use crate::support::{Customer, Promise, Serve, World, sheet};
+
+/// Magic recipient, status, exit code, requests for it: as the vendor's answers are to be read.
+const ALONE: &[(&str, &str, i32, u64)] = &[
+    ("+201555000400", "rejected", 3, 1),
+    ("+201555000401", "pending", 6, 2),
+    ("+201555000403", "pending", 6, 1),
+    ("+201555000404", "pending", 6, 1),
+    ("+201555000405", "pending", 6, 1),
+    ("+201555000408", "uncertain", 3, 1),
+    ("+201555000409", "rejected", 3, 1),
+    ("+201555000411", "created", 0, 2),
+    ("+201555000412", "pending", 6, 2),
+    ("+201555000413", "created", 0, 2),
+    ("+201555000422", "rejected", 3, 1),
+    ("+201555000429", "created", 0, 2),
+    ("+201555000430", "created", 0, 2),
+    ("+201555000431", "created", 0, 2),
+    ("+201555000432", "failed", 3, 10),
+    ("+201555000433", "failed", 3, 1),
+    ("+201555000500", "uncertain", 3, 1),
+    ("+201555000501", "uncertain", 3, 1),
+    ("+201555000502", "uncertain", 3, 1),
+    ("+201555000503", "uncertain", 3, 1),
+    ("+201555000504", "uncertain", 3, 1),
+    ("+201555000513", "created", 0, 2),
+    ("+201555000514", "failed", 3, 5),
+    ("+201555000600", "uncertain", 3, 1),
+    ("+201555000601", "uncertain", 3, 1),
+    ("+201555000602", "uncertain", 3, 1),
+    ("+201555000603", "uncertain", 3, 1),
+    ("+201555000604", "uncertain", 3, 1),
+    ("+201555000605", "uncertain", 3, 1),
+    ("+201555000606", "uncertain", 3, 1),
+    ("+201555000607", "created", 0, 1),
+    ("+201555000700", "rejected", 3, 1),
+    ("+201555000701", "uncertain", 3, 1),
+    ("+201555000702", "uncertain", 3, 1),
+    ("+201555000703", "uncertain", 3, 1),
+    ("+201555000704", "uncertain", 3, 1),
+    ("+201555000705", "uncertain", 3, 1),
+    ("+201555000706", "uncertain", 3, 1),
+    ("+201555000707", "rejected", 3, 1),
+    ("+201555000302", "uncertain", 6, 1),
+];
+
+fn alone(&(phone, status, exit, requests): &(&str, &str, i32, u64)) {
+    let world = World::with_server();
+    world.config("[limits]\ntimeout_seconds = 1\n");
+    world.file("one.csv", sheet([&Customer::new(1).phone(phone)]));
+    let ended = world.send("one.csv").run().expect(exit);
+    assert_eq!(world.statuses(), [status], "{phone}\n{ended}");
+    assert_eq!(ended.json()["requests"], requests, "{phone}\n{ended}");
+    world.check_invariants(&Promise::default());
+    // The same file again repeats nothing that may have happened.
+    let accepted = world.accepted().len();
+    let again = world.send("one.csv").args(["--max-duration", "1s"]).run();
+    assert!(
+        matches!(again.code(), Some(0 | 3 | 4 | 6)),
+        "{phone}\n{again}"
+    );
+    if accepted > 0 {
+        assert_eq!(world.accepted().len(), accepted, "{phone}\n{again}");
+    }
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn every_answer_alone_is_read_as_the_table_says() {
+    std::thread::scope(|scope| {
+        for cases in ALONE.chunks(ALONE.len().div_ceil(4)) {
+            scope.spawn(|| cases.iter().for_each(alone));
+        }
+    });
+}
+
+#[test]
+fn all_answers_mixed_at_random_keep_the_promise() {
+    const FAULTS: &str = "400=.02,401=.01,401_in_200=.01,408=.01,409=.01,422=.01,error_200=.02,framework_400=.01,\
+        429=.002,429_bare=.002,500=.02,500_after=.02,502=.01,503=.01,503_after=.002,504=.02,reset_after=.02,\
+        reset_before=.02,close_before=.02,half_headers=.02,truncated=.02,html=.01,cut=.01,null=.01,empty=.01,\
+        empty_token=.01,huge=.003,close_keepalive=.05,swallow_next=.03,hang=.002,drip=.002";
+    for seed in [1, 2] {
+        let world = World::with(Serve::default().fault(FAULTS).seed(seed).latency("0..5"));
+        world.config("[limits]\ntimeout_seconds = 1\nmax_consecutive_failures = 200\n");
+        world.customers("customers.csv", 1_000);
+        let last = world.run_until_done("customers.csv");
+        world.check_invariants(&Promise::default());
+        let statuses = world.statuses();
+        assert!(!statuses.iter().any(|status| status == "pending"), "{last}");
+        for kind in ["created", "rejected", "uncertain"] {
+            assert!(world.count(kind) > 20, "too few {kind}: {last}");
+        }
+        // What was closed at the moment of reuse is uncertain at worst, and never sent again behind our back.
+        let mut keys: Vec<_> = world.accepted();
+        let all = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), all, "somebody was accepted twice");
+    }
+}

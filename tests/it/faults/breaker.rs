@@ -1,0 +1,69 @@
+//! The circuit breaker: what goes wrong for every row must not go wrong for all of them first.
+
+use crate::support::{Promise, Serve, World};
+
+const WORKERS: usize = 8;
+
+fn batch(fault: &str) -> World {
+    let world = World::with(Serve::default().fault(fault).latency("2..8"));
+    world.config(&format!("[limits]\nconcurrency = {WORKERS}\n"));
+    world.customers("customers.csv", 200);
+    world
+}
+
+#[test]
+fn so_many_uncertain_rows_in_a_row_stop_the_run_and_burn_no_more_than_the_workers_besides() {
+    for most in [1, 5, 20] {
+        let world = batch("500_after=1");
+        let ended = world
+            .send("customers.csv")
+            .args(["--max-consecutive-failures", &most.to_string()])
+            .run()
+            .expect(4);
+        assert_eq!(ended.json()["stopped"], "failures");
+        let burnt = world.count("uncertain");
+        assert!(
+            (most..most + WORKERS).contains(&burnt),
+            "{burnt} burnt, with {most} allowed"
+        );
+        assert_eq!(world.count("pending"), 200 - burnt);
+        world.check_invariants(&Promise::default());
+    }
+}
+
+#[test]
+fn rejections_never_stop_a_run() {
+    let world = batch("error_200=1");
+    world
+        .send("customers.csv")
+        .args(["--max-consecutive-failures", "2"])
+        .run()
+        .expect(3);
+    assert_eq!(world.count("rejected"), 200);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn what_would_refuse_every_row_stops_at_once_and_leaves_the_rows_due() {
+    for fault in ["403", "404", "405"] {
+        let world = batch(&format!("{fault}=1"));
+        let ended = world.send("customers.csv").run().expect(6);
+        let document = ended.json();
+        assert_eq!(document["stopped"], "refused", "{fault}");
+        assert_eq!(document["counts"]["pending"], 200, "{fault}");
+        let sent = document["requests"].as_u64().expect("a number");
+        assert!(sent <= WORKERS as u64, "{fault}: {sent} requests");
+        world.check_invariants(&Promise::default());
+    }
+}
+
+#[test]
+fn a_redirect_stops_at_once_and_is_never_followed() {
+    let world = batch("302=1");
+    let ended = world.send("customers.csv").run().expect(6);
+    assert_eq!(ended.json()["stopped"], "refused");
+    assert!(world.count("uncertain") <= WORKERS);
+    let log = world.server_log();
+    assert!(log.iter().all(|record| record.path != "/elsewhere"));
+    world.check_invariants(&Promise::default());
+}

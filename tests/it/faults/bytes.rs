@@ -1,0 +1,122 @@
+//! Whatever comes from outside, as bytes that nobody meant: each reader says what is wrong, and none panics. The same targets as
+//! under `fuzz/`, short enough for every day.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use vlens_batch::domain::{Cell, Outcome, Row};
+use vlens_batch::mapping::Config;
+use vlens_batch::mapping::value::{DateOrder, Kind, read};
+use vlens_batch::source::{Hidden, Input, Options, Source};
+use vlens_batch::vlens::{Body, RawAnswer, read_answer};
+
+fn sample(name: &str) -> Vec<u8> {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    std::fs::read(samples.join(name)).expect("a sample")
+}
+
+/// The bytes with some of them changed, and cut somewhere.
+fn spoiled(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let places = vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
+    let cut = prop_oneof![3 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)];
+    (places, cut).prop_map(move |(places, cut)| {
+        let mut bytes = whole.clone();
+        for (place, byte) in places {
+            let at = place.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.map_or(bytes.len(), |cut| cut.index(bytes.len())));
+        bytes
+    })
+}
+
+fn read_all(bytes: &[u8], options: &Options) {
+    let Ok(mut source) = Source::open(&Input::Stdin(Arc::from(bytes)), options) else {
+        return;
+    };
+    let mut row = Row::new();
+    let mut last = None;
+    while let Ok(true) = source.read(&mut row) {
+        assert!(last < Some(row.number), "row numbers only grow");
+        last = Some(row.number);
+    }
+}
+
+fn skipping() -> Options {
+    Options {
+        hidden: Some(Hidden::Skip),
+        ..Options::default()
+    }
+}
+
+const ANSWER: &[u8] = br#"{"data":"token-1","error_code":null,"error_message":null,"error_descriptions":[{"field":"nationalId"}]}"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_answer(
+        status in 0..700_u16,
+        body in prop_oneof![vec(any::<u8>(), 0..200), spoiled(ANSWER.to_vec())],
+        retry_after in proptest::option::of(".{0,40}"),
+    ) {
+        let outcome = read_answer(&RawAnswer {
+            status,
+            retry_after: retry_after.as_deref(),
+            date: None,
+            body: Body::Whole(&body),
+        });
+        if let Outcome::Created { token } = outcome {
+            prop_assert!((200..300).contains(&status));
+            prop_assert!(!token.expose().trim().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_csv_file(
+        bytes in prop_oneof![vec(any::<u8>(), 0..400), spoiled(sample("customers.csv"))],
+        delimiter in proptest::option::of(any::<char>()),
+        header_row in proptest::option::of(any::<u32>()),
+    ) {
+        read_all(&bytes, &Options { delimiter, header_row, ..skipping() });
+    }
+
+    #[test]
+    fn a_config(text in prop_oneof![
+        any::<String>(),
+        spoiled(sample("vlens-batch.toml")).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+    ]) {
+        if let Err(errors) = Config::parse(&text, "vlens-batch.toml") {
+            prop_assert!(!errors.problems.is_empty());
+            errors.render(true);
+        }
+    }
+
+    #[test]
+    fn a_value(text in "[+0-9٠-٩۰-۹/.: \u{200f}eE-]{0,30}|\\PC{0,60}", number in any::<f64>()) {
+        let date = |order| Kind::Date { input: None, output: "%Y-%m-%d".to_owned(), order };
+        let phone = Kind::Phone { country: "EG".to_owned() };
+        let kinds = [Kind::Number, date(None), date(Some(DateOrder::DayMonth)), phone, Kind::Email, Kind::EgyptNationalId];
+        for cell in [Cell::Text(text), Cell::Number(number)] {
+            for kind in &kinds {
+                let Ok(Some(reading)) = read(kind, &cell) else { continue };
+                if matches!(kind, Kind::Phone { .. }) {
+                    // What goes out reads as itself: one customer never becomes another.
+                    let again = read(kind, &Cell::Text(reading.text.clone()));
+                    prop_assert_eq!(again.map(|again| again.map(|again| again.text)), Ok(Some(reading.text)));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_workbook(bytes in spoiled(sample("customers.xlsx"))) {
+        read_all(&bytes, &skipping());
+    }
+}

@@ -1,0 +1,80 @@
+//! A crash at every place that matters, one after the other, and again at the second and the fifth time it is passed.
+
+use crate::support::{Promise, Serve, World};
+
+const ROWS: usize = 12;
+
+/// Where the process can be made to die.
+const PLACES: &[&str] = &[
+    "before_enrolled",
+    "after_enrolled",
+    "before_intent",
+    "after_intent",
+    "after_answer",
+    "after_outcome",
+    "before_commit",
+    "after_commit",
+    "before_migrated",
+    "after_migrated",
+];
+
+fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
+    let world = World::with(Serve::default().latency("0..5"));
+    world.customers("customers.csv", ROWS);
+    let crash = format!("{place}:{nth}");
+    let crashed = world
+        .send("customers.csv")
+        .args(["--concurrency", &concurrency.to_string()])
+        .env("VLENS_BATCH_FAILPOINT", &crash)
+        .run();
+    let died = crashed.code().is_none();
+    assert!(died || nth > 1, "{crash} is never passed\n{crashed}");
+    // What a person finds right after it.
+    if world.vlens(["runs"]).run().code() == Some(0) {
+        world.check_invariants(&Promise::default());
+    }
+    let last = world.run_until_done("customers.csv");
+    world.check_invariants(&Promise::default());
+    let uncertain = world.count("uncertain");
+    assert_eq!(world.count("created") + uncertain, ROWS, "{crash}\n{last}");
+    assert!(uncertain <= concurrency, "{crash}: {uncertain} uncertain");
+    let leaves_nobody_under_way = place.contains("enrolled") || place.contains("migrated");
+    assert!(!leaves_nobody_under_way || uncertain == 0, "{crash}");
+    if place == "after_intent" && concurrency == 1 {
+        assert_eq!(uncertain, 1, "{crash}: on its way is uncertain");
+    }
+    if place == "before_intent" && concurrency == 1 {
+        assert_eq!(uncertain, 0, "{crash}: nothing had left");
+    }
+}
+
+#[test]
+fn a_crash_at_any_place_loses_nothing_with_one_worker() {
+    for place in PLACES {
+        crash_and_go_on(place, 1, 1);
+    }
+}
+
+#[test]
+fn a_crash_at_any_place_loses_nothing_with_many_workers() {
+    for place in PLACES {
+        crash_and_go_on(place, 1, 6);
+    }
+}
+
+#[test]
+fn a_later_crash_loses_nothing_either() {
+    for place in PLACES {
+        for nth in [2, 5] {
+            crash_and_go_on(place, nth, 3);
+        }
+    }
+}
+
+#[test]
+fn every_commit_of_a_run_can_be_the_last() {
+    for nth in 1..=16 {
+        crash_and_go_on("before_commit", nth, 2);
+        crash_and_go_on("after_commit", nth, 2);
+    }
+}

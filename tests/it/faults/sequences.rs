@@ -1,0 +1,203 @@
+//! Any short life of a batch: run, crash, edit, re-sort, retry, settle, resume, in any order. The model is what the server saw;
+//! after every step the promise holds.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use crate::support::{Customer, Promise, Serve, World, customers, sheet};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Run,
+    /// Killed at this place, when it is passed for the n-th time.
+    Crash(&'static str, u8),
+    Limit(u8),
+    Resume,
+    /// Another name for the n-th customer.
+    Edit(u8),
+    Reverse,
+    Shorten,
+    Extend,
+    /// The first customer again, at the end.
+    Repeat,
+    RetryFailed,
+    RetryRejected,
+    SettleCreated,
+    SettleNotCreated,
+    ResendUncertain,
+}
+
+impl Step {
+    /// Whether a person says with it that a second invitation is all right.
+    fn may_resend(&self) -> bool {
+        matches!(self, Step::SettleNotCreated | Step::ResendUncertain)
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let places = prop::sample::select(vec![
+        "before_enrolled",
+        "after_enrolled",
+        "before_intent",
+        "after_intent",
+        "after_answer",
+        "after_outcome",
+        "before_commit",
+        "after_commit",
+    ]);
+    prop_oneof![
+        3 => Just(Step::Run),
+        4 => (places, 1..6_u8).prop_map(|(place, nth)| Step::Crash(place, nth)),
+        1 => (1..5_u8).prop_map(Step::Limit),
+        2 => Just(Step::Resume),
+        2 => (0..12_u8).prop_map(Step::Edit),
+        1 => Just(Step::Reverse),
+        1 => Just(Step::Shorten),
+        1 => Just(Step::Extend),
+        1 => Just(Step::Repeat),
+        1 => Just(Step::RetryFailed),
+        1 => Just(Step::RetryRejected),
+        1 => Just(Step::SettleCreated),
+        1 => Just(Step::SettleNotCreated),
+        1 => Just(Step::ResendUncertain),
+    ]
+}
+
+struct Life {
+    world: World,
+    sheet: Vec<Customer>,
+    born: usize,
+    promise: Promise,
+}
+
+impl Life {
+    fn new(seed: u64) -> Life {
+        let faults = "error_200=.08,500_after=.06,500=.04,reset_after=.06,401=.03,504=.04";
+        let world = World::with(Serve::default().fault(faults).seed(seed));
+        let life = Life {
+            world,
+            sheet: customers(8),
+            born: 8,
+            promise: Promise::default(),
+        };
+        life.write();
+        life
+    }
+
+    fn write(&self) {
+        self.world.file("customers.csv", sheet(&self.sheet));
+    }
+
+    fn take(&mut self, step: &Step) {
+        let world = &self.world;
+        match step {
+            Step::Run => drop(world.send("customers.csv").run()),
+            Step::Crash(place, nth) => {
+                let crash = format!("{place}:{nth}");
+                drop(
+                    world
+                        .send("customers.csv")
+                        .env("VLENS_BATCH_FAILPOINT", crash)
+                        .run(),
+                );
+            }
+            Step::Limit(rows) => {
+                drop(
+                    world
+                        .send("customers.csv")
+                        .args(["--limit", &rows.to_string()])
+                        .run(),
+                );
+            }
+            Step::ResendUncertain => {
+                drop(
+                    world
+                        .send("customers.csv")
+                        .args(["--resend-uncertain"])
+                        .run(),
+                );
+            }
+            Step::Resume => self.tell(&["resume"]),
+            Step::RetryFailed => self.tell(&["retry", "--failed"]),
+            Step::RetryRejected => self.tell(&["retry", "--rejected"]),
+            Step::SettleCreated => self.tell(&["settle", "--all", "--as", "created"]),
+            Step::SettleNotCreated => self.tell(&["settle", "--all", "--as", "not-created"]),
+            Step::Edit(n) => {
+                let n = usize::from(*n) % self.sheet.len();
+                let name = format!("{} again", self.sheet[n].name);
+                self.sheet[n] = self.sheet[n].clone().name(&name);
+                self.write();
+            }
+            Step::Reverse => {
+                self.sheet.reverse();
+                self.write();
+            }
+            Step::Shorten if self.sheet.len() > 2 => {
+                self.sheet.pop();
+                self.write();
+            }
+            Step::Shorten => {}
+            Step::Extend => {
+                self.sheet.push(Customer::new(self.born));
+                self.born += 1;
+                self.write();
+            }
+            Step::Repeat => {
+                self.sheet.push(self.sheet[0].clone());
+                self.write();
+            }
+        }
+    }
+
+    fn tell(&self, command: &[&str]) {
+        let sends = command[0] != "settle";
+        let rate: &[&str] = if sends { &["--rate", "unlimited"] } else { &[] };
+        let ended = self.world.vlens(command).args(rate).run();
+        assert!(ended.code().is_some_and(|code| code != 1), "{ended}");
+    }
+
+    fn broken(&self) -> Vec<String> {
+        if self.world.vlens(["runs"]).run().code() != Some(0) {
+            return if self.world.accepted().is_empty() {
+                Vec::new()
+            } else {
+                vec!["no ledger".to_owned()]
+            };
+        }
+        self.world.broken_promises(&self.promise)
+    }
+}
+
+#[test]
+fn any_short_life_of_a_batch_keeps_the_promise() {
+    let config = Config {
+        cases: 24,
+        max_shrink_iters: 60,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let random = proptest::test_runner::TestRng::from_seed(
+        proptest::test_runner::RngAlgorithm::ChaCha,
+        &[7; 32],
+    );
+    let lives = (0..1_000_u64, prop::collection::vec(step(), 2..8));
+    let lived = TestRunner::new_with_rng(config, random).run(&lives, |(seed, steps)| {
+        let mut life = Life::new(seed);
+        for (n, step) in steps.iter().enumerate() {
+            if step.may_resend() {
+                life.promise = life.promise.clone().resending_was_asked_for();
+            }
+            life.take(step);
+            let broken = life.broken();
+            if !broken.is_empty() {
+                return Err(TestCaseError::fail(format!(
+                    "after step {n}, {step:?}: {broken:?}"
+                )));
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = lived {
+        panic!("{error}");
+    }
+}

@@ -1,0 +1,164 @@
+//! Signals, once and twice; nobody listening; the terminal gone.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{Customer, Promise, Running, Serve, World, customers, sheet};
+
+const ALL: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
+
+fn sending(world: &World) -> Running {
+    world.customers("customers.csv", 400);
+    let mut run = world
+        .send("customers.csv")
+        .args(["--concurrency", "6"])
+        .start();
+    run.until("the first rows", || world.accepted().len() > 10);
+    run
+}
+
+#[test]
+fn the_first_signal_stops_gently_and_records_what_is_under_way() {
+    for signal in ALL {
+        let world = World::with(Serve::default().latency("30"));
+        let run = sending(&world);
+        run.signal(signal);
+        let ended = run.wait().expect(4);
+        let document = ended.json();
+        assert_eq!(document["stopped"], "signal");
+        assert_eq!(document["counts"]["uncertain"], 0, "{ended}");
+        assert_eq!(
+            document["counts"]["created"].as_u64(),
+            Some(world.accepted().len() as u64),
+            "every answer on its way was waited for"
+        );
+        assert!(document["counts"]["pending"].as_u64() > Some(0));
+        world.check_invariants(&Promise::default());
+        world.run_until_done("customers.csv").expect(0);
+        world.check_invariants(&Promise::default());
+    }
+}
+
+#[test]
+fn the_second_signal_ends_at_once_and_what_is_under_way_is_uncertain() {
+    for signal in ALL {
+        let world = World::with(Serve::default());
+        let mut all = customers(4);
+        // It is created, and no answer ever comes.
+        all[0] = Customer::new(0).phone("+201555000600");
+        world.file("customers.csv", sheet(&all));
+        let mut run = world
+            .send("customers.csv")
+            .args(["--concurrency", "1"])
+            .start();
+        run.until("the request that hangs", || !world.accepted().is_empty());
+        run.signal(signal);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(
+            run.is_running(),
+            "the first signal waits for what is under way"
+        );
+        let began = Instant::now();
+        run.signal(signal);
+        run.wait().expect(4);
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert_eq!(
+            world.statuses(),
+            ["uncertain", "pending", "pending", "pending"]
+        );
+        world.check_invariants(&Promise::default());
+        world.run_until_done("customers.csv").expect(3);
+        assert_eq!(world.accepted().len(), 4);
+        world.check_invariants(&Promise::default());
+    }
+}
+
+#[test]
+fn a_signal_while_rows_go_on_paper_leaves_no_trace() {
+    let world = World::with_server();
+    world.customers("customers.csv", 20_000);
+    let run = world.send("customers.csv").start();
+    std::thread::sleep(Duration::from_millis(350));
+    run.signal(Signal::TERM);
+    let ended = run.wait().expect(4);
+    assert!(world.accepted().len() < 20_000, "{ended}");
+    if ended.json()["error"]["code"] == "interrupted" {
+        assert!(world.server_log().is_empty());
+    }
+}
+
+#[test]
+fn who_was_started_to_ignore_a_hang_up_does() {
+    // As `nohup` does, and `command &` in a script with interrupts.
+    let world = World::with(Serve::default().latency("20"));
+    world.customers("customers.csv", 60);
+    let mut run = world
+        .send("customers.csv")
+        .after_shell("trap '' HUP INT")
+        .start();
+    run.until("the first rows", || world.accepted().len() > 5);
+    run.signal(Signal::HUP);
+    run.signal(Signal::INT);
+    run.wait().expect(0);
+    assert_eq!(world.count("created"), 60);
+}
+
+#[test]
+fn nobody_listening_changes_nothing() {
+    let closed = ">&-";
+    for preparation in [
+        format!("exec 1{closed}"),
+        format!("exec 2{closed}"),
+        format!("exec 0<&- 1{closed} 2{closed}"),
+        "exec >/dev/full 2>/dev/full".to_owned(),
+    ] {
+        let world = World::with(Serve::default().latency("0..5"));
+        world.customers("customers.csv", 60);
+        let ended = world
+            .vlens(["run", "customers.csv", "--rate", "unlimited", "-vv"])
+            .after_shell(&preparation)
+            .run()
+            .expect(0);
+        assert_eq!(world.count("created"), 60, "{preparation}\n{ended}");
+        world.check_invariants(&Promise::default());
+    }
+}
+
+#[test]
+fn a_pipe_that_is_gone_changes_nothing() {
+    let world = World::with(Serve::default().latency("0..5"));
+    world.customers("customers.csv", 60);
+    world
+        .vlens(["run", "customers.csv", "--rate", "unlimited", "-vv"])
+        .start_unheard()
+        .wait()
+        .expect(0);
+    assert_eq!(world.count("created"), 60);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_terminal_that_is_gone_is_a_hang_up() {
+    let world = World::with(Serve::default().latency("20"));
+    world.customers("customers.csv", 400);
+    let mut run = world
+        .vlens(["run", "customers.csv", "--rate", "unlimited", "--yes"])
+        .on_a_terminal_of_its_own()
+        .start();
+    run.until("the first rows", || world.accepted().len() > 10);
+    run.kill();
+    let lock = std::fs::File::open(world.path("vlens-batch.db.lock")).unwrap();
+    let began = Instant::now();
+    while lock.try_lock_shared().is_err() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(lock);
+    let document = world.ledger_status();
+    assert_eq!(document["stopped"], "signal");
+    assert_eq!(document["counts"]["uncertain"], 0);
+    world.check_invariants(&Promise::default());
+    world.run_until_done("customers.csv").expect(0);
+    world.check_invariants(&Promise::default());
+}

@@ -1,0 +1,137 @@
+//! The admin token: it ends mid-run, its refresh fails, the login is refused, all workers find out at once.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Promise, Record, Serve, World};
+
+/// How many requests there were to each path's last word.
+fn calls(log: &[Record]) -> BTreeMap<&str, usize> {
+    let mut calls = BTreeMap::new();
+    for record in log {
+        *calls
+            .entry(record.path.rsplit('/').next().unwrap_or_default())
+            .or_default() += 1;
+    }
+    calls
+}
+
+fn at(log: &[Record], word: &str) -> Vec<u64> {
+    let of_word = log.iter().filter(|record| record.path.ends_with(word));
+    of_word.map(|record| record.at_ms).collect()
+}
+
+/// Some seconds of sending.
+fn slow(serve: Serve, rows: usize) -> World {
+    let world = World::with(serve.latency("20"));
+    world.customers("customers.csv", rows);
+    world
+}
+
+#[test]
+fn a_token_that_ends_mid_run_is_refreshed_ahead_once_for_all_workers() {
+    let world = slow(Serve::default().token_life("2s"), 700);
+    world.send("customers.csv").run().expect(0);
+    let log = world.server_log();
+    let calls = calls(&log);
+    assert_eq!(calls["Login"], 1, "{calls:?}");
+    let refreshes = at(&log, "/RefreshToken");
+    assert!(!refreshes.is_empty(), "{calls:?}");
+    for pair in refreshes.windows(2) {
+        assert!(pair[1] - pair[0] > 1_000, "two refreshes for one token");
+    }
+    let refused = log.iter().filter(|one| one.status == Some(401)).count();
+    assert_eq!(refused, 0, "it was renewed too late");
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_refresh_that_fails_is_followed_by_one_login() {
+    for fault in ["refresh_500=1", "refresh_refused=1", "refresh_hang=1"] {
+        let world = slow(Serve::default().token_life("2s").fault(fault), 400);
+        world.config("[limits]\ntimeout_seconds = 1\n");
+        world.send("customers.csv").run().expect(0);
+        let log = world.server_log();
+        let calls = calls(&log);
+        assert!(calls["RefreshToken"] >= 1, "{fault}: {calls:?}");
+        assert_eq!(
+            calls["Login"],
+            calls["RefreshToken"] + 1,
+            "{fault}: {calls:?}"
+        );
+        world.check_invariants(&Promise::default());
+    }
+}
+
+#[test]
+fn a_login_refused_mid_run_stops_it_and_is_never_tried_twice() {
+    let faults = "refresh_refused=1,login_refused_after=1";
+    let world = slow(Serve::default().token_life("2s").fault(faults), 900);
+    let ended = world.send("customers.csv").run().expect(6);
+    assert_eq!(ended.json()["stopped"], "refused");
+    let log = world.server_log();
+    assert_eq!(calls(&log)["Login"], 2, "one that was granted, one refused");
+    assert!(world.count("created") > 0 && world.count("pending") > 0);
+    assert_eq!(world.count("uncertain"), 0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_401_to_all_workers_at_once_is_one_refresh() {
+    // A server that was started afresh knows no token any more: all workers are refused within one moment.
+    let world = slow(Serve::default(), 600);
+    world.config("[limits]\nconcurrency = 8\nmax_consecutive_failures = 500\nmax_attempts = 50\n");
+    let mut run = world.send("customers.csv").start();
+    run.until("half of them", || world.accepted().len() > 200);
+    world.kill_server();
+    world.start_server();
+    let ended = run.wait();
+    let log = world.server_log();
+    let refused = log
+        .iter()
+        .filter(|one| one.is_invitation() && one.status == Some(401));
+    assert!(refused.count() > 0, "nobody was refused\n{ended}");
+    let calls = calls(&log);
+    // The refresh token is gone with the server, so the one refresh fails, and one login follows.
+    assert_eq!((calls["RefreshToken"], calls["Login"]), (1, 2), "{ended}");
+    world.run_until_done("customers.csv");
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn scattered_401s_renew_the_token_once_each() {
+    let world = slow(
+        Serve::default().fault("401=.01,401_in_200=.01").seed(3),
+        400,
+    );
+    let ended = world.run_until_done("customers.csv").expect(0);
+    let log = world.server_log();
+    let refused = log.iter().filter(|one| {
+        one.fault
+            .as_deref()
+            .is_some_and(|fault| fault.starts_with("401"))
+    });
+    let (refused, calls) = (refused.count(), calls(&log));
+    assert!(refused > 2, "{ended}");
+    assert!(
+        calls["RefreshToken"] <= refused,
+        "{refused} refused, {calls:?}"
+    );
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_token_that_lives_shorter_than_the_wait_for_a_slot_does_not_loop_for_ever() {
+    let world = World::with(Serve::default().token_life("1s").latency("5"));
+    world.customers("customers.csv", 1);
+    let ended = world
+        .vlens(["run", "customers.csv", "--json", "--rate", "1/s"])
+        .args(["--max-duration", "60s"])
+        .run();
+    // The server has the last word: it takes the old token, or refuses the second one as well.
+    assert!(matches!(ended.code(), Some(0 | 6)), "{ended}");
+    assert!(
+        at(&world.server_log(), "/RefreshToken").len() <= 6,
+        "{ended}"
+    );
+    world.check_invariants(&Promise::default().limits(1, 60));
+}

@@ -1,0 +1,155 @@
+//! What must not be seen by others: nothing personal and no secret on stderr, in logs and in metrics, whatever Vlens answers;
+//! and files that nobody but their owner can open, whatever the umask.
+
+use vlens_batch::sandbox::{Behaviour, MAGIC, MagicRecipient, Times};
+
+use crate::support::{Customer, Serve, World, sheet};
+
+const NAME: &str = "Nefertari Ashmawy";
+
+/// Pauses the run for seconds and answers nothing that the others do not.
+const SLOW: &str = "+201555000432";
+
+/// Answers that stop a run, for good.
+const STOPPING: [Behaviour; 6] = [
+    Behaviour::Unauthorized,
+    Behaviour::UnauthorizedIn200,
+    Behaviour::Forbidden,
+    Behaviour::NotFound,
+    Behaviour::MethodNotAllowed,
+    Behaviour::Redirect,
+];
+
+fn stops(one: &MagicRecipient) -> bool {
+    one.times == Times::Always && STOPPING.contains(&one.behaviour)
+}
+
+/// Every recipient that makes the sandbox answer oddly and lets the run go on, and one ordinary customer.
+fn magic_sheet() -> Vec<Customer> {
+    let mut customers = vec![Customer::new(1).name(NAME)];
+    let odd = MAGIC.iter().filter(|one| !stops(one) && one.phone != SLOW);
+    customers.extend(odd.enumerate().map(|(n, one)| {
+        Customer::new(500 + n)
+            .phone(one.phone)
+            .name(&format!("{NAME} {n}"))
+    }));
+    customers
+}
+
+#[track_caller]
+fn assert_private(world: &World, place: &str, text: &str) {
+    for customer in magic_sheet() {
+        assert!(
+            !text.contains(&customer.phone[1..]),
+            "a phone in {place}:\n{text}"
+        );
+    }
+    let mut secrets = vec![
+        NAME.to_owned(),
+        "Nefertari".to_owned(),
+        "sandbox-password".to_owned(),
+        "sandbox-api-key".to_owned(),
+    ];
+    secrets.extend(
+        world
+            .server_log()
+            .into_iter()
+            .filter_map(|record| record.token),
+    );
+    for secret in secrets {
+        assert!(!text.contains(&secret), "{secret} in {place}:\n{text}");
+    }
+    assert!(!text.contains("Bearer"), "a token in {place}:\n{text}");
+}
+
+#[test]
+fn nothing_personal_is_said_at_any_verbosity_whatever_vlens_answers() {
+    let world = World::with(Serve::default());
+    world.config(
+        "[limits]\ntimeout_seconds = 1\nmax_attempts = 1\nmax_consecutive_failures = 1000\n",
+    );
+    world.file("customers.csv", sheet(&magic_sheet()));
+    for format in ["text", "json"] {
+        let run = world
+            .send("customers.csv")
+            .args(["-vv", "--log-format", format, "--metrics-file", "run.prom"])
+            .args(["--resend-uncertain", "--retry-rejected"])
+            .run()
+            .expect(3);
+        assert_private(&world, "stderr", &run.stderr);
+        assert_private(&world, "stdout", &run.stdout);
+    }
+    let metrics = std::fs::read_to_string(world.path("run.prom")).unwrap();
+    assert_private(&world, "metrics", &metrics);
+    for command in [
+        &["status"][..],
+        &["status", "--row", "2"],
+        &["runs"],
+        &["doctor"],
+        &["report"],
+    ] {
+        let said = world.vlens(command).args(["-vv"]).run();
+        assert_private(&world, command[0], &(said.stdout + &said.stderr));
+    }
+    let check = world.vlens(["check", "customers.csv", "-vv"]).run();
+    assert_private(&world, "check's stderr", &check.stderr);
+}
+
+#[test]
+fn a_recipient_that_stops_the_run_is_not_named_either() {
+    let world = World::with_server();
+    for (n, one) in MAGIC.iter().filter(|one| stops(one)).enumerate() {
+        let customer = Customer::new(n).phone(one.phone).name(NAME);
+        world.file("one.csv", sheet([&customer]));
+        let ledger = format!("{n}.db");
+        let run = world
+            .send("one.csv")
+            .args(["-vv", "--ledger", &ledger])
+            .run()
+            .expect(6);
+        assert_private(&world, "stderr", &(run.stderr + &run.stdout));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_their_owners_alone_under_any_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::with(Serve::default().latency("50"));
+    world.customers("customers.csv", 400);
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(world.path(name)).ok()?;
+        Some(metadata.permissions().mode() & 0o777)
+    };
+    let mut run = world
+        .send("customers.csv")
+        .args(["--concurrency", "2"])
+        .after_shell("umask 000")
+        .start();
+    run.until("the first invitation", || !world.accepted().is_empty());
+    for name in ["", "-wal", "-shm", ".lock"] {
+        let name = format!("vlens-batch.db{name}");
+        assert_eq!(mode(&name), Some(0o600), "{name}");
+    }
+    run.kill();
+    for (args, output) in [
+        (["export", "--output"], "out.csv"),
+        (["export", "--output"], "out.xlsx"),
+        (["export", "--output"], "out.jsonl"),
+        (["report", "--output"], "out.html"),
+    ] {
+        world
+            .vlens(args)
+            .args([output])
+            .after_shell("umask 000")
+            .run()
+            .expect(0);
+        assert_eq!(mode(output), Some(0o600), "{output}");
+    }
+    world
+        .vlens(["check", "customers.csv", "--annotate", "marked.xlsx"])
+        .after_shell("umask 000")
+        .run()
+        .expect(0);
+    assert_eq!(mode("marked.xlsx"), Some(0o600));
+}

@@ -1,0 +1,97 @@
+//! `purge`: what it deletes is gone from every byte, and nobody is invited twice for it.
+
+#![cfg(debug_assertions)]
+
+use crate::support::{Customer, Vlens, World, sheet};
+
+const NAME: &str = "Nefertari Ashmawy";
+const HELD: &str = "+201555000500";
+
+/// A world with a run of three rows, the last one uncertain.
+fn after_a_run() -> World {
+    let world = World::with_server();
+    let customers = [
+        Customer::new(1).name(NAME),
+        Customer::new(2),
+        Customer::new(3).phone(HELD),
+    ];
+    world.file("customers.csv", sheet(&customers));
+    world.send("customers.csv").run().expect(3);
+    world
+}
+
+/// A hundred days later.
+fn later(world: &World, vlens: Vlens) -> Vlens {
+    let clock = world.file("clock", (100_u64 * 86_400_000).to_string());
+    vlens.env("VLENS_BATCH_TEST_CLOCK", clock)
+}
+
+fn holds(world: &World, what: &str) -> Vec<String> {
+    let names = ["vlens-batch.db", "vlens-batch.db-wal", "vlens-batch.db-shm"];
+    let found = |name: &&str| {
+        let bytes = std::fs::read(world.path(name)).unwrap_or_default();
+        bytes
+            .windows(what.len())
+            .any(|window| window == what.as_bytes())
+    };
+    names.into_iter().filter(found).map(str::to_owned).collect()
+}
+
+#[test]
+fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
+    let world = after_a_run();
+    let token = world.export()[0]["token"].as_str().unwrap().to_owned();
+    let phone = Customer::new(1).phone;
+    assert!(!holds(&world, NAME).is_empty() && !holds(&world, &token).is_empty());
+
+    let purge = world.vlens(["purge", "--older-than", "90d", "--yes", "--json"]);
+    let report = later(&world, purge).run().expect(0).json();
+    assert_eq!(
+        (&report["rows"], &report["tokens"], &report["kept"]),
+        (&2.into(), &2.into(), &1.into())
+    );
+    for what in [NAME, &token, &phone, &phone[1..]] {
+        assert_eq!(holds(&world, what), Vec::<String>::new(), "{what}");
+    }
+    assert!(!holds(&world, HELD).is_empty(), "an uncertain row is kept");
+    for format in ["csv", "jsonl"] {
+        let export = world.vlens(["export", "--format", format]).run().expect(0);
+        for what in [NAME, &token, &phone[1..]] {
+            assert!(!export.stdout.contains(what), "{what}\n{export}");
+        }
+    }
+    assert_eq!(world.statuses(), ["created", "created", "uncertain"]);
+
+    let accepted = world.accepted();
+    let again = later(&world, world.send("customers.csv"))
+        .run()
+        .expect(3)
+        .json();
+    assert_eq!(again["counts"]["already_created"], 2);
+    assert_eq!(again["counts"]["uncertain"], 1);
+    assert_eq!(world.accepted(), accepted);
+}
+
+#[test]
+fn what_is_younger_stays() {
+    let world = after_a_run();
+    let report = world
+        .vlens(["purge", "--older-than", "90d", "--yes"])
+        .run()
+        .expect(0);
+    assert!(report.stdout.contains("0 rows"), "{report}");
+    assert!(!holds(&world, NAME).is_empty());
+}
+
+#[test]
+fn a_run_in_progress_and_a_missing_ledger_are_told_apart() {
+    let world = after_a_run();
+    let purge = || world.vlens(["purge", "--older-than", "1d"]);
+    let lock = std::fs::File::open(world.path("vlens-batch.db.lock")).unwrap();
+    lock.lock().unwrap();
+    purge().run().expect(7);
+    drop(lock);
+    purge().run().expect(0);
+    purge().args(["--ledger", "none.db"]).run().expect(5);
+    world.vlens(["purge"]).run().expect(2);
+}

@@ -1,0 +1,135 @@
+//! `report`: one page that stands on its own, whatever happened in the run, and tells nothing about any customer.
+
+use std::process::Command;
+
+use crate::support::{Customer, World, customers, sheet};
+
+const NAME: &str = "Nefertari Ashmawy";
+
+/// A world whose second run has rows of every status.
+fn with_every_status() -> World {
+    let world = World::with_server();
+    world.config("[limits]\nmax_attempts = 1\n");
+    let mut all = customers(30);
+    all[0] = all[0].clone().name(NAME);
+    all.push(Customer::new(100).phone("+201555000400"));
+    all.push(Customer::new(101).phone("+201555000500"));
+    all.push(Customer::new(102).phone("+201555000514"));
+    all.push(Customer::new(103).phone("12345"));
+    all.push(Customer::new(0));
+    all.extend((200..220).map(Customer::new));
+    world.file("customers.csv", sheet(&all));
+    world
+        .send("customers.csv")
+        .args(["--limit", "10"])
+        .run()
+        .expect(4);
+    world
+        .send("customers.csv")
+        .args(["--limit", "33"])
+        .run()
+        .expect(4);
+    let counts = world.ledger_status()["counts"].clone();
+    for (status, count) in counts.as_object().expect("an object") {
+        assert!(count.as_u64() > Some(0), "no row is {status}: {counts}");
+    }
+    world
+}
+
+#[test]
+fn the_page_stands_alone_and_tells_nothing_about_customers() {
+    let world = with_every_status();
+    let tokens: Vec<String> = world
+        .server_log()
+        .into_iter()
+        .filter_map(|record| record.token)
+        .collect();
+    assert!(!tokens.is_empty());
+    for lang in ["en", "ar"] {
+        let file = format!("{lang}.html");
+        world
+            .vlens(["report", "--lang", lang, "--output", &file])
+            .run()
+            .expect(0);
+        let page = std::fs::read_to_string(world.path(&file)).unwrap();
+        assert!(page.len() < 1 << 20);
+        assert_eq!(unbalanced(&page), None);
+        for loads in [
+            "src=", "href=", "url(", "@import", "<script", "<link", "<img", "<iframe",
+        ] {
+            assert!(!page.contains(loads), "{loads}");
+        }
+        assert!(page.contains("default-src 'none'"));
+        for personal in [NAME, "2010100", "1555000", "sandbox-api-key"] {
+            assert!(!page.contains(personal), "{personal} is on the page");
+        }
+        for token in &tokens {
+            assert!(!page.contains(token.as_str()), "a token is on the page");
+        }
+        shown_by_a_browser(&world, &file);
+    }
+}
+
+#[test]
+fn a_page_on_standard_output_is_the_same() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    world.send("customers.csv").run().expect(0);
+    let page = world.vlens(["report"]).run().expect(0);
+    assert!(page.stdout.starts_with("<!DOCTYPE html>"), "{page}");
+    assert_eq!(page.stderr, "");
+    world.vlens(["report", "9"]).run().expect(5);
+    world
+        .vlens(["report", "--output", "no/folder/page.html"])
+        .run()
+        .expect(1);
+}
+
+/// The first tag that is not closed, or closed without having been opened.
+fn unbalanced(page: &str) -> Option<String> {
+    const VOID: [&str; 3] = ["meta", "br", "!DOCTYPE"];
+    let mut open = Vec::new();
+    for piece in page.split('<').skip(1) {
+        let tag = piece.split('>').next()?;
+        let name = tag.split_whitespace().next()?.trim_end_matches('/');
+        if let Some(closed) = name.strip_prefix('/') {
+            if open.pop() != Some(closed) {
+                return Some(format!("</{closed}>"));
+            }
+        } else if !tag.ends_with('/') && !VOID.contains(&name) {
+            open.push(name);
+        }
+    }
+    open.pop().map(|name| format!("<{name}>"))
+}
+
+/// Where a browser is installed, it must make a page of it with no network at all.
+fn shown_by_a_browser(world: &World, file: &str) {
+    let profile = world.path("browser");
+    let shown = Command::new("chromium")
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+        ])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ])
+        .args([
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--timeout=20000",
+            "--dump-dom",
+        ])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(format!("file://{}", world.path(file).display()))
+        .output();
+    let Ok(shown) = shown else {
+        return;
+    };
+    let dom = String::from_utf8_lossy(&shown.stdout);
+    assert!(dom.contains("</h1>") && dom.contains("<svg"), "{dom}");
+}

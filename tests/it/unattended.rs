@@ -1,0 +1,265 @@
+//! As cron runs it: no terminal, an empty environment, a closed standard input. Every command ends by itself, asks nothing,
+//! and leaves one line to find it by.
+
+use serde_json::Value;
+
+use crate::support::{Customer, Vlens, World, sheet};
+
+/// Closes what a command could wait on.
+fn closed(vlens: Vlens) -> Vlens {
+    vlens.after_shell("exec <&-")
+}
+
+#[test]
+fn every_command_ends_without_anybody_there() {
+    let world = World::with_server();
+    world.customers("customers.csv", 3);
+    world.file(
+        "uncertain.csv",
+        sheet(&[Customer::new(9).phone("+201555000500")]),
+    );
+    for (args, code) in [
+        (
+            &["init", "customers.csv", "--contract-type", "414"][..],
+            None,
+        ),
+        (&["check", "customers.csv"], Some(0)),
+        (&["run", "customers.csv", "--dry-run"], Some(0)),
+        (&["status"], Some(5)),
+        (&["runs"], Some(5)),
+        (&["export"], Some(5)),
+        (&["report"], Some(5)),
+        (&["resume"], Some(5)),
+        (&["retry", "--failed"], Some(5)),
+        (&["settle", "--all", "--as", "created"], Some(5)),
+        (&["purge", "--older-than", "90d"], Some(5)),
+        (&["doctor"], Some(0)),
+        (&["run", "customers.csv"], Some(0)),
+        (&["run", "-"], None),
+        (&["resume"], Some(0)),
+        (&["retry", "--failed"], Some(0)),
+        (&["run", "uncertain.csv"], Some(3)),
+        (&["settle", "--all", "--as", "created"], Some(0)),
+        (&["status"], Some(0)),
+        (&["runs"], Some(0)),
+        (&["export"], Some(0)),
+        (&["report"], Some(0)),
+        (&["purge", "--older-than", "90d"], Some(0)),
+        (&["contract-types"], Some(0)),
+        (&["contract-types", "pull", "414"], Some(0)),
+        (&["template", "414", "--output", "form.xlsx"], Some(0)),
+        (&["completions", "bash"], Some(0)),
+        (&["man"], Some(0)),
+        (&["doctor"], Some(0)),
+    ] {
+        let ended = closed(world.vlens(args)).run();
+        match code {
+            Some(code) => drop(ended.expect(code)),
+            None => assert!(ended.code().is_some(), "{ended}"),
+        }
+        // What `init` proposed is not what the following commands are about.
+        let _ = std::fs::remove_file(world.path("vlens-batch.toml"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_sandbox_ends_when_told_to() {
+    let world = World::new();
+    let log = world.path("seen.jsonl");
+    let mut sandbox = closed(world.vlens(["sandbox", "--json", "--log", "seen.jsonl"])).start();
+    sandbox.until("its log", || log.exists());
+    // It watches for signals a moment after it has opened its log.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    sandbox.signal(rustix::process::Signal::TERM);
+    sandbox.wait().expect(0);
+}
+
+#[test]
+fn json_logs_are_json_throughout_and_tell_which_run_it_was() {
+    let world = World::with_server();
+    let mut customers = crate::support::customers(30);
+    customers.push(Customer::new(90).phone("+201555000400"));
+    customers.push(Customer::new(91).phone("+201555000429"));
+    world.file("customers.csv", sheet(&customers));
+    for verbosity in [&[][..], &["-v"], &["-vv"]] {
+        let run = closed(
+            world
+                .send("customers.csv")
+                .args(["--log-format", "json", "--retry-rejected"])
+                .args(verbosity),
+        )
+        .run()
+        .expect(3);
+        let number = run.json()["run"].clone();
+        let events: Vec<Value> = run
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+            .collect();
+        for event in &events {
+            assert_eq!(event["run"], number, "{event}");
+            assert!(
+                event["timestamp"].is_string() && event["level"].is_string(),
+                "{event}"
+            );
+        }
+        let sums: Vec<&Value> = events
+            .iter()
+            .filter(|event| event["message"] == "run ended")
+            .collect();
+        let [sum] = sums[..] else {
+            panic!("not one line sums up: {run}");
+        };
+        assert_eq!(
+            (&sum["exit_code"], &sum["rejected"]),
+            (&3.into(), &1.into())
+        );
+    }
+}
+
+#[test]
+fn failures_are_json_as_well_where_that_was_asked_for() {
+    let world = World::new();
+    let run = closed(world.vlens(["run", "none.csv", "--log-format", "json"])).run();
+    assert_eq!(run.stderr.lines().count(), 1, "{run}");
+    let event: Value = serde_json::from_str(run.stderr.trim()).unwrap();
+    assert_eq!(
+        (&event["level"], &event["exit_code"]),
+        (&"ERROR".into(), &5.into())
+    );
+    run.expect(5);
+}
+
+#[test]
+fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
+    let world = World::with_server();
+    world.customers("good.csv", 2);
+    world.file("bad.csv", sheet(&[Customer::new(9).phone("12345")]));
+    let metrics = |file: &str, code: i32| {
+        let run = world.send(file).args(["--metrics-file", "vlens.prom"]);
+        closed(run).run().expect(code);
+        std::fs::read_to_string(world.path("vlens.prom")).unwrap()
+    };
+    let after_success = metrics("good.csv", 0);
+    let mut families: Vec<&str> = after_success
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    families.sort_unstable();
+    assert_eq!(
+        families,
+        [
+            "vlens_batch_exit_code",
+            "vlens_batch_last_success_timestamp_seconds",
+            "vlens_batch_requests_total",
+            "vlens_batch_rows",
+            "vlens_batch_run_seconds",
+            "vlens_batch_throttled_total",
+        ]
+    );
+    assert!(after_success.contains("vlens_batch_rows{status=\"created\"} 2\n"));
+    assert!(after_success.contains("vlens_batch_exit_code 0\n"));
+    let success = |text: &str| {
+        let name = "vlens_batch_last_success_timestamp_seconds ";
+        text.lines()
+            .find(|line| line.starts_with(name))
+            .map(str::to_owned)
+    };
+    let after_failure = metrics("bad.csv", 3);
+    assert!(after_failure.contains("vlens_batch_exit_code 3\n"));
+    assert_eq!(success(&after_failure), success(&after_success));
+    assert!(success(&after_failure).is_some());
+    let after_nothing = metrics("missing.csv", 5);
+    let exits: Vec<&str> = after_nothing
+        .lines()
+        .filter(|line| line.starts_with("vlens_batch_exit_code"))
+        .collect();
+    assert_eq!(exits, ["vlens_batch_exit_code 5"]);
+    assert_eq!(success(&after_nothing), success(&after_success));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_inbox_sweep_runs_complete_files_and_leaves_the_others() {
+    let world = World::with_server();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    let put = |name: &str, phone: &str| {
+        let customer = Customer::new(1).phone(phone);
+        let path = world.file(format!("inbox/{name}"), sheet(&[customer]));
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(long_ago).unwrap();
+    };
+    put("good file.csv", "+201012345671");
+    put("bad.csv", "12345");
+    put("~$open.csv", "+201012345672");
+    put("half.csv", "+201012345673");
+    world.file("inbox/half.csv.part", "");
+    world.file("inbox/fresh.csv", sheet(&[Customer::new(2)]));
+    let sweep = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/cron/sweep-inbox.sh");
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_vlens-batch"));
+    let path = format!(
+        "{}:{}",
+        bin.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let swept = world
+        .vlens(["unused"])
+        .env("PATH", path)
+        .after_shell(&format!("exec sh '{sweep}' inbox"))
+        .run()
+        .expect(3);
+    assert_eq!(swept.stderr, "", "{swept}");
+    assert_eq!(world.accepted(), ["+201012345671"]);
+    let names = |folder: &str| {
+        let mut names: Vec<String> = std::fs::read_dir(world.path(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        names("inbox"),
+        [
+            "done",
+            "fresh.csv",
+            "half.csv",
+            "half.csv.part",
+            "to-see-to",
+            "~$open.csv"
+        ]
+    );
+    assert!(names("inbox/done")[0].ends_with("good file.csv"));
+    assert!(names("inbox/to-see-to")[0].ends_with("bad.csv"));
+    assert!(
+        world.ledger().exists(),
+        "all files share the ledger above the inbox"
+    );
+}
+
+#[test]
+fn the_units_pass_the_systems_own_check() {
+    let world = World::new();
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/cron");
+    let bin = env!("CARGO_BIN_EXE_vlens-batch");
+    let unit = |name: &str, installed: &str| {
+        let text = std::fs::read_to_string(format!("{samples}/{name}")).unwrap();
+        world.file(installed, text.replace("/usr/local/bin/vlens-batch", bin))
+    };
+    let units = [
+        unit("vlens-batch.service", "vlens-batch.service"),
+        unit("vlens-batch.timer", "vlens-batch.timer"),
+        unit("vlens-batch@.service", "vlens-batch@acme.service"),
+        unit("vlens-batch@.timer", "vlens-batch@acme.timer"),
+    ];
+    let verified = std::process::Command::new("systemd-analyze")
+        .arg("verify")
+        .args(units)
+        .output();
+    // Where there is no systemd, there is nothing to ask.
+    if let Ok(verified) = verified {
+        let said = String::from_utf8_lossy(&verified.stderr);
+        assert!(verified.status.success(), "{said}");
+    }
+}

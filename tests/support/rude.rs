@@ -1,0 +1,205 @@
+//! A server that keeps no manners: raw sockets, so that a test can answer, stall, drip or cut off at any byte. It logs people
+//! in properly and leaves the invitations to the test.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// What a test does with one request for an invitation.
+pub trait Turn: Fn(&mut dyn Wire, usize) -> io::Result<()> + Send + Sync + 'static {}
+impl<T: Fn(&mut dyn Wire, usize) -> io::Result<()> + Send + Sync + 'static> Turn for T {}
+
+/// The connection, plain or TLS.
+pub trait Wire: Read + Write {
+    /// Ends the connection, whatever the client thinks of it.
+    fn cut(&mut self, how: Shutdown);
+}
+
+impl Wire for TcpStream {
+    fn cut(&mut self, how: Shutdown) {
+        // It may be gone already, which is as good.
+        let _ = self.shutdown(how);
+    }
+}
+
+impl Wire for rustls::StreamOwned<rustls::ServerConnection, TcpStream> {
+    fn cut(&mut self, how: Shutdown) {
+        let _ = self.sock.shutdown(how);
+    }
+}
+
+/// The server. Dropped, it accepts nobody any more; its threads end with their connections.
+pub struct Rude {
+    port: u16,
+    scheme: &'static str,
+    invitations: Arc<AtomicUsize>,
+    bodies: Arc<Mutex<Vec<String>>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Rude {
+    /// Serves; `turn` gets each request for an invitation, with how many there were before it.
+    pub fn serve(turn: impl Turn) -> Rude {
+        Rude::start(None, turn)
+    }
+
+    /// The same over TLS, with this certificate.
+    pub fn serve_tls(
+        certificate: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+        turn: impl Turn,
+    ) -> Rude {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("protocol versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a certificate and its key");
+        Rude::start(Some(Arc::new(config)), turn)
+    }
+
+    fn start(tls: Option<Arc<rustls::ServerConfig>>, turn: impl Turn) -> Rude {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let rude = Rude {
+            port: listener.local_addr().expect("an address").port(),
+            scheme: if tls.is_some() { "https" } else { "http" },
+            invitations: Arc::default(),
+            bodies: Arc::default(),
+            is_over: Arc::default(),
+        };
+        let (invitations, bodies) = (Arc::clone(&rude.invitations), Arc::clone(&rude.bodies));
+        let is_over = Arc::clone(&rude.is_over);
+        let turn = Arc::new(turn);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let guest = Guest {
+                    invitations: Arc::clone(&invitations),
+                    bodies: Arc::clone(&bodies),
+                    turn: Arc::clone(&turn),
+                };
+                let tls = tls.clone();
+                std::thread::spawn(move || {
+                    // A client that leaves is what these tests are about.
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
+                    let _ = stream.set_write_timeout(Some(Duration::from_secs(60)));
+                    match tls {
+                        None => guest.serve(stream),
+                        Some(config) => {
+                            let session = rustls::ServerConnection::new(config);
+                            let session = session.expect("a TLS session");
+                            guest.serve(rustls::StreamOwned::new(session, stream));
+                        }
+                    }
+                });
+            }
+        });
+        rude
+    }
+
+    /// Its address.
+    pub fn base_url(&self) -> String {
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
+    }
+
+    /// What a client needs.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("VLENS_BASE_URL", self.base_url()),
+            ("VLENS_API_KEY", "key".to_owned()),
+            ("VLENS_TENANCY_NAME", "rude".to_owned()),
+            ("VLENS_USERNAME", "admin".to_owned()),
+            ("VLENS_PASSWORD", "password".to_owned()),
+        ]
+    }
+
+    /// How many requests for invitations arrived whole.
+    pub fn invitations(&self) -> usize {
+        self.invitations.load(Ordering::SeqCst)
+    }
+
+    /// Whether any arrived twice.
+    pub fn is_any_repeated(&self) -> bool {
+        let mut bodies = self.bodies.lock().expect("bodies").clone();
+        let all = bodies.len();
+        bodies.sort();
+        bodies.dedup();
+        bodies.len() < all
+    }
+}
+
+impl Drop for Rude {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // Wakes the listener, so that it sees.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+struct Guest<T> {
+    invitations: Arc<AtomicUsize>,
+    bodies: Arc<Mutex<Vec<String>>>,
+    turn: Arc<T>,
+}
+
+impl<T: Turn> Guest<T> {
+    fn serve(&self, mut wire: impl Wire) {
+        // Ends with the connection.
+        while let Ok(Some((path, body))) = request(&mut wire) {
+            let answered = if path.ends_with("/CreateInvitation") {
+                let before = self.invitations.fetch_add(1, Ordering::SeqCst);
+                self.bodies.lock().expect("bodies").push(body);
+                (self.turn)(&mut wire, before)
+            } else {
+                let data = r#"{"data":{"accessToken":"admin-token","expireInSeconds":86400,"refreshToken":"refresh"}}"#;
+                answer(&mut wire, data)
+            };
+            if answered.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Answers 200 with this JSON.
+pub fn answer(wire: &mut (impl Write + ?Sized), json: &str) -> io::Result<()> {
+    write!(
+        wire,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
+        json.len()
+    )?;
+    wire.flush()
+}
+
+/// Reads one request, byte by byte where a buffer would take what belongs to the next.
+fn request(wire: &mut impl Read) -> io::Result<Option<(String, String)>> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if wire.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        head.push(byte[0]);
+    }
+    let mut lines = BufReader::new(&head[..]).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let length = lines
+        .map_while(Result::ok)
+        .find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let is_length = name.eq_ignore_ascii_case("content-length");
+            is_length.then(|| value.trim().parse().ok()).flatten()
+        })
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    wire.read_exact(&mut body)?;
+    Ok(Some((path, String::from_utf8_lossy(&body).into_owned())))
+}

@@ -7,6 +7,8 @@
 mod books;
 mod broken;
 mod build;
+mod by_hand;
+mod phones;
 mod text;
 mod values;
 

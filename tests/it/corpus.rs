@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Finished, World};
+use crate::support::World;
 
 /// Processor seconds and KB of memory that a process may write to. Beyond them it is killed, or aborts.
 const LIMITS: &str = "ulimit -t 20; ulimit -d 204800";
@@ -61,7 +61,7 @@ impl Case {
         if let Some(config) = &self.config {
             world.config(config);
         }
-        let check = |how: &[&str]| -> Finished {
+        let check = |how: &[&str]| {
             world
                 .vlens(["check", &self.name])
                 .args(how)

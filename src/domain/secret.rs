@@ -78,7 +78,11 @@ mod tests {
     #[test]
     fn personal_values_are_masked() {
         assert_eq!(mask("+201012345678"), "+2010****5678");
-        assert_eq!(mask("01012345678"), "010****5678", "four digits stay hidden");
+        assert_eq!(
+            mask("01012345678"),
+            "010****5678",
+            "four digits stay hidden"
+        );
         assert_eq!(mask("mona@example.com"), "m***@example.com");
         assert_eq!(mask("منى عادل"), "م***");
         assert_eq!(mask("29001011234567"), "29001****4567");

@@ -112,7 +112,8 @@ pub(super) fn tiles(data: &ReportData, words: &Words) -> Vec<Tile> {
     let tile = |label, count: u64, kind| Tile {
         label,
         value: thousands(count),
-        kind,
+        // A colour says something; nought has nothing to say.
+        kind: if count == 0 { "plain" } else { kind },
     };
     vec![
         tile(words.rows, data.summary.rows, "plain"),

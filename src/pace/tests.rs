@@ -235,6 +235,10 @@ fn retry_after_is_read_in_both_forms() {
     let now = Timestamp(1_000_000);
     let after = |s| RetryAfter::After(Duration::from_secs(s));
     assert_eq!(wait_for(after(5), now), Wait::For(Duration::from_secs(5)));
+    assert_eq!(
+        wait_for(after(3600), now),
+        Wait::For(Duration::from_secs(3600))
+    );
     assert!(matches!(wait_for(after(3601), now), Wait::TooLong(_)));
     let at = |at, date| RetryAfter::At {
         at: Timestamp(at),

@@ -38,6 +38,10 @@ pub fn replace(
         .tempfile_in(folder)
         .map_err(|error| unwritable(&error))?;
     write(file.as_file()).map_err(Failure::unexpected)?;
+    // On disk before it has its name, so that no loss of power leaves an empty file either.
+    file.as_file()
+        .sync_all()
+        .map_err(|error| unwritable(&error))?;
     file.persist(path)
         .map_err(|error| unwritable(&error.error))?;
     Ok(())

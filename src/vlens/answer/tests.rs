@@ -307,3 +307,47 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_message_says_what_was_answered() {
+    let message = |status, body| {
+        let answer = RawAnswer {
+            status,
+            retry_after: None,
+            date: None,
+            body,
+        };
+        read_answer(&answer).message().unwrap_or_default()
+    };
+    for (status, body, said) in [
+        (
+            200,
+            Body::TooLong,
+            "HTTP 200, but the answer was longer than this tool reads",
+        ),
+        (200, Body::Cut, "HTTP 200, but the answer was cut short"),
+        (
+            200,
+            Body::Whole(b" \n"),
+            "HTTP 200, but the answer was empty",
+        ),
+        (
+            200,
+            Body::Whole(b"<p>"),
+            "HTTP 200, but the answer was not the JSON that was expected",
+        ),
+        (
+            200,
+            Body::Whole(b"{}"),
+            "HTTP 200, but with neither a session token nor an error",
+        ),
+        (401, Body::Whole(b"{}"), "HTTP 401"),
+        (
+            401,
+            Body::Whole(br#"{"error_message":"Gone"}"#),
+            "HTTP 401: Gone",
+        ),
+    ] {
+        assert_eq!(message(status, body), said);
+    }
+}

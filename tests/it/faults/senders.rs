@@ -125,6 +125,11 @@ fn another_programs_look_at_the_ledger_does_not_take_its_log_away() {
     // A database browser or a backup opens the file for writing, looks, and closes: as the last one out, as it believes.
     let world = slow();
     let mut sender = busy(&world);
+    #[cfg(target_os = "linux")]
+    assert!(
+        is_locked(&world.ledger()),
+        "whoever looks in last takes the sender's log away"
+    );
     for _ in 0..5 {
         let browser = rusqlite::Connection::open(world.ledger()).unwrap();
         let attempts: i64 = browser
@@ -141,4 +146,16 @@ fn another_programs_look_at_the_ledger_does_not_take_its_log_away() {
     }
     sender.wait().expect(0);
     world.check_invariants(&Promise::default());
+}
+
+/// Whether some process holds the lock by which SQLite knows that the file is open elsewhere.
+#[cfg(target_os = "linux")]
+fn is_locked(ledger: &std::path::Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = std::fs::metadata(ledger).expect("a ledger").ino();
+    let locks = std::fs::read_to_string("/proc/locks").expect("the kernel's list of locks");
+    let of_ledger = format!(":{inode} ");
+    locks
+        .lines()
+        .any(|line| line.contains("POSIX") && line.contains(&of_ledger))
 }

@@ -10,7 +10,15 @@ use vlens_batch::pace::{Limits, Pace};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
 const COLUMNS: &[&str] = &[
-    "Name", "Mobile", "E-mail", "National ID", "Date of birth", "Marital status", "Monthly income", "Product", "Street",
+    "Name",
+    "Mobile",
+    "E-mail",
+    "National ID",
+    "Date of birth",
+    "Marital status",
+    "Monthly income",
+    "Product",
+    "Street",
     "City",
 ];
 
@@ -82,7 +90,9 @@ fn map_a_row(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn map_a_row_with_a_template(bencher: Bencher<'_, '_>) {
-    let config = format!("{CONFIG}address = {{ template = \"{{{{ row['Street'] }}}}, {{{{ row['City'] }}}}\" }}\n");
+    let config = format!(
+        "{CONFIG}address = {{ template = \"{{{{ row['Street'] }}}}, {{{{ row['City'] }}}}\" }}\n"
+    );
     let (mapping, row) = (mapping(&config), row());
     bencher.bench_local(|| mapping.apply(black_box(&row)));
 }

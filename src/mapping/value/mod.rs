@@ -139,6 +139,9 @@ fn read_text(kind: &Kind, raw: &str) -> Result<Option<Reading>, Fault> {
             format!("The text has more than {LONGEST_CHARS} characters; shorten it."),
         ));
     }
+    if text::is_plain(trimmed) {
+        return read_given(kind, Given::Text(trimmed)).map(Some);
+    }
     garbled::check(trimmed)?;
     let clean = text::clean(trimmed);
     // Hidden characters may have parted what gives the damage away.

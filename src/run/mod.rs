@@ -1,9 +1,9 @@
 //! The hall: walks the rows through the rooms and survives being stopped at any line. The only place where ledger and API
 //! meet.
 //!
-//! Read in this order: `sheet` (a file and its mapping), `enrol` (all rows on paper first), `send` (the one loop), `judge`
-//! (what an outcome means for a row), then what `send` leans on: `queue`, `gate`, `tokens`, `road`, `breaker`, `switch`;
-//! `calls` is for requests that belong to no run.
+//! Read in this order: `sheet` (a file and its mapping), `walk` (its rows), `enrol` (all rows on paper first), `send` (the
+//! one loop), `judge` (what an outcome means for a row), then what `send` leans on: `queue`, `gate`, `tokens`, `road`,
+//! `breaker`, `switch`; `calls` is for requests that belong to no run.
 
 mod breaker;
 mod calls;
@@ -18,6 +18,7 @@ mod send;
 mod sheet;
 mod switch;
 mod tokens;
+mod walk;
 
 pub use calls::{CallError, Calls};
 pub use clock::Clock;

@@ -1,9 +1,9 @@
-//! A sheet and its mapping, opened together and walked row by row.
+//! A sheet and its mapping, opened together.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use super::switch::{Stopping, Switch};
 use crate::domain::{Complaint, Invitation, InvitationKey, Problem, Repair, Row, RowNumber};
 use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
 use crate::source::{Input, Options, Source};
@@ -88,27 +88,6 @@ impl Sheet {
             )),
         }
     }
-
-    /// Hands every row, with what it becomes, to `visit`. Ends early when the run is stopped.
-    pub fn walk(
-        &mut self,
-        switch: &Switch,
-        mut visit: impl FnMut(&Row, Mapped) -> Result<(), Complaint>,
-    ) -> Result<Result<(), Stopping>, Complaint> {
-        let mut row = Row::new();
-        while self.source.read(&mut row)? {
-            if switch.is_stopping() {
-                return Ok(Err(Stopping));
-            }
-            if self.mapping.is_example(&row) {
-                self.examples.push(row.number);
-                continue;
-            }
-            let mapped = self.mapping.apply(&row);
-            visit(&row, mapped)?;
-        }
-        Ok(Ok(()))
-    }
 }
 
 /// A row's cells as shown, one for each of `columns`, into a buffer that is used again.
@@ -128,10 +107,37 @@ pub enum Verdict {
 }
 
 /// Finds duplicates within one file without a ledger.
-#[derive(Default)]
+///
+/// In parts, because a map that grows holds its entries twice for a moment: here only one part does at a time.
 pub struct Seen {
-    // Twelve bytes tell a hundred million rows apart with a chance of error of one in ten trillion, in half the memory.
-    first_rows: HashMap<[u8; 12], RowNumber>,
+    parts: [HashMap<ShortKey, RowNumber, BuildHasherDefault<Even>>; 64],
+}
+
+/// Twelve bytes tell a hundred million rows apart with a chance of error of one in ten trillion, in half the memory.
+type ShortKey = [u8; 12];
+
+/// Keys are hashes already, and spread as evenly as another hash could spread them.
+#[derive(Default)]
+struct Even(u64);
+
+impl Hasher for Even {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0 << 8 | u64::from(byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Seen {
+            parts: std::array::from_fn(|_| HashMap::default()),
+        }
+    }
 }
 
 impl Seen {
@@ -139,7 +145,7 @@ impl Seen {
     pub fn judge(&mut self, row: RowNumber, mapped: Mapped) -> (Verdict, Vec<Repair>) {
         let verdict = match mapped.result {
             Err(problems) => Verdict::Invalid(problems),
-            Ok(invitation) => match self.first_rows.entry(short(&invitation.key)) {
+            Ok(invitation) => match self.first_row(&invitation.key) {
                 Entry::Occupied(first) => Verdict::Duplicate(*first.get()),
                 Entry::Vacant(place) => {
                     place.insert(row);
@@ -149,10 +155,11 @@ impl Seen {
         };
         (verdict, mapped.repairs)
     }
-}
 
-fn short(key: &InvitationKey) -> [u8; 12] {
-    let mut short = [0; 12];
-    short.copy_from_slice(&key.0[..12]);
-    short
+    fn first_row(&mut self, key: &InvitationKey) -> Entry<'_, ShortKey, RowNumber> {
+        let mut short = ShortKey::default();
+        short.copy_from_slice(&key.0[..12]);
+        let part = usize::from(key.0[31]) % self.parts.len();
+        self.parts[part].entry(short)
+    }
 }

@@ -1,0 +1,215 @@
+//! Walks a sheet from its first row to its last: one thread reads, some map, and whoever asked sees every row in the
+//! sheet's order while the next ones are on their way. Rows travel in small batches whose buffers are used again.
+
+use std::num::NonZero;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread;
+
+use super::sheet::Sheet;
+use super::switch::{Stopping, Switch};
+use crate::domain::{Complaint, Row};
+use crate::mapping::{Mapped, Mapping};
+use crate::source::Source;
+
+/// Rows that travel together: enough to make the passing on cost nothing, few enough to take no memory.
+const BATCH_ROWS: usize = 128;
+/// Batches that wait before each thread.
+const AHEAD: usize = 1;
+/// More threads than these would only wait for the one that reads.
+const MOST_MAPPERS: usize = 4;
+
+/// Rows, and what becomes of them once they are mapped; buffers may be longer than what is in use.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<Row>,
+    in_use: usize,
+    /// For each row in use; none for a template's example, which is no customer.
+    mapped: Vec<Option<Mapped>>,
+}
+
+/// A batch, or why there are no more.
+type Passed = Result<Batch, Complaint>;
+
+impl Sheet {
+    /// Hands every row, with what it becomes, to `visit`. Ends early when the run is stopped.
+    pub fn walk(
+        &mut self,
+        switch: &Switch,
+        mut visit: impl FnMut(&Row, Mapped) -> Result<(), Complaint>,
+    ) -> Result<Result<(), Stopping>, Complaint> {
+        let Sheet {
+            source,
+            mapping,
+            examples,
+        } = self;
+        let mapping: &Mapping = mapping;
+        let mappers = thread::available_parallelism().map_or(1, NonZero::get);
+        thread::scope(|scope| {
+            let (spare, spares) = mpsc::channel();
+            let mut to_mappers = Vec::new();
+            let mut from_mappers = Vec::new();
+            for _ in 0..mappers.min(MOST_MAPPERS) {
+                let (to, read) = mpsc::sync_channel(AHEAD);
+                let (mapped, from) = mpsc::sync_channel(AHEAD);
+                named("row-mapper")
+                    .spawn_scoped(scope, move || map_all(mapping, &read, &mapped))
+                    .map_err(|error| no_thread(&error))?;
+                to_mappers.push(to);
+                from_mappers.push(from);
+            }
+            named("row-reader")
+                .spawn_scoped(scope, move || read_all(source, &to_mappers, &spares))
+                .map_err(|error| no_thread(&error))?;
+            see_all(&from_mappers, &spare, switch, |row, mapped| match mapped {
+                Some(mapped) => visit(row, mapped),
+                None => {
+                    examples.push(row.number);
+                    Ok(())
+                }
+            })
+        })
+    }
+}
+
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(name.to_owned())
+}
+
+fn no_thread(error: &std::io::Error) -> Complaint {
+    Complaint::new(
+        "no_thread",
+        format!("No thread can be started to read the sheet ({error})."),
+    )
+}
+
+/// Gives each mapper a batch in turn. Ends where the sheet does, or when nobody wants more.
+fn read_all(source: &mut Source, mappers: &[SyncSender<Passed>], spares: &Receiver<Batch>) {
+    for mapper in mappers.iter().cycle() {
+        let batch = read_batch(source, spares.try_recv().unwrap_or_default());
+        let is_last = !matches!(&batch, Ok(batch) if batch.in_use == BATCH_ROWS);
+        if mapper.send(batch).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+fn read_batch(source: &mut Source, mut batch: Batch) -> Passed {
+    batch.in_use = 0;
+    while batch.in_use < BATCH_ROWS {
+        if batch.rows.len() == batch.in_use {
+            batch.rows.push(Row::new());
+        }
+        if !source.read(&mut batch.rows[batch.in_use])? {
+            break;
+        }
+        batch.in_use += 1;
+    }
+    Ok(batch)
+}
+
+fn map_all(mapping: &Mapping, read: &Receiver<Passed>, mapped: &SyncSender<Passed>) {
+    for mut passed in read {
+        if let Ok(batch) = &mut passed {
+            let rows = batch.rows.iter().take(batch.in_use);
+            batch
+                .mapped
+                .extend(rows.map(|row| (!mapping.is_example(row)).then(|| mapping.apply(row))));
+        }
+        if mapped.send(passed).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes from each mapper in turn, which is the sheet's order. The threads end by themselves once nobody listens.
+fn see_all(
+    mappers: &[Receiver<Passed>],
+    spare: &Sender<Batch>,
+    switch: &Switch,
+    mut visit: impl FnMut(&Row, Option<Mapped>) -> Result<(), Complaint>,
+) -> Result<Result<(), Stopping>, Complaint> {
+    for mapper in mappers.iter().cycle() {
+        let Ok(passed) = mapper.recv() else {
+            break;
+        };
+        let mut batch = passed?;
+        for (row, mapped) in batch.rows.iter().zip(batch.mapped.drain(..)) {
+            if switch.is_stopping() {
+                return Ok(Err(Stopping));
+            }
+            visit(row, mapped)?;
+        }
+        // The reader may be done already.
+        let _ = spare.send(batch);
+    }
+    Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::switch::Why;
+    use super::*;
+    use crate::mapping::{BindOptions, Config};
+    use crate::source::{Input, Options};
+
+    /// Several rounds of batches over all mappers, and a piece of one.
+    const ROWS: usize = 3 * MOST_MAPPERS * BATCH_ROWS + 7;
+
+    fn sheet(text: String) -> Sheet {
+        let input = Input::Stdin(Arc::from(text.into_bytes()));
+        let bind = BindOptions::default();
+        Sheet::open(&input, &Options::default(), &Config::none(), &bind).expect("a sheet")
+    }
+
+    fn phones(rows: usize) -> String {
+        let row = |n| format!("0100{n:07},414\n");
+        std::iter::once("phone,contractTypeId\n".to_owned())
+            .chain((0..rows).map(row))
+            .collect()
+    }
+
+    #[test]
+    fn every_row_is_seen_once_and_in_its_order() {
+        for rows in [0, 1, BATCH_ROWS, ROWS] {
+            let mut seen = Vec::new();
+            let walked = sheet(phones(rows)).walk(&Switch::default(), |row, mapped| {
+                let invitation = mapped.result.expect("a valid row");
+                seen.push((row.number.0, invitation.recipient.phone));
+                Ok(())
+            });
+            assert_eq!(walked, Ok(Ok(())));
+            let expected: Vec<_> = (0..rows)
+                .map(|n| (u32::try_from(n).unwrap() + 2, Some(format!("+20100{n:07}"))))
+                .collect();
+            assert_eq!(seen, expected);
+        }
+    }
+
+    #[test]
+    fn the_walk_ends_where_the_one_who_asked_ends_it() {
+        let mut count = 0;
+        let refused = sheet(phones(ROWS)).walk(&Switch::default(), |_, _| {
+            count += 1;
+            if count == 300 {
+                return Err(Complaint::new("enough", "Enough."));
+            }
+            Ok(())
+        });
+        assert_eq!(refused.map_err(|complaint| complaint.code), Err("enough"));
+        assert_eq!(count, 300);
+
+        let switch = Switch::default();
+        let mut count = 0;
+        let stopped = sheet(phones(ROWS)).walk(&switch, |_, _| {
+            count += 1;
+            if count == 300 {
+                switch.stop(Why::Signal);
+            }
+            Ok(())
+        });
+        assert_eq!(stopped, Ok(Err(Stopping)));
+        assert_eq!(count, 300);
+    }
+}

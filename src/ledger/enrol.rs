@@ -90,7 +90,7 @@ impl Ledger {
     fn widen_cache(&mut self) -> Result<()> {
         self.books
             .conn
-            .execute_batch("PRAGMA cache_size = -40000")?;
+            .execute_batch("PRAGMA cache_size = -34000")?;
         Ok(())
     }
 

@@ -44,6 +44,14 @@ impl Gate {
         }
     }
 
+    /// The same without waiting: whether there is leave at once, and nobody stands in line before.
+    pub(super) fn enter_at_once(&self, clock: &dyn Clock) -> bool {
+        let Ok(_first_in_line) = self.line.try_lock() else {
+            return false;
+        };
+        self.pace().ask(clock.steady()) == Permit::Granted
+    }
+
     /// A request that had leave was answered, or given up, just now.
     pub(super) fn answered(&self, clock: &dyn Clock) {
         self.pace().answered(clock.steady());

@@ -69,7 +69,8 @@ impl Queue {
         }
     }
 
-    /// The next row that may go, or none when all is done. Whoever gets one calls [`Queue::done`] or [`Queue::again`].
+    /// The next row that may go, or none when all is done. Whoever gets one, here or by
+    /// [`Queue::at_hand`], calls [`Queue::done`] or [`Queue::again`].
     pub(super) async fn next(
         &self,
         clock: &dyn Clock,
@@ -96,6 +97,17 @@ impl Queue {
                 Next::Wait(None) => switch.or_stop(changed).await?,
             }
         }
+    }
+
+    /// The next fresh row, if it is here, no other has to go before it, and `may_leave`. Waits for nothing.
+    pub(super) fn at_hand(&self, may_leave: impl FnOnce() -> bool) -> Option<Job> {
+        let mut inner = self.inner.try_lock().ok()?;
+        let is_here = !inner.fresh.is_empty() && inner.waiting.is_empty();
+        if !is_here || inner.allowance == Some(0) || !may_leave() {
+            return None;
+        }
+        inner.under_way += 1;
+        inner.take_fresh()
     }
 
     /// The row has its status for this run.
@@ -146,12 +158,16 @@ impl Inner {
         if self.fresh.is_empty() && !self.exhausted {
             self.fetch().await?;
         }
+        Ok(self.take_fresh())
+    }
+
+    fn take_fresh(&mut self) -> Option<Job> {
         match &mut self.allowance {
-            Some(0) => return Ok(None),
+            Some(0) => return None,
             Some(left) if !self.fresh.is_empty() => *left -= 1,
             _ => {}
         }
-        Ok(self.fresh.pop_front())
+        self.fresh.pop_front()
     }
 
     async fn fetch(&mut self) -> Result<(), Complaint> {

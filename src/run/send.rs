@@ -1,7 +1,7 @@
 //! Sends what is due: workers that each carry one row at a time to Vlens and its outcome back to the ledger.
 //!
-//! The promise hangs on the order of four lines in `attempt`: leave from the gate, the intent durable, the request, the
-//! outcome durable. Nobody hears of an outcome before it is durable.
+//! The promise hangs on an order: leave from the gate, the intent durable (both in `Leaving`), the request, the outcome
+//! durable (both in `attempt`). Nobody hears of an outcome before it is durable.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::switch::{Stopping, Switch, Why};
 use super::tokens::{Bearer, Credentials, Tokens};
 use crate::domain::{Complaint, NotCreated, Outcome, RunId, Status};
 use crate::failpoint;
-use crate::ledger::{self, Closing, Writer};
+use crate::ledger::{self, AttemptId, Closing, Writer};
 use crate::pace::{Backoff, Pace};
 use crate::vlens::Client;
 
@@ -112,6 +112,13 @@ async fn stop_after(limit: Option<Duration>, switch: Arc<Switch>) {
 /// Tokens that may grow old in the queue for a slot before one is sent with all the same.
 const MOST_STALE_TOKENS: u32 = 1;
 
+/// A row that may leave: it has a slot, a token that is good, and its intent is durable.
+struct Leaving {
+    job: Job,
+    bearer: Option<Bearer>,
+    attempt: AttemptId,
+}
+
 struct Sender {
     queue: Queue,
     breaker: Breaker,
@@ -122,39 +129,83 @@ struct Sender {
 
 impl Sender {
     async fn work(self: Arc<Self>) {
+        let mut at_hand = None;
         loop {
-            match self.queue.next(&*self.road.clock, &self.road.switch).await {
-                Ok(Some(job)) => {
-                    if self.attempt(job).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(None) | Err(Trouble::Stopping) => return,
-                Err(Trouble::Ledger(complaint)) => {
-                    self.road.broken(complaint);
-                    return;
-                }
+            let leaving = match at_hand.take() {
+                Some(leaving) => leaving,
+                None => match self.next().await {
+                    Ok(Some(leaving)) => leaving,
+                    Ok(None) | Err(Stopping) => return,
+                },
+            };
+            match self.attempt(leaving).await {
+                Ok(next) => at_hand = next,
+                Err(Stopping) => return,
             }
         }
     }
 
-    /// One request for one row, and what follows from its answer.
-    async fn attempt(&self, mut job: Job) -> Result<(), Stopping> {
+    /// The next row, once it may leave; none when all is done.
+    async fn next(&self) -> Result<Option<Leaving>, Stopping> {
         let road = &self.road;
-        let bearer = self.leave(road).await?;
+        match self.queue.next(&*road.clock, &road.switch).await {
+            Ok(Some(job)) => {
+                let bearer = self.leave(road).await?;
+                self.put_on_paper(job, bearer).await.map(Some)
+            }
+            Ok(None) => Ok(None),
+            Err(Trouble::Stopping) => Err(Stopping),
+            Err(Trouble::Ledger(complaint)) => Err(road.broken(complaint)),
+        }
+    }
+
+    /// The next row, if nothing but the disk has to be waited for until it may leave.
+    async fn at_hand(&self) -> Result<Option<Leaving>, Stopping> {
+        let road = &self.road;
+        let bearer = match &self.tokens {
+            Some(tokens) => match tokens.at_hand(road) {
+                Some(bearer) => Some(bearer),
+                None => return Ok(None),
+            },
+            None => None,
+        };
+        let may_leave = || !road.switch.is_stopping() && road.gate.enter_at_once(&*road.clock);
+        match self.queue.at_hand(may_leave) {
+            Some(job) => self.put_on_paper(job, bearer).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes a row's intent durable.
+    async fn put_on_paper(&self, job: Job, bearer: Option<Bearer>) -> Result<Leaving, Stopping> {
+        let road = &self.road;
         failpoint::pass("before_intent");
-        let attempt = match road
-            .ledger
-            .open_attempt(job.invitation, &road.clock.moment())
-            .await
-        {
-            Ok(attempt) => attempt,
+        let opened = road.clock.moment();
+        match road.ledger.open_attempt(job.invitation, &opened).await {
+            Ok(attempt) => {
+                failpoint::pass("after_intent");
+                Ok(Leaving {
+                    job,
+                    bearer,
+                    attempt,
+                })
+            }
             Err(complaint) => {
                 road.gate.not_sent();
-                return Err(road.broken(complaint));
+                Err(road.broken(complaint))
             }
-        };
-        failpoint::pass("after_intent");
+        }
+    }
+
+    /// One request for one row, and what follows from its answer. Returns the next row, when it was put on paper along with
+    /// this one's outcome.
+    async fn attempt(&self, leaving: Leaving) -> Result<Option<Leaving>, Stopping> {
+        let road = &self.road;
+        let Leaving {
+            mut job,
+            bearer,
+            attempt,
+        } = leaving;
         road.journal.request();
         let outcome = self.request(bearer.as_ref(), &job).await;
         failpoint::pass("after_answer");
@@ -164,13 +215,23 @@ impl Sender {
             road.pause(pause);
         }
         road.gate.answered(&*road.clock);
-        let closing = closing(&outcome, verdict.status);
         let now = road.clock.moment();
-        if let Err(complaint) = road.ledger.close_attempt(attempt, closing, &now).await {
+        let closing = closing(&outcome, verdict.status);
+        let closed = road.ledger.close_attempt(attempt, closing, &now);
+        // After a row that ended well, the next one's intent shares its commit: one wait for the disk instead of two.
+        let next = async {
+            match verdict.status {
+                Status::Created | Status::Rejected => self.at_hand().await,
+                _ => Ok(None),
+            }
+        };
+        let (closed, next) = tokio::join!(closed, next);
+        if let Err(complaint) = closed {
             return Err(road.broken(complaint));
         }
         failpoint::pass("after_outcome");
-        self.follow(verdict, &outcome, job, bearer).await
+        self.follow(verdict, &outcome, job, bearer).await?;
+        next
     }
 
     /// Waits for a slot, with a token that is good when the slot comes.

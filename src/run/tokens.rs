@@ -48,6 +48,13 @@ struct Token {
 }
 
 impl Held {
+    fn bearer(&self) -> Option<Bearer> {
+        self.token.as_ref().map(|token| Bearer {
+            secret: token.access.clone(),
+            generation: self.generation,
+        })
+    }
+
     fn is_good(&self, road: &Road) -> bool {
         let now = road.clock.steady();
         self.token
@@ -73,13 +80,13 @@ impl Tokens {
         if !held.is_good(road) {
             self.renew(&mut held, road).await?;
         }
-        match &held.token {
-            Some(token) => Ok(Bearer {
-                secret: token.access.clone(),
-                generation: held.generation,
-            }),
-            None => Err(Stopping),
-        }
+        held.bearer().ok_or(Stopping)
+    }
+
+    /// The token to send with now, if it is good and nobody is about to renew it.
+    pub(super) fn at_hand(&self, road: &Road) -> Option<Bearer> {
+        let held = self.held.try_lock().ok()?;
+        held.is_good(road).then(|| held.bearer()).flatten()
     }
 
     /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.

@@ -100,10 +100,10 @@ fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     }
 }
 
-/// Two threads carry the requests; the ledger writes on one of its own.
+/// One thread carries all requests, which is plenty and wakes nobody in vain; the ledger writes on one of its own.
 fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| {

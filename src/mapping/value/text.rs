@@ -61,9 +61,10 @@ pub(super) fn is_plain(text: &str) -> bool {
         bytes = match bytes {
             [] => return true,
             [b'#' | b':' | b'=' | b'?', ..] => return false,
-            [b' '..=b'~', rest @ ..] => rest,
             // U+0621 to U+063F, U+0640 to U+064A: letters without vowel signs, composed as normal form C wants them.
-            [0xD8, 0xA1..=0xBF, rest @ ..] | [0xD9, 0x80..=0x8A, rest @ ..] => rest,
+            [b' '..=b'~', rest @ ..]
+            | [0xD8, 0xA1..=0xBF, rest @ ..]
+            | [0xD9, 0x80..=0x8A, rest @ ..] => rest,
             _ => return false,
         };
     }

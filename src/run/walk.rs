@@ -60,12 +60,12 @@ impl Sheet {
             named("row-reader")
                 .spawn_scoped(scope, move || read_all(source, &to_mappers, &spares))
                 .map_err(|error| no_thread(&error))?;
-            see_all(&from_mappers, &spare, switch, |row, mapped| match mapped {
-                Some(mapped) => visit(row, mapped),
-                None => {
-                    examples.push(row.number);
-                    Ok(())
+            see_all(&from_mappers, &spare, switch, |row, mapped| {
+                if let Some(mapped) = mapped {
+                    return visit(row, mapped);
                 }
+                examples.push(row.number);
+                Ok(())
             })
         })
     }

@@ -174,7 +174,7 @@ mod tests {
         });
         assert_eq!(
             fit_json(details).expect("details"),
-            r#"{"SessionInput.RequestFieldsValues.414.nationalId":["29001****4567 is not valid"],"phone":"20101****5678","limit":5,"ok":false,"none":null}"#
+            r#"{"SessionInput.RequestFieldsValues.414.nationalId":["29001****4567 is not valid"],"phone":"2010****5678","limit":5,"ok":false,"none":null}"#
         );
         for nothing in [json!(null), json!([]), json!({}), json!(" ")] {
             assert_eq!(fit_json(nothing), None);

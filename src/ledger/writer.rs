@@ -158,10 +158,14 @@ fn stopped() -> Complaint {
 }
 
 fn serve(mut ledger: Ledger, inbox: &Receiver<Command>) {
+    let mut failed = None;
     while let Ok(first) = inbox.recv() {
         let mut batch = vec![first];
         batch.extend(inbox.try_iter().take(MAX_BATCH - 1));
-        if let Some(reply) = work_through(&mut ledger, batch) {
+        if let Some(complaint) = &failed {
+            batch = refuse_new_requests(batch, complaint);
+        }
+        if let Some(reply) = work_through(&mut ledger, batch, &mut failed) {
             // Whoever asked may have gone away; then the ledger closes here.
             let _ = reply.send(ledger);
             return;
@@ -169,8 +173,24 @@ fn serve(mut ledger: Ledger, inbox: &Receiver<Command>) {
     }
 }
 
+/// Once a write has failed the run ends: what was under way is still recorded if that can be, but nothing new is begun.
+/// A request begun on paper now would never leave, and nobody could tell.
+fn refuse_new_requests(batch: Vec<Command>, complaint: &Complaint) -> Vec<Command> {
+    let (new, others): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .partition(|command| matches!(command, Command::Open { .. }));
+    for command in new {
+        command.refuse(complaint.clone(), &mut None);
+    }
+    others
+}
+
 /// Does a batch in one transaction and answers. Returns whom to give the ledger to, when that was asked for.
-fn work_through(ledger: &mut Ledger, batch: Vec<Command>) -> Option<oneshot::Sender<Ledger>> {
+fn work_through(
+    ledger: &mut Ledger,
+    batch: Vec<Command>,
+    failed: &mut Option<Complaint>,
+) -> Option<oneshot::Sender<Ledger>> {
     let mut stop = None;
     let mut done = Vec::with_capacity(batch.len());
     let mut batch = batch.into_iter();
@@ -186,6 +206,9 @@ fn work_through(ledger: &mut Ledger, batch: Vec<Command>) -> Option<oneshot::Sen
         }
         Ok(())
     });
+    if let Err(complaint) = &written {
+        failed.get_or_insert_with(|| complaint.clone());
+    }
     for answer in done {
         answer.tell(&written);
     }

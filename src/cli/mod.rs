@@ -16,11 +16,13 @@ mod signals;
 mod values;
 mod watch;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::Cli;
+use exit::Exit;
 use output::Output;
 
 /// Everything from the arguments to the exit code.
@@ -37,9 +39,12 @@ pub fn main() -> ExitCode {
     };
     logging::start(&cli.global);
     let output = Output::new(&cli.global);
-    let exit = match commands::execute(cli, output) {
-        Ok(exit) => exit,
-        Err(failure) => output.fail(&failure),
+    // A mistake of ours ends as what it is to whoever waits for the exit code: an unexpected error. The ledger's open
+    // transaction, if any, is rolled back on the way.
+    let exit = match catch_unwind(AssertUnwindSafe(|| commands::execute(cli, output))) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(failure)) => output.fail(&failure),
+        Err(_panic) => Exit::Unexpected,
     };
     exit.into()
 }

@@ -64,3 +64,60 @@ fn every_command_in_the_readme_exists() {
         );
     }
 }
+
+/// The environment variables that the code reads, and those that the README and the interface name, are the same.
+#[test]
+fn every_setting_of_the_environment_is_in_the_readme_and_no_other() {
+    let readme = readme();
+    let named = variables(&readme);
+    let mut read = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            read.extend(variables(&std::fs::read_to_string(path).unwrap()));
+        }
+    }
+    // Made from their names: NAME_FILE holds what NAME would.
+    for secret in ["VLENS_API_KEY", "VLENS_PASSWORD"] {
+        read.insert(format!("{secret}_FILE"));
+    }
+    read.retain(|name| !name.starts_with("VLENS_BATCH_"));
+    assert_eq!(named, read);
+}
+
+fn variables(text: &str) -> std::collections::BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_uppercase() || c == '_';
+    text.match_indices("VLENS_")
+        .map(|(at, _)| {
+            let rest = &text[at..];
+            let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            rest[..end].trim_end_matches('_').to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn the_exit_codes_of_the_readme_are_those_of_the_help() {
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_vlens-batch"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let table = help.split("Exit codes:").nth(1).expect("exit codes");
+    let in_help: std::collections::BTreeSet<char> = table
+        .split_whitespace()
+        .filter(|word| word.len() == 1)
+        .filter_map(|word| word.chars().next())
+        .filter(char::is_ascii_digit)
+        .collect();
+    let readme = readme();
+    let section = readme.split("## Exit codes").nth(1).expect("a section");
+    let section = section.split("\n## ").next().expect("its text");
+    let in_readme: std::collections::BTreeSet<char> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.chars().next())
+        .filter(char::is_ascii_digit)
+        .collect();
+    assert_eq!(in_help, in_readme);
+    assert_eq!(in_readme.len(), 8);
+}

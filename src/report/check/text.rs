@@ -108,7 +108,7 @@ impl CheckTally {
             let place = if column.is_empty() {
                 "the row as a whole".to_owned()
             } else {
-                look.strong(column)
+                look.strong(&on_one_line(column))
             };
             let what = match group.examples.first() {
                 Some(first) if group.is_uniform => &first.message,
@@ -156,7 +156,11 @@ impl CheckTally {
                     example.row, example.value, example.message
                 )
             });
-            look.paragraph(out, &lead, &format!("{}{example}", look.strong(column)))?;
+            look.paragraph(
+                out,
+                &lead,
+                &format!("{}{example}", look.strong(&on_one_line(column))),
+            )?;
         }
         if groups.len() > REPAIRS {
             let more = counted(
@@ -297,4 +301,13 @@ fn place(row: crate::domain::RowNumber, value: &str) -> String {
     } else {
         format!("row {row} ({value})")
     }
+}
+
+/// A template's header has a line for each language.
+fn on_one_line(header: &str) -> String {
+    header
+        .lines()
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join(" / ")
 }

@@ -44,19 +44,20 @@ fn killed_again_and_again() {
     run_again_and_check(&world, 60);
 }
 
-/// The place to die at, and how many of four rows sent one by one are then uncertain.
-const PLACES: &[(&str, usize)] = &[
-    ("before_enrolled", 0),
-    ("after_enrolled", 0),
-    ("before_intent:2", 0),
-    ("after_intent:2", 1),
-    ("after_answer:2", 1),
-    ("after_outcome:2", 0),
+/// The place to die at, and how many of four rows sent one by one are then uncertain: at the least, at the most. A row's
+/// outcome and the next row's intent share a commit, so around it one row or the other may be in doubt, and never two.
+const PLACES: &[(&str, u64, u64)] = &[
+    ("before_enrolled", 0, 0),
+    ("after_enrolled", 0, 0),
+    ("before_intent:2", 0, 1),
+    ("after_intent:2", 1, 1),
+    ("after_answer:2", 1, 1),
+    ("after_outcome:2", 0, 1),
 ];
 
 #[test]
 fn no_line_is_one_at_which_a_crash_does_harm() {
-    for (place, uncertain) in PLACES {
+    for (place, least, most) in PLACES {
         let world = World::with_server();
         world.customers("customers.csv", 4);
         let one = ["--concurrency", "1"];
@@ -67,12 +68,16 @@ fn no_line_is_one_at_which_a_crash_does_harm() {
             .run();
         assert_eq!(died.code(), None, "{place} was not reached\n{died}");
         let summary = world.send("customers.csv").args(one).run().json();
-        assert_eq!(summary["counts"]["uncertain"], *uncertain, "{place}");
+        let uncertain = summary["counts"]["uncertain"].as_u64().unwrap();
+        assert!(
+            (*least..=*most).contains(&uncertain),
+            "{place}: {uncertain}"
+        );
         let created = world
             .statuses()
             .iter()
             .filter(|status| *status == "created")
-            .count();
+            .count() as u64;
         assert_eq!(created, 4 - uncertain, "{place}");
         world.check_invariants(&Promise::default());
     }

@@ -1,17 +1,15 @@
 //! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger.
 
-use std::io::Write;
-use std::path::Path;
-
 use super::{ledgers, run, sheets};
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::domain::{Complaint, Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::ledger::Reader;
-use crate::report::{Annotator, CheckJson, CheckTally, SheetShape};
+use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to_left};
 use crate::run::{Seen, Sheet, Switch, Verdict};
 use crate::source::Input;
 
@@ -54,8 +52,7 @@ pub fn check_input(
                     name: sheet.source.sheet_name().unwrap_or("Rows"),
                     columns: &columns,
                     header_row: sheet.source.header_row(),
-                    right_to_left: sheet.source.right_to_left()
-                        || super::export::leads_in_arabic(&columns),
+                    right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
                 };
                 Some(Annotator::new(shape).map_err(Failure::unexpected)?)
             }
@@ -176,7 +173,7 @@ impl Check {
         output: Output,
     ) -> Result<Exit, Failure> {
         if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
-            write_annotated(annotator, path)?;
+            files::replace(path, Readers::Owner, |file| annotator.finish(file))?;
             output.say(&format!(
                 "The sheet with every problem marked is in {}.",
                 path.display()
@@ -278,31 +275,5 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
             .hint("Name another file for the marked sheet."),
         ));
     }
-    Ok(())
-}
-
-fn write_annotated(annotator: Annotator, path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let unwritable = |error: &dyn std::fmt::Display| {
-        Failure::unexpected(Complaint::new(
-            "annotated_not_written",
-            format!("{} cannot be written: {error}", path.display()),
-        ))
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".vlens-batch-check-")
-        .tempfile_in(folder)
-        .map_err(|error| unwritable(&error))?;
-    annotator
-        .finish(file.as_file_mut())
-        .map_err(Failure::unexpected)?;
-    file.as_file_mut()
-        .flush()
-        .map_err(|error| unwritable(&error))?;
-    file.persist(path)
-        .map_err(|error| unwritable(&error.error))?;
     Ok(())
 }

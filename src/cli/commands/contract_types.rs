@@ -12,6 +12,7 @@ use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs}
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::cli::signals;
@@ -176,7 +177,7 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failur
         )
     })?;
     let before = before(path);
-    write_atomically(path, answer.as_bytes())?;
+    files::put_in_new_folder(path, Readers::Everyone, answer.as_bytes())?;
     Ok(Pulled {
         id,
         file: path.display().to_string(),
@@ -189,37 +190,6 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failur
 /// The form that was there before, if it can be read.
 fn before(path: &Path) -> Option<Form> {
     read_form(&std::fs::read_to_string(path).ok()?).ok()
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = std::fs::create_dir_all(folder).and_then(|()| {
-        let mut file = tempfile::Builder::new()
-            .prefix(".vlens-batch-")
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        readable_as_usual(file.path());
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    });
-    written.map_err(|error| {
-        Failure::unexpected(Complaint::new(
-            "form_not_stored",
-            format!("{} cannot be written: {error}", path.display()),
-        ))
-    })
-}
-
-/// A form is no secret: colleagues may read it, unlike the temporary file it was written to.
-pub(super) fn readable_as_usual(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644));
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {

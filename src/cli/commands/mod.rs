@@ -5,7 +5,6 @@ mod contract_types;
 mod deliver;
 mod doctor;
 mod export;
-mod files;
 mod init;
 mod ledgers;
 mod man;

@@ -67,7 +67,7 @@ impl MetricsFile {
             Complaint::new(
                 "metrics_not_written",
                 format!(
-                    "the metrics file {} cannot be written: {error}",
+                    "The metrics file {} cannot be written: {error}.",
                     self.path.display()
                 ),
             )

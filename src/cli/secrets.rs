@@ -15,7 +15,7 @@ pub fn variable(name: &str) -> Result<Option<String>, Failure> {
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => Err(Failure::unusable(Complaint::new(
             "environment_invalid",
-            format!("the environment variable {name} is not valid text"),
+            format!("The environment variable {name} is not valid text."),
         ))),
     }
 }
@@ -62,7 +62,7 @@ fn secret(name: &str) -> Result<Option<Secret>, Failure> {
             Complaint::new(
                 "secret_file_unreadable",
                 format!(
-                    "{} (named by {file_name}) cannot be read: {error}",
+                    "{} (named by {file_name}) cannot be read: {error}.",
                     path.display()
                 ),
             )
@@ -73,7 +73,7 @@ fn secret(name: &str) -> Result<Option<Secret>, Failure> {
     if value.is_empty() {
         return Err(Failure::unusable(Complaint::new(
             "secret_file_empty",
-            format!("{} (named by {file_name}) is empty", path.display()),
+            format!("{} (named by {file_name}) is empty.", path.display()),
         )));
     }
     Ok(Some(Secret::new(value)))

@@ -124,7 +124,7 @@ impl Place {
             Failure::unusable(Complaint::new(
                 "ca_file_unreadable",
                 format!(
-                    "{} (named by VLENS_CA_FILE) cannot be read: {error}",
+                    "{} (named by VLENS_CA_FILE) cannot be read: {error}.",
                     path.display()
                 ),
             ))
@@ -226,7 +226,7 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
         Failure::unusable(
             Complaint::new(
                 "config_unreadable",
-                format!("the config {} cannot be read: {error}", path.display()),
+                format!("The config {} cannot be read: {error}.", path.display()),
             )
             .hint("Check the path given with --config; the file must be UTF-8 text."),
         )

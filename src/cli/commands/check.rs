@@ -63,7 +63,7 @@ pub fn check_input(
     sheet
         .walk(&switch, |row, mapped| check.row(row, mapped))
         .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
+        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "Interrupted.")))?;
     check.finish(args, global, &sheet, place, output)
 }
 
@@ -226,7 +226,7 @@ fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {
 fn not_told(error: &std::io::Error) -> Complaint {
     Complaint::new(
         "output_not_written",
-        format!("the result cannot be written: {error}"),
+        format!("The result cannot be written: {error}."),
     )
 }
 
@@ -249,7 +249,7 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
             Ok(())
         })
         .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
+        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "Interrupted.")))?;
     output.print(|out| bodies.iter().try_for_each(|body| writeln!(out, "{body}")));
     Ok(if has_invalid {
         Exit::NeedsPerson
@@ -270,7 +270,7 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
         return Err(Failure::usage(
             Complaint::new(
                 "annotate_onto_source",
-                "--annotate would overwrite the file that is being checked",
+                "--annotate would overwrite the file that is being checked.",
             )
             .hint("Name another file for the marked sheet."),
         ));

@@ -66,7 +66,7 @@ fn refuse_to_overwrite(config: &Path, force: bool) -> Result<(), Failure> {
         Complaint::new(
             "config_exists",
             format!(
-                "{} is there already, and is left as it is",
+                "{} is there already, and is left as it is.",
                 config.display()
             ),
         )
@@ -140,7 +140,7 @@ fn ask(proposal: &mut Proposal) -> Result<(), Failure> {
     asked.map_err(|_| {
         Failure::stopped(Complaint::new(
             "interrupted",
-            "no mapping was written: the questions were not answered",
+            "No mapping was written: the questions were not answered.",
         ))
     })
 }

@@ -40,7 +40,7 @@ impl Target {
         let tenancy_name = place.tenancy_name()?;
         if needs_login && tenancy_name.is_none() {
             return Err(Failure::unusable(
-                Complaint::new("tenancy_missing", "no tenant is named")
+                Complaint::new("tenancy_missing", "No tenant is named.")
                     .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api] in vlens-batch.toml. To rehearse without an account, add --sandbox."),
             ));
         }

@@ -21,7 +21,7 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<
             Complaint::new(
                 "form_missing",
                 format!(
-                    "there is no form of contract type {id}: {} does not exist",
+                    "There is no form of contract type {id}: {} does not exist.",
                     path.display()
                 ),
             )
@@ -35,7 +35,9 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<
     if form.fields.is_empty() {
         return Err(Failure::unusable(Complaint::new(
             "form_empty",
-            format!("the form of contract type {id} has no fields, so there is nothing to fill in"),
+            format!(
+                "The form of contract type {id} has no fields, so there is nothing to fill in."
+            ),
         )));
     }
     let spec = TemplateSpec {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::args::{Global, HiddenRows, ReadArgs, SendArgs};
 use super::failure::Failure;
-use super::secrets::{path_variable, variable};
+use super::secrets::{TENANCY_NAME, path_variable, variable};
 use super::values::Rate;
 use crate::domain::{Complaint, ContractTypeId};
 use crate::mapping::Config;
@@ -112,7 +112,7 @@ impl Place {
 
     /// The tenant, if one is named.
     pub fn tenancy_name(&self) -> Result<Option<String>, Failure> {
-        Ok(variable("VLENS_TENANCY_NAME")?.or_else(|| self.config.api.tenancy_name.clone()))
+        Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.clone()))
     }
 
     /// An extra certificate authority.

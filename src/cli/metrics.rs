@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
+use super::files::{self, Readers};
 use crate::domain::{Complaint, Counts, Timestamp};
 use crate::run::Tally;
 
@@ -66,7 +67,7 @@ impl MetricsFile {
             Complaint::new(
                 "metrics_not_written",
                 format!(
-                    "the metrics file {} cannot be written: {error}",
+                    "The metrics file {} cannot be written: {error}.",
                     self.path.display()
                 ),
             )
@@ -91,31 +92,15 @@ impl MetricsFile {
         self.replace(&text)
     }
 
+    /// For everyone to read: the collector is another user.
     fn replace(&self, text: &str) -> std::io::Result<()> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::Builder::new()
-            .prefix(".vlens-batch-metrics-")
-            .tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        make_readable(file.as_file())?;
-        file.persist(&self.path)?;
-        Ok(())
+        files::swap(
+            &self.path,
+            Readers::Everyone,
+            |error| error,
+            |mut file| file.write_all(text.as_bytes()),
+        )
     }
-}
-
-/// Metrics hold no personal data, and the collector is another user.
-#[cfg(unix)]
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
 }
 
 fn render(metrics: &Metrics) -> String {

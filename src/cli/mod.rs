@@ -6,6 +6,7 @@ mod commands;
 mod examples;
 mod exit;
 mod failure;
+mod files;
 mod guard;
 mod logging;
 mod metrics;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::args::{Global, HiddenRows, ReadArgs, SendArgs};
 use super::failure::Failure;
-use super::secrets::{path_variable, variable};
+use super::secrets::{TENANCY_NAME, path_variable, variable};
 use super::values::Rate;
 use crate::domain::{Complaint, ContractTypeId};
 use crate::mapping::Config;
@@ -112,7 +112,7 @@ impl Place {
 
     /// The tenant, if one is named.
     pub fn tenancy_name(&self) -> Result<Option<String>, Failure> {
-        Ok(variable("VLENS_TENANCY_NAME")?.or_else(|| self.config.api.tenancy_name.clone()))
+        Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.clone()))
     }
 
     /// An extra certificate authority.
@@ -124,7 +124,7 @@ impl Place {
             Failure::unusable(Complaint::new(
                 "ca_file_unreadable",
                 format!(
-                    "{} (named by VLENS_CA_FILE) cannot be read: {error}",
+                    "{} (named by VLENS_CA_FILE) cannot be read: {error}.",
                     path.display()
                 ),
             ))
@@ -226,7 +226,7 @@ fn read_config(path: &Path) -> Result<Config, Failure> {
         Failure::unusable(
             Complaint::new(
                 "config_unreadable",
-                format!("the config {} cannot be read: {error}", path.display()),
+                format!("The config {} cannot be read: {error}.", path.display()),
             )
             .hint("Check the path given with --config; the file must be UTF-8 text."),
         )

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-use crate::support::{Serve, World};
+use crate::support::{Rude, Serve, World};
 
 const FORM_414: &str = include_str!("../../src/sandbox/forms/414.json");
 const MAPPING: &str = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Name\"\n";
@@ -371,4 +371,41 @@ fn its_requests_count_against_the_limits_of_the_ledger() {
         .filter(|r| r.status == Some(429))
         .count();
     assert_eq!(throttled, 0);
+}
+
+#[test]
+fn an_account_without_the_right_is_told_how_to_do_without() {
+    for status in ["401 Unauthorized", "403 Forbidden"] {
+        let server = Rude::serve_without_rights(status);
+        let world = World::new();
+        let vlens = |args: &[&str]| {
+            let variables = server.variables();
+            let variables = variables
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()));
+            world.vlens(args).envs(variables).run().expect(6)
+        };
+        for (args, path) in [
+            (&["contract-types"][..], "contract-types/ID.json"),
+            (
+                &["contract-types", "pull", "414"],
+                "contract-types/414.json",
+            ),
+        ] {
+            let told = vlens(args);
+            assert!(
+                told.stderr.contains("GetBusinessRequestTypeTemplateFields"),
+                "{status}: {}",
+                told.stderr
+            );
+            assert!(told.stderr.contains(path), "{status}: {}", told.stderr);
+            let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+            assert_eq!(
+                vlens(&with_json).json()["error"]["code"],
+                "rights_missing",
+                "{status}"
+            );
+        }
+        assert!(!world.path("contract-types/414.json").exists());
+    }
 }

@@ -357,3 +357,36 @@ fn a_column_of_contract_types_is_found_by_its_words() {
         );
     }
 }
+
+#[test]
+fn at_a_terminal_enter_takes_a_guess_and_arrows_another() {
+    const DOWN: &str = "\u{1b}[B";
+    // Below "leave it out": phone, e-mail, contract type, fullName.
+    let another = format!("414\r\r{}\r", DOWN.repeat(4));
+    for (keys, remark, name) in [
+        ("414\r\r\r", "\n#   Blurb\n", ""),
+        (&another, "", "\nfullName = \"Blurb\""),
+    ] {
+        let world = World::new();
+        world.file("customers.csv", "Mobile,Blurb\n01012345678,Mona Adel\n");
+        let (code, screen) = world.vlens(["init", "customers.csv"]).on_a_terminal(keys);
+        assert_eq!(code, 0, "{screen}");
+        assert!(!screen.contains("01012345678"), "masked: {screen}");
+        let config = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+        for line in ["\nphone = \"Mobile\"", "\ntypes = [414]", remark, name] {
+            assert!(config.contains(line), "{line:?} in:\n{config}");
+        }
+    }
+}
+
+#[test]
+fn at_a_terminal_escape_leaves_everything_as_it_was() {
+    let world = World::new();
+    world.file("customers.csv", "Mobile\n01012345678\n");
+    let (code, screen) = world
+        .vlens(["init", "customers.csv"])
+        .on_a_terminal("\u{1b}");
+    assert_eq!(code, 4, "{screen}");
+    assert!(screen.contains("No mapping was written"), "{screen}");
+    assert!(!world.path("vlens-batch.toml").exists());
+}

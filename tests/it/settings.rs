@@ -1,6 +1,6 @@
 //! Flag, then environment, then TOML, then default; secrets in none of the wrong places; mistakes shown where they are.
 
-use crate::support::{Promise, Record, World};
+use crate::support::{Promise, Record, Vlens, World};
 
 const SECRET: &str = "s3cr3t-that-nobody-may-see";
 
@@ -27,6 +27,37 @@ fn the_toml_serves_where_the_environment_is_silent() {
         .without_env("VLENS_BASE_URL")
         .without_env("VLENS_TENANCY_NAME");
     run.run().expect(0);
+}
+
+#[test]
+fn everything_that_is_missing_is_said_at_once() {
+    let all = [
+        "VLENS_API_KEY",
+        "VLENS_USERNAME",
+        "VLENS_PASSWORD",
+        "VLENS_TENANCY_NAME",
+    ];
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    for unset in [&all[..], &all[1..3], &all[3..]] {
+        for args in [
+            &["run", "customers.csv", "--yes", "--json"][..],
+            &["contract-types", "--json"],
+        ] {
+            let run = unset
+                .iter()
+                .copied()
+                .fold(world.vlens(args), Vlens::without_env);
+            let error = run.run().expect(5).json()["error"].clone();
+            assert_eq!(error["code"], "credentials_missing");
+            let message = error["message"].as_str().unwrap();
+            for name in all {
+                assert_eq!(message.contains(name), unset.contains(&name), "{message}");
+            }
+            assert!(error["hint"].as_str().unwrap().contains("--sandbox"));
+        }
+    }
+    assert!(world.accepted().is_empty());
 }
 
 #[test]

@@ -44,7 +44,12 @@ pub struct Rude {
 impl Rude {
     /// Serves; `turn` gets each request for an invitation, with how many there were before it.
     pub fn serve(turn: impl Turn) -> Rude {
-        Rude::start(None, turn)
+        Rude::start(None, "200 OK", turn)
+    }
+
+    /// Logs people in, and refuses them all else that they would read, with this HTTP status.
+    pub fn serve_without_rights(status: &'static str) -> Rude {
+        Rude::start(None, status, |_, _| Ok(()))
     }
 
     /// The same over TLS, with this certificate.
@@ -60,10 +65,10 @@ impl Rude {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
             .expect("a certificate and its key");
-        Rude::start(Some(Arc::new(config)), turn)
+        Rude::start(Some(Arc::new(config)), "200 OK", turn)
     }
 
-    fn start(tls: Option<Arc<rustls::ServerConfig>>, turn: impl Turn) -> Rude {
+    fn start(tls: Option<Arc<rustls::ServerConfig>>, reads: &'static str, turn: impl Turn) -> Rude {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let rude = Rude {
             port: listener.local_addr().expect("an address").port(),
@@ -84,6 +89,7 @@ impl Rude {
                     invitations: Arc::clone(&invitations),
                     bodies: Arc::clone(&bodies),
                     turn: Arc::clone(&turn),
+                    reads,
                 };
                 let tls = tls.clone();
                 std::thread::spawn(move || {
@@ -147,6 +153,8 @@ struct Guest<T> {
     invitations: Arc<AtomicUsize>,
     bodies: Arc<Mutex<Vec<String>>>,
     turn: Arc<T>,
+    /// The HTTP status of every call that reads.
+    reads: &'static str,
 }
 
 impl<T: Turn> Guest<T> {
@@ -157,6 +165,8 @@ impl<T: Turn> Guest<T> {
                 let before = self.invitations.fetch_add(1, Ordering::SeqCst);
                 self.bodies.lock().expect("bodies").push(body);
                 (self.turn)(&mut wire, before)
+            } else if path.contains("/BusinessRequest/") {
+                answer_with(&mut wire, self.reads, "{}")
             } else {
                 let data = r#"{"data":{"accessToken":"admin-token","expireInSeconds":86400,"refreshToken":"refresh"}}"#;
                 answer(&mut wire, data)
@@ -170,9 +180,13 @@ impl<T: Turn> Guest<T> {
 
 /// Answers 200 with this JSON.
 pub fn answer(wire: &mut (impl Write + ?Sized), json: &str) -> io::Result<()> {
+    answer_with(wire, "200 OK", json)
+}
+
+fn answer_with(wire: &mut (impl Write + ?Sized), status: &str, json: &str) -> io::Result<()> {
     write!(
         wire,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",
         json.len()
     )?;
     wire.flush()

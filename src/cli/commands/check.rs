@@ -1,17 +1,15 @@
 //! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger.
 
-use std::io::Write;
-use std::path::Path;
-
 use super::{ledgers, run, sheets};
 use crate::cli::args::{CheckArgs, Global};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::domain::{Complaint, Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::ledger::Reader;
-use crate::report::{Annotator, CheckJson, CheckTally, SheetShape};
+use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to_left};
 use crate::run::{Seen, Sheet, Switch, Verdict};
 use crate::source::Input;
 
@@ -54,8 +52,7 @@ pub fn check_input(
                     name: sheet.source.sheet_name().unwrap_or("Rows"),
                     columns: &columns,
                     header_row: sheet.source.header_row(),
-                    right_to_left: sheet.source.right_to_left()
-                        || super::export::leads_in_arabic(&columns),
+                    right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
                 };
                 Some(Annotator::new(shape).map_err(Failure::unexpected)?)
             }
@@ -66,7 +63,7 @@ pub fn check_input(
     sheet
         .walk(&switch, |row, mapped| check.row(row, mapped))
         .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
+        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "Interrupted.")))?;
     check.finish(args, global, &sheet, place, output)
 }
 
@@ -176,7 +173,7 @@ impl Check {
         output: Output,
     ) -> Result<Exit, Failure> {
         if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
-            write_annotated(annotator, path)?;
+            files::replace(path, Readers::Owner, |file| annotator.finish(file))?;
             output.say(&format!(
                 "The sheet with every problem marked is in {}.",
                 path.display()
@@ -229,7 +226,7 @@ fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {
 fn not_told(error: &std::io::Error) -> Complaint {
     Complaint::new(
         "output_not_written",
-        format!("the result cannot be written: {error}"),
+        format!("The result cannot be written: {error}."),
     )
 }
 
@@ -252,7 +249,7 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
             Ok(())
         })
         .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "interrupted")))?;
+        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "Interrupted.")))?;
     output.print(|out| bodies.iter().try_for_each(|body| writeln!(out, "{body}")));
     Ok(if has_invalid {
         Exit::NeedsPerson
@@ -273,36 +270,10 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
         return Err(Failure::usage(
             Complaint::new(
                 "annotate_onto_source",
-                "--annotate would overwrite the file that is being checked",
+                "--annotate would overwrite the file that is being checked.",
             )
             .hint("Name another file for the marked sheet."),
         ));
     }
-    Ok(())
-}
-
-fn write_annotated(annotator: Annotator, path: &Path) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let unwritable = |error: &dyn std::fmt::Display| {
-        Failure::unexpected(Complaint::new(
-            "annotated_not_written",
-            format!("{} cannot be written: {error}", path.display()),
-        ))
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".vlens-batch-check-")
-        .tempfile_in(folder)
-        .map_err(|error| unwritable(&error))?;
-    annotator
-        .finish(file.as_file_mut())
-        .map_err(Failure::unexpected)?;
-    file.as_file_mut()
-        .flush()
-        .map_err(|error| unwritable(&error))?;
-    file.persist(path)
-        .map_err(|error| unwritable(&error.error))?;
     Ok(())
 }

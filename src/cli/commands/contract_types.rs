@@ -12,6 +12,7 @@ use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs}
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::cli::signals;
@@ -53,7 +54,7 @@ async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option
     let Some(credentials) = target.credentials else {
         return Err(Failure::unusable(Complaint::new(
             "credentials_missing",
-            "contract types are listed for an admin who has logged in",
+            "Contract types are listed for an admin who has logged in.",
         )));
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -168,7 +169,7 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failur
             Complaint::new(
                 "form_unreadable",
                 format!(
-                    "the answer for contract type {id} is not usable: {}",
+                    "The answer for contract type {id} is not usable. {}",
                     complaint.message
                 ),
             )
@@ -176,7 +177,7 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failur
         )
     })?;
     let before = before(path);
-    write_atomically(path, answer.as_bytes())?;
+    files::put_in_new_folder(path, Readers::Everyone, answer.as_bytes())?;
     Ok(Pulled {
         id,
         file: path.display().to_string(),
@@ -189,37 +190,6 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failur
 /// The form that was there before, if it can be read.
 fn before(path: &Path) -> Option<Form> {
     read_form(&std::fs::read_to_string(path).ok()?).ok()
-}
-
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = std::fs::create_dir_all(folder).and_then(|()| {
-        let mut file = tempfile::Builder::new()
-            .prefix(".vlens-batch-")
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        readable_as_usual(file.path());
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    });
-    written.map_err(|error| {
-        Failure::unexpected(Complaint::new(
-            "form_not_stored",
-            format!("{} cannot be written: {error}", path.display()),
-        ))
-    })
-}
-
-/// A form is no secret: colleagues may read it, unlike the temporary file it was written to.
-pub(super) fn readable_as_usual(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644));
-    }
-    #[cfg(not(unix))]
-    let _ = path;
 }
 
 fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
@@ -249,7 +219,7 @@ fn failure_of(id: ContractTypeId, error: CallError, path: &Path) -> Failure {
         CallError::Read(ReadError::Refused { message }) => Failure::unusable(
             Complaint::new(
                 "contract_type_refused",
-                format!("Vlens has no form for contract type {id}: {message}"),
+                format!("Vlens has no form for contract type {id} ({message})."),
             )
             .hint("`vlens-batch contract-types` lists the tenant's contract types."),
         ),
@@ -262,7 +232,7 @@ fn failure_of(id: ContractTypeId, error: CallError, path: &Path) -> Failure {
 
 pub(super) fn failure(error: CallError) -> Failure {
     match error {
-        CallError::Stopping => Failure::stopped(Complaint::new("interrupted", "interrupted")),
+        CallError::Stopping => Failure::stopped(Complaint::new("interrupted", "Interrupted.")),
         CallError::Ledger(complaint) => Failure::ledger(complaint),
         CallError::Login(error) => login_failure(error),
         CallError::Read(error) => read_failure(error),
@@ -275,7 +245,7 @@ fn login_failure(error: TokenError) -> Failure {
             Exit::Refused,
             Complaint::new(
                 "credentials_refused",
-                format!("Vlens does not accept the credentials ({message})"),
+                format!("Vlens does not accept the credentials ({message})."),
             )
             .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
         ),
@@ -293,7 +263,7 @@ fn read_failure(error: ReadError) -> Failure {
             Exit::Refused,
             Complaint::new(
                 "call_refused",
-                format!("Vlens refuses this call: {message}"),
+                format!("Vlens refuses this call ({message})."),
             ),
         ),
         ReadError::NotTheApi { message } => not_the_api(&message),
@@ -307,7 +277,7 @@ fn not_let_in(message: &str, path: &str) -> Failure {
         Exit::Refused,
         Complaint::new(
             "rights_missing",
-            format!("Vlens does not let this account see contract types ({message})"),
+            format!("Vlens does not let this account see contract types ({message})."),
         )
         .hint(format!(
             "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
@@ -321,7 +291,7 @@ fn not_the_api(message: &str) -> Failure {
         Exit::Refused,
         Complaint::new(
             "not_the_api",
-            format!("this address does not answer as the Vlens API does ({message})"),
+            format!("This address does not answer as the Vlens API does ({message})."),
         )
         .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml."),
     )
@@ -331,7 +301,7 @@ fn out_of_reach(message: &str) -> Failure {
     Failure::stopped(
         Complaint::new(
             "unreachable",
-            format!("Vlens gave no usable answer: {message}"),
+            format!("Vlens gave no usable answer ({message})."),
         )
         .hint("Check the network and VLENS_BASE_URL, and try again later."),
     )

@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{files, ledgers};
+use super::ledgers;
 use crate::cli::args::{ExportArgs, ExportFormat, Global};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::domain::{Complaint, RunId};
 use crate::ledger::{Lock, Reader};
-use crate::report::{ExportOptions, Format, LinkTemplate, sink};
+use crate::report::{ExportOptions, Format, LinkTemplate, reads_right_to_left, sink};
 
 /// Runs the command.
 pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -28,7 +29,7 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit
     let options = ExportOptions {
         link: link.as_ref(),
         without_tokens: args.without_tokens,
-        right_to_left: leads_in_arabic(&columns),
+        right_to_left: reads_right_to_left(&columns),
     };
     let export = Export {
         reader: &reader,
@@ -41,7 +42,7 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit
     if args.output == Path::new("-") {
         return to_stdout(&export);
     }
-    files::replace(&args.output, |file| {
+    files::replace(&args.output, Readers::Owner, |file| {
         export.write(std::io::BufWriter::new(file))
     })?;
     output.say(&format!(
@@ -90,13 +91,4 @@ fn to_stdout(export: &Export<'_>) -> Result<Exit, Failure> {
     let out = std::io::BufWriter::new(std::io::stdout());
     export.write(out).map_err(Failure::unexpected)?;
     Ok(Exit::Done)
-}
-
-/// Whether the sheet reads from right to left: most of its headers are Arabic.
-pub fn leads_in_arabic(columns: &[String]) -> bool {
-    let arabic = columns
-        .iter()
-        .filter(|name| name.chars().any(|c| ('\u{600}'..='\u{6ff}').contains(&c)))
-        .count();
-    arabic * 2 > columns.len()
 }

@@ -1,12 +1,12 @@
 //! `init`: looks at a sheet, proposes a mapping, asks where somebody can answer, writes `vlens-batch.toml`, and checks.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::{check, sheets};
 use crate::cli::args::{CheckArgs, Global, HiddenRows, InitArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Place, contract_types, folder_of, tidy};
 use crate::domain::{Complaint, ContractTypeId, Row, RowNumber};
@@ -28,10 +28,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Result<Exit, Fa
     } else {
         show(&proposal, output);
     }
-    write(
-        &config,
-        &proposal.to_toml(&source_settings(args, header_row)),
-    )?;
+    let text = proposal.to_toml(&source_settings(args, header_row));
+    files::put(&config, Readers::Everyone, text.as_bytes())?;
     output.say(&said(&config, &proposal));
     let check_args = CheckArgs {
         file: args.file.clone(),
@@ -68,7 +66,7 @@ fn refuse_to_overwrite(config: &Path, force: bool) -> Result<(), Failure> {
         Complaint::new(
             "config_exists",
             format!(
-                "{} is there already, and is left as it is",
+                "{} is there already, and is left as it is.",
                 config.display()
             ),
         )
@@ -142,7 +140,7 @@ fn ask(proposal: &mut Proposal) -> Result<(), Failure> {
     asked.map_err(|_| {
         Failure::stopped(Complaint::new(
             "interrupted",
-            "no mapping was written: the questions were not answered",
+            "No mapping was written: the questions were not answered.",
         ))
     })
 }
@@ -203,26 +201,6 @@ fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> s
         proposal.choose(at, chosen);
     }
     Ok(())
-}
-
-fn write(config: &Path, text: &str) -> Result<(), Failure> {
-    let written = tempfile::Builder::new()
-        .prefix(".vlens-batch-init-")
-        .tempfile_in(folder_of(config))
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.as_file().sync_all()?;
-            super::contract_types::readable_as_usual(file.path());
-            file.persist(config)
-                .map(|_| ())
-                .map_err(|error| error.error)
-        });
-    written.map_err(|error| {
-        Failure::unexpected(Complaint::new(
-            "config_not_written",
-            format!("{} cannot be written: {error}", config.display()),
-        ))
-    })
 }
 
 fn said(config: &Path, proposal: &Proposal) -> String {

@@ -50,7 +50,7 @@ pub async fn lock_or_wait(
         {
             return Err(Failure::stopped(Complaint::new(
                 "interrupted",
-                "stopped while waiting for the ledger; nothing was sent",
+                "Stopped while waiting for the ledger; nothing was sent.",
             )));
         }
     }
@@ -61,7 +61,7 @@ fn taken(ledger: &Path) -> Failure {
         Complaint::new(
             "ledger_busy",
             format!(
-                "another process is running on the ledger {}",
+                "Another process is running on the ledger {}.",
                 ledger.display()
             ),
         )
@@ -92,7 +92,7 @@ pub fn none(ledger: &Path) -> Failure {
     Failure::unusable(
         Complaint::new(
             "no_ledger",
-            format!("there is no ledger {}", ledger.display()),
+            format!("There is no ledger {}.", ledger.display()),
         )
         .hint(hint),
     )
@@ -109,7 +109,7 @@ pub fn run_or_newest(
         (Some(run), Some(newest)) => Err(Failure::unusable(Complaint::new(
             "run_not_found",
             format!(
-                "there is no run {run} in {}; the newest is {newest}",
+                "There is no run {run} in {}; the newest is {newest}.",
                 ledger.display()
             ),
         ))),
@@ -117,7 +117,7 @@ pub fn run_or_newest(
         (_, None) => Err(Failure::unusable(
             Complaint::new(
                 "run_not_found",
-                format!("there is no run in {} yet", ledger.display()),
+                format!("There is no run in {} yet.", ledger.display()),
             )
             .hint("Begin with `vlens-batch run FILE`."),
         )),

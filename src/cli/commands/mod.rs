@@ -5,7 +5,6 @@ mod contract_types;
 mod deliver;
 mod doctor;
 mod export;
-mod files;
 mod init;
 mod ledgers;
 mod man;
@@ -60,7 +59,7 @@ fn tell_monitoring(exit: Exit, path: &Path) {
         && let Err(error) = MetricsFile::open(path).note_exit(exit)
     {
         tracing::warn!(
-            "the metrics file {} cannot be written: {error}",
+            "The metrics file {} cannot be written: {error}.",
             path.display()
         );
     }
@@ -109,7 +108,7 @@ fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, F
         .map_err(|error| {
             Failure::unexpected(Complaint::new(
                 "no_runtime",
-                format!("the operating system gives no threads to work with: {error}"),
+                format!("The operating system gives no threads to work with: {error}."),
             ))
         })?;
     let result = runtime.block_on(work);

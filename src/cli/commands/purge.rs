@@ -23,7 +23,7 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Result<Exit, 
     if !args.yes && output.can_ask() && !is_confirmed(cutoff, &path) {
         return Err(Failure::stopped(Complaint::new(
             "not_confirmed",
-            "nothing was deleted: the answer was no",
+            "Nothing was deleted: the answer was no.",
         )));
     }
     let mut ledger = Ledger::open_existing(&path).map_err(Failure::ledger)?;

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::{deliver, files, ledgers};
+use super::{deliver, ledgers};
 use crate::cli::args::{Global, Lang, ReportArgs, SendArgs};
 use crate::cli::clock::SystemClock;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::domain::{ProblemCode, RunId};
@@ -34,7 +35,7 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Result<Exit
         output.print(|out| out.write_all(&page));
         return Ok(Exit::Done);
     }
-    files::replace(&args.output, |mut file| {
+    files::replace(&args.output, Readers::Owner, |mut file| {
         write_html(&mut file, &data, language)
     })?;
     if output.json {

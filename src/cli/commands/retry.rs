@@ -79,7 +79,7 @@ fn refuse_rows_that_cannot_go_again(
         let Some(history) = history else {
             return Err(Failure::usage(Complaint::new(
                 "row_not_found",
-                format!("run {run} has no row {row}"),
+                format!("Run {run} has no row {row}."),
             )));
         };
         let why = match history.result.status {
@@ -90,7 +90,7 @@ fn refuse_rows_that_cannot_go_again(
         };
         return Err(Failure::usage(Complaint::new(
             "row_not_retryable",
-            format!("row {row} of run {run} cannot be sent again: {why}"),
+            format!("Row {row} of run {run} cannot be sent again: {why}."),
         )));
     }
     Ok(())

@@ -51,7 +51,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
         Ok(None) => {
             return Err(Failure::stopped(Complaint::new(
                 "interrupted",
-                "interrupted while the rows were being read; nothing was recorded or sent",
+                "Interrupted while the rows were being read; nothing was recorded or sent.",
             )));
         }
         Err(complaint) => return Err(read_or_written(complaint)),
@@ -132,7 +132,7 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
     if walked.map_err(read_or_written)?.is_err() {
         return Err(Failure::stopped(Complaint::new(
             "interrupted",
-            "interrupted; nothing was sent",
+            "Interrupted; nothing was sent.",
         )));
     }
     if let Some(limit) = args.send.limit {

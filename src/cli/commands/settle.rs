@@ -37,7 +37,7 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit
             Complaint::new(
                 "row_not_uncertain",
                 format!(
-                    "row {row} of run {run} is not uncertain; rows settled: {}",
+                    "Row {row} of run {run} is not uncertain; rows settled: {}.",
                     report.settled
                 ),
             )

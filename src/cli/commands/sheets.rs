@@ -31,11 +31,11 @@ pub fn input(file: &Path) -> Result<Input, Failure> {
         Ok(_) if bytes.len() as u64 <= STDIN_MAX_BYTES => {
             return Ok(Input::Stdin(Arc::from(bytes)));
         }
-        Ok(_) => Complaint::new("stdin_too_long", "standard input holds more than 1 GiB")
+        Ok(_) => Complaint::new("stdin_too_long", "Standard input holds more than 1 GiB.")
             .hint("Save it as a file and name that."),
         Err(error) => Complaint::new(
             "stdin_unreadable",
-            format!("standard input cannot be read: {error}"),
+            format!("Standard input cannot be read: {error}."),
         ),
     };
     Err(Failure::unusable(complaint))
@@ -88,7 +88,7 @@ pub fn form(path: &Path) -> Result<Form, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::unusable(Complaint::new(
             "form_unreadable",
-            format!("the form {} cannot be read: {error}", path.display()),
+            format!("The form {} cannot be read: {error}.", path.display()),
         ))
     })?;
     vlens::read_form(&text).map_err(|complaint| {
@@ -111,7 +111,7 @@ fn user_public_key(place: &Place) -> Result<Option<String>, Failure> {
             Failure::unusable(Complaint::new(
                 "public_key_unreadable",
                 format!(
-                    "{} (user_public_key_file) cannot be read: {error}",
+                    "{} (user_public_key_file) cannot be read: {error}.",
                     path.display()
                 ),
             ))

@@ -26,7 +26,7 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
             .ok_or_else(|| {
                 Failure::unusable(Complaint::new(
                     "row_not_found",
-                    format!("run {run} has no row {row}"),
+                    format!("Run {run} has no row {row}."),
                 ))
             })?;
         if output.json {

@@ -4,7 +4,7 @@ use crate::cli::args::SendArgs;
 use crate::cli::failure::Failure;
 use crate::cli::secrets;
 use crate::cli::settings::{Place, Sending};
-use crate::domain::{Complaint, Secret};
+use crate::domain::Secret;
 use crate::ledger::Binding;
 use crate::run::Credentials;
 use crate::sandbox::{Sandbox, SandboxOptions};
@@ -37,34 +37,22 @@ impl Target {
             return Target::sandbox(sending, needs_login).await;
         }
         let base_url = place.base_url(args.allow_insecure_http)?;
-        let tenancy_name = place.tenancy_name()?;
-        if needs_login && tenancy_name.is_none() {
-            return Err(Failure::unusable(
-                Complaint::new("tenancy_missing", "no tenant is named")
-                    .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api] in vlens-batch.toml. To rehearse without an account, add --sandbox."),
-            ));
-        }
-        let tenancy_name = tenancy_name.unwrap_or_default();
-        let credentials = if needs_login {
-            Some(secrets::credentials()?)
-        } else {
-            None
-        };
+        let account = secrets::account(place.tenancy_name()?, needs_login)?;
         let binding = Binding {
             base_url: base_url.as_str().to_owned(),
-            tenancy_name: tenancy_name.clone(),
+            tenancy_name: account.tenancy_name.clone(),
         };
         let client = client(
             base_url,
-            secrets::api_key()?,
-            tenancy_name,
+            account.api_key,
+            account.tenancy_name,
             place.ca_pem()?,
             sending,
         )?;
         Ok(Target {
             client,
             binding,
-            credentials,
+            credentials: account.credentials,
             sandbox: None,
         })
     }

@@ -30,6 +30,8 @@ fn a_second_sender_is_sent_away_and_disturbs_nobody() {
         vec!["resume", "--json"],
         vec!["retry", "--failed", "--json"],
         vec!["settle", "--all", "--as", "created", "--json"],
+        vec!["contract-types", "--json"],
+        vec!["contract-types", "pull", "414", "--json"],
     ] {
         let refused = world.vlens(&command).run().expect(7);
         assert_eq!(

@@ -116,7 +116,7 @@ fn bound_elsewhere(bound: &Binding) -> Complaint {
     Complaint::new(
         "ledger_bound_elsewhere",
         format!(
-            "The ledger belongs to tenant {} at {}, not to the one in the settings",
+            "The ledger belongs to tenant {} at {}, not to the one in the settings.",
             bound.tenancy_name, bound.base_url
         ),
     )
@@ -143,7 +143,7 @@ fn firmness(ground: &Ground, chart: &mut Chart) {
     if !ground.is_writable {
         let complaint = Complaint::new(
             "ledger_folder_not_writable",
-            "the ledger's folder takes no new files, and the ledger needs its log beside it",
+            "The ledger's folder takes no new files, and the ledger needs its log beside it.",
         )
         .hint("Give this user the right to write there, or name another place with --ledger.");
         return chart.failure("place", Failure::unusable(complaint));

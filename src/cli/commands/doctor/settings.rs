@@ -116,9 +116,7 @@ fn tenant(place: &Place, needs_login: bool, chart: &mut Chart) -> Option<String>
         }
         Ok(None) if !needs_login => Some(String::new()),
         Ok(None) => {
-            let complaint = Complaint::new("tenancy_missing", "no tenant is named")
-                .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api] in vlens-batch.toml.");
-            chart.failure("tenant", Failure::unusable(complaint));
+            chart.failure("tenant", secrets::missing(&[secrets::TENANCY_NAME]));
             None
         }
         Err(failure) => {

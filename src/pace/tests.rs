@@ -164,6 +164,23 @@ fn a_full_window_of_requests_under_way_waits_for_an_answer() {
 }
 
 #[test]
+fn within_a_second_requests_are_evenly_spaced() {
+    let ten = Limits {
+        per_second: NonZeroU32::new(10),
+        per_minute: None,
+    };
+    let mut pace = Pace::new(ten);
+    let at = Duration::from_millis;
+    for n in 0..5 {
+        let turn_ms = 1000 + n * 100;
+        assert_eq!(pace.ask(at(turn_ms)), Permit::Granted);
+        pace.answered(at(turn_ms));
+        assert_eq!(pace.ask(at(turn_ms + 40)), Permit::After(at(60)));
+        assert_eq!(pace.ask(at(turn_ms + 99)), Permit::After(at(1)));
+    }
+}
+
+#[test]
 fn unlimited_means_no_wait_at_all() {
     let mut pace = Pace::new(Limits {
         per_second: None,

@@ -38,6 +38,7 @@ pub struct Rude {
     scheme: &'static str,
     invitations: Arc<AtomicUsize>,
     bodies: Arc<Mutex<Vec<String>>>,
+    turned_away: Arc<Mutex<Vec<usize>>>,
     is_over: Arc<AtomicBool>,
 }
 
@@ -75,15 +76,20 @@ impl Rude {
             scheme: if tls.is_some() { "https" } else { "http" },
             invitations: Arc::default(),
             bodies: Arc::default(),
+            turned_away: Arc::default(),
             is_over: Arc::default(),
         };
         let (invitations, bodies) = (Arc::clone(&rude.invitations), Arc::clone(&rude.bodies));
+        let turned_away = Arc::clone(&rude.turned_away);
         let is_over = Arc::clone(&rude.is_over);
         let turn = Arc::new(turn);
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for (n, stream) in listener.incoming().flatten().enumerate() {
                 if is_over.load(Ordering::SeqCst) {
                     return;
+                }
+                if turned_away.lock().expect("connections").contains(&n) {
+                    continue;
                 }
                 let guest = Guest {
                     invitations: Arc::clone(&invitations),
@@ -110,6 +116,11 @@ impl Rude {
         rude
     }
 
+    /// Closes these connections, counted from 0, as soon as they are there: over TLS that is before any request can leave.
+    pub fn turn_away(&self, connections: &[usize]) {
+        *self.turned_away.lock().expect("connections") = connections.to_vec();
+    }
+
     /// Its address.
     pub fn base_url(&self) -> String {
         format!("{}://127.0.0.1:{}", self.scheme, self.port)
@@ -131,9 +142,14 @@ impl Rude {
         self.invitations.load(Ordering::SeqCst)
     }
 
+    /// Their bodies, as they arrived.
+    pub fn bodies(&self) -> Vec<String> {
+        self.bodies.lock().expect("bodies").clone()
+    }
+
     /// Whether any arrived twice.
     pub fn is_any_repeated(&self) -> bool {
-        let mut bodies = self.bodies.lock().expect("bodies").clone();
+        let mut bodies = self.bodies();
         let all = bodies.len();
         bodies.sort();
         bodies.dedup();

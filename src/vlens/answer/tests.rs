@@ -341,6 +341,11 @@ fn the_message_says_what_was_answered() {
             Body::Whole(b"{}"),
             "HTTP 200, but with neither a session token nor an error",
         ),
+        (
+            200,
+            Body::Whole(br#"{"error_message":"Come back"}"#),
+            "HTTP 200, but with neither a session token nor an error: Come back",
+        ),
         (401, Body::Whole(b"{}"), "HTTP 401"),
         (
             401,

@@ -3,6 +3,9 @@
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use serde_json::Value;
+
 use crate::support::{Promise, Rude, Serve, World, answer};
 
 #[test]
@@ -64,6 +67,46 @@ fn no_name_and_nobody_listening_are_told_and_leave_all_rows_due() {
         assert_eq!(document["requests"], 0);
         assert_eq!(document["counts"]["pending"], 30);
     }
+}
+
+#[test]
+fn a_row_that_waits_for_its_next_attempt_holds_up_no_other() {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let rude = Rude::serve_tls(made.cert.der().clone(), key.into(), |wire, before| {
+        let json = format!(r#"{{"data":"token-{before}"}}"#);
+        write!(
+            wire,
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{json}",
+            json.len()
+        )?;
+        wire.flush()?;
+        wire.cut(Shutdown::Write);
+        Ok(())
+    });
+    // Each row has a connection to itself, and several meet a closed door: any one of them may draw a wait of nothing.
+    rude.turn_away(&[1, 3, 5]);
+    let world = World::new();
+    world.config("[limits]\nconcurrency = 1\n");
+    world.customers("customers.csv", 12);
+    let ca = world.file("ca.pem", made.cert.pem());
+    let run = world.send("customers.csv").env("VLENS_CA_FILE", ca);
+    let ended = rude
+        .variables()
+        .into_iter()
+        .fold(run, |run, (name, value)| run.env(name, value))
+        .run()
+        .expect(0);
+    assert_eq!(world.statuses(), ["created"; 12], "{ended}");
+    let phone = |body: &String| {
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        let phone = body["SessionInput"]["phoneNumber"].as_str();
+        phone.expect("a phone").to_owned()
+    };
+    let phones: Vec<String> = rude.bodies().iter().map(phone).collect();
+    assert_eq!(phones.len(), 12, "each row once\n{ended}");
+    // The customers' phones ascend as the sheet does, so that a row sent later than its successors shows.
+    assert!(!phones.is_sorted(), "one worker, and nobody overtook");
 }
 
 /// Six rows against a server without manners, with a second's patience. Returns the statuses.

@@ -18,6 +18,8 @@ use crate::source::{Opened, Options};
 
 /// calamine keeps every cell of the rectangle around all values, filled or not, on every sheet.
 const MAX_CELLS: u64 = 2_000_000;
+/// All cells of a sheet, by the format's own limits.
+const MOST_ANNOUNCED: u64 = 65_536 * 256;
 
 /// Opens an XLS workbook.
 pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint> {
@@ -33,6 +35,17 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint
     drop(stream);
     if layout.is_protected {
         return Err(protected(&name));
+    }
+    if layout
+        .sheets
+        .iter()
+        .any(|sheet| sheet.announced > MOST_ANNOUNCED)
+    {
+        // Room for that many cells is not to be had, and asking for it would end the program.
+        return Err(damaged(
+            &name,
+            "it announces more cells than a sheet can have",
+        ));
     }
     if layout.sheets.iter().map(|sheet| sheet.area).sum::<u64>() > MAX_CELLS {
         return Err(too_large(&name));

@@ -16,6 +16,8 @@ pub(super) struct XlsSheet {
     pub(super) facts: Facts,
     /// How many cells the smallest rectangle around all values has.
     pub(super) area: u64,
+    /// How many cells the sheet says it has: calamine makes room for so many before it reads the first.
+    pub(super) announced: u64,
 }
 
 /// The workbook, as far as it is known without its values.
@@ -46,10 +48,11 @@ impl XlsLayout {
             }
         }
         for (place, sheet) in places {
-            let (facts, area) = facts(Records::at(stream, place), &layout.formats);
+            let (facts, area, announced) = facts(Records::at(stream, place), &layout.formats);
             layout.sheets.push(XlsSheet {
                 facts,
                 area,
+                announced,
                 ..sheet
             });
         }
@@ -103,6 +106,7 @@ fn bound_sheet(bytes: &[u8]) -> Option<(usize, XlsSheet)> {
         is_worksheet: *bytes.get(5)? == 0,
         facts: Facts::default(),
         area: 0,
+        announced: 0,
     };
     Some((u32_at(bytes, 0)? as usize, sheet))
 }
@@ -122,15 +126,28 @@ fn text(bytes: &[u8], at: usize, length: usize) -> Option<String> {
     Some(narrow.iter().map(|&b| char::from(b)).collect())
 }
 
+/// The first row, the one behind the last, and the same of the columns; Excel 95 writes rows in two bytes. A sheet that ends
+/// before it begins wraps around to more than there can be, for calamine as well.
+fn announced(bytes: &[u8]) -> Option<u64> {
+    let (first, end, columns) = if bytes.len() == 10 {
+        let row = |at| u16_at(bytes, at).map(u32::from);
+        (row(0)?, row(2)?, u16_at(bytes, 6)?)
+    } else {
+        (u32_at(bytes, 0)?, u32_at(bytes, 4)?, u16_at(bytes, 10)?)
+    };
+    Some(u64::from(end.wrapping_sub(first)) * u64::from(columns))
+}
+
 #[derive(Default)]
 struct Walk {
     facts: Facts,
     hidden: BTreeSet<u32>,
     filled: BTreeSet<u32>,
     columns: Option<(u32, u32)>,
+    announced: u64,
 }
 
-fn facts(records: Records<'_>, formats: &Formats) -> (Facts, u64) {
+fn facts(records: Records<'_>, formats: &Formats) -> (Facts, u64, u64) {
     let mut walk = Walk::default();
     for (kind, bytes) in records {
         // A record that is cut short says nothing.
@@ -149,12 +166,14 @@ fn facts(records: Records<'_>, formats: &Formats) -> (Facts, u64) {
         .map(|row| row + 1)
         .collect();
     facts.zeros.sort_unstable();
-    (facts, height * width)
+    (facts, height * width, walk.announced)
 }
 
 impl Walk {
     fn record(&mut self, kind: u16, bytes: &[u8], formats: &Formats) -> Option<()> {
         match kind {
+            // DIMENSIONS
+            0x0200 => self.announced = self.announced.max(announced(bytes)?),
             // ROW
             0x0208 => {
                 let row = u32::from(u16_at(bytes, 0)?);

@@ -215,3 +215,21 @@ fn a_chain_in_circles_comes_to_an_end() {
     bytes[512 + 2 * 4..512 + 3 * 4].copy_from_slice(&2u32.to_le_bytes());
     assert_eq!(open(&bytes, None).unwrap_err().code, "workbook_damaged");
 }
+
+#[test]
+fn a_sheet_that_announces_more_than_there_can_be_is_refused_before_room_is_made_for_it() {
+    let announcing = |first_row: u32, end_row: u32, end_column: u16| {
+        let rows = [first_row.to_le_bytes(), end_row.to_le_bytes()].concat();
+        let columns = [[0, 0], end_column.to_le_bytes(), [0, 0]].concat();
+        let dimensions = record(0x0200, &[rows, columns].concat());
+        let sheet = [dimensions, label(0, 0, "name"), label(1, 0, "Mona")].concat();
+        open(&container(&stream(&sheet, false)), None)
+    };
+    for (first_row, end_row, end_column) in [(0, u32::MAX, 65_535), (0, 65_536, 65_535), (9, 2, 3)]
+    {
+        let complaint = announcing(first_row, end_row, end_column).unwrap_err();
+        assert_eq!(complaint.code, "workbook_damaged");
+        assert!(complaint.message.contains("announces"), "{complaint:?}");
+    }
+    assert!(announcing(0, 65_536, 256).is_ok(), "all of a sheet");
+}

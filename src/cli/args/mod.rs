@@ -1,4 +1,4 @@
-//! The arguments as typed. What they mean together with environment and config is [`super::settings`].
+//! The arguments as typed. What they mean together with environment and config is `settings`.
 
 mod read;
 mod results;

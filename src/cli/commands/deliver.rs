@@ -109,7 +109,7 @@ impl Desk {
             run,
             start,
             to_send,
-            per_row(self.sending.limits),
+            per_row(self.sending.limits, to_send),
             self.args.metrics_file.as_deref(),
             Arc::clone(&self.clock),
         ));
@@ -297,12 +297,10 @@ fn ages(recent: &[crate::ledger::RecentRequest]) -> Vec<Duration> {
     ages
 }
 
-fn per_row(limits: Limits) -> Duration {
-    let every = |limit: Option<std::num::NonZeroU32>, window: Duration| {
-        limit.map_or(Duration::ZERO, |n| window / n.get())
-    };
-    every(limits.per_second, Duration::from_secs(1))
-        .max(every(limits.per_minute, Duration::from_mins(1)))
+/// How long a row takes on average at the rate: the first of a minute go as fast as a second allows.
+fn per_row(limits: Limits, rows: u64) -> Duration {
+    let rows = u32::try_from(rows).unwrap_or(u32::MAX).max(1);
+    limits.least_time(u64::from(rows)) / rows
 }
 
 /// The summary of a run as the ledger tells it.

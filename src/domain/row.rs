@@ -1,5 +1,6 @@
 //! A row of a sheet, as its source gives it: typed cells under named columns, with the number that a spreadsheet shows.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::civil;
@@ -75,16 +76,23 @@ impl Cell {
     }
 
     /// What a person sees in the cell, as text: the form in which results give the source's own columns back.
-    pub fn shown(&self) -> String {
+    pub fn as_shown(&self) -> Cow<'_, str> {
         match self {
-            Cell::Empty | Cell::Uncalculated | Cell::Merged => String::new(),
-            Cell::Text(text) | Cell::Error(text) | Cell::Undecodable(text) => text.clone(),
-            Cell::Number(number) => number_as_shown(*number),
-            Cell::Boolean(true) => "TRUE".to_owned(),
-            Cell::Boolean(false) => "FALSE".to_owned(),
-            Cell::Date(at) if at.time() == civil::Time::midnight() => at.date().to_string(),
-            Cell::Date(at) => at.to_string(),
+            Cell::Empty | Cell::Uncalculated | Cell::Merged => Cow::Borrowed(""),
+            Cell::Text(text) | Cell::Error(text) | Cell::Undecodable(text) => Cow::Borrowed(text),
+            Cell::Number(number) => Cow::Owned(number_as_shown(*number)),
+            Cell::Boolean(true) => Cow::Borrowed("TRUE"),
+            Cell::Boolean(false) => Cow::Borrowed("FALSE"),
+            Cell::Date(at) if at.time() == civil::Time::midnight() => {
+                Cow::Owned(at.date().to_string())
+            }
+            Cell::Date(at) => Cow::Owned(at.to_string()),
         }
+    }
+
+    /// The same as a text of its own.
+    pub fn shown(&self) -> String {
+        self.as_shown().into_owned()
     }
 }
 

@@ -31,11 +31,21 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
     ),
     (
         "a pending invitation has no body",
-        "SELECT id FROM invitations WHERE status = 'pending' AND id NOT IN (SELECT invitation_id FROM bodies)",
+        "SELECT id FROM invitations WHERE status = 'pending' AND id NOT IN (SELECT invitation_id FROM due)",
     ),
     (
-        "a created invitation has a body",
-        "SELECT id FROM invitations WHERE status = 'created' AND id IN (SELECT invitation_id FROM bodies)",
+        "rows of one invitation are due with different bodies",
+        "SELECT invitation_id FROM due GROUP BY invitation_id HAVING count(DISTINCT skeleton_id || ' ' || body) > 1",
+    ),
+    (
+        "an invitation that is pending or created has a body beside what is due",
+        "SELECT id FROM invitations WHERE status IN ('pending', 'created') AND id IN (SELECT invitation_id FROM bodies)",
+    ),
+    (
+        "an invitation without its key, or a key without its invitation",
+        "SELECT * FROM (SELECT id FROM invitations EXCEPT SELECT invitation_id FROM keys)
+         UNION ALL SELECT * FROM (SELECT invitation_id FROM keys EXCEPT SELECT id FROM invitations)
+         UNION ALL SELECT invitation_id FROM keys GROUP BY invitation_id HAVING count(*) > 1",
     ),
     (
         "a change is none",

@@ -17,33 +17,25 @@ const BETWEEN: char = '\u{1}';
 /// How many skeletons are remembered; more would mean that bodies have hardly anything in common.
 const REMEMBERED: usize = 4096;
 
-/// The skeletons met so far, and room to split the next body in.
+/// The skeletons met so far.
 #[derive(Debug, Default)]
 pub(super) struct Skeletons {
     ids: HashMap<String, i64>,
-    skeleton: String,
-    values: String,
 }
 
 impl Skeletons {
-    /// Packs a body: the id of its skeleton, and its values, which [`unpack`] puts together again.
-    pub(super) fn pack(&mut self, conn: &Connection, body: &str) -> Result<(i64, &str)> {
-        split(body, &mut self.skeleton, &mut self.values);
-        let id = match self.ids.get(&self.skeleton) {
-            Some(id) => *id,
-            None => self.look_up(conn)?,
-        };
-        Ok((id, &self.values))
-    }
-
-    fn look_up(&mut self, conn: &Connection) -> Result<i64> {
+    /// The number of a skeleton, which is kept from now on.
+    pub(super) fn id_of(&mut self, conn: &Connection, skeleton: &str) -> Result<i64> {
+        if let Some(id) = self.ids.get(skeleton) {
+            return Ok(*id);
+        }
         let id = conn
             .prepare_cached("INSERT INTO skeletons (text) VALUES (?1) ON CONFLICT DO UPDATE SET text = text RETURNING id")?
-            .query_row([&self.skeleton], |row| row.get(0))?;
+            .query_row([skeleton], |row| row.get(0))?;
         if self.ids.len() >= REMEMBERED {
             self.ids.clear();
         }
-        self.ids.insert(self.skeleton.clone(), id);
+        self.ids.insert(skeleton.to_owned(), id);
         Ok(id)
     }
 }
@@ -66,10 +58,9 @@ fn misfit() -> Fault {
 }
 
 /// Splits JSON text into the skeleton (keys, punctuation, numbers, a hole for each text value) and the text values as they
-/// are written, escapes included. Never fails: what is no JSON becomes all skeleton or odd holes, and still fits together.
-fn split(body: &str, skeleton: &mut String, values: &mut String) {
-    skeleton.clear();
-    values.clear();
+/// are written, escapes included; both are added to what is there. Never fails: what is no JSON becomes all skeleton or odd
+/// holes, and still fits together.
+pub(super) fn split(body: &str, skeleton: &mut String, values: &mut String) {
     let mut rest = body;
     let mut is_first = true;
     while let Some(open) = rest.find('"') {
@@ -97,12 +88,16 @@ fn split(body: &str, skeleton: &mut String, values: &mut String) {
 }
 
 fn closing_quote(text: &str) -> Option<usize> {
-    let mut is_escaped = false;
-    text.bytes().position(|byte| {
-        let closes = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        closes
-    })
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes[at] == b'"' {
+            return Some(at);
+        }
+        // Whatever follows a backslash is escaped.
+        at += 2;
+    }
 }
 
 #[cfg(test)]

@@ -5,20 +5,24 @@ use sha2::{Digest as _, Sha256};
 
 use super::body::Skeletons;
 use super::fault::{Fault, Result};
+use super::first_rows::ShortKey;
 use super::process::Process;
-use crate::domain::{Invitation, InvitationKey, RunId, Status};
+use crate::domain::{RunId, Status};
 
 /// Knows an invitation: 96 bits, so that even among a thousand million no two are taken for one.
-pub(super) type KeyHash = [u8; 12];
+pub(super) type KeyHash = ShortKey;
 
 /// Tells one content from the next of the same invitation, for which 64 bits are plenty.
 pub(super) type ContentHash = [u8; 8];
+
+/// Keys the hashes of customers and contents.
+pub(super) type Salt = [u8; 32];
 
 /// What the room's inner functions write with. Only [`super::Ledger`] begins and ends transactions.
 #[derive(Debug)]
 pub(super) struct Books {
     pub(super) conn: Connection,
-    pub(super) salt: [u8; 32],
+    pub(super) salt: Salt,
     pub(super) process: Option<Process>,
     pub(super) skeletons: Skeletons,
     pub(super) sums: Sums,
@@ -30,14 +34,6 @@ impl Books {
         self.process
             .as_ref()
             .ok_or_else(|| Fault::damaged("something is to be recorded before its process was"))
-    }
-
-    pub(super) fn hash_of_key(&self, key: InvitationKey) -> KeyHash {
-        keyed_hash(&self.salt, b"key", &key.0)
-    }
-
-    pub(super) fn hash_of_content(&self, invitation: &Invitation) -> ContentHash {
-        keyed_hash(&self.salt, b"content", invitation.body.as_bytes())
     }
 
     /// Writes the sums of this transaction; the last step before its commit.
@@ -70,7 +66,7 @@ impl Books {
 }
 
 /// Without the ledger's salt, a hash tells nobody whether a phone number is among the customers.
-pub(super) fn keyed_hash<const N: usize>(salt: &[u8; 32], domain: &[u8], value: &[u8]) -> [u8; N] {
+pub(super) fn keyed_hash<const N: usize>(salt: &Salt, domain: &[u8], value: &[u8]) -> [u8; N] {
     const { assert!(N <= 32) };
     let digest = Sha256::new()
         .chain_update(salt)

@@ -65,7 +65,9 @@ const FINISHED: &str = "
     CREATE TEMP TABLE finished AS
     SELECT i.id AS invitation_id,
            EXISTS (SELECT 1 FROM rows r JOIN sheets s ON s.id = r.place >> 32
-                   WHERE r.invitation_id = i.id AND s.enrolled_ms >= ?1) AS is_listed_anew
+                   WHERE r.place = i.id AND r.invitation_id = i.id AND s.enrolled_ms >= ?1)
+           OR EXISTS (SELECT 1 FROM rows r JOIN sheets s ON s.id = r.place >> 32
+                      WHERE r.invitation_id = i.id AND r.invitation_id <> r.place AND s.enrolled_ms >= ?1) AS is_listed_anew
     FROM invitations i
     WHERE i.status IN ('created', 'rejected')
       AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.invitation_id = i.id AND coalesce(a.closed_ms, a.opened_ms) >= ?1)";

@@ -65,7 +65,8 @@ impl Ledger {
         self.write(|books| {
             let changed = books.conn.query_row(
                 "SELECT count(*) FROM changes c CROSS JOIN invitations i ON i.id = c.invitation_id AND i.status = 'created'
-                 WHERE EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.place >> 32 = ?1)",
+                 WHERE EXISTS (SELECT 1 FROM rows r WHERE r.place = i.id AND r.invitation_id = i.id AND r.place >> 32 = ?1)
+                    OR EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.invitation_id <> r.place AND r.place >> 32 = ?1)",
                 [sheet.0],
                 |row| row.get(0),
             )?;
@@ -189,8 +190,7 @@ pub(super) fn due(
 ) -> Result<Vec<DueRow>> {
     let sheet = sheet_of(conn, run)?;
     let mut statement = conn.prepare_cached(
-        "SELECT d.place, d.invitation_id, s.text, b.body
-         FROM due d JOIN bodies b ON b.invitation_id = d.invitation_id JOIN skeletons s ON s.id = b.skeleton_id
+        "SELECT d.place, d.invitation_id, s.text, d.body FROM due d CROSS JOIN skeletons s ON s.id = d.skeleton_id
          WHERE d.place > ?1 AND d.place < ?2 ORDER BY d.place LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -10,7 +10,10 @@ use crate::domain::Complaint;
 use crate::failpoint;
 
 /// Every migration, oldest first. Only ever added to; a test holds the list against the folder.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_in_order.sql"),
+];
 
 /// In the file's header, so that `file` and we know a ledger from any other database: `VlnB`.
 const APPLICATION_ID: i64 = 0x566C_6E42;

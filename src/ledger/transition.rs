@@ -24,6 +24,13 @@ impl State {
     }
 }
 
+/// A body as it is kept: the number of its skeleton, and its values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed<'a> {
+    pub(super) skeleton: i64,
+    pub(super) values: &'a str,
+}
+
 impl Books {
     pub(super) fn state_of(&self, invitation: i64) -> Result<State> {
         let state = self
@@ -61,39 +68,68 @@ impl Books {
             )?
             .execute((invitation, status.as_str(), created_run))?;
         self.move_rows(invitation, from, to)?;
-        if status == Status::Created {
-            self.conn
-                .prepare_cached("DELETE FROM bodies WHERE invitation_id = ?1")?
-                .execute([invitation])?;
+        if status == Status::Created && from.status != Status::Pending {
+            self.forget_body(invitation)?;
         }
         Ok(())
     }
 
+    /// The tallies of all sheets follow a change of status, and so does what is due: its body moves along.
     fn move_rows(&mut self, invitation: i64, from: State, to: State) -> Result<()> {
-        let mut places = self
-            .conn
-            .prepare_cached("SELECT place FROM rows WHERE invitation_id = ?1")?;
-        let mut rows = places.query([invitation])?;
-        while let Some(row) = rows.next()? {
-            let place: i64 = row.get(0)?;
-            let (sheet, _) = sheet_and_row(place);
+        let places = self.places_of(invitation)?;
+        for place in &places {
+            let (sheet, _) = sheet_and_row(*place);
             self.sums.add(from.in_sheet(sheet), -1);
             self.sums.add(to.in_sheet(sheet), 1);
-            if from.status == Status::Pending {
-                self.conn
-                    .prepare_cached("DELETE FROM due WHERE place = ?1")?
-                    .execute([place])?;
-            }
-            if to.status == Status::Pending {
-                self.conn
-                    .prepare_cached("INSERT INTO due (place, invitation_id) VALUES (?1, ?2)")?
-                    .execute((place, invitation))?;
-            }
+        }
+        match (from.status, to.status) {
+            (Status::Pending, to) => self.end_due(&places, to != Status::Created),
+            (_, Status::Pending) => self.begin_due(invitation, &places),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin_due(&mut self, invitation: i64, places: &[i64]) -> Result<()> {
+        let mut add = self.conn.prepare_cached(
+            "INSERT INTO due (place, invitation_id, skeleton_id, body)
+             SELECT ?1, invitation_id, skeleton_id, body FROM bodies WHERE invitation_id = ?2",
+        )?;
+        for place in places {
+            add.execute((place, invitation))?;
+        }
+        drop(add);
+        self.forget_body(invitation)
+    }
+
+    fn end_due(&mut self, places: &[i64], keeps_body: bool) -> Result<()> {
+        if keeps_body && let Some(any) = places.first() {
+            self.conn
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO bodies (invitation_id, skeleton_id, body)
+                     SELECT invitation_id, skeleton_id, body FROM due WHERE place = ?1",
+                )?
+                .execute([any])?;
+        }
+        let mut end = self
+            .conn
+            .prepare_cached("DELETE FROM due WHERE place = ?1")?;
+        for place in places {
+            end.execute([place])?;
         }
         Ok(())
     }
 
-    /// Enters a row whose invitation stands in `state`.
+    /// Where an invitation's rows are: the one that it is numbered by, if it is, and those of other sheets.
+    pub(super) fn places_of(&self, invitation: i64) -> Result<Vec<i64>> {
+        let mut places = self.conn.prepare_cached(
+            "SELECT place FROM rows WHERE place = ?1 AND invitation_id = ?1
+             UNION ALL SELECT place FROM rows WHERE invitation_id = ?1 AND invitation_id <> place",
+        )?;
+        let places = places.query_map([invitation], |row| row.get(0))?;
+        Ok(places.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Enters a row of a known invitation that stands in `state`. What is due for one of its rows is due for this one.
     pub(super) fn enter_row(
         &mut self,
         sheet: i64,
@@ -103,20 +139,28 @@ impl Books {
         cells: &str,
     ) -> Result<()> {
         let place = place_of(sheet, row);
+        if state.status == Status::Pending {
+            let others = self.places_of(invitation)?;
+            let other = others
+                .first()
+                .ok_or_else(|| Fault::damaged("an invitation has no row"))?;
+            self.conn
+                .prepare_cached(
+                    "INSERT INTO due (place, invitation_id, skeleton_id, body)
+                     SELECT ?1, invitation_id, skeleton_id, body FROM due WHERE place = ?2",
+                )?
+                .execute((place, other))?;
+        }
         self.conn
             .prepare_cached("INSERT INTO rows (place, invitation_id, cells) VALUES (?1, ?2, ?3)")?
             .execute((place, invitation, cells))?;
         self.sums.add(state.in_sheet(sheet), 1);
-        if state.status == Status::Pending {
-            self.conn
-                .prepare_cached("INSERT INTO due (place, invitation_id) VALUES (?1, ?2)")?
-                .execute((place, invitation))?;
-        }
         Ok(())
     }
 
     /// Makes an invitation due with the newest content that was asked for. False, and nothing done, when its body is gone.
     pub(super) fn make_pending(&mut self, invitation: i64, run: i64) -> Result<bool> {
+        let is_pending = self.state_of(invitation)?.status == Status::Pending;
         let has_changed = self
             .conn
             .prepare_cached(
@@ -125,19 +169,37 @@ impl Books {
             )?
             .execute([invitation])?
             > 0;
+        match (has_changed, is_pending) {
+            (true, true) => self.change_due(invitation)?,
+            (true, false) => {
+                self.conn
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO bodies (invitation_id, skeleton_id, body)
+                         SELECT invitation_id, skeleton_id, body FROM changes WHERE invitation_id = ?1",
+                    )?
+                    .execute([invitation])?;
+            }
+            (false, true) => return Ok(true),
+            (false, false) if !self.has_body(invitation)? => return Ok(false),
+            (false, false) => {}
+        }
         if has_changed {
-            self.conn
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO bodies (invitation_id, skeleton_id, body)
-                     SELECT invitation_id, skeleton_id, body FROM changes WHERE invitation_id = ?1",
-                )?
-                .execute([invitation])?;
             self.forget_change(invitation)?;
-        } else if !self.has_body(invitation)? {
-            return Ok(false);
         }
         self.transition(invitation, Status::Pending, run)?;
         Ok(true)
+    }
+
+    /// What is due already is due with its newest content.
+    fn change_due(&mut self, invitation: i64) -> Result<()> {
+        let places = self.places_of(invitation)?;
+        let mut change = self.conn.prepare_cached(
+            "UPDATE due SET (skeleton_id, body) = (SELECT skeleton_id, body FROM changes WHERE invitation_id = ?2) WHERE place = ?1",
+        )?;
+        for place in places {
+            change.execute((place, invitation))?;
+        }
+        Ok(())
     }
 
     pub(super) fn has_body(&self, invitation: i64) -> Result<bool> {
@@ -147,12 +209,18 @@ impl Books {
             .exists([invitation])?)
     }
 
-    /// Keeps the body that is to be sent.
-    pub(super) fn keep_body(&mut self, invitation: i64, body: &str) -> Result<()> {
-        let (skeleton, values) = self.skeletons.pack(&self.conn, body)?;
+    /// Keeps the body of an invitation that is not due.
+    pub(super) fn keep_body(&mut self, invitation: i64, body: Packed<'_>) -> Result<()> {
         self.conn
             .prepare_cached("INSERT OR REPLACE INTO bodies (invitation_id, skeleton_id, body) VALUES (?1, ?2, ?3)")?
-            .execute((invitation, skeleton, values))?;
+            .execute((invitation, body.skeleton, body.values))?;
+        Ok(())
+    }
+
+    fn forget_body(&mut self, invitation: i64) -> Result<()> {
+        self.conn
+            .prepare_cached("DELETE FROM bodies WHERE invitation_id = ?1")?
+            .execute([invitation])?;
         Ok(())
     }
 
@@ -161,12 +229,11 @@ impl Books {
         &mut self,
         invitation: i64,
         content: ContentHash,
-        body: &str,
+        body: Packed<'_>,
     ) -> Result<()> {
-        let (skeleton, values) = self.skeletons.pack(&self.conn, body)?;
         self.conn
             .prepare_cached("INSERT OR REPLACE INTO changes (invitation_id, content, skeleton_id, body) VALUES (?1, ?2, ?3, ?4)")?
-            .execute((invitation, content, skeleton, values))?;
+            .execute((invitation, content, body.skeleton, body.values))?;
         Ok(())
     }
 

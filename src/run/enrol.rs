@@ -1,10 +1,11 @@
 //! Puts a sheet on paper: every row in the ledger, in one transaction, before anything is sent.
 
-use super::sheet::{Sheet, cells_as_shown};
+use super::sheet::Sheet;
 use super::switch::Switch;
-use crate::domain::{Complaint, Moment, Plan, RunId, Standing, Status};
+use crate::domain::{Complaint, Moment, Plan, Row, RunId, Standing, Status};
 use crate::failpoint;
-use crate::ledger::{Due, Ledger, NewSheet};
+use crate::ledger::{Due, Ledger, NewSheet, Sheaf};
+use crate::mapping::Mapped;
 use crate::plan::{Wishes, plan};
 
 /// What is to be enrolled.
@@ -45,16 +46,12 @@ pub fn enrol(
     };
     let mut enrolment = ledger.enrol(&new, what.started)?;
     let decide = |standing: Option<Standing>| plan(standing, what.wishes);
-    let mut cells = Vec::new();
-    let walked = sheet.walk(switch, |row, mapped| {
-        cells_as_shown(row, columns.len(), &mut cells);
-        match mapped.result {
-            Ok(invitation) => enrolment
-                .valid(row.number, &cells, &invitation, &decide)
-                .map(drop),
-            Err(problems) => enrolment.invalid(row.number, &cells, &problems),
-        }
-    })?;
+    let scribe = enrolment.scribe();
+    let bind = |_, row: &Row, mapped: Mapped, sheaf: &mut Sheaf| {
+        let result = mapped.result.as_ref().map_err(Vec::as_slice);
+        scribe.add(sheaf, row, result)
+    };
+    let walked = sheet.walk_in_sheaves(switch, bind, |_, sheaf| enrolment.enter(sheaf, &decide))?;
     match walked {
         Ok(()) => {
             failpoint::pass("before_enrolled");

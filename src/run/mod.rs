@@ -25,6 +25,6 @@ pub use clock::Clock;
 pub use enrol::{Enrolment, enrol, make_due};
 pub use events::{Event, Observer, Tally};
 pub use send::{Orders, send};
-pub use sheet::{Seen, Sheet, SheetError, Verdict, cells_as_shown};
+pub use sheet::{Seen, Sheet, SheetError, Verdict};
 pub use switch::{Stopping, Switch, Why};
 pub use tokens::Credentials;

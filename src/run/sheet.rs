@@ -1,10 +1,7 @@
 //! A sheet and its mapping, opened together.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use crate::domain::{Complaint, Invitation, InvitationKey, Problem, Repair, Row, RowNumber};
+use crate::ledger::{FirstRows, ShortKey};
 use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
 use crate::source::{Input, Options, Source};
 
@@ -90,12 +87,6 @@ impl Sheet {
     }
 }
 
-/// A row's cells as shown, one for each of `columns`, into a buffer that is used again.
-pub fn cells_as_shown(row: &Row, columns: usize, cells: &mut Vec<String>) {
-    cells.clear();
-    cells.extend((0..columns).map(|index| row.cell(index).shown()));
-}
-
 /// What a row comes to within its file, as far as can be said without a ledger.
 pub enum Verdict {
     /// The first row with this invitation.
@@ -107,59 +98,25 @@ pub enum Verdict {
 }
 
 /// Finds duplicates within one file without a ledger.
-///
-/// In parts, because a map that grows holds its entries twice for a moment: here only one part does at a time.
-pub struct Seen {
-    parts: [HashMap<ShortKey, RowNumber, BuildHasherDefault<Even>>; 64],
-}
-
-/// Twelve bytes tell a hundred million rows apart with a chance of error of one in ten trillion, in half the memory.
-type ShortKey = [u8; 12];
-
-/// Keys are hashes already, and spread as evenly as another hash could spread them.
 #[derive(Default)]
-struct Even(u64);
-
-impl Hasher for Even {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0 << 8 | u64::from(byte);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Seen {
-            parts: std::array::from_fn(|_| HashMap::default()),
-        }
-    }
-}
+pub struct Seen(FirstRows);
 
 impl Seen {
     /// Judges one row after the other.
     pub fn judge(&mut self, row: RowNumber, mapped: Mapped) -> (Verdict, Vec<Repair>) {
         let verdict = match mapped.result {
             Err(problems) => Verdict::Invalid(problems),
-            Ok(invitation) => match self.first_row(&invitation.key) {
-                Entry::Occupied(first) => Verdict::Duplicate(*first.get()),
-                Entry::Vacant(place) => {
-                    place.insert(row);
-                    Verdict::Valid(invitation)
-                }
+            Ok(invitation) => match self.0.earlier(short(&invitation.key), row) {
+                Some(first) => Verdict::Duplicate(first),
+                None => Verdict::Valid(invitation),
             },
         };
         (verdict, mapped.repairs)
     }
+}
 
-    fn first_row(&mut self, key: &InvitationKey) -> Entry<'_, ShortKey, RowNumber> {
-        let mut short = ShortKey::default();
-        short.copy_from_slice(&key.0[..12]);
-        let part = usize::from(key.0[31]) % self.parts.len();
-        self.parts[part].entry(short)
-    }
+fn short(key: &InvitationKey) -> ShortKey {
+    let mut short = ShortKey::default();
+    short.copy_from_slice(&key.0[..12]);
+    short
 }

@@ -7,7 +7,7 @@ use std::thread;
 
 use super::sheet::Sheet;
 use super::switch::{Stopping, Switch};
-use crate::domain::{Complaint, Row};
+use crate::domain::{Complaint, Row, RowNumber};
 use crate::mapping::{Mapped, Mapping};
 use crate::source::Source;
 
@@ -20,15 +20,17 @@ const MOST_MAPPERS: usize = 4;
 
 /// Rows, and what becomes of them once they are mapped; buffers may be longer than what is in use.
 #[derive(Default)]
-struct Batch {
+struct Batch<S> {
     rows: Vec<Row>,
     in_use: usize,
-    /// For each row in use; none for a template's example, which is no customer.
-    mapped: Vec<Option<Mapped>>,
+    /// A template's examples, which are no customers.
+    examples: Vec<RowNumber>,
+    /// What was made of the others.
+    sheaf: S,
 }
 
 /// A batch, or why there are no more.
-type Passed = Result<Batch, Complaint>;
+type Passed<S> = Result<Batch<S>, Complaint>;
 
 impl Sheet {
     /// Hands every row, with what it becomes, to `visit`. Ends early when the run is stopped.
@@ -37,12 +39,32 @@ impl Sheet {
         switch: &Switch,
         mut visit: impl FnMut(&Row, Mapped) -> Result<(), Complaint>,
     ) -> Result<Result<(), Stopping>, Complaint> {
+        let bind = |at: usize, _: &Row, mapped: Mapped, sheaf: &mut Vec<(usize, Mapped)>| {
+            sheaf.push((at, mapped));
+            Ok(())
+        };
+        self.walk_in_sheaves(switch, bind, |rows, sheaf| {
+            sheaf
+                .drain(..)
+                .try_for_each(|(at, mapped)| visit(&rows[at], mapped))
+        })
+    }
+
+    /// The same for whoever wants the rows by the sheaf: `bind` adds each, with its place in the batch, to a sheaf on the thread
+    /// that mapped it, and `visit` gets the sheaves in the sheet's order, with the rows they are made from. It empties them.
+    pub fn walk_in_sheaves<S: Default + Send>(
+        &mut self,
+        switch: &Switch,
+        bind: impl Fn(usize, &Row, Mapped, &mut S) -> Result<(), Complaint> + Sync,
+        mut visit: impl FnMut(&[Row], &mut S) -> Result<(), Complaint>,
+    ) -> Result<Result<(), Stopping>, Complaint> {
         let Sheet {
             source,
             mapping,
             examples,
         } = self;
         let mapping: &Mapping = mapping;
+        let bind = &bind;
         let mappers = thread::available_parallelism().map_or(1, NonZero::get);
         thread::scope(|scope| {
             let (spare, spares) = mpsc::channel();
@@ -52,7 +74,7 @@ impl Sheet {
                 let (to, read) = mpsc::sync_channel(AHEAD);
                 let (mapped, from) = mpsc::sync_channel(AHEAD);
                 named("row-mapper")
-                    .spawn_scoped(scope, move || map_all(mapping, &read, &mapped))
+                    .spawn_scoped(scope, move || map_all(mapping, bind, &read, &mapped))
                     .map_err(|error| no_thread(&error))?;
                 to_mappers.push(to);
                 from_mappers.push(from);
@@ -60,12 +82,9 @@ impl Sheet {
             named("row-reader")
                 .spawn_scoped(scope, move || read_all(source, &to_mappers, &spares))
                 .map_err(|error| no_thread(&error))?;
-            see_all(&from_mappers, &spare, switch, |row, mapped| {
-                if let Some(mapped) = mapped {
-                    return visit(row, mapped);
-                }
-                examples.push(row.number);
-                Ok(())
+            see_all(&from_mappers, &spare, switch, |batch| {
+                examples.append(&mut batch.examples);
+                visit(&batch.rows[..batch.in_use], &mut batch.sheaf)
             })
         })
     }
@@ -83,7 +102,11 @@ fn no_thread(error: &std::io::Error) -> Complaint {
 }
 
 /// Gives each mapper a batch in turn. Ends where the sheet does, or when nobody wants more.
-fn read_all(source: &mut Source, mappers: &[SyncSender<Passed>], spares: &Receiver<Batch>) {
+fn read_all<S: Default>(
+    source: &mut Source,
+    mappers: &[SyncSender<Passed<S>>],
+    spares: &Receiver<Batch<S>>,
+) {
     for mapper in mappers.iter().cycle() {
         let batch = read_batch(source, spares.try_recv().unwrap_or_default());
         let is_last = !matches!(&batch, Ok(batch) if batch.in_use == BATCH_ROWS);
@@ -93,7 +116,7 @@ fn read_all(source: &mut Source, mappers: &[SyncSender<Passed>], spares: &Receiv
     }
 }
 
-fn read_batch(source: &mut Source, mut batch: Batch) -> Passed {
+fn read_batch<S>(source: &mut Source, mut batch: Batch<S>) -> Passed<S> {
     batch.in_use = 0;
     while batch.in_use < BATCH_ROWS {
         if batch.rows.len() == batch.in_use {
@@ -107,38 +130,51 @@ fn read_batch(source: &mut Source, mut batch: Batch) -> Passed {
     Ok(batch)
 }
 
-fn map_all(mapping: &Mapping, read: &Receiver<Passed>, mapped: &SyncSender<Passed>) {
-    for mut passed in read {
-        if let Ok(batch) = &mut passed {
-            let rows = batch.rows.iter().take(batch.in_use);
-            batch
-                .mapped
-                .extend(rows.map(|row| (!mapping.is_example(row)).then(|| mapping.apply(row))));
-        }
+fn map_all<S>(
+    mapping: &Mapping,
+    bind: &impl Fn(usize, &Row, Mapped, &mut S) -> Result<(), Complaint>,
+    read: &Receiver<Passed<S>>,
+    mapped: &SyncSender<Passed<S>>,
+) {
+    for passed in read {
+        let passed = passed.and_then(|batch| map_batch(mapping, bind, batch));
         if mapped.send(passed).is_err() {
             return;
         }
     }
 }
 
+fn map_batch<S>(
+    mapping: &Mapping,
+    bind: &impl Fn(usize, &Row, Mapped, &mut S) -> Result<(), Complaint>,
+    mut batch: Batch<S>,
+) -> Passed<S> {
+    for (at, row) in batch.rows.iter().take(batch.in_use).enumerate() {
+        if mapping.is_example(row) {
+            batch.examples.push(row.number);
+        } else {
+            bind(at, row, mapping.apply(row), &mut batch.sheaf)?;
+        }
+    }
+    Ok(batch)
+}
+
 /// Takes from each mapper in turn, which is the sheet's order. The threads end by themselves once nobody listens.
-fn see_all(
-    mappers: &[Receiver<Passed>],
-    spare: &Sender<Batch>,
+fn see_all<S>(
+    mappers: &[Receiver<Passed<S>>],
+    spare: &Sender<Batch<S>>,
     switch: &Switch,
-    mut visit: impl FnMut(&Row, Option<Mapped>) -> Result<(), Complaint>,
+    mut visit: impl FnMut(&mut Batch<S>) -> Result<(), Complaint>,
 ) -> Result<Result<(), Stopping>, Complaint> {
     for mapper in mappers.iter().cycle() {
         let Ok(passed) = mapper.recv() else {
             break;
         };
-        let mut batch = passed?;
-        for (row, mapped) in batch.rows.iter().zip(batch.mapped.drain(..)) {
-            if switch.is_stopping() {
-                return Ok(Err(Stopping));
-            }
-            visit(row, mapped)?;
+        if switch.is_stopping() {
+            return Ok(Err(Stopping));
         }
+        let mut batch = passed?;
+        visit(&mut batch)?;
         // The reader may be done already.
         let _ = spare.send(batch);
     }
@@ -210,6 +246,6 @@ mod tests {
             Ok(())
         });
         assert_eq!(stopped, Ok(Err(Stopping)));
-        assert_eq!(count, 300);
+        assert_eq!(count, 3 * BATCH_ROWS, "the batch at hand is the last");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::books::{ContentHash, KeyHash, keyed_hash, status_of};
+use super::books::{ContentHash, KeyHash, Salt, keyed_hash, status_of};
 use super::fault::Result;
 use super::open::{Binding, binding_of};
 use super::place;
@@ -26,7 +26,7 @@ pub struct Reader {
     conn: Connection,
     path: PathBuf,
     binding: Binding,
-    salt: [u8; 32],
+    salt: Salt,
 }
 
 impl Reader {
@@ -53,7 +53,7 @@ impl Reader {
             Age::Older(_) => return Err(older(path).into()),
             Age::Current => {}
         }
-        let salt: Option<[u8; 32]> = conn
+        let salt: Option<Salt> = conn
             .query_row("SELECT value FROM meta WHERE key = 'salt'", [], |row| {
                 row.get(0)
             })
@@ -88,7 +88,7 @@ impl Reader {
         let content: ContentHash = keyed_hash(&self.salt, b"content", invitation.body.as_bytes());
         self.look(|conn| {
             let mut statement =
-                conn.prepare_cached("SELECT id, status, content FROM invitations WHERE key = ?1")?;
+                conn.prepare_cached("SELECT i.id, i.status, i.content FROM keys k CROSS JOIN invitations i ON i.id = k.invitation_id WHERE k.key = ?1")?;
             let mut rows = statement.query([key])?;
             let Some(row) = rows.next()? else {
                 return Ok(None);

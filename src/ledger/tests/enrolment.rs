@@ -14,14 +14,8 @@ fn every_row_of_a_sheet_is_on_paper_with_its_status() {
         Valid("1", "Mona"),
         Invalid("x"),
     ];
-    let entered = enter(&mut enrolment, &lines, usual_plan);
+    enter(&mut enrolment, &lines, usual_plan);
     let run = enrolment.commit().unwrap();
-    let planned = Some(Enrolled::Planned {
-        plan: Plan::Send,
-        changed: false,
-    });
-    let duplicate = Some(Enrolled::Duplicate { of: RowNumber(2) });
-    assert_eq!(entered, [planned, planned, duplicate, None]);
     let counts = Counts {
         pending: 2,
         duplicate: 1,

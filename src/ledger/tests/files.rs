@@ -192,9 +192,7 @@ fn a_ledger_that_cannot_grow_says_so_and_keeps_what_it_has() {
     let long = "x".repeat(3000);
     let failed = (2..100).find_map(|row| {
         let invitation = invitation(&row.to_string(), &long);
-        enrolment
-            .valid(RowNumber(row), &[], &invitation, &usual_plan)
-            .err()
+        enter_one(&mut enrolment, row, &[], &invitation).err()
     });
     assert_eq!(failed.unwrap().code, "ledger_write_failed");
     drop(enrolment);
@@ -206,13 +204,12 @@ fn a_row_with_ten_columns_costs_less_than_500_bytes() {
     let desk = Desk::new();
     let mut ledger = desk.open();
     let rows = 5000;
-    let mut enrolment = ledger.enrol(&sheet(b"file", &[]), &desk.now).unwrap();
+    let columns = cells_as_usual(2);
+    let mut enrolment = ledger.enrol(&sheet(b"file", &columns), &desk.now).unwrap();
     for row in 2..rows + 2 {
         let invitation = invitation_as_usual(row);
         let cells = cells_as_usual(row);
-        enrolment
-            .valid(RowNumber(row), &cells, &invitation, &usual_plan)
-            .unwrap();
+        enter_one(&mut enrolment, row, &cells, &invitation).unwrap();
     }
     let run = enrolment.commit().unwrap();
     ledger

@@ -4,6 +4,7 @@ mod enrolment;
 mod files;
 mod forgetting;
 mod model;
+mod older;
 mod sending;
 mod time;
 
@@ -12,8 +13,8 @@ use std::path::PathBuf;
 use super::audit::assert_sound;
 use super::*;
 use crate::domain::{
-    ContractTypeId, Counts, Invitation, InvitationKey, Moment, Plan, Problem, ProblemCode,
-    Recipient, ResultRow, RowNumber, RunId, Secret, Standing, Status, Timestamp,
+    Cell, ContractTypeId, Counts, Invitation, InvitationKey, Moment, Plan, Problem, ProblemCode,
+    Recipient, ResultRow, Row, RowNumber, RunId, Secret, Standing, Status, Timestamp,
 };
 
 /// A folder with a ledger, and a clock that the test sets.
@@ -154,32 +155,45 @@ fn sheet<'a>(fingerprint: &'a [u8], columns: &'a [String]) -> NewSheet<'a> {
     }
 }
 
-fn enter(
-    enrolment: &mut Enrolment<'_>,
-    lines: &[Line],
-    decide: fn(Option<Standing>) -> Plan,
-) -> Vec<Option<Enrolled>> {
-    let mut entered = Vec::new();
-    for (row, line) in (2u32..).zip(lines) {
-        let number = RowNumber(row);
+fn enter(enrolment: &mut Enrolment<'_>, lines: &[Line], decide: fn(Option<Standing>) -> Plan) {
+    let scribe = enrolment.scribe();
+    let mut sheaf = Sheaf::default();
+    for (number, line) in (2u32..).zip(lines) {
+        let row = |cells: [&str; 2]| Row {
+            number: RowNumber(number),
+            cells: cells.map(|text| Cell::Text(text.to_owned())).to_vec(),
+        };
         match line {
             Valid(who, content) => {
-                let cells = [(*who).to_owned(), (*content).to_owned()];
-                let enrolled = enrolment
-                    .valid(number, &cells, &invitation(who, content), &decide)
-                    .unwrap();
-                entered.push(Some(enrolled));
+                let invitation = invitation(who, content);
+                scribe.add(&mut sheaf, &row([who, content]), Ok(&invitation))
             }
             Invalid(value) => {
-                let cells = [(*value).to_owned(), String::new()];
-                enrolment
-                    .invalid(number, &cells, &[problem(row, value)])
-                    .unwrap();
-                entered.push(None);
+                let problems = [problem(number, value)];
+                scribe.add(&mut sheaf, &row([value, ""]), Err(&problems))
             }
         }
+        .unwrap();
     }
-    entered
+    enrolment.enter(&mut sheaf, &decide).unwrap();
+}
+
+/// Enters one valid row.
+fn enter_one(
+    enrolment: &mut Enrolment<'_>,
+    number: u32,
+    cells: &[String],
+    invitation: &Invitation,
+) -> Result<(), crate::domain::Complaint> {
+    let row = Row {
+        number: RowNumber(number),
+        cells: cells.iter().cloned().map(Cell::Text).collect(),
+    };
+    let mut sheaf = Sheaf::default();
+    enrolment
+        .scribe()
+        .add(&mut sheaf, &row, Ok(invitation))
+        .and_then(|()| enrolment.enter(&mut sheaf, &usual_plan))
 }
 
 fn enrol(

@@ -1,0 +1,102 @@
+//! Which row of a sheet was the first with its key: how duplicates within one sheet are found, in a ledger and without one.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::domain::RowNumber;
+
+/// Twelve bytes of a hash tell a hundred million rows apart with a chance of error of one in ten trillion.
+pub type ShortKey = [u8; 12];
+
+const PARTS: usize = 64;
+
+/// The first row of each key.
+///
+/// In parts, because a map that grows holds its entries twice for a moment: here only one part does at a time.
+#[derive(Debug)]
+pub struct FirstRows {
+    /// By the first bits of the keys, so that one part's keys are all before the next one's.
+    parts: [HashMap<ShortKey, RowNumber, BuildHasherDefault<Even>>; PARTS],
+}
+
+impl Default for FirstRows {
+    fn default() -> Self {
+        FirstRows {
+            parts: std::array::from_fn(|_| HashMap::default()),
+        }
+    }
+}
+
+impl FirstRows {
+    /// The earlier row with this key, if there is one; else this row is the first from now on.
+    pub fn earlier(&mut self, key: ShortKey, row: RowNumber) -> Option<RowNumber> {
+        let part = usize::from(key[0]) * PARTS / 256;
+        match self.parts[part].entry(key) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(row);
+                None
+            }
+        }
+    }
+
+    /// All keys with their rows, in the order of the keys.
+    pub fn into_sorted(self) -> impl Iterator<Item = (ShortKey, RowNumber)> {
+        self.parts.into_iter().flat_map(|part| {
+            let mut sorted: Vec<_> = part.into_iter().collect();
+            sorted.sort_unstable_by_key(|(key, _)| *key);
+            sorted
+        })
+    }
+}
+
+/// Keys are hashes already, and spread as evenly as another hash could spread them.
+#[derive(Debug, Default)]
+struct Even(u64);
+
+impl Hasher for Even {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0 << 8 | u64::from(byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    fn key(n: u32) -> ShortKey {
+        let mut key = ShortKey::default();
+        key.copy_from_slice(&Sha256::digest(n.to_be_bytes())[..12]);
+        key
+    }
+
+    #[test]
+    fn the_first_row_of_a_key_stays_the_first() {
+        let mut rows = FirstRows::default();
+        assert_eq!(rows.earlier(key(1), RowNumber(2)), None);
+        assert_eq!(rows.earlier(key(2), RowNumber(3)), None);
+        assert_eq!(rows.earlier(key(1), RowNumber(4)), Some(RowNumber(2)));
+        assert_eq!(rows.earlier(key(1), RowNumber(5)), Some(RowNumber(2)));
+    }
+
+    #[test]
+    fn they_come_out_in_the_order_of_their_keys() {
+        let mut rows = FirstRows::default();
+        for n in 0..2000 {
+            rows.earlier(key(n), RowNumber(n));
+        }
+        let sorted: Vec<_> = rows.into_sorted().collect();
+        assert_eq!(sorted.len(), 2000);
+        assert!(sorted.is_sorted_by(|(one, _), (next, _)| one < next));
+        assert!(sorted.iter().all(|(k, row)| *k == key(row.0)));
+    }
+}

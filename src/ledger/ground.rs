@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place;
+use super::{building, place};
 use crate::domain::Complaint;
 
 /// What was found about a ledger's place.
@@ -37,7 +37,8 @@ pub enum Unsteady {
 pub fn ground(path: &Path) -> Result<Ground, Complaint> {
     let path = place::canonical(path)?;
     let folder = path.parent().unwrap_or(&path).to_path_buf();
-    let files = ["", "-wal", "-shm", ".lock"].map(|suffix| place::beside(&path, suffix));
+    let files =
+        ["", "-wal", "-shm", ".lock", building::SUFFIX].map(|suffix| place::beside(&path, suffix));
     Ok(Ground {
         exists: path.exists(),
         unsteady: unsteady(&path, network_kind(&folder), is_wsl()),

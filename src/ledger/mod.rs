@@ -9,6 +9,7 @@ mod attempts;
 mod audit;
 mod body;
 mod books;
+mod building;
 mod enrol;
 mod fault;
 mod first_rows;

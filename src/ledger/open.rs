@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::body::Skeletons;
 use super::books::{Books, Sums};
+use super::building::{self, Building};
 use super::fault::{Fault, Result};
 use super::place::{self, Watch};
 use super::schema::{self, Age, MIGRATIONS};
@@ -27,8 +28,10 @@ pub struct Binding {
 pub struct Ledger {
     pub(super) books: Books,
     pub(super) path: PathBuf,
-    binding: Binding,
+    pub(super) binding: Binding,
     watch: Watch,
+    /// While it is built beside its place. Dropped after the connection to that file.
+    pub(super) building: Option<Building>,
 }
 
 impl Ledger {
@@ -55,7 +58,7 @@ impl Ledger {
         wanted: Option<&Binding>,
     ) -> std::result::Result<Ledger, Complaint> {
         check_magic(&path)?;
-        let opened = connect(&path).and_then(|conn| prepare(conn, &path, wanted));
+        let opened = connect(&path).and_then(|conn| prepare(conn, &path, PRAGMAS, wanted));
         let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
         for suffix in ["-wal", "-shm"] {
             place::close_to_others(&place::beside(&path, suffix));
@@ -65,7 +68,27 @@ impl Ledger {
             books,
             path,
             binding,
+            building: None,
             watch,
+        })
+    }
+
+    /// Makes a ledger in the file of `building`, for the place at `path`.
+    pub(super) fn build(
+        path: PathBuf,
+        building: Building,
+        binding: &Binding,
+    ) -> std::result::Result<Ledger, Complaint> {
+        let file = building.file();
+        let opened =
+            connect(file).and_then(|conn| prepare(conn, file, building::PRAGMAS, Some(binding)));
+        let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
+        Ok(Ledger {
+            books,
+            binding,
+            watch: Watch::new(file),
+            path,
+            building: Some(building),
         })
     }
 
@@ -180,13 +203,18 @@ const PRAGMAS: &str = "
     PRAGMA journal_size_limit = 67108864;
 ";
 
-fn prepare(conn: Connection, path: &Path, wanted: Option<&Binding>) -> Result<(Books, Binding)> {
+fn prepare(
+    conn: Connection,
+    path: &Path,
+    pragmas: &str,
+    wanted: Option<&Binding>,
+) -> Result<(Books, Binding)> {
     let age = schema::recognise(&conn, path, MIGRATIONS)?;
     if age == Age::Empty && wanted.is_none() {
         return Err(schema::not_a_ledger(path).into());
     }
     place::close_to_others(path);
-    conn.execute_batch(PRAGMAS)?;
+    conn.execute_batch(pragmas)?;
     schema::migrate(&conn, path, age, MIGRATIONS)?;
     if let Some(wanted) = wanted {
         bind(&conn, wanted)?;

@@ -48,6 +48,8 @@ fn killed_again_and_again() {
 /// outcome and the next row's intent share a commit, so around it one row or the other may be in doubt, and never two.
 const PLACES: &[(&str, u64, u64)] = &[
     ("before_enrolled", 0, 0),
+    ("before_published", 0, 0),
+    ("after_published", 0, 0),
     ("after_enrolled", 0, 0),
     ("before_intent:2", 0, 1),
     ("after_intent:2", 1, 1),

@@ -37,7 +37,8 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     }
     let target = Target::prepare(&place, &desk.sending, &args.send, needs_login).await?;
     let _lock = desk.lock().await?;
-    let mut ledger = Ledger::open(&desk.ledger, &target.binding).map_err(Failure::ledger)?;
+    let mut ledger =
+        Ledger::open_or_build(&desk.ledger, &target.binding).map_err(Failure::ledger)?;
     let started = desk.clock.moment();
     ledger.recover(&started).map_err(Failure::ledger)?;
     let what = Enrolment {

@@ -112,6 +112,7 @@ impl Enrolment<'_> {
             .map_err(|fault| fault.writing(&self.ledger.path))?;
         self.is_open = false;
         self.ledger.commit()?;
+        self.ledger.take_place()?;
         Ok(self.run)
     }
 

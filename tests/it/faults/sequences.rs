@@ -44,6 +44,8 @@ fn step() -> impl Strategy<Value = Step> {
         "after_outcome",
         "before_commit",
         "after_commit",
+        "before_published",
+        "after_published",
     ]);
     prop_oneof![
         3 => Just(Step::Run),

@@ -36,6 +36,8 @@ DELETE FROM bodies WHERE invitation_id IN (SELECT invitation_id FROM due);
 DROP TABLE due;
 ALTER TABLE ordered_due RENAME TO due;
 
+-- The cells of a row are kept as one text, each behind a U+0001; rows with a cell that holds one stay JSON arrays, as all were.
+
 -- The rows of an invitation beside the one that it is numbered by.
 DROP INDEX rows_by_invitation;
 CREATE INDEX rows_by_invitation ON rows (invitation_id) WHERE invitation_id <> place;

@@ -45,10 +45,17 @@ impl FirstRows {
     pub fn into_sorted(self) -> impl Iterator<Item = (ShortKey, RowNumber)> {
         self.parts.into_iter().flat_map(|part| {
             let mut sorted: Vec<_> = part.into_iter().collect();
-            sorted.sort_unstable_by_key(|(key, _)| *key);
+            sorted.sort_unstable_by_key(|(key, _)| as_number(*key));
             sorted
         })
     }
+}
+
+/// Numbers are compared at once, bytes one by one.
+fn as_number(key: ShortKey) -> u128 {
+    let mut bytes = [0; 16];
+    bytes[4..].copy_from_slice(&key);
+    u128::from_be_bytes(bytes)
 }
 
 /// Keys are hashes already, and spread as evenly as another hash could spread them.

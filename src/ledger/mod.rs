@@ -10,6 +10,7 @@ mod audit;
 mod body;
 mod books;
 mod building;
+mod cells;
 mod enrol;
 mod fault;
 mod first_rows;

@@ -1,10 +1,10 @@
-//! Rows made ready for the ledger away from the one thread that writes: hashed, packed, turned into JSON, and laid side by
-//! side in few buffers that are used again.
+//! Rows made ready for the ledger away from the one thread that writes: hashed, packed, and laid side by side in few buffers that are used again.
 
 use std::ops::Range;
 
 use super::body::split;
 use super::books::{ContentHash, KeyHash, Salt, keyed_hash};
+use super::cells;
 use crate::domain::{Complaint, Invitation, Problem, Row, RowNumber};
 
 /// Makes rows ready; many threads may share one.
@@ -19,7 +19,7 @@ pub struct Scribe {
 #[derive(Debug, Default)]
 pub struct Sheaf {
     pub(super) entries: Vec<Entry>,
-    /// The JSON of cells and problems, and the values of bodies.
+    /// Cells, the JSON of problems, and the values of bodies.
     text: String,
     /// The distinct skeletons of the bodies: one, where all rows are of one make.
     skeletons: Vec<String>,
@@ -61,7 +61,8 @@ impl Scribe {
         row: &Row,
         result: Result<&Invitation, &[Problem]>,
     ) -> Result<(), Complaint> {
-        let cells = sheaf.write(|text| self.write_cells(row, text))?;
+        let shown = (0..self.columns).map(|index| row.cell(index).as_shown());
+        let cells = sheaf.write(|text| cells::write(shown, text))?;
         let content = match result {
             Ok(invitation) => {
                 let (skeleton, values) = sheaf.pack(&invitation.body);
@@ -84,19 +85,6 @@ impl Scribe {
             cells,
             content,
         });
-        Ok(())
-    }
-
-    /// The source's own cells as a person sees them, as a JSON array.
-    fn write_cells(&self, row: &Row, text: &mut String) -> serde_json::Result<()> {
-        text.push('[');
-        for index in 0..self.columns {
-            if index > 0 {
-                text.push(',');
-            }
-            push_json_text(text, &row.cell(index).as_shown())?;
-        }
-        text.push(']');
         Ok(())
     }
 }
@@ -141,19 +129,6 @@ impl Sheaf {
         });
         (skeleton, start..self.text.len())
     }
-}
-
-/// Nearly every cell stands in JSON as it is.
-fn push_json_text(json: &mut String, text: &str) -> serde_json::Result<()> {
-    let is_plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
-    if is_plain {
-        json.push('"');
-        json.push_str(text);
-        json.push('"');
-    } else {
-        json.push_str(&serde_json::to_string(text)?);
-    }
-    Ok(())
 }
 
 fn not_json(error: &serde_json::Error) -> Complaint {

@@ -231,13 +231,12 @@ impl Fold {
 
 /// The source's own cells, as many as there are columns; empty ones once they are purged.
 fn cells(line: &Row<'_>, width: usize) -> Result<Vec<String>> {
-    let json = line
+    let text = line
         .get_ref(at::CELLS)?
         .as_str_or_null()
         .map_err(rusqlite::Error::from)?;
-    let mut cells: Vec<String> = match json {
-        Some(json) => serde_json::from_str(json)
-            .map_err(|_| Fault::damaged("the cells of a row are not readable"))?,
+    let mut cells = match text {
+        Some(text) => super::super::cells::read(text)?,
         None => Vec::new(),
     };
     cells.resize(width, String::new());

@@ -9,15 +9,38 @@ use crate::domain::RowNumber;
 /// Twelve bytes of a hash tell a hundred million rows apart with a chance of error of one in ten trillion.
 pub type ShortKey = [u8; 12];
 
-const PARTS: usize = 64;
+/// How many parts there are of which width, in 256ths of all keys.
+const PARTS: [(usize, usize); 4] = [(14, 4), (13, 5), (12, 6), (9, 7)];
+const PARTS_COUNT: usize = PARTS[0].0 + PARTS[1].0 + PARTS[2].0 + PARTS[3].0;
+
+/// The part of a key by its first byte. Parts follow each other as their keys do.
+const PART_OF: [u8; 256] = {
+    let mut part_of = [0; 256];
+    let (mut first_byte, mut part, mut kind) = (0, 0, 0);
+    while kind < PARTS.len() {
+        let (mut count, width) = PARTS[kind];
+        while count > 0 {
+            let end = first_byte + width;
+            while first_byte < end {
+                part_of[first_byte] = part;
+                first_byte += 1;
+            }
+            part += 1;
+            count -= 1;
+        }
+        kind += 1;
+    }
+    assert!(first_byte == 256 && part as usize == PARTS_COUNT);
+    part_of
+};
 
 /// The first row of each key.
 ///
-/// In parts, because a map that grows holds its entries twice for a moment: here only one part does at a time.
+/// In parts, because a map that grows holds its entries twice for a moment, and half of its room is empty afterwards: here one
+/// part grows at a time, and as they are of different widths, each at another time.
 #[derive(Debug)]
 pub struct FirstRows {
-    /// By the first bits of the keys, so that one part's keys are all before the next one's.
-    parts: [HashMap<ShortKey, RowNumber, BuildHasherDefault<Even>>; PARTS],
+    parts: [HashMap<ShortKey, RowNumber, BuildHasherDefault<Even>>; PARTS_COUNT],
 }
 
 impl Default for FirstRows {
@@ -31,8 +54,8 @@ impl Default for FirstRows {
 impl FirstRows {
     /// The earlier row with this key, if there is one; else this row is the first from now on.
     pub fn earlier(&mut self, key: ShortKey, row: RowNumber) -> Option<RowNumber> {
-        let part = usize::from(key[0]) * PARTS / 256;
-        match self.parts[part].entry(key) {
+        let part = PART_OF[usize::from(key[0])];
+        match self.parts[usize::from(part)].entry(key) {
             Entry::Occupied(first) => Some(*first.get()),
             Entry::Vacant(place) => {
                 place.insert(row);

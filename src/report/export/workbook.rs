@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use rust_xlsxwriter::{Format, Workbook};
+use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
 use crate::domain::{Complaint, ResultRow, Status};
 use crate::report::spreadsheet::{self, TextCells};
@@ -35,6 +35,9 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
             .map_err(|error| spreadsheet::complaint(&error))?;
         let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
         spreadsheet::start_sheet(sheet, 0, names, options.right_to_left)?;
+        let first_result_column = spreadsheet::column_count(columns.len())?;
+        make_printable(sheet, first_result_column)
+            .map_err(|error| spreadsheet::complaint(&error))?;
         Ok(XlsxSink {
             workbook,
             out,
@@ -42,10 +45,25 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
             columns: columns.to_vec(),
             text: TextCells::new(),
             colours: std::array::from_fn(|place| spreadsheet::filled(ground(Status::ALL[place]))),
-            first_result_column: spreadsheet::column_count(columns.len())?,
+            first_result_column,
             rows: 1,
         })
     }
+}
+
+/// Wide enough for what stands in them where that is not told by the header: token, link, error, time.
+const WIDTHS: [(u16, f64); 4] = [(2, 24.0), (3, 36.0), (5, 60.0), (7, 21.0)];
+
+/// One page wide, lying, with the header on every page.
+fn make_printable(sheet: &mut Worksheet, first_result_column: u16) -> Result<(), XlsxError> {
+    for (place, width) in WIDTHS {
+        sheet.set_column_width(first_result_column + place, width)?;
+    }
+    sheet
+        .set_landscape()
+        .set_print_fit_to_pages(1, 0)
+        .set_repeat_rows(0, 0)?;
+    Ok(())
 }
 
 /// Green is done, red needs a person, yellow needs an answer, grey needs nothing, blue is due.

@@ -6,6 +6,7 @@ use csv::ByteRecord;
 use encoding_rs::UTF_8;
 
 use crate::domain::Cell;
+use crate::source::rows::write_text;
 
 /// Fills the cells of a row, in the buffers that they have already. False when there is nothing in them.
 pub(super) fn fill(cells: &mut Vec<Cell>, record: &ByteRecord) -> bool {
@@ -17,7 +18,7 @@ pub(super) fn fill(cells: &mut Vec<Cell>, record: &ByteRecord) -> bool {
         let end = start + field.len();
         // Where all fields together are text, each is, unless a character begins in one field and ends in the next.
         match whole.and_then(|whole| whole.get(start..end)) {
-            Some(text) => write_text(cell, text),
+            Some(text) => write(cell, text),
             None => write_bytes(cell, field),
         }
         is_filled |= !matches!(cell, Cell::Empty);
@@ -34,21 +35,18 @@ fn text(bytes: &[u8]) -> Option<&str> {
     }
 }
 
-fn write_text(cell: &mut Cell, text: &str) {
+fn write(cell: &mut Cell, text: &str) {
     if text.chars().all(char::is_whitespace) {
         *cell = Cell::Empty;
-    } else if let Cell::Text(buffer) = cell {
-        buffer.clear();
-        buffer.push_str(text);
     } else {
-        *cell = Cell::Text(text.to_owned());
+        write_text(cell, text);
     }
 }
 
 /// A field of a record that is not text throughout.
 fn write_bytes(cell: &mut Cell, bytes: &[u8]) {
     match text(bytes) {
-        Some(text) => write_text(cell, text),
+        Some(text) => write(cell, text),
         None => {
             *cell = Cell::Undecodable(String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}"));
         }

@@ -45,7 +45,7 @@ fn stepping(bytes: &[u8]) -> Course {
                 State::Quoted
             }
             (State::Quoted | State::QuotedAfterCr, b'"') => State::QuoteInQuoted,
-            (State::QuotedAfterCr, b'\n') => State::Quoted,
+            (State::QuotedAfterCr, b'\n') | (State::QuoteInQuoted, b'"') => State::Quoted,
             (State::Quoted | State::QuotedAfterCr, _) => {
                 line += u64::from(is_break);
                 match byte {
@@ -53,7 +53,6 @@ fn stepping(bytes: &[u8]) -> Course {
                     _ => State::Quoted,
                 }
             }
-            (State::QuoteInQuoted, b'"') => State::Quoted,
             (_, DELIMITER) => State::CellStart,
             (_, b'\n' | b'\r') => {
                 if matches!(state, State::RowStart | State::AfterCr) {

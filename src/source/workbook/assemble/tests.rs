@@ -125,7 +125,7 @@ fn cells_of(row: u32) -> Vec<(u32, Cell)> {
         _ => row % 11,
     };
     let mut cells: Vec<_> = (0..width).map(|column| (column, cell(column))).collect();
-    if row % 4 == 0 {
+    if row.is_multiple_of(4) {
         cells.reverse();
     }
     cells

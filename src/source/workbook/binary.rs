@@ -2,7 +2,7 @@
 
 use calamine::DataRef;
 
-use super::assemble::{Assembler, Halt};
+use super::assembler::{Assembler, Halt};
 use super::cell::push_calamine;
 use super::number_format::DigitFormat;
 use crate::domain::Cell;

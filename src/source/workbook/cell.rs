@@ -3,7 +3,7 @@
 use calamine::{Data, DataRef, ExcelDateTime};
 use jiff::civil;
 
-use super::assemble::{Assembler, Halt};
+use super::assembler::{Assembler, Halt};
 use super::number_format::DigitFormat;
 use crate::domain::Cell;
 

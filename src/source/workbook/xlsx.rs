@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use calamine::{Reader as _, Xlsx, XlsxError};
 use quick_xml::events::Event;
 
-use super::assemble::{Assembler, Halt, rows_of};
+use super::assemble::rows_of;
+use super::assembler::{Assembler, Halt};
 use super::cell::push_calamine;
 use super::number_format::DigitFormat;
 use super::package::{Package, attribute};

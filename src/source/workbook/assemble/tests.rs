@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::domain::{Cell, RowNumber};
 
 fn text(text: &str) -> Cell {
     Cell::Text(text.to_owned())
@@ -73,16 +74,7 @@ fn the_thread_ends_when_nobody_reads_any_more() {
 fn a_row_out_of_order_is_a_damaged_sheet() {
     let (sender, _receiver) = sync_channel(1);
     let (_spare, spares) = channel();
-    let mut sheet = Assembler {
-        file: "a.xlsx".to_owned(),
-        sender,
-        spares,
-        is_stopped: Arc::default(),
-        batch: Batch::default(),
-        cells_in_batch: 0,
-        number: 0,
-        width: 0,
-    };
+    let mut sheet = Assembler::new("a.xlsx", sender, spares, Arc::default());
     assert!(sheet.push(5, 0, text("x")).is_ok());
     assert_eq!(
         failed(sheet.push(4, 0, text("x"))).unwrap().code,

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
 
@@ -19,8 +20,34 @@ pub enum Input {
     Stdin(Arc<[u8]>),
 }
 
-/// The SHA-256 of the input's bytes, so that a run can tell whether it is still the same file.
-pub fn fingerprint(input: &Input) -> Result<[u8; 32], Complaint> {
+/// The SHA-256 of the input's bytes, so that a run can tell whether it is still the same file. Found out on a thread of
+/// its own, while the input is opened and looked at.
+pub struct Fingerprint(JoinHandle<Result<[u8; 32], Complaint>>);
+
+impl Fingerprint {
+    /// Begins to read.
+    pub fn begin(input: &Input) -> Result<Self, Complaint> {
+        let name = input.name();
+        let input = input.clone();
+        std::thread::Builder::new()
+            .name("fingerprint".to_owned())
+            .spawn(move || fingerprint(&input))
+            .map(Fingerprint)
+            .map_err(|error| unreadable(&name, &error))
+    }
+
+    /// Waits for the end.
+    pub fn finish(self) -> Result<[u8; 32], Complaint> {
+        self.0.join().unwrap_or_else(|_| {
+            Err(Complaint::new(
+                "file_unreadable",
+                "The file's fingerprint cannot be found out.",
+            ))
+        })
+    }
+}
+
+fn fingerprint(input: &Input) -> Result<[u8; 32], Complaint> {
     let mut handle = input.open()?;
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; 1 << 16];
@@ -164,8 +191,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, b"abc").unwrap();
-        let of_file = fingerprint(&Input::Path(path)).unwrap();
-        let of_stdin = fingerprint(&Input::Stdin(Arc::from(&b"abc"[..]))).unwrap();
+        let found = |input: Input| Fingerprint::begin(&input).unwrap().finish().unwrap();
+        let of_file = found(Input::Path(path));
+        let of_stdin = found(Input::Stdin(Arc::from(&b"abc"[..])));
         assert_eq!(of_file, of_stdin);
         assert_eq!(of_file[..4], [0xba, 0x78, 0x16, 0xbf]);
     }

@@ -17,7 +17,7 @@ use self::merged::Merges;
 use self::rows::{Opened, Rows};
 use crate::domain::{Column, Complaint, Row, RowNumber};
 
-pub use self::input::{Input, fingerprint};
+pub use self::input::{Fingerprint, Input};
 
 /// The name of the threads that parse workbooks. A foreign parser that panics on a damaged file ends such a thread only, and
 /// becomes a complaint; whoever owns the panic hook may keep quiet about it.

@@ -1,7 +1,7 @@
 //! What every kind of file becomes on the inside: a stream of rows, and what is known about the sheet around them.
 
 use super::Note;
-use crate::domain::{Complaint, Row};
+use crate::domain::{Cell, Complaint, Row};
 
 /// Rows in the order of the sheet, without the blank ones.
 pub(super) trait Rows: Send {
@@ -49,4 +49,18 @@ pub(super) struct Merge {
     pub(super) last_row: u32,
     pub(super) first_column: u32,
     pub(super) last_column: u32,
+}
+
+/// Longer texts are rare, and their room is not kept for the rows to come.
+const MAX_KEPT_BYTES: usize = 1 << 10;
+
+/// Puts a text that is not blank into a cell, in the buffer that the cell has already.
+pub(super) fn write_text(cell: &mut Cell, text: &str) {
+    match cell {
+        Cell::Text(buffer) if buffer.capacity() <= MAX_KEPT_BYTES => {
+            buffer.clear();
+            buffer.push_str(text);
+        }
+        _ => *cell = Cell::Text(text.to_owned()),
+    }
 }

@@ -16,7 +16,7 @@ use crate::mapping::config::SessionKind;
 use crate::plan::plan;
 use crate::report::{DryRun, write_dry_run};
 use crate::run::{Enrolment, Seen, Sheet, Verdict, enrol};
-use crate::source;
+use crate::source::Fingerprint;
 
 /// Runs the command.
 pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -26,8 +26,10 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     let further = ledgers::further(global, &place, &ledger_path, args.send.sandbox);
     let desk = Desk::new(output, sending, &args.send, ledger_path, further, "run");
     let input = sheets::input(&args.file)?;
-    let fingerprint = source::fingerprint(&input).map_err(Failure::unusable)?;
-    let mut sheet = sheets::open(&input, &place, &args.read)?;
+    let fingerprint = Fingerprint::begin(&input).map_err(Failure::unusable)?;
+    let opened = sheets::open(&input, &place, &args.read);
+    let fingerprint = fingerprint.finish().map_err(Failure::unusable)?;
+    let mut sheet = opened?;
     for note in sheet.source.notes().iter().filter(|note| note.warning) {
         output.say(&format!("warning: {}", note.text));
     }

@@ -1,23 +1,26 @@
 //! CSV: finds out how a text file is written and yields its rows.
 //!
 //! A file is passed over three times, always in chunks: for its encoding, for its shape (a quote left open must be known
-//! before the first row is used), and for its rows.
+//! before the first row is used), and for its rows. The first two only leap from one telling byte to the next.
 
+mod cells;
 mod decode;
 mod delimiter;
 mod encoding;
 mod gate;
+mod shape;
 mod survey;
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use self::decode::Decoded;
 use self::encoding::{Basis, Encoding};
-use self::gate::{Fault, Gate};
+use self::gate::Gate;
+use self::shape::Fault;
 use self::survey::Survey;
 use super::input::{Handle, Input, unreadable};
 use super::{Note, Opened, Options, Rows};
-use crate::domain::{Cell, Complaint, Row, RowNumber};
+use crate::domain::{Complaint, Row, RowNumber};
 
 /// How much text the delimiter is counted in.
 const SAMPLE_BYTES: usize = 1 << 16;
@@ -30,7 +33,10 @@ type Text = Box<dyn BufRead + Send>;
 pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint> {
     let name = input.name();
     let failed = |error: io::Error| unreadable(&name, &error);
-    let survey = Survey::of(input.open()?).map_err(failed)?;
+    let survey = match Survey::glance(input.open()?).map_err(failed)? {
+        Some(survey) => survey,
+        None => Survey::of(input.open()?).map_err(failed)?,
+    };
     let encoding = encoding::decide(&name, options.encoding.as_deref(), &survey)?;
     let (sample, is_whole) = sample(text_of(input, encoding, 0)?).map_err(failed)?;
     let sep_line = delimiter::sep_line(&sample);
@@ -44,7 +50,8 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint
         },
     };
 
-    check_shape(&name, text_of(input, encoding, skipped)?, delimiter.0)?;
+    shape::check(text_of(input, encoding, skipped)?, delimiter.0)
+        .map_err(|error| misshapen(&name, &error))?;
     let text = text_of(input, encoding, skipped)?;
     Ok(Opened {
         notes: notes(encoding, delimiter),
@@ -119,19 +126,6 @@ fn sample(text: Text) -> io::Result<(Vec<u8>, bool)> {
     Ok((sample, is_whole))
 }
 
-/// Walks over the whole text once, for what would make its later rows wrong.
-fn check_shape(name: &str, text: Text, delimiter: u8) -> Result<(), Complaint> {
-    let mut gate = Gate::new(text, delimiter);
-    let mut chunk = vec![0; BUFFER_BYTES];
-    loop {
-        match gate.read(&mut chunk) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(misshapen(name, &error)),
-        }
-    }
-}
-
 fn misshapen(name: &str, error: &io::Error) -> Complaint {
     let fault = error.get_ref().and_then(|inner| inner.downcast_ref());
     match fault {
@@ -195,13 +189,7 @@ impl Rows for TextRows {
     fn next(&mut self, row: &mut Row) -> Result<bool, Complaint> {
         while self.read_record()? {
             self.number = self.number.saturating_add(1);
-            row.cells.resize(self.record.len(), Cell::Empty);
-            let mut is_blank = true;
-            for (cell, bytes) in row.cells.iter_mut().zip(&self.record) {
-                write_cell(cell, bytes);
-                is_blank &= *cell == Cell::Empty;
-            }
-            if is_blank {
+            if !cells::fill(&mut row.cells, &self.record) {
                 self.blank_rows += 1;
                 continue;
             }
@@ -213,22 +201,6 @@ impl Rows for TextRows {
 
     fn blank_rows(&self) -> u64 {
         self.blank_rows
-    }
-}
-
-/// Puts a field into a cell, in the buffer that the cell has already.
-fn write_cell(cell: &mut Cell, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.trim().is_empty() => *cell = Cell::Empty,
-        Ok(text) if !bytes.contains(&0) => match cell {
-            Cell::Text(buffer) => {
-                buffer.clear();
-                buffer.push_str(text);
-            }
-            _ => *cell = Cell::Text(text.to_owned()),
-        },
-        // A NUL is no text in any encoding: the file was damaged, or written by a program that was.
-        _ => *cell = Cell::Undecodable(String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")),
     }
 }
 

@@ -1,14 +1,20 @@
-//! One pass over a text file that tells whether it is UTF-8, and where it is not. It decides nothing.
+//! What the bytes of a text file tell about its encoding: whether they are UTF-8, and where they are not. It decides
+//! nothing. A first glance is enough for a file that is UTF-8 all through; only others are looked at line by line.
 
 use std::io::{self, Read};
 
+use encoding_rs::Encoding;
+
 /// How much of a file is looked at when its encoding has to be guessed.
 const SAMPLE_BYTES: usize = 1 << 18;
+const CHUNK_BYTES: usize = 1 << 16;
+/// The longest character of UTF-8.
+const MAX_CHARACTER_BYTES: usize = 4;
 
-/// What one pass over the bytes has found.
+/// What a pass over the bytes has found.
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    /// Lines with letters beyond ASCII, all of them valid UTF-8.
+    /// Lines with letters beyond ASCII, all of them valid UTF-8. A glance that meets nothing foreign does not count them.
     pub(super) utf8_lines: u64,
     /// Lines with bytes that are not UTF-8.
     pub(super) foreign_lines: u64,
@@ -19,11 +25,37 @@ pub(super) struct Survey {
 }
 
 impl Survey {
+    /// Reads to the end, unless there is a byte that is not UTF-8: then it is `None`, and a survey has to tell more.
+    pub(super) fn glance(mut reader: impl Read) -> io::Result<Option<Survey>> {
+        let mut survey = Survey::default();
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut kept = 0;
+        loop {
+            let read = match reader.read(&mut chunk[kept..]) {
+                Ok(0) => return Ok((kept == 0).then_some(survey)),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let end = kept + read;
+            if survey.head.len() < SAMPLE_BYTES {
+                survey.head.extend_from_slice(&chunk[kept..end]);
+            }
+            let valid = Encoding::utf8_valid_up_to(&chunk[..end]);
+            kept = end - valid;
+            // What is left may be the beginning of a character that the next chunk goes on with; longer ones there are none.
+            if kept >= MAX_CHARACTER_BYTES {
+                return Ok(None);
+            }
+            chunk.copy_within(valid..end, 0);
+        }
+    }
+
     /// Reads to the end. Holds no more than a chunk and the samples.
     pub(super) fn of(mut reader: impl Read) -> io::Result<Survey> {
         let mut survey = Survey::default();
         let mut line = Line::default();
-        let mut chunk = vec![0; 1 << 16];
+        let mut chunk = vec![0; CHUNK_BYTES];
         let mut kept = 0;
         loop {
             let read = match reader.read(&mut chunk[kept..]) {
@@ -151,6 +183,35 @@ mod tests {
             let mut text = "x".repeat((1 << 16) - shift);
             text.push_str("م€😀\n");
             assert_eq!(lines(text.as_bytes()), (1, 0), "{shift}");
+        }
+    }
+
+    #[test]
+    fn a_glance_is_enough_exactly_where_a_survey_finds_nothing_foreign() {
+        let pieces: [&[u8]; 8] = [
+            b"a",
+            b"\n",
+            "م".as_bytes(),
+            "€".as_bytes(),
+            "😀".as_bytes(),
+            b"\xff",
+            b"\xd9",
+            b"\x85",
+        ];
+        // Each across the seam between two chunks, and at the end of the file.
+        for shift in 0..9 {
+            for (first, second) in pieces.iter().flat_map(|a| pieces.map(|b| (*a, b))) {
+                let lead = vec![b'x'; CHUNK_BYTES - shift];
+                let bytes = [&lead, first, second].concat();
+                let survey = Survey::of(&bytes[..]).unwrap();
+                let glance = Survey::glance(&bytes[..]).unwrap();
+                assert_eq!(
+                    glance.is_some(),
+                    survey.foreign_lines == 0,
+                    "{shift} {first:?} {second:?}"
+                );
+                assert!(glance.is_none_or(|glance| glance.head == survey.head));
+            }
         }
     }
 

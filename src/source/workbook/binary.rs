@@ -2,8 +2,8 @@
 
 use calamine::DataRef;
 
-use super::assemble::{Assembler, Halt};
-use super::cell::from_calamine;
+use super::assembler::{Assembler, Halt};
+use super::cell::push_calamine;
 use super::number_format::DigitFormat;
 use crate::domain::Cell;
 use crate::source::rows::Merge;
@@ -60,7 +60,7 @@ impl<'a> Feeder<'a> {
                 format = self.formats.get(index as usize).and_then(Option::as_ref);
             }
         }
-        assembler.push(row, column, from_calamine(value, format))
+        push_calamine(assembler, (row, column), value, format)
     }
 
     pub(super) fn finish(mut self, assembler: &mut Assembler) -> Result<(), Halt> {

@@ -3,14 +3,29 @@
 use calamine::{Data, DataRef, ExcelDateTime};
 use jiff::civil;
 
+use super::assembler::{Assembler, Halt};
 use super::number_format::DigitFormat;
 use crate::domain::Cell;
 
 /// What Excel shows in a date cell whose number is no date.
 const NO_DATE: &str = "#####";
 
+/// Pushes calamine's cell; a text without a copy of its own.
+pub(super) fn push_calamine(
+    assembler: &mut Assembler,
+    (row, column): (u32, u32),
+    value: &DataRef<'_>,
+    format: Option<&DigitFormat>,
+) -> Result<(), Halt> {
+    match value {
+        DataRef::SharedString(text) => assembler.push_text(row, column, text),
+        DataRef::String(text) => assembler.push_text(row, column, text),
+        value => assembler.push(row, column, from_calamine(value, format)),
+    }
+}
+
 /// Turns calamine's cell into ours; a number by the format that its style gives it.
-pub(super) fn from_calamine(value: &DataRef<'_>, format: Option<&DigitFormat>) -> Cell {
+fn from_calamine(value: &DataRef<'_>, format: Option<&DigitFormat>) -> Cell {
     match value {
         DataRef::Empty => Cell::Empty,
         DataRef::String(text) | DataRef::DurationIso(text) => Cell::Text(text.clone()),

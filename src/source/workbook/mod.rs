@@ -1,6 +1,7 @@
 //! Workbooks: chooses the sheet and yields its rows, whatever the format.
 
 mod assemble;
+mod assembler;
 mod binary;
 mod cell;
 mod compound;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::ops::ControlFlow;
 
-use super::assemble::{Assembler, Halt, rows_of};
+use super::assemble::rows_of;
+use super::assembler::{Assembler, Halt};
 use super::ods_walk::{Found, Rows, walk};
 use super::package::Package;
 use super::{Sheet, choose};

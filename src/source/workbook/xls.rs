@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use calamine::{Reader as _, Xls, XlsError};
 
-use super::assemble::{Assembler, Halt, rows_of};
+use super::assemble::rows_of;
+use super::assembler::{Assembler, Halt};
 use super::binary::{Facts, Feeder, Formats};
 use super::cell::lent;
 use super::compound;

@@ -4,7 +4,8 @@ use std::io::BufReader;
 
 use calamine::{Reader as _, Xlsb, XlsbError};
 
-use super::assemble::{Assembler, Halt, rows_of};
+use super::assemble::rows_of;
+use super::assembler::{Assembler, Halt};
 use super::binary::{Facts, Feeder, Formats};
 use super::package::Package;
 use super::xlsb_layout::{facts_of, formats, worksheets};

@@ -4,12 +4,14 @@
 //! last row makes that half a tebibyte.
 
 use std::io::BufReader;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use calamine::{Reader as _, Xlsx, XlsxError};
 use quick_xml::events::Event;
 
-use super::assemble::{Assembler, Halt, rows_of};
-use super::cell::from_calamine;
+use super::assemble::rows_of;
+use super::assembler::{Assembler, Halt};
+use super::cell::push_calamine;
 use super::number_format::DigitFormat;
 use super::package::{Package, attribute};
 use super::relations::{elements, relations};
@@ -40,13 +42,15 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Complaint
     }
     let (at, notes) = choose(&name, &sheets, options.sheet.as_deref())?;
     let chosen = &parts[at];
-    let layout = layout(&mut package, &chosen.path)?;
-
     let (file, sheet, handle) = (name.clone(), chosen.name.clone(), input.open()?);
-    let uncalculated = layout.uncalculated;
+    // The thread opens the workbook while this one finds out the layout, without which no cell is read.
+    let (tell, told) = sync_channel(1);
     let rows = rows_of(&name, move |assembler| {
-        feed(handle, &sheet, &uncalculated, assembler, &file)
+        feed(handle, &sheet, &told, assembler, &file)
     })?;
+    let mut layout = layout(&mut package, &chosen.path)?;
+    // Whoever does not listen has failed, and says so in place of rows.
+    let _ = tell.send(std::mem::take(&mut layout.uncalculated));
     Ok(Opened {
         notes,
         hidden: layout.hidden,
@@ -66,11 +70,11 @@ fn layout(package: &mut Package, path: &str) -> Result<Layout, Complaint> {
     walked.map_err(|error| package.broken(&error))
 }
 
-/// Pushes every cell of the sheet.
+/// Pushes every cell of the sheet, once told which of them were never calculated.
 fn feed(
     handle: Handle,
     sheet: &str,
-    uncalculated: &[(u32, u32)],
+    told: &Receiver<Vec<(u32, u32)>>,
     assembler: &mut Assembler,
     file: &str,
 ) -> Result<(), Halt> {
@@ -86,16 +90,16 @@ fn feed(
         })
         .collect();
     // Both passes meet the cells in the order of the XML.
-    let mut uncalculated = uncalculated.iter().peekable();
+    let uncalculated = told.recv().map_err(|_| Halt::Unheard)?;
+    let mut uncalculated = uncalculated.into_iter().peekable();
     while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(failed)? {
         let (row, column) = cell.get_position();
-        let value = if uncalculated.next_if_eq(&&(row, column)).is_some() {
-            Cell::Uncalculated
+        if uncalculated.next_if_eq(&(row, column)).is_some() {
+            assembler.push(row, column, Cell::Uncalculated)?;
         } else {
             let format = formats.get(style).and_then(Option::as_ref);
-            from_calamine(cell.get_value(), format)
-        };
-        assembler.push(row, column, value)?;
+            push_calamine(assembler, (row, column), cell.get_value(), format)?;
+        }
     }
     Ok(())
 }

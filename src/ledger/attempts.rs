@@ -97,6 +97,17 @@ impl Books {
         Ok(AttemptId { id, invitation })
     }
 
+    /// Takes a request off the paper that has not left and never will.
+    pub(super) fn withdraw_attempt(&mut self, attempt: AttemptId) -> Result<()> {
+        self.conn
+            .prepare_cached("DELETE FROM attempts WHERE id = ?1")?
+            .execute([attempt.id])?;
+        if attempt.invitation.is_some() {
+            self.sums.requests -= 1;
+        }
+        Ok(())
+    }
+
     pub(super) fn close_attempt(
         &mut self,
         attempt: AttemptId,

@@ -118,14 +118,17 @@ impl Ledger {
     }
 
     pub(super) fn begin(&mut self) -> Result<()> {
-        self.books.conn.execute_batch("BEGIN IMMEDIATE")?;
+        self.books
+            .conn
+            .prepare_cached("BEGIN IMMEDIATE")?
+            .execute(())?;
         Ok(())
     }
 
     pub(super) fn commit(&mut self) -> std::result::Result<(), Complaint> {
         let committed = self.books.flush_sums().and_then(|()| {
             failpoint::pass("before_commit");
-            self.books.conn.execute_batch("COMMIT")?;
+            self.books.conn.prepare_cached("COMMIT")?.execute(())?;
             failpoint::pass("after_commit");
             Ok(())
         });

@@ -39,6 +39,10 @@ enum Command {
         closed_ms: i64,
         reply: Reply<()>,
     },
+    Withdraw {
+        attempt: AttemptId,
+        reply: Reply<()>,
+    },
     Due {
         run: RunId,
         after: RowNumber,
@@ -97,6 +101,11 @@ impl Writer {
             reply,
         })
         .await
+    }
+
+    /// Takes a request for an invitation off the paper again: it has not left, and now never will.
+    pub async fn withdraw_attempt(&self, attempt: AttemptId) -> Told<()> {
+        self.ask(|reply| Command::Withdraw { attempt, reply }).await
     }
 
     /// Puts a request that is about no invitation on paper (a login, say): it counts against the limits as well.
@@ -247,6 +256,10 @@ impl Command {
                 done.push(Done::Closed(reply));
                 books.close_attempt(attempt, &closing, closed_ms)
             }
+            Command::Withdraw { attempt, reply } => {
+                done.push(Done::Closed(reply));
+                books.withdraw_attempt(attempt)
+            }
             Command::Due {
                 run,
                 after,
@@ -273,7 +286,9 @@ impl Command {
         // A receiver that has gone away misses nothing.
         match self {
             Command::Open { reply, .. } => drop(reply.send(Err(complaint))),
-            Command::Close { reply, .. } => drop(reply.send(Err(complaint))),
+            Command::Close { reply, .. } | Command::Withdraw { reply, .. } => {
+                drop(reply.send(Err(complaint)));
+            }
             Command::Due { reply, .. } => drop(reply.send(Err(complaint))),
             Command::Stop { reply } => *stop = Some(reply),
         }

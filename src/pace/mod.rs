@@ -96,6 +96,11 @@ impl Pace {
         }
     }
 
+    /// Whether nothing but a pause ever makes a request wait.
+    pub fn is_unlimited(&self) -> bool {
+        self.windows.is_empty()
+    }
+
     /// Asks for leave to send a request at `now`.
     pub fn ask(&mut self, now: Duration) -> Permit {
         if let Some(left) = self.pause_left(now) {

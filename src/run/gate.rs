@@ -69,6 +69,11 @@ impl Gate {
         self.pace().pause(clock.steady(), wait);
     }
 
+    /// Whether nobody may send just now.
+    pub(super) fn is_paused(&self, clock: &dyn Clock) -> bool {
+        self.pace().pause_left(clock.steady()).is_some()
+    }
+
     /// The server refused a request for its pace. Returns how many in a row.
     pub(super) fn refused(&self) -> u32 {
         self.pace().refused()

@@ -2,8 +2,9 @@
 //! meet.
 //!
 //! Read in this order: `sheet` (a file and its mapping), `walk` (its rows), `enrol` (all rows on paper first), `send` (the
-//! one loop), `judge` (what an outcome means for a row), then what `send` leans on: `queue`, `gate`, `tokens`, `road`,
-//! `breaker`, `switch`; `calls` is for requests that belong to no run.
+//! one loop), `leaving` (what a row needs before its request leaves), `judge` (what an outcome means for a row), then what
+//! these lean on: `queue`, `gate`, `tokens`, `wire`, `road`, `breaker`, `switch`; `calls` is for requests that belong to no
+//! run.
 
 mod breaker;
 mod calls;
@@ -12,6 +13,7 @@ mod enrol;
 mod events;
 mod gate;
 mod judge;
+mod leaving;
 mod queue;
 mod road;
 mod send;
@@ -19,6 +21,7 @@ mod sheet;
 mod switch;
 mod tokens;
 mod walk;
+mod wire;
 
 pub use calls::{CallError, Calls};
 pub use clock::Clock;

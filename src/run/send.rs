@@ -1,7 +1,7 @@
 //! Sends what is due: workers that each carry one row at a time to Vlens and its outcome back to the ledger.
 //!
-//! The promise hangs on an order: leave from the gate, the intent durable (both in `Leaving`), the request, the outcome
-//! durable (both in `attempt`). Nobody hears of an outcome before it is durable.
+//! The promise hangs on an order: leave from the gate, the intent durable (both in `Leaving`), a place on the wire, the
+//! request, the outcome durable (all in `attempt`). Nobody hears of an outcome before it is durable.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,13 +11,15 @@ use super::clock::Clock;
 use super::events::{Event, Journal, Observer, Tally};
 use super::gate::Gate;
 use super::judge::{Circumstances, Next, Policy, Verdict, judge};
-use super::queue::{Job, Queue, Trouble};
+use super::leaving::Leaving;
+use super::queue::{Job, Queue};
 use super::road::Road;
 use super::switch::{Stopping, Switch, Why};
 use super::tokens::{Bearer, Credentials, Tokens};
+use super::wire::{Wire, standing_by};
 use crate::domain::{Complaint, NotCreated, Outcome, RunId, Status};
 use crate::failpoint;
-use crate::ledger::{self, AttemptId, Closing, Writer};
+use crate::ledger::{self, Closing, Writer};
 use crate::pace::{Backoff, Pace};
 use crate::vlens::Client;
 
@@ -55,8 +57,10 @@ pub async fn send(
     observer: Arc<dyn Observer>,
     start: Tally,
 ) -> (Tally, bool) {
+    let crew = orders.concurrency + standing_by(orders.concurrency, &orders.pace);
     let journal = Journal::new(start, observer);
     let sender = Arc::new(Sender {
+        wire: Wire::new(orders.concurrency),
         queue: Queue::new(ledger.clone(), orders.run, orders.limit),
         breaker: Breaker::new(orders.max_consecutive_failures),
         policy: Policy {
@@ -80,7 +84,7 @@ pub async fn send(
     journal.note(&Event::Sending);
     let clocked = tokio::spawn(stop_after(orders.max_duration, Arc::clone(&switch)));
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..orders.concurrency {
+    for _ in 0..crew {
         workers.spawn(Arc::clone(&sender).work());
     }
     while let Some(ended) = workers.join_next().await {
@@ -109,22 +113,14 @@ async fn stop_after(limit: Option<Duration>, switch: Arc<Switch>) {
     }
 }
 
-/// Tokens that may grow old in the queue for a slot before one is sent with all the same.
-const MOST_STALE_TOKENS: u32 = 1;
-
-/// A row that may leave: it has a slot, a token that is good, and its intent is durable.
-struct Leaving {
-    job: Job,
-    bearer: Option<Bearer>,
-    attempt: AttemptId,
-}
-
-struct Sender {
-    queue: Queue,
+/// What the workers share.
+pub(super) struct Sender {
+    pub(super) queue: Queue,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) wire: Wire,
+    pub(super) road: Road,
     breaker: Breaker,
     policy: Policy,
-    tokens: Option<Tokens>,
-    road: Road,
 }
 
 impl Sender {
@@ -145,62 +141,14 @@ impl Sender {
         }
     }
 
-    /// The next row, once it may leave; none when all is done.
-    async fn next(&self) -> Result<Option<Leaving>, Stopping> {
-        let road = &self.road;
-        match self.queue.next(&*road.clock, &road.switch).await {
-            Ok(Some(job)) => {
-                let bearer = self.leave(road).await?;
-                self.put_on_paper(job, bearer).await.map(Some)
-            }
-            Ok(None) => Ok(None),
-            Err(Trouble::Stopping) => Err(Stopping),
-            Err(Trouble::Ledger(complaint)) => Err(road.broken(complaint)),
-        }
-    }
-
-    /// The next row, if nothing but the disk has to be waited for until it may leave.
-    async fn at_hand(&self) -> Result<Option<Leaving>, Stopping> {
-        let road = &self.road;
-        let bearer = match &self.tokens {
-            Some(tokens) => match tokens.at_hand(road) {
-                Some(bearer) => Some(bearer),
-                None => return Ok(None),
-            },
-            None => None,
-        };
-        let may_leave = || !road.switch.is_stopping() && road.gate.enter_at_once(&*road.clock);
-        match self.queue.at_hand(may_leave) {
-            Some(job) => self.put_on_paper(job, bearer).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Makes a row's intent durable.
-    async fn put_on_paper(&self, job: Job, bearer: Option<Bearer>) -> Result<Leaving, Stopping> {
-        let road = &self.road;
-        failpoint::pass("before_intent");
-        let opened = road.clock.moment();
-        match road.ledger.open_attempt(job.invitation, &opened).await {
-            Ok(attempt) => {
-                failpoint::pass("after_intent");
-                Ok(Leaving {
-                    job,
-                    bearer,
-                    attempt,
-                })
-            }
-            Err(complaint) => {
-                road.gate.not_sent();
-                Err(road.broken(complaint))
-            }
-        }
-    }
-
-    /// One request for one row, and what follows from its answer. Returns the next row, when it was put on paper along with
-    /// this one's outcome.
+    /// One request for one row, once there is a place for it, and what follows from its answer. Returns the next row, when
+    /// it was put on paper along with this one's outcome.
     async fn attempt(&self, leaving: Leaving) -> Result<Option<Leaving>, Stopping> {
         let road = &self.road;
+        let Some(place) = self.place(&leaving).await else {
+            self.take_back(leaving).await?;
+            return Ok(None);
+        };
         let Leaving {
             mut job,
             bearer,
@@ -218,11 +166,15 @@ impl Sender {
         let now = road.clock.moment();
         let closing = closing(&outcome, verdict.status);
         let closed = road.ledger.close_attempt(attempt, closing, &now);
+        let is_well = matches!(verdict.status, Status::Created | Status::Rejected);
+        // What did not end well may stop the run: then nobody leaves in its place before that is clear.
+        let _kept = (!is_well).then_some(place);
         // After a row that ended well, the next one's intent shares its commit: one wait for the disk instead of two.
         let next = async {
-            match verdict.status {
-                Status::Created | Status::Rejected => self.at_hand().await,
-                _ => Ok(None),
+            if is_well {
+                self.at_hand().await
+            } else {
+                Ok(None)
             }
         };
         let (closed, next) = tokio::join!(closed, next);
@@ -232,26 +184,6 @@ impl Sender {
         failpoint::pass("after_outcome");
         self.follow(verdict, &outcome, job, bearer).await?;
         next
-    }
-
-    /// Waits for a slot, with a token that is good when the slot comes.
-    async fn leave(&self, road: &Road) -> Result<Option<Bearer>, Stopping> {
-        let Some(tokens) = &self.tokens else {
-            road.gate.enter(&*road.clock, &road.switch).await?;
-            return Ok(None);
-        };
-        let mut stale = 0;
-        loop {
-            let bearer = tokens.bearer(road).await?;
-            road.gate.enter(&*road.clock, &road.switch).await?;
-            // Where tokens live shorter than the wait for a slot, renewing them for ever would send nothing else. The
-            // server has the last word.
-            if tokens.is_good(&bearer, road).await || stale == MOST_STALE_TOKENS {
-                return Ok(Some(bearer));
-            }
-            road.gate.not_sent();
-            stale += 1;
-        }
     }
 
     async fn request(&self, bearer: Option<&Bearer>, job: &Job) -> Outcome {

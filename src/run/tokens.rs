@@ -95,6 +95,14 @@ impl Tokens {
         held.generation == bearer.generation && held.is_good(road)
     }
 
+    /// Whether a token got a moment ago has been refused since. One that was only replaced may still do.
+    pub(super) fn is_refused(&self, bearer: &Bearer) -> bool {
+        self.held.try_lock().is_ok_and(|held| {
+            let is_refused = held.token.as_ref().is_some_and(|token| token.is_refused);
+            is_refused && held.generation == bearer.generation
+        })
+    }
+
     /// The token of this generation was answered with a 401. Of all workers that find out, the first counts.
     pub(super) async fn refused(&self, generation: u64) {
         let mut held = self.held.lock().await;

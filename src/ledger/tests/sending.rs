@@ -63,6 +63,36 @@ fn only_rows_with_the_asked_statuses_are_given() {
 }
 
 #[test]
+fn what_was_taken_off_the_paper_was_never_on_it() {
+    let desk = Desk::new();
+    let (mut ledger, run) = desk.enrolled(&[Valid("1", "a"), Valid("2", "b")]);
+    let due = ledger.due(run, RowNumber(0), 9).unwrap();
+    let open = |ledger: &mut Ledger, n: usize| {
+        let invitation = Some(due[n].invitation);
+        ledger
+            .write(|books| books.open_attempt(invitation, 5))
+            .unwrap()
+    };
+    let (left, stood_by) = (open(&mut ledger, 0), open(&mut ledger, 1));
+    ledger
+        .write(|books| books.withdraw_attempt(stood_by))
+        .unwrap();
+    assert_eq!(ledger.due(run, RowNumber(0), 9).unwrap().len(), 2);
+    drop(ledger);
+
+    let dead = desk.counts(run);
+    assert_eq!((dead.pending, dead.uncertain), (1, 1));
+    assert_eq!(desk.summary(run).requests, 1);
+    let results = desk.results(run);
+    assert_eq!(results[0].status, Status::Uncertain);
+    assert_eq!(
+        (results[1].status, results[1].attempts),
+        (Status::Pending, 0)
+    );
+    assert_ne!(left, stood_by);
+}
+
+#[test]
 fn what_was_on_its_way_at_a_crash_is_uncertain() {
     let desk = Desk::new();
     let (mut ledger, run) = desk.enrolled(&[Valid("1", "a"), Valid("2", "b")]);

@@ -15,3 +15,4 @@ mod sequences;
 mod signals;
 mod throttling;
 mod tokens;
+mod wire;

@@ -1,0 +1,111 @@
+//! Rows that stand by on paper for a place on the wire: the wire is full and never overfull, and none of them is left behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{Promise, Rude, Serve, World, answer};
+
+const PLACES: usize = 16;
+/// Half of what is more than eight stands by, without a limit on the pace.
+const MOST_ON_PAPER: usize = PLACES + (PLACES - 8) / 2;
+
+fn with_places(world: &World) {
+    world.config(&format!("[limits]\nconcurrency = {PLACES}\n"));
+}
+
+/// Requests for invitations in the ledger: all, and those without an answer.
+fn requests_on_paper(world: &World) -> (usize, usize) {
+    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
+    let count = "SELECT count(*), count(*) - count(closed_ms) FROM attempts WHERE invitation_id IS NOT NULL";
+    let counts = ledger.query_row(count, [], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?]));
+    let [all, open] = counts.expect("two counts");
+    let as_count = |n| usize::try_from(n).expect("a count");
+    (as_count(all), as_count(open))
+}
+
+fn requests_seen(world: &World) -> usize {
+    let log = world.server_log();
+    let invitations = log.iter().filter(|one| !one.path.ends_with("/Login"));
+    invitations.count()
+}
+
+#[test]
+fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let (now, peak) = (Arc::clone(&under_way), Arc::clone(&most));
+    let rude = Rude::serve(move |wire, before| {
+        peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(50));
+        // Before the answer: with it, the next may come.
+        now.fetch_sub(1, Ordering::SeqCst);
+        answer(wire, &format!(r#"{{"data":"token-{before}"}}"#))
+    });
+    let world = World::new();
+    with_places(&world);
+    world.customers("customers.csv", 160);
+    let send = world.send("customers.csv");
+    let variables = rude.variables();
+    let send = variables
+        .into_iter()
+        .fold(send, |send, (name, value)| send.env(name, value));
+    send.run().expect(0);
+    assert_eq!(most.load(Ordering::SeqCst), PLACES);
+    assert_eq!(rude.invitations(), 160);
+    assert!(!rude.is_any_repeated());
+}
+
+#[test]
+fn a_gentle_stop_takes_what_stood_by_off_the_paper() {
+    let world = World::with(Serve::default().latency("40"));
+    with_places(&world);
+    world.customers("customers.csv", 400);
+    let mut run = world.send("customers.csv").start();
+    run.until("the first rows", || world.accepted().len() > 20);
+    run.signal(Signal::TERM);
+    let ended = run.wait().expect(4);
+    assert_eq!(ended.json()["counts"]["uncertain"], 0, "{ended}");
+    let seen = requests_seen(&world);
+    assert_eq!(requests_on_paper(&world), (seen, 0), "{ended}");
+    assert_eq!(ended.json()["requests"], seen, "{ended}");
+    world.check_invariants(&Promise::default());
+    world.run_until_done("customers.csv").expect(0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_pause_sends_what_stood_by_later() {
+    // One in twenty is refused, so that again and again some stand by when a pause begins.
+    let world = World::with(Serve::default().fault("429=.05").seed(7).latency("5"));
+    with_places(&world);
+    world.customers("customers.csv", 60);
+    world.send("customers.csv").run().expect(0);
+    assert_eq!(world.count("created"), 60);
+    let (requests, open) = requests_on_paper(&world);
+    assert_eq!((requests, open), (requests_seen(&world), 0));
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_kill_leaves_no_more_uncertain_than_were_on_the_wire_and_stood_by() {
+    for (rate, most) in [("unlimited", MOST_ON_PAPER), ("1000/s", PLACES)] {
+        let world = World::with(Serve::default().limits(0, 0).latency("20"));
+        with_places(&world);
+        world.customers("customers.csv", 400);
+        let mut run = world
+            .vlens(["run", "customers.csv", "--json", "--rate", rate])
+            .start();
+        run.until("the first rows", || world.accepted().len() > 20);
+        run.kill();
+        let (_, open) = requests_on_paper(&world);
+        assert!((1..=most).contains(&open), "{rate}: {open} on paper");
+        world.run_until_done("customers.csv");
+        let uncertain = world.count("uncertain");
+        assert!(uncertain <= most, "{rate}: {uncertain} uncertain");
+        assert_eq!(world.count("created"), 400 - uncertain);
+        world.check_invariants(&Promise::default());
+    }
+}

@@ -76,7 +76,7 @@ impl<'a> Visit<'a> {
         };
         match found {
             Found::Text(text) => Slot {
-                text: Some(Cow::Owned(text)),
+                text: Some(text),
                 is_written: true,
                 is_faulty: false,
             },
@@ -93,7 +93,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn read_field(&mut self, index: usize, rule: &FieldRule) -> Found {
+    fn read_field(&mut self, index: usize, rule: &'a FieldRule) -> Found<'a> {
         let cell = self.row.cell(index);
         if let Some(conflict) = &rule.conflict
             && depends_on_order(&rule.kind, cell)
@@ -110,16 +110,21 @@ impl<'a> Visit<'a> {
     }
 
     /// Holds a value against the form's choices, where its type alone does not.
-    fn among_choices(&mut self, found: Found, rule: &FieldRule, column: Option<usize>) -> Found {
+    fn among_choices(
+        &mut self,
+        found: Found<'a>,
+        rule: &'a FieldRule,
+        column: Option<usize>,
+    ) -> Found<'a> {
         let (Found::Text(text), Some(choices)) = (&found, &rule.among) else {
             return found;
         };
-        match value::read(choices, &Cell::Text(text.clone())) {
-            Ok(Some(reading)) => Found::Text(reading.text),
+        match value::read_text(choices, text) {
+            Ok(Some(reading)) => Found::Text(reading.text.into_owned().into()),
             Ok(None) => Found::Nothing,
             Err(fault) => {
                 let shown =
-                    column.map_or_else(|| text.clone(), |index| self.row.cell(index).shown());
+                    column.map_or_else(|| text.to_string(), |index| self.row.cell(index).shown());
                 self.problem(column, Some(&rule.key), fault, shown);
                 Found::Fault
             }
@@ -127,7 +132,7 @@ impl<'a> Visit<'a> {
     }
 
     /// A template's text for this row, read as the rule's type. Nothing when all its columns are empty.
-    fn render(&mut self, rule: &FieldRule) -> Found {
+    fn render(&mut self, rule: &'a FieldRule) -> Found<'a> {
         let RuleSource::Template { id, names, columns } = &rule.source else {
             return Found::Nothing;
         };
@@ -139,7 +144,7 @@ impl<'a> Visit<'a> {
             is_faulty |= matches!(found, Found::Fault);
             let text = found.text().unwrap_or_default();
             is_empty &= text.is_empty();
-            values.push(minijinja::Value::from(text));
+            values.push(minijinja::Value::from(&*text));
         }
         if is_faulty {
             return Found::Fault;
@@ -160,12 +165,15 @@ impl<'a> Visit<'a> {
                 return Found::Fault;
             }
         };
-        let cell = Cell::Text(text);
-        match value::read(&rule.kind, &cell) {
+        match value::read_text(&rule.kind, &text) {
             Ok(None) => Found::Nothing,
-            Ok(Some(reading)) => self.among_choices(Found::Text(reading.text), rule, column),
+            Ok(Some(reading)) => {
+                let changed = (reading.text != text).then(|| reading.text.into_owned());
+                let found = Found::Text(changed.unwrap_or(text).into());
+                self.among_choices(found, rule, column)
+            }
             Err(fault) => {
-                self.problem(column, Some(&rule.key), fault, cell.shown());
+                self.problem(column, Some(&rule.key), fault, text);
                 Found::Fault
             }
         }
@@ -200,7 +208,7 @@ fn depends_on_order(kind: &Kind, cell: &Cell) -> bool {
         value::read(&kind, cell)
             .ok()
             .flatten()
-            .map(|reading| reading.text)
+            .map(|reading| reading.text.into_owned())
     };
     !cell.is_empty() && read_by(DateOrder::DayMonth) != read_by(DateOrder::MonthDay)
 }

@@ -10,7 +10,7 @@ const LONGEST_LOCAL_BYTES: usize = 64;
 const LONGEST_LABEL_BYTES: usize = 63;
 
 /// Reads a cell as an e-mail address; only its domain is lower-cased.
-pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
     let Given::Text(text) = given else {
         return Err(invalid(
             "The cell holds no e-mail address; type it as text.",

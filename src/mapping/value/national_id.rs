@@ -35,7 +35,7 @@ pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
 }
 
 /// Reads a cell as a national id.
-pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
     match given {
         Given::Text(text) => from_text(text),
         Given::Number(number) => match number_cell::whole(number) {
@@ -47,7 +47,7 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
     }
 }
 
-fn from_text(text: &str) -> Result<Reading, Fault> {
+fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
     let western = text::western_digits(text);
     if text::is_exponential(&western) {
         return Err(rounded());
@@ -64,7 +64,8 @@ fn from_text(text: &str) -> Result<Reading, Fault> {
     checked(digits, repaired)
 }
 
-fn checked(digits: String, repaired: bool) -> Result<Reading, Fault> {
+fn checked<'a>(digits: impl Into<Cow<'a, str>>, repaired: bool) -> Result<Reading<'a>, Fault> {
+    let digits = digits.into();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(not_digits());
     }

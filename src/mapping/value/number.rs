@@ -30,7 +30,7 @@ const CURRENCY_WORDS: [&str; 18] = [
 ];
 
 /// Reads a cell as a number.
-pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
     match given {
         Given::Number(number) => shown(number).map(|text| Reading::new(text, false)),
         Given::Text(text) => from_text(text),
@@ -38,7 +38,7 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
     }
 }
 
-fn from_text(text: &str) -> Result<Reading, Fault> {
+fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
     let western = text::western_digits(text);
     let mut repaired = matches!(western, Cow::Owned(_));
     let bare = without_currency(western.strip_prefix('\'').unwrap_or(&western));

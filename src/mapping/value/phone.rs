@@ -17,7 +17,7 @@ const ONE_NUMBER_DIGITS: usize = 15;
 const ZEROS_OF_ROUNDING: &str = "000000";
 
 /// Reads a cell as a phone number of `country`, or an international one.
-pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading<'static>, Fault> {
     match given {
         Given::Text(text) => from_text(text, country),
         Given::Number(number) => from_number(number, country),
@@ -27,7 +27,7 @@ pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading, Fault> {
     }
 }
 
-fn from_text(text: &str, country: &str) -> Result<Reading, Fault> {
+fn from_text(text: &str, country: &str) -> Result<Reading<'static>, Fault> {
     let dialled = phone_text::dialled(text)?;
     let count = dialled.digits.len();
     if count > ONE_NUMBER_DIGITS && count <= MOST_DIGITS && is_pair(text, country) {
@@ -48,7 +48,7 @@ fn is_pair(text: &str, country: &str) -> bool {
         .any(|(at, _)| is_number(&western[..at]) && is_number(&western[at..]))
 }
 
-fn from_number(number: f64, country: &str) -> Result<Reading, Fault> {
+fn from_number(number: f64, country: &str) -> Result<Reading<'static>, Fault> {
     match number_cell::whole(number) {
         Whole::Digits(digits) if digits.len() > 10 && digits.ends_with(ZEROS_OF_ROUNDING) => {
             Err(rounded())
@@ -68,7 +68,7 @@ fn from_number(number: f64, country: &str) -> Result<Reading, Fault> {
     }
 }
 
-fn judged(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
+fn judged(dialled: &Dialled, country: &str) -> Result<Reading<'static>, Fault> {
     if country.eq_ignore_ascii_case("EG")
         && let Some(reading) = egyptian_mobile(dialled)
     {
@@ -79,7 +79,7 @@ fn judged(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
 
 /// A plain Egyptian mobile in one of the five forms that people write: 010…, 10… (its zero lost), 2010…, +2010…,
 /// 002010….
-fn egyptian_mobile(dialled: &Dialled) -> Option<Reading> {
+fn egyptian_mobile(dialled: &Dialled) -> Option<Reading<'static>> {
     let digits = dialled.digits.as_str();
     let (subscriber, lost_zero) = match (digits.len(), dialled.international) {
         (12, _) => (digits.strip_prefix("20")?, false),
@@ -105,8 +105,8 @@ mod tests {
         told(read(Given::Number(number), "EG"))
     }
 
-    fn told(read: Result<Reading, Fault>) -> Result<(String, bool), ProblemCode> {
-        read.map(|reading| (reading.text, reading.repaired))
+    fn told(read: Result<Reading<'_>, Fault>) -> Result<(String, bool), ProblemCode> {
+        read.map(|reading| (reading.text.into_owned(), reading.repaired))
             .map_err(|fault| fault.code)
     }
 

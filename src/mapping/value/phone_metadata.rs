@@ -17,7 +17,7 @@ pub fn country_is_known(code: &str) -> bool {
 }
 
 /// Any number of any country, by the metadata.
-pub(super) fn by_metadata(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
+pub(super) fn by_metadata(dialled: &Dialled, country: &str) -> Result<Reading<'static>, Fault> {
     let digits = dialled.digits.as_str();
     let region = region_of(country);
     let number = if dialled.international {

@@ -20,7 +20,7 @@ pub(super) struct Clean<'a> {
 }
 
 /// Reads a cell as the text that a person sees in it.
-pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
     match given {
         Given::Text(text) if is_rounded_notation(text) => Err(Fault::new(
             ProblemCode::NumberRounded,

@@ -1,6 +1,8 @@
 //! Reads an e-mail address: one address that a mail server could take, judged pragmatically and not by the whole
 //! grammar of the standards.
 
+use std::borrow::Cow;
+
 use super::{Fault, Given, Reading};
 use crate::domain::ProblemCode;
 
@@ -25,11 +27,13 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
             "The e-mail address is longer than any mail server takes; check it.",
         ));
     }
-    let domain = domain.to_lowercase();
-    Ok(Reading::new(
-        format!("{local}@{domain}"),
-        address.len() != text.len(),
-    ))
+    let is_lower = |b: u8| b.is_ascii() && !b.is_ascii_uppercase();
+    let lowered: Cow<'_, str> = if domain.bytes().all(is_lower) {
+        address.into()
+    } else {
+        format!("{local}@{}", domain.to_lowercase()).into()
+    };
+    Ok(Reading::new(lowered, address.len() != text.len()))
 }
 
 /// The address without a link's `mailto:` and a list's trailing separator.

@@ -19,6 +19,7 @@ mod number_cell;
 mod phone;
 mod phone_metadata;
 mod phone_text;
+mod plain;
 mod text;
 
 #[cfg(test)]
@@ -136,7 +137,8 @@ pub fn read<'a>(kind: &'a Kind, cell: &'a Cell) -> Result<Option<Reading<'a>>, F
 
 /// Reads a text as [`read`] reads a cell that holds it.
 pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
-    let is_plain = text::is_plain(raw);
+    let is_plain = plain::is_plain(raw);
+    // A plain text has no white space but spaces.
     let trimmed = if is_plain {
         raw.trim_ascii()
     } else {
@@ -151,7 +153,7 @@ pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>
             format!("The text has more than {LONGEST_CHARS} characters; shorten it."),
         ));
     }
-    if is_plain || text::is_plain(trimmed) {
+    if is_plain || plain::is_plain(trimmed) {
         return read_given(kind, Given::Text(trimmed)).map(Some);
     }
     garbled::check(trimmed)?;

@@ -48,6 +48,13 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
 }
 
 fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
+    if text::is_digits(text) {
+        return checked(text, false);
+    }
+    from_any_text(text)
+}
+
+fn from_any_text(text: &str) -> Result<Reading<'static>, Fault> {
     let western = text::western_digits(text);
     if text::is_exponential(&western) {
         return Err(rounded());
@@ -146,6 +153,13 @@ mod tests {
         }
         let cell = read(Given::Number(29_001_011_234_567.0));
         assert_eq!(cell, Ok(Reading::new("29001011234567", false)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bare_digits_need_no_taking_apart(text in "[0-9]{1,20}|[23][0-9]{2}(0[1-9]|1[0-2])[0-2][0-9](0|1)[1-4][0-9]{5}") {
+            proptest::prop_assert_eq!(from_text(&text), from_any_text(&text));
+        }
     }
 
     #[test]

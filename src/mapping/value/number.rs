@@ -39,6 +39,13 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
 }
 
 fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
+    if text::is_digits(text) {
+        return Ok(Reading::new(text, false));
+    }
+    from_any_text(text)
+}
+
+fn from_any_text(text: &str) -> Result<Reading<'static>, Fault> {
     let western = text::western_digits(text);
     let mut repaired = matches!(western, Cow::Owned(_));
     let bare = without_currency(western.strip_prefix('\'').unwrap_or(&western));
@@ -70,7 +77,7 @@ fn joined(is_negative: bool, whole: &str, fraction: &str) -> String {
     let sign = if is_negative { "-" } else { "" };
     let whole = if whole.is_empty() { "0" } else { whole };
     let point = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{whole}{point}{fraction}")
+    [sign, whole, point, fraction].concat()
 }
 
 /// The text without the words for Egyptian pounds around it.
@@ -207,6 +214,13 @@ mod tests {
                 Ok(Reading::new(number, repaired)),
                 "{text}"
             );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bare_digits_need_no_taking_apart(text in "[0-9]{1,40}") {
+            proptest::prop_assert_eq!(from_text(&text), from_any_text(&text));
         }
     }
 

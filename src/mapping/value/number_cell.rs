@@ -25,6 +25,10 @@ pub(super) fn shown(number: f64) -> Result<String, Fault> {
     if number.abs() >= ROUNDED_FROM {
         return Err(rounded());
     }
+    // A whole number below the limit has no more than the fifteen.
+    if number.fract() == 0.0 {
+        return Ok(format!("{}", number + 0.0));
+    }
     let kept: f64 = format!("{number:.14e}").parse().unwrap_or(number);
     // Adding zero turns -0 into 0.
     Ok(format!("{}", kept + 0.0))

@@ -56,7 +56,7 @@ fn from_number(number: f64, country: &str) -> Result<Reading<'static>, Fault> {
         Whole::Digits(digits) => judged(
             &Dialled {
                 international: false,
-                digits,
+                digits: digits.into(),
                 repaired: false,
             },
             country,
@@ -68,7 +68,7 @@ fn from_number(number: f64, country: &str) -> Result<Reading<'static>, Fault> {
     }
 }
 
-fn judged(dialled: &Dialled, country: &str) -> Result<Reading<'static>, Fault> {
+fn judged(dialled: &Dialled<'_>, country: &str) -> Result<Reading<'static>, Fault> {
     if country.eq_ignore_ascii_case("EG")
         && let Some(reading) = egyptian_mobile(dialled)
     {
@@ -79,8 +79,8 @@ fn judged(dialled: &Dialled, country: &str) -> Result<Reading<'static>, Fault> {
 
 /// A plain Egyptian mobile in one of the five forms that people write: 010…, 10… (its zero lost), 2010…, +2010…,
 /// 002010….
-fn egyptian_mobile(dialled: &Dialled) -> Option<Reading<'static>> {
-    let digits = dialled.digits.as_str();
+fn egyptian_mobile(dialled: &Dialled<'_>) -> Option<Reading<'static>> {
+    let digits = &*dialled.digits;
     let (subscriber, lost_zero) = match (digits.len(), dialled.international) {
         (12, _) => (digits.strip_prefix("20")?, false),
         (11, false) => (digits.strip_prefix('0')?, false),
@@ -89,7 +89,7 @@ fn egyptian_mobile(dialled: &Dialled) -> Option<Reading<'static>> {
         _ => return None,
     };
     let is_mobile = matches!(subscriber.as_bytes(), [b'1', b'0' | b'1' | b'2' | b'5', ..]);
-    is_mobile.then(|| Reading::new(format!("+20{subscriber}"), dialled.repaired || lost_zero))
+    is_mobile.then(|| Reading::new(["+20", subscriber].concat(), dialled.repaired || lost_zero))
 }
 
 #[cfg(test)]
@@ -210,8 +210,8 @@ mod tests {
                 .collect();
             let second = random.u8(0..10);
             let prefix = ["0", "", "20", "0020", "+20"][round % 5];
-            let dialled =
-                phone_text::dialled(&format!("{prefix}1{second}{subscriber}")).expect("readable");
+            let written = format!("{prefix}1{second}{subscriber}");
+            let dialled = phone_text::dialled(&written).expect("readable");
             if let Some(short) = egyptian_mobile(&dialled) {
                 assert_eq!(Ok(short), by_metadata(&dialled, "EG"), "{dialled:?}");
                 accepted += 1;

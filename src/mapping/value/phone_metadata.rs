@@ -17,8 +17,8 @@ pub fn country_is_known(code: &str) -> bool {
 }
 
 /// Any number of any country, by the metadata.
-pub(super) fn by_metadata(dialled: &Dialled, country: &str) -> Result<Reading<'static>, Fault> {
-    let digits = dialled.digits.as_str();
+pub(super) fn by_metadata(dialled: &Dialled<'_>, country: &str) -> Result<Reading<'static>, Fault> {
+    let digits = &*dialled.digits;
     let region = region_of(country);
     let number = if dialled.international {
         valid(&format!("+{digits}"), None)

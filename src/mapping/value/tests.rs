@@ -102,7 +102,8 @@ fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
 #[test]
 fn the_longest_text_still_goes_out() {
     let longest = "م".repeat(10_000);
-    let reading = read(&Kind::Text, &text(&format!(" {longest} ")))
+    let cell = text(&format!(" {longest} "));
+    let reading = read(&Kind::Text, &cell)
         .expect("readable")
         .expect("readable");
     assert_eq!(reading, Reading::new(longest, false));

@@ -8,6 +8,7 @@ mod choice;
 mod date;
 mod date_format;
 mod date_order;
+mod date_plain;
 mod date_serial;
 mod date_text;
 mod email;
@@ -34,6 +35,7 @@ use crate::domain::{Cell, ProblemCode};
 pub use choice::Choices;
 pub use date_format::{check_date_format, check_date_input};
 pub use date_order::{DateOrder, DateSurvey};
+pub use date_plain::plain_date;
 pub use national_id::birth_date_of;
 pub use phone_metadata::country_is_known;
 

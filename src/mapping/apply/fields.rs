@@ -133,7 +133,7 @@ impl<'a> Visit<'a> {
 
     /// A template's text for this row, read as the rule's type. Nothing when all its columns are empty.
     fn render(&mut self, rule: &'a FieldRule) -> Found<'a> {
-        let RuleSource::Template { id, names, columns } = &rule.source else {
+        let RuleSource::Template { template, columns } = &rule.source else {
             return Found::Nothing;
         };
         let mut is_empty = !columns.is_empty();
@@ -144,7 +144,7 @@ impl<'a> Visit<'a> {
             is_faulty |= matches!(found, Found::Fault);
             let text = found.text().unwrap_or_default();
             is_empty &= text.is_empty();
-            values.push(minijinja::Value::from(&*text));
+            values.push(text);
         }
         if is_faulty {
             return Found::Fault;
@@ -153,7 +153,7 @@ impl<'a> Visit<'a> {
             return Found::Nothing;
         }
         let column = rule.column();
-        let text = match self.mapping.templates.render(id, names, values) {
+        let text = match self.mapping.templates.render(template, &values) {
             Ok(text) => text,
             Err(reason) => {
                 let message = format!("The template gives no value for this row: {reason}.");

@@ -140,14 +140,18 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 fn push_quoted(json: &mut String, text: &str) {
-    let is_plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
-    if is_plain {
+    // Every byte is looked at, many at once, as nearly every text is plain to its end.
+    let mut needs_escape = false;
+    for b in text.bytes() {
+        needs_escape |= b < 0x20 || b == b'"' || b == b'\\';
+    }
+    if needs_escape {
+        // Serialising a text cannot fail.
+        json.push_str(&serde_json::to_string(text).unwrap_or_default());
+    } else {
         json.push('"');
         json.push_str(text);
         json.push('"');
-    } else {
-        // Serialising a text cannot fail.
-        json.push_str(&serde_json::to_string(text).unwrap_or_default());
     }
 }
 

@@ -1,8 +1,6 @@
 //! Reads an e-mail address: one address that a mail server could take, judged pragmatically and not by the whole
 //! grammar of the standards.
 
-use std::borrow::Cow;
-
 use super::{Fault, Given, Reading};
 use crate::domain::ProblemCode;
 
@@ -18,6 +16,35 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
             "The cell holds no e-mail address; type it as text.",
         ));
     };
+    if is_plain(text) {
+        return Ok(Reading::new(text, false));
+    }
+    from_any_text(text)
+}
+
+/// Whether a text is an address as nearly all are, so that no rule could change or refuse it.
+fn is_plain(text: &str) -> bool {
+    let parts = |part: &str, longest: usize, is_allowed: fn(u8) -> bool| {
+        part.split('.')
+            .all(|part| (1..=longest).contains(&part.len()) && part.bytes().all(is_allowed))
+    };
+    let is_local = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+');
+    let is_host = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let Some((host, top)) = domain.rsplit_once('.') else {
+        return false;
+    };
+    text.len() <= LONGEST_BYTES
+        && local.len() <= LONGEST_LOCAL_BYTES
+        && parts(local, LONGEST_LOCAL_BYTES, is_local)
+        && parts(host, LONGEST_LABEL_BYTES, is_host)
+        && (2..=LONGEST_LABEL_BYTES).contains(&top.len())
+        && top.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+fn from_any_text(text: &str) -> Result<Reading<'static>, Fault> {
     let address = unwrapped(text);
     let (local, domain) = parts(address)?;
     check_local(local)?;
@@ -27,13 +54,11 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
             "The e-mail address is longer than any mail server takes; check it.",
         ));
     }
-    let is_lower = |b: u8| b.is_ascii() && !b.is_ascii_uppercase();
-    let lowered: Cow<'_, str> = if domain.bytes().all(is_lower) {
-        address.into()
-    } else {
-        format!("{local}@{}", domain.to_lowercase()).into()
-    };
-    Ok(Reading::new(lowered, address.len() != text.len()))
+    let domain = domain.to_lowercase();
+    Ok(Reading::new(
+        format!("{local}@{domain}"),
+        address.len() != text.len(),
+    ))
 }
 
 /// The address without a link's `mailto:` and a list's trailing separator.
@@ -133,6 +158,17 @@ mod tests {
                 Ok(Reading::new(address, repaired)),
                 "{text}"
             );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn plain_addresses_are_what_every_rule_takes(
+            text in "[a-zA-Z0-9_.+-]{0,6}@[a-z0-9.-]{0,8}[.][a-z0-9]{0,3}|[a-z.]{60,66}@[a-z]{60,66}[.]com|[a-z]{9}@([a-z]{60}[.]){3}[a-z]{55,65}|([mto:;,@ a.]|mailto:){0,9}"
+        ) {
+            if is_plain(&text) {
+                proptest::prop_assert_eq!(from_any_text(&text), Ok(Reading::new(text.as_str(), false)));
+            }
         }
     }
 

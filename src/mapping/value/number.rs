@@ -42,7 +42,28 @@ fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
     if text::is_digits(text) {
         return Ok(Reading::new(text, false));
     }
-    from_any_text(text)
+    match thousands(text) {
+        Some(digits) => Ok(Reading::new(digits, false)),
+        None => from_any_text(text),
+    }
+}
+
+/// The digits of a whole number with commas between its thousands, and nothing else: known without looking further.
+fn thousands(text: &str) -> Option<String> {
+    let mut groups = text.split(',');
+    let first = groups.next()?;
+    if first.len() > 3 || first.starts_with('0') || !text::is_digits(first) {
+        return None;
+    }
+    let mut digits = String::with_capacity(text.len());
+    digits.push_str(first);
+    for group in groups {
+        if group.len() != 3 || !text::is_digits(group) {
+            return None;
+        }
+        digits.push_str(group);
+    }
+    Some(digits)
 }
 
 fn from_any_text(text: &str) -> Result<Reading<'static>, Fault> {
@@ -219,7 +240,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn bare_digits_need_no_taking_apart(text in "[0-9]{1,40}") {
+        fn digits_and_thousands_need_no_taking_apart(text in "[0-9]{1,40}|[0-9]{0,4}(,[0-9]{3}){1,3}|[0-9,]{1,8}") {
             proptest::prop_assert_eq!(from_text(&text), from_any_text(&text));
         }
     }

@@ -5,7 +5,7 @@
 //! each other.
 
 use super::number_cell::{self, Whole};
-use super::phone_metadata::by_metadata;
+use super::phone_metadata::{by_metadata, is_egypt};
 use super::phone_text::{self, Dialled, invalid, rounded, several};
 use super::{Fault, Given, Reading, text};
 
@@ -69,7 +69,7 @@ fn from_number(number: f64, country: &str) -> Result<Reading<'static>, Fault> {
 }
 
 fn judged(dialled: &Dialled<'_>, country: &str) -> Result<Reading<'static>, Fault> {
-    if country.eq_ignore_ascii_case("EG")
+    if is_egypt(country)
         && let Some(reading) = egyptian_mobile(dialled)
     {
         return Ok(reading);

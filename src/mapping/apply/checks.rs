@@ -4,9 +4,9 @@
 use jiff::civil;
 use jiff::fmt::strtime;
 
-use super::fields::Slot;
 use super::visit::Visit;
 use crate::domain::ProblemCode;
+use crate::mapping::body::Slot;
 use crate::mapping::fold::fold;
 use crate::mapping::rule::{BirthCheck, FieldGroup, FieldRule};
 use crate::mapping::value::{self, Fault};

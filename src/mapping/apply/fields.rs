@@ -5,17 +5,9 @@ use std::borrow::Cow;
 use super::checks::is_unmet;
 use super::visit::{Found, Visit};
 use crate::domain::{Cell, ContractTypeId, ProblemCode};
-use crate::mapping::body::TypeValues;
+use crate::mapping::body::{Slot, TypeValues};
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::{self, DateOrder, Fault, Kind};
-
-/// The value of one rule in this row.
-pub(super) struct Slot<'a> {
-    pub text: Option<Cow<'a, str>>,
-    /// Whether a person wrote it into the sheet, as against a constant or a default.
-    pub is_written: bool,
-    pub is_faulty: bool,
-}
 
 impl<'a> Visit<'a> {
     /// The values of every contract type's fields, those of the row's problems left out.
@@ -31,7 +23,7 @@ impl<'a> Visit<'a> {
                     .unwrap_or(&mapping.other_types);
                 TypeValues {
                     contract_type,
-                    values: self.group_values(group),
+                    slots: self.slots(group),
                 }
             })
             .collect();
@@ -41,7 +33,7 @@ impl<'a> Visit<'a> {
         values
     }
 
-    fn group_values(&mut self, group: &'a FieldGroup) -> Vec<(&'a str, Cow<'a, str>)> {
+    fn slots(&mut self, group: &'a FieldGroup) -> Vec<Slot<'a>> {
         let mut slots: Vec<Slot<'a>> = group.rules.iter().map(|rule| self.slot(rule)).collect();
         for (at, rule) in group.rules.iter().enumerate() {
             if is_unmet(rule, &slots) {
@@ -56,40 +48,25 @@ impl<'a> Visit<'a> {
         if let Some(check) = &group.birth {
             self.compare_birth_dates(check, group, &slots);
         }
-        let values = group.rules.iter().zip(slots);
-        values
-            .filter_map(|(rule, slot)| Some((rule.key_json.as_str(), slot.text?)))
-            .collect()
+        slots
     }
 
     fn slot(&mut self, rule: &'a FieldRule) -> Slot<'a> {
         let found = match &rule.source {
-            RuleSource::Constant(text) => {
-                return Slot {
-                    text: Some(Cow::Borrowed(text)),
-                    is_written: false,
-                    is_faulty: false,
-                };
-            }
+            RuleSource::Constant(text) => return Slot::unwritten(rule, Some(text)),
             RuleSource::Column(index) => self.read_field(*index, rule),
             RuleSource::Template { .. } => self.render(rule),
         };
-        match found {
-            Found::Text(text) => Slot {
-                text: Some(text),
-                is_written: true,
-                is_faulty: false,
-            },
-            Found::Nothing => Slot {
-                text: rule.default.as_deref().map(Cow::Borrowed),
-                is_written: false,
-                is_faulty: false,
-            },
-            Found::Fault => Slot {
-                text: None,
-                is_written: true,
-                is_faulty: true,
-            },
+        let (text, is_faulty) = match found {
+            Found::Nothing => return Slot::unwritten(rule, rule.default.as_deref()),
+            Found::Text(text) => (Some(text), false),
+            Found::Fault => (None, true),
+        };
+        Slot {
+            key: &rule.key_json,
+            text,
+            is_written: true,
+            is_faulty,
         }
     }
 
@@ -176,6 +153,18 @@ impl<'a> Visit<'a> {
                 self.problem(column, Some(&rule.key), fault, text);
                 Found::Fault
             }
+        }
+    }
+}
+
+impl<'a> Slot<'a> {
+    /// A constant or a default, or nothing at all.
+    fn unwritten(rule: &'a FieldRule, text: Option<&'a str>) -> Self {
+        Slot {
+            key: &rule.key_json,
+            text: text.map(Cow::Borrowed),
+            is_written: false,
+            is_faulty: false,
         }
     }
 }

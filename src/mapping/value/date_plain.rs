@@ -35,7 +35,8 @@ pub fn plain_date(text: &str, format: &str) -> Option<civil::Date> {
 
 /// The date in a form of plain parts; `None` when the form has others.
 pub(super) fn written(date: civil::Date, format: &str) -> Option<String> {
-    let year = u16::try_from(date.year()).ok()?;
+    let century = u8::try_from(date.year() / 100).ok()?;
+    let year = u8::try_from(date.year() % 100).ok()?;
     let mut text = String::with_capacity(format.len() + 2);
     let mut marks = format.chars();
     while let Some(mark) = marks.next() {
@@ -45,11 +46,11 @@ pub(super) fn written(date: civil::Date, format: &str) -> Option<String> {
         }
         match marks.next()? {
             'Y' => {
-                push_pair(&mut text, year / 100);
-                push_pair(&mut text, year % 100);
+                push_pair(&mut text, century);
+                push_pair(&mut text, year);
             }
-            'm' => push_pair(&mut text, date.month().unsigned_abs().into()),
-            'd' => push_pair(&mut text, date.day().unsigned_abs().into()),
+            'm' => push_pair(&mut text, date.month().unsigned_abs()),
+            'd' => push_pair(&mut text, date.day().unsigned_abs()),
             _ => return None,
         }
     }
@@ -64,10 +65,9 @@ fn number(digits: &[u8]) -> Option<i16> {
 }
 
 /// Two digits of a number below a hundred.
-fn push_pair(text: &mut String, number: u16) {
-    for digit in [number / 10, number % 10] {
-        text.extend(char::from_digit(digit.into(), 10));
-    }
+fn push_pair(text: &mut String, number: u8) {
+    text.push(char::from(b'0' + number / 10));
+    text.push(char::from(b'0' + number % 10));
 }
 
 #[cfg(test)]

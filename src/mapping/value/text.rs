@@ -166,8 +166,8 @@ pub(super) fn is_exponential(text: &str) -> bool {
 
 /// The way in which Excel shows a number of more than eleven digits, as opposed to any code with an E in it.
 fn is_rounded_notation(text: &str) -> bool {
-    // Nearly every text begins with a letter.
-    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+'))
+    // Hardly any text ends in a digit.
+    text.ends_with(|c: char| c.is_ascii_digit())
         && text.contains("E+")
         && exponent(text).is_some_and(|exponent| exponent >= 11)
 }

@@ -26,10 +26,11 @@ pub(super) struct Dialled<'a> {
 
 /// The digits of the only number in a clean text.
 pub(super) fn dialled(text: &str) -> Result<Dialled<'_>, Fault> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
+    let international = text.as_bytes().first() == Some(&b'+');
+    let digits = &text[usize::from(international)..];
     if text::is_digits(digits) {
         return Ok(Dialled {
-            international: digits.len() < text.len(),
+            international,
             digits: digits.into(),
             repaired: false,
         });

@@ -36,8 +36,8 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
 /// The text without the apostrophe that keeps a spreadsheet from taking it for a formula: exports set it, and come back
 /// corrected.
 fn unguarded(text: &str) -> &str {
-    match text.strip_prefix('\'') {
-        Some(bare) if bare.starts_with(['=', '+', '-', '@']) => bare,
+    match text.as_bytes() {
+        [b'\'', b'=' | b'+' | b'-' | b'@', ..] => &text[1..],
         _ => text,
     }
 }

@@ -1,7 +1,6 @@
 //! Writes the request body, straight into one string: member order and casing exactly as the vendor's sample has them.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
 use crate::domain::{ContractTypeId, Recipient};
@@ -24,10 +23,29 @@ enum Layout {
     Bare,
 }
 
-/// The values of one contract type: keys as in the rule (quoted, with colon) and texts.
+/// The values of one contract type.
 pub(crate) struct TypeValues<'a> {
     pub contract_type: ContractTypeId,
-    pub values: Vec<(&'a str, Cow<'a, str>)>,
+    pub slots: Vec<Slot<'a>>,
+}
+
+/// What one rule came to in this row.
+pub(crate) struct Slot<'a> {
+    /// The key as in the rule: quoted, with colon.
+    pub key: &'a str,
+    /// What goes out; none leaves the field out.
+    pub text: Option<Cow<'a, str>>,
+    /// Whether a person wrote it into the sheet, as against a constant or a default.
+    pub is_written: bool,
+    pub is_faulty: bool,
+}
+
+impl TypeValues<'_> {
+    /// The keys and texts that go out.
+    fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        let slots = self.slots.iter();
+        slots.filter_map(|slot| Some((slot.key, slot.text.as_deref()?)))
+    }
 }
 
 impl BodyFrame {
@@ -92,7 +110,7 @@ impl BodyFrame {
     }
 
     fn size_of(&self, fields: &[TypeValues<'_>]) -> usize {
-        let values = fields.iter().flat_map(|fields| &fields.values);
+        let values = fields.iter().flat_map(TypeValues::values);
         let values: usize = values.map(|(key, value)| key.len() + value.len() + 4).sum();
         256 + self.public_key.len() + values
     }
@@ -101,23 +119,25 @@ impl BodyFrame {
 fn push_ids(body: &mut String, types: &[ContractTypeId]) {
     for (at, id) in types.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
-        // Writing to a String cannot fail.
-        let _ = write!(body, "{comma}{id}");
+        body.push_str(comma);
+        push_id(body, *id);
     }
 }
 
 fn push_fields(body: &mut String, fields: &[TypeValues<'_>]) {
     let mut filled = fields
         .iter()
-        .filter(|fields| !fields.values.is_empty())
+        .filter(|fields| fields.values().next().is_some())
         .peekable();
     if filled.peek().is_none() {
         return;
     }
     body.push_str(",\"RequestFieldsValues\":{");
     while let Some(fields) = filled.next() {
-        let _ = write!(body, "\"{}\":{{", fields.contract_type);
-        for (at, (key, value)) in fields.values.iter().enumerate() {
+        body.push('"');
+        push_id(body, fields.contract_type);
+        body.push_str("\":{");
+        for (at, (key, value)) in fields.values().enumerate() {
             if at > 0 {
                 body.push(',');
             }
@@ -132,6 +152,10 @@ fn push_fields(body: &mut String, fields: &[TypeValues<'_>]) {
     body.push('}');
 }
 
+fn push_id(body: &mut String, id: ContractTypeId) {
+    body.push_str(itoa::Buffer::new().format(id.0));
+}
+
 /// A text as JSON has it.
 pub(crate) fn quoted(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
@@ -140,14 +164,18 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 fn push_quoted(json: &mut String, text: &str) {
-    let is_plain = text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\');
-    if is_plain {
+    // Every byte is looked at, many at once, as nearly every text is plain to its end.
+    let mut needs_escape = false;
+    for b in text.bytes() {
+        needs_escape |= b < 0x20 || b == b'"' || b == b'\\';
+    }
+    if needs_escape {
+        // Serialising a text cannot fail.
+        json.push_str(&serde_json::to_string(text).unwrap_or_default());
+    } else {
         json.push('"');
         json.push_str(text);
         json.push('"');
-    } else {
-        // Serialising a text cannot fail.
-        json.push_str(&serde_json::to_string(text).unwrap_or_default());
     }
 }
 
@@ -170,15 +198,24 @@ mod tests {
     }
 
     fn fields<'a>() -> Vec<TypeValues<'a>> {
-        let values = vec![("\"a\":", Cow::Borrowed("1 \"quoted\" \\ \n ع"))];
+        let slot = |key, text| Slot {
+            key,
+            text,
+            is_written: true,
+            is_faulty: false,
+        };
+        let slots = vec![
+            slot("\"none\":", None),
+            slot("\"a\":", Some(Cow::Borrowed("1 \"quoted\" \\ \n ع"))),
+        ];
         vec![
             TypeValues {
                 contract_type: ContractTypeId(414),
-                values,
+                slots,
             },
             TypeValues {
                 contract_type: ContractTypeId(415),
-                values: Vec::new(),
+                slots: Vec::new(),
             },
         ]
     }

@@ -48,6 +48,13 @@ const EMAIL_NAMES: &[&str] = &[
 /// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
 pub const EXAMPLE_MARKER: &str = "example / مثال";
 
+/// Whether a cell holds [`EXAMPLE_MARKER`] in any spelling.
+pub(crate) fn is_example_marker(text: &str) -> bool {
+    static FOLDED: LazyLock<String> = LazyLock::new(|| fold(EXAMPLE_MARKER));
+    // What is ASCII folds to ASCII, and the marker does not.
+    !text.is_ascii() && fold(text) == *FOLDED
+}
+
 /// What a header stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {

@@ -32,7 +32,6 @@ pub use survey::Survey;
 
 use crate::domain::{Cell, ContractTypeId, Invitation, Problem, Repair, Row};
 use body::BodyFrame;
-use fold::fold;
 use rule::{ColumnRule, ContractRule, FieldGroup};
 use template::Templates;
 
@@ -83,7 +82,7 @@ impl Mapping {
     /// never sent.
     pub fn is_example(&self, row: &Row) -> bool {
         self.set_aside.iter().any(|&index| match row.cell(index) {
-            Cell::Text(text) => fold(text) == fold(EXAMPLE_MARKER),
+            Cell::Text(text) => conventions::is_example_marker(text),
             _ => false,
         })
     }

@@ -2,9 +2,8 @@
 //! compiled that can be.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use super::template::TemplateId;
+use super::template::Template;
 use super::value::Kind;
 use crate::domain::{ContractTypeId, ProblemCode};
 
@@ -58,9 +57,8 @@ pub(crate) struct FieldRule {
 pub(crate) enum RuleSource {
     Column(usize),
     Template {
-        id: TemplateId,
-        /// The columns' names as the template spells them, and their positions.
-        names: Arc<[String]>,
+        template: Template,
+        /// The positions of its columns, in its own order.
         columns: Vec<usize>,
     },
     Constant(String),

@@ -4,9 +4,9 @@
 use jiff::civil;
 use jiff::fmt::strtime;
 
-use super::fields::Slot;
 use super::visit::Visit;
 use crate::domain::ProblemCode;
+use crate::mapping::body::Slot;
 use crate::mapping::fold::fold;
 use crate::mapping::rule::{BirthCheck, FieldGroup, FieldRule};
 use crate::mapping::value::{self, Fault};
@@ -84,6 +84,9 @@ pub(super) fn is_unmet(rule: &FieldRule, slots: &[Slot<'_>]) -> bool {
 /// Whether a text written in the form `output` means this day. Forms that cannot be read back, and those that leave parts
 /// out, are compared as they are written; a time of day beside the date does not matter.
 fn is_date(text: &str, day: civil::Date, output: &str) -> bool {
+    if value::plain_date(text, output) == Some(day) {
+        return true;
+    }
     let written = strtime::format(output, day.to_datetime(civil::Time::midnight()));
     let read_back = || strtime::parse(output, text).and_then(|parts| parts.to_date());
     written.is_ok_and(|written| written == text) || read_back().is_ok_and(|date| date == day)

@@ -5,17 +5,9 @@ use std::borrow::Cow;
 use super::checks::is_unmet;
 use super::visit::{Found, Visit};
 use crate::domain::{Cell, ContractTypeId, ProblemCode};
-use crate::mapping::body::TypeValues;
+use crate::mapping::body::{Slot, TypeValues};
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::{self, DateOrder, Fault, Kind};
-
-/// The value of one rule in this row.
-pub(super) struct Slot<'a> {
-    pub text: Option<Cow<'a, str>>,
-    /// Whether a person wrote it into the sheet, as against a constant or a default.
-    pub is_written: bool,
-    pub is_faulty: bool,
-}
 
 impl<'a> Visit<'a> {
     /// The values of every contract type's fields, those of the row's problems left out.
@@ -31,7 +23,7 @@ impl<'a> Visit<'a> {
                     .unwrap_or(&mapping.other_types);
                 TypeValues {
                     contract_type,
-                    values: self.group_values(group),
+                    slots: self.slots(group),
                 }
             })
             .collect();
@@ -41,7 +33,7 @@ impl<'a> Visit<'a> {
         values
     }
 
-    fn group_values(&mut self, group: &'a FieldGroup) -> Vec<(&'a str, Cow<'a, str>)> {
+    fn slots(&mut self, group: &'a FieldGroup) -> Vec<Slot<'a>> {
         let mut slots: Vec<Slot<'a>> = group.rules.iter().map(|rule| self.slot(rule)).collect();
         for (at, rule) in group.rules.iter().enumerate() {
             if is_unmet(rule, &slots) {
@@ -56,44 +48,29 @@ impl<'a> Visit<'a> {
         if let Some(check) = &group.birth {
             self.compare_birth_dates(check, group, &slots);
         }
-        let values = group.rules.iter().zip(slots);
-        values
-            .filter_map(|(rule, slot)| Some((rule.key_json.as_str(), slot.text?)))
-            .collect()
+        slots
     }
 
     fn slot(&mut self, rule: &'a FieldRule) -> Slot<'a> {
         let found = match &rule.source {
-            RuleSource::Constant(text) => {
-                return Slot {
-                    text: Some(Cow::Borrowed(text)),
-                    is_written: false,
-                    is_faulty: false,
-                };
-            }
+            RuleSource::Constant(text) => return Slot::unwritten(rule, Some(text)),
             RuleSource::Column(index) => self.read_field(*index, rule),
             RuleSource::Template { .. } => self.render(rule),
         };
-        match found {
-            Found::Text(text) => Slot {
-                text: Some(Cow::Owned(text)),
-                is_written: true,
-                is_faulty: false,
-            },
-            Found::Nothing => Slot {
-                text: rule.default.as_deref().map(Cow::Borrowed),
-                is_written: false,
-                is_faulty: false,
-            },
-            Found::Fault => Slot {
-                text: None,
-                is_written: true,
-                is_faulty: true,
-            },
+        let (text, is_faulty) = match found {
+            Found::Nothing => return Slot::unwritten(rule, rule.default.as_deref()),
+            Found::Text(text) => (Some(text), false),
+            Found::Fault => (None, true),
+        };
+        Slot {
+            key: &rule.key_json,
+            text,
+            is_written: true,
+            is_faulty,
         }
     }
 
-    fn read_field(&mut self, index: usize, rule: &FieldRule) -> Found {
+    fn read_field(&mut self, index: usize, rule: &'a FieldRule) -> Found<'a> {
         let cell = self.row.cell(index);
         if let Some(conflict) = &rule.conflict
             && depends_on_order(&rule.kind, cell)
@@ -110,16 +87,21 @@ impl<'a> Visit<'a> {
     }
 
     /// Holds a value against the form's choices, where its type alone does not.
-    fn among_choices(&mut self, found: Found, rule: &FieldRule, column: Option<usize>) -> Found {
+    fn among_choices(
+        &mut self,
+        found: Found<'a>,
+        rule: &'a FieldRule,
+        column: Option<usize>,
+    ) -> Found<'a> {
         let (Found::Text(text), Some(choices)) = (&found, &rule.among) else {
             return found;
         };
-        match value::read(choices, &Cell::Text(text.clone())) {
-            Ok(Some(reading)) => Found::Text(reading.text),
+        match value::read_text(choices, text) {
+            Ok(Some(reading)) => Found::Text(reading.text.into_owned().into()),
             Ok(None) => Found::Nothing,
             Err(fault) => {
                 let shown =
-                    column.map_or_else(|| text.clone(), |index| self.row.cell(index).shown());
+                    column.map_or_else(|| text.to_string(), |index| self.row.cell(index).shown());
                 self.problem(column, Some(&rule.key), fault, shown);
                 Found::Fault
             }
@@ -127,8 +109,8 @@ impl<'a> Visit<'a> {
     }
 
     /// A template's text for this row, read as the rule's type. Nothing when all its columns are empty.
-    fn render(&mut self, rule: &FieldRule) -> Found {
-        let RuleSource::Template { id, names, columns } = &rule.source else {
+    fn render(&mut self, rule: &'a FieldRule) -> Found<'a> {
+        let RuleSource::Template { template, columns } = &rule.source else {
             return Found::Nothing;
         };
         let mut is_empty = !columns.is_empty();
@@ -139,7 +121,7 @@ impl<'a> Visit<'a> {
             is_faulty |= matches!(found, Found::Fault);
             let text = found.text().unwrap_or_default();
             is_empty &= text.is_empty();
-            values.push(minijinja::Value::from(text));
+            values.push(text);
         }
         if is_faulty {
             return Found::Fault;
@@ -148,7 +130,7 @@ impl<'a> Visit<'a> {
             return Found::Nothing;
         }
         let column = rule.column();
-        let text = match self.mapping.templates.render(id, names, values) {
+        let text = match self.mapping.templates.render(template, &values) {
             Ok(text) => text,
             Err(reason) => {
                 let message = format!("The template gives no value for this row: {reason}.");
@@ -160,14 +142,29 @@ impl<'a> Visit<'a> {
                 return Found::Fault;
             }
         };
-        let cell = Cell::Text(text);
-        match value::read(&rule.kind, &cell) {
+        match value::read_text(&rule.kind, &text) {
             Ok(None) => Found::Nothing,
-            Ok(Some(reading)) => self.among_choices(Found::Text(reading.text), rule, column),
+            Ok(Some(reading)) => {
+                let changed = (reading.text != text).then(|| reading.text.into_owned());
+                let found = Found::Text(changed.unwrap_or(text).into());
+                self.among_choices(found, rule, column)
+            }
             Err(fault) => {
-                self.problem(column, Some(&rule.key), fault, cell.shown());
+                self.problem(column, Some(&rule.key), fault, text);
                 Found::Fault
             }
+        }
+    }
+}
+
+impl<'a> Slot<'a> {
+    /// A constant or a default, or nothing at all.
+    fn unwritten(rule: &'a FieldRule, text: Option<&'a str>) -> Self {
+        Slot {
+            key: &rule.key_json,
+            text: text.map(Cow::Borrowed),
+            is_written: false,
+            is_faulty: false,
         }
     }
 }
@@ -200,7 +197,7 @@ fn depends_on_order(kind: &Kind, cell: &Cell) -> bool {
         value::read(&kind, cell)
             .ok()
             .flatten()
-            .map(|reading| reading.text)
+            .map(|reading| reading.text.into_owned())
     };
     !cell.is_empty() && read_by(DateOrder::DayMonth) != read_by(DateOrder::MonthDay)
 }

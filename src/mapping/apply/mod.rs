@@ -108,9 +108,10 @@ impl<'a> Visit<'a> {
         None
     }
 
-    fn recipient_part(&mut self, rule: Option<&ColumnRule>, field: &str) -> Option<String> {
+    fn recipient_part(&mut self, rule: Option<&'a ColumnRule>, field: &str) -> Option<String> {
         let rule = rule?;
-        self.read(rule.index, &rule.kind, field).text()
+        let text = self.read(rule.index, &rule.kind, field).text()?;
+        Some(text.into_owned())
     }
 
     /// The row's contract types, sorted; `None` with a problem noted.
@@ -132,7 +133,7 @@ impl<'a> Visit<'a> {
             ContractRule::Words { words, .. } => {
                 let types = words
                     .exact
-                    .get(&text)
+                    .get(&*text)
                     .or_else(|| words.folded.get(&fold(&text)));
                 types.map(|types| Cow::Borrowed(types.as_slice()))
             }
@@ -163,7 +164,7 @@ impl<'a> Visit<'a> {
     fn identity(&mut self) -> Option<InvitationKey> {
         let columns = self.mapping.identity.as_deref()?;
         let problems_before = self.problems.len();
-        let values: Vec<Option<String>> = columns
+        let values: Vec<Option<Cow<'a, str>>> = columns
             .iter()
             .map(|&index| self.read_silently(index, "identity").text())
             .collect();

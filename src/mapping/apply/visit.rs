@@ -1,5 +1,7 @@
 //! One row being read: its cells turned into texts, and what is wrong or mended in them noted down.
 
+use std::borrow::Cow;
+
 use crate::domain::ProblemCode;
 use crate::domain::{Problem, Repair, Row};
 use crate::mapping::Mapping;
@@ -14,14 +16,14 @@ pub(super) struct Visit<'a> {
 }
 
 /// What reading one value came to. A fault is noted already.
-pub(super) enum Found {
+pub(super) enum Found<'a> {
     Nothing,
-    Text(String),
+    Text(Cow<'a, str>),
     Fault,
 }
 
-impl Found {
-    pub fn text(self) -> Option<String> {
+impl<'a> Found<'a> {
+    pub fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Found::Text(text) => Some(text),
             Found::Nothing | Found::Fault => None,
@@ -29,9 +31,9 @@ impl Found {
     }
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
     /// Reads a cell, noting a fault or a repair.
-    pub(super) fn read(&mut self, index: usize, kind: &Kind, field: &str) -> Found {
+    pub(super) fn read(&mut self, index: usize, kind: &'a Kind, field: &str) -> Found<'a> {
         match value::read(kind, self.row.cell(index)) {
             Ok(None) => Found::Nothing,
             Ok(Some(reading)) => {
@@ -53,7 +55,7 @@ impl Visit<'_> {
     }
 
     /// Reads a cell whose text is compared and never sent: what is mended in it concerns nobody.
-    pub(super) fn read_silently(&mut self, index: usize, field: &str) -> Found {
+    pub(super) fn read_silently(&mut self, index: usize, field: &str) -> Found<'a> {
         let repairs_before = self.repairs.len();
         let found = self.read(index, &Kind::Text, field);
         self.repairs.truncate(repairs_before);

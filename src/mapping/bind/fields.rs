@@ -1,7 +1,6 @@
 //! Binds the form fields that the config names, each contract type's to its group.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::Binder;
 use super::form::FormCheck;
@@ -108,10 +107,9 @@ impl Binder<'_> {
                     .iter()
                     .map(|name| self.position_in(name, text))
                     .collect();
-                let id = self.templates.add(&text.value)?;
+                let template = self.templates.add(&text.value, columns)?;
                 Some(RuleSource::Template {
-                    id,
-                    names: Arc::from(columns.as_slice()),
+                    template,
                     columns: positions.into_iter().collect::<Option<_>>()?,
                 })
             }

@@ -4,7 +4,9 @@
 //! before the first row is read. Text in, text out: cells reach it as the text that would be sent.
 
 mod columns;
+mod plain;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,19 +14,28 @@ use minijinja::value::{Object, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 pub(crate) use columns::columns_of;
+use plain::PlainTemplate;
 
 /// Instructions that one rendering may take: far beyond any address line, and an end to any loop.
 const FUEL: u64 = 100_000;
 
-/// All templates of a mapping, compiled.
+/// What the compiled templates of a mapping share.
 #[derive(Debug)]
 pub(crate) struct Templates {
     environment: Environment<'static>,
 }
 
-/// One compiled template of [`Templates`].
-#[derive(Debug, Clone)]
-pub(crate) struct TemplateId(String);
+/// One template, ready for the values of its columns.
+#[derive(Debug)]
+pub(crate) enum Template {
+    /// Text and columns alone.
+    Plain(PlainTemplate),
+    /// Anything else, under its name among [`Templates`].
+    Compiled {
+        name: String,
+        columns: Arc<[String]>,
+    },
+}
 
 impl Templates {
     pub fn new() -> Self {
@@ -35,28 +46,35 @@ impl Templates {
         Templates { environment }
     }
 
-    /// Compiles a template; `None` when it is no valid one, which [`columns_of`] has told already.
-    pub fn add(&mut self, source: &str) -> Option<TemplateId> {
+    /// Prepares a template over its columns; `None` when it is no valid one, which [`columns_of`] has told already.
+    pub fn add(&mut self, source: &str, columns: &[String]) -> Option<Template> {
+        match PlainTemplate::of(source, columns) {
+            Some(plain) => Some(Template::Plain(plain)),
+            None => self.compile(source, columns),
+        }
+    }
+
+    fn compile(&mut self, source: &str, columns: &[String]) -> Option<Template> {
         let name = self.environment.templates().count().to_string();
         self.environment
             .add_template_owned(name.clone(), source.to_owned())
             .ok()?;
-        Some(TemplateId(name))
+        let columns = Arc::from(columns);
+        Some(Template::Compiled { name, columns })
     }
 
     /// Renders a template over the values of its columns. The error says what kind of failure it was and no value.
-    pub fn render(
-        &self,
-        id: &TemplateId,
-        names: &Arc<[String]>,
-        values: Vec<Value>,
-    ) -> Result<String, String> {
+    pub fn render(&self, template: &Template, values: &[Cow<'_, str>]) -> Result<String, String> {
+        let (name, columns) = match template {
+            Template::Plain(plain) => return Ok(plain.fill(values)),
+            Template::Compiled { name, columns } => (name, columns),
+        };
         let row = Value::from_object(RowView {
-            names: Arc::clone(names),
-            values,
+            names: Arc::clone(columns),
+            values: values.iter().map(|value| Value::from(&**value)).collect(),
         });
         self.environment
-            .get_template(&id.0)
+            .get_template(name)
             .and_then(|template| template.render(Value::from_object(Context { row })))
             .map_err(|error| error.kind().to_string())
     }
@@ -109,18 +127,16 @@ mod tests {
     #[test]
     fn rendering_is_plain_text_and_ends() {
         let mut templates = Templates::new();
-        let names: Arc<[String]> = Arc::from(vec!["A".to_owned()]);
-        let render = |templates: &Templates, id: &TemplateId| {
-            templates.render(id, &names, vec![Value::from("<\"a\">")])
+        let columns = ["A".to_owned()];
+        let mut render = |source: &str| {
+            let template = templates.add(source, &columns).expect("no refusal");
+            templates.render(&template, &["<\"a\">".into()])
         };
-        let plain = templates.add("{{ row['A'] }} & more").expect("no refusal");
-        assert_eq!(
-            render(&templates, &plain).expect("no refusal"),
-            "<\"a\"> & more"
-        );
-        let endless = templates
-            .add("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}")
-            .expect("no refusal");
-        assert!(render(&templates, &endless).is_err());
+        for plain in ["{{ row['A'] }} & more", "{{ row.A }} & more"] {
+            assert_eq!(render(plain).expect("no refusal"), "<\"a\"> & more");
+        }
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        assert!(render(endless).is_err());
     }
 }

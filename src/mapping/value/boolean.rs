@@ -4,7 +4,7 @@ use super::{Fault, Given, Reading, fold::folded};
 use crate::domain::ProblemCode;
 
 /// Reads a cell as `true` or `false`.
-pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>) -> Result<Reading<'static>, Fault> {
     let answer = match given {
         Given::Boolean(boolean) => Some(boolean),
         Given::Text(text) => answer(&folded(text)),

@@ -51,7 +51,7 @@ impl Choices {
     }
 
     /// Reads a cell as one of the choices.
-    pub(super) fn read(&self, given: Given<'_>) -> Result<Reading, Fault> {
+    pub(super) fn read(&self, given: Given<'_>) -> Result<Reading<'_>, Fault> {
         if let Given::Text(written) = given {
             return self.find(written);
         }
@@ -59,7 +59,7 @@ impl Choices {
         self.find(&shown.text)
     }
 
-    fn find(&self, written: &str) -> Result<Reading, Fault> {
+    fn find(&self, written: &str) -> Result<Reading<'_>, Fault> {
         if let Some(sent) = self.exact.get(written) {
             return Ok(Reading::new(sent, false));
         }
@@ -154,7 +154,8 @@ mod tests {
     }
 
     fn sent(choices: &Choices, written: &str) -> String {
-        choices.read(Given::Text(written)).expect("readable").text
+        let reading = choices.read(Given::Text(written)).expect("readable");
+        reading.text.into_owned()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) fn read(
     input: Option<&str>,
     output: &str,
     order: Option<DateOrder>,
-) -> Result<Reading, Fault> {
+) -> Result<Reading<'static>, Fault> {
     let (at, repaired) = match given {
         Given::Date(at) => (not_only_a_time(at)?, false),
         Given::Number(number) => (from_number(number, input)?, true),
@@ -127,7 +127,7 @@ mod tests {
         order: Option<DateOrder>,
     ) -> Result<String, ProblemCode> {
         read(given, input, "%Y-%m-%d", order)
-            .map(|reading| reading.text)
+            .map(|reading| reading.text.into_owned())
             .map_err(|fault| fault.code)
     }
 

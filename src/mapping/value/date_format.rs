@@ -4,7 +4,7 @@
 use jiff::civil;
 use jiff::fmt::strtime;
 
-use super::Fault;
+use super::{Fault, date_plain};
 use crate::domain::ProblemCode;
 
 /// The date that shows what a form looks like: no two of its numbers are alike.
@@ -43,6 +43,9 @@ pub fn check_date_input(format: &str) -> Result<(), String> {
 
 /// The date in a text of Western digits, written in the form `format`.
 pub(super) fn parsed(text: &str, format: &str) -> Result<civil::DateTime, Fault> {
+    if let Some(date) = date_plain::plain_date(text, format) {
+        return Ok(date.to_datetime(civil::Time::midnight()));
+    }
     let parts = strtime::parse(format, text).map_err(|_| {
         let example = strtime::format(format, SAMPLE).unwrap_or_default();
         invalid(format!(
@@ -63,6 +66,9 @@ pub(super) fn width_of_digits(format: &str) -> Option<usize> {
 
 /// A date in the form that goes out.
 pub(super) fn written(at: civil::DateTime, format: &str) -> Result<String, Fault> {
+    if let Some(text) = date_plain::written(at.date(), format) {
+        return Ok(text);
+    }
     strtime::format(format, at)
         .map_err(|error| invalid(format!("The date cannot be written as {format}: {error}.")))
 }

@@ -8,6 +8,7 @@ mod choice;
 mod date;
 mod date_format;
 mod date_order;
+mod date_plain;
 mod date_serial;
 mod date_text;
 mod email;
@@ -19,10 +20,13 @@ mod number_cell;
 mod phone;
 mod phone_metadata;
 mod phone_text;
+mod plain;
 mod text;
 
 #[cfg(test)]
 mod tests;
+
+use std::borrow::Cow;
 
 use jiff::civil;
 
@@ -31,6 +35,7 @@ use crate::domain::{Cell, ProblemCode};
 pub use choice::Choices;
 pub use date_format::{check_date_format, check_date_input};
 pub use date_order::{DateOrder, DateSurvey};
+pub use date_plain::plain_date;
 pub use national_id::birth_date_of;
 pub use phone_metadata::country_is_known;
 
@@ -70,20 +75,24 @@ pub enum Kind {
 
 /// A value that can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
-    /// The text that goes out.
-    pub text: String,
+pub struct Reading<'a> {
+    /// The text that goes out; the cell's or the kind's own where nothing had to be changed.
+    pub text: Cow<'a, str>,
     /// Whether it was mended, beyond doubt but worth telling: a lost zero, Arabic digits, invisible characters
     /// inside. Surrounding white space and ordinary separators do not count.
     pub repaired: bool,
 }
 
-impl Reading {
-    fn new(text: impl Into<String>, repaired: bool) -> Self {
+impl<'a> Reading<'a> {
+    fn new(text: impl Into<Cow<'a, str>>, repaired: bool) -> Self {
         Reading {
             text: text.into(),
             repaired,
         }
+    }
+
+    fn into_owned(self) -> Reading<'static> {
+        Reading::new(self.text.into_owned(), self.repaired)
     }
 }
 
@@ -116,7 +125,7 @@ enum Given<'a> {
 }
 
 /// Reads `cell` as a value of `kind`; `None` when it is empty but for white space and invisible characters.
-pub fn read(kind: &Kind, cell: &Cell) -> Result<Option<Reading>, Fault> {
+pub fn read<'a>(kind: &'a Kind, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
     let given = match cell {
         Cell::Text(raw) => return read_text(kind, raw),
         Cell::Empty => return Ok(None),
@@ -128,8 +137,15 @@ pub fn read(kind: &Kind, cell: &Cell) -> Result<Option<Reading>, Fault> {
     read_given(kind, given).map(Some)
 }
 
-fn read_text(kind: &Kind, raw: &str) -> Result<Option<Reading>, Fault> {
-    let trimmed = text::trim(raw);
+/// Reads a text as [`read`] reads a cell that holds it.
+pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
+    let is_plain = plain::is_plain(raw);
+    // A plain text has no white space but spaces.
+    let trimmed = if is_plain {
+        raw.trim_ascii()
+    } else {
+        text::trim(raw)
+    };
     if trimmed.is_empty() {
         return Ok(None);
     }
@@ -139,7 +155,7 @@ fn read_text(kind: &Kind, raw: &str) -> Result<Option<Reading>, Fault> {
             format!("The text has more than {LONGEST_CHARS} characters; shorten it."),
         ));
     }
-    if text::is_plain(trimmed) {
+    if is_plain || plain::is_plain(trimmed) {
         return read_given(kind, Given::Text(trimmed)).map(Some);
     }
     garbled::check(trimmed)?;
@@ -152,12 +168,15 @@ fn read_text(kind: &Kind, raw: &str) -> Result<Option<Reading>, Fault> {
     if clean.text.is_empty() {
         return Ok(None);
     }
-    let mut reading = read_given(kind, Given::Text(&clean.text))?;
+    let mut reading = match clean.text {
+        Cow::Borrowed(text) => read_given(kind, Given::Text(text))?,
+        Cow::Owned(text) => read_given(kind, Given::Text(&text))?.into_owned(),
+    };
     reading.repaired |= clean.repaired;
     Ok(Some(reading))
 }
 
-fn read_given(kind: &Kind, given: Given<'_>) -> Result<Reading, Fault> {
+fn read_given<'a>(kind: &'a Kind, given: Given<'a>) -> Result<Reading<'a>, Fault> {
     match kind {
         Kind::Text => text::read(given),
         Kind::Number => number::read(given),

@@ -35,7 +35,7 @@ pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
 }
 
 /// Reads a cell as a national id.
-pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
     match given {
         Given::Text(text) => from_text(text),
         Given::Number(number) => match number_cell::whole(number) {
@@ -47,7 +47,14 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
     }
 }
 
-fn from_text(text: &str) -> Result<Reading, Fault> {
+fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
+    if text::is_digits(text) {
+        return checked(text, false);
+    }
+    from_any_text(text)
+}
+
+fn from_any_text(text: &str) -> Result<Reading<'static>, Fault> {
     let western = text::western_digits(text);
     if text::is_exponential(&western) {
         return Err(rounded());
@@ -64,7 +71,8 @@ fn from_text(text: &str) -> Result<Reading, Fault> {
     checked(digits, repaired)
 }
 
-fn checked(digits: String, repaired: bool) -> Result<Reading, Fault> {
+fn checked<'a>(digits: impl Into<Cow<'a, str>>, repaired: bool) -> Result<Reading<'a>, Fault> {
+    let digits = digits.into();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(not_digits());
     }
@@ -145,6 +153,13 @@ mod tests {
         }
         let cell = read(Given::Number(29_001_011_234_567.0));
         assert_eq!(cell, Ok(Reading::new("29001011234567", false)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bare_digits_need_no_taking_apart(text in "[0-9]{1,20}|[23][0-9]{2}(0[1-9]|1[0-2])[0-2][0-9](0|1)[1-4][0-9]{5}") {
+            proptest::prop_assert_eq!(from_text(&text), from_any_text(&text));
+        }
     }
 
     #[test]

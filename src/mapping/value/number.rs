@@ -30,7 +30,7 @@ const CURRENCY_WORDS: [&str; 18] = [
 ];
 
 /// Reads a cell as a number.
-pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
     match given {
         Given::Number(number) => shown(number).map(|text| Reading::new(text, false)),
         Given::Text(text) => from_text(text),
@@ -38,7 +38,35 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading, Fault> {
     }
 }
 
-fn from_text(text: &str) -> Result<Reading, Fault> {
+fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
+    if text::is_digits(text) {
+        return Ok(Reading::new(text, false));
+    }
+    match thousands(text) {
+        Some(digits) => Ok(Reading::new(digits, false)),
+        None => from_any_text(text),
+    }
+}
+
+/// The digits of a whole number with commas between its thousands, and nothing else: known without looking further.
+fn thousands(text: &str) -> Option<String> {
+    let mut groups = text.split(',');
+    let first = groups.next()?;
+    if first.len() > 3 || first.starts_with('0') || !text::is_digits(first) {
+        return None;
+    }
+    let mut digits = String::with_capacity(text.len());
+    digits.push_str(first);
+    for group in groups {
+        if group.len() != 3 || !text::is_digits(group) {
+            return None;
+        }
+        digits.push_str(group);
+    }
+    Some(digits)
+}
+
+fn from_any_text(text: &str) -> Result<Reading<'static>, Fault> {
     let western = text::western_digits(text);
     let mut repaired = matches!(western, Cow::Owned(_));
     let bare = without_currency(western.strip_prefix('\'').unwrap_or(&western));
@@ -70,7 +98,7 @@ fn joined(is_negative: bool, whole: &str, fraction: &str) -> String {
     let sign = if is_negative { "-" } else { "" };
     let whole = if whole.is_empty() { "0" } else { whole };
     let point = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{whole}{point}{fraction}")
+    [sign, whole, point, fraction].concat()
 }
 
 /// The text without the words for Egyptian pounds around it.
@@ -207,6 +235,13 @@ mod tests {
                 Ok(Reading::new(number, repaired)),
                 "{text}"
             );
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn digits_and_thousands_need_no_taking_apart(text in "[0-9]{1,40}|[0-9]{0,4}(,[0-9]{3}){1,3}|[0-9,]{1,8}") {
+            proptest::prop_assert_eq!(from_text(&text), from_any_text(&text));
         }
     }
 

@@ -25,9 +25,18 @@ pub(super) fn shown(number: f64) -> Result<String, Fault> {
     if number.abs() >= ROUNDED_FROM {
         return Err(rounded());
     }
-    let kept: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    // A whole number below the limit has no more than the fifteen.
+    let kept = if number.fract() == 0.0 {
+        number
+    } else {
+        fifteen_digits(number)
+    };
     // Adding zero turns -0 into 0.
     Ok(format!("{}", kept + 0.0))
+}
+
+fn fifteen_digits(number: f64) -> f64 {
+    format!("{number:.14e}").parse().unwrap_or(number)
 }
 
 /// The digits of a number cell.
@@ -76,6 +85,14 @@ mod tests {
             (1234.5, "1234.5"),
         ] {
             assert_eq!(shown(number).expect("readable"), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whole_numbers_have_no_more_than_fifteen_digits(number in -ROUNDED_FROM..ROUNDED_FROM, scale in 0i32..16) {
+            let whole = (number / 10f64.powi(scale)).trunc();
+            proptest::prop_assert_eq!(fifteen_digits(whole).to_bits(), whole.to_bits());
         }
     }
 

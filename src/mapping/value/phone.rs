@@ -5,7 +5,7 @@
 //! each other.
 
 use super::number_cell::{self, Whole};
-use super::phone_metadata::by_metadata;
+use super::phone_metadata::{by_metadata, is_egypt};
 use super::phone_text::{self, Dialled, invalid, rounded, several};
 use super::{Fault, Given, Reading, text};
 
@@ -17,7 +17,7 @@ const ONE_NUMBER_DIGITS: usize = 15;
 const ZEROS_OF_ROUNDING: &str = "000000";
 
 /// Reads a cell as a phone number of `country`, or an international one.
-pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading, Fault> {
+pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading<'static>, Fault> {
     match given {
         Given::Text(text) => from_text(text, country),
         Given::Number(number) => from_number(number, country),
@@ -27,7 +27,7 @@ pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading, Fault> {
     }
 }
 
-fn from_text(text: &str, country: &str) -> Result<Reading, Fault> {
+fn from_text(text: &str, country: &str) -> Result<Reading<'static>, Fault> {
     let dialled = phone_text::dialled(text)?;
     let count = dialled.digits.len();
     if count > ONE_NUMBER_DIGITS && count <= MOST_DIGITS && is_pair(text, country) {
@@ -48,7 +48,7 @@ fn is_pair(text: &str, country: &str) -> bool {
         .any(|(at, _)| is_number(&western[..at]) && is_number(&western[at..]))
 }
 
-fn from_number(number: f64, country: &str) -> Result<Reading, Fault> {
+fn from_number(number: f64, country: &str) -> Result<Reading<'static>, Fault> {
     match number_cell::whole(number) {
         Whole::Digits(digits) if digits.len() > 10 && digits.ends_with(ZEROS_OF_ROUNDING) => {
             Err(rounded())
@@ -56,7 +56,7 @@ fn from_number(number: f64, country: &str) -> Result<Reading, Fault> {
         Whole::Digits(digits) => judged(
             &Dialled {
                 international: false,
-                digits,
+                digits: digits.into(),
                 repaired: false,
             },
             country,
@@ -68,8 +68,8 @@ fn from_number(number: f64, country: &str) -> Result<Reading, Fault> {
     }
 }
 
-fn judged(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
-    if country.eq_ignore_ascii_case("EG")
+fn judged(dialled: &Dialled<'_>, country: &str) -> Result<Reading<'static>, Fault> {
+    if is_egypt(country)
         && let Some(reading) = egyptian_mobile(dialled)
     {
         return Ok(reading);
@@ -79,8 +79,8 @@ fn judged(dialled: &Dialled, country: &str) -> Result<Reading, Fault> {
 
 /// A plain Egyptian mobile in one of the five forms that people write: 010…, 10… (its zero lost), 2010…, +2010…,
 /// 002010….
-fn egyptian_mobile(dialled: &Dialled) -> Option<Reading> {
-    let digits = dialled.digits.as_str();
+fn egyptian_mobile(dialled: &Dialled<'_>) -> Option<Reading<'static>> {
+    let digits = &*dialled.digits;
     let (subscriber, lost_zero) = match (digits.len(), dialled.international) {
         (12, _) => (digits.strip_prefix("20")?, false),
         (11, false) => (digits.strip_prefix('0')?, false),
@@ -89,7 +89,7 @@ fn egyptian_mobile(dialled: &Dialled) -> Option<Reading> {
         _ => return None,
     };
     let is_mobile = matches!(subscriber.as_bytes(), [b'1', b'0' | b'1' | b'2' | b'5', ..]);
-    is_mobile.then(|| Reading::new(format!("+20{subscriber}"), dialled.repaired || lost_zero))
+    is_mobile.then(|| Reading::new(["+20", subscriber].concat(), dialled.repaired || lost_zero))
 }
 
 #[cfg(test)]
@@ -105,8 +105,8 @@ mod tests {
         told(read(Given::Number(number), "EG"))
     }
 
-    fn told(read: Result<Reading, Fault>) -> Result<(String, bool), ProblemCode> {
-        read.map(|reading| (reading.text, reading.repaired))
+    fn told(read: Result<Reading<'_>, Fault>) -> Result<(String, bool), ProblemCode> {
+        read.map(|reading| (reading.text.into_owned(), reading.repaired))
             .map_err(|fault| fault.code)
     }
 
@@ -210,8 +210,8 @@ mod tests {
                 .collect();
             let second = random.u8(0..10);
             let prefix = ["0", "", "20", "0020", "+20"][round % 5];
-            let dialled =
-                phone_text::dialled(&format!("{prefix}1{second}{subscriber}")).expect("readable");
+            let written = format!("{prefix}1{second}{subscriber}");
+            let dialled = phone_text::dialled(&written).expect("readable");
             if let Some(short) = egyptian_mobile(&dialled) {
                 assert_eq!(Ok(short), by_metadata(&dialled, "EG"), "{dialled:?}");
                 accepted += 1;

@@ -15,17 +15,30 @@ const AREA_CODE_DIGITS: usize = 4;
 
 /// A phone number as it would be dialled.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Dialled {
+pub(super) struct Dialled<'a> {
     /// Whether a `+` says that the country code comes first.
     pub(super) international: bool,
     /// Western digits only.
-    pub(super) digits: String,
+    pub(super) digits: Cow<'a, str>,
     /// Whether getting them took a repair.
     pub(super) repaired: bool,
 }
 
 /// The digits of the only number in a clean text.
-pub(super) fn dialled(text: &str) -> Result<Dialled, Fault> {
+pub(super) fn dialled(text: &str) -> Result<Dialled<'_>, Fault> {
+    let international = text.as_bytes().first() == Some(&b'+');
+    let digits = &text[usize::from(international)..];
+    if text::is_digits(digits) {
+        return Ok(Dialled {
+            international,
+            digits: digits.into(),
+            repaired: false,
+        });
+    }
+    dialled_of_any(text)
+}
+
+fn dialled_of_any(text: &str) -> Result<Dialled<'static>, Fault> {
     let western = text::western_digits(text);
     let has_foreign_digits = matches!(western, Cow::Owned(_));
     if text::is_exponential(&western) {
@@ -88,7 +101,7 @@ fn count_digits(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
-fn single(text: &str) -> Result<Dialled, Fault> {
+fn single(text: &str) -> Result<Dialled<'static>, Fault> {
     if text.chars().all(is_part) {
         return compact(text);
     }
@@ -128,7 +141,7 @@ fn is_area_code(text: &str, first: &str) -> bool {
 }
 
 /// One number without what stands between its digits.
-fn compact(text: &str) -> Result<Dialled, Fault> {
+fn compact(text: &str) -> Result<Dialled<'static>, Fault> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let mut signs = text
         .char_indices()
@@ -137,7 +150,7 @@ fn compact(text: &str) -> Result<Dialled, Fault> {
     let Some(plus) = signs.next() else {
         return Ok(Dialled {
             international: false,
-            digits,
+            digits: digits.into(),
             repaired: false,
         });
     };
@@ -155,7 +168,7 @@ fn compact(text: &str) -> Result<Dialled, Fault> {
     }
     Ok(Dialled {
         international: true,
-        digits,
+        digits: digits.into(),
         repaired: is_behind,
     })
 }
@@ -184,10 +197,17 @@ mod tests {
         for (text, digits, repaired) in cases {
             let expected = Dialled {
                 international: false,
-                digits: digits.to_owned(),
+                digits: digits.into(),
                 repaired,
             };
             assert_eq!(dialled(text), Ok(expected), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bare_digits_need_no_taking_apart(text in "[+]?[0-9]{0,20}") {
+            proptest::prop_assert_eq!(dialled(&text), dialled_of_any(&text));
         }
     }
 

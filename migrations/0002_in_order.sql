@@ -36,6 +36,8 @@ DELETE FROM bodies WHERE invitation_id IN (SELECT invitation_id FROM due);
 DROP TABLE due;
 ALTER TABLE ordered_due RENAME TO due;
 
+-- Of the attempts one kind is deleted: an intent whose request never left, by the process that wrote it down.
+
 -- The cells of a row are kept as one text, each behind a U+0001; rows with a cell that holds one stay JSON arrays, as all were.
 
 -- The rows of an invitation beside the one that it is numbered by.

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 import zipfile
 from xml.sax.saxutils import escape
 
@@ -108,3 +109,7 @@ def write_xlsx(path, rows):
         book.writestr("xl/_rels/workbook.xml.rels", f"""{head}<Relationships xmlns="{package}/relationships">
 <Relationship Id="rId1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/>
 <Relationship Id="rId2" Type="{office}/sharedStrings" Target="sharedStrings.xml"/></Relationships>""")
+
+
+if __name__ == "__main__":
+    {"csv": write_csv, "xlsx": write_xlsx}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))

@@ -40,6 +40,9 @@ ALTER TABLE ordered_due RENAME TO due;
 
 -- The cells of a row are kept as one text, each behind a U+0001; rows with a cell that holds one stay JSON arrays, as all were.
 
+-- invitation_id is 0 where the invitation is numbered by this very row, which takes no room; asks_for says it in either case.
+ALTER TABLE rows ADD COLUMN asks_for INTEGER GENERATED ALWAYS AS (iif(invitation_id = 0, place, invitation_id)) VIRTUAL;
+
 -- The rows of an invitation beside the one that it is numbered by.
 DROP INDEX rows_by_invitation;
-CREATE INDEX rows_by_invitation ON rows (invitation_id) WHERE invitation_id <> place;
+CREATE INDEX rows_by_invitation ON rows (invitation_id) WHERE invitation_id > 0;

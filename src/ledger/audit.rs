@@ -12,7 +12,7 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
            SELECT r.place >> 32 AS sheet_id,
                   CASE WHEN r.problems IS NOT NULL THEN 'invalid' WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' ELSE i.status END AS status,
                   coalesce(i.created_run, 0) AS run_id, count(*) AS n
-           FROM rows r LEFT JOIN invitations i ON i.id = r.invitation_id GROUP BY 1, 2, 3)
+           FROM rows r LEFT JOIN invitations i ON i.id = r.asks_for GROUP BY 1, 2, 3)
          SELECT * FROM (SELECT * FROM recount EXCEPT SELECT * FROM tallies)
          UNION ALL
          SELECT * FROM (SELECT * FROM tallies WHERE n <> 0 EXCEPT SELECT * FROM recount)",
@@ -23,11 +23,11 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
     ),
     (
         "due rows are not the pending ones",
-        "SELECT * FROM (SELECT r.place, i.id FROM rows r JOIN invitations i ON i.id = r.invitation_id AND i.status = 'pending'
+        "SELECT * FROM (SELECT r.place, i.id FROM rows r JOIN invitations i ON i.id = r.asks_for AND i.status = 'pending'
            EXCEPT SELECT place, invitation_id FROM due)
          UNION ALL
          SELECT * FROM (SELECT place, invitation_id FROM due
-           EXCEPT SELECT r.place, i.id FROM rows r JOIN invitations i ON i.id = r.invitation_id AND i.status = 'pending')",
+           EXCEPT SELECT r.place, i.id FROM rows r JOIN invitations i ON i.id = r.asks_for AND i.status = 'pending')",
     ),
     (
         "a pending invitation has no body",
@@ -57,7 +57,7 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
     ),
     (
         "an invitation stands twice in a sheet",
-        "SELECT invitation_id FROM rows WHERE invitation_id IS NOT NULL GROUP BY place >> 32, invitation_id HAVING count(*) > 1",
+        "SELECT asks_for FROM rows WHERE asks_for IS NOT NULL GROUP BY place >> 32, asks_for HAVING count(*) > 1",
     ),
     (
         "a run's requests differ from its attempts",

@@ -137,7 +137,7 @@ impl Books {
         let sheet = sheet_of(&self.conn, run)?;
         let mut statement = self.conn.prepare_cached(
             "SELECT r.place, i.id, i.status, EXISTS (SELECT 1 FROM changes c WHERE c.invitation_id = i.id)
-             FROM rows r JOIN invitations i ON i.id = r.invitation_id
+             FROM rows r JOIN invitations i ON i.id = r.asks_for
              WHERE r.place > ?1 AND r.place < ?2 AND i.status <> 'pending'
                AND (i.status <> 'created' OR ?4 AND EXISTS (SELECT 1 FROM changes c WHERE c.invitation_id = i.id))
              ORDER BY r.place LIMIT ?3",

@@ -65,9 +65,9 @@ const FINISHED: &str = "
     CREATE TEMP TABLE finished AS
     SELECT i.id AS invitation_id,
            EXISTS (SELECT 1 FROM rows r JOIN sheets s ON s.id = r.place >> 32
-                   WHERE r.place = i.id AND r.invitation_id = i.id AND s.enrolled_ms >= ?1)
+                   WHERE r.place = i.id AND r.invitation_id = 0 AND s.enrolled_ms >= ?1)
            OR EXISTS (SELECT 1 FROM rows r JOIN sheets s ON s.id = r.place >> 32
-                      WHERE r.invitation_id = i.id AND r.invitation_id <> r.place AND s.enrolled_ms >= ?1) AS is_listed_anew
+                      WHERE r.invitation_id = i.id AND r.invitation_id > 0 AND s.enrolled_ms >= ?1) AS is_listed_anew
     FROM invitations i
     WHERE i.status IN ('created', 'rejected')
       AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.invitation_id = i.id AND coalesce(a.closed_ms, a.opened_ms) >= ?1)";
@@ -79,7 +79,7 @@ const OLD_ROWS: &str = "
     LEFT JOIN rows first ON first.place = (s.id << 32) + r.duplicate_of
     WHERE s.enrolled_ms < ?1 AND r.cells IS NOT NULL
       AND (r.problems IS NOT NULL
-           OR coalesce(r.invitation_id, first.invitation_id) IN (SELECT invitation_id FROM finished))";
+           OR coalesce(r.asks_for, first.asks_for) IN (SELECT invitation_id FROM finished))";
 
 /// What is done with them, in order. A problem keeps its code and its place and loses its words and its value.
 const STEPS: &[&str] = &[

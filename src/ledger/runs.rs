@@ -65,8 +65,8 @@ impl Ledger {
         self.write(|books| {
             let changed = books.conn.query_row(
                 "SELECT count(*) FROM changes c CROSS JOIN invitations i ON i.id = c.invitation_id AND i.status = 'created'
-                 WHERE EXISTS (SELECT 1 FROM rows r WHERE r.place = i.id AND r.invitation_id = i.id AND r.place >> 32 = ?1)
-                    OR EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.invitation_id <> r.place AND r.place >> 32 = ?1)",
+                 WHERE EXISTS (SELECT 1 FROM rows r WHERE r.place = i.id AND r.invitation_id = 0 AND r.place >> 32 = ?1)
+                    OR EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.invitation_id > 0 AND r.place >> 32 = ?1)",
                 [sheet.0],
                 |row| row.get(0),
             )?;

@@ -122,8 +122,8 @@ impl Books {
     /// Where an invitation's rows are: the one that it is numbered by, if it is, and those of other sheets.
     pub(super) fn places_of(&self, invitation: i64) -> Result<Vec<i64>> {
         let mut places = self.conn.prepare_cached(
-            "SELECT place FROM rows WHERE place = ?1 AND invitation_id = ?1
-             UNION ALL SELECT place FROM rows WHERE invitation_id = ?1 AND invitation_id <> place",
+            "SELECT place FROM rows WHERE place = ?1 AND invitation_id = 0
+             UNION ALL SELECT place FROM rows WHERE invitation_id = ?1 AND invitation_id > 0",
         )?;
         let places = places.query_map([invitation], |row| row.get(0))?;
         Ok(places.collect::<rusqlite::Result<_>>()?)

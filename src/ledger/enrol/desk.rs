@@ -10,6 +10,9 @@ use super::super::transition::State;
 use super::Asked;
 use crate::domain::{RowNumber, Status};
 
+/// What a row says of an invitation that is numbered by it.
+const ITS_OWN: i64 = 0;
+
 /// The statements for one sheet's rows, and what they come to.
 pub(super) struct Desk<'c> {
     sheet: SheetId,
@@ -44,7 +47,8 @@ impl<'c> Desk<'c> {
     pub(super) fn new_invitation(&mut self, asked: &Asked<'_>) -> Result<()> {
         let place = place_of(self.sheet.0, asked.row.0);
         self.invitation.execute((place, asked.content))?;
-        self.row.execute((place, place, Null, Null, asked.cells))?;
+        self.row
+            .execute((place, ITS_OWN, Null, Null, asked.cells))?;
         self.due
             .execute((place, asked.body.skeleton, asked.body.values))?;
         self.pending += 1;

@@ -10,9 +10,9 @@ use crate::domain::{Complaint, EarlierRow, RowNumber, RunId};
 /// A place begins with its sheet's id: see the migrations.
 const CREATED_IN: &str = "
     WITH created AS (SELECT i.id, u.id AS run, u.source, u.sheet_id FROM invitations i JOIN runs u ON u.id = i.created_run WHERE i.id = ?1)
-    SELECT run, source, place FROM created JOIN rows ON place = ?1 AND invitation_id = ?1 AND place >> 32 = sheet_id
+    SELECT run, source, place FROM created JOIN rows ON place = ?1 AND invitation_id = 0 AND place >> 32 = sheet_id
     UNION ALL
-    SELECT run, source, place FROM created JOIN rows ON invitation_id = ?1 AND invitation_id <> place AND place >> 32 = sheet_id";
+    SELECT run, source, place FROM created JOIN rows ON invitation_id = ?1 AND invitation_id > 0 AND place >> 32 = sheet_id";
 
 impl Reader {
     /// The run and row that created an invitation; `None` when it was not created.

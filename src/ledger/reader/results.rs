@@ -16,8 +16,8 @@ const LINES: &str = "
     SELECT r.place, r.cells, r.problems, r.duplicate_of, i.status,
            a.event, a.code, a.message, a.token, a.opened_ms, a.closed_ms, a.id, p.run_id, p.os_user
     FROM rows r
-    LEFT JOIN invitations i ON i.id = r.invitation_id
-    LEFT JOIN attempts a ON a.invitation_id = r.invitation_id
+    LEFT JOIN invitations i ON i.id = r.asks_for
+    LEFT JOIN attempts a ON a.invitation_id = r.asks_for
     LEFT JOIN processes p ON p.id = a.process_id
     WHERE r.place BETWEEN ?1 AND ?2
     ORDER BY r.place, a.id";

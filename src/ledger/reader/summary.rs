@@ -140,8 +140,8 @@ fn on_their_way(conn: &Connection, sheet: i64) -> Result<u64> {
             "SELECT count(DISTINCT i.id) FROM processes p
              CROSS JOIN attempts a ON a.process_id = p.id AND a.closed_ms IS NULL
              CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
-             WHERE EXISTS (SELECT 1 FROM rows r WHERE r.place = i.id AND r.invitation_id = i.id AND r.place >> 32 = ?1)
-                OR EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.invitation_id <> r.place AND r.place >> 32 = ?1)",
+             WHERE EXISTS (SELECT 1 FROM rows r WHERE r.place = i.id AND r.invitation_id = 0 AND r.place >> 32 = ?1)
+                OR EXISTS (SELECT 1 FROM rows r WHERE r.invitation_id = i.id AND r.invitation_id > 0 AND r.place >> 32 = ?1)",
         )?
         .query_row([sheet], |row| count_at(row, 0))?;
     Ok(n)

@@ -9,8 +9,8 @@ use rustix::process::Signal;
 use crate::support::{Promise, Rude, Serve, World, answer};
 
 const PLACES: usize = 16;
-/// Half of what is more than eight stands by, without a limit on the pace.
-const MOST_ON_PAPER: usize = PLACES + (PLACES - 8) / 2;
+/// Two thirds of what is more than eight stands by, without a limit on the pace.
+const MOST_ON_PAPER: usize = PLACES + (PLACES - 8) * 2 / 3;
 
 fn with_places(world: &World) {
     world.config(&format!("[limits]\nconcurrency = {PLACES}\n"));

@@ -34,13 +34,26 @@ pub(super) struct Building {
 }
 
 impl Building {
-    /// A new file for the ledger at `path`. What an interrupted run left of one is overwritten.
-    pub(super) fn begin(path: &Path) -> Result<Building, Complaint> {
-        let file = place::beside(path, SUFFIX);
-        place::open_private(&file)?
-            .set_len(0)
-            .map_err(|error| place::io_failure(&file, &error))?;
-        Ok(Building { file })
+    /// A new file for the ledger at `path`. What an interrupted run left of one goes away.
+    fn begin(path: &Path) -> Result<Building, Complaint> {
+        let building = Building::at(path);
+        building.delete();
+        place::open_private(&building.file)?;
+        Ok(building)
+    }
+
+    fn at(path: &Path) -> Building {
+        Building {
+            file: place::beside(path, SUFFIX),
+        }
+    }
+
+    /// With what SQLite keeps beside it for a moment.
+    fn delete(&self) {
+        for suffix in ["", "-wal", "-shm"] {
+            // Nearly always there is nothing to delete.
+            let _ = fs::remove_file(place::beside(&self.file, suffix));
+        }
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -67,8 +80,7 @@ impl Building {
 
 impl Drop for Building {
     fn drop(&mut self) {
-        // Once it is moved there is nothing to delete.
-        let _ = fs::remove_file(&self.file);
+        self.delete();
     }
 }
 
@@ -76,11 +88,12 @@ impl Ledger {
     /// Like [`Ledger::open`]; but where there is no ledger yet, it comes into being with its first sheet, not before.
     pub fn open_or_build(path: &Path, binding: &Binding) -> Result<Ledger, Complaint> {
         let path = place::canonical(path)?;
-        let building = Building::begin(&path)?;
         if path.exists() {
-            // Whatever an interrupted run left beside it goes away with `building`.
+            // What an interrupted run left beside it is of no use to anybody.
+            drop(Building::at(&path));
             return Ledger::open(&path, binding);
         }
+        let building = Building::begin(&path)?;
         Ledger::build(path, building, binding)
     }
 
@@ -90,15 +103,18 @@ impl Ledger {
             return Ok(());
         };
         failpoint::pass("before_published");
-        self.close().map_err(|fault| fault.writing(&self.path))?;
+        self.finish_building()
+            .map_err(|fault| fault.writing(&self.path))?;
         building.publish(&self.path)?;
         failpoint::pass("after_published");
         *self = Ledger::open(&self.path, &self.binding)?;
         Ok(())
     }
 
-    /// Closes the file; an empty one in memory stands in until the next is opened.
-    fn close(&mut self) -> super::fault::Result<()> {
+    /// Gives the file its log, as every ledger has one from the moment it is seen, and closes it. An empty one in memory
+    /// stands in until the next is opened.
+    fn finish_building(&mut self) -> super::fault::Result<()> {
+        self.books.conn.execute_batch("PRAGMA journal_mode = WAL")?;
         let stand_in = Connection::open_in_memory()?;
         std::mem::replace(&mut self.books.conn, stand_in)
             .close()

@@ -1,4 +1,5 @@
-//! Rows made ready for the ledger away from the one thread that writes: hashed, packed, and laid side by side in few buffers that are used again.
+//! Rows made ready for the ledger away from the one thread that writes: hashed, packed, and laid side by side in few buffers
+//! that are used again.
 
 use std::ops::Range;
 
@@ -8,15 +9,15 @@ use super::cells;
 use crate::domain::{Complaint, Invitation, Problem, Row, RowNumber};
 
 /// Makes rows ready; many threads may share one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Scribe {
     pub(super) salt: Salt,
     /// How many cells of a row are kept.
     pub(super) columns: usize,
 }
 
-/// Some rows, ready to be entered in this order.
-#[derive(Debug, Default)]
+/// Some rows, ready to be entered in this order. Holds personal data, so it does not print itself.
+#[derive(Default)]
 pub struct Sheaf {
     pub(super) entries: Vec<Entry>,
     /// Cells, the JSON of problems, and the values of bodies.
@@ -28,7 +29,6 @@ pub struct Sheaf {
 }
 
 /// A row that is ready.
-#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) row: RowNumber,
     pub(super) cells: Slice,
@@ -36,7 +36,6 @@ pub(super) struct Entry {
 }
 
 /// What a row came to.
-#[derive(Debug)]
 pub(super) enum Content {
     Valid {
         key: KeyHash,

@@ -25,7 +25,7 @@ impl State {
 }
 
 /// A body as it is kept: the number of its skeleton, and its values.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Packed<'a> {
     pub(super) skeleton: i64,
     pub(super) values: &'a str,

@@ -213,6 +213,26 @@ fn a_row_that_changes_back_is_no_longer_changed() {
 }
 
 #[test]
+fn a_row_that_is_due_is_sent_with_its_newest_content_in_every_sheet() {
+    let desk = Desk::new();
+    let (ledger, first) = desk.enrolled(&[Valid("1", "Mona"), Valid("2", "Adel")]);
+    drop(ledger);
+    let (ledger, second) = desk.enrolled(&[Valid("2", "Adel"), Valid("1", "Mona Adel")]);
+    let body_of = |run: RunId, row: u32| {
+        let due = ledger.due(run, RowNumber(row - 1), 1).unwrap();
+        due.into_iter().next().unwrap().body
+    };
+    for (run, row) in [(first, 2), (second, 3)] {
+        assert_eq!(body_of(run, row), invitation("1", "Mona Adel").body);
+    }
+    for (run, row) in [(first, 3), (second, 2)] {
+        assert_eq!(body_of(run, row), invitation("2", "Adel").body);
+    }
+    assert_eq!(desk.counts(second).pending, 2);
+    assert_eq!(desk.summary(second).changed, 0, "nothing was created yet");
+}
+
+#[test]
 fn a_held_row_is_sent_with_its_newest_content() {
     let desk = Desk::new();
     let (mut ledger, run) = desk.enrolled(&[Valid("1", "Mona")]);

@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension as _;
 
-use super::books::{Books, ContentHash, Tally, place_of, sheet_and_row, status_of};
+use super::books::{Books, ContentHash, Tally, sheet_and_row, status_of};
 use super::fault::{Fault, Result};
 use crate::domain::Status;
 
@@ -129,21 +129,17 @@ impl Books {
         Ok(places.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Enters a row of a known invitation that stands in `state`. What is due for one of its rows is due for this one.
+    /// Enters a row of a known invitation that stands in `state`. What is due at its other place is due here as well.
     pub(super) fn enter_row(
         &mut self,
-        sheet: i64,
-        row: u32,
+        place: i64,
         invitation: i64,
         state: State,
+        other: Option<&i64>,
         cells: &str,
     ) -> Result<()> {
-        let place = place_of(sheet, row);
         if state.status == Status::Pending {
-            let others = self.places_of(invitation)?;
-            let other = others
-                .first()
-                .ok_or_else(|| Fault::damaged("an invitation has no row"))?;
+            let other = other.ok_or_else(|| Fault::damaged("an invitation has no row"))?;
             self.conn
                 .prepare_cached(
                     "INSERT INTO due (place, invitation_id, skeleton_id, body)
@@ -154,6 +150,7 @@ impl Books {
         self.conn
             .prepare_cached("INSERT INTO rows (place, invitation_id, cells) VALUES (?1, ?2, ?3)")?
             .execute((place, invitation, cells))?;
+        let (sheet, _) = sheet_and_row(place);
         self.sums.add(state.in_sheet(sheet), 1);
         Ok(())
     }

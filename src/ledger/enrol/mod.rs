@@ -53,7 +53,11 @@ impl Ledger {
         let begun = self.begin().and_then(|()| {
             let sheet_id = self.books.add_sheet(sheet, started)?;
             let run = self.books.begin_run(sheet_id, sheet.source, started, 0)?;
-            Ok((sheet_id, run, self.books.has_invitations()?))
+            let has_earlier = self.books.has_invitations()?;
+            if has_earlier {
+                self.books.widen_cache()?;
+            }
+            Ok((sheet_id, run, has_earlier))
         });
         match begun {
             Ok((id, run, has_earlier)) => Ok(Enrolment {
@@ -197,10 +201,24 @@ impl Drop for Enrolment<'_> {
         if self.is_open {
             self.ledger.roll_back();
         }
+        self.ledger.books.narrow_cache();
     }
 }
 
 impl Books {
+    /// Keyed hashes fall anywhere in their index: while many are looked up, it had better be in memory, which for a million it is.
+    fn widen_cache(&self) -> Result<()> {
+        self.conn.execute_batch("PRAGMA cache_size = -34000")?;
+        Ok(())
+    }
+
+    /// Sending needs little memory. Should this fail, it has more.
+    fn narrow_cache(&self) {
+        let _ = self
+            .conn
+            .execute_batch("PRAGMA cache_size = -8000; PRAGMA shrink_memory;");
+    }
+
     fn add_sheet(&mut self, sheet: &NewSheet<'_>, started: &Moment) -> Result<SheetId> {
         let columns = serde_json::json!(sheet.columns).to_string();
         self.conn.execute(

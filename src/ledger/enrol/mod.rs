@@ -206,7 +206,7 @@ impl Drop for Enrolment<'_> {
 }
 
 impl Books {
-    /// Keyed hashes fall anywhere in their index: while many are looked up, it had better be in memory, which for a million it is.
+    /// Keyed hashes fall anywhere in their index: while many are looked up, the more of it is in memory the better.
     fn widen_cache(&self) -> Result<()> {
         self.conn.execute_batch("PRAGMA cache_size = -34000")?;
         Ok(())

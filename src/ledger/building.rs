@@ -72,6 +72,11 @@ impl Building {
             )
             .hint("Nothing was sent. Move that file away, or name another ledger with --ledger."));
         }
+        // SQLite would take a log that a deleted ledger left here for the new one's, and put the old rows over the new.
+        for suffix in ["-wal", "-shm", "-journal"] {
+            delete(&place::beside(path, suffix))
+                .map_err(|error| place::io_failure(path, &error))?;
+        }
         fs::rename(&self.file, path)
             .and_then(|()| sync_folder(path))
             .map_err(|error| place::io_failure(path, &error))
@@ -119,6 +124,14 @@ impl Ledger {
         std::mem::replace(&mut self.books.conn, stand_in)
             .close()
             .map_err(|(_, error)| Fault::from(error))
+    }
+}
+
+/// Deletes a file that is nearly always not there.
+fn delete(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

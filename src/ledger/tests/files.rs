@@ -200,6 +200,29 @@ fn a_ledger_that_cannot_grow_says_so_and_keeps_what_it_has() {
 }
 
 #[test]
+fn a_log_that_a_deleted_ledger_left_is_not_taken_for_the_new_ones() {
+    let desk = Desk::new();
+    let log = desk.folder.path().join("acme.db-wal");
+    let (ledger, _) = desk.enrolled(&[Valid("1", "a")]);
+    let left = fs::read(&log).unwrap();
+    assert!(!left.is_empty());
+    drop(ledger);
+    fs::remove_file(desk.path()).unwrap();
+    fs::write(&log, left).unwrap();
+
+    let mut ledger = Ledger::open_or_build(&desk.path(), &binding("acme")).unwrap();
+    let run = enrol(
+        &mut ledger,
+        &[Valid("2", "b"), Valid("3", "c")],
+        usual_plan,
+        &desk.now,
+    );
+    assert_eq!(desk.counts(run).pending, 2);
+    let known = |who| desk.reader().standing(&invitation(who, "a")).unwrap();
+    assert!(known("1").is_none() && known("2").is_some());
+}
+
+#[test]
 fn a_row_with_ten_columns_costs_less_than_500_bytes() {
     let desk = Desk::new();
     let mut ledger = desk.open();

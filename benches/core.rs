@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use divan::{Bencher, black_box};
-use vlens_batch::domain::{Cell, Column, Row, RowNumber};
 use vlens_batch::mapping::{BindOptions, Config, Mapping};
-use vlens_batch::pace::{Limits, Pace};
+use vlens_batch::model::{Cell, Column, Row, RowNumber};
+use vlens_batch::send::limiter::{Limits, Pace};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
 const COLUMNS: &[&str] = &[

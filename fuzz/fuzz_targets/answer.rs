@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::domain::Outcome;
+use vlens_batch::model::Outcome;
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
 fuzz_target!(|input: (u16, Option<String>, Option<String>, &[u8])| {

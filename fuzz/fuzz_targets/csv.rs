@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::domain::{Row, RowNumber};
-use vlens_batch::source::{Input, Options, Source};
+use vlens_batch::model::{Row, RowNumber};
+use vlens_batch::input::{Input, Options, Source};
 
 const ENCODINGS: [Option<&str>; 5] = [
     None,

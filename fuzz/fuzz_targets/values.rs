@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::domain::Cell;
+use vlens_batch::model::Cell;
 use vlens_batch::mapping::value::{DateOrder, DateSurvey, Kind, check_date_input, read};
 
 fuzz_target!(|input: (&str, f64, Option<String>)| {

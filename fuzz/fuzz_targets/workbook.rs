@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::domain::Row;
-use vlens_batch::source::{Hidden, Input, Options, READER_THREAD, Source};
+use vlens_batch::model::Row;
+use vlens_batch::input::{Hidden, Input, Options, READER_THREAD, Source};
 
 /// A panic of a workbook library ends its own thread and becomes a complaint, as in the program. Any other ends the fuzzing.
 fn let_the_reader_panic() {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::domain::{Moment, Timestamp};
-use crate::run::Clock;
+use crate::model::{Moment, Timestamp};
+use crate::send::Clock;
 
 /// Wall clock and time since the machine started, as the operating system tells them.
 pub struct SystemClock {

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::domain::{RunSummary, Stop};
+use crate::error::Kind;
+use crate::model::{RunSummary, Stop};
 
 /// Why the process ends, as its exit code tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,5 +65,18 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit.code())
+    }
+}
+
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Unexpected => Exit::Unexpected,
+            Kind::Usage => Exit::Usage,
+            Kind::Stopped => Exit::Stopped,
+            Kind::Unusable => Exit::Unusable,
+            Kind::Refused => Exit::Refused,
+            Kind::Busy => Exit::Busy,
+        }
     }
 }

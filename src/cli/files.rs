@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use super::settings::folder_of;
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Readers {
 pub fn replace(
     path: &Path,
     readers: Readers,
-    write: impl FnOnce(&File) -> Result<(), Complaint>,
+    write: impl FnOnce(&File) -> Result<(), Error>,
 ) -> Result<(), Failure> {
     let unwritable = |error| not_written(path, &error);
     swap(path, readers, unwritable, write).map_err(Failure::unexpected)
@@ -42,8 +42,8 @@ pub fn put_in_new_folder(path: &Path, readers: Readers, bytes: &[u8]) -> Result<
     put(path, readers, bytes)
 }
 
-fn not_written(path: &Path, error: &io::Error) -> Complaint {
-    Complaint::new(
+fn not_written(path: &Path, error: &io::Error) -> Error {
+    Error::unexpected(
         "output_not_written",
         format!("{} cannot be written: {error}.", path.display()),
     )
@@ -110,7 +110,7 @@ mod tests {
         std::fs::write(&path, "old").unwrap();
         let failed = replace(&path, Readers::Owner, |mut file| {
             file.write_all(b"half").unwrap();
-            Err(Complaint::new("broken", "broken"))
+            Err(Error::unusable("broken", "broken"))
         });
         assert!(failed.is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");

@@ -1,7 +1,7 @@
 //! What the process itself must not leak: a core dump holds tokens and keys, and a file made under a loose umask is open to
 //! others. And what it says if it breaks.
 
-use crate::source::READER_THREAD;
+use crate::input::READER_THREAD;
 
 /// A damaged workbook may make the library that reads it panic on its own thread, which the source turns into a complaint:
 /// nothing to tell twice. Any other panic is our mistake, told without what was at hand, which may be personal.

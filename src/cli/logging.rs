@@ -10,7 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::{Global, LogFormat};
-use crate::domain::RunId;
+use crate::model::RunId;
 use crate::report::Progress;
 
 /// The bar that log lines must go around, while there is one.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::files::{self, Readers};
-use crate::domain::{Complaint, Counts, Timestamp};
-use crate::run::Tally;
+use crate::error::Error;
+use crate::model::{Counts, Timestamp};
+use crate::send::Tally;
 
 /// What the file says.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +53,7 @@ impl MetricsFile {
         tally: Tally,
         seconds: f64,
         ended: Option<(Exit, Timestamp)>,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         let last_success = match ended {
             Some((Exit::Done, at)) => Some(at),
             _ => self.last_success,
@@ -64,7 +65,7 @@ impl MetricsFile {
             exit: ended.map(|(exit, _)| exit),
         });
         self.replace(&text).map_err(|error| {
-            Complaint::new(
+            Error::unusable(
                 "metrics_not_written",
                 format!(
                     "The metrics file {} cannot be written: {error}.",

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::failure::Failure;
-use crate::domain::{Complaint, Secret};
-use crate::run::Credentials;
+use crate::error::Error;
+use crate::model::Secret;
+use crate::send::Credentials;
 
 /// The variable that names the tenant.
 pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
@@ -19,7 +20,7 @@ pub fn variable(name: &str) -> Result<Option<String>, Failure> {
         Ok(value) if value.trim().is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::unusable(Complaint::new(
+        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::unusable(Error::unusable(
             "environment_invalid",
             format!("The environment variable {name} is not valid text."),
         ))),
@@ -111,7 +112,7 @@ fn secret(name: &str) -> Result<Option<Secret>, Failure> {
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::unusable(
-            Complaint::new(
+            Error::unusable(
                 "secret_file_unreadable",
                 format!(
                     "{} (named by {file_name}) cannot be read: {error}.",
@@ -123,7 +124,7 @@ fn secret(name: &str) -> Result<Option<Secret>, Failure> {
     })?;
     let value = text.trim_end_matches(['\r', '\n']);
     if value.is_empty() {
-        return Err(Failure::unusable(Complaint::new(
+        return Err(Failure::unusable(Error::unusable(
             "secret_file_empty",
             format!("{} (named by {file_name}) is empty.", path.display()),
         )));
@@ -154,7 +155,7 @@ pub fn missing(names: &[&str]) -> Failure {
         hint.push_str(" The tenant may stand in vlens-batch.toml: tenancy_name under [api].");
     }
     hint.push_str(" `vlens-batch run FILE --sandbox` rehearses without an account.");
-    Failure::unusable(Complaint::new("credentials_missing", message).hint(hint))
+    Failure::unusable(Error::unusable("credentials_missing", message).hint(hint))
 }
 
 /// `a, b and c`.

@@ -8,12 +8,13 @@ use super::args::{Global, HiddenRows, ReadArgs, SendArgs};
 use super::failure::Failure;
 use super::secrets::{TENANCY_NAME, path_variable, variable};
 use super::values::Rate;
-use crate::domain::{Complaint, ContractTypeId};
+use crate::error::Error;
+use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain};
-use crate::pace::Limits;
-use crate::plan::Wishes;
-use crate::source;
+use crate::model::ContractTypeId;
+use crate::send::limiter::Limits;
+use crate::send::plan::Wishes;
 use crate::vlens::BaseUrl;
 
 /// The config's usual name.
@@ -121,7 +122,7 @@ impl Place {
             return Ok(None);
         };
         std::fs::read(&path).map(Some).map_err(|error| {
-            Failure::unusable(Complaint::new(
+            Failure::unusable(Error::unusable(
                 "ca_file_unreadable",
                 format!(
                     "{} (named by VLENS_CA_FILE) cannot be read: {error}.",
@@ -132,14 +133,14 @@ impl Place {
     }
 
     /// How to read the source: flags over config.
-    pub fn source_options(&self, args: &ReadArgs) -> source::Options {
+    pub fn source_options(&self, args: &ReadArgs) -> input::Options {
         let config = &self.config.source;
         let hidden = match (args.hidden, config.hidden) {
-            (Some(HiddenRows::Skip), _) | (None, Some(Hidden::Skip)) => Some(source::Hidden::Skip),
-            (Some(HiddenRows::Send), _) | (None, Some(Hidden::Send)) => Some(source::Hidden::Send),
+            (Some(HiddenRows::Skip), _) | (None, Some(Hidden::Skip)) => Some(input::Hidden::Skip),
+            (Some(HiddenRows::Send), _) | (None, Some(Hidden::Send)) => Some(input::Hidden::Send),
             (None, None) => None,
         };
-        source::Options {
+        input::Options {
             sheet: args.sheet.clone().or_else(|| config.sheet.clone()),
             header_row: args.header_row.or(config.header_row),
             delimiter: args.delimiter.or(config.delimiter),
@@ -224,7 +225,7 @@ pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
 fn read_config(path: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::unusable(
-            Complaint::new(
+            Error::unusable(
                 "config_unreadable",
                 format!("The config {} cannot be read: {error}.", path.display()),
             )

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::exit::Exit;
-use crate::run::{Switch, Why};
+use crate::send::{Switch, Why};
 
 /// Watches SIGINT, SIGTERM and SIGHUP until the process ends. What is under way at a second signal is found open in the
 /// ledger on the next start, and is `uncertain` then.

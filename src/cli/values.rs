@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::domain::Status;
+use crate::model::Status;
 
 /// One `--rate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

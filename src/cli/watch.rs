@@ -9,9 +9,9 @@ use super::exit::Exit;
 use super::logging;
 use super::metrics::MetricsFile;
 use super::output::Output;
-use crate::domain::{RunId, RunSummary, Status, Timestamp};
+use crate::model::{RunId, RunSummary, Status, Timestamp};
 use crate::report::{Progress, Snapshot};
-use crate::run::{Clock, Event, Observer, Tally};
+use crate::send::{Clock, Event, Observer, Tally};
 
 /// Metrics are written this often while the run goes on.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
@@ -81,7 +81,7 @@ impl Watch {
             requests = summary.requests,
             throttled = summary.throttled,
             seconds = summary.seconds,
-            stopped = summary.stopped.map(crate::domain::Stop::as_str),
+            stopped = summary.stopped.map(crate::model::Stop::as_str),
             exit_code = exit.code(),
             "run ended"
         );

@@ -3,7 +3,7 @@
 use super::books::Books;
 use super::fault::Result;
 use super::runs::InvitationId;
-use crate::domain::{Secret, Status};
+use crate::model::{Secret, Status};
 
 /// A request that is on paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::body::Skeletons;
 use super::fault::{Fault, Result};
 use super::first_rows::ShortKey;
 use super::process::Process;
-use crate::domain::{RunId, Status};
+use crate::model::{RunId, Status};
 
 /// Knows an invitation: 96 bits, so that even among a thousand million no two are taken for one.
 pub(super) type KeyHash = ShortKey;

@@ -13,7 +13,7 @@ use super::Ledger;
 use super::fault::Fault;
 use super::open::Binding;
 use super::place;
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::failpoint;
 
 /// What follows the ledger's name while it is built.
@@ -35,7 +35,7 @@ pub(super) struct Building {
 
 impl Building {
     /// A new file for the ledger at `path`. What an interrupted run left of one goes away.
-    fn begin(path: &Path) -> Result<Building, Complaint> {
+    fn begin(path: &Path) -> Result<Building, Error> {
         let building = Building::at(path);
         building.delete();
         place::open_private(&building.file)?;
@@ -61,9 +61,9 @@ impl Building {
     }
 
     /// Moves the file to the ledger's place. Nobody may have it open.
-    fn publish(self, path: &Path) -> Result<(), Complaint> {
+    fn publish(self, path: &Path) -> Result<(), Error> {
         if path.exists() {
-            return Err(Complaint::new(
+            return Err(Error::unexpected(
                 "ledger_replaced",
                 format!(
                     "A file appeared at {} while the ledger was being made.",
@@ -91,7 +91,7 @@ impl Drop for Building {
 
 impl Ledger {
     /// Like [`Ledger::open`]; but where there is no ledger yet, it comes into being with its first sheet, not before.
-    pub fn open_or_build(path: &Path, binding: &Binding) -> Result<Ledger, Complaint> {
+    pub fn open_or_build(path: &Path, binding: &Binding) -> Result<Ledger, Error> {
         let path = place::canonical(path)?;
         if path.exists() {
             // What an interrupted run left beside it is of no use to anybody.
@@ -103,7 +103,7 @@ impl Ledger {
     }
 
     /// Takes its place, if it has been built beside it.
-    pub(super) fn take_place(&mut self) -> Result<(), Complaint> {
+    pub(super) fn take_place(&mut self) -> Result<(), Error> {
         let Some(building) = self.building.take() else {
             return Ok(());
         };

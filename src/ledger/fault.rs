@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// An error inside this room, before it knows which file it speaks of.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(super) enum Fault {
     /// From SQLite.
     Sql(rusqlite::Error),
     /// Already in words.
-    Told(Complaint),
+    Told(Error),
 }
 
 /// The result of everything inside this room.
@@ -24,8 +24,8 @@ impl From<rusqlite::Error> for Fault {
     }
 }
 
-impl From<Complaint> for Fault {
-    fn from(complaint: Complaint) -> Self {
+impl From<Error> for Fault {
+    fn from(complaint: Error) -> Self {
         Fault::Told(complaint)
     }
 }
@@ -33,23 +33,23 @@ impl From<Complaint> for Fault {
 impl Fault {
     /// A record that contradicts the ledger's own rules.
     pub(super) fn damaged(what: &str) -> Fault {
-        Complaint::new("ledger_damaged", format!("The ledger is damaged: {what}."))
+        Error::unexpected("ledger_damaged", format!("The ledger is damaged: {what}."))
             .hint(DAMAGED_HINT)
             .into()
     }
 
     /// The complaint of a failed write to the ledger at `path`.
-    pub(super) fn writing(self, path: &Path) -> Complaint {
+    pub(super) fn writing(self, path: &Path) -> Error {
         self.told(path, "ledger_write_failed", "written")
     }
 
     /// The complaint of a failed look into the ledger at `path`.
-    pub(super) fn reading(self, path: &Path) -> Complaint {
+    pub(super) fn reading(self, path: &Path) -> Error {
         self.told(path, "ledger_read_failed", "read")
     }
 
     /// The complaint of a failed first look at the file at `path`, which may be anything.
-    pub(super) fn recognising(self, path: &Path) -> Complaint {
+    pub(super) fn recognising(self, path: &Path) -> Error {
         match &self {
             Fault::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
                 super::schema::not_a_ledger(path)
@@ -58,29 +58,29 @@ impl Fault {
         }
     }
 
-    fn told(self, path: &Path, code: &'static str, verb: &str) -> Complaint {
+    fn told(self, path: &Path, code: &'static str, verb: &str) -> Error {
         let error = match self {
             Fault::Told(complaint) => return complaint,
             Fault::Sql(error) => error,
         };
         let path = path.display();
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Complaint::new(
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::unexpected(
                 "ledger_damaged",
                 format!("The ledger {path} is damaged ({error})."),
             )
             .hint(DAMAGED_HINT),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Complaint::new(
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::busy(
                 "ledger_busy",
                 format!("The ledger {path} is held by another program for too long."),
             )
             .hint("Close whatever has it open (a database browser, a backup), then run the command again."),
-            Some(ErrorCode::DiskFull) => Complaint::new(
+            Some(ErrorCode::DiskFull) => Error::unexpected(
                 code,
                 format!("The ledger {path} cannot be {verb}: the disk is full."),
             )
             .hint("Make room on that disk, then run the command again; it goes on where it stopped."),
-            _ => Complaint::new(code, format!("The ledger {path} cannot be {verb} ({error})."))
+            _ => Error::unexpected(code, format!("The ledger {path} cannot be {verb} ({error})."))
                 .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::domain::RowNumber;
+use crate::model::RowNumber;
 
 /// Twelve bytes of a hash tell a hundred million rows apart with a chance of error of one in ten trillion.
 pub type ShortKey = [u8; 12];

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{building, place};
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// What was found about a ledger's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Unsteady {
 }
 
 /// Looks at the place of the ledger at `path`, which need not exist yet.
-pub fn ground(path: &Path) -> Result<Ground, Complaint> {
+pub fn ground(path: &Path) -> Result<Ground, Error> {
     let path = place::canonical(path)?;
     let folder = path.parent().unwrap_or(&path).to_path_buf();
     let files =

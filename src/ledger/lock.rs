@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::place;
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// A reader's glance at the lock holds it for some microseconds; a sender tries this often before it believes in a rival.
 const TRIES: u32 = 5;
@@ -22,7 +22,7 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock of the ledger at `path`, which need not exist yet; `None` when another process holds it.
-    pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Complaint> {
+    pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Error> {
         let path = place::beside(&place::canonical(path)?, ".lock");
         let file = place::open_private(&path)?;
         for _ in 0..TRIES {

@@ -11,7 +11,7 @@ use super::building::{self, Building};
 use super::fault::{Fault, Result};
 use super::place::{self, Watch};
 use super::schema::{self, Age, MIGRATIONS};
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::failpoint;
 
 /// What a ledger is bound to for life: rehearsals never mix with the real thing.
@@ -36,7 +36,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Opens the ledger at `path` for this binding; makes it if there is none.
-    pub fn open(path: &Path, binding: &Binding) -> std::result::Result<Ledger, Complaint> {
+    pub fn open(path: &Path, binding: &Binding) -> std::result::Result<Ledger, Error> {
         let path = place::canonical(path)?;
         if !path.exists() {
             place::open_private(&path)?;
@@ -45,7 +45,7 @@ impl Ledger {
     }
 
     /// Opens the ledger at `path`, whatever it is bound to; complains when there is none.
-    pub fn open_existing(path: &Path) -> std::result::Result<Ledger, Complaint> {
+    pub fn open_existing(path: &Path) -> std::result::Result<Ledger, Error> {
         let path = place::canonical(path)?;
         if !path.exists() {
             return Err(missing(&path));
@@ -53,10 +53,7 @@ impl Ledger {
         Ledger::open_file(path, None)
     }
 
-    fn open_file(
-        path: PathBuf,
-        wanted: Option<&Binding>,
-    ) -> std::result::Result<Ledger, Complaint> {
+    fn open_file(path: PathBuf, wanted: Option<&Binding>) -> std::result::Result<Ledger, Error> {
         check_magic(&path)?;
         let opened = connect(&path).and_then(|conn| prepare(conn, &path, PRAGMAS, wanted));
         let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
@@ -78,7 +75,7 @@ impl Ledger {
         path: PathBuf,
         building: Building,
         binding: &Binding,
-    ) -> std::result::Result<Ledger, Complaint> {
+    ) -> std::result::Result<Ledger, Error> {
         let file = building.file();
         let opened =
             connect(file).and_then(|conn| prepare(conn, file, building::PRAGMAS, Some(binding)));
@@ -106,7 +103,7 @@ impl Ledger {
     pub(super) fn write<T>(
         &mut self,
         work: impl FnOnce(&mut Books) -> Result<T>,
-    ) -> std::result::Result<T, Complaint> {
+    ) -> std::result::Result<T, Error> {
         let done = self.begin().and_then(|()| work(&mut self.books));
         match done {
             Ok(value) => self.commit().map(|()| value),
@@ -125,7 +122,7 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn commit(&mut self) -> std::result::Result<(), Complaint> {
+    pub(super) fn commit(&mut self) -> std::result::Result<(), Error> {
         let committed = self.books.flush_sums().and_then(|()| {
             failpoint::pass("before_commit");
             self.books.conn.prepare_cached("COMMIT")?.execute(())?;
@@ -153,14 +150,14 @@ impl Ledger {
     pub(super) fn read<T>(
         &self,
         look: impl FnOnce(&Connection) -> Result<T>,
-    ) -> std::result::Result<T, Complaint> {
+    ) -> std::result::Result<T, Error> {
         look(&self.books.conn).map_err(|fault| fault.reading(&self.path))
     }
 }
 
 /// The complaint about a ledger that is not there.
-pub(super) fn missing(path: &Path) -> Complaint {
-    Complaint::new(
+pub(super) fn missing(path: &Path) -> Error {
+    Error::unexpected(
         "ledger_missing",
         format!("There is no ledger at {}.", path.display()),
     )
@@ -168,7 +165,7 @@ pub(super) fn missing(path: &Path) -> Complaint {
 }
 
 /// Refuses a file that is no SQLite database at all, before SQLite could touch it. Never while this process has it open.
-fn check_magic(path: &Path) -> std::result::Result<(), Complaint> {
+fn check_magic(path: &Path) -> std::result::Result<(), Error> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let failed = |error: std::io::Error| place::io_failure(path, &error);
     if path.is_dir() {
@@ -267,8 +264,8 @@ pub(super) fn binding_of(conn: &Connection) -> Result<Binding> {
     })
 }
 
-fn bound_elsewhere(path: &Path, bound: &Binding, wanted: &Binding) -> Complaint {
-    Complaint::new(
+fn bound_elsewhere(path: &Path, bound: &Binding, wanted: &Binding) -> Error {
+    Error::unusable(
         "ledger_bound_elsewhere",
         format!(
             "The ledger {} belongs to tenant {} at {}; this run is for tenant {} at {}.",

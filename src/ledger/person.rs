@@ -7,7 +7,8 @@ use super::attempts::Event;
 use super::books::{Books, place_of, sheet_and_row};
 use super::fault::Result;
 use super::runs::sheet_of;
-use crate::domain::{Complaint, Moment, RowNumber, RunId, Status};
+use crate::error::Error;
+use crate::model::{Moment, RowNumber, RunId, Status};
 
 /// Which rows of a run are to be due again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Ledger {
         run: RunId,
         which: &Due,
         now: &Moment,
-    ) -> std::result::Result<u64, Complaint> {
+    ) -> std::result::Result<u64, Error> {
         self.write(|books| {
             let mut made_due = 0;
             let mut after = 0;
@@ -70,7 +71,7 @@ impl Ledger {
         rows: Option<&[RowNumber]>,
         created: bool,
         now: &Moment,
-    ) -> std::result::Result<SettleReport, Complaint> {
+    ) -> std::result::Result<SettleReport, Error> {
         let which = Due {
             statuses: vec![Status::Uncertain],
             rows: rows.map(|rows| rows.iter().copied().collect()),

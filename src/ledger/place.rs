@@ -5,14 +5,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// How many links a path may lead through before it counts as a loop.
 const MAX_LINKS: usize = 40;
 
 /// The one path that every spelling of a ledger's path leads to (relative, linked, through linked folders), whether or not
 /// the file exists yet.
-pub(super) fn canonical(path: &Path) -> Result<PathBuf, Complaint> {
+pub(super) fn canonical(path: &Path) -> Result<PathBuf, Error> {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&path) {
@@ -21,15 +21,15 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, Complaint> {
             Err(_) => return in_real_folder(&path),
         }
     }
-    Err(Complaint::new(
+    Err(Error::unexpected(
         "ledger_write_failed",
         format!("The ledger's path {} is a circle of links.", path.display()),
     ))
 }
 
-fn in_real_folder(path: &Path) -> Result<PathBuf, Complaint> {
+fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
     let name = path.file_name().ok_or_else(|| {
-        Complaint::new(
+        Error::unusable(
             "ledger_folder_missing",
             format!("{} is a folder, not a ledger.", path.display()),
         )
@@ -40,7 +40,7 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Complaint> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             Err(io_failure(path, &error))
         }
-        Err(_) => Err(Complaint::new(
+        Err(_) => Err(Error::unusable(
             "ledger_folder_missing",
             format!(
                 "The folder of the ledger {} does not exist.",
@@ -66,7 +66,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens a file for reading and writing, creates it if need be, and lets nobody but its owner in, under any umask.
-pub(super) fn open_private(path: &Path) -> Result<File, Complaint> {
+pub(super) fn open_private(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -93,8 +93,8 @@ pub(super) fn close_to_others(path: &Path) {
     let _ = path;
 }
 
-pub(super) fn io_failure(path: &Path, error: &io::Error) -> Complaint {
-    Complaint::new(
+pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
+    Error::unexpected(
         "ledger_write_failed",
         format!("{} cannot be written ({error}).", path.display()),
     )
@@ -146,7 +146,7 @@ impl Watch {
     }
 
     /// Complains when they are no longer the same.
-    pub(super) fn check(&self) -> Result<(), Complaint> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self
             .files
             .iter()
@@ -154,7 +154,7 @@ impl Watch {
         {
             return Ok(());
         }
-        Err(Complaint::new(
+        Err(Error::unexpected(
             "ledger_replaced",
             format!(
                 "The ledger {} was deleted or replaced while it was in use.",

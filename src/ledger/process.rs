@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::Ledger;
 use super::books::Books;
 use super::fault::Result;
-use crate::domain::{Complaint, Moment, RunId, Status};
+use crate::error::Error;
+use crate::model::{Moment, RunId, Status};
 
 use super::attempts::Event;
 
@@ -68,7 +69,7 @@ impl Ledger {
         command: &str,
         os_user: &str,
         now: &Moment,
-    ) -> std::result::Result<ProcessId, Complaint> {
+    ) -> std::result::Result<ProcessId, Error> {
         let run = match work {
             Work::Sending(run) | Work::Deciding(run) => Some(run),
             Work::Calling => None,
@@ -97,7 +98,7 @@ impl Ledger {
 
     /// Closes what was on its way when an earlier process ended: nobody can tell what became of it. Returns how many requests
     /// for invitations there were. They may have been answered up to this moment, and count so against the limits.
-    pub fn recover(&mut self, now: &Moment) -> std::result::Result<u64, Complaint> {
+    pub fn recover(&mut self, now: &Moment) -> std::result::Result<u64, Error> {
         self.write(|books| {
             let open = open_attempts(&books.conn)?;
             let mut recovered = 0;
@@ -122,7 +123,7 @@ impl Ledger {
         window_ms: i64,
         at_most: usize,
         now: &Moment,
-    ) -> std::result::Result<Vec<RecentRequest>, Complaint> {
+    ) -> std::result::Result<Vec<RecentRequest>, Error> {
         self.read(|conn| {
             let mut recent = Vec::new();
             for (process, clock) in clocks(conn)? {

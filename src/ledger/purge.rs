@@ -3,7 +3,8 @@
 use super::Ledger;
 use super::books::{Books, count_at};
 use super::fault::{Fault, Result};
-use crate::domain::{Complaint, Timestamp};
+use crate::error::Error;
+use crate::model::Timestamp;
 
 /// What `purge` did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ impl Ledger {
     pub fn purge_older_than(
         &mut self,
         cutoff: Timestamp,
-    ) -> std::result::Result<PurgeReport, Complaint> {
+    ) -> std::result::Result<PurgeReport, Error> {
         self.books
             .conn
             .execute_batch("PRAGMA secure_delete = ON")
@@ -49,7 +50,7 @@ impl Ledger {
                 .conn
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if is_busy {
-            return Err(Complaint::new(
+            return Err(Error::busy(
                 "ledger_busy",
                 "The ledger is being read by another program, so that its log still holds what was deleted.",
             )

@@ -6,7 +6,8 @@ use super::Ledger;
 use super::body::unpack;
 use super::books::{Books, count_at, place_of, sheet_and_row};
 use super::fault::{Fault, Result};
-use crate::domain::{Complaint, Moment, RowNumber, RunId, Status, Stop};
+use crate::error::Error;
+use crate::model::{Moment, RowNumber, RunId, Status, Stop};
 
 /// The number of a sheet in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl std::fmt::Debug for DueRow {
 
 impl Ledger {
     /// The sheet that was enrolled last.
-    pub fn newest_sheet(&self) -> std::result::Result<Option<SheetRecord>, Complaint> {
+    pub fn newest_sheet(&self) -> std::result::Result<Option<SheetRecord>, Error> {
         self.read(newest_sheet)
     }
 
@@ -61,7 +62,7 @@ impl Ledger {
         sheet: SheetId,
         source: &str,
         started: &Moment,
-    ) -> std::result::Result<RunId, Complaint> {
+    ) -> std::result::Result<RunId, Error> {
         self.write(|books| {
             let changed = books.conn.query_row(
                 "SELECT count(*) FROM changes c CROSS JOIN invitations i ON i.id = c.invitation_id AND i.status = 'created'
@@ -75,7 +76,7 @@ impl Ledger {
     }
 
     /// The newest run.
-    pub fn newest_run(&self) -> std::result::Result<Option<RunId>, Complaint> {
+    pub fn newest_run(&self) -> std::result::Result<Option<RunId>, Error> {
         self.read(newest_run)
     }
 
@@ -85,12 +86,12 @@ impl Ledger {
         run: RunId,
         after: RowNumber,
         limit: usize,
-    ) -> std::result::Result<Vec<DueRow>, Complaint> {
+    ) -> std::result::Result<Vec<DueRow>, Error> {
         self.read(|conn| due(conn, run, after, limit))
     }
 
     /// How many rows of a run's sheet are due.
-    pub fn due_count(&self, run: RunId) -> std::result::Result<u64, Complaint> {
+    pub fn due_count(&self, run: RunId) -> std::result::Result<u64, Error> {
         self.read(|conn| {
             let sheet = sheet_of(conn, run)?;
             let count = conn.query_row(
@@ -110,7 +111,7 @@ impl Ledger {
         finished: &Moment,
         seconds: f64,
         exit_code: i32,
-    ) -> std::result::Result<(), Complaint> {
+    ) -> std::result::Result<(), Error> {
         self.write(|books| {
             books.end_process(seconds)?;
             books.conn.execute(
@@ -176,7 +177,7 @@ pub(super) fn sheet_of(conn: &Connection, run: RunId) -> Result<i64> {
 }
 
 pub(super) fn unknown_run(run: RunId) -> Fault {
-    Complaint::new("run_unknown", format!("The ledger has no run {run}."))
+    Error::unexpected("run_unknown", format!("The ledger has no run {run}."))
         .hint("See all runs with: vlens-batch runs")
         .into()
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::fault::{Fault, Result};
 use super::place;
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::failpoint;
 
 /// Every migration, oldest first. Only ever added to; a test holds the list against the folder.
@@ -89,16 +89,16 @@ fn copy(conn: &Connection, path: &Path, version: usize) -> Result<()> {
 }
 
 /// The complaint about a file that is something else.
-pub(super) fn not_a_ledger(path: &Path) -> Complaint {
-    Complaint::new(
+pub(super) fn not_a_ledger(path: &Path) -> Error {
+    Error::unusable(
         "not_a_ledger",
         format!("{} is not a ledger of vlens-batch.", path.display()),
     )
     .hint("Name another file with --ledger; this one was left as it is.")
 }
 
-fn newer(path: &Path, version: usize, known: usize) -> Complaint {
-    Complaint::new(
+fn newer(path: &Path, version: usize, known: usize) -> Error {
+    Error::unusable(
         "ledger_newer",
         format!(
             "The ledger {} was written by a newer vlens-batch (ledger version {version}; this program knows {known}).",

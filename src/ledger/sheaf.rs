@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::body::split;
 use super::books::{ContentHash, KeyHash, Salt, keyed_hash};
 use super::cells;
-use crate::domain::{Complaint, Invitation, Problem, Row, RowNumber};
+use crate::error::Error;
+use crate::model::{Invitation, Problem, Row, RowNumber};
 
 /// Makes rows ready; many threads may share one.
 #[derive(Clone)]
@@ -59,7 +60,7 @@ impl Scribe {
         sheaf: &mut Sheaf,
         row: &Row,
         result: Result<&Invitation, &[Problem]>,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         let shown = (0..self.columns).map(|index| row.cell(index).as_shown());
         let cells = sheaf.write(|text| cells::write(shown, text))?;
         let content = match result {
@@ -108,7 +109,7 @@ impl Sheaf {
     fn write(
         &mut self,
         write: impl FnOnce(&mut String) -> serde_json::Result<()>,
-    ) -> Result<Slice, Complaint> {
+    ) -> Result<Slice, Error> {
         let start = self.text.len();
         write(&mut self.text).map_err(|error| not_json(&error))?;
         Ok(start..self.text.len())
@@ -130,8 +131,8 @@ impl Sheaf {
     }
 }
 
-fn not_json(error: &serde_json::Error) -> Complaint {
-    Complaint::new(
+fn not_json(error: &serde_json::Error) -> Error {
+    Error::unexpected(
         "ledger_write_failed",
         format!("A row cannot be written as JSON ({error})."),
     )

@@ -4,7 +4,7 @@ use rusqlite::OptionalExtension as _;
 
 use super::books::{Books, ContentHash, Tally, sheet_and_row, status_of};
 use super::fault::{Fault, Result};
-use crate::domain::Status;
+use crate::model::Status;
 
 /// An invitation's status as the tallies see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

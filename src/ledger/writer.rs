@@ -11,7 +11,8 @@ use super::books::Books;
 use super::fault::Result;
 use super::process::Process;
 use super::runs::{self, DueRow, InvitationId};
-use crate::domain::{Complaint, Moment, RowNumber, RunId};
+use crate::error::Error;
+use crate::model::{Moment, RowNumber, RunId};
 
 /// No transaction takes in more than this, so that nobody waits long behind a crowd.
 const MAX_BATCH: usize = 1024;
@@ -23,7 +24,7 @@ pub struct Writer {
     process: Process,
 }
 
-type Told<T> = std::result::Result<T, Complaint>;
+type Told<T> = std::result::Result<T, Error>;
 type Reply<T> = oneshot::Sender<Told<T>>;
 
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Writer {
             .name("ledger".to_owned())
             .spawn(move || serve(ledger, &inbox))
             .map_err(|error| {
-                Complaint::new(
+                Error::unexpected(
                     "ledger_write_failed",
                     format!("No thread can be started for the ledger ({error})."),
                 )
@@ -159,8 +160,8 @@ impl Writer {
     }
 }
 
-fn stopped() -> Complaint {
-    Complaint::new(
+fn stopped() -> Error {
+    Error::unexpected(
         "ledger_write_failed",
         "The ledger is no longer being written.",
     )
@@ -184,7 +185,7 @@ fn serve(mut ledger: Ledger, inbox: &Receiver<Command>) {
 
 /// Once a write has failed the run ends: what was under way is still recorded if that can be, but nothing new is begun.
 /// A request begun on paper now would never leave, and nobody could tell.
-fn refuse_new_requests(batch: Vec<Command>, complaint: &Complaint) -> Vec<Command> {
+fn refuse_new_requests(batch: Vec<Command>, complaint: &Error) -> Vec<Command> {
     let (new, others): (Vec<_>, Vec<_>) = batch
         .into_iter()
         .partition(|command| matches!(command, Command::Open { .. }));
@@ -198,7 +199,7 @@ fn refuse_new_requests(batch: Vec<Command>, complaint: &Complaint) -> Vec<Comman
 fn work_through(
     ledger: &mut Ledger,
     batch: Vec<Command>,
-    failed: &mut Option<Complaint>,
+    failed: &mut Option<Error>,
 ) -> Option<oneshot::Sender<Ledger>> {
     let mut stop = None;
     let mut done = Vec::with_capacity(batch.len());
@@ -282,7 +283,7 @@ impl Command {
         }
     }
 
-    fn refuse(self, complaint: Complaint, stop: &mut Option<oneshot::Sender<Ledger>>) {
+    fn refuse(self, complaint: Error, stop: &mut Option<oneshot::Sender<Ledger>>) {
         // A receiver that has gone away misses nothing.
         match self {
             Command::Open { reply, .. } => drop(reply.send(Err(complaint))),

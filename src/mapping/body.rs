@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
-use crate::domain::{ContractTypeId, Recipient};
+use crate::model::{ContractTypeId, Recipient};
 
 /// What is the same in every body, prepared once.
 pub(crate) struct BodyFrame {

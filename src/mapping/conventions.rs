@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::fold::{fold, visible};
-use crate::domain::{ContractTypeId, Form, FormField, RESULT_COLUMNS};
+use crate::model::{ContractTypeId, Form, FormField, RESULT_COLUMNS};
 
 /// Headers of the contract type's column.
 pub(crate) const CONTRACT_TYPE_NAMES: &[&str] = &["contractTypeId", "contractTypeIds", "نوع العقد"];

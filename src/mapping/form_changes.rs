@@ -2,7 +2,7 @@
 
 use super::fold::fold;
 use super::nearest::likeness;
-use crate::domain::{Form, FormField};
+use crate::model::{Form, FormField};
 
 /// A removed and an added key this much alike are taken for one field under a new name.
 const RENAMED_LIKENESS: f64 = 0.85;
@@ -173,7 +173,7 @@ fn choices_without(field: &FormField, other: &FormField) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{FormCondition, FormOption};
+    use crate::model::{FormCondition, FormOption};
 
     fn field(key: &str, label: &str, kind: &str) -> FormField {
         FormField {

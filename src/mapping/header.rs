@@ -2,7 +2,7 @@
 
 use super::fold::fold;
 use super::nearest::did_you_mean;
-use crate::domain::Column;
+use crate::model::Column;
 
 /// How many columns an error lists before it stops.
 const COLUMNS_SHOWN: usize = 12;

@@ -30,7 +30,7 @@ pub use conventions::EXAMPLE_MARKER;
 pub use form_changes::FormChanges;
 pub use survey::Survey;
 
-use crate::domain::{Cell, ContractTypeId, Invitation, Problem, Repair, Row};
+use crate::model::{Cell, ContractTypeId, Invitation, Problem, Repair, Row};
 use body::BodyFrame;
 use rule::{ColumnRule, ContractRule, FieldGroup};
 use template::Templates;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::template::Template;
 use super::value::Kind;
-use crate::domain::{ContractTypeId, ProblemCode};
+use crate::model::{ContractTypeId, ProblemCode};
 
 /// A column that feeds one part of the recipient.
 pub(crate) struct ColumnRule {

@@ -3,7 +3,7 @@
 use super::Mapping;
 use super::rule::{Conflict, FieldRule, RuleSource};
 use super::value::{DateSurvey, Kind};
-use crate::domain::Row;
+use crate::model::Row;
 
 /// What is known about the date columns so far.
 pub struct Survey {

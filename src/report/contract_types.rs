@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::words::Look;
-use crate::domain::{ContractTypeId, Timestamp};
+use crate::model::{ContractTypeId, Timestamp};
 
 /// One contract type of the tenant.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::domain::RowHistory;
+use crate::model::RowHistory;
 
 use super::vendor;
 use super::words::{Look, counted};
@@ -67,7 +67,7 @@ pub fn history_json(history: &RowHistory) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AttemptRecord, ResultRow, RowNumber, RunId, Status, Timestamp};
+    use crate::model::{AttemptRecord, ResultRow, RowNumber, RunId, Status, Timestamp};
 
     #[test]
     fn a_history_tells_each_request_and_no_cell() {

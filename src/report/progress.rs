@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::tz::TimeZone;
 
-use crate::domain::Timestamp;
+use crate::model::Timestamp;
 
 use super::words::{as_float, counted, duration, thousands};
 

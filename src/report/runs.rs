@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::domain::RunRecord;
+use crate::model::RunRecord;
 
 use super::words::{Look, duration, thousands};
 

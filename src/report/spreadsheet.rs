@@ -5,7 +5,8 @@ use rust_xlsxwriter::{
     Color, Format, FormatAlign, FormatBorder, IgnoreError, Worksheet, XlsxError,
 };
 
-use crate::domain::{Complaint, RowNumber};
+use crate::error::Error;
+use crate::model::RowNumber;
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
@@ -60,7 +61,7 @@ impl TextCells {
         text: &str,
         source_row: RowNumber,
         name: &str,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         if text.is_empty() {
             return Ok(());
         }
@@ -75,12 +76,12 @@ impl TextCells {
 }
 
 /// Nothing is cut: a text that a cell cannot hold is an error.
-pub(super) fn fits(text: &str, source_row: RowNumber, name: &str) -> Result<(), Complaint> {
+pub(super) fn fits(text: &str, source_row: RowNumber, name: &str) -> Result<(), Error> {
     // A UTF-8 text has at least as many bytes as UTF-16 units, so most cells need no counting.
     if text.len() <= MAX_CELL_UNITS || text.encode_utf16().count() <= MAX_CELL_UNITS {
         return Ok(());
     }
-    Err(Complaint::new(
+    Err(Error::unexpected(
         "xlsx_cell_too_long",
         format!("Row {source_row}, column {name:?}: the text is longer than the 32,767 characters of an Excel cell."),
     )
@@ -88,11 +89,11 @@ pub(super) fn fits(text: &str, source_row: RowNumber, name: &str) -> Result<(), 
 }
 
 /// The zero-based sheet row after `rows` rows, or the complaint that the sheet is full.
-pub(super) fn next_row(rows: u32) -> Result<u32, Complaint> {
+pub(super) fn next_row(rows: u32) -> Result<u32, Error> {
     if rows < MAX_ROWS {
         return Ok(rows);
     }
-    Err(Complaint::new(
+    Err(Error::unexpected(
         "xlsx_too_many_rows",
         "An Excel sheet holds 1,048,576 rows, header included; there are more.",
     )
@@ -100,10 +101,10 @@ pub(super) fn next_row(rows: u32) -> Result<u32, Complaint> {
 }
 
 /// The number of columns as the format counts them, or the complaint that there are too many.
-pub(super) fn column_count(columns: usize) -> Result<u16, Complaint> {
+pub(super) fn column_count(columns: usize) -> Result<u16, Error> {
     match u16::try_from(columns) {
         Ok(count) if columns <= MAX_COLUMNS => Ok(count),
-        _ => Err(Complaint::new(
+        _ => Err(Error::unexpected(
             "xlsx_too_many_columns",
             format!("An Excel sheet holds 16,384 columns; there would be {columns}."),
         )
@@ -117,7 +118,7 @@ pub(super) fn start_sheet<'a>(
     header_row: u32,
     names: impl Iterator<Item = &'a str>,
     right_to_left: bool,
-) -> Result<(), Complaint> {
+) -> Result<(), Error> {
     let header = header_format();
     let mut last = 0;
     for (column, name) in (0u16..).zip(names) {
@@ -140,8 +141,8 @@ pub(super) fn start_sheet<'a>(
 }
 
 /// An error of the workbook's writer, for a person. It names no cell's content.
-pub(super) fn complaint(error: &XlsxError) -> Complaint {
-    Complaint::new(
+pub(super) fn complaint(error: &XlsxError) -> Error {
+    Error::unexpected(
         "xlsx_not_written",
         format!("The workbook cannot be written: {error}."),
     )

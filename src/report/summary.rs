@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::domain::{RunRecord, RunSummary, Stop};
+use crate::model::{RunRecord, RunSummary, Stop};
 
 use super::words::{Look, counted, duration, quoted, rows, thousands};
 

@@ -1,6 +1,6 @@
 //! The sandbox's one account. It is fixed and public, so that a rehearsal's ledger stays bound to the same tenant.
 
-use crate::domain::Secret;
+use crate::model::Secret;
 
 pub(super) const API_KEY: &str = "sandbox-api-key";
 pub(super) const TENANCY_NAME: &str = "sandbox";

@@ -1,7 +1,7 @@
 //! Random faults for whole runs: each request draws at most one, by its number and the seed alone.
 
 use super::behaviour::Behaviour;
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// Which requests a fault is drawn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Faults {
     ///
     /// A bare name speaks of invitations; `login_` and `refresh_` before it, of those. `login_refused_after=2` refuses
     /// every login but the first two. The names are those of [`Behaviour`].
-    pub fn parse(spec: &str) -> Result<Faults, Complaint> {
+    pub fn parse(spec: &str) -> Result<Faults, Error> {
         let mut faults = Faults::default();
         for entry in spec
             .split(',')
@@ -79,7 +79,7 @@ impl Faults {
         None
     }
 
-    fn add(&mut self, entry: &str) -> Result<(), Complaint> {
+    fn add(&mut self, entry: &str) -> Result<(), Error> {
         let (name, value) = entry
             .split_once('=')
             .map(|(name, value)| (name.trim(), value.trim()))
@@ -114,12 +114,12 @@ impl Faults {
     }
 }
 
-fn wrong(message: String) -> Complaint {
+fn wrong(message: String) -> Error {
     let names: Vec<&str> = Behaviour::ALL
         .iter()
         .map(|behaviour| behaviour.name())
         .collect();
-    Complaint::new("sandbox_fault", message).hint(format!(
+    Error::unusable("sandbox_fault", message).hint(format!(
         "Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of those; \
          `login_refused_after=N` counts logins. The names: {}.",
         names.join(", ")

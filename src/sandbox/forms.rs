@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::domain::Complaint;
+use crate::error::Error;
 
 const EMBEDDED: [(i64, &str); 2] = [
     (414, include_str!("forms/414.json")),
@@ -24,12 +24,12 @@ struct Form {
 
 impl Forms {
     /// The embedded samples. `any`: other contract types and keys are as good.
-    pub(super) fn embedded(any: bool) -> Result<Self, Complaint> {
+    pub(super) fn embedded(any: bool) -> Result<Self, Error> {
         let known = EMBEDDED
             .iter()
             .map(|&(id, text)| {
                 let template: Value = serde_json::from_str(text).map_err(|error| {
-                    Complaint::new(
+                    Error::unusable(
                         "sandbox_form",
                         format!("The sandbox's form {id} is damaged: {error}."),
                     )
@@ -38,7 +38,7 @@ impl Forms {
                 collect_keys(&template, &mut keys);
                 Ok((id, Form { template, keys }))
             })
-            .collect::<Result<_, Complaint>>()?;
+            .collect::<Result<_, Error>>()?;
         Ok(Forms { known, any })
     }
 

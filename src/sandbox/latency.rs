@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// A range of milliseconds, both ends included, written `0..300` or `50`. Every message takes a random time out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,13 +25,13 @@ impl LatencyRange {
 }
 
 impl FromStr for LatencyRange {
-    type Err = Complaint;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, Complaint> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let (min, max) = text.split_once("..").unwrap_or((text, text));
         match (min.trim().parse(), max.trim().parse()) {
             (Ok(min_ms), Ok(max_ms)) if min_ms <= max_ms => Ok(LatencyRange { min_ms, max_ms }),
-            _ => Err(Complaint::new(
+            _ => Err(Error::unusable(
                 "sandbox_latency",
                 format!("`{text}` is not a range of milliseconds."),
             )

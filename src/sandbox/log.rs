@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// What became of one request.
 #[derive(Serialize)]
@@ -42,13 +42,13 @@ pub(super) struct Log(Mutex<File>);
 
 impl Log {
     /// Opens it for appending; created, only its owner may read it.
-    pub(super) fn open(path: &Path) -> Result<Self, Complaint> {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| {
-            Complaint::new(
+            Error::unusable(
                 "sandbox_log",
                 format!(
                     "The sandbox cannot write its log {}: {error}.",

@@ -27,7 +27,7 @@ use super::{
     shared::Shared,
     wire::{Switch, Wire},
 };
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// How long to wait when the system has no connection to give (too many open files, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -42,10 +42,10 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Starts serving on loopback.
-    pub async fn start(options: SandboxOptions) -> Result<Sandbox, Complaint> {
+    pub async fn start(options: SandboxOptions) -> Result<Sandbox, Error> {
         let port = options.port;
         let cannot_listen = |error: std::io::Error| {
-            Complaint::new(
+            Error::unusable(
                 "sandbox_port",
                 format!("The sandbox cannot listen on 127.0.0.1:{port}: {error}."),
             )

@@ -13,7 +13,7 @@ use super::{
     magic::Spent,
     tokens::Tokens,
 };
-use crate::domain::Complaint;
+use crate::error::Error;
 
 pub(super) struct Shared {
     pub latency: LatencyRange,
@@ -31,7 +31,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: SandboxOptions) -> Result<Self, Complaint> {
+    pub(super) fn new(options: SandboxOptions) -> Result<Self, Error> {
         Ok(Shared {
             latency: options.latency,
             gate: Gate::new(options.per_second, options.per_minute),

@@ -5,7 +5,7 @@
 
 use super::envelope::{Code, Envelope};
 use super::retry_after::read_retry_after;
-use crate::domain::{NotCreated, Outcome, Refusal, Secret, Uncertainty};
+use crate::model::{NotCreated, Outcome, Refusal, Secret, Uncertainty};
 
 /// An answer as it came, before anything is made of it.
 #[derive(Debug, Clone, Copy)]

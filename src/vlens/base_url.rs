@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// The address of the API, without a trailing slash; a path before `/api` is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct BaseUrl {
 impl BaseUrl {
     /// Takes `https` addresses, and `http` ones to this machine (127.0.0.0/8, `::1`, `localhost`) or when
     /// `allow_insecure_http` says so. Credentials, a query or a fragment have no meaning here and are refused.
-    pub fn parse(text: &str, allow_insecure_http: bool) -> Result<BaseUrl, Complaint> {
+    pub fn parse(text: &str, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
         let url = Url::parse(text.trim()).map_err(|error| {
             // The text is not shown: a mistyped address may hold a password.
             invalid(&format!("is not a web address: {error}"))
@@ -34,7 +34,7 @@ impl BaseUrl {
         let is_https = url.scheme() == "https";
         let is_loopback = is_loopback(&url);
         if !(is_https || is_loopback || allow_insecure_http) {
-            return Err(Complaint::new(
+            return Err(Error::unusable(
                 "base_url_insecure",
                 format!(
                     "The API's address http://{} is not encrypted: everyone on the way could read the password and the \
@@ -82,8 +82,8 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn invalid(what: &str) -> Complaint {
-    Complaint::new("base_url_invalid", format!("The API's address {what}."))
+fn invalid(what: &str) -> Error {
+    Error::unusable("base_url_invalid", format!("The API's address {what}."))
         .hint("Write it as https://api.vlenseg.com, in VLENS_BASE_URL or as base_url under [api].")
 }
 

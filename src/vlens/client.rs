@@ -17,9 +17,8 @@ use super::exchange::{self, Bounds, Reply};
 use super::retry_after::read_http_date;
 use super::token::{AdminToken, TokenError, read_token};
 use super::{BaseUrl, connector};
-use crate::domain::{
-    Complaint, ContractTypeId, NotCreated, Outcome, Secret, Timestamp, Uncertainty,
-};
+use crate::error::Error;
+use crate::model::{ContractTypeId, NotCreated, Outcome, Secret, Timestamp, Uncertainty};
 use headers::{api_key, bearer_header, tenancy_header};
 use urls::Urls;
 
@@ -86,7 +85,7 @@ pub struct ContractTypeEntry {
 impl Client {
     /// Checks what cannot be sent (a line break in the API key, say) and prepares everything that requests share.
     /// Connects to nothing.
-    pub fn new(options: ClientOptions) -> Result<Client, Complaint> {
+    pub fn new(options: ClientOptions) -> Result<Client, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(
             HeaderName::from_static("apikey"),

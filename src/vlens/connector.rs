@@ -6,7 +6,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder};
 
 use super::client::ClientOptions;
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// A kept connection is dropped after this long. Servers drop theirs from 5 s on, and a request that meets a connection
 /// at the moment of its closing has an uncertain outcome; a new connection costs a row nothing that anyone would notice.
@@ -16,7 +16,7 @@ const POOL_IDLE: Duration = Duration::from_secs(4);
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// The HTTP client for these options.
-pub(super) fn build(options: &ClientOptions) -> Result<reqwest::Client, Complaint> {
+pub(super) fn build(options: &ClientOptions) -> Result<reqwest::Client, Error> {
     // An error means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = match &options.ca_pem {
@@ -54,9 +54,9 @@ fn builder(options: &ClientOptions) -> ClientBuilder {
     }
 }
 
-fn extra_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Complaint> {
+fn extra_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
     let unusable = |what: &str| {
-        Complaint::new(
+        Error::unusable(
             "ca_unusable",
             format!("The extra certificate authority {what}."),
         )
@@ -76,17 +76,17 @@ pub(super) fn bundled_roots() -> impl Iterator<Item = Certificate> {
         .filter_map(|root| Certificate::from_der(root).ok())
 }
 
-fn unusable(options: &ClientOptions, error: &reqwest::Error) -> Complaint {
+fn unusable(options: &ClientOptions, error: &reqwest::Error) -> Error {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let cause = cause.unwrap_or_else(|| "no cause given".to_owned());
     if options.ca_pem.is_some() {
-        return Complaint::new(
+        return Error::unusable(
             "ca_unusable",
             format!("The extra certificate authority cannot be used: {cause}."),
         )
         .hint("Ask for the certificate in PEM form once more, or leave VLENS_CA_FILE unset.");
     }
-    Complaint::new(
+    Error::unexpected(
         "tls_unavailable",
         format!("No secure connection can be set up: {cause}."),
     )

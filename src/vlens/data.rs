@@ -8,7 +8,7 @@ use super::envelope::{Code, Envelope};
 use super::exchange::{Received, ReceivedBody, Reply};
 use super::retry_after::read_retry_after;
 use super::vendor_text::plain;
-use crate::domain::{ContractTypeId, RetryAfter};
+use crate::model::{ContractTypeId, RetryAfter};
 
 /// Why a call that reads gave nothing. Every message is for people and holds no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]

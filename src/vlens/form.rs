@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::data::as_integer;
 use super::envelope::Envelope;
 use super::vendor_text::plain;
-use crate::domain::{Complaint, Form, FormCondition, FormField, FormOption};
+use crate::error::Error;
+use crate::model::{Form, FormCondition, FormField, FormOption};
 
 /// Related questions below related questions, to this depth. Real forms have two or three.
 const MAX_DEPTH: usize = 32;
@@ -19,7 +20,7 @@ const MAX_DEPTH: usize = 32;
 const CHOICE_LABELS: [&str; 4] = ["displayText", "displayArText", "arName", "nameAr"];
 
 /// Reads the answer of `GetBusinessRequestTypeTemplateFields`: the whole envelope, or its `data` alone.
-pub fn read_form(json: &str) -> Result<Form, Complaint> {
+pub fn read_form(json: &str) -> Result<Form, Error> {
     let data = form_data(json)?;
     let questions = data["requestsFields"]
         .as_array()
@@ -33,7 +34,7 @@ pub fn read_form(json: &str) -> Result<Form, Complaint> {
 }
 
 /// The object that holds `requestsFields`.
-fn form_data(json: &str) -> Result<Value, Complaint> {
+fn form_data(json: &str) -> Result<Value, Error> {
     let json = json.trim_start_matches('\u{feff}');
     let whole: Value = serde_json::from_str(json).map_err(|error| {
         unreadable(&format!(
@@ -56,8 +57,8 @@ fn form_data(json: &str) -> Result<Value, Complaint> {
     Ok(envelope.into_data())
 }
 
-fn unreadable(what: &str) -> Complaint {
-    Complaint::new(
+fn unreadable(what: &str) -> Error {
+    Error::unusable(
         "form_unreadable",
         format!("This is not the description of a contract type's form: {what}."),
     )
@@ -96,7 +97,7 @@ impl Walk {
         questions: &[Value],
         parent: Option<Parent<'_>>,
         depth: usize,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         if depth >= MAX_DEPTH {
             return Err(unreadable("its related questions are nested without end"));
         }

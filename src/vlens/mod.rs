@@ -5,7 +5,7 @@
 //!
 //! Read first: [`answer`](read_answer), the table that says which answer means what; then `client.rs`.
 //!
-//! [`Outcome`]: crate::domain::Outcome
+//! [`Outcome`]: crate::model::Outcome
 
 mod answer;
 mod base_url;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::domain::{RetryAfter, Timestamp};
+use crate::model::{RetryAfter, Timestamp};
 
 /// The longest wait that is passed on: far beyond what anyone waits for, and safe to add to any point in time.
 const LONGEST: Duration = Duration::from_hours(366 * 24);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::client::headers::is_one_word;
 use super::data::{ReadError, answered, as_integer, data_of};
 use super::exchange::Reply;
-use crate::domain::{RetryAfter, Secret};
+use crate::model::{RetryAfter, Secret};
 
 /// Assumed when the answer does not say how long the token lives: short enough to do no harm, and a 401 tells sooner.
 const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::mask_text;
+use crate::model::mask_text;
 
 const MESSAGE_MAX_CHARS: usize = 500;
 const DETAILS_MAX_BYTES: usize = 4096;

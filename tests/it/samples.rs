@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use vlens_batch::domain::ProblemCode;
+use vlens_batch::model::ProblemCode;
 
 use crate::support::{Vlens, World};
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Lang;
 use crate::cli::values::{self, Span};
-use crate::domain::Status;
+use crate::model::Status;
 
 /// `status`
 #[derive(Debug, Args)]

@@ -7,11 +7,12 @@ use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, Invitation, Problem, Repair, Row, RowNumber, Status};
+use crate::error::Error;
+use crate::input::Input;
 use crate::ledger::Reader;
+use crate::model::{Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to_left};
-use crate::run::{Seen, Sheet, Switch, Verdict};
-use crate::source::Input;
+use crate::send::{Seen, Sheet, Switch, Verdict};
 
 /// Runs the command.
 pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -63,7 +64,7 @@ pub fn check_input(
     sheet
         .walk(&switch, |row, mapped| check.row(row, mapped))
         .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "Interrupted.")))?;
+        .map_err(|_| Failure::stopped(Error::stopped("interrupted", "Interrupted.")))?;
     check.finish(args, global, &sheet, place, output)
 }
 
@@ -78,7 +79,7 @@ struct Check {
 }
 
 impl Check {
-    fn row(&mut self, row: &Row, mapped: crate::mapping::Mapped) -> Result<(), Complaint> {
+    fn row(&mut self, row: &Row, mapped: crate::mapping::Mapped) -> Result<(), Error> {
         let (verdict, repairs) = self.seen.judge(row.number, mapped);
         let mut problems = Vec::new();
         let mut duplicate_of = None;
@@ -110,7 +111,7 @@ impl Check {
         &mut self,
         row: RowNumber,
         invitation: &Invitation,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         let Some(reader) = &self.reader else {
             return Ok(());
         };
@@ -157,7 +158,7 @@ impl Check {
         problems: &[Problem],
         repairs: &[Repair],
         duplicate_of: Option<RowNumber>,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         let Some(annotator) = &mut self.annotator else {
             return Ok(());
         };
@@ -223,8 +224,8 @@ fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {
         .map_err(|error| Failure::unexpected(not_told(&error)))
 }
 
-fn not_told(error: &std::io::Error) -> Complaint {
-    Complaint::new(
+fn not_told(error: &std::io::Error) -> Error {
+    Error::unexpected(
         "output_not_written",
         format!("The result cannot be written: {error}."),
     )
@@ -249,7 +250,7 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
             Ok(())
         })
         .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Complaint::new("interrupted", "Interrupted.")))?;
+        .map_err(|_| Failure::stopped(Error::stopped("interrupted", "Interrupted.")))?;
     output.print(|out| bodies.iter().try_for_each(|body| writeln!(out, "{body}")));
     Ok(if has_invalid {
         Exit::NeedsPerson
@@ -268,7 +269,7 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
     };
     if same {
         return Err(Failure::usage(
-            Complaint::new(
+            Error::unusable(
                 "annotate_onto_source",
                 "--annotate would overwrite the file that is being checked.",
             )

@@ -16,12 +16,13 @@ use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::cli::signals;
-use crate::domain::{Complaint, ContractTypeId, Form, Timestamp};
+use crate::error::Error;
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::FormChanges;
-use crate::pace::{Limits, Pace};
+use crate::model::{ContractTypeId, Form, Timestamp};
 use crate::report::{TypeLine, write_contract_types};
-use crate::run::{CallError, Calls, Clock, Switch};
+use crate::send::limiter::{Limits, Pace};
+use crate::send::{CallError, Calls, Clock, Switch};
 use crate::vlens::{ReadError, TokenError, read_form};
 
 /// Runs the command.
@@ -52,7 +53,7 @@ async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option
     let sending = place.sending(&options);
     let target = Target::prepare(place, &sending, &options, true).await?;
     let Some(credentials) = target.credentials else {
-        return Err(Failure::unusable(Complaint::new(
+        return Err(Failure::unusable(Error::unusable(
             "credentials_missing",
             "Contract types are listed for an admin who has logged in.",
         )));
@@ -166,7 +167,7 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failur
     let form = read_form(answer).map_err(|complaint| {
         Failure::new(
             Exit::Refused,
-            Complaint::new(
+            Error::unusable(
                 "form_unreadable",
                 format!(
                     "The answer for contract type {id} is not usable. {}",
@@ -217,7 +218,7 @@ fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
 fn failure_of(id: ContractTypeId, error: CallError, path: &Path) -> Failure {
     match error {
         CallError::Read(ReadError::Refused { message }) => Failure::unusable(
-            Complaint::new(
+            Error::unusable(
                 "contract_type_refused",
                 format!("Vlens has no form for contract type {id} ({message})."),
             )
@@ -232,7 +233,7 @@ fn failure_of(id: ContractTypeId, error: CallError, path: &Path) -> Failure {
 
 pub(super) fn failure(error: CallError) -> Failure {
     match error {
-        CallError::Stopping => Failure::stopped(Complaint::new("interrupted", "Interrupted.")),
+        CallError::Stopping => Failure::stopped(Error::stopped("interrupted", "Interrupted.")),
         CallError::Ledger(complaint) => Failure::ledger(complaint),
         CallError::Login(error) => login_failure(error),
         CallError::Read(error) => read_failure(error),
@@ -243,7 +244,7 @@ fn login_failure(error: TokenError) -> Failure {
     match error {
         TokenError::Refused { message } => Failure::new(
             Exit::Refused,
-            Complaint::new(
+            Error::unusable(
                 "credentials_refused",
                 format!("Vlens does not accept the credentials ({message})."),
             )
@@ -261,7 +262,7 @@ fn read_failure(error: ReadError) -> Failure {
         }
         ReadError::Refused { message } => Failure::new(
             Exit::Refused,
-            Complaint::new(
+            Error::unusable(
                 "call_refused",
                 format!("Vlens refuses this call ({message})."),
             ),
@@ -275,7 +276,7 @@ fn read_failure(error: ReadError) -> Failure {
 fn not_let_in(message: &str, path: &str) -> Failure {
     Failure::new(
         Exit::Refused,
-        Complaint::new(
+        Error::unusable(
             "rights_missing",
             format!("Vlens does not let this account see contract types ({message})."),
         )
@@ -289,7 +290,7 @@ fn not_let_in(message: &str, path: &str) -> Failure {
 fn not_the_api(message: &str) -> Failure {
     Failure::new(
         Exit::Refused,
-        Complaint::new(
+        Error::unusable(
             "not_the_api",
             format!("This address does not answer as the Vlens API does ({message})."),
         )
@@ -299,7 +300,7 @@ fn not_the_api(message: &str) -> Failure {
 
 fn out_of_reach(message: &str) -> Failure {
     Failure::stopped(
-        Complaint::new(
+        Error::unusable(
             "unreachable",
             format!("Vlens gave no usable answer ({message})."),
         )

@@ -14,11 +14,12 @@ use crate::cli::output::Output;
 use crate::cli::settings::Sending;
 use crate::cli::signals;
 use crate::cli::watch::Watch;
-use crate::domain::{Complaint, Refusal, RunId, RunSummary, Stop};
+use crate::error::Error;
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
-use crate::pace::{Backoff, Limits, Pace};
+use crate::model::{Refusal, RunId, RunSummary, Stop};
 use crate::report::{Ending, Further, write_summary};
-use crate::run::{Clock, Orders, Switch, Tally, Why, send};
+use crate::send::limiter::{Backoff, Limits, Pace};
+use crate::send::{Clock, Orders, Switch, Tally, Why, send};
 
 /// Everything that sending takes, gathered before the ledger is touched.
 pub struct Desk {
@@ -146,7 +147,7 @@ impl Desk {
 
     fn sum_up(
         &self,
-        ledger: Result<Ledger, Complaint>,
+        ledger: Result<Ledger, Error>,
         run: RunId,
         watch: &Watch,
         tally: &Tally,

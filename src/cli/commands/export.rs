@@ -10,8 +10,9 @@ use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, RunId};
+use crate::error::Error;
 use crate::ledger::{Lock, Reader};
+use crate::model::RunId;
 use crate::report::{ExportOptions, Format, LinkTemplate, reads_right_to_left, sink};
 
 /// Runs the command.
@@ -62,7 +63,7 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    fn write(&self, out: impl Write + Send) -> Result<(), Complaint> {
+    fn write(&self, out: impl Write + Send) -> Result<(), Error> {
         let mut sink = sink(self.format(), self.columns, self.options, out)?;
         self.reader
             .results(self.run, &self.args.only, self.sender_alive, &mut |row| {

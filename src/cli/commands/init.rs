@@ -9,13 +9,14 @@ use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Place, contract_types, folder_of, tidy};
-use crate::domain::{Complaint, ContractTypeId, Row, RowNumber};
+use crate::error::Error;
+use crate::input::{Input, Source};
 use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::guess::{
     Certainty, Known, Proposal, Sample, SourceSettings, Target, header_names,
 };
+use crate::model::{ContractTypeId, Row, RowNumber};
 use crate::report::{GuessLine, write_guesses};
-use crate::source::{Input, Source};
 
 /// Runs the command.
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -63,7 +64,7 @@ fn refuse_to_overwrite(config: &Path, force: bool) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::usage(
-        Complaint::new(
+        Error::unusable(
             "config_exists",
             format!(
                 "{} is there already, and is left as it is.",
@@ -138,7 +139,7 @@ fn ask(proposal: &mut Proposal) -> Result<(), Failure> {
         (0..proposal.columns.len()).try_for_each(|at| ask_column(proposal, at, &all))
     });
     asked.map_err(|_| {
-        Failure::stopped(Complaint::new(
+        Failure::stopped(Error::stopped(
             "interrupted",
             "No mapping was written: the questions were not answered.",
         ))

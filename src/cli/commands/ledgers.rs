@@ -7,10 +7,11 @@ use crate::cli::args::Global;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, RunId};
+use crate::error::Error;
 use crate::ledger::{Lock, Reader};
+use crate::model::RunId;
 use crate::report::Further;
-use crate::run::Switch;
+use crate::send::Switch;
 
 /// How often a waiting process looks whether the ledger is free.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -48,7 +49,7 @@ pub async fn lock_or_wait(
             .await
             .is_err()
         {
-            return Err(Failure::stopped(Complaint::new(
+            return Err(Failure::stopped(Error::stopped(
                 "interrupted",
                 "Stopped while waiting for the ledger; nothing was sent.",
             )));
@@ -58,7 +59,7 @@ pub async fn lock_or_wait(
 
 fn taken(ledger: &Path) -> Failure {
     Failure::busy(
-        Complaint::new(
+        Error::busy(
             "ledger_busy",
             format!(
                 "Another process is running on the ledger {}.",
@@ -90,7 +91,7 @@ pub fn none(ledger: &Path) -> Failure {
         "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned()
     };
     Failure::unusable(
-        Complaint::new(
+        Error::unusable(
             "no_ledger",
             format!("There is no ledger {}.", ledger.display()),
         )
@@ -106,7 +107,7 @@ pub fn run_or_newest(
 ) -> Result<RunId, Failure> {
     match (named, newest) {
         (Some(run), Some(newest)) if run >= 1 && run <= newest.0 => Ok(RunId(run)),
-        (Some(run), Some(newest)) => Err(Failure::unusable(Complaint::new(
+        (Some(run), Some(newest)) => Err(Failure::unusable(Error::unusable(
             "run_not_found",
             format!(
                 "There is no run {run} in {}; the newest is {newest}.",
@@ -115,7 +116,7 @@ pub fn run_or_newest(
         ))),
         (None, Some(newest)) => Ok(newest),
         (_, None) => Err(Failure::unusable(
-            Complaint::new(
+            Error::unusable(
                 "run_not_found",
                 format!("There is no run in {} yet.", ledger.display()),
             )

@@ -30,7 +30,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::metrics::MetricsFile;
 use super::output::Output;
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// Does what the command says.
 pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
@@ -106,7 +106,7 @@ fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, F
         .enable_all()
         .build()
         .map_err(|error| {
-            Failure::unexpected(Complaint::new(
+            Failure::unexpected(Error::unexpected(
                 "no_runtime",
                 format!("The operating system gives no threads to work with: {error}."),
             ))

@@ -7,9 +7,10 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, Timestamp};
+use crate::error::Error;
 use crate::ledger::{Ledger, PurgeReport};
-use crate::run::Clock;
+use crate::model::Timestamp;
+use crate::send::Clock;
 
 /// Runs the command.
 pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -21,7 +22,7 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Result<Exit, 
     let cutoff = Timestamp(SystemClock::new().wall().0.saturating_sub(age_ms));
     let _lock = ledgers::lock(&path)?;
     if !args.yes && output.can_ask() && !is_confirmed(cutoff, &path) {
-        return Err(Failure::stopped(Complaint::new(
+        return Err(Failure::stopped(Error::unusable(
             "not_confirmed",
             "Nothing was deleted: the answer was no.",
         )));

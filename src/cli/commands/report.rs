@@ -10,12 +10,12 @@ use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{ProblemCode, RunId};
 use crate::ledger::{CodeCount, Lock, MinuteCount, ProblemCount, Reader};
+use crate::model::{ProblemCode, RunId};
 use crate::report::{
     Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html,
 };
-use crate::run::Clock;
+use crate::send::Clock;
 
 /// Runs the command.
 pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Result<Exit, Failure> {

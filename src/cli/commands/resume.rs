@@ -8,17 +8,17 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::RunId;
 use crate::ledger::{Ledger, Lock};
 use crate::mapping::config::SessionKind;
-use crate::run::make_due;
+use crate::model::RunId;
+use crate::send::make_due;
 
 /// Runs the command.
 pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
     let (desk, mut opened) = open(args.run, &args.send, global, output, "resume").await?;
     let now = desk.clock.moment();
     let wishes = desk.sending.wishes;
-    if wishes != crate::plan::Wishes::default() {
+    if wishes != crate::send::plan::Wishes::default() {
         make_due(&mut opened.ledger, opened.run, wishes, &now).map_err(Failure::ledger)?;
     }
     deliver_opened(&desk, opened).await

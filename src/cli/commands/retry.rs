@@ -6,8 +6,9 @@ use crate::cli::args::{Global, RetryArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::domain::{Complaint, RowNumber, RunId, Status};
+use crate::error::Error;
 use crate::ledger::{Due, Ledger, Reader, Work};
+use crate::model::{RowNumber, RunId, Status};
 
 /// Runs the command.
 pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -37,8 +38,8 @@ fn make_due(
     run: RunId,
     args: &RetryArgs,
     rows: Vec<RowNumber>,
-    now: &crate::domain::Moment,
-) -> Result<(), Complaint> {
+    now: &crate::model::Moment,
+) -> Result<(), Error> {
     let kinds = [
         (args.rejected, Status::Rejected),
         (args.failed, Status::Failed),
@@ -77,7 +78,7 @@ fn refuse_rows_that_cannot_go_again(
     for &row in rows {
         let history = reader.history(run, row, true).map_err(Failure::ledger)?;
         let Some(history) = history else {
-            return Err(Failure::usage(Complaint::new(
+            return Err(Failure::usage(Error::unusable(
                 "row_not_found",
                 format!("Run {run} has no row {row}."),
             )));
@@ -88,7 +89,7 @@ fn refuse_rows_that_cannot_go_again(
             Status::Duplicate => "it is a duplicate of an earlier row",
             Status::Rejected | Status::Failed | Status::Uncertain | Status::Pending => continue,
         };
-        return Err(Failure::usage(Complaint::new(
+        return Err(Failure::usage(Error::unusable(
             "row_not_retryable",
             format!("Row {row} of run {run} cannot be sent again: {why}."),
         )));

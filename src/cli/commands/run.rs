@@ -10,13 +10,14 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, Plan, RunId, Stop};
+use crate::error::Error;
+use crate::input::Fingerprint;
 use crate::ledger::{Ledger, Reader};
 use crate::mapping::config::SessionKind;
-use crate::plan::plan;
+use crate::model::{Plan, RunId, Stop};
 use crate::report::{DryRun, write_dry_run};
-use crate::run::{Enrolment, Seen, Sheet, Verdict, enrol};
-use crate::source::Fingerprint;
+use crate::send::plan::plan;
+use crate::send::{Enrolment, Seen, Sheet, Verdict, enrol};
 
 /// Runs the command.
 pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -52,7 +53,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     let run = match enrol(&mut ledger, &mut sheet, &what, &desk.switch) {
         Ok(Some(run)) => run,
         Ok(None) => {
-            return Err(Failure::stopped(Complaint::new(
+            return Err(Failure::stopped(Error::stopped(
                 "interrupted",
                 "Interrupted while the rows were being read; nothing was recorded or sent.",
             )));
@@ -71,7 +72,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
 }
 
 /// A fault while walking is the file's, or the ledger's.
-fn read_or_written(complaint: Complaint) -> Failure {
+fn read_or_written(complaint: Error) -> Failure {
     if complaint.code.starts_with("ledger") {
         Failure::ledger(complaint)
     } else {
@@ -133,7 +134,7 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
         Ok(())
     });
     if walked.map_err(read_or_written)?.is_err() {
-        return Err(Failure::stopped(Complaint::new(
+        return Err(Failure::stopped(Error::stopped(
             "interrupted",
             "Interrupted; nothing was sent.",
         )));

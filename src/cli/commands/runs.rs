@@ -9,7 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::ledger::Lock;
 use crate::report::write_runs;
-use crate::run::Clock;
+use crate::send::Clock;
 
 /// Runs the command.
 pub fn runs(global: &Global, output: Output) -> Result<Exit, Failure> {

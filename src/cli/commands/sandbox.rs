@@ -7,8 +7,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::signals;
-use crate::run::Switch;
 use crate::sandbox::{Credentials, Faults, LatencyRange, Sandbox, SandboxOptions};
+use crate::send::Switch;
 
 /// Runs the command.
 pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure> {

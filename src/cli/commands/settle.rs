@@ -7,9 +7,10 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, RowNumber};
+use crate::error::Error;
 use crate::ledger::{Ledger, Work};
-use crate::run::Clock;
+use crate::model::RowNumber;
+use crate::send::Clock;
 
 /// Runs the command.
 pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -34,7 +35,7 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit
         .map_err(Failure::ledger)?;
     if let Some(row) = report.not_uncertain.first() {
         return Err(Failure::usage(
-            Complaint::new(
+            Error::unusable(
                 "row_not_uncertain",
                 format!(
                     "Row {row} of run {run} is not uncertain; rows settled: {}.",

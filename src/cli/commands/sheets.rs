@@ -8,10 +8,11 @@ use std::sync::Arc;
 use crate::cli::args::ReadArgs;
 use crate::cli::failure::Failure;
 use crate::cli::settings::{Place, contract_types};
-use crate::domain::{Complaint, ContractTypeId, Form};
+use crate::error::Error;
+use crate::input::Input;
 use crate::mapping::BindOptions;
-use crate::run::{Sheet, SheetError};
-use crate::source::Input;
+use crate::model::{ContractTypeId, Form};
+use crate::send::{Sheet, SheetError};
 use crate::vlens;
 
 /// Standard input is held in memory, as it can be read only once; this is as much as a machine should be asked to hold.
@@ -31,9 +32,9 @@ pub fn input(file: &Path) -> Result<Input, Failure> {
         Ok(_) if bytes.len() as u64 <= STDIN_MAX_BYTES => {
             return Ok(Input::Stdin(Arc::from(bytes)));
         }
-        Ok(_) => Complaint::new("stdin_too_long", "Standard input holds more than 1 GiB.")
+        Ok(_) => Error::unusable("stdin_too_long", "Standard input holds more than 1 GiB.")
             .hint("Save it as a file and name that."),
-        Err(error) => Complaint::new(
+        Err(error) => Error::unusable(
             "stdin_unreadable",
             format!("Standard input cannot be read: {error}."),
         ),
@@ -86,14 +87,14 @@ pub fn form_path(place: &Place, id: ContractTypeId) -> std::path::PathBuf {
 /// Reads one stored form.
 pub fn form(path: &Path) -> Result<Form, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::unusable(Complaint::new(
+        Failure::unusable(Error::unusable(
             "form_unreadable",
             format!("The form {} cannot be read: {error}.", path.display()),
         ))
     })?;
     vlens::read_form(&text).map_err(|complaint| {
         let message = format!("{}: {}", path.display(), complaint.message);
-        Failure::unusable(Complaint {
+        Failure::unusable(Error {
             message,
             ..complaint
         })
@@ -108,7 +109,7 @@ fn user_public_key(place: &Place) -> Result<Option<String>, Failure> {
     std::fs::read_to_string(&path)
         .map(|text| Some(text.trim_end().to_owned()))
         .map_err(|error| {
-            Failure::unusable(Complaint::new(
+            Failure::unusable(Error::unusable(
                 "public_key_unreadable",
                 format!(
                     "{} (user_public_key_file) cannot be read: {error}.",

@@ -7,8 +7,9 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, RowNumber, RunRecord};
+use crate::error::Error;
 use crate::ledger::Lock;
+use crate::model::{RowNumber, RunRecord};
 use crate::report::{history_json, write_history, write_status};
 
 /// Runs the command.
@@ -24,7 +25,7 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
             .history(run, RowNumber(row), Lock::is_held(&path))
             .map_err(Failure::ledger)?
             .ok_or_else(|| {
-                Failure::unusable(Complaint::new(
+                Failure::unusable(Error::unusable(
                     "row_not_found",
                     format!("Run {run} has no row {row}."),
                 ))

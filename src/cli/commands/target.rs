@@ -4,10 +4,10 @@ use crate::cli::args::SendArgs;
 use crate::cli::failure::Failure;
 use crate::cli::secrets;
 use crate::cli::settings::{Place, Sending};
-use crate::domain::Secret;
 use crate::ledger::Binding;
-use crate::run::Credentials;
+use crate::model::Secret;
 use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::send::Credentials;
 use crate::vlens::{BaseUrl, Client, ClientOptions};
 
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.

@@ -7,8 +7,9 @@ use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::{Complaint, ContractTypeId};
+use crate::error::Error;
 use crate::mapping::EXAMPLE_MARKER;
+use crate::model::ContractTypeId;
 use crate::report::{TemplateLanguage, TemplateSpec, write_template};
 
 /// Runs the command.
@@ -18,7 +19,7 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<
     let path = sheets::form_path(&place, id);
     if !path.exists() {
         return Err(Failure::unusable(
-            Complaint::new(
+            Error::unusable(
                 "form_missing",
                 format!(
                     "There is no form of contract type {id}: {} does not exist.",
@@ -33,7 +34,7 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<
     }
     let form = sheets::form(&path)?;
     if form.fields.is_empty() {
-        return Err(Failure::unusable(Complaint::new(
+        return Err(Failure::unusable(Error::unusable(
             "form_empty",
             format!(
                 "The form of contract type {id} has no fields, so there is nothing to fill in."

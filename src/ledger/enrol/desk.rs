@@ -8,7 +8,7 @@ use super::super::fault::Result;
 use super::super::runs::SheetId;
 use super::super::transition::State;
 use super::Asked;
-use crate::domain::{RowNumber, Status};
+use crate::model::{RowNumber, Status};
 
 /// What a row says of an invitation that is numbered by it.
 const ITS_OWN: i64 = 0;

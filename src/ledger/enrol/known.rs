@@ -8,7 +8,7 @@ use super::super::runs::SheetId;
 use super::super::transition::State;
 use super::Asked;
 use super::desk::Desk;
-use crate::domain::{Plan, RowNumber, RunId, Standing, Status};
+use crate::model::{Plan, RowNumber, RunId, Standing, Status};
 
 /// An invitation that the ledger knew before this sheet.
 pub(super) struct Known {

@@ -12,7 +12,8 @@ use super::first_rows::FirstRows;
 use super::runs::SheetId;
 use super::sheaf::{Content, Scribe, Sheaf};
 use super::transition::Packed;
-use crate::domain::{Complaint, Moment, Plan, RowNumber, RunId, Standing};
+use crate::error::Error;
+use crate::model::{Moment, Plan, RowNumber, RunId, Standing};
 
 /// A sheet about to be enrolled.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ impl Ledger {
         &mut self,
         sheet: &NewSheet<'_>,
         started: &Moment,
-    ) -> std::result::Result<Enrolment<'_>, Complaint> {
+    ) -> std::result::Result<Enrolment<'_>, Error> {
         let begun = self.begin().and_then(|()| {
             let sheet_id = self.books.add_sheet(sheet, started)?;
             let run = self.books.begin_run(sheet_id, sheet.source, started, 0)?;
@@ -94,7 +95,7 @@ impl Enrolment<'_> {
         &mut self,
         sheaf: &mut Sheaf,
         decide: &dyn Fn(Option<Standing>) -> Plan,
-    ) -> std::result::Result<(), Complaint> {
+    ) -> std::result::Result<(), Error> {
         self.enter_all(sheaf, decide)
             .map_err(|fault| fault.writing(&self.ledger.path))?;
         sheaf.clear();
@@ -107,7 +108,7 @@ impl Enrolment<'_> {
     }
 
     /// Makes all of it durable: the run exists.
-    pub fn commit(mut self) -> std::result::Result<RunId, Complaint> {
+    pub fn commit(mut self) -> std::result::Result<RunId, Error> {
         let new = std::mem::take(&mut self.new);
         let books = &mut self.ledger.books;
         books

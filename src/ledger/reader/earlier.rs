@@ -5,7 +5,8 @@ use rusqlite::OptionalExtension as _;
 use super::super::books::sheet_and_row;
 use super::super::runs::InvitationId;
 use super::Reader;
-use crate::domain::{Complaint, EarlierRow, RowNumber, RunId};
+use crate::error::Error;
+use crate::model::{EarlierRow, RowNumber, RunId};
 
 /// A place begins with its sheet's id: see the migrations.
 const CREATED_IN: &str = "
@@ -19,7 +20,7 @@ impl Reader {
     pub fn created_in(
         &self,
         invitation: InvitationId,
-    ) -> std::result::Result<Option<EarlierRow>, Complaint> {
+    ) -> std::result::Result<Option<EarlierRow>, Error> {
         self.look(|conn| {
             let mut statement = conn.prepare_cached(CREATED_IN)?;
             let earlier = statement.query_row([invitation.0], |row| {

@@ -16,7 +16,8 @@ use super::open::{Binding, binding_of};
 use super::place;
 use super::runs::{InvitationId, SheetRecord};
 use super::schema::{self, Age, MIGRATIONS};
-use crate::domain::{Complaint, Invitation, Standing};
+use crate::error::Error;
+use crate::model::{Invitation, Standing};
 
 pub use statistics::{CodeCount, Health, MinuteCount, ProblemCount, RunStatistics};
 
@@ -32,7 +33,7 @@ pub struct Reader {
 impl Reader {
     /// Opens the ledger at `path`; `None` when there is none. A ledger of an older version is refused: the next `run` brings
     /// it up to date.
-    pub fn open(path: &Path) -> std::result::Result<Option<Reader>, Complaint> {
+    pub fn open(path: &Path) -> std::result::Result<Option<Reader>, Error> {
         let path = place::canonical(path)?;
         if !path.exists() {
             return Ok(None);
@@ -83,7 +84,7 @@ impl Reader {
     pub fn standing(
         &self,
         invitation: &Invitation,
-    ) -> std::result::Result<Option<(InvitationId, Standing)>, Complaint> {
+    ) -> std::result::Result<Option<(InvitationId, Standing)>, Error> {
         let key: KeyHash = keyed_hash(&self.salt, b"key", &invitation.key.0);
         let content: ContentHash = keyed_hash(&self.salt, b"content", invitation.body.as_bytes());
         self.look(|conn| {
@@ -106,7 +107,7 @@ impl Reader {
     }
 
     /// The sheet that was enrolled last.
-    pub fn newest_sheet(&self) -> std::result::Result<Option<SheetRecord>, Complaint> {
+    pub fn newest_sheet(&self) -> std::result::Result<Option<SheetRecord>, Error> {
         self.look(super::runs::newest_sheet)
     }
 
@@ -114,7 +115,7 @@ impl Reader {
     fn look<T>(
         &self,
         look: impl FnOnce(&Connection) -> Result<T>,
-    ) -> std::result::Result<T, Complaint> {
+    ) -> std::result::Result<T, Error> {
         let looked = self
             .conn
             .unchecked_transaction()
@@ -128,8 +129,8 @@ impl Reader {
     }
 }
 
-fn older(path: &Path) -> Complaint {
-    Complaint::new(
+fn older(path: &Path) -> Error {
+    Error::unexpected(
         "ledger_older",
         format!(
             "The ledger {} was written by an older vlens-batch.",

@@ -7,8 +7,9 @@ use super::super::books::{place_of, sheet_and_row, status_of};
 use super::super::fault::{Fault, Result};
 use super::super::runs::sheet_of;
 use super::Reader;
-use crate::domain::{
-    AttemptRecord, Complaint, ResultRow, RowHistory, RowNumber, RunId, Secret, Status, Timestamp,
+use crate::error::Error;
+use crate::model::{
+    AttemptRecord, ResultRow, RowHistory, RowNumber, RunId, Secret, Status, Timestamp,
 };
 
 /// One line for each row and attempt, the attempts of a row together and oldest first.
@@ -42,7 +43,7 @@ mod at {
 
 impl Reader {
     /// The source's own headers.
-    pub fn columns(&self, run: RunId) -> std::result::Result<Vec<String>, Complaint> {
+    pub fn columns(&self, run: RunId) -> std::result::Result<Vec<String>, Error> {
         self.look(|conn| columns(conn, sheet_of(conn, run)?))
     }
 
@@ -52,8 +53,8 @@ impl Reader {
         run: RunId,
         only: &[Status],
         sender_alive: bool,
-        sink: &mut dyn FnMut(&ResultRow) -> std::result::Result<(), Complaint>,
-    ) -> std::result::Result<(), Complaint> {
+        sink: &mut dyn FnMut(&ResultRow) -> std::result::Result<(), Error>,
+    ) -> std::result::Result<(), Error> {
         self.look(|conn| {
             let sheet = sheet_of(conn, run)?;
             let width = columns(conn, sheet)?.len();
@@ -74,7 +75,7 @@ impl Reader {
         run: RunId,
         row: RowNumber,
         sender_alive: bool,
-    ) -> std::result::Result<Option<RowHistory>, Complaint> {
+    ) -> std::result::Result<Option<RowHistory>, Error> {
         self.look(|conn| {
             let sheet = sheet_of(conn, run)?;
             let width = columns(conn, sheet)?.len();

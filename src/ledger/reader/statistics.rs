@@ -6,7 +6,8 @@ use super::super::books::count_at;
 use super::super::fault::Result;
 use super::super::runs::sheet_of;
 use super::Reader;
-use crate::domain::{Complaint, RunId, Timestamp};
+use crate::error::Error;
+use crate::model::{RunId, Timestamp};
 
 /// What happened in a run's requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub struct Health {
 
 impl Reader {
     /// What a report needs to know of a run.
-    pub fn statistics(&self, run: RunId) -> std::result::Result<RunStatistics, Complaint> {
+    pub fn statistics(&self, run: RunId) -> std::result::Result<RunStatistics, Error> {
         self.look(|conn| {
             let sheet = sheet_of(conn, run)?;
             Ok(RunStatistics {
@@ -80,7 +81,7 @@ impl Reader {
     }
 
     /// Reads the whole file and checks it.
-    pub fn health(&self) -> std::result::Result<Health, Complaint> {
+    pub fn health(&self) -> std::result::Result<Health, Error> {
         let faults = self.look(|conn| {
             let mut statement = conn.prepare("PRAGMA integrity_check")?;
             let lines: Vec<String> = statement

@@ -6,16 +6,17 @@ use super::super::books::{count_at, status_of};
 use super::super::fault::Result;
 use super::super::runs::unknown_run;
 use super::Reader;
-use crate::domain::{Complaint, Counts, RunId, RunRecord, RunSummary, Status, Stop, Timestamp};
+use crate::error::Error;
+use crate::model::{Counts, RunId, RunRecord, RunSummary, Status, Stop, Timestamp};
 
 impl Reader {
     /// The newest run.
-    pub fn newest_run(&self) -> std::result::Result<Option<RunId>, Complaint> {
+    pub fn newest_run(&self) -> std::result::Result<Option<RunId>, Error> {
         self.look(super::super::runs::newest_run)
     }
 
     /// The body of the first row that is due in a run, if any.
-    pub fn first_due_body(&self, run: RunId) -> std::result::Result<Option<String>, Complaint> {
+    pub fn first_due_body(&self, run: RunId) -> std::result::Result<Option<String>, Error> {
         self.look(|conn| super::super::runs::first_due_body(conn, run))
     }
 
@@ -24,7 +25,7 @@ impl Reader {
         &self,
         sender_alive: bool,
         now: Timestamp,
-    ) -> std::result::Result<Vec<RunRecord>, Complaint> {
+    ) -> std::result::Result<Vec<RunRecord>, Error> {
         self.look(|conn| {
             let mut statement = conn.prepare("SELECT id FROM runs ORDER BY id DESC")?;
             let ids: Vec<i64> = statement
@@ -49,12 +50,12 @@ impl Reader {
         run: RunId,
         sender_alive: bool,
         now: Timestamp,
-    ) -> std::result::Result<RunSummary, Complaint> {
+    ) -> std::result::Result<RunSummary, Error> {
         self.look(|conn| self.summarise(conn, run, sender_alive, now))
     }
 
     /// The exit code that the run's last process ended with; none while it is going on and after it was killed.
-    pub fn exit_code(&self, run: RunId) -> std::result::Result<Option<i32>, Complaint> {
+    pub fn exit_code(&self, run: RunId) -> std::result::Result<Option<i32>, Error> {
         self.look(|conn| {
             conn.query_row("SELECT exit_code FROM runs WHERE id = ?1", [run.0], |row| {
                 row.get(0)

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use super::audit::assert_sound;
 use super::*;
-use crate::domain::{
+use crate::model::{
     Cell, ContractTypeId, Counts, Invitation, InvitationKey, Moment, Plan, Problem, ProblemCode,
     Recipient, ResultRow, Row, RowNumber, RunId, Secret, Standing, Status, Timestamp,
 };
@@ -70,7 +70,7 @@ impl Desk {
         self.summary(run).counts
     }
 
-    fn summary(&self, run: RunId) -> crate::domain::RunSummary {
+    fn summary(&self, run: RunId) -> crate::model::RunSummary {
         assert_sound(&self.path());
         self.reader().summary(run, false, self.now.at).unwrap()
     }
@@ -184,7 +184,7 @@ fn enter_one(
     number: u32,
     cells: &[String],
     invitation: &Invitation,
-) -> Result<(), crate::domain::Complaint> {
+) -> Result<(), crate::error::Error> {
     let row = Row {
         number: RowNumber(number),
         cells: cells.iter().cloned().map(Cell::Text).collect(),

@@ -262,12 +262,9 @@ fn a_run_goes_on_and_its_time_adds_up() {
         &desk.now,
     );
     ledger
-        .finish_run(run, Some(crate::domain::Stop::Refused), &desk.now, 2.0, 6)
+        .finish_run(run, Some(crate::model::Stop::Refused), &desk.now, 2.0, 6)
         .unwrap();
-    assert_eq!(
-        desk.summary(run).stopped,
-        Some(crate::domain::Stop::Refused)
-    );
+    assert_eq!(desk.summary(run).stopped, Some(crate::model::Stop::Refused));
     ledger
         .begin_process(Work::Sending(run), "resume", "mona", &desk.now)
         .unwrap();

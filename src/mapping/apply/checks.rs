@@ -5,11 +5,11 @@ use jiff::civil;
 use jiff::fmt::strtime;
 
 use super::visit::Visit;
-use crate::domain::ProblemCode;
 use crate::mapping::body::Slot;
 use crate::mapping::fold::fold;
 use crate::mapping::rule::{BirthCheck, FieldGroup, FieldRule};
 use crate::mapping::value::{self, Fault};
+use crate::model::ProblemCode;
 
 impl Visit<'_> {
     /// Notes a birth date that is not the one in the national id.

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::checks::is_unmet;
 use super::visit::{Found, Visit};
-use crate::domain::{Cell, ContractTypeId, ProblemCode};
 use crate::mapping::body::{Slot, TypeValues};
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::{self, DateOrder, Fault, Kind};
+use crate::model::{Cell, ContractTypeId, ProblemCode};
 
 impl<'a> Visit<'a> {
     /// The values of every contract type's fields, those of the row's problems left out.

@@ -11,7 +11,7 @@ use super::fold::{fold, fold_value};
 use super::rule::{ColumnRule, ContractRule};
 use super::value::{Fault, Kind};
 use super::{Mapped, Mapping, key};
-use crate::domain::{ContractTypeId, Invitation, InvitationKey, ProblemCode, Recipient, Row};
+use crate::model::{ContractTypeId, Invitation, InvitationKey, ProblemCode, Recipient, Row};
 use visit::{Found, Visit};
 
 impl Mapping {

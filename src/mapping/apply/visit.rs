@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::domain::ProblemCode;
-use crate::domain::{Problem, Repair, Row};
 use crate::mapping::Mapping;
 use crate::mapping::value::{self, Fault, Kind};
+use crate::model::ProblemCode;
+use crate::model::{Problem, Repair, Row};
 
 /// One row on its way through the mapping, with what was found in it so far.
 pub(super) struct Visit<'a> {

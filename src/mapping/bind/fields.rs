@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Binder;
 use super::form::FormCheck;
-use crate::domain::ContractTypeId;
 use crate::mapping::body::quoted;
 use crate::mapping::config::{
     ConfigProblem, FieldConfig, FieldSource, FieldType, FieldsConfig, Spanned,
@@ -12,6 +11,7 @@ use crate::mapping::config::{
 use crate::mapping::fold::fold;
 use crate::mapping::rule::{BirthCheck, ContractRule, FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::{Choices, Kind};
+use crate::model::ContractTypeId;
 
 /// Field groups by contract type.
 #[derive(Default)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{ContractTypeId, Form, FormField, FormOption};
 use crate::mapping::config::{ConfigProblem, Spanned};
 use crate::mapping::fold::fold;
 use crate::mapping::nearest::did_you_mean;
 use crate::mapping::rule::{Condition, FieldGroup};
 use crate::mapping::value::Choices;
+use crate::model::{ContractTypeId, Form, FormField, FormOption};
 
 /// The form of one contract type, or nothing to check against.
 pub(super) struct FormCheck<'a> {

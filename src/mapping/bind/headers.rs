@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::Binder;
 use super::fields::Groups;
 use super::form::{FormCheck, nearest_key};
-use crate::domain::{Column, ContractTypeId, FormField};
 use crate::mapping::body::quoted;
 use crate::mapping::conventions::{Role, explicit_key, form_field, is_left_out};
 use crate::mapping::fold::visible;
 use crate::mapping::header::placed;
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::Kind;
+use crate::model::{Column, ContractTypeId, FormField};
 
 /// How many fields a note lists: those of any real form.
 const FIELDS_SHOWN: usize = 40;

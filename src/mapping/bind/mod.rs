@@ -17,7 +17,7 @@ use super::config::{Config, ConfigErrors, ConfigProblem, SessionKind, Spanned};
 use super::conventions::is_left_out;
 use super::header::Header;
 use super::template::Templates;
-use crate::domain::{Column, ContractTypeId, Form};
+use crate::model::{Column, ContractTypeId, Form};
 
 /// What binding needs besides config and columns.
 #[derive(Debug, Clone, Default)]

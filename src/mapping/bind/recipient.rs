@@ -1,7 +1,6 @@
 //! Binds the recipient, the contract types and the identity.
 
 use super::Binder;
-use crate::domain::{Column, ContractTypeId};
 use crate::mapping::config::{
     ConfigProblem, ContractConfig, ContractValue, DEFAULT_COUNTRY, RecipientConfig,
 };
@@ -10,6 +9,7 @@ use crate::mapping::fold::{fold, visible};
 use crate::mapping::header::{placed, standing_twice};
 use crate::mapping::rule::{ColumnRule, ContractRule, ContractWords};
 use crate::mapping::value::Kind;
+use crate::model::{Column, ContractTypeId};
 
 /// Phone, e-mail, or both.
 pub(super) struct RecipientRules {

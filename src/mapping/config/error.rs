@@ -8,7 +8,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::secrets;
-use crate::domain::Complaint;
+use crate::error::Error;
 
 /// The TOML as it was read: its name and its text, kept to show lines of it. Does not print the text by accident, since a
 /// secret may stand in it against the rules.
@@ -159,8 +159,8 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-impl From<ConfigErrors> for Complaint {
-    fn from(errors: ConfigErrors) -> Complaint {
-        Complaint::new("config_invalid", errors.render(false))
+impl From<ConfigErrors> for Error {
+    fn from(errors: ConfigErrors) -> Error {
+        Error::unusable("config_invalid", errors.render(false))
     }
 }

@@ -5,8 +5,8 @@ use toml::de::{DeTable, DeValue};
 use super::field_type::{self, FieldType};
 use super::reader::{Reader, TomlValue, listed};
 use super::spanned::Spanned;
-use crate::domain::ContractTypeId;
 use crate::mapping::template;
+use crate::model::ContractTypeId;
 
 /// The fields of one contract type, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]

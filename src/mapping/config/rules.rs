@@ -4,8 +4,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, TomlValue};
 use super::spanned::Spanned;
-use crate::domain::ContractTypeId;
 use crate::mapping::value;
+use crate::model::ContractTypeId;
 
 /// The country of national phone numbers, unless the config says otherwise.
 pub const DEFAULT_COUNTRY: &str = "EG";

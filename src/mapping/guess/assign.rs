@@ -7,9 +7,9 @@ use super::fit::{Fit, HeaderWords, fit};
 use super::targets::{Goal, Targets, all, concept};
 use super::words::Words;
 use super::{Certainty, ColumnGuess, Known, Proposal, Target};
-use crate::domain::{ContractTypeId, Form};
 use crate::mapping::conventions::{explicit_key, form_field};
 use crate::mapping::fold::fold;
+use crate::model::{ContractTypeId, Form};
 
 /// Fits nearer to each other than this are alike.
 const ALIKE: f64 = 0.015;

@@ -24,7 +24,7 @@ use self::profile::{Profile, SAMPLED_VALUES};
 use self::targets::Targets;
 use super::conventions::{CONTRACT_TYPE_NAMES, is_left_out, recipient_names};
 use super::fold::fold;
-use crate::domain::{Cell, Column, ContractTypeId, Form, Row, mask};
+use crate::model::{Cell, Column, ContractTypeId, Form, Row, mask};
 
 /// A sheet's columns with their first values.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,8 @@
 //! What a column's first values look like, whatever its header says.
 
-use crate::domain::{Cell, FormField};
 use crate::mapping::fold::{fold, fold_value};
 use crate::mapping::value::{self, DateOrder, DateSurvey, Kind};
+use crate::model::{Cell, FormField};
 
 /// How many values of a column are looked at.
 pub(super) const SAMPLED_VALUES: usize = 200;

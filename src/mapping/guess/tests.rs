@@ -1,6 +1,6 @@
 use super::*;
-use crate::domain::{FormField, FormOption, RowNumber};
 use crate::mapping::{BindOptions, Config, Mapping};
+use crate::model::{FormField, FormOption, RowNumber};
 
 fn field(key: &str, label: &str, kind: &str, choices: &[&str]) -> FormField {
     FormField {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::concepts::Shape;
 use super::{Certainty, ColumnGuess, Proposal, Target, translate};
-use crate::domain::{ContractTypeId, FormField};
 use crate::mapping::value::DateOrder;
+use crate::model::{ContractTypeId, FormField};
 
 /// How the sheet had to be read, where that is not found again by itself.
 #[derive(Debug, Clone, Default)]

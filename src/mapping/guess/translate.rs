@@ -1,7 +1,7 @@
 //! Which of a form's choices a value means: by its own text, a label, or what people in Egypt write for it.
 
-use crate::domain::FormField;
 use crate::mapping::fold::fold;
+use crate::model::FormField;
 
 /// Groups of words that mean the same in one list of choices. Short ones count only where the list leaves no doubt.
 const SAME: &[&[&str]] = &[
@@ -140,7 +140,7 @@ pub(super) fn words_for<'f>(values: &[String], field: &'f FormField) -> Vec<(Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::FormOption;
+    use crate::model::FormOption;
 
     fn field(choices: &[&str]) -> FormField {
         FormField {

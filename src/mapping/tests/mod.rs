@@ -4,8 +4,8 @@ mod binding;
 mod rows;
 
 use super::*;
-use crate::domain::ProblemCode as Code;
-use crate::domain::{Cell, Column, Form, FormCondition, FormField, FormOption, RowNumber};
+use crate::model::ProblemCode as Code;
+use crate::model::{Cell, Column, Form, FormCondition, FormField, FormOption, RowNumber};
 
 /// A sheet, its config, and what `bind` needs besides.
 #[derive(Default)]

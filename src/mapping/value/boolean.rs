@@ -1,7 +1,7 @@
 //! Reads a yes or a no, in English, Arabic or digits.
 
 use super::{Fault, Given, Reading, fold::folded};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// Reads a cell as `true` or `false`.
 pub(super) fn read(given: Given<'_>) -> Result<Reading<'static>, Fault> {

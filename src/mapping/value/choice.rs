@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Fault, Given, Reading, fold::folded, text};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// How alike a value and a label must be before the message suggests it.
 const ALIKE: f64 = 0.8;

@@ -10,7 +10,7 @@ use super::date_serial::from_serial;
 use super::date_text::{self, Written};
 use super::number_cell::{self, Whole};
 use super::{Fault, Given, Reading, text};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// Reads a cell as a date, to go out in the form `output`.
 pub(super) fn read(
@@ -118,7 +118,7 @@ fn check_year(year: i16) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ProblemCode::{DateAmbiguous, DateInvalid};
+    use crate::model::ProblemCode::{DateAmbiguous, DateInvalid};
     use DateOrder::{DayMonth, MonthDay};
 
     fn read_as(

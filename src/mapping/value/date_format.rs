@@ -5,7 +5,7 @@ use jiff::civil;
 use jiff::fmt::strtime;
 
 use super::{Fault, date_plain};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// The date that shows what a form looks like: no two of its numbers are alike.
 const SAMPLE: civil::DateTime = civil::datetime(1990, 12, 31, 14, 25, 36, 0);

@@ -2,7 +2,7 @@
 
 use super::date_text::{self, Written};
 use super::{Fault, text};
-use crate::domain::{Cell, ProblemCode};
+use crate::model::{Cell, ProblemCode};
 
 /// Which of two numbers before a year is the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) fn own_order(first: i8, second: i8) -> Result<DateOrder, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ProblemCode::DateAmbiguous;
+    use crate::model::ProblemCode::DateAmbiguous;
     use DateOrder::{DayMonth, MonthDay};
 
     fn survey(texts: &[&str]) -> Result<Option<DateOrder>, ProblemCode> {

@@ -2,7 +2,7 @@
 //! grammar of the standards.
 
 use super::{Fault, Given, Reading};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// The longest address and the longest part before the @ that mail servers take, in bytes.
 const LONGEST_BYTES: usize = 254;

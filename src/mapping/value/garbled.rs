@@ -5,7 +5,7 @@
 //! such as `Øyvind` or `MÃE` pass.
 
 use super::Fault;
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// The words that spreadsheets save in place of a value that could not be computed.
 const ERROR_WORDS: [&str; 9] = [

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 
 use jiff::civil;
 
-use crate::domain::{Cell, ProblemCode};
+use crate::model::{Cell, ProblemCode};
 
 pub use choice::Choices;
 pub use date_format::{check_date_format, check_date_input};

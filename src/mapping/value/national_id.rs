@@ -9,7 +9,7 @@ use jiff::civil;
 
 use super::number_cell::{self, Whole};
 use super::{Fault, Given, Reading, text};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 const DIGITS: usize = 14;
 /// Reading takes no clock; no customer who signs a contract is born after this year while this rule is in use.
@@ -136,7 +136,7 @@ fn rounded() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ProblemCode::{NationalIdInvalid, NationalIdRounded};
+    use crate::model::ProblemCode::{NationalIdInvalid, NationalIdRounded};
 
     #[test]
     fn an_id_is_its_fourteen_digits() {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::number_cell::{rounded, shown};
 use super::{Fault, Given, Reading, text};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// What people write beside an amount, lower-case, the longer ones first.
 const CURRENCY_WORDS: [&str; 18] = [

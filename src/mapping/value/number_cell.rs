@@ -3,7 +3,7 @@
 //! A spreadsheet keeps fifteen significant digits. Whatever has more was rounded before it came here.
 
 use super::Fault;
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// From here on a number cell has more digits than the fifteen that spreadsheets keep.
 const ROUNDED_FROM: f64 = 1e15;

@@ -95,7 +95,7 @@ fn egyptian_mobile(dialled: &Dialled<'_>) -> Option<Reading<'static>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ProblemCode::{self, PhoneInvalid, PhoneRounded, PhoneSeveral};
+    use crate::model::ProblemCode::{self, PhoneInvalid, PhoneRounded, PhoneSeveral};
 
     fn text(text: &str, country: &str) -> Result<(String, bool), ProblemCode> {
         told(read(Given::Text(text), country))

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Fault, text};
-use crate::domain::ProblemCode;
+use crate::model::ProblemCode;
 
 /// The fewest digits that may be a phone number of their own.
 const LEAST_DIGITS: usize = 7;

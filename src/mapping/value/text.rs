@@ -8,7 +8,7 @@ use jiff::civil;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::{Fault, Given, Reading, number_cell};
-use crate::domain::{Cell, ProblemCode};
+use crate::model::{Cell, ProblemCode};
 
 /// A text without invisible characters and presentation forms, in normal form C.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@
 use jiff::civil;
 use rust_xlsxwriter::{ExcelDateTime, Format, FormatAlign, Worksheet, XlsxError};
 
-use crate::domain::{Cell, Complaint, RowNumber};
+use crate::error::Error;
+use crate::model::{Cell, RowNumber};
 use crate::report::export::looks_like_formula;
 use crate::report::spreadsheet::{complaint, filled, fits};
 
@@ -78,7 +79,7 @@ impl Cells {
         cell: &Cell,
         mark: Mark,
         row: RowNumber,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         let formats = self.of(mark);
         let (at, column) = place;
         let written = match cell {
@@ -118,7 +119,7 @@ impl Cells {
         text: &str,
         mark: Mark,
         row: RowNumber,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         let (at, column) = place;
         if text.is_empty() {
             return self.blank(sheet, place, mark);
@@ -143,7 +144,7 @@ impl Cells {
         told: &str,
         mark: Mark,
         row: RowNumber,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         if told.is_empty() {
             return Ok(());
         }
@@ -161,7 +162,7 @@ impl Cells {
         sheet: &mut Worksheet,
         place: Place,
         mark: Mark,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         if mark == Mark::None {
             return Ok(());
         }

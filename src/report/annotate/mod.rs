@@ -12,7 +12,8 @@ use std::io::Write;
 
 use rust_xlsxwriter::{Note, Workbook, Worksheet};
 
-use crate::domain::{Complaint, OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
+use crate::error::Error;
+use crate::model::{OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
 
 use super::CheckTally;
 use super::spreadsheet;
@@ -58,7 +59,7 @@ const MOST_REPAIR_NOTES: usize = 2_500;
 
 impl Annotator {
     /// Begins the workbook.
-    pub fn new(shape: SheetShape<'_>) -> Result<Self, Complaint> {
+    pub fn new(shape: SheetShape<'_>) -> Result<Self, Error> {
         spreadsheet::column_count(shape.columns.len() + 1)?;
         let header_row = spreadsheet::next_row(shape.header_row.0.saturating_sub(1))?;
         let mut workbook = Workbook::new();
@@ -108,7 +109,7 @@ impl Annotator {
         problems: &[Problem],
         repairs: &[Repair],
         duplicate_of: Option<RowNumber>,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         self.count(row, problems, repairs, duplicate_of);
         let at = spreadsheet::next_row(row.number.0.saturating_sub(1).max(self.next_row))?;
         self.next_row = at + 1;
@@ -148,7 +149,7 @@ impl Annotator {
     }
 
     /// Writes the workbook.
-    pub fn finish(mut self, out: impl Write + Send) -> Result<(), Complaint> {
+    pub fn finish(mut self, out: impl Write + Send) -> Result<(), Error> {
         let complaint = |error| spreadsheet::complaint(&error);
         let last_column = spreadsheet::column_count(self.columns)?;
         let sheet = self
@@ -194,7 +195,7 @@ impl Annotator {
         at: u32,
         problems: &[Problem],
         repairs: &[Repair],
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Error> {
         let mut notes: Vec<(usize, String)> = Vec::new();
         for problem in problems {
             let place = problem
@@ -291,11 +292,7 @@ fn add(notes: &mut Vec<(usize, String)>, place: usize, text: &str) {
     }
 }
 
-fn insert_note(
-    sheet: &mut Worksheet,
-    (row, column): (u32, u16),
-    text: &str,
-) -> Result<(), Complaint> {
+fn insert_note(sheet: &mut Worksheet, (row, column): (u32, u16), text: &str) -> Result<(), Error> {
     let note = Note::new(text)
         .set_author("vlens-batch")
         .add_author_prefix(false)

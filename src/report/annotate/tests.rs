@@ -6,7 +6,7 @@ use calamine::{Data, Reader, Xlsx};
 use jiff::civil;
 
 use super::*;
-use crate::domain::{Cell, ProblemCode};
+use crate::model::{Cell, ProblemCode};
 
 fn columns() -> Vec<String> {
     ["Mobile", "الاسم", "DOB"].map(str::to_owned).to_vec()

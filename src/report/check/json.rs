@@ -4,7 +4,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use tempfile::SpooledTempFile;
 
-use crate::domain::{EarlierRow, Problem, Repair, RowNumber, RunId};
+use crate::model::{EarlierRow, Problem, Repair, RowNumber, RunId};
 
 use super::tally::CheckTally;
 

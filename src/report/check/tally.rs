@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, mask};
+use crate::model::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, mask};
 
 /// Examples kept of each group.
 pub(super) const EXAMPLES: usize = 3;

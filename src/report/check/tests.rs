@@ -1,7 +1,7 @@
 //! `check` told to a person and to a script.
 
 use super::*;
-use crate::domain::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId};
+use crate::model::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId};
 use crate::report::Look;
 
 fn problem(row: u32, column: &str, code: ProblemCode, value: &str, message: &str) -> Problem {

@@ -295,7 +295,7 @@ fn write_examples(
     Ok(())
 }
 
-fn place(row: crate::domain::RowNumber, value: &str) -> String {
+fn place(row: crate::model::RowNumber, value: &str) -> String {
     if value.is_empty() {
         format!("row {row}")
     } else {

@@ -3,7 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::io::Write;
 
-use crate::domain::{Complaint, ResultRow};
+use crate::error::Error;
+use crate::model::ResultRow;
 
 use super::formula::harmless;
 use super::{ExportOptions, RESULT_COLUMNS, Sink, error_in_words, not_written, token_and_link};
@@ -21,7 +22,7 @@ impl<'a, W: Write> CsvSink<'a, W> {
         columns: &[String],
         options: ExportOptions<'a>,
         out: W,
-    ) -> Result<Self, Complaint> {
+    ) -> Result<Self, Error> {
         let mut sink = CsvSink {
             writer: csv::WriterBuilder::new()
                 .buffer_capacity(1 << 16)
@@ -40,14 +41,14 @@ impl<'a, W: Write> CsvSink<'a, W> {
         Ok(sink)
     }
 
-    fn cell(&mut self, text: &str) -> Result<(), Complaint> {
+    fn cell(&mut self, text: &str) -> Result<(), Error> {
         self.writer
             .write_field(harmless(text).as_bytes())
             .map_err(complaint)
     }
 
     /// A number or a time, which no spreadsheet takes for a formula.
-    fn plain(&mut self, value: impl Display) -> Result<(), Complaint> {
+    fn plain(&mut self, value: impl Display) -> Result<(), Error> {
         self.shown.clear();
         // Writing into a string cannot fail.
         let _ = write!(self.shown, "{value}");
@@ -56,13 +57,13 @@ impl<'a, W: Write> CsvSink<'a, W> {
             .map_err(complaint)
     }
 
-    fn end_row(&mut self) -> Result<(), Complaint> {
+    fn end_row(&mut self) -> Result<(), Error> {
         self.writer.write_record(None::<&[u8]>).map_err(complaint)
     }
 }
 
 impl<W: Write> Sink for CsvSink<'_, W> {
-    fn row(&mut self, row: &ResultRow) -> Result<(), Complaint> {
+    fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
         let (token, link) = token_and_link(row, &self.options)?;
         for column in 0..self.columns {
             self.cell(row.cells.get(column).map_or("", String::as_str))?;
@@ -81,11 +82,11 @@ impl<W: Write> Sink for CsvSink<'_, W> {
         self.end_row()
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), Complaint> {
+    fn finish(mut self: Box<Self>) -> Result<(), Error> {
         self.writer.flush().map_err(|error| not_written(&error))
     }
 }
 
-fn complaint(error: csv::Error) -> Complaint {
+fn complaint(error: csv::Error) -> Error {
     not_written(&error.into())
 }

@@ -4,7 +4,8 @@ use std::io::{BufWriter, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::domain::{Complaint, ResultRow, Status, Timestamp};
+use crate::error::Error;
+use crate::model::{ResultRow, Status, Timestamp};
 
 use super::{ExportOptions, Sink, error_in_words, not_written, token_and_link};
 
@@ -44,7 +45,7 @@ impl<'a, W: Write> JsonLinesSink<'a, W> {
 }
 
 impl<W: Write> Sink for JsonLinesSink<'_, W> {
-    fn row(&mut self, row: &ResultRow) -> Result<(), Complaint> {
+    fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
         let error = error_in_words(row);
         let (token, link) = token_and_link(row, &self.options)?;
         let object = Line {
@@ -68,7 +69,7 @@ impl<W: Write> Sink for JsonLinesSink<'_, W> {
             .map_err(|error| not_written(&error))
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), Complaint> {
+    fn finish(mut self: Box<Self>) -> Result<(), Error> {
         self.out.flush().map_err(|error| not_written(&error))
     }
 }

@@ -2,7 +2,8 @@
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 
-use crate::domain::{Complaint, RowNumber};
+use crate::error::Error;
+use crate::model::RowNumber;
 
 /// A link template, compiled once. It knows `token` (percent-encoded) and `row`, and nothing else.
 pub struct LinkTemplate {
@@ -16,7 +17,7 @@ const FUEL: u64 = 10_000;
 
 impl LinkTemplate {
     /// Reads a template such as `https://onboard.example/start?session={{ token }}`.
-    pub fn parse(text: &str) -> Result<LinkTemplate, Complaint> {
+    pub fn parse(text: &str) -> Result<LinkTemplate, Error> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -43,7 +44,7 @@ impl LinkTemplate {
         Ok(link)
     }
 
-    pub(super) fn render(&self, token: &str, row: RowNumber) -> Result<String, Complaint> {
+    pub(super) fn render(&self, token: &str, row: RowNumber) -> Result<String, Error> {
         self.environment
             .get_template(NAME)
             .and_then(|template| {
@@ -60,7 +61,7 @@ impl std::fmt::Debug for LinkTemplate {
 }
 
 /// Only the kind of the error: its detail may quote values.
-fn refused(error: &minijinja::Error) -> Complaint {
+fn refused(error: &minijinja::Error) -> Error {
     let kind = error.kind();
     match error.line() {
         Some(line) if line > 1 => invalid(&format!("{kind} in its line {line}")),
@@ -68,8 +69,8 @@ fn refused(error: &minijinja::Error) -> Complaint {
     }
 }
 
-fn invalid(why: &str) -> Complaint {
-    Complaint::new("link_template_invalid", format!("[result] link cannot be used: {why}."))
+fn invalid(why: &str) -> Error {
+    Error::unexpected("link_template_invalid", format!("[result] link cannot be used: {why}."))
         .hint("Write it like \"https://onboard.example/start?session={{ token }}\"; {{ row }} is known as well.")
 }
 

@@ -12,7 +12,8 @@ mod workbook;
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::domain::{Complaint, RESULT_COLUMNS, ResultRow, Status};
+use crate::error::Error;
+use crate::model::{RESULT_COLUMNS, ResultRow, Status};
 use crate::report::vendor;
 
 pub(in crate::report) use formula::looks_like_formula;
@@ -65,10 +66,10 @@ pub struct ExportOptions<'a> {
 /// Takes result rows one by one, in order.
 pub trait Sink {
     /// Writes one row.
-    fn row(&mut self, row: &ResultRow) -> Result<(), Complaint>;
+    fn row(&mut self, row: &ResultRow) -> Result<(), Error>;
 
     /// Writes what belongs behind the last row. Without it the output is not complete.
-    fn finish(self: Box<Self>) -> Result<(), Complaint>;
+    fn finish(self: Box<Self>) -> Result<(), Error>;
 }
 
 /// Begins an export into `out`.
@@ -77,7 +78,7 @@ pub fn sink<'a, W: Write + Send + 'a>(
     columns: &[String],
     options: ExportOptions<'a>,
     out: W,
-) -> Result<Box<dyn Sink + Send + 'a>, Complaint> {
+) -> Result<Box<dyn Sink + Send + 'a>, Error> {
     Ok(match format {
         Format::Csv => Box::new(delimited::CsvSink::begin(columns, options, out)?),
         Format::Jsonl => Box::new(lines::JsonLinesSink::begin(columns, options, out)),
@@ -89,9 +90,9 @@ pub fn sink<'a, W: Write + Send + 'a>(
 fn token_and_link<'r>(
     row: &'r ResultRow,
     options: &ExportOptions<'_>,
-) -> Result<(Option<&'r str>, Option<String>), Complaint> {
+) -> Result<(Option<&'r str>, Option<String>), Error> {
     let token = row.token.as_ref().filter(|_| !options.without_tokens);
-    let token = token.map(crate::domain::Secret::expose);
+    let token = token.map(crate::model::Secret::expose);
     let link = match (token, options.link) {
         (Some(token), Some(template)) => Some(template.render(token, row.row)?),
         _ => None,
@@ -109,8 +110,8 @@ fn error_in_words(row: &ResultRow) -> Option<Cow<'_, str>> {
 }
 
 /// A failed write, for a person.
-fn not_written(error: &io::Error) -> Complaint {
-    Complaint::new(
+fn not_written(error: &io::Error) -> Error {
+    Error::unexpected(
         "export_not_written",
         format!("The results cannot be written: {error}."),
     )

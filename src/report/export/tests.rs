@@ -5,7 +5,7 @@ use std::io::Cursor;
 use calamine::{Data, Reader, Xlsx};
 
 use super::*;
-use crate::domain::{RowNumber, Secret, Status, Timestamp};
+use crate::model::{RowNumber, Secret, Status, Timestamp};
 use crate::report::spreadsheet;
 
 fn columns() -> Vec<String> {

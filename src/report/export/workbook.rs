@@ -4,7 +4,8 @@ use std::io::Write;
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
 
-use crate::domain::{Complaint, ResultRow, Status};
+use crate::error::Error;
+use crate::model::{ResultRow, Status};
 use crate::report::spreadsheet::{self, TextCells};
 
 use super::{ExportOptions, RESULT_COLUMNS, Sink, error_in_words, token_and_link};
@@ -26,7 +27,7 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
         columns: &[String],
         options: ExportOptions<'a>,
         out: W,
-    ) -> Result<Self, Complaint> {
+    ) -> Result<Self, Error> {
         spreadsheet::column_count(columns.len() + RESULT_COLUMNS.len())?;
         let mut workbook = Workbook::new();
         let sheet = workbook
@@ -79,7 +80,7 @@ fn ground(status: Status) -> u32 {
 }
 
 impl<W: Write + Send> Sink for XlsxSink<'_, W> {
-    fn row(&mut self, row: &ResultRow) -> Result<(), Complaint> {
+    fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
         let error = error_in_words(row);
         let (token, link) = token_and_link(row, &self.options)?;
         let at = spreadsheet::next_row(self.rows)?;
@@ -118,7 +119,7 @@ impl<W: Write + Send> Sink for XlsxSink<'_, W> {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), Complaint> {
+    fn finish(mut self: Box<Self>) -> Result<(), Error> {
         let last_column = self.first_result_column + 7;
         self.workbook
             .worksheet_from_index(0)

@@ -1,6 +1,6 @@
 //! What the page is made of: plain numbers and words, gathered by whoever can read the ledger.
 
-use crate::domain::{ProblemCode, RunRecord, RunSummary, Timestamp};
+use crate::model::{ProblemCode, RunRecord, RunSummary, Timestamp};
 
 /// The language of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

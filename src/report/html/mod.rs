@@ -11,29 +11,25 @@ use std::io::Write;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 
-use crate::domain::Complaint;
+use crate::error::Error;
 
 pub use data::{Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData};
 use sections::{Section, sections};
 use words::Words;
 
 /// Writes the page.
-pub fn write_html(
-    out: &mut dyn Write,
-    data: &ReportData,
-    language: Language,
-) -> Result<(), Complaint> {
+pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<(), Error> {
     let words = Words::of(language);
     let sections = sections(data, words)?;
     let page = render(data, words, &sections).map_err(|error| {
         // Only its kind: the error's detail may quote values.
-        Complaint::new(
+        Error::unexpected(
             "report_not_written",
             format!("The report cannot be made: {}.", error.kind()),
         )
     })?;
     out.write_all(page.as_bytes()).map_err(|error| {
-        Complaint::new(
+        Error::unexpected(
             "report_not_written",
             format!("The report cannot be written: {error}."),
         )

@@ -7,7 +7,7 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::report::words::{as_float, thousands};
 
 const INK: RGBColor = RGBColor(0x3d, 0x45, 0x50);
@@ -38,7 +38,7 @@ pub(super) struct Bar {
 }
 
 /// Parts of one whole, side by side; the smallest still wide enough to be seen.
-pub(super) fn shares(parts: &[(RGBColor, u64)]) -> Result<String, Complaint> {
+pub(super) fn shares(parts: &[(RGBColor, u64)]) -> Result<String, Error> {
     const HEIGHT: i32 = 36;
     const SEEN: f64 = 4.0;
     drawn(36, |area| {
@@ -63,7 +63,7 @@ pub(super) fn over_time(
     span: f64,
     end: f64,
     limit: Option<u32>,
-) -> Result<String, Complaint> {
+) -> Result<String, Error> {
     drawn(230, |area| {
         let highest = values.iter().copied().max().unwrap_or(0);
         let top = as_float(highest.max(limit.unwrap_or(0).into()).max(1)) * 1.12;
@@ -106,7 +106,7 @@ pub(super) fn over_time(
 }
 
 /// Bars side by side, each with its label below.
-pub(super) fn bars(bars: &[Bar]) -> Result<String, Complaint> {
+pub(super) fn bars(bars: &[Bar]) -> Result<String, Error> {
     drawn(230, |area| {
         let heights = bars
             .iter()
@@ -164,10 +164,7 @@ pub(super) fn hex(colour: RGBColor) -> String {
     format!("#{:02X}{:02X}{:02X}", colour.0, colour.1, colour.2)
 }
 
-fn drawn(
-    height: u32,
-    draw: impl FnOnce(&Area<'_>) -> Result<(), Complaint>,
-) -> Result<String, Complaint> {
+fn drawn(height: u32, draw: impl FnOnce(&Area<'_>) -> Result<(), Error>) -> Result<String, Error> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
@@ -210,8 +207,8 @@ fn pixel(place: f64) -> i32 {
     place.round() as i32
 }
 
-fn failed(error: impl Display) -> Complaint {
-    Complaint::new(
+fn failed(error: impl Display) -> Error {
+    Error::unexpected(
         "report_not_drawn",
         format!("A plot cannot be drawn: {error}."),
     )

@@ -1,7 +1,7 @@
 //! The page as a whole: complete, self-contained, without personal data, in both languages.
 
 use super::*;
-use crate::domain::{ProblemCode, RunRecord, Stop, Timestamp};
+use crate::model::{ProblemCode, RunRecord, Stop, Timestamp};
 use crate::report::summary::tests::a_summary;
 
 fn data() -> ReportData {
@@ -47,7 +47,7 @@ fn data() -> ReportData {
             .rev()
             .map(|run| {
                 let mut summary = summary.clone();
-                summary.run = crate::domain::RunId(run);
+                summary.run = crate::model::RunId(run);
                 RunRecord {
                     summary,
                     in_progress: false,
@@ -117,7 +117,7 @@ fn uncertain_rows_come_with_the_command_that_settles_them() {
 #[test]
 fn a_run_that_sent_nothing_still_has_a_page() {
     let mut data = data();
-    data.summary.counts = crate::domain::Counts::default();
+    data.summary.counts = crate::model::Counts::default();
     data.minutes.clear();
     data.latency = None;
     data.problems.clear();

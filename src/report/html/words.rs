@@ -1,6 +1,6 @@
 //! The page's words in each language. Numbers stand beside labels rather than in sentences, so that no language needs a plural.
 
-use crate::domain::{ProblemCode, Stop};
+use crate::model::{ProblemCode, Stop};
 
 use super::data::Language;
 

@@ -1,7 +1,7 @@
 //! The summary as it stands in a terminal: wide and narrow, in colour and plain.
 
 use super::*;
-use crate::domain::{Counts, RunId, Timestamp};
+use crate::model::{Counts, RunId, Timestamp};
 
 /// A run with a bit of everything.
 pub(crate) fn a_summary() -> RunSummary {

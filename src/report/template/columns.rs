@@ -1,7 +1,8 @@
 //! Which columns a template has, what stands above them, and how their cells are formatted.
 
 use super::{TemplateLanguage, TemplateSpec};
-use crate::domain::{Complaint, FormField, FormOption};
+use crate::error::Error;
+use crate::model::{FormField, FormOption};
 use crate::report::spreadsheet::column_count;
 
 /// Keys and labels with one of these hold digits that are no amount: as a number they would lose zeros and places.
@@ -46,7 +47,7 @@ pub(super) enum Cells {
 }
 
 /// The recipient's columns, then one for each field of the form.
-pub(super) fn columns<'a>(spec: &TemplateSpec<'a>) -> Result<Vec<TemplateColumn<'a>>, Complaint> {
+pub(super) fn columns<'a>(spec: &TemplateSpec<'a>) -> Result<Vec<TemplateColumn<'a>>, Error> {
     // One more is needed for the example's mark.
     column_count(spec.form.fields.len() + 3)?;
     let recipient = [

@@ -1,7 +1,7 @@
 //! The example row: values that show how to fill in each column. Nobody in it exists.
 
 use super::columns::{Cells, TemplateColumn};
-use crate::domain::FormField;
+use crate::model::FormField;
 
 /// What a column's cell of the example row shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

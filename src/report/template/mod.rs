@@ -11,7 +11,8 @@ use rust_xlsxwriter::Workbook;
 
 use self::columns::columns;
 use super::spreadsheet::complaint;
-use crate::domain::{Complaint, ContractTypeId, Form};
+use crate::error::Error;
+use crate::model::{ContractTypeId, Form};
 
 /// What the labels are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct TemplateSpec<'a> {
 }
 
 /// Writes the workbook and gives its bytes.
-pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Complaint> {
+pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
     let columns = columns(spec)?;
     let mut workbook = Workbook::new();
     sheet::write(&mut workbook, spec, &columns)

@@ -3,7 +3,7 @@ use std::io::{Cursor, Read};
 use calamine::{Data, Reader, Xlsx};
 
 use super::*;
-use crate::domain::{FormCondition, FormField, FormOption};
+use crate::model::{FormCondition, FormField, FormOption};
 
 const MARK: &str = "example / مثال";
 

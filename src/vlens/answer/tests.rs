@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::{RetryAfter, Timestamp};
+use crate::model::{RetryAfter, Timestamp};
 
 const GOOD: &str =
     r#"{"data":"tok-1","error_code":null,"error_message":null,"error_descriptions":null}"#;

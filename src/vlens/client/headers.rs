@@ -2,7 +2,8 @@
 
 use reqwest::header::HeaderValue;
 
-use crate::domain::{Complaint, Secret};
+use crate::error::Error;
+use crate::model::Secret;
 
 /// A bearer token as a header; nothing when it holds what no token has.
 pub(super) fn bearer_header(token: &Secret) -> Option<HeaderValue> {
@@ -11,7 +12,7 @@ pub(super) fn bearer_header(token: &Secret) -> Option<HeaderValue> {
 }
 
 /// The API key as a header.
-pub(super) fn api_key(key: &Secret) -> Result<HeaderValue, Complaint> {
+pub(super) fn api_key(key: &Secret) -> Result<HeaderValue, Error> {
     let key = key.expose();
     let header = Some(key)
         .filter(|key| is_one_word(key))
@@ -22,7 +23,7 @@ pub(super) fn api_key(key: &Secret) -> Result<HeaderValue, Complaint> {
         } else {
             "holds a space, a line break or another character that no key has"
         };
-        Complaint::new("api_key_invalid", format!("The API key {what}.")).hint(
+        Error::unusable("api_key_invalid", format!("The API key {what}.")).hint(
             "Copy it once more from Vlens into VLENS_API_KEY or VLENS_API_KEY_FILE, on one line.",
         )
     })
@@ -40,10 +41,10 @@ fn secret_header(text: &str) -> Option<HeaderValue> {
 }
 
 /// The tenant's name as a header; it need not be ASCII.
-pub(super) fn tenancy_header(name: &str) -> Result<HeaderValue, Complaint> {
+pub(super) fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
     let header = HeaderValue::from_bytes(name.as_bytes()).ok();
     header.filter(|_| !name.trim().is_empty()).ok_or_else(|| {
-        Complaint::new(
+        Error::unusable(
             "tenancy_name_invalid",
             "The tenancy name is empty or holds a control character.",
         )

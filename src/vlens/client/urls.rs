@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::vlens::BaseUrl;
 
 /// The addresses of the calls, put together once.
@@ -16,10 +16,10 @@ pub(super) struct Urls {
 }
 
 impl Urls {
-    pub(super) fn under(base_url: &BaseUrl) -> Result<Urls, Complaint> {
+    pub(super) fn under(base_url: &BaseUrl) -> Result<Urls, Error> {
         let url = |path: &str| {
             Url::parse(&format!("{base_url}/api/{path}")).map_err(|error| {
-                Complaint::new("base_url_invalid", format!("The API's address: {error}."))
+                Error::unusable("base_url_invalid", format!("The API's address: {error}."))
             })
         };
         Ok(Urls {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use vlens_batch::domain::{Cell, Outcome, Row};
+use vlens_batch::input::{Hidden, Input, Options, Source};
 use vlens_batch::mapping::Config;
 use vlens_batch::mapping::value::{DateOrder, Kind, read};
-use vlens_batch::source::{Hidden, Input, Options, Source};
+use vlens_batch::model::{Cell, Outcome, Row};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
 fn sample(name: &str) -> Vec<u8> {

@@ -15,12 +15,12 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::cli::signals;
-use crate::domain::{ContractTypeId, Timestamp};
 use crate::ledger::{Lock, Writer};
 use crate::mapping::Config;
 use crate::mapping::config::ContractConfig;
-use crate::pace::Pace;
-use crate::run::{CallError, Calls, Clock, Credentials, Switch};
+use crate::model::{ContractTypeId, Timestamp};
+use crate::send::limiter::Pace;
+use crate::send::{CallError, Calls, Clock, Credentials, Switch};
 use crate::vlens::ContractTypeEntry;
 
 /// Clocks further apart than this confuse whoever compares times, and tokens whose life is short.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Chart;
 use crate::cli::failure::Failure;
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::ledger::{Binding, Ground, Lock, Reader, Unsteady, ground};
 
 /// Less than this, and a larger sheet may not fit.
@@ -59,14 +59,6 @@ fn health(ground: &Ground, binding: Option<&Binding>, chart: &mut Chart) -> Stan
             );
             return Standing::Apart;
         }
-        Err(Complaint {
-            code: "ledger_older",
-            message,
-            hint,
-        }) => {
-            chart.warning("ledger", message, hint.unwrap_or_default());
-            return Standing::Unusable;
-        }
         Err(complaint) => {
             chart.failure("ledger", Failure::ledger(complaint));
             return Standing::Unusable;
@@ -81,7 +73,7 @@ fn health(ground: &Ground, binding: Option<&Binding>, chart: &mut Chart) -> Stan
     };
     if let Some(fault) = health.faults.first() {
         let message = format!("The ledger {} is damaged: {fault}", ground.path.display());
-        let complaint = Complaint::new("ledger_damaged", message).hint(
+        let complaint = Error::unusable("ledger_damaged", message).hint(
             "Send nothing with it. Keep the file and its -wal file as they are, and restore the last good copy beside them.",
         );
         chart.failure("ledger", Failure::unexpected(complaint));
@@ -112,8 +104,8 @@ fn health(ground: &Ground, binding: Option<&Binding>, chart: &mut Chart) -> Stan
     }
 }
 
-fn bound_elsewhere(bound: &Binding) -> Complaint {
-    Complaint::new(
+fn bound_elsewhere(bound: &Binding) -> Error {
+    Error::unusable(
         "ledger_bound_elsewhere",
         format!(
             "The ledger belongs to tenant {} at {}, not to the one in the settings.",
@@ -141,7 +133,7 @@ fn firmness(ground: &Ground, chart: &mut Chart) {
     const MOVE: &str =
         "Keep the ledger on a disk of this machine: name its place with --ledger or VLENS_LEDGER.";
     if !ground.is_writable {
-        let complaint = Complaint::new(
+        let complaint = Error::unusable(
             "ledger_folder_not_writable",
             "The ledger's folder takes no new files, and the ledger needs its log beside it.",
         )

@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::report::{Finding, Level, doctor_json, write_doctor};
 
 /// Runs the command.
@@ -69,7 +69,7 @@ impl Chart {
     }
 
     fn failure(&mut self, check: &'static str, failure: Failure) {
-        let Complaint { message, hint, .. } = failure.complaint;
+        let Error { message, hint, .. } = failure.complaint;
         self.exits.push(failure.exit);
         self.note(check, Level::Failure, as_sentence(&message), hint);
     }
@@ -131,12 +131,12 @@ mod tests {
         chart.warning("place", "a folder", "move it");
         assert_eq!(chart.exit(), Exit::Done);
         for (failure, expected) in [
-            (Failure::stopped as fn(Complaint) -> Failure, Exit::Stopped),
+            (Failure::stopped as fn(Error) -> Failure, Exit::Stopped),
             (Failure::unusable, Exit::Unusable),
             (Failure::stopped, Exit::Unusable),
             (Failure::unexpected, Exit::Unexpected),
         ] {
-            chart.failure("x", failure(Complaint::new("x", "x")));
+            chart.failure("x", failure(Error::unusable("x", "x")));
             assert_eq!(chart.exit(), expected);
         }
     }

@@ -6,10 +6,11 @@ use super::Chart;
 use crate::cli::failure::Failure;
 use crate::cli::secrets;
 use crate::cli::settings::{CONFIG_NAME, Place};
-use crate::domain::{Complaint, Secret};
+use crate::error::Error;
 use crate::ledger::Binding;
 use crate::mapping::config::SessionKind;
-use crate::run::Credentials;
+use crate::model::Secret;
+use crate::send::Credentials;
 use crate::vlens::BaseUrl;
 
 /// Everything that calling Vlens takes.
@@ -32,7 +33,7 @@ pub fn config_unusable(failure: Failure, chart: &mut Chart) {
             .hint
             .clone()
             .unwrap_or_else(|| "`vlens-batch check FILE` shows the line.".to_owned());
-        let complaint = Complaint::new("config_invalid", problem.message.clone()).hint(hint);
+        let complaint = Error::unusable("config_invalid", problem.message.clone()).hint(hint);
         chart.failure("config", Failure::unusable(complaint));
     }
 }

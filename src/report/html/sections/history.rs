@@ -2,7 +2,8 @@
 
 use plotters::style::RGBColor;
 
-use crate::domain::{Complaint, Counts};
+use crate::error::Error;
+use crate::model::Counts;
 use crate::report::html::data::ReportData;
 use crate::report::html::plots::{self, Bar, CREATED, INVALID, PENDING};
 use crate::report::html::words::Words;
@@ -22,7 +23,7 @@ const PARTS_OF_RUN: [(CountOf, RGBColor); 3] = [
     (|counts| counts.pending, PENDING),
 ];
 
-pub(super) fn history(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
+pub(super) fn history(data: &ReportData, words: &Words) -> Result<Section, Error> {
     let newest = &data.runs[..data.runs.len().min(RUNS)];
     let bars: Vec<Bar> = newest
         .iter()

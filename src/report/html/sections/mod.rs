@@ -9,7 +9,7 @@ use minijinja::Value;
 use plotters::style::RGBColor;
 use serde::Serialize;
 
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::report::words::{duration, thousands};
 
 use super::data::ReportData;
@@ -53,7 +53,7 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
-pub(super) fn sections(data: &ReportData, words: &Words) -> Result<Vec<Section>, Complaint> {
+pub(super) fn sections(data: &ReportData, words: &Words) -> Result<Vec<Section>, Error> {
     let mut sections = vec![outcome::rows_by_status(data, words)?];
     if data.summary.counts.uncertain > 0 {
         sections.push(outcome::uncertain(data, words));

@@ -2,7 +2,8 @@
 
 use plotters::style::RGBColor;
 
-use crate::domain::{Complaint, mask_text};
+use crate::error::Error;
+use crate::model::mask_text;
 use crate::report::html::data::ReportData;
 use crate::report::html::plots::{
     self, ALREADY_CREATED, CREATED, DUPLICATE, FAILED, INVALID, PENDING, REJECTED, UNCERTAIN,
@@ -16,7 +17,7 @@ use super::{Section, Table, legend, plot};
 /// Rows in the tables of the commonest problems and rejections.
 const COMMONEST: usize = 12;
 
-pub(super) fn rows_by_status(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
+pub(super) fn rows_by_status(data: &ReportData, words: &Words) -> Result<Section, Error> {
     let counts = &data.summary.counts;
     let kinds = [
         (

@@ -1,6 +1,6 @@
 //! Requests over time against both limits, and how long answers took.
 
-use crate::domain::Complaint;
+use crate::error::Error;
 use crate::report::html::data::{Minute, ReportData};
 use crate::report::html::plots::{self, BAR, Bar, LIMIT};
 use crate::report::html::words::Words;
@@ -15,7 +15,7 @@ const TIME_STEPS: usize = 180;
 /// Rows in the table beside it.
 const TIME_ROWS: usize = 24;
 
-pub(super) fn per_minute(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
+pub(super) fn per_minute(data: &ReportData, words: &Words) -> Result<Section, Error> {
     let limit = data.limits.per_minute;
     let minutes = spread(data, |minute| minute.requests);
     let section = Section {
@@ -26,7 +26,7 @@ pub(super) fn per_minute(data: &ReportData, words: &Words) -> Result<Section, Co
     over_time(section, &minutes, limit, words, words.per_minute_plot)
 }
 
-pub(super) fn per_second(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
+pub(super) fn per_second(data: &ReportData, words: &Words) -> Result<Section, Error> {
     let limit = data.limits.per_second;
     let minutes = spread(data, |minute| minute.busiest_second);
     let section = Section {
@@ -37,7 +37,7 @@ pub(super) fn per_second(data: &ReportData, words: &Words) -> Result<Section, Co
     over_time(section, &minutes, limit, words, words.per_second_plot)
 }
 
-pub(super) fn latency(data: &ReportData, words: &Words) -> Result<Section, Complaint> {
+pub(super) fn latency(data: &ReportData, words: &Words) -> Result<Section, Error> {
     let Some(latency) = data.latency else {
         return Ok(Section::default());
     };
@@ -79,7 +79,7 @@ fn over_time(
     limit: Option<u32>,
     words: &Words,
     description: &str,
-) -> Result<Section, Complaint> {
+) -> Result<Section, Error> {
     let in_hours = minutes.len() > 180;
     let unit = if in_hours { 60.0 } else { 1.0 };
     let steps = highest(minutes, TIME_STEPS);

@@ -1,0 +1,83 @@
+//! An error for the person who reads it: what is wrong, where, and what to do; its kind says who has to act, its code is for scripts.
+
+use std::fmt;
+
+/// Who has to act. Every decision about an error, the exit code first of all, is made by this and never by its code or words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something that should not happen: a full disk, a damaged ledger, a mistake of ours.
+    Unexpected,
+    /// The command line asks for what cannot be done.
+    Usage,
+    /// Stopped early, by a signal or a person; the same command goes on.
+    Stopped,
+    /// The file, the mapping, the config or the ledger cannot be used as it is.
+    Unusable,
+    /// Vlens refuses every request.
+    Refused,
+    /// Another process is running on this ledger.
+    Busy,
+}
+
+/// An error that a person reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Who has to act.
+    pub kind: Kind,
+    /// A stable word for scripts (`error.code` of the `--json` document); nothing in this program compares it.
+    pub code: &'static str,
+    /// What is wrong, and where. One sentence or two.
+    pub message: String,
+    /// What to do about it, with the whole next command where there is one.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+        Error {
+            kind,
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub fn unexpected(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(Kind::Unexpected, code, message)
+    }
+
+    pub fn usage(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(Kind::Usage, code, message)
+    }
+
+    pub fn stopped(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(Kind::Stopped, code, message)
+    }
+
+    pub fn unusable(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(Kind::Unusable, code, message)
+    }
+
+    pub fn refused(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(Kind::Refused, code, message)
+    }
+
+    pub fn busy(code: &'static str, message: impl Into<String>) -> Self {
+        Error::new(Kind::Busy, code, message)
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,40 +1,45 @@
-//! What the README promises in tables is what the code says.
+//! What the README and the reference beside it promise in tables is what the code says.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use vlens_batch::model::{ProblemCode, Status};
 
-fn readme() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
-        .expect("a README")
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")
+}
+
+fn reference() -> String {
+    page("docs/reference.md")
 }
 
 #[test]
-fn every_problem_code_is_in_the_readme_word_for_word() {
+fn every_problem_code_is_in_the_readme_and_explained_word_for_word_in_the_reference() {
+    let readme = page("README.md");
     let mut table = String::new();
     for code in ProblemCode::ALL {
+        assert!(readme.contains(&format!("`{code}`")), "{code}");
         writeln!(table, "| `{code}` | {} |", code.meaning()).unwrap();
     }
     assert!(
-        readme().contains(&table),
+        reference().contains(&table),
         "the table of problems should be:\n{table}"
     );
 }
 
 #[test]
-fn every_status_is_in_the_readme() {
-    let readme = readme();
+fn every_status_is_in_the_reference() {
+    let reference = reference();
     for status in Status::ALL {
-        assert!(readme.contains(&format!("| `{status}` |")), "{status}");
+        assert!(reference.contains(&format!("| `{status}` |")), "{status}");
     }
 }
 
-/// Everything that the README names as a command or a flag exists: help is asked for each.
+/// Everything that the pages name as a command or a flag exists: help is asked for each.
 #[test]
 fn every_command_in_the_readme_exists() {
-    let readme = readme();
-    let named: std::collections::BTreeSet<&str> = readme
+    let pages = page("README.md") + &reference();
+    let named: std::collections::BTreeSet<&str> = pages
         .split("vlens-batch ")
         .skip(1)
         .filter_map(|rest| {
@@ -65,11 +70,10 @@ fn every_command_in_the_readme_exists() {
     }
 }
 
-/// The environment variables that the code reads, and those that the README and the interface name, are the same.
+/// The environment variables that the code reads, and those that the reference names, are the same.
 #[test]
-fn every_setting_of_the_environment_is_in_the_readme_and_no_other() {
-    let readme = readme();
-    let named = variables(&readme);
+fn every_setting_of_the_environment_is_in_the_reference_and_no_other() {
+    let named = variables(&reference());
     let mut read = std::collections::BTreeSet::new();
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli")).unwrap() {
         let path = entry.unwrap().path();
@@ -97,7 +101,7 @@ fn variables(text: &str) -> std::collections::BTreeSet<String> {
 }
 
 #[test]
-fn the_exit_codes_of_the_readme_are_those_of_the_help() {
+fn the_exit_codes_of_the_reference_are_those_of_the_help() {
     let help = std::process::Command::new(env!("CARGO_BIN_EXE_vlens-batch"))
         .arg("--help")
         .output()
@@ -110,14 +114,14 @@ fn the_exit_codes_of_the_readme_are_those_of_the_help() {
         .filter_map(|word| word.chars().next())
         .filter(char::is_ascii_digit)
         .collect();
-    let readme = readme();
-    let section = readme.split("## Exit codes").nth(1).expect("a section");
+    let reference = reference();
+    let section = reference.split("## Exit codes").nth(1).expect("a section");
     let section = section.split("\n## ").next().expect("its text");
-    let in_readme: std::collections::BTreeSet<char> = section
+    let in_reference: std::collections::BTreeSet<char> = section
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.chars().next())
         .filter(char::is_ascii_digit)
         .collect();
-    assert_eq!(in_help, in_readme);
-    assert_eq!(in_readme.len(), 8);
+    assert_eq!(in_help, in_reference);
+    assert_eq!(in_reference.len(), 8);
 }

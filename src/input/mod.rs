@@ -25,7 +25,7 @@ pub use self::input::{Fingerprint, Input};
 pub const READER_THREAD: &str = "sheet-reader";
 
 /// What to do with rows that are hidden or filtered away in the sheet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub enum Hidden {
     /// Leave them out.
     Skip,
@@ -33,8 +33,9 @@ pub enum Hidden {
     Send,
 }
 
-/// How to read a sheet, where people know better than detection.
-#[derive(Debug, Clone, Default)]
+/// Everything beside the bytes that decides which rows and cells come out: what a sheet is opened with is what its identity
+/// is made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Options {
     /// The sheet of a workbook; default: the first visible one with data.
     pub sheet: Option<String>,

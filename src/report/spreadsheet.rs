@@ -1,8 +1,10 @@
 //! What every workbook written here has in common: formats, limits of the format, errors for people, cells that are text and
 //! nothing else. A phone or a national id is never a number, and nothing is ever a formula.
 
+use std::io::Write;
+
 use rust_xlsxwriter::{
-    Color, Format, FormatAlign, FormatBorder, IgnoreError, Worksheet, XlsxError,
+    Color, Format, FormatAlign, FormatBorder, IgnoreError, Workbook, Worksheet, XlsxError,
 };
 
 use crate::error::Error;
@@ -138,6 +140,14 @@ pub(super) fn start_sheet<'a>(
         .map_err(|error| complaint(&error))?;
     sheet.set_right_to_left(right_to_left);
     Ok(())
+}
+
+/// Writes the whole workbook. A writer that gathers is emptied too, as an error on its way out would be lost.
+pub(super) fn save(workbook: &mut Workbook, mut out: impl Write + Send) -> Result<(), Error> {
+    workbook
+        .save_to_writer(&mut out)
+        .and_then(|()| out.flush().map_err(XlsxError::from))
+        .map_err(|error| complaint(&error))
 }
 
 /// An error of the workbook's writer, for a person. It names no cell's content.

@@ -36,17 +36,12 @@ pub fn check_input(
     }
     let path = place.ledger(false);
     let reader = Reader::open(&path).map_err(Failure::ledger)?;
-    let source = run::source_name(&args.file);
     let columns = sheet.columns();
     let mut check = Check {
         reader,
         seen: Seen::default(),
         tally: CheckTally::new(),
-        json: if output.json {
-            Some(begin_json(&source)?)
-        } else {
-            None
-        },
+        json: output.json.then(CheckJson::default),
         annotator: match args.annotate {
             Some(_) => {
                 let shape = SheetShape {
@@ -68,13 +63,11 @@ pub fn check_input(
     check.finish(args, global, &sheet, place, output)
 }
 
-type Stdout = std::io::BufWriter<std::io::Stdout>;
-
 struct Check {
     reader: Option<Reader>,
     seen: Seen,
     tally: CheckTally,
-    json: Option<CheckJson<Stdout>>,
+    json: Option<CheckJson>,
     annotator: Option<Annotator>,
 }
 
@@ -186,12 +179,13 @@ impl Check {
             Exit::Done
         };
         let notes = how_it_was_read(sheet);
+        let source = run::source_name(&args.file);
         if let Some(json) = self.json {
-            json.finish(&self.tally, &notes)
+            let mut out = std::io::BufWriter::new(std::io::stdout());
+            json.write_to(&mut out, &source, &self.tally, &notes)
                 .map_err(|error| Failure::unexpected(not_told(&error)))?;
             return Ok(exit);
         }
-        let source = run::source_name(&args.file);
         let further = ledgers::further(global, place, &place.ledger(false), false);
         output.print(|out| {
             self.tally
@@ -217,11 +211,6 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
     notes.extend(sheet.mapping.notes());
     notes.extend(sheet.note_on_examples());
     notes
-}
-
-fn begin_json(source: &str) -> Result<CheckJson<Stdout>, Failure> {
-    CheckJson::begin(std::io::BufWriter::new(std::io::stdout()), source)
-        .map_err(|error| Failure::unexpected(not_told(&error)))
 }
 
 fn not_told(error: &std::io::Error) -> Error {

@@ -166,7 +166,7 @@ impl Annotator {
             .worksheet_from_index(OVERVIEW)
             .map_err(complaint)?;
         overview::write(sheet, &self.tally, &self.sheet_name, notes_end).map_err(complaint)?;
-        self.workbook.save_to_writer(out).map_err(complaint)
+        spreadsheet::save(&mut self.workbook, out)
     }
 
     fn count(

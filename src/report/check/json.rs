@@ -1,4 +1,5 @@
-//! `check --json`: one document, its problems streamed. The counts stand behind them, as they are known only then.
+//! `check --json`: one document, or none. Nothing is written before the sheet has been read to its end; until then its lists
+//! wait, in memory while they are short, else in an unnamed temporary file.
 
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -11,14 +12,13 @@ use super::tally::CheckTally;
 /// Bytes of a list held in memory before they wait in an unnamed temporary file.
 const SPOOL_BYTES: usize = 1 << 20;
 
-/// Writes the document, value by value. Values are in full: the user asked for this file.
-pub struct CheckJson<W: Write> {
-    out: W,
-    has_problems: bool,
-    // The other lists of the document cannot be written while the first one grows.
-    repairs: Waiting,
-    duplicates: Waiting,
-    already_created: Waiting,
+/// The document in the making. Values are in full: the user asked for this file.
+#[derive(Default)]
+pub struct CheckJson {
+    problems: List,
+    repairs: List,
+    duplicates: List,
+    already_created: List,
 }
 
 /// A row whose invitation stands in an earlier row.
@@ -38,29 +38,10 @@ struct CreatedRow<'a> {
     run_row: Option<RowNumber>,
 }
 
-impl<W: Write> CheckJson<W> {
-    /// Begins the document.
-    pub fn begin(mut out: W, source: &str) -> io::Result<Self> {
-        out.write_all(b"{\"source\":")?;
-        serde_json::to_writer(&mut out, source)?;
-        out.write_all(b",\"problems\":[")?;
-        Ok(CheckJson {
-            out,
-            has_problems: false,
-            repairs: Waiting::new(),
-            duplicates: Waiting::new(),
-            already_created: Waiting::new(),
-        })
-    }
-
+impl CheckJson {
     /// One problem.
     pub fn problem(&mut self, problem: &Problem) -> io::Result<()> {
-        if std::mem::replace(&mut self.has_problems, true) {
-            self.out.write_all(b",")?;
-        }
-        self.out.write_all(b"\n")?;
-        serde_json::to_writer(&mut self.out, problem)?;
-        Ok(())
+        self.problems.add(problem)
     }
 
     /// One repair.
@@ -89,27 +70,29 @@ impl<W: Write> CheckJson<W> {
         })
     }
 
-    /// Ends the document with the counts, the waiting lists, and `notes` on how the file was read.
-    pub fn finish(mut self, tally: &CheckTally, notes: &[String]) -> io::Result<()> {
-        let out = &mut self.out;
+    /// Writes the document, with `notes` on how the file was read.
+    pub fn write_to(
+        self,
+        out: &mut dyn Write,
+        source: &str,
+        tally: &CheckTally,
+        notes: &[String],
+    ) -> io::Result<()> {
+        out.write_all(b"{\"source\":")?;
+        serde_json::to_writer(&mut *out, source)?;
+        self.problems.write_to(out, "problems")?;
         write!(
             out,
-            "],\"rows\":{},\"valid\":{},\"invalid\":{},\"duplicate\":{},\"repaired\":{}",
+            ",\"rows\":{},\"valid\":{},\"invalid\":{},\"duplicate\":{},\"repaired\":{}",
             tally.rows(),
             tally.valid,
             tally.invalid,
             tally.duplicate,
             tally.repaired
         )?;
-        for (name, list) in [
-            ("repairs", self.repairs),
-            ("duplicates", self.duplicates),
-            ("already_created", self.already_created),
-        ] {
-            write!(out, ",\"{name}\":[")?;
-            list.write_to(out)?;
-            out.write_all(b"]")?;
-        }
+        self.repairs.write_to(out, "repairs")?;
+        self.duplicates.write_to(out, "duplicates")?;
+        self.already_created.write_to(out, "already_created")?;
         out.write_all(b",\"notes\":")?;
         serde_json::to_writer(&mut *out, notes)?;
         out.write_all(b"}\n")?;
@@ -118,19 +101,21 @@ impl<W: Write> CheckJson<W> {
 }
 
 /// A list of values on its way into the document.
-struct Waiting {
+struct List {
     text: SpooledTempFile,
     has_values: bool,
 }
 
-impl Waiting {
-    fn new() -> Self {
-        Waiting {
+impl Default for List {
+    fn default() -> Self {
+        List {
             text: SpooledTempFile::new(SPOOL_BYTES),
             has_values: false,
         }
     }
+}
 
+impl List {
     fn add(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
         if std::mem::replace(&mut self.has_values, true) {
             self.text.write_all(b",")?;
@@ -140,9 +125,10 @@ impl Waiting {
         Ok(())
     }
 
-    fn write_to(mut self, out: &mut impl Write) -> io::Result<()> {
+    fn write_to(mut self, out: &mut dyn Write, name: &str) -> io::Result<()> {
+        write!(out, ",\"{name}\":[")?;
         self.text.seek(SeekFrom::Start(0))?;
         io::copy(&mut self.text, out)?;
-        Ok(())
+        out.write_all(b"]")
     }
 }

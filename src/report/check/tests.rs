@@ -232,7 +232,7 @@ fn rows_of_an_earlier_run_are_told_with_both_row_numbers() {
 fn the_json_document_holds_every_problem_and_adds_up() {
     let mut tally = CheckTally::new();
     let mut out = Vec::new();
-    let mut json = CheckJson::begin(&mut out, "a \"b\".csv").unwrap();
+    let mut json = CheckJson::default();
     for row in [2, 3] {
         let problem = problem(
             row,
@@ -254,7 +254,13 @@ fn the_json_document_holds_every_problem_and_adds_up() {
     json.already_created(RowNumber(4), false, Some(&earlier(9)))
         .unwrap();
     json.already_created(RowNumber(6), true, None).unwrap();
-    json.finish(&tally, &["Read as CSV.".to_owned()]).unwrap();
+    json.write_to(
+        &mut out,
+        "a \"b\".csv",
+        &tally,
+        &["Read as CSV.".to_owned()],
+    )
+    .unwrap();
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["source"], "a \"b\".csv");
     assert_eq!(document["rows"], 3);
@@ -284,9 +290,8 @@ fn the_json_document_holds_every_problem_and_adds_up() {
 #[test]
 fn an_empty_document_is_still_json() {
     let mut out = Vec::new();
-    CheckJson::begin(&mut out, "-")
-        .unwrap()
-        .finish(&CheckTally::new(), &[])
+    CheckJson::default()
+        .write_to(&mut out, "-", &CheckTally::new(), &[])
         .unwrap();
     let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(document["problems"], serde_json::json!([]));

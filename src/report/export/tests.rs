@@ -189,7 +189,8 @@ fn a_full_disk_is_told_and_not_lost() {
         }
     }
     for &format in Format::ALL {
-        let mut sink = sink(format, &columns(), ExportOptions::default(), Full).unwrap();
+        let out = io::BufWriter::new(Full);
+        let mut sink = sink(format, &columns(), ExportOptions::default(), out).unwrap();
         let told = sink.row(&created()).and_then(|()| sink.finish());
         assert!(told.is_err(), "{format:?}");
     }

@@ -125,8 +125,6 @@ impl<W: Write + Send> Sink for XlsxSink<'_, W> {
             .worksheet_from_index(0)
             .and_then(|sheet| sheet.autofilter(0, 0, self.rows - 1, last_column))
             .map_err(|error| spreadsheet::complaint(&error))?;
-        self.workbook
-            .save_to_writer(&mut self.out)
-            .map_err(|error| spreadsheet::complaint(&error))
+        spreadsheet::save(&mut self.workbook, self.out)
     }
 }

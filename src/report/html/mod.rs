@@ -28,13 +28,15 @@ pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) ->
             format!("The report cannot be made: {}.", error.kind()),
         )
     })?;
-    out.write_all(page.as_bytes()).map_err(|error| {
-        Error::unexpected(
-            "report_not_written",
-            format!("The report cannot be written: {error}."),
-        )
-        .hint("See whether the disk is full.")
-    })
+    out.write_all(page.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| {
+            Error::unexpected(
+                "report_not_written",
+                format!("The report cannot be written: {error}."),
+            )
+            .hint("See whether the disk is full.")
+        })
 }
 
 fn render(

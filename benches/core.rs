@@ -6,7 +6,7 @@ use std::time::Duration;
 use divan::{Bencher, black_box};
 use vlens_batch::mapping::{BindOptions, Config, Mapping};
 use vlens_batch::model::{Cell, Column, Row, RowNumber};
-use vlens_batch::send::limiter::{Limits, Pace};
+use vlens_batch::send::{Limiter, Limits};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
 const COLUMNS: &[&str] = &[
@@ -112,7 +112,7 @@ fn read_an_answer(bencher: Bencher<'_, '_>) {
 /// One request that is granted and answered, with as many in the windows as the limits allow.
 #[divan::bench(args = [60, 6000])]
 fn keep_the_pace(bencher: Bencher<'_, '_>, per_minute: u32) {
-    let mut pace = Pace::new(Limits {
+    let mut pace = Limiter::new(Limits {
         per_second: NonZeroU32::new(per_minute),
         per_minute: NonZeroU32::new(per_minute),
     });

@@ -13,8 +13,8 @@ use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain};
 use crate::model::ContractTypeId;
-use crate::send::limiter::Limits;
-use crate::send::plan::Wishes;
+use crate::send::Limits;
+use crate::send::Wishes;
 use crate::vlens::BaseUrl;
 
 /// The config's usual name.

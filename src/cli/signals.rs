@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::exit::Exit;
-use crate::send::{Switch, Why};
+use crate::send::{StopReason, StopSignal};
 
 /// Watches SIGINT, SIGTERM and SIGHUP until the process ends. What is under way at a second signal is found open in the
 /// ledger on the next start, and is `uncertain` then.
-pub fn watch(switch: Arc<Switch>) {
+pub fn watch(stop: Arc<StopSignal>) {
     tokio::spawn(async move {
         let Ok(mut signals) = Signals::new() else {
             tracing::warn!("signals cannot be watched; an interrupt ends the run at once");
@@ -15,7 +15,7 @@ pub fn watch(switch: Arc<Switch>) {
         };
         signals.next().await;
         tracing::info!("stopping: requests under way may still end; a second signal ends at once");
-        switch.stop(Why::Signal);
+        stop.stop(StopReason::Signal);
         signals.next().await;
         end_at_once();
     });

@@ -11,7 +11,7 @@ use super::metrics::MetricsFile;
 use super::output::Output;
 use crate::model::{RunId, RunSummary, Status, Timestamp};
 use crate::report::{Progress, Snapshot};
-use crate::send::{Clock, Event, Observer, Tally};
+use crate::send::{Clock, Observer, SendEvent, Tally};
 
 /// Metrics are written this often while the run goes on.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
@@ -133,11 +133,11 @@ impl Watch {
 }
 
 impl Observer for Watch {
-    fn see(&self, event: &Event, tally: &Tally) {
+    fn see(&self, event: &SendEvent, tally: &Tally) {
         let run = self.run.0;
         match event {
-            Event::Sending => self.write_metrics(tally, None),
-            Event::Ended {
+            SendEvent::Sending => self.write_metrics(tally, None),
+            SendEvent::Ended {
                 row,
                 status: Status::Created,
                 ..
@@ -145,7 +145,7 @@ impl Observer for Watch {
                 tracing::debug!(run, row = row.0, status = "created");
                 self.progress.step(self.snapshot(tally));
             }
-            Event::Ended {
+            SendEvent::Ended {
                 row,
                 status,
                 code,
@@ -161,7 +161,7 @@ impl Observer for Watch {
                 );
                 self.progress.step(self.snapshot(tally));
             }
-            Event::Again { row, why, wait } => {
+            SendEvent::Again { row, why, wait } => {
                 tracing::debug!(
                     run,
                     row = row.0,
@@ -170,7 +170,7 @@ impl Observer for Watch {
                     "to be tried again"
                 );
             }
-            Event::Paused { wait } => {
+            SendEvent::Paused { wait } => {
                 let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 let until = Timestamp(self.clock.wall().0.saturating_add(ms));
                 tracing::info!(run, wait_ms = ms, "paused: Vlens asked for it");

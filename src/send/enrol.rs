@@ -1,7 +1,7 @@
 //! Puts a sheet on paper: every row in the ledger, in one transaction, before anything is sent.
 
 use super::sheet::Sheet;
-use super::switch::Switch;
+use super::stop::StopSignal;
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{Due, Ledger, NewSheet, Sheaf};
@@ -27,7 +27,7 @@ pub fn enrol(
     ledger: &mut Ledger,
     sheet: &mut Sheet,
     what: &Enrolment<'_>,
-    switch: &Switch,
+    stop: &StopSignal,
 ) -> Result<Option<RunId>, Error> {
     let mapping_fingerprint = sheet.mapping.fingerprint();
     if let Some(newest) = ledger.newest_sheet()?
@@ -52,7 +52,7 @@ pub fn enrol(
         let result = mapped.result.as_ref().map_err(Vec::as_slice);
         scribe.add(sheaf, row, result)
     };
-    let walked = sheet.walk_in_sheaves(switch, bind, |_, sheaf| enrolment.enter(sheaf, &decide))?;
+    let walked = sheet.walk_in_sheaves(stop, bind, |_, sheaf| enrolment.enter(sheaf, &decide))?;
     match walked {
         Ok(()) => {
             failpoint::pass("before_enrolled");

@@ -7,7 +7,7 @@ use crate::model::{Counts, Outcome, RowNumber, Status};
 
 /// Something that happened. Holds no personal data.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum SendEvent {
     /// Sending begins.
     Sending,
     /// A row has its status for this run, and the ledger has it durably.
@@ -37,10 +37,10 @@ pub enum Event {
     },
 }
 
-impl Event {
+impl SendEvent {
     /// A row has its status by this outcome.
     pub(super) fn ended(row: RowNumber, status: Status, outcome: &Outcome) -> Self {
-        Event::Ended {
+        SendEvent::Ended {
             row,
             status,
             code: outcome.code(),
@@ -50,7 +50,7 @@ impl Event {
 
     /// A row goes again after this outcome.
     pub(super) fn again(row: RowNumber, outcome: &Outcome, wait: Duration) -> Self {
-        Event::Again {
+        SendEvent::Again {
             row,
             why: outcome.as_str(),
             wait,
@@ -72,7 +72,7 @@ pub struct Tally {
 /// Somebody who watches. Called from many workers at once; must not take long.
 pub trait Observer: Send + Sync {
     /// Something happened, and this is how far the run is now.
-    fn see(&self, event: &Event, tally: &Tally);
+    fn see(&self, event: &SendEvent, tally: &Tally);
 }
 
 /// Counts, and tells the observer.
@@ -90,10 +90,10 @@ impl Journal {
         }
     }
 
-    pub(super) fn note(&self, event: &Event) {
+    pub(super) fn note(&self, event: &SendEvent) {
         let tally = {
             let mut tally = self.lock();
-            if let Event::Ended { status, .. } = event {
+            if let SendEvent::Ended { status, .. } = event {
                 end(&mut tally.counts, *status);
             }
             *tally

@@ -6,19 +6,19 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::clock::Clock;
-use super::switch::{Stopping, Switch};
-use crate::send::limiter::{Pace, Permit};
+use super::stop::{StopSignal, Stopped};
+use crate::send::limiter::{Limiter, Permit};
 
 /// One pace for all workers and for the login.
 pub(super) struct Gate {
-    pace: Mutex<Pace>,
+    pace: Mutex<Limiter>,
     /// Those who must wait stand in line, so that only one of them watches the clock.
     line: tokio::sync::Mutex<()>,
     answered: Notify,
 }
 
 impl Gate {
-    pub(super) fn new(pace: Pace) -> Self {
+    pub(super) fn new(pace: Limiter) -> Self {
         Gate {
             pace: Mutex::new(pace),
             line: tokio::sync::Mutex::new(()),
@@ -27,19 +27,19 @@ impl Gate {
     }
 
     /// Waits for leave to send one request. Whoever gets it calls [`Gate::answered`] or [`Gate::not_sent`] once.
-    pub(super) async fn enter(&self, clock: &dyn Clock, switch: &Switch) -> Result<(), Stopping> {
-        let _first_in_line = switch.or_stop(self.line.lock()).await?;
+    pub(super) async fn enter(&self, clock: &dyn Clock, stop: &StopSignal) -> Result<(), Stopped> {
+        let _first_in_line = stop.or_stop(self.line.lock()).await?;
         loop {
-            if switch.is_stopping() {
-                return Err(Stopping);
+            if stop.is_stopping() {
+                return Err(Stopped);
             }
             // Registered before asking, so that an answer in between is not missed.
             let answered = self.answered.notified();
             let permit = self.pace().ask(clock.steady());
             match permit {
                 Permit::Granted => return Ok(()),
-                Permit::After(wait) => switch.or_stop(tokio::time::sleep(wait)).await?,
-                Permit::AfterAnAnswer => switch.or_stop(answered).await?,
+                Permit::After(wait) => stop.or_stop(tokio::time::sleep(wait)).await?,
+                Permit::AfterAnAnswer => stop.or_stop(answered).await?,
             }
         }
     }
@@ -84,7 +84,7 @@ impl Gate {
         self.pace().accepted();
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
+    fn pace(&self) -> MutexGuard<'_, Limiter> {
         // The pace is plain numbers; a panic elsewhere cannot leave them half-written.
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }

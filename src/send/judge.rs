@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::switch::Why;
+use super::stop::StopReason;
 use crate::model::{NotCreated, Outcome, Refusal, RetryAfter, Status, Timestamp};
 use crate::send::limiter::{Backoff, Wait, wait_for};
 
@@ -65,7 +65,7 @@ pub(super) enum Next {
     /// It goes again with a fresh token.
     WithFreshToken,
     /// It keeps its status and the run stops.
-    Stop(Why),
+    Stop(StopReason),
 }
 
 /// The tenth 429 in a row ends a row.
@@ -87,7 +87,7 @@ pub(super) fn judge(
         Outcome::Rejected { .. } => ended(Status::Rejected),
         Outcome::Uncertain { stop: false, .. } => ended(Status::Uncertain),
         Outcome::Uncertain { message, .. } => Verdict {
-            next: Next::Stop(Why::Refused(Refusal::NotTheApi, message.clone())),
+            next: Next::Stop(StopReason::Refused(Refusal::NotTheApi, message.clone())),
             ..ended(Status::Uncertain)
         },
         Outcome::NotCreated(NotCreated::Unreachable { .. }) => {
@@ -137,7 +137,7 @@ fn ended(status: Status) -> Verdict {
 
 fn stopped(refusal: Refusal, message: &str) -> Verdict {
     Verdict {
-        next: Next::Stop(Why::Refused(refusal, message.to_owned())),
+        next: Next::Stop(StopReason::Refused(refusal, message.to_owned())),
         ..ended(Status::Pending)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::queue::{Job, Trouble};
 use super::road::Road;
 use super::send::Sender;
-use super::switch::Stopping;
+use super::stop::Stopped;
 use super::tokens::Bearer;
 use super::wire::Place;
 use crate::failpoint;
@@ -24,21 +24,21 @@ pub(super) struct Leaving {
 
 impl Sender {
     /// The next row, once it may leave; none when all is done.
-    pub(super) async fn next(&self) -> Result<Option<Leaving>, Stopping> {
+    pub(super) async fn next(&self) -> Result<Option<Leaving>, Stopped> {
         let road = &self.road;
-        match self.queue.next(&*road.clock, &road.switch).await {
+        match self.queue.next(&*road.clock, &road.stop).await {
             Ok(Some(job)) => {
                 let bearer = self.leave(road).await?;
                 self.put_on_paper(job, bearer).await.map(Some)
             }
             Ok(None) => Ok(None),
-            Err(Trouble::Stopping) => Err(Stopping),
+            Err(Trouble::Stopped) => Err(Stopped),
             Err(Trouble::Ledger(complaint)) => Err(road.broken(complaint)),
         }
     }
 
     /// The next row, if nothing but the disk has to be waited for until it may leave.
-    pub(super) async fn at_hand(&self) -> Result<Option<Leaving>, Stopping> {
+    pub(super) async fn at_hand(&self) -> Result<Option<Leaving>, Stopped> {
         let road = &self.road;
         let bearer = match &self.tokens {
             Some(tokens) => match tokens.at_hand(road) {
@@ -47,7 +47,7 @@ impl Sender {
             },
             None => None,
         };
-        let may_leave = || !road.switch.is_stopping() && road.gate.enter_at_once(&*road.clock);
+        let may_leave = || !road.stop.is_stopping() && road.gate.enter_at_once(&*road.clock);
         match self.queue.at_hand(may_leave) {
             Some(job) => self.put_on_paper(job, bearer).await.map(Some),
             None => Ok(None),
@@ -55,15 +55,15 @@ impl Sender {
     }
 
     /// Waits for a slot, with a token that is good when the slot comes.
-    async fn leave(&self, road: &Road) -> Result<Option<Bearer>, Stopping> {
+    async fn leave(&self, road: &Road) -> Result<Option<Bearer>, Stopped> {
         let Some(tokens) = &self.tokens else {
-            road.gate.enter(&*road.clock, &road.switch).await?;
+            road.gate.enter(&*road.clock, &road.stop).await?;
             return Ok(None);
         };
         let mut stale = 0;
         loop {
             let bearer = tokens.bearer(road).await?;
-            road.gate.enter(&*road.clock, &road.switch).await?;
+            road.gate.enter(&*road.clock, &road.stop).await?;
             // Where tokens live shorter than the wait for a slot, renewing them for ever would send nothing else. The
             // server has the last word.
             if tokens.is_good(&bearer, road).await || stale == MOST_STALE_TOKENS {
@@ -75,7 +75,7 @@ impl Sender {
     }
 
     /// Makes a row's intent durable.
-    async fn put_on_paper(&self, job: Job, bearer: Option<Bearer>) -> Result<Leaving, Stopping> {
+    async fn put_on_paper(&self, job: Job, bearer: Option<Bearer>) -> Result<Leaving, Stopped> {
         let road = &self.road;
         failpoint::pass("before_intent");
         let opened = road.clock.moment();
@@ -101,7 +101,7 @@ impl Sender {
             free
         } else {
             let next = self.wire.next_place();
-            self.road.switch.or_stop(next).await.ok()??
+            self.road.stop.or_stop(next).await.ok()??
         };
         self.may_still_leave(leaving).then_some(place)
     }
@@ -113,11 +113,11 @@ impl Sender {
             (Some(tokens), Some(bearer)) => tokens.is_refused(bearer),
             _ => false,
         };
-        !is_token_refused && !road.switch.is_stopping() && !road.gate.is_paused(&*road.clock)
+        !is_token_refused && !road.stop.is_stopping() && !road.gate.is_paused(&*road.clock)
     }
 
     /// Takes a row that has not left off the paper again: it is due as before.
-    pub(super) async fn take_back(&self, leaving: Leaving) -> Result<(), Stopping> {
+    pub(super) async fn take_back(&self, leaving: Leaving) -> Result<(), Stopped> {
         let road = &self.road;
         road.gate.not_sent();
         if let Err(complaint) = road.ledger.withdraw_attempt(leaving.attempt).await {

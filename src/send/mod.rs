@@ -3,33 +3,35 @@
 //!
 //! Read in this order: `sheet` (a file and its mapping), `walk` (its rows), `enrol` (all rows on paper first), `send` (the
 //! one loop), `leaving` (what a row needs before its request leaves), `judge` (what an outcome means for a row), then what
-//! these lean on: `queue`, `gate`, `tokens`, `wire`, `road`, `breaker`, `switch`; `calls` is for requests that belong to no
+//! these lean on: `queue`, `gate`, `tokens`, `wire`, `road`, `breaker`, `stop`; `calls` is for requests that belong to no
 //! run.
 
+mod api;
 mod breaker;
-mod calls;
 mod clock;
 mod enrol;
 mod events;
 mod gate;
 mod judge;
 mod leaving;
-pub mod limiter;
-pub mod plan;
+mod limiter;
+mod plan;
 mod queue;
 mod road;
 mod send;
 mod sheet;
-mod switch;
+mod stop;
 mod tokens;
 mod walk;
 mod wire;
 
-pub use calls::{CallError, Calls};
+pub use api::{Api, ApiError};
 pub use clock::Clock;
 pub use enrol::{Enrolment, enrol, make_due};
-pub use events::{Event, Observer, Tally};
-pub use send::{Orders, send};
+pub use events::{Observer, SendEvent, Tally};
+pub use limiter::{Limiter, Limits};
+pub use plan::{Wishes, plan};
+pub use send::{SendOptions, send};
 pub use sheet::{Seen, Sheet, SheetError, Verdict};
-pub use switch::{Stopping, Switch, Why};
+pub use stop::{StopReason, StopSignal, Stopped};
 pub use tokens::Credentials;

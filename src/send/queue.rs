@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::clock::Clock;
 use super::judge::History;
-use super::switch::{Stopping, Switch};
+use super::stop::{StopSignal, Stopped};
 use crate::error::Error;
 use crate::ledger::{InvitationId, Writer};
 use crate::model::{RowNumber, RunId};
@@ -75,11 +75,11 @@ impl Queue {
     pub(super) async fn next(
         &self,
         clock: &dyn Clock,
-        switch: &Switch,
+        stop: &StopSignal,
     ) -> Result<Option<Job>, Trouble> {
         loop {
-            if switch.is_stopping() {
-                return Err(Trouble::Stopping);
+            if stop.is_stopping() {
+                return Err(Trouble::Stopped);
             }
             let changed = self.changed.notified();
             let next = self.inner.lock().await.next(clock.steady()).await?;
@@ -93,9 +93,9 @@ impl Queue {
                             () = changed => {}
                         }
                     };
-                    switch.or_stop(either).await?;
+                    stop.or_stop(either).await?;
                 }
-                Next::Wait(None) => switch.or_stop(changed).await?,
+                Next::Wait(None) => stop.or_stop(changed).await?,
             }
         }
     }
@@ -189,13 +189,13 @@ impl Inner {
 
 /// Why there is no next row although there may be more.
 pub(super) enum Trouble {
-    Stopping,
+    Stopped,
     Ledger(Error),
 }
 
-impl From<Stopping> for Trouble {
-    fn from(_: Stopping) -> Self {
-        Trouble::Stopping
+impl From<Stopped> for Trouble {
+    fn from(_: Stopped) -> Self {
+        Trouble::Stopped
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::events::{Event, Journal};
+use super::events::{Journal, SendEvent};
 use super::gate::Gate;
-use super::switch::{Stopping, Switch, Why};
+use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
 use crate::ledger::Writer;
 use crate::send::limiter::Backoff;
@@ -18,7 +18,7 @@ use crate::vlens::Client;
 pub(super) struct Road {
     pub(super) client: Client,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) switch: Arc<Switch>,
+    pub(super) stop: Arc<StopSignal>,
     pub(super) gate: Gate,
     pub(super) ledger: Writer,
     pub(super) journal: Journal,
@@ -29,8 +29,8 @@ pub(super) struct Road {
 
 impl Road {
     /// A request that is no invitation, such as a login: it counts against the limits, now and for the next process.
-    pub(super) async fn call<T>(&self, request: impl Future<Output = T>) -> Result<T, Stopping> {
-        self.gate.enter(&*self.clock, &self.switch).await?;
+    pub(super) async fn call<T>(&self, request: impl Future<Output = T>) -> Result<T, Stopped> {
+        self.gate.enter(&*self.clock, &self.stop).await?;
         noted(&self.gate, &*self.clock, &self.ledger, request)
             .await
             .map_err(|complaint| self.broken(complaint))
@@ -39,13 +39,13 @@ impl Road {
     /// Nobody sends for `wait` from now on.
     pub(super) fn pause(&self, wait: Duration) {
         self.gate.pause(&*self.clock, wait);
-        self.journal.note(&Event::Paused { wait });
+        self.journal.note(&SendEvent::Paused { wait });
     }
 
     /// Sleeps out the back-off after the `attempt`-th failure.
-    pub(super) async fn back_off(&self, attempt: u32) -> Result<(), Stopping> {
+    pub(super) async fn back_off(&self, attempt: u32) -> Result<(), Stopped> {
         let wait = self.backoff.wait(attempt, self.chance());
-        self.switch.or_stop(tokio::time::sleep(wait)).await
+        self.stop.or_stop(tokio::time::sleep(wait)).await
     }
 
     /// A number drawn evenly from 0 to 1.
@@ -57,9 +57,9 @@ impl Road {
     }
 
     /// The ledger cannot be written any more, so nothing more may be sent.
-    pub(super) fn broken(&self, complaint: Error) -> Stopping {
-        self.switch.stop(Why::Broken(complaint));
-        Stopping
+    pub(super) fn broken(&self, complaint: Error) -> Stopped {
+        self.stop.stop(StopReason::Broken(complaint));
+        Stopped
     }
 }
 

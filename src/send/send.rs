@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use super::breaker::Breaker;
 use super::clock::Clock;
-use super::events::{Event, Journal, Observer, Tally};
+use super::events::{Journal, Observer, SendEvent, Tally};
 use super::gate::Gate;
 use super::judge::{Circumstances, Next, Policy, Verdict, judge};
 use super::leaving::Leaving;
 use super::queue::{Job, Queue};
 use super::road::Road;
-use super::switch::{Stopping, Switch, Why};
+use super::stop::{StopReason, StopSignal, Stopped};
 use super::tokens::{Bearer, Credentials, Tokens};
 use super::wire::{Wire, standing_by};
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{self, Closing, Writer};
 use crate::model::{NotCreated, Outcome, RunId, Status};
-use crate::send::limiter::{Backoff, Pace};
+use crate::send::limiter::{Backoff, Limiter};
 use crate::vlens::Client;
 
 /// How to send.
-pub struct Orders {
+pub struct SendOptions {
     /// The run whose due rows are sent.
     pub run: RunId,
     /// For `CreateInvitation`; without them `CreateAuthSession` is called, which takes the API key alone.
@@ -40,50 +40,46 @@ pub struct Orders {
     pub limit: Option<u64>,
     /// When to stop although rows are left.
     pub max_duration: Option<Duration>,
-    /// The pace, seeded with the requests of the last minute.
-    pub pace: Pace,
-    /// Back-off between the attempts of one row.
-    pub backoff: Backoff,
-    /// Seed for the jitter.
-    pub seed: u64,
+    /// The limiter, seeded with the requests of the last minute.
+    pub limiter: Limiter,
 }
 
 /// Sends all that is due in the run that `ledger` writes. Returns how far it came, and whether `--limit` ended it.
 pub async fn send(
-    orders: Orders,
+    options: SendOptions,
     client: Client,
     ledger: Writer,
     clock: Arc<dyn Clock>,
-    switch: Arc<Switch>,
+    stop: Arc<StopSignal>,
     observer: Arc<dyn Observer>,
     start: Tally,
 ) -> (Tally, bool) {
-    let crew = orders.concurrency + standing_by(orders.concurrency, &orders.pace);
+    let crew = options.concurrency + standing_by(options.concurrency, &options.limiter);
     let journal = Journal::new(start, observer);
     let sender = Arc::new(Sender {
-        wire: Wire::new(orders.concurrency),
-        queue: Queue::new(ledger.clone(), orders.run, orders.limit),
-        breaker: Breaker::new(orders.max_consecutive_failures),
+        wire: Wire::new(options.concurrency),
+        queue: Queue::new(ledger.clone(), options.run, options.limit),
+        breaker: Breaker::new(options.max_consecutive_failures),
         policy: Policy {
-            max_attempts: orders.max_attempts,
-            backoff: orders.backoff,
-            can_log_in: orders.credentials.is_some(),
+            max_attempts: options.max_attempts,
+            backoff: Backoff::default(),
+            can_log_in: options.credentials.is_some(),
         },
-        tokens: orders.credentials.map(Tokens::new),
+        tokens: options.credentials.map(Tokens::new),
         road: Road {
             client,
             clock,
-            switch: Arc::clone(&switch),
-            gate: Gate::new(orders.pace),
+            stop: Arc::clone(&stop),
+            gate: Gate::new(options.limiter),
             ledger,
             journal: journal.clone(),
-            max_attempts: orders.max_attempts,
-            backoff: orders.backoff,
-            chance: Mutex::new(fastrand::Rng::with_seed(orders.seed)),
+            max_attempts: options.max_attempts,
+            backoff: Backoff::default(),
+            chance: Mutex::new(fastrand::Rng::new()),
         },
     });
-    journal.note(&Event::Sending);
-    let clocked = tokio::spawn(stop_after(orders.max_duration, Arc::clone(&switch)));
+    journal.note(&SendEvent::Sending);
+    let clocked = tokio::spawn(stop_after(options.max_duration, Arc::clone(&stop)));
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..crew {
         workers.spawn(Arc::clone(&sender).work());
@@ -91,7 +87,7 @@ pub async fn send(
     while let Some(ended) = workers.join_next().await {
         if ended.is_err() {
             // Its row is open in the ledger, and the others would wait for it for ever.
-            switch.stop(Why::Broken(worker_panicked()));
+            stop.stop(StopReason::Broken(worker_panicked()));
         }
     }
     clocked.abort();
@@ -107,10 +103,10 @@ fn worker_panicked() -> Error {
     .hint("Run the command again: it goes on where it stopped. Please report the fault.")
 }
 
-async fn stop_after(limit: Option<Duration>, switch: Arc<Switch>) {
+async fn stop_after(limit: Option<Duration>, stop: Arc<StopSignal>) {
     if let Some(limit) = limit {
         tokio::time::sleep(limit).await;
-        switch.stop(Why::Duration);
+        stop.stop(StopReason::Duration);
     }
 }
 
@@ -132,19 +128,19 @@ impl Sender {
                 Some(leaving) => leaving,
                 None => match self.next().await {
                     Ok(Some(leaving)) => leaving,
-                    Ok(None) | Err(Stopping) => return,
+                    Ok(None) | Err(Stopped) => return,
                 },
             };
             match self.attempt(leaving).await {
                 Ok(next) => at_hand = next,
-                Err(Stopping) => return,
+                Err(Stopped) => return,
             }
         }
     }
 
     /// One request for one row, once there is a place for it, and what follows from its answer. Returns the next row, when
     /// it was put on paper along with this one's outcome.
-    async fn attempt(&self, leaving: Leaving) -> Result<Option<Leaving>, Stopping> {
+    async fn attempt(&self, leaving: Leaving) -> Result<Option<Leaving>, Stopped> {
         let road = &self.road;
         let Some(place) = self.place(&leaving).await else {
             self.take_back(leaving).await?;
@@ -204,7 +200,7 @@ impl Sender {
                 road.journal.throttled();
                 road.gate.refused()
             }
-            // Says nothing about the pace.
+            // Says nothing about the limiter.
             Outcome::NotCreated(NotCreated::Unreachable { .. }) => 0,
             _ => {
                 road.gate.accepted();
@@ -225,24 +221,24 @@ impl Sender {
         outcome: &Outcome,
         job: Job,
         bearer: Option<Bearer>,
-    ) -> Result<(), Stopping> {
+    ) -> Result<(), Stopped> {
         let road = &self.road;
         if verdict.status != Status::Pending {
             road.journal
-                .note(&Event::ended(job.row, verdict.status, outcome));
+                .note(&SendEvent::ended(job.row, verdict.status, outcome));
         }
         match verdict.status {
             Status::Created | Status::Rejected => self.breaker.good(),
             Status::Failed | Status::Uncertain if self.breaker.bad() => {
                 let last = outcome.message().unwrap_or_default();
-                road.switch.stop(Why::Failures(last));
+                road.stop.stop(StopReason::Failures(last));
             }
             _ => {}
         }
         match verdict.next {
             Next::Done => self.queue.done().await,
             Next::Again(wait) => {
-                road.journal.note(&Event::again(job.row, outcome, wait));
+                road.journal.note(&SendEvent::again(job.row, outcome, wait));
                 self.queue.again(job, road.clock.steady() + wait).await;
             }
             Next::WithFreshToken => {
@@ -252,8 +248,8 @@ impl Sender {
                 self.queue.again(job, Duration::ZERO).await;
             }
             Next::Stop(why) => {
-                road.switch.stop(why);
-                return Err(Stopping);
+                road.stop.stop(why);
+                return Err(Stopped);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::road::Road;
-use super::switch::{Stopping, Why};
+use super::stop::{StopReason, Stopped};
 use crate::model::{Refusal, Secret};
 use crate::send::limiter::Wait;
 use crate::vlens::{AdminToken, TokenError};
@@ -75,12 +75,12 @@ impl Tokens {
     }
 
     /// The token to send with now; logs in or refreshes first where that is due. All other workers wait meanwhile.
-    pub(super) async fn bearer(&self, road: &Road) -> Result<Bearer, Stopping> {
+    pub(super) async fn bearer(&self, road: &Road) -> Result<Bearer, Stopped> {
         let mut held = self.held.lock().await;
         if !held.is_good(road) {
             self.renew(&mut held, road).await?;
         }
-        held.bearer().ok_or(Stopping)
+        held.bearer().ok_or(Stopped)
     }
 
     /// The token to send with now, if it is good and nobody is about to renew it.
@@ -114,7 +114,7 @@ impl Tokens {
     }
 
     /// A refresh where there is something to refresh with, else, and when it fails, a login.
-    async fn renew(&self, held: &mut Held, road: &Road) -> Result<(), Stopping> {
+    async fn renew(&self, held: &mut Held, road: &Road) -> Result<(), Stopped> {
         let refresh = held.token.take().and_then(|token| token.refresh);
         let fresh = match refresh {
             Some(refresh) => match road.call(road.client.refresh(&refresh)).await? {
@@ -137,7 +137,7 @@ impl Tokens {
     }
 
     /// Logs in. A refusal stops the run at once and is never repeated; what may pass is tried again a few times.
-    async fn log_in(&self, road: &Road) -> Result<AdminToken, Stopping> {
+    async fn log_in(&self, road: &Road) -> Result<AdminToken, Stopped> {
         let Credentials { username, password } = &self.credentials;
         let mut attempt = 1;
         loop {
@@ -146,8 +146,12 @@ impl Tokens {
                 Err(error) => error,
             };
             let why = match error {
-                TokenError::Refused { message } => Why::Refused(Refusal::Credentials, message),
-                TokenError::NotTheApi { message } => Why::Refused(Refusal::NotTheApi, message),
+                TokenError::Refused { message } => {
+                    StopReason::Refused(Refusal::Credentials, message)
+                }
+                TokenError::NotTheApi { message } => {
+                    StopReason::Refused(Refusal::NotTheApi, message)
+                }
                 passing if attempt < road.max_attempts => {
                     tracing::warn!("the login failed ({passing}); trying again");
                     if !note_pause(&passing, road) {
@@ -156,10 +160,12 @@ impl Tokens {
                     attempt += 1;
                     continue;
                 }
-                lasting => Why::Failures(format!("Vlens could not be logged in to: {lasting}")),
+                lasting => {
+                    StopReason::Failures(format!("Vlens could not be logged in to: {lasting}"))
+                }
             };
-            road.switch.stop(why);
-            return Err(Stopping);
+            road.stop.stop(why);
+            return Err(Stopped);
         }
     }
 }

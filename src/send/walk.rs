@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 
 use super::sheet::Sheet;
-use super::switch::{Stopping, Switch};
+use super::stop::{StopSignal, Stopped};
 use crate::error::Error;
 use crate::input::Source;
 use crate::mapping::{Mapped, Mapping};
@@ -37,14 +37,14 @@ impl Sheet {
     /// Hands every row, with what it becomes, to `visit`. Ends early when the run is stopped.
     pub fn walk(
         &mut self,
-        switch: &Switch,
+        stop: &StopSignal,
         mut visit: impl FnMut(&Row, Mapped) -> Result<(), Error>,
-    ) -> Result<Result<(), Stopping>, Error> {
+    ) -> Result<Result<(), Stopped>, Error> {
         let bind = |at: usize, _: &Row, mapped: Mapped, sheaf: &mut Vec<(usize, Mapped)>| {
             sheaf.push((at, mapped));
             Ok(())
         };
-        self.walk_in_sheaves(switch, bind, |rows, sheaf| {
+        self.walk_in_sheaves(stop, bind, |rows, sheaf| {
             sheaf
                 .drain(..)
                 .try_for_each(|(at, mapped)| visit(&rows[at], mapped))
@@ -55,10 +55,10 @@ impl Sheet {
     /// that mapped it, and `visit` gets the sheaves in the sheet's order, with the rows they are made from. It empties them.
     pub fn walk_in_sheaves<S: Default + Send>(
         &mut self,
-        switch: &Switch,
+        stop: &StopSignal,
         bind: impl Fn(usize, &Row, Mapped, &mut S) -> Result<(), Error> + Sync,
         mut visit: impl FnMut(&[Row], &mut S) -> Result<(), Error>,
-    ) -> Result<Result<(), Stopping>, Error> {
+    ) -> Result<Result<(), Stopped>, Error> {
         let Sheet {
             source,
             mapping,
@@ -83,7 +83,7 @@ impl Sheet {
             named("row-reader")
                 .spawn_scoped(scope, move || read_all(source, &to_mappers, &spares))
                 .map_err(|error| no_thread(&error))?;
-            see_all(&from_mappers, &spare, switch, |batch| {
+            see_all(&from_mappers, &spare, stop, |batch| {
                 examples.append(&mut batch.examples);
                 visit(&batch.rows[..batch.in_use], &mut batch.sheaf)
             })
@@ -164,15 +164,15 @@ fn map_batch<S>(
 fn see_all<S>(
     mappers: &[Receiver<Passed<S>>],
     spare: &Sender<Batch<S>>,
-    switch: &Switch,
+    stop: &StopSignal,
     mut visit: impl FnMut(&mut Batch<S>) -> Result<(), Error>,
-) -> Result<Result<(), Stopping>, Error> {
+) -> Result<Result<(), Stopped>, Error> {
     for mapper in mappers.iter().cycle() {
         let Ok(passed) = mapper.recv() else {
             break;
         };
-        if switch.is_stopping() {
-            return Ok(Err(Stopping));
+        if stop.is_stopping() {
+            return Ok(Err(Stopped));
         }
         let mut batch = passed?;
         visit(&mut batch)?;
@@ -186,7 +186,7 @@ fn see_all<S>(
 mod tests {
     use std::sync::Arc;
 
-    use super::super::switch::Why;
+    use super::super::stop::StopReason;
     use super::*;
     use crate::input::{Input, Options};
     use crate::mapping::{BindOptions, Config};
@@ -211,7 +211,7 @@ mod tests {
     fn every_row_is_seen_once_and_in_its_order() {
         for rows in [0, 1, BATCH_ROWS, ROWS] {
             let mut seen = Vec::new();
-            let walked = sheet(phones(rows)).walk(&Switch::default(), |row, mapped| {
+            let walked = sheet(phones(rows)).walk(&StopSignal::default(), |row, mapped| {
                 let invitation = mapped.result.expect("a valid row");
                 seen.push((row.number.0, invitation.recipient.phone));
                 Ok(())
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn the_walk_ends_where_the_one_who_asked_ends_it() {
         let mut count = 0;
-        let refused = sheet(phones(ROWS)).walk(&Switch::default(), |_, _| {
+        let refused = sheet(phones(ROWS)).walk(&StopSignal::default(), |_, _| {
             count += 1;
             if count == 300 {
                 return Err(Error::unexpected("enough", "Enough."));
@@ -237,16 +237,16 @@ mod tests {
         assert_eq!(refused.map_err(|complaint| complaint.code), Err("enough"));
         assert_eq!(count, 300);
 
-        let switch = Switch::default();
+        let stop = StopSignal::default();
         let mut count = 0;
-        let stopped = sheet(phones(ROWS)).walk(&switch, |_, _| {
+        let stopped = sheet(phones(ROWS)).walk(&stop, |_, _| {
             count += 1;
             if count == 300 {
-                switch.stop(Why::Signal);
+                stop.stop(StopReason::Signal);
             }
             Ok(())
         });
-        assert_eq!(stopped, Ok(Err(Stopping)));
+        assert_eq!(stopped, Ok(Err(Stopped)));
         assert_eq!(count, 3 * BATCH_ROWS, "the batch at hand is the last");
     }
 }

@@ -5,7 +5,7 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::send::limiter::Pace;
+use crate::send::limiter::Limiter;
 
 /// The places of a run.
 pub(super) struct Wire(Semaphore);
@@ -19,7 +19,7 @@ const FEW: usize = 8;
 /// How many rows may stand by: two thirds of the places beyond those few. Half of them or fewer leave the wire empty at times,
 /// all of them gain little more. Not too many, because a row on paper is uncertain after a kill even if it never left; and none
 /// under a limit, where the pace is what they would wait for, each with a slot that another could use.
-pub(super) fn standing_by(places: usize, pace: &Pace) -> usize {
+pub(super) fn standing_by(places: usize, pace: &Limiter) -> usize {
     if pace.is_unlimited() {
         places.saturating_sub(FEW) * 2 / 3
     } else {
@@ -48,12 +48,12 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::standing_by;
-    use crate::send::limiter::{Limits, Pace};
+    use crate::send::limiter::{Limiter, Limits};
 
     #[test]
     fn nobody_stands_by_under_a_limit() {
         let pace = |per_second, per_minute| {
-            Pace::new(Limits {
+            Limiter::new(Limits {
                 per_second: NonZeroU32::new(per_second),
                 per_minute: NonZeroU32::new(per_minute),
             })

@@ -12,7 +12,7 @@ use crate::input::Input;
 use crate::ledger::Reader;
 use crate::model::{Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to_left};
-use crate::send::{Seen, Sheet, Switch, Verdict};
+use crate::send::{Seen, Sheet, StopSignal, Verdict};
 
 /// Runs the command.
 pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -55,9 +55,9 @@ pub fn check_input(
             None => None,
         },
     };
-    let switch = Switch::default();
+    let stop = StopSignal::default();
     sheet
-        .walk(&switch, |row, mapped| check.row(row, mapped))
+        .walk(&stop, |row, mapped| check.row(row, mapped))
         .map_err(Failure::unusable)?
         .map_err(|_| Failure::stopped(Error::stopped("interrupted", "Interrupted.")))?;
     check.finish(args, global, &sheet, place, output)
@@ -227,7 +227,7 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
     let mut seen = Seen::default();
     let mut bodies: Vec<String> = Vec::new();
     sheet
-        .walk(&Switch::default(), |row, mapped| {
+        .walk(&StopSignal::default(), |row, mapped| {
             match seen.judge(row.number, mapped).0 {
                 Verdict::Valid(invitation) if shown < most => {
                     shown += 1;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::deliver::{seeded_pace, whoami};
+use super::deliver::{seeded_limiter, whoami};
 use super::target::Target;
 use super::{ledgers, sheets};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs};
@@ -21,8 +21,8 @@ use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::FormChanges;
 use crate::model::{ContractTypeId, Form, Timestamp};
 use crate::report::{TypeLine, write_contract_types};
-use crate::send::limiter::{Limits, Pace};
-use crate::send::{CallError, Calls, Clock, Switch};
+use crate::send::{Api, ApiError, Clock, StopSignal};
+use crate::send::{Limiter, Limits};
 use crate::vlens::{ReadError, TokenError, read_form};
 
 /// Runs the command.
@@ -32,12 +32,12 @@ pub async fn contract_types(
     output: Output,
 ) -> Result<Exit, Failure> {
     let place = Place::find(global, None)?;
-    let (mut calls, lock) = calls(args, &place).await?;
+    let (mut api, lock) = api(args, &place).await?;
     let done = match &args.action {
-        None => list(&mut calls, &place, output).await,
-        Some(ContractTypesAction::Pull { ids }) => pull(ids, &mut calls, &place, output).await,
+        None => list(&mut api, &place, output).await,
+        Some(ContractTypesAction::Pull { ids }) => pull(ids, &mut api, &place, output).await,
     };
-    if let Some(writer) = calls.into_ledger() {
+    if let Some(writer) = api.into_ledger() {
         drop(writer.stop().await.map_err(Failure::unexpected)?);
     }
     drop(lock);
@@ -45,7 +45,7 @@ pub async fn contract_types(
 }
 
 /// Ready to call, counted in the ledger where there is one for this address and tenant.
-async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option<Lock>), Failure> {
+async fn api(args: &ContractTypesArgs, place: &Place) -> Result<(Api, Option<Lock>), Failure> {
     let options = SendArgs {
         allow_insecure_http: args.allow_insecure_http,
         ..SendArgs::default()
@@ -59,8 +59,8 @@ async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option
         )));
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let switch = Arc::new(Switch::default());
-    signals::watch(Arc::clone(&switch));
+    let stop = Arc::new(StopSignal::default());
+    signals::watch(Arc::clone(&stop));
     let counted = counted(
         place,
         &target.binding,
@@ -68,22 +68,22 @@ async fn calls(args: &ContractTypesArgs, place: &Place) -> Result<(Calls, Option
         &*clock,
         "contract-types",
     )?;
-    let (pace, writer, lock) = match counted {
-        Some((pace, writer, lock)) => (pace, Some(writer), Some(lock)),
-        None => (Pace::new(sending.limits), None, None),
+    let (limiter, writer, lock) = match counted {
+        Some((limiter, writer, lock)) => (limiter, Some(writer), Some(lock)),
+        None => (Limiter::new(sending.limits), None, None),
     };
-    let calls = Calls::new(target.client, credentials, pace, writer, clock, switch);
-    Ok((calls, lock))
+    let api = Api::new(target.client, credentials, limiter, writer, clock, stop);
+    Ok((api, lock))
 }
 
-/// The ledger with its lock, and the pace that it asks for; none when there is none, or only that of another tenant.
+/// The ledger with its lock, and the limiter that it asks for; none when there is none, or only that of another tenant.
 pub(super) fn counted(
     place: &Place,
     binding: &Binding,
     limits: Limits,
     clock: &dyn Clock,
     command: &str,
-) -> Result<Option<(Pace, Writer, Lock)>, Failure> {
+) -> Result<Option<(Limiter, Writer, Lock)>, Failure> {
     let path = place.ledger(false);
     match Reader::open(&path).map_err(Failure::ledger)? {
         Some(reader) if reader.binding() == binding => {}
@@ -96,13 +96,13 @@ pub(super) fn counted(
     ledger
         .begin_process(Work::Calling, command, &whoami(), &now)
         .map_err(Failure::ledger)?;
-    let pace = seeded_pace(&ledger, limits, clock)?;
+    let limiter = seeded_limiter(&ledger, limits, clock)?;
     let writer = Writer::start(ledger).map_err(Failure::unexpected)?;
-    Ok(Some((pace, writer, lock)))
+    Ok(Some((limiter, writer, lock)))
 }
 
-async fn list(calls: &mut Calls, place: &Place, output: Output) -> Result<Exit, Failure> {
-    let entries = calls.contract_types().await.map_err(failure)?;
+async fn list(api: &mut Api, place: &Place, output: Output) -> Result<Exit, Failure> {
+    let entries = api.contract_types().await.map_err(failure)?;
     let lines: Vec<TypeLine> = entries
         .into_iter()
         .map(|entry| TypeLine {
@@ -137,17 +137,12 @@ struct Pulled {
     changes: Option<FormChanges>,
 }
 
-async fn pull(
-    ids: &[i64],
-    calls: &mut Calls,
-    place: &Place,
-    output: Output,
-) -> Result<Exit, Failure> {
+async fn pull(ids: &[i64], api: &mut Api, place: &Place, output: Output) -> Result<Exit, Failure> {
     let mut stored = Vec::new();
     for &id in ids {
         let id = ContractTypeId(id);
         let path = sheets::form_path(place, id);
-        let answer = calls
+        let answer = api
             .template_fields(id)
             .await
             .map_err(|error| failure_of(id, error, &path))?;
@@ -215,28 +210,28 @@ fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
 }
 
 /// For a call about one contract type.
-fn failure_of(id: ContractTypeId, error: CallError, path: &Path) -> Failure {
+fn failure_of(id: ContractTypeId, error: ApiError, path: &Path) -> Failure {
     match error {
-        CallError::Read(ReadError::Refused { message }) => Failure::unusable(
+        ApiError::Read(ReadError::Refused { message }) => Failure::unusable(
             Error::unusable(
                 "contract_type_refused",
                 format!("Vlens has no form for contract type {id} ({message})."),
             )
             .hint("`vlens-batch contract-types` lists the tenant's contract types."),
         ),
-        CallError::Read(ReadError::Unauthorized { message } | ReadError::Forbidden { message }) => {
+        ApiError::Read(ReadError::Unauthorized { message } | ReadError::Forbidden { message }) => {
             not_let_in(&message, &path.display().to_string())
         }
         other => failure(other),
     }
 }
 
-pub(super) fn failure(error: CallError) -> Failure {
+pub(super) fn failure(error: ApiError) -> Failure {
     match error {
-        CallError::Stopping => Failure::stopped(Error::stopped("interrupted", "Interrupted.")),
-        CallError::Ledger(complaint) => Failure::ledger(complaint),
-        CallError::Login(error) => login_failure(error),
-        CallError::Read(error) => read_failure(error),
+        ApiError::Stopped => Failure::stopped(Error::stopped("interrupted", "Interrupted.")),
+        ApiError::Ledger(complaint) => Failure::ledger(complaint),
+        ApiError::Login(error) => login_failure(error),
+        ApiError::Read(error) => read_failure(error),
     }
 }
 

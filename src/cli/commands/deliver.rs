@@ -18,8 +18,7 @@ use crate::error::Error;
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
 use crate::model::{Refusal, RunId, RunSummary, Stop};
 use crate::report::{Ending, Further, write_summary};
-use crate::send::limiter::{Backoff, Limits, Pace};
-use crate::send::{Clock, Orders, Switch, Tally, Why, send};
+use crate::send::{Clock, Limiter, Limits, SendOptions, StopReason, StopSignal, Tally, send};
 
 /// Everything that sending takes, gathered before the ledger is touched.
 pub struct Desk {
@@ -28,7 +27,7 @@ pub struct Desk {
     /// The machine's clocks.
     pub clock: Arc<dyn Clock>,
     /// Stops the run.
-    pub switch: Arc<Switch>,
+    pub stop: Arc<StopSignal>,
     /// How to send.
     pub sending: Sending,
     /// Flags that concern this run alone.
@@ -53,12 +52,12 @@ impl Desk {
         further: Further,
         command: &'static str,
     ) -> Self {
-        let switch = Arc::new(Switch::default());
-        signals::watch(Arc::clone(&switch));
+        let stop = Arc::new(StopSignal::default());
+        signals::watch(Arc::clone(&stop));
         Desk {
             output,
             clock: Arc::new(SystemClock::new()),
-            switch,
+            stop,
             sending,
             args: args.clone(),
             ledger,
@@ -70,7 +69,7 @@ impl Desk {
 
     /// Takes the ledger's lock.
     pub async fn lock(&self) -> Result<Lock, Failure> {
-        ledgers::lock_or_wait(&self.ledger, self.args.wait, self.output, &self.switch).await
+        ledgers::lock_or_wait(&self.ledger, self.args.wait, self.output, &self.stop).await
     }
 
     /// Notes this process in the ledger: what follows is its work on this run.
@@ -103,7 +102,7 @@ impl Desk {
                 Some("Nothing was sent: the answer was no."),
             );
         }
-        let pace = seeded_pace(&ledger, self.sending.limits, &*self.clock)?;
+        let limiter = seeded_limiter(&ledger, self.sending.limits, &*self.clock)?;
         let start = self.tally(run)?;
         let watch = Arc::new(Watch::begin(
             self.output,
@@ -115,7 +114,7 @@ impl Desk {
             Arc::clone(&self.clock),
         ));
         let writer = Writer::start(ledger).map_err(Failure::unexpected)?;
-        let orders = Orders {
+        let options = SendOptions {
             run,
             credentials: target.credentials,
             concurrency: self.sending.concurrency,
@@ -123,17 +122,15 @@ impl Desk {
             max_consecutive_failures: self.sending.max_consecutive_failures,
             limit: self.args.limit,
             max_duration: self.args.max_duration.map(|span| span.0),
-            pace,
-            backoff: Backoff::default(),
-            seed: fastrand::u64(..),
+            limiter,
         };
         let observer = Arc::clone(&watch);
         let (tally, is_limited) = send(
-            orders,
+            options,
             target.client,
             writer.clone(),
             Arc::clone(&self.clock),
-            Arc::clone(&self.switch),
+            Arc::clone(&self.stop),
             observer,
             start,
         )
@@ -153,17 +150,19 @@ impl Desk {
         tally: &Tally,
         is_limited: bool,
     ) -> Result<Exit, Failure> {
-        let why = self.switch.why();
+        let why = self.stop.why();
         let stopped = match &why {
             // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
-            Some(Why::Signal | Why::Duration | Why::Failures(_)) if tally.counts.pending == 0 => {
+            Some(StopReason::Signal | StopReason::Duration | StopReason::Failures(_))
+                if tally.counts.pending == 0 =>
+            {
                 None
             }
             Some(why) => why.stop(),
             None if is_limited && tally.counts.pending > 0 => Some(Stop::Limit),
             None => None,
         };
-        if let Some(Why::Broken(complaint)) = why {
+        if let Some(StopReason::Broken(complaint)) = why {
             watch.end_broken(tally);
             return Err(Failure::unexpected(complaint));
         }
@@ -267,9 +266,13 @@ impl Desk {
     }
 }
 
-/// The pace, with what this and other processes have sent in the last minute.
-pub fn seeded_pace(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Pace, Failure> {
-    let mut pace = Pace::new(limits);
+/// The limiter, with what this and other processes have sent in the last minute.
+pub fn seeded_limiter(
+    ledger: &Ledger,
+    limits: Limits,
+    clock: &dyn Clock,
+) -> Result<Limiter, Failure> {
+    let mut limiter = Limiter::new(limits);
     let most = limits
         .per_minute
         .or(limits.per_second)
@@ -279,9 +282,9 @@ pub fn seeded_pace(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result
         .map_err(Failure::ledger)?;
     let now = clock.steady();
     for ago in ages(&recent) {
-        pace.seed(now.saturating_sub(ago));
+        limiter.seed(now.saturating_sub(ago));
     }
-    Ok(pace)
+    Ok(limiter)
 }
 
 /// A little more than the longest window.
@@ -320,18 +323,18 @@ pub fn summary_of(
 }
 
 /// Why a run was stopped, in words, where its summary alone does not say it.
-fn reason(why: &Why) -> Option<String> {
+fn reason(why: &StopReason) -> Option<String> {
     Some(match why {
-        Why::Signal | Why::Duration => return None,
-        Why::Failures(last) => format!("The last one: {last}"),
-        Why::Broken(complaint) => complaint.message.clone(),
-        Why::Refused(Refusal::Credentials, message) => format!(
+        StopReason::Signal | StopReason::Duration => return None,
+        StopReason::Failures(last) => format!("The last one: {last}"),
+        StopReason::Broken(complaint) => complaint.message.clone(),
+        StopReason::Refused(Refusal::Credentials, message) => format!(
             "Vlens does not accept the credentials ({message}). Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
         ),
-        Why::Refused(Refusal::Rights, message) => format!(
+        StopReason::Refused(Refusal::Rights, message) => format!(
             "This account may not create invitations ({message}). Ask for the right, or use another account."
         ),
-        Why::Refused(Refusal::NotTheApi, message) => format!(
+        StopReason::Refused(Refusal::NotTheApi, message) => format!(
             "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
         ),
     })

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::ledger::{Lock, Reader};
 use crate::model::RunId;
 use crate::report::Further;
-use crate::send::Switch;
+use crate::send::StopSignal;
 
 /// How often a waiting process looks whether the ledger is free.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -28,7 +28,7 @@ pub async fn lock_or_wait(
     ledger: &Path,
     wait: bool,
     output: Output,
-    switch: &Switch,
+    stop: &StopSignal,
 ) -> Result<Lock, Failure> {
     let mut has_said_so = false;
     loop {
@@ -44,11 +44,7 @@ pub async fn lock_or_wait(
                 ledger.display()
             ));
         }
-        if switch
-            .or_stop(tokio::time::sleep(LOOK_EVERY))
-            .await
-            .is_err()
-        {
+        if stop.or_stop(tokio::time::sleep(LOOK_EVERY)).await.is_err() {
             return Err(Failure::stopped(Error::stopped(
                 "interrupted",
                 "Stopped while waiting for the ledger; nothing was sent.",

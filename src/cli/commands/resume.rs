@@ -18,7 +18,7 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Resul
     let (desk, mut opened) = open(args.run, &args.send, global, output, "resume").await?;
     let now = desk.clock.moment();
     let wishes = desk.sending.wishes;
-    if wishes != crate::send::plan::Wishes::default() {
+    if wishes != crate::send::Wishes::default() {
         make_due(&mut opened.ledger, opened.run, wishes, &now).map_err(Failure::ledger)?;
     }
     deliver_opened(&desk, opened).await

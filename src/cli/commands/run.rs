@@ -16,7 +16,7 @@ use crate::ledger::{Ledger, Reader};
 use crate::mapping::config::SessionKind;
 use crate::model::{Plan, RunId, Stop};
 use crate::report::{DryRun, write_dry_run};
-use crate::send::plan::plan;
+use crate::send::plan;
 use crate::send::{Enrolment, Seen, Sheet, Verdict, enrol};
 
 /// Runs the command.
@@ -50,7 +50,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
         wishes: desk.sending.wishes,
         started: &started,
     };
-    let run = match enrol(&mut ledger, &mut sheet, &what, &desk.switch) {
+    let run = match enrol(&mut ledger, &mut sheet, &what, &desk.stop) {
         Ok(Some(run)) => run,
         Ok(None) => {
             return Err(Failure::stopped(Error::stopped(
@@ -114,7 +114,7 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
     let wishes = desk.sending.wishes;
     let mut seen = Seen::default();
     let mut tally = DryRun::default();
-    let walked = sheet.walk(&desk.switch, |row, mapped| {
+    let walked = sheet.walk(&desk.stop, |row, mapped| {
         tally.rows += 1;
         match seen.judge(row.number, mapped).0 {
             Verdict::Invalid(_) => tally.invalid += 1,

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::signals;
 use crate::sandbox::{Credentials, Faults, LatencyRange, Sandbox, SandboxOptions};
-use crate::send::Switch;
+use crate::send::StopSignal;
 
 /// Runs the command.
 pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure> {
@@ -28,9 +28,9 @@ pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure
     };
     let sandbox = Sandbox::start(options).await.map_err(Failure::unusable)?;
     announce(&sandbox, output);
-    let switch = Arc::new(Switch::default());
-    signals::watch(Arc::clone(&switch));
-    switch.stopped().await;
+    let stop = Arc::new(StopSignal::default());
+    signals::watch(Arc::clone(&stop));
+    stop.stopped().await;
     sandbox.stop().await;
     Ok(Exit::Done)
 }

@@ -97,7 +97,7 @@ fn a_redirect_leaves_the_row_uncertain_and_stops_the_run() {
     assert_eq!(verdict.status, Status::Uncertain);
     assert!(matches!(
         verdict.next,
-        Next::Stop(Why::Refused(Refusal::NotTheApi, _))
+        Next::Stop(StopReason::Refused(Refusal::NotTheApi, _))
     ));
 }
 
@@ -175,7 +175,7 @@ fn the_first_401_asks_for_a_fresh_token_and_the_second_stops() {
     assert_eq!(second.status, Status::Pending);
     assert!(matches!(
         second.next,
-        Next::Stop(Why::Refused(Refusal::Credentials, _))
+        Next::Stop(StopReason::Refused(Refusal::Credentials, _))
     ));
 }
 
@@ -219,6 +219,6 @@ fn refusals_of_everything_stop_the_run_and_leave_the_row_pending() {
         });
         let verdict = judged(&outcome, &mut History::default());
         assert_eq!(verdict.status, Status::Pending);
-        assert!(matches!(verdict.next, Next::Stop(Why::Refused(why, _)) if why == refusal));
+        assert!(matches!(verdict.next, Next::Stop(StopReason::Refused(why, _)) if why == refusal));
     }
 }

@@ -47,7 +47,7 @@ impl Limits {
 /// The answer to "may a request go now?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permit {
-    /// Yes; its slot is taken. [`Pace::answered`] gives it back.
+    /// Yes; its slot is taken. [`Limiter::answered`] gives it back.
     Granted,
     /// Not before this much time has passed; then ask again.
     After(Duration),
@@ -56,7 +56,7 @@ pub enum Permit {
 }
 
 /// The pace of one process. All times are on one steady clock, from any origin.
-pub struct Pace {
+pub struct Limiter {
     spacing: Option<Spacing>,
     windows: Vec<Window>,
     paused_until: Duration,
@@ -71,13 +71,13 @@ const LEAST_SHARE: f64 = 0.1;
 /// How much of the full pace one accepted request brings back: a hundred of them for a half.
 const RECOVERY_PER_ANSWER: f64 = 0.005;
 
-impl Pace {
+impl Limiter {
     /// A pace within `limits`, with nothing sent yet.
     pub fn new(limits: Limits) -> Self {
         let window = |limit: Option<NonZeroU32>, length_s| {
             limit.map(|n| Window::new(n.get(), Duration::from_secs(length_s)))
         };
-        Pace {
+        Limiter {
             spacing: limits.per_second.map(Spacing::new),
             windows: window(limits.per_second, 1)
                 .into_iter()

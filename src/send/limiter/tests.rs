@@ -10,7 +10,7 @@ const VENDOR: Limits = Limits {
 
 /// A server and a client on one virtual clock; each request takes `there_ms` to arrive and `back_ms` to be answered.
 struct World {
-    pace: Pace,
+    pace: Limiter,
     now_ms: u64,
     answers_at_ms: Vec<u64>,
     arrivals_ms: Vec<u64>,
@@ -19,7 +19,7 @@ struct World {
 impl World {
     fn new(limits: Limits) -> Self {
         World {
-            pace: Pace::new(limits),
+            pace: Limiter::new(limits),
             now_ms: 1_000_000,
             answers_at_ms: Vec::new(),
             arrivals_ms: Vec::new(),
@@ -152,7 +152,7 @@ fn a_full_window_of_requests_under_way_waits_for_an_answer() {
         per_second: NonZeroU32::new(1),
         per_minute: None,
     };
-    let mut pace = Pace::new(one);
+    let mut pace = Limiter::new(one);
     let at = Duration::from_secs;
     assert_eq!(pace.ask(at(1)), Permit::Granted);
     assert_eq!(pace.ask(at(20)), Permit::AfterAnAnswer);
@@ -169,7 +169,7 @@ fn within_a_second_requests_are_evenly_spaced() {
         per_second: NonZeroU32::new(10),
         per_minute: None,
     };
-    let mut pace = Pace::new(ten);
+    let mut pace = Limiter::new(ten);
     let at = Duration::from_millis;
     for n in 0..5 {
         let turn_ms = 1000 + n * 100;
@@ -182,7 +182,7 @@ fn within_a_second_requests_are_evenly_spaced() {
 
 #[test]
 fn unlimited_means_no_wait_at_all() {
-    let mut pace = Pace::new(Limits {
+    let mut pace = Limiter::new(Limits {
         per_second: None,
         per_minute: None,
     });
@@ -193,7 +193,7 @@ fn unlimited_means_no_wait_at_all() {
 
 #[test]
 fn a_pause_holds_everybody_until_its_end() {
-    let mut pace = Pace::new(VENDOR);
+    let mut pace = Limiter::new(VENDOR);
     let at = Duration::from_secs;
     pace.pause(at(100), at(30));
     pace.pause(at(100), at(5));
@@ -203,7 +203,7 @@ fn a_pause_holds_everybody_until_its_end() {
 
 #[test]
 fn repeated_refusals_slow_down_and_acceptance_brings_the_pace_back_slowly() {
-    let mut pace = Pace::new(VENDOR);
+    let mut pace = Limiter::new(VENDOR);
     pace.refused();
     assert!(
         (pace.share() - 1.0).abs() < 1e-9,
@@ -223,7 +223,7 @@ fn repeated_refusals_slow_down_and_acceptance_brings_the_pace_back_slowly() {
 
 #[test]
 fn a_reduced_share_is_kept_by_the_windows() {
-    let mut pace = Pace::new(VENDOR);
+    let mut pace = Limiter::new(VENDOR);
     for _ in 0..8 {
         pace.refused();
     }

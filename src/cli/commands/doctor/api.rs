@@ -19,8 +19,8 @@ use crate::ledger::{Lock, Writer};
 use crate::mapping::Config;
 use crate::mapping::config::ContractConfig;
 use crate::model::{ContractTypeId, Timestamp};
-use crate::send::limiter::Pace;
-use crate::send::{CallError, Calls, Clock, Credentials, Switch};
+use crate::send::Limiter;
+use crate::send::{Api, ApiError, Clock, Credentials, StopSignal};
 use crate::vlens::ContractTypeEntry;
 
 /// Clocks further apart than this confuse whoever compares times, and tokens whose life is short.
@@ -61,9 +61,9 @@ pub async fn examine(
         }
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    match calls(place, ready, credentials, standing, &clock) {
-        Ok((calls, lock)) => {
-            Box::pin(ask(calls, &place.config, &*clock, output, chart)).await;
+    match api(place, ready, credentials, standing, &clock) {
+        Ok((api, lock)) => {
+            Box::pin(ask(api, &place.config, &*clock, output, chart)).await;
             drop(lock);
         }
         Err(failure) if failure.exit == Exit::Busy => chart.warning(
@@ -75,13 +75,13 @@ pub async fn examine(
     }
 }
 
-fn calls(
+fn api(
     place: &Place,
     ready: Ready,
     credentials: Credentials,
     standing: Standing,
     clock: &Arc<dyn Clock>,
-) -> Result<(Calls, Option<Lock>), Failure> {
+) -> Result<(Api, Option<Lock>), Failure> {
     let sending = place.sending(&SendArgs::default());
     let Ready {
         base_url,
@@ -96,25 +96,26 @@ fn calls(
         Standing::Free => counted(place, &binding, sending.limits, &**clock, "doctor")?,
         _ => None,
     };
-    let (pace, writer, lock): (Pace, Option<Writer>, Option<Lock>) = match counted {
-        Some((pace, writer, lock)) => (pace, Some(writer), Some(lock)),
-        None => (Pace::new(sending.limits), None, None),
+    let (limiter, writer, lock): (Limiter, Option<Writer>, Option<Lock>) = match counted {
+        Some((limiter, writer, lock)) => (limiter, Some(writer), Some(lock)),
+        None => (Limiter::new(sending.limits), None, None),
     };
-    let switch = Arc::new(Switch::default());
-    signals::watch(Arc::clone(&switch));
-    let calls = Calls::new(client, credentials, pace, writer, Arc::clone(clock), switch);
-    Ok((calls, lock))
+    let stop = Arc::new(StopSignal::default());
+    signals::watch(Arc::clone(&stop));
+    let api = Api::new(
+        client,
+        credentials,
+        limiter,
+        writer,
+        Arc::clone(clock),
+        stop,
+    );
+    Ok((api, lock))
 }
 
-async fn ask(
-    mut calls: Calls,
-    config: &Config,
-    clock: &dyn Clock,
-    output: Output,
-    chart: &mut Chart,
-) {
+async fn ask(mut api: Api, config: &Config, clock: &dyn Clock, output: Output, chart: &mut Chart) {
     let (login, server_date) = {
-        let login = calls.log_in_once();
+        let login = api.log_in_once();
         tokio::pin!(login);
         tokio::select! {
             answer = &mut login => answer,
@@ -130,12 +131,12 @@ async fn ask(
     match login {
         Ok(()) => {
             chart.ok("login", "Vlens accepts the credentials");
-            let types = calls.contract_types().await;
+            let types = api.contract_types().await;
             contract_types(types, config, chart);
         }
         Err(error) => chart.failure("login", failure(error)),
     }
-    if let Some(writer) = calls.into_ledger()
+    if let Some(writer) = api.into_ledger()
         && let Err(complaint) = writer.stop().await
     {
         chart.failure("ledger", Failure::unexpected(complaint));
@@ -157,7 +158,7 @@ fn skew(server: Timestamp, here: Timestamp, chart: &mut Chart) {
 }
 
 fn contract_types(
-    answer: Result<Vec<ContractTypeEntry>, CallError>,
+    answer: Result<Vec<ContractTypeEntry>, ApiError>,
     config: &Config,
     chart: &mut Chart,
 ) {

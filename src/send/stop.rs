@@ -1,4 +1,4 @@
-//! The one switch that stops a run. No new request starts after it; of several reasons, the gravest is told.
+//! The one stop that stops a run. No new request starts after it; of several reasons, the gravest is told.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::model::{Refusal, Stop};
 
 /// Why a run was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
+pub enum StopReason {
     /// A signal asked for it.
     Signal,
     /// Vlens refuses every request.
@@ -22,42 +22,42 @@ pub enum Why {
     Broken(Error),
 }
 
-impl Why {
+impl StopReason {
     /// A later reason that is graver takes the place of an earlier one: exit 1 before 6, 6 before 4.
     fn gravity(&self) -> u8 {
         match self {
-            Why::Broken(_) => 2,
-            Why::Refused(..) => 1,
-            Why::Signal | Why::Failures(_) | Why::Duration => 0,
+            StopReason::Broken(_) => 2,
+            StopReason::Refused(..) => 1,
+            StopReason::Signal | StopReason::Failures(_) | StopReason::Duration => 0,
         }
     }
 
     /// The reason as the run's summary names it; none for a fault of our own.
     pub fn stop(&self) -> Option<Stop> {
         match self {
-            Why::Signal => Some(Stop::Signal),
-            Why::Refused(..) => Some(Stop::Refused),
-            Why::Failures(_) => Some(Stop::Failures),
-            Why::Duration => Some(Stop::Duration),
-            Why::Broken(_) => None,
+            StopReason::Signal => Some(Stop::Signal),
+            StopReason::Refused(..) => Some(Stop::Refused),
+            StopReason::Failures(_) => Some(Stop::Failures),
+            StopReason::Duration => Some(Stop::Duration),
+            StopReason::Broken(_) => None,
         }
     }
 }
 
-/// The switch itself, shared by everybody who may stop the run and everybody who must notice.
+/// The stop itself, shared by everybody who may stop the run and everybody who must notice.
 #[derive(Debug, Default)]
-pub struct Switch {
+pub struct StopSignal {
     token: CancellationToken,
-    why: Mutex<Option<Why>>,
+    why: Mutex<Option<StopReason>>,
 }
 
 /// The run is stopping: leave without starting anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopping;
+pub struct Stopped;
 
-impl Switch {
+impl StopSignal {
     /// Stops the run. Of reasons of the same gravity, the first is kept.
-    pub fn stop(&self, why: Why) {
+    pub fn stop(&self, why: StopReason) {
         let mut known = self.lock();
         if known
             .as_ref()
@@ -76,7 +76,7 @@ impl Switch {
     }
 
     /// Why the run is stopping, if it is.
-    pub fn why(&self) -> Option<Why> {
+    pub fn why(&self) -> Option<StopReason> {
         self.lock().clone()
     }
 
@@ -86,15 +86,15 @@ impl Switch {
     }
 
     /// Waits for `work`, unless the run stops first.
-    pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopping> {
+    pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         tokio::select! {
             biased;
-            () = self.stopped() => Err(Stopping),
+            () = self.stopped() => Err(Stopped),
             done = work => Ok(done),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Why>> {
+    fn lock(&self) -> MutexGuard<'_, Option<StopReason>> {
         // A reason is set whole or not at all.
         self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,20 +106,20 @@ mod tests {
 
     #[test]
     fn the_gravest_reason_is_told_and_of_two_alike_the_first() {
-        let broken = || Why::Broken(Error::unexpected("ledger_write_failed", "full"));
-        let refused = || Why::Refused(Refusal::Rights, "no".to_owned());
-        let switch = Switch::default();
+        let broken = || StopReason::Broken(Error::unexpected("ledger_write_failed", "full"));
+        let refused = || StopReason::Refused(Refusal::Rights, "no".to_owned());
+        let stop = StopSignal::default();
         for (next, told) in [
-            (Why::Signal, Why::Signal),
-            (Why::Duration, Why::Signal),
+            (StopReason::Signal, StopReason::Signal),
+            (StopReason::Duration, StopReason::Signal),
             (refused(), refused()),
-            (Why::Failures("20".to_owned()), refused()),
+            (StopReason::Failures("20".to_owned()), refused()),
             (broken(), broken()),
-            (Why::Signal, broken()),
+            (StopReason::Signal, broken()),
         ] {
-            switch.stop(next);
-            assert!(switch.is_stopping());
-            assert_eq!(switch.why(), Some(told));
+            stop.stop(next);
+            assert!(stop.is_stopping());
+            assert_eq!(stop.why(), Some(told));
         }
     }
 }

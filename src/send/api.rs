@@ -7,33 +7,33 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::gate::Gate;
 use super::road::noted;
-use super::switch::{Stopping, Switch};
+use super::stop::{StopSignal, Stopped};
 use super::tokens::Credentials;
 use crate::error::Error;
 use crate::ledger::Writer;
 use crate::model::{ContractTypeId, RetryAfter, Secret, Timestamp};
-use crate::send::limiter::{Backoff, Pace, Wait, wait_for};
+use crate::send::limiter::{Backoff, Limiter, Wait, wait_for};
 use crate::vlens::{Client, ContractTypeEntry, ReadError, TokenError};
 
 /// A person waits for the answer, so it is not asked for as often as an invitation's.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Makes calls one after the other.
-pub struct Calls {
+pub struct Api {
     client: Client,
     credentials: Credentials,
     gate: Gate,
     ledger: Option<Writer>,
     clock: Arc<dyn Clock>,
-    switch: Arc<Switch>,
+    stop: Arc<StopSignal>,
     bearer: Option<Secret>,
 }
 
 /// Why a call gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallError {
+pub enum ApiError {
     /// Interrupted.
-    Stopping,
+    Stopped,
     /// The ledger cannot be written, so nothing may be sent.
     Ledger(Error),
     /// There was no token to call with.
@@ -42,43 +42,43 @@ pub enum CallError {
     Read(ReadError),
 }
 
-impl Calls {
+impl Api {
     /// Prepares to call; `pace` is seeded with the requests of the last minute.
     pub fn new(
         client: Client,
         credentials: Credentials,
-        pace: Pace,
+        pace: Limiter,
         ledger: Option<Writer>,
         clock: Arc<dyn Clock>,
-        switch: Arc<Switch>,
+        stop: Arc<StopSignal>,
     ) -> Self {
-        Calls {
+        Api {
             client,
             credentials,
             gate: Gate::new(pace),
             ledger,
             clock,
-            switch,
+            stop,
             bearer: None,
         }
     }
 
     /// Logs in, asking no second time. Also gives what the server's clock showed, when its answer told.
-    pub async fn log_in_once(&mut self) -> (Result<(), CallError>, Option<Timestamp>) {
+    pub async fn log_in_once(&mut self) -> (Result<(), ApiError>, Option<Timestamp>) {
         let Credentials { username, password } = &self.credentials;
         let (login, server_date) =
             match self.once(self.client.login_dated(username, password)).await {
                 Ok(answer) => answer,
                 Err(error) => return (Err(error), None),
             };
-        let login = login.map_err(CallError::Login).map(|token| {
+        let login = login.map_err(ApiError::Login).map(|token| {
             self.bearer = Some(token.access);
         });
         (login, server_date)
     }
 
     /// The tenant's contract types.
-    pub async fn contract_types(&mut self) -> Result<Vec<ContractTypeEntry>, CallError> {
+    pub async fn contract_types(&mut self) -> Result<Vec<ContractTypeEntry>, ApiError> {
         let bearer = self.bearer().await?;
         let client = self.client.clone();
         self.patiently(async || client.contract_types(&bearer).await)
@@ -87,7 +87,7 @@ impl Calls {
     }
 
     /// The API's own answer that describes a contract type's form.
-    pub async fn template_fields(&mut self, id: ContractTypeId) -> Result<String, CallError> {
+    pub async fn template_fields(&mut self, id: ContractTypeId) -> Result<String, ApiError> {
         let bearer = self.bearer().await?;
         let client = self.client.clone();
         self.patiently(async || client.template_fields(&bearer, id).await)
@@ -99,7 +99,7 @@ impl Calls {
         self.ledger
     }
 
-    async fn bearer(&mut self) -> Result<Secret, CallError> {
+    async fn bearer(&mut self) -> Result<Secret, ApiError> {
         if let Some(bearer) = &self.bearer {
             return Ok(bearer.clone());
         }
@@ -115,7 +115,7 @@ impl Calls {
     async fn patiently<T, E: Passing>(
         &self,
         request: impl AsyncFn() -> Result<T, E>,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, ApiError> {
         let mut attempt = 1;
         loop {
             let error = match self.once(request()).await? {
@@ -137,38 +137,38 @@ impl Calls {
         }
     }
 
-    async fn once<T>(&self, request: impl Future<Output = T>) -> Result<T, CallError> {
-        self.gate.enter(&*self.clock, &self.switch).await?;
+    async fn once<T>(&self, request: impl Future<Output = T>) -> Result<T, ApiError> {
+        self.gate.enter(&*self.clock, &self.stop).await?;
         if let Some(ledger) = &self.ledger {
             return noted(&self.gate, &*self.clock, ledger, request)
                 .await
-                .map_err(CallError::Ledger);
+                .map_err(ApiError::Ledger);
         }
         let answer = request.await;
         self.gate.answered(&*self.clock);
         Ok(answer)
     }
 
-    async fn sleep(&self, wait: Duration) -> Result<(), CallError> {
-        Ok(self.switch.or_stop(tokio::time::sleep(wait)).await?)
+    async fn sleep(&self, wait: Duration) -> Result<(), ApiError> {
+        Ok(self.stop.or_stop(tokio::time::sleep(wait)).await?)
     }
 }
 
-impl From<Stopping> for CallError {
-    fn from(_: Stopping) -> Self {
-        CallError::Stopping
+impl From<Stopped> for ApiError {
+    fn from(_: Stopped) -> Self {
+        ApiError::Stopped
     }
 }
 
-impl From<TokenError> for CallError {
+impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
-        CallError::Login(error)
+        ApiError::Login(error)
     }
 }
 
-impl From<ReadError> for CallError {
+impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
-        CallError::Read(error)
+        ApiError::Read(error)
     }
 }
 
@@ -180,7 +180,7 @@ enum Passes {
 }
 
 /// An error that may pass.
-trait Passing: Into<CallError> {
+trait Passing: Into<ApiError> {
     fn passes(&self) -> Passes;
     fn message(&self) -> &str;
 }

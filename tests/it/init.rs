@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::World;
 
 const FORM_414: &str = include_str!("../../src/sandbox/forms/414.json");
+const FORM_415: &str = include_str!("../../src/sandbox/forms/415.json");
 
 /// A sheet of the corpus, and the column for each thing that can be mapped.
 struct Expected {
@@ -326,18 +327,12 @@ fn no_whole_personal_value_reaches_the_terminal() {
 fn a_column_of_contract_types_is_found_by_its_words() {
     let world = World::new();
     world.file("contract-types/414.json", FORM_414);
-    world.file(
-        "contract-types/415.json",
-        include_str!("../../src/sandbox/forms/415.json"),
-    );
+    world.file("contract-types/415.json", FORM_415);
     let name = |text: &str| {
         let form: Value = serde_json::from_str(text).unwrap();
         form["name"].as_str().unwrap().to_owned()
     };
-    let (loan, lease) = (
-        name(FORM_414),
-        name(include_str!("../../src/sandbox/forms/415.json")),
-    );
+    let (loan, lease) = (name(FORM_414), name(FORM_415));
     world.file(
         "customers.csv",
         format!(
@@ -389,4 +384,48 @@ fn at_a_terminal_escape_leaves_everything_as_it_was() {
     assert_eq!(code, 4, "{screen}");
     assert!(screen.contains("No mapping was written"), "{screen}");
     assert!(!world.path("vlens-batch.toml").exists());
+}
+
+/// What `init --yes` writes for sheets of all kinds, kept word for word. `UPDATE_FROZEN=1` writes the file anew.
+#[test]
+fn proposals_are_as_they_were() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/init/frozen.jsonl");
+    let update = std::env::var_os("UPDATE_FROZEN").is_some();
+    let mut written = String::new();
+    for line in std::fs::read_to_string(&path).unwrap().lines() {
+        let mut case: Value = serde_json::from_str(line).unwrap();
+        let (exit, toml) = proposed(&case);
+        if update {
+            case["exit"] = exit.into();
+            case["toml"] = toml.into();
+            written += &format!("{case}\n");
+        } else {
+            assert_eq!(case["exit"], exit, "{}", case["name"]);
+            assert_eq!(case["toml"].as_str(), toml.as_deref(), "{}", case["name"]);
+        }
+    }
+    if update {
+        std::fs::write(&path, written).unwrap();
+    }
+}
+
+/// The exit code, and the config where one was written.
+fn proposed(case: &Value) -> (i32, Option<String>) {
+    let world = World::new();
+    for id in case["forms"].as_array().unwrap() {
+        let form = if id == 414 { FORM_414 } else { FORM_415 };
+        world.file(format!("contract-types/{id}.json"), form);
+    }
+    let sheet = match case["file"].as_str() {
+        Some(file) => corpus(file),
+        None => case["sheet"].as_str().unwrap().into(),
+    };
+    world.file("sheet.csv", sheet);
+    let arguments = case["args"].as_array().unwrap().iter();
+    let ended = world
+        .vlens(["init", "sheet.csv", "--yes"])
+        .args(arguments.map(|argument| argument.as_str().unwrap()))
+        .run();
+    let toml = std::fs::read_to_string(world.path("vlens-batch.toml")).ok();
+    (ended.code().expect("an exit code"), toml)
 }

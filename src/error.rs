@@ -19,10 +19,8 @@ pub enum Kind {
     Busy,
 }
 
-/// An error that a person reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// Who has to act.
     pub kind: Kind,
     /// A stable word for scripts (`error.code` of the `--json` document); nothing in this program compares it.
     pub code: &'static str,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
+use strum::VariantArray;
 
 use crate::model::Status;
 
@@ -67,8 +68,11 @@ pub fn delimiter(text: &str) -> Result<char, String> {
 
 /// One status of `--only`.
 pub fn status(text: &str) -> Result<Status, String> {
-    Status::parse(text.trim()).ok_or_else(|| {
-        let known: Vec<&str> = Status::ALL.iter().map(|status| status.as_str()).collect();
+    text.trim().parse().map_err(|_| {
+        let known: Vec<&str> = Status::VARIANTS
+            .iter()
+            .map(|status| status.into_str())
+            .collect();
         format!("the statuses are {}", known.join(", "))
     })
 }

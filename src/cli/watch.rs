@@ -81,7 +81,7 @@ impl Watch {
             requests = summary.requests,
             throttled = summary.throttled,
             seconds = summary.seconds,
-            stopped = summary.stopped.map(crate::model::Stop::as_str),
+            stopped = summary.stopped.map(|stop| stop.into_str()),
             exit_code = exit.code(),
             "run ended"
         );
@@ -154,7 +154,7 @@ impl Observer for Watch {
                 tracing::warn!(
                     run,
                     row = row.0,
-                    status = status.as_str(),
+                    status = status.into_str(),
                     code,
                     "row {row} is {status}: {}",
                     message.as_deref().unwrap_or_default()

@@ -49,7 +49,7 @@ impl Books {
                     "INSERT INTO tallies (sheet_id, status, run_id, n) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT DO UPDATE SET n = n + excluded.n",
                 )?
-                .execute((tally.sheet, tally.status.as_str(), tally.run, change))?;
+                .execute((tally.sheet, tally.status.into_str(), tally.run, change))?;
         }
         let (requests, throttled) = (self.sums.requests, self.sums.throttled);
         self.sums.requests = 0;
@@ -125,7 +125,8 @@ pub(super) fn sheet_and_row(place: i64) -> (i64, u32) {
 
 /// The status that a word in the ledger names.
 pub(super) fn status_of(word: &str) -> Result<Status> {
-    Status::parse(word).ok_or_else(|| Fault::damaged("a status is none of the known words"))
+    word.parse()
+        .map_err(|_| Fault::damaged("a status is none of the known words"))
 }
 
 /// A count from a row of a query.

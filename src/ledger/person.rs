@@ -179,7 +179,7 @@ impl Books {
             "SELECT 1 FROM tallies WHERE sheet_id = ?1 AND status = ?2 AND n > 0",
         )?;
         for status in &which.statuses {
-            if count.exists((sheet, status.as_str()))? {
+            if count.exists((sheet, status.into_str()))? {
                 return Ok(true);
             }
         }

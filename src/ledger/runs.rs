@@ -96,7 +96,7 @@ impl Ledger {
             let sheet = sheet_of(conn, run)?;
             let count = conn.query_row(
                 "SELECT coalesce(sum(n), 0) FROM tallies WHERE sheet_id = ?1 AND status = ?2",
-                (sheet, Status::Pending.as_str()),
+                (sheet, Status::Pending.into_str()),
                 |row| count_at(row, 0),
             )?;
             Ok(count)
@@ -116,7 +116,12 @@ impl Ledger {
             books.end_process(seconds)?;
             books.conn.execute(
                 "UPDATE runs SET finished_ms = ?2, stopped = ?3, exit_code = ?4 WHERE id = ?1",
-                (run.0, finished.at.0, stopped.map(Stop::as_str), exit_code),
+                (
+                    run.0,
+                    finished.at.0,
+                    stopped.map(|stop| stop.into_str()),
+                    exit_code,
+                ),
             )?;
             Ok(())
         })

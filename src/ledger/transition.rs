@@ -66,7 +66,7 @@ impl Books {
             .prepare_cached(
                 "UPDATE invitations SET status = ?2, created_run = nullif(?3, 0) WHERE id = ?1",
             )?
-            .execute((invitation, status.as_str(), created_run))?;
+            .execute((invitation, status.into_str(), created_run))?;
         self.move_rows(invitation, from, to)?;
         if status == Status::Created && from.status != Status::Pending {
             self.forget_body(invitation)?;

@@ -1,17 +1,24 @@
-//! What one valid row becomes: an invitation, ready to be sent.
+//! What one valid row becomes, and the form whose fields it fills.
 
 use std::fmt;
 
-use super::ContractTypeId;
+/// The vendor's number for a contract type, such as 414.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct ContractTypeId(pub i64);
+
+impl fmt::Display for ContractTypeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// An invitation to be created: its identity, and the exact bytes of the request body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// What makes two rows the same invitation.
     pub key: InvitationKey,
-    /// Who is invited, for masked display.
     pub recipient: Recipient,
-    /// The contract types, sorted, without repetition.
+    /// Sorted, without repetition.
     pub contract_types: Vec<ContractTypeId>,
     /// The JSON body of the request, exactly as it is sent.
     pub body: String,
@@ -26,12 +33,11 @@ impl fmt::Debug for Invitation {
     }
 }
 
-/// Phone (E.164), e-mail, or both.
+/// Phone, e-mail, or both.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Recipient {
     /// E.164, such as `+201012345678`.
     pub phone: Option<String>,
-    /// The e-mail address.
     pub email: Option<String>,
 }
 
@@ -47,4 +53,41 @@ impl fmt::Debug for InvitationKey {
         }
         f.write_str("…")
     }
+}
+
+/// The form of one contract type: every field of it, parents before their conditional children.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Form {
+    /// Empty where the vendor gave none.
+    pub name: String,
+    /// In the form's order, the tree of related questions flattened.
+    pub fields: Vec<FormField>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FormField {
+    /// The key under which a value is sent in `RequestFieldsValues`.
+    pub key: String,
+    pub label: String,
+    pub label_ar: String,
+    /// The vendor's word for the kind of field (an open list: `text`, `number`, `date`, `dropdown`, …), in lower case.
+    pub kind: String,
+    /// The choices, empty when the field is free.
+    pub options: Vec<FormOption>,
+    pub condition: Option<FormCondition>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FormOption {
+    /// The text to send.
+    pub value: String,
+    /// Other labels that a person may write for the same choice (the Arabic one, say).
+    pub labels: Vec<String>,
+}
+
+/// A conditional field shows where the field `parent` has this value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormCondition {
+    pub parent: String,
+    pub value: String,
 }

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Secret, Timestamp};
+use strum::{Display, IntoStaticStr};
 
-/// What one request came to. Which answer means what: the table in `vlens/answer.rs`.
-#[derive(Debug, Clone)]
+use super::run::Timestamp;
+use super::secret::Secret;
+
+/// What one request came to. Which answer means what: the table in `vlens/answer.rs`. Its word is kept in the ledger's history.
+#[derive(Debug, Clone, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Outcome {
-    /// Vlens answered with a session token.
     Created {
-        /// The session token: whoever holds it can act as the customer.
+        /// Whoever holds this session token can act as the customer.
         token: Secret,
     },
     /// Vlens answered that it will not create this invitation.
@@ -22,10 +25,10 @@ pub enum Outcome {
         details: Option<String>,
     },
     /// Certainly not created; what follows depends on why.
+    #[strum(transparent)]
     NotCreated(NotCreated),
     /// Created or not: nobody can tell.
     Uncertain {
-        /// Why it cannot be told.
         why: Uncertainty,
         /// For people: what was observed, without personal data.
         message: String,
@@ -35,23 +38,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The stable word kept in the ledger's history.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Outcome::Created { .. } => "created",
-            Outcome::Rejected { .. } => "rejected",
-            Outcome::Uncertain { .. } => "uncertain",
-            Outcome::NotCreated(why) => why.as_str(),
-        }
-    }
-
     /// The vendor's code, or the word for why it cannot be told.
     pub fn code(&self) -> Option<String> {
         match self {
             Outcome::Created { .. } => None,
             Outcome::Rejected { code, .. } => Some(code.to_string()),
-            Outcome::Uncertain { why, .. } => Some(why.as_str().to_owned()),
-            Outcome::NotCreated(why) => Some(why.as_str().to_owned()),
+            Outcome::Uncertain { why, .. } => Some(why.to_string()),
+            Outcome::NotCreated(why) => Some(why.to_string()),
         }
     }
 
@@ -70,64 +63,37 @@ impl Outcome {
                 details: Some(details),
                 ..
             } => Some(format!("{message} {details}")),
-            Outcome::NotCreated(why) => why.message(),
+            Outcome::NotCreated(why) => Some(why.message()),
         }
     }
 }
 
 /// Why an invitation was certainly not created, when the fault is not the row's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Display, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum NotCreated {
     /// The request never left: DNS, connection, TLS. Uses up an attempt.
-    Unreachable {
-        /// For people: what failed, without personal data.
-        message: String,
-    },
+    Unreachable { message: String },
     /// 429. Uses up no attempt; pauses the whole run.
-    Throttled {
-        /// What the server asked for, if it did.
-        retry_after: Option<RetryAfter>,
-    },
+    Throttled { retry_after: Option<RetryAfter> },
     /// 503 with `Retry-After`. Uses up an attempt; pauses the whole run.
-    Unavailable {
-        /// What the server asked for.
-        retry_after: RetryAfter,
-    },
+    Unavailable { retry_after: RetryAfter },
     /// 401, as HTTP status or `error_code`: the token is not accepted.
-    Unauthorized {
-        /// The vendor's message, if any.
-        message: String,
-    },
+    Unauthorized { message: String },
     /// Every request would be refused alike; the run must stop.
-    Refused {
-        /// Why.
-        refusal: Refusal,
-        /// For people: status and message.
-        message: String,
-    },
+    Refused { refusal: Refusal, message: String },
 }
 
 impl NotCreated {
-    /// The stable word kept in the ledger.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            NotCreated::Unreachable { .. } => "unreachable",
-            NotCreated::Throttled { .. } => "throttled",
-            NotCreated::Unavailable { .. } => "unavailable",
-            NotCreated::Unauthorized { .. } => "unauthorized",
-            NotCreated::Refused { .. } => "refused",
-        }
-    }
-
-    /// What was observed, for people.
-    pub fn message(&self) -> Option<String> {
+    /// What was observed, for people, without personal data.
+    pub fn message(&self) -> String {
         match self {
             NotCreated::Unreachable { message }
             | NotCreated::Unauthorized { message }
-            | NotCreated::Refused { message, .. } => Some(message.clone()),
-            NotCreated::Throttled { .. } => Some("too many requests (429)".to_owned()),
+            | NotCreated::Refused { message, .. } => message.clone(),
+            NotCreated::Throttled { .. } => "too many requests (429)".to_owned(),
             NotCreated::Unavailable { .. } => {
-                Some("the server asked to come back later (503)".to_owned())
+                "the server asked to come back later (503)".to_owned()
             }
         }
     }
@@ -144,8 +110,9 @@ pub enum Refusal {
     NotTheApi,
 }
 
-/// Why an outcome cannot be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why an outcome cannot be told. Its word is kept in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Uncertainty {
     /// The request went out and no answer came in time.
     Timeout,
@@ -161,31 +128,15 @@ pub enum Uncertainty {
     Interrupted,
 }
 
-impl Uncertainty {
-    /// The stable word kept in the ledger.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Uncertainty::Timeout => "timeout",
-            Uncertainty::Broken => "broken",
-            Uncertainty::Unreadable => "unreadable",
-            Uncertainty::ServerError => "server_error",
-            Uncertainty::Redirect => "redirect",
-            Uncertainty::Interrupted => "interrupted",
-        }
-    }
-}
-
 /// `Retry-After` of RFC 9110, section 10.2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// Seconds from the answer on.
+    /// From the answer on.
     After(Duration),
-    /// A point in time, by the server's clock. With it the answer's own `Date`, when it had one, so that a client
-    /// whose clock is wrong still waits the right time.
+    /// A point in time by the server's clock; with the answer's own `Date`, when it had one, a client whose clock is wrong
+    /// still waits the right time.
     At {
-        /// When to come back.
         at: Timestamp,
-        /// The answer's `Date` header.
         date: Option<Timestamp>,
     },
 }

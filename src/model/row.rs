@@ -16,7 +16,6 @@ impl fmt::Display for RowNumber {
     }
 }
 
-/// One column of the sheet: its header as written, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// The header cell's text as written, surrounding white space removed; empty for a column without a header.
@@ -51,7 +50,6 @@ pub enum Cell {
     Text(String),
     /// A number cell. Spreadsheets keep 15 significant digits; whoever reads a phone or an id from it must check that.
     Number(f64),
-    /// A true/false cell.
     Boolean(bool),
     /// A date cell (with the time 00:00:00 when it is a plain date).
     Date(civil::DateTime),
@@ -80,7 +78,9 @@ impl Cell {
         match self {
             Cell::Empty | Cell::Uncalculated | Cell::Merged => Cow::Borrowed(""),
             Cell::Text(text) | Cell::Error(text) | Cell::Undecodable(text) => Cow::Borrowed(text),
-            Cell::Number(number) => Cow::Owned(number_as_shown(*number)),
+            // Without an exponent and a trailing `.0`, with the shortest digits that read back the same: an id in a number
+            // cell is its digits.
+            Cell::Number(number) => Cow::Owned(number.to_string()),
             Cell::Boolean(true) => Cow::Borrowed("TRUE"),
             Cell::Boolean(false) => Cow::Borrowed("FALSE"),
             Cell::Date(at) if at.time() == civil::Time::midnight() => {
@@ -96,20 +96,25 @@ impl Cell {
     }
 }
 
-/// A number without exponent and without a trailing `.0`, so that an id in a number cell is its digits.
-fn number_as_shown(number: f64) -> String {
-    // Rust prints f64 without an exponent and with the shortest digits that read back the same.
-    format!("{number}")
-}
-
 /// The name of the sheet that sums up an annotated workbook: written by the report, passed over by the source, so that the
 /// workbook can be corrected and run as it is.
 pub const OVERVIEW_SHEET: &str = "vlens-batch";
 
-/// One row of the sheet.
+/// The columns that an export adds behind the source's own. JSON lines use them without their prefix; a mapping leaves them
+/// out, so that a corrected export is run as it is.
+pub const RESULT_COLUMNS: [&str; 8] = [
+    "vlens_row",
+    "vlens_status",
+    "vlens_token",
+    "vlens_link",
+    "vlens_error_code",
+    "vlens_error",
+    "vlens_attempts",
+    "vlens_sent_at",
+];
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// The number that a spreadsheet shows.
     pub number: RowNumber,
     /// The cells from the first column on. May be shorter than the header (what is missing is empty) or longer (then
     /// the row is invalid, if what is beyond is not empty).

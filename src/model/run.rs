@@ -1,8 +1,45 @@
-//! One run over a file: its number, why it stopped, and its summary.
+//! A run over a file: the status of its rows, why it stopped, its summary, and what the ledger tells of it afterwards.
 
 use std::fmt;
 
-use super::{Counts, Timestamp};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use super::row::RowNumber;
+use super::secret::Secret;
+
+/// Milliseconds since the Unix epoch, UTC. Prints to the second, as every time this tool prints for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Negative when the clock was set back in between.
+    pub fn ms_since(self, earlier: Timestamp) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let second = jiff::Timestamp::from_second(self.0.div_euclid(1000)).unwrap_or_default();
+        write!(f, "{second}")
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A point in time by two clocks: the wall's, for people, and one that never jumps, for limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    pub at: Timestamp,
+    /// Milliseconds since the machine started, suspension included; jumps of the wall clock do not touch it.
+    pub uptime_ms: i64,
+    /// Names this start of the machine; empty where the system does not tell.
+    pub boot_id: String,
+}
 
 /// The number of a run in its ledger, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -15,8 +52,76 @@ impl fmt::Display for RunId {
     }
 }
 
-/// Why a run ended before every row was dealt with.
+/// What every source row has exactly one of.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    serde::Serialize,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Vlens answered with a session token, which is stored.
+    Created,
+    /// The row does not pass validation; nothing was sent.
+    Invalid,
+    /// The same invitation stands in an earlier row of this file.
+    Duplicate,
+    /// Vlens answered that it will not.
+    Rejected,
+    /// Certainly not created, and every attempt used up.
+    Failed,
+    /// The request went out and its answer never came, or does not tell.
+    Uncertain,
+    /// Due, not tried yet.
+    Pending,
+}
+
+/// Where an invitation stands in the ledger when a row meets it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// `Created`, `Rejected`, `Failed`, `Uncertain` or `Pending`; never `Invalid` or `Duplicate`, which are a row's.
+    pub status: Status,
+    /// Whether the row's content is the one that this status speaks of.
+    pub same_content: bool,
+}
+
+/// What is to become of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// It is due: it becomes `pending` and is sent.
+    Send,
+    /// It needs nothing: its invitation exists.
+    Skip,
+    /// It keeps its status until a person says otherwise.
+    Hold,
+}
+
+/// Why a run ended before every row was dealt with.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    serde::Serialize,
+)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+#[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// SIGINT, SIGTERM, SIGHUP.
     Signal,
@@ -34,63 +139,45 @@ pub enum Stop {
     Expectation,
 }
 
-impl Stop {
-    /// Every reason.
-    pub const ALL: &'static [Stop] = &[
-        Stop::Signal,
-        Stop::Refused,
-        Stop::Failures,
-        Stop::Limit,
-        Stop::Duration,
-        Stop::InvalidRows,
-        Stop::Expectation,
-    ];
-
-    /// The word in `--json`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Stop::Signal => "signal",
-            Stop::Refused => "refused",
-            Stop::Failures => "failures",
-            Stop::Limit => "limit",
-            Stop::Duration => "duration",
-            Stop::InvalidRows => "invalid_rows",
-            Stop::Expectation => "expectation",
-        }
-    }
-
-    /// The reason that a word names.
-    pub fn parse(word: &str) -> Option<Stop> {
-        Stop::ALL.iter().copied().find(|stop| stop.as_str() == word)
-    }
+/// How many rows have which status. They add up to the rows of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Counts {
+    /// By this run.
+    pub created: u64,
+    /// By an earlier run.
+    pub already_created: u64,
+    pub invalid: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    pub failed: u64,
+    pub uncertain: u64,
+    pub pending: u64,
 }
 
-impl serde::Serialize for Stop {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+impl Counts {
+    pub fn total(&self) -> u64 {
+        let done = self.created + self.already_created + self.duplicate;
+        done + self.needing_a_person() + self.pending
+    }
+
+    pub fn needing_a_person(&self) -> u64 {
+        self.invalid + self.rejected + self.failed + self.uncertain
     }
 }
 
 /// What `run`, `resume`, `retry` and `status` print: the document of `--json`, member for member.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct RunSummary {
-    /// The run's number.
     pub run: RunId,
-    /// The source as named on the command line.
+    /// As named on the command line.
     pub source: String,
-    /// Where the invitations went.
     pub base_url: String,
-    /// For which tenant.
     pub tenancy_name: String,
-    /// When it began.
     pub started_at: Timestamp,
-    /// When it ended; absent while it is going on and after it was killed.
+    /// Absent while it is going on and after it was killed.
     pub finished_at: Option<Timestamp>,
-    /// Why it ended early.
     pub stopped: Option<Stop>,
-    /// Rows of the file.
     pub rows: u64,
-    /// Rows by status.
     pub counts: Counts,
     /// Rows whose content changed after their invitation was created.
     pub changed: u64,
@@ -98,8 +185,85 @@ pub struct RunSummary {
     pub requests: u64,
     /// Those answered 429.
     pub throttled: u64,
-    /// How long it took.
     pub seconds: f64,
     /// The ledger's path.
     pub ledger: String,
+}
+
+/// One run in the list of all runs.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RunRecord {
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// Whether a sender is at work on it right now.
+    #[serde(skip)]
+    pub in_progress: bool,
+}
+
+/// One row with its result, as `export` gives it.
+#[derive(Debug, Clone)]
+pub struct ResultRow {
+    pub row: RowNumber,
+    /// The source's own cells, as shown, one for each of the source's columns.
+    pub cells: Vec<String>,
+    pub status: Status,
+    /// None when a person settled it.
+    pub token: Option<Secret>,
+    /// The vendor's error code, or the word of the first problem, or why it is uncertain.
+    pub error_code: Option<String>,
+    /// For people: the vendor's message, or what is wrong with the row.
+    pub error: Option<String>,
+    /// Requests that left for this row.
+    pub attempts: u32,
+    /// When the last one left.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// Where an invitation was created that a row asks for again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierRow {
+    pub run: RunId,
+    /// That run's source, as named on its command line.
+    pub source: String,
+    pub row: RowNumber,
+}
+
+/// One event in an invitation's history: a request, or a person's decision.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct AttemptRecord {
+    pub run: RunId,
+    /// When the request left (or the person decided).
+    pub sent_at: Timestamp,
+    /// When its answer was recorded; none while it is on its way.
+    pub answered_at: Option<Timestamp>,
+    /// A stable word: `created`, `rejected`, `throttled`, `unavailable`, `unreachable`, `unauthorized`, `refused`,
+    /// `uncertain`, `on_its_way`, `settled_created`, `settled_not_created`, `retried`.
+    pub event: String,
+    /// The vendor's error code, the uncertainty's word, or the person's user name.
+    pub code: Option<String>,
+    /// For people.
+    pub message: Option<String>,
+}
+
+/// A row's whole history.
+#[derive(Debug, Clone)]
+pub struct RowHistory {
+    pub result: ResultRow,
+    /// For a duplicate: the earlier row with the same invitation.
+    pub duplicate_of: Option<RowNumber>,
+    /// Oldest first.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_print_to_the_second_in_utc() {
+        assert_eq!(
+            Timestamp(1_795_293_540_999).to_string(),
+            "2026-11-21T20:39:00Z"
+        );
+    }
 }

@@ -68,7 +68,7 @@ fn end(record: &RunRecord) -> &'static str {
     match (record.in_progress, summary.finished_at, summary.stopped) {
         (true, _, _) => "going on",
         (false, None, _) => "cut off",
-        (false, Some(_), Some(stop)) => stop.as_str(),
+        (false, Some(_), Some(stop)) => stop.into_str(),
         (false, Some(_), None) => "done",
     }
 }

@@ -52,7 +52,7 @@ impl SendEvent {
     pub(super) fn again(row: RowNumber, outcome: &Outcome, wait: Duration) -> Self {
         SendEvent::Again {
             row,
-            why: outcome.as_str(),
+            why: outcome.into(),
             wait,
         }
     }

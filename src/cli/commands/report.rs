@@ -11,7 +11,7 @@ use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::ledger::{CodeCount, Lock, MinuteCount, ProblemCount, Reader};
-use crate::model::{ProblemCode, RunId};
+use crate::model::RunId;
 use crate::report::{
     Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html,
 };
@@ -91,7 +91,7 @@ fn minute(count: MinuteCount) -> Minute {
 fn problem(count: ProblemCount) -> Option<Problems> {
     Some(Problems {
         column: count.column,
-        code: ProblemCode::parse(&count.code)?,
+        code: count.code.parse().ok()?,
         count: count.count,
     })
 }

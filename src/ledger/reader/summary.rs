@@ -7,7 +7,7 @@ use super::super::fault::Result;
 use super::super::runs::unknown_run;
 use super::Reader;
 use crate::error::Error;
-use crate::model::{Counts, RunId, RunRecord, RunSummary, Status, Stop, Timestamp};
+use crate::model::{Counts, RunId, RunRecord, RunSummary, Status, Timestamp};
 
 impl Reader {
     /// The newest run.
@@ -86,7 +86,7 @@ impl Reader {
                     tenancy_name: self.binding.tenancy_name.clone(),
                     started_at: Timestamp(row.get(2)?),
                     finished_at: row.get::<_, Option<i64>>(3)?.map(Timestamp),
-                    stopped: stopped.as_deref().and_then(Stop::parse),
+                    stopped: stopped.as_deref().and_then(|word| word.parse().ok()),
                     rows: count_at(row, 8)?,
                     counts: Counts::default(),
                     changed: count_at(row, 5)?,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId};
 use crate::report::Look;
+use strum::VariantArray;
 
 fn problem(row: u32, column: &str, code: ProblemCode, value: &str, message: &str) -> Problem {
     Problem {
@@ -162,7 +163,7 @@ fn colour_changes_no_letter() {
 #[test]
 fn the_worst_comes_first_and_every_kind_at_once_still_fits() {
     let mut tally = CheckTally::new();
-    for (times, &code) in ProblemCode::ALL.iter().enumerate() {
+    for (times, &code) in ProblemCode::VARIANTS.iter().enumerate() {
         for row in 0..=times {
             tally.see_invalid();
             let message = format!("Message {row} of this kind.");
@@ -180,7 +181,7 @@ fn the_worst_comes_first_and_every_kind_at_once_still_fits() {
         assert!(text.lines().count() <= 40, "{text}");
     }
     let text = text(&tally, 100, false);
-    let worst = ProblemCode::ALL.last().unwrap().meaning();
+    let worst = ProblemCode::VARIANTS.last().unwrap().meaning();
     assert!(text.find(worst).unwrap() < text.find(ProblemCode::TemplateFailed.meaning()).unwrap());
     assert!(text.contains("other kinds; --json lists them all."));
     assert!(!text.contains("secret name"), "values are masked");

@@ -69,7 +69,7 @@ impl<W: Write> Sink for CsvSink<'_, W> {
             self.cell(row.cells.get(column).map_or("", String::as_str))?;
         }
         self.plain(row.row)?;
-        self.cell(row.status.as_str())?;
+        self.cell(row.status.into_str())?;
         self.cell(token.unwrap_or_default())?;
         self.cell(link.as_deref().unwrap_or_default())?;
         self.cell(row.error_code.as_deref().unwrap_or_default())?;

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use rust_xlsxwriter::{Format, Workbook, Worksheet, XlsxError};
+use strum::VariantArray;
 
 use crate::error::Error;
 use crate::model::{ResultRow, Status};
@@ -17,7 +18,7 @@ pub(super) struct XlsxSink<'a, W: Write + Send> {
     columns: Vec<String>,
     text: TextCells,
     /// One a status, in their order.
-    colours: [Format; Status::ALL.len()],
+    colours: [Format; Status::VARIANTS.len()],
     first_result_column: u16,
     rows: u32,
 }
@@ -45,7 +46,9 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
             options,
             columns: columns.to_vec(),
             text: TextCells::new(),
-            colours: std::array::from_fn(|place| spreadsheet::filled(ground(Status::ALL[place]))),
+            colours: std::array::from_fn(|place| {
+                spreadsheet::filled(ground(Status::VARIANTS[place]))
+            }),
             first_result_column,
             rows: 1,
         })
@@ -111,7 +114,7 @@ impl<W: Write + Send> Sink for XlsxSink<'_, W> {
         sheet
             .write_number(at, first, row.row.0)
             .and_then(|sheet| {
-                sheet.write_string_with_format(at, first + 1, row.status.as_str(), colour)
+                sheet.write_string_with_format(at, first + 1, row.status.into_str(), colour)
             })
             .and_then(|sheet| sheet.write_number(at, first + 6, row.attempts))
             .map_err(|error| spreadsheet::complaint(&error))?;

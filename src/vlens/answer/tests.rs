@@ -40,7 +40,7 @@ fn word(outcome: &Outcome) -> String {
         Outcome::NotCreated(NotCreated::Refused { refusal, .. }) => format!("refused {refusal:?}"),
         Outcome::Uncertain { why, stop, .. } => {
             let stop = if *stop { " stop" } else { "" };
-            format!("uncertain {}{stop}", why.as_str())
+            format!("uncertain {}{stop}", why.into_str())
         }
     }
 }

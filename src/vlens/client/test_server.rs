@@ -134,6 +134,6 @@ pub(super) fn why(answer: &Answer) -> &'static str {
         Outcome::Rejected { .. } => "rejected",
         Outcome::NotCreated(NotCreated::Unreachable { .. }) => "unreachable",
         Outcome::NotCreated(_) => "not created",
-        Outcome::Uncertain { why, .. } => why.as_str(),
+        Outcome::Uncertain { why, .. } => why.into_str(),
     }
 }

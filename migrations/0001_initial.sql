@@ -10,16 +10,16 @@ CREATE TABLE meta (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One enrolment of one file's content under one mapping. Runs over the unchanged file share it.
+-- One enrolment of one file's bytes, read one way, under one mapping. Runs over the unchanged file share it.
 CREATE TABLE sheets (
-    id                  INTEGER PRIMARY KEY,
-    source              TEXT NOT NULL,
-    fingerprint         BLOB NOT NULL,   -- of the file's bytes; empty once purged, so that it is enrolled afresh
-    mapping_fingerprint BLOB NOT NULL,
-    columns             TEXT NOT NULL,   -- JSON array of headers
-    rows                INTEGER NOT NULL,
-    enrolled_ms         INTEGER NOT NULL
+    id          INTEGER PRIMARY KEY,
+    source      TEXT NOT NULL,
+    identity    BLOB NOT NULL,           -- of bytes, reading and mapping; empty once purged, so that it is enrolled afresh
+    columns     TEXT NOT NULL,           -- JSON array of headers
+    rows        INTEGER NOT NULL,
+    enrolled_ms INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX sheets_by_identity ON sheets (identity);
 
 CREATE TABLE runs (
     id          INTEGER PRIMARY KEY,

@@ -5,8 +5,6 @@
 //! returns. Time is an argument; this room reads no clock, sends nothing and decides nothing.
 
 mod attempts;
-#[cfg(test)]
-mod audit;
 mod body;
 mod books;
 mod building;
@@ -25,8 +23,6 @@ mod reader;
 mod runs;
 mod schema;
 mod sheaf;
-#[cfg(test)]
-mod tests;
 mod transition;
 mod writer;
 
@@ -40,6 +36,6 @@ pub use person::{Due, SettleReport};
 pub use process::{ProcessId, RecentRequest, Work};
 pub use purge::PurgeReport;
 pub use reader::{CodeCount, Health, MinuteCount, ProblemCount, Reader, RunStatistics};
-pub use runs::{DueRow, InvitationId, SheetId, SheetRecord};
+pub use runs::{DueRow, InvitationId, SheetId, SheetIdentity};
 pub use sheaf::{Scribe, Sheaf};
 pub use writer::Writer;

@@ -92,7 +92,7 @@ const STEPS: &[&str] = &[
      WHERE invitation_id IN (SELECT invitation_id FROM finished) AND (token IS NOT NULL OR message IS NOT NULL)",
     "DELETE FROM bodies WHERE invitation_id IN (SELECT invitation_id FROM finished WHERE NOT is_listed_anew)",
     "DELETE FROM changes WHERE invitation_id IN (SELECT invitation_id FROM finished WHERE NOT is_listed_anew)",
-    "UPDATE sheets SET fingerprint = x'' WHERE id IN (SELECT DISTINCT place >> 32 FROM old_rows)",
+    "UPDATE sheets SET identity = x'' WHERE id IN (SELECT DISTINCT place >> 32 FROM old_rows)",
 ];
 
 impl Books {

@@ -17,18 +17,9 @@ pub struct SheetId(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvitationId(pub i64);
 
-/// A sheet that is enrolled. A run over the same bytes under the same mapping need not enrol it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SheetRecord {
-    /// Its number.
-    pub id: SheetId,
-    /// Of the file's bytes; empty when its rows were purged, so that it equals no file's.
-    pub fingerprint: Vec<u8>,
-    /// Of everything that decides what a row becomes.
-    pub mapping_fingerprint: Vec<u8>,
-    /// How many rows it has.
-    pub rows: u64,
-}
+/// SHA-256 over everything that decides which rows come out of a file and what they become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SheetIdentity(pub [u8; 32]);
 
 /// A row that is to be sent.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,9 +42,18 @@ impl std::fmt::Debug for DueRow {
 }
 
 impl Ledger {
-    /// The sheet that was enrolled last.
-    pub fn newest_sheet(&self) -> std::result::Result<Option<SheetRecord>, Error> {
-        self.read(newest_sheet)
+    /// The enrolled sheet with this identity. None, too, where a later sheet asked for the same invitations: what the older one asked
+    /// for is then no longer kept.
+    pub fn known_sheet(
+        &self,
+        identity: &SheetIdentity,
+    ) -> std::result::Result<Option<SheetId>, Error> {
+        self.read(|conn| {
+            let known = conn
+                .query_row(KNOWN_SHEET, [identity.0], |row| row.get(0))
+                .optional()?;
+            Ok(known.map(SheetId))
+        })
     }
 
     /// Begins a run over a sheet that is enrolled already.
@@ -155,23 +155,12 @@ pub(super) fn newest_run(conn: &Connection) -> Result<Option<RunId>> {
     Ok(newest.map(RunId))
 }
 
-pub(super) fn newest_sheet(conn: &Connection) -> Result<Option<SheetRecord>> {
-    let sheet = conn
-        .query_row(
-            "SELECT id, fingerprint, mapping_fingerprint, rows FROM sheets ORDER BY id DESC LIMIT 1",
-            [],
-            |row| {
-                Ok(SheetRecord {
-                    id: SheetId(row.get(0)?),
-                    fingerprint: row.get(1)?,
-                    mapping_fingerprint: row.get(2)?,
-                    rows: count_at(row, 3)?,
-                })
-            },
-        )
-        .optional()?;
-    Ok(sheet)
-}
+/// A place begins with its sheet's id: see the migrations.
+const KNOWN_SHEET: &str = "
+    SELECT id FROM (SELECT max(id) AS id FROM sheets WHERE identity = ?1) known
+    WHERE id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM rows later JOIN rows r ON r.asks_for = later.asks_for
+        WHERE later.place >= (known.id + 1) << 32 AND later.invitation_id > 0 AND r.place BETWEEN known.id << 32 AND (known.id << 32) + 4294967295)";
 
 /// The sheet of a run; a run that is not there is told to the person who named it.
 pub(super) fn sheet_of(conn: &Connection, run: RunId) -> Result<i64> {

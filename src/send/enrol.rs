@@ -21,28 +21,24 @@ pub struct Enrolment<'a> {
     pub started: &'a Moment,
 }
 
-/// Begins a run with this sheet. An unchanged sheet under an unchanged mapping that was the last one enrolled is not read
-/// again: its rows are in the ledger. `None`: the run was stopped before all rows were on paper, and there is no trace of it.
+/// Begins a run with this sheet. One that the ledger knows (the same bytes, read the same way, under the same mapping) is not
+/// enrolled again: its rows are there. `None`: the run was stopped before all rows were on paper, and there is no trace of it.
 pub fn enrol(
     ledger: &mut Ledger,
     sheet: &mut Sheet,
     what: &Enrolment<'_>,
     stop: &StopSignal,
 ) -> Result<Option<RunId>, Error> {
-    let mapping_fingerprint = sheet.mapping.fingerprint();
-    if let Some(newest) = ledger.newest_sheet()?
-        && newest.fingerprint == what.fingerprint
-        && newest.mapping_fingerprint == mapping_fingerprint
-    {
-        let run = ledger.begin_run_on(newest.id, what.source_name, what.started)?;
+    let identity = sheet.identity(what.fingerprint)?;
+    if let Some(known) = ledger.known_sheet(&identity)? {
+        let run = ledger.begin_run_on(known, what.source_name, what.started)?;
         make_due(ledger, run, what.wishes, what.started)?;
         return Ok(Some(run));
     }
     let columns = sheet.columns();
     let new = NewSheet {
         source: what.source_name,
-        fingerprint: &what.fingerprint,
-        mapping_fingerprint: &mapping_fingerprint,
+        identity: &identity,
         columns: &columns,
     };
     let mut enrolment = ledger.enrol(&new, what.started)?;

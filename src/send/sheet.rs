@@ -1,8 +1,10 @@
 //! A sheet and its mapping, opened together.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::error::Error;
 use crate::input::{Input, Options, Source};
-use crate::ledger::{FirstRows, ShortKey};
+use crate::ledger::{FirstRows, SheetIdentity, ShortKey};
 use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
 use crate::model::{Invitation, InvitationKey, Problem, Repair, Row, RowNumber};
 
@@ -12,6 +14,8 @@ pub struct Sheet {
     pub source: Source,
     /// What they become.
     pub mapping: Mapping,
+    /// How it was opened.
+    options: Options,
     /// A template's example rows that the walk left out.
     pub examples: Vec<RowNumber>,
 }
@@ -59,8 +63,24 @@ impl Sheet {
         Ok(Sheet {
             source,
             mapping,
+            options: options.clone(),
             examples: Vec::new(),
         })
+    }
+
+    /// What this sheet is known again by: the SHA-256 of the file's bytes, how they are read, and what rows become.
+    pub fn identity(&self, bytes: [u8; 32]) -> Result<SheetIdentity, Error> {
+        let reading = serde_json::to_vec(&self.options).map_err(|error| {
+            Error::unexpected(
+                "options_unwritable",
+                format!("How the file is read cannot be written down ({error})."),
+            )
+        })?;
+        let identity = Sha256::new()
+            .chain_update(bytes)
+            .chain_update(self.mapping.fingerprint())
+            .chain_update(reading);
+        Ok(SheetIdentity(identity.finalize().into()))
     }
 
     /// The headers, as results give them back.

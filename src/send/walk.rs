@@ -63,6 +63,7 @@ impl Sheet {
             source,
             mapping,
             examples,
+            ..
         } = self;
         let mapping: &Mapping = mapping;
         let bind = &bind;

@@ -13,6 +13,7 @@ mod forms;
 mod harness;
 mod help;
 mod house;
+mod identity;
 mod init;
 mod kills;
 mod privacy;

@@ -9,7 +9,7 @@ use super::Ledger;
 use super::books::{Books, ContentHash, place_of};
 use super::fault::Result;
 use super::first_rows::FirstRows;
-use super::runs::SheetId;
+use super::runs::{SheetId, SheetIdentity};
 use super::sheaf::{Content, Scribe, Sheaf};
 use super::transition::Packed;
 use crate::error::Error;
@@ -20,10 +20,8 @@ use crate::model::{Moment, Plan, RowNumber, RunId, Standing};
 pub struct NewSheet<'a> {
     /// The source as named on the command line.
     pub source: &'a str,
-    /// Of the file's bytes.
-    pub fingerprint: &'a [u8],
-    /// Of everything that decides what a row becomes.
-    pub mapping_fingerprint: &'a [u8],
+    /// What it is known again by.
+    pub identity: &'a SheetIdentity,
     /// The source's own headers.
     pub columns: &'a [String],
 }
@@ -223,8 +221,8 @@ impl Books {
     fn add_sheet(&mut self, sheet: &NewSheet<'_>, started: &Moment) -> Result<SheetId> {
         let columns = serde_json::json!(sheet.columns).to_string();
         self.conn.execute(
-            "INSERT INTO sheets (source, fingerprint, mapping_fingerprint, columns, rows, enrolled_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
-            (sheet.source, sheet.fingerprint, sheet.mapping_fingerprint, columns, started.at.0),
+            "INSERT INTO sheets (source, identity, columns, rows, enrolled_ms) VALUES (?1, ?2, ?3, 0, ?4)",
+            (sheet.source, sheet.identity.0, columns, started.at.0),
         )?;
         Ok(SheetId(self.conn.last_insert_rowid()))
     }

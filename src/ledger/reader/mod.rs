@@ -14,7 +14,7 @@ use super::books::{ContentHash, KeyHash, Salt, keyed_hash, status_of};
 use super::fault::Result;
 use super::open::{Binding, binding_of};
 use super::place;
-use super::runs::{InvitationId, SheetRecord};
+use super::runs::InvitationId;
 use super::schema::{self, Age, MIGRATIONS};
 use crate::error::Error;
 use crate::model::{Invitation, Standing};
@@ -104,11 +104,6 @@ impl Reader {
                 },
             )))
         })
-    }
-
-    /// The sheet that was enrolled last.
-    pub fn newest_sheet(&self) -> std::result::Result<Option<SheetRecord>, Error> {
-        self.look(super::runs::newest_sheet)
     }
 
     /// Looks at one state of the ledger, however much is written meanwhile.

@@ -1,0 +1,192 @@
+//! What a sheet is: its bytes, how they are read, and what is made of them. Read another way it is another sheet, whose rows are
+//! sent; read the same way it is known again, whatever came in between.
+
+use rust_xlsxwriter::Workbook;
+use serde_json::Value;
+
+use crate::support::{Customer, Promise, World, customers, sheet};
+
+/// One option that decides which rows and cells come out of a file, with two values that read the file differently.
+struct Reading {
+    /// The flag without its dashes, and with `_` for `-` the key in `[source]`.
+    option: &'static str,
+    values: [&'static str; 2],
+    file: &'static str,
+    make: fn() -> Vec<u8>,
+}
+
+const READINGS: &[Reading] = &[
+    Reading {
+        option: "sheet",
+        values: ["January", "February"],
+        file: "customers.xlsx",
+        make: || workbook(&[("January", 0..2, None), ("February", 2..5, None)]),
+    },
+    Reading {
+        option: "header-row",
+        values: ["1", "3"],
+        file: "customers.csv",
+        make: || b"phone,name\n01012345600,First\nphone,fullName\n01012345601,Mona\n".to_vec(),
+    },
+    Reading {
+        option: "delimiter",
+        values: [",", ";"],
+        file: "customers.csv",
+        make: || b"phone,fullName;email\n01012345601,Mona;mona@example.com\n".to_vec(),
+    },
+    Reading {
+        option: "encoding",
+        values: ["windows-1252", "windows-1256"],
+        file: "customers.csv",
+        make: || b"phone,fullName\n01012345601,\xe3\xe4\xec\n".to_vec(),
+    },
+    Reading {
+        option: "hidden",
+        values: ["skip", "send"],
+        file: "customers.xlsx",
+        make: || workbook(&[("Customers", 0..3, Some(2))]),
+    },
+];
+
+/// A workbook with customers in each sheet, of whose rows one may be hidden.
+fn workbook(sheets: &[(&str, std::ops::Range<usize>, Option<u32>)]) -> Vec<u8> {
+    let mut workbook = Workbook::new();
+    for (name, numbers, hidden) in sheets {
+        let page = workbook.add_worksheet().set_name(*name).unwrap();
+        page.write_row(0, 0, ["phone", "fullName"]).unwrap();
+        for (row, n) in (1..).zip(numbers.clone()) {
+            let Customer { phone, name, .. } = Customer::new(n);
+            page.write_row(row, 0, [phone, name]).unwrap();
+        }
+        if let Some(row) = hidden {
+            page.set_row_hidden(*row).unwrap();
+        }
+    }
+    workbook.save_to_buffer().unwrap()
+}
+
+impl Reading {
+    fn world(&self) -> World {
+        let world = World::with_server();
+        world.file(self.file, (self.make)());
+        world
+    }
+
+    /// The file sent as it is read with this value, said by a flag or in the config; and the rows that came out, as an export
+    /// tells them.
+    fn send(&self, world: &World, value: &str, by_flag: bool) -> Vec<(Value, Value)> {
+        let key = self.option.replace('-', "_");
+        let toml_value = value
+            .parse::<u32>()
+            .map_or_else(|_| format!("{value:?}"), |number| number.to_string());
+        let source = format!("[source]\n{key} = {toml_value}\n");
+        world.config(if by_flag { "" } else { &source });
+        let mut command = world.send(self.file).args(["--contract-type", "414"]);
+        if by_flag {
+            command = command.args([format!("--{}", self.option), value.to_owned()]);
+        }
+        let ended = command.run();
+        assert!(matches!(ended.code(), Some(0 | 3)), "{ended}");
+        let row = |row: &Value| (row["row"].clone(), row["source"].clone());
+        world.export().iter().map(row).collect()
+    }
+}
+
+#[test]
+fn what_is_read_another_way_is_another_sheet() {
+    for reading in READINGS {
+        let alone = reading
+            .values
+            .map(|value| reading.send(&reading.world(), value, true));
+        assert_ne!(alone[0], alone[1], "{}", reading.option);
+        for ways in [[true, true], [false, false], [true, false], [false, true]] {
+            let world = reading.world();
+            for turn in [0, 1, 0, 1] {
+                let rows = reading.send(&world, reading.values[turn], ways[turn]);
+                assert_eq!(rows, alone[turn], "{} {ways:?} {turn}", reading.option);
+            }
+            world.check_invariants(&Promise::default());
+        }
+    }
+}
+
+#[test]
+fn the_second_tab_of_a_workbook_is_sent() {
+    let world = World::with_server();
+    let tabs = workbook(&[("Cairo", 0..2, None), ("Giza", 2..5, None)]);
+    world.file("two.xlsx", tabs);
+    for (tab, created) in [("Cairo", 2), ("Giza", 3), ("Cairo", 0), ("Giza", 0)] {
+        let of_tab = ["--sheet", tab, "--contract-type", "414"];
+        let summary = world.send("two.xlsx").args(of_tab).run().expect(0).json();
+        assert_eq!(summary["counts"]["created"], created, "{tab}");
+    }
+    assert_eq!(world.accepted().len(), 5);
+}
+
+/// How many rows of sheets the ledger holds.
+fn rows_in_ledger(world: &World) -> i64 {
+    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
+    let count = ledger.query_row("SELECT count(*) FROM rows", [], |row| row.get(0));
+    count.unwrap()
+}
+
+#[test]
+fn a_file_is_known_again_however_many_came_between() {
+    let world = World::with_server();
+    let all = customers(40);
+    world.file("a.csv", sheet(&all[..20]));
+    world.file("b.csv", sheet(&all[20..]));
+    let few = ["--limit", "3"];
+    for file in ["a.csv", "b.csv"] {
+        world.send(file).args(few).run().expect(4);
+    }
+    let rows = rows_in_ledger(&world);
+    assert_eq!(rows, 40);
+    for _ in 0..3 {
+        for file in ["a.csv", "b.csv"] {
+            world.send(file).args(few).run().expect(4);
+        }
+    }
+    assert_eq!(rows_in_ledger(&world), rows);
+    for (file, created) in [("a.csv", 8), ("b.csv", 8)] {
+        let summary = world.send(file).run().expect(0).json();
+        assert_eq!(summary["counts"]["created"], created, "{file}");
+        assert_eq!(summary["counts"]["already_created"], 12, "{file}");
+    }
+    assert_eq!(world.accepted().len(), 40);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_file_that_is_known_again_asks_for_what_it_holds_and_not_for_what_another_held() {
+    let world = World::with_server();
+    let row = Customer::new(1);
+    world.file("old.csv", sheet([&row]));
+    world.file("new.csv", sheet([&row.clone().name("New Name")]));
+    world.send("old.csv").run().expect(0);
+    let changed = |file: &str| world.send(file).run().expect(0).json()["changed"].clone();
+    assert_eq!(
+        (changed("new.csv"), changed("old.csv")),
+        (1.into(), 0.into())
+    );
+    let resend = |file: &str| {
+        let asked = world.send(file).args(["--resend-changed"]).run();
+        asked.expect(0).json()["counts"]["created"].clone()
+    };
+    assert_eq!(resend("old.csv"), 0);
+    assert_eq!(resend("new.csv"), 1);
+    assert_eq!(
+        (changed("new.csv"), changed("old.csv")),
+        (0.into(), 1.into())
+    );
+    assert_eq!(resend("old.csv"), 1);
+    let log = world.server_log();
+    let sent = log.iter().filter(|record| record.is_invitation());
+    let names: Vec<Value> = sent
+        .map(|record| {
+            record.json()["SessionInput"]["RequestFieldsValues"]["415"]["fullName"].clone()
+        })
+        .collect();
+    assert_eq!(names, ["Customer 1", "New Name", "Customer 1"]);
+    world.check_invariants(&Promise::default().resending_was_asked_for());
+}

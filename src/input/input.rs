@@ -63,7 +63,7 @@ fn fingerprint(input: &Input) -> Result<[u8; 32], Error> {
 
 impl Input {
     /// The name by which messages speak of the input.
-    pub(super) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Input::Path(path) => path.display().to_string(),
             Input::Stdin(_) => "standard input".to_owned(),

@@ -1,9 +1,9 @@
 //! What a header means where the config is silent: the recipient, the contract type, or the key of a form field.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use super::fold::{fold, visible};
+use super::names::{fold, visible};
 use crate::model::{ContractTypeId, Form, FormField, RESULT_COLUMNS};
 
 /// Headers of the contract type's column.
@@ -116,19 +116,29 @@ pub(crate) fn is_left_out(header: &str) -> bool {
     header.starts_with(['_', '#']) || RESULT_COLUMNS.contains(&header.as_ref())
 }
 
-/// `414.fullName` taken apart. A header of several lines may hold labels above it, as a template's does.
-pub(crate) fn explicit_key(header: &str) -> Option<(ContractTypeId, &str)> {
-    match header.trim().rsplit_once(['\n', '\r']) {
-        Some((_, last)) => key_of_a_type(last).or_else(|| key_of_a_type(header)),
-        None => key_of_a_type(header),
-    }
+/// Which numbers before a header's dot (`414.fullName`) are contract types. `1.Name`, `2.Phone` number a sheet's columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HeaderTypes {
+    /// Contract types that are known to exist.
+    pub known: BTreeSet<ContractTypeId>,
+    /// How many columns the sheet has: as far as their numbers can go.
+    pub columns: usize,
 }
 
-fn key_of_a_type(header: &str) -> Option<(ContractTypeId, &str)> {
-    let (id, key) = header.split_once('.')?;
-    let id = id.trim().parse().ok().filter(|&id: &i64| id > 0)?;
-    let key = key.trim();
-    (!key.is_empty()).then_some((ContractTypeId(id), key))
+impl HeaderTypes {
+    /// `414.fullName` taken apart. A header of several lines may hold labels above it, as a template's does.
+    pub fn explicit_key<'h>(&self, header: &'h str) -> Option<(ContractTypeId, &'h str)> {
+        let last = header.trim().lines().next_back()?;
+        let (id, key) = last.trim().split_once('.')?;
+        let id = ContractTypeId(id.parse().ok().filter(|&id: &i64| id > 0)?);
+        let is_key = key.starts_with(|c: char| !c.is_whitespace());
+        (is_key && (self.known.contains(&id) || self.is_plausible(id, key))).then_some((id, key))
+    }
+
+    fn is_plausible(&self, id: ContractTypeId, key: &str) -> bool {
+        let numbers_a_column = usize::try_from(id.0).is_ok_and(|id| id <= self.columns);
+        !numbers_a_column && !key.starts_with(char::is_numeric)
+    }
 }
 
 /// The form field that a header names: by its key, a label, or several of them side by side (`Full name (fullName)`).
@@ -209,24 +219,35 @@ mod tests {
 
     #[test]
     fn a_header_may_name_its_contract_type() {
-        assert_eq!(
-            explicit_key("414.fullName"),
-            Some((ContractTypeId(414), "fullName"))
-        );
-        for header in [
-            "الاسم بالكامل\nFull name\n414.fullName",
-            "Full name\r\n414.fullName",
-            "1. Full name\n414.fullName",
+        let types = HeaderTypes {
+            known: BTreeSet::from([ContractTypeId(2)]),
+            columns: 12,
+        };
+        for (header, key) in [
+            ("414.fullName", Some((414, "fullName"))),
+            (
+                "الاسم بالكامل\nFull name\n414.fullName",
+                Some((414, "fullName")),
+            ),
+            ("Full name\r\n414.fullName", Some((414, "fullName"))),
+            ("1. Full name\n414.fullName", Some((414, "fullName"))),
+            ("2.fullName", Some((2, "fullName"))),
+            ("2. fullName", None),
+            ("1.fullName", None),
+            ("12.Name", None),
+            ("13.Name", Some((13, "Name"))),
+            ("414. Name", None),
+            ("414.", None),
+            ("fullName", None),
+            ("a.b", None),
+            ("0.x", None),
+            ("-1.x", None),
+            ("99.5", None),
+            ("a\nb", None),
+            ("", None),
         ] {
-            assert_eq!(
-                explicit_key(header),
-                Some((ContractTypeId(414), "fullName")),
-                "{header}"
-            );
-        }
-        for header in ["fullName", "a.b", "414.", "0.x", "-1.x", "1.5", "a\nb"] {
-            let is_key = matches!(explicit_key(header), Some((ContractTypeId(1), "5")));
-            assert!(explicit_key(header).is_none() || is_key, "{header}");
+            let key = key.map(|(id, key)| (ContractTypeId(id), key));
+            assert_eq!(types.explicit_key(header), key, "{header}");
         }
     }
 

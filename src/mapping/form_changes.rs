@@ -1,7 +1,7 @@
 //! What changed between two answers that describe the same form.
 
-use super::fold::fold;
-use super::nearest::likeness;
+use super::names::fold;
+use super::names::likeness;
 use crate::model::{Form, FormField};
 
 /// A removed and an added key this much alike are taken for one field under a new name.

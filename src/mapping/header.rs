@@ -1,7 +1,6 @@
 //! The sheet's header: finding the column that a name means.
 
-use super::fold::fold;
-use super::nearest::did_you_mean;
+use super::names::{Shown, did_you_mean, fold};
 use crate::model::Column;
 
 /// How many columns an error lists before it stops.
@@ -10,7 +9,10 @@ const COLUMNS_SHOWN: usize = 12;
 /// The columns with their folded names.
 pub(crate) struct Header<'a> {
     pub columns: &'a [Column],
+    /// The sheet's file, as a person named it.
+    file: &'a str,
     folded: Vec<String>,
+    pub shown: Shown,
 }
 
 /// Why a name means no single column.
@@ -21,9 +23,11 @@ pub(crate) struct NotFound {
 }
 
 impl<'a> Header<'a> {
-    pub fn new(columns: &'a [Column]) -> Self {
+    pub fn new(columns: &'a [Column], file: &'a str) -> Self {
         Header {
             columns,
+            file,
+            shown: Shown::of(columns.iter().map(|column| column.name.as_str())),
             folded: columns.iter().map(|column| fold(&column.name)).collect(),
         }
     }
@@ -47,7 +51,7 @@ impl<'a> Header<'a> {
         match exact[..] {
             [only] => return Ok(only),
             [] => {}
-            _ => return Err(standing_twice(name, &exact)),
+            _ => return Err(self.standing_twice(&exact)),
         }
         let wanted = fold(name);
         let alike: Vec<&Column> = self
@@ -61,7 +65,11 @@ impl<'a> Header<'a> {
             [only] => Ok(only),
             [] => Err(self.missing(name)),
             _ => Err(NotFound {
-                message: format!("`{name}` could be any of the columns {}", placed(&alike)),
+                message: self.of_file(format!(
+                    "`{}` could be any of the columns {}",
+                    self.shown.header(name),
+                    self.placed(&alike)
+                )),
                 hint: "write it exactly as one of them is written".to_owned(),
             }),
         }
@@ -74,40 +82,74 @@ impl<'a> Header<'a> {
                 .map(|column| column.name.as_str())
                 .filter(|name| !name.is_empty())
         };
-        let hint = did_you_mean(name, names()).unwrap_or_else(|| {
-            let mut shown: Vec<&str> = names().take(COLUMNS_SHOWN).collect();
+        let nearest = if self.shown.is_masked {
+            None
+        } else {
+            did_you_mean(name, names())
+        };
+        let hint = nearest.unwrap_or_else(|| {
+            let mut shown: Vec<_> = names()
+                .take(COLUMNS_SHOWN)
+                .map(|name| self.shown.header(name))
+                .collect();
             if names().count() > COLUMNS_SHOWN {
-                shown.push("…");
+                shown.push("…".into());
             }
-            format!("its columns are: {}", shown.join(", "))
+            format!("its columns are: {}{}", shown.join(", "), self.doubt())
         });
         NotFound {
-            message: format!("the sheet has no column `{name}`"),
+            message: self.of_file(format!("the sheet has no column `{name}`")),
             hint,
         }
     }
-}
 
-/// The error for a header that stands above several columns.
-pub(crate) fn standing_twice(name: &str, columns: &[&Column]) -> NotFound {
-    NotFound {
-        message: format!(
-            "the header `{name}` stands above several columns: {}",
-            placed(columns)
-        ),
-        hint: "rename all but one of them in the sheet".to_owned(),
+    /// What a header row of values leads to.
+    fn doubt(&self) -> &'static str {
+        if self.shown.is_masked {
+            "; they look like a customer's values, so the header is perhaps in another row: see --header-row"
+        } else {
+            ""
+        }
     }
-}
 
-/// `B "Phone" and D "phone"`.
-pub(crate) fn placed(columns: &[&Column]) -> String {
-    let each: Vec<String> = columns
-        .iter()
-        .map(|column| format!("{} \"{}\"", column.letters(), column.name))
-        .collect();
-    match each.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => each.concat(),
+    /// The error for a header that stands above several columns.
+    pub fn standing_twice(&self, columns: &[&Column]) -> NotFound {
+        let name = columns.first().map_or("", |column| &column.name);
+        NotFound {
+            message: self.of_file(format!(
+                "the header `{}` stands above several columns: {}",
+                self.shown.header(name),
+                self.placed(columns)
+            )),
+            hint: "rename all but one of them in the sheet".to_owned(),
+        }
+    }
+
+    /// `B "Phone" and D "phone"`.
+    pub fn placed(&self, columns: &[&Column]) -> String {
+        let each: Vec<String> = columns
+            .iter()
+            .map(|column| {
+                format!(
+                    "{} \"{}\"",
+                    column.letters(),
+                    self.shown.header(&column.name)
+                )
+            })
+            .collect();
+        match each.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => each.concat(),
+        }
+    }
+
+    /// The message with the file that it is about.
+    pub fn of_file(&self, message: String) -> String {
+        if self.file.is_empty() {
+            message
+        } else {
+            format!("{}: {message}", self.file)
+        }
     }
 }
 
@@ -126,7 +168,7 @@ mod tests {
     #[test]
     fn a_name_finds_its_column_and_the_exact_one_wins() {
         let columns = columns(&["Mobile", "mobile", "الإسم الاول", "E-mail"]);
-        let header = Header::new(&columns);
+        let header = Header::new(&columns, "");
         let index = |name: &str| header.find(name).map(|column| column.index);
         assert_eq!(index("mobile"), Ok(1));
         assert_eq!(index(" Mobile "), Ok(0));
@@ -138,7 +180,7 @@ mod tests {
     #[test]
     fn a_name_without_one_column_is_explained() {
         let columns = columns(&["Mobile", "mobile", "Income", "Income", "", "--"]);
-        let header = Header::new(&columns);
+        let header = Header::new(&columns, "");
         for (name, message, hint) in [
             (
                 "MOBILE",

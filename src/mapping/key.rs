@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::fold::fold_value;
+use super::names::fold_value;
 use crate::model::{ContractTypeId, InvitationKey, Recipient};
 
 /// Phone, else e-mail, with the set of contract types. E-mail addresses are compared without regard to case.

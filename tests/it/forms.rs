@@ -409,3 +409,33 @@ fn an_account_without_the_right_is_told_how_to_do_without() {
         assert!(!world.path("contract-types/414.json").exists());
     }
 }
+
+#[test]
+fn numbered_headers_name_no_contract_types() {
+    let world = World::new();
+    world.file(
+        "numbered.csv",
+        "1. Name,phone,3. Address\nMona Adel,01012345678,Cairo\n",
+    );
+    world.file(
+        "tight.csv",
+        "1.Name,phone,3.Address\nMona Adel,01012345678,Cairo\n",
+    );
+    for file in ["numbered.csv", "tight.csv"] {
+        world
+            .vlens(["check", file])
+            .run()
+            .expect(5)
+            .complains_of("nothing says to which contract type");
+        let body = world
+            .vlens(["check", file, "--contract-type", "414", "--show", "1"])
+            .run()
+            .expect(0)
+            .json();
+        let permissions = &body["SessionInput"]["sessionPermissions"];
+        assert_eq!(permissions["allowedContractTypeIds"], json!([414]));
+        let fields = &body["SessionInput"]["RequestFieldsValues"]["414"];
+        let values: Vec<&Value> = fields.as_object().expect("fields").values().collect();
+        assert_eq!(values, [&json!("Mona Adel"), &json!("Cairo")], "{file}");
+    }
+}

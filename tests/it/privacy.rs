@@ -111,6 +111,81 @@ fn a_recipient_that_stops_the_run_is_not_named_either() {
     }
 }
 
+#[test]
+fn a_header_row_that_is_really_a_customer_is_masked_wherever_columns_are_told() {
+    let world = World::new();
+    let personal = [
+        NAME,
+        "Nefertari",
+        "01099887766",
+        "nefertari@example.com",
+        "29001011234567",
+        "٢٩٠٠١٠١١٢٣٤٥٦٨",
+    ];
+    world.file(
+        "c.csv",
+        format!(
+            "{NAME},{},{},{},{}\nAli,01112345678,a@example.com,5,29001011234577\n",
+            personal[2], personal[3], personal[4], personal[5]
+        ),
+    );
+    world.file(
+        "twice.csv",
+        format!("{NAME},{NAME},{}\nAli,Ali,01112345678\n", personal[2]),
+    );
+    world.file(
+        "form.csv",
+        format!("phone,{NAME},{}\n01112345678,Ali,5\n", personal[4]),
+    );
+    world.file(
+        "contract-types/414.json",
+        include_str!("../../src/sandbox/forms/414.json"),
+    );
+    let mapped = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\na = \"Nefertary Ashmawy\"\n";
+    let silent = "[contract]\ntypes = [414]\n";
+    let doubled = format!(
+        "[recipient]\nphone = \"{}\"\n[contract]\ntypes = [414]\n[fields.414]\na = \"Nefertari  Ashmawy\"\n",
+        personal[2]
+    );
+    for (config, file) in [
+        (mapped, "c.csv"),
+        (silent, "c.csv"),
+        (silent, "form.csv"),
+        (&doubled, "twice.csv"),
+        (&doubled, "c.csv"),
+    ] {
+        world.config(config);
+        for command in [
+            &["check"][..],
+            &["run", "--dry-run", "--sandbox"],
+            &["init", "--force", "--yes", "--config", "x.toml"],
+        ] {
+            let said = world
+                .vlens(command)
+                .args([file, "-vv", "--header-row", "1"])
+                .run();
+            for value in personal {
+                // What the config itself says is shown with its line.
+                let told = said
+                    .stderr
+                    .lines()
+                    .chain(said.stdout.lines())
+                    .filter(|line| !line.contains(" = \""));
+                let told: Vec<&str> = told.filter(|line| line.contains(value)).collect();
+                assert!(
+                    told.is_empty(),
+                    "{value} in {command:?} {file} under {config}:\n{told:?}"
+                );
+            }
+        }
+    }
+    world.config(mapped);
+    let check = world.vlens(["check", "c.csv"]).run().expect(5);
+    check
+        .complains_of("c.csv: the sheet has no column `Mobile`")
+        .complains_of("its columns are: N***, 010****7766");
+}
+
 #[cfg(unix)]
 #[test]
 fn files_are_their_owners_alone_under_any_umask() {

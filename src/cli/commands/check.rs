@@ -10,6 +10,7 @@ use crate::cli::settings::Place;
 use crate::error::Error;
 use crate::input::Input;
 use crate::ledger::Reader;
+use crate::mapping::names::Shown;
 use crate::model::{Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to_left};
 use crate::send::{Seen, Sheet, StopSignal, Verdict};
@@ -41,6 +42,7 @@ pub fn check_input(
         reader,
         seen: Seen::default(),
         tally: CheckTally::new(),
+        headers: Shown::of(columns.iter().map(String::as_str)),
         json: output.json.then(CheckJson::default),
         annotator: match args.annotate {
             Some(_) => {
@@ -67,6 +69,7 @@ struct Check {
     reader: Option<Reader>,
     seen: Seen,
     tally: CheckTally,
+    headers: Shown,
     json: Option<CheckJson>,
     annotator: Option<Annotator>,
 }
@@ -131,18 +134,29 @@ impl Check {
 
     fn tell(&mut self, problems: &[Problem], repairs: &[Repair]) -> std::io::Result<()> {
         for problem in problems {
-            self.tally.see_problem(problem);
+            self.tally.see_problem(&Problem {
+                column: problem.column.as_deref().map(|name| self.shown(name)),
+                ..problem.clone()
+            });
             if let Some(json) = &mut self.json {
                 json.problem(problem)?;
             }
         }
         for repair in repairs {
-            self.tally.see_repair(repair);
+            self.tally.see_repair(&Repair {
+                column: self.shown(&repair.column),
+                ..repair.clone()
+            });
             if let Some(json) = &mut self.json {
                 json.repair(repair)?;
             }
         }
         Ok(())
+    }
+
+    /// A header as the text for people shows it.
+    fn shown(&self, header: &str) -> String {
+        self.headers.header(header).into_owned()
     }
 
     fn annotate(

@@ -15,6 +15,7 @@ use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::guess::{
     Certainty, Known, Proposal, Sample, SourceSettings, Target, header_names,
 };
+use crate::mapping::names::Shown;
 use crate::model::{ContractTypeId, Row, RowNumber};
 use crate::report::{GuessLine, write_guesses};
 
@@ -116,11 +117,12 @@ fn show(proposal: &Proposal, output: Output) {
     if output.quiet {
         return;
     }
+    let shown = shown(proposal);
     let lines: Vec<GuessLine> = proposal
         .columns
         .iter()
         .map(|column| GuessLine {
-            column: column.column.name.clone(),
+            column: shown.header(&column.column.name).into_owned(),
             sample: column.sample.clone(),
             target: column.target.as_ref().map(ToString::to_string),
             candidates: column.candidates.iter().map(ToString::to_string).collect(),
@@ -130,6 +132,11 @@ fn show(proposal: &Proposal, output: Output) {
     // Writing to memory cannot fail.
     let _ = write_guesses(&mut text, &lines, output.look());
     output.say(String::from_utf8_lossy(&text).trim_end());
+}
+
+fn shown(proposal: &Proposal) -> Shown {
+    let headers = proposal.columns.iter();
+    Shown::of(headers.map(|column| column.column.name.as_str()))
 }
 
 /// Goes through the columns with the person who sits there; Enter takes the guess.
@@ -168,7 +175,7 @@ fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> s
     let question = format!(
         "{} \"{}\", such as {}",
         column.column.letters(),
-        column.column.name,
+        shown(proposal).header(&column.column.name),
         if column.sample.is_empty() {
             "(empty)"
         } else {

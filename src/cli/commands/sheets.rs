@@ -48,6 +48,7 @@ pub fn open(input: &Input, place: &Place, args: &ReadArgs) -> Result<Sheet, Fail
     let bind = BindOptions {
         forms: forms(place)?,
         contract_types: types,
+        file: input.name(),
         user_public_key: user_public_key(place)?,
     };
     Sheet::open(input, &place.source_options(args), &place.config, &bind).map_err(|error| {

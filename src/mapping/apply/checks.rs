@@ -6,7 +6,7 @@ use jiff::fmt::strtime;
 
 use super::visit::Visit;
 use crate::mapping::body::Slot;
-use crate::mapping::fold::fold;
+use crate::mapping::names::fold;
 use crate::mapping::rule::{BirthCheck, FieldGroup, FieldRule};
 use crate::mapping::value::{self, Fault};
 use crate::model::ProblemCode;

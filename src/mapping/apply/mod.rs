@@ -7,7 +7,7 @@ mod visit;
 
 use std::borrow::Cow;
 
-use super::fold::{fold, fold_value};
+use super::names::{fold, fold_value};
 use super::rule::{ColumnRule, ContractRule};
 use super::value::{Fault, Kind};
 use super::{Mapped, Mapping, key};

@@ -8,7 +8,7 @@ use crate::mapping::body::quoted;
 use crate::mapping::config::{
     ConfigProblem, FieldConfig, FieldSource, FieldType, FieldsConfig, Spanned,
 };
-use crate::mapping::fold::fold;
+use crate::mapping::names::fold;
 use crate::mapping::rule::{BirthCheck, ContractRule, FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::{Choices, Kind};
 use crate::model::ContractTypeId;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::mapping::config::{ConfigProblem, Spanned};
-use crate::mapping::fold::fold;
-use crate::mapping::nearest::did_you_mean;
+use crate::mapping::names::did_you_mean;
+use crate::mapping::names::fold;
 use crate::mapping::rule::{Condition, FieldGroup};
 use crate::mapping::value::Choices;
 use crate::model::{ContractTypeId, Form, FormField, FormOption};

@@ -6,9 +6,8 @@ use super::Binder;
 use super::fields::Groups;
 use super::form::{FormCheck, nearest_key};
 use crate::mapping::body::quoted;
-use crate::mapping::conventions::{Role, explicit_key, form_field, is_left_out};
-use crate::mapping::fold::visible;
-use crate::mapping::header::placed;
+use crate::mapping::conventions::{Role, form_field, is_left_out};
+use crate::mapping::names::visible;
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
 use crate::mapping::value::Kind;
 use crate::model::{Column, ContractTypeId, FormField};
@@ -74,7 +73,7 @@ impl<'a> Binder<'a> {
             .filter(|column| Role::of(&column.name) != Some(Role::ContractType))
             .map(|column| {
                 let header = visible(&column.name);
-                match explicit_key(&header) {
+                match self.types.explicit_key(&header) {
                     Some((id, key)) => KeyColumn {
                         column,
                         key: key.to_owned(),
@@ -111,10 +110,10 @@ impl<'a> Binder<'a> {
                 continue;
             }
             if let (Some(form), None) = (check.form(), field) {
-                let header = &column.column.name;
+                let header = self.header.shown.header(&column.column.name);
                 let message = format!(
                     "the form of contract type {id} has no field for the column {}",
-                    placed(&[column.column])
+                    self.header.placed(&[column.column])
                 );
                 let hint = format!(
                     "{}; to leave the column out, put `_` before its header: `_{header}`",
@@ -147,7 +146,11 @@ impl<'a> Binder<'a> {
                 .iter()
                 .filter(|column| [earlier, index].contains(&column.index))
                 .collect();
-            let message = format!("several columns are the field `{key}`: {}", placed(&both));
+            let message = format!(
+                "several columns are the field `{}`: {}",
+                self.header.shown.header(key),
+                self.header.placed(&both)
+            );
             self.refuse(
                 message,
                 "rename all but one of them, or put `_` before the header".to_owned(),
@@ -170,7 +173,11 @@ impl<'a> Binder<'a> {
 
     fn note_keys(&mut self, group: &FieldGroup, whose: &str) {
         if !group.rules.is_empty() {
-            let keys: Vec<&str> = group.rules.iter().map(|rule| rule.key.as_str()).collect();
+            let keys: Vec<_> = group
+                .rules
+                .iter()
+                .map(|rule| self.header.shown.header(&rule.key))
+                .collect();
             self.notes.push(format!(
                 "Fields that go out for {whose}, by the headers: {}",
                 super::listed(&keys, FIELDS_SHOWN)

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::Mapping;
 use super::body::BodyFrame;
-use super::config::{Config, ConfigErrors, ConfigProblem, SessionKind, Spanned};
-use super::conventions::is_left_out;
+use super::config::{Config, ConfigErrors, ConfigProblem, ContractConfig, SessionKind, Spanned};
+use super::conventions::{HeaderTypes, is_left_out};
 use super::header::Header;
 use super::template::Templates;
 use crate::model::{Column, ContractTypeId, Form};
@@ -26,6 +26,8 @@ pub struct BindOptions {
     pub contract_types: Vec<ContractTypeId>,
     /// The forms that are known.
     pub forms: BTreeMap<ContractTypeId, Form>,
+    /// The sheet's file, as a person named it.
+    pub file: String,
     /// The text of the public key's file.
     pub user_public_key: Option<String>,
 }
@@ -35,6 +37,7 @@ pub(super) struct Binder<'a> {
     config: &'a Config,
     options: &'a BindOptions,
     header: Header<'a>,
+    types: HeaderTypes,
     templates: Templates,
     problems: Vec<ConfigProblem>,
     notes: Vec<String>,
@@ -54,7 +57,8 @@ impl Mapping {
         let mut binder = Binder {
             config,
             options,
-            header: Header::new(columns),
+            header: Header::new(columns, &options.file),
+            types: header_types(config, columns, options),
             templates: Templates::new(),
             problems: Vec::new(),
             notes: Vec::new(),
@@ -122,6 +126,7 @@ impl Binder<'_> {
 
     /// Notes a problem that only the headers are to blame for.
     fn refuse(&mut self, message: String, hint: impl Into<Option<String>>) {
+        let message = self.header.of_file(message);
         self.problems
             .push(ConfigProblem::nowhere(message).hint(hint));
     }
@@ -141,9 +146,9 @@ impl Binder<'_> {
             .filter(|column| !self.used.contains(&column.index))
             .partition(|column| column.name.is_empty());
         if !with_header.is_empty() {
-            let names: Vec<&str> = with_header
+            let names: Vec<_> = with_header
                 .iter()
-                .map(|column| column.name.as_str())
+                .map(|column| self.header.shown.header(&column.name))
                 .collect();
             self.notes.push(format!(
                 "Columns not used: {}",
@@ -172,6 +177,24 @@ fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
     match names.len().saturating_sub(most) {
         0 => shown.join(", "),
         more => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
+/// The contract types that options, config or forms name.
+fn header_types(config: &Config, columns: &[Column], options: &BindOptions) -> HeaderTypes {
+    let in_config: Vec<ContractTypeId> = match &config.contract {
+        Some(ContractConfig::Same(types)) => types.iter().map(|id| id.value).collect(),
+        Some(ContractConfig::ByColumn { values, .. }) => values
+            .iter()
+            .flatten()
+            .flat_map(|value| value.types.iter().map(|id| id.value))
+            .collect(),
+        None => Vec::new(),
+    };
+    let named = options.contract_types.iter().chain(options.forms.keys());
+    HeaderTypes {
+        known: named.chain(&in_config).copied().collect(),
+        columns: columns.len(),
     }
 }
 
@@ -207,7 +230,11 @@ fn fingerprint(config: &Config, columns: &[Column], options: &BindOptions) -> [u
         ),
         (&config.session, config.api.request_fields),
         columns,
-        options,
+        (
+            &options.contract_types,
+            &options.forms,
+            &options.user_public_key,
+        ),
     );
     // Writing to a String cannot fail.
     let _ = write!(text, "{decisive:?}");

@@ -4,9 +4,8 @@ use super::Binder;
 use crate::mapping::config::{
     ConfigProblem, ContractConfig, ContractValue, DEFAULT_COUNTRY, RecipientConfig,
 };
-use crate::mapping::conventions::{Role, explicit_key, is_left_out};
-use crate::mapping::fold::{fold, visible};
-use crate::mapping::header::{placed, standing_twice};
+use crate::mapping::conventions::{Role, is_left_out};
+use crate::mapping::names::{fold, visible};
 use crate::mapping::rule::{ColumnRule, ContractRule, ContractWords};
 use crate::mapping::value::Kind;
 use crate::model::{Column, ContractTypeId};
@@ -91,10 +90,14 @@ impl Binder<'_> {
             .iter()
             .all(|column| column.name == candidates[0].name);
         if same_name {
-            let reason = standing_twice(&candidates[0].name, &candidates);
-            self.refuse(reason.message, reason.hint);
+            let reason = self.header.standing_twice(&candidates);
+            self.problems
+                .push(ConfigProblem::nowhere(reason.message).hint(reason.hint));
         } else {
-            let message = format!("several columns could be {what}: {}", placed(&candidates));
+            let message = format!(
+                "several columns could be {what}: {}",
+                self.header.placed(&candidates)
+            );
             self.refuse(message, format!("say which in vlens-batch.toml: {way_out}"));
         }
         None
@@ -187,7 +190,7 @@ impl Binder<'_> {
             .columns
             .iter()
             .map(|column| column.name.as_str());
-        sorted(names.filter_map(|name| Some(explicit_key(&visible(name))?.0)))
+        sorted(names.filter_map(|name| Some(self.types.explicit_key(&visible(name))?.0)))
     }
 
     pub(super) fn bind_identity(&mut self) -> Option<Vec<usize>> {

@@ -4,7 +4,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, listed};
 use super::spanned::Spanned;
-use crate::mapping::{nearest::did_you_mean, value};
+use crate::mapping::{names::did_you_mean, value};
 
 /// The words for field types, in the order of the interface.
 const TYPES: &[&str] = &[

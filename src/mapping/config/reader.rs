@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::ConfigProblem;
 use super::secrets;
 use super::spanned::Spanned;
-use crate::mapping::nearest::did_you_mean;
+use crate::mapping::names::did_you_mean;
 
 /// What has been found wrong so far.
 #[derive(Default)]

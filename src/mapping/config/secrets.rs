@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigProblem;
-use crate::mapping::fold::fold;
+use crate::mapping::names::fold;
 
 /// Words that, inside a key's name, mean that its value is a secret (or a credential's half).
 const SECRET_WORDS: &[&str] = &[

@@ -7,8 +7,8 @@ use super::fit::{Fit, HeaderWords, fit};
 use super::targets::{Goal, Targets, all, concept};
 use super::words::Words;
 use super::{Certainty, ColumnGuess, Known, Proposal, Target};
-use crate::mapping::conventions::{explicit_key, form_field};
-use crate::mapping::fold::fold;
+use crate::mapping::conventions::{HeaderTypes, form_field};
+use crate::mapping::names::fold;
 use crate::model::{ContractTypeId, Form};
 
 /// Fits nearer to each other than this are alike.
@@ -29,7 +29,8 @@ struct Pair {
 pub(super) fn propose(mut columns: Vec<ColumnGuess>, known: Known<'_>) -> Proposal {
     let contract = contract(&columns, known);
     let targets = Targets::of(&contract.possible, known.forms);
-    let mut pairs = pairs(&columns, &targets, known.forms);
+    let types = header_types(&columns, known.types, known.forms);
+    let mut pairs = pairs(&columns, &targets, known.forms, &types);
     pairs
         .retain(|pair| pair.target != Target::ContractType || contract.column == Some(pair.column));
     if let Some(column) = contract.column {
@@ -98,9 +99,10 @@ fn contract(columns: &[ColumnGuess], known: Known<'_>) -> Contract {
             };
         }
     }
+    let types = header_types(columns, known.types, known.forms);
     let mut named: Vec<ContractTypeId> = columns
         .iter()
-        .filter_map(|column| Some(explicit_key(&column.column.name)?.0))
+        .filter_map(|column| Some(types.explicit_key(&column.column.name)?.0))
         .collect();
     named.sort_unstable();
     named.dedup();
@@ -110,6 +112,17 @@ fn contract(columns: &[ColumnGuess], known: Known<'_>) -> Contract {
     match known.forms.keys().collect::<Vec<_>>()[..] {
         [only] => same(vec![*only]),
         _ => Contract::default(),
+    }
+}
+
+fn header_types(
+    columns: &[ColumnGuess],
+    named: &[ContractTypeId],
+    forms: &BTreeMap<ContractTypeId, Form>,
+) -> HeaderTypes {
+    HeaderTypes {
+        known: named.iter().chain(forms.keys()).copied().collect(),
+        columns: columns.len(),
     }
 }
 
@@ -154,11 +167,12 @@ fn pairs(
     columns: &[ColumnGuess],
     targets: &Targets,
     forms: &BTreeMap<ContractTypeId, Form>,
+    types: &HeaderTypes,
 ) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (at, column) in columns.iter().enumerate() {
         let name = &column.column.name;
-        if let Some(key) = own_key(name, targets, forms) {
+        if let Some(key) = own_key(name, targets, forms, types) {
             pairs.push(Pair {
                 column: at,
                 target: Target::Field(key),
@@ -189,10 +203,11 @@ fn own_key(
     header: &str,
     targets: &Targets,
     forms: &BTreeMap<ContractTypeId, Form>,
+    types: &HeaderTypes,
 ) -> Option<String> {
     let goal = |key: &str| targets.goal(&Target::Field(key.to_owned()));
     let is_goal = |key: &str| goal(key).is_some();
-    if let Some((id, key)) = explicit_key(header) {
+    if let Some((id, key)) = types.explicit_key(header) {
         return (is_goal(key) || !forms.contains_key(&id)).then(|| key.to_owned());
     }
     if targets.has_form {

@@ -23,7 +23,7 @@ use self::concepts::{CONCEPTS, OTHERS};
 use self::profile::{Profile, SAMPLED_VALUES};
 use self::targets::Targets;
 use super::conventions::{CONTRACT_TYPE_NAMES, is_left_out, recipient_names};
-use super::fold::fold;
+use super::names::fold;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, mask};
 
 /// A sheet's columns with their first values.

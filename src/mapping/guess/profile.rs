@@ -1,6 +1,6 @@
 //! What a column's first values look like, whatever its header says.
 
-use crate::mapping::fold::{fold, fold_value};
+use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{self, DateOrder, DateSurvey, Kind};
 use crate::model::{Cell, FormField};
 

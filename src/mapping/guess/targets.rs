@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Target;
 use super::concepts::{CONCEPTS, CONTRACT_TYPE, Concept, EMAIL, PHONE, Shape};
 use super::words::Words;
-use crate::mapping::fold::fold;
+use crate::mapping::names::fold;
 use crate::model::{ContractTypeId, Form, FormField};
 
 /// Keys that the vendor's samples show. Without a form, any other key would be made up.

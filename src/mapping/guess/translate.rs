@@ -1,6 +1,6 @@
 //! Which of a form's choices a value means: by its own text, a label, or what people in Egypt write for it.
 
-use crate::mapping::fold::fold;
+use crate::mapping::names::fold;
 use crate::model::FormField;
 
 /// Groups of words that mean the same in one list of choices. Short ones count only where the list leaves no doubt.

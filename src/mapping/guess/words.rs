@@ -1,6 +1,6 @@
 //! Reduces a header to the words that say what the column is about.
 
-use crate::mapping::fold::fold;
+use crate::mapping::names::{self, fold};
 
 /// Abbreviations, and what they stand for.
 const ABBREVIATIONS: &[(&str, &str)] = &[
@@ -195,9 +195,9 @@ fn pieces(text: &str) -> Vec<String> {
     pieces
 }
 
-/// What stands inside Arabic words and is no letter: tashkeel, the tatweel, invisible characters.
+/// What stands inside words and is no letter.
 fn is_mark(c: char) -> bool {
-    matches!(c, '\u{610}'..='\u{61a}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{200b}'..='\u{200f}')
+    names::is_mark(c) || names::is_invisible(c)
 }
 
 #[cfg(test)]

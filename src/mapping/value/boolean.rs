@@ -1,13 +1,14 @@
 //! Reads a yes or a no, in English, Arabic or digits.
 
-use super::{Fault, Given, Reading, fold::folded};
+use super::{Fault, Given, Reading};
+use crate::mapping::names::fold_choice;
 use crate::model::ProblemCode;
 
 /// Reads a cell as `true` or `false`.
 pub(super) fn read(given: Given<'_>) -> Result<Reading<'static>, Fault> {
     let answer = match given {
         Given::Boolean(boolean) => Some(boolean),
-        Given::Text(text) => answer(&folded(text)),
+        Given::Text(text) => answer(&fold_choice(text)),
         Given::Number(1.0) => Some(true),
         Given::Number(0.0) => Some(false),
         Given::Number(_) | Given::Date(_) => None,

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Fault, Given, Reading, fold::folded, text};
+use super::{Fault, Given, Reading, text};
+use crate::mapping::names::fold_choice;
 use crate::model::ProblemCode;
 
 /// How alike a value and a label must be before the message suggests it.
@@ -33,7 +34,7 @@ impl Choices {
                 .exact
                 .entry(spelling(label))
                 .or_insert_with(|| sent.clone());
-            note(&mut choices.folded, folded(label), sent);
+            note(&mut choices.folded, fold_choice(label), sent);
         }
         let mut sent_texts = HashMap::new();
         for (_, sent) in &pairs {
@@ -41,7 +42,7 @@ impl Choices {
                 .exact
                 .entry(spelling(sent))
                 .or_insert_with(|| sent.clone());
-            note(&mut sent_texts, folded(sent), sent);
+            note(&mut sent_texts, fold_choice(sent), sent);
         }
         for (folded, sent) in sent_texts {
             choices.folded.entry(folded).or_insert(sent);
@@ -63,7 +64,7 @@ impl Choices {
         if let Some(sent) = self.exact.get(written) {
             return Ok(Reading::new(sent, false));
         }
-        match self.folded.get(&folded(written)) {
+        match self.folded.get(&fold_choice(written)) {
             Some(Some(sent)) => Ok(Reading::new(sent, false)),
             Some(None) => Err(unknown(
                 "The value fits more than one choice; write it exactly as in the list.".to_owned(),
@@ -94,12 +95,12 @@ impl Choices {
     }
 
     fn nearest(&self, written: &str) -> Option<&str> {
-        let written = folded(written);
+        let written = fold_choice(written);
         self.labels
             .iter()
             .map(|label| {
                 (
-                    strsim::jaro_winkler(&written, &folded(label)),
+                    strsim::jaro_winkler(&written, &fold_choice(label)),
                     label.as_str(),
                 )
             })

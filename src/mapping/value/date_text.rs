@@ -7,8 +7,8 @@
 use jiff::civil;
 use jiff::fmt::strtime;
 
-use super::fold::folded;
 use super::text::is_dash;
+use crate::mapping::names::fold_choice;
 
 /// The forms of a time after a date.
 const TIME_FORMS: [&str; 5] = [
@@ -119,7 +119,7 @@ fn named_month_and_day(one: &str, two: &str) -> Option<(i8, i8)> {
 }
 
 fn month_named(name: &str) -> Option<i8> {
-    let name = folded(name);
+    let name = fold_choice(name);
     let at = MONTHS
         .iter()
         .position(|names| names.contains(&name.as_str()))?;

@@ -12,7 +12,6 @@ mod date_plain;
 mod date_serial;
 mod date_text;
 mod email;
-mod fold;
 mod garbled;
 mod national_id;
 mod number;

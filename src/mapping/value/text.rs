@@ -8,6 +8,7 @@ use jiff::civil;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::{Fault, Given, Reading, number_cell};
+pub(super) use crate::mapping::names::{is_dash, is_invisible, western_digits};
 use crate::model::{Cell, ProblemCode};
 
 /// A text without invisible characters and presentation forms, in normal form C.
@@ -97,22 +98,6 @@ fn rewritten(text: &str) -> String {
     plain.nfc().collect()
 }
 
-/// Characters without a glyph or a width of their own, controls included; line breaks and tabs are white space
-/// instead.
-pub(super) fn is_invisible(c: char) -> bool {
-    match c {
-        '\t'..='\r' | ' '..='~' | '\u{85}' => false,
-        '\0'..='\u{9F}' => true,
-        _ => matches!(
-            c,
-            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180B}'..='\u{180F}'
-                | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-                | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFC}'
-                | '\u{E0000}'..='\u{E007F}'
-        ),
-    }
-}
-
 /// Letters frozen into the shape of one place in a word, as old programs and PDF files leave them behind.
 fn is_presentation_form(c: char) -> bool {
     matches!(c, '\u{FB00}'..='\u{FB06}' | '\u{FB50}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}')
@@ -122,34 +107,6 @@ fn is_presentation_form(c: char) -> bool {
 /// Whether a text is nothing but Western digits.
 pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// The text with Arabic, Persian and full-width digits as Western ones. Borrowed when there are none.
-pub(super) fn western_digits(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() || text.chars().all(|c| western_digit(c) == c) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.chars().map(western_digit).collect())
-    }
-}
-
-fn western_digit(c: char) -> char {
-    let zero = match c {
-        '\u{660}'..='\u{669}' => 0x660,
-        '\u{6F0}'..='\u{6F9}' => 0x6F0,
-        '\u{FF10}'..='\u{FF19}' => 0xFF10,
-        _ => return c,
-    };
-    char::from_digit(u32::from(c) - zero, 10).unwrap_or(c)
-}
-
-/// Whether a character joins as a dash does, in any of the dashes that sheets hold.
-pub(super) fn is_dash(c: char) -> bool {
-    matches!(
-        c,
-        '-' | '\u{640}' | '\u{2010}'
-            ..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}'
-    )
 }
 
 /// `text` without `.0`, `.00`: what programs append that take an id for a number.

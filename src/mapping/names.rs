@@ -1,0 +1,349 @@
+//! The one place for sameness: which spellings are one name or one value, which characters nobody sees, which digit a
+//! character is, which right name a wrong one resembles, and how headers are shown to strangers.
+//!
+//! Folded text is for comparing only; it is never sent and never shown.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::model::mask;
+
+/// Below this likeness a suggestion would be noise.
+const LIKE_ENOUGH: f64 = 0.8;
+
+/// A header with a number of this many digits or more is somebody's phone, id or account.
+const LONG_NUMBER: usize = 7;
+
+/// A column's name, a label or a choice without case, spaces, invisible characters, `_`, `-`, Arabic letter variants and
+/// foreign digits: two names that fold alike are the same name, unless one of them matches exactly.
+pub fn fold(name: &str) -> String {
+    folded(name)
+        .filter(|&c| !c.is_whitespace() && c != '_' && !is_dash(c))
+        .collect()
+}
+
+/// A value for comparing: as [`fold`], but what can tell two application numbers apart stays: `-`, `_` and inner spaces
+/// (a run of them counts as one).
+pub fn fold_value(value: &str) -> String {
+    let folded: String = folded(value).collect();
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A choice, a month or a yes as people write it: as [`fold_value`], without inner spaces.
+pub fn fold_choice(text: &str) -> String {
+    folded(text).filter(|c| !c.is_whitespace()).collect()
+}
+
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.nfkc()
+        .filter(|&c| !is_invisible(c) && !is_mark(c))
+        .flat_map(char::to_lowercase)
+        .map(|c| western_digit(plain_letter(c)))
+}
+
+/// A header without the characters that nobody sees, for use as a key: a mark that a keyboard left behind must not go out.
+pub fn visible(name: &str) -> String {
+    let seen: String = name.chars().filter(|&c| !is_invisible(c)).collect();
+    seen.trim().to_owned()
+}
+
+/// Characters without a glyph or a width of their own, controls included; line breaks and tabs are white space instead.
+pub fn is_invisible(c: char) -> bool {
+    match c {
+        '\t'..='\r' | ' '..='~' | '\u{85}' => false,
+        '\0'..='\u{9F}' => true,
+        _ => matches!(
+            c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180B}'..='\u{180F}'
+                | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+                | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFC}'
+                | '\u{E0000}'..='\u{E007F}'
+        ),
+    }
+}
+
+/// What stands on or between letters and is none: tashkeel, Quranic marks, the tatweel, variation selectors.
+pub fn is_mark(c: char) -> bool {
+    matches!(c,
+        '\u{610}'..='\u{61A}' | '\u{640}' | '\u{64B}'..='\u{65F}' | '\u{670}' | '\u{6D6}'..='\u{6DC}'
+        | '\u{6DF}'..='\u{6E8}' | '\u{6EA}'..='\u{6ED}' | '\u{FE00}'..='\u{FE0F}')
+}
+
+/// Whether a character joins as a dash does, in any of the dashes that sheets hold.
+pub fn is_dash(c: char) -> bool {
+    matches!(
+        c,
+        '-' | '\u{640}' | '\u{2010}'
+            ..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}'
+    )
+}
+
+/// The text with Arabic, Persian and full-width digits as Western ones. Borrowed when there are none.
+pub fn western_digits(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| western_digit(c) == c) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.chars().map(western_digit).collect())
+    }
+}
+
+fn western_digit(c: char) -> char {
+    let zero = match c {
+        '\u{660}'..='\u{669}' => 0x660,
+        '\u{6F0}'..='\u{6F9}' => 0x6F0,
+        '\u{FF10}'..='\u{FF19}' => 0xFF10,
+        _ => return c,
+    };
+    char::from_digit(u32::from(c) - zero, 10).unwrap_or(c)
+}
+
+/// Letters that Arabic and Persian keyboards write differently for one sound.
+fn plain_letter(c: char) -> char {
+    match c {
+        'أ' | 'إ' | 'آ' | 'ٱ' => 'ا',
+        'ة' => 'ه',
+        'ى' | 'ی' => 'ي',
+        'ک' => 'ك',
+        other => other,
+    }
+}
+
+/// The candidate that looks most like `name`, if one looks like it at all.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = fold(name);
+    candidates
+        .into_iter()
+        .map(|candidate| (likeness(&wanted, &fold(candidate)), candidate))
+        .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// How much two folded names are alike, from 0 to 1.
+pub fn likeness(wanted: &str, candidate: &str) -> f64 {
+    if wanted.is_empty() || candidate.is_empty() {
+        return 0.0;
+    }
+    strsim::jaro_winkler(wanted, candidate)
+        .max(strsim::normalized_damerau_levenshtein(wanted, candidate))
+}
+
+/// A hint that offers the nearest name, else nothing.
+pub fn did_you_mean<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(name, candidates).map(|found| format!("did you mean `{found}`?"))
+}
+
+/// How the headers of one sheet are shown on a terminal or in a log. Where one of them looks like a value, the header row
+/// is really somebody's data, and all of them are masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shown {
+    pub is_masked: bool,
+}
+
+impl Shown {
+    pub fn of<'a>(headers: impl IntoIterator<Item = &'a str>) -> Self {
+        Shown {
+            is_masked: headers.into_iter().any(looks_like_a_value),
+        }
+    }
+
+    pub fn header<'h>(&self, header: &'h str) -> Cow<'h, str> {
+        if self.is_masked {
+            Cow::Owned(mask(header))
+        } else {
+            Cow::Borrowed(header)
+        }
+    }
+}
+
+/// Whether a header is what a customer's cell would hold: a phone, an id, an e-mail, a date or another long number.
+fn looks_like_a_value(header: &str) -> bool {
+    let text: String = western_digits(&visible(header)).nfkc().collect();
+    is_email(&text) || holds_long_number(&text) || is_number(&text) || is_date(&text)
+}
+
+fn is_email(text: &str) -> bool {
+    let at = text.rsplit_once('@');
+    at.is_some_and(|(user, domain)| !user.is_empty() && domain.contains('.'))
+}
+
+/// A run of digits that is long, also when it is parted as phone numbers are.
+fn holds_long_number(text: &str) -> bool {
+    let has_letters = text.chars().any(char::is_alphabetic);
+    let parts_number = |c: char| {
+        !has_letters && matches!(c, ' ' | '.' | '/' | '(' | ')') || !has_letters && is_dash(c)
+    };
+    let mut digits = 0;
+    text.chars().any(|c| {
+        if c.is_ascii_digit() {
+            digits += 1;
+        } else if !parts_number(c) {
+            digits = 0;
+        }
+        digits >= LONG_NUMBER
+    })
+}
+
+/// A number of five digits or more and nothing else; a header of four is a year.
+fn is_number(text: &str) -> bool {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    digits > 4
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || ".,٬٫+- ".contains(c))
+}
+
+/// `1990-01-31`, `1/1/90`, `12 Jan 1990`, with or without a time behind it.
+fn is_date(text: &str) -> bool {
+    let parted: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '/' | '.' | ',') || is_dash(c))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let is_digits =
+        |part: &str, most: usize| part.len() <= most && part.bytes().all(|b| b.is_ascii_digit());
+    match parted[..] {
+        [first, middle, last, ..] if parted.len() <= 5 => {
+            let last = last.split(['T', 't']).next().unwrap_or(last);
+            let is_month = is_digits(middle, 2) || middle.chars().all(char::is_alphabetic);
+            is_digits(first, 4) && is_month && is_digits(last, 4) && last.len() > 1
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_name_fold_alike() {
+        for (one, other) in [
+            ("E-mail", "email"),
+            ("phone_number", "Phone Number"),
+            ("phoneNumber", "PHONE\u{a0}NUMBER "),
+            ("Full\u{200b}Name", "\u{feff}full name"),
+            ("Full\u{2011}Name", "fullname"),
+            ("Ｓingle", "single"),
+            ("الاسم الأول", "الإسم الاول"),
+            ("الجنسية", "الجنسيه"),
+            ("المستوى", "المستوي"),
+            ("رَقْم الهاتف", "رقم  الهاتـــف"),
+            ("ﺍﻟﻤﺤﺎﻓﻈﺔ", "المحافظة"),
+            ("\u{FE83}\u{FECB}\u{FEB0}\u{FE8F}", "أَعْزَب"),
+            ("مُتزوِّجة", "متزوجه"),
+            ("آخر", "اخر"),
+            ("منی", "منى"),
+            ("کبیر", "كبير"),
+            ("ملف\u{200f}", "ملف"),
+            ("فئة ٣", "فئة 3"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn different_names_stay_different() {
+        for (one, other) in [
+            ("phone", "phone2"),
+            ("income", "incomes"),
+            ("الاسم", "القسم"),
+            ("سؤال", "سوال"),
+            ("مطلق", "مطلقة"),
+            ("a.b", "ab"),
+            ("résumé", "resume"),
+        ] {
+            assert_ne!(fold(one), fold(other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn values_keep_what_tells_two_of_them_apart() {
+        assert_eq!(fold_value(" A-12 "), fold_value("a-12"));
+        assert_eq!(fold_value("١٢٣"), "123");
+        assert_eq!(fold_value("قرض  شخصى"), fold_value("قرض شخصي"));
+        assert_ne!(fold_value("1-11"), fold_value("11-1"));
+        assert_ne!(fold_value("1 11"), fold_value("111"));
+    }
+
+    #[test]
+    fn choices_keep_their_dashes_and_lose_their_spaces() {
+        assert_eq!(fold_choice("قرض شخصي"), fold_choice("قرضشخصى"));
+        assert_ne!(fold_choice("1-2"), fold_choice("12"));
+        assert_ne!(fold_choice("A"), fold_choice("A-"));
+    }
+
+    #[test]
+    fn a_key_loses_what_nobody_sees_and_nothing_else() {
+        assert_eq!(visible("\u{200f}full_Name\u{feff}\u{a0}"), "full_Name");
+        assert_eq!(visible("الاسم الأول"), "الاسم الأول");
+    }
+
+    #[test]
+    fn the_nearest_name_is_found_and_strangers_are_not() {
+        let names = ["Customer name", "Mobile", "الاسم الأول", "E-mail"];
+        for (wrong, right) in [
+            ("Custmer name", Some("Customer name")),
+            ("Moblie", Some("Mobile")),
+            ("الاسم الاولى", Some("الاسم الأول")),
+            ("email address", Some("E-mail")),
+            ("Branch", None),
+        ] {
+            assert_eq!(nearest(wrong, names), right, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn headers_that_look_like_values_are_known() {
+        for value in [
+            "01012345678",
+            "+20 101 234 5678",
+            "٠١٠١٢٣٤٥٦٧٨",
+            "۰۱۰۱۲۳۴۵۶۷۸",
+            "(010) 1234-5678",
+            "29001011234567",
+            "Ahmed 29001011234567",
+            "mona@example.com",
+            "1990-01-31",
+            "1990-01-31T10:00:00",
+            "31/12/1990",
+            "٣١/١٢/١٩٩٠",
+            "1/1/90",
+            "12 Jan 1990",
+            "12-يناير-1990",
+            "15000",
+            "12,500.00",
+        ] {
+            assert!(looks_like_a_value(value), "{value}");
+        }
+        for header in [
+            "",
+            "Mobile",
+            "phoneNumber",
+            "1. Name",
+            "414.fullName",
+            "Mobile 2",
+            "2024",
+            "Income 2023/2024",
+            "Sales Jan 2024",
+            "E-mail",
+            "user@work",
+            "رقم الهاتف ٢",
+            "Balance at 31/12/2024",
+            "Line 1 - Line 2",
+        ] {
+            assert!(!looks_like_a_value(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn one_value_among_the_headers_masks_them_all() {
+        let customer = ["Mona Adel", "01012345678"];
+        assert_eq!(Shown::of(customer).header("Mona Adel"), "M***");
+        assert_eq!(Shown::of(customer).header("01012345678"), "010****5678");
+        assert_eq!(Shown::of(["Name", "Mobile"]).header("Name"), "Name");
+    }
+}

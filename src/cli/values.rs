@@ -56,6 +56,28 @@ impl FromStr for Span {
     }
 }
 
+/// How long ago something was: `90d`, `12w` or `2y`. Smaller units are refused, as `m` means minutes to some and months to
+/// others, and what is deleted is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age(pub Duration);
+
+impl FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "write days, weeks or years: 90d, 12w or 2y".to_owned();
+        let (at, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
+        let days = match unit {
+            'd' => 1,
+            'w' => 7,
+            'y' => 365,
+            _ => return Err(wrong()),
+        };
+        let number: u32 = text[..at].parse().map_err(|_| wrong())?;
+        Ok(Age(Duration::from_secs(u64::from(number) * days * 86_400)))
+    }
+}
+
 /// `--delimiter`: one character, or the word `tab`.
 pub fn delimiter(text: &str) -> Result<char, String> {
     let mut chars = text.chars();

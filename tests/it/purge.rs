@@ -38,6 +38,21 @@ fn holds(world: &World, what: &str) -> Vec<String> {
 }
 
 #[test]
+fn an_age_is_days_weeks_or_years_and_nothing_else() {
+    let world = after_a_run();
+    for age in ["3m", "2h", "90", "90s", "1mo", "P1D", "d", "1.5y"] {
+        let purge = ["purge", "--yes", "--older-than", age];
+        let refused = world.vlens(purge).run().expect(2);
+        assert!(refused.stderr.contains("weeks"), "{age}: {refused}");
+    }
+    for (age, rows) in [("1y", 0), ("15w", 0), ("14w", 2)] {
+        let purge = world.vlens(["purge", "--yes", "--json", "--older-than", age]);
+        let report = later(&world, purge).run().expect(0).json();
+        assert_eq!(report["rows"], rows, "{age}");
+    }
+}
+
+#[test]
 fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
     let world = after_a_run();
     let token = world.export()[0]["token"].as_str().unwrap().to_owned();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Lang;
-use crate::cli::values::{self, Span};
+use crate::cli::values::{self, Age};
 use crate::model::Status;
 
 /// `status`
@@ -64,9 +64,9 @@ pub struct ReportArgs {
 /// `purge`
 #[derive(Debug, Args)]
 pub struct PurgeArgs {
-    /// Only what was finished longer ago than this, such as 90d
-    #[arg(long, value_name = "TIME")]
-    pub older_than: Span,
+    /// Only what was finished longer ago than this: days, weeks or years, such as 90d, 12w or 2y
+    #[arg(long, value_name = "AGE")]
+    pub older_than: Age,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,

@@ -32,11 +32,7 @@ pub fn main() -> ExitCode {
     guard::keep_panics_short();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are no failure; clap knows which stream and which of its own codes, 0 or 2.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return ExitCode::from(Output::print_clap(&error)),
     };
     logging::start(&cli.global);
     let output = Output::new(&cli.global);

@@ -1,11 +1,16 @@
 //! The only place that prints: results to stdout, everything else to stderr.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{ColorWhen, Global, LogFormat};
 use super::exit::Exit;
 use super::failure::Failure;
+use crate::error::Error;
 use crate::report::Look;
+
+/// Whether a result has begun on stdout: the document of an error behind it would be a second one.
+static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
@@ -40,19 +45,58 @@ impl Output {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Prints a result. A reader that has gone away is nobody's fault; any other failure to print is told by the caller's
-    /// exit code, which speaks of the run.
-    pub fn print(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        let _ = write(&mut out).and_then(|()| out.flush());
+    /// Prints a result for people, or a JSON document.
+    pub fn print(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+        to_stdout(|out| write(out).map_err(|error| not_written(&error)))
+    }
+
+    /// Prints a result that is a file of its own, such as an export. It is no JSON document, so `--json` refuses it.
+    pub fn print_file(
+        self,
+        write: impl FnOnce(&mut BufWriter<Listener>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.json {
+            return Err(Error::usage(
+                "two_results_on_stdout",
+                "--json prints a document on standard output, where this result would go as well.",
+            )
+            .hint("Name a file with --output, or leave --json out."));
+        }
+        to_stdout(write)
     }
 
     /// Prints one JSON document as a result.
-    pub fn print_json(self, document: &impl serde::Serialize) {
+    pub fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
         self.print(|out| {
             serde_json::to_writer(&mut *out, document)?;
             writeln!(out)
+        })
+    }
+
+    /// Prints what clap has to tell: help and version as results, mistakes on stderr. Gives the exit code.
+    pub fn print_clap(error: &clap::Error) -> u8 {
+        let output = Output {
+            json: false,
+            quiet: false,
+            log_json: false,
+            color: ColorWhen::Auto,
+        };
+        if error.use_stderr() {
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+        let text = error.render();
+        let printed = output.print(|out| {
+            if output.is_styled(io::stdout().is_terminal()) {
+                write!(out, "{}", text.ansi())
+            } else {
+                write!(out, "{text}")
+            }
         });
+        match printed {
+            Ok(()) => 0,
+            Err(error) => output.fail(&Failure::unexpected(error)).code(),
+        }
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.
@@ -73,16 +117,26 @@ impl Output {
         say_on_stderr(text);
     }
 
-    /// Tells a failure, and gives its exit.
+    /// Tells a failure, and gives its exit. With `--json`, stdout gets its document unless a result has begun there.
     pub fn fail(self, failure: &Failure) -> Exit {
+        self.tell(failure);
         let complaint = &failure.complaint;
-        if self.json {
-            self.print_json(&serde_json::json!({ "error": {
-                "code": complaint.code,
-                "message": complaint.message,
-                "hint": complaint.hint,
-            }}));
+        if !self.json || HAS_BEGUN.load(Ordering::Relaxed) {
+            return failure.exit;
         }
+        let document = serde_json::json!({ "error": {
+            "code": complaint.code,
+            "message": complaint.message,
+            "hint": complaint.hint,
+        }});
+        match self.print_json(&document) {
+            Ok(()) => failure.exit,
+            Err(error) => self.fail(&Failure::unexpected(error)),
+        }
+    }
+
+    fn tell(self, failure: &Failure) {
+        let complaint = &failure.complaint;
         if self.log_json {
             let message = match &failure.config {
                 Some(errors) => errors.render(false),
@@ -94,7 +148,7 @@ impl Output {
                 exit_code = failure.exit.code(),
                 "{message}"
             );
-            return failure.exit;
+            return;
         }
         let styled = self.is_styled(io::stderr().is_terminal());
         let (red, plain) = if styled {
@@ -111,7 +165,6 @@ impl Output {
         {
             self.warn(&format!("  {hint}"));
         }
-        failure.exit
     }
 
     fn is_styled(self, is_terminal: bool) -> bool {
@@ -123,6 +176,43 @@ impl Output {
                 is_terminal && !no_color
             }
         }
+    }
+}
+
+/// Everything that goes to stdout goes through here, so that nothing is lost without a word.
+fn to_stdout(
+    write: impl FnOnce(&mut BufWriter<Listener>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    HAS_BEGUN.store(true, Ordering::Relaxed);
+    let mut out = BufWriter::new(Listener(io::stdout()));
+    write(&mut out)?;
+    out.flush().map_err(|error| not_written(&error))
+}
+
+fn not_written(error: &io::Error) -> Error {
+    Error::unexpected(
+        "output_not_written",
+        format!("The result cannot be written: {error}."),
+    )
+}
+
+/// Whoever reads stdout. That it has gone away is nobody's fault: what it would have read is dropped.
+pub struct Listener(Stdout);
+
+impl Write for Listener {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        or_gone(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        or_gone(self.0.flush(), ())
+    }
+}
+
+fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(whole),
+        written => written,
     }
 }
 

@@ -65,6 +65,96 @@ fn exit_1_the_disk_becomes_full_on_the_way_and_no_promise_breaks() {
 }
 
 #[test]
+fn exit_1_whatever_could_not_be_written() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    world.send("customers.csv").run().expect(0);
+    for args in [
+        &["run", "customers.csv"][..],
+        &["resume"],
+        &["status"],
+        &["runs"],
+        &["check", "customers.csv"],
+        &["export", "--output", "results.csv"],
+        &["report", "--output", "report.html"],
+        &["doctor"],
+        &["status", "--ledger", "missing.db"],
+    ] {
+        is_lost(&world, &[args, &["--json"]].concat());
+    }
+    for args in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["--version"],
+        &["run", "customers.csv"],
+        &["check", "customers.csv"],
+        &["check", "customers.csv", "--show", "1"],
+        &["export", "--format", "csv"],
+        &["export", "--format", "xlsx"],
+        &["export", "--format", "jsonl"],
+        &["report"],
+        &["runs"],
+        &["status"],
+        &["doctor"],
+        &["sandbox"],
+        &["contract-types"],
+        &["completions", "bash"],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+        &["man"],
+    ] {
+        is_lost(&world, args);
+    }
+}
+
+/// With a full disk behind stdout it is exit 1 and a word; with a reader that goes away, nothing is said.
+fn is_lost(world: &World, args: &[&str]) {
+    let full = world
+        .vlens(args)
+        .after_shell("exec >/dev/full")
+        .run()
+        .expect(1);
+    let word = "cannot be written";
+    assert_eq!(full.stderr.matches(word).count(), 1, "{args:?}: {full}");
+    if args != ["sandbox"] {
+        let left = world.vlens(args).start_unheard().wait();
+        assert_ne!(left.code(), Some(1), "{args:?}");
+    }
+}
+
+#[test]
+fn a_document_of_json_comes_whole_or_not_at_all() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    world.send("customers.csv").run().expect(0);
+    let mut broken = String::from("phoneNumber,contractTypeId\n");
+    broken.push_str(&"abc,414\n".repeat(5_000));
+    broken.push_str("\"never closed,414\n");
+    world.file("broken.csv", &broken);
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
+    let workbook = format!("{cases}/rows-out-of-order.xlsx");
+    world.file("broken.xlsx", std::fs::read(workbook).unwrap());
+    for file in ["broken.csv", "broken.xlsx"] {
+        let check = ["check", file, "--contract-type", "414", "--json"];
+        let refused = world.vlens(check).run().expect(5);
+        assert!(refused.json()["error"]["code"].is_string(), "{refused}");
+    }
+    let show = ["check", "customers.csv", "--show", "2", "--json"];
+    let shown = world.vlens(show).run().expect(0).json();
+    assert!(shown["bodies"][1]["SessionInput"].is_object(), "{shown}");
+    let export = ["export", "--output", "results.xlsx", "--json"];
+    let exported = world.vlens(export).run().expect(0).json();
+    assert_eq!(
+        exported,
+        serde_json::json!({"run": 1, "output": "results.xlsx", "rows": 2})
+    );
+    for command in ["export", "report"] {
+        let both = world.vlens([command, "--json"]).run().expect(2);
+        assert!(both.json()["error"]["hint"].is_string(), "{both}");
+    }
+}
+
+#[test]
 fn exit_1_a_ledger_that_became_damaged() {
     let world = World::with_server();
     world.customers("customers.csv", 200);

@@ -96,3 +96,34 @@ fn every_example_is_a_command_line_that_is_understood() {
     }
     assert!(examples > 40, "{examples}");
 }
+
+#[test]
+fn bash_completes_options_and_values_within_every_command() {
+    let world = World::new();
+    let script = world.vlens(["completions", "bash"]).run().expect(0).stdout;
+    for (typed, expected) in [
+        (&["exp"][..], "export"),
+        (&["export", "--form"], "--format"),
+        (&["export", "--format", "x"], "xlsx"),
+        (&["contract-types", "pu"], "pull"),
+        (
+            &["contract-types", "pull", "--allow"],
+            "--allow-insecure-http",
+        ),
+        (&["run", "customers.csv", "--on-invalid", "st"], "stop"),
+    ] {
+        let (last, before) = typed.split_last().unwrap();
+        let previous = before.last().unwrap_or(&"vlens-batch");
+        let completed = format!(
+            "{script}\nCOMP_WORDS=(vlens-batch {}); COMP_CWORD={}; _vlens__batch vlens-batch {last} {previous}; echo \"${{COMPREPLY[*]}}\"",
+            typed.join(" "),
+            typed.len()
+        );
+        let bash = std::process::Command::new("bash")
+            .args(["-c", &completed])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&bash.stdout);
+        assert_eq!(told.trim(), expected, "{typed:?} {bash:?}");
+    }
+}

@@ -88,7 +88,7 @@ impl Check {
                 self.tally.see_duplicate(row.number, first);
                 if let Some(json) = &mut self.json {
                     json.duplicate(row.number, first)
-                        .map_err(|error| not_told(&error))?;
+                        .map_err(|error| not_kept(&error))?;
                 }
                 duplicate_of = Some(first);
             }
@@ -98,7 +98,7 @@ impl Check {
             }
         }
         self.tell(&problems, &repairs)
-            .map_err(|error| not_told(&error))?;
+            .map_err(|error| not_kept(&error))?;
         self.annotate(row, &problems, &repairs, duplicate_of)
     }
 
@@ -125,7 +125,7 @@ impl Check {
         };
         if let Some(json) = &mut self.json {
             json.already_created(row, standing.same_content, earlier.as_ref())
-                .map_err(|error| not_told(&error))?;
+                .map_err(|error| not_kept(&error))?;
         }
         self.tally
             .see_already_created(row, standing.same_content, earlier);
@@ -195,16 +195,14 @@ impl Check {
         let notes = how_it_was_read(sheet);
         let source = run::source_name(&args.file);
         if let Some(json) = self.json {
-            let mut out = std::io::BufWriter::new(std::io::stdout());
-            json.write_to(&mut out, &source, &self.tally, &notes)
-                .map_err(|error| Failure::unexpected(not_told(&error)))?;
+            output.print(|out| json.write_to(out, &source, &self.tally, &notes))?;
             return Ok(exit);
         }
         let further = ledgers::further(global, place, &place.ledger(false), false);
         output.print(|out| {
             self.tally
                 .write_text(out, &source, &notes, &further.reading, output.look())
-        });
+        })?;
         Ok(exit)
     }
 }
@@ -227,10 +225,10 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
     notes
 }
 
-fn not_told(error: &std::io::Error) -> Error {
+fn not_kept(error: &std::io::Error) -> Error {
     Error::unexpected(
         "output_not_written",
-        format!("The result cannot be written: {error}."),
+        format!("What was found cannot be kept until the end: {error}."),
     )
 }
 
@@ -254,7 +252,12 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
         })
         .map_err(Failure::unusable)?
         .map_err(|_| Failure::stopped(Error::stopped("interrupted", "Interrupted.")))?;
-    output.print(|out| bodies.iter().try_for_each(|body| writeln!(out, "{body}")));
+    output.print(|out| {
+        if output.json {
+            return writeln!(out, "{{\"bodies\":[{}]}}", bodies.join(","));
+        }
+        bodies.iter().try_for_each(|body| writeln!(out, "{body}"))
+    })?;
     Ok(if has_invalid {
         Exit::NeedsPerson
     } else {

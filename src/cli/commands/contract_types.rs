@@ -112,9 +112,9 @@ async fn list(api: &mut Api, place: &Place, output: Output) -> Result<Exit, Fail
         })
         .collect();
     if output.json {
-        output.print_json(&serde_json::json!({ "contract_types": lines }));
+        output.print_json(&serde_json::json!({ "contract_types": lines }))?;
     } else {
-        output.print(|out| write_contract_types(out, &lines, output.look()));
+        output.print(|out| write_contract_types(out, &lines, output.look()))?;
     }
     Ok(Exit::Done)
 }
@@ -148,12 +148,12 @@ async fn pull(ids: &[i64], api: &mut Api, place: &Place, output: Output) -> Resu
             .map_err(|error| failure_of(id, error, &path))?;
         let pulled = store(id, &answer, &path)?;
         if !output.json {
-            output.print(|out| told(out, &pulled));
+            output.print(|out| told(out, &pulled))?;
         }
         stored.push(pulled);
     }
     if output.json {
-        output.print_json(&serde_json::json!({ "pulled": stored }));
+        output.print_json(&serde_json::json!({ "pulled": stored }))?;
     }
     Ok(Exit::Done)
 }

@@ -169,7 +169,7 @@ impl Desk {
         let ledger = ledger.map_err(Failure::unexpected)?;
         let (summary, exit) = self.close(ledger, run, stopped)?;
         watch.end(tally, &summary, exit);
-        self.print(&summary, why.as_ref().and_then(reason).as_deref());
+        self.print(&summary, why.as_ref().and_then(reason).as_deref())?;
         Ok(exit)
     }
 
@@ -197,7 +197,7 @@ impl Desk {
             Arc::clone(&self.clock),
         );
         watch.end(&tally, &summary, exit);
-        self.print(&summary, why);
+        self.print(&summary, why)?;
         Ok(exit)
     }
 
@@ -224,10 +224,9 @@ impl Desk {
         summary_of(&reader, run, &self.ledger, true, &*self.clock)
     }
 
-    fn print(&self, summary: &RunSummary, why: Option<&str>) {
+    fn print(&self, summary: &RunSummary, why: Option<&str>) -> Result<(), Error> {
         if self.output.json {
-            self.output.print_json(summary);
-            return;
+            return self.output.print_json(summary);
         }
         let ending = Ending {
             summary,
@@ -235,7 +234,7 @@ impl Desk {
             further: &self.further,
         };
         self.output
-            .print(|out| write_summary(out, &ending, self.output.look()));
+            .print(|out| write_summary(out, &ending, self.output.look()))
     }
 
     fn tally(&self, run: RunId) -> Result<Tally, Failure> {

@@ -41,15 +41,23 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit
         sender_alive: Lock::is_held(&path),
     };
     if args.output == Path::new("-") {
-        return to_stdout(&export);
+        output.print_file(|out| export.write(out).map(drop))?;
+        return Ok(Exit::Done);
     }
+    let mut rows = 0;
     files::replace(&args.output, Readers::Owner, |file| {
-        export.write(std::io::BufWriter::new(file))
+        rows = export.write(std::io::BufWriter::new(file))?;
+        Ok(())
     })?;
-    output.say(&format!(
-        "Results of run {run} are in {}.",
-        args.output.display()
-    ));
+    if output.json {
+        output
+            .print_json(&serde_json::json!({ "run": run, "output": args.output, "rows": rows }))?;
+    } else {
+        output.say(&format!(
+            "Results of run {run} are in {}.",
+            args.output.display()
+        ));
+    }
     Ok(Exit::Done)
 }
 
@@ -63,13 +71,17 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    fn write(&self, out: impl Write + Send) -> Result<(), Error> {
+    /// Gives the number of rows written.
+    fn write(&self, out: impl Write + Send) -> Result<u64, Error> {
+        let mut rows = 0;
         let mut sink = sink(self.format(), self.columns, self.options, out)?;
         self.reader
             .results(self.run, &self.args.only, self.sender_alive, &mut |row| {
+                rows += 1;
                 sink.row(row)
             })?;
-        sink.finish()
+        sink.finish()?;
+        Ok(rows)
     }
 
     fn format(&self) -> Format {
@@ -86,10 +98,4 @@ impl Export<'_> {
                 .unwrap_or(Format::Csv),
         }
     }
-}
-
-fn to_stdout(export: &Export<'_>) -> Result<Exit, Failure> {
-    let out = std::io::BufWriter::new(std::io::stdout());
-    export.write(out).map_err(Failure::unexpected)?;
-    Ok(Exit::Done)
 }

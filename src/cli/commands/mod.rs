@@ -85,14 +85,16 @@ fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Retry(args) => block_on(retry::retry(&args, global, output)),
         Command::Sandbox(args) => block_on(sandbox::sandbox(&args, output)),
         Command::Completions { shell } => {
-            output.print(|out| {
-                clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut &mut *out);
-                Ok(())
-            });
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut script);
+            // Of a name with a hyphen, clap_complete's bash script looks for each command under one name and holds it under another.
+            let script =
+                String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
+            output.print(|out| out.write_all(script.as_bytes()))?;
             Ok(Exit::Done)
         }
         Command::Man => {
-            output.print(|out| man::write_man(out, Cli::command()));
+            output.print(|out| man::write_man(out, Cli::command()))?;
             Ok(Exit::Done)
         }
         Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),

@@ -35,9 +35,9 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Result<Exit, 
             "rows": report.rows,
             "tokens": report.tokens,
             "kept": report.kept,
-        }));
+        }))?;
     } else {
-        output.print(|out| writeln!(out, "{}", told(&report, cutoff)));
+        output.print(|out| writeln!(out, "{}", told(&report, cutoff)))?;
     }
     Ok(Exit::Done)
 }

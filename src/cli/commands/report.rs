@@ -30,16 +30,14 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Result<Exit
         Lang::Ar => Language::Arabic,
     };
     if args.output == Path::new("-") {
-        let mut page = Vec::new();
-        write_html(&mut page, &data, language).map_err(Failure::unexpected)?;
-        output.print(|out| out.write_all(&page));
+        output.print_file(|out| write_html(out, &data, language))?;
         return Ok(Exit::Done);
     }
     files::replace(&args.output, Readers::Owner, |mut file| {
         write_html(&mut file, &data, language)
     })?;
     if output.json {
-        output.print_json(&serde_json::json!({ "run": run, "output": args.output }));
+        output.print_json(&serde_json::json!({ "run": run, "output": args.output }))?;
     } else {
         output.say(&format!(
             "The report on run {run} is in {}.",

@@ -153,11 +153,11 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
             "held": tally.held,
             "invalid": tally.invalid,
             "duplicate": tally.duplicate,
-        }));
+        }))?;
     } else {
         let look = desk.output.look();
         desk.output
-            .print(|out| write_dry_run(out, &source, &tally, look));
+            .print(|out| write_dry_run(out, &source, &tally, look))?;
     }
     let is_unexpected = args
         .expect

@@ -24,9 +24,9 @@ pub fn runs(global: &Global, output: Output) -> Result<Exit, Failure> {
         record.summary.ledger = path.display().to_string();
     }
     if output.json {
-        output.print_json(&runs);
+        output.print_json(&runs)?;
     } else {
-        output.print(|out| write_runs(out, &runs, output.look()));
+        output.print(|out| write_runs(out, &runs, output.look()))?;
     }
     Ok(Exit::Done)
 }

@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::signals;
+use crate::error::Error;
 use crate::sandbox::{Credentials, Faults, LatencyRange, Sandbox, SandboxOptions};
 use crate::send::StopSignal;
 
@@ -27,7 +28,7 @@ pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure
         },
     };
     let sandbox = Sandbox::start(options).await.map_err(Failure::unusable)?;
-    announce(&sandbox, output);
+    announce(&sandbox, output)?;
     let stop = Arc::new(StopSignal::default());
     signals::watch(Arc::clone(&stop));
     stop.stopped().await;
@@ -36,7 +37,7 @@ pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure
 }
 
 /// The address and what it takes to be let in: nobody's secrets, the same each time.
-fn announce(sandbox: &Sandbox, output: Output) {
+fn announce(sandbox: &Sandbox, output: Output) -> Result<(), Error> {
     let Credentials {
         api_key,
         tenancy_name,
@@ -55,15 +56,15 @@ fn announce(sandbox: &Sandbox, output: Output) {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
-        output.print_json(&document);
-        return;
+        return output.print_json(&document);
     }
     output.print(|out| {
         variables
             .iter()
             .try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))
-    });
+    })?;
     output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
+    Ok(())
 }
 
 fn latency(text: &str) -> Result<LatencyRange, Failure> {

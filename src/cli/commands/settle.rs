@@ -48,7 +48,7 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit
         ));
     }
     if output.json {
-        output.print_json(&serde_json::json!({ "run": run, "settled": report.settled, "as": if created { "created" } else { "not-created" } }));
+        output.print_json(&serde_json::json!({ "run": run, "settled": report.settled, "as": if created { "created" } else { "not-created" } }))?;
     } else {
         let next = if created {
             ""
@@ -62,7 +62,7 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Result<Exit
                 crate::report::rows(report.settled),
                 if created { "created" } else { "not created" }
             )
-        });
+        })?;
     }
     Ok(Exit::Done)
 }

@@ -31,9 +31,9 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
                 ))
             })?;
         if output.json {
-            output.print_json(&history_json(&history));
+            output.print_json(&history_json(&history))?;
         } else {
-            output.print(|out| write_history(out, &history, look));
+            output.print(|out| write_history(out, &history, look))?;
         }
         return Ok(Exit::Done);
     }
@@ -41,7 +41,7 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
     let summary = deliver::summary_of(&reader, run, &path, is_held, &SystemClock::new())?;
     let exit = Exit::of_run(&summary);
     if output.json {
-        output.print_json(&summary);
+        output.print_json(&summary)?;
     } else {
         let record = RunRecord {
             in_progress: is_held && summary.finished_at.is_none(),
@@ -49,7 +49,7 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
         };
         let is_sandbox = record.summary.base_url == target::SANDBOX_NAME;
         let further = ledgers::further(global, &place, &path, is_sandbox);
-        output.print(|out| write_status(out, &record, &further, look));
+        output.print(|out| write_status(out, &record, &further, look))?;
     }
     Ok(exit)
 }

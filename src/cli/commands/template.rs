@@ -58,7 +58,7 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<
             "template": args.output.display().to_string(),
             "contract_type": id,
             "fields": form.fields.len(),
-        }));
+        }))?;
     } else {
         output.say(&format!(
             "{} is ready to be filled in: {} fields of contract type {id}. Then: vlens-batch run {}",

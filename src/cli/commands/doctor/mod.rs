@@ -21,9 +21,9 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Resul
         Err(failure) => settings::config_unusable(failure, &mut chart),
     }
     if output.json {
-        output.print_json(&doctor_json(&chart.findings));
+        output.print_json(&doctor_json(&chart.findings))?;
     } else {
-        output.print(|out| write_doctor(out, &chart.findings, output.look()));
+        output.print(|out| write_doctor(out, &chart.findings, output.look()))?;
     }
     Ok(chart.exit())
 }

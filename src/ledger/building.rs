@@ -163,20 +163,6 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_run_left_goes_away() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("acme.db");
-        let left = folder.path().join("acme.db.new");
-        fs::write(&left, "half a ledger").unwrap();
-        drop(Ledger::open_or_build(&path, &binding()).unwrap());
-        assert!(!left.exists());
-        drop(Ledger::open(&path, &binding()).unwrap());
-        fs::write(&left, "half a ledger").unwrap();
-        drop(Ledger::open_or_build(&path, &binding()).unwrap());
-        assert!(path.exists() && !left.exists());
-    }
-
-    #[test]
     fn a_file_that_appeared_meanwhile_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acme.db");

@@ -35,11 +35,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger at `path` for this binding; makes it if there is none.
+    /// Opens the ledger at `path` for this binding; complains when there is none.
     pub fn open(path: &Path, binding: &Binding) -> std::result::Result<Ledger, Error> {
         let path = place::canonical(path)?;
         if !path.exists() {
-            place::open_private(&path)?;
+            return Err(missing(&path));
         }
         Ledger::open_file(path, Some(binding))
     }
@@ -55,7 +55,10 @@ impl Ledger {
 
     fn open_file(path: PathBuf, wanted: Option<&Binding>) -> std::result::Result<Ledger, Error> {
         check_magic(&path)?;
-        let opened = connect(&path).and_then(|conn| prepare(conn, &path, PRAGMAS, wanted));
+        let opened = connect(&path).and_then(|conn| {
+            let age = schema::recognise(&conn, &path, MIGRATIONS)?;
+            prepare(conn, &path, age, PRAGMAS, wanted)
+        });
         let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
         for suffix in ["-wal", "-shm"] {
             place::close_to_others(&place::beside(&path, suffix));
@@ -77,8 +80,8 @@ impl Ledger {
         binding: &Binding,
     ) -> std::result::Result<Ledger, Error> {
         let file = building.file();
-        let opened =
-            connect(file).and_then(|conn| prepare(conn, file, building::PRAGMAS, Some(binding)));
+        let opened = connect(file)
+            .and_then(|conn| prepare(conn, file, Age::Empty, building::PRAGMAS, Some(binding)));
         let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
         Ok(Ledger {
             books,
@@ -168,16 +171,14 @@ pub(super) fn missing(path: &Path) -> Error {
 fn check_magic(path: &Path) -> std::result::Result<(), Error> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let failed = |error: std::io::Error| place::io_failure(path, &error);
-    if path.is_dir() {
-        return Err(schema::not_a_ledger(path));
-    }
+    schema::look(path)?;
     let mut head = Vec::with_capacity(MAGIC.len());
     std::fs::File::open(path)
         .map_err(failed)?
         .take(MAGIC.len() as u64)
         .read_to_end(&mut head)
         .map_err(failed)?;
-    if head.is_empty() || head == MAGIC {
+    if head == MAGIC {
         Ok(())
     } else {
         Err(schema::not_a_ledger(path))
@@ -206,13 +207,10 @@ const PRAGMAS: &str = "
 fn prepare(
     conn: Connection,
     path: &Path,
+    age: Age,
     pragmas: &str,
     wanted: Option<&Binding>,
 ) -> Result<(Books, Binding)> {
-    let age = schema::recognise(&conn, path, MIGRATIONS)?;
-    if age == Age::Empty && wanted.is_none() {
-        return Err(schema::not_a_ledger(path).into());
-    }
     place::close_to_others(path);
     conn.execute_batch(pragmas)?;
     schema::migrate(&conn, path, age, MIGRATIONS)?;

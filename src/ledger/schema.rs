@@ -21,7 +21,7 @@ const APPLICATION_ID: i64 = 0x566C_6E42;
 /// What a file turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Age {
-    /// Nothing in it yet.
+    /// Being made: nothing in it yet.
     Empty,
     /// Written by an older version: so many migrations are applied.
     Older(usize),
@@ -29,15 +29,20 @@ pub(super) enum Age {
     Current,
 }
 
+/// Refuses what can be seen to be no ledger without opening it: SQLite would delete the log of an empty file.
+pub(super) fn look(path: &Path) -> std::result::Result<(), Error> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(not_a_ledger(path)),
+        Ok(metadata) if metadata.len() == 0 => Err(empty(path)),
+        _ => Ok(()),
+    }
+}
+
 /// Recognises a ledger, and refuses what is none or is newer than this program.
 pub(super) fn recognise(conn: &Connection, path: &Path, migrations: &[&str]) -> Result<Age> {
     let number = |pragma: &str| conn.query_row(pragma, [], |row| row.get::<_, i64>(0));
     let version = number("PRAGMA user_version")?;
     let application = number("PRAGMA application_id")?;
-    let objects = number("SELECT count(*) FROM sqlite_schema")?;
-    if (version, application, objects) == (0, 0, 0) {
-        return Ok(Age::Empty);
-    }
     if application != APPLICATION_ID {
         return Err(not_a_ledger(path).into());
     }
@@ -95,6 +100,18 @@ pub(super) fn not_a_ledger(path: &Path) -> Error {
         format!("{} is not a ledger of vlens-batch.", path.display()),
     )
     .hint("Name another file with --ledger; this one was left as it is.")
+}
+
+/// The complaint about a file without a byte: a ledger is never that, so it was one that lost its content.
+fn empty(path: &Path) -> Error {
+    Error::unusable(
+        "ledger_empty",
+        format!(
+            "The ledger {} is empty (0 bytes): what it knew of earlier invitations is gone, and everybody would be invited again.",
+            path.display()
+        ),
+    )
+    .hint("Restore the last good copy of it, with its -wal file if there is one. If nothing was ever sent with it, delete the empty file and run the command again.")
 }
 
 fn newer(path: &Path, version: usize, known: usize) -> Error {

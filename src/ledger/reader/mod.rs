@@ -8,7 +8,7 @@ mod summary;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags};
 
 use super::books::{ContentHash, KeyHash, Salt, keyed_hash, status_of};
 use super::fault::Result;
@@ -38,9 +38,7 @@ impl Reader {
         if !path.exists() {
             return Ok(None);
         }
-        if path.is_dir() {
-            return Err(schema::not_a_ledger(&path));
-        }
+        schema::look(&path)?;
         // The file is SQLite's alone to open: should this process have the ledger open for writing as well, closing any other
         // handle would drop that one's locks (POSIX), and whoever then looks in last would take its log away.
         connect(&path)
@@ -50,17 +48,12 @@ impl Reader {
 
     fn recognised(conn: Connection, path: &Path) -> Result<Option<Reader>> {
         match schema::recognise(&conn, path, MIGRATIONS)? {
-            Age::Empty => return Ok(None),
             Age::Older(_) => return Err(older(path).into()),
-            Age::Current => {}
+            Age::Current | Age::Empty => {}
         }
-        let salt: Option<Salt> = conn
-            .query_row("SELECT value FROM meta WHERE key = 'salt'", [], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        // Its maker was interrupted between making and binding it: there is nothing in it.
-        let Some(salt) = salt else { return Ok(None) };
+        let salt = conn.query_row("SELECT value FROM meta WHERE key = 'salt'", [], |row| {
+            row.get(0)
+        })?;
         let binding = binding_of(&conn)?;
         Ok(Some(Reader {
             conn,

@@ -152,6 +152,64 @@ fn a_damaged_ledger_is_told_and_sends_nothing() {
 }
 
 #[test]
+fn what_is_no_ledger_is_never_taken_for_a_new_one() {
+    let world = begun(20);
+    let kept = fs::read(world.ledger()).unwrap();
+    let before = world.server_log().len();
+    let foreign = world.path("foreign.db");
+    rusqlite::Connection::open(&foreign)
+        .and_then(|foreign| foreign.execute_batch("CREATE TABLE customers (phone TEXT)"))
+        .unwrap();
+    let blank = world.path("blank.db");
+    rusqlite::Connection::open(&blank)
+        .and_then(|blank| blank.execute_batch("CREATE TABLE t (x); DROP TABLE t; VACUUM"))
+        .unwrap();
+    for (content, expected) in [
+        (Vec::new(), "ledger_empty"),
+        (
+            b"phone,fullName\n01012345678,Mona\n".to_vec(),
+            "not_a_ledger",
+        ),
+        (fs::read(foreign).unwrap(), "not_a_ledger"),
+        (fs::read(blank).unwrap(), "not_a_ledger"),
+    ] {
+        for suffix in ["-wal", "-shm"] {
+            // It may be gone already.
+            let _ = fs::remove_file(world.path(format!("vlens-batch.db{suffix}")));
+        }
+        fs::write(world.ledger(), &content).unwrap();
+        // What it knew may be in its log, which must not be lost as well.
+        fs::write(world.path("vlens-batch.db-wal"), "a log").unwrap();
+        for command in [
+            vec!["run", "customers.csv", "--json"],
+            vec!["run", "customers.csv", "--dry-run", "--json"],
+            vec!["resume", "--json"],
+            vec!["status", "--json"],
+            vec!["runs", "--json"],
+            vec!["export", "--json"],
+            vec!["settle", "--all", "--as", "created", "--json"],
+            vec!["purge", "--older-than", "1d", "--yes", "--json"],
+        ] {
+            let ended = world.vlens(&command).run().expect(5);
+            assert_eq!(code(&ended), expected, "{command:?}");
+            assert!(ended.json()["error"]["hint"].is_string(), "{ended}");
+        }
+        assert_eq!(
+            fs::read(world.ledger()).unwrap(),
+            content,
+            "it is left as it is"
+        );
+        if content.is_empty() {
+            let log = fs::read(world.path("vlens-batch.db-wal")).unwrap();
+            assert_eq!(log, b"a log");
+        }
+    }
+    assert_eq!(world.server_log().len(), before);
+    fs::write(world.ledger(), kept).unwrap();
+    goes_on_as_if_nothing_had_been(&world, 20);
+}
+
+#[test]
 fn a_ledger_of_a_newer_version_is_left_as_it_is() {
     let world = begun(20);
     let set_version = |by: i64| {

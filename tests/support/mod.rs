@@ -6,6 +6,7 @@ mod command;
 mod customers;
 mod invariants;
 mod log;
+mod recipe;
 mod rude;
 mod server;
 
@@ -20,6 +21,7 @@ pub use command::{Finished, Running, Vlens};
 pub use customers::{Customer, customers, sheet};
 pub use invariants::Promise;
 pub use log::Record;
+pub use recipe::Recipe;
 pub use rude::{Rude, answer};
 pub use server::Serve;
 

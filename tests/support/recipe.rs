@@ -1,0 +1,316 @@
+//! Files made in the test from a few lines of TOML: text in an encoding, a workbook of cells, or a package of raw XML parts.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read as _, Write as _};
+
+use rust_xlsxwriter::{Format, Formula, Workbook, Worksheet, XlsxError, utility::row_col_to_cell};
+use serde::Deserialize;
+use toml::Value;
+
+const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
+const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+
+/// How a file is made; one of `text`, `template`, `sheet`, `parts` and `container`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Recipe {
+    /// In `encoding`: a name that encoding_rs knows, `utf-16le`, `utf-16be`, `utf-32le`, or `bytes` (each character is a byte).
+    text: Option<String>,
+    encoding: Option<String>,
+    /// A text too long to be written down: minijinja.
+    template: Option<String>,
+    sheet: Vec<Sheet>,
+    /// The parts of an OOXML package; of one sheet, unless they say otherwise.
+    parts: BTreeMap<String, String>,
+    /// So many spaces before the end of the package's first sheet.
+    spaces: u64,
+    /// An Office container of old with this stream.
+    container: Option<String>,
+    /// Only so much of the file, as a download that broke off.
+    cut_percent: Option<usize>,
+}
+
+/// A cell is a TOML string, number or boolean, or a table of `formula` and `result`, or of `format` with or without `number`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Sheet {
+    name: Option<String>,
+    hidden: bool,
+    right_to_left: bool,
+    at: Option<String>,
+    rows: Vec<Vec<Value>>,
+    far: BTreeMap<String, Value>,
+    /// Counted from 1, as the columns below.
+    hidden_rows: Vec<u32>,
+    hidden_columns: Vec<u16>,
+    merged: Vec<String>,
+}
+
+impl Recipe {
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = if let Some(text) = &self.text {
+            encoded(text, self.encoding.as_deref().unwrap_or("utf-8"))
+        } else if let Some(template) = &self.template {
+            minijinja::render!(template).into_bytes()
+        } else if let Some(stream) = &self.container {
+            container(stream)
+        } else if self.sheet.is_empty() {
+            package(&self.parts, self.spaces)
+        } else {
+            workbook(&self.sheet).expect("a workbook")
+        };
+        if let Some(percent) = self.cut_percent {
+            bytes.truncate(bytes.len() * percent / 100);
+        }
+        bytes
+    }
+}
+
+fn encoded(text: &str, encoding: &str) -> Vec<u8> {
+    match encoding {
+        "utf-16le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        "utf-16be" => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        "utf-32le" => text
+            .chars()
+            .flat_map(|c| u32::from(c).to_le_bytes())
+            .collect(),
+        "bytes" => text
+            .chars()
+            .map(|c| u8::try_from(c).expect("a byte"))
+            .collect(),
+        name => {
+            let encoding = encoding_rs::Encoding::for_label(name.as_bytes()).expect("an encoding");
+            let (bytes, _, unmappable) = encoding.encode(text);
+            assert!(!unmappable, "{text:?} in {name}");
+            bytes.into_owned()
+        }
+    }
+}
+
+fn workbook(sheets: &[Sheet]) -> Result<Vec<u8>, XlsxError> {
+    let mut workbook = Workbook::new();
+    for recipe in sheets {
+        let sheet = workbook.add_worksheet();
+        if let Some(name) = &recipe.name {
+            sheet.set_name(name)?;
+        }
+        sheet.set_right_to_left(recipe.right_to_left);
+        fill(sheet, recipe)?;
+        for row in &recipe.hidden_rows {
+            sheet.set_row_hidden(row - 1)?;
+        }
+        for column in &recipe.hidden_columns {
+            sheet.set_column_hidden(column - 1)?;
+        }
+        for range in &recipe.merged {
+            merge(sheet, recipe, range)?;
+        }
+    }
+    if let Some(shown) = sheets.iter().position(|sheet| !sheet.hidden) {
+        workbook.worksheet_from_index(shown)?.set_active(true);
+    }
+    for (sheet, recipe) in workbook.worksheets_mut().iter_mut().zip(sheets) {
+        sheet.set_hidden(recipe.hidden);
+    }
+    workbook.save_to_buffer()
+}
+
+fn fill(sheet: &mut Worksheet, recipe: &Sheet) -> Result<(), XlsxError> {
+    let (row, column) = recipe.at.as_deref().map_or((0, 0), place);
+    for (row, cells) in (row..).zip(&recipe.rows) {
+        for (column, cell) in (column..).zip(cells) {
+            write(sheet, (row, column), cell)?;
+        }
+    }
+    for (at, cell) in &recipe.far {
+        write(sheet, place(at), cell)?;
+    }
+    Ok(())
+}
+
+fn write(sheet: &mut Worksheet, (row, column): (u32, u16), cell: &Value) -> Result<(), XlsxError> {
+    match cell {
+        Value::String(text) if text.is_empty() => {}
+        Value::String(text) => {
+            sheet.write_string(row, column, text)?;
+        }
+        Value::Boolean(value) => {
+            sheet.write_boolean(row, column, *value)?;
+        }
+        Value::Table(table) if table.contains_key("formula") => {
+            let word = |key: &str| table[key].as_str().expect("a text");
+            let formula = Formula::new(word("formula")).set_result(word("result"));
+            sheet.write_formula(row, column, formula)?;
+        }
+        Value::Table(table) => {
+            let format = table["format"].as_str().expect("a number format");
+            let format = Format::new().set_num_format(format);
+            match table.get("number") {
+                Some(value) => {
+                    sheet.write_number_with_format(row, column, number(value), &format)?
+                }
+                None => sheet.write_blank(row, column, &format)?,
+            };
+        }
+        value => {
+            sheet.write_number(row, column, number(value))?;
+        }
+    }
+    Ok(())
+}
+
+/// Merges a range around the value that its first cell has.
+fn merge(sheet: &mut Worksheet, recipe: &Sheet, range: &str) -> Result<(), XlsxError> {
+    let (from, to) = range.split_once(':').expect("a range");
+    let ((row, column), (last_row, last_column)) = (place(from), place(to));
+    let text = recipe.rows[row as usize][column as usize]
+        .as_str()
+        .expect("a text");
+    sheet.merge_range(row, column, last_row, last_column, text, &Format::new())?;
+    Ok(())
+}
+
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::Float(number) => *number,
+        value => value.to_string().parse().expect("a number"),
+    }
+}
+
+/// Row and column of a cell's name such as `B3`, counted from 0.
+fn place(name: &str) -> (u32, u16) {
+    let (letters, digits) = name.split_at(name.find(|c: char| c.is_ascii_digit()).expect("a row"));
+    let column = letters.bytes().fold(0, |column, letter| {
+        column * 26 + u16::from(letter - b'A') + 1
+    });
+    let place = (digits.parse::<u32>().expect("a row") - 1, column - 1);
+    assert_eq!(row_col_to_cell(place.0, place.1), name);
+    place
+}
+
+/// A package of these parts, and of what a package of one sheet needs beside it.
+fn package(parts: &BTreeMap<String, String>, spaces: u64) -> Vec<u8> {
+    let mut parts = parts.clone();
+    if let Some(sheet) = parts.get_mut("xl/worksheets/sheet1.xml") {
+        let strict = sheet.contains("purl.oclc.org");
+        for (name, content) in common_parts() {
+            let content = match strict {
+                true => content
+                    .replace(MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main")
+                    .replace(
+                        OFFICE,
+                        "http://purl.oclc.org/ooxml/officeDocument/relationships",
+                    ),
+                false => content,
+            };
+            parts.entry(name.to_owned()).or_insert(content);
+        }
+    }
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in &parts {
+        zip.start_file(name, zip::write::SimpleFileOptions::default())
+            .expect("a part");
+        let end = match spaces > 0 && name.contains("sheet1") {
+            true => content.find("</sheetData>").expect("the sheet's end"),
+            false => content.len(),
+        };
+        zip.write_all(&content.as_bytes()[..end]).expect("a part");
+        if end < content.len() {
+            std::io::copy(&mut std::io::repeat(b' ').take(spaces), &mut zip).expect("spaces");
+        }
+        zip.write_all(&content.as_bytes()[end..]).expect("a part");
+    }
+    zip.finish().expect("a package").into_inner()
+}
+
+fn common_parts() -> [(&'static str, String); 6] {
+    let kind = |part: &str, kind: &str| {
+        let prefix = "application/vnd.openxmlformats-officedocument.spreadsheetml";
+        format!(r#"<Override PartName="/xl/{part}.xml" ContentType="{prefix}.{kind}+xml"/>"#)
+    };
+    let types = [
+        kind("workbook", "sheet.main"),
+        kind("styles", "styles"),
+        kind("sharedStrings", "sharedStrings"),
+        kind("worksheets/sheet1", "worksheet"),
+    ]
+    .concat();
+    let relations = |relations: &[(&str, &str)]| {
+        let relation = |(id, (kind, target)): (usize, &(&str, &str))| {
+            format!(
+                r#"<Relationship Id="rId{}" Type="{OFFICE}/{kind}" Target="{target}"/>"#,
+                id + 1
+            )
+        };
+        let relations: String = relations.iter().enumerate().map(relation).collect();
+        format!(r#"<Relationships xmlns="{PACKAGE}/relationships">{relations}</Relationships>"#)
+    };
+    let of_workbook = relations(&[
+        ("worksheet", "worksheets/sheet1.xml"),
+        ("styles", "styles.xml"),
+        ("sharedStrings", "sharedStrings.xml"),
+    ]);
+    [
+        (
+            "[Content_Types].xml",
+            format!(
+                r#"<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>{types}</Types>"#
+            ),
+        ),
+        (
+            "_rels/.rels",
+            relations(&[("officeDocument", "xl/workbook.xml")]),
+        ),
+        ("xl/_rels/workbook.xml.rels", of_workbook),
+        (
+            "xl/workbook.xml",
+            format!(
+                r#"<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="Customers" sheetId="1" r:id="rId1"/></sheets></workbook>"#
+            ),
+        ),
+        (
+            "xl/styles.xml",
+            format!(
+                r#"<styleSheet xmlns="{MAIN}"><fonts count="1"><font/></fonts><fills count="1"><fill/></fills><borders count="1"><border/></borders><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#
+            ),
+        ),
+        ("xl/sharedStrings.xml", format!(r#"<sst xmlns="{MAIN}"/>"#)),
+    ]
+}
+
+/// An Office container of one empty stream: a header, a sector of its table, and a sector of its directory.
+fn container(stream: &str) -> Vec<u8> {
+    const END: u32 = 0xFFFF_FFFE;
+    const FREE: u32 = 0xFFFF_FFFF;
+    let mut bytes = vec![0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+    bytes.extend([0; 16]);
+    for half in [0x3E_u16, 3, 0xFFFE, 9, 6, 0, 0, 0] {
+        bytes.extend(half.to_le_bytes());
+    }
+    for word in [0, 1, 1, 0, 4096, END, 0, END, 0, 0] {
+        bytes.extend(u32::to_le_bytes(word));
+    }
+    bytes.resize(512, 0xFF);
+    bytes.extend([0xFFFF_FFFD, END].map(u32::to_le_bytes).concat());
+    bytes.resize(1024, 0xFF);
+    bytes.extend(directory_entry("Root Entry", 5, 1));
+    bytes.extend(directory_entry(stream, 2, FREE));
+    bytes.resize(1536, 0);
+    bytes
+}
+
+fn directory_entry(name: &str, kind: u8, child: u32) -> Vec<u8> {
+    let mut bytes: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let length = u16::try_from(bytes.len() + 2).expect("a short name");
+    bytes.resize(64, 0);
+    bytes.extend(length.to_le_bytes());
+    bytes.extend([kind, 1]);
+    for word in [u32::MAX, u32::MAX, child] {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.resize(116, 0);
+    bytes.extend(0xFFFF_FFFE_u32.to_le_bytes());
+    bytes.resize(128, 0);
+    bytes
+}

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::template::Template;
-use super::value::Kind;
-use crate::model::{ContractTypeId, ProblemCode};
+use super::value::{Fault, Kind};
+use crate::model::ContractTypeId;
 
 /// A column that feeds one part of the recipient.
 pub(crate) struct ColumnRule {
@@ -49,8 +49,8 @@ pub(crate) struct FieldRule {
     pub required: bool,
     pub default: Option<String>,
     pub condition: Option<Condition>,
-    /// Why this date column's values cannot be trusted: set when it contradicts itself.
-    pub conflict: Option<Conflict>,
+    /// Why this column's values cannot be trusted: set when it contradicts itself.
+    pub conflict: Option<Fault>,
 }
 
 /// Where the value comes from.
@@ -72,12 +72,6 @@ pub(crate) struct Condition {
     pub value: String,
     /// The same, folded.
     pub folded: String,
-}
-
-/// A date column that holds both orders of day and month.
-pub(crate) struct Conflict {
-    pub code: ProblemCode,
-    pub message: String,
 }
 
 /// A national id and a birth date of the same contract type, which must agree.

@@ -1,54 +1,60 @@
-//! Looks at whole date columns before the first row is mapped, to learn whether day or month comes first in them.
+//! Looks at whole columns before the first row is mapped, to learn how they write their dates and numbers.
+
+use std::mem::{Discriminant, discriminant};
 
 use super::Mapping;
-use super::rule::{Conflict, FieldRule, RuleSource};
-use super::value::{DateSurvey, Kind};
+use super::rule::{FieldRule, RuleSource};
+use super::value::{Evidence, Kind};
 use crate::model::Row;
 
-/// What is known about the date columns so far.
+/// What is known so far about the columns that need a look.
 pub struct Survey {
-    columns: Vec<(usize, DateSurvey)>,
+    columns: Vec<Surveyed>,
+}
+
+/// One column, read as one kind.
+struct Surveyed {
+    index: usize,
+    kind: Kind,
+    evidence: Evidence,
 }
 
 impl Survey {
     /// Takes a row into account.
     pub fn see(&mut self, row: &Row) {
-        for (index, survey) in &mut self.columns {
-            survey.see(row.cell(*index));
+        for column in &mut self.columns {
+            column.evidence.see(&column.kind, row.cell(column.index));
         }
     }
 }
 
 impl Mapping {
-    /// A survey to take over all rows, if any column needs one: dates in text cells, and no `input` to read them by.
+    /// A survey to take over all rows, if any column needs one: dates or numbers, and nothing in the config to read them by.
     pub fn survey(&self) -> Option<Survey> {
-        let mut indexes: Vec<usize> = self.rules().filter_map(surveyed_column).collect();
-        indexes.sort_unstable();
-        indexes.dedup();
-        let columns: Vec<_> = indexes
-            .into_iter()
-            .map(|index| (index, DateSurvey::default()))
-            .collect();
+        let mut columns: Vec<Surveyed> = Vec::new();
+        for rule in self.rules() {
+            let Some(place) = place(rule) else { continue };
+            if !columns.iter().any(|column| column.place() == place) {
+                columns.push(Surveyed {
+                    index: place.0,
+                    kind: rule.kind.clone(),
+                    evidence: Evidence::default(),
+                });
+            }
+        }
         (!columns.is_empty()).then_some(Survey { columns })
     }
 
     /// Takes over what a survey has learnt.
     pub fn settle(&mut self, survey: Survey) {
-        for (index, survey) in survey.columns {
-            let verdict = survey.order();
-            for rule in self
-                .rules_mut()
-                .filter(|rule| surveyed_column(rule) == Some(index))
-            {
-                match (&verdict, &mut rule.kind) {
-                    (Ok(proved), Kind::Date { order, .. }) => *order = *proved,
-                    (Err(fault), _) => {
-                        rule.conflict = Some(Conflict {
-                            code: fault.code,
-                            message: fault.message.clone(),
-                        });
-                    }
-                    (Ok(_), _) => {}
+        for column in survey.columns {
+            let verdict = column.evidence.verdict();
+            let rules = self.rules_mut();
+            for rule in rules.filter(|rule| place(rule) == Some(column.place())) {
+                match &verdict {
+                    Ok(Some(convention)) => rule.kind.settle(*convention),
+                    Ok(None) => {}
+                    Err(fault) => rule.conflict = Some(fault.clone()),
                 }
             }
         }
@@ -69,9 +75,18 @@ impl Mapping {
     }
 }
 
-fn surveyed_column(rule: &FieldRule) -> Option<usize> {
-    match (&rule.source, &rule.kind) {
-        (RuleSource::Column(index), Kind::Date { input: None, .. }) => Some(*index),
+impl Surveyed {
+    fn place(&self) -> (usize, Discriminant<Kind>) {
+        (self.index, discriminant(&self.kind))
+    }
+}
+
+/// The column that a rule waits for the convention of.
+fn place(rule: &FieldRule) -> Option<(usize, Discriminant<Kind>)> {
+    match &rule.source {
+        RuleSource::Column(index) if rule.kind.is_open() => {
+            Some((*index, discriminant(&rule.kind)))
+        }
         _ => None,
     }
 }

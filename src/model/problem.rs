@@ -66,6 +66,8 @@ pub enum ProblemCode {
     NumberInvalid,
     /// Excel has rounded the number; digits are lost.
     NumberRounded,
+    /// A separator could part thousands or a fraction, or the column mixes both ways.
+    NumberAmbiguous,
     /// The value is not a date in the expected form.
     DateInvalid,
     /// Day and month cannot be told apart, or the column mixes both orders.

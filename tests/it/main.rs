@@ -27,3 +27,4 @@ mod samples;
 mod settings;
 mod statuses;
 mod unattended;
+mod values;

@@ -6,8 +6,8 @@ use super::checks::is_unmet;
 use super::visit::{Found, Visit};
 use crate::mapping::body::{Slot, TypeValues};
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
-use crate::mapping::value::{self, DateOrder, Fault, Kind};
-use crate::model::{Cell, ContractTypeId, ProblemCode};
+use crate::mapping::value::{self, Fault, Kind};
+use crate::model::{ContractTypeId, ProblemCode};
 
 impl<'a> Visit<'a> {
     /// The values of every contract type's fields, those of the row's problems left out.
@@ -73,13 +73,9 @@ impl<'a> Visit<'a> {
     fn read_field(&mut self, index: usize, rule: &'a FieldRule) -> Found<'a> {
         let cell = self.row.cell(index);
         if let Some(conflict) = &rule.conflict
-            && depends_on_order(&rule.kind, cell)
+            && rule.kind.depends_on_convention(cell)
         {
-            let fault = Fault {
-                code: conflict.code,
-                message: conflict.message.clone(),
-            };
-            self.problem(Some(index), Some(&rule.key), fault, cell.shown());
+            self.problem(Some(index), Some(&rule.key), conflict.clone(), cell.shown());
             return Found::Fault;
         }
         let found = self.read(index, &rule.kind, &rule.key);
@@ -181,23 +177,4 @@ impl FieldRule {
             RuleSource::Constant(_) => None,
         }
     }
-}
-
-/// Whether a date cell means another day, or none, when day and month change places.
-fn depends_on_order(kind: &Kind, cell: &Cell) -> bool {
-    let (Kind::Date { input, output, .. }, Cell::Text(_)) = (kind, cell) else {
-        return false;
-    };
-    let read_by = |order| {
-        let kind = Kind::Date {
-            input: input.clone(),
-            output: output.clone(),
-            order: Some(order),
-        };
-        value::read(&kind, cell)
-            .ok()
-            .flatten()
-            .map(|reading| reading.text.into_owned())
-    };
-    !cell.is_empty() && read_by(DateOrder::DayMonth) != read_by(DateOrder::MonthDay)
 }

@@ -35,7 +35,12 @@ impl<'a> Visit<'a> {
     /// Reads a cell, noting a fault or a repair.
     pub(super) fn read(&mut self, index: usize, kind: &'a Kind, field: &str) -> Found<'a> {
         match value::read(kind, self.row.cell(index)) {
-            Ok(None) => Found::Nothing,
+            Ok(None) => {
+                if value::says_nothing(self.row.cell(index)) {
+                    self.repair(index, field, "");
+                }
+                Found::Nothing
+            }
             Ok(Some(reading)) => {
                 if reading.repaired {
                     self.repair(index, field, &reading.text);

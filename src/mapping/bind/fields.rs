@@ -166,7 +166,9 @@ impl Binder<'_> {
                     pairs.extend(check.choice_pairs(key).into_iter().flatten());
                     (Kind::Choice(Choices::new(pairs)), None)
                 }
-                FieldType::Number => (Kind::Number, form_choices()),
+                FieldType::Number { decimal } => {
+                    (Kind::Number { decimal: *decimal }, form_choices())
+                }
                 FieldType::Date { input, output } => {
                     let kind = Kind::Date {
                         input: input.clone(),
@@ -175,12 +177,7 @@ impl Binder<'_> {
                     };
                     (kind, form_choices())
                 }
-                FieldType::Phone => (
-                    Kind::Phone {
-                        country: self.country().to_owned(),
-                    },
-                    None,
-                ),
+                FieldType::Phone => (self.phone_kind(), None),
                 FieldType::Email => (Kind::Email, None),
                 FieldType::Boolean => (Kind::Boolean, form_choices()),
                 FieldType::EgyptNationalId => (Kind::EgyptNationalId, None),

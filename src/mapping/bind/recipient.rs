@@ -25,11 +25,10 @@ impl Binder<'_> {
             ),
             _ => self.recipient_from_headers(),
         };
-        let country = self.country().to_owned();
         RecipientRules {
             phone: phone.map(|index| ColumnRule {
                 index,
-                kind: Kind::Phone { country },
+                kind: self.phone_kind(),
             }),
             email: email.map(|index| ColumnRule {
                 index,
@@ -38,12 +37,15 @@ impl Binder<'_> {
         }
     }
 
-    /// The country of national phone numbers.
-    pub(super) fn country(&self) -> &str {
-        self.config
-            .recipient
-            .as_ref()
-            .map_or(DEFAULT_COUNTRY, |recipient| &recipient.country)
+    /// How phone numbers are read, the recipient's and those in fields.
+    pub(super) fn phone_kind(&self) -> Kind {
+        let recipient = self.config.recipient.as_ref();
+        Kind::Phone {
+            country: recipient
+                .map_or(DEFAULT_COUNTRY, |recipient| &recipient.country)
+                .to_owned(),
+            landlines: recipient.is_some_and(|recipient| recipient.landlines),
+        }
     }
 
     fn recipient_from_headers(&mut self) -> (Option<usize>, Option<usize>) {

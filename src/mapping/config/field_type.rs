@@ -4,7 +4,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, listed};
 use super::spanned::Spanned;
-use crate::mapping::{names::did_you_mean, value};
+use crate::mapping::names::did_you_mean;
+use crate::mapping::value::{self, DecimalMark};
 
 /// The words for field types, in the order of the interface.
 const TYPES: &[&str] = &[
@@ -18,6 +19,10 @@ const TYPES: &[&str] = &[
     "egypt_national_id",
 ];
 
+/// What may come before a number's fraction.
+const DECIMAL_MARKS: [(&str, DecimalMark); 2] =
+    [(".", DecimalMark::Point), (",", DecimalMark::Comma)];
+
 /// How dates go out unless the config says otherwise.
 const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
 
@@ -27,7 +32,10 @@ pub enum FieldType {
     /// As it stands.
     Text,
     /// A number.
-    Number,
+    Number {
+        /// What comes before the fraction.
+        decimal: Option<DecimalMark>,
+    },
     /// A date.
     Date {
         /// How text cells write it.
@@ -60,7 +68,12 @@ pub struct Choice {
 pub(super) fn read(table: &DeTable<'_>, reader: &mut Reader) -> Option<FieldType> {
     let word = reader.string(table, "type");
     let name = word.as_ref().map_or("text", |word| word.value.as_str());
-    for (option, owner) in [("input", "date"), ("output", "date"), ("choices", "choice")] {
+    for (option, owner) in [
+        ("decimal", "number"),
+        ("input", "date"),
+        ("output", "date"),
+        ("choices", "choice"),
+    ] {
         if name != owner
             && let Some((key, _)) = table.get_key_value(option)
         {
@@ -75,7 +88,9 @@ pub(super) fn read(table: &DeTable<'_>, reader: &mut Reader) -> Option<FieldType
     let word = word?;
     Some(match word.value.as_str() {
         "text" => FieldType::Text,
-        "number" => FieldType::Number,
+        "number" => FieldType::Number {
+            decimal: reader.one_of(table, "decimal", &DECIMAL_MARKS),
+        },
         "date" => FieldType::Date {
             input: read_date_format(table, "input", value::check_date_input, reader),
             output: read_date_format(table, "output", value::check_date_format, reader)

@@ -116,7 +116,8 @@ fn read_detailed_field(
     reader: &mut Reader,
 ) -> Option<FieldConfig> {
     let known = [
-        "column", "template", "value", "type", "input", "output", "choices", "required", "default",
+        "column", "template", "value", "type", "decimal", "input", "output", "choices", "required",
+        "default",
     ];
     reader.refuse_unknown_keys(table, &format!("the field `{}`", key.value), &known);
     let source = read_source(&key, value, table, reader);
@@ -188,7 +189,9 @@ fn read_template(table: &DeTable<'_>, reader: &mut Reader) -> Option<FieldSource
 }
 
 fn refuse_beside_a_constant(table: &DeTable<'_>, reader: &mut Reader) {
-    for name in ["type", "input", "output", "choices", "required", "default"] {
+    for name in [
+        "type", "decimal", "input", "output", "choices", "required", "default",
+    ] {
         if let Some((key, _)) = table.get_key_value(name) {
             let message =
                 format!("`{name}` means nothing beside `value`, which is sent as it stands");

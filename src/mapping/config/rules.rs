@@ -19,6 +19,8 @@ pub struct RecipientConfig {
     pub email: Option<Spanned<String>>,
     /// The country of national numbers, two letters.
     pub country: String,
+    /// Whether numbers that no message reaches may be invited.
+    pub landlines: bool,
 }
 
 /// `[contract]`: which contract types a row is for.
@@ -98,11 +100,16 @@ pub struct IdentityConfig {
 
 impl RecipientConfig {
     pub(super) fn read(root: &DeTable<'_>, reader: &mut Reader) -> Option<Self> {
-        let table = reader.section(root, "recipient", &["phone", "email", "country"])?;
+        let table = reader.section(
+            root,
+            "recipient",
+            &["phone", "email", "country", "landlines"],
+        )?;
         Some(RecipientConfig {
             phone: reader.filled_string(table, "phone"),
             email: reader.filled_string(table, "email"),
             country: read_country(table, reader),
+            landlines: reader.boolean(table, "landlines").unwrap_or(false),
         })
     }
 }

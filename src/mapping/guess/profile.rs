@@ -1,7 +1,7 @@
 //! What a column's first values look like, whatever its header says.
 
 use crate::mapping::names::{fold, fold_value};
-use crate::mapping::value::{self, DateOrder, DateSurvey, Kind};
+use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
 use crate::model::{Cell, FormField};
 
 /// How many values of a column are looked at.
@@ -38,11 +38,12 @@ impl Profile {
     pub fn of(values: &[Cell], country: &str) -> Profile {
         let kinds = Kinds::new(country);
         let mut counts = [0usize; 8];
-        let mut survey = DateSurvey::default();
+        let mut evidence = Evidence::default();
         let mut distinct: Vec<String> = Vec::new();
-        let values: Vec<&Cell> = values.iter().filter(|cell| !cell.is_empty()).collect();
+        let tells = |cell: &&Cell| !cell.is_empty() && !value::says_nothing(cell);
+        let values: Vec<&Cell> = values.iter().filter(tells).collect();
         for cell in &values {
-            survey.see(cell);
+            evidence.see(&kinds.date, cell);
             for (count, is_so) in counts.iter_mut().zip(kinds.judge(cell)) {
                 *count += usize::from(is_so);
             }
@@ -65,7 +66,10 @@ impl Profile {
             number: share(5),
             words: share(6),
             several_words: share(7),
-            order: survey.order().ok().flatten(),
+            order: match evidence.verdict() {
+                Ok(Some(Convention::Dates(order))) => Some(order),
+                _ => None,
+            },
             distinct,
             sample: values.first().map(|cell| cell.shown()),
         }
@@ -104,6 +108,7 @@ impl Kinds {
         Kinds {
             phone: Kind::Phone {
                 country: country.to_owned(),
+                landlines: false,
             },
             date: Kind::Date {
                 input: None,
@@ -125,6 +130,13 @@ impl Kinds {
             // A number cell can be read as a date's serial number, which proves nothing.
             _ => false,
         };
+        let is_number = [DecimalMark::Point, DecimalMark::Comma]
+            .map(|mark| {
+                reads(&Kind::Number {
+                    decimal: Some(mark),
+                })
+            })
+            .contains(&true);
         let has_letters = text.chars().any(char::is_alphabetic);
         let has_digits = text.chars().any(|c| c.is_ascii_digit());
         [
@@ -133,7 +145,7 @@ impl Kinds {
             reads(&Kind::Email),
             reads(&Kind::EgyptNationalId),
             is_date,
-            reads(&Kind::Number) && !is_date,
+            is_number && !is_date,
             has_letters && !has_digits && !text.contains('@'),
             text.split(' ')
                 .filter(|word| !fold(word).is_empty())

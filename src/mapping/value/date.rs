@@ -8,7 +8,7 @@ use super::date_format::{self, impossible, invalid};
 use super::date_order::{DateOrder, own_order};
 use super::date_serial::from_serial;
 use super::date_text::{self, Written};
-use super::number_cell::{self, Whole};
+use super::number::{self, Whole};
 use super::{Fault, Given, Reading, text};
 use crate::model::ProblemCode;
 
@@ -84,7 +84,7 @@ fn from_text(
 fn from_number(number: f64, input: Option<&str>) -> Result<civil::DateTime, Fault> {
     if let Some(format) = input
         && let Some(width) = date_format::width_of_digits(format)
-        && let Whole::Digits(digits) = number_cell::whole(number)
+        && let Whole::Digits(digits) = number::whole(number)
     {
         // A number cell loses the zero that the digits begin with, and only that.
         let lost_zero = if digits.len() + 1 == width { "0" } else { "" };

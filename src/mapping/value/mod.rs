@@ -1,10 +1,11 @@
 //! Reads one cell as one type of form field: the text that goes out, or what the clerk has to change.
 //!
 //! Pure: values in, values out. It knows neither the row nor the column that the cell stands in, nor whether the
-//! field is required. The only thing that a column decides, the order of day and month, is found by [`DateSurvey`].
+//! field is required. What only a column can decide, its [`Convention`], is found by [`Evidence`].
 
 mod boolean;
 mod choice;
+mod convention;
 mod date;
 mod date_format;
 mod date_order;
@@ -15,11 +16,9 @@ mod email;
 mod garbled;
 mod national_id;
 mod number;
-mod number_cell;
 mod phone;
 mod phone_metadata;
 mod phone_text;
-mod plain;
 mod text;
 
 #[cfg(test)]
@@ -32,10 +31,12 @@ use jiff::civil;
 use crate::model::{Cell, ProblemCode};
 
 pub use choice::Choices;
+pub use convention::{Convention, Evidence};
 pub use date_format::{check_date_format, check_date_input};
-pub use date_order::{DateOrder, DateSurvey};
+pub use date_order::DateOrder;
 pub use date_plain::plain_date;
 pub use national_id::birth_date_of;
+pub use number::DecimalMark;
 pub use phone_metadata::country_is_known;
 
 /// The longest value that goes out, in characters.
@@ -47,20 +48,25 @@ pub enum Kind {
     /// Text as it stands.
     Text,
     /// A number: Western digits, `.`, no separators for thousands.
-    Number,
+    Number {
+        /// What comes before the fraction in texts: as the mapping says, or as the column proves.
+        decimal: Option<DecimalMark>,
+    },
     /// A date.
     Date {
         /// The strptime form of text cells; without it ISO, or `order`.
         input: Option<String>,
         /// The strftime form that goes out.
         output: String,
-        /// The column's order of day and month, as [`DateSurvey`] found it.
+        /// The column's order of day and month, as its values prove it.
         order: Option<DateOrder>,
     },
     /// A phone number, sent as E.164.
     Phone {
         /// The two-letter code of the country that national numbers belong to.
         country: String,
+        /// Whether numbers that no message reaches are taken.
+        landlines: bool,
     },
     /// An e-mail address.
     Email,
@@ -138,13 +144,7 @@ pub fn read<'a>(kind: &'a Kind, cell: &'a Cell) -> Result<Option<Reading<'a>>, F
 
 /// Reads a text as [`read`] reads a cell that holds it.
 pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
-    let is_plain = plain::is_plain(raw);
-    // A plain text has no white space but spaces.
-    let trimmed = if is_plain {
-        raw.trim_ascii()
-    } else {
-        text::trim(raw)
-    };
+    let trimmed = text::trim(raw);
     if trimmed.is_empty() {
         return Ok(None);
     }
@@ -154,9 +154,6 @@ pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>
             format!("The text has more than {LONGEST_CHARS} characters; shorten it."),
         ));
     }
-    if is_plain || plain::is_plain(trimmed) {
-        return read_given(kind, Given::Text(trimmed)).map(Some);
-    }
     garbled::check(trimmed)?;
     let clean = text::clean(trimmed);
     // Hidden characters may have parted what gives the damage away.
@@ -164,7 +161,8 @@ pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>
         garbled::check(&clean.text)?;
     }
     // What was nothing but an empty `=""` is empty after all.
-    if clean.text.is_empty() {
+    if clean.text.is_empty() || (text::is_word_for_nothing(&clean.text) && !kind.knows(&clean.text))
+    {
         return Ok(None);
     }
     let mut reading = match clean.text {
@@ -175,16 +173,31 @@ pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>
     Ok(Some(reading))
 }
 
+/// Whether a cell holds a word that people and programs write for nothing at all, such as `n/a`.
+pub fn says_nothing(cell: &Cell) -> bool {
+    match cell {
+        Cell::Text(raw) => text::is_word_for_nothing(&text::clean(text::trim(raw)).text),
+        _ => false,
+    }
+}
+
+impl Kind {
+    /// Whether a word for nothing is one of the choices, and so means itself.
+    fn knows(&self, word: &str) -> bool {
+        matches!(self, Kind::Choice(choices) if choices.read(Given::Text(word)).is_ok())
+    }
+}
+
 fn read_given<'a>(kind: &'a Kind, given: Given<'a>) -> Result<Reading<'a>, Fault> {
     match kind {
         Kind::Text => text::read(given),
-        Kind::Number => number::read(given),
+        Kind::Number { decimal } => number::read(given, *decimal),
         Kind::Date {
             input,
             output,
             order,
         } => date::read(given, input.as_deref(), output, *order),
-        Kind::Phone { country } => phone::read(given, country),
+        Kind::Phone { country, landlines } => phone::read(given, country, *landlines),
         Kind::Email => email::read(given),
         Kind::Choice(choices) => choices.read(given),
         Kind::Boolean => boolean::read(given),

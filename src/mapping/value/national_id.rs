@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use jiff::civil;
 
-use super::number_cell::{self, Whole};
+use super::number::{self, Whole};
 use super::{Fault, Given, Reading, text};
 use crate::model::ProblemCode;
 
@@ -38,7 +38,7 @@ pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
 pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
     match given {
         Given::Text(text) => from_text(text),
-        Given::Number(number) => match number_cell::whole(number) {
+        Given::Number(number) => match number::whole(number) {
             Whole::Digits(digits) => checked(digits, false),
             Whole::Rounded => Err(rounded()),
             Whole::Not => Err(not_digits()),

@@ -1,11 +1,19 @@
 //! Reads a number: Western digits, `.` before the fraction, nothing else. The digits of a text are never put through
-//! floating point, so none is lost.
+//! floating point, so none is lost. Which of `,` and `.` comes before the fraction is the column's to prove.
 
 use std::borrow::Cow;
 
-use super::number_cell::{rounded, shown};
 use super::{Fault, Given, Reading, text};
 use crate::model::ProblemCode;
+
+/// What comes before a number's fraction; the other of the two parts thousands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecimalMark {
+    /// 1,234.50.
+    Point,
+    /// 1.234,50.
+    Comma,
+}
 
 /// What people write beside an amount, lower-case, the longer ones first.
 const CURRENCY_WORDS: [&str; 18] = [
@@ -29,76 +37,139 @@ const CURRENCY_WORDS: [&str; 18] = [
     "e£",
 ];
 
-/// Reads a cell as a number.
-pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
-    match given {
-        Given::Number(number) => shown(number).map(|text| Reading::new(text, false)),
-        Given::Text(text) => from_text(text),
-        Given::Boolean(_) | Given::Date(_) => Err(invalid()),
-    }
+/// From here on a number cell has more digits than the fifteen that spreadsheets keep.
+const ROUNDED_FROM: f64 = 1e15;
+
+/// The digits of a number cell that is to be an id or a phone.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// All digits of a whole number that is not negative.
+    Digits(String),
+    /// More digits than a spreadsheet keeps.
+    Rounded,
+    /// A fraction or a negative number.
+    Not,
 }
 
-fn from_text(text: &str) -> Result<Reading<'_>, Fault> {
-    if text::is_digits(text) {
-        return Ok(Reading::new(text, false));
-    }
-    match thousands(text) {
-        Some(digits) => Ok(Reading::new(digits, false)),
-        None => from_any_text(text),
-    }
-}
-
-/// The digits of a whole number with commas between its thousands, and nothing else: known without looking further.
-fn thousands(text: &str) -> Option<String> {
-    let mut groups = text.split(',');
-    let first = groups.next()?;
-    if first.len() > 3 || first.starts_with('0') || !text::is_digits(first) {
-        return None;
-    }
-    let mut digits = String::with_capacity(text.len());
-    digits.push_str(first);
-    for group in groups {
-        if group.len() != 3 || !text::is_digits(group) {
-            return None;
-        }
-        digits.push_str(group);
-    }
-    Some(digits)
-}
-
-fn from_any_text(text: &str) -> Result<Reading<'static>, Fault> {
-    let western = text::western_digits(text);
-    let mut repaired = matches!(western, Cow::Owned(_));
-    let bare = without_currency(western.strip_prefix('\'').unwrap_or(&western));
-    if text::is_exponential(bare) {
+/// A number cell as a person sees it: no exponent, and no digits beyond the fifteen that a spreadsheet keeps, which
+/// only its arithmetic leaves behind (0.1 + 0.2 is 0.3).
+pub(super) fn shown(number: f64) -> Result<String, Fault> {
+    if number.abs() >= ROUNDED_FROM {
         return Err(rounded());
     }
-    let (is_negative, digits) = match bare.chars().next() {
-        Some('+') => (false, bare[1..].trim_start()),
-        Some(sign @ ('-' | '\u{2212}')) => (true, bare[sign.len_utf8()..].trim_start()),
-        _ => (false, bare),
-    };
-    let point = decimal_point(digits)?;
-    let (whole, fraction) = match point {
-        Some((at, point)) => (&digits[..at], &digits[at + point.len_utf8()..]),
-        None => (digits, ""),
-    };
-    repaired |= matches!(point, Some((_, ',')));
-    let whole = ungrouped(whole)?;
-    if !fraction.bytes().all(|b| b.is_ascii_digit()) || (whole.is_empty() && fraction.is_empty()) {
-        return Err(invalid());
-    }
-    Ok(Reading::new(
-        joined(is_negative, &whole, fraction),
-        repaired,
-    ))
+    let kept: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    // Adding zero turns -0 into 0.
+    Ok(format!("{}", kept + 0.0))
 }
 
-fn joined(is_negative: bool, whole: &str, fraction: &str) -> String {
-    let sign = if is_negative { "-" } else { "" };
-    let whole = if whole.is_empty() { "0" } else { whole };
-    let point = if fraction.is_empty() { "" } else { "." };
-    [sign, whole, point, fraction].concat()
+/// The digits of a number cell.
+pub(super) fn whole(number: f64) -> Whole {
+    if number.abs() >= ROUNDED_FROM {
+        Whole::Rounded
+    } else if number < 0.0 || number.fract() != 0.0 {
+        Whole::Not
+    } else {
+        Whole::Digits(format!("{}", number.abs()))
+    }
+}
+
+/// Refuses a number that Excel has rounded.
+pub(super) fn rounded() -> Fault {
+    Fault::new(
+        ProblemCode::NumberRounded,
+        "Excel has rounded the number and its last digits are lost; format the column as Text and type the number again.",
+    )
+}
+
+/// Reads a cell as a number; without `decimal`, a text that both marks can read is decided only where nobody writes it otherwise.
+pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Reading<'_>, Fault> {
+    match given {
+        Given::Number(number) => shown(number).map(|text| Reading::new(text, false)),
+        Given::Text(text) if text::is_digits(text) => Ok(Reading::new(text, false)),
+        Given::Text(text) => from_text(text, decimal),
+        Given::Boolean(_) | Given::Date(_) => Err(invalid(decimal)),
+    }
+}
+
+/// The mark that a text can only be read by, if it is a number.
+pub(super) fn proved(text: &str) -> Option<DecimalMark> {
+    let western = text::western_digits(text);
+    let amount = Amount::of(&western);
+    match (
+        amount.read(DecimalMark::Point),
+        amount.read(DecimalMark::Comma),
+    ) {
+        (Some(_), None) => Some(DecimalMark::Point),
+        (None, Some(_)) => Some(DecimalMark::Comma),
+        _ => None,
+    }
+}
+
+fn from_text(text: &str, decimal: Option<DecimalMark>) -> Result<Reading<'static>, Fault> {
+    let western = text::western_digits(text);
+    let amount = Amount::of(&western);
+    if text::is_exponential(amount.bare) {
+        return Err(rounded());
+    }
+    let by = |mark| amount.read(mark).map(|number| (number, mark));
+    let (number, mark) = match decimal {
+        Some(mark) => by(mark).ok_or_else(|| invalid(decimal))?,
+        None => match (by(DecimalMark::Point), by(DecimalMark::Comma)) {
+            (Some(one), Some(other)) if one.0 != other.0 && amount.digits.contains('.') => {
+                return Err(ambiguous());
+            }
+            // Between thousands a comma is what nearly everybody writes.
+            (Some(one), _) | (None, Some(one)) => one,
+            (None, None) => return Err(invalid(decimal)),
+        },
+    };
+    let is_comma = mark == DecimalMark::Comma && amount.digits.contains(',');
+    let repaired = is_comma || matches!(western, Cow::Owned(_));
+    Ok(Reading::new(number, repaired))
+}
+
+/// A written number taken apart as far as no mark is needed for it.
+struct Amount<'a> {
+    /// Without currency.
+    bare: &'a str,
+    is_negative: bool,
+    /// Without its sign.
+    digits: &'a str,
+}
+
+impl<'a> Amount<'a> {
+    /// Of a text of Western digits.
+    fn of(western: &'a str) -> Self {
+        let bare = without_currency(western.strip_prefix('\'').unwrap_or(western));
+        let (is_negative, digits) = match bare.chars().next() {
+            Some('+') => (false, &bare[1..]),
+            Some(sign @ ('-' | '\u{2212}')) => (true, &bare[sign.len_utf8()..]),
+            _ => (false, bare),
+        };
+        Amount {
+            bare,
+            is_negative,
+            digits: digits.trim_start(),
+        }
+    }
+
+    /// The number, when it is one by this mark.
+    fn read(&self, decimal: DecimalMark) -> Option<String> {
+        let mark = match decimal {
+            // Nothing else is ever meant by it.
+            _ if self.digits.contains('٫') => '٫',
+            DecimalMark::Point => '.',
+            DecimalMark::Comma => ',',
+        };
+        let (whole, fraction) = self.digits.split_once(mark).unwrap_or((self.digits, ""));
+        let whole = ungrouped(whole)?;
+        let is_number =
+            fraction.bytes().all(|b| b.is_ascii_digit()) && whole.len() + fraction.len() > 0;
+        let sign = if self.is_negative { "-" } else { "" };
+        let whole = if whole.is_empty() { "0" } else { &whole };
+        let point = if fraction.is_empty() { "" } else { "." };
+        is_number.then(|| [sign, whole, point, fraction].concat())
+    }
 }
 
 /// The text without the words for Egyptian pounds around it.
@@ -127,60 +198,44 @@ fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     is_word(text.get(at..)).then(|| text[..at].trim_end())
 }
 
-/// Where the fraction begins, if there is one: at `٫`; else at the last of `,` and `.` when both occur; else at an
-/// only `.`, and at an only `,` unless three digits follow it as they follow a separator for thousands.
-fn decimal_point(digits: &str) -> Result<Option<(usize, char)>, Fault> {
-    let places = |point: char| digits.match_indices(point).map(|(at, _)| at);
-    let last = |point: char| places(point).next_back();
-    let only = |point: char| match places(point).count() {
-        1 => Ok(last(point).map(|at| (at, point))),
-        _ => Err(invalid()),
+/// The digits of a whole number without separators for thousands: one kind of them, between groups of three.
+fn ungrouped(whole: &str) -> Option<String> {
+    let same = |c: char| match c {
+        ' ' | ',' | '.' | '٬' | '\'' | '،' => Some(c),
+        '’' => Some('\''),
+        _ => c.is_whitespace().then_some(' '),
     };
-    if digits.contains('٫') {
-        return only('٫');
-    }
-    match (last(','), last('.')) {
-        (None, None) => Ok(None),
-        (Some(comma), Some(dot)) => only(if comma > dot { ',' } else { '.' }),
-        (None, Some(dot)) => Ok((places('.').count() == 1).then_some((dot, '.'))),
-        (Some(comma), None) => Ok(
-            (places(',').count() == 1 && !parts_thousands(digits, comma)).then_some((comma, ',')),
-        ),
-    }
-}
-
-/// Whether a comma at `comma` can only be a separator for thousands.
-fn parts_thousands(digits: &str, comma: usize) -> bool {
-    let before = &digits[..comma];
-    let is_leading_group =
-        (1..=3).contains(&before.len()) && before.bytes().all(|b| b.is_ascii_digit());
-    is_leading_group && !before.starts_with('0') && digits.len() - comma - 1 == 3
-}
-
-/// The digits of a whole number without separators for thousands, which must part groups of three.
-fn ungrouped(whole: &str) -> Result<String, Fault> {
-    let is_separator =
-        |c: char| matches!(c, ',' | '.' | '٬' | '\'' | '’' | '،') || c.is_whitespace();
-    let mut groups = whole.split(is_separator);
-    let first = groups.next().unwrap_or_default();
-    let mut digits = first.to_owned();
+    let separator = whole.chars().find_map(same);
+    let mut groups = whole.split(|c| separator.is_some() && same(c) == separator);
+    let mut digits = groups.next().unwrap_or_default().to_owned();
+    let may_lead = (1..=3).contains(&digits.len()) && !digits.starts_with('0');
     for group in groups {
-        if group.len() != 3 || !(1..=3).contains(&first.len()) || first.starts_with('0') {
-            return Err(invalid());
+        if group.len() != 3 || !may_lead {
+            return None;
         }
         digits.push_str(group);
     }
-    if digits.bytes().all(|b| b.is_ascii_digit()) {
-        Ok(digits)
-    } else {
-        Err(invalid())
-    }
+    digits.bytes().all(|b| b.is_ascii_digit()).then_some(digits)
 }
 
-fn invalid() -> Fault {
+fn invalid(decimal: Option<DecimalMark>) -> Fault {
     Fault::new(
         ProblemCode::NumberInvalid,
-        "The value is not a number; write digits only, with a point before the fraction, as in 1234.50.",
+        match decimal {
+            Some(DecimalMark::Comma) => {
+                "The value is not a number as its column writes them; write digits only, with a comma before the fraction, as in 1234,50."
+            }
+            _ => {
+                "The value is not a number; write digits only, with a point before the fraction, as in 1234.50."
+            }
+        },
+    )
+}
+
+fn ambiguous() -> Fault {
+    Fault::new(
+        ProblemCode::NumberAmbiguous,
+        "The point could part thousands or come before the fraction, as 5.000 could be five or five thousand; write it without, or set `decimal` in the mapping.",
     )
 }
 
@@ -203,7 +258,6 @@ mod tests {
             ("1\u{A0}234\u{202F}567", "1234567", false),
             ("1'234'567", "1234567", false),
             ("1.234.567", "1234567", false),
-            ("1.234", "1.234", false),
             ("1.50", "1.50", false),
             (".5", "0.5", false),
             ("5.", "5", false),
@@ -231,17 +285,61 @@ mod tests {
         ];
         for (text, number, repaired) in cases {
             assert_eq!(
-                read(Given::Text(text)),
+                read(Given::Text(text), None),
                 Ok(Reading::new(number, repaired)),
                 "{text}"
             );
         }
     }
 
-    proptest::proptest! {
-        #[test]
-        fn digits_and_thousands_need_no_taking_apart(text in "[0-9]{1,40}|[0-9]{0,4}(,[0-9]{3}){1,3}|[0-9,]{1,8}") {
-            proptest::prop_assert_eq!(from_text(&text), from_any_text(&text));
+    #[test]
+    fn values_prove_which_mark_is_the_fractions() {
+        for (texts, mark) in [
+            (
+                &[
+                    "1,234.5",
+                    "1.5",
+                    "0.500",
+                    ".5",
+                    "5.",
+                    "1,234,567",
+                    "1234.567",
+                    "-1.50 EGP",
+                ][..],
+                Some(DecimalMark::Point),
+            ),
+            (
+                &[
+                    "1.234,5",
+                    "1,5",
+                    "0,500",
+                    ",5",
+                    "5,",
+                    "1.234.567",
+                    "1234,567",
+                    "1 234,567",
+                    "١٢٣٤,٥٦٧",
+                ],
+                Some(DecimalMark::Comma),
+            ),
+            (
+                &[
+                    "5000",
+                    "5.000",
+                    "41,000",
+                    "1 234",
+                    "1٬234٫5",
+                    "1,23,456",
+                    "abc",
+                    "1.5e3",
+                    "",
+                ],
+                None,
+            ),
+        ] {
+            for text in texts {
+                assert_eq!(proved(text), mark, "{text}");
+            }
         }
     }
 
@@ -276,7 +374,7 @@ mod tests {
             "0,500,000",
         ];
         for text in cases {
-            let read = read(Given::Text(text));
+            let read = read(Given::Text(text), None);
             assert_eq!(
                 read.map_err(|fault| fault.code),
                 Err(ProblemCode::NumberInvalid),
@@ -289,10 +387,48 @@ mod tests {
     fn numbers_with_an_exponent_are_refused() {
         for text in ["1.5E+10", "2,01e+11", "1E5"] {
             assert_eq!(
-                read(Given::Text(text)).expect_err("refused").code,
+                read(Given::Text(text), None).expect_err("refused").code,
                 ProblemCode::NumberRounded,
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn numbers_beyond_fifteen_digits_are_refused() {
+        for number in [1e15, -1e15, 1.234_567_890_123_457e16, f64::MAX] {
+            assert_eq!(
+                shown(number).expect_err("refused").code,
+                ProblemCode::NumberRounded,
+                "{number}"
+            );
+        }
+    }
+
+    #[test]
+    fn number_cells_are_written_as_a_spreadsheet_shows_them() {
+        for (number, text) in [
+            (5000.0, "5000"),
+            (-0.0, "0"),
+            (0.1 + 0.2, "0.3"),
+            (5_699.988_600_000_001, "5699.9886"),
+            (999_999_999_999_999.0, "999999999999999"),
+            (1e-7, "0.0000001"),
+            (1234.5, "1234.5"),
+        ] {
+            assert_eq!(shown(number).expect("readable"), text);
+        }
+    }
+
+    #[test]
+    fn ids_in_number_cells_are_their_digits() {
+        assert_eq!(
+            whole(29_001_011_234_567.0),
+            Whole::Digits("29001011234567".to_owned())
+        );
+        assert_eq!(whole(0.0), Whole::Digits("0".to_owned()));
+        assert_eq!(whole(1e15), Whole::Rounded);
+        assert_eq!(whole(1.5), Whole::Not);
+        assert_eq!(whole(-1.0), Whole::Not);
     }
 }

@@ -4,7 +4,7 @@
 //! Egyptian mobiles, nearly every row of nearly every sheet, are known without it; a test holds both answers against
 //! each other.
 
-use super::number_cell::{self, Whole};
+use super::number::{self, Whole};
 use super::phone_metadata::{by_metadata, is_egypt};
 use super::phone_text::{self, Dialled, invalid, rounded, several};
 use super::{Fault, Given, Reading, text};
@@ -17,64 +17,82 @@ const ONE_NUMBER_DIGITS: usize = 15;
 const ZEROS_OF_ROUNDING: &str = "000000";
 
 /// Reads a cell as a phone number of `country`, or an international one.
-pub(super) fn read(given: Given<'_>, country: &str) -> Result<Reading<'static>, Fault> {
+pub(super) fn read(
+    given: Given<'_>,
+    country: &str,
+    landlines: bool,
+) -> Result<Reading<'static>, Fault> {
+    let judge = Judge { country, landlines };
     match given {
-        Given::Text(text) => from_text(text, country),
-        Given::Number(number) => from_number(number, country),
+        Given::Text(text) => judge.text(text),
+        Given::Number(number) => judge.number(number),
         Given::Boolean(_) | Given::Date(_) => Err(invalid(
             "The cell holds no phone number; format the column as Text and type the number.",
         )),
     }
 }
 
-fn from_text(text: &str, country: &str) -> Result<Reading<'static>, Fault> {
-    let dialled = phone_text::dialled(text)?;
-    let count = dialled.digits.len();
-    if count > ONE_NUMBER_DIGITS && count <= MOST_DIGITS && is_pair(text, country) {
-        return Err(several());
-    }
-    judged(&dialled, country)
+/// What a number must be to be taken.
+#[derive(Clone, Copy)]
+struct Judge<'a> {
+    /// Of national numbers.
+    country: &'a str,
+    landlines: bool,
 }
 
-/// Whether a text parts somewhere into two valid numbers.
-fn is_pair(text: &str, country: &str) -> bool {
-    let western = text::western_digits(text);
-    let is_number = |part: &str| {
-        phone_text::dialled(part).is_ok_and(|dialled| judged(&dialled, country).is_ok())
-    };
-    western
-        .char_indices()
-        .filter(|&(at, c)| phone_text::is_soft(c) && !western[..at].ends_with(phone_text::is_soft))
-        .any(|(at, _)| is_number(&western[..at]) && is_number(&western[at..]))
-}
-
-fn from_number(number: f64, country: &str) -> Result<Reading<'static>, Fault> {
-    match number_cell::whole(number) {
-        Whole::Digits(digits) if digits.len() > 10 && digits.ends_with(ZEROS_OF_ROUNDING) => {
-            Err(rounded())
+impl Judge<'_> {
+    fn text(self, text: &str) -> Result<Reading<'static>, Fault> {
+        let dialled = phone_text::dialled(text)?;
+        let count = dialled.digits.len();
+        if count > ONE_NUMBER_DIGITS && count <= MOST_DIGITS && self.is_pair(text) {
+            return Err(several());
         }
-        Whole::Digits(digits) => judged(
-            &Dialled {
+        self.judged(&dialled)
+    }
+
+    /// Whether a text parts somewhere into two valid numbers.
+    fn is_pair(self, text: &str) -> bool {
+        let western = text::western_digits(text);
+        let any = Judge {
+            landlines: true,
+            ..self
+        };
+        let is_number = |part: &str| {
+            phone_text::dialled(part).is_ok_and(|dialled| any.judged(&dialled).is_ok())
+        };
+        western
+            .char_indices()
+            .filter(|&(at, c)| {
+                phone_text::is_soft(c) && !western[..at].ends_with(phone_text::is_soft)
+            })
+            .any(|(at, _)| is_number(&western[..at]) && is_number(&western[at..]))
+    }
+
+    fn number(self, number: f64) -> Result<Reading<'static>, Fault> {
+        match number::whole(number) {
+            Whole::Digits(digits) if digits.len() > 10 && digits.ends_with(ZEROS_OF_ROUNDING) => {
+                Err(rounded())
+            }
+            Whole::Digits(digits) => self.judged(&Dialled {
                 international: false,
                 digits: digits.into(),
                 repaired: false,
-            },
-            country,
-        ),
-        Whole::Rounded => Err(rounded()),
-        Whole::Not => Err(invalid(
-            "The cell holds a number with a sign or a fraction, which is no phone number; format the column as Text and type it again.",
-        )),
+            }),
+            Whole::Rounded => Err(rounded()),
+            Whole::Not => Err(invalid(
+                "The cell holds a number with a sign or a fraction, which is no phone number; format the column as Text and type it again.",
+            )),
+        }
     }
-}
 
-fn judged(dialled: &Dialled<'_>, country: &str) -> Result<Reading<'static>, Fault> {
-    if is_egypt(country)
-        && let Some(reading) = egyptian_mobile(dialled)
-    {
-        return Ok(reading);
+    fn judged(self, dialled: &Dialled<'_>) -> Result<Reading<'static>, Fault> {
+        if is_egypt(self.country)
+            && let Some(reading) = egyptian_mobile(dialled)
+        {
+            return Ok(reading);
+        }
+        by_metadata(dialled, self.country, self.landlines)
     }
-    by_metadata(dialled, country)
 }
 
 /// A plain Egyptian mobile in one of the five forms that people write: 010…, 10… (its zero lost), 2010…, +2010…,
@@ -98,11 +116,11 @@ mod tests {
     use crate::model::ProblemCode::{self, PhoneInvalid, PhoneRounded, PhoneSeveral};
 
     fn text(text: &str, country: &str) -> Result<(String, bool), ProblemCode> {
-        told(read(Given::Text(text), country))
+        told(read(Given::Text(text), country, true))
     }
 
     fn number(number: f64) -> Result<(String, bool), ProblemCode> {
-        told(read(Given::Number(number), "EG"))
+        told(read(Given::Number(number), "EG", true))
     }
 
     fn told(read: Result<Reading<'_>, Fault>) -> Result<(String, bool), ProblemCode> {
@@ -187,6 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn landlines_are_taken_only_where_they_may_be_and_short_mobiles_never() {
+        for (written, landlines, is_taken) in [
+            ("0227954321", true, true),
+            ("0227954321", false, false),
+            ("+20227954321", false, false),
+            ("0151791272", true, false),
+            ("+20 15 1791272", true, false),
+            ("151791272", true, false),
+            ("(202) 555-0123", false, false),
+        ] {
+            let read = read(Given::Text(written), "EG", landlines);
+            assert_eq!(read.is_ok(), is_taken, "{written}");
+        }
+        let american = read(Given::Text("(202) 555-0123"), "US", false);
+        assert!(american.is_ok(), "mobiles and landlines look alike there");
+    }
+
+    #[test]
     fn number_cells_are_digits_unless_excel_rounded_them() {
         let mobile = |repaired| Ok(("+201012345678".to_owned(), repaired));
         assert_eq!(number(1_012_345_678.0), mobile(true));
@@ -213,7 +249,7 @@ mod tests {
             let written = format!("{prefix}1{second}{subscriber}");
             let dialled = phone_text::dialled(&written).expect("readable");
             if let Some(short) = egyptian_mobile(&dialled) {
-                assert_eq!(Ok(short), by_metadata(&dialled, "EG"), "{dialled:?}");
+                assert_eq!(Ok(short), by_metadata(&dialled, "EG", false), "{dialled:?}");
                 accepted += 1;
             } else {
                 assert!(!matches!(second, 0 | 1 | 2 | 5), "{dialled:?} is a mobile");
@@ -225,7 +261,7 @@ mod tests {
     #[test]
     fn messages_never_hold_the_number() {
         for written in ["010123456789", "01012345678 01112345678", "227954321"] {
-            let fault = read(Given::Text(written), "EG").expect_err("refused");
+            let fault = read(Given::Text(written), "EG", false).expect_err("refused");
             assert!(!fault.message.contains(written), "{}", fault.message);
         }
     }

@@ -23,7 +23,11 @@ pub(super) fn is_egypt(country: &str) -> bool {
 }
 
 /// Any number of any country, by the metadata.
-pub(super) fn by_metadata(dialled: &Dialled<'_>, country: &str) -> Result<Reading<'static>, Fault> {
+pub(super) fn by_metadata(
+    dialled: &Dialled<'_>,
+    country: &str,
+    landlines: bool,
+) -> Result<Reading<'static>, Fault> {
     let digits = &*dialled.digits;
     let region = region_of(country);
     let number = if dialled.international {
@@ -48,7 +52,25 @@ pub(super) fn by_metadata(dialled: &Dialled<'_>, country: &str) -> Result<Readin
         ));
     }
     let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
+    if is_short_egyptian_mobile(&e164) {
+        return Err(invalid(
+            "The mobile number has a digit too few; compare it with the customer's.",
+        ));
+    }
+    if !landlines && number.get_type() == PhoneNumberType::FixedLine {
+        return Err(invalid(
+            "This is a landline, which no message reaches; write a mobile number, or set `landlines = true` under [recipient].",
+        ));
+    }
     Ok(Reading::new(e164, dialled.repaired || lost_zero))
+}
+
+/// Mobiles of 010, 011, 012 and 015 have ten digits behind the country code; with nine, some look like landlines.
+fn is_short_egyptian_mobile(e164: &str) -> bool {
+    let is_mobile = ["+2010", "+2011", "+2012", "+2015"]
+        .iter()
+        .any(|prefix| e164.starts_with(prefix));
+    is_mobile && e164.len() == "+20151791272".len()
 }
 
 fn valid(number: &str, region: Option<Region>) -> Option<PhoneNumber> {

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use jiff::civil;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::{Fault, Given, Reading, number_cell};
+use super::{Fault, Given, Reading, number};
+use crate::mapping::names::fold_value;
 pub(super) use crate::mapping::names::{is_dash, is_invisible, western_digits};
 use crate::model::{Cell, ProblemCode};
 
@@ -28,7 +29,7 @@ pub(super) fn read(given: Given<'_>) -> Result<Reading<'_>, Fault> {
             "Excel has rounded a long number here (2.01E+11 and the like); format the column as Text and type the digits again.",
         )),
         Given::Text(text) => Ok(Reading::new(unguarded(text), false)),
-        Given::Number(number) => number_cell::shown(number).map(|text| Reading::new(text, false)),
+        Given::Number(number) => number::shown(number).map(|text| Reading::new(text, false)),
         Given::Boolean(boolean) => Ok(Reading::new(Cell::Boolean(boolean).shown(), false)),
         Given::Date(at) => Ok(Reading::new(date_shown(at), false)),
     }
@@ -77,6 +78,14 @@ pub(super) fn clean(trimmed: &str) -> Clean<'_> {
         text,
         repaired: unwrapped,
     }
+}
+
+/// What people and programs write into a cell that holds nothing, folded.
+const WORDS_FOR_NOTHING: [&str; 7] = ["null", "\\n", "nan", "none", "n/a", "-", "لا يوجد"];
+
+/// Whether a clean text says that there is nothing.
+pub(super) fn is_word_for_nothing(clean: &str) -> bool {
+    clean.len() <= 32 && WORDS_FOR_NOTHING.contains(&fold_value(clean).as_str())
 }
 
 /// The text inside `="…"`, the trick by which exports keep Excel from taking digits for a number.

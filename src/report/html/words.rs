@@ -132,6 +132,9 @@ fn problem_in_arabic(code: ProblemCode) -> &'static str {
         ProblemCode::EmailInvalid => "البريد الإلكتروني غير صحيح.",
         ProblemCode::NumberInvalid => "القيمة ليست عددًا.",
         ProblemCode::NumberRounded => "قرّب Excel العدد فضاعت أرقام منه.",
+        ProblemCode::NumberAmbiguous => {
+            "قد تكون الفاصلة للآلاف وقد تكون للكسر، أو يخلط العمود بين الطريقتين."
+        }
         ProblemCode::DateInvalid => "القيمة ليست تاريخًا بالصيغة المتوقعة.",
         ProblemCode::DateAmbiguous => {
             "لا يمكن التمييز بين اليوم والشهر، أو يخلط العمود بين الترتيبين."

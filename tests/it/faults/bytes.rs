@@ -97,8 +97,8 @@ proptest! {
     #[test]
     fn a_value(text in "[+0-9٠-٩۰-۹/.: \u{200f}eE-]{0,30}|\\PC{0,60}", number in any::<f64>()) {
         let date = |order| Kind::Date { input: None, output: "%Y-%m-%d".to_owned(), order };
-        let phone = Kind::Phone { country: "EG".to_owned() };
-        let kinds = [Kind::Number, date(None), date(Some(DateOrder::DayMonth)), phone, Kind::Email, Kind::EgyptNationalId];
+        let phone = Kind::Phone { country: "EG".to_owned(), landlines: false };
+        let kinds = [Kind::Number { decimal: None }, date(None), date(Some(DateOrder::DayMonth)), phone, Kind::Email, Kind::EgyptNationalId];
         for cell in [Cell::Text(text), Cell::Number(number)] {
             for kind in &kinds {
                 let Ok(Some(reading)) = read(kind, &cell) else { continue };

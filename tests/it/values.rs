@@ -1,0 +1,167 @@
+//! What a cell's text means: numbers by their column, words for nothing, phones that can be invited.
+
+use serde_json::Value;
+
+use crate::support::World;
+
+/// `check --json` of a sheet with `phone` and one more column, mapped by this rule; each row's value that goes out, or its problem.
+fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
+    let world = World::new();
+    let rows: String = (0..)
+        .zip(cells)
+        .map(|(at, cell)| format!("010123456{at:02},\"{cell}\"\n"))
+        .collect();
+    world.file("sheet.csv", format!("phone,value\n{rows}"));
+    world.config(&format!(
+        "[contract]\ntypes = [414]\n[fields.414]\nvalue = {rule}\n"
+    ));
+    let mut readings = vec!["(left out)".to_owned(); cells.len()];
+    for problem in problems(&world, &[]) {
+        readings[problem.0 - 2] = problem.1;
+    }
+    for body in bodies(&world, &[]) {
+        let phone = body["phoneNumber"].as_str().unwrap();
+        let field = &body["RequestFieldsValues"]["414"]["value"];
+        if let (Ok(at), Some(sent)) = (phone[11..].parse::<usize>(), field.as_str()) {
+            readings[at] = sent.to_owned();
+        }
+    }
+    readings
+}
+
+/// The problems of `sheet.csv`: row and code.
+fn problems(world: &World, options: &[&str]) -> Vec<(usize, String)> {
+    let check = world.vlens(["check", "sheet.csv", "--json"]).args(options);
+    let document: Value = check.run().json();
+    let problems = document["problems"].as_array().unwrap().iter();
+    problems
+        .map(|problem| {
+            let row = problem["row"].as_u64().unwrap().try_into().unwrap();
+            (row, problem["code"].as_str().unwrap().to_owned())
+        })
+        .collect()
+}
+
+/// The `SessionInput` of each body that `sheet.csv` would send.
+fn bodies(world: &World, options: &[&str]) -> Vec<Value> {
+    let check = world.vlens(["check", "sheet.csv", "--show", "99"]);
+    let shown = check.args(options).run().stdout;
+    let body = |line: &str| serde_json::from_str::<Value>(line).unwrap()["SessionInput"].take();
+    shown.lines().map(body).collect()
+}
+
+const NUMBER: &str = "{ column = \"value\", type = \"number\" }";
+
+#[test]
+fn numbers_are_read_as_the_column_proves() {
+    for (cells, sent) in [
+        // The comma is the fraction's, so the point parts thousands.
+        (
+            ["5.000", "12.345,50", "1.000.000", "41,000"],
+            ["5000", "12345.50", "1000000", "41.000"],
+        ),
+        // The other way round.
+        (
+            ["5.000", "12,345.50", "1,000,000", "41,000"],
+            ["5.000", "12345.50", "1000000", "41000"],
+        ),
+        (
+            ["5000,50", "41,000", "7", "5.000"],
+            ["5000.50", "41.000", "7", "5000"],
+        ),
+        // Nothing proves anything.
+        (
+            ["5.000", "41,000", "7", "5 000"],
+            ["number_ambiguous", "41000", "7", "5000"],
+        ),
+        // A column that contradicts itself; what reads alike either way stays.
+        (
+            ["1,234.50", "1.234,50", "7", "41,000"],
+            [
+                "number_ambiguous",
+                "number_ambiguous",
+                "7",
+                "number_ambiguous",
+            ],
+        ),
+    ] {
+        assert_eq!(readings(NUMBER, &cells), sent, "{cells:?}");
+    }
+}
+
+#[test]
+fn the_mapping_settles_what_a_column_leaves_open() {
+    for (decimal, cells, sent) in [
+        (
+            ",",
+            ["5.000", "41,5", "1.5"],
+            ["5000", "41.5", "number_invalid"],
+        ),
+        (
+            ".",
+            ["5.000", "41,500", "1,5"],
+            ["5.000", "41500", "number_invalid"],
+        ),
+    ] {
+        let rule = format!("{{ column = \"value\", type = \"number\", decimal = \"{decimal}\" }}");
+        assert_eq!(readings(&rule, &cells), sent, "{decimal}");
+    }
+    for wrong in [
+        "{ column = \"value\", type = \"number\", decimal = \";\" }",
+        "{ column = \"value\", decimal = \",\" }",
+    ] {
+        let world = World::new();
+        world.file("sheet.csv", "phone,value\n01012345678,5\n");
+        world.config(&format!(
+            "[contract]\ntypes = [414]\n[fields.414]\nvalue = {wrong}\n"
+        ));
+        let ended = world.vlens(["check", "sheet.csv"]).run().expect(5);
+        assert!(ended.stderr.contains("decimal"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn words_for_nothing_are_empty_cells_and_counted_as_repaired() {
+    let world = World::new();
+    world.file(
+        "sheet.csv",
+        "phone,email,fullName\n01012345678,n/a,NULL\n01012345679,-,\\N\n01012345670,لا يوجد,nan\n01012345671,a@example.com,None\n,none,Omar\n",
+    );
+    let options = ["--contract-type", "414"];
+    let check = world.vlens(["check", "sheet.csv", "--json"]).args(options);
+    let document = check.run().expect(3).json();
+    let counts = (&document["valid"], &document["repaired"]);
+    assert_eq!(counts, (&4.into(), &8.into()), "{document:#}");
+    assert_eq!(document["problems"][0]["code"], "recipient_missing");
+    assert_eq!(document["repairs"][0]["to"], "");
+    let body = &bodies(&world, &options)[0];
+    assert!(body.get("email").is_none(), "{body}");
+    assert!(body.get("RequestFieldsValues").is_none(), "{body}");
+}
+
+#[test]
+fn a_word_for_nothing_that_is_a_choice_is_that_choice() {
+    let rule = "{ column = \"value\", type = \"choice\", choices = { \"None\" = \"none\", \"One\" = \"one\" } }";
+    assert_eq!(
+        readings(rule, &["None", "One", "-"]),
+        ["none", "one", "(left out)"]
+    );
+}
+
+#[test]
+fn landlines_are_invited_only_where_the_mapping_says_so() {
+    let codes = |recipient: &str| {
+        let world = World::new();
+        world.file(
+            "sheet.csv",
+            "phone\n0151791272\n0221234567\n0101234567\n01012345678\n",
+        );
+        world.config(&format!(
+            "[recipient]\nphone = \"phone\"\n{recipient}[contract]\ntypes = [414]\n"
+        ));
+        problems(&world, &[])
+    };
+    let invalid = |row| (row, "phone_invalid".to_owned());
+    assert_eq!(codes(""), [invalid(2), invalid(3), invalid(4)]);
+    assert_eq!(codes("landlines = true\n"), [invalid(2), invalid(4)]);
+}

@@ -31,7 +31,8 @@ CREATE TABLE runs (
     exit_code   INTEGER,
     changed     INTEGER NOT NULL,        -- rows created earlier with other content, as found when the run began
     requests    INTEGER NOT NULL DEFAULT 0,
-    throttled   INTEGER NOT NULL DEFAULT 0
+    throttled   INTEGER NOT NULL DEFAULT 0,
+    seconds     REAL NOT NULL DEFAULT 0  -- how long its processes worked on it, but for those that are not ended
 ) STRICT;
 
 -- One process that sent requests, or recorded a person's decision.
@@ -45,7 +46,8 @@ CREATE TABLE processes (
     anchor_uptime_ms INTEGER NOT NULL,   -- uptime at the same moment
     seconds          REAL                -- how long it worked on its run; NULL while it does, and after it was killed
 ) STRICT;
-CREATE INDEX processes_by_run ON processes (run_id);
+CREATE INDEX processes_not_ended ON processes (id) WHERE seconds IS NULL;
+CREATE INDEX processes_by_clock ON processes (boot_id, anchor_ms - anchor_uptime_ms);
 
 -- A customer with a set of contract types, known by a keyed hash only.
 CREATE TABLE invitations (
@@ -99,6 +101,7 @@ CREATE TABLE attempts (
     id            INTEGER PRIMARY KEY,
     invitation_id INTEGER,               -- NULL for a request that is about no invitation, such as a login
     process_id    INTEGER NOT NULL,
+    run_id        INTEGER,               -- its process's
     opened_ms     INTEGER NOT NULL,
     closed_ms     INTEGER,               -- NULL while it is on its way
     event         TEXT,
@@ -107,7 +110,8 @@ CREATE TABLE attempts (
     token         TEXT
 ) STRICT;
 CREATE INDEX attempts_by_invitation ON attempts (invitation_id) WHERE invitation_id IS NOT NULL;
-CREATE INDEX attempts_by_answer ON attempts (process_id, closed_ms);
+CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);
+CREATE INDEX attempts_by_answer ON attempts (closed_ms);
 
 -- Rows of each sheet by status, and of the created ones by the run that created them; kept with every change of a status.
 CREATE TABLE tallies (

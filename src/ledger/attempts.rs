@@ -80,14 +80,15 @@ impl Books {
         invitation: Option<InvitationId>,
         opened_ms: i64,
     ) -> Result<AttemptId> {
-        let process = self.process()?.id;
+        let process = self.process()?;
         self.conn
             .prepare_cached(
-                "INSERT INTO attempts (invitation_id, process_id, opened_ms) VALUES (?1, ?2, ?3)",
+                "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms) VALUES (?1, ?2, ?3, ?4)",
             )?
             .execute((
                 invitation.map(|invitation| invitation.0),
-                process,
+                process.id,
+                process.run.map(|run| run.0),
                 opened_ms,
             ))?;
         if invitation.is_some() {

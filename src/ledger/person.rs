@@ -203,10 +203,10 @@ impl Books {
 
     fn note_decision(&mut self, invitation: i64, event: Event, now: &Moment) -> Result<()> {
         let process = self.process()?;
-        let (process, now_ms) = (process.id, process.steady_ms(now));
+        let (run, now_ms) = (process.run.map(|run| run.0), process.steady_ms(now));
         self.conn
-            .prepare_cached("INSERT INTO attempts (invitation_id, process_id, opened_ms, closed_ms, event) VALUES (?1, ?2, ?3, ?3, ?4)")?
-            .execute((invitation, process, now_ms, event.as_str()))?;
+            .prepare_cached("INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event) VALUES (?1, ?2, ?3, ?4, ?4, ?5)")?
+            .execute((invitation, process.id, run, now_ms, event.as_str()))?;
         Ok(())
     }
 }

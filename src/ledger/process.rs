@@ -1,12 +1,14 @@
 //! Processes that used the ledger, and the requests of the last moments over all of them, by clocks that do not jump.
 
-use rusqlite::Connection;
+use std::time::Duration;
+
+use rusqlite::{Connection, Row};
 
 use super::Ledger;
 use super::books::Books;
 use super::fault::Result;
 use crate::error::Error;
-use crate::model::{Moment, RunId, Status};
+use crate::model::{Moment, RunId, Status, Timestamp};
 
 use super::attempts::Event;
 
@@ -100,6 +102,9 @@ impl Ledger {
     /// for invitations there were. They may have been answered up to this moment, and count so against the limits.
     pub fn recover(&mut self, now: &Moment) -> std::result::Result<u64, Error> {
         self.write(|books| {
+            for process in not_ended(&books.conn)? {
+                end_process(&books.conn, process.id, process.seconds(None))?;
+            }
             let open = open_attempts(&books.conn)?;
             let mut recovered = 0;
             for attempt in open {
@@ -126,14 +131,42 @@ impl Ledger {
     ) -> std::result::Result<Vec<RecentRequest>, Error> {
         self.read(|conn| {
             let mut recent = Vec::new();
-            for (process, clock) in clocks(conn)? {
-                requests_of(conn, process, &clock, window_ms, at_most, now, &mut recent)?;
+            let mut statement = conn.prepare_cached(RECENT)?;
+            let mut rows = statement.query((oldest_ms(conn, window_ms, now)?,))?;
+            while let Some(row) = rows.next()? {
+                let clock = clock_at(row, 1)?;
+                let closed_ms: Option<i64> = row.get(0)?;
+                let answered_ago_ms = closed_ms.map(|closed_ms| clock.ago_ms(closed_ms, now));
+                if answered_ago_ms.is_none_or(|ago_ms| ago_ms < window_ms) {
+                    recent.push(RecentRequest { answered_ago_ms });
+                }
             }
             recent.sort_by_key(|request: &RecentRequest| request.answered_ago_ms.unwrap_or(0));
             recent.truncate(at_most);
             Ok(recent)
         })
     }
+}
+
+/// Requests that may be recent by their process's clock.
+const RECENT: &str = "
+    SELECT a.closed_ms, p.boot_id, p.anchor_ms, p.anchor_uptime_ms
+    FROM attempts a CROSS JOIN processes p ON p.id = a.process_id
+    WHERE (a.closed_ms IS NULL OR a.closed_ms > ?1)
+      AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried')";
+
+/// What was answered before this is not recent by any process's clock. Those of this start of the machine differ by how its wall
+/// clock was set when they began; all others go by the wall clock.
+fn oldest_ms(conn: &Connection, window_ms: i64, now: &Moment) -> Result<i64> {
+    let slowest_ms: Option<i64> = conn
+        .prepare_cached(
+            "SELECT min(anchor_ms - anchor_uptime_ms) FROM processes WHERE boot_id = ?1",
+        )?
+        .query_row([&now.boot_id], |row| row.get(0))?;
+    let by_uptime_ms = slowest_ms.map_or(i64::MAX, |offset_ms| {
+        offset_ms.saturating_add(now.uptime_ms)
+    });
+    Ok(by_uptime_ms.min(now.at.0).saturating_sub(window_ms))
 }
 
 /// How a past process told the time.
@@ -169,52 +202,15 @@ impl Clock {
     }
 }
 
-fn clocks(conn: &Connection) -> Result<Vec<(i64, Clock)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT id, boot_id, anchor_ms, anchor_uptime_ms FROM processes ORDER BY id DESC",
-    )?;
-    let clocks = statement
-        .query_map([], |row| {
-            let anchor = Anchor {
-                wall_ms: row.get(2)?,
-                uptime_ms: row.get(3)?,
-            };
-            Ok((
-                row.get(0)?,
-                Clock {
-                    boot_id: row.get(1)?,
-                    anchor,
-                },
-            ))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(clocks)
-}
-
-fn requests_of(
-    conn: &Connection,
-    process: i64,
-    clock: &Clock,
-    window_ms: i64,
-    at_most: usize,
-    now: &Moment,
-    recent: &mut Vec<RecentRequest>,
-) -> Result<()> {
-    let mut statement = conn.prepare_cached(
-        "SELECT closed_ms FROM attempts WHERE process_id = ?1 AND (event IS NULL OR event NOT IN ('settled_created', 'settled_not_created', 'retried'))
-         AND (closed_ms IS NULL OR closed_ms > ?2) ORDER BY closed_ms DESC LIMIT ?3",
-    )?;
-    let oldest_ms = clock.line_ms(now).saturating_sub(window_ms);
-    let limit = i64::try_from(at_most).unwrap_or(i64::MAX);
-    let mut rows = statement.query((process, oldest_ms, limit))?;
-    while let Some(row) = rows.next()? {
-        let closed_ms: Option<i64> = row.get(0)?;
-        let answered_ago_ms = closed_ms.map(|closed_ms| clock.ago_ms(closed_ms, now));
-        if answered_ago_ms.is_none_or(|ago_ms| ago_ms < window_ms) {
-            recent.push(RecentRequest { answered_ago_ms });
-        }
-    }
-    Ok(())
+/// The clock in three columns from `index` on: boot id, wall time and uptime at the process's start.
+fn clock_at(row: &Row<'_>, index: usize) -> rusqlite::Result<Clock> {
+    Ok(Clock {
+        boot_id: row.get(index)?,
+        anchor: Anchor {
+            wall_ms: row.get(index + 1)?,
+            uptime_ms: row.get(index + 2)?,
+        },
+    })
 }
 
 /// A request that was never closed.
@@ -227,24 +223,16 @@ struct OpenAttempt {
 
 fn open_attempts(conn: &Connection) -> Result<Vec<OpenAttempt>> {
     let mut statement = conn.prepare(
-        "SELECT a.id, a.invitation_id, coalesce(p.run_id, 0), p.boot_id, p.anchor_ms, p.anchor_uptime_ms
-         FROM processes p CROSS JOIN attempts a ON a.process_id = p.id AND a.closed_ms IS NULL",
+        "SELECT a.id, a.invitation_id, coalesce(a.run_id, 0), p.boot_id, p.anchor_ms, p.anchor_uptime_ms
+         FROM attempts a CROSS JOIN processes p ON p.id = a.process_id WHERE a.closed_ms IS NULL",
     )?;
     let open = statement
         .query_map([], |row| {
-            let anchor = Anchor {
-                wall_ms: row.get(4)?,
-                uptime_ms: row.get(5)?,
-            };
-            let clock = Clock {
-                boot_id: row.get(3)?,
-                anchor,
-            };
             Ok(OpenAttempt {
                 id: row.get(0)?,
                 invitation: row.get(1)?,
                 run: row.get(2)?,
-                clock,
+                clock: clock_at(row, 3)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -255,10 +243,54 @@ impl Books {
     /// Ends the process at work, `seconds` after it began.
     pub(super) fn end_process(&mut self, seconds: f64) -> Result<()> {
         let id = self.process()?.id;
-        self.conn.execute(
-            "UPDATE processes SET seconds = ?2 WHERE id = ?1",
-            (id, seconds),
-        )?;
-        Ok(())
+        end_process(&self.conn, id, seconds)
     }
+}
+
+/// Notes how long a process worked, which its run adds up.
+fn end_process(conn: &Connection, process: i64, seconds: f64) -> Result<()> {
+    conn.execute(
+        "UPDATE processes SET seconds = ?2 WHERE id = ?1",
+        (process, seconds),
+    )?;
+    conn.execute(
+        "UPDATE runs SET seconds = seconds + ?2 WHERE id = (SELECT run_id FROM processes WHERE id = ?1)",
+        (process, seconds),
+    )?;
+    Ok(())
+}
+
+/// A process that did not say how it ended: it is at work, or it was killed.
+pub(super) struct NotEnded {
+    pub(super) id: i64,
+    pub(super) run: Option<i64>,
+    began_ms: i64,
+    /// The last answer that it noted, if any.
+    noted_ms: Option<i64>,
+}
+
+impl NotEnded {
+    /// How long it worked: until now if it still does, else until the last thing it noted.
+    pub(super) fn seconds(&self, now: Option<Timestamp>) -> f64 {
+        let until_ms = now.map(|now| now.0).or(self.noted_ms);
+        let ms = until_ms.map_or(0, |until_ms| until_ms.saturating_sub(self.began_ms));
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).as_secs_f64()
+    }
+}
+
+pub(super) fn not_ended(conn: &Connection) -> Result<Vec<NotEnded>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, run_id, anchor_ms,
+                (SELECT a.closed_ms FROM attempts a WHERE a.run_id = p.run_id AND a.process_id = p.id ORDER BY a.closed_ms DESC LIMIT 1)
+         FROM processes p WHERE seconds IS NULL",
+    )?;
+    let found = statement.query_map([], |row| {
+        Ok(NotEnded {
+            id: row.get(0)?,
+            run: row.get(1)?,
+            began_ms: row.get(2)?,
+            noted_ms: row.get(3)?,
+        })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }

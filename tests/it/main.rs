@@ -12,6 +12,7 @@ mod faults;
 mod forms;
 mod harness;
 mod help;
+mod history;
 mod house;
 mod identity;
 mod init;

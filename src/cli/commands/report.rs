@@ -47,6 +47,9 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Result<Exit
     Ok(Exit::Done)
 }
 
+/// A report shows the last few runs of the ledger, and no more than these.
+const REPORTED_RUNS: u32 = 16;
+
 fn gather(reader: &Reader, run: RunId, path: &Path, limits: Limits) -> Result<ReportData, Failure> {
     let clock = SystemClock::new();
     let sender_alive = Lock::is_held(path);
@@ -64,7 +67,7 @@ fn gather(reader: &Reader, run: RunId, path: &Path, limits: Limits) -> Result<Re
             .collect(),
         rejections: rejections(statistics.answers),
         runs: reader
-            .runs(sender_alive, clock.wall())
+            .runs(sender_alive, clock.wall(), REPORTED_RUNS)
             .map_err(Failure::ledger)?,
     })
 }

@@ -15,7 +15,7 @@ use crate::model::{
 /// One line for each row and attempt, the attempts of a row together and oldest first.
 const LINES: &str = "
     SELECT r.place, r.cells, r.problems, r.duplicate_of, i.status,
-           a.event, a.code, a.message, a.token, a.opened_ms, a.closed_ms, a.id, p.run_id, p.os_user
+           a.event, a.code, a.message, a.token, a.opened_ms, a.closed_ms, a.id, a.run_id, p.os_user
     FROM rows r
     LEFT JOIN invitations i ON i.id = r.asks_for
     LEFT JOIN attempts a ON a.invitation_id = r.asks_for

@@ -101,14 +101,13 @@ impl Reader {
 }
 
 /// The requests for invitations of a run.
-const REQUESTS: &str = "FROM processes p JOIN attempts a ON a.process_id = p.id
-    WHERE p.run_id = ?1 AND a.invitation_id IS NOT NULL
+const REQUESTS: &str = "FROM attempts a
+    WHERE a.run_id = ?1 AND a.invitation_id IS NOT NULL
       AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried')";
 
 const ANSWERS: &str = "
     SELECT a.event, coalesce(a.code, ''), coalesce(max(a.message), ''), count(*)
-    FROM processes p JOIN attempts a ON a.process_id = p.id
-    WHERE p.run_id = ?1 AND a.invitation_id IS NOT NULL
+    FROM attempts a WHERE a.run_id = ?1 AND a.invitation_id IS NOT NULL
       AND a.event NOT IN ('created', 'settled_created', 'settled_not_created', 'retried')
     GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2";
 

@@ -1,0 +1,87 @@
+//! A long history costs nothing: starting, looking on and listing take as long as in a young ledger.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Promise, Vlens, World};
+
+/// A cron job every minute for a year.
+const PROCESSES: u32 = 525_600;
+
+/// A command takes milliseconds, a walk through that many processes for each run or request many seconds.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[track_caller]
+fn takes_no_time(vlens: Vlens, code: i32) {
+    let began = Instant::now();
+    let ended = vlens.run().expect(code);
+    assert!(began.elapsed() < AT_ONCE, "{:?}\n{ended}", began.elapsed());
+}
+
+fn change(world: &World, sql: &str) {
+    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
+    ledger.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_year_of_processes_makes_no_command_slower() {
+    let world = World::with_server();
+    world.customers("customers.csv", 6);
+    world
+        .send("customers.csv")
+        .args(["--limit", "4"])
+        .run()
+        .expect(4);
+    change(
+        &world,
+        &format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {PROCESSES})
+             INSERT INTO processes (run_id, command, os_user, boot_id, anchor_ms, anchor_uptime_ms, seconds)
+             SELECT run_id, command, os_user, boot_id, anchor_ms, anchor_uptime_ms, seconds FROM processes, n WHERE id = 1"
+        ),
+    );
+    for command in [
+        &["status"][..],
+        &["runs"],
+        &["report", "--output", "report.html"],
+    ] {
+        let code = if command == ["status"] { 4 } else { 0 };
+        takes_no_time(world.vlens(command), code);
+    }
+    takes_no_time(
+        world.vlens(["resume", "--limit", "1", "--rate", "unlimited"]),
+        4,
+    );
+    takes_no_time(world.send("customers.csv"), 0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn many_runs_make_no_command_slower() {
+    const RUNS: u32 = 100_000;
+    let world = World::with_server();
+    world.customers("customers.csv", 6);
+    world
+        .send("customers.csv")
+        .args(["--limit", "4"])
+        .run()
+        .expect(4);
+    change(
+        &world,
+        &format!(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {RUNS})
+             INSERT INTO runs (sheet_id, source, started_ms, finished_ms, stopped, exit_code, changed, requests, throttled, seconds)
+             SELECT sheet_id, 'older.csv', started_ms, finished_ms, stopped, exit_code, 0, 0, 0, 0 FROM runs, n WHERE id = 1"
+        ),
+    );
+    takes_no_time(world.vlens(["status"]), 4);
+    takes_no_time(
+        world.vlens(["resume", "1", "--limit", "1", "--rate", "unlimited"]),
+        4,
+    );
+    takes_no_time(world.send("customers.csv"), 0);
+    let runs = world.vlens(["runs", "--json"]).run().expect(0).json();
+    assert_eq!(runs.as_array().map(Vec::len), Some(RUNS as usize + 2));
+    assert_eq!(runs[0]["counts"]["already_created"], 5);
+    assert_eq!(runs[RUNS as usize + 1]["counts"]["created"], 5);
+    takes_no_time(world.vlens(["runs"]), 0);
+}

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Kind {
     /// Something that should not happen: a full disk, a damaged ledger, a mistake of ours.
     Unexpected,
+    /// Finished, but rows need a person.
+    NeedsPerson,
     /// The command line asks for what cannot be done.
     Usage,
     /// Stopped early, by a signal or a person; the same command goes on.
@@ -19,6 +21,24 @@ pub enum Kind {
     Busy,
 }
 
+impl Kind {
+    /// What a cron job can rely on; 0 is for commands after which nobody has to act.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Unexpected => 1,
+            Kind::Usage => 2,
+            Kind::NeedsPerson => 3,
+            Kind::Stopped => 4,
+            Kind::Unusable => 5,
+            Kind::Refused => 6,
+            Kind::Busy => 7,
+        }
+    }
+}
+
+/// How a command ends: its result is printed, and somebody has to act or nobody; or an error is to be told.
+pub type Ended = Result<Option<Kind>, Error>;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     pub kind: Kind,
@@ -28,6 +48,18 @@ pub struct Error {
     pub message: String,
     /// What to do about it, with the whole next command where there is one.
     pub hint: Option<String>,
+    /// For a screen: message and hint around the line of the file that they are about.
+    pub excerpt: Option<Box<Excerpt>>,
+    /// What else is wrong at once, such as the other lines of a config.
+    pub others: Vec<Error>,
+}
+
+/// A drawn line of a file with a pointer below it, its message and hint included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    pub plain: String,
+    /// With the escape sequences of a terminal.
+    pub styled: String,
 }
 
 impl Error {
@@ -37,6 +69,8 @@ impl Error {
             code,
             message: message.into(),
             hint: None,
+            excerpt: None,
+            others: Vec::new(),
         }
     }
 

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::failure::Failure;
 use super::settings::folder_of;
 use crate::error::Error;
 
@@ -22,13 +21,13 @@ pub fn replace(
     path: &Path,
     readers: Readers,
     write: impl FnOnce(&File) -> Result<(), Error>,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let unwritable = |error| not_written(path, &error);
-    swap(path, readers, unwritable, write).map_err(Failure::unexpected)
+    swap(path, readers, unwritable, write)
 }
 
 /// The same for what is at hand as a whole.
-pub fn put(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Failure> {
+pub fn put(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Error> {
     replace(path, readers, |mut file| {
         file.write_all(bytes)
             .map_err(|error| not_written(path, &error))
@@ -36,9 +35,8 @@ pub fn put(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// The same, in a folder that is made if it is not there yet.
-pub fn put_in_new_folder(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder_of(path))
-        .map_err(|error| Failure::unexpected(not_written(path, &error)))?;
+pub fn put_in_new_folder(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Error> {
+    std::fs::create_dir_all(folder_of(path)).map_err(|error| not_written(path, &error))?;
     put(path, readers, bytes)
 }
 

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::exit::Exit;
 use super::files::{self, Readers};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::model::{Counts, Timestamp};
 use crate::send::Tally;
 
@@ -20,7 +19,7 @@ pub struct Metrics {
     /// When a run last ended with exit 0: now, or as the file said before.
     pub last_success: Option<Timestamp>,
     /// Once the run has ended.
-    pub exit: Option<Exit>,
+    pub exit: Option<u8>,
 }
 
 /// A metrics file, written again and again.
@@ -52,17 +51,17 @@ impl MetricsFile {
         &self,
         tally: Tally,
         seconds: f64,
-        ended: Option<(Exit, Timestamp)>,
+        ended: Option<(Option<Kind>, Timestamp)>,
     ) -> Result<(), Error> {
         let last_success = match ended {
-            Some((Exit::Done, at)) => Some(at),
+            Some((None, at)) => Some(at),
             _ => self.last_success,
         };
         let text = render(&Metrics {
             tally,
             seconds,
             last_success,
-            exit: ended.map(|(exit, _)| exit),
+            exit: ended.map(|(kind, _)| kind.map_or(0, Kind::exit_code)),
         });
         self.replace(&text).map_err(|error| {
             Error::unusable(
@@ -76,7 +75,7 @@ impl MetricsFile {
     }
 
     /// Notes that a run ended before it could begin (a broken config, say): all else stays as the last run left it.
-    pub fn note_exit(&self, exit: Exit) -> std::io::Result<()> {
+    pub fn note_exit(&self, kind: Kind) -> std::io::Result<()> {
         let before = std::fs::read_to_string(&self.path).unwrap_or_default();
         let mut text = String::new();
         for line in before.lines().filter(|line| !line.contains(EXIT_CODE)) {
@@ -88,7 +87,7 @@ impl MetricsFile {
             EXIT_CODE,
             "gauge",
             EXIT_CODE_HELP,
-            &one(exit.code().to_string()),
+            &one(kind.exit_code().to_string()),
         );
         self.replace(&text)
     }
@@ -146,7 +145,7 @@ fn render(metrics: &Metrics) -> String {
         );
     }
     if let Some(exit) = metrics.exit {
-        let exit = one(exit.code().to_string());
+        let exit = one(exit.to_string());
         family(EXIT_CODE, "gauge", EXIT_CODE_HELP, &exit);
     }
     text

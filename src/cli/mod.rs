@@ -4,8 +4,6 @@ pub mod args;
 mod clock;
 mod commands;
 mod examples;
-mod exit;
-mod failure;
 mod files;
 mod guard;
 mod logging;
@@ -22,8 +20,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::error::Kind;
 use args::Cli;
-use exit::Exit;
 use output::Output;
 
 /// Everything from the arguments to the exit code.
@@ -38,10 +36,10 @@ pub fn main() -> ExitCode {
     let output = Output::new(&cli.global);
     // A mistake of ours ends as what it is to whoever waits for the exit code: an unexpected error. The ledger's open
     // transaction, if any, is rolled back on the way.
-    let exit = match catch_unwind(AssertUnwindSafe(|| commands::execute(cli, output))) {
-        Ok(Ok(exit)) => exit,
-        Ok(Err(failure)) => output.fail(&failure),
-        Err(_panic) => Exit::Unexpected,
+    let ended = match catch_unwind(AssertUnwindSafe(|| commands::execute(cli, output))) {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(error)) => Some(output.fail(&error)),
+        Err(_panic) => Some(Kind::Unexpected),
     };
-    exit.into()
+    ExitCode::from(ended.map_or(0, Kind::exit_code))
 }

@@ -4,9 +4,7 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::args::{ColorWhen, Global, LogFormat};
-use super::exit::Exit;
-use super::failure::Failure;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::report::Look;
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
@@ -95,7 +93,7 @@ impl Output {
         });
         match printed {
             Ok(()) => 0,
-            Err(error) => output.fail(&Failure::unexpected(error)).code(),
+            Err(error) => output.fail(&error).exit_code(),
         }
     }
 
@@ -117,54 +115,45 @@ impl Output {
         say_on_stderr(text);
     }
 
-    /// Tells a failure, and gives its exit. With `--json`, stdout gets its document unless a result has begun there.
-    pub fn fail(self, failure: &Failure) -> Exit {
-        self.tell(failure);
-        let complaint = &failure.complaint;
+    /// Tells an error, and gives who has to act. With `--json`, stdout gets its document unless a result has begun there.
+    pub fn fail(self, error: &Error) -> Kind {
+        self.tell(error);
         if !self.json || HAS_BEGUN.load(Ordering::Relaxed) {
-            return failure.exit;
+            return error.kind;
         }
         let document = serde_json::json!({ "error": {
-            "code": complaint.code,
-            "message": complaint.message,
-            "hint": complaint.hint,
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
         }});
         match self.print_json(&document) {
-            Ok(()) => failure.exit,
-            Err(error) => self.fail(&Failure::unexpected(error)),
+            Ok(()) => error.kind,
+            Err(unwritten) => self.fail(&unwritten),
         }
     }
 
-    fn tell(self, failure: &Failure) {
-        let complaint = &failure.complaint;
+    fn tell(self, error: &Error) {
+        let all = std::iter::once(error).chain(&error.others);
         if self.log_json {
-            let message = match &failure.config {
-                Some(errors) => errors.render(false),
-                None => complaint.message.clone(),
-            };
+            let texts: Vec<&str> = all
+                .map(|error| match &error.excerpt {
+                    Some(excerpt) => excerpt.plain.as_str(),
+                    None => error.message.as_str(),
+                })
+                .collect();
+            let exit_code = error.kind.exit_code();
             tracing::error!(
-                code = complaint.code,
-                hint = complaint.hint,
-                exit_code = failure.exit.code(),
-                "{message}"
+                code = error.code,
+                hint = error.hint,
+                exit_code,
+                "{}",
+                texts.join("\n\n")
             );
             return;
         }
         let styled = self.is_styled(io::stderr().is_terminal());
-        let (red, plain) = if styled {
-            ("\u{1b}[1;31m", "\u{1b}[0m")
-        } else {
-            ("", "")
-        };
-        match &failure.config {
-            Some(errors) => self.warn(&errors.render(styled)),
-            None => self.warn(&format!("{red}error:{plain} {}", complaint.message)),
-        }
-        if failure.config.is_none()
-            && let Some(hint) = &complaint.hint
-        {
-            self.warn(&format!("  {hint}"));
-        }
+        let texts: Vec<String> = all.map(|error| as_text(error, styled)).collect();
+        self.warn(&texts.join("\n\n"));
     }
 
     fn is_styled(self, is_terminal: bool) -> bool {
@@ -176,6 +165,20 @@ impl Output {
                 is_terminal && !no_color
             }
         }
+    }
+}
+
+fn as_text(error: &Error, styled: bool) -> String {
+    let (red, plain) = if styled {
+        ("\u{1b}[1;31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
+    match (&error.excerpt, &error.hint) {
+        (Some(excerpt), _) if styled => excerpt.styled.clone(),
+        (Some(excerpt), _) => excerpt.plain.clone(),
+        (None, Some(hint)) => format!("{red}error:{plain} {}\n  {hint}", error.message),
+        (None, None) => format!("{red}error:{plain} {}", error.message),
     }
 }
 

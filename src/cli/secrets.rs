@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::failure::Failure;
 use crate::error::Error;
 use crate::model::Secret;
 use crate::send::Credentials;
@@ -15,15 +14,15 @@ const USERNAME: &str = "VLENS_USERNAME";
 const PASSWORD: &str = "VLENS_PASSWORD";
 
 /// An environment variable's text; empty is as good as unset.
-pub fn variable(name: &str) -> Result<Option<String>, Failure> {
+pub fn variable(name: &str) -> Result<Option<String>, Error> {
     match std::env::var(name) {
         Ok(value) if value.trim().is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::unusable(Error::unusable(
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::unusable(
             "environment_invalid",
             format!("The environment variable {name} is not valid text."),
-        ))),
+        )),
     }
 }
 
@@ -45,7 +44,7 @@ pub struct Account {
 }
 
 /// The account for `tenancy_name`; everything that is missing is told at once.
-pub fn account(tenancy_name: Option<String>, needs_login: bool) -> Result<Account, Failure> {
+pub fn account(tenancy_name: Option<String>, needs_login: bool) -> Result<Account, Error> {
     let api_key = secret(API_KEY)?;
     let (username, password) = if needs_login {
         (variable(USERNAME)?, secret(PASSWORD)?)
@@ -73,12 +72,12 @@ pub fn account(tenancy_name: Option<String>, needs_login: bool) -> Result<Accoun
 }
 
 /// `VLENS_API_KEY`, or the content of the file that `VLENS_API_KEY_FILE` names.
-pub fn api_key() -> Result<Secret, Failure> {
+pub fn api_key() -> Result<Secret, Error> {
     secret(API_KEY)?.ok_or_else(|| missing(&[API_KEY]))
 }
 
 /// `VLENS_USERNAME` and `VLENS_PASSWORD` (or its file).
-pub fn credentials() -> Result<Credentials, Failure> {
+pub fn credentials() -> Result<Credentials, Error> {
     match (variable(USERNAME)?, secret(PASSWORD)?) {
         (Some(username), Some(password)) => Ok(Credentials { username, password }),
         (username, password) => Err(missing(&unset_of(username.as_ref(), password.as_ref()))),
@@ -102,7 +101,7 @@ pub fn file_of(name: &str) -> Option<PathBuf> {
     }
 }
 
-fn secret(name: &str) -> Result<Option<Secret>, Failure> {
+fn secret(name: &str) -> Result<Option<Secret>, Error> {
     if let Some(value) = variable(name)? {
         return Ok(Some(Secret::new(value)));
     }
@@ -111,29 +110,27 @@ fn secret(name: &str) -> Result<Option<Secret>, Failure> {
         return Ok(None);
     };
     let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::unusable(
-            Error::unusable(
-                "secret_file_unreadable",
-                format!(
-                    "{} (named by {file_name}) cannot be read: {error}.",
-                    path.display()
-                ),
-            )
-            .hint("Give the path of a readable file that holds nothing but the secret."),
+        Error::unusable(
+            "secret_file_unreadable",
+            format!(
+                "{} (named by {file_name}) cannot be read: {error}.",
+                path.display()
+            ),
         )
+        .hint("Give the path of a readable file that holds nothing but the secret.")
     })?;
     let value = text.trim_end_matches(['\r', '\n']);
     if value.is_empty() {
-        return Err(Failure::unusable(Error::unusable(
+        return Err(Error::unusable(
             "secret_file_empty",
             format!("{} (named by {file_name}) is empty.", path.display()),
-        )));
+        ));
     }
     Ok(Some(Secret::new(value)))
 }
 
 /// The complaint that these variables are not set; `--sandbox` needs none of them.
-pub fn missing(names: &[&str]) -> Failure {
+pub fn missing(names: &[&str]) -> Error {
     let (are, them) = if names.len() == 1 {
         ("is", "it")
     } else {
@@ -155,7 +152,7 @@ pub fn missing(names: &[&str]) -> Failure {
         hint.push_str(" The tenant may stand in vlens-batch.toml: tenancy_name under [api].");
     }
     hint.push_str(" `vlens-batch run FILE --sandbox` rehearses without an account.");
-    Failure::unusable(Error::unusable("credentials_missing", message).hint(hint))
+    Error::unusable("credentials_missing", message).hint(hint)
 }
 
 /// `a, b and c`.

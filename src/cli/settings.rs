@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{Global, HiddenRows, ReadArgs, SendArgs};
-use super::failure::Failure;
 use super::secrets::{TENANCY_NAME, path_variable, variable};
 use super::values::Rate;
 use crate::error::Error;
@@ -36,7 +35,7 @@ pub struct Place {
 
 impl Place {
     /// Finds and reads the config: `--config`, else beside `file`, else in the working folder.
-    pub fn find(global: &Global, file: Option<&Path>) -> Result<Place, Failure> {
+    pub fn find(global: &Global, file: Option<&Path>) -> Result<Place, Error> {
         let file_folder = file.filter(|path| *path != Path::new("-")).map(folder_of);
         let config_path = match &global.config {
             Some(path) => Some(path.clone()),
@@ -104,31 +103,31 @@ impl Place {
     }
 
     /// Where the API is.
-    pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl, Failure> {
+    pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
         let text = variable("VLENS_BASE_URL")?
             .or_else(|| self.config.api.base_url.clone())
             .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-        BaseUrl::parse(&text, allow_insecure_http).map_err(Failure::unusable)
+        BaseUrl::parse(&text, allow_insecure_http)
     }
 
     /// The tenant, if one is named.
-    pub fn tenancy_name(&self) -> Result<Option<String>, Failure> {
+    pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
         Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.clone()))
     }
 
     /// An extra certificate authority.
-    pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, Failure> {
+    pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(path) = path_variable("VLENS_CA_FILE") else {
             return Ok(None);
         };
         std::fs::read(&path).map(Some).map_err(|error| {
-            Failure::unusable(Error::unusable(
+            Error::unusable(
                 "ca_file_unreadable",
                 format!(
                     "{} (named by VLENS_CA_FILE) cannot be read: {error}.",
                     path.display()
                 ),
-            ))
+            )
         })
     }
 
@@ -222,15 +221,13 @@ pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
         .collect()
 }
 
-fn read_config(path: &Path) -> Result<Config, Failure> {
+fn read_config(path: &Path) -> Result<Config, Error> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::unusable(
-            Error::unusable(
-                "config_unreadable",
-                format!("The config {} cannot be read: {error}.", path.display()),
-            )
-            .hint("Check the path given with --config; the file must be UTF-8 text."),
+        Error::unusable(
+            "config_unreadable",
+            format!("The config {} cannot be read: {error}.", path.display()),
         )
+        .hint("Check the path given with --config; the file must be UTF-8 text.")
     })?;
     Ok(Config::parse(&text, &path.display().to_string())?)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::exit::Exit;
+use crate::error::Kind;
 use crate::send::{StopReason, StopSignal};
 
 /// Watches SIGINT, SIGTERM and SIGHUP until the process ends. What is under way at a second signal is found open in the
@@ -26,7 +26,7 @@ pub fn watch(stop: Arc<StopSignal>) {
     reason = "a second signal ends the process whatever is under way"
 )]
 fn end_at_once() -> ! {
-    std::process::exit(i32::from(Exit::Stopped.code()))
+    std::process::exit(i32::from(Kind::Stopped.exit_code()))
 }
 
 #[cfg(unix)]

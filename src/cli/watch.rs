@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::exit::Exit;
 use super::logging;
 use super::metrics::MetricsFile;
 use super::output::Output;
+use crate::error::Kind;
 use crate::model::{RunId, RunSummary, Status, Timestamp};
 use crate::report::{Progress, Snapshot};
 use crate::send::{Clock, Observer, SendEvent, Tally};
@@ -62,7 +62,7 @@ impl Watch {
     }
 
     /// The run has ended: the bar goes, one line sums up, the metrics are final.
-    pub fn end(&self, tally: &Tally, summary: &RunSummary, exit: Exit) {
+    pub fn end(&self, tally: &Tally, summary: &RunSummary, ended: Option<Kind>) {
         self.progress.finish();
         logging::go_around(None);
         let counts = &summary.counts;
@@ -82,20 +82,20 @@ impl Watch {
             throttled = summary.throttled,
             seconds = summary.seconds,
             stopped = summary.stopped.map(|stop| stop.into_str()),
-            exit_code = exit.code(),
+            exit_code = ended.map_or(0, Kind::exit_code),
             "run ended"
         );
-        self.write_metrics(tally, Some((exit, self.clock.wall())));
+        self.write_metrics(tally, Some((ended, self.clock.wall())));
     }
 
     /// The ledger failed: the bar goes, and the metrics say that it ended badly.
     pub fn end_broken(&self, tally: &Tally) {
         self.progress.finish();
         logging::go_around(None);
-        self.write_metrics(tally, Some((Exit::Unexpected, self.clock.wall())));
+        self.write_metrics(tally, Some((Some(Kind::Unexpected), self.clock.wall())));
     }
 
-    fn write_metrics(&self, tally: &Tally, ended: Option<(Exit, Timestamp)>) {
+    fn write_metrics(&self, tally: &Tally, ended: Option<(Option<Kind>, Timestamp)>) {
         let Some(metrics) = &self.metrics else {
             return;
         };

@@ -119,7 +119,7 @@ fn wrong(message: String) -> Error {
         .iter()
         .map(|behaviour| behaviour.name())
         .collect();
-    Error::unusable("sandbox_fault", message).hint(format!(
+    Error::usage("sandbox_fault", message).hint(format!(
         "Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of those; \
          `login_refused_after=N` counts logins. The names: {}.",
         names.join(", ")

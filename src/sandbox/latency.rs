@@ -31,7 +31,7 @@ impl FromStr for LatencyRange {
         let (min, max) = text.split_once("..").unwrap_or((text, text));
         match (min.trim().parse(), max.trim().parse()) {
             (Ok(min_ms), Ok(max_ms)) if min_ms <= max_ms => Ok(LatencyRange { min_ms, max_ms }),
-            _ => Err(Error::unusable(
+            _ => Err(Error::usage(
                 "sandbox_latency",
                 format!("`{text}` is not a range of milliseconds."),
             )

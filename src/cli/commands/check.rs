@@ -2,12 +2,10 @@
 
 use super::{ledgers, run, sheets};
 use crate::cli::args::{CheckArgs, Global};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::error::Error;
+use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
 use crate::ledger::Reader;
 use crate::mapping::names::Shown;
@@ -16,7 +14,7 @@ use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to
 use crate::send::{Seen, Sheet, StopSignal, Verdict};
 
 /// Runs the command.
-pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, Some(&args.file))?;
     refuse_to_overwrite_the_source(args)?;
     let input = sheets::input(&args.file)?;
@@ -30,13 +28,13 @@ pub fn check_input(
     place: &Place,
     input: &Input,
     output: Output,
-) -> Result<Exit, Failure> {
+) -> Ended {
     let mut sheet = sheets::open(input, place, &args.read)?;
     if let Some(most) = args.show {
         return show(most, &mut sheet, output);
     }
     let path = place.ledger(false);
-    let reader = Reader::open(&path).map_err(Failure::ledger)?;
+    let reader = Reader::open(&path)?;
     let columns = sheet.columns();
     let mut check = Check {
         reader,
@@ -52,16 +50,15 @@ pub fn check_input(
                     header_row: sheet.source.header_row(),
                     right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
                 };
-                Some(Annotator::new(shape).map_err(Failure::unexpected)?)
+                Some(Annotator::new(shape)?)
             }
             None => None,
         },
     };
     let stop = StopSignal::default();
     sheet
-        .walk(&stop, |row, mapped| check.row(row, mapped))
-        .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Error::stopped("interrupted", "Interrupted.")))?;
+        .walk(&stop, |row, mapped| check.row(row, mapped))?
+        .map_err(|_| Error::stopped("interrupted", "Interrupted."))?;
     check.finish(args, global, &sheet, place, output)
 }
 
@@ -179,7 +176,7 @@ impl Check {
         sheet: &Sheet,
         place: &Place,
         output: Output,
-    ) -> Result<Exit, Failure> {
+    ) -> Ended {
         if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
             files::replace(path, Readers::Owner, |file| annotator.finish(file))?;
             output.say(&format!(
@@ -188,9 +185,9 @@ impl Check {
             ));
         }
         let exit = if self.tally.invalid() > 0 {
-            Exit::NeedsPerson
+            Some(Kind::NeedsPerson)
         } else {
-            Exit::Done
+            None
         };
         let notes = how_it_was_read(sheet);
         let source = run::source_name(&args.file);
@@ -233,7 +230,7 @@ fn not_kept(error: &std::io::Error) -> Error {
 }
 
 /// `--show N`: the first bodies exactly as they would be sent, one a line.
-fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
+fn show(most: u64, sheet: &mut Sheet, output: Output) -> Ended {
     let mut shown = 0;
     let mut has_invalid = false;
     let mut seen = Seen::default();
@@ -249,9 +246,8 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
                 Verdict::Valid(_) | Verdict::Duplicate(_) => {}
             }
             Ok(())
-        })
-        .map_err(Failure::unusable)?
-        .map_err(|_| Failure::stopped(Error::stopped("interrupted", "Interrupted.")))?;
+        })?
+        .map_err(|_| Error::stopped("interrupted", "Interrupted."))?;
     output.print(|out| {
         if output.json {
             return writeln!(out, "{{\"bodies\":[{}]}}", bodies.join(","));
@@ -259,13 +255,13 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Result<Exit, Failure> {
         bodies.iter().try_for_each(|body| writeln!(out, "{body}"))
     })?;
     Ok(if has_invalid {
-        Exit::NeedsPerson
+        Some(Kind::NeedsPerson)
     } else {
-        Exit::Done
+        None
     })
 }
 
-fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
+fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Error> {
     let Some(out) = &args.annotate else {
         return Ok(());
     };
@@ -274,13 +270,11 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Failure> {
         _ => out == &args.file,
     };
     if same {
-        return Err(Failure::usage(
-            Error::unusable(
-                "annotate_onto_source",
-                "--annotate would overwrite the file that is being checked.",
-            )
-            .hint("Name another file for the marked sheet."),
-        ));
+        return Err(Error::usage(
+            "annotate_onto_source",
+            "--annotate would overwrite the file that is being checked.",
+        )
+        .hint("Name another file for the marked sheet."));
     }
     Ok(())
 }

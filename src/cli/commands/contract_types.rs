@@ -10,13 +10,11 @@ use super::target::Target;
 use super::{ledgers, sheets};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::cli::signals;
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::FormChanges;
 use crate::model::{ContractTypeId, Form, Timestamp};
@@ -26,11 +24,7 @@ use crate::send::{Limiter, Limits};
 use crate::vlens::{ReadError, TokenError, read_form};
 
 /// Runs the command.
-pub async fn contract_types(
-    args: &ContractTypesArgs,
-    global: &Global,
-    output: Output,
-) -> Result<Exit, Failure> {
+pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
     let (mut api, lock) = api(args, &place).await?;
     let done = match &args.action {
@@ -38,14 +32,14 @@ pub async fn contract_types(
         Some(ContractTypesAction::Pull { ids }) => pull(ids, &mut api, &place, output).await,
     };
     if let Some(writer) = api.into_ledger() {
-        drop(writer.stop().await.map_err(Failure::unexpected)?);
+        drop(writer.stop().await?);
     }
     drop(lock);
     done
 }
 
 /// Ready to call, counted in the ledger where there is one for this address and tenant.
-async fn api(args: &ContractTypesArgs, place: &Place) -> Result<(Api, Option<Lock>), Failure> {
+async fn api(args: &ContractTypesArgs, place: &Place) -> Result<(Api, Option<Lock>), Error> {
     let options = SendArgs {
         allow_insecure_http: args.allow_insecure_http,
         ..SendArgs::default()
@@ -53,10 +47,10 @@ async fn api(args: &ContractTypesArgs, place: &Place) -> Result<(Api, Option<Loc
     let sending = place.sending(&options);
     let target = Target::prepare(place, &sending, &options, true).await?;
     let Some(credentials) = target.credentials else {
-        return Err(Failure::unusable(Error::unusable(
+        return Err(Error::unusable(
             "credentials_missing",
             "Contract types are listed for an admin who has logged in.",
-        )));
+        ));
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let stop = Arc::new(StopSignal::default());
@@ -83,25 +77,23 @@ pub(super) fn counted(
     limits: Limits,
     clock: &dyn Clock,
     command: &str,
-) -> Result<Option<(Limiter, Writer, Lock)>, Failure> {
+) -> Result<Option<(Limiter, Writer, Lock)>, Error> {
     let path = place.ledger(false);
-    match Reader::open(&path).map_err(Failure::ledger)? {
+    match Reader::open(&path)? {
         Some(reader) if reader.binding() == binding => {}
         _ => return Ok(None),
     }
     let lock = ledgers::lock(&path)?;
-    let mut ledger = Ledger::open(&path, binding).map_err(Failure::ledger)?;
+    let mut ledger = Ledger::open(&path, binding)?;
     let now = clock.moment();
-    ledger.recover(&now).map_err(Failure::ledger)?;
-    ledger
-        .begin_process(Work::Calling, command, &whoami(), &now)
-        .map_err(Failure::ledger)?;
+    ledger.recover(&now)?;
+    ledger.begin_process(Work::Calling, command, &whoami(), &now)?;
     let limiter = seeded_limiter(&ledger, limits, clock)?;
-    let writer = Writer::start(ledger).map_err(Failure::unexpected)?;
+    let writer = Writer::start(ledger)?;
     Ok(Some((limiter, writer, lock)))
 }
 
-async fn list(api: &mut Api, place: &Place, output: Output) -> Result<Exit, Failure> {
+async fn list(api: &mut Api, place: &Place, output: Output) -> Ended {
     let entries = api.contract_types().await.map_err(failure)?;
     let lines: Vec<TypeLine> = entries
         .into_iter()
@@ -116,7 +108,7 @@ async fn list(api: &mut Api, place: &Place, output: Output) -> Result<Exit, Fail
     } else {
         output.print(|out| write_contract_types(out, &lines, output.look()))?;
     }
-    Ok(Exit::Done)
+    Ok(None)
 }
 
 /// When a form's file was last written.
@@ -137,7 +129,7 @@ struct Pulled {
     changes: Option<FormChanges>,
 }
 
-async fn pull(ids: &[i64], api: &mut Api, place: &Place, output: Output) -> Result<Exit, Failure> {
+async fn pull(ids: &[i64], api: &mut Api, place: &Place, output: Output) -> Ended {
     let mut stored = Vec::new();
     for &id in ids {
         let id = ContractTypeId(id);
@@ -155,22 +147,19 @@ async fn pull(ids: &[i64], api: &mut Api, place: &Place, output: Output) -> Resu
     if output.json {
         output.print_json(&serde_json::json!({ "pulled": stored }))?;
     }
-    Ok(Exit::Done)
+    Ok(None)
 }
 
-fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Failure> {
+fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error> {
     let form = read_form(answer).map_err(|complaint| {
-        Failure::new(
-            Exit::Refused,
-            Error::unusable(
+        Error::refused(
                 "form_unreadable",
                 format!(
                     "The answer for contract type {id} is not usable. {}",
                     complaint.message
                 ),
             )
-            .hint("Nothing was stored. Check the address (VLENS_BASE_URL), and whether this contract type has a form."),
-        )
+            .hint("Nothing was stored. Check the address (VLENS_BASE_URL), and whether this contract type has a form.")
     })?;
     let before = before(path);
     files::put_in_new_folder(path, Readers::Everyone, answer.as_bytes())?;
@@ -210,15 +199,13 @@ fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
 }
 
 /// For a call about one contract type.
-fn failure_of(id: ContractTypeId, error: ApiError, path: &Path) -> Failure {
+fn failure_of(id: ContractTypeId, error: ApiError, path: &Path) -> Error {
     match error {
-        ApiError::Read(ReadError::Refused { message }) => Failure::unusable(
-            Error::unusable(
-                "contract_type_refused",
-                format!("Vlens has no form for contract type {id} ({message})."),
-            )
-            .hint("`vlens-batch contract-types` lists the tenant's contract types."),
-        ),
+        ApiError::Read(ReadError::Refused { message }) => Error::unusable(
+            "contract_type_refused",
+            format!("Vlens has no form for contract type {id} ({message})."),
+        )
+        .hint("`vlens-batch contract-types` lists the tenant's contract types."),
         ApiError::Read(ReadError::Unauthorized { message } | ReadError::Forbidden { message }) => {
             not_let_in(&message, &path.display().to_string())
         }
@@ -226,41 +213,35 @@ fn failure_of(id: ContractTypeId, error: ApiError, path: &Path) -> Failure {
     }
 }
 
-pub(super) fn failure(error: ApiError) -> Failure {
+pub(super) fn failure(error: ApiError) -> Error {
     match error {
-        ApiError::Stopped => Failure::stopped(Error::stopped("interrupted", "Interrupted.")),
-        ApiError::Ledger(complaint) => Failure::ledger(complaint),
+        ApiError::Stopped => Error::stopped("interrupted", "Interrupted."),
+        ApiError::Ledger(complaint) => complaint,
         ApiError::Login(error) => login_failure(error),
         ApiError::Read(error) => read_failure(error),
     }
 }
 
-fn login_failure(error: TokenError) -> Failure {
+fn login_failure(error: TokenError) -> Error {
     match error {
-        TokenError::Refused { message } => Failure::new(
-            Exit::Refused,
-            Error::unusable(
-                "credentials_refused",
-                format!("Vlens does not accept the credentials ({message})."),
-            )
-            .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
-        ),
+        TokenError::Refused { message } => Error::refused(
+            "credentials_refused",
+            format!("Vlens does not accept the credentials ({message})."),
+        )
+        .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
         TokenError::NotTheApi { message } => not_the_api(&message),
         passing => out_of_reach(passing.message()),
     }
 }
 
-fn read_failure(error: ReadError) -> Failure {
+fn read_failure(error: ReadError) -> Error {
     match error {
         ReadError::Unauthorized { message } | ReadError::Forbidden { message } => {
             not_let_in(&message, "contract-types/ID.json")
         }
-        ReadError::Refused { message } => Failure::new(
-            Exit::Refused,
-            Error::unusable(
-                "call_refused",
-                format!("Vlens refuses this call ({message})."),
-            ),
+        ReadError::Refused { message } => Error::refused(
+            "call_refused",
+            format!("Vlens refuses this call ({message})."),
         ),
         ReadError::NotTheApi { message } => not_the_api(&message),
         passing => out_of_reach(passing.message()),
@@ -268,37 +249,29 @@ fn read_failure(error: ReadError) -> Failure {
 }
 
 /// The vendor documents these calls with a user's token; whether an admin's will do is not said.
-fn not_let_in(message: &str, path: &str) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        Error::unusable(
-            "rights_missing",
-            format!("Vlens does not let this account see contract types ({message})."),
-        )
-        .hint(format!(
-            "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
+fn not_let_in(message: &str, path: &str) -> Error {
+    Error::refused(
+        "rights_missing",
+        format!("Vlens does not let this account see contract types ({message})."),
+    )
+    .hint(format!(
+        "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
              GetBusinessRequestTypeTemplateFields, and save it as {path}: it serves as well."
-        )),
-    )
+    ))
 }
 
-fn not_the_api(message: &str) -> Failure {
-    Failure::new(
-        Exit::Refused,
-        Error::unusable(
-            "not_the_api",
-            format!("This address does not answer as the Vlens API does ({message})."),
-        )
-        .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml."),
+fn not_the_api(message: &str) -> Error {
+    Error::refused(
+        "not_the_api",
+        format!("This address does not answer as the Vlens API does ({message})."),
     )
+    .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.")
 }
 
-fn out_of_reach(message: &str) -> Failure {
-    Failure::stopped(
-        Error::unusable(
-            "unreachable",
-            format!("Vlens gave no usable answer ({message})."),
-        )
-        .hint("Check the network and VLENS_BASE_URL, and try again later."),
+fn out_of_reach(message: &str) -> Error {
+    Error::stopped(
+        "unreachable",
+        format!("Vlens gave no usable answer ({message})."),
     )
+    .hint("Check the network and VLENS_BASE_URL, and try again later.")
 }

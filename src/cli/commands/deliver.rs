@@ -8,13 +8,11 @@ use super::ledgers;
 use super::target::Target;
 use crate::cli::args::SendArgs;
 use crate::cli::clock::SystemClock;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Sending;
 use crate::cli::signals;
 use crate::cli::watch::Watch;
-use crate::error::Error;
+use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
 use crate::model::{Refusal, RunId, RunSummary, Stop};
 use crate::report::{Ending, Further, write_summary};
@@ -68,12 +66,12 @@ impl Desk {
     }
 
     /// Takes the ledger's lock.
-    pub async fn lock(&self) -> Result<Lock, Failure> {
+    pub async fn lock(&self) -> Result<Lock, Error> {
         ledgers::lock_or_wait(&self.ledger, self.args.wait, self.output, &self.stop).await
     }
 
     /// Notes this process in the ledger: what follows is its work on this run.
-    pub fn begin(&self, ledger: &mut Ledger, run: RunId) -> Result<(), Failure> {
+    pub fn begin(&self, ledger: &mut Ledger, run: RunId) -> Result<(), Error> {
         ledger
             .begin_process(
                 Work::Sending(run),
@@ -82,17 +80,11 @@ impl Desk {
                 &self.clock.moment(),
             )
             .map(drop)
-            .map_err(Failure::ledger)
     }
 
     /// Asks where a person must be asked, sends what is due, and sums up. The process has begun.
-    pub async fn deliver(
-        &self,
-        ledger: Ledger,
-        run: RunId,
-        target: Target,
-    ) -> Result<Exit, Failure> {
-        let due = ledger.due_count(run).map_err(Failure::ledger)?;
+    pub async fn deliver(&self, ledger: Ledger, run: RunId, target: Target) -> Ended {
+        let due = ledger.due_count(run)?;
         let to_send = self.args.limit.map_or(due, |limit| due.min(limit));
         if !self.may_send(to_send, &target) {
             return self.finish(
@@ -113,7 +105,7 @@ impl Desk {
             self.args.metrics_file.as_deref(),
             Arc::clone(&self.clock),
         ));
-        let writer = Writer::start(ledger).map_err(Failure::unexpected)?;
+        let writer = Writer::start(ledger)?;
         let options = SendOptions {
             run,
             credentials: target.credentials,
@@ -149,7 +141,7 @@ impl Desk {
         watch: &Watch,
         tally: &Tally,
         is_limited: bool,
-    ) -> Result<Exit, Failure> {
+    ) -> Ended {
         let why = self.stop.why();
         let stopped = match &why {
             // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
@@ -164,13 +156,13 @@ impl Desk {
         };
         if let Some(StopReason::Broken(complaint)) = why {
             watch.end_broken(tally);
-            return Err(Failure::unexpected(complaint));
+            return Err(complaint);
         }
-        let ledger = ledger.map_err(Failure::unexpected)?;
-        let (summary, exit) = self.close(ledger, run, stopped)?;
-        watch.end(tally, &summary, exit);
+        let ledger = ledger?;
+        let (summary, ended) = self.close(ledger, run, stopped)?;
+        watch.end(tally, &summary, ended);
         self.print(&summary, why.as_ref().and_then(reason).as_deref())?;
-        Ok(exit)
+        Ok(ended)
     }
 
     /// Ends a run that sent nothing. The process has begun.
@@ -180,8 +172,8 @@ impl Desk {
         run: RunId,
         stopped: Option<Stop>,
         why: Option<&str>,
-    ) -> Result<Exit, Failure> {
-        let (summary, exit) = self.close(ledger, run, stopped)?;
+    ) -> Ended {
+        let (summary, ended) = self.close(ledger, run, stopped)?;
         let tally = Tally {
             counts: summary.counts,
             requests: summary.requests,
@@ -196,9 +188,9 @@ impl Desk {
             self.args.metrics_file.as_deref(),
             Arc::clone(&self.clock),
         );
-        watch.end(&tally, &summary, exit);
+        watch.end(&tally, &summary, ended);
         self.print(&summary, why)?;
-        Ok(exit)
+        Ok(ended)
     }
 
     fn close(
@@ -206,20 +198,24 @@ impl Desk {
         mut ledger: Ledger,
         run: RunId,
         stopped: Option<Stop>,
-    ) -> Result<(RunSummary, Exit), Failure> {
+    ) -> Result<(RunSummary, Option<Kind>), Error> {
         let mut summary = self.summary(run)?;
         summary.stopped = stopped;
-        let exit = Exit::of_run(&summary);
+        let ended = ended_as(&summary);
         let now = self.clock.moment();
         let seconds = self.started.elapsed().as_secs_f64();
-        ledger
-            .finish_run(run, stopped, &now, seconds, i32::from(exit.code()))
-            .map_err(Failure::unexpected)?;
+        ledger.finish_run(
+            run,
+            stopped,
+            &now,
+            seconds,
+            i32::from(ended.map_or(0, Kind::exit_code)),
+        )?;
         drop(ledger);
-        Ok((self.summary(run)?, exit))
+        Ok((self.summary(run)?, ended))
     }
 
-    fn summary(&self, run: RunId) -> Result<RunSummary, Failure> {
+    fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
         let reader = ledgers::reader(&self.ledger)?;
         summary_of(&reader, run, &self.ledger, true, &*self.clock)
     }
@@ -237,7 +233,7 @@ impl Desk {
             .print(|out| write_summary(out, &ending, self.output.look()))
     }
 
-    fn tally(&self, run: RunId) -> Result<Tally, Failure> {
+    fn tally(&self, run: RunId) -> Result<Tally, Error> {
         let summary = self.summary(run)?;
         Ok(Tally {
             counts: summary.counts,
@@ -270,15 +266,13 @@ pub fn seeded_limiter(
     ledger: &Ledger,
     limits: Limits,
     clock: &dyn Clock,
-) -> Result<Limiter, Failure> {
+) -> Result<Limiter, Error> {
     let mut limiter = Limiter::new(limits);
     let most = limits
         .per_minute
         .or(limits.per_second)
         .map_or(0, |n| n.get() as usize);
-    let recent = ledger
-        .recent_requests(RECENT_MS, most.saturating_mul(2), &clock.moment())
-        .map_err(Failure::ledger)?;
+    let recent = ledger.recent_requests(RECENT_MS, most.saturating_mul(2), &clock.moment())?;
     let now = clock.steady();
     for ago in ages(&recent) {
         limiter.seed(now.saturating_sub(ago));
@@ -313,12 +307,27 @@ pub fn summary_of(
     ledger: &Path,
     sender_alive: bool,
     clock: &dyn Clock,
-) -> Result<RunSummary, Failure> {
-    let mut summary = reader
-        .summary(run, sender_alive, clock.wall())
-        .map_err(Failure::ledger)?;
+) -> Result<RunSummary, Error> {
+    let mut summary = reader.summary(run, sender_alive, clock.wall())?;
     summary.ledger = ledger.display().to_string();
     Ok(summary)
+}
+
+/// Who has to act after a run that stands so. When several hold, the first of 6, 4, 3 wins.
+pub fn ended_as(summary: &RunSummary) -> Option<Kind> {
+    match summary.stopped {
+        Some(Stop::Refused) => return Some(Kind::Refused),
+        Some(Stop::Signal | Stop::Failures | Stop::Limit | Stop::Duration) => {
+            return Some(Kind::Stopped);
+        }
+        Some(Stop::InvalidRows | Stop::Expectation) => return Some(Kind::NeedsPerson),
+        None => {}
+    }
+    // Killed before it could say why it stopped.
+    if summary.counts.pending > 0 {
+        return Some(Kind::Stopped);
+    }
+    (summary.counts.needing_a_person() > 0).then_some(Kind::NeedsPerson)
 }
 
 /// Why a run was stopped, in words, where its summary alone does not say it.

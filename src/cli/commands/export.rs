@@ -5,28 +5,26 @@ use std::path::Path;
 
 use super::ledgers;
 use crate::cli::args::{ExportArgs, ExportFormat, Global};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::ledger::{Lock, Reader};
 use crate::model::RunId;
 use crate::report::{ExportOptions, Format, LinkTemplate, reads_right_to_left, sink};
 
 /// Runs the command.
-pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
     let path = place.ledger(false);
     let reader = ledgers::reader(&path)?;
-    let newest = reader.newest_run().map_err(Failure::ledger)?;
+    let newest = reader.newest_run()?;
     let run = ledgers::run_or_newest(args.run, newest, &path)?;
     let link = match &place.config.result.link {
-        Some(text) => Some(LinkTemplate::parse(text).map_err(Failure::unusable)?),
+        Some(text) => Some(LinkTemplate::parse(text)?),
         None => None,
     };
-    let columns = reader.columns(run).map_err(Failure::ledger)?;
+    let columns = reader.columns(run)?;
     let options = ExportOptions {
         link: link.as_ref(),
         without_tokens: args.without_tokens,
@@ -42,7 +40,7 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit
     };
     if args.output == Path::new("-") {
         output.print_file(|out| export.write(out).map(drop))?;
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     let mut rows = 0;
     files::replace(&args.output, Readers::Owner, |file| {
@@ -58,7 +56,7 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Result<Exit
             args.output.display()
         ));
     }
-    Ok(Exit::Done)
+    Ok(None)
 }
 
 struct Export<'a> {

@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{check, sheets};
 use crate::cli::args::{CheckArgs, Global, HiddenRows, InitArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Place, contract_types, folder_of, tidy};
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
 use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::guess::{
@@ -20,7 +18,7 @@ use crate::model::{ContractTypeId, Row, RowNumber};
 use crate::report::{GuessLine, write_guesses};
 
 /// Runs the command.
-pub fn init(args: &InitArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global);
     refuse_to_overwrite(&config, args.force)?;
     let input = sheets::input(&args.file)?;
@@ -60,35 +58,29 @@ fn config_path(args: &InitArgs, global: &Global) -> PathBuf {
     tidy(folder.join(CONFIG_NAME))
 }
 
-fn refuse_to_overwrite(config: &Path, force: bool) -> Result<(), Failure> {
+fn refuse_to_overwrite(config: &Path, force: bool) -> Result<(), Error> {
     if force || !config.exists() {
         return Ok(());
     }
-    Err(Failure::usage(
-        Error::unusable(
-            "config_exists",
-            format!(
-                "{} is there already, and is left as it is.",
-                config.display()
-            ),
-        )
-        .hint("Add --force to replace it, or move it away first."),
-    ))
+    Err(Error::usage(
+        "config_exists",
+        format!(
+            "{} is there already, and is left as it is.",
+            config.display()
+        ),
+    )
+    .hint("Add --force to replace it, or move it away first."))
 }
 
-fn propose(
-    args: &InitArgs,
-    config: &Path,
-    input: &Input,
-) -> Result<(Proposal, RowNumber), Failure> {
+fn propose(args: &InitArgs, config: &Path, input: &Input) -> Result<(Proposal, RowNumber), Error> {
     let place = Place::without_config(folder_of(config));
     let forms = sheets::forms(&place)?;
     let mut options = place.source_options(&args.read);
     options.known_names = header_names(&forms);
-    let mut source = Source::open(input, &options).map_err(Failure::unusable)?;
+    let mut source = Source::open(input, &options)?;
     let mut sample = Sample::new(source.columns());
     let mut row = Row::new();
-    while source.read(&mut row).map_err(Failure::unusable)? && sample.see(&row) {}
+    while source.read(&mut row)? && sample.see(&row) {}
     let types = contract_types(&args.read);
     let known = Known {
         types: &types,
@@ -140,16 +132,16 @@ fn shown(proposal: &Proposal) -> Shown {
 }
 
 /// Goes through the columns with the person who sits there; Enter takes the guess.
-fn ask(proposal: &mut Proposal) -> Result<(), Failure> {
+fn ask(proposal: &mut Proposal) -> Result<(), Error> {
     let asked = ask_types(proposal).and_then(|()| {
         let all = proposal.choices();
         (0..proposal.columns.len()).try_for_each(|at| ask_column(proposal, at, &all))
     });
     asked.map_err(|_| {
-        Failure::stopped(Error::stopped(
+        Error::stopped(
             "interrupted",
             "No mapping was written: the questions were not answered.",
-        ))
+        )
     })
 }
 

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::cli::args::Global;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::error::Error;
@@ -17,10 +16,8 @@ use crate::send::StopSignal;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Takes the ledger's lock, or says that it is taken.
-pub fn lock(ledger: &Path) -> Result<Lock, Failure> {
-    Lock::try_acquire(ledger)
-        .map_err(Failure::ledger)?
-        .ok_or_else(|| taken(ledger))
+pub fn lock(ledger: &Path) -> Result<Lock, Error> {
+    Lock::try_acquire(ledger)?.ok_or_else(|| taken(ledger))
 }
 
 /// Takes the ledger's lock; with `wait`, once it is free.
@@ -29,10 +26,10 @@ pub async fn lock_or_wait(
     wait: bool,
     output: Output,
     stop: &StopSignal,
-) -> Result<Lock, Failure> {
+) -> Result<Lock, Error> {
     let mut has_said_so = false;
     loop {
-        if let Some(lock) = Lock::try_acquire(ledger).map_err(Failure::ledger)? {
+        if let Some(lock) = Lock::try_acquire(ledger)? {
             return Ok(lock);
         }
         if !wait {
@@ -45,38 +42,32 @@ pub async fn lock_or_wait(
             ));
         }
         if stop.or_stop(tokio::time::sleep(LOOK_EVERY)).await.is_err() {
-            return Err(Failure::stopped(Error::stopped(
+            return Err(Error::stopped(
                 "interrupted",
                 "Stopped while waiting for the ledger; nothing was sent.",
-            )));
+            ));
         }
     }
 }
 
-fn taken(ledger: &Path) -> Failure {
-    Failure::busy(
-        Error::busy(
-            "ledger_busy",
-            format!(
-                "Another process is running on the ledger {}.",
-                ledger.display()
-            ),
-        )
-        .hint(
-            "Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is.",
+fn taken(ledger: &Path) -> Error {
+    Error::busy(
+        "ledger_busy",
+        format!(
+            "Another process is running on the ledger {}.",
+            ledger.display()
         ),
     )
+    .hint("Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is.")
 }
 
 /// Opens the ledger for reading; that there is none is a failure that says where it was looked for.
-pub fn reader(ledger: &Path) -> Result<Reader, Failure> {
-    Reader::open(ledger)
-        .map_err(Failure::ledger)?
-        .ok_or_else(|| none(ledger))
+pub fn reader(ledger: &Path) -> Result<Reader, Error> {
+    Reader::open(ledger)?.ok_or_else(|| none(ledger))
 }
 
 /// There is no ledger where one is needed.
-pub fn none(ledger: &Path) -> Failure {
+pub fn none(ledger: &Path) -> Error {
     let sandbox = ledger.with_file_name("vlens-batch.sandbox.db");
     let hint = if sandbox != ledger && sandbox.exists() {
         format!(
@@ -86,13 +77,11 @@ pub fn none(ledger: &Path) -> Failure {
     } else {
         "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned()
     };
-    Failure::unusable(
-        Error::unusable(
-            "no_ledger",
-            format!("There is no ledger {}.", ledger.display()),
-        )
-        .hint(hint),
+    Error::unusable(
+        "no_ledger",
+        format!("There is no ledger {}.", ledger.display()),
     )
+    .hint(hint)
 }
 
 /// The run named on the command line, else the newest.
@@ -100,24 +89,22 @@ pub fn run_or_newest(
     named: Option<i64>,
     newest: Option<RunId>,
     ledger: &Path,
-) -> Result<RunId, Failure> {
+) -> Result<RunId, Error> {
     match (named, newest) {
         (Some(run), Some(newest)) if run >= 1 && run <= newest.0 => Ok(RunId(run)),
-        (Some(run), Some(newest)) => Err(Failure::unusable(Error::unusable(
+        (Some(run), Some(newest)) => Err(Error::unusable(
             "run_not_found",
             format!(
                 "There is no run {run} in {}; the newest is {newest}.",
                 ledger.display()
             ),
-        ))),
-        (None, Some(newest)) => Ok(newest),
-        (_, None) => Err(Failure::unusable(
-            Error::unusable(
-                "run_not_found",
-                format!("There is no run in {} yet.", ledger.display()),
-            )
-            .hint("Begin with `vlens-batch run FILE`."),
         )),
+        (None, Some(newest)) => Ok(newest),
+        (_, None) => Err(Error::unusable(
+            "run_not_found",
+            format!("There is no run in {} yet.", ledger.display()),
+        )
+        .hint("Begin with `vlens-batch run FILE`.")),
     }
 }
 

@@ -26,18 +26,16 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 
 use super::args::{Cli, Command};
-use super::exit::Exit;
-use super::failure::Failure;
 use super::metrics::MetricsFile;
 use super::output::Output;
-use crate::error::Error;
+use crate::error::{Ended, Error, Kind};
 
 /// Does what the command says.
-pub fn execute(cli: Cli, output: Output) -> Result<Exit, Failure> {
+pub fn execute(cli: Cli, output: Output) -> Ended {
     let metrics_file = metrics_file(&cli.command);
     let result = dispatch(cli, output);
-    if let (Err(failure), Some(path)) = (&result, metrics_file) {
-        tell_monitoring(failure.exit, &path);
+    if let (Err(error), Some(path)) = (&result, metrics_file) {
+        tell_monitoring(error.kind, &path);
     }
     result
 }
@@ -53,10 +51,10 @@ fn metrics_file(command: &Command) -> Option<PathBuf> {
 }
 
 /// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
-fn tell_monitoring(exit: Exit, path: &Path) {
+fn tell_monitoring(kind: Kind, path: &Path) {
     // The file is the other process's, which is at work.
-    if exit != Exit::Busy
-        && let Err(error) = MetricsFile::open(path).note_exit(exit)
+    if kind != Kind::Busy
+        && let Err(error) = MetricsFile::open(path).note_exit(kind)
     {
         tracing::warn!(
             "The metrics file {} cannot be written: {error}.",
@@ -65,7 +63,7 @@ fn tell_monitoring(exit: Exit, path: &Path) {
     }
 }
 
-fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
+fn dispatch(cli: Cli, output: Output) -> Ended {
     let global = &cli.global;
     match cli.command {
         Command::Check(args) => check::check(&args, global, output),
@@ -91,27 +89,27 @@ fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             let script =
                 String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
             output.print(|out| out.write_all(script.as_bytes()))?;
-            Ok(Exit::Done)
+            Ok(None)
         }
         Command::Man => {
             output.print(|out| man::write_man(out, Cli::command()))?;
-            Ok(Exit::Done)
+            Ok(None)
         }
         Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
     }
 }
 
 /// One thread carries all requests, which is plenty and wakes nobody in vain; the ledger writes on one of its own.
-fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+fn block_on(work: impl Future<Output = Ended>) -> Ended {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| {
-            Failure::unexpected(Error::unexpected(
+            Error::unexpected(
                 "no_runtime",
                 format!("The operating system gives no threads to work with: {error}."),
-            ))
+            )
         })?;
     let result = runtime.block_on(work);
     // Nothing that is still going on may hold the process up.

@@ -3,17 +3,15 @@
 use super::ledgers;
 use crate::cli::args::{Global, PurgeArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, PurgeReport};
 use crate::model::Timestamp;
 use crate::send::Clock;
 
 /// Runs the command.
-pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
     let path = place.ledger(false);
     // Only to say that there is none; held open, it would keep the log from being cut.
@@ -22,13 +20,13 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Result<Exit, 
     let cutoff = Timestamp(SystemClock::new().wall().0.saturating_sub(age_ms));
     let _lock = ledgers::lock(&path)?;
     if !args.yes && output.can_ask() && !is_confirmed(cutoff, &path) {
-        return Err(Failure::stopped(Error::unusable(
+        return Err(Error::stopped(
             "not_confirmed",
             "Nothing was deleted: the answer was no.",
-        )));
+        ));
     }
-    let mut ledger = Ledger::open_existing(&path).map_err(Failure::ledger)?;
-    let report = ledger.purge_older_than(cutoff).map_err(Failure::ledger)?;
+    let mut ledger = Ledger::open_existing(&path)?;
+    let report = ledger.purge_older_than(cutoff)?;
     if output.json {
         output.print_json(&serde_json::json!({
             "older_than": cutoff,
@@ -39,7 +37,7 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Result<Exit, 
     } else {
         output.print(|out| writeln!(out, "{}", told(&report, cutoff)))?;
     }
-    Ok(Exit::Done)
+    Ok(None)
 }
 
 fn is_confirmed(cutoff: Timestamp, path: &std::path::Path) -> bool {

@@ -5,11 +5,10 @@ use std::path::Path;
 use super::{deliver, ledgers};
 use crate::cli::args::{Global, Lang, ReportArgs, SendArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
+use crate::error::{Ended, Error};
 use crate::ledger::{CodeCount, Lock, MinuteCount, ProblemCount, Reader};
 use crate::model::RunId;
 use crate::report::{
@@ -18,11 +17,11 @@ use crate::report::{
 use crate::send::Clock;
 
 /// Runs the command.
-pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
     let path = place.ledger(false);
     let reader = ledgers::reader(&path)?;
-    let newest = reader.newest_run().map_err(Failure::ledger)?;
+    let newest = reader.newest_run()?;
     let run = ledgers::run_or_newest(args.run, newest, &path)?;
     let data = gather(&reader, run, &path, limits(&place))?;
     let language = match args.lang {
@@ -31,7 +30,7 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Result<Exit
     };
     if args.output == Path::new("-") {
         output.print_file(|out| write_html(out, &data, language))?;
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     files::replace(&args.output, Readers::Owner, |mut file| {
         write_html(&mut file, &data, language)
@@ -44,16 +43,16 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Result<Exit
             args.output.display()
         ));
     }
-    Ok(Exit::Done)
+    Ok(None)
 }
 
 /// A report shows the last few runs of the ledger, and no more than these.
 const REPORTED_RUNS: u32 = 16;
 
-fn gather(reader: &Reader, run: RunId, path: &Path, limits: Limits) -> Result<ReportData, Failure> {
+fn gather(reader: &Reader, run: RunId, path: &Path, limits: Limits) -> Result<ReportData, Error> {
     let clock = SystemClock::new();
     let sender_alive = Lock::is_held(path);
-    let statistics = reader.statistics(run).map_err(Failure::ledger)?;
+    let statistics = reader.statistics(run)?;
     Ok(ReportData {
         summary: deliver::summary_of(reader, run, path, sender_alive, &clock)?,
         made_at: clock.wall(),
@@ -66,9 +65,7 @@ fn gather(reader: &Reader, run: RunId, path: &Path, limits: Limits) -> Result<Re
             .filter_map(problem)
             .collect(),
         rejections: rejections(statistics.answers),
-        runs: reader
-            .runs(sender_alive, clock.wall(), REPORTED_RUNS)
-            .map_err(Failure::ledger)?,
+        runs: reader.runs(sender_alive, clock.wall(), REPORTED_RUNS)?,
     })
 }
 

@@ -4,22 +4,21 @@ use super::deliver::Desk;
 use super::ledgers;
 use super::target::Target;
 use crate::cli::args::{Global, ResumeArgs, SendArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
+use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, Lock};
 use crate::mapping::config::SessionKind;
 use crate::model::RunId;
 use crate::send::make_due;
 
 /// Runs the command.
-pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended {
     let (desk, mut opened) = open(args.run, &args.send, global, output, "resume").await?;
     let now = desk.clock.moment();
     let wishes = desk.sending.wishes;
     if wishes != crate::send::Wishes::default() {
-        make_due(&mut opened.ledger, opened.run, wishes, &now).map_err(Failure::ledger)?;
+        make_due(&mut opened.ledger, opened.run, wishes, &now)?;
     }
     deliver_opened(&desk, opened).await
 }
@@ -39,13 +38,13 @@ pub async fn open(
     global: &Global,
     output: Output,
     command: &'static str,
-) -> Result<(Desk, Opened), Failure> {
+) -> Result<(Desk, Opened), Error> {
     let place = Place::find(global, None)?;
     let sending = place.sending(send);
     let path = place.ledger(send.sandbox);
     let further = ledgers::further(global, &place, &path, send.sandbox);
     let reader = ledgers::reader(&path)?;
-    let newest = reader.newest_run().map_err(Failure::ledger)?;
+    let newest = reader.newest_run()?;
     let run = ledgers::run_or_newest(named, newest, &path)?;
     drop(reader);
     let desk = Desk::new(output, sending, send, path, further, command);
@@ -53,10 +52,8 @@ pub async fn open(
     let needs_login = needs_login(&desk, run, place.config.session.kind)?;
     let target = Target::prepare(&place, &desk.sending, send, needs_login).await?;
     let lock = desk.lock().await?;
-    let mut ledger = Ledger::open(&desk.ledger, &target.binding).map_err(Failure::ledger)?;
-    ledger
-        .recover(&desk.clock.moment())
-        .map_err(Failure::ledger)?;
+    let mut ledger = Ledger::open(&desk.ledger, &target.binding)?;
+    ledger.recover(&desk.clock.moment())?;
     let opened = Opened {
         ledger,
         run,
@@ -67,15 +64,15 @@ pub async fn open(
 }
 
 /// Sends what is due in it.
-pub async fn deliver_opened(desk: &Desk, opened: Opened) -> Result<Exit, Failure> {
+pub async fn deliver_opened(desk: &Desk, opened: Opened) -> Ended {
     let mut ledger = opened.ledger;
     desk.begin(&mut ledger, opened.run)?;
     desk.deliver(ledger, opened.run, opened.target).await
 }
 
-fn needs_login(desk: &Desk, run: RunId, configured: SessionKind) -> Result<bool, Failure> {
+fn needs_login(desk: &Desk, run: RunId, configured: SessionKind) -> Result<bool, Error> {
     let reader = ledgers::reader(&desk.ledger)?;
-    let kind = match reader.first_due_body(run).map_err(Failure::ledger)? {
+    let kind = match reader.first_due_body(run)? {
         Some(body) => SessionKind::of_body(&body),
         None => configured,
     };

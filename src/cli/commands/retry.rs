@@ -3,29 +3,24 @@
 use super::ledgers;
 use super::resume::{deliver_opened, open};
 use crate::cli::args::{Global, RetryArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::ledger::{Due, Ledger, Reader, Work};
 use crate::model::{RowNumber, RunId, Status};
 
 /// Runs the command.
-pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     let (desk, mut opened) = open(args.run, &args.send, global, output, "retry").await?;
     let rows = rows(args);
     refuse_rows_that_cannot_go_again(&ledgers::reader(&desk.ledger)?, opened.run, &rows)?;
     let now = desk.clock.moment();
-    opened
-        .ledger
-        .begin_process(
-            Work::Deciding(opened.run),
-            "retry",
-            &super::deliver::whoami(),
-            &now,
-        )
-        .map_err(Failure::ledger)?;
-    make_due(&mut opened.ledger, opened.run, args, rows, &now).map_err(Failure::ledger)?;
+    opened.ledger.begin_process(
+        Work::Deciding(opened.run),
+        "retry",
+        &super::deliver::whoami(),
+        &now,
+    )?;
+    make_due(&mut opened.ledger, opened.run, args, rows, &now)?;
     deliver_opened(&desk, opened).await
 }
 
@@ -74,14 +69,14 @@ fn refuse_rows_that_cannot_go_again(
     reader: &Reader,
     run: RunId,
     rows: &[RowNumber],
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     for &row in rows {
-        let history = reader.history(run, row, true).map_err(Failure::ledger)?;
+        let history = reader.history(run, row, true)?;
         let Some(history) = history else {
-            return Err(Failure::usage(Error::unusable(
+            return Err(Error::usage(
                 "row_not_found",
                 format!("Run {run} has no row {row}."),
-            )));
+            ));
         };
         let why = match history.result.status {
             Status::Created => "its invitation was created",
@@ -89,10 +84,10 @@ fn refuse_rows_that_cannot_go_again(
             Status::Duplicate => "it is a duplicate of an earlier row",
             Status::Rejected | Status::Failed | Status::Uncertain | Status::Pending => continue,
         };
-        return Err(Failure::usage(Error::unusable(
+        return Err(Error::usage(
             "row_not_retryable",
             format!("Row {row} of run {run} cannot be sent again: {why}."),
-        )));
+        ));
     }
     Ok(())
 }

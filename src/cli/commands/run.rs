@@ -6,11 +6,9 @@ use super::deliver::Desk;
 use super::target::Target;
 use super::{ledgers, sheets};
 use crate::cli::args::{Global, OnInvalid, RunArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::error::Error;
+use crate::error::{Ended, Error, Kind};
 use crate::input::Fingerprint;
 use crate::ledger::{Ledger, Reader};
 use crate::mapping::config::SessionKind;
@@ -20,16 +18,16 @@ use crate::send::plan;
 use crate::send::{Enrolment, Seen, Sheet, Verdict, enrol};
 
 /// Runs the command.
-pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, Some(&args.file))?;
     let sending = place.sending(&args.send);
     let ledger_path = place.ledger(args.send.sandbox);
     let further = ledgers::further(global, &place, &ledger_path, args.send.sandbox);
     let desk = Desk::new(output, sending, &args.send, ledger_path, further, "run");
     let input = sheets::input(&args.file)?;
-    let fingerprint = Fingerprint::begin(&input).map_err(Failure::unusable)?;
+    let fingerprint = Fingerprint::begin(&input)?;
     let opened = sheets::open(&input, &place, &args.read);
-    let fingerprint = fingerprint.finish().map_err(Failure::unusable)?;
+    let fingerprint = fingerprint.finish()?;
     let mut sheet = opened?;
     for note in sheet.source.notes().iter().filter(|note| note.warning) {
         output.say(&format!("warning: {}", note.text));
@@ -40,10 +38,9 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     }
     let target = Target::prepare(&place, &desk.sending, &args.send, needs_login).await?;
     let _lock = desk.lock().await?;
-    let mut ledger =
-        Ledger::open_or_build(&desk.ledger, &target.binding).map_err(Failure::ledger)?;
+    let mut ledger = Ledger::open_or_build(&desk.ledger, &target.binding)?;
     let started = desk.clock.moment();
-    ledger.recover(&started).map_err(Failure::ledger)?;
+    ledger.recover(&started)?;
     let what = Enrolment {
         source_name: &source_name(&args.file),
         fingerprint,
@@ -53,12 +50,12 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     let run = match enrol(&mut ledger, &mut sheet, &what, &desk.stop) {
         Ok(Some(run)) => run,
         Ok(None) => {
-            return Err(Failure::stopped(Error::stopped(
+            return Err(Error::stopped(
                 "interrupted",
                 "Interrupted while the rows were being read; nothing was recorded or sent.",
-            )));
+            ));
         }
-        Err(complaint) => return Err(read_or_written(complaint)),
+        Err(error) => return Err(error),
     };
     if let Some(note) = sheet.note_on_examples() {
         output.say(&note);
@@ -71,22 +68,13 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Result<Exit
     desk.deliver(ledger, run, target).await
 }
 
-/// A fault while walking is the file's, or the ledger's.
-fn read_or_written(complaint: Error) -> Failure {
-    if complaint.code.starts_with("ledger") {
-        Failure::ledger(complaint)
-    } else {
-        Failure::unusable(complaint)
-    }
-}
-
 /// `--on-invalid stop` and `--expect`: reasons not to send anything.
 fn held_back(
     args: &RunArgs,
     desk: &Desk,
     ledger: &Ledger,
     run: RunId,
-) -> Result<Option<(Stop, String)>, Failure> {
+) -> Result<Option<(Stop, String)>, Error> {
     if args.on_invalid == OnInvalid::Stop {
         let reader = ledgers::reader(&desk.ledger)?;
         let summary = super::deliver::summary_of(&reader, run, &desk.ledger, true, &*desk.clock)?;
@@ -97,7 +85,7 @@ fn held_back(
         }
     }
     if let Some(expected) = args.expect {
-        let due = ledger.due_count(run).map_err(Failure::ledger)?;
+        let due = ledger.due_count(run)?;
         let to_send = args.send.limit.map_or(due, |limit| due.min(limit));
         if to_send != expected {
             let why =
@@ -109,8 +97,8 @@ fn held_back(
 }
 
 /// Everything up to the first request, with the ledger only read.
-fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failure> {
-    let reader = Reader::open(&desk.ledger).map_err(Failure::ledger)?;
+fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Ended {
+    let reader = Reader::open(&desk.ledger)?;
     let wishes = desk.sending.wishes;
     let mut seen = Seen::default();
     let mut tally = DryRun::default();
@@ -133,11 +121,11 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
         }
         Ok(())
     });
-    if walked.map_err(read_or_written)?.is_err() {
-        return Err(Failure::stopped(Error::stopped(
+    if walked?.is_err() {
+        return Err(Error::stopped(
             "interrupted",
             "Interrupted; nothing was sent.",
-        )));
+        ));
     }
     if let Some(limit) = args.send.limit {
         tally.would_send = tally.would_send.min(limit);
@@ -165,9 +153,9 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Result<Exit, Failu
     let must_stop = args.on_invalid == OnInvalid::Stop && tally.invalid > 0;
     Ok(
         if is_unexpected || must_stop || tally.invalid + tally.held > 0 {
-            Exit::NeedsPerson
+            Some(Kind::NeedsPerson)
         } else {
-            Exit::Done
+            None
         },
     )
 }

@@ -3,10 +3,9 @@
 use super::ledgers;
 use crate::cli::args::Global;
 use crate::cli::clock::SystemClock;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
+use crate::error::Ended;
 use crate::ledger::Lock;
 use crate::report::write_runs;
 use crate::send::Clock;
@@ -15,15 +14,13 @@ use crate::send::Clock;
 const SHOWN: u32 = 1000;
 
 /// Runs the command.
-pub fn runs(global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn runs(global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
     let path = place.ledger(false);
     let reader = ledgers::reader(&path)?;
     let is_held = Lock::is_held(&path);
     let at_most = if output.json { u32::MAX } else { SHOWN };
-    let mut runs = reader
-        .runs(is_held, SystemClock::new().wall(), at_most)
-        .map_err(Failure::ledger)?;
+    let mut runs = reader.runs(is_held, SystemClock::new().wall(), at_most)?;
     for record in &mut runs {
         record.summary.ledger = path.display().to_string();
     }
@@ -43,5 +40,5 @@ pub fn runs(global: &Global, output: Output) -> Result<Exit, Failure> {
             Ok(())
         })?;
     }
-    Ok(Exit::Done)
+    Ok(None)
 }

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use crate::cli::args::SandboxArgs;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::signals;
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::sandbox::{Credentials, Faults, LatencyRange, Sandbox, SandboxOptions};
 use crate::send::StopSignal;
 
 /// Runs the command.
-pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure> {
+pub async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
     let options = SandboxOptions {
         port: args.port,
         latency: latency(&args.latency)?,
@@ -23,17 +21,17 @@ pub async fn sandbox(args: &SandboxArgs, output: Output) -> Result<Exit, Failure
         any_form: false,
         seed: args.seed,
         faults: match &args.fault {
-            Some(spec) => Faults::parse(spec).map_err(Failure::usage)?,
+            Some(spec) => Faults::parse(spec)?,
             None => Faults::default(),
         },
     };
-    let sandbox = Sandbox::start(options).await.map_err(Failure::unusable)?;
+    let sandbox = Sandbox::start(options).await?;
     announce(&sandbox, output)?;
     let stop = Arc::new(StopSignal::default());
     signals::watch(Arc::clone(&stop));
     stop.stopped().await;
     sandbox.stop().await;
-    Ok(Exit::Done)
+    Ok(None)
 }
 
 /// The address and what it takes to be let in: nobody's secrets, the same each time.
@@ -67,6 +65,6 @@ fn announce(sandbox: &Sandbox, output: Output) -> Result<(), Error> {
     Ok(())
 }
 
-fn latency(text: &str) -> Result<LatencyRange, Failure> {
-    text.parse().map_err(Failure::usage)
+fn latency(text: &str) -> Result<LatencyRange, Error> {
+    text.parse()
 }

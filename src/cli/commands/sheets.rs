@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::args::ReadArgs;
-use crate::cli::failure::Failure;
 use crate::cli::settings::{Place, contract_types};
 use crate::error::Error;
 use crate::input::Input;
@@ -19,7 +18,7 @@ use crate::vlens;
 const STDIN_MAX_BYTES: u64 = 1 << 30;
 
 /// The file named on the command line; `-` is standard input.
-pub fn input(file: &Path) -> Result<Input, Failure> {
+pub fn input(file: &Path) -> Result<Input, Error> {
     if file != Path::new("-") {
         return Ok(Input::Path(file.to_owned()));
     }
@@ -39,11 +38,11 @@ pub fn input(file: &Path) -> Result<Input, Failure> {
             format!("Standard input cannot be read: {error}."),
         ),
     };
-    Err(Failure::unusable(complaint))
+    Err(complaint)
 }
 
 /// Opens the sheet with everything that its mapping needs.
-pub fn open(input: &Input, place: &Place, args: &ReadArgs) -> Result<Sheet, Failure> {
+pub fn open(input: &Input, place: &Place, args: &ReadArgs) -> Result<Sheet, Error> {
     let types = contract_types(args);
     let bind = BindOptions {
         forms: forms(place)?,
@@ -53,14 +52,14 @@ pub fn open(input: &Input, place: &Place, args: &ReadArgs) -> Result<Sheet, Fail
     };
     Sheet::open(input, &place.source_options(args), &place.config, &bind).map_err(|error| {
         match error {
-            SheetError::Source(complaint) => Failure::unusable(complaint),
-            SheetError::Mapping(errors) => Failure::from(errors),
+            SheetError::Source(complaint) => complaint,
+            SheetError::Mapping(errors) => Error::from(errors),
         }
     })
 }
 
 /// The stored forms: `contract-types/ID.json` beside the config.
-pub fn forms(place: &Place) -> Result<BTreeMap<ContractTypeId, Form>, Failure> {
+pub fn forms(place: &Place) -> Result<BTreeMap<ContractTypeId, Form>, Error> {
     let folder = place.forms_folder();
     let mut forms = BTreeMap::new();
     let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -86,23 +85,23 @@ pub fn form_path(place: &Place, id: ContractTypeId) -> std::path::PathBuf {
 }
 
 /// Reads one stored form.
-pub fn form(path: &Path) -> Result<Form, Failure> {
+pub fn form(path: &Path) -> Result<Form, Error> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::unusable(Error::unusable(
+        Error::unusable(
             "form_unreadable",
             format!("The form {} cannot be read: {error}.", path.display()),
-        ))
+        )
     })?;
     vlens::read_form(&text).map_err(|complaint| {
         let message = format!("{}: {}", path.display(), complaint.message);
-        Failure::unusable(Error {
+        Error {
             message,
             ..complaint
-        })
+        }
     })
 }
 
-fn user_public_key(place: &Place) -> Result<Option<String>, Failure> {
+fn user_public_key(place: &Place) -> Result<Option<String>, Error> {
     let Some(name) = &place.config.session.user_public_key_file else {
         return Ok(None);
     };
@@ -110,12 +109,12 @@ fn user_public_key(place: &Place) -> Result<Option<String>, Failure> {
     std::fs::read_to_string(&path)
         .map(|text| Some(text.trim_end().to_owned()))
         .map_err(|error| {
-            Failure::unusable(Error::unusable(
+            Error::unusable(
                 "public_key_unreadable",
                 format!(
                     "{} (user_public_key_file) cannot be read: {error}.",
                     path.display()
                 ),
-            ))
+            )
         })
 }

@@ -3,43 +3,37 @@
 use super::{deliver, ledgers, target};
 use crate::cli::args::{Global, StatusArgs};
 use crate::cli::clock::SystemClock;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::ledger::Lock;
 use crate::model::{RowNumber, RunRecord};
 use crate::report::{history_json, write_history, write_status};
 
 /// Runs the command.
-pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
     let path = place.ledger(false);
     let reader = ledgers::reader(&path)?;
-    let newest = reader.newest_run().map_err(Failure::ledger)?;
+    let newest = reader.newest_run()?;
     let run = ledgers::run_or_newest(args.run, newest, &path)?;
     let look = output.look();
     if let Some(row) = args.row {
         let history = reader
-            .history(run, RowNumber(row), Lock::is_held(&path))
-            .map_err(Failure::ledger)?
+            .history(run, RowNumber(row), Lock::is_held(&path))?
             .ok_or_else(|| {
-                Failure::unusable(Error::unusable(
-                    "row_not_found",
-                    format!("Run {run} has no row {row}."),
-                ))
+                Error::unusable("row_not_found", format!("Run {run} has no row {row}."))
             })?;
         if output.json {
             output.print_json(&history_json(&history))?;
         } else {
             output.print(|out| write_history(out, &history, look))?;
         }
-        return Ok(Exit::Done);
+        return Ok(None);
     }
     let is_held = Lock::is_held(&path);
     let summary = deliver::summary_of(&reader, run, &path, is_held, &SystemClock::new())?;
-    let exit = Exit::of_run(&summary);
+    let ended = deliver::ended_as(&summary);
     if output.json {
         output.print_json(&summary)?;
     } else {
@@ -51,5 +45,5 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Result<Exit
         let further = ledgers::further(global, &place, &path, is_sandbox);
         output.print(|out| write_status(out, &record, &further, look))?;
     }
-    Ok(exit)
+    Ok(ended)
 }

@@ -1,9 +1,9 @@
 //! Where to send: Vlens, or the built-in stand-in.
 
 use crate::cli::args::SendArgs;
-use crate::cli::failure::Failure;
 use crate::cli::secrets;
 use crate::cli::settings::{Place, Sending};
+use crate::error::Error;
 use crate::ledger::Binding;
 use crate::model::Secret;
 use crate::sandbox::{Sandbox, SandboxOptions};
@@ -32,7 +32,7 @@ impl Target {
         sending: &Sending,
         args: &SendArgs,
         needs_login: bool,
-    ) -> Result<Target, Failure> {
+    ) -> Result<Target, Error> {
         if args.sandbox {
             return Target::sandbox(sending, needs_login).await;
         }
@@ -57,15 +57,14 @@ impl Target {
         })
     }
 
-    async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Failure> {
+    async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
         let sandbox = Sandbox::start(SandboxOptions {
             any_form: true,
             ..SandboxOptions::default()
         })
-        .await
-        .map_err(Failure::unexpected)?;
+        .await?;
         let credentials = sandbox.credentials();
-        let base_url = BaseUrl::parse(&sandbox.base_url(), false).map_err(Failure::unexpected)?;
+        let base_url = BaseUrl::parse(&sandbox.base_url(), false)?;
         let binding = Binding {
             base_url: SANDBOX_NAME.to_owned(),
             tenancy_name: credentials.tenancy_name.clone(),
@@ -96,7 +95,7 @@ pub fn client(
     tenancy_name: String,
     ca_pem: Option<Vec<u8>>,
     sending: &Sending,
-) -> Result<Client, Failure> {
+) -> Result<Client, Error> {
     Client::new(ClientOptions {
         base_url,
         api_key,
@@ -106,5 +105,4 @@ pub fn client(
         concurrency: sending.concurrency,
         user_agent: concat!("vlens-batch/", env!("CARGO_PKG_VERSION")).to_owned(),
     })
-    .map_err(Failure::unusable)
 }

@@ -2,44 +2,40 @@
 
 use super::sheets;
 use crate::cli::args::{Global, Lang, TemplateArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::files::{self, Readers};
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::error::Error;
+use crate::error::{Ended, Error};
 use crate::mapping::EXAMPLE_MARKER;
 use crate::model::ContractTypeId;
 use crate::report::{TemplateLanguage, TemplateSpec, write_template};
 
 /// Runs the command.
-pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
     let id = ContractTypeId(args.id);
     let path = sheets::form_path(&place, id);
     if !path.exists() {
-        return Err(Failure::unusable(
-            Error::unusable(
-                "form_missing",
-                format!(
-                    "There is no form of contract type {id}: {} does not exist.",
-                    path.display()
-                ),
-            )
-            .hint(format!(
-                "Run `vlens-batch contract-types pull {id}`, or save the answer of \
+        return Err(Error::unusable(
+            "form_missing",
+            format!(
+                "There is no form of contract type {id}: {} does not exist.",
+                path.display()
+            ),
+        )
+        .hint(format!(
+            "Run `vlens-batch contract-types pull {id}`, or save the answer of \
                  GetBusinessRequestTypeTemplateFields there by hand."
-            )),
-        ));
+        )));
     }
     let form = sheets::form(&path)?;
     if form.fields.is_empty() {
-        return Err(Failure::unusable(Error::unusable(
+        return Err(Error::unusable(
             "form_empty",
             format!(
                 "The form of contract type {id} has no fields, so there is nothing to fill in."
             ),
-        )));
+        ));
     }
     let spec = TemplateSpec {
         id,
@@ -51,7 +47,7 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<
         },
         example_marker: EXAMPLE_MARKER,
     };
-    let workbook = write_template(&spec).map_err(Failure::unexpected)?;
+    let workbook = write_template(&spec)?;
     files::put(&args.output, Readers::Everyone, &workbook)?;
     if output.json {
         output.print_json(&serde_json::json!({
@@ -67,5 +63,5 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Result<
             args.output.display(),
         ));
     }
-    Ok(Exit::Done)
+    Ok(None)
 }

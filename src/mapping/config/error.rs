@@ -8,7 +8,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::secrets;
-use crate::error::Error;
+use crate::error::{Error, Excerpt};
 
 /// The TOML as it was read: its name and its text, kept to show lines of it. Does not print the text by accident, since a
 /// secret may stand in it against the rules.
@@ -85,18 +85,24 @@ impl ConfigErrors {
 
     /// All problems as text: each line of the TOML shown with a pointer below it, lines with secrets named only.
     pub fn render(&self, styled: bool) -> String {
-        let renderer = if styled {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
-        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let renderer = renderer(styled);
         let texts: Vec<String> = self
             .problems
             .iter()
             .map(|problem| self.render_one(problem, &renderer))
             .collect();
         texts.join("\n\n")
+    }
+
+    fn error(&self, problem: &ConfigProblem) -> Error {
+        Error {
+            hint: problem.hint.clone(),
+            excerpt: Some(Box::new(Excerpt {
+                plain: self.render_one(problem, &renderer(false)),
+                styled: self.render_one(problem, &renderer(true)),
+            })),
+            ..Error::unusable("config_invalid", problem.message.clone())
+        }
     }
 
     fn render_one(&self, problem: &ConfigProblem, renderer: &Renderer) -> String {
@@ -127,6 +133,15 @@ impl ConfigErrors {
         }
         renderer.render(&[group])
     }
+}
+
+fn renderer(styled: bool) -> Renderer {
+    let renderer = if styled {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.decor_style(DecorStyle::Ascii)
 }
 
 /// A span cut to its first line, so that no neighbouring line is drawn into the picture; never empty at a line's start
@@ -161,6 +176,13 @@ impl std::error::Error for ConfigErrors {}
 
 impl From<ConfigErrors> for Error {
     fn from(errors: ConfigErrors) -> Error {
-        Error::unusable("config_invalid", errors.render(false))
+        let mut all = errors.problems.iter().map(|problem| errors.error(problem));
+        let first = all
+            .next()
+            .unwrap_or_else(|| Error::unusable("config_invalid", "The config cannot be used."));
+        Error {
+            others: all.collect(),
+            ..first
+        }
     }
 }

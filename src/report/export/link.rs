@@ -70,7 +70,7 @@ fn refused(error: &minijinja::Error) -> Error {
 }
 
 fn invalid(why: &str) -> Error {
-    Error::unexpected("link_template_invalid", format!("[result] link cannot be used: {why}."))
+    Error::unusable("link_template_invalid", format!("[result] link cannot be used: {why}."))
         .hint("Write it like \"https://onboard.example/start?session={{ token }}\"; {{ row }} is known as well.")
 }
 

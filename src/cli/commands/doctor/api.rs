@@ -10,11 +10,10 @@ use crate::cli::args::SendArgs;
 use crate::cli::clock::SystemClock;
 use crate::cli::commands::contract_types::{counted, failure};
 use crate::cli::commands::target::client;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
 use crate::cli::signals;
+use crate::error::{Error, Kind};
 use crate::ledger::{Lock, Writer};
 use crate::mapping::Config;
 use crate::mapping::config::ContractConfig;
@@ -66,12 +65,12 @@ pub async fn examine(
             Box::pin(ask(api, &place.config, &*clock, output, chart)).await;
             drop(lock);
         }
-        Err(failure) if failure.exit == Exit::Busy => chart.warning(
+        Err(error) if error.kind == Kind::Busy => chart.warning(
             "login",
             "Not tried: a run has just begun",
             "Run `vlens-batch doctor` again when it has ended.",
         ),
-        Err(failure) => chart.failure("login", failure),
+        Err(error) => chart.failure("login", error),
     }
 }
 
@@ -81,7 +80,7 @@ fn api(
     credentials: Credentials,
     standing: Standing,
     clock: &Arc<dyn Clock>,
-) -> Result<(Api, Option<Lock>), Failure> {
+) -> Result<(Api, Option<Lock>), Error> {
     let sending = place.sending(&SendArgs::default());
     let Ready {
         base_url,
@@ -139,7 +138,7 @@ async fn ask(mut api: Api, config: &Config, clock: &dyn Clock, output: Output, c
     if let Some(writer) = api.into_ledger()
         && let Err(complaint) = writer.stop().await
     {
-        chart.failure("ledger", Failure::unexpected(complaint));
+        chart.failure("ledger", complaint);
     }
 }
 
@@ -166,7 +165,7 @@ fn contract_types(
         Ok(entries) => entries,
         // Sending does not need them, so this is no failure.
         Err(error) => {
-            let complaint = failure(error).complaint;
+            let complaint = failure(error);
             return chart.warning(
                 "contract_types",
                 complaint.message,

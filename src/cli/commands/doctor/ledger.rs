@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Chart;
-use crate::cli::failure::Failure;
 use crate::error::Error;
 use crate::ledger::{Binding, Ground, Lock, Reader, Unsteady, ground};
 
@@ -28,7 +27,7 @@ pub fn examine(path: &Path, binding: Option<&Binding>, chart: &mut Chart) -> Sta
     let ground = match ground(path) {
         Ok(ground) => ground,
         Err(complaint) => {
-            chart.failure("ledger", Failure::ledger(complaint));
+            chart.failure("ledger", complaint);
             return Standing::Unusable;
         }
     };
@@ -60,14 +59,14 @@ fn health(ground: &Ground, binding: Option<&Binding>, chart: &mut Chart) -> Stan
             return Standing::Apart;
         }
         Err(complaint) => {
-            chart.failure("ledger", Failure::ledger(complaint));
+            chart.failure("ledger", complaint);
             return Standing::Unusable;
         }
     };
     let health = match reader.health() {
         Ok(health) => health,
         Err(complaint) => {
-            chart.failure("ledger", Failure::ledger(complaint));
+            chart.failure("ledger", complaint);
             return Standing::Unusable;
         }
     };
@@ -76,7 +75,7 @@ fn health(ground: &Ground, binding: Option<&Binding>, chart: &mut Chart) -> Stan
         let complaint = Error::unusable("ledger_damaged", message).hint(
             "Send nothing with it. Keep the file and its -wal file as they are, and restore the last good copy beside them.",
         );
-        chart.failure("ledger", Failure::unexpected(complaint));
+        chart.failure("ledger", complaint);
         return Standing::Unusable;
     }
     let path = ground.path.display();
@@ -84,10 +83,7 @@ fn health(ground: &Ground, binding: Option<&Binding>, chart: &mut Chart) -> Stan
     chart.ok("ledger", format!("{path} is sound ({size})"));
     match binding {
         Some(binding) if binding != reader.binding() => {
-            chart.failure(
-                "binding",
-                Failure::unusable(bound_elsewhere(reader.binding())),
-            );
+            chart.failure("binding", bound_elsewhere(reader.binding()));
             Standing::Apart
         }
         _ => {
@@ -138,7 +134,7 @@ fn firmness(ground: &Ground, chart: &mut Chart) {
             "The ledger's folder takes no new files, and the ledger needs its log beside it.",
         )
         .hint("Give this user the right to write there, or name another place with --ledger.");
-        return chart.failure("place", Failure::unusable(complaint));
+        return chart.failure("place", complaint);
     }
     match ground.unsteady {
         None => chart.ok("place", "On a disk of this machine, as far as can be seen"),

@@ -6,15 +6,13 @@ mod ledger;
 mod settings;
 
 use crate::cli::args::{DoctorArgs, Global};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
-use crate::error::Error;
+use crate::error::{Ended, Error, Kind};
 use crate::report::{Finding, Level, doctor_json, write_doctor};
 
 /// Runs the command.
-pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended {
     let mut chart = Chart::default();
     match Place::find(global, None) {
         Ok(place) => Box::pin(examine(&place, args, output, &mut chart)).await,
@@ -25,7 +23,7 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Resul
     } else {
         output.print(|out| write_doctor(out, &chart.findings, output.look()))?;
     }
-    Ok(chart.exit())
+    Ok(chart.ended_as())
 }
 
 async fn examine(place: &Place, args: &DoctorArgs, output: Output, chart: &mut Chart) {
@@ -45,11 +43,11 @@ async fn examine(place: &Place, args: &DoctorArgs, output: Output, chart: &mut C
     }
 }
 
-/// All findings so far, and the exit codes that the failures among them ask for.
+/// All findings so far, and the kinds that the failures among them ask for.
 #[derive(Default)]
 struct Chart {
     findings: Vec<Finding>,
-    exits: Vec<Exit>,
+    kinds: Vec<Kind>,
 }
 
 impl Chart {
@@ -68,10 +66,14 @@ impl Chart {
         self.note(check, Level::Warning, message, Some(remedy.into()));
     }
 
-    fn failure(&mut self, check: &'static str, failure: Failure) {
-        let Error { message, hint, .. } = failure.complaint;
-        self.exits.push(failure.exit);
-        self.note(check, Level::Failure, as_sentence(&message), hint);
+    fn failure(&mut self, check: &'static str, error: Error) {
+        self.kinds.push(error.kind);
+        self.note(
+            check,
+            Level::Failure,
+            as_sentence(&error.message),
+            error.hint,
+        );
     }
 
     fn note(&mut self, check: &'static str, level: Level, message: String, remedy: Option<String>) {
@@ -84,16 +86,15 @@ impl Chart {
     }
 
     /// A damaged ledger before all else, then what must be mended here before Vlens can be asked at all.
-    fn exit(&self) -> Exit {
+    fn ended_as(&self) -> Option<Kind> {
         [
-            Exit::Unexpected,
-            Exit::Unusable,
-            Exit::Refused,
-            Exit::Stopped,
+            Kind::Unexpected,
+            Kind::Unusable,
+            Kind::Refused,
+            Kind::Stopped,
         ]
         .into_iter()
-        .find(|exit| self.exits.contains(exit))
-        .unwrap_or(Exit::Done)
+        .find(|kind| self.kinds.contains(kind))
     }
 }
 
@@ -127,17 +128,17 @@ mod tests {
     #[test]
     fn the_gravest_failure_tells_the_exit() {
         let mut chart = Chart::default();
-        assert_eq!(chart.exit(), Exit::Done);
+        assert_eq!(chart.ended_as(), None);
         chart.warning("place", "a folder", "move it");
-        assert_eq!(chart.exit(), Exit::Done);
-        for (failure, expected) in [
-            (Failure::stopped as fn(Error) -> Failure, Exit::Stopped),
-            (Failure::unusable, Exit::Unusable),
-            (Failure::stopped, Exit::Unusable),
-            (Failure::unexpected, Exit::Unexpected),
+        assert_eq!(chart.ended_as(), None);
+        for (kind, expected) in [
+            (Kind::Stopped, Kind::Stopped),
+            (Kind::Unusable, Kind::Unusable),
+            (Kind::Stopped, Kind::Unusable),
+            (Kind::Unexpected, Kind::Unexpected),
         ] {
-            chart.failure("x", failure(Error::unusable("x", "x")));
-            assert_eq!(chart.exit(), expected);
+            chart.failure("x", Error::new(kind, "x", "x"));
+            assert_eq!(chart.ended_as(), Some(expected));
         }
     }
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Chart;
-use crate::cli::failure::Failure;
 use crate::cli::secrets;
 use crate::cli::settings::{CONFIG_NAME, Place};
 use crate::error::Error;
@@ -24,17 +23,10 @@ pub struct Ready {
 }
 
 /// Notes why there is no config to go by.
-pub fn config_unusable(failure: Failure, chart: &mut Chart) {
-    let Some(errors) = &failure.config else {
-        return chart.failure("config", failure);
-    };
-    for problem in &errors.problems {
-        let hint = problem
-            .hint
-            .clone()
-            .unwrap_or_else(|| "`vlens-batch check FILE` shows the line.".to_owned());
-        let complaint = Error::unusable("config_invalid", problem.message.clone()).hint(hint);
-        chart.failure("config", Failure::unusable(complaint));
+pub fn config_unusable(mut error: Error, chart: &mut Chart) {
+    let others = std::mem::take(&mut error.others);
+    for error in std::iter::once(error).chain(others) {
+        chart.failure("config", error);
     }
 }
 
@@ -131,7 +123,7 @@ fn tenant(place: &Place, needs_login: bool, chart: &mut Chart) -> Option<String>
 fn secret<T>(
     check: &'static str,
     name: &str,
-    found: Result<T, Failure>,
+    found: Result<T, Error>,
     chart: &mut Chart,
 ) -> Option<T> {
     let found = match found {

@@ -1,26 +1,17 @@
-//! Writes the request body, straight into one string: member order and casing exactly as the vendor's sample has them.
+//! The request body: member order and casing exactly as the vendor's sample has them.
 
 use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
 use crate::model::{ContractTypeId, Recipient};
 
-/// What is the same in every body, prepared once.
+/// What is the same in every body.
 pub(crate) struct BodyFrame {
-    layout: Layout,
-    /// `"userPublicKey":"…",` or nothing.
-    public_key: String,
-    /// What follows the contract types up to the end of `sessionPermissions`.
-    flags: String,
-}
-
-enum Layout {
-    /// `RequestFieldsValues` inside `SessionInput`.
-    Inside,
-    /// `RequestFieldsValues` beside `SessionInput`.
-    Beside,
-    /// No `SessionInput`, no `RequestFieldsValues`.
-    Bare,
+    session: SessionConfig,
+    request_fields: RequestFields,
+    user_public_key: Option<String>,
 }
 
 /// The values of one contract type.
@@ -31,13 +22,102 @@ pub(crate) struct TypeValues<'a> {
 
 /// What one rule came to in this row.
 pub(crate) struct Slot<'a> {
-    /// The key as in the rule: quoted, with colon.
     pub key: &'a str,
     /// What goes out; none leaves the field out.
     pub text: Option<Cow<'a, str>>,
     /// Whether a person wrote it into the sheet, as against a constant or a default.
     pub is_written: bool,
     pub is_faulty: bool,
+}
+
+#[derive(Serialize)]
+struct Session<'a> {
+    #[serde(rename = "phoneNumber", skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(rename = "userPublicKey", skip_serializing_if = "Option::is_none")]
+    user_public_key: Option<&'a str>,
+    #[serde(rename = "sessionPermissions")]
+    permissions: Permissions<'a>,
+    #[serde(
+        rename = "RequestFieldsValues",
+        skip_serializing_if = "Fields::is_empty"
+    )]
+    fields: Fields<'a>,
+}
+
+#[derive(Serialize)]
+struct Permissions<'a> {
+    #[serde(rename = "allowedContractTypeIds")]
+    types: &'a [ContractTypeId],
+    #[serde(rename = "minimalSignatureFlow")]
+    minimal_signature_flow: bool,
+    #[serde(rename = "DigitalIdentityOnly")]
+    digital_identity_only: bool,
+}
+
+#[derive(Serialize)]
+struct Invitation<'a> {
+    #[serde(rename = "SessionInput")]
+    session: Session<'a>,
+    #[serde(
+        rename = "RequestFieldsValues",
+        skip_serializing_if = "Fields::is_empty"
+    )]
+    fields: Fields<'a>,
+}
+
+/// The values by contract type, those without any left out.
+#[derive(Clone, Copy)]
+struct Fields<'a>(&'a [TypeValues<'a>]);
+
+impl BodyFrame {
+    pub fn new(
+        session: &SessionConfig,
+        request_fields: RequestFields,
+        user_public_key: Option<&str>,
+    ) -> Self {
+        BodyFrame {
+            session: session.clone(),
+            request_fields,
+            user_public_key: user_public_key.map(str::to_owned),
+        }
+    }
+
+    pub fn write(
+        &self,
+        recipient: &Recipient,
+        types: &[ContractTypeId],
+        fields: &[TypeValues<'_>],
+    ) -> String {
+        let (none, all) = (Fields(&[]), Fields(fields));
+        let (inside, beside) = match (self.session.kind, self.request_fields) {
+            (SessionKind::Auth, _) => (none, none),
+            (SessionKind::Invitation, RequestFields::Inside) => (all, none),
+            (SessionKind::Invitation, RequestFields::TopLevel) => (none, all),
+        };
+        let session = Session {
+            phone: recipient.phone.as_deref(),
+            email: recipient.email.as_deref(),
+            user_public_key: self.user_public_key.as_deref(),
+            permissions: Permissions {
+                types,
+                minimal_signature_flow: self.session.minimal_signature_flow,
+                digital_identity_only: self.session.digital_identity_only,
+            },
+            fields: inside,
+        };
+        let json = match self.session.kind {
+            SessionKind::Auth => serde_json::to_string(&session),
+            SessionKind::Invitation => serde_json::to_string(&Invitation {
+                session,
+                fields: beside,
+            }),
+        };
+        // Texts, numbers and flags are always JSON.
+        json.unwrap_or_default()
+    }
 }
 
 impl TypeValues<'_> {
@@ -48,134 +128,27 @@ impl TypeValues<'_> {
     }
 }
 
-impl BodyFrame {
-    pub fn new(
-        session: &SessionConfig,
-        request_fields: RequestFields,
-        user_public_key: Option<&str>,
-    ) -> Self {
-        BodyFrame {
-            layout: match (session.kind, request_fields) {
-                (SessionKind::Auth, _) => Layout::Bare,
-                (SessionKind::Invitation, RequestFields::Inside) => Layout::Inside,
-                (SessionKind::Invitation, RequestFields::TopLevel) => Layout::Beside,
-            },
-            public_key: user_public_key.map_or_else(String::new, |key| {
-                format!("\"userPublicKey\":{},", quoted(key))
-            }),
-            flags: format!(
-                "],\"minimalSignatureFlow\":{},\"DigitalIdentityOnly\":{}}}",
-                session.minimal_signature_flow, session.digital_identity_only
-            ),
-        }
-    }
-
-    pub fn write(
-        &self,
-        recipient: &Recipient,
-        types: &[ContractTypeId],
-        fields: &[TypeValues<'_>],
-    ) -> String {
-        let mut body = String::with_capacity(self.size_of(fields));
-        body.push_str(if matches!(self.layout, Layout::Bare) {
-            "{"
-        } else {
-            "{\"SessionInput\":{"
-        });
-        for (key, value) in [
-            ("\"phoneNumber\":", &recipient.phone),
-            ("\"email\":", &recipient.email),
-        ] {
-            if let Some(value) = value {
-                body.push_str(key);
-                push_quoted(&mut body, value);
-                body.push(',');
-            }
-        }
-        body.push_str(&self.public_key);
-        body.push_str("\"sessionPermissions\":{\"allowedContractTypeIds\":[");
-        push_ids(&mut body, types);
-        body.push_str(&self.flags);
-        if matches!(self.layout, Layout::Beside) {
-            body.push('}');
-        }
-        if !matches!(self.layout, Layout::Bare) {
-            push_fields(&mut body, fields);
-        }
-        body.push('}');
-        if matches!(self.layout, Layout::Inside) {
-            body.push('}');
-        }
-        body
-    }
-
-    fn size_of(&self, fields: &[TypeValues<'_>]) -> usize {
-        let values = fields.iter().flat_map(TypeValues::values);
-        let values: usize = values.map(|(key, value)| key.len() + value.len() + 4).sum();
-        256 + self.public_key.len() + values
+impl Serialize for TypeValues<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.values())
     }
 }
 
-fn push_ids(body: &mut String, types: &[ContractTypeId]) {
-    for (at, id) in types.iter().enumerate() {
-        let comma = if at == 0 { "" } else { "," };
-        body.push_str(comma);
-        push_id(body, *id);
+impl<'a> Fields<'a> {
+    fn filled(&self) -> impl Iterator<Item = &'a TypeValues<'a>> {
+        self.0
+            .iter()
+            .filter(|fields| fields.values().next().is_some())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.filled().next().is_none()
     }
 }
 
-fn push_fields(body: &mut String, fields: &[TypeValues<'_>]) {
-    let mut filled = fields
-        .iter()
-        .filter(|fields| fields.values().next().is_some())
-        .peekable();
-    if filled.peek().is_none() {
-        return;
-    }
-    body.push_str(",\"RequestFieldsValues\":{");
-    while let Some(fields) = filled.next() {
-        body.push('"');
-        push_id(body, fields.contract_type);
-        body.push_str("\":{");
-        for (at, (key, value)) in fields.values().enumerate() {
-            if at > 0 {
-                body.push(',');
-            }
-            body.push_str(key);
-            push_quoted(body, value);
-        }
-        body.push('}');
-        if filled.peek().is_some() {
-            body.push(',');
-        }
-    }
-    body.push('}');
-}
-
-fn push_id(body: &mut String, id: ContractTypeId) {
-    body.push_str(itoa::Buffer::new().format(id.0));
-}
-
-/// A text as JSON has it.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    push_quoted(&mut json, text);
-    json
-}
-
-fn push_quoted(json: &mut String, text: &str) {
-    // Every byte is looked at, many at once, as nearly every text is plain to its end.
-    let mut needs_escape = false;
-    for b in text.bytes() {
-        needs_escape |= b < 0x20 || b == b'"' || b == b'\\';
-    }
-    if needs_escape {
-        // Serialising a text cannot fail.
-        json.push_str(&serde_json::to_string(text).unwrap_or_default());
-    } else {
-        json.push('"');
-        json.push_str(text);
-        json.push('"');
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.filled().map(|fields| (fields.contract_type, fields)))
     }
 }
 
@@ -183,84 +156,59 @@ fn push_quoted(json: &mut String, text: &str) {
 mod tests {
     use super::*;
 
-    fn body(
-        session: &SessionConfig,
-        place: RequestFields,
-        key: Option<&str>,
-        fields: &[TypeValues<'_>],
-    ) -> String {
+    #[test]
+    fn members_stand_where_the_session_and_the_api_want_them() {
         let recipient = Recipient {
             phone: Some("+201012345678".into()),
             email: None,
         };
         let types = [ContractTypeId(414), ContractTypeId(415)];
-        BodyFrame::new(session, place, key).write(&recipient, &types, fields)
-    }
-
-    fn fields<'a>() -> Vec<TypeValues<'a>> {
         let slot = |key, text| Slot {
             key,
             text,
             is_written: true,
             is_faulty: false,
         };
-        let slots = vec![
-            slot("\"none\":", None),
-            slot("\"a\":", Some(Cow::Borrowed("1 \"quoted\" \\ \n ع"))),
-        ];
-        vec![
+        let fields = [
             TypeValues {
                 contract_type: ContractTypeId(414),
-                slots,
+                slots: vec![
+                    slot("none", None),
+                    slot("a", Some(Cow::Borrowed("1 \"quoted\" \\ \n ع"))),
+                ],
             },
             TypeValues {
                 contract_type: ContractTypeId(415),
                 slots: Vec::new(),
             },
-        ]
-    }
-
-    #[test]
-    fn fields_sit_inside_or_beside_the_session() {
-        let session = SessionConfig::default();
+        ];
         let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
                      {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
         let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"quoted\\\" \\\\ \\n ع\"}}";
-        assert_eq!(
-            body(&session, RequestFields::Inside, None, &fields()),
-            format!("{start},{values}}}}}")
-        );
-        assert_eq!(
-            body(&session, RequestFields::TopLevel, None, &fields()),
-            format!("{start}}},{values}}}")
-        );
-        assert_eq!(
-            body(&session, RequestFields::Inside, None, &[]),
-            format!("{start}}}}}")
-        );
-        assert_eq!(
-            body(&session, RequestFields::TopLevel, None, &[]),
-            format!("{start}}}}}")
-        );
-    }
-
-    #[test]
-    fn an_auth_session_has_its_members_at_the_top_and_no_fields() {
-        let session = SessionConfig {
+        let auth = SessionConfig {
             kind: SessionKind::Auth,
             minimal_signature_flow: false,
             digital_identity_only: true,
             user_public_key_file: None,
         };
-        assert_eq!(
-            body(
-                &session,
+        let invitation = SessionConfig::default();
+        for (session, place, key, fields, body) in [
+            (&invitation, RequestFields::Inside, None, &fields[..], format!("{start},{values}}}}}")),
+            (&invitation, RequestFields::TopLevel, None, &fields, format!("{start}}},{values}}}")),
+            (&invitation, RequestFields::Inside, None, &[], format!("{start}}}}}")),
+            (&invitation, RequestFields::TopLevel, None, &[], format!("{start}}}}}")),
+            (
+                &auth,
                 RequestFields::Inside,
                 Some("-----BEGIN\nKEY"),
-                &fields()
+                &fields,
+                "{\"phoneNumber\":\"+201012345678\",\"userPublicKey\":\"-----BEGIN\\nKEY\",\"sessionPermissions\":\
+                 {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":false,\"DigitalIdentityOnly\":true}}"
+                    .to_owned(),
             ),
-            "{\"phoneNumber\":\"+201012345678\",\"userPublicKey\":\"-----BEGIN\\nKEY\",\"sessionPermissions\":\
-             {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":false,\"DigitalIdentityOnly\":true}}"
-        );
+        ] {
+            let written = BodyFrame::new(session, place, key).write(&recipient, &types, fields);
+            assert_eq!(written, body);
+        }
     }
 }

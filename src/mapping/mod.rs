@@ -12,7 +12,7 @@ mod conventions;
 mod form_changes;
 pub mod guess;
 mod header;
-mod key;
+mod identity;
 pub mod names;
 mod rule;
 mod survey;

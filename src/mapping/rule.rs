@@ -40,8 +40,6 @@ pub(crate) struct FieldGroup {
 /// How one form field gets its value.
 pub(crate) struct FieldRule {
     pub key: String,
-    /// The key as it stands in the body: quoted, escaped, with its colon.
-    pub key_json: String,
     pub source: RuleSource,
     pub kind: Kind,
     /// The form's own choices, when the type alone does not tell whether the value is among them.

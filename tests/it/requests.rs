@@ -183,3 +183,22 @@ fn a_token_that_runs_out_is_renewed_on_the_way() {
     assert_eq!(logins, 1, "renewed by refreshing");
     assert!(refreshes >= 2, "{refreshes}");
 }
+
+#[test]
+fn a_template_that_would_fill_the_memory_is_refused_at_its_line() {
+    let world = World::new();
+    world.file("c.csv", "phone\n01012345678\n");
+    for template in [
+        "{{ \"%1000000000d\"|format(1) }}",
+        "{{ 'x' * 1000000000 }}",
+        "{{ row['phone']|indent(1000000000) }}",
+    ] {
+        world.config(&format!(
+            "[contract]\ntypes=[414]\n[fields.414]\nfullName = {{ template = '''{template}''' }}\n"
+        ));
+        let check = world.vlens(["check", "c.csv"]).run().expect(5);
+        check
+            .complains_of("the template cannot be used")
+            .complains_of("vlens-batch.toml:4:");
+    }
+}

@@ -63,7 +63,7 @@ impl<'a> Visit<'a> {
             Found::Fault => (None, true),
         };
         Slot {
-            key: &rule.key_json,
+            key: &rule.key,
             text,
             is_written: true,
             is_faulty,
@@ -157,7 +157,7 @@ impl<'a> Slot<'a> {
     /// A constant or a default, or nothing at all.
     fn unwritten(rule: &'a FieldRule, text: Option<&'a str>) -> Self {
         Slot {
-            key: &rule.key_json,
+            key: &rule.key,
             text: text.map(Cow::Borrowed),
             is_written: false,
             is_faulty: false,

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use super::names::{fold, fold_value};
 use super::rule::{ColumnRule, ContractRule};
 use super::value::{Fault, Kind};
-use super::{Mapped, Mapping, key};
+use super::{Mapped, Mapping, identity};
 use crate::model::{ContractTypeId, Invitation, InvitationKey, ProblemCode, Recipient, Row};
 use visit::{Found, Visit};
 
@@ -48,7 +48,7 @@ impl<'a> Visit<'a> {
             return None;
         }
         let recipient = recipient?;
-        let key = identity.unwrap_or_else(|| key::of_recipient(&recipient, &types));
+        let key = identity.unwrap_or_else(|| identity::of_recipient(&recipient, &types));
         let body = self.mapping.frame.write(&recipient, &types, &fields);
         Some(Invitation {
             key,
@@ -176,7 +176,7 @@ impl<'a> Visit<'a> {
             self.missing(columns.first().copied(), "identity");
             return None;
         }
-        Some(key::of_values(
+        Some(identity::of_values(
             values
                 .iter()
                 .map(|value| value.as_deref().unwrap_or_default()),

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Binder;
 use super::form::FormCheck;
-use crate::mapping::body::quoted;
 use crate::mapping::config::{
     ConfigProblem, FieldConfig, FieldSource, FieldType, FieldsConfig, Spanned,
 };
@@ -80,7 +79,6 @@ impl Binder<'_> {
             .map(|default| self.settled_choice(default, &field.key.value, check));
         Some(FieldRule {
             key: field.key.value.clone(),
-            key_json: format!("{}:", quoted(&field.key.value)),
             source: source?,
             kind,
             among,

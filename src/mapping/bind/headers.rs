@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::Binder;
 use super::fields::Groups;
 use super::form::{FormCheck, nearest_key};
-use crate::mapping::body::quoted;
 use crate::mapping::conventions::{Role, form_field, is_left_out};
 use crate::mapping::names::visible;
 use crate::mapping::rule::{FieldGroup, FieldRule, RuleSource};
@@ -160,7 +159,6 @@ impl<'a> Binder<'a> {
         self.used.insert(index);
         group.rules.push(FieldRule {
             key: key.to_owned(),
-            key_json: format!("{}:", quoted(key)),
             source: RuleSource::Column(index),
             kind: field.map_or(Kind::Text, |(field, check)| kind_of(field, check)),
             among: None,

@@ -20,7 +20,7 @@ fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
         readings[problem.0 - 2] = problem.1;
     }
     for body in bodies(&world, &[]) {
-        let phone = body["phoneNumber"].as_str().unwrap();
+        let phone = body["phoneNumber"].as_str().expect("a text");
         let field = &body["RequestFieldsValues"]["414"]["value"];
         if let (Ok(at), Some(sent)) = (phone[11..].parse::<usize>(), field.as_str()) {
             readings[at] = sent.to_owned();
@@ -33,11 +33,15 @@ fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
 fn problems(world: &World, options: &[&str]) -> Vec<(usize, String)> {
     let check = world.vlens(["check", "sheet.csv", "--json"]).args(options);
     let document: Value = check.run().json();
-    let problems = document["problems"].as_array().unwrap().iter();
+    let problems = document["problems"].as_array().expect("a list").iter();
     problems
         .map(|problem| {
-            let row = problem["row"].as_u64().unwrap().try_into().unwrap();
-            (row, problem["code"].as_str().unwrap().to_owned())
+            let row = problem["row"]
+                .as_u64()
+                .expect("a row")
+                .try_into()
+                .expect("small");
+            (row, problem["code"].as_str().expect("a text").to_owned())
         })
         .collect()
 }
@@ -46,7 +50,8 @@ fn problems(world: &World, options: &[&str]) -> Vec<(usize, String)> {
 fn bodies(world: &World, options: &[&str]) -> Vec<Value> {
     let check = world.vlens(["check", "sheet.csv", "--show", "99"]);
     let shown = check.args(options).run().stdout;
-    let body = |line: &str| serde_json::from_str::<Value>(line).unwrap()["SessionInput"].take();
+    let body =
+        |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["SessionInput"].take();
     shown.lines().map(body).collect()
 }
 

@@ -30,6 +30,10 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     }
     let text = proposal.to_toml(&source_settings(args, header_row));
     files::put(&config, Readers::Everyone, text.as_bytes())?;
+    if let Some(column) = proposal.open_column() {
+        let column = shown(&proposal).header(&column.name).into_owned();
+        return Err(contract_open(&config, &column, &proposal));
+    }
     output.say(&said(&config, &proposal));
     let check_args = CheckArgs {
         file: args.file.clone(),
@@ -149,6 +153,14 @@ fn ask_types(proposal: &mut Proposal) -> std::io::Result<()> {
     if proposal.knows_types() {
         return Ok(());
     }
+    for value in proposal.open_values() {
+        let question = format!("Which contract type does \"{value}\" mean (its number)?");
+        let id: i64 = cliclack::input(question).placeholder("414").interact()?;
+        proposal.choose_type_of(&value, ContractTypeId(id));
+    }
+    if proposal.knows_types() {
+        return Ok(());
+    }
     let id: i64 =
         cliclack::input("To which contract type are these customers invited (its number)?")
             .placeholder("414")
@@ -201,6 +213,21 @@ fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> s
         proposal.choose(at, chosen);
     }
     Ok(())
+}
+
+/// A column tells the contract type, and what its values mean was neither known nor asked.
+fn contract_open(config: &Path, column: &str, proposal: &Proposal) -> Error {
+    Error::unusable(
+        "contract_type_open",
+        format!(
+            "The column \"{column}\" tells the contract type, and nothing says which number each of its values means."
+        ),
+    )
+    .hint(format!(
+        "Write the numbers into {}, where these lines stand as remarks (`vlens-batch contract-types` lists them), or give --contract-type ID for all rows:\n\n{}",
+        config.display(),
+        proposal.contract_lines().trim_end()
+    ))
 }
 
 fn said(config: &Path, proposal: &Proposal) -> String {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::concepts::Shape;
+use super::concepts::{CONTRACT_TYPE, Shape};
 use super::fit::{Fit, HeaderWords, fit};
 use super::targets::{Goal, Targets, all, concept};
 use super::words::Words;
-use super::{Certainty, ColumnGuess, Known, Proposal, Target};
-use crate::mapping::conventions::{HeaderTypes, form_field};
+use super::{Certainty, ColumnGuess, Known, Proposal, Target, translate};
+use crate::mapping::conventions::{HeaderTypes, form_field, parts};
 use crate::mapping::names::fold;
 use crate::model::{ContractTypeId, Form};
 
@@ -17,6 +17,11 @@ const ALIKE: f64 = 0.015;
 const BY_KEY: f64 = 2.0;
 /// Candidates that are offered.
 const MOST_CANDIDATES: usize = 3;
+
+/// A column with more different values than this is no list of products.
+const MOST_PRODUCTS: usize = 30;
+/// Words of headers that speak of what is contracted, as [`Words`] has them.
+const PRODUCT: &[&str] = &["product", "products", "منتج", "منتجات"];
 
 /// One column (by its place) and one goal that fit.
 struct Pair {
@@ -50,6 +55,7 @@ pub(super) fn propose(mut columns: Vec<ColumnGuess>, known: Known<'_>) -> Propos
         columns,
         types: contract.same,
         joined,
+        header_types: types,
         type_words: contract.words,
         targets,
         forms: known.forms.clone(),
@@ -62,13 +68,15 @@ pub(super) fn propose(mut columns: Vec<ColumnGuess>, known: Known<'_>) -> Propos
 struct Contract {
     /// The same for every row.
     same: Vec<ContractTypeId>,
-    /// Those that rows may have.
+    /// Those that rows may have; none: any.
     possible: Vec<ContractTypeId>,
     column: Option<usize>,
-    words: Vec<(String, ContractTypeId)>,
+    /// What the column's words mean, as far as forms tell.
+    words: Vec<(String, Option<ContractTypeId>)>,
 }
 
-/// A person's word goes before a column, a column before the only form that there is.
+/// A person's word goes before a column, a column before the only form that there is. A column that tells contract types
+/// is never left out: that its words are not all known makes it a question.
 fn contract(columns: &[ColumnGuess], known: Known<'_>) -> Contract {
     let same = |types: Vec<ContractTypeId>| Contract {
         possible: types.clone(),
@@ -78,26 +86,21 @@ fn contract(columns: &[ColumnGuess], known: Known<'_>) -> Contract {
     if !known.types.is_empty() {
         return same(known.types.to_vec());
     }
-    let Some(goal) = concept("contractTypeId") else {
-        return Contract::default();
-    };
-    let names = all(goal.names.iter().copied());
-    let weak = all(goal.weak.iter().copied());
-    let is_one = |words: &Words, of: &[Words]| of.iter().any(|name| name.joined == words.joined);
-    for (at, column) in columns.iter().enumerate() {
-        let words = Words::of(&column.column.name);
-        let is_named = is_one(&words, &names);
-        if !is_named && !is_one(&words, &weak) {
-            continue;
-        }
-        if let Some((possible, words)) = types_in(column, known.forms, is_named) {
-            return Contract {
-                same: Vec::new(),
-                possible,
-                column: Some(at),
-                words,
-            };
-        }
+    let naming = columns
+        .iter()
+        .map(|column| Naming::of(column, known.forms))
+        .collect::<Vec<_>>();
+    let best = naming.iter().copied().max().unwrap_or(Naming::Nothing);
+    if best > Naming::Nothing
+        && let Some(at) = naming.iter().position(|naming| *naming == best)
+    {
+        let (possible, words) = types_in(&columns[at], known.forms, best);
+        return Contract {
+            possible,
+            column: Some(at),
+            words,
+            ..Contract::default()
+        };
     }
     let types = header_types(columns, known.types, known.forms);
     let mut named: Vec<ContractTypeId> = columns
@@ -115,6 +118,73 @@ fn contract(columns: &[ColumnGuess], known: Known<'_>) -> Contract {
     }
 }
 
+/// How a column shows that it tells the contract type; the strongest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Naming {
+    Nothing,
+    /// Its header may mean it, and its values differ as those of a list do.
+    ByList,
+    /// Its header speaks of products.
+    ByProduct,
+    /// A form is called as one of its values.
+    ByValue,
+    /// Its header says so.
+    ByName,
+}
+
+impl Naming {
+    fn of(column: &ColumnGuess, forms: &BTreeMap<ContractTypeId, Form>) -> Naming {
+        let Some(goal) = concept(CONTRACT_TYPE) else {
+            return Naming::Nothing;
+        };
+        let header = &column.column.name;
+        let pieces: Vec<Words> = all([header.as_str()].into_iter().chain(parts(header)));
+        let is_one = |names: &[&'static str]| {
+            let names = all(names.iter().copied());
+            let is_name = |words: &Words| names.iter().any(|name| name.joined == words.joined);
+            pieces.iter().any(is_name)
+        };
+        let profile = &column.profile;
+        let is_field = forms
+            .values()
+            .any(|form| form_field(header, form).is_some());
+        let is_list = !profile.distinct.is_empty()
+            && profile.distinct.len() <= MOST_PRODUCTS
+            && [
+                profile.phone,
+                profile.email,
+                profile.national_id,
+                profile.date,
+            ]
+            .iter()
+            .all(|share| *share < 0.5);
+        let speaks_of_products = pieces
+            .iter()
+            .any(|words| words.sorted.split(' ').any(|word| PRODUCT.contains(&word)));
+        if is_one(goal.names) {
+            Naming::ByName
+        } else if is_field || !is_list {
+            Naming::Nothing
+        } else if profile
+            .distinct
+            .iter()
+            .any(|value| form_called(value, forms).is_some())
+        {
+            Naming::ByValue
+        } else if speaks_of_products {
+            Naming::ByProduct
+        } else if is_one(goal.weak)
+            && profile.distinct.len() >= 2
+            && profile.words >= 0.5
+            && translate::known_share(&profile.distinct) < 0.5
+        {
+            Naming::ByList
+        } else {
+            Naming::Nothing
+        }
+    }
+}
+
 fn header_types(
     columns: &[ColumnGuess],
     named: &[ContractTypeId],
@@ -126,41 +196,47 @@ fn header_types(
     }
 }
 
-type TypesInColumn = (Vec<ContractTypeId>, Vec<(String, ContractTypeId)>);
+type TypesInColumn = (Vec<ContractTypeId>, Vec<(String, Option<ContractTypeId>)>);
 
-/// The contract types that a column's values name: by their numbers, or by the forms' names.
+/// The contract types that a column's values name, by their numbers alone or by words: none of the words where the cells
+/// hold the numbers themselves.
 fn types_in(
     column: &ColumnGuess,
     forms: &BTreeMap<ContractTypeId, Form>,
-    is_named: bool,
-) -> Option<TypesInColumn> {
+    naming: Naming,
+) -> TypesInColumn {
     let values = &column.profile.distinct;
     let id = |value: &String| {
-        value
-            .parse()
-            .ok()
-            .filter(|&id: &i64| id > 0)
-            .map(ContractTypeId)
+        let id = value.parse().ok().filter(|&id: &i64| id > 0);
+        let id = id.map(ContractTypeId)?;
+        (naming == Naming::ByName || forms.contains_key(&id)).then_some(id)
     };
-    let ids: Option<Vec<ContractTypeId>> = values.iter().map(id).collect();
-    let mut ids = ids
-        .filter(|ids| !ids.is_empty() && (is_named || ids.iter().all(|id| forms.contains_key(id))));
-    if let Some(ids) = &mut ids {
-        ids.sort_unstable();
-        return Some((ids.clone(), Vec::new()));
-    }
-    let by_name = |value: &String| {
-        let named = forms
+    let ids: Vec<Option<ContractTypeId>> = values.iter().map(id).collect();
+    let (mut types, words) = if !ids.is_empty() && ids.iter().all(Option::is_some) {
+        (ids, Vec::new())
+    } else {
+        let meaning = |value: &String| id(value).or_else(|| form_called(value, forms));
+        let words: Vec<_> = values
             .iter()
-            .find(|(_, form)| fold(&form.name) == fold(value));
-        named.map(|(&id, _)| (value.clone(), id))
+            .map(|value| (value.clone(), meaning(value)))
+            .collect();
+        let types = words.iter().map(|(_, id)| *id).collect();
+        (types, words)
     };
-    let words: Option<Vec<(String, ContractTypeId)>> = values.iter().map(by_name).collect();
-    let words = words.filter(|words| !words.is_empty())?;
-    let mut types: Vec<ContractTypeId> = words.iter().map(|(_, id)| *id).collect();
     types.sort_unstable();
     types.dedup();
-    Some((types, words))
+    let known: Option<Vec<ContractTypeId>> = types.into_iter().collect();
+    (known.unwrap_or_default(), words)
+}
+
+/// The form that is called so.
+fn form_called(value: &str, forms: &BTreeMap<ContractTypeId, Form>) -> Option<ContractTypeId> {
+    let called = fold(value);
+    let mut named = forms
+        .iter()
+        .filter(|(_, form)| fold(&form.name) == called && !called.is_empty());
+    let (&id, _) = named.next()?;
+    named.next().is_none().then_some(id)
 }
 
 fn pairs(

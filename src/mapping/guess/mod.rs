@@ -22,7 +22,7 @@ pub use self::toml::SourceSettings;
 use self::concepts::{CONCEPTS, OTHERS};
 use self::profile::{Profile, SAMPLED_VALUES};
 use self::targets::Targets;
-use super::conventions::{CONTRACT_TYPE_NAMES, is_left_out, recipient_names};
+use super::conventions::{CONTRACT_TYPE_NAMES, HeaderTypes, is_left_out, recipient_names};
 use super::names::fold;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, mask};
 
@@ -94,8 +94,9 @@ pub struct Proposal {
     pub types: Vec<ContractTypeId>,
     /// Fields made of several columns: `fullName` of first and last name.
     joined: Vec<(String, Vec<String>)>,
-    /// Words for contract types in the contract type's column.
-    type_words: Vec<(String, ContractTypeId)>,
+    /// Words in the contract type's column, with what they mean where that is known.
+    type_words: Vec<(String, Option<ContractTypeId>)>,
+    header_types: HeaderTypes,
     targets: Targets,
     forms: BTreeMap<ContractTypeId, Form>,
     country: String,
@@ -160,9 +161,31 @@ impl Proposal {
         self.types = types;
     }
 
+    /// A person's word on what a value of the contract type's column means.
+    pub fn choose_type_of(&mut self, value: &str, id: ContractTypeId) {
+        for (word, meaning) in &mut self.type_words {
+            if word == value {
+                *meaning = Some(id);
+            }
+        }
+    }
+
     /// Whether it is known to which contract types the rows go.
     pub fn knows_types(&self) -> bool {
-        !self.types.is_empty() || self.column_of(&Target::ContractType).is_some()
+        !self.types.is_empty()
+            || (self.column_of(&Target::ContractType).is_some() && self.open_values().is_empty())
+    }
+
+    /// The column that tells the contract type, while nobody has said what all of its values mean.
+    pub fn open_column(&self) -> Option<&Column> {
+        let column = self.column_of(&Target::ContractType)?;
+        (!self.open_values().is_empty()).then_some(&column.column)
+    }
+
+    /// The values of the contract type's column that may mean any.
+    pub fn open_values(&self) -> Vec<String> {
+        let open = self.type_words.iter().filter(|(_, id)| id.is_none());
+        open.map(|(word, _)| word.clone()).collect()
     }
 
     /// Whether it is known whom to invite.

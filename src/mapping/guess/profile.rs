@@ -18,6 +18,8 @@ pub(super) struct Profile {
     pub email: f64,
     pub national_id: f64,
     pub date: f64,
+    /// Dates of eight digits, the year first.
+    pub compact_date: f64,
     pub number: f64,
     /// Letters, and no digits.
     pub words: f64,
@@ -37,10 +39,15 @@ const MOST_CHOICES: usize = 60;
 impl Profile {
     pub fn of(values: &[Cell], country: &str) -> Profile {
         let kinds = Kinds::new(country);
-        let mut counts = [0usize; 8];
+        let mut counts = [0usize; 9];
         let mut evidence = Evidence::default();
         let mut distinct: Vec<String> = Vec::new();
-        let tells = |cell: &&Cell| !cell.is_empty() && !value::says_nothing(cell);
+        // What cannot be read says nothing of what it would be: a formula that no program has calculated, an error.
+        let tells = |cell: &&Cell| match cell {
+            Cell::Text(_) => !cell.is_empty() && !value::says_nothing(cell),
+            Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) => true,
+            _ => false,
+        };
         let values: Vec<&Cell> = values.iter().filter(tells).collect();
         for cell in &values {
             evidence.see(&kinds.date, cell);
@@ -66,6 +73,7 @@ impl Profile {
             number: share(5),
             words: share(6),
             several_words: share(7),
+            compact_date: share(8),
             order: match evidence.verdict() {
                 Ok(Some(Convention::Dates(order))) => Some(order),
                 _ => None,
@@ -101,6 +109,7 @@ pub(super) fn share(part: usize, whole: usize) -> f64 {
 struct Kinds {
     phone: Kind,
     date: Kind,
+    compact_date: Kind,
 }
 
 impl Kinds {
@@ -116,11 +125,16 @@ impl Kinds {
                 // Whether a text is a date does not hang on the order; which one it is, does.
                 order: Some(DateOrder::DayMonth),
             },
+            compact_date: Kind::Date {
+                input: Some("%Y%m%d".to_owned()),
+                output: "%Y-%m-%d".to_owned(),
+                order: None,
+            },
         }
     }
 
     /// In the order of the shares.
-    fn judge(&self, cell: &Cell) -> [bool; 8] {
+    fn judge(&self, cell: &Cell) -> [bool; 9] {
         let reads = |kind: &Kind| matches!(value::read(kind, cell), Ok(Some(_)));
         let text = fold_value(&cell.shown());
         let is_phone = reads(&self.phone);
@@ -130,6 +144,10 @@ impl Kinds {
             // A number cell can be read as a date's serial number, which proves nothing.
             _ => false,
         };
+        let is_compact = !matches!(cell, Cell::Date(_))
+            && text.len() == 8
+            && matches!(text.as_bytes()[..2], [b'1', b'9'] | [b'2', b'0'])
+            && reads(&self.compact_date);
         let is_number = [DecimalMark::Point, DecimalMark::Comma]
             .map(|mark| {
                 reads(&Kind::Number {
@@ -144,13 +162,14 @@ impl Kinds {
             is_phone && is_written_as_phone(&text),
             reads(&Kind::Email),
             reads(&Kind::EgyptNationalId),
-            is_date,
+            is_date || is_compact,
             is_number && !is_date,
             has_letters && !has_digits && !text.contains('@'),
             text.split(' ')
                 .filter(|word| !fold(word).is_empty())
                 .count()
                 >= 2,
+            is_compact,
         ]
     }
 

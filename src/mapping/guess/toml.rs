@@ -66,16 +66,16 @@ impl Proposal {
 
     fn write_contract(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\n# To which contract type.")?;
-        if let Some(column) = self.column_of(&Target::ContractType) {
-            writeln!(out, "[contract]\ncolumn = {}", quoted(&column.column.name))?;
-            if self.type_words.is_empty() {
-                return Ok(());
-            }
-            let words = self.type_words.iter();
-            let words: Vec<String> = words
-                .map(|(word, id)| format!("{} = {id}", quoted(word)))
-                .collect();
-            return writeln!(out, "values = {{ {} }}", words.join(", "));
+        if self.open_column().is_some() {
+            writeln!(
+                out,
+                "# A column tells it: write the number of each value's and take the # away. `vlens-batch contract-types` lists them."
+            )?;
+            let lines = self.contract_lines();
+            return lines.lines().try_for_each(|line| writeln!(out, "# {line}"));
+        }
+        if self.column_of(&Target::ContractType).is_some() {
+            return out.write_str(&self.contract_lines());
         }
         if self.types.is_empty() {
             writeln!(
@@ -88,13 +88,31 @@ impl Proposal {
         writeln!(out, "[contract]\ntypes = [{}]", types.join(", "))
     }
 
+    /// `[contract]` with the column that tells the type; `…` where nobody has said which a value means.
+    pub fn contract_lines(&self) -> String {
+        let Some(column) = self.column_of(&Target::ContractType) else {
+            return String::new();
+        };
+        let lines = format!("[contract]\ncolumn = {}\n", quoted(&column.column.name));
+        if self.type_words.is_empty() {
+            return lines;
+        }
+        let meaning =
+            |id: &Option<ContractTypeId>| id.map_or("…".to_owned(), |id| id.to_string());
+        let words = self.type_words.iter();
+        let words: Vec<String> = words
+            .map(|(word, id)| format!("{} = {}", quoted(word), meaning(id)))
+            .collect();
+        format!("{lines}values = {{ {} }}\n", words.join(", "))
+    }
+
     /// The contract types that fields are written for; none: they are written as remarks, for a number to be filled in.
     fn types_of_fields(&self) -> Vec<Option<ContractTypeId>> {
         let mut types = self.types.clone();
         if types.is_empty()
             && let Some(column) = self.column_of(&Target::ContractType)
         {
-            let by_word = self.type_words.iter().map(|(_, id)| *id);
+            let by_word = self.type_words.iter().filter_map(|(_, id)| *id);
             let by_id = column.profile.distinct.iter();
             let by_id = by_id.filter_map(|value| value.parse().ok().map(ContractTypeId));
             types = if self.type_words.is_empty() {
@@ -138,7 +156,7 @@ impl Proposal {
             }
             let off = if id.is_some() { "" } else { "# " };
             writeln!(out, "{off}[fields.{}]", id.map_or(414, |id| id.0))?;
-            self.write_group(out, off, form.map(|form| form.fields.as_slice()))?;
+            self.write_group(out, off, id, form.map(|form| form.fields.as_slice()))?;
         }
         Ok(())
     }
@@ -147,8 +165,13 @@ impl Proposal {
         &self,
         out: &mut String,
         off: &str,
+        id: Option<ContractTypeId>,
         fields: Option<&[FormField]>,
     ) -> std::fmt::Result {
+        let is_anothers = |column: &ColumnGuess| {
+            let named = self.header_types.explicit_key(&column.column.name);
+            named.is_some_and(|(only, _)| id != Some(only))
+        };
         let has =
             |key: &str| fields.is_none_or(|fields| fields.iter().any(|field| field.key == key));
         let field = |key: &str| fields?.iter().find(|field| field.key == key);
@@ -156,7 +179,7 @@ impl Proposal {
             let Some(Target::Field(key)) = &column.target else {
                 continue;
             };
-            if has(key) {
+            if has(key) && !is_anothers(column) {
                 write!(
                     out,
                     "{off}{} = {}",
@@ -271,6 +294,9 @@ impl Proposal {
             .map_or(Shape::Any, |goal| goal.shape);
         let profile = &column.profile;
         let kind = match shape {
+            Shape::Date if profile.count > 0 && profile.compact_date >= 0.8 => {
+                return format!("{{ column = {name}, type = \"date\", input = \"%Y%m%d\" }}");
+            }
             Shape::Date => "date",
             Shape::Number if profile.count == 0 || profile.number >= 0.5 => "number",
             Shape::NationalId if profile.count == 0 || profile.national_id >= 0.5 => {

@@ -81,6 +81,17 @@ pub(super) fn marital_share(values: &[String]) -> f64 {
     super::profile::share(known.count(), values.len())
 }
 
+/// The share of different values that are words of some list of choices.
+pub(super) fn known_share(values: &[String]) -> f64 {
+    let is_known = |value: &&String| {
+        let value = fold(value);
+        SAME.iter()
+            .flat_map(|group| group.iter())
+            .any(|word| fold(word) == value)
+    };
+    super::profile::share(values.iter().filter(is_known).count(), values.len())
+}
+
 /// How a value means a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Meaning<'f> {

@@ -1,156 +1,106 @@
-//! Requests that belong to no run: a login, and what only reads. They go through the same gate as invitations and are noted
-//! in the ledger where there is one. Because they create nothing, what may pass is simply asked for again.
+//! The one way to Vlens, for runs, `doctor` and `contract-types` alike: every request waits for its slot within the limits,
+//! every call but an invitation is noted in the ledger here, and the admin's token is held and renewed here for all.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::clock::Clock;
-use super::gate::Gate;
-use super::road::noted;
+use tokio::sync::Notify;
+
+use super::decide::{backoff, wait_asked_for};
+use super::events::{Journal, SendEvent};
+use super::limiter::{Limiter, Permit};
 use super::stop::{StopSignal, Stopped};
-use super::tokens::Credentials;
 use crate::error::Error;
 use crate::ledger::Writer;
-use crate::model::{ContractTypeId, RetryAfter, Secret, Timestamp};
-use crate::send::limiter::{Backoff, Limiter, Wait, wait_for};
-use crate::vlens::{Client, ContractTypeEntry, ReadError, TokenError};
+use crate::model::{ContractTypeId, Moment, Secret, Timestamp};
+use crate::vlens::{AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry};
 
-/// A person waits for the answer, so it is not asked for as often as an invitation's.
-const MAX_ATTEMPTS: u32 = 3;
+/// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
+/// be tested without waiting.
+pub trait Clock: Send + Sync {
+    /// Both, with the machine's boot, for the ledger.
+    fn moment(&self) -> Moment;
 
-/// Makes calls one after the other.
-pub struct Api {
-    client: Client,
-    credentials: Credentials,
-    gate: Gate,
-    ledger: Option<Writer>,
-    clock: Arc<dyn Clock>,
-    stop: Arc<StopSignal>,
-    bearer: Option<Secret>,
+    /// The wall clock, which people and daylight saving may set at any time.
+    fn wall(&self) -> Timestamp {
+        self.moment().at
+    }
+
+    /// Time since the machine started; never jumps, goes on while the machine sleeps.
+    fn steady(&self) -> Duration;
 }
 
-/// Why a call gave nothing.
+/// What the login takes.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// User name or e-mail address.
+    pub username: String,
+    pub password: Secret,
+}
+
+impl Credentials {
+    /// Whether there is enough to try a login with.
+    pub fn is_complete(&self) -> bool {
+        !self.username.is_empty() && !self.password.expose().is_empty()
+    }
+}
+
+/// Why there is no answer to work with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
-    /// Interrupted.
+    /// Interrupted before the request left.
     Stopped,
     /// The ledger cannot be written, so nothing may be sent.
     Ledger(Error),
-    /// There was no token to call with.
-    Login(TokenError),
-    /// The call itself.
-    Read(ReadError),
+    Call(CallError),
 }
 
-impl Api {
-    /// Prepares to call; `pace` is seeded with the requests of the last minute.
-    pub fn new(
-        client: Client,
-        credentials: Credentials,
-        pace: Limiter,
-        ledger: Option<Writer>,
-        clock: Arc<dyn Clock>,
-        stop: Arc<StopSignal>,
-    ) -> Self {
-        Api {
-            client,
-            credentials,
-            gate: Gate::new(pace),
-            ledger,
-            clock,
-            stop,
-            bearer: None,
+impl ApiError {
+    /// For the person who asked; `form_path` is where a copy of a form's description would be looked for.
+    pub fn explain(self, form_path: &str) -> Error {
+        let error = match self {
+            ApiError::Stopped => return Error::stopped("interrupted", "Interrupted."),
+            ApiError::Ledger(error) => return error,
+            ApiError::Call(error) => error,
+        };
+        match error.kind {
+            CallErrorKind::CredentialsRefused => Error::refused(
+                "credentials_refused",
+                format!("Vlens does not accept the credentials ({error})."),
+            )
+            .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
+            // The vendor documents these calls with a user's token; whether an admin's will do is not said.
+            CallErrorKind::NotLetIn => Error::refused(
+                "rights_missing",
+                format!("Vlens does not let this account see contract types ({error})."),
+            )
+            .hint(format!(
+                "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
+                 GetBusinessRequestTypeTemplateFields, and save it as {form_path}: it serves as well."
+            )),
+            CallErrorKind::Refused => Error::refused(
+                "call_refused",
+                format!("Vlens refuses this call ({error})."),
+            ),
+            CallErrorKind::NotTheApi => Error::refused(
+                "not_the_api",
+                format!("This address does not answer as the Vlens API does ({error})."),
+            )
+            .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml."),
+            CallErrorKind::Unreachable | CallErrorKind::Busy(_) | CallErrorKind::ServerError => {
+                Error::stopped(
+                    "unreachable",
+                    format!("Vlens gave no usable answer ({error})."),
+                )
+                .hint("Check the network and VLENS_BASE_URL, and try again later.")
+            }
         }
     }
+}
 
-    /// Logs in, asking no second time. Also gives what the server's clock showed, when its answer told.
-    pub async fn log_in_once(&mut self) -> (Result<(), ApiError>, Option<Timestamp>) {
-        let Credentials { username, password } = &self.credentials;
-        let (login, server_date) =
-            match self.once(self.client.login_dated(username, password)).await {
-                Ok(answer) => answer,
-                Err(error) => return (Err(error), None),
-            };
-        let login = login.map_err(ApiError::Login).map(|token| {
-            self.bearer = Some(token.access);
-        });
-        (login, server_date)
-    }
-
-    /// The tenant's contract types.
-    pub async fn contract_types(&mut self) -> Result<Vec<ContractTypeEntry>, ApiError> {
-        let bearer = self.bearer().await?;
-        let client = self.client.clone();
-        self.patiently(async || client.contract_types(&bearer).await)
-            .await
-            .map(|(_, entries)| entries)
-    }
-
-    /// The API's own answer that describes a contract type's form.
-    pub async fn template_fields(&mut self, id: ContractTypeId) -> Result<String, ApiError> {
-        let bearer = self.bearer().await?;
-        let client = self.client.clone();
-        self.patiently(async || client.template_fields(&bearer, id).await)
-            .await
-    }
-
-    /// Gives the ledger's writer back, to be stopped.
-    pub fn into_ledger(self) -> Option<Writer> {
-        self.ledger
-    }
-
-    async fn bearer(&mut self) -> Result<Secret, ApiError> {
-        if let Some(bearer) = &self.bearer {
-            return Ok(bearer.clone());
-        }
-        let client = self.client.clone();
-        let Credentials { username, password } = self.credentials.clone();
-        let token = self
-            .patiently(async || client.login(&username, &password).await)
-            .await?;
-        self.bearer = Some(token.access.clone());
-        Ok(token.access)
-    }
-
-    async fn patiently<T, E: Passing>(
-        &self,
-        request: impl AsyncFn() -> Result<T, E>,
-    ) -> Result<T, ApiError> {
-        let mut attempt = 1;
-        loop {
-            let error = match self.once(request()).await? {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let wait = match error.passes() {
-                Passes::Never => return Err(error.into()),
-                _ if attempt == MAX_ATTEMPTS => return Err(error.into()),
-                Passes::Soon => Backoff::default().wait(attempt, fastrand::f64()),
-                Passes::When(asked) => match wait_for(asked, self.clock.wall()) {
-                    Wait::For(wait) => wait,
-                    Wait::TooLong(_) => return Err(error.into()),
-                },
-            };
-            tracing::warn!("{}; asking again", error.message());
-            self.sleep(wait).await?;
-            attempt += 1;
-        }
-    }
-
-    async fn once<T>(&self, request: impl Future<Output = T>) -> Result<T, ApiError> {
-        self.gate.enter(&*self.clock, &self.stop).await?;
-        if let Some(ledger) = &self.ledger {
-            return noted(&self.gate, &*self.clock, ledger, request)
-                .await
-                .map_err(ApiError::Ledger);
-        }
-        let answer = request.await;
-        self.gate.answered(&*self.clock);
-        Ok(answer)
-    }
-
-    async fn sleep(&self, wait: Duration) -> Result<(), ApiError> {
-        Ok(self.stop.or_stop(tokio::time::sleep(wait)).await?)
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        error.explain("contract-types/ID.json")
     }
 }
 
@@ -160,58 +110,338 @@ impl From<Stopped> for ApiError {
     }
 }
 
-impl From<TokenError> for ApiError {
-    fn from(error: TokenError) -> Self {
-        ApiError::Login(error)
+/// Where a person waits for the answer, it is not asked for as often as in a run.
+const MAX_ATTEMPTS: u32 = 3;
+/// A token is renewed when a fifth of its life is left, at most five minutes ahead.
+const RENEWAL_MARGIN_MAX: Duration = Duration::from_mins(5);
+/// Tokens that may grow old in the queue for a slot before one is sent with all the same.
+const MAX_STALE_TOKENS: u32 = 1;
+
+pub struct Api {
+    pub(super) client: Client,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) stop: Arc<StopSignal>,
+    credentials: Option<Credentials>,
+    ledger: Option<Writer>,
+    limiter: Mutex<Limiter>,
+    /// Those who must wait stand in line, so that only one of them watches the clock.
+    line: tokio::sync::Mutex<()>,
+    answered: Notify,
+    token: tokio::sync::Mutex<HeldToken>,
+    /// Attempts at a call that may pass.
+    max_attempts: u32,
+    journal: Option<Journal>,
+}
+
+/// Leave for one request. Dropped when its answer has come or it is given up: then its slot is free one window later.
+pub(super) struct Slot<'a>(Option<&'a Api>);
+
+impl Slot<'_> {
+    /// The request never left: the slot is free at once.
+    pub(super) fn not_sent(mut self) {
+        if let Some(api) = self.0.take() {
+            api.limiter().not_sent();
+            api.answered.notify_waiters();
+        }
     }
 }
 
-impl From<ReadError> for ApiError {
-    fn from(error: ReadError) -> Self {
-        ApiError::Read(error)
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let Some(api) = self.0 {
+            api.limiter().answered(api.clock.steady());
+            api.answered.notify_waiters();
+        }
     }
 }
 
-/// Whether asking again may help.
-enum Passes {
-    Never,
-    Soon,
-    When(RetryAfter),
+/// A token to send with, and which one it is.
+#[derive(Clone)]
+pub(super) struct Bearer {
+    pub(super) secret: Secret,
+    generation: u64,
 }
 
-/// An error that may pass.
-trait Passing: Into<ApiError> {
-    fn passes(&self) -> Passes;
-    fn message(&self) -> &str;
+#[derive(Default)]
+struct HeldToken {
+    generation: u64,
+    token: Option<Token>,
+    /// Why the login failed for good: it is not tried again.
+    failure: Option<CallError>,
 }
 
-impl Passing for TokenError {
-    fn passes(&self) -> Passes {
-        match self {
-            TokenError::Refused { .. } | TokenError::NotTheApi { .. } => Passes::Never,
-            TokenError::Unreachable { .. } | TokenError::ServerError { .. } => Passes::Soon,
-            TokenError::Busy { retry_after, .. } => retry_after.map_or(Passes::Soon, Passes::When),
+struct Token {
+    access: Secret,
+    refresh: Option<Secret>,
+    /// On the steady clock: from here on a new one is asked for before the next request.
+    renew_at: Duration,
+    /// Known to be refused (a 401), though its time is not over.
+    is_refused: bool,
+}
+
+impl HeldToken {
+    fn good(&self, now: Duration) -> Option<Bearer> {
+        let token = self.token.as_ref()?;
+        (!token.is_refused && now < token.renew_at).then(|| Bearer {
+            secret: token.access.clone(),
+            generation: self.generation,
+        })
+    }
+
+    fn keep(&mut self, token: AdminToken, now: Duration) {
+        let margin = (token.expires_in / 5).min(RENEWAL_MARGIN_MAX);
+        self.generation += 1;
+        self.token = Some(Token {
+            access: token.access,
+            refresh: token.refresh,
+            renew_at: now + token.expires_in.saturating_sub(margin),
+            is_refused: false,
+        });
+    }
+}
+
+impl Api {
+    /// `limiter` is seeded with the requests of the last minute; without `credentials` there is no token to call with; without a
+    /// `ledger` calls are noted nowhere (`send` notes them in its own).
+    pub fn new(
+        client: Client,
+        credentials: Option<Credentials>,
+        limiter: Limiter,
+        ledger: Option<Writer>,
+        clock: Arc<dyn Clock>,
+        stop: Arc<StopSignal>,
+    ) -> Self {
+        Api {
+            client,
+            clock,
+            stop,
+            credentials,
+            ledger,
+            limiter: Mutex::new(limiter),
+            line: tokio::sync::Mutex::new(()),
+            answered: Notify::new(),
+            token: tokio::sync::Mutex::default(),
+            max_attempts: MAX_ATTEMPTS,
+            journal: None,
         }
     }
 
-    fn message(&self) -> &str {
-        self.message()
-    }
-}
-
-impl Passing for ReadError {
-    fn passes(&self) -> Passes {
-        match self {
-            ReadError::Unauthorized { .. }
-            | ReadError::Forbidden { .. }
-            | ReadError::Refused { .. }
-            | ReadError::NotTheApi { .. } => Passes::Never,
-            ReadError::Unreachable { .. } | ReadError::ServerError { .. } => Passes::Soon,
-            ReadError::Busy { retry_after, .. } => retry_after.map_or(Passes::Soon, Passes::When),
+    pub(super) fn for_run(self, max_attempts: u32, ledger: Writer, journal: Journal) -> Self {
+        Api {
+            max_attempts,
+            ledger: Some(ledger),
+            journal: Some(journal),
+            ..self
         }
     }
 
-    fn message(&self) -> &str {
-        self.message()
+    pub(super) fn can_log_in(&self) -> bool {
+        self.credentials.is_some()
     }
+
+    /// Logs in, asking no second time. Also gives what the server's clock showed, when its answer told.
+    pub async fn log_in_once(&self) -> (Result<(), ApiError>, Option<Timestamp>) {
+        let Some(Credentials { username, password }) = &self.credentials else {
+            return (Err(no_credentials()), None);
+        };
+        match self.call(self.client.login(username, password)).await {
+            Ok((Ok(token), server_date)) => {
+                let mut held = self.token.lock().await;
+                held.keep(token, self.clock.steady());
+                (Ok(()), server_date)
+            }
+            Ok((Err(error), server_date)) => (Err(ApiError::Call(error)), server_date),
+            Err(error) => (Err(error), None),
+        }
+    }
+
+    /// The tenant's contract types.
+    pub async fn contract_types(&self) -> Result<Vec<ContractTypeEntry>, ApiError> {
+        let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
+        self.call_patiently(|| self.client.contract_types(&bearer.secret))
+            .await
+    }
+
+    /// The API's own answer that describes a contract type's form.
+    pub async fn template_fields(&self, id: ContractTypeId) -> Result<String, ApiError> {
+        let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
+        self.call_patiently(|| self.client.template_fields(&bearer.secret, id))
+            .await
+    }
+
+    /// Gives the ledger's writer back, to be stopped.
+    pub fn into_ledger(self) -> Option<Writer> {
+        self.ledger
+    }
+
+    /// Waits for a slot, with a token that is good when the slot comes; no token where no login is.
+    pub(super) async fn admit(&self) -> Result<(Slot<'_>, Option<Bearer>), ApiError> {
+        let mut stale = 0;
+        loop {
+            let bearer = self.bearer().await?;
+            let slot = self.slot().await?;
+            // Where tokens live shorter than the wait for a slot, renewing them for ever would send nothing else. The
+            // server has the last word.
+            if self.is_still_good(bearer.as_ref()).await || stale == MAX_STALE_TOKENS {
+                return Ok((slot, bearer));
+            }
+            slot.not_sent();
+            stale += 1;
+        }
+    }
+
+    async fn slot(&self) -> Result<Slot<'_>, Stopped> {
+        let _first_in_line = self.stop.or_stop(self.line.lock()).await?;
+        loop {
+            if self.stop.is_stopping() {
+                return Err(Stopped);
+            }
+            // Registered before asking, so that an answer in between is not missed.
+            let answered = self.answered.notified();
+            let permit = self.limiter().ask(self.clock.steady());
+            match permit {
+                Permit::Granted => return Ok(Slot(Some(self))),
+                Permit::After(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
+                Permit::AfterAnAnswer => self.stop.or_stop(answered).await?,
+            }
+        }
+    }
+
+    /// Nobody sends for `wait` from now on.
+    pub(super) fn pause(&self, wait: Duration) {
+        self.limiter().pause(self.clock.steady(), wait);
+        if let Some(journal) = &self.journal {
+            journal.note(&SendEvent::Paused { wait });
+        }
+    }
+
+    pub(super) fn limiter(&self) -> MutexGuard<'_, Limiter> {
+        // Plain numbers; a panic elsewhere cannot leave them half-written.
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request that is no invitation: it counts against the limits, now and, by the ledger, for the next process.
+    async fn call<T>(&self, request: impl Future<Output = T>) -> Result<T, ApiError> {
+        let slot = self.slot().await?;
+        let Some(ledger) = &self.ledger else {
+            return Ok(request.await);
+        };
+        let call = match ledger.open_call(&self.clock.moment()).await {
+            Ok(call) => call,
+            Err(error) => {
+                slot.not_sent();
+                return Err(ApiError::Ledger(error));
+            }
+        };
+        let answer = request.await;
+        drop(slot);
+        let now = self.clock.moment();
+        let closed = ledger.close_call(call, &now).await;
+        closed.map_err(ApiError::Ledger).map(|()| answer)
+    }
+
+    /// Calls create nothing, so what may pass is simply asked for again.
+    async fn call_patiently<T, F>(&self, request: impl Fn() -> F) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let mut attempt = 1;
+        loop {
+            let error = match self.call(request()).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if !error.kind.may_pass() || attempt >= self.max_attempts {
+                return Err(ApiError::Call(error));
+            }
+            tracing::warn!("{error}; asking again");
+            match error.kind {
+                CallErrorKind::Busy(Some(asked)) => {
+                    match wait_asked_for(asked, self.clock.wall()) {
+                        Some(wait) => self.pause(wait),
+                        None => return Err(ApiError::Call(error)),
+                    }
+                }
+                _ => {
+                    let wait = backoff(attempt, fastrand::f64());
+                    self.stop.or_stop(tokio::time::sleep(wait)).await?;
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile.
+    async fn bearer(&self) -> Result<Option<Bearer>, ApiError> {
+        let Some(credentials) = &self.credentials else {
+            return Ok(None);
+        };
+        let mut held = self.token.lock().await;
+        if let Some(bearer) = held.good(self.clock.steady()) {
+            return Ok(Some(bearer));
+        }
+        if let Some(failure) = &held.failure {
+            return Err(ApiError::Call(failure.clone()));
+        }
+        match self.renew(&mut held, credentials).await {
+            Ok(token) => held.keep(token, self.clock.steady()),
+            Err(error) => {
+                if let ApiError::Call(failure) = &error {
+                    held.failure = Some(failure.clone());
+                }
+                return Err(error);
+            }
+        }
+        Ok(held.good(Duration::ZERO))
+    }
+
+    /// A refresh where there is something to refresh with, else, and when it fails, a login.
+    async fn renew(
+        &self,
+        held: &mut HeldToken,
+        Credentials { username, password }: &Credentials,
+    ) -> Result<AdminToken, ApiError> {
+        if let Some(refresh) = held.token.take().and_then(|token| token.refresh) {
+            match self.call(self.client.refresh(&refresh)).await? {
+                Ok(token) => return Ok(token),
+                Err(error) => {
+                    tracing::warn!("the token could not be refreshed ({error}); logging in afresh");
+                    if let CallErrorKind::Busy(Some(asked)) = error.kind
+                        && let Some(wait) = wait_asked_for(asked, self.clock.wall())
+                    {
+                        self.pause(wait);
+                    }
+                }
+            }
+        }
+        self.call_patiently(|| async { self.client.login(username, password).await.0 })
+            .await
+    }
+
+    /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.
+    async fn is_still_good(&self, bearer: Option<&Bearer>) -> bool {
+        let Some(bearer) = bearer else {
+            return true;
+        };
+        let now = self.clock.steady();
+        let good = self.token.lock().await.good(now);
+        good.is_some_and(|good| good.generation == bearer.generation)
+    }
+
+    /// This token was answered with a 401. Of all who find out, the first counts.
+    pub(super) async fn refused(&self, bearer: &Bearer) {
+        let mut held = self.token.lock().await;
+        if held.generation == bearer.generation
+            && let Some(token) = &mut held.token
+        {
+            token.is_refused = true;
+        }
+    }
+}
+
+fn no_credentials() -> ApiError {
+    ApiError::Call(CallError {
+        kind: CallErrorKind::CredentialsRefused,
+        message: "no credentials to log in with".to_owned(),
+    })
 }

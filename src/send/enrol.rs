@@ -1,5 +1,6 @@
 //! Puts a sheet on paper: every row in the ledger, in one transaction, before anything is sent.
 
+use super::decide::{Wishes, plan};
 use super::sheet::Sheet;
 use super::stop::StopSignal;
 use crate::error::Error;
@@ -7,7 +8,6 @@ use crate::failpoint;
 use crate::ledger::{Due, Ledger, NewSheet, Sheaf};
 use crate::mapping::Mapped;
 use crate::model::{Moment, Plan, Row, RunId, Standing, Status};
-use crate::send::plan::{Wishes, plan};
 
 /// What is to be enrolled.
 pub struct Enrolment<'a> {

@@ -8,13 +8,10 @@ use crate::model::{Counts, Outcome, RowNumber, Status};
 /// Something that happened. Holds no personal data.
 #[derive(Debug, Clone)]
 pub enum SendEvent {
-    /// Sending begins.
     Sending,
     /// A row has its status for this run, and the ledger has it durably.
     Ended {
-        /// Which row.
         row: RowNumber,
-        /// Its status.
         status: Status,
         /// The vendor's code or the reason, when it was not created.
         code: Option<String>,
@@ -23,22 +20,18 @@ pub enum SendEvent {
     },
     /// A row goes again later.
     Again {
-        /// Which row.
         row: RowNumber,
-        /// Why: `unreachable`, `throttled`, `unavailable`, `unauthorized`.
+        /// `unreachable`, `throttled` or `unavailable`.
         why: &'static str,
-        /// After how long.
         wait: Duration,
     },
     /// Nobody sends for this long.
     Paused {
-        /// How long.
         wait: Duration,
     },
 }
 
 impl SendEvent {
-    /// A row has its status by this outcome.
     pub(super) fn ended(row: RowNumber, status: Status, outcome: &Outcome) -> Self {
         SendEvent::Ended {
             row,
@@ -48,7 +41,6 @@ impl SendEvent {
         }
     }
 
-    /// A row goes again after this outcome.
     pub(super) fn again(row: RowNumber, outcome: &Outcome, wait: Duration) -> Self {
         SendEvent::Again {
             row,
@@ -61,7 +53,6 @@ impl SendEvent {
 /// How far the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Rows by status.
     pub counts: Counts,
     /// Requests for invitations so far in this run.
     pub requests: u64,
@@ -69,7 +60,7 @@ pub struct Tally {
     pub throttled: u64,
 }
 
-/// Somebody who watches. Called from many workers at once; must not take long.
+/// Somebody who watches. Called from several tasks; must not take long.
 pub trait Observer: Send + Sync {
     /// Something happened, and this is how far the run is now.
     fn see(&self, event: &SendEvent, tally: &Tally);
@@ -91,14 +82,10 @@ impl Journal {
     }
 
     pub(super) fn note(&self, event: &SendEvent) {
-        let tally = {
-            let mut tally = self.lock();
-            if let SendEvent::Ended { status, .. } = event {
-                end(&mut tally.counts, *status);
-            }
-            *tally
-        };
-        self.observer.see(event, &tally);
+        if let SendEvent::Ended { status, .. } = event {
+            end(&mut self.lock().counts, *status);
+        }
+        self.observer.see(event, &self.tally());
     }
 
     pub(super) fn request(&self) {

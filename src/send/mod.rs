@@ -1,37 +1,401 @@
-//! The hall: walks the rows through the rooms and survives being stopped at any line. The only place where ledger and API
-//! meet.
+//! Sends what is due and survives being stopped at any line. The only place where ledger and API meet.
 //!
-//! Read in this order: `sheet` (a file and its mapping), `walk` (its rows), `enrol` (all rows on paper first), `send` (the
-//! one loop), `leaving` (what a row needs before its request leaves), `judge` (what an outcome means for a row), then what
-//! these lean on: `queue`, `gate`, `tokens`, `wire`, `road`, `breaker`, `stop`; `calls` is for requests that belong to no
-//! run.
+//! The promise hangs on the order in [`Attempts::attempt`]: a slot within the limits and a good token, the intent durable, the
+//! request, the outcome durable. Nobody hears of an outcome before it is durable.
+//!
+//! Read in this order: `sheet` (a file and its mapping), `walk` (its rows), `enrol` (all rows in the ledger first), this file (the
+//! one loop), `decide` (whether a row is sent, and what follows from an outcome); then what these lean on.
 
 mod api;
-mod breaker;
-mod clock;
+mod decide;
 mod enrol;
 mod events;
-mod gate;
-mod judge;
-mod leaving;
 mod limiter;
-mod plan;
-mod queue;
-mod road;
-mod send;
 mod sheet;
 mod stop;
-mod tokens;
 mod walk;
-mod wire;
 
-pub use api::{Api, ApiError};
-pub use clock::Clock;
+pub use api::{Api, ApiError, Clock, Credentials};
+pub use decide::{Wishes, plan};
 pub use enrol::{Enrolment, enrol, make_due};
 pub use events::{Observer, SendEvent, Tally};
-pub use limiter::{Limiter, Limits};
-pub use plan::{Wishes, plan};
-pub use send::{SendOptions, send};
+pub use limiter::{Limiter, Limits, Permit};
 pub use sheet::{Seen, Sheet, SheetError, Verdict};
 pub use stop::{StopReason, StopSignal, Stopped};
-pub use tokens::Credentials;
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::time::DelayQueue;
+
+use crate::error::Error;
+use crate::failpoint;
+use crate::ledger::{self, Closing, InvitationId, Writer};
+use crate::model::{NotCreated, Outcome, Refusal, RowNumber, RunId, Status};
+use crate::vlens::CallErrorKind;
+use decide::{Circumstances, Decision, History, Next, RetryPolicy, decide};
+use events::Journal;
+
+pub struct SendOptions {
+    /// The run whose due rows are sent.
+    pub run: RunId,
+    /// Requests under way at a time.
+    pub concurrency: usize,
+    /// Attempts a row has in this run.
+    pub max_attempts: u32,
+    /// Rows in a row that may fail or become uncertain before the run stops.
+    pub max_consecutive_failures: u32,
+    /// Rows to begin at the most.
+    pub limit: Option<u64>,
+    /// When to stop although rows are left.
+    pub max_duration: Option<Duration>,
+}
+
+/// How far sending came.
+pub struct Sent {
+    pub tally: Tally,
+    /// `--limit` is what kept further rows from being begun.
+    pub limit_reached: bool,
+}
+
+/// Sends all that is due in the run that `ledger` writes: invitations where `api` can log in, else sessions.
+pub async fn send(
+    options: SendOptions,
+    api: Api,
+    ledger: Writer,
+    observer: Arc<dyn Observer>,
+    start: Tally,
+) -> Sent {
+    let journal = Journal::new(start, observer);
+    journal.note(&SendEvent::Sending);
+    let stop = Arc::clone(&api.stop);
+    let sending = Sending {
+        attempts: Arc::new(Attempts {
+            policy: RetryPolicy {
+                max_attempts: options.max_attempts,
+                can_log_in: api.can_log_in(),
+            },
+            api: api.for_run(options.max_attempts, ledger.clone(), journal.clone()),
+            ledger: ledger.clone(),
+            journal: journal.clone(),
+        }),
+        due: DueRows {
+            ledger,
+            run: options.run,
+            page: VecDeque::new(),
+            read_to: RowNumber(0),
+            exhausted: false,
+            allowance: options.limit.unwrap_or(u64::MAX),
+        },
+        waiting: DelayQueue::new(),
+        under_way: JoinSet::new(),
+        concurrency: options.concurrency,
+        failures_in_a_row: 0,
+        max_consecutive_failures: options.max_consecutive_failures,
+    };
+    let clocked = tokio::spawn(stop_after(options.max_duration, Arc::clone(&stop)));
+    // A task of its own: where it ran on the caller's thread, every answer would cross threads.
+    let limit_reached = match tokio::spawn(sending.run()).await {
+        Ok(limit_reached) => limit_reached,
+        Err(error) => {
+            stop.stop(panicked(&error));
+            false
+        }
+    };
+    clocked.abort();
+    Sent {
+        tally: journal.tally(),
+        limit_reached,
+    }
+}
+
+async fn stop_after(limit: Option<Duration>, stop: Arc<StopSignal>) {
+    if let Some(limit) = limit {
+        tokio::time::sleep(limit).await;
+        stop.stop(StopReason::Duration);
+    }
+}
+
+fn panicked(error: &JoinError) -> StopReason {
+    tracing::debug!("{error}");
+    StopReason::Broken(
+        Error::unexpected(
+            "internal_error",
+            "A fault of this program ended the run; nothing more was sent.",
+        )
+        .hint("Run the command again: it goes on where it stopped. Please report the fault."),
+    )
+}
+
+/// One row to be sent, with what happened to it in this run.
+struct Job {
+    row: RowNumber,
+    invitation: InvitationId,
+    body: Bytes,
+    history: History,
+}
+
+/// What one request came to; its outcome is durable.
+struct Attempted {
+    job: Job,
+    outcome: Outcome,
+    decision: Decision,
+}
+
+/// The loop: the rows that are due, those under way, and those that wait for their next attempt.
+struct Sending {
+    attempts: Arc<Attempts>,
+    due: DueRows,
+    waiting: DelayQueue<Job>,
+    under_way: JoinSet<Result<Attempted, Stopped>>,
+    concurrency: usize,
+    failures_in_a_row: u32,
+    max_consecutive_failures: u32,
+}
+
+impl Sending {
+    /// Sends until all is done or the run stops. Returns whether `--limit` ended it.
+    async fn run(mut self) -> bool {
+        let stop = Arc::clone(&self.attempts.api.stop);
+        loop {
+            let has_room = self.under_way.len() < self.concurrency;
+            if has_room && let Err(error) = self.due.refill().await {
+                stop.stop(StopReason::Broken(error));
+            }
+            if self.under_way.is_empty() && self.waiting.is_empty() && self.due.next().is_none() {
+                break;
+            }
+            let may_begin = has_room && self.due.next().is_some();
+            tokio::select! {
+                biased;
+                () = stop.stopped() => break,
+                Some(ended) = self.under_way.join_next() => self.follow(ended),
+                Some(job) = poll_fn(|context| self.waiting.poll_expired(context)), if has_room => {
+                    self.begin(job.into_inner());
+                }
+                () = std::future::ready(()), if may_begin => {
+                    if let Some(job) = self.due.begin_next() {
+                        self.begin(job);
+                    }
+                }
+            }
+        }
+        while let Some(ended) = self.under_way.join_next().await {
+            self.follow(ended);
+        }
+        self.due.is_limit_reached()
+    }
+
+    fn begin(&mut self, job: Job) {
+        self.under_way
+            .spawn(Arc::clone(&self.attempts).attempt(job));
+    }
+
+    fn follow(&mut self, ended: Result<Result<Attempted, Stopped>, JoinError>) {
+        let stop = &self.attempts.api.stop;
+        let Attempted {
+            job,
+            outcome,
+            decision,
+        } = match ended {
+            Ok(Ok(attempted)) => attempted,
+            Ok(Err(Stopped)) => return,
+            Err(error) => return stop.stop(panicked(&error)),
+        };
+        let journal = &self.attempts.journal;
+        match decision.status {
+            Status::Created | Status::Rejected => self.failures_in_a_row = 0,
+            Status::Failed | Status::Uncertain => {
+                self.failures_in_a_row += 1;
+                if self.failures_in_a_row >= self.max_consecutive_failures {
+                    let last = outcome.message().unwrap_or_default();
+                    stop.stop(StopReason::Failures(last));
+                }
+            }
+            Status::Pending | Status::Invalid | Status::Duplicate => {}
+        }
+        if decision.status != Status::Pending {
+            journal.note(&SendEvent::ended(job.row, decision.status, &outcome));
+        }
+        match decision.next {
+            Next::Done => {}
+            Next::Again(wait) => {
+                journal.note(&SendEvent::again(job.row, &outcome, wait));
+                self.waiting.insert(job, wait);
+            }
+            Next::WithFreshToken => {
+                self.waiting.insert(job, Duration::ZERO);
+            }
+            Next::Stop(reason) => stop.stop(reason),
+        }
+    }
+}
+
+/// Rows fetched from the ledger at a time.
+const PAGE: usize = 512;
+
+/// The rows of a run that are due, read page by page.
+struct DueRows {
+    ledger: Writer,
+    run: RunId,
+    page: VecDeque<Job>,
+    /// The last row read; none is read twice.
+    read_to: RowNumber,
+    exhausted: bool,
+    /// How many more rows may be begun (`--limit`).
+    allowance: u64,
+}
+
+impl DueRows {
+    async fn refill(&mut self) -> Result<(), Error> {
+        if self.exhausted || !self.page.is_empty() {
+            return Ok(());
+        }
+        let page = self.ledger.due(self.run, self.read_to, PAGE).await?;
+        self.exhausted = page.len() < PAGE;
+        if let Some(last) = page.last() {
+            self.read_to = last.row;
+        }
+        self.page.extend(page.into_iter().map(|due| Job {
+            row: due.row,
+            invitation: due.invitation,
+            body: Bytes::from(due.body),
+            history: History::default(),
+        }));
+        Ok(())
+    }
+
+    fn next(&self) -> Option<&Job> {
+        self.page.front().filter(|_| self.allowance > 0)
+    }
+
+    fn begin_next(&mut self) -> Option<Job> {
+        self.next()?;
+        self.allowance -= 1;
+        self.page.pop_front()
+    }
+
+    fn is_limit_reached(&self) -> bool {
+        self.allowance == 0 && (!self.exhausted || !self.page.is_empty())
+    }
+}
+
+/// What all attempts share.
+struct Attempts {
+    api: Api,
+    ledger: Writer,
+    journal: Journal,
+    policy: RetryPolicy,
+}
+
+impl Attempts {
+    /// One request for one row.
+    async fn attempt(self: Arc<Self>, mut job: Job) -> Result<Attempted, Stopped> {
+        let Attempts { api, ledger, .. } = &*self;
+        let (slot, bearer) = api.admit().await.map_err(|error| self.give_up(error))?;
+        failpoint::pass("before_intent");
+        let now = api.clock.moment();
+        let intent = match ledger.open_attempt(job.invitation, &now).await {
+            Ok(intent) => intent,
+            Err(error) => {
+                slot.not_sent();
+                return Err(self.give_up(ApiError::Ledger(error)));
+            }
+        };
+        failpoint::pass("after_intent");
+        self.journal.request();
+        let body = job.body.clone();
+        let outcome = match &bearer {
+            Some(bearer) => api.client.create_invitation(&bearer.secret, body).await,
+            None => api.client.create_auth_session(body).await,
+        };
+        failpoint::pass("after_answer");
+        let decision = self.decide(&outcome, &mut job.history);
+        // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
+        if let Some(pause) = decision.pause {
+            api.pause(pause);
+        }
+        if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, &bearer) {
+            api.refused(bearer).await;
+        }
+        drop(slot);
+        let closing = closing(&outcome, decision.status);
+        let now = api.clock.moment();
+        if let Err(error) = ledger.close_attempt(intent, closing, &now).await {
+            return Err(self.give_up(ApiError::Ledger(error)));
+        }
+        failpoint::pass("after_outcome");
+        Ok(Attempted {
+            job,
+            outcome,
+            decision,
+        })
+    }
+
+    fn decide(&self, outcome: &Outcome, history: &mut History) -> Decision {
+        let throttled_in_a_row = match outcome {
+            Outcome::NotCreated(NotCreated::Throttled { .. }) => {
+                self.journal.throttled();
+                self.api.limiter().throttled()
+            }
+            // Says nothing about the pace.
+            Outcome::NotCreated(NotCreated::Unreachable { .. }) => 0,
+            _ => {
+                self.api.limiter().accepted();
+                0
+            }
+        };
+        let circumstances = Circumstances {
+            now: self.api.clock.wall(),
+            chance: fastrand::f64(),
+            throttled_in_a_row,
+        };
+        decide(outcome, history, self.policy, circumstances)
+    }
+
+    /// Stops the run for what no row can be sent with.
+    fn give_up(&self, error: ApiError) -> Stopped {
+        let reason = match error {
+            ApiError::Stopped => return Stopped,
+            ApiError::Ledger(error) => StopReason::Broken(error),
+            ApiError::Call(error) => match error.kind {
+                CallErrorKind::NotTheApi => StopReason::Refused(Refusal::NotTheApi, error.message),
+                kind if kind.may_pass() => {
+                    StopReason::Failures(format!("Vlens could not be logged in to: {error}"))
+                }
+                _ => StopReason::Refused(Refusal::Credentials, error.message),
+            },
+        };
+        self.api.stop.stop(reason);
+        Stopped
+    }
+}
+
+/// What the ledger keeps of an outcome.
+fn closing(outcome: &Outcome, status: Status) -> Closing {
+    let event = match outcome {
+        Outcome::Created { .. } => ledger::Event::Created,
+        Outcome::Rejected { .. } => ledger::Event::Rejected,
+        Outcome::Uncertain { .. } => ledger::Event::Uncertain,
+        Outcome::NotCreated(NotCreated::Unreachable { .. }) => ledger::Event::Unreachable,
+        Outcome::NotCreated(NotCreated::Throttled { .. }) => ledger::Event::Throttled,
+        Outcome::NotCreated(NotCreated::Unavailable { .. }) => ledger::Event::Unavailable,
+        Outcome::NotCreated(NotCreated::Unauthorized { .. }) => ledger::Event::Unauthorized,
+        Outcome::NotCreated(NotCreated::Refused { .. }) => ledger::Event::Refused,
+    };
+    let token = match outcome {
+        Outcome::Created { token } => Some(token.clone()),
+        _ => None,
+    };
+    Closing {
+        event,
+        status: (status != Status::Pending).then_some(status),
+        token,
+        code: outcome.code(),
+        message: outcome.message(),
+    }
+}

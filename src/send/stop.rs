@@ -1,4 +1,4 @@
-//! The one stop that stops a run. No new request starts after it; of several reasons, the gravest is told.
+//! The signal that stops a run. No new request starts after it; of several reasons, the gravest is told.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +44,7 @@ impl StopReason {
     }
 }
 
-/// The stop itself, shared by everybody who may stop the run and everybody who must notice.
+/// Shared by everybody who may stop the run and everybody who must notice.
 #[derive(Debug, Default)]
 pub struct StopSignal {
     token: CancellationToken,

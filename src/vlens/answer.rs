@@ -1,29 +1,28 @@
-//! Which answer to an invitation means what: one pure function and one table, nothing else.
+//! Which answer to an invitation means what: one pure function and one table, and what is read of the vendor's envelope for it.
 //!
 //! When in doubt the answer is [`Outcome::Uncertain`]: a row held back costs a look, a customer invited twice cannot be
 //! undone.
 
-use super::envelope::{Code, Envelope};
-use super::retry_after::read_retry_after;
-use crate::model::{NotCreated, Outcome, Refusal, Secret, Uncertainty};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::vendor_text::{fit_json, fit_text};
+use crate::model::{NotCreated, Outcome, Refusal, RetryAfter, Secret, Timestamp, Uncertainty};
 
 /// An answer as it came, before anything is made of it.
 #[derive(Debug, Clone, Copy)]
 pub struct RawAnswer<'a> {
-    /// The HTTP status.
     pub status: u16,
-    /// The `Retry-After` header.
     pub retry_after: Option<&'a str>,
-    /// The `Date` header.
     pub date: Option<&'a str>,
-    /// The body, as far as it was read.
     pub body: Body<'a>,
 }
 
 /// An answer's body.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'a> {
-    /// All of it.
     Whole(&'a [u8]),
     /// Longer than this tool reads.
     TooLong,
@@ -42,19 +41,21 @@ pub fn read_answer(answer: &RawAnswer<'_>) -> Outcome {
             stop: true,
         },
         401 => Outcome::NotCreated(NotCreated::Unauthorized {
-            message: said(answer),
+            message: answer.told(),
         }),
         403 => refused(Refusal::Rights, answer),
         404 | 405 => refused(Refusal::NotTheApi, answer),
-        408 => uncertain(Uncertainty::ServerError, said(answer)),
+        408 => uncertain(Uncertainty::ServerError, answer.told()),
         429 => Outcome::NotCreated(NotCreated::Throttled {
-            retry_after: read_retry_after(answer.retry_after, answer.date),
+            retry_after: answer.retry_after(),
         }),
-        400..=499 => {
-            let envelope = parse(answer.body).unwrap_or_default();
-            rejected(envelope, status)
-        }
-        500..=599 => read_server_error(answer),
+        400..=499 => rejected(answer.envelope().unwrap_or_default(), status),
+        500..=599 => match answer.retry_after() {
+            Some(retry_after) if status == 503 => {
+                Outcome::NotCreated(NotCreated::Unavailable { retry_after })
+            }
+            _ => uncertain(Uncertainty::ServerError, answer.told()),
+        },
         _ => uncertain(
             Uncertainty::Unreadable,
             format!("HTTP {status}, which no server answers with"),
@@ -62,42 +63,11 @@ pub fn read_answer(answer: &RawAnswer<'_>) -> Outcome {
     }
 }
 
-/// Status and message of an answer, for people.
-pub(super) fn said(answer: &RawAnswer<'_>) -> String {
-    let message = parse(answer.body).map_or(String::new(), |envelope| envelope.message);
-    if message.is_empty() {
-        format!("HTTP {}", answer.status)
-    } else {
-        format!("HTTP {}: {message}", answer.status)
-    }
-}
-
-/// Why a body that should hold an envelope holds none, for people.
-pub(super) fn unreadable(body: Body<'_>) -> &'static str {
-    match body {
-        Body::TooLong => "the answer was longer than this tool reads",
-        Body::Cut => "the answer was cut short",
-        Body::Whole(bytes) if bytes.trim_ascii().is_empty() => "the answer was empty",
-        Body::Whole(_) => "the answer was not the JSON that was expected",
-    }
-}
-
-pub(super) fn parse(body: Body<'_>) -> Option<Envelope> {
-    match body {
-        Body::Whole(bytes) => Envelope::parse(bytes),
-        Body::TooLong | Body::Cut => None,
-    }
-}
-
 fn read_success(answer: &RawAnswer<'_>) -> Outcome {
-    let status = answer.status;
-    let Some(envelope) = parse(answer.body) else {
-        let reason = unreadable(answer.body);
-        return uncertain(
-            Uncertainty::Unreadable,
-            format!("HTTP {status}, but {reason}"),
-        );
+    let Some(envelope) = answer.envelope() else {
+        return uncertain(Uncertainty::Unreadable, answer.unreadable());
     };
+    let status = answer.status;
     if envelope.is_error() {
         return rejected(envelope, status);
     }
@@ -112,15 +82,6 @@ fn read_success(answer: &RawAnswer<'_>) -> Outcome {
     Outcome::Created {
         token: Secret::new(token),
     }
-}
-
-fn read_server_error(answer: &RawAnswer<'_>) -> Outcome {
-    if answer.status == 503
-        && let Some(retry_after) = read_retry_after(answer.retry_after, answer.date)
-    {
-        return Outcome::NotCreated(NotCreated::Unavailable { retry_after });
-    }
-    uncertain(Uncertainty::ServerError, said(answer))
 }
 
 fn rejected(envelope: Envelope, status: u16) -> Outcome {
@@ -146,7 +107,7 @@ fn rejected(envelope: Envelope, status: u16) -> Outcome {
 fn refused(refusal: Refusal, answer: &RawAnswer<'_>) -> Outcome {
     Outcome::NotCreated(NotCreated::Refused {
         refusal,
-        message: said(answer),
+        message: answer.told(),
     })
 }
 
@@ -158,5 +119,615 @@ fn uncertain(why: Uncertainty, message: String) -> Outcome {
     }
 }
 
+impl RawAnswer<'_> {
+    pub(super) fn text(&self) -> String {
+        match self.body {
+            Body::Whole(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Body::TooLong | Body::Cut => String::new(),
+        }
+    }
+
+    pub(super) fn envelope(&self) -> Option<Envelope> {
+        match self.body {
+            Body::Whole(bytes) => Envelope::parse(bytes),
+            Body::TooLong | Body::Cut => None,
+        }
+    }
+
+    /// Status and message, for people.
+    pub(super) fn told(&self) -> String {
+        match self.envelope() {
+            Some(envelope) if !envelope.message.is_empty() => {
+                format!("HTTP {}: {}", self.status, envelope.message)
+            }
+            _ => format!("HTTP {}", self.status),
+        }
+    }
+
+    /// Why a body that should hold an envelope holds none, for people.
+    pub(super) fn unreadable(&self) -> String {
+        let reason = match self.body {
+            Body::TooLong => "the answer was longer than this tool reads",
+            Body::Cut => "the answer was cut short",
+            Body::Whole(bytes) if bytes.trim_ascii().is_empty() => "the answer was empty",
+            Body::Whole(_) => "the answer was not the JSON that was expected",
+        };
+        format!("HTTP {}, but {reason}", self.status)
+    }
+
+    /// `Retry-After`, in seconds or as a date; what cannot be read counts as absent.
+    pub(super) fn retry_after(&self) -> Option<RetryAfter> {
+        let text = self.retry_after?.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let wait = text.parse().map_or(MAX_WAIT, Duration::from_secs);
+            return Some(RetryAfter::After(wait.min(MAX_WAIT)));
+        }
+        Some(RetryAfter::At {
+            at: http_date(text)?,
+            date: self.date.and_then(http_date),
+        })
+    }
+}
+
+/// The longest wait that is passed on: far beyond what anyone waits for, and safe to add to any point in time.
+const MAX_WAIT: Duration = Duration::from_hours(366 * 24);
+
+/// Reads a header such as `Sat, 21 Nov 2026 20:39:00 GMT`.
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+    let time = httpdate::parse_http_date(text.trim()).ok()?;
+    let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since_epoch.as_millis()).ok().map(Timestamp)
+}
+
+/// What stands in the vendor's envelope (`{data, error_code, error_message, error_descriptions}`), or in the framework's own
+/// error form.
+#[derive(Debug, Default)]
+pub(super) struct Envelope {
+    /// Null when absent.
+    pub(super) data: Value,
+    /// The result in the framework's own form, null when absent.
+    result: Value,
+    pub(super) code: Code,
+    /// The framework's form says `success: false`.
+    is_failure: bool,
+    /// The vendor's message, fit to be shown; empty when there is none.
+    pub(super) message: String,
+    /// What more it says about the error, as compact JSON, fit to be shown.
+    details: Option<String>,
+}
+
+/// An error code as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) enum Code {
+    /// Null, absent or 0.
+    #[default]
+    None,
+    /// A number, also when written as a string.
+    Number(i64),
+    /// A word, fit to be shown.
+    Word(String),
+    /// Something that no code can be: whether the answer means an error cannot be told.
+    Odd,
+}
+
+/// The members that are read; whatever else stands in the object is ignored.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Members {
+    data: Value,
+    error_code: Value,
+    error_message: Value,
+    error_descriptions: Value,
+    // The framework's form.
+    result: Value,
+    success: Value,
+    error: Value,
+    // Problem details (RFC 9457), which the same framework uses before the call reaches the vendor's code.
+    title: Value,
+    errors: Value,
+}
+
+impl Envelope {
+    /// Reads a body; nothing when it is not a JSON object.
+    pub(super) fn parse(body: &[u8]) -> Option<Envelope> {
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        // An array would be read as the members in their order of declaration.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
+        let members: Members = serde_json::from_slice(body).ok()?;
+        let code = match read_code(&members.error_code) {
+            Code::None => read_code(&members.error["code"]),
+            code => code,
+        };
+        let message = read_message(&members);
+        let message = match &code {
+            Code::Word(word) => format!("{word}: {message}"),
+            _ => message,
+        };
+        Some(Envelope {
+            code,
+            is_failure: members.success == Value::Bool(false),
+            message: message.trim_end_matches([' ', ':']).to_owned(),
+            details: read_details(&members),
+            data: members.data,
+            result: members.result,
+        })
+    }
+
+    /// Whether the answer tells of an error, whatever its HTTP status.
+    pub(super) fn is_error(&self) -> bool {
+        self.is_failure || matches!(self.code, Code::Number(_) | Code::Word(_))
+    }
+
+    /// The result of a call that reads: `data`, else the framework's `result`.
+    pub(super) fn into_data(self) -> Value {
+        if self.data.is_null() {
+            self.result
+        } else {
+            self.data
+        }
+    }
+}
+
+fn read_code(value: &Value) -> Code {
+    match value {
+        Value::Null => Code::None,
+        Value::Number(number) => match number.as_i64().or_else(|| whole(number.as_f64()?)) {
+            Some(0) => Code::None,
+            Some(code) => Code::Number(code),
+            None => Code::Odd,
+        },
+        Value::String(text) => match text.trim().parse() {
+            Ok(0) => Code::None,
+            Ok(code) => Code::Number(code),
+            Err(_) if text.trim().is_empty() => Code::Odd,
+            Err(_) => Code::Word(fit_text(text)),
+        },
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => Code::Odd,
+    }
+}
+
+fn whole(number: f64) -> Option<i64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole and small, by the condition"
+    )]
+    (number.fract() == 0.0 && number.abs() < 9.0e15).then_some(number as i64)
+}
+
+fn read_message(members: &Members) -> String {
+    let error = &members.error;
+    [
+        &members.error_message,
+        &error["message"],
+        error,
+        &members.title,
+    ]
+    .into_iter()
+    .find_map(|value| value.as_str().map(fit_text).filter(|text| !text.is_empty()))
+    .unwrap_or_default()
+}
+
+fn read_details(members: &Members) -> Option<String> {
+    let error = &members.error;
+    [
+        &members.error_descriptions,
+        &error["validationErrors"],
+        &error["details"],
+        &members.errors,
+    ]
+    .into_iter()
+    .find_map(fit_json)
+}
+
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    const GOOD: &str =
+        r#"{"data":"tok-1","error_code":null,"error_message":null,"error_descriptions":null}"#;
+
+    fn answer(status: u16, body: &str) -> Outcome {
+        read_answer(&RawAnswer {
+            status,
+            retry_after: None,
+            date: None,
+            body: Body::Whole(body.as_bytes()),
+        })
+    }
+
+    fn answer_with_retry_after(status: u16, retry_after: &str, date: Option<&str>) -> Outcome {
+        read_answer(&RawAnswer {
+            status,
+            retry_after: Some(retry_after),
+            date,
+            body: Body::Whole(GOOD.as_bytes()),
+        })
+    }
+
+    /// An outcome in one line, without its sentence for people.
+    fn word(outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Created { token } => format!("created {}", token.expose()),
+            Outcome::Rejected { code, .. } => format!("rejected {code}"),
+            Outcome::NotCreated(NotCreated::Unreachable { .. }) => "unreachable".into(),
+            Outcome::NotCreated(NotCreated::Throttled { retry_after }) => {
+                format!("throttled {}", retry_after.is_some())
+            }
+            Outcome::NotCreated(NotCreated::Unavailable { .. }) => "unavailable".into(),
+            Outcome::NotCreated(NotCreated::Unauthorized { .. }) => "unauthorized".into(),
+            Outcome::NotCreated(NotCreated::Refused { refusal, .. }) => {
+                format!("refused {refusal:?}")
+            }
+            Outcome::Uncertain { why, stop, .. } => {
+                let stop = if *stop { " stop" } else { "" };
+                format!("uncertain {}{stop}", why.into_str())
+            }
+        }
+    }
+
+    #[test]
+    fn a_2xx_is_read_by_its_body() {
+        for (body, expected) in [
+            // No error and a token.
+            (GOOD, "created tok-1"),
+            (r#"{"data":"tok-1"}"#, "created tok-1"),
+            (r#"{"data":" tok-1\n","error_code":0}"#, "created tok-1"),
+            (r#"{"data":"tok-1","error_code":"0"}"#, "created tok-1"),
+            (
+                r#"{"data":"tok-1","success":true,"error":null}"#,
+                "created tok-1",
+            ),
+            (
+                r#"{"data":"tok-1","error_message":"","more":{}}"#,
+                "created tok-1",
+            ),
+            // No error, but no token.
+            ("{}", "uncertain unreadable"),
+            (r#"{"data":null}"#, "uncertain unreadable"),
+            (r#"{"data":""}"#, "uncertain unreadable"),
+            (r#"{"data":"  "}"#, "uncertain unreadable"),
+            (r#"{"data":17}"#, "uncertain unreadable"),
+            (r#"{"data":{"token":"tok-1"}}"#, "uncertain unreadable"),
+            (r#"{"data":["tok-1"]}"#, "uncertain unreadable"),
+            (
+                r#"{"result":"tok-1","success":true}"#,
+                "uncertain unreadable",
+            ),
+            // No JSON object, or one that contradicts itself.
+            ("", "uncertain unreadable"),
+            ("  \r\n", "uncertain unreadable"),
+            ("<html><body>Welcome</body></html>", "uncertain unreadable"),
+            ("\"tok-1\"", "uncertain unreadable"),
+            (r#"["tok-1"]"#, "uncertain unreadable"),
+            ("\u{feff} {}", "uncertain unreadable"),
+            ("\u{feff} {\"data\":\"tok-1\"}", "created tok-1"),
+            (r#"{"data":"tok-1""#, "uncertain unreadable"),
+            (
+                r#"{"data":"tok-1"}{"data":"tok-2"}"#,
+                "uncertain unreadable",
+            ),
+            (r#"{"data":"tok-1","data":"tok-2"}"#, "uncertain unreadable"),
+            (
+                r#"{"data":"tok-1","error_code":true}"#,
+                "uncertain unreadable",
+            ),
+            (
+                r#"{"data":"tok-1","error_code":1.5}"#,
+                "uncertain unreadable",
+            ),
+            // An error, whatever stands beside it.
+            (
+                r#"{"data":null,"error_code":1,"error_message":"No"}"#,
+                "rejected 1",
+            ),
+            (r#"{"data":"tok-1","error_code":1}"#, "rejected 1"),
+            (r#"{"data":"tok-1","error_code":"17"}"#, "rejected 17"),
+            (r#"{"error_code":"PhoneInUse"}"#, "rejected 200"),
+            (r#"{"error_code":-1}"#, "rejected -1"),
+            (r#"{"error_code":403}"#, "rejected 403"),
+            (r#"{"error_code":429}"#, "rejected 429"),
+            (r#"{"error_code":500}"#, "rejected 500"),
+            (r#"{"data":"tok-1","success":false}"#, "rejected 200"),
+            (
+                r#"{"success":false,"error":{"code":0,"message":"No"}}"#,
+                "rejected 200",
+            ),
+            (
+                r#"{"success":false,"error":{"code":12,"message":"No"}}"#,
+                "rejected 12",
+            ),
+            (
+                r#"{"data":"tok-1","error_code":""}"#,
+                "uncertain unreadable",
+            ),
+            (
+                r#"{"data":"tok-1","error_code":1e300}"#,
+                "uncertain unreadable",
+            ),
+            (
+                r#"{"data":"tok-1","error_code":[1]}"#,
+                "uncertain unreadable",
+            ),
+            (r#"{"data":"tok-1","error_code":0.0}"#, "created tok-1"),
+            (r#"{"error_code":4e2}"#, "rejected 400"),
+            (r#"{"error_code":" 17 "}"#, "rejected 17"),
+            (r#"{"error_code":0,"error":{"code":"9"}}"#, "rejected 9"),
+            // 401 inside is a 401.
+            (r#"{"error_code":401}"#, "unauthorized"),
+            (r#"{"error_code":"401"}"#, "unauthorized"),
+            (r#"{"success":false,"error":{"code":401}}"#, "unauthorized"),
+        ] {
+            for status in [200, 201, 202, 204, 299] {
+                let expected = if expected == "rejected 200" {
+                    format!("rejected {status}")
+                } else {
+                    expected.to_owned()
+                };
+                assert_eq!(
+                    word(&answer(status, body)),
+                    expected,
+                    "HTTP {status} {body}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_other_status_is_read_by_itself() {
+        for status in (100..200).chain(300..=999) {
+            let expected = match status {
+                300..=399 => "uncertain redirect stop".to_owned(),
+                401 => "unauthorized".to_owned(),
+                403 => "refused Rights".to_owned(),
+                404 | 405 => "refused NotTheApi".to_owned(),
+                408 | 500..=599 => "uncertain server_error".to_owned(),
+                429 => "throttled false".to_owned(),
+                400..=499 => format!("rejected {status}"),
+                _ => "uncertain unreadable".to_owned(),
+            };
+            for body in ["", "<html>", GOOD, r#"{"data":null}"#] {
+                assert_eq!(
+                    word(&answer(status, body)),
+                    expected,
+                    "HTTP {status} {body}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_inside_names_the_rejection_but_never_overrules_another_status() {
+        let body = r#"{"error_code":17,"error_message":"No"}"#;
+        let unauthorized = r#"{"error_code":401}"#;
+        for (status, body, expected) in [
+            (400, body, "rejected 17"),
+            (409, body, "rejected 17"),
+            (413, body, "rejected 17"),
+            (415, body, "rejected 17"),
+            (422, body, "rejected 17"),
+            (400, unauthorized, "unauthorized"),
+            (401, body, "unauthorized"),
+            (403, body, "refused Rights"),
+            (403, unauthorized, "refused Rights"),
+            (404, body, "refused NotTheApi"),
+            (429, body, "throttled false"),
+            (500, body, "uncertain server_error"),
+            (500, unauthorized, "uncertain server_error"),
+            (302, body, "uncertain redirect stop"),
+        ] {
+            assert_eq!(
+                word(&answer(status, body)),
+                expected,
+                "HTTP {status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unread_body_leaves_only_the_status() {
+        for body in [Body::TooLong, Body::Cut] {
+            for (status, expected) in [
+                (200, "uncertain unreadable"),
+                (302, "uncertain redirect stop"),
+                (400, "rejected 400"),
+                (401, "unauthorized"),
+                (403, "refused Rights"),
+                (404, "refused NotTheApi"),
+                (429, "throttled false"),
+                (500, "uncertain server_error"),
+            ] {
+                let outcome = read_answer(&RawAnswer {
+                    status,
+                    retry_after: None,
+                    date: None,
+                    body,
+                });
+                assert_eq!(word(&outcome), expected, "HTTP {status} {body:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn retry_after_counts_for_429_and_503_only() {
+        for (status, retry_after, expected) in [
+            (429, "7", "throttled true"),
+            (429, "soon", "throttled false"),
+            (503, "7", "unavailable"),
+            (503, "Sat, 21 Nov 2026 12:00:00 GMT", "unavailable"),
+            (503, "soon", "uncertain server_error"),
+            (500, "7", "uncertain server_error"),
+            (502, "7", "uncertain server_error"),
+            (504, "7", "uncertain server_error"),
+            (408, "7", "uncertain server_error"),
+            (200, "7", "created tok-1"),
+        ] {
+            let outcome = answer_with_retry_after(status, retry_after, None);
+            assert_eq!(word(&outcome), expected, "HTTP {status} {retry_after}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
+        const NOON: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
+        let noon = Timestamp(1_795_262_400_000);
+        let after = |seconds| Some(RetryAfter::After(Duration::from_secs(seconds)));
+        let at = |date| Some(RetryAfter::At { at: noon, date });
+        let a_minute_before = "Sat, 21 Nov 2026 11:59:00 GMT";
+        for (text, date, expected) in [
+            ("0", None, after(0)),
+            (" 120 ", None, after(120)),
+            ("99999999999999999999999", None, after(MAX_WAIT.as_secs())),
+            ("", None, None),
+            ("-1", None, None),
+            ("1.5", None, None),
+            ("soon", Some(NOON), None),
+            ("Sat, 99 Nov 2026 12:00:00 GMT", None, None),
+            (NOON, None, at(None)),
+            (NOON, Some("yesterday"), at(None)),
+            (
+                NOON,
+                Some(a_minute_before),
+                at(Some(Timestamp(noon.0 - 60_000))),
+            ),
+        ] {
+            match answer_with_retry_after(429, text, date) {
+                Outcome::NotCreated(NotCreated::Throttled { retry_after }) => {
+                    assert_eq!(retry_after, expected, "{text:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_rejection_tells_why_without_telling_who() {
+        let body = r#"{"data":null,"error_code":17,"error_message":"Phone +201012345678 is \u001b[31mtaken",
+        "error_descriptions":{"phoneNumber":["+201012345678 of mona@example.com"]}}"#;
+        let Outcome::Rejected {
+            code,
+            message,
+            details,
+        } = answer(200, body)
+        else {
+            panic!("not rejected");
+        };
+        assert_eq!(code, 17);
+        assert_eq!(message, "Phone +2010****5678 is taken");
+        assert_eq!(
+            details.as_deref(),
+            Some(r#"{"phoneNumber":["+2010****5678 of m***@example.com"]}"#)
+        );
+    }
+
+    #[test]
+    fn a_rejection_without_a_reason_says_so() {
+        let Outcome::Rejected { message, .. } = answer(422, "<html>") else {
+            panic!("not rejected");
+        };
+        assert_eq!(message, "no reason given (HTTP 422)");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_creates_but_a_2xx_with_a_token_and_without_an_error(
+            status in 100u16..=999,
+            body in r#"\{("(data|error_code|success|error)":("tok"|null|0|17|"401"|false|\{\}),){0,3}"more":1\}|\PC*"#,
+        ) {
+            if matches!(answer(status, &body), Outcome::Created { .. }) {
+                proptest::prop_assert!((200..300).contains(&status));
+                proptest::prop_assert!(body.contains(r#""data":""#));
+                for error in [r#""error_code":17"#, r#""error_code":"401""#, r#""success":false"#] {
+                    proptest::prop_assert!(!body.contains(error));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_message_says_what_was_answered() {
+        let message = |status, body| {
+            let answer = RawAnswer {
+                status,
+                retry_after: None,
+                date: None,
+                body,
+            };
+            read_answer(&answer).message().unwrap_or_default()
+        };
+        for (status, body, said) in [
+            (
+                200,
+                Body::TooLong,
+                "HTTP 200, but the answer was longer than this tool reads",
+            ),
+            (200, Body::Cut, "HTTP 200, but the answer was cut short"),
+            (
+                200,
+                Body::Whole(b" \n"),
+                "HTTP 200, but the answer was empty",
+            ),
+            (
+                200,
+                Body::Whole(b"<p>"),
+                "HTTP 200, but the answer was not the JSON that was expected",
+            ),
+            (
+                200,
+                Body::Whole(b"{}"),
+                "HTTP 200, but with neither a session token nor an error",
+            ),
+            (
+                200,
+                Body::Whole(br#"{"error_message":"Come back"}"#),
+                "HTTP 200, but with neither a session token nor an error: Come back",
+            ),
+            (401, Body::Whole(b"{}"), "HTTP 401"),
+            (
+                401,
+                Body::Whole(br#"{"error_message":"Gone"}"#),
+                "HTTP 401: Gone",
+            ),
+        ] {
+            assert_eq!(message(status, body), said);
+        }
+    }
+
+    #[test]
+    fn the_reason_is_found_in_every_form() {
+        for (json, message, details) in [
+            (
+                r#"{"error_code":1,"error_message":"No","error_descriptions":["why"]}"#,
+                "No",
+                Some(r#"["why"]"#),
+            ),
+            (
+                r#"{"success":false,"error":{"code":0,"message":"No","details":"long","validationErrors":null}}"#,
+                "No",
+                Some(r#""long""#),
+            ),
+            (
+                r#"{"success":false,"error":{"message":"No","validationErrors":[{"members":["phoneNumber"]}]}}"#,
+                "No",
+                Some(r#"[{"members":["phoneNumber"]}]"#),
+            ),
+            (
+                r#"{"title":"One or more validation errors","errors":{"SessionInput":["required"]}}"#,
+                "One or more validation errors",
+                Some(r#"{"SessionInput":["required"]}"#),
+            ),
+            (
+                r#"{"error_code":"E-17","error_message":"No"}"#,
+                "E-17: No",
+                None,
+            ),
+            (r#"{"error_code":"E-17"}"#, "E-17", None),
+            (r#"{"error":"invalid_client"}"#, "invalid_client", None),
+        ] {
+            let envelope = Envelope::parse(json.as_bytes()).expect(json);
+            assert_eq!(envelope.message, message, "{json}");
+            assert_eq!(envelope.details.as_deref(), details, "{json}");
+        }
+    }
+}

@@ -1,42 +1,38 @@
 //! The client: one method for each call of the API that this tool makes.
 
-pub(super) mod headers;
-mod urls;
-
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Request, Url};
-use serde_json::json;
+use reqwest::{Method, Request};
+use serde_json::{Value, json};
+use url::{Host, Url};
 
-use super::answer::read_answer;
-use super::data::{ReadError, read_contract_types, read_data};
-use super::exchange::{self, Bounds, Reply};
-use super::retry_after::read_http_date;
-use super::token::{AdminToken, TokenError, read_token};
-use super::{BaseUrl, connector};
+use super::answer::{http_date, read_answer};
+use super::calls::{
+    AdminToken, CallError, CallErrorKind, ContractTypeEntry, answered, data_of, is_one_word,
+    read_contract_types, read_token,
+};
+use super::transport::{Bounds, HttpOptions, Reply, exchange, http_client};
 use crate::error::Error;
 use crate::model::{ContractTypeId, NotCreated, Outcome, Secret, Timestamp, Uncertainty};
-use headers::{api_key, bearer_header, tenancy_header};
-use urls::Urls;
 
 /// An answer to an invitation or a login is a few hundred bytes; past this it is none of the API's.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
-/// Safe to add to any point in time.
-const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 /// A form lists every choice of every field, and may be long.
 const FORM_MAX_BYTES: usize = 8 << 20;
+/// Safe to add to any point in time.
+const TIMEOUT_MAX: Duration = Duration::from_hours(24);
+
+const UNSENDABLE_TOKEN: &str = "the access token holds characters that cannot be sent";
 
 /// What a client needs to know.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
-    /// The API's address.
     pub base_url: BaseUrl,
-    /// The tenant's API key.
     pub api_key: Secret,
-    /// The tenant.
     pub tenancy_name: String,
     /// For a whole exchange, from connecting to the answer's last byte, dripping answers too.
     pub timeout: Duration,
@@ -44,7 +40,6 @@ pub struct ClientOptions {
     pub ca_pem: Option<Vec<u8>>,
     /// How many requests may be under way at once: as many connections are kept.
     pub concurrency: usize,
-    /// The `User-Agent` header.
     pub user_agent: String,
 }
 
@@ -54,7 +49,8 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     http: reqwest::Client,
-    urls: Urls,
+    /// Ends with `/api/`.
+    api_url: Url,
     /// Of every request.
     headers: HeaderMap,
     tenancy_name: String,
@@ -62,39 +58,27 @@ struct Shared {
     timeout: Duration,
 }
 
-/// What one request for one invitation came to.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// What became of the invitation.
-    pub outcome: Outcome,
-    /// The HTTP status, when an answer came.
-    pub http_status: Option<u16>,
-    /// The answer's `Date` header, for those who compare clocks.
-    pub server_date: Option<Timestamp>,
-}
-
-/// One contract type of the tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContractTypeEntry {
-    /// Its number.
-    pub id: ContractTypeId,
-    /// Its name, empty when the answer gave none.
-    pub name: String,
-}
-
 impl Client {
     /// Checks what cannot be sent (a line break in the API key, say) and prepares everything that requests share.
     /// Connects to nothing.
     pub fn new(options: ClientOptions) -> Result<Client, Error> {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            HeaderName::from_static("apikey"),
-            api_key(&options.api_key)?,
-        );
+        let api_key = api_key_header(&options.api_key)?;
+        headers.insert(HeaderName::from_static("apikey"), api_key);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let http = http_client(&HttpOptions {
+            user_agent: &options.user_agent,
+            is_https: options.base_url.is_https(),
+            is_loopback: options.base_url.is_loopback(),
+            timeout: options.timeout,
+            connections: options.concurrency,
+            ca_pem: options.ca_pem.as_deref(),
+        })?;
+        let api_url = Url::parse(&format!("{}/api/", options.base_url))
+            .map_err(|error| base_url_invalid(&format!("is not a web address: {error}")))?;
         Ok(Client(Arc::new(Shared {
-            http: connector::build(&options)?,
-            urls: Urls::under(&options.base_url)?,
+            http,
+            api_url,
             headers,
             tenancy_header: tenancy_header(&options.tenancy_name)?,
             tenancy_name: options.tenancy_name,
@@ -103,69 +87,63 @@ impl Client {
     }
 
     /// Creates one invitation, as the admin whose token this is. Sends exactly one request, or none.
-    pub async fn create_invitation(&self, bearer: &Secret, body: Bytes) -> Answer {
-        match bearer_header(bearer) {
-            Some(bearer) => {
-                let url = &self.0.urls.create_invitation;
-                self.create(url, Some(bearer), body).await
-            }
-            None => Answer::without_request(NotCreated::Unauthorized {
+    pub async fn create_invitation(&self, bearer: &Secret, body: Bytes) -> Outcome {
+        let Some(bearer) = bearer_header(bearer) else {
+            return Outcome::NotCreated(NotCreated::Unauthorized {
                 message: UNSENDABLE_TOKEN.to_owned(),
-            }),
-        }
+            });
+        };
+        let mut request = self.request(Method::POST, "IdentityUserSession/CreateInvitation");
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+        outcome_of(self.post(request, body).await)
     }
 
     /// Creates one session without an admin's token. Sends exactly one request, or none.
-    pub async fn create_auth_session(&self, body: Bytes) -> Answer {
-        let url = &self.0.urls.create_auth_session;
-        self.create(url, None, body).await
+    pub async fn create_auth_session(&self, body: Bytes) -> Outcome {
+        let request = self.request(Method::POST, "IdentityUserSession/CreateAuthSession");
+        outcome_of(self.post(request, body).await)
     }
 
-    /// Logs the admin in.
-    pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, TokenError> {
-        self.login_dated(username, password).await.0
-    }
-
-    /// The same, with the answer's `Date` header for those who compare clocks.
-    pub async fn login_dated(
+    /// Logs the admin in. Also gives what the server's clock showed, when its answer told.
+    pub async fn login(
         &self,
         username: &str,
         password: &Secret,
-    ) -> (Result<AdminToken, TokenError>, Option<Timestamp>) {
+    ) -> (Result<AdminToken, CallError>, Option<Timestamp>) {
         let body = json!({
             "tenancyName": self.0.tenancy_name,
             "userNameOrEmailAddress": username,
             "password": password.expose(),
         });
-        let mut request = self.request(Method::POST, &self.0.urls.login, None);
+        let mut request = self.request(Method::POST, "credentials/Login");
         let tenancy = self.0.tenancy_header.clone();
         request
             .headers_mut()
             .insert(HeaderName::from_static("tenancyname"), tenancy);
         let reply = self.post(request, body.to_string().into()).await;
         let server_date = match &reply {
-            Reply::Answered(received) => received.date.as_deref().and_then(read_http_date),
+            Reply::Answered(received) => received.date.as_deref().and_then(http_date),
             Reply::NeverLeft(_) | Reply::TimedOut(_) | Reply::Broken(_) => None,
         };
         (read_token(&reply, None), server_date)
     }
 
     /// Exchanges a refresh token for a new access token.
-    pub async fn refresh(&self, refresh_token: &Secret) -> Result<AdminToken, TokenError> {
+    pub async fn refresh(&self, refresh_token: &Secret) -> Result<AdminToken, CallError> {
         let body = json!({ "refreshToken": refresh_token.expose() });
-        let request = self.request(Method::POST, &self.0.urls.refresh, None);
+        let request = self.request(Method::POST, "credentials/RefreshToken");
         let reply = self.post(request, body.to_string().into()).await;
         read_token(&reply, Some(refresh_token))
     }
 
-    /// The tenant's contract types: the raw answer, and what was read from it.
+    /// The tenant's contract types.
     pub async fn contract_types(
         &self,
         bearer: &Secret,
-    ) -> Result<(String, Vec<ContractTypeEntry>), ReadError> {
-        let url = self.0.urls.contract_types.clone();
-        let (raw, data) = self.read(url, bearer).await?;
-        Ok((raw, read_contract_types(&data)?))
+    ) -> Result<Vec<ContractTypeEntry>, CallError> {
+        let request = self.request(Method::GET, "BusinessRequest/GetAllRequestTypes");
+        let (_, data) = self.read(request, bearer).await?;
+        read_contract_types(&data)
     }
 
     /// The raw answer that describes a contract type's form, for [`read_form`](super::read_form).
@@ -173,46 +151,44 @@ impl Client {
         &self,
         bearer: &Secret,
         id: ContractTypeId,
-    ) -> Result<String, ReadError> {
-        let mut url = self.0.urls.template_fields.clone();
-        url.query_pairs_mut()
+    ) -> Result<String, CallError> {
+        let path = "BusinessRequest/GetBusinessRequestTypeTemplateFields";
+        let mut request = self.request(Method::GET, path);
+        request
+            .url_mut()
+            .query_pairs_mut()
             .append_pair("requestTypeId", &id.to_string())
             .append_pair("isLocalized", "false");
-        Ok(self.read(url, bearer).await?.0)
+        Ok(self.read(request, bearer).await?.0)
     }
 
-    async fn create(&self, url: &Url, bearer: Option<HeaderValue>, body: Bytes) -> Answer {
-        let request = self.request(Method::POST, url, bearer);
-        Answer::from_reply(self.post(request, body).await)
-    }
-
+    /// The whole answer as text, and the data in it.
     async fn read(
         &self,
-        url: Url,
+        mut request: Request,
         bearer: &Secret,
-    ) -> Result<(String, serde_json::Value), ReadError> {
-        let Some(bearer) = bearer_header(bearer) else {
-            return Err(ReadError::Unauthorized {
-                message: UNSENDABLE_TOKEN.to_owned(),
-            });
-        };
-        let request = self.request(Method::GET, &url, Some(bearer));
-        let bounds = self.bounds(FORM_MAX_BYTES);
-        read_data(&exchange::get(&self.0.http, request, bounds).await)
+    ) -> Result<(String, Value), CallError> {
+        let bearer = bearer_header(bearer)
+            .ok_or_else(|| CallError::new(CallErrorKind::NotLetIn, UNSENDABLE_TOKEN))?;
+        request.headers_mut().insert(AUTHORIZATION, bearer);
+        let reply = exchange(&self.0.http, request, None, self.bounds(FORM_MAX_BYTES)).await;
+        let answer = answered(&reply)?;
+        let data = data_of(&answer)?;
+        Ok((answer.text(), data))
     }
 
     async fn post(&self, mut request: Request, body: Bytes) -> Reply {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
-        exchange::post(&self.0.http, request, body, self.bounds(ANSWER_MAX_BYTES)).await
+        let bounds = self.bounds(ANSWER_MAX_BYTES);
+        exchange(&self.0.http, request, Some(body), bounds).await
     }
 
-    fn request(&self, method: Method, url: &Url, bearer: Option<HeaderValue>) -> Request {
-        let mut request = Request::new(method, url.clone());
+    fn request(&self, method: Method, path: &str) -> Request {
+        let mut url = self.0.api_url.clone();
+        url.set_path(&format!("{}{path}", url.path()));
+        let mut request = Request::new(method, url);
         request.headers_mut().clone_from(&self.0.headers);
-        if let Some(bearer) = bearer {
-            request.headers_mut().insert(AUTHORIZATION, bearer);
-        }
         request
     }
 
@@ -224,51 +200,319 @@ impl Client {
     }
 }
 
-impl Answer {
-    fn from_reply(reply: Reply) -> Answer {
-        let uncertain = |why, message| Outcome::Uncertain {
-            why,
-            message,
-            stop: false,
-        };
-        let outcome = match reply {
-            Reply::Answered(received) => {
-                return Answer {
-                    outcome: read_answer(&received.raw()),
-                    http_status: Some(received.status),
-                    server_date: received.date.as_deref().and_then(read_http_date),
-                };
-            }
-            Reply::NeverLeft(message) => {
-                return Answer::without_request(NotCreated::Unreachable { message });
-            }
-            Reply::TimedOut(message) => uncertain(Uncertainty::Timeout, message),
-            Reply::Broken(message) => uncertain(Uncertainty::Broken, message),
-        };
-        Answer {
-            outcome,
-            http_status: None,
-            server_date: None,
-        }
-    }
-
-    fn without_request(not_created: NotCreated) -> Answer {
-        Answer {
-            outcome: Outcome::NotCreated(not_created),
-            http_status: None,
-            server_date: None,
-        }
+fn outcome_of(reply: Reply) -> Outcome {
+    let uncertain = |why, message| Outcome::Uncertain {
+        why,
+        message,
+        stop: false,
+    };
+    match reply {
+        Reply::Answered(received) => read_answer(&received.raw()),
+        Reply::NeverLeft(message) => Outcome::NotCreated(NotCreated::Unreachable { message }),
+        Reply::TimedOut(message) => uncertain(Uncertainty::Timeout, message),
+        Reply::Broken(message) => uncertain(Uncertainty::Broken, message),
     }
 }
 
-const UNSENDABLE_TOKEN: &str = "the access token holds characters that cannot be sent";
+/// Nothing when the token holds what no token has.
+fn bearer_header(token: &Secret) -> Option<HeaderValue> {
+    let token = Some(token.expose()).filter(|token| is_one_word(token))?;
+    secret_header(&format!("Bearer {token}"))
+}
+
+fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
+    let key = key.expose();
+    let header = Some(key)
+        .filter(|key| is_one_word(key))
+        .and_then(secret_header);
+    header.ok_or_else(|| {
+        let what = if key.trim().is_empty() {
+            "is empty"
+        } else {
+            "holds a space, a line break or another character that no key has"
+        };
+        Error::unusable("api_key_invalid", format!("The API key {what}.")).hint(
+            "Copy it once more from Vlens into VLENS_API_KEY or VLENS_API_KEY_FILE, on one line.",
+        )
+    })
+}
+
+/// Marked so that no log shows it.
+fn secret_header(text: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+/// The tenant's name need not be ASCII.
+fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
+    let header = HeaderValue::from_bytes(name.as_bytes()).ok();
+    header.filter(|_| !name.trim().is_empty()).ok_or_else(|| {
+        Error::unusable(
+            "tenancy_name_invalid",
+            "The tenancy name is empty or holds a control character.",
+        )
+        .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api], to the tenant's name at Vlens.")
+    })
+}
+
+/// The address of the API, without a trailing slash; a path before `/api` is kept. Checked once, so that no secret goes out over
+/// a wire that anyone can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    text: String,
+    is_https: bool,
+    is_loopback: bool,
+}
+
+impl BaseUrl {
+    /// Takes `https` addresses, and `http` ones to this machine (127.0.0.0/8, `::1`, `localhost`) or when
+    /// `allow_insecure_http` says so. Credentials, a query or a fragment have no meaning here and are refused.
+    pub fn parse(text: &str, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
+        // The text is not shown: a mistyped address may hold a password.
+        let url = Url::parse(text.trim())
+            .map_err(|error| base_url_invalid(&format!("is not a web address: {error}")))?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(base_url_invalid("does not begin with https://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(base_url_invalid("holds a user name or a password"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(base_url_invalid("holds a query (?) or a fragment (#)"));
+        }
+        let is_https = url.scheme() == "https";
+        let is_loopback = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if !(is_https || is_loopback || allow_insecure_http) {
+            let message = format!(
+                "The API's address http://{} is not encrypted: everyone on the way could read the password and the \
+                 customers' data.",
+                url.host_str().unwrap_or_default()
+            );
+            return Err(Error::unusable("base_url_insecure", message).hint(
+                "Write https://, or pass --allow-insecure-http if you know that the way is safe.",
+            ));
+        }
+        Ok(BaseUrl {
+            text: url.as_str().trim_end_matches('/').to_owned(),
+            is_https,
+            is_loopback,
+        })
+    }
+
+    /// The address as it is shown and compared: lower-case host, no default port, no trailing slash.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.is_https
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn base_url_invalid(what: &str) -> Error {
+    Error::unusable("base_url_invalid", format!("The API's address {what}."))
+        .hint("Write it as https://api.vlenseg.com, in VLENS_BASE_URL or as base_url under [api].")
+}
 
 #[cfg(test)]
-mod test_server;
-#[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::net::SocketAddr;
+    use std::pin::pin;
 
-#[cfg(test)]
-mod tls_tests;
-#[cfg(test)]
-mod trouble_tests;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use hyper_util::server::conn::auto;
+    use hyper_util::service::TowerToHyperService;
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+    #[test]
+    fn good_addresses_are_taken_in_one_spelling() {
+        for (text, spelt, is_loopback) in [
+            ("https://api.vlenseg.com", "https://api.vlenseg.com", false),
+            (
+                " https://API.vlenseg.com/ ",
+                "https://api.vlenseg.com",
+                false,
+            ),
+            (
+                "https://api.vlenseg.com:443//",
+                "https://api.vlenseg.com",
+                false,
+            ),
+            (
+                "https://gate.example/vlens/",
+                "https://gate.example/vlens",
+                false,
+            ),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", true),
+            ("http://127.9.8.7", "http://127.9.8.7", true),
+            ("http://[::1]:9/", "http://[::1]:9", true),
+            ("http://LOCALHOST:80", "http://localhost", true),
+            ("https://localhost", "https://localhost", true),
+        ] {
+            let url = BaseUrl::parse(text, false).expect(text);
+            assert_eq!(url.as_str(), spelt);
+            assert_eq!(url.is_loopback(), is_loopback, "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_addresses_are_refused() {
+        for (text, code) in [
+            ("", "base_url_invalid"),
+            ("api.vlenseg.com", "base_url_invalid"),
+            ("localhost:8080", "base_url_invalid"),
+            ("ftp://api.vlenseg.com", "base_url_invalid"),
+            ("https://", "base_url_invalid"),
+            ("https://mona:hunter2@api.vlenseg.com", "base_url_invalid"),
+            ("https://api.vlenseg.com?tenant=acme", "base_url_invalid"),
+            ("https://api.vlenseg.com/#top", "base_url_invalid"),
+            ("http://api.vlenseg.com", "base_url_insecure"),
+            ("http://localhost.example", "base_url_insecure"),
+            ("http://128.0.0.1", "base_url_insecure"),
+            ("http://0.0.0.0", "base_url_insecure"),
+        ] {
+            let error = BaseUrl::parse(text, false).expect_err(text);
+            assert_eq!(error.code, code, "{text}");
+            assert!(!error.message.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn plain_http_elsewhere_takes_a_word_of_permission() {
+        let url = BaseUrl::parse("http://10.0.0.5:8080", true).expect("allowed");
+        assert_eq!(url.as_str(), "http://10.0.0.5:8080");
+        assert!(!url.is_https());
+        assert!(!url.is_loopback());
+    }
+
+    /// A port with TLS and HTTP/2, and the certificate to trust it by.
+    async fn listen() -> (TcpListener, TlsAcceptor, Vec<u8>) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let made =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+        let mut config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("a configuration");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        (
+            listener,
+            TlsAcceptor::from(Arc::new(config)),
+            made.cert.pem().into_bytes(),
+        )
+    }
+
+    async fn create(address: SocketAddr, ca_pem: Vec<u8>) -> Outcome {
+        let client = Client::new(ClientOptions {
+            base_url: BaseUrl::parse(&format!("https://{address}"), false).expect("a url"),
+            api_key: Secret::new("key-1"),
+            tenancy_name: "acme".to_owned(),
+            timeout: Duration::from_secs(10),
+            ca_pem: Some(ca_pem),
+            concurrency: 4,
+            user_agent: "vlens-batch/test".to_owned(),
+        });
+        let body = Bytes::from_static(b"body");
+        client.expect("a client").create_auth_session(body).await
+    }
+
+    #[tokio::test]
+    async fn a_gated_body_passes_over_http_2_as_well() {
+        let (listener, tls, authority) = listen().await;
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            let echo = |body: String| async move { format!(r#"{{"data":"{body}"}}"#) };
+            let path = "/api/IdentityUserSession/CreateAuthSession";
+            let router = axum::Router::new().route(path, axum::routing::post(echo));
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let stream = tls.accept(stream).await.expect("a handshake");
+            let service = TowerToHyperService::new(router);
+            let server = auto::Builder::new(TokioExecutor::new());
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+        match create(address, authority).await {
+            Outcome::Created { token } => assert_eq!(token.expose(), "body"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// HTTP/2's "refused stream" says that the request was not handled, and HTTP libraries like to repeat it by themselves.
+    #[tokio::test]
+    async fn a_refused_stream_is_not_sent_again() {
+        let (listener, tls, authority) = listen().await;
+        let address = listener.local_addr().expect("an address");
+        let streams = Cell::new(0);
+        let mut refusing = pin!(async {
+            while let Ok((stream, _)) = listener.accept().await {
+                let stream = tls.accept(stream).await.expect("a handshake");
+                let _ = refuse_streams(stream, &streams).await;
+            }
+        });
+        let outcome = tokio::select! {
+            outcome = create(address, authority) => outcome,
+            () = &mut refusing => panic!("the server went away"),
+        };
+        assert!(!matches!(outcome, Outcome::Created { .. }), "{outcome:?}");
+        let _ = tokio::time::timeout(Duration::from_millis(100), refusing).await;
+        assert_eq!(streams.get(), 1);
+    }
+
+    /// Speaks just enough HTTP/2 to refuse every request, and counts them.
+    async fn refuse_streams(
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        streams: &Cell<usize>,
+    ) -> std::io::Result<()> {
+        const HEADERS: u8 = 1;
+        const SETTINGS: u8 = 4;
+        const ACK: u8 = 1;
+        let mut preface = [0; 24];
+        stream.read_exact(&mut preface).await?;
+        stream
+            .write_all(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])
+            .await?;
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await?;
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            stream.read_exact(&mut vec![0; length]).await?;
+            let [.., kind, flags, s1, s2, s3, s4] = head;
+            if kind == SETTINGS && flags != ACK {
+                stream
+                    .write_all(&[0, 0, 0, SETTINGS, ACK, 0, 0, 0, 0])
+                    .await?;
+            }
+            if kind == HEADERS {
+                streams.set(streams.get() + 1);
+                // RST_STREAM, REFUSED_STREAM.
+                stream
+                    .write_all(&[0, 0, 4, 3, 0, s1, s2, s3, s4, 0, 0, 0, 7])
+                    .await?;
+            }
+            stream.flush().await?;
+        }
+    }
+}

@@ -13,8 +13,8 @@ pub(super) fn fit_text(text: &str) -> String {
 }
 
 /// A vendor's JSON in compact form, the values masked and the names kept; nothing when it says nothing.
-pub(super) fn fit_json(value: Value) -> Option<String> {
-    if says_nothing(&value) {
+pub(super) fn fit_json(value: &Value) -> Option<String> {
+    if says_nothing(value) {
         return None;
     }
     let text = fit_value(value).to_string();
@@ -27,47 +27,14 @@ pub(super) fn fit_json(value: Value) -> Option<String> {
 
 /// Text without control characters, terminal escape codes and marks that turn the direction of writing around.
 pub(super) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => skip_escape(&mut chars),
-            '\u{9b}' => skip_control_sequence(&mut chars),
-            _ if c.is_whitespace() => {
-                if !plain.is_empty() && !plain.ends_with(' ') {
-                    plain.push(' ');
-                }
-            }
-            _ if c.is_control() || turns_direction(c) => {}
-            _ => plain.push(c),
-        }
-    }
-    plain.truncate(plain.trim_end().len());
-    plain
-}
-
-fn skip_escape(chars: &mut std::str::Chars<'_>) {
-    match chars.next() {
-        Some('[') => skip_control_sequence(chars),
-        // An operating-system command (a window title, a link) ends with BEL or ESC \.
-        Some(']') => {
-            while let Some(c) = chars.next() {
-                if c == '\u{7}' {
-                    return;
-                }
-                if c == '\u{1b}' {
-                    chars.next();
-                    return;
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Up to the final byte of `ESC [ … m` and its like.
-fn skip_control_sequence(chars: &mut std::str::Chars<'_>) {
-    chars.find(|c| ('\u{40}'..='\u{7e}').contains(c));
+    // The one-character form of the escape code's beginning is not known to the library.
+    let text = text.replace('\u{9b}', "\u{1b}[");
+    let text = anstream::adapter::strip_str(&text).to_string();
+    let shown: String = text
+        .chars()
+        .filter(|&c| c.is_whitespace() || !(c.is_control() || turns_direction(c)))
+        .collect();
+    shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn turns_direction(c: char) -> bool {
@@ -84,26 +51,24 @@ fn says_nothing(value: &Value) -> bool {
     }
 }
 
-fn fit_value(value: Value) -> Value {
+fn fit_value(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(fit_text(&text)),
+        Value::String(text) => Value::String(fit_text(text)),
         Value::Number(number) => {
             let text = number.to_string();
             let masked = mask_text(&text);
             if masked == text {
-                Value::Number(number)
+                value.clone()
             } else {
                 Value::String(masked)
             }
         }
-        Value::Array(items) => items.into_iter().map(fit_value).collect(),
-        Value::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .map(|(name, value)| (fit_name(&name), fit_value(value)))
-                .collect(),
-        ),
-        Value::Null | Value::Bool(_) => value,
+        Value::Array(items) => items.iter().map(fit_value).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (fit_name(name), fit_value(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) => value.clone(),
     }
 }
 
@@ -161,7 +126,7 @@ mod tests {
         let shown = fit_text(&"لا ".repeat(100_000));
         assert_eq!(shown.chars().count(), MESSAGE_MAX_CHARS + 1);
         let long: Vec<&str> = vec!["no"; 100_000];
-        let details = fit_json(json!(long)).expect("details");
+        let details = fit_json(&json!(long)).expect("details");
         assert!(details.len() <= DETAILS_MAX_BYTES);
         assert!(serde_json::from_str::<Value>(&details).is_ok());
     }
@@ -173,11 +138,11 @@ mod tests {
             "phone": 201_012_345_678_u64, "limit": 5, "ok": false, "none": null
         });
         assert_eq!(
-            fit_json(details).expect("details"),
+            fit_json(&details).expect("details"),
             r#"{"SessionInput.RequestFieldsValues.414.nationalId":["29001****4567 is not valid"],"phone":"2010****5678","limit":5,"ok":false,"none":null}"#
         );
         for nothing in [json!(null), json!([]), json!({}), json!(" ")] {
-            assert_eq!(fit_json(nothing), None);
+            assert_eq!(fit_json(&nothing), None);
         }
     }
 }

@@ -19,17 +19,16 @@ use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::FormChanges;
 use crate::model::{ContractTypeId, Form, Timestamp};
 use crate::report::{TypeLine, write_contract_types};
-use crate::send::{Api, ApiError, Clock, StopSignal};
-use crate::send::{Limiter, Limits};
-use crate::vlens::{ReadError, TokenError, read_form};
+use crate::send::{Api, ApiError, Clock, Limiter, Limits, StopSignal};
+use crate::vlens::{CallErrorKind, read_form};
 
 /// Runs the command.
 pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: Output) -> Ended {
     let place = Place::find(global, None)?;
-    let (mut api, lock) = api(args, &place).await?;
+    let (api, lock) = api(args, &place).await?;
     let done = match &args.action {
-        None => list(&mut api, &place, output).await,
-        Some(ContractTypesAction::Pull { ids }) => pull(ids, &mut api, &place, output).await,
+        None => list(&api, &place, output).await,
+        Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &place, output).await,
     };
     if let Some(writer) = api.into_ledger() {
         drop(writer.stop().await?);
@@ -46,12 +45,6 @@ async fn api(args: &ContractTypesArgs, place: &Place) -> Result<(Api, Option<Loc
     };
     let sending = place.sending(&options);
     let target = Target::prepare(place, &sending, &options, true).await?;
-    let Some(credentials) = target.credentials else {
-        return Err(Error::unusable(
-            "credentials_missing",
-            "Contract types are listed for an admin who has logged in.",
-        ));
-    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let stop = Arc::new(StopSignal::default());
     signals::watch(Arc::clone(&stop));
@@ -66,7 +59,14 @@ async fn api(args: &ContractTypesArgs, place: &Place) -> Result<(Api, Option<Loc
         Some((limiter, writer, lock)) => (limiter, Some(writer), Some(lock)),
         None => (Limiter::new(sending.limits), None, None),
     };
-    let api = Api::new(target.client, credentials, limiter, writer, clock, stop);
+    let api = Api::new(
+        target.client,
+        target.credentials,
+        limiter,
+        writer,
+        clock,
+        stop,
+    );
     Ok((api, lock))
 }
 
@@ -93,8 +93,8 @@ pub(super) fn counted(
     Ok(Some((limiter, writer, lock)))
 }
 
-async fn list(api: &mut Api, place: &Place, output: Output) -> Ended {
-    let entries = api.contract_types().await.map_err(failure)?;
+async fn list(api: &Api, place: &Place, output: Output) -> Ended {
+    let entries = api.contract_types().await?;
     let lines: Vec<TypeLine> = entries
         .into_iter()
         .map(|entry| TypeLine {
@@ -129,7 +129,7 @@ struct Pulled {
     changes: Option<FormChanges>,
 }
 
-async fn pull(ids: &[i64], api: &mut Api, place: &Place, output: Output) -> Ended {
+async fn pull(ids: &[i64], api: &Api, place: &Place, output: Output) -> Ended {
     let mut stored = Vec::new();
     for &id in ids {
         let id = ContractTypeId(id);
@@ -201,77 +201,11 @@ fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
 /// For a call about one contract type.
 fn failure_of(id: ContractTypeId, error: ApiError, path: &Path) -> Error {
     match error {
-        ApiError::Read(ReadError::Refused { message }) => Error::unusable(
+        ApiError::Call(error) if error.kind == CallErrorKind::Refused => Error::unusable(
             "contract_type_refused",
-            format!("Vlens has no form for contract type {id} ({message})."),
+            format!("Vlens has no form for contract type {id} ({error})."),
         )
         .hint("`vlens-batch contract-types` lists the tenant's contract types."),
-        ApiError::Read(ReadError::Unauthorized { message } | ReadError::Forbidden { message }) => {
-            not_let_in(&message, &path.display().to_string())
-        }
-        other => failure(other),
+        other => other.explain(&path.display().to_string()),
     }
-}
-
-pub(super) fn failure(error: ApiError) -> Error {
-    match error {
-        ApiError::Stopped => Error::stopped("interrupted", "Interrupted."),
-        ApiError::Ledger(complaint) => complaint,
-        ApiError::Login(error) => login_failure(error),
-        ApiError::Read(error) => read_failure(error),
-    }
-}
-
-fn login_failure(error: TokenError) -> Error {
-    match error {
-        TokenError::Refused { message } => Error::refused(
-            "credentials_refused",
-            format!("Vlens does not accept the credentials ({message})."),
-        )
-        .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
-        TokenError::NotTheApi { message } => not_the_api(&message),
-        passing => out_of_reach(passing.message()),
-    }
-}
-
-fn read_failure(error: ReadError) -> Error {
-    match error {
-        ReadError::Unauthorized { message } | ReadError::Forbidden { message } => {
-            not_let_in(&message, "contract-types/ID.json")
-        }
-        ReadError::Refused { message } => Error::refused(
-            "call_refused",
-            format!("Vlens refuses this call ({message})."),
-        ),
-        ReadError::NotTheApi { message } => not_the_api(&message),
-        passing => out_of_reach(passing.message()),
-    }
-}
-
-/// The vendor documents these calls with a user's token; whether an admin's will do is not said.
-fn not_let_in(message: &str, path: &str) -> Error {
-    Error::refused(
-        "rights_missing",
-        format!("Vlens does not let this account see contract types ({message})."),
-    )
-    .hint(format!(
-        "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
-             GetBusinessRequestTypeTemplateFields, and save it as {path}: it serves as well."
-    ))
-}
-
-fn not_the_api(message: &str) -> Error {
-    Error::refused(
-        "not_the_api",
-        format!("This address does not answer as the Vlens API does ({message})."),
-    )
-    .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.")
-}
-
-fn out_of_reach(message: &str) -> Error {
-    Error::stopped(
-        "unreachable",
-        format!("Vlens gave no usable answer ({message})."),
-    )
-    .hint("Check the network and VLENS_BASE_URL, and try again later.")
 }

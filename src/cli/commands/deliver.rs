@@ -16,7 +16,9 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
 use crate::model::{Refusal, RunId, RunSummary, Stop};
 use crate::report::{Ending, Further, write_summary};
-use crate::send::{Clock, Limiter, Limits, SendOptions, StopReason, StopSignal, Tally, send};
+use crate::send::{
+    Api, Clock, Limiter, Limits, SendOptions, Sent, StopReason, StopSignal, Tally, send,
+};
 
 /// Everything that sending takes, gathered before the ledger is touched.
 pub struct Desk {
@@ -108,30 +110,27 @@ impl Desk {
         let writer = Writer::start(ledger)?;
         let options = SendOptions {
             run,
-            credentials: target.credentials,
             concurrency: self.sending.concurrency,
             max_attempts: self.sending.max_attempts,
             max_consecutive_failures: self.sending.max_consecutive_failures,
             limit: self.args.limit,
             max_duration: self.args.max_duration.map(|span| span.0),
-            limiter,
         };
-        let observer = Arc::clone(&watch);
-        let (tally, is_limited) = send(
-            options,
+        let api = Api::new(
             target.client,
-            writer.clone(),
+            target.credentials,
+            limiter,
+            None,
             Arc::clone(&self.clock),
             Arc::clone(&self.stop),
-            observer,
-            start,
-        )
-        .await;
+        );
+        let observer = Arc::clone(&watch);
+        let sent = send(options, api, writer.clone(), observer, start).await;
         let ledger = writer.stop().await;
         if let Some(sandbox) = target.sandbox {
             sandbox.stop().await;
         }
-        self.sum_up(ledger, run, &watch, &tally, is_limited)
+        self.sum_up(ledger, run, &watch, &sent)
     }
 
     fn sum_up(
@@ -139,9 +138,9 @@ impl Desk {
         ledger: Result<Ledger, Error>,
         run: RunId,
         watch: &Watch,
-        tally: &Tally,
-        is_limited: bool,
+        sent: &Sent,
     ) -> Ended {
+        let tally = &sent.tally;
         let why = self.stop.why();
         let stopped = match &why {
             // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
@@ -151,7 +150,7 @@ impl Desk {
                 None
             }
             Some(why) => why.stop(),
-            None if is_limited && tally.counts.pending > 0 => Some(Stop::Limit),
+            None if sent.limit_reached && tally.counts.pending > 0 => Some(Stop::Limit),
             None => None,
         };
         if let Some(StopReason::Broken(complaint)) = why {

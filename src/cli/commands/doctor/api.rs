@@ -8,7 +8,7 @@ use super::ledger::Standing;
 use super::settings::Ready;
 use crate::cli::args::SendArgs;
 use crate::cli::clock::SystemClock;
-use crate::cli::commands::contract_types::{counted, failure};
+use crate::cli::commands::contract_types::counted;
 use crate::cli::commands::target::client;
 use crate::cli::output::Output;
 use crate::cli::settings::Place;
@@ -18,8 +18,7 @@ use crate::ledger::{Lock, Writer};
 use crate::mapping::Config;
 use crate::mapping::config::ContractConfig;
 use crate::model::{ContractTypeId, Timestamp};
-use crate::send::Limiter;
-use crate::send::{Api, ApiError, Clock, Credentials, StopSignal};
+use crate::send::{Api, ApiError, Clock, Credentials, Limiter, StopSignal};
 use crate::vlens::ContractTypeEntry;
 
 /// Clocks further apart than this confuse whoever compares times, and tokens whose life is short.
@@ -103,7 +102,7 @@ fn api(
     signals::watch(Arc::clone(&stop));
     let api = Api::new(
         client,
-        credentials,
+        Some(credentials),
         limiter,
         writer,
         Arc::clone(clock),
@@ -112,7 +111,7 @@ fn api(
     Ok((api, lock))
 }
 
-async fn ask(mut api: Api, config: &Config, clock: &dyn Clock, output: Output, chart: &mut Chart) {
+async fn ask(api: Api, config: &Config, clock: &dyn Clock, output: Output, chart: &mut Chart) {
     let (login, server_date) = {
         let login = api.log_in_once();
         tokio::pin!(login);
@@ -133,7 +132,7 @@ async fn ask(mut api: Api, config: &Config, clock: &dyn Clock, output: Output, c
             let types = api.contract_types().await;
             contract_types(types, config, chart);
         }
-        Err(error) => chart.failure("login", failure(error)),
+        Err(error) => chart.failure("login", error.into()),
     }
     if let Some(writer) = api.into_ledger()
         && let Err(complaint) = writer.stop().await
@@ -165,7 +164,7 @@ fn contract_types(
         Ok(entries) => entries,
         // Sending does not need them, so this is no failure.
         Err(error) => {
-            let complaint = failure(error);
+            let complaint = Error::from(error);
             return chart.warning(
                 "contract_types",
                 complaint.message,

@@ -227,9 +227,7 @@ impl Sending {
                 journal.note(&SendEvent::again(job.row, &outcome, wait));
                 self.waiting.insert(job, wait);
             }
-            Next::WithFreshToken => {
-                self.waiting.insert(job, Duration::ZERO);
-            }
+            Next::WithFreshToken => self.due.begin_again(job),
             Next::Stop(reason) => stop.stop(reason),
         }
     }
@@ -277,6 +275,12 @@ impl DueRows {
         self.next()?;
         self.allowance -= 1;
         self.page.pop_front()
+    }
+
+    /// This row goes next: it had begun.
+    fn begin_again(&mut self, job: Job) {
+        self.allowance += 1;
+        self.page.push_front(job);
     }
 
     fn is_limit_reached(&self) -> bool {

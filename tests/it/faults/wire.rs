@@ -1,4 +1,4 @@
-//! Rows that stand by on paper for a place on the wire: the wire is full and never overfull, and none of them is left behind.
+//! As many requests as `concurrency` are under way, never more, and each that is recorded leaves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,8 +9,6 @@ use rustix::process::Signal;
 use crate::support::{Promise, Rude, Serve, World, answer};
 
 const PLACES: usize = 16;
-/// Two thirds of what is more than eight stands by, without a limit on the pace.
-const MOST_ON_PAPER: usize = PLACES + (PLACES - 8) * 2 / 3;
 
 fn with_places(world: &World) {
     world.config(&format!("[limits]\nconcurrency = {PLACES}\n"));
@@ -59,7 +57,7 @@ fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
 }
 
 #[test]
-fn a_gentle_stop_takes_what_stood_by_off_the_paper() {
+fn a_gentle_stop_leaves_no_intent_without_its_request() {
     let world = World::with(Serve::default().latency("40"));
     with_places(&world);
     world.customers("customers.csv", 400);
@@ -77,8 +75,7 @@ fn a_gentle_stop_takes_what_stood_by_off_the_paper() {
 }
 
 #[test]
-fn a_pause_sends_what_stood_by_later() {
-    // One in twenty is refused, so that again and again some stand by when a pause begins.
+fn a_pause_leaves_no_intent_without_its_request() {
     let world = World::with(Serve::default().fault("429=.05").seed(7).latency("5"));
     with_places(&world);
     world.customers("customers.csv", 60);
@@ -90,8 +87,8 @@ fn a_pause_sends_what_stood_by_later() {
 }
 
 #[test]
-fn a_kill_leaves_no_more_uncertain_than_were_on_the_wire_and_stood_by() {
-    for (rate, most) in [("unlimited", MOST_ON_PAPER), ("1000/s", PLACES)] {
+fn a_kill_leaves_no_more_uncertain_than_were_under_way() {
+    for rate in ["unlimited", "1000/s"] {
         let world = World::with(Serve::default().limits(0, 0).latency("20"));
         with_places(&world);
         world.customers("customers.csv", 400);
@@ -101,10 +98,10 @@ fn a_kill_leaves_no_more_uncertain_than_were_on_the_wire_and_stood_by() {
         run.until("the first rows", || world.accepted().len() > 20);
         run.kill();
         let (_, open) = requests_on_paper(&world);
-        assert!((1..=most).contains(&open), "{rate}: {open} on paper");
+        assert!((1..=PLACES).contains(&open), "{rate}: {open} open");
         world.run_until_done("customers.csv");
         let uncertain = world.count("uncertain");
-        assert!(uncertain <= most, "{rate}: {uncertain} uncertain");
+        assert!(uncertain <= PLACES, "{rate}: {uncertain} uncertain");
         assert_eq!(world.count("created"), 400 - uncertain);
         world.check_invariants(&Promise::default());
     }

@@ -1,20 +1,23 @@
 //! The text at the end of a run, and of `status`: what was created, what a person must see to and by which command, and why it
-//! stopped. It says "invitation created", never "sent": whether a customer hears of it is the tenant's doing.
+//! stopped; before a run, the question and what it would come to. It says "invitation created", never "sent": whether a customer
+//! hears of it is the tenant's doing. The words stand in `templates/summary.txt`.
 
 use std::io::{self, Write};
+use std::time::Duration;
+
+use minijinja::context;
+use minijinja::value::Serde;
 
 use crate::model::{RunRecord, RunSummary, Stop};
 
-use super::words::{Look, counted, duration, quoted, rows, thousands};
+use super::text::{Look, counted, duration};
 
 /// How a run ended, with what its summary alone does not say.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending<'a> {
-    /// The run's numbers.
     pub summary: &'a RunSummary,
     /// Why it ended early, in the words of whoever stopped it (Vlens' refusal, say); without personal data.
     pub why: Option<&'a str>,
-    /// What further commands must be given to meet the same ledger and config.
     pub further: &'a Further,
 }
 
@@ -27,28 +30,9 @@ pub struct Further {
     pub sending: String,
 }
 
-impl Further {
-    /// A whole command line.
-    fn command(&self, rest: &str) -> String {
-        let sends = ["run ", "resume ", "retry "]
-            .iter()
-            .any(|verb| rest.starts_with(verb));
-        let options = if sends { &self.sending } else { &self.reading };
-        let space = if options.is_empty() { "" } else { " " };
-        format!("vlens-batch {rest}{space}{options}")
-    }
-}
-
 /// Writes the text that ends `run`, `resume` and `retry`.
 pub fn write_summary(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io::Result<()> {
-    look.paragraph(out, "", &look.strong(&headline(ending.summary)))?;
-    if let Some(stop) = ending.summary.stopped {
-        look.paragraph(out, "", &look.warn(stop_sentence(stop)))?;
-    }
-    if let Some(why) = ending.why {
-        look.paragraph(out, "", why)?;
-    }
-    write_body(out, ending, look)
+    write(out, "ended", ending, look)
 }
 
 /// Writes the text of `status`: the same numbers of a run that goes on, has ended, or was killed.
@@ -58,52 +42,31 @@ pub fn write_status(
     further: &Further,
     look: Look,
 ) -> io::Result<()> {
+    let state = match (record.in_progress, record.summary.finished_at) {
+        (true, _) => "going_on",
+        (false, None) => "cut_off",
+        (false, Some(_)) => "ended",
+    };
     let ending = Ending {
         summary: &record.summary,
         why: None,
         further,
     };
-    let summary = &record.summary;
-    if record.in_progress {
-        let dealt_with = summary.rows.saturating_sub(summary.counts.pending);
-        let text = format!(
-            "Run {} of {} is going on: {} of {} dealt with.",
-            summary.run,
-            source_name(summary),
-            thousands(dealt_with),
-            rows(summary.rows)
-        );
-        look.paragraph(out, "", &look.strong(&text))?;
-        return write_numbers(out, &ending, look);
-    }
-    if summary.finished_at.is_none() {
-        let text = format!(
-            "Run {} of {} was cut off before its end.",
-            summary.run,
-            source_name(summary)
-        );
-        look.paragraph(out, "", &look.strong(&text))?;
-        return write_body(out, &ending, look);
-    }
-    write_summary(out, &ending, look)
+    write(out, state, &ending, look)
 }
 
-fn write_body(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io::Result<()> {
-    write_numbers(out, ending, look)?;
-    write_needs(out, ending, look)?;
-    write_way_on(out, ending, look)
-}
-
-fn headline(summary: &RunSummary) -> String {
-    let run = format!("Run {} of {}", summary.run, source_name(summary));
-    let needing = summary.counts.needing_a_person();
-    let need = if needing == 1 { "needs" } else { "need" };
-    match (summary.stopped, needing) {
-        (Some(_), _) => format!("{run} stopped early."),
-        (None, 0) if summary.counts.pending > 0 => format!("{run} ended with rows still to send."),
-        (None, 0) => format!("{run} is done: every row is dealt with."),
-        (None, _) => format!("{run} is finished; {} {need} a person.", rows(needing)),
-    }
+fn write(out: &mut dyn Write, state: &str, ending: &Ending<'_>, look: Look) -> io::Result<()> {
+    let summary = ending.summary;
+    let values = context! {
+        state,
+        s => Serde(summary),
+        stopped => summary.stopped.map(stop_sentence),
+        needing => summary.counts.needing_a_person(),
+        why => ending.why,
+        reading => &ending.further.reading,
+        sending => &ending.further.sending,
+    };
+    look.write(out, include_str!("templates/summary.txt"), values)
 }
 
 fn stop_sentence(stop: Stop) -> &'static str {
@@ -124,212 +87,170 @@ fn stop_sentence(stop: Stop) -> &'static str {
     }
 }
 
-fn write_numbers(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io::Result<()> {
-    let summary = ending.summary;
-    let counts = &summary.counts;
-    writeln!(out)?;
-    let created = number_line(counts.created, "invitation created", "invitations created");
-    let lead = match counts.created {
-        0 => created.0,
-        _ => look.good(&created.0),
+/// The one question before a run sends: how many, where, for whom, and how long it takes.
+pub fn question(invitations: u64, base_url: &str, tenancy_name: &str, least: Duration) -> String {
+    let invitations = counted(invitations, "invitation", "invitations");
+    let tenant = match tenancy_name {
+        "" => String::new(),
+        name => format!(" for the tenant {name}"),
     };
-    look.paragraph(out, &lead, &created.1)?;
-    let quiet = [
-        (
-            counts.already_created,
-            "created before, not sent again",
-            "created before, not sent again",
-        ),
-        (
-            counts.duplicate,
-            "duplicate of an earlier row",
-            "duplicates of an earlier row",
-        ),
-        (counts.pending, "row not tried yet", "rows not tried yet"),
-        (
-            summary.changed,
-            "row changed after its invitation was created; not sent again without --resend-changed",
-            "rows changed after their invitation was created; not sent again without --resend-changed",
-        ),
-    ];
-    for (count, one, many) in quiet.into_iter().filter(|&(count, _, _)| count > 0) {
-        let (lead, text) = number_line(count, one, many);
-        look.paragraph(out, &lead, &text)?;
-    }
-    let throttled = if summary.throttled > 0 {
-        format!(", {} told to wait (429)", thousands(summary.throttled))
-    } else {
-        String::new()
+    let time = match least.as_secs() {
+        ..10 => "a few seconds".to_owned(),
+        _ => format!("about {}", duration(least.as_secs_f64())),
     };
-    let requests = format!(
-        "{} to Vlens in {}{throttled}; tenant {} at {}",
-        counted(summary.requests, "request", "requests"),
-        duration(summary.seconds),
-        summary.tenancy_name,
-        summary.base_url
-    );
-    look.paragraph(out, "", &look.faint(&requests))
+    format!("Create {invitations} at {base_url}{tenant}? At this rate it takes {time}.")
 }
 
-/// The right-aligned number, and the words behind it.
-fn number_line(count: u64, one: &str, many: &str) -> (String, String) {
-    let words = if count == 1 { one } else { many };
-    (format!("{:>9}  ", thousands(count)), words.to_owned())
+/// What a run would come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct DryRun {
+    /// Rows of the file.
+    pub rows: u64,
+    /// Invitations that would be created now.
+    pub would_send: u64,
+    /// Rows whose invitation was created earlier.
+    pub already_created: u64,
+    /// Rows that wait for a person: rejected or uncertain.
+    pub held: u64,
+    pub invalid: u64,
+    pub duplicate: u64,
 }
 
-/// What needs a person, kind by kind, each with what to do and the commands to type.
-fn write_needs(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io::Result<()> {
-    let counts = &ending.summary.counts;
-    let kinds = [
-        (counts.invalid, "invalid", Need::Invalid),
-        (counts.rejected, "rejected by Vlens", Need::Rejected),
-        (counts.failed, "failed", Need::Failed),
-        (counts.uncertain, "uncertain", Need::Uncertain),
-    ];
-    for (count, word, need) in kinds.into_iter().filter(|&(count, _, _)| count > 0) {
-        writeln!(out)?;
-        let lead = format!("{:>9}  ", thousands(count));
-        let head = format!("{}: {}", look.strong(word), need.meaning(count == 1));
-        look.paragraph(out, &look.bad(&lead), &head)?;
-        for (advice, command) in need.advice(ending) {
-            if !advice.is_empty() {
-                look.paragraph(out, "           ", advice)?;
-            }
-            look.command_line(out, 13, &command)?;
-        }
-    }
-    Ok(())
-}
-
-/// How the rest is sent, when rows are still due.
-fn write_way_on(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io::Result<()> {
-    let summary = ending.summary;
-    if summary.counts.pending == 0 {
-        return Ok(());
-    }
-    writeln!(out)?;
-    if summary.stopped == Some(Stop::Refused) {
-        look.paragraph(
-            out,
-            "",
-            "First see what is wrong with the credentials, rights or address:",
-        )?;
-        look.command_line(out, 2, &command("doctor", ending))?;
-    }
-    let go_on = match summary.stopped {
-        Some(Stop::InvalidRows) => {
-            "Correct the rows and run the file again; or send the valid rows alone:"
-        }
-        Some(Stop::Expectation) => {
-            "When the number is right, run again with it, or without --expect:"
-        }
-        _ => "Run again to go on with the rows not tried yet; nothing is sent twice:",
-    };
-    look.paragraph(out, "", go_on)?;
-    look.command_line(out, 2, &way_on(ending))
-}
-
-fn way_on(ending: &Ending<'_>) -> String {
-    match file(ending.summary) {
-        Some(file) => command(&format!("run {file}"), ending),
-        None => command(&format!("resume {}", ending.summary.run), ending),
-    }
-}
-
-/// What a person has to see to.
-#[derive(Clone, Copy)]
-enum Need {
-    Invalid,
-    Rejected,
-    Failed,
-    Uncertain,
-}
-
-impl Need {
-    fn meaning(self, single: bool) -> &'static str {
-        match (self, single) {
-            (Need::Invalid, true) => "the row does not pass validation; it was not sent.",
-            (Need::Invalid, false) => "these rows do not pass validation; they were not sent.",
-            (Need::Rejected, true) => "Vlens answered that it will not create this invitation.",
-            (Need::Rejected, false) => "Vlens answered that it will not create these invitations.",
-            (Need::Failed, _) => "certainly not created, and every attempt is used up.",
-            (Need::Uncertain, true) => {
-                "nobody can tell whether the invitation was created; it is held back."
-            }
-            (Need::Uncertain, false) => {
-                "nobody can tell whether these invitations were created; they are held back."
-            }
-        }
-    }
-
-    /// What to do, and the command for it; a further command for the same advice has none of its own.
-    fn advice(self, ending: &Ending<'_>) -> Vec<(&'static str, String)> {
-        let run = ending.summary.run;
-        let export = |status: &str| {
-            command(
-                &format!("export {run} --only {status} --output {status}.csv"),
-                ending,
-            )
-        };
-        match self {
-            Need::Invalid => match file(ending.summary) {
-                Some(file) => vec![(
-                    "See what to correct, correct it in the file, and run again:",
-                    command(&format!("check {file}"), ending),
-                )],
-                None => vec![(
-                    "Take the rows out, correct them, and run that file:",
-                    export("invalid"),
-                )],
-            },
-            Need::Rejected => vec![
-                (
-                    "See why, correct the rows, and run again:",
-                    export("rejected"),
-                ),
-                (
-                    "If nothing in them was wrong, try them as they are:",
-                    command(&format!("retry {run} --rejected"), ending),
-                ),
-            ],
-            Need::Failed => vec![(
-                "Try again:",
-                command(&format!("retry {run} --failed"), ending),
-            )],
-            Need::Uncertain => vec![
-                (
-                    "Find out from Vlens whether they were created:",
-                    export("uncertain"),
-                ),
-                (
-                    "Then say so, row by row; not-created makes a row due again:",
-                    command(&format!("settle {run} --row N --as created"), ending),
-                ),
-                (
-                    "",
-                    command(&format!("settle {run} --row N --as not-created"), ending),
-                ),
-            ],
-        }
-    }
-}
-
-fn command(rest: &str, ending: &Ending<'_>) -> String {
-    ending.further.command(rest)
-}
-
-/// The source as it must be typed; none when it was standard input and is gone.
-fn file(summary: &RunSummary) -> Option<String> {
-    (summary.source != "-").then(|| quoted(&summary.source))
-}
-
-fn source_name(summary: &RunSummary) -> &str {
-    if summary.source == "-" {
-        "standard input"
-    } else {
-        &summary.source
-    }
+/// Writes what a dry run found.
+pub fn write_dry_run(
+    out: &mut dyn Write,
+    source: &str,
+    tally: &DryRun,
+    look: Look,
+) -> io::Result<()> {
+    let values = context! { source, tally => Serde(tally) };
+    look.write(out, include_str!("templates/dry_run.txt"), values)
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests {
+    use super::*;
+    use crate::model::{Counts, RunId, Timestamp};
+
+    /// A run with a bit of everything.
+    fn a_summary() -> RunSummary {
+        RunSummary {
+            run: RunId(3),
+            source: "customers.csv".to_owned(),
+            base_url: "https://api.vlenseg.com".to_owned(),
+            tenancy_name: "acme".to_owned(),
+            started_at: Timestamp(1_795_293_540_000),
+            finished_at: Some(Timestamp(1_795_294_527_000)),
+            stopped: None,
+            rows: 12_040,
+            counts: Counts {
+                created: 11_980,
+                already_created: 40,
+                invalid: 12,
+                duplicate: 1,
+                rejected: 4,
+                failed: 1,
+                uncertain: 2,
+                pending: 0,
+            },
+            changed: 1,
+            requests: 11_990,
+            throttled: 3,
+            seconds: 987.2,
+            ledger: "vlens-batch.db".to_owned(),
+        }
+    }
+
+    fn text(summary: &RunSummary, why: Option<&str>, look: Look) -> String {
+        let mut out = Vec::new();
+        let further = Further {
+            reading: "--ledger b.db".to_owned(),
+            sending: "--sandbox".to_owned(),
+        };
+        let ending = Ending {
+            summary,
+            why,
+            further: &further,
+        };
+        write_summary(&mut out, &ending, look).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_finished_run_says_what_needs_a_person_and_how() {
+        insta::assert_snapshot!(text(&a_summary(), None, Look::new(60, false)), @r"
+        Run 3 of customers.csv is finished; 19 rows need a person.
+
+           11,980  invitations created
+               40  created before, not sent again
+                1  duplicate of an earlier row
+                1  row changed after its invitation was created; not
+                   sent again without --resend-changed
+        11,990 requests to Vlens in 16m 27s, 3 told to wait (429);
+        tenant acme at https://api.vlenseg.com
+
+               12  invalid: these rows do not pass validation; they
+                   were not sent.
+                   See what to correct, correct it in the file, and
+                   run again:
+                     vlens-batch check customers.csv --ledger b.db
+
+                4  rejected by Vlens: Vlens answered that it will
+                   not create these invitations.
+                   See why, correct the rows, and run again:
+                     vlens-batch export 3 --only rejected --output rejected.csv --ledger b.db
+                   If nothing in them was wrong, try them as they
+                   are:
+                     vlens-batch retry 3 --rejected --sandbox
+
+                1  failed: certainly not created, and every attempt
+                   is used up.
+                   Try again:
+                     vlens-batch retry 3 --failed --sandbox
+
+                2  uncertain: nobody can tell whether these
+                   invitations were created; they are held back.
+                   Find out from Vlens whether they were created:
+                     vlens-batch export 3 --only uncertain --output uncertain.csv --ledger b.db
+                   Then say so, row by row; not-created makes a row
+                   due again:
+                     vlens-batch settle 3 --row N --as created --ledger b.db
+                     vlens-batch settle 3 --row N --as not-created --ledger b.db
+        ");
+        let styled = text(&a_summary(), None, Look::new(60, true));
+        let plain = text(&a_summary(), None, Look::new(60, false));
+        assert_eq!(console::strip_ansi_codes(&styled), plain);
+    }
+
+    #[test]
+    fn a_refused_run_of_standard_input_says_why_and_points_to_the_doctor() {
+        let mut summary = a_summary();
+        summary.stopped = Some(Stop::Refused);
+        summary.counts = Counts {
+            invalid: 1,
+            pending: 500,
+            ..Counts::default()
+        };
+        summary.source = "-".to_owned();
+        let why = Some("Vlens answered 403: the admin user may not create invitations.");
+        insta::assert_snapshot!(text(&summary, why, Look::new(100, false)), @r"
+        Run 3 of standard input stopped early.
+        Vlens refuses every request, so nothing more was sent.
+        Vlens answered 403: the admin user may not create invitations.
+
+                0  invitations created
+              500  rows not tried yet
+                1  row changed after its invitation was created; not sent again without --resend-changed
+        11,990 requests to Vlens in 16m 27s, 3 told to wait (429); tenant acme at https://api.vlenseg.com
+
+                1  invalid: the row does not pass validation; it was not sent.
+                   Take the rows out, correct them, and run that file:
+                     vlens-batch export 3 --only invalid --output invalid.csv --ledger b.db
+
+        First see what is wrong with the credentials, rights or address:
+          vlens-batch doctor --ledger b.db
+        Run again to go on with the rows not tried yet; nothing is sent twice:
+          vlens-batch resume 3 --sandbox
+        ");
+    }
+}

@@ -92,7 +92,7 @@ impl Export<'_> {
                 .output
                 .extension()
                 .and_then(|extension| extension.to_str())
-                .and_then(|extension| Format::parse(&extension.to_ascii_lowercase()))
+                .and_then(|extension| extension.parse().ok())
                 .unwrap_or(Format::Csv),
         }
     }

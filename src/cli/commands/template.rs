@@ -8,7 +8,7 @@ use crate::cli::settings::Place;
 use crate::error::{Ended, Error};
 use crate::mapping::EXAMPLE_MARKER;
 use crate::model::ContractTypeId;
-use crate::report::{TemplateLanguage, TemplateSpec, write_template};
+use crate::report::{Language, TemplateSpec, write_template};
 
 /// Runs the command.
 pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
@@ -41,9 +41,9 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
         id,
         form: &form,
         language: match args.lang {
-            None => TemplateLanguage::Both,
-            Some(Lang::Ar) => TemplateLanguage::Arabic,
-            Some(Lang::En) => TemplateLanguage::English,
+            None => None,
+            Some(Lang::Ar) => Some(Language::Arabic),
+            Some(Lang::En) => Some(Language::English),
         },
         example_marker: EXAMPLE_MARKER,
     };

@@ -1,0 +1,332 @@
+//! `check --annotate`: gives the sheet back as a workbook, every cell with a problem coloured and explained in a note, mended cells
+//! in another colour, a `_problems` column to filter by, and a first sheet that sums up. Rows keep their numbers.
+//!
+//! Values are in full: the user asked for this file. The column's name begins with `_`, so that the corrected workbook can be run
+//! as it is.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use rust_xlsxwriter::{Format, FormatAlign, Workbook, Worksheet, XlsxError};
+
+use crate::error::Error;
+use crate::model::{Cell, OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
+
+use super::check::CheckTally;
+use super::text::as_float;
+use super::workbook::{Book, Fill, Place, Value, failed, header_format, note, within_sheet};
+
+/// The sheet that is given back.
+#[derive(Debug, Clone, Copy)]
+pub struct SheetShape<'a> {
+    /// The source's sheet, whose name is kept.
+    pub name: &'a str,
+    /// Its headers.
+    pub columns: &'a [String],
+    /// The row that they stand in.
+    pub header_row: RowNumber,
+    /// Whether its columns run from right to left.
+    pub right_to_left: bool,
+}
+
+/// Takes the rows one by one, in order, and writes the workbook at the end.
+pub struct Annotator {
+    book: Book,
+    sheet_name: String,
+    columns: Vec<String>,
+    /// Where each header stands; of two alike, the first.
+    places: HashMap<String, usize>,
+    next_row: u32,
+    problem_notes: usize,
+    repair_notes: usize,
+    tally: CheckTally,
+}
+
+const PROBLEMS_COLUMN: &str = "_problems";
+/// Its width in letters.
+const PROBLEMS_WIDTH: u16 = 56;
+/// Notes are kept in memory until the end, some 12 KB each, and slow a spreadsheet down: past these, colour and the problems'
+/// column tell.
+const MOST_PROBLEM_NOTES: usize = 10_000;
+const MOST_REPAIR_NOTES: usize = 2_500;
+/// Groups of problems listed on the first sheet; the sheet behind has every one.
+const GROUPS: usize = 200;
+
+const PROBLEM: Fill = Fill::Red;
+const REPAIR: Fill = Fill::Blue;
+const DUPLICATE: Fill = Fill::Grey;
+
+impl Annotator {
+    pub fn new(shape: SheetShape<'_>) -> Result<Self, Error> {
+        let mut workbook = Workbook::new();
+        let overview = workbook.add_worksheet();
+        overview.set_name(OVERVIEW_SHEET).map_err(failed)?;
+        let columns: Vec<String> = std::iter::once(PROBLEMS_COLUMN.to_owned())
+            .chain(shape.columns.iter().cloned())
+            .collect();
+        let names = columns.iter().map(String::as_str);
+        let header_row = shape.header_row.0.saturating_sub(1);
+        let is_taken = shape.name.eq_ignore_ascii_case(OVERVIEW_SHEET);
+        let name = if is_taken { "Rows" } else { shape.name };
+        let mut book = Book::begin(workbook, name, header_row, names, shape.right_to_left)?;
+        let sheet = book.sheet()?;
+        let sheet_name = sheet.name();
+        sheet.set_column_width(0, PROBLEMS_WIDTH).map_err(failed)?;
+        let places = shape.columns.iter().cloned().enumerate().rev();
+        Ok(Annotator {
+            book,
+            sheet_name,
+            columns,
+            places: places.map(|(place, name)| (name, place)).collect(),
+            next_row: header_row + 1,
+            problem_notes: 0,
+            repair_notes: 0,
+            tally: CheckTally::new(),
+        })
+    }
+
+    /// Writes one row with what was found in it.
+    pub fn row(
+        &mut self,
+        row: &Row,
+        problems: &[Problem],
+        repairs: &[Repair],
+        duplicate_of: Option<RowNumber>,
+    ) -> Result<(), Error> {
+        match (problems, duplicate_of) {
+            ([], None) => self.tally.see_valid(),
+            ([], Some(first)) => self.tally.see_duplicate(row.number, first),
+            _ => self.tally.see_invalid(),
+        }
+        for problem in problems {
+            self.tally.see_problem(problem);
+        }
+        for repair in repairs {
+            self.tally.see_repair(repair);
+        }
+        let at = within_sheet(row.number.0.saturating_sub(1).max(self.next_row))?;
+        self.next_row = at + 1;
+        self.write_told(at, row.number, &told(problems, duplicate_of))?;
+        let places = row.cells.len().max(self.columns.len() - 1);
+        let fills = self.fills(places, problems, repairs);
+        for (place, fill) in fills.into_iter().enumerate() {
+            let cell = row.cell(place);
+            let shown;
+            let value = match cell {
+                Cell::Number(number) => Value::Number(*number),
+                Cell::Boolean(is) => Value::Boolean(*is),
+                // Before 1900 Excel knows no dates.
+                Cell::Date(date) if date.year() >= 1900 => Value::Date(*date),
+                cell => {
+                    shown = cell.as_shown();
+                    Value::Text(&shown)
+                }
+            };
+            self.write(at, place + 1, row.number, value, fill)?;
+        }
+        self.write_notes(at, problems, repairs)
+    }
+
+    fn write(
+        &mut self,
+        row: u32,
+        column: usize,
+        source_row: RowNumber,
+        value: Value<'_>,
+        fill: Fill,
+    ) -> Result<(), Error> {
+        let name = self.columns.get(column).map_or("", String::as_str);
+        let place = Place {
+            row,
+            // Beyond the last column the writer refuses.
+            column: u16::try_from(column).unwrap_or(u16::MAX),
+            source_row,
+            name,
+        };
+        self.book.write(place, value, fill)
+    }
+
+    /// What was found in the row, and a height for it: not every spreadsheet fits rows to their text by itself.
+    fn write_told(
+        &mut self,
+        row: u32,
+        source_row: RowNumber,
+        (told, fill): &(String, Fill),
+    ) -> Result<(), Error> {
+        const LINE: usize = 15;
+        const MOST: usize = 400;
+        if told.is_empty() {
+            return Ok(());
+        }
+        let lines: usize = told
+            .lines()
+            .map(|line| line.chars().count().div_ceil(PROBLEMS_WIDTH.into()).max(1))
+            .sum();
+        let height = u16::try_from((lines * LINE).min(MOST)).unwrap_or(0);
+        self.write(row, 0, source_row, Value::Told(told), *fill)?;
+        let sheet = self.book.sheet()?;
+        sheet.set_row_height(row, height).map_err(failed)?;
+        Ok(())
+    }
+
+    /// The colours of a row's cells. A cell beyond the header is wrong only if something was found in the row.
+    fn fills(&self, places: usize, problems: &[Problem], repairs: &[Repair]) -> Vec<Fill> {
+        let mut fills = vec![Fill::None; places];
+        let mut paint = |name: &String, fill| {
+            if let Some(cell) = self
+                .places
+                .get(name)
+                .and_then(|&place| fills.get_mut(place))
+            {
+                *cell = fill;
+            }
+        };
+        for repair in repairs {
+            paint(&repair.column, REPAIR);
+        }
+        let columns = problems
+            .iter()
+            .filter_map(|problem| problem.column.as_ref());
+        columns.for_each(|column| paint(column, PROBLEM));
+        if !problems.is_empty() || !repairs.is_empty() {
+            let beyond = fills.iter_mut().skip(self.columns.len() - 1);
+            beyond.for_each(|cell| *cell = PROBLEM);
+        }
+        fills
+    }
+
+    /// One note a cell; problems before repairs.
+    fn write_notes(
+        &mut self,
+        at: u32,
+        problems: &[Problem],
+        repairs: &[Repair],
+    ) -> Result<(), Error> {
+        let mut notes: Vec<(usize, String)> = Vec::new();
+        let mut add = |column: &String, text: &str, count: &mut usize, most: usize| {
+            let Some(&place) = self.places.get(column).filter(|_| *count < most) else {
+                return;
+            };
+            *count += 1;
+            match notes.iter_mut().find(|(there, _)| *there == place) {
+                Some((_, note)) => *note = format!("{note}\n{text}"),
+                None => notes.push((place, text.to_owned())),
+            }
+        };
+        for problem in problems {
+            if let Some(column) = &problem.column {
+                let count = &mut self.problem_notes;
+                add(column, &problem.message, count, MOST_PROBLEM_NOTES);
+            }
+        }
+        for repair in repairs {
+            let text = format!("Goes out as {}", repair.to);
+            let count = &mut self.repair_notes;
+            add(&repair.column, &text, count, MOST_REPAIR_NOTES);
+        }
+        for (place, text) in notes {
+            let column = u16::try_from(place + 1).unwrap_or(u16::MAX);
+            let sheet = self.book.sheet()?;
+            sheet
+                .insert_note(at, column, &note(&text, 260, 90))
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the workbook.
+    pub fn finish(mut self, out: impl Write + Send) -> Result<(), Error> {
+        let sheet = self.book.workbook.worksheet_from_name(OVERVIEW_SHEET);
+        let steps = next_steps(
+            &self.tally,
+            &self.sheet_name,
+            self.problem_notes >= MOST_PROBLEM_NOTES || self.repair_notes >= MOST_REPAIR_NOTES,
+        );
+        sheet
+            .and_then(|sheet| write_overview(sheet, &self.tally, &steps))
+            .map_err(failed)?;
+        self.book.finish(self.next_row - 1, out)
+    }
+}
+
+/// The text of the problems' column, and its colour.
+fn told(problems: &[Problem], duplicate_of: Option<RowNumber>) -> (String, Fill) {
+    let mut told: Vec<String> = problems
+        .iter()
+        .map(|problem| match &problem.column {
+            Some(column) => format!("{column}: {}", problem.message),
+            None => problem.message.clone(),
+        })
+        .collect();
+    let fill = if told.is_empty() { DUPLICATE } else { PROBLEM };
+    if let Some(first) = duplicate_of {
+        told.push(format!("Repeats row {first}; not sent."));
+    }
+    (told.join("\n"), fill)
+}
+
+fn next_steps(tally: &CheckTally, sheet_name: &str, notes_end: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    if tally.invalid > 0 {
+        lines.push(format!(
+            "On the sheet {sheet_name:?}, filter {PROBLEMS_COLUMN} for cells that are not empty; each note says what to change."
+        ));
+        lines.push(
+            "Save, then check and run this file as it is: this sheet is passed over.".to_owned(),
+        );
+    }
+    if notes_end {
+        lines.push(format!(
+            "There are more findings than notes; {PROBLEMS_COLUMN} has every one."
+        ));
+    }
+    lines
+}
+
+/// How many rows, what is wrong with them, what the colours mean, and what to do next.
+fn write_overview(
+    sheet: &mut Worksheet,
+    tally: &CheckTally,
+    steps: &[String],
+) -> Result<(), XlsxError> {
+    // Arabic names and counts beside English words.
+    let left = Format::new().set_align(FormatAlign::Left);
+    let title = Format::new().set_bold().set_font_size(14);
+    for (column, width) in (0u16..).zip([44, 84, 12]) {
+        sheet.set_column_width(column, width)?;
+    }
+    sheet.set_landscape().set_print_fit_to_pages(1, 0);
+    sheet.write_string_with_format(0, 0, "What vlens-batch found in this sheet", &title)?;
+    let counts = [
+        ("Rows", tally.rows(), Fill::None),
+        ("Valid", tally.valid, Fill::None),
+        ("Invalid: correct the marked cells", tally.invalid, PROBLEM),
+        (
+            "Duplicates: the invitation of an earlier row",
+            tally.duplicate,
+            DUPLICATE,
+        ),
+        ("Values mended: nothing to do", tally.repaired, REPAIR),
+    ];
+    for (row, (label, count, fill)) in (2..).zip(counts) {
+        sheet.write_string_with_format(row, 0, label, &fill.format())?;
+        sheet.write_number_with_format(row, 1, as_float(count), &left)?;
+    }
+    let mut row = 8;
+    for step in steps {
+        sheet.write_string(row, 0, step)?;
+        row += 1;
+    }
+    row += 1;
+    for (column, name) in (0u16..).zip(["Column", "Problem", "Times"]) {
+        sheet.write_string_with_format(row, column, name, &header_format())?;
+    }
+    for (column, code, group) in tally.problems().take(GROUPS) {
+        row += 1;
+        let column = if column.is_empty() { "–" } else { column };
+        sheet.write_string_with_format(row, 0, column, &left)?;
+        sheet.write_string(row, 1, code.meaning())?;
+        sheet.write_number(row, 2, as_float(group.count))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,323 @@
+//! The result of `check`: fed problem by problem, told on one screen (words: `templates/check.txt`) or as one JSON document.
+
+use std::collections::HashMap;
+use std::io::{self, Seek, SeekFrom, Write};
+
+use minijinja::value::Serde;
+use minijinja::{Value, context};
+use tempfile::SpooledTempFile;
+
+use crate::model::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId, mask};
+
+use super::text::Look;
+
+/// Examples kept of each group.
+const EXAMPLES: usize = 3;
+/// Lines of a screen, of which none should scroll away.
+const SCREEN: usize = 40;
+
+/// What `check` saw: groups, counts and the first examples of each, in bounded memory whatever the number of rows.
+#[derive(Debug, Default)]
+pub struct CheckTally {
+    pub(super) valid: u64,
+    pub(super) invalid: u64,
+    pub(super) duplicate: u64,
+    pub(super) repaired: u64,
+    already_created: u64,
+    changed: u64,
+    /// By column (empty for the row as a whole) and kind of problem.
+    problems: HashMap<(String, ProblemCode), Group>,
+    repairs: HashMap<String, Group>,
+    duplicates: Vec<(RowNumber, RowNumber)>,
+    created_earlier: Vec<(RowNumber, EarlierRow)>,
+}
+
+/// Problems or repairs of one kind in one column.
+#[derive(Debug, Default, serde::Serialize)]
+pub(super) struct Group {
+    pub(super) count: u64,
+    examples: Vec<Example>,
+    /// Whether the messages differ.
+    is_mixed: bool,
+    /// How many groups were met before, so that equal counts keep the sheet's order.
+    #[serde(skip)]
+    order: usize,
+}
+
+/// Fit for a terminal: values masked.
+#[derive(Debug, serde::Serialize)]
+struct Example {
+    row: RowNumber,
+    value: String,
+    message: String,
+}
+
+impl Group {
+    fn at(order: usize) -> Group {
+        Group {
+            order,
+            ..Group::default()
+        }
+    }
+
+    fn see(&mut self, row: RowNumber, value: &str, message: &str) {
+        self.count += 1;
+        let first = self.examples.first();
+        self.is_mixed |= first.is_some_and(|first| first.message != message);
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(Example {
+                row,
+                value: mask(value),
+                message: message.to_owned(),
+            });
+        }
+    }
+}
+
+fn largest_first<K>(groups: &HashMap<K, Group>) -> Vec<(&K, &Group)> {
+    let mut groups: Vec<_> = groups.iter().collect();
+    groups.sort_by_key(|(_, group)| (std::cmp::Reverse(group.count), group.order));
+    groups
+}
+
+impl CheckTally {
+    pub fn new() -> Self {
+        CheckTally::default()
+    }
+
+    /// A row that can be sent.
+    pub fn see_valid(&mut self) {
+        self.valid += 1;
+    }
+
+    /// A valid row whose invitation was created by an earlier run: it is not sent again.
+    pub fn see_already_created(
+        &mut self,
+        row: RowNumber,
+        same_content: bool,
+        earlier: Option<EarlierRow>,
+    ) {
+        self.already_created += 1;
+        self.changed += u64::from(!same_content);
+        if let Some(earlier) = earlier.filter(|_| self.wants_earlier()) {
+            self.created_earlier.push((row, earlier));
+        }
+    }
+
+    /// Whether one more example of an earlier invitation would be shown: it has to be looked for.
+    pub fn wants_earlier(&self) -> bool {
+        self.created_earlier.len() < EXAMPLES
+    }
+
+    /// A row that cannot be sent; its problems come through [`CheckTally::see_problem`].
+    pub fn see_invalid(&mut self) {
+        self.invalid += 1;
+    }
+
+    /// A valid row whose invitation stands in an earlier row.
+    pub fn see_duplicate(&mut self, row: RowNumber, first: RowNumber) {
+        self.duplicate += 1;
+        if self.duplicates.len() < EXAMPLES {
+            self.duplicates.push((row, first));
+        }
+    }
+
+    pub fn see_problem(&mut self, problem: &Problem) {
+        let order = self.problems.len();
+        let column = problem.column.clone().unwrap_or_default();
+        self.problems
+            .entry((column, problem.code))
+            .or_insert_with(|| Group::at(order))
+            .see(problem.row, &problem.value, &problem.message);
+    }
+
+    pub fn see_repair(&mut self, repair: &Repair) {
+        self.repaired += 1;
+        let order = self.repairs.len();
+        self.repairs
+            .entry(repair.column.clone())
+            .or_insert_with(|| Group::at(order))
+            .see(repair.row, &repair.from, &mask(&repair.to));
+    }
+
+    /// Rows seen.
+    pub fn rows(&self) -> u64 {
+        self.valid + self.invalid + self.duplicate
+    }
+
+    /// Rows that cannot be sent: `check` exits 3 when there are any.
+    pub fn invalid(&self) -> u64 {
+        self.invalid
+    }
+
+    /// Problems by column and kind, the largest group first.
+    pub(super) fn problems(&self) -> impl Iterator<Item = (&str, ProblemCode, &Group)> {
+        let groups = largest_first(&self.problems).into_iter();
+        groups.map(|((column, code), group)| (column.as_str(), *code, group))
+    }
+
+    /// Writes the result for people. `notes` say how the file was read; `options` is what every further command needs to meet the
+    /// same settings, as typed. Values are masked.
+    pub fn write_text(
+        &self,
+        out: &mut dyn Write,
+        source: &str,
+        notes: &[String],
+        options: &str,
+        look: Look,
+    ) -> io::Result<()> {
+        let mut screen = Vec::new();
+        // So many groups with so many examples each; fewer if that does not fit on the screen.
+        for (most, examples) in [(8, EXAMPLES), (4, 1)] {
+            screen.clear();
+            let how_much = context! { most, examples, is_airy => examples > 1 };
+            let values = context! { source, options, notes => Serde(notes), ..self.values() };
+            let values = context! { ..how_much, ..values };
+            look.write(&mut screen, include_str!("templates/check.txt"), values)?;
+            if screen.split(|&byte| byte == b'\n').count() <= SCREEN + 1 {
+                break;
+            }
+        }
+        out.write_all(&screen)
+    }
+
+    /// What the template tells.
+    fn values(&self) -> Value {
+        let duplicates = self.duplicates.iter();
+        let duplicates = duplicates.map(|(row, first)| format!("row {row} repeats row {first}"));
+        let earlier = self.created_earlier.iter().map(|(row, earlier)| {
+            let (run, there) = (earlier.run, earlier.row);
+            format!("row {row} (run {run}, row {there} of {})", earlier.source)
+        });
+        let problems = self.problems().map(|(column, code, group)| {
+            context! { column, meaning => code.meaning(), ..Value::from(Serde(group)) }
+        });
+        let repairs = largest_first(&self.repairs).into_iter();
+        let repairs =
+            repairs.map(|(column, group)| context! { column, ..Value::from(Serde(group)) });
+        context! {
+            rows => self.rows(),
+            valid => self.valid,
+            invalid => self.invalid,
+            duplicate => self.duplicate,
+            repaired => self.repaired,
+            already_created => self.already_created,
+            changed => self.changed,
+            problems => problems.collect::<Vec<_>>(),
+            repairs => repairs.collect::<Vec<_>>(),
+            duplicates => duplicates.collect::<Vec<_>>(),
+            created_earlier => earlier.collect::<Vec<_>>(),
+        }
+    }
+}
+
+/// The document of `check --json`: one, or none. Nothing is written before the sheet has been read to its end; until then its
+/// lists wait, in memory while they are short, else in unnamed temporary files. Values are in full: the user asked for them.
+#[derive(Default)]
+pub struct CheckJson {
+    problems: List,
+    repairs: List,
+    duplicates: List,
+    already_created: List,
+}
+
+#[derive(serde::Serialize)]
+struct DuplicateRow {
+    row: RowNumber,
+    first_row: RowNumber,
+}
+
+#[derive(serde::Serialize)]
+struct CreatedRow<'a> {
+    row: RowNumber,
+    changed: bool,
+    run: Option<RunId>,
+    run_source: Option<&'a str>,
+    run_row: Option<RowNumber>,
+}
+
+impl CheckJson {
+    pub fn problem(&mut self, problem: &Problem) -> io::Result<()> {
+        self.problems.add(problem)
+    }
+
+    pub fn repair(&mut self, repair: &Repair) -> io::Result<()> {
+        self.repairs.add(repair)
+    }
+
+    pub fn duplicate(&mut self, row: RowNumber, first_row: RowNumber) -> io::Result<()> {
+        self.duplicates.add(&DuplicateRow { row, first_row })
+    }
+
+    pub fn already_created(
+        &mut self,
+        row: RowNumber,
+        same_content: bool,
+        earlier: Option<&EarlierRow>,
+    ) -> io::Result<()> {
+        self.already_created.add(&CreatedRow {
+            row,
+            changed: !same_content,
+            run: earlier.map(|earlier| earlier.run),
+            run_source: earlier.map(|earlier| earlier.source.as_str()),
+            run_row: earlier.map(|earlier| earlier.row),
+        })
+    }
+
+    /// Writes the document, with `notes` on how the file was read.
+    pub fn write_to(
+        self,
+        out: &mut dyn Write,
+        source: &str,
+        tally: &CheckTally,
+        notes: &[String],
+    ) -> io::Result<()> {
+        out.write_all(b"{\"source\":")?;
+        serde_json::to_writer(&mut *out, source)?;
+        self.problems.write_to(out, "problems")?;
+        write!(
+            out,
+            ",\"rows\":{},\"valid\":{},\"invalid\":{},\"duplicate\":{},\"repaired\":{}",
+            tally.rows(),
+            tally.valid,
+            tally.invalid,
+            tally.duplicate,
+            tally.repaired
+        )?;
+        self.repairs.write_to(out, "repairs")?;
+        self.duplicates.write_to(out, "duplicates")?;
+        self.already_created.write_to(out, "already_created")?;
+        out.write_all(b",\"notes\":")?;
+        serde_json::to_writer(&mut *out, notes)?;
+        out.write_all(b"}\n")?;
+        out.flush()
+    }
+}
+
+/// A list of JSON values on its way into the document.
+#[derive(Default)]
+struct List(Option<SpooledTempFile>);
+
+impl List {
+    /// Bytes held in memory before they go into a file.
+    const SPOOL_BYTES: usize = 1 << 20;
+
+    fn add(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
+        let separator: &[u8] = if self.0.is_some() { b",\n" } else { b"\n" };
+        let text = self
+            .0
+            .get_or_insert_with(|| SpooledTempFile::new(Self::SPOOL_BYTES));
+        text.write_all(separator)?;
+        serde_json::to_writer(text, value)?;
+        Ok(())
+    }
+
+    fn write_to(self, out: &mut dyn Write, name: &str) -> io::Result<()> {
+        write!(out, ",\"{name}\":[")?;
+        if let Some(mut text) = self.0 {
+            text.seek(SeekFrom::Start(0))?;
+            io::copy(&mut text, out)?;
+        }
+        out.write_all(b"]")
+    }
+}

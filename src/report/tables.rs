@@ -24,8 +24,9 @@ fn write_table<const N: usize>(
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(look.width.clamp(40, 400)).unwrap_or(400))
         .set_header(head);
-    for &column in right {
-        if let Some(column) = table.column_mut(column) {
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 1));
+        if right.contains(&at) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

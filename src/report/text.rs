@@ -138,8 +138,12 @@ const STYLES: [(&str, Style); 5] = [
 /// A text from outside as it may be shown: on one line (a template's header has one for each language), without characters that
 /// command a terminal or turn the order of what follows.
 pub(super) fn printable(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    lines.join(" / ").replace(
+    let one_line = if text.contains('\n') {
+        text.lines().map(str::trim).collect::<Vec<_>>().join(" / ")
+    } else {
+        text.to_owned()
+    };
+    one_line.replace(
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
         "\u{fffd}",
     )

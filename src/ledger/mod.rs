@@ -35,7 +35,7 @@ pub use open::{Binding, Ledger};
 pub use person::{Due, SettleReport};
 pub use process::{ProcessId, RecentRequest, Work};
 pub use purge::PurgeReport;
-pub use reader::{CodeCount, Health, MinuteCount, ProblemCount, Reader, RunStatistics};
+pub use reader::{Health, Reader};
 pub use runs::{DueRow, InvitationId, SheetId, SheetIdentity};
 pub use sheaf::{Scribe, Sheaf};
 pub use writer::Writer;

@@ -17,7 +17,8 @@ pub use outcome::{NotCreated, Outcome, Refusal, RetryAfter, Uncertainty};
 pub use problem::{Problem, ProblemCode, Repair};
 pub use row::{Cell, Column, OVERVIEW_SHEET, RESULT_COLUMNS, Row, RowNumber};
 pub use run::{
-    AttemptRecord, Counts, EarlierRow, Moment, Plan, ResultRow, RowHistory, RunId, RunRecord,
-    RunSummary, Standing, Status, Stop, Timestamp,
+    AttemptRecord, CodeCount, Counts, EarlierRow, MinuteCount, Moment, Plan, ProblemCount,
+    ResultRow, RowHistory, RunId, RunRecord, RunStatistics, RunSummary, Standing, Status, Stop,
+    Timestamp,
 };
 pub use secret::{Secret, mask, mask_text};

@@ -267,3 +267,46 @@ mod tests {
         );
     }
 }
+
+/// What happened in a run's requests: sums only, no personal data.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RunStatistics {
+    /// How long answers took, in milliseconds, and how many took so long; shortest first.
+    pub latencies_ms: Vec<(u64, u64)>,
+    /// Requests that left in each minute that had any; oldest first.
+    pub minutes: Vec<MinuteCount>,
+    /// What requests came to other than `created`, commonest first.
+    pub answers: Vec<CodeCount>,
+    /// The problems of invalid rows, commonest first.
+    pub problems: Vec<ProblemCount>,
+}
+
+/// Requests that left within one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct MinuteCount {
+    /// Its first millisecond.
+    pub at: Timestamp,
+    pub requests: u64,
+    /// Requests in its busiest second.
+    pub busiest_second: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ProblemCount {
+    /// The column's header, when the problem sits in one.
+    pub column: Option<String>,
+    /// The problem's word.
+    pub code: String,
+    pub count: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct CodeCount {
+    /// `rejected`, `uncertain`, …
+    pub event: String,
+    /// The vendor's code, or the uncertainty's word.
+    pub code: String,
+    /// One of the messages that came with it.
+    pub message: String,
+    pub count: u64,
+}

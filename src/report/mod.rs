@@ -17,7 +17,7 @@ mod workbook;
 pub use annotate::{Annotator, SheetShape};
 pub use check::{CheckJson, CheckTally};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
-pub use html::{Language, LatencyMs, Limits, Minute, Problems, Rejections, ReportData, write_html};
+pub use html::{Language, ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use summary::{DryRun, Ending, Further, question, write_dry_run, write_status, write_summary};
 pub use tables::{

@@ -19,7 +19,7 @@ use super::schema::{self, Age, MIGRATIONS};
 use crate::error::Error;
 use crate::model::{Invitation, Standing};
 
-pub use statistics::{CodeCount, Health, MinuteCount, ProblemCount, RunStatistics};
+pub use statistics::Health;
 
 /// A read-only view of a ledger.
 #[derive(Debug)]

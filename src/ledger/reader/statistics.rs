@@ -7,55 +7,7 @@ use super::super::fault::Result;
 use super::super::runs::sheet_of;
 use super::Reader;
 use crate::error::Error;
-use crate::model::{RunId, Timestamp};
-
-/// What happened in a run's requests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunStatistics {
-    /// How long answers took, in milliseconds, and how many took so long; shortest first.
-    pub latencies_ms: Vec<(u64, u64)>,
-    /// Requests that left in each minute that had any; oldest first.
-    pub minutes: Vec<MinuteCount>,
-    /// What requests came to other than `created`, commonest first.
-    pub answers: Vec<CodeCount>,
-    /// The problems of invalid rows, commonest first.
-    pub problems: Vec<ProblemCount>,
-}
-
-/// Requests that left within one minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MinuteCount {
-    /// Its first millisecond.
-    pub at: Timestamp,
-    /// Requests in it.
-    pub requests: u64,
-    /// Requests in its busiest second.
-    pub busiest_second: u64,
-}
-
-/// How often a problem occurred in a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProblemCount {
-    /// The column's header, when the problem sits in one.
-    pub column: Option<String>,
-    /// The problem's word.
-    pub code: String,
-    /// How often.
-    pub count: u64,
-}
-
-/// How often something occurred.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CodeCount {
-    /// The event: `rejected`, `uncertain`, …
-    pub event: String,
-    /// The vendor's code, or the uncertainty's word.
-    pub code: String,
-    /// One of the messages that came with it.
-    pub message: String,
-    /// How often.
-    pub count: u64,
-}
+use crate::model::{CodeCount, MinuteCount, ProblemCount, RunId, RunStatistics, Timestamp};
 
 /// What SQLite says of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]

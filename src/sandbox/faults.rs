@@ -1,25 +1,143 @@
-//! Random faults for whole runs: each request draws at most one, by its number and the seed alone.
+//! Who meets which fault: magic recipients, and requests at random.
 
-use super::behaviour::Behaviour;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use axum::http::header;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::connection::Delivery;
 use crate::error::Error;
 
-/// Which requests a fault is drawn for.
+const HUGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Every fault by its name.
+pub static BEHAVIOURS: LazyLock<BTreeMap<String, Behaviour>> =
+    LazyLock::new(|| toml::from_str(include_str!("behaviours.toml")).unwrap_or_default());
+
+/// What the sandbox does instead of its duty; `behaviours.toml` describes the members.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Behaviour {
+    pub always: Vec<String>,
+    pub once: Vec<String>,
+    accepts: bool,
+    status: Option<u16>,
+    error_code: Option<i64>,
+    message: String,
+    descriptions: Value,
+    retry_after: Option<String>,
+    location: Option<String>,
+    body: Body,
+    delivery: Delivery,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Body {
+    #[default]
+    Ordinary,
+    Error,
+    Framework,
+    Page,
+    Empty,
+    Null,
+    NoToken,
+    Half,
+    Huge,
+}
+
+impl Behaviour {
+    /// The answer, where `data` is what an ordinary one would carry.
+    fn answer(&self, data: &Value) -> Answer {
+        let status = self.status.unwrap_or(200);
+        let mut answer = match self.body {
+            Body::Ordinary | Body::Half | Body::Huge => Answer::success(data),
+            Body::Null => Answer::success(&Value::Null),
+            Body::NoToken if data.is_string() => Answer::success(&json!("")),
+            Body::NoToken => Answer::success(&json!({"accessToken": ""})),
+            Body::Empty => Answer::default(),
+            Body::Page => {
+                let page = format!("<!DOCTYPE html><html><body><h1>{status}</h1></body></html>\n");
+                Answer::text(status, "text/html; charset=utf-8", page)
+            }
+            Body::Error => {
+                let code = self.error_code.unwrap_or(i64::from(status));
+                Answer::error(status, code, &self.message, &self.descriptions)
+            }
+            // In which the vendor's framework reports what its envelope does not catch.
+            Body::Framework => Answer::json(
+                status,
+                &json!({
+                    "result": null,
+                    "success": false,
+                    "error": {"code": 0, "message": self.message, "details": null, "validationErrors": null},
+                    "unAuthorizedRequest": false,
+                }),
+            ),
+        };
+        match self.body {
+            Body::Half => answer.body.truncate(answer.body.len() / 2),
+            Body::Huge => answer.body.resize(answer.body.len() + HUGE_BYTES, b' '),
+            _ => {}
+        }
+        let retry_after = self.retry_after.clone().map(|value| match &*value {
+            "date" => httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2)),
+            _ => value,
+        });
+        answer
+            .headers
+            .extend(retry_after.map(|value| (header::RETRY_AFTER, value)));
+        answer
+            .headers
+            .extend(self.location.clone().map(|value| (header::LOCATION, value)));
+        Answer {
+            status,
+            delivery: self.delivery,
+            ..answer
+        }
+    }
+}
+
+/// A fault that a request meets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fault {
+    pub name: &'static str,
+    behaviour: &'static Behaviour,
+}
+
+impl Fault {
+    fn named(name: &str) -> Option<Fault> {
+        let (name, behaviour) = BEHAVIOURS.get_key_value(name)?;
+        Some(Fault { name, behaviour })
+    }
+
+    /// Whether the invitation, or the login, is granted all the same.
+    pub(super) fn accepts(self) -> bool {
+        self.behaviour.accepts
+    }
+
+    pub(super) fn answer(self, data: &Value) -> Answer {
+        self.behaviour.answer(data)
+    }
+}
+
+/// Which requests a fault is drawn for, once they were found right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
-    /// `CreateInvitation` and `CreateAuthSession`, once they passed validation.
     Invitation,
-    /// `Login`, once the credentials were found right.
     Login,
-    /// `RefreshToken`, once its body was found right.
     Refresh,
 }
 
 /// Rates of faults, and how many logins are granted.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Faults {
-    invitation: Vec<(Behaviour, f64)>,
-    login: Vec<(Behaviour, f64)>,
-    refresh: Vec<(Behaviour, f64)>,
+    rates: [Vec<(Fault, f64)>; 3],
     login_refused_after: Option<u64>,
 }
 
@@ -27,141 +145,174 @@ impl Faults {
     /// Reads `name=rate,…`, with rates from 0 to 1, such as `500=0.05,reset_after=0.02,refresh_refused=1`.
     ///
     /// A bare name speaks of invitations; `login_` and `refresh_` before it, of those. `login_refused_after=2` refuses
-    /// every login but the first two. The names are those of [`Behaviour`].
+    /// every login but the first two.
     pub fn parse(spec: &str) -> Result<Faults, Error> {
+        let wrong = |message| {
+            let names = Vec::from_iter(BEHAVIOURS.keys().map(String::as_str)).join(", ");
+            Error::unusable("sandbox_fault", message).hint(format!(
+                "Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of those; \
+                 `login_refused_after=N` counts logins. The names: {names}."
+            ))
+        };
         let mut faults = Faults::default();
         for entry in spec
             .split(',')
             .map(str::trim)
             .filter(|entry| !entry.is_empty())
         {
-            faults.add(entry)?;
+            faults.add(entry).map_err(wrong)?;
         }
-        for rates in [&faults.invitation, &faults.login, &faults.refresh] {
-            let sum: f64 = rates.iter().map(|(_, rate)| rate).sum();
-            // Decimal rates that make 1 on paper may make a little more in binary.
-            if sum > 1.0 + 1e-9 {
-                return Err(wrong(format!(
-                    "The fault rates in `{spec}` add up to more than 1."
-                )));
-            }
+        let sum = |rates: &Vec<(Fault, f64)>| rates.iter().map(|(_, rate)| rate).sum::<f64>();
+        // Decimal rates that make 1 on paper may make a little more in binary.
+        if faults.rates.iter().any(|rates| sum(rates) > 1.0 + 1e-9) {
+            return Err(wrong(format!(
+                "The fault rates in `{spec}` add up to more than 1."
+            )));
         }
         Ok(faults)
     }
 
-    /// The fault, if any, that the `nth` request of its kind meets.
-    pub(super) fn draw(&self, seed: u64, target: Target, nth: u64) -> Option<Behaviour> {
-        let (rates, salt) = match target {
-            Target::Invitation => (&self.invitation, 0),
-            Target::Login => (&self.login, 1),
-            Target::Refresh => (&self.refresh, 2),
-        };
-        if target == Target::Login
-            && self
-                .login_refused_after
-                .is_some_and(|granted| nth > granted)
-        {
-            return Some(Behaviour::Refused);
-        }
-        if rates.is_empty() {
-            return None;
-        }
-        // The odd constant spreads neighbouring numbers over the whole range of seeds.
-        let place = nth.wrapping_mul(3).wrapping_add(salt);
-        let mixed = seed.wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let mut drawn = fastrand::Rng::with_seed(mixed).f64();
-        for &(behaviour, rate) in rates {
-            if drawn < rate {
-                return Some(behaviour);
-            }
-            drawn -= rate;
-        }
-        None
-    }
-
-    fn add(&mut self, entry: &str) -> Result<(), Error> {
-        let (name, value) = entry
-            .split_once('=')
-            .map(|(name, value)| (name.trim(), value.trim()))
-            .ok_or_else(|| wrong(format!("The fault `{entry}` has no rate.")))?;
+    fn add(&mut self, entry: &str) -> Result<(), String> {
+        let has_no_rate = || format!("The fault `{entry}` has no rate.");
+        let (name, value) = entry.split_once('=').ok_or_else(has_no_rate)?;
+        let (name, value) = (name.trim(), value.trim());
         if name == "login_refused_after" {
-            let granted = value
-                .parse()
-                .map_err(|_| wrong(format!("`{value}` is not a number of logins.")))?;
-            self.login_refused_after = Some(granted);
+            let logins = value.parse();
+            let logins = logins.map_err(|_| format!("`{value}` is not a number of logins."))?;
+            self.login_refused_after = Some(logins);
             return Ok(());
         }
-        let (rates, name) = self.rates_of(name);
-        let behaviour =
-            Behaviour::parse(name).ok_or_else(|| wrong(format!("There is no fault `{name}`.")))?;
-        let rate: f64 = value
-            .parse()
-            .ok()
-            .filter(|rate| (0.0..=1.0).contains(rate))
-            .ok_or_else(|| wrong(format!("`{value}` is not a rate from 0 to 1.")))?;
-        rates.push((behaviour, rate));
+        let (target, name) = match (name.strip_prefix("login_"), name.strip_prefix("refresh_")) {
+            (Some(name), _) => (Target::Login, name),
+            (_, Some(name)) => (Target::Refresh, name),
+            _ => (Target::Invitation, name),
+        };
+        let fault = Fault::named(name).ok_or_else(|| format!("There is no fault `{name}`."))?;
+        let rate = value.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
+        let rate = rate.ok_or_else(|| format!("`{value}` is not a rate from 0 to 1."))?;
+        self.rates[target as usize].push((fault, rate));
         Ok(())
     }
 
-    fn rates_of<'a>(&mut self, name: &'a str) -> (&mut Vec<(Behaviour, f64)>, &'a str) {
-        if let Some(name) = name.strip_prefix("login_") {
-            (&mut self.login, name)
-        } else if let Some(name) = name.strip_prefix("refresh_") {
-            (&mut self.refresh, name)
-        } else {
-            (&mut self.invitation, name)
+    /// The fault, if any, that the `nth` request of its kind meets: decided by its number and the seed alone.
+    fn draw(&self, seed: u64, target: Target, nth: u64) -> Option<Fault> {
+        if target == Target::Login && self.login_refused_after.is_some_and(|last| nth > last) {
+            return Fault::named("refused");
         }
+        // The odd constant spreads neighbouring numbers over the whole range of seeds.
+        let place = nth.wrapping_mul(3).wrapping_add(target as u64);
+        let mixed = seed.wrapping_add(place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut drawn = fastrand::Rng::with_seed(mixed).f64();
+        self.rates[target as usize]
+            .iter()
+            .find_map(|&(fault, rate)| {
+                drawn -= rate;
+                (drawn < 0.0).then_some(fault)
+            })
     }
 }
 
-fn wrong(message: String) -> Error {
-    let names: Vec<&str> = Behaviour::ALL
-        .iter()
-        .map(|behaviour| behaviour.name())
-        .collect();
-    Error::usage("sandbox_fault", message).hint(format!(
-        "Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of those; \
-         `login_refused_after=N` counts logins. The names: {}.",
-        names.join(", ")
-    ))
+/// Decides what each request meets, and remembers what has been met.
+#[derive(Default)]
+pub(super) struct Misbehaviour {
+    pub faults: Faults,
+    pub seed: u64,
+    pub requests: [AtomicU64; 3],
+    pub met_once: Mutex<HashSet<String>>,
+}
+
+impl Misbehaviour {
+    /// What a valid request meets instead of an ordinary answer: its recipient's magic, else a random fault.
+    pub(super) fn of(&self, target: Target, phone: Option<&str>) -> Option<Fault> {
+        let nth = self.requests[target as usize].fetch_add(1, Ordering::Relaxed) + 1;
+        let magic = phone.and_then(|phone| self.of_recipient(phone));
+        magic.or_else(|| self.faults.draw(self.seed, target, nth))
+    }
+
+    fn of_recipient(&self, phone: &str) -> Option<Fault> {
+        let is_here = |phones: &[String]| phones.iter().any(|magic| magic == phone);
+        let mut of_phone = BEHAVIOURS
+            .iter()
+            .filter(|(_, one)| is_here(&one.always) || is_here(&one.once));
+        let (name, behaviour) = of_phone.next()?;
+        let mut met_once = self.met_once.lock().unwrap_or_else(PoisonError::into_inner);
+        let meets = is_here(&behaviour.always) || met_once.insert(phone.to_owned());
+        meets.then_some(Fault { name, behaviour })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn drawn(faults: &Faults, seed: u64) -> Vec<Option<Behaviour>> {
-        (1..=10_000)
-            .map(|nth| faults.draw(seed, Target::Invitation, nth))
-            .collect()
+    #[test]
+    fn every_behaviour_answers_with_the_status_of_its_name_and_shows_no_token_that_it_refuses() {
+        assert_eq!(BEHAVIOURS.len(), 38);
+        for (name, behaviour) in &*BEHAVIOURS {
+            let answer = behaviour.answer(&json!("the-token"));
+            let digits = name.split('_').next().unwrap();
+            if let Ok(status) = digits.parse::<u16>()
+                && name != "401_in_200"
+            {
+                assert_eq!(answer.status, status, "{name}");
+            }
+            if String::from_utf8_lossy(&answer.body).contains("the-token")
+                && answer.seen_status().is_some()
+            {
+                assert!(behaviour.accepts, "{name}");
+            }
+        }
     }
 
     #[test]
-    fn rates_come_out_as_asked() {
-        let drawn = drawn(&Faults::parse("500=0.05, reset_after=0.2").unwrap(), 7);
-        let count = |wanted| drawn.iter().filter(|&&fault| fault == Some(wanted)).count();
-        let (errors, resets) = (count(Behaviour::ServerError), count(Behaviour::ResetAfter));
-        assert!((400..600).contains(&errors), "{errors}");
-        assert!((1_800..2_200).contains(&resets), "{resets}");
+    fn every_magic_recipient_is_a_valid_mobile_and_stands_once() {
+        let util = &*rlibphonenumber::PHONE_NUMBER_UTIL;
+        let mut seen = HashSet::new();
+        for phone in BEHAVIOURS
+            .values()
+            .flat_map(|one| one.always.iter().chain(&one.once))
+        {
+            assert!(
+                util.is_valid_number(&util.parse(phone, None).unwrap()),
+                "{phone}"
+            );
+            assert!(seen.insert(phone), "{phone} stands twice");
+        }
+        let misbehaviour = Misbehaviour::default();
+        let meets = |phone| {
+            [(); 2].map(|()| {
+                misbehaviour
+                    .of(Target::Invitation, Some(phone))
+                    .map(|fault| fault.name)
+            })
+        };
+        assert_eq!(meets("+201555000429"), [Some("429"), None]);
+        assert_eq!(meets("+201555000500"), [Some("500"); 2]);
+        assert_eq!(meets("+201012345678"), [None; 2]);
     }
 
     #[test]
-    fn the_seed_decides_everything() {
-        let faults = Faults::parse("500=0.5").unwrap();
-        assert_eq!(drawn(&faults, 1), drawn(&faults, 1));
-        assert_ne!(drawn(&faults, 1), drawn(&faults, 2));
-    }
-
-    #[test]
-    fn each_target_has_its_own_faults() {
-        let faults = Faults::parse("refresh_500=1,login_refused_after=2").unwrap();
-        assert_eq!(
-            faults.draw(0, Target::Refresh, 1),
-            Some(Behaviour::ServerError)
-        );
-        assert_eq!(faults.draw(0, Target::Invitation, 1), None);
-        let logins = [1, 2, 3].map(|nth| faults.draw(0, Target::Login, nth));
-        assert_eq!(logins, [None, None, Some(Behaviour::Refused)]);
+    fn rates_come_out_as_asked_and_the_seed_decides_everything() {
+        let faults =
+            Faults::parse("500=0.05, reset_after=0.2, refresh_500=1, login_refused_after=2")
+                .unwrap();
+        let drawn = |seed, target| -> Vec<&str> {
+            (1..=10_000)
+                .map(|nth| {
+                    faults
+                        .draw(seed, target, nth)
+                        .map_or("", |fault| fault.name)
+                })
+                .collect()
+        };
+        let invitations = drawn(7, Target::Invitation);
+        let count = |wanted| invitations.iter().filter(|&&fault| fault == wanted).count();
+        assert!((400..600).contains(&count("500")));
+        assert!((1_800..2_200).contains(&count("reset_after")));
+        assert_eq!(invitations, drawn(7, Target::Invitation));
+        assert_ne!(invitations, drawn(8, Target::Invitation));
+        assert_eq!(drawn(0, Target::Refresh)[0], "500");
+        assert_eq!(drawn(0, Target::Login)[..3], ["", "", "refused"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A local stand-in for the vendor's API, written from the published facts and not from the client in `vlens/`, so that
 //! the two check each other. It serves on loopback only, and it is strict where the vendor may be lenient.
 //!
-//! Its faults are real ones: it owns its accept loop and every connection, so that it can reset, cut, drip and hang.
+//! Its faults are real ones: it has a hand on every connection, so that it can reset, cut, drip and hang.
 //! It leaves out what is unknown of the vendor: a repeated invitation is simply accepted again, with another token.
 //!
 //! # What the sandbox answers
@@ -28,71 +28,15 @@
 //!
 //! One JSON object a line, appended before the answer leaves: `at_ms` (arrival, Unix milliseconds), `seq`, `path`, `key` (phone,
 //! else e-mail, in full), `types`, `accepted` (a session was created, whatever the client gets to see), `token` if so,
-//! `status` (null when none left), `fault` (the [`Behaviour`]'s name), `error_code`, `body_sha256`, and for sessions `body`.
+//! `status` (null when none left), `fault` (its name in `behaviours.toml`), `error_code`, `body_sha256`, and for sessions `body`.
 
-mod behaviour;
-mod credentials;
-mod endpoints;
-mod envelope;
-mod exchange;
+mod answer;
+mod api;
+mod connection;
 mod faults;
-mod forms;
-mod gate;
-mod latency;
-mod log;
-mod magic;
 mod server;
-mod shared;
-#[cfg(test)]
-mod tests;
-mod tokens;
-mod wire;
+mod tenant;
 
-use std::{path::PathBuf, time::Duration};
-
-pub use behaviour::Behaviour;
-pub use credentials::Credentials;
-pub use faults::Faults;
-pub use latency::LatencyRange;
-pub use magic::{MAGIC, MagicRecipient, Times};
-pub use server::Sandbox;
-
-/// How a sandbox is to behave.
-#[derive(Debug, Clone)]
-pub struct SandboxOptions {
-    /// The loopback port; 0 takes any free one.
-    pub port: u16,
-    /// How long requests and answers are on their way, each.
-    pub latency: LatencyRange,
-    /// Requests admitted in any second; `None` is unlimited.
-    pub per_second: Option<u32>,
-    /// Requests admitted in any minute; `None` is unlimited.
-    pub per_minute: Option<u32>,
-    /// How long an admin token holds. A refresh token holds seven times as long.
-    pub token_life: Duration,
-    /// Where to write one JSON line a request. It is appended to, and holds phones and tokens in full.
-    pub log: Option<PathBuf>,
-    /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
-    pub any_form: bool,
-    /// What the random faults are drawn from.
-    pub seed: u64,
-    /// Random faults.
-    pub faults: Faults,
-}
-
-/// As the vendor documents it: 10 requests a second, 60 a minute, a token for a day, no faults.
-impl Default for SandboxOptions {
-    fn default() -> Self {
-        SandboxOptions {
-            port: 0,
-            latency: LatencyRange::default(),
-            per_second: Some(10),
-            per_minute: Some(60),
-            token_life: Duration::from_hours(24),
-            log: None,
-            any_form: false,
-            seed: 0,
-            faults: Faults::default(),
-        }
-    }
-}
+pub use faults::{BEHAVIOURS, Behaviour, Faults};
+pub use server::{LatencyRange, Sandbox, SandboxOptions};
+pub use tenant::Credentials;

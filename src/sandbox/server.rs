@@ -1,43 +1,114 @@
-//! The accept loop: one HTTP/1.1 connection after another, each under the hand of its own handler.
+//! The server: from a connection to an answer, each request in the log before its answer leaves.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use axum::{Extension, Router};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
-    service::TowerToHyperService,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
-};
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{header, request::Parts};
+use axum::response::Response;
+use axum::serve::{IncomingStream, Listener};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{
-    Credentials, SandboxOptions,
-    exchange::exchange,
-    shared::Shared,
-    wire::{Switch, Wire},
-};
+use super::answer::Answer;
+use super::api::{Api, Call, Handled};
+use super::connection::{Connection, Switch};
+use super::faults::{Faults, Misbehaviour};
+use super::tenant::{Arrival, Credentials, Limits, Tokens};
 use crate::error::Error;
 
-/// How long to wait when the system has no connection to give (too many open files, say).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Bodies up to this are read, although shorter ones are refused: a client that is still writing would not see the refusal.
+const READ_BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// A running sandbox. Dropped, it ends with all its connections.
+/// How a sandbox is to behave.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// The loopback port; 0 takes any free one.
+    pub port: u16,
+    /// How long requests and answers are on their way, each.
+    pub latency: LatencyRange,
+    /// Requests admitted in any second; `None` is unlimited.
+    pub per_second: Option<u32>,
+    /// Requests admitted in any minute; `None` is unlimited.
+    pub per_minute: Option<u32>,
+    /// How long an admin token holds. A refresh token holds seven times as long.
+    pub token_life: Duration,
+    /// Where to write one JSON line a request. It is appended to, and holds phones and tokens in full.
+    pub log: Option<PathBuf>,
+    /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
+    pub any_form: bool,
+    /// What the random faults are drawn from.
+    pub seed: u64,
+    pub faults: Faults,
+}
+
+/// As the vendor documents it: 10 requests a second, 60 a minute, a token for a day, no faults.
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        SandboxOptions {
+            port: 0,
+            latency: LatencyRange::default(),
+            per_second: Some(10),
+            per_minute: Some(60),
+            token_life: Duration::from_hours(24),
+            log: None,
+            any_form: false,
+            seed: 0,
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// A range of milliseconds, both ends included, written `0..300` or `50`. Every message takes a random time out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LatencyRange {
+    pub min_ms: u64,
+    pub max_ms: u64,
+}
+
+impl LatencyRange {
+    /// Waits as long as one message takes.
+    async fn pass(self) {
+        if self.max_ms > 0 {
+            let way_ms = fastrand::u64(self.min_ms.min(self.max_ms)..=self.max_ms);
+            tokio::time::sleep(Duration::from_millis(way_ms)).await;
+        }
+    }
+}
+
+impl FromStr for LatencyRange {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (min, max) = text.split_once("..").unwrap_or((text, text));
+        match (min.trim().parse(), max.trim().parse()) {
+            (Ok(min_ms), Ok(max_ms)) if min_ms <= max_ms => Ok(LatencyRange { min_ms, max_ms }),
+            _ => Err(Error::unusable(
+                "sandbox_latency",
+                format!("`{text}` is not a range of milliseconds."),
+            )
+            .hint(
+                "Write `0..300` for a random time between 0 and 300 ms, or `50` for always 50 ms.",
+            )),
+        }
+    }
+}
+
+/// A running sandbox. Dropped, it takes no connections any more.
 pub struct Sandbox {
     address: SocketAddr,
-    accepting: JoinHandle<()>,
-    tasks: TaskTracker,
-    stopping: DropGuard,
+    serving: AbortOnDropHandle<()>,
+    requests: TaskTracker,
 }
 
 impl Sandbox {
@@ -51,25 +122,23 @@ impl Sandbox {
             )
             .hint("Choose another port, or 0 for any free one.")
         };
-        let shared = Arc::new(Shared::new(options)?);
+        let server = Arc::new(Server::new(options)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let tasks = shared.tasks.clone();
-        let stop = CancellationToken::new();
-        let accepting = tokio::spawn(accept_all(listener, shared, stop.clone()));
+        let requests = server.requests.clone();
+        let service = Router::new().fallback(exchange).with_state(server);
+        let service = service.into_make_service_with_connect_info::<Switch>();
+        let serving = tokio::spawn(async move {
+            // It never ends by itself.
+            let _ = axum::serve(Connections(listener), service).await;
+        });
         Ok(Sandbox {
             address,
-            accepting,
-            tasks,
-            stopping: stop.drop_guard(),
+            serving: AbortOnDropHandle::new(serving),
+            requests,
         })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// The base URL for a client.
@@ -82,51 +151,171 @@ impl Sandbox {
         Credentials::of_the_sandbox()
     }
 
-    /// Serves until the process or the surrounding task ends.
-    pub async fn serve_forever(self) {
-        // The accept loop ends only when it is told to, which nobody can while `self` is here.
-        let _ = self.accepting.await;
-    }
-
-    /// Closes every connection and waits until each request that was read has been dealt with and logged.
+    /// Takes no connections any more, and waits until each request that was read has been dealt with and logged.
     pub async fn stop(self) {
-        drop(self.stopping);
-        // It cannot have failed: it catches every error of its own.
-        let _ = self.accepting.await;
-        self.tasks.close();
-        self.tasks.wait().await;
+        drop(self.serving);
+        self.requests.close();
+        self.requests.wait().await;
     }
 }
 
-async fn accept_all(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
-    let tasks = shared.tasks.clone();
-    let router = Router::new().fallback(exchange).with_state(shared);
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
+/// Accepts connections that can be told to fail.
+struct Connections(TcpListener);
+
+impl Listener for Connections {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        (Connection::new(stream), address)
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Connections>> for Switch {
+    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
+        stream.io().switch.clone()
+    }
+}
+
+/// What all connections share.
+struct Server {
+    latency: LatencyRange,
+    limits: Limits,
+    api: Api,
+    log: Option<Log>,
+    requests: TaskTracker,
+}
+
+impl Server {
+    fn new(options: SandboxOptions) -> Result<Self, Error> {
+        Ok(Server {
+            latency: options.latency,
+            limits: Limits::new(options.per_second, options.per_minute),
+            api: Api {
+                tokens: Tokens::new(options.token_life),
+                any_form: options.any_form,
+                misbehaviour: Misbehaviour {
+                    faults: options.faults,
+                    seed: options.seed,
+                    ..Misbehaviour::default()
+                },
+            },
+            log: options.log.as_deref().map(Log::open).transpose()?,
+            requests: TaskTracker::new(),
+        })
+    }
+
+    /// From arrival to the written log line, without a pause.
+    fn handle(&self, head: &Parts, body: &[u8]) -> Answer {
+        let arrival = self.limits.arrive();
+        let call = Call {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                tasks.spawn(
-                    stop.clone()
-                        .run_until_cancelled_owned(serve(stream, router.clone())),
-                );
+        let handled = match arrival.retry_after_s {
+            Some(seconds) => {
+                let mut answer = Answer::plain(429, "Too many requests.");
+                answer
+                    .headers
+                    .push((header::RETRY_AFTER, seconds.to_string()));
+                answer.into()
             }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            None => self.api.handle(&call),
+        };
+        if let Some(log) = &self.log
+            && let Err(error) = log.write(&call, &arrival, &handled)
+        {
+            tracing::error!(%error, "the sandbox cannot write its log");
         }
+        handled.answer
     }
 }
 
-async fn serve(stream: TcpStream, router: Router) {
-    // Without it every answer would wait for the client's acknowledgement; a socket that cannot do so serves as well.
-    let _ = stream.set_nodelay(true);
-    let switch = Switch::default();
-    let wire = TokioIo::new(Wire::new(stream, switch.clone()));
-    let service = TowerToHyperService::new(router.layer(Extension(switch)));
-    // A broken connection is the client's doing or an ordered fault: nothing to report either way.
-    let _ = Builder::new(TokioExecutor::new())
-        .http1_only()
-        .serve_connection(wire, service)
-        .await;
+/// Serves one request. There is no routing before it, so that unknown addresses too are counted, limited and logged.
+async fn exchange(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(switch): ConnectInfo<Switch>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, READ_BODY_BYTES).await else {
+        // The client left within its request, or sends without end: nothing has arrived.
+        return Answer::plain(400, "The request ends early.").into_response();
+    };
+    let latency = server.latency;
+    // A task of its own: what has been read is dealt with, whether or not the client is still there to hear of it.
+    let handling = server.requests.clone().spawn(async move {
+        latency.pass().await;
+        server.handle(&head, &body)
+    });
+    let Ok(answer) = handling.await else {
+        return Answer::plain(500, "A fault of the sandbox.").into_response();
+    };
+    latency.pass().await;
+    switch.set(answer.delivery);
+    answer.into_response()
+}
+
+/// The sandbox's memory for tests and rehearsals.
+struct Log(Mutex<File>);
+
+impl Log {
+    /// Opens it for appending; created, only its owner may read it.
+    fn open(path: &Path) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let cannot = |error| {
+            Error::unusable(
+                "sandbox_log",
+                format!(
+                    "The sandbox cannot write its log {}: {error}.",
+                    path.display()
+                ),
+            )
+            .hint("Name a file in a folder that exists and that you may write to.")
+        };
+        options
+            .open(path)
+            .map(|file| Log(Mutex::new(file)))
+            .map_err(cannot)
+    }
+
+    /// Writes one line in one piece, so that it is whole or absent whatever ends the process.
+    fn write(&self, call: &Call<'_>, arrival: &Arrival, handled: &Handled) -> std::io::Result<()> {
+        let (key, types) = call.subject();
+        let digest = Sha256::digest(call.body);
+        let mut line = json!({
+            "at_ms": arrival.at_ms,
+            "seq": arrival.seq,
+            "path": call.path,
+            "key": key,
+            "types": types,
+            "accepted": handled.session_token.is_some(),
+            "status": handled.answer.seen_status(),
+            "fault": handled.fault,
+            "error_code": handled.answer.error_code,
+            "body_sha256": digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        });
+        if let Some(token) = &handled.session_token {
+            line["token"] = json!(token);
+        }
+        // Other bodies hold passwords.
+        if call.creates_session() {
+            line["body"] = json!(String::from_utf8_lossy(call.body));
+        }
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(&text)
+    }
 }

@@ -1,10 +1,8 @@
 //! The CSV reader: any bytes, with any delimiter and in any encoding.
 #![no_main]
 
-use std::sync::Arc;
-
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::model::{Row, RowNumber};
+use vlens_batch::model::RowNumber;
 use vlens_batch::input::{Input, Options, Source};
 
 const ENCODINGS: [Option<&str>; 5] = [
@@ -23,12 +21,12 @@ fuzz_target!(|input: (u8, Option<char>, Option<u32>, &[u8])| {
         header_row,
         ..Options::default()
     };
-    let Ok(mut source) = Source::open(&Input::Stdin(Arc::from(bytes)), &options) else {
+    let input = Input::from_stdin(bytes).expect("a temporary file");
+    let Ok(mut source) = Source::open(&input, &options) else {
         return;
     };
-    let mut row = Row::new();
     let mut last = RowNumber(0);
-    while let Ok(true) = source.read(&mut row) {
+    while let Ok(Some(row)) = source.next_row() {
         assert!(row.number > last, "row numbers only grow");
         last = row.number;
     }

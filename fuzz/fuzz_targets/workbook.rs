@@ -1,10 +1,7 @@
-//! The workbook readers: any bytes, and what a real workbook becomes when some of its bytes are others (see the corpus).
+//! The workbook reader: any bytes, and what a real workbook becomes when some of its bytes are others (see the corpus).
 #![no_main]
 
-use std::sync::Arc;
-
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::model::Row;
 use vlens_batch::input::{Hidden, Input, Options, READER_THREAD, Source};
 
 /// A panic of a workbook library ends its own thread and becomes a complaint, as in the program. Any other ends the fuzzing.
@@ -22,12 +19,12 @@ fuzz_target!(init: let_the_reader_panic(), |bytes: &[u8]| {
         hidden: Some(Hidden::Skip),
         ..Options::default()
     };
-    let Ok(mut source) = Source::open(&Input::Stdin(Arc::from(bytes)), &options) else {
+    let input = Input::from_stdin(bytes).expect("a temporary file");
+    let Ok(mut source) = Source::open(&input, &options) else {
         return;
     };
-    let mut row = Row::new();
     for _ in 0..10_000 {
-        if !matches!(source.read(&mut row), Ok(true)) {
+        if !matches!(source.next_row(), Ok(Some(_))) {
             return;
         }
     }

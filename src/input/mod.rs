@@ -1,80 +1,28 @@
-//! Opens CSV, XLSX, XLSM, XLSB, XLS and ODS, told apart by their content, and yields rows with the numbers that a
-//! spreadsheet shows. What a column means is not known here; neither is whether a value is a good one.
+//! Opens CSV, XLSX and XLSM, told apart by their content, and yields rows with the numbers that a spreadsheet shows. What a
+//! column means is not known here; neither is whether a value is a good one.
 
-mod header;
-mod input;
-mod kind;
-mod merged;
-mod opening;
-mod rows;
-mod text;
+mod csv;
+mod detect;
+mod encoding;
+mod file;
+mod package;
 mod workbook;
+mod xlsx;
 
 use std::collections::VecDeque;
 
-use self::kind::Kind;
-use self::merged::Merges;
-use self::rows::{Opened, Rows};
+use self::detect::Kind;
+use self::file::{Merge, Opened};
 use crate::error::Error;
-use crate::model::{Column, Row, RowNumber};
+use crate::model::{Cell, Column, Row, RowNumber, mask};
 
-pub use self::input::{Fingerprint, Input};
+pub use self::file::{Fingerprint, Hidden, Input, Note, Options};
+pub use self::workbook::READER_THREAD;
 
-/// The name of the threads that parse workbooks. A foreign parser that panics on a damaged file ends such a thread only, and
-/// becomes a complaint; whoever owns the panic hook may keep quiet about it.
-pub const READER_THREAD: &str = "sheet-reader";
-
-/// What to do with rows that are hidden or filtered away in the sheet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-pub enum Hidden {
-    /// Leave them out.
-    Skip,
-    /// Treat them like every other row.
-    Send,
-}
-
-/// Everything beside the bytes that decides which rows and cells come out: what a sheet is opened with is what its identity
-/// is made from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize)]
-pub struct Options {
-    /// The sheet of a workbook; default: the first visible one with data.
-    pub sheet: Option<String>,
-    /// The row with the headers, as a spreadsheet numbers it.
-    pub header_row: Option<u32>,
-    /// What parts the cells of a CSV file.
-    pub delimiter: Option<char>,
-    /// The encoding of a CSV file, such as `windows-1256`.
-    pub encoding: Option<String>,
-    /// What to do with hidden rows; unset, their presence is a complaint.
-    pub hidden: Option<Hidden>,
-    /// Header names that the mapping looks for, by which the header is found below title lines; empty when unknown.
-    pub known_names: Vec<String>,
-}
-
-/// One sentence on how the input was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// The sentence. Personal values in it are masked.
-    pub text: String,
-    /// Whether a person should look at it.
-    pub warning: bool,
-}
-
-impl Note {
-    fn plain(text: impl Into<String>) -> Self {
-        Note {
-            text: text.into(),
-            warning: false,
-        }
-    }
-
-    fn warning(text: impl Into<String>) -> Self {
-        Note {
-            text: text.into(),
-            warning: true,
-        }
-    }
-}
+/// How many rows are looked at in search of the header.
+const SEARCHED_ROWS: usize = 20;
+/// What parts cells in some sheets: in the only header there is, it is a delimiter that was not found.
+const SEPARATORS: [char; 6] = [',', ';', '\t', '|', '،', '؛'];
 
 /// An open sheet: its columns, and its rows one after another.
 pub struct Source {
@@ -82,7 +30,7 @@ pub struct Source {
     sheet: Option<String>,
     header_row: RowNumber,
     notes: Vec<Note>,
-    rows: Box<dyn Rows>,
+    rows: FilledRows,
     /// Rows behind the header that were read in search of it.
     waiting: VecDeque<Row>,
     /// Hidden rows that are to be left out.
@@ -102,15 +50,14 @@ impl std::fmt::Debug for Source {
 }
 
 impl Source {
-    /// Opens the input, finds out how it is written and where its header is. Complains about whatever would make rows
-    /// wrong: nothing is guessed that could change a value unseen.
+    /// Opens the input, finds out how it is written and where its header is. Refuses whatever would make rows wrong, before
+    /// the first row is given out: nothing is guessed that could change a value unseen.
     pub fn open(input: &Input, options: &Options) -> Result<Source, Error> {
-        let name = input.name();
-        let opened = match kind::of(input)? {
-            Kind::Text => text::open(input, options)?,
-            Kind::Workbook(format) => workbook::open(input, format, options)?,
+        let opened = match detect::kind(input)? {
+            Kind::Text => csv::open(input, options)?,
+            Kind::Workbook(package) => workbook::open(package, options)?,
         };
-        opening::with_header(&name, opened, options)
+        with_header(&input.name(), opened, options)
     }
 
     /// The columns, in order. One in the middle may have an empty name; those behind the last named one are left out.
@@ -123,7 +70,6 @@ impl Source {
         self.sheet.as_deref()
     }
 
-    /// The row that holds the headers.
     pub fn header_row(&self) -> RowNumber {
         self.header_row
     }
@@ -133,22 +79,28 @@ impl Source {
         &self.notes
     }
 
-    /// Fills `row` with the next row that is not blank, in the buffers that it has; false at the end.
-    pub fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
-        while self.next_row(row)? {
+    /// The next row that is neither blank nor left out; `None` at the end.
+    pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        loop {
+            let next = match self.waiting.pop_front() {
+                Some(row) => Some(row),
+                None => self.rows.next().transpose()?,
+            };
+            let Some(mut row) = next else {
+                return Ok(None);
+            };
             if self.left_out.binary_search(&row.number.0).is_ok() {
                 self.hidden_rows += 1;
                 continue;
             }
-            self.merges.cover(row, self.columns.len());
-            return Ok(true);
+            self.merges.cover(&mut row, self.columns.len());
+            return Ok(Some(row));
         }
-        Ok(false)
     }
 
     /// How many blank rows were passed over so far.
     pub fn blank_rows(&self) -> u64 {
-        self.rows.blank_rows()
+        self.rows.blank
     }
 
     /// How many hidden rows were passed over so far.
@@ -160,17 +112,940 @@ impl Source {
     pub fn right_to_left(&self) -> bool {
         self.is_right_to_left
     }
+}
 
-    fn next_row(&mut self, row: &mut Row) -> Result<bool, Error> {
-        match self.waiting.pop_front() {
-            Some(first) => {
-                *row = first;
-                Ok(true)
+/// The rows with something in them. Counts the others, whether they come or are missing.
+struct FilledRows {
+    inner: Box<dyn Iterator<Item = Result<Row, Error>> + Send>,
+    last: u32,
+    blank: u64,
+}
+
+impl Iterator for FilledRows {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        for row in self.inner.by_ref() {
+            if let Ok(row) = &row {
+                let gap = row.number.0.saturating_sub(self.last.saturating_add(1));
+                self.last = row.number.0;
+                self.blank += u64::from(gap);
+                if row.cells.iter().all(Cell::is_empty) {
+                    self.blank += 1;
+                    continue;
+                }
             }
-            None => self.rows.next(row),
+            return Some(row);
+        }
+        None
+    }
+}
+
+/// Finds the header and makes a source of what follows.
+fn with_header(name: &str, opened: Opened, options: &Options) -> Result<Source, Error> {
+    let Opened {
+        rows,
+        mut notes,
+        is_guess,
+        sheet,
+        facts,
+    } = opened;
+    let place = match &sheet {
+        Some(sheet) => format!("{name}, sheet \"{sheet}\""),
+        None => name.to_owned(),
+    };
+    let mut rows = FilledRows {
+        inner: rows,
+        last: 0,
+        blank: 0,
+    };
+    let mut waiting = first_rows(&mut rows, options.header_row)?;
+    let found = match options.header_row {
+        Some(wanted) => waiting.iter().position(|row| row.number.0 == wanted),
+        None => find_header(waiting.make_contiguous(), &options.known_names),
+    };
+    let header = found.and_then(|at| waiting.drain(..=at).next_back());
+    let Some(header) = header else {
+        return Err(no_header(&place, &waiting, options.header_row));
+    };
+    let columns = header_columns(&header);
+    if columns.is_empty() {
+        return Err(no_header(&place, &waiting, options.header_row));
+    }
+    if let (None, None, [only]) = (&sheet, options.delimiter, columns.as_slice()) {
+        refuse_unparted(&place, &only.name, &notes)?;
+    }
+    if header.number.0 > 1 && options.header_row.is_none() {
+        notes.push(Note::plain(format!(
+            "The headers are in row {}.",
+            header.number
+        )));
+    }
+    if is_guess {
+        notes.extend(samples(&header, &waiting));
+    }
+    let left_out = hidden_rows(
+        &place,
+        &facts.hidden,
+        header.number,
+        options.hidden,
+        &mut notes,
+    )?;
+    Ok(Source {
+        columns,
+        sheet,
+        header_row: header.number,
+        notes,
+        rows,
+        waiting,
+        left_out,
+        hidden_rows: 0,
+        merges: Merges::new(facts.merges),
+        is_right_to_left: facts.right_to_left,
+    })
+}
+
+/// The rows in which the header is looked for: the first ones, or the one asked for.
+fn first_rows(rows: &mut FilledRows, wanted: Option<u32>) -> Result<VecDeque<Row>, Error> {
+    let from = wanted.unwrap_or(0);
+    let most = wanted.map_or(SEARCHED_ROWS, |_| 1);
+    rows.filter(|row| row.as_ref().is_ok_and(|row| row.number.0 >= from) || row.is_err())
+        .take(most)
+        .collect()
+}
+
+/// Refuses a CSV of one column whose header holds what parts cells elsewhere.
+fn refuse_unparted(place: &str, header: &str, notes: &[Note]) -> Result<(), Error> {
+    if !header.contains(SEPARATORS) {
+        return Ok(());
+    }
+    let how = notes.first().map_or("", |note| note.text.as_str());
+    let digits = header.chars().filter(|c| c.is_numeric()).count();
+    let shown = if digits >= 7 || header.contains('@') {
+        mask(header)
+    } else {
+        header.to_owned()
+    };
+    Err(Error::unusable(
+        "one_column",
+        format!("{place} has one column only, and its header is \"{shown}\". {how}"),
+    )
+    .hint("Save it again as \"CSV UTF-8\" with commas or semicolons between the cells and no quotation marks around a whole line; or give --delimiter."))
+}
+
+fn no_header(place: &str, waiting: &VecDeque<Row>, wanted: Option<u32>) -> Error {
+    match (wanted, waiting.front()) {
+        (Some(wanted), Some(next)) if next.number.0 != wanted => Error::unusable(
+            "header_not_found",
+            format!("{place}: row {wanted} is blank, so it holds no headers; the next filled row is {}.", next.number),
+        )
+        .hint("Give the row number that the spreadsheet shows beside the headers."),
+        (Some(wanted), _) => Error::unusable(
+            "header_not_found",
+            format!("{place}: there are no headers in row {wanted}."),
+        )
+        .hint("Give the row number that the spreadsheet shows beside the headers."),
+        (None, _) => Error::unusable("file_empty", format!("{place} is empty: there is not even a header."))
+            .hint("The first row must name the columns, such as name, phone, email."),
+    }
+}
+
+/// Up to three values by which a person can tell whether the encoding was guessed right: headers first, as they are no
+/// personal data, then masked values.
+fn samples(header: &Row, rows: &VecDeque<Row>) -> Option<Note> {
+    let telling = |cell: &Cell| match cell {
+        Cell::Text(text) | Cell::Undecodable(text) if !text.is_ascii() => {
+            Some(text.trim().to_owned())
+        }
+        _ => None,
+    };
+    let headers = header.cells.iter().filter_map(telling);
+    let values = rows.iter().flat_map(|row| &row.cells).filter_map(telling);
+    let shown: Vec<String> = headers
+        .chain(values.map(|value| mask(&value)))
+        .take(3)
+        .collect();
+    (!shown.is_empty()).then(|| {
+        Note::warning(format!(
+            "Check that this is readable, or give --encoding: {}.",
+            shown.join(" | ")
+        ))
+    })
+}
+
+/// Which hidden rows are to be left out; a complaint when nobody has said.
+fn hidden_rows(
+    place: &str,
+    hidden: &[u32],
+    header: RowNumber,
+    wish: Option<Hidden>,
+    notes: &mut Vec<Note>,
+) -> Result<Vec<u32>, Error> {
+    let hidden: Vec<u32> = hidden
+        .iter()
+        .copied()
+        .filter(|&row| row > header.0)
+        .collect();
+    let Some(first) = hidden.first() else {
+        return Ok(hidden);
+    };
+    let count = match hidden.len() {
+        1 => format!("1 row is hidden or filtered away (row {first})"),
+        many => format!("{many} rows are hidden or filtered away (the first is row {first})"),
+    };
+    match wish {
+        Some(Hidden::Skip) => {
+            notes.push(Note::plain(format!("{count}: left out.")));
+            Ok(hidden)
+        }
+        Some(Hidden::Send) => {
+            notes.push(Note::warning(format!("{count}: treated like the others.")));
+            Ok(Vec::new())
+        }
+        None => Err(Error::unusable(
+            "hidden_rows",
+            format!("{place}: {count}, and nothing tells whether to send them."),
+        )
+        .hint(
+            "Add --hidden skip to leave them out, or --hidden send to treat them like the others.",
+        )),
+    }
+}
+/// The place of the header in `rows`, the first rows of the sheet that are not blank; `None` when there are none.
+fn find_header(rows: &[Row], known_names: &[String]) -> Option<usize> {
+    if rows.is_empty() {
+        return None;
+    }
+    let known: Vec<String> = known_names.iter().map(|name| folded(name)).collect();
+    let hits = |row: &Row| {
+        row.cells
+            .iter()
+            .filter(|cell| is_known(cell, &known))
+            .count()
+    };
+    let most = rows.iter().map(hits).max().unwrap_or(0);
+    if most > 0 {
+        return rows.iter().position(|row| hits(row) == most);
+    }
+    Some(below_titles(rows))
+}
+
+/// The columns that a header row names. Columns without a name behind the last named one are none.
+fn header_columns(header: &Row) -> Vec<Column> {
+    let mut columns: Vec<Column> = header
+        .cells
+        .iter()
+        .enumerate()
+        .map(|(index, cell)| Column {
+            name: cell.shown().trim().to_owned(),
+            index,
+        })
+        .collect();
+    let named = columns.iter().rposition(|column| !column.name.is_empty());
+    columns.truncate(named.map_or(0, |last| last + 1));
+    columns
+}
+
+fn is_known(cell: &Cell, known: &[String]) -> bool {
+    let Cell::Text(text) = cell else { return false };
+    let is_name = |text: &str| {
+        let folded = folded(text);
+        !folded.is_empty() && known.contains(&folded)
+    };
+    // A header of several lines may hold several names of the column.
+    is_name(text) || (text.contains('\n') && text.lines().any(is_name))
+}
+
+/// A name without what people vary in it. Coarser than the mapping's own comparison: it only has to find the row.
+fn folded(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .map(|c| match c {
+            'أ' | 'إ' | 'آ' => 'ا',
+            'ة' => 'ه',
+            'ى' => 'ي',
+            other => other,
+        })
+        .collect()
+}
+
+/// The first row, unless it and those that follow hold one cell each while the rows below hold many.
+fn below_titles(rows: &[Row]) -> usize {
+    let widest = rows.iter().map(filled).max().unwrap_or(0);
+    if widest < 3 {
+        return 0;
+    }
+    rows.iter().position(|row| filled(row) > 1).unwrap_or(0)
+}
+
+fn filled(row: &Row) -> usize {
+    row.cells.iter().filter(|cell| !cell.is_empty()).count()
+}
+
+/// The merged ranges of a sheet, walked down together with its rows: the value of a covered cell stands in the range's first
+/// one, so its own is unknown.
+#[derive(Debug, Default)]
+struct Merges {
+    /// Ranges that begin further down, by their first row.
+    ahead: VecDeque<Merge>,
+    /// Ranges that the row at hand may be in.
+    open: Vec<Merge>,
+}
+
+impl Merges {
+    fn new(mut merges: Vec<Merge>) -> Self {
+        merges.sort_unstable();
+        Merges {
+            ahead: merges.into(),
+            open: Vec::new(),
+        }
+    }
+
+    /// Marks the covered ones among the first `width` cells. Rows must come in ascending order.
+    fn cover(&mut self, row: &mut Row, width: usize) {
+        let number = row.number.0;
+        self.open.retain(|merge| merge.last_row >= number);
+        while let Some(merge) = self.ahead.pop_front_if(|merge| merge.first_row <= number) {
+            if merge.last_row >= number {
+                self.open.push(merge);
+            }
+        }
+        for merge in &self.open {
+            let first = merge.first_column;
+            let end = (merge.last_column + 1).min(width);
+            let covered = if merge.first_row == number {
+                first + 1..end
+            } else {
+                first..end
+            };
+            if row.cells.len() < covered.end && !covered.is_empty() {
+                row.cells.resize(covered.end, Cell::Empty);
+            }
+            for column in covered {
+                row.cells[column] = Cell::Merged;
+            }
         }
     }
 }
 
+/// Files as people have them, through the room's front door.
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::io::{Cursor, Read, Write};
+
+    use proptest::prelude::*;
+    use rust_xlsxwriter::{Format, Formula, Workbook, Worksheet};
+
+    use super::*;
+
+    type Rows = Vec<(u32, Vec<Cell>)>;
+
+    fn open(bytes: &[u8], options: &Options) -> Result<Source, Error> {
+        Source::open(&Input::from_stdin(bytes)?, options)
+    }
+
+    fn read_with(bytes: &[u8], options: &Options) -> Result<(Source, Rows), Error> {
+        let mut source = open(bytes, options)?;
+        let mut rows = Vec::new();
+        while let Some(row) = source.next_row()? {
+            rows.push((row.number.0, row.cells));
+        }
+        Ok((source, rows))
+    }
+
+    fn read(bytes: &[u8]) -> (Source, Rows) {
+        read_with(bytes, &Options::default()).unwrap()
+    }
+
+    /// The rows, cells as a person sees them.
+    fn shown(bytes: &[u8]) -> Vec<(u32, Vec<String>)> {
+        let cells = |cells: Vec<Cell>| cells.iter().map(Cell::shown).collect();
+        let rows = read(bytes).1.into_iter();
+        rows.map(|(number, row)| (number, cells(row))).collect()
+    }
+
+    fn names(source: &Source) -> Vec<&str> {
+        let names = source.columns().iter().map(|column| column.name.as_str());
+        names.collect()
+    }
+
+    fn refused(bytes: &[u8], options: &Options) -> Error {
+        read_with(bytes, options).map(drop).unwrap_err()
+    }
+
+    fn text(text: &str) -> Cell {
+        Cell::Text(text.to_owned())
+    }
+
+    fn in_windows_1256(text: &str) -> Vec<u8> {
+        encoding_rs::WINDOWS_1256.encode(text).0.into_owned()
+    }
+
+    /// A workbook with one sheet that `fill` has filled.
+    fn book(fill: impl FnOnce(&mut Worksheet)) -> Vec<u8> {
+        let mut workbook = Workbook::new();
+        fill(workbook.add_worksheet());
+        workbook.save_to_buffer().unwrap()
+    }
+
+    /// The package with each part changed by `edit`, and then `more` parts.
+    fn edited(bytes: &[u8], edit: impl Fn(&str, String) -> Vec<u8>) -> Vec<u8> {
+        let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for index in 0..archive.len() {
+            let mut file = archive.by_index(index).unwrap();
+            let name = file.name().unwrap().into_owned();
+            let mut xml = String::new();
+            file.read_to_string(&mut xml).unwrap();
+            let plain = zip::write::SimpleFileOptions::default();
+            writer.start_file(&name, plain).unwrap();
+            writer.write_all(&edit(&name, xml)).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    /// A workbook whose first sheet has this XML for its rows.
+    fn with_rows(rows: &str) -> Vec<u8> {
+        let bytes = book(|sheet| {
+            sheet.write_string(0, 0, "shared").unwrap();
+        });
+        edited(&bytes, |name, xml| match name {
+            "xl/worksheets/sheet1.xml" => {
+                let start = xml.find("<sheetData>").unwrap();
+                let end = xml.find("</sheetData>").unwrap();
+                format!("{}<sheetData>{rows}{}", &xml[..start], &xml[end..]).into_bytes()
+            }
+            "xl/workbook.xml" => xml.replace(" fullCalcOnLoad=\"1\"", "").into_bytes(),
+            _ => xml.into_bytes(),
+        })
+    }
+
+    #[test]
+    fn a_sheet_reads_the_same_in_every_encoding_and_with_every_line_break() {
+        let sheet = "الاسم;الهاتف\nمنى عادل السيد;01012345678\n\n\"أحمد; محمود\";\"01112345678\"\n";
+        let utf16 = |text: &str| {
+            let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+            units.collect::<Vec<u8>>()
+        };
+        let crlf = sheet.replace('\n', "\r\n");
+        for bytes in [
+            sheet.as_bytes().to_vec(),
+            crlf.clone().into_bytes(),
+            sheet.replace('\n', "\r").into_bytes(),
+            format!("\u{feff}{crlf}\u{1a}").into_bytes(),
+            format!("sep=;\r\n{crlf}").into_bytes(),
+            utf16(&crlf),
+            utf16(&format!("\u{feff}sep=;\r\n{crlf}")),
+            in_windows_1256(&crlf),
+        ] {
+            let (source, rows) = read(&bytes);
+            assert_eq!(names(&source), ["الاسم", "الهاتف"]);
+            let expected = [
+                (2, vec![text("منى عادل السيد"), text("01012345678")]),
+                (4, vec![text("أحمد; محمود"), text("01112345678")]),
+            ];
+            assert_eq!(rows, expected);
+            assert_eq!(source.blank_rows(), 1);
+        }
+    }
+
+    #[test]
+    fn rows_are_numbered_as_a_spreadsheet_numbers_them() {
+        for (csv, numbers, blank) in [
+            (
+                "\nname,note\n\n,,\nMona,\"two\nlines\"\nAdel,x\n,,,\n",
+                &[5, 6][..],
+                4,
+            ),
+            ("a,b\r\r\"x\r\n\r\ny\",2\r3,4", &[3, 4], 1),
+            ("a,b\n1,2,3,4\n1", &[2, 3], 0),
+            ("a,b\n\"\"\n\"a\"\"\n\"\"b\",c\n", &[3], 1),
+            ("a,b", &[], 0),
+        ] {
+            let (source, rows) = read(csv.as_bytes());
+            let found: Vec<u32> = rows.iter().map(|row| row.0).collect();
+            assert_eq!(
+                (found.as_slice(), source.blank_rows()),
+                (numbers, blank),
+                "{csv}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stray_quote_is_refused_where_it_began_and_an_address_is_not() {
+        let head = "phone,name,address\n01012345678,Mona,Cairo\n";
+        for (rest, line) in [
+            // Left open to the end, or up to the next quoted cell.
+            ("01112345678,\"Ali,Giza\n01212345678,Sara,Aswan\n", Some(3)),
+            (
+                "01112345678,\"Ali,Giza\n01212345678,\"Sara\",Aswan\n",
+                Some(3),
+            ),
+            // Closed by another stray quote some rows further down.
+            (
+                "01112345678,\"Ali,Giza\n01212345678,Sara,Aswan\n01512345678,Omar,Luxor\"\n",
+                Some(3),
+            ),
+            (
+                "01112345678,Ali,\"5, Nile St\nGiza\"\n01212345678,\"Sara,Aswan\n01512345678\",Omar\n",
+                None,
+            ),
+            (
+                "01112345678,Ali,\"5, Nile St\nGiza\"\n01212345678,\"Sara,Aswan\n01512345678,\",Omar\n",
+                Some(5),
+            ),
+            (
+                "01112345678,Ali,\"5 Nile St, flat 3\n2nd floor, Dokki, Giza\n11511\"\n",
+                None,
+            ),
+            (
+                "01112345678,Ali,\"5 Nile St\ntel. 01234567890, ask for Ali\"\n",
+                None,
+            ),
+        ] {
+            let csv = format!("{head}{rest}");
+            let outcome = open(csv.as_bytes(), &Options::default());
+            let told = outcome
+                .map(drop)
+                .map_err(|error| (error.code, error.message));
+            match (told, line) {
+                (Ok(()), None) => {}
+                (Err(("unclosed_quote", message)), Some(line)) => {
+                    assert!(message.contains(&format!("(line {line} of")), "{message}");
+                }
+                (told, _) => panic!("{csv}: {told:?}"),
+            }
+        }
+        let two_columns = "name,address\nMona,\"5 Nile St\nDokki, Giza\"\n";
+        assert_eq!(read(two_columns.as_bytes()).1.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_text_is_a_matter_of_its_cell() {
+        let mut bytes = "name,phone\nمنى,010\nعادل,011\n".as_bytes().to_vec();
+        bytes.extend(in_windows_1256("أحمد,012\n"));
+        bytes.extend(b"Sa\0ra,015\nM\x07ona,010\n\"A\\\"li\",011\n\"two\tand\nlines\" ,012\n");
+        let (source, rows) = read(&bytes);
+        assert!(source.notes()[0].warning, "{:?}", source.notes());
+        let undecodable = |cell: &Cell| matches!(cell, Cell::Undecodable(_));
+        let found: Vec<bool> = rows.iter().map(|row| undecodable(&row.1[0])).collect();
+        assert_eq!(found, [false, false, true, true, true, true, false]);
+        assert!(!rows.iter().any(|row| undecodable(&row.1[1])));
+        assert_eq!(rows[3].1[0].shown(), "Sa\u{fffd}ra");
+    }
+
+    #[test]
+    fn a_guess_is_shown_with_masked_values() {
+        let bytes = in_windows_1256("name,phone\nمنى عادل السيد,01012345678\n");
+        let source = open(&bytes, &Options::default()).unwrap();
+        let notes: Vec<&str> = source
+            .notes()
+            .iter()
+            .map(|note| note.text.as_str())
+            .collect();
+        assert!(notes[0].contains("windows-1256 (a guess)"), "{notes:?}");
+        assert!(
+            notes[1].contains("م***") && !notes[1].contains("عادل"),
+            "{notes:?}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_as_csv_is_refused_at_once() {
+        let columns = format!("phone\n{}\n", ",".repeat(1_000_000));
+        let endless = format!("a,b\n1,\"{}", "x".repeat(20 << 20));
+        let long = format!("a,b\n{}", "x".repeat(20 << 20));
+        for (bytes, code) in [
+            (&b""[..], "file_empty"),
+            (b"\xef\xbb\xbf", "file_empty"),
+            (b"\n\n,,\n", "file_empty"),
+            (b"<html><table>", "format_not_read"),
+            (
+                "phone،fullName\n01012345678،Mona\n".as_bytes(),
+                "one_column",
+            ),
+            (b"\"phone,fullName\"\n\"01012345678,Mona\"\n", "one_column"),
+            (columns.as_bytes(), "too_many_columns"),
+            (endless.as_bytes(), "unclosed_quote"),
+            (long.as_bytes(), "row_too_long"),
+        ] {
+            assert_eq!(refused(bytes, &Options::default()).code, code);
+        }
+        let header: Vec<String> = (0..file::MAX_COLUMNS).map(|n| format!("c{n}")).collect();
+        assert_eq!(
+            read(header.join(",").as_bytes()).0.columns().len(),
+            file::MAX_COLUMNS
+        );
+    }
+
+    #[test]
+    fn options_win_over_detection() {
+        let bytes = in_windows_1256("تقرير\n\nname#city\nMona#الجيزة, Cairo\n");
+        let options = Options {
+            delimiter: Some('#'),
+            encoding: Some("windows-1256".to_owned()),
+            header_row: Some(3),
+            ..Options::default()
+        };
+        let (source, rows) = read_with(&bytes, &options).unwrap();
+        assert_eq!(names(&source), ["name", "city"]);
+        assert_eq!(rows[0].1[1], text("الجيزة, Cairo"));
+        let with = |change: fn(&mut Options)| {
+            let mut options = Options::default();
+            change(&mut options);
+            refused(&bytes, &options).code
+        };
+        assert_eq!(
+            with(|options| options.delimiter = Some('،')),
+            "delimiter_invalid"
+        );
+        assert_eq!(
+            with(|options| options.header_row = Some(2)),
+            "header_not_found"
+        );
+        assert_eq!(
+            with(|options| options.header_row = Some(99)),
+            "header_not_found"
+        );
+    }
+
+    #[test]
+    fn the_header_is_found_below_title_lines() {
+        for (lines, known, row) in [
+            (&["Name,Phone", "Mona,010"][..], &["phone"][..], 1),
+            (
+                &["Report", "x,y", "Name,Phone", "Mona,010"],
+                &["PHONE", "name"],
+                3,
+            ),
+            (&["تقرير", "الإسم,الهاتف", "منى,010"], &["الاسم"], 2),
+            (&["x,y", "\"الهاتف\nPhone\",\"الاسم\nName\""], &["phone"], 2),
+            (&["Customers of May", "a,b,c", "1,2,3"], &[], 2),
+            (&["Customers,,", "a,b,c", "1,2,3"], &["none of these"], 2),
+            (
+                &["Phone list,", "Name,Phone,E-mail", "Mona,010,Phone"],
+                &["name", "phone", "email"],
+                2,
+            ),
+            (&["phone", "010"], &[], 1),
+            (&["a,b", "1,2"], &[], 1),
+        ] {
+            let known_names = known.iter().map(|&name| name.to_owned()).collect();
+            let options = Options {
+                known_names,
+                ..Options::default()
+            };
+            let source = open(lines.join("\n").as_bytes(), &options).unwrap();
+            assert_eq!(source.header_row().0, row, "{lines:?}");
+        }
+        assert_eq!(names(&read(b" Name ,,Phone,,\n").0), ["Name", "", "Phone"]);
+    }
+
+    #[test]
+    fn cells_come_out_as_a_person_sees_them() {
+        let bytes = book(|sheet| {
+            let format = |code| Format::new().set_num_format(code);
+            for (column, name) in (0..).zip(["text", "number", "zeros", "date", "time", "yes"]) {
+                sheet.write_string(0, column, name).unwrap();
+            }
+            sheet.write_string(2, 0, " منى ").unwrap();
+            sheet.write_number(2, 1, 201_012_345_678.0).unwrap();
+            sheet
+                .write_number_with_format(2, 2, 1_012_345_678.0, &format("00000000000"))
+                .unwrap();
+            sheet
+                .write_number_with_format(2, 3, 45_351.0, &format("dd/mm/yyyy"))
+                .unwrap();
+            sheet
+                .write_number_with_format(2, 4, 1.5, &format("[h]:mm"))
+                .unwrap();
+            sheet.write_boolean(2, 5, true).unwrap();
+        });
+        let date = jiff::civil::date(2024, 2, 29).at(0, 0, 0, 0);
+        let cells = vec![
+            text(" منى "),
+            Cell::Number(201_012_345_678.0),
+            text("01012345678"),
+            Cell::Date(date),
+            text("36:00:00"),
+            Cell::Boolean(true),
+        ];
+        let (source, rows) = read(&bytes);
+        assert_eq!((rows, source.blank_rows()), (vec![(3, cells)], 1));
+    }
+
+    #[test]
+    fn every_legal_spelling_of_a_value_is_read() {
+        let head = "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row>";
+        let control = Cell::Undecodable("a\u{fffd}b".to_owned());
+        for (cell, expected) in [
+            ("<c r=\"A2\"><v>5</v></c>", Cell::Number(5.0)),
+            ("<c><v><![CDATA[5]]></v></c>", Cell::Number(5.0)),
+            ("<c><v>&#53;<!-- x -->.5e1 </v></c>", Cell::Number(55.0)),
+            ("<c t=\"s\"><v>0</v></c>", text("shared")),
+            ("<c t=\"str\"><v>a&amp;b</v></c>", text("a&b")),
+            (
+                "<c t=\"inlineStr\"><is><r><t>Mo</t></r><r><t>na</t></r><rPh><t>x</t></rPh></is></c>",
+                text("Mona"),
+            ),
+            (
+                "<c t=\"inlineStr\"><is><t>a_x0007_b</t></is></c>",
+                control.clone(),
+            ),
+            ("<c t=\"inlineStr\"><is><t>a&#7;b</t></is></c>", control),
+            (
+                "<c t=\"inlineStr\"><is><t>a_x005F_x0007_b&#10;c</t></is></c>",
+                text("a_x0007_b\nc"),
+            ),
+            (
+                "<c t=\"e\"><v>#SPILL!</v></c>",
+                Cell::Error("#SPILL!".to_owned()),
+            ),
+            (
+                "<c t=\"d\"><v>2024-02-29T13:05:07Z</v></c>",
+                Cell::Date(jiff::civil::date(2024, 2, 29).at(13, 5, 7, 0)),
+            ),
+            ("<c t=\"b\"><v>true</v></c>", Cell::Boolean(true)),
+            ("<c><v>five</v></c>", text("five")),
+            ("<c><f>1+1</f><v>0</v></c>", Cell::Number(0.0)),
+            ("<c><f>1+1</f><v/></c>", Cell::Uncalculated),
+            ("<c><f t=\"shared\" si=\"0\"/></c>", Cell::Uncalculated),
+        ] {
+            let bytes = with_rows(&format!("{head}<row>{cell}</row>"));
+            assert_eq!(read(&bytes).1, [(2, vec![expected])], "{cell}");
+        }
+        let empty_text = with_rows(&format!(
+            "{head}<row><c t=\"str\"><f>\"\"</f><v></v></c></row>"
+        ));
+        assert_eq!(read(&empty_text).1, []);
+    }
+
+    #[test]
+    fn what_nobody_calculated_is_no_result() {
+        let bytes = book(|sheet| {
+            sheet.write_string(0, 0, "sum").unwrap();
+            sheet.write_formula(1, 0, "=A9+1").unwrap();
+            sheet
+                .write_formula(2, 0, Formula::new("=1+1").set_result("2"))
+                .unwrap();
+            sheet
+                .write_formula(3, 0, Formula::new("=A9").set_result(""))
+                .unwrap();
+            sheet.write_number(4, 0, 0).unwrap();
+        });
+        let asked = [
+            (2, Cell::Uncalculated),
+            (3, Cell::Number(2.0)),
+            (4, Cell::Uncalculated),
+            (5, Cell::Number(0.0)),
+        ];
+        assert_eq!(read(&bytes).1, asked.map(|(row, cell)| (row, vec![cell])));
+        let by = |program: &str| {
+            edited(&bytes, |name, xml| match name {
+                "xl/workbook.xml" => xml.replace(" fullCalcOnLoad=\"1\"", "").into_bytes(),
+                "docProps/app.xml" => xml.replace("Microsoft Excel", program).into_bytes(),
+                _ => xml.into_bytes(),
+            })
+        };
+        assert_eq!(read(&by("Openpyxl 3.1")).1[0].1, [Cell::Uncalculated]);
+        assert_eq!(read(&by("Microsoft Excel")).1[0].1, [Cell::Number(0.0)]);
+    }
+
+    #[test]
+    fn hidden_rows_stop_until_somebody_decides_and_merged_cells_are_marked() {
+        let bytes = book(|sheet| {
+            for (row, name) in (0..).zip(["name", "Mona", "Adel", "Sara", "", "Omar"]) {
+                sheet.write_string(row, 0, name).unwrap();
+            }
+            sheet.write_string(0, 1, "city").unwrap();
+            sheet
+                .merge_range(1, 1, 2, 4, "Cairo", &Format::new())
+                .unwrap();
+            // Row 5 is hidden and blank: it does not matter to anyone.
+            for row in [2, 4, 5] {
+                sheet.set_row_hidden(row).unwrap();
+            }
+        });
+        let error = refused(&bytes, &Options::default());
+        assert_eq!(error.code, "hidden_rows");
+        assert!(error.message.contains("2 rows"), "{}", error.message);
+        let with = |hidden| {
+            let hidden = Some(hidden);
+            let (source, rows) = read_with(
+                &bytes,
+                &Options {
+                    hidden,
+                    ..Options::default()
+                },
+            )
+            .unwrap();
+            (source.hidden_rows(), rows)
+        };
+        let (left_out, rows) = with(Hidden::Skip);
+        assert_eq!(
+            (left_out, rows.iter().map(|row| row.0).collect()),
+            (2, vec![2, 4])
+        );
+        let (left_out, rows) = with(Hidden::Send);
+        assert_eq!((left_out, rows.len()), (0, 4));
+        assert_eq!(rows[0].1, [text("Mona"), text("Cairo")]);
+        assert_eq!(rows[1].1, [text("Adel"), Cell::Merged]);
+    }
+
+    #[test]
+    fn the_first_visible_sheet_with_data_is_read_and_no_other_part_is_needed() {
+        let mut workbook = Workbook::new();
+        for name in ["Cover", "Lists", "عملاء", "Old", "vlens-batch"] {
+            let sheet = workbook.add_worksheet().set_name(name).unwrap();
+            sheet
+                .set_hidden(name == "Lists")
+                .set_right_to_left(name != "Old");
+            if name != "Cover" {
+                sheet.write_string(0, 0, format!("name {name}")).unwrap();
+            }
+        }
+        let bytes = workbook.save_to_buffer().unwrap();
+        let on = |bytes: &[u8], sheet: Option<&str>| {
+            let sheet = sheet.map(str::to_owned);
+            open(
+                bytes,
+                &Options {
+                    sheet,
+                    ..Options::default()
+                },
+            )
+        };
+        let source = on(&bytes, None).unwrap();
+        assert_eq!(names(&source), ["name عملاء"]);
+        assert!(source.right_to_left());
+        let notes: Vec<&str> = source
+            .notes()
+            .iter()
+            .map(|note| note.text.as_str())
+            .collect();
+        assert!(
+            notes[0].contains("XLSX") && notes[1].contains("\"Old\""),
+            "{notes:?}"
+        );
+        assert!(!notes[1].contains("vlens-batch"), "{notes:?}");
+        assert_eq!(names(&on(&bytes, Some("old ")).unwrap()), ["name Old"]);
+        assert_eq!(names(&on(&bytes, Some("Lists")).unwrap()), ["name Lists"]);
+        let error = on(&bytes, Some("Clients")).unwrap_err();
+        assert!(error.hint.unwrap().contains("\"عملاء\""));
+
+        let broken = |part: &str| {
+            edited(&bytes, |name, xml| match name {
+                name if name.ends_with(part) => b"<worksheet>".to_vec(),
+                _ => xml.into_bytes(),
+            })
+        };
+        assert_eq!(
+            names(&on(&broken("sheet4.xml"), None).unwrap()),
+            ["name عملاء"]
+        );
+        assert_eq!(
+            names(&on(&broken("sheet1.xml"), Some("عملاء")).unwrap()),
+            ["name عملاء"]
+        );
+        assert_eq!(
+            on(&broken("sheet1.xml"), None).unwrap_err().code,
+            "workbook_damaged"
+        );
+    }
+
+    #[test]
+    fn damaged_and_hostile_workbooks_are_refused_before_the_first_row() {
+        let cell = "<c t=\"inlineStr\"><is><t>x</t></is></c>";
+        let rows = |rows: &[&str]| {
+            let rows = rows.iter().map(|tag| format!("{tag}{cell}</row>"));
+            with_rows(&rows.collect::<String>())
+        };
+        let good = rows(&["<row r=\"1\">", "<row r=\"1048576\">"]);
+        let (source, found) = read(&good);
+        assert_eq!((found.len(), source.blank_rows()), (1, 1_048_574));
+        let sheet = |edit: fn(String) -> Vec<u8>| {
+            edited(&good, |name, xml| match name {
+                "xl/worksheets/sheet1.xml" => edit(xml),
+                _ => xml.into_bytes(),
+            })
+        };
+        let long = "y".repeat(20 << 20);
+        for (bytes, code) in [
+            (good[..good.len() / 2].to_vec(), "workbook_damaged"),
+            (good[..good.len() - 30].to_vec(), "workbook_damaged"),
+            (
+                rows(&["<row r=\"1\">", "<row r=\"3\">", "<row r=\"2\">"]),
+                "workbook_damaged",
+            ),
+            (
+                rows(&["<row r=\"1\">", "<row r=\"1\">"]),
+                "workbook_damaged",
+            ),
+            (
+                rows(&["<row r=\"1\">", "<row r=\"1000000000\">"]),
+                "workbook_damaged",
+            ),
+            (
+                rows(&["<row r=\"1\"><c r=\"XFE1\"><v>1</v></c>"]),
+                "workbook_damaged",
+            ),
+            (
+                rows(&["<row r=\"1\"><c r=\"A2\"><v>1</v></c>"]),
+                "workbook_damaged",
+            ),
+            (
+                rows(&["<row r=\"1\"><c t=\"s\"><v>9</v></c>"]),
+                "workbook_damaged",
+            ),
+            (
+                rows(&[&format!("<row r=\"1\"><c t=\"str\"><v>{long}</v></c>")]),
+                "workbook_too_large",
+            ),
+            (
+                sheet(|xml| xml[..xml.len() - 80].into()),
+                "workbook_damaged",
+            ),
+            (
+                sheet(|xml| xml.replace("<is>", "<is>&lol;").into()),
+                "workbook_damaged",
+            ),
+            (sheet(|_| b"<html/>".to_vec()), "workbook_damaged"),
+            (sheet(|_| vec![b' '; 64 << 20]), "workbook_too_large"),
+        ] {
+            let error = open(&bytes, &Options::default()).unwrap_err();
+            assert_eq!(error.code, code, "{error}");
+        }
+        let utf16 = sheet(|xml| {
+            let units = xml.encode_utf16().flat_map(u16::to_le_bytes);
+            [0xff, 0xfe].into_iter().chain(units).collect()
+        });
+        let with_mark = [b"\xef\xbb\xbf", good.as_slice()].concat();
+        for bytes in [utf16, with_mark] {
+            assert_eq!(shown(&bytes), shown(&good));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        /// Whatever it is, there is an outcome.
+        #[test]
+        fn no_text_makes_it_fall(text in "[a-c;,\t\"\r\n\u{0}\u{feff}م]{0,60}") {
+            let _ = read_with(text.as_bytes(), &Options::default());
+        }
+
+        #[test]
+        fn no_damage_to_a_workbook_makes_it_fall(places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
+            let mut bytes = book(|sheet| {
+                sheet.write_string(0, 0, "name").unwrap();
+            });
+            for (place, byte) in places {
+                let at = place.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let _ = read_with(&bytes, &Options::default());
+        }
+    }
+}

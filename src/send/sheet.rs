@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::input::{Input, Options, Source};
 use crate::ledger::{FirstRows, SheetIdentity, ShortKey};
 use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
-use crate::model::{Invitation, InvitationKey, Problem, Repair, Row, RowNumber};
+use crate::model::{Invitation, InvitationKey, Problem, Repair, RowNumber};
 
 /// A sheet ready to be walked.
 pub struct Sheet {
@@ -53,8 +53,7 @@ impl Sheet {
         let mut source = Source::open(input, options)?;
         let mut mapping = Mapping::bind(config, source.columns(), bind)?;
         if let Some(mut survey) = mapping.survey() {
-            let mut row = Row::new();
-            while source.read(&mut row)? {
+            while let Some(row) = source.next_row()? {
                 survey.see(&row);
             }
             mapping.settle(survey);

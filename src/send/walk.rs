@@ -121,12 +121,11 @@ fn read_all<S: Default>(
 fn read_batch<S>(source: &mut Source, mut batch: Batch<S>) -> Passed<S> {
     batch.in_use = 0;
     while batch.in_use < BATCH_ROWS {
-        if batch.rows.len() == batch.in_use {
-            batch.rows.push(Row::new());
-        }
-        if !source.read(&mut batch.rows[batch.in_use])? {
+        let Some(row) = source.next_row()? else {
             break;
-        }
+        };
+        batch.rows.truncate(batch.in_use);
+        batch.rows.push(row);
         batch.in_use += 1;
     }
     Ok(batch)
@@ -185,8 +184,6 @@ fn see_all<S>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::stop::StopReason;
     use super::*;
     use crate::input::{Input, Options};
@@ -196,7 +193,7 @@ mod tests {
     const ROWS: usize = 3 * MOST_MAPPERS * BATCH_ROWS + 7;
 
     fn sheet(text: String) -> Sheet {
-        let input = Input::Stdin(Arc::from(text.into_bytes()));
+        let input = Input::from_stdin(text.as_bytes()).unwrap();
         let bind = BindOptions::default();
         Sheet::open(&input, &Options::default(), &Config::none(), &bind).expect("a sheet")
     }

@@ -14,7 +14,7 @@ use crate::mapping::guess::{
     Certainty, Known, Proposal, Sample, SourceSettings, Target, header_names,
 };
 use crate::mapping::names::Shown;
-use crate::model::{ContractTypeId, Row, RowNumber};
+use crate::model::{ContractTypeId, RowNumber};
 use crate::report::{GuessLine, write_guesses};
 
 /// Runs the command.
@@ -83,8 +83,11 @@ fn propose(args: &InitArgs, config: &Path, input: &Input) -> Result<(Proposal, R
     options.known_names = header_names(&forms);
     let mut source = Source::open(input, &options)?;
     let mut sample = Sample::new(source.columns());
-    let mut row = Row::new();
-    while source.read(&mut row)? && sample.see(&row) {}
+    while let Some(row) = source.next_row()? {
+        if !sample.see(&row) {
+            break;
+        }
+    }
     let types = contract_types(&args.read);
     let known = Known {
         types: &types,

@@ -1,9 +1,7 @@
 //! Reads what a sheet's walk needs: the file or standard input, forms, keys.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::cli::args::ReadArgs;
 use crate::cli::settings::{Place, contract_types};
@@ -14,31 +12,12 @@ use crate::model::{ContractTypeId, Form};
 use crate::send::{Sheet, SheetError};
 use crate::vlens;
 
-/// Standard input is held in memory, as it can be read only once; this is as much as a machine should be asked to hold.
-const STDIN_MAX_BYTES: u64 = 1 << 30;
-
 /// The file named on the command line; `-` is standard input.
 pub fn input(file: &Path) -> Result<Input, Error> {
     if file != Path::new("-") {
         return Ok(Input::Path(file.to_owned()));
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin()
-        .lock()
-        .take(STDIN_MAX_BYTES + 1)
-        .read_to_end(&mut bytes);
-    let complaint = match read {
-        Ok(_) if bytes.len() as u64 <= STDIN_MAX_BYTES => {
-            return Ok(Input::Stdin(Arc::from(bytes)));
-        }
-        Ok(_) => Error::unusable("stdin_too_long", "Standard input holds more than 1 GiB.")
-            .hint("Save it as a file and name that."),
-        Err(error) => Error::unusable(
-            "stdin_unreadable",
-            format!("Standard input cannot be read: {error}."),
-        ),
-    };
-    Err(complaint)
+    Input::from_stdin(std::io::stdin().lock())
 }
 
 /// Opens the sheet with everything that its mapping needs.

@@ -2,14 +2,13 @@
 //! under `fuzz/`, short enough for every day.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use vlens_batch::input::{Hidden, Input, Options, Source};
 use vlens_batch::mapping::Config;
 use vlens_batch::mapping::value::{DateOrder, Kind, read};
-use vlens_batch::model::{Cell, Outcome, Row};
+use vlens_batch::model::{Cell, Outcome};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
 fn sample(name: &str) -> Vec<u8> {
@@ -33,12 +32,12 @@ fn spoiled(whole: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn read_all(bytes: &[u8], options: &Options) {
-    let Ok(mut source) = Source::open(&Input::Stdin(Arc::from(bytes)), options) else {
+    let input = Input::from_stdin(bytes).expect("a temporary file");
+    let Ok(mut source) = Source::open(&input, options) else {
         return;
     };
-    let mut row = Row::new();
     let mut last = None;
-    while let Ok(true) = source.read(&mut row) {
+    while let Ok(Some(row)) = source.next_row() {
         assert!(last < Some(row.number), "row numbers only grow");
         last = Some(row.number);
     }

@@ -1,11 +1,23 @@
 //! Which encoding a text file is in: asked for, marked, proved, or guessed. A guess is made only among the encodings that
 //! such sheets occur in; anything else is refused, because a wrong guess sends wrong names.
 
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256};
+use std::io::{self, BufRead, Read};
 
-use super::survey::Survey;
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{
+    Decoder, DecoderResult, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256,
+};
+
 use crate::error::Error;
+
+/// How much of a file is looked at when its encoding has to be guessed.
+const SAMPLE_BYTES: usize = 1 << 18;
+const CHUNK_BYTES: usize = 1 << 16;
+/// The longest character of UTF-8.
+const MAX_CHARACTER_BYTES: usize = 4;
+/// Stands for a byte sequence that its encoding does not know: UTF-8 never holds it, so whoever makes cells of the text meets
+/// foreign bytes in one shape, whatever the file's encoding is.
+const FOREIGN: u8 = 0xff;
 
 /// An encoding and how it was found out.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,7 +35,7 @@ pub(super) enum Basis {
     Mark,
     /// Every byte fits.
     Proved,
-    /// Nearly every line fits; some have foreign bytes.
+    /// Nearly everything fits; some cells have foreign bytes.
     Mostly,
     Guessed,
 }
@@ -62,7 +74,7 @@ pub(super) fn decide(name: &str, asked: Option<&str>, survey: &Survey) -> Result
         basis,
     };
     if let Some((encoding, length)) = mark {
-        let is_broken = encoding == UTF_8 && survey.foreign_lines > 0;
+        let is_broken = encoding == UTF_8 && survey.foreign > 0;
         return Ok(Encoding {
             charset: encoding,
             mark_bytes: length as u64,
@@ -76,10 +88,10 @@ pub(super) fn decide(name: &str, asked: Option<&str>, survey: &Survey) -> Result
     if let Some(encoding) = utf16_by_its_nuls(&survey.head) {
         return Ok(found(encoding, Basis::Guessed));
     }
-    if survey.foreign_lines == 0 {
+    if survey.foreign == 0 {
         return Ok(found(UTF_8, Basis::Proved));
     }
-    if survey.utf8_lines >= survey.foreign_lines {
+    if survey.utf8 >= survey.foreign {
         return Ok(found(UTF_8, Basis::Mostly));
     }
     guess(&survey.sample)
@@ -169,6 +181,143 @@ fn is_arabic_words(sample: &[u8]) -> bool {
     beyond_ascii > 0 && in_words * 10 >= beyond_ascii * 9
 }
 
+/// What the bytes of a text file tell about its encoding.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Characters beyond ASCII that are valid UTF-8.
+    utf8: usize,
+    /// Sequences of bytes that are not UTF-8.
+    foreign: usize,
+    /// The first bytes of the file.
+    head: Vec<u8>,
+    /// Lines that are not plain ASCII, up to [`SAMPLE_BYTES`]: what a guess is made from.
+    sample: Vec<u8>,
+}
+
+impl Survey {
+    /// Reads to the end. Holds no more than a chunk and the samples.
+    pub(super) fn of(mut reader: impl Read) -> io::Result<Survey> {
+        let mut survey = Survey::default();
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES + MAX_CHARACTER_BYTES);
+        loop {
+            let kept = chunk.len();
+            let more = reader
+                .by_ref()
+                .take(CHUNK_BYTES as u64)
+                .read_to_end(&mut chunk)?;
+            let is_last = more == 0;
+            if survey.head.is_empty() {
+                survey.head.extend_from_slice(&chunk[kept..]);
+            }
+            let cut = survey.see(&chunk, is_last);
+            chunk.drain(..chunk.len() - cut);
+            if is_last {
+                return Ok(survey);
+            }
+        }
+    }
+
+    /// Takes in a chunk; returns how many bytes at its end are the beginning of a character that the next chunk goes on with.
+    fn see(&mut self, chunk: &[u8], is_last: bool) -> usize {
+        if chunk.is_ascii() {
+            return 0;
+        }
+        let mut cut = 0;
+        let mut pieces = chunk.utf8_chunks().peekable();
+        while let Some(piece) = pieces.next() {
+            let begins = |byte: &u8| *byte >= 0xc0;
+            self.utf8 += piece.valid().bytes().filter(begins).count();
+            let foreign = piece.invalid();
+            if pieces.peek().is_none() && !is_last && is_cut_character(foreign) {
+                cut = foreign.len();
+            } else {
+                self.foreign += usize::from(!foreign.is_empty());
+            }
+        }
+        for line in chunk.split_inclusive(|&byte| byte == b'\n' || byte == b'\r') {
+            let room = SAMPLE_BYTES - self.sample.len();
+            if room > 0 && !line.is_ascii() {
+                self.sample.extend_from_slice(&line[..line.len().min(room)]);
+            }
+        }
+        cut
+    }
+}
+
+/// Whether the bytes are the beginning of a character of UTF-8, and only its end is missing.
+fn is_cut_character(bytes: &[u8]) -> bool {
+    let result = std::str::from_utf8(bytes);
+    result.is_err_and(|error| error.error_len().is_none())
+}
+
+/// A reader that yields UTF-8, apart from [`FOREIGN`].
+pub(super) struct Decoded<R> {
+    inner: R,
+    decoder: Decoder,
+    text: Box<[u8]>,
+    start: usize,
+    end: usize,
+    is_done: bool,
+}
+
+impl<R: BufRead> Decoded<R> {
+    /// `inner` must stand behind the byte-order mark.
+    pub(super) fn new(inner: R, encoding: &'static encoding_rs::Encoding) -> Self {
+        Decoded {
+            inner,
+            decoder: encoding.new_decoder_without_bom_handling(),
+            text: vec![0; 1 << 16].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            is_done: false,
+        }
+    }
+
+    fn decode_more(&mut self) -> io::Result<()> {
+        let bytes = self.inner.fill_buf()?;
+        let is_last = bytes.is_empty();
+        // One byte of room is kept for the mark of a foreign sequence.
+        let room = self.text.len() - 1;
+        let (result, read, written) =
+            self.decoder
+                .decode_to_utf8_without_replacement(bytes, &mut self.text[..room], is_last);
+        self.inner.consume(read);
+        (self.start, self.end) = (0, written);
+        match result {
+            DecoderResult::Malformed(..) => {
+                self.text[written] = FOREIGN;
+                self.end = written + 1;
+            }
+            DecoderResult::InputEmpty => self.is_done = is_last,
+            DecoderResult::OutputFull => {}
+        }
+        Ok(())
+    }
+}
+
+impl<R: BufRead> BufRead for Decoded<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.start == self.end && !self.is_done {
+            self.decode_more()?;
+        }
+        Ok(&self.text[self.start..self.end])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.start = (self.start + amount).min(self.end);
+    }
+}
+
+impl<R: BufRead> Read for Decoded<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let waiting = self.fill_buf()?;
+        let taken = waiting.len().min(out.len());
+        out[..taken].copy_from_slice(&waiting[..taken]);
+        self.consume(taken);
+        Ok(taken)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,5 +404,32 @@ mod tests {
     fn a_stray_nul_does_not_make_it_utf16() {
         let found = decided(b"name,phone\nMona\0,01012345678\n", None).unwrap();
         assert_eq!(found.charset, UTF_8);
+    }
+
+    #[test]
+    fn a_character_cut_by_a_chunk_is_still_one_character() {
+        for shift in 0..4 {
+            let text = "x".repeat(CHUNK_BYTES - shift) + "م€😀\n";
+            let survey = Survey::of(text.as_bytes()).unwrap();
+            assert_eq!((survey.utf8, survey.foreign), (3, 0), "{shift}");
+        }
+        let cut = Survey::of(&b"cut \xd9"[..]).unwrap();
+        assert_eq!((cut.utf8, cut.foreign), (0, 1));
+    }
+
+    #[test]
+    fn what_the_encoding_does_not_know_cannot_be_taken_for_text() {
+        // Three bytes at a time, so that characters are cut in two; the last has a lone surrogate and a cut pair.
+        for (bytes, expected) in [
+            (&b"a\0\x45\x06"[..], "aم".as_bytes()),
+            (b"\x3d\xd8\x00\xde", "😀".as_bytes()),
+            (b"a\0\x00\xd8b\0c", b"a\xffb\xff"),
+        ] {
+            let mut text = Vec::new();
+            let inner = io::BufReader::with_capacity(3, bytes);
+            let mut decoded = Decoded::new(inner, UTF_16LE);
+            decoded.read_to_end(&mut text).unwrap();
+            assert_eq!(text, expected);
+        }
     }
 }

@@ -1,0 +1,556 @@
+//! CSV: finds out how a text file is written and yields its rows.
+//!
+//! A file is passed over three times, always in chunks: for its encoding, for what would make its later rows wrong (a quote
+//! left open must be known before the first row is used), and for its rows.
+
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use csv_core::ReadRecordResult;
+
+use super::encoding::{self, Basis, Decoded, Encoding, Survey};
+use super::file::{
+    Facts, Input, MAX_COLUMNS, MAX_ROW_BYTES, Note, Opened, Options, cell_of_text, undecodable,
+    unreadable,
+};
+use crate::error::Error;
+use crate::model::{Row, RowNumber};
+
+/// The delimiters that are looked for, in order of preference when nothing tells them apart.
+const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// How much text the delimiter and the look of a row are found out from.
+const SAMPLE_BYTES: u64 = 1 << 16;
+const BUFFER_BYTES: usize = 1 << 16;
+/// Customers are told apart further left.
+const MAX_KEY_COLUMN: usize = 64;
+
+/// The sign by which DOS marks the end of a text file.
+const CTRL_Z: u8 = 0x1a;
+
+/// UTF-8 text, apart from the bytes that mark what could not be decoded.
+type Text = Box<dyn BufRead + Send>;
+
+/// Opens a text file as CSV.
+pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
+    let name = input.name();
+    let failed = |error: io::Error| unreadable(&name, &error);
+    let survey = Survey::of(input.open()?).map_err(failed)?;
+    let encoding = encoding::decide(&name, options.encoding.as_deref(), &survey)?;
+    let mut sample = Vec::new();
+    let mut head = text_of(input, encoding, 0)?.take(SAMPLE_BYTES);
+    head.read_to_end(&mut sample).map_err(failed)?;
+    let sep_line = SepLine::of(&sample);
+    let skipped = sep_line.map_or(0, |line| line.bytes);
+    let delimiter = match (options.delimiter, sep_line) {
+        (Some(asked), _) => Delimiter::asked(asked)?,
+        (None, Some(line)) => Delimiter(line.delimiter, "as its sep= line says"),
+        (None, None) => match counted(&sample) {
+            Some(counted) => Delimiter(counted, "detected"),
+            None => Delimiter(b',', "none found: one column"),
+        },
+    };
+    let look = Look::of(&sample[skipped..], delimiter.0);
+    let records = |look| -> Result<Records, Error> {
+        Ok(Records::new(
+            &name,
+            text_of(input, encoding, skipped)?,
+            look,
+        ))
+    };
+    let mut survey = records(look)?;
+    while survey.advance()? {}
+    let rows = CsvRows {
+        core: csv_core::ReaderBuilder::new()
+            .delimiter(delimiter.0)
+            .build(),
+        records: records(look)?,
+        text: Vec::new(),
+        ends: Vec::new(),
+    };
+    Ok(Opened {
+        rows: Box::new(rows),
+        notes: vec![note(encoding, delimiter)],
+        is_guess: encoding.basis == Basis::Guessed,
+        sheet: None,
+        facts: Facts::default(),
+    })
+}
+
+/// The text from `skipped` bytes (of UTF-8) on, without marks of byte order.
+fn text_of(input: &Input, encoding: Encoding, skipped: usize) -> Result<Text, Error> {
+    let failed = |error: io::Error| unreadable(&input.name(), &error);
+    let mut handle = input.open()?;
+    handle
+        .seek(SeekFrom::Start(encoding.mark_bytes))
+        .map_err(failed)?;
+    let bytes = BufReader::with_capacity(BUFFER_BYTES, handle);
+    let mut text: Text = if encoding.charset == encoding_rs::UTF_8 {
+        Box::new(bytes)
+    } else {
+        Box::new(Decoded::new(bytes, encoding.charset))
+    };
+    // A script may have put one mark before another.
+    while text
+        .fill_buf()
+        .map_err(failed)?
+        .starts_with("\u{feff}".as_bytes())
+    {
+        text.consume('\u{feff}'.len_utf8());
+    }
+    io::copy(&mut (&mut text).take(skipped as u64), &mut io::sink()).map_err(failed)?;
+    Ok(text)
+}
+
+/// A delimiter and where it is from.
+#[derive(Debug, Clone, Copy)]
+struct Delimiter(u8, &'static str);
+
+impl Delimiter {
+    fn asked(asked: char) -> Result<Self, Error> {
+        match u8::try_from(asked) {
+            Ok(byte) if is_usable(byte) => Ok(Delimiter(byte, "as asked for")),
+            _ => Err(Error::unusable(
+                "delimiter_invalid",
+                format!("{asked:?} cannot be a delimiter."),
+            )
+            .hint("Give one ASCII character, such as , ; | or a tab.")),
+        }
+    }
+
+    fn word(self) -> String {
+        match self.0 {
+            b',' => "comma".to_owned(),
+            b';' => "semicolon".to_owned(),
+            b'\t' => "tab".to_owned(),
+            b'|' => "pipe".to_owned(),
+            other => format!("{:?}", char::from(other)),
+        }
+    }
+}
+
+fn note(encoding: Encoding, delimiter: Delimiter) -> Note {
+    let text = format!(
+        "Read as CSV: {} ({}), delimiter {} ({}).",
+        encoding.charset.name(),
+        encoding.basis.words(),
+        delimiter.word(),
+        delimiter.1
+    );
+    match encoding.basis {
+        Basis::Guessed | Basis::Mostly => Note::warning(text),
+        _ => Note::plain(text),
+    }
+}
+
+/// A `sep=` line at the head of a file, which Excel reads and does not show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SepLine {
+    delimiter: u8,
+    /// Its length with the line break.
+    bytes: usize,
+}
+
+impl SepLine {
+    fn of(head: &[u8]) -> Option<SepLine> {
+        let end = head.iter().position(|&byte| is_break(byte))?;
+        let line = head[..end].trim_ascii_start();
+        // Programs that quote every cell quote this one as well.
+        let line = line
+            .strip_prefix(b"\"")
+            .and_then(|line| line.strip_suffix(b"\""))
+            .unwrap_or(line);
+        let (word, delimiter) = line.split_at_checked(4)?;
+        let [delimiter] = delimiter else { return None };
+        if !word.eq_ignore_ascii_case(b"sep=") || !is_usable(*delimiter) {
+            return None;
+        }
+        let is_crlf = head[end..].starts_with(b"\r\n");
+        Some(SepLine {
+            delimiter: *delimiter,
+            bytes: end + if is_crlf { 2 } else { 1 },
+        })
+    }
+}
+
+fn is_usable(delimiter: u8) -> bool {
+    delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r' | 0)
+}
+
+fn is_break(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+/// The delimiter by which the most rows of the sample have the same number of cells, more than one.
+fn counted(sample: &[u8]) -> Option<u8> {
+    // Where the sample is cut, so is its last row.
+    let is_cut = sample.len() as u64 == SAMPLE_BYTES;
+    let last = sample.iter().rposition(|&byte| is_break(byte));
+    let whole = &sample[..last.filter(|_| is_cut).unwrap_or(sample.len())];
+    let mut best = (None, (0, 0));
+    for candidate in CANDIDATES {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(candidate)
+            .from_reader(whole);
+        let widths = reader.byte_records().map_while(Result::ok);
+        let score = most_common(widths.map(|record| record.len()));
+        if score > best.1 {
+            best = (Some(candidate), score);
+        }
+    }
+    best.0
+}
+
+/// How many rows share the most common number of cells, and that number; one cell does not count.
+fn most_common(widths: impl Iterator<Item = usize>) -> (usize, usize) {
+    let mut rows_by_cells = std::collections::BTreeMap::<usize, usize>::new();
+    for cells in widths.filter(|&cells| cells > 1) {
+        *rows_by_cells.entry(cells).or_default() += 1;
+    }
+    let scores = rows_by_cells.into_iter().map(|(cells, rows)| (rows, cells));
+    scores.max().unwrap_or_default()
+}
+
+/// What kind of customer's mark a cell is, as far as its look tells.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mark {
+    /// A phone or an id.
+    Number,
+    Email,
+}
+
+impl Mark {
+    fn of(cell: &[u8]) -> Option<Mark> {
+        let text = String::from_utf8_lossy(cell);
+        if text.contains('@') {
+            return Some(Mark::Email);
+        }
+        // Less is a postal code, or a house and a flat.
+        let is_number = text.chars().filter(|c| c.is_numeric()).count() >= 8;
+        (is_number && !text.contains(char::is_alphabetic)).then_some(Mark::Number)
+    }
+}
+
+/// What the lines of this file look like when each is a row.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    delimiter: u8,
+    /// How many cells a row has.
+    width: usize,
+    /// The first column that tells customers apart by their look, and how.
+    key: Option<(usize, Mark)>,
+}
+
+impl Look {
+    fn of(sample: &[u8], delimiter: u8) -> Look {
+        let lines = || sample.split(|&byte| is_break(byte));
+        let cells = |line: &[u8]| line.iter().filter(|&&byte| byte == delimiter).count() + 1;
+        let (rows, width) = most_common(lines().map(cells));
+        let in_column = |column: usize, mark: Mark| {
+            let whole = lines().filter(|line| cells(line) == width);
+            let cell = |line: &[u8]| Mark::of(line.split(|&b| b == delimiter).nth(column)?);
+            whole.filter(|line| cell(line) == Some(mark)).count()
+        };
+        // Of all but the header; lines within quotes may be among them.
+        let half = rows.saturating_sub(1).div_ceil(2).max(1);
+        let marks = [Mark::Number, Mark::Email];
+        let mut columns =
+            (0..width.min(MAX_KEY_COLUMN)).flat_map(|column| marks.map(|mark| (column, mark)));
+        let key = columns.find(|&(column, mark)| in_column(column, mark) >= half);
+        Look {
+            delimiter,
+            width,
+            key,
+        }
+    }
+
+    /// Whether a line within the quoted cell of column `within` looks like a row: it splits into as many cells, or begins as
+    /// the key column does.
+    fn is_row(&self, line: &[u8], within: usize) -> bool {
+        let cells = || line.split(|&byte| byte == self.delimiter);
+        let has_key = |column| {
+            self.key
+                .is_some_and(|(_, mark)| cells().nth(column).and_then(Mark::of) == Some(mark))
+        };
+        match (self.key, cells().count()) {
+            (_, 1) => false,
+            (Some((key, _)), count) => {
+                (count == self.width || (key == 0 && within > 0)) && has_key(key)
+            }
+            // An address in two parts looks like a name and a city.
+            (None, count) => count == self.width && count > 2,
+        }
+    }
+}
+
+/// Cuts text into the records of CSV, one for each row that a spreadsheet shows, without splitting cells.
+struct Records {
+    name: String,
+    text: Text,
+    look: Look,
+    /// The record at hand, without its line break.
+    record: Vec<u8>,
+    /// Its row, from 1.
+    row: u32,
+    /// The physical line on which the next record begins, from 1.
+    line: usize,
+    is_after_cr: bool,
+    /// How many cells the record has.
+    cells: usize,
+    /// Cells with text beside their closing quote, so that it is open what the quotes mean.
+    torn: Vec<usize>,
+    /// Where the last quote was opened.
+    quote: Quote,
+    /// The quotes of cells that hold line breaks.
+    long: Vec<Quote>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Quote {
+    cell: usize,
+    /// Its place in the record.
+    at: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    CellStart,
+    Plain,
+    Quoted,
+    /// Behind a quote within quotes: the end of the quoted part, or the first half of a doubled quote.
+    QuoteInQuoted,
+    /// Behind a quoted part, where spaces do no harm.
+    AfterQuoted,
+}
+
+impl Records {
+    fn new(name: &str, text: Text, look: Look) -> Self {
+        Records {
+            name: name.to_owned(),
+            text,
+            look,
+            record: Vec::new(),
+            row: 0,
+            line: 1,
+            is_after_cr: false,
+            cells: 0,
+            torn: Vec::new(),
+            quote: Quote::default(),
+            long: Vec::new(),
+        }
+    }
+
+    /// Goes on to the next record; false at the end. Quotes are understood as the csv crate does.
+    fn advance(&mut self) -> Result<bool, Error> {
+        self.record.clear();
+        self.torn.clear();
+        self.long.clear();
+        self.row = self.row.saturating_add(1);
+        self.cells = 1;
+        let mut state = State::CellStart;
+        loop {
+            let read = self.text.fill_buf();
+            let chunk = read.map_err(|error| unreadable(&self.name, &error))?;
+            if chunk.is_empty() {
+                return self.end_text(state);
+            }
+            // The second half of a line break that ended the record before.
+            let start = usize::from(self.is_after_cr && chunk[0] == b'\n');
+            let mut end = None;
+            for (at, &byte) in chunk.iter().enumerate().skip(start) {
+                state = match (state, byte) {
+                    (State::Quoted, b'"') => State::QuoteInQuoted,
+                    (State::QuoteInQuoted, b'"') => State::Quoted,
+                    (State::Quoted, b'\n' | b'\r') => {
+                        if self.long.last() != Some(&self.quote) {
+                            self.long.push(self.quote);
+                        }
+                        State::Quoted
+                    }
+                    (State::Quoted, _) => State::Quoted,
+                    (_, b'\n' | b'\r') => {
+                        end = Some(at);
+                        break;
+                    }
+                    (_, byte) if byte == self.look.delimiter => {
+                        self.cells += 1;
+                        State::CellStart
+                    }
+                    (State::CellStart, b'"') => {
+                        let at = self.record.len() + at - start;
+                        let cell = self.cells - 1;
+                        self.quote = Quote { cell, at };
+                        State::Quoted
+                    }
+                    (State::QuoteInQuoted | State::AfterQuoted, b' ') => State::AfterQuoted,
+                    (State::QuoteInQuoted | State::AfterQuoted, _) => {
+                        self.torn.push(self.cells - 1);
+                        State::Plain
+                    }
+                    _ => State::Plain,
+                };
+            }
+            let stop = end.unwrap_or(chunk.len());
+            self.record.extend_from_slice(&chunk[start..stop]);
+            self.is_after_cr = end.is_some_and(|at| chunk[at] == b'\r');
+            self.text.consume(end.map_or(stop, |at| at + 1));
+            if end.is_some() {
+                return self.end_record();
+            }
+            self.check_length(state)?;
+        }
+    }
+
+    fn end_text(&mut self, state: State) -> Result<bool, Error> {
+        if state == State::Quoted {
+            return Err(self.unclosed(self.quote));
+        }
+        while self.record.last() == Some(&CTRL_Z) {
+            self.record.pop();
+        }
+        if self.record.is_empty() {
+            return Ok(false);
+        }
+        self.end_record()
+    }
+
+    fn end_record(&mut self) -> Result<bool, Error> {
+        if self.cells > MAX_COLUMNS {
+            return Err(Error::unusable(
+                "too_many_columns",
+                format!(
+                    "{}, row {}: the row has {} cells, more than the {MAX_COLUMNS} columns that a sheet can have.",
+                    self.name, self.row, self.cells
+                ),
+            )
+            .hint("Check that the file is a CSV with one customer a line."));
+        }
+        // Text right behind a quoted part that spans lines: that part began at a stray quote, and the quote that "closed" it
+        // opens a cell some rows further down.
+        if let Some(quote) = self
+            .long
+            .iter()
+            .find(|quote| self.torn.contains(&quote.cell))
+        {
+            return Err(self.unclosed(*quote));
+        }
+        if let Some(first) = self.long.first() {
+            if self.swallows_rows(*first) {
+                let what = "and what it holds looks like further rows";
+                return Err(self.stray_quote(*first, what));
+            }
+            self.line += breaks(&self.record);
+        }
+        self.line += 1;
+        Ok(true)
+    }
+
+    /// Whether one of the lines within quotes looks like a row.
+    fn swallows_rows(&self, first: Quote) -> bool {
+        let mut lines = self.record.split(|&byte| is_break(byte)).skip(1);
+        lines.any(|line| {
+            let closing = |&at: &usize| line[at] == b'"' && line.get(at + 1) != Some(&b'"');
+            let end = (0..line.len()).find(closing).unwrap_or(line.len());
+            self.look.is_row(&line[..end], first.cell)
+        })
+    }
+
+    fn check_length(&self, state: State) -> Result<(), Error> {
+        if self.record.len() <= MAX_ROW_BYTES {
+            return Ok(());
+        }
+        if matches!(state, State::Quoted | State::QuoteInQuoted) {
+            return Err(self.unclosed(self.quote));
+        }
+        Err(Error::unusable(
+            "row_too_long",
+            format!(
+                "{}, row {}: the row is longer than 16 MiB.",
+                self.name, self.row
+            ),
+        )
+        .hint("Check that the file is a CSV with one customer a line."))
+    }
+
+    fn unclosed(&self, quote: Quote) -> Error {
+        self.stray_quote(quote, "that is never closed")
+    }
+
+    fn stray_quote(&self, quote: Quote, what: &str) -> Error {
+        let line = self.line + breaks(&self.record[..quote.at.min(self.record.len())]);
+        Error::unusable(
+            "unclosed_quote",
+            format!(
+                "{}, row {} (line {line} of the file): a cell begins with a quotation mark {what}.",
+                self.name, self.row
+            ),
+        )
+        .hint("Delete that \" or close the cell with another one; everything behind it would be taken for one cell.")
+    }
+}
+
+/// How many line breaks there are; CR and LF together are one.
+fn breaks(bytes: &[u8]) -> usize {
+    let ends =
+        |at: usize| bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+    (0..bytes.len()).filter(|&at| ends(at)).count()
+}
+
+/// The rows of a CSV text; a blank one has no cells.
+struct CsvRows {
+    records: Records,
+    core: csv_core::Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Iterator for CsvRows {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.records.advance() {
+            Ok(true) => Some(Ok(self.row())),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl CsvRows {
+    /// The record at hand, split into cells.
+    fn row(&mut self) -> Row {
+        let Records {
+            record,
+            cells,
+            torn,
+            row,
+            ..
+        } = &mut self.records;
+        record.push(b'\n');
+        // As much room as the record can need.
+        self.text.resize(self.text.len().max(record.len()), 0);
+        self.ends.resize(self.ends.len().max(*cells), 0);
+        let (result, _, _, count) = self
+            .core
+            .read_record(record, &mut self.text, &mut self.ends);
+        debug_assert!(count == 0 || (result, count) == (ReadRecordResult::Record, *cells));
+        let mut start = 0;
+        let mut split = |(column, &end): (usize, &usize)| {
+            let field = &self.text[start..end];
+            start = end;
+            match std::str::from_utf8(field) {
+                Ok(text) if !torn.contains(&column) => cell_of_text(text),
+                _ => undecodable(&String::from_utf8_lossy(field)),
+            }
+        };
+        let cells = self.ends[..count]
+            .iter()
+            .enumerate()
+            .map(&mut split)
+            .collect();
+        Row {
+            number: RowNumber(*row),
+            cells,
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Where a sheet's bytes come from, how they are to be read, and what opening them gives.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::model::{Cell, Row};
+
+/// The width of a sheet in Excel.
+pub(super) const MAX_COLUMNS: usize = 16_384;
+/// A row this long is not a row of customers, and holding it would break the promise of small memory.
+pub(super) const MAX_ROW_BYTES: usize = 16 << 20;
+
+/// Standard input is kept in the folder for temporary files, which may be memory; this is as much as a machine should be
+/// asked to hold there.
+const STDIN_MAX_BYTES: u64 = 1 << 30;
+
+/// Where a sheet comes from.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A file. It is opened afresh for each pass over it and must not change in between.
+    Path(PathBuf),
+    /// Standard input, which can be read only once: its bytes in a private file without a name.
+    Stdin(Arc<File>),
+}
+
+/// What to do with rows that are hidden or filtered away in the sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum Hidden {
+    Skip,
+    /// Treat them like every other row.
+    Send,
+}
+
+/// Everything beside the bytes that decides which rows and cells come out: what a sheet is opened with is what its identity
+/// is made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Options {
+    /// The sheet of a workbook; default: the first visible one with data.
+    pub sheet: Option<String>,
+    /// The row with the headers, as a spreadsheet numbers it.
+    pub header_row: Option<u32>,
+    /// What parts the cells of a CSV file.
+    pub delimiter: Option<char>,
+    /// The encoding of a CSV file, such as `windows-1256`.
+    pub encoding: Option<String>,
+    /// Unset, the presence of hidden rows is an error.
+    pub hidden: Option<Hidden>,
+    /// Header names that the mapping looks for, by which the header is found below title lines; empty when unknown.
+    pub known_names: Vec<String>,
+}
+
+/// One sentence on how the input was read. Personal values in it are masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    pub text: String,
+    /// Whether a person should look at it.
+    pub warning: bool,
+}
+
+impl Note {
+    pub(super) fn plain(text: impl Into<String>) -> Self {
+        Note {
+            text: text.into(),
+            warning: false,
+        }
+    }
+
+    pub(super) fn warning(text: impl Into<String>) -> Self {
+        Note {
+            text: text.into(),
+            warning: true,
+        }
+    }
+}
+
+/// A file that has been opened and understood, before its header is looked for.
+pub(super) struct Opened {
+    /// In the order of the sheet; blank rows may be among them or be missing.
+    pub(super) rows: Box<dyn Iterator<Item = Result<Row, Error>> + Send>,
+    /// How it was read.
+    pub(super) notes: Vec<Note>,
+    /// Reading it took a guess: people must be shown some values.
+    pub(super) is_guess: bool,
+    /// The sheet's name, when the file has sheets.
+    pub(super) sheet: Option<String>,
+    pub(super) facts: Facts,
+}
+
+/// What is known about a sheet beside its cells.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Numbers of rows with data that a person does not see, ascending.
+    pub(super) hidden: Vec<u32>,
+    pub(super) merges: Vec<Merge>,
+    pub(super) right_to_left: bool,
+}
+
+/// A merged range: rows as a spreadsheet numbers them, columns from zero, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Merge {
+    pub(super) first_row: u32,
+    pub(super) last_row: u32,
+    pub(super) first_column: usize,
+    pub(super) last_column: usize,
+}
+
+impl Input {
+    /// Reads `stream` to its end and keeps it.
+    pub fn from_stdin(stream: impl Read) -> Result<Input, Error> {
+        let unreadable = |error: io::Error| {
+            Error::unusable(
+                "stdin_unreadable",
+                format!("Standard input cannot be read: {error}."),
+            )
+        };
+        let mut kept = tempfile::tempfile().map_err(unreadable)?;
+        let bytes =
+            io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut kept).map_err(unreadable)?;
+        if bytes > STDIN_MAX_BYTES {
+            return Err(
+                Error::unusable("stdin_too_long", "Standard input holds more than 1 GiB.")
+                    .hint("Save it as a file and name that."),
+            );
+        }
+        Ok(Input::Stdin(Arc::new(kept)))
+    }
+
+    /// The name by which messages speak of the input.
+    pub fn name(&self) -> String {
+        match self {
+            Input::Path(path) => path.display().to_string(),
+            Input::Stdin(_) => "standard input".to_owned(),
+        }
+    }
+
+    /// A fresh reader at the first byte.
+    pub(super) fn open(&self) -> Result<Handle, Error> {
+        let file = match self {
+            Input::Path(path) => Arc::new(open_file(path)?),
+            Input::Stdin(file) => Arc::clone(file),
+        };
+        Ok(Handle { file, at: 0 })
+    }
+}
+
+/// A reader over the input's bytes with a place of its own, however many others read the same file.
+#[derive(Debug)]
+pub(super) struct Handle {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for Handle {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(&*self.file, buffer, self.at)?;
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(&*self.file, buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Handle {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let (from, by) = match to {
+            SeekFrom::Start(at) => (at, 0),
+            SeekFrom::Current(by) => (self.at, by),
+            SeekFrom::End(by) => (self.file.metadata()?.len(), by),
+        };
+        let outside = || io::Error::new(io::ErrorKind::InvalidInput, "a place before the file");
+        self.at = from.checked_add_signed(by).ok_or_else(outside)?;
+        Ok(self.at)
+    }
+}
+
+/// The SHA-256 of the input's bytes, so that a run can tell whether it is still the same file. Found out on a thread of
+/// its own, while the input is opened and looked at.
+pub struct Fingerprint(JoinHandle<Result<[u8; 32], Error>>);
+
+impl Fingerprint {
+    pub fn begin(input: &Input) -> Result<Self, Error> {
+        let name = input.name();
+        let mut handle = input.open()?;
+        let hash = {
+            let name = name.clone();
+            move || {
+                let (mut hasher, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
+                loop {
+                    match handle.read(&mut chunk) {
+                        Ok(0) => return Ok(hasher.finalize().into()),
+                        Ok(read) => hasher.update(&chunk[..read]),
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Err(error) => return Err(unreadable(&name, &error)),
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("fingerprint".to_owned());
+        thread
+            .spawn(hash)
+            .map(Fingerprint)
+            .map_err(|error| unreadable(&name, &error))
+    }
+
+    /// Waits for the end.
+    pub fn finish(self) -> Result<[u8; 32], Error> {
+        self.0.join().unwrap_or_else(|_| {
+            Err(Error::unusable(
+                "file_unreadable",
+                "The file's fingerprint cannot be found out.",
+            ))
+        })
+    }
+}
+
+/// The error about a file that exists and cannot be read.
+pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {
+    Error::unusable(
+        "file_unreadable",
+        format!("{name} cannot be read: {error}."),
+    )
+}
+
+/// What a file is, is looked at before it is opened: to open a pipe is to wait for who writes into it.
+fn open_file(path: &Path) -> Result<File, Error> {
+    let name = path.display();
+    if is_office_lock(path) {
+        return Err(Error::unusable(
+            "office_lock_file",
+            format!(
+                "{name} is not a sheet: Excel keeps such a file beside a workbook that is open."
+            ),
+        )
+        .hint("Give the workbook itself, the name without the leading ~$."));
+    }
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            Error::unusable("file_not_found", format!("There is no file {name}."))
+                .hint("Check the name and the folder.")
+        }
+        io::ErrorKind::PermissionDenied => {
+            unreadable(&name.to_string(), &error).hint("Ask for the right to read it.")
+        }
+        _ => unreadable(&name.to_string(), &error),
+    };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(
+            Error::unusable("file_is_directory", format!("{name} is a folder."))
+                .hint("Give the sheet in it."),
+        );
+    }
+    if !metadata.is_file() {
+        return Err(Error::unusable(
+            "file_unreadable",
+            format!("{name} is not a regular file, and a sheet is read more than once."),
+        )
+        .hint("Give - and pipe the CSV into standard input."));
+    }
+    File::open(path).map_err(failed)
+}
+
+/// Whether the name is that of the small file which Office puts beside an open document.
+fn is_office_lock(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"~$"))
+}
+
+/// A cell that holds a text; one of white space alone holds nothing, and one with control characters no text.
+pub(super) fn cell_of_text(text: &str) -> Cell {
+    if text.chars().all(char::is_whitespace) {
+        Cell::Empty
+    } else if text.contains(is_no_text) {
+        undecodable(text)
+    } else {
+        Cell::Text(text.to_owned())
+    }
+}
+
+/// A cell whose text cannot be told, shown as far as it can.
+pub(super) fn undecodable(text: &str) -> Cell {
+    Cell::Undecodable(text.replace(is_no_text, "\u{fffd}"))
+}
+
+/// Tabs and line breaks are white space; other control characters come out of damaged files, or programs that damage them.
+fn is_no_text(c: char) -> bool {
+    c.is_control() && !c.is_whitespace()
+}

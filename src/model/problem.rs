@@ -88,7 +88,7 @@ pub enum ProblemCode {
     ConditionUnmet,
     /// The row has more cells than the header.
     TooManyCells,
-    /// The text has bytes that are foreign to the file's encoding.
+    /// The text has bytes foreign to the file's encoding, control characters, or a closing quotation mark with text beside it.
     Undecodable,
     /// The text was already damaged when it was saved.
     Garbled,

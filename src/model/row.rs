@@ -59,7 +59,8 @@ pub enum Cell {
     Uncalculated,
     /// A cell hidden under a merged range: its value stands in another cell.
     Merged,
-    /// Text with bytes that are foreign to the file's encoding, each shown as U+FFFD.
+    /// What is no text: bytes foreign to the file's encoding and control characters, each shown as U+FFFD, or a closing quotation
+    /// mark with text beside it.
     Undecodable(String),
 }
 

@@ -16,6 +16,7 @@ mod history;
 mod house;
 mod identity;
 mod init;
+mod inputs;
 mod kills;
 mod privacy;
 mod purge;

@@ -218,7 +218,7 @@ fn fault_of_cell(cell: &Cell) -> Fault {
         ),
         Cell::Undecodable(_) => Fault::new(
             ProblemCode::Undecodable,
-            "The text has bytes that are foreign to the file's encoding; type it again, or save the file as UTF-8.",
+            "The text has bytes foreign to the file's encoding, control characters, or a closing quotation mark with text beside it; type it again, or save the file as UTF-8.",
         ),
         _ => Fault::new(
             ProblemCode::CellError,

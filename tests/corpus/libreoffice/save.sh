@@ -14,6 +14,4 @@ csv="csv:Text - txt - csv (StarCalc):44,34"
 save "$csv,76,1" utf8.csv
 save "$csv,38,1" windows-1256.csv
 save "$csv,65535,1" utf16.csv
-save xls saved.xls
 save xlsx saved.xlsx
-save ods saved.ods

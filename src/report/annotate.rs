@@ -4,7 +4,7 @@
 //! Values are in full: the user asked for this file. The column's name begins with `_`, so that the corrected workbook can be run
 //! as it is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 use rust_xlsxwriter::{Format, FormatAlign, Workbook, Worksheet, XlsxError};
@@ -55,6 +55,8 @@ const GROUPS: usize = 200;
 const PROBLEM: Fill = Fill::Red;
 const REPAIR: Fill = Fill::Blue;
 const DUPLICATE: Fill = Fill::Grey;
+
+type Findings = BTreeMap<usize, (Fill, Vec<String>)>;
 
 impl Annotator {
     pub fn new(shape: SheetShape<'_>) -> Result<Self, Error> {
@@ -107,9 +109,15 @@ impl Annotator {
         let at = within_sheet(row.number.0.saturating_sub(1).max(self.next_row))?;
         self.next_row = at + 1;
         self.write_told(at, row.number, &told(problems, duplicate_of))?;
-        let places = row.cells.len().max(self.columns.len() - 1);
-        let fills = self.fills(places, problems, repairs);
-        for (place, fill) in fills.into_iter().enumerate() {
+        let findings = self.findings(problems, repairs);
+        let header = self.columns.len() - 1;
+        for place in 0..row.cells.len().max(header) {
+            let fill = match findings.get(&place) {
+                Some((fill, _)) => *fill,
+                // A cell beyond the header is wrong only if something was found in the row.
+                None if place >= header && !(problems.is_empty() && repairs.is_empty()) => PROBLEM,
+                None => Fill::None,
+            };
             let cell = row.cell(place);
             let shown;
             let value = match cell {
@@ -124,7 +132,43 @@ impl Annotator {
             };
             self.write(at, place + 1, row.number, value, fill)?;
         }
-        self.write_notes(at, problems, repairs)
+        self.write_notes(at, findings)
+    }
+
+    /// By the place of their cells: the colour, and a line for each finding. Problems come before repairs.
+    fn findings(&self, problems: &[Problem], repairs: &[Repair]) -> Findings {
+        let problems = problems.iter().filter_map(|problem| {
+            let place = *self.places.get(problem.column.as_ref()?)?;
+            Some((place, PROBLEM, problem.message.clone()))
+        });
+        let repairs = repairs.iter().filter_map(|repair| {
+            let place = *self.places.get(&repair.column)?;
+            Some((place, REPAIR, format!("Goes out as {}", repair.to)))
+        });
+        let mut findings = Findings::new();
+        for (place, fill, line) in problems.chain(repairs) {
+            let (_, lines) = findings.entry(place).or_insert((fill, Vec::new()));
+            lines.push(line);
+        }
+        findings
+    }
+
+    fn write_notes(&mut self, row: u32, findings: Findings) -> Result<(), Error> {
+        for (place, (fill, lines)) in findings {
+            let (count, most) = match fill {
+                PROBLEM => (&mut self.problem_notes, MOST_PROBLEM_NOTES),
+                _ => (&mut self.repair_notes, MOST_REPAIR_NOTES),
+            };
+            if *count >= most {
+                continue;
+            }
+            *count += 1;
+            let column = u16::try_from(place + 1).unwrap_or(u16::MAX);
+            let note = note(&lines.join("\n"), 260, 90);
+            let sheet = self.book.sheet()?;
+            sheet.insert_note(row, column, &note).map_err(failed)?;
+        }
+        Ok(())
     }
 
     fn write(
@@ -166,71 +210,6 @@ impl Annotator {
         self.write(row, 0, source_row, Value::Told(told), *fill)?;
         let sheet = self.book.sheet()?;
         sheet.set_row_height(row, height).map_err(failed)?;
-        Ok(())
-    }
-
-    /// The colours of a row's cells. A cell beyond the header is wrong only if something was found in the row.
-    fn fills(&self, places: usize, problems: &[Problem], repairs: &[Repair]) -> Vec<Fill> {
-        let mut fills = vec![Fill::None; places];
-        let mut paint = |name: &String, fill| {
-            if let Some(cell) = self
-                .places
-                .get(name)
-                .and_then(|&place| fills.get_mut(place))
-            {
-                *cell = fill;
-            }
-        };
-        for repair in repairs {
-            paint(&repair.column, REPAIR);
-        }
-        let columns = problems
-            .iter()
-            .filter_map(|problem| problem.column.as_ref());
-        columns.for_each(|column| paint(column, PROBLEM));
-        if !problems.is_empty() || !repairs.is_empty() {
-            let beyond = fills.iter_mut().skip(self.columns.len() - 1);
-            beyond.for_each(|cell| *cell = PROBLEM);
-        }
-        fills
-    }
-
-    /// One note a cell; problems before repairs.
-    fn write_notes(
-        &mut self,
-        at: u32,
-        problems: &[Problem],
-        repairs: &[Repair],
-    ) -> Result<(), Error> {
-        let mut notes: Vec<(usize, String)> = Vec::new();
-        let mut add = |column: &String, text: &str, count: &mut usize, most: usize| {
-            let Some(&place) = self.places.get(column).filter(|_| *count < most) else {
-                return;
-            };
-            *count += 1;
-            match notes.iter_mut().find(|(there, _)| *there == place) {
-                Some((_, note)) => *note = format!("{note}\n{text}"),
-                None => notes.push((place, text.to_owned())),
-            }
-        };
-        for problem in problems {
-            if let Some(column) = &problem.column {
-                let count = &mut self.problem_notes;
-                add(column, &problem.message, count, MOST_PROBLEM_NOTES);
-            }
-        }
-        for repair in repairs {
-            let text = format!("Goes out as {}", repair.to);
-            let count = &mut self.repair_notes;
-            add(&repair.column, &text, count, MOST_REPAIR_NOTES);
-        }
-        for (place, text) in notes {
-            let column = u16::try_from(place + 1).unwrap_or(u16::MAX);
-            let sheet = self.book.sheet()?;
-            sheet
-                .insert_note(at, column, &note(&text, 260, 90))
-                .map_err(failed)?;
-        }
         Ok(())
     }
 
@@ -321,11 +300,14 @@ fn write_overview(
     for (column, name) in (0u16..).zip(["Column", "Problem", "Times"]) {
         sheet.write_string_with_format(row, column, name, &header_format())?;
     }
-    for (column, code, group) in tally.problems().take(GROUPS) {
+    for group in tally.problems().into_iter().take(GROUPS) {
         row += 1;
-        let column = if column.is_empty() { "–" } else { column };
+        let column = match group.column.as_str() {
+            "" => "–",
+            column => column,
+        };
         sheet.write_string_with_format(row, 0, column, &left)?;
-        sheet.write_string(row, 1, code.meaning())?;
+        sheet.write_string(row, 1, group.meaning)?;
         sheet.write_number(row, 2, as_float(group.count))?;
     }
     Ok(())

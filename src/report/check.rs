@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::io::{self, Seek, SeekFrom, Write};
 
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{Value, context};
 use tempfile::SpooledTempFile;
 
 use crate::model::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId, mask};
@@ -17,7 +17,7 @@ const EXAMPLES: usize = 3;
 const SCREEN: usize = 40;
 
 /// What `check` saw: groups, counts and the first examples of each, in bounded memory whatever the number of rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize)]
 pub struct CheckTally {
     pub(super) valid: u64,
     pub(super) invalid: u64,
@@ -25,22 +25,25 @@ pub struct CheckTally {
     pub(super) repaired: u64,
     already_created: u64,
     changed: u64,
-    /// By column (empty for the row as a whole) and kind of problem.
-    problems: HashMap<(String, ProblemCode), Group>,
-    repairs: HashMap<String, Group>,
+    /// Pairs of a row and the first with its invitation.
     duplicates: Vec<(RowNumber, RowNumber)>,
-    created_earlier: Vec<(RowNumber, EarlierRow)>,
+    created_earlier: Vec<(RowNumber, RunId, RowNumber, String)>,
+    #[serde(skip)]
+    groups: HashMap<(String, Option<ProblemCode>), Group>,
 }
 
-/// Problems or repairs of one kind in one column.
-#[derive(Debug, Default, serde::Serialize)]
+/// Problems of one kind in one column, or repairs in it.
+#[derive(Debug, serde::Serialize)]
 pub(super) struct Group {
+    /// Empty for the row as a whole.
+    pub(super) column: String,
+    /// What they have in common; empty for repairs.
+    pub(super) meaning: &'static str,
     pub(super) count: u64,
     examples: Vec<Example>,
     /// Whether the messages differ.
     is_mixed: bool,
     /// How many groups were met before, so that equal counts keep the sheet's order.
-    #[serde(skip)]
     order: usize,
 }
 
@@ -50,34 +53,6 @@ struct Example {
     row: RowNumber,
     value: String,
     message: String,
-}
-
-impl Group {
-    fn at(order: usize) -> Group {
-        Group {
-            order,
-            ..Group::default()
-        }
-    }
-
-    fn see(&mut self, row: RowNumber, value: &str, message: &str) {
-        self.count += 1;
-        let first = self.examples.first();
-        self.is_mixed |= first.is_some_and(|first| first.message != message);
-        if self.examples.len() < EXAMPLES {
-            self.examples.push(Example {
-                row,
-                value: mask(value),
-                message: message.to_owned(),
-            });
-        }
-    }
-}
-
-fn largest_first<K>(groups: &HashMap<K, Group>) -> Vec<(&K, &Group)> {
-    let mut groups: Vec<_> = groups.iter().collect();
-    groups.sort_by_key(|(_, group)| (std::cmp::Reverse(group.count), group.order));
-    groups
 }
 
 impl CheckTally {
@@ -99,8 +74,9 @@ impl CheckTally {
     ) {
         self.already_created += 1;
         self.changed += u64::from(!same_content);
-        if let Some(earlier) = earlier.filter(|_| self.wants_earlier()) {
-            self.created_earlier.push((row, earlier));
+        if let Some(there) = earlier.filter(|_| self.wants_earlier()) {
+            self.created_earlier
+                .push((row, there.run, there.row, there.source));
         }
     }
 
@@ -123,21 +99,45 @@ impl CheckTally {
     }
 
     pub fn see_problem(&mut self, problem: &Problem) {
-        let order = self.problems.len();
-        let column = problem.column.clone().unwrap_or_default();
-        self.problems
-            .entry((column, problem.code))
-            .or_insert_with(|| Group::at(order))
-            .see(problem.row, &problem.value, &problem.message);
+        let column = problem.column.as_deref().unwrap_or_default();
+        let (value, message) = (&problem.value, problem.message.clone());
+        self.see(column, Some(problem.code), problem.row, value, message);
     }
 
     pub fn see_repair(&mut self, repair: &Repair) {
         self.repaired += 1;
-        let order = self.repairs.len();
-        self.repairs
-            .entry(repair.column.clone())
-            .or_insert_with(|| Group::at(order))
-            .see(repair.row, &repair.from, &mask(&repair.to));
+        let to = mask(&repair.to);
+        self.see(&repair.column, None, repair.row, &repair.from, to);
+    }
+
+    fn see(
+        &mut self,
+        column: &str,
+        code: Option<ProblemCode>,
+        row: RowNumber,
+        value: &str,
+        message: String,
+    ) {
+        let order = self.groups.len();
+        let group = self.groups.entry((column.to_owned(), code));
+        let group = group.or_insert_with(|| Group {
+            column: column.to_owned(),
+            meaning: code.map_or("", ProblemCode::meaning),
+            count: 0,
+            examples: Vec::new(),
+            is_mixed: false,
+            order,
+        });
+        group.count += 1;
+        let first = group.examples.first();
+        group.is_mixed |= first.is_some_and(|first| first.message != message);
+        if group.examples.len() < EXAMPLES {
+            group.examples.push(Example {
+                row,
+                value: mask(value),
+                message,
+            });
+        }
     }
 
     /// Rows seen.
@@ -151,9 +151,15 @@ impl CheckTally {
     }
 
     /// Problems by column and kind, the largest group first.
-    pub(super) fn problems(&self) -> impl Iterator<Item = (&str, ProblemCode, &Group)> {
-        let groups = largest_first(&self.problems).into_iter();
-        groups.map(|((column, code), group)| (column.as_str(), *code, group))
+    pub(super) fn problems(&self) -> Vec<&Group> {
+        self.largest_first(Option::is_some)
+    }
+
+    fn largest_first(&self, wanted: fn(&Option<ProblemCode>) -> bool) -> Vec<&Group> {
+        let groups = self.groups.iter().filter(|((_, code), _)| wanted(code));
+        let mut groups: Vec<&Group> = groups.map(|(_, group)| group).collect();
+        groups.sort_by_key(|group| (std::cmp::Reverse(group.count), group.order));
+        groups
     }
 
     /// Writes the result for people. `notes` say how the file was read; `options` is what every further command needs to meet the
@@ -170,44 +176,23 @@ impl CheckTally {
         // So many groups with so many examples each; fewer if that does not fit on the screen.
         for (most, examples) in [(8, EXAMPLES), (4, 1)] {
             screen.clear();
-            let how_much = context! { most, examples, is_airy => examples > 1 };
-            let values = context! { source, options, notes => Serde(notes), ..self.values() };
-            let values = context! { ..how_much, ..values };
+            let values = context! {
+                source,
+                options,
+                most,
+                examples,
+                notes => Serde(notes),
+                rows => self.rows(),
+                tally => Serde(self),
+                problems => Serde(self.problems()),
+                repairs => Serde(self.largest_first(Option::is_none)),
+            };
             look.write(&mut screen, include_str!("templates/check.txt"), values)?;
             if screen.split(|&byte| byte == b'\n').count() <= SCREEN + 1 {
                 break;
             }
         }
         out.write_all(&screen)
-    }
-
-    /// What the template tells.
-    fn values(&self) -> Value {
-        let duplicates = self.duplicates.iter();
-        let duplicates = duplicates.map(|(row, first)| format!("row {row} repeats row {first}"));
-        let earlier = self.created_earlier.iter().map(|(row, earlier)| {
-            let (run, there) = (earlier.run, earlier.row);
-            format!("row {row} (run {run}, row {there} of {})", earlier.source)
-        });
-        let problems = self.problems().map(|(column, code, group)| {
-            context! { column, meaning => code.meaning(), ..Value::from(Serde(group)) }
-        });
-        let repairs = largest_first(&self.repairs).into_iter();
-        let repairs =
-            repairs.map(|(column, group)| context! { column, ..Value::from(Serde(group)) });
-        context! {
-            rows => self.rows(),
-            valid => self.valid,
-            invalid => self.invalid,
-            duplicate => self.duplicate,
-            repaired => self.repaired,
-            already_created => self.already_created,
-            changed => self.changed,
-            problems => problems.collect::<Vec<_>>(),
-            repairs => repairs.collect::<Vec<_>>(),
-            duplicates => duplicates.collect::<Vec<_>>(),
-            created_earlier => earlier.collect::<Vec<_>>(),
-        }
     }
 }
 

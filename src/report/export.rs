@@ -13,7 +13,7 @@ use rust_xlsxwriter::Workbook;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::Error;
-use crate::model::{RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status, Timestamp};
+use crate::model::{RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status};
 
 use super::text::vendor_words;
 use super::workbook::{Book, Fill, Place, Value, failed, looks_like_formula, within_sheet};
@@ -78,7 +78,7 @@ struct ResultColumns<'r> {
     error_code: Option<&'r str>,
     error: Option<Cow<'r, str>>,
     attempts: u32,
-    sent_at: Option<Timestamp>,
+    sent_at: Option<String>,
 }
 
 impl<'r> ResultColumns<'r> {
@@ -101,8 +101,22 @@ impl<'r> ResultColumns<'r> {
             error_code: row.error_code.as_deref(),
             error,
             attempts: row.attempts,
-            sent_at: row.sent_at,
+            sent_at: row.sent_at.map(|at| at.to_string()),
         })
+    }
+
+    fn texts(&self) -> [Cow<'_, str>; 8] {
+        let text = |text: Option<&'r str>| Cow::Borrowed(text.unwrap_or_default());
+        [
+            Cow::Owned(self.row.to_string()),
+            Cow::Borrowed(self.status.into()),
+            text(self.token),
+            Cow::Borrowed(self.link.as_deref().unwrap_or_default()),
+            text(self.error_code),
+            Cow::Borrowed(self.error.as_deref().unwrap_or_default()),
+            Cow::Owned(self.attempts.to_string()),
+            Cow::Borrowed(self.sent_at.as_deref().unwrap_or_default()),
+        ]
     }
 }
 
@@ -154,18 +168,12 @@ impl<'a, W: Write> CsvSink<'a, W> {
 
 impl<W: Write> Sink for CsvSink<'_, W> {
     fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
-        let told = ResultColumns::of(row, &self.options)?;
         for column in 0..self.columns {
             self.cell(row.cells.get(column).map_or("", String::as_str))?;
         }
-        self.cell(&told.row.to_string())?;
-        self.cell(told.status.into())?;
-        self.cell(told.token.unwrap_or_default())?;
-        self.cell(told.link.as_deref().unwrap_or_default())?;
-        self.cell(told.error_code.unwrap_or_default())?;
-        self.cell(told.error.as_deref().unwrap_or_default())?;
-        self.cell(&told.attempts.to_string())?;
-        self.cell(&told.sent_at.map_or(String::new(), |at| at.to_string()))?;
+        for text in ResultColumns::of(row, &self.options)?.texts() {
+            self.cell(&text)?;
+        }
         self.end_row()
     }
 
@@ -292,22 +300,15 @@ fn fill(status: Status) -> Fill {
 
 impl<W: Write + Send> Sink for XlsxSink<'_, W> {
     fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
-        let told = ResultColumns::of(row, &self.options)?;
         let at = within_sheet(self.rows)?;
-        let sent_at = told.sent_at.map_or(String::new(), |at| at.to_string());
-        let results = [
-            Value::Number(told.row.0.into()),
-            Value::Text(told.status.into()),
-            Value::Text(told.token.unwrap_or_default()),
-            Value::Text(told.link.as_deref().unwrap_or_default()),
-            Value::Text(told.error_code.unwrap_or_default()),
-            Value::Text(told.error.as_deref().unwrap_or_default()),
-            Value::Number(told.attempts.into()),
-            Value::Text(&sent_at),
-        ];
-        let columns = self.names.len() - results.len();
+        let results = ResultColumns::of(row, &self.options)?;
+        let texts = results.texts();
+        let mut values = texts.each_ref().map(|text| Value::Text(text));
+        values[0] = Value::Number(row.row.0.into());
+        values[6] = Value::Number(row.attempts.into());
+        let columns = self.names.len() - values.len();
         let source = |place| Value::Text(row.cells.get(place).map_or("", String::as_str));
-        let values = (0..columns).map(source).chain(results);
+        let values = (0..columns).map(source).chain(values);
         for ((column, name), value) in (0u16..).zip(&self.names).zip(values) {
             let is_status = usize::from(column) == columns + 1;
             let place = Place {

@@ -12,16 +12,7 @@ use crate::model::{
     MinuteCount, ProblemCode, RunRecord, RunStatistics, RunSummary, Timestamp, mask_text,
 };
 
-use super::text::{as_float, environment, printable, thousands, vendor_words};
-
-/// The language of a page or a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
-pub enum Language {
-    #[strum(serialize = "en")]
-    English,
-    #[strum(serialize = "ar")]
-    Arabic,
-}
+use super::text::{Language, WORDS, as_float, environment, printable, thousands, vendor_words};
 
 /// Everything that the page tells.
 #[derive(Debug, Clone)]
@@ -65,7 +56,6 @@ pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) ->
 }
 
 fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
-    let words: toml::Table = toml::from_str(include_str!("words.toml")).unwrap_or_default();
     let mut environment = environment();
     environment.add_filter("printable", |text: String| printable(&text));
     environment.add_filter("masked", |text: String| {
@@ -79,7 +69,7 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
     environment.add_template("page.html", include_str!("page.html"))?;
     let counts = &data.summary.counts;
     environment.get_template("page.html")?.render(context! {
-        w => Serde(words.get(language.into())),
+        w => Serde(WORDS.get(language.into())),
         s => Serde(&data.summary),
         total => counts.total().max(1),
         needing => counts.needing_a_person(),
@@ -218,7 +208,7 @@ mod tests {
 
     #[test]
     fn both_languages_have_the_same_words_and_every_problem_has_a_meaning() {
-        let words: toml::Table = toml::from_str(include_str!("words.toml")).unwrap();
+        let words = &*WORDS;
         let mut arabic = words["ar"].as_table().unwrap().clone();
         let meanings = arabic.remove("problem_meanings").unwrap();
         let keys = |table: &toml::Table| table.keys().cloned().collect::<Vec<_>>();

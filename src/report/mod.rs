@@ -17,7 +17,7 @@ mod workbook;
 pub use annotate::{Annotator, SheetShape};
 pub use check::{CheckJson, CheckTally};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
-pub use html::{Language, ReportData, write_html};
+pub use html::{ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use summary::{DryRun, Ending, Further, question, write_dry_run, write_status, write_summary};
 pub use tables::{
@@ -25,5 +25,5 @@ pub use tables::{
     write_doctor, write_guesses, write_history, write_runs,
 };
 pub use template::{TemplateSpec, write_template};
-pub use text::{Look, rows};
+pub use text::{Language, Look, rows};
 pub use workbook::reads_right_to_left;

@@ -25,7 +25,7 @@ fn write_table<const N: usize>(
         .set_width(u16::try_from(look.width.clamp(40, 400)).unwrap_or(400))
         .set_header(head);
     for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 1));
+        column.set_padding((0, if at + 1 < N { 2 } else { 0 }));
         if right.contains(&at) {
             column.set_cell_alignment(CellAlignment::Right);
         }

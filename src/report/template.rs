@@ -13,7 +13,7 @@ use rust_xlsxwriter::{
 use crate::error::Error;
 use crate::model::{ContractTypeId, Form, FormField};
 
-use super::html::Language;
+use super::text::{Language, WORDS, word};
 use super::workbook::{MAX_ROWS, failed, header_format, is_arabic, note, width};
 
 /// What to make a template of.
@@ -36,39 +36,6 @@ const LAST_ROW: u32 = MAX_ROWS - 1;
 const LISTS: &str = "_lists";
 /// The header above the example's mark: a column that begins with `_` is left out.
 const MARK_HEADER: &str = "_";
-
-/// Keys and labels with one of these hold digits that are no amount: as a number they would lose zeros and places.
-const DIGITS_THAT_ARE_TEXT: &[&str] = &[
-    "phone",
-    "mobile",
-    "tel",
-    "id",
-    "iban",
-    "account",
-    "card",
-    "passport",
-    "code",
-    "رقم",
-    "هاتف",
-    "موبايل",
-    "محمول",
-    "حساب",
-    "كود",
-];
-
-/// Examples by what the key ends in, or has in it; the first that fits. Nobody in them exists.
-const EXAMPLES: &[(&str, &str)] = &[
-    ("spousename", "Ahmed Samir"),
-    ("guarantorname", "Hany Fathy"),
-    ("nationalid", "29001011234567"),
-    ("address", "12 Tahrir St., Dokki"),
-    ("employer", "Nile Trading"),
-    ("purpose", "Home repairs"),
-    ("email", "mona@example.com"),
-    ("phone", "01012345678"),
-    ("mobile", "01012345678"),
-    ("name", "Mona Adel"),
-];
 
 /// One column of the template.
 struct Column<'a> {
@@ -115,22 +82,28 @@ impl Cells {
 
 /// Whether a word of the key or a label says so: `nationalId` and `National ID` alike are `national` and `id`.
 fn holds_digits(field: &FormField) -> bool {
-    [&field.key, &field.label, &field.label_ar]
-        .iter()
-        .any(|text| {
-            let mut spaced = String::new();
-            let mut was_lower = false;
-            for c in text.chars() {
-                if c.is_uppercase() && was_lower {
-                    spaced.push(' ');
-                }
-                was_lower = c.is_lowercase();
-                spaced.extend(c.to_lowercase());
+    let texts = [&field.key, &field.label, &field.label_ar].map(|text| {
+        let mut was_lower = false;
+        text.chars().fold(String::new(), |mut spaced, c| {
+            if c.is_uppercase() && was_lower {
+                spaced.push(' ');
             }
+            was_lower = c.is_lowercase();
+            spaced.extend(c.to_lowercase());
             spaced
-                .split(|c: char| !c.is_alphanumeric())
-                .any(|word| DIGITS_THAT_ARE_TEXT.contains(&word))
         })
+    });
+    let mut words = texts
+        .iter()
+        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    words.any(|word| listed("digits_that_are_text").any(|of| of.as_str() == Some(word)))
+}
+
+fn listed(key: &str) -> impl Iterator<Item = &'static toml::Value> {
+    let list = WORDS
+        .get("template")
+        .and_then(|template| template.get(key)?.as_array());
+    list.into_iter().flatten()
 }
 
 /// Writes the workbook and gives its bytes.
@@ -144,24 +117,23 @@ pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
 
 /// The recipient's columns, then one for each field of the form.
 fn columns<'a>(spec: &TemplateSpec<'a>) -> Vec<Column<'a>> {
-    let example_note = in_language(
-        spec,
-        "Row 2 is an example and is never sent. Fill in from row 3 on; phone or e-mail, or both.",
-        "الصف الثاني مثال ولا يُرسل أبدًا. ابدأ من الصف الثالث؛ الهاتف أو البريد الإلكتروني أو كلاهما.",
-    );
     let recipient = [
-        ("phoneNumber", "Phone", "رقم الهاتف", example_note),
-        ("email", "E-mail", "البريد الإلكتروني", String::new()),
+        (
+            "phoneNumber",
+            "template_phone",
+            said(spec, "template_example"),
+        ),
+        ("email", "template_email", String::new()),
     ];
-    let recipient = recipient.map(|(key, en, ar, note)| Column {
-        labels: labels(spec.language, en, ar),
+    let recipient = recipient.map(|(key, label, note)| Column {
+        labels: spec.languages().iter().map(|&l| word(l, label)).collect(),
         key: key.to_owned(),
         cells: Cells::Text,
         field: None,
         note,
     });
     let fields = spec.form.fields.iter().map(|field| Column {
-        labels: labels(spec.language, &field.label, &field.label_ar),
+        labels: labels(spec, field),
         key: format!("{}.{}", spec.id, field.key),
         cells: Cells::of(field),
         field: Some(field),
@@ -170,45 +142,60 @@ fn columns<'a>(spec: &TemplateSpec<'a>) -> Vec<Column<'a>> {
     recipient.into_iter().chain(fields).collect()
 }
 
-/// In the wanted language; the other is better than none.
-fn labels<'a>(language: Option<Language>, en: &'a str, ar: &'a str) -> Vec<&'a str> {
-    let most = if language.is_some() { 1 } else { 2 };
-    let in_order = match language {
-        Some(Language::English) => [en, ar],
-        Some(Language::Arabic) | None => [ar, en],
-    };
-    let mut labels: Vec<&str> = in_order.into_iter().filter(|l| !l.is_empty()).collect();
-    labels.dedup();
-    labels.truncate(most);
-    labels
+impl TemplateSpec<'_> {
+    fn languages(&self) -> &[Language] {
+        match &self.language {
+            Some(language) => std::slice::from_ref(language),
+            None => &[Language::Arabic, Language::English],
+        }
+    }
 }
 
-fn in_language(spec: &TemplateSpec<'_>, en: &str, ar: &str) -> String {
-    match spec.language {
-        None => format!("{ar}\n{en}"),
-        Some(Language::Arabic) => ar.to_owned(),
-        Some(Language::English) => en.to_owned(),
+/// A sentence in the languages of the template, a line for each.
+fn said(spec: &TemplateSpec<'_>, key: &str) -> String {
+    let lines: Vec<&str> = spec.languages().iter().map(|&l| word(l, key)).collect();
+    lines.join("\n")
+}
+
+fn label_in(field: &FormField, language: Language) -> &str {
+    match language {
+        Language::English => &field.label,
+        Language::Arabic => &field.label_ar,
+    }
+}
+
+/// In the wanted languages; the other is better than none.
+fn labels<'a>(spec: &TemplateSpec<'_>, field: &'a FormField) -> Vec<&'a str> {
+    let all = [Language::Arabic, Language::English];
+    let in_languages = |languages: &[Language]| {
+        let labels = languages.iter().map(|&language| label_in(field, language));
+        let mut labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
+        labels.dedup();
+        labels
+    };
+    let wanted = in_languages(spec.languages());
+    if wanted.is_empty() {
+        in_languages(&all)
+    } else {
+        wanted
     }
 }
 
 /// On when a field shows, and on what its choices mean.
 fn note_on(spec: &TemplateSpec<'_>, field: &FormField) -> String {
-    let condition = field.condition.as_ref().map(|condition| {
+    let conditions = field.condition.iter().flat_map(|condition| {
         let parent = find(spec.form.fields.iter(), &condition.parent);
-        let named = |label: Option<&String>| {
-            label
-                .filter(|label| !label.is_empty())
-                .unwrap_or(&condition.parent)
-                .clone()
-        };
-        let value = &condition.value;
-        let en = named(parent.map(|parent| &parent.label));
-        let ar = named(parent.map(|parent| &parent.label_ar));
-        in_language(
-            spec,
-            &format!("Only when “{en}” is “{value}”; otherwise leave it empty."),
-            &format!("فقط إذا كانت «{ar}» هي «{value}»، وإلا فاتركه فارغًا."),
-        )
+        spec.languages().iter().map(move |&language| {
+            let label = parent.map_or("", |parent| label_in(parent, language));
+            let label = if label.is_empty() {
+                &condition.parent
+            } else {
+                label
+            };
+            word(language, "template_condition")
+                .replace("{parent}", label)
+                .replace("{value}", &condition.value)
+        })
     });
     let meanings = field
         .options
@@ -216,8 +203,7 @@ fn note_on(spec: &TemplateSpec<'_>, field: &FormField) -> String {
         .filter(|option| !option.labels.is_empty());
     let meanings =
         meanings.map(|option| format!("{} = {}", option.value, option.labels.join(", ")));
-    let parts: Vec<String> = condition.into_iter().chain(meanings).collect();
-    parts.join("\n")
+    conditions.chain(meanings).collect::<Vec<_>>().join("\n")
 }
 
 fn find<'f>(mut fields: impl Iterator<Item = &'f FormField>, key: &str) -> Option<&'f FormField> {
@@ -269,7 +255,6 @@ fn write_column(
     write_header(sheet, at, column)?;
     write_example(sheet, at, column, all)?;
     if let Some(rule) = rule(at, column)? {
-        let rule = rule.set_error_style(DataValidationErrorStyle::Stop);
         sheet.add_data_validation(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
     }
     write_condition(sheet, at, column, all)?;
@@ -343,10 +328,11 @@ fn write_example(
 fn example_for(key: &str) -> &'static str {
     let mut key = key.to_lowercase();
     key.retain(|c| c.is_ascii_alphanumeric());
-    EXAMPLES
-        .iter()
-        .find(|(part, _)| key.ends_with(part) || key.contains(part) && *part != "name")
-        .map_or("…", |(_, example)| example)
+    let pairs = listed("examples")
+        .filter_map(|pair| Some((pair.get(0)?.as_str()?, pair.get(1)?.as_str()?)));
+    let fits = |part: &str| key.ends_with(part) || part != "name" && key.contains(part);
+    let mut fitting = pairs.filter(|(part, _)| fits(part));
+    fitting.next().map_or("…", |(_, example)| example)
 }
 
 /// The choice that brings a conditional field to light, so that the example shows one; else the first.
@@ -376,26 +362,25 @@ fn shows(field: &FormField, all: &[Column<'_>], depth: usize) -> bool {
     })
 }
 
-/// Lists and dates are held to what can be sent.
+/// Lists and dates are held to what can be sent. What is said to somebody who errs is in both languages.
 fn rule(at: u16, column: &Column<'_>) -> Result<Option<DataValidation>, XlsxError> {
-    let rule = DataValidation::new();
+    let rule = DataValidation::new().set_error_style(DataValidationErrorStyle::Stop);
     let choices = column.field.map_or(0, |field| field.options.len());
-    if choices > 0 {
+    let (rule, title, message) = if choices > 0 {
         let letters = utility::column_number_to_name(at);
-        let range = format!("='{LISTS}'!${letters}$1:${letters}${choices}");
-        return rule
-            .allow_list_formula(Formula::new(range))
-            .set_error_title("Not in the list")?
-            .set_error_message("Choose from the list.\nاختر من القائمة.")
-            .map(Some);
-    }
-    if column.cells != Cells::Date {
+        let range = Formula::new(format!("='{LISTS}'!${letters}$1:${letters}${choices}"));
+        let rule = rule.allow_list_formula(range);
+        (rule, "Not in the list", "template_not_listed")
+    } else if column.cells == Cells::Date {
+        let first = ExcelDateTime::from_ymd(1900, 1, 1)?;
+        let rule = rule.allow_date(DataValidationRule::GreaterThan(first));
+        (rule, "Not a date", "template_no_date")
+    } else {
         return Ok(None);
-    }
-    let first = ExcelDateTime::from_ymd(1900, 1, 1)?;
-    rule.allow_date(DataValidationRule::GreaterThan(first))
-        .set_error_title("Not a date")?
-        .set_error_message("Write it as 1990-12-31.\nاكتب التاريخ هكذا: 1990-12-31")
+    };
+    let message = [Language::English, Language::Arabic].map(|language| word(language, message));
+    rule.set_error_title(title)?
+        .set_error_message(message.join("\n"))
         .map(Some)
 }
 

@@ -134,11 +134,7 @@ fn a_row_that_an_earlier_run_invited_is_told_with_both_row_numbers() {
         "phoneNumber,contractTypeId,fullName,monthlyIncome\n\
          01099999999,414,New,1\n+201010000002,414,Customer 2,5002\n+201010000001,415,Changed,1\n",
     );
-    let told = world
-        .vlens(["check", "june.csv", "--json"])
-        .run()
-        .expect(0)
-        .json();
+    let told = world.ran("check june.csv --json", 0).json();
     assert_eq!(
         told["already_created"],
         json!([
@@ -172,20 +168,13 @@ fn a_sheet_full_of_problems_is_told_on_one_screen_and_marked_in_a_workbook() {
     world.config(
         "[contract]\ntypes = [414]\n[fields.414]\nname = \"name\"\nincome = { column = \"income\", type = \"number\" }\n",
     );
-    let told = world
-        .vlens(["check", "customers.csv", "--annotate", "marked.xlsx"])
-        .run()
-        .expect(3);
+    let told = world.ran("check customers.csv --annotate marked.xlsx", 3);
     assert!(told.stdout.lines().count() <= 40, "{told}");
     assert!(
         told.stdout.lines().all(|line| line.chars().count() <= 80),
         "{told}"
     );
-    let again = world
-        .vlens(["check", "marked.xlsx", "--json"])
-        .run()
-        .expect(3)
-        .json();
+    let again = world.ran("check marked.xlsx --json", 3).json();
     assert_eq!(
         (&again["rows"], &again["invalid"]),
         (&json!(2_000), &json!(200))

@@ -51,18 +51,9 @@ fn run_resume_retry_and_status_print_the_same_document() {
     ];
     world.file("customers.csv", sheet(&rows));
     let documents = [
-        world
-            .send("customers.csv")
-            .args(["--limit", "2"])
-            .run()
-            .expect(4)
-            .json(),
+        world.sent("customers.csv --limit 2", 4).json(),
         world.vlens(["resume", "--json"]).run().expect(3).json(),
-        world
-            .vlens(["retry", "--rejected", "--json"])
-            .run()
-            .expect(3)
-            .json(),
+        world.ran("retry --rejected --json", 3).json(),
         world.ledger_status(),
     ];
     for document in &documents {
@@ -101,11 +92,7 @@ fn check_prints_its_document() {
         Customer::new(2).phone("123"),
     ];
     world.file("customers.csv", sheet(&rows));
-    let document = world
-        .vlens(["check", "customers.csv", "--json"])
-        .run()
-        .expect(3)
-        .json();
+    let document = world.ran("check customers.csv --json", 3).json();
     for member in [
         "source",
         "rows",
@@ -139,15 +126,7 @@ fn a_check_that_breaks_half_way_prints_one_document() {
         include_bytes!("../cases/breaks-half-way.xlsx"),
     );
     let told = world
-        .vlens([
-            "check",
-            "customers.xlsx",
-            "--contract-type",
-            "414",
-            "--json",
-        ])
-        .run()
-        .expect(5)
+        .ran("check customers.xlsx --contract-type 414 --json", 5)
         .json();
     assert_eq!(members(&told), ["error"], "{told}");
 }
@@ -156,28 +135,14 @@ fn a_check_that_breaks_half_way_prints_one_document() {
 fn a_dry_run_leaves_no_ledger_and_sends_nothing() {
     let world = World::with_server();
     world.customers("customers.csv", 3);
-    let document = world
-        .send("customers.csv")
-        .args(["--dry-run"])
-        .run()
-        .expect(0)
-        .json();
+    let document = world.sent("customers.csv --dry-run", 0).json();
     assert_eq!(document["would_send"], 3);
     assert!(!world.ledger().exists());
     assert!(world.server_log().is_empty());
     // With a history it knows what is done.
-    world
-        .send("customers.csv")
-        .args(["--limit", "1"])
-        .run()
-        .expect(4);
+    world.sent("customers.csv --limit 1", 4);
     let before = std::fs::read(world.ledger()).unwrap();
-    let document = world
-        .send("customers.csv")
-        .args(["--dry-run"])
-        .run()
-        .expect(0)
-        .json();
+    let document = world.sent("customers.csv --dry-run", 0).json();
     assert_eq!(document["would_send"], 2);
     assert_eq!(document["already_created"], 1);
     assert_eq!(std::fs::read(world.ledger()).unwrap(), before);
@@ -203,10 +168,7 @@ fn mixed() -> World {
 fn export_as_csv_has_the_sheets_columns_first() {
     let world = mixed();
     world.config("[result]\nlink = \"https://onboard.example/start?session={{ token }}\"\n");
-    world
-        .vlens(["export", "--output", "results.csv"])
-        .run()
-        .expect(0);
+    world.ran("export --output results.csv", 0);
     let path = world.path("results.csv");
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&path).unwrap());
     assert_eq!(mode & 0o777, 0o600);
@@ -284,16 +246,7 @@ fn export_as_jsonl_has_the_sheets_columns_under_source() {
     );
     assert!(rows[0]["token"].is_string() && is_time(&rows[0]["sent_at"]));
     assert_eq!(rows[1]["attempts"], 0);
-    let only = world
-        .vlens([
-            "export",
-            "--format",
-            "jsonl",
-            "--only",
-            "rejected,uncertain",
-        ])
-        .run()
-        .expect(0);
+    let only = world.ran("export --format jsonl --only rejected,uncertain", 0);
     let only: Vec<Value> = only
         .json_lines()
         .iter()
@@ -305,10 +258,7 @@ fn export_as_jsonl_has_the_sheets_columns_under_source() {
 #[test]
 fn export_as_xlsx_is_the_same_rows() {
     let world = mixed();
-    world
-        .vlens(["export", "--output", "results.xlsx"])
-        .run()
-        .expect(0);
+    world.ran("export --output results.xlsx", 0);
     let mut book: calamine::Xlsx<_> = calamine::open_workbook(world.path("results.xlsx")).unwrap();
     let range = calamine::Reader::worksheet_range_at(&mut book, 0)
         .unwrap()
@@ -349,30 +299,6 @@ fn runs_lists_the_newest_first() {
         .map(|run| &run["source"])
         .collect();
     assert_eq!(sources, ["second.csv", "first.csv"]);
-}
-
-#[test]
-fn metrics_are_there_when_the_run_ends() {
-    let world = World::with_server();
-    world.customers("customers.csv", 3);
-    let metrics = ["--metrics-file", "batch.prom"];
-    world.send("customers.csv").args(metrics).run().expect(0);
-    let text = std::fs::read_to_string(world.path("batch.prom")).unwrap();
-    for line in [
-        "vlens_batch_rows{status=\"created\"} 3",
-        "vlens_batch_requests_total 3",
-        "vlens_batch_throttled_total 0",
-        "vlens_batch_exit_code 0",
-    ] {
-        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
-    }
-    for name in [
-        "vlens_batch_run_seconds",
-        "vlens_batch_last_success_timestamp_seconds",
-    ] {
-        assert!(text.contains(name), "{name}\n{text}");
-    }
-    assert!(!text.contains("+2010"), "{text}");
 }
 
 #[test]

@@ -160,11 +160,7 @@ fn from_pull_over_template_to_run_without_any_mapping() {
                 if !keeps_the_form {
                     std::fs::remove_dir_all(world.path("contract-types")).unwrap();
                 }
-                let ended = world
-                    .send("filled.xlsx")
-                    .args(["--concurrency", "1"])
-                    .run()
-                    .expect(0);
+                let ended = world.sent("filled.xlsx --concurrency 1", 0);
                 assert_eq!(ended.json()["counts"]["created"], rows.len());
                 assert!(ended.stderr.contains("Row 2 is marked"), "{}", ended.stderr);
                 assert_eq!(&arrived(&world, id), expected, "{language:?}");
@@ -176,11 +172,7 @@ fn from_pull_over_template_to_run_without_any_mapping() {
 #[test]
 fn contract_types_are_listed_and_their_forms_stored_as_answered() {
     let world = World::with_server();
-    let listed = world
-        .vlens(["contract-types", "--json"])
-        .run()
-        .expect(0)
-        .json();
+    let listed = world.ran("contract-types --json", 0).json();
     let ids: Vec<&Value> = listed["contract_types"]
         .as_array()
         .unwrap()
@@ -189,10 +181,7 @@ fn contract_types_are_listed_and_their_forms_stored_as_answered() {
         .collect();
     assert_eq!(ids, [414, 415]);
     assert_eq!(listed["contract_types"][0]["form_pulled_at"], Value::Null);
-    world
-        .vlens(["contract-types", "pull", "414", "415"])
-        .run()
-        .expect(0);
+    world.ran("contract-types pull 414 415", 0);
     let stored = std::fs::read_to_string(world.path("contract-types/414.json")).unwrap();
     let stored: Value = serde_json::from_str(&stored).unwrap();
     let form: Value = serde_json::from_str(FORM_414).unwrap();
@@ -211,18 +200,11 @@ fn pulling_again_says_what_changed() {
         .replace("\"monthlyIncome\"", "\"income\"")
         .replace("\"Aswan\"", "\"Luxor\"");
     world.file("contract-types/414.json", older);
-    let ended = world
-        .vlens(["contract-types", "pull", "414"])
-        .run()
-        .expect(0);
+    let ended = world.ran("contract-types pull 414", 0);
     for expected in ["renamed: income is monthlyIncome now", "+ Aswan, - Luxor"] {
         assert!(ended.stdout.contains(expected), "{}", ended.stdout);
     }
-    let again = world
-        .vlens(["contract-types", "pull", "414", "--json"])
-        .run()
-        .expect(0)
-        .json();
+    let again = world.ran("contract-types pull 414 --json", 0).json();
     assert_eq!(again["pulled"][0]["changes"]["renamed"], json!([]));
     assert_eq!(again["pulled"][0]["fields"], 14);
 }
@@ -260,11 +242,7 @@ fn choices_and_conditions_are_held_against_the_form() {
     ));
     let sheet = "Mobile,Name,Status,Spouse\n01012345678,A B,married,Hany\n01112345678,C D,Engaged,\n01212345678,E F,Single,Hany\n";
     world.file("customers.csv", sheet);
-    let checked = world
-        .vlens(["check", "customers.csv", "--json"])
-        .run()
-        .expect(3)
-        .json();
+    let checked = world.ran("check customers.csv --json", 3).json();
     let told: Vec<(u64, &str)> = checked["problems"]
         .as_array()
         .unwrap()
@@ -277,20 +255,13 @@ fn choices_and_conditions_are_held_against_the_form() {
         })
         .collect();
     assert_eq!(told, [(3, "maritalStatus"), (4, "spouseName")]);
-    let shown = world
-        .vlens(["check", "customers.csv", "--show", "1"])
-        .run()
-        .expect(3);
+    let shown = world.ran("check customers.csv --show 1", 3);
     assert!(
         shown.stdout.contains("\"maritalStatus\":\"Married\""),
         "{}",
         shown.stdout
     );
-    let text = world
-        .vlens(["check", "customers.csv"])
-        .run()
-        .expect(3)
-        .stdout;
+    let text = world.ran("check customers.csv", 3).stdout;
     assert!(
         text.contains("loanAmount"),
         "what gets no value is noted: {text}"
@@ -300,10 +271,7 @@ fn choices_and_conditions_are_held_against_the_form() {
 #[test]
 fn a_template_needs_a_form() {
     let world = World::new();
-    let ended = world
-        .vlens(["template", "414", "--output", "t.xlsx"])
-        .run()
-        .expect(5);
+    let ended = world.ran("template 414 --output t.xlsx", 5);
     assert!(
         ended.stderr.contains("contract-types pull 414"),
         "{}",
@@ -315,10 +283,7 @@ fn a_template_needs_a_form() {
 #[test]
 fn an_unknown_contract_type_leaves_what_is_there() {
     let world = World::with_server();
-    let ended = world
-        .vlens(["contract-types", "pull", "414", "999"])
-        .run()
-        .expect(5);
+    let ended = world.ran("contract-types pull 414 999", 5);
     assert!(ended.stderr.contains("999"), "{}", ended.stderr);
     assert!(world.path("contract-types/414.json").exists());
     assert!(!world.path("contract-types/999.json").exists());
@@ -355,15 +320,9 @@ fn its_requests_count_against_the_limits_of_the_ledger() {
         "customers.csv",
         "Mobile,Name\n01012345678,A B\n01112345678,C D\n",
     );
-    world
-        .vlens(["run", "customers.csv", "--yes"])
-        .run()
-        .expect(0);
+    world.ran("run customers.csv --yes", 0);
     for _ in 0..2 {
-        world
-            .vlens(["contract-types", "pull", "414", "415"])
-            .run()
-            .expect(0);
+        world.ran("contract-types pull 414 415", 0);
     }
     let throttled = world
         .server_log()

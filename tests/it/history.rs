@@ -26,11 +26,7 @@ fn change(world: &World, sql: &str) {
 fn a_year_of_processes_makes_no_command_slower() {
     let world = World::with_server();
     world.customers("customers.csv", 6);
-    world
-        .send("customers.csv")
-        .args(["--limit", "4"])
-        .run()
-        .expect(4);
+    world.sent("customers.csv --limit 4", 4);
     change(
         &world,
         &format!(
@@ -60,11 +56,7 @@ fn many_runs_make_no_command_slower() {
     const RUNS: u32 = 100_000;
     let world = World::with_server();
     world.customers("customers.csv", 6);
-    world
-        .send("customers.csv")
-        .args(["--limit", "4"])
-        .run()
-        .expect(4);
+    world.sent("customers.csv --limit 4", 4);
     change(
         &world,
         &format!(

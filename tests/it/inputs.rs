@@ -97,11 +97,7 @@ fn formulas_that_nobody_calculated_are_told_in_every_row() {
     world.config(
         "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Full name\"\n",
     );
-    let document = world
-        .vlens(["check", "sheet.xlsx", "--json"])
-        .run()
-        .expect(3)
-        .json();
+    let document = world.ran("check sheet.xlsx --json", 3).json();
     assert_eq!(
         (&document["rows"], &document["valid"]),
         (&12.into(), &0.into())

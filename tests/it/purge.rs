@@ -90,10 +90,7 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
 #[test]
 fn what_is_younger_stays() {
     let world = after_a_run();
-    let report = world
-        .vlens(["purge", "--older-than", "90d", "--yes"])
-        .run()
-        .expect(0);
+    let report = world.ran("purge --older-than 90d --yes", 0);
     assert!(report.stdout.contains("0 rows"), "{report}");
     assert!(!holds(&world, NAME).is_empty());
 }

@@ -23,27 +23,6 @@ fn a_batch_of_150_keeps_both_limits_and_uses_up_the_minutes_quota() {
 }
 
 #[test]
-fn the_limits_hold_over_kills_and_restarts() {
-    let world = World::with(Serve::default().limits(5, 0).latency("0..20"));
-    world.customers("customers.csv", 25);
-    let pace = ["--rate", "5/s", "--rate", "1000/min", "--concurrency", "2"];
-    let run = || world.vlens(["run", "customers.csv"]).args(pace);
-    for sent in [4, 9, 14] {
-        let mut running = run().start();
-        running.until("enough were accepted", || world.accepted().len() >= sent);
-        running.kill();
-    }
-    run().run();
-    assert!(
-        world
-            .server_log()
-            .iter()
-            .all(|record| record.status != Some(429))
-    );
-    world.check_invariants(&Promise::default().limits(5, 1_000));
-}
-
-#[test]
 fn a_throttling_server_is_waited_for() {
     // The program believes in 20 a second, the server grants five.
     let world = World::with(Serve::default().limits(5, 0));

@@ -19,16 +19,8 @@ fn with_every_status() -> World {
     all.push(Customer::new(0));
     all.extend((200..220).map(Customer::new));
     world.file("customers.csv", sheet(&all));
-    world
-        .send("customers.csv")
-        .args(["--limit", "10"])
-        .run()
-        .expect(4);
-    world
-        .send("customers.csv")
-        .args(["--limit", "33"])
-        .run()
-        .expect(4);
+    world.sent("customers.csv --limit 10", 4);
+    world.sent("customers.csv --limit 33", 4);
     let counts = world.ledger_status()["counts"].clone();
     for (status, count) in counts.as_object().expect("an object") {
         assert!(count.as_u64() > Some(0), "no row is {status}: {counts}");
@@ -79,10 +71,7 @@ fn a_page_on_standard_output_is_the_same() {
     assert!(page.stdout.starts_with("<!DOCTYPE html>"), "{page}");
     assert_eq!(page.stderr, "");
     world.vlens(["report", "9"]).run().expect(5);
-    world
-        .vlens(["report", "--output", "no/folder/page.html"])
-        .run()
-        .expect(1);
+    world.ran("report --output no/folder/page.html", 1);
 }
 
 /// The first tag that is not closed, or closed without having been opened.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Record, Serve, World};
+use crate::support::{Record, World};
 
 /// The bodies that arrived, and where.
 fn arrived(world: &World) -> Vec<(String, Value)> {
@@ -23,11 +23,7 @@ fn headers_alone_are_a_mapping() {
                 01012345678,mona@example.com,Mona Adel,,414,private,1\n\
                 ,omar@example.com,,Niva,\"414, 415\",,2\n";
     world.file("customers.csv", text);
-    world
-        .send("customers.csv")
-        .args(["--concurrency", "1"])
-        .run()
-        .expect(0);
+    world.sent("customers.csv --concurrency 1", 0);
     let permissions = |types: Value| json!({"allowedContractTypeIds": types, "minimalSignatureFlow": true, "DigitalIdentityOnly": false});
     let expected = vec![
         (
@@ -84,11 +80,7 @@ fn the_fields_place_is_a_setting() {
         "customers.csv",
         "phone,contractTypeId,fullName\n01012345678,414,Mona\n",
     );
-    let shown = world
-        .vlens(["check", "customers.csv", "--show", "1"])
-        .run()
-        .expect(0)
-        .json();
+    let shown = world.ran("check customers.csv --show 1", 0).json();
     assert_eq!(
         shown["RequestFieldsValues"],
         json!({"414": {"fullName": "Mona"}})
@@ -125,11 +117,7 @@ carModel = "Name"
          منى;٠١٠١٢٣٤٥٦٧٨;Loan;12,500.50;05/03/1990;نعم;;Nile St;Cairo;اعزب\n\
          Omar;1112345678;Both;;;no;Acme;Tahrir;Giza;\n",
     );
-    world
-        .send("customers.csv")
-        .args(["--concurrency", "1"])
-        .run()
-        .expect(0);
+    world.sent("customers.csv --concurrency 1", 0);
     let fields: Vec<Value> = arrived(&world)
         .into_iter()
         .map(|(_, body)| body["SessionInput"]["RequestFieldsValues"].clone())
@@ -158,30 +146,6 @@ fn standard_input_is_a_sheet() {
         .expect(0)
         .json();
     assert_eq!(checked["valid"], 1);
-}
-
-#[test]
-fn a_token_that_runs_out_is_renewed_on_the_way() {
-    let world = World::with(Serve::default().token_life("1s").latency("30"));
-    world.customers("customers.csv", 60);
-    let summary = world
-        .send("customers.csv")
-        .args(["--concurrency", "1"])
-        .run()
-        .expect(0)
-        .json();
-    assert_eq!(summary["counts"]["created"], 60);
-    let log = world.server_log();
-    let logins = log
-        .iter()
-        .filter(|record| record.path.ends_with("/Login"))
-        .count();
-    let refreshes = log
-        .iter()
-        .filter(|record| record.path.ends_with("/RefreshToken"))
-        .count();
-    assert_eq!(logins, 1, "renewed by refreshing");
-    assert!(refreshes >= 2, "{refreshes}");
 }
 
 #[test]

@@ -144,14 +144,7 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     counts(&summary, 0, 2);
     assert_eq!(summary["changed"], 1);
     world.check_invariants(&Promise::default());
-    let resend = || {
-        world
-            .send("customers.csv")
-            .args(["--resend-changed"])
-            .run()
-            .expect(0)
-            .json()
-    };
+    let resend = || world.sent("customers.csv --resend-changed", 0).json();
     counts(&resend(), 1, 1);
     let log = world.server_log();
     let last = log.last().unwrap().json();
@@ -178,11 +171,7 @@ fn an_uncertain_row_is_held_until_a_person_decides() {
     assert_eq!(send(&[])["requests"], 0);
     world.check_invariants(&Promise::default());
     assert_eq!(send(&["--resend-uncertain"])["requests"], 1);
-    let retry = world
-        .vlens(["retry", "--uncertain", "--json"])
-        .run()
-        .expect(3)
-        .json();
+    let retry = world.ran("retry --uncertain --json", 3).json();
     assert_eq!(
         retry["requests"], 2,
         "with the one that the same run sent before"
@@ -203,11 +192,7 @@ fn a_changed_row_that_is_uncertain_stays_held_and_goes_with_its_new_body() {
         world.send("customers.csv").run().expect(3).json()["requests"],
         0
     );
-    world
-        .send("customers.csv")
-        .args(["--resend-uncertain"])
-        .run()
-        .expect(3);
+    world.sent("customers.csv --resend-uncertain", 3);
     let log = world.server_log();
     let fields = log.last().unwrap().json()["SessionInput"]["RequestFieldsValues"]["414"].clone();
     assert_eq!(fields["fullName"], "New Name");
@@ -231,10 +216,7 @@ fn settled_as_created_it_is_done_and_has_no_token() {
         (&json!("created"), &Value::Null)
     );
     counts(&world.send("customers.csv").run().expect(0).json(), 0, 1);
-    let history = world
-        .vlens(["status", "--row", "2", "--json"])
-        .run()
-        .expect(0);
+    let history = world.ran("status --row 2 --json", 0);
     assert!(history.stdout.contains("settled"), "{history}");
     world.check_invariants(&Promise::default());
 }
@@ -258,18 +240,9 @@ fn settled_as_not_created_it_is_due_again() {
 fn resume_needs_no_file() {
     let world = World::with_server();
     world.customers("customers.csv", 6);
-    let first = world
-        .send("customers.csv")
-        .args(["--limit", "2"])
-        .run()
-        .expect(4)
-        .json();
+    let first = world.sent("customers.csv --limit 2", 4).json();
     std::fs::remove_file(world.path("customers.csv")).unwrap();
-    let resumed = world
-        .vlens(["resume", "--rate", "unlimited", "--json"])
-        .run()
-        .expect(0)
-        .json();
+    let resumed = world.ran("resume --rate unlimited --json", 0).json();
     assert_eq!(resumed["run"], first["run"]);
     // It is the same run that goes on, so all are its own.
     counts(&resumed, 6, 0);
@@ -290,11 +263,7 @@ fn a_failed_row_goes_again_by_run_and_by_retry() {
         world.send("customers.csv").run().expect(3).json()["requests"],
         1
     );
-    let retry = world
-        .vlens(["retry", "--failed", "--json"])
-        .run()
-        .expect(3)
-        .json();
+    let retry = world.ran("retry --failed --json", 3).json();
     assert_eq!(retry["run"], 2);
     assert_eq!(world.statuses(), ["failed"]);
     assert_eq!(

@@ -66,11 +66,7 @@ fn flags_win_over_the_toml() {
     // At one a minute this would take ten.
     world.config("[limits]\nper_second = 1\nper_minute = 1\n[contract]\ntypes = [415]\n");
     world.file("customers.csv", "phone\n01012345678\n01112345678\n");
-    world
-        .send("customers.csv")
-        .args(["--contract-type", "414"])
-        .run()
-        .expect(0);
+    world.sent("customers.csv --contract-type 414", 0);
     let bodies = world.server_log().into_iter().filter(Record::is_invitation);
     for body in bodies.map(|record| record.json()) {
         assert_eq!(

@@ -13,7 +13,6 @@ use serde_json::Value;
 /// Longer than any test may take: a command that hangs fails its test, and never the whole suite.
 const HANGS_AFTER: Duration = Duration::from_secs(300);
 
-/// A command to be.
 #[must_use = "a command does nothing until it is run or started"]
 pub struct Vlens {
     command: Command,
@@ -46,7 +45,6 @@ impl Vlens {
         }
     }
 
-    /// More arguments.
     pub fn args<I>(mut self, args: I) -> Vlens
     where
         I: IntoIterator,
@@ -59,20 +57,17 @@ impl Vlens {
         self
     }
 
-    /// One environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Vlens {
         self.command.env(name, value);
         self
     }
 
-    /// Several environment variables.
     pub fn envs<'a>(self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vlens {
         variables
             .into_iter()
             .fold(self, |vlens, (name, value)| vlens.env(name, value))
     }
 
-    /// Takes a variable away.
     pub fn without_env(mut self, name: &str) -> Vlens {
         self.command.env_remove(name);
         self
@@ -144,7 +139,6 @@ impl Vlens {
         through
     }
 
-    /// Runs it to its end.
     pub fn run(self) -> Finished {
         self.start().wait()
     }
@@ -205,7 +199,6 @@ fn read_all(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     })
 }
 
-/// A command that runs.
 pub struct Running {
     child: Child,
     stdout: Option<JoinHandle<String>>,
@@ -220,7 +213,6 @@ impl Running {
         self.wait()
     }
 
-    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("a process to signal");
@@ -237,7 +229,6 @@ impl Running {
             .unwrap_or(0)
     }
 
-    /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a process").is_none()
     }
@@ -256,7 +247,6 @@ impl Running {
         }
     }
 
-    /// Waits for its end.
     pub fn wait(mut self) -> Finished {
         let began = Instant::now();
         let status = loop {
@@ -286,13 +276,10 @@ impl Drop for Running {
     }
 }
 
-/// A command that has ended.
 #[derive(Debug)]
 pub struct Finished {
     status: ExitStatus,
-    /// All of its standard output.
     pub stdout: String,
-    /// All of its standard error.
     pub stderr: String,
     typed: Vec<OsString>,
 }
@@ -303,7 +290,6 @@ impl Finished {
         self.status.code()
     }
 
-    /// Asserts the exit code.
     #[track_caller]
     pub fn expect(self, code: i32) -> Finished {
         assert_eq!(self.code(), Some(code), "exit code\n{self}");

@@ -7,9 +7,7 @@ pub struct Customer {
     pub phone: String,
     /// Of the sandbox: 414 or 415.
     pub contract_type: u32,
-    /// `fullName`
     pub name: String,
-    /// `monthlyIncome`
     pub income: String,
 }
 
@@ -37,7 +35,6 @@ impl Customer {
     }
 }
 
-/// `n` customers.
 pub fn customers(n: usize) -> Vec<Customer> {
     (0..n).map(Customer::new).collect()
 }

@@ -9,7 +9,6 @@ use serde_json::Value;
 pub struct Record {
     /// When it arrived, in Unix milliseconds of a clock that never steps.
     pub at_ms: u64,
-    /// The path.
     pub path: String,
     /// Phone, else e-mail, of the person invited.
     pub key: Option<String>,
@@ -19,7 +18,6 @@ pub struct Record {
     pub token: Option<String>,
     /// The HTTP status that left; none when none did.
     pub status: Option<u16>,
-    /// The fault's name.
     pub fault: Option<String>,
     /// The body as it came, of invitations and sessions.
     pub body: Option<String>,
@@ -31,7 +29,6 @@ impl Record {
         self.path.ends_with("/CreateInvitation") || self.path.ends_with("/CreateAuthSession")
     }
 
-    /// The body as JSON.
     pub fn json(&self) -> Value {
         let body = self.body.as_deref().expect("a body in the log");
         serde_json::from_str(body).expect("a body that is JSON")

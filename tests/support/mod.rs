@@ -92,7 +92,6 @@ impl World {
             .variable("VLENS_BASE_URL")
     }
 
-    /// A path in the folder.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -106,7 +105,6 @@ impl World {
         path
     }
 
-    /// Writes `vlens-batch.toml`.
     pub fn config(&self, toml: &str) -> PathBuf {
         self.file("vlens-batch.toml", toml)
     }
@@ -134,6 +132,18 @@ impl World {
     /// `run FILE --rate unlimited --json`, to which a test adds what it is about.
     pub fn send(&self, file: &str) -> Vlens {
         self.vlens(["run", file, "--rate", "unlimited", "--json"])
+    }
+
+    /// A command line, its words parted by spaces, run to its end with this exit code.
+    #[track_caller]
+    pub fn ran(&self, line: &str, code: i32) -> Finished {
+        self.vlens(line.split(' ')).run().expect(code)
+    }
+
+    /// The same of `run LINE --rate unlimited --json`.
+    #[track_caller]
+    pub fn sent(&self, line: &str, code: i32) -> Finished {
+        self.ran(&format!("run {line} --rate unlimited --json"), code)
     }
 
     /// Where the ledger is unless a test puts it elsewhere.
@@ -186,7 +196,6 @@ impl World {
         statuses.iter().filter(|one| *one == status).count()
     }
 
-    /// Where the server keeps its log.
     pub fn server_log_path(&self) -> PathBuf {
         self.path("server.log")
     }

@@ -11,7 +11,7 @@ const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
 const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
 const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
-/// How a file is made; one of `text`, `template`, `sheet`, `parts` and `container`.
+/// How a file is made; one of `text`, `template`, `sheet` and `parts`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Recipe {
@@ -25,8 +25,6 @@ pub struct Recipe {
     parts: BTreeMap<String, String>,
     /// So many spaces before the end of the package's first sheet.
     spaces: u64,
-    /// An Office container of old with this stream.
-    container: Option<String>,
     /// Only so much of the file, as a download that broke off.
     cut_percent: Option<usize>,
 }
@@ -49,12 +47,11 @@ struct Sheet {
 
 impl Recipe {
     pub fn bytes(&self) -> Vec<u8> {
+        let encoding = self.encoding.as_deref().unwrap_or("utf-8");
         let mut bytes = if let Some(text) = &self.text {
-            encoded(text, self.encoding.as_deref().unwrap_or("utf-8"))
+            encoded(text, encoding)
         } else if let Some(template) = &self.template {
-            minijinja::render!(template).into_bytes()
-        } else if let Some(stream) = &self.container {
-            container(stream)
+            encoded(&minijinja::render!(template), encoding)
         } else if self.sheet.is_empty() {
             package(&self.parts, self.spaces)
         } else {
@@ -277,40 +274,4 @@ fn common_parts() -> [(&'static str, String); 6] {
         ),
         ("xl/sharedStrings.xml", format!(r#"<sst xmlns="{MAIN}"/>"#)),
     ]
-}
-
-/// An Office container of one empty stream: a header, a sector of its table, and a sector of its directory.
-fn container(stream: &str) -> Vec<u8> {
-    const END: u32 = 0xFFFF_FFFE;
-    const FREE: u32 = 0xFFFF_FFFF;
-    let mut bytes = vec![0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
-    bytes.extend([0; 16]);
-    for half in [0x3E_u16, 3, 0xFFFE, 9, 6, 0, 0, 0] {
-        bytes.extend(half.to_le_bytes());
-    }
-    for word in [0, 1, 1, 0, 4096, END, 0, END, 0, 0] {
-        bytes.extend(u32::to_le_bytes(word));
-    }
-    bytes.resize(512, 0xFF);
-    bytes.extend([0xFFFF_FFFD, END].map(u32::to_le_bytes).concat());
-    bytes.resize(1024, 0xFF);
-    bytes.extend(directory_entry("Root Entry", 5, 1));
-    bytes.extend(directory_entry(stream, 2, FREE));
-    bytes.resize(1536, 0);
-    bytes
-}
-
-fn directory_entry(name: &str, kind: u8, child: u32) -> Vec<u8> {
-    let mut bytes: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let length = u16::try_from(bytes.len() + 2).expect("a short name");
-    bytes.resize(64, 0);
-    bytes.extend(length.to_le_bytes());
-    bytes.extend([kind, 1]);
-    for word in [u32::MAX, u32::MAX, child] {
-        bytes.extend(word.to_le_bytes());
-    }
-    bytes.resize(116, 0);
-    bytes.extend(0xFFFF_FFFE_u32.to_le_bytes());
-    bytes.resize(128, 0);
-    bytes
 }

@@ -121,7 +121,6 @@ impl Rude {
         *self.turned_away.lock().expect("connections") = connections.to_vec();
     }
 
-    /// Its address.
     pub fn base_url(&self) -> String {
         format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }

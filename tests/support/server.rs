@@ -47,7 +47,6 @@ impl Serve {
     }
 }
 
-/// A running server.
 pub struct Server {
     child: Child,
     variables: Vec<(String, String)>,
@@ -86,13 +85,11 @@ impl Server {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// One of them.
     pub fn variable(&self, name: &str) -> String {
         let found = self.variables().find(|(known, _)| *known == name);
         found.expect("a known variable").1.to_owned()
     }
 
-    /// The port it listens on.
     pub fn port(&self) -> u16 {
         let base_url = self.variable("VLENS_BASE_URL");
         let port = base_url.rsplit(':').next().expect("a port");

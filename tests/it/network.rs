@@ -212,3 +212,21 @@ fn a_connection_closed_right_after_its_answer_costs_nothing() {
     });
     assert_eq!(against(&polite_once), ["created"; 6]);
 }
+
+#[test]
+fn nobody_reached_is_failed_and_goes_again() {
+    let world = World::with_server();
+    world.config("[session]\nkind = \"auth\"\n[limits]\nmax_attempts = 2\n");
+    world.file(
+        "customers.csv",
+        "phoneNumber,contractTypeId\n01012345678,414\n",
+    );
+    world.kill_server();
+    world.send("customers.csv").run().expect(3);
+    assert_eq!(world.statuses(), ["failed"]);
+    assert_eq!(world.export()[0]["attempts"], 2);
+    world.start_server();
+    world.send("customers.csv").run().expect(0);
+    assert_eq!(world.statuses(), ["created"]);
+    world.check_invariants(&Promise::default());
+}

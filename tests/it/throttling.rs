@@ -101,10 +101,7 @@ fn both_limits_hold_as_the_server_sees_them_with_many_workers_and_a_jittery_netw
     let world = World::with(Serve::default().limits(10, 40).latency("0..150"));
     world.config("[limits]\nper_second = 10\nper_minute = 40\nconcurrency = 20\n");
     world.customers("customers.csv", 45);
-    let ended = world
-        .vlens(["run", "customers.csv", "--json", "--max-duration", "8s"])
-        .run()
-        .expect(4);
+    let ended = world.ran("run customers.csv --json --max-duration 8s", 4);
     assert_eq!(
         ended.json()["throttled"],
         0,

@@ -34,11 +34,7 @@ fn so_many_uncertain_rows_in_a_row_stop_the_run_and_burn_no_more_than_the_worker
 #[test]
 fn rejections_never_stop_a_run() {
     let world = batch("error_200=1");
-    world
-        .send("customers.csv")
-        .args(["--max-consecutive-failures", "2"])
-        .run()
-        .expect(3);
+    world.sent("customers.csv --max-consecutive-failures 2", 3);
     assert_eq!(world.count("rejected"), 200);
     world.check_invariants(&Promise::default());
 }

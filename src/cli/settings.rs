@@ -182,7 +182,7 @@ impl Place {
         Sending {
             limits,
             concurrency: concurrency.map_or(8, |n| n.get() as usize),
-            timeout: Duration::from_secs(config.timeout_seconds.unwrap_or(30)),
+            timeout: Duration::from_secs(u64::from(config.timeout_seconds.unwrap_or(30))),
             max_attempts: config.max_attempts.unwrap_or(5),
             max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
             wishes: Wishes {

@@ -1,7 +1,161 @@
-//! The sheet's header: finding the column that a name means.
+//! The sheet's header: what each name means by itself (the recipient, the contract type, a field's key), and which column a
+//! name in the config means.
 
-use super::names::{Shown, did_you_mean, fold};
-use crate::model::Column;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use toml::Spanned;
+
+use super::diagnostics::ConfigProblem;
+use super::names::{Shown, did_you_mean, fold, visible};
+use super::reading::Text;
+use super::template::Templates;
+use super::value::Kind;
+use crate::model::{Column, ContractTypeId, Form, RESULT_COLUMNS};
+
+/// Headers of the contract type's column.
+pub(crate) const CONTRACT_TYPE_NAMES: &[&str] = &["contractTypeId", "contractTypeIds", "نوع العقد"];
+
+/// Headers of the phone's column; the first is the API's own and wins over the others.
+const PHONE_NAMES: &[&str] = &[
+    "phoneNumber",
+    "phone",
+    "mobile",
+    "mobile number",
+    "mobile no",
+    "phone no",
+    "رقم الهاتف",
+    "الهاتف",
+    "هاتف",
+    "رقم الموبايل",
+    "الموبايل",
+    "موبايل",
+    "رقم المحمول",
+    "المحمول",
+    "رقم الجوال",
+    "الجوال",
+    "جوال",
+    "رقم التليفون",
+    "التليفون",
+    "تليفون",
+];
+
+/// Headers of the e-mail's column; the first is the API's own and wins over the others.
+const EMAIL_NAMES: &[&str] = &[
+    "email",
+    "email address",
+    "البريد الإلكتروني",
+    "البريد الالكترونى",
+    "بريد إلكتروني",
+    "الإيميل",
+    "إيميل",
+    "ايميل",
+];
+
+/// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
+pub const EXAMPLE_MARKER: &str = "example / مثال";
+
+/// Whether a cell holds [`EXAMPLE_MARKER`] in any spelling.
+pub(crate) fn is_example_marker(text: &str) -> bool {
+    static FOLDED: LazyLock<String> = LazyLock::new(|| fold(EXAMPLE_MARKER));
+    // What is ASCII folds to ASCII, and the marker does not.
+    !text.is_ascii() && fold(text) == *FOLDED
+}
+
+/// What a header stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Phone,
+    Email,
+    ContractType,
+}
+
+/// Roles by the folded names of their columns.
+static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
+    let roles = [Role::Phone, Role::Email, Role::ContractType];
+    let named = |role: Role| role.names().iter().map(move |name| (fold(name), role));
+    roles.into_iter().flat_map(named).collect()
+});
+
+impl Role {
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Role::Phone => PHONE_NAMES,
+            Role::Email => EMAIL_NAMES,
+            Role::ContractType => CONTRACT_TYPE_NAMES,
+        }
+    }
+
+    /// The role that a header names, by itself or with its translations beside it (`phoneNumber (رقم الهاتف)`).
+    pub fn of(header: &str) -> Option<Role> {
+        let named = |text: &str| ROLES.get(&fold(text)).copied();
+        named(header).or_else(|| {
+            let mut roles = parts(header).map(named);
+            let first = roles.next()??;
+            roles.all(|role| role == Some(first)).then_some(first)
+        })
+    }
+
+    /// Whether a header is the API's own word for this role to the letter.
+    pub fn is_own_word(self, header: &str) -> bool {
+        self.names().first().is_some_and(|name| *name == header)
+    }
+
+    /// Whether a header is the API's own word for this role in any spelling, alone or among translations.
+    pub fn is_canonical(self, header: &str) -> bool {
+        let own = self
+            .names()
+            .first()
+            .map(|name| fold(name))
+            .unwrap_or_default();
+        fold(header) == own || parts(header).any(|part| fold(part) == own)
+    }
+}
+
+/// All names by which a recipient's column is recognised.
+pub(crate) fn recipient_names() -> impl Iterator<Item = &'static str> {
+    PHONE_NAMES.iter().chain(EMAIL_NAMES).copied()
+}
+
+/// Whether a column is set aside: for people's own use, or because an export added it.
+pub(crate) fn is_left_out(header: &str) -> bool {
+    let header = visible(header);
+    header.starts_with(['_', '#']) || RESULT_COLUMNS.contains(&header.as_ref())
+}
+
+/// Which numbers before a header's dot (`414.fullName`) are contract types. `1.Name`, `2.Phone` number a sheet's columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HeaderTypes {
+    /// Contract types that are known to exist.
+    pub known: BTreeSet<ContractTypeId>,
+    /// How many columns the sheet has: as far as their numbers can go.
+    pub columns: usize,
+}
+
+impl HeaderTypes {
+    /// `414.fullName` taken apart. A header of several lines may hold labels above it, as a template's does.
+    pub fn explicit_key<'h>(&self, header: &'h str) -> Option<(ContractTypeId, &'h str)> {
+        let last = header.trim().lines().next_back()?;
+        let (id, key) = last.trim().split_once('.')?;
+        let id = ContractTypeId(id.parse().ok().filter(|&id: &i64| id > 0)?);
+        let is_key = key.starts_with(|c: char| !c.is_whitespace());
+        (is_key && (self.known.contains(&id) || self.is_plausible(id, key))).then_some((id, key))
+    }
+
+    fn is_plausible(&self, id: ContractTypeId, key: &str) -> bool {
+        let numbers_a_column = usize::try_from(id.0).is_ok_and(|id| id <= self.columns);
+        !numbers_a_column && !key.starts_with(char::is_numeric)
+    }
+}
+
+/// The pieces of a header that holds several names: `A (B)`, `A / B`, `A | B`, or one below the other.
+pub(crate) fn parts(header: &str) -> impl Iterator<Item = &str> {
+    header
+        .split(['(', ')', '[', ']', '/', '|', '\n', '\r', '·', '–', '—'])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
 
 /// How many columns an error lists before it stops.
 const COLUMNS_SHOWN: usize = 12;
@@ -15,9 +169,9 @@ pub(crate) struct Header<'a> {
     pub shown: Shown,
 }
 
-/// Why a name means no single column.
+/// Why headers cannot be used as they are.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotFound {
+pub(crate) struct Reason {
     pub message: String,
     pub hint: String,
 }
@@ -41,8 +195,16 @@ impl<'a> Header<'a> {
             .unwrap_or(0)
     }
 
+    pub fn names_by_position(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.width()];
+        for column in self.columns {
+            names[column.index].clone_from(&column.name);
+        }
+        names
+    }
+
     /// The column that a name means: the one so written, else the only one that folds alike.
-    pub fn find(&self, name: &str) -> Result<&'a Column, NotFound> {
+    pub fn find(&self, name: &str) -> Result<&'a Column, Reason> {
         let exact: Vec<&Column> = self
             .columns
             .iter()
@@ -64,18 +226,18 @@ impl<'a> Header<'a> {
         match alike[..] {
             [only] => Ok(only),
             [] => Err(self.missing(name)),
-            _ => Err(NotFound {
-                message: self.of_file(format!(
+            _ => {
+                let message = format!(
                     "`{}` could be any of the columns {}",
                     self.shown.header(name),
                     self.placed(&alike)
-                )),
-                hint: "write it exactly as one of them is written".to_owned(),
-            }),
+                );
+                Err(self.reason(message, "write it exactly as one of them is written"))
+            }
         }
     }
 
-    fn missing(&self, name: &str) -> NotFound {
+    fn missing(&self, name: &str) -> Reason {
         let names = || {
             self.columns
                 .iter()
@@ -97,10 +259,7 @@ impl<'a> Header<'a> {
             }
             format!("its columns are: {}{}", shown.join(", "), self.doubt())
         });
-        NotFound {
-            message: self.of_file(format!("the sheet has no column `{name}`")),
-            hint,
-        }
+        self.reason(format!("the sheet has no column `{name}`"), hint)
     }
 
     /// What a header row of values leads to.
@@ -113,16 +272,14 @@ impl<'a> Header<'a> {
     }
 
     /// The error for a header that stands above several columns.
-    pub fn standing_twice(&self, columns: &[&Column]) -> NotFound {
+    pub fn standing_twice(&self, columns: &[&Column]) -> Reason {
         let name = columns.first().map_or("", |column| &column.name);
-        NotFound {
-            message: self.of_file(format!(
-                "the header `{}` stands above several columns: {}",
-                self.shown.header(name),
-                self.placed(columns)
-            )),
-            hint: "rename all but one of them in the sheet".to_owned(),
-        }
+        let message = format!(
+            "the header `{}` stands above several columns: {}",
+            self.shown.header(name),
+            self.placed(columns)
+        );
+        self.reason(message, "rename all but one of them in the sheet")
     }
 
     /// `B "Phone" and D "phone"`.
@@ -143,19 +300,123 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The message with the file that it is about.
-    pub fn of_file(&self, message: String) -> String {
-        if self.file.is_empty() {
+    /// What is wrong with these headers, with the file that they stand in.
+    pub fn reason(&self, message: String, hint: impl Into<String>) -> Reason {
+        let message = if self.file.is_empty() {
             message
         } else {
             format!("{}: {message}", self.file)
+        };
+        Reason {
+            message,
+            hint: hint.into(),
         }
+    }
+}
+
+/// A mapping under construction: what it is made from, and what was found on the way.
+pub(crate) struct Binder<'a> {
+    pub header: Header<'a>,
+    pub types: HeaderTypes,
+    pub forms: &'a BTreeMap<ContractTypeId, Form>,
+    /// How phone numbers are read, the recipient's and those in fields.
+    pub phone: Kind,
+    pub templates: Templates,
+    pub problems: Vec<ConfigProblem>,
+    pub notes: Vec<String>,
+    /// Positions of the columns that feed something.
+    pub used: BTreeSet<usize>,
+    /// Positions of the columns that feed recipient and contract types, and so are no form fields.
+    pub taken: BTreeSet<usize>,
+}
+
+impl Binder<'_> {
+    /// The position of a column that the config names; its absence is noted at the name's line.
+    pub fn position(&mut self, name: &Spanned<Text>) -> Option<usize> {
+        self.position_in(name.get_ref(), &name.span())
+    }
+
+    /// The same for a name that stands inside another text, such as a template.
+    pub fn position_in(&mut self, name: &str, place: &Range<usize>) -> Option<usize> {
+        match self.header.find(name) {
+            Ok(column) => {
+                self.used.insert(column.index);
+                Some(column.index)
+            }
+            Err(reason) => {
+                let problem = ConfigProblem::at(place, reason.message).hint(reason.hint);
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    /// Notes a problem that only the headers are to blame for.
+    pub fn refuse(&mut self, reason: Reason) {
+        self.problems
+            .push(ConfigProblem::nowhere(reason.message).hint(reason.hint));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_say_what_they_stand_for() {
+        for (header, role) in [
+            ("phoneNumber", Some(Role::Phone)),
+            ("Phone Number", Some(Role::Phone)),
+            ("MOBILE", Some(Role::Phone)),
+            ("رقم الهاتف", Some(Role::Phone)),
+            ("الموبايل", Some(Role::Phone)),
+            ("phoneNumber (رقم الهاتف)", Some(Role::Phone)),
+            ("E-mail", Some(Role::Email)),
+            ("البريد الالكتروني", Some(Role::Email)),
+            ("البريد الإلكتروني\nEmail / email", Some(Role::Email)),
+            ("contract_type_id", Some(Role::ContractType)),
+            ("Email (work)", None),
+            ("fullName", None),
+            ("()", None),
+            ("", None),
+        ] {
+            assert_eq!(Role::of(header), role, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_header_may_name_its_contract_type() {
+        let types = HeaderTypes {
+            known: BTreeSet::from([ContractTypeId(2)]),
+            columns: 12,
+        };
+        for (header, key) in [
+            ("414.fullName", Some((414, "fullName"))),
+            (
+                "الاسم بالكامل\nFull name\n414.fullName",
+                Some((414, "fullName")),
+            ),
+            ("Full name\r\n414.fullName", Some((414, "fullName"))),
+            ("1. Full name\n414.fullName", Some((414, "fullName"))),
+            ("2.fullName", Some((2, "fullName"))),
+            ("2. fullName", None),
+            ("1.fullName", None),
+            ("12.Name", None),
+            ("13.Name", Some((13, "Name"))),
+            ("414. Name", None),
+            ("414.", None),
+            ("fullName", None),
+            ("a.b", None),
+            ("0.x", None),
+            ("-1.x", None),
+            ("99.5", None),
+            ("a\nb", None),
+            ("", None),
+        ] {
+            let key = key.map(|(id, key)| (ContractTypeId(id), key));
+            assert_eq!(types.explicit_key(header), key, "{header}");
+        }
+    }
 
     fn columns(names: &[&str]) -> Vec<Column> {
         let column = |(index, name): (usize, &&str)| Column {

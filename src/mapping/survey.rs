@@ -3,7 +3,7 @@
 use std::mem::{Discriminant, discriminant};
 
 use super::Mapping;
-use super::rule::{FieldRule, RuleSource};
+use super::fields::{FieldRule, RuleSource};
 use super::value::{Evidence, Kind};
 use crate::model::Row;
 

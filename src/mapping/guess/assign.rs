@@ -7,7 +7,8 @@ use super::fit::{Fit, HeaderWords, fit};
 use super::targets::{Goal, Targets, all, concept};
 use super::words::Words;
 use super::{Certainty, ColumnGuess, Known, Proposal, Target, translate};
-use crate::mapping::conventions::{HeaderTypes, form_field, parts};
+use crate::mapping::form::form_field;
+use crate::mapping::header::{HeaderTypes, parts};
 use crate::mapping::names::fold;
 use crate::model::{ContractTypeId, Form};
 

@@ -7,7 +7,7 @@ use super::profile::Profile;
 use super::targets::{Goal, all};
 use super::translate;
 use super::words::Words;
-use crate::mapping::conventions::parts;
+use crate::mapping::header::parts;
 
 /// A header that says it by a name of the table or the form.
 const BY_NAME: f64 = 0.88;

@@ -22,7 +22,7 @@ pub use self::toml::SourceSettings;
 use self::concepts::{CONCEPTS, OTHERS};
 use self::profile::{Profile, SAMPLED_VALUES};
 use self::targets::Targets;
-use super::conventions::{CONTRACT_TYPE_NAMES, HeaderTypes, is_left_out, recipient_names};
+use super::header::{CONTRACT_TYPE_NAMES, HeaderTypes, is_left_out, recipient_names};
 use super::names::fold;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, mask};
 

@@ -5,7 +5,10 @@ mod rows;
 
 use super::*;
 use crate::model::ProblemCode as Code;
-use crate::model::{Cell, Column, Form, FormCondition, FormField, FormOption, RowNumber};
+use crate::model::{
+    Cell, Column, ContractTypeId, Form, FormCondition, FormField, FormOption, Problem, Repair, Row,
+    RowNumber,
+};
 
 /// A sheet, its config, and what `bind` needs besides.
 #[derive(Default)]

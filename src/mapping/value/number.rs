@@ -7,11 +7,15 @@ use super::{Fault, Given, Reading, text};
 use crate::model::ProblemCode;
 
 /// What comes before a number's fraction; the other of the two parts thousands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, strum::EnumString, strum::VariantNames,
+)]
 pub enum DecimalMark {
     /// 1,234.50.
+    #[strum(serialize = ".")]
     Point,
     /// 1.234,50.
+    #[strum(serialize = ",")]
     Comma,
 }
 

@@ -16,8 +16,7 @@ use crate::cli::signals;
 use crate::error::{Error, Kind};
 use crate::ledger::{Lock, Writer};
 use crate::mapping::Config;
-use crate::mapping::config::ContractConfig;
-use crate::model::{ContractTypeId, Timestamp};
+use crate::model::Timestamp;
 use crate::send::{Api, ApiError, Clock, Credentials, Limiter, StopSignal};
 use crate::vlens::ContractTypeEntry;
 
@@ -172,7 +171,8 @@ fn contract_types(
             );
         }
     };
-    let unknown: Vec<String> = named(config)
+    let unknown: Vec<String> = config
+        .contract_types()
         .into_iter()
         .filter(|id| !entries.iter().any(|entry| entry.id == *id))
         .map(|id| id.to_string())
@@ -188,19 +188,4 @@ fn contract_types(
         ),
         "`vlens-batch contract-types` lists those that there are.",
     );
-}
-
-/// The contract types that the config names.
-fn named(config: &Config) -> Vec<ContractTypeId> {
-    match &config.contract {
-        None | Some(ContractConfig::ByColumn { values: None, .. }) => Vec::new(),
-        Some(ContractConfig::Same(types)) => types.iter().map(|id| id.value).collect(),
-        Some(ContractConfig::ByColumn {
-            values: Some(values),
-            ..
-        }) => values
-            .iter()
-            .flat_map(|value| value.types.iter().map(|id| id.value))
-            .collect(),
-    }
 }

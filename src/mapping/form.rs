@@ -1,8 +1,157 @@
-//! What changed between two answers that describe the same form.
+//! A contract type's form: which field a header names, whether a mapping fits the form, and what changed between two answers
+//! that describe the same form.
 
-use super::names::fold;
-use super::names::likeness;
-use crate::model::{Form, FormField};
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
+use super::diagnostics::ConfigProblem;
+use super::header::parts;
+use super::names::{did_you_mean, fold, fold_choice, likeness};
+use super::reading::Text;
+use super::value::Choices;
+use crate::model::{ContractTypeId, Form, FormField, FormOption};
+
+/// The form field that a header names: by its key, a label, or several of them side by side (`Full name (fullName)`).
+/// None when no field, or more than one, answers to it.
+pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormField> {
+    let header_folded = fold(header);
+    let is_key = |field: &&FormField| fold(&field.key) == header_folded;
+    let is_label = |field: &&FormField| {
+        [&field.label, &field.label_ar]
+            .into_iter()
+            .any(|label| !label.is_empty() && fold(label) == header_folded)
+    };
+    let has_key_among_parts = |field: &&FormField| {
+        let key = fold(&field.key);
+        parts(header).any(|part| fold(part) == key)
+    };
+    let is_labels_line_by_line = |field: &&FormField| all_name(header.lines(), field);
+    let is_labels_in_parts = |field: &&FormField| all_name(parts(header), field);
+    if let Some(exact) = form.fields.iter().find(|field| field.key == header) {
+        return Some(exact);
+    }
+    the_only(&form.fields, is_key)
+        .or_else(|| the_only(&form.fields, is_label))
+        .or_else(|| the_only(&form.fields, has_key_among_parts))
+        .or_else(|| the_only(&form.fields, is_labels_line_by_line))
+        .or_else(|| the_only(&form.fields, is_labels_in_parts))
+}
+
+/// Whether every piece of a header is the key or a label of this field.
+fn all_name<'a>(pieces: impl Iterator<Item = &'a str>, field: &FormField) -> bool {
+    let names = [fold(&field.key), fold(&field.label), fold(&field.label_ar)];
+    let mut pieces = pieces
+        .map(fold)
+        .filter(|piece| !piece.is_empty())
+        .peekable();
+    pieces.peek().is_some() && pieces.all(|piece| names.contains(&piece))
+}
+
+fn the_only(fields: &[FormField], fits: impl Fn(&&FormField) -> bool) -> Option<&FormField> {
+    let mut fitting = fields.iter().filter(fits);
+    let first = fitting.next()?;
+    fitting.next().is_none().then_some(first)
+}
+
+/// The form of one contract type, or nothing to check against.
+pub(crate) struct FormCheck<'a> {
+    id: ContractTypeId,
+    form: Option<&'a Form>,
+}
+
+impl<'a> FormCheck<'a> {
+    pub fn new(id: ContractTypeId, forms: &'a BTreeMap<ContractTypeId, Form>) -> Self {
+        FormCheck {
+            id,
+            form: forms.get(&id),
+        }
+    }
+
+    pub fn form(&self) -> Option<&'a Form> {
+        self.form
+    }
+
+    pub fn field(&self, key: &str) -> Option<&'a FormField> {
+        self.form?.fields.iter().find(|field| field.key == key)
+    }
+
+    /// Whether the form has this key, when there is a form.
+    pub fn knows_key(&self, key: &Spanned<String>) -> Result<(), ConfigProblem> {
+        let Some(form) = self.form else { return Ok(()) };
+        if self.field(key.get_ref()).is_some() {
+            return Ok(());
+        }
+        let message = format!("the form of contract type {} has no field `{key}`", self.id);
+        Err(ConfigProblem::at(&key.span(), message).hint(nearest_key(key.get_ref(), form)))
+    }
+
+    /// The form's own text for a choice that the config writes out; the text itself where the form has no choices.
+    pub fn own_text(&self, key: &str, text: &Spanned<Text>) -> Result<String, ConfigProblem> {
+        let written = text.get_ref();
+        let options = self.options(key);
+        let wanted = fold_choice(written);
+        let answers = |option: &&FormOption| {
+            let mut names = option.labels.iter().chain([&option.value]);
+            names.any(|name| fold_choice(name) == wanted)
+        };
+        if options.is_empty() {
+            return Ok(written.to_string());
+        }
+        if let Some(option) = options.iter().find(answers) {
+            return Ok(option.value.clone());
+        }
+        let message = format!("`{written}` is not among the form's choices of `{key}`");
+        let values: Vec<&str> = options.iter().map(|option| option.value.as_str()).collect();
+        let hint = did_you_mean(written, values.iter().copied())
+            .unwrap_or_else(|| format!("its choices are: {}", values.join(", ")));
+        Err(ConfigProblem::at(&text.span(), message).hint(hint))
+    }
+
+    /// The form's choices of a field; none when it is free.
+    pub fn choices(&self, key: &str) -> Option<Choices> {
+        self.choice_pairs(key).map(Choices::new)
+    }
+
+    /// What people may write and what is sent for it.
+    pub fn choice_pairs(&self, key: &str) -> Option<Vec<(String, String)>> {
+        let options = self.options(key);
+        let pair = |option: &'a FormOption| {
+            let labels = option.labels.iter().chain([&option.value]);
+            labels.map(|label| (label.clone(), option.value.clone()))
+        };
+        (!options.is_empty()).then(|| options.iter().flat_map(pair).collect())
+    }
+
+    /// A note on the form's fields that no rule feeds. No error: nothing says which are required.
+    pub fn unmapped(&self, fed: &[&str]) -> Option<String> {
+        let is_fed = |field: &&FormField| fed.contains(&field.key.as_str());
+        let fields = &self.form?.fields;
+        let missing: Vec<&str> = fields
+            .iter()
+            .filter(|field| !is_fed(field))
+            .map(|field| field.key.as_str())
+            .collect();
+        (!missing.is_empty()).then(|| {
+            format!(
+                "Fields of contract type {} that get no value: {}",
+                self.id,
+                missing.join(", ")
+            )
+        })
+    }
+
+    fn options(&self, key: &str) -> &'a [FormOption] {
+        self.field(key).map_or(&[], |field| &field.options)
+    }
+}
+
+/// The key that a wrong one most resembles, also by its labels.
+pub(crate) fn nearest_key(wrong: &str, form: &Form) -> String {
+    let keys = || form.fields.iter().map(|field| field.key.as_str());
+    did_you_mean(wrong, keys())
+        .unwrap_or_else(|| format!("its fields are: {}", keys().collect::<Vec<_>>().join(", ")))
+}
 
 /// A removed and an added key this much alike are taken for one field under a new name.
 const RENAMED_LIKENESS: f64 = 0.85;
@@ -251,5 +400,39 @@ mod tests {
         let changes = FormChanges::between(&before, &now);
         assert_eq!(changes.renamed, []);
         assert_eq!((changes.removed.len(), changes.added.len()), (1, 2));
+    }
+
+    #[test]
+    fn headers_of_a_filled_template_name_form_fields() {
+        let labelled = |key: &str, label: &str, label_ar: &str| FormField {
+            key: key.into(),
+            label: label.into(),
+            label_ar: label_ar.into(),
+            ..FormField::default()
+        };
+        let form = Form {
+            name: "Loan".into(),
+            fields: vec![
+                labelled("fullName", "Full name", "الاسم بالكامل"),
+                labelled("jobTitle", "Job", "الوظيفة"),
+                labelled("spouseJob", "Job", "وظيفة الزوج"),
+                labelled("monthlyIncome", "Income (EGP)", "الدخل (جنيه)"),
+            ],
+        };
+        let key = |header: &str| form_field(header, &form).map(|field| field.key.as_str());
+        for header in [
+            "fullName",
+            "Full Name",
+            "full_name",
+            "الأسم بالكامل",
+            "Full name (fullName)",
+            "الاسم بالكامل\nFull name\nfullName",
+        ] {
+            assert_eq!(key(header), Some("fullName"), "{header}");
+        }
+        assert_eq!(key("الدخل (جنيه)\nIncome (EGP)"), Some("monthlyIncome"));
+        assert_eq!(key("Job"), None, "two fields have this label");
+        assert_eq!(key("Job (spouseJob)"), Some("spouseJob"));
+        assert_eq!(key("Branch"), None);
     }
 }

@@ -1,11 +1,14 @@
-//! The request body: member order and casing exactly as the vendor's sample has them.
+//! What goes out for a row: the request body, with member order and casing exactly as the vendor's sample has them, and the
+//! key that makes two rows the same invitation.
 
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
-use crate::model::{ContractTypeId, Recipient};
+use super::names::fold_value;
+use crate::model::{ContractTypeId, InvitationKey, Recipient};
 
 /// What is the same in every body.
 pub(crate) struct BodyFrame {
@@ -152,6 +155,36 @@ impl Serialize for Fields<'_> {
     }
 }
 
+/// The key by phone, else e-mail, with the set of contract types. E-mail addresses are compared without regard to
+/// case. Keys are kept in ledgers for years: what is hashed here never changes.
+pub(crate) fn key_of_recipient(
+    recipient: &Recipient,
+    sorted_types: &[ContractTypeId],
+) -> InvitationKey {
+    let mut hash = Sha256::new();
+    match (&recipient.phone, &recipient.email) {
+        (Some(phone), _) => hash.update(phone),
+        (None, email) => hash.update(email.as_deref().unwrap_or_default().to_lowercase()),
+    }
+    for id in sorted_types {
+        hash.update(b"\0");
+        hash.update(id.0.to_be_bytes());
+    }
+    InvitationKey(hash.finalize().into())
+}
+
+/// The values of the columns that `[identity]` names, folded.
+pub(crate) fn key_of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> InvitationKey {
+    let mut hash = Sha256::new();
+    // Apart from every key of a recipient, whose text is never empty.
+    hash.update(b"\0identity");
+    for value in values {
+        hash.update(b"\0");
+        hash.update(fold_value(value));
+    }
+    InvitationKey(hash.finalize().into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +243,59 @@ mod tests {
             let written = BodyFrame::new(session, place, key).write(&recipient, &types, fields);
             assert_eq!(written, body);
         }
+    }
+
+    fn recipient(phone: &str, email: &str) -> Recipient {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Recipient {
+            phone: given(phone),
+            email: given(email),
+        }
+    }
+
+    #[test]
+    fn the_phone_else_the_email_and_the_contract_types_tell_invitations_apart() {
+        let types = [ContractTypeId(414)];
+        let key = key_of_recipient(&recipient("+201012345678", ""), &types);
+        assert_eq!(
+            key,
+            key_of_recipient(&recipient("+201012345678", "a@example.com"), &types)
+        );
+        assert_ne!(
+            key,
+            key_of_recipient(&recipient("+201012345679", ""), &types)
+        );
+        assert_ne!(
+            key,
+            key_of_recipient(&recipient("+201012345678", ""), &[ContractTypeId(415)])
+        );
+        assert_ne!(
+            key,
+            key_of_recipient(
+                &recipient("+201012345678", ""),
+                &[ContractTypeId(414), ContractTypeId(415)]
+            )
+        );
+        assert_eq!(
+            key_of_recipient(&recipient("", "Mona@Example.com"), &types),
+            key_of_recipient(&recipient("", "mona@example.com"), &types)
+        );
+    }
+
+    #[test]
+    fn identity_columns_are_compared_folded_and_one_by_one() {
+        assert_eq!(
+            key_of_values(["A-1", "أحمد"]),
+            key_of_values([" a-1 ", "احمد"])
+        );
+        assert_ne!(key_of_values(["1-11"]), key_of_values(["11-1"]));
+        assert_ne!(key_of_values(["a", "bc"]), key_of_values(["ab", "c"]));
+    }
+
+    #[test]
+    fn keys_stay_as_ledgers_have_them() {
+        let key = key_of_recipient(&recipient("+201012345678", ""), &[ContractTypeId(414)]);
+        assert_eq!(format!("{key:?}"), "abc377e6009b…");
+        assert_eq!(format!("{:?}", key_of_values(["A-1"])), "0c5a4f3a262d…");
     }
 }

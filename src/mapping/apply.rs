@@ -1,0 +1,490 @@
+//! Maps one row: its invitation, or every problem it has. Runs once for each row of a sheet, so it looks nothing up by name.
+
+use std::borrow::Cow;
+
+use jiff::civil;
+use jiff::fmt::strtime;
+
+use super::bind::{ColumnRule, ContractRule, Mapping};
+use super::fields::{BirthCheck, FieldGroup, FieldRule, RuleSource};
+use super::invitation::{Slot, TypeValues, key_of_recipient, key_of_values};
+use super::names::{fold, fold_choice, fold_value};
+use super::template::Template;
+use super::value::{self, Fault, Kind};
+use crate::model::{
+    ContractTypeId, Invitation, InvitationKey, Problem, ProblemCode, Recipient, Repair, Row,
+};
+
+/// What a row came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapped {
+    /// The invitation, or everything that is wrong with the row.
+    pub result: Result<Invitation, Vec<Problem>>,
+    /// Values mended beyond doubt, told in either case.
+    pub repairs: Vec<Repair>,
+}
+
+impl Mapping {
+    /// What a row becomes.
+    pub fn apply(&self, row: &Row) -> Mapped {
+        let mut visit = Visit {
+            mapping: self,
+            row,
+            problems: Vec::new(),
+            repairs: Vec::new(),
+        };
+        let invitation = visit.invitation();
+        let result = match invitation {
+            Some(invitation) if visit.problems.is_empty() => Ok(invitation),
+            _ => Err(visit.problems),
+        };
+        Mapped {
+            result,
+            repairs: visit.repairs,
+        }
+    }
+}
+
+/// One row on its way through the mapping, with what was found in it so far.
+struct Visit<'a> {
+    mapping: &'a Mapping,
+    row: &'a Row,
+    problems: Vec<Problem>,
+    repairs: Vec<Repair>,
+}
+
+/// What reading one value came to. A fault is noted already.
+enum Found<'a> {
+    Nothing,
+    Text(Cow<'a, str>),
+    Fault,
+}
+
+impl<'a> Found<'a> {
+    fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Found::Text(text) => Some(text),
+            Found::Nothing | Found::Fault => None,
+        }
+    }
+}
+
+impl<'a> Visit<'a> {
+    /// The row's invitation; `None` only with a problem noted.
+    fn invitation(&mut self) -> Option<Invitation> {
+        self.check_width();
+        let recipient = self.recipient();
+        let types = self.contract_types();
+        let key = self.identity();
+        let types = types?;
+        let fields = self.fields(&types);
+        if !self.problems.is_empty() {
+            return None;
+        }
+        let recipient = recipient?;
+        Some(Invitation {
+            key: key.unwrap_or_else(|| key_of_recipient(&recipient, &types)),
+            body: self.mapping.frame.write(&recipient, &types, &fields),
+            recipient,
+            contract_types: types.into_owned(),
+        })
+    }
+
+    fn check_width(&mut self) {
+        let width = self.mapping.width;
+        let beyond = self.row.cells.get(width..).unwrap_or_default();
+        if let Some(last) = beyond.iter().rposition(|cell| !cell.is_empty()) {
+            let message = format!(
+                "The row has {} cells and the header {width}: look for a stray separator, or add a header.",
+                width + last + 1
+            );
+            let value = beyond[last].shown();
+            self.problem(None, None, ProblemCode::TooManyCells, message, value);
+        }
+    }
+
+    fn recipient(&mut self) -> Option<Recipient> {
+        let problems_before = self.problems.len();
+        let mapping = self.mapping;
+        let recipient = Recipient {
+            phone: self.recipient_part(mapping.phone.as_ref(), "phone"),
+            email: self.recipient_part(mapping.email.as_ref(), "email"),
+        };
+        if recipient.phone.is_some() || recipient.email.is_some() {
+            return Some(recipient);
+        }
+        if self.problems.len() == problems_before {
+            let phone = mapping.phone.as_ref().map(|rule| (rule.index, "phone"));
+            let email = mapping.email.as_ref().map(|rule| (rule.index, "email"));
+            let (column, field) = phone.or(email).unzip();
+            let message = "Nobody to invite: fill in a phone number or an e-mail address.";
+            self.problem(
+                column,
+                field,
+                ProblemCode::RecipientMissing,
+                message,
+                String::new(),
+            );
+        }
+        None
+    }
+
+    fn recipient_part(&mut self, rule: Option<&'a ColumnRule>, field: &str) -> Option<String> {
+        let rule = rule?;
+        let text = self.read(rule.index, &rule.kind, field).text()?;
+        Some(text.into_owned())
+    }
+
+    /// The row's contract types, sorted; `None` with a problem noted.
+    fn contract_types(&mut self) -> Option<Cow<'a, [ContractTypeId]>> {
+        const FIELD: &str = "contract_type";
+        let (index, words) = match &self.mapping.contract {
+            ContractRule::Same(types) => return Some(Cow::Borrowed(types)),
+            ContractRule::Ids { index } => (*index, None),
+            ContractRule::Words { index, words } => (*index, Some(words)),
+        };
+        let text = match self.read(index, &Kind::Text, FIELD) {
+            Found::Text(text) => text,
+            Found::Nothing => {
+                self.missing(Some(index), FIELD);
+                return None;
+            }
+            Found::Fault => return None,
+        };
+        let (types, otherwise) = match words {
+            Some(words) => {
+                let types = words
+                    .exact
+                    .get(&*text)
+                    .or_else(|| words.folded.get(&fold(&text)));
+                let message = "This value names no contract type: correct it, or add it to [contract] values.";
+                (types.map(|types| Cow::Borrowed(types.as_slice())), message)
+            }
+            None => {
+                let message = "This is no contract type: write its number, such as 414.";
+                (ids_in(&text).map(Cow::Owned), message)
+            }
+        };
+        if types.is_none() {
+            let value = self.row.cell(index).shown();
+            self.problem(
+                Some(index),
+                Some(FIELD),
+                ProblemCode::ContractTypeUnknown,
+                otherwise,
+                value,
+            );
+        }
+        types
+    }
+
+    /// The key by the identity columns; `None` when the recipient tells, or with a problem noted.
+    fn identity(&mut self) -> Option<InvitationKey> {
+        let columns = self.mapping.identity.as_deref()?;
+        let (problems_before, repairs_before) = (self.problems.len(), self.repairs.len());
+        let columns_read = columns.iter();
+        let values: Vec<Option<Cow<'a, str>>> = columns_read
+            .map(|&index| self.read(index, &Kind::Text, "identity").text())
+            .collect();
+        // What is compared and never sent: what was mended in it concerns nobody.
+        self.repairs.truncate(repairs_before);
+        if self.problems.len() > problems_before {
+            return None;
+        }
+        // Rows without any identity would all be the same invitation, and only the first would be sent.
+        if values.iter().all(Option::is_none) {
+            self.missing(columns.first().copied(), "identity");
+            return None;
+        }
+        Some(key_of_values(
+            values
+                .iter()
+                .map(|value| value.as_deref().unwrap_or_default()),
+        ))
+    }
+
+    /// The values of every contract type's fields, those of the row's problems left out.
+    fn fields(&mut self, types: &[ContractTypeId]) -> Vec<TypeValues<'a>> {
+        let mapping = self.mapping;
+        let problems_before = self.problems.len();
+        let mut values = Vec::with_capacity(types.len());
+        for &contract_type in types {
+            let group = mapping
+                .groups
+                .get(&contract_type)
+                .unwrap_or(&mapping.other_types);
+            let slots = self.slots(group);
+            values.push(TypeValues {
+                contract_type,
+                slots,
+            });
+        }
+        if types.len() > 1 {
+            // A column that feeds the same field of several contract types is told about once.
+            keep_first_of_equals(&mut self.problems, problems_before);
+            keep_first_of_equals(&mut self.repairs, 0);
+        }
+        values
+    }
+
+    fn slots(&mut self, group: &'a FieldGroup) -> Vec<Slot<'a>> {
+        let mut slots: Vec<Slot<'a>> = group.rules.iter().map(|rule| self.slot(rule)).collect();
+        for (at, rule) in group.rules.iter().enumerate() {
+            if is_unmet(rule, &slots) {
+                if slots[at].is_written && slots[at].text.is_some() {
+                    self.condition_unmet(rule, group);
+                }
+                slots[at].text = None;
+            } else if slots[at].text.is_none() && !slots[at].is_faulty && rule.required {
+                self.missing(rule.column(), &rule.key);
+            }
+        }
+        if let Some(check) = &group.birth {
+            self.compare_birth_dates(check, group, &slots);
+        }
+        slots
+    }
+
+    fn slot(&mut self, rule: &'a FieldRule) -> Slot<'a> {
+        let unwritten = |text: Option<&'a str>| Slot {
+            key: &rule.key,
+            text: text.map(Cow::Borrowed),
+            is_written: false,
+            is_faulty: false,
+        };
+        let found = match &rule.source {
+            RuleSource::Constant(text) => return unwritten(Some(text)),
+            RuleSource::Column(index) => self.read_field(*index, rule),
+            RuleSource::Template { template, columns } => self.render(template, columns, rule),
+        };
+        match found {
+            Found::Nothing => unwritten(rule.default.as_deref()),
+            found => Slot {
+                key: &rule.key,
+                is_written: true,
+                is_faulty: matches!(found, Found::Fault),
+                text: found.text(),
+            },
+        }
+    }
+
+    fn read_field(&mut self, index: usize, rule: &'a FieldRule) -> Found<'a> {
+        let cell = self.row.cell(index);
+        if let Some(conflict) = &rule.conflict
+            && rule.kind.depends_on_convention(cell)
+        {
+            return self.fault(Some(index), &rule.key, conflict.clone(), cell.shown());
+        }
+        let found = self.read(index, &rule.kind, &rule.key);
+        self.among_choices(found, rule)
+    }
+
+    /// Holds a value against the form's choices, where its type alone does not.
+    fn among_choices(&mut self, found: Found<'a>, rule: &'a FieldRule) -> Found<'a> {
+        let (Found::Text(text), Some(choices)) = (&found, &rule.among) else {
+            return found;
+        };
+        match value::read_text(choices, text) {
+            Ok(Some(reading)) => Found::Text(reading.text.into_owned().into()),
+            Ok(None) => Found::Nothing,
+            Err(fault) => {
+                let shown = self.shown(rule, text);
+                self.fault(rule.column(), &rule.key, fault, shown)
+            }
+        }
+    }
+
+    /// A template's text for this row, read as the rule's type. Nothing when all its columns are empty.
+    fn render(&mut self, template: &Template, columns: &[usize], rule: &'a FieldRule) -> Found<'a> {
+        let problems_before = self.problems.len();
+        let mut values = Vec::with_capacity(columns.len());
+        for &index in columns {
+            let found = self.read(index, &Kind::Text, &rule.key);
+            values.push(found.text().unwrap_or_default());
+        }
+        if self.problems.len() > problems_before {
+            return Found::Fault;
+        }
+        if !values.is_empty() && values.iter().all(|value| value.is_empty()) {
+            return Found::Nothing;
+        }
+        let text = match self.mapping.templates.render(template, &values) {
+            Ok(text) => text,
+            Err(reason) => {
+                let fault = Fault {
+                    code: ProblemCode::TemplateFailed,
+                    message: format!("The template gives no value for this row: {reason}."),
+                };
+                return self.fault(rule.column(), &rule.key, fault, String::new());
+            }
+        };
+        match value::read_text(&rule.kind, &text) {
+            Ok(None) => Found::Nothing,
+            Ok(Some(reading)) => {
+                let found = Found::Text(Cow::Owned(reading.text.into_owned()));
+                self.among_choices(found, rule)
+            }
+            Err(fault) => self.fault(rule.column(), &rule.key, fault, text),
+        }
+    }
+
+    /// Reads a cell, noting a fault or a repair.
+    fn read(&mut self, index: usize, kind: &'a Kind, field: &str) -> Found<'a> {
+        let cell = self.row.cell(index);
+        match value::read(kind, cell) {
+            Ok(None) => {
+                if value::says_nothing(cell) {
+                    self.repair(index, field, "");
+                }
+                Found::Nothing
+            }
+            Ok(Some(reading)) => {
+                if reading.repaired {
+                    self.repair(index, field, &reading.text);
+                }
+                Found::Text(reading.text)
+            }
+            Err(fault) => self.fault(Some(index), field, fault, cell.shown()),
+        }
+    }
+
+    /// Notes a birth date that is not the one in the national id.
+    fn compare_birth_dates(&mut self, check: &BirthCheck, group: &FieldGroup, slots: &[Slot<'_>]) {
+        let id = slots[check.national_id].text.as_deref();
+        let written = slots[check.birth_date].text.as_deref();
+        let (Some(born), Some(written)) = (id.and_then(value::birth_date_of), written) else {
+            return;
+        };
+        if is_date(written, born, &check.output) {
+            return;
+        }
+        let rule = &group.rules[check.birth_date];
+        let id_column = group.rules[check.national_id].column();
+        let id_name = id_column.and_then(|index| self.mapping.names.get(index));
+        let message = format!(
+            "The birth date is not the one in the national id (column \"{}\"): correct one of the two.",
+            id_name.map_or("", String::as_str)
+        );
+        let shown = self.shown(rule, written);
+        self.problem(
+            rule.column(),
+            Some(&rule.key),
+            ProblemCode::BirthDateMismatch,
+            message,
+            shown,
+        );
+    }
+
+    /// Notes a value whose field does not show for this row.
+    fn condition_unmet(&mut self, rule: &FieldRule, group: &FieldGroup) {
+        let Some(condition) = &rule.condition else {
+            return;
+        };
+        let parent = &group.rules[condition.parent].key;
+        let message = format!(
+            "The field `{}` is only for customers whose `{parent}` is \"{}\": empty the cell, or correct `{parent}`.",
+            rule.key, condition.value
+        );
+        let shown = self.shown(rule, "");
+        self.problem(
+            rule.column(),
+            Some(&rule.key),
+            ProblemCode::ConditionUnmet,
+            message,
+            shown,
+        );
+    }
+
+    /// What a person sees of a rule's value: the cell, or the text made of several.
+    fn shown(&self, rule: &FieldRule, text: &str) -> String {
+        let cell = rule.column().map(|index| self.row.cell(index).shown());
+        cell.unwrap_or_else(|| text.to_owned())
+    }
+
+    fn missing(&mut self, column: Option<usize>, field: &str) {
+        let message = "A value is required here: fill in the cell.";
+        self.problem(
+            column,
+            Some(field),
+            ProblemCode::Missing,
+            message,
+            String::new(),
+        );
+    }
+
+    fn fault(
+        &mut self,
+        column: Option<usize>,
+        field: &str,
+        fault: Fault,
+        value: String,
+    ) -> Found<'a> {
+        self.problem(column, Some(field), fault.code, fault.message, value);
+        Found::Fault
+    }
+
+    fn problem(
+        &mut self,
+        column: Option<usize>,
+        field: Option<&str>,
+        code: ProblemCode,
+        message: impl Into<String>,
+        value: String,
+    ) {
+        let column = column.and_then(|index| self.mapping.names.get(index));
+        self.problems.push(Problem {
+            row: self.row.number,
+            column: column.cloned(),
+            field: field.map(str::to_owned),
+            code,
+            message: message.into(),
+            value,
+        });
+    }
+
+    fn repair(&mut self, index: usize, field: &str, to: &str) {
+        self.repairs.push(Repair {
+            row: self.row.number,
+            column: self.mapping.names.get(index).cloned().unwrap_or_default(),
+            field: field.to_owned(),
+            from: self.row.cell(index).shown(),
+            to: to.to_owned(),
+        });
+    }
+}
+
+fn keep_first_of_equals<T: PartialEq>(all: &mut Vec<T>, from: usize) {
+    for later in all.split_off(from) {
+        if !all.contains(&later) {
+            all.push(later);
+        }
+    }
+}
+
+/// Whether a rule's parent has another value than the one that shows this field. An empty parent has no value.
+fn is_unmet(rule: &FieldRule, slots: &[Slot<'_>]) -> bool {
+    rule.condition.as_ref().is_some_and(|condition| {
+        let text = slots[condition.parent].text.as_deref();
+        text.is_some_and(|text| text != condition.value && fold_choice(text) != condition.folded)
+    })
+}
+
+/// Whether a text written in the form `output` means this day. Forms that cannot be read back, and those that leave parts
+/// out, are compared as they are written; a time of day beside the date does not matter.
+fn is_date(text: &str, day: civil::Date, output: &str) -> bool {
+    let written = strtime::format(output, day.to_datetime(civil::Time::midnight()));
+    let read_back = || strtime::parse(output, text).and_then(|parts| parts.to_date());
+    written.is_ok_and(|written| written == text) || read_back().is_ok_and(|date| date == day)
+}
+
+/// The contract types written in a cell: one number or several, separated by commas or semicolons. Sorted.
+fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
+    let id = |part: &str| fold_value(part).parse().ok().filter(|&id: &i64| id > 0);
+    let parts = text.split([',', ';', '،', '؛']);
+    let mut ids: Vec<ContractTypeId> = parts
+        .map(|part| id(part).map(ContractTypeId))
+        .collect::<Option<_>>()?;
+    ids.sort_unstable();
+    ids.dedup();
+    Some(ids)
+}

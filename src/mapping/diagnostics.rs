@@ -1,0 +1,420 @@
+//! Everything that is wrong with a config, each with its place, and how a person gets to see it; secrets, which never stand
+//! in it, among the rest.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use toml::de::{DeTable, DeValue};
+
+use super::names::fold;
+use crate::error::{Error, Excerpt};
+
+/// The TOML as it was read: its name and its text, kept to show lines of it. Does not print the text by accident, since a
+/// secret may stand in it against the rules.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Origin {
+    pub file_name: Arc<str>,
+    pub text: Arc<str>,
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file_name)
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// Where, as a byte range of the TOML; none when the fault is in no line (a file without headers, say).
+    pub span: Option<Range<usize>>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether the line holds a secret, so that it is named by its number and never shown.
+    pub is_secret: bool,
+}
+
+impl ConfigProblem {
+    /// A problem at a place.
+    pub(crate) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
+        ConfigProblem {
+            span: Some(span.clone()),
+            ..ConfigProblem::nowhere(message)
+        }
+    }
+
+    /// A problem that no line is to blame for.
+    pub(crate) fn nowhere(message: impl Into<String>) -> Self {
+        ConfigProblem {
+            message: message.into(),
+            span: None,
+            hint: None,
+            is_secret: false,
+        }
+    }
+
+    /// The same with advice.
+    pub(crate) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// The same, its line kept from sight.
+    pub(crate) fn secret(mut self) -> Self {
+        self.is_secret = true;
+        self
+    }
+}
+
+/// Why a config cannot be used: every problem of it, in the order of its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors {
+    /// All of them; never empty.
+    pub problems: Vec<ConfigProblem>,
+    origin: Origin,
+}
+
+impl ConfigErrors {
+    pub(crate) fn new(mut problems: Vec<ConfigProblem>, origin: Origin) -> Self {
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
+        ConfigErrors { problems, origin }
+    }
+
+    /// All problems as text: each line of the TOML shown with a pointer below it, lines with secrets named only.
+    pub fn render(&self, styled: bool) -> String {
+        let renderer = renderer(styled);
+        let texts: Vec<String> = self
+            .problems
+            .iter()
+            .map(|problem| self.render_one(problem, &renderer))
+            .collect();
+        texts.join("\n\n")
+    }
+
+    fn error(&self, problem: &ConfigProblem) -> Error {
+        Error {
+            hint: problem.hint.clone(),
+            excerpt: Some(Box::new(Excerpt {
+                plain: self.render_one(problem, &renderer(false)),
+                styled: self.render_one(problem, &renderer(true)),
+            })),
+            ..Error::unusable("config_invalid", problem.message.clone())
+        }
+    }
+
+    fn render_one(&self, problem: &ConfigProblem, renderer: &Renderer) -> String {
+        let text = &*self.origin.text;
+        let place = problem.span.as_ref().map(|span| on_one_line(text, span));
+        let shown = place
+            .as_ref()
+            .filter(|span| !problem.is_secret && !line_may_hold_a_secret(text, span.start));
+        let title = match (&place, shown) {
+            (Some(span), None) => format!(
+                "{}, line {}: {}",
+                self.origin.file_name,
+                line_number(text, span.start),
+                problem.message
+            ),
+            _ => problem.message.clone(),
+        };
+        let mut group = match shown {
+            Some(span) => Group::with_title(Level::ERROR.primary_title(title.as_str())).element(
+                Snippet::source(text)
+                    .path(&*self.origin.file_name)
+                    .annotation(AnnotationKind::Primary.span(span.clone())),
+            ),
+            None => Group::with_title(Level::ERROR.primary_title(title.as_str())),
+        };
+        if let Some(hint) = &problem.hint {
+            group = group.element(Level::HELP.message(hint.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+fn renderer(styled: bool) -> Renderer {
+    let renderer = if styled {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.decor_style(DecorStyle::Ascii)
+}
+
+/// A span cut to its first line, so that no neighbouring line is drawn into the picture; never empty at a line's start
+/// alone, and always on character boundaries.
+fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
+    let start = floor_boundary(text, span.start.min(text.len()));
+    let line_end = text[start..]
+        .find(['\n', '\r'])
+        .map_or(text.len(), |at| start + at);
+    let end = floor_boundary(text, span.end.clamp(start, line_end));
+    start..end
+}
+
+fn floor_boundary(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+fn line_number(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl From<ConfigErrors> for Error {
+    fn from(errors: ConfigErrors) -> Error {
+        let mut all = errors.problems.iter().map(|problem| errors.error(problem));
+        let first = all
+            .next()
+            .unwrap_or_else(|| Error::unusable("config_invalid", "The config cannot be used."));
+        Error {
+            others: all.collect(),
+            ..first
+        }
+    }
+}
+
+/// Words that, inside a key's name, mean that its value is a secret (or a credential's half).
+const SECRET_WORDS: &[&str] = &[
+    "apikey",
+    "bundlekey",
+    "secret",
+    "password",
+    "passwd",
+    "token",
+    "credential",
+    "username",
+    "bearer",
+    "authorization",
+];
+
+/// The names on the way to an entry of the TOML.
+pub(crate) type Path = Vec<String>;
+
+/// Every secret in the file, in any table whose keys are this program's words. The keys of `[fields.ID]`, of `values` and of
+/// `choices` are other people's, and may say anything.
+pub(crate) fn find_secrets(
+    table: &DeTable<'_>,
+    path: &mut Path,
+    found: &mut Vec<(Path, ConfigProblem)>,
+) {
+    let is_ours = !matches!(&path[..], [fields] | [fields, _] if fields == "fields")
+        && path
+            .last()
+            .is_none_or(|name| name != "values" && name != "choices");
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        path.push(name.to_owned());
+        if is_ours && names_a_secret(name) {
+            found.push((path.clone(), secret_key(name, &key.span())));
+        } else if let DeValue::Table(inner) = value.get_ref() {
+            find_secrets(inner, path, found);
+        } else if path[0] != "fields" && value.get_ref().as_str().is_some_and(has_user_info) {
+            let message = format!("the address in `{name}` holds a user or a password");
+            let problem = ConfigProblem::at(&value.span(), message)
+                .hint("take the part before `@` out of it".to_owned())
+                .secret();
+            found.push((path.clone(), problem));
+        }
+        path.pop();
+    }
+}
+
+/// Whether a key, taken by its name, holds a secret.
+fn names_a_secret(name: &str) -> bool {
+    let folded = fold(name);
+    let is_public = folded.contains("public");
+    !is_public && (folded == "key" || SECRET_WORDS.iter().any(|word| folded.contains(word)))
+}
+
+/// Whether the line around `at` may hold a secret: then no error shows it. Errs on the side of silence.
+fn line_may_hold_a_secret(text: &str, at: usize) -> bool {
+    let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let mut inside_multiline = false;
+    let mut lines = text[..line_end].lines().peekable();
+    while let Some(line) = lines.next() {
+        let is_secret = names_a_secret_before_a_value(line) || has_user_info(line);
+        if lines.peek().is_none() {
+            return is_secret || inside_multiline;
+        }
+        // Where a secret opens a value of several lines, everything below it stays hidden: it may have no end.
+        inside_multiline |= is_secret && (line.contains("\"\"\"") || line.contains("'''"));
+    }
+    false
+}
+
+fn names_a_secret_before_a_value(line: &str) -> bool {
+    line.split(['{', ','])
+        .filter_map(|part| part.split_once('='))
+        .any(|(key, _)| names_a_secret(key.trim().trim_matches(['"', '\''])))
+}
+
+/// Whether a web address carries a user and a password.
+fn has_user_info(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest
+            .split(['/', '?', '#', '"', '\''])
+            .next()
+            .unwrap_or(rest);
+        authority.contains('@')
+    })
+}
+
+fn secret_key(name: &str, span: &Range<usize>) -> ConfigProblem {
+    ConfigProblem::at(
+        span,
+        format!("`{name}` is a secret, and secrets do not belong in this file"),
+    )
+    .hint(format!("take the line out and {}", right_place(name)))
+    .secret()
+}
+
+fn right_place(name: &str) -> &'static str {
+    let folded = fold(name);
+    if folded.contains("username") {
+        "set the environment variable VLENS_USERNAME"
+    } else if folded.contains("passw") {
+        "set the environment variable VLENS_PASSWORD, or VLENS_PASSWORD_FILE to a file that holds it"
+    } else if folded.contains("key") {
+        "set the environment variable VLENS_API_KEY, or VLENS_API_KEY_FILE to a file that holds it"
+    } else {
+        "set the environment variables VLENS_API_KEY, VLENS_USERNAME and VLENS_PASSWORD: the login makes its own token"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::config::Config;
+
+    #[test]
+    fn secrets_are_known_by_the_name_of_their_key() {
+        for name in [
+            "api_key",
+            "apiKey",
+            "API-KEY",
+            "key",
+            "password",
+            "user_password",
+            "token",
+            "accessToken",
+            "username",
+        ] {
+            assert!(names_a_secret(name), "{name}");
+        }
+        for name in [
+            "user_public_key_file",
+            "userPublicKey",
+            "tenancy_name",
+            "keys",
+            "columns",
+        ] {
+            assert!(!names_a_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn lines_that_may_hold_a_secret_are_hidden() {
+        let text = "[api]\npassword = \"\"\"\nhunter2\n";
+        assert!(!line_may_hold_a_secret(text, 0));
+        assert!(line_may_hold_a_secret(text, 8));
+        assert!(
+            line_may_hold_a_secret(text, text.len() - 3),
+            "the second line of a secret"
+        );
+        assert!(line_may_hold_a_secret(
+            "api = { base_url = \"x\", token = \"t\" }",
+            3
+        ));
+        assert!(line_may_hold_a_secret(
+            "base_url = \"https://me:pw@example.com\"",
+            0
+        ));
+        assert!(!line_may_hold_a_secret("tenancy_name = \"acme\"", 0));
+    }
+
+    #[test]
+    fn a_secret_is_named_by_its_line_and_never_shown() {
+        for (text, line, place) in [
+            ("[api]\napi_key = \"hunter2\"\n", "line 2", "VLENS_API_KEY"),
+            ("apiKey = \"hunter2\"\n", "line 1", "VLENS_API_KEY_FILE"),
+            (
+                "[api]\n\npassword = \"hunter2\"\n",
+                "line 3",
+                "VLENS_PASSWORD",
+            ),
+            (
+                "[api]\nusername = \"hunter2\"\n",
+                "line 2",
+                "VLENS_USERNAME",
+            ),
+            (
+                "[session]\naccess_token = \"hunter2\"\n",
+                "line 2",
+                "VLENS_USERNAME",
+            ),
+            ("api = { secret = \"hunter2\" }\n", "line 1", "VLENS_"),
+            (
+                "[api]\nbase_url = \"https://me:hunter2@example.com\"\n",
+                "line 2",
+                "before `@`",
+            ),
+            (
+                "[api]\ntenency_name = \"x\"\npassword = \"hunter2\"\ntenency = 1\n",
+                "line 3",
+                "VLENS_",
+            ),
+            (
+                "[vlens]\npassword = \"hunter2\"\n",
+                "line 2",
+                "VLENS_PASSWORD",
+            ),
+            (
+                "[recipient]\npassword = \"hunter2\"\n",
+                "line 2",
+                "VLENS_PASSWORD",
+            ),
+            (
+                "[fields.414]\na = { column = \"A\", token = \"hunter2\" }\n",
+                "line 2",
+                "VLENS_",
+            ),
+            // Beside a mistake in the same line, or in no valid TOML at all, it stays hidden too.
+            ("[api]\npassword = \"hunter2\n", "line 2", "TOML"),
+            ("[api]\npassword = hunter2\n", "line 2", "TOML"),
+            (
+                "[api]\npassword = \"hunter2\"\npassword = \"hunter2\"\n",
+                "line 3",
+                "duplicate",
+            ),
+            ("[api]\nbad = 1, token = \"hunter2\"\n", "line 2", "TOML"),
+        ] {
+            let errors = Config::parse(text, "vlens-batch.toml")
+                .expect_err("a secret")
+                .render(false);
+            assert!(!errors.contains("hunter2"), "{errors}");
+            assert!(
+                errors.contains(line) && errors.contains(place),
+                "{text}\n{errors}"
+            );
+            let debug = format!("{:?}", Config::parse(text, "x").expect_err("a refusal"));
+            assert!(!debug.contains("hunter2"), "{debug}");
+        }
+    }
+}

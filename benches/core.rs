@@ -103,8 +103,8 @@ fn read_an_answer(bencher: Bencher<'_, '_>) {
     let answer = RawAnswer {
         status: 200,
         retry_after: None,
-        date: Some("Sun, 22 Nov 2026 00:00:00 GMT"),
-        body: Body::Whole(body),
+        date: Some("Sun, 22 Nov 2026 00:00:00 GMT".to_owned()),
+        body: Body::Whole(body.to_vec()),
     };
     bencher.bench_local(|| read_answer(black_box(&answer)));
 }

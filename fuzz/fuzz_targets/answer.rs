@@ -9,9 +9,9 @@ fuzz_target!(|input: (u16, Option<String>, Option<String>, &[u8])| {
     let (status, retry_after, date, body) = input;
     let answer = RawAnswer {
         status,
-        retry_after: retry_after.as_deref(),
-        date: date.as_deref(),
-        body: Body::Whole(body),
+        retry_after,
+        date,
+        body: Body::Whole(body.to_vec()),
     };
     let outcome = read_answer(&answer);
     if let Outcome::Created { token } = &outcome {

@@ -7,13 +7,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::decide::{backoff, wait_asked_for};
-use super::events::{Journal, SendEvent};
 use super::limiter::{Limiter, Permit};
 use super::stop::{StopSignal, Stopped};
 use crate::error::Error;
 use crate::ledger::Writer;
 use crate::model::{ContractTypeId, Moment, Secret, Timestamp};
-use crate::vlens::{AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry};
+use crate::vlens::{AccessToken, AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry};
 
 /// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
 /// be tested without waiting.
@@ -36,13 +35,6 @@ pub struct Credentials {
     /// User name or e-mail address.
     pub username: String,
     pub password: Secret,
-}
-
-impl Credentials {
-    /// Whether there is enough to try a login with.
-    pub fn is_complete(&self) -> bool {
-        !self.username.is_empty() && !self.password.expose().is_empty()
-    }
 }
 
 /// Why there is no answer to work with.
@@ -130,7 +122,6 @@ pub struct Api {
     token: tokio::sync::Mutex<HeldToken>,
     /// Attempts at a call that may pass.
     max_attempts: u32,
-    journal: Option<Journal>,
 }
 
 /// Leave for one request. Dropped when its answer has come or it is given up: then its slot is free one window later.
@@ -158,7 +149,7 @@ impl Drop for Slot<'_> {
 /// A token to send with, and which one it is.
 #[derive(Clone)]
 pub(super) struct Bearer {
-    pub(super) secret: Secret,
+    pub(super) token: AccessToken,
     generation: u64,
 }
 
@@ -171,7 +162,7 @@ struct HeldToken {
 }
 
 struct Token {
-    access: Secret,
+    access: AccessToken,
     refresh: Option<Secret>,
     /// On the steady clock: from here on a new one is asked for before the next request.
     renew_at: Duration,
@@ -183,7 +174,7 @@ impl HeldToken {
     fn good(&self, now: Duration) -> Option<Bearer> {
         let token = self.token.as_ref()?;
         (!token.is_refused && now < token.renew_at).then(|| Bearer {
-            secret: token.access.clone(),
+            token: token.access.clone(),
             generation: self.generation,
         })
     }
@@ -222,15 +213,13 @@ impl Api {
             answered: Notify::new(),
             token: tokio::sync::Mutex::default(),
             max_attempts: MAX_ATTEMPTS,
-            journal: None,
         }
     }
 
-    pub(super) fn for_run(self, max_attempts: u32, ledger: Writer, journal: Journal) -> Self {
+    pub(super) fn for_run(self, max_attempts: u32, ledger: Writer) -> Self {
         Api {
             max_attempts,
             ledger: Some(ledger),
-            journal: Some(journal),
             ..self
         }
     }
@@ -258,14 +247,14 @@ impl Api {
     /// The tenant's contract types.
     pub async fn contract_types(&self) -> Result<Vec<ContractTypeEntry>, ApiError> {
         let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
-        self.call_patiently(|| self.client.contract_types(&bearer.secret))
+        self.call_patiently(|| self.client.contract_types(&bearer.token))
             .await
     }
 
     /// The API's own answer that describes a contract type's form.
     pub async fn template_fields(&self, id: ContractTypeId) -> Result<String, ApiError> {
         let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
-        self.call_patiently(|| self.client.template_fields(&bearer.secret, id))
+        self.call_patiently(|| self.client.template_fields(&bearer.token, id))
             .await
     }
 
@@ -310,9 +299,6 @@ impl Api {
     /// Nobody sends for `wait` from now on.
     pub(super) fn pause(&self, wait: Duration) {
         self.limiter().pause(self.clock.steady(), wait);
-        if let Some(journal) = &self.journal {
-            journal.note(&SendEvent::Paused { wait });
-        }
     }
 
     pub(super) fn limiter(&self) -> MutexGuard<'_, Limiter> {
@@ -354,18 +340,21 @@ impl Api {
             if !error.kind.may_pass() || attempt >= self.max_attempts {
                 return Err(ApiError::Call(error));
             }
-            tracing::warn!("{error}; asking again");
-            match error.kind {
-                CallErrorKind::Busy(Some(asked)) => {
-                    match wait_asked_for(asked, self.clock.wall()) {
-                        Some(wait) => self.pause(wait),
-                        None => return Err(ApiError::Call(error)),
-                    }
-                }
-                _ => {
-                    let wait = backoff(attempt, fastrand::f64());
-                    self.stop.or_stop(tokio::time::sleep(wait)).await?;
-                }
+            let asked = match error.kind {
+                CallErrorKind::Busy(asked) => asked,
+                _ => None,
+            };
+            let Some(wait) = asked.map_or_else(
+                || Some(backoff(attempt, fastrand::f64())),
+                |asked| wait_asked_for(asked, self.clock.wall()),
+            ) else {
+                return Err(ApiError::Call(error));
+            };
+            tracing::warn!("{error}; asking again in {} s", wait.as_secs_f32().ceil());
+            if asked.is_some() {
+                self.pause(wait);
+            } else {
+                self.stop.or_stop(tokio::time::sleep(wait)).await?;
             }
             attempt += 1;
         }

@@ -1,9 +1,8 @@
 //! What happens during a run, for those who watch: progress, log, metrics.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::{Counts, Outcome, RowNumber, Status};
+use crate::model::{Counts, RowNumber, Status};
 
 /// Something that happened. Holds no personal data.
 #[derive(Debug, Clone)]
@@ -31,89 +30,35 @@ pub enum SendEvent {
     },
 }
 
-impl SendEvent {
-    pub(super) fn ended(row: RowNumber, status: Status, outcome: &Outcome) -> Self {
-        SendEvent::Ended {
-            row,
-            status,
-            code: outcome.code(),
-            message: outcome.message(),
-        }
-    }
-
-    pub(super) fn again(row: RowNumber, outcome: &Outcome, wait: Duration) -> Self {
-        SendEvent::Again {
-            row,
-            why: outcome.into(),
-            wait,
-        }
-    }
-}
-
 /// How far the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     pub counts: Counts,
-    /// Requests for invitations so far in this run.
+    /// Requests for invitations in this run.
     pub requests: u64,
     /// Those answered 429.
     pub throttled: u64,
 }
 
-/// Somebody who watches. Called from several tasks; must not take long.
+impl Tally {
+    /// A row that was under way has its status.
+    pub(super) fn end(&mut self, status: Status) {
+        let counts = &mut self.counts;
+        let to = match status {
+            Status::Created => &mut counts.created,
+            Status::Rejected => &mut counts.rejected,
+            Status::Failed => &mut counts.failed,
+            Status::Uncertain => &mut counts.uncertain,
+            // Not ends of a row that was under way.
+            Status::Pending | Status::Invalid | Status::Duplicate => return,
+        };
+        *to += 1;
+        counts.pending = counts.pending.saturating_sub(1);
+    }
+}
+
+/// Somebody who watches; must not take long.
 pub trait Observer: Send + Sync {
     /// Something happened, and this is how far the run is now.
     fn see(&self, event: &SendEvent, tally: &Tally);
-}
-
-/// Counts, and tells the observer.
-#[derive(Clone)]
-pub(super) struct Journal {
-    tally: Arc<Mutex<Tally>>,
-    observer: Arc<dyn Observer>,
-}
-
-impl Journal {
-    pub(super) fn new(tally: Tally, observer: Arc<dyn Observer>) -> Self {
-        Journal {
-            tally: Arc::new(Mutex::new(tally)),
-            observer,
-        }
-    }
-
-    pub(super) fn note(&self, event: &SendEvent) {
-        if let SendEvent::Ended { status, .. } = event {
-            end(&mut self.lock().counts, *status);
-        }
-        self.observer.see(event, &self.tally());
-    }
-
-    pub(super) fn request(&self) {
-        self.lock().requests += 1;
-    }
-
-    pub(super) fn throttled(&self) {
-        self.lock().throttled += 1;
-    }
-
-    pub(super) fn tally(&self) -> Tally {
-        *self.lock()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn end(counts: &mut Counts, status: Status) {
-    let to = match status {
-        Status::Created => &mut counts.created,
-        Status::Rejected => &mut counts.rejected,
-        Status::Failed => &mut counts.failed,
-        Status::Uncertain => &mut counts.uncertain,
-        // Not ends of a row that was under way.
-        Status::Pending | Status::Invalid | Status::Duplicate => return,
-    };
-    *to += 1;
-    counts.pending = counts.pending.saturating_sub(1);
 }

@@ -38,7 +38,6 @@ use crate::ledger::{self, Closing, InvitationId, Writer};
 use crate::model::{NotCreated, Outcome, Refusal, RowNumber, RunId, Status};
 use crate::vlens::CallErrorKind;
 use decide::{Circumstances, Decision, History, Next, RetryPolicy, decide};
-use events::Journal;
 
 pub struct SendOptions {
     /// The run whose due rows are sent.
@@ -70,18 +69,16 @@ pub async fn send(
     observer: Arc<dyn Observer>,
     start: Tally,
 ) -> Sent {
-    let journal = Journal::new(start, observer);
-    journal.note(&SendEvent::Sending);
     let stop = Arc::clone(&api.stop);
+    let clocked = tokio::spawn(stop_after(options.max_duration, Arc::clone(&stop)));
     let sending = Sending {
         attempts: Arc::new(Attempts {
             policy: RetryPolicy {
                 max_attempts: options.max_attempts,
                 can_log_in: api.can_log_in(),
             },
-            api: api.for_run(options.max_attempts, ledger.clone(), journal.clone()),
+            api: api.for_run(options.max_attempts, ledger.clone()),
             ledger: ledger.clone(),
-            journal: journal.clone(),
         }),
         due: DueRows {
             ledger,
@@ -93,24 +90,21 @@ pub async fn send(
         },
         waiting: DelayQueue::new(),
         under_way: JoinSet::new(),
-        concurrency: options.concurrency,
         failures_in_a_row: 0,
-        max_consecutive_failures: options.max_consecutive_failures,
+        options,
+        observer,
+        tally: start,
     };
-    let clocked = tokio::spawn(stop_after(options.max_duration, Arc::clone(&stop)));
     // A task of its own: where it ran on the caller's thread, every answer would cross threads.
-    let limit_reached = match tokio::spawn(sending.run()).await {
-        Ok(limit_reached) => limit_reached,
-        Err(error) => {
-            stop.stop(panicked(&error));
-            false
+    let sent = tokio::spawn(sending.run()).await.unwrap_or_else(|error| {
+        stop.stop(panicked(&error));
+        Sent {
+            tally: start,
+            limit_reached: false,
         }
-    };
+    });
     clocked.abort();
-    Sent {
-        tally: journal.tally(),
-        limit_reached,
-    }
+    sent
 }
 
 async fn stop_after(limit: Option<Duration>, stop: Arc<StopSignal>) {
@@ -152,17 +146,19 @@ struct Sending {
     due: DueRows,
     waiting: DelayQueue<Job>,
     under_way: JoinSet<Result<Attempted, Stopped>>,
-    concurrency: usize,
     failures_in_a_row: u32,
-    max_consecutive_failures: u32,
+    options: SendOptions,
+    observer: Arc<dyn Observer>,
+    tally: Tally,
 }
 
 impl Sending {
-    /// Sends until all is done or the run stops. Returns whether `--limit` ended it.
-    async fn run(mut self) -> bool {
+    /// Sends until all is done or the run stops.
+    async fn run(mut self) -> Sent {
+        self.tell(&SendEvent::Sending);
         let stop = Arc::clone(&self.attempts.api.stop);
         loop {
-            let has_room = self.under_way.len() < self.concurrency;
+            let has_room = self.under_way.len() < self.options.concurrency;
             if has_room && let Err(error) = self.due.refill().await {
                 stop.stop(StopReason::Broken(error));
             }
@@ -187,7 +183,14 @@ impl Sending {
         while let Some(ended) = self.under_way.join_next().await {
             self.follow(ended);
         }
-        self.due.is_limit_reached()
+        Sent {
+            tally: self.tally,
+            limit_reached: self.due.is_limit_reached(),
+        }
+    }
+
+    fn tell(&self, event: &SendEvent) {
+        self.observer.see(event, &self.tally);
     }
 
     fn begin(&mut self, job: Job) {
@@ -196,40 +199,61 @@ impl Sending {
     }
 
     fn follow(&mut self, ended: Result<Result<Attempted, Stopped>, JoinError>) {
-        let stop = &self.attempts.api.stop;
+        let attempted = match ended {
+            Ok(Ok(attempted)) => attempted,
+            Ok(Err(Stopped)) => return,
+            Err(error) => return self.stop(panicked(&error)),
+        };
         let Attempted {
             job,
             outcome,
             decision,
-        } = match ended {
-            Ok(Ok(attempted)) => attempted,
-            Ok(Err(Stopped)) => return,
-            Err(error) => return stop.stop(panicked(&error)),
-        };
-        let journal = &self.attempts.journal;
-        match decision.status {
-            Status::Created | Status::Rejected => self.failures_in_a_row = 0,
-            Status::Failed | Status::Uncertain => {
-                self.failures_in_a_row += 1;
-                if self.failures_in_a_row >= self.max_consecutive_failures {
-                    let last = outcome.message().unwrap_or_default();
-                    stop.stop(StopReason::Failures(last));
-                }
-            }
-            Status::Pending | Status::Invalid | Status::Duplicate => {}
+        } = attempted;
+        let row = job.row;
+        self.tally.requests += 1;
+        if matches!(outcome, Outcome::NotCreated(NotCreated::Throttled { .. })) {
+            self.tally.throttled += 1;
         }
         if decision.status != Status::Pending {
-            journal.note(&SendEvent::ended(job.row, decision.status, &outcome));
+            self.end(row, decision.status, &outcome);
+        }
+        if let Some(wait) = decision.pause {
+            self.tell(&SendEvent::Paused { wait });
         }
         match decision.next {
             Next::Done => {}
             Next::Again(wait) => {
-                journal.note(&SendEvent::again(job.row, &outcome, wait));
                 self.waiting.insert(job, wait);
+                let why = (&outcome).into();
+                self.tell(&SendEvent::Again { row, why, wait });
             }
             Next::WithFreshToken => self.due.begin_again(job),
-            Next::Stop(reason) => stop.stop(reason),
+            Next::Stop(reason) => self.stop(reason),
         }
+    }
+
+    /// A row has its status for this run.
+    fn end(&mut self, row: RowNumber, status: Status, outcome: &Outcome) {
+        let (code, message) = (outcome.code(), outcome.message());
+        if matches!(status, Status::Failed | Status::Uncertain) {
+            self.failures_in_a_row += 1;
+            if self.failures_in_a_row >= self.options.max_consecutive_failures {
+                self.stop(StopReason::Failures(message.clone().unwrap_or_default()));
+            }
+        } else {
+            self.failures_in_a_row = 0;
+        }
+        self.tally.end(status);
+        self.tell(&SendEvent::Ended {
+            row,
+            status,
+            code,
+            message,
+        });
+    }
+
+    fn stop(&self, reason: StopReason) {
+        self.attempts.api.stop.stop(reason);
     }
 }
 
@@ -292,7 +316,6 @@ impl DueRows {
 struct Attempts {
     api: Api,
     ledger: Writer,
-    journal: Journal,
     policy: RetryPolicy,
 }
 
@@ -311,12 +334,8 @@ impl Attempts {
             }
         };
         failpoint::pass("after_intent");
-        self.journal.request();
-        let body = job.body.clone();
-        let outcome = match &bearer {
-            Some(bearer) => api.client.create_invitation(&bearer.secret, body).await,
-            None => api.client.create_auth_session(body).await,
-        };
+        let token = bearer.as_ref().map(|bearer| &bearer.token);
+        let outcome = api.client.create(token, job.body.clone()).await;
         failpoint::pass("after_answer");
         let decision = self.decide(&outcome, &mut job.history);
         // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
@@ -342,10 +361,7 @@ impl Attempts {
 
     fn decide(&self, outcome: &Outcome, history: &mut History) -> Decision {
         let throttled_in_a_row = match outcome {
-            Outcome::NotCreated(NotCreated::Throttled { .. }) => {
-                self.journal.throttled();
-                self.api.limiter().throttled()
-            }
+            Outcome::NotCreated(NotCreated::Throttled { .. }) => self.api.limiter().throttled(),
             // Says nothing about the pace.
             Outcome::NotCreated(NotCreated::Unreachable { .. }) => 0,
             _ => {

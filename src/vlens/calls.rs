@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use serde_json::Value;
 
-use super::answer::{Body, Code, RawAnswer};
+use super::answer::{RawAnswer, read_answer};
 use super::transport::Reply;
 use super::vendor_text::plain;
-use crate::model::{ContractTypeId, RetryAfter, Secret};
+use crate::model::{ContractTypeId, NotCreated, Outcome, Refusal, RetryAfter, Secret};
 
 /// Why a call gave nothing. The message is for people and holds no secret and no personal data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,63 +53,43 @@ impl CallErrorKind {
     }
 }
 
-/// The answer, if one came.
-pub(super) fn answered(reply: &Reply) -> Result<RawAnswer<'_>, CallError> {
-    match reply {
-        Reply::Answered(received) => Ok(received.raw()),
-        Reply::NeverLeft(message) => Err(CallError::new(CallErrorKind::Unreachable, message)),
-        Reply::TimedOut(message) | Reply::Broken(message) => {
-            Err(CallError::new(CallErrorKind::ServerError, message))
-        }
+/// By the same table as an invitation's answer: what an invitation is rejected for, a call is refused for.
+impl From<Outcome> for CallError {
+    fn from(outcome: Outcome) -> Self {
+        let mut message = outcome.message().unwrap_or_default();
+        let kind = match outcome {
+            Outcome::Rejected { code, .. } => {
+                message = format!("{message} (error_code {code})");
+                match code {
+                    401 | 403 => CallErrorKind::NotLetIn,
+                    _ => CallErrorKind::Refused,
+                }
+            }
+            Outcome::NotCreated(reason) => match reason {
+                NotCreated::Unreachable { .. } => CallErrorKind::Unreachable,
+                NotCreated::Throttled { retry_after } => CallErrorKind::Busy(retry_after),
+                NotCreated::Unavailable { retry_after } => CallErrorKind::Busy(Some(retry_after)),
+                NotCreated::Refused {
+                    refusal: Refusal::NotTheApi,
+                    ..
+                } => CallErrorKind::NotTheApi,
+                NotCreated::Unauthorized { .. } | NotCreated::Refused { .. } => {
+                    CallErrorKind::NotLetIn
+                }
+            },
+            Outcome::Uncertain { stop: true, .. } => CallErrorKind::NotTheApi,
+            Outcome::Uncertain { .. } | Outcome::Created { .. } => CallErrorKind::ServerError,
+        };
+        CallError { kind, message }
     }
 }
 
 /// The data in an answer, or what the answer says instead.
-pub(super) fn data_of(answer: &RawAnswer<'_>) -> Result<Value, CallError> {
-    let retry_after = answer.retry_after();
-    let kind = match answer.status {
-        200..=299 => return data_of_success(answer),
-        300..=399 | 404 | 405 => CallErrorKind::NotTheApi,
-        401 | 403 => CallErrorKind::NotLetIn,
-        408 => CallErrorKind::ServerError,
-        429 => CallErrorKind::Busy(retry_after),
-        400..=499 => return Err(refused(answer)),
-        503 if retry_after.is_some() => CallErrorKind::Busy(retry_after),
-        _ => CallErrorKind::ServerError,
-    };
-    Err(CallError::new(kind, answer.told()))
-}
-
-fn data_of_success(answer: &RawAnswer<'_>) -> Result<Value, CallError> {
-    if let Some(envelope) = answer.envelope() {
-        if envelope.is_error() {
-            return Err(refused(answer));
-        }
-        return Ok(envelope.into_data());
-    }
-    // The data may stand bare.
-    if let Body::Whole(bytes) = answer.body
-        && let Ok(list @ Value::Array(_)) = serde_json::from_slice(bytes)
-    {
-        return Ok(list);
-    }
-    Err(CallError::new(
-        CallErrorKind::ServerError,
-        answer.unreadable(),
-    ))
-}
-
-fn refused(answer: &RawAnswer<'_>) -> CallError {
-    let message = answer.told();
-    match answer.envelope().unwrap_or_default().code {
-        Code::Number(code) => {
-            let kind = match code {
-                401 | 403 => CallErrorKind::NotLetIn,
-                _ => CallErrorKind::Refused,
-            };
-            CallError::new(kind, format!("{message} (error_code {code})"))
-        }
-        Code::None | Code::Word(_) | Code::Odd => CallError::new(CallErrorKind::Refused, message),
+pub(super) fn data_of(reply: Reply) -> Result<(RawAnswer, Value), CallError> {
+    let answer = reply?;
+    match answer.data() {
+        Some(data) => Ok((answer, data)),
+        None => Err(read_answer(&answer).into()),
     }
 }
 
@@ -144,11 +125,13 @@ pub(super) fn as_integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// An admin's token.
+/// An admin's access token, as the header that carries it; its `Debug` does not show it.
+pub type AccessToken = HeaderValue;
+
+/// What a login or a refresh gives.
 #[derive(Debug, Clone)]
 pub struct AdminToken {
-    /// Goes out with every invitation.
-    pub access: Secret,
+    pub access: AccessToken,
     /// Good for one more access token.
     pub refresh: Option<Secret>,
     /// How long the access token lives, from now on.
@@ -160,9 +143,9 @@ const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
 
 /// Reads what a login or a refresh came to. `held` is the refresh token that was used, which stays good when the answer
 /// names no other.
-pub(super) fn read_token(reply: &Reply, held: Option<&Secret>) -> Result<AdminToken, CallError> {
-    let data = answered(reply).and_then(|answer| data_of(&answer));
-    token_in(&data.map_err(as_login)?, held)
+pub(super) fn read_token(reply: Reply, held: Option<&Secret>) -> Result<AdminToken, CallError> {
+    let (_, data) = data_of(reply).map_err(as_login)?;
+    token_in(&data, held)
 }
 
 fn as_login(error: CallError) -> CallError {
@@ -183,10 +166,10 @@ fn token_in(data: &Value, held: Option<&Secret>) -> Result<AdminToken, CallError
                        new password, or be locked";
         CallError::new(CallErrorKind::CredentialsRefused, message)
     })?;
-    if !is_one_word(access.expose()) {
+    let access = secret_header("Bearer ", access.expose()).ok_or_else(|| {
         let message = "the access token in the answer is damaged";
-        return Err(CallError::new(CallErrorKind::ServerError, message));
-    }
+        CallError::new(CallErrorKind::ServerError, message)
+    })?;
     let seconds = as_integer(&data["expireInSeconds"]).and_then(|s| u32::try_from(s).ok());
     Ok(AdminToken {
         access,
@@ -201,30 +184,35 @@ fn token_in(data: &Value, held: Option<&Secret>) -> Result<AdminToken, CallError
     })
 }
 
-/// Visible ASCII without spaces: an invisible character that was pasted along would make every request fail.
-pub(super) fn is_one_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
+/// A secret as a header that no log shows. Only visible ASCII without spaces: an invisible character that was pasted along would
+/// make every request fail.
+pub(super) fn secret_header(prefix: &str, secret: &str) -> Option<HeaderValue> {
+    let is_one_word = !secret.is_empty() && secret.chars().all(|c| c.is_ascii_graphic());
+    let mut header = HeaderValue::from_str(&format!("{prefix}{secret}")).ok()?;
+    header.set_sensitive(true);
+    is_one_word.then_some(header)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vlens::Body;
     use serde_json::json;
 
     fn read(status: u16, retry_after: Option<&str>, body: &str) -> Result<Value, CallError> {
-        data_of(&RawAnswer {
+        let answer = RawAnswer {
             status,
-            retry_after,
+            retry_after: retry_after.map(str::to_owned),
             date: None,
-            body: Body::Whole(body.as_bytes()),
-        })
+            body: Body::Whole(body.into()),
+        };
+        data_of(Ok(answer)).map(|(_, data)| data)
     }
 
     #[test]
     fn data_is_found_in_every_form() {
         for body in [
             r#"{"data":[1],"error_code":null}"#,
-            r#"{"data":[1],"error_code":0,"error_message":null}"#,
             r#"{"result":[1],"success":true}"#,
             "[1]",
         ] {
@@ -235,32 +223,27 @@ mod tests {
     #[test]
     fn every_other_answer_has_its_kind() {
         use CallErrorKind::{Busy, NotLetIn, NotTheApi, Refused, ServerError};
-        for (status, body, expected) in [
-            (200, r#"{"error_code":7}"#, Refused),
-            (200, r#"{"success":false}"#, Refused),
-            (200, r#"{"error_code":401}"#, NotLetIn),
-            (200, r#"{"error_code":403}"#, NotLetIn),
-            (200, "<html>", ServerError),
-            (200, "", ServerError),
-            (302, "", NotTheApi),
-            (400, "", Refused),
-            (400, r#"{"error_code":401}"#, NotLetIn),
-            (401, "", NotLetIn),
-            (403, "", NotLetIn),
-            (404, "", NotTheApi),
-            (405, "", NotTheApi),
-            (408, "", ServerError),
-            (422, "", Refused),
-            (429, "", Busy(None)),
-            (500, "", ServerError),
-            (503, "", ServerError),
+        let asked = RetryAfter::After(Duration::from_secs(5));
+        for (status, retry_after, body, expected) in [
+            (200, None, r#"{"error_code":7}"#, Refused),
+            (200, None, r#"{"success":false}"#, Refused),
+            (200, None, r#"{"error_code":401}"#, NotLetIn),
+            (400, None, r#"{"error_code":403}"#, NotLetIn),
+            (200, None, "<html>", ServerError),
+            (302, None, "", NotTheApi),
+            (400, None, "", Refused),
+            (401, None, "", NotLetIn),
+            (403, None, "", NotLetIn),
+            (404, None, "", NotTheApi),
+            (405, None, "[1]", NotTheApi),
+            (429, None, "", Busy(None)),
+            (500, None, "", ServerError),
+            (503, None, "", ServerError),
+            (503, Some("5"), "", Busy(Some(asked))),
         ] {
-            let error = read(status, None, body).expect_err(body);
+            let error = read(status, retry_after, body).expect_err(body);
             assert_eq!(error.kind, expected, "HTTP {status} {body}");
         }
-        let busy = read(503, Some("5"), "").expect_err("busy");
-        let asked = RetryAfter::After(Duration::from_secs(5));
-        assert_eq!(busy.kind, Busy(Some(asked)));
     }
 
     #[test]
@@ -289,7 +272,7 @@ mod tests {
                 json!({"accessToken": "access", "newRefreshToken": new, "refreshToken": old});
             let held = Secret::new("held");
             let token = token_in(&data, Some(&held)).expect("a token");
-            assert_eq!(token.access.expose(), "access");
+            assert_eq!(token.access, "Bearer access");
             assert_eq!(token.refresh.expect("one").expose(), expected, "{data}");
         }
         let first = token_in(&json!({"accessToken": "access"}), None).expect("a token");

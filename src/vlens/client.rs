@@ -6,27 +6,33 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Request};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, ClientBuilder, Method, Request};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::answer::{http_date, read_answer};
+use super::answer::{RawAnswer, read_answer};
 use super::calls::{
-    AdminToken, CallError, CallErrorKind, ContractTypeEntry, answered, data_of, is_one_word,
-    read_contract_types, read_token,
+    AccessToken, AdminToken, CallError, ContractTypeEntry, data_of, read_contract_types,
+    read_token, secret_header,
 };
-use super::transport::{Bounds, HttpOptions, Reply, exchange, http_client};
+use super::transport::{Reply, exchange};
 use crate::error::Error;
-use crate::model::{ContractTypeId, NotCreated, Outcome, Secret, Timestamp, Uncertainty};
+use crate::model::{ContractTypeId, Outcome, Secret, Timestamp};
 
 /// An answer to an invitation or a login is a few hundred bytes; past this it is none of the API's.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
 /// A form lists every choice of every field, and may be long.
 const FORM_MAX_BYTES: usize = 8 << 20;
+/// A kept connection is dropped after this long. Servers drop theirs from 5 s on, and a request that meets a connection
+/// at the moment of its closing has an uncertain outcome; a new connection costs a row nothing that anyone would notice.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+
+/// The longest that making a connection may take, within the exchange's own timeout.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
 /// Safe to add to any point in time.
 const TIMEOUT_MAX: Duration = Duration::from_hours(24);
-
-const UNSENDABLE_TOKEN: &str = "the access token holds characters that cannot be sent";
 
 /// What a client needs to know.
 #[derive(Debug, Clone)]
@@ -66,14 +72,7 @@ impl Client {
         let api_key = api_key_header(&options.api_key)?;
         headers.insert(HeaderName::from_static("apikey"), api_key);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let http = http_client(&HttpOptions {
-            user_agent: &options.user_agent,
-            is_https: options.base_url.is_https(),
-            is_loopback: options.base_url.is_loopback(),
-            timeout: options.timeout,
-            connections: options.concurrency,
-            ca_pem: options.ca_pem.as_deref(),
-        })?;
+        let http = http_client(&options)?;
         let api_url = Url::parse(&format!("{}/api/", options.base_url))
             .map_err(|error| base_url_invalid(&format!("is not a web address: {error}")))?;
         Ok(Client(Arc::new(Shared {
@@ -86,22 +85,19 @@ impl Client {
         })))
     }
 
-    /// Creates one invitation, as the admin whose token this is. Sends exactly one request, or none.
-    pub async fn create_invitation(&self, bearer: &Secret, body: Bytes) -> Outcome {
-        let Some(bearer) = bearer_header(bearer) else {
-            return Outcome::NotCreated(NotCreated::Unauthorized {
-                message: UNSENDABLE_TOKEN.to_owned(),
-            });
+    /// Creates one invitation, as the admin whose token this is; without one a session. Sends exactly one request, or none.
+    pub async fn create(&self, bearer: Option<&AccessToken>, body: Bytes) -> Outcome {
+        let path = match bearer {
+            Some(_) => "IdentityUserSession/CreateInvitation",
+            None => "IdentityUserSession/CreateAuthSession",
         };
-        let mut request = self.request(Method::POST, "IdentityUserSession/CreateInvitation");
-        request.headers_mut().insert(AUTHORIZATION, bearer);
-        outcome_of(self.post(request, body).await)
-    }
-
-    /// Creates one session without an admin's token. Sends exactly one request, or none.
-    pub async fn create_auth_session(&self, body: Bytes) -> Outcome {
-        let request = self.request(Method::POST, "IdentityUserSession/CreateAuthSession");
-        outcome_of(self.post(request, body).await)
+        match self
+            .post(self.request(Method::POST, path, bearer), body)
+            .await
+        {
+            Ok(answer) => read_answer(&answer),
+            Err(outcome) => outcome,
+        }
     }
 
     /// Logs the admin in. Also gives what the server's clock showed, when its answer told.
@@ -115,118 +111,150 @@ impl Client {
             "userNameOrEmailAddress": username,
             "password": password.expose(),
         });
-        let mut request = self.request(Method::POST, "credentials/Login");
+        let mut request = self.request(Method::POST, "credentials/Login", None);
         let tenancy = self.0.tenancy_header.clone();
         request
             .headers_mut()
             .insert(HeaderName::from_static("tenancyname"), tenancy);
         let reply = self.post(request, body.to_string().into()).await;
-        let server_date = match &reply {
-            Reply::Answered(received) => received.date.as_deref().and_then(http_date),
-            Reply::NeverLeft(_) | Reply::TimedOut(_) | Reply::Broken(_) => None,
-        };
-        (read_token(&reply, None), server_date)
+        let server_date = reply.as_ref().ok().and_then(RawAnswer::server_date);
+        (read_token(reply, None), server_date)
     }
 
     /// Exchanges a refresh token for a new access token.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<AdminToken, CallError> {
         let body = json!({ "refreshToken": refresh_token.expose() });
-        let request = self.request(Method::POST, "credentials/RefreshToken");
+        let request = self.request(Method::POST, "credentials/RefreshToken", None);
         let reply = self.post(request, body.to_string().into()).await;
-        read_token(&reply, Some(refresh_token))
+        read_token(reply, Some(refresh_token))
     }
 
     /// The tenant's contract types.
     pub async fn contract_types(
         &self,
-        bearer: &Secret,
+        bearer: &AccessToken,
     ) -> Result<Vec<ContractTypeEntry>, CallError> {
-        let request = self.request(Method::GET, "BusinessRequest/GetAllRequestTypes");
-        let (_, data) = self.read(request, bearer).await?;
+        let path = "BusinessRequest/GetAllRequestTypes";
+        let (_, data) = self
+            .read(self.request(Method::GET, path, Some(bearer)))
+            .await?;
         read_contract_types(&data)
     }
 
     /// The raw answer that describes a contract type's form, for [`read_form`](super::read_form).
     pub async fn template_fields(
         &self,
-        bearer: &Secret,
+        bearer: &AccessToken,
         id: ContractTypeId,
     ) -> Result<String, CallError> {
         let path = "BusinessRequest/GetBusinessRequestTypeTemplateFields";
-        let mut request = self.request(Method::GET, path);
+        let mut request = self.request(Method::GET, path, Some(bearer));
         request
             .url_mut()
             .query_pairs_mut()
             .append_pair("requestTypeId", &id.to_string())
             .append_pair("isLocalized", "false");
-        Ok(self.read(request, bearer).await?.0)
+        let (answer, _) = self.read(request).await?;
+        Ok(String::from_utf8_lossy(answer.bytes()).into_owned())
     }
 
-    /// The whole answer as text, and the data in it.
-    async fn read(
-        &self,
-        mut request: Request,
-        bearer: &Secret,
-    ) -> Result<(String, Value), CallError> {
-        let bearer = bearer_header(bearer)
-            .ok_or_else(|| CallError::new(CallErrorKind::NotLetIn, UNSENDABLE_TOKEN))?;
-        request.headers_mut().insert(AUTHORIZATION, bearer);
-        let reply = exchange(&self.0.http, request, None, self.bounds(FORM_MAX_BYTES)).await;
-        let answer = answered(&reply)?;
-        let data = data_of(&answer)?;
-        Ok((answer.text(), data))
+    async fn read(&self, request: Request) -> Result<(RawAnswer, Value), CallError> {
+        let Shared { http, timeout, .. } = &*self.0;
+        data_of(exchange(http, request, None, *timeout, FORM_MAX_BYTES).await)
     }
 
     async fn post(&self, mut request: Request, body: Bytes) -> Reply {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
-        let bounds = self.bounds(ANSWER_MAX_BYTES);
-        exchange(&self.0.http, request, Some(body), bounds).await
+        let Shared { http, timeout, .. } = &*self.0;
+        exchange(http, request, Some(body), *timeout, ANSWER_MAX_BYTES).await
     }
 
-    fn request(&self, method: Method, path: &str) -> Request {
+    fn request(&self, method: Method, path: &str, bearer: Option<&AccessToken>) -> Request {
         let mut url = self.0.api_url.clone();
         url.set_path(&format!("{}{path}", url.path()));
         let mut request = Request::new(method, url);
         request.headers_mut().clone_from(&self.0.headers);
+        if let Some(bearer) = bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        }
         request
     }
+}
 
-    fn bounds(&self, body_max_bytes: usize) -> Bounds {
-        Bounds {
-            timeout: self.0.timeout,
-            body_max_bytes,
-        }
+/// The HTTP client, kept from everything that it must not do by itself.
+fn http_client(options: &ClientOptions) -> Result<reqwest::Client, Error> {
+    // An error means that a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let extra = options
+        .ca_pem
+        .as_deref()
+        .map_or(Ok(Vec::new()), extra_authorities)?;
+    let with_system_roots = builder(options).tls_certs_merge(extra.clone()).build();
+    with_system_roots
+        // A machine without certificate authorities (a bare container) gets Mozilla's.
+        .or_else(|_| {
+            builder(options)
+                .tls_certs_only(bundled_roots().chain(extra))
+                .build()
+        })
+        .map_err(|error| {
+            let cause = std::error::Error::source(&error)
+                .map_or_else(|| "no cause given".to_owned(), ToString::to_string);
+            if options.ca_pem.is_some() {
+                return ca_unusable(&format!("cannot be used: {cause}"));
+            }
+            let message = format!("No secure connection can be set up: {cause}.");
+            Error::unexpected("tls_unavailable", message)
+        })
+}
+
+fn builder(options: &ClientOptions) -> ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(&options.user_agent)
+        .redirect(Policy::none())
+        .referer(false)
+        // By default the library sends a POST again when an HTTP/2 server refuses the stream.
+        .retry(reqwest::retry::never())
+        .https_only(options.base_url.is_https)
+        .connect_timeout((options.timeout / 2).min(CONNECT_MAX))
+        .pool_max_idle_per_host(options.concurrency)
+        .pool_idle_timeout(POOL_IDLE)
+        .tcp_nodelay(true);
+    if options.base_url.is_loopback {
+        // What stays on this machine has no business at a proxy.
+        builder.no_proxy()
+    } else {
+        builder
     }
 }
 
-fn outcome_of(reply: Reply) -> Outcome {
-    let uncertain = |why, message| Outcome::Uncertain {
-        why,
-        message,
-        stop: false,
-    };
-    match reply {
-        Reply::Answered(received) => read_answer(&received.raw()),
-        Reply::NeverLeft(message) => Outcome::NotCreated(NotCreated::Unreachable { message }),
-        Reply::TimedOut(message) => uncertain(Uncertainty::Timeout, message),
-        Reply::Broken(message) => uncertain(Uncertainty::Broken, message),
+fn extra_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
+    match Certificate::from_pem_bundle(pem) {
+        Ok(certificates) if certificates.is_empty() => Err(ca_unusable("holds no certificate")),
+        Ok(certificates) => Ok(certificates),
+        Err(_) => Err(ca_unusable("is not a readable PEM file")),
     }
 }
 
-/// Nothing when the token holds what no token has.
-fn bearer_header(token: &Secret) -> Option<HeaderValue> {
-    let token = Some(token.expose()).filter(|token| is_one_word(token))?;
-    secret_header(&format!("Bearer {token}"))
+fn ca_unusable(what: &str) -> Error {
+    let message = format!("The extra certificate authority {what}.");
+    Error::unusable("ca_unusable", message).hint(
+        "VLENS_CA_FILE names a PEM file, with one or more blocks of -----BEGIN CERTIFICATE-----; ask for it once more, or leave \
+         the variable unset.",
+    )
+}
+
+/// Mozilla's certificate authorities, as of the build.
+fn bundled_roots() -> impl Iterator<Item = Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .filter_map(|root| Certificate::from_der(root).ok())
 }
 
 fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
-    let key = key.expose();
-    let header = Some(key)
-        .filter(|key| is_one_word(key))
-        .and_then(secret_header);
-    header.ok_or_else(|| {
-        let what = if key.trim().is_empty() {
+    secret_header("", key.expose()).ok_or_else(|| {
+        let what = if key.expose().trim().is_empty() {
             "is empty"
         } else {
             "holds a space, a line break or another character that no key has"
@@ -235,13 +263,6 @@ fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
             "Copy it once more from Vlens into VLENS_API_KEY or VLENS_API_KEY_FILE, on one line.",
         )
     })
-}
-
-/// Marked so that no log shows it.
-fn secret_header(text: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::from_str(text).ok()?;
-    header.set_sensitive(true);
-    Some(header)
 }
 
 /// The tenant's name need not be ASCII.
@@ -437,7 +458,7 @@ mod tests {
             user_agent: "vlens-batch/test".to_owned(),
         });
         let body = Bytes::from_static(b"body");
-        client.expect("a client").create_auth_session(body).await
+        client.expect("a client").create(None, body).await
     }
 
     #[tokio::test]

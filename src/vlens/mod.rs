@@ -15,6 +15,6 @@ mod transport;
 mod vendor_text;
 
 pub use answer::{Body, RawAnswer, read_answer};
-pub use calls::{AdminToken, CallError, CallErrorKind, ContractTypeEntry};
+pub use calls::{AccessToken, AdminToken, CallError, CallErrorKind, ContractTypeEntry};
 pub use client::{BaseUrl, Client, ClientOptions};
 pub use forms::read_form;

@@ -63,9 +63,9 @@ proptest! {
     ) {
         let outcome = read_answer(&RawAnswer {
             status,
-            retry_after: retry_after.as_deref(),
+            retry_after,
             date: None,
-            body: Body::Whole(&body),
+            body: Body::Whole(body),
         });
         if let Outcome::Created { token } = outcome {
             prop_assert!((200..300).contains(&status));

@@ -1,18 +1,10 @@
-//! The door: reads arguments, settings and secrets, opens the world, calls the hall, prints, chooses the exit code.
+//! Arguments, settings, secrets, printing, exit codes: opens the world and calls the rooms.
 
 pub mod args;
-mod clock;
 mod commands;
-mod examples;
-mod files;
-mod guard;
-mod logging;
-mod metrics;
 mod output;
-mod secrets;
 mod settings;
-mod signals;
-mod values;
+mod system;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,26 +12,46 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::error::Kind;
-use args::Cli;
+use crate::error::{Ended, Error, Kind};
+use args::{Cli, Command};
 use output::Output;
+use watch::MetricsFile;
 
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
-    guard::protect_process();
-    guard::keep_panics_short();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return ExitCode::from(Output::print_clap(&error)),
+    system::protect_process();
+    system::keep_panics_short();
+    let (output, ended) = match Cli::try_parse() {
+        Ok(cli) => (Output::new(&cli.global), run(cli)),
+        Err(told) => (Output::plain(), Output::plain().print_clap(&told)),
     };
-    logging::start(&cli.global);
-    let output = Output::new(&cli.global);
-    // A mistake of ours ends as what it is to whoever waits for the exit code: an unexpected error. The ledger's open
-    // transaction, if any, is rolled back on the way.
-    let ended = match catch_unwind(AssertUnwindSafe(|| commands::execute(cli, output))) {
-        Ok(Ok(ended)) => ended,
-        Ok(Err(error)) => Some(output.fail(&error)),
-        Err(_panic) => Some(Kind::Unexpected),
+    let kind = ended.unwrap_or_else(|error| Some(output.fail(&error)));
+    ExitCode::from(kind.map_or(0, Kind::exit_code))
+}
+
+fn run(cli: Cli) -> Ended {
+    output::start_logging(&cli.global);
+    let metrics_file = match &cli.command {
+        Command::Run(args) => args.send.metrics_file.clone(),
+        Command::Resume(args) => args.send.metrics_file.clone(),
+        Command::Retry(args) => args.send.metrics_file.clone(),
+        _ => None,
     };
-    ExitCode::from(ended.map_or(0, Kind::exit_code))
+    // The ledger's open transaction, if any, is rolled back on the way.
+    let ended = catch_unwind(AssertUnwindSafe(|| commands::execute(cli)))
+        .unwrap_or(Ok(Some(Kind::Unexpected)));
+    if let (Err(error), Some(path)) = (&ended, metrics_file) {
+        note_in_metrics(error, &path);
+    }
+    ended
+}
+
+/// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
+fn note_in_metrics(error: &Error, path: &std::path::Path) {
+    // The file is the other process's, which is at work.
+    if error.kind != Kind::Busy
+        && let Err(error) = MetricsFile::open(path).note_exit(error.kind.exit_code())
+    {
+        tracing::warn!("{error}");
+    }
 }

@@ -1,14 +1,26 @@
-//! The only place that prints: results to stdout, everything else to stderr.
+//! All that is written: results to stdout or a file, everything else to stderr.
 
+use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use super::args::{ColorWhen, Global, LogFormat};
+use clap::ColorChoice;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::args::{Global, LogFormat};
+use super::settings::folder_of;
 use crate::error::{Error, Kind};
-use crate::report::Look;
+use crate::report::{Look, Progress};
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
 static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
+
+/// The progress of the one run of this process, which log lines must go around.
+static PROGRESS: OnceLock<Arc<Progress>> = OnceLock::new();
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +31,10 @@ pub struct Output {
     pub quiet: bool,
     /// Every line on stderr is a JSON object.
     pub log_json: bool,
-    color: ColorWhen,
+    color: ColorChoice,
 }
 
 impl Output {
-    /// As the options of every command say.
     pub fn new(global: &Global) -> Self {
         Output {
             json: global.json,
@@ -33,9 +44,23 @@ impl Output {
         }
     }
 
+    /// For what is printed before the options are known.
+    pub fn plain() -> Self {
+        Output {
+            json: false,
+            quiet: false,
+            log_json: false,
+            color: ColorChoice::Auto,
+        }
+    }
+
     /// How text on stdout looks.
     pub fn look(self) -> Look {
-        Look::new(width(), self.is_styled(io::stdout().is_terminal()))
+        let columns = console::Term::stdout()
+            .size_checked()
+            .or_else(|| console::Term::stderr().size_checked())
+            .map_or(80, |(_, columns)| usize::from(columns));
+        Look::new(columns, self.is_styled(io::stdout().is_terminal()))
     }
 
     /// Whether somebody sits there who can answer.
@@ -45,7 +70,7 @@ impl Output {
 
     /// Prints a result for people, or a JSON document.
     pub fn print(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        to_stdout(|out| write(out).map_err(|error| not_written(&error)))
+        to_stdout(|out| write(out).map_err(|error| result_not_written(&error)))
     }
 
     /// Prints a result that is a file of its own, such as an export. It is no JSON document, so `--json` refuses it.
@@ -63,7 +88,6 @@ impl Output {
         to_stdout(write)
     }
 
-    /// Prints one JSON document as a result.
     pub fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
         self.print(|out| {
             serde_json::to_writer(&mut *out, document)?;
@@ -71,30 +95,21 @@ impl Output {
         })
     }
 
-    /// Prints what clap has to tell: help and version as results, mistakes on stderr. Gives the exit code.
-    pub fn print_clap(error: &clap::Error) -> u8 {
-        let output = Output {
-            json: false,
-            quiet: false,
-            log_json: false,
-            color: ColorWhen::Auto,
+    /// Prints what clap has to tell: help and version as results, mistakes on stderr.
+    pub fn print_clap(self, told: &clap::Error) -> Result<Option<Kind>, Error> {
+        if told.use_stderr() {
+            let _ = told.print();
+            return Ok(Some(Kind::Usage));
+        }
+        let text = told.render();
+        let is_styled = self.is_styled(io::stdout().is_terminal());
+        let text = if is_styled {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
         };
-        if error.use_stderr() {
-            let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(2);
-        }
-        let text = error.render();
-        let printed = output.print(|out| {
-            if output.is_styled(io::stdout().is_terminal()) {
-                write!(out, "{}", text.ansi())
-            } else {
-                write!(out, "{text}")
-            }
-        });
-        match printed {
-            Ok(()) => 0,
-            Err(error) => output.fail(&error).exit_code(),
-        }
+        self.print(|out| out.write_all(text.as_bytes()))?;
+        Ok(None)
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.
@@ -102,17 +117,8 @@ impl Output {
         match (self.quiet, self.log_json) {
             (true, _) => {}
             (false, true) => tracing::info!("{text}"),
-            (false, false) => say_on_stderr(text),
+            (false, false) => write_to_stderr(text),
         }
-    }
-
-    /// Tells a person what they must see to, even when all is to be quiet.
-    #[expect(
-        clippy::unused_self,
-        reason = "says what `say` does not, by the same name"
-    )]
-    pub fn warn(self, text: &str) {
-        say_on_stderr(text);
     }
 
     /// Tells an error, and gives who has to act. With `--json`, stdout gets its document unless a result has begun there.
@@ -141,26 +147,25 @@ impl Output {
                     None => error.message.as_str(),
                 })
                 .collect();
-            let exit_code = error.kind.exit_code();
             tracing::error!(
                 code = error.code,
                 hint = error.hint,
-                exit_code,
+                exit_code = error.kind.exit_code(),
                 "{}",
                 texts.join("\n\n")
             );
             return;
         }
-        let styled = self.is_styled(io::stderr().is_terminal());
-        let texts: Vec<String> = all.map(|error| as_text(error, styled)).collect();
-        self.warn(&texts.join("\n\n"));
+        let is_styled = self.is_styled(io::stderr().is_terminal());
+        let texts: Vec<String> = all.map(|error| as_text(error, is_styled)).collect();
+        write_to_stderr(&texts.join("\n\n"));
     }
 
     fn is_styled(self, is_terminal: bool) -> bool {
         match self.color {
-            ColorWhen::Always => true,
-            ColorWhen::Never => false,
-            ColorWhen::Auto => {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => {
                 let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
                 is_terminal && !no_color
             }
@@ -168,14 +173,14 @@ impl Output {
     }
 }
 
-fn as_text(error: &Error, styled: bool) -> String {
-    let (red, plain) = if styled {
+fn as_text(error: &Error, is_styled: bool) -> String {
+    let (red, plain) = if is_styled {
         ("\u{1b}[1;31m", "\u{1b}[0m")
     } else {
         ("", "")
     };
     match (&error.excerpt, &error.hint) {
-        (Some(excerpt), _) if styled => excerpt.styled.clone(),
+        (Some(excerpt), _) if is_styled => excerpt.styled.clone(),
         (Some(excerpt), _) => excerpt.plain.clone(),
         (None, Some(hint)) => format!("{red}error:{plain} {}\n  {hint}", error.message),
         (None, None) => format!("{red}error:{plain} {}", error.message),
@@ -189,10 +194,10 @@ fn to_stdout(
     HAS_BEGUN.store(true, Ordering::Relaxed);
     let mut out = BufWriter::new(Listener(io::stdout()));
     write(&mut out)?;
-    out.flush().map_err(|error| not_written(&error))
+    out.flush().map_err(|error| result_not_written(&error))
 }
 
-fn not_written(error: &io::Error) -> Error {
+fn result_not_written(error: &io::Error) -> Error {
     Error::unexpected(
         "output_not_written",
         format!("The result cannot be written: {error}."),
@@ -220,14 +225,121 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
 }
 
 /// Writes a line to stderr, come what may.
-pub fn say_on_stderr(text: &str) {
+pub fn write_to_stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Columns of the terminal; 80 where there is none.
-fn width() -> usize {
-    console::Term::stdout()
-        .size_checked()
-        .or_else(|| console::Term::stderr().size_checked())
-        .map_or(80, |(_, columns)| usize::from(columns))
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone: it holds tokens or personal data.
+    Owner,
+    /// Everyone on this machine: it holds neither.
+    Everyone,
+}
+
+/// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
+/// and a reader never sees it.
+pub fn write_file(
+    path: &Path,
+    readers: Readers,
+    write: impl FnOnce(&File) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let unwritable = |error| file_not_written(path, &error);
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        // A device or a pipe is written into; renaming a file over it would destroy it.
+        let file = File::options().write(true).open(path);
+        return write(&file.map_err(unwritable)?);
+    }
+    let file = tempfile::Builder::new()
+        .prefix(".vlens-batch-")
+        .tempfile_in(folder_of(path))
+        .map_err(unwritable)?;
+    write(file.as_file())?;
+    if readers == Readers::Everyone {
+        open_to_everyone(file.as_file()).map_err(unwritable)?;
+    }
+    file.as_file().sync_all().map_err(unwritable)?;
+    file.persist(path)
+        .map(drop)
+        .map_err(|error| unwritable(error.error))
+}
+
+/// The same for what is at hand as a whole.
+pub fn write_bytes(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Error> {
+    write_file(path, readers, |mut file| {
+        let written = file.write_all(bytes);
+        written.map_err(|error| file_not_written(path, &error))
+    })
+}
+
+fn file_not_written(path: &Path, error: &io::Error) -> Error {
+    Error::unexpected(
+        "output_not_written",
+        format!("{} cannot be written: {error}.", path.display()),
+    )
+    .hint("See whether its folder exists and may be written to, and whether the disk is full.")
+}
+
+/// A temporary file is its owner's alone.
+#[cfg(unix)]
+fn open_to_everyone(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn open_to_everyone(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Log lines on stderr, text or JSON. Only this program's own are shown: a library's might hold what must not be seen.
+pub fn start_logging(global: &Global) {
+    let is_screen = global.log_format == LogFormat::Text && io::stderr().is_terminal();
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) if is_screen => LevelFilter::WARN,
+        (false, 0) => LevelFilter::INFO,
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(|| LogWriter)
+        .with_target(false)
+        // A closed stderr must not bring the run down: no complaints about it, least of all on stderr.
+        .log_internal_errors(false);
+    let lines = match global.log_format {
+        LogFormat::Text => lines.with_ansi(false).boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .boxed(),
+    };
+    let filter = Targets::new().with_target("vlens_batch", level);
+    let started = tracing_subscriber::registry().with(lines.with_filter(filter));
+    // Only a second start in one process can fail, and then the first one serves.
+    let _ = started.try_init();
+}
+
+/// From now on log lines go around this progress.
+pub fn log_around(progress: &Arc<Progress>) {
+    let _ = PROGRESS.set(Arc::clone(progress));
+}
+
+struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().lock().write(bytes);
+        match PROGRESS.get() {
+            Some(progress) => progress.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

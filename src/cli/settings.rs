@@ -1,98 +1,120 @@
-//! The settings as meant: flag, then environment, then `vlens-batch.toml`, then default.
+//! The settings as meant: flag, then environment, then `vlens-batch.toml`, then default. Secrets come from the environment, or
+//! from files that it names, and from nowhere else.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Global, HiddenRows, ReadArgs, SendArgs};
-use super::secrets::{TENANCY_NAME, path_variable, variable};
-use super::values::Rate;
+use crate::cli::args::{Global, Rate, ReadArgs, SendArgs};
 use crate::error::Error;
 use crate::input;
 use crate::mapping::Config;
-use crate::mapping::config::{Hidden, OnUncertain};
-use crate::model::ContractTypeId;
-use crate::send::Limits;
-use crate::send::Wishes;
+use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
+use crate::model::{ContractTypeId, Secret};
+use crate::report::Further;
+use crate::send::{Credentials, Limits, Wishes};
 use crate::vlens::BaseUrl;
 
-/// The config's usual name.
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
+pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
+pub const API_KEY: &str = "VLENS_API_KEY";
+pub const USERNAME: &str = "VLENS_USERNAME";
+pub const PASSWORD: &str = "VLENS_PASSWORD";
 const LEDGER_NAME: &str = "vlens-batch.db";
 const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
 const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
+const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 0");
 
 /// Where things are, and what the config says.
-pub struct Place {
-    /// What the config says; defaults when there is none.
+pub struct Settings {
+    /// Defaults when there is no config.
     pub config: Config,
-    /// The config in use, if there is one.
     pub config_path: Option<PathBuf>,
-    /// The folder in which the ledger stands unless said otherwise, and to which the config's paths are relative.
-    pub folder: PathBuf,
+    /// Where the ledger stands unless said otherwise, and to which the config's paths are relative.
+    folder: PathBuf,
     ledger: Option<PathBuf>,
+    /// Whether `--config` names the config.
+    is_config_named: bool,
 }
 
-impl Place {
+impl Settings {
     /// Finds and reads the config: `--config`, else beside `file`, else in the working folder.
-    pub fn find(global: &Global, file: Option<&Path>) -> Result<Place, Error> {
+    pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings, Error> {
         let file_folder = file.filter(|path| *path != Path::new("-")).map(folder_of);
-        let config_path = match &global.config {
-            Some(path) => Some(path.clone()),
-            None => [file_folder.clone(), Some(PathBuf::from("."))]
+        let beside = || {
+            let folders = [file_folder.clone(), Some(PathBuf::from("."))];
+            let mut paths = folders
                 .into_iter()
                 .flatten()
-                .map(|folder| tidy(folder.join(CONFIG_NAME)))
-                .find(|path| path.exists()),
+                .map(|folder| tidy(folder.join(CONFIG_NAME)));
+            paths.find(|path| path.exists())
         };
+        let config_path = global.config.clone().or_else(beside);
         let config = match &config_path {
             Some(path) => read_config(path)?,
             None => Config::none(),
         };
-        let folder = config_path
-            .as_deref()
-            .map(folder_of)
-            .or(file_folder)
-            .unwrap_or_else(|| PathBuf::from("."));
-        Ok(Place {
+        let config_folder = config_path.as_deref().map(folder_of);
+        let folder = config_folder.or(file_folder).unwrap_or_else(|| ".".into());
+        let ledger = global.ledger.clone();
+        Ok(Settings {
+            ledger: ledger.or_else(|| path_variable("VLENS_LEDGER")),
+            is_config_named: global.config.is_some(),
             config,
             config_path,
             folder,
-            ledger: global
-                .ledger
-                .clone()
-                .or_else(|| path_variable("VLENS_LEDGER")),
         })
     }
 
-    /// A place without any config, as before one is written.
-    pub fn without_config(folder: PathBuf) -> Place {
-        Place {
+    /// As before a config is written.
+    pub fn without_config(folder: PathBuf) -> Settings {
+        Settings {
             config: Config::none(),
             config_path: None,
             folder,
             ledger: None,
+            is_config_named: false,
         }
     }
 
-    /// The ledger's path. A rehearsal has one of its own, unless `--ledger` or `VLENS_LEDGER` says otherwise.
+    /// A rehearsal has a ledger of its own, unless `--ledger` or `VLENS_LEDGER` says otherwise.
     pub fn ledger(&self, is_sandbox: bool) -> PathBuf {
-        self.ledger
-            .clone()
-            .unwrap_or_else(|| self.default_ledger(is_sandbox))
+        let usual = || self.usual_ledger(is_sandbox);
+        self.ledger.clone().unwrap_or_else(usual)
     }
 
-    /// Where the ledger is when nobody says otherwise.
-    pub fn default_ledger(&self, is_sandbox: bool) -> PathBuf {
-        let name = if is_sandbox {
+    fn usual_ledger(&self, is_sandbox: bool) -> PathBuf {
+        tidy(self.folder.join(if is_sandbox {
             SANDBOX_LEDGER_NAME
         } else {
             LEDGER_NAME
-        };
-        tidy(self.folder.join(name))
+        }))
     }
 
-    /// Where the forms of contract types are kept.
+    /// What further commands must be given to meet the same ledger and config, as typed.
+    pub fn further(&self, is_sandbox: bool) -> Further {
+        let config = self.config_path.as_ref().filter(|_| self.is_config_named);
+        let config = config.map(|path| format!("--config {}", path.display()));
+        let path = self.ledger(is_sandbox);
+        let named =
+            |usual: PathBuf| (path != usual).then(|| format!("--ledger {}", path.display()));
+        let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
+        let join = |parts: [Option<String>; 3]| {
+            let parts: Vec<String> = parts.into_iter().flatten().collect();
+            parts.join(" ")
+        };
+        Further {
+            reading: join([config.clone(), named(self.usual_ledger(false)), None]),
+            sending: join([config, sandbox, named(self.usual_ledger(is_sandbox))]),
+        }
+    }
+
+    /// Where the form of a contract type is stored.
+    pub fn form_path(&self, id: ContractTypeId) -> PathBuf {
+        self.forms_folder().join(format!("{id}.json"))
+    }
+
     pub fn forms_folder(&self) -> PathBuf {
         tidy(self.folder.join("contract-types"))
     }
@@ -102,17 +124,49 @@ impl Place {
         self.folder.join(path)
     }
 
-    /// Where the API is.
     pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
-        let text = variable("VLENS_BASE_URL")?
-            .or_else(|| self.config.api.base_url.clone())
-            .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-        BaseUrl::parse(&text, allow_insecure_http)
+        let text = variable("VLENS_BASE_URL")?.or_else(|| self.config.api.base_url.clone());
+        BaseUrl::parse(
+            text.as_deref().unwrap_or(DEFAULT_BASE_URL),
+            allow_insecure_http,
+        )
     }
 
-    /// The tenant, if one is named.
     pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
         Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.clone()))
+    }
+
+    /// Invitations take an admin's token; sessions of kind `auth` do not.
+    pub fn needs_login(&self) -> bool {
+        self.config.session.kind == SessionKind::Invitation
+    }
+
+    /// Everything that is missing is told at once.
+    pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
+        let api_key = secret(API_KEY)?;
+        let tenancy_name = self.tenancy_name()?;
+        let (username, password) = if needs_login {
+            (variable(USERNAME)?, secret(PASSWORD)?)
+        } else {
+            (None, None)
+        };
+        let unset = [
+            (API_KEY, api_key.is_none()),
+            (USERNAME, needs_login && username.is_none()),
+            (PASSWORD, needs_login && password.is_none()),
+            (TENANCY_NAME, needs_login && tenancy_name.is_none()),
+        ];
+        let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset);
+        let unset: Vec<&str> = unset.map(|(name, _)| name).collect();
+        let login = username.zip(password);
+        match api_key {
+            Some(api_key) if unset.is_empty() => Ok(Account {
+                tenancy_name: tenancy_name.unwrap_or_default(),
+                api_key,
+                credentials: login.map(|(username, password)| Credentials { username, password }),
+            }),
+            _ => Err(missing(&unset)),
+        }
     }
 
     /// An extra certificate authority.
@@ -131,20 +185,18 @@ impl Place {
         })
     }
 
-    /// How to read the source: flags over config.
+    /// How to read FILE: the one value that it is opened with and known again by.
     pub fn source_options(&self, args: &ReadArgs) -> input::Options {
         let config = &self.config.source;
-        let hidden = match (args.hidden, config.hidden) {
-            (Some(HiddenRows::Skip), _) | (None, Some(Hidden::Skip)) => Some(input::Hidden::Skip),
-            (Some(HiddenRows::Send), _) | (None, Some(Hidden::Send)) => Some(input::Hidden::Send),
-            (None, None) => None,
-        };
         input::Options {
             sheet: args.sheet.clone().or_else(|| config.sheet.clone()),
             header_row: args.header_row.or(config.header_row),
             delimiter: args.delimiter.or(config.delimiter),
             encoding: args.encoding.clone().or_else(|| config.encoding.clone()),
-            hidden,
+            hidden: args.hidden.or(config.hidden.map(|hidden| match hidden {
+                Hidden::Skip => input::Hidden::Skip,
+                Hidden::Send => input::Hidden::Send,
+            })),
             known_names: self.config.known_names(),
         }
     }
@@ -153,52 +205,44 @@ impl Place {
     pub fn sending(&self, args: &SendArgs) -> Sending {
         let config = &self.config.limits;
         let at_least_one = |n: Option<u32>| n.and_then(NonZeroU32::new);
-        let mut limits = Limits {
-            per_second: Some(
-                at_least_one(config.per_second)
-                    .unwrap_or(const { NonZeroU32::new(10).expect("not 0") }),
-            ),
-            per_minute: Some(
-                at_least_one(config.per_minute)
-                    .unwrap_or(const { NonZeroU32::new(60).expect("not 0") }),
-            ),
-        };
-        for rate in &args.rate {
-            match *rate {
-                Rate::PerSecond(n) => limits.per_second = Some(n),
-                Rate::PerMinute(n) => limits.per_minute = Some(n),
-                Rate::Unlimited => {
-                    limits = Limits {
-                        per_second: None,
-                        per_minute: None,
-                    }
-                }
-            }
-        }
         let concurrency = args.concurrency.or(at_least_one(config.concurrency));
         let failures = args
             .max_consecutive_failures
             .or(at_least_one(config.max_consecutive_failures));
+        let on_uncertain = self.config.retry.on_uncertain;
         Sending {
-            limits,
+            limits: self.limits(&args.rate),
             concurrency: concurrency.map_or(8, |n| n.get() as usize),
             timeout: Duration::from_secs(u64::from(config.timeout_seconds.unwrap_or(30))),
             max_attempts: config.max_attempts.unwrap_or(5),
             max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
             wishes: Wishes {
-                resend_uncertain: args.resend_uncertain
-                    || self.config.retry.on_uncertain == OnUncertain::Resend,
+                resend_uncertain: args.resend_uncertain || on_uncertain == OnUncertain::Resend,
                 retry_rejected: args.retry_rejected,
                 resend_changed: args.resend_changed,
             },
         }
     }
+
+    fn limits(&self, rates: &[Rate]) -> Limits {
+        let config = &self.config.limits;
+        let or = |n: Option<u32>, usual| n.and_then(NonZeroU32::new).or(Some(usual));
+        let mut limits = Limits {
+            per_second: or(config.per_second, PER_SECOND),
+            per_minute: or(config.per_minute, PER_MINUTE),
+        };
+        for rate in rates {
+            match *rate {
+                Rate::PerSecond(n) => limits.per_second = Some(n),
+                Rate::PerMinute(n) => limits.per_minute = Some(n),
+                Rate::Unlimited => (limits.per_second, limits.per_minute) = (None, None),
+            }
+        }
+        limits
+    }
 }
 
-/// How to send.
-#[derive(Debug, Clone)]
 pub struct Sending {
-    /// The tenant's limits.
     pub limits: Limits,
     /// Requests under way at a time.
     pub concurrency: usize,
@@ -206,19 +250,108 @@ pub struct Sending {
     pub timeout: Duration,
     /// Attempts a row has in one run.
     pub max_attempts: u32,
-    /// Bad ends in a row that stop the run.
     pub max_consecutive_failures: u32,
     /// What a person asked for beyond the usual.
     pub wishes: Wishes,
 }
 
+/// What it takes to be let in.
+pub struct Account {
+    /// Empty when none is needed.
+    pub tenancy_name: String,
+    pub api_key: Secret,
+    /// None when there is no login.
+    pub credentials: Option<Credentials>,
+}
+
 /// The contract types that flags name.
 pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
-    args.contract_type
-        .iter()
-        .copied()
-        .map(ContractTypeId)
-        .collect()
+    let ids = args.contract_type.iter().copied();
+    ids.map(ContractTypeId).collect()
+}
+
+/// An environment variable's text; empty is as good as unset.
+pub fn variable(name: &str) -> Result<Option<String>, Error> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Error::unusable(
+            "environment_invalid",
+            format!("The environment variable {name} is not valid text."),
+        )),
+    }
+}
+
+fn path_variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
+}
+
+/// The file that a secret is read from; none when its variable is set itself, or neither is.
+pub fn secret_file(name: &str) -> Option<PathBuf> {
+    match variable(name) {
+        Ok(None) => path_variable(&format!("{name}_FILE")),
+        Ok(Some(_)) | Err(_) => None,
+    }
+}
+
+/// The variable's value, or the content of the file that `NAME_FILE` names.
+pub fn secret(name: &str) -> Result<Option<Secret>, Error> {
+    if let Some(value) = variable(name)? {
+        return Ok(Some(Secret::new(value)));
+    }
+    let Some(path) = secret_file(name) else {
+        return Ok(None);
+    };
+    let named = format!("{} (named by {name}_FILE)", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Error::unusable(
+            "secret_file_unreadable",
+            format!("{named} cannot be read: {error}."),
+        )
+        .hint("Give the path of a readable file that holds nothing but the secret.")
+    })?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(Error::unusable(
+            "secret_file_empty",
+            format!("{named} is empty."),
+        )),
+        value => Ok(Some(Secret::new(value))),
+    }
+}
+
+/// These variables are not set; `--sandbox` needs none of them.
+pub fn missing(names: &[&str]) -> Error {
+    let (are, them) = match names {
+        [_] => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    let message = format!("{} {are} not set.", listed(names, "and"));
+    let mut hint = format!("Set {them} in the environment.");
+    let secrets = [API_KEY, PASSWORD].into_iter();
+    let files: Vec<String> = secrets
+        .filter(|secret| names.contains(secret))
+        .map(|secret| format!("{secret}_FILE"))
+        .collect();
+    if !files.is_empty() {
+        hint.push_str(" A secret may stand in a file, named by ");
+        hint.push_str(&listed(&files, "or"));
+        hint.push('.');
+    }
+    if names.contains(&TENANCY_NAME) {
+        hint.push_str(" The tenant may stand in vlens-batch.toml: tenancy_name under [api].");
+    }
+    hint.push_str(" `vlens-batch run FILE --sandbox` rehearses without an account.");
+    Error::unusable("credentials_missing", message).hint(hint)
+}
+
+/// `a, b and c`.
+fn listed(names: &[impl AsRef<str>], and: &str) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, before @ [_, ..])) => format!("{} {and} {last}", before.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn read_config(path: &Path) -> Result<Config, Error> {
@@ -232,7 +365,6 @@ fn read_config(path: &Path) -> Result<Config, Error> {
     Ok(Config::parse(&text, &path.display().to_string())?)
 }
 
-/// The folder that a file is in.
 pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),

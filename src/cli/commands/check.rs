@@ -1,65 +1,138 @@
-//! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger.
+//! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger. And how every command opens FILE.
 
-use super::{ledgers, run, sheets};
-use crate::cli::args::{CheckArgs, Global};
-use crate::cli::files::{self, Readers};
-use crate::cli::output::Output;
-use crate::cli::settings::Place;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::cli::args::{CheckArgs, Global, ReadArgs};
+use crate::cli::output::{Output, Readers, write_file};
+use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
 use crate::ledger::Reader;
 use crate::mapping::names::Shown;
-use crate::model::{Invitation, Problem, Repair, Row, RowNumber, Status};
+use crate::mapping::{BindOptions, Mapped};
+use crate::model::{ContractTypeId, Form, Invitation, Problem, Repair, Row, RowNumber, Status};
 use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to_left};
-use crate::send::{Seen, Sheet, StopSignal, Verdict};
+use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
+use crate::vlens;
 
-/// Runs the command.
+/// The file named on the command line; `-` is standard input.
+pub fn input(file: &Path) -> Result<Input, Error> {
+    if file == Path::new("-") {
+        return Input::from_stdin(std::io::stdin().lock());
+    }
+    Ok(Input::Path(file.to_owned()))
+}
+
+/// Opens the sheet with everything that its mapping needs.
+pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result<Sheet, Error> {
+    let bind = BindOptions {
+        forms: forms(settings)?,
+        contract_types: contract_types(args),
+        file: input.name(),
+        user_public_key: user_public_key(settings)?,
+    };
+    let options = settings.source_options(args);
+    Sheet::open(input, &options, &settings.config, &bind).map_err(|error| match error {
+        SheetError::Source(error) => error,
+        SheetError::Mapping(errors) => Error::from(errors),
+    })
+}
+
+/// The stored forms: `contract-types/ID.json` beside the config.
+pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Error> {
+    let mut forms = BTreeMap::new();
+    let entries = std::fs::read_dir(settings.forms_folder());
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
+        if let Some(Ok(id)) = stem.map(str::parse) {
+            forms.insert(ContractTypeId(id), form(&entry.path())?);
+        }
+    }
+    Ok(forms)
+}
+
+/// Reads one stored form.
+pub fn form(path: &Path) -> Result<Form, Error> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("The form {shown} cannot be read: {error}.");
+        Error::unusable("form_unreadable", message)
+    })?;
+    vlens::read_form(&text).map_err(|error| Error {
+        message: format!("{shown}: {}", error.message),
+        ..error
+    })
+}
+
+fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
+    let Some(name) = &settings.config.session.user_public_key_file else {
+        return Ok(None);
+    };
+    let path = settings.resolve(name);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        let path = path.display();
+        let message = format!("{path} (user_public_key_file) cannot be read: {error}.");
+        Error::unusable("public_key_unreadable", message)
+    })?;
+    Ok(Some(text.trim_end().to_owned()))
+}
+
 pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Ended {
-    let place = Place::find(global, Some(&args.file))?;
+    let settings = Settings::find(global, Some(&args.file))?;
     refuse_to_overwrite_the_source(args)?;
-    let input = sheets::input(&args.file)?;
-    check_input(args, global, &place, &input, output)
+    check_input(args, &settings, &input(&args.file)?, output)
+}
+
+fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Error> {
+    let Some(out) = &args.annotate else {
+        return Ok(());
+    };
+    let is_same = match (out.canonicalize(), args.file.canonicalize()) {
+        (Ok(out), Ok(file)) => out == file,
+        _ => out == &args.file,
+    };
+    if is_same {
+        let message = "--annotate would overwrite the file that is being checked.";
+        let error = Error::usage("annotate_onto_source", message);
+        return Err(error.hint("Name another file for the marked sheet."));
+    }
+    Ok(())
 }
 
 /// The same for a file that is at hand already.
-pub fn check_input(
-    args: &CheckArgs,
-    global: &Global,
-    place: &Place,
-    input: &Input,
-    output: Output,
-) -> Ended {
-    let mut sheet = sheets::open(input, place, &args.read)?;
+pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output: Output) -> Ended {
+    let mut sheet = open_sheet(input, settings, &args.read)?;
     if let Some(most) = args.show {
         return show(most, &mut sheet, output);
     }
-    let path = place.ledger(false);
-    let reader = Reader::open(&path)?;
     let columns = sheet.columns();
+    let shape = SheetShape {
+        name: sheet.source.sheet_name().unwrap_or("Rows"),
+        columns: &columns,
+        header_row: sheet.source.header_row(),
+        right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
+    };
+    let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
     let mut check = Check {
-        reader,
+        reader: Reader::open(&settings.ledger(false))?,
         seen: Seen::default(),
         tally: CheckTally::new(),
         headers: Shown::of(columns.iter().map(String::as_str)),
         json: output.json.then(CheckJson::default),
-        annotator: match args.annotate {
-            Some(_) => {
-                let shape = SheetShape {
-                    name: sheet.source.sheet_name().unwrap_or("Rows"),
-                    columns: &columns,
-                    header_row: sheet.source.header_row(),
-                    right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
-                };
-                Some(Annotator::new(shape)?)
-            }
-            None => None,
-        },
+        annotator: annotator.transpose()?,
     };
-    let stop = StopSignal::default();
-    sheet
-        .walk(&stop, |row, mapped| check.row(row, mapped))?
-        .map_err(|_| Error::stopped("interrupted", "Interrupted."))?;
-    check.finish(args, global, &sheet, place, output)
+    walk(&mut sheet, |row, mapped| check.row(row, mapped))?;
+    check.finish(args, &sheet, settings, output)
+}
+
+fn walk(
+    sheet: &mut Sheet,
+    visit: impl FnMut(&Row, Mapped) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    let walked = sheet.walk(&StopSignal::default(), visit)?;
+    walked.map_err(|_| Error::stopped("interrupted", "Interrupted."))
 }
 
 struct Check {
@@ -72,7 +145,7 @@ struct Check {
 }
 
 impl Check {
-    fn row(&mut self, row: &Row, mapped: crate::mapping::Mapped) -> Result<(), Error> {
+    fn row(&mut self, row: &Row, mapped: Mapped) -> Result<(), Error> {
         let (verdict, repairs) = self.seen.judge(row.number, mapped);
         let mut problems = Vec::new();
         let mut duplicate_of = None;
@@ -83,10 +156,7 @@ impl Check {
             }
             Verdict::Duplicate(first) => {
                 self.tally.see_duplicate(row.number, first);
-                if let Some(json) = &mut self.json {
-                    json.duplicate(row.number, first)
-                        .map_err(|error| not_kept(&error))?;
-                }
+                self.keep(|json| json.duplicate(row.number, first))?;
                 duplicate_of = Some(first);
             }
             Verdict::Invalid(found) => {
@@ -94,9 +164,40 @@ impl Check {
                 problems = found;
             }
         }
-        self.tell(&problems, &repairs)
-            .map_err(|error| not_kept(&error))?;
-        self.annotate(row, &problems, &repairs, duplicate_of)
+        // The text for people shows no headers that are somebody's data.
+        let headers = self.headers;
+        let shown = |header: &str| headers.header(header).into_owned();
+        for problem in &problems {
+            self.tally.see_problem(&Problem {
+                column: problem.column.as_deref().map(shown),
+                ..problem.clone()
+            });
+            self.keep(|json| json.problem(problem))?;
+        }
+        for repair in &repairs {
+            self.tally.see_repair(&Repair {
+                column: shown(&repair.column),
+                ..repair.clone()
+            });
+            self.keep(|json| json.repair(repair))?;
+        }
+        match &mut self.annotator {
+            Some(annotator) => annotator.row(row, &problems, &repairs, duplicate_of),
+            None => Ok(()),
+        }
+    }
+
+    fn keep(
+        &mut self,
+        add: impl FnOnce(&mut CheckJson) -> std::io::Result<()>,
+    ) -> Result<(), Error> {
+        let Some(json) = &mut self.json else {
+            return Ok(());
+        };
+        add(json).map_err(|error| {
+            let message = format!("What was found cannot be kept until the end: {error}.");
+            Error::unexpected("output_not_written", message)
+        })
     }
 
     /// Notes whether an earlier run created this invitation. Where is looked for only if it will be told.
@@ -120,99 +221,39 @@ impl Check {
         } else {
             None
         };
-        if let Some(json) = &mut self.json {
-            json.already_created(row, standing.same_content, earlier.as_ref())
-                .map_err(|error| not_kept(&error))?;
-        }
-        self.tally
-            .see_already_created(row, standing.same_content, earlier);
+        let is_same = standing.same_content;
+        self.keep(|json| json.already_created(row, is_same, earlier.as_ref()))?;
+        self.tally.see_already_created(row, is_same, earlier);
         Ok(())
     }
 
-    fn tell(&mut self, problems: &[Problem], repairs: &[Repair]) -> std::io::Result<()> {
-        for problem in problems {
-            self.tally.see_problem(&Problem {
-                column: problem.column.as_deref().map(|name| self.shown(name)),
-                ..problem.clone()
-            });
-            if let Some(json) = &mut self.json {
-                json.problem(problem)?;
-            }
-        }
-        for repair in repairs {
-            self.tally.see_repair(&Repair {
-                column: self.shown(&repair.column),
-                ..repair.clone()
-            });
-            if let Some(json) = &mut self.json {
-                json.repair(repair)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A header as the text for people shows it.
-    fn shown(&self, header: &str) -> String {
-        self.headers.header(header).into_owned()
-    }
-
-    fn annotate(
-        &mut self,
-        row: &Row,
-        problems: &[Problem],
-        repairs: &[Repair],
-        duplicate_of: Option<RowNumber>,
-    ) -> Result<(), Error> {
-        let Some(annotator) = &mut self.annotator else {
-            return Ok(());
-        };
-        annotator.row(row, problems, repairs, duplicate_of)
-    }
-
-    fn finish(
-        self,
-        args: &CheckArgs,
-        global: &Global,
-        sheet: &Sheet,
-        place: &Place,
-        output: Output,
-    ) -> Ended {
+    fn finish(self, args: &CheckArgs, sheet: &Sheet, settings: &Settings, output: Output) -> Ended {
         if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
-            files::replace(path, Readers::Owner, |file| annotator.finish(file))?;
+            write_file(path, Readers::Owner, |file| annotator.finish(file))?;
+            let path = path.display();
             output.say(&format!(
-                "The sheet with every problem marked is in {}.",
-                path.display()
+                "The sheet with every problem marked is in {path}."
             ));
         }
-        let exit = if self.tally.invalid() > 0 {
-            Some(Kind::NeedsPerson)
-        } else {
-            None
-        };
+        let ended = (self.tally.invalid() > 0).then_some(Kind::NeedsPerson);
         let notes = how_it_was_read(sheet);
-        let source = run::source_name(&args.file);
+        let source = args.file.display().to_string();
         if let Some(json) = self.json {
             output.print(|out| json.write_to(out, &source, &self.tally, &notes))?;
-            return Ok(exit);
+            return Ok(ended);
         }
-        let further = ledgers::further(global, place, &place.ledger(false), false);
-        output.print(|out| {
-            self.tally
-                .write_text(out, &source, &notes, &further.reading, output.look())
-        })?;
-        Ok(exit)
+        let further = settings.further(false).reading;
+        let (tally, look) = (&self.tally, output.look());
+        output.print(|out| tally.write_text(out, &source, &notes, &further, look))?;
+        Ok(ended)
     }
 }
 
 /// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
 fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
-    let source = &sheet.source;
-    let mut notes: Vec<String> = source
-        .notes()
-        .iter()
-        .map(|note| note.text.clone())
-        .collect();
-    match source.blank_rows() {
+    let notes = sheet.source.notes().iter();
+    let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
+    match sheet.source.blank_rows() {
         0 => {}
         1 => notes.push("1 blank row was passed over.".to_owned()),
         many => notes.push(format!("{many} blank rows were passed over.")),
@@ -222,59 +263,26 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
     notes
 }
 
-fn not_kept(error: &std::io::Error) -> Error {
-    Error::unexpected(
-        "output_not_written",
-        format!("What was found cannot be kept until the end: {error}."),
-    )
-}
-
 /// `--show N`: the first bodies exactly as they would be sent, one a line.
 fn show(most: u64, sheet: &mut Sheet, output: Output) -> Ended {
-    let mut shown = 0;
     let mut has_invalid = false;
     let mut seen = Seen::default();
     let mut bodies: Vec<String> = Vec::new();
-    sheet
-        .walk(&StopSignal::default(), |row, mapped| {
-            match seen.judge(row.number, mapped).0 {
-                Verdict::Valid(invitation) if shown < most => {
-                    shown += 1;
-                    bodies.push(invitation.body);
-                }
-                Verdict::Invalid(_) => has_invalid = true,
-                Verdict::Valid(_) | Verdict::Duplicate(_) => {}
+    walk(sheet, |row, mapped| {
+        match seen.judge(row.number, mapped).0 {
+            Verdict::Valid(invitation) if (bodies.len() as u64) < most => {
+                bodies.push(invitation.body);
             }
-            Ok(())
-        })?
-        .map_err(|_| Error::stopped("interrupted", "Interrupted."))?;
+            Verdict::Invalid(_) => has_invalid = true,
+            Verdict::Valid(_) | Verdict::Duplicate(_) => {}
+        }
+        Ok(())
+    })?;
     output.print(|out| {
         if output.json {
             return writeln!(out, "{{\"bodies\":[{}]}}", bodies.join(","));
         }
         bodies.iter().try_for_each(|body| writeln!(out, "{body}"))
     })?;
-    Ok(if has_invalid {
-        Some(Kind::NeedsPerson)
-    } else {
-        None
-    })
-}
-
-fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Error> {
-    let Some(out) = &args.annotate else {
-        return Ok(());
-    };
-    let same = match (out.canonicalize(), args.file.canonicalize()) {
-        (Ok(out), Ok(file)) => out == file,
-        _ => out == &args.file,
-    };
-    if same {
-        return Err(Error::usage(
-            "annotate_onto_source",
-            "--annotate would overwrite the file that is being checked.",
-        )
-        .hint("Name another file for the marked sheet."));
-    }
-    Ok(())
+    Ok(has_invalid.then_some(Kind::NeedsPerson))
 }

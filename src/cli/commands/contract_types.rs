@@ -1,108 +1,74 @@
 //! `contract-types`: lists the tenant's contract types; `pull` stores their forms, each as the API's own answer, so that a
-//! copy saved by hand serves as well. When a form was fetched is its file's time of change.
+//! copy saved by hand serves as well. When a form was fetched is its file's time of change. `template` makes a sheet of one.
 
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::deliver::{seeded_limiter, whoami};
-use super::target::Target;
-use super::{ledgers, sheets};
-use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs};
-use crate::cli::clock::SystemClock;
-use crate::cli::files::{self, Readers};
-use crate::cli::output::Output;
-use crate::cli::settings::Place;
-use crate::cli::signals;
+use super::check::form;
+use super::world::{self, Target};
+use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs, TemplateArgs};
+use crate::cli::output::{Output, Readers, write_bytes};
+use crate::cli::settings::Settings;
+use crate::cli::system::{SystemClock, user_name, watch_signals};
 use crate::error::{Ended, Error};
-use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
-use crate::mapping::FormChanges;
-use crate::model::{ContractTypeId, Form, Timestamp};
-use crate::report::{TypeLine, write_contract_types};
-use crate::send::{Api, ApiError, Clock, Limiter, Limits, StopSignal};
+use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
+use crate::mapping::{EXAMPLE_MARKER, FormChanges};
+use crate::model::{ContractTypeId, Timestamp};
+use crate::report::{TemplateSpec, TypeLine, write_contract_types, write_template};
+use crate::send::{Api, ApiError, Clock, Limiter};
 use crate::vlens::{CallErrorKind, read_form};
 
-/// Runs the command.
 pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: Output) -> Ended {
-    let place = Place::find(global, None)?;
-    let (api, lock) = api(args, &place).await?;
-    let done = match &args.action {
-        None => list(&api, &place, output).await,
-        Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &place, output).await,
+    let settings = Settings::find(global, None)?;
+    let sending = settings.sending(&SendArgs::default());
+    let target = Target::vlens(&settings, &sending, args.allow_insecure_http, true)?;
+    let (api, lock) = open_api(&settings, target, "contract-types")?;
+    let ended = match &args.action {
+        None => list(&api, &settings, output).await,
+        Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &settings, output).await,
     };
     if let Some(writer) = api.into_ledger() {
         drop(writer.stop().await?);
     }
     drop(lock);
-    done
+    ended
 }
 
-/// Ready to call, counted in the ledger where there is one for this address and tenant.
-async fn api(args: &ContractTypesArgs, place: &Place) -> Result<(Api, Option<Lock>), Error> {
-    let options = SendArgs {
-        allow_insecure_http: args.allow_insecure_http,
-        ..SendArgs::default()
+/// Calls that belong to no run, noted in the ledger where there is one for this address and tenant.
+pub fn open_api(
+    settings: &Settings,
+    target: Target,
+    command: &str,
+) -> Result<(Api, Option<Lock>), Error> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let limits = settings.sending(&SendArgs::default()).limits;
+    let path = settings.ledger(false);
+    let (limiter, writer, lock) = match Reader::open(&path)? {
+        Some(reader) if reader.binding() == &target.binding => {
+            let lock = world::lock(&path)?;
+            let mut ledger = Ledger::open(&path, &target.binding)?;
+            let now = clock.moment();
+            ledger.recover(&now)?;
+            ledger.begin_process(Work::Calling, command, &user_name(), &now)?;
+            let limiter = world::limiter(&ledger, limits, &*clock)?;
+            (limiter, Some(Writer::start(ledger)?), Some(lock))
+        }
+        _ => (Limiter::new(limits), None, None),
     };
-    let sending = place.sending(&options);
-    let target = Target::prepare(place, &sending, &options, true).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let stop = Arc::new(StopSignal::default());
-    signals::watch(Arc::clone(&stop));
-    let counted = counted(
-        place,
-        &target.binding,
-        sending.limits,
-        &*clock,
-        "contract-types",
-    )?;
-    let (limiter, writer, lock) = match counted {
-        Some((limiter, writer, lock)) => (limiter, Some(writer), Some(lock)),
-        None => (Limiter::new(sending.limits), None, None),
-    };
-    let api = Api::new(
-        target.client,
-        target.credentials,
-        limiter,
-        writer,
-        clock,
-        stop,
-    );
+    let (client, credentials, stop) = (target.client, target.credentials, watch_signals());
+    let api = Api::new(client, credentials, limiter, writer, clock, stop);
     Ok((api, lock))
 }
 
-/// The ledger with its lock, and the limiter that it asks for; none when there is none, or only that of another tenant.
-pub(super) fn counted(
-    place: &Place,
-    binding: &Binding,
-    limits: Limits,
-    clock: &dyn Clock,
-    command: &str,
-) -> Result<Option<(Limiter, Writer, Lock)>, Error> {
-    let path = place.ledger(false);
-    match Reader::open(&path)? {
-        Some(reader) if reader.binding() == binding => {}
-        _ => return Ok(None),
-    }
-    let lock = ledgers::lock(&path)?;
-    let mut ledger = Ledger::open(&path, binding)?;
-    let now = clock.moment();
-    ledger.recover(&now)?;
-    ledger.begin_process(Work::Calling, command, &whoami(), &now)?;
-    let limiter = seeded_limiter(&ledger, limits, clock)?;
-    let writer = Writer::start(ledger)?;
-    Ok(Some((limiter, writer, lock)))
-}
-
-async fn list(api: &Api, place: &Place, output: Output) -> Ended {
+async fn list(api: &Api, settings: &Settings, output: Output) -> Ended {
     let entries = api.contract_types().await?;
-    let lines: Vec<TypeLine> = entries
-        .into_iter()
-        .map(|entry| TypeLine {
-            id: entry.id,
-            name: entry.name,
-            form_pulled_at: pulled_at(&sheets::form_path(place, entry.id)),
-        })
-        .collect();
+    let lines = entries.into_iter().map(|entry| TypeLine {
+        form_pulled_at: pulled_at(&settings.form_path(entry.id)),
+        id: entry.id,
+        name: entry.name,
+    });
+    let lines: Vec<TypeLine> = lines.collect();
     if output.json {
         output.print_json(&serde_json::json!({ "contract_types": lines }))?;
     } else {
@@ -113,7 +79,7 @@ async fn list(api: &Api, place: &Place, output: Output) -> Ended {
 
 /// When a form's file was last written.
 fn pulled_at(path: &Path) -> Option<Timestamp> {
-    let written = std::fs::metadata(path).and_then(|meta| meta.modified());
+    let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
     let since = written.ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
 }
@@ -129,18 +95,15 @@ struct Pulled {
     changes: Option<FormChanges>,
 }
 
-async fn pull(ids: &[i64], api: &Api, place: &Place, output: Output) -> Ended {
+async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> Ended {
     let mut stored = Vec::new();
-    for &id in ids {
-        let id = ContractTypeId(id);
-        let path = sheets::form_path(place, id);
-        let answer = api
-            .template_fields(id)
-            .await
-            .map_err(|error| failure_of(id, error, &path))?;
+    for id in ids.iter().copied().map(ContractTypeId) {
+        let path = settings.form_path(id);
+        let answer = api.template_fields(id).await;
+        let answer = answer.map_err(|error| not_pulled(id, error, &path))?;
         let pulled = store(id, &answer, &path)?;
         if !output.json {
-            output.print(|out| told(out, &pulled))?;
+            output.print(|out| write_pulled(out, &pulled))?;
         }
         stored.push(pulled);
     }
@@ -150,19 +113,29 @@ async fn pull(ids: &[i64], api: &Api, place: &Place, output: Output) -> Ended {
     Ok(None)
 }
 
+fn not_pulled(id: ContractTypeId, error: ApiError, path: &Path) -> Error {
+    match error {
+        ApiError::Call(error) if error.kind == CallErrorKind::Refused => Error::unusable(
+            "contract_type_refused",
+            format!("Vlens has no form for contract type {id} ({error})."),
+        )
+        .hint("`vlens-batch contract-types` lists the tenant's contract types."),
+        other => other.explain(&path.display().to_string()),
+    }
+}
+
 fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error> {
-    let form = read_form(answer).map_err(|complaint| {
-        Error::refused(
-                "form_unreadable",
-                format!(
-                    "The answer for contract type {id} is not usable. {}",
-                    complaint.message
-                ),
-            )
-            .hint("Nothing was stored. Check the address (VLENS_BASE_URL), and whether this contract type has a form.")
+    let form = read_form(answer).map_err(|error| {
+        let said = error.message;
+        let message = format!("The answer for contract type {id} is not usable. {said}");
+        Error::refused("form_unreadable", message).hint("Nothing was stored. Check the address (VLENS_BASE_URL), and whether this contract type has a form.")
     })?;
-    let before = before(path);
-    files::put_in_new_folder(path, Readers::Everyone, answer.as_bytes())?;
+    let before = std::fs::read_to_string(path).ok();
+    let before = before.and_then(|text| read_form(&text).ok());
+    let folder = path.parent().unwrap_or(path);
+    // Whether it is there is told by writing into it.
+    let _ = std::fs::create_dir_all(folder);
+    write_bytes(path, Readers::Everyone, answer.as_bytes())?;
     Ok(Pulled {
         id,
         file: path.display().to_string(),
@@ -172,20 +145,17 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error>
     })
 }
 
-/// The form that was there before, if it can be read.
-fn before(path: &Path) -> Option<Form> {
-    read_form(&std::fs::read_to_string(path).ok()?).ok()
-}
-
-fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
+fn write_pulled(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
+    let Pulled {
+        id, fields, file, ..
+    } = pulled;
     let name = match pulled.name.as_str() {
         "" => String::new(),
         name => format!(" ({name})"),
     };
     writeln!(
         out,
-        "Contract type {}{name}: {} fields, stored in {}",
-        pulled.id, pulled.fields, pulled.file
+        "Contract type {id}{name}: {fields} fields, stored in {file}"
     )?;
     match &pulled.changes {
         None => Ok(()),
@@ -198,14 +168,46 @@ fn told(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
     }
 }
 
-/// For a call about one contract type.
-fn failure_of(id: ContractTypeId, error: ApiError, path: &Path) -> Error {
-    match error {
-        ApiError::Call(error) if error.kind == CallErrorKind::Refused => Error::unusable(
-            "contract_type_refused",
-            format!("Vlens has no form for contract type {id} ({error})."),
-        )
-        .hint("`vlens-batch contract-types` lists the tenant's contract types."),
-        other => other.explain(&path.display().to_string()),
+/// An XLSX for people to fill in, made from a stored form. Filled, it runs without any mapping.
+pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
+    let settings = Settings::find(global, None)?;
+    let id = ContractTypeId(args.id);
+    let path = settings.form_path(id);
+    if !path.exists() {
+        let path = path.display();
+        let message = format!("There is no form of contract type {id}: {path} does not exist.");
+        return Err(Error::unusable("form_missing", message).hint(format!(
+            "Run `vlens-batch contract-types pull {id}`, or save the answer of \
+             GetBusinessRequestTypeTemplateFields there by hand."
+        )));
     }
+    let form = form(&path)?;
+    let fields = form.fields.len();
+    if fields == 0 {
+        return Err(Error::unusable(
+            "form_empty",
+            format!(
+                "The form of contract type {id} has no fields, so there is nothing to fill in."
+            ),
+        ));
+    }
+    let workbook = write_template(&TemplateSpec {
+        id,
+        form: &form,
+        language: args.lang,
+        example_marker: EXAMPLE_MARKER,
+    })?;
+    write_bytes(&args.output, Readers::Everyone, &workbook)?;
+    let path = args.output.display();
+    if output.json {
+        let template = path.to_string();
+        output.print_json(
+            &serde_json::json!({ "template": template, "contract_type": id, "fields": fields }),
+        )?;
+    } else {
+        output.say(&format!(
+            "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: vlens-batch run {path}"
+        ));
+    }
+    Ok(None)
 }

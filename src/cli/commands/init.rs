@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{check, sheets};
-use crate::cli::args::{CheckArgs, Global, HiddenRows, InitArgs};
-use crate::cli::files::{self, Readers};
-use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Place, contract_types, folder_of, tidy};
+use super::check::{check_input, forms, input};
+use crate::cli::args::{CheckArgs, Global, InitArgs};
+use crate::cli::output::{Output, Readers, write_bytes};
+use crate::cli::settings::{CONFIG_NAME, Settings, contract_types, folder_of, tidy};
 use crate::error::{Ended, Error};
-use crate::input::{Input, Source};
+use crate::input::{Hidden, Input, Source};
 use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::guess::{
     Certainty, Known, Proposal, Sample, SourceSettings, Target, header_names,
@@ -17,11 +16,10 @@ use crate::mapping::names::Shown;
 use crate::model::{ContractTypeId, RowNumber};
 use crate::report::{GuessLine, write_guesses};
 
-/// Runs the command.
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global);
     refuse_to_overwrite(&config, args.force)?;
-    let input = sheets::input(&args.file)?;
+    let input = input(&args.file)?;
     let (mut proposal, header_row) = propose(args, &config, &input)?;
     if output.can_ask() && !args.yes {
         ask(&mut proposal)?;
@@ -29,57 +27,46 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
         show(&proposal, output);
     }
     let text = proposal.to_toml(&source_settings(args, header_row));
-    files::put(&config, Readers::Everyone, text.as_bytes())?;
+    write_bytes(&config, Readers::Everyone, text.as_bytes())?;
     if let Some(column) = proposal.open_column() {
         let column = shown(&proposal).header(&column.name).into_owned();
         return Err(contract_open(&config, &column, &proposal));
     }
     output.say(&said(&config, &proposal));
+    let with_config = Global {
+        config: Some(config),
+        ..global.clone()
+    };
+    let settings = Settings::find(&with_config, Some(&args.file))?;
     let check_args = CheckArgs {
         file: args.file.clone(),
         show: None,
         annotate: None,
         read: args.read.clone(),
     };
-    let with_config = Global {
-        config: Some(config),
-        ..global.clone()
-    };
-    let place = Place::find(&with_config, Some(&args.file))?;
-    check::check_input(&check_args, global, &place, &input, output)
+    check_input(&check_args, &settings, &input, output)
 }
 
 /// Beside FILE, unless `--config` says otherwise.
 fn config_path(args: &InitArgs, global: &Global) -> PathBuf {
-    if let Some(path) = &global.config {
-        return path.clone();
-    }
-    let folder = if args.file == Path::new("-") {
-        PathBuf::from(".")
-    } else {
-        folder_of(&args.file)
-    };
-    tidy(folder.join(CONFIG_NAME))
+    let usual = || tidy(folder_of(&args.file).join(CONFIG_NAME));
+    global.config.clone().unwrap_or_else(usual)
 }
 
-fn refuse_to_overwrite(config: &Path, force: bool) -> Result<(), Error> {
-    if force || !config.exists() {
+fn refuse_to_overwrite(config: &Path, is_forced: bool) -> Result<(), Error> {
+    if is_forced || !config.exists() {
         return Ok(());
     }
-    Err(Error::usage(
-        "config_exists",
-        format!(
-            "{} is there already, and is left as it is.",
-            config.display()
-        ),
-    )
-    .hint("Add --force to replace it, or move it away first."))
+    let config = config.display();
+    let message = format!("{config} is there already, and is left as it is.");
+    let error = Error::usage("config_exists", message);
+    Err(error.hint("Add --force to replace it, or move it away first."))
 }
 
 fn propose(args: &InitArgs, config: &Path, input: &Input) -> Result<(Proposal, RowNumber), Error> {
-    let place = Place::without_config(folder_of(config));
-    let forms = sheets::forms(&place)?;
-    let mut options = place.source_options(&args.read);
+    let settings = Settings::without_config(folder_of(config));
+    let forms = forms(&settings)?;
+    let mut options = settings.source_options(&args.read);
     options.known_names = header_names(&forms);
     let mut source = Source::open(input, &options)?;
     let mut sample = Sample::new(source.columns());
@@ -105,37 +92,32 @@ fn source_settings(args: &InitArgs, header_row: RowNumber) -> SourceSettings {
         delimiter: args.read.delimiter,
         encoding: args.read.encoding.clone(),
         hidden: args.read.hidden.map(|hidden| match hidden {
-            HiddenRows::Skip => "skip",
-            HiddenRows::Send => "send",
+            Hidden::Skip => "skip",
+            Hidden::Send => "send",
         }),
     }
 }
 
+/// How headers are shown: masked where one of them is somebody's data.
+fn shown(proposal: &Proposal) -> Shown {
+    let headers = proposal.columns.iter();
+    Shown::of(headers.map(|column| column.column.name.as_str()))
+}
+
 /// Each column with its guess, on stderr: stdout belongs to the check that follows.
 fn show(proposal: &Proposal, output: Output) {
-    if output.quiet {
-        return;
-    }
     let shown = shown(proposal);
-    let lines: Vec<GuessLine> = proposal
-        .columns
-        .iter()
-        .map(|column| GuessLine {
-            column: shown.header(&column.column.name).into_owned(),
-            sample: column.sample.clone(),
-            target: column.target.as_ref().map(ToString::to_string),
-            candidates: column.candidates.iter().map(ToString::to_string).collect(),
-        })
-        .collect();
+    let lines = proposal.columns.iter().map(|column| GuessLine {
+        column: shown.header(&column.column.name).into_owned(),
+        sample: column.sample.clone(),
+        target: column.target.as_ref().map(ToString::to_string),
+        candidates: column.candidates.iter().map(ToString::to_string).collect(),
+    });
+    let lines: Vec<GuessLine> = lines.collect();
     let mut text = Vec::new();
     // Writing to memory cannot fail.
     let _ = write_guesses(&mut text, &lines, output.look());
     output.say(String::from_utf8_lossy(&text).trim_end());
-}
-
-fn shown(proposal: &Proposal) -> Shown {
-    let headers = proposal.columns.iter();
-    Shown::of(headers.map(|column| column.column.name.as_str()))
 }
 
 /// Goes through the columns with the person who sits there; Enter takes the guess.
@@ -145,10 +127,8 @@ fn ask(proposal: &mut Proposal) -> Result<(), Error> {
         (0..proposal.columns.len()).try_for_each(|at| ask_column(proposal, at, &all))
     });
     asked.map_err(|_| {
-        Error::stopped(
-            "interrupted",
-            "No mapping was written: the questions were not answered.",
-        )
+        let message = "No mapping was written: the questions were not answered.";
+        Error::stopped("interrupted", message)
     })
 }
 
@@ -158,18 +138,18 @@ fn ask_types(proposal: &mut Proposal) -> std::io::Result<()> {
     }
     for value in proposal.open_values() {
         let question = format!("Which contract type does \"{value}\" mean (its number)?");
-        let id: i64 = cliclack::input(question).placeholder("414").interact()?;
-        proposal.choose_type_of(&value, ContractTypeId(id));
+        proposal.choose_type_of(&value, ask_type(question)?);
     }
-    if proposal.knows_types() {
-        return Ok(());
+    if !proposal.knows_types() {
+        let question = "To which contract type are these customers invited (its number)?";
+        proposal.choose_types(vec![ask_type(question.to_owned())?]);
     }
-    let id: i64 =
-        cliclack::input("To which contract type are these customers invited (its number)?")
-            .placeholder("414")
-            .interact()?;
-    proposal.choose_types(vec![ContractTypeId(id)]);
     Ok(())
+}
+
+fn ask_type(question: String) -> std::io::Result<ContractTypeId> {
+    let mut prompt = cliclack::input(question).placeholder("414");
+    prompt.interact().map(ContractTypeId)
 }
 
 fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> std::io::Result<()> {
@@ -179,39 +159,36 @@ fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> s
         Certainty::Sure => "sure",
         Certainty::Chosen => "chosen",
     };
-    let question = format!(
-        "{} \"{}\", such as {}",
-        column.column.letters(),
-        shown(proposal).header(&column.column.name),
-        if column.sample.is_empty() {
-            "(empty)"
-        } else {
-            &column.sample
-        }
-    );
+    let sample = match column.sample.as_str() {
+        "" => "(empty)",
+        sample => sample,
+    };
+    let letters = column.column.letters();
+    let header = shown(proposal).header(&column.column.name).into_owned();
+    let question = format!("{letters} \"{header}\", such as {sample}");
     let guess = column.target.clone();
-    // Candidates stand right below the guess, everything else behind them.
     let label = |target: &Target| {
         let found = all.iter().find(|(known, _)| known == target);
         found.map_or_else(|| target.to_string(), |(_, label)| label.clone())
     };
+    // Candidates stand right below the guess, everything else behind them.
     let mut offered: Vec<Option<Target>> = vec![guess.clone()];
     offered.extend(column.candidates.iter().cloned().map(Some));
     offered.push(None);
     offered.extend(all.iter().map(|(target, _)| Some(target.clone())));
-    let mut shown: Vec<Option<Target>> = Vec::new();
+    let mut items: Vec<Option<Target>> = Vec::new();
     let mut select = cliclack::select(question).max_rows(10);
     for target in offered {
-        if shown.contains(&target) {
+        if items.contains(&target) {
             continue;
         }
         let text = target.as_ref().map_or("(leave it out)".to_owned(), label);
         let hint = if target == guess { sure } else { "" };
-        select = select.item(shown.len(), text, hint);
-        shown.push(target);
+        select = select.item(items.len(), text, hint);
+        items.push(target);
     }
     let chosen = select.initial_value(0).interact()?;
-    let chosen = shown.into_iter().nth(chosen).flatten();
+    let chosen = items.into_iter().nth(chosen).flatten();
     if chosen != guess {
         proposal.choose(at, chosen);
     }
@@ -220,25 +197,20 @@ fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> s
 
 /// A column tells the contract type, and what its values mean was neither known nor asked.
 fn contract_open(config: &Path, column: &str, proposal: &Proposal) -> Error {
-    Error::unusable(
-        "contract_type_open",
-        format!(
-            "The column \"{column}\" tells the contract type, and nothing says which number each of its values means."
-        ),
-    )
-    .hint(format!(
+    let message = format!(
+        "The column \"{column}\" tells the contract type, and nothing says which number each of its values means."
+    );
+    let hint = format!(
         "Write the numbers into {}, where these lines stand as remarks (`vlens-batch contract-types` lists them), or give --contract-type ID for all rows:\n\n{}",
         config.display(),
         proposal.contract_lines().trim_end()
-    ))
+    );
+    Error::unusable("contract_type_open", message).hint(hint)
 }
 
 fn said(config: &Path, proposal: &Proposal) -> String {
-    let mapped = proposal
-        .columns
-        .iter()
-        .filter(|column| column.target.is_some())
-        .count();
+    let columns = proposal.columns.iter();
+    let mapped = columns.filter(|column| column.target.is_some()).count();
     let mut said = format!(
         "Wrote {}: {mapped} of {} columns are used. Look at it, then: vlens-batch check FILE",
         config.display(),

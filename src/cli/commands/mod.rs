@@ -1,101 +1,52 @@
-//! One file a command; what several share is in `deliver` (sending), `ledgers` (finding and locking) and `sheets` (reading).
+//! The commands, and the few that need nothing of the others.
 
 mod check;
 mod contract_types;
-mod deliver;
+mod decisions;
 mod doctor;
-mod export;
 mod init;
-mod ledgers;
-mod man;
-mod purge;
-mod report;
-mod resume;
-mod retry;
+mod results;
 mod run;
-mod runs;
-mod sandbox;
-mod settle;
-mod sheets;
-mod status;
-mod target;
-mod template;
+mod world;
 
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
 
 use clap::CommandFactory;
+use clap_mangen::Man;
 
-use super::args::{Cli, Command};
-use super::metrics::MetricsFile;
-use super::output::Output;
-use crate::error::{Ended, Error, Kind};
+use crate::cli::args::{Cli, Command, SandboxArgs};
+use crate::cli::output::Output;
+use crate::cli::system::watch_signals;
+use crate::error::{Ended, Error};
+use crate::sandbox::{Faults, Sandbox, SandboxOptions};
 
 /// Does what the command says.
-pub fn execute(cli: Cli, output: Output) -> Ended {
-    let metrics_file = metrics_file(&cli.command);
-    let result = dispatch(cli, output);
-    if let (Err(error), Some(path)) = (&result, metrics_file) {
-        tell_monitoring(error.kind, &path);
-    }
-    result
-}
-
-fn metrics_file(command: &Command) -> Option<PathBuf> {
-    let send = match command {
-        Command::Run(args) => &args.send,
-        Command::Resume(args) => &args.send,
-        Command::Retry(args) => &args.send,
-        _ => return None,
-    };
-    send.metrics_file.clone()
-}
-
-/// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
-fn tell_monitoring(kind: Kind, path: &Path) {
-    // The file is the other process's, which is at work.
-    if kind != Kind::Busy
-        && let Err(error) = MetricsFile::open(path).note_exit(kind)
-    {
-        tracing::warn!(
-            "The metrics file {} cannot be written: {error}.",
-            path.display()
-        );
-    }
-}
-
-fn dispatch(cli: Cli, output: Output) -> Ended {
+pub fn execute(cli: Cli) -> Ended {
     let global = &cli.global;
+    let output = Output::new(global);
     match cli.command {
-        Command::Check(args) => check::check(&args, global, output),
         Command::Init(args) => init::init(&args, global, output),
+        Command::Check(args) => check::check(&args, global, output),
+        Command::Run(args) => block_on(run::run(&args, global, output)),
+        Command::Resume(args) => block_on(run::resume(&args, global, output)),
+        Command::Retry(args) => block_on(run::retry(&args, global, output)),
+        Command::Settle(args) => decisions::settle(&args, global, output),
+        Command::Status(args) => results::status(&args, global, output),
+        Command::Runs => results::runs(global, output),
+        Command::Export(args) => results::export(&args, global, output),
+        Command::Report(args) => results::report(&args, global, output),
         Command::ContractTypes(args) => {
             block_on(contract_types::contract_types(&args, global, output))
         }
-        Command::Template(args) => template::template(&args, global, output),
-        Command::Status(args) => status::status(&args, global, output),
-        Command::Runs => runs::runs(global, output),
-        Command::Export(args) => export::export(&args, global, output),
-        Command::Report(args) => report::report(&args, global, output),
-        Command::Purge(args) => purge::purge(&args, global, output),
-        Command::Settle(args) => settle::settle(&args, global, output),
-        Command::Run(args) => block_on(run::run(&args, global, output)),
-        Command::Resume(args) => block_on(resume::resume(&args, global, output)),
-        Command::Retry(args) => block_on(retry::retry(&args, global, output)),
-        Command::Sandbox(args) => block_on(sandbox::sandbox(&args, output)),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut script);
-            // Of a name with a hyphen, clap_complete's bash script looks for each command under one name and holds it under another.
-            let script =
-                String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
-            output.print(|out| out.write_all(script.as_bytes()))?;
-            Ok(None)
-        }
-        Command::Man => {
-            output.print(|out| man::write_man(out, Cli::command()))?;
-            Ok(None)
-        }
+        Command::Template(args) => contract_types::template(&args, global, output),
         Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
+        Command::Sandbox(args) => block_on(sandbox(&args, output)),
+        Command::Purge(args) => decisions::purge(&args, global, output),
+        Command::Completions { shell } => completions(shell, output),
+        Command::Man => {
+            output.print(|out| write_man(out, Cli::command()))?;
+            Ok(None)
+        }
     }
 }
 
@@ -111,8 +62,122 @@ fn block_on(work: impl Future<Output = Ended>) -> Ended {
                 format!("The operating system gives no threads to work with: {error}."),
             )
         })?;
-    let result = runtime.block_on(work);
+    let ended = runtime.block_on(work);
     // Nothing that is still going on may hold the process up.
     runtime.shutdown_background();
-    result
+    ended
+}
+
+/// Serves a local stand-in for the Vlens API until it is interrupted.
+async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
+    let sandbox = Sandbox::start(SandboxOptions {
+        port: args.port,
+        latency: args.latency.parse()?,
+        per_second: Some(args.per_second).filter(|&n| n > 0),
+        per_minute: Some(args.per_minute).filter(|&n| n > 0),
+        token_life: args.token_life,
+        log: args.log.clone(),
+        any_form: false,
+        seed: args.seed,
+        faults: match &args.fault {
+            Some(faults) => Faults::parse(faults)?,
+            None => Faults::default(),
+        },
+    })
+    .await?;
+    // Nobody's secrets, the same each time.
+    let credentials = sandbox.credentials();
+    let variables = [
+        ("VLENS_BASE_URL", sandbox.base_url()),
+        ("VLENS_API_KEY", credentials.api_key.expose().to_owned()),
+        ("VLENS_TENANCY_NAME", credentials.tenancy_name),
+        ("VLENS_USERNAME", credentials.username),
+        ("VLENS_PASSWORD", credentials.password.expose().to_owned()),
+    ];
+    if output.json {
+        let document: serde_json::Map<String, serde_json::Value> = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        output.print_json(&document)?;
+    } else {
+        output.print(|out| {
+            let mut variables = variables.iter();
+            variables.try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))
+        })?;
+        output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
+    }
+    watch_signals().stopped().await;
+    sandbox.stop().await;
+    Ok(None)
+}
+
+fn completions(shell: clap_complete::Shell, output: Output) -> Ended {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut script);
+    // Of a name with a hyphen, clap_complete's bash script looks for each command under one name and holds it under another.
+    let script = String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
+    output.print(|out| out.write_all(script.as_bytes()))?;
+    Ok(None)
+}
+
+/// What every rendered section begins with; once is enough.
+const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
+/// One page for everything, each command in a section of its own.
+fn write_man(mut out: &mut dyn Write, mut command: clap::Command) -> io::Result<()> {
+    command.build();
+    let subcommands = subcommands(&command);
+    let man = Man::new(command);
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    man.render_synopsis_section(&mut out)?;
+    man.render_description_section(&mut out)?;
+    man.render_options_section(&mut out)?;
+    for subcommand in subcommands {
+        write_man_section(out, "vlens-batch", subcommand)?;
+    }
+    write!(out, ".SH EXAMPLES\n{}", examples(&man)?)
+}
+
+/// The section of one command, followed by those of its own commands. What every command has is told once, above.
+fn write_man_section(out: &mut dyn Write, parent: &str, command: clap::Command) -> io::Result<()> {
+    let name = format!("{parent} {}", command.get_name());
+    let subcommands = subcommands(&command);
+    let command = command
+        .mut_args(|arg| {
+            let is_told_above = arg.is_global_set() || arg.get_id() == "help";
+            arg.hide(is_told_above)
+        })
+        .bin_name(name.clone());
+    let man = Man::new(command);
+    let mut page = Vec::new();
+    man.render_description_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    // The sections of a page become subsections of this one.
+    let page = String::from_utf8_lossy(&page)
+        .replace(PREAMBLE, "")
+        .replace(".SH DESCRIPTION\n", "")
+        .replace(".SH ", ".SS ");
+    let title = name.to_uppercase();
+    write!(out, ".SH \"{title}\"\n{page}{}", examples(&man)?)?;
+    let mut subcommands = subcommands.into_iter();
+    subcommands.try_for_each(|subcommand| write_man_section(out, &name, subcommand))
+}
+
+fn subcommands(command: &clap::Command) -> Vec<clap::Command> {
+    let all = command.get_subcommands();
+    let others = all.filter(|subcommand| subcommand.get_name() != "help");
+    others.cloned().collect()
+}
+
+/// Examples keep their lines and columns.
+fn examples(man: &Man) -> io::Result<String> {
+    let mut extra = Vec::new();
+    man.render_extra_section(&mut extra)?;
+    let text = String::from_utf8_lossy(&extra)
+        .replace(PREAMBLE, "")
+        .replace(".SH EXTRA\n", "");
+    Ok(format!(".PP\n.nf\n{text}.fi\n"))
 }

@@ -1,91 +1,420 @@
-//! `run`: validates, records every row in the ledger, sends what is due, records each outcome.
+//! `run`, `resume` and `retry`: three ways to make rows due, and one way to send them.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::deliver::Desk;
-use super::target::Target;
-use super::{ledgers, sheets};
-use crate::cli::args::{Global, OnInvalid, RunArgs};
+use super::check::{input, open_sheet};
+use super::decisions::is_confirmed;
+use super::world::{self, Opened, Target, ended_as};
+use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::output::Output;
-use crate::cli::settings::Place;
+use crate::cli::settings::{Sending, Settings};
+use crate::cli::system::{SystemClock, user_name, watch_signals};
+use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Fingerprint;
-use crate::ledger::{Ledger, Reader};
+use crate::ledger::{Binding, Due, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
-use crate::model::{Plan, RunId, Stop};
-use crate::report::{DryRun, write_dry_run};
-use crate::send::plan;
-use crate::send::{Enrolment, Seen, Sheet, Verdict, enrol};
+use crate::model::{Counts, Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
+use crate::report::{DryRun, Ending, question, write_dry_run, write_summary};
+use crate::send::{
+    Api, Clock, Enrolment, Seen, SendOptions, Sent, Sheet, StopReason, StopSignal, Tally, Verdict,
+    Wishes, enrol, make_due, plan, send,
+};
 
-/// Runs the command.
+/// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
-    let place = Place::find(global, Some(&args.file))?;
-    let sending = place.sending(&args.send);
-    let ledger_path = place.ledger(args.send.sandbox);
-    let further = ledgers::further(global, &place, &ledger_path, args.send.sandbox);
-    let desk = Desk::new(output, sending, &args.send, ledger_path, further, "run");
-    let input = sheets::input(&args.file)?;
+    let settings = Settings::find(global, Some(&args.file))?;
+    let flow = Flow::new(settings, &args.send, output, "run");
+    let input = input(&args.file)?;
     let fingerprint = Fingerprint::begin(&input)?;
-    let opened = sheets::open(&input, &place, &args.read);
+    let opened = open_sheet(&input, &flow.settings, &args.read);
     let fingerprint = fingerprint.finish()?;
     let mut sheet = opened?;
     for note in sheet.source.notes().iter().filter(|note| note.warning) {
         output.say(&format!("warning: {}", note.text));
     }
-    let needs_login = place.config.session.kind == SessionKind::Invitation;
     if args.dry_run {
-        return dry_run(args, &desk, &mut sheet);
+        return dry_run(args, &flow, &mut sheet);
     }
-    let target = Target::prepare(&place, &desk.sending, &args.send, needs_login).await?;
-    let _lock = desk.lock().await?;
-    let mut ledger = Ledger::open_or_build(&desk.ledger, &target.binding)?;
-    let started = desk.clock.moment();
+    let target = flow.target(flow.settings.needs_login()).await?;
+    let lock = flow.lock().await?;
+    let mut ledger = Ledger::open_or_build(&flow.path, &target.binding)?;
+    let started = flow.clock.moment();
     ledger.recover(&started)?;
     let what = Enrolment {
-        source_name: &source_name(&args.file),
+        source_name: &args.file.display().to_string(),
         fingerprint,
-        wishes: desk.sending.wishes,
+        wishes: flow.sending.wishes,
         started: &started,
     };
-    let run = match enrol(&mut ledger, &mut sheet, &what, &desk.stop) {
-        Ok(Some(run)) => run,
-        Ok(None) => {
-            return Err(Error::stopped(
-                "interrupted",
-                "Interrupted while the rows were being read; nothing was recorded or sent.",
-            ));
-        }
-        Err(error) => return Err(error),
+    let Some(run) = enrol(&mut ledger, &mut sheet, &what, &flow.stop)? else {
+        let message = "Interrupted while the rows were being read; nothing was recorded or sent.";
+        return Err(Error::stopped("interrupted", message));
     };
     if let Some(note) = sheet.note_on_examples() {
         output.say(&note);
     }
     drop(sheet);
-    desk.begin(&mut ledger, run)?;
-    if let Some((stop, why)) = held_back(args, &desk, &ledger, run)? {
-        return desk.finish(ledger, run, Some(stop), Some(&why));
+    let mut begun = Begun {
+        ledger,
+        run,
+        target,
+        _lock: lock,
+    };
+    flow.begin(&mut begun)?;
+    match held_back(args, &flow, &begun)? {
+        Some((stop, why)) => flow.finish(begun, stop, &why),
+        None => flow.deliver(begun).await,
     }
-    desk.deliver(ledger, run, target).await
+}
+
+/// Goes on with what is due from the ledger alone; the source file may be gone.
+pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended {
+    let (flow, mut begun) = go_on(args.run, &args.send, global, output, "resume").await?;
+    let wishes = flow.sending.wishes;
+    if wishes != Wishes::default() {
+        make_due(&mut begun.ledger, begun.run, wishes, &flow.clock.moment())?;
+    }
+    flow.begin(&mut begun)?;
+    flow.deliver(begun).await
+}
+
+/// Makes rows due again because a person says so, and sends them.
+pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
+    let (flow, mut begun) = go_on(args.run, &args.send, global, output, "retry").await?;
+    let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
+    refuse_rows_that_cannot_go_again(&world::reader(&flow.path)?, begun.run, &rows)?;
+    let kinds = [
+        (args.rejected, Status::Rejected),
+        (args.failed, Status::Failed),
+        (args.uncertain, Status::Uncertain),
+    ];
+    let is_any_named = kinds.iter().any(|(is_named, _)| *is_named);
+    let meant = kinds
+        .into_iter()
+        .filter(|(is_named, _)| *is_named || !is_any_named);
+    let due = Due {
+        statuses: meant.map(|(_, status)| status).collect(),
+        rows: Some(rows).filter(|rows| !rows.is_empty()),
+        by_person: true,
+        ..Due::default()
+    };
+    let now = flow.clock.moment();
+    let Begun { ledger, run, .. } = &mut begun;
+    ledger.begin_process(Work::Deciding(*run), "retry", &user_name(), &now)?;
+    ledger.make_due(*run, &due, &now)?;
+    flow.begin(&mut begun)?;
+    flow.deliver(begun).await
+}
+
+/// A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
+fn refuse_rows_that_cannot_go_again(
+    reader: &Reader,
+    run: RunId,
+    rows: &BTreeSet<RowNumber>,
+) -> Result<(), Error> {
+    for &row in rows {
+        let Some(history) = reader.history(run, row, true)? else {
+            let message = format!("Run {run} has no row {row}.");
+            return Err(Error::usage("row_not_found", message));
+        };
+        let why = match history.result.status {
+            Status::Created => "its invitation was created",
+            Status::Invalid => "it is invalid: correct it in the file and run that again",
+            Status::Duplicate => "it is a duplicate of an earlier row",
+            Status::Rejected | Status::Failed | Status::Uncertain | Status::Pending => continue,
+        };
+        let message = format!("Row {row} of run {run} cannot be sent again: {why}.");
+        return Err(Error::usage("row_not_retryable", message));
+    }
+    Ok(())
+}
+
+/// Finds the run of an earlier command, and opens its ledger for writing.
+async fn go_on(
+    named: Option<i64>,
+    args: &SendArgs,
+    global: &Global,
+    output: Output,
+    command: &'static str,
+) -> Result<(Flow, Begun), Error> {
+    let opened = Opened::find(global, args.sandbox)?;
+    let run = opened.run(named)?;
+    // Which call a body is for can be seen from it; the config may have changed since, or be gone.
+    let needs_login = match opened.reader.first_due_body(run)? {
+        Some(body) => SessionKind::of_body(&body) == SessionKind::Invitation,
+        None => opened.settings.needs_login(),
+    };
+    let Opened {
+        settings, reader, ..
+    } = opened;
+    drop(reader);
+    let flow = Flow::new(settings, args, output, command);
+    let target = flow.target(needs_login).await?;
+    let lock = flow.lock().await?;
+    let mut ledger = Ledger::open(&flow.path, &target.binding)?;
+    ledger.recover(&flow.clock.moment())?;
+    let begun = Begun {
+        ledger,
+        run,
+        target,
+        _lock: lock,
+    };
+    Ok((flow, begun))
+}
+
+/// A run whose due rows can be sent.
+struct Begun {
+    ledger: Ledger,
+    run: RunId,
+    target: Target,
+    _lock: Lock,
+}
+
+/// What the three commands have in common.
+struct Flow {
+    settings: Settings,
+    sending: Sending,
+    args: SendArgs,
+    output: Output,
+    /// For the ledger's record of processes.
+    command: &'static str,
+    /// The ledger.
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    stop: Arc<StopSignal>,
+    started: Instant,
+}
+
+impl Flow {
+    /// Begins to watch for signals.
+    fn new(settings: Settings, args: &SendArgs, output: Output, command: &'static str) -> Self {
+        Flow {
+            sending: settings.sending(args),
+            args: args.clone(),
+            output,
+            command,
+            path: settings.ledger(args.sandbox),
+            clock: Arc::new(SystemClock::default()),
+            stop: watch_signals(),
+            started: Instant::now(),
+            settings,
+        }
+    }
+
+    async fn target(&self, needs_login: bool) -> Result<Target, Error> {
+        let Flow {
+            settings, sending, ..
+        } = self;
+        if self.args.sandbox {
+            return Target::sandbox(sending, needs_login).await;
+        }
+        Target::vlens(
+            settings,
+            sending,
+            self.args.allow_insecure_http,
+            needs_login,
+        )
+    }
+
+    async fn lock(&self) -> Result<Lock, Error> {
+        if self.args.wait {
+            return world::wait_for_lock(&self.path, self.output, &self.stop).await;
+        }
+        world::lock(&self.path)
+    }
+
+    /// Notes this process in the ledger: what follows is its work on this run.
+    fn begin(&self, begun: &mut Begun) -> Result<(), Error> {
+        let (work, now) = (Work::Sending(begun.run), self.clock.moment());
+        let process = begun
+            .ledger
+            .begin_process(work, self.command, &user_name(), &now);
+        process.map(drop)
+    }
+
+    /// Asks where a person must be asked, sends what is due, and sums up.
+    async fn deliver(&self, begun: Begun) -> Ended {
+        let due = begun.ledger.due_count(begun.run)?;
+        let to_send = self.args.limit.map_or(due, |limit| due.min(limit));
+        if !self.may_send(to_send, &begun.target.binding) {
+            return self.finish(begun, Stop::Signal, "Nothing was sent: the answer was no.");
+        }
+        let Begun {
+            ledger,
+            run,
+            target,
+            _lock,
+        } = begun;
+        let limits = self.sending.limits;
+        let limiter = world::limiter(&ledger, limits, &*self.clock)?;
+        let start = tally(&self.summary(run)?);
+        // The first of a minute go as fast as a second allows: on average it is less.
+        let rows = u32::try_from(to_send).unwrap_or(u32::MAX).max(1);
+        let per_row = limits.least_time(u64::from(rows)) / rows;
+        let watch = Arc::new(self.watch(run, start.counts, to_send, per_row));
+        let writer = Writer::start(ledger)?;
+        let options = SendOptions {
+            run,
+            concurrency: self.sending.concurrency,
+            max_attempts: self.sending.max_attempts,
+            max_consecutive_failures: self.sending.max_consecutive_failures,
+            limit: self.args.limit,
+            max_duration: self.args.max_duration,
+        };
+        let api = Api::new(
+            target.client,
+            target.credentials,
+            limiter,
+            None,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.stop),
+        );
+        let observer = Arc::clone(&watch);
+        let sent = send(options, api, writer.clone(), observer, start).await;
+        let ledger = writer.stop().await;
+        if let Some(sandbox) = target.sandbox {
+            sandbox.stop().await;
+        }
+        self.sum_up(ledger, run, &watch, &sent)
+    }
+
+    fn sum_up(
+        &self,
+        ledger: Result<Ledger, Error>,
+        run: RunId,
+        watch: &Watch,
+        sent: &Sent,
+    ) -> Ended {
+        let tally = &sent.tally;
+        let reason = self.stop.why();
+        let stopped = match &reason {
+            // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
+            Some(StopReason::Signal | StopReason::Duration | StopReason::Failures(_))
+                if tally.counts.pending == 0 =>
+            {
+                None
+            }
+            Some(reason) => reason.stop(),
+            None if sent.limit_reached && tally.counts.pending > 0 => Some(Stop::Limit),
+            None => None,
+        };
+        if let Some(StopReason::Broken(error)) = reason {
+            watch.end_broken(tally);
+            return Err(error);
+        }
+        let (summary, ended) = self.close(ledger?, run, stopped)?;
+        watch.end(tally, &summary, ended);
+        self.print(&summary, reason.as_ref().and_then(in_words).as_deref())?;
+        Ok(ended)
+    }
+
+    /// Ends a run that sent nothing.
+    fn finish(&self, begun: Begun, stopped: Stop, why: &str) -> Ended {
+        let (summary, ended) = self.close(begun.ledger, begun.run, Some(stopped))?;
+        let watch = self.watch(begun.run, summary.counts, 0, Duration::ZERO);
+        watch.end(&tally(&summary), &summary, ended);
+        self.print(&summary, Some(why))?;
+        Ok(ended)
+    }
+
+    fn close(
+        &self,
+        mut ledger: Ledger,
+        run: RunId,
+        stopped: Option<Stop>,
+    ) -> Result<(RunSummary, Option<Kind>), Error> {
+        let ended = ended_as(&RunSummary {
+            stopped,
+            ..self.summary(run)?
+        });
+        let exit_code = i32::from(ended.map_or(0, Kind::exit_code));
+        let seconds = self.started.elapsed().as_secs_f64();
+        ledger.finish_run(run, stopped, &self.clock.moment(), seconds, exit_code)?;
+        drop(ledger);
+        Ok((self.summary(run)?, ended))
+    }
+
+    fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
+        let reader = world::reader(&self.path)?;
+        world::summary(&reader, run, &self.path, true, self.clock.wall())
+    }
+
+    fn watch(&self, run: RunId, start: Counts, to_send: u64, per_row: Duration) -> Watch {
+        let metrics = self.args.metrics_file.as_deref();
+        let clock = Arc::clone(&self.clock);
+        Watch::begin(self.output, run, start, to_send, per_row, metrics, clock)
+    }
+
+    fn print(&self, summary: &RunSummary, why: Option<&str>) -> Result<(), Error> {
+        if self.output.json {
+            return self.output.print_json(summary);
+        }
+        let further = &self.settings.further(self.args.sandbox);
+        let ending = Ending {
+            summary,
+            why,
+            further,
+        };
+        let look = self.output.look();
+        self.output.print(|out| write_summary(out, &ending, look))
+    }
+
+    /// Asks the person who sits there, if any.
+    fn may_send(&self, to_send: u64, binding: &Binding) -> bool {
+        if to_send == 0 || self.args.yes || self.args.sandbox || !self.output.can_ask() {
+            return true;
+        }
+        let least = self.sending.limits.least_time(to_send);
+        is_confirmed(question(
+            to_send,
+            &binding.base_url,
+            &binding.tenancy_name,
+            least,
+        ))
+    }
+}
+
+fn tally(summary: &RunSummary) -> Tally {
+    Tally {
+        counts: summary.counts,
+        requests: summary.requests,
+        throttled: summary.throttled,
+    }
+}
+
+/// Why a run was stopped, where its summary alone does not say it.
+fn in_words(reason: &StopReason) -> Option<String> {
+    Some(match reason {
+        StopReason::Signal | StopReason::Duration => return None,
+        StopReason::Failures(last) => format!("The last one: {last}"),
+        StopReason::Broken(error) => error.message.clone(),
+        StopReason::Refused(Refusal::Credentials, message) => format!(
+            "Vlens does not accept the credentials ({message}). Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
+        ),
+        StopReason::Refused(Refusal::Rights, message) => format!(
+            "This account may not create invitations ({message}). Ask for the right, or use another account."
+        ),
+        StopReason::Refused(Refusal::NotTheApi, message) => format!(
+            "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
+        ),
+    })
 }
 
 /// `--on-invalid stop` and `--expect`: reasons not to send anything.
-fn held_back(
-    args: &RunArgs,
-    desk: &Desk,
-    ledger: &Ledger,
-    run: RunId,
-) -> Result<Option<(Stop, String)>, Error> {
+fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<(Stop, String)>, Error> {
     if args.on_invalid == OnInvalid::Stop {
-        let reader = ledgers::reader(&desk.ledger)?;
-        let summary = super::deliver::summary_of(&reader, run, &desk.ledger, true, &*desk.clock)?;
-        let invalid = summary.counts.invalid;
+        let invalid = flow.summary(begun.run)?.counts.invalid;
         if invalid > 0 {
             let why = format!("Nothing was sent: --on-invalid stop, and invalid rows: {invalid}.");
             return Ok(Some((Stop::InvalidRows, why)));
         }
     }
     if let Some(expected) = args.expect {
-        let due = ledger.due_count(run)?;
+        let due = begun.ledger.due_count(begun.run)?;
         let to_send = args.send.limit.map_or(due, |limit| due.min(limit));
         if to_send != expected {
             let why =
@@ -97,22 +426,22 @@ fn held_back(
 }
 
 /// Everything up to the first request, with the ledger only read.
-fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Ended {
-    let reader = Reader::open(&desk.ledger)?;
-    let wishes = desk.sending.wishes;
+fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet) -> Ended {
+    let reader = Reader::open(&flow.path)?;
     let mut seen = Seen::default();
     let mut tally = DryRun::default();
-    let walked = sheet.walk(&desk.stop, |row, mapped| {
+    let walked = sheet.walk(&flow.stop, |row, mapped| {
         tally.rows += 1;
         match seen.judge(row.number, mapped).0 {
             Verdict::Invalid(_) => tally.invalid += 1,
             Verdict::Duplicate(_) => tally.duplicate += 1,
             Verdict::Valid(invitation) => {
-                let standing = match &reader {
-                    Some(reader) => reader.standing(&invitation)?.map(|(_, standing)| standing),
+                let known = match &reader {
+                    Some(reader) => reader.standing(&invitation)?,
                     None => None,
                 };
-                match plan(standing, wishes) {
+                let standing = known.map(|(_, standing)| standing);
+                match plan(standing, flow.sending.wishes) {
                     Plan::Send => tally.would_send += 1,
                     Plan::Skip => tally.already_created += 1,
                     Plan::Hold => tally.held += 1,
@@ -121,18 +450,13 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Ended {
         }
         Ok(())
     });
-    if walked?.is_err() {
-        return Err(Error::stopped(
-            "interrupted",
-            "Interrupted; nothing was sent.",
-        ));
-    }
+    walked?.map_err(|_| Error::stopped("interrupted", "Interrupted; nothing was sent."))?;
     if let Some(limit) = args.send.limit {
         tally.would_send = tally.would_send.min(limit);
     }
-    let source = source_name(&args.file);
-    if desk.output.json {
-        desk.output.print_json(&serde_json::json!({
+    let source = args.file.display().to_string();
+    if flow.output.json {
+        flow.output.print_json(&serde_json::json!({
             "dry_run": true,
             "source": source,
             "rows": tally.rows,
@@ -143,24 +467,13 @@ fn dry_run(args: &RunArgs, desk: &Desk, sheet: &mut Sheet) -> Ended {
             "duplicate": tally.duplicate,
         }))?;
     } else {
-        let look = desk.output.look();
-        desk.output
-            .print(|out| write_dry_run(out, &source, &tally, look))?;
+        let look = flow.output.look();
+        let write = |out: &mut dyn std::io::Write| write_dry_run(out, &source, &tally, look);
+        flow.output.print(write)?;
     }
     let is_unexpected = args
         .expect
         .is_some_and(|expected| expected != tally.would_send);
-    let must_stop = args.on_invalid == OnInvalid::Stop && tally.invalid > 0;
-    Ok(
-        if is_unexpected || must_stop || tally.invalid + tally.held > 0 {
-            Some(Kind::NeedsPerson)
-        } else {
-            None
-        },
-    )
-}
-
-/// The source as named on the command line.
-pub fn source_name(file: &Path) -> String {
-    file.display().to_string()
+    let needs_person = is_unexpected || tally.invalid + tally.held > 0;
+    Ok(needs_person.then_some(Kind::NeedsPerson))
 }

@@ -1,0 +1,547 @@
+//! The arguments as typed. What they mean together with environment and config is `settings`.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use strum::VariantArray;
+
+use crate::input::Hidden;
+use crate::model::Status;
+use crate::report::{Format, Language};
+
+/// Create Vlens invitations for a whole sheet of customers: each once, whatever is killed and whenever.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vlens-batch",
+    version,
+    after_help = include_str!("help/examples.txt"),
+    after_long_help = concat!(include_str!("help/examples.txt"), "\n\n", include_str!("help/exit_codes.txt"))
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The config [default: vlens-batch.toml in FILE's folder, else in the working folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The ledger [default: vlens-batch.db beside the config, else beside FILE, else in the working folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// Say more; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing on stderr unless something is wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to use colour; `auto` is on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// How log lines on stderr look
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Print one JSON document on stdout instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at FILE's headers and rows and write a vlens-batch.toml that maps them
+    #[command(after_help = include_str!("help/init.txt"))]
+    Init(InitArgs),
+    /// Read, map and validate every row; send nothing
+    #[command(after_help = include_str!("help/check.txt"))]
+    Check(CheckArgs),
+    /// The main job: validate, record and send what is due; run again, it goes on where it stopped
+    #[command(after_help = include_str!("help/run.txt"))]
+    Run(RunArgs),
+    /// Go on with what is due from the ledger alone; the file may be gone
+    #[command(after_help = include_str!("help/resume.txt"))]
+    Resume(ResumeArgs),
+    /// Make rows due again and send them
+    #[command(after_help = include_str!("help/retry.txt"))]
+    Retry(RetryArgs),
+    /// Say what became of uncertain rows; send nothing
+    #[command(after_help = include_str!("help/settle.txt"))]
+    Settle(SettleArgs),
+    /// Where a run stands; without RUN the newest
+    #[command(after_help = include_str!("help/status.txt"))]
+    Status(StatusArgs),
+    /// All runs of the ledger, newest first
+    #[command(after_help = include_str!("help/runs.txt"))]
+    Runs,
+    /// Results as CSV, XLSX or JSONL
+    #[command(after_help = include_str!("help/export.txt"))]
+    Export(ExportArgs),
+    /// One self-contained HTML page with plots
+    #[command(after_help = include_str!("help/report.txt"))]
+    Report(ReportArgs),
+    /// List the tenant's contract types, or store their forms for `init`, `check`, `run` and `template`
+    #[command(after_help = include_str!("help/contract_types.txt"))]
+    ContractTypes(ContractTypesArgs),
+    /// Write an XLSX for people to fill in, made from a contract type's form
+    #[command(after_help = include_str!("help/template.txt"))]
+    Template(TemplateArgs),
+    /// Check config, credentials, API and ledger; say what to do about each failure
+    #[command(after_help = include_str!("help/doctor.txt"))]
+    Doctor(DoctorArgs),
+    /// Serve a local stand-in for the Vlens API on loopback, for rehearsals and tests
+    #[command(after_help = include_str!("help/sandbox.txt"))]
+    Sandbox(SandboxArgs),
+    /// Delete personal data and tokens of finished rows from the ledger
+    #[command(after_help = include_str!("help/purge.txt"))]
+    Purge(PurgeArgs),
+    /// Print shell completions
+    #[command(after_help = include_str!("help/completions.txt"))]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    #[command(after_help = include_str!("help/man.txt"))]
+    Man,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "How to read FILE")]
+pub struct ReadArgs {
+    /// The sheet of a workbook [default: the first visible one with data]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// The row that holds the headers, as the spreadsheet numbers it [default: found]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub header_row: Option<u32>,
+    /// The delimiter of a CSV file; `tab` for a tabulator [default: detected]
+    #[arg(long, value_name = "C", value_parser = delimiter)]
+    pub delimiter: Option<char>,
+    /// The encoding of a CSV file, such as windows-1256 [default: detected]
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<String>,
+    /// What to do with rows that are hidden or filtered away in the sheet [default: stop if there are any]
+    #[arg(long, value_name = "WHAT")]
+    pub hidden: Option<Hidden>,
+    /// The contract type of every row (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub contract_type: Vec<i64>,
+}
+
+impl ValueEnum for Hidden {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Hidden::Skip, Hidden::Send]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Hidden::Skip => PossibleValue::new("skip").help("Leave them out"),
+            Hidden::Send => PossibleValue::new("send").help("Treat them like the others"),
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The sheet: CSV, TSV, XLSX or XLSM; `-` is standard input (CSV)
+    pub file: PathBuf,
+    /// Take the proposal without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Replace a vlens-batch.toml that is already there
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The sheet: CSV, TSV, XLSX or XLSM; `-` is standard input (CSV)
+    pub file: PathBuf,
+    /// Print the first N request bodies exactly as they would be sent
+    #[arg(long, value_name = "N")]
+    pub show: Option<u64>,
+    /// Write the sheet back with every problem marked in its cell
+    #[arg(long, value_name = "OUT.xlsx")]
+    pub annotate: Option<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "How to send")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct SendArgs {
+    /// N/s, N/min (repeatable; what is not given keeps its setting) or `unlimited` [default: 10/s and 60/min]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Vec<Rate>,
+    /// Requests under way at a time [default: 8]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<NonZeroU32>,
+    /// Send at most N rows in this run
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Stop after this long, such as 2h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub max_duration: Option<Duration>,
+    /// Send to a built-in stand-in for Vlens, with a ledger of its own
+    #[arg(long)]
+    pub sandbox: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Send uncertain rows again, though a second invitation may come of it
+    #[arg(long)]
+    pub resend_uncertain: bool,
+    /// Send rejected rows again although they are unchanged
+    #[arg(long)]
+    pub retry_rejected: bool,
+    /// Invite again whose row changed after the invitation was created
+    #[arg(long)]
+    pub resend_changed: bool,
+    /// Stop after so many failed or uncertain rows in a row [default: 20]
+    #[arg(long, value_name = "N")]
+    pub max_consecutive_failures: Option<NonZeroU32>,
+    /// Wait for the ledger while another process is running on it
+    #[arg(long)]
+    pub wait: bool,
+    /// Allow plain http to a host that is not this machine
+    #[arg(long)]
+    pub allow_insecure_http: bool,
+    /// Keep Prometheus metrics in this file
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The sheet: CSV, TSV, XLSX or XLSM; `-` is standard input (CSV)
+    pub file: PathBuf,
+    /// Do everything up to the first request; the ledger stays untouched
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What to do when some rows are invalid
+    #[arg(long, value_name = "WHAT", default_value = "skip")]
+    pub on_invalid: OnInvalid,
+    /// Stop before the first request unless exactly N rows would be sent
+    #[arg(long, value_name = "N")]
+    pub expect: Option<u64>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    #[command(flatten)]
+    pub send: SendArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnInvalid {
+    /// Send the valid ones
+    Skip,
+    /// Send nothing
+    Stop,
+}
+
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The run [default: the newest]
+    pub run: Option<i64>,
+    #[command(flatten)]
+    pub send: SendArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+pub struct RetryArgs {
+    /// The run [default: the newest]
+    pub run: Option<i64>,
+    /// Rows that Vlens rejected
+    #[arg(long, group = "which")]
+    pub rejected: bool,
+    /// Rows that failed
+    #[arg(long, group = "which")]
+    pub failed: bool,
+    /// Rows of which nobody knows, though a second invitation may come of it
+    #[arg(long, group = "which")]
+    pub uncertain: bool,
+    /// This row, as the spreadsheet numbers it (repeatable)
+    #[arg(long, value_name = "N", group = "which")]
+    pub row: Vec<u32>,
+    #[command(flatten)]
+    pub send: SendArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+pub struct SettleArgs {
+    /// The run [default: the newest]
+    pub run: Option<i64>,
+    /// This row, as the spreadsheet numbers it (repeatable)
+    #[arg(long, value_name = "N", group = "which")]
+    pub row: Vec<u32>,
+    /// Every uncertain row
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// What became of them
+    #[arg(long = "as", value_name = "WHAT")]
+    pub what: SettledAs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SettledAs {
+    /// The invitation exists
+    Created,
+    /// It does not; the row is due again
+    NotCreated,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The run [default: the newest]
+    pub run: Option<i64>,
+    /// Show this row's whole history
+    #[arg(long, value_name = "N")]
+    pub row: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The run [default: the newest]
+    pub run: Option<i64>,
+    /// The format [default: by OUTPUT's name, else csv]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Where to write; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// Only rows with these statuses
+    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status())]
+    pub only: Vec<Status>,
+    /// Leave tokens and links out
+    #[arg(long)]
+    pub without_tokens: bool,
+}
+
+impl ValueEnum for Format {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Format::Csv, Format::Xlsx, Format::Jsonl]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Format::Csv => PossibleValue::new("csv").help("Comma-separated values, UTF-8"),
+            Format::Xlsx => PossibleValue::new("xlsx").help("An Excel workbook"),
+            Format::Jsonl => PossibleValue::new("jsonl").help("One JSON object a line"),
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run [default: the newest]
+    pub run: Option<i64>,
+    /// Where to write; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// The page's language
+    #[arg(long, value_name = "LANG", default_value = "en")]
+    pub lang: Language,
+}
+
+impl ValueEnum for Language {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Language::English, Language::Arabic]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Language::English => PossibleValue::new("en").help("English"),
+            Language::Arabic => PossibleValue::new("ar").help("Arabic, right to left"),
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    /// Only what was finished longer ago than this: days, weeks or years, such as 90d, 12w or 2y
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub older_than: Duration,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ContractTypesArgs {
+    /// Without it, the tenant's contract types are listed.
+    #[command(subcommand)]
+    pub action: Option<ContractTypesAction>,
+    /// Allow plain http to a host that is not this machine
+    #[arg(long, global = true)]
+    pub allow_insecure_http: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ContractTypesAction {
+    /// Store the forms of these contract types in contract-types/ID.json, beside the config
+    #[command(after_help = include_str!("help/pull.txt"))]
+    Pull {
+        /// The contract types
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct TemplateArgs {
+    /// The contract type, pulled before by `contract-types pull`
+    pub id: i64,
+    /// Where to write the workbook
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The labels' language [default: both]
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Language>,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Allow plain http to a host that is not this machine
+    #[arg(long)]
+    pub allow_insecure_http: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// The port [default: any that is free]
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// Milliseconds each way: N, or FROM..TO
+    #[arg(long, value_name = "MS", default_value = "0")]
+    pub latency: String,
+    /// Requests allowed in any second; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub per_second: u32,
+    /// Requests allowed in any minute; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub per_minute: u32,
+    /// How long an admin token lives
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    pub token_life: Duration,
+    /// Write every request and what became of it to this file (JSONL)
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Answer at random with these faults: NAME=SHARE,…
+    #[arg(long, value_name = "FAULTS")]
+    pub fault: Option<String>,
+    /// Seed of the faults and latencies
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// One `--rate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    PerSecond(NonZeroU32),
+    PerMinute(NonZeroU32),
+    Unlimited,
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "write N/s, N/min or unlimited, N being 1 or more";
+        if text == "unlimited" {
+            return Ok(Rate::Unlimited);
+        }
+        let (number, unit) = text.split_once('/').ok_or(wrong)?;
+        let number = number.trim().parse().map_err(|_| wrong)?;
+        match unit.trim() {
+            "s" => Ok(Rate::PerSecond(number)),
+            "min" => Ok(Rate::PerMinute(number)),
+            _ => Err(wrong),
+        }
+    }
+}
+
+/// A length of time: `90s`, `30m`, `2h`, `90d`.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let span: jiff::Span = text
+        .parse()
+        .map_err(|_| "write a length of time such as 90s, 30m, 2h or 90d")?;
+    let duration = span
+        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| "use seconds, minutes, hours, days or weeks")?;
+    Duration::try_from(duration).map_err(|_| "a length of time cannot be negative")
+}
+
+/// How long ago something was: `90d`, `12w` or `2y`. Smaller units are refused, as `m` means minutes to some and months to
+/// others, and what is deleted is gone.
+fn age(text: &str) -> Result<Duration, &'static str> {
+    let wrong = "write days, weeks or years: 90d, 12w or 2y";
+    let (at, unit) = text.char_indices().next_back().ok_or(wrong)?;
+    let days = match unit {
+        'd' => 1,
+        'w' => 7,
+        'y' => 365,
+        _ => return Err(wrong),
+    };
+    let number: u32 = text[..at].parse().map_err(|_| wrong)?;
+    Ok(Duration::from_secs(u64::from(number) * days * 86_400))
+}
+
+/// One character, or the word `tab`.
+fn delimiter(text: &str) -> Result<char, &'static str> {
+    let mut chars = text.chars();
+    match (text, chars.next(), chars.next()) {
+        ("tab" | "\\t", ..) => Ok('\t'),
+        (_, Some(c), None) if c.is_ascii() && !c.is_ascii_alphanumeric() && c != '"' => Ok(c),
+        _ => Err("write one character such as ; or the word tab"),
+    }
+}
+
+fn status() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::VARIANTS.iter().map(|&status| <&str>::from(status)))
+        .try_map(|word| word.parse::<Status>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_and_nonsense_is_refused() {
+        let rate = |n| NonZeroU32::new(n).unwrap();
+        assert_eq!("5/s".parse(), Ok(Rate::PerSecond(rate(5))));
+        assert_eq!("60/min".parse(), Ok(Rate::PerMinute(rate(60))));
+        assert_eq!("unlimited".parse(), Ok(Rate::Unlimited));
+        for wrong in ["0/s", "5", "5/h", "-1/s", "", "x/min"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+        for (text, seconds) in [("90s", 90), ("2h", 7200), ("90d", 90 * 86_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for wrong in ["", "2", "-1h", "soon"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((delimiter("tab"), delimiter(";")), (Ok('\t'), Ok(';')));
+        for wrong in ["", ";;", "x"] {
+            assert!(delimiter(wrong).is_err(), "{wrong}");
+        }
+    }
+}

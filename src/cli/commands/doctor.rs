@@ -1,0 +1,470 @@
+//! `doctor`: looks at everything that a run needs, and says what to do about each failure. Changes nothing; the requests that
+//! it makes count against the limits like any other. No secret is shown, not even in part.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::contract_types::open_api;
+use super::world::Target;
+use crate::cli::args::{DoctorArgs, Global, SendArgs};
+use crate::cli::output::Output;
+use crate::cli::settings::{
+    API_KEY, CONFIG_NAME, PASSWORD, Settings, TENANCY_NAME, USERNAME, missing, secret, secret_file,
+    variable,
+};
+use crate::cli::system::SystemClock;
+use crate::error::{Ended, Error, Kind};
+use crate::ledger::{Ground, Lock, Reader, Unsteady, ground};
+use crate::mapping::Config;
+use crate::model::{ContractTypeId, Timestamp};
+use crate::report::{Finding, Level, doctor_json, write_doctor};
+use crate::send::{Api, Clock};
+
+/// Less than this, and a larger sheet may not fit.
+const LITTLE_SPACE_BYTES: u64 = 200 << 20;
+/// Clocks further apart than this confuse whoever compares times, and tokens whose life is short.
+const SKEW_MS: i64 = 60_000;
+/// A limit's window may have to pass first; a person should know why nothing happens.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One thing to look at.
+struct Check {
+    /// A stable word.
+    name: &'static str,
+    /// None: there is nothing to look at.
+    run: fn(&Context) -> Looked,
+}
+
+enum Found {
+    Fine(String),
+    Warning { message: String, remedy: String },
+}
+
+type Looked = Result<Option<Found>, Error>;
+
+/// All but Vlens itself, in the order of the report.
+#[rustfmt::skip]
+const CHECKS: &[Check] = &[
+    Check { name: "config", run: config },
+    Check { name: "address", run: address },
+    Check { name: "tenant", run: tenant },
+    Check { name: "api_key", run: api_key },
+    Check { name: "password", run: password },
+    Check { name: "authority", run: authority },
+    Check { name: "ledger", run: ledger },
+    Check { name: "binding", run: binding },
+    Check { name: "permissions", run: permissions },
+    Check { name: "place", run: place },
+    Check { name: "space", run: space },
+    Check { name: "lock", run: lock },
+];
+
+/// What the checks look at.
+struct Context {
+    settings: Settings,
+    allow_insecure_http: bool,
+    target: Result<Target, Error>,
+    place: Result<Ground, Error>,
+    /// Sound, with its size in bytes.
+    ledger: Result<Option<(Reader, u64)>, Error>,
+}
+
+pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended {
+    let mut chart = Chart::default();
+    match Settings::find(global, None) {
+        Ok(settings) => Box::pin(examine(settings, args, output, &mut chart)).await,
+        Err(mut error) => {
+            let others = std::mem::take(&mut error.others);
+            for error in std::iter::once(error).chain(others) {
+                let hint = error.hint.clone();
+                let hint = hint.unwrap_or("`vlens-batch check FILE` shows the line.".to_owned());
+                chart.note("config", Err(error.hint(hint)));
+            }
+        }
+    }
+    if output.json {
+        output.print_json(&doctor_json(&chart.findings))?;
+    } else {
+        output.print(|out| write_doctor(out, &chart.findings, output.look()))?;
+    }
+    Ok(chart.gravest())
+}
+
+async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &mut Chart) {
+    let sending = settings.sending(&SendArgs::default());
+    let insecure = args.allow_insecure_http;
+    let place = ground(&settings.ledger(false));
+    let context = Context {
+        target: Target::vlens(&settings, &sending, insecure, settings.needs_login()),
+        ledger: place.clone().and_then(|place| sound_ledger(&place.path)),
+        place,
+        allow_insecure_http: insecure,
+        settings,
+    };
+    for check in CHECKS {
+        chart.note(check.name, (check.run)(&context));
+    }
+    let Context {
+        settings,
+        target,
+        ledger,
+        ..
+    } = context;
+    match (target, ledger) {
+        (Err(error), _) if chart.kinds.is_empty() => chart.note("login", Err(error)),
+        (Err(_), _) => chart.not_tried(
+            "the settings above are not complete",
+            "Mend them first, then run `vlens-batch doctor` again.",
+        ),
+        (Ok(target), _) if target.credentials.is_none() => chart.not_tried(
+            "sessions of kind \"auth\" need none, and creating one would invite somebody",
+            "Send one row first: vlens-batch run FILE --limit 1",
+        ),
+        (_, Err(_)) => chart.not_tried(
+            "the request could not be noted in the ledger",
+            "See to the ledger first.",
+        ),
+        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor") {
+            Ok((api, _lock)) => ask_vlens(api, &settings.config, output, chart).await,
+            Err(error) if error.kind == Kind::Busy => chart.not_tried(
+                "a run is in progress, and the limits are its own",
+                "Run `vlens-batch doctor` again when it has ended.",
+            ),
+            Err(error) => chart.note("login", Err(error)),
+        },
+    }
+}
+
+/// All findings so far, and the kinds of the failures among them.
+#[derive(Default)]
+struct Chart {
+    findings: Vec<Finding>,
+    kinds: Vec<Kind>,
+}
+
+impl Chart {
+    fn note(&mut self, check: &'static str, found: Looked) {
+        let (level, message, remedy) = match found {
+            Ok(None) => return,
+            Ok(Some(Found::Fine(message))) => (Level::Ok, message, None),
+            Ok(Some(Found::Warning { message, remedy })) => (Level::Warning, message, Some(remedy)),
+            Err(error) => {
+                self.kinds.push(error.kind);
+                (Level::Failure, error.message, error.hint)
+            }
+        };
+        self.findings.push(Finding {
+            check,
+            level,
+            message,
+            remedy: remedy.filter(|remedy| !remedy.is_empty()),
+        });
+    }
+
+    fn not_tried(&mut self, why: &str, remedy: &str) {
+        self.note("login", warning(format!("Not tried: {why}."), remedy));
+    }
+
+    /// A damaged ledger before all else, then what must be mended here before Vlens can be asked at all.
+    fn gravest(&self) -> Option<Kind> {
+        let by_gravity = [
+            Kind::Unexpected,
+            Kind::Unusable,
+            Kind::Refused,
+            Kind::Stopped,
+        ];
+        let mut by_gravity = by_gravity.into_iter();
+        by_gravity.find(|kind| self.kinds.contains(kind))
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
+fn fine(message: impl Into<String>) -> Looked {
+    Ok(Some(Found::Fine(message.into())))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
+fn warning(message: impl Into<String>, remedy: impl Into<String>) -> Looked {
+    Ok(Some(Found::Warning {
+        message: message.into(),
+        remedy: remedy.into(),
+    }))
+}
+
+fn config(context: &Context) -> Looked {
+    let Some(path) = &context.settings.config_path else {
+        return fine(format!(
+            "No {CONFIG_NAME}: defaults hold, and headers are the mapping."
+        ));
+    };
+    let groups = &context.settings.config.fields;
+    let mapped: usize = groups
+        .iter()
+        .flatten()
+        .map(|group| group.fields.len())
+        .sum();
+    let fields = match (groups, mapped) {
+        (None, _) => "headers are the fields".to_owned(),
+        (Some(_), 1) => "1 field is mapped".to_owned(),
+        (Some(_), n) => format!("{n} fields are mapped"),
+    };
+    let shown = path.display();
+    if mode_of(path) & 0o022 == 0 {
+        return fine(format!("{shown} is read; {fields}."));
+    }
+    warning(
+        format!(
+            "{shown} is read, but others may write to it: they could send customers' data elsewhere."
+        ),
+        format!("chmod go-w {shown}"),
+    )
+}
+
+fn address(context: &Context) -> Looked {
+    let base_url = context.settings.base_url(context.allow_insecure_http)?;
+    fine(format!("{}.", base_url.as_str()))
+}
+
+fn tenant(context: &Context) -> Looked {
+    match context.settings.tenancy_name()? {
+        Some(name) => fine(format!("{name}.")),
+        None if context.settings.needs_login() => Err(missing(&[TENANCY_NAME])),
+        None => Ok(None),
+    }
+}
+
+fn api_key(_: &Context) -> Looked {
+    match secret(API_KEY)? {
+        Some(_) => secret_source(API_KEY),
+        None => Err(missing(&[API_KEY])),
+    }
+}
+
+fn password(context: &Context) -> Looked {
+    if !context.settings.needs_login() {
+        return fine("Not needed: sessions of kind \"auth\" are created without a login.");
+    }
+    match (variable(USERNAME)?, secret(PASSWORD)?) {
+        (Some(_), Some(_)) => secret_source(PASSWORD),
+        (Some(_), None) => Err(missing(&[PASSWORD])),
+        (None, Some(_)) => Err(missing(&[USERNAME])),
+        (None, None) => Err(missing(&[USERNAME, PASSWORD])),
+    }
+}
+
+/// Where a secret comes from, and who else may read that file.
+fn secret_source(name: &str) -> Looked {
+    let Some(path) = secret_file(name) else {
+        return fine(format!("{name} is set."));
+    };
+    let shown = path.display();
+    if mode_of(&path) & 0o044 == 0 {
+        return fine(format!("{name} is read from {shown}."));
+    }
+    warning(
+        format!("{name} is read from {shown}, which others may read as well."),
+        format!("chmod 600 {shown}"),
+    )
+}
+
+fn authority(context: &Context) -> Looked {
+    match context.settings.ca_pem()? {
+        None => Ok(None),
+        Some(_) => fine("VLENS_CA_FILE is read."),
+    }
+}
+
+fn sound_ledger(path: &Path) -> Result<Option<(Reader, u64)>, Error> {
+    let Some(reader) = Reader::open(path)? else {
+        return Ok(None);
+    };
+    let health = reader.health()?;
+    match health.faults.first() {
+        None => Ok(Some((reader, health.bytes))),
+        Some(fault) => Err(Error::unexpected(
+            "ledger_damaged",
+            format!("The ledger {} is damaged: {fault}.", path.display()),
+        )
+        .hint("Send nothing with it. Keep the file and its -wal file as they are, and restore the last good copy beside them.")),
+    }
+}
+
+fn ledger(context: &Context) -> Looked {
+    let ledger = context.ledger.as_ref().map_err(Clone::clone)?;
+    let place = context.place.as_ref().map_err(Clone::clone)?;
+    let path = place.path.display();
+    match ledger {
+        None => fine(format!("None yet; the first run makes it: {path}.")),
+        Some((_, bytes)) => fine(format!("{path} is sound ({}).", size(*bytes))),
+    }
+}
+
+fn binding(context: &Context) -> Looked {
+    let Ok(Some((reader, _))) = &context.ledger else {
+        return Ok(None);
+    };
+    let bound = reader.binding();
+    let (tenant, url) = (&bound.tenancy_name, &bound.base_url);
+    match &context.target {
+        Ok(target) if target.binding != *bound => Err(Error::unusable(
+            "ledger_bound_elsewhere",
+            format!(
+                "The ledger belongs to tenant {tenant} at {url}, not to the one in the settings."
+            ),
+        )
+        .hint("Name another ledger with --ledger, or correct the base URL or tenancy name.")),
+        _ => fine(format!("For tenant {tenant} at {url}.")),
+    }
+}
+
+fn permissions(context: &Context) -> Looked {
+    let Some(place) = context.place.as_ref().ok().filter(|place| place.exists) else {
+        return Ok(None);
+    };
+    let Some(file) = place.open_to_others.first() else {
+        return fine("The ledger's files are its owner's alone.");
+    };
+    warning(
+        format!(
+            "Others may open {}, which holds customers' data.",
+            file.display()
+        ),
+        format!("chmod 600 {}*", place.path.display()),
+    )
+}
+
+fn place(context: &Context) -> Looked {
+    let Ok(place) = &context.place else {
+        return Ok(None);
+    };
+    if !place.is_writable {
+        return Err(Error::unusable(
+            "ledger_folder_not_writable",
+            "The ledger's folder takes no new files, and the ledger needs its log beside it.",
+        )
+        .hint("Give this user the right to write there, or name another place with --ledger."));
+    }
+    let lies = match place.unsteady {
+        None => return fine("On a disk of this machine, as far as can be seen."),
+        Some(Unsteady::Network(kind)) => {
+            format!("on a network file system ({kind}), where it can be damaged")
+        }
+        Some(Unsteady::Synced(program)) => format!(
+            "in a folder of {program}, which copies it while it is written, tokens included"
+        ),
+        Some(Unsteady::WindowsMount) => {
+            "on a Windows disk seen through WSL, where locks do not hold".to_owned()
+        }
+    };
+    warning(
+        format!("The ledger lies {lies}."),
+        "Keep the ledger on a disk of this machine: name its place with --ledger or VLENS_LEDGER.",
+    )
+}
+
+fn space(context: &Context) -> Looked {
+    match context
+        .place
+        .as_ref()
+        .ok()
+        .and_then(|place| place.free_bytes)
+    {
+        None => Ok(None),
+        Some(bytes) if bytes < LITTLE_SPACE_BYTES => warning(
+            format!("Only {} are left on the ledger's disk.", size(bytes)),
+            "Make room: a run stops when the disk is full.",
+        ),
+        Some(bytes) => fine(format!("{} are left.", size(bytes))),
+    }
+}
+
+fn lock(context: &Context) -> Looked {
+    match &context.place {
+        Ok(place) if place.exists && Lock::is_held(&place.path) => fine("A run is in progress."),
+        Ok(place) if place.exists => fine("Free: no run is in progress."),
+        _ => Ok(None),
+    }
+}
+
+/// A real login, the two clocks against each other, and whether contract types may be seen.
+async fn ask_vlens(api: Api, config: &Config, output: Output, chart: &mut Chart) {
+    let (login, server_date) = {
+        let login = api.log_in_once();
+        tokio::pin!(login);
+        tokio::select! {
+            answer = &mut login => answer,
+            () = tokio::time::sleep(PATIENCE) => {
+                output.say("Waiting for Vlens, or for a free place within the limits …");
+                login.await
+            }
+        }
+    };
+    if let Some(server_date) = server_date {
+        chart.note("clock", clocks(server_date, SystemClock::default().wall()));
+    }
+    match login {
+        Ok(()) => {
+            chart.note("login", fine("Vlens accepts the credentials."));
+            chart.note("contract_types", contract_types(&api, config).await);
+        }
+        Err(error) => chart.note("login", Err(error.into())),
+    }
+    if let Some(writer) = api.into_ledger()
+        && let Err(error) = writer.stop().await
+    {
+        chart.note("ledger", Err(error));
+    }
+}
+
+fn clocks(server: Timestamp, here: Timestamp) -> Looked {
+    let skew_ms = here.ms_since(server);
+    if skew_ms.abs() <= SKEW_MS {
+        return fine("Within a minute of the server's.");
+    }
+    let seconds = skew_ms.abs() / 1000;
+    let direction = if skew_ms > 0 { "ahead of" } else { "behind" };
+    warning(
+        format!("This machine's clock is {seconds} s {direction} the server's."),
+        "Let the system set its clock (NTP). Limits are kept all the same; times in results are off.",
+    )
+}
+
+/// Sending does not need them, so that they may not be seen is no failure.
+async fn contract_types(api: &Api, config: &Config) -> Looked {
+    let entries = match api.contract_types().await.map_err(Error::from) {
+        Ok(entries) => entries,
+        Err(error) => return warning(error.message, error.hint.unwrap_or_default()),
+    };
+    let is_listed = |id: &ContractTypeId| entries.iter().any(|entry| entry.id == *id);
+    let named = config.contract_types().into_iter();
+    let unknown = named.filter(|id| !is_listed(id));
+    let unknown: Vec<String> = unknown.map(|id| id.to_string()).collect();
+    if unknown.is_empty() {
+        return fine(format!("{} may be seen.", entries.len()));
+    }
+    let unknown = unknown.join(", ");
+    warning(
+        format!("The config names contract types that the tenant does not list: {unknown}."),
+        "`vlens-batch contract-types` lists those that there are.",
+    )
+}
+
+fn size(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => format!("{} KiB", bytes >> 10),
+        mebibytes if mebibytes < 10_240 => format!("{mebibytes} MiB"),
+        mebibytes => format!("{} GiB", mebibytes >> 10),
+    }
+}
+
+#[cfg(unix)]
+fn mode_of(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode())
+}
+
+/// Windows keeps a profile's files to its owner by itself.
+#[cfg(not(unix))]
+fn mode_of(_: &Path) -> u32 {
+    0
+}

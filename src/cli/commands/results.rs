@@ -1,0 +1,180 @@
+//! What the ledger holds, shown: `status`, `runs`, `export`, `report`. None of them blocks a run in progress or makes a ledger.
+
+use std::io::{BufWriter, Write};
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use super::world::{Opened, SANDBOX_NAME, ended_as, summary};
+use crate::cli::args::{ExportArgs, Global, ReportArgs, SendArgs, StatusArgs};
+use crate::cli::output::{Output, Readers, write_file};
+use crate::cli::system::SystemClock;
+use crate::error::{Ended, Error};
+use crate::model::{RowNumber, RunId, RunRecord};
+use crate::report::{
+    ExportOptions, Format, LinkTemplate, ReportData, history_json, reads_right_to_left, sink,
+    write_history, write_html, write_runs, write_status,
+};
+use crate::send::Clock;
+
+pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
+    let opened = Opened::find(global, false)?;
+    let run = opened.run(args.run)?;
+    if let Some(row) = args.row {
+        return row_status(&opened, run, RowNumber(row), output);
+    }
+    let is_held = opened.is_held();
+    let now = SystemClock::default().wall();
+    let summary = summary(&opened.reader, run, &opened.path, is_held, now)?;
+    let ended = ended_as(&summary);
+    if output.json {
+        output.print_json(&summary)?;
+        return Ok(ended);
+    }
+    let further = opened.settings.further(summary.base_url == SANDBOX_NAME);
+    let record = RunRecord {
+        in_progress: is_held && summary.finished_at.is_none(),
+        summary,
+    };
+    output.print(|out| write_status(out, &record, &further, output.look()))?;
+    Ok(ended)
+}
+
+fn row_status(opened: &Opened, run: RunId, row: RowNumber, output: Output) -> Ended {
+    let history = opened.reader.history(run, row, opened.is_held())?;
+    let history = history
+        .ok_or_else(|| Error::unusable("row_not_found", format!("Run {run} has no row {row}.")))?;
+    if output.json {
+        output.print_json(&history_json(&history))?;
+    } else {
+        output.print(|out| write_history(out, &history, output.look()))?;
+    }
+    Ok(None)
+}
+
+/// More lines than these are for scripts.
+const SHOWN_RUNS: u32 = 1000;
+
+pub fn runs(global: &Global, output: Output) -> Ended {
+    let opened = Opened::find(global, false)?;
+    let at_most = if output.json { u32::MAX } else { SHOWN_RUNS };
+    let now = SystemClock::default().wall();
+    let mut runs = opened.reader.runs(opened.is_held(), now, at_most)?;
+    for record in &mut runs {
+        record.summary.ledger = opened.path.display().to_string();
+    }
+    if output.json {
+        output.print_json(&runs)?;
+        return Ok(None);
+    }
+    // Runs are numbered from 1 without a gap.
+    let older = runs.last().map_or(0, |record| record.summary.run.0 - 1);
+    output.print(|out| {
+        write_runs(out, &runs, output.look())?;
+        if older == 0 {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "Not shown: {older} older; `vlens-batch runs --json` lists all."
+        )
+    })?;
+    Ok(None)
+}
+
+pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Ended {
+    let opened = Opened::find(global, false)?;
+    let run = opened.run(args.run)?;
+    let link = opened.settings.config.result.link.as_deref();
+    let link = link.map(LinkTemplate::parse).transpose()?;
+    if args.output == Path::new("-") {
+        output.print_file(|out| write_results(args, &opened, run, link.as_ref(), out).map(drop))?;
+        return Ok(None);
+    }
+    let mut rows = 0;
+    write_file(&args.output, Readers::Owner, |file| {
+        rows = write_results(args, &opened, run, link.as_ref(), BufWriter::new(file))?;
+        Ok(())
+    })?;
+    let path = &args.output;
+    if output.json {
+        output.print_json(&serde_json::json!({ "run": run, "output": path, "rows": rows }))?;
+    } else {
+        output.say(&format!("Results of run {run} are in {}.", path.display()));
+    }
+    Ok(None)
+}
+
+/// Gives the number of rows written.
+fn write_results(
+    args: &ExportArgs,
+    opened: &Opened,
+    run: RunId,
+    link: Option<&LinkTemplate>,
+    out: impl Write + Send,
+) -> Result<u64, Error> {
+    let columns = opened.reader.columns(run)?;
+    let options = ExportOptions {
+        link,
+        without_tokens: args.without_tokens,
+        right_to_left: reads_right_to_left(&columns),
+    };
+    let by_name = || {
+        let extension = args.output.extension()?.to_str()?;
+        extension.parse().ok()
+    };
+    let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
+    let mut sink = sink(format, &columns, options, out)?;
+    let mut rows = 0;
+    let mut write = |row: &_| {
+        rows += 1;
+        sink.row(row)
+    };
+    let is_held = opened.is_held();
+    opened
+        .reader
+        .results(run, &args.only, is_held, &mut write)?;
+    sink.finish()?;
+    Ok(rows)
+}
+
+pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Ended {
+    let opened = Opened::find(global, false)?;
+    let run = opened.run(args.run)?;
+    let data = report_data(&opened, run)?;
+    if args.output == Path::new("-") {
+        output.print_file(|out| write_html(out, &data, args.lang))?;
+        return Ok(None);
+    }
+    let path = &args.output;
+    write_file(path, Readers::Owner, |mut file| {
+        write_html(&mut file, &data, args.lang)
+    })?;
+    if output.json {
+        output.print_json(&serde_json::json!({ "run": run, "output": path }))?;
+    } else {
+        output.say(&format!(
+            "The report on run {run} is in {}.",
+            path.display()
+        ));
+    }
+    Ok(None)
+}
+
+/// A report shows the last few runs of the ledger, and no more than these.
+const REPORTED_RUNS: u32 = 16;
+
+fn report_data(opened: &Opened, run: RunId) -> Result<ReportData, Error> {
+    let now = SystemClock::default().wall();
+    let is_held = opened.is_held();
+    let reader = &opened.reader;
+    // The limits as they are set now; those of the run itself may have been others.
+    let limits = opened.settings.sending(&SendArgs::default()).limits;
+    Ok(ReportData {
+        summary: summary(reader, run, &opened.path, is_held, now)?,
+        made_at: now,
+        per_second: limits.per_second.map(NonZeroU32::get),
+        per_minute: limits.per_minute.map(NonZeroU32::get),
+        statistics: reader.statistics(run)?,
+        runs: reader.runs(is_held, now, REPORTED_RUNS)?,
+    })
+}

@@ -1,0 +1,238 @@
+//! What commands work with: the ledger that is there and its lock, and where requests go.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::args::Global;
+use crate::cli::output::Output;
+use crate::cli::settings::{Account, Sending, Settings};
+use crate::error::{Error, Kind};
+use crate::ledger::{Binding, Ledger, Lock, Reader};
+use crate::model::{RunId, RunSummary, Stop, Timestamp};
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
+use crate::vlens::{BaseUrl, Client, ClientOptions};
+
+/// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
+pub const SANDBOX_NAME: &str = "sandbox";
+
+/// A little more than the longest window of the limits.
+const RECENT_MS: i64 = 61_000;
+
+/// How often a waiting process looks whether the ledger is free.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A ledger that is there, to be read.
+pub struct Opened {
+    pub settings: Settings,
+    pub path: PathBuf,
+    pub reader: Reader,
+}
+
+impl Opened {
+    pub fn find(global: &Global, is_sandbox: bool) -> Result<Opened, Error> {
+        let settings = Settings::find(global, None)?;
+        let path = settings.ledger(is_sandbox);
+        let reader = reader(&path)?;
+        Ok(Opened {
+            settings,
+            path,
+            reader,
+        })
+    }
+
+    /// The run named on the command line, else the newest.
+    pub fn run(&self, named: Option<i64>) -> Result<RunId, Error> {
+        let path = self.path.display();
+        let newest = self.reader.newest_run()?.ok_or_else(|| {
+            Error::unusable("run_not_found", format!("There is no run in {path} yet."))
+                .hint("Begin with `vlens-batch run FILE`.")
+        })?;
+        match named {
+            None => Ok(newest),
+            Some(run) if (1..=newest.0).contains(&run) => Ok(RunId(run)),
+            Some(run) => Err(Error::unusable(
+                "run_not_found",
+                format!("There is no run {run} in {path}; the newest is {newest}."),
+            )),
+        }
+    }
+
+    /// Whether somebody is sending.
+    pub fn is_held(&self) -> bool {
+        Lock::is_held(&self.path)
+    }
+}
+
+/// Opens the ledger for reading; that there is none is an error that says where it was looked for.
+pub fn reader(path: &Path) -> Result<Reader, Error> {
+    Reader::open(path)?.ok_or_else(|| {
+        let sandbox = path.with_file_name("vlens-batch.sandbox.db");
+        let hint = if sandbox != path && sandbox.exists() {
+            format!(
+                "The rehearsals of --sandbox are in another one: add --ledger {}.",
+                sandbox.display()
+            )
+        } else {
+            "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned()
+        };
+        let message = format!("There is no ledger {}.", path.display());
+        Error::unusable("no_ledger", message).hint(hint)
+    })
+}
+
+/// Takes the ledger's lock, or says that it is taken.
+pub fn lock(path: &Path) -> Result<Lock, Error> {
+    Lock::try_acquire(path)?.ok_or_else(|| {
+        let path = path.display();
+        Error::busy(
+            "ledger_busy",
+            format!("Another process is running on the ledger {path}."),
+        )
+        .hint(
+            "Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is.",
+        )
+    })
+}
+
+/// Takes the ledger's lock once it is free.
+pub async fn wait_for_lock(path: &Path, output: Output, stop: &StopSignal) -> Result<Lock, Error> {
+    let mut has_said_so = false;
+    loop {
+        if let Some(lock) = Lock::try_acquire(path)? {
+            return Ok(lock);
+        }
+        if !std::mem::replace(&mut has_said_so, true) {
+            output.say(&format!(
+                "Another process is running on {}; waiting for its end.",
+                path.display()
+            ));
+        }
+        let slept = stop.or_stop(tokio::time::sleep(LOOK_EVERY)).await;
+        slept.map_err(|_| {
+            Error::stopped(
+                "interrupted",
+                "Stopped while waiting for the ledger; nothing was sent.",
+            )
+        })?;
+    }
+}
+
+/// The summary of a run as the ledger tells it.
+pub fn summary(
+    reader: &Reader,
+    run: RunId,
+    path: &Path,
+    is_held: bool,
+    now: Timestamp,
+) -> Result<RunSummary, Error> {
+    Ok(RunSummary {
+        ledger: path.display().to_string(),
+        ..reader.summary(run, is_held, now)?
+    })
+}
+
+/// Who has to act after a run that stands so. When several hold, the first of 6, 4, 3 wins.
+pub fn ended_as(summary: &RunSummary) -> Option<Kind> {
+    match summary.stopped {
+        Some(Stop::Refused) => Some(Kind::Refused),
+        Some(Stop::Signal | Stop::Failures | Stop::Limit | Stop::Duration) => Some(Kind::Stopped),
+        Some(Stop::InvalidRows | Stop::Expectation) => Some(Kind::NeedsPerson),
+        // Killed before it could say why it stopped.
+        None if summary.counts.pending > 0 => Some(Kind::Stopped),
+        None if summary.counts.needing_a_person() > 0 => Some(Kind::NeedsPerson),
+        None => None,
+    }
+}
+
+/// The limiter, with what this and other processes have sent in the last minute. A request that nobody saw answered counts as
+/// answered just now.
+pub fn limiter(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Limiter, Error> {
+    let mut limiter = Limiter::new(limits);
+    let most = limits.per_minute.or(limits.per_second);
+    let most = most.map_or(0, |n| n.get() as usize).saturating_mul(2);
+    let newest_first = ledger.recent_requests(RECENT_MS, most, &clock.moment())?;
+    for request in newest_first.iter().rev() {
+        let ago_ms = u64::try_from(request.answered_ago_ms.unwrap_or(0)).unwrap_or(0);
+        limiter.seed(clock.steady().saturating_sub(Duration::from_millis(ago_ms)));
+    }
+    Ok(limiter)
+}
+
+/// A place to send to, and what it takes to be let in.
+pub struct Target {
+    pub client: Client,
+    /// What the ledger is bound to.
+    pub binding: Binding,
+    /// For the login; none when only sessions without a login are created.
+    pub credentials: Option<Credentials>,
+    /// The built-in stand-in, as long as it is sent to.
+    pub sandbox: Option<Sandbox>,
+}
+
+impl Target {
+    pub fn vlens(
+        settings: &Settings,
+        sending: &Sending,
+        allow_insecure_http: bool,
+        needs_login: bool,
+    ) -> Result<Target, Error> {
+        let base_url = settings.base_url(allow_insecure_http)?;
+        let account = settings.account(needs_login)?;
+        let binding = Binding {
+            base_url: base_url.as_str().to_owned(),
+            tenancy_name: account.tenancy_name.clone(),
+        };
+        Target::new(base_url, binding, account, settings.ca_pem()?, sending)
+    }
+
+    pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
+        let options = SandboxOptions {
+            any_form: true,
+            ..SandboxOptions::default()
+        };
+        let sandbox = Sandbox::start(options).await?;
+        let base_url = BaseUrl::parse(&sandbox.base_url(), false)?;
+        let credentials = sandbox.credentials();
+        let binding = Binding {
+            base_url: SANDBOX_NAME.to_owned(),
+            tenancy_name: credentials.tenancy_name.clone(),
+        };
+        let account = Account {
+            tenancy_name: credentials.tenancy_name,
+            api_key: credentials.api_key,
+            credentials: needs_login.then_some(Credentials {
+                username: credentials.username,
+                password: credentials.password,
+            }),
+        };
+        Ok(Target {
+            sandbox: Some(sandbox),
+            ..Target::new(base_url, binding, account, None, sending)?
+        })
+    }
+
+    fn new(
+        base_url: BaseUrl,
+        binding: Binding,
+        account: Account,
+        ca_pem: Option<Vec<u8>>,
+        sending: &Sending,
+    ) -> Result<Target, Error> {
+        let client = Client::new(ClientOptions {
+            base_url,
+            api_key: account.api_key,
+            tenancy_name: account.tenancy_name,
+            timeout: sending.timeout,
+            ca_pem,
+            concurrency: sending.concurrency,
+            user_agent: concat!("vlens-batch/", env!("CARGO_PKG_VERSION")).to_owned(),
+        })?;
+        Ok(Target {
+            client,
+            binding,
+            credentials: account.credentials,
+            sandbox: None,
+        })
+    }
+}

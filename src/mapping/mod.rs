@@ -20,6 +20,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 pub mod value;
+mod words;
 
 pub use apply::Mapped;
 pub use bind::{BindOptions, Mapping};

@@ -1,7 +1,8 @@
 //! What a column's first values look like, whatever its header says.
 
 use crate::mapping::names::{fold, fold_value};
-use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
+use crate::mapping::survey::Evidence;
+use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Kind};
 use crate::model::{Cell, FormField};
 
 /// How many values of a column are looked at.

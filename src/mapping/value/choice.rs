@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Fault, Given, Reading, text};
-use crate::mapping::names::fold_choice;
+use super::text::{self, Fault, Given, Reading};
+use crate::mapping::names::{fold_choice, nearest};
+use crate::mapping::words::WORDS;
 use crate::model::ProblemCode;
 
-/// How alike a value and a label must be before the message suggests it.
-const ALIKE: f64 = 0.8;
 /// The most labels that a message lists.
 const LISTED: usize = 8;
 
@@ -51,16 +50,8 @@ impl Choices {
         choices
     }
 
-    /// Reads a cell as one of the choices.
-    pub(super) fn read(&self, given: Given<'_>) -> Result<Reading<'_>, Fault> {
-        if let Given::Text(written) = given {
-            return self.find(written);
-        }
-        let shown = text::read(given)?;
-        self.find(&shown.text)
-    }
-
-    fn find(&self, written: &str) -> Result<Reading<'_>, Fault> {
+    /// The choice that a text as a person sees it means.
+    pub(super) fn read(&self, written: &str) -> Result<Reading<'_>, Fault> {
         if let Some(sent) = self.exact.get(written) {
             return Ok(Reading::new(sent, false));
         }
@@ -74,7 +65,7 @@ impl Choices {
     }
 
     fn advice(&self, written: &str) -> String {
-        if let Some(label) = self.nearest(written) {
+        if let Some(label) = nearest(written, self.labels.iter().map(String::as_str)) {
             return format!("The value is not among the choices; did you mean \"{label}\"?");
         }
         let listed: Vec<&str> = self
@@ -93,26 +84,36 @@ impl Choices {
             listed.join(", ")
         )
     }
+}
 
-    fn nearest(&self, written: &str) -> Option<&str> {
-        let written = fold_choice(written);
-        self.labels
-            .iter()
-            .map(|label| {
-                (
-                    strsim::jaro_winkler(&written, &fold_choice(label)),
-                    label.as_str(),
-                )
-            })
-            .filter(|(likeness, _)| *likeness >= ALIKE)
-            .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map(|(_, label)| label)
+/// Reads a yes or a no, in English, Arabic or digits, as `true` or `false`.
+pub(super) fn read_boolean(given: Given<'_>) -> Result<Reading<'static>, Fault> {
+    let is_among =
+        |words: &[String], text: &str| words.iter().any(|word| fold_choice(word) == text);
+    let answer = match given {
+        Given::Boolean(boolean) => Some(boolean),
+        Given::Text(text) => {
+            let text = fold_choice(text);
+            let is_yes = is_among(&WORDS.yes, &text);
+            (is_yes || is_among(&WORDS.no, &text)).then_some(is_yes)
+        }
+        Given::Number(1.0) => Some(true),
+        Given::Number(0.0) => Some(false),
+        Given::Number(_) | Given::Date(_) => None,
+    };
+    match answer {
+        Some(yes) => Ok(Reading::new(if yes { "true" } else { "false" }, false)),
+        None => Err(Fault::new(
+            ProblemCode::BooleanInvalid,
+            "The cell is neither a yes nor a no; write true or false, yes or no, 1 or 0, نعم or لا.",
+        )),
     }
 }
 
 /// A label in the spelling that cells arrive in.
 fn spelling(label: &str) -> String {
-    text::clean(text::trim(label)).text.into_owned()
+    let trimmed = text::trim(label);
+    text::clean(trimmed).map_or_else(|_| trimmed.to_owned(), |clean| clean.text.into_owned())
 }
 
 /// Notes that `folded` stands for `sent`, or for nothing certain if it already stands for something else.
@@ -155,7 +156,7 @@ mod tests {
     }
 
     fn sent(choices: &Choices, written: &str) -> String {
-        let reading = choices.read(Given::Text(written)).expect("readable");
+        let reading = choices.read(written).expect("readable");
         reading.text.into_owned()
     }
 
@@ -174,19 +175,6 @@ mod tests {
     }
 
     #[test]
-    fn cells_that_are_no_text_match_by_what_they_show() {
-        let grades = choices(&[("1", "first"), ("TRUE", "yes")]);
-        assert_eq!(
-            grades.read(Given::Number(1.0)).expect("readable").text,
-            "first"
-        );
-        assert_eq!(
-            grades.read(Given::Boolean(true)).expect("readable").text,
-            "yes"
-        );
-    }
-
-    #[test]
     fn a_label_wins_over_the_sent_text_of_another() {
         let swapped = choices(&[("A", "B"), ("B", "A")]);
         assert_eq!(sent(&swapped, "b"), "A");
@@ -198,18 +186,50 @@ mod tests {
         let pair = choices(&[("Ali", "1"), ("ALI", "2")]);
         assert_eq!(sent(&pair, "ALI"), "2");
         assert_eq!(sent(&pair, "Ali"), "1");
-        let fault = pair.read(Given::Text("ali")).expect_err("refused");
+        let fault = pair.read("ali").expect_err("refused");
         assert_eq!(fault.code, ProblemCode::ChoiceUnknown);
     }
 
     #[test]
     fn an_unknown_value_gets_the_nearest_label_or_the_list() {
-        let near = marital().read(Given::Text("متزوجج")).expect_err("refused");
+        let near = marital().read("متزوجج").expect_err("refused");
         assert_eq!(near.code, ProblemCode::ChoiceUnknown);
         assert!(near.message.contains("متزوج\"?"), "{}", near.message);
-        let far = marital().read(Given::Text("xyz")).expect_err("refused");
+        let far = marital().read("xyz").expect_err("refused");
         assert!(far.message.contains("أعزب, متزوج"), "{}", far.message);
         assert!(!far.message.contains("xyz"));
-        assert!(Choices::default().read(Given::Text("x")).is_err());
+        assert!(Choices::default().read("x").is_err());
+    }
+
+    #[test]
+    fn every_promised_word_is_a_yes_or_a_no_and_no_other() {
+        for (words, text) in [
+            (&["true", "TRUE", "yEs", "1", "نعم", "نَعَم", "١"][..], "true"),
+            (&["false", "NO", "0", "لا", "\u{FEFB}", "۰"], "false"),
+        ] {
+            for word in words {
+                let reading = read_boolean(Given::Text(word)).expect("readable");
+                assert_eq!(reading.text, text, "{word}");
+            }
+        }
+        assert_eq!(
+            read_boolean(Given::Boolean(true)).expect("readable").text,
+            "true"
+        );
+        assert_eq!(
+            read_boolean(Given::Number(-0.0)).expect("readable").text,
+            "false"
+        );
+        for given in ["maybe", "y", "2", "10", "yes no"]
+            .map(Given::Text)
+            .into_iter()
+            .chain([Given::Number(2.0)])
+        {
+            assert_eq!(
+                read_boolean(given).expect_err("refused").code,
+                ProblemCode::BooleanInvalid,
+                "{given:?}"
+            );
+        }
     }
 }

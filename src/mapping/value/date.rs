@@ -1,16 +1,53 @@
-//! Reads a date: from a date cell, from a spreadsheet's serial number, or from text.
+//! Reads a date: from a date cell, from a spreadsheet's serial number, or from text: in the form that the mapping names, or as ISO,
+//! numbers around a separator, or with a month's name.
 //!
-//! A text whose day and month could be swapped is decided by its column (`date_order`) or not at all.
+//! A text whose day and month could be swapped is decided by its column (see `Convention`) or not at all.
 
-use jiff::civil;
+use jiff::fmt::strtime;
+use jiff::{ToSpan, civil};
 
-use super::date_format::{self, impossible, invalid};
-use super::date_order::{DateOrder, own_order};
-use super::date_serial::from_serial;
-use super::date_text::{self, Written};
 use super::number::{self, Whole};
-use super::{Fault, Given, Reading, text};
+use super::text::{Fault, Given, Reading, is_digits};
+use crate::mapping::names::{fold_choice, is_dash, western_digits};
+use crate::mapping::words::WORDS;
 use crate::model::ProblemCode;
+
+/// The date that shows what a form looks like: no two of its numbers are alike.
+const SAMPLE: civil::DateTime = civil::datetime(1990, 12, 31, 14, 25, 36, 0);
+/// The forms of a time after a date.
+const TIME_FORMS: [&str; 5] = [
+    "%H:%M",
+    "%H:%M:%S",
+    "%H:%M:%S%.f",
+    "%I:%M %p",
+    "%I:%M:%S %p",
+];
+
+/// The last serial number taken for a date: 2099-12-31.
+const LAST_SERIAL: f64 = 73_050.0;
+/// The serial number of 1900-02-29, a day that spreadsheets invented.
+const INVENTED_SERIAL: i32 = 60;
+const SECONDS_A_DAY: f64 = 86_400.0;
+
+/// Which of two numbers before a year is the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DateOrder {
+    /// 31/12/1990.
+    DayMonth,
+    /// 12/31/1990.
+    MonthDay,
+}
+
+/// What a written date says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// Year first, or a month's name: each number has its place.
+    Certain { year: i16, month: i8, day: i8 },
+    /// Two numbers before a year, one of them the day.
+    Either { first: i8, second: i8, year: i16 },
+    /// The year has two digits, so its century is not said.
+    ShortYear,
+}
 
 /// Reads a cell as a date, to go out in the form `output`.
 pub(super) fn read(
@@ -23,7 +60,7 @@ pub(super) fn read(
         Given::Date(at) => (not_only_a_time(at)?, false),
         Given::Number(number) => (from_number(number, input)?, true),
         Given::Text(text) => {
-            let western = text::western_digits(text);
+            let western = western_digits(text);
             (from_text(&western, input, order)?, *western != *text)
         }
         Given::Boolean(_) => {
@@ -31,7 +68,7 @@ pub(super) fn read(
         }
     };
     check_year(at.year())?;
-    Ok(Reading::new(date_format::written(at, output)?, repaired))
+    Ok(Reading::new(written_as(at, output)?, repaired))
 }
 
 /// Spreadsheets keep a time without a date as a moment of their day zero.
@@ -50,9 +87,9 @@ fn from_text(
     order: Option<DateOrder>,
 ) -> Result<civil::DateTime, Fault> {
     if let Some(format) = input {
-        return date_format::parsed(text, format);
+        return parsed(text, format);
     }
-    let Some((written, time)) = date_text::take_apart(text) else {
+    let Some((written, time)) = take_apart(text) else {
         return Err(invalid(
             "The value is not a date; write it as YYYY-MM-DD, such as 1990-12-31.",
         ));
@@ -80,15 +117,43 @@ fn from_text(
     Ok(date.to_datetime(time))
 }
 
+/// The order that a text can only be read in, if it is a date.
+pub(super) fn proved(text: &str) -> Option<DateOrder> {
+    let western = western_digits(text);
+    let (Written::Either { first, second, .. }, _) = take_apart(&western)? else {
+        return None;
+    };
+    match (first, second) {
+        (13..=31, 1..=12) => Some(DateOrder::DayMonth),
+        (1..=12, 13..=31) => Some(DateOrder::MonthDay),
+        _ => None,
+    }
+}
+
+/// The order that the two numbers prove by themselves.
+fn own_order(first: i8, second: i8) -> Result<DateOrder, Fault> {
+    let is_month = |number| (1..=12).contains(&number);
+    if first == second || !is_month(first) {
+        Ok(DateOrder::DayMonth)
+    } else if !is_month(second) {
+        Ok(DateOrder::MonthDay)
+    } else {
+        Err(Fault::new(
+            ProblemCode::DateAmbiguous,
+            "Day and month of the date could be swapped; write it as YYYY-MM-DD, or set `input` in the mapping.",
+        ))
+    }
+}
+
 /// A number in a date field is the digits of the form `input` (20240229), or a spreadsheet's serial number.
 fn from_number(number: f64, input: Option<&str>) -> Result<civil::DateTime, Fault> {
     if let Some(format) = input
-        && let Some(width) = date_format::width_of_digits(format)
+        && let Some(width) = width_of_digits(format)
         && let Whole::Digits(digits) = number::whole(number)
     {
         // A number cell loses the zero that the digits begin with, and only that.
         let lost_zero = if digits.len() + 1 == width { "0" } else { "" };
-        return date_format::parsed(&format!("{lost_zero}{digits}"), format);
+        return parsed(&format!("{lost_zero}{digits}"), format);
     }
     // Such a serial number would be a day of 1905: far more likely somebody typed a year.
     if number.fract() == 0.0 && (1900.0..=2100.0).contains(&number) {
@@ -102,6 +167,28 @@ fn from_number(number: f64, input: Option<&str>) -> Result<civil::DateTime, Faul
     })
 }
 
+/// The moment that a serial number of the 1900 system stands for.
+fn from_serial(serial: f64) -> Option<civil::DateTime> {
+    if !(1.0..LAST_SERIAL + 1.0).contains(&serial) {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the range is checked above"
+    )]
+    let (days, seconds) = (
+        serial.trunc() as i32,
+        (serial.fract() * SECONDS_A_DAY).round() as i32,
+    );
+    let day_zero = match days {
+        INVENTED_SERIAL => return None,
+        ..INVENTED_SERIAL => civil::date(1899, 12, 31),
+        _ => civil::date(1899, 12, 30),
+    };
+    let midnight = day_zero.to_datetime(civil::Time::midnight());
+    midnight.checked_add(days.days().seconds(seconds)).ok()
+}
+
 /// Refuses years that no customer's paper holds: slips of the finger, two digits, another calendar.
 fn check_year(year: i16) -> Result<(), Fault> {
     match year {
@@ -113,6 +200,164 @@ fn check_year(year: i16) -> Result<(), Fault> {
             "The year {year} cannot be right; write the year with four digits and check it."
         ))),
     }
+}
+
+/// Whether dates can be written in this form; else what is wrong with it.
+pub fn check_date_format(format: &str) -> Result<(), String> {
+    if !format.contains('%') {
+        return Err(format!(
+            "\"{format}\" has no part that begins with %; write it as in %d/%m/%Y"
+        ));
+    }
+    match strtime::format(format, SAMPLE) {
+        Ok(text) if text.trim().is_empty() => Err(format!("\"{format}\" writes nothing of a date")),
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("\"{format}\" is not a date format: {error}")),
+    }
+}
+
+/// Whether dates can be read in this form: it must hold a whole date, and only parts that can be read back.
+pub fn check_date_input(format: &str) -> Result<(), String> {
+    check_date_format(format)?;
+    let read_back = strtime::format(format, SAMPLE)
+        .and_then(|text| strtime::parse(format, text))
+        .and_then(|parts| parts.to_date());
+    match read_back {
+        Ok(date) if date == SAMPLE.date() => Ok(()),
+        Ok(_) => Err(format!(
+            "\"{format}\" does not give back the date that it is given"
+        )),
+        Err(error) => Err(format!(
+            "\"{format}\" cannot be read back as a date: {error}"
+        )),
+    }
+}
+
+/// The date in a text of Western digits, written in the form `format`.
+fn parsed(text: &str, format: &str) -> Result<civil::DateTime, Fault> {
+    let parts = strtime::parse(format, text).map_err(|_| {
+        let example = strtime::format(format, SAMPLE).unwrap_or_default();
+        invalid(format!(
+            "The date is not written as {format} says; write it as in {example}."
+        ))
+    })?;
+    let date = parts.to_date().map_err(|_| impossible())?;
+    let time = parts.to_time().unwrap_or_else(|_| civil::Time::midnight());
+    Ok(date.to_datetime(time))
+}
+
+/// How many digits a date of this form has, when it has nothing else: 8 for `%Y%m%d`.
+fn width_of_digits(format: &str) -> Option<usize> {
+    let text = strtime::format(format, SAMPLE).ok()?;
+    let is_digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    is_digits.then_some(text.len())
+}
+
+/// A date in the form that goes out.
+fn written_as(at: civil::DateTime, format: &str) -> Result<String, Fault> {
+    strtime::format(format, at)
+        .map_err(|error| invalid(format!("The date cannot be written as {format}: {error}.")))
+}
+
+/// Refuses a day that no calendar has.
+fn impossible() -> Fault {
+    invalid("The month has no such day, or the year no such month; check both, and their order.")
+}
+
+/// Refuses what is no date.
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new(ProblemCode::DateInvalid, message)
+}
+
+/// The date and time in a text of Western digits; `None` when it is not a date.
+fn take_apart(text: &str) -> Option<(Written, civil::Time)> {
+    let (date, time) = match text.find(':') {
+        Some(colon) => with_time(text, colon)?,
+        None => (text, civil::Time::midnight()),
+    };
+    Some((written(date)?, time))
+}
+
+fn with_time(text: &str, colon: usize) -> Option<(&str, civil::Time)> {
+    let gap = text[..colon].rfind(|c: char| c.is_whitespace() || c == 'T')?;
+    let gap_end = gap + text[gap..].chars().next()?.len_utf8();
+    let time = text[gap_end..].trim();
+    let time = TIME_FORMS
+        .iter()
+        .find_map(|form| strtime::parse(form, time).ok()?.to_time().ok())?;
+    Some((text[..gap].trim_end(), time))
+}
+
+fn written(date: &str) -> Option<Written> {
+    let is_separator =
+        |c: char| matches!(c, '/' | '\\' | '.' | ',' | '،') || is_dash(c) || c.is_whitespace();
+    if date.starts_with(is_separator) || date.ends_with(is_separator) {
+        return None;
+    }
+    let mut parts = date.split(is_separator).filter(|part| !part.is_empty());
+    let parts = [
+        parts.next()?,
+        parts.next()?,
+        parts.next()?,
+        parts.next().unwrap_or_default(),
+    ];
+    match parts {
+        [one, two, three, ""] => sorted(one, two, three),
+        _ => None,
+    }
+}
+
+fn sorted(one: &str, two: &str, three: &str) -> Option<Written> {
+    if let Some(year) = year(one) {
+        let month = small(two).or_else(|| month_named(two))?;
+        return Some(Written::Certain {
+            year,
+            month,
+            day: small(three)?,
+        });
+    }
+    if let Some((month, day)) = named_month_and_day(one, two) {
+        return Some(match year(three) {
+            Some(year) => Written::Certain { year, month, day },
+            None => small(three).map(|_| Written::ShortYear)?,
+        });
+    }
+    let (first, second) = (small(one)?, small(two)?);
+    match year(three) {
+        Some(year) => Some(Written::Either {
+            first,
+            second,
+            year,
+        }),
+        None => small(three).map(|_| Written::ShortYear),
+    }
+}
+
+fn named_month_and_day(one: &str, two: &str) -> Option<(i8, i8)> {
+    match (small(one), small(two)) {
+        (Some(day), None) => Some((month_named(two)?, day)),
+        (None, Some(day)) => Some((month_named(one)?, day)),
+        _ => None,
+    }
+}
+
+fn month_named(name: &str) -> Option<i8> {
+    let name = fold_choice(name);
+    let at = WORDS
+        .months
+        .iter()
+        .position(|names| names.contains(&name))?;
+    i8::try_from(at + 1).ok()
+}
+
+/// A year of four digits.
+fn year(part: &str) -> Option<i16> {
+    (part.len() == 4 && is_digits(part)).then(|| part.parse().ok())?
+}
+
+/// A day, a month or a short year.
+fn small(part: &str) -> Option<i8> {
+    ((1..=2).contains(&part.len()) && is_digits(part)).then(|| part.parse().ok())?
 }
 
 #[cfg(test)]
@@ -232,5 +477,175 @@ mod tests {
             let fault = read(Given::Text(text), None, "%F", Some(DayMonth)).expect_err("refused");
             assert!(fault.message.contains("Hijri"), "{}", fault.message);
         }
+    }
+
+    #[test]
+    fn forms_are_checked_before_any_row_is_read() {
+        for format in [
+            "%Y-%m-%d",
+            "%d/%m/%Y",
+            "%d %B %Y",
+            "%Y%m%d",
+            "%d.%m.%y",
+            "%Y-%m-%d %H:%M:%S",
+            "%F",
+        ] {
+            assert_eq!(check_date_format(format), Ok(()), "{format}");
+            assert_eq!(check_date_input(format), Ok(()), "{format}");
+        }
+        for output_only in ["%B %Y", "%d/%m", "%Y"] {
+            assert_eq!(check_date_format(output_only), Ok(()), "{output_only}");
+            assert!(check_date_input(output_only).is_err(), "{output_only}");
+        }
+        for wrong in [
+            "",
+            "DD/MM/YYYY",
+            "%",
+            "%J",
+            "%d/%m/%",
+            "%Y-%m-%d %z",
+            "%n%t",
+        ] {
+            assert!(check_date_format(wrong).is_err(), "{wrong}");
+            assert!(check_date_input(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn texts_are_read_in_the_named_form() {
+        let leap_day = civil::date(2024, 2, 29).at(0, 0, 0, 0);
+        assert_eq!(parsed("29/02/2024", "%d/%m/%Y"), Ok(leap_day));
+        assert_eq!(parsed("29/2/2024", "%d/%m/%Y"), Ok(leap_day));
+        let shape = parsed("2024-02-29", "%d/%m/%Y").expect_err("refused");
+        assert!(shape.message.contains("31/12/1990"), "{}", shape.message);
+        let day = parsed("30/02/2024", "%d/%m/%Y").expect_err("refused");
+        let told = |c: char| c.is_ascii_digit();
+        assert!(
+            !day.message.contains(told),
+            "part of a birth date: {}",
+            day.message
+        );
+    }
+
+    #[test]
+    fn serial_numbers_are_days_since_1900_with_the_invented_one() {
+        for (serial, expected) in [
+            (1.0, "1900-01-01T00:00:00"),
+            (59.0, "1900-02-28T00:00:00"),
+            (61.0, "1900-03-01T00:00:00"),
+            (32_874.0, "1990-01-01T00:00:00"),
+            (45_351.5, "2024-02-29T12:00:00"),
+            (45_350.999_999_999, "2024-02-29T00:00:00"),
+            (73_050.0, "2099-12-31T00:00:00"),
+        ] {
+            let at = from_serial(serial).map(|at| at.to_string());
+            assert_eq!(at.as_deref(), Some(expected), "{serial}");
+        }
+        for none in [60.0, 73_051.0, 0.5, 0.0, -1.0, 1e300] {
+            assert_eq!(from_serial(none), None, "{none}");
+        }
+    }
+
+    fn date_of(text: &str) -> Option<Written> {
+        take_apart(text).map(|(written, _)| written)
+    }
+
+    #[test]
+    fn certain_dates_need_no_order() {
+        let leap_day = Some(Written::Certain {
+            year: 2024,
+            month: 2,
+            day: 29,
+        });
+        for text in [
+            "2024-02-29",
+            "2024/2/29",
+            "2024.02.29",
+            "2024–02–29",
+            "2024-02-29T13:05:07",
+            "2024-02-29 00:00:00",
+            "29 Feb 2024",
+            "29-feb-2024",
+            "February 29, 2024",
+            "29 فبراير 2024",
+            "29 فبراير، 2024",
+            "2024 Feb 29",
+        ] {
+            assert_eq!(date_of(text), leap_day, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_numbers_before_a_year_stay_open() {
+        let open = Some(Written::Either {
+            first: 5,
+            second: 3,
+            year: 2024,
+        });
+        for text in [
+            "5/3/2024",
+            "05-03-2024",
+            "05.03.2024",
+            "5 3 2024",
+            "05/03/2024 12:00 AM",
+        ] {
+            assert_eq!(date_of(text), open, "{text}");
+        }
+    }
+
+    #[test]
+    fn short_years_are_told_apart_from_what_is_no_date() {
+        for text in ["5/3/24", "05-Mar-24", "13/05/90", "90/03/05"] {
+            assert_eq!(date_of(text), Some(Written::ShortYear), "{text}");
+        }
+        for text in [
+            "",
+            "2024",
+            "45351",
+            "20240229",
+            "5/3",
+            "5/3/2024/1",
+            "/5/3/2024",
+            "-5/3/2024",
+            "5/3/024",
+            "soon",
+            "Foo 5 2024",
+            "5/3/2024 25:00",
+            "2024-02-29T00:00:00Z",
+            ":",
+            "T:",
+            "Feb Mar 2024",
+            "100/3/2024",
+        ] {
+            assert_eq!(date_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_time_is_kept() {
+        for (text, hour, minute) in [
+            ("2024-02-29 13:05", 13, 5),
+            ("29/02/2024 1:05 PM", 13, 5),
+            ("2024-02-29", 0, 0),
+        ] {
+            let (_, time) = take_apart(text).expect("readable");
+            assert_eq!((time.hour(), time.minute()), (hour, minute), "{text}");
+        }
+    }
+
+    #[test]
+    fn months_are_known_by_every_common_spelling() {
+        for (name, month) in [
+            ("JAN", 1),
+            ("Sept", 9),
+            ("أبريل", 4),
+            ("ابريل", 4),
+            ("يونيه", 6),
+            ("يونية", 6),
+            ("أكتوبر", 10),
+        ] {
+            assert_eq!(month_named(name), Some(month), "{name}");
+        }
+        assert_eq!(month_named("Ma"), None);
     }
 }

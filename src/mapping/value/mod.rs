@@ -1,46 +1,28 @@
 //! Reads one cell as one type of form field: the text that goes out, or what the clerk has to change.
 //!
 //! Pure: values in, values out. It knows neither the row nor the column that the cell stands in, nor whether the
-//! field is required. What only a column can decide, its [`Convention`], is found by [`Evidence`].
+//! field is required. What only a column can decide is told by its [`Convention`].
 
-mod boolean;
 mod choice;
-mod convention;
 mod date;
-mod date_format;
-mod date_order;
-mod date_plain;
-mod date_serial;
-mod date_text;
 mod email;
-mod garbled;
 mod national_id;
 mod number;
 mod phone;
-mod phone_metadata;
-mod phone_text;
 mod text;
 
-#[cfg(test)]
-mod tests;
-
 use std::borrow::Cow;
-
-use jiff::civil;
 
 use crate::model::{Cell, ProblemCode};
 
 pub use choice::Choices;
-pub use convention::{Convention, Evidence};
-pub use date_format::{check_date_format, check_date_input};
-pub use date_order::DateOrder;
-pub use date_plain::plain_date;
+pub use date::{DateOrder, check_date_format, check_date_input};
 pub use national_id::birth_date_of;
 pub use number::DecimalMark;
-pub use phone_metadata::country_is_known;
+pub use phone::country_is_known;
+pub use text::{Fault, Reading};
 
-/// The longest value that goes out, in characters.
-const LONGEST_CHARS: usize = 10_000;
+use text::Given;
 
 /// How a cell is to be read.
 #[derive(Debug, Clone)]
@@ -52,7 +34,6 @@ pub enum Kind {
         /// What comes before the fraction in texts: as the mapping says, or as the column proves.
         decimal: Option<DecimalMark>,
     },
-    /// A date.
     Date {
         /// The strptime form of text cells; without it ISO, or `order`.
         input: Option<String>,
@@ -68,9 +49,7 @@ pub enum Kind {
         /// Whether numbers that no message reaches are taken.
         landlines: bool,
     },
-    /// An e-mail address.
     Email,
-    /// One of a list.
     Choice(Choices),
     /// Yes or no, sent as `true` or `false`.
     Boolean,
@@ -78,58 +57,15 @@ pub enum Kind {
     EgyptNationalId,
 }
 
-/// A value that can be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading<'a> {
-    /// The text that goes out; the cell's or the kind's own where nothing had to be changed.
-    pub text: Cow<'a, str>,
-    /// Whether it was mended, beyond doubt but worth telling: a lost zero, Arabic digits, invisible characters
-    /// inside. Surrounding white space and ordinary separators do not count.
-    pub repaired: bool,
+/// How a column writes its values, where one value alone can be read in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Convention {
+    Dates(DateOrder),
+    Numbers(DecimalMark),
 }
 
-impl<'a> Reading<'a> {
-    fn new(text: impl Into<Cow<'a, str>>, repaired: bool) -> Self {
-        Reading {
-            text: text.into(),
-            repaired,
-        }
-    }
-
-    fn into_owned(self) -> Reading<'static> {
-        Reading::new(self.text.into_owned(), self.repaired)
-    }
-}
-
-/// Why a cell cannot be sent as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The stable word.
-    pub code: ProblemCode,
-    /// One sentence for the clerk: what is wrong and what to change. Holds no whole personal value.
-    pub message: String,
-}
-
-impl Fault {
-    fn new(code: ProblemCode, message: impl Into<String>) -> Self {
-        Fault {
-            code,
-            message: message.into(),
-        }
-    }
-}
-
-/// What a cell with something in it holds; text is already clean (see [`text::clean`]).
-#[derive(Debug, Clone, Copy)]
-enum Given<'a> {
-    Text(&'a str),
-    /// Always finite.
-    Number(f64),
-    Boolean(bool),
-    Date(civil::DateTime),
-}
-
-/// Reads `cell` as a value of `kind`; `None` when it is empty but for white space and invisible characters.
+/// Reads `cell` as a value of `kind`; `None` when it is empty but for white space and invisible characters, or says that there
+/// is nothing.
 pub fn read<'a>(kind: &'a Kind, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
     let given = match cell {
         Cell::Text(raw) => return read_text(kind, raw),
@@ -148,21 +84,10 @@ pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>
     if trimmed.is_empty() {
         return Ok(None);
     }
-    if trimmed.len() > LONGEST_CHARS && trimmed.chars().count() > LONGEST_CHARS {
-        return Err(Fault::new(
-            ProblemCode::TooLong,
-            format!("The text has more than {LONGEST_CHARS} characters; shorten it."),
-        ));
-    }
-    garbled::check(trimmed)?;
-    let clean = text::clean(trimmed);
-    // Hidden characters may have parted what gives the damage away.
-    if clean.text != trimmed {
-        garbled::check(&clean.text)?;
-    }
+    let clean = text::clean(trimmed)?;
     // What was nothing but an empty `=""` is empty after all.
-    if clean.text.is_empty() || (text::is_word_for_nothing(&clean.text) && !kind.knows(&clean.text))
-    {
+    let is_nothing = clean.text.is_empty() || text::is_word_for_nothing(&clean.text);
+    if is_nothing && !kind.has_choice(&clean.text) {
         return Ok(None);
     }
     let mut reading = match clean.text {
@@ -175,33 +100,121 @@ pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>
 
 /// Whether a cell holds a word that people and programs write for nothing at all, such as `n/a`.
 pub fn says_nothing(cell: &Cell) -> bool {
-    match cell {
-        Cell::Text(raw) => text::is_word_for_nothing(&text::clean(text::trim(raw)).text),
-        _ => false,
-    }
-}
-
-impl Kind {
-    /// Whether a word for nothing is one of the choices, and so means itself.
-    fn knows(&self, word: &str) -> bool {
-        matches!(self, Kind::Choice(choices) if choices.read(Given::Text(word)).is_ok())
-    }
+    let Cell::Text(raw) = cell else { return false };
+    text::clean(text::trim(raw)).is_ok_and(|clean| text::is_word_for_nothing(&clean.text))
 }
 
 fn read_given<'a>(kind: &'a Kind, given: Given<'a>) -> Result<Reading<'a>, Fault> {
     match kind {
-        Kind::Text => text::read(given),
+        Kind::Text => as_shown(given),
         Kind::Number { decimal } => number::read(given, *decimal),
         Kind::Date {
             input,
             output,
             order,
         } => date::read(given, input.as_deref(), output, *order),
-        Kind::Phone { country, landlines } => phone::read(given, country, *landlines),
+        Kind::Phone { country, landlines } => {
+            let landlines = *landlines;
+            phone::read(given, phone::Rule { country, landlines })
+        }
         Kind::Email => email::read(given),
-        Kind::Choice(choices) => choices.read(given),
-        Kind::Boolean => boolean::read(given),
+        Kind::Choice(choices) => match given {
+            Given::Text(text) => choices.read(text),
+            other => choices.read(&as_shown(other)?.text),
+        },
+        Kind::Boolean => choice::read_boolean(given),
         Kind::EgyptNationalId => national_id::read(given),
+    }
+}
+
+/// What a person sees in the cell, as text.
+fn as_shown(given: Given<'_>) -> Result<Reading<'_>, Fault> {
+    match given {
+        // As Excel shows a number of more than eleven digits; any other code may have an E in it.
+        Given::Text(text)
+            if text.contains("E+")
+                && text::exponent(text).is_some_and(|exponent| exponent >= 11) =>
+        {
+            Err(Fault::new(
+                ProblemCode::NumberRounded,
+                "Excel has rounded a long number here (2.01E+11 and the like); format the column as Text and type the digits again.",
+            ))
+        }
+        Given::Text(text) => Ok(Reading::new(unguarded(text), false)),
+        Given::Number(number) => Ok(Reading::new(number::shown(number)?, false)),
+        Given::Boolean(boolean) => Ok(Reading::new(Cell::Boolean(boolean).shown(), false)),
+        Given::Date(at) => Ok(Reading::new(Cell::Date(at).shown(), false)),
+    }
+}
+
+/// The text without the apostrophe that keeps a spreadsheet from taking it for a formula: exports set it, and come back
+/// corrected.
+fn unguarded(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'\'', b'=' | b'+' | b'-' | b'@', ..] => &text[1..],
+        _ => text,
+    }
+}
+
+impl Kind {
+    /// Whether its texts are read by a convention that nothing has settled.
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self,
+            Kind::Date {
+                input: None,
+                order: None,
+                ..
+            } | Kind::Number { decimal: None }
+        )
+    }
+
+    /// Reads by this convention from now on.
+    pub fn settle(&mut self, convention: Convention) {
+        match (self, convention) {
+            (Kind::Date { order, .. }, Convention::Dates(proved)) => *order = Some(proved),
+            (Kind::Number { decimal }, Convention::Numbers(proved)) => *decimal = Some(proved),
+            _ => {}
+        }
+    }
+
+    /// The convention that a cell can only be read by.
+    pub fn proof(&self, cell: &Cell) -> Option<Convention> {
+        let Cell::Text(raw) = cell else { return None };
+        let trimmed = text::trim(raw);
+        // The digits of a whole number prove nothing, and are all that most columns hold.
+        if text::is_digits(trimmed) {
+            return None;
+        }
+        let clean = text::clean(trimmed).ok()?;
+        match self {
+            Kind::Date { .. } => date::proved(&clean.text).map(Convention::Dates),
+            Kind::Number { .. } => number::proved(&clean.text).map(Convention::Numbers),
+            _ => None,
+        }
+    }
+
+    /// Whether a cell means something else, or nothing, by another convention.
+    pub fn depends_on_convention(&self, cell: &Cell) -> bool {
+        let [one, other] = match self {
+            Kind::Date { .. } => [DateOrder::DayMonth, DateOrder::MonthDay].map(Convention::Dates),
+            Kind::Number { .. } => {
+                [DecimalMark::Point, DecimalMark::Comma].map(Convention::Numbers)
+            }
+            _ => return false,
+        };
+        let read_by = |convention| {
+            let mut kind = self.clone();
+            kind.settle(convention);
+            let reading = read(&kind, cell).ok().flatten();
+            reading.map(|reading| reading.text.into_owned())
+        };
+        read_by(one) != read_by(other)
+    }
+
+    /// Whether a word for nothing is one of the choices, and so means itself.
+    fn has_choice(&self, word: &str) -> bool {
+        matches!(self, Kind::Choice(choices) if choices.read(word).is_ok())
     }
 }
 
@@ -224,5 +237,212 @@ fn fault_of_cell(cell: &Cell) -> Fault {
             ProblemCode::CellError,
             "The cell holds an error instead of a value; correct its formula or type the value.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kinds() -> Vec<Kind> {
+        let date = |input: Option<&str>, order| Kind::Date {
+            input: input.map(str::to_owned),
+            output: "%Y-%m-%d".to_owned(),
+            order,
+        };
+        let phone = |country: &str| Kind::Phone {
+            country: country.to_owned(),
+            landlines: true,
+        };
+        vec![
+            Kind::Text,
+            Kind::Number { decimal: None },
+            date(None, None),
+            date(None, Some(DateOrder::MonthDay)),
+            date(Some("%d/%m/%Y"), None),
+            phone("EG"),
+            phone("US"),
+            phone("nowhere"),
+            Kind::Email,
+            Kind::Choice(Choices::new([("أعزب".to_owned(), "Single".to_owned())])),
+            Kind::Boolean,
+            Kind::EgyptNationalId,
+        ]
+    }
+
+    fn text(text: &str) -> Cell {
+        Cell::Text(text.to_owned())
+    }
+
+    #[test]
+    fn each_type_of_field_reads_its_own_values() {
+        let cases = [
+            ("Mona  Adel", "Mona  Adel"),
+            ("1,234.50", "1234.50"),
+            ("29/02/2024", "2024-02-29"),
+            ("02/03/2024", "2024-02-03"),
+            ("02/03/2024", "2024-03-02"),
+            ("010 1234 5678", "+201012345678"),
+            ("(202) 555-0123", "+12025550123"),
+            ("+20 10 1234 5678", "+201012345678"),
+            ("Mona@EXAMPLE.com", "Mona@example.com"),
+            ("اعزب", "Single"),
+            ("نعم", "true"),
+            ("29001011234567", "29001011234567"),
+        ];
+        for (kind, (written, sent)) in kinds().iter().zip(cases) {
+            let expected = Reading::new(sent, false);
+            assert_eq!(read(kind, &text(written)), Ok(Some(expected)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_cell_is_no_value_in_any_field() {
+        for kind in kinds() {
+            for cell in [
+                Cell::Empty,
+                text(""),
+                text(" \t\n"),
+                text("\u{A0}\u{200F}\u{FEFF}"),
+                text("=\"\""),
+                text("n/a"),
+                text(" NULL "),
+                text("\\N"),
+                text("-"),
+                text("لا يوجد"),
+            ] {
+                assert_eq!(read(&kind, &cell), Ok(None), "{kind:?} {cell:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
+        let cases = [
+            (Cell::Error("#N/A".to_owned()), ProblemCode::CellError),
+            (text("#N/A"), ProblemCode::CellError),
+            (Cell::Number(f64::NAN), ProblemCode::CellError),
+            (Cell::Uncalculated, ProblemCode::FormulaUncalculated),
+            (Cell::Merged, ProblemCode::MergedCell),
+            (
+                Cell::Undecodable("Mo\u{FFFD}a".to_owned()),
+                ProblemCode::Undecodable,
+            ),
+            (text("Ù…Ù†Ù‰"), ProblemCode::Garbled),
+            (text("????"), ProblemCode::Garbled),
+            (text(&"م".repeat(10_001)), ProblemCode::TooLong),
+        ];
+        for kind in kinds() {
+            for (cell, code) in &cases {
+                assert_eq!(
+                    read(&kind, cell).expect_err("refused").code,
+                    *code,
+                    "{kind:?} {cell:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_text_still_goes_out() {
+        let longest = "م".repeat(10_000);
+        let cell = text(&format!(" {longest} "));
+        let reading = read(&Kind::Text, &cell)
+            .expect("readable")
+            .expect("readable");
+        assert_eq!(reading, Reading::new(longest, false));
+    }
+
+    #[test]
+    fn surrounding_space_is_no_repair_and_hidden_characters_inside_are() {
+        let phone = Kind::Phone {
+            country: "EG".to_owned(),
+            landlines: false,
+        };
+        for (written, repaired) in [
+            ("\u{202A}+20 101 234 5678\u{202C}", false),
+            (" 01012345678\u{A0}", false),
+            ("010\u{200B}12345678", true),
+            ("=\"01012345678\"", true),
+        ] {
+            let expected = Reading::new("+201012345678", repaired);
+            assert_eq!(
+                read(&phone, &text(written)),
+                Ok(Some(expected)),
+                "{written:?}"
+            );
+        }
+    }
+
+    /// Text of the characters that the readers give a meaning to, so that chance finds their corners.
+    fn meaningful() -> impl Strategy<Value = String> {
+        let pieces = proptest::sample::select(vec![
+            "0", "1", "20", "010", "12345678", "٠", "٣", "۵", "+", "-", "–", "/", ".", ",", "٫",
+            "٬", ":", " ", "\u{A0}", "\u{200F}", "E+", "e", "T", "(", ")", "'", "=\"", "\"", "@",
+            "mailto:", "tel:", "EGP", "ج.م", "جنيه", "%", "Feb", "مارس", "AM", "ـ", "أ",
+            "\u{FEFB}", "ß", "İ", "𝟙", "\u{0}", "#", "?", "Ã", "Ù",
+        ]);
+        proptest::collection::vec(pieces, 0..16).prop_map(|pieces| pieces.concat())
+    }
+
+    fn any_cell() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            any::<String>().prop_map(Cell::Text),
+            meaningful().prop_map(Cell::Text),
+            any::<f64>().prop_map(Cell::Number),
+            (-1e16..1e16).prop_map(Cell::Number),
+            (0.0..1e15).prop_map(|number: f64| Cell::Number(number.trunc())),
+            any::<bool>().prop_map(Cell::Boolean),
+            (i16::MIN..=i16::MAX, 1i8..13, 1i8..29).prop_map(|(year, month, day)| {
+                civil::Date::new(year, month, day)
+                    .map_or(Cell::Empty, |date| Cell::Date(date.at(1, 2, 3, 0)))
+            }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_cell_makes_a_reading_panic_or_empty(cell in any_cell()) {
+            for kind in kinds() {
+                if let Ok(Some(reading)) = read(&kind, &cell) {
+                    prop_assert!(!reading.text.is_empty(), "{kind:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_phone_is_a_plus_and_digits(cell in any_cell()) {
+            for country in ["EG", "SA", "US"] {
+                let kind = Kind::Phone { country: country.to_owned(), landlines: false };
+                if let Ok(Some(reading)) = read(&kind, &cell) {
+                    let digits = reading.text.strip_prefix('+').unwrap_or_default();
+                    prop_assert!((7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()), "{}", reading.text);
+                }
+            }
+        }
+
+        #[test]
+        fn what_goes_out_reads_as_itself(cell in any_cell()) {
+            for kind in kinds() {
+                if let Ok(Some(once)) = read(&kind, &cell)
+                    && !matches!(kind, Kind::Date { .. } | Kind::Number { .. })
+                {
+                    let again = Cell::Text(once.text.to_string());
+                    let again = read(&kind, &again);
+                    prop_assert_eq!(again, Ok(Some(Reading::new(once.text, false))), "{:?}", kind);
+                }
+            }
+        }
+
+        #[test]
+        fn date_forms_and_ids_never_panic(text in any::<String>(), form in "[%a-zA-Z0-9_:. -]{0,8}") {
+            let _ = (check_date_format(&text), check_date_input(&text), check_date_format(&form), check_date_input(&form));
+            let _ = (birth_date_of(&text), country_is_known(&text));
+        }
     }
 }

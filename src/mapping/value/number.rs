@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::{Fault, Given, Reading, text};
+use super::text::{self, Fault, Given, Reading};
+use crate::mapping::names::western_digits;
+use crate::mapping::words::WORDS;
 use crate::model::ProblemCode;
 
 /// What comes before a number's fraction; the other of the two parts thousands.
@@ -18,28 +20,6 @@ pub enum DecimalMark {
     #[strum(serialize = ",")]
     Comma,
 }
-
-/// What people write beside an amount, lower-case, the longer ones first.
-const CURRENCY_WORDS: [&str; 18] = [
-    "جنيه مصري",
-    "جنيهات",
-    "جنيها",
-    "جنيهاً",
-    "جنيهًا",
-    "جنيه",
-    "ج.م.",
-    "ج. م.",
-    "ج.م",
-    "ج. م",
-    "ج م",
-    "جم",
-    "egp",
-    "l.e.",
-    "l.e",
-    "le",
-    "£e",
-    "e£",
-];
 
 /// From here on a number cell has more digits than the fifteen that spreadsheets keep.
 const ROUNDED_FROM: f64 = 1e15;
@@ -97,7 +77,7 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
 
 /// The mark that a text can only be read by, if it is a number.
 pub(super) fn proved(text: &str) -> Option<DecimalMark> {
-    let western = text::western_digits(text);
+    let western = western_digits(text);
     let amount = Amount::of(&western);
     match (
         amount.read(DecimalMark::Point),
@@ -110,9 +90,9 @@ pub(super) fn proved(text: &str) -> Option<DecimalMark> {
 }
 
 fn from_text(text: &str, decimal: Option<DecimalMark>) -> Result<Reading<'static>, Fault> {
-    let western = text::western_digits(text);
+    let western = western_digits(text);
     let amount = Amount::of(&western);
-    if text::is_exponential(amount.bare) {
+    if text::exponent(amount.bare).is_some() {
         return Err(rounded());
     }
     let by = |mark| amount.read(mark).map(|number| (number, mark));
@@ -182,7 +162,8 @@ fn without_currency(text: &str) -> &str {
     if !rest.contains(|c: char| c.is_alphabetic() || c == '£') {
         return rest;
     }
-    while let Some(less) = CURRENCY_WORDS
+    while let Some(less) = WORDS
+        .currency
         .iter()
         .find_map(|word| without_word(rest, word))
     {

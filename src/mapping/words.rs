@@ -1,0 +1,66 @@
+//! The words that people write in sheets: `words.toml`, read once.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
+    toml::from_str(include_str!("words.toml"))
+        .expect("words.toml belongs to the program and a test reads it")
+});
+
+/// What each list is for stands in the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Words {
+    pub nothing: Vec<String>,
+    pub yes: Vec<String>,
+    pub no: Vec<String>,
+    pub months: Vec<Vec<String>>,
+    pub currency: Vec<String>,
+    pub errors: Vec<String>,
+    pub noise: Vec<String>,
+    pub other_people: Vec<String>,
+    pub products: Vec<String>,
+    pub mobiles: Vec<String>,
+    pub other_columns: Vec<String>,
+    pub choices: Vec<Vec<String>>,
+    pub abbreviations: HashMap<String, String>,
+    pub concepts: Vec<Concept>,
+}
+
+/// One thing that a column may be about.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Concept {
+    /// The key in the vendor's own samples, sent when no form says otherwise.
+    pub key: String,
+    pub shape: Shape,
+    /// Whether the vendor's samples show the key.
+    #[serde(default)]
+    pub shown: bool,
+    pub names: Vec<String>,
+    #[serde(default)]
+    pub weak: Vec<String>,
+}
+
+/// What the values of a column look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shape {
+    Phone,
+    Email,
+    NationalId,
+    Date,
+    Number,
+    /// Words, not digits: names, places, employers.
+    Words,
+    Any,
+}
+
+impl Words {
+    pub fn concept(&self, key: &str) -> Option<&Concept> {
+        self.concepts.iter().find(|concept| concept.key == key)
+    }
+}

@@ -77,7 +77,7 @@ pub(super) struct Clean<'a> {
 
 /// The text without the white space and the invisible characters around it.
 pub(super) fn trim(raw: &str) -> &str {
-    raw.trim_matches(|c: char| c.is_whitespace() || (is_invisible(c) && !c.is_control()))
+    raw.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
 }
 
 /// Cleans a trimmed text, or refuses what is damaged, unseen or too long to be meant.
@@ -190,12 +190,6 @@ fn refuse_damage(text: &str) -> Result<(), Fault> {
         return garbled(
             "The text was damaged when the file was saved; type it again, or export the sheet again as UTF-8 or XLSX.",
         );
-    }
-    if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
-        return Err(Fault::new(
-            ProblemCode::Undecodable,
-            "The text has a control character in it, which nobody sees; type it again.",
-        ));
     }
     Ok(())
 }
@@ -318,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_refused() {
-        use ProblemCode::{CellError, Garbled, Undecodable};
+        use ProblemCode::{CellError, Garbled};
         for (text, code) in [
             ("????", Garbled),
             ("??? ????", Garbled),
@@ -329,9 +323,6 @@ mod tests {
             ("#N/A", CellError),
             ("#DIV/0!", CellError),
             ("Err:502", CellError),
-            ("a\u{0}b", Undecodable),
-            ("\u{1B}[31m", Undecodable),
-            ("x\u{1A}", Undecodable),
         ] {
             assert_eq!(clean(text).expect_err("refused").code, code, "{text:?}");
         }

@@ -58,15 +58,47 @@ def customer(n):
     ]
 
 
-def write_csv(path, rows):
-    """A CSV of so many customers."""
+def write_csv(path, first, rows, backwards=False):
+    """A CSV of so many customers from the first on, or of the same from the last on."""
+    numbers = range(first, first + rows)
     with open(path, "w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(COLUMNS)
-        out.writerows(customer(n) for n in range(rows))
+        out.writerows(customer(n) for n in (reversed(numbers) if backwards else numbers))
 
 
-def write_xlsx(path, rows):
+def write_backwards(path, first, rows):
+    write_csv(path, first, rows, backwards=True)
+
+
+def write_with_a_library(path, rows, library):
+    """The same as XlsxWriter or openpyxl write it, with one row hidden."""
+    if library == "xlsxwriter":
+        import xlsxwriter
+        book = xlsxwriter.Workbook(path, {"constant_memory": True})
+        sheet = book.add_worksheet("Customers")
+        for row, values in enumerate(numbered(rows)):
+            sheet.write_row(row, 0, values)
+            if row == 50:
+                sheet.set_row(row, None, None, {"hidden": True})
+        book.close()
+    else:
+        import openpyxl
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet("Customers")
+        sheet.row_dimensions[51].hidden = True
+        for values in numbered(rows):
+            sheet.append(values)
+        book.save(path)
+
+
+def numbered(rows):
+    yield ["No", *COLUMNS]
+    for n in range(rows):
+        yield [n + 1, *customer(n)]
+
+
+def write_xlsx(path, rows, hidden=False):
     """A workbook as Excel writes it, texts shared, with a running number as its eleventh column."""
     texts = {}
 
@@ -78,7 +110,8 @@ def write_xlsx(path, rows):
         return f'<c r="{letter}{row}" t="s"><v>{texts.setdefault(value, len(texts))}</v></c>'
 
     def line(row, values):
-        return f'<row r="{row}">' + "".join(map(cell, "ABCDEFGHIJK", [row] * 11, values)) + "</row>"
+        mark = ' hidden="1"' if hidden and row == 51 else ""
+        return f'<row r="{row}"{mark}>' + "".join(map(cell, "ABCDEFGHIJK", [row] * 11, values)) + "</row>"
 
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -89,9 +122,8 @@ def write_xlsx(path, rows):
         with book.open("xl/worksheets/sheet1.xml", "w") as raw:
             out = io.TextIOWrapper(raw, encoding="utf-8", write_through=False)
             out.write(f'{head}<worksheet xmlns="{main}"><dimension ref="A1:K{rows + 1}"/><sheetData>')
-            out.write(line(1, ["No", *COLUMNS]))
-            for n in range(rows):
-                out.write(line(n + 2, [n + 1, *customer(n)]))
+            for row, values in enumerate(numbered(rows), start=1):
+                out.write(line(row, values))
             out.write("</sheetData></worksheet>")
             out.flush()
         shared = "".join(f"<si><t>{escape(text)}</t></si>" for text in texts)
@@ -112,4 +144,11 @@ def write_xlsx(path, rows):
 
 
 if __name__ == "__main__":
-    {"csv": write_csv, "xlsx": write_xlsx}[sys.argv[1]](sys.argv[2], int(sys.argv[3]))
+    kind, path, *numbers = sys.argv[1:]
+    numbers = [int(number) for number in numbers]
+    if kind in ("csv", "backwards"):
+        {"csv": write_csv, "backwards": write_backwards}[kind](path, *numbers)
+    elif kind in ("xlsx", "hidden"):
+        write_xlsx(path, *numbers, hidden=kind == "hidden")
+    else:
+        write_with_a_library(path, *numbers, kind)

@@ -17,11 +17,11 @@ class Taken:
     code: int
 
 
-def run(command, env=None, cwd=None, stdout=None, keep_stderr=None):
+def run(command, env=None, cwd=None, stdout=None, stdin=None):
     """One run to its end. The peak cannot be told below this script's own memory, some 15 MB."""
     begun = time.perf_counter()
-    with open(stdout or os.devnull, "wb") as out, open(keep_stderr or os.devnull, "wb") as err:
-        child = subprocess.Popen(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    with open(stdin or os.devnull, "rb") as source, open(stdout or os.devnull, "wb") as out:
+        child = subprocess.Popen(command, env=env, cwd=cwd, stdin=source, stdout=out, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     return Taken(

@@ -1,6 +1,8 @@
 """Public tools that send the same bodies to the same server, and how many requests a second each of them gets through."""
 
 import contextlib
+import csv
+import functools
 import importlib.util
 import json
 import os
@@ -11,15 +13,33 @@ import sys
 import time
 import urllib.request
 
+import servers
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATH = "/api/IdentityUserSession/CreateInvitation"
 
-# The sheet's columns by the names that qsv's templates give them.
-TEMPLATE = """{"SessionInput": {"phoneNumber": "+2{{ Mobile }}", "email": "{{ E_mail }}", \
+# Of the columns that `bodies` writes. qsv knows a column by its header to the letter, so these are plain words.
+TEMPLATE = """{"SessionInput": {"phoneNumber": "{{ phone }}", {% if email %}"email": "{{ email }}", {% endif %}\
 "sessionPermissions": {"allowedContractTypeIds": [414], "minimalSignatureFlow": true, "DigitalIdentityOnly": false}, \
-"RequestFieldsValues": {"414": {"fullName": "{{ Name }}", "nationalId": "{{ National_ID }}", "birthDate": "{{ Date_of_birth }}", \
-"monthlyIncome": "{{ Monthly_income }}", "maritalStatus": "{{ Marital_status }}", "address": "{{ Street }}, {{ City }}", \
-"city": "{{ City }}", "currency": "EGP"}}}}"""
+"RequestFieldsValues": {"414": {"fullName": "{{ fullName }}", "nationalId": "{{ nationalId }}", "birthDate": "{{ birthDate }}", \
+"monthlyIncome": "{{ monthlyIncome }}", "maritalStatus": "{{ maritalStatus }}", "address": "{{ address }}", \
+"city": "{{ city }}", "currency": "EGP"}}}}"""
+FIELDS = ["fullName", "nationalId", "birthDate", "monthlyIncome", "maritalStatus", "address", "city"]
+
+
+def bodies(bench, rows):
+    """What this tool would send, as JSON lines and as a CSV of the values in them: other tools cannot map."""
+    lines, table = bench.path(f"bodies-{rows}.jsonl"), bench.path(f"bodies-{rows}.csv")
+    if not os.path.exists(table):
+        bench.tool("check", bench.csv(rows), "--ledger", bench.path("none.db"), "--show", rows, stdout=lines)
+        with open(lines, encoding="utf-8") as bodies, open(table, "w", encoding="utf-8", newline="") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow(["phone", "email", *FIELDS])
+            for line in bodies:
+                body = json.loads(line)["SessionInput"]
+                fields = body["RequestFieldsValues"]["414"]
+                out.writerow([body["phoneNumber"], body.get("email", ""), *map(fields.get, FIELDS)])
+    return lines, table
 
 
 def oha(body, server, *limit, headers=()):
@@ -34,25 +54,42 @@ def oha(body, server, *limit, headers=()):
 
 
 def qsv(bench, server, rows):
-    """One request after the other, answers into a file, nothing durable. None without qsv."""
+    """One request after the other, answers into a file, nothing durable. None without qsv, or where it sends something else."""
     program = shutil.which("qsv")
-    if not program:
+    if not program or not qsv_sends_the_same(bench, program):
         return None
+    return per_second(rows, qsv_command(bench, program, server["VLENS_BASE_URL"], rows))
+
+
+def qsv_command(bench, program, base_url, rows):
     template = bench.path("body.tpl")
     with open(template, "w", encoding="utf-8") as file:
         file.write(TEMPLATE)
-    command = [program, "fetchpost", server["VLENS_BASE_URL"] + PATH, "--payload-tpl", template, "--no-cache",
-               "--output", bench.path("answers.jsonl"), bench.csv(rows)]
-    return per_second(rows, command)
+    _, table = bodies(bench, rows)
+    return [program, "fetchpost", base_url + PATH, "--payload-tpl", template, "--no-cache", "--rate-limit", "0",
+            "--output", bench.path("answers.jsonl"), table]
 
 
-def python(bench, server, rows):
-    """aiohttp and sqlite3, a commit for each intent and each outcome. None without aiohttp."""
+@functools.cache
+def qsv_sends_the_same(bench, program):
+    """Whether three rows arrive as this tool would send them."""
+    with servers.recorder() as (base_url, arrived):
+        subprocess.run(qsv_command(bench, program, base_url, 3), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    with open(bodies(bench, 3)[0], encoding="utf-8") as file:
+        expected = [json.loads(line) for line in file]
+    same = [json.loads(body) for body in arrived] == expected
+    if not same:
+        print(f"qsv sends other bodies: {arrived[:1]}", file=sys.stderr)
+    return same
+
+
+def python(bench, server, rows, commits):
+    """aiohttp and sqlite3; `commits` is `row` (one for each intent and each outcome) or `group`. None without aiohttp."""
     if not importlib.util.find_spec("aiohttp"):
         return None
     script = os.path.join(os.path.dirname(HERE), "plain", "send.py")
-    ledger = bench.ledger("python")
-    return per_second(rows, [sys.executable, script, server["VLENS_BASE_URL"] + PATH, bench.csv(rows), ledger])
+    lines, _ = bodies(bench, rows)
+    return per_second(rows, [sys.executable, script, server["VLENS_BASE_URL"] + PATH, lines, bench.ledger("python"), commits])
 
 
 def per_second(rows, command):

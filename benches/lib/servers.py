@@ -1,11 +1,13 @@
 """The other end on loopback: nginx with a fixed answer, and the tool's own sandbox."""
 
 import contextlib
+import http.server
 import json
 import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 ENVELOPE = '{"data":"%s","error_code":null,"error_message":null,"error_descriptions":null}'
@@ -74,6 +76,37 @@ def sandbox(binary, *options):
     finally:
         server.kill()
         server.wait()
+
+
+@contextlib.contextmanager
+def recorder():
+    """Keeps the bodies that arrive; yields its address and the list."""
+    arrived = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            arrived.append(self.rfile.read(int(self.headers["Content-Length"])))
+            answer = (ENVELOPE % TOKEN).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", arrived
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def wait_for(port, seconds=5):

@@ -14,7 +14,7 @@ use crate::model::{Cell, OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
 
 use super::check::CheckTally;
 use super::text::as_float;
-use super::workbook::{Book, Fill, Place, Value, failed, header_format, note, within_sheet};
+use super::workbook::{Book, Fill, Value, failed, header_format, note, within_sheet};
 
 /// The sheet that is given back.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ pub struct SheetShape<'a> {
 pub struct Annotator {
     book: Book,
     sheet_name: String,
-    columns: Vec<String>,
+    columns: usize,
     /// Where each header stands; of two alike, the first.
     places: HashMap<String, usize>,
     next_row: u32,
@@ -66,11 +66,10 @@ impl Annotator {
         let columns: Vec<String> = std::iter::once(PROBLEMS_COLUMN.to_owned())
             .chain(shape.columns.iter().cloned())
             .collect();
-        let names = columns.iter().map(String::as_str);
         let header_row = shape.header_row.0.saturating_sub(1);
         let is_taken = shape.name.eq_ignore_ascii_case(OVERVIEW_SHEET);
         let name = if is_taken { "Rows" } else { shape.name };
-        let mut book = Book::begin(workbook, name, header_row, names, shape.right_to_left)?;
+        let mut book = Book::begin(workbook, name, header_row, columns, shape.right_to_left)?;
         let sheet = book.sheet()?;
         let sheet_name = sheet.name();
         sheet.set_column_width(0, PROBLEMS_WIDTH).map_err(failed)?;
@@ -78,7 +77,7 @@ impl Annotator {
         Ok(Annotator {
             book,
             sheet_name,
-            columns,
+            columns: shape.columns.len(),
             places: places.map(|(place, name)| (name, place)).collect(),
             next_row: header_row + 1,
             problem_notes: 0,
@@ -108,14 +107,15 @@ impl Annotator {
         }
         let at = within_sheet(row.number.0.saturating_sub(1).max(self.next_row))?;
         self.next_row = at + 1;
-        self.write_told(at, row.number, &told(problems, duplicate_of))?;
+        self.write_told(at, &told(problems, duplicate_of))?;
         let findings = self.findings(problems, repairs);
-        let header = self.columns.len() - 1;
-        for place in 0..row.cells.len().max(header) {
+        for place in 0..row.cells.len().max(self.columns) {
             let fill = match findings.get(&place) {
                 Some((fill, _)) => *fill,
                 // A cell beyond the header is wrong only if something was found in the row.
-                None if place >= header && !(problems.is_empty() && repairs.is_empty()) => PROBLEM,
+                None if place >= self.columns && !(problems.is_empty() && repairs.is_empty()) => {
+                    PROBLEM
+                }
                 None => Fill::None,
             };
             let cell = row.cell(place);
@@ -130,7 +130,7 @@ impl Annotator {
                     Value::Text(&shown)
                 }
             };
-            self.write(at, place + 1, row.number, value, fill)?;
+            self.book.write(at, place + 1, value, fill)?;
         }
         self.write_notes(at, findings)
     }
@@ -171,32 +171,8 @@ impl Annotator {
         Ok(())
     }
 
-    fn write(
-        &mut self,
-        row: u32,
-        column: usize,
-        source_row: RowNumber,
-        value: Value<'_>,
-        fill: Fill,
-    ) -> Result<(), Error> {
-        let name = self.columns.get(column).map_or("", String::as_str);
-        let place = Place {
-            row,
-            // Beyond the last column the writer refuses.
-            column: u16::try_from(column).unwrap_or(u16::MAX),
-            source_row,
-            name,
-        };
-        self.book.write(place, value, fill)
-    }
-
     /// What was found in the row, and a height for it: not every spreadsheet fits rows to their text by itself.
-    fn write_told(
-        &mut self,
-        row: u32,
-        source_row: RowNumber,
-        (told, fill): &(String, Fill),
-    ) -> Result<(), Error> {
+    fn write_told(&mut self, row: u32, (told, fill): &(String, Fill)) -> Result<(), Error> {
         const LINE: usize = 15;
         const MOST: usize = 400;
         if told.is_empty() {
@@ -207,7 +183,7 @@ impl Annotator {
             .map(|line| line.chars().count().div_ceil(PROBLEMS_WIDTH.into()).max(1))
             .sum();
         let height = u16::try_from((lines * LINE).min(MOST)).unwrap_or(0);
-        self.write(row, 0, source_row, Value::Told(told), *fill)?;
+        self.book.write(row, 0, Value::Told(told), *fill)?;
         let sheet = self.book.sheet()?;
         sheet.set_row_height(row, height).map_err(failed)?;
         Ok(())
@@ -276,35 +252,29 @@ fn write_overview(
     }
     sheet.set_landscape().set_print_fit_to_pages(1, 0);
     sheet.write_string_with_format(0, 0, "What vlens-batch found in this sheet", &title)?;
+    let repeats = "Duplicates: the invitation of an earlier row";
     let counts = [
         ("Rows", tally.rows(), Fill::None),
         ("Valid", tally.valid, Fill::None),
         ("Invalid: correct the marked cells", tally.invalid, PROBLEM),
-        (
-            "Duplicates: the invitation of an earlier row",
-            tally.duplicate,
-            DUPLICATE,
-        ),
+        (repeats, tally.duplicate, DUPLICATE),
         ("Values mended: nothing to do", tally.repaired, REPAIR),
     ];
     for (row, (label, count, fill)) in (2..).zip(counts) {
         sheet.write_string_with_format(row, 0, label, &fill.format())?;
         sheet.write_number_with_format(row, 1, as_float(count), &left)?;
     }
-    let mut row = 8;
-    for step in steps {
+    let mut rows = 8u32..;
+    for (step, row) in steps.iter().zip(&mut rows) {
         sheet.write_string(row, 0, step)?;
-        row += 1;
     }
-    row += 1;
-    for (column, name) in (0u16..).zip(["Column", "Problem", "Times"]) {
-        sheet.write_string_with_format(row, column, name, &header_format())?;
-    }
-    for group in tally.problems().into_iter().take(GROUPS) {
-        row += 1;
-        let column = match group.column.as_str() {
-            "" => "–",
-            column => column,
+    let head = rows.nth(1).unwrap_or(0);
+    sheet.write_row_with_format(head, 0, ["Column", "Problem", "Times"], &header_format())?;
+    for (group, row) in tally.problems().into_iter().take(GROUPS).zip(rows) {
+        let column = if group.column.is_empty() {
+            "–"
+        } else {
+            &group.column
         };
         sheet.write_string_with_format(row, 0, column, &left)?;
         sheet.write_string(row, 1, group.meaning)?;

@@ -10,13 +10,12 @@ use std::io::{self, BufWriter, Write};
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use rust_xlsxwriter::Workbook;
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::error::Error;
 use crate::model::{RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status};
 
 use super::text::vendor_words;
-use super::workbook::{Book, Fill, Place, Value, failed, looks_like_formula, within_sheet};
+use super::workbook::{Book, Fill, Value, failed, looks_like_formula, within_sheet};
 
 /// The form that results take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString)]
@@ -188,38 +187,21 @@ struct JsonLinesSink<'a, W: Write> {
     keys: Vec<String>,
 }
 
-/// The source's columns under `source`, the result's members beside it, without prefix.
+/// The source's columns under `source`, in the sheet's order; the result's members beside it, without prefix.
 #[derive(serde::Serialize)]
 struct Line<'r> {
-    source: Source<'r>,
+    source: serde_json::Map<String, serde_json::Value>,
     #[serde(flatten)]
-    told: ResultColumns<'r>,
-}
-
-/// The source's columns as one object, in the sheet's order.
-struct Source<'r> {
-    keys: &'r [String],
-    cells: &'r [String],
-}
-
-impl Serialize for Source<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.keys.len()))?;
-        for (place, key) in self.keys.iter().enumerate() {
-            map.serialize_entry(key, self.cells.get(place).map_or("", String::as_str))?;
-        }
-        map.end()
-    }
+    result: ResultColumns<'r>,
 }
 
 impl<W: Write> Sink for JsonLinesSink<'_, W> {
     fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
+        let cells = row.cells.iter().map(String::as_str);
+        let cells = cells.chain(std::iter::repeat("")).map(Into::into);
         let line = Line {
-            source: Source {
-                keys: &self.keys,
-                cells: &row.cells,
-            },
-            told: ResultColumns::of(row, &self.options)?,
+            source: self.keys.iter().cloned().zip(cells).collect(),
+            result: ResultColumns::of(row, &self.options)?,
         };
         serde_json::to_writer(&mut self.out, &line)
             .map_err(io::Error::from)
@@ -257,7 +239,7 @@ struct XlsxSink<'a, W: Write + Send> {
     book: Book,
     out: W,
     options: ExportOptions<'a>,
-    names: Vec<String>,
+    columns: usize,
     rows: u32,
 }
 
@@ -268,8 +250,7 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
     fn begin(columns: &[String], options: ExportOptions<'a>, out: W) -> Result<Self, Error> {
         let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
         let names: Vec<String> = names.map(str::to_owned).collect();
-        let shown = names.iter().map(String::as_str);
-        let mut book = Book::begin(Workbook::new(), "Results", 0, shown, options.right_to_left)?;
+        let mut book = Book::begin(Workbook::new(), "Results", 0, names, options.right_to_left)?;
         for (place, width) in WIDTHS {
             let column = u16::try_from(columns.len() + place).unwrap_or(u16::MAX);
             book.sheet()?
@@ -280,7 +261,7 @@ impl<'a, W: Write + Send> XlsxSink<'a, W> {
             book,
             out,
             options,
-            names,
+            columns: columns.len(),
             rows: 1,
         })
     }
@@ -306,23 +287,16 @@ impl<W: Write + Send> Sink for XlsxSink<'_, W> {
         let mut values = texts.each_ref().map(|text| Value::Text(text));
         values[0] = Value::Number(row.row.0.into());
         values[6] = Value::Number(row.attempts.into());
-        let columns = self.names.len() - values.len();
         let source = |place| Value::Text(row.cells.get(place).map_or("", String::as_str));
-        let values = (0..columns).map(source).chain(values);
-        for ((column, name), value) in (0u16..).zip(&self.names).zip(values) {
-            let is_status = usize::from(column) == columns + 1;
-            let place = Place {
-                row: at,
-                column,
-                source_row: row.row,
-                name,
-            };
+        let values = (0..self.columns).map(source).chain(values);
+        for (column, value) in values.enumerate() {
+            let is_status = column == self.columns + 1;
             let fill = if is_status {
                 fill(row.status)
             } else {
                 Fill::None
             };
-            self.book.write(place, value, fill)?;
+            self.book.write(at, column, value, fill)?;
         }
         self.rows += 1;
         Ok(())
@@ -451,8 +425,37 @@ mod tests {
         }
     }
 
+    fn created(cell: &str) -> ResultRow {
+        ResultRow {
+            row: RowNumber(2),
+            cells: vec![cell.to_owned()],
+            status: Status::Created,
+            token: Some(Secret::new("a/b=")),
+            error_code: None,
+            error: None,
+            attempts: 1,
+            sent_at: None,
+        }
+    }
+
+    fn export(
+        row: &ResultRow,
+        format: Format,
+        link: &LinkTemplate,
+        out: impl Write + Send,
+    ) -> Result<(), Error> {
+        let options = ExportOptions {
+            link: Some(link),
+            without_tokens: true,
+            right_to_left: false,
+        };
+        let mut sink = sink(format, &["Name".to_owned()], options, out)?;
+        sink.row(row)?;
+        sink.finish()
+    }
+
     #[test]
-    fn without_tokens_neither_token_nor_link_leaves_and_a_full_disk_is_told() {
+    fn no_token_leaves_a_full_disk_is_told_and_no_cell_is_cut() {
         struct Full;
         impl Write for Full {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -462,53 +465,21 @@ mod tests {
                 Ok(())
             }
         }
-        let row = ResultRow {
-            row: RowNumber(2),
-            cells: vec!["+201012345678".to_owned()],
-            status: Status::Created,
-            token: Some(Secret::new("a/b=")),
-            error_code: None,
-            error: None,
-            attempts: 1,
-            sent_at: None,
-        };
-        let columns = ["Mobile".to_owned()];
         let link = LinkTemplate::parse("https://x.example/{{ token }}").unwrap();
         for format in [Format::Csv, Format::Jsonl, Format::Xlsx] {
-            let options = ExportOptions {
-                link: Some(&link),
-                without_tokens: true,
-                right_to_left: false,
-            };
             let mut out = Vec::new();
-            let mut sink = sink(format, &columns, options, &mut out).unwrap();
-            sink.row(&row).unwrap();
-            sink.finish().unwrap();
+            export(&created("Mona"), format, &link, &mut out).unwrap();
             let text = String::from_utf8_lossy(&out);
             assert!(!text.contains("a/b=") && !text.contains("x.example"));
-            let mut sink = super::sink(format, &columns, options, BufWriter::new(Full)).unwrap();
-            let told = sink.row(&row).and_then(|()| sink.finish());
-            assert!(told.is_err(), "{format:?}");
+            let full = export(&created("Mona"), format, &link, BufWriter::new(Full));
+            assert!(full.is_err(), "{format:?}");
         }
-    }
-
-    #[test]
-    fn a_cell_that_excel_cannot_hold_is_an_error_and_not_cut() {
-        let columns = ["Name".to_owned()];
-        let mut sink = sink(Format::Xlsx, &columns, ExportOptions::default(), Vec::new()).unwrap();
-        let row = ResultRow {
-            row: RowNumber(2),
-            cells: vec!["ا".repeat(32_768)],
-            status: Status::Pending,
-            token: None,
-            error_code: None,
-            error: None,
-            attempts: 0,
-            sent_at: None,
-        };
-        let error = sink.row(&row).unwrap_err();
+        let long = created(&"ا".repeat(32_768));
+        let error = export(&long, Format::Xlsx, &link, Vec::new()).unwrap_err();
         assert!(
-            error.message.starts_with("Row 2, column \"Name\""),
+            error
+                .message
+                .starts_with("Row 2 of the workbook, column \"Name\""),
             "{error}"
         );
     }

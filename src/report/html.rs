@@ -205,6 +205,7 @@ mod tests {
     use strum::VariantArray;
 
     use super::*;
+    use crate::report::summary::tests::a_summary;
 
     #[test]
     fn both_languages_have_the_same_words_and_every_problem_has_a_meaning() {
@@ -236,23 +237,10 @@ mod tests {
             requests: 1,
             busiest_second: 1,
         };
+        let mut summary = a_summary();
+        summary.source = "<a> & b.csv".to_owned();
         let data = ReportData {
-            summary: RunSummary {
-                run: crate::model::RunId(1),
-                source: "<a> & b.csv".to_owned(),
-                base_url: String::new(),
-                tenancy_name: String::new(),
-                started_at: Timestamp(0),
-                finished_at: None,
-                stopped: None,
-                rows: 0,
-                counts: crate::model::Counts::default(),
-                changed: 0,
-                requests: 2,
-                throttled: 0,
-                seconds: 0.0,
-                ledger: String::new(),
-            },
+            summary,
             made_at: Timestamp(0),
             per_second: None,
             per_minute: Some(60),

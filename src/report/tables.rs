@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
@@ -10,27 +10,38 @@ use crate::model::{AttemptRecord, ContractTypeId, RowHistory, RunRecord, Timesta
 
 use super::text::{Look, duration, printable, thousands, vendor_words};
 
-/// Writes columns side by side; those at `right` hold numbers.
+/// How a column's cells stand: texts are broken where there is little room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cells {
+    Text,
+    Short,
+    Number,
+}
+
 fn write_table<const N: usize>(
     out: &mut dyn Write,
     look: Look,
-    head: [&str; N],
-    right: &[usize],
+    head: [(&str, Cells); N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> io::Result<()> {
+    let between = if look.is_narrow() { 1 } else { 2 };
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(look.width.clamp(40, 400)).unwrap_or(400))
-        .set_header(head);
+        .set_header(head.map(|(name, _)| name))
+        .add_rows(rows.map(|row| row.map(|cell| printable(&cell))));
     for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if at + 1 < N { 2 } else { 0 }));
-        if right.contains(&at) {
+        let (_, cells) = head[at];
+        column.set_padding((0, if at + 1 < N { between } else { 0 }));
+        if cells != Cells::Text {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        if cells == Cells::Number {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.add_rows(rows.map(|row| row.map(|cell| printable(&cell))));
     table
         .lines()
         .try_for_each(|line| writeln!(out, "{}", line.trim_end()))
@@ -42,16 +53,17 @@ pub fn write_runs(out: &mut dyn Write, runs: &[RunRecord], look: Look) -> io::Re
         return look.paragraph(out, "", "This ledger has no runs yet.");
     }
     let head = [
-        "run",
-        "began (UTC)",
-        "file",
-        "rows",
-        "created",
-        "to see to",
-        "due",
-        "took",
-        "end",
+        ("run", Cells::Number),
+        ("began (UTC)", Cells::Short),
+        ("file", Cells::Text),
+        ("rows", Cells::Number),
+        ("created", Cells::Number),
+        ("to see to", Cells::Number),
+        ("due", Cells::Number),
+        ("took", Cells::Short),
+        ("end", Cells::Short),
     ];
+    let day_or_minute = if look.is_narrow() { 10 } else { 16 };
     let rows = runs.iter().map(|record| {
         let summary = &record.summary;
         let counts = &summary.counts;
@@ -63,7 +75,7 @@ pub fn write_runs(out: &mut dyn Write, runs: &[RunRecord], look: Look) -> io::Re
         };
         [
             summary.run.to_string(),
-            first(summary.started_at, 16).replace('T', " "),
+            first(summary.started_at, day_or_minute).replace('T', " "),
             summary.source.clone(),
             thousands(summary.rows),
             thousands(counts.created + counts.already_created),
@@ -73,7 +85,7 @@ pub fn write_runs(out: &mut dyn Write, runs: &[RunRecord], look: Look) -> io::Re
             end.to_owned(),
         ]
     });
-    write_table(out, look, head, &[0, 3, 4, 5, 6], rows)
+    write_table(out, look, head, rows)
 }
 
 /// The first letters of a time: 10 for the day, 16 with the minute.
@@ -102,7 +114,12 @@ pub fn write_contract_types(out: &mut dyn Write, lines: &[TypeLine], look: Look)
             .map_or("no".to_owned(), |at| first(at, 10));
         [line.id.to_string(), line.name.clone(), stored]
     });
-    write_table(out, look, ["id", "name", "form stored"], &[0], rows)
+    let head = [
+        ("id", Cells::Number),
+        ("name", Cells::Text),
+        ("form stored", Cells::Short),
+    ];
+    write_table(out, look, head, rows)
 }
 
 /// One column of the sheet and what `init` takes it for.
@@ -126,7 +143,8 @@ pub fn write_guesses(out: &mut dyn Write, lines: &[GuessLine], look: Look) -> io
         };
         [line.column.clone(), line.sample.clone(), becomes]
     });
-    write_table(out, look, ["column", "such as", "becomes"], &[], rows)
+    let head = ["column", "such as", "becomes"].map(|name| (name, Cells::Text));
+    write_table(out, look, head, rows)
 }
 
 /// How serious a finding is.

@@ -308,7 +308,7 @@ fn write_example(
     all: &[Column<'_>],
 ) -> Result<(), XlsxError> {
     let format = as_example(column.cells.format());
-    let is_shown = column.field.is_none_or(|field| shows(field, all, 0));
+    let is_shown = column.field.is_none_or(|field| shows(field, all));
     let choice = column.field.and_then(|field| chosen(field, all));
     match (choice, column.cells) {
         _ if !is_shown => sheet.write_blank(EXAMPLE_ROW, at, &format)?,
@@ -349,16 +349,14 @@ fn chosen<'a>(field: &'a FormField, all: &[Column<'a>]) -> Option<&'a str> {
         .or(choices.next())
 }
 
-/// Whether a field shows in the example row. Conditions may form a circle, so the way up is bounded.
-fn shows(field: &FormField, all: &[Column<'_>], depth: usize) -> bool {
-    let Some(condition) = &field.condition else {
-        return true;
-    };
-    let fields = all.iter().filter_map(|column| column.field);
-    find(fields, &condition.parent).is_some_and(|parent| {
-        depth < all.len()
-            && chosen(parent, all) == Some(&condition.value)
-            && shows(parent, all, depth + 1)
+/// Whether a field shows beside the example's choices.
+fn shows(field: &FormField, all: &[Column<'_>]) -> bool {
+    field.condition.as_ref().is_none_or(|condition| {
+        let parent = find(
+            all.iter().filter_map(|column| column.field),
+            &condition.parent,
+        );
+        parent.is_some_and(|parent| chosen(parent, all) == Some(&condition.value))
     })
 }
 

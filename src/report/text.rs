@@ -29,6 +29,11 @@ impl Look {
         Look { width, styled }
     }
 
+    /// Whether a table must do with less than the usual eighty columns.
+    pub(super) fn is_narrow(self) -> bool {
+        self.width < 80
+    }
+
     /// Writes a template's lines, each as wide as the terminal. What stands before a tab, or a line's indent, is kept clear by the
     /// lines that it goes on in. A line that begins with `$ ` is a command: it is never broken, so that it can be copied.
     pub(super) fn write(

@@ -7,11 +7,9 @@ use jiff::civil;
 use rust_xlsxwriter::{
     Color, Format, FormatAlign, FormatBorder, IgnoreError, Note, Workbook, Worksheet, XlsxError,
 };
-use strum::VariantArray;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::Error;
-use crate::model::RowNumber;
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
@@ -22,7 +20,7 @@ const MAX_CELL_UNITS: usize = 32_767;
 const LEFT_TO_RIGHT: u8 = 1;
 
 /// Light grounds for dark text, so that it reads when printed in grey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fill {
     None,
     Green,
@@ -59,56 +57,26 @@ pub(super) enum Value<'a> {
     Date(civil::DateTime),
 }
 
-/// How a cell of one fill is formatted.
-#[derive(Clone, Copy, VariantArray)]
-enum Kind {
-    Plain,
-    /// Text that a spreadsheet would take for a formula: the mark that Excel itself keeps for text (the apostrophe that shows only
-    /// in the formula bar).
-    Quoted,
-    /// A whole number of many digits, which would otherwise be shown with an exponent.
-    Digits,
-    Date,
-    DateTime,
-    Told,
-}
-
-impl Kind {
-    fn of(value: &Value<'_>) -> Kind {
-        match value {
-            Value::Text(text) if looks_like_formula(text) => Kind::Quoted,
-            Value::Told(_) => Kind::Told,
-            Value::Number(number) if number.fract() == 0.0 && number.abs() >= 1e11 => Kind::Digits,
-            Value::Date(at) if at.time() == civil::Time::midnight() => Kind::Date,
-            Value::Date(_) => Kind::DateTime,
-            Value::Text(_) | Value::Number(_) | Value::Boolean(_) => Kind::Plain,
+fn format_of(value: &Value<'_>, fill: Fill) -> Format {
+    let format = fill.format();
+    match value {
+        // The mark that Excel itself keeps for text: an apostrophe that shows only in the formula bar.
+        Value::Text(text) if looks_like_formula(text) => format.set_quote_prefix(),
+        Value::Told(_) => format
+            .set_text_wrap()
+            .set_align(FormatAlign::Left)
+            .set_align(FormatAlign::Top)
+            .set_reading_direction(LEFT_TO_RIGHT),
+        // Otherwise many digits would be shown with an exponent.
+        Value::Number(number) if number.fract() == 0.0 && number.abs() >= 1e11 => {
+            format.set_num_format("0")
         }
-    }
-
-    fn format(self, fill: Fill) -> Format {
-        let format = fill.format();
-        match self {
-            Kind::Plain => format,
-            Kind::Quoted => format.set_quote_prefix(),
-            Kind::Digits => format.set_num_format("0"),
-            Kind::Date => format.set_num_format("yyyy-mm-dd"),
-            Kind::DateTime => format.set_num_format("yyyy-mm-dd hh:mm:ss"),
-            Kind::Told => format
-                .set_text_wrap()
-                .set_align(FormatAlign::Left)
-                .set_align(FormatAlign::Top)
-                .set_reading_direction(LEFT_TO_RIGHT),
+        Value::Date(at) if at.time() == civil::Time::midnight() => {
+            format.set_num_format("yyyy-mm-dd")
         }
+        Value::Date(_) => format.set_num_format("yyyy-mm-dd hh:mm:ss"),
+        Value::Text(_) | Value::Number(_) | Value::Boolean(_) => format,
     }
-}
-
-/// Where a cell stands in the workbook, and of which row and column of the source it tells.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) row: u32,
-    pub(super) column: u16,
-    pub(super) source_row: RowNumber,
-    pub(super) name: &'a str,
 }
 
 /// A workbook with one sheet of customers, written row by row, which are not kept in memory.
@@ -116,19 +84,18 @@ pub(super) struct Book {
     pub(super) workbook: Workbook,
     /// Of the sheet of customers among the workbook's.
     sheet: usize,
-    formats: Vec<Vec<Format>>,
     header_row: u32,
-    last_column: u16,
+    names: Vec<String>,
 }
 
 impl Book {
     /// Begins the sheet of customers behind those that `workbook` has: its header written, styled, kept in sight and printed on
     /// every page. A name that Excel refuses becomes `Rows`.
-    pub(super) fn begin<'n>(
+    pub(super) fn begin(
         mut workbook: Workbook,
         name: &str,
         header_row: u32,
-        names: impl ExactSizeIterator<Item = &'n str>,
+        names: Vec<String>,
         right_to_left: bool,
     ) -> Result<Book, Error> {
         if names.len() > MAX_COLUMNS {
@@ -148,17 +115,12 @@ impl Book {
             sheet.set_name("Rows").map_err(failed)?;
         }
         sheet.set_right_to_left(right_to_left);
-        let last_column = write_header(sheet, header_row, names).map_err(failed)?;
-        let formats = Fill::VARIANTS.iter().map(|fill| {
-            let kinds = Kind::VARIANTS.iter();
-            kinds.map(|kind| kind.format(*fill)).collect()
-        });
+        write_header(sheet, header_row, &names).map_err(failed)?;
         Ok(Book {
             workbook,
             sheet: index,
-            formats: formats.collect(),
             header_row,
-            last_column,
+            names,
         })
     }
 
@@ -172,21 +134,22 @@ impl Book {
     /// Writes a cell; an empty text is visible only by its fill. Rows come in order; within one, cells may come in any.
     pub(super) fn write(
         &mut self,
-        place: Place<'_>,
+        row: u32,
+        column: usize,
         value: Value<'_>,
         fill: Fill,
     ) -> Result<(), Error> {
-        let Place { row, column, .. } = place;
-        let format = &self.formats[fill as usize][Kind::of(&value) as usize];
-        let sheet = self
-            .workbook
-            .worksheet_from_index(self.sheet)
-            .map_err(failed)?;
+        if let Value::Text(text) | Value::Told(text) = value {
+            self.fits(text, row, column)?;
+        }
+        // Beyond the last column the writer refuses.
+        let column = u16::try_from(column).unwrap_or(u16::MAX);
+        let format = &format_of(&value, fill);
+        let sheet = self.sheet()?;
         let written = match value {
             Value::Text("") | Value::Told("") if fill == Fill::None => Ok(sheet),
             Value::Text("") | Value::Told("") => sheet.write_blank(row, column, format),
             Value::Text(text) | Value::Told(text) => {
-                fits(text, &place)?;
                 sheet.write_string_with_format(row, column, text, format)
             }
             Value::Number(number) => sheet.write_number_with_format(row, column, number, format),
@@ -196,10 +159,28 @@ impl Book {
         written.map(|_| ()).map_err(failed)
     }
 
+    /// Nothing is cut: a text that a cell cannot hold is an error.
+    fn fits(&self, text: &str, row: u32, column: usize) -> Result<(), Error> {
+        // A UTF-8 text has at least as many bytes as UTF-16 units, so most cells need no counting.
+        if text.len() <= MAX_CELL_UNITS || text.encode_utf16().count() <= MAX_CELL_UNITS {
+            return Ok(());
+        }
+        let name = self.names.get(column).map_or("", String::as_str);
+        Err(Error::unexpected(
+            "xlsx_cell_too_long",
+            format!(
+                "Row {} of the workbook, column {name:?}: the text is longer than the 32,767 characters of an Excel cell.",
+                row + 1
+            ),
+        )
+        .hint("An export as CSV or JSON lines has no such limit."))
+    }
+
     /// Ends the sheet of customers at its last row, and writes the workbook. A writer that gathers is emptied too, as an error on
     /// its way out would be lost.
     pub(super) fn finish(mut self, last_row: u32, mut out: impl Write + Send) -> Result<(), Error> {
-        let (header_row, last_column) = (self.header_row, self.last_column);
+        let header_row = self.header_row;
+        let last_column = u16::try_from(self.names.len() - 1).unwrap_or(u16::MAX);
         self.sheet()?
             .autofilter(header_row, 0, last_row, last_column)
             .map_err(failed)?;
@@ -210,11 +191,7 @@ impl Book {
     }
 }
 
-fn write_header<'n>(
-    sheet: &mut Worksheet,
-    row: u32,
-    names: impl Iterator<Item = &'n str>,
-) -> Result<u16, XlsxError> {
+fn write_header(sheet: &mut Worksheet, row: u32, names: &[String]) -> Result<(), XlsxError> {
     let mut last = 0;
     for (column, name) in (0u16..).zip(names) {
         sheet.write_string_with_format(row, column, name, &header_format())?;
@@ -225,7 +202,7 @@ fn write_header<'n>(
     sheet.set_repeat_rows(row, row)?;
     sheet.ignore_error_range(0, 0, MAX_ROWS - 1, last, IgnoreError::NumberStoredAsText)?;
     sheet.set_landscape().set_print_fit_to_pages(1, 0);
-    Ok(last)
+    Ok(())
 }
 
 /// The letters that a text takes side by side, within bounds.
@@ -250,22 +227,6 @@ pub(super) fn note(text: &str, width: u32, height: u32) -> Note {
         .add_author_prefix(false)
         .set_width(width)
         .set_height(height)
-}
-
-/// Nothing is cut: a text that a cell cannot hold is an error.
-fn fits(text: &str, place: &Place<'_>) -> Result<(), Error> {
-    // A UTF-8 text has at least as many bytes as UTF-16 units, so most cells need no counting.
-    if text.len() <= MAX_CELL_UNITS || text.encode_utf16().count() <= MAX_CELL_UNITS {
-        return Ok(());
-    }
-    Err(Error::unexpected(
-        "xlsx_cell_too_long",
-        format!(
-            "Row {}, column {:?}: the text is longer than the 32,767 characters of an Excel cell.",
-            place.source_row, place.name
-        ),
-    )
-    .hint("Use --format csv or --format jsonl; neither has such a limit."))
 }
 
 /// The zero-based row, unless the sheet is full.

@@ -2,7 +2,6 @@
 --
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Those of attempts run steadily within one process: its anchor in wall time,
 -- plus what the machine's uptime has gained since, so that a wall clock set back or forward does not disturb them.
--- A `place` is a row of a sheet in one number: sheet id * 2^32 + row number. It sorts as the sheet does.
 
 -- base_url and tenancy_name: what this ledger is bound to. salt: keys the hashes of customers and contents.
 CREATE TABLE meta (
@@ -10,14 +9,14 @@ CREATE TABLE meta (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One enrolment of one file's bytes, read one way, under one mapping. Runs over the unchanged file share it.
+-- One file's bytes, read one way, under one mapping. Runs over the unchanged file share it.
 CREATE TABLE sheets (
     id          INTEGER PRIMARY KEY,
     source      TEXT NOT NULL,
-    identity    BLOB NOT NULL,           -- of bytes, reading and mapping; empty once purged, so that it is enrolled afresh
+    identity    BLOB NOT NULL,           -- of bytes, reading and mapping; empty once purged, so that it is imported afresh
     columns     TEXT NOT NULL,           -- JSON array of headers
     rows        INTEGER NOT NULL,
-    enrolled_ms INTEGER NOT NULL
+    imported_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX sheets_by_identity ON sheets (identity);
 
@@ -49,52 +48,38 @@ CREATE TABLE processes (
 CREATE INDEX processes_not_ended ON processes (id) WHERE seconds IS NULL;
 CREATE INDEX processes_by_clock ON processes (boot_id, anchor_ms - anchor_uptime_ms);
 
--- A customer with a set of contract types, known by a keyed hash only.
+-- A customer with a set of contract types, known by a keyed hash only. id: of the content that first asked for it.
 CREATE TABLE invitations (
     id          INTEGER PRIMARY KEY,
     key         BLOB NOT NULL UNIQUE,
-    content     BLOB NOT NULL,           -- keyed hash of the body that the status speaks of
     status      TEXT NOT NULL,           -- created, rejected, failed, uncertain or pending
-    created_run INTEGER REFERENCES runs (id)  -- set exactly while the status is created
+    created_run INTEGER,                 -- set exactly while the status is created
+    content_id  INTEGER NOT NULL,        -- what the status speaks of
+    wanted_id   INTEGER                  -- what the newest row asks for, where that is a request of another body
 ) STRICT;
 
--- Bodies of one make share their JSON skeleton; a body is kept as its difference from it. Skeletons hold no values.
-CREATE TABLE skeletons (
-    id   INTEGER PRIMARY KEY,
-    text TEXT NOT NULL UNIQUE
+-- What a row holds and asks for. Rows of several sheets that hold the same share it, so that it is kept once and not once a night.
+CREATE TABLE contents (
+    id            INTEGER PRIMARY KEY,
+    invitation_id INTEGER,               -- NULL for an invalid row and for a duplicate
+    hash          BLOB NOT NULL,         -- keyed, of all that follows
+    body_hash     BLOB,                  -- keyed, of the body alone
+    body          TEXT,                  -- the request as it is sent; NULL once purged
+    problems      TEXT,                  -- JSON array; set exactly for an invalid row
+    cells         TEXT                   -- JSON array of the source's own cells; NULL once purged
 ) STRICT;
+CREATE INDEX contents_by_invitation ON contents (invitation_id, hash);
 
--- What would be sent: kept from enrolment until the invitation is created.
-CREATE TABLE bodies (
-    invitation_id INTEGER PRIMARY KEY,
-    skeleton_id   INTEGER NOT NULL REFERENCES skeletons (id),
-    body          TEXT NOT NULL
-) STRICT;
-
--- What the newest row asks for, where that is not the content that the invitation's status speaks of.
-CREATE TABLE changes (
-    invitation_id INTEGER PRIMARY KEY,
-    content       BLOB NOT NULL,
-    skeleton_id   INTEGER NOT NULL REFERENCES skeletons (id),
-    body          TEXT NOT NULL
-) STRICT;
-
--- A row of a sheet is one of three: the first with its invitation, a duplicate of an earlier row, or invalid.
 CREATE TABLE rows (
-    place         INTEGER PRIMARY KEY,
-    invitation_id INTEGER,
-    duplicate_of  INTEGER,               -- the earlier row's number
-    problems      TEXT,                  -- JSON array
-    cells         TEXT,                  -- JSON array of the source's own cells; NULL once purged
-    CHECK ((invitation_id IS NOT NULL) + (duplicate_of IS NOT NULL) + (problems IS NOT NULL) = 1)
-) STRICT;
-CREATE INDEX rows_by_invitation ON rows (invitation_id) WHERE invitation_id IS NOT NULL;
-
--- The rows to be sent, in the order of their sheet: those whose invitation is pending.
-CREATE TABLE due (
-    place         INTEGER PRIMARY KEY,
-    invitation_id INTEGER NOT NULL
-) STRICT;
+    sheet_id     INTEGER NOT NULL,
+    row          INTEGER NOT NULL,       -- as a spreadsheet numbers it
+    content_id   INTEGER NOT NULL,
+    duplicate_of INTEGER,                -- the earlier row's number
+    is_due       INTEGER,                -- 1 exactly while its invitation is pending
+    PRIMARY KEY (sheet_id, row)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rows_by_content ON rows (content_id);
+CREATE INDEX due ON rows (sheet_id, row) WHERE is_due;
 
 -- Append-only history: each request before it leaves, closed with what became of it; and each decision of a person.
 CREATE TABLE attempts (
@@ -113,7 +98,7 @@ CREATE INDEX attempts_by_invitation ON attempts (invitation_id) WHERE invitation
 CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);
 CREATE INDEX attempts_by_answer ON attempts (closed_ms);
 
--- Rows of each sheet by status, and of the created ones by the run that created them; kept with every change of a status.
+-- Rows of each sheet by status, and of the created ones by the run that created them.
 CREATE TABLE tallies (
     sheet_id INTEGER NOT NULL,
     status   TEXT NOT NULL,
@@ -121,3 +106,28 @@ CREATE TABLE tallies (
     n        INTEGER NOT NULL,
     PRIMARY KEY (sheet_id, status, run_id)
 ) STRICT, WITHOUT ROWID;
+
+-- The rows of every sheet follow the status of their invitation, and so do the tallies.
+CREATE TRIGGER status_changed AFTER UPDATE OF status ON invitations WHEN old.status <> new.status
+BEGIN
+    UPDATE rows SET is_due = iif(new.status = 'pending', 1, NULL)
+    WHERE content_id IN (SELECT id FROM contents WHERE invitation_id = new.id);
+    INSERT INTO tallies (sheet_id, status, run_id, n)
+    SELECT r.sheet_id, old.status, coalesce(old.created_run, 0), -1
+    FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = new.id
+    ON CONFLICT DO UPDATE SET n = n + excluded.n;
+    INSERT INTO tallies (sheet_id, status, run_id, n)
+    SELECT r.sheet_id, new.status, coalesce(new.created_run, 0), 1
+    FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = new.id
+    ON CONFLICT DO UPDATE SET n = n + excluded.n;
+END;
+
+CREATE TRIGGER request_opened AFTER INSERT ON attempts WHEN new.event IS NULL AND new.invitation_id IS NOT NULL
+BEGIN
+    UPDATE runs SET requests = requests + 1 WHERE id = new.run_id;
+END;
+
+CREATE TRIGGER request_throttled AFTER UPDATE OF event ON attempts WHEN new.event = 'throttled' AND new.invitation_id IS NOT NULL
+BEGIN
+    UPDATE runs SET throttled = throttled + 1 WHERE id = new.run_id;
+END;

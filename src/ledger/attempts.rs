@@ -1,51 +1,52 @@
-//! Requests: on paper before they leave, closed with what became of them.
+//! Requests: recorded before they leave, closed with what became of them; and the processes that make them, by clocks that do not
+//! jump.
 
-use super::books::Books;
-use super::fault::Result;
-use super::runs::InvitationId;
-use crate::model::{Secret, Status};
+use std::time::Duration;
 
-/// A request that is on paper.
+use rusqlite::{Connection, Row};
+use strum::{EnumString, IntoStaticStr};
+
+use super::open::{Anchor, Ledger, Outcome, Process};
+use super::status::InvitationId;
+use crate::error::Error;
+use crate::model::{Moment, RunId, Secret, Status, Stop, Timestamp};
+
+/// A request that is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptId {
-    pub(super) id: i64,
+    id: i64,
     /// None for a request that is about no invitation, such as a login.
-    pub(super) invitation: Option<InvitationId>,
+    invitation: Option<InvitationId>,
 }
 
-macro_rules! events {
-    ($($variant:ident = $word:literal, $meaning:literal;)*) => {
-        /// What became of a request, or what a person decided.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Event { $(#[doc = $meaning] $variant,)* }
-
-        impl Event {
-            /// The word kept in the ledger.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Event::$variant => $word,)* }
-            }
-
-            /// The event that a word names.
-            pub fn parse(word: &str) -> Option<Event> {
-                [$(Event::$variant),*].into_iter().find(|event| event.as_str() == word)
-            }
-        }
-    };
-}
-
-events! {
-    Created = "created", "The invitation exists.";
-    Rejected = "rejected", "Vlens will not.";
-    Throttled = "throttled", "429: come back later.";
-    Unavailable = "unavailable", "503 with `Retry-After`.";
-    Unreachable = "unreachable", "The request never left.";
-    Unauthorized = "unauthorized", "401: the token is not accepted.";
-    Refused = "refused", "Every request would be refused alike.";
-    Uncertain = "uncertain", "Nobody can tell.";
-    Answered = "answered", "A request that is about no invitation has ended.";
-    SettledCreated = "settled_created", "A person says that the invitation exists.";
-    SettledNotCreated = "settled_not_created", "A person says that the invitation does not exist.";
-    Retried = "retried", "A person made the row due again.";
+/// What became of a request, or what a person decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Event {
+    /// The invitation exists.
+    Created,
+    /// Vlens will not.
+    Rejected,
+    /// 429: come back later.
+    Throttled,
+    /// 503 with `Retry-After`.
+    Unavailable,
+    /// The request never left.
+    Unreachable,
+    /// 401: the token is not accepted.
+    Unauthorized,
+    /// Every request would be refused alike.
+    Refused,
+    /// Nobody can tell.
+    Uncertain,
+    /// A request that is about no invitation has ended.
+    Answered,
+    /// A person says that the invitation exists.
+    SettledCreated,
+    /// A person says that the invitation does not exist.
+    SettledNotCreated,
+    /// A person made the row due again.
+    Retried,
 }
 
 impl Event {
@@ -61,7 +62,6 @@ impl Event {
 /// What became of a request for an invitation.
 #[derive(Debug, Clone)]
 pub struct Closing {
-    /// What happened.
     pub event: Event,
     /// The invitation's new status; none when it is to be tried again or stays pending.
     pub status: Option<Status>,
@@ -73,13 +73,31 @@ pub struct Closing {
     pub message: Option<String>,
 }
 
-impl Books {
-    /// Puts a request on paper. It may leave once the transaction is committed.
+/// What a process is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Send what is due in this run, which thereby goes on: it is neither finished nor stopped.
+    Sending(RunId),
+    /// Record a person's decisions on this run.
+    Deciding(RunId),
+    /// Requests that belong to no run.
+    Calling,
+}
+
+/// A request of some process, recent enough to count against a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecentRequest {
+    /// How long ago its answer came at the latest; `None` when it never came, so that it may be coming just now.
+    pub answered_ago_ms: Option<i64>,
+}
+
+impl Ledger {
+    /// Records a request. It may leave once the transaction is committed.
     pub(super) fn open_attempt(
-        &mut self,
+        &self,
         invitation: Option<InvitationId>,
-        opened_ms: i64,
-    ) -> Result<AttemptId> {
+        opened: &Moment,
+    ) -> Outcome<AttemptId> {
         let process = self.process()?;
         self.conn
             .prepare_cached(
@@ -89,54 +107,292 @@ impl Books {
                 invitation.map(|invitation| invitation.0),
                 process.id,
                 process.run.map(|run| run.0),
-                opened_ms,
+                process.anchor.steady_ms(opened.uptime_ms),
             ))?;
-        if invitation.is_some() {
-            self.sums.requests += 1;
-        }
         let id = self.conn.last_insert_rowid();
         Ok(AttemptId { id, invitation })
     }
 
-    /// Takes a request off the paper that has not left and never will.
-    pub(super) fn withdraw_attempt(&mut self, attempt: AttemptId) -> Result<()> {
-        self.conn
-            .prepare_cached("DELETE FROM attempts WHERE id = ?1")?
-            .execute([attempt.id])?;
-        if attempt.invitation.is_some() {
-            self.sums.requests -= 1;
-        }
-        Ok(())
-    }
-
     pub(super) fn close_attempt(
-        &mut self,
+        &self,
         attempt: AttemptId,
         closing: &Closing,
-        closed_ms: i64,
-    ) -> Result<()> {
+        closed: &Moment,
+    ) -> Outcome<()> {
+        let process = self.process()?;
         self.conn
             .prepare_cached("UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6 WHERE id = ?1")?
             .execute((
                 attempt.id,
-                closed_ms,
-                closing.event.as_str(),
+                process.anchor.steady_ms(closed.uptime_ms),
+                <&str>::from(closing.event),
                 &closing.code,
                 &closing.message,
                 closing.token.as_ref().map(Secret::expose),
             ))?;
-        let Some(InvitationId(invitation)) = attempt.invitation else {
-            return Ok(());
-        };
-        if closing.event == Event::Throttled {
-            self.sums.throttled += 1;
-        }
-        match closing.status {
-            Some(status) => {
-                let run = self.process()?.run.map_or(0, |run| run.0);
-                self.transition(invitation, status, run)
+        match (attempt.invitation, closing.status) {
+            (Some(InvitationId(invitation)), Some(status)) => {
+                let run = process.run.map_or(0, |run| run.0);
+                self.set_status(invitation, status, run)
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
+
+    /// Notes what a person decided on an invitation.
+    pub(super) fn note_decision(&self, invitation: i64, event: Event, now: &Moment) -> Outcome<()> {
+        let process = self.process()?;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+            )?
+            .execute((
+                invitation,
+                process.id,
+                process.run.map(|run| run.0),
+                process.anchor.steady_ms(now.uptime_ms),
+                <&str>::from(event),
+            ))?;
+        Ok(())
+    }
+
+    /// Notes this process, under which everything that follows is recorded.
+    pub fn begin_process(
+        &mut self,
+        work: Work,
+        command: &str,
+        os_user: &str,
+        now: &Moment,
+    ) -> Result<(), Error> {
+        let run = match work {
+            Work::Sending(run) | Work::Deciding(run) => Some(run),
+            Work::Calling => None,
+        };
+        let id = self.write(|ledger| {
+            ledger.conn.execute(
+                "INSERT INTO processes (run_id, command, os_user, boot_id, anchor_ms, anchor_uptime_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                (run.map(|run| run.0), command, os_user, &now.boot_id, now.at.0, now.uptime_ms),
+            )?;
+            let id = ledger.conn.last_insert_rowid();
+            if let Work::Sending(RunId(run)) = work {
+                ledger.conn.execute(
+                    "UPDATE runs SET finished_ms = NULL, stopped = NULL, exit_code = NULL WHERE id = ?1",
+                    [run],
+                )?;
+            }
+            Ok(id)
+        })?;
+        let anchor = Anchor {
+            wall_ms: now.at.0,
+            uptime_ms: now.uptime_ms,
+        };
+        self.process = Some(Process { id, run, anchor });
+        Ok(())
+    }
+
+    /// Ends the work of this process on a run, `seconds` after it began.
+    pub fn finish_run(
+        &mut self,
+        run: RunId,
+        stopped: Option<Stop>,
+        finished: &Moment,
+        seconds: f64,
+        exit_code: i32,
+    ) -> Result<(), Error> {
+        self.write(|ledger| {
+            end_process(&ledger.conn, ledger.process()?.id, seconds)?;
+            ledger.conn.execute(
+                "UPDATE runs SET finished_ms = ?2, stopped = ?3, exit_code = ?4 WHERE id = ?1",
+                (run.0, finished.at.0, stopped.map(<&str>::from), exit_code),
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Closes what was on its way when an earlier process ended: nobody can tell what became of it. Returns how many requests
+    /// for invitations there were. They may have been answered up to this moment, and count so against the limits.
+    pub fn recover(&mut self, now: &Moment) -> Result<u64, Error> {
+        self.write(|ledger| {
+            for process in not_ended(&ledger.conn)? {
+                end_process(&ledger.conn, process.id, process.seconds(None))?;
+            }
+            let mut recovered = 0;
+            for attempt in open_attempts(&ledger.conn)? {
+                ledger
+                    .conn
+                    .prepare_cached("UPDATE attempts SET closed_ms = ?2, event = ?3, code = 'interrupted' WHERE id = ?1")?
+                    .execute((attempt.id, attempt.clock.line_ms(now), <&str>::from(Event::Uncertain)))?;
+                if let Some(invitation) = attempt.invitation {
+                    ledger.set_status(invitation, Status::Uncertain, attempt.run)?;
+                    recovered += 1;
+                }
+            }
+            Ok(recovered)
+        })
+    }
+
+    /// Requests of all processes whose answers came less than `window_ms` ago, newest first, at most `at_most` (the limit that
+    /// they are counted against: older ones cannot matter).
+    pub fn recent_requests(
+        &self,
+        window_ms: i64,
+        at_most: usize,
+        now: &Moment,
+    ) -> Result<Vec<RecentRequest>, Error> {
+        self.read(|conn| {
+            let mut recent = Vec::new();
+            let mut statement = conn.prepare_cached(RECENT)?;
+            let mut rows = statement.query((oldest_ms(conn, window_ms, now)?,))?;
+            while let Some(row) = rows.next()? {
+                let clock = clock_at(row, 1)?;
+                let closed_ms: Option<i64> = row.get(0)?;
+                let answered_ago_ms = closed_ms.map(|closed_ms| clock.ago_ms(closed_ms, now));
+                if answered_ago_ms.is_none_or(|ago_ms| ago_ms < window_ms) {
+                    recent.push(RecentRequest { answered_ago_ms });
+                }
+            }
+            recent.sort_by_key(|request: &RecentRequest| request.answered_ago_ms.unwrap_or(0));
+            recent.truncate(at_most);
+            Ok(recent)
+        })
+    }
+}
+
+/// Requests that may be recent by their process's clock.
+const RECENT: &str = "
+    SELECT a.closed_ms, p.boot_id, p.anchor_ms, p.anchor_uptime_ms
+    FROM attempts a CROSS JOIN processes p ON p.id = a.process_id
+    WHERE (a.closed_ms IS NULL OR a.closed_ms > ?1)
+      AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried')";
+
+/// What was answered before this is not recent by any process's clock. Those of this start of the machine differ by how its wall
+/// clock was set when they began; all others go by the wall clock.
+fn oldest_ms(conn: &Connection, window_ms: i64, now: &Moment) -> Outcome<i64> {
+    let slowest_ms: Option<i64> = conn
+        .prepare_cached(
+            "SELECT min(anchor_ms - anchor_uptime_ms) FROM processes WHERE boot_id = ?1",
+        )?
+        .query_row([&now.boot_id], |row| row.get(0))?;
+    let by_uptime_ms = slowest_ms.map_or(i64::MAX, |offset_ms| {
+        offset_ms.saturating_add(now.uptime_ms)
+    });
+    Ok(by_uptime_ms.min(now.at.0).saturating_sub(window_ms))
+}
+
+/// How a past process told the time.
+#[derive(Debug)]
+struct Clock {
+    boot_id: String,
+    anchor: Anchor,
+}
+
+impl Clock {
+    fn is_of_this_start(&self, now: &Moment) -> bool {
+        !self.boot_id.is_empty() && self.boot_id == now.boot_id
+    }
+
+    /// Now, on that process's time line.
+    fn line_ms(&self, now: &Moment) -> i64 {
+        if self.is_of_this_start(now) {
+            self.anchor.steady_ms(now.uptime_ms)
+        } else {
+            now.at.0
+        }
+    }
+
+    /// How long ago something was, at the least, so that a limit is never overrun; and never in the future.
+    fn ago_ms(&self, line_ms: i64, now: &Moment) -> i64 {
+        let elapsed = self.line_ms(now).saturating_sub(line_ms).max(0);
+        if self.is_of_this_start(now) || self.boot_id.is_empty() || now.boot_id.is_empty() {
+            elapsed
+        } else {
+            // The machine has started since, so it was before that.
+            elapsed.max(now.uptime_ms)
+        }
+    }
+}
+
+/// The clock in three columns from `index` on: boot id, wall time and uptime at the process's start.
+fn clock_at(row: &Row<'_>, index: usize) -> rusqlite::Result<Clock> {
+    Ok(Clock {
+        boot_id: row.get(index)?,
+        anchor: Anchor {
+            wall_ms: row.get(index + 1)?,
+            uptime_ms: row.get(index + 2)?,
+        },
+    })
+}
+
+/// A request that was never closed.
+struct OpenAttempt {
+    id: i64,
+    invitation: Option<i64>,
+    run: i64,
+    clock: Clock,
+}
+
+fn open_attempts(conn: &Connection) -> Outcome<Vec<OpenAttempt>> {
+    let mut statement = conn.prepare(
+        "SELECT a.id, a.invitation_id, coalesce(a.run_id, 0), p.boot_id, p.anchor_ms, p.anchor_uptime_ms
+         FROM attempts a CROSS JOIN processes p ON p.id = a.process_id WHERE a.closed_ms IS NULL",
+    )?;
+    let open = statement
+        .query_map([], |row| {
+            Ok(OpenAttempt {
+                id: row.get(0)?,
+                invitation: row.get(1)?,
+                run: row.get(2)?,
+                clock: clock_at(row, 3)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(open)
+}
+
+/// Notes how long a process worked, which its run adds up.
+fn end_process(conn: &Connection, process: i64, seconds: f64) -> Outcome<()> {
+    conn.execute(
+        "UPDATE processes SET seconds = ?2 WHERE id = ?1",
+        (process, seconds),
+    )?;
+    conn.execute(
+        "UPDATE runs SET seconds = seconds + ?2 WHERE id = (SELECT run_id FROM processes WHERE id = ?1)",
+        (process, seconds),
+    )?;
+    Ok(())
+}
+
+/// A process that did not say how it ended: it is at work, or it was killed.
+pub(super) struct NotEnded {
+    pub(super) id: i64,
+    pub(super) run: Option<i64>,
+    began_ms: i64,
+    /// The last answer that it noted, if any.
+    noted_ms: Option<i64>,
+}
+
+impl NotEnded {
+    /// How long it worked: until now if it still does, else until the last thing it noted.
+    pub(super) fn seconds(&self, now: Option<Timestamp>) -> f64 {
+        let until_ms = now.map(|now| now.0).or(self.noted_ms);
+        let ms = until_ms.map_or(0, |until_ms| until_ms.saturating_sub(self.began_ms));
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).as_secs_f64()
+    }
+}
+
+pub(super) fn not_ended(conn: &Connection) -> Outcome<Vec<NotEnded>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, run_id, anchor_ms,
+                (SELECT a.closed_ms FROM attempts a WHERE a.run_id = p.run_id AND a.process_id = p.id ORDER BY a.closed_ms DESC LIMIT 1)
+         FROM processes p WHERE seconds IS NULL",
+    )?;
+    let found = statement.query_map([], |row| {
+        Ok(NotEnded {
+            id: row.get(0)?,
+            run: row.get(1)?,
+            began_ms: row.get(2)?,
+            noted_ms: row.get(3)?,
+        })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
 }

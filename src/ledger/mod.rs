@@ -1,41 +1,27 @@
-//! Remembers sheets, runs, invitations and attempts in SQLite; no SQL exists outside this room.
+//! Remembers sheets, runs, invitations and attempts in SQLite; no SQL exists outside this folder.
 //!
 //! [`Ledger`] is the one writing side, [`Writer`] hands it to many tasks at once (one thread, group commit), [`Reader`] looks on
 //! without disturbing either, and [`Lock`] keeps a second sender out. Each public method is one transaction, durable when it
-//! returns. Time is an argument; this room reads no clock, sends nothing and decides nothing.
+//! returns. Time is an argument: no clock is read here, nothing is sent and nothing decided.
 
 mod attempts;
-mod body;
-mod books;
-mod building;
-mod cells;
-mod enrol;
-mod fault;
-mod first_rows;
-mod ground;
-mod lock;
+mod decisions;
+mod file_system;
+mod import;
 mod open;
-mod person;
 mod place;
-mod process;
-mod purge;
 mod reader;
-mod runs;
-mod schema;
-mod sheaf;
-mod transition;
+mod results;
+mod status;
 mod writer;
 
-pub use attempts::{AttemptId, Closing, Event};
-pub use enrol::{Enrolment, NewSheet};
-pub use first_rows::{FirstRows, ShortKey};
-pub use ground::{Ground, Unsteady, ground};
-pub use lock::Lock;
+pub use attempts::{AttemptId, Closing, Event, RecentRequest, Work};
+pub use decisions::{PurgeReport, SettleReport};
+pub use file_system::{FileSystemCheck, Hazard, check_file_system};
+pub use import::{Decide, Import, NewSheet, SheetId, SheetIdentity};
 pub use open::{Binding, Ledger};
-pub use person::{Due, SettleReport};
-pub use process::{ProcessId, RecentRequest, Work};
-pub use purge::PurgeReport;
-pub use reader::{Health, Reader};
-pub use runs::{DueRow, InvitationId, SheetId, SheetIdentity};
-pub use sheaf::{Scribe, Sheaf};
+pub use place::Lock;
+pub use reader::Reader;
+pub use results::Health;
+pub use status::{DueRow, InvitationId};
 pub use writer::Writer;

@@ -1,197 +1,23 @@
-//! Opening the writing side: the file made private and recognised, its binding checked, and the one way to write.
+//! Opens the writing side: the file is recognised or made, its binding checked, and every write is one transaction.
 
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
+use sha2::{Digest as _, Sha256};
 
-use super::body::Skeletons;
-use super::books::{Books, Sums};
-use super::building::{self, Building};
-use super::fault::{Fault, Result};
 use super::place::{self, Watch};
-use super::schema::{self, Age, MIGRATIONS};
 use crate::error::Error;
 use crate::failpoint;
+use crate::model::RunId;
 
-/// What a ledger is bound to for life: rehearsals never mix with the real thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
-    /// Where the invitations go.
-    pub base_url: String,
-    /// For which tenant.
-    pub tenancy_name: String,
-}
+/// Oldest first. Only ever added to, once something is released.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
 
-/// The writing side. Its holder holds the [`super::Lock`] as well.
-#[derive(Debug)]
-pub struct Ledger {
-    pub(super) books: Books,
-    pub(super) path: PathBuf,
-    pub(super) binding: Binding,
-    watch: Watch,
-    /// While it is built beside its place. Dropped after the connection to that file.
-    pub(super) building: Option<Building>,
-}
-
-impl Ledger {
-    /// Opens the ledger at `path` for this binding; complains when there is none.
-    pub fn open(path: &Path, binding: &Binding) -> std::result::Result<Ledger, Error> {
-        let path = place::canonical(path)?;
-        if !path.exists() {
-            return Err(missing(&path));
-        }
-        Ledger::open_file(path, Some(binding))
-    }
-
-    /// Opens the ledger at `path`, whatever it is bound to; complains when there is none.
-    pub fn open_existing(path: &Path) -> std::result::Result<Ledger, Error> {
-        let path = place::canonical(path)?;
-        if !path.exists() {
-            return Err(missing(&path));
-        }
-        Ledger::open_file(path, None)
-    }
-
-    fn open_file(path: PathBuf, wanted: Option<&Binding>) -> std::result::Result<Ledger, Error> {
-        check_magic(&path)?;
-        let opened = connect(&path).and_then(|conn| {
-            let age = schema::recognise(&conn, &path, MIGRATIONS)?;
-            prepare(conn, &path, age, PRAGMAS, wanted)
-        });
-        let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
-        for suffix in ["-wal", "-shm"] {
-            place::close_to_others(&place::beside(&path, suffix));
-        }
-        let watch = Watch::new(&path);
-        Ok(Ledger {
-            books,
-            path,
-            binding,
-            building: None,
-            watch,
-        })
-    }
-
-    /// Makes a ledger in the file of `building`, for the place at `path`.
-    pub(super) fn build(
-        path: PathBuf,
-        building: Building,
-        binding: &Binding,
-    ) -> std::result::Result<Ledger, Error> {
-        let file = building.file();
-        let opened = connect(file)
-            .and_then(|conn| prepare(conn, file, Age::Empty, building::PRAGMAS, Some(binding)));
-        let (books, binding) = opened.map_err(|fault| fault.writing(&path))?;
-        Ok(Ledger {
-            books,
-            binding,
-            watch: Watch::new(file),
-            path,
-            building: Some(building),
-        })
-    }
-
-    /// What it is bound to.
-    pub fn binding(&self) -> &Binding {
-        &self.binding
-    }
-
-    /// Its true path, the same for all spellings.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The one way to write: everything that `work` does, or nothing of it, durable when this returns.
-    pub(super) fn write<T>(
-        &mut self,
-        work: impl FnOnce(&mut Books) -> Result<T>,
-    ) -> std::result::Result<T, Error> {
-        let done = self.begin().and_then(|()| work(&mut self.books));
-        match done {
-            Ok(value) => self.commit().map(|()| value),
-            Err(fault) => {
-                self.roll_back();
-                Err(fault.writing(&self.path))
-            }
-        }
-    }
-
-    pub(super) fn begin(&mut self) -> Result<()> {
-        self.books
-            .conn
-            .prepare_cached("BEGIN IMMEDIATE")?
-            .execute(())?;
-        Ok(())
-    }
-
-    pub(super) fn commit(&mut self) -> std::result::Result<(), Error> {
-        let committed = self.books.flush_sums().and_then(|()| {
-            failpoint::pass("before_commit");
-            self.books.conn.prepare_cached("COMMIT")?.execute(())?;
-            failpoint::pass("after_commit");
-            Ok(())
-        });
-        if let Err(fault) = committed {
-            self.roll_back();
-            return Err(fault.writing(&self.path));
-        }
-        // A commit into a deleted file is worth nothing, and SQLite does not notice.
-        self.watch.check()
-    }
-
-    pub(super) fn roll_back(&mut self) {
-        self.books.sums.clear();
-        self.books.skeletons = Skeletons::default();
-        if !self.books.conn.is_autocommit() {
-            // Whatever led here is the error to tell; an open transaction ends with its connection at the latest.
-            let _ = self.books.conn.execute_batch("ROLLBACK");
-        }
-    }
-
-    /// A look into the ledger outside any transaction.
-    pub(super) fn read<T>(
-        &self,
-        look: impl FnOnce(&Connection) -> Result<T>,
-    ) -> std::result::Result<T, Error> {
-        look(&self.books.conn).map_err(|fault| fault.reading(&self.path))
-    }
-}
-
-/// The complaint about a ledger that is not there.
-pub(super) fn missing(path: &Path) -> Error {
-    Error::unexpected(
-        "ledger_missing",
-        format!("There is no ledger at {}.", path.display()),
-    )
-    .hint("Name the ledger with --ledger, or run a file first: vlens-batch run FILE.")
-}
-
-/// Refuses a file that is no SQLite database at all, before SQLite could touch it. Never while this process has it open.
-fn check_magic(path: &Path) -> std::result::Result<(), Error> {
-    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-    let failed = |error: std::io::Error| place::io_failure(path, &error);
-    schema::look(path)?;
-    let mut head = Vec::with_capacity(MAGIC.len());
-    std::fs::File::open(path)
-        .map_err(failed)?
-        .take(MAGIC.len() as u64)
-        .read_to_end(&mut head)
-        .map_err(failed)?;
-    if head == MAGIC {
-        Ok(())
-    } else {
-        Err(schema::not_a_ledger(path))
-    }
-}
-
-fn connect(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
-    conn.set_prepared_statement_cache_capacity(64);
-    Ok(conn)
-}
+/// In the file's header, so that `file` and we know a ledger from any other database: `VlnB`.
+const APPLICATION_ID: i64 = 0x566C_6E42;
 
 /// Deleted content is overwritten where that costs no further write; `purge` is thorough. The cache bounds the memory.
 const PRAGMAS: &str = "
@@ -204,62 +30,411 @@ const PRAGMAS: &str = "
     PRAGMA journal_size_limit = 67108864;
 ";
 
-fn prepare(
-    conn: Connection,
-    path: &Path,
-    age: Age,
-    pragmas: &str,
-    wanted: Option<&Binding>,
-) -> Result<(Books, Binding)> {
-    place::close_to_others(path);
-    conn.execute_batch(pragmas)?;
-    schema::migrate(&conn, path, age, MIGRATIONS)?;
-    if let Some(wanted) = wanted {
-        bind(&conn, wanted)?;
-    }
-    let binding = binding_of(&conn)?;
-    if let Some(wanted) = wanted
-        && *wanted != binding
-    {
-        return Err(bound_elsewhere(path, &binding, wanted).into());
-    }
-    let salt = conn.query_row("SELECT value FROM meta WHERE key = 'salt'", [], |row| {
-        row.get(0)
-    })?;
-    let books = Books {
-        conn,
-        salt,
-        process: None,
-        skeletons: Skeletons::default(),
-        sums: Sums::default(),
-    };
-    Ok((books, binding))
+/// What a ledger is bound to for life: rehearsals never mix with the real thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    pub base_url: String,
+    pub tenancy_name: String,
 }
 
-/// Binds a ledger that is not bound yet, in one statement; a bound one stays as it is.
-fn bind(conn: &Connection, binding: &Binding) -> Result<()> {
-    conn.execute(
-        "INSERT INTO meta (key, value)
-         SELECT column1, column2 FROM (VALUES ('base_url', ?1), ('tenancy_name', ?2), ('salt', randomblob(32)))
-         WHERE NOT EXISTS (SELECT 1 FROM meta)",
-        [&binding.base_url, &binding.tenancy_name],
-    )?;
+/// The process at work, with its anchor between the two clocks.
+#[derive(Debug, Clone)]
+pub(super) struct Process {
+    pub(super) id: i64,
+    pub(super) run: Option<RunId>,
+    pub(super) anchor: Anchor,
+}
+
+/// One moment by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anchor {
+    pub(super) wall_ms: i64,
+    pub(super) uptime_ms: i64,
+}
+
+impl Anchor {
+    /// A moment on a time line that starts at the anchor's wall time and runs as steadily as the uptime.
+    pub(super) fn steady_ms(self, uptime_ms: i64) -> i64 {
+        let since_ms = uptime_ms.saturating_sub(self.uptime_ms);
+        self.wall_ms.saturating_add(since_ms)
+    }
+}
+
+/// The writing side. Its holder holds the [`super::Lock`] as well.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) conn: Connection,
+    pub(super) salt: Salt,
+    pub(super) process: Option<Process>,
+    path: PathBuf,
+    binding: Binding,
+    watch: Watch,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path` for this binding. There must be one.
+    pub fn open(path: &Path, binding: &Binding) -> Result<Ledger, Error> {
+        let ledger = Ledger::open_existing(path)?;
+        if ledger.binding == *binding {
+            Ok(ledger)
+        } else {
+            Err(bound_elsewhere(&ledger.path, &ledger.binding, binding))
+        }
+    }
+
+    /// The same; but where there is no file, a ledger is made.
+    pub fn open_or_create(path: &Path, binding: &Binding) -> Result<Ledger, Error> {
+        let path = place::canonical(path)?;
+        if !path.exists() {
+            create(&path, binding)?;
+        }
+        Ledger::open(&path, binding)
+    }
+
+    /// Opens the ledger at `path`, whatever it is bound to. There must be one.
+    pub fn open_existing(path: &Path) -> Result<Ledger, Error> {
+        let path = place::canonical(path)?;
+        if !path.exists() {
+            return Err(missing(&path));
+        }
+        refuse_unseen(&path)?;
+        refuse_foreign(&path)?;
+        let opened = connect(&path).and_then(|conn| {
+            recognise(&conn, &path)?;
+            place::close_to_others(&path);
+            conn.execute_batch(PRAGMAS)?;
+            let (binding, salt) = binding_and_salt(&conn)?;
+            Ok((conn, binding, salt))
+        });
+        let (conn, binding, salt) = opened.map_err(|fault| fault.writing(&path))?;
+        for suffix in ["-wal", "-shm"] {
+            place::close_to_others(&place::beside(&path, suffix));
+        }
+        Ok(Ledger {
+            conn,
+            salt,
+            process: None,
+            binding,
+            watch: Watch::new(&path),
+            path,
+        })
+    }
+
+    pub fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// Its true path, the same for all spellings.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The one way to write: everything that `work` does, or nothing of it, durable when this returns.
+    pub(super) fn write<T>(&self, work: impl FnOnce(&Ledger) -> Outcome<T>) -> Result<T, Error> {
+        let done = self.begin().and_then(|()| work(self));
+        match done {
+            Ok(value) => self.commit().map(|()| value),
+            Err(fault) => {
+                self.roll_back();
+                Err(fault.writing(&self.path))
+            }
+        }
+    }
+
+    pub(super) fn begin(&self) -> Outcome<()> {
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+        Ok(())
+    }
+
+    pub(super) fn commit(&self) -> Result<(), Error> {
+        failpoint::pass("before_commit");
+        let committed = self
+            .conn
+            .prepare_cached("COMMIT")
+            .and_then(|mut commit| commit.execute(()));
+        if let Err(error) = committed {
+            self.roll_back();
+            return Err(Fault::from(error).writing(&self.path));
+        }
+        failpoint::pass("after_commit");
+        // A commit into a deleted file is worth nothing, and SQLite does not notice.
+        self.watch.check()
+    }
+
+    pub(super) fn roll_back(&self) {
+        if !self.conn.is_autocommit() {
+            // Whatever led here is the error to tell; an open transaction ends with its connection at the latest.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// A look into the ledger outside any transaction.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T, Error> {
+        look(&self.conn).map_err(|fault| fault.reading(&self.path))
+    }
+
+    pub(super) fn process(&self) -> Outcome<&Process> {
+        self.process
+            .as_ref()
+            .ok_or_else(|| Fault::damaged("something is to be recorded before its process was"))
+    }
+}
+
+/// Makes a ledger beside its place and moves it there once it is whole and on disk, so that no kill leaves half of one.
+fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
+    let file = place::beside(path, place::UNFINISHED);
+    let failed = |error: std::io::Error| place::io_failure(path, &error);
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        remove(&place::beside(&file, suffix)).map_err(failed)?;
+    }
+    place::open_private(&file)?;
+    make(&file, binding).map_err(|fault| fault.writing(path))?;
+    // SQLite would take a log that a deleted ledger left here for the new one's, and put the old rows over the new.
+    for suffix in ["-wal", "-shm", "-journal"] {
+        remove(&place::beside(path, suffix)).map_err(failed)?;
+    }
+    failpoint::pass("before_published");
+    fs::rename(&file, path)
+        .and_then(|()| sync_folder(path))
+        .map_err(failed)?;
+    failpoint::pass("after_published");
     Ok(())
 }
 
-/// What a ledger is bound to.
-pub(super) fn binding_of(conn: &Connection) -> Result<Binding> {
-    let value = |key: &str| {
+fn make(file: &Path, binding: &Binding) -> Outcome<()> {
+    let conn = connect(file)?;
+    conn.execute_batch(&format!(
+        "BEGIN;\n{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};",
+        MIGRATIONS.join("\n"),
+        MIGRATIONS.len()
+    ))?;
+    conn.execute(
+        "INSERT INTO meta (key, value) VALUES ('base_url', ?1), ('tenancy_name', ?2), ('salt', randomblob(32))",
+        [&binding.base_url, &binding.tenancy_name],
+    )?;
+    failpoint::pass("before_migrated");
+    conn.execute_batch("COMMIT; PRAGMA journal_mode = WAL")?;
+    failpoint::pass("after_migrated");
+    conn.close().map_err(|(_, error)| error.into())
+}
+
+/// Deletes a file that is nearly always not there.
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A new name is durable once its folder is.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+fn connect(path: &Path) -> Outcome<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// Refuses what can be seen to be no ledger without opening it: SQLite would delete the log of an empty file.
+pub(super) fn refuse_unseen(path: &Path) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(not_a_ledger(path)),
+        Ok(metadata) if metadata.len() == 0 => Err(empty(path)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a file that is no SQLite database at all, before SQLite could touch it. Never while this process has it open: closing any
+/// handle drops the locks of all (POSIX).
+fn refuse_foreign(path: &Path) -> Result<(), Error> {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut head = Vec::with_capacity(MAGIC.len());
+    File::open(path)
+        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head))
+        .map_err(|error| place::io_failure(path, &error))?;
+    if head == MAGIC {
+        Ok(())
+    } else {
+        Err(not_a_ledger(path))
+    }
+}
+
+/// Refuses what is no ledger or is newer than this program. Nothing older was ever released.
+pub(super) fn recognise(conn: &Connection, path: &Path) -> Outcome<()> {
+    let number = |pragma: &str| conn.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let version = number("PRAGMA user_version")?;
+    if number("PRAGMA application_id")? != APPLICATION_ID {
+        return Err(not_a_ledger(path).into());
+    }
+    match usize::try_from(version) {
+        Ok(version) if version == MIGRATIONS.len() => Ok(()),
+        Ok(version) if version > MIGRATIONS.len() => Err(newer(path, version).into()),
+        _ => Err(Fault::damaged("its version number makes no sense")),
+    }
+}
+
+/// What a ledger is bound to, and what keys its hashes.
+pub(super) fn binding_and_salt(conn: &Connection) -> Outcome<(Binding, Salt)> {
+    fn value<T: rusqlite::types::FromSql>(conn: &Connection, key: &str) -> Outcome<T> {
         conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
             row.get(0)
         })
         .optional()?
         .ok_or_else(|| Fault::damaged("it does not say what it is bound to"))
+    }
+    let binding = Binding {
+        base_url: value(conn, "base_url")?,
+        tenancy_name: value(conn, "tenancy_name")?,
     };
-    Ok(Binding {
-        base_url: value("base_url")?,
-        tenancy_name: value("tenancy_name")?,
-    })
+    Ok((binding, value(conn, "salt")?))
+}
+
+/// Keys the hashes of customers and contents.
+pub(super) type Salt = [u8; 32];
+
+/// Without the ledger's salt, a hash tells nobody whether a phone number is among the customers.
+pub(super) fn keyed_hash<const N: usize>(salt: &Salt, domain: &[u8], values: &[&[u8]]) -> [u8; N] {
+    const { assert!(N <= 32) };
+    let mut hasher = Sha256::new().chain_update(salt).chain_update(domain);
+    for value in values {
+        hasher.update((value.len() as u64).to_le_bytes());
+        hasher.update(value);
+    }
+    let mut hash = [0; N];
+    hash.copy_from_slice(&hasher.finalize()[..N]);
+    hash
+}
+
+/// What goes wrong inside this folder, before it is known which file it concerns.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sql(rusqlite::Error),
+    /// Already in words.
+    Told(Error),
+}
+
+pub(super) type Outcome<T> = Result<T, Fault>;
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Fault::Sql(error)
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for Fault {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
+        Fault::Sql(error.into())
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::Told(error)
+    }
+}
+
+impl Fault {
+    /// A record that contradicts the ledger's own rules.
+    pub(super) fn damaged(what: &str) -> Fault {
+        Error::unexpected("ledger_damaged", format!("The ledger is damaged: {what}."))
+            .hint(DAMAGED_HINT)
+            .into()
+    }
+
+    pub(super) fn writing(self, path: &Path) -> Error {
+        self.told(path, "ledger_write_failed", "written")
+    }
+
+    pub(super) fn reading(self, path: &Path) -> Error {
+        self.told(path, "ledger_read_failed", "read")
+    }
+
+    /// A failed first look at a file that may be anything.
+    pub(super) fn recognising(self, path: &Path) -> Error {
+        match &self {
+            Fault::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                not_a_ledger(path)
+            }
+            _ => self.reading(path),
+        }
+    }
+
+    fn told(self, path: &Path, code: &'static str, verb: &str) -> Error {
+        let error = match self {
+            Fault::Told(error) => return error,
+            Fault::Sql(error) => error,
+        };
+        let path = path.display();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::unexpected(
+                "ledger_damaged",
+                format!("The ledger {path} is damaged ({error})."),
+            )
+            .hint(DAMAGED_HINT),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::busy(
+                "ledger_busy",
+                format!("The ledger {path} is held by another program for too long."),
+            )
+            .hint("Close whatever has it open (a database browser, a backup), then run the command again."),
+            Some(ErrorCode::DiskFull) => Error::unexpected(
+                code,
+                format!("The ledger {path} cannot be {verb}: the disk is full."),
+            )
+            .hint("Make room on that disk, then run the command again; it goes on where it stopped."),
+            _ => Error::unexpected(code, format!("The ledger {path} cannot be {verb} ({error})."))
+                .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
+        }
+    }
+}
+
+const DAMAGED_HINT: &str = "Keep the file and its -wal file as they are, restore the last good copy beside them, and compare the two before sending anything.";
+
+fn missing(path: &Path) -> Error {
+    Error::unexpected(
+        "ledger_missing",
+        format!("There is no ledger at {}.", path.display()),
+    )
+    .hint("Name the ledger with --ledger, or run a file first: vlens-batch run FILE.")
+}
+
+/// A file that is something else.
+fn not_a_ledger(path: &Path) -> Error {
+    Error::unusable(
+        "not_a_ledger",
+        format!("{} is not a ledger of vlens-batch.", path.display()),
+    )
+    .hint("Name another file with --ledger; this one was left as it is.")
+}
+
+/// A ledger never has no byte, so this was one that lost its content.
+fn empty(path: &Path) -> Error {
+    Error::unusable(
+        "ledger_empty",
+        format!(
+            "The ledger {} is empty (0 bytes): what it knew of earlier invitations is gone, and everybody would be invited again.",
+            path.display()
+        ),
+    )
+    .hint("Restore the last good copy of it, with its -wal file if there is one. If nothing was ever sent with it, delete the empty file and run the command again.")
+}
+
+fn newer(path: &Path, version: usize) -> Error {
+    Error::unusable(
+        "ledger_newer",
+        format!(
+            "The ledger {} was written by a newer vlens-batch (ledger version {version}; this program knows {}).",
+            path.display(),
+            MIGRATIONS.len()
+        ),
+    )
+    .hint("Install the newest vlens-batch and run the command again; the ledger was left as it is.")
 }
 
 fn bound_elsewhere(path: &Path, bound: &Binding, wanted: &Binding) -> Error {

@@ -3,24 +3,20 @@
 //! The promise hangs on the order in [`Attempts::attempt`]: a slot within the limits and a good token, the intent durable, the
 //! request, the outcome durable. Nobody hears of an outcome before it is durable.
 //!
-//! Read in this order: `sheet` (a file and its mapping), `walk` (its rows), `enrol` (all rows in the ledger first), this file (the
-//! one loop), `decide` (whether a row is sent, and what follows from an outcome); then what these lean on.
+//! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop), `decide` (whether a row is sent, and what follows from an outcome); then what these lean on.
 
 mod api;
 mod decide;
-mod enrol;
 mod events;
+mod import;
 mod limiter;
-mod sheet;
 mod stop;
-mod walk;
 
 pub use api::{Api, ApiError, Clock, Credentials};
 pub use decide::{Wishes, plan};
-pub use enrol::{Enrolment, enrol, make_due};
 pub use events::{Observer, SendEvent, Tally};
+pub use import::{ImportOptions, Seen, Sheet, SheetError, Verdict, import, make_due};
 pub use limiter::{Limiter, Limits, Permit};
-pub use sheet::{Seen, Sheet, SheetError, Verdict};
 pub use stop::{StopReason, StopSignal, Stopped};
 
 use std::collections::VecDeque;

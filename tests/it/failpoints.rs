@@ -6,8 +6,8 @@ const ROWS: usize = 12;
 
 /// Where the process can be made to die.
 const PLACES: &[&str] = &[
-    "before_enrolled",
-    "after_enrolled",
+    "before_imported",
+    "after_imported",
     "before_intent",
     "after_intent",
     "after_answer",
@@ -40,7 +40,7 @@ fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
     let uncertain = world.count("uncertain");
     assert_eq!(world.count("created") + uncertain, ROWS, "{crash}\n{last}");
     assert!(uncertain <= concurrency, "{crash}: {uncertain} uncertain");
-    let leaves_nobody_under_way = ["enrolled", "migrated", "published"]
+    let leaves_nobody_under_way = ["imported", "migrated", "published"]
         .iter()
         .any(|word| place.contains(word));
     assert!(!leaves_nobody_under_way || uncertain == 0, "{crash}");

@@ -36,8 +36,8 @@ impl Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let places = prop::sample::select(vec![
-        "before_enrolled",
-        "after_enrolled",
+        "before_imported",
+        "after_imported",
         "before_intent",
         "after_intent",
         "after_answer",

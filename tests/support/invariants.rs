@@ -47,7 +47,7 @@ impl World {
     /// Every way in which the promise is broken, in words.
     pub fn broken_promises(&self, promise: &Promise) -> Vec<String> {
         let log = self.server_log();
-        let mut broken = Vec::from_iter(damage(&self.ledger()));
+        let mut broken = damage(&self.ledger());
         let (newest, older) = self.newest_run_of_each_source();
         let mut invitations = Invitations::seen_by(&log);
         for run in newest {
@@ -86,17 +86,75 @@ impl World {
     }
 }
 
-/// What SQLite says of the ledger.
-fn damage(ledger: &Path) -> Option<String> {
-    let verdict = rusqlite::Connection::open(ledger).and_then(|ledger| {
-        ledger.pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0))
+/// What SQLite says of the ledger, and what in it contradicts itself.
+fn damage(ledger: &Path) -> Vec<String> {
+    let checked = rusqlite::Connection::open(ledger).and_then(|ledger| {
+        let mut damage = Vec::new();
+        let verdict: String =
+            ledger.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
+        if verdict != "ok" {
+            damage.push(format!("the ledger is damaged: {verdict}"));
+        }
+        for (what, sql) in CONTRADICTIONS {
+            if ledger.prepare(sql)?.exists([])? {
+                damage.push(format!("the ledger contradicts itself: {what}"));
+            }
+        }
+        Ok(damage)
     });
-    match verdict {
-        Ok(verdict) if verdict == "ok" => None,
-        Ok(verdict) => Some(format!("the ledger is damaged: {verdict}")),
-        Err(error) => Some(format!("the ledger cannot be checked: {error}")),
-    }
+    checked.unwrap_or_else(|error| vec![format!("the ledger cannot be checked: {error}")])
 }
+
+/// Everything that is kept is held against what it is kept of, counted afresh. Each query lists what contradicts it.
+const CONTRADICTIONS: &[(&str, &str)] = &[
+    (
+        "a tally differs from a recount",
+        "WITH recount AS (
+           SELECT r.sheet_id,
+                  CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END AS status,
+                  coalesce(i.created_run, 0) AS run_id, count(*) AS n
+           FROM rows r JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id GROUP BY 1, 2, 3)
+         SELECT * FROM (SELECT * FROM recount EXCEPT SELECT * FROM tallies)
+         UNION ALL SELECT * FROM (SELECT * FROM tallies WHERE n <> 0 EXCEPT SELECT * FROM recount)",
+    ),
+    (
+        "a sheet's rows differ from a recount",
+        "SELECT s.id FROM sheets s WHERE s.rows <> (SELECT count(*) FROM rows WHERE sheet_id = s.id)",
+    ),
+    (
+        "a row without its content, or a content without a row",
+        "SELECT content_id FROM rows EXCEPT SELECT id FROM contents UNION ALL SELECT id FROM contents EXCEPT SELECT content_id FROM rows",
+    ),
+    (
+        "due rows are not the pending ones",
+        "SELECT 1 FROM rows r JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
+         WHERE r.is_due IS NOT iif(i.status = 'pending', 1, NULL)",
+    ),
+    (
+        "a pending invitation has no body",
+        "SELECT i.id FROM invitations i JOIN contents c ON c.id = i.content_id WHERE i.status = 'pending' AND c.body IS NULL",
+    ),
+    (
+        "an invitation is wanted as it is",
+        "SELECT i.id FROM invitations i JOIN contents c ON c.id = i.content_id JOIN contents w ON w.id = i.wanted_id
+         WHERE c.body_hash = w.body_hash",
+    ),
+    (
+        "created without its run, or a run without created",
+        "SELECT id FROM invitations WHERE (status = 'created') <> (created_run IS NOT NULL)",
+    ),
+    (
+        "an invitation stands twice in a sheet",
+        "SELECT 1 FROM rows r JOIN contents c ON c.id = r.content_id WHERE c.invitation_id IS NOT NULL
+         GROUP BY r.sheet_id, c.invitation_id HAVING count(*) > 1",
+    ),
+    (
+        "a run's requests differ from its attempts",
+        "SELECT r.id FROM runs r WHERE requests <> (
+           SELECT count(*) FROM attempts a WHERE a.run_id = r.id AND a.invitation_id IS NOT NULL
+             AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried'))",
+    ),
+];
 
 /// Every row has one status, and the counts are those of the rows.
 fn counts_that_lie(run: i64, status: &Value, rows: &[Value]) -> Vec<String> {

@@ -14,7 +14,7 @@ use crate::cli::settings::{
 };
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{Ground, Lock, Reader, Unsteady, ground};
+use crate::ledger::{FileSystemCheck, Hazard, Lock, Reader, check_file_system};
 use crate::mapping::Config;
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{Finding, Level, doctor_json, write_doctor};
@@ -64,7 +64,7 @@ struct Context {
     settings: Settings,
     allow_insecure_http: bool,
     target: Result<Target, Error>,
-    place: Result<Ground, Error>,
+    place: Result<FileSystemCheck, Error>,
     /// Sound, with its size in bytes.
     ledger: Result<Option<(Reader, u64)>, Error>,
 }
@@ -93,7 +93,7 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended
 async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &mut Chart) {
     let sending = settings.sending(&SendArgs::default());
     let insecure = args.allow_insecure_http;
-    let place = ground(&settings.ledger(false));
+    let place = check_file_system(&settings.ledger(false));
     let context = Context {
         target: Target::vlens(&settings, &sending, insecure, settings.needs_login()),
         ledger: place.clone().and_then(|place| sound_ledger(&place.path)),
@@ -344,15 +344,15 @@ fn place(context: &Context) -> Looked {
         )
         .hint("Give this user the right to write there, or name another place with --ledger."));
     }
-    let lies = match place.unsteady {
+    let lies = match place.hazard {
         None => return fine("On a disk of this machine, as far as can be seen."),
-        Some(Unsteady::Network(kind)) => {
+        Some(Hazard::Network(kind)) => {
             format!("on a network file system ({kind}), where it can be damaged")
         }
-        Some(Unsteady::Synced(program)) => format!(
+        Some(Hazard::Synced(program)) => format!(
             "in a folder of {program}, which copies it while it is written, tokens included"
         ),
-        Some(Unsteady::WindowsMount) => {
+        Some(Hazard::WindowsMount) => {
             "on a Windows disk seen through WSL, where locks do not hold".to_owned()
         }
     };

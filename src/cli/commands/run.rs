@@ -15,13 +15,13 @@ use crate::cli::system::{SystemClock, user_name, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Fingerprint;
-use crate::ledger::{Binding, Due, Ledger, Lock, Reader, Work, Writer};
+use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{Counts, Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
 use crate::report::{DryRun, Ending, question, write_dry_run, write_summary};
 use crate::send::{
-    Api, Clock, Enrolment, Seen, SendOptions, Sent, Sheet, StopReason, StopSignal, Tally, Verdict,
-    Wishes, enrol, make_due, plan, send,
+    Api, Clock, ImportOptions, Seen, SendOptions, Sent, Sheet, StopReason, StopSignal, Tally,
+    Verdict, Wishes, import, make_due, plan, send,
 };
 
 /// Validates, records every row in the ledger, sends what is due.
@@ -41,16 +41,16 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     }
     let target = flow.target(flow.settings.needs_login()).await?;
     let lock = flow.lock().await?;
-    let mut ledger = Ledger::open_or_build(&flow.path, &target.binding)?;
+    let mut ledger = Ledger::open_or_create(&flow.path, &target.binding)?;
     let started = flow.clock.moment();
     ledger.recover(&started)?;
-    let what = Enrolment {
+    let what = ImportOptions {
         source_name: &args.file.display().to_string(),
         fingerprint,
         wishes: flow.sending.wishes,
         started: &started,
     };
-    let Some(run) = enrol(&mut ledger, &mut sheet, &what, &flow.stop)? else {
+    let Some(run) = import(&mut ledger, &mut sheet, &what, &flow.stop)? else {
         let message = "Interrupted while the rows were being read; nothing was recorded or sent.";
         return Err(Error::stopped("interrupted", message));
     };
@@ -76,7 +76,7 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended
     let (flow, mut begun) = go_on(args.run, &args.send, global, output, "resume").await?;
     let wishes = flow.sending.wishes;
     if wishes != Wishes::default() {
-        make_due(&mut begun.ledger, begun.run, wishes, &flow.clock.moment())?;
+        make_due(&mut begun.ledger, begun.run, wishes)?;
     }
     flow.begin(&mut begun)?;
     flow.deliver(begun).await
@@ -96,16 +96,12 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     let meant = kinds
         .into_iter()
         .filter(|(is_named, _)| *is_named || !is_any_named);
-    let due = Due {
-        statuses: meant.map(|(_, status)| status).collect(),
-        rows: Some(rows).filter(|rows| !rows.is_empty()),
-        by_person: true,
-        ..Due::default()
-    };
+    let statuses: Vec<Status> = meant.map(|(_, status)| status).collect();
+    let rows = Some(&rows).filter(|rows| !rows.is_empty());
     let now = flow.clock.moment();
     let Begun { ledger, run, .. } = &mut begun;
     ledger.begin_process(Work::Deciding(*run), "retry", &user_name(), &now)?;
-    ledger.make_due(*run, &due, &now)?;
+    ledger.retry(*run, &statuses, rows, &now)?;
     flow.begin(&mut begun)?;
     flow.deliver(begun).await
 }
@@ -230,10 +226,9 @@ impl Flow {
     /// Notes this process in the ledger: what follows is its work on this run.
     fn begin(&self, begun: &mut Begun) -> Result<(), Error> {
         let (work, now) = (Work::Sending(begun.run), self.clock.moment());
-        let process = begun
+        begun
             .ledger
-            .begin_process(work, self.command, &user_name(), &now);
-        process.map(drop)
+            .begin_process(work, self.command, &user_name(), &now)
     }
 
     /// Asks where a person must be asked, sends what is due, and sums up.

@@ -1,19 +1,16 @@
-//! What a ledger stands on: its file system, the space that is left, and who else may read its files. Looks only.
+//! Looks at where a ledger lies: its file system, the space that is left, and who else may read its files. Changes nothing.
 
 use std::path::{Path, PathBuf};
 
-use super::{building, place};
+use super::place;
 use crate::error::Error;
 
-/// What was found about a ledger's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ground {
+pub struct FileSystemCheck {
     /// The ledger's true path.
     pub path: PathBuf,
-    /// Whether the file is there.
     pub exists: bool,
-    /// Why a ledger does not stand firmly here, if so.
-    pub unsteady: Option<Unsteady>,
+    pub hazard: Option<Hazard>,
     /// Space left for this user; unknown where the system does not tell.
     pub free_bytes: Option<u64>,
     /// Whether the folder takes new files, which the log beside the ledger needs.
@@ -24,7 +21,7 @@ pub struct Ground {
 
 /// Places where SQLite's write-ahead log is not safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unsteady {
+pub enum Hazard {
     /// A file system on another machine; its kind.
     Network(&'static str),
     /// A folder that a program copies to elsewhere while the ledger is written; the program.
@@ -34,14 +31,14 @@ pub enum Unsteady {
 }
 
 /// Looks at the place of the ledger at `path`, which need not exist yet.
-pub fn ground(path: &Path) -> Result<Ground, Error> {
+pub fn check_file_system(path: &Path) -> Result<FileSystemCheck, Error> {
     let path = place::canonical(path)?;
     let folder = path.parent().unwrap_or(&path).to_path_buf();
     let files =
-        ["", "-wal", "-shm", ".lock", building::SUFFIX].map(|suffix| place::beside(&path, suffix));
-    Ok(Ground {
+        ["", "-wal", "-shm", ".lock", place::UNFINISHED].map(|suffix| place::beside(&path, suffix));
+    Ok(FileSystemCheck {
         exists: path.exists(),
-        unsteady: unsteady(&path, network_kind(&folder), is_wsl()),
+        hazard: hazard(&path, network_kind(&folder), is_wsl()),
         free_bytes: free_bytes(&folder),
         is_writable: is_writable(&folder),
         open_to_others: files
@@ -64,22 +61,22 @@ const SYNCED: [(&str, &str); 8] = [
     ("creative cloud files", "Creative Cloud"),
 ];
 
-fn unsteady(path: &Path, network: Option<&'static str>, is_wsl: bool) -> Option<Unsteady> {
+fn hazard(path: &Path, network: Option<&'static str>, is_wsl: bool) -> Option<Hazard> {
     if is_wsl && is_windows_mount(path) {
-        return Some(Unsteady::WindowsMount);
+        return Some(Hazard::WindowsMount);
     }
     if let Some(kind) = network {
-        return Some(Unsteady::Network(kind));
+        return Some(Hazard::Network(kind));
     }
     if path.to_string_lossy().starts_with(r"\\") && !path.to_string_lossy().starts_with(r"\\?\") {
-        return Some(Unsteady::Network("a network share"));
+        return Some(Hazard::Network("a network share"));
     }
     let parts = path.parent()?.iter();
     parts
         .map(|part| part.to_string_lossy().to_lowercase())
         .find_map(|part| {
             let synced = SYNCED.iter().find(|(name, _)| part.starts_with(name))?;
-            Some(Unsteady::Synced(synced.1))
+            Some(Hazard::Synced(synced.1))
         })
 }
 
@@ -170,8 +167,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_that_are_not_firm_are_known() {
-        use Unsteady::{Network, Synced, WindowsMount};
+    fn places_that_are_not_safe_are_known() {
+        use Hazard::{Network, Synced, WindowsMount};
         for (path, network, is_wsl, expected) in [
             ("/home/mona/vlens/acme.db", None, false, None),
             (
@@ -214,11 +211,7 @@ mod tests {
                 Some(Network("a network share")),
             ),
         ] {
-            assert_eq!(
-                unsteady(Path::new(path), network, is_wsl),
-                expected,
-                "{path}"
-            );
+            assert_eq!(hazard(Path::new(path), network, is_wsl), expected, "{path}");
         }
     }
 
@@ -228,13 +221,13 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acme.db");
-        let before = ground(&path).unwrap();
+        let before = check_file_system(&path).unwrap();
         assert!(!before.exists && before.is_writable && before.open_to_others.is_empty());
         assert!(before.free_bytes.is_some());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         std::fs::write(&path, "").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let after = ground(&path).unwrap();
+        let after = check_file_system(&path).unwrap();
         assert_eq!(after.open_to_others, std::slice::from_ref(&after.path));
     }
 }

@@ -1,0 +1,383 @@
+//! A sheet imported in one transaction, row by row: either all of it is in the ledger, or nothing. And the begin of a run, over a
+//! sheet that is new or one that is known.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::open::{Ledger, Outcome, Salt, keyed_hash};
+use super::status::{Meeting, status_at};
+use crate::error::Error;
+use crate::model::{Invitation, Moment, Plan, Problem, Row, RowNumber, RunId, Standing};
+
+/// The number of a sheet in its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SheetId(pub i64);
+
+/// SHA-256 over everything that decides which rows come out of a file and what they become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SheetIdentity(pub [u8; 32]);
+
+/// A sheet about to be imported.
+#[derive(Debug, Clone)]
+pub struct NewSheet<'a> {
+    /// The source as named on the command line.
+    pub source: &'a str,
+    /// What it is known again by.
+    pub identity: &'a SheetIdentity,
+    /// The source's own headers.
+    pub columns: &'a [String],
+}
+
+/// Says what is to become of a row from how its invitation stands (none: never seen).
+pub type Decide<'d> = &'d dyn Fn(Option<Standing>) -> Plan;
+
+/// Knows an invitation: 96 bits, so that even among a thousand million no two are taken for one.
+type KeyHash = [u8; 12];
+
+/// Tells one content from the next of the same invitation, and one invalid row from the next.
+type ContentHash = [u8; 12];
+
+/// Tells one body from the next of the same invitation, for which 64 bits are plenty.
+type BodyHash = [u8; 8];
+
+/// An import under way. Dropped without [`Import::commit`], it leaves no trace.
+#[derive(Debug)]
+pub struct Import<'l> {
+    ledger: &'l Ledger,
+    run: RunId,
+    sheet: SheetId,
+    columns: usize,
+    /// Whether earlier sheets brought contents, among which each row is looked up.
+    has_earlier: bool,
+    next_content: i64,
+    rows: i64,
+    changed: i64,
+    is_open: bool,
+}
+
+/// What a row holds and asks for.
+struct Content<'a> {
+    body: Option<&'a str>,
+    problems: Option<String>,
+    cells: String,
+    body_hash: Option<BodyHash>,
+    hash: ContentHash,
+}
+
+impl Ledger {
+    /// The newest imported sheet with this identity.
+    pub fn known_sheet(&self, identity: &SheetIdentity) -> Result<Option<SheetId>, Error> {
+        self.read(|conn| {
+            let known: Option<i64> = conn.query_row(
+                "SELECT max(id) FROM sheets WHERE identity = ?1",
+                [identity.0],
+                |row| row.get(0),
+            )?;
+            Ok(known.map(SheetId))
+        })
+    }
+
+    /// Begins a run over a sheet that is imported already: its rows meet their invitations as if it were imported again.
+    pub fn begin_run_on(
+        &mut self,
+        sheet: SheetId,
+        source: &str,
+        started: &Moment,
+        decide: Decide<'_>,
+    ) -> Result<RunId, Error> {
+        self.write(|ledger| {
+            let run = ledger.begin_run(sheet, source, started)?;
+            let (_, changed) = ledger.meet_again(run, decide)?;
+            ledger.note_changed(run, changed)?;
+            Ok(run)
+        })
+    }
+
+    /// Begins a run with the import of its sheet.
+    pub fn import(&mut self, sheet: &NewSheet<'_>, started: &Moment) -> Result<Import<'_>, Error> {
+        let begun = self.begin().and_then(|()| {
+            let sheet_id = self.add_sheet(sheet, started)?;
+            let run = self.begin_run(sheet_id, sheet.source, started)?;
+            let last_content: Option<i64> =
+                self.conn
+                    .query_row("SELECT max(id) FROM contents", [], |row| row.get(0))?;
+            self.conn.execute_batch(IMPORT_CACHE)?;
+            Ok((sheet_id, run, last_content))
+        });
+        match begun {
+            Ok((sheet_id, run, last_content)) => Ok(Import {
+                run,
+                sheet: sheet_id,
+                columns: sheet.columns.len(),
+                has_earlier: last_content.is_some(),
+                next_content: last_content.unwrap_or(0) + 1,
+                rows: 0,
+                changed: 0,
+                is_open: true,
+                ledger: self,
+            }),
+            Err(fault) => {
+                self.roll_back();
+                Err(fault.writing(self.path()))
+            }
+        }
+    }
+
+    fn add_sheet(&self, sheet: &NewSheet<'_>, started: &Moment) -> Outcome<SheetId> {
+        let columns = serde_json::json!(sheet.columns).to_string();
+        self.conn.execute(
+            "INSERT INTO sheets (source, identity, columns, rows, imported_ms) VALUES (?1, ?2, ?3, 0, ?4)",
+            (sheet.source, sheet.identity.0, columns, started.at.0),
+        )?;
+        Ok(SheetId(self.conn.last_insert_rowid()))
+    }
+
+    fn begin_run(&self, sheet: SheetId, source: &str, started: &Moment) -> Outcome<RunId> {
+        self.conn.execute(
+            "INSERT INTO runs (sheet_id, source, started_ms, changed) VALUES (?1, ?2, ?3, 0)",
+            (sheet.0, source, started.at.0),
+        )?;
+        Ok(RunId(self.conn.last_insert_rowid()))
+    }
+
+    fn note_changed(&self, run: RunId, changed: i64) -> Outcome<()> {
+        self.conn.execute(
+            "UPDATE runs SET changed = ?2 WHERE id = ?1",
+            (run.0, changed),
+        )?;
+        Ok(())
+    }
+}
+
+/// Keys and hashes fall anywhere in their indexes: the more of these is in memory the better. Sending needs little.
+const IMPORT_CACHE: &str = "PRAGMA cache_size = -34000";
+const USUAL_CACHE: &str = "PRAGMA cache_size = -8000; PRAGMA shrink_memory";
+
+impl Import<'_> {
+    /// A row with an invitation that no earlier row of its sheet asks for.
+    pub fn valid(
+        &mut self,
+        row: &Row,
+        invitation: &Invitation,
+        decide: Decide<'_>,
+    ) -> Result<(), Error> {
+        let content = self.content(row, Some(&invitation.body), None);
+        self.try_valid(row.number, invitation, &content, decide)
+            .map_err(|fault| fault.writing(self.ledger.path()))
+    }
+
+    /// A row with an invitation that an earlier row of its sheet asks for.
+    pub fn duplicate(&mut self, row: &Row, of: RowNumber) -> Result<(), Error> {
+        self.without_invitation(row, None, Some(of))
+    }
+
+    pub fn invalid(&mut self, row: &Row, problems: &[Problem]) -> Result<(), Error> {
+        let problems = serde_json::json!(problems).to_string();
+        self.without_invitation(row, Some(problems), None)
+    }
+
+    /// Makes all of it durable: the run exists.
+    pub fn commit(mut self) -> Result<RunId, Error> {
+        self.finish()
+            .map_err(|fault| fault.writing(self.ledger.path()))?;
+        self.is_open = false;
+        self.ledger.commit()?;
+        Ok(self.run)
+    }
+
+    fn content<'a>(
+        &self,
+        row: &Row,
+        body: Option<&'a str>,
+        problems: Option<String>,
+    ) -> Content<'a> {
+        let cells: Vec<_> = (0..self.columns)
+            .map(|at| row.cell(at).as_shown())
+            .collect();
+        let cells = serde_json::json!(cells).to_string();
+        let salt = &self.ledger.salt;
+        let asked = body.or(problems.as_deref()).unwrap_or_default();
+        Content {
+            hash: keyed_hash(salt, b"content", &[asked.as_bytes(), cells.as_bytes()]),
+            body_hash: body.map(|body| body_hash(salt, body)),
+            body,
+            problems,
+            cells,
+        }
+    }
+
+    fn try_valid(
+        &mut self,
+        row: RowNumber,
+        invitation: &Invitation,
+        content: &Content<'_>,
+        decide: Decide<'_>,
+    ) -> Outcome<()> {
+        let Ledger { conn, salt, .. } = self.ledger;
+        let known = if self.has_earlier {
+            standing(conn, salt, invitation)?
+        } else {
+            None
+        };
+        let Some((known, standing)) = known else {
+            let id = self.add_content(None, content)?;
+            self.ledger
+                .conn
+                .prepare_cached(
+                    "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)",
+                )?
+                .execute((id, key_hash(salt, invitation)))?;
+            return self.add_row(row, id, None, true);
+        };
+        let asked = self.shared_content(Some(known), content)?;
+        let meeting = Meeting {
+            invitation: known,
+            standing,
+            content: asked,
+        };
+        let met = self
+            .ledger
+            .meet(&meeting, decide(Some(standing)), self.run)?;
+        self.changed += i64::from(met.is_changed);
+        self.add_row(row, asked, None, met.is_due)
+    }
+
+    fn without_invitation(
+        &mut self,
+        row: &Row,
+        problems: Option<String>,
+        duplicate_of: Option<RowNumber>,
+    ) -> Result<(), Error> {
+        let content = self.content(row, None, problems);
+        self.shared_content(None, &content)
+            .and_then(|content| self.add_row(row.number, content, duplicate_of, false))
+            .map_err(|fault| fault.writing(self.ledger.path()))
+    }
+
+    /// A content that an earlier sheet brought, or else a new one. What was purged of it is here again.
+    fn shared_content(&mut self, invitation: Option<i64>, content: &Content<'_>) -> Outcome<i64> {
+        if self.has_earlier {
+            let found: Option<(i64, bool)> = self
+                .ledger
+                .conn
+                .prepare_cached(
+                    "SELECT id, cells IS NULL FROM contents WHERE invitation_id IS ?1 AND hash = ?2",
+                )?
+                .query_row((invitation, content.hash), |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?;
+            if let Some((id, is_purged)) = found {
+                if is_purged {
+                    self.ledger
+                        .conn
+                        .prepare_cached("UPDATE contents SET body = ?2, problems = ?3, cells = ?4 WHERE id = ?1")?
+                        .execute((id, content.body, &content.problems, &content.cells))?;
+                }
+                return Ok(id);
+            }
+        }
+        self.add_content(invitation, content)
+    }
+
+    /// Adds a content; without an invitation, a body is that of a new one, which is numbered by it.
+    fn add_content(&mut self, invitation: Option<i64>, content: &Content<'_>) -> Outcome<i64> {
+        let id = self.next_content;
+        self.next_content += 1;
+        let invitation = invitation.or(content.body.map(|_| id));
+        self.ledger
+            .conn
+            .prepare_cached(
+                "INSERT INTO contents (id, invitation_id, hash, body_hash, body, problems, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute((
+                id,
+                invitation,
+                content.hash,
+                content.body_hash,
+                content.body,
+                &content.problems,
+                &content.cells,
+            ))?;
+        Ok(id)
+    }
+
+    fn add_row(
+        &mut self,
+        row: RowNumber,
+        content: i64,
+        duplicate_of: Option<RowNumber>,
+        is_due: bool,
+    ) -> Outcome<()> {
+        self.rows += 1;
+        self.ledger
+            .conn
+            .prepare_cached(
+                "INSERT INTO rows (sheet_id, row, content_id, duplicate_of, is_due) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                self.sheet.0,
+                row.0,
+                content,
+                duplicate_of.map(|of| of.0),
+                is_due.then_some(1),
+            ))?;
+        Ok(())
+    }
+
+    fn finish(&self) -> Outcome<()> {
+        let conn = &self.ledger.conn;
+        conn.execute(TALLIES, [self.sheet.0])?;
+        conn.execute(
+            "UPDATE sheets SET rows = ?2 WHERE id = ?1",
+            (self.sheet.0, self.rows),
+        )?;
+        self.ledger.note_changed(self.run, self.changed)
+    }
+}
+
+/// Counted once at the end; from then on the triggers keep it.
+const TALLIES: &str = "
+    INSERT INTO tallies (sheet_id, status, run_id, n)
+    SELECT r.sheet_id,
+           CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END,
+           coalesce(i.created_run, 0), count(*)
+    FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
+    WHERE r.sheet_id = ?1 GROUP BY 2, 3";
+
+impl Drop for Import<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.ledger.roll_back();
+        }
+        // Should this fail, there is more memory in use.
+        let _ = self.ledger.conn.execute_batch(USUAL_CACHE);
+    }
+}
+
+/// How an invitation stands, and which number it has; none when it was never seen.
+pub(super) fn standing(
+    conn: &Connection,
+    salt: &Salt,
+    invitation: &Invitation,
+) -> Outcome<Option<(i64, Standing)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT i.id, i.status, c.body_hash FROM invitations i CROSS JOIN contents c ON c.id = i.content_id WHERE i.key = ?1",
+    )?;
+    let mut rows = statement.query([key_hash(salt, invitation)])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let standing = Standing {
+        status: status_at(row, 1)?,
+        same_content: row.get::<_, BodyHash>(2)? == body_hash(salt, &invitation.body),
+    };
+    Ok(Some((row.get(0)?, standing)))
+}
+
+fn key_hash(salt: &Salt, invitation: &Invitation) -> KeyHash {
+    keyed_hash(salt, b"key", &[&invitation.key.0])
+}
+
+fn body_hash(salt: &Salt, body: &str) -> BodyHash {
+    keyed_hash(salt, b"body", &[body.as_bytes()])
+}

@@ -1,0 +1,342 @@
+//! The looking side: read-only, at any time, beside a sender or in a folder that may not be written; creates nothing. Where runs
+//! stand, in no time at any size: from the tallies.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+
+use super::attempts::{NotEnded, not_ended};
+use super::import::standing;
+use super::open::{Binding, Fault, Outcome, Salt, binding_and_salt, recognise, refuse_unseen};
+use super::place;
+use super::status::{InvitationId, count_at, due, status_at, unknown_run};
+use crate::error::Error;
+use crate::model::{
+    Counts, EarlierRow, Invitation, RowNumber, RunId, RunRecord, RunSummary, Standing, Status,
+    Timestamp,
+};
+
+/// A read-only view of a ledger.
+#[derive(Debug)]
+pub struct Reader {
+    conn: Connection,
+    path: PathBuf,
+    binding: Binding,
+    salt: Salt,
+}
+
+impl Reader {
+    /// Opens the ledger at `path`; `None` when there is none.
+    pub fn open(path: &Path) -> Result<Option<Reader>, Error> {
+        let path = place::canonical(path)?;
+        if !path.exists() {
+            return Ok(None);
+        }
+        refuse_unseen(&path)?;
+        // The file is SQLite's alone to open: should this process have the ledger open for writing as well, closing any other
+        // handle would drop that one's locks (POSIX), and whoever then looks in last would take its log away.
+        connect(&path)
+            .and_then(|conn| {
+                recognise(&conn, &path)?;
+                let (binding, salt) = binding_and_salt(&conn)?;
+                Ok(Reader {
+                    conn,
+                    binding,
+                    salt,
+                    path: path.clone(),
+                })
+            })
+            .map(Some)
+            .map_err(|fault| fault.recognising(&path))
+    }
+
+    pub fn binding(&self) -> &Binding {
+        &self.binding
+    }
+
+    /// Its true path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How an invitation stands, and which number it has; `None` when it was never seen.
+    pub fn standing(
+        &self,
+        invitation: &Invitation,
+    ) -> Result<Option<(InvitationId, Standing)>, Error> {
+        self.look(|conn| {
+            let found = standing(conn, &self.salt, invitation)?;
+            Ok(found.map(|(id, standing)| (InvitationId(id), standing)))
+        })
+    }
+
+    /// The run and row that created an invitation; `None` when it was not created.
+    pub fn created_in(&self, invitation: InvitationId) -> Result<Option<EarlierRow>, Error> {
+        self.look(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT u.id, u.source, r.row
+                 FROM invitations i CROSS JOIN runs u ON u.id = i.created_run
+                 CROSS JOIN contents c ON c.invitation_id = i.id CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = u.sheet_id
+                 WHERE i.id = ?1",
+            )?;
+            let earlier = statement.query_row([invitation.0], |row| {
+                Ok(EarlierRow {
+                    run: RunId(row.get(0)?),
+                    source: row.get(1)?,
+                    row: RowNumber(row.get(2)?),
+                })
+            });
+            Ok(earlier.optional()?)
+        })
+    }
+
+    pub fn newest_run(&self) -> Result<Option<RunId>, Error> {
+        self.look(|conn| {
+            let newest: Option<i64> =
+                conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
+            Ok(newest.map(RunId))
+        })
+    }
+
+    /// The body of the first row that is due in a run, if any.
+    pub fn first_due_body(&self, run: RunId) -> Result<Option<String>, Error> {
+        self.look(|conn| {
+            let first = due(conn, run, RowNumber(0), 1)?;
+            Ok(first.into_iter().next().map(|row| row.body))
+        })
+    }
+
+    /// The newest runs, newest first. `sender_alive`: whether some process holds the ledger's lock.
+    pub fn runs(
+        &self,
+        sender_alive: bool,
+        now: Timestamp,
+        at_most: u32,
+    ) -> Result<Vec<RunRecord>, Error> {
+        self.look(|conn| {
+            let mut overview = Overview::begin(conn, sender_alive, now)?;
+            let mut statement = conn.prepare(&format!("{RUNS} ORDER BY r.id DESC LIMIT ?1"))?;
+            let mut rows = statement.query([at_most])?;
+            let mut runs = Vec::new();
+            while let Some(row) = rows.next()? {
+                let summary = overview.summary(row, self)?;
+                runs.push(RunRecord {
+                    in_progress: overview.at_work == Some(summary.run.0),
+                    summary,
+                });
+            }
+            Ok(runs)
+        })
+    }
+
+    /// Where a run stands. Requests on their way count as pending while a sender lives, as uncertain when none does.
+    pub fn summary(
+        &self,
+        run: RunId,
+        sender_alive: bool,
+        now: Timestamp,
+    ) -> Result<RunSummary, Error> {
+        self.look(|conn| {
+            let mut overview = Overview::begin(conn, sender_alive, now)?;
+            let mut statement = conn.prepare_cached(&format!("{RUNS} WHERE r.id = ?1"))?;
+            let mut rows = statement.query([run.0])?;
+            let row = rows.next()?.ok_or_else(|| unknown_run(run))?;
+            overview.summary(row, self)
+        })
+    }
+
+    /// Looks at one state of the ledger, however much is written meanwhile.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T, Error> {
+        let looked = self
+            .conn
+            .unchecked_transaction()
+            .map_err(Fault::from)
+            .and_then(|transaction| {
+                let value = look(&transaction)?;
+                transaction.commit()?;
+                Ok(value)
+            });
+        looked.map_err(|fault| fault.reading(&self.path))
+    }
+}
+
+fn connect(path: &Path) -> Outcome<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(uri(path, "mode=ro"), flags)?;
+    let conn = match probe(&conn) {
+        Ok(()) => conn,
+        // In a folder that may not be written SQLite cannot make its shared memory. Without a log beside it, the file alone is
+        // the whole ledger, and nobody can be writing it.
+        Err(_) if !has_log(path) => {
+            let conn = Connection::open_with_flags(uri(path, "immutable=1"), flags)?;
+            probe(&conn)?;
+            conn
+        }
+        Err(error) => return Err(error.into()),
+    };
+    conn.busy_timeout(Duration::from_secs(5))?;
+    Ok(conn)
+}
+
+fn probe(conn: &Connection) -> rusqlite::Result<()> {
+    conn.query_row("PRAGMA user_version", [], |_| Ok(()))
+}
+
+fn has_log(path: &Path) -> bool {
+    std::fs::metadata(place::beside(path, "-wal")).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// SQLite's spelling of a path with a parameter.
+fn uri(path: &Path, parameter: &str) -> String {
+    let mut uri = String::from("file:");
+    let text = path.to_string_lossy().replace('\\', "/");
+    if !text.starts_with('/') {
+        uri.push('/');
+    }
+    for character in text.chars() {
+        match character {
+            '%' => uri.push_str("%25"),
+            '?' => uri.push_str("%3f"),
+            '#' => uri.push_str("%23"),
+            other => uri.push(other),
+        }
+    }
+    uri.push('?');
+    uri.push_str(parameter);
+    uri
+}
+
+const RUNS: &str = "
+    SELECT r.id, r.sheet_id, r.source, r.started_ms, r.finished_ms, r.stopped, s.rows, r.changed, r.requests, r.throttled, r.seconds
+    FROM runs r JOIN sheets s ON s.id = r.sheet_id";
+
+/// What the summaries of all runs are made from, looked up once.
+struct Overview<'c> {
+    conn: &'c Connection,
+    now: Timestamp,
+    at_work: Option<i64>,
+    not_ended: Vec<NotEnded>,
+    /// Pending rows of each sheet whose request was opened and never closed, and whose sender is dead.
+    lost: HashMap<i64, u64>,
+    /// The rows of sheets by status; whatever was created counts as created earlier.
+    sheets: HashMap<i64, Counts>,
+}
+
+impl<'c> Overview<'c> {
+    fn begin(conn: &'c Connection, sender_alive: bool, now: Timestamp) -> Outcome<Self> {
+        Ok(Overview {
+            conn,
+            now,
+            at_work: at_work(conn, sender_alive)?,
+            not_ended: not_ended(conn)?,
+            lost: if sender_alive {
+                HashMap::new()
+            } else {
+                lost(conn)?
+            },
+            sheets: HashMap::new(),
+        })
+    }
+
+    /// The summary from a row of [`RUNS`].
+    fn summary(&mut self, row: &Row<'_>, reader: &Reader) -> Outcome<RunSummary> {
+        let run: i64 = row.get(0)?;
+        let sheet = row.get(1)?;
+        let stopped: Option<String> = row.get(5)?;
+        Ok(RunSummary {
+            run: RunId(run),
+            source: row.get(2)?,
+            base_url: reader.binding.base_url.clone(),
+            tenancy_name: reader.binding.tenancy_name.clone(),
+            started_at: Timestamp(row.get(3)?),
+            finished_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+            stopped: stopped.and_then(|word| word.parse().ok()),
+            rows: count_at(row, 6)?,
+            counts: self.counts(sheet, run)?,
+            changed: count_at(row, 7)?,
+            requests: count_at(row, 8)?,
+            throttled: count_at(row, 9)?,
+            seconds: row.get::<_, f64>(10)? + self.seconds_not_ended(run),
+            ledger: reader.path.display().to_string(),
+        })
+    }
+
+    fn counts(&mut self, sheet: i64, run: i64) -> Outcome<Counts> {
+        let mut counts = match self.sheets.entry(sheet) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(counts_of(self.conn, sheet)?),
+        };
+        counts.created = self
+            .conn
+            .prepare_cached(
+                "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'created' AND run_id = ?2",
+            )?
+            .query_row((sheet, run), |row| count_at(row, 0))
+            .optional()?
+            .unwrap_or(0);
+        counts.already_created -= counts.created;
+        let lost = self.lost.get(&sheet).copied().unwrap_or(0);
+        counts.pending -= lost;
+        counts.uncertain += lost;
+        Ok(counts)
+    }
+
+    fn seconds_not_ended(&self, run: i64) -> f64 {
+        let of_run = self.not_ended.iter().filter(|one| one.run == Some(run));
+        let now = (self.at_work == Some(run)).then_some(self.now);
+        of_run.map(|process| process.seconds(now)).sum()
+    }
+}
+
+fn counts_of(conn: &Connection, sheet: i64) -> Outcome<Counts> {
+    let mut counts = Counts::default();
+    let mut statement = conn
+        .prepare_cached("SELECT status, sum(n) FROM tallies WHERE sheet_id = ?1 GROUP BY status")?;
+    let mut rows = statement.query([sheet])?;
+    while let Some(row) = rows.next()? {
+        let n = count_at(row, 1)?;
+        match status_at(row, 0)? {
+            Status::Created => counts.already_created = n,
+            Status::Invalid => counts.invalid = n,
+            Status::Duplicate => counts.duplicate = n,
+            Status::Rejected => counts.rejected = n,
+            Status::Failed => counts.failed = n,
+            Status::Uncertain => counts.uncertain = n,
+            Status::Pending => counts.pending = n,
+        }
+    }
+    Ok(counts)
+}
+
+/// By sheet.
+fn lost(conn: &Connection) -> Outcome<HashMap<i64, u64>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT r.sheet_id, count(*)
+         FROM (SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
+               WHERE a.closed_ms IS NULL) open
+         CROSS JOIN contents c ON c.invitation_id = open.id CROSS JOIN rows r ON r.content_id = c.id
+         GROUP BY 1",
+    )?;
+    let lost = statement.query_map([], |row| Ok((row.get(0)?, count_at(row, 1)?)))?;
+    Ok(lost.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The run that the living sender works on.
+fn at_work(conn: &Connection, sender_alive: bool) -> Outcome<Option<i64>> {
+    if !sender_alive {
+        return Ok(None);
+    }
+    let run = conn
+        .prepare_cached(
+            "SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id
+             WHERE p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND r.finished_ms IS NULL",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(run)
+}

@@ -1,0 +1,173 @@
+//! The one place where an invitation changes its status, and what is due because of it. Its rows in all sheets, and the tallies,
+//! follow by the schema's triggers.
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::open::{Fault, Ledger, Outcome};
+use crate::error::Error;
+use crate::model::{Plan, RowNumber, RunId, Standing, Status};
+
+/// The number of an invitation in its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InvitationId(pub i64);
+
+/// A row that is to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DueRow {
+    pub row: RowNumber,
+    pub invitation: InvitationId,
+    /// The request's body.
+    pub body: String,
+}
+
+/// Holds personal data, so it does not print itself.
+impl std::fmt::Debug for DueRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DueRow")
+            .field("row", &self.row)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A row of a sheet beside the invitation that it asks for, which was there before it.
+pub(super) struct Meeting {
+    pub(super) invitation: i64,
+    pub(super) standing: Standing,
+    /// What the row asks for.
+    pub(super) content: i64,
+}
+
+impl Ledger {
+    /// Gives an invitation a new status; `run` is the run that did it.
+    pub(super) fn set_status(&self, invitation: i64, status: Status, run: i64) -> Outcome<()> {
+        self.conn
+            .prepare_cached(
+                "UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', ?3, NULL) WHERE id = ?1 AND status <> ?2",
+            )?
+            .execute((invitation, <&str>::from(status), run))?;
+        Ok(())
+    }
+
+    /// Makes an invitation due with the newest content that was asked for. False, and nothing done, when its body was purged.
+    pub(super) fn make_due(&self, invitation: i64, run: RunId) -> Outcome<bool> {
+        let has_body = self
+            .conn
+            .prepare_cached(
+                "SELECT 1 FROM invitations i JOIN contents c ON c.id = coalesce(i.wanted_id, i.content_id)
+                 WHERE i.id = ?1 AND c.body IS NOT NULL",
+            )?
+            .exists([invitation])?;
+        if has_body {
+            self.conn
+                .prepare_cached(
+                    "UPDATE invitations SET content_id = wanted_id, wanted_id = NULL WHERE id = ?1 AND wanted_id IS NOT NULL",
+                )?
+                .execute([invitation])?;
+            self.set_status(invitation, Status::Pending, run.0)?;
+        }
+        Ok(has_body)
+    }
+
+    /// Notes what a row asks for, and does what is planned for it.
+    pub(super) fn meet(&self, meeting: &Meeting, plan: Plan, run: RunId) -> Outcome<Met> {
+        let Standing {
+            status,
+            same_content,
+        } = meeting.standing;
+        let note = if same_content {
+            "UPDATE invitations SET content_id = ?2, wanted_id = NULL WHERE id = ?1"
+        } else {
+            "UPDATE invitations SET wanted_id = ?2 WHERE id = ?1"
+        };
+        self.conn
+            .prepare_cached(note)?
+            .execute((meeting.invitation, meeting.content))?;
+        let made_due = plan == Plan::Send
+            && !(status == Status::Pending && same_content)
+            && self.make_due(meeting.invitation, run)?;
+        Ok(Met {
+            is_due: made_due || status == Status::Pending,
+            made_due: made_due && status != Status::Pending,
+            is_changed: status == Status::Created && !same_content,
+        })
+    }
+
+    /// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on.
+    pub(super) fn due(&self, run: RunId, after: RowNumber, limit: usize) -> Outcome<Vec<DueRow>> {
+        due(&self.conn, run, after, limit)
+    }
+
+    /// How many rows of a run's sheet are due.
+    pub fn due_count(&self, run: RunId) -> Result<u64, Error> {
+        self.read(|conn| {
+            let count = conn
+                .query_row(
+                    "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'pending'",
+                    [sheet_of(conn, run)?],
+                    |row| count_at(row, 0),
+                )
+                .optional()?;
+            Ok(count.unwrap_or(0))
+        })
+    }
+}
+
+/// What became of a row that met its invitation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met {
+    pub(super) is_due: bool,
+    /// Whether it was not due before.
+    pub(super) made_due: bool,
+    /// Whether the invitation was created with another content.
+    pub(super) is_changed: bool,
+}
+
+pub(super) fn due(
+    conn: &Connection,
+    run: RunId,
+    after: RowNumber,
+    limit: usize,
+) -> Outcome<Vec<DueRow>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT r.row, i.id, c.body
+         FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
+         CROSS JOIN contents c ON c.id = i.content_id
+         WHERE r.sheet_id = ?1 AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let due = statement.query_map((sheet_of(conn, run)?, after.0, limit), |row| {
+        Ok(DueRow {
+            row: RowNumber(row.get(0)?),
+            invitation: InvitationId(row.get(1)?),
+            body: row.get(2)?,
+        })
+    })?;
+    Ok(due.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The sheet of a run; a run that is not there is told to the person who named it.
+pub(super) fn sheet_of(conn: &Connection, run: RunId) -> Outcome<i64> {
+    conn.prepare_cached("SELECT sheet_id FROM runs WHERE id = ?1")?
+        .query_row([run.0], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| unknown_run(run))
+}
+
+pub(super) fn unknown_run(run: RunId) -> Fault {
+    Error::unexpected("run_unknown", format!("The ledger has no run {run}."))
+        .hint("See all runs with: vlens-batch runs")
+        .into()
+}
+
+/// The status that a word in the ledger names.
+pub(super) fn status_at(row: &Row<'_>, index: usize) -> Outcome<Status> {
+    row.get_ref(index)?
+        .as_str()?
+        .parse()
+        .map_err(|_| Fault::damaged("a status is none of the known words"))
+}
+
+pub(super) fn count_at(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(index)
+        .map(|count| u64::try_from(count).unwrap_or(0))
+}

@@ -1,0 +1,239 @@
+//! A sheet and its mapping, opened together; its rows, each with what it becomes, in the sheet's order; and the import that brings
+//! all of them into the ledger before anything is sent.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::decide::{Wishes, plan};
+use super::stop::{StopSignal, Stopped};
+use crate::error::Error;
+use crate::failpoint;
+use crate::input::{Input, Options, Source};
+use crate::ledger::{Ledger, NewSheet, SheetIdentity};
+use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
+use crate::model::{Invitation, Moment, Problem, Repair, Row, RowNumber, RunId, Standing};
+
+/// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
+const BATCH_ROWS: usize = 2048;
+
+/// A sheet ready to be read.
+pub struct Sheet {
+    /// Where its rows come from.
+    pub source: Source,
+    /// What they become.
+    pub mapping: Mapping,
+    /// How it was opened.
+    options: Options,
+    /// A template's example rows, which were left out.
+    examples: Vec<RowNumber>,
+}
+
+/// Why a sheet cannot be read.
+#[derive(Debug)]
+pub enum SheetError {
+    Source(Error),
+    Mapping(ConfigErrors),
+}
+
+impl From<Error> for SheetError {
+    fn from(error: Error) -> Self {
+        SheetError::Source(error)
+    }
+}
+
+impl From<ConfigErrors> for SheetError {
+    fn from(errors: ConfigErrors) -> Self {
+        SheetError::Mapping(errors)
+    }
+}
+
+impl Sheet {
+    /// Opens the file and binds the mapping to its headers. Where columns leave open how their values are meant, all rows are looked
+    /// at once before the first is mapped.
+    pub fn open(
+        input: &Input,
+        options: &Options,
+        config: &Config,
+        bind: &BindOptions,
+    ) -> Result<Sheet, SheetError> {
+        let mut source = Source::open(input, options)?;
+        let mut mapping = Mapping::bind(config, source.columns(), bind)?;
+        if let Some(mut survey) = mapping.survey() {
+            while let Some(row) = source.next_row()? {
+                survey.see(&row);
+            }
+            mapping.settle(survey);
+            source = Source::open(input, options)?;
+        }
+        Ok(Sheet {
+            source,
+            mapping,
+            options: options.clone(),
+            examples: Vec::new(),
+        })
+    }
+
+    /// What this sheet is known again by: the SHA-256 of the file's bytes, how they are read, and what rows become.
+    pub fn identity(&self, bytes: [u8; 32]) -> Result<SheetIdentity, Error> {
+        let reading = serde_json::to_vec(&self.options).map_err(|error| {
+            Error::unexpected(
+                "options_unwritable",
+                format!("How the file is read cannot be written down ({error})."),
+            )
+        })?;
+        let identity = Sha256::new()
+            .chain_update(bytes)
+            .chain_update(self.mapping.fingerprint())
+            .chain_update(reading);
+        Ok(SheetIdentity(identity.finalize().into()))
+    }
+
+    /// The headers, as results give them back.
+    pub fn columns(&self) -> Vec<String> {
+        let columns = self.source.columns().iter();
+        columns.map(|column| column.name.clone()).collect()
+    }
+
+    /// What a person should know of the example rows that were left out, if there were any: one who wrote a customer over the
+    /// example would miss that one.
+    pub fn note_on_examples(&self) -> Option<String> {
+        match self.examples.as_slice() {
+            [] => None,
+            [row] => Some(format!(
+                "Row {row} is marked as the template's example and is left out."
+            )),
+            [first, ..] => Some(format!(
+                "{} rows are marked as a template's example and are left out; the first is row {first}.",
+                self.examples.len()
+            )),
+        }
+    }
+
+    /// Hands every row, with what it becomes, to `visit`, in the sheet's order. Ends early when the run is stopped.
+    pub fn walk(
+        &mut self,
+        stop: &StopSignal,
+        mut visit: impl FnMut(&Row, Mapped) -> Result<(), Error>,
+    ) -> Result<Result<(), Stopped>, Error> {
+        loop {
+            let rows = self.read_rows()?;
+            if rows.is_empty() {
+                return Ok(Ok(()));
+            }
+            let mapping = &self.mapping;
+            let mapped: Vec<Mapped> = rows.par_iter().map(|row| mapping.apply(row)).collect();
+            if stop.is_stopping() {
+                return Ok(Err(Stopped));
+            }
+            for (row, mapped) in rows.iter().zip(mapped) {
+                visit(row, mapped)?;
+            }
+        }
+    }
+
+    /// The next rows; none at the end.
+    fn read_rows(&mut self) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::with_capacity(BATCH_ROWS);
+        while rows.len() < BATCH_ROWS {
+            let Some(row) = self.source.next_row()? else {
+                break;
+            };
+            if self.mapping.is_example(&row) {
+                self.examples.push(row.number);
+            } else {
+                rows.push(row);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// What a row comes to within its file, as far as can be said without a ledger.
+pub enum Verdict {
+    /// The first row with this invitation.
+    Valid(Invitation),
+    /// The same invitation stands in an earlier row.
+    Duplicate(RowNumber),
+    Invalid(Vec<Problem>),
+}
+
+/// Finds duplicates within one file: the first row of each invitation. Twelve bytes of a hash tell a hundred million rows apart with a
+/// chance of error of one in ten trillion.
+#[derive(Default)]
+pub struct Seen(HashMap<[u8; 12], RowNumber>);
+
+impl Seen {
+    /// Judges one row after the other.
+    pub fn judge(&mut self, row: RowNumber, mapped: Mapped) -> (Verdict, Vec<Repair>) {
+        let verdict = match mapped.result {
+            Err(problems) => Verdict::Invalid(problems),
+            Ok(invitation) => {
+                let mut key = [0; 12];
+                key.copy_from_slice(&invitation.key.0[..12]);
+                match self.0.entry(key) {
+                    Entry::Occupied(first) => Verdict::Duplicate(*first.get()),
+                    Entry::Vacant(first) => {
+                        first.insert(row);
+                        Verdict::Valid(invitation)
+                    }
+                }
+            }
+        };
+        (verdict, mapped.repairs)
+    }
+}
+
+/// What is to be imported.
+pub struct ImportOptions<'a> {
+    /// The source as named on the command line.
+    pub source_name: &'a str,
+    /// SHA-256 of the file.
+    pub fingerprint: [u8; 32],
+    /// What a person asked for beyond the usual.
+    pub wishes: Wishes,
+    /// When the run began.
+    pub started: &'a Moment,
+}
+
+/// Begins a run with this sheet. One that the ledger knows (the same bytes, read the same way, under the same mapping) is not
+/// imported again: its rows are there. `None`: the run was stopped before all rows were in the ledger, and there is no trace of it.
+pub fn import(
+    ledger: &mut Ledger,
+    sheet: &mut Sheet,
+    what: &ImportOptions<'_>,
+    stop: &StopSignal,
+) -> Result<Option<RunId>, Error> {
+    let decide = |standing: Option<Standing>| plan(standing, what.wishes);
+    let identity = sheet.identity(what.fingerprint)?;
+    if let Some(known) = ledger.known_sheet(&identity)? {
+        let run = ledger.begin_run_on(known, what.source_name, what.started, &decide)?;
+        return Ok(Some(run));
+    }
+    let new = NewSheet {
+        source: what.source_name,
+        identity: &identity,
+        columns: &sheet.columns(),
+    };
+    let mut import = ledger.import(&new, what.started)?;
+    let mut seen = Seen::default();
+    let walked = sheet.walk(stop, |row, mapped| match seen.judge(row.number, mapped).0 {
+        Verdict::Valid(invitation) => import.valid(row, &invitation, &decide),
+        Verdict::Duplicate(of) => import.duplicate(row, of),
+        Verdict::Invalid(problems) => import.invalid(row, &problems),
+    })?;
+    if walked.is_err() {
+        return Ok(None);
+    }
+    failpoint::pass("before_imported");
+    let run = import.commit()?;
+    failpoint::pass("after_imported");
+    Ok(Some(run))
+}
+
+/// Applies the plan to rows that are in the ledger already: the same table as for rows of a file.
+pub fn make_due(ledger: &mut Ledger, run: RunId, wishes: Wishes) -> Result<u64, Error> {
+    ledger.plan_again(run, &|standing| plan(standing, wishes))
+}

@@ -190,7 +190,7 @@ impl Settings {
         let config = &self.config.source;
         input::Options {
             sheet: args.sheet.clone().or_else(|| config.sheet.clone()),
-            header_row: args.header_row.or(config.header_row),
+            header_row: args.header_row.or(config.header_row.map(NonZeroU32::get)),
             delimiter: args.delimiter.or(config.delimiter),
             encoding: args.encoding.clone().or_else(|| config.encoding.clone()),
             hidden: args.hidden.or(config.hidden.map(|hidden| match hidden {
@@ -204,17 +204,16 @@ impl Settings {
     /// How fast, and how often again: flags over config over defaults.
     pub fn sending(&self, args: &SendArgs) -> Sending {
         let config = &self.config.limits;
-        let at_least_one = |n: Option<u32>| n.and_then(NonZeroU32::new);
-        let concurrency = args.concurrency.or(at_least_one(config.concurrency));
+        let concurrency = args.concurrency.or(config.concurrency);
         let failures = args
             .max_consecutive_failures
-            .or(at_least_one(config.max_consecutive_failures));
+            .or(config.max_consecutive_failures);
         let on_uncertain = self.config.retry.on_uncertain;
         Sending {
             limits: self.limits(&args.rate),
             concurrency: concurrency.map_or(8, |n| n.get() as usize),
-            timeout: Duration::from_secs(u64::from(config.timeout_seconds.unwrap_or(30))),
-            max_attempts: config.max_attempts.unwrap_or(5),
+            timeout: Duration::from_secs(config.timeout_seconds.map_or(30, |n| n.get().into())),
+            max_attempts: config.max_attempts.map_or(5, NonZeroU32::get),
             max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
             wishes: Wishes {
                 resend_uncertain: args.resend_uncertain || on_uncertain == OnUncertain::Resend,
@@ -226,10 +225,9 @@ impl Settings {
 
     fn limits(&self, rates: &[Rate]) -> Limits {
         let config = &self.config.limits;
-        let or = |n: Option<u32>, usual| n.and_then(NonZeroU32::new).or(Some(usual));
         let mut limits = Limits {
-            per_second: or(config.per_second, PER_SECOND),
-            per_minute: or(config.per_minute, PER_MINUTE),
+            per_second: config.per_second.or(Some(PER_SECOND)),
+            per_minute: config.per_minute.or(Some(PER_MINUTE)),
         };
         for rate in rates {
             match *rate {

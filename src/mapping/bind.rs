@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::config::{Config, ContractConfig, DEFAULT_COUNTRY, SessionKind};
+use super::config::{Config, DEFAULT_COUNTRY, Entries, OneOrMany, SessionKind, Text};
 use super::diagnostics::{ConfigErrors, ConfigProblem};
 use super::fields::{FieldGroup, Groups, listed};
 use super::header::{Binder, Header, HeaderTypes, Role, is_example_marker, is_left_out};
@@ -91,7 +91,7 @@ impl Mapping {
         let identity = binder.identity(config);
         let groups = match (&contract, config.session.kind) {
             (Some(contract), SessionKind::Invitation) => {
-                binder.groups(config.fields.as_deref(), possible_types(contract))
+                binder.groups(config, possible_types(contract))
             }
             (Some(_), SessionKind::Auth) if config.fields.is_some() => {
                 let note = "kind = \"auth\" sends no form fields: [fields] is not used";
@@ -227,7 +227,10 @@ impl Binder<'_> {
         if let Some(recipient) = &config.recipient
             && (recipient.phone.is_some() || recipient.email.is_some())
         {
-            let mut position = |name: &Option<_>| self.position(name.as_ref()?);
+            let mut position = |name: &Option<Spanned<Text>>| {
+                let name = name.as_ref()?;
+                self.position(name.get_ref(), &name.span())
+            };
             return (position(&recipient.phone), position(&recipient.email));
         }
         let problems_before = self.problems.len();
@@ -285,26 +288,29 @@ impl Binder<'_> {
             }
             return Some(ContractRule::Same(sorted(types)));
         }
-        match &config.contract {
-            Some(ContractConfig::Same(types)) => Some(ContractRule::Same(sorted(types))),
-            Some(ContractConfig::ByColumn { column, values }) => {
-                let index = self.position(column)?;
-                Some(match values {
-                    Some(values) => ContractRule::Words {
-                        index,
-                        words: self.words(values),
-                    },
-                    None => ContractRule::Ids { index },
-                })
-            }
-            None => self.contract_from_headers(config),
+        let Some(contract) = &config.contract else {
+            return self.contract_from_headers(config);
+        };
+        if let Some(types) = &contract.types {
+            return Some(ContractRule::Same(sorted(&types.get_ref().0)));
         }
+        let Some(column) = &contract.column else {
+            return self.contract_from_headers(config);
+        };
+        let index = self.position(column.get_ref(), &column.span())?;
+        Some(match &contract.values {
+            Some(values) => ContractRule::Words {
+                index,
+                words: self.words(values.get_ref()),
+            },
+            None => ContractRule::Ids { index },
+        })
     }
 
-    fn words(&mut self, values: &[(Spanned<String>, Vec<ContractTypeId>)]) -> ContractWords {
+    fn words(&mut self, values: &Entries<Spanned<OneOrMany<ContractTypeId>>>) -> ContractWords {
         let mut words = ContractWords::default();
         for (value, types) in values {
-            let types = sorted(types);
+            let types = sorted(&types.get_ref().0);
             let earlier = words.folded.insert(fold(value.get_ref()), types.clone());
             if earlier.is_some_and(|earlier| earlier != types) {
                 let message =
@@ -347,11 +353,11 @@ impl Binder<'_> {
     }
 
     fn identity(&mut self, config: &Config) -> Option<Vec<usize>> {
-        let columns = &config.identity.as_ref()?.columns;
+        let columns = config.identity.as_ref()?.columns.as_ref()?;
+        let names = columns.get_ref().0.iter();
         Some(
-            columns
-                .iter()
-                .filter_map(|name| self.position(name))
+            names
+                .filter_map(|name| self.position(name, &columns.span()))
                 .collect(),
         )
     }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use serde::de::DeserializeOwned;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::names::fold;
+use super::names::{did_you_mean, fold};
 use crate::error::{Error, Excerpt};
 
 /// The TOML as it was read: its name and its text, kept to show lines of it. Does not print the text by accident, since a
@@ -187,6 +189,195 @@ impl From<ConfigErrors> for Error {
             others: all.collect(),
             ..first
         }
+    }
+}
+
+/// Problems that are told at most; a file with more of them is another file.
+const MOST_PROBLEMS: usize = 100;
+
+/// A TOML file that may be wrong in several places, read by serde nevertheless: what it refuses is noted and taken out, and
+/// it reads again.
+pub(crate) struct Reading<'t> {
+    text: &'t str,
+    root: Spanned<DeTable<'t>>,
+    pub problems: Vec<ConfigProblem>,
+    /// Entries that were taken out.
+    removed: Vec<Path>,
+}
+
+impl<'t> Reading<'t> {
+    pub fn of(text: &'t str) -> Self {
+        let (root, syntax_errors) = DeTable::parse_recoverable(text);
+        let mut reading = Reading {
+            text,
+            root,
+            problems: Vec::new(),
+            removed: Vec::new(),
+        };
+        reading.take_out_secrets();
+        if !syntax_errors.is_empty() {
+            // What the parser recovered has holes; judging them as well would only add noise.
+            reading.root.get_mut().clear();
+        }
+        for error in syntax_errors {
+            let message = format!("this is no valid TOML: {}", error.message());
+            let span = error.span().unwrap_or_default();
+            reading.problems.push(ConfigProblem::at(&span, message));
+        }
+        reading
+    }
+
+    /// The file as this type, without what is wrong in it.
+    pub fn read<T: DeserializeOwned + Default>(&mut self) -> T {
+        while self.problems.len() < MOST_PROBLEMS {
+            match T::deserialize(toml::Deserializer::from(self.root.clone())) {
+                Ok(read) => return read,
+                Err(error) => {
+                    let span = error.span().unwrap_or_default();
+                    let Some(place) = place_of(self.root.get_ref(), &span) else {
+                        self.problems
+                            .push(ConfigProblem::at(&span, error.message()));
+                        break;
+                    };
+                    let text = self.text.get(span.clone()).unwrap_or_default();
+                    self.problems
+                        .push(problem_at(&place, &span, error.message(), text));
+                    self.take_out(&place.path);
+                }
+            }
+        }
+        T::default()
+    }
+
+    pub fn refuse<'h>(
+        &mut self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<Option<&'h str>>,
+    ) {
+        let hint = hint.into().map(str::to_owned);
+        self.problems
+            .push(ConfigProblem::at(span, message).hint(hint));
+    }
+
+    /// Whether nothing below this path was taken out, so that what lacks there was never written.
+    pub fn is_whole(&self, path: &[&str]) -> bool {
+        !self
+            .removed
+            .iter()
+            .any(|removed| removed.iter().zip(path).all(|(a, b)| a == b))
+    }
+
+    fn take_out(&mut self, path: &[String]) {
+        if let Some((last, before)) = path.split_last() {
+            let mut table = Some(self.root.get_mut());
+            for name in before {
+                table = table.and_then(|table| match table.get_mut(name.as_str())?.get_mut() {
+                    DeValue::Table(inner) => Some(inner),
+                    _ => None,
+                });
+            }
+            if let Some(table) = table {
+                table.remove(last.as_str());
+            }
+        }
+        self.removed.push(path.to_vec());
+    }
+
+    fn take_out_secrets(&mut self) {
+        let mut found: Vec<(Path, ConfigProblem)> = Vec::new();
+        find_secrets(self.root.get_ref(), &mut Path::new(), &mut found);
+        for (path, problem) in found {
+            self.problems.push(problem);
+            self.take_out(&path);
+        }
+    }
+}
+
+/// Where a refused key or value stands.
+struct Place {
+    path: Path,
+    is_key: bool,
+}
+
+/// The innermost entry whose key or value this span is, or lies in.
+fn place_of(table: &DeTable<'_>, span: &Range<usize>) -> Option<Place> {
+    let lies_in = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
+    table.iter().find_map(|(key, value)| {
+        let inner = value
+            .get_ref()
+            .as_table()
+            .and_then(|inner| place_of(inner, span));
+        let is_key = key.span() == *span;
+        let mut place = match inner {
+            Some(place) => place,
+            None if is_key || lies_in(&value.span()) => Place {
+                path: Path::new(),
+                is_key,
+            },
+            None => return None,
+        };
+        place.path.insert(0, key.get_ref().to_string());
+        Some(place)
+    })
+}
+
+/// What serde says of an entry, for people. Messages of ours are a predicate, and advice in a second line; serde's own end
+/// with what it expected.
+fn problem_at(place: &Place, span: &Range<usize>, message: &str, text: &str) -> ConfigProblem {
+    let path: Vec<&str> = place.path.iter().map(String::as_str).collect();
+    let (last, outside) = path.split_last().unwrap_or((&"", &[]));
+    let section = |path: &[&str]| match path {
+        [] => "the file".to_owned(),
+        ["fields", _, field] => format!("the field `{field}`"),
+        path => format!("[{}]", path.join(".")),
+    };
+    let subject = match path[..] {
+        [_] | ["fields", _] => section(&path),
+        _ => format!("`{last}`"),
+    };
+    let expected = message
+        .rsplit_once(", expected ")
+        .map_or("", |(_, expected)| expected);
+    let words: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    match message.split_once('\n') {
+        Some((what, hint)) => {
+            let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+            ConfigProblem::at(span, format!("{subject} {what}")).hint(hint)
+        }
+        None if place.is_key => {
+            let hint = did_you_mean(last, words.iter().copied())
+                .unwrap_or_else(|| format!("known here: {}", words.join(", ")));
+            let message = format!("unknown key `{last}` in {}", section(outside));
+            ConfigProblem::at(span, message).hint(hint)
+        }
+        None if matches!(path[..], ["fields", _]) => no_contract_type(last, span),
+        None if words.is_empty() => {
+            ConfigProblem::at(span, format!("{subject} must be {}", for_people(expected)))
+        }
+        None => {
+            let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            let hint = did_you_mean(text.trim_matches(['"', '\'']), words.iter().copied());
+            let message = format!("{subject} must be {}", quoted.join(" or "));
+            ConfigProblem::at(span, message).hint(hint)
+        }
+    }
+}
+
+pub(crate) fn no_contract_type(name: &str, span: &Range<usize>) -> ConfigProblem {
+    let hint = "fields stand under their contract type's number, such as [fields.414]".to_owned();
+    ConfigProblem::at(span, format!("`{name}` in [fields] is no contract type")).hint(hint)
+}
+
+/// Serde's words for types.
+fn for_people(expected: &str) -> &str {
+    match expected {
+        "a string" => "a text in quotes",
+        "a boolean" => "true or false",
+        "a nonzero u32" => "a whole number, from 1 on",
+        "i64" => "a whole number",
+        _ if expected.starts_with("struct ") || expected == "a map" => "a table",
+        other => other,
     }
 }
 

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
-use super::config::{DEFAULT_DATE_OUTPUT, FieldConfig, FieldSource, FieldType, FieldsConfig};
+use super::config::{Config, DEFAULT_DATE_OUTPUT, Entries, Field, FieldConfig, FieldType, Text};
 use super::diagnostics::ConfigProblem;
 use super::form::{FormCheck, form_field, nearest_key};
 use super::header::{Binder, Role, is_left_out};
 use super::names::{fold, fold_choice, visible};
-use super::reading::Text;
 use super::template::Template;
 use super::value::{Choices, Fault, Kind};
 use crate::model::{Column, ContractTypeId, FormField};
@@ -134,38 +133,38 @@ impl<'a> Binder<'a> {
     /// Binds the fields of the contract types that rows can have; `possible` is none when only the rows know them.
     pub fn groups(
         &mut self,
-        configured: Option<&[FieldsConfig]>,
+        config: &Config,
         possible: Option<BTreeSet<ContractTypeId>>,
     ) -> Groups {
-        let Some(configured) = configured else {
+        let Some(configured) = config.fields() else {
             return self.groups_from_headers(possible);
         };
         let mut groups = Groups::default();
-        for fields in configured {
-            let id = fields.contract_type;
+        for (id, fields) in configured {
             if possible.as_ref().is_some_and(|types| !types.contains(&id)) {
                 let note = format!("[fields.{id}] is not used: no row is for contract type {id}");
                 self.notes.push(note);
             }
-            let group = self.group(fields);
+            let group = self.group(id, fields);
             groups.by_type.insert(id, group);
         }
-        for id in possible.iter().flatten() {
-            if !groups.by_type.contains_key(id) {
-                let note =
-                    format!("Contract type {id} gets no field values: there is no [fields.{id}]");
-                self.notes.push(note);
-            }
+        for id in possible
+            .iter()
+            .flatten()
+            .filter(|id| !groups.by_type.contains_key(id))
+        {
+            let note =
+                format!("Contract type {id} gets no field values: there is no [fields.{id}]");
+            self.notes.push(note);
         }
         groups
     }
 
-    fn group(&mut self, fields: &FieldsConfig) -> FieldGroup {
-        let check = FormCheck::new(fields.contract_type, self.forms);
+    fn group(&mut self, id: ContractTypeId, fields: &Entries<Spanned<Field>>) -> FieldGroup {
+        let check = FormCheck::new(id, self.forms);
+        let fields = fields.iter().map(|(key, field)| (key, &field.get_ref().0));
         let rules: Vec<(FieldRule, &FieldConfig)> = fields
-            .fields
-            .iter()
-            .filter_map(|field| Some((self.field(field, &check)?, field)))
+            .filter_map(|(key, field)| Some((self.field(key, field, &check)?, field)))
             .collect();
         let mut group = FieldGroup {
             birth: birth_check(&rules),
@@ -176,94 +175,118 @@ impl<'a> Binder<'a> {
         group
     }
 
-    fn field(&mut self, field: &FieldConfig, check: &FormCheck<'_>) -> Option<FieldRule> {
-        let key = field.key.get_ref();
-        if let Err(problem) = check.knows_key(&field.key) {
+    fn field(
+        &mut self,
+        key: &Spanned<String>,
+        field: &FieldConfig,
+        check: &FormCheck<'_>,
+    ) -> Option<FieldRule> {
+        if let Err(problem) = check.knows_key(key) {
             self.problems.push(problem);
         }
-        let source = self.source(&field.source, key, check);
-        let (kind, among) = self.kind(field, check)?;
+        let source = self.source(key.get_ref(), field, check);
+        let (kind, among) = self.kind(key, field, check)?;
         let default = field.default.as_ref();
-        let default = default.map(|default| self.settled_choice(default, key, check));
+        let default = default.map(|default| self.settled_choice(default, key.get_ref(), check));
         Some(FieldRule {
             source: source?,
             among,
-            required: field.required,
+            required: field
+                .required
+                .as_ref()
+                .is_some_and(|required| *required.get_ref()),
             default,
-            ..FieldRule::of_column(key, 0, kind)
+            ..FieldRule::of_column(key.get_ref(), 0, kind)
         })
     }
 
     fn source(
         &mut self,
-        source: &FieldSource,
         key: &str,
+        field: &FieldConfig,
         check: &FormCheck<'_>,
     ) -> Option<RuleSource> {
-        match source {
-            FieldSource::Column(name) => self.position(name).map(RuleSource::Column),
-            FieldSource::Constant(value) => {
-                Some(RuleSource::Constant(self.settled_choice(value, key, check)))
-            }
-            FieldSource::Template { text, columns } => {
-                let span = text.span();
-                let names = columns.iter();
-                let positions: Vec<_> = names.map(|name| self.position_in(name, &span)).collect();
-                let template = self.templates.add(text.get_ref(), columns)?;
-                Some(RuleSource::Template {
-                    template,
-                    columns: positions.into_iter().collect::<Option<_>>()?,
-                })
-            }
+        if let Some(name) = &field.column {
+            return self
+                .position(name.get_ref(), &name.span())
+                .map(RuleSource::Column);
         }
+        if let Some(value) = &field.value {
+            return Some(RuleSource::Constant(self.settled_choice(value, key, check)));
+        }
+        let text = field.template.as_ref()?;
+        let template = self.templates.add(text.get_ref())?;
+        let names = template.columns.iter();
+        let positions: Vec<_> = names
+            .map(|name| self.position(name, &text.span()))
+            .collect();
+        Some(RuleSource::Template {
+            columns: positions.into_iter().collect::<Option<_>>()?,
+            template,
+        })
     }
 
     /// A text that goes out as the config has it: if the field has choices, as the choice's own text.
     fn settled_choice(&mut self, text: &Spanned<Text>, key: &str, check: &FormCheck<'_>) -> String {
-        check.own_text(key, text).unwrap_or_else(|problem| {
+        let settled = check.own_text(key, text.get_ref(), &text.span());
+        settled.unwrap_or_else(|problem| {
             self.problems.push(problem);
             text.get_ref().to_string()
         })
     }
 
     /// How the field's value is read, and the form's choices that it must be among besides.
-    fn kind(&mut self, field: &FieldConfig, check: &FormCheck<'_>) -> Option<(Kind, Option<Kind>)> {
-        let key = field.key.get_ref();
-        let form_choices = check.choices(key).map(Kind::Choice);
-        Some(match &field.field_type {
+    fn kind(
+        &mut self,
+        key: &Spanned<String>,
+        field: &FieldConfig,
+        check: &FormCheck<'_>,
+    ) -> Option<(Kind, Option<Kind>)> {
+        let form_choices = check.choices(key.get_ref()).map(Kind::Choice);
+        Some(match field.field_type() {
             FieldType::Text => (form_choices.unwrap_or(Kind::Text), None),
-            FieldType::Choice(choices) if choices.is_empty() => {
-                if form_choices.is_none() {
-                    let message =
-                        format!("the field `{key}` is a choice, and nothing says of what");
-                    let hint = "add choices = { \"as written\" = \"as sent\" }".to_owned();
-                    let problem = ConfigProblem::at(&field.key.span(), message).hint(hint);
-                    self.problems.push(problem);
+            FieldType::Choice => {
+                let Some(choices) = &field.choices else {
+                    if form_choices.is_none() {
+                        let message =
+                            format!("the field `{key}` is a choice, and nothing says of what");
+                        let hint = "add choices = { \"as written\" = \"as sent\" }".to_owned();
+                        let problem = ConfigProblem::at(&key.span(), message).hint(hint);
+                        self.problems.push(problem);
+                    }
+                    return form_choices.map(|choices| (choices, None));
+                };
+                let mut pairs: Vec<(String, String)> = Vec::new();
+                for (label, sent) in &choices.get_ref().0 {
+                    let sent = self.settled_choice(sent, key.get_ref(), check);
+                    pairs.push((label.get_ref().clone(), sent));
                 }
-                (form_choices?, None)
-            }
-            FieldType::Choice(choices) => {
-                let settled = choices
-                    .iter()
-                    .map(|(label, sent)| (label.clone(), self.settled_choice(sent, key, check)));
-                let mut pairs: Vec<(String, String)> = settled.collect();
-                pairs.extend(check.choice_pairs(key).into_iter().flatten());
+                pairs.extend(check.choice_pairs(key.get_ref()).into_iter().flatten());
                 (Kind::Choice(Choices::new(pairs)), None)
             }
-            FieldType::Number { decimal } => (Kind::Number { decimal: *decimal }, form_choices),
-            FieldType::Date { input, output } => {
-                let kind = Kind::Date {
-                    input: input.clone(),
-                    output: output.clone(),
-                    order: None,
-                };
-                (kind, form_choices)
+            FieldType::Number => {
+                let decimal = field.decimal.as_ref().map(|mark| *mark.get_ref());
+                (Kind::Number { decimal }, form_choices)
+            }
+            FieldType::Date => {
+                let text =
+                    |format: &Option<Spanned<Text>>| Some(format.as_ref()?.get_ref().to_string());
+                let output = text(&field.output);
+                (date(text(&field.input), output), form_choices)
             }
             FieldType::Phone => (self.phone.clone(), None),
             FieldType::Email => (Kind::Email, None),
             FieldType::Boolean => (Kind::Boolean, form_choices),
             FieldType::EgyptNationalId => (Kind::EgyptNationalId, None),
         })
+    }
+}
+
+fn date(input: Option<String>, output: Option<String>) -> Kind {
+    Kind::Date {
+        input,
+        output: output.unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
+        order: None,
     }
 }
 
@@ -275,10 +298,7 @@ fn birth_check(rules: &[(FieldRule, &FieldConfig)]) -> Option<BirthCheck> {
         .iter()
         .enumerate()
         .find_map(|(birth_date, (rule, field))| {
-            let column = match &field.source {
-                FieldSource::Column(name) => name.get_ref(),
-                _ => "",
-            };
+            let column = field.column.as_ref().map_or("", |name| name.get_ref());
             match &rule.kind {
                 Kind::Date { output, .. }
                     if names_a_birth_date(&rule.key) || names_a_birth_date(column) =>
@@ -439,11 +459,7 @@ fn kind_of(field: &FormField, check: &FormCheck<'_>) -> Kind {
         return Kind::Choice(choices);
     }
     match field.kind.as_str() {
-        "date" => Kind::Date {
-            input: None,
-            output: DEFAULT_DATE_OUTPUT.to_owned(),
-            order: None,
-        },
+        "date" => date(None, None),
         _ => Kind::Text,
     }
 }

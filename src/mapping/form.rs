@@ -2,13 +2,13 @@
 //! that describe the same form.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use toml::Spanned;
 
 use super::diagnostics::ConfigProblem;
 use super::header::parts;
 use super::names::{did_you_mean, fold, fold_choice, likeness};
-use super::reading::Text;
 use super::value::Choices;
 use crate::model::{ContractTypeId, Form, FormField, FormOption};
 
@@ -87,8 +87,12 @@ impl<'a> FormCheck<'a> {
     }
 
     /// The form's own text for a choice that the config writes out; the text itself where the form has no choices.
-    pub fn own_text(&self, key: &str, text: &Spanned<Text>) -> Result<String, ConfigProblem> {
-        let written = text.get_ref();
+    pub fn own_text(
+        &self,
+        key: &str,
+        written: &str,
+        place: &Range<usize>,
+    ) -> Result<String, ConfigProblem> {
         let options = self.options(key);
         let wanted = fold_choice(written);
         let answers = |option: &&FormOption| {
@@ -105,7 +109,7 @@ impl<'a> FormCheck<'a> {
         let values: Vec<&str> = options.iter().map(|option| option.value.as_str()).collect();
         let hint = did_you_mean(written, values.iter().copied())
             .unwrap_or_else(|| format!("its choices are: {}", values.join(", ")));
-        Err(ConfigProblem::at(&text.span(), message).hint(hint))
+        Err(ConfigProblem::at(place, message).hint(hint))
     }
 
     /// The form's choices of a field; none when it is free.

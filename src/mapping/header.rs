@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use toml::Spanned;
-
 use super::diagnostics::ConfigProblem;
 use super::names::{Shown, did_you_mean, fold, visible};
-use super::reading::Text;
 use super::template::Templates;
 use super::value::Kind;
 use crate::model::{Column, ContractTypeId, Form, RESULT_COLUMNS};
@@ -332,12 +329,7 @@ pub(crate) struct Binder<'a> {
 
 impl Binder<'_> {
     /// The position of a column that the config names; its absence is noted at the name's line.
-    pub fn position(&mut self, name: &Spanned<Text>) -> Option<usize> {
-        self.position_in(name.get_ref(), &name.span())
-    }
-
-    /// The same for a name that stands inside another text, such as a template.
-    pub fn position_in(&mut self, name: &str, place: &Range<usize>) -> Option<usize> {
+    pub fn position(&mut self, name: &str, place: &Range<usize>) -> Option<usize> {
         match self.header.find(name) {
             Ok(column) => {
                 self.used.insert(column.index);

@@ -14,7 +14,6 @@ pub mod guess;
 mod header;
 mod invitation;
 pub mod names;
-mod reading;
 mod survey;
 mod template;
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub(crate) struct Templates {
 pub(crate) struct Template {
     name: String,
     /// The columns as it spells them, in the order of the values that it is rendered over.
-    columns: Vec<String>,
+    pub columns: Vec<String>,
 }
 
 impl Templates {
@@ -83,16 +83,14 @@ impl Templates {
         Templates { environment }
     }
 
-    /// Prepares a template over its columns; `None` when it is no valid one, which [`columns_of`] has told already.
-    pub fn add(&mut self, source: &str, columns: &[String]) -> Option<Template> {
+    /// Prepares a template; `None` when it is no valid one, which [`columns_of`] has told already.
+    pub fn add(&mut self, source: &str) -> Option<Template> {
+        let columns = columns_of(source).ok()?;
         let name = self.environment.templates().count().to_string();
         self.environment
             .add_template_owned(name.clone(), source.to_owned())
             .ok()?;
-        Some(Template {
-            name,
-            columns: columns.to_vec(),
-        })
+        Some(Template { name, columns })
     }
 
     /// Renders a template over the values of its columns. The error says what kind of failure it was and no value.
@@ -418,9 +416,8 @@ mod tests {
     fn rendering_is_plain_text_and_ends() {
         let mut templates = Templates::new();
         let mut render = |source: &str| {
-            let columns = columns_of(source).expect("no refusal");
-            let template = templates.add(source, &columns).expect("no refusal");
-            let values = vec![Cow::Borrowed("<\"a\">"); columns.len()];
+            let template = templates.add(source).expect("no refusal");
+            let values = vec![Cow::Borrowed("<\"a\">"); template.columns.len()];
             templates.render(&template, &values)
         };
         for (source, text) in [

@@ -3,7 +3,9 @@
 use std::fmt;
 
 /// The vendor's number for a contract type, such as 414.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct ContractTypeId(pub i64);
 

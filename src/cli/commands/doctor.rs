@@ -201,7 +201,7 @@ fn config(context: &Context) -> Looked {
     let mapped: usize = groups
         .iter()
         .flatten()
-        .map(|group| group.fields.len())
+        .map(|(_, fields)| fields.len())
         .sum();
     let fields = match (groups, mapped) {
         (None, _) => "headers are the fields".to_owned(),

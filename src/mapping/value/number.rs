@@ -9,15 +9,13 @@ use crate::mapping::words::WORDS;
 use crate::model::ProblemCode;
 
 /// What comes before a number's fraction; the other of the two parts thousands.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, strum::EnumString, strum::VariantNames,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum DecimalMark {
     /// 1,234.50.
-    #[strum(serialize = ".")]
+    #[serde(rename = ".")]
     Point,
     /// 1.234,50.
-    #[strum(serialize = ",")]
+    #[serde(rename = ",")]
     Comma,
 }
 

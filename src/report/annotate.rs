@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::model::{Cell, OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
 
 use super::check::CheckTally;
-use super::text::as_float;
+use super::text::{as_float, printable};
 use super::workbook::{Book, Fill, Value, failed, header_format, note, within_sheet};
 
 /// The sheet that is given back.
@@ -209,7 +209,7 @@ fn told(problems: &[Problem], duplicate_of: Option<RowNumber>) -> (String, Fill)
     let mut told: Vec<String> = problems
         .iter()
         .map(|problem| match &problem.column {
-            Some(column) => format!("{column}: {}", problem.message),
+            Some(column) => format!("{}: {}", printable(column), problem.message),
             None => problem.message.clone(),
         })
         .collect();

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use rust_xlsxwriter::Workbook;
 
 use crate::error::Error;
@@ -40,32 +39,148 @@ pub struct ExportOptions<'a> {
 }
 
 /// Takes result rows one by one, in order.
-pub trait Sink {
-    fn row(&mut self, row: &ResultRow) -> Result<(), Error>;
-
-    /// Writes what belongs behind the last row. Without it the output is not complete.
-    fn finish(self: Box<Self>) -> Result<(), Error>;
+pub struct Sink<'a, W: Write + Send> {
+    options: ExportOptions<'a>,
+    /// The source's, one for each of its cells.
+    columns: usize,
+    writer: Writer<W>,
 }
 
+enum Writer<W: Write + Send> {
+    Csv(csv::Writer<W>),
+    /// With the keys of the source's columns.
+    Jsonl(BufWriter<W>, Vec<String>),
+    /// With the rows of the sheet so far.
+    Xlsx(Box<Book>, W, u32),
+}
+
+const BUFFER_BYTES: usize = 1 << 16;
+
 /// Begins an export into `out`.
-pub fn sink<'a, W: Write + Send + 'a>(
+pub fn sink<'a, W: Write + Send>(
     format: Format,
     columns: &[String],
     options: ExportOptions<'a>,
     out: W,
-) -> Result<Box<dyn Sink + Send + 'a>, Error> {
-    Ok(match format {
-        Format::Csv => Box::new(CsvSink::begin(columns, options, out)?),
-        Format::Jsonl => Box::new(JsonLinesSink {
-            out: BufWriter::with_capacity(BUFFER_BYTES, out),
-            options,
-            keys: keys(columns),
-        }),
-        Format::Xlsx => Box::new(XlsxSink::begin(columns, options, out)?),
+) -> Result<Sink<'a, W>, Error> {
+    let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
+    let writer = match format {
+        Format::Csv => {
+            let mut builder = csv::WriterBuilder::new();
+            let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
+            let written = writer.write_record(names.map(harmless).map(Cow::into_owned));
+            written.map_err(|error| not_written(&error.into()))?;
+            Writer::Csv(writer)
+        }
+        Format::Jsonl => Writer::Jsonl(BufWriter::with_capacity(BUFFER_BYTES, out), keys(columns)),
+        Format::Xlsx => {
+            let names = names.map(str::to_owned).collect();
+            let book = begin_book(names, columns.len(), options.right_to_left)?;
+            Writer::Xlsx(Box::new(book), out, 1)
+        }
+    };
+    Ok(Sink {
+        options,
+        columns: columns.len(),
+        writer,
     })
 }
 
-const BUFFER_BYTES: usize = 1 << 16;
+/// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
+fn begin_book(names: Vec<String>, columns: usize, right_to_left: bool) -> Result<Book, Error> {
+    /// Where a result column is wide enough for what stands in it rather than for its header: token, link, error, time.
+    const WIDTHS: [(usize, f64); 4] = [(2, 24.0), (3, 36.0), (5, 60.0), (7, 21.0)];
+    let mut book = Book::begin(Workbook::new(), "Results", 0, names, right_to_left)?;
+    for (place, width) in WIDTHS {
+        let column = u16::try_from(columns + place).unwrap_or(u16::MAX);
+        let sheet = book.sheet()?;
+        sheet.set_column_width(column, width).map_err(failed)?;
+    }
+    Ok(book)
+}
+
+impl<W: Write + Send> Sink<'_, W> {
+    pub fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
+        let result = ResultColumns::of(row, &self.options);
+        let cells = row.cells.iter().map(String::as_str);
+        let cells = cells.chain(std::iter::repeat("")).take(self.columns);
+        match &mut self.writer {
+            Writer::Csv(writer) => {
+                let texts = result.texts();
+                let mut texts = cells.chain(texts.iter().map(|text| &**text));
+                texts
+                    .try_for_each(|text| writer.write_field(harmless(text).as_bytes()))
+                    .and_then(|()| writer.write_record(None::<&[u8]>))
+                    .map_err(|error| not_written(&error.into()))
+            }
+            Writer::Jsonl(out, keys) => {
+                let source = keys.iter().cloned().zip(cells.map(Into::into)).collect();
+                serde_json::to_writer(&mut *out, &Line { source, result })
+                    .map_err(io::Error::from)
+                    .and_then(|()| out.write_all(b"\n"))
+                    .map_err(|error| not_written(&error))
+            }
+            Writer::Xlsx(book, _, rows) => {
+                let at = within_sheet(*rows)?;
+                *rows += 1;
+                let texts = result.texts();
+                let mut values = texts.each_ref().map(|text| Value::Text(text));
+                values[0] = Value::Number(row.row.0.into());
+                values[6] = Value::Number(row.attempts.into());
+                let mut values = cells.map(Value::Text).chain(values).enumerate();
+                let status = self.columns + 1;
+                values.try_for_each(|(column, value)| {
+                    let is_status = column == status;
+                    let fill = if is_status {
+                        fill(row.status)
+                    } else {
+                        Fill::None
+                    };
+                    book.write(at, column, value, fill)
+                })
+            }
+        }
+    }
+
+    /// Writes what belongs behind the last row. Without it the output is not complete.
+    pub fn finish(self) -> Result<(), Error> {
+        let flushed = match self.writer {
+            Writer::Csv(mut writer) => writer.flush(),
+            Writer::Jsonl(mut out, _) => out.flush(),
+            Writer::Xlsx(book, out, rows) => return book.finish(rows - 1, out),
+        };
+        flushed.map_err(|error| not_written(&error))
+    }
+}
+
+/// The text of a CSV cell, with an apostrophe before it where a spreadsheet would take it for a formula.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if looks_like_formula(text) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Green is done, red needs a person, yellow needs an answer, grey needs nothing, blue is due.
+fn fill(status: Status) -> Fill {
+    match status {
+        Status::Created => Fill::Green,
+        Status::Invalid | Status::Rejected => Fill::Red,
+        Status::Failed => Fill::Orange,
+        Status::Uncertain => Fill::Yellow,
+        Status::Duplicate => Fill::Grey,
+        Status::Pending => Fill::Blue,
+    }
+}
+
+/// The source's columns under `source`, in the sheet's order; the result's members beside it, without prefix.
+#[derive(serde::Serialize)]
+struct Line<'r> {
+    source: serde_json::Map<String, serde_json::Value>,
+    #[serde(flatten)]
+    result: ResultColumns<'r>,
+}
 
 /// What a result says, without its row: token and link only if they may leave, what went wrong in words.
 #[derive(serde::Serialize)]
@@ -81,18 +196,18 @@ struct ResultColumns<'r> {
 }
 
 impl<'r> ResultColumns<'r> {
-    fn of(row: &'r ResultRow, options: &ExportOptions<'_>) -> Result<ResultColumns<'r>, Error> {
+    fn of(row: &'r ResultRow, options: &ExportOptions<'_>) -> ResultColumns<'r> {
         let token = row.token.as_ref().filter(|_| !options.without_tokens);
         let token = token.map(Secret::expose);
         let link = match (token, options.link) {
-            (Some(token), Some(template)) => Some(template.render(token, row.row)?),
+            (Some(token), Some(template)) => Some(template.render(token, row.row)),
             _ => None,
         };
         let error = row.error.as_deref().map(|error| match row.status {
             Status::Rejected => Cow::Owned(vendor_words(error)),
             _ => Cow::Borrowed(error),
         });
-        Ok(ResultColumns {
+        ResultColumns {
             row: row.row,
             status: row.status,
             token,
@@ -101,7 +216,7 @@ impl<'r> ResultColumns<'r> {
             error,
             attempts: row.attempts,
             sent_at: row.sent_at.map(|at| at.to_string()),
-        })
+        }
     }
 
     fn texts(&self) -> [Cow<'_, str>; 8] {
@@ -127,93 +242,6 @@ fn not_written(error: &io::Error) -> Error {
     .hint("See whether the disk is full. The ledger keeps the results: export again.")
 }
 
-struct CsvSink<'a, W: Write> {
-    writer: csv::Writer<W>,
-    options: ExportOptions<'a>,
-    columns: usize,
-}
-
-impl<'a, W: Write> CsvSink<'a, W> {
-    fn begin(columns: &[String], options: ExportOptions<'a>, out: W) -> Result<Self, Error> {
-        let mut sink = CsvSink {
-            writer: csv::WriterBuilder::new()
-                .buffer_capacity(BUFFER_BYTES)
-                .from_writer(out),
-            options,
-            columns: columns.len(),
-        };
-        for name in columns.iter().map(String::as_str).chain(RESULT_COLUMNS) {
-            sink.cell(name)?;
-        }
-        sink.end_row()?;
-        Ok(sink)
-    }
-
-    /// Writes a text, with an apostrophe before it where a spreadsheet would take it for a formula.
-    fn cell(&mut self, text: &str) -> Result<(), Error> {
-        let written = if looks_like_formula(text) {
-            self.writer.write_field(format!("'{text}"))
-        } else {
-            self.writer.write_field(text)
-        };
-        written.map_err(|error| not_written(&error.into()))
-    }
-
-    fn end_row(&mut self) -> Result<(), Error> {
-        let ended = self.writer.write_record(None::<&[u8]>);
-        ended.map_err(|error| not_written(&error.into()))
-    }
-}
-
-impl<W: Write> Sink for CsvSink<'_, W> {
-    fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
-        for column in 0..self.columns {
-            self.cell(row.cells.get(column).map_or("", String::as_str))?;
-        }
-        for text in ResultColumns::of(row, &self.options)?.texts() {
-            self.cell(&text)?;
-        }
-        self.end_row()
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<(), Error> {
-        self.writer.flush().map_err(|error| not_written(&error))
-    }
-}
-
-struct JsonLinesSink<'a, W: Write> {
-    out: BufWriter<W>,
-    options: ExportOptions<'a>,
-    keys: Vec<String>,
-}
-
-/// The source's columns under `source`, in the sheet's order; the result's members beside it, without prefix.
-#[derive(serde::Serialize)]
-struct Line<'r> {
-    source: serde_json::Map<String, serde_json::Value>,
-    #[serde(flatten)]
-    result: ResultColumns<'r>,
-}
-
-impl<W: Write> Sink for JsonLinesSink<'_, W> {
-    fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
-        let cells = row.cells.iter().map(String::as_str);
-        let cells = cells.chain(std::iter::repeat("")).map(Into::into);
-        let line = Line {
-            source: self.keys.iter().cloned().zip(cells).collect(),
-            result: ResultColumns::of(row, &self.options)?,
-        };
-        serde_json::to_writer(&mut self.out, &line)
-            .map_err(io::Error::from)
-            .and_then(|()| self.out.write_all(b"\n"))
-            .map_err(|error| not_written(&error))
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<(), Error> {
-        self.out.flush().map_err(|error| not_written(&error))
-    }
-}
-
 /// Headers as the keys of an object, each once, since readers keep only the last of two equal keys: a second `Name` is
 /// `Name (2)`, and a column without a header has its place, `(3)`, for a name.
 fn keys(columns: &[String]) -> Vec<String> {
@@ -234,134 +262,53 @@ fn keys(columns: &[String]) -> Vec<String> {
     columns.iter().enumerate().map(unique).collect()
 }
 
-/// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
-struct XlsxSink<'a, W: Write + Send> {
-    book: Book,
-    out: W,
-    options: ExportOptions<'a>,
-    columns: usize,
-    rows: u32,
+/// `[result] link`: the tenant's own address, made from a row's session token. It knows `{{ token }}` (percent-encoded) and
+/// `{{ row }}`, and nothing else, so that a link is never much longer than its template.
+#[derive(Debug)]
+pub struct LinkTemplate(Vec<Part>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Token,
+    Row,
 }
-
-/// Where a result column is wide enough for what stands in it rather than for its header: token, link, error, time.
-const WIDTHS: [(usize, f64); 4] = [(2, 24.0), (3, 36.0), (5, 60.0), (7, 21.0)];
-
-impl<'a, W: Write + Send> XlsxSink<'a, W> {
-    fn begin(columns: &[String], options: ExportOptions<'a>, out: W) -> Result<Self, Error> {
-        let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
-        let names: Vec<String> = names.map(str::to_owned).collect();
-        let mut book = Book::begin(Workbook::new(), "Results", 0, names, options.right_to_left)?;
-        for (place, width) in WIDTHS {
-            let column = u16::try_from(columns.len() + place).unwrap_or(u16::MAX);
-            book.sheet()?
-                .set_column_width(column, width)
-                .map_err(failed)?;
-        }
-        Ok(XlsxSink {
-            book,
-            out,
-            options,
-            columns: columns.len(),
-            rows: 1,
-        })
-    }
-}
-
-/// Green is done, red needs a person, yellow needs an answer, grey needs nothing, blue is due.
-fn fill(status: Status) -> Fill {
-    match status {
-        Status::Created => Fill::Green,
-        Status::Invalid | Status::Rejected => Fill::Red,
-        Status::Failed => Fill::Orange,
-        Status::Uncertain => Fill::Yellow,
-        Status::Duplicate => Fill::Grey,
-        Status::Pending => Fill::Blue,
-    }
-}
-
-impl<W: Write + Send> Sink for XlsxSink<'_, W> {
-    fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
-        let at = within_sheet(self.rows)?;
-        let results = ResultColumns::of(row, &self.options)?;
-        let texts = results.texts();
-        let mut values = texts.each_ref().map(|text| Value::Text(text));
-        values[0] = Value::Number(row.row.0.into());
-        values[6] = Value::Number(row.attempts.into());
-        let source = |place| Value::Text(row.cells.get(place).map_or("", String::as_str));
-        let values = (0..self.columns).map(source).chain(values);
-        for (column, value) in values.enumerate() {
-            let is_status = column == self.columns + 1;
-            let fill = if is_status {
-                fill(row.status)
-            } else {
-                Fill::None
-            };
-            self.book.write(at, column, value, fill)?;
-        }
-        self.rows += 1;
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), Error> {
-        self.book.finish(self.rows - 1, self.out)
-    }
-}
-
-/// `[result] link`: the tenant's own address, made from a row's session token. It knows `token` (percent-encoded) and `row`.
-pub struct LinkTemplate(Environment<'static>);
 
 impl LinkTemplate {
-    const NAME: &str = "link";
-    /// Steps of the template; ample for a link, and an endless loop ends.
-    const FUEL: u64 = 10_000;
-
     /// Reads a template such as `https://onboard.example/start?session={{ token }}`.
     pub fn parse(text: &str) -> Result<LinkTemplate, Error> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_fuel(Some(Self::FUEL));
-        let used = environment
-            .add_template_owned(Self::NAME, text.to_owned())
-            .and_then(|()| environment.get_template(Self::NAME))
-            .map_err(|error| refused(&error))?
-            .undeclared_variables(false);
-        if let Some(unknown) = used.iter().find(|&name| name != "token" && name != "row") {
-            return Err(invalid(&format!(
-                "it uses {unknown:?}, which is not known here"
-            )));
+        let mut parts = Vec::new();
+        let mut pieces = text.split("{{");
+        parts.extend(pieces.next().map(|before| Part::Text(before.to_owned())));
+        for piece in pieces {
+            let Some((name, after)) = piece.split_once("}}") else {
+                return Err(invalid("a {{ in it is not closed by }}"));
+            };
+            parts.push(match name.trim() {
+                "token" => Part::Token,
+                "row" => Part::Row,
+                other => {
+                    let why = format!("it uses {other:?}, which is not known here");
+                    return Err(invalid(&why));
+                }
+            });
+            parts.push(Part::Text(after.to_owned()));
         }
-        if !used.contains("token") {
+        if !parts.contains(&Part::Token) {
             return Err(invalid(
                 "it does not use {{ token }}, so every link would be the same",
             ));
         }
-        let link = LinkTemplate(environment);
-        link.render("token", RowNumber(2))?;
-        Ok(link)
+        Ok(LinkTemplate(parts))
     }
 
-    fn render(&self, token: &str, row: RowNumber) -> Result<String, Error> {
-        let values = context! { token => percent_encoded(token), row => row.0 };
-        let template = self.0.get_template(Self::NAME);
-        template
-            .and_then(|template| template.render(values))
-            .map_err(|error| refused(&error))
-    }
-}
-
-impl std::fmt::Debug for LinkTemplate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LinkTemplate")
-    }
-}
-
-/// Only the kind of the error: its detail may quote values.
-fn refused(error: &minijinja::Error) -> Error {
-    let kind = error.kind();
-    match error.line() {
-        Some(line) if line > 1 => invalid(&format!("{kind} in its line {line}")),
-        _ => invalid(&kind.to_string()),
+    fn render(&self, token: &str, row: RowNumber) -> String {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Token => percent_encoded(token),
+            Part::Row => row.to_string(),
+        });
+        parts.collect()
     }
 }
 
@@ -404,7 +351,7 @@ mod tests {
             ("a+b/c=&?#", "a%2Bb%2Fc%3D%26%3F%23"),
         ] {
             let expected = format!("https://x.example/7/{expected}");
-            assert_eq!(link.render(token, RowNumber(7)).unwrap(), expected);
+            assert_eq!(link.render(token, RowNumber(7)), expected);
         }
     }
 
@@ -413,12 +360,8 @@ mod tests {
         for (template, part) in [
             ("https://x.example/{{ tokn }}", "\"tokn\""),
             ("https://x.example/", "every link would be the same"),
-            ("https://x.example/{{ token", "syntax error"),
-            ("{{ token|nosuch }}", "unknown filter"),
-            (
-                "{{ token }}{% for i in range(9) %}{% endfor %}",
-                "\"range\"",
-            ),
+            ("https://x.example/{{ token", "not closed"),
+            ("{{ token|upper }}", "\"token|upper\""),
         ] {
             let error = LinkTemplate::parse(template).unwrap_err();
             assert!(error.message.contains(part), "{}", error.message);

@@ -1,114 +1,208 @@
-//! How well one column fits one goal: what its header says, and what its values say to that.
+//! What columns can be mapped to (the recipient, the contract type, the fields of the forms, or without any form those that the
+//! vendor's samples show), and how well one column fits: what its header says, and what its values say to that.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
-use super::concepts::{CONCEPTS, OTHERS, Shape};
+use super::headers::{BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all};
 use super::profile::Profile;
-use super::targets::{Goal, all};
-use super::translate;
-use super::words::Words;
-use crate::mapping::header::parts;
+use crate::mapping::words::{Concept, Shape, WORDS};
+use crate::model::{ContractTypeId, Form, FormField};
 
-/// A header that says it by a name of the table or the form.
-const BY_NAME: f64 = 0.88;
-/// A name that needs the values' word.
-const BY_WEAK_NAME: f64 = 0.6;
-/// A name spelled nearly so; up to a fifth more when it is very near.
-const BY_LIKENESS: f64 = 0.38;
-/// Below this likeness of spelling two names are two things.
-const LIKE_ENOUGH: f64 = 0.8;
-/// Beyond that, this much more is a slip of the pen.
-const VERY_NEAR: f64 = 0.05;
-/// Shorter names are alike by chance.
-const FUZZY_MIN_CHARS: usize = 5;
+/// The concept of the recipient's phone.
+const PHONE: &str = "phoneNumber";
+/// The concept of the recipient's e-mail.
+const EMAIL: &str = "email";
+/// The concept of the contract type.
+pub(super) const CONTRACT_TYPE: &str = "contractTypeId";
 
-/// People in customer sheets who are not the customer, as [`Words`] has them.
-const ANOTHER_PERSON: &[&str] = &[
-    "guarantor",
-    "spouse",
-    "husband",
-    "wife",
-    "manager",
-    "agent",
-    "officer",
-    "sales",
-    "rep",
-    "employee",
-    "mother",
-    "father",
-    "parent",
-    "brother",
-    "sister",
-    "son",
-    "relative",
-    "reference",
-    "referral",
-    "referee",
-    "emergency",
-    "branch",
-    "owner",
-    "supervisor",
-    "dealer",
-    "broker",
-    "partner",
-    "employer",
-    "company",
-    "work",
-    "office",
-    "business",
-    "next",
-    "kin",
-    "friend",
-    "ضامن",
-    "كفيل",
-    "زوج",
-    "زوجه",
-    "مندوب",
-    "مدير",
-    "موظف",
-    "فرع",
-    "ام",
-    "اب",
-    "والد",
-    "والده",
-    "اخ",
-    "قريب",
-    "طوارئ",
-    "مسؤول",
-    "مسئول",
-    "وكيل",
-    "تاجر",
-    "عمل",
-    "شركه",
-    "مشرف",
-    "وسيط",
-    "مرجع",
-    "صديق",
-];
+/// What a column may feed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The recipient's phone.
+    Phone,
+    /// The recipient's e-mail.
+    Email,
+    /// The contract type.
+    ContractType,
+    /// The form field with this key.
+    Field(String),
+}
 
-static KNOWN_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| {
-    let names = CONCEPTS.iter().flat_map(|concept| concept.names.iter());
-    all(names.copied())
-});
-static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(OTHERS.iter().copied()));
+/// One thing that a column can be mapped to.
+#[derive(Debug, Clone)]
+pub(super) struct Goal {
+    pub target: Target,
+    pub names: Vec<Words>,
+    pub weak: Vec<Words>,
+    pub shape: Shape,
+    /// What it is about, by the table.
+    pub concept: Option<&'static str>,
+    /// The form's field.
+    pub field: Option<FormField>,
+    /// Whether its key is known to exist, or shown by the vendor.
+    pub is_certain: bool,
+}
 
-/// A header taken apart once, to be held against many goals.
-pub(super) struct HeaderWords {
-    whole: Words,
-    parts: Vec<Words>,
-    /// Without a number at its end (`Mobile 2`), and that number.
-    numbered: Option<(Words, u32)>,
-    /// How well it names something that no goal is about.
-    other: f64,
-    /// It speaks of somebody beside the customer, whose phone looks like any other.
-    is_of_another_person: bool,
-    /// It is a name that the table knows.
-    is_known: bool,
+/// All of them.
+#[derive(Debug, Clone)]
+pub(super) struct Targets {
+    pub goals: Vec<Goal>,
+    pub has_form: bool,
+}
+
+impl Targets {
+    /// Goals for these contract types; with none, for every form that there is.
+    pub fn of(types: &[ContractTypeId], forms: &BTreeMap<ContractTypeId, Form>) -> Targets {
+        let relevant: Vec<&Form> = forms
+            .iter()
+            .filter(|(id, _)| types.is_empty() || types.contains(id))
+            .map(|(_, form)| form)
+            .collect();
+        let mut goals: Vec<Goal> = [
+            (PHONE, Target::Phone),
+            (EMAIL, Target::Email),
+            (CONTRACT_TYPE, Target::ContractType),
+        ]
+        .into_iter()
+        .filter_map(|(key, target)| Some(Goal::of_concept(WORDS.concept(key)?, target)))
+        .collect();
+        let mut fields: Vec<&FormField> = Vec::new();
+        for field in relevant.iter().flat_map(|form| &form.fields) {
+            if !fields.iter().any(|known| known.key == field.key) {
+                fields.push(field);
+            }
+        }
+        goals.extend(fields.into_iter().map(Goal::of_field));
+        // One form missing: its keys may be any, so those of the table are offered as well.
+        let has_form = !relevant.is_empty() && (types.is_empty() || relevant.len() == types.len());
+        if !has_form {
+            let known: Vec<Target> = goals.iter().map(|goal| goal.target.clone()).collect();
+            goals.extend(
+                WORDS
+                    .concepts
+                    .iter()
+                    .filter(|concept| {
+                        !is_of_recipient(&concept.key) && !is_part_of_name(&concept.key)
+                    })
+                    .map(|concept| Goal::of_concept(concept, Target::Field(concept.key.clone())))
+                    .filter(|goal| !known.contains(&goal.target)),
+            );
+        }
+        Targets { goals, has_form }
+    }
+
+    pub fn goal(&self, target: &Target) -> Option<&Goal> {
+        self.goals.iter().find(|goal| goal.target == *target)
+    }
+
+    /// The goal of a concept among the form's fields.
+    pub fn field_about(&self, key: &str) -> Option<&Goal> {
+        self.goals
+            .iter()
+            .find(|goal| goal.concept == Some(key) && matches!(goal.target, Target::Field(_)))
+    }
+
+    pub fn labelled(&self) -> Vec<(Target, String)> {
+        let label = |goal: &Goal| match &goal.field {
+            Some(field) => {
+                let labels: Vec<&str> = [field.label.as_str(), field.label_ar.as_str()]
+                    .into_iter()
+                    .filter(|label| !label.is_empty())
+                    .collect();
+                if labels.is_empty() {
+                    field.key.clone()
+                } else {
+                    format!("{} ({})", field.key, labels.join(" / "))
+                }
+            }
+            None => goal.target.to_string(),
+        };
+        self.goals
+            .iter()
+            .map(|goal| (goal.target.clone(), label(goal)))
+            .collect()
+    }
+}
+
+impl Goal {
+    fn of_concept(concept: &'static Concept, target: Target) -> Goal {
+        Goal {
+            is_certain: is_of_recipient(&concept.key) || concept.shown,
+            names: all(concept.names.iter().chain([&concept.key])),
+            weak: all(&concept.weak),
+            shape: concept.shape,
+            concept: Some(&concept.key),
+            field: None,
+            target,
+        }
+    }
+
+    /// A form that asks for the phone or e-mail again is fed by the recipient's column, and must not take it away.
+    pub fn is_recipients_again(&self) -> bool {
+        matches!(self.target, Target::Field(_)) && self.concept.is_some_and(is_of_recipient)
+    }
+
+    fn of_field(field: &FormField) -> Goal {
+        let own = [&field.key, &field.label, &field.label_ar].map(String::as_str);
+        let own = own.into_iter().filter(|name| !name.is_empty());
+        let mut names = all(own);
+        let mut concepts = WORDS.concepts.iter();
+        let concept = concepts.find(|concept| is_about(&names, concept));
+        let mut weak = Vec::new();
+        if let Some(concept) = concept {
+            names.extend(all(&concept.names));
+            weak = all(&concept.weak);
+        }
+        let by_table = concept.map_or(Shape::Any, |concept| concept.shape);
+        Goal {
+            target: Target::Field(field.key.clone()),
+            names,
+            weak,
+            shape: match (field.kind.as_str(), by_table) {
+                (_, Shape::NationalId | Shape::Phone | Shape::Email) => by_table,
+                ("date", _) => Shape::Date,
+                ("number" | "numeric" | "decimal" | "integer", _) => Shape::Number,
+                _ => by_table,
+            },
+            concept: concept.map(|concept| concept.key.as_str()),
+            field: Some(field.clone()),
+            is_certain: true,
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Target::Phone => f.write_str("the recipient's phone"),
+            Target::Email => f.write_str("the recipient's e-mail"),
+            Target::ContractType => f.write_str("the contract type"),
+            Target::Field(key) => f.write_str(key),
+        }
+    }
+}
+
+/// Whether a concept has one of these names.
+fn is_about(names: &[Words], concept: &Concept) -> bool {
+    let known = all(concept.names.iter().chain([&concept.key]));
+    names.iter().any(|name| {
+        known
+            .iter()
+            .any(|known| known.joined == name.joined || known.folded == name.folded)
+    })
+}
+
+fn is_of_recipient(key: &str) -> bool {
+    [PHONE, EMAIL, CONTRACT_TYPE].contains(&key)
+}
+
+fn is_part_of_name(key: &str) -> bool {
+    ["firstName", "lastName"].contains(&key)
 }
 
 /// What the values say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Evidence {
+enum Support {
     Supports,
     Silent,
     Contradicts,
@@ -123,68 +217,11 @@ pub(super) struct Fit {
     pub is_sure: bool,
 }
 
-impl HeaderWords {
-    pub fn of(header: &str) -> HeaderWords {
-        let whole = Words::of(header);
-        let pieces = parts(header).flat_map(by_script).collect::<Vec<_>>();
-        let pieces: Vec<Words> = pieces.iter().map(|piece| Words::of(piece)).collect();
-        let other = best(&whole, &OTHER_WORDS);
-        let trimmed = header.trim_end_matches(|c: char| c.is_ascii_digit());
-        let number = header[trimmed.len()..].parse().ok();
-        let numbered = number
-            .filter(|_| !trimmed.trim().is_empty())
-            .map(|number| (Words::of(trimmed), number));
-        HeaderWords {
-            is_known: best(&whole, &KNOWN_WORDS) >= BY_NAME,
-            is_of_another_person: whole
-                .sorted
-                .split(' ')
-                .any(|word| ANOTHER_PERSON.contains(&word)),
-            parts: if pieces.len() > 1 { pieces } else { Vec::new() },
-            whole,
-            numbered,
-            other,
-        }
-    }
-
-    fn score(&self, goal: &Goal) -> f64 {
-        let by_name = best(&self.whole, &goal.names);
-        if by_name >= BY_NAME {
-            return by_name;
-        }
-        let by_part = self.parts.iter().map(|part| best(part, &goal.names));
-        if by_part.fold(0.0, f64::max) >= BY_NAME {
-            return 0.9;
-        }
-        if let Some((words, number)) = &self.numbered
-            && best(words, &goal.names) >= BY_NAME
-        {
-            // `Mobile 1` is the first choice, `Mobile 2` is none.
-            return if *number <= 1 { BY_NAME } else { 0.3 };
-        }
-        let is_weak = |words: &Words| goal.weak.iter().any(|weak| is_same(words, weak));
-        if is_weak(&self.whole) || self.parts.iter().any(is_weak) {
-            return BY_WEAK_NAME;
-        }
-        // What is spelled at least as much like something else is nothing of ours.
-        if by_name > self.other { by_name } else { 0.0 }
-    }
-}
-
-/// `جهة العمل Employer` says it twice: once in each script.
-fn by_script(part: &str) -> Vec<String> {
-    let is_arabic = |word: &&str| word.chars().any(|c| matches!(c, '\u{600}'..='\u{6ff}'));
-    let (arabic, others): (Vec<&str>, Vec<&str>) = part.split_whitespace().partition(is_arabic);
-    let mut texts = vec![arabic.join(" "), others.join(" ")];
-    texts.retain(|text| text.chars().any(char::is_alphabetic));
-    texts
-}
-
 /// How well a header and its values fit a goal; none when they do not.
 pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Option<Fit> {
-    let score = header.score(goal);
-    let evidence = evidence(profile, goal);
-    let supported = evidence == Evidence::Supports;
+    let score = header.score(&goal.names, &goal.weak);
+    let support = support(profile, goal);
+    let supported = support == Support::Supports;
     let open = |rank: f64| {
         Some(Fit {
             rank,
@@ -197,9 +234,9 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
             is_sure: goal.is_certain,
         })
     };
-    match evidence {
-        Evidence::Contradicts if score >= BY_NAME => open(0.2),
-        Evidence::Contradicts => None,
+    match support {
+        Support::Contradicts if score >= BY_NAME => open(0.2),
+        Support::Contradicts => None,
         _ if score >= BY_NAME => sure(if supported { score + 0.05 } else { score }),
         _ if score >= BY_WEAK_NAME => {
             let is_told = supported && values_tell(profile, goal);
@@ -230,52 +267,17 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
     }
 }
 
-/// How well words match the best of some names: same, or nearly so spelled.
-fn best(words: &Words, names: &[Words]) -> f64 {
-    names
-        .iter()
-        .map(|name| likeness(words, name))
-        .fold(0.0, f64::max)
-}
-
-fn likeness(words: &Words, name: &Words) -> f64 {
-    if words.folded == name.folded {
-        return 1.0;
-    }
-    if words.joined == name.joined {
-        return 0.95;
-    }
-    if words.sorted == name.sorted {
-        return 0.92;
-    }
-    if words.joined.chars().count() < FUZZY_MIN_CHARS
-        || name.joined.chars().count() < FUZZY_MIN_CHARS
-    {
-        return 0.0;
-    }
-    let near = strsim::normalized_damerau_levenshtein(&words.joined, &name.joined);
-    if near >= LIKE_ENOUGH {
-        BY_LIKENESS + near - LIKE_ENOUGH
-    } else {
-        0.0
-    }
-}
-
-fn is_same(words: &Words, name: &Words) -> bool {
-    words.folded == name.folded || words.joined == name.joined
-}
-
-fn evidence(profile: &Profile, goal: &Goal) -> Evidence {
+fn support(profile: &Profile, goal: &Goal) -> Support {
     if profile.count == 0 {
-        return Evidence::Silent;
+        return Support::Silent;
     }
     let judge = |share: f64, enough: f64, least: f64| {
         if share >= enough {
-            Evidence::Supports
+            Support::Supports
         } else if share < least {
-            Evidence::Contradicts
+            Support::Contradicts
         } else {
-            Evidence::Silent
+            Support::Silent
         }
     };
     if let Some(field) = goal
@@ -286,7 +288,7 @@ fn evidence(profile: &Profile, goal: &Goal) -> Evidence {
         return judge(profile.choices_of(field), 0.6, 0.3);
     }
     if goal.concept == Some("maritalStatus") {
-        return judge(translate::marital_share(&profile.distinct), 0.6, 0.3);
+        return judge(profile.marital_states(), 0.6, 0.3);
     }
     match goal.shape {
         Shape::Phone => judge(profile.phone, 0.8, 0.5),
@@ -294,12 +296,12 @@ fn evidence(profile: &Profile, goal: &Goal) -> Evidence {
         Shape::NationalId => judge(profile.national_id, 0.8, 0.5),
         Shape::Date => judge(profile.date, 0.8, 0.5),
         Shape::Number if profile.national_id >= 0.5 || profile.plain_phone >= 0.5 => {
-            Evidence::Contradicts
+            Support::Contradicts
         }
         Shape::Number => judge(profile.number, 0.8, 0.3),
         Shape::Words => judge(profile.words, 0.8, 0.3),
-        Shape::Any if profile.email >= 0.8 || profile.national_id >= 0.8 => Evidence::Contradicts,
-        Shape::Any => Evidence::Silent,
+        Shape::Any if profile.email >= 0.8 || profile.national_id >= 0.8 => Support::Contradicts,
+        Shape::Any => Support::Silent,
     }
 }
 
@@ -313,7 +315,7 @@ fn values_tell(profile: &Profile, goal: &Goal) -> bool {
         return profile.choices_of(field) >= 0.9 && profile.distinct.len() >= 2;
     }
     if goal.concept == Some("maritalStatus") {
-        return translate::marital_share(&profile.distinct) >= 0.9;
+        return profile.marital_states() >= 0.9;
     }
     match goal.shape {
         Shape::Phone => profile.plain_phone >= 0.8,

@@ -1,12 +1,49 @@
-//! What a column's first values look like, whatever its header says.
+//! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::survey::Evidence;
 use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Kind};
-use crate::model::{Cell, FormField};
+use crate::mapping::words::WORDS;
+use crate::model::{Cell, Column, FormField, Row};
 
 /// How many values of a column are looked at.
-pub(super) const SAMPLED_VALUES: usize = 200;
+const SAMPLED_VALUES: usize = 200;
+/// More different values than this are no list of choices.
+const MOST_CHOICES: usize = 60;
+/// The first groups of words in [`WORDS`] are the marital states.
+const MARITAL_STATES: usize = 4;
+
+/// A sheet's columns with their first values.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    columns: Vec<Column>,
+    values: Vec<Vec<Cell>>,
+    rows: usize,
+}
+
+impl Sample {
+    pub fn new(columns: &[Column]) -> Self {
+        Sample {
+            columns: columns.to_vec(),
+            values: vec![Vec::new(); columns.len()],
+            rows: 0,
+        }
+    }
+
+    /// Takes a row in; false when there are enough of them.
+    pub fn see(&mut self, row: &Row) -> bool {
+        for (column, values) in self.columns.iter().zip(&mut self.values) {
+            values.push(row.cell(column.index).clone());
+        }
+        self.rows += 1;
+        self.rows < SAMPLED_VALUES
+    }
+
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&Column, &[Cell])> {
+        let values = self.values.iter().map(Vec::as_slice);
+        self.columns.iter().zip(values)
+    }
+}
 
 /// Shares of a column's values, each from 0 to 1.
 #[derive(Debug, Clone, Default)]
@@ -34,72 +71,144 @@ pub(super) struct Profile {
     pub sample: Option<String>,
 }
 
-/// More different values than this are no list of choices.
-const MOST_CHOICES: usize = 60;
-
 impl Profile {
     pub fn of(values: &[Cell], country: &str) -> Profile {
-        let kinds = Kinds::new(country);
-        let mut counts = [0usize; 9];
-        let mut evidence = Evidence::default();
-        let mut distinct: Vec<String> = Vec::new();
-        // What cannot be read says nothing of what it would be: a formula that no program has calculated, an error.
-        let tells = |cell: &&Cell| match cell {
-            Cell::Text(_) => !cell.is_empty() && !value::says_nothing(cell),
-            Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) => true,
-            _ => false,
+        let values: Vec<&Cell> = values.iter().filter(|cell| tells(cell)).collect();
+        let texts: Vec<String> = values
+            .iter()
+            .map(|cell| fold_value(&cell.shown()))
+            .collect();
+        let share_of = |is_so: &dyn Fn(&Cell, &str) -> bool| {
+            let all = values.iter().zip(&texts);
+            share(
+                all.filter(|(cell, text)| is_so(cell, text)).count(),
+                values.len(),
+            )
         };
-        let values: Vec<&Cell> = values.iter().filter(tells).collect();
-        for cell in &values {
-            evidence.see(&kinds.date, cell);
-            for (count, is_so) in counts.iter_mut().zip(kinds.judge(cell)) {
-                *count += usize::from(is_so);
-            }
-            let shown = cell.shown().trim().to_owned();
-            if distinct.len() <= MOST_CHOICES && !distinct.contains(&shown) {
-                distinct.push(shown);
-            }
-        }
-        if distinct.len() > MOST_CHOICES {
-            distinct.clear();
-        }
-        let share = |at: usize| share(counts[at], values.len());
+        let phone = Kind::Phone {
+            country: country.to_owned(),
+            landlines: false,
+        };
+        let [point, comma] = [DecimalMark::Point, DecimalMark::Comma].map(|mark| Kind::Number {
+            decimal: Some(mark),
+        });
+        let is_number = |cell: &Cell| reads(&point, cell) || reads(&comma, cell);
+        let has = |text: &str, is_so: fn(char) -> bool| text.chars().any(is_so);
         Profile {
             count: values.len(),
-            phone: share(0),
-            plain_phone: share(1),
-            email: share(2),
-            national_id: share(3),
-            date: share(4),
-            number: share(5),
-            words: share(6),
-            several_words: share(7),
-            compact_date: share(8),
-            order: match evidence.verdict() {
-                Ok(Some(Convention::Dates(order))) => Some(order),
-                _ => None,
-            },
-            distinct,
+            phone: share_of(&|cell, _| reads(&phone, cell)),
+            plain_phone: share_of(&|cell, text| is_written_as_phone(text) && reads(&phone, cell)),
+            email: share_of(&|cell, _| reads(&Kind::Email, cell)),
+            national_id: share_of(&|cell, _| reads(&Kind::EgyptNationalId, cell)),
+            date: share_of(&|cell, text| is_date(cell) || is_compact_date(cell, text)),
+            compact_date: share_of(&is_compact_date),
+            number: share_of(&|cell, _| is_number(cell) && !is_date(cell)),
+            words: share_of(&|_, text| {
+                has(text, char::is_alphabetic) && !has(text, |c| c.is_ascii_digit() || c == '@')
+            }),
+            several_words: share_of(&|_, text| {
+                let words = text.split(' ').filter(|word| !fold(word).is_empty());
+                words.count() >= 2
+            }),
+            order: order_of(&values),
+            distinct: distinct(&values),
             sample: values.first().map(|cell| cell.shown()),
         }
     }
 
     /// The share of different values that are choices of a field, by their own text, a label or a known translation.
     pub fn choices_of(&self, field: &FormField) -> f64 {
-        if self.distinct.is_empty() || field.options.is_empty() {
+        if field.options.is_empty() {
             return 0.0;
         }
-        let known = self
-            .distinct
-            .iter()
-            .filter(|value| super::translate::choice(value, field).is_some());
-        share(known.count(), self.distinct.len())
+        self.share_of_distinct(|value| choice(value, field).is_some())
     }
+
+    /// The share of different values that are marital states: by them the column is known where there is no form.
+    pub fn marital_states(&self) -> f64 {
+        self.share_of_distinct(|value| group_of(value).is_some_and(|at| at < MARITAL_STATES))
+    }
+
+    /// The share of different values that are words of some list of choices.
+    pub fn known_choices(&self) -> f64 {
+        self.share_of_distinct(|value| group_of(value).is_some())
+    }
+
+    fn share_of_distinct(&self, is_so: impl Fn(&str) -> bool) -> f64 {
+        let so = self.distinct.iter().filter(|value| is_so(value)).count();
+        share(so, self.distinct.len())
+    }
+}
+
+/// Whether a cell says what the column is: not what is empty or cannot be read, as a formula that no program has calculated.
+fn tells(cell: &Cell) -> bool {
+    match cell {
+        Cell::Text(_) => !cell.is_empty() && !value::says_nothing(cell),
+        Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) => true,
+        _ => false,
+    }
+}
+
+fn reads(kind: &Kind, cell: &Cell) -> bool {
+    matches!(value::read(kind, cell), Ok(Some(_)))
+}
+
+fn date(input: Option<&str>, order: Option<DateOrder>) -> Kind {
+    Kind::Date {
+        input: input.map(str::to_owned),
+        output: "%Y-%m-%d".to_owned(),
+        order,
+    }
+}
+
+fn is_date(cell: &Cell) -> bool {
+    match cell {
+        Cell::Date(_) => true,
+        Cell::Text(_) => [DateOrder::DayMonth, DateOrder::MonthDay]
+            .iter()
+            .any(|order| reads(&date(None, Some(*order)), cell)),
+        // A number cell can be read as a date's serial number, which proves nothing.
+        _ => false,
+    }
+}
+
+fn is_compact_date(cell: &Cell, text: &str) -> bool {
+    let is_recent = text.starts_with("19") || text.starts_with("20");
+    is_recent && text.len() == 8 && reads(&date(Some("%Y%m%d"), None), cell)
+}
+
+fn is_written_as_phone(text: &str) -> bool {
+    text.starts_with(['0', '+']) || (text.starts_with("20") && text.len() >= 12)
+}
+
+fn order_of(values: &[&Cell]) -> Option<DateOrder> {
+    let mut evidence = Evidence::default();
+    for cell in values {
+        evidence.see(&date(None, None), cell);
+    }
+    match evidence.verdict() {
+        Ok(Some(Convention::Dates(order))) => Some(order),
+        _ => None,
+    }
+}
+
+fn distinct(values: &[&Cell]) -> Vec<String> {
+    let mut distinct: Vec<String> = Vec::new();
+    for cell in values {
+        let shown = cell.shown().trim().to_owned();
+        if !distinct.contains(&shown) {
+            distinct.push(shown);
+        }
+        if distinct.len() > MOST_CHOICES {
+            return Vec::new();
+        }
+    }
+    distinct
 }
 
 /// A part of a whole, from 0 to 1; of nothing, 0.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred values at most")]
-pub(super) fn share(part: usize, whole: usize) -> f64 {
+fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 {
         0.0
     } else {
@@ -107,93 +216,69 @@ pub(super) fn share(part: usize, whole: usize) -> f64 {
     }
 }
 
-struct Kinds {
-    phone: Kind,
-    date: Kind,
-    compact_date: Kind,
+/// How a value means a choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Meaning<'f> {
+    /// It is the choice's own text or label: the mapping knows it by itself.
+    Own,
+    /// It is another word for this choice.
+    Word(&'f str),
 }
 
-impl Kinds {
-    fn new(country: &str) -> Kinds {
-        Kinds {
-            phone: Kind::Phone {
-                country: country.to_owned(),
-                landlines: false,
-            },
-            date: Kind::Date {
-                input: None,
-                output: "%Y-%m-%d".to_owned(),
-                // Whether a text is a date does not hang on the order; which one it is, does.
-                order: Some(DateOrder::DayMonth),
-            },
-            compact_date: Kind::Date {
-                input: Some("%Y%m%d".to_owned()),
-                output: "%Y-%m-%d".to_owned(),
-                order: None,
-            },
+/// The group of words that mean the same as this one.
+fn group_of(value: &str) -> Option<usize> {
+    let value = fold(value);
+    let has = |group: &Vec<String>| group.iter().any(|word| fold(word) == value);
+    WORDS.choices.iter().position(has)
+}
+
+/// The choice that a value means, if it is one.
+pub(super) fn choice<'f>(value: &str, field: &'f FormField) -> Option<Meaning<'f>> {
+    let wanted = fold(value);
+    let is_own = field.options.iter().any(|option| {
+        let mut texts = option.labels.iter().chain([&option.value]);
+        texts.any(|text| fold(text) == wanted)
+    });
+    if is_own {
+        return Some(Meaning::Own);
+    }
+    let group = group_of(value)?;
+    let mut meant = field
+        .options
+        .iter()
+        .filter(|option| group_of(&option.value) == Some(group));
+    let first = meant.next()?;
+    meant
+        .next()
+        .is_none()
+        .then_some(Meaning::Word(first.value.as_str()))
+}
+
+/// Every other word for the choices of a field among which `values` has one: `(word, choice)`, values first as written.
+pub(super) fn words_for<'f>(values: &[String], field: &'f FormField) -> Vec<(String, &'f str)> {
+    let word = |value: &String| match choice(value, field) {
+        Some(Meaning::Word(choice)) => Some((value.clone(), choice)),
+        _ => None,
+    };
+    let mut words: Vec<(String, &str)> = values.iter().filter_map(word).collect();
+    if words.is_empty() {
+        return words;
+    }
+    let is_arabic = |text: &str| text.chars().any(|c| matches!(c, '\u{600}'..='\u{6ff}'));
+    let arabic = words.iter().any(|(word, _)| is_arabic(word));
+    for other in WORDS.choices.iter().flatten() {
+        let is_known = words.iter().any(|(known, _)| fold(known) == fold(other));
+        if is_arabic(other) == arabic && !is_known {
+            words.extend(word(other));
         }
     }
-
-    /// In the order of the shares.
-    fn judge(&self, cell: &Cell) -> [bool; 9] {
-        let reads = |kind: &Kind| matches!(value::read(kind, cell), Ok(Some(_)));
-        let text = fold_value(&cell.shown());
-        let is_phone = reads(&self.phone);
-        let is_date = match cell {
-            Cell::Date(_) => true,
-            Cell::Text(_) => reads(&self.date) || self.reads_month_first(cell),
-            // A number cell can be read as a date's serial number, which proves nothing.
-            _ => false,
-        };
-        let is_compact = !matches!(cell, Cell::Date(_))
-            && text.len() == 8
-            && matches!(text.as_bytes()[..2], [b'1', b'9'] | [b'2', b'0'])
-            && reads(&self.compact_date);
-        let is_number = [DecimalMark::Point, DecimalMark::Comma]
-            .map(|mark| {
-                reads(&Kind::Number {
-                    decimal: Some(mark),
-                })
-            })
-            .contains(&true);
-        let has_letters = text.chars().any(char::is_alphabetic);
-        let has_digits = text.chars().any(|c| c.is_ascii_digit());
-        [
-            is_phone,
-            is_phone && is_written_as_phone(&text),
-            reads(&Kind::Email),
-            reads(&Kind::EgyptNationalId),
-            is_date || is_compact,
-            is_number && !is_date,
-            has_letters && !has_digits && !text.contains('@'),
-            text.split(' ')
-                .filter(|word| !fold(word).is_empty())
-                .count()
-                >= 2,
-            is_compact,
-        ]
-    }
-
-    fn reads_month_first(&self, cell: &Cell) -> bool {
-        let Kind::Date { input, output, .. } = &self.date else {
-            return false;
-        };
-        let month_first = Kind::Date {
-            input: input.clone(),
-            output: output.clone(),
-            order: Some(DateOrder::MonthDay),
-        };
-        matches!(value::read(&month_first, cell), Ok(Some(_)))
-    }
-}
-
-fn is_written_as_phone(text: &str) -> bool {
-    text.starts_with(['0', '+']) || (text.starts_with("20") && text.len() >= 12)
+    words
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::FormOption;
 
     fn profile(values: &[&str]) -> Profile {
         let cells: Vec<Cell> = values.iter().map(|v| Cell::Text((*v).to_owned())).collect();
@@ -205,14 +290,46 @@ mod tests {
         let all = |share: f64| share > 0.99;
         assert!(all(profile(&["01012345678", "+201112345678"]).plain_phone));
         assert!(all(profile(&["1012345678"]).phone) && !all(profile(&["1012345678"]).plain_phone));
-        assert!(all(profile(&["mona@example.com"]).email));
+        assert!(all(profile(&["mona@example.com", "n/a"]).email));
         assert!(all(profile(&["29001011234567"]).national_id));
         assert!(all(profile(&["منى عادل", "Ali Hassan"]).several_words));
-        assert!(all(profile(&["5,000", "٧٠٠٠"]).number));
+        assert!(all(profile(&["5,000", "٧٠٠٠", "5.000"]).number));
+        assert!(all(profile(&["19900131", "20010203"]).compact_date));
         let dates = profile(&["25/12/1990", "01/02/1991"]);
         assert!(all(dates.date) && dates.order == Some(DateOrder::DayMonth));
         let dates = profile(&["12/25/1990"]);
         assert!(all(dates.date) && dates.order == Some(DateOrder::MonthDay));
-        assert_eq!(profile(&["", " "]).count, 0);
+        assert_eq!(profile(&["", " ", "-"]).count, 0);
+    }
+
+    fn field(choices: &[&str]) -> FormField {
+        let option = |value: &&str| FormOption {
+            value: (*value).to_owned(),
+            labels: Vec::new(),
+        };
+        FormField {
+            options: choices.iter().map(option).collect(),
+            ..FormField::default()
+        }
+    }
+
+    #[test]
+    fn words_find_their_choice_and_strangers_do_not() {
+        let status = field(&["Single", "Married"]);
+        assert_eq!(choice("single", &status), Some(Meaning::Own));
+        assert_eq!(choice("متزوجه", &status), Some(Meaning::Word("Married")));
+        assert_eq!(choice("مطلق", &status), None, "there is no such choice");
+        assert_eq!(choice("Active", &status), None);
+        let arabic = field(&["أعزب", "متزوج"]);
+        assert_eq!(choice("Married", &arabic), Some(Meaning::Word("متزوج")));
+    }
+
+    #[test]
+    fn a_list_of_words_is_made_whole() {
+        let status = field(&["Single", "Married"]);
+        let words = words_for(&["أعزب".to_owned()], &status);
+        assert_eq!(words[0], ("أعزب".to_owned(), "Single"));
+        assert!(words.contains(&("متزوج".to_owned(), "Married")));
+        assert!(words_for(&["Single".to_owned()], &status).is_empty());
     }
 }

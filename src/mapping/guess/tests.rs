@@ -1,6 +1,6 @@
 use super::*;
 use crate::mapping::{BindOptions, Config, Mapping};
-use crate::model::{FormField, FormOption, RowNumber};
+use crate::model::{Cell, Column, FormField, FormOption, Row, RowNumber};
 
 fn field(key: &str, label: &str, kind: &str, choices: &[&str]) -> FormField {
     FormField {

@@ -1,0 +1,253 @@
+//! Reduces a header to the words that say what the column is about, and holds it against the names that things have.
+
+use std::sync::LazyLock;
+
+use crate::mapping::header::parts;
+use crate::mapping::names::{self, fold};
+use crate::mapping::words::WORDS;
+
+/// A header that says it by a name of the table or the form.
+pub(super) const BY_NAME: f64 = 0.88;
+/// A name that needs the values' word.
+pub(super) const BY_WEAK_NAME: f64 = 0.6;
+/// A name spelled nearly so; up to a fifth more when it is very near.
+pub(super) const BY_LIKENESS: f64 = 0.38;
+/// Below this likeness of spelling two names are two things.
+const LIKE_ENOUGH: f64 = 0.8;
+/// Beyond that, this much more is a slip of the pen.
+pub(super) const VERY_NEAR: f64 = 0.05;
+/// Shorter names are alike by chance.
+const FUZZY_MIN_CHARS: usize = 5;
+
+static KNOWN_WORDS: LazyLock<Vec<Words>> =
+    LazyLock::new(|| all(WORDS.concepts.iter().flat_map(|concept| &concept.names)));
+static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(&WORDS.other_columns));
+
+/// A header in a form for comparing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Words {
+    /// In order, abbreviations written out, noise gone.
+    pub joined: String,
+    /// The same in the order of the alphabet: `name full` is `full name`.
+    pub sorted: String,
+    /// As it stood, folded.
+    pub folded: String,
+}
+
+impl Words {
+    pub fn of(text: &str) -> Words {
+        let all: Vec<String> = pieces(text)
+            .iter()
+            .flat_map(|piece| written_out(piece))
+            .collect();
+        let telling: Vec<String> = all
+            .iter()
+            .filter(|word| !WORDS.noise.contains(word))
+            .cloned()
+            .collect();
+        // A header of nothing but noise says just that: whose column it is.
+        let mut words = if telling.is_empty() { all } else { telling };
+        let joined = words.concat();
+        words.sort_unstable();
+        Words {
+            joined,
+            sorted: words.join(" "),
+            folded: fold(text),
+        }
+    }
+}
+
+fn written_out(piece: &str) -> Vec<String> {
+    let whole = WORDS.abbreviations.get(piece).map_or(piece, String::as_str);
+    whole.split(' ').map(bare).collect()
+}
+
+/// Without the Arabic article, which people set or leave.
+fn bare(word: &str) -> String {
+    let is_long = word.chars().count() > 4;
+    let without = word
+        .strip_prefix("ال")
+        .or_else(|| word.strip_prefix("وال"))
+        .or_else(|| word.strip_prefix("بال"));
+    match without {
+        Some(rest) if is_long => rest.to_owned(),
+        _ => word.to_owned(),
+    }
+}
+
+/// The words of a text, folded: parted by anything that is no letter, by capitals inside, and between letters and digits.
+fn pieces(text: &str) -> Vec<String> {
+    let text = text
+        .replace(['\'', '’'], "")
+        .replace("e-mail", "email")
+        .replace("E-mail", "email");
+    let text = text.replace("E-Mail", "email").replace("E-MAIL", "email");
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut before = ' ';
+    for c in text.chars() {
+        let ends = !c.is_alphanumeric() && !is_mark(c)
+            || (c.is_uppercase() && before.is_lowercase())
+            || (c.is_numeric() != before.is_numeric() && before.is_alphanumeric());
+        if ends && !piece.is_empty() {
+            pieces.push(fold(&piece));
+            piece.clear();
+        }
+        if c.is_alphanumeric() || is_mark(c) {
+            piece.push(c);
+        }
+        if !is_mark(c) {
+            before = c;
+        }
+    }
+    if !piece.is_empty() {
+        pieces.push(fold(&piece));
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// What stands inside words and is no letter.
+fn is_mark(c: char) -> bool {
+    names::is_mark(c) || names::is_invisible(c)
+}
+
+/// Reduced, without those that nothing is left of.
+pub(super) fn all<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Words> {
+    let names = names.into_iter();
+    let telling = names.filter(|name| !fold(name.as_ref()).is_empty());
+    telling.map(|name| Words::of(name.as_ref())).collect()
+}
+
+/// A header taken apart once, to be held against many goals.
+pub(super) struct HeaderWords {
+    whole: Words,
+    parts: Vec<Words>,
+    /// Without a number at its end (`Mobile 2`), and that number.
+    numbered: Option<(Words, u32)>,
+    /// How well it names something that no goal is about.
+    pub other: f64,
+    /// It speaks of somebody beside the customer, whose phone looks like any other.
+    pub is_of_another_person: bool,
+    /// It is a name that the table knows.
+    pub is_known: bool,
+}
+
+impl HeaderWords {
+    pub fn of(header: &str) -> HeaderWords {
+        let whole = Words::of(header);
+        let pieces = parts(header).flat_map(by_script).collect::<Vec<_>>();
+        let pieces: Vec<Words> = pieces.iter().map(|piece| Words::of(piece)).collect();
+        let other = best(&whole, &OTHER_WORDS);
+        let trimmed = header.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = header[trimmed.len()..].parse().ok();
+        let numbered = number
+            .filter(|_| !trimmed.trim().is_empty())
+            .map(|number| (Words::of(trimmed), number));
+        HeaderWords {
+            is_known: best(&whole, &KNOWN_WORDS) >= BY_NAME,
+            is_of_another_person: whole
+                .sorted
+                .split(' ')
+                .any(|word| WORDS.other_people.iter().any(|person| person == word)),
+            parts: if pieces.len() > 1 { pieces } else { Vec::new() },
+            whole,
+            numbered,
+            other,
+        }
+    }
+
+    /// How well the header says one of these names, or one of the weak ones, from 0 to 1.
+    pub fn score(&self, names: &[Words], weak: &[Words]) -> f64 {
+        let by_name = best(&self.whole, names);
+        if by_name >= BY_NAME {
+            return by_name;
+        }
+        let by_part = self.parts.iter().map(|part| best(part, names));
+        if by_part.fold(0.0, f64::max) >= BY_NAME {
+            return 0.9;
+        }
+        if let Some((words, number)) = &self.numbered
+            && best(words, names) >= BY_NAME
+        {
+            // `Mobile 1` is the first choice, `Mobile 2` is none.
+            return if *number <= 1 { BY_NAME } else { 0.3 };
+        }
+        let is_weak = |words: &Words| weak.iter().any(|weak| is_same(words, weak));
+        if is_weak(&self.whole) || self.parts.iter().any(is_weak) {
+            return BY_WEAK_NAME;
+        }
+        // What is spelled at least as much like something else is nothing of ours.
+        if by_name > self.other { by_name } else { 0.0 }
+    }
+}
+
+/// `جهة العمل Employer` says it twice: once in each script.
+fn by_script(part: &str) -> Vec<String> {
+    let is_arabic = |word: &&str| word.chars().any(|c| matches!(c, '\u{600}'..='\u{6ff}'));
+    let (arabic, others): (Vec<&str>, Vec<&str>) = part.split_whitespace().partition(is_arabic);
+    let mut texts = vec![arabic.join(" "), others.join(" ")];
+    texts.retain(|text| text.chars().any(char::is_alphabetic));
+    texts
+}
+
+/// How well words match the best of some names: same, or nearly so spelled.
+fn best(words: &Words, names: &[Words]) -> f64 {
+    names
+        .iter()
+        .map(|name| likeness(words, name))
+        .fold(0.0, f64::max)
+}
+
+fn likeness(words: &Words, name: &Words) -> f64 {
+    if words.folded == name.folded {
+        return 1.0;
+    }
+    if words.joined == name.joined {
+        return 0.95;
+    }
+    if words.sorted == name.sorted {
+        return 0.92;
+    }
+    if words.joined.chars().count() < FUZZY_MIN_CHARS
+        || name.joined.chars().count() < FUZZY_MIN_CHARS
+    {
+        return 0.0;
+    }
+    let near = strsim::normalized_damerau_levenshtein(&words.joined, &name.joined);
+    if near >= LIKE_ENOUGH {
+        BY_LIKENESS + near - LIKE_ENOUGH
+    } else {
+        0.0
+    }
+}
+
+fn is_same(words: &Words, name: &Words) -> bool {
+    words.folded == name.folded || words.joined == name.joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_mean_the_same_have_the_same_words() {
+        for (one, other) in [
+            ("Customer Full Name", "full name"),
+            ("Cust. Mobile No.", "Mobile Number"),
+            ("MobileNumber", "mobile_number"),
+            ("Client's E-mail", "email"),
+            ("رقم موبايل العميل", "رقم الموبايل"),
+            ("الرقـم القَومي", "رقم قومى"),
+            ("DOB", "Date of Birth"),
+            ("EGP Monthly Income", "monthly income"),
+        ] {
+            assert_eq!(Words::of(one).joined, Words::of(other).joined, "{one}");
+        }
+        assert_eq!(
+            Words::of("Name, full").sorted,
+            Words::of("full name").sorted
+        );
+        assert_ne!(Words::of("Customer").joined, "", "noise alone stays");
+    }
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use strum::VariantArray;
 
@@ -141,19 +141,6 @@ pub struct ReadArgs {
     /// The contract type of every row (repeatable)
     #[arg(long, value_name = "ID")]
     pub contract_type: Vec<i64>,
-}
-
-impl ValueEnum for Hidden {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Hidden::Skip, Hidden::Send]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Hidden::Skip => PossibleValue::new("skip").help("Leave them out"),
-            Hidden::Send => PossibleValue::new("send").help("Treat them like the others"),
-        })
-    }
 }
 
 #[derive(Debug, Args)]
@@ -336,20 +323,6 @@ pub struct ExportArgs {
     pub without_tokens: bool,
 }
 
-impl ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Format::Csv, Format::Xlsx, Format::Jsonl]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Format::Csv => PossibleValue::new("csv").help("Comma-separated values, UTF-8"),
-            Format::Xlsx => PossibleValue::new("xlsx").help("An Excel workbook"),
-            Format::Jsonl => PossibleValue::new("jsonl").help("One JSON object a line"),
-        })
-    }
-}
-
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// The run [default: the newest]
@@ -360,19 +333,6 @@ pub struct ReportArgs {
     /// The page's language
     #[arg(long, value_name = "LANG", default_value = "en")]
     pub lang: Language,
-}
-
-impl ValueEnum for Language {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Language::English, Language::Arabic]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Language::English => PossibleValue::new("en").help("English"),
-            Language::Arabic => PossibleValue::new("ar").help("Arabic, right to left"),
-        })
-    }
 }
 
 #[derive(Debug, Args)]

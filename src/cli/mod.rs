@@ -8,28 +8,19 @@ mod system;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::path::Path;
 
-use clap::Parser;
+pub use output::Output;
+pub use system::protect_process;
 
 use crate::error::{Ended, Error, Kind};
 use args::{Cli, Command};
-use output::Output;
 use watch::MetricsFile;
 
-/// Everything from the arguments to the exit code.
-pub fn main() -> ExitCode {
-    system::protect_process();
+/// Does what the command line says. A mistake of ours ends as what it is to whoever waits for the exit code: an unexpected
+/// error, already told.
+pub fn run(cli: Cli) -> Ended {
     system::keep_panics_short();
-    let (output, ended) = match Cli::try_parse() {
-        Ok(cli) => (Output::new(&cli.global), run(cli)),
-        Err(told) => (Output::plain(), Output::plain().print_clap(&told)),
-    };
-    let kind = ended.unwrap_or_else(|error| Some(output.fail(&error)));
-    ExitCode::from(kind.map_or(0, Kind::exit_code))
-}
-
-fn run(cli: Cli) -> Ended {
     output::start_logging(&cli.global);
     let metrics_file = match &cli.command {
         Command::Run(args) => args.send.metrics_file.clone(),
@@ -47,7 +38,7 @@ fn run(cli: Cli) -> Ended {
 }
 
 /// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
-fn note_in_metrics(error: &Error, path: &std::path::Path) {
+fn note_in_metrics(error: &Error, path: &Path) {
     // The file is the other process's, which is at work.
     if error.kind != Kind::Busy
         && let Err(error) = MetricsFile::open(path).note_exit(error.kind.exit_code())

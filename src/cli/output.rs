@@ -23,7 +23,7 @@ static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
 static PROGRESS: OnceLock<Arc<Progress>> = OnceLock::new();
 
 /// Where and how to print.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Output {
     /// One JSON document on stdout instead of text.
     pub json: bool,
@@ -41,16 +41,6 @@ impl Output {
             quiet: global.quiet,
             log_json: global.log_format == LogFormat::Json,
             color: global.color,
-        }
-    }
-
-    /// For what is printed before the options are known.
-    pub fn plain() -> Self {
-        Output {
-            json: false,
-            quiet: false,
-            log_json: false,
-            color: ColorChoice::Auto,
         }
     }
 
@@ -88,7 +78,28 @@ impl Output {
         to_stdout(write)
     }
 
-    pub fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
+    /// Prints a result as a document or as text, whichever is asked for.
+    pub fn show(
+        self,
+        document: &impl serde::Serialize,
+        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        if self.json {
+            return self.print_json(document);
+        }
+        self.print(text)
+    }
+
+    /// Tells of a result that went into a file.
+    pub fn show_file(self, document: &impl serde::Serialize, text: &str) -> Result<(), Error> {
+        if self.json {
+            return self.print_json(document);
+        }
+        self.say(text);
+        Ok(())
+    }
+
+    fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
         self.print(|out| {
             serde_json::to_writer(&mut *out, document)?;
             writeln!(out)

@@ -1,10 +1,12 @@
 //! Watches a run: progress for the person, log lines for the operator, metrics for the collector.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use minijinja::Value;
+use minijinja::value::Serde;
 
 use super::output::{self, Output, Readers};
 use crate::error::{Error, Kind};
@@ -40,11 +42,11 @@ impl Watch {
         let progress = Arc::new(if output.quiet || due == 0 {
             Progress::hidden()
         } else if output.log_json {
-            Progress::lines(LogLines::of(run))
+            Progress::lines(move |line| tracing::info!(run = run.0, "{line}"))
         } else if io::stderr().is_terminal() {
             Progress::bar()
         } else {
-            Progress::lines(io::stderr())
+            Progress::lines(output::write_to_stderr)
         });
         progress.begin(due, per_row);
         output::log_around(&progress);
@@ -62,6 +64,7 @@ impl Watch {
     /// The run has ended: the bar goes, one line sums up, the metrics are final.
     pub fn end(&self, tally: &Tally, summary: &RunSummary, ended: Option<Kind>) {
         self.progress.finish();
+        let exit_code = ended.map_or(0, Kind::exit_code);
         let counts = &summary.counts;
         tracing::info!(
             run = self.run,
@@ -79,10 +82,10 @@ impl Watch {
             throttled = summary.throttled,
             seconds = summary.seconds,
             stopped = summary.stopped.map(<&str>::from),
-            exit_code = ended.map_or(0, Kind::exit_code),
+            exit_code,
             "run ended"
         );
-        self.write_metrics(tally, Some(ended.map_or(0, Kind::exit_code)));
+        self.write_metrics(tally, Some(exit_code));
     }
 
     /// The ledger failed: the bar goes, and the metrics say that it ended badly.
@@ -92,11 +95,23 @@ impl Watch {
     }
 
     fn write_metrics(&self, tally: &Tally, exit_code: Option<u8>) {
-        let Some(metrics) = &self.metrics else {
+        let Some(file) = &self.metrics else {
             return;
         };
-        let ended = exit_code.map(|exit_code| (exit_code, self.clock.wall()));
-        if let Err(error) = metrics.write(tally, self.started.elapsed(), ended) {
+        let now_s = self.clock.wall().0 / 1000;
+        let written = file.write(&Metrics {
+            counts: tally.counts,
+            requests: tally.requests,
+            throttled: tally.throttled,
+            seconds: self.started.elapsed().as_secs_f64(),
+            last_success: if exit_code == Some(0) {
+                Some(now_s)
+            } else {
+                file.last_success
+            },
+            exit_code,
+        });
+        if let Err(error) = written {
             tracing::warn!(run = self.run, "{error}");
         }
     }
@@ -163,113 +178,51 @@ impl Observer for Watch {
     }
 }
 
-/// Where progress goes when every line on stderr must be a JSON object: each of its lines becomes an event.
-struct LogLines {
-    run: i64,
-    text: Vec<u8>,
-}
-
-impl LogLines {
-    fn of(run: RunId) -> Self {
-        LogLines {
-            run: run.0,
-            text: Vec::new(),
-        }
-    }
-}
-
-impl io::Write for LogLines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.text.extend_from_slice(bytes);
-        while let Some(end) = self.text.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.text.drain(..=end).collect();
-            let line = String::from_utf8_lossy(&line);
-            tracing::info!(run = self.run, "{}", line.trim_end());
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// `--metrics-file`: Prometheus text format, replaced atomically, for `node_exporter`'s textfile collector.
 pub struct MetricsFile {
     path: PathBuf,
-    /// In seconds since the epoch, as the file of an earlier run tells.
+    /// As the file of an earlier run tells.
     last_success: Option<i64>,
 }
 
-const EXIT_CODE: &str = "vlens_batch_exit_code";
-const LAST_SUCCESS: &str = "vlens_batch_last_success_timestamp_seconds";
+#[derive(serde::Serialize)]
+struct Metrics {
+    counts: Counts,
+    requests: u64,
+    throttled: u64,
+    seconds: f64,
+    /// Seconds since the epoch.
+    last_success: Option<i64>,
+    /// Once the run has ended.
+    exit_code: Option<u8>,
+}
 
 impl MetricsFile {
     pub fn open(path: &Path) -> Self {
+        const NAME: &str = "vlens_batch_last_success_timestamp_seconds ";
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with(LAST_SUCCESS));
-        let seconds = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+        let value = text.lines().find_map(|line| line.strip_prefix(NAME));
         MetricsFile {
             path: path.to_owned(),
-            last_success: seconds,
+            last_success: value.and_then(|seconds| seconds.parse().ok()),
         }
     }
 
-    /// `ended`: the exit code and when, once the run has ended.
-    fn write(
-        &self,
-        tally: &Tally,
-        taken: Duration,
-        ended: Option<(u8, Timestamp)>,
-    ) -> Result<(), Error> {
-        let last_success = match ended {
-            Some((0, at)) => Some(at.0 / 1000),
-            _ => self.last_success,
-        };
-        let rows = "vlens_batch_rows";
-        let mut text = head(rows, "gauge", "Rows of the newest run by status.");
-        let counts = serde_json::to_value(tally.counts).unwrap_or_default();
-        for (status, n) in counts.as_object().into_iter().flatten() {
-            let _ = writeln!(text, "{rows}{{status=\"{status}\"}} {n}");
-        }
-        let mut add = |name, kind, help, value: String| {
-            text.push_str(&head(name, kind, help));
-            let _ = writeln!(text, "{name} {value}");
-        };
-        add(
-            "vlens_batch_requests_total",
-            "counter",
-            "Requests for invitations in the newest run.",
-            tally.requests.to_string(),
-        );
-        add(
-            "vlens_batch_throttled_total",
-            "counter",
-            "Requests answered 429 in the newest run.",
-            tally.throttled.to_string(),
-        );
-        add(
-            "vlens_batch_run_seconds",
-            "gauge",
-            "How long the newest run has taken.",
-            format!("{:.3}", taken.as_secs_f64()),
-        );
-        if let Some(seconds) = last_success {
-            let help = "When a run last ended with exit code 0.";
-            add(LAST_SUCCESS, "gauge", help, seconds.to_string());
-        }
-        if let Some((exit_code, _)) = ended {
-            text.push_str(&exit_code_lines(exit_code));
-        }
-        self.replace(&text)
+    fn write(&self, metrics: &Metrics) -> Result<(), Error> {
+        let text = minijinja::Environment::new()
+            .render_str(include_str!("metrics.txt"), Value::from(Serde(metrics)))
+            .map_err(|error| Error::unexpected("metrics_not_written", format!("{error}.")))?;
+        // The template loses its last line break.
+        self.replace(&format!("{text}\n"))
     }
 
     /// Notes that a run ended before it could begin (a broken config, say): all else stays as the last run left it.
     pub fn note_exit(&self, exit_code: u8) -> Result<(), Error> {
+        const NAME: &str = "vlens_batch_exit_code";
         let before = std::fs::read_to_string(&self.path).unwrap_or_default();
-        let kept = before.lines().filter(|line| !line.contains(EXIT_CODE));
+        let kept = before.lines().filter(|line| !line.contains(NAME));
         let mut text: String = kept.flat_map(|line| [line, "\n"]).collect();
-        text.push_str(&exit_code_lines(exit_code));
+        text.push_str(&format!("# TYPE {NAME} gauge\n{NAME} {exit_code}\n"));
         self.replace(&text)
     }
 
@@ -277,16 +230,4 @@ impl MetricsFile {
     fn replace(&self, text: &str) -> Result<(), Error> {
         output::write_bytes(&self.path, Readers::Everyone, text.as_bytes())
     }
-}
-
-fn exit_code_lines(exit_code: u8) -> String {
-    let help = "Exit code of the newest run, once it has ended.";
-    format!(
-        "{}{EXIT_CODE} {exit_code}\n",
-        head(EXIT_CODE, "gauge", help)
-    )
-}
-
-fn head(name: &str, kind: &str, help: &str) -> String {
-    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n")
 }

@@ -30,10 +30,11 @@ pub enum Input {
 }
 
 /// What to do with rows that are hidden or filtered away in the sheet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, clap::ValueEnum)]
 pub enum Hidden {
+    /// Leave them out
     Skip,
-    /// Treat them like every other row.
+    /// Treat them like the others
     Send,
 }
 

@@ -17,13 +17,14 @@ use super::text::vendor_words;
 use super::workbook::{Book, Fill, Value, failed, looks_like_formula, within_sheet};
 
 /// The form that results take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, clap::ValueEnum)]
 #[strum(serialize_all = "lowercase", ascii_case_insensitive)]
 pub enum Format {
-    /// Comma-separated, UTF-8, a header line.
+    /// Comma-separated values, UTF-8
     Csv,
+    /// An Excel workbook
     Xlsx,
-    /// One JSON object a line.
+    /// One JSON object a line
     Jsonl,
 }
 

@@ -1,7 +1,6 @@
 //! Progress on stderr while rows are sent: a bar on a terminal, elsewhere one plain line every thirty seconds or ten per cent,
 //! nothing when quiet. Whoever writes a log line while a bar stands writes it inside [`Progress::suspend`].
 
-use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,12 +22,14 @@ pub struct Snapshot {
     pub problems: u64,
 }
 
+type Lines = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Progress of one run. All methods may be called from any thread.
 pub struct Progress {
     /// Keeps count and time; drawn on a terminal alone.
     bar: ProgressBar,
     /// Where plain lines go.
-    lines: Option<Mutex<Box<dyn Write + Send>>>,
+    lines: Option<Lines>,
     state: Mutex<State>,
 }
 
@@ -53,12 +54,12 @@ impl Progress {
         Progress::with(ProgressBar::with_draw_target(None, target), None)
     }
 
-    /// Plain lines into `out`, for logs and pipes.
-    pub fn lines(out: impl Write + Send + 'static) -> Self {
-        Progress::with(ProgressBar::hidden(), Some(Mutex::new(Box::new(out))))
+    /// Plain lines, told to `tell`, for logs and pipes.
+    pub fn lines(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Progress::with(ProgressBar::hidden(), Some(Box::new(tell)))
     }
 
-    fn with(bar: ProgressBar, lines: Option<Mutex<Box<dyn Write + Send>>>) -> Self {
+    fn with(bar: ProgressBar, lines: Option<Lines>) -> Self {
         let style = ProgressStyle::with_template("{bar:20} {human_pos}/{human_len} {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Progress {
@@ -104,13 +105,10 @@ impl Progress {
         drop(state);
         match &self.lines {
             None => self.bar.set_message(details),
-            Some(out) => {
+            Some(tell) => {
                 let percent = now.done.saturating_mul(100) / total.max(1);
                 let (done, total) = (thousands(now.done), thousands(total));
-                write_line(
-                    out,
-                    &format!("{done} of {total} rows ({percent} %), {details}"),
-                );
+                tell(&format!("{done} of {total} rows ({percent} %), {details}"));
             }
         }
     }
@@ -122,7 +120,7 @@ impl Progress {
         let text = format!("paused: {reason}; goes on at {until}");
         match &self.lines {
             None => self.bar.set_message(text),
-            Some(out) => write_line(out, &text),
+            Some(tell) => tell(&text),
         }
     }
 
@@ -156,12 +154,6 @@ fn details(now: Snapshot, total: u64, elapsed: Duration, per_row: Duration) -> S
         text = format!("{text}, about {} left", duration(left));
     }
     text
-}
-
-/// Progress is a courtesy: a reader who is gone must not stop the run.
-fn write_line(out: &Mutex<Box<dyn Write + Send>>, text: &str) {
-    let mut out = lock(out);
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// A thread that panicked elsewhere leaves plain numbers behind, which remain usable.

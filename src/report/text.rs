@@ -175,10 +175,14 @@ pub fn rows(number: u64) -> String {
 }
 
 /// The language of a page or a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, clap::ValueEnum)]
 pub enum Language {
+    /// English
+    #[value(name = "en")]
     #[strum(serialize = "en")]
     English,
+    /// Arabic, right to left
+    #[value(name = "ar")]
     #[strum(serialize = "ar")]
     Arabic,
 }

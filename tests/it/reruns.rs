@@ -237,6 +237,43 @@ fn settled_as_not_created_it_is_due_again() {
 }
 
 #[test]
+fn named_rows_are_settled_all_or_none_and_each_that_cannot_be_is_named() {
+    let world = World::with_server();
+    let held = Customer::new(1).phone(NO_TOKEN);
+    world.file(
+        "customers.csv",
+        sheet(&[held, Customer::new(2), Customer::new(3)]),
+    );
+    world.send("customers.csv").run().expect(3);
+    let refused = world.ran("settle --row 2 --row 3 --row 4 --as created", 2);
+    assert!(refused.stderr.contains("Rows 3, 4 of run 1"), "{refused}");
+    assert_eq!(world.statuses(), ["uncertain", "created", "created"]);
+    world.ran("settle --row 2 --as created", 0);
+    assert_eq!(world.statuses(), ["created", "created", "created"]);
+}
+
+#[test]
+fn a_named_row_narrows_what_retry_means() {
+    let world = World::with_server();
+    let rejected = Customer::new(1).phone(REJECTED);
+    world.file("customers.csv", sheet(&[rejected, Customer::new(2)]));
+    world.send("customers.csv").run().expect(3);
+    for (args, sent) in [
+        ("retry --failed --row 2 --json", 0),
+        ("retry --rejected --row 2 --json", 1),
+        ("retry --row 2 --json", 1),
+    ] {
+        let asked = || {
+            let log = world.server_log();
+            log.iter().filter(|record| record.is_invitation()).count()
+        };
+        let before = asked();
+        world.ran(args, 3);
+        assert_eq!(asked() - before, sent, "{args}");
+    }
+}
+
+#[test]
 fn resume_needs_no_file() {
     let world = World::with_server();
     world.customers("customers.csv", 6);

@@ -69,11 +69,10 @@ async fn list(api: &Api, settings: &Settings, output: Output) -> Ended {
         name: entry.name,
     });
     let lines: Vec<TypeLine> = lines.collect();
-    if output.json {
-        output.print_json(&serde_json::json!({ "contract_types": lines }))?;
-    } else {
-        output.print(|out| write_contract_types(out, &lines, output.look()))?;
-    }
+    let document = serde_json::json!({ "contract_types": lines });
+    output.show(&document, |out| {
+        write_contract_types(out, &lines, output.look())
+    })?;
     Ok(None)
 }
 
@@ -102,14 +101,14 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> En
         let answer = api.template_fields(id).await;
         let answer = answer.map_err(|error| not_pulled(id, error, &path))?;
         let pulled = store(id, &answer, &path)?;
+        // What is stored is told even if the next one fails.
         if !output.json {
             output.print(|out| write_pulled(out, &pulled))?;
         }
         stored.push(pulled);
     }
-    if output.json {
-        output.print_json(&serde_json::json!({ "pulled": stored }))?;
-    }
+    let document = serde_json::json!({ "pulled": stored });
+    output.show(&document, |_| Ok(()))?;
     Ok(None)
 }
 
@@ -199,15 +198,14 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
     })?;
     write_bytes(&args.output, Readers::Everyone, &workbook)?;
     let path = args.output.display();
-    if output.json {
-        let template = path.to_string();
-        output.print_json(
-            &serde_json::json!({ "template": template, "contract_type": id, "fields": fields }),
-        )?;
-    } else {
-        output.say(&format!(
-            "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: vlens-batch run {path}"
-        ));
-    }
+    let document = serde_json::json!({
+        "template": args.output,
+        "contract_type": id,
+        "fields": fields,
+    });
+    let told = format!(
+        "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: vlens-batch run {path}"
+    );
+    output.show_file(&document, &told)?;
     Ok(None)
 }

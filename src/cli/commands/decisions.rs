@@ -1,13 +1,13 @@
 //! What a person decides: `settle` says what became of uncertain rows, `purge` forgets finished ones. Both send nothing.
 
-use super::world::{Opened, lock};
+use super::world::{Opened, lock, reader};
 use crate::cli::args::{Global, PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::output::Output;
 use crate::cli::system::{SystemClock, user_name};
 use crate::error::{Ended, Error};
-use crate::ledger::{Ledger, Work};
-use crate::model::{RowNumber, Timestamp};
-use crate::report::rows;
+use crate::ledger::{Ledger, PurgeReport, Reader, Work};
+use crate::model::{RowNumber, RunId, Status, Timestamp};
+use crate::report::rows as counted;
 use crate::send::Clock;
 
 pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
@@ -18,29 +18,50 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
     let now = SystemClock::default().moment();
     ledger.recover(&now)?;
     ledger.begin_process(Work::Deciding(run), "settle", &user_name(), &now)?;
-    let named: Vec<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    let named = (!args.all).then_some(named.as_slice());
+    let rows: Vec<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
+    refuse_rows_that_are_not_uncertain(&reader(&opened.path)?, run, &rows)?;
     let is_created = args.what == SettledAs::Created;
-    let report = ledger.settle(run, named, is_created, &now)?;
-    let settled = report.settled;
-    if let Some(row) = report.not_uncertain.first() {
-        let message = format!("Row {row} of run {run} is not uncertain; rows settled: {settled}.");
-        let hint = format!("`vlens-batch status {run} --row {row}` shows how it stands.");
-        return Err(Error::usage("row_not_uncertain", message).hint(hint));
-    }
+    let named = (!args.all).then_some(rows.as_slice());
+    let settled = ledger.settle(run, named, is_created, &now)?.settled;
     let (word, text, next) = if is_created {
         ("created", "created", "")
     } else {
         let next = " They are due again: `vlens-batch resume` sends them.";
         ("not-created", "not created", next)
     };
-    if output.json {
-        output.print_json(&serde_json::json!({ "run": run, "settled": settled, "as": word }))?;
-    } else {
-        let told = format!("Run {run}: {} settled as {text}.{next}", rows(settled));
-        output.print(|out| writeln!(out, "{told}"))?;
-    }
+    let document = serde_json::json!({ "run": run, "settled": settled, "as": word });
+    let settled = counted(settled);
+    output.show(&document, |out| {
+        writeln!(out, "Run {run}: {settled} settled as {text}.{next}")
+    })?;
     Ok(None)
+}
+
+/// All rows are settled or none.
+fn refuse_rows_that_are_not_uncertain(
+    reader: &Reader,
+    run: RunId,
+    rows: &[RowNumber],
+) -> Result<(), Error> {
+    let mut others = Vec::new();
+    for &row in rows {
+        let history = reader.history(run, row, false)?;
+        if history.is_none_or(|history| history.result.status != Status::Uncertain) {
+            others.push(row.to_string());
+        }
+    }
+    let Some(row) = others.first() else {
+        return Ok(());
+    };
+    let hint = format!("`vlens-batch status {run} --row {row}` shows how it stands.");
+    let message = match others.as_slice() {
+        [row] => format!("Row {row} of run {run} is not uncertain; nothing was settled."),
+        _ => format!(
+            "Rows {} of run {run} are not uncertain; nothing was settled.",
+            others.join(", ")
+        ),
+    };
+    Err(Error::usage("row_not_uncertain", message).hint(hint))
 }
 
 pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
@@ -59,24 +80,25 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
         return Err(Error::stopped("not_confirmed", message));
     }
     let report = Ledger::open_existing(&path)?.purge_older_than(cutoff)?;
-    if output.json {
-        output.print_json(&serde_json::json!({
-            "older_than": cutoff,
-            "rows": report.rows,
-            "tokens": report.tokens,
-            "kept": report.kept,
-        }))?;
-        return Ok(None);
-    }
-    let kept = match report.kept {
+    let PurgeReport { rows, tokens, kept } = report;
+    let document = serde_json::json!({
+        "older_than": cutoff,
+        "rows": rows,
+        "tokens": tokens,
+        "kept": kept,
+    });
+    let held = match kept {
         0 => String::new(),
-        kept => format!(" Kept, since nobody has settled them yet: {}.", rows(kept)),
+        kept => format!(
+            " Kept, since nobody has settled them yet: {}.",
+            counted(kept)
+        ),
     };
-    let (purged, tokens) = (rows(report.rows), report.tokens);
-    output.print(|out| {
+    output.show(&document, |out| {
         writeln!(
             out,
-            "Purged what was finished before {cutoff}: {purged}, session tokens: {tokens}.{kept} Counts stay, and nobody is invited twice."
+            "Purged what was finished before {cutoff}: {}, session tokens: {tokens}.{held} Counts stay, and nobody is invited twice.",
+            counted(rows)
         )
     })?;
     Ok(None)

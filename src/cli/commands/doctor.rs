@@ -82,11 +82,9 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended
             }
         }
     }
-    if output.json {
-        output.print_json(&doctor_json(&chart.findings))?;
-    } else {
-        output.print(|out| write_doctor(out, &chart.findings, output.look()))?;
-    }
+    output.show(&doctor_json(&chart.findings), |out| {
+        write_doctor(out, &chart.findings, output.look())
+    })?;
     Ok(chart.gravest())
 }
 

@@ -94,17 +94,15 @@ async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
         ("VLENS_USERNAME", credentials.username),
         ("VLENS_PASSWORD", credentials.password.expose().to_owned()),
     ];
-    if output.json {
-        let document: serde_json::Map<String, serde_json::Value> = variables
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect();
-        output.print_json(&document)?;
-    } else {
-        output.print(|out| {
-            let mut variables = variables.iter();
-            variables.try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))
-        })?;
+    let document: serde_json::Map<_, serde_json::Value> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+        .collect();
+    output.show(&document, |out| {
+        let mut variables = variables.iter();
+        variables.try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))
+    })?;
+    if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }
     watch_signals().stopped().await;

@@ -26,16 +26,14 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     let now = SystemClock::default().wall();
     let summary = summary(&opened.reader, run, &opened.path, is_held, now)?;
     let ended = ended_as(&summary);
-    if output.json {
-        output.print_json(&summary)?;
-        return Ok(ended);
-    }
     let further = opened.settings.further(summary.base_url == SANDBOX_NAME);
     let record = RunRecord {
         in_progress: is_held && summary.finished_at.is_none(),
         summary,
     };
-    output.print(|out| write_status(out, &record, &further, output.look()))?;
+    output.show(&record.summary, |out| {
+        write_status(out, &record, &further, output.look())
+    })?;
     Ok(ended)
 }
 
@@ -43,11 +41,9 @@ fn row_status(opened: &Opened, run: RunId, row: RowNumber, output: Output) -> En
     let history = opened.reader.history(run, row, opened.is_held())?;
     let history = history
         .ok_or_else(|| Error::unusable("row_not_found", format!("Run {run} has no row {row}.")))?;
-    if output.json {
-        output.print_json(&history_json(&history))?;
-    } else {
-        output.print(|out| write_history(out, &history, output.look()))?;
-    }
+    output.show(&history_json(&history), |out| {
+        write_history(out, &history, output.look())
+    })?;
     Ok(None)
 }
 
@@ -62,13 +58,9 @@ pub fn runs(global: &Global, output: Output) -> Ended {
     for record in &mut runs {
         record.summary.ledger = opened.path.display().to_string();
     }
-    if output.json {
-        output.print_json(&runs)?;
-        return Ok(None);
-    }
     // Runs are numbered from 1 without a gap.
     let older = runs.last().map_or(0, |record| record.summary.run.0 - 1);
-    output.print(|out| {
+    output.show(&runs, |out| {
         write_runs(out, &runs, output.look())?;
         if older == 0 {
             return Ok(());
@@ -96,11 +88,9 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Ended {
         Ok(())
     })?;
     let path = &args.output;
-    if output.json {
-        output.print_json(&serde_json::json!({ "run": run, "output": path, "rows": rows }))?;
-    } else {
-        output.say(&format!("Results of run {run} are in {}.", path.display()));
-    }
+    let document = serde_json::json!({ "run": run, "output": path, "rows": rows });
+    let told = format!("Results of run {run} are in {}.", path.display());
+    output.show_file(&document, &told)?;
     Ok(None)
 }
 
@@ -149,14 +139,9 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Ended {
     write_file(path, Readers::Owner, |mut file| {
         write_html(&mut file, &data, args.lang)
     })?;
-    if output.json {
-        output.print_json(&serde_json::json!({ "run": run, "output": path }))?;
-    } else {
-        output.say(&format!(
-            "The report on run {run} is in {}.",
-            path.display()
-        ));
-    }
+    let document = serde_json::json!({ "run": run, "output": path });
+    let told = format!("The report on run {run} is in {}.", path.display());
+    output.show_file(&document, &told)?;
     Ok(None)
 }
 

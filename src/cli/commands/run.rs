@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::check::{input, open_sheet};
 use super::decisions::is_confirmed;
@@ -20,8 +20,8 @@ use crate::mapping::config::SessionKind;
 use crate::model::{Counts, Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
 use crate::report::{DryRun, Ending, question, write_dry_run, write_summary};
 use crate::send::{
-    Api, Clock, ImportOptions, Seen, SendOptions, Sent, Sheet, StopReason, StopSignal, Tally,
-    Verdict, Wishes, import, make_due, plan, send,
+    Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
+    Wishes, import, make_due, plan, send,
 };
 
 /// Validates, records every row in the ledger, sends what is due.
@@ -65,10 +65,8 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
         _lock: lock,
     };
     flow.begin(&mut begun)?;
-    match held_back(args, &flow, &begun)? {
-        Some((stop, why)) => flow.finish(begun, stop, &why),
-        None => flow.deliver(begun).await,
-    }
+    let held = held_back(args, &flow, &begun)?;
+    flow.deliver(begun, held).await
 }
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
@@ -79,7 +77,7 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended
         make_due(&mut begun.ledger, begun.run, wishes)?;
     }
     flow.begin(&mut begun)?;
-    flow.deliver(begun).await
+    flow.deliver(begun, None).await
 }
 
 /// Makes rows due again because a person says so, and sends them.
@@ -103,7 +101,7 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     ledger.begin_process(Work::Deciding(*run), "retry", &user_name(), &now)?;
     ledger.retry(*run, &statuses, rows, &now)?;
     flow.begin(&mut begun)?;
-    flow.deliver(begun).await
+    flow.deliver(begun, None).await
 }
 
 /// A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
@@ -231,26 +229,55 @@ impl Flow {
             .begin_process(work, self.command, &user_name(), &now)
     }
 
-    /// Asks where a person must be asked, sends what is due, and sums up.
-    async fn deliver(&self, begun: Begun) -> Ended {
-        let due = begun.ledger.due_count(begun.run)?;
-        let to_send = self.args.limit.map_or(due, |limit| due.min(limit));
-        if !self.may_send(to_send, &begun.target.binding) {
-            return self.finish(begun, Stop::Signal, "Nothing was sent: the answer was no.");
-        }
+    /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
+    async fn deliver(&self, begun: Begun, held: Option<Held>) -> Ended {
         let Begun {
             ledger,
             run,
             target,
             _lock,
         } = begun;
-        let limits = self.sending.limits;
-        let limiter = world::limiter(&ledger, limits, &*self.clock)?;
-        let start = tally(&self.summary(run)?);
-        // The first of a minute go as fast as a second allows: on average it is less.
-        let rows = u32::try_from(to_send).unwrap_or(u32::MAX).max(1);
-        let per_row = limits.least_time(u64::from(rows)) / rows;
-        let watch = Arc::new(self.watch(run, start.counts, to_send, per_row));
+        let due = self.to_send(&ledger, run)?;
+        let held = held.or_else(|| {
+            let why = "Nothing was sent: the answer was no.".to_owned();
+            (!self.may_send(due, &target.binding)).then_some((Stop::Signal, why))
+        });
+        let due = if held.is_some() { 0 } else { due };
+        let start = self.summary(run)?;
+        let start = Tally {
+            counts: start.counts,
+            requests: start.requests,
+            throttled: start.throttled,
+        };
+        let watch = Arc::new(self.watch(run, start.counts, due));
+        let (mut ledger, tally, stopped, why) = match held {
+            Some((stop, why)) => (ledger, start, Some(stop), Some(why)),
+            None => self.send(ledger, run, target, &watch, start).await?,
+        };
+        let ended = ended_as(&RunSummary {
+            stopped,
+            ..self.summary(run)?
+        });
+        let exit_code = i32::from(ended.map_or(0, Kind::exit_code));
+        let seconds = self.started.elapsed().as_secs_f64();
+        ledger.finish_run(run, stopped, &self.clock.moment(), seconds, exit_code)?;
+        drop(ledger);
+        let summary = self.summary(run)?;
+        watch.end(&tally, &summary, ended);
+        self.print(&summary, why.as_deref())?;
+        Ok(ended)
+    }
+
+    /// Gives how far it came, and why it stopped.
+    async fn send(
+        &self,
+        ledger: Ledger,
+        run: RunId,
+        target: Target,
+        watch: &Arc<Watch>,
+        start: Tally,
+    ) -> Result<(Ledger, Tally, Option<Stop>, Option<String>), Error> {
+        let limiter = world::limiter(&ledger, self.sending.limits, &*self.clock)?;
         let writer = Writer::start(ledger)?;
         let options = SendOptions {
             run,
@@ -260,77 +287,41 @@ impl Flow {
             limit: self.args.limit,
             max_duration: self.args.max_duration,
         };
+        let (clock, stop) = (Arc::clone(&self.clock), Arc::clone(&self.stop));
         let api = Api::new(
             target.client,
             target.credentials,
             limiter,
             None,
-            Arc::clone(&self.clock),
-            Arc::clone(&self.stop),
+            clock,
+            stop,
         );
-        let observer = Arc::clone(&watch);
+        let observer = Arc::clone(watch);
         let sent = send(options, api, writer.clone(), observer, start).await;
         let ledger = writer.stop().await;
         if let Some(sandbox) = target.sandbox {
             sandbox.stop().await;
         }
-        self.sum_up(ledger, run, &watch, &sent)
-    }
-
-    fn sum_up(
-        &self,
-        ledger: Result<Ledger, Error>,
-        run: RunId,
-        watch: &Watch,
-        sent: &Sent,
-    ) -> Ended {
-        let tally = &sent.tally;
+        let is_done = sent.tally.counts.pending == 0;
         let reason = self.stop.why();
         let stopped = match &reason {
-            // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
-            Some(StopReason::Signal | StopReason::Duration | StopReason::Failures(_))
-                if tally.counts.pending == 0 =>
-            {
-                None
+            Some(StopReason::Broken(error)) => {
+                watch.end_broken(&sent.tally);
+                return Err(error.clone());
             }
-            Some(reason) => reason.stop(),
-            None if sent.limit_reached && tally.counts.pending > 0 => Some(Stop::Limit),
-            None => None,
+            // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
+            Some(reason @ StopReason::Refused(..)) => reason.stop(),
+            Some(reason) => reason.stop().filter(|_| !is_done),
+            None => Some(Stop::Limit).filter(|_| sent.limit_reached && !is_done),
         };
-        if let Some(StopReason::Broken(error)) = reason {
-            watch.end_broken(tally);
-            return Err(error);
-        }
-        let (summary, ended) = self.close(ledger?, run, stopped)?;
-        watch.end(tally, &summary, ended);
-        self.print(&summary, reason.as_ref().and_then(in_words).as_deref())?;
-        Ok(ended)
+        let why = reason.as_ref().and_then(in_words);
+        Ok((ledger?, sent.tally, stopped, why))
     }
 
-    /// Ends a run that sent nothing.
-    fn finish(&self, begun: Begun, stopped: Stop, why: &str) -> Ended {
-        let (summary, ended) = self.close(begun.ledger, begun.run, Some(stopped))?;
-        let watch = self.watch(begun.run, summary.counts, 0, Duration::ZERO);
-        watch.end(&tally(&summary), &summary, ended);
-        self.print(&summary, Some(why))?;
-        Ok(ended)
-    }
-
-    fn close(
-        &self,
-        mut ledger: Ledger,
-        run: RunId,
-        stopped: Option<Stop>,
-    ) -> Result<(RunSummary, Option<Kind>), Error> {
-        let ended = ended_as(&RunSummary {
-            stopped,
-            ..self.summary(run)?
-        });
-        let exit_code = i32::from(ended.map_or(0, Kind::exit_code));
-        let seconds = self.started.elapsed().as_secs_f64();
-        ledger.finish_run(run, stopped, &self.clock.moment(), seconds, exit_code)?;
-        drop(ledger);
-        Ok((self.summary(run)?, ended))
+    /// Rows that are due, as far as `--limit` goes.
+    fn to_send(&self, ledger: &Ledger, run: RunId) -> Result<u64, Error> {
+        let due = ledger.due_count(run)?;
+        Ok(self.args.limit.map_or(due, |limit| due.min(limit)))
     }
 
     fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
@@ -338,16 +329,16 @@ impl Flow {
         world::summary(&reader, run, &self.path, true, self.clock.wall())
     }
 
-    fn watch(&self, run: RunId, start: Counts, to_send: u64, per_row: Duration) -> Watch {
+    fn watch(&self, run: RunId, start: Counts, due: u64) -> Watch {
+        // The first of a minute go as fast as a second allows: on average it is less.
+        let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
+        let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
         let metrics = self.args.metrics_file.as_deref();
         let clock = Arc::clone(&self.clock);
-        Watch::begin(self.output, run, start, to_send, per_row, metrics, clock)
+        Watch::begin(self.output, run, start, due, per_row, metrics, clock)
     }
 
     fn print(&self, summary: &RunSummary, why: Option<&str>) -> Result<(), Error> {
-        if self.output.json {
-            return self.output.print_json(summary);
-        }
         let further = &self.settings.further(self.args.sandbox);
         let ending = Ending {
             summary,
@@ -355,7 +346,8 @@ impl Flow {
             further,
         };
         let look = self.output.look();
-        self.output.print(|out| write_summary(out, &ending, look))
+        self.output
+            .show(summary, |out| write_summary(out, &ending, look))
     }
 
     /// Asks the person who sits there, if any.
@@ -370,14 +362,6 @@ impl Flow {
             &binding.tenancy_name,
             least,
         ))
-    }
-}
-
-fn tally(summary: &RunSummary) -> Tally {
-    Tally {
-        counts: summary.counts,
-        requests: summary.requests,
-        throttled: summary.throttled,
     }
 }
 
@@ -399,8 +383,11 @@ fn in_words(reason: &StopReason) -> Option<String> {
     })
 }
 
-/// `--on-invalid stop` and `--expect`: reasons not to send anything.
-fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<(Stop, String)>, Error> {
+/// Why nothing is to be sent, in words too.
+type Held = (Stop, String);
+
+/// `--on-invalid stop` and `--expect`.
+fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<Held>, Error> {
     if args.on_invalid == OnInvalid::Stop {
         let invalid = flow.summary(begun.run)?.counts.invalid;
         if invalid > 0 {
@@ -408,16 +395,20 @@ fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<(Stop,
             return Ok(Some((Stop::InvalidRows, why)));
         }
     }
-    if let Some(expected) = args.expect {
-        let due = begun.ledger.due_count(begun.run)?;
-        let to_send = args.send.limit.map_or(due, |limit| due.min(limit));
-        if to_send != expected {
-            let why =
-                format!("Nothing was sent: --expect {expected}, but {to_send} would be sent.");
-            return Ok(Some((Stop::Expectation, why)));
-        }
-    }
-    Ok(None)
+    let Some(expected) = args.expect else {
+        return Ok(None);
+    };
+    let to_send = flow.to_send(&begun.ledger, begun.run)?;
+    let why = format!("Nothing was sent: --expect {expected}, but {to_send} would be sent.");
+    Ok((to_send != expected).then_some((Stop::Expectation, why)))
+}
+
+#[derive(serde::Serialize)]
+struct DryRunDocument<'a> {
+    dry_run: bool,
+    source: &'a str,
+    #[serde(flatten)]
+    tally: DryRun,
 }
 
 /// Everything up to the first request, with the ledger only read.
@@ -450,22 +441,14 @@ fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet) -> Ended {
         tally.would_send = tally.would_send.min(limit);
     }
     let source = args.file.display().to_string();
-    if flow.output.json {
-        flow.output.print_json(&serde_json::json!({
-            "dry_run": true,
-            "source": source,
-            "rows": tally.rows,
-            "would_send": tally.would_send,
-            "already_created": tally.already_created,
-            "held": tally.held,
-            "invalid": tally.invalid,
-            "duplicate": tally.duplicate,
-        }))?;
-    } else {
-        let look = flow.output.look();
-        let write = |out: &mut dyn std::io::Write| write_dry_run(out, &source, &tally, look);
-        flow.output.print(write)?;
-    }
+    let document = DryRunDocument {
+        dry_run: true,
+        source: &source,
+        tally,
+    };
+    let look = flow.output.look();
+    flow.output
+        .show(&document, |out| write_dry_run(out, &source, &tally, look))?;
     let is_unexpected = args
         .expect
         .is_some_and(|expected| expected != tally.would_send);

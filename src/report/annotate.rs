@@ -10,9 +10,9 @@ use std::io::Write;
 use rust_xlsxwriter::{Format, FormatAlign, Workbook, Worksheet, XlsxError};
 
 use crate::error::Error;
-use crate::model::{Cell, OVERVIEW_SHEET, Problem, Repair, Row, RowNumber};
+use crate::model::{Cell, OVERVIEW_SHEET, RowNumber};
 
-use super::check::CheckTally;
+use super::check::{CheckTally, Findings};
 use super::text::{as_float, printable};
 use super::workbook::{Book, Fill, Value, failed, header_format, note, within_sheet};
 
@@ -39,7 +39,6 @@ pub struct Annotator {
     next_row: u32,
     problem_notes: usize,
     repair_notes: usize,
-    tally: CheckTally,
 }
 
 const PROBLEMS_COLUMN: &str = "_problems";
@@ -56,7 +55,7 @@ const PROBLEM: Fill = Fill::Red;
 const REPAIR: Fill = Fill::Blue;
 const DUPLICATE: Fill = Fill::Grey;
 
-type Findings = BTreeMap<usize, (Fill, Vec<String>)>;
+type ByPlace = BTreeMap<usize, (Fill, Vec<String>)>;
 
 impl Annotator {
     pub fn new(shape: SheetShape<'_>) -> Result<Self, Error> {
@@ -82,40 +81,22 @@ impl Annotator {
             next_row: header_row + 1,
             problem_notes: 0,
             repair_notes: 0,
-            tally: CheckTally::new(),
         })
     }
 
     /// Writes one row with what was found in it.
-    pub fn row(
-        &mut self,
-        row: &Row,
-        problems: &[Problem],
-        repairs: &[Repair],
-        duplicate_of: Option<RowNumber>,
-    ) -> Result<(), Error> {
-        match (problems, duplicate_of) {
-            ([], None) => self.tally.see_valid(),
-            ([], Some(first)) => self.tally.see_duplicate(row.number, first),
-            _ => self.tally.see_invalid(),
-        }
-        for problem in problems {
-            self.tally.see_problem(problem);
-        }
-        for repair in repairs {
-            self.tally.see_repair(repair);
-        }
+    pub fn row(&mut self, found: &Findings<'_>) -> Result<(), Error> {
+        let row = found.row;
         let at = within_sheet(row.number.0.saturating_sub(1).max(self.next_row))?;
         self.next_row = at + 1;
-        self.write_told(at, &told(problems, duplicate_of))?;
-        let findings = self.findings(problems, repairs);
+        self.write_told(at, &told(found))?;
+        let by_place = self.by_place(found);
+        let is_clean = found.problems.is_empty() && found.repairs.is_empty();
         for place in 0..row.cells.len().max(self.columns) {
-            let fill = match findings.get(&place) {
+            let fill = match by_place.get(&place) {
                 Some((fill, _)) => *fill,
                 // A cell beyond the header is wrong only if something was found in the row.
-                None if place >= self.columns && !(problems.is_empty() && repairs.is_empty()) => {
-                    PROBLEM
-                }
+                None if place >= self.columns && !is_clean => PROBLEM,
                 None => Fill::None,
             };
             let cell = row.cell(place);
@@ -132,29 +113,29 @@ impl Annotator {
             };
             self.book.write(at, place + 1, value, fill)?;
         }
-        self.write_notes(at, findings)
+        self.write_notes(at, by_place)
     }
 
     /// By the place of their cells: the colour, and a line for each finding. Problems come before repairs.
-    fn findings(&self, problems: &[Problem], repairs: &[Repair]) -> Findings {
-        let problems = problems.iter().filter_map(|problem| {
+    fn by_place(&self, found: &Findings<'_>) -> ByPlace {
+        let problems = found.problems.iter().filter_map(|problem| {
             let place = *self.places.get(problem.column.as_ref()?)?;
             Some((place, PROBLEM, problem.message.clone()))
         });
-        let repairs = repairs.iter().filter_map(|repair| {
+        let repairs = found.repairs.iter().filter_map(|repair| {
             let place = *self.places.get(&repair.column)?;
             Some((place, REPAIR, format!("Goes out as {}", repair.to)))
         });
-        let mut findings = Findings::new();
+        let mut by_place = ByPlace::new();
         for (place, fill, line) in problems.chain(repairs) {
-            let (_, lines) = findings.entry(place).or_insert((fill, Vec::new()));
+            let (_, lines) = by_place.entry(place).or_insert((fill, Vec::new()));
             lines.push(line);
         }
-        findings
+        by_place
     }
 
-    fn write_notes(&mut self, row: u32, findings: Findings) -> Result<(), Error> {
-        for (place, (fill, lines)) in findings {
+    fn write_notes(&mut self, row: u32, by_place: ByPlace) -> Result<(), Error> {
+        for (place, (fill, lines)) in by_place {
             let (count, most) = match fill {
                 PROBLEM => (&mut self.problem_notes, MOST_PROBLEM_NOTES),
                 _ => (&mut self.repair_notes, MOST_REPAIR_NOTES),
@@ -189,24 +170,25 @@ impl Annotator {
         Ok(())
     }
 
-    /// Writes the workbook.
-    pub fn finish(mut self, out: impl Write + Send) -> Result<(), Error> {
+    /// Writes the workbook, with the sums of its rows on the first sheet.
+    pub fn finish(mut self, tally: &CheckTally, out: impl Write + Send) -> Result<(), Error> {
         let sheet = self.book.workbook.worksheet_from_name(OVERVIEW_SHEET);
         let steps = next_steps(
-            &self.tally,
+            tally,
             &self.sheet_name,
             self.problem_notes >= MOST_PROBLEM_NOTES || self.repair_notes >= MOST_REPAIR_NOTES,
         );
         sheet
-            .and_then(|sheet| write_overview(sheet, &self.tally, &steps))
+            .and_then(|sheet| write_overview(sheet, tally, &steps))
             .map_err(failed)?;
         self.book.finish(self.next_row - 1, out)
     }
 }
 
 /// The text of the problems' column, and its colour.
-fn told(problems: &[Problem], duplicate_of: Option<RowNumber>) -> (String, Fill) {
-    let mut told: Vec<String> = problems
+fn told(found: &Findings<'_>) -> (String, Fill) {
+    let mut told: Vec<String> = found
+        .problems
         .iter()
         .map(|problem| match &problem.column {
             Some(column) => format!("{}: {}", printable(column), problem.message),
@@ -214,7 +196,7 @@ fn told(problems: &[Problem], duplicate_of: Option<RowNumber>) -> (String, Fill)
         })
         .collect();
     let fill = if told.is_empty() { DUPLICATE } else { PROBLEM };
-    if let Some(first) = duplicate_of {
+    if let Some(first) = found.duplicate_of {
         told.push(format!("Repeats row {first}; not sent."));
     }
     (told.join("\n"), fill)

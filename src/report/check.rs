@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::io::{self, Seek, SeekFrom, Write};
 
-use minijinja::context;
 use minijinja::value::Serde;
+use minijinja::{Value, context};
 use tempfile::SpooledTempFile;
 
-use crate::model::{EarlierRow, Problem, ProblemCode, Repair, RowNumber, RunId, mask};
+use crate::model::{EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, RunId, mask};
 
 use super::text::Look;
 
@@ -15,6 +15,16 @@ use super::text::Look;
 const EXAMPLES: usize = 3;
 /// Lines of a screen, of which none should scroll away.
 const SCREEN: usize = 40;
+
+/// What was found in one row: nothing in one that can be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Findings<'a> {
+    pub row: &'a Row,
+    pub problems: &'a [Problem],
+    pub repairs: &'a [Repair],
+    /// The first row with the same invitation.
+    pub duplicate_of: Option<RowNumber>,
+}
 
 /// What `check` saw: groups, counts and the first examples of each, in bounded memory whatever the number of rows.
 #[derive(Debug, Default, serde::Serialize)]
@@ -56,13 +66,27 @@ struct Example {
 }
 
 impl CheckTally {
-    pub fn new() -> Self {
-        CheckTally::default()
-    }
-
-    /// A row that can be sent.
-    pub fn see_valid(&mut self) {
-        self.valid += 1;
+    pub fn see(&mut self, found: &Findings<'_>) {
+        let row = found.row.number;
+        match (found.problems, found.duplicate_of) {
+            ([], None) => self.valid += 1,
+            ([], Some(first)) => {
+                self.duplicate += 1;
+                if self.duplicates.len() < EXAMPLES {
+                    self.duplicates.push((row, first));
+                }
+            }
+            _ => self.invalid += 1,
+        }
+        for problem in found.problems {
+            let column = problem.column.as_deref().unwrap_or_default();
+            let (value, message) = (&problem.value, problem.message.clone());
+            self.group(column, Some(problem.code), row, value, message);
+        }
+        for repair in found.repairs {
+            self.repaired += 1;
+            self.group(&repair.column, None, row, &repair.from, mask(&repair.to));
+        }
     }
 
     /// A valid row whose invitation was created by an earlier run: it is not sent again.
@@ -85,32 +109,7 @@ impl CheckTally {
         self.created_earlier.len() < EXAMPLES
     }
 
-    /// A row that cannot be sent; its problems come through [`CheckTally::see_problem`].
-    pub fn see_invalid(&mut self) {
-        self.invalid += 1;
-    }
-
-    /// A valid row whose invitation stands in an earlier row.
-    pub fn see_duplicate(&mut self, row: RowNumber, first: RowNumber) {
-        self.duplicate += 1;
-        if self.duplicates.len() < EXAMPLES {
-            self.duplicates.push((row, first));
-        }
-    }
-
-    pub fn see_problem(&mut self, problem: &Problem) {
-        let column = problem.column.as_deref().unwrap_or_default();
-        let (value, message) = (&problem.value, problem.message.clone());
-        self.see(column, Some(problem.code), problem.row, value, message);
-    }
-
-    pub fn see_repair(&mut self, repair: &Repair) {
-        self.repaired += 1;
-        let to = mask(&repair.to);
-        self.see(&repair.column, None, repair.row, &repair.from, to);
-    }
-
-    fn see(
+    fn group(
         &mut self,
         column: &str,
         code: Option<ProblemCode>,
@@ -163,15 +162,23 @@ impl CheckTally {
     }
 
     /// Writes the result for people. `notes` say how the file was read; `options` is what every further command needs to meet the
-    /// same settings, as typed. Values are masked.
+    /// same settings, as typed; `header` shows a header, which may be somebody's data. Values are masked.
     pub fn write_text(
         &self,
         out: &mut dyn Write,
         source: &str,
         notes: &[String],
         options: &str,
+        header: &dyn Fn(&str) -> String,
         look: Look,
     ) -> io::Result<()> {
+        let shown = |groups: Vec<&Group>| {
+            let shown = groups.into_iter().map(|group| {
+                let column = header(&group.column);
+                context! { column, ..Value::from(Serde(group)) }
+            });
+            shown.collect::<Vec<_>>()
+        };
         let mut screen = Vec::new();
         // So many groups with so many examples each; fewer if that does not fit on the screen.
         for (most, examples) in [(8, EXAMPLES), (4, 1)] {
@@ -184,8 +191,8 @@ impl CheckTally {
                 notes => Serde(notes),
                 rows => self.rows(),
                 tally => Serde(self),
-                problems => Serde(self.problems()),
-                repairs => Serde(self.largest_first(Option::is_none)),
+                problems => shown(self.problems()),
+                repairs => shown(self.largest_first(Option::is_none)),
             };
             look.write(&mut screen, include_str!("templates/check.txt"), values)?;
             if screen.split(|&byte| byte == b'\n').count() <= SCREEN + 1 {
@@ -222,16 +229,20 @@ struct CreatedRow<'a> {
 }
 
 impl CheckJson {
-    pub fn problem(&mut self, problem: &Problem) -> io::Result<()> {
-        self.problems.add(problem)
-    }
-
-    pub fn repair(&mut self, repair: &Repair) -> io::Result<()> {
-        self.repairs.add(repair)
-    }
-
-    pub fn duplicate(&mut self, row: RowNumber, first_row: RowNumber) -> io::Result<()> {
-        self.duplicates.add(&DuplicateRow { row, first_row })
+    pub fn see(&mut self, found: &Findings<'_>) -> io::Result<()> {
+        for problem in found.problems {
+            self.problems.add(problem)?;
+        }
+        for repair in found.repairs {
+            self.repairs.add(repair)?;
+        }
+        match found.duplicate_of {
+            Some(first_row) => self.duplicates.add(&DuplicateRow {
+                row: found.row.number,
+                first_row,
+            }),
+            None => Ok(()),
+        }
     }
 
     pub fn already_created(

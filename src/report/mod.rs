@@ -15,7 +15,7 @@ mod text;
 mod workbook;
 
 pub use annotate::{Annotator, SheetShape};
-pub use check::{CheckJson, CheckTally};
+pub use check::{CheckJson, CheckTally, Findings};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use html::{ReportData, write_html};
 pub use progress::{Progress, Snapshot};

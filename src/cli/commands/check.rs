@@ -11,8 +11,8 @@ use crate::input::Input;
 use crate::ledger::Reader;
 use crate::mapping::names::Shown;
 use crate::mapping::{BindOptions, Mapped};
-use crate::model::{ContractTypeId, Form, Invitation, Problem, Repair, Row, RowNumber, Status};
-use crate::report::{Annotator, CheckJson, CheckTally, SheetShape, reads_right_to_left};
+use crate::model::{ContractTypeId, Form, Invitation, Row, RowNumber, Status};
+use crate::report::{Annotator, CheckJson, CheckTally, Findings, SheetShape, reads_right_to_left};
 use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
 use crate::vlens;
 
@@ -118,7 +118,7 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output:
     let mut check = Check {
         reader: Reader::open(&settings.ledger(false))?,
         seen: Seen::default(),
-        tally: CheckTally::new(),
+        tally: CheckTally::default(),
         headers: Shown::of(columns.iter().map(String::as_str)),
         json: output.json.then(CheckJson::default),
         annotator: annotator.transpose()?,
@@ -150,39 +150,20 @@ impl Check {
         let mut problems = Vec::new();
         let mut duplicate_of = None;
         match verdict {
-            Verdict::Valid(invitation) => {
-                self.tally.see_valid();
-                self.compare_with_ledger(row.number, &invitation)?;
-            }
-            Verdict::Duplicate(first) => {
-                self.tally.see_duplicate(row.number, first);
-                self.keep(|json| json.duplicate(row.number, first))?;
-                duplicate_of = Some(first);
-            }
-            Verdict::Invalid(found) => {
-                self.tally.see_invalid();
-                problems = found;
-            }
+            Verdict::Valid(invitation) => self.compare_with_ledger(row.number, &invitation)?,
+            Verdict::Duplicate(first) => duplicate_of = Some(first),
+            Verdict::Invalid(found) => problems = found,
         }
-        // The text for people shows no headers that are somebody's data.
-        let headers = self.headers;
-        let shown = |header: &str| headers.header(header).into_owned();
-        for problem in &problems {
-            self.tally.see_problem(&Problem {
-                column: problem.column.as_deref().map(shown),
-                ..problem.clone()
-            });
-            self.keep(|json| json.problem(problem))?;
-        }
-        for repair in &repairs {
-            self.tally.see_repair(&Repair {
-                column: shown(&repair.column),
-                ..repair.clone()
-            });
-            self.keep(|json| json.repair(repair))?;
-        }
+        let found = Findings {
+            row,
+            problems: &problems,
+            repairs: &repairs,
+            duplicate_of,
+        };
+        self.tally.see(&found);
+        self.keep(|json| json.see(&found))?;
         match &mut self.annotator {
-            Some(annotator) => annotator.row(row, &problems, &repairs, duplicate_of),
+            Some(annotator) => annotator.row(&found),
             None => Ok(()),
         }
     }
@@ -229,7 +210,9 @@ impl Check {
 
     fn finish(self, args: &CheckArgs, sheet: &Sheet, settings: &Settings, output: Output) -> Ended {
         if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
-            write_file(path, Readers::Owner, |file| annotator.finish(file))?;
+            write_file(path, Readers::Owner, |file| {
+                annotator.finish(&self.tally, file)
+            })?;
             let path = path.display();
             output.say(&format!(
                 "The sheet with every problem marked is in {path}."
@@ -243,8 +226,10 @@ impl Check {
             return Ok(ended);
         }
         let further = settings.further(false).reading;
+        // The text for people shows no headers that are somebody's data.
+        let header = |header: &str| self.headers.header(header).into_owned();
         let (tally, look) = (&self.tally, output.look());
-        output.print(|out| tally.write_text(out, &source, &notes, &further, look))?;
+        output.print(|out| tally.write_text(out, &source, &notes, &further, &header, look))?;
         Ok(ended)
     }
 }

@@ -133,7 +133,7 @@ impl Settings {
     }
 
     pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
-        Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.clone()))
+        Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.as_deref().cloned()))
     }
 
     /// Invitations take an admin's token; sessions of kind `auth` do not.
@@ -189,10 +189,16 @@ impl Settings {
     pub fn source_options(&self, args: &ReadArgs) -> input::Options {
         let config = &self.config.source;
         input::Options {
-            sheet: args.sheet.clone().or_else(|| config.sheet.clone()),
+            sheet: args
+                .sheet
+                .clone()
+                .or_else(|| config.sheet.as_deref().cloned()),
             header_row: args.header_row.or(config.header_row.map(NonZeroU32::get)),
             delimiter: args.delimiter.or(config.delimiter),
-            encoding: args.encoding.clone().or_else(|| config.encoding.clone()),
+            encoding: args
+                .encoding
+                .clone()
+                .or_else(|| config.encoding.as_deref().cloned()),
             hidden: args.hidden.or(config.hidden.map(|hidden| match hidden {
                 Hidden::Skip => input::Hidden::Skip,
                 Hidden::Send => input::Hidden::Send,

@@ -91,7 +91,7 @@ impl<'a> Visit<'a> {
     }
 
     fn check_width(&mut self) {
-        let width = self.mapping.width;
+        let width = self.mapping.names.len();
         let beyond = self.row.cells.get(width..).unwrap_or_default();
         if let Some(last) = beyond.iter().rposition(|cell| !cell.is_empty()) {
             let message = format!(
@@ -487,4 +487,434 @@ fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
     ids.sort_unstable();
     ids.dedup();
     Some(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::bind::BindOptions;
+    use super::super::config::Config;
+    use super::*;
+    use crate::model::{Cell, Column, Form, FormCondition, FormField, FormOption, RowNumber};
+
+    /// `[fields.414]` with these lines below it.
+    fn fields_of_414(lines: &str) -> String {
+        format!("[contract]\ntypes = [414]\n[fields.414]\n{lines}\n")
+    }
+
+    fn try_bind(toml: &str, headers: &[&str], options: &BindOptions) -> Result<Mapping, String> {
+        let config = Config::parse(toml, "vlens-batch.toml").expect("a valid config");
+        let column = |(index, name): (usize, &&str)| Column {
+            name: (*name).to_owned(),
+            index,
+        };
+        let columns: Vec<Column> = headers.iter().enumerate().map(column).collect();
+        Mapping::bind(&config, &columns, options).map_err(|errors| errors.render(false))
+    }
+
+    fn bind(toml: &str, headers: &[&str]) -> Mapping {
+        try_bind(toml, headers, &BindOptions::default()).expect("a mapping that fits")
+    }
+
+    fn row(cells: &[&str]) -> Row {
+        let cell = |text: &&str| match *text {
+            "" => Cell::Empty,
+            text => Cell::Text(text.to_owned()),
+        };
+        Row {
+            number: RowNumber(7),
+            cells: cells.iter().map(cell).collect(),
+        }
+    }
+
+    /// The form fields that go out, or `code field column` of every problem.
+    fn outcome(mapping: &Mapping, cells: &[&str]) -> String {
+        match mapping.apply(&row(cells)).result {
+            Ok(invitation) => {
+                let body: serde_json::Value = serde_json::from_str(&invitation.body).expect("JSON");
+                body["SessionInput"]["RequestFieldsValues"].to_string()
+            }
+            Err(problems) => {
+                let word = |word: Option<String>| word.unwrap_or_else(|| "-".to_owned());
+                let told = problems.into_iter().map(|problem| {
+                    format!(
+                        "{} {} {}",
+                        problem.code,
+                        word(problem.field),
+                        word(problem.column)
+                    )
+                });
+                told.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    fn form() -> BindOptions {
+        let field = |key: &str, label: &str| FormField {
+            key: key.into(),
+            label: label.into(),
+            ..FormField::default()
+        };
+        let option = |value: &str, label: &str| FormOption {
+            value: value.into(),
+            labels: vec![label.into()],
+        };
+        let fields = vec![
+            field("fullName", "Full name"),
+            FormField {
+                options: vec![option("Single", "أعزب"), option("Married", "متزوج")],
+                ..field("maritalStatus", "Marital status")
+            },
+            FormField {
+                condition: Some(FormCondition {
+                    parent: "maritalStatus".into(),
+                    value: "Married".into(),
+                }),
+                ..field("spouseName", "Spouse")
+            },
+        ];
+        let name = String::new();
+        BindOptions {
+            forms: [(ContractTypeId(414), Form { name, fields })].into(),
+            contract_types: vec![ContractTypeId(414)],
+            ..BindOptions::default()
+        }
+    }
+
+    #[test]
+    fn headers_are_the_mapping_where_the_config_is_silent() {
+        let types = "[contract]\ntypes = 414\n";
+        let headers = [
+            "الموبايل",
+            "\u{200f}fullName\u{a0}",
+            "\u{200f}_note",
+            "#",
+            "",
+            "414.job",
+        ];
+        let cells = ["01012345678", "Mona", "private", "1", "lost", "Clerk"];
+        let fields = r#"{"414":{"fullName":"Mona","job":"Clerk"}}"#;
+        assert_eq!(outcome(&bind("", &headers), &cells), fields);
+        let partly = bind(
+            &format!("{types}[recipient]\nphone = \"Tel\"\n"),
+            &["Tel", "Name", "phone"],
+        );
+        let fields = r#"{"414":{"Name":"Mona","phone":"02"}}"#;
+        assert_eq!(outcome(&partly, &["01012345678", "Mona", "02"]), fields);
+        for (toml, headers, message) in [
+            (types, &["fullName"][..], "no column says whom to invite"),
+            ("", &["phone"], "nothing says to which contract type"),
+            (
+                types,
+                &["phone", "mobile"],
+                "could be the phone: A \"phone\" and B \"mobile\"",
+            ),
+            (
+                types,
+                &["phone", "phone"],
+                "the header `phone` stands above several columns: A",
+            ),
+            (
+                types,
+                &["phone", "a", "a"],
+                "several columns are the field `a`: B \"a\" and C \"a\"",
+            ),
+        ] {
+            let refusal = try_bind(toml, headers, &BindOptions::default()).expect_err("a refusal");
+            assert!(refusal.contains(message), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_sheet_and_form_lack_is_an_error_at_its_line() {
+        let toml = "[recipient]\nphone = \"Mobil\"\n[fields.414]\nfulName = \"INCOME\"\n\
+                    maritalStatus = { value = \"Maried\" }\nspouseName = { template = \"{{ row['City'] }}\" }\n";
+        let refusal =
+            try_bind(toml, &["Mobile", "Income", "income"], &form()).expect_err("a refusal");
+        for (place, message, help) in [
+            (
+                ":2:9",
+                "the sheet has no column `Mobil`",
+                "did you mean `Mobile`?",
+            ),
+            (
+                ":4:1",
+                "the form of contract type 414 has no field `fulName`",
+                "did you mean `fullName`?",
+            ),
+            (
+                ":4:11",
+                "`INCOME` could be any of the columns B \"Income\" and C \"income\"",
+                "exactly",
+            ),
+            (
+                ":5:27",
+                "`Maried` is not among the form's choices of `maritalStatus`",
+                "`Married`?",
+            ),
+            (
+                ":6:27",
+                "the sheet has no column `City`",
+                "its columns are: Mobile, Income, income",
+            ),
+        ] {
+            let mut told = refusal.split("\n\n");
+            let is_told =
+                told.any(|one| one.contains(place) && one.contains(message) && one.contains(help));
+            assert!(is_told, "{message}\n{refusal}");
+        }
+        let refusal = try_bind("", &["phone", "ful name"], &form()).expect_err("a refusal");
+        assert!(
+            refusal.contains("no field for the column B \"ful name\"")
+                && refusal.contains("`_ful name`")
+        );
+    }
+
+    #[test]
+    fn a_forms_choices_and_conditions_hold() {
+        let toml = "[fields.414]\nmaritalStatus = \"Status\"\nspouseName = \"Spouse\"\n";
+        let mapping = try_bind(toml, &["phone", "Status", "Spouse"], &form()).expect("a mapping");
+        let note = "Fields of contract type 414 that get no value: fullName";
+        assert_eq!(mapping.notes(), [note]);
+        for (status, outcome_is) in [
+            ("أعزب", "condition_unmet spouseName Spouse"),
+            ("Widowed", "choice_unknown maritalStatus Status"),
+            (
+                "married",
+                r#"{"414":{"maritalStatus":"Married","spouseName":"Ali"}}"#,
+            ),
+        ] {
+            assert_eq!(
+                outcome(&mapping, &["01012345678", status, "Ali"]),
+                outcome_is
+            );
+        }
+    }
+
+    #[test]
+    fn notes_tell_what_is_left_out_and_what_goes_out() {
+        let notes = |toml: &str, headers: &[&str]| bind(toml, headers).notes().join("; ");
+        assert_eq!(
+            notes(
+                "[contract]\ntypes = 414\n",
+                &["phone", "fullName", "_private", ""]
+            ),
+            "Fields that go out for contract type 414, by the headers: fullName; Columns not used: _private; \
+             Columns without a header, not used: D"
+        );
+        assert_eq!(
+            notes(
+                "[contract]\ntypes = [414]\n[fields.415]\na = \"A\"\n",
+                &["phone", "A"]
+            ),
+            "[fields.415] is not used: no row is for contract type 415; \
+             Contract type 414 gets no field values: there is no [fields.414]"
+        );
+    }
+
+    #[test]
+    fn the_fingerprint_follows_what_decides_bodies_and_nothing_else() {
+        let of = |toml: &str| bind(toml, &["phone", "A", "B"]).fingerprint();
+        let base = of(&fields_of_414("a = \"A\""));
+        assert_eq!(
+            base,
+            of(&format!(
+                "# a comment\n[limits]\nper_second = 5\n\n{}",
+                fields_of_414("a  =  \"A\"")
+            ))
+        );
+        for other in [
+            fields_of_414("a = \"B\""),
+            fields_of_414("a = { column = \"A\", default = \"-\" }"),
+            "[contract]\ntypes = [415]\n[fields.414]\na = \"A\"\n".to_owned(),
+            format!(
+                "[session]\ndigital_identity_only = true\n{}",
+                fields_of_414("a = \"A\"")
+            ),
+            format!(
+                "[recipient]\ncountry = \"SA\"\n{}",
+                fields_of_414("a = \"A\"")
+            ),
+            format!(
+                "[identity]\ncolumns = [\"A\"]\n{}",
+                fields_of_414("a = \"A\"")
+            ),
+            format!(
+                "[api]\nrequest_fields = \"top_level\"\n{}",
+                fields_of_414("a = \"A\"")
+            ),
+        ] {
+            assert_ne!(base, of(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn fields_go_out_in_the_order_of_the_config_and_empty_ones_stay_out() {
+        let mapping = bind(
+            &fields_of_414(
+                "c = \"C\"\nb = { column = \"B\", default = \"-\" }\nk = { value = \"EGP\" }\na = \"A\"\n\
+                 t = { template = \"{{ row['a'] }}/{{ row.C|upper }}\" }",
+            ),
+            &["phone", "A", "B", "C"],
+        );
+        for (cells, fields) in [
+            (
+                &["1", "2", "x"][..],
+                r#"{"414":{"c":"x","b":"2","k":"EGP","a":"1","t":"1/X"}}"#,
+            ),
+            (
+                &["", "", "x"],
+                r#"{"414":{"c":"x","b":"-","k":"EGP","t":"/X"}}"#,
+            ),
+            (&["1"], r#"{"414":{"b":"-","k":"EGP","a":"1","t":"1/"}}"#),
+            (&[], r#"{"414":{"b":"-","k":"EGP"}}"#),
+        ] {
+            let cells = [&["01012345678"], cells].concat();
+            assert_eq!(outcome(&mapping, &cells), fields);
+        }
+    }
+
+    #[test]
+    fn rows_may_name_their_contract_types() {
+        let words = bind(
+            "[contract]\ncolumn = \"Product\"\nvalues = { \"Personal loan\" = 414, \"قرض شخصى\" = 414, \"Lease\" = [416, 415] }\n\
+             [fields.414]\nfullName = \"Name\"\n[fields.415]\ncar = \"Car\"\n",
+            &["phone", "Product", "Name", "Car"],
+        );
+        let ids = bind("", &["phone", "contractTypeId", "fullName", "415.car"]);
+        for (mapping, types, result) in [
+            (&words, "personal  loan", r#"{"414":{"fullName":"Mona"}}"#),
+            (&words, "قرض شخصي", r#"{"414":{"fullName":"Mona"}}"#),
+            (&words, "Lease", r#"{"415":{"car":"Fiat"}}"#),
+            (
+                &words,
+                "Loan",
+                "contract_type_unknown contract_type Product",
+            ),
+            (&words, "", "missing contract_type Product"),
+            (
+                &ids,
+                "415, ٤١٤",
+                r#"{"414":{"fullName":"Mona"},"415":{"fullName":"Mona","car":"Fiat"}}"#,
+            ),
+            (
+                &ids,
+                "0",
+                "contract_type_unknown contract_type contractTypeId",
+            ),
+            (
+                &ids,
+                "414.5",
+                "contract_type_unknown contract_type contractTypeId",
+            ),
+            (
+                &ids,
+                "414,",
+                "contract_type_unknown contract_type contractTypeId",
+            ),
+        ] {
+            assert_eq!(
+                outcome(mapping, &["01012345678", types, "Mona", "Fiat"]),
+                result
+            );
+        }
+        let toml =
+            "[contract]\ncolumn = \"P\"\nvalues = { \"Car loan\" = 414, \"car-loan\" = 415 }\n";
+        let refusal =
+            try_bind(toml, &["phone", "P"], &BindOptions::default()).expect_err("a refusal");
+        assert!(
+            refusal.contains("`car-loan` is written like another value"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_field_of_two_contract_types_is_complained_about_once() {
+        let income = "income = { column = \"Income\", type = \"number\" }";
+        let toml = format!(
+            "[contract]\ntypes = [414, 415]\n[fields.414]\n{income}\n[fields.415]\n{income}\n"
+        );
+        let told = outcome(&bind(&toml, &["phone", "Income"]), &["01012345678", "much"]);
+        assert_eq!(told, "number_invalid income Income");
+    }
+
+    #[test]
+    fn identity_columns_decide_what_is_the_same_invitation() {
+        let toml = format!(
+            "[identity]\ncolumns = [\"No\"]\n{}",
+            fields_of_414("x = { value = \"1\" }")
+        );
+        let mapping = bind(&toml, &["phone", "No"]);
+        let key = |cells: &[&str]| mapping.apply(&row(cells)).result.expect("no refusal").key;
+        assert_eq!(key(&["01012345678", "A-1"]), key(&["01012345679", " a-1"]));
+        assert_ne!(key(&["01012345678", "A-1"]), key(&["01012345678", "A-2"]));
+        assert_eq!(
+            outcome(&mapping, &["01012345678", ""]),
+            "missing identity No"
+        );
+    }
+
+    #[test]
+    fn a_birth_date_is_compared_in_whatever_form_it_goes_out_and_no_message_holds_it() {
+        for (output, cell, agrees) in [
+            ("%Y-%m-%dT%H:%M", "01/01/1990", true),
+            ("%d/%m/%y", "01/01/1990", true),
+            ("%Y", "05/06/1990", true),
+            ("%Y", "01/01/1991", false),
+            ("%d.%m.%Y", "02/01/1990", false),
+        ] {
+            let lines = format!(
+                "id = {{ column = \"ID\", type = \"egypt_national_id\" }}\n\
+                 birthDate = {{ column = \"DOB\", type = \"date\", input = \"%d/%m/%Y\", output = \"{output}\" }}"
+            );
+            let mapping = bind(&fields_of_414(&lines), &["phone", "ID", "DOB"]);
+            let result = mapping
+                .apply(&row(&["01012345678", "29001011234567", cell]))
+                .result;
+            assert_eq!(result.is_ok(), agrees, "{output} {cell}");
+            for problem in result.err().into_iter().flatten() {
+                assert_eq!(problem.code, ProblemCode::BirthDateMismatch);
+                assert!(!problem.message.contains("199") && !problem.message.contains("29001"));
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever stands in the cells: no panic, and what goes out is JSON of texts under known keys.
+        #[test]
+        fn any_cells_give_a_body_or_problems(cells in prop::collection::vec(any_cell(), 0..8)) {
+            let lines = "name = \"A\"\nnumber = { column = \"B\", type = \"number\" }\n\
+                         birthDate = { column = \"C\", type = \"date\" }\nid = { column = \"D\", type = \"egypt_national_id\" }\n\
+                         yes = { column = \"E\", type = \"boolean\" }\nall = { template = \"{{ row['A'] }}{{ row['B'] }}\" }";
+            let mapping = bind(&fields_of_414(lines), &["phone", "email", "A", "B", "C", "D", "E"]);
+            match mapping.apply(&Row { number: RowNumber(2), cells }).result {
+                Ok(invitation) => {
+                    let body: serde_json::Value = serde_json::from_str(&invitation.body).expect("JSON");
+                    let fields = body["SessionInput"]["RequestFieldsValues"]["414"].as_object().cloned().unwrap_or_default();
+                    prop_assert!(fields.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())));
+                }
+                Err(problems) => prop_assert!(!problems.is_empty()),
+            }
+        }
+    }
+
+    fn any_cell() -> impl Strategy<Value = Cell> {
+        prop_oneof![
+            Just(Cell::Empty),
+            any::<String>().prop_map(Cell::Text),
+            "0?1[0125][0-9]{8}".prop_map(Cell::Text),
+            "[23][0-9]{13}".prop_map(Cell::Text),
+            "[0-3][0-9]/[01][0-9]/19[0-9]{2}".prop_map(Cell::Text),
+            any::<f64>().prop_map(Cell::Number),
+            any::<bool>().prop_map(Cell::Boolean),
+            Just(Cell::Merged),
+        ]
+    }
+
+    #[test]
+    fn a_mapping_may_be_used_by_several_threads() {
+        fn is_shareable<T: Send + Sync>() {}
+        is_shareable::<Mapping>();
+    }
 }

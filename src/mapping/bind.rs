@@ -21,10 +21,8 @@ const UNUSED_SHOWN: usize = 12;
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 pub struct Mapping {
-    /// The headers by position.
+    /// The headers by position, as many as a row may have cells.
     pub(crate) names: Vec<String>,
-    /// How many cells a row may have.
-    pub(crate) width: usize,
     /// Positions of the columns that people keep for themselves (`#`, `_…`).
     set_aside: Vec<usize>,
     pub(crate) phone: Option<ColumnRule>,
@@ -107,7 +105,6 @@ impl Mapping {
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
         Ok(Mapping {
             names: binder.header.names_by_position(),
-            width: binder.header.width(),
             set_aside: left_out.map(|column| column.index).collect(),
             phone: phone.map(|index| ColumnRule {
                 index,

@@ -8,14 +8,12 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{
-    DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
 use super::diagnostics::{ConfigErrors, Origin, Reading, no_contract_type};
-use super::header::{CONTRACT_TYPE_NAMES, recipient_names};
+use super::header::Role;
 use super::template;
 use super::value::{self, DecimalMark};
 use crate::model::ContractTypeId;
@@ -52,8 +50,7 @@ pub type Entries<T> = IndexMap<Spanned<String>, T>;
 pub struct ApiConfig {
     #[serde(deserialize_with = "address")]
     pub base_url: Option<String>,
-    #[serde(deserialize_with = "filled")]
-    pub tenancy_name: Option<String>,
+    pub tenancy_name: Option<Text>,
     pub request_fields: RequestFields,
 }
 
@@ -80,15 +77,13 @@ pub struct LimitsConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SourceConfig {
-    #[serde(deserialize_with = "filled")]
-    pub sheet: Option<String>,
+    pub sheet: Option<Text>,
     pub header_row: Option<NonZeroU32>,
     /// An ASCII character.
     #[serde(deserialize_with = "delimiter")]
     pub delimiter: Option<char>,
     /// The encoding's name, not yet checked.
-    #[serde(deserialize_with = "filled")]
-    pub encoding: Option<String>,
+    pub encoding: Option<Text>,
     pub hidden: Option<Hidden>,
 }
 
@@ -141,8 +136,7 @@ pub struct SessionConfig {
     pub minimal_signature_flow: bool,
     pub digital_identity_only: bool,
     /// The file whose text is `userPublicKey`, relative to the config.
-    #[serde(deserialize_with = "filled")]
-    pub user_public_key_file: Option<String>,
+    pub user_public_key_file: Option<Text>,
 }
 
 impl Default for SessionConfig {
@@ -222,7 +216,7 @@ pub struct FieldConfig {
     /// How a date goes out.
     pub output: Option<Spanned<Text>>,
     /// What people write and what is sent for it; none: the form's own.
-    pub choices: Option<Spanned<Choices>>,
+    pub choices: Option<Spanned<Entries<Spanned<Text>>>>,
     /// Whether an empty cell is a problem.
     pub required: Option<Spanned<bool>>,
     /// What an empty cell becomes.
@@ -247,10 +241,6 @@ pub enum FieldType {
 /// A field: a column's name alone, or everything about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Field(pub FieldConfig);
-
-/// Choices: a table, or a list of texts that are sent as they are written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Choices(pub Entries<Spanned<Text>>);
 
 /// One value, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -296,83 +286,33 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
     }
 }
 
-/// A table, or a shorter way of saying the same.
-struct Shorthand<T> {
-    expected: &'static str,
-    read: fn(Short) -> Option<T>,
-}
-
-enum Short {
-    Text(String),
-    List(Vec<Spanned<Text>>),
-}
-
-impl<'de, T: DeserializeOwned> Visitor<'de> for Shorthand<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(table))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        let refusal = E::invalid_type(Unexpected::Other("text"), &self);
-        (self.read)(Short::Text(text.to_owned())).ok_or(refusal)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<T, A::Error> {
-        let refusal = A::Error::invalid_type(Unexpected::Seq, &self);
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
-            items.push(item);
-        }
-        (self.read)(Short::List(items)).ok_or(refusal)
-    }
-}
-
 impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let shorthand = Shorthand {
-            expected: "a column's name in quotes, or { column = \"…\", … }",
-            read: |short| match short {
-                Short::Text(name) => Some(FieldConfig {
-                    // The place is the whole value's, set where it is known.
-                    column: Some(Spanned::new(0..0, Text::try_from(name).ok()?)),
-                    ..FieldConfig::default()
-                }),
-                Short::List(_) => None,
-            },
-        };
-        deserializer.deserialize_any(shorthand).map(Field)
+        deserializer.deserialize_any(FieldVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Choices {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let shorthand = Shorthand {
-            expected: "a table such as { \"متزوج\" = \"Married\" }",
-            read: |short| match short {
-                Short::List(texts) => Some(
-                    texts
-                        .into_iter()
-                        .map(|text| {
-                            let label = Spanned::new(text.span(), text.get_ref().to_string());
-                            (label, text)
-                        })
-                        .collect(),
-                ),
-                Short::Text(_) => None,
-            },
-        };
-        deserializer.deserialize_any(shorthand).map(Choices)
-    }
-}
+struct FieldVisitor;
 
-fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Text::deserialize(deserializer).map(|text| Some(text.0))
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a column's name in quotes, or { column = \"…\", … }")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Field, A::Error> {
+        FieldConfig::deserialize(MapAccessDeserializer::new(table)).map(Field)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Field, E> {
+        let name = Text::try_from(name.to_owned()).map_err(E::custom)?;
+        Ok(Field(FieldConfig {
+            // The place is the whole value's, set where it is known.
+            column: Some(Spanned::new(0..0, name)),
+            ..FieldConfig::default()
+        }))
+    }
 }
 
 /// A text that passes a check; else it must be what is `expected`, with advice in a second line.
@@ -487,13 +427,18 @@ impl Config {
             .flat_map(|recipient| [&recipient.phone, &recipient.email]);
         let mut names: Vec<String> = recipient.flatten().map(text).collect();
         if names.is_empty() {
-            names.extend(recipient_names().map(str::to_owned));
+            names.extend(
+                [Role::Phone, Role::Email]
+                    .iter()
+                    .flat_map(|role| role.names())
+                    .cloned(),
+            );
         }
         match &self.contract {
             Some(contract) if contract.column.is_some() || contract.types.is_some() => {
                 names.extend(contract.column.iter().map(text));
             }
-            _ => names.extend(CONTRACT_TYPE_NAMES.iter().map(|&name| name.to_owned())),
+            _ => names.extend_from_slice(Role::ContractType.names()),
         }
         let identity = self.identity.iter().flat_map(|identity| &identity.columns);
         names.extend(
@@ -768,14 +713,13 @@ maritalStatus = { column = "Status", type = "choice", choices = { "أعزب" = "
     #[test]
     fn the_interfaces_sample_is_understood_whole() {
         let config = Config::parse(SAMPLE, "vlens-batch.toml").expect("no refusal");
-        assert_eq!(config.api.tenancy_name.as_deref(), Some("acme"));
+        assert_eq!(
+            config.api.tenancy_name.as_deref().map(String::as_str),
+            Some("acme")
+        );
         assert_eq!(config.limits.per_minute, NonZeroU32::new(60));
         assert_eq!(config.source.delimiter, Some(';'));
         assert_eq!(config.source.hidden, Some(Hidden::Skip));
-        assert_eq!(
-            config.session.user_public_key_file.as_deref(),
-            Some("session.pem")
-        );
         assert_eq!(config.contract_types(), [ContractTypeId(414)]);
         let (id, fields) = config.fields().expect("fields")[0];
         let keys: Vec<&str> = fields.keys().map(|key| key.get_ref().as_str()).collect();
@@ -796,7 +740,7 @@ maritalStatus = { column = "Status", type = "choice", choices = { "أعزب" = "
             "api = { request_fields = \"top_level\" }\n\
              [contract]\ncolumn = \"Product\"\nvalues = { \"قرض\" = 414, \"Lease\" = [415, 416] }\n\
              [session]\nkind = \"auth\"\n[identity]\ncolumns = \"No\"\n[retry]\non_uncertain = \"resend\"\n\
-             [source]\ndelimiter = \"\\t\"\n[fields.414]\na = { column = \"A\", type = \"choice\", choices = [\"x\"] }\n",
+             [source]\ndelimiter = \"\\t\"\n[fields.414]\na = { column = \"A\", type = \"choice\", choices = { \"x\" = \"y\" } }\n",
             "x.toml",
         )
         .expect("no refusal");
@@ -871,7 +815,7 @@ result.link = "https://x/{{ token" => `link` is no valid template
 fields.fullName = "Name" => `fullName` in [fields] is no contract type
 fields.0414.a = "A" => `0414` in [fields] is no contract type
 fields.414.a = 5 => must be a column's name in quotes
-fields.414.a = "" => must be a column's name in quotes
+fields.414.a = "" => `a` is empty
 fields.414.a = { type = "text" } => the field `a` has no value to send
 fields.414.a = { column = "A", value = "x" } => several values to send: "column" and "value"
 fields.414.a = { value = "x", type = "date" } => `type` means nothing beside `value`

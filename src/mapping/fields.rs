@@ -257,7 +257,7 @@ impl<'a> Binder<'a> {
                     return form_choices.map(|choices| (choices, None));
                 };
                 let mut pairs: Vec<(String, String)> = Vec::new();
-                for (label, sent) in &choices.get_ref().0 {
+                for (label, sent) in choices.get_ref() {
                     let sent = self.settled_choice(sent, key.get_ref(), check);
                     pairs.push((label.get_ref().clone(), sent));
                 }
@@ -393,13 +393,13 @@ impl<'a> Binder<'a> {
             .iter()
             .filter(|column| column.only_for.is_none_or(|only| only == id))
         {
-            let field = check.form().and_then(|form| form_field(&column.key, form));
+            let field = check.form.and_then(|form| form_field(&column.key, form));
             let key = field.map_or(column.key.as_str(), |field| field.key.as_str());
             // A header that names its contract type goes before one that does not.
             if column.only_for.is_none() && own_keys.contains(key) {
                 continue;
             }
-            if let (Some(form), None) = (check.form(), field) {
+            if let (Some(form), None) = (check.form, field) {
                 let header = self.header.shown.header(&column.column.name);
                 let placed = self.header.placed(&[column.column]);
                 let message =

@@ -15,49 +15,41 @@ use crate::model::{ContractTypeId, Form, FormField, FormOption};
 /// The form field that a header names: by its key, a label, or several of them side by side (`Full name (fullName)`).
 /// None when no field, or more than one, answers to it.
 pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormField> {
-    let header_folded = fold(header);
-    let is_key = |field: &&FormField| fold(&field.key) == header_folded;
-    let is_label = |field: &&FormField| {
-        [&field.label, &field.label_ar]
-            .into_iter()
-            .any(|label| !label.is_empty() && fold(label) == header_folded)
-    };
-    let has_key_among_parts = |field: &&FormField| {
-        let key = fold(&field.key);
-        parts(header).any(|part| fold(part) == key)
-    };
-    let is_labels_line_by_line = |field: &&FormField| all_name(header.lines(), field);
-    let is_labels_in_parts = |field: &&FormField| all_name(parts(header), field);
-    if let Some(exact) = form.fields.iter().find(|field| field.key == header) {
-        return Some(exact);
-    }
-    the_only(&form.fields, is_key)
-        .or_else(|| the_only(&form.fields, is_label))
-        .or_else(|| the_only(&form.fields, has_key_among_parts))
-        .or_else(|| the_only(&form.fields, is_labels_line_by_line))
-        .or_else(|| the_only(&form.fields, is_labels_in_parts))
-}
-
-/// Whether every piece of a header is the key or a label of this field.
-fn all_name<'a>(pieces: impl Iterator<Item = &'a str>, field: &FormField) -> bool {
-    let names = [fold(&field.key), fold(&field.label), fold(&field.label_ar)];
-    let mut pieces = pieces
+    let wanted = fold(header);
+    let lines: Vec<String> = header
+        .lines()
         .map(fold)
-        .filter(|piece| !piece.is_empty())
-        .peekable();
-    pieces.peek().is_some() && pieces.all(|piece| names.contains(&piece))
-}
-
-fn the_only(fields: &[FormField], fits: impl Fn(&&FormField) -> bool) -> Option<&FormField> {
-    let mut fitting = fields.iter().filter(fits);
-    let first = fitting.next()?;
-    fitting.next().is_none().then_some(first)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let pieces: Vec<String> = parts(header)
+        .map(fold)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let names =
+        |field: &FormField| [&field.key, &field.label, &field.label_ar].map(|name| fold(name));
+    let all_name = |pieces: &[String], field: &FormField| {
+        let names = names(field);
+        !pieces.is_empty() && pieces.iter().all(|piece| names.contains(piece))
+    };
+    let fits: [&dyn Fn(&FormField) -> bool; 6] = [
+        &|field| field.key == header,
+        &|field| fold(&field.key) == wanted,
+        &|field| !wanted.is_empty() && names(field).contains(&wanted),
+        &|field| pieces.contains(&fold(&field.key)),
+        &|field| all_name(&lines, field),
+        &|field| all_name(&pieces, field),
+    ];
+    fits.iter().find_map(|fits| {
+        let mut fitting = form.fields.iter().filter(|field| fits(field));
+        let first = fitting.next()?;
+        fitting.next().is_none().then_some(first)
+    })
 }
 
 /// The form of one contract type, or nothing to check against.
 pub(crate) struct FormCheck<'a> {
     id: ContractTypeId,
-    form: Option<&'a Form>,
+    pub form: Option<&'a Form>,
 }
 
 impl<'a> FormCheck<'a> {
@@ -66,10 +58,6 @@ impl<'a> FormCheck<'a> {
             id,
             form: forms.get(&id),
         }
-    }
-
-    pub fn form(&self) -> Option<&'a Form> {
-        self.form
     }
 
     pub fn field(&self, key: &str) -> Option<&'a FormField> {
@@ -100,7 +88,7 @@ impl<'a> FormCheck<'a> {
             names.any(|name| fold_choice(name) == wanted)
         };
         if options.is_empty() {
-            return Ok(written.to_string());
+            return Ok(written.to_owned());
         }
         if let Some(option) = options.iter().find(answers) {
             return Ok(option.value.clone());
@@ -129,20 +117,11 @@ impl<'a> FormCheck<'a> {
 
     /// A note on the form's fields that no rule feeds. No error: nothing says which are required.
     pub fn unmapped(&self, fed: &[&str]) -> Option<String> {
-        let is_fed = |field: &&FormField| fed.contains(&field.key.as_str());
-        let fields = &self.form?.fields;
-        let missing: Vec<&str> = fields
-            .iter()
-            .filter(|field| !is_fed(field))
-            .map(|field| field.key.as_str())
-            .collect();
-        (!missing.is_empty()).then(|| {
-            format!(
-                "Fields of contract type {} that get no value: {}",
-                self.id,
-                missing.join(", ")
-            )
-        })
+        let keys = self.form?.fields.iter().map(|field| field.key.as_str());
+        let missing: Vec<&str> = keys.filter(|key| !fed.contains(key)).collect();
+        let (id, missing) = (self.id, missing.join(", "));
+        let note = format!("Fields of contract type {id} that get no value: {missing}");
+        (!missing.is_empty()).then_some(note)
     }
 
     fn options(&self, key: &str) -> &'a [FormOption] {
@@ -163,49 +142,32 @@ const RENAMED_LIKENESS: f64 = 0.85;
 /// Everything that a mapping could stumble over. Labels and order are left out: they decide nothing that is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct FormChanges {
-    /// Keys that are new.
-    pub added: Vec<String>,
-    /// Keys that are gone.
-    pub removed: Vec<String>,
-    /// Fields that have another key now.
-    pub renamed: Vec<Renamed>,
-    /// Fields of another kind now, such as `text` that became `number`.
-    pub kinds: Vec<KindChange>,
-    /// Fields whose choices changed.
-    pub choices: Vec<ChoiceChange>,
-    /// Fields that show under another condition now.
-    pub conditions: Vec<String>,
+    added: Vec<String>,
+    removed: Vec<String>,
+    renamed: Vec<Renamed>,
+    kinds: Vec<KindChange>,
+    choices: Vec<ChoiceChange>,
+    conditions: Vec<String>,
 }
 
-/// A field with a new key.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Renamed {
-    /// Its key before.
-    pub from: String,
-    /// Its key now.
-    pub to: String,
+struct Renamed {
+    from: String,
+    to: String,
 }
 
-/// A field of another kind.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct KindChange {
-    /// The field.
-    pub field: String,
-    /// Its kind before.
-    pub from: String,
-    /// Its kind now.
-    pub to: String,
+struct KindChange {
+    field: String,
+    from: String,
+    to: String,
 }
 
-/// A field with other choices.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ChoiceChange {
-    /// The field.
-    pub field: String,
-    /// Choices that are new.
-    pub added: Vec<String>,
-    /// Choices that are gone.
-    pub removed: Vec<String>,
+struct ChoiceChange {
+    field: String,
+    added: Vec<String>,
+    removed: Vec<String>,
 }
 
 impl FormChanges {
@@ -240,33 +202,24 @@ impl FormChanges {
 
     /// One line for each change.
     pub fn lines(&self) -> Vec<String> {
-        let renamed = self
-            .renamed
-            .iter()
-            .map(|Renamed { from, to }| format!("renamed: {from} is {to} now"));
-        let removed = self.removed.iter().map(|key| format!("removed: {key}"));
-        let added = self.added.iter().map(|key| format!("added: {key}"));
-        let kinds = self
-            .kinds
-            .iter()
-            .map(|change| format!("{}: {} became {}", change.field, change.from, change.to));
-        let choices = self.choices.iter().map(|change| {
+        let mut lines = Vec::new();
+        for Renamed { from, to } in &self.renamed {
+            lines.push(format!("renamed: {from} is {to} now"));
+        }
+        lines.extend(self.removed.iter().map(|key| format!("removed: {key}")));
+        lines.extend(self.added.iter().map(|key| format!("added: {key}")));
+        for KindChange { field, from, to } in &self.kinds {
+            lines.push(format!("{field}: {from} became {to}"));
+        }
+        for change in &self.choices {
             let plus = change.added.iter().map(|choice| format!("+ {choice}"));
             let minus = change.removed.iter().map(|choice| format!("- {choice}"));
             let all: Vec<String> = plus.chain(minus).collect();
-            format!("choices of {}: {}", change.field, all.join(", "))
-        });
-        let conditions = self
-            .conditions
-            .iter()
-            .map(|key| format!("{key}: shows under another condition"));
-        renamed
-            .chain(removed)
-            .chain(added)
-            .chain(kinds)
-            .chain(choices)
-            .chain(conditions)
-            .collect()
+            lines.push(format!("choices of {}: {}", change.field, all.join(", ")));
+        }
+        let conditions = self.conditions.iter();
+        lines.extend(conditions.map(|key| format!("{key}: shows under another condition")));
+        lines
     }
 
     fn compare(&mut self, was: &FormField, is: &FormField) {

@@ -9,46 +9,8 @@ use super::diagnostics::ConfigProblem;
 use super::names::{Shown, did_you_mean, fold, visible};
 use super::template::Templates;
 use super::value::Kind;
+use super::words::WORDS;
 use crate::model::{Column, ContractTypeId, Form, RESULT_COLUMNS};
-
-/// Headers of the contract type's column.
-pub(crate) const CONTRACT_TYPE_NAMES: &[&str] = &["contractTypeId", "contractTypeIds", "نوع العقد"];
-
-/// Headers of the phone's column; the first is the API's own and wins over the others.
-const PHONE_NAMES: &[&str] = &[
-    "phoneNumber",
-    "phone",
-    "mobile",
-    "mobile number",
-    "mobile no",
-    "phone no",
-    "رقم الهاتف",
-    "الهاتف",
-    "هاتف",
-    "رقم الموبايل",
-    "الموبايل",
-    "موبايل",
-    "رقم المحمول",
-    "المحمول",
-    "رقم الجوال",
-    "الجوال",
-    "جوال",
-    "رقم التليفون",
-    "التليفون",
-    "تليفون",
-];
-
-/// Headers of the e-mail's column; the first is the API's own and wins over the others.
-const EMAIL_NAMES: &[&str] = &[
-    "email",
-    "email address",
-    "البريد الإلكتروني",
-    "البريد الالكترونى",
-    "بريد إلكتروني",
-    "الإيميل",
-    "إيميل",
-    "ايميل",
-];
 
 /// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
 pub const EXAMPLE_MARKER: &str = "example / مثال";
@@ -76,11 +38,12 @@ static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
 });
 
 impl Role {
-    fn names(self) -> &'static [&'static str] {
+    /// The headers of the role's column; the first is the API's own and wins over the others.
+    pub fn names(self) -> &'static [String] {
         match self {
-            Role::Phone => PHONE_NAMES,
-            Role::Email => EMAIL_NAMES,
-            Role::ContractType => CONTRACT_TYPE_NAMES,
+            Role::Phone => &WORDS.roles.phone,
+            Role::Email => &WORDS.roles.email,
+            Role::ContractType => &WORDS.roles.contract_type,
         }
     }
 
@@ -96,23 +59,14 @@ impl Role {
 
     /// Whether a header is the API's own word for this role to the letter.
     pub fn is_own_word(self, header: &str) -> bool {
-        self.names().first().is_some_and(|name| *name == header)
+        self.names().first().is_some_and(|name| name == header)
     }
 
     /// Whether a header is the API's own word for this role in any spelling, alone or among translations.
     pub fn is_canonical(self, header: &str) -> bool {
-        let own = self
-            .names()
-            .first()
-            .map(|name| fold(name))
-            .unwrap_or_default();
-        fold(header) == own || parts(header).any(|part| fold(part) == own)
+        let own = self.names().first().map(|name| fold(name));
+        own.is_some_and(|own| fold(header) == own || parts(header).any(|part| fold(part) == own))
     }
-}
-
-/// All names by which a recipient's column is recognised.
-pub(crate) fn recipient_names() -> impl Iterator<Item = &'static str> {
-    PHONE_NAMES.iter().chain(EMAIL_NAMES).copied()
 }
 
 /// Whether a column is set aside: for people's own use, or because an export added it.
@@ -183,17 +137,10 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// How many cells a row may have.
-    pub fn width(&self) -> usize {
-        self.columns
-            .iter()
-            .map(|column| column.index + 1)
-            .max()
-            .unwrap_or(0)
-    }
-
+    /// The headers by position, as many as a row may have cells.
     pub fn names_by_position(&self) -> Vec<String> {
-        let mut names = vec![String::new(); self.width()];
+        let width = self.columns.iter().map(|column| column.index + 1).max();
+        let mut names = vec![String::new(); width.unwrap_or(0)];
         for column in self.columns {
             names[column.index].clone_from(&column.name);
         }
@@ -427,7 +374,7 @@ mod tests {
         assert_eq!(index(" Mobile "), Ok(0));
         assert_eq!(index("الاسم الأول"), Ok(2));
         assert_eq!(index("email"), Ok(3));
-        assert_eq!(header.width(), 4);
+        assert_eq!(header.names_by_position().len(), 4);
     }
 
     #[test]

@@ -16,8 +16,6 @@ mod invitation;
 pub mod names;
 mod survey;
 mod template;
-#[cfg(test)]
-mod tests;
 pub mod value;
 mod words;
 

@@ -2,7 +2,7 @@
 //!
 //! A template may look at the row's columns by their names and at nothing else, so that every column it uses is known
 //! before the first row is read. Text in, text out: cells reach it as the text that would be sent. It is bounded in steps
-//! and in size, whatever it says: what could grow without being seen (`set`, method calls, unknown filters) is refused.
+//! and in size, whatever it says: what could grow without being seen (`for`, `set`, calls) is refused.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,49 +13,34 @@ use minijinja::machinery::parse;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
-/// Instructions that one rendering may take: far beyond any address line, and an end to any loop.
+/// Instructions that one rendering may take: far beyond any address line.
 const FUEL: u64 = 10_000;
 /// Bytes that a value may have, on its way as well.
 const LONGEST_VALUE: usize = 64 * 1024;
 /// Bytes that a template may have.
 const LONGEST_TEMPLATE: usize = 4 * 1024;
-/// Numbers that `range` may give.
-const LONGEST_RANGE: usize = 1_000;
-
-/// Filters whose result is no longer than what they are given, or is bounded here.
+/// Filters whose result is not longer than what they are given, or is bounded here.
 const FILTERS: &[&str] = &[
     "abs",
-    "bool",
     "capitalize",
-    "count",
     "d",
     "default",
     "first",
     "float",
     "format",
     "int",
-    "join",
     "last",
     "length",
-    "lines",
-    "list",
     "lower",
-    "max",
-    "min",
     "replace",
-    "reverse",
     "round",
-    "sort",
-    "split",
     "string",
-    "sum",
     "title",
     "trim",
-    "unique",
     "upper",
 ];
-/// Those that give a number, whatever they are given.
-const NUMBER_FILTERS: &[&str] = &["abs", "count", "float", "int", "length", "round"];
+/// Those of them that give a number, whatever they are given.
+const NUMBER_FILTERS: &[&str] = &["abs", "float", "int", "length", "round"];
 
 /// The compiled templates of a mapping.
 #[derive(Debug)]
@@ -77,9 +62,7 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_fuel(Some(FUEL));
-        environment.add_function("range", range);
         environment.add_filter("replace", replace);
-        environment.add_filter("join", join);
         Templates { environment }
     }
 
@@ -87,25 +70,21 @@ impl Templates {
     pub fn add(&mut self, source: &str) -> Option<Template> {
         let columns = columns_of(source).ok()?;
         let name = self.environment.templates().count().to_string();
-        self.environment
-            .add_template_owned(name.clone(), source.to_owned())
-            .ok()?;
-        Some(Template { name, columns })
+        let added = self
+            .environment
+            .add_template_owned(name.clone(), source.to_owned());
+        added.is_ok().then_some(Template { name, columns })
     }
 
     /// Renders a template over the values of its columns. The error says what kind of failure it was and no value.
     pub fn render(&self, template: &Template, values: &[Cow<'_, str>]) -> Result<String, String> {
         let values = values.iter().map(|value| Value::from(&**value));
         let row: BTreeMap<String, Value> = template.columns.iter().cloned().zip(values).collect();
-        let context = BTreeMap::from([("row", Value::from(row))]);
+        let context = Value::from(BTreeMap::from([("row", Value::from(row))]));
         let mut bounded = Bounded(Vec::new());
         self.environment
             .get_template(&template.name)
-            .and_then(|template| {
-                template
-                    .render_captured_to(Value::from(context), &mut bounded)
-                    .map(drop)
-            })
+            .and_then(|template| template.render_captured_to(context, &mut bounded).map(drop))
             .map_err(|error| error.kind().to_string())?;
         String::from_utf8(bounded.0).map_err(|error| error.utf8_error().to_string())
     }
@@ -119,8 +98,7 @@ impl io::Write for Bounded {
         if self.0.len() + bytes.len() > LONGEST_VALUE {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
+        self.0.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -128,38 +106,12 @@ impl io::Write for Bounded {
     }
 }
 
-fn too_long() -> Error {
-    Error::new(ErrorKind::InvalidOperation, "more than 64 KiB")
-}
-
-fn range(first: usize, end: Option<usize>) -> Result<Vec<usize>, Error> {
-    let numbers = end.map_or(0..first, |end| first..end);
-    if numbers.len() > LONGEST_RANGE {
-        return Err(too_long());
-    }
-    Ok(numbers.collect())
-}
-
 fn replace(text: &str, from: &str, to: &str) -> Result<String, Error> {
     let added = text.matches(from).count().saturating_mul(to.len());
     if text.len().saturating_add(added) > LONGEST_VALUE {
-        return Err(too_long());
+        return Err(Error::new(ErrorKind::InvalidOperation, "more than 64 KiB"));
     }
     Ok(text.replace(from, to))
-}
-
-fn join(list: &Value, between: Option<&str>) -> Result<String, Error> {
-    let mut joined = String::new();
-    for (at, item) in list.try_iter()?.enumerate() {
-        if at > 0 {
-            joined.push_str(between.unwrap_or_default());
-        }
-        joined.push_str(&item.to_string());
-        if joined.len() > LONGEST_VALUE {
-            return Err(too_long());
-        }
-    }
-    Ok(joined)
 }
 
 /// The columns that a template uses, each once, as it spells them; or, in one sentence, why it is no usable template.
@@ -169,135 +121,95 @@ pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
     }
     let unreadable = |error: Error| error.detail().unwrap_or("it cannot be read").to_owned();
     let parsed = parse(source, "", Default::default()).map_err(unreadable)?;
-    let mut inspection = Inspection::default();
-    inspection.statement(&parsed)?;
+    let mut columns = Vec::new();
+    statement(&parsed, &mut columns)?;
     Environment::new()
         .template_from_str(source)
         .map_err(unreadable)?;
-    Ok(inspection.columns)
+    Ok(columns)
 }
 
-/// A walk over everything that a template says, before anything of it runs.
-#[derive(Default)]
-struct Inspection<'s> {
-    columns: Vec<String>,
-    /// Names of the loops around, `loop` among them.
-    names: Vec<&'s str>,
+fn statement(statement: &Stmt<'_>, columns: &mut Vec<String>) -> Result<(), String> {
+    let mut all = |statements: &[Stmt<'_>]| {
+        statements
+            .iter()
+            .try_for_each(|one| self::statement(one, columns))
+    };
+    match statement {
+        Stmt::EmitRaw(_) => Ok(()),
+        Stmt::Template(template) => all(&template.children),
+        Stmt::IfCond(condition) => {
+            all(&condition.true_body)?;
+            all(&condition.false_body)?;
+            expression(&condition.expr, columns)
+        }
+        Stmt::EmitExpr(emit) => expression(&emit.expr, columns),
+        _ => Err("it may hold values and `if`, and nothing else".to_owned()),
+    }
 }
 
-impl<'s> Inspection<'s> {
-    fn statement(&mut self, statement: &Stmt<'s>) -> Result<(), String> {
-        match statement {
-            Stmt::Template(template) => self.statements(&template.children),
-            Stmt::EmitRaw(_) => Ok(()),
-            Stmt::EmitExpr(emit) => self.expression(&emit.expr),
-            Stmt::IfCond(condition) => {
-                self.expression(&condition.expr)?;
-                self.statements(&condition.true_body)?;
-                self.statements(&condition.false_body)
-            }
-            Stmt::ForLoop(each) => {
-                self.expression(&each.iter)?;
-                let outside = self.names.len();
-                self.names.push("loop");
-                self.names.extend(names_in(&each.target));
-                self.expressions(each.filter_expr.iter())?;
-                self.statements(&each.body)?;
-                self.names.truncate(outside);
-                self.statements(&each.else_body)
-            }
-            _ => Err("it may hold values, `if` and `for`, and nothing else".to_owned()),
+fn expression(expression: &Expr<'_>, columns: &mut Vec<String>) -> Result<(), String> {
+    if let Some(column) = column_in(expression) {
+        if !columns.contains(&column) {
+            columns.push(column);
         }
+        return Ok(());
     }
-
-    fn statements(&mut self, statements: &[Stmt<'s>]) -> Result<(), String> {
-        statements.iter().try_for_each(|one| self.statement(one))
-    }
-
-    fn expressions<'e>(&mut self, all: impl IntoIterator<Item = &'e Expr<'s>>) -> Result<(), String>
-    where
-        's: 'e,
-    {
-        all.into_iter().try_for_each(|one| self.expression(one))
-    }
-
-    fn expression(&mut self, expression: &Expr<'s>) -> Result<(), String> {
-        if let Some(column) = column_in(expression) {
-            if !self.columns.contains(&column) {
-                self.columns.push(column);
-            }
-            return Ok(());
+    let inner: Vec<&Expr<'_>> = match expression {
+        Expr::Const(_) => Vec::new(),
+        Expr::UnaryOp(op) => vec![&op.expr],
+        Expr::BinOp(op) if matches!(op.op, BinOpKind::Mul) && !is_number(expression) => {
+            return Err("`*` is for numbers: write `|int` or `|float` behind a column".to_owned());
         }
-        match expression {
-            Expr::Const(_) => Ok(()),
-            Expr::Var(name) => self.name(name.id),
-            Expr::UnaryOp(op) => self.expression(&op.expr),
-            Expr::BinOp(op) => {
-                if matches!(op.op, BinOpKind::Mul) && !(is_number(&op.left) && is_number(&op.right))
-                {
-                    return Err(
-                        "`*` is for numbers: write `|int` or `|float` behind a column".to_owned(),
-                    );
-                }
-                self.expressions([&op.left, &op.right])
-            }
-            Expr::Compare(chain) => {
-                self.expression(&chain.expr)?;
-                self.expressions(chain.ops.iter().map(|op| &op.expr))
-            }
-            Expr::IfExpr(choice) => {
-                self.expressions([&choice.test_expr, &choice.true_expr])?;
-                self.expressions(&choice.false_expr)
-            }
-            Expr::Slice(slice) => {
-                self.expression(&slice.expr)?;
-                self.expressions(
-                    [&slice.start, &slice.stop, &slice.step]
-                        .into_iter()
-                        .flatten(),
-                )
-            }
-            Expr::Filter(filter) => {
-                check_filter(filter.name, filter.expr.as_ref())?;
-                self.expressions(&filter.expr)?;
-                self.arguments(&filter.args)
-            }
-            Expr::Test(test) => {
-                self.expression(&test.expr)?;
-                self.arguments(&test.args)
-            }
-            Expr::GetAttr(attribute) => self.expression(&attribute.expr),
-            Expr::GetItem(item) => self.expressions([&item.expr, &item.subscript_expr]),
-            Expr::Call(call) => match &call.expr {
-                Expr::Var(name) if name.id == "range" => self.arguments(&call.args),
-                _ => Err("it calls a function that templates here do not have".to_owned()),
-            },
-            Expr::List(list) => self.expressions(&list.items),
-            Expr::Tuple(tuple) => self.expressions(&tuple.items),
-            Expr::Map(map) => self.expressions(map.keys.iter().chain(&map.values)),
+        Expr::BinOp(op) => vec![&op.left, &op.right],
+        Expr::Compare(chain) => chain
+            .ops
+            .iter()
+            .map(|op| &op.expr)
+            .chain([&chain.expr])
+            .collect(),
+        Expr::IfExpr(choice) => {
+            let either = [&choice.test_expr, &choice.true_expr];
+            either.into_iter().chain(&choice.false_expr).collect()
         }
-    }
-
-    fn name(&self, name: &str) -> Result<(), String> {
-        match name {
-            "row" => {
-                Err("`row` is used by a column's name written out, such as row['City']".to_owned())
-            }
-            _ if self.names.contains(&name) => Ok(()),
-            _ => Err(format!(
+        Expr::Slice(slice) => {
+            let bounds = [&slice.start, &slice.stop, &slice.step];
+            bounds.into_iter().flatten().chain([&slice.expr]).collect()
+        }
+        Expr::Filter(filter) => {
+            check_filter(filter.name, filter.expr.as_ref())?;
+            arguments(&filter.args).chain(&filter.expr).collect()
+        }
+        Expr::Test(test) => arguments(&test.args).chain([&test.expr]).collect(),
+        Expr::Var(name) if name.id != "row" => {
+            let name = name.id;
+            return Err(format!(
                 "it does not know `{name}`; a column is written row['{name}']"
-            )),
+            ));
         }
-    }
+        Expr::Var(_) | Expr::GetItem(_) | Expr::GetAttr(_) => {
+            return Err(
+                "`row` is used by a column's name written out, such as row['City']".to_owned(),
+            );
+        }
+        _ => {
+            return Err(
+                "it calls a function or makes a list, which templates here cannot".to_owned(),
+            );
+        }
+    };
+    inner
+        .into_iter()
+        .try_for_each(|one| self::expression(one, columns))
+}
 
-    fn arguments(&mut self, arguments: &[CallArg<'s>]) -> Result<(), String> {
-        arguments.iter().try_for_each(|argument| match argument {
-            CallArg::Pos(value)
-            | CallArg::Kwarg(_, value)
-            | CallArg::PosSplat(value)
-            | CallArg::KwargSplat(value) => self.expression(value),
-        })
-    }
+fn arguments<'e>(arguments: &'e [CallArg<'e>]) -> impl Iterator<Item = &'e Expr<'e>> {
+    arguments.iter().map(|argument| match argument {
+        CallArg::Pos(value)
+        | CallArg::Kwarg(_, value)
+        | CallArg::PosSplat(value)
+        | CallArg::KwargSplat(value) => value,
+    })
 }
 
 /// The column in `row['Name']` or `row.name`.
@@ -310,15 +222,6 @@ fn column_in(expression: &Expr<'_>) -> Option<String> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-fn names_in<'s>(target: &Expr<'s>) -> Vec<&'s str> {
-    match target {
-        Expr::Var(name) => vec![name.id],
-        Expr::Tuple(tuple) => tuple.items.iter().flat_map(names_in).collect(),
-        Expr::List(list) => list.items.iter().flat_map(names_in).collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -340,15 +243,13 @@ fn check_filter(name: &str, given: Option<&Expr<'_>>) -> Result<(), String> {
             "it uses the filter `{name}`, which templates here do not have"
         ));
     }
-    if name != "format" {
-        return Ok(());
-    }
     // `%1000000000d` would fill the memory.
     let is_small = |format: &str| {
-        let widths = format.split(|c: char| !c.is_ascii_digit());
-        !format.contains('*') && widths.map(str::len).max().is_none_or(|digits| digits <= 3)
+        let mut widths = format.split(|c: char| !c.is_ascii_digit());
+        !format.contains('*') && widths.all(|digits| digits.len() <= 3)
     };
     match given {
+        _ if name != "format" => Ok(()),
         Some(Expr::Const(format)) if format.value.as_str().is_some_and(is_small) => Ok(()),
         _ => Err("`format` takes a text in quotes, with widths below 1000".to_owned()),
     }
@@ -361,29 +262,25 @@ mod tests {
     #[test]
     fn a_template_tells_which_columns_it_uses() {
         for (source, columns) in [
-            (
-                "{{ row['Street'] }}, {{ row[\"City\"] }}",
-                vec!["Street", "City"],
-            ),
-            (
-                "{{ row.city|upper }}{# row['Old'] #} row['Text']",
-                vec!["city"],
-            ),
+            ("{{ row['Street'] }}, {{ row[\"City\"] }}", "Street City"),
+            ("{{ row.city|upper }}{# row['Old'] #} row['Text']", "city"),
             (
                 "{% if row['A'] == 'row' %}{{ row['A'] }}{% else %}{{ row['B'] }}{% endif %}",
-                vec!["A", "B"],
+                "A B",
             ),
-            ("{{ row['Client\\'s name'] }}", vec!["Client's name"]),
-            ("{{ row['المدينة'] }}", vec!["المدينة"]),
-            ("{{ '}}' ~ row['A}}'] }}", vec!["A}}"]),
+            ("{{ row['Client\\'s'] }}", "Client's"),
+            ("{{ row['المدينة'] }}", "المدينة"),
+            ("{{ '}}' ~ row['A}}'] }}", "A}}"),
             (
-                "{% for part in row['A']|split %}{{ part }}{{ loop.index }}{% endfor %}",
-                vec!["A"],
+                "{{ row['Income']|int * 12 }}{{ row.A[:5] if row.B else 'x' }}",
+                "Income A B",
             ),
-            ("{{ row['Income']|int * 12 }}", vec!["Income"]),
-            ("constant", vec![]),
+            ("constant", ""),
         ] {
-            assert_eq!(columns_of(source).expect("no refusal"), columns, "{source}");
+            let mut found = columns_of(source).expect("no refusal");
+            let mut expected: Vec<&str> = columns.split_whitespace().collect();
+            (found.sort(), expected.sort_unstable());
+            assert_eq!(found, expected, "{source}");
         }
     }
 
@@ -399,12 +296,12 @@ mod tests {
             ("{{ \"%1000000000d\"|format(1) }}", "widths below 1000"),
             ("{{ '%*d'|format(1000000000, 1) }}", "widths below 1000"),
             ("{{ row.A|format(1) }}", "widths below 1000"),
-            ("{{ '{:1000000000}'.format(1) }}", "calls a function"),
             ("{{ 'x' * 100000000 }}", "`*` is for numbers"),
             ("{{ row.A * 1000000 }}", "`*` is for numbers"),
             ("{{ row.A|indent(1000000000) }}", "`indent`"),
             ("{% set s = row.A ~ row.A %}{{ s }}", "nothing else"),
-            ("{{ namespace(s='x') }}", "calls a function"),
+            ("{% for a in row.A %}x{% endfor %}", "nothing else"),
+            ("{{ range(1000000000)|last }}", "calls a function"),
         ] {
             let error = columns_of(source).expect_err("a refusal");
             assert!(error.contains(part), "{source}: {error}");
@@ -413,32 +310,27 @@ mod tests {
     }
 
     #[test]
-    fn rendering_is_plain_text_and_ends() {
+    fn rendering_is_plain_text_and_bounded() {
         let mut templates = Templates::new();
         let mut render = |source: &str| {
             let template = templates.add(source).expect("no refusal");
-            let values = vec![Cow::Borrowed("<\"a\">"); template.columns.len()];
+            let values = vec![Cow::Owned("<\"a\">".repeat(2_000)); template.columns.len()];
             templates.render(&template, &values)
         };
         for (source, text) in [
-            ("{{ row['A'] }} & more", "<\"a\"> & more"),
-            ("{{ row.A }} & more", "<\"a\"> & more"),
+            ("{{ row['A'][:5] }} & more", "<\"a\"> & more"),
             (
-                "{{ '%04d'|format(7) }}{{ row.A|replace('a', 'b') }}",
+                "{{ '%04d'|format(7) }}{{ row.A[:5]|replace('a', 'b') }}",
                 "0007<\"b\">",
             ),
-            ("{{ ['x', 'y']|join('-') }}{{ range(3)|join }}", "x-y012"),
         ] {
             assert_eq!(render(source).as_deref(), Ok(text), "{source}");
         }
-        for endless in [
-            "{% for a in range(999) %}{% for b in range(999) %}x{% endfor %}{% endfor %}",
-            "{{ range(99999999)|join }}",
-            "{% for a in range(999) %}{{ 'a somewhat long text, again and again and again and again and again' ~ row.A }}{% endfor %}",
-            "{{ range(999)|join(range(999)|join) }}",
-            "{{ (range(999)|join)|replace('1', range(999)|join) }}",
+        for too_long in [
+            "{{ row.A }}".repeat(7),
+            "{{ row.A|replace('a', row.A) }}".to_owned(),
         ] {
-            assert!(render(endless).is_err(), "{endless}");
+            assert!(render(&too_long).is_err(), "{too_long}");
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Words {
+    pub roles: Roles,
     pub nothing: Vec<String>,
     pub yes: Vec<String>,
     pub no: Vec<String>,
@@ -28,6 +29,15 @@ pub(crate) struct Words {
     pub choices: Vec<Vec<String>>,
     pub abbreviations: HashMap<String, String>,
     pub concepts: Vec<Concept>,
+}
+
+/// Headers that are the mapping where no config says otherwise.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Roles {
+    pub phone: Vec<String>,
+    pub email: Vec<String>,
+    pub contract_type: Vec<String>,
 }
 
 /// One thing that a column may be about.

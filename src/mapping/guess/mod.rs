@@ -21,7 +21,7 @@ pub use profile::Sample;
 pub use proposal::{Certainty, ColumnGuess, Proposal};
 pub use write::SourceSettings;
 
-use super::header::{CONTRACT_TYPE_NAMES, recipient_names};
+use super::header::Role;
 use super::names::fold;
 use super::words::WORDS;
 use crate::model::{ContractTypeId, Form};
@@ -32,11 +32,12 @@ pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
     let others = WORDS.other_columns.iter();
     let others = others.filter(|name| fold(name).chars().count() > 2);
     let concepts = WORDS.concepts.iter().flat_map(|concept| &concept.names);
+    let roles = [Role::Phone, Role::Email, Role::ContractType].into_iter();
+    let roles = roles.flat_map(Role::names).map(String::as_str);
     let mut names: Vec<String> = concepts
         .chain(others)
         .map(String::as_str)
-        .chain(recipient_names())
-        .chain(CONTRACT_TYPE_NAMES.iter().copied())
+        .chain(roles)
         .map(str::to_owned)
         .collect();
     for field in forms.values().flat_map(|form| &form.fields) {

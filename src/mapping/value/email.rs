@@ -118,63 +118,34 @@ mod tests {
 
     #[test]
     fn addresses_keep_their_name_and_lower_their_domain() {
-        let cases = [
+        for (text, address, repaired) in [
             ("mona@example.com", "mona@example.com", false),
             ("Mona.Adel+x@EXAMPLE.Com", "Mona.Adel+x@example.com", false),
             ("m@sub.example.co.uk", "m@sub.example.co.uk", false),
             ("m@موقع.مصر", "m@موقع.مصر", false),
             ("m@xn--4gbrim.xn--wgbh1c", "m@xn--4gbrim.xn--wgbh1c", false),
-            ("mailto:mona@example.com", "mona@example.com", true),
             ("MAILTO:mona@example.com;", "mona@example.com", true),
             ("mona@example.com ,", "mona@example.com", true),
-        ];
-        for (text, address, repaired) in cases {
-            assert_eq!(
-                read(Given::Text(text)),
-                Ok(Reading::new(address, repaired)),
-                "{text}"
-            );
+        ] {
+            let expected = Reading::new(address, repaired);
+            assert_eq!(read(Given::Text(text)), Ok(expected), "{text}");
         }
     }
 
     #[test]
     fn what_no_server_takes_is_refused() {
-        let long = format!("{}@example.com", "x".repeat(65));
-        let longer = format!("m@{}com", "abcdefgh.".repeat(30));
-        let cases = [
-            "mona",
-            "mona@",
-            "@example.com",
-            "mona@example",
-            "mona@@example.com",
-            "a@b.com;c@d.com",
-            "a@b.com c@d.com",
-            "mona adel@example.com",
-            "mona@exam ple.com",
-            "mona@gmail,com",
-            "mona@-a.com",
-            "mona@a..com",
-            ".m@example.com",
-            "m.@example.com",
-            "m..n@example.com",
-            "منى@example.com",
-            "Mona <mona@example.com>",
-            "mona@1.2.3.4",
-            "mona@example.c",
-            "mona@exa_mple.com",
-            "mona@İa.com",
-            ";",
-            &long,
-            &longer,
-        ];
-        for text in cases {
-            let fault = read(Given::Text(text)).expect_err("refused");
+        let long = format!(
+            "{}@example.com|m@{}com",
+            "x".repeat(65),
+            "abcdefgh.".repeat(30)
+        );
+        let wrong = "mona|mona@|@example.com|mona@example|mona@@example.com|a@b.com;c@d.com|a@b.com c@d.com|mona adel@example.com|\
+            mona@exam ple.com|mona@gmail,com|mona@-a.com|mona@a..com|.m@example.com|m.@example.com|m..n@example.com|منى@example.com|\
+            Mona <mona@example.com>|mona@1.2.3.4|mona@example.c|mona@exa_mple.com|mona@İa.com|;";
+        for text in wrong.split('|').chain(long.split('|')) {
+            let fault = read(Given::Text(text)).expect_err(text);
             assert_eq!(fault.code, ProblemCode::EmailInvalid, "{text}");
-            assert!(
-                text.len() < 4 || !fault.message.contains(text),
-                "{}",
-                fault.message
-            );
+            assert!(text.len() < 4 || !fault.message.contains(text), "{text}");
         }
         assert!(read(Given::Number(1.0)).is_err());
     }

@@ -126,7 +126,6 @@ fn rounded() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ProblemCode::{NationalIdInvalid, NationalIdRounded};
 
     #[test]
     fn an_id_is_its_fourteen_digits() {
@@ -147,48 +146,36 @@ mod tests {
 
     #[test]
     fn the_message_names_the_part_that_is_wrong() {
-        for (text, code, part) in [
-            ("19001011234567", NationalIdInvalid, "begin with 2 or 3"),
-            ("29013011234567", NationalIdInvalid, "2 to 7"),
-            ("29002301234567", NationalIdInvalid, "2 to 7"),
-            ("39901011234567", NationalIdInvalid, "2 to 7"),
-            ("29001010534567", NationalIdInvalid, "8 and 9"),
-            ("29001012034567", NationalIdInvalid, "8 and 9"),
-            ("290010112345", NationalIdInvalid, "12 digits"),
-            ("290010112345678", NationalIdInvalid, "15 digits"),
-            ("2900101123456", NationalIdRounded, "13 digits"),
-            ("A9001011234567", NationalIdInvalid, "digits only"),
-            ("-", NationalIdInvalid, "digits only"),
-            ("2.90010112E+13", NationalIdRounded, "rounded"),
-            ("29001011200000", NationalIdRounded, "rounded"),
+        for (text, part) in [
+            ("19001011234567", "begin with 2 or 3"),
+            ("29013011234567", "2 to 7"),
+            ("39901011234567", "2 to 7"),
+            ("29001012034567", "8 and 9"),
+            ("290010112345", "12 digits"),
+            ("2900101123456", "13 digits"),
+            ("A9001011234567", "digits only"),
+            ("2.90010112E+13", "rounded"),
+            ("29001011200000", "rounded"),
         ] {
-            let fault = read(Given::Text(text)).expect_err("refused");
-            assert_eq!(fault.code, code, "{text}");
+            let fault = read(Given::Text(text)).expect_err(text);
             assert!(fault.message.contains(part), "{text}: {}", fault.message);
         }
         for (number, code) in [
-            (2.9e13, NationalIdRounded),
-            (2.9e15, NationalIdRounded),
-            (0.5, NationalIdInvalid),
+            (2.9e13, ProblemCode::NationalIdRounded),
+            (2.9e15, ProblemCode::NationalIdRounded),
+            (0.5, ProblemCode::NationalIdInvalid),
         ] {
             assert_eq!(
-                read(Given::Number(number)).expect_err("refused").code,
-                code,
-                "{number}"
+                read(Given::Number(number)).map_err(|fault| fault.code),
+                Err(code)
             );
         }
     }
 
     #[test]
-    fn every_published_governorate_and_no_other_is_known() {
-        let known: Vec<u8> = (0..=99)
-            .filter(|code| is_governorate(&format!("{code:02}")))
-            .collect();
-        assert_eq!(known.len(), 4 + 9 + 9 + 5 + 1);
-    }
-
-    #[test]
-    fn the_birth_date_is_in_the_id() {
+    fn the_birth_date_and_the_governorate_are_in_the_id() {
+        let known = (0..=99).filter(|code| is_governorate(&format!("{code:02}")));
+        assert_eq!(known.count(), 4 + 9 + 9 + 5 + 1);
         assert_eq!(
             birth_date_of("29001311234567"),
             Some(civil::date(1990, 1, 31))

@@ -213,6 +213,13 @@ fn has_lost_letters(text: &str) -> bool {
 /// Whether a text, or a word of it, is UTF-8 that was read as a Windows encoding (`Ù…Ù†Ù‰`, `JosÃ©`), or Windows-1256 that was read
 /// as Windows-1252 (`ãäì ÚÇÏá`).
 fn is_misread(text: &str) -> bool {
+    // Arabic letters alone are nothing that bytes look like when they are misread, and most text is that.
+    if text
+        .chars()
+        .all(|c| c.is_ascii() || matches!(c, '\u{621}'..='\u{652}'))
+    {
+        return false;
+    }
     let words = || text.split_whitespace().chain([text]);
     let is_accented = |c: char| matches!(c, 'À'..='ÿ');
     // No language writes such words of accented letters only: three letters in all, or four in one word beside others.
@@ -273,23 +280,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_and_invisible_characters_around_a_text_go() {
+    fn what_surrounds_a_text_goes_and_what_is_inside_is_kept_or_mended() {
         for raw in [
             " x ",
             "\u{202A}x\u{202C}",
             "\u{FEFF}\u{A0}x\r\n",
             "\u{200F} x",
-            "x",
         ] {
             assert_eq!(trim(raw), "x", "{raw:?}");
         }
-        for nothing in ["", "  ", "\u{200B}", "\u{A0}\u{200E}\t", "\u{3000}"] {
-            assert_eq!(trim(nothing), "", "{nothing:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_inside_is_kept_or_mended_and_told() {
         for (raw, text, repaired) in [
             ("Mona  Adel", "Mona  Adel", false),
             ("two\nlines\tand tab", "two\nlines\tand tab", false),
@@ -297,47 +296,33 @@ mod tests {
             ("من\u{200F}ى", "منى", true),
             ("Mo\u{AD}na", "Mona", true),
             ("\u{FEE3}\u{FEE8}\u{FEF0}", "منى", true),
-            ("\u{FB01}", "fi", true),
-            ("e\u{301}", "é", false),
-            ("=\"010\"", "010", true),
-            ("=\"\"", "", true),
+            ("o\u{FB03}ce", "office", true),
+            ("\u{FD3E}1\u{FD3F}", "\u{FD3E}1\u{FD3F}", false),
+            ("Rene\u{301}", "René", false),
+            ("=\"0012\"", "0012", true),
+            ("=\"a\"&\"b\"", "=\"a\"&\"b\"", false),
         ] {
-            let expected = Clean {
-                text: text.into(),
-                repaired,
-            };
-            assert_eq!(clean(raw), Ok(expected), "{raw:?}");
+            let text = text.into();
+            assert_eq!(clean(raw), Ok(Clean { text, repaired }), "{raw:?}");
         }
     }
 
     #[test]
     fn what_is_damaged_is_refused() {
-        use ProblemCode::{CellError, Garbled};
-        for (text, code) in [
-            ("????", Garbled),
-            ("??? ????", Garbled),
-            ("??", Garbled),
-            ("Ahmed ???? Ali", Garbled),
-            ("Mo\u{FFFD}a", Garbled),
-            ("########", Garbled),
-            ("#N/A", CellError),
-            ("#DIV/0!", CellError),
-            ("Err:502", CellError),
+        for (texts, code) in [
+            (
+                "????|??? ????|??|Ahmed ???? Ali|Mo\u{FFFD}a|########",
+                ProblemCode::Garbled,
+            ),
+            ("#N/A|#DIV/0!|Err:502", ProblemCode::CellError),
         ] {
-            assert_eq!(clean(text).expect_err("refused").code, code, "{text:?}");
+            for text in texts.split('|') {
+                assert_eq!(clean(text).map_err(|fault| fault.code), Err(code), "{text}");
+            }
         }
     }
 
-    const NAMES: [&str; 8] = [
-        "منى عادل",
-        "مي",
-        "محمد",
-        "أحمد عبد الله",
-        "سيد",
-        "هدى",
-        "شارع الهرم، الجيزة",
-        "يوسف",
-    ];
+    const NAMES: &str = "منى عادل|مي|محمد|أحمد عبد الله|سيد|هدى|شارع الهرم، الجيزة|يوسف";
 
     #[test]
     fn text_in_another_encoding_is_refused() {
@@ -345,10 +330,9 @@ mod tests {
             let (text, _) = encoding.decode_without_bom_handling(text.as_bytes());
             text.into_owned()
         };
-        let mut garbled: Vec<String> = ["José García", "Zoë", "Müller", "it’s", "Élodie"]
-            .map(|name| utf8_as(name, WINDOWS_1252))
-            .into();
-        for name in NAMES {
+        let latin = "José García|Zoë|Müller|it’s|Élodie".split('|');
+        let mut garbled: Vec<String> = latin.map(|name| utf8_as(name, WINDOWS_1252)).collect();
+        for name in NAMES.split('|') {
             garbled.extend([WINDOWS_1252, WINDOWS_1256].map(|encoding| utf8_as(name, encoding)));
         }
         for name in ["منى عادل", "أحمد", "محمد علي", "Dr. محمد"] {
@@ -356,43 +340,16 @@ mod tests {
             garbled.push(WINDOWS_1252.decode(&bytes).0.into_owned());
         }
         for text in garbled {
-            let fault = clean(&text).expect_err(&text);
-            assert_eq!(fault.code, ProblemCode::Garbled, "{text}");
+            let code = clean(&text).map_err(|fault| fault.code);
+            assert_eq!(code, Err(ProblemCode::Garbled), "{text}");
         }
     }
 
     #[test]
     fn honest_text_passes() {
-        let honest = [
-            "Øyvind Ås",
-            "été",
-            "MÃE",
-            "Ærø",
-            "Où ?",
-            "Really????",
-            "?",
-            "#1",
-            "#5 Nile St.",
-            "José García",
-            "Müller",
-            "São Paulo",
-            "20 °C",
-            "حفظ… ثم عاد",
-            "قط، كلب",
-            "ضابط»",
-            "محفوظ",
-            "نجيب محفوظ",
-            "عکس",
-            "طهران",
-            "Err:",
-            "page?x=1",
-            "Renée",
-            "Élodie",
-            "مصطفى غنيم",
-            "Ünal",
-            "Đỗ",
-        ];
-        for text in honest.into_iter().chain(NAMES) {
+        let honest = "Øyvind Ås|été|MÃE|Ærø|Où ?|Really????|?|#1|#5 Nile St.|José García|Müller|São Paulo|20 °C|حفظ… ثم عاد|قط، كلب|ضابط»|\
+            محفوظ|نجيب محفوظ|عکس|طهران|Err:|page?x=1|Renée|Élodie|مصطفى غنيم|Ünal|Đỗ";
+        for text in honest.split('|').chain(NAMES.split('|')) {
             assert!(clean(text).is_ok(), "{text}");
         }
     }
@@ -405,19 +362,15 @@ mod tests {
             ("-2,5E-3", Some(3)),
             ("E5", None),
             ("1E", None),
-            ("LE5", None),
-            ("1.E+5", None),
+            ("Block 2E", None),
+            ("1.2.3E+4", None),
         ] {
             assert_eq!(exponent(text), digits, "{text}");
         }
-        for (text, whole) in [
-            ("12.0", Some("12")),
-            ("12.00", Some("12")),
-            ("12.5", None),
-            (".0", None),
-            ("12.000", None),
-        ] {
-            assert_eq!(without_zero_fraction(text), whole, "{text}");
+        assert_eq!(without_zero_fraction("1012345678.0"), Some("1012345678"));
+        assert_eq!(without_zero_fraction("5.00"), Some("5"));
+        for kept in ["5", "50", "5.5", "5.000", ".0", "5.10", ""] {
+            assert_eq!(without_zero_fraction(kept), None, "{kept}");
         }
     }
 }

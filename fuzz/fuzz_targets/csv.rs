@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::model::RowNumber;
 use vlens_batch::input::{Input, Options, Source};
+use vlens_batch::model::RowNumber;
 
 const ENCODINGS: [Option<&str>; 5] = [
     None,

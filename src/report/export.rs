@@ -48,7 +48,7 @@ pub struct Sink<'a, W: Write + Send> {
 }
 
 enum Writer<W: Write + Send> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     /// With the keys of the source's columns.
     Jsonl(BufWriter<W>, Vec<String>),
     /// With the rows of the sheet so far.
@@ -71,7 +71,7 @@ pub fn sink<'a, W: Write + Send>(
             let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
             let written = writer.write_record(names.map(harmless).map(Cow::into_owned));
             written.map_err(|error| not_written(&error.into()))?;
-            Writer::Csv(writer)
+            Writer::Csv(Box::new(writer))
         }
         Format::Jsonl => Writer::Jsonl(BufWriter::with_capacity(BUFFER_BYTES, out), keys(columns)),
         Format::Xlsx => {

@@ -332,6 +332,20 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_from_outside_commands_no_terminal() {
+        let mut out = Vec::new();
+        let look = Look::new(80, true);
+        let value = minijinja::context! { value => "\u{1b}[31m\u{202e}a\tb\nc" };
+        look.write(&mut out, "{{ value }}\n{{ value|bad }}", value)
+            .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let shown = "\u{fffd}[31m\u{fffd}a\u{fffd}b / c";
+        assert_eq!(text, format!("{shown}\n\u{1b}[31m{shown}\u{1b}[0m\n"));
+        let missing = look.write(&mut Vec::new(), "{{ valeu }}", minijinja::context! {});
+        assert!(missing.is_err(), "a misspelt name is no empty text");
+    }
+
+    #[test]
     fn the_vendors_details_become_words_in_every_shape_that_was_seen() {
         for (message, expected) in [
             ("A plain message.", "A plain message."),

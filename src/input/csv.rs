@@ -22,7 +22,6 @@ const SAMPLE_BYTES: u64 = 1 << 16;
 const BUFFER_BYTES: usize = 1 << 16;
 /// Customers are told apart further left.
 const MAX_KEY_COLUMN: usize = 64;
-
 /// The sign by which DOS marks the end of a text file.
 const CTRL_Z: u8 = 0x1a;
 
@@ -38,37 +37,36 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
     let mut sample = Vec::new();
     let mut head = text_of(input, encoding, 0)?.take(SAMPLE_BYTES);
     head.read_to_end(&mut sample).map_err(failed)?;
-    let sep_line = SepLine::of(&sample);
-    let skipped = sep_line.map_or(0, |line| line.bytes);
-    let delimiter = match (options.delimiter, sep_line) {
-        (Some(asked), _) => Delimiter::asked(asked)?,
-        (None, Some(line)) => Delimiter(line.delimiter, "as its sep= line says"),
-        (None, None) => match counted(&sample) {
-            Some(counted) => Delimiter(counted, "detected"),
-            None => Delimiter(b',', "none found: one column"),
-        },
+    let (found, skipped) = match sep_line(&sample) {
+        Some((named, bytes)) => (Some((named, "as its sep= line says")), bytes),
+        None => (counted(&sample).map(|most| (most, "detected")), 0),
     };
-    let look = Look::of(&sample[skipped..], delimiter.0);
-    let records = |look| -> Result<Records, Error> {
-        Ok(Records::new(
-            &name,
-            text_of(input, encoding, skipped)?,
-            look,
-        ))
+    let (delimiter, how) = match options.delimiter {
+        Some(asked) => (usable(asked)?, "as asked for"),
+        None => found.unwrap_or((b',', "none found: one column")),
     };
-    let mut survey = records(look)?;
+    let look = Look::of(&sample[skipped..], delimiter);
+    let records = || {
+        let text = text_of(input, encoding, skipped);
+        text.map(|text| Records::new(&name, text, look))
+    };
+    let mut survey = records()?;
     while survey.advance()? {}
-    let rows = CsvRows {
-        core: csv_core::ReaderBuilder::new()
-            .delimiter(delimiter.0)
-            .build(),
-        records: records(look)?,
-        text: Vec::new(),
-        ends: Vec::new(),
-    };
+    let text = format!(
+        "Read as CSV: {} ({}), delimiter {} ({how}).",
+        encoding.charset.name(),
+        encoding.basis.words(),
+        word(delimiter)
+    );
+    let warning = matches!(encoding.basis, Basis::Guessed | Basis::Mostly);
     Ok(Opened {
-        rows: Box::new(rows),
-        notes: vec![note(encoding, delimiter)],
+        rows: Box::new(CsvRows {
+            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            records: records()?,
+            text: Vec::new(),
+            ends: Vec::new(),
+        }),
+        notes: vec![Note { text, warning }],
         is_guess: encoding.basis == Basis::Guessed,
         sheet: None,
         facts: Facts::default(),
@@ -100,79 +98,48 @@ fn text_of(input: &Input, encoding: Encoding, skipped: usize) -> Result<Text, Er
     Ok(text)
 }
 
-/// A delimiter and where it is from.
-#[derive(Debug, Clone, Copy)]
-struct Delimiter(u8, &'static str);
-
-impl Delimiter {
-    fn asked(asked: char) -> Result<Self, Error> {
-        match u8::try_from(asked) {
-            Ok(byte) if is_usable(byte) => Ok(Delimiter(byte, "as asked for")),
-            _ => Err(Error::unusable(
-                "delimiter_invalid",
-                format!("{asked:?} cannot be a delimiter."),
-            )
-            .hint("Give one ASCII character, such as , ; | or a tab.")),
-        }
-    }
-
-    fn word(self) -> String {
-        match self.0 {
-            b',' => "comma".to_owned(),
-            b';' => "semicolon".to_owned(),
-            b'\t' => "tab".to_owned(),
-            b'|' => "pipe".to_owned(),
-            other => format!("{:?}", char::from(other)),
-        }
-    }
-}
-
-fn note(encoding: Encoding, delimiter: Delimiter) -> Note {
-    let text = format!(
-        "Read as CSV: {} ({}), delimiter {} ({}).",
-        encoding.charset.name(),
-        encoding.basis.words(),
-        delimiter.word(),
-        delimiter.1
-    );
-    match encoding.basis {
-        Basis::Guessed | Basis::Mostly => Note::warning(text),
-        _ => Note::plain(text),
-    }
-}
-
-/// A `sep=` line at the head of a file, which Excel reads and does not show.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct SepLine {
-    delimiter: u8,
-    /// Its length with the line break.
-    bytes: usize,
-}
-
-impl SepLine {
-    fn of(head: &[u8]) -> Option<SepLine> {
-        let end = head.iter().position(|&byte| is_break(byte))?;
-        let line = head[..end].trim_ascii_start();
-        // Programs that quote every cell quote this one as well.
-        let line = line
-            .strip_prefix(b"\"")
-            .and_then(|line| line.strip_suffix(b"\""))
-            .unwrap_or(line);
-        let (word, delimiter) = line.split_at_checked(4)?;
-        let [delimiter] = delimiter else { return None };
-        if !word.eq_ignore_ascii_case(b"sep=") || !is_usable(*delimiter) {
-            return None;
-        }
-        let is_crlf = head[end..].starts_with(b"\r\n");
-        Some(SepLine {
-            delimiter: *delimiter,
-            bytes: end + if is_crlf { 2 } else { 1 },
-        })
-    }
+fn usable(delimiter: char) -> Result<u8, Error> {
+    let byte = u8::try_from(delimiter).ok().filter(|&byte| is_usable(byte));
+    byte.ok_or_else(|| {
+        Error::unusable(
+            "delimiter_invalid",
+            format!("{delimiter:?} cannot be a delimiter."),
+        )
+        .hint("Give one ASCII character, such as , ; | or a tab.")
+    })
 }
 
 fn is_usable(delimiter: u8) -> bool {
     delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r' | 0)
+}
+
+fn word(delimiter: u8) -> String {
+    match delimiter {
+        b',' => "comma".to_owned(),
+        b';' => "semicolon".to_owned(),
+        b'\t' => "tab".to_owned(),
+        b'|' => "pipe".to_owned(),
+        other => format!("{:?}", char::from(other)),
+    }
+}
+
+/// The delimiter that a `sep=` line at the head of a file names, and the line's length with its break. Excel reads such a
+/// line and does not show it.
+fn sep_line(head: &[u8]) -> Option<(u8, usize)> {
+    let end = head.iter().position(|&byte| is_break(byte))?;
+    // Programs that quote every cell quote this one as well.
+    let quoted = head[..end]
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""));
+    let (word, delimiter) = quoted.unwrap_or(&head[..end]).split_at_checked(4)?;
+    let &[delimiter] = delimiter else { return None };
+    let line_break = if head[end..].starts_with(b"\r\n") {
+        2
+    } else {
+        1
+    };
+    (word.eq_ignore_ascii_case(b"sep=") && is_usable(delimiter))
+        .then_some((delimiter, end + line_break))
 }
 
 fn is_break(byte: u8) -> bool {
@@ -185,20 +152,23 @@ fn counted(sample: &[u8]) -> Option<u8> {
     let is_cut = sample.len() as u64 == SAMPLE_BYTES;
     let last = sample.iter().rposition(|&byte| is_break(byte));
     let whole = &sample[..last.filter(|_| is_cut).unwrap_or(sample.len())];
-    let mut best = (None, (0, 0));
-    for candidate in CANDIDATES {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(candidate)
-            .from_reader(whole);
-        let widths = reader.byte_records().map_while(Result::ok);
-        let score = most_common(widths.map(|record| record.len()));
-        if score > best.1 {
-            best = (Some(candidate), score);
-        }
-    }
-    best.0
+    let score = |&delimiter: &u8| {
+        let look = Look {
+            delimiter,
+            width: 0,
+            key: None,
+        };
+        let mut records = Records::new("", Box::new(io::Cursor::new(whole.to_vec())), look);
+        let widths =
+            std::iter::from_fn(|| matches!(records.advance(), Ok(true)).then_some(records.cells));
+        most_common(widths)
+    };
+    // Of several that are alike, the first.
+    let best = CANDIDATES
+        .iter()
+        .rev()
+        .max_by_key(|candidate| score(candidate));
+    best.copied().filter(|best| score(best).0 > 0)
 }
 
 /// How many rows share the most common number of cells, and that number; one cell does not count.
@@ -211,76 +181,62 @@ fn most_common(widths: impl Iterator<Item = usize>) -> (usize, usize) {
     scores.max().unwrap_or_default()
 }
 
-/// What kind of customer's mark a cell is, as far as its look tells.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Mark {
-    /// A phone or an id.
-    Number,
-    Email,
-}
-
-impl Mark {
-    fn of(cell: &[u8]) -> Option<Mark> {
-        let text = String::from_utf8_lossy(cell);
-        if text.contains('@') {
-            return Some(Mark::Email);
-        }
-        // Less is a postal code, or a house and a flat.
-        let is_number = text.chars().filter(|c| c.is_numeric()).count() >= 8;
-        (is_number && !text.contains(char::is_alphabetic)).then_some(Mark::Number)
-    }
-}
-
-/// What the lines of this file look like when each is a row.
+/// What the lines of a file look like when each is a row.
 #[derive(Debug, Clone, Copy)]
 struct Look {
     delimiter: u8,
     /// How many cells a row has.
     width: usize,
-    /// The first column that tells customers apart by their look, and how.
-    key: Option<(usize, Mark)>,
+    /// The first column that holds phones, ids or addresses of e-mail.
+    key: Option<usize>,
 }
 
 impl Look {
     fn of(sample: &[u8], delimiter: u8) -> Look {
-        let lines = || sample.split(|&byte| is_break(byte));
-        let cells = |line: &[u8]| line.iter().filter(|&&byte| byte == delimiter).count() + 1;
-        let (rows, width) = most_common(lines().map(cells));
-        let in_column = |column: usize, mark: Mark| {
-            let whole = lines().filter(|line| cells(line) == width);
-            let cell = |line: &[u8]| Mark::of(line.split(|&b| b == delimiter).nth(column)?);
-            whole.filter(|line| cell(line) == Some(mark)).count()
-        };
-        // Of all but the header; lines within quotes may be among them.
-        let half = rows.saturating_sub(1).div_ceil(2).max(1);
-        let marks = [Mark::Number, Mark::Email];
-        let mut columns =
-            (0..width.min(MAX_KEY_COLUMN)).flat_map(|column| marks.map(|mark| (column, mark)));
-        let key = columns.find(|&(column, mark)| in_column(column, mark) >= half);
-        Look {
+        let mut look = Look {
             delimiter,
-            width,
-            key,
-        }
+            width: 0,
+            key: None,
+        };
+        let lines = || sample.split(|&byte| is_break(byte));
+        let (rows, width) = most_common(lines().map(|line| look.cells(line).count()));
+        let keys = |column: usize| {
+            let rows = lines().map(|line| look.cells(line).collect::<Vec<_>>());
+            rows.filter(|cells| cells.len() == width && is_key(cells[column]))
+                .count()
+        };
+        // Half of all but the header: lines within quotes may be among them.
+        let half = rows.saturating_sub(1).div_ceil(2).max(1);
+        let key = (0..width.min(MAX_KEY_COLUMN)).find(|&column| keys(column) >= half);
+        (look.width, look.key) = (width, key);
+        look
+    }
+
+    fn cells<'a>(&self, line: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let delimiter = self.delimiter;
+        line.split(move |&byte| byte == delimiter)
     }
 
     /// Whether a line within the quoted cell of column `within` looks like a row: it splits into as many cells, or begins as
     /// the key column does.
     fn is_row(&self, line: &[u8], within: usize) -> bool {
-        let cells = || line.split(|&byte| byte == self.delimiter);
-        let has_key = |column| {
-            self.key
-                .is_some_and(|(_, mark)| cells().nth(column).and_then(Mark::of) == Some(mark))
-        };
-        match (self.key, cells().count()) {
-            (_, 1) => false,
-            (Some((key, _)), count) => {
-                (count == self.width || (key == 0 && within > 0)) && has_key(key)
+        let count = self.cells(line).count();
+        match self.key {
+            Some(key) => {
+                let is_row = count == self.width || (count > 1 && key == 0 && within > 0);
+                is_row && self.cells(line).nth(key).is_some_and(is_key)
             }
             // An address in two parts looks like a name and a city.
-            (None, count) => count == self.width && count > 2,
+            None => count == self.width && count > 2,
         }
     }
+}
+
+/// Whether a cell tells customers apart by its look. Fewer digits are a postal code, or a house and a flat.
+fn is_key(cell: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(cell);
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    text.contains('@') || (digits >= 8 && !text.contains(char::is_alphabetic))
 }
 
 /// Cuts text into the records of CSV, one for each row that a spreadsheet shows, without splitting cells.

@@ -1,10 +1,9 @@
 //! Where a sheet's bytes come from, how they are to be read, and what opening them gives.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
 
@@ -140,6 +139,22 @@ impl Input {
         }
     }
 
+    /// The SHA-256 of the bytes, so that a run can tell whether it is still the same file.
+    pub fn fingerprint(&self) -> Result<[u8; 32], Error> {
+        let failed = |error: io::Error| unreadable(&self.name(), &error);
+        let mut bytes = BufReader::with_capacity(1 << 16, self.open()?);
+        let mut hasher = Sha256::new();
+        loop {
+            let chunk = bytes.fill_buf().map_err(failed)?;
+            if chunk.is_empty() {
+                return Ok(hasher.finalize().into());
+            }
+            hasher.update(chunk);
+            let read = chunk.len();
+            bytes.consume(read);
+        }
+    }
+
     /// A fresh reader at the first byte.
     pub(super) fn open(&self) -> Result<Handle, Error> {
         let file = match self {
@@ -178,46 +193,6 @@ impl Seek for Handle {
         let outside = || io::Error::new(io::ErrorKind::InvalidInput, "a place before the file");
         self.at = from.checked_add_signed(by).ok_or_else(outside)?;
         Ok(self.at)
-    }
-}
-
-/// The SHA-256 of the input's bytes, so that a run can tell whether it is still the same file. Found out on a thread of
-/// its own, while the input is opened and looked at.
-pub struct Fingerprint(JoinHandle<Result<[u8; 32], Error>>);
-
-impl Fingerprint {
-    pub fn begin(input: &Input) -> Result<Self, Error> {
-        let name = input.name();
-        let mut handle = input.open()?;
-        let hash = {
-            let name = name.clone();
-            move || {
-                let (mut hasher, mut chunk) = (Sha256::new(), vec![0; 1 << 16]);
-                loop {
-                    match handle.read(&mut chunk) {
-                        Ok(0) => return Ok(hasher.finalize().into()),
-                        Ok(read) => hasher.update(&chunk[..read]),
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(error) => return Err(unreadable(&name, &error)),
-                    }
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("fingerprint".to_owned());
-        thread
-            .spawn(hash)
-            .map(Fingerprint)
-            .map_err(|error| unreadable(&name, &error))
-    }
-
-    /// Waits for the end.
-    pub fn finish(self) -> Result<[u8; 32], Error> {
-        self.0.join().unwrap_or_else(|_| {
-            Err(Error::unusable(
-                "file_unreadable",
-                "The file's fingerprint cannot be found out.",
-            ))
-        })
     }
 }
 

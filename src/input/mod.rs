@@ -16,7 +16,7 @@ use self::file::{Merge, Opened};
 use crate::error::Error;
 use crate::model::{Cell, Column, Row, RowNumber, mask};
 
-pub use self::file::{Fingerprint, Hidden, Input, Note, Options};
+pub use self::file::{Hidden, Input, Note, Options};
 pub use self::workbook::READER_THREAD;
 
 /// How many rows are looked at in search of the header.

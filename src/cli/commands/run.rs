@@ -14,7 +14,6 @@ use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{SystemClock, user_name, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
-use crate::input::Fingerprint;
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{Counts, Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
@@ -29,10 +28,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, Some(&args.file))?;
     let flow = Flow::new(settings, &args.send, output, "run");
     let input = input(&args.file)?;
-    let fingerprint = Fingerprint::begin(&input)?;
-    let opened = open_sheet(&input, &flow.settings, &args.read);
-    let fingerprint = fingerprint.finish()?;
-    let mut sheet = opened?;
+    let mut sheet = open_sheet(&input, &flow.settings, &args.read)?;
     for note in sheet.source.notes().iter().filter(|note| note.warning) {
         output.say(&format!("warning: {}", note.text));
     }
@@ -46,7 +42,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     ledger.recover(&started)?;
     let what = ImportOptions {
         source_name: &args.file.display().to_string(),
-        fingerprint,
+        fingerprint: input.fingerprint()?,
         wishes: flow.sending.wishes,
         started: &started,
     };

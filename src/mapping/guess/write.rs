@@ -2,7 +2,7 @@
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use super::fit::Target;
@@ -30,91 +30,29 @@ pub struct SourceSettings {
     pub hidden: Option<&'static str>,
 }
 
-/// What the template shows.
-#[derive(Serialize)]
-struct Page<'a> {
-    source: &'a SourceSettings,
-    recipient: [RecipientLine<'a>; 2],
-    country: &'a str,
-    contract: ContractLines<'a>,
-    groups: Vec<Group<'a>>,
-    unused: Vec<Unused<'a>>,
-}
-
-#[derive(Serialize)]
-struct RecipientLine<'a> {
-    setting: &'static str,
-    column: Option<&'a str>,
-    candidates: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ContractLines<'a> {
-    /// The section; none: nothing tells the contract type.
-    lines: Vec<String>,
-    /// Whether the lines have to be filled in.
-    is_open: bool,
-    candidates: Vec<&'a str>,
-}
-
-/// The fields of one contract type; without an id they are written as remarks, for a number to be filled in.
-#[derive(Serialize)]
-struct Group<'a> {
-    id: Option<i64>,
-    has_form: bool,
-    name: &'a str,
-    fields: Vec<FieldLine<'a>>,
-    unfed: Vec<Unfed<'a>>,
-}
-
-#[derive(Default, Serialize)]
-struct FieldLine<'a> {
-    key: &'a str,
-    column: &'a str,
-    template: Option<String>,
-    kind: Option<&'static str>,
-    input: Option<&'static str>,
-    choices: Vec<(String, &'a str)>,
-    remark: &'static str,
-}
-
-/// A field of the form that no column surely feeds.
-#[derive(Serialize)]
-struct Unfed<'a> {
-    key: &'a str,
-    labels: Vec<&'a str>,
-    candidates: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Unused<'a> {
-    header: &'a str,
-    candidates: Vec<String>,
-}
-
 impl Proposal {
     /// The text of `vlens-batch.toml`.
     pub fn to_toml(&self, source: &SourceSettings) -> String {
-        let ids = self.types_of_fields();
-        let page = Page {
-            source,
-            recipient: [("phone", Target::Phone), ("email", Target::Email)].map(
-                |(setting, target)| RecipientLine {
-                    setting,
-                    column: self.column_of(&target).map(ColumnGuess::header),
-                    candidates: self.candidates(&target),
-                },
-            ),
-            country: &self.country,
-            contract: ContractLines {
-                lines: self.contract_lines().lines().map(str::to_owned).collect(),
-                is_open: self.open_column().is_some(),
-                candidates: self.candidates(&Target::ContractType),
+        let recipient = [("phone", Target::Phone), ("email", Target::Email)];
+        let recipient = recipient.map(|(setting, target)| {
+            let column = self.column_of(&target).map(ColumnGuess::header);
+            context! { setting, column, candidates => Serde(self.candidates(&target)) }
+        });
+        let contract = self.contract_lines();
+        let types = self.types_of_fields();
+        let page = context! {
+            source => Serde(source),
+            recipient => recipient.to_vec(),
+            country => self.country.as_str(),
+            contract => context! {
+                lines => Serde(contract.lines().collect::<Vec<_>>()),
+                is_open => self.open_column().is_some(),
+                candidates => Serde(self.candidates(&Target::ContractType)),
             },
-            groups: ids.into_iter().map(|id| self.group(id)).collect(),
-            unused: self.unused(),
+            groups => types.into_iter().map(|id| self.group(id)).collect::<Vec<_>>(),
+            unused => self.unused(),
         };
-        render(&page).unwrap_or_else(|error| format!("# The proposal cannot be written: {error}\n"))
+        render(page).unwrap_or_else(|error| format!("# The proposal cannot be written: {error}\n"))
     }
 
     /// `[contract]`, as far as it is known: `…` where nobody has said what a value of the column means.
@@ -159,26 +97,30 @@ impl Proposal {
         }
     }
 
-    fn group(&self, id: Option<ContractTypeId>) -> Group<'_> {
+    /// The fields of one contract type; without an id they are written as remarks, for a number to be filled in.
+    fn group(&self, id: Option<ContractTypeId>) -> Value {
         let form = id.and_then(|id| self.forms.get(&id));
         let fields = form.map(|form| form.fields.as_slice());
         let unfed = fields.into_iter().flatten();
-        let unfed = unfed.filter(|field| !self.feeds(&field.key));
-        Group {
-            id: id.map(|id| id.0),
-            has_form: form.is_some(),
-            name: form.map_or("", |form| &form.name),
-            fields: self.field_lines(id, fields),
-            unfed: unfed.map(|field| self.unfed(field)).collect(),
+        let unfed = unfed.filter(|field| !self.feeds(&field.key)).map(|field| {
+            let labels = [field.label.as_str(), field.label_ar.as_str()];
+            context! {
+                key => field.key.as_str(),
+                labels => Serde(labels.into_iter().filter(|label| !label.is_empty()).collect::<Vec<_>>()),
+                candidates => Serde(self.candidates(&Target::Field(field.key.clone()))),
+            }
+        });
+        context! {
+            id => id.map(|id| id.0),
+            has_form => form.is_some(),
+            name => form.map_or("", |form| form.name.as_str()),
+            fields => self.fields(id, fields),
+            unfed => unfed.collect::<Vec<_>>(),
         }
     }
 
     /// Columns first, then what is made of several, then a form's own question for the recipient's phone or e-mail.
-    fn field_lines<'a>(
-        &'a self,
-        id: Option<ContractTypeId>,
-        fields: Option<&'a [FormField]>,
-    ) -> Vec<FieldLine<'a>> {
+    fn fields(&self, id: Option<ContractTypeId>, fields: Option<&[FormField]>) -> Vec<Value> {
         let field = |key: &str| fields?.iter().find(|field| field.key == key);
         let has = |key: &str| fields.is_none() || field(key).is_some();
         let is_anothers = |header: &str| {
@@ -191,47 +133,37 @@ impl Proposal {
                 && has(key)
                 && !is_anothers(column.header())
             {
-                lines.push(self.column_line(column, key, field(key)));
+                lines.push(self.field(column, key, field(key)));
             }
         }
         for (key, columns) in self.joined.iter().filter(|(key, _)| has(key)) {
             let parts: Vec<String> = columns.iter().map(|column| in_template(column)).collect();
-            lines.push(FieldLine {
-                key,
-                template: Some(parts.join(" ")),
-                ..FieldLine::default()
-            });
+            lines.push(context! { key, template => parts.join(" ") });
         }
-        let asked_again = self.recipients_fields().into_iter();
-        lines.extend(asked_again.filter(|line| field(line.key).is_some()));
+        for (column, key, kind) in self.recipients_fields() {
+            if field(key).is_some() {
+                lines.push(context! { key, column => column.header(), kind });
+            }
+        }
         lines
     }
 
-    fn column_line<'a>(
-        &'a self,
-        column: &'a ColumnGuess,
-        key: &'a str,
-        field: Option<&'a FormField>,
-    ) -> FieldLine<'a> {
+    fn field(&self, column: &ColumnGuess, key: &str, field: Option<&FormField>) -> Value {
         let profile = &column.profile;
-        let mut line = FieldLine {
-            key,
-            column: column.header(),
-            remark: match profile.order {
-                Some(DateOrder::DayMonth) => "the day comes first, such as 31/12/1990",
-                Some(DateOrder::MonthDay) => "the month comes first, such as 12/31/1990",
-                None if column.certainty == Certainty::Chosen => "chosen by hand",
-                None => "",
-            },
-            ..FieldLine::default()
+        let remark = match profile.order {
+            Some(DateOrder::DayMonth) => "the day comes first, such as 31/12/1990",
+            Some(DateOrder::MonthDay) => "the month comes first, such as 12/31/1990",
+            None if column.certainty == Certainty::Chosen => "chosen by hand",
+            None => "",
         };
+        let header = column.header();
         if let Some(field) = field.filter(|field| !field.options.is_empty()) {
-            line.choices = words_for(&profile.distinct, field);
-            return line;
+            let choices = words_for(&profile.distinct, field);
+            return context! { key, column => header, choices => Serde(choices), remark };
         }
         let goal = self.targets.goal(&Target::Field(key.to_owned()));
         let holds = |share: f64| profile.count == 0 || share >= 0.5;
-        line.kind = match goal.map_or(Shape::Any, |goal| goal.shape) {
+        let kind = match goal.map_or(Shape::Any, |goal| goal.shape) {
             Shape::Date => Some("date"),
             Shape::Number if holds(profile.number) => Some("number"),
             Shape::NationalId if holds(profile.national_id) => Some("egypt_national_id"),
@@ -239,61 +171,44 @@ impl Proposal {
             Shape::Email => Some("email"),
             Shape::Number | Shape::NationalId | Shape::Words | Shape::Any => None,
         };
-        let is_compact = line.kind == Some("date") && profile.compact_date >= 0.8;
-        line.input = is_compact.then_some("%Y%m%d");
-        line
+        let is_compact = kind == Some("date") && profile.compact_date >= 0.8;
+        context! { key, column => header, kind, input => is_compact.then_some("%Y%m%d"), remark }
     }
 
     /// A form that asks for the phone or e-mail again gets the recipient's.
-    fn recipients_fields(&self) -> Vec<FieldLine<'_>> {
+    fn recipients_fields(&self) -> Vec<(&ColumnGuess, &str, &'static str)> {
         let asked = [
             ("phoneNumber", Target::Phone, "phone"),
             ("email", Target::Email, "email"),
         ];
-        let line = |(concept, target, kind): (&str, Target, &'static str)| {
+        let fed = |(concept, target, kind): (&str, Target, &'static str)| {
             let goal = self.targets.field_about(concept)?;
-            let column = self.column_of(&target)?;
             let is_fed = self.column_of(&goal.target).is_some();
-            (!is_fed).then_some(FieldLine {
-                key: &goal.field.as_ref()?.key,
-                column: column.header(),
-                kind: Some(kind),
-                ..FieldLine::default()
-            })
+            let column = self.column_of(&target).filter(|_| !is_fed)?;
+            Some((column, goal.field.as_ref()?.key.as_str(), kind))
         };
-        asked.into_iter().filter_map(line).collect()
+        asked.into_iter().filter_map(fed).collect()
     }
 
     fn feeds(&self, key: &str) -> bool {
         self.column_of(&Target::Field(key.to_owned())).is_some()
             || self.joined.iter().any(|(joined, _)| joined == key)
-            || self.recipients_fields().iter().any(|line| line.key == key)
-    }
-
-    fn unfed<'a>(&'a self, field: &'a FormField) -> Unfed<'a> {
-        let labels = [field.label.as_str(), field.label_ar.as_str()];
-        Unfed {
-            key: &field.key,
-            labels: labels
-                .into_iter()
-                .filter(|label| !label.is_empty())
-                .collect(),
-            candidates: self.candidates(&Target::Field(field.key.clone())),
-        }
+            || self
+                .recipients_fields()
+                .iter()
+                .any(|(_, field, _)| *field == key)
     }
 
     /// Columns that nothing came of, with what they may be.
-    fn unused(&self) -> Vec<Unused<'_>> {
-        let is_joined = |header: &str| {
-            let mut joined = self.joined.iter().flat_map(|(_, columns)| columns);
-            joined.any(|column| column == header)
-        };
-        let unused = self.columns.iter();
-        let unused = unused.filter(|column| column.target.is_none() && !is_joined(column.header()));
+    fn unused(&self) -> Vec<Value> {
+        let joined = self.joined.iter().flat_map(|(_, columns)| columns);
+        let joined: Vec<&str> = joined.map(String::as_str).collect();
+        let unused = self.columns.iter().filter(|column| column.target.is_none());
         unused
-            .map(|column| Unused {
-                header: column.header(),
-                candidates: column.candidates.iter().map(ToString::to_string).collect(),
+            .filter(|column| !joined.contains(&column.header()))
+            .map(|column| {
+                let candidates = column.candidates.iter().map(ToString::to_string);
+                context! { header => column.header(), candidates => candidates.collect::<Vec<_>>() }
             })
             .collect()
     }
@@ -307,7 +222,7 @@ impl Proposal {
     }
 }
 
-fn render(page: &Page<'_>) -> Result<String, minijinja::Error> {
+fn render(page: Value) -> Result<String, minijinja::Error> {
     let mut templates = Environment::new();
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
@@ -315,14 +230,13 @@ fn render(page: &Page<'_>) -> Result<String, minijinja::Error> {
         .keep_trailing_newline(true)
         .build()?;
     templates.set_syntax(syntax);
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    // A field has no more parts than it needs.
+    templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     templates.add_filter("toml", |value: &Value| json(value));
     templates.add_filter("key", bare_or_quoted);
     templates.add_filter("flat", flat);
     templates.add_template("init.toml", PAGE)?;
-    templates
-        .get_template("init.toml")?
-        .render(Value::from(Serde(page)))
+    templates.get_template("init.toml")?.render(page)
 }
 
 /// A TOML value on one line: the escapes of JSON are among those of TOML, which also wants one for the control that JSON leaves.

@@ -11,7 +11,7 @@ use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
 use crate::model::{ContractTypeId, Secret};
-use crate::report::Further;
+use crate::report::{Further, quoted};
 use crate::send::{Credentials, Limits, Wishes};
 use crate::vlens::BaseUrl;
 
@@ -95,10 +95,10 @@ impl Settings {
     /// What further commands must be given to meet the same ledger and config, as typed.
     pub fn further(&self, is_sandbox: bool) -> Further {
         let config = self.config_path.as_ref().filter(|_| self.is_config_named);
-        let config = config.map(|path| format!("--config {}", path.display()));
+        let typed = |path: &Path| quoted(&path.display().to_string());
+        let config = config.map(|path| format!("--config {}", typed(path)));
         let path = self.ledger(is_sandbox);
-        let named =
-            |usual: PathBuf| (path != usual).then(|| format!("--ledger {}", path.display()));
+        let named = |usual: PathBuf| (path != usual).then(|| format!("--ledger {}", typed(&path)));
         let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
         let join = |parts: [Option<String>; 3]| {
             let parts: Vec<String> = parts.into_iter().flatten().collect();

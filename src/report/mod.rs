@@ -25,5 +25,5 @@ pub use tables::{
     write_doctor, write_guesses, write_history, write_runs,
 };
 pub use template::{TemplateSpec, write_template};
-pub use text::{Language, Look, rows};
+pub use text::{Language, Look, quoted, rows};
 pub use workbook::reads_right_to_left;

@@ -224,7 +224,7 @@ pub(super) fn as_float(count: u64) -> f64 {
 }
 
 /// A word as it must be typed in a command: quoted when a shell would read it otherwise.
-pub(super) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

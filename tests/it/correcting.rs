@@ -180,3 +180,24 @@ fn a_sheet_full_of_problems_is_told_on_one_screen_and_marked_in_a_workbook() {
         (&json!(2_000), &json!(200))
     );
 }
+
+#[test]
+fn the_next_command_is_quoted_for_the_shell() {
+    let world = World::new();
+    world.file(
+        "my customers.csv",
+        "phone,name\n0101,Mona\n01012345678,Sara\n",
+    );
+    world.file(
+        "my config.toml",
+        "[contract]\ntypes = [414]\n[fields.414]\nname = \"name\"\n",
+    );
+    let told = world
+        .vlens(["check", "my customers.csv", "--config", "my config.toml"])
+        .args(["--ledger", "it's.db"])
+        .run()
+        .expect(3);
+    let command =
+        "vlens-batch run \"my customers.csv\" --config \"my config.toml\" --ledger \"it's.db\"";
+    assert!(told.stdout.contains(command), "{told}");
+}

@@ -830,16 +830,6 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_two_contract_types_is_complained_about_once() {
-        let income = "income = { column = \"Income\", type = \"number\" }";
-        let toml = format!(
-            "[contract]\ntypes = [414, 415]\n[fields.414]\n{income}\n[fields.415]\n{income}\n"
-        );
-        let told = outcome(&bind(&toml, &["phone", "Income"]), &["01012345678", "much"]);
-        assert_eq!(told, "number_invalid income Income");
-    }
-
-    #[test]
     fn identity_columns_decide_what_is_the_same_invitation() {
         let toml = format!(
             "[identity]\ncolumns = [\"No\"]\n{}",

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::config::{Config, DEFAULT_COUNTRY, Entries, OneOrMany, SessionKind, Text};
+use super::config::{Config, DEFAULT_COUNTRY, SessionKind};
 use super::diagnostics::{ConfigErrors, ConfigProblem};
+use super::field_config::{Entries, OneOrMany, Text};
 use super::fields::{FieldGroup, Groups, listed};
 use super::header::{Binder, Header, HeaderTypes, Role, is_example_marker, is_left_out};
 use super::invitation::BodyFrame;

@@ -1,21 +1,19 @@
 //! `vlens-batch.toml`, from its text to what it means: every section, every problem, with the places of names kept so that
 //! binding to a sheet can point at them. Reads no file; knows no sheet.
 
-use std::fmt;
 use std::num::NonZeroU32;
-use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use toml::{Spanned, Value};
+use toml::Spanned;
 
 use super::diagnostics::{ConfigErrors, Origin, Reading, no_contract_type};
+use super::field_config::{Entries, Field, OneOrMany, Text};
 use super::header::Role;
 use super::template;
-use super::value::{self, DecimalMark};
+use super::value;
 use crate::model::ContractTypeId;
 
 /// The country of national phone numbers, unless the config says otherwise.
@@ -41,9 +39,6 @@ pub struct Config {
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
-
-/// A table whose keys are other people's words, in the order of the file.
-pub type Entries<T> = IndexMap<Spanned<String>, T>;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -128,6 +123,16 @@ pub struct ContractConfig {
     pub values: Option<Spanned<Entries<Spanned<OneOrMany<ContractTypeId>>>>>,
 }
 
+impl ContractConfig {
+    fn all_types(&self) -> impl Iterator<Item = &Spanned<OneOrMany<ContractTypeId>>> {
+        let values = self
+            .values
+            .iter()
+            .flat_map(|values| values.get_ref().values());
+        self.types.iter().chain(values)
+    }
+}
+
 /// What kind of session the invitation opens; by default as in the vendor's sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -199,122 +204,6 @@ pub enum OnUncertain {
     Resend,
 }
 
-/// Where a form field takes its value from (one of `column`, `template`, `value`), and what type it has.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FieldConfig {
-    pub column: Option<Spanned<Text>>,
-    pub template: Option<Spanned<Text>>,
-    /// The same for every row.
-    pub value: Option<Spanned<Text>>,
-    #[serde(rename = "type")]
-    pub field_type: Option<Spanned<FieldType>>,
-    /// What comes before a number's fraction.
-    pub decimal: Option<Spanned<DecimalMark>>,
-    /// How text cells write a date.
-    pub input: Option<Spanned<Text>>,
-    /// How a date goes out.
-    pub output: Option<Spanned<Text>>,
-    /// What people write and what is sent for it; none: the form's own.
-    pub choices: Option<Spanned<Entries<Spanned<Text>>>>,
-    /// Whether an empty cell is a problem.
-    pub required: Option<Spanned<bool>>,
-    /// What an empty cell becomes.
-    pub default: Option<Spanned<Text>>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum FieldType {
-    #[default]
-    Text,
-    Number,
-    Date,
-    Phone,
-    Email,
-    Choice,
-    Boolean,
-    EgyptNationalId,
-}
-
-/// A field: a column's name alone, or everything about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Field(pub FieldConfig);
-
-/// One value, or a list of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OneOrMany<T>(pub Vec<T>);
-
-/// A text that says something: not empty, not only white space.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Text(String);
-
-impl TryFrom<String> for Text {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.trim().is_empty() {
-            return Err("is empty\n");
-        }
-        Ok(Text(text))
-    }
-}
-
-impl Deref for Text {
-    type Target = String;
-
-    fn deref(&self) -> &String {
-        &self.0
-    }
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let many = match Value::deserialize(deserializer)? {
-            Value::Array(many) => many,
-            one => vec![one],
-        };
-        if many.is_empty() {
-            return Err(D::Error::custom("is empty\nname one, or take it out"));
-        }
-        let each = many.into_iter().map(T::deserialize);
-        let all = each.collect::<Result<_, toml::de::Error>>();
-        all.map(OneOrMany)
-            .map_err(|error| D::Error::custom(error.message()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldVisitor)
-    }
-}
-
-struct FieldVisitor;
-
-impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a column's name in quotes, or { column = \"…\", … }")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Field, A::Error> {
-        FieldConfig::deserialize(MapAccessDeserializer::new(table)).map(Field)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Field, E> {
-        let name = Text::try_from(name.to_owned()).map_err(E::custom)?;
-        Ok(Field(FieldConfig {
-            // The place is the whole value's, set where it is known.
-            column: Some(Spanned::new(0..0, name)),
-            ..FieldConfig::default()
-        }))
-    }
-}
-
 /// A text that passes a check; else it must be what is `expected`, with advice in a second line.
 fn checked<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -330,11 +219,7 @@ fn checked<'de, D: Deserializer<'de>>(
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let is_address = |url: &str| {
-        ["https://", "http://"]
-            .iter()
-            .any(|scheme| url.starts_with(scheme))
-    };
+    let is_address = |url: &str| url.starts_with("https://") || url.starts_with("http://");
     let expected = "must begin with https://\nfor example \"https://api.vlenseg.com\"";
     checked(deserializer, is_address, expected).map(Some)
 }
@@ -362,9 +247,8 @@ fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     let link = Text::deserialize(deserializer)?.0;
     if let Err(error) = minijinja::Environment::empty().template_from_str(&link) {
         let reason = error.detail().unwrap_or("it cannot be read");
-        return Err(D::Error::custom(format!(
-            "is no valid template: {reason}\n"
-        )));
+        let message = format!("is no valid template: {reason}\n");
+        return Err(D::Error::custom(message));
     }
     Ok(Some(link))
 }
@@ -395,44 +279,29 @@ impl Config {
     /// The contract types that `[contract]` names.
     pub fn contract_types(&self) -> Vec<ContractTypeId> {
         let contract = self.contract.iter();
-        let same = contract
-            .clone()
-            .flat_map(|contract| &contract.types)
-            .map(Spanned::get_ref);
-        let values = contract
-            .flat_map(|contract| &contract.values)
-            .flat_map(|values| values.get_ref().values());
-        same.chain(values.map(Spanned::get_ref))
-            .flat_map(|types| types.0.iter().copied())
+        let types = contract.flat_map(ContractConfig::all_types);
+        types
+            .flat_map(|types| types.get_ref().0.iter().copied())
             .collect()
     }
 
     /// The form fields by contract type; none: the headers are the keys.
     pub fn fields(&self) -> Option<Vec<(ContractTypeId, &Entries<Spanned<Field>>)>> {
         let groups = self.fields.as_ref()?.iter();
-        Some(
-            groups
-                .filter_map(|(id, group)| Some((contract_type(id.get_ref())?, group)))
-                .collect(),
-        )
+        let typed = groups.filter_map(|(id, group)| Some((contract_type(id.get_ref())?, group)));
+        Some(typed.collect())
     }
 
     /// Every column name that the mapping refers to, and the names by which the headers would be recognised where the
     /// config is silent: by them a header row below title lines is found.
     pub fn known_names(&self) -> Vec<String> {
         let text = |name: &Spanned<Text>| name.get_ref().to_string();
-        let recipient = self
-            .recipient
-            .iter()
-            .flat_map(|recipient| [&recipient.phone, &recipient.email]);
+        let recipient = self.recipient.iter();
+        let recipient = recipient.flat_map(|recipient| [&recipient.phone, &recipient.email]);
         let mut names: Vec<String> = recipient.flatten().map(text).collect();
         if names.is_empty() {
-            names.extend(
-                [Role::Phone, Role::Email]
-                    .iter()
-                    .flat_map(|role| role.names())
-                    .cloned(),
-            );
+            names.extend_from_slice(Role::Phone.names());
+            names.extend_from_slice(Role::Email.names());
         }
         match &self.contract {
             Some(contract) if contract.column.is_some() || contract.types.is_some() => {
@@ -441,23 +310,15 @@ impl Config {
             _ => names.extend_from_slice(Role::ContractType.names()),
         }
         let identity = self.identity.iter().flat_map(|identity| &identity.columns);
-        names.extend(
-            identity
-                .flat_map(|columns| &columns.get_ref().0)
-                .map(|name| name.to_string()),
-        );
-        for field in self
-            .fields
-            .iter()
-            .flat_map(IndexMap::values)
-            .flat_map(IndexMap::values)
-        {
-            let field = &field.get_ref().0;
+        for columns in identity {
+            names.extend(columns.get_ref().0.iter().map(|name| name.to_string()));
+        }
+        let groups = self.fields.iter().flat_map(IndexMap::values);
+        for Field(field) in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
             names.extend(field.column.iter().map(text));
-            let template = field.template.iter();
-            names.extend(
-                template.flat_map(|text| template::columns_of(text.get_ref()).unwrap_or_default()),
-            );
+            if let Some(template) = &field.template {
+                names.extend(template::columns_of(template.get_ref()).unwrap_or_default());
+            }
         }
         names
     }
@@ -466,69 +327,41 @@ impl Config {
         let Some(contract) = &self.contract else {
             return;
         };
-        for types in contract.types.iter().chain(
-            contract
-                .values
-                .iter()
-                .flat_map(|values| values.get_ref().values()),
-        ) {
+        for types in contract.all_types() {
             if types.get_ref().0.iter().any(|id| id.0 < 1) {
-                reading.refuse(
-                    &types.span(),
-                    "a contract type is a number from 1 on",
-                    "such as [414]",
-                );
+                let message = "a contract type is a number from 1 on";
+                reading.refuse(&types.span(), message, "such as [414]");
             }
         }
-        match contract {
-            ContractConfig {
-                types: Some(_),
-                column: None,
-                values: None,
-            } => {}
-            ContractConfig {
-                types: Some(types), ..
-            } => {
+        match (&contract.types, &contract.column, &contract.values) {
+            (Some(types), column, values) if column.is_some() || values.is_some() => {
                 let hint = "`types` for the same contract types in every row, `column` for a column that tells";
-                reading.refuse(
-                    &types.span(),
-                    "`types` and `column` exclude each other",
-                    hint,
-                );
+                let message = "`types` and `column` exclude each other";
+                reading.refuse(&types.span(), message, hint);
             }
-            ContractConfig {
-                column: None,
-                values: Some(values),
-                ..
-            } if reading.is_whole(&["contract"]) => {
+            (None, None, Some(values)) if reading.is_whole(&["contract"]) => {
                 let hint = "add column = \"…\", the column that holds these values";
                 reading.refuse(&values.span(), "`values` needs a `column`", hint);
             }
-            ContractConfig {
-                values: Some(values),
-                ..
-            } if values.get_ref().is_empty() => {
+            (None, Some(_), Some(values)) if values.get_ref().is_empty() => {
                 let hint = "such as { \"Personal loan\" = 414 }; leave it out when the cells hold the ids themselves";
                 reading.refuse(&values.span(), "`values` is empty", hint);
             }
-            ContractConfig { .. } => {}
+            _ => {}
         }
     }
 
     fn check_fields(&mut self, reading: &mut Reading<'_>) {
         for (id, group) in self.fields.iter_mut().flatten() {
             if contract_type(id.get_ref()).is_none() {
-                reading
-                    .problems
-                    .push(no_contract_type(id.get_ref(), &id.span()));
+                let problem = no_contract_type(id.get_ref(), &id.span());
+                reading.problems.push(problem);
             }
             for (key, field) in group {
                 let span = field.span();
                 let field = &mut field.get_mut().0;
-                if let Some(column) = field
-                    .column
-                    .as_mut()
-                    .filter(|column| column.span().is_empty())
+                if let Some(column) = &mut field.column
+                    && column.span().is_empty()
                 {
                     *column = Spanned::new(span.clone(), column.get_ref().clone());
                 }
@@ -541,104 +374,9 @@ impl Config {
 }
 
 fn contract_type(name: &str) -> Option<ContractTypeId> {
-    let id = name
-        .parse()
-        .ok()
-        .filter(|id: &i64| *id > 0 && id.to_string() == name);
-    id.map(ContractTypeId)
-}
-
-impl FieldConfig {
-    pub(crate) fn field_type(&self) -> FieldType {
-        self.field_type
-            .as_ref()
-            .map_or(FieldType::Text, |name| *name.get_ref())
-    }
-
-    fn check(&self, key: &str, span: &Range<usize>, reading: &mut Reading<'_>) {
-        let sources = [
-            ("column", &self.column),
-            ("template", &self.template),
-            ("value", &self.value),
-        ];
-        let given = sources.iter().filter(|(_, source)| source.is_some());
-        match given
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect::<Vec<_>>()[..]
-        {
-            [_] => {}
-            [] => {
-                let message = format!("the field `{key}` has no value to send");
-                reading.refuse(
-                    span,
-                    message,
-                    "give it a `column`, a `template` or a `value`",
-                );
-            }
-            ref several => {
-                let message = format!(
-                    "the field `{key}` has several values to send: {}",
-                    several.join(" and ")
-                );
-                reading.refuse(span, message, "keep one of them");
-            }
-        }
-        if let Some(text) = &self.template
-            && let Err(reason) = template::columns_of(text.get_ref())
-        {
-            reading.refuse(
-                &text.span(),
-                format!("the template cannot be used: {reason}"),
-                None,
-            );
-        }
-        let formats: [(_, _, fn(&str) -> _); 2] = [
-            ("input", &self.input, value::check_date_input),
-            ("output", &self.output, value::check_date_format),
-        ];
-        for (name, format, check) in formats {
-            let Some(format) = format else { continue };
-            if let Err(reason) = check(format.get_ref()) {
-                let message = format!("`{name}` is no date format: {reason}");
-                reading.refuse(
-                    &format.span(),
-                    message,
-                    "such as \"%d/%m/%Y\" for 31/12/1990",
-                );
-            }
-        }
-        self.check_options(reading);
-    }
-
-    /// Refuses options of other types, and all of them beside a constant.
-    fn check_options(&self, reading: &mut Reading<'_>) {
-        fn span<T>(option: &Option<Spanned<T>>) -> Option<Range<usize>> {
-            option.as_ref().map(Spanned::span)
-        }
-        for (option, span, owner) in [
-            ("type", span(&self.field_type), None),
-            ("decimal", span(&self.decimal), Some(FieldType::Number)),
-            ("input", span(&self.input), Some(FieldType::Date)),
-            ("output", span(&self.output), Some(FieldType::Date)),
-            ("choices", span(&self.choices), Some(FieldType::Choice)),
-            ("required", span(&self.required), None),
-            ("default", span(&self.default), None),
-        ] {
-            let Some(span) = span else { continue };
-            if self.value.is_some() {
-                let message =
-                    format!("`{option}` means nothing beside `value`, which is sent as it stands");
-                reading.refuse(&span, message, "take one of the two out");
-            } else if let Some(owner) = owner.filter(|owner| *owner != self.field_type()) {
-                let hint = format!("add type = \"{owner}\", or take `{option}` out");
-                reading.refuse(
-                    &span,
-                    format!("`{option}` belongs to type = \"{owner}\""),
-                    &*hint,
-                );
-            }
-        }
-    }
+    let id = name.parse().ok();
+    let id = id.filter(|id: &i64| *id > 0 && id.to_string() == name)?;
+    Some(ContractTypeId(id))
 }
 
 #[cfg(test)]
@@ -647,63 +385,13 @@ mod tests {
 
     use super::*;
 
-    /// The sample of the interface, whole.
-    const SAMPLE: &str = r#"# vlens-batch.toml
-[api]
-base_url = "https://api.vlenseg.com"
-tenancy_name = "acme"
-request_fields = "inside"  # where RequestFieldsValues sits: "inside" SessionInput, as documented, or "top_level"
-
-[limits]
-per_second = 10            # the vendor's documented default per tenant
-per_minute = 60            # both hold at once, in any second and any minute
-concurrency = 8
-timeout_seconds = 30
-max_attempts = 5
-max_consecutive_failures = 20
-
-[source]
-sheet = "Customers"        # of a workbook; default: the first visible sheet with data
-header_row = 1
-delimiter = ";"            # default: detected
-encoding = "windows-1256"  # default: detected
-hidden = "skip"            # rows hidden or filtered away in the sheet
-
-[recipient]
-phone = "Mobile"           # a column; phone or email or both
-email = "E-mail"
-country = "EG"             # for national numbers
-
-[contract]
-types = [414]              # the same for every row, or instead:
-# column = "Product"
-# values = { "Personal loan" = 414, "قرض شخصي" = 414, "Lease" = [415, 416] }
-
-[session]
-kind = "invitation"        # or "auth": CreateAuthSession, no pre-filled fields, no admin login
-minimal_signature_flow = true
-digital_identity_only = false
-user_public_key_file = "session.pem"   # optional
-
-[identity]
-columns = ["Application no"]   # what makes two rows the same invitation; default: recipient + contract types
-
-[result]
-link = "https://onboard.example/start?session={{ token }}"   # optional: a link column in exports
-
-[retry]
-on_uncertain = "hold"      # or "resend"
-
-[fields.414]
-fullName = "Customer name"                                   # a column
-monthlyIncome = { column = "Income", type = "number" }
-birthDate = { column = "DOB", type = "date", input = "%d/%m/%Y", output = "%Y-%m-%d" }
-nationalId = { column = "ID", type = "egypt_national_id", required = true }
-employer = { column = "Employer", default = "-" }
-address = { template = "{{ row['Street'] }}, {{ row['City'] }}" }
-currency = { value = "EGP" }
-maritalStatus = { column = "Status", type = "choice", choices = { "أعزب" = "Single", "متزوج" = "Married" } }
-"#;
+    /// The sample of the reference, whole.
+    fn sample() -> &'static str {
+        let (_, sample) = include_str!("../../docs/reference.md")
+            .split_once("```toml\n")
+            .expect("a sample");
+        sample.split_once("```").expect("its end").0
+    }
 
     fn errors_of(text: &str) -> String {
         let errors = Config::parse(text, "vlens-batch.toml").expect_err("a refusal");
@@ -711,8 +399,8 @@ maritalStatus = { column = "Status", type = "choice", choices = { "أعزب" = "
     }
 
     #[test]
-    fn the_interfaces_sample_is_understood_whole() {
-        let config = Config::parse(SAMPLE, "vlens-batch.toml").expect("no refusal");
+    fn the_references_sample_is_understood_whole() {
+        let config = Config::parse(sample(), "vlens-batch.toml").expect("no refusal");
         assert_eq!(
             config.api.tenancy_name.as_deref().map(String::as_str),
             Some("acme")
@@ -865,7 +553,7 @@ fields.414.a = "A => this is no valid TOML
 
     /// Pieces of configs, right and wrong, and anything else.
     fn any_piece() -> impl Strategy<Value = String> {
-        let lines: Vec<&str> = SAMPLE.lines().collect();
+        let lines: Vec<&str> = sample().lines().collect();
         let words = [
             "\n", "[", "[[", "{", "}", "=", "\"", "\"\"\"", "'", "#", ",", "\r\n", "\u{feff}", "ع",
             "password", "414", ".",

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
-use super::config::{Config, DEFAULT_DATE_OUTPUT, Entries, Field, FieldConfig, FieldType, Text};
+use super::config::{Config, DEFAULT_DATE_OUTPUT};
 use super::diagnostics::ConfigProblem;
+use super::field_config::{Entries, Field, FieldConfig, FieldType, Text};
 use super::form::{FormCheck, form_field, nearest_key};
 use super::header::{Binder, Role, is_left_out};
 use super::names::{fold, fold_choice, visible};

@@ -279,117 +279,95 @@ fn choices_without(field: &FormField, other: &FormField) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FormCondition, FormOption};
+    use crate::model::FormCondition;
 
-    fn field(key: &str, label: &str, kind: &str) -> FormField {
-        FormField {
-            key: key.into(),
-            label: label.into(),
-            kind: kind.into(),
-            ..FormField::default()
-        }
-    }
-
-    fn form(fields: Vec<FormField>) -> Form {
+    /// `key label label_ar kind choice…`, parted by `|`.
+    fn form(fields: &[&str]) -> Form {
+        let field = |line: &&str| {
+            let mut words = line.split('|').map(str::to_owned);
+            let mut word = || words.next().unwrap_or_default();
+            let (key, label, label_ar, kind) = (word(), word(), word(), word());
+            let option = |value| FormOption {
+                value,
+                labels: Vec::new(),
+            };
+            FormField {
+                key,
+                label,
+                label_ar,
+                kind,
+                options: words.map(option).collect(),
+                condition: None,
+            }
+        };
         Form {
             name: "Loan".into(),
-            fields,
+            fields: fields.iter().map(field).collect(),
         }
-    }
-
-    fn with_choices(mut field: FormField, choices: &[&str]) -> FormField {
-        field.options = choices
-            .iter()
-            .map(|value| FormOption {
-                value: (*value).into(),
-                labels: Vec::new(),
-            })
-            .collect();
-        field
     }
 
     #[test]
-    fn every_change_that_a_mapping_could_stumble_over_is_told() {
-        let mut hidden = field("spouse", "Spouse", "text");
-        hidden.condition = Some(FormCondition {
+    fn every_change_that_a_mapping_could_stumble_over_is_told_and_no_other() {
+        let before = form(&[
+            "fullName|Full name",
+            "income|Income||text",
+            "fax",
+            "city|City||list|Cairo|Giza",
+            "spouse",
+            "x|Job",
+        ]);
+        let mut now = form(&[
+            "spouse|Wife",
+            "customerName|Full Name",
+            "income|Income||number",
+            "city|City||list|Cairo|Tanta",
+            "email",
+            "y|Job",
+            "z|Job",
+        ]);
+        now.fields[0].condition = Some(FormCondition {
             parent: "status".into(),
             value: "Married".into(),
         });
-        let before = form(vec![
-            field("fullName", "Full name", "text"),
-            field("income", "Income", "text"),
-            field("fax", "Fax", "text"),
-            with_choices(field("city", "City", "dropdown"), &["Cairo", "Giza"]),
-            field("spouse", "Spouse", "text"),
-        ]);
-        let now = form(vec![
-            field("customerName", "Full Name", "text"),
-            field("income", "Income", "number"),
-            with_choices(field("city", "City", "dropdown"), &["Cairo", "Tanta"]),
-            hidden,
-            field("email", "E-mail", "text"),
-        ]);
-        let changes = FormChanges::between(&before, &now);
         assert_eq!(
-            changes.lines(),
+            FormChanges::between(&before, &now).lines(),
             [
                 "renamed: fullName is customerName now",
                 "removed: fax",
+                "removed: x",
                 "added: email",
+                "added: y",
+                "added: z",
                 "income: text became number",
                 "choices of city: + Tanta, - Giza",
                 "spouse: shows under another condition",
             ]
         );
-    }
-
-    #[test]
-    fn labels_and_order_change_nothing() {
-        let before = form(vec![field("a", "A", "text"), field("b", "B", "text")]);
-        let now = form(vec![field("b", "Bee", "text"), field("a", "Ay", "text")]);
-        assert!(FormChanges::between(&before, &now).is_empty());
-    }
-
-    #[test]
-    fn two_fields_that_could_be_the_same_are_no_rename() {
-        let before = form(vec![field("x", "Job", "text")]);
-        let now = form(vec![field("y", "Job", "text"), field("z", "Job", "text")]);
-        let changes = FormChanges::between(&before, &now);
-        assert_eq!(changes.renamed, []);
-        assert_eq!((changes.removed.len(), changes.added.len()), (1, 2));
+        let same = FormChanges::between(&form(&["a|A", "b|B"]), &form(&["b|Bee", "a|Ay"]));
+        assert!(same.is_empty(), "labels and order change nothing");
     }
 
     #[test]
     fn headers_of_a_filled_template_name_form_fields() {
-        let labelled = |key: &str, label: &str, label_ar: &str| FormField {
-            key: key.into(),
-            label: label.into(),
-            label_ar: label_ar.into(),
-            ..FormField::default()
-        };
-        let form = Form {
-            name: "Loan".into(),
-            fields: vec![
-                labelled("fullName", "Full name", "الاسم بالكامل"),
-                labelled("jobTitle", "Job", "الوظيفة"),
-                labelled("spouseJob", "Job", "وظيفة الزوج"),
-                labelled("monthlyIncome", "Income (EGP)", "الدخل (جنيه)"),
-            ],
-        };
-        let key = |header: &str| form_field(header, &form).map(|field| field.key.as_str());
-        for header in [
-            "fullName",
-            "Full Name",
-            "full_name",
-            "الأسم بالكامل",
-            "Full name (fullName)",
-            "الاسم بالكامل\nFull name\nfullName",
+        let form = form(&[
+            "fullName|Full name|الاسم بالكامل",
+            "jobTitle|Job|الوظيفة",
+            "spouseJob|Job|وظيفة الزوج",
+            "monthlyIncome|Income (EGP)|الدخل (جنيه)",
+        ]);
+        for (header, key) in [
+            ("fullName", Some("fullName")),
+            ("full_name", Some("fullName")),
+            ("الأسم بالكامل", Some("fullName")),
+            ("Full name (fullName)", Some("fullName")),
+            ("الاسم بالكامل\nFull name\nfullName", Some("fullName")),
+            ("الدخل (جنيه)\nIncome (EGP)", Some("monthlyIncome")),
+            ("Job", None),
+            ("Job (spouseJob)", Some("spouseJob")),
+            ("Branch", None),
         ] {
-            assert_eq!(key(header), Some("fullName"), "{header}");
+            let found = form_field(header, &form).map(|field| field.key.as_str());
+            assert_eq!(found, key, "{header}");
         }
-        assert_eq!(key("الدخل (جنيه)\nIncome (EGP)"), Some("monthlyIncome"));
-        assert_eq!(key("Job"), None, "two fields have this label");
-        assert_eq!(key("Job (spouseJob)"), Some("spouseJob"));
-        assert_eq!(key("Branch"), None);
     }
 }

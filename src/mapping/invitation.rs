@@ -189,62 +189,6 @@ pub(crate) fn key_of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> In
 mod tests {
     use super::*;
 
-    #[test]
-    fn members_stand_where_the_session_and_the_api_want_them() {
-        let recipient = Recipient {
-            phone: Some("+201012345678".into()),
-            email: None,
-        };
-        let types = [ContractTypeId(414), ContractTypeId(415)];
-        let slot = |key, text| Slot {
-            key,
-            text,
-            is_written: true,
-            is_faulty: false,
-        };
-        let fields = [
-            TypeValues {
-                contract_type: ContractTypeId(414),
-                slots: vec![
-                    slot("none", None),
-                    slot("a", Some(Cow::Borrowed("1 \"quoted\" \\ \n ع"))),
-                ],
-            },
-            TypeValues {
-                contract_type: ContractTypeId(415),
-                slots: Vec::new(),
-            },
-        ];
-        let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
-                     {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
-        let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"quoted\\\" \\\\ \\n ع\"}}";
-        let auth = SessionConfig {
-            kind: SessionKind::Auth,
-            minimal_signature_flow: false,
-            digital_identity_only: true,
-            user_public_key_file: None,
-        };
-        let invitation = SessionConfig::default();
-        for (session, place, key, fields, body) in [
-            (&invitation, RequestFields::Inside, None, &fields[..], format!("{start},{values}}}}}")),
-            (&invitation, RequestFields::TopLevel, None, &fields, format!("{start}}},{values}}}")),
-            (&invitation, RequestFields::Inside, None, &[], format!("{start}}}}}")),
-            (&invitation, RequestFields::TopLevel, None, &[], format!("{start}}}}}")),
-            (
-                &auth,
-                RequestFields::Inside,
-                Some("-----BEGIN\nKEY"),
-                &fields,
-                "{\"phoneNumber\":\"+201012345678\",\"userPublicKey\":\"-----BEGIN\\nKEY\",\"sessionPermissions\":\
-                 {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":false,\"DigitalIdentityOnly\":true}}"
-                    .to_owned(),
-            ),
-        ] {
-            let written = BodyFrame::new(session, place, key).write(&recipient, &types, fields);
-            assert_eq!(written, body);
-        }
-    }
-
     fn recipient(phone: &str, email: &str) -> Recipient {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Recipient {
@@ -254,48 +198,93 @@ mod tests {
     }
 
     #[test]
-    fn the_phone_else_the_email_and_the_contract_types_tell_invitations_apart() {
-        let types = [ContractTypeId(414)];
-        let key = key_of_recipient(&recipient("+201012345678", ""), &types);
-        assert_eq!(
+    fn members_stand_where_the_session_and_the_api_want_them() {
+        let types = [ContractTypeId(414), ContractTypeId(415)];
+        let slot = |key, text: Option<&'static str>| Slot {
             key,
-            key_of_recipient(&recipient("+201012345678", "a@example.com"), &types)
-        );
-        assert_ne!(
-            key,
-            key_of_recipient(&recipient("+201012345679", ""), &types)
-        );
-        assert_ne!(
-            key,
-            key_of_recipient(&recipient("+201012345678", ""), &[ContractTypeId(415)])
-        );
-        assert_ne!(
-            key,
-            key_of_recipient(
-                &recipient("+201012345678", ""),
-                &[ContractTypeId(414), ContractTypeId(415)]
-            )
-        );
-        assert_eq!(
-            key_of_recipient(&recipient("", "Mona@Example.com"), &types),
-            key_of_recipient(&recipient("", "mona@example.com"), &types)
-        );
+            text: text.map(Cow::Borrowed),
+            is_written: true,
+            is_faulty: false,
+        };
+        let fields = [
+            (
+                414,
+                vec![slot("none", None), slot("a", Some("1 \"q\" \\ \n ع"))],
+            ),
+            (415, Vec::new()),
+        ];
+        let fields = fields.map(|(id, slots)| TypeValues {
+            contract_type: ContractTypeId(id),
+            slots,
+        });
+        let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
+                     {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
+        let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"q\\\" \\\\ \\n ع\"}}";
+        let auth = "{\"phoneNumber\":\"+201012345678\",\"userPublicKey\":\"-----BEGIN\\nKEY\",\"sessionPermissions\":\
+                    {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}}";
+        for (kind, place, key, fields, body) in [
+            (
+                SessionKind::Invitation,
+                RequestFields::Inside,
+                None,
+                &fields[..],
+                format!("{start},{values}}}}}"),
+            ),
+            (
+                SessionKind::Invitation,
+                RequestFields::TopLevel,
+                None,
+                &fields,
+                format!("{start}}},{values}}}"),
+            ),
+            (
+                SessionKind::Invitation,
+                RequestFields::TopLevel,
+                None,
+                &[],
+                format!("{start}}}}}"),
+            ),
+            (
+                SessionKind::Auth,
+                RequestFields::Inside,
+                Some("-----BEGIN\nKEY"),
+                &fields,
+                auth.to_owned(),
+            ),
+        ] {
+            let session = SessionConfig {
+                kind,
+                ..SessionConfig::default()
+            };
+            let frame = BodyFrame::new(&session, place, key);
+            assert_eq!(
+                frame.write(&recipient("+201012345678", ""), &types, fields),
+                body
+            );
+        }
     }
 
     #[test]
-    fn identity_columns_are_compared_folded_and_one_by_one() {
+    fn what_tells_invitations_apart_stays_as_ledgers_have_it() {
+        let key = |phone: &str, email: &str, types: &[i64]| {
+            let types: Vec<ContractTypeId> = types.iter().copied().map(ContractTypeId).collect();
+            key_of_recipient(&recipient(phone, email), &types)
+        };
+        let one = key("+201012345678", "", &[414]);
+        assert_eq!(one, key("+201012345678", "a@example.com", &[414]));
+        assert_ne!(one, key("+201012345679", "", &[414]));
+        assert_ne!(one, key("+201012345678", "", &[414, 415]));
+        assert_eq!(
+            key("", "Mona@Example.com", &[414]),
+            key("", "mona@example.com", &[414])
+        );
         assert_eq!(
             key_of_values(["A-1", "أحمد"]),
             key_of_values([" a-1 ", "احمد"])
         );
         assert_ne!(key_of_values(["1-11"]), key_of_values(["11-1"]));
         assert_ne!(key_of_values(["a", "bc"]), key_of_values(["ab", "c"]));
-    }
-
-    #[test]
-    fn keys_stay_as_ledgers_have_them() {
-        let key = key_of_recipient(&recipient("+201012345678", ""), &[ContractTypeId(414)]);
-        assert_eq!(format!("{key:?}"), "abc377e6009b…");
+        assert_eq!(format!("{one:?}"), "abc377e6009b…");
         assert_eq!(format!("{:?}", key_of_values(["A-1"])), "0c5a4f3a262d…");
     }
 }

@@ -8,6 +8,7 @@ mod apply;
 mod bind;
 pub mod config;
 mod diagnostics;
+mod field_config;
 mod fields;
 mod form;
 pub mod guess;

@@ -298,43 +298,15 @@ mod tests {
 
     #[test]
     fn headers_that_look_like_values_are_known() {
-        for value in [
-            "01012345678",
-            "+20 101 234 5678",
-            "٠١٠١٢٣٤٥٦٧٨",
-            "۰۱۰۱۲۳۴۵۶۷۸",
-            "(010) 1234-5678",
-            "29001011234567",
-            "Ahmed 29001011234567",
-            "mona@example.com",
-            "1990-01-31",
-            "1990-01-31T10:00:00",
-            "31/12/1990",
-            "٣١/١٢/١٩٩٠",
-            "1/1/90",
-            "12 Jan 1990",
-            "12-يناير-1990",
-            "15000",
-            "12,500.00",
-        ] {
+        let values = "01012345678|+20 101 234 5678|٠١٠١٢٣٤٥٦٧٨|۰۱۰۱۲۳۴۵۶۷۸|(010) 1234-5678|29001011234567|Ahmed 29001011234567|\
+                      mona@example.com|1990-01-31|1990-01-31T10:00:00|31/12/1990|٣١/١٢/١٩٩٠|1/1/90|12 Jan 1990|12-يناير-1990|15000|\
+                      12,500.00";
+        for value in values.split('|') {
             assert!(looks_like_a_value(value), "{value}");
         }
-        for header in [
-            "",
-            "Mobile",
-            "phoneNumber",
-            "1. Name",
-            "414.fullName",
-            "Mobile 2",
-            "2024",
-            "Income 2023/2024",
-            "Sales Jan 2024",
-            "E-mail",
-            "user@work",
-            "رقم الهاتف ٢",
-            "Balance at 31/12/2024",
-            "Line 1 - Line 2",
-        ] {
+        let headers = "|Mobile|phoneNumber|1. Name|414.fullName|Mobile 2|2024|Income 2023/2024|Sales Jan 2024|E-mail|user@work|\
+                       رقم الهاتف ٢|Balance at 31/12/2024|Line 1 - Line 2";
+        for header in headers.split('|') {
             assert!(!looks_like_a_value(header), "{header}");
         }
     }

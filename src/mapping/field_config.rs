@@ -1,0 +1,202 @@
+//! One form field as the config says it: where its value comes from, and what type it has.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+
+use indexmap::IndexMap;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use toml::{Spanned, Value};
+
+use super::diagnostics::Reading;
+use super::template;
+use super::value::{self, DecimalMark};
+
+/// A table whose keys are other people's words, in the order of the file.
+pub type Entries<T> = IndexMap<Spanned<String>, T>;
+
+/// Where a form field takes its value from (one of `column`, `template`, `value`), and what type it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FieldConfig {
+    pub column: Option<Spanned<Text>>,
+    pub template: Option<Spanned<Text>>,
+    /// The same for every row.
+    pub value: Option<Spanned<Text>>,
+    #[serde(rename = "type")]
+    pub field_type: Option<Spanned<FieldType>>,
+    /// What comes before a number's fraction.
+    pub decimal: Option<Spanned<DecimalMark>>,
+    /// How text cells write a date.
+    pub input: Option<Spanned<Text>>,
+    /// How a date goes out.
+    pub output: Option<Spanned<Text>>,
+    /// What people write and what is sent for it; none: the form's own.
+    pub choices: Option<Spanned<Entries<Spanned<Text>>>>,
+    /// Whether an empty cell is a problem.
+    pub required: Option<Spanned<bool>>,
+    /// What an empty cell becomes.
+    pub default: Option<Spanned<Text>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum FieldType {
+    #[default]
+    Text,
+    Number,
+    Date,
+    Phone,
+    Email,
+    Choice,
+    Boolean,
+    EgyptNationalId,
+}
+
+/// A field: a column's name alone, or everything about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Field(pub FieldConfig);
+
+/// One value, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+/// A text that says something: not empty, not only white space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Text(pub(crate) String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.trim().is_empty() {
+            return Err("is empty\n");
+        }
+        Ok(Text(text))
+    }
+}
+
+impl Deref for Text {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let many = match Value::deserialize(deserializer)? {
+            Value::Array(many) => many,
+            one => vec![one],
+        };
+        if many.is_empty() {
+            return Err(D::Error::custom("is empty\nname one, or take it out"));
+        }
+        let each = many.into_iter().map(T::deserialize);
+        let all = each.collect::<Result<_, toml::de::Error>>();
+        all.map(OneOrMany)
+            .map_err(|error| D::Error::custom(error.message()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a column's name in quotes, or { column = \"…\", … }")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Field, A::Error> {
+        FieldConfig::deserialize(MapAccessDeserializer::new(table)).map(Field)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Field, E> {
+        let name = Text::try_from(name.to_owned()).map_err(E::custom)?;
+        Ok(Field(FieldConfig {
+            // The place is the whole value's, set where it is known.
+            column: Some(Spanned::new(0..0, name)),
+            ..FieldConfig::default()
+        }))
+    }
+}
+
+impl FieldConfig {
+    pub(crate) fn field_type(&self) -> FieldType {
+        let field_type = self.field_type.as_ref();
+        field_type.map_or(FieldType::Text, |name| *name.get_ref())
+    }
+
+    pub(crate) fn check(&self, key: &str, span: &Range<usize>, reading: &mut Reading<'_>) {
+        let column = self.column.as_ref().map(|_| "\"column\"");
+        let template = self.template.as_ref().map(|_| "\"template\"");
+        let value = self.value.as_ref().map(|_| "\"value\"");
+        let given: Vec<&str> = [column, template, value].into_iter().flatten().collect();
+        if given.is_empty() {
+            let message = format!("the field `{key}` has no value to send");
+            let hint = "give it a `column`, a `template` or a `value`";
+            reading.refuse(span, message, hint);
+        } else if given.len() > 1 {
+            let given = given.join(" and ");
+            let message = format!("the field `{key}` has several values to send: {given}");
+            reading.refuse(span, message, "keep one of them");
+        }
+        if let Some(text) = &self.template
+            && let Err(reason) = template::columns_of(text.get_ref())
+        {
+            let message = format!("the template cannot be used: {reason}");
+            reading.refuse(&text.span(), message, None);
+        }
+        let formats: [(_, _, fn(&str) -> _); 2] = [
+            ("input", &self.input, value::check_date_input),
+            ("output", &self.output, value::check_date_format),
+        ];
+        for (name, format, check) in formats {
+            let Some(format) = format else { continue };
+            if let Err(reason) = check(format.get_ref()) {
+                let message = format!("`{name}` is no date format: {reason}");
+                let hint = "such as \"%d/%m/%Y\" for 31/12/1990";
+                reading.refuse(&format.span(), message, hint);
+            }
+        }
+        self.check_options(reading);
+    }
+
+    /// Refuses options of other types, and all of them beside a constant.
+    fn check_options(&self, reading: &mut Reading<'_>) {
+        fn span<T>(option: &Option<Spanned<T>>) -> Option<Range<usize>> {
+            option.as_ref().map(Spanned::span)
+        }
+        for (option, span, owner) in [
+            ("type", span(&self.field_type), None),
+            ("decimal", span(&self.decimal), Some(FieldType::Number)),
+            ("input", span(&self.input), Some(FieldType::Date)),
+            ("output", span(&self.output), Some(FieldType::Date)),
+            ("choices", span(&self.choices), Some(FieldType::Choice)),
+            ("required", span(&self.required), None),
+            ("default", span(&self.default), None),
+        ] {
+            let Some(span) = span else { continue };
+            if self.value.is_some() {
+                let message =
+                    format!("`{option}` means nothing beside `value`, which is sent as it stands");
+                reading.refuse(&span, message, "take one of the two out");
+            } else if let Some(owner) = owner.filter(|owner| *owner != self.field_type()) {
+                let hint = format!("add type = \"{owner}\", or take `{option}` out");
+                let message = format!("`{option}` belongs to type = \"{owner}\"");
+                reading.refuse(&span, message, &*hint);
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -36,12 +36,17 @@ pub(super) struct Switch(Arc<Mutex<Delivery>>);
 
 impl Switch {
     pub(super) fn set(&self, delivery: Delivery) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = delivery;
+        *locked(&self.0) = delivery;
     }
 
     fn get(&self) -> Delivery {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *locked(&self.0)
     }
+}
+
+/// What is locked here is whole at any time, whatever panicked.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) struct Connection {

@@ -1,8 +1,8 @@
 //! Who meets which fault: magic recipients, and requests at random.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
 use axum::http::header;
@@ -10,22 +10,29 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use super::connection::Delivery;
+use super::connection::{Delivery, locked};
 use crate::error::Error;
 
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// Every fault by its name.
-pub static BEHAVIOURS: LazyLock<BTreeMap<String, Behaviour>> =
-    LazyLock::new(|| toml::from_str(include_str!("behaviours.toml")).unwrap_or_default());
+pub static BEHAVIOURS: LazyLock<Vec<Behaviour>> = LazyLock::new(|| {
+    let file: Behaviours = toml::from_str(include_str!("behaviours.toml")).unwrap_or_default();
+    file.behaviour
+});
+
+#[derive(Default, Deserialize)]
+struct Behaviours {
+    behaviour: Vec<Behaviour>,
+}
 
 /// What the sandbox does instead of its duty; `behaviours.toml` describes the members.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
+    pub name: String,
     pub always: Vec<String>,
     pub once: Vec<String>,
-    accepts: bool,
+    pub(super) accepts: bool,
     status: Option<u16>,
     error_code: Option<i64>,
     message: String,
@@ -53,7 +60,7 @@ enum Body {
 
 impl Behaviour {
     /// The answer, where `data` is what an ordinary one would carry.
-    fn answer(&self, data: &Value) -> Answer {
+    pub(super) fn answer(&self, data: &Value) -> Answer {
         let status = self.status.unwrap_or(200);
         let mut answer = match self.body {
             Body::Ordinary | Body::Half | Body::Huge => Answer::success(data),
@@ -85,16 +92,18 @@ impl Behaviour {
             Body::Huge => answer.body.resize(answer.body.len() + HUGE_BYTES, b' '),
             _ => {}
         }
+        let ahead = SystemTime::now() + Duration::from_secs(2);
         let retry_after = self.retry_after.clone().map(|value| match &*value {
-            "date" => httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2)),
+            "date" => httpdate::fmt_http_date(ahead),
             _ => value,
         });
-        answer
-            .headers
-            .extend(retry_after.map(|value| (header::RETRY_AFTER, value)));
-        answer
-            .headers
-            .extend(self.location.clone().map(|value| (header::LOCATION, value)));
+        let location = self.location.clone();
+        for (name, value) in [
+            (header::RETRY_AFTER, retry_after),
+            (header::LOCATION, location),
+        ] {
+            answer.headers.extend(value.map(|value| (name, value)));
+        }
         Answer {
             status,
             delivery: self.delivery,
@@ -103,27 +112,11 @@ impl Behaviour {
     }
 }
 
-/// A fault that a request meets.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fault {
-    pub name: &'static str,
-    behaviour: &'static Behaviour,
-}
+/// A behaviour that a request meets.
+pub(super) type Fault = &'static Behaviour;
 
-impl Fault {
-    fn named(name: &str) -> Option<Fault> {
-        let (name, behaviour) = BEHAVIOURS.get_key_value(name)?;
-        Some(Fault { name, behaviour })
-    }
-
-    /// Whether the invitation, or the login, is granted all the same.
-    pub(super) fn accepts(self) -> bool {
-        self.behaviour.accepts
-    }
-
-    pub(super) fn answer(self, data: &Value) -> Answer {
-        self.behaviour.answer(data)
-    }
+fn named(name: &str) -> Option<Fault> {
+    BEHAVIOURS.iter().find(|behaviour| behaviour.name == name)
 }
 
 /// Which requests a fault is drawn for, once they were found right.
@@ -148,7 +141,7 @@ impl Faults {
     /// every login but the first two.
     pub fn parse(spec: &str) -> Result<Faults, Error> {
         let wrong = |message| {
-            let names = Vec::from_iter(BEHAVIOURS.keys().map(String::as_str)).join(", ");
+            let names = Vec::from_iter(BEHAVIOURS.iter().map(|one| one.name.as_str())).join(", ");
             Error::unusable("sandbox_fault", message).hint(format!(
                 "Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of those; \
                  `login_refused_after=N` counts logins. The names: {names}."
@@ -187,7 +180,7 @@ impl Faults {
             (_, Some(name)) => (Target::Refresh, name),
             _ => (Target::Invitation, name),
         };
-        let fault = Fault::named(name).ok_or_else(|| format!("There is no fault `{name}`."))?;
+        let fault = named(name).ok_or_else(|| format!("There is no fault `{name}`."))?;
         let rate = value.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
         let rate = rate.ok_or_else(|| format!("`{value}` is not a rate from 0 to 1."))?;
         self.rates[target as usize].push((fault, rate));
@@ -197,7 +190,7 @@ impl Faults {
     /// The fault, if any, that the `nth` request of its kind meets: decided by its number and the seed alone.
     fn draw(&self, seed: u64, target: Target, nth: u64) -> Option<Fault> {
         if target == Target::Login && self.login_refused_after.is_some_and(|last| nth > last) {
-            return Fault::named("refused");
+            return named("refused");
         }
         // The odd constant spreads neighbouring numbers over the whole range of seeds.
         let place = nth.wrapping_mul(3).wrapping_add(target as u64);
@@ -231,13 +224,10 @@ impl Misbehaviour {
 
     fn of_recipient(&self, phone: &str) -> Option<Fault> {
         let is_here = |phones: &[String]| phones.iter().any(|magic| magic == phone);
-        let mut of_phone = BEHAVIOURS
-            .iter()
-            .filter(|(_, one)| is_here(&one.always) || is_here(&one.once));
-        let (name, behaviour) = of_phone.next()?;
-        let mut met_once = self.met_once.lock().unwrap_or_else(PoisonError::into_inner);
-        let meets = is_here(&behaviour.always) || met_once.insert(phone.to_owned());
-        meets.then_some(Fault { name, behaviour })
+        let magic = |one: &&Behaviour| is_here(&one.always) || is_here(&one.once);
+        let behaviour = BEHAVIOURS.iter().find(magic)?;
+        let meets = is_here(&behaviour.always) || locked(&self.met_once).insert(phone.to_owned());
+        meets.then_some(behaviour)
     }
 }
 
@@ -248,7 +238,8 @@ mod tests {
     #[test]
     fn every_behaviour_answers_with_the_status_of_its_name_and_shows_no_token_that_it_refuses() {
         assert_eq!(BEHAVIOURS.len(), 38);
-        for (name, behaviour) in &*BEHAVIOURS {
+        for behaviour in &*BEHAVIOURS {
+            let name = behaviour.name.as_str();
             let answer = behaviour.answer(&json!("the-token"));
             let digits = name.split('_').next().unwrap();
             if let Ok(status) = digits.parse::<u16>()
@@ -269,7 +260,7 @@ mod tests {
         let util = &*rlibphonenumber::PHONE_NUMBER_UTIL;
         let mut seen = HashSet::new();
         for phone in BEHAVIOURS
-            .values()
+            .iter()
             .flat_map(|one| one.always.iter().chain(&one.once))
         {
             assert!(
@@ -283,7 +274,7 @@ mod tests {
             [(); 2].map(|()| {
                 misbehaviour
                     .of(Target::Invitation, Some(phone))
-                    .map(|fault| fault.name)
+                    .map(|fault| fault.name.as_str())
             })
         };
         assert_eq!(meets("+201555000429"), [Some("429"), None]);
@@ -301,7 +292,7 @@ mod tests {
                 .map(|nth| {
                     faults
                         .draw(seed, target, nth)
-                        .map_or("", |fault| fault.name)
+                        .map_or("", |fault| &*fault.name)
                 })
                 .collect()
         };

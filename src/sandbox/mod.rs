@@ -17,7 +17,6 @@
 //! | 1003 | 400 | `email` is not an address |
 //! | 1004 | 400 | no contract type, or an unknown one (HTTP 200 for `GetBusinessRequestTypeTemplateFields`) |
 //! | 1005 | 400 | `RequestFieldsValues` names a type that is not allowed, or a key that is not on its form |
-//! | 1006 | 400 | a value in `RequestFieldsValues` is no string |
 //! | 1007 | 400, 422 | magic recipients only: the value of a field is refused |
 //! | 1008 | 200, 409 | magic recipients only: the customer has a pending request |
 //! | 2001 | 401 | the login is refused |
@@ -38,5 +37,5 @@ mod server;
 mod tenant;
 
 pub use faults::{BEHAVIOURS, Behaviour, Faults};
-pub use server::{LatencyRange, Sandbox, SandboxOptions};
+pub use server::{Sandbox, SandboxOptions, parse_latency};
 pub use tenant::Credentials;

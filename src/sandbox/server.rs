@@ -3,9 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +22,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::answer::Answer;
 use super::api::{Api, Call, Handled};
-use super::connection::{Connection, Switch};
+use super::connection::{Connection, Switch, locked};
 use super::faults::{Faults, Misbehaviour};
 use super::tenant::{Arrival, Credentials, Limits, Tokens};
 use crate::error::Error;
@@ -35,8 +35,8 @@ const READ_BODY_BYTES: usize = 8 * 1024 * 1024;
 pub struct SandboxOptions {
     /// The loopback port; 0 takes any free one.
     pub port: u16,
-    /// How long requests and answers are on their way, each.
-    pub latency: LatencyRange,
+    /// How many milliseconds requests and answers are on their way, each.
+    pub latency: RangeInclusive<u64>,
     /// Requests admitted in any second; `None` is unlimited.
     pub per_second: Option<u32>,
     /// Requests admitted in any minute; `None` is unlimited.
@@ -57,7 +57,7 @@ impl Default for SandboxOptions {
     fn default() -> Self {
         SandboxOptions {
             port: 0,
-            latency: LatencyRange::default(),
+            latency: 0..=0,
             per_second: Some(10),
             per_minute: Some(60),
             token_life: Duration::from_hours(24),
@@ -69,38 +69,16 @@ impl Default for SandboxOptions {
     }
 }
 
-/// A range of milliseconds, both ends included, written `0..300` or `50`. Every message takes a random time out of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LatencyRange {
-    pub min_ms: u64,
-    pub max_ms: u64,
-}
-
-impl LatencyRange {
-    /// Waits as long as one message takes.
-    async fn pass(self) {
-        if self.max_ms > 0 {
-            let way_ms = fastrand::u64(self.min_ms.min(self.max_ms)..=self.max_ms);
-            tokio::time::sleep(Duration::from_millis(way_ms)).await;
-        }
-    }
-}
-
-impl FromStr for LatencyRange {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let (min, max) = text.split_once("..").unwrap_or((text, text));
-        match (min.trim().parse(), max.trim().parse()) {
-            (Ok(min_ms), Ok(max_ms)) if min_ms <= max_ms => Ok(LatencyRange { min_ms, max_ms }),
-            _ => Err(Error::unusable(
-                "sandbox_latency",
-                format!("`{text}` is not a range of milliseconds."),
-            )
-            .hint(
-                "Write `0..300` for a random time between 0 and 300 ms, or `50` for always 50 ms.",
-            )),
-        }
+/// How long a message is on its way, in milliseconds: `0..300` (both ends included) or `50`.
+pub fn parse_latency(text: &str) -> Result<RangeInclusive<u64>, Error> {
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    match (min.trim().parse(), max.trim().parse()) {
+        (Ok(min), Ok(max)) if min <= max => Ok(min..=max),
+        _ => Err(Error::unusable(
+            "sandbox_latency",
+            format!("`{text}` is not a range of milliseconds."),
+        )
+        .hint("Write `0..300` for a random time between 0 and 300 ms, or `50` for always 50 ms.")),
     }
 }
 
@@ -184,7 +162,7 @@ impl Connected<IncomingStream<'_, Connections>> for Switch {
 
 /// What all connections share.
 struct Server {
-    latency: LatencyRange,
+    latency: RangeInclusive<u64>,
     limits: Limits,
     api: Api,
     log: Option<Log>,
@@ -208,6 +186,16 @@ impl Server {
             log: options.log.as_deref().map(Log::open).transpose()?,
             requests: TaskTracker::new(),
         })
+    }
+
+    /// As long as one message takes.
+    fn way(&self) -> impl Future<Output = ()> + use<> {
+        let way_ms = fastrand::u64(self.latency.clone());
+        async move {
+            if way_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(way_ms)).await;
+            }
+        }
     }
 
     /// From arrival to the written log line, without a pause.
@@ -250,16 +238,16 @@ async fn exchange(
         // The client left within its request, or sends without end: nothing has arrived.
         return Answer::plain(400, "The request ends early.").into_response();
     };
-    let latency = server.latency;
+    let (outward, back) = (server.way(), server.way());
     // A task of its own: what has been read is dealt with, whether or not the client is still there to hear of it.
     let handling = server.requests.clone().spawn(async move {
-        latency.pass().await;
+        outward.await;
         server.handle(&head, &body)
     });
     let Ok(answer) = handling.await else {
         return Answer::plain(500, "A fault of the sandbox.").into_response();
     };
-    latency.pass().await;
+    back.await;
     switch.set(answer.delivery);
     answer.into_response()
 }
@@ -315,7 +303,6 @@ impl Log {
         }
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&text)
+        locked(&self.0).write_all(&text)
     }
 }

@@ -1,9 +1,10 @@
 //! The one tenant: its account, its rate limits as the server sees them, and its admin tokens.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::connection::locked;
 use crate::model::Secret;
 
 pub(super) const API_KEY: &str = "sandbox-api-key";
@@ -68,7 +69,7 @@ impl Limits {
     }
 
     pub(super) fn arrive(&self) -> Arrival {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.state);
         let (arrivals, windows) = &mut *state;
         // Read under the lock, so that numbers, times and windows agree.
         let now = self.started.elapsed();
@@ -149,7 +150,7 @@ impl Tokens {
 
     pub(super) fn grant(&self, now: Instant) -> Grant {
         let (access, refresh) = (mint("admin"), mint("refresh"));
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = locked(&self.held);
         held.retain(|_, end| *end > now);
         held.insert(access.clone(), now + self.life);
         held.insert(refresh.clone(), now + self.refresh_life);
@@ -161,10 +162,7 @@ impl Tokens {
         if !self.holds("refresh-", refresh, now) {
             return None;
         }
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(refresh)?;
+        locked(&self.held).remove(refresh)?;
         Some(self.grant(now))
     }
 
@@ -173,7 +171,7 @@ impl Tokens {
     }
 
     fn holds(&self, kind: &str, token: &str, now: Instant) -> bool {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = locked(&self.held);
         token.starts_with(kind) && held.get(token).is_some_and(|end| *end > now)
     }
 }

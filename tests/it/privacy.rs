@@ -16,8 +16,8 @@ const STOPPING: [&str; 6] = ["401", "401_in_200", "403", "404", "405", "302"];
 /// Every recipient that stops a run, or every other that makes the sandbox answer oddly.
 fn magic_phones(stopping: bool) -> Vec<&'static str> {
     let mut phones = Vec::new();
-    for (name, behaviour) in &*BEHAVIOURS {
-        let stops = STOPPING.contains(&name.as_str());
+    for behaviour in &*BEHAVIOURS {
+        let stops = STOPPING.contains(&behaviour.name.as_str());
         if stops == stopping {
             phones.extend(behaviour.always.iter().map(String::as_str));
         }

@@ -18,7 +18,7 @@ use crate::cli::args::{Cli, Command, SandboxArgs};
 use crate::cli::output::Output;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
-use crate::sandbox::{Faults, Sandbox, SandboxOptions};
+use crate::sandbox::{Faults, Sandbox, SandboxOptions, parse_latency};
 
 /// Does what the command says.
 pub fn execute(cli: Cli) -> Ended {
@@ -72,7 +72,7 @@ fn block_on(work: impl Future<Output = Ended>) -> Ended {
 async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
     let sandbox = Sandbox::start(SandboxOptions {
         port: args.port,
-        latency: args.latency.parse()?,
+        latency: parse_latency(&args.latency)?,
         per_second: Some(args.per_second).filter(|&n| n > 0),
         per_minute: Some(args.per_minute).filter(|&n| n > 0),
         token_life: args.token_life,

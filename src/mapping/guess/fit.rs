@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::headers::{BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all};
+use strum::Display;
+
+use super::headers::{
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all, is_same,
+};
 use super::profile::Profile;
 use crate::mapping::words::{Concept, Shape, WORDS};
 use crate::model::{ContractTypeId, Form, FormField};
@@ -16,15 +20,16 @@ const EMAIL: &str = "email";
 pub(super) const CONTRACT_TYPE: &str = "contractTypeId";
 
 /// What a column may feed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Display)]
 pub enum Target {
-    /// The recipient's phone.
+    #[strum(to_string = "the recipient's phone")]
     Phone,
-    /// The recipient's e-mail.
+    #[strum(to_string = "the recipient's e-mail")]
     Email,
-    /// The contract type.
+    #[strum(to_string = "the contract type")]
     ContractType,
     /// The form field with this key.
+    #[strum(to_string = "{0}")]
     Field(String),
 }
 
@@ -53,40 +58,32 @@ pub(super) struct Targets {
 impl Targets {
     /// Goals for these contract types; with none, for every form that there is.
     pub fn of(types: &[ContractTypeId], forms: &BTreeMap<ContractTypeId, Form>) -> Targets {
-        let relevant: Vec<&Form> = forms
-            .iter()
-            .filter(|(id, _)| types.is_empty() || types.contains(id))
-            .map(|(_, form)| form)
-            .collect();
-        let mut goals: Vec<Goal> = [
+        let is_relevant = |id: &ContractTypeId| types.is_empty() || types.contains(id);
+        let relevant = forms.iter().filter(|(id, _)| is_relevant(id));
+        let relevant: Vec<&Form> = relevant.map(|(_, form)| form).collect();
+        let recipient = [
             (PHONE, Target::Phone),
             (EMAIL, Target::Email),
             (CONTRACT_TYPE, Target::ContractType),
-        ]
-        .into_iter()
-        .filter_map(|(key, target)| Some(Goal::of_concept(WORDS.concept(key)?, target)))
-        .collect();
-        let mut fields: Vec<&FormField> = Vec::new();
-        for field in relevant.iter().flat_map(|form| &form.fields) {
-            if !fields.iter().any(|known| known.key == field.key) {
-                fields.push(field);
-            }
-        }
-        goals.extend(fields.into_iter().map(Goal::of_field));
+        ];
+        let recipient = recipient.into_iter();
+        let mut goals: Vec<Goal> = recipient
+            .filter_map(|(key, target)| Some(Goal::of_concept(WORDS.concept(key)?, target)))
+            .collect();
         // One form missing: its keys may be any, so those of the table are offered as well.
         let has_form = !relevant.is_empty() && (types.is_empty() || relevant.len() == types.len());
-        if !has_form {
-            let known: Vec<Target> = goals.iter().map(|goal| goal.target.clone()).collect();
-            goals.extend(
-                WORDS
-                    .concepts
-                    .iter()
-                    .filter(|concept| {
-                        !is_of_recipient(&concept.key) && !is_part_of_name(&concept.key)
-                    })
-                    .map(|concept| Goal::of_concept(concept, Target::Field(concept.key.clone())))
-                    .filter(|goal| !known.contains(&goal.target)),
-            );
+        let fields = relevant.iter().flat_map(|form| &form.fields);
+        let concepts = WORDS.concepts.iter().filter(|concept| {
+            !has_form
+                && ![PHONE, EMAIL, CONTRACT_TYPE, "firstName", "lastName"]
+                    .contains(&concept.key.as_str())
+        });
+        let concepts =
+            concepts.map(|concept| Goal::of_concept(concept, Target::Field(concept.key.clone())));
+        for goal in fields.map(Goal::of_field).chain(concepts) {
+            if !goals.iter().any(|known| known.target == goal.target) {
+                goals.push(goal);
+            }
         }
         Targets { goals, has_form }
     }
@@ -102,23 +99,24 @@ impl Targets {
             .find(|goal| goal.concept == Some(key) && matches!(goal.target, Target::Field(_)))
     }
 
+    /// Each with a label for a person to choose by.
     pub fn labelled(&self) -> Vec<(Target, String)> {
-        let label = |goal: &Goal| match &goal.field {
-            Some(field) => {
-                let labels: Vec<&str> = [field.label.as_str(), field.label_ar.as_str()]
-                    .into_iter()
-                    .filter(|label| !label.is_empty())
-                    .collect();
-                if labels.is_empty() {
-                    field.key.clone()
-                } else {
-                    format!("{} ({})", field.key, labels.join(" / "))
-                }
+        let label = |goal: &Goal| {
+            let field = goal.field.as_ref();
+            let labels = field
+                .into_iter()
+                .flat_map(|field| [&field.label, &field.label_ar]);
+            let labels: Vec<&str> = labels
+                .map(String::as_str)
+                .filter(|label| !label.is_empty())
+                .collect();
+            match labels[..] {
+                [] => goal.target.to_string(),
+                _ => format!("{} ({})", goal.target, labels.join(" / ")),
             }
-            None => goal.target.to_string(),
         };
-        self.goals
-            .iter()
+        let goals = self.goals.iter();
+        goals
             .map(|goal| (goal.target.clone(), label(goal)))
             .collect()
     }
@@ -171,41 +169,16 @@ impl Goal {
     }
 }
 
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Target::Phone => f.write_str("the recipient's phone"),
-            Target::Email => f.write_str("the recipient's e-mail"),
-            Target::ContractType => f.write_str("the contract type"),
-            Target::Field(key) => f.write_str(key),
-        }
-    }
-}
-
 /// Whether a concept has one of these names.
 fn is_about(names: &[Words], concept: &Concept) -> bool {
     let known = all(concept.names.iter().chain([&concept.key]));
-    names.iter().any(|name| {
-        known
-            .iter()
-            .any(|known| known.joined == name.joined || known.folded == name.folded)
-    })
+    names
+        .iter()
+        .any(|name| known.iter().any(|known| is_same(known, name)))
 }
 
 fn is_of_recipient(key: &str) -> bool {
     [PHONE, EMAIL, CONTRACT_TYPE].contains(&key)
-}
-
-fn is_part_of_name(key: &str) -> bool {
-    ["firstName", "lastName"].contains(&key)
-}
-
-/// What the values say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Support {
-    Supports,
-    Silent,
-    Contradicts,
 }
 
 /// How well a column fits a goal.
@@ -217,11 +190,61 @@ pub(super) struct Fit {
     pub is_sure: bool,
 }
 
+impl Goal {
+    fn has_choices(&self) -> bool {
+        self.field
+            .as_ref()
+            .is_some_and(|field| !field.options.is_empty())
+    }
+
+    /// The share of values that are what the goal wants, and below which share they contradict it; none: anything may be it.
+    fn share(&self, profile: &Profile) -> Option<(f64, f64)> {
+        let is_id = profile.national_id >= 0.5 || profile.plain_phone >= 0.5;
+        match self.shape {
+            _ if profile.count == 0 => None,
+            _ if self.has_choices() => Some((profile.choices_of(self.field.as_ref()?), 0.3)),
+            _ if self.concept == Some("maritalStatus") => Some((profile.marital_states(), 0.3)),
+            Shape::Phone => Some((profile.phone, 0.5)),
+            Shape::Email => Some((profile.email, 0.5)),
+            Shape::NationalId => Some((profile.national_id, 0.5)),
+            Shape::Date => Some((profile.date, 0.5)),
+            Shape::Number if is_id => Some((0.0, 0.3)),
+            Shape::Number => Some((profile.number, 0.3)),
+            Shape::Words => Some((profile.words, 0.3)),
+            Shape::Any if profile.email >= 0.8 || profile.national_id >= 0.8 => Some((0.0, 0.3)),
+            Shape::Any => None,
+        }
+    }
+
+    /// Whether supporting values leave no doubt by themselves what they are.
+    fn is_told_by(&self, profile: &Profile) -> bool {
+        match self.shape {
+            _ if self.has_choices() => {
+                let share = self.field.as_ref().map(|field| profile.choices_of(field));
+                share >= Some(0.9) && profile.distinct.len() >= 2
+            }
+            _ if self.concept == Some("maritalStatus") => profile.marital_states() >= 0.9,
+            Shape::Phone => profile.plain_phone >= 0.8,
+            Shape::Email | Shape::NationalId => true,
+            Shape::Words => self.concept == Some("fullName") && profile.several_words >= 0.8,
+            Shape::Date | Shape::Number | Shape::Any => false,
+        }
+    }
+}
+
 /// How well a header and its values fit a goal; none when they do not.
 pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Option<Fit> {
     let score = header.score(&goal.names, &goal.weak);
-    let support = support(profile, goal);
-    let supported = support == Support::Supports;
+    let share = goal.share(profile);
+    // A choice or a marital state is known by fewer: not every word of a list is in the table.
+    let enough = if goal.has_choices() || goal.concept == Some("maritalStatus") {
+        0.6
+    } else {
+        0.8
+    };
+    let supported = share.is_some_and(|(share, _)| share >= enough);
+    let contradicted = share.is_some_and(|(share, least)| share < least);
+    let is_told = supported && goal.is_told_by(profile);
     let open = |rank: f64| {
         Some(Fit {
             rank,
@@ -234,99 +257,34 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
             is_sure: goal.is_certain,
         })
     };
-    match support {
-        Support::Contradicts if score >= BY_NAME => open(0.2),
-        Support::Contradicts => None,
-        _ if score >= BY_NAME => sure(if supported { score + 0.05 } else { score }),
-        _ if score >= BY_WEAK_NAME => {
-            let is_told = supported && values_tell(profile, goal);
-            if is_told { sure(0.7) } else { open(0.4) }
-        }
-        _ if score >= BY_LIKENESS => {
-            let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
-            let is_free_text = goal.shape == Shape::Any
-                && goal.field.as_ref().is_none_or(|f| f.options.is_empty());
-            if (supported && values_tell(profile, goal))
-                || (is_very_near && (supported || is_free_text))
-            {
-                sure(score + 0.1)
-            } else {
-                open(score - 0.1)
-            }
-        }
-        _ if score > 0.0 => open(score),
-        // A header that says something else is not overruled.
-        _ if supported && values_speak_alone(profile, goal) => {
-            if header.other < BY_NAME && !header.is_known && !header.is_of_another_person {
-                sure(0.3)
-            } else {
-                open(0.25)
-            }
-        }
-        _ => None,
+    if contradicted {
+        return if score >= BY_NAME { open(0.2) } else { None };
     }
-}
-
-fn support(profile: &Profile, goal: &Goal) -> Support {
-    if profile.count == 0 {
-        return Support::Silent;
+    if score >= BY_NAME {
+        return sure(if supported { score + 0.05 } else { score });
     }
-    let judge = |share: f64, enough: f64, least: f64| {
-        if share >= enough {
-            Support::Supports
-        } else if share < least {
-            Support::Contradicts
+    if score >= BY_WEAK_NAME {
+        return if is_told { sure(0.7) } else { open(0.4) };
+    }
+    if score >= BY_LIKENESS {
+        let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
+        let is_free_text = goal.shape == Shape::Any && !goal.has_choices();
+        let is_sure = is_told || (is_very_near && (supported || is_free_text));
+        return if is_sure {
+            sure(score + 0.1)
         } else {
-            Support::Silent
-        }
-    };
-    if let Some(field) = goal
-        .field
-        .as_ref()
-        .filter(|field| !field.options.is_empty())
-    {
-        return judge(profile.choices_of(field), 0.6, 0.3);
+            open(score - 0.1)
+        };
     }
-    if goal.concept == Some("maritalStatus") {
-        return judge(profile.marital_states(), 0.6, 0.3);
+    if score > 0.0 {
+        return open(score);
     }
-    match goal.shape {
-        Shape::Phone => judge(profile.phone, 0.8, 0.5),
-        Shape::Email => judge(profile.email, 0.8, 0.5),
-        Shape::NationalId => judge(profile.national_id, 0.8, 0.5),
-        Shape::Date => judge(profile.date, 0.8, 0.5),
-        Shape::Number if profile.national_id >= 0.5 || profile.plain_phone >= 0.5 => {
-            Support::Contradicts
-        }
-        Shape::Number => judge(profile.number, 0.8, 0.3),
-        Shape::Words => judge(profile.words, 0.8, 0.3),
-        Shape::Any if profile.email >= 0.8 || profile.national_id >= 0.8 => Support::Contradicts,
-        Shape::Any => Support::Silent,
+    // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
+    let speaks = matches!(goal.shape, Shape::Phone | Shape::Email | Shape::NationalId);
+    let is_taken = header.other >= BY_NAME || header.is_known || header.is_of_another_person;
+    match is_told && speaks {
+        true if is_taken => open(0.25),
+        true => sure(0.3),
+        false => None,
     }
-}
-
-/// Whether supporting values leave no doubt by themselves what they are.
-fn values_tell(profile: &Profile, goal: &Goal) -> bool {
-    if let Some(field) = goal
-        .field
-        .as_ref()
-        .filter(|field| !field.options.is_empty())
-    {
-        return profile.choices_of(field) >= 0.9 && profile.distinct.len() >= 2;
-    }
-    if goal.concept == Some("maritalStatus") {
-        return profile.marital_states() >= 0.9;
-    }
-    match goal.shape {
-        Shape::Phone => profile.plain_phone >= 0.8,
-        Shape::Email | Shape::NationalId => true,
-        Shape::Words => goal.concept == Some("fullName") && profile.several_words >= 0.8,
-        Shape::Date | Shape::Number | Shape::Any => false,
-    }
-}
-
-/// Whether values tell what they are though the header says nothing that is known.
-fn values_speak_alone(profile: &Profile, goal: &Goal) -> bool {
-    let is_told = matches!(goal.shape, Shape::Phone | Shape::Email | Shape::NationalId);
-    is_told && values_tell(profile, goal)
 }

@@ -77,11 +77,10 @@ fn bare(word: &str) -> String {
 
 /// The words of a text, folded: parted by anything that is no letter, by capitals inside, and between letters and digits.
 fn pieces(text: &str) -> Vec<String> {
-    let text = text
-        .replace(['\'', '’'], "")
-        .replace("e-mail", "email")
-        .replace("E-mail", "email");
-    let text = text.replace("E-Mail", "email").replace("E-MAIL", "email");
+    let text = text.replace(['\'', '’'], "");
+    let text = ["e-mail", "E-mail", "E-Mail", "E-MAIL"]
+        .iter()
+        .fold(text, |text, word| text.replace(word, "email"));
     let mut pieces = Vec::new();
     let mut piece = String::new();
     let mut before = ' ';
@@ -222,7 +221,7 @@ fn likeness(words: &Words, name: &Words) -> f64 {
     }
 }
 
-fn is_same(words: &Words, name: &Words) -> bool {
+pub(super) fn is_same(words: &Words, name: &Words) -> bool {
     words.folded == name.folded || words.joined == name.joined
 }
 

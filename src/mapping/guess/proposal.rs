@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::contract::{Contract, Headed, Known};
-use super::fit::{Fit, Goal, Target, Targets, fit};
+use super::fit::{Fit, Target, Targets, fit};
 use super::headers::{HeaderWords, Words, all};
 use super::profile::{Profile, Sample};
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
-use crate::mapping::words::{Shape, WORDS};
+use crate::mapping::words::WORDS;
 use crate::model::{Cell, Column, ContractTypeId, Form, mask};
 
 /// How far a guess can be trusted.
@@ -339,15 +339,8 @@ fn take_the_best(columns: &mut [ColumnGuess], pairs: &mut [Pair]) {
 
 /// The full name of first and last name, where the form asks for one and the sheet has two.
 fn joined_name(columns: &mut [ColumnGuess], targets: &Targets) -> Vec<(String, Vec<String>)> {
-    let Some(Goal {
-        target,
-        shape: Shape::Words,
-        ..
-    }) = targets.field_about("fullName")
-    else {
-        return Vec::new();
-    };
-    let Target::Field(key) = target else {
+    let goal = targets.field_about("fullName");
+    let Some((target, Target::Field(key))) = goal.map(|goal| (&goal.target, &goal.target)) else {
         return Vec::new();
     };
     let is_taken = columns

@@ -5,8 +5,6 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use csv_core::ReadRecordResult;
-
 use super::encoding::{self, Basis, Decoded, Encoding, Survey};
 use super::file::{
     Facts, Input, MAX_COLUMNS, MAX_ROW_BYTES, Note, Opened, Options, cell_of_text, undecodable,
@@ -353,7 +351,9 @@ impl Records {
             if end.is_some() {
                 return self.end_record();
             }
-            self.check_length(state)?;
+            if self.record.len() > MAX_ROW_BYTES {
+                return Err(self.too_long(state));
+            }
         }
     }
 
@@ -372,22 +372,16 @@ impl Records {
 
     fn end_record(&mut self) -> Result<bool, Error> {
         if self.cells > MAX_COLUMNS {
-            return Err(Error::unusable(
-                "too_many_columns",
-                format!(
-                    "{}, row {}: the row has {} cells, more than the {MAX_COLUMNS} columns that a sheet can have.",
-                    self.name, self.row, self.cells
-                ),
-            )
-            .hint("Check that the file is a CSV with one customer a line."));
+            let what = format!(
+                "has {} cells, and a sheet {MAX_COLUMNS} columns at most",
+                self.cells
+            );
+            return Err(self.shapeless("too_many_columns", &what));
         }
         // Text right behind a quoted part that spans lines: that part began at a stray quote, and the quote that "closed" it
         // opens a cell some rows further down.
-        if let Some(quote) = self
-            .long
-            .iter()
-            .find(|quote| self.torn.contains(&quote.cell))
-        {
+        let mut long = self.long.iter();
+        if let Some(quote) = long.find(|quote| self.torn.contains(&quote.cell)) {
             return Err(self.unclosed(*quote));
         }
         if let Some(first) = self.long.first() {
@@ -405,27 +399,23 @@ impl Records {
     fn swallows_rows(&self, first: Quote) -> bool {
         let mut lines = self.record.split(|&byte| is_break(byte)).skip(1);
         lines.any(|line| {
-            let closing = |&at: &usize| line[at] == b'"' && line.get(at + 1) != Some(&b'"');
-            let end = (0..line.len()).find(closing).unwrap_or(line.len());
-            self.look.is_row(&line[..end], first.cell)
+            let end = line.iter().position(|&byte| byte == b'"');
+            self.look
+                .is_row(&line[..end.unwrap_or(line.len())], first.cell)
         })
     }
 
-    fn check_length(&self, state: State) -> Result<(), Error> {
-        if self.record.len() <= MAX_ROW_BYTES {
-            return Ok(());
+    fn too_long(&self, state: State) -> Error {
+        match state {
+            State::Quoted | State::QuoteInQuoted => self.unclosed(self.quote),
+            _ => self.shapeless("row_too_long", "is longer than 16 MiB"),
         }
-        if matches!(state, State::Quoted | State::QuoteInQuoted) {
-            return Err(self.unclosed(self.quote));
-        }
-        Err(Error::unusable(
-            "row_too_long",
-            format!(
-                "{}, row {}: the row is longer than 16 MiB.",
-                self.name, self.row
-            ),
-        )
-        .hint("Check that the file is a CSV with one customer a line."))
+    }
+
+    fn shapeless(&self, code: &'static str, what: &str) -> Error {
+        let Records { name, row, .. } = self;
+        Error::unusable(code, format!("{name}, row {row}: the row {what}."))
+            .hint("Check that the file is a CSV with one customer a line.")
     }
 
     fn unclosed(&self, quote: Quote) -> Error {
@@ -486,10 +476,9 @@ impl CsvRows {
         // As much room as the record can need.
         self.text.resize(self.text.len().max(record.len()), 0);
         self.ends.resize(self.ends.len().max(*cells), 0);
-        let (result, _, _, count) = self
+        let (_, _, _, count) = self
             .core
             .read_record(record, &mut self.text, &mut self.ends);
-        debug_assert!(count == 0 || (result, count) == (ReadRecordResult::Record, *cells));
         let mut start = 0;
         let mut split = |(column, &end): (usize, &usize)| {
             let field = &self.text[start..end];

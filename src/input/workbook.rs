@@ -3,8 +3,9 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::file::{Facts, Note, Opened, Options};
+use super::format::Format;
 use super::package::{Package, Piece, Relation, Xml, attribute, damaged, is_set};
-use super::xlsx::{Format, Sheet, Tables};
+use super::xlsx::{Sheet, Tables};
 use crate::error::Error;
 use crate::model::{OVERVIEW_SHEET, Row};
 

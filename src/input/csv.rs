@@ -364,10 +364,7 @@ impl Records {
         while self.record.last() == Some(&CTRL_Z) {
             self.record.pop();
         }
-        if self.record.is_empty() {
-            return Ok(false);
-        }
-        self.end_record()
+        Ok(!self.record.is_empty() && self.end_record()?)
     }
 
     fn end_record(&mut self) -> Result<bool, Error> {

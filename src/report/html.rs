@@ -205,6 +205,7 @@ mod tests {
     use strum::VariantArray;
 
     use super::*;
+    use crate::model::Stop;
     use crate::report::summary::tests::a_summary;
 
     #[test]
@@ -214,6 +215,9 @@ mod tests {
         let meanings = arabic.remove("problem_meanings").unwrap();
         let keys = |table: &toml::Table| table.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(words["en"].as_table().unwrap()), keys(&arabic));
+        for stop in Stop::VARIANTS {
+            assert!(arabic.contains_key(&format!("stop_{stop}")), "{stop}");
+        }
         for code in ProblemCode::VARIANTS {
             assert!(meanings.get(code.to_string()).is_some(), "{code}");
         }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use minijinja::context;
 use minijinja::value::Serde;
 
-use crate::model::{RunRecord, RunSummary, Stop};
+use crate::model::{RunRecord, RunSummary};
 
-use super::text::{Look, counted, duration};
+use super::text::{Language, Look, counted, duration, word};
 
 /// How a run ended, with what its summary alone does not say.
 #[derive(Debug, Clone, Copy)]
@@ -60,31 +60,13 @@ fn write(out: &mut dyn Write, state: &str, ending: &Ending<'_>, look: Look) -> i
     let values = context! {
         state,
         s => Serde(summary),
-        stopped => summary.stopped.map(stop_sentence),
+        stopped => summary.stopped.map(|stop| word(Language::English, &format!("stop_{stop}"))),
         needing => summary.counts.needing_a_person(),
         why => ending.why,
         reading => &ending.further.reading,
         sending => &ending.further.sending,
     };
     look.write(out, include_str!("templates/summary.txt"), values)
-}
-
-fn stop_sentence(stop: Stop) -> &'static str {
-    match stop {
-        Stop::Signal => "It was told to stop; requests under way were ended and recorded.",
-        Stop::Refused => "Vlens refuses every request, so nothing more was sent.",
-        Stop::Failures => {
-            "Too many rows in a row failed or became uncertain, or the login was out of reach."
-        }
-        Stop::Limit => "The number of rows given by --limit was sent.",
-        Stop::Duration => "The time given by --max-duration was used up.",
-        Stop::InvalidRows => {
-            "Rows are invalid and --on-invalid stop was given, so nothing was sent."
-        }
-        Stop::Expectation => {
-            "The number of rows to send is not the one given by --expect, so nothing was sent."
-        }
-    }
 }
 
 /// The one question before a run sends: how many, where, for whom, and how long it takes.
@@ -130,7 +112,7 @@ pub fn write_dry_run(
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{Counts, RunId, Timestamp};
+    use crate::model::{Counts, RunId, Stop, Timestamp};
 
     /// A run with a bit of everything.
     pub(crate) fn a_summary() -> RunSummary {

@@ -80,33 +80,35 @@ impl Settings {
 
     /// A rehearsal has a ledger of its own, unless `--ledger` or `VLENS_LEDGER` says otherwise.
     pub fn ledger(&self, is_sandbox: bool) -> PathBuf {
-        let usual = || self.usual_ledger(is_sandbox);
+        let usual = || usual_ledger(&self.folder, is_sandbox);
         self.ledger.clone().unwrap_or_else(usual)
     }
 
-    fn usual_ledger(&self, is_sandbox: bool) -> PathBuf {
-        tidy(self.folder.join(if is_sandbox {
-            SANDBOX_LEDGER_NAME
-        } else {
-            LEDGER_NAME
-        }))
-    }
-
-    /// What further commands must be given to meet the same ledger and config, as typed.
-    pub fn further(&self, is_sandbox: bool) -> Further {
-        let config = self.config_path.as_ref().filter(|_| self.is_config_named);
-        let typed = |path: &Path| quoted(&path.display().to_string());
-        let config = config.map(|path| format!("--config {}", typed(path)));
+    /// What the next commands must be given to mean the same file, reading and ledger; `read` is how FILE was read.
+    pub fn further(&self, is_sandbox: bool, read: Option<&ReadArgs>) -> Further {
         let path = self.ledger(is_sandbox);
-        let named = |usual: PathBuf| (path != usual).then(|| format!("--ledger {}", typed(&path)));
+        let ledger = |folder: &Path, is_sandbox| {
+            let is_usual = path == usual_ledger(folder, is_sandbox);
+            (!is_usual).then(|| format!("--ledger {}", quoted(&path.to_string_lossy())))
+        };
+        let config = self.config_path.as_deref();
+        // A command that names no FILE looks in the working folder alone.
+        let is_elsewhere = config.is_some_and(|path| path != Path::new(CONFIG_NAME));
+        let without_file = config.map_or(PathBuf::from("."), folder_of);
+        let config = config.map(|path| format!("--config {}", quoted(&path.to_string_lossy())));
+        let named = config.clone().filter(|_| self.is_config_named);
+        let config = config.filter(|_| self.is_config_named || is_elsewhere);
         let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
-        let join = |parts: [Option<String>; 3]| {
-            let parts: Vec<String> = parts.into_iter().flatten().collect();
+        let read = read.map(ReadArgs::as_typed).filter(|read| !read.is_empty());
+        let join = |parts: &[&Option<String>]| {
+            let parts: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
             parts.join(" ")
         };
         Further {
-            reading: join([config.clone(), named(self.usual_ledger(false)), None]),
-            sending: join([config, sandbox, named(self.usual_ledger(is_sandbox))]),
+            reading: join(&[&config, &ledger(&without_file, false)]),
+            sending: join(&[&config, &sandbox, &ledger(&without_file, is_sandbox)]),
+            checking: join(&[&named, &ledger(&self.folder, false), &read]),
+            running: join(&[&named, &sandbox, &ledger(&self.folder, is_sandbox), &read]),
         }
     }
 
@@ -244,6 +246,14 @@ impl Settings {
         }
         limits
     }
+}
+
+fn usual_ledger(folder: &Path, is_sandbox: bool) -> PathBuf {
+    tidy(folder.join(if is_sandbox {
+        SANDBOX_LEDGER_NAME
+    } else {
+        LEDGER_NAME
+    }))
 }
 
 pub struct Sending {

@@ -221,9 +221,8 @@ impl MetricsFile {
         const NAME: &str = "vlens_batch_exit_code";
         let before = std::fs::read_to_string(&self.path).unwrap_or_default();
         let kept = before.lines().filter(|line| !line.contains(NAME));
-        let mut text: String = kept.flat_map(|line| [line, "\n"]).collect();
-        text.push_str(&format!("# TYPE {NAME} gauge\n{NAME} {exit_code}\n"));
-        self.replace(&text)
+        let text: String = kept.flat_map(|line| [line, "\n"]).collect();
+        self.replace(&format!("{text}# TYPE {NAME} gauge\n{NAME} {exit_code}\n"))
     }
 
     /// The collector is another user.

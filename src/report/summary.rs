@@ -24,10 +24,14 @@ pub struct Ending<'a> {
 /// What further commands must be given to meet the same ledger and config, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Further {
-    /// For those that read or settle: `--ledger b.db`.
+    /// For those that name no file and read or settle: `--ledger b.db`.
     pub reading: String,
-    /// For those that send: `--sandbox`, say.
+    /// For those that name no file and send: `--sandbox`, say.
     pub sending: String,
+    /// For `check FILE`: `--sheet June`, say.
+    pub checking: String,
+    /// For `run FILE`.
+    pub running: String,
 }
 
 /// Writes the text that ends `run`, `resume` and `retry`.
@@ -65,6 +69,8 @@ fn write(out: &mut dyn Write, state: &str, ending: &Ending<'_>, look: Look) -> i
         why => ending.why,
         reading => &ending.further.reading,
         sending => &ending.further.sending,
+        checking => &ending.further.checking,
+        running => &ending.further.running,
     };
     look.write(out, include_str!("templates/summary.txt"), values)
 }
@@ -148,6 +154,8 @@ pub mod tests {
         let further = Further {
             reading: "--ledger b.db".to_owned(),
             sending: "--sandbox".to_owned(),
+            checking: "--ledger b.db".to_owned(),
+            running: "--sandbox".to_owned(),
         };
         let ending = Ending {
             summary,

@@ -368,3 +368,38 @@ fn a_sheet_edited_between_a_kill_and_the_next_run_loses_nobody() {
     assert_eq!(finished.json()["counts"]["pending"], 0);
     world.check_invariants(&Promise::default());
 }
+
+#[test]
+fn the_next_commands_are_complete_and_mean_what_they_say() {
+    let world = World::with_server();
+    let folder = "the sheets";
+    let rows = [
+        Customer::new(1).phone(NO_TOKEN),
+        Customer::new(2).phone("12"),
+    ];
+    let text = format!("June\n{}", sheet(&rows));
+    world.file(format!("{folder}/june 1.csv"), text);
+    world.file(
+        format!("{folder}/vlens-batch.toml"),
+        "[contract]\ntypes = [414]\n",
+    );
+    let file = format!("{folder}/june 1.csv");
+    let run = ["run", &file, "--header-row", "2", "--yes"];
+    let told = world.vlens(run).run().expect(3).stdout;
+    let printed: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("vlens-batch "))
+        .collect();
+    assert!(printed.len() >= 3, "{told}");
+    let bin = env!("CARGO_BIN_EXE_vlens-batch");
+    // Of the two ways to settle a row, one can be gone.
+    let gone = |command: &&str| !command.contains("not-created");
+    for command in printed.into_iter().filter(gone) {
+        let command = command.replace("--row N", "--row 3");
+        let ended = world
+            .vlens(["unused"])
+            .after_shell(&format!("exec {bin} {command} --color never"))
+            .run();
+        assert!(matches!(ended.code(), Some(0 | 3)), "{command}: {ended}");
+    }
+}

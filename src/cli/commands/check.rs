@@ -225,7 +225,7 @@ impl Check {
             output.print(|out| json.write_to(out, &source, &self.tally, &notes))?;
             return Ok(ended);
         }
-        let further = settings.further(false).reading;
+        let further = settings.further(false, Some(&args.read)).running;
         // The text for people shows no headers that are somebody's data.
         let header = |header: &str| self.headers.header(header).into_owned();
         let (tally, look) = (&self.tally, output.look());

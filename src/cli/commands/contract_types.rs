@@ -15,7 +15,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::{EXAMPLE_MARKER, FormChanges};
 use crate::model::{ContractTypeId, Timestamp};
-use crate::report::{TemplateSpec, TypeLine, write_contract_types, write_template};
+use crate::report::{TemplateSpec, TypeLine, quoted, write_contract_types, write_template};
 use crate::send::{Api, ApiError, Clock, Limiter};
 use crate::vlens::{CallErrorKind, read_form};
 
@@ -46,7 +46,7 @@ pub fn open_api(
     let path = settings.ledger(false);
     let (limiter, writer, lock) = match Reader::open(&path)? {
         Some(reader) if reader.binding() == &target.binding => {
-            let lock = world::lock(&path)?;
+            let lock = world::lock(&path, None)?;
             let mut ledger = Ledger::open(&path, &target.binding)?;
             let now = clock.moment();
             ledger.recover(&now)?;
@@ -203,8 +203,14 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
         "contract_type": id,
         "fields": fields,
     });
+    let run = format!(
+        "run {} {}",
+        quoted(&args.output.to_string_lossy()),
+        settings.further(false, None).running
+    );
     let told = format!(
-        "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: vlens-batch run {path}"
+        "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: vlens-batch {}",
+        run.trim_end()
     );
     output.show_file(&document, &told)?;
     Ok(None)

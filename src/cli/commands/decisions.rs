@@ -5,7 +5,7 @@ use crate::cli::args::{Global, PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::output::Output;
 use crate::cli::system::{SystemClock, user_name};
 use crate::error::{Ended, Error};
-use crate::ledger::{Ledger, PurgeReport, Reader, Work};
+use crate::ledger::{Ledger, PurgeReport, Work};
 use crate::model::{RowNumber, RunId, Status, Timestamp};
 use crate::report::rows as counted;
 use crate::send::Clock;
@@ -13,20 +13,22 @@ use crate::send::Clock;
 pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
     let run = opened.run(args.run)?;
-    let _lock = lock(&opened.path)?;
+    let _lock = lock(&opened.path, None)?;
     let mut ledger = Ledger::open_existing(&opened.path)?;
     let now = SystemClock::default().moment();
     ledger.recover(&now)?;
     ledger.begin_process(Work::Deciding(run), "settle", &user_name(), &now)?;
     let rows: Vec<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    refuse_rows_that_are_not_uncertain(&reader(&opened.path)?, run, &rows)?;
+    refuse_rows_that_are_not_uncertain(&opened, run, &rows)?;
     let is_created = args.what == SettledAs::Created;
     let named = (!args.all).then_some(rows.as_slice());
     let settled = ledger.settle(run, named, is_created, &now)?.settled;
     let (word, text, next) = if is_created {
-        ("created", "created", "")
+        ("created", "created", String::new())
     } else {
-        let next = " They are due again: `vlens-batch resume` sends them.";
+        let options = opened.further().sending;
+        let command = format!("vlens-batch resume {run} {options}");
+        let next = format!(" They are due again: `{}` sends them.", command.trim_end());
         ("not-created", "not created", next)
     };
     let document = serde_json::json!({ "run": run, "settled": settled, "as": word });
@@ -39,10 +41,12 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
 
 /// All rows are settled or none.
 fn refuse_rows_that_are_not_uncertain(
-    reader: &Reader,
+    opened: &Opened,
     run: RunId,
     rows: &[RowNumber],
 ) -> Result<(), Error> {
+    let reader = reader(&opened.path)?;
+    let reading = opened.further().reading;
     let mut others = Vec::new();
     for &row in rows {
         let history = reader.history(run, row, false)?;
@@ -53,7 +57,8 @@ fn refuse_rows_that_are_not_uncertain(
     let Some(row) = others.first() else {
         return Ok(());
     };
-    let hint = format!("`vlens-batch status {run} --row {row}` shows how it stands.");
+    let command = format!("vlens-batch status {run} --row {row} {reading}");
+    let hint = format!("`{}` shows how it stands.", command.trim_end());
     let message = match others.as_slice() {
         [row] => format!("Row {row} of run {run} is not uncertain; nothing was settled."),
         _ => format!(
@@ -70,7 +75,7 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
     drop(reader);
     let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     let cutoff = Timestamp(SystemClock::default().wall().0.saturating_sub(age_ms));
-    let _lock = lock(&path)?;
+    let _lock = lock(&path, None)?;
     let question = format!(
         "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
         path.display()

@@ -14,7 +14,7 @@ use crate::mapping::guess::{
 };
 use crate::mapping::names::Shown;
 use crate::model::{ContractTypeId, RowNumber};
-use crate::report::{GuessLine, write_guesses};
+use crate::report::{GuessLine, quoted, write_guesses};
 
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global);
@@ -32,12 +32,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
         let column = shown(&proposal).header(&column.name).into_owned();
         return Err(contract_open(&config, &column, &proposal));
     }
-    output.say(&said(&config, &proposal));
-    let with_config = Global {
-        config: Some(config),
-        ..global.clone()
-    };
-    let settings = Settings::find(&with_config, Some(&args.file))?;
+    let settings = Settings::find(global, Some(&args.file))?;
+    output.say(&said(&config, &proposal, &args.file, &settings));
     let check_args = CheckArgs {
         file: args.file.clone(),
         show: None,
@@ -208,13 +204,16 @@ fn contract_open(config: &Path, column: &str, proposal: &Proposal) -> Error {
     Error::unusable("contract_type_open", message).hint(hint)
 }
 
-fn said(config: &Path, proposal: &Proposal) -> String {
+fn said(config: &Path, proposal: &Proposal, file: &Path, settings: &Settings) -> String {
+    let file = quoted(&file.to_string_lossy());
+    let check = format!("check {file} {}", settings.further(false, None).checking);
     let columns = proposal.columns.iter();
     let mapped = columns.filter(|column| column.target.is_some()).count();
     let mut said = format!(
-        "Wrote {}: {mapped} of {} columns are used. Look at it, then: vlens-batch check FILE",
+        "Wrote {}: {mapped} of {} columns are used. Look at it, then: vlens-batch {}",
         config.display(),
-        proposal.columns.len()
+        proposal.columns.len(),
+        check.trim_end()
     );
     if !proposal.knows_recipient() {
         said.push_str("\nNo column is surely a phone or an e-mail: write it under [recipient].");

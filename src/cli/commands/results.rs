@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use super::world::{Opened, SANDBOX_NAME, ended_as, summary};
+use super::world::{Opened, ended_as, summary};
 use crate::cli::args::{ExportArgs, Global, ReportArgs, SendArgs, StatusArgs};
 use crate::cli::output::{Output, Readers, write_file};
 use crate::cli::system::SystemClock;
@@ -26,7 +26,7 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     let now = SystemClock::default().wall();
     let summary = summary(&opened.reader, run, &opened.path, is_held, now)?;
     let ended = ended_as(&summary);
-    let further = opened.settings.further(summary.base_url == SANDBOX_NAME);
+    let further = opened.further();
     let record = RunRecord {
         in_progress: is_held && summary.finished_at.is_none(),
         summary,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::check::{input, open_sheet};
 use super::decisions::is_confirmed;
 use super::world::{self, Opened, Target, ended_as};
-use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use crate::cli::args::{Global, OnInvalid, ReadArgs, ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::output::Output;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{SystemClock, user_name, watch_signals};
@@ -26,7 +26,10 @@ use crate::send::{
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, Some(&args.file))?;
-    let flow = Flow::new(settings, &args.send, output, "run");
+    let flow = Flow {
+        read: Some(args.read.clone()),
+        ..Flow::new(settings, &args.send, output, "run")
+    };
     let input = input(&args.file)?;
     let mut sheet = open_sheet(&input, &flow.settings, &args.read)?;
     for note in sheet.source.notes().iter().filter(|note| note.warning) {
@@ -36,7 +39,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
         return dry_run(args, &flow, &mut sheet);
     }
     let target = flow.target(flow.settings.needs_login()).await?;
-    let lock = flow.lock().await?;
+    let lock = flow.lock()?;
     let mut ledger = Ledger::open_or_create(&flow.path, &target.binding)?;
     let started = flow.clock.moment();
     ledger.recover(&started)?;
@@ -54,13 +57,12 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
         output.say(&note);
     }
     drop(sheet);
-    let mut begun = Begun {
+    let begun = Begun {
         ledger,
         run,
         target,
         _lock: lock,
     };
-    flow.begin(&mut begun)?;
     let held = held_back(args, &flow, &begun)?;
     flow.deliver(begun, held).await
 }
@@ -72,7 +74,6 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended
     if wishes != Wishes::default() {
         make_due(&mut begun.ledger, begun.run, wishes)?;
     }
-    flow.begin(&mut begun)?;
     flow.deliver(begun, None).await
 }
 
@@ -96,7 +97,6 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     let Begun { ledger, run, .. } = &mut begun;
     ledger.begin_process(Work::Deciding(*run), "retry", &user_name(), &now)?;
     ledger.retry(*run, &statuses, rows, &now)?;
-    flow.begin(&mut begun)?;
     flow.deliver(begun, None).await
 }
 
@@ -144,7 +144,7 @@ async fn go_on(
     drop(reader);
     let flow = Flow::new(settings, args, output, command);
     let target = flow.target(needs_login).await?;
-    let lock = flow.lock().await?;
+    let lock = flow.lock()?;
     let mut ledger = Ledger::open(&flow.path, &target.binding)?;
     ledger.recover(&flow.clock.moment())?;
     let begun = Begun {
@@ -169,6 +169,8 @@ struct Flow {
     settings: Settings,
     sending: Sending,
     args: SendArgs,
+    /// How FILE was read, if there is one.
+    read: Option<ReadArgs>,
     output: Output,
     /// For the ledger's record of processes.
     command: &'static str,
@@ -185,6 +187,7 @@ impl Flow {
         Flow {
             sending: settings.sending(args),
             args: args.clone(),
+            read: None,
             output,
             command,
             path: settings.ledger(args.sandbox),
@@ -196,43 +199,28 @@ impl Flow {
     }
 
     async fn target(&self, needs_login: bool) -> Result<Target, Error> {
-        let Flow {
-            settings, sending, ..
-        } = self;
         if self.args.sandbox {
-            return Target::sandbox(sending, needs_login).await;
+            return Target::sandbox(&self.sending, needs_login).await;
         }
-        Target::vlens(
-            settings,
-            sending,
-            self.args.allow_insecure_http,
-            needs_login,
-        )
+        let insecure = self.args.allow_insecure_http;
+        Target::vlens(&self.settings, &self.sending, insecure, needs_login)
     }
 
-    async fn lock(&self) -> Result<Lock, Error> {
-        if self.args.wait {
-            return world::wait_for_lock(&self.path, self.output, &self.stop).await;
-        }
-        world::lock(&self.path)
-    }
-
-    /// Notes this process in the ledger: what follows is its work on this run.
-    fn begin(&self, begun: &mut Begun) -> Result<(), Error> {
-        let (work, now) = (Work::Sending(begun.run), self.clock.moment());
-        begun
-            .ledger
-            .begin_process(work, self.command, &user_name(), &now)
+    fn lock(&self) -> Result<Lock, Error> {
+        let wait = self.args.wait.then_some((self.output, &*self.stop));
+        world::lock(&self.path, wait)
     }
 
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
     async fn deliver(&self, begun: Begun, held: Option<Held>) -> Ended {
         let Begun {
-            ledger,
+            mut ledger,
             run,
             target,
             _lock,
         } = begun;
+        let (work, now) = (Work::Sending(run), self.clock.moment());
+        ledger.begin_process(work, self.command, &user_name(), &now)?;
         let due = self.to_send(&ledger, run)?;
         let held = held.or_else(|| {
             let why = "Nothing was sent: the answer was no.".to_owned();
@@ -335,7 +323,7 @@ impl Flow {
     }
 
     fn print(&self, summary: &RunSummary, why: Option<&str>) -> Result<(), Error> {
-        let further = &self.settings.further(self.args.sandbox);
+        let further = &self.settings.further(self.args.sandbox, self.read.as_ref());
         let ending = Ending {
             summary,
             why,

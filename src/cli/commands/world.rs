@@ -9,12 +9,13 @@ use crate::cli::settings::{Account, Sending, Settings};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader};
 use crate::model::{RunId, RunSummary, Stop, Timestamp};
+use crate::report::Further;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, ClientOptions};
 
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
-pub const SANDBOX_NAME: &str = "sandbox";
+const SANDBOX_NAME: &str = "sandbox";
 
 /// A little more than the longest window of the limits.
 const RECENT_MS: i64 = 61_000;
@@ -58,6 +59,12 @@ impl Opened {
         }
     }
 
+    /// What the next commands must be given to meet this ledger.
+    pub fn further(&self) -> Further {
+        let is_sandbox = self.reader.binding().base_url == SANDBOX_NAME;
+        self.settings.further(is_sandbox, None)
+    }
+
     /// Whether somebody is sending.
     pub fn is_held(&self) -> bool {
         Lock::is_held(&self.path)
@@ -81,40 +88,28 @@ pub fn reader(path: &Path) -> Result<Reader, Error> {
     })
 }
 
-/// Takes the ledger's lock, or says that it is taken.
-pub fn lock(path: &Path) -> Result<Lock, Error> {
-    Lock::try_acquire(path)?.ok_or_else(|| {
-        let path = path.display();
-        Error::busy(
-            "ledger_busy",
-            format!("Another process is running on the ledger {path}."),
-        )
-        .hint(
-            "Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is.",
-        )
-    })
-}
-
-/// Takes the ledger's lock once it is free.
-pub async fn wait_for_lock(path: &Path, output: Output, stop: &StopSignal) -> Result<Lock, Error> {
+/// Takes the ledger's lock, or says that it is taken; with `wait`, takes it once it is free.
+pub fn lock(path: &Path, wait: Option<(Output, &StopSignal)>) -> Result<Lock, Error> {
     let mut has_said_so = false;
     loop {
         if let Some(lock) = Lock::try_acquire(path)? {
             return Ok(lock);
         }
+        let shown = path.display();
+        let Some((output, stop)) = wait else {
+            let message = format!("Another process is running on the ledger {shown}.");
+            return Err(Error::busy("ledger_busy", message).hint("Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is."));
+        };
+        if stop.is_stopping() {
+            let message = "Stopped while waiting for the ledger; nothing was sent.";
+            return Err(Error::stopped("interrupted", message));
+        }
         if !std::mem::replace(&mut has_said_so, true) {
             output.say(&format!(
-                "Another process is running on {}; waiting for its end.",
-                path.display()
+                "Another process is running on {shown}; waiting for its end."
             ));
         }
-        let slept = stop.or_stop(tokio::time::sleep(LOOK_EVERY)).await;
-        slept.map_err(|_| {
-            Error::stopped(
-                "interrupted",
-                "Stopped while waiting for the ledger; nothing was sent.",
-            )
-        })?;
+        std::thread::sleep(LOOK_EVERY);
     }
 }
 

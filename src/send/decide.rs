@@ -125,11 +125,7 @@ pub(super) fn decide(
         Outcome::Rejected { .. } => return ended(Status::Rejected),
         Outcome::Uncertain { stop: false, .. } => return ended(Status::Uncertain),
         Outcome::Uncertain { message, .. } => {
-            let next = stop_for(Refusal::NotTheApi, message);
-            return Decision {
-                next,
-                ..ended(Status::Uncertain)
-            };
+            return stopped(Status::Uncertain, Refusal::NotTheApi, message);
         }
         Outcome::NotCreated(reason) => reason,
     };
@@ -164,19 +160,9 @@ pub(super) fn decide(
             }
         }
         NotCreated::Unauthorized { message } => {
-            let next = stop_for(Refusal::Credentials, message);
-            Decision {
-                next,
-                ..ended(Status::Pending)
-            }
+            stopped(Status::Pending, Refusal::Credentials, message)
         }
-        NotCreated::Refused { refusal, message } => {
-            let next = stop_for(*refusal, message);
-            Decision {
-                next,
-                ..ended(Status::Pending)
-            }
-        }
+        NotCreated::Refused { refusal, message } => stopped(Status::Pending, *refusal, message),
     }
 }
 
@@ -188,8 +174,11 @@ fn ended(status: Status) -> Decision {
     }
 }
 
-fn stop_for(refusal: Refusal, message: &str) -> Next {
-    Next::Stop(StopReason::Refused(refusal, message.to_owned()))
+fn stopped(status: Status, refusal: Refusal, message: &str) -> Decision {
+    Decision {
+        next: Next::Stop(StopReason::Refused(refusal, message.to_owned())),
+        ..ended(status)
+    }
 }
 
 fn again_or_failed(may_go_again: bool, wait: Duration, pause: Option<Duration>) -> Decision {
@@ -275,19 +264,6 @@ mod tests {
                 });
                 assert_eq!(plan(standing, wishes), expected, "{standing:?} {wishes:?}");
                 assert_eq!(plan(None, wishes), Plan::Send);
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_but_a_wish_makes_a_second_invitation() {
-        for same_content in [true, false] {
-            for status in [Status::Created, Status::Uncertain] {
-                let standing = Some(Standing {
-                    status,
-                    same_content,
-                });
-                assert_ne!(plan(standing, Wishes::default()), Plan::Send);
             }
         }
     }

@@ -320,13 +320,6 @@ mod tests {
     }
 
     #[test]
-    fn sixty_requests_are_done_within_seven_seconds() {
-        let mut world = World::new(VENDOR);
-        world.run(60, |_| (20, 20));
-        assert!(world.took_ms() < 7000, "took {} ms", world.took_ms());
-    }
-
-    #[test]
     fn no_delay_presses_two_windows_into_one() {
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..20 {
@@ -406,17 +399,6 @@ mod tests {
     }
 
     #[test]
-    fn unlimited_means_no_wait_at_all() {
-        let mut limiter = Limiter::new(Limits {
-            per_second: None,
-            per_minute: None,
-        });
-        for _ in 0..10_000 {
-            assert_eq!(limiter.ask(Duration::from_secs(1)), Permit::Granted);
-        }
-    }
-
-    #[test]
     fn a_pause_holds_everybody_until_its_end() {
         let mut limiter = Limiter::new(VENDOR);
         let at = Duration::from_secs;
@@ -428,39 +410,34 @@ mod tests {
 
     #[test]
     fn repeated_refusals_slow_down_and_acceptance_brings_the_pace_back_slowly() {
+        let granted_in_a_minute = |limiter: &mut Limiter, from_s: u64| {
+            let at = |tick: u64| Duration::from_millis(from_s * 1000 + tick * 100);
+            let grants = (0..600).filter(|&tick| {
+                let is_granted = limiter.ask(at(tick)) == Permit::Granted;
+                if is_granted {
+                    limiter.answered(at(tick));
+                }
+                is_granted
+            });
+            grants.count()
+        };
         let mut limiter = Limiter::new(VENDOR);
         limiter.throttled();
-        assert!(
-            (limiter.share - 1.0).abs() < 1e-9,
-            "one 429 may be a neighbour's burst"
-        );
+        let one = granted_in_a_minute(&mut limiter, 1000);
+        assert_eq!(one, 60, "one 429 may be a neighbour's burst");
         for _ in 0..10 {
             limiter.throttled();
         }
-        assert!((limiter.share - LEAST_SHARE).abs() < 1e-9);
+        assert_eq!(granted_in_a_minute(&mut limiter, 2000), 6, "a tenth");
         limiter.accepted();
-        assert!(limiter.share < 0.2, "not all at once");
+        assert!(
+            granted_in_a_minute(&mut limiter, 3000) < 12,
+            "not all at once"
+        );
         for _ in 0..200 {
             limiter.accepted();
         }
-        assert!((limiter.share - 1.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_reduced_share_is_kept_by_the_windows() {
-        let mut limiter = Limiter::new(VENDOR);
-        for _ in 0..8 {
-            limiter.throttled();
-        }
-        let mut granted = 0;
-        for tick in 0..600_u32 {
-            let now = Duration::from_millis(1_000_000 + u64::from(tick) * 100);
-            if limiter.ask(now) == Permit::Granted {
-                granted += 1;
-                limiter.answered(now);
-            }
-        }
-        assert_eq!(granted, 6, "a tenth of sixty in the minute");
+        assert_eq!(granted_in_a_minute(&mut limiter, 4000), 60);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! The promise hangs on the order in [`Attempts::attempt`]: a slot within the limits and a good token, the intent durable, the
 //! request, the outcome durable. Nobody hears of an outcome before it is durable.
 //!
-//! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop), `decide` (whether a row is sent, and what follows from an outcome); then what these lean on.
+//! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop), `decide` (whether a row is
+//! sent, and what follows from an outcome); then what these lean on.
 
 mod api;
 mod decide;

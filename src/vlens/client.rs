@@ -330,14 +330,6 @@ impl BaseUrl {
     pub fn as_str(&self) -> &str {
         &self.text
     }
-
-    pub fn is_loopback(&self) -> bool {
-        self.is_loopback
-    }
-
-    pub fn is_https(&self) -> bool {
-        self.is_https
-    }
 }
 
 impl fmt::Display for BaseUrl {
@@ -367,65 +359,43 @@ mod tests {
     use tokio_rustls::rustls::ServerConfig;
     use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-    #[test]
-    fn good_addresses_are_taken_in_one_spelling() {
-        for (text, spelt, is_loopback) in [
-            ("https://api.vlenseg.com", "https://api.vlenseg.com", false),
-            (
-                " https://API.vlenseg.com/ ",
-                "https://api.vlenseg.com",
-                false,
-            ),
-            (
-                "https://api.vlenseg.com:443//",
-                "https://api.vlenseg.com",
-                false,
-            ),
-            (
-                "https://gate.example/vlens/",
-                "https://gate.example/vlens",
-                false,
-            ),
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080", true),
-            ("http://127.9.8.7", "http://127.9.8.7", true),
-            ("http://[::1]:9/", "http://[::1]:9", true),
-            ("http://LOCALHOST:80", "http://localhost", true),
-            ("https://localhost", "https://localhost", true),
-        ] {
-            let url = BaseUrl::parse(text, false).expect(text);
-            assert_eq!(url.as_str(), spelt);
-            assert_eq!(url.is_loopback(), is_loopback, "{text}");
-        }
-    }
+    /// Good addresses with the one spelling that they are taken in, and bad ones with their code.
+    const ADDRESSES: &str = "
+        https://api.vlenseg.com               https://api.vlenseg.com
+        https://API.vlenseg.com/              https://api.vlenseg.com
+        https://api.vlenseg.com:443//         https://api.vlenseg.com
+        https://gate.example/vlens/           https://gate.example/vlens
+        http://127.0.0.1:8080                 http://127.0.0.1:8080
+        http://127.9.8.7                      http://127.9.8.7
+        http://[::1]:9/                       http://[::1]:9
+        http://LOCALHOST:80                   http://localhost
+        api.vlenseg.com                       base_url_invalid
+        localhost:8080                        base_url_invalid
+        ftp://api.vlenseg.com                 base_url_invalid
+        https://                              base_url_invalid
+        https://mona:hunter2@api.vlenseg.com  base_url_invalid
+        https://api.vlenseg.com?tenant=acme   base_url_invalid
+        https://api.vlenseg.com/#top          base_url_invalid
+        http://api.vlenseg.com                base_url_insecure
+        http://localhost.example              base_url_insecure
+        http://128.0.0.1                      base_url_insecure
+        http://0.0.0.0                        base_url_insecure";
 
     #[test]
-    fn bad_addresses_are_refused() {
-        for (text, code) in [
-            ("", "base_url_invalid"),
-            ("api.vlenseg.com", "base_url_invalid"),
-            ("localhost:8080", "base_url_invalid"),
-            ("ftp://api.vlenseg.com", "base_url_invalid"),
-            ("https://", "base_url_invalid"),
-            ("https://mona:hunter2@api.vlenseg.com", "base_url_invalid"),
-            ("https://api.vlenseg.com?tenant=acme", "base_url_invalid"),
-            ("https://api.vlenseg.com/#top", "base_url_invalid"),
-            ("http://api.vlenseg.com", "base_url_insecure"),
-            ("http://localhost.example", "base_url_insecure"),
-            ("http://128.0.0.1", "base_url_insecure"),
-            ("http://0.0.0.0", "base_url_insecure"),
-        ] {
-            let error = BaseUrl::parse(text, false).expect_err(text);
-            assert_eq!(error.code, code, "{text}");
-            assert!(!error.message.contains("hunter2"));
+    fn only_addresses_that_nobody_on_the_way_can_read_are_taken() {
+        for line in ADDRESSES.trim().lines() {
+            let (text, expected) = line.trim().split_once(' ').expect("two columns");
+            let read = match BaseUrl::parse(text, false) {
+                Ok(url) => url.as_str().to_owned(),
+                Err(error) => {
+                    assert!(!error.message.contains("hunter2"));
+                    error.code.to_owned()
+                }
+            };
+            assert_eq!(read, expected.trim(), "{text}");
         }
-    }
-
-    #[test]
-    fn plain_http_elsewhere_takes_a_word_of_permission() {
-        let url = BaseUrl::parse("http://10.0.0.5:8080", true).expect("allowed");
-        assert_eq!(url.as_str(), "http://10.0.0.5:8080");
-        assert!(!url.is_https());
-        assert!(!url.is_loopback());
+        let allowed = BaseUrl::parse("http://10.0.0.5:8080", true).expect("allowed");
+        assert!(!allowed.is_https && !allowed.is_loopback);
     }
 
     /// A port with TLS and HTTP/2, and the certificate to trust it by.

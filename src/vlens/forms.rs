@@ -68,19 +68,9 @@ fn unreadable(what: &str) -> Error {
     )
 }
 
-/// Where related questions hang: the parent's key, and its value when they hang below a choice.
-#[derive(Clone, Copy)]
-struct Parent<'a> {
-    key: &'a str,
-    value: Option<&'a str>,
-}
-
-impl<'a> Parent<'a> {
-    /// A mere heading has no key and is no parent: what hangs on it hangs on whatever the heading hangs on.
-    fn of(key: Option<&'a str>, value: Option<&'a str>) -> Option<Self> {
-        Some(Parent { key: key?, value })
-    }
-}
+/// Where related questions hang: the parent's key, and its value when they hang below a choice. A mere heading has no key and is
+/// no parent: what hangs on it hangs on whatever the heading hangs on.
+type Parent<'a> = (&'a str, Option<&'a str>);
 
 /// The tree of questions on its way to a flat list.
 #[derive(Default)]
@@ -108,14 +98,22 @@ impl Walk {
             let key = text(&question["key"]);
             for choice in list(&question["availableValuesItems"]) {
                 let value = text(&choice["name"]);
-                let below = Parent::of(key.as_deref(), value.as_deref()).or(parent);
-                self.questions(list(&choice["relatedQuestions"]), below, depth + 1)?;
+                let below = key.as_deref().map(|key| (key, value.as_deref()));
+                self.questions(
+                    list(&choice["relatedQuestions"]),
+                    below.or(parent),
+                    depth + 1,
+                )?;
                 if let (Some(key), Some(id), Some(value)) = (&key, text(&choice["id"]), value) {
                     self.choice_text_of_id.insert((key.clone(), id), value);
                 }
             }
-            let below = Parent::of(key.as_deref(), None).or(parent);
-            self.questions(list(&question["relatedQuestions"]), below, depth + 1)?;
+            let below = key.as_deref().map(|key| (key, None));
+            self.questions(
+                list(&question["relatedQuestions"]),
+                below.or(parent),
+                depth + 1,
+            )?;
         }
         Ok(())
     }
@@ -186,10 +184,8 @@ fn read_options(question: &Value) -> Vec<FormOption> {
     for value in list(&question["availableValues"]).iter().filter_map(text) {
         let is_known = |o: &FormOption| o.value == value || o.labels.contains(&value);
         if !options.iter().any(is_known) {
-            options.push(FormOption {
-                value,
-                labels: Vec::new(),
-            });
+            let labels = Vec::new();
+            options.push(FormOption { value, labels });
         }
     }
     options
@@ -197,11 +193,9 @@ fn read_options(question: &Value) -> Vec<FormOption> {
 
 /// What the question says of its parent goes before where it hangs.
 fn read_condition(question: &Value, hangs_on: Option<Parent<'_>>) -> Option<FormCondition> {
-    let parent = text(&question["parentQuestionKey"])
-        .or_else(|| hangs_on.map(|parent| parent.key.to_owned()))?;
-    let hangs_under = hangs_on
-        .filter(|hangs_on| hangs_on.key == parent)
-        .and_then(|hangs_on| hangs_on.value);
+    let parent =
+        text(&question["parentQuestionKey"]).or_else(|| hangs_on.map(|(key, _)| key.to_owned()))?;
+    let hangs_under = hangs_on.and_then(|(key, value)| value.filter(|_| key == parent));
     let value =
         text(&question["parentQuestionValue"]).or_else(|| hangs_under.map(str::to_owned))?;
     Some(FormCondition { parent, value })

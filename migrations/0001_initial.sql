@@ -51,12 +51,13 @@ CREATE INDEX processes_by_clock ON processes (boot_id, anchor_ms - anchor_uptime
 -- A customer with a set of contract types, known by a keyed hash only. id: of the content that first asked for it.
 CREATE TABLE invitations (
     id          INTEGER PRIMARY KEY,
-    key         BLOB NOT NULL UNIQUE,
+    key         BLOB NOT NULL,
     status      TEXT NOT NULL,           -- created, rejected, failed, uncertain or pending
     created_run INTEGER,                 -- set exactly while the status is created
     content_id  INTEGER NOT NULL,        -- what the status speaks of
     wanted_id   INTEGER                  -- what the newest row asks for, where that is a request of another body
 ) STRICT;
+CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
 
 -- What a row holds and asks for. Rows of several sheets that hold the same share it, so that it is kept once and not once a night.
 CREATE TABLE contents (

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Row};
 use strum::{EnumString, IntoStaticStr};
 
-use super::open::{Anchor, Ledger, Outcome, Process};
+use super::open::{Anchor, Ledger, Process};
+use super::sql::{Outcome, Statements as _};
 use super::status::InvitationId;
 use crate::error::Error;
 use crate::model::{Moment, RunId, Secret, Status, Stop, Timestamp};
@@ -59,6 +61,12 @@ impl Event {
     }
 }
 
+impl FromSql for Event {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
+
 /// What became of a request for an invitation.
 #[derive(Debug, Clone)]
 pub struct Closing {
@@ -98,17 +106,13 @@ impl Ledger {
         invitation: Option<InvitationId>,
         opened: &Moment,
     ) -> Outcome<AttemptId> {
-        let process = self.process()?;
-        self.conn
-            .prepare_cached(
-                "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute((
-                invitation.map(|invitation| invitation.0),
-                process.id,
-                process.run.map(|run| run.0),
-                process.anchor.steady_ms(opened.uptime_ms),
-            ))?;
+        let Process { id, run, anchor } = self.process()?;
+        let about = invitation.map(|invitation| invitation.0);
+        let opened_ms = anchor.steady_ms(opened.uptime_ms);
+        self.conn.run(
+            "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms) VALUES (?1, ?2, ?3, ?4)",
+            (about, id, run.map(|run| run.0), opened_ms),
+        )?;
         let id = self.conn.last_insert_rowid();
         Ok(AttemptId { id, invitation })
     }
@@ -119,21 +123,17 @@ impl Ledger {
         closing: &Closing,
         closed: &Moment,
     ) -> Outcome<()> {
-        let process = self.process()?;
-        self.conn
-            .prepare_cached("UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6 WHERE id = ?1")?
-            .execute((
-                attempt.id,
-                process.anchor.steady_ms(closed.uptime_ms),
-                <&str>::from(closing.event),
-                &closing.code,
-                &closing.message,
-                closing.token.as_ref().map(Secret::expose),
-            ))?;
+        let Process { run, anchor, .. } = self.process()?;
+        let closed_ms = anchor.steady_ms(closed.uptime_ms);
+        let event = <&str>::from(closing.event);
+        let token = closing.token.as_ref().map(Secret::expose);
+        self.conn.run(
+            "UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6 WHERE id = ?1",
+            (attempt.id, closed_ms, event, &closing.code, &closing.message, token),
+        )?;
         match (attempt.invitation, closing.status) {
             (Some(InvitationId(invitation)), Some(status)) => {
-                let run = process.run.map_or(0, |run| run.0);
-                self.set_status(invitation, status, run)
+                self.set_status(invitation, status, run.map_or(0, |run| run.0))
             }
             _ => Ok(()),
         }
@@ -141,18 +141,12 @@ impl Ledger {
 
     /// Notes what a person decided on an invitation.
     pub(super) fn note_decision(&self, invitation: i64, event: Event, now: &Moment) -> Outcome<()> {
-        let process = self.process()?;
-        self.conn
-            .prepare_cached(
-                "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
-            )?
-            .execute((
-                invitation,
-                process.id,
-                process.run.map(|run| run.0),
-                process.anchor.steady_ms(now.uptime_ms),
-                <&str>::from(event),
-            ))?;
+        let Process { id, run, anchor } = self.process()?;
+        let now_ms = anchor.steady_ms(now.uptime_ms);
+        self.conn.run(
+            "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
+            (invitation, id, run.map(|run| run.0), now_ms, <&str>::from(event)),
+        )?;
         Ok(())
     }
 
@@ -169,16 +163,14 @@ impl Ledger {
             Work::Calling => None,
         };
         let id = self.write(|ledger| {
-            ledger.conn.execute(
+            ledger.conn.run(
                 "INSERT INTO processes (run_id, command, os_user, boot_id, anchor_ms, anchor_uptime_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 (run.map(|run| run.0), command, os_user, &now.boot_id, now.at.0, now.uptime_ms),
             )?;
             let id = ledger.conn.last_insert_rowid();
             if let Work::Sending(RunId(run)) = work {
-                ledger.conn.execute(
-                    "UPDATE runs SET finished_ms = NULL, stopped = NULL, exit_code = NULL WHERE id = ?1",
-                    [run],
-                )?;
+                let go_on = "UPDATE runs SET finished_ms = NULL, stopped = NULL, exit_code = NULL WHERE id = ?1";
+                ledger.conn.run(go_on, [run])?;
             }
             Ok(id)
         })?;
@@ -201,10 +193,12 @@ impl Ledger {
     ) -> Result<(), Error> {
         self.write(|ledger| {
             end_process(&ledger.conn, ledger.process()?.id, seconds)?;
-            ledger.conn.execute(
-                "UPDATE runs SET finished_ms = ?2, stopped = ?3, exit_code = ?4 WHERE id = ?1",
-                (run.0, finished.at.0, stopped.map(<&str>::from), exit_code),
-            )?;
+            let finish =
+                "UPDATE runs SET finished_ms = ?2, stopped = ?3, exit_code = ?4 WHERE id = ?1";
+            let stopped = stopped.map(<&str>::from);
+            ledger
+                .conn
+                .run(finish, (run.0, finished.at.0, stopped, exit_code))?;
             Ok(())
         })
     }
@@ -218,10 +212,8 @@ impl Ledger {
             }
             let mut recovered = 0;
             for attempt in open_attempts(&ledger.conn)? {
-                ledger
-                    .conn
-                    .prepare_cached("UPDATE attempts SET closed_ms = ?2, event = ?3, code = 'interrupted' WHERE id = ?1")?
-                    .execute((attempt.id, attempt.clock.line_ms(now), <&str>::from(Event::Uncertain)))?;
+                let close = "UPDATE attempts SET closed_ms = ?2, event = 'uncertain', code = 'interrupted' WHERE id = ?1";
+                ledger.conn.run(close, (attempt.id, attempt.clock.line_ms(now)))?;
                 if let Some(invitation) = attempt.invitation {
                     ledger.set_status(invitation, Status::Uncertain, attempt.run)?;
                     recovered += 1;
@@ -240,18 +232,17 @@ impl Ledger {
         now: &Moment,
     ) -> Result<Vec<RecentRequest>, Error> {
         self.read(|conn| {
-            let mut recent = Vec::new();
-            let mut statement = conn.prepare_cached(RECENT)?;
-            let mut rows = statement.query((oldest_ms(conn, window_ms, now)?,))?;
-            while let Some(row) = rows.next()? {
-                let clock = clock_at(row, 1)?;
-                let closed_ms: Option<i64> = row.get(0)?;
-                let answered_ago_ms = closed_ms.map(|closed_ms| clock.ago_ms(closed_ms, now));
-                if answered_ago_ms.is_none_or(|ago_ms| ago_ms < window_ms) {
-                    recent.push(RecentRequest { answered_ago_ms });
-                }
-            }
-            recent.sort_by_key(|request: &RecentRequest| request.answered_ago_ms.unwrap_or(0));
+            let oldest_ms = oldest_ms(conn, window_ms, now)?;
+            let ages: Vec<Option<i64>> = conn.all(RECENT, [oldest_ms], |row| {
+                let (closed_ms, clock) = (row.get::<_, Option<i64>>(0)?, clock_at(row, 1)?);
+                Ok(closed_ms.map(|closed_ms| clock.ago_ms(closed_ms, now)))
+            })?;
+            let mut recent: Vec<RecentRequest> = ages
+                .into_iter()
+                .filter(|age| age.is_none_or(|ago_ms| ago_ms < window_ms))
+                .map(|answered_ago_ms| RecentRequest { answered_ago_ms })
+                .collect();
+            recent.sort_by_key(|request| request.answered_ago_ms.unwrap_or(0));
             recent.truncate(at_most);
             Ok(recent)
         })
@@ -268,11 +259,10 @@ const RECENT: &str = "
 /// What was answered before this is not recent by any process's clock. Those of this start of the machine differ by how its wall
 /// clock was set when they began; all others go by the wall clock.
 fn oldest_ms(conn: &Connection, window_ms: i64, now: &Moment) -> Outcome<i64> {
+    let slowest = "SELECT min(anchor_ms - anchor_uptime_ms) FROM processes WHERE boot_id = ?1";
     let slowest_ms: Option<i64> = conn
-        .prepare_cached(
-            "SELECT min(anchor_ms - anchor_uptime_ms) FROM processes WHERE boot_id = ?1",
-        )?
-        .query_row([&now.boot_id], |row| row.get(0))?;
+        .first(slowest, [&now.boot_id], |row| row.get(0))?
+        .flatten();
     let by_uptime_ms = slowest_ms.map_or(i64::MAX, |offset_ms| {
         offset_ms.saturating_add(now.uptime_ms)
     });
@@ -332,33 +322,25 @@ struct OpenAttempt {
 }
 
 fn open_attempts(conn: &Connection) -> Outcome<Vec<OpenAttempt>> {
-    let mut statement = conn.prepare(
-        "SELECT a.id, a.invitation_id, coalesce(a.run_id, 0), p.boot_id, p.anchor_ms, p.anchor_uptime_ms
-         FROM attempts a CROSS JOIN processes p ON p.id = a.process_id WHERE a.closed_ms IS NULL",
-    )?;
-    let open = statement
-        .query_map([], |row| {
-            Ok(OpenAttempt {
-                id: row.get(0)?,
-                invitation: row.get(1)?,
-                run: row.get(2)?,
-                clock: clock_at(row, 3)?,
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(open)
+    const OPEN: &str = "
+        SELECT a.id, a.invitation_id, coalesce(a.run_id, 0), p.boot_id, p.anchor_ms, p.anchor_uptime_ms
+        FROM attempts a CROSS JOIN processes p ON p.id = a.process_id WHERE a.closed_ms IS NULL";
+    conn.all(OPEN, (), |row| {
+        Ok(OpenAttempt {
+            id: row.get(0)?,
+            invitation: row.get(1)?,
+            run: row.get(2)?,
+            clock: clock_at(row, 3)?,
+        })
+    })
 }
 
 /// Notes how long a process worked, which its run adds up.
 fn end_process(conn: &Connection, process: i64, seconds: f64) -> Outcome<()> {
-    conn.execute(
-        "UPDATE processes SET seconds = ?2 WHERE id = ?1",
-        (process, seconds),
-    )?;
-    conn.execute(
-        "UPDATE runs SET seconds = seconds + ?2 WHERE id = (SELECT run_id FROM processes WHERE id = ?1)",
-        (process, seconds),
-    )?;
+    let end = "UPDATE processes SET seconds = ?2 WHERE id = ?1";
+    conn.run(end, (process, seconds))?;
+    let add = "UPDATE runs SET seconds = seconds + ?2 WHERE id = (SELECT run_id FROM processes WHERE id = ?1)";
+    conn.run(add, (process, seconds))?;
     Ok(())
 }
 
@@ -381,18 +363,16 @@ impl NotEnded {
 }
 
 pub(super) fn not_ended(conn: &Connection) -> Outcome<Vec<NotEnded>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT id, run_id, anchor_ms,
-                (SELECT a.closed_ms FROM attempts a WHERE a.run_id = p.run_id AND a.process_id = p.id ORDER BY a.closed_ms DESC LIMIT 1)
-         FROM processes p WHERE seconds IS NULL",
-    )?;
-    let found = statement.query_map([], |row| {
+    const NOT_ENDED: &str = "
+        SELECT id, run_id, anchor_ms,
+               (SELECT a.closed_ms FROM attempts a WHERE a.run_id = p.run_id AND a.process_id = p.id ORDER BY a.closed_ms DESC LIMIT 1)
+        FROM processes p WHERE seconds IS NULL";
+    conn.all(NOT_ENDED, (), |row| {
         Ok(NotEnded {
             id: row.get(0)?,
             run: row.get(1)?,
             began_ms: row.get(2)?,
             noted_ms: row.get(3)?,
         })
-    })?;
-    Ok(found.collect::<rusqlite::Result<_>>()?)
+    })
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use rusqlite::Row;
+
 use super::attempts::Event;
 use super::import::Decide;
-use super::open::{Fault, Ledger, Outcome};
-use super::status::{Meeting, count_at, sheet_of, status_at};
+use super::open::Ledger;
+use super::sql::{Fault, Outcome, Statements as _};
+use super::status::{Meeting, count_at, sheet_of};
 use crate::error::Error;
 use crate::model::{Moment, RowNumber, RunId, Standing, Status, Timestamp};
 
@@ -28,7 +31,7 @@ pub struct PurgeReport {
 }
 
 /// So many rows are held in memory at a time.
-const PAGE: usize = 1000;
+const PAGE: u32 = 1000;
 
 /// Rows of a sheet for which something could be done: neither settled as they are, nor due as they are.
 const OPEN_ROWS: &str = "
@@ -119,37 +122,17 @@ impl Ledger {
         mut visit: impl FnMut(RowNumber, Meeting) -> Outcome<()>,
     ) -> Outcome<()> {
         let sheet = sheet_of(&self.conn, run)?;
-        let mut after = 0;
+        let mut after = RowNumber(0);
         loop {
-            let page = self.open_rows(sheet, after)?;
-            let is_last = page.len() < PAGE;
+            let page: Vec<_> = self.conn.all(OPEN_ROWS, (sheet, after.0, PAGE), open_row)?;
+            let Some((last, _)) = page.last() else {
+                return Ok(());
+            };
+            after = *last;
             for (row, meeting) in page {
-                after = row.0;
                 visit(row, meeting)?;
             }
-            if is_last {
-                return Ok(());
-            }
         }
-    }
-
-    fn open_rows(&self, sheet: i64, after: u32) -> Outcome<Vec<(RowNumber, Meeting)>> {
-        let mut statement = self.conn.prepare_cached(OPEN_ROWS)?;
-        let mut rows = statement.query((sheet, after, PAGE as i64))?;
-        let mut page = Vec::new();
-        while let Some(row) = rows.next()? {
-            let standing = Standing {
-                status: status_at(row, 2)?,
-                same_content: row.get(3)?,
-            };
-            let meeting = Meeting {
-                invitation: row.get(1)?,
-                standing,
-                content: row.get(4)?,
-            };
-            page.push((RowNumber(row.get(0)?), meeting));
-        }
-        Ok(page)
     }
 
     /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`: created, rejected, invalid, and
@@ -189,31 +172,39 @@ impl Ledger {
 
     fn purge(&self, cutoff: Timestamp) -> Outcome<PurgeReport> {
         // Temporary tables: they hold numbers only.
-        self.conn.execute_batch(
-            "DROP TABLE IF EXISTS temp.finished; DROP TABLE IF EXISTS temp.purged",
-        )?;
-        self.conn.execute(FINISHED, [cutoff.0])?;
-        self.conn.execute(PURGED, [cutoff.0])?;
-        let count = |sql: &str| self.conn.query_row(sql, [], |row| count_at(row, 0));
+        let conn = &self.conn;
+        conn.execute_batch("DROP TABLE IF EXISTS temp.finished; DROP TABLE IF EXISTS temp.purged")?;
+        conn.execute(FINISHED, [cutoff.0])?;
+        conn.execute(PURGED, [cutoff.0])?;
+        let count = |sql: &str| conn.query_row(sql, [], |row| count_at(row, 0));
         let rows =
             count("SELECT count(*) FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id")?;
         let tokens = count(
             "SELECT count(*) FROM attempts WHERE token IS NOT NULL AND invitation_id IN (SELECT id FROM temp.finished)",
         )?;
-        for step in PURGE {
-            self.conn.execute(step, [])?;
-        }
-        let kept = self.conn.query_row(
-            "SELECT count(*) FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
-             WHERE s.imported_ms < ?1 AND c.cells IS NOT NULL",
-            [cutoff.0],
-            |row| count_at(row, 0),
-        )?;
-        self.conn
-            .execute_batch("DROP TABLE temp.finished; DROP TABLE temp.purged")?;
+        conn.execute_batch(PURGE)?;
+        let kept = conn.query_row(KEPT, [cutoff.0], |row| count_at(row, 0))?;
         Ok(PurgeReport { rows, tokens, kept })
     }
 }
+
+/// A row of [`OPEN_ROWS`].
+fn open_row(row: &Row<'_>) -> rusqlite::Result<(RowNumber, Meeting)> {
+    let standing = Standing {
+        status: row.get(2)?,
+        same_content: row.get(3)?,
+    };
+    let meeting = Meeting {
+        invitation: row.get(1)?,
+        standing,
+        content: row.get(4)?,
+    };
+    Ok((RowNumber(row.get(0)?), meeting))
+}
+
+const KEPT: &str = "
+    SELECT count(*) FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
+    WHERE s.imported_ms < ?1 AND c.cells IS NOT NULL";
 
 /// Invitations that are finished and were last touched before the cutoff.
 const FINISHED: &str = "
@@ -232,14 +223,10 @@ const PURGED: &str = "
               JOIN contents own ON own.id = first.content_id
               WHERE r.content_id = c.id AND own.invitation_id NOT IN (SELECT id FROM temp.finished)) END";
 
-/// In order. A problem keeps its code and its place and loses its words and its value.
-const PURGE: &[&str] = &[
-    "UPDATE contents SET cells = NULL, body = NULL,
-       problems = (SELECT json_group_array(json_set(value, '$.value', '', '$.message', '')) FROM json_each(problems))
-     WHERE id IN (SELECT id FROM temp.purged) AND problems IS NOT NULL",
-    "UPDATE contents SET cells = NULL, body = NULL WHERE id IN (SELECT id FROM temp.purged)",
-    "UPDATE attempts SET token = NULL, message = NULL
-     WHERE invitation_id IN (SELECT id FROM temp.finished) AND (token IS NOT NULL OR message IS NOT NULL)",
-    "UPDATE sheets SET identity = x''
-     WHERE id IN (SELECT r.sheet_id FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id)",
-];
+/// A problem keeps its code and its place and loses its words and its value.
+const PURGE: &str = "
+    UPDATE contents SET problems = (SELECT json_group_array(json_set(value, '$.value', '', '$.message', '')) FROM json_each(problems))
+    WHERE id IN (SELECT id FROM temp.purged) AND problems IS NOT NULL;
+    UPDATE contents SET cells = NULL, body = NULL WHERE id IN (SELECT id FROM temp.purged);
+    UPDATE attempts SET token = NULL, message = NULL WHERE invitation_id IN (SELECT id FROM temp.finished);
+    UPDATE sheets SET identity = x'' WHERE id IN (SELECT r.sheet_id FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id)";

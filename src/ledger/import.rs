@@ -1,10 +1,11 @@
 //! A sheet imported in one transaction, row by row: either all of it is in the ledger, or nothing. And the begin of a run, over a
 //! sheet that is new or one that is known.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 
-use super::open::{Ledger, Outcome, Salt, keyed_hash};
-use super::status::{Meeting, status_at};
+use super::open::{Ledger, Salt, keyed_hash};
+use super::sql::{Outcome, Statements as _};
+use super::status::Meeting;
 use crate::error::Error;
 use crate::model::{Invitation, Moment, Plan, Problem, Row, RowNumber, RunId, Standing};
 
@@ -66,14 +67,8 @@ struct Content<'a> {
 impl Ledger {
     /// The newest imported sheet with this identity.
     pub fn known_sheet(&self, identity: &SheetIdentity) -> Result<Option<SheetId>, Error> {
-        self.read(|conn| {
-            let known: Option<i64> = conn.query_row(
-                "SELECT max(id) FROM sheets WHERE identity = ?1",
-                [identity.0],
-                |row| row.get(0),
-            )?;
-            Ok(known.map(SheetId))
-        })
+        const KNOWN: &str = "SELECT id FROM sheets WHERE identity = ?1 ORDER BY id DESC LIMIT 1";
+        self.read(|conn| conn.first(KNOWN, [identity.0], |row| Ok(SheetId(row.get(0)?))))
     }
 
     /// Begins a run over a sheet that is imported already: its rows meet their invitations as if it were imported again.
@@ -94,45 +89,41 @@ impl Ledger {
 
     /// Begins a run with the import of its sheet.
     pub fn import(&mut self, sheet: &NewSheet<'_>, started: &Moment) -> Result<Import<'_>, Error> {
+        let columns = to_json(&sheet.columns)?;
         let begun = self.begin().and_then(|()| {
-            let sheet_id = self.add_sheet(sheet, started)?;
+            self.conn.run(
+                "INSERT INTO sheets (source, identity, columns, rows, imported_ms) VALUES (?1, ?2, ?3, 0, ?4)",
+                (sheet.source, sheet.identity.0, columns, started.at.0),
+            )?;
+            let sheet_id = SheetId(self.conn.last_insert_rowid());
             let run = self.begin_run(sheet_id, sheet.source, started)?;
-            let last_content: Option<i64> =
-                self.conn
-                    .query_row("SELECT max(id) FROM contents", [], |row| row.get(0))?;
             self.conn.execute_batch(IMPORT_CACHE)?;
-            Ok((sheet_id, run, last_content))
-        });
-        match begun {
-            Ok((sheet_id, run, last_content)) => Ok(Import {
-                run,
-                sheet: sheet_id,
-                columns: sheet.columns.len(),
-                has_earlier: last_content.is_some(),
-                next_content: last_content.unwrap_or(0) + 1,
-                rows: 0,
-                changed: 0,
-                is_open: true,
-                ledger: self,
-            }),
-            Err(fault) => {
-                self.roll_back();
-                Err(fault.writing(self.path()))
+            let last = "SELECT id FROM contents ORDER BY id DESC LIMIT 1";
+            let last: Option<i64> = self.conn.first(last, (), |row| row.get(0))?;
+            if last.is_none() {
+                self.conn.execute_batch("DROP INDEX invitations_by_key")?;
             }
-        }
-    }
-
-    fn add_sheet(&self, sheet: &NewSheet<'_>, started: &Moment) -> Outcome<SheetId> {
-        let columns = serde_json::json!(sheet.columns).to_string();
-        self.conn.execute(
-            "INSERT INTO sheets (source, identity, columns, rows, imported_ms) VALUES (?1, ?2, ?3, 0, ?4)",
-            (sheet.source, sheet.identity.0, columns, started.at.0),
-        )?;
-        Ok(SheetId(self.conn.last_insert_rowid()))
+            Ok((sheet_id, run, last))
+        });
+        let (sheet_id, run, last) = begun.map_err(|fault| {
+            self.roll_back();
+            fault.writing(self.path())
+        })?;
+        Ok(Import {
+            run,
+            sheet: sheet_id,
+            columns: sheet.columns.len(),
+            has_earlier: last.is_some(),
+            next_content: last.unwrap_or(0) + 1,
+            rows: 0,
+            changed: 0,
+            is_open: true,
+            ledger: self,
+        })
     }
 
     fn begin_run(&self, sheet: SheetId, source: &str, started: &Moment) -> Outcome<RunId> {
-        self.conn.execute(
+        self.conn.run(
             "INSERT INTO runs (sheet_id, source, started_ms, changed) VALUES (?1, ?2, ?3, 0)",
             (sheet.0, source, started.at.0),
         )?;
@@ -140,11 +131,8 @@ impl Ledger {
     }
 
     fn note_changed(&self, run: RunId, changed: i64) -> Outcome<()> {
-        self.conn.execute(
-            "UPDATE runs SET changed = ?2 WHERE id = ?1",
-            (run.0, changed),
-        )?;
-        Ok(())
+        let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
+        self.conn.run(note, (run.0, changed)).map(drop)
     }
 }
 
@@ -160,7 +148,7 @@ impl Import<'_> {
         invitation: &Invitation,
         decide: Decide<'_>,
     ) -> Result<(), Error> {
-        let content = self.content(row, Some(&invitation.body), None);
+        let content = self.content(row, Some(&invitation.body), None)?;
         self.try_valid(row.number, invitation, &content, decide)
             .map_err(|fault| fault.writing(self.ledger.path()))
     }
@@ -171,8 +159,7 @@ impl Import<'_> {
     }
 
     pub fn invalid(&mut self, row: &Row, problems: &[Problem]) -> Result<(), Error> {
-        let problems = serde_json::json!(problems).to_string();
-        self.without_invitation(row, Some(problems), None)
+        self.without_invitation(row, Some(to_json(&problems)?), None)
     }
 
     /// Makes all of it durable: the run exists.
@@ -189,20 +176,20 @@ impl Import<'_> {
         row: &Row,
         body: Option<&'a str>,
         problems: Option<String>,
-    ) -> Content<'a> {
+    ) -> Result<Content<'a>, Error> {
         let cells: Vec<_> = (0..self.columns)
             .map(|at| row.cell(at).as_shown())
             .collect();
-        let cells = serde_json::json!(cells).to_string();
+        let cells = to_json(&cells)?;
         let salt = &self.ledger.salt;
         let asked = body.or(problems.as_deref()).unwrap_or_default();
-        Content {
+        Ok(Content {
             hash: keyed_hash(salt, b"content", &[asked.as_bytes(), cells.as_bytes()]),
             body_hash: body.map(|body| body_hash(salt, body)),
             body,
             problems,
             cells,
-        }
+        })
     }
 
     fn try_valid(
@@ -220,12 +207,10 @@ impl Import<'_> {
         };
         let Some((known, standing)) = known else {
             let id = self.add_content(None, content)?;
-            self.ledger
-                .conn
-                .prepare_cached(
-                    "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)",
-                )?
-                .execute((id, key_hash(salt, invitation)))?;
+            conn.run(
+                "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)",
+                (id, key_hash(salt, invitation)),
+            )?;
             return self.add_row(row, id, None, true);
         };
         let asked = self.shared_content(Some(known), content)?;
@@ -247,7 +232,7 @@ impl Import<'_> {
         problems: Option<String>,
         duplicate_of: Option<RowNumber>,
     ) -> Result<(), Error> {
-        let content = self.content(row, None, problems);
+        let content = self.content(row, None, problems)?;
         self.shared_content(None, &content)
             .and_then(|content| self.add_row(row.number, content, duplicate_of, false))
             .map_err(|fault| fault.writing(self.ledger.path()))
@@ -255,26 +240,20 @@ impl Import<'_> {
 
     /// A content that an earlier sheet brought, or else a new one. What was purged of it is here again.
     fn shared_content(&mut self, invitation: Option<i64>, content: &Content<'_>) -> Outcome<i64> {
-        if self.has_earlier {
-            let found: Option<(i64, bool)> = self
-                .ledger
-                .conn
-                .prepare_cached(
-                    "SELECT id, cells IS NULL FROM contents WHERE invitation_id IS ?1 AND hash = ?2",
-                )?
-                .query_row((invitation, content.hash), |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })
-                .optional()?;
-            if let Some((id, is_purged)) = found {
-                if is_purged {
-                    self.ledger
-                        .conn
-                        .prepare_cached("UPDATE contents SET body = ?2, problems = ?3, cells = ?4 WHERE id = ?1")?
-                        .execute((id, content.body, &content.problems, &content.cells))?;
-                }
-                return Ok(id);
+        let conn = &self.ledger.conn;
+        let found: Option<(i64, bool)> = conn.first(
+            "SELECT id, cells IS NULL FROM contents WHERE invitation_id IS ?1 AND hash = ?2",
+            (invitation, content.hash),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        if let Some((id, is_purged)) = found {
+            if is_purged {
+                conn.run(
+                    "UPDATE contents SET body = ?2, problems = ?3, cells = ?4 WHERE id = ?1",
+                    (id, content.body, &content.problems, &content.cells),
+                )?;
             }
+            return Ok(id);
         }
         self.add_content(invitation, content)
     }
@@ -283,21 +262,18 @@ impl Import<'_> {
     fn add_content(&mut self, invitation: Option<i64>, content: &Content<'_>) -> Outcome<i64> {
         let id = self.next_content;
         self.next_content += 1;
-        let invitation = invitation.or(content.body.map(|_| id));
-        self.ledger
-            .conn
-            .prepare_cached(
-                "INSERT INTO contents (id, invitation_id, hash, body_hash, body, problems, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                id,
-                invitation,
-                content.hash,
-                content.body_hash,
-                content.body,
-                &content.problems,
-                &content.cells,
-            ))?;
+        let Content {
+            body,
+            problems,
+            cells,
+            body_hash,
+            hash,
+        } = content;
+        let invitation = invitation.or(body.map(|_| id));
+        self.ledger.conn.run(
+            "INSERT INTO contents (id, invitation_id, hash, body_hash, body, problems, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (id, invitation, hash, body_hash, body, problems, cells),
+        )?;
         Ok(id)
     }
 
@@ -309,31 +285,29 @@ impl Import<'_> {
         is_due: bool,
     ) -> Outcome<()> {
         self.rows += 1;
-        self.ledger
-            .conn
-            .prepare_cached(
-                "INSERT INTO rows (sheet_id, row, content_id, duplicate_of, is_due) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute((
-                self.sheet.0,
-                row.0,
-                content,
-                duplicate_of.map(|of| of.0),
-                is_due.then_some(1),
-            ))?;
+        let of = duplicate_of.map(|of| of.0);
+        let is_due = is_due.then_some(1);
+        self.ledger.conn.run(
+            "INSERT INTO rows (sheet_id, row, content_id, duplicate_of, is_due) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (self.sheet.0, row.0, content, of, is_due),
+        )?;
         Ok(())
     }
 
     fn finish(&self) -> Outcome<()> {
         let conn = &self.ledger.conn;
-        conn.execute(TALLIES, [self.sheet.0])?;
-        conn.execute(
-            "UPDATE sheets SET rows = ?2 WHERE id = ?1",
-            (self.sheet.0, self.rows),
-        )?;
+        if !self.has_earlier {
+            conn.execute_batch(KEY_INDEX)?;
+        }
+        conn.run(TALLIES, [self.sheet.0])?;
+        let rows = "UPDATE sheets SET rows = ?2 WHERE id = ?1";
+        conn.run(rows, (self.sheet.0, self.rows))?;
         self.ledger.note_changed(self.run, self.changed)
     }
 }
+
+/// A first sheet looks nothing up, and an index made at once takes a fraction of one that is filled at random.
+const KEY_INDEX: &str = "CREATE UNIQUE INDEX invitations_by_key ON invitations (key)";
 
 /// Counted once at the end; from then on the triggers keep it.
 const TALLIES: &str = "
@@ -354,24 +328,29 @@ impl Drop for Import<'_> {
     }
 }
 
+fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| {
+        let message = format!("A row cannot be written as JSON ({error}).");
+        Error::unexpected("ledger_write_failed", message)
+    })
+}
+
 /// How an invitation stands, and which number it has; none when it was never seen.
 pub(super) fn standing(
     conn: &Connection,
     salt: &Salt,
     invitation: &Invitation,
 ) -> Outcome<Option<(i64, Standing)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT i.id, i.status, c.body_hash FROM invitations i CROSS JOIN contents c ON c.id = i.content_id WHERE i.key = ?1",
-    )?;
-    let mut rows = statement.query([key_hash(salt, invitation)])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let standing = Standing {
-        status: status_at(row, 1)?,
-        same_content: row.get::<_, BodyHash>(2)? == body_hash(salt, &invitation.body),
-    };
-    Ok(Some((row.get(0)?, standing)))
+    const STANDING: &str = "
+        SELECT i.id, i.status, c.body_hash
+        FROM invitations i CROSS JOIN contents c ON c.id = i.content_id WHERE i.key = ?1";
+    conn.first(STANDING, [key_hash(salt, invitation)], |row| {
+        let standing = Standing {
+            status: row.get(1)?,
+            same_content: row.get::<_, BodyHash>(2)? == body_hash(salt, &invitation.body),
+        };
+        Ok((row.get(0)?, standing))
+    })
 }
 
 fn key_hash(salt: &Salt, invitation: &Invitation) -> KeyHash {

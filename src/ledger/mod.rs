@@ -6,21 +6,20 @@
 
 mod attempts;
 mod decisions;
-mod file_system;
 mod import;
 mod open;
 mod place;
 mod reader;
 mod results;
+mod sql;
 mod status;
 mod writer;
 
 pub use attempts::{AttemptId, Closing, Event, RecentRequest, Work};
 pub use decisions::{PurgeReport, SettleReport};
-pub use file_system::{FileSystemCheck, Hazard, check_file_system};
 pub use import::{Decide, Import, NewSheet, SheetId, SheetIdentity};
 pub use open::{Binding, Ledger};
-pub use place::Lock;
+pub use place::{FileSystemCheck, Hazard, Lock, check_file_system};
 pub use reader::Reader;
 pub use results::Health;
 pub use status::{DueRow, InvitationId};

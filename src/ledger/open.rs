@@ -5,10 +5,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::place::{self, Watch};
+use super::sql::{Fault, Outcome, Statements as _, not_a_ledger};
 use crate::error::Error;
 use crate::failpoint;
 use crate::model::RunId;
@@ -142,19 +144,14 @@ impl Ledger {
     }
 
     pub(super) fn begin(&self) -> Outcome<()> {
-        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
-        Ok(())
+        self.conn.run("BEGIN IMMEDIATE", ()).map(drop)
     }
 
     pub(super) fn commit(&self) -> Result<(), Error> {
         failpoint::pass("before_commit");
-        let committed = self
-            .conn
-            .prepare_cached("COMMIT")
-            .and_then(|mut commit| commit.execute(()));
-        if let Err(error) = committed {
+        if let Err(fault) = self.conn.run("COMMIT", ()) {
             self.roll_back();
-            return Err(Fault::from(error).writing(&self.path));
+            return Err(fault.writing(&self.path));
         }
         failpoint::pass("after_commit");
         // A commit into a deleted file is worth nothing, and SQLite does not notice.
@@ -282,11 +279,10 @@ pub(super) fn recognise(conn: &Connection, path: &Path) -> Outcome<()> {
 
 /// What a ledger is bound to, and what keys its hashes.
 pub(super) fn binding_and_salt(conn: &Connection) -> Outcome<(Binding, Salt)> {
-    fn value<T: rusqlite::types::FromSql>(conn: &Connection, key: &str) -> Outcome<T> {
-        conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
+    fn value<T: FromSql>(conn: &Connection, key: &str) -> Outcome<T> {
+        conn.first("SELECT value FROM meta WHERE key = ?1", [key], |row| {
             row.get(0)
-        })
-        .optional()?
+        })?
         .ok_or_else(|| Fault::damaged("it does not say what it is bound to"))
     }
     let binding = Binding {
@@ -312,105 +308,12 @@ pub(super) fn keyed_hash<const N: usize>(salt: &Salt, domain: &[u8], values: &[&
     hash
 }
 
-/// What goes wrong inside this folder, before it is known which file it concerns.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Sql(rusqlite::Error),
-    /// Already in words.
-    Told(Error),
-}
-
-pub(super) type Outcome<T> = Result<T, Fault>;
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Fault::Sql(error)
-    }
-}
-
-impl From<rusqlite::types::FromSqlError> for Fault {
-    fn from(error: rusqlite::types::FromSqlError) -> Self {
-        Fault::Sql(error.into())
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Fault::Told(error)
-    }
-}
-
-impl Fault {
-    /// A record that contradicts the ledger's own rules.
-    pub(super) fn damaged(what: &str) -> Fault {
-        Error::unexpected("ledger_damaged", format!("The ledger is damaged: {what}."))
-            .hint(DAMAGED_HINT)
-            .into()
-    }
-
-    pub(super) fn writing(self, path: &Path) -> Error {
-        self.told(path, "ledger_write_failed", "written")
-    }
-
-    pub(super) fn reading(self, path: &Path) -> Error {
-        self.told(path, "ledger_read_failed", "read")
-    }
-
-    /// A failed first look at a file that may be anything.
-    pub(super) fn recognising(self, path: &Path) -> Error {
-        match &self {
-            Fault::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                not_a_ledger(path)
-            }
-            _ => self.reading(path),
-        }
-    }
-
-    fn told(self, path: &Path, code: &'static str, verb: &str) -> Error {
-        let error = match self {
-            Fault::Told(error) => return error,
-            Fault::Sql(error) => error,
-        };
-        let path = path.display();
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::unexpected(
-                "ledger_damaged",
-                format!("The ledger {path} is damaged ({error})."),
-            )
-            .hint(DAMAGED_HINT),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::busy(
-                "ledger_busy",
-                format!("The ledger {path} is held by another program for too long."),
-            )
-            .hint("Close whatever has it open (a database browser, a backup), then run the command again."),
-            Some(ErrorCode::DiskFull) => Error::unexpected(
-                code,
-                format!("The ledger {path} cannot be {verb}: the disk is full."),
-            )
-            .hint("Make room on that disk, then run the command again; it goes on where it stopped."),
-            _ => Error::unexpected(code, format!("The ledger {path} cannot be {verb} ({error})."))
-                .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
-        }
-    }
-}
-
-const DAMAGED_HINT: &str = "Keep the file and its -wal file as they are, restore the last good copy beside them, and compare the two before sending anything.";
-
 fn missing(path: &Path) -> Error {
     Error::unexpected(
         "ledger_missing",
         format!("There is no ledger at {}.", path.display()),
     )
     .hint("Name the ledger with --ledger, or run a file first: vlens-batch run FILE.")
-}
-
-/// A file that is something else.
-fn not_a_ledger(path: &Path) -> Error {
-    Error::unusable(
-        "not_a_ledger",
-        format!("{} is not a ledger of vlens-batch.", path.display()),
-    )
-    .hint("Name another file with --ledger; this one was left as it is.")
 }
 
 /// A ledger never has no byte, so this was one that lost its content.

@@ -6,13 +6,14 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
+use rusqlite::{Connection, OpenFlags, Row};
 
 use super::attempts::{NotEnded, not_ended};
 use super::import::standing;
-use super::open::{Binding, Fault, Outcome, Salt, binding_and_salt, recognise, refuse_unseen};
+use super::open::{Binding, Salt, binding_and_salt, recognise, refuse_unseen};
 use super::place;
-use super::status::{InvitationId, count_at, due, status_at, unknown_run};
+use super::sql::{Fault, Outcome, Statements as _};
+use super::status::{InvitationId, count_at, due, unknown_run};
 use crate::error::Error;
 use crate::model::{
     Counts, EarlierRow, Invitation, RowNumber, RunId, RunRecord, RunSummary, Standing, Status,
@@ -75,30 +76,25 @@ impl Reader {
 
     /// The run and row that created an invitation; `None` when it was not created.
     pub fn created_in(&self, invitation: InvitationId) -> Result<Option<EarlierRow>, Error> {
+        const CREATED_IN: &str = "
+            SELECT u.id, u.source, r.row
+            FROM invitations i CROSS JOIN runs u ON u.id = i.created_run
+            CROSS JOIN contents c ON c.invitation_id = i.id CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = u.sheet_id
+            WHERE i.id = ?1";
         self.look(|conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT u.id, u.source, r.row
-                 FROM invitations i CROSS JOIN runs u ON u.id = i.created_run
-                 CROSS JOIN contents c ON c.invitation_id = i.id CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = u.sheet_id
-                 WHERE i.id = ?1",
-            )?;
-            let earlier = statement.query_row([invitation.0], |row| {
+            conn.first(CREATED_IN, [invitation.0], |row| {
                 Ok(EarlierRow {
                     run: RunId(row.get(0)?),
                     source: row.get(1)?,
                     row: RowNumber(row.get(2)?),
                 })
-            });
-            Ok(earlier.optional()?)
+            })
         })
     }
 
     pub fn newest_run(&self) -> Result<Option<RunId>, Error> {
-        self.look(|conn| {
-            let newest: Option<i64> =
-                conn.query_row("SELECT max(id) FROM runs", [], |row| row.get(0))?;
-            Ok(newest.map(RunId))
-        })
+        let newest = "SELECT id FROM runs ORDER BY id DESC LIMIT 1";
+        self.look(|conn| conn.first(newest, (), |row| Ok(RunId(row.get(0)?))))
     }
 
     /// The body of the first row that is due in a run, if any.
@@ -271,14 +267,12 @@ impl<'c> Overview<'c> {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => *new.insert(counts_of(self.conn, sheet)?),
         };
-        counts.created = self
+        const CREATED: &str =
+            "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'created' AND run_id = ?2";
+        let created = self
             .conn
-            .prepare_cached(
-                "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'created' AND run_id = ?2",
-            )?
-            .query_row((sheet, run), |row| count_at(row, 0))
-            .optional()?
-            .unwrap_or(0);
+            .first(CREATED, (sheet, run), |row| count_at(row, 0))?;
+        counts.created = created.unwrap_or(0);
         counts.already_created -= counts.created;
         let lost = self.lost.get(&sheet).copied().unwrap_or(0);
         counts.pending -= lost;
@@ -294,36 +288,34 @@ impl<'c> Overview<'c> {
 }
 
 fn counts_of(conn: &Connection, sheet: i64) -> Outcome<Counts> {
+    const COUNT: &str = "SELECT status, sum(n) FROM tallies WHERE sheet_id = ?1 GROUP BY status";
+    let by_status: Vec<(Status, u64)> =
+        conn.all(COUNT, [sheet], |row| Ok((row.get(0)?, count_at(row, 1)?)))?;
     let mut counts = Counts::default();
-    let mut statement = conn
-        .prepare_cached("SELECT status, sum(n) FROM tallies WHERE sheet_id = ?1 GROUP BY status")?;
-    let mut rows = statement.query([sheet])?;
-    while let Some(row) = rows.next()? {
-        let n = count_at(row, 1)?;
-        match status_at(row, 0)? {
-            Status::Created => counts.already_created = n,
-            Status::Invalid => counts.invalid = n,
-            Status::Duplicate => counts.duplicate = n,
-            Status::Rejected => counts.rejected = n,
-            Status::Failed => counts.failed = n,
-            Status::Uncertain => counts.uncertain = n,
-            Status::Pending => counts.pending = n,
-        }
+    for (status, n) in by_status {
+        let count = match status {
+            Status::Created => &mut counts.already_created,
+            Status::Invalid => &mut counts.invalid,
+            Status::Duplicate => &mut counts.duplicate,
+            Status::Rejected => &mut counts.rejected,
+            Status::Failed => &mut counts.failed,
+            Status::Uncertain => &mut counts.uncertain,
+            Status::Pending => &mut counts.pending,
+        };
+        *count = n;
     }
     Ok(counts)
 }
 
 /// By sheet.
 fn lost(conn: &Connection) -> Outcome<HashMap<i64, u64>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT r.sheet_id, count(*)
-         FROM (SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
-               WHERE a.closed_ms IS NULL) open
-         CROSS JOIN contents c ON c.invitation_id = open.id CROSS JOIN rows r ON r.content_id = c.id
-         GROUP BY 1",
-    )?;
-    let lost = statement.query_map([], |row| Ok((row.get(0)?, count_at(row, 1)?)))?;
-    Ok(lost.collect::<rusqlite::Result<_>>()?)
+    const LOST: &str = "
+        SELECT r.sheet_id, count(*)
+        FROM (SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
+              WHERE a.closed_ms IS NULL) open
+        CROSS JOIN contents c ON c.invitation_id = open.id CROSS JOIN rows r ON r.content_id = c.id
+        GROUP BY 1";
+    conn.all(LOST, (), |row| Ok((row.get(0)?, count_at(row, 1)?)))
 }
 
 /// The run that the living sender works on.
@@ -331,12 +323,8 @@ fn at_work(conn: &Connection, sender_alive: bool) -> Outcome<Option<i64>> {
     if !sender_alive {
         return Ok(None);
     }
-    let run = conn
-        .prepare_cached(
-            "SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id
-             WHERE p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND r.finished_ms IS NULL",
-        )?
-        .query_row([], |row| row.get(0))
-        .optional()?;
-    Ok(run)
+    const AT_WORK: &str = "
+        SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id
+        WHERE p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND r.finished_ms IS NULL";
+    conn.first(AT_WORK, (), |row| row.get(0))
 }

@@ -3,10 +3,11 @@
 use rusqlite::{Connection, Row, Rows};
 
 use super::attempts::Event;
-use super::open::{Fault, Outcome};
+
 use super::place;
 use super::reader::Reader;
-use super::status::{count_at, sheet_of, status_at};
+use super::sql::{Json, Outcome, Statements as _};
+use super::status::{count_at, sheet_of};
 use crate::error::Error;
 use crate::model::{
     AttemptRecord, CodeCount, MinuteCount, ProblemCount, ResultRow, RowHistory, RowNumber, RunId,
@@ -105,17 +106,13 @@ impl Reader {
 }
 
 fn columns(conn: &Connection, sheet: i64) -> Outcome<Vec<String>> {
-    let json: String =
-        conn.query_row("SELECT columns FROM sheets WHERE id = ?1", [sheet], |row| {
-            row.get(0)
-        })?;
-    serde_json::from_str(&json)
-        .map_err(|_| Fault::damaged("the columns of a sheet are not readable"))
+    let columns = "SELECT columns FROM sheets WHERE id = ?1";
+    let Json(columns) = conn.query_row(columns, [sheet], |row| row.get(0))?;
+    Ok(columns)
 }
 
 fn attempts(conn: &Connection, sheet: i64, row: RowNumber) -> Outcome<Vec<AttemptRecord>> {
-    let mut statement = conn.prepare_cached(HISTORY)?;
-    let attempts = statement.query_map((sheet, row.0), |row| {
+    conn.all(HISTORY, (sheet, row.0), |row| {
         Ok(AttemptRecord {
             run: RunId(row.get(0)?),
             sent_at: Timestamp(row.get(1)?),
@@ -124,8 +121,7 @@ fn attempts(conn: &Connection, sheet: i64, row: RowNumber) -> Outcome<Vec<Attemp
             code: row.get(4)?,
             message: row.get(5)?,
         })
-    })?;
-    Ok(attempts.collect::<rusqlite::Result<_>>()?)
+    })
 }
 
 type RowSink<'s> = &'s mut dyn FnMut(ResultRow, Option<RowNumber>) -> Outcome<()>;
@@ -166,16 +162,16 @@ struct Fold {
 impl Fold {
     fn begin(row: RowNumber, line: &Row<'_>, width: usize) -> Outcome<Fold> {
         let duplicate_of: Option<u32> = line.get(at::DUPLICATE_OF)?;
-        let problems: Option<String> = line.get(at::PROBLEMS)?;
+        let problems: Option<Json<Vec<StoredProblem>>> = line.get(at::PROBLEMS)?;
         let (mut error_code, mut error) = (None, None);
         let status = if let Some(of) = duplicate_of {
             error = Some(format!("The same invitation stands in row {of}."));
             Status::Duplicate
-        } else if let Some(problems) = problems {
-            (error_code, error) = in_words(&problems)?;
+        } else if let Some(Json(problems)) = problems {
+            (error_code, error) = in_words(problems);
             Status::Invalid
         } else {
-            status_at(line, at::STATUS)?
+            line.get(at::STATUS)?
         };
         let result = ResultRow {
             row,
@@ -198,8 +194,7 @@ impl Fold {
         if line.get::<_, Option<i64>>(at::ATTEMPT)?.is_none() {
             return Ok(());
         }
-        let word = line.get_ref(at::EVENT)?.as_str_or_null()?;
-        let event: Option<Event> = word.and_then(|word| word.parse().ok());
+        let event: Option<Event> = line.get(at::EVENT)?;
         if event.is_some_and(Event::is_decision) {
             return Ok(());
         }
@@ -234,11 +229,8 @@ impl Fold {
 
 /// The source's own cells, as many as there are columns; empty ones once they are purged.
 fn cells(line: &Row<'_>, width: usize) -> Outcome<Vec<String>> {
-    let mut cells: Vec<String> = match line.get_ref(at::CELLS)?.as_str_or_null()? {
-        Some(json) => serde_json::from_str(json)
-            .map_err(|_| Fault::damaged("the cells of a row are not readable"))?,
-        None => Vec::new(),
-    };
+    let cells: Option<Json<Vec<String>>> = line.get(at::CELLS)?;
+    let mut cells = cells.map_or_else(Vec::new, |Json(cells)| cells);
     cells.resize(width, String::new());
     Ok(cells)
 }
@@ -252,9 +244,7 @@ struct StoredProblem {
 }
 
 /// The first problem's code, and all of them in words.
-fn in_words(json: &str) -> Outcome<(Option<String>, Option<String>)> {
-    let problems: Vec<StoredProblem> = serde_json::from_str(json)
-        .map_err(|_| Fault::damaged("the problems of a row are not readable"))?;
+fn in_words(problems: Vec<StoredProblem>) -> (Option<String>, Option<String>) {
     let words: Vec<String> = problems
         .iter()
         .filter(|problem| !problem.message.is_empty())
@@ -264,7 +254,7 @@ fn in_words(json: &str) -> Outcome<(Option<String>, Option<String>)> {
         })
         .collect();
     let code = problems.into_iter().next().map(|problem| problem.code);
-    Ok((code, (!words.is_empty()).then(|| words.join(" "))))
+    (code, (!words.is_empty()).then(|| words.join(" ")))
 }
 
 /// What SQLite says of the file.
@@ -293,11 +283,10 @@ impl Reader {
     /// Reads the whole file and checks it.
     pub fn health(&self) -> Result<Health, Error> {
         let faults = self.look(|conn| {
-            let mut statement = conn.prepare("PRAGMA integrity_check")?;
-            let lines: Vec<String> = statement
-                .query_map([], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok(lines.into_iter().filter(|line| line != "ok").collect())
+            let mut lines: Vec<String> =
+                conn.all("PRAGMA integrity_check", (), |row| row.get(0))?;
+            lines.retain(|line| line != "ok");
+            Ok(lines)
         })?;
         let size = |suffix| {
             std::fs::metadata(place::beside(self.path(), suffix))
@@ -332,11 +321,9 @@ fn latencies(conn: &Connection, run: RunId) -> Outcome<Vec<(u64, u64)>> {
         "SELECT max(a.closed_ms - a.opened_ms, 0) AS ms, count(*) {REQUESTS}
          AND a.closed_ms IS NOT NULL AND coalesce(a.code, '') <> 'interrupted' GROUP BY ms ORDER BY ms"
     );
-    let mut statement = conn.prepare(&sql)?;
-    let latencies = statement
-        .query_map([run.0], |row| Ok((count_at(row, 0)?, count_at(row, 1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(latencies)
+    conn.all(&sql, [run.0], |row| {
+        Ok((count_at(row, 0)?, count_at(row, 1)?))
+    })
 }
 
 fn minutes(conn: &Connection, run: RunId) -> Outcome<Vec<MinuteCount>> {
@@ -345,44 +332,32 @@ fn minutes(conn: &Connection, run: RunId) -> Outcome<Vec<MinuteCount>> {
          FROM (SELECT a.opened_ms / 1000 AS second, count(*) AS n {REQUESTS} GROUP BY second)
          GROUP BY minute ORDER BY minute"
     );
-    let mut statement = conn.prepare(&sql)?;
-    let minutes = statement
-        .query_map([run.0], |row| {
-            Ok(MinuteCount {
-                at: Timestamp(row.get(0)?),
-                requests: count_at(row, 1)?,
-                busiest_second: count_at(row, 2)?,
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(minutes)
+    conn.all(&sql, [run.0], |row| {
+        Ok(MinuteCount {
+            at: Timestamp(row.get(0)?),
+            requests: count_at(row, 1)?,
+            busiest_second: count_at(row, 2)?,
+        })
+    })
 }
 
 fn answers(conn: &Connection, run: RunId) -> Outcome<Vec<CodeCount>> {
-    let mut statement = conn.prepare(ANSWERS)?;
-    let counts = statement
-        .query_map([run.0], |row| {
-            Ok(CodeCount {
-                event: row.get(0)?,
-                code: row.get(1)?,
-                message: row.get(2)?,
-                count: count_at(row, 3)?,
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(counts)
+    conn.all(ANSWERS, [run.0], |row| {
+        Ok(CodeCount {
+            event: row.get(0)?,
+            code: row.get(1)?,
+            message: row.get(2)?,
+            count: count_at(row, 3)?,
+        })
+    })
 }
 
 fn problems(conn: &Connection, sheet: i64) -> Outcome<Vec<ProblemCount>> {
-    let mut statement = conn.prepare(PROBLEMS)?;
-    let counts = statement
-        .query_map([sheet], |row| {
-            Ok(ProblemCount {
-                column: row.get(0)?,
-                code: row.get(1)?,
-                count: count_at(row, 2)?,
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(counts)
+    conn.all(PROBLEMS, [sheet], |row| {
+        Ok(ProblemCount {
+            column: row.get(0)?,
+            code: row.get(1)?,
+            count: count_at(row, 2)?,
+        })
+    })
 }

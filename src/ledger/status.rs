@@ -1,9 +1,10 @@
 //! The one place where an invitation changes its status, and what is due because of it. Its rows in all sheets, and the tallies,
 //! follow by the schema's triggers.
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{Connection, Row};
 
-use super::open::{Fault, Ledger, Outcome};
+use super::open::Ledger;
+use super::sql::{Fault, Outcome, Statements as _};
 use crate::error::Error;
 use crate::model::{Plan, RowNumber, RunId, Standing, Status};
 
@@ -40,73 +41,55 @@ pub(super) struct Meeting {
 impl Ledger {
     /// Gives an invitation a new status; `run` is the run that did it.
     pub(super) fn set_status(&self, invitation: i64, status: Status, run: i64) -> Outcome<()> {
-        self.conn
-            .prepare_cached(
-                "UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', ?3, NULL) WHERE id = ?1 AND status <> ?2",
-            )?
-            .execute((invitation, <&str>::from(status), run))?;
+        self.conn.run(
+            "UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', ?3, NULL) WHERE id = ?1 AND status <> ?2",
+            (invitation, <&str>::from(status), run),
+        )?;
         Ok(())
     }
 
     /// Makes an invitation due with the newest content that was asked for. False, and nothing done, when its body was purged.
     pub(super) fn make_due(&self, invitation: i64, run: RunId) -> Outcome<bool> {
-        let has_body = self
-            .conn
-            .prepare_cached(
-                "SELECT 1 FROM invitations i JOIN contents c ON c.id = coalesce(i.wanted_id, i.content_id)
-                 WHERE i.id = ?1 AND c.body IS NOT NULL",
-            )?
-            .exists([invitation])?;
-        if has_body {
-            self.conn
-                .prepare_cached(
-                    "UPDATE invitations SET content_id = wanted_id, wanted_id = NULL WHERE id = ?1 AND wanted_id IS NOT NULL",
-                )?
-                .execute([invitation])?;
+        let found = self.conn.run(
+            "UPDATE invitations SET content_id = coalesce(wanted_id, content_id), wanted_id = NULL
+             WHERE id = ?1 AND (SELECT body FROM contents WHERE id = coalesce(wanted_id, content_id)) IS NOT NULL",
+            [invitation],
+        )?;
+        if found > 0 {
             self.set_status(invitation, Status::Pending, run.0)?;
         }
-        Ok(has_body)
+        Ok(found > 0)
     }
 
     /// Notes what a row asks for, and does what is planned for it.
     pub(super) fn meet(&self, meeting: &Meeting, plan: Plan, run: RunId) -> Outcome<Met> {
-        let Standing {
-            status,
-            same_content,
-        } = meeting.standing;
-        let note = if same_content {
+        let Meeting {
+            invitation,
+            standing,
+            content,
+        } = *meeting;
+        let note = if standing.same_content {
             "UPDATE invitations SET content_id = ?2, wanted_id = NULL WHERE id = ?1"
         } else {
             "UPDATE invitations SET wanted_id = ?2 WHERE id = ?1"
         };
-        self.conn
-            .prepare_cached(note)?
-            .execute((meeting.invitation, meeting.content))?;
+        self.conn.run(note, (invitation, content))?;
+        let was_due = standing.status == Status::Pending;
         let made_due = plan == Plan::Send
-            && !(status == Status::Pending && same_content)
-            && self.make_due(meeting.invitation, run)?;
+            && !(was_due && standing.same_content)
+            && self.make_due(invitation, run)?;
         Ok(Met {
-            is_due: made_due || status == Status::Pending,
-            made_due: made_due && status != Status::Pending,
-            is_changed: status == Status::Created && !same_content,
+            is_due: made_due || was_due,
+            made_due: made_due && !was_due,
+            is_changed: standing.status == Status::Created && !standing.same_content,
         })
-    }
-
-    /// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on.
-    pub(super) fn due(&self, run: RunId, after: RowNumber, limit: usize) -> Outcome<Vec<DueRow>> {
-        due(&self.conn, run, after, limit)
     }
 
     /// How many rows of a run's sheet are due.
     pub fn due_count(&self, run: RunId) -> Result<u64, Error> {
+        const COUNT: &str = "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'pending'";
         self.read(|conn| {
-            let count = conn
-                .query_row(
-                    "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'pending'",
-                    [sheet_of(conn, run)?],
-                    |row| count_at(row, 0),
-                )
-                .optional()?;
+            let count = conn.first(COUNT, [sheet_of(conn, run)?], |row| count_at(row, 0))?;
             Ok(count.unwrap_or(0))
         })
     }
@@ -122,49 +105,41 @@ pub(super) struct Met {
     pub(super) is_changed: bool,
 }
 
+const DUE: &str = "
+    SELECT r.row, i.id, c.body
+    FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
+    CROSS JOIN contents c ON c.id = i.content_id
+    WHERE r.sheet_id = ?1 AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
+
+/// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on.
 pub(super) fn due(
     conn: &Connection,
     run: RunId,
     after: RowNumber,
     limit: usize,
 ) -> Outcome<Vec<DueRow>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT r.row, i.id, c.body
-         FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
-         CROSS JOIN contents c ON c.id = i.content_id
-         WHERE r.sheet_id = ?1 AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3",
-    )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let due = statement.query_map((sheet_of(conn, run)?, after.0, limit), |row| {
+    conn.all(DUE, (sheet_of(conn, run)?, after.0, limit), |row| {
         Ok(DueRow {
             row: RowNumber(row.get(0)?),
             invitation: InvitationId(row.get(1)?),
             body: row.get(2)?,
         })
-    })?;
-    Ok(due.collect::<rusqlite::Result<_>>()?)
+    })
 }
 
 /// The sheet of a run; a run that is not there is told to the person who named it.
 pub(super) fn sheet_of(conn: &Connection, run: RunId) -> Outcome<i64> {
-    conn.prepare_cached("SELECT sheet_id FROM runs WHERE id = ?1")?
-        .query_row([run.0], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| unknown_run(run))
+    conn.first("SELECT sheet_id FROM runs WHERE id = ?1", [run.0], |row| {
+        row.get(0)
+    })?
+    .ok_or_else(|| unknown_run(run))
 }
 
 pub(super) fn unknown_run(run: RunId) -> Fault {
     Error::unexpected("run_unknown", format!("The ledger has no run {run}."))
         .hint("See all runs with: vlens-batch runs")
         .into()
-}
-
-/// The status that a word in the ledger names.
-pub(super) fn status_at(row: &Row<'_>, index: usize) -> Outcome<Status> {
-    row.get_ref(index)?
-        .as_str()?
-        .parse()
-        .map_err(|_| Fault::damaged("a status is none of the known words"))
 }
 
 pub(super) fn count_at(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {

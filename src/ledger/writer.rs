@@ -6,8 +6,9 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use super::attempts::{AttemptId, Closing, Event};
-use super::open::{Ledger, Outcome};
-use super::status::{DueRow, InvitationId};
+use super::open::Ledger;
+use super::sql::Outcome;
+use super::status::{DueRow, InvitationId, due};
 use crate::error::Error;
 use crate::model::{Moment, RowNumber, RunId};
 
@@ -21,44 +22,17 @@ pub struct Writer {
 }
 
 enum Message {
-    Do(Box<dyn Command>),
+    Do {
+        /// Begins something new, which must not be once a write has failed.
+        is_new: bool,
+        command: Command,
+    },
     Stop(oneshot::Sender<Ledger>),
 }
 
-/// Part of a transaction, and whoever waits for its end.
-trait Command: Send {
-    /// Whether it begins something new, which must not be once a write has failed.
-    fn is_new(&self) -> bool;
-    fn perform(&mut self, ledger: &Ledger) -> Outcome<()>;
-    fn answer(self: Box<Self>, written: &Result<(), Error>);
-}
-
-struct Asked<T, W> {
-    is_new: bool,
-    work: Option<W>,
-    done: Option<T>,
-    reply: oneshot::Sender<Result<T, Error>>,
-}
-
-impl<T: Send, W: FnOnce(&Ledger) -> Outcome<T> + Send> Command for Asked<T, W> {
-    fn is_new(&self) -> bool {
-        self.is_new
-    }
-
-    fn perform(&mut self, ledger: &Ledger) -> Outcome<()> {
-        self.done = self.work.take().map(|work| work(ledger)).transpose()?;
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, written: &Result<(), Error>) {
-        let told = match written {
-            Ok(()) => self.done.ok_or_else(stopped),
-            Err(error) => Err(error.clone()),
-        };
-        // A receiver that has gone away misses nothing.
-        drop(self.reply.send(told));
-    }
-}
+/// Part of a transaction; without a ledger nothing is done. What it gives back tells whoever asked, once the transaction is over.
+type Command = Box<dyn FnOnce(Option<&Ledger>) -> (Outcome<()>, Answer) + Send>;
+type Answer = Box<dyn FnOnce(&Result<(), Error>) + Send>;
 
 impl Writer {
     /// Hands the ledger to a thread of its own. Its process must have begun.
@@ -130,7 +104,7 @@ impl Writer {
         after: RowNumber,
         limit: usize,
     ) -> Result<Vec<DueRow>, Error> {
-        self.ask(false, move |ledger| ledger.due(run, after, limit))
+        self.ask(false, move |ledger| due(&ledger.conn, run, after, limit))
             .await
     }
 
@@ -149,14 +123,20 @@ impl Writer {
         work: impl FnOnce(&Ledger) -> Outcome<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        let asked = Asked {
-            is_new,
-            work: Some(work),
-            done: None,
-            reply,
-        };
+        let command: Command = Box::new(move |ledger| {
+            let (outcome, done) = match ledger.map(work).transpose() {
+                Ok(done) => (Ok(()), done),
+                Err(fault) => (Err(fault), None),
+            };
+            let answer = move |written: &Result<(), Error>| {
+                let told = written.clone().and_then(|()| done.ok_or_else(stopped));
+                // A receiver that has gone away misses nothing.
+                drop(reply.send(told));
+            };
+            (outcome, Box::new(answer))
+        });
         self.messages
-            .send(Message::Do(Box::new(asked)))
+            .send(Message::Do { is_new, command })
             .map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -178,10 +158,16 @@ fn serve(ledger: Ledger, inbox: &Receiver<Message>) {
         let mut stop = None;
         for message in std::iter::once(first).chain(inbox.try_iter().take(MAX_BATCH - 1)) {
             match (message, &failed) {
-                (Message::Do(command), Some(error)) if command.is_new() => {
-                    command.answer(&Err(error.clone()));
+                (
+                    Message::Do {
+                        is_new: true,
+                        command,
+                    },
+                    Some(error),
+                ) => {
+                    command(None).1(&Err(error.clone()));
                 }
-                (Message::Do(command), _) => batch.push(command),
+                (Message::Do { command, .. }, _) => batch.push(command),
                 (Message::Stop(reply), _) => {
                     stop = Some(reply);
                     break;
@@ -189,20 +175,33 @@ fn serve(ledger: Ledger, inbox: &Receiver<Message>) {
             }
         }
         if !batch.is_empty() {
-            let mut commands = batch.iter_mut();
-            let written =
-                ledger.write(|ledger| commands.try_for_each(|command| command.perform(ledger)));
-            if let Err(error) = &written {
-                failed.get_or_insert_with(|| error.clone());
-            }
-            for command in batch {
-                command.answer(&written);
-            }
+            write(&ledger, batch, &mut failed);
         }
         if let Some(reply) = stop {
             // Whoever asked may have gone away; then the ledger closes here.
             drop(reply.send(ledger));
             return;
         }
+    }
+}
+
+/// One transaction; everyone hears of its end.
+fn write(ledger: &Ledger, batch: Vec<Command>, failed: &mut Option<Error>) {
+    let mut answers = Vec::with_capacity(batch.len());
+    let mut batch = batch.into_iter();
+    let written = ledger.write(|ledger| {
+        batch.by_ref().try_for_each(|command| {
+            let (outcome, answer) = command(Some(ledger));
+            answers.push(answer);
+            outcome
+        })
+    });
+    if let Err(error) = &written {
+        failed.get_or_insert_with(|| error.clone());
+    }
+    // Whoever comes behind a failed command has not been tried.
+    answers.extend(batch.map(|command| command(None).1));
+    for answer in answers {
+        answer(&written);
     }
 }

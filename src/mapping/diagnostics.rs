@@ -152,19 +152,12 @@ fn renderer(styled: bool) -> Renderer {
 /// A span cut to its first line, so that no neighbouring line is drawn into the picture; never empty at a line's start
 /// alone, and always on character boundaries.
 fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
-    let start = floor_boundary(text, span.start.min(text.len()));
+    let start = text.floor_char_boundary(span.start);
     let line_end = text[start..]
         .find(['\n', '\r'])
         .map_or(text.len(), |at| start + at);
-    let end = floor_boundary(text, span.end.clamp(start, line_end));
+    let end = text.floor_char_boundary(span.end.clamp(start, line_end));
     start..end
-}
-
-fn floor_boundary(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 fn line_number(text: &str, at: usize) -> usize {

@@ -36,7 +36,7 @@ impl Evidence {
     }
 
     /// The column's convention; `None` when no value proves one, a fault when its values contradict each other.
-    pub fn verdict(&self) -> Result<Option<Convention>, Fault> {
+    pub fn verdict(self) -> Result<Option<Convention>, Fault> {
         let (code, message) = match self.proved {
             Some(Convention::Dates(_)) if self.contradicts => (
                 ProblemCode::DateAmbiguous,

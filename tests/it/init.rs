@@ -184,6 +184,7 @@ fn a_column_that_only_looks_like_products_is_no_question() {
         ("Type", ["Male", "Female"]),
         ("Contract", ["C-1001", "C-1002"]),
         ("Type", ["VIP", "VIP"]),
+        ("Contract type", ["", ""]),
     ] {
         let world = World::new();
         world.file("contract-types/414.json", FORM_414);

@@ -7,10 +7,11 @@ use crate::support::World;
 /// `check --json` of a sheet with `phone` and one more column, mapped by this rule; each row's value that goes out, or its problem.
 fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
     let world = World::new();
-    let rows: String = (0..)
-        .zip(cells)
+    let rows = (0..).zip(cells);
+    let rows: Vec<String> = rows
         .map(|(at, cell)| format!("010123456{at:02},\"{cell}\"\n"))
         .collect();
+    let rows = rows.concat();
     world.file("sheet.csv", format!("phone,value\n{rows}"));
     world.config(&format!(
         "[contract]\ntypes = [414]\n[fields.414]\nvalue = {rule}\n"
@@ -23,7 +24,7 @@ fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
         let phone = body["phoneNumber"].as_str().expect("a text");
         let field = &body["RequestFieldsValues"]["414"]["value"];
         if let (Ok(at), Some(sent)) = (phone[11..].parse::<usize>(), field.as_str()) {
-            readings[at] = sent.to_owned();
+            sent.clone_into(&mut readings[at]);
         }
     }
     readings

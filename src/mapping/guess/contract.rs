@@ -100,7 +100,7 @@ enum Naming {
 
 impl Naming {
     fn of((header, profile): Headed<'_>, forms: &BTreeMap<ContractTypeId, Form>) -> Naming {
-        let Some(concept) = WORDS.concept(CONTRACT_TYPE) else {
+        let Some(concept) = WORDS.concept(CONTRACT_TYPE).filter(|_| profile.count > 0) else {
             return Naming::Nothing;
         };
         let pieces: Vec<Words> = all([header].into_iter().chain(parts(header)));

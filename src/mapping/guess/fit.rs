@@ -282,9 +282,8 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
     // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
     let speaks = matches!(goal.shape, Shape::Phone | Shape::Email | Shape::NationalId);
     let is_taken = header.other >= BY_NAME || header.is_known || header.is_of_another_person;
-    match is_told && speaks {
-        true if is_taken => open(0.25),
-        true => sure(0.3),
-        false => None,
+    if !is_told || !speaks {
+        return None;
     }
+    if is_taken { open(0.25) } else { sure(0.3) }
 }

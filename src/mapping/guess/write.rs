@@ -59,10 +59,10 @@ impl Proposal {
     pub fn contract_lines(&self) -> String {
         let Some(column) = self.column_of(&Target::ContractType) else {
             let types: Vec<String> = self.types.iter().map(ToString::to_string).collect();
-            return match types.is_empty() {
-                true => String::new(),
-                false => format!("[contract]\ntypes = [{}]\n", types.join(", ")),
-            };
+            if types.is_empty() {
+                return String::new();
+            }
+            return format!("[contract]\ntypes = [{}]\n", types.join(", "));
         };
         let lines = format!("[contract]\ncolumn = {}\n", quoted(column.header()));
         if self.type_words.is_empty() {
@@ -84,17 +84,17 @@ impl Proposal {
             let by_id = column.profile.distinct.iter();
             let by_id = by_id.filter_map(|value| value.parse().ok().map(ContractTypeId));
             let by_word = self.type_words.iter().filter_map(|(_, id)| *id);
-            types = match self.type_words.is_empty() {
-                true => by_id.collect(),
-                false => by_word.collect(),
-            };
+            types = by_word.collect();
+            if self.type_words.is_empty() {
+                types.extend(by_id);
+            }
             types.sort_unstable();
             types.dedup();
         }
-        match types.is_empty() {
-            true => vec![None],
-            false => types.into_iter().map(Some).collect(),
+        if types.is_empty() {
+            return vec![None];
         }
+        types.into_iter().map(Some).collect()
     }
 
     /// The fields of one contract type; without an id they are written as remarks, for a number to be filled in.

@@ -339,9 +339,6 @@ impl Attempts {
         if let Some(pause) = decision.pause {
             api.pause(pause);
         }
-        if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, &bearer) {
-            api.refused(bearer).await;
-        }
         drop(slot);
         let closing = closing(&outcome, decision.status);
         let now = api.clock.moment();
@@ -349,6 +346,10 @@ impl Attempts {
             return Err(self.give_up(ApiError::Ledger(error)));
         }
         failpoint::pass("after_outcome");
+        // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
+        if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, &bearer) {
+            api.refused(bearer).await;
+        }
         Ok(Attempted {
             job,
             outcome,

@@ -85,7 +85,7 @@ impl Call<'_> {
 
     /// The body as a `T`, which refuses what it does not know.
     fn parse<T: DeserializeOwned>(&self) -> Checked<T> {
-        serde_json::from_slice(self.body).map_err(|error| malformed(&error.to_string()))
+        serde_json::from_slice(self.body).map_err(|error| malformed(&error.to_string()).into())
     }
 
     /// Phone, else e-mail, and the contract types, as far as they can be read: for the log, of refused requests too.
@@ -196,7 +196,7 @@ impl Api {
         let invitation: Invitation = call.parse()?;
         let (mut session, beside) = (invitation.session_input, invitation.request_fields_values);
         if beside.is_some() && session.request_fields.is_some() {
-            return Err(malformed("RequestFieldsValues stands twice"));
+            return Err(malformed("RequestFieldsValues stands twice").into());
         }
         session.request_fields = session.request_fields.or(beside);
         self.create(&session)
@@ -206,7 +206,7 @@ impl Api {
     fn create_auth_session(&self, call: &Call<'_>) -> Checked<Handled> {
         let session: Session = call.parse()?;
         match session.request_fields {
-            Some(_) => Err(malformed("unknown field `RequestFieldsValues`")),
+            Some(_) => Err(malformed("unknown field `RequestFieldsValues`").into()),
             None => self.create(&session),
         }
     }
@@ -239,16 +239,16 @@ impl LoginRequest {
         let user = &self.user_name_or_email_address;
         for (value, max) in [(&self.tenancy_name, 256), (user, 256), (&self.password, 32)] {
             if value.is_empty() || value.chars().count() > max {
-                return Err(malformed(&format!(
-                    "A member must have 1 to {max} characters."
-                )));
+                return Err(
+                    malformed(&format!("A member must have 1 to {max} characters.")).into(),
+                );
             }
         }
         if [call.header("TenancyName"), Some(&self.tenancy_name)] != [Some(TENANCY_NAME); 2] {
-            return Err(refused(2002, "The tenant is not known."));
+            return Err(refused(2002, "The tenant is not known.").into());
         }
         if user != USERNAME || self.password != PASSWORD {
-            return Err(refused(2001, "Invalid user name or password."));
+            return Err(refused(2001, "Invalid user name or password.").into());
         }
         Ok(())
     }
@@ -383,12 +383,12 @@ fn has_key(node: &Value, key: &str) -> bool {
     }
 }
 
-fn malformed(message: &str) -> Box<Answer> {
-    Box::new(Answer::plain(400, message))
+fn malformed(message: &str) -> Answer {
+    Answer::plain(400, message)
 }
 
-fn refused(error_code: i64, message: &str) -> Box<Answer> {
-    Box::new(Answer::error(401, error_code, message, &Value::Null))
+fn refused(error_code: i64, message: &str) -> Answer {
+    Answer::error(401, error_code, message, &Value::Null)
 }
 
 /// Answers with `data`, or as the fault would have it.

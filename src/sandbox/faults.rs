@@ -141,7 +141,8 @@ impl Faults {
     /// every login but the first two.
     pub fn parse(spec: &str) -> Result<Faults, Error> {
         let wrong = |message| {
-            let names = Vec::from_iter(BEHAVIOURS.iter().map(|one| one.name.as_str())).join(", ");
+            let names: Vec<&str> = BEHAVIOURS.iter().map(|one| one.name.as_str()).collect();
+            let names = names.join(", ");
             Error::unusable("sandbox_fault", message).hint(format!(
                 "Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of those; \
                  `login_refused_after=N` counts logins. The names: {names}."

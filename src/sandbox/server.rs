@@ -282,6 +282,11 @@ impl Log {
     fn write(&self, call: &Call<'_>, arrival: &Arrival, handled: &Handled) -> std::io::Result<()> {
         let (key, types) = call.subject();
         let digest = Sha256::digest(call.body);
+        let hex = digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<Vec<_>>()
+            .concat();
         let mut line = json!({
             "at_ms": arrival.at_ms,
             "seq": arrival.seq,
@@ -292,7 +297,7 @@ impl Log {
             "status": handled.answer.seen_status(),
             "fault": handled.fault,
             "error_code": handled.answer.error_code,
-            "body_sha256": digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "body_sha256": hex,
         });
         if let Some(token) = &handled.session_token {
             line["token"] = json!(token);

@@ -117,11 +117,8 @@ fn every_file_of_the_corpus_has_its_expected_outcome() {
     let expected_path = corpus().join("expected.jsonl");
     let outcomes = outcomes(&cases.case);
     if std::env::var_os("UPDATE_CORPUS").is_some() {
-        let lines: String = outcomes
-            .iter()
-            .map(|outcome| format!("{outcome}\n"))
-            .collect();
-        fs::write(expected_path, lines).expect("written outcomes");
+        let lines: Vec<String> = outcomes.iter().map(Value::to_string).collect();
+        fs::write(expected_path, lines.join("\n") + "\n").expect("written outcomes");
         return;
     }
     let expected = fs::read_to_string(expected_path).expect("the expected outcomes");

@@ -119,19 +119,6 @@ fn check_prints_its_document() {
 }
 
 #[test]
-fn a_check_that_breaks_half_way_prints_one_document() {
-    let world = World::new();
-    world.file(
-        "customers.xlsx",
-        include_bytes!("../cases/breaks-half-way.xlsx"),
-    );
-    let told = world
-        .ran("check customers.xlsx --contract-type 414 --json", 5)
-        .json();
-    assert_eq!(members(&told), ["error"], "{told}");
-}
-
-#[test]
 fn a_dry_run_leaves_no_ledger_and_sends_nothing() {
     let world = World::with_server();
     world.customers("customers.csv", 3);

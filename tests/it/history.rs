@@ -18,8 +18,8 @@ fn takes_no_time(vlens: Vlens, code: i32) {
 }
 
 fn change(world: &World, sql: &str) {
-    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
-    ledger.execute_batch(sql).unwrap();
+    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
+    ledger.execute_batch(sql).expect("a change");
 }
 
 #[test]

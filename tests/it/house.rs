@@ -141,13 +141,9 @@ impl House {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut texts = Vec::new();
         for file in rust_files(&src) {
-            let inside = file
-                .strip_prefix(&src)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
-            texts.push((inside, std::fs::read_to_string(&file).unwrap()));
+            let inside = file.strip_prefix(&src).ok().and_then(Path::to_str);
+            let text = std::fs::read_to_string(&file).expect("a readable file");
+            texts.push((inside.expect("a name in UTF-8").to_owned(), text));
         }
         assert!(texts.len() > 50, "only {} files found", texts.len());
         let texts: Vec<(&str, &str)> = texts
@@ -176,7 +172,11 @@ impl House {
         }
         // Test modules are not declared where it counts.
         let declared = |module: &Module, files: &BTreeMap<Module, File>| {
-            let is_declared = |parent: &File| parent.children.contains(module.last().unwrap());
+            let is_declared = |parent: &File| {
+                module
+                    .last()
+                    .is_some_and(|name| parent.children.contains(name))
+            };
             module.is_empty()
                 || module[0] == "main"
                 || files
@@ -264,7 +264,7 @@ impl House {
             to.extend(
                 file.children
                     .iter()
-                    .map(|child| [&module[..], &[child.clone()]].concat()),
+                    .map(|child| [module, std::slice::from_ref(child)].concat()),
             );
             to.retain(|to| to != module && !to.is_empty() && self.files.contains_key(to));
             arrows.insert(module.clone(), to);

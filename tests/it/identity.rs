@@ -52,17 +52,21 @@ const READINGS: &[Reading] = &[
 fn workbook(sheets: &[(&str, std::ops::Range<usize>, Option<u32>)]) -> Vec<u8> {
     let mut workbook = Workbook::new();
     for (name, numbers, hidden) in sheets {
-        let page = workbook.add_worksheet().set_name(*name).unwrap();
-        page.write_row(0, 0, ["phone", "fullName"]).unwrap();
+        let page = workbook
+            .add_worksheet()
+            .set_name(*name)
+            .expect("a workbook");
+        page.write_row(0, 0, ["phone", "fullName"])
+            .expect("a workbook");
         for (row, n) in (1..).zip(numbers.clone()) {
             let Customer { phone, name, .. } = Customer::new(n);
-            page.write_row(row, 0, [phone, name]).unwrap();
+            page.write_row(row, 0, [phone, name]).expect("a workbook");
         }
         if let Some(row) = hidden {
-            page.set_row_hidden(*row).unwrap();
+            page.set_row_hidden(*row).expect("a workbook");
         }
     }
-    workbook.save_to_buffer().unwrap()
+    workbook.save_to_buffer().expect("a workbook")
 }
 
 impl Reading {
@@ -125,9 +129,9 @@ fn the_second_tab_of_a_workbook_is_sent() {
 
 /// How many rows of sheets the ledger holds.
 fn rows_in_ledger(world: &World) -> i64 {
-    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
+    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
     let count = ledger.query_row("SELECT count(*) FROM rows", [], |row| row.get(0));
-    count.unwrap()
+    count.expect("a ledger")
 }
 
 #[test]

@@ -15,7 +15,7 @@ const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/rela
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Recipe {
-    /// In `encoding`: a name that encoding_rs knows, `utf-16le`, `utf-16be`, `utf-32le`, or `bytes` (each character is a byte).
+    /// In `encoding`: a name that `encoding_rs` knows, `utf-16le`, `utf-16be`, `utf-32le`, or `bytes` (each character is a byte).
     text: Option<String>,
     encoding: Option<String>,
     /// A text too long to be written down: minijinja.
@@ -192,14 +192,13 @@ fn package(parts: &BTreeMap<String, String>, spaces: u64) -> Vec<u8> {
     if let Some(sheet) = parts.get_mut("xl/worksheets/sheet1.xml") {
         let strict = sheet.contains("purl.oclc.org");
         for (name, content) in common_parts() {
-            let content = match strict {
-                true => content
-                    .replace(MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main")
-                    .replace(
-                        OFFICE,
-                        "http://purl.oclc.org/ooxml/officeDocument/relationships",
-                    ),
-                false => content,
+            let content = if strict {
+                let content =
+                    content.replace(MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main");
+                let office = "http://purl.oclc.org/ooxml/officeDocument/relationships";
+                content.replace(OFFICE, office)
+            } else {
+                content
             };
             parts.entry(name.to_owned()).or_insert(content);
         }
@@ -208,9 +207,10 @@ fn package(parts: &BTreeMap<String, String>, spaces: u64) -> Vec<u8> {
     for (name, content) in &parts {
         zip.start_file(name, zip::write::SimpleFileOptions::default())
             .expect("a part");
-        let end = match spaces > 0 && name.contains("sheet1") {
-            true => content.find("</sheetData>").expect("the sheet's end"),
-            false => content.len(),
+        let end = if spaces > 0 && name.contains("sheet1") {
+            content.find("</sheetData>").expect("the sheet's end")
+        } else {
+            content.len()
         };
         zip.write_all(&content.as_bytes()[..end]).expect("a part");
         if end < content.len() {

@@ -11,7 +11,7 @@ use strum::VariantArray;
 
 use crate::input::Hidden;
 use crate::model::Status;
-use crate::report::{Format, Language, quoted};
+use crate::report::{Format, Language};
 
 /// Create Vlens invitations for a whole sheet of customers: each once, whatever is killed and whenever.
 #[derive(Debug, Parser)]
@@ -141,32 +141,6 @@ pub struct ReadArgs {
     /// The contract type of every row (repeatable)
     #[arg(long, value_name = "ID")]
     pub contract_type: Vec<i64>,
-}
-
-impl ReadArgs {
-    /// As it would be typed again.
-    pub fn as_typed(&self) -> String {
-        let hidden = self.hidden.and_then(|hidden| hidden.to_possible_value());
-        let delimiter = self.delimiter.map(|c| match c {
-            '\t' => "tab".to_owned(),
-            c => c.to_string(),
-        });
-        let options = [
-            ("--sheet", self.sheet.clone()),
-            ("--header-row", self.header_row.map(|row| row.to_string())),
-            ("--delimiter", delimiter),
-            ("--encoding", self.encoding.clone()),
-            ("--hidden", hidden.map(|word| word.get_name().to_owned())),
-        ];
-        let types = self.contract_type.iter();
-        let types = types.map(|id| ("--contract-type", Some(id.to_string())));
-        let typed: Vec<String> = options
-            .into_iter()
-            .chain(types)
-            .filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(&value?))))
-            .collect();
-        typed.join(" ")
-    }
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::cli::args::{Global, Rate, ReadArgs, SendArgs};
 use crate::error::Error;
 use crate::input;
@@ -99,7 +101,7 @@ impl Settings {
         let named = config.clone().filter(|_| self.is_config_named);
         let config = config.filter(|_| self.is_config_named || is_elsewhere);
         let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
-        let read = read.map(ReadArgs::as_typed).filter(|read| !read.is_empty());
+        let read = read.map(as_typed).filter(|read| !read.is_empty());
         let join = |parts: &[&Option<String>]| {
             let parts: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
             parts.join(" ")
@@ -246,6 +248,30 @@ impl Settings {
         }
         limits
     }
+}
+
+/// How FILE is read, as it would be typed again.
+fn as_typed(args: &ReadArgs) -> String {
+    let hidden = args.hidden.and_then(|hidden| hidden.to_possible_value());
+    let delimiter = args.delimiter.map(|c| match c {
+        '\t' => "tab".to_owned(),
+        c => c.to_string(),
+    });
+    let options = [
+        ("--sheet", args.sheet.clone()),
+        ("--header-row", args.header_row.map(|row| row.to_string())),
+        ("--delimiter", delimiter),
+        ("--encoding", args.encoding.clone()),
+        ("--hidden", hidden.map(|word| word.get_name().to_owned())),
+    ];
+    let types = args.contract_type.iter();
+    let types = types.map(|id| ("--contract-type", Some(id.to_string())));
+    let typed: Vec<String> = options
+        .into_iter()
+        .chain(types)
+        .filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(&value?))))
+        .collect();
+    typed.join(" ")
 }
 
 fn usual_ledger(folder: &Path, is_sandbox: bool) -> PathBuf {

@@ -3,9 +3,9 @@
 //! A file is passed over three times, always in chunks: for its encoding, for what would make its later rows wrong (a quote
 //! left open must be known before the first row is used), and for its rows.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Read};
 
-use super::encoding::{self, Basis, Decoded, Encoding, Survey};
+use super::encoding::{self, Basis, Survey, Text};
 use super::file::{
     Facts, Input, MAX_COLUMNS, MAX_ROW_BYTES, Note, Opened, Options, cell_of_text, undecodable,
     unreadable,
@@ -14,17 +14,18 @@ use crate::error::Error;
 use crate::model::{Row, RowNumber};
 
 /// The delimiters that are looked for, in order of preference when nothing tells them apart.
-const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
+const CANDIDATES: [(u8, &str); 4] = [
+    (b',', "comma"),
+    (b';', "semicolon"),
+    (b'\t', "tab"),
+    (b'|', "pipe"),
+];
 /// How much text the delimiter and the look of a row are found out from.
 const SAMPLE_BYTES: u64 = 1 << 16;
-const BUFFER_BYTES: usize = 1 << 16;
 /// Customers are told apart further left.
 const MAX_KEY_COLUMN: usize = 64;
 /// The sign by which DOS marks the end of a text file.
 const CTRL_Z: u8 = 0x1a;
-
-/// UTF-8 text, apart from the bytes that mark what could not be decoded.
-type Text = Box<dyn BufRead + Send>;
 
 /// Opens a text file as CSV.
 pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
@@ -33,7 +34,7 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
     let survey = Survey::of(input.open()?).map_err(failed)?;
     let encoding = encoding::decide(&name, options.encoding.as_deref(), &survey)?;
     let mut sample = Vec::new();
-    let mut head = text_of(input, encoding, 0)?.take(SAMPLE_BYTES);
+    let mut head = encoding.text(input, 0)?.take(SAMPLE_BYTES);
     head.read_to_end(&mut sample).map_err(failed)?;
     let (found, skipped) = match sep_line(&sample) {
         Some((named, bytes)) => (Some((named, "as its sep= line says")), bytes),
@@ -45,7 +46,7 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
     };
     let look = Look::of(&sample[skipped..], delimiter);
     let records = || {
-        let text = text_of(input, encoding, skipped);
+        let text = encoding.text(input, skipped);
         text.map(|text| Records::new(&name, text, look))
     };
     let mut survey = records()?;
@@ -71,31 +72,6 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
     })
 }
 
-/// The text from `skipped` bytes (of UTF-8) on, without marks of byte order.
-fn text_of(input: &Input, encoding: Encoding, skipped: usize) -> Result<Text, Error> {
-    let failed = |error: io::Error| unreadable(&input.name(), &error);
-    let mut handle = input.open()?;
-    handle
-        .seek(SeekFrom::Start(encoding.mark_bytes))
-        .map_err(failed)?;
-    let bytes = BufReader::with_capacity(BUFFER_BYTES, handle);
-    let mut text: Text = if encoding.charset == encoding_rs::UTF_8 {
-        Box::new(bytes)
-    } else {
-        Box::new(Decoded::new(bytes, encoding.charset))
-    };
-    // A script may have put one mark before another.
-    while text
-        .fill_buf()
-        .map_err(failed)?
-        .starts_with("\u{feff}".as_bytes())
-    {
-        text.consume('\u{feff}'.len_utf8());
-    }
-    io::copy(&mut (&mut text).take(skipped as u64), &mut io::sink()).map_err(failed)?;
-    Ok(text)
-}
-
 fn usable(delimiter: char) -> Result<u8, Error> {
     let byte = u8::try_from(delimiter).ok().filter(|&byte| is_usable(byte));
     byte.ok_or_else(|| {
@@ -112,13 +88,11 @@ fn is_usable(delimiter: u8) -> bool {
 }
 
 fn word(delimiter: u8) -> String {
-    match delimiter {
-        b',' => "comma".to_owned(),
-        b';' => "semicolon".to_owned(),
-        b'\t' => "tab".to_owned(),
-        b'|' => "pipe".to_owned(),
-        other => format!("{:?}", char::from(other)),
-    }
+    let known = CANDIDATES.iter().find(|known| known.0 == delimiter);
+    known.map_or_else(
+        || format!("{:?}", char::from(delimiter)),
+        |known| known.1.to_owned(),
+    )
 }
 
 /// The delimiter that a `sep=` line at the head of a file names, and the line's length with its break. Excel reads such a
@@ -150,7 +124,7 @@ fn counted(sample: &[u8]) -> Option<u8> {
     let is_cut = sample.len() as u64 == SAMPLE_BYTES;
     let last = sample.iter().rposition(|&byte| is_break(byte));
     let whole = &sample[..last.filter(|_| is_cut).unwrap_or(sample.len())];
-    let score = |&delimiter: &u8| {
+    let score = |&(delimiter, _): &(u8, &str)| {
         let look = Look {
             delimiter,
             width: 0,
@@ -166,7 +140,7 @@ fn counted(sample: &[u8]) -> Option<u8> {
         .iter()
         .rev()
         .max_by_key(|candidate| score(candidate));
-    best.copied().filter(|best| score(best).0 > 0)
+    best.filter(|best| score(best).0 > 0).map(|best| best.0)
 }
 
 /// How many rows share the most common number of cells, and that number; one cell does not count.
@@ -296,11 +270,7 @@ impl Records {
 
     /// Goes on to the next record; false at the end. Quotes are understood as the csv crate does.
     fn advance(&mut self) -> Result<bool, Error> {
-        self.record.clear();
-        self.torn.clear();
-        self.long.clear();
-        self.row = self.row.saturating_add(1);
-        self.cells = 1;
+        self.begin();
         let mut state = State::CellStart;
         loop {
             let read = self.text.fill_buf();
@@ -311,7 +281,10 @@ impl Records {
             // The second half of a line break that ended the record before.
             let start = usize::from(self.is_after_cr && chunk[0] == b'\n');
             let mut end = None;
-            for (at, &byte) in chunk.iter().enumerate().skip(start) {
+            let mut next = start;
+            while let Some(at) = telling(self.look.delimiter, state, chunk, next) {
+                let byte = chunk[at];
+                next = at + 1;
                 state = match (state, byte) {
                     (State::Quoted, b'"') => State::QuoteInQuoted,
                     (State::QuoteInQuoted, b'"') => State::Quoted,
@@ -355,6 +328,14 @@ impl Records {
                 return Err(self.too_long(state));
             }
         }
+    }
+
+    fn begin(&mut self) {
+        self.record.clear();
+        self.torn.clear();
+        self.long.clear();
+        self.row = self.row.saturating_add(1);
+        self.cells = 1;
     }
 
     fn end_text(&mut self, state: State) -> Result<bool, Error> {
@@ -430,6 +411,17 @@ impl Records {
         )
         .hint("Delete that \" or close the cell with another one; everything behind it would be taken for one cell.")
     }
+}
+
+/// The place of the next byte that can change the state.
+fn telling(delimiter: u8, state: State, chunk: &[u8], from: usize) -> Option<usize> {
+    let rest = &chunk[from..];
+    let run = match state {
+        State::Plain => rest.iter().position(|&b| b == delimiter || is_break(b)),
+        State::Quoted => rest.iter().position(|&b| b == b'"' || is_break(b)),
+        _ => (!rest.is_empty()).then_some(0),
+    };
+    run.map(|run| from + run)
 }
 
 /// How many line breaks there are; CR and LF together are one.

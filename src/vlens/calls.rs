@@ -11,11 +11,16 @@ use super::vendor_text::plain;
 use crate::model::{ContractTypeId, NotCreated, Outcome, Refusal, RetryAfter, Secret};
 
 /// Why a call gave nothing. The message is for people and holds no secret and no personal data.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallError {
     pub kind: CallErrorKind,
     pub message: String,
+}
+
+impl std::fmt::Display for CallError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -175,9 +175,16 @@ impl http_body::Body for GatedBody {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the request was given up before it left")]
+#[derive(Debug)]
 struct Withdrawn;
+
+impl std::fmt::Display for Withdrawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the request was given up before it left")
+    }
+}
+
+impl std::error::Error for Withdrawn {}
 
 #[cfg(test)]
 mod tests {

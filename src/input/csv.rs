@@ -287,14 +287,13 @@ impl Records {
                 next = at + 1;
                 state = match (state, byte) {
                     (State::Quoted, b'"') => State::QuoteInQuoted,
-                    (State::QuoteInQuoted, b'"') => State::Quoted,
                     (State::Quoted, b'\n' | b'\r') => {
                         if self.long.last() != Some(&self.quote) {
                             self.long.push(self.quote);
                         }
                         State::Quoted
                     }
-                    (State::Quoted, _) => State::Quoted,
+                    (State::QuoteInQuoted, b'"') | (State::Quoted, _) => State::Quoted,
                     (_, b'\n' | b'\r') => {
                         end = Some(at);
                         break;

@@ -308,7 +308,10 @@ impl<R: Read> Read for Limited<R> {
 fn broken((file, part): &(String, String), error: &quick_xml::Error) -> Error {
     match error {
         quick_xml::Error::Io(error)
-            if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) =>
+            if error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<TooMuch>())
+                .is_some() =>
         {
             too_large(
                 file,

@@ -87,6 +87,10 @@ struct RowState {
 
 /// The cell at hand.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one part of a cell was or is being met; any of them may hold together"
+)]
 struct CellState {
     column: usize,
     kind: Type,

@@ -263,12 +263,12 @@ impl<'c> Overview<'c> {
     }
 
     fn counts(&mut self, sheet: i64, run: i64) -> Outcome<Counts> {
+        const CREATED: &str =
+            "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'created' AND run_id = ?2";
         let mut counts = match self.sheets.entry(sheet) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => *new.insert(counts_of(self.conn, sheet)?),
         };
-        const CREATED: &str =
-            "SELECT n FROM tallies WHERE sheet_id = ?1 AND status = 'created' AND run_id = ?2";
         let created = self
             .conn
             .first(CREATED, (sheet, run), |row| count_at(row, 0))?;
@@ -320,11 +320,11 @@ fn lost(conn: &Connection) -> Outcome<HashMap<i64, u64>> {
 
 /// The run that the living sender works on.
 fn at_work(conn: &Connection, sender_alive: bool) -> Outcome<Option<i64>> {
-    if !sender_alive {
-        return Ok(None);
-    }
     const AT_WORK: &str = "
         SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id
         WHERE p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND r.finished_ms IS NULL";
+    if !sender_alive {
+        return Ok(None);
+    }
     conn.first(AT_WORK, (), |row| row.get(0))
 }

@@ -151,19 +151,17 @@ impl<'a> Visit<'a> {
             }
             Found::Fault => return None,
         };
-        let (types, otherwise) = match words {
-            Some(words) => {
-                let types = words
-                    .exact
-                    .get(&*text)
-                    .or_else(|| words.folded.get(&fold(&text)));
-                let message = "This value names no contract type: correct it, or add it to [contract] values.";
-                (types.map(|types| Cow::Borrowed(types.as_slice())), message)
-            }
-            None => {
-                let message = "This is no contract type: write its number, such as 414.";
-                (ids_in(&text).map(Cow::Owned), message)
-            }
+        let (types, otherwise) = if let Some(words) = words {
+            let types = words
+                .exact
+                .get(&*text)
+                .or_else(|| words.folded.get(&fold(&text)));
+            let message =
+                "This value names no contract type: correct it, or add it to [contract] values.";
+            (types.map(|types| Cow::Borrowed(types.as_slice())), message)
+        } else {
+            let message = "This is no contract type: write its number, such as 414.";
+            (ids_in(&text).map(Cow::Owned), message)
         };
         if types.is_none() {
             let value = self.row.cell(index).shown();

@@ -11,6 +11,10 @@ use toml::Spanned;
 
 use super::diagnostics::{ConfigErrors, Origin, Reading, no_contract_type};
 use super::field_config::{Entries, Field, OneOrMany, Text};
+
+/// The fields of one contract type, by their keys.
+pub type TypedFields<'a> = (ContractTypeId, &'a Entries<Spanned<Field>>);
+
 use super::header::Role;
 use super::template;
 use super::value;
@@ -286,7 +290,7 @@ impl Config {
     }
 
     /// The form fields by contract type; none: the headers are the keys.
-    pub fn fields(&self) -> Option<Vec<(ContractTypeId, &Entries<Spanned<Field>>)>> {
+    pub fn fields(&self) -> Option<Vec<TypedFields<'_>>> {
         let groups = self.fields.as_ref()?.iter();
         let typed = groups.filter_map(|(id, group)| Some((contract_type(id.get_ref())?, group)));
         Some(typed.collect())

@@ -175,17 +175,25 @@ impl FieldConfig {
 
     /// Refuses options of other types, and all of them beside a constant.
     fn check_options(&self, reading: &mut Reading<'_>) {
-        fn span<T>(option: &Option<Spanned<T>>) -> Option<Range<usize>> {
-            option.as_ref().map(Spanned::span)
+        fn span<T>(option: Option<&Spanned<T>>) -> Option<Range<usize>> {
+            option.map(Spanned::span)
         }
         for (option, span, owner) in [
-            ("type", span(&self.field_type), None),
-            ("decimal", span(&self.decimal), Some(FieldType::Number)),
-            ("input", span(&self.input), Some(FieldType::Date)),
-            ("output", span(&self.output), Some(FieldType::Date)),
-            ("choices", span(&self.choices), Some(FieldType::Choice)),
-            ("required", span(&self.required), None),
-            ("default", span(&self.default), None),
+            ("type", span(self.field_type.as_ref()), None),
+            (
+                "decimal",
+                span(self.decimal.as_ref()),
+                Some(FieldType::Number),
+            ),
+            ("input", span(self.input.as_ref()), Some(FieldType::Date)),
+            ("output", span(self.output.as_ref()), Some(FieldType::Date)),
+            (
+                "choices",
+                span(self.choices.as_ref()),
+                Some(FieldType::Choice),
+            ),
+            ("required", span(self.required.as_ref()), None),
+            ("default", span(self.default.as_ref()), None),
         ] {
             let Some(span) = span else { continue };
             if self.value.is_some() {

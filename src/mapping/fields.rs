@@ -130,7 +130,7 @@ impl FieldGroup {
     }
 }
 
-impl<'a> Binder<'a> {
+impl Binder<'_> {
     /// Binds the fields of the contract types that rows can have; `possible` is none when only the rows know them.
     pub fn groups(
         &mut self,

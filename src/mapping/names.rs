@@ -174,9 +174,8 @@ fn is_email(text: &str) -> bool {
 /// A run of digits that is long, also when it is parted as phone numbers are.
 fn holds_long_number(text: &str) -> bool {
     let has_letters = text.chars().any(char::is_alphabetic);
-    let parts_number = |c: char| {
-        !has_letters && matches!(c, ' ' | '.' | '/' | '(' | ')') || !has_letters && is_dash(c)
-    };
+    let parts_number =
+        |c: char| !has_letters && (is_dash(c) || matches!(c, ' ' | '.' | '/' | '(' | ')'));
     let mut digits = 0;
     text.chars().any(|c| {
         if c.is_ascii_digit() {

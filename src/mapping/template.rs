@@ -120,7 +120,8 @@ pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
         return Err("it is longer than 4 KiB".to_owned());
     }
     let unreadable = |error: Error| error.detail().unwrap_or("it cannot be read").to_owned();
-    let parsed = parse(source, "", Default::default()).map_err(unreadable)?;
+    let parsed =
+        parse(source, "", minijinja::syntax::SyntaxConfig::default()).map_err(unreadable)?;
     let mut columns = Vec::new();
     statement(&parsed, &mut columns)?;
     Environment::new()
@@ -279,7 +280,8 @@ mod tests {
         ] {
             let mut found = columns_of(source).expect("no refusal");
             let mut expected: Vec<&str> = columns.split_whitespace().collect();
-            (found.sort(), expected.sort_unstable());
+            found.sort();
+            expected.sort_unstable();
             assert_eq!(found, expected, "{source}");
         }
     }

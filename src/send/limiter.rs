@@ -39,7 +39,7 @@ impl Limits {
 /// The answer to "may a request go now?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permit {
-    /// Yes; its slot is taken. [`Limiter::answered`] or [`Limiter::not_sent`] gives it back.
+    /// Yes; its slot is taken. [`Limiter::answered`] or `not_sent` gives it back.
     Granted,
     /// Not before this much time has passed; then ask again.
     After(Duration),
@@ -88,8 +88,9 @@ impl Limiter {
     }
 
     pub fn ask(&mut self, now: Duration) -> Permit {
-        if self.paused_until > now {
-            return Permit::After(self.paused_until - now);
+        let pause = self.paused_until.saturating_sub(now);
+        if !pause.is_zero() {
+            return Permit::After(pause);
         }
         for window in &mut self.windows {
             match window.ask(now, self.share) {

@@ -1,6 +1,6 @@
 //! Sends what is due and survives being stopped at any line. The only place where ledger and API meet.
 //!
-//! The promise hangs on the order in [`Attempts::attempt`]: a slot within the limits and a good token, the intent durable, the
+//! The promise hangs on the order in `Attempts::attempt`: a slot within the limits and a good token, the intent durable, the
 //! request, the outcome durable. Nobody hears of an outcome before it is durable.
 //!
 //! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop), `decide` (whether a row is

@@ -27,7 +27,7 @@ CREATE TABLE runs (
     started_ms  INTEGER NOT NULL,
     finished_ms INTEGER,                 -- NULL while it goes on, and after it was killed
     stopped     TEXT,
-    exit_code   INTEGER,
+    reason      TEXT,                    -- why it stopped, as a person was told
     changed     INTEGER NOT NULL,        -- rows created earlier with other content, as found when the run began
     requests    INTEGER NOT NULL DEFAULT 0,
     throttled   INTEGER NOT NULL DEFAULT 0,
@@ -96,6 +96,7 @@ CREATE TABLE attempts (
     token         TEXT
 ) STRICT;
 CREATE INDEX attempts_by_invitation ON attempts (invitation_id) WHERE invitation_id IS NOT NULL;
+CREATE INDEX settled_created ON attempts (invitation_id) WHERE event = 'settled_created';
 CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);
 CREATE INDEX attempts_by_answer ON attempts (closed_ms);
 

@@ -169,7 +169,7 @@ impl Ledger {
             )?;
             let id = ledger.conn.last_insert_rowid();
             if let Work::Sending(RunId(run)) = work {
-                let go_on = "UPDATE runs SET finished_ms = NULL, stopped = NULL, exit_code = NULL WHERE id = ?1";
+                let go_on = "UPDATE runs SET finished_ms = NULL, stopped = NULL, reason = NULL WHERE id = ?1";
                 ledger.conn.run(go_on, [run])?;
             }
             Ok(id)
@@ -187,18 +187,18 @@ impl Ledger {
         &mut self,
         run: RunId,
         stopped: Option<Stop>,
+        reason: Option<&str>,
         finished: &Moment,
         seconds: f64,
-        exit_code: i32,
     ) -> Result<(), Error> {
         self.write(|ledger| {
             end_process(&ledger.conn, ledger.process()?.id, seconds)?;
             let finish =
-                "UPDATE runs SET finished_ms = ?2, stopped = ?3, exit_code = ?4 WHERE id = ?1";
+                "UPDATE runs SET finished_ms = ?2, stopped = ?3, reason = ?4 WHERE id = ?1";
             let stopped = stopped.map(<&str>::from);
             ledger
                 .conn
-                .run(finish, (run.0, finished.at.0, stopped, exit_code))?;
+                .run(finish, (run.0, finished.at.0, stopped, reason))?;
             Ok(())
         })
     }

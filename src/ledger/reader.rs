@@ -16,8 +16,7 @@ use super::sql::{Fault, Outcome, Statements as _};
 use super::status::{InvitationId, count_at, due, unknown_run};
 use crate::error::Error;
 use crate::model::{
-    Counts, EarlierRow, Invitation, RowNumber, RunId, RunRecord, RunSummary, Standing, Status,
-    Timestamp,
+    Counts, EarlierRow, Invitation, RowNumber, RunId, RunSummary, Standing, Status, Stop, Timestamp,
 };
 
 /// A read-only view of a ledger.
@@ -111,18 +110,14 @@ impl Reader {
         sender_alive: bool,
         now: Timestamp,
         at_most: u32,
-    ) -> Result<Vec<RunRecord>, Error> {
+    ) -> Result<Vec<RunSummary>, Error> {
         self.look(|conn| {
             let mut overview = Overview::begin(conn, sender_alive, now)?;
             let mut statement = conn.prepare(&format!("{RUNS} ORDER BY r.id DESC LIMIT ?1"))?;
             let mut rows = statement.query([at_most])?;
             let mut runs = Vec::new();
             while let Some(row) = rows.next()? {
-                let summary = overview.summary(row, self)?;
-                runs.push(RunRecord {
-                    in_progress: overview.at_work == Some(summary.run.0),
-                    summary,
-                });
+                runs.push(overview.summary(row, self)?);
             }
             Ok(runs)
         })
@@ -208,7 +203,7 @@ fn uri(path: &Path, parameter: &str) -> String {
 }
 
 const RUNS: &str = "
-    SELECT r.id, r.sheet_id, r.source, r.started_ms, r.finished_ms, r.stopped, s.rows, r.changed, r.requests, r.throttled, r.seconds
+    SELECT r.id, r.sheet_id, r.source, r.started_ms, r.finished_ms, r.stopped, s.rows, r.changed, r.requests, r.throttled, r.seconds, r.reason
     FROM runs r JOIN sheets s ON s.id = r.sheet_id";
 
 /// What the summaries of all runs are made from, looked up once.
@@ -219,6 +214,8 @@ struct Overview<'c> {
     not_ended: Vec<NotEnded>,
     /// Pending rows of each sheet whose request was opened and never closed, and whose sender is dead.
     lost: HashMap<i64, u64>,
+    /// Created rows of each sheet that have no token, since a person settled them.
+    without_token: HashMap<i64, u64>,
     /// The rows of sheets by status; whatever was created counts as created earlier.
     sheets: HashMap<i64, Counts>,
 }
@@ -233,8 +230,9 @@ impl<'c> Overview<'c> {
             lost: if sender_alive {
                 HashMap::new()
             } else {
-                lost(conn)?
+                by_sheet(conn, LOST)?
             },
+            without_token: by_sheet(conn, WITHOUT_TOKEN)?,
             sheets: HashMap::new(),
         })
     }
@@ -243,22 +241,29 @@ impl<'c> Overview<'c> {
     fn summary(&mut self, row: &Row<'_>, reader: &Reader) -> Outcome<RunSummary> {
         let run: i64 = row.get(0)?;
         let sheet = row.get(1)?;
+        let running = self.at_work == Some(run);
+        let finished_at = row.get::<_, Option<i64>>(4)?.map(Timestamp);
         let stopped: Option<String> = row.get(5)?;
+        let stopped = stopped.and_then(|word| word.parse().ok());
+        let is_gone = finished_at.is_none() && !running;
         Ok(RunSummary {
             run: RunId(run),
             source: row.get(2)?,
             base_url: reader.binding.base_url.clone(),
             tenancy_name: reader.binding.tenancy_name.clone(),
             started_at: Timestamp(row.get(3)?),
-            finished_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
-            stopped: stopped.and_then(|word| word.parse().ok()),
+            finished_at,
+            stopped: stopped.or(is_gone.then_some(Stop::Killed)),
             rows: count_at(row, 6)?,
             counts: self.counts(sheet, run)?,
             changed: count_at(row, 7)?,
+            without_token: self.without_token.get(&sheet).copied().unwrap_or(0),
             requests: count_at(row, 8)?,
             throttled: count_at(row, 9)?,
             seconds: row.get::<_, f64>(10)? + self.seconds_not_ended(run),
             ledger: reader.path.display().to_string(),
+            running,
+            reason: row.get(11)?,
         })
     }
 
@@ -307,22 +312,31 @@ fn counts_of(conn: &Connection, sheet: i64) -> Outcome<Counts> {
     Ok(counts)
 }
 
-/// By sheet.
-fn lost(conn: &Connection) -> Outcome<HashMap<i64, u64>> {
-    const LOST: &str = "
-        SELECT r.sheet_id, count(*)
-        FROM (SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
-              WHERE a.closed_ms IS NULL) open
-        CROSS JOIN contents c ON c.invitation_id = open.id CROSS JOIN rows r ON r.content_id = c.id
-        GROUP BY 1";
-    conn.all(LOST, (), |row| Ok((row.get(0)?, count_at(row, 1)?)))
+const LOST: &str = "
+    SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
+    WHERE a.closed_ms IS NULL";
+
+/// Whoever was sent to again after that (because the row had changed) has a link.
+const WITHOUT_TOKEN: &str = "
+    SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'created'
+    WHERE a.event = 'settled_created'
+      AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = i.id AND answered.event = 'created')";
+
+/// The rows of some invitations, by sheet.
+fn by_sheet(conn: &Connection, invitations: &str) -> Outcome<HashMap<i64, u64>> {
+    let rows = format!(
+        "SELECT r.sheet_id, count(*) FROM ({invitations}) some
+         CROSS JOIN contents c ON c.invitation_id = some.id CROSS JOIN rows r ON r.content_id = c.id GROUP BY 1"
+    );
+    conn.all(&rows, (), |row| Ok((row.get(0)?, count_at(row, 1)?)))
 }
 
 /// The run that the living sender works on.
 fn at_work(conn: &Connection, sender_alive: bool) -> Outcome<Option<i64>> {
     const AT_WORK: &str = "
         SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id
-        WHERE p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND r.finished_ms IS NULL";
+        WHERE p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND p.command <> 'settle'
+          AND r.finished_ms IS NULL";
     if !sender_alive {
         return Ok(None);
     }

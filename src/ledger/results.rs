@@ -157,6 +157,8 @@ struct Fold {
     result: ResultRow,
     duplicate_of: Option<RowNumber>,
     is_on_its_way: bool,
+    /// Whether Vlens itself answered that it was created.
+    is_answered: bool,
 }
 
 impl Fold {
@@ -187,6 +189,7 @@ impl Fold {
             result,
             duplicate_of: duplicate_of.map(RowNumber),
             is_on_its_way: false,
+            is_answered: false,
         })
     }
 
@@ -202,6 +205,7 @@ impl Fold {
         self.result.sent_at = Some(Timestamp(line.get(at::OPENED_MS)?));
         self.is_on_its_way = line.get::<_, Option<i64>>(at::CLOSED_MS)?.is_none();
         if event == Some(Event::Created) {
+            self.is_answered = true;
             self.result.token = line.get::<_, Option<String>>(at::TOKEN)?.map(Secret::new);
         } else {
             self.result.error_code = line.get(at::CODE)?;
@@ -220,12 +224,18 @@ impl Fold {
         if matches!(result.status, Status::Created | Status::Pending) {
             (result.error_code, result.error) = (None, None);
         }
+        if result.status == Status::Created && !self.is_answered {
+            result.error_code = Some("without_token".to_owned());
+            result.error = Some(WITHOUT_TOKEN.to_owned());
+        }
         if result.status != Status::Created {
             result.token = None;
         }
         sink(self.result, self.duplicate_of)
     }
 }
+
+const WITHOUT_TOKEN: &str = "A person settled this row as created: Vlens' answer, with the customer's link, was lost, and nothing gives one back.";
 
 /// The source's own cells, as many as there are columns; empty ones once they are purged.
 fn cells(line: &Row<'_>, width: usize) -> Outcome<Vec<String>> {

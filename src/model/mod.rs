@@ -18,7 +18,6 @@ pub use problem::{Problem, ProblemCode, Repair};
 pub use row::{Cell, Column, OVERVIEW_SHEET, RESULT_COLUMNS, Row, RowNumber};
 pub use run::{
     AttemptRecord, CodeCount, Counts, EarlierRow, MinuteCount, Moment, Plan, ProblemCount,
-    ResultRow, RowHistory, RunId, RunRecord, RunStatistics, RunSummary, Standing, Status, Stop,
-    Timestamp,
+    ResultRow, RowHistory, RunId, RunStatistics, RunSummary, Standing, Status, Stop, Timestamp,
 };
 pub use secret::{Secret, mask, mask_text};

@@ -125,6 +125,8 @@ pub enum Plan {
 pub enum Stop {
     /// SIGINT, SIGTERM, SIGHUP.
     Signal,
+    /// A person's no to the question before the first request.
+    Declined,
     /// Vlens refuses every request (exit 6).
     Refused,
     /// Too many rows in a row failed or became uncertain, or the login was out of reach.
@@ -137,6 +139,10 @@ pub enum Stop {
     InvalidRows,
     /// `--expect`.
     Expectation,
+    /// The team's register is out of reach, so nobody knows what other computers sent.
+    Register,
+    /// Its process is gone without an end; found, never recorded.
+    Killed,
 }
 
 /// How many rows have which status. They add up to the rows of the file.
@@ -181,23 +187,28 @@ pub struct RunSummary {
     pub counts: Counts,
     /// Rows whose content changed after their invitation was created.
     pub changed: u64,
+    /// Rows that a person settled as created: the customer's link was in the answer that never came.
+    pub without_token: u64,
     /// HTTP requests that asked for an invitation in this run.
     pub requests: u64,
     /// Those answered 429.
     pub throttled: u64,
+    #[serde(serialize_with = "with_one_decimal")]
     pub seconds: f64,
     /// The ledger's path.
     pub ledger: String,
+    /// Whether a process sends for it right now.
+    pub running: bool,
+    /// Why it stopped early, as a person is told; values masked.
+    pub reason: Option<String>,
 }
 
-/// One run in the list of all runs.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct RunRecord {
-    #[serde(flatten)]
-    pub summary: RunSummary,
-    /// Whether a sender is at work on it right now.
-    #[serde(skip)]
-    pub in_progress: bool,
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the way that serde calls it"
+)]
+fn with_one_decimal<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((seconds * 10.0).round() / 10.0)
 }
 
 /// One row with its result, as `export` gives it.

@@ -8,9 +8,7 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use crate::error::Error;
-use crate::model::{
-    MinuteCount, ProblemCode, RunRecord, RunStatistics, RunSummary, Timestamp, mask_text,
-};
+use crate::model::{MinuteCount, ProblemCode, RunStatistics, RunSummary, Timestamp, mask_text};
 
 use super::text::{Language, WORDS, as_float, environment, printable, thousands, vendor_words};
 
@@ -25,7 +23,7 @@ pub struct ReportData {
     pub per_minute: Option<u32>,
     pub statistics: RunStatistics,
     /// The last runs of the ledger, newest first.
-    pub runs: Vec<RunRecord>,
+    pub runs: Vec<RunSummary>,
 }
 
 /// Runs shown of the ledger's history.
@@ -150,13 +148,13 @@ fn latency(latencies_ms: &[(u64, u64)]) -> Option<Value> {
     Some(context! { chart => chart(&columns, columns.len(), None, marks), rows })
 }
 
-fn history(runs: &[RunRecord]) -> Value {
+fn history(runs: &[RunSummary]) -> Value {
     let newest = &runs[..runs.len().min(RUNS)];
     let columns: Vec<_> = newest
         .iter()
         .rev()
         .map(|record| {
-            let counts = &record.summary.counts;
+            let counts = &record.counts;
             vec![
                 ("created", counts.created),
                 ("invalid", counts.needing_a_person()),
@@ -165,7 +163,7 @@ fn history(runs: &[RunRecord]) -> Value {
         })
         .collect();
     let names = newest.iter().rev();
-    let marks = middles(names.map(|record| record.summary.run.to_string()));
+    let marks = middles(names.map(|record| record.run.to_string()));
     context! { chart => chart(&columns, columns.len(), None, marks), runs => Serde(newest) }
 }
 

@@ -8,18 +8,9 @@ use std::time::Duration;
 use minijinja::context;
 use minijinja::value::Serde;
 
-use crate::model::{RunRecord, RunSummary};
+use crate::model::{RunSummary, Stop};
 
 use super::text::{Language, Look, counted, duration, word};
-
-/// How a run ended, with what its summary alone does not say.
-#[derive(Debug, Clone, Copy)]
-pub struct Ending<'a> {
-    pub summary: &'a RunSummary,
-    /// Why it ended early, in the words of whoever stopped it (Vlens' refusal, say); without personal data.
-    pub why: Option<&'a str>,
-    pub further: &'a Further,
-}
 
 /// What further commands must be given to meet the same ledger and config, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,45 +25,29 @@ pub struct Further {
     pub running: String,
 }
 
-/// Writes the text that ends `run`, `resume` and `retry`.
-pub fn write_summary(out: &mut dyn Write, ending: &Ending<'_>, look: Look) -> io::Result<()> {
-    write(out, "ended", ending, look)
-}
-
-/// Writes the text of `status`: the same numbers of a run that goes on, has ended, or was killed.
-pub fn write_status(
+/// Writes where a run stands: one that goes on, has ended, or was killed.
+pub fn write_summary(
     out: &mut dyn Write,
-    record: &RunRecord,
+    summary: &RunSummary,
     further: &Further,
     look: Look,
 ) -> io::Result<()> {
-    let state = match (record.in_progress, record.summary.finished_at) {
-        (true, _) => "going_on",
-        (false, None) => "cut_off",
-        (false, Some(_)) => "ended",
-    };
-    let ending = Ending {
-        summary: &record.summary,
-        why: None,
-        further,
-    };
-    write(out, state, &ending, look)
-}
-
-fn write(out: &mut dyn Write, state: &str, ending: &Ending<'_>, look: Look) -> io::Result<()> {
-    let summary = ending.summary;
     let values = context! {
-        state,
         s => Serde(summary),
-        stopped => summary.stopped.map(|stop| word(Language::English, &format!("stop_{stop}"))),
         needing => summary.counts.needing_a_person(),
-        why => ending.why,
-        reading => &ending.further.reading,
-        sending => &ending.further.sending,
-        checking => &ending.further.checking,
-        running => &ending.further.running,
+        reading => &further.reading,
+        sending => &further.sending,
+        checking => &further.checking,
+        running => &further.running,
     };
     look.write(out, include_str!("templates/summary.txt"), values)
+}
+
+/// Why a run stopped early: what stopped it, and what whoever stopped it said (Vlens' refusal, say).
+pub fn reason(stop: Stop, said: Option<&str>) -> String {
+    let sentence = word(Language::English, &format!("stop_{stop}"));
+    let parts: Vec<&str> = std::iter::once(sentence).chain(said).collect();
+    parts.join(" ")
 }
 
 /// The one question before a run sends: how many, where, for whom, and how long it takes.
@@ -142,14 +117,17 @@ pub mod tests {
                 pending: 0,
             },
             changed: 1,
+            without_token: 0,
             requests: 11_990,
             throttled: 3,
             seconds: 987.2,
-            ledger: "vlens-batch.db".to_owned(),
+            ledger: "acme.db".to_owned(),
+            running: false,
+            reason: None,
         }
     }
 
-    fn text(summary: &RunSummary, why: Option<&str>, look: Look) -> String {
+    fn text(summary: &RunSummary, look: Look) -> String {
         let mut out = Vec::new();
         let further = Further {
             reading: "--ledger b.db".to_owned(),
@@ -157,18 +135,13 @@ pub mod tests {
             checking: "--ledger b.db".to_owned(),
             running: "--sandbox".to_owned(),
         };
-        let ending = Ending {
-            summary,
-            why,
-            further: &further,
-        };
-        write_summary(&mut out, &ending, look).unwrap();
+        write_summary(&mut out, summary, &further, look).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_finished_run_says_what_needs_a_person_and_how() {
-        insta::assert_snapshot!(text(&a_summary(), None, Look::new(60, false)), @r"
+        insta::assert_snapshot!(text(&a_summary(), Look::new(60, false)), @r"
         Run 3 of customers.csv is finished; 19 rows need a person.
 
            11,980  invitations created
@@ -207,8 +180,8 @@ pub mod tests {
                      vlens-batch settle 3 --row N --as created --ledger b.db
                      vlens-batch settle 3 --row N --as not-created --ledger b.db
         ");
-        let styled = text(&a_summary(), None, Look::new(60, true));
-        let plain = text(&a_summary(), None, Look::new(60, false));
+        let styled = text(&a_summary(), Look::new(60, true));
+        let plain = text(&a_summary(), Look::new(60, false));
         assert_eq!(console::strip_ansi_codes(&styled), plain);
     }
 
@@ -218,10 +191,11 @@ pub mod tests {
         summary.stopped = Some(Stop::Refused);
         summary.counts.pending = 500;
         summary.source = "-".to_owned();
-        let text = text(&summary, Some("Vlens answered 403."), Look::new(80, false));
+        summary.reason = Some(reason(Stop::Refused, Some("Vlens answered 403.")));
+        let text = text(&summary, Look::new(80, false));
         for line in [
             "Run 3 of standard input stopped early.",
-            "Vlens answered 403.",
+            "Vlens refuses every request, so nothing more was sent. Vlens answered 403.",
             "             vlens-batch export 3 --only invalid --output invalid.csv --ledger b.db",
             "  vlens-batch doctor --ledger b.db",
             "  vlens-batch resume 3 --sandbox",

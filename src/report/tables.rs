@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
-use crate::model::{AttemptRecord, ContractTypeId, RowHistory, RunRecord, Timestamp};
+use crate::model::{AttemptRecord, ContractTypeId, RowHistory, RunSummary, Timestamp};
 
 use super::text::{Look, duration, printable, thousands, vendor_words};
 
@@ -48,7 +48,7 @@ fn write_table<const N: usize>(
 }
 
 /// Writes the runs in the order given; a ledger without runs says so.
-pub fn write_runs(out: &mut dyn Write, runs: &[RunRecord], look: Look) -> io::Result<()> {
+pub fn write_runs(out: &mut dyn Write, runs: &[RunSummary], look: Look) -> io::Result<()> {
     if runs.is_empty() {
         return look.paragraph(out, "", "This ledger has no runs yet.");
     }
@@ -64,14 +64,12 @@ pub fn write_runs(out: &mut dyn Write, runs: &[RunRecord], look: Look) -> io::Re
         ("end", Cells::Short),
     ];
     let day_or_minute = if look.is_narrow() { 10 } else { 16 };
-    let rows = runs.iter().map(|record| {
-        let summary = &record.summary;
+    let rows = runs.iter().map(|summary| {
         let counts = &summary.counts;
-        let end = match (record.in_progress, summary.finished_at, summary.stopped) {
-            (true, _, _) => "going on",
-            (false, None, _) => "cut off",
-            (false, Some(_), Some(stop)) => stop.into_str(),
-            (false, Some(_), None) => "done",
+        let end = match summary.stopped {
+            _ if summary.running => "going on",
+            Some(stop) => stop.into_str(),
+            None => "done",
         };
         [
             summary.run.to_string(),

@@ -9,7 +9,7 @@ fn members(value: &Value) -> Vec<&str> {
     object.keys().map(String::as_str).collect()
 }
 
-const SUMMARY: [&str; 14] = [
+const SUMMARY: [&str; 17] = [
     "run",
     "source",
     "base_url",
@@ -20,10 +20,13 @@ const SUMMARY: [&str; 14] = [
     "rows",
     "counts",
     "changed",
+    "without_token",
     "requests",
     "throttled",
     "seconds",
     "ledger",
+    "running",
+    "reason",
 ];
 const COUNTS: [&str; 8] = [
     "created",
@@ -66,7 +69,15 @@ fn run_resume_retry_and_status_print_the_same_document() {
         assert_eq!(document["source"], "customers.csv");
         assert_eq!(document["ledger"], "vlens-batch.db");
         assert_eq!(document["run"], 1);
-        assert!(document["seconds"].is_number());
+        let seconds = document["seconds"].as_f64().unwrap().to_string();
+        assert!(
+            seconds
+                .split('.')
+                .nth(1)
+                .is_none_or(|digits| digits.len() == 1)
+        );
+        assert_eq!(document["running"], false);
+        assert_eq!(document["reason"].is_null(), document["stopped"].is_null());
         let sum: u64 = COUNTS
             .iter()
             .map(|name| document["counts"][name].as_u64().unwrap())
@@ -80,6 +91,83 @@ fn run_resume_retry_and_status_print_the_same_document() {
     assert_eq!(
         stopped,
         [&json!("limit"), &Value::Null, &Value::Null, &Value::Null]
+    );
+}
+
+#[test]
+fn a_live_a_killed_and_a_stopped_run_can_be_told_apart() {
+    let world = World::with_server();
+    let hangs = Customer::new(1).phone("+201555000600");
+    world.file("customers.csv", sheet([&hangs, &Customer::new(2)]));
+    let one = ["--concurrency", "1"];
+    let mut run = world.send("customers.csv").args(one).start();
+    run.until("it was accepted", || !world.accepted().is_empty());
+    let told = || {
+        let document = world.ledger_status();
+        let text = world.vlens(["status"]).run().stdout;
+        let first = text.lines().next().unwrap().to_owned();
+        let runs = world.ran("runs --json", 0).json();
+        for member in ["running", "stopped", "reason"] {
+            assert_eq!(runs[0][member], document[member]);
+        }
+        let seen = ["running", "stopped"].map(|member| document[member].clone());
+        (seen, document["reason"].is_string(), first)
+    };
+    let live = told();
+    run.kill();
+    let killed = told();
+    world.ran("resume --limit 0 --json", 4);
+    let stopped = told();
+    let expected = [
+        (
+            true,
+            Value::Null,
+            false,
+            "Run 1 of customers.csv is going on",
+        ),
+        (
+            false,
+            json!("killed"),
+            true,
+            "Run 1 of customers.csv was cut off",
+        ),
+        (
+            false,
+            json!("limit"),
+            true,
+            "Run 1 of customers.csv stopped early",
+        ),
+    ];
+    for ((seen, has_reason, first), (running, stop, is_told, begins)) in
+        [live, killed, stopped].into_iter().zip(expected)
+    {
+        assert_eq!(seen, [json!(running), stop]);
+        assert_eq!(has_reason, is_told);
+        assert!(first.starts_with(begins), "{first}");
+    }
+}
+
+#[test]
+fn who_was_settled_without_a_link_is_counted_until_he_gets_one() {
+    let world = World::with_server();
+    let lost = |name: &str| Customer::new(1).phone("+201555000703").name(name);
+    world.file("customers.csv", sheet([&lost("Mona"), &Customer::new(2)]));
+    world.sent("customers.csv", 3);
+    assert_eq!(world.ledger_status()["without_token"], 0);
+    world.ran("settle --all --as created", 0);
+    assert_eq!(world.ledger_status()["without_token"], 1);
+    let row = &world.export()[0];
+    assert_eq!(
+        (&row["status"], &row["token"]),
+        (&json!("created"), &Value::Null)
+    );
+    assert_eq!(row["error_code"], "without_token");
+    assert!(row["error"].as_str().unwrap().contains("link"), "{row}");
+    assert_eq!(world.export()[1]["error"], Value::Null);
+    let again = world.sent("customers.csv", 0).json();
+    assert_eq!(
+        (&again["without_token"], &again["counts"]["already_created"]),
+        (&json!(1), &json!(2))
     );
 }
 

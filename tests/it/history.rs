@@ -58,8 +58,8 @@ fn many_runs_make_no_command_slower() {
         &world,
         &format!(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {RUNS})
-             INSERT INTO runs (sheet_id, source, started_ms, finished_ms, stopped, exit_code, changed, requests, throttled, seconds)
-             SELECT sheet_id, 'older.csv', started_ms, finished_ms, stopped, exit_code, 0, 0, 0, 0 FROM runs, n WHERE id = 1"
+             INSERT INTO runs (sheet_id, source, started_ms, finished_ms, stopped, changed, requests, throttled, seconds)
+             SELECT sheet_id, 'older.csv', started_ms, finished_ms, stopped, 0, 0, 0, 0 FROM runs, n WHERE id = 1"
         ),
     );
     takes_no_time(world.vlens(["status"]), 4);

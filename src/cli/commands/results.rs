@@ -4,15 +4,15 @@ use std::io::{BufWriter, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use super::world::{Opened, ended_as, summary};
+use super::world::{Opened, ended_as, summary, told};
 use crate::cli::args::{ExportArgs, Global, ReportArgs, SendArgs, StatusArgs};
 use crate::cli::output::{Output, Readers, write_file};
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
-use crate::model::{RowNumber, RunId, RunRecord};
+use crate::model::{RowNumber, RunId, RunSummary};
 use crate::report::{
     ExportOptions, Format, LinkTemplate, ReportData, history_json, reads_right_to_left, sink,
-    write_history, write_html, write_runs, write_status,
+    write_history, write_html, write_runs, write_summary,
 };
 use crate::send::Clock;
 
@@ -27,12 +27,8 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     let summary = summary(&opened.reader, run, &opened.path, is_held, now)?;
     let ended = ended_as(&summary);
     let further = opened.further();
-    let record = RunRecord {
-        in_progress: is_held && summary.finished_at.is_none(),
-        summary,
-    };
-    output.show(&record.summary, |out| {
-        write_status(out, &record, &further, output.look())
+    output.show(&summary, |out| {
+        write_summary(out, &summary, &further, output.look())
     })?;
     Ok(ended)
 }
@@ -54,12 +50,13 @@ pub fn runs(global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
     let at_most = if output.json { u32::MAX } else { SHOWN_RUNS };
     let now = SystemClock::default().wall();
-    let mut runs = opened.reader.runs(opened.is_held(), now, at_most)?;
-    for record in &mut runs {
-        record.summary.ledger = opened.path.display().to_string();
-    }
+    let runs = opened.reader.runs(opened.is_held(), now, at_most)?;
+    let runs: Vec<RunSummary> = runs
+        .into_iter()
+        .map(|run| told(run, &opened.path))
+        .collect();
     // Runs are numbered from 1 without a gap.
-    let older = runs.last().map_or(0, |record| record.summary.run.0 - 1);
+    let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
     output.show(&runs, |out| {
         write_runs(out, &runs, output.look())?;
         if older == 0 {

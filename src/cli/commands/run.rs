@@ -17,7 +17,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{Counts, Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
-use crate::report::{DryRun, Ending, question, write_dry_run, write_summary};
+use crate::report::{DryRun, question, reason, write_dry_run, write_summary};
 use crate::send::{
     Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
     Wishes, import, make_due, plan, send,
@@ -222,10 +222,8 @@ impl Flow {
         let (work, now) = (Work::Sending(run), self.clock.moment());
         ledger.begin_process(work, self.command, &user_name(), &now)?;
         let due = self.to_send(&ledger, run)?;
-        let held = held.or_else(|| {
-            let why = "Nothing was sent: the answer was no.".to_owned();
-            (!self.may_send(due, &target.binding)).then_some((Stop::Signal, why))
-        });
+        let held = held
+            .or_else(|| (!self.may_send(due, &target.binding)).then_some((Stop::Declined, None)));
         let due = if held.is_some() { 0 } else { due };
         let start = self.summary(run)?;
         let start = Tally {
@@ -235,20 +233,21 @@ impl Flow {
         };
         let watch = Arc::new(self.watch(run, start.counts, due));
         let (mut ledger, tally, stopped, why) = match held {
-            Some((stop, why)) => (ledger, start, Some(stop), Some(why)),
+            Some((stop, why)) => (ledger, start, Some(stop), why),
             None => self.send(ledger, run, target, &watch, start).await?,
         };
         let ended = ended_as(&RunSummary {
             stopped,
             ..self.summary(run)?
         });
-        let exit_code = i32::from(ended.map_or(0, Kind::exit_code));
+        let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         let seconds = self.started.elapsed().as_secs_f64();
-        ledger.finish_run(run, stopped, &self.clock.moment(), seconds, exit_code)?;
+        let now = self.clock.moment();
+        ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
         drop(ledger);
         let summary = self.summary(run)?;
         watch.end(&tally, &summary, ended);
-        self.print(&summary, why.as_deref())?;
+        self.print(&summary)?;
         Ok(ended)
     }
 
@@ -322,16 +321,11 @@ impl Flow {
         Watch::begin(self.output, run, start, due, per_row, metrics, clock)
     }
 
-    fn print(&self, summary: &RunSummary, why: Option<&str>) -> Result<(), Error> {
-        let further = &self.settings.further(self.args.sandbox, self.read.as_ref());
-        let ending = Ending {
-            summary,
-            why,
-            further,
-        };
+    fn print(&self, summary: &RunSummary) -> Result<(), Error> {
+        let further = self.settings.further(self.args.sandbox, self.read.as_ref());
         let look = self.output.look();
         self.output
-            .show(summary, |out| write_summary(out, &ending, look))
+            .show(summary, |out| write_summary(out, summary, &further, look))
     }
 
     /// Asks the person who sits there, if any.
@@ -367,24 +361,23 @@ fn in_words(reason: &StopReason) -> Option<String> {
     })
 }
 
-/// Why nothing is to be sent, in words too.
-type Held = (Stop, String);
+/// Why nothing is to be sent, and what there is to say beyond that.
+type Held = (Stop, Option<String>);
 
 /// `--on-invalid stop` and `--expect`.
 fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<Held>, Error> {
     if args.on_invalid == OnInvalid::Stop {
         let invalid = flow.summary(begun.run)?.counts.invalid;
         if invalid > 0 {
-            let why = format!("Nothing was sent: --on-invalid stop, and invalid rows: {invalid}.");
-            return Ok(Some((Stop::InvalidRows, why)));
+            return Ok(Some((Stop::InvalidRows, None)));
         }
     }
     let Some(expected) = args.expect else {
         return Ok(None);
     };
     let to_send = flow.to_send(&begun.ledger, begun.run)?;
-    let why = format!("Nothing was sent: --expect {expected}, but {to_send} would be sent.");
-    Ok((to_send != expected).then_some((Stop::Expectation, why)))
+    let why = format!("Expected: {expected}; would be sent: {to_send}.");
+    Ok((to_send != expected).then_some((Stop::Expectation, Some(why))))
 }
 
 #[derive(serde::Serialize)]

@@ -9,7 +9,7 @@ use crate::cli::settings::{Account, Sending, Settings};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader};
 use crate::model::{RunId, RunSummary, Stop, Timestamp};
-use crate::report::Further;
+use crate::report::{Further, reason};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, ClientOptions};
@@ -121,22 +121,36 @@ pub fn summary(
     is_held: bool,
     now: Timestamp,
 ) -> Result<RunSummary, Error> {
-    Ok(RunSummary {
-        ledger: path.display().to_string(),
-        ..reader.summary(run, is_held, now)?
-    })
+    Ok(told(reader.summary(run, is_held, now)?, path))
+}
+
+/// With the ledger as it was named; who was killed left no reason himself.
+pub fn told(mut summary: RunSummary, path: &Path) -> RunSummary {
+    if summary.stopped == Some(Stop::Killed) {
+        summary.reason = Some(reason(Stop::Killed, None));
+    }
+    summary.ledger = path.display().to_string();
+    summary
 }
 
 /// Who has to act after a run that stands so. When several hold, the first of 6, 4, 3 wins.
 pub fn ended_as(summary: &RunSummary) -> Option<Kind> {
     match summary.stopped {
         Some(Stop::Refused) => Some(Kind::Refused),
-        Some(Stop::Signal | Stop::Failures | Stop::Limit | Stop::Duration) => Some(Kind::Stopped),
+        Some(
+            Stop::Signal
+            | Stop::Declined
+            | Stop::Failures
+            | Stop::Limit
+            | Stop::Duration
+            | Stop::Register,
+        ) => Some(Kind::Stopped),
         Some(Stop::InvalidRows | Stop::Expectation) => Some(Kind::NeedsPerson),
-        // Killed before it could say why it stopped.
-        None if summary.counts.pending > 0 => Some(Kind::Stopped),
-        None if summary.counts.needing_a_person() > 0 => Some(Kind::NeedsPerson),
-        None => None,
+        Some(Stop::Killed) | None if summary.counts.pending > 0 => Some(Kind::Stopped),
+        Some(Stop::Killed) | None if summary.counts.needing_a_person() > 0 => {
+            Some(Kind::NeedsPerson)
+        }
+        Some(Stop::Killed) | None => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! All that is written: results to stdout or a file, everything else to stderr.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::path::Path;
@@ -14,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::args::{Global, LogFormat};
 use super::settings::folder_of;
 use crate::error::{Error, Kind};
+use crate::model::{printable_lines, printable_styled, to_json};
 use crate::report::{Look, Progress};
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
@@ -60,7 +62,7 @@ impl Output {
 
     /// Prints a result for people, or a JSON document.
     pub fn print(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        to_stdout(|out| write(out).map_err(|error| result_not_written(&error)))
+        to_stdout(|out| write(&mut Shown(out)).map_err(|error| result_not_written(&error)))
     }
 
     /// Prints a result that is a file of its own, such as an export. It is no JSON document, so `--json` refuses it.
@@ -101,7 +103,7 @@ impl Output {
 
     fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
         self.print(|out| {
-            serde_json::to_writer(&mut *out, document)?;
+            to_json(&mut *out, document)?;
             writeln!(out)
         })
     }
@@ -109,7 +111,15 @@ impl Output {
     /// Prints what clap has to tell: help and version as results, mistakes on stderr.
     pub fn print_clap(self, told: &clap::Error) -> Result<Option<Kind>, Error> {
         if told.use_stderr() {
-            let _ = told.print();
+            let text = told.render();
+            // What was typed stands in it.
+            let text = match printable_lines(&text.to_string()) {
+                Cow::Borrowed(_) if self.is_styled(io::stderr().is_terminal()) => {
+                    text.ansi().to_string()
+                }
+                shown => shown.into_owned(),
+            };
+            write_to_stderr(text.trim_end());
             return Ok(Some(Kind::Usage));
         }
         let text = told.render();
@@ -190,11 +200,12 @@ fn as_text(error: &Error, is_styled: bool) -> String {
     } else {
         ("", "")
     };
-    match (&error.excerpt, &error.hint) {
+    let message = printable_lines(&error.message);
+    match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
         (Some(excerpt), _) if is_styled => excerpt.styled.clone(),
         (Some(excerpt), _) => excerpt.plain.clone(),
-        (None, Some(hint)) => format!("{red}error:{plain} {}\n  {hint}", error.message),
-        (None, None) => format!("{red}error:{plain} {}", error.message),
+        (None, Some(hint)) => format!("{red}error:{plain} {message}\n  {hint}"),
+        (None, None) => format!("{red}error:{plain} {message}"),
     }
 }
 
@@ -213,6 +224,24 @@ fn result_not_written(error: &io::Error) -> Error {
         "output_not_written",
         format!("The result cannot be written: {error}."),
     )
+}
+
+/// Where text for people and documents pass on their way out: of escape codes, only our own colours do.
+struct Shown<'a>(&'a mut dyn Write);
+
+impl Write for Shown<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Only what is copied from a document, and so escaped, comes in pieces that may split a character.
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.0.write_all(printable_styled(text).as_bytes())?,
+            Err(_) => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Whoever reads stdout. That it has gone away is nobody's fault: what it would have read is dropped.
@@ -237,7 +266,7 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
 
 /// Writes a line to stderr, come what may.
 pub fn write_to_stderr(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", printable_styled(text));
 }
 
 /// Who may read a file.
@@ -343,11 +372,14 @@ struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let write = || io::stderr().lock().write(bytes);
+        let line = String::from_utf8_lossy(bytes);
+        let line = printable_lines(&line);
+        let write = || io::stderr().lock().write_all(line.as_bytes());
         match PROGRESS.get() {
             Some(progress) => progress.suspend(write),
             None => write(),
         }
+        .map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -4,6 +4,7 @@
 
 mod invitation;
 mod outcome;
+mod printable;
 mod problem;
 mod row;
 mod run;
@@ -14,6 +15,7 @@ pub use invitation::{
     Recipient,
 };
 pub use outcome::{NotCreated, Outcome, Refusal, RetryAfter, Uncertainty};
+pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};
 pub use problem::{Problem, ProblemCode, Repair};
 pub use row::{Cell, Column, OVERVIEW_SHEET, RESULT_COLUMNS, Row, RowNumber};
 pub use run::{

@@ -10,10 +10,10 @@ use std::io::Write;
 use rust_xlsxwriter::{Format, FormatAlign, Workbook, Worksheet, XlsxError};
 
 use crate::error::Error;
-use crate::model::{Cell, OVERVIEW_SHEET, RowNumber};
+use crate::model::{Cell, OVERVIEW_SHEET, RowNumber, printable, printable_lines};
 
 use super::check::{CheckTally, Findings};
-use super::text::{as_float, printable};
+use super::text::as_float;
 use super::workbook::{Book, Fill, Value, failed, header_format, note, within_sheet};
 
 /// The sheet that is given back.
@@ -145,7 +145,7 @@ impl Annotator {
             }
             *count += 1;
             let column = u16::try_from(place + 1).unwrap_or(u16::MAX);
-            let note = note(&lines.join("\n"), 260, 90);
+            let note = note(&printable_lines(&lines.join("\n")), 260, 90);
             let sheet = self.book.sheet()?;
             sheet.insert_note(row, column, &note).map_err(failed)?;
         }
@@ -248,7 +248,7 @@ fn write_overview(
     }
     let mut rows = 8u32..;
     for (step, row) in steps.iter().zip(&mut rows) {
-        sheet.write_string(row, 0, step)?;
+        sheet.write_string(row, 0, printable(step))?;
     }
     let head = rows.nth(1).unwrap_or(0);
     sheet.write_row_with_format(head, 0, ["Column", "Problem", "Times"], &header_format())?;
@@ -256,7 +256,7 @@ fn write_overview(
         let column = if group.column.is_empty() {
             "–"
         } else {
-            &group.column
+            &printable(&group.column)
         };
         sheet.write_string_with_format(row, 0, column, &left)?;
         sheet.write_string(row, 1, group.meaning)?;

@@ -7,7 +7,9 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 use tempfile::SpooledTempFile;
 
-use crate::model::{EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, RunId, mask};
+use crate::model::{
+    EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, RunId, mask, to_json,
+};
 
 use super::text::Look;
 
@@ -269,7 +271,7 @@ impl CheckJson {
         notes: &[String],
     ) -> io::Result<()> {
         out.write_all(b"{\"source\":")?;
-        serde_json::to_writer(&mut *out, source)?;
+        to_json(&mut *out, &source)?;
         self.problems.write_to(out, "problems")?;
         write!(
             out,
@@ -284,7 +286,7 @@ impl CheckJson {
         self.duplicates.write_to(out, "duplicates")?;
         self.already_created.write_to(out, "already_created")?;
         out.write_all(b",\"notes\":")?;
-        serde_json::to_writer(&mut *out, notes)?;
+        to_json(&mut *out, &notes)?;
         out.write_all(b"}\n")?;
         out.flush()
     }
@@ -304,7 +306,7 @@ impl List {
             .0
             .get_or_insert_with(|| SpooledTempFile::new(Self::SPOOL_BYTES));
         text.write_all(separator)?;
-        serde_json::to_writer(text, value)?;
+        to_json(text, &value)?;
         Ok(())
     }
 

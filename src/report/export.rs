@@ -11,7 +11,9 @@ use std::io::{self, BufWriter, Write};
 use rust_xlsxwriter::Workbook;
 
 use crate::error::Error;
-use crate::model::{RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status};
+use crate::model::{
+    RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status, printable_lines, to_json,
+};
 
 use super::text::vendor_words;
 use super::workbook::{Book, Fill, Value, failed, looks_like_formula, within_sheet};
@@ -116,7 +118,7 @@ impl<W: Write + Send> Sink<'_, W> {
             }
             Writer::Jsonl(out, keys) => {
                 let source = keys.iter().cloned().zip(cells.map(Into::into)).collect();
-                serde_json::to_writer(&mut *out, &Line { source, result })
+                to_json(&mut *out, &Line { source, result })
                     .map_err(io::Error::from)
                     .and_then(|()| out.write_all(b"\n"))
                     .map_err(|error| not_written(&error))
@@ -156,10 +158,11 @@ impl<W: Write + Send> Sink<'_, W> {
 
 /// The text of a CSV cell, with an apostrophe before it where a spreadsheet would take it for a formula.
 fn harmless(text: &str) -> Cow<'_, str> {
-    if looks_like_formula(text) {
+    let text = printable_lines(text);
+    if looks_like_formula(&text) {
         Cow::Owned(format!("'{text}"))
     } else {
-        Cow::Borrowed(text)
+        text
     }
 }
 

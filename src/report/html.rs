@@ -8,9 +8,11 @@ use minijinja::value::Serde;
 use minijinja::{Value, context};
 
 use crate::error::Error;
-use crate::model::{MinuteCount, ProblemCode, RunStatistics, RunSummary, Timestamp, mask_text};
+use crate::model::{
+    MinuteCount, ProblemCode, RunStatistics, RunSummary, Timestamp, mask_text, printable,
+};
 
-use super::text::{Language, WORDS, as_float, environment, printable, thousands, vendor_words};
+use super::text::{Language, WORDS, as_float, environment, thousands, vendor_words};
 
 /// Everything that the page tells.
 #[derive(Debug, Clone)]
@@ -55,10 +57,13 @@ pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) ->
 
 fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
     let mut environment = environment();
-    environment.add_filter("printable", |text: String| printable(&text));
-    environment.add_filter("masked", |text: String| {
-        printable(&mask_text(&vendor_words(&text)))
+    environment.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) if !value.is_safe() => {
+            minijinja::escape_formatter(out, state, &printable(text).into())
+        }
+        _ => minijinja::escape_formatter(out, state, value),
     });
+    environment.add_filter("masked", |text: String| mask_text(&vendor_words(&text)));
     environment.add_filter("meaning", |code: String| {
         let known = code.parse().map(ProblemCode::meaning);
         known.map_or(code, str::to_owned)

@@ -6,9 +6,9 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
-use crate::model::{AttemptRecord, ContractTypeId, RowHistory, RunSummary, Timestamp};
+use crate::model::{AttemptRecord, ContractTypeId, RowHistory, RunSummary, Timestamp, printable};
 
-use super::text::{Look, duration, printable, thousands, vendor_words};
+use super::text::{Look, duration, thousands, vendor_words};
 
 /// How a column's cells stand: texts are broken where there is little room.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ fn write_table<const N: usize>(
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(look.width.clamp(40, 400)).unwrap_or(400))
         .set_header(head.map(|(name, _)| name))
-        .add_rows(rows.map(|row| row.map(|cell| printable(&cell))));
+        .add_rows(rows.map(|row| row.map(|cell| printable(&cell).into_owned())));
     for (at, column) in table.column_iter_mut().enumerate() {
         let (_, cells) = head[at];
         column.set_padding((0, if at + 1 < N { between } else { 0 }));

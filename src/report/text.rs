@@ -12,6 +12,8 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde_json::Value as Json;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
+use crate::model::printable;
+
 /// How texts for people look where they are going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -69,7 +71,7 @@ impl Look {
             let text = if value.is_safe() {
                 text
             } else {
-                printable(&text)
+                printable(&text).into_owned()
             };
             Ok(out.write_str(&text)?)
         });
@@ -140,20 +142,6 @@ const STYLES: [(&str, Style); 5] = [
     ("strong", Style::new().effects(Effects::BOLD)),
     ("faint", Style::new().effects(Effects::DIMMED)),
 ];
-
-/// A text from outside as it may be shown: on one line (a template's header has one for each language), without characters that
-/// command a terminal or turn the order of what follows.
-pub(super) fn printable(text: &str) -> String {
-    let one_line = if text.contains('\n') {
-        text.lines().map(str::trim).collect::<Vec<_>>().join(" / ")
-    } else {
-        text.to_owned()
-    };
-    one_line.replace(
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'),
-        "\u{fffd}",
-    )
-}
 
 /// `1234567` as `1,234,567`.
 pub(super) fn thousands(number: u64) -> String {
@@ -339,7 +327,7 @@ mod tests {
         look.write(&mut out, "{{ value }}\n{{ value|bad }}", value)
             .unwrap();
         let text = String::from_utf8(out).unwrap();
-        let shown = "\u{fffd}[31m\u{fffd}a\u{fffd}b / c";
+        let shown = "\u{fffd}[31ma b / c";
         assert_eq!(text, format!("{shown}\n\u{1b}[31m{shown}\u{1b}[0m\n"));
         let missing = look.write(&mut Vec::new(), "{{ valeu }}", minijinja::context! {});
         assert!(missing.is_err(), "a misspelt name is no empty text");

@@ -10,6 +10,7 @@ use rust_xlsxwriter::{
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::Error;
+use crate::model::{printable, printable_lines};
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
@@ -95,9 +96,12 @@ impl Book {
         mut workbook: Workbook,
         name: &str,
         header_row: u32,
-        names: Vec<String>,
+        mut names: Vec<String>,
         right_to_left: bool,
     ) -> Result<Book, Error> {
+        for name in &mut names {
+            *name = printable_lines(name).into_owned();
+        }
         if names.len() > MAX_COLUMNS {
             let message = format!(
                 "An Excel sheet holds 16,384 columns; there would be {}.",
@@ -111,7 +115,7 @@ impl Book {
         let sheet = workbook
             .add_worksheet_with_constant_memory()
             .map_err(failed)?;
-        if sheet.set_name(name).is_err() {
+        if sheet.set_name(printable(name)).is_err() {
             sheet.set_name("Rows").map_err(failed)?;
         }
         sheet.set_right_to_left(right_to_left);
@@ -150,7 +154,7 @@ impl Book {
             Value::Text("") | Value::Told("") if fill == Fill::None => Ok(sheet),
             Value::Text("") | Value::Told("") => sheet.write_blank(row, column, format),
             Value::Text(text) | Value::Told(text) => {
-                sheet.write_string_with_format(row, column, text, format)
+                sheet.write_string_with_format(row, column, printable_lines(text), format)
             }
             Value::Number(number) => sheet.write_number_with_format(row, column, number, format),
             Value::Boolean(is) => sheet.write_boolean_with_format(row, column, is, format),

@@ -1,11 +1,13 @@
-//! A hostile server: bounded memory, bounded time, and a certificate that nobody vouches for.
+//! A hostile server: bounded memory, bounded time, and a certificate that nobody vouches for; and texts that would command a terminal.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::support::{Rude, World, answer};
+use crate::support::{Recipe, Rude, World, answer, customers};
 
 /// A debug build's own needs are far below; an answer kept whole would be above.
 const MOST_KIB: u64 = 160 * 1024;
@@ -184,4 +186,150 @@ fn only_a_certificate_that_somebody_vouches_for_is_spoken_to() {
         .expect(0);
     assert_eq!(world.statuses(), ["created"; 3]);
     assert_eq!(rude.invitations(), 3);
+}
+
+/// Clears the screen, sets the window's title, rings, begins an escape code in one character, turns the direction of writing.
+const NASTY: &str = "\u{1b}[2J\u{1b}]0;PWN\u{7}\u{9b}5m\u{202e}\u{2066}";
+
+#[track_caller]
+fn assert_printable(place: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let is_nasty = |c: char| {
+        c.is_control() && !"\r\n\t".contains(c)
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let nasty = text.find(is_nasty).or_else(|| text.find("_x001B_"));
+    if let Some(at) = nasty {
+        let around: String = text[at..].chars().take(40).collect();
+        panic!("{place} holds {around:?}\n{}", text.escape_debug());
+    }
+}
+
+#[track_caller]
+fn assert_printable_file(path: &Path) {
+    let place = format!("{path:?}");
+    let bytes = std::fs::read(path).expect(&place);
+    if path.extension().is_none_or(|extension| extension != "xlsx") {
+        return assert_printable(&place, &bytes);
+    }
+    let mut parts = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("a workbook");
+    for index in 0..parts.len() {
+        let mut part = parts.by_index(index).expect("a part");
+        let mut content = Vec::new();
+        part.read_to_end(&mut content).expect("a part's content");
+        assert_printable(&format!("{place}, {:?}", part.name()), &content);
+    }
+}
+
+#[test]
+fn what_comes_from_outside_commands_no_terminal_log_page_or_sheet() {
+    let rude = Rude::serve(|wire, before| {
+        let nasty = serde_json::to_string(&format!("{NASTY}no")).expect("JSON");
+        match before % 2 {
+            0 => answer(
+                wire,
+                &format!(
+                    r#"{{"error_code":17,"error_message":{nasty},"error_descriptions":{{{nasty}:[{nasty}]}}}}"#
+                ),
+            ),
+            _ => answer(wire, "{}"),
+        }
+    });
+    let world = World::new();
+    let name = format!("Name{NASTY}");
+    let csv = format!("c{NASTY}.csv");
+    let xlsx = format!("x{NASTY}.xlsx");
+    let customers = customers(3);
+    let mut text = format!("phone,email{NASTY},{name},_note{NASTY}\n");
+    for (n, customer) in customers.iter().enumerate() {
+        let full_name = if n == 2 {
+            NASTY
+        } else {
+            "\u{202b}Mona\u{202c}"
+        };
+        writeln!(text, "{},,{full_name},{NASTY}", customer.phone).expect("a text");
+    }
+    world.file(&csv, text);
+    let c1 = "\u{9b}5m\u{202e}\u{2066}";
+    let rows = format!(
+        "rows = [['phone', 'Name{c1}', '_note'], ['+201012345678', 'M{c1}', '{c1}']]\nname = 'S{c1}'"
+    );
+    let recipe: Recipe = toml::from_str(&format!("[[sheet]]\n{rows}")).expect("a recipe");
+    world.file(&xlsx, recipe.bytes());
+    let commands: &[&[&str]] = &[
+        &["check", "FILE", "--contract-type", "414"],
+        &["check", "FILE", "--contract-type", "414", "--json"],
+        &["check", "FILE", "--contract-type", "414", "--show", "9"],
+        &[
+            "check",
+            "FILE",
+            "--contract-type",
+            "414",
+            "--annotate",
+            "marked.xlsx",
+        ],
+        &["check", "FILE"],
+        &["check", "FILE", "--sheet", NASTY],
+        &["run", "FILE", "--contract-type", "414", "--dry-run"],
+        &[
+            "run",
+            "FILE",
+            "--contract-type",
+            "414",
+            "-vv",
+            "--rate",
+            "unlimited",
+        ],
+        &[
+            "run",
+            "FILE",
+            "--contract-type",
+            "414",
+            "--json",
+            "--log-format",
+            "json",
+            "-vv",
+            "--metrics-file",
+            "m.prom",
+        ],
+        &["status"],
+        &["status", "--row", "2", "--json"],
+        &["status", "--row", "2"],
+        &["runs"],
+        &["export", "--output", "r.csv"],
+        &["export", "--output", "r.xlsx"],
+        &["export", "--format", "jsonl"],
+        &["report", "--output", "en.html"],
+        &["report", "--lang", "ar"],
+        &["settle", "--row", "2", "--as", "created"],
+        &["retry", "--row", "3", "--resend-uncertain"],
+        &["resume"],
+        &["doctor"],
+        &["init", "FILE", "--yes", "--force"],
+        &["check", "FILE"],
+        &["check", "FILE", NASTY],
+        &["backup", NASTY],
+        &["follow", "FILE"],
+    ];
+    for file in [&csv, &xlsx] {
+        world.config("[limits]\nper_minute = 6000\nper_second = 1000\nmax_attempts = 1\n");
+        for command in commands {
+            let args = command
+                .iter()
+                .map(|&arg| if arg == "FILE" { file.as_str() } else { arg });
+            let command = rude
+                .variables()
+                .into_iter()
+                .fold(world.vlens(args), |vlens, (name, value)| {
+                    vlens.env(name, value)
+                });
+            let ended = command.run();
+            let place = format!("{:?}", ended.to_string().lines().next());
+            assert_printable(&format!("stdout of {place}"), ended.stdout.as_bytes());
+            assert_printable(&format!("stderr of {place}"), ended.stderr.as_bytes());
+        }
+        for made in ["marked.xlsx", "m.prom", "r.csv", "r.xlsx", "en.html"] {
+            assert_printable_file(&world.path(made));
+        }
+    }
 }

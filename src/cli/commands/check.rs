@@ -11,7 +11,7 @@ use crate::input::Input;
 use crate::ledger::Reader;
 use crate::mapping::names::Shown;
 use crate::mapping::{BindOptions, Mapped};
-use crate::model::{ContractTypeId, Form, Invitation, Row, RowNumber, Status};
+use crate::model::{ContractTypeId, Form, Invitation, Row, RowNumber, Status, printable_json};
 use crate::report::{Annotator, CheckJson, CheckTally, Findings, SheetShape, reads_right_to_left};
 use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
 use crate::vlens;
@@ -256,7 +256,7 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Ended {
     walk(sheet, |row, mapped| {
         match seen.judge(row.number, mapped).0 {
             Verdict::Valid(invitation) if (bodies.len() as u64) < most => {
-                bodies.push(invitation.body);
+                bodies.push(printable_json(&invitation.body).into_owned());
             }
             Verdict::Invalid(_) => has_invalid = true,
             Verdict::Valid(_) | Verdict::Duplicate(_) => {}

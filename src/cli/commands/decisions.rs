@@ -6,7 +6,7 @@ use crate::cli::output::Output;
 use crate::cli::system::{SystemClock, user_name};
 use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, PurgeReport, Work};
-use crate::model::{RowNumber, RunId, Status, Timestamp};
+use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
 use crate::report::rows as counted;
 use crate::send::Clock;
 
@@ -111,6 +111,6 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
 
 /// Asks the person who sits there; Enter is no.
 pub fn is_confirmed(question: String) -> bool {
-    let mut prompt = cliclack::confirm(question).initial_value(false);
+    let mut prompt = cliclack::confirm(printable(&question)).initial_value(false);
     prompt.interact().unwrap_or(false)
 }

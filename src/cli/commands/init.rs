@@ -13,7 +13,7 @@ use crate::mapping::guess::{
     Certainty, Known, Proposal, Sample, SourceSettings, Target, header_names,
 };
 use crate::mapping::names::Shown;
-use crate::model::{ContractTypeId, RowNumber};
+use crate::model::{ContractTypeId, RowNumber, printable};
 use crate::report::{GuessLine, quoted, write_guesses};
 
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
@@ -144,7 +144,7 @@ fn ask_types(proposal: &mut Proposal) -> std::io::Result<()> {
 }
 
 fn ask_type(question: String) -> std::io::Result<ContractTypeId> {
-    let mut prompt = cliclack::input(question).placeholder("414");
+    let mut prompt = cliclack::input(printable(&question)).placeholder("414");
     prompt.interact().map(ContractTypeId)
 }
 
@@ -173,7 +173,7 @@ fn ask_column(proposal: &mut Proposal, at: usize, all: &[(Target, String)]) -> s
     offered.push(None);
     offered.extend(all.iter().map(|(target, _)| Some(target.clone())));
     let mut items: Vec<Option<Target>> = Vec::new();
-    let mut select = cliclack::select(question).max_rows(10);
+    let mut select = cliclack::select(printable(&question)).max_rows(10);
     for target in offered {
         if items.contains(&target) {
             continue;

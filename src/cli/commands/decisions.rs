@@ -80,7 +80,7 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
         "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
         path.display()
     );
-    if !args.yes && output.can_ask() && !is_confirmed(question) {
+    if !args.yes && output.can_ask() && !is_confirmed(&question) {
         let message = "Nothing was deleted: the answer was no.";
         return Err(Error::stopped("not_confirmed", message));
     }
@@ -110,7 +110,7 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
 }
 
 /// Asks the person who sits there; Enter is no.
-pub fn is_confirmed(question: String) -> bool {
-    let mut prompt = cliclack::confirm(printable(&question)).initial_value(false);
+pub fn is_confirmed(question: &str) -> bool {
+    let mut prompt = cliclack::confirm(printable(question)).initial_value(false);
     prompt.interact().unwrap_or(false)
 }

@@ -134,17 +134,17 @@ fn ask_types(proposal: &mut Proposal) -> std::io::Result<()> {
     }
     for value in proposal.open_values() {
         let question = format!("Which contract type does \"{value}\" mean (its number)?");
-        proposal.choose_type_of(&value, ask_type(question)?);
+        proposal.choose_type_of(&value, ask_type(&question)?);
     }
     if !proposal.knows_types() {
         let question = "To which contract type are these customers invited (its number)?";
-        proposal.choose_types(vec![ask_type(question.to_owned())?]);
+        proposal.choose_types(vec![ask_type(question)?]);
     }
     Ok(())
 }
 
-fn ask_type(question: String) -> std::io::Result<ContractTypeId> {
-    let mut prompt = cliclack::input(printable(&question)).placeholder("414");
+fn ask_type(question: &str) -> std::io::Result<ContractTypeId> {
+    let mut prompt = cliclack::input(printable(question)).placeholder("414");
     prompt.interact().map(ContractTypeId)
 }
 

@@ -334,7 +334,7 @@ impl Flow {
             return true;
         }
         let least = self.sending.limits.least_time(to_send);
-        is_confirmed(question(
+        is_confirmed(&question(
             to_send,
             &binding.base_url,
             &binding.tenancy_name,

@@ -207,7 +207,7 @@ fn assert_printable(place: &str, bytes: &[u8]) {
 
 #[track_caller]
 fn assert_printable_file(path: &Path) {
-    let place = format!("{path:?}");
+    let place = path.display().to_string();
     let bytes = std::fs::read(path).expect(&place);
     if path.extension().is_none_or(|extension| extension != "xlsx") {
         return assert_printable(&place, &bytes);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::model::{Cell, Row};
+use crate::model::{Cell, Layout, Row};
 
 /// The width of a sheet in Excel.
 pub(super) const MAX_COLUMNS: usize = 16_384;
@@ -99,6 +99,8 @@ pub(super) struct Facts {
     pub(super) hidden: Vec<u32>,
     pub(super) merges: Vec<Merge>,
     pub(super) right_to_left: bool,
+    /// Without its titles, which depend on where the header is found.
+    pub(super) layout: Layout,
 }
 
 /// A merged range: rows as a spreadsheet numbers them, columns from zero, both ends included.

@@ -11,15 +11,18 @@ mod workbook;
 mod xlsx;
 
 use std::collections::VecDeque;
+use std::io::Read as _;
 
 use self::detect::Kind;
 use self::file::{Merge, Opened};
 use crate::error::Error;
-use crate::model::{Cell, Column, Row, RowNumber, mask};
+use crate::model::{Cell, Column, Layout, RESULT_COLUMNS, Row, RowNumber, mask};
 
 pub use self::file::{Hidden, Input, Note, Options};
 pub use self::workbook::READER_THREAD;
 
+/// As much of a file as its first line is looked for in.
+const HEAD_BYTES: u64 = 1 << 16;
 /// How many rows are looked at in search of the header.
 const SEARCHED_ROWS: usize = 20;
 /// What parts cells in some sheets: in the only header there is, it is a delimiter that was not found.
@@ -39,6 +42,7 @@ pub struct Source {
     hidden_rows: u64,
     merges: Merges,
     is_right_to_left: bool,
+    layout: Layout,
 }
 
 impl std::fmt::Debug for Source {
@@ -55,6 +59,7 @@ impl Source {
     /// the first row is given out: nothing is guessed that could change a value unseen.
     pub fn open(input: &Input, options: &Options) -> Result<Source, Error> {
         let opened = match detect::kind(input)? {
+            Kind::Text if is_export(input)? => csv::open(input, &without_writing(options))?,
             Kind::Text => csv::open(input, options)?,
             Kind::Workbook(package) => workbook::open(package, options)?,
         };
@@ -113,6 +118,11 @@ impl Source {
     pub fn right_to_left(&self) -> bool {
         self.is_right_to_left
     }
+
+    /// What the sheet has beside its header and rows.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
 }
 
 /// The rows with something in them. Counts the others, whether they come or are missing.
@@ -154,12 +164,15 @@ fn with_header(name: &str, opened: Opened, options: &Options) -> Result<Source, 
         blank: 0,
     };
     let mut notes = opened.notes;
+    let mut layout = opened.facts.layout;
     let mut waiting = first_rows(&mut rows, options.header_row)?;
-    let found = match options.header_row {
+    let of_results = waiting.iter().position(has_results);
+    let found = of_results.or_else(|| match options.header_row {
         Some(wanted) => waiting.iter().position(|row| row.number.0 == wanted),
         None => find_header(waiting.make_contiguous(), &options.known_names),
-    };
-    let header = found.and_then(|at| waiting.drain(..=at).next_back());
+    });
+    layout.titles = waiting.drain(..found.unwrap_or(0)).collect();
+    let header = found.and_then(|_| waiting.pop_front());
     let columns = header.as_ref().map(header_columns).unwrap_or_default();
     let (Some(header), false) = (header, columns.is_empty()) else {
         return Err(no_header(&place, &waiting, options.header_row));
@@ -187,16 +200,53 @@ fn with_header(name: &str, opened: Opened, options: &Options) -> Result<Source, 
         hidden_rows: 0,
         merges: Merges::new(opened.facts.merges),
         is_right_to_left: opened.facts.right_to_left,
+        layout,
     })
 }
 
-/// The rows in which the header is looked for: the first ones, or the one asked for.
+/// The rows in which the header is looked for: the first ones, or all down to the one asked for, of which a few are kept.
 fn first_rows(rows: &mut FilledRows, wanted: Option<u32>) -> Result<VecDeque<Row>, Error> {
-    let from = wanted.unwrap_or(0);
-    let most = wanted.map_or(SEARCHED_ROWS, |_| 1);
-    rows.filter(|row| row.as_ref().is_ok_and(|row| row.number.0 >= from) || row.is_err())
-        .take(most)
-        .collect()
+    let mut first = VecDeque::new();
+    while let Some(row) = rows.next().transpose()? {
+        let is_there = wanted.is_some_and(|wanted| row.number.0 >= wanted);
+        let is_first = first.is_empty();
+        first.push_back(row);
+        // A book of results has its header in its first row, whatever the config says of the customers' sheet.
+        if is_there || is_first && first.iter().any(has_results) {
+            break;
+        }
+        match wanted {
+            None if first.len() == SEARCHED_ROWS => break,
+            Some(_) if first.len() > SEARCHED_ROWS => drop(first.pop_front()),
+            _ => {}
+        }
+    }
+    Ok(first)
+}
+
+/// Whether a row is the header of an export, which is read as it was written.
+fn has_results(row: &Row) -> bool {
+    let mut names = RESULT_COLUMNS[..2].iter();
+    names.all(|name| row.cells.iter().any(|cell| cell.as_shown() == **name))
+}
+
+/// Whether a text file begins with the header of an export. Its encoding has ASCII in it.
+fn is_export(input: &Input) -> Result<bool, Error> {
+    let mut head = Vec::new();
+    let read = input.open()?.take(HEAD_BYTES).read_to_end(&mut head);
+    read.map_err(|error| file::unreadable(&input.name(), &error))?;
+    let line = head.split(|byte| matches!(byte, b'\n' | b'\r')).next();
+    let line = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
+    Ok(RESULT_COLUMNS[..2].iter().all(|name| line.contains(name)))
+}
+
+/// How an export is read: how the config says that the customers' sheet is written does not concern it.
+fn without_writing(options: &Options) -> Options {
+    Options {
+        delimiter: None,
+        encoding: None,
+        ..options.clone()
+    }
 }
 
 /// Refuses a CSV of one column whose header holds what parts cells elsewhere.
@@ -218,8 +268,8 @@ fn refuse_unparted(place: &str, header: &str, notes: &[Note]) -> Result<(), Erro
 }
 
 fn no_header(place: &str, waiting: &VecDeque<Row>, wanted: Option<u32>) -> Error {
-    match (wanted, waiting.front()) {
-        (Some(wanted), Some(next)) if next.number.0 != wanted => Error::unusable(
+    match (wanted, waiting.back()) {
+        (Some(wanted), Some(next)) if next.number.0 > wanted => Error::unusable(
             "header_not_found",
             format!("{place}: row {wanted} is blank, so it holds no headers; the next filled row is {}.", next.number),
         )

@@ -7,7 +7,7 @@ use super::format::Format;
 use super::package::{Package, Piece, Relation, Xml, attribute, damaged, is_set};
 use super::xlsx::{Sheet, Tables};
 use crate::error::Error;
-use crate::model::{OVERVIEW_SHEET, Row};
+use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET, Row};
 
 /// The name of the threads that read workbooks. A foreign parser that panics on a damaged file ends such a thread only, and
 /// becomes an error; whoever owns the panic hook may keep quiet about it.
@@ -124,7 +124,7 @@ impl Book {
             let _ = read_texts(&mut xml, &mut tables);
         }
         if let Some(part) = self.styles.as_ref().filter(|part| package.has(part)) {
-            tables.formats = formats(package, part)?;
+            (tables.formats, tables.written_formats) = formats(package, part)?.into_iter().unzip();
         }
         Ok(tables)
     }
@@ -169,7 +169,7 @@ fn read_texts(xml: &mut Xml<'_>, tables: &mut Tables) -> Result<(), Error> {
 }
 
 /// The number formats of the styles that cells refer to.
-fn formats(package: &mut Package, part: &str) -> Result<Vec<Format>, Error> {
+fn formats(package: &mut Package, part: &str) -> Result<Vec<(Format, NumberFormat)>, Error> {
     let mut codes = std::collections::HashMap::new();
     let mut formats = Vec::new();
     let mut is_in_styles = false;
@@ -183,8 +183,11 @@ fn formats(package: &mut Package, part: &str) -> Result<Vec<Format>, Error> {
         "xf" if is_in_styles => {
             let id = attribute(element, "numFmtId").unwrap_or_default();
             formats.push(match codes.get(&id) {
-                Some(code) => Format::of_code(code),
-                None => Format::built_in(&id),
+                Some(code) => (Format::of_code(code), NumberFormat::Code(code.clone())),
+                None => {
+                    let number = id.trim().parse().unwrap_or(0);
+                    (Format::built_in(&id), NumberFormat::BuiltIn(number))
+                }
             });
         }
         _ => {}
@@ -241,7 +244,10 @@ fn choose(
     wanted: Option<&str>,
 ) -> Result<(usize, Vec<Note>), Error> {
     let at = if let Some(wanted) = wanted {
-        named(sheets, wanted).ok_or_else(|| no_such_sheet(file, sheets, wanted))?
+        // A book of results has its own sheet, whatever the config says of the customers'.
+        named(sheets, wanted)
+            .or_else(|| named(sheets, RESULTS_SHEET))
+            .ok_or_else(|| no_such_sheet(file, sheets, wanted))?
     } else {
         let first = |test: fn(&SheetPart) -> bool| sheets.iter().position(test);
         first(|sheet| sheet.is_visible && sheet.has_data && !sheet.is_overview())

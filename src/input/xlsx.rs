@@ -5,6 +5,7 @@
 //! it, for what it does not tell, would have to agree with it on every cell.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use quick_xml::events::BytesStart;
 
@@ -12,8 +13,12 @@ use super::file::{Facts, MAX_COLUMNS, MAX_ROW_BYTES, Merge, cell_of_text};
 use super::format::{Format, iso_date};
 use super::package::{Piece, Xml, attribute, is_set};
 use crate::error::Error;
-use crate::model::{Cell, Row, RowNumber};
+use crate::model::{Cell, NumberFormat, Row, RowNumber};
 
+/// Columns whose widths are kept.
+const WIDTHS: usize = 1024;
+/// Rows from which a column's number format is known.
+const STYLED_ROWS: u32 = 200;
 /// The height of a sheet in Excel.
 const MAX_ROWS: u32 = 1 << 20;
 
@@ -23,6 +28,8 @@ pub(super) struct Tables {
     pub(super) texts: Texts,
     /// By the number of a cell's style.
     pub(super) formats: Vec<Format>,
+    /// The same as the file has them.
+    pub(super) written_formats: Vec<NumberFormat>,
     pub(super) is_1904: bool,
     /// Who wrote the formulas did not calculate them: an empty result, or 0, is none.
     pub(super) is_uncalculated: bool,
@@ -119,6 +126,8 @@ struct Walk<'a> {
     /// The last row that had data.
     last: u32,
     facts: Facts,
+    /// How often a column's numbers, or its dates (`true`), have which style, in the first rows.
+    styles: BTreeMap<(usize, bool), BTreeMap<usize, usize>>,
 }
 
 impl<'a> Sheet<'a> {
@@ -131,6 +140,7 @@ impl<'a> Sheet<'a> {
             cell: CellState::default(),
             last: 0,
             facts: Facts::default(),
+            styles: BTreeMap::new(),
         };
         Sheet { xml, walk }
     }
@@ -160,7 +170,20 @@ impl<'a> Sheet<'a> {
 
     /// What is known once the walk is at its end.
     pub(super) fn facts(self) -> Facts {
-        self.walk.facts
+        let Walk {
+            tables,
+            mut facts,
+            styles,
+            ..
+        } = self.walk;
+        facts.layout.formats = styles
+            .into_iter()
+            .filter_map(|(column, styles)| {
+                let (style, _) = styles.into_iter().max_by_key(|&(_, count)| count)?;
+                Some((column, tables.written_formats.get(style)?.clone()))
+            })
+            .collect();
+        facts
     }
 }
 
@@ -183,10 +206,30 @@ impl Walk<'_> {
             (Place::Outside, "sheetView") => {
                 self.facts.right_to_left |= is_set(element, "rightToLeft");
             }
+            (Place::Outside, "col") => self.width(element),
             (Place::Outside, "worksheet") => self.is_worksheet = true,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Notes the width of a range of columns. One that goes to the sheet's end speaks of columns without data.
+    fn width(&mut self, element: &BytesStart<'_>) {
+        let number = |name| attribute(element, name)?.trim().parse::<f64>().ok();
+        let (Some(first), Some(last), Some(width)) =
+            (number("min"), number("max"), number("width"))
+        else {
+            return;
+        };
+        let columns = (1u16..).take(WIDTHS).map(f64::from);
+        let within = columns
+            .enumerate()
+            .filter(|(_, column)| (first..=last).contains(column));
+        let widths = within.map(|(at, _)| (at, width));
+        self.facts
+            .layout
+            .widths
+            .extend(widths.filter(|_| (1.0..=255.0).contains(&width)));
     }
 
     fn end(&mut self, name: &str) -> Result<Option<Row>, Damage> {
@@ -287,6 +330,10 @@ impl Walk<'_> {
             return Ok(());
         }
         let (row, column) = (&mut self.row, self.cell.column);
+        if row.number <= STYLED_ROWS && matches!(value, Cell::Number(_) | Cell::Date(_)) {
+            let styles = self.styles.entry((column, matches!(value, Cell::Date(_))));
+            *styles.or_default().entry(self.cell.style).or_default() += 1;
+        }
         if let Cell::Text(text) | Cell::Undecodable(text) | Cell::Error(text) = &value {
             row.bytes += text.len();
         }

@@ -177,9 +177,7 @@ impl Import<'_> {
         body: Option<&'a str>,
         problems: Option<String>,
     ) -> Result<Content<'a>, Error> {
-        let cells: Vec<_> = (0..self.columns)
-            .map(|at| row.cell(at).as_shown())
-            .collect();
+        let cells: Vec<_> = (0..self.columns).map(|at| row.cell(at)).collect();
         let cells = to_json(&cells)?;
         let salt = &self.ledger.salt;
         let asked = body.or(problems.as_deref()).unwrap_or_default();

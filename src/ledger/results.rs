@@ -10,8 +10,8 @@ use super::sql::{Json, Outcome, Statements as _};
 use super::status::{count_at, sheet_of};
 use crate::error::Error;
 use crate::model::{
-    AttemptRecord, CodeCount, MinuteCount, ProblemCount, ResultRow, RowHistory, RowNumber, RunId,
-    RunStatistics, Secret, Status, Timestamp,
+    AttemptRecord, Cell, CodeCount, MinuteCount, ProblemCount, ResultRow, RowHistory, RowNumber,
+    RunId, RunStatistics, Secret, Status, Timestamp, ToldProblem,
 };
 
 /// One line for each row and attempt, the attempts of a row together and oldest first.
@@ -164,13 +164,14 @@ struct Fold {
 impl Fold {
     fn begin(row: RowNumber, line: &Row<'_>, width: usize) -> Outcome<Fold> {
         let duplicate_of: Option<u32> = line.get(at::DUPLICATE_OF)?;
-        let problems: Option<Json<Vec<StoredProblem>>> = line.get(at::PROBLEMS)?;
-        let (mut error_code, mut error) = (None, None);
+        let problems: Option<Json<Vec<ToldProblem>>> = line.get(at::PROBLEMS)?;
+        let (mut error_code, mut error, mut told) = (None, None, Vec::new());
         let status = if let Some(of) = duplicate_of {
             error = Some(format!("The same invitation stands in row {of}."));
             Status::Duplicate
         } else if let Some(Json(problems)) = problems {
-            (error_code, error) = in_words(problems);
+            (error_code, error) = in_words(&problems);
+            told = problems;
             Status::Invalid
         } else {
             line.get(at::STATUS)?
@@ -182,6 +183,7 @@ impl Fold {
             token: None,
             error_code,
             error,
+            problems: told,
             attempts: 0,
             sent_at: None,
         };
@@ -238,23 +240,15 @@ impl Fold {
 const WITHOUT_TOKEN: &str = "A person settled this row as created: Vlens' answer, with the customer's link, was lost, and nothing gives one back.";
 
 /// The source's own cells, as many as there are columns; empty ones once they are purged.
-fn cells(line: &Row<'_>, width: usize) -> Outcome<Vec<String>> {
-    let cells: Option<Json<Vec<String>>> = line.get(at::CELLS)?;
+fn cells(line: &Row<'_>, width: usize) -> Outcome<Vec<Cell>> {
+    let cells: Option<Json<Vec<Cell>>> = line.get(at::CELLS)?;
     let mut cells = cells.map_or_else(Vec::new, |Json(cells)| cells);
-    cells.resize(width, String::new());
+    cells.resize(width, Cell::Empty);
     Ok(cells)
 }
 
-/// The parts of a stored problem that results tell.
-#[derive(serde::Deserialize)]
-struct StoredProblem {
-    column: Option<String>,
-    code: String,
-    message: String,
-}
-
 /// The first problem's code, and all of them in words.
-fn in_words(problems: Vec<StoredProblem>) -> (Option<String>, Option<String>) {
+fn in_words(problems: &[ToldProblem]) -> (Option<String>, Option<String>) {
     let words: Vec<String> = problems
         .iter()
         .filter(|problem| !problem.message.is_empty())
@@ -263,7 +257,7 @@ fn in_words(problems: Vec<StoredProblem>) -> (Option<String>, Option<String>) {
             None => problem.message.clone(),
         })
         .collect();
-    let code = problems.into_iter().next().map(|problem| problem.code);
+    let code = problems.first().map(|problem| problem.code.clone());
     (code, (!words.is_empty()).then(|| words.join(" ")))
 }
 

@@ -12,7 +12,7 @@ use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
 use super::value::{self, Fault, Kind};
 use crate::model::{
-    ContractTypeId, Invitation, InvitationKey, Problem, ProblemCode, Recipient, Repair, Row,
+    Aside, ContractTypeId, Invitation, InvitationKey, Problem, ProblemCode, Recipient, Repair, Row,
 };
 
 /// What a row came to.
@@ -22,6 +22,8 @@ pub struct Mapped {
     pub result: Result<Invitation, Vec<Problem>>,
     /// Values mended beyond doubt, told in either case.
     pub repairs: Vec<Repair>,
+    /// What the row is, if it is no customer's.
+    pub aside: Option<Aside>,
 }
 
 impl Mapping {
@@ -39,6 +41,12 @@ impl Mapping {
             _ => Err(visit.problems),
         };
         Mapped {
+            // A customer that could be invited is one, but for an example, which could be.
+            aside: if result.is_err() || self.is_example(row) {
+                self.aside(row)
+            } else {
+                None
+            },
             result,
             repairs: visit.repairs,
         }

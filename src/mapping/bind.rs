@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::config::{Config, DEFAULT_COUNTRY, SessionKind};
 use super::diagnostics::{ConfigErrors, ConfigProblem};
 use super::field_config::{Entries, OneOrMany, Text};
-use super::fields::{FieldGroup, Groups, listed};
+use super::fields::{FieldGroup, Groups, RuleSource, listed};
 use super::header::{Binder, Header, HeaderTypes, Role, is_example_marker, is_left_out};
 use super::invitation::BodyFrame;
 use super::names::{fold, visible};
@@ -141,9 +141,27 @@ impl Mapping {
         self.notes.clone()
     }
 
+    /// Each field that columns feed, with their places: a row in which all of them are empty leaves the field empty.
+    pub fn columns_of_fields(&self) -> Vec<(String, Vec<usize>)> {
+        let groups = self.groups.values().chain([&self.other_types]);
+        let mut fields: Vec<(String, Vec<usize>)> = Vec::new();
+        for rule in groups.flat_map(|group| &group.rules) {
+            let columns = match &rule.source {
+                RuleSource::Column(index) => vec![*index],
+                RuleSource::Template { columns, .. } => columns.clone(),
+                RuleSource::Constant(_) => continue,
+            };
+            let field = (rule.key.clone(), columns);
+            if !field.1.is_empty() && !fields.contains(&field) {
+                fields.push(field);
+            }
+        }
+        fields
+    }
+
     /// Whether the row is a template's example, marked by [`super::EXAMPLE_MARKER`] in a column that is left out. Such a row
     /// is never sent.
-    pub fn is_example(&self, row: &Row) -> bool {
+    pub(super) fn is_example(&self, row: &Row) -> bool {
         self.set_aside.iter().any(|&index| match row.cell(index) {
             Cell::Text(text) => is_example_marker(text),
             _ => false,

@@ -5,6 +5,7 @@
 //! clock or network, and no difference between CSV and XLSX.
 
 mod apply;
+mod aside;
 mod bind;
 pub mod config;
 mod diagnostics;

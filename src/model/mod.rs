@@ -17,9 +17,13 @@ pub use invitation::{
 pub use outcome::{NotCreated, Outcome, Refusal, RetryAfter, Uncertainty};
 pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};
 pub use problem::{Problem, ProblemCode, Repair};
-pub use row::{Cell, Column, OVERVIEW_SHEET, RESULT_COLUMNS, Row, RowNumber};
+pub use row::{
+    Aside, Cell, Column, Layout, NumberFormat, OVERVIEW_SHEET, RESULT_COLUMNS, RESULTS_SHEET, Row,
+    RowNumber,
+};
 pub use run::{
     AttemptRecord, CodeCount, Counts, EarlierRow, MinuteCount, Moment, Plan, ProblemCount,
     ResultRow, RowHistory, RunId, RunStatistics, RunSummary, Standing, Status, Stop, Timestamp,
+    ToldProblem,
 };
 pub use secret::{Secret, mask, mask_text};

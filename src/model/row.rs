@@ -1,6 +1,7 @@
 //! A row of a sheet, as its source gives it: typed cells under named columns, with the number that a spreadsheet shows.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil;
@@ -96,6 +97,76 @@ impl Cell {
         self.as_shown().into_owned()
     }
 }
+
+/// As the ledger keeps a cell: numbers and yes or no as themselves, a date under `date`, anything else as the text that is shown.
+impl serde::Serialize for Cell {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Cell::Number(number) => serializer.serialize_f64(*number),
+            Cell::Boolean(is) => serializer.serialize_bool(*is),
+            Cell::Date(date) => Kept::Date { date: *date }.serialize(serializer),
+            other => serializer.serialize_str(&other.as_shown()),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Cell {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Cell, D::Error> {
+        Ok(match Kept::deserialize(deserializer)? {
+            Kept::Number(number) => Cell::Number(number),
+            Kept::Boolean(is) => Cell::Boolean(is),
+            Kept::Date { date } => Cell::Date(date),
+            Kept::Text(text) if text.is_empty() => Cell::Empty,
+            Kept::Text(text) => Cell::Text(text),
+            // A number that JSON has no word for.
+            Kept::Nothing(()) => Cell::Empty,
+        })
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Text(String),
+    Number(f64),
+    Boolean(bool),
+    Date { date: civil::DateTime },
+    Nothing(()),
+}
+
+/// A row that is no customer's, and so is left out wherever customers are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum Aside {
+    /// A template's example.
+    Example,
+    Total,
+    /// One line of text: the title of a section, a remark.
+    Section,
+    Signature,
+}
+
+/// What a sheet has beside its header and its rows of customers, so that it can be given back as it looked. Columns count from
+/// zero.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// The filled rows above the header.
+    pub titles: Vec<Row>,
+    /// In letters, of the columns that have one of their own.
+    pub widths: BTreeMap<usize, f64>,
+    /// Of each column's numbers, and of its dates (`true`): the commonest.
+    pub formats: BTreeMap<(usize, bool), NumberFormat>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NumberFormat {
+    /// One that every spreadsheet knows by this number.
+    BuiltIn(u8),
+    Code(String),
+}
+
+/// The sheet of an export, which is found whatever sheet the config names.
+pub const RESULTS_SHEET: &str = "Results";
 
 /// The name of the sheet that sums up an annotated workbook: written by the report, passed over by the source, so that the
 /// workbook can be corrected and run as it is.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use super::row::RowNumber;
+use super::row::{Cell, RowNumber};
 use super::secret::Secret;
 
 /// Milliseconds since the Unix epoch, UTC. Prints to the second, as every time this tool prints for machines.
@@ -215,8 +215,8 @@ fn with_one_decimal<S: serde::Serializer>(seconds: &f64, serializer: S) -> Resul
 #[derive(Debug, Clone)]
 pub struct ResultRow {
     pub row: RowNumber,
-    /// The source's own cells, as shown, one for each of the source's columns.
-    pub cells: Vec<String>,
+    /// The source's own cells, one for each of the source's columns; all empty once they are purged.
+    pub cells: Vec<Cell>,
     pub status: Status,
     /// None when a person settled it.
     pub token: Option<Secret>,
@@ -224,10 +224,20 @@ pub struct ResultRow {
     pub error_code: Option<String>,
     /// For people: the vendor's message, or what is wrong with the row.
     pub error: Option<String>,
+    /// Of an invalid row; `error` has them in English.
+    pub problems: Vec<ToldProblem>,
     /// Requests that left for this row.
     pub attempts: u32,
     /// When the last one left.
     pub sent_at: Option<Timestamp>,
+}
+
+/// The parts of a problem that results tell.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct ToldProblem {
+    pub column: Option<String>,
+    pub code: String,
+    pub message: String,
 }
 
 /// Where an invitation was created that a row asks for again.

@@ -12,7 +12,7 @@ use rust_xlsxwriter::Workbook;
 
 use crate::error::Error;
 use crate::model::{
-    RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status, printable_lines, to_json,
+    Cell, RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status, printable_lines, to_json,
 };
 
 use super::text::vendor_words;
@@ -105,7 +105,8 @@ fn begin_book(names: Vec<String>, columns: usize, right_to_left: bool) -> Result
 impl<W: Write + Send> Sink<'_, W> {
     pub fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
         let result = ResultColumns::of(row, &self.options);
-        let cells = row.cells.iter().map(String::as_str);
+        let cells: Vec<_> = row.cells.iter().map(Cell::as_shown).collect();
+        let cells = cells.iter().map(|cell| &**cell);
         let cells = cells.chain(std::iter::repeat("")).take(self.columns);
         match &mut self.writer {
             Writer::Csv(writer) => {
@@ -375,11 +376,12 @@ mod tests {
     fn created(cell: &str) -> ResultRow {
         ResultRow {
             row: RowNumber(2),
-            cells: vec![cell.to_owned()],
+            cells: vec![Cell::Text(cell.to_owned())],
             status: Status::Created,
             token: Some(Secret::new("a/b=")),
             error_code: None,
             error: None,
+            problems: Vec::new(),
             attempts: 1,
             sent_at: None,
         }

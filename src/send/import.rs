@@ -1,8 +1,8 @@
 //! A sheet and its mapping, opened together; its rows, each with what it becomes, in the sheet's order; and the import that brings
 //! all of them into the ledger before anything is sent.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -14,10 +14,12 @@ use crate::failpoint;
 use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, NewSheet, SheetIdentity};
 use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
-use crate::model::{Invitation, Moment, Problem, Repair, Row, RowNumber, RunId, Standing};
+use crate::model::{Aside, Invitation, Moment, Problem, Repair, Row, RowNumber, RunId, Standing};
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
 const BATCH_ROWS: usize = 2048;
+/// Rows of each kind that a note on those left out names.
+const ASIDES_SHOWN: usize = 5;
 
 /// A sheet ready to be read.
 pub struct Sheet {
@@ -27,8 +29,8 @@ pub struct Sheet {
     pub mapping: Mapping,
     /// How it was opened.
     options: Options,
-    /// A template's example rows, which were left out.
-    examples: Vec<RowNumber>,
+    /// Rows that are no customers, which were left out.
+    asides: BTreeMap<Aside, Vec<RowNumber>>,
 }
 
 /// Why a sheet cannot be read.
@@ -72,7 +74,7 @@ impl Sheet {
             source,
             mapping,
             options: options.clone(),
-            examples: Vec::new(),
+            asides: BTreeMap::new(),
         })
     }
 
@@ -97,19 +99,34 @@ impl Sheet {
         columns.map(|column| column.name.clone()).collect()
     }
 
-    /// What a person should know of the example rows that were left out, if there were any: one who wrote a customer over the
-    /// example would miss that one.
-    pub fn note_on_examples(&self) -> Option<String> {
-        match self.examples.as_slice() {
-            [] => None,
-            [row] => Some(format!(
-                "Row {row} is marked as the template's example and is left out."
-            )),
-            [first, ..] => Some(format!(
-                "{} rows are marked as a template's example and are left out; the first is row {first}.",
-                self.examples.len()
-            )),
-        }
+    /// What a person should know of the rows that were left out, if there were any: one who wrote a customer over the example
+    /// would miss that one.
+    pub fn note_on_asides(&self) -> Option<String> {
+        let told = self.asides.iter().map(|(aside, rows)| {
+            let shown: Vec<String> = rows
+                .iter()
+                .take(ASIDES_SHOWN)
+                .map(ToString::to_string)
+                .collect();
+            let more = if rows.len() > shown.len() {
+                ", …"
+            } else {
+                ""
+            };
+            let (row, what) = match (rows.len(), aside) {
+                (1, Aside::Example) => ("row", "the template's example"),
+                (_, Aside::Example) => ("rows", "a template's examples"),
+                (1, Aside::Total) => ("row", "a total"),
+                (_, Aside::Total) => ("rows", "totals"),
+                (1, Aside::Section) => ("row", "one line of text, such as a section's title"),
+                (_, Aside::Section) => ("rows", "one line of text each, such as a section's title"),
+                (1, Aside::Signature) => ("row", "a signature"),
+                (_, Aside::Signature) => ("rows", "signatures"),
+            };
+            format!("{row} {}{more} ({what})", shown.join(", "))
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| format!("Left out as no customers: {}.", told.join("; ")))
     }
 
     /// Hands every row, with what it becomes, to `visit`, in the sheet's order. Ends early when the run is stopped.
@@ -129,6 +146,9 @@ impl Sheet {
                 return Ok(Err(Stopped));
             }
             for (row, mapped) in rows.iter().zip(mapped) {
+                if let Some(aside) = mapped.aside {
+                    self.asides.entry(aside).or_default().push(row.number);
+                }
                 visit(row, mapped)?;
             }
         }
@@ -141,11 +161,7 @@ impl Sheet {
             let Some(row) = self.source.next_row()? else {
                 break;
             };
-            if self.mapping.is_example(&row) {
-                self.examples.push(row.number);
-            } else {
-                rows.push(row);
-            }
+            rows.push(row);
         }
         Ok(rows)
     }
@@ -158,6 +174,8 @@ pub enum Verdict {
     /// The same invitation stands in an earlier row.
     Duplicate(RowNumber),
     Invalid(Vec<Problem>),
+    /// No customer's row.
+    Aside(Aside),
 }
 
 /// Finds duplicates within one file: the first row of each invitation. Twelve bytes of a hash tell a hundred million rows apart with a
@@ -168,6 +186,9 @@ pub struct Seen(HashMap<[u8; 12], RowNumber>);
 impl Seen {
     /// Judges one row after the other.
     pub fn judge(&mut self, row: RowNumber, mapped: Mapped) -> (Verdict, Vec<Repair>) {
+        if let Some(aside) = mapped.aside {
+            return (Verdict::Aside(aside), Vec::new());
+        }
         let verdict = match mapped.result {
             Err(problems) => Verdict::Invalid(problems),
             Ok(invitation) => {
@@ -223,6 +244,7 @@ pub fn import(
         Verdict::Valid(invitation) => import.valid(row, &invitation, &decide),
         Verdict::Duplicate(of) => import.duplicate(row, of),
         Verdict::Invalid(problems) => import.invalid(row, &problems),
+        Verdict::Aside(_) => Ok(()),
     })?;
     if walked.is_err() {
         return Ok(None);

@@ -162,7 +162,11 @@ fn from_pull_over_template_to_run_without_any_mapping() {
                 }
                 let ended = world.sent("filled.xlsx --concurrency 1", 0);
                 assert_eq!(ended.json()["counts"]["created"], rows.len());
-                assert!(ended.stderr.contains("Row 2 is marked"), "{}", ended.stderr);
+                assert!(
+                    ended.stderr.contains("row 2 (the template's example)"),
+                    "{}",
+                    ended.stderr
+                );
                 assert_eq!(&arrived(&world, id), expected, "{language:?}");
             }
         }

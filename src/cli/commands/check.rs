@@ -153,6 +153,7 @@ impl Check {
             Verdict::Valid(invitation) => self.compare_with_ledger(row.number, &invitation)?,
             Verdict::Duplicate(first) => duplicate_of = Some(first),
             Verdict::Invalid(found) => problems = found,
+            Verdict::Aside(_) => return Ok(()),
         }
         let found = Findings {
             row,
@@ -244,7 +245,7 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
         many => notes.push(format!("{many} blank rows were passed over.")),
     }
     notes.extend(sheet.mapping.notes());
-    notes.extend(sheet.note_on_examples());
+    notes.extend(sheet.note_on_asides());
     notes
 }
 
@@ -259,7 +260,7 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Ended {
                 bodies.push(printable_json(&invitation.body).into_owned());
             }
             Verdict::Invalid(_) => has_invalid = true,
-            Verdict::Valid(_) | Verdict::Duplicate(_) => {}
+            Verdict::Valid(_) | Verdict::Duplicate(_) | Verdict::Aside(_) => {}
         }
         Ok(())
     })?;

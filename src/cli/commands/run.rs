@@ -53,7 +53,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
         let message = "Interrupted while the rows were being read; nothing was recorded or sent.";
         return Err(Error::stopped("interrupted", message));
     };
-    if let Some(note) = sheet.note_on_examples() {
+    if let Some(note) = sheet.note_on_asides() {
         output.say(&note);
     }
     drop(sheet);
@@ -396,6 +396,7 @@ fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet) -> Ended {
     let walked = sheet.walk(&flow.stop, |row, mapped| {
         tally.rows += 1;
         match seen.judge(row.number, mapped).0 {
+            Verdict::Aside(_) => tally.rows -= 1,
             Verdict::Invalid(_) => tally.invalid += 1,
             Verdict::Duplicate(_) => tally.duplicate += 1,
             Verdict::Valid(invitation) => {

@@ -182,13 +182,16 @@ fn formats(package: &mut Package, part: &str) -> Result<Vec<(Format, NumberForma
         "cellStyles" | "dxfs" => is_in_styles = false,
         "xf" if is_in_styles => {
             let id = attribute(element, "numFmtId").unwrap_or_default();
-            formats.push(match codes.get(&id) {
-                Some(code) => (Format::of_code(code), NumberFormat::Code(code.clone())),
-                None => {
-                    let number = id.trim().parse().unwrap_or(0);
-                    (Format::built_in(&id), NumberFormat::BuiltIn(number))
-                }
-            });
+            let code = codes
+                .get(&id)
+                .map(|code| (Format::of_code(code), NumberFormat::Code(code.clone())));
+            let built_in = || {
+                (
+                    Format::built_in(&id),
+                    NumberFormat::BuiltIn(id.trim().parse().unwrap_or(0)),
+                )
+            };
+            formats.push(code.unwrap_or_else(built_in));
         }
         _ => {}
     })?;

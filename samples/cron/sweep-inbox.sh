@@ -4,8 +4,8 @@
 #
 #   sweep-inbox.sh /srv/vlens/inbox
 #
-# Exit: 0 nothing to see to; else the gravest exit code that a run ended with. One ledger for all files, so that a customer
-# who stands in two of them is invited once.
+# Exit: 0 nothing to see to; else the gravest exit code that a run ended with. All files share the tenant's one ledger, so that
+# a customer who stands in two of them is invited once.
 set -u
 inbox=${1:?name the folder to sweep}
 settled_minutes=${SETTLED_MINUTES:-2}
@@ -32,7 +32,7 @@ for file in *.csv *.xlsx *.xlsb *.xls *.ods; do
     # Still growing, or changed just now.
     [ -n "$(find "$file" -prune -mmin +"$settled_minutes")" ] || continue
 
-    set -- --yes --ledger ../vlens-batch.db
+    set -- --yes
     [ -e ../vlens-batch.toml ] && set -- "$@" --config ../vlens-batch.toml
     vlens-batch -q run "$file" "$@" </dev/null
     code=$?

@@ -34,7 +34,7 @@ pub struct Global {
     /// The config [default: vlens-batch.toml in FILE's folder, else in the working folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The ledger [default: vlens-batch.db beside the config, else beside FILE, else in the working folder]
+    /// The ledger [default: `VLENS_LEDGER`, else the tenant's own in your data folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
     /// Say more; twice for even more

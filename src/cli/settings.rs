@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use etcetera::BaseStrategy;
 
 use crate::cli::args::{Global, Rate, ReadArgs, SendArgs};
 use crate::error::Error;
@@ -22,7 +23,7 @@ pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
 pub const API_KEY: &str = "VLENS_API_KEY";
 pub const USERNAME: &str = "VLENS_USERNAME";
 pub const PASSWORD: &str = "VLENS_PASSWORD";
-const LEDGER_NAME: &str = "vlens-batch.db";
+const LEDGER: &str = "VLENS_LEDGER";
 const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
 const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
@@ -33,8 +34,11 @@ pub struct Settings {
     /// Defaults when there is no config.
     pub config: Config,
     pub config_path: Option<PathBuf>,
-    /// Where the ledger stands unless said otherwise, and to which the config's paths are relative.
+    /// To which the config's paths are relative.
     folder: PathBuf,
+    /// FILE's, else the working folder.
+    file_folder: PathBuf,
+    /// What `--ledger` names.
     ledger: Option<PathBuf>,
     /// Whether `--config` names the config.
     is_config_named: bool,
@@ -57,15 +61,15 @@ impl Settings {
             Some(path) => read_config(path)?,
             None => Config::none(),
         };
+        let file_folder = file_folder.unwrap_or_else(|| ".".into());
         let config_folder = config_path.as_deref().map(folder_of);
-        let folder = config_folder.or(file_folder).unwrap_or_else(|| ".".into());
-        let ledger = global.ledger.clone();
         Ok(Settings {
-            ledger: ledger.or_else(|| path_variable("VLENS_LEDGER")),
+            ledger: global.ledger.clone(),
             is_config_named: global.config.is_some(),
             config,
             config_path,
-            folder,
+            folder: config_folder.unwrap_or_else(|| file_folder.clone()),
+            file_folder,
         })
     }
 
@@ -74,31 +78,47 @@ impl Settings {
         Settings {
             config: Config::none(),
             config_path: None,
+            file_folder: folder.clone(),
             folder,
             ledger: None,
             is_config_named: false,
         }
     }
 
-    /// A rehearsal has a ledger of its own, unless `--ledger` or `VLENS_LEDGER` says otherwise.
-    pub fn ledger(&self, is_sandbox: bool) -> PathBuf {
-        let usual = || usual_ledger(&self.folder, is_sandbox);
-        self.ledger.clone().unwrap_or_else(usual)
+    /// Where the ledger is: as `--ledger` says; for a rehearsal beside FILE; as `VLENS_LEDGER` says; else the tenant's own file in this
+    /// user's data folder, so that the memory of who was invited does not depend on where a sheet happens to lie.
+    pub fn ledger(&self, is_sandbox: bool) -> Result<PathBuf, Error> {
+        if let Some(path) = &self.ledger {
+            return Ok(path.clone());
+        }
+        if is_sandbox {
+            return Ok(tidy(self.file_folder.join(SANDBOX_LEDGER_NAME)));
+        }
+        if let Some(path) = path_variable(LEDGER) {
+            return Ok(path);
+        }
+        let folder = data_folder().ok_or_else(no_home)?;
+        let base_url = self.base_url(true)?;
+        match self.tenancy_name()? {
+            Some(tenant) => Ok(folder.join(ledger_name(&tenant, base_url.as_str()))),
+            None => only_ledger(&folder, base_url.as_str()),
+        }
     }
 
     /// What the next commands must be given to mean the same file, reading and ledger; `read` is how FILE was read.
     pub fn further(&self, is_sandbox: bool, read: Option<&ReadArgs>) -> Further {
-        let path = self.ledger(is_sandbox);
-        let ledger = |folder: &Path, is_sandbox| {
-            let is_usual = path == usual_ledger(folder, is_sandbox);
-            (!is_usual).then(|| format!("--ledger {}", quoted(&path.to_string_lossy())))
-        };
-        let config = self.config_path.as_deref();
+        let ledger = |path: &Path| format!("--ledger {}", quoted(&path.to_string_lossy()));
+        let named = self.ledger.as_deref().map(ledger);
+        let rehearsed = tidy(self.file_folder.join(SANDBOX_LEDGER_NAME));
+        let rehearsed = Some(rehearsed).filter(|_| is_sandbox);
+        let read_from = named.clone().or(rehearsed.as_deref().map(ledger));
         // A command that names no FILE looks in the working folder alone.
+        let rehearsed = rehearsed.filter(|path| path != Path::new(SANDBOX_LEDGER_NAME));
+        let sent_from = named.clone().or(rehearsed.as_deref().map(ledger));
+        let config = self.config_path.as_deref();
         let is_elsewhere = config.is_some_and(|path| path != Path::new(CONFIG_NAME));
-        let without_file = config.map_or(PathBuf::from("."), folder_of);
         let config = config.map(|path| format!("--config {}", quoted(&path.to_string_lossy())));
-        let named = config.clone().filter(|_| self.is_config_named);
+        let named_config = config.clone().filter(|_| self.is_config_named);
         let config = config.filter(|_| self.is_config_named || is_elsewhere);
         let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
         let read = read.map(as_typed).filter(|read| !read.is_empty());
@@ -107,10 +127,10 @@ impl Settings {
             parts.join(" ")
         };
         Further {
-            reading: join(&[&config, &ledger(&without_file, false)]),
-            sending: join(&[&config, &sandbox, &ledger(&without_file, is_sandbox)]),
-            checking: join(&[&named, &ledger(&self.folder, false), &read]),
-            running: join(&[&named, &sandbox, &ledger(&self.folder, is_sandbox), &read]),
+            reading: join(&[&config, &read_from]),
+            sending: join(&[&config, &sandbox, &sent_from]),
+            checking: join(&[&named_config, &read_from, &read]),
+            running: join(&[&named_config, &sandbox, &named, &read]),
         }
     }
 
@@ -274,12 +294,96 @@ fn as_typed(args: &ReadArgs) -> String {
     typed.join(" ")
 }
 
-fn usual_ledger(folder: &Path, is_sandbox: bool) -> PathBuf {
-    tidy(folder.join(if is_sandbox {
-        SANDBOX_LEDGER_NAME
-    } else {
-        LEDGER_NAME
-    }))
+/// Where this user's programs keep their data; none without a home folder. What the system's list of users says of it is not asked:
+/// a job that was given no home must not write into one.
+pub fn data_folder() -> Option<PathBuf> {
+    // On Windows the library calls cache what is not copied from one machine of a company to the next.
+    let folder = |dirs: &dyn BaseStrategy| {
+        if cfg!(windows) {
+            dirs.cache_dir()
+        } else {
+            dirs.data_dir()
+        }
+    };
+    of_home("XDG_DATA_HOME", folder)
+}
+
+fn of_home(variable: &str, folder: impl FnOnce(&dyn BaseStrategy) -> PathBuf) -> Option<PathBuf> {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if !(cfg!(windows) || is_set("HOME") || is_set(variable)) {
+        return None;
+    }
+    let dirs = etcetera::choose_base_strategy().ok()?;
+    Some(folder(&dirs).join("vlens-batch"))
+}
+
+/// What a tenant's ledger is called: the tenant, and the host where that is not the vendor's own, as far as every system takes it in a
+/// file's name. Should two tenants come to one name, the ledger's binding tells them apart.
+fn ledger_name(tenant: &str, base_url: &str) -> String {
+    let host = base_url
+        .split_once("://")
+        .map_or(base_url, |(_, host)| host);
+    let host = host
+        .split('/')
+        .next()
+        .filter(|_| base_url != DEFAULT_BASE_URL);
+    match (fit_for_a_file(tenant).as_str(), host.map(fit_for_a_file)) {
+        ("", None) => "default.db".to_owned(),
+        (name, None) => format!("{name}.db"),
+        (name, Some(host)) => format!("{name}@{host}.db"),
+    }
+}
+
+fn fit_for_a_file(name: &str) -> String {
+    const LONGEST: usize = 60;
+    let fit = |c: char| {
+        if c.is_alphanumeric() || matches!(c, '.' | '_') {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = name
+        .trim()
+        .to_lowercase()
+        .chars()
+        .map(fit)
+        .take(LONGEST)
+        .collect();
+    name.trim_matches('.').to_owned()
+}
+
+/// The one ledger that is there, for who names no tenant.
+fn only_ledger(folder: &Path, base_url: &str) -> Result<PathBuf, Error> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let ledgers = entries.map(|entry| entry.path());
+    let mut ledgers: Vec<PathBuf> = ledgers
+        .filter(|path| path.extension().is_some_and(|extension| extension == "db"))
+        .collect();
+    ledgers.sort();
+    let shown = || ledgers.iter().map(|path| quoted(&path.to_string_lossy()));
+    match ledgers.as_slice() {
+        [] => Ok(folder.join(ledger_name("", base_url))),
+        [one] => Ok(one.clone()),
+        _ => Err(Error::unusable(
+            "ledger_unclear",
+            format!(
+                "There are several ledgers, and nothing says whose is meant: {}.",
+                listed(&shown().collect::<Vec<_>>(), "and")
+            ),
+        )
+        .hint(format!(
+            "Name one, as in `--ledger {}`, or the tenant: {TENANCY_NAME}, or tenancy_name under [api] in {CONFIG_NAME}.",
+            shown().next().unwrap_or_default()
+        ))),
+    }
+}
+
+fn no_home() -> Error {
+    let message = "There is no home folder (HOME is not set), and the ledger has its place there.";
+    Error::unusable("ledger_place_unknown", message).hint(format!(
+        "Set {LEDGER} to the ledger's path, on a disk of this machine."
+    ))
 }
 
 pub struct Sending {

@@ -41,20 +41,38 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
         )
         .hint("Give the path of a file, such as vlens-batch.db.")
     })?;
-    match folder_of(path).canonicalize() {
-        Ok(folder) => Ok(folder.join(name)),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Err(io_failure(path, &error))
+    // A folder that is still to be made is as its nearest one that is there.
+    let mut missing = Vec::new();
+    let mut folder = folder_of(path).to_path_buf();
+    loop {
+        match (folder.canonicalize(), folder.file_name()) {
+            (Ok(real), _) => {
+                return Ok(missing
+                    .iter()
+                    .rev()
+                    .fold(real, |path, part| path.join(part))
+                    .join(name));
+            }
+            (Err(error), Some(part)) if error.kind() != io::ErrorKind::PermissionDenied => {
+                missing.push(part.to_owned());
+                folder = folder_of(&folder).to_path_buf();
+            }
+            (Err(error), _) => return Err(io_failure(path, &error)),
         }
-        Err(_) => Err(Error::unusable(
-            "ledger_folder_missing",
-            format!(
-                "The folder of the ledger {} does not exist.",
-                path.display()
-            ),
-        )
-        .hint("Create the folder, or name another place with --ledger.")),
     }
+}
+
+/// Only the usual folder is made where it is missing.
+fn require_folder(path: &Path) -> Result<(), Error> {
+    if folder_of(path).is_dir() {
+        return Ok(());
+    }
+    let message = format!(
+        "The folder of the ledger {} does not exist.",
+        path.display()
+    );
+    Err(Error::unusable("ledger_folder_missing", message)
+        .hint("Create the folder, or name another place with --ledger."))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -186,7 +204,9 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock of the ledger at `path`, which need not exist yet; `None` when another process holds it.
     pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Error> {
-        let path = beside(&canonical(path)?, ".lock");
+        let path = canonical(path)?;
+        require_folder(&path)?;
+        let path = beside(&path, ".lock");
         let file = open_private(&path)?;
         for _ in 0..TRIES {
             match file.try_lock() {
@@ -237,10 +257,35 @@ pub enum Hazard {
     WindowsMount,
 }
 
-/// Looks at the place of the ledger at `path`, which need not exist yet.
-pub fn check_file_system(path: &Path) -> Result<FileSystemCheck, Error> {
+/// How a ledger lies there, and what may come of it.
+impl std::fmt::Display for Hazard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Hazard::Network(kind) => {
+                write!(
+                    f,
+                    "on a network file system ({kind}), where it can be damaged"
+                )
+            }
+            Hazard::Synced(program) => write!(
+                f,
+                "in a folder of {program}, which copies it while it is written, tokens included"
+            ),
+            Hazard::WindowsMount => {
+                f.write_str("on a Windows disk seen through WSL, where locks do not hold")
+            }
+        }
+    }
+}
+
+/// Looks at the place of the ledger at `path`, which need not exist yet, nor its folder if that `is_made` by the first run.
+pub fn check_file_system(path: &Path, is_made: bool) -> Result<FileSystemCheck, Error> {
     let path = canonical(path)?;
-    let folder = path.parent().unwrap_or(&path).to_path_buf();
+    if !is_made {
+        require_folder(&path)?;
+    }
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
+    let folder = folder.unwrap_or(&path).to_path_buf();
     let files = ["", "-wal", "-shm", ".lock", UNFINISHED].map(|suffix| beside(&path, suffix));
     Ok(FileSystemCheck {
         exists: path.exists(),
@@ -274,7 +319,9 @@ fn hazard(path: &Path, network: Option<&'static str>, is_wsl: bool) -> Option<Ha
     if let Some(kind) = network {
         return Some(Hazard::Network(kind));
     }
-    if path.to_string_lossy().starts_with(r"\\") && !path.to_string_lossy().starts_with(r"\\?\") {
+    let text = path.to_string_lossy();
+    // `\\?\C:\…` is a disk of this machine, spelled out.
+    if text.starts_with(r"\\?\UNC\") || text.starts_with(r"\\") && !text.starts_with(r"\\?\") {
         return Some(Hazard::Network("a network share"));
     }
     let parts = path.parent()?.iter();
@@ -374,7 +421,9 @@ mod tests {
 
     #[test]
     fn a_missing_folder_is_named() {
-        let complaint = canonical(Path::new("/no/such/folder/acme.db")).unwrap_err();
+        let path = Path::new("/no/such/folder/acme.db");
+        assert_eq!(canonical(path).unwrap(), path);
+        let complaint = Lock::try_acquire(path).unwrap_err();
         assert_eq!(complaint.code, "ledger_folder_missing");
         assert!(complaint.message.contains("/no/such/folder/acme.db"));
     }
@@ -502,6 +551,13 @@ mod tests {
                 false,
                 Some(Network("a network share")),
             ),
+            (
+                r"\\?\UNC\server\share\acme.db",
+                None,
+                false,
+                Some(Network("a network share")),
+            ),
+            (r"\\?\C:\Users\mona\acme.db", None, false, None),
         ] {
             assert_eq!(hazard(Path::new(path), network, is_wsl), expected, "{path}");
         }
@@ -513,13 +569,13 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acme.db");
-        let before = check_file_system(&path).unwrap();
+        let before = check_file_system(&path, false).unwrap();
         assert!(!before.exists && before.is_writable && before.open_to_others.is_empty());
         assert!(before.free_bytes.is_some());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         std::fs::write(&path, "").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let after = check_file_system(&path).unwrap();
+        let after = check_file_system(&path, false).unwrap();
         assert_eq!(after.open_to_others, std::slice::from_ref(&after.path));
     }
 }

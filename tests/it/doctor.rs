@@ -87,6 +87,7 @@ fn every_kind_of_failure_has_its_exit_code_and_its_remedy() {
     expect_level(&report, "login", "warning");
     let report = doctor()
         .env("VLENS_TENANCY_NAME", "another")
+        .env("VLENS_LEDGER", world.ledger())
         .run()
         .expect(5);
     expect_level(&report, "binding", "failure");
@@ -140,7 +141,7 @@ fn a_run_in_progress_is_left_alone() {
     world.customers("customers.csv", 1);
     world.send("customers.csv").run().expect(0);
     let seen = world.server_log().len();
-    let lock = std::fs::File::open(world.path("vlens-batch.db.lock")).unwrap();
+    let lock = std::fs::File::open(world.beside_ledger(".lock")).unwrap();
     lock.lock().unwrap();
     let report = world.vlens(["doctor", "--json"]).run().expect(0);
     expect_level(&report, "login", "warning");

@@ -67,7 +67,7 @@ fn run_resume_retry_and_status_print_the_same_document() {
             "{document}"
         );
         assert_eq!(document["source"], "customers.csv");
-        assert_eq!(document["ledger"], "vlens-batch.db");
+        assert_eq!(document["ledger"], world.ledger().display().to_string());
         assert_eq!(document["run"], 1);
         let seconds = document["seconds"].as_f64().unwrap().to_string();
         assert!(

@@ -76,7 +76,7 @@ fn a_ledger_that_cannot_be_written_sends_nothing() {
     let world = begun(20);
     let before = world.server_log().len();
     // Stands for a read-only disk, for a superuser as well: where the log belongs, there is something else.
-    let log = world.path("vlens-batch.db-wal");
+    let log = world.beside_ledger("-wal");
     if log.exists() {
         assert_eq!(
             fs::metadata(&log).unwrap().len(),
@@ -98,8 +98,8 @@ fn a_ledger_deleted_during_the_run_stops_it_and_put_back_loses_nothing() {
     let mut run = send(&world).start();
     run.until("some rows", || world.accepted().len() > 40);
     for suffix in ["", "-wal", "-shm"] {
-        let name = format!("vlens-batch.db{suffix}");
-        fs::rename(world.path(&name), world.path(format!("kept{suffix}"))).unwrap();
+        let kept = world.path(format!("kept{suffix}"));
+        fs::rename(world.beside_ledger(suffix), kept).unwrap();
     }
     let ended = run.wait().expect(1);
     assert_eq!(code(&ended), "ledger_replaced");
@@ -109,7 +109,7 @@ fn a_ledger_deleted_during_the_run_stops_it_and_put_back_loses_nothing() {
     for suffix in ["", "-wal", "-shm"] {
         let kept = world.path(format!("kept{suffix}"));
         if kept.exists() {
-            fs::rename(kept, world.path(format!("vlens-batch.db{suffix}"))).unwrap();
+            fs::rename(kept, world.beside_ledger(suffix)).unwrap();
         }
     }
     goes_on_as_if_nothing_had_been(&world, 300);
@@ -175,11 +175,11 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
     ] {
         for suffix in ["-wal", "-shm"] {
             // It may be gone already.
-            let _ = fs::remove_file(world.path(format!("vlens-batch.db{suffix}")));
+            let _ = fs::remove_file(world.beside_ledger(suffix));
         }
         fs::write(world.ledger(), &content).unwrap();
         // What it knew may be in its log, which must not be lost as well.
-        fs::write(world.path("vlens-batch.db-wal"), "a log").unwrap();
+        fs::write(world.beside_ledger("-wal"), "a log").unwrap();
         for command in [
             vec!["run", "customers.csv", "--json"],
             vec!["run", "customers.csv", "--dry-run", "--json"],
@@ -200,7 +200,7 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
             "it is left as it is"
         );
         if content.is_empty() {
-            let log = fs::read(world.path("vlens-batch.db-wal")).unwrap();
+            let log = fs::read(world.beside_ledger("-wal")).unwrap();
             assert_eq!(log, b"a log");
         }
     }
@@ -244,7 +244,11 @@ fn a_ledger_of_another_tenant_or_address_is_refused() {
         ("VLENS_TENANCY_NAME", "another"),
         ("VLENS_BASE_URL", "http://localhost:1"),
     ] {
-        let ended = send(&world).env(name, value).run().expect(5);
+        let ended = send(&world)
+            .env(name, value)
+            .env("VLENS_LEDGER", world.ledger())
+            .run()
+            .expect(5);
         assert_eq!(code(&ended), "ledger_bound_elsewhere", "{name}");
     }
     assert_eq!(world.server_log().len(), before);

@@ -3,7 +3,7 @@
 
 use vlens_batch::sandbox::BEHAVIOURS;
 
-use crate::support::{Customer, Serve, World, sheet};
+use crate::support::{Customer, DATA_FOLDER, Serve, World, sheet};
 
 const NAME: &str = "Nefertari Ashmawy";
 
@@ -197,10 +197,11 @@ fn files_are_their_owners_alone_under_any_umask() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::with(Serve::default().latency("50"));
     world.customers("customers.csv", 400);
-    let mode = |name: &str| {
-        let metadata = std::fs::metadata(world.path(name)).ok()?;
+    let mode_of = |path: std::path::PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
         Some(metadata.permissions().mode() & 0o777)
     };
+    let mode = |name: &str| mode_of(world.path(name));
     let mut run = world
         .send("customers.csv")
         .args(["--concurrency", "2"])
@@ -208,9 +209,9 @@ fn files_are_their_owners_alone_under_any_umask() {
         .start();
     run.until("the first invitation", || !world.accepted().is_empty());
     for name in ["", "-wal", "-shm", ".lock"] {
-        let name = format!("vlens-batch.db{name}");
-        assert_eq!(mode(&name), Some(0o600), "{name}");
+        assert_eq!(mode_of(world.beside_ledger(name)), Some(0o600), "{name}");
     }
+    assert_eq!(mode(DATA_FOLDER), Some(0o700));
     run.kill();
     for (args, output) in [
         (["export", "--output"], "out.csv"),

@@ -27,9 +27,9 @@ fn later(world: &World, vlens: Vlens) -> Vlens {
 }
 
 fn holds(world: &World, what: &str) -> Vec<String> {
-    let names = ["vlens-batch.db", "vlens-batch.db-wal", "vlens-batch.db-shm"];
+    let names = ["", "-wal", "-shm"];
     let found = |name: &&str| {
-        let bytes = std::fs::read(world.path(name)).unwrap_or_default();
+        let bytes = std::fs::read(world.beside_ledger(name)).unwrap_or_default();
         bytes
             .windows(what.len())
             .any(|window| window == what.as_bytes())
@@ -99,7 +99,7 @@ fn what_is_younger_stays() {
 fn a_run_in_progress_and_a_missing_ledger_are_told_apart() {
     let world = after_a_run();
     let purge = || world.vlens(["purge", "--older-than", "1d"]);
-    let lock = std::fs::File::open(world.path("vlens-batch.db.lock")).unwrap();
+    let lock = std::fs::File::open(world.beside_ledger(".lock")).unwrap();
     lock.lock().unwrap();
     purge().run().expect(7);
     drop(lock);

@@ -52,13 +52,10 @@ fn all_spellings_of_the_ledgers_path_share_one_lock() {
     std::fs::create_dir(world.path("sub")).unwrap();
     std::os::unix::fs::symlink(world.path("."), world.path("sub/folder")).unwrap();
     let absolute = world.ledger().display().to_string();
-    for spelling in [
-        "link.db",
-        "./vlens-batch.db",
-        "sub/../vlens-batch.db",
-        "sub/folder/link.db",
-        &absolute,
-    ] {
+    let name = world.ledger().file_name().unwrap().display().to_string();
+    let near = format!("./.local/share/vlens-batch/{name}");
+    let far = format!("sub/../.local/share/vlens-batch/{name}");
+    for spelling in ["link.db", "sub/folder/link.db", &absolute, &near, &far] {
         world
             .send("customers.csv")
             .args(["--ledger", spelling])
@@ -141,7 +138,7 @@ fn another_programs_look_at_the_ledger_does_not_take_its_log_away() {
         drop(browser);
         assert!(sender.is_running(), "the look ended the run");
         assert!(
-            world.path("vlens-batch.db-wal").exists(),
+            world.beside_ledger("-wal").exists(),
             "the look took the log away"
         );
         std::thread::sleep(Duration::from_millis(50));

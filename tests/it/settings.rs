@@ -77,15 +77,13 @@ fn flags_win_over_the_toml() {
 }
 
 #[test]
-fn the_ledger_is_where_flag_then_environment_then_config_say() {
+fn the_ledger_is_where_flag_then_environment_then_the_tenant_say() {
     let world = World::with_server();
     world.customers("data/customers.csv", 1);
     let run = || world.send("data/customers.csv");
-    run().run().expect(0);
-    assert!(world.path("data/vlens-batch.db").exists(), "beside FILE");
-    world.config("");
-    run().args(["--config", "vlens-batch.toml"]).run().expect(0);
-    assert!(world.ledger().exists(), "beside the config in use");
+    let first = run().run().expect(0).json();
+    assert_eq!(first["ledger"], world.ledger().display().to_string());
+    assert!(world.ledger().exists(), "in the user's data folder");
     run().env("VLENS_LEDGER", "from-env.db").run().expect(0);
     assert!(world.path("from-env.db").exists());
     let both = run()
@@ -93,6 +91,85 @@ fn the_ledger_is_where_flag_then_environment_then_config_say() {
         .args(["--ledger", "from-flag.db"]);
     both.run().expect(0);
     assert!(world.path("from-flag.db").exists() && !world.path("ignored.db").exists());
+    let xdg = world.path("xdg");
+    run().env("XDG_DATA_HOME", &xdg).run().expect(0);
+    assert!(std::fs::read_dir(xdg.join("vlens-batch")).unwrap().count() > 0);
+    // A job that no home was given to says so, whatever the system's list of users holds.
+    let homeless = run().without_env("HOME").run().expect(5);
+    homeless.complains_of("VLENS_LEDGER");
+    let elsewhere = run().without_env("HOME").env("VLENS_LEDGER", "from-env.db");
+    elsewhere.run().expect(0);
+}
+
+#[test]
+fn two_folders_of_a_tenant_share_one_memory() {
+    let world = World::with_server();
+    world.customers("june/customers.csv", 3);
+    world.customers("july/customers.csv", 3);
+    let config = format!("[api]\nbase_url = \"{}\"\n", world.base_url());
+    world.file("july/vlens-batch.toml", config);
+    world.sent("june/customers.csv", 0);
+    let second = world.sent("july/customers.csv", 0).json();
+    assert_eq!(second["counts"]["already_created"], 3);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_rehearsal_has_its_ledger_beside_the_sheet_whatever_else_is_set() {
+    let world = World::with_server();
+    world.customers("data/customers.csv", 1);
+    world.config("");
+    let rehearse = |more: &[&str]| {
+        let args = ["run", "data/customers.csv", "--sandbox", "--json"];
+        let run = world.vlens(args).args(more).env("VLENS_LEDGER", "real.db");
+        run.run().expect(0).json()["ledger"].clone()
+    };
+    assert_eq!(rehearse(&[]), "data/vlens-batch.sandbox.db");
+    assert_eq!(rehearse(&["--ledger", "named.db"]), "named.db");
+    assert!(!world.path("real.db").exists());
+    assert!(world.server_log().is_empty());
+}
+
+#[test]
+fn who_names_no_tenant_gets_the_one_ledger_there_is_or_a_list() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    let status = || {
+        world
+            .vlens(["status", "--json"])
+            .without_env("VLENS_TENANCY_NAME")
+    };
+    status().run().expect(5);
+    world.sent("customers.csv", 0);
+    assert_eq!(status().run().expect(0).json()["rows"], 1);
+    std::fs::copy(world.ledger(), world.ledger().with_file_name("giza.db")).unwrap();
+    let unclear = status().run().expect(5).json()["error"].clone();
+    for name in [world.ledger().display().to_string(), "giza.db".to_owned()] {
+        let message = unclear["message"].as_str().unwrap();
+        assert!(message.contains(&name), "{unclear}");
+    }
+    assert!(
+        unclear["hint"].as_str().unwrap().contains("--ledger"),
+        "{unclear}"
+    );
+    // A check goes on without, and says so.
+    let check = world
+        .vlens(["check", "customers.csv"])
+        .without_env("VLENS_TENANCY_NAME");
+    check.run().expect(0).complains_of("giza.db");
+}
+
+#[test]
+fn a_ledger_in_a_synced_folder_is_warned_of_by_run_too() {
+    let world = World::with_server();
+    world.customers("OneDrive - Acme/customers.csv", 1);
+    let sheet = "OneDrive - Acme/customers.csv";
+    let run = |ledger: &str| world.send(sheet).args(["--ledger", ledger]).run().expect(0);
+    run("OneDrive - Acme/x.db").complains_of("OneDrive");
+    assert_eq!(
+        world.send(sheet).run().expect(0).stderr.find("OneDrive,"),
+        None
+    );
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn a_terminal_that_is_gone_is_a_hang_up() {
         .start();
     run.until("the first rows", || world.accepted().len() > 10);
     run.kill();
-    let lock = std::fs::File::open(world.path("vlens-batch.db.lock")).unwrap();
+    let lock = std::fs::File::open(world.beside_ledger(".lock")).unwrap();
     let began = Instant::now();
     while lock.try_lock_shared().is_err() {
         assert!(began.elapsed() < Duration::from_secs(60), "it does not end");

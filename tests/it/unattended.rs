@@ -234,7 +234,7 @@ fn the_inbox_sweep_runs_complete_files_and_leaves_the_others() {
     assert!(names("inbox/to-see-to")[0].ends_with("bad.csv"));
     assert!(
         world.ledger().exists(),
-        "all files share the ledger above the inbox"
+        "all files share the tenant's ledger"
     );
 }
 

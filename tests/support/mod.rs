@@ -25,6 +25,9 @@ pub use recipe::Recipe;
 pub use rude::{Rude, answer};
 pub use server::Serve;
 
+/// Where the binary keeps ledgers in a world, whose home is its folder.
+pub const DATA_FOLDER: &str = ".local/share/vlens-batch";
+
 /// One test's own world. Dropped, its server is killed and its folder removed.
 pub struct World {
     // Dropped first, so that the server does not write into a folder that is being removed.
@@ -148,7 +151,15 @@ impl World {
 
     /// Where the ledger is unless a test puts it elsewhere.
     pub fn ledger(&self) -> PathBuf {
-        self.path("vlens-batch.db")
+        self.beside_ledger("")
+    }
+
+    /// A file beside the ledger, such as its `-wal`.
+    pub fn beside_ledger(&self, suffix: &str) -> PathBuf {
+        let server = self.server.borrow();
+        let port = server.as_ref().map_or(0, server::Server::port);
+        self.path(DATA_FOLDER)
+            .join(format!("sandbox@127.0.0.1-{port}.db{suffix}"))
     }
 
     /// The document of `status --json`, whatever the exit code.

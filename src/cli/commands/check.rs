@@ -116,7 +116,7 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output:
     };
     let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
     let mut check = Check {
-        reader: Reader::open(&settings.ledger(false))?,
+        reader: reader(settings, output)?,
         seen: Seen::default(),
         tally: CheckTally::default(),
         headers: Shown::of(columns.iter().map(String::as_str)),
@@ -125,6 +125,20 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output:
     };
     walk(&mut sheet, |row, mapped| check.row(row, mapped))?;
     check.finish(args, &sheet, settings, output)
+}
+
+/// The ledger that the rows are compared with. Where it cannot be said which one, a check goes on without.
+fn reader(settings: &Settings, output: Output) -> Result<Option<Reader>, Error> {
+    match settings.ledger(false) {
+        Ok(path) => Reader::open(&path),
+        Err(error) => {
+            let message = error.message;
+            output.say(&format!(
+                "Not compared with what was sent before: {message}"
+            ));
+            Ok(None)
+        }
+    }
 }
 
 fn walk(

@@ -43,7 +43,7 @@ pub fn open_api(
 ) -> Result<(Api, Option<Lock>), Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let limits = settings.sending(&SendArgs::default()).limits;
-    let path = settings.ledger(false);
+    let path = settings.ledger(false)?;
     let (limiter, writer, lock) = match Reader::open(&path)? {
         Some(reader) if reader.binding() == &target.binding => {
             let lock = world::lock(&path, None)?;

@@ -1,6 +1,6 @@
 //! What a person decides: `settle` says what became of uncertain rows, `purge` forgets finished ones. Both send nothing.
 
-use super::world::{Opened, lock, reader};
+use super::world::{Opened, lock};
 use crate::cli::args::{Global, PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::output::Output;
 use crate::cli::system::{SystemClock, user_name};
@@ -45,11 +45,10 @@ fn refuse_rows_that_are_not_uncertain(
     run: RunId,
     rows: &[RowNumber],
 ) -> Result<(), Error> {
-    let reader = reader(&opened.path)?;
     let reading = opened.further().reading;
     let mut others = Vec::new();
     for &row in rows {
-        let history = reader.history(run, row, false)?;
+        let history = opened.reader.history(run, row, false)?;
         if history.is_none_or(|history| history.result.status != Status::Uncertain) {
             others.push(row.to_string());
         }

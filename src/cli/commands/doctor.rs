@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::contract_types::open_api;
-use super::world::Target;
+use super::world::{self, Target};
 use crate::cli::args::{DoctorArgs, Global, SendArgs};
 use crate::cli::output::Output;
 use crate::cli::settings::{
@@ -14,7 +14,7 @@ use crate::cli::settings::{
 };
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{FileSystemCheck, Hazard, Lock, Reader, check_file_system};
+use crate::ledger::{FileSystemCheck, Lock, Reader, check_file_system};
 use crate::mapping::Config;
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{Finding, Level, doctor_json, write_doctor};
@@ -91,7 +91,8 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended
 async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &mut Chart) {
     let sending = settings.sending(&SendArgs::default());
     let insecure = args.allow_insecure_http;
-    let place = check_file_system(&settings.ledger(false));
+    let path = settings.ledger(false);
+    let place = path.and_then(|path| check_file_system(&path, world::is_made(&path)));
     let context = Context {
         target: Target::vlens(&settings, &sending, insecure, settings.needs_login()),
         ledger: place.clone().and_then(|place| sound_ledger(&place.path)),
@@ -342,22 +343,10 @@ fn place(context: &Context) -> Looked {
         )
         .hint("Give this user the right to write there, or name another place with --ledger."));
     }
-    let lies = match place.hazard {
-        None => return fine("On a disk of this machine, as far as can be seen."),
-        Some(Hazard::Network(kind)) => {
-            format!("on a network file system ({kind}), where it can be damaged")
-        }
-        Some(Hazard::Synced(program)) => format!(
-            "in a folder of {program}, which copies it while it is written, tokens included"
-        ),
-        Some(Hazard::WindowsMount) => {
-            "on a Windows disk seen through WSL, where locks do not hold".to_owned()
-        }
+    let Some(lies) = place.hazard else {
+        return fine("On a disk of this machine, as far as can be seen.");
     };
-    warning(
-        format!("The ledger lies {lies}."),
-        "Keep the ledger on a disk of this machine: name its place with --ledger or VLENS_LEDGER.",
-    )
+    warning(format!("The ledger lies {lies}."), world::KEEP_IT_HERE)
 }
 
 fn space(context: &Context) -> Looked {

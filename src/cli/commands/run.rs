@@ -28,7 +28,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, Some(&args.file))?;
     let flow = Flow {
         read: Some(args.read.clone()),
-        ..Flow::new(settings, &args.send, output, "run")
+        ..Flow::new(settings, &args.send, output, "run")?
     };
     let input = input(&args.file)?;
     let mut sheet = open_sheet(&input, &flow.settings, &args.read)?;
@@ -81,7 +81,11 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended
 pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     let (flow, mut begun) = go_on(args.run, &args.send, global, output, "retry").await?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    refuse_rows_that_cannot_go_again(&world::reader(&flow.path)?, begun.run, &rows)?;
+    refuse_rows_that_cannot_go_again(
+        &world::reader(&flow.path, &flow.settings)?,
+        begun.run,
+        &rows,
+    )?;
     let kinds = [
         (args.rejected, Status::Rejected),
         (args.failed, Status::Failed),
@@ -142,7 +146,7 @@ async fn go_on(
         settings, reader, ..
     } = opened;
     drop(reader);
-    let flow = Flow::new(settings, args, output, command);
+    let flow = Flow::new(settings, args, output, command)?;
     let target = flow.target(needs_login).await?;
     let lock = flow.lock()?;
     let mut ledger = Ledger::open(&flow.path, &target.binding)?;
@@ -183,19 +187,24 @@ struct Flow {
 
 impl Flow {
     /// Begins to watch for signals.
-    fn new(settings: Settings, args: &SendArgs, output: Output, command: &'static str) -> Self {
-        Flow {
+    fn new(
+        settings: Settings,
+        args: &SendArgs,
+        output: Output,
+        command: &'static str,
+    ) -> Result<Self, Error> {
+        Ok(Flow {
             sending: settings.sending(args),
             args: args.clone(),
             read: None,
             output,
             command,
-            path: settings.ledger(args.sandbox),
+            path: settings.ledger(args.sandbox)?,
             clock: Arc::new(SystemClock::default()),
             stop: watch_signals(),
             started: Instant::now(),
             settings,
-        }
+        })
     }
 
     async fn target(&self, needs_login: bool) -> Result<Target, Error> {
@@ -207,6 +216,7 @@ impl Flow {
     }
 
     fn lock(&self) -> Result<Lock, Error> {
+        world::prepare_place(&self.path, self.output)?;
         let wait = self.args.wait.then_some((self.output, &*self.stop));
         world::lock(&self.path, wait)
     }
@@ -308,7 +318,7 @@ impl Flow {
     }
 
     fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
-        let reader = world::reader(&self.path)?;
+        let reader = world::reader(&self.path, &self.settings)?;
         world::summary(&reader, run, &self.path, true, self.clock.wall())
     }
 

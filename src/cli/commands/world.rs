@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::cli::args::Global;
 use crate::cli::output::Output;
-use crate::cli::settings::{Account, Sending, Settings};
+use crate::cli::settings::{Account, Sending, Settings, data_folder};
 use crate::error::{Error, Kind};
-use crate::ledger::{Binding, Ledger, Lock, Reader};
+use crate::ledger::{Binding, Ledger, Lock, Reader, check_file_system};
 use crate::model::{RunId, RunSummary, Stop, Timestamp};
 use crate::report::{Further, reason};
 use crate::sandbox::{Sandbox, SandboxOptions};
@@ -33,8 +33,8 @@ pub struct Opened {
 impl Opened {
     pub fn find(global: &Global, is_sandbox: bool) -> Result<Opened, Error> {
         let settings = Settings::find(global, None)?;
-        let path = settings.ledger(is_sandbox);
-        let reader = reader(&path)?;
+        let path = settings.ledger(is_sandbox)?;
+        let reader = reader(&path, &settings)?;
         Ok(Opened {
             settings,
             path,
@@ -72,20 +72,46 @@ impl Opened {
 }
 
 /// Opens the ledger for reading; that there is none is an error that says where it was looked for.
-pub fn reader(path: &Path) -> Result<Reader, Error> {
-    Reader::open(path)?.ok_or_else(|| {
-        let sandbox = path.with_file_name("vlens-batch.sandbox.db");
-        let hint = if sandbox != path && sandbox.exists() {
-            format!(
-                "The rehearsals of --sandbox are in another one: add --ledger {}.",
-                sandbox.display()
-            )
-        } else {
-            "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned()
-        };
-        let message = format!("There is no ledger {}.", path.display());
-        Error::unusable("no_ledger", message).hint(hint)
-    })
+pub fn reader(path: &Path, settings: &Settings) -> Result<Reader, Error> {
+    if let Some(reader) = Reader::open(path)? {
+        return Ok(reader);
+    }
+    let sandbox = settings.ledger(true).ok();
+    let sandbox = sandbox.filter(|sandbox| sandbox != path && sandbox.exists());
+    let hint = match sandbox {
+        Some(sandbox) => format!(
+            "The rehearsals of --sandbox are in another one: add --ledger {}.",
+            sandbox.display()
+        ),
+        None => "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned(),
+    };
+    let message = format!("There is no ledger {}.", path.display());
+    Err(Error::unusable("no_ledger", message).hint(hint))
+}
+
+pub const KEEP_IT_HERE: &str =
+    "Keep the ledger on a disk of this machine: name its place with --ledger or VLENS_LEDGER.";
+
+/// Whether the first run makes the folder of this ledger.
+pub fn is_made(path: &Path) -> bool {
+    path.parent()
+        .is_some_and(|folder| data_folder().as_deref() == Some(folder))
+}
+
+/// Makes the folder that ledgers are in unless a person names another; says so where a ledger is not safe.
+pub fn prepare_place(path: &Path, output: Output) -> Result<(), Error> {
+    if let Some(folder) = path.parent().filter(|_| is_made(path)) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let folder = folder.display();
+            let message = format!("The ledger's folder {folder} cannot be made ({error}).");
+            Error::unusable("ledger_folder_missing", message)
+                .hint("Name the ledger's place with --ledger or VLENS_LEDGER.")
+        })?;
+    }
+    if let Some(lies) = check_file_system(path, false)?.hazard {
+        output.say(&format!("warning: The ledger lies {lies}. {KEEP_IT_HERE}"));
+    }
+    Ok(())
 }
 
 /// Takes the ledger's lock, or says that it is taken; with `wait`, takes it once it is free.

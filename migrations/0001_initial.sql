@@ -93,8 +93,10 @@ CREATE TABLE attempts (
     event         TEXT,
     code          TEXT,
     message       TEXT,
-    token         TEXT
+    token         TEXT,
+    pause_ms      INTEGER                -- for how long its answer has nobody send
 ) STRICT;
+CREATE INDEX pauses ON attempts (id) WHERE pause_ms IS NOT NULL;
 CREATE INDEX attempts_by_invitation ON attempts (invitation_id) WHERE invitation_id IS NOT NULL;
 CREATE INDEX settled_created ON attempts (invitation_id) WHERE event = 'settled_created';
 CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);

@@ -33,8 +33,10 @@ pub enum Event {
     Throttled,
     /// 503 with `Retry-After`.
     Unavailable,
-    /// The request never left.
+    /// No connection was made.
     Unreachable,
+    /// A connection was made, but nothing was processed.
+    Unprocessed,
     /// 401: the token is not accepted.
     Unauthorized,
     /// Every request would be refused alike.
@@ -79,6 +81,8 @@ pub struct Closing {
     pub code: Option<String>,
     /// For people, values masked.
     pub message: Option<String>,
+    /// For how long nobody may send from then on.
+    pub pause: Option<Duration>,
 }
 
 /// What a process is about to do.
@@ -127,9 +131,12 @@ impl Ledger {
         let closed_ms = anchor.steady_ms(closed.uptime_ms);
         let event = <&str>::from(closing.event);
         let token = closing.token.as_ref().map(Secret::expose);
+        let pause_ms = closing
+            .pause
+            .and_then(|pause| i64::try_from(pause.as_millis()).ok());
         self.conn.run(
-            "UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6 WHERE id = ?1",
-            (attempt.id, closed_ms, event, &closing.code, &closing.message, token),
+            "UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6, pause_ms = ?7 WHERE id = ?1",
+            (attempt.id, closed_ms, event, &closing.code, &closing.message, token, pause_ms),
         )?;
         match (attempt.invitation, closing.status) {
             (Some(InvitationId(invitation)), Some(status)) => {
@@ -247,6 +254,22 @@ impl Ledger {
             Ok(recent)
         })
     }
+
+    /// What is left of the pauses that Vlens asked for, of whichever process.
+    pub fn pause_left(&self, now: &Moment) -> Result<Duration, Error> {
+        const PAUSES: &str = "
+            SELECT a.closed_ms, a.pause_ms, p.boot_id, p.anchor_ms, p.anchor_uptime_ms
+            FROM attempts a CROSS JOIN processes p ON p.id = a.process_id
+            WHERE a.pause_ms IS NOT NULL ORDER BY a.id DESC LIMIT 64";
+        self.read(|conn| {
+            let left_ms: Vec<i64> = conn.all(PAUSES, (), |row| {
+                let (closed_ms, pause_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
+                Ok(pause_ms - clock_at(row, 2)?.ago_ms(closed_ms, now))
+            })?;
+            let most_ms = left_ms.into_iter().max().unwrap_or(0);
+            Ok(Duration::from_millis(u64::try_from(most_ms).unwrap_or(0)))
+        })
+    }
 }
 
 /// Requests that may be recent by their process's clock.
@@ -254,7 +277,7 @@ const RECENT: &str = "
     SELECT a.closed_ms, p.boot_id, p.anchor_ms, p.anchor_uptime_ms
     FROM attempts a CROSS JOIN processes p ON p.id = a.process_id
     WHERE (a.closed_ms IS NULL OR a.closed_ms > ?1)
-      AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried')";
+      AND coalesce(a.event, '') NOT IN ('unreachable', 'settled_created', 'settled_not_created', 'retried')";
 
 /// What was answered before this is not recent by any process's clock. Those of this start of the machine differ by how its wall
 /// clock was set when they began; all others go by the wall clock.

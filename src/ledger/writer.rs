@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -84,14 +85,20 @@ impl Writer {
             .await
     }
 
-    /// Notes that such a request has been answered, whatever came of it.
-    pub async fn close_call(&self, call: AttemptId, closed: &Moment) -> Result<(), Error> {
+    /// Notes that such a request has been answered, whatever came of it, and for how long nobody may send.
+    pub async fn close_call(
+        &self,
+        call: AttemptId,
+        pause: Option<Duration>,
+        closed: &Moment,
+    ) -> Result<(), Error> {
         let closing = Closing {
             event: Event::Answered,
             status: None,
             token: None,
             code: None,
             message: None,
+            pause,
         };
         self.close_attempt(call, closing, closed).await
     }

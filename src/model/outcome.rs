@@ -72,8 +72,11 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Display, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum NotCreated {
-    /// The request never left: DNS, connection, TLS. Uses up an attempt.
+    /// No connection was made: DNS, connection, TLS. Uses up an attempt.
     Unreachable { message: String },
+    /// A connection was made, and the request did not begin to leave, or the server said that it processed nothing of it
+    /// (HTTP/2, RFC 9113, section 8.7). Uses up an attempt.
+    Unprocessed { message: String },
     /// 429. Uses up no attempt; pauses the whole run.
     Throttled { retry_after: Option<RetryAfter> },
     /// 503 with `Retry-After`. Uses up an attempt; pauses the whole run.
@@ -89,6 +92,7 @@ impl NotCreated {
     pub fn message(&self) -> String {
         match self {
             NotCreated::Unreachable { message }
+            | NotCreated::Unprocessed { message }
             | NotCreated::Unauthorized { message }
             | NotCreated::Refused { message, .. } => message.clone(),
             NotCreated::Throttled { .. } => "too many requests (429)".to_owned(),

@@ -228,20 +228,15 @@ impl Api {
         self.credentials.is_some()
     }
 
-    /// Logs in, asking no second time. Also gives what the server's clock showed, when its answer told.
-    pub async fn log_in_once(&self) -> (Result<(), ApiError>, Option<Timestamp>) {
-        let Some(Credentials { username, password }) = &self.credentials else {
-            return (Err(no_credentials()), None);
-        };
-        match self.call(self.client.login(username, password)).await {
-            Ok((Ok(token), server_date)) => {
-                let mut held = self.token.lock().await;
-                held.keep(token, self.clock.steady());
-                (Ok(()), server_date)
-            }
-            Ok((Err(error), server_date)) => (Err(ApiError::Call(error)), server_date),
-            Err(error) => (Err(error), None),
-        }
+    /// Logs in, asking no second time. Gives what the server's clock showed, when its answer told.
+    pub async fn log_in_once(&self) -> Result<Option<Timestamp>, ApiError> {
+        let Credentials { username, password } =
+            self.credentials.as_ref().ok_or_else(no_credentials)?;
+        let token = self.call(self.client.login(username, password)).await?;
+        let token = token.map_err(ApiError::Call)?;
+        let server_date = token.server_date;
+        self.token.lock().await.keep(token, self.clock.steady());
+        Ok(server_date)
     }
 
     /// The tenant's contract types.
@@ -306,8 +301,12 @@ impl Api {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request that is no invitation: it counts against the limits, now and, by the ledger, for the next process.
-    async fn call<T>(&self, request: impl Future<Output = T>) -> Result<T, ApiError> {
+    /// A request that is no invitation: it counts against the limits, now and, by the ledger, for the next process; and so does
+    /// the pause that its answer asks for.
+    async fn call<T>(
+        &self,
+        request: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<Result<T, CallError>, ApiError> {
         let slot = self.slot().await?;
         let Some(ledger) = &self.ledger else {
             return Ok(request.await);
@@ -320,9 +319,13 @@ impl Api {
             }
         };
         let answer = request.await;
+        let pause = answer.as_ref().err().and_then(|error| self.asked(error));
+        if let Some(pause) = pause {
+            self.pause(pause);
+        }
         drop(slot);
         let now = self.clock.moment();
-        let closed = ledger.close_call(call, &now).await;
+        let closed = ledger.close_call(call, pause, &now).await;
         closed.map_err(ApiError::Ledger).map(|()| answer)
     }
 
@@ -340,23 +343,24 @@ impl Api {
             if !error.kind.may_pass() || attempt >= self.max_attempts {
                 return Err(ApiError::Call(error));
             }
-            let asked = match error.kind {
-                CallErrorKind::Busy(asked) => asked,
-                _ => None,
+            let wait = match error.kind {
+                CallErrorKind::Busy(Some(_)) => self.asked(&error),
+                _ => Some(backoff(attempt, fastrand::f64())),
             };
-            let Some(wait) = asked.map_or_else(
-                || Some(backoff(attempt, fastrand::f64())),
-                |asked| wait_asked_for(asked, self.clock.wall()),
-            ) else {
+            let Some(wait) = wait else {
                 return Err(ApiError::Call(error));
             };
             tracing::warn!("{error}; asking again in {} s", wait.as_secs_f32().ceil());
-            if asked.is_some() {
-                self.pause(wait);
-            } else {
-                self.stop.or_stop(tokio::time::sleep(wait)).await?;
-            }
+            self.stop.or_stop(tokio::time::sleep(wait)).await?;
             attempt += 1;
+        }
+    }
+
+    /// The pause that an answer asks for, if anybody waits that long.
+    fn asked(&self, error: &CallError) -> Option<Duration> {
+        match error.kind {
+            CallErrorKind::Busy(Some(asked)) => wait_asked_for(asked, self.clock.wall()),
+            _ => None,
         }
     }
 
@@ -395,15 +399,10 @@ impl Api {
                 Ok(token) => return Ok(token),
                 Err(error) => {
                     tracing::warn!("the token could not be refreshed ({error}); logging in afresh");
-                    if let CallErrorKind::Busy(Some(asked)) = error.kind
-                        && let Some(wait) = wait_asked_for(asked, self.clock.wall())
-                    {
-                        self.pause(wait);
-                    }
                 }
             }
         }
-        self.call_patiently(|| async { self.client.login(username, password).await.0 })
+        self.call_patiently(|| self.client.login(username, password))
             .await
     }
 

@@ -15,7 +15,7 @@
 //! | ---------------------- | ------------------------------- | ------------------------------------------------------- |
 //! | created, rejected      | `created`, `rejected`           | done                                                    |
 //! | uncertain              | `uncertain`                     | done; a redirect stops the run                          |
-//! | unreachable            | `pending`, at last `failed`     | again after back-off, until `max_attempts`              |
+//! | unreachable, unprocessed | `pending`, at last `failed`   | again after back-off, until `max_attempts`              |
 //! | throttled (429)        | `pending`, the tenth `failed`   | everybody pauses; no attempt is used up                 |
 //! | unavailable (503)      | `pending`, at last `failed`     | everybody pauses; an attempt is used up                 |
 //! | unauthorized (401)     | `pending`                       | once again with a fresh token; the second stops the run |
@@ -134,7 +134,7 @@ pub(super) fn decide(
     }
     let chance = circumstances.chance;
     match reason {
-        NotCreated::Unreachable { .. } => {
+        NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. } => {
             history.attempts += 1;
             let wait = backoff(history.attempts, chance);
             again_or_failed(history.attempts < policy.max_attempts, wait, None)

@@ -121,7 +121,7 @@ impl Limiter {
     }
 
     /// Nobody sends for `wait` from `now` on.
-    pub(super) fn pause(&mut self, now: Duration, wait: Duration) {
+    pub fn pause(&mut self, now: Duration, wait: Duration) {
         self.paused_until = self.paused_until.max(now + wait);
     }
 

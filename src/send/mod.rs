@@ -339,8 +339,12 @@ impl Attempts {
         if let Some(pause) = decision.pause {
             api.pause(pause);
         }
-        drop(slot);
-        let closing = closing(&outcome, decision.status);
+        match outcome {
+            // Nobody can have counted it.
+            Outcome::NotCreated(NotCreated::Unreachable { .. }) => slot.not_sent(),
+            _ => drop(slot),
+        }
+        let closing = closing(&outcome, &decision);
         let now = api.clock.moment();
         if let Err(error) = ledger.close_attempt(intent, closing, &now).await {
             return Err(self.give_up(ApiError::Ledger(error)));
@@ -361,7 +365,9 @@ impl Attempts {
         let throttled_in_a_row = match outcome {
             Outcome::NotCreated(NotCreated::Throttled { .. }) => self.api.limiter().throttled(),
             // Says nothing about the pace.
-            Outcome::NotCreated(NotCreated::Unreachable { .. }) => 0,
+            Outcome::NotCreated(
+                NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. },
+            ) => 0,
             _ => {
                 self.api.limiter().accepted();
                 0
@@ -394,12 +400,13 @@ impl Attempts {
 }
 
 /// What the ledger keeps of an outcome.
-fn closing(outcome: &Outcome, status: Status) -> Closing {
+fn closing(outcome: &Outcome, decision: &Decision) -> Closing {
     let event = match outcome {
         Outcome::Created { .. } => ledger::Event::Created,
         Outcome::Rejected { .. } => ledger::Event::Rejected,
         Outcome::Uncertain { .. } => ledger::Event::Uncertain,
         Outcome::NotCreated(NotCreated::Unreachable { .. }) => ledger::Event::Unreachable,
+        Outcome::NotCreated(NotCreated::Unprocessed { .. }) => ledger::Event::Unprocessed,
         Outcome::NotCreated(NotCreated::Throttled { .. }) => ledger::Event::Throttled,
         Outcome::NotCreated(NotCreated::Unavailable { .. }) => ledger::Event::Unavailable,
         Outcome::NotCreated(NotCreated::Unauthorized { .. }) => ledger::Event::Unauthorized,
@@ -411,9 +418,10 @@ fn closing(outcome: &Outcome, status: Status) -> Closing {
     };
     Closing {
         event,
-        status: (status != Status::Pending).then_some(status),
+        status: Some(decision.status).filter(|&status| status != Status::Pending),
         token,
         code: outcome.code(),
         message: outcome.message(),
+        pause: decision.pause,
     }
 }

@@ -366,7 +366,9 @@ mod tests {
         match outcome {
             Outcome::Created { token } => format!("created {}", token.expose()),
             Outcome::Rejected { code, .. } => format!("rejected {code}"),
-            Outcome::NotCreated(NotCreated::Unreachable { .. }) => "unreachable".into(),
+            Outcome::NotCreated(
+                NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. },
+            ) => "unreachable".into(),
             Outcome::NotCreated(NotCreated::Throttled { retry_after }) => {
                 format!("throttled {}", retry_after.is_some())
             }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::answer::{RawAnswer, read_answer};
 use super::transport::Reply;
 use super::vendor_text::plain;
-use crate::model::{ContractTypeId, NotCreated, Outcome, Refusal, RetryAfter, Secret};
+use crate::model::{ContractTypeId, NotCreated, Outcome, Refusal, RetryAfter, Secret, Timestamp};
 
 /// Why a call gave nothing. The message is for people and holds no secret and no personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,9 @@ impl From<Outcome> for CallError {
                 }
             }
             Outcome::NotCreated(reason) => match reason {
-                NotCreated::Unreachable { .. } => CallErrorKind::Unreachable,
+                NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. } => {
+                    CallErrorKind::Unreachable
+                }
                 NotCreated::Throttled { retry_after } => CallErrorKind::Busy(retry_after),
                 NotCreated::Unavailable { retry_after } => CallErrorKind::Busy(Some(retry_after)),
                 NotCreated::Refused {
@@ -141,6 +143,8 @@ pub struct AdminToken {
     pub refresh: Option<Secret>,
     /// How long the access token lives, from now on.
     pub expires_in: Duration,
+    /// What the server's clock showed, when the answer told.
+    pub server_date: Option<Timestamp>,
 }
 
 /// Assumed when the answer does not say how long the token lives: short enough to do no harm, and a 401 tells sooner.
@@ -149,8 +153,12 @@ const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
 /// Reads what a login or a refresh came to. `held` is the refresh token that was used, which stays good when the answer
 /// names no other.
 pub(super) fn read_token(reply: Reply, held: Option<&Secret>) -> Result<AdminToken, CallError> {
-    let (_, data) = data_of(reply).map_err(as_login)?;
-    token_in(&data, held)
+    let (answer, data) = data_of(reply).map_err(as_login)?;
+    let server_date = answer.server_date();
+    token_in(&data, held).map(|token| AdminToken {
+        server_date,
+        ..token
+    })
 }
 
 fn as_login(error: CallError) -> CallError {
@@ -186,6 +194,7 @@ fn token_in(data: &Value, held: Option<&Secret>) -> Result<AdminToken, CallError
             .map_or(EXPIRES_IN_UNSAID, |seconds| {
                 Duration::from_secs(seconds.into())
             }),
+        server_date: None,
     })
 }
 

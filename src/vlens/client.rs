@@ -18,7 +18,7 @@ use super::calls::{
 };
 use super::transport::{Reply, exchange};
 use crate::error::Error;
-use crate::model::{ContractTypeId, Outcome, Secret, Timestamp};
+use crate::model::{ContractTypeId, Outcome, Secret};
 
 /// An answer to an invitation or a login is a few hundred bytes; past this it is none of the API's.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
@@ -100,12 +100,8 @@ impl Client {
         }
     }
 
-    /// Logs the admin in. Also gives what the server's clock showed, when its answer told.
-    pub async fn login(
-        &self,
-        username: &str,
-        password: &Secret,
-    ) -> (Result<AdminToken, CallError>, Option<Timestamp>) {
+    /// Logs the admin in.
+    pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, CallError> {
         let body = json!({
             "tenancyName": self.0.tenancy_name,
             "userNameOrEmailAddress": username,
@@ -116,9 +112,7 @@ impl Client {
         request
             .headers_mut()
             .insert(HeaderName::from_static("tenancyname"), tenancy);
-        let reply = self.post(request, body.to_string().into()).await;
-        let server_date = reply.as_ref().ok().and_then(RawAnswer::server_date);
-        (read_token(reply, None), server_date)
+        read_token(self.post(request, body.to_string().into()).await, None)
     }
 
     /// Exchanges a refresh token for a new access token.
@@ -346,18 +340,6 @@ fn base_url_invalid(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
-    use std::net::SocketAddr;
-    use std::pin::pin;
-
-    use hyper_util::rt::{TokioExecutor, TokioIo};
-    use hyper_util::server::conn::auto;
-    use hyper_util::service::TowerToHyperService;
-    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-    use tokio::net::TcpListener;
-    use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::ServerConfig;
-    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
     /// Good addresses with the one spelling that they are taken in, and bad ones with their code.
     const ADDRESSES: &str = "
@@ -396,114 +378,5 @@ mod tests {
         }
         let allowed = BaseUrl::parse("http://10.0.0.5:8080", true).expect("allowed");
         assert!(!allowed.is_https && !allowed.is_loopback);
-    }
-
-    /// A port with TLS and HTTP/2, and the certificate to trust it by.
-    async fn listen() -> (TcpListener, TlsAcceptor, Vec<u8>) {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let made =
-            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-        let mut config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("a configuration");
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        (
-            listener,
-            TlsAcceptor::from(Arc::new(config)),
-            made.cert.pem().into_bytes(),
-        )
-    }
-
-    async fn create(address: SocketAddr, ca_pem: Vec<u8>) -> Outcome {
-        let client = Client::new(ClientOptions {
-            base_url: BaseUrl::parse(&format!("https://{address}"), false).expect("a url"),
-            api_key: Secret::new("key-1"),
-            tenancy_name: "acme".to_owned(),
-            timeout: Duration::from_secs(10),
-            ca_pem: Some(ca_pem),
-            concurrency: 4,
-            user_agent: "vlens-batch/test".to_owned(),
-        });
-        let body = Bytes::from_static(b"body");
-        client.expect("a client").create(None, body).await
-    }
-
-    #[tokio::test]
-    async fn a_gated_body_passes_over_http_2_as_well() {
-        let (listener, tls, authority) = listen().await;
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move {
-            let echo = |body: String| async move { format!(r#"{{"data":"{body}"}}"#) };
-            let path = "/api/IdentityUserSession/CreateAuthSession";
-            let router = axum::Router::new().route(path, axum::routing::post(echo));
-            let (stream, _) = listener.accept().await.expect("a connection");
-            let stream = tls.accept(stream).await.expect("a handshake");
-            let service = TowerToHyperService::new(router);
-            let server = auto::Builder::new(TokioExecutor::new());
-            let _ = server.serve_connection(TokioIo::new(stream), service).await;
-        });
-        match create(address, authority).await {
-            Outcome::Created { token } => assert_eq!(token.expose(), "body"),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// HTTP/2's "refused stream" says that the request was not handled, and HTTP libraries like to repeat it by themselves.
-    #[tokio::test]
-    async fn a_refused_stream_is_not_sent_again() {
-        let (listener, tls, authority) = listen().await;
-        let address = listener.local_addr().expect("an address");
-        let streams = Cell::new(0);
-        let mut refusing = pin!(async {
-            while let Ok((stream, _)) = listener.accept().await {
-                let stream = tls.accept(stream).await.expect("a handshake");
-                let _ = refuse_streams(stream, &streams).await;
-            }
-        });
-        let outcome = tokio::select! {
-            outcome = create(address, authority) => outcome,
-            () = &mut refusing => panic!("the server went away"),
-        };
-        assert!(!matches!(outcome, Outcome::Created { .. }), "{outcome:?}");
-        let _ = tokio::time::timeout(Duration::from_millis(100), refusing).await;
-        assert_eq!(streams.get(), 1);
-    }
-
-    /// Speaks just enough HTTP/2 to refuse every request, and counts them.
-    async fn refuse_streams(
-        mut stream: impl AsyncRead + AsyncWrite + Unpin,
-        streams: &Cell<usize>,
-    ) -> std::io::Result<()> {
-        const HEADERS: u8 = 1;
-        const SETTINGS: u8 = 4;
-        const ACK: u8 = 1;
-        let mut preface = [0; 24];
-        stream.read_exact(&mut preface).await?;
-        stream
-            .write_all(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])
-            .await?;
-        loop {
-            let mut head = [0; 9];
-            stream.read_exact(&mut head).await?;
-            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
-            stream.read_exact(&mut vec![0; length]).await?;
-            let [.., kind, flags, s1, s2, s3, s4] = head;
-            if kind == SETTINGS && flags != ACK {
-                stream
-                    .write_all(&[0, 0, 0, SETTINGS, ACK, 0, 0, 0, 0])
-                    .await?;
-            }
-            if kind == HEADERS {
-                streams.set(streams.get() + 1);
-                // RST_STREAM, REFUSED_STREAM.
-                stream
-                    .write_all(&[0, 0, 4, 3, 0, s1, s2, s3, s4, 0, 0, 0, 7])
-                    .await?;
-            }
-            stream.flush().await?;
-        }
     }
 }

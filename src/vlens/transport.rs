@@ -1,6 +1,7 @@
 //! One exchange with the API: one request, at most one answer, bounded in time and size. Where no answer comes, it says exactly
 //! whether the request began to leave.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -14,10 +15,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Body, RawAnswer};
 use super::vendor_text::plain;
-use crate::model::{NotCreated, Outcome, Uncertainty};
+use crate::model::{NotCreated, Outcome, Refusal, Uncertainty};
 
-/// An answer, or what its absence means for an invitation: `Unreachable` when not one byte of the body left and none will,
-/// `Uncertain` when the request began to leave.
+/// An answer, or what its absence means for an invitation: `NotCreated` when not one byte of the body left and none will, or the
+/// server said that it did nothing with it, else `Uncertain`.
 pub(super) type Reply = Result<RawAnswer, Outcome>;
 
 /// Sends a request, with a body unless it only reads, within `timeout` from the first step of connecting to the last byte of the
@@ -37,30 +38,72 @@ pub(super) async fn exchange(
         gate
     });
     let deadline = Instant::now() + timeout;
-    let (is_connect, is_timeout, message) = match timeout_at(deadline, http.execute(request)).await
-    {
-        Ok(Ok(response)) => return Ok(receive(response, deadline, max_bytes).await),
-        Ok(Err(error)) => (
-            error.is_connect(),
-            error.is_timeout(),
-            Some(describe(&error)),
-        ),
-        Err(_) => (false, true, None),
-    };
-    let seconds = timeout.as_secs_f32();
-    let has_left = gate.map_or(!is_connect, |gate| has_left(&gate));
-    if !has_left {
-        let message = message.unwrap_or_else(|| format!("no connection within {seconds} s"));
-        return Err(Outcome::NotCreated(NotCreated::Unreachable { message }));
-    }
-    Err(Outcome::Uncertain {
-        why: if is_timeout {
-            Uncertainty::Timeout
-        } else {
-            Uncertainty::Broken
-        },
-        message: message.unwrap_or_else(|| format!("no answer within {seconds} s")),
+    let executed = timeout_at(deadline, http.execute(request)).await;
+    // Asked for first: from here on nothing leaves any more.
+    let has_left = gate.map(|gate| has_left(&gate));
+    let uncertain = |why, message| Outcome::Uncertain {
+        why,
+        message,
         stop: false,
+    };
+    Err(match executed {
+        Ok(Ok(response)) => return Ok(receive(response, deadline, max_bytes).await),
+        Ok(Err(error)) if error.is_connect() && has_left != Some(true) => unconnected(&error),
+        Ok(Err(error)) if has_left == Some(false) || is_unprocessed(&error) => {
+            let message = describe(&error);
+            Outcome::NotCreated(NotCreated::Unprocessed { message })
+        }
+        Ok(Err(error)) if error.is_timeout() => uncertain(Uncertainty::Timeout, describe(&error)),
+        Ok(Err(error)) => uncertain(Uncertainty::Broken, describe(&error)),
+        Err(_) if has_left == Some(false) => Outcome::NotCreated(NotCreated::Unprocessed {
+            message: format!("no connection within {} s", timeout.as_secs_f32()),
+        }),
+        Err(_) => {
+            let message = format!("no answer within {} s", timeout.as_secs_f32());
+            uncertain(Uncertainty::Timeout, message)
+        }
+    })
+}
+
+/// No connection was made. Who shows a certificate that nobody vouches for is not the API, and will not be at the next attempt.
+fn unconnected(error: &reqwest::Error) -> Outcome {
+    let message = describe(error);
+    let is_refused = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
+        .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
+    Outcome::NotCreated(if is_refused {
+        NotCreated::Refused {
+            refusal: Refusal::NotTheApi,
+            message,
+        }
+    } else {
+        NotCreated::Unreachable { message }
+    })
+}
+
+/// Whether an HTTP/2 server said that it did nothing with this request: it refused the stream, or went away naming an earlier one
+/// as its last.
+fn is_unprocessed(error: &reqwest::Error) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<h2::Error>())
+        .any(|error| {
+            error.is_remote()
+                && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+        })
+}
+
+/// The error and all that it came of, the innermost last.
+fn causes<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let held = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match held {
+            Some(held) => Some(held),
+            None => error.source(),
+        }
     })
 }
 
@@ -102,21 +145,20 @@ fn describe(error: &reqwest::Error) -> String {
     } else {
         "the connection broke"
     };
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if cause.is::<reqwest::Error>() {
+    let Some(cause) = causes(error)
+        .last()
+        .filter(|cause| !cause.is::<reqwest::Error>())
+    else {
         // Its own text would repeat the address.
         return kind.to_owned();
-    }
-    let cause = plain(&cause.to_string());
-    let remedy = if cause.contains("UnknownIssuer") {
-        " (behind a company's TLS proxy, name its certificate authority in VLENS_CA_FILE)"
-    } else {
-        ""
     };
-    format!("{kind}: {cause}{remedy}")
+    let remedy = match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
+            " (behind a company's TLS proxy, name its certificate authority in VLENS_CA_FILE)"
+        }
+        _ => "",
+    };
+    format!("{kind}: {}{remedy}", plain(&cause.to_string()))
 }
 
 /// The body that the HTTP library takes its bytes from. It tells for certain whether one byte of it left the process: "could not
@@ -205,8 +247,8 @@ mod tests {
         let body = Some(Bytes::from_static(b"{}"));
         let reply = exchange(&http, request, body, Duration::from_millis(100), 1).await;
         let outcome = reply.expect_err("no answer");
-        let unreachable = matches!(outcome, Outcome::NotCreated(NotCreated::Unreachable { .. }));
-        assert!(unreachable, "{outcome:?}");
+        let unprocessed = matches!(outcome, Outcome::NotCreated(NotCreated::Unprocessed { .. }));
+        assert!(unprocessed, "{outcome:?}");
     }
 
     fn poll(body: &mut GatedBody) -> Poll<Option<Result<Frame<Bytes>, Withdrawn>>> {

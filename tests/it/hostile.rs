@@ -177,7 +177,7 @@ fn only_a_certificate_that_somebody_vouches_for_is_spoken_to() {
             .into_iter()
             .fold(run, |run, (name, value)| run.env(name, value))
     };
-    run().run().expect(4);
+    run().run().expect(6).complains_of("VLENS_CA_FILE");
     assert_eq!(world.statuses(), ["pending"; 3]);
     assert_eq!(rude.invitations(), 0);
     run()

@@ -1,12 +1,14 @@
 //! The network: away and back, no name, and servers that take a request and do anything but answer it.
 
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::Value;
 
-use crate::support::{Promise, Rude, Serve, World, answer};
+use crate::support::{Http2, Promise, Rude, Serve, World, answer};
 
 #[test]
 fn the_network_goes_away_and_comes_back() {
@@ -229,4 +231,64 @@ fn nobody_reached_is_failed_and_goes_again() {
     world.send("customers.csv").run().expect(0);
     assert_eq!(world.statuses(), ["created"]);
     world.check_invariants(&Promise::default());
+}
+
+/// A request that never left gives its slot back at once: in the first minute there are more of them than the minute's limit.
+#[test]
+fn an_address_that_is_dead_is_given_up_within_the_first_minute_at_the_default_limits() {
+    let world = World::with_server();
+    world.config("[session]\nkind = \"auth\"\n");
+    world.file("customers.csv", format!("phone\n{}", phones(100)));
+    let run = world.vlens(["run", "customers.csv", "--contract-type", "414", "--json"]);
+    let ended = run
+        .env("VLENS_BASE_URL", "http://127.0.0.1:1")
+        .run()
+        .expect(4);
+    let document = ended.json();
+    assert_eq!(document["stopped"], "failures");
+    assert!(document["requests"].as_u64() > Some(60), "{document}");
+    assert!(document["seconds"].as_f64() < Some(60.0), "{document}");
+}
+
+fn phones(n: usize) -> String {
+    let customers = crate::support::customers(n);
+    customers
+        .iter()
+        .map(|one| one.phone.clone() + "\n")
+        .collect()
+}
+
+/// RFC 9113, section 8.7: a refused stream, and one above the last that a GOAWAY names, were not processed. Whatever else ends a
+/// stream leaves it open whether it was.
+#[test]
+fn what_an_http_2_server_never_processed_is_sent_again_and_nothing_else_is() {
+    const REFUSED_STREAM: u8 = 7;
+    const CANCEL: u8 = 8;
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let seen = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&seen);
+    let rude = Rude::serve_http_2(made.cert.der().clone(), key.into(), move |n| {
+        count.fetch_add(1, Ordering::SeqCst);
+        match n {
+            0 => Http2::Reset(REFUSED_STREAM),
+            1 => Http2::GoAway { processed: false },
+            2 => Http2::Reset(CANCEL),
+            3 => Http2::GoAway { processed: true },
+            n => Http2::Answer(format!(r#"{{"data":"token-{n}"}}"#)),
+        }
+    });
+    let world = World::new();
+    world.config("[limits]\nconcurrency = 1\n[session]\nkind = \"auth\"\n");
+    world.file("customers.csv", format!("phone\n{}", phones(6)));
+    let ca = world.file("ca.pem", made.cert.pem());
+    let run = world.send("customers.csv").args(["--contract-type", "414"]);
+    let run = rude
+        .variables()
+        .into_iter()
+        .fold(run, |run, (name, value)| run.env(name, value));
+    let ended = run.env("VLENS_CA_FILE", ca).run().expect(3);
+    assert_eq!(world.count("created"), 4, "{ended}");
+    assert_eq!(world.count("uncertain"), 2, "{ended}");
+    assert_eq!(seen.load(Ordering::SeqCst), 8, "{ended}");
 }

@@ -1,6 +1,9 @@
 //! 429 and 503 with `Retry-After`: everybody waits as long as the server asks, and no row pays for it.
 
-use crate::support::{Customer, Promise, Record, Serve, World, customers, sheet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::support::{Customer, Promise, Record, Rude, Serve, World, answer, customers, sheet};
 
 const ONCE_SECONDS: &str = "+201555000429";
 const ONCE_DATE: &str = "+201555000430";
@@ -110,4 +113,45 @@ fn both_limits_hold_as_the_server_sees_them_with_many_workers_and_a_jittery_netw
     // The login counts as well.
     assert_eq!(world.count("created"), 39);
     world.check_invariants(&Promise::default().limits(10, 40));
+}
+
+#[test]
+fn a_pause_that_was_asked_for_outlives_the_process() {
+    const HOLD_SECONDS: u64 = 4;
+    let asked_at = Arc::new(Mutex::new(None));
+    let came_at = Arc::new(Mutex::new(None));
+    let (asked, came) = (Arc::clone(&asked_at), Arc::clone(&came_at));
+    let rude = Rude::serve(move |wire, before| {
+        if before > 0 {
+            came.lock()
+                .expect("a time")
+                .get_or_insert_with(Instant::now);
+            return answer(wire, &format!(r#"{{"data":"token-{before}"}}"#));
+        }
+        *asked.lock().expect("a time") = Some(Instant::now());
+        write!(
+            wire,
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {HOLD_SECONDS}\r\nContent-Length: 0\r\n\r\n"
+        )
+    });
+    let world = World::new();
+    world.customers("customers.csv", 3);
+    let send = || {
+        let run = world.send("customers.csv").args(["--concurrency", "1"]);
+        rude.variables()
+            .into_iter()
+            .fold(run, |run, (name, value)| run.env(name, value))
+    };
+    let mut run = send().args(["-v"]).start();
+    run.until("a pause", || asked_at.lock().expect("a time").is_some());
+    // Long enough for the answer to be recorded, and a part of the pause.
+    std::thread::sleep(Duration::from_secs(1));
+    run.kill();
+    send().run().expect(0);
+    let at = |time: &Mutex<Option<Instant>>| time.lock().expect("a time").expect("a request");
+    let rest = at(&came_at).duration_since(at(&asked_at));
+    assert!(
+        rest >= Duration::from_secs(HOLD_SECONDS),
+        "only {rest:?} of rest"
+    );
 }

@@ -22,7 +22,7 @@ pub use customers::{Customer, customers, sheet};
 pub use invariants::Promise;
 pub use log::Record;
 pub use recipe::Recipe;
-pub use rude::{Rude, answer};
+pub use rude::{Http2, Rude, answer};
 pub use server::Serve;
 
 /// Where the binary keeps ledgers in a world, whose home is its folder.

@@ -59,14 +59,21 @@ impl Rude {
         key: PrivateKeyDer<'static>,
         turn: impl Turn,
     ) -> Rude {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("protocol versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .expect("a certificate and its key");
-        Rude::start(Some(Arc::new(config)), "200 OK", turn)
+        Rude::start(Some(tls(certificate, key).into()), "200 OK", turn)
+    }
+
+    /// Over HTTP/2, in just as much of it as a client needs; `turn` says what becomes of each request, by its number.
+    pub fn serve_http_2(
+        certificate: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+        turn: impl Fn(usize) -> Http2 + Send + Sync + 'static,
+    ) -> Rude {
+        let mut config = tls(certificate, key);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let seen = AtomicUsize::new(0);
+        Rude::start(Some(config.into()), "200 OK", move |wire, _| {
+            streams(wire, &seen, &turn)
+        })
     }
 
     fn start(tls: Option<Arc<rustls::ServerConfig>>, reads: &'static str, turn: impl Turn) -> Rude {
@@ -176,7 +183,8 @@ impl<T: Turn> Guest<T> {
     fn serve(&self, mut wire: impl Wire) {
         // Ends with the connection.
         while let Ok(Some((path, body))) = request(&mut wire) {
-            let answered = if path.ends_with("/CreateInvitation") {
+            // `PRI *` begins a connection of HTTP/2, which is one turn.
+            let answered = if path == "*" || path.ends_with("/CreateInvitation") {
                 let before = self.invitations.fetch_add(1, Ordering::SeqCst);
                 self.bodies.lock().expect("bodies").push(body);
                 (self.turn)(&mut wire, before)
@@ -191,6 +199,82 @@ impl<T: Turn> Guest<T> {
             }
         }
     }
+}
+
+fn tls(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> rustls::ServerConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a certificate and its key")
+}
+
+/// What becomes of one request over HTTP/2.
+pub enum Http2 {
+    /// 200 with this JSON, once the request is there as a whole.
+    Answer(String),
+    /// RST_STREAM with this error code, as soon as the request begins.
+    Reset(u8),
+    /// GOAWAY that names this request's stream as the last one processed, or the one before; and the connection's end.
+    GoAway { processed: bool },
+}
+
+/// The streams of one connection (RFC 9113), whose preface is read but for its last six bytes.
+fn streams(
+    wire: &mut dyn Wire,
+    seen: &AtomicUsize,
+    turn: &impl Fn(usize) -> Http2,
+) -> io::Result<()> {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const RST_STREAM: u8 = 3;
+    const SETTINGS: u8 = 4;
+    const GOAWAY: u8 = 7;
+    const END_STREAM: u8 = 1;
+    const ACK: u8 = 1;
+    const END_HEADERS: u8 = 4;
+    const STATUS_200: &[u8] = &[0x88];
+    wire.read_exact(&mut [0; 6])?;
+    frame(wire, SETTINGS, 0, 0, &[])?;
+    let mut turns = std::collections::HashMap::new();
+    loop {
+        let mut head = [0; 9];
+        wire.read_exact(&mut head)?;
+        let [_, l1, l2, kind, flags, s1, s2, s3, s4] = head;
+        let mut payload = vec![0; usize::from(l1) << 8 | usize::from(l2)];
+        wire.read_exact(&mut payload)?;
+        let stream = u32::from_be_bytes([s1, s2, s3, s4]);
+        match kind {
+            SETTINGS if flags & ACK == 0 => frame(wire, SETTINGS, ACK, 0, &[])?,
+            HEADERS => match turn(seen.fetch_add(1, Ordering::SeqCst)) {
+                Http2::Reset(code) => frame(wire, RST_STREAM, 0, stream, &[0, 0, 0, code])?,
+                Http2::GoAway { processed } => {
+                    let last = if processed { stream } else { stream - 1 };
+                    let payload = [last.to_be_bytes(), [0; 4]].concat();
+                    frame(wire, GOAWAY, 0, 0, &payload)?;
+                    wire.cut(Shutdown::Write);
+                }
+                Http2::Answer(json) => drop(turns.insert(stream, json)),
+            },
+            DATA if flags & END_STREAM != 0 => {
+                if let Some(json) = turns.remove(&stream) {
+                    frame(wire, HEADERS, END_HEADERS, stream, STATUS_200)?;
+                    frame(wire, DATA, END_STREAM, stream, json.as_bytes())?;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn frame(wire: &mut dyn Wire, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> io::Result<()> {
+    let length = u8::try_from(payload.len()).expect("a short frame");
+    wire.write_all(&[0, 0, length, kind, flags])?;
+    wire.write_all(&stream.to_be_bytes())?;
+    wire.write_all(payload)?;
+    wire.flush()
 }
 
 /// Answers 200 with this JSON.

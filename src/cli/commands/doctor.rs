@@ -375,7 +375,7 @@ fn lock(context: &Context) -> Looked {
 
 /// A real login, the two clocks against each other, and whether contract types may be seen.
 async fn ask_vlens(api: Api, config: &Config, output: Output, chart: &mut Chart) {
-    let (login, server_date) = {
+    let login = {
         let login = api.log_in_once();
         tokio::pin!(login);
         tokio::select! {
@@ -386,11 +386,11 @@ async fn ask_vlens(api: Api, config: &Config, output: Output, chart: &mut Chart)
             }
         }
     };
-    if let Some(server_date) = server_date {
-        chart.note("clock", clocks(server_date, SystemClock::default().wall()));
-    }
     match login {
-        Ok(()) => {
+        Ok(server_date) => {
+            if let Some(server_date) = server_date {
+                chart.note("clock", clocks(server_date, SystemClock::default().wall()));
+            }
             chart.note("login", fine("Vlens accepts the credentials."));
             chart.note("contract_types", contract_types(&api, config).await);
         }

@@ -180,7 +180,7 @@ pub fn ended_as(summary: &RunSummary) -> Option<Kind> {
     }
 }
 
-/// The limiter, with what this and other processes have sent in the last minute. A request that nobody saw answered counts as
+/// The limiter, with what this and other processes have sent in the last minute, and the pause that Vlens asked them for. A request that nobody saw answered counts as
 /// answered just now.
 pub fn limiter(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Limiter, Error> {
     let mut limiter = Limiter::new(limits);
@@ -191,6 +191,7 @@ pub fn limiter(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Lim
         let ago_ms = u64::try_from(request.answered_ago_ms.unwrap_or(0)).unwrap_or(0);
         limiter.seed(clock.steady().saturating_sub(Duration::from_millis(ago_ms)));
     }
+    limiter.pause(clock.steady(), ledger.pause_left(&clock.moment())?);
     Ok(limiter)
 }
 

@@ -264,7 +264,7 @@ mod tests {
     fn contract_types_are_listed() {
         let data = json!([
             {"id": 414, "name": "Personal loan", "type": 1, "typeName": "x"},
-            {"id": "415", "name": "قرض\u{1b}[1m"},
+            {"id": "415", "name": "قرض\u{202e}"},
             {"id": 416},
             {"name": "no number"}
         ]);

@@ -263,7 +263,7 @@ mod tests {
         {"id": 2, "name": "Married", "arName": "متزوج", "relatedQuestions": [
             {"key": "spouseName", "displayText": "Spouse", "type": "text",
              "relatedQuestions": [{"key": "spouseJob", "type": "text"}]}]}]},
-    {"order": 1, "key": " fullName ", "displayText": "Full\u001b[1m name", "type": "text", "visibleToUser": true,
+    {"order": 1, "key": " fullName ", "displayText": "Full\u202e name", "type": "text", "visibleToUser": true,
      "relatedQuestions": null, "availableValues": null},
     {"order": 3, "key": "employer", "type": "text", "parentQuestionKey": "maritalStatus", "parentQuestionValue": 1},
     {"order": 4, "displayText": "a mere heading"}

@@ -215,7 +215,7 @@ fn tls(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> rus
 pub enum Http2 {
     /// 200 with this JSON, once the request is there as a whole.
     Answer(String),
-    /// RST_STREAM with this error code, as soon as the request begins.
+    /// `RST_STREAM` with this error code, as soon as the request begins.
     Reset(u8),
     /// GOAWAY that names this request's stream as the last one processed, or the one before; and the connection's end.
     GoAway { processed: bool },

@@ -102,6 +102,15 @@ CREATE INDEX settled_created ON attempts (invitation_id) WHERE event = 'settled_
 CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);
 CREATE INDEX attempts_by_answer ON attempts (closed_ms);
 
+-- How far a customer's contract is, as the newest file told that `follow` has read.
+CREATE TABLE stages (
+    invitation_id INTEGER PRIMARY KEY,
+    stage         TEXT NOT NULL,         -- as it is written there; empty once purged
+    at_ms         INTEGER,               -- when it was reached, where the file tells
+    signed        INTEGER NOT NULL,
+    told_ms       INTEGER NOT NULL       -- when the file was read
+) STRICT;
+
 -- Rows of each sheet by status, and of the created ones by the run that created them.
 CREATE TABLE tallies (
     sheet_id INTEGER NOT NULL,

@@ -94,6 +94,9 @@ pub enum Command {
     /// One self-contained HTML page with plots
     #[command(after_help = include_str!("help/report.txt"))]
     Report(ReportArgs),
+    /// Take in how far each customer's contract is, as FILE says: from the vendor's portal, a webhook log, or a system of your own
+    #[command(after_help = include_str!("help/follow.txt"))]
+    Follow(FollowArgs),
     /// List the tenant's contract types, or store their forms for `init`, `check`, `run` and `template`
     #[command(after_help = include_str!("help/contract_types.txt"))]
     ContractTypes(ContractTypesArgs),
@@ -318,9 +321,29 @@ pub struct ExportArgs {
     /// Only rows with these statuses
     #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status())]
     pub only: Vec<Status>,
+    /// Only created rows whose customer has not signed, as far as `follow` knows: the reminder list
+    #[arg(long, conflicts_with = "only")]
+    pub not_signed: bool,
     /// Leave tokens and links out
     #[arg(long)]
     pub without_tokens: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FollowArgs {
+    /// CSV, TSV, XLSX, XLSM, or JSON Lines, whose nested members are named as in `a.b`; `-` is standard input
+    pub file: PathBuf,
+    /// The column that names the customer [default: the first that holds phones, e-mails or national ids]
+    #[arg(long = "match", value_name = "COLUMN")]
+    pub match_column: Option<String>,
+    /// The column that says how far the contract is [default: by its name, such as Status]
+    #[arg(long, value_name = "COLUMN")]
+    pub stage: Option<String>,
+    /// The column that says since when [default: by its name, such as Updated]
+    #[arg(long, value_name = "COLUMN")]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub read: ReadArgs,
 }
 
 #[derive(Debug, Args)]
@@ -405,6 +428,9 @@ pub struct SandboxArgs {
     /// Write every request and what became of it to this file (JSONL)
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+    /// Write how far each invited customer's contract is to this file, as the vendor's portal exports it (CSV, for `follow`)
+    #[arg(long, value_name = "FILE")]
+    pub portal: Option<PathBuf>,
     /// Answer at random with these faults: NAME=SHARE,…
     #[arg(long, value_name = "FAULTS")]
     pub fault: Option<String>,

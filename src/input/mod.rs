@@ -6,6 +6,7 @@ mod detect;
 mod encoding;
 mod file;
 mod format;
+mod lines;
 mod package;
 mod workbook;
 mod xlsx;
@@ -64,6 +65,18 @@ impl Source {
             Kind::Workbook(package) => workbook::open(package, options)?,
         };
         with_header(&input.name(), opened, options)
+    }
+
+    /// The same; but JSON Lines are read as well.
+    pub fn open_or_lines(input: &Input, options: &Options) -> Result<Source, Error> {
+        if lines::is_lines(input)? {
+            let options = Options {
+                header_row: Some(lines::HEADER.0),
+                ..options.clone()
+            };
+            return with_header(&input.name(), lines::open(input)?, &options);
+        }
+        Source::open(input, options)
     }
 
     /// The columns, in order. One in the middle may have an empty name; those behind the last named one are left out.

@@ -228,5 +228,6 @@ const PURGE: &str = "
     UPDATE contents SET problems = (SELECT json_group_array(json_set(value, '$.value', '', '$.message', '')) FROM json_each(problems))
     WHERE id IN (SELECT id FROM temp.purged) AND problems IS NOT NULL;
     UPDATE contents SET cells = NULL, body = NULL WHERE id IN (SELECT id FROM temp.purged);
+    UPDATE stages SET stage = '' WHERE invitation_id IN (SELECT id FROM temp.finished);
     UPDATE attempts SET token = NULL, message = NULL WHERE invitation_id IN (SELECT id FROM temp.finished);
     UPDATE sheets SET identity = x'' WHERE id IN (SELECT r.sheet_id FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id)";

@@ -12,6 +12,7 @@ mod place;
 mod reader;
 mod results;
 mod sql;
+mod stages;
 mod status;
 mod writer;
 

@@ -7,18 +7,21 @@ use super::attempts::Event;
 use super::place;
 use super::reader::Reader;
 use super::sql::{Json, Outcome, Statements as _};
+use super::stages::stages_by_day;
 use super::status::{count_at, sheet_of};
 use crate::error::Error;
 use crate::model::{
     AttemptRecord, Cell, CodeCount, MinuteCount, ProblemCount, ResultRow, RowHistory, RowNumber,
-    RunId, RunStatistics, Secret, Status, Timestamp, ToldProblem,
+    RunId, RunStatistics, Secret, Stage, Status, Timestamp, ToldProblem,
 };
 
 /// One line for each row and attempt, the attempts of a row together and oldest first.
 const LINES: &str = "
-    SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status, a.id, a.event, a.code, a.message, a.token, a.opened_ms, a.closed_ms
+    SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status, a.id, a.event, a.code, a.message, a.token, a.opened_ms, a.closed_ms,
+           s.stage, s.at_ms, s.signed
     FROM rows r CROSS JOIN contents c ON c.id = r.content_id
     LEFT JOIN invitations i ON i.id = c.invitation_id
+    LEFT JOIN stages s ON s.invitation_id = c.invitation_id
     LEFT JOIN attempts a ON a.invitation_id = c.invitation_id
     WHERE r.sheet_id = ?1 AND r.row BETWEEN ?2 AND ?3
     ORDER BY r.row, a.id";
@@ -37,6 +40,9 @@ mod at {
     pub(super) const TOKEN: usize = 9;
     pub(super) const OPENED_MS: usize = 10;
     pub(super) const CLOSED_MS: usize = 11;
+    pub(super) const STAGE: usize = 12;
+    pub(super) const STAGE_AT_MS: usize = 13;
+    pub(super) const SIGNED: usize = 14;
 }
 
 const HISTORY: &str = "
@@ -186,6 +192,7 @@ impl Fold {
             problems: told,
             attempts: 0,
             sent_at: None,
+            stage: stage(line)?,
         };
         Ok(Fold {
             result,
@@ -239,6 +246,17 @@ impl Fold {
 
 const WITHOUT_TOKEN: &str = "A person settled this row as created: Vlens' answer, with the customer's link, was lost, and nothing gives one back.";
 
+fn stage(line: &Row<'_>) -> Outcome<Option<Stage>> {
+    let Some(name) = line.get(at::STAGE)? else {
+        return Ok(None);
+    };
+    Ok(Some(Stage {
+        name,
+        at: line.get::<_, Option<i64>>(at::STAGE_AT_MS)?.map(Timestamp),
+        is_signed: line.get(at::SIGNED)?,
+    }))
+}
+
 /// The source's own cells, as many as there are columns; empty ones once they are purged.
 fn cells(line: &Row<'_>, width: usize) -> Outcome<Vec<Cell>> {
     let cells: Option<Json<Vec<Cell>>> = line.get(at::CELLS)?;
@@ -280,6 +298,7 @@ impl Reader {
                 minutes: minutes(conn, run)?,
                 answers: answers(conn, run)?,
                 problems: problems(conn, sheet)?,
+                stages: stages_by_day(conn, sheet)?,
             })
         })
     }

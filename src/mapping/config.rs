@@ -38,6 +38,8 @@ pub struct Config {
     pub identity: Option<IdentityConfig>,
     pub result: ResultConfig,
     pub retry: RetryConfig,
+    pub follow: FollowConfig,
+    pub notify: NotifyConfig,
     /// By contract type.
     pub fields: Option<Entries<Entries<Spanned<Field>>>>,
     #[serde(skip)]
@@ -206,6 +208,27 @@ pub enum OnUncertain {
     #[default]
     Hold,
     Resend,
+}
+
+/// How a file is read that tells how far contracts are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FollowConfig {
+    /// The column that names the customer.
+    #[serde(rename = "match")]
+    pub match_column: Option<Text>,
+    pub stage: Option<Text>,
+    pub at: Option<Text>,
+    /// Words for a contract that the customer has signed.
+    pub signed: Option<OneOrMany<Text>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifyConfig {
+    /// Told of start, success and failure of each run.
+    #[serde(deserialize_with = "address")]
+    pub url: Option<String>,
 }
 
 /// A text that passes a check; else it must be what is `expected`, with advice in a second line.

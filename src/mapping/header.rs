@@ -182,28 +182,31 @@ impl<'a> Header<'a> {
     }
 
     fn missing(&self, name: &str) -> Reason {
-        let names = || {
-            self.columns
-                .iter()
-                .map(|column| column.name.as_str())
-                .filter(|name| !name.is_empty())
-        };
         let nearest = if self.shown.is_masked {
             None
         } else {
-            did_you_mean(name, names())
+            did_you_mean(name, self.names())
         };
-        let hint = nearest.unwrap_or_else(|| {
-            let mut shown: Vec<_> = names()
-                .take(COLUMNS_SHOWN)
-                .map(|name| self.shown.header(name))
-                .collect();
-            if names().count() > COLUMNS_SHOWN {
-                shown.push("…".into());
-            }
-            format!("its columns are: {}{}", shown.join(", "), self.doubt())
-        });
+        let hint = nearest.unwrap_or_else(|| self.listed());
         self.reason(format!("the sheet has no column `{name}`"), hint)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let names = self.columns.iter().map(|column| column.name.as_str());
+        names.filter(|name| !name.is_empty())
+    }
+
+    /// `its columns are: …`
+    pub fn listed(&self) -> String {
+        let mut shown: Vec<_> = self
+            .names()
+            .take(COLUMNS_SHOWN)
+            .map(|name| self.shown.header(name))
+            .collect();
+        if self.names().count() > COLUMNS_SHOWN {
+            shown.push("…".into());
+        }
+        format!("its columns are: {}{}", shown.join(", "), self.doubt())
     }
 
     /// What a header row of values leads to.

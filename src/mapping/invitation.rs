@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
@@ -152,6 +153,32 @@ impl<'a> Fields<'a> {
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.filled().map(|fields| (fields.contract_type, fields)))
+    }
+}
+
+/// What a customer can be known by in a body that was sent.
+#[derive(Debug, Default)]
+pub struct KnownBy {
+    /// Phone and e-mail.
+    pub recipient: Vec<String>,
+    /// Keys and values of the form fields.
+    pub fields: Vec<(String, String)>,
+}
+
+impl KnownBy {
+    pub fn of_body(body: &str) -> KnownBy {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let session = body.get("SessionInput").unwrap_or(&body);
+        let recipient = ["phoneNumber", "email"].map(|member| session[member].as_str());
+        let types = [session, &body].map(|place| place["RequestFieldsValues"].as_object());
+        let groups = types.into_iter().flatten().flat_map(|types| types.values());
+        let fields = groups.filter_map(Value::as_object).flatten();
+        KnownBy {
+            recipient: recipient.into_iter().flatten().map(str::to_owned).collect(),
+            fields: fields
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect(),
+        }
     }
 }
 

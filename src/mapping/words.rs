@@ -15,6 +15,7 @@ pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Words {
     pub roles: Roles,
+    pub follow: Follow,
     pub nothing: Vec<String>,
     pub yes: Vec<String>,
     pub no: Vec<String>,
@@ -41,6 +42,15 @@ pub(crate) struct Roles {
     pub phone: Vec<String>,
     pub email: Vec<String>,
     pub contract_type: Vec<String>,
+}
+
+/// Of a file that tells how far contracts are: headers, the telling ones first, and words for a signed contract.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Follow {
+    pub stage: Vec<String>,
+    pub at: Vec<String>,
+    pub signed: Vec<String>,
 }
 
 /// One thing that a column may be about.

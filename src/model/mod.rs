@@ -22,8 +22,8 @@ pub use row::{
     RowNumber,
 };
 pub use run::{
-    AttemptRecord, CodeCount, Counts, EarlierRow, MinuteCount, Moment, Plan, ProblemCount,
-    ResultRow, RowHistory, RunId, RunStatistics, RunSummary, Standing, Status, Stop, Timestamp,
-    ToldProblem,
+    AttemptRecord, CodeCount, Counts, EarlierRow, FollowSummary, MinuteCount, Moment, Plan,
+    ProblemCount, ResultRow, RowHistory, RunId, RunStatistics, RunSummary, Stage, StageCount,
+    Standing, Status, Stop, Timestamp, ToldProblem,
 };
 pub use secret::{Secret, mask, mask_text};

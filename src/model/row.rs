@@ -174,7 +174,7 @@ pub const OVERVIEW_SHEET: &str = "vlens-batch";
 
 /// The columns that an export adds behind the source's own. JSON lines use them without their prefix; a mapping leaves them
 /// out, so that a corrected export is run as it is.
-pub const RESULT_COLUMNS: [&str; 8] = [
+pub const RESULT_COLUMNS: [&str; 11] = [
     "vlens_row",
     "vlens_status",
     "vlens_token",
@@ -183,6 +183,9 @@ pub const RESULT_COLUMNS: [&str; 8] = [
     "vlens_error",
     "vlens_attempts",
     "vlens_sent_at",
+    "vlens_stage",
+    "vlens_stage_at",
+    "vlens_signed",
 ];
 
 #[derive(Debug, Clone, PartialEq)]

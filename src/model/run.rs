@@ -230,6 +230,44 @@ pub struct ResultRow {
     pub attempts: u32,
     /// When the last one left.
     pub sent_at: Option<Timestamp>,
+    /// Where `follow` has read of it.
+    pub stage: Option<Stage>,
+}
+
+/// How far a customer's contract is, as a file from elsewhere tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// As it is written there.
+    pub name: String,
+    /// When it was reached, where the file tells.
+    pub at: Option<Timestamp>,
+    pub is_signed: bool,
+}
+
+/// What `follow` found: the document of `--json`, member for member.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct FollowSummary {
+    /// As named on the command line.
+    pub source: String,
+    /// Which columns told.
+    #[serde(rename = "match")]
+    pub match_column: String,
+    pub stage: String,
+    pub at: Option<String>,
+    pub rows: u64,
+    /// Customers in the file who were invited from this ledger.
+    pub matched: u64,
+    pub not_ours: u64,
+    /// Those with several invitations, of which the newest is meant.
+    pub ambiguous: u64,
+    /// Rows that do not say which customer they are about.
+    pub unreadable: u64,
+    /// Of the invitations that the file tells of, as they stand now.
+    pub signed: u64,
+    pub not_signed: u64,
+    /// Created invitations that the file does not tell of.
+    pub never_seen: u64,
+    pub ledger: String,
 }
 
 /// The parts of a problem that results tell.
@@ -300,6 +338,17 @@ pub struct RunStatistics {
     pub answers: Vec<CodeCount>,
     /// The problems of invalid rows, commonest first.
     pub problems: Vec<ProblemCount>,
+    /// How far created invitations have come, fewest days first.
+    pub stages: Vec<StageCount>,
+}
+
+/// Invitations that came as far as they are in so many days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct StageCount {
+    /// From the invitation to the stage; none where nothing has told of it.
+    pub days: Option<u64>,
+    pub is_signed: bool,
+    pub count: u64,
 }
 
 /// Requests that left within one minute.

@@ -91,8 +91,15 @@ pub fn sink<'a, W: Write + Send>(
 
 /// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
 fn begin_book(names: Vec<String>, columns: usize, right_to_left: bool) -> Result<Book, Error> {
-    /// Where a result column is wide enough for what stands in it rather than for its header: token, link, error, time.
-    const WIDTHS: [(usize, f64); 4] = [(2, 24.0), (3, 36.0), (5, 60.0), (7, 21.0)];
+    /// Where a result column is wide enough for what stands in it rather than for its header: token, link, error, times, stage.
+    const WIDTHS: [(usize, f64); 6] = [
+        (2, 24.0),
+        (3, 36.0),
+        (5, 60.0),
+        (7, 21.0),
+        (8, 21.0),
+        (9, 21.0),
+    ];
     let mut book = Book::begin(Workbook::new(), "Results", 0, names, right_to_left)?;
     for (place, width) in WIDTHS {
         let column = u16::try_from(columns + place).unwrap_or(u16::MAX);
@@ -198,6 +205,9 @@ struct ResultColumns<'r> {
     error: Option<Cow<'r, str>>,
     attempts: u32,
     sent_at: Option<String>,
+    stage: Option<&'r str>,
+    stage_at: Option<String>,
+    signed: Option<bool>,
 }
 
 impl<'r> ResultColumns<'r> {
@@ -221,10 +231,16 @@ impl<'r> ResultColumns<'r> {
             error,
             attempts: row.attempts,
             sent_at: row.sent_at.map(|at| at.to_string()),
+            stage: row.stage.as_ref().map(|stage| stage.name.as_str()),
+            stage_at: row
+                .stage
+                .as_ref()
+                .and_then(|stage| Some(stage.at?.to_string())),
+            signed: row.stage.as_ref().map(|stage| stage.is_signed),
         }
     }
 
-    fn texts(&self) -> [Cow<'_, str>; 8] {
+    fn texts(&self) -> [Cow<'_, str>; RESULT_COLUMNS.len()] {
         let text = |text: Option<&'r str>| Cow::Borrowed(text.unwrap_or_default());
         [
             Cow::Owned(self.row.to_string()),
@@ -235,6 +251,12 @@ impl<'r> ResultColumns<'r> {
             Cow::Borrowed(self.error.as_deref().unwrap_or_default()),
             Cow::Owned(self.attempts.to_string()),
             Cow::Borrowed(self.sent_at.as_deref().unwrap_or_default()),
+            text(self.stage),
+            Cow::Borrowed(self.stage_at.as_deref().unwrap_or_default()),
+            Cow::Owned(
+                self.signed
+                    .map_or(String::new(), |signed| signed.to_string()),
+            ),
         ]
     }
 }
@@ -384,6 +406,7 @@ mod tests {
             problems: Vec::new(),
             attempts: 1,
             sent_at: None,
+            stage: None,
         }
     }
 

@@ -9,7 +9,8 @@ use minijinja::{Value, context};
 
 use crate::error::Error;
 use crate::model::{
-    MinuteCount, ProblemCode, RunStatistics, RunSummary, Timestamp, mask_text, printable,
+    MinuteCount, ProblemCode, RunStatistics, RunSummary, StageCount, Timestamp, mask_text,
+    printable,
 };
 
 use super::text::{Language, WORDS, as_float, environment, thousands, vendor_words};
@@ -38,6 +39,9 @@ const MOST_STEPS: usize = 180;
 const TIME_ROWS: usize = 24;
 /// A page about a run of more than a month shows its first month.
 const MOST_MINUTES: usize = 45_000;
+
+/// Who signed later is counted with the last day.
+const MOST_DAYS: u64 = 90;
 
 /// Writes the page.
 pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<(), Error> {
@@ -81,6 +85,7 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
         answers => Serde(&data.statistics.answers),
         per_minute => over_time(data, data.per_minute, |minute| minute.requests),
         per_second => over_time(data, data.per_second, |minute| minute.busiest_second),
+        follow => follow(&data.statistics.stages),
         latency => latency(&data.statistics.latencies_ms),
         history => history(&data.runs),
     })
@@ -131,6 +136,34 @@ fn highest(values: &[u64], stretch: usize) -> impl Iterator<Item = u64> {
     values
         .chunks(stretch.max(1))
         .map(|chunk| chunk.iter().copied().max().unwrap_or(0))
+}
+
+/// How many had signed, or stood at another stage, so many days after the invitation; none where nothing tells of it.
+fn follow(stages: &[StageCount]) -> Option<Value> {
+    let days = stages.iter().filter_map(|stage| stage.days);
+    let last = days.max()?.min(MOST_DAYS);
+    let count = |is_meant: &dyn Fn(&StageCount) -> bool| -> u64 {
+        let meant = stages.iter().filter(|stage| is_meant(stage));
+        meant.map(|stage| stage.count).sum()
+    };
+    let by = |day: u64, is_signed| {
+        count(&|stage| {
+            let is_by_then = stage.days.is_some_and(|days| days.min(last) <= day);
+            is_by_then && stage.is_signed == is_signed
+        })
+    };
+    let columns: Vec<_> = (0..=last)
+        .map(|day| vec![("created", by(day, true)), ("pending", by(day, false))])
+        .collect();
+    let marks = steps(as_float(last), 8).map(|day| (as_float(day) + 0.5, thousands(day)));
+    let rows = [
+        ("signed", by(last, true)),
+        ("not_signed", by(last, false)),
+        ("never_seen", count(&|stage| stage.days.is_none())),
+    ];
+    Some(
+        context! { chart => chart(&columns, columns.len(), None, marks.collect()), rows => Serde(rows) },
+    )
 }
 
 /// Percentiles from the sorted list of how many answers took how long; none without an answer.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use minijinja::context;
 use minijinja::value::Serde;
 
-use crate::model::{RunSummary, Stop};
+use crate::mapping::names::Shown;
+use crate::model::{FollowSummary, RunSummary, Stop};
 
 use super::text::{Language, Look, counted, duration, word};
 
@@ -23,6 +24,25 @@ pub struct Further {
     pub checking: String,
     /// For `run FILE`.
     pub running: String,
+}
+
+/// Writes the text of `follow`. Headers that look like a customer's values are masked.
+pub fn write_follow(
+    out: &mut dyn Write,
+    summary: &FollowSummary,
+    further: &Further,
+    look: Look,
+) -> io::Result<()> {
+    let headers = [&summary.match_column, &summary.stage].into_iter();
+    let shown = Shown::of(headers.chain(&summary.at).map(String::as_str));
+    let values = context! {
+        s => Serde(summary),
+        match => shown.header(&summary.match_column),
+        stage => shown.header(&summary.stage),
+        at => summary.at.as_deref().map(|at| shown.header(at)),
+        further => context! { reading => further.reading.as_str() },
+    };
+    look.write(out, include_str!("templates/follow.txt"), values)
 }
 
 /// Writes where a run stands: one that goes on, has ended, or was killed.

@@ -26,6 +26,7 @@ use super::connection::{Connection, Switch, locked};
 use super::faults::{Faults, Misbehaviour};
 use super::tenant::{Arrival, Credentials, Limits, Tokens};
 use crate::error::Error;
+use crate::model::Timestamp;
 
 /// Bodies up to this are read, although shorter ones are refused: a client that is still writing would not see the refusal.
 const READ_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -45,6 +46,8 @@ pub struct SandboxOptions {
     pub token_life: Duration,
     /// Where to write one JSON line a request. It is appended to, and holds phones and tokens in full.
     pub log: Option<PathBuf>,
+    /// Where to write how far each customer's contract is, as the vendor's portal exports it (CSV).
+    pub portal: Option<PathBuf>,
     /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
     pub any_form: bool,
     /// What the random faults are drawn from.
@@ -62,6 +65,7 @@ impl Default for SandboxOptions {
             per_minute: Some(60),
             token_life: Duration::from_hours(24),
             log: None,
+            portal: None,
             any_form: false,
             seed: 0,
             faults: Faults::default(),
@@ -166,6 +170,7 @@ struct Server {
     limits: Limits,
     api: Api,
     log: Option<Log>,
+    portal: Option<Portal>,
     requests: TaskTracker,
 }
 
@@ -184,6 +189,7 @@ impl Server {
                 },
             },
             log: options.log.as_deref().map(Log::open).transpose()?,
+            portal: options.portal.as_deref().map(Portal::open).transpose()?,
             requests: TaskTracker::new(),
         })
     }
@@ -223,6 +229,14 @@ impl Server {
         {
             tracing::error!(%error, "the sandbox cannot write its log");
         }
+        if let Some(portal) = self
+            .portal
+            .as_ref()
+            .filter(|_| handled.session_token.is_some())
+            && let Err(error) = portal.write(&call, &arrival)
+        {
+            tracing::error!(%error, "the sandbox cannot write its portal's file");
+        }
         handled.answer
     }
 }
@@ -252,30 +266,71 @@ async fn exchange(
     answer.into_response()
 }
 
+/// What becomes of every eight customers, one after the other.
+const FATES: [&str; 8] = [
+    "Customer signed",
+    "Not started",
+    "Approved",
+    "Customer signed",
+    "Not started",
+    "Approved",
+    "Customer signed",
+    "Not started",
+];
+
+/// A file as the vendor's portal would export it, so that the whole loop can be rehearsed.
+struct Portal(Mutex<(File, usize)>);
+
+impl Portal {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let mut file = append_to(path)?;
+        let begun = file.metadata().map_or(0, |metadata| metadata.len()) > 0;
+        if !begun && let Err(error) = file.write_all(b"Mobile,E-mail,Status,Updated\n") {
+            return Err(cannot_write(path, &error));
+        }
+        Ok(Portal(Mutex::new((file, 0))))
+    }
+
+    fn write(&self, call: &Call<'_>, arrival: &Arrival) -> std::io::Result<()> {
+        let key = call.subject().0.unwrap_or_default();
+        let (phone, email) = if key.contains('@') {
+            ("", &*key)
+        } else {
+            (&*key, "")
+        };
+        let mut state = locked(&self.0);
+        let fate = FATES[state.1 % FATES.len()];
+        state.1 += 1;
+        let at = Timestamp(i64::try_from(arrival.at_ms).unwrap_or(i64::MAX));
+        state
+            .0
+            .write_all(format!("{phone},{email},{fate},{at}\n").as_bytes())
+    }
+}
+
+/// Opens a file for appending; created, only its owner may read it.
+fn append_to(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    let message = format!("The sandbox cannot write {}: {error}.", path.display());
+    Error::unusable("sandbox_log", message)
+        .hint("Name a file in a folder that exists and that you may write to.")
+}
+
 /// The sandbox's memory for tests and rehearsals.
 struct Log(Mutex<File>);
 
 impl Log {
-    /// Opens it for appending; created, only its owner may read it.
     fn open(path: &Path) -> Result<Self, Error> {
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let cannot = |error| {
-            Error::unusable(
-                "sandbox_log",
-                format!(
-                    "The sandbox cannot write its log {}: {error}.",
-                    path.display()
-                ),
-            )
-            .hint("Name a file in a folder that exists and that you may write to.")
-        };
-        options
-            .open(path)
-            .map(|file| Log(Mutex::new(file)))
-            .map_err(cannot)
+        Ok(Log(Mutex::new(append_to(path)?)))
     }
 
     /// Writes one line in one piece, so that it is whole or absent whatever ends the process.

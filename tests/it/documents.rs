@@ -268,7 +268,10 @@ fn export_as_csv_has_the_sheets_columns_first() {
             "vlens_error_code",
             "vlens_error",
             "vlens_attempts",
-            "vlens_sent_at"
+            "vlens_sent_at",
+            "vlens_stage",
+            "vlens_stage_at",
+            "vlens_signed",
         ]
     );
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
@@ -307,6 +310,9 @@ fn export_as_jsonl_has_the_sheets_columns_under_source() {
         "error",
         "attempts",
         "sent_at",
+        "stage",
+        "stage_at",
+        "signed",
     ];
     for row in &rows {
         assert_eq!(members(row), expected);

@@ -13,6 +13,7 @@ mod doctor;
 mod documents;
 mod exits;
 mod failpoints;
+mod follow;
 mod forms;
 mod harness;
 mod help;

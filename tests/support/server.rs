@@ -36,6 +36,11 @@ impl Serve {
         self.with("--fault", faults)
     }
 
+    /// Keeps the portal's file.
+    pub fn portal(self, file: &Path) -> Serve {
+        self.with("--portal", file.display().to_string())
+    }
+
     /// Another seed for faults and latencies.
     pub fn seed(self, seed: u64) -> Serve {
         self.with("--seed", seed.to_string())

@@ -4,6 +4,7 @@ mod check;
 mod contract_types;
 mod decisions;
 mod doctor;
+mod follow;
 mod init;
 mod results;
 mod run;
@@ -35,6 +36,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Runs => results::runs(global, output),
         Command::Export(args) => results::export(&args, global, output),
         Command::Report(args) => results::report(&args, global, output),
+        Command::Follow(args) => follow::follow(&args, global, output),
         Command::ContractTypes(args) => {
             block_on(contract_types::contract_types(&args, global, output))
         }
@@ -77,6 +79,7 @@ async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
         per_minute: Some(args.per_minute).filter(|&n| n > 0),
         token_life: args.token_life,
         log: args.log.clone(),
+        portal: args.portal.clone(),
         any_form: false,
         seed: args.seed,
         faults: match &args.fault {

@@ -9,7 +9,7 @@ use crate::cli::args::{ExportArgs, Global, ReportArgs, SendArgs, StatusArgs};
 use crate::cli::output::{Output, Readers, write_file};
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
-use crate::model::{RowNumber, RunId, RunSummary};
+use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};
 use crate::report::{
     ExportOptions, Format, LinkTemplate, ReportData, history_json, reads_right_to_left, sink,
     write_history, write_html, write_runs, write_summary,
@@ -112,14 +112,20 @@ fn write_results(
     let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
     let mut sink = sink(format, &columns, options, out)?;
     let mut rows = 0;
-    let mut write = |row: &_| {
+    let mut write = |row: &ResultRow| {
+        if args.not_signed && row.stage.as_ref().is_some_and(|stage| stage.is_signed) {
+            return Ok(());
+        }
         rows += 1;
         sink.row(row)
     };
+    let only = if args.not_signed {
+        &[Status::Created]
+    } else {
+        args.only.as_slice()
+    };
     let is_held = opened.is_held();
-    opened
-        .reader
-        .results(run, &args.only, is_held, &mut write)?;
+    opened.reader.results(run, only, is_held, &mut write)?;
     sink.finish()?;
     Ok(rows)
 }

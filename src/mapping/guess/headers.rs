@@ -57,6 +57,14 @@ impl Words {
     }
 }
 
+impl Words {
+    /// They speak of somebody beside the customer, whose phone looks like any other.
+    pub fn speak_of_another_person(&self) -> bool {
+        let mut words = self.sorted.split(' ');
+        words.any(|word| WORDS.other_people.iter().any(|person| person == word))
+    }
+}
+
 fn written_out(piece: &str) -> Vec<String> {
     let whole = WORDS.abbreviations.get(piece).map_or(piece, String::as_str);
     whole.split(' ').map(bare).collect()
@@ -126,7 +134,6 @@ pub(super) struct HeaderWords {
     numbered: Option<(Words, u32)>,
     /// How well it names something that no goal is about.
     pub other: f64,
-    /// It speaks of somebody beside the customer, whose phone looks like any other.
     pub is_of_another_person: bool,
     /// It is a name that the table knows.
     pub is_known: bool,
@@ -145,10 +152,7 @@ impl HeaderWords {
             .map(|number| (Words::of(trimmed), number));
         HeaderWords {
             is_known: best(&whole, &KNOWN_WORDS) >= BY_NAME,
-            is_of_another_person: whole
-                .sorted
-                .split(' ')
-                .any(|word| WORDS.other_people.iter().any(|person| person == word)),
+            is_of_another_person: whole.speak_of_another_person(),
             parts: if pieces.len() > 1 { pieces } else { Vec::new() },
             whole,
             numbered,

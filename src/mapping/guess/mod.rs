@@ -26,6 +26,11 @@ use super::names::fold;
 use super::words::WORDS;
 use crate::model::{ContractTypeId, Form};
 
+/// Whether a header or a key speaks of somebody beside the customer, such as a guarantor.
+pub(crate) fn is_of_another_person(name: &str) -> bool {
+    headers::Words::of(name).speak_of_another_person()
+}
+
 /// Every name by which a header row may be known below title lines.
 pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
     // The shortest are no names to find a row by: every table of figures has an "m" or a "no".

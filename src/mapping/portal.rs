@@ -1,0 +1,264 @@
+//! A file from elsewhere that tells how far contracts are: which of its columns names the customer, which tells the stage and when,
+//! and what a row of it says. Values are read as those of a sheet that is sent.
+
+use std::collections::HashSet;
+
+use super::config::Config;
+use super::guess::is_of_another_person;
+use super::header::{Header, Reason};
+use super::invitation::KnownBy;
+use super::names::{fold, fold_value};
+use super::survey::Evidence;
+use super::value::{Kind, read};
+use super::words::WORDS;
+use crate::error::Error;
+use crate::model::{Cell, Column, Row, Stage, Timestamp};
+
+/// How many rows are looked at to learn what a column holds.
+const SAMPLED_ROWS: usize = 1000;
+
+/// The columns that a person names; for the others the headers and values tell.
+#[derive(Debug, Clone, Default)]
+pub struct PortalColumns {
+    pub customer: Option<String>,
+    pub stage: Option<String>,
+    pub at: Option<String>,
+}
+
+/// The columns that tell.
+pub struct Portal {
+    customer: Column,
+    kind: Kind,
+    /// The form fields that hold the same, where their names say so.
+    keys: HashSet<String>,
+    stage: Column,
+    at: Option<(Column, Kind)>,
+    /// Folded.
+    signed: HashSet<String>,
+}
+
+impl PortalColumns {
+    /// What is named here goes before what the config names.
+    #[must_use]
+    pub fn or(self, config: &Config) -> PortalColumns {
+        let text = |text: &Option<super::field_config::Text>| Some(text.as_ref()?.to_string());
+        let follow = &config.follow;
+        PortalColumns {
+            customer: self.customer.or_else(|| text(&follow.match_column)),
+            stage: self.stage.or_else(|| text(&follow.stage)),
+            at: self.at.or_else(|| text(&follow.at)),
+        }
+    }
+
+    /// Every name by which the header row may be known below title lines.
+    pub fn known_names(&self) -> Vec<String> {
+        let named = [&self.customer, &self.stage, &self.at];
+        let named = named.into_iter().flatten();
+        let words = WORDS.follow.stage.iter().chain(&WORDS.follow.at);
+        named.chain(words).cloned().collect()
+    }
+}
+
+impl Portal {
+    /// Finds the columns, or says which there are. `next` gives the file's rows: all are looked at.
+    pub fn find(
+        config: &Config,
+        named: &PortalColumns,
+        columns: &[Column],
+        file: &str,
+        mut next: impl FnMut() -> Result<Option<Row>, Error>,
+    ) -> Result<Portal, Error> {
+        let header = Header::new(columns, file);
+        let find = |name: &String| header.find(name).map_err(unusable);
+        let stage = match &named.stage {
+            Some(name) => find(name)?,
+            None => by_name(&header, &WORDS.follow.stage)
+                .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?,
+        };
+        let at = match &named.at {
+            Some(name) => Some(find(name)?),
+            None => by_name(&header, &WORDS.follow.at),
+        };
+        let customer = named.customer.as_ref().map(find).transpose()?;
+        let mut date = moment();
+        let mut evidence = Evidence::default();
+        let mut sample = Vec::new();
+        while let Some(row) = next()? {
+            if let Some(column) = at {
+                evidence.see(&date, row.cell(column.index));
+            }
+            if sample.len() < SAMPLED_ROWS {
+                sample.push(row);
+            }
+        }
+        if let Ok(Some(convention)) = evidence.verdict() {
+            date.settle(convention);
+        }
+        let kinds = kinds(config);
+        let others = columns.iter().filter(|column| column.index != stage.index);
+        let (customer, kind) = match customer {
+            Some(column) => (
+                column,
+                kind_of(column, &sample, &kinds).unwrap_or(Kind::Text),
+            ),
+            None => others
+                .filter_map(|column| Some((column, kind_of(column, &sample, &kinds)?)))
+                .next()
+                // Without a row there is nobody to be named.
+                .or_else(|| {
+                    columns
+                        .first()
+                        .filter(|_| sample.is_empty())
+                        .map(|first| (first, Kind::Text))
+                })
+                .ok_or_else(|| {
+                    no_column(
+                        &header,
+                        "names customers (by phone, e-mail or national id)",
+                        "--match",
+                    )
+                })?,
+        };
+        let signed = config.follow.signed.as_ref();
+        let signed = signed.map(|words| words.0.iter().map(|word| fold(word)).collect());
+        let by_default = || WORDS.follow.signed.iter().map(|word| fold(word)).collect();
+        Ok(Portal {
+            keys: keys(config, &customer.name),
+            customer: customer.clone(),
+            kind,
+            stage: stage.clone(),
+            at: at.map(|column| (column.clone(), date)),
+            signed: signed.unwrap_or_else(by_default),
+        })
+    }
+
+    /// The headers of the columns for customer, stage and time.
+    pub fn columns(&self) -> (&str, &str, Option<&str>) {
+        let at = self.at.as_ref().map(|(column, _)| column.name.as_str());
+        (&self.customer.name, &self.stage.name, at)
+    }
+
+    /// The customer that a row is about, in the form for comparing; none where it does not say.
+    pub fn customer(&self, row: &Row) -> Option<String> {
+        let reading = read(&self.kind, row.cell(self.customer.index)).ok()??;
+        Some(fold_value(&reading.text)).filter(|text| !text.is_empty())
+    }
+
+    pub fn stage(&self, row: &Row) -> Stage {
+        let name = row.cell(self.stage.index).as_shown().trim().to_owned();
+        Stage {
+            is_signed: self.signed.contains(&fold(&name)),
+            at: self
+                .at
+                .as_ref()
+                .and_then(|(column, kind)| moment_of(row.cell(column.index), kind)),
+            name,
+        }
+    }
+
+    /// What a customer is known by, in the form for comparing: first what goes before (the recipient, or the field that is named as
+    /// the column is), then the other form fields. Somebody else's phone is none of the customer's.
+    pub fn known_by(&self, known: KnownBy) -> [Vec<String>; 2] {
+        let is_person = !matches!(self.kind, Kind::Text);
+        let mut found = [Vec::new(), Vec::new()];
+        if is_person {
+            found[0] = known
+                .recipient
+                .iter()
+                .map(|text| fold_value(text))
+                .collect();
+        }
+        for (key, text) in known.fields {
+            if is_person && is_of_another_person(&key) {
+                continue;
+            }
+            let is_first = !is_person && self.keys.contains(&fold(&key));
+            found[usize::from(!is_first)].push(fold_value(&text));
+        }
+        found
+    }
+}
+
+fn unusable(Reason { message, hint }: Reason) -> Error {
+    Error::unusable("column_unknown", format!("{message}.")).hint(hint)
+}
+
+fn no_column(header: &Header<'_>, what: &str, flag: &str) -> Error {
+    let hint = format!(
+        "{}. Name one: vlens-batch follow FILE {flag} COLUMN",
+        header.listed()
+    );
+    unusable(header.reason(format!("no column {what}"), hint))
+}
+
+/// The last part of a nested member's name.
+fn last_part(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// The column with the most telling of these names.
+fn by_name<'a>(header: &Header<'a>, names: &[String]) -> Option<&'a Column> {
+    names.iter().find_map(|name| {
+        let is_it = |column: &&Column| fold(last_part(&column.name)) == fold(name);
+        header.columns.iter().find(is_it)
+    })
+}
+
+/// What customers can be named by, as the recipient is read; landlines too, since nothing is sent.
+fn kinds(config: &Config) -> [Kind; 3] {
+    let country = config.recipient.clone().unwrap_or_default().country;
+    let landlines = true;
+    [
+        Kind::Phone { country, landlines },
+        Kind::Email,
+        Kind::EgyptNationalId,
+    ]
+}
+
+/// What most of a column's values are.
+fn kind_of(column: &Column, sample: &[Row], kinds: &[Kind]) -> Option<Kind> {
+    let cells = sample.iter().map(|row| row.cell(column.index));
+    let filled: Vec<&Cell> = cells.filter(|cell| !cell.is_empty()).collect();
+    let is_most = |kind: &&Kind| {
+        let read = filled
+            .iter()
+            .filter(|cell| matches!(read(kind, cell), Ok(Some(_))));
+        read.count() * 2 > filled.len()
+    };
+    kinds.iter().find(is_most).cloned()
+}
+
+/// The keys, folded, of the form fields that are named as this column is, or are filled from a column of its name.
+fn keys(config: &Config, column: &str) -> HashSet<String> {
+    let names = [fold(column), fold(last_part(column))];
+    let fields = config
+        .fields()
+        .into_iter()
+        .flatten()
+        .flat_map(|(_, group)| group);
+    let mapped = fields.filter(|(_, field)| {
+        let column = field.get_ref().0.column.as_ref();
+        column.is_some_and(|column| names.contains(&fold(column.get_ref())))
+    });
+    let mapped = mapped.map(|(key, _)| fold(key.get_ref()));
+    mapped.chain(names.clone()).collect()
+}
+
+fn moment() -> Kind {
+    Kind::Date {
+        input: None,
+        output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
+        order: None,
+    }
+}
+
+/// A time without a zone is taken for UTC.
+fn moment_of(cell: &Cell, kind: &Kind) -> Option<Timestamp> {
+    let with_zone = |text: &str| text.trim().parse::<jiff::Timestamp>().ok();
+    let at = match cell {
+        Cell::Text(text) => with_zone(text),
+        _ => None,
+    };
+    let at = at.or_else(|| with_zone(&read(kind, cell).ok()??.text))?;
+    Some(Timestamp(at.as_millisecond()))
+}

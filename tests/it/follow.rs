@@ -1,0 +1,256 @@
+//! From the invitation to the signature: files from the portal, webhook logs and systems of one's own say who has signed.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::support::{Customer, Recipe, World, customers, sheet};
+
+const CONFIG: &str = "
+[result]
+link = \"https://onboard.example/start?session={{ token }}\"
+[follow]
+match = \"رقم الموبايل\"
+stage = \"الحالة\"
+at = \"آخر تحديث\"
+signed = [\"تم التوقيع\"]
+";
+
+fn in_arabic(portal: &str) -> String {
+    [
+        ("Mobile", "رقم الموبايل"),
+        ("Status", "الحالة"),
+        ("Updated", "آخر تحديث"),
+        ("Customer signed", "تمّ التوقيع"),
+        ("Approved", "تمت الموافقة"),
+        ("Not started", "لم يبدأ"),
+    ]
+    .iter()
+    .fold(portal.to_owned(), |text, (english, arabic)| {
+        text.replace(english, arabic)
+    })
+}
+
+/// The phones on the reminder list of the newest run; each has a link.
+fn reminded(world: &World) -> Vec<String> {
+    let list = world.ran("export --not-signed --format jsonl", 0);
+    let phone = |row: Value| {
+        let token = row["token"].as_str().expect("a token").to_owned();
+        assert_eq!(
+            row["link"],
+            format!("https://onboard.example/start?session={token}")
+        );
+        assert_eq!(row["status"], "created");
+        row["source"]["phoneNumber"]
+            .as_str()
+            .expect("a phone")
+            .to_owned()
+    };
+    list.json_lines().into_iter().map(phone).collect()
+}
+
+#[test]
+fn the_loop_from_the_invitation_to_the_reminder_list() {
+    // The server and the customers' sheet have a world each, so that the portal's file has a place before the server starts.
+    let portal = World::new();
+    let file = portal.path("portal.csv");
+    let world = World::with(crate::support::Serve::default().portal(&file));
+    world.config(CONFIG);
+    let invited = world.customers("customers.csv", 40);
+    world.sent("customers.csv --concurrency 1", 0);
+    assert_eq!(reminded(&world).len(), 40);
+
+    let text = std::fs::read_to_string(&file).expect("the portal's file");
+    world.file("portal.csv", in_arabic(&text));
+    let told = world.ran("follow portal.csv --json", 0).json();
+    let counts = |told: &Value| {
+        [
+            "matched",
+            "not_ours",
+            "ambiguous",
+            "unreadable",
+            "signed",
+            "not_signed",
+            "never_seen",
+        ]
+        .map(|name| told[name].as_u64().expect("a number"))
+    };
+    assert_eq!(counts(&told), [40, 0, 0, 0, 15, 25, 0], "{told}");
+    let signed: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("Customer signed"))
+        .map(|line| &line[..13])
+        .collect();
+    assert_eq!(signed.len(), 15);
+    let others = invited.iter().map(|customer| customer.phone.clone());
+    let others: Vec<String> = others
+        .filter(|phone| !signed.contains(&phone.as_str()))
+        .collect();
+    assert_eq!(reminded(&world), others);
+
+    // A newer file tells of some only: one more signed, one takes it back, the others stay as they were.
+    let newer = format!(
+        "رقم الموبايل,الحالة,آخر تحديث\n{},تم التوقيع,2030-01-02 10:00\n{},سُحب,2030-01-02 10:00\n+201099999999,تم التوقيع,2030-01-02\n",
+        others[0], signed[0]
+    );
+    world.file("newer.csv", newer);
+    let told = world.ran("follow newer.csv --json", 0).json();
+    assert_eq!(counts(&told), [2, 1, 0, 0, 1, 1, 38], "{told}");
+    let now = reminded(&world);
+    assert_eq!(now.len(), 25);
+    assert!(!now.contains(&others[0]) && now.contains(&signed[0].to_owned()));
+    let row = world
+        .export()
+        .into_iter()
+        .find(|row| row["source"]["phoneNumber"] == *others[0]);
+    let row = row.expect("the customer's row");
+    let stage = ["stage", "stage_at", "signed"].map(|name| row[name].clone());
+    assert_eq!(
+        json!(stage),
+        json!(["تم التوقيع", "2030-01-02T10:00:00Z", true])
+    );
+
+    // An older file, read once more, changes nothing.
+    world.ran("follow portal.csv", 0);
+    assert_eq!(reminded(&world), now);
+    let page = world.ran("report", 0).stdout;
+    assert!(page.contains("How far customers have come"));
+    assert!(
+        world
+            .ran("report --lang ar", 0)
+            .stdout
+            .contains("إلى أين وصل العملاء")
+    );
+    let known = world.ran("purge --older-than 0d --yes", 0);
+    assert!(known.stdout.contains("40"), "{known}");
+    assert!(!world.ran("export", 0).stdout.contains("تم التوقيع"));
+}
+
+/// A sheet of customers and a file that tells of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    /// The customers' sheet; without it two of bare headers.
+    sheet: Option<String>,
+    config: Option<String>,
+    /// The file's name.
+    file: String,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(flatten)]
+    is: Told,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    told: Recipe,
+    /// The stage of each row.
+    stages: Vec<String>,
+    /// Rows that are signed.
+    signed: Vec<usize>,
+    /// matched, not ours, ambiguous, unreadable, never seen
+    counts: [u64; 5],
+}
+
+#[derive(Deserialize)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+const SHEET: &str = "phoneNumber,email,contractTypeId,nationalId\n\
+    01012345678,mona@example.com,414,29001011234567\n\
+    01112345678,ali@example.com,414,29001021234567\n";
+
+#[test]
+fn files_of_many_kinds_are_understood() {
+    let cases: Cases = toml::from_str(include_str!("follow.toml")).expect("the cases");
+    assert!(cases.case.len() >= 12);
+    for case in cases.case {
+        let world = World::with_server();
+        world.file("customers.csv", case.sheet.as_deref().unwrap_or(SHEET));
+        if let Some(config) = &case.config {
+            world.config(config);
+        }
+        let name = &case.name;
+        world.sent("customers.csv", 0);
+        world.file(&case.file, case.is.told.bytes());
+        let args = ["follow", &case.file, "--json"].into_iter();
+        let args = args.chain(case.args.iter().map(String::as_str));
+        let told = world.vlens(args).run().expect(0).json();
+        let counts = [
+            "matched",
+            "not_ours",
+            "ambiguous",
+            "unreadable",
+            "never_seen",
+        ];
+        assert_eq!(
+            json!(counts.map(|name| &told[name])),
+            json!(case.is.counts),
+            "{name}: {told}"
+        );
+        let rows = world.export();
+        let stages: Vec<&str> = rows
+            .iter()
+            .map(|row| row["stage"].as_str().unwrap_or("-"))
+            .collect();
+        assert_eq!(stages, case.is.stages, "{name}");
+        let signed = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row["signed"] == true);
+        let signed: Vec<usize> = signed.map(|(at, _)| at).collect();
+        assert_eq!(signed, case.is.signed, "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_does_not_tell_is_refused_with_its_columns() {
+    let world = World::with_server();
+    world.file("customers.csv", sheet(&[Customer::new(1)]));
+    world.file("portal.csv", "Name,Status\nMona,Customer signed\n");
+    world
+        .ran("follow portal.csv", 5)
+        .complains_of("There is no ledger");
+    world.sent("customers.csv", 0);
+    world
+        .ran("follow portal.csv", 5)
+        .complains_of("portal.csv: no column names customers")
+        .complains_of("its columns are: Name, Status")
+        .complains_of("--match COLUMN");
+    world
+        .ran("follow portal.csv --match Nmae", 5)
+        .complains_of("did you mean `Name`?");
+    world.file("bare.csv", "Mobile,Name\n01012345678,Mona\n");
+    world
+        .ran("follow bare.csv", 5)
+        .complains_of("no column tells how far a contract is")
+        .complains_of("--stage COLUMN");
+    world.file(
+        "log.jsonl",
+        "{\"phone\":\"01012345678\",\"status\":\"x\"}\n[1]\n",
+    );
+    world
+        .ran("follow log.jsonl", 5)
+        .complains_of("log.jsonl, line 2: this is no JSON object");
+    // No header of values on the screen, and no customer.
+    world.file("values.csv", "01012345678,Status\n01112345678,Approved\n");
+    let told = world.ran("follow values.csv", 0);
+    assert!(!told.to_string().contains("01012345678"), "{told}");
+    assert!(told.stdout.contains("Nobody in this file"), "{told}");
+    world.ran("export --not-signed --only created", 2);
+}
+
+#[test]
+fn while_somebody_sends_the_file_waits() {
+    let world = World::with(crate::support::Serve::default().latency("300"));
+    world.file("customers.csv", sheet(&customers(20)));
+    let mut running = world
+        .send("customers.csv")
+        .args(["--concurrency", "1"])
+        .start();
+    running.until("a request", || !world.server_log().is_empty());
+    world.file("portal.csv", "Mobile,Status\n01012345678,Approved\n");
+    world.ran("follow portal.csv", 7);
+    running.kill();
+}

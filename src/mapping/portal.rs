@@ -94,30 +94,10 @@ impl Portal {
         if let Ok(Some(convention)) = evidence.verdict() {
             date.settle(convention);
         }
-        let kinds = kinds(config);
-        let others = columns.iter().filter(|column| column.index != stage.index);
         let (customer, kind) = match customer {
-            Some(column) => (
-                column,
-                kind_of(column, &sample, &kinds).unwrap_or(Kind::Text),
-            ),
-            None => others
-                .filter_map(|column| Some((column, kind_of(column, &sample, &kinds)?)))
-                .next()
-                // Without a row there is nobody to be named.
-                .or_else(|| {
-                    columns
-                        .first()
-                        .filter(|_| sample.is_empty())
-                        .map(|first| (first, Kind::Text))
-                })
-                .ok_or_else(|| {
-                    no_column(
-                        &header,
-                        "names customers (by phone, e-mail or national id)",
-                        "--match",
-                    )
-                })?,
+            Some(column) => (column, kind_of(column, &sample, &kinds(config))),
+            None => first_of_customers(columns, stage, &sample, &kinds(config))
+                .ok_or_else(|| no_column(&header, NAMES_CUSTOMERS, "--match"))?,
         };
         let signed = config.follow.signed.as_ref();
         let signed = signed.map(|words| words.0.iter().map(|word| fold(word)).collect());
@@ -125,7 +105,7 @@ impl Portal {
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: customer.clone(),
-            kind,
+            kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at: at.map(|column| (column.clone(), date)),
             signed: signed.unwrap_or_else(by_default),
@@ -213,6 +193,22 @@ fn kinds(config: &Config) -> [Kind; 3] {
         Kind::Email,
         Kind::EgyptNationalId,
     ]
+}
+
+const NAMES_CUSTOMERS: &str = "names customers (by phone, e-mail or national id)";
+
+/// The first column that names customers. Without a row there is nobody to be named.
+fn first_of_customers<'a>(
+    columns: &'a [Column],
+    stage: &Column,
+    sample: &[Row],
+    kinds: &[Kind],
+) -> Option<(&'a Column, Option<Kind>)> {
+    if sample.is_empty() {
+        return columns.first().map(|first| (first, None));
+    }
+    let mut others = columns.iter().filter(|column| column.index != stage.index);
+    others.find_map(|column| Some((column, Some(kind_of(column, sample, kinds)?))))
 }
 
 /// What most of a column's values are.

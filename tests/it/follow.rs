@@ -138,11 +138,11 @@ struct Case {
     #[serde(default)]
     args: Vec<String>,
     #[serde(flatten)]
-    is: Told,
+    is: Expected,
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct Expected {
     told: Recipe,
     /// The stage of each row.
     stages: Vec<String>,

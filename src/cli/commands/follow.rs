@@ -19,9 +19,9 @@ use crate::send::Clock;
 
 pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, Some(&args.file))?;
-    let path = settings.ledger(false);
+    let path = settings.ledger(false)?;
     // That there is none is told as by every command that reads.
-    drop(reader(&path)?);
+    drop(reader(&path, &settings)?);
     // What [source] says is about the sheet that was sent.
     let read = Settings::without_config(PathBuf::new()).source_options(&args.read);
     let named = PortalColumns {

@@ -98,6 +98,18 @@ impl Error {
         Error::new(Kind::Busy, code, message)
     }
 
+    /// The same, and what else is wrong, with the file that it is about in front.
+    #[must_use]
+    pub fn about(mut self, file: &str) -> Self {
+        let others = self.others.iter_mut().map(|other| &mut other.message);
+        for message in std::iter::once(&mut self.message).chain(others) {
+            if !message.starts_with(file) {
+                *message = format!("{file}: {message}");
+            }
+        }
+        self
+    }
+
     /// The same with what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -229,7 +229,7 @@ pub struct RunArgs {
     /// What to do when some rows are invalid
     #[arg(long, value_name = "WHAT", default_value = "skip")]
     pub on_invalid: OnInvalid,
-    /// Stop before the first request unless exactly N rows would be sent
+    /// Stop before the first request unless the file asks for exactly N invitations, created before or not
     #[arg(long, value_name = "N")]
     pub expect: Option<u64>,
     #[command(flatten)]

@@ -1,28 +1,22 @@
-//! All that is written: results to stdout or a file, everything else to stderr.
+//! What is written: results to stdout or a file, and how a command ends; the rest of stderr is `log`.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use clap::ColorChoice;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::{Global, LogFormat};
+use super::log;
 use super::settings::folder_of;
-use crate::error::{Error, Kind};
+use crate::error::{Ended, Error, Kind};
 use crate::model::{printable_lines, printable_styled, to_json};
-use crate::report::{Look, Progress};
+use crate::report::Look;
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
 static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
-
-/// The progress of the one run of this process, which log lines must go around.
-static PROGRESS: OnceLock<Arc<Progress>> = OnceLock::new();
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +27,8 @@ pub struct Output {
     pub quiet: bool,
     /// Every line on stderr is a JSON object.
     pub log_json: bool,
+    /// Whether a person reads stderr as it comes.
+    pub is_screen: bool,
     color: ColorChoice,
 }
 
@@ -42,6 +38,7 @@ impl Output {
             json: global.json,
             quiet: global.quiet,
             log_json: global.log_format == LogFormat::Json,
+            is_screen: log::is_screen(global),
             color: global.color,
         }
     }
@@ -109,7 +106,7 @@ impl Output {
     }
 
     /// Prints what clap has to tell: help and version as results, mistakes on stderr.
-    pub fn print_clap(self, told: &clap::Error) -> Result<Option<Kind>, Error> {
+    pub fn print_clap(self, told: &clap::Error) -> Ended {
         if told.use_stderr() {
             let text = told.render();
             // What was typed stands in it.
@@ -119,7 +116,7 @@ impl Output {
                 }
                 shown => shown.into_owned(),
             };
-            write_to_stderr(text.trim_end());
+            log::write(text.trim_end());
             return Ok(Some(Kind::Usage));
         }
         let text = told.render();
@@ -138,8 +135,13 @@ impl Output {
         match (self.quiet, self.log_json) {
             (true, _) => {}
             (false, true) => tracing::info!("{text}"),
-            (false, false) => write_to_stderr(text),
+            (false, false) => log::write(text),
         }
+    }
+
+    /// Whether the end of a run is told by a log line; else by a line for people.
+    pub fn logs_ends(self) -> bool {
+        self.log_json || !(self.quiet || self.is_screen)
     }
 
     /// Tells an error, and gives who has to act. With `--json`, stdout gets its document unless a result has begun there.
@@ -168,18 +170,37 @@ impl Output {
                     None => error.message.as_str(),
                 })
                 .collect();
-            tracing::error!(
-                code = error.code,
-                hint = error.hint,
-                exit_code = error.kind.exit_code(),
-                "{}",
-                texts.join("\n\n")
-            );
-            return;
+            let mut fields = serde_json::Map::new();
+            fields.insert("code".to_owned(), error.code.into());
+            fields.insert("hint".to_owned(), error.hint.as_deref().into());
+            fields.insert("exit_code".to_owned(), error.kind.exit_code().into());
+            fields.insert("reason".to_owned(), error.message.as_str().into());
+            return log::end(Some(error.kind), &texts.join("\n\n"), fields);
         }
         let is_styled = self.is_styled(io::stderr().is_terminal());
-        let texts: Vec<String> = all.map(|error| as_text(error, is_styled)).collect();
-        write_to_stderr(&texts.join("\n\n"));
+        let texts: Vec<String> = all.map(|error| self.as_text(error, is_styled)).collect();
+        log::write(&texts.join(if self.quiet { "\n" } else { "\n\n" }));
+    }
+
+    fn as_text(self, error: &Error, is_styled: bool) -> String {
+        let (word, color) = match error.kind {
+            Kind::NeedsPerson | Kind::Stopped | Kind::Busy => ("warning:", "\u{1b}[1;33m"),
+            _ => ("error:", "\u{1b}[1;31m"),
+        };
+        let word = if is_styled {
+            format!("{color}{word}\u{1b}[0m")
+        } else {
+            word.to_owned()
+        };
+        let message = printable_lines(&error.message);
+        match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
+            // One line, for whoever gets it by mail.
+            (_, Some(hint)) if self.quiet => format!("{word} {message} {hint}"),
+            (Some(excerpt), _) if is_styled => excerpt.styled.clone(),
+            (Some(excerpt), _) if !self.quiet => excerpt.plain.clone(),
+            (_, Some(hint)) => format!("{word} {message}\n  {hint}"),
+            (_, None) => format!("{word} {message}"),
+        }
     }
 
     fn is_styled(self, is_terminal: bool) -> bool {
@@ -191,21 +212,6 @@ impl Output {
                 is_terminal && !no_color
             }
         }
-    }
-}
-
-fn as_text(error: &Error, is_styled: bool) -> String {
-    let (red, plain) = if is_styled {
-        ("\u{1b}[1;31m", "\u{1b}[0m")
-    } else {
-        ("", "")
-    };
-    let message = printable_lines(&error.message);
-    match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
-        (Some(excerpt), _) if is_styled => excerpt.styled.clone(),
-        (Some(excerpt), _) => excerpt.plain.clone(),
-        (None, Some(hint)) => format!("{red}error:{plain} {message}\n  {hint}"),
-        (None, None) => format!("{red}error:{plain} {message}"),
     }
 }
 
@@ -262,11 +268,6 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(whole),
         written => written,
     }
-}
-
-/// Writes a line to stderr, come what may.
-pub fn write_to_stderr(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", printable_styled(text));
 }
 
 /// Who may read a file.
@@ -331,58 +332,4 @@ fn open_to_everyone(file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn open_to_everyone(_: &File) -> io::Result<()> {
     Ok(())
-}
-
-/// Log lines on stderr, text or JSON. Only this program's own are shown: a library's might hold what must not be seen.
-pub fn start_logging(global: &Global) {
-    let is_screen = global.log_format == LogFormat::Text && io::stderr().is_terminal();
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) if is_screen => LevelFilter::WARN,
-        (false, 0) => LevelFilter::INFO,
-        (false, 1) => LevelFilter::DEBUG,
-        (false, _) => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(|| LogWriter)
-        .with_target(false)
-        // A closed stderr must not bring the run down: no complaints about it, least of all on stderr.
-        .log_internal_errors(false);
-    let lines = match global.log_format {
-        LogFormat::Text => lines.with_ansi(false).boxed(),
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .boxed(),
-    };
-    let filter = Targets::new().with_target("vlens_batch", level);
-    let started = tracing_subscriber::registry().with(lines.with_filter(filter));
-    // Only a second start in one process can fail, and then the first one serves.
-    let _ = started.try_init();
-}
-
-/// From now on log lines go around this progress.
-pub fn log_around(progress: &Arc<Progress>) {
-    let _ = PROGRESS.set(Arc::clone(progress));
-}
-
-struct LogWriter;
-
-impl Write for LogWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let line = String::from_utf8_lossy(bytes);
-        let line = printable_lines(&line);
-        let write = || io::stderr().lock().write_all(line.as_bytes());
-        match PROGRESS.get() {
-            Some(progress) => progress.suspend(write),
-            None => write(),
-        }
-        .map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

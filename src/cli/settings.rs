@@ -506,7 +506,8 @@ fn read_config(path: &Path) -> Result<Config, Error> {
         )
         .hint("Check the path given with --config; the file must be UTF-8 text.")
     })?;
-    Ok(Config::parse(&text, &path.display().to_string())?)
+    let shown = path.display().to_string();
+    Config::parse(&text, &shown).map_err(|errors| Error::from(errors).about(&shown))
 }
 
 pub fn folder_of(path: &Path) -> PathBuf {

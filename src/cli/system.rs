@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::output::Output;
 use crate::error::Kind;
 use crate::input::READER_THREAD;
 use crate::model::{Moment, Timestamp};
@@ -33,8 +34,8 @@ pub fn keep_panics_short() {
         }
         let place = panic.location();
         let place = place.map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        super::output::write_to_stderr(&format!(
-            "error: a mistake in vlens-batch itself{place}; the ledger is as it was at the last step. Please report it."
+        super::log::fault(&format!(
+            "a mistake in vlens-batch itself{place}; the ledger is as it was at the last step. Please report it."
         ));
     }));
 }
@@ -111,8 +112,8 @@ fn test_shift_ms() -> i64 {
 }
 
 /// Watches SIGINT, SIGTERM and SIGHUP until the process ends: the first stops gently, the second at once. What is under way
-/// then is found open in the ledger on the next start, and is `uncertain`.
-pub fn watch_signals() -> Arc<StopSignal> {
+/// then is found open in the ledger on the next start, and is `uncertain`. `timeout`: how long a request may take, where there are any.
+pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSignal> {
     let stop = Arc::new(StopSignal::default());
     let stopped = Arc::clone(&stop);
     tokio::spawn(async move {
@@ -121,7 +122,10 @@ pub fn watch_signals() -> Arc<StopSignal> {
             return;
         };
         signals.next().await;
-        tracing::info!("stopping: requests under way may still end; a second signal ends at once");
+        if let Some(timeout) = timeout {
+            let most = timeout.as_secs();
+            output.say(&format!("Stopping: answers to requests under way are waited for, {most} s at the most. A second Ctrl-C ends at once and leaves those rows uncertain."));
+        }
         stopped.stop(StopReason::Signal);
         signals.next().await;
         end_at_once();

@@ -19,11 +19,13 @@ pub use check::{CheckJson, CheckTally, Findings};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use html::{ReportData, write_html};
 pub use progress::{Progress, Snapshot};
-pub use summary::{DryRun, Further, question, reason, write_dry_run, write_follow, write_summary};
+pub use summary::{
+    DryRun, Further, not_done, question, reason, write_dry_run, write_follow, write_summary,
+};
 pub use tables::{
     Finding, GuessLine, Level, TypeLine, doctor_json, history_json, write_contract_types,
     write_doctor, write_guesses, write_history, write_runs,
 };
 pub use template::{TemplateSpec, write_template};
-pub use text::{Language, Look, quoted, rows};
+pub use text::{Language, Look, counted, quoted, rows};
 pub use workbook::reads_right_to_left;

@@ -11,7 +11,7 @@ use minijinja::value::Serde;
 use crate::mapping::names::Shown;
 use crate::model::{FollowSummary, RunSummary, Stop};
 
-use super::text::{Language, Look, counted, duration, word};
+use super::text::{Language, Look, counted, duration, rows, thousands, word};
 
 /// What further commands must be given to meet the same ledger and config, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,6 +70,47 @@ pub fn reason(stop: Stop, said: Option<&str>) -> String {
     parts.join(" ")
 }
 
+/// Why a run still asks for somebody, in one line.
+pub fn not_done(summary: &RunSummary) -> String {
+    let RunSummary {
+        run,
+        source,
+        counts,
+        ..
+    } = summary;
+    let why = match &summary.reason {
+        Some(reason) => reason.clone(),
+        None if summary.running => {
+            let done = thousands(summary.rows - counts.pending);
+            format!(
+                "it is going on; {done} of {} dealt with.",
+                rows(summary.rows)
+            )
+        }
+        None if counts.pending > 0 => format!("{} not tried yet.", rows(counts.pending)),
+        None => {
+            let needing = counted(counts.needing_a_person(), "row needs", "rows need");
+            let each = [
+                (counts.invalid, "invalid"),
+                (counts.rejected, "rejected"),
+                (counts.failed, "failed"),
+                (counts.uncertain, "uncertain"),
+            ];
+            let each = each.iter().filter(|(n, _)| *n > 0);
+            let each: Vec<String> = each
+                .map(|(n, word)| format!("{} {word}", thousands(*n)))
+                .collect();
+            format!("{needing} a person ({}).", each.join(", "))
+        }
+    };
+    let source = if source == "-" {
+        "standard input"
+    } else {
+        source
+    };
+    format!("Run {run} of {source}: {why}")
+}
+
 /// The one question before a run sends: how many, where, for whom, and how long it takes.
 pub fn question(invitations: u64, base_url: &str, tenancy_name: &str, least: Duration) -> String {
     let invitations = counted(invitations, "invitation", "invitations");
@@ -97,6 +138,13 @@ pub struct DryRun {
     pub held: u64,
     pub invalid: u64,
     pub duplicate: u64,
+}
+
+impl DryRun {
+    /// Invitations that the file asks for, created before or not.
+    pub fn asked_for(&self) -> u64 {
+        self.rows - self.invalid - self.duplicate
+    }
 }
 
 /// Writes what a dry run found.
@@ -170,7 +218,7 @@ pub mod tests {
                 1  row changed after its invitation was created; not
                    sent again without --resend-changed
         11,990 requests to Vlens in 16m 27s, 3 told to wait (429);
-        tenant acme at https://api.vlenseg.com
+        tenant acme at https://api.vlenseg.com; ledger acme.db
 
                12  invalid: these rows do not pass validation; they
                    were not sent.

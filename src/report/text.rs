@@ -149,7 +149,7 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// `1 row`, `1,200 rows`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         thousands(number),

@@ -104,17 +104,136 @@ fn json_logs_are_json_throughout_and_tell_which_run_it_was() {
                 "{event}"
             );
         }
-        let sums: Vec<&Value> = events
-            .iter()
-            .filter(|event| event["message"] == "run ended")
-            .collect();
-        let [sum] = sums[..] else {
-            panic!("not one line sums up: {run}");
+        let told = |words: &str| {
+            events
+                .iter()
+                .filter(|event| event["message"] == words)
+                .count()
         };
+        assert_eq!((told("run begins"), told("run ended")), (1, 1), "{run}");
+        let last = events.last().unwrap();
         assert_eq!(
-            (&sum["exit_code"], &sum["rejected"]),
+            (&last["exit_code"], &last["rejected"]),
             (&3.into(), &1.into())
         );
+        assert_eq!(last["level"], "WARN");
+        assert!(
+            last["reason"].as_str().unwrap().contains("1 rejected"),
+            "{last}"
+        );
+    }
+}
+
+/// The line of samples/cron as cron runs it: what it mails is one line, and none on success.
+#[test]
+fn the_cron_line_mails_one_line_when_something_is_wrong_and_nothing_else() {
+    let crontab = include_str!("../../samples/cron/crontab");
+    let mut lines = crontab
+        .lines()
+        .filter_map(|line| line.strip_prefix("30 1 * * *  "));
+    let line = lines.next().unwrap();
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_vlens-batch"))
+        .parent()
+        .unwrap();
+    for (case, code, words) in [
+        ("all is well", 0, ""),
+        ("a wrong password", 6, "does not accept the credentials"),
+        ("a missing file", 5, "customers.csv"),
+        ("an invalid row", 3, "1 invalid"),
+        ("a config that is none", 5, "vlens-batch.toml"),
+    ] {
+        let world = World::with_server();
+        let row = if case == "an invalid row" {
+            Customer::new(1).phone("123")
+        } else {
+            Customer::new(1)
+        };
+        if case != "a missing file" {
+            world.file("customers.csv", sheet([&row]));
+        }
+        if case == "a config that is none" {
+            world.config("[limits\n");
+        }
+        let mut variables = world.variables();
+        if case == "a wrong password" {
+            variables.retain(|(name, _)| name != "VLENS_PASSWORD");
+            variables.push(("VLENS_PASSWORD".to_owned(), "wrong".to_owned()));
+        }
+        let variables = variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"));
+        world.file("vlens.env", variables.collect::<String>());
+        let folder = world.path("").display().to_string();
+        let line = line
+            .replace("/srv/vlens", &folder)
+            .replace("/home/vlens", &folder)
+            .replace("/var/lib/node_exporter/textfile", &folder);
+        let cron = std::process::Command::new("env")
+            .args([
+                "-i",
+                "HOME=/nonexistent",
+                &format!("PATH={}:/usr/bin:/bin", bin.display()),
+            ])
+            .args(["VLENS_LEDGER=acme.db", "sh", "-c", &line])
+            .output()
+            .unwrap();
+        let mailed =
+            String::from_utf8(cron.stderr).unwrap() + &String::from_utf8(cron.stdout).unwrap();
+        assert_eq!(cron.status.code(), Some(code), "{case}: {mailed}");
+        assert_eq!(
+            mailed.lines().count(),
+            usize::from(code != 0),
+            "{case}: {mailed}"
+        );
+        assert!(mailed.contains(words), "{case}: {mailed}");
+    }
+}
+
+#[test]
+fn whatever_does_not_end_well_says_why() {
+    let world = World::with_server();
+    world.customers("good.csv", 3);
+    world.file("bad.csv", sheet(&[Customer::new(9).phone("12345")]));
+    world.sent("good.csv --limit 1", 4);
+    for (line, code) in [
+        ("fly", 2),
+        ("retry", 2),
+        ("check bad.csv", 3),
+        ("check bad.csv --show 1", 3),
+        ("run bad.csv --dry-run", 3),
+        ("run bad.csv --on-invalid stop", 3),
+        ("run good.csv --expect 2", 3),
+        ("run good.csv --expect 2 --dry-run", 3),
+        ("run good.csv --limit 0", 4),
+        ("status", 4),
+        ("run none.csv", 5),
+        ("status 999", 5),
+        ("doctor --config none.toml", 5),
+    ] {
+        for options in [
+            &[][..],
+            &["-q"],
+            &["--json"],
+            &["-q", "--json"],
+            &["-q", "--log-format", "json"],
+        ] {
+            let ended = closed(world.vlens(line.split(' ')).args(options))
+                .run()
+                .expect(code);
+            assert!(!ended.stderr.is_empty(), "{ended}");
+            if options.contains(&"-q") && code != 2 {
+                assert_eq!(ended.stderr.lines().count(), 1, "{ended}");
+            }
+            if options.contains(&"json") && code != 2 {
+                let event: Value = serde_json::from_str(&ended.stderr).unwrap();
+                let level = if code == 5 { "ERROR" } else { "WARN" };
+                assert_eq!(
+                    (&event["level"], &event["exit_code"]),
+                    (&level.into(), &code.into())
+                );
+                assert!(event["reason"].is_string(), "{event}");
+            }
+        }
     }
 }
 
@@ -151,6 +270,7 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
         families,
         [
             "vlens_batch_exit_code",
+            "vlens_batch_last_end_timestamp_seconds",
             "vlens_batch_last_success_timestamp_seconds",
             "vlens_batch_requests_total",
             "vlens_batch_rows",
@@ -158,16 +278,19 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
             "vlens_batch_throttled_total",
         ]
     );
-    assert!(after_success.contains("vlens_batch_rows{status=\"created\"} 2\n"));
-    assert!(after_success.contains("vlens_batch_exit_code 0\n"));
+    assert!(after_success.contains("vlens_batch_rows{tenant=\"sandbox\",status=\"created\"} 2\n"));
+    assert!(after_success.contains("vlens_batch_exit_code{tenant=\"sandbox\"} 0\n"));
+    for line in after_success.lines().filter(|line| !line.starts_with('#')) {
+        assert!(line.contains("{tenant=\"sandbox\""), "{line}");
+    }
     let success = |text: &str| {
-        let name = "vlens_batch_last_success_timestamp_seconds ";
+        let name = "vlens_batch_last_success_timestamp_seconds{";
         text.lines()
             .find(|line| line.starts_with(name))
             .map(str::to_owned)
     };
     let after_failure = metrics("bad.csv", 3);
-    assert!(after_failure.contains("vlens_batch_exit_code 3\n"));
+    assert!(after_failure.contains("vlens_batch_exit_code{tenant=\"sandbox\"} 3\n"));
     assert_eq!(success(&after_failure), success(&after_success));
     assert!(success(&after_failure).is_some());
     let after_nothing = metrics("missing.csv", 5);
@@ -175,7 +298,7 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
         .lines()
         .filter(|line| line.starts_with("vlens_batch_exit_code"))
         .collect();
-    assert_eq!(exits, ["vlens_batch_exit_code 5"]);
+    assert_eq!(exits, ["vlens_batch_exit_code{tenant=\"sandbox\"} 5"]);
     assert_eq!(success(&after_nothing), success(&after_success));
 }
 
@@ -209,7 +332,10 @@ fn the_inbox_sweep_runs_complete_files_and_leaves_the_others() {
         .after_shell(&format!("exec sh '{sweep}' inbox"))
         .run()
         .expect(3);
-    assert_eq!(swept.stderr, "", "{swept}");
+    assert!(
+        swept.stderr.contains("bad.csv: 1 row needs a person"),
+        "{swept}"
+    );
     assert_eq!(world.accepted(), ["+201012345671"]);
     let names = |folder: &str| {
         let mut names: Vec<String> = std::fs::read_dir(world.path(folder))

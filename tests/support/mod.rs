@@ -119,6 +119,15 @@ impl World {
         customers
     }
 
+    /// The server's account, as variables.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let server = self.server.borrow();
+        let variables = server.as_ref().expect("a server").variables();
+        variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
     /// The real binary with these arguments, in the folder, with an environment that holds nothing but the server's account.
     pub fn vlens<I>(&self, args: I) -> Vlens
     where

@@ -12,7 +12,9 @@ use crate::ledger::Reader;
 use crate::mapping::names::Shown;
 use crate::mapping::{BindOptions, Mapped};
 use crate::model::{ContractTypeId, Form, Invitation, Row, RowNumber, Status, printable_json};
-use crate::report::{Annotator, CheckJson, CheckTally, Findings, SheetShape, reads_right_to_left};
+use crate::report::{
+    Annotator, CheckJson, CheckTally, Findings, SheetShape, counted, reads_right_to_left,
+};
 use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
 use crate::vlens;
 
@@ -35,7 +37,7 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
     let options = settings.source_options(args);
     Sheet::open(input, &options, &settings.config, &bind).map_err(|error| match error {
         SheetError::Source(error) => error,
-        SheetError::Mapping(errors) => Error::from(errors),
+        SheetError::Mapping(errors) => Error::from(errors).about(&input.name()),
     })
 }
 
@@ -105,7 +107,7 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Error> {
 pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output: Output) -> Ended {
     let mut sheet = open_sheet(input, settings, &args.read)?;
     if let Some(most) = args.show {
-        return show(most, &mut sheet, output);
+        return show(most, &mut sheet, args, output);
     }
     let columns = sheet.columns();
     let shape = SheetShape {
@@ -233,20 +235,32 @@ impl Check {
                 "The sheet with every problem marked is in {path}."
             ));
         }
-        let ended = (self.tally.invalid() > 0).then_some(Kind::NeedsPerson);
+        let ended = invalid_rows(self.tally.invalid(), args);
         let notes = how_it_was_read(sheet);
         let source = args.file.display().to_string();
         if let Some(json) = self.json {
             output.print(|out| json.write_to(out, &source, &self.tally, &notes))?;
-            return Ok(ended);
+            return ended;
         }
         let further = settings.further(false, Some(&args.read)).running;
         // The text for people shows no headers that are somebody's data.
         let header = |header: &str| self.headers.header(header).into_owned();
         let (tally, look) = (&self.tally, output.look());
         output.print(|out| tally.write_text(out, &source, &notes, &further, &header, look))?;
-        Ok(ended)
+        ended
     }
+}
+
+fn invalid_rows(invalid: u64, args: &CheckArgs) -> Ended {
+    if invalid == 0 {
+        return Ok(None);
+    }
+    let file = args.file.display();
+    let message = format!(
+        "{file}: {} not valid.",
+        counted(invalid, "row is", "rows are")
+    );
+    Err(Error::new(Kind::NeedsPerson, "rows_invalid", message))
 }
 
 /// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
@@ -264,8 +278,8 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
 }
 
 /// `--show N`: the first bodies exactly as they would be sent, one a line.
-fn show(most: u64, sheet: &mut Sheet, output: Output) -> Ended {
-    let mut has_invalid = false;
+fn show(most: u64, sheet: &mut Sheet, args: &CheckArgs, output: Output) -> Ended {
+    let mut invalid = 0;
     let mut seen = Seen::default();
     let mut bodies: Vec<String> = Vec::new();
     walk(sheet, |row, mapped| {
@@ -273,7 +287,7 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Ended {
             Verdict::Valid(invitation) if (bodies.len() as u64) < most => {
                 bodies.push(printable_json(&invitation.body).into_owned());
             }
-            Verdict::Invalid(_) => has_invalid = true,
+            Verdict::Invalid(_) => invalid += 1,
             Verdict::Valid(_) | Verdict::Duplicate(_) | Verdict::Aside(_) => {}
         }
         Ok(())
@@ -284,5 +298,5 @@ fn show(most: u64, sheet: &mut Sheet, output: Output) -> Ended {
         }
         bodies.iter().try_for_each(|body| writeln!(out, "{body}"))
     })?;
-    Ok(has_invalid.then_some(Kind::NeedsPerson))
+    invalid_rows(invalid, args)
 }

@@ -23,7 +23,7 @@ pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: O
     let settings = Settings::find(global, None)?;
     let sending = settings.sending(&SendArgs::default());
     let target = Target::vlens(&settings, &sending, args.allow_insecure_http, true)?;
-    let (api, lock) = open_api(&settings, target, "contract-types")?;
+    let (api, lock) = open_api(&settings, target, "contract-types", output)?;
     let ended = match &args.action {
         None => list(&api, &settings, output).await,
         Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &settings, output).await,
@@ -40,9 +40,10 @@ pub fn open_api(
     settings: &Settings,
     target: Target,
     command: &str,
+    output: Output,
 ) -> Result<(Api, Option<Lock>), Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let limits = settings.sending(&SendArgs::default()).limits;
+    let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
     let (limiter, writer, lock) = match Reader::open(&path)? {
         Some(reader) if reader.binding() == &target.binding => {
@@ -51,12 +52,13 @@ pub fn open_api(
             let now = clock.moment();
             ledger.recover(&now)?;
             ledger.begin_process(Work::Calling, command, &user_name(), &now)?;
-            let limiter = world::limiter(&ledger, limits, &*clock)?;
+            let limiter = world::limiter(&ledger, sending.limits, &*clock)?;
             (limiter, Some(Writer::start(ledger)?), Some(lock))
         }
-        _ => (Limiter::new(limits), None, None),
+        _ => (Limiter::new(sending.limits), None, None),
     };
-    let (client, credentials, stop) = (target.client, target.credentials, watch_signals());
+    let stop = watch_signals(output, Some(sending.timeout));
+    let (client, credentials) = (target.client, target.credentials);
     let api = Api::new(client, credentials, limiter, writer, clock, stop);
     Ok((api, lock))
 }

@@ -85,7 +85,7 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended
     output.show(&doctor_json(&chart.findings), |out| {
         write_doctor(out, &chart.findings, output.look())
     })?;
-    Ok(chart.gravest())
+    chart.gravest().map_or(Ok(None), Err)
 }
 
 async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &mut Chart) {
@@ -123,7 +123,7 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
             "the request could not be noted in the ledger",
             "See to the ledger first.",
         ),
-        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor") {
+        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", output) {
             Ok((api, _lock)) => ask_vlens(api, &settings.config, output, chart).await,
             Err(error) if error.kind == Kind::Busy => chart.not_tried(
                 "a run is in progress, and the limits are its own",
@@ -165,7 +165,7 @@ impl Chart {
     }
 
     /// A damaged ledger before all else, then what must be mended here before Vlens can be asked at all.
-    fn gravest(&self) -> Option<Kind> {
+    fn gravest(&self) -> Option<Error> {
         let by_gravity = [
             Kind::Unexpected,
             Kind::Unusable,
@@ -173,7 +173,12 @@ impl Chart {
             Kind::Stopped,
         ];
         let mut by_gravity = by_gravity.into_iter();
-        by_gravity.find(|kind| self.kinds.contains(kind))
+        let kind = by_gravity.find(|kind| self.kinds.contains(kind))?;
+        let failed = self.findings.iter();
+        let failed = failed.filter(|finding| finding.level == Level::Failure);
+        let failed: Vec<&str> = failed.map(|finding| finding.check).collect();
+        let message = format!("Not ready to run; failed: {}.", failed.join(", "));
+        Some(Error::new(kind, "not_ready", message))
     }
 }
 

@@ -108,7 +108,7 @@ async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
     if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }
-    watch_signals().stopped().await;
+    watch_signals(output, None).stopped().await;
     sandbox.stop().await;
     Ok(None)
 }

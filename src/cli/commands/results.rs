@@ -30,7 +30,7 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     output.show(&summary, |out| {
         write_summary(out, &summary, &further, output.look())
     })?;
-    Ok(ended)
+    ended.map_or(Ok(None), Err)
 }
 
 fn row_status(opened: &Opened, run: RunId, row: RowNumber, output: Output) -> Ended {

@@ -9,6 +9,7 @@ use super::check::{input, open_sheet};
 use super::decisions::is_confirmed;
 use super::world::{self, Opened, Target, ended_as};
 use crate::cli::args::{Global, OnInvalid, ReadArgs, ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use crate::cli::metrics::Metrics;
 use crate::cli::output::Output;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{SystemClock, user_name, watch_signals};
@@ -16,7 +17,7 @@ use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
-use crate::model::{Counts, Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
+use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
 use crate::report::{DryRun, question, reason, write_dry_run, write_summary};
 use crate::send::{
     Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
@@ -201,7 +202,7 @@ impl Flow {
             command,
             path: settings.ledger(args.sandbox)?,
             clock: Arc::new(SystemClock::default()),
-            stop: watch_signals(),
+            stop: watch_signals(output, Some(settings.sending(args).timeout)),
             started: Instant::now(),
             settings,
         })
@@ -235,30 +236,39 @@ impl Flow {
         let held = held
             .or_else(|| (!self.may_send(due, &target.binding)).then_some((Stop::Declined, None)));
         let due = if held.is_some() { 0 } else { due };
-        let start = self.summary(run)?;
+        let begins = self.summary(run)?;
         let start = Tally {
-            counts: start.counts,
-            requests: start.requests,
-            throttled: start.throttled,
+            counts: begins.counts,
+            requests: begins.requests,
+            throttled: begins.throttled,
         };
-        let watch = Arc::new(self.watch(run, start.counts, due));
+        let watch = Arc::new(self.watch(&begins, due));
         let (mut ledger, tally, stopped, why) = match held {
             Some((stop, why)) => (ledger, start, Some(stop), why),
             None => self.send(ledger, run, target, &watch, start).await?,
         };
-        let ended = ended_as(&RunSummary {
-            stopped,
-            ..self.summary(run)?
-        });
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         let seconds = self.started.elapsed().as_secs_f64();
         let now = self.clock.moment();
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
         drop(ledger);
         let summary = self.summary(run)?;
-        watch.end(&tally, &summary, ended);
-        self.print(&summary)?;
-        Ok(ended)
+        let further = self.settings.further(self.args.sandbox, self.read.as_ref());
+        let ended = ended_as(&summary);
+        watch.end(&tally, &summary, ended.as_ref());
+        let look = self.output.look();
+        self.output
+            .show(&summary, |out| write_summary(out, &summary, &further, look))?;
+        match ended {
+            None => Ok(None),
+            Some(error) if self.output.logs_ends() => Ok(Some(error.kind)),
+            // Whoever gets this by mail did not see the summary.
+            Some(error) if self.output.quiet => {
+                let status = format!("vlens-batch status {run} {}", further.reading);
+                Err(error.hint(format!("See what to do: {}", status.trim_end())))
+            }
+            Some(error) => Err(error),
+        }
     }
 
     /// Gives how far it came, and why it stopped.
@@ -299,7 +309,7 @@ impl Flow {
         let reason = self.stop.why();
         let stopped = match &reason {
             Some(StopReason::Broken(error)) => {
-                watch.end_broken(&sent.tally);
+                watch.end_broken();
                 return Err(error.clone());
             }
             // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
@@ -322,20 +332,14 @@ impl Flow {
         world::summary(&reader, run, &self.path, true, self.clock.wall())
     }
 
-    fn watch(&self, run: RunId, start: Counts, due: u64) -> Watch {
+    fn watch(&self, start: &RunSummary, due: u64) -> Watch {
         // The first of a minute go as fast as a second allows: on average it is less.
         let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
         let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
         let metrics = self.args.metrics_file.as_deref();
+        let metrics = metrics.map(|path| Metrics::open(path, Some(&start.tenancy_name)));
         let clock = Arc::clone(&self.clock);
-        Watch::begin(self.output, run, start, due, per_row, metrics, clock)
-    }
-
-    fn print(&self, summary: &RunSummary) -> Result<(), Error> {
-        let further = self.settings.further(self.args.sandbox, self.read.as_ref());
-        let look = self.output.look();
-        self.output
-            .show(summary, |out| write_summary(out, summary, &further, look))
+        Watch::begin(self.output, start, due, per_row, metrics, clock)
     }
 
     /// Asks the person who sits there, if any.
@@ -376,18 +380,17 @@ type Held = (Stop, Option<String>);
 
 /// `--on-invalid stop` and `--expect`.
 fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<Held>, Error> {
-    if args.on_invalid == OnInvalid::Stop {
-        let invalid = flow.summary(begun.run)?.counts.invalid;
-        if invalid > 0 {
-            return Ok(Some((Stop::InvalidRows, None)));
-        }
+    let summary = flow.summary(begun.run)?;
+    if args.on_invalid == OnInvalid::Stop && summary.counts.invalid > 0 {
+        return Ok(Some((Stop::InvalidRows, None)));
     }
     let Some(expected) = args.expect else {
         return Ok(None);
     };
-    let to_send = flow.to_send(&begun.ledger, begun.run)?;
-    let why = format!("Expected: {expected}; would be sent: {to_send}.");
-    Ok((to_send != expected).then_some((Stop::Expectation, Some(why))))
+    // Sent before or not, so that the number stays the same after an interruption.
+    let asked_for = summary.rows - summary.counts.invalid - summary.counts.duplicate;
+    let why = format!("Expected: {expected}; the file asks for {asked_for}.");
+    Ok((asked_for != expected).then_some((Stop::Expectation, Some(why))))
 }
 
 #[derive(serde::Serialize)]
@@ -439,7 +442,21 @@ fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet) -> Ended {
         .show(&document, |out| write_dry_run(out, &source, &tally, look))?;
     let is_unexpected = args
         .expect
-        .is_some_and(|expected| expected != tally.would_send);
-    let needs_person = is_unexpected || tally.invalid + tally.held > 0;
-    Ok(needs_person.then_some(Kind::NeedsPerson))
+        .is_some_and(|expected| expected != tally.asked_for());
+    let needing = tally.invalid + tally.held;
+    if !is_unexpected && needing == 0 {
+        return Ok(None);
+    }
+    let mut message = format!("{source}: {needing} rows need a person.");
+    if let Some(expected) = args.expect.filter(|_| is_unexpected) {
+        message = format!(
+            "{source} asks for {} invitations, not for {expected}.",
+            tally.asked_for()
+        );
+    }
+    Err(Error::new(
+        Kind::NeedsPerson,
+        "dry_run_needs_a_person",
+        message,
+    ))
 }

@@ -9,7 +9,7 @@ use crate::cli::settings::{Account, Sending, Settings, data_folder};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, check_file_system};
 use crate::model::{RunId, RunSummary, Stop, Timestamp};
-use crate::report::{Further, reason};
+use crate::report::{Further, not_done, reason};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, ClientOptions};
@@ -159,9 +159,9 @@ pub fn told(mut summary: RunSummary, path: &Path) -> RunSummary {
     summary
 }
 
-/// Who has to act after a run that stands so. When several hold, the first of 6, 4, 3 wins.
-pub fn ended_as(summary: &RunSummary) -> Option<Kind> {
-    match summary.stopped {
+/// Who has to act after a run that stands so, and why; none when nobody has to. When several hold, the first of 6, 4, 3 wins.
+pub fn ended_as(summary: &RunSummary) -> Option<Error> {
+    let kind = match summary.stopped {
         Some(Stop::Refused) => Some(Kind::Refused),
         Some(
             Stop::Signal
@@ -177,7 +177,8 @@ pub fn ended_as(summary: &RunSummary) -> Option<Kind> {
             Some(Kind::NeedsPerson)
         }
         Some(Stop::Killed) | None => None,
-    }
+    };
+    Some(Error::new(kind?, "run_not_done", not_done(summary)))
 }
 
 /// The limiter, with what this and other processes have sent in the last minute, and the pause that Vlens asked them for. A request that nobody saw answered counts as

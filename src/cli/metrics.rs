@@ -1,0 +1,94 @@
+//! `--metrics-file`: Prometheus text format, replaced atomically, for `node_exporter`'s textfile collector. Each line names its
+//! tenant, so that the files of several may lie in one folder.
+
+use std::path::{Path, PathBuf};
+
+use minijinja::context;
+use minijinja::value::Serde;
+
+use super::output::{Readers, write_bytes};
+use crate::error::Error;
+use crate::model::Timestamp;
+use crate::send::Tally;
+
+const EXIT_CODE: &str = "vlens_batch_exit_code";
+const LAST_END: &str = "vlens_batch_last_end_timestamp_seconds";
+const LAST_SUCCESS: &str = "vlens_batch_last_success_timestamp_seconds";
+
+pub struct Metrics {
+    path: PathBuf,
+    /// As a label's value.
+    tenant: String,
+    /// The file of an earlier run.
+    before: String,
+}
+
+/// When they are written, and with which exit code once the run has ended.
+#[derive(Clone, Copy)]
+pub struct Now {
+    pub at: Timestamp,
+    pub exit_code: Option<u8>,
+}
+
+impl Metrics {
+    /// Of a tenant that is not known, such as when the config cannot be read, the file itself may know the name.
+    pub fn open(path: &Path, tenant: Option<&str>) -> Self {
+        let before = std::fs::read_to_string(path).unwrap_or_default();
+        let known = before.split("{tenant=\"").nth(1);
+        let known = known.and_then(|rest| rest.split('"').next());
+        let escape = |name: &str| name.replace('\\', r"\\").replace('"', "\\\"");
+        let tenant = tenant.map(escape).or(known.map(str::to_owned));
+        Metrics {
+            path: path.to_owned(),
+            tenant: tenant.unwrap_or_default(),
+            before,
+        }
+    }
+
+    /// A run that is under way has no exit code yet: one that is killed leaves it out for good.
+    pub fn write(&self, tally: &Tally, seconds: f64, now: Now) -> Result<(), Error> {
+        let now_s = now.at.0.div_euclid(1000);
+        let ended = now.exit_code.map(|_| now_s);
+        let succeeded = ended.filter(|_| now.exit_code == Some(0));
+        let values = context! {
+            tenant => format!("tenant=\"{}\"", self.tenant),
+            counts => Serde(tally.counts),
+            requests => tally.requests,
+            throttled => tally.throttled,
+            seconds,
+            last_success => succeeded.or(self.earlier(LAST_SUCCESS)),
+            last_end => ended.or(self.earlier(LAST_END)),
+            exit_code => now.exit_code,
+        };
+        let text = minijinja::Environment::new()
+            .render_str(include_str!("metrics.txt"), values)
+            .map_err(|error| Error::unexpected("metrics_not_written", format!("{error}.")))?;
+        // The template loses its last line break.
+        self.replace(&format!("{text}\n"))
+    }
+
+    /// Notes that a command ended before its run could begin (a broken config, say): all else stays as the last run left it.
+    pub fn note_exit(&self, exit_code: u8, at: Timestamp) -> Result<(), Error> {
+        let kept = self.before.lines();
+        let kept = kept.filter(|line| !line.contains(EXIT_CODE) && !line.contains(LAST_END));
+        let mut text: String = kept.flat_map(|line| [line, "\n"]).collect();
+        let (tenant, at_s) = (&self.tenant, at.0.div_euclid(1000));
+        for (name, value) in [(LAST_END, at_s), (EXIT_CODE, exit_code.into())] {
+            text.push_str(&format!(
+                "# TYPE {name} gauge\n{name}{{tenant=\"{tenant}\"}} {value}\n"
+            ));
+        }
+        self.replace(&text)
+    }
+
+    fn earlier(&self, name: &str) -> Option<i64> {
+        let mut lines = self.before.lines();
+        let line = lines.find(|line| line.starts_with(name))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// The collector is another user.
+    fn replace(&self, text: &str) -> Result<(), Error> {
+        write_bytes(&self.path, Readers::Everyone, text.as_bytes())
+    }
+}

@@ -1,7 +1,8 @@
 //! All that goes to stderr but questions: log lines, as text or as JSON, and words for people. While a progress bar stands, they go
 //! around it. Only this program's own log lines are shown: a library's might hold what must not be seen.
 
-use std::io::{self, IsTerminal, Write};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -96,7 +97,7 @@ fn write_line(level: Level, message: &str, fields: Map<String, Value>) {
     }
     let mut line = format!("{now} {level:>5} {}", printable_lines(message));
     for (name, value) in fields {
-        line.push_str(&format!(" {name}={value}"));
+        let _ = write!(line, " {name}={value}");
     }
     write(&line);
 }

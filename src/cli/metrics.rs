@@ -1,6 +1,7 @@
 //! `--metrics-file`: Prometheus text format, replaced atomically, for `node_exporter`'s textfile collector. Each line names its
 //! tenant, so that the files of several may lie in one folder.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use minijinja::context;
@@ -74,9 +75,10 @@ impl Metrics {
         let mut text: String = kept.flat_map(|line| [line, "\n"]).collect();
         let (tenant, at_s) = (&self.tenant, at.0.div_euclid(1000));
         for (name, value) in [(LAST_END, at_s), (EXIT_CODE, exit_code.into())] {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "# TYPE {name} gauge\n{name}{{tenant=\"{tenant}\"}} {value}\n"
-            ));
+            );
         }
         self.replace(&text)
     }

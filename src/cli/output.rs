@@ -20,6 +20,7 @@ static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
 
 /// Where and how to print.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Output {
     /// One JSON document on stdout instead of text.
     pub json: bool,

@@ -2,19 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::input::{Hidden, Input, Options, READER_THREAD, Source};
+use vlens_batch::input::{Hidden, Input, Options, Source};
 
-/// A panic of a workbook library ends its own thread and becomes a complaint, as in the program. Any other ends the fuzzing.
-fn let_the_reader_panic() {
-    let fatal = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if std::thread::current().name() != Some(READER_THREAD) {
-            fatal(panic);
-        }
-    }));
-}
-
-fuzz_target!(init: let_the_reader_panic(), |bytes: &[u8]| {
+fuzz_target!(|bytes: &[u8]| {
     let options = Options {
         hidden: Some(Hidden::Skip),
         ..Options::default()

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::output::Output;
 use crate::error::Kind;
-use crate::input::READER_THREAD;
 use crate::model::{Moment, Timestamp};
 use crate::send::{Clock, StopReason, StopSignal};
 
@@ -25,13 +24,9 @@ pub fn protect_process() {
 #[cfg(not(unix))]
 pub fn protect_process() {}
 
-/// A damaged workbook may make the library that reads it panic on its own thread, which becomes an error: nothing to tell
-/// twice. Any other panic is our mistake, told without what was at hand, which may be personal.
+/// A panic is our mistake, told without what was at hand, which may be personal.
 pub fn keep_panics_short() {
     std::panic::set_hook(Box::new(|panic| {
-        if std::thread::current().name() == Some(READER_THREAD) {
-            return;
-        }
         let place = panic.location();
         let place = place.map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         super::log::fault(&format!(

@@ -1,17 +1,14 @@
-//! CSV: finds out how a text file is written and yields its rows.
-//!
-//! A file is passed over three times, always in chunks: for its encoding, for what would make its later rows wrong (a quote
-//! left open must be known before the first row is used), and for its rows.
+//! CSV: finds out how a text file is written, and cuts it into the rows that a spreadsheet shows.
 
 use std::io::{self, BufRead, Read};
 
-use super::encoding::{self, Basis, Survey, Text};
+use super::encoding::{Basis, Encoding, Text};
 use super::file::{
     Facts, Input, MAX_COLUMNS, MAX_ROW_BYTES, Note, Opened, Options, cell_of_text, undecodable,
     unreadable,
 };
 use crate::error::Error;
-use crate::model::{Row, RowNumber};
+use crate::model::{Cell, RESULT_COLUMNS, Row, RowNumber};
 
 /// The delimiters that are looked for, in order of preference when nothing tells them apart.
 const CANDIDATES: [(u8, &str); 4] = [
@@ -30,27 +27,23 @@ const CTRL_Z: u8 = 0x1a;
 /// Opens a text file as CSV.
 pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
     let name = input.name();
-    let failed = |error: io::Error| unreadable(&name, &error);
-    let survey = Survey::of(input.open()?).map_err(failed)?;
-    let encoding = encoding::decide(&name, options.encoding.as_deref(), &survey)?;
+    // How the config says that the customers' sheet is written does not concern an export of ours.
+    let is_export = is_export(input)?;
+    let asked = (options.delimiter, options.encoding.as_deref());
+    let (asked, told) = Some(asked).filter(|_| !is_export).unwrap_or_default();
+    let encoding = Encoding::of(input, told)?;
     let mut sample = Vec::new();
     let mut head = encoding.text(input, 0)?.take(SAMPLE_BYTES);
-    head.read_to_end(&mut sample).map_err(failed)?;
+    head.read_to_end(&mut sample)
+        .map_err(|error| unreadable(&name, &error))?;
     let (found, skipped) = match sep_line(&sample) {
         Some((named, bytes)) => (Some((named, "as its sep= line says")), bytes),
         None => (counted(&sample).map(|most| (most, "detected")), 0),
     };
-    let (delimiter, how) = match options.delimiter {
+    let (delimiter, how) = match asked {
         Some(asked) => (usable(asked)?, "as asked for"),
         None => found.unwrap_or((b',', "none found: one column")),
     };
-    let look = Look::of(&sample[skipped..], delimiter);
-    let records = || {
-        let text = encoding.text(input, skipped);
-        text.map(|text| Records::new(&name, text, look))
-    };
-    let mut survey = records()?;
-    while survey.advance()? {}
     let text = format!(
         "Read as CSV: {} ({}), delimiter {} ({how}).",
         encoding.charset.name(),
@@ -58,18 +51,24 @@ pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
         word(delimiter)
     );
     let warning = matches!(encoding.basis, Basis::Guessed | Basis::Mostly);
+    let look = Look::of(&sample[skipped..], delimiter);
     Ok(Opened {
-        rows: Box::new(CsvRows {
-            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
-            records: records()?,
-            text: Vec::new(),
-            ends: Vec::new(),
-        }),
+        rows: Box::new(Records::new(&name, encoding.text(input, skipped)?, look)),
         notes: vec![Note { text, warning }],
         is_guess: encoding.basis == Basis::Guessed,
         sheet: None,
         facts: Facts::default(),
     })
+}
+
+/// Whether the file begins with the header of an export, which is UTF-8.
+fn is_export(input: &Input) -> Result<bool, Error> {
+    let mut head = Vec::new();
+    let read = input.open()?.take(SAMPLE_BYTES).read_to_end(&mut head);
+    read.map_err(|error| unreadable(&input.name(), &error))?;
+    let line = head.split(|&byte| is_break(byte)).next();
+    let line = String::from_utf8_lossy(line.unwrap_or_default());
+    Ok(RESULT_COLUMNS[..2].iter().all(|name| line.contains(name)))
 }
 
 fn usable(delimiter: char) -> Result<u8, Error> {
@@ -131,8 +130,9 @@ fn counted(sample: &[u8]) -> Option<u8> {
             key: None,
         };
         let mut records = Records::new("", Box::new(io::Cursor::new(whole.to_vec())), look);
-        let widths =
-            std::iter::from_fn(|| matches!(records.advance(), Ok(true)).then_some(records.cells));
+        let widths = std::iter::from_fn(|| {
+            matches!(records.advance(), Ok(true)).then(|| records.ends.len())
+        });
         most_common(widths)
     };
     // Of several that are alike, the first.
@@ -211,33 +211,24 @@ fn is_key(cell: &[u8]) -> bool {
     text.contains('@') || (digits >= 8 && !text.contains(char::is_alphabetic))
 }
 
-/// Cuts text into the records of CSV, one for each row that a spreadsheet shows, without splitting cells.
+/// Cuts text into the records of CSV, one for each row that a spreadsheet shows. Quotes are understood as the csv crate does, which
+/// neither counts rows nor tells an open quote.
 struct Records {
     name: String,
     text: Text,
     look: Look,
-    /// The record at hand, without its line break.
-    record: Vec<u8>,
+    /// The texts of the record's cells, one behind the other, without quotes, and where each ends.
+    cells: Vec<u8>,
+    ends: Vec<usize>,
     /// Its row, from 1.
     row: u32,
     /// The physical line on which the next record begins, from 1.
     line: usize,
     is_after_cr: bool,
-    /// How many cells the record has.
-    cells: usize,
     /// Cells with text beside their closing quote, so that it is open what the quotes mean.
     torn: Vec<usize>,
-    /// Where the last quote was opened.
-    quote: Quote,
-    /// The quotes of cells that hold line breaks.
-    long: Vec<Quote>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Quote {
-    cell: usize,
-    /// Its place in the record.
-    at: usize,
+    /// Quoted cells that hold line breaks.
+    long: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -257,134 +248,143 @@ impl Records {
             name: name.to_owned(),
             text,
             look,
-            record: Vec::new(),
+            cells: Vec::new(),
+            ends: Vec::new(),
             row: 0,
             line: 1,
             is_after_cr: false,
-            cells: 0,
             torn: Vec::new(),
-            quote: Quote::default(),
             long: Vec::new(),
         }
     }
 
-    /// Goes on to the next record; false at the end. Quotes are understood as the csv crate does.
+    /// Goes on to the next record; false at the end.
     fn advance(&mut self) -> Result<bool, Error> {
-        self.begin();
-        let mut state = State::CellStart;
-        loop {
-            let read = self.text.fill_buf();
-            let chunk = read.map_err(|error| unreadable(&self.name, &error))?;
-            if chunk.is_empty() {
-                return self.end_text(state);
-            }
-            // The second half of a line break that ended the record before.
-            let start = usize::from(self.is_after_cr && chunk[0] == b'\n');
-            let mut end = None;
-            let mut next = start;
-            while let Some(at) = telling(self.look.delimiter, state, chunk, next) {
-                let byte = chunk[at];
-                next = at + 1;
-                state = match (state, byte) {
-                    (State::Quoted, b'"') => State::QuoteInQuoted,
-                    (State::Quoted, b'\n' | b'\r') => {
-                        if self.long.last() != Some(&self.quote) {
-                            self.long.push(self.quote);
-                        }
-                        State::Quoted
-                    }
-                    (State::QuoteInQuoted, b'"') | (State::Quoted, _) => State::Quoted,
-                    (_, b'\n' | b'\r') => {
-                        end = Some(at);
-                        break;
-                    }
-                    (_, byte) if byte == self.look.delimiter => {
-                        self.cells += 1;
-                        State::CellStart
-                    }
-                    (State::CellStart, b'"') => {
-                        let at = self.record.len() + at - start;
-                        let cell = self.cells - 1;
-                        self.quote = Quote { cell, at };
-                        State::Quoted
-                    }
-                    (State::QuoteInQuoted | State::AfterQuoted, b' ') => State::AfterQuoted,
-                    (State::QuoteInQuoted | State::AfterQuoted, _) => {
-                        self.torn.push(self.cells - 1);
-                        State::Plain
-                    }
-                    _ => State::Plain,
-                };
-            }
-            let stop = end.unwrap_or(chunk.len());
-            self.record.extend_from_slice(&chunk[start..stop]);
-            self.is_after_cr = end.is_some_and(|at| chunk[at] == b'\r');
-            self.text.consume(end.map_or(stop, |at| at + 1));
-            if end.is_some() {
-                return self.end_record();
-            }
-            if self.record.len() > MAX_ROW_BYTES {
-                return Err(self.too_long(state));
-            }
+        for places in [&mut self.ends, &mut self.torn, &mut self.long] {
+            places.clear();
         }
+        self.cells.clear();
+        self.row = self.row.saturating_add(1);
+        let mut state = State::CellStart;
+        // Taken out, so that what is read from it can be taken in.
+        let mut text = std::mem::replace(&mut self.text, Box::new(io::empty()));
+        let ended = loop {
+            let chunk = match text.fill_buf() {
+                Ok([]) => break self.end_text(state),
+                Ok(chunk) => chunk,
+                Err(error) => break Err(unreadable(&self.name, &error)),
+            };
+            let (taken, is_whole) = self.take(chunk, &mut state);
+            text.consume(taken);
+            if is_whole {
+                break self.end_record();
+            }
+            if self.cells.len() + size_of_val(&self.ends[..]) > MAX_ROW_BYTES {
+                break Err(self.too_long(state));
+            }
+        };
+        self.text = text;
+        ended
     }
 
-    fn begin(&mut self) {
-        self.record.clear();
-        self.torn.clear();
-        self.long.clear();
-        self.row = self.row.saturating_add(1);
-        self.cells = 1;
+    /// Takes in text up to the end of the record; tells how many bytes those were, and whether the record is at its end.
+    fn take(&mut self, chunk: &[u8], state: &mut State) -> (usize, bool) {
+        // The second half of a line break that ended the record before.
+        let mut at = usize::from(self.is_after_cr && chunk[0] == b'\n');
+        self.is_after_cr = false;
+        let delimiter = self.look.delimiter;
+        while at < chunk.len() {
+            // What cannot change the state is taken at once.
+            let run = match state {
+                State::Plain => run(&chunk[at..], |b| b != delimiter && !is_break(b)),
+                State::Quoted => run(&chunk[at..], |b| b != b'"' && !is_break(b)),
+                _ => 0,
+            };
+            self.cells.extend_from_slice(&chunk[at..at + run]);
+            at += run;
+            let Some(&byte) = chunk.get(at) else { break };
+            at += 1;
+            let cell = self.ends.len();
+            let (next, is_text) = match (*state, byte) {
+                (State::Quoted, b'"') => (State::QuoteInQuoted, false),
+                (State::Quoted, _) => {
+                    if self.long.last() != Some(&cell) {
+                        self.long.push(cell);
+                    }
+                    (State::Quoted, true)
+                }
+                (State::QuoteInQuoted, b'"') => (State::Quoted, true),
+                (_, b'\n' | b'\r') => {
+                    self.is_after_cr = byte == b'\r';
+                    return (at, true);
+                }
+                (_, byte) if byte == delimiter => {
+                    self.ends.push(self.cells.len());
+                    (State::CellStart, false)
+                }
+                (State::CellStart, b'"') => (State::Quoted, false),
+                (State::QuoteInQuoted | State::AfterQuoted, b' ') => (State::AfterQuoted, true),
+                (State::QuoteInQuoted | State::AfterQuoted, _) => {
+                    self.torn.push(cell);
+                    (State::Plain, true)
+                }
+                (State::CellStart | State::Plain, _) => (State::Plain, true),
+            };
+            self.cells.extend(is_text.then_some(byte));
+            *state = next;
+        }
+        (at, false)
     }
 
     fn end_text(&mut self, state: State) -> Result<bool, Error> {
         if state == State::Quoted {
-            return Err(self.unclosed(self.quote));
+            return Err(self.unclosed(self.ends.len()));
         }
-        while self.record.last() == Some(&CTRL_Z) {
-            self.record.pop();
+        while self.cells.last() == Some(&CTRL_Z) {
+            self.cells.pop();
         }
-        Ok(!self.record.is_empty() && self.end_record()?)
+        let is_nothing = self.cells.is_empty() && self.ends.is_empty();
+        Ok(!is_nothing && self.end_record()?)
     }
 
     fn end_record(&mut self) -> Result<bool, Error> {
-        if self.cells > MAX_COLUMNS {
-            let what = format!(
-                "has {} cells, and a sheet {MAX_COLUMNS} columns at most",
-                self.cells
-            );
+        self.ends.push(self.cells.len());
+        let count = self.ends.len();
+        if count > MAX_COLUMNS {
+            let what = format!("has {count} cells, and a sheet {MAX_COLUMNS} columns at most");
             return Err(self.shapeless("too_many_columns", &what));
         }
         // Text right behind a quoted part that spans lines: that part began at a stray quote, and the quote that "closed" it
         // opens a cell some rows further down.
-        let mut long = self.long.iter();
-        if let Some(quote) = long.find(|quote| self.torn.contains(&quote.cell)) {
-            return Err(self.unclosed(*quote));
+        if let Some(&cell) = self.long.iter().find(|cell| self.torn.contains(cell)) {
+            return Err(self.unclosed(cell));
         }
-        if let Some(first) = self.long.first() {
-            if self.swallows_rows(*first) {
-                let what = "and what it holds looks like further rows";
-                return Err(self.stray_quote(*first, what));
-            }
-            self.line += breaks(&self.record);
+        if let Some(&cell) = self.long.iter().find(|&&cell| self.swallows_rows(cell)) {
+            let what = "and what it holds looks like further rows";
+            return Err(self.stray_quote(cell, what));
         }
         self.line += 1;
+        if !self.long.is_empty() {
+            self.line += breaks(&self.cells);
+        }
         Ok(true)
     }
 
-    /// Whether one of the lines within quotes looks like a row.
-    fn swallows_rows(&self, first: Quote) -> bool {
-        let mut lines = self.record.split(|&byte| is_break(byte)).skip(1);
-        lines.any(|line| {
-            let end = line.iter().position(|&byte| byte == b'"');
-            self.look
-                .is_row(&line[..end.unwrap_or(line.len())], first.cell)
-        })
+    fn cell(&self, at: usize) -> &[u8] {
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let end = self.ends.get(at).copied();
+        &self.cells[start..end.unwrap_or(self.cells.len())]
+    }
+
+    /// Whether one of the lines within a quoted cell looks like a row.
+    fn swallows_rows(&self, cell: usize) -> bool {
+        let mut lines = self.cell(cell).split(|&byte| is_break(byte)).skip(1);
+        lines.any(|line| self.look.is_row(line, cell))
     }
 
     fn too_long(&self, state: State) -> Error {
         match state {
-            State::Quoted | State::QuoteInQuoted => self.unclosed(self.quote),
+            State::Quoted | State::QuoteInQuoted => self.unclosed(self.ends.len()),
             _ => self.shapeless("row_too_long", "is longer than 16 MiB"),
         }
     }
@@ -395,32 +395,47 @@ impl Records {
             .hint("Check that the file is a CSV with one customer a line.")
     }
 
-    fn unclosed(&self, quote: Quote) -> Error {
-        self.stray_quote(quote, "that is never closed")
+    fn unclosed(&self, cell: usize) -> Error {
+        self.stray_quote(cell, "that is never closed")
     }
 
-    fn stray_quote(&self, quote: Quote, what: &str) -> Error {
-        let line = self.line + breaks(&self.record[..quote.at.min(self.record.len())]);
-        Error::unusable(
-            "unclosed_quote",
-            format!(
-                "{}, row {} (line {line} of the file): a cell begins with a quotation mark {what}.",
-                self.name, self.row
-            ),
-        )
-        .hint("Delete that \" or close the cell with another one; everything behind it would be taken for one cell.")
+    fn stray_quote(&self, cell: usize, what: &str) -> Error {
+        let before: usize = (0..cell).map(|at| self.cell(at).len()).sum();
+        let line = self.line + breaks(&self.cells[..before]);
+        let Records { name, row, .. } = self;
+        let message = format!(
+            "{name}, row {row} (line {line} of the file): a cell begins with a quotation mark {what}."
+        );
+        Error::unusable("unclosed_quote", message)
+            .hint("Delete that \" or close the cell with another one; everything behind it would be taken for one cell.")
     }
 }
 
-/// The place of the next byte that can change the state.
-fn telling(delimiter: u8, state: State, chunk: &[u8], from: usize) -> Option<usize> {
-    let rest = &chunk[from..];
-    let run = match state {
-        State::Plain => rest.iter().position(|&b| b == delimiter || is_break(b)),
-        State::Quoted => rest.iter().position(|&b| b == b'"' || is_break(b)),
-        _ => (!rest.is_empty()).then_some(0),
-    };
-    run.map(|run| from + run)
+impl Iterator for Records {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.advance() {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error)),
+        }
+        let cell = |at: usize| match std::str::from_utf8(self.cell(at)) {
+            Ok(text) if !self.torn.contains(&at) => cell_of_text(text),
+            _ => undecodable(&String::from_utf8_lossy(self.cell(at))),
+        };
+        let cells: Vec<Cell> = (0..self.ends.len()).map(cell).collect();
+        Some(Ok(Row {
+            number: RowNumber(self.row),
+            cells,
+        }))
+    }
+}
+
+/// How many bytes from the first on are so.
+fn run(bytes: &[u8], is_so: impl Fn(u8) -> bool) -> usize {
+    let end = bytes.iter().position(|&byte| !is_so(byte));
+    end.unwrap_or(bytes.len())
 }
 
 /// How many line breaks there are; CR and LF together are one.
@@ -428,62 +443,4 @@ fn breaks(bytes: &[u8]) -> usize {
     let ends =
         |at: usize| bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
     (0..bytes.len()).filter(|&at| ends(at)).count()
-}
-
-/// The rows of a CSV text; a blank one has no cells.
-struct CsvRows {
-    records: Records,
-    core: csv_core::Reader,
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Iterator for CsvRows {
-    type Item = Result<Row, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.records.advance() {
-            Ok(true) => Some(Ok(self.row())),
-            Ok(false) => None,
-            Err(error) => Some(Err(error)),
-        }
-    }
-}
-
-impl CsvRows {
-    /// The record at hand, split into cells.
-    fn row(&mut self) -> Row {
-        let Records {
-            record,
-            cells,
-            torn,
-            row,
-            ..
-        } = &mut self.records;
-        record.push(b'\n');
-        // As much room as the record can need.
-        self.text.resize(self.text.len().max(record.len()), 0);
-        self.ends.resize(self.ends.len().max(*cells), 0);
-        let (_, _, _, count) = self
-            .core
-            .read_record(record, &mut self.text, &mut self.ends);
-        let mut start = 0;
-        let mut split = |(column, &end): (usize, &usize)| {
-            let field = &self.text[start..end];
-            start = end;
-            match std::str::from_utf8(field) {
-                Ok(text) if !torn.contains(&column) => cell_of_text(text),
-                _ => undecodable(&String::from_utf8_lossy(field)),
-            }
-        };
-        let cells = self.ends[..count]
-            .iter()
-            .enumerate()
-            .map(&mut split)
-            .collect();
-        Row {
-            number: RowNumber(*row),
-            cells,
-        }
-    }
 }

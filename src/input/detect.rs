@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::encoding::utf16_by_its_zeros;
 use super::file::{Handle, Input, unreadable};
 use super::package::{Package, damaged, protected};
 use crate::error::Error;
@@ -57,6 +58,8 @@ enum Foreign {
     Sheet(&'static str),
     Else(&'static str),
 }
+
+const PACKED: Foreign = Foreign::Else("a packed archive; unpack it first");
 
 fn not_a_sheet(name: &str, really: &str) -> Error {
     Error::unusable(
@@ -146,79 +149,34 @@ fn of_container(name: &str, mut handle: Handle) -> Error {
 
 /// What bytes that are no ZIP archive are, when they are no CSV either.
 fn foreign(head: &[u8]) -> Option<Foreign> {
-    const SIGNATURES: [(&[u8], Foreign); 17] = [
+    const SIGNATURES: [(&[u8], Foreign); 12] = [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Foreign::Container),
         (b"%PDF-", Foreign::Else("a PDF document")),
         (b"{\\rtf", Foreign::Else("an RTF document")),
-        (b"\x89PNG", Foreign::Else("a picture (PNG)")),
-        (b"\xff\xd8\xff", Foreign::Else("a picture (JPEG)")),
-        (b"GIF8", Foreign::Else("a picture (GIF)")),
-        (
-            b"\x1f\x8b",
-            Foreign::Else("a gzip archive; unpack it first"),
-        ),
-        (
-            b"7z\xbc\xaf",
-            Foreign::Else("a 7-Zip archive; unpack it first"),
-        ),
-        (b"Rar!", Foreign::Else("a RAR archive; unpack it first")),
+        (b"\x89PNG", Foreign::Else("a picture")),
+        (b"\xff\xd8\xff", Foreign::Else("a picture")),
+        (b"GIF8", Foreign::Else("a picture")),
+        (b"\x1f\x8b", PACKED),
+        (b"7z\xbc\xaf", PACKED),
+        (b"Rar!", PACKED),
         (b"SQLite format 3\0", Foreign::Else("an SQLite database")),
-        (b"PAR1", Foreign::Else("a Parquet file")),
         (b"ID;P", Foreign::Sheet("a SYLK sheet")),
         (b"TABLE\r\n0,1", Foreign::Sheet("a DIF sheet")),
-        (
-            b"\x09\x00\x04\x00",
-            Foreign::Sheet("an Excel 2 workbook (XLS)"),
-        ),
-        (
-            b"\x09\x02\x06\x00",
-            Foreign::Sheet("an Excel 3 workbook (XLS)"),
-        ),
-        (
-            b"\x09\x04\x06\x00",
-            Foreign::Sheet("an Excel 4 workbook (XLS)"),
-        ),
-        (
-            b"\x09\x08\x08\x00",
-            Foreign::Sheet("an Excel 5 workbook (XLS)"),
-        ),
     ];
-    let signed = SIGNATURES
-        .iter()
-        .find(|(signature, _)| head.starts_with(signature));
-    if let Some((_, really)) = signed {
-        return Some(*really);
+    let signed = SIGNATURES.iter().find(|known| head.starts_with(known.0));
+    match head {
+        _ if signed.is_some() => signed.map(|known| known.1),
+        [9, 0 | 2 | 4 | 8, 4 | 6 | 8, 0, ..] => Some(Foreign::Sheet(
+            "a workbook of the first versions of Excel (XLS)",
+        )),
+        _ => markup(head)
+            .or_else(|| is_binary(head).then_some(Foreign::Else("binary data of an unknown kind"))),
     }
-    markup(head)
-        .or_else(|| is_binary(head).then_some(Foreign::Else("binary data of an unknown kind")))
 }
 
 /// Web pages and XML are what many systems export under the name .xls.
 fn markup(head: &[u8]) -> Option<Foreign> {
-    // Without NULs and the mark, UTF-16 reads like ASCII here.
-    let text: String = head
-        .iter()
-        .filter(|&&b| b != 0 && b.is_ascii())
-        .map(|&b| char::from(b.to_ascii_lowercase()))
-        .collect();
-    let text = text.trim_start();
-    let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
-    if begins(&["mime-version:"]) {
-        return Some(Foreign::Sheet("a web archive (MHT)"));
-    }
-    if begins(&["{\"", "[{", "{\n", "{\r\n"]) {
-        return Some(Foreign::Else("JSON"));
-    }
-    if !text.starts_with('<') {
-        return None;
-    }
-    if text.contains("urn:schemas-microsoft-com:office:spreadsheet") {
-        return Some(Foreign::Sheet("an XML sheet of Excel 2003"));
-    }
-    if text.contains("opendocument.spreadsheet") || text.contains("<office:spreadsheet") {
-        return Some(Foreign::Sheet("a flat OpenDocument sheet (FODS)"));
-    }
-    let is_page = [
+    const TAGS: [&str; 8] = [
         "<html",
         "<!doctype html",
         "<table",
@@ -227,38 +185,38 @@ fn markup(head: &[u8]) -> Option<Foreign> {
         "<body",
         "<style",
         "<div",
-    ]
-    .iter()
-    .any(|tag| text.contains(tag));
-    if is_page {
-        return Some(Foreign::Sheet("a web page (HTML) under another name"));
-    }
-    begins(&["<?xml", "<!--"]).then_some(Foreign::Else("an XML document"))
-}
-
-fn is_binary(head: &[u8]) -> bool {
-    let control = head
+    ];
+    // Without NULs and the mark, UTF-16 reads like ASCII here.
+    let text: String = head
         .iter()
-        .filter(|&&b| {
-            b < 0x20 && !matches!(b, 0 | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | 0x1a | 0x1b)
-        })
-        .count();
-    // The high halves of Arabic letters in UTF-16 are control characters as well, one in two bytes; NULs tell them apart.
-    let is_utf16 = encoding_rs::Encoding::for_bom(head).is_some()
-        || (head.contains(&0) && is_mostly_utf16(head));
-    // Noise has some ten in a hundred, text hardly one.
-    !is_utf16 && control * 20 > head.len()
+        .filter(|&&b| b != 0 && b.is_ascii())
+        .map(|&b| char::from(b.to_ascii_lowercase()))
+        .collect();
+    let text = text.trim_start();
+    let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match text.starts_with('<') {
+        false if begins(&["mime-version:"]) => Some(Foreign::Sheet("a web archive (MHT)")),
+        false => begins(&["{\"", "[{", "{\n", "{\r\n"]).then_some(Foreign::Else("JSON")),
+        true if holds(&["urn:schemas-microsoft-com:office:spreadsheet"]) => {
+            Some(Foreign::Sheet("an XML sheet of Excel 2003"))
+        }
+        true if holds(&["opendocument.spreadsheet", "<office:spreadsheet"]) => {
+            Some(Foreign::Sheet("a flat OpenDocument sheet (FODS)"))
+        }
+        true if holds(&TAGS) => Some(Foreign::Sheet("a web page (HTML) under another name")),
+        true => begins(&["<?xml", "<!--"]).then_some(Foreign::Else("an XML document")),
+    }
 }
 
-/// Whether one half of nearly every pair is what UTF-16 has for Latin (0) or Arabic (6) letters.
-fn is_mostly_utf16(head: &[u8]) -> bool {
-    let pairs = head.len() / 2;
-    let share = |half: usize| {
-        head.chunks_exact(2)
-            .filter(|pair| matches!(pair[half], 0 | 6))
-            .count()
-    };
-    share(0).max(share(1)) * 10 >= pairs * 9
+/// Whether there are more control characters than in text: noise has some ten in a hundred. The high halves of Arabic letters in
+/// UTF-16 are control characters as well.
+fn is_binary(head: &[u8]) -> bool {
+    let is_plain = |b: u8| matches!(b, 0 | b'\t'..=b'\r' | 0x1a | 0x1b | 0x20..);
+    let control = head.iter().filter(|&&b| !is_plain(b)).count();
+    let is_utf16 =
+        encoding_rs::Encoding::for_bom(head).is_some() || utf16_by_its_zeros(head).is_some();
+    !is_utf16 && control * 20 > head.len()
 }
 
 #[cfg(test)]

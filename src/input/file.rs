@@ -168,7 +168,7 @@ impl Input {
 }
 
 /// A reader over the input's bytes with a place of its own, however many others read the same file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Handle {
     file: Arc<File>,
     at: u64,

@@ -1,17 +1,18 @@
 //! Number formats and dates of a workbook: what a person sees in a cell that holds a number.
-//!
-//! calamine turns serial numbers into dates here, and that is all it is used for: see `xlsx`.
 
-use calamine::{ExcelDateTime, ExcelDateTimeType};
-use jiff::civil;
+use jiff::{SignedDuration, civil};
 
 use super::file::cell_of_text;
-use crate::model::Cell;
+use crate::model::{Cell, NumberFormat};
 
 /// Above this, a double no longer holds every integer, so zeros would decorate a rounded number.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 /// What Excel shows in a date cell whose number is no date.
 const NO_DATE: &str = "#####";
+/// The day that serial numbers count from, apart from the first sixty.
+const DAY_ZERO: civil::DateTime = civil::date(1899, 12, 30).at(0, 0, 0, 0);
+/// Workbooks of old Macs count from 1904 on.
+const DAYS_TO_1904: f64 = 1462.0;
 
 /// A date as ISO 8601 writes it; kept as text when it is none.
 pub(super) fn iso_date(text: &str) -> Cell {
@@ -24,9 +25,23 @@ pub(super) fn iso_date(text: &str) -> Cell {
     }
 }
 
-/// What a number format makes of a number, as far as it matters here.
+/// What a number format makes of a number, as far as it matters here: its parts, each for some of the numbers.
+#[derive(Debug, Clone)]
+pub(super) struct Format {
+    parts: Vec<Part>,
+    /// As the file has it.
+    pub(super) written: NumberFormat,
+}
+
+#[derive(Debug, Clone)]
+struct Part {
+    /// `[>=100]`: the comparison and its number.
+    condition: Option<(String, f64)>,
+    shows: Shows,
+}
+
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Format {
+enum Shows {
     Plain,
     Date,
     /// Hours beyond a day go on counting.
@@ -34,10 +49,12 @@ pub(super) enum Format {
     /// Places and literal characters that show digits which the number itself lacks: `00000000000` and `"0"0` give a phone its
     /// leading zero back on the screen, and only there.
     Digits(Vec<Digit>),
+    /// A word in the place of the number: `[=1]"Male"`.
+    Label(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Digit {
+enum Digit {
     /// `0`: a digit, or zero.
     Always,
     /// `#` and `?`: a digit, or nothing.
@@ -46,19 +63,63 @@ pub(super) enum Digit {
 }
 
 impl Format {
-    /// By the number of a format that every program knows.
-    pub(super) fn built_in(id: &str) -> Format {
-        match id.trim().parse() {
-            Ok(14..=22 | 27..=36 | 45 | 47 | 50..=58) => Format::Date,
-            Ok(46) => Format::Duration,
-            Ok(0_u32..) | Err(_) => Format::Plain,
-        }
+    pub(super) fn of(written: NumberFormat) -> Format {
+        let parts = match &written {
+            NumberFormat::BuiltIn(14..=22 | 27..=36 | 45 | 47 | 50..=58) => parts_of("d"),
+            NumberFormat::BuiltIn(46) => parts_of("[h]"),
+            NumberFormat::BuiltIn(_) => Vec::new(),
+            NumberFormat::Code(code) => parts_of(code),
+        };
+        Format { parts, written }
     }
 
-    /// By its code, of which the part for positive numbers matters.
-    pub(super) fn of_code(code: &str) -> Format {
-        let (mut digits, mut is_plain) = (Vec::new(), true);
-        let mut rest = code.chars();
+    /// Without conditions the parts are for what is above zero, below it, and zero itself.
+    fn part(&self, number: f64) -> Option<&Part> {
+        let parts = &self.parts;
+        if parts.iter().any(|part| part.condition.is_some()) {
+            return parts.iter().find(|part| part.is_for(number));
+        }
+        let at = match parts.len() {
+            2.. if number < 0.0 => 1,
+            3.. if number == 0.0 => 2,
+            _ => 0,
+        };
+        parts.get(at)
+    }
+
+    pub(super) fn is_date(&self) -> bool {
+        self.parts
+            .first()
+            .is_some_and(|part| part.shows == Shows::Date)
+    }
+
+    pub(super) fn cell(&self, number: f64, is_1904: bool) -> Cell {
+        match self.part(number).map_or(&Shows::Plain, |part| &part.shows) {
+            Shows::Plain => Cell::Number(number),
+            Shows::Date if !(0.0..1.0).contains(&number) => date_cell(number, is_1904),
+            Shows::Date | Shows::Duration => Cell::Text(time_of_day(number)),
+            Shows::Digits(digits) => {
+                with_zeros(digits, number).map_or(Cell::Number(number), Cell::Text)
+            }
+            Shows::Label(word) => Cell::Label(word.clone()),
+        }
+    }
+}
+
+fn parts_of(code: &str) -> Vec<Part> {
+    let mut rest = code.chars();
+    let mut parts = Vec::new();
+    while !rest.as_str().is_empty() {
+        parts.push(Part::of(&mut rest));
+    }
+    parts
+}
+
+impl Part {
+    /// The next part of a format's code, and the semicolon behind it.
+    fn of(rest: &mut std::str::Chars<'_>) -> Part {
+        let (mut digits, mut is_plain, mut is_date) = (Vec::new(), true, false);
+        let (mut condition, mut is_duration) = (None, false);
         while let Some(c) = rest.next() {
             match c {
                 ';' => break,
@@ -70,39 +131,65 @@ impl Format {
                 '_' | '*' => drop(rest.next()),
                 '[' => {
                     let tag: String = rest.by_ref().take_while(|&c| c != ']').collect();
-                    if !tag.is_empty() && tag.chars().all(|c| "hmsHMS".contains(c)) {
-                        return Format::Duration;
-                    }
-                    // A condition chooses between parts.
-                    is_plain &= !tag.starts_with(['<', '>', '=']);
+                    is_duration |= !tag.is_empty() && tag.chars().all(|c| "hmsHMS".contains(c));
+                    condition = condition.or(condition_of(&tag));
                 }
-                'd' | 'm' | 'y' | 'h' | 's' | 'D' | 'M' | 'Y' | 'H' | 'S' => return Format::Date,
+                'd' | 'm' | 'y' | 'h' | 's' | 'D' | 'M' | 'Y' | 'H' | 'S' => is_date = true,
                 ' ' | '-' | '+' | '(' | ')' | ':' => digits.push(Digit::Literal(c)),
                 _ => is_plain = false,
             }
         }
-        let always = digits
-            .iter()
-            .filter(|&&digit| digit == Digit::Always)
-            .count();
-        let adds_zero = always > 1 || digits.contains(&Digit::Literal('0'));
-        let has_place = always > 0 || digits.contains(&Digit::Optional);
-        if is_plain && adds_zero && has_place {
-            Format::Digits(digits)
-        } else {
-            Format::Plain
-        }
+        let shows = match () {
+            () if is_duration => Shows::Duration,
+            () if is_date => Shows::Date,
+            () if !is_plain => Shows::Plain,
+            () => of_digits(digits, condition.is_some()),
+        };
+        Part { condition, shows }
     }
 
-    pub(super) fn cell(&self, number: f64, is_1904: bool) -> Cell {
-        match self {
-            Format::Plain => Cell::Number(number),
-            Format::Date => date_cell(number, ExcelDateTimeType::DateTime, is_1904),
-            Format::Duration => date_cell(number, ExcelDateTimeType::TimeDelta, is_1904),
-            Format::Digits(digits) => {
-                with_zeros(digits, number).map_or(Cell::Number(number), Cell::Text)
-            }
-        }
+    fn is_for(&self, number: f64) -> bool {
+        let Some((comparison, with)) = &self.condition else {
+            return true;
+        };
+        let order = number.partial_cmp(with);
+        order.is_some_and(|order| match comparison.as_str() {
+            "=" => order.is_eq(),
+            "<>" => order.is_ne(),
+            "<" => order.is_lt(),
+            "<=" => order.is_le(),
+            ">" => order.is_gt(),
+            _ => order.is_ge(),
+        })
+    }
+}
+
+fn condition_of(tag: &str) -> Option<(String, f64)> {
+    let number = tag.trim_start_matches(['<', '>', '=']);
+    let comparison = &tag[..tag.len() - number.len()];
+    let number = number.trim().parse().ok()?;
+    (!comparison.is_empty()).then(|| (comparison.to_owned(), number))
+}
+
+fn of_digits(digits: Vec<Digit>, is_conditional: bool) -> Shows {
+    let literal = |digit: &Digit| match digit {
+        Digit::Literal(c) => Some(*c),
+        Digit::Always | Digit::Optional => None,
+    };
+    if let Some(word) = digits.iter().map(literal).collect::<Option<String>>() {
+        let is_word = word.contains(char::is_alphabetic);
+        return if is_word {
+            Shows::Label(word.trim().to_owned())
+        } else {
+            Shows::Plain
+        };
+    }
+    let always = digits.iter().filter(|&&digit| digit == Digit::Always);
+    let adds_zero = always.count() > 1 || digits.contains(&Digit::Literal('0'));
+    if adds_zero && !is_conditional {
+        Shows::Digits(digits)
+    } else {
+        Shows::Plain
     }
 }
 
@@ -133,26 +220,27 @@ fn with_zeros(places: &[Digit], number: f64) -> Option<String> {
     (!digits.eq(plain.chars())).then(|| shown.trim().to_owned())
 }
 
-fn date_cell(serial: f64, kind: ExcelDateTimeType, is_1904: bool) -> Cell {
-    if kind == ExcelDateTimeType::TimeDelta || (0.0..1.0).contains(&serial) {
-        return Cell::Text(time_of_day(serial));
-    }
-    // calamine turns what is out of range into the nearest date; Excel shows no date at all.
-    let no_date = || Cell::Error(NO_DATE.to_owned());
-    if !(1.0..2_958_466.0).contains(&serial) {
-        return no_date();
-    }
-    let (year, month, day, hour, minute, second, milli) =
-        ExcelDateTime::new(serial, kind, is_1904).to_ymd_hms_milli();
-    let small = |number: u8| i8::try_from(number).unwrap_or(i8::MAX);
-    let date = i16::try_from(year)
-        .ok()
-        .and_then(|year| civil::Date::new(year, small(month), small(day)).ok());
-    let nanos = i32::from(milli) * 1_000_000;
-    let time = civil::Time::new(small(hour), small(minute), small(second), nanos).ok();
-    // There is no 1900-02-29, in which Excel believes.
-    date.zip(time)
-        .map_or_else(no_date, |(date, time)| Cell::Date(date.to_datetime(time)))
+fn date_cell(serial: f64, is_1904: bool) -> Cell {
+    let days = match serial {
+        serial if is_1904 => serial + DAYS_TO_1904,
+        // There is no 1900-02-29, in which Excel believes.
+        1.0..60.0 => serial + 1.0,
+        60.0..61.0 => f64::NAN,
+        serial => serial,
+    };
+    let at = (1.0..2_958_466.0).contains(&days).then(|| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "some hundred billion at most"
+        )]
+        let millis = (days * 86_400_000.0).round() as i64;
+        DAY_ZERO
+            .checked_add(SignedDuration::from_millis(millis))
+            .ok()
+    });
+    // Excel shows no date for what is out of range.
+    at.flatten()
+        .map_or_else(|| Cell::Error(NO_DATE.to_owned()), Cell::Date)
 }
 
 /// A share of a day as hours, minutes and seconds.
@@ -202,10 +290,22 @@ mod tests {
             ("yyyy", 201_012_345_678.0, NO_DATE),
             ("yyyy", 60.0, NO_DATE),
         ] {
-            let cell = Format::of_code(code).cell(number, false);
+            let cell = Format::of(NumberFormat::Code(code.to_owned())).cell(number, false);
             assert_eq!(cell.shown(), shown, "{code} {number}");
         }
-        let old_mac = Format::built_in("14").cell(45_351.0 - 1462.0, true);
+        for (code, number, label) in [
+            ("[=1]\"Male\";[=2]\"Female\";General", 2.0, Some("Female")),
+            ("[=1]\"Male\";[=2]\"Female\";General", 3.0, None),
+            ("\"Yes\";;\"No\"", 0.0, Some("No")),
+            ("\\Y\\e\\s", 1.0, Some("Yes")),
+            ("_(* #,##0_);_(* (#,##0);_(* \"-\"??_);_(@_)", 0.0, None),
+            ("#,##0;-#,##0;\"-\"", 0.0, None),
+        ] {
+            let cell = Format::of(NumberFormat::Code(code.to_owned())).cell(number, false);
+            let expected = label.map_or(Cell::Number(number), |word| Cell::Label(word.to_owned()));
+            assert_eq!(cell, expected, "{code} {number}");
+        }
+        let old_mac = Format::of(NumberFormat::BuiltIn(14)).cell(45_351.0 - 1462.0, true);
         assert_eq!(old_mac.shown(), "2024-02-29");
     }
 }

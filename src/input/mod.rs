@@ -6,28 +6,20 @@ mod detect;
 mod encoding;
 mod file;
 mod format;
+mod header;
 mod lines;
 mod package;
 mod workbook;
 mod xlsx;
 
 use std::collections::VecDeque;
-use std::io::Read as _;
 
 use self::detect::Kind;
 use self::file::{Merge, Opened};
 use crate::error::Error;
-use crate::model::{Cell, Column, Layout, RESULT_COLUMNS, Row, RowNumber, mask};
+use crate::model::{Cell, Column, Layout, Row, RowNumber};
 
 pub use self::file::{Hidden, Input, Note, Options};
-pub use self::workbook::READER_THREAD;
-
-/// As much of a file as its first line is looked for in.
-const HEAD_BYTES: u64 = 1 << 16;
-/// How many rows are looked at in search of the header.
-const SEARCHED_ROWS: usize = 20;
-/// What parts cells in some sheets: in the only header there is, it is a delimiter that was not found.
-const SEPARATORS: [char; 6] = [',', ';', '\t', '|', '،', '؛'];
 
 /// An open sheet: its columns, and its rows one after another.
 pub struct Source {
@@ -40,31 +32,19 @@ pub struct Source {
     waiting: VecDeque<Row>,
     /// Hidden rows that are to be left out.
     left_out: Vec<u32>,
-    hidden_rows: u64,
     merges: Merges,
     is_right_to_left: bool,
     layout: Layout,
 }
 
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source")
-            .field("columns", &self.columns)
-            .field("header_row", &self.header_row)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Source {
-    /// Opens the input, finds out how it is written and where its header is. Refuses whatever would make rows wrong, before
-    /// the first row is given out: nothing is guessed that could change a value unseen.
+    /// Opens the input, finds out how it is written and where its header is. Nothing is guessed that could change a value unseen.
     pub fn open(input: &Input, options: &Options) -> Result<Source, Error> {
         let opened = match detect::kind(input)? {
-            Kind::Text if is_export(input)? => csv::open(input, &without_writing(options))?,
             Kind::Text => csv::open(input, options)?,
             Kind::Workbook(package) => workbook::open(package, options)?,
         };
-        with_header(&input.name(), opened, options)
+        Source::with_header(&input.name(), opened, options)
     }
 
     /// The same; but JSON Lines are read as well.
@@ -74,9 +54,59 @@ impl Source {
                 header_row: Some(lines::HEADER.0),
                 ..options.clone()
             };
-            return with_header(&input.name(), lines::open(input)?, &options);
+            return Source::with_header(&input.name(), lines::open(input)?, &options);
         }
         Source::open(input, options)
+    }
+
+    /// The names of the sheets that could be meant, in the order of their tabs; none of a text file.
+    pub fn sheets(input: &Input) -> Result<Vec<String>, Error> {
+        match detect::kind(input)? {
+            Kind::Text => Ok(Vec::new()),
+            Kind::Workbook(mut package) => workbook::sheets_with_data(&mut package),
+        }
+    }
+
+    /// Finds the header and makes a source of what follows.
+    fn with_header(name: &str, opened: Opened, options: &Options) -> Result<Source, Error> {
+        let place = match &opened.sheet {
+            Some(sheet) => format!("{name}, sheet \"{sheet}\""),
+            None => name.to_owned(),
+        };
+        let mut rows = FilledRows {
+            inner: opened.rows,
+            last: 0,
+            blank: 0,
+        };
+        let mut notes = opened.notes;
+        let mut layout = opened.facts.layout;
+        let (titles, header, waiting) = header::find(&place, &mut rows, options)?;
+        layout.titles = titles;
+        let columns = header::columns(&header);
+        if let (None, None, [only]) = (&opened.sheet, options.delimiter, columns.as_slice()) {
+            header::refuse_unparted(&place, &only.name, &notes)?;
+        }
+        if header.number.0 > 1 && options.header_row.is_none() {
+            let text = format!("The headers are in row {}.", header.number);
+            notes.push(Note::plain(text));
+        }
+        if opened.is_guess {
+            notes.extend(header::samples(&header, &waiting));
+        }
+        let mut hidden = opened.facts.hidden;
+        hidden.retain(|&row| row > header.number.0);
+        Ok(Source {
+            left_out: hidden_rows(&place, hidden, options.hidden, &mut notes)?,
+            columns,
+            sheet: opened.sheet,
+            header_row: header.number,
+            notes,
+            rows,
+            waiting,
+            merges: Merges::new(opened.facts.merges),
+            is_right_to_left: opened.facts.right_to_left,
+            layout,
+        })
     }
 
     /// The columns, in order. One in the middle may have an empty name; those behind the last named one are left out.
@@ -98,7 +128,8 @@ impl Source {
         &self.notes
     }
 
-    /// The next row that is neither blank nor left out; `None` at the end.
+    /// The next row that is neither blank nor left out; `None` at the end. What makes the file unusable may stand in its last row:
+    /// whoever acts on rows acts on none before the end.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
         loop {
             let next = match self.waiting.pop_front() {
@@ -108,23 +139,16 @@ impl Source {
             let Some(mut row) = next else {
                 return Ok(None);
             };
-            if self.left_out.binary_search(&row.number.0).is_ok() {
-                self.hidden_rows += 1;
-                continue;
+            if self.left_out.binary_search(&row.number.0).is_err() {
+                self.merges.cover(&mut row, self.columns.len());
+                return Ok(Some(row));
             }
-            self.merges.cover(&mut row, self.columns.len());
-            return Ok(Some(row));
         }
     }
 
     /// How many blank rows were passed over so far.
     pub fn blank_rows(&self) -> u64 {
         self.rows.blank
-    }
-
-    /// How many hidden rows were passed over so far.
-    pub fn hidden_rows(&self) -> u64 {
-        self.hidden_rows
     }
 
     /// Whether the sheet runs from right to left, as far as the file says.
@@ -165,164 +189,6 @@ impl Iterator for FilledRows {
     }
 }
 
-/// Finds the header and makes a source of what follows.
-fn with_header(name: &str, opened: Opened, options: &Options) -> Result<Source, Error> {
-    let place = match &opened.sheet {
-        Some(sheet) => format!("{name}, sheet \"{sheet}\""),
-        None => name.to_owned(),
-    };
-    let mut rows = FilledRows {
-        inner: opened.rows,
-        last: 0,
-        blank: 0,
-    };
-    let mut notes = opened.notes;
-    let mut layout = opened.facts.layout;
-    let mut waiting = first_rows(&mut rows, options.header_row)?;
-    let of_results = waiting.iter().position(has_results);
-    let found = of_results.or_else(|| match options.header_row {
-        Some(wanted) => waiting.iter().position(|row| row.number.0 == wanted),
-        None => find_header(waiting.make_contiguous(), &options.known_names),
-    });
-    layout.titles = waiting.drain(..found.unwrap_or(0)).collect();
-    let header = found.and_then(|_| waiting.pop_front());
-    let columns = header.as_ref().map(header_columns).unwrap_or_default();
-    let (Some(header), false) = (header, columns.is_empty()) else {
-        return Err(no_header(&place, &waiting, options.header_row));
-    };
-    if let (None, None, [only]) = (&opened.sheet, options.delimiter, columns.as_slice()) {
-        refuse_unparted(&place, &only.name, &notes)?;
-    }
-    if header.number.0 > 1 && options.header_row.is_none() {
-        let text = format!("The headers are in row {}.", header.number);
-        notes.push(Note::plain(text));
-    }
-    if opened.is_guess {
-        notes.extend(samples(&header, &waiting));
-    }
-    let hidden = opened.facts.hidden.into_iter();
-    let hidden = hidden.filter(|&row| row > header.number.0).collect();
-    Ok(Source {
-        left_out: hidden_rows(&place, hidden, options.hidden, &mut notes)?,
-        columns,
-        sheet: opened.sheet,
-        header_row: header.number,
-        notes,
-        rows,
-        waiting,
-        hidden_rows: 0,
-        merges: Merges::new(opened.facts.merges),
-        is_right_to_left: opened.facts.right_to_left,
-        layout,
-    })
-}
-
-/// The rows in which the header is looked for: the first ones, or all down to the one asked for, of which a few are kept.
-fn first_rows(rows: &mut FilledRows, wanted: Option<u32>) -> Result<VecDeque<Row>, Error> {
-    let mut first = VecDeque::new();
-    while let Some(row) = rows.next().transpose()? {
-        let is_there = wanted.is_some_and(|wanted| row.number.0 >= wanted);
-        let is_first = first.is_empty();
-        first.push_back(row);
-        // A book of results has its header in its first row, whatever the config says of the customers' sheet.
-        if is_there || is_first && first.iter().any(has_results) {
-            break;
-        }
-        match wanted {
-            None if first.len() == SEARCHED_ROWS => break,
-            Some(_) if first.len() > SEARCHED_ROWS => drop(first.pop_front()),
-            _ => {}
-        }
-    }
-    Ok(first)
-}
-
-/// Whether a row is the header of an export, which is read as it was written.
-fn has_results(row: &Row) -> bool {
-    let mut names = RESULT_COLUMNS[..2].iter();
-    names.all(|name| row.cells.iter().any(|cell| cell.as_shown() == **name))
-}
-
-/// Whether a text file begins with the header of an export. Its encoding has ASCII in it.
-fn is_export(input: &Input) -> Result<bool, Error> {
-    let mut head = Vec::new();
-    let read = input.open()?.take(HEAD_BYTES).read_to_end(&mut head);
-    read.map_err(|error| file::unreadable(&input.name(), &error))?;
-    let line = head.split(|byte| matches!(byte, b'\n' | b'\r')).next();
-    let line = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
-    Ok(RESULT_COLUMNS[..2].iter().all(|name| line.contains(name)))
-}
-
-/// How an export is read: how the config says that the customers' sheet is written does not concern it.
-fn without_writing(options: &Options) -> Options {
-    Options {
-        delimiter: None,
-        encoding: None,
-        ..options.clone()
-    }
-}
-
-/// Refuses a CSV of one column whose header holds what parts cells elsewhere.
-fn refuse_unparted(place: &str, header: &str, notes: &[Note]) -> Result<(), Error> {
-    if !header.contains(SEPARATORS) {
-        return Ok(());
-    }
-    let how = notes.first().map_or("", |note| note.text.as_str());
-    let shown = if is_value(header) {
-        mask(header)
-    } else {
-        header.to_owned()
-    };
-    Err(Error::unusable(
-        "one_column",
-        format!("{place} has one column only, and its header is \"{shown}\". {how}"),
-    )
-    .hint("Save it again as \"CSV UTF-8\" with commas or semicolons between the cells and no quotation marks around a whole line; or give --delimiter."))
-}
-
-fn no_header(place: &str, waiting: &VecDeque<Row>, wanted: Option<u32>) -> Error {
-    match (wanted, waiting.back()) {
-        (Some(wanted), Some(next)) if next.number.0 > wanted => Error::unusable(
-            "header_not_found",
-            format!("{place}: row {wanted} is blank, so it holds no headers; the next filled row is {}.", next.number),
-        )
-        .hint("Give the row number that the spreadsheet shows beside the headers."),
-        (Some(wanted), _) => Error::unusable(
-            "header_not_found",
-            format!("{place}: there are no headers in row {wanted}."),
-        )
-        .hint("Give the row number that the spreadsheet shows beside the headers."),
-        (None, _) => Error::unusable("file_empty", format!("{place} is empty: there is not even a header."))
-            .hint("The first row must name the columns, such as name, phone, email."),
-    }
-}
-
-/// Whether a header looks like a customer's value: then the header row is none.
-fn is_value(header: &str) -> bool {
-    header.chars().filter(|c| c.is_numeric()).count() >= 7 || header.contains('@')
-}
-
-/// Up to three values by which a person can tell whether the encoding was guessed right: headers first, as they are no
-/// personal data, then masked values.
-fn samples(header: &Row, rows: &VecDeque<Row>) -> Option<Note> {
-    let telling = |row: &Row, is_masked: bool| {
-        let texts = row.cells.iter().map(|cell| cell.shown().trim().to_owned());
-        let texts = texts.filter(|text| !text.is_ascii());
-        texts
-            .map(|text| if is_masked { mask(&text) } else { text })
-            .collect::<Vec<_>>()
-    };
-    let is_customer = header.cells.iter().any(|cell| is_value(&cell.as_shown()));
-    let headers = telling(header, is_customer).into_iter();
-    let values = rows.iter().flat_map(|row| telling(row, true));
-    let shown: Vec<String> = headers.chain(values).take(3).collect();
-    let text = format!(
-        "Check that this is readable, or give --encoding: {}.",
-        shown.join(" | ")
-    );
-    (!shown.is_empty()).then(|| Note::warning(text))
-}
-
 /// Which of the hidden rows are to be left out; an error when nobody has said.
 fn hidden_rows(
     place: &str,
@@ -354,77 +220,6 @@ fn hidden_rows(
             "Add --hidden skip to leave them out, or --hidden send to treat them like the others.",
         )),
     }
-}
-/// The place of the header in `rows`, the first rows of the sheet that are not blank; `None` when there are none.
-fn find_header(rows: &[Row], known_names: &[String]) -> Option<usize> {
-    if rows.is_empty() {
-        return None;
-    }
-    let known: Vec<String> = known_names.iter().map(|name| folded(name)).collect();
-    let hits = |row: &Row| {
-        row.cells
-            .iter()
-            .filter(|cell| is_known(cell, &known))
-            .count()
-    };
-    let most = rows.iter().map(hits).max().unwrap_or(0);
-    if most > 0 {
-        return rows.iter().position(|row| hits(row) == most);
-    }
-    Some(below_titles(rows))
-}
-
-/// The columns that a header row names. Columns without a name behind the last named one are none.
-fn header_columns(header: &Row) -> Vec<Column> {
-    let mut columns: Vec<Column> = header
-        .cells
-        .iter()
-        .enumerate()
-        .map(|(index, cell)| Column {
-            name: cell.shown().trim().to_owned(),
-            index,
-        })
-        .collect();
-    let named = columns.iter().rposition(|column| !column.name.is_empty());
-    columns.truncate(named.map_or(0, |last| last + 1));
-    columns
-}
-
-fn is_known(cell: &Cell, known: &[String]) -> bool {
-    let Cell::Text(text) = cell else { return false };
-    let is_name = |text: &str| {
-        let folded = folded(text);
-        !folded.is_empty() && known.contains(&folded)
-    };
-    // A header of several lines may hold several names of the column.
-    is_name(text) || (text.contains('\n') && text.lines().any(is_name))
-}
-
-/// A name without what people vary in it. Coarser than the mapping's own comparison: it only has to find the row.
-fn folded(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .map(|c| match c {
-            'أ' | 'إ' | 'آ' => 'ا',
-            'ة' => 'ه',
-            'ى' => 'ي',
-            other => other,
-        })
-        .collect()
-}
-
-/// The first row, unless it and those that follow hold one cell each while the rows below hold many.
-fn below_titles(rows: &[Row]) -> usize {
-    let widest = rows.iter().map(filled).max().unwrap_or(0);
-    if widest < 3 {
-        return 0;
-    }
-    rows.iter().position(|row| filled(row) > 1).unwrap_or(0)
-}
-
-fn filled(row: &Row) -> usize {
-    row.cells.iter().filter(|cell| !cell.is_empty()).count()
 }
 
 /// The merged ranges of a sheet, walked down together with its rows: the value of a covered cell stands in the range's first
@@ -621,7 +416,7 @@ mod tests {
             ),
         ] {
             let csv = format!("{head}{rest}");
-            let outcome = open(csv.as_bytes(), &Options::default());
+            let outcome = read_with(csv.as_bytes(), &Options::default());
             let told = outcome
                 .map(drop)
                 .map_err(|error| (error.code, error.message));
@@ -826,7 +621,7 @@ mod tests {
         assert!(!notes[1].contains("vlens-batch"), "{notes:?}");
         assert_eq!(names(&on(&bytes, Some("old ")).unwrap()), ["name Old"]);
         assert_eq!(names(&on(&bytes, Some("Lists")).unwrap()), ["name Lists"]);
-        let error = on(&bytes, Some("Clients")).unwrap_err();
+        let error = on(&bytes, Some("Clients")).map(drop).unwrap_err();
         assert!(error.hint.unwrap().contains("\"عملاء\""));
 
         let broken = |part: &str| {
@@ -844,13 +639,13 @@ mod tests {
             ["name عملاء"]
         );
         assert_eq!(
-            on(&broken("sheet1.xml"), None).unwrap_err().code,
+            on(&broken("sheet1.xml"), None).map(drop).unwrap_err().code,
             "workbook_damaged"
         );
     }
 
     #[test]
-    fn damaged_and_hostile_workbooks_are_refused_before_the_first_row() {
+    fn damaged_and_hostile_workbooks_are_refused() {
         let cell = "<c t=\"inlineStr\"><is><t>x</t></is></c>";
         let rows = |rows: &[&str]| {
             let rows = rows.iter().map(|tag| format!("{tag}{cell}</row>"));
@@ -908,7 +703,7 @@ mod tests {
             (sheet(|_| b"<html/>".to_vec()), "workbook_damaged"),
             (sheet(|_| vec![b' '; 64 << 20]), "workbook_too_large"),
         ] {
-            let error = open(&bytes, &Options::default()).unwrap_err();
+            let error = refused(&bytes, &Options::default());
             assert_eq!(error.code, code, "{error}");
         }
         let utf16 = sheet(|xml| {

@@ -2,25 +2,25 @@
 //! hostile file from filling the memory. The limits hold for what comes out, whatever the package's directory claims.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read};
-use std::rc::Rc;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
+use flate2::CrcReader;
+use flate2::bufread::DeflateDecoder;
 use quick_xml::Reader;
 use quick_xml::encoding::DecodingReader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesEnd, BytesStart, Event};
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::file::Handle;
 use crate::error::Error;
 
 /// One sheet of a million rows and some dozen columns stays below this.
-const MAX_PART_BYTES: u64 = 2 << 30;
+pub(super) const MAX_SHEET_BYTES: u64 = 2 << 30;
 /// Parts that are kept in memory: texts, styles, lists of sheets.
-const MAX_WHOLE_PART_BYTES: u64 = 256 << 20;
+pub(super) const MAX_KEPT_BYTES: u64 = 256 << 20;
 /// Real sheets shrink by ten to thirty; a part that shrinks more, and is large, was made to burst.
 const MAX_RATIO: u64 = 200;
 const RATIO_MATTERS_FROM_BYTES: u64 = 32 << 20;
@@ -32,6 +32,7 @@ const BUFFER_BYTES: usize = 1 << 16;
 /// An open package.
 pub(super) struct Package {
     name: String,
+    handle: Handle,
     archive: ZipArchive<Handle>,
     /// The places of the parts by their names in lower case, as programs spell them differently.
     parts: HashMap<String, usize>,
@@ -54,14 +55,18 @@ impl Relation {
 impl Package {
     /// `name` is that by which messages speak of the file.
     pub(super) fn open(name: &str, handle: Handle) -> Result<Package, Error> {
-        let archive = ZipArchive::new(handle).map_err(|error| unpackable(name, &error))?;
+        let archive = ZipArchive::new(handle.clone()).map_err(|error| unpackable(name, &error))?;
         let spelled = |name: &[u8]| {
             let name = String::from_utf8_lossy(name).replace('\\', "/");
             name.trim_start_matches('/').to_ascii_lowercase()
         };
-        let parts = archive.file_names_raw().map(spelled).zip(0..).collect();
+        let parts: HashMap<_, _> = archive.file_names_raw().map(spelled).zip(0..).collect();
+        if parts.len() > MAX_PARTS {
+            return Err(too_large(name, "it has more parts than any workbook"));
+        }
         Ok(Package {
             name: name.to_owned(),
+            handle,
             archive,
             parts,
         })
@@ -80,61 +85,43 @@ impl Package {
         self.parts.contains_key(&part.to_ascii_lowercase())
     }
 
-    /// Refuses a package whose directory announces more than any sheet needs.
-    pub(super) fn check_sizes(&self) -> Result<(), Error> {
-        if self.archive.len() > MAX_PARTS {
-            return Err(too_large(&self.name, "it has more parts than any workbook"));
+    /// A reader of its own over a part's bytes, up to `most`.
+    fn bytes(&mut self, part: &str, most: u64) -> Result<Part, Error> {
+        let failed = |error: ZipError| unpackable(&self.name, &error);
+        let Some(&index) = self.parts.get(&part.to_ascii_lowercase()) else {
+            return Err(damaged(&self.name, &format!("its part {part} is missing")));
+        };
+        let entry = self.archive.by_index_raw(index).map_err(failed)?;
+        if entry.encrypted() {
+            return Err(protected(&self.name));
         }
-        for (part, &index) in &self.parts {
-            let entry = self
-                .archive
-                .by_index_data(index)
-                .map_err(|error| unpackable(&self.name, &error))?;
-            if entry.encrypted() {
-                return Err(protected(&self.name));
-            }
-            let (size, packed) = (entry.size(), entry.compressed_size());
-            let limit = if part.contains("worksheets/") {
-                MAX_PART_BYTES
-            } else {
-                MAX_WHOLE_PART_BYTES
-            };
-            let bursts = size > RATIO_MATTERS_FROM_BYTES && size / packed.max(1) > MAX_RATIO;
-            if !part.contains("media/") && (size > limit || bursts) {
-                let why = format!("its part {part} would unpack to {} MiB", size >> 20);
-                return Err(too_large(&self.name, &why));
-            }
-        }
-        Ok(())
+        let packed = entry.compressed_size();
+        let mut handle = self.handle.clone();
+        let start = SeekFrom::Start(entry.data_start().unwrap_or_default());
+        handle.seek(start).map_err(|error| failed(error.into()))?;
+        let bytes = BufReader::with_capacity(BUFFER_BYTES, handle.take(packed));
+        let inner: Box<dyn Read + Send> = match entry.compression() {
+            CompressionMethod::Stored => Box::new(bytes),
+            CompressionMethod::Deflated => Box::new(DeflateDecoder::new(bytes)),
+            _ => return Err(failed(ZipError::UnsupportedArchive("compression"))),
+        };
+        Ok(Part {
+            inner: CrcReader::new(inner),
+            crc: entry.crc32(),
+            left: most.min((packed * MAX_RATIO).max(RATIO_MATTERS_FROM_BYTES)),
+            left_of_event: MAX_EVENT_BYTES,
+        })
     }
 
     /// The XML of a part, in whatever encoding it is.
-    pub(super) fn xml(&mut self, part: &str) -> Result<Xml<'_>, Error> {
-        let missing = || damaged(&self.name, &format!("its part {part} is missing"));
-        let index = self.parts.get(&part.to_ascii_lowercase());
-        let index = *index.ok_or_else(missing)?;
-        let file = self.archive.by_index(index);
-        let left = Rc::new(Cell::new(MAX_EVENT_BYTES));
-        let limited = Limited {
-            inner: file.map_err(|error| unpackable(&self.name, &error))?,
-            left_of_event: Rc::clone(&left),
-            left_of_part: MAX_PART_BYTES,
-        };
-        let mut bytes = BufReader::with_capacity(BUFFER_BYTES, limited);
-        let place = (self.name.clone(), part.to_owned());
-        let head = bytes.fill_buf();
-        let head = head.map_err(|error| broken(&place, &quick_xml::Error::from(error)))?;
-        let is_utf16 = head.len() > 1 && (head[..2].contains(&0) || head[0] >= 0xfe);
-        let text: Box<dyn BufRead> = if is_utf16 {
-            Box::new(DecodingReader::new(bytes))
-        } else {
-            Box::new(bytes)
-        };
+    pub(super) fn xml(&mut self, part: &str, most: u64) -> Result<Xml, Error> {
+        let bytes = BufReader::with_capacity(BUFFER_BYTES, self.bytes(part, most)?);
+        let mut reader = Reader::from_reader(DecodingReader::new(bytes));
+        reader.config_mut().expand_empty_elements = true;
         Ok(Xml {
-            place,
-            reader: Reader::from_reader(text),
+            place: (self.name.clone(), part.to_owned()),
+            reader,
             buffer: Vec::new(),
-            left,
             depth: 0,
         })
     }
@@ -142,8 +129,8 @@ impl Package {
     /// The first bytes of a part that is no XML.
     pub(super) fn text(&mut self, part: &str, most: u64) -> Option<String> {
         let mut text = String::new();
-        let file = self.archive.by_index(*self.parts.get(part)?).ok()?;
-        file.take(most).read_to_string(&mut text).ok()?;
+        let bytes = self.bytes(part, MAX_KEPT_BYTES).ok()?;
+        bytes.take(most).read_to_string(&mut text).ok()?;
         Some(text)
     }
 
@@ -153,10 +140,10 @@ impl Package {
         part: &str,
         mut each: impl FnMut(&BytesStart<'_>),
     ) -> Result<(), Error> {
-        let mut xml = self.xml(part)?;
+        let mut xml = self.xml(part, MAX_KEPT_BYTES)?;
         loop {
             match xml.next()? {
-                Piece::Start(element) | Piece::Empty(element) => each(&element),
+                Piece::Start(element) => each(&element),
                 Piece::Eof => return Ok(()),
                 _ => {}
             }
@@ -189,41 +176,67 @@ fn absolute(folder: &str, target: &str) -> String {
     for step in folder.split('/').chain(target.split('/')) {
         match step {
             "." | "" => {}
-            ".." => {
-                path.pop();
-            }
+            ".." => drop(path.pop()),
             step => path.push(step),
         }
     }
     path.join("/")
 }
 
+/// A part's unpacked bytes, up to the limits, and held against their checksum at the end.
+struct Part {
+    inner: CrcReader<Box<dyn Read + Send>>,
+    crc: u32,
+    left: u64,
+    left_of_event: u64,
+}
+
+impl Read for Part {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(out)?;
+        if read == 0 && !out.is_empty() && self.inner.crc().sum() != self.crc {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        for left in [&mut self.left, &mut self.left_of_event] {
+            let rest = left.checked_sub(read as u64);
+            *left = rest.ok_or(io::ErrorKind::FileTooLarge)?;
+        }
+        Ok(read)
+    }
+}
+
 /// The XML of one part, as a stream of events.
-pub(super) struct Xml<'a> {
+pub(super) struct Xml {
     /// The file and the part.
     place: (String, String),
-    reader: Reader<Box<dyn BufRead + 'a>>,
+    reader: Reader<DecodingReader<BufReader<Part>>>,
     buffer: Vec<u8>,
-    left: Rc<Cell<u64>>,
     /// How many elements are open.
     depth: usize,
+}
+
+/// What a cell or a shared text holds.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) text: String,
+    pub(super) has_value: bool,
+    pub(super) has_formula: bool,
 }
 
 /// What comes next in a part.
 pub(super) enum Piece<'a> {
     Start(BytesStart<'a>),
-    /// An element that begins and ends at once.
-    Empty(BytesStart<'a>),
     End(BytesEnd<'a>),
     /// Text as it is meant, however it is spelled; empty for what is neither text nor element.
     Text(Cow<'a, str>),
     Eof,
 }
 
-impl Xml<'_> {
+impl Xml {
     pub(super) fn next(&mut self) -> Result<Piece<'_>, Error> {
         self.buffer.clear();
-        self.left.set(MAX_EVENT_BYTES);
+        let part = self.reader.get_mut().get_mut().get_mut();
+        part.left_of_event = MAX_EVENT_BYTES;
         let event = self.reader.read_event_into(&mut self.buffer);
         let place = &self.place;
         let broken = |error| broken(place, &error);
@@ -232,37 +245,59 @@ impl Xml<'_> {
                 self.depth += 1;
                 Piece::Start(element)
             }
-            Event::Empty(element) => Piece::Empty(element),
             Event::End(element) => {
                 self.depth = self.depth.saturating_sub(1);
                 Piece::End(element)
             }
             Event::Text(text) => Piece::Text(text.xml10_content()),
             Event::CData(text) => Piece::Text(text.xml10_content()),
-            Event::GeneralRef(name) => match name.resolve_char_ref().map_err(broken)? {
-                Some(character) => Piece::Text(Cow::Owned(character.to_string())),
-                None => match resolve_predefined_entity(&name) {
-                    Some(text) => Piece::Text(Cow::Borrowed(text)),
-                    // Nobody but who means harm declares entities in a workbook.
-                    None => {
-                        return Err(damaged(
-                            &place.0,
-                            "it uses an entity that XML does not know",
-                        ));
-                    }
-                },
-            },
+            Event::GeneralRef(name) => {
+                // Nobody but who means harm declares entities in a workbook.
+                let harmful = || damaged(&place.0, "it uses an entity that XML does not know");
+                let known = || resolve_predefined_entity(&name).map(Cow::Borrowed);
+                let character = name.resolve_char_ref().map_err(broken)?;
+                let text = character.map(|character| Cow::Owned(character.to_string()));
+                Piece::Text(text.or_else(known).ok_or_else(harmful)?)
+            }
             Event::Eof if self.depth > 0 => {
-                return Err(damaged(
-                    &place.0,
-                    &format!("its part {} breaks off", place.1),
-                ));
+                let why = format!("its part {} breaks off", place.1);
+                return Err(damaged(&place.0, &why));
             }
             Event::Eof => Piece::Eof,
-            Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::DocType(_) => {
-                Piece::Text(Cow::Borrowed(""))
-            }
+            // Elements that begin and end at once come as two events.
+            Event::Empty(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::Comment(_)
+            | Event::DocType(_) => Piece::Text(Cow::Borrowed("")),
         })
+    }
+
+    /// What a cell or a shared text holds, up to its end, when its first tag has been read.
+    pub(super) fn content(&mut self, end: &str, content: &mut Content) -> Result<(), Error> {
+        content.text.clear();
+        (content.has_value, content.has_formula) = (false, false);
+        let (mut is_in_text, mut is_in_phonetic) = (false, false);
+        loop {
+            match self.next()? {
+                Piece::Start(element) => match element.local_name().as_ref() {
+                    "v" | "t" if !is_in_phonetic => (is_in_text, content.has_value) = (true, true),
+                    "f" => content.has_formula = true,
+                    // The reading aid of a text is no part of it.
+                    "rPh" => is_in_phonetic = true,
+                    _ => {}
+                },
+                Piece::End(element) => match element.local_name().as_ref() {
+                    "v" | "t" => is_in_text = false,
+                    "rPh" => is_in_phonetic = false,
+                    name if name == end => return Ok(()),
+                    _ => {}
+                },
+                Piece::Text(text) if is_in_text => content.text.push_str(&text),
+                Piece::Text(_) => {}
+                Piece::Eof => return Ok(()),
+            }
+        }
     }
 
     /// The error about a workbook that is damaged here.
@@ -271,60 +306,17 @@ impl Xml<'_> {
     }
 }
 
-/// A part's bytes, up to the limits: the directory's sizes may lie, and a text may never end.
-struct Limited<R> {
-    inner: R,
-    left_of_event: Rc<Cell<u64>>,
-    left_of_part: u64,
-}
-
-/// What [`Limited`] fails with.
-#[derive(Debug)]
-struct TooMuch;
-
-impl std::fmt::Display for TooMuch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("more than any sheet needs")
-    }
-}
-
-impl std::error::Error for TooMuch {}
-
-impl<R: Read> Read for Limited<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(out)?;
-        let bytes = read as u64;
-        let of_event = self.left_of_event.get().checked_sub(bytes);
-        let of_part = self.left_of_part.checked_sub(bytes);
-        let (of_event, of_part) = of_event
-            .zip(of_part)
-            .ok_or_else(|| io::Error::other(TooMuch))?;
-        self.left_of_event.set(of_event);
-        self.left_of_part = of_part;
-        Ok(read)
-    }
-}
-
 fn broken((file, part): &(String, String), error: &quick_xml::Error) -> Error {
-    match error {
-        quick_xml::Error::Io(error)
-            if error
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<TooMuch>())
-                .is_some() =>
-        {
-            too_large(
-                file,
-                &format!("its part {part} holds more than any sheet needs"),
-            )
+    let why = match error {
+        quick_xml::Error::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            let why = format!("its part {part} holds more than any sheet needs");
+            return too_large(file, &why);
         }
-        quick_xml::Error::Io(_) => damaged(file, &format!("its part {part} cannot be unpacked")),
-        quick_xml::Error::Encoding(_) => damaged(
-            file,
-            &format!("its part {part} is not in the encoding that it claims"),
-        ),
-        _ => damaged(file, &format!("its part {part} is no well-formed XML")),
-    }
+        quick_xml::Error::Io(_) => "cannot be unpacked",
+        quick_xml::Error::Encoding(_) => "is not in the encoding that it claims",
+        _ => "is no well-formed XML",
+    };
+    damaged(file, &format!("its part {part} {why}"))
 }
 
 fn unpackable(name: &str, error: &ZipError) -> Error {
@@ -372,18 +364,17 @@ fn too_large(name: &str, why: &str) -> Error {
 
 /// The value of an attribute, by its name without prefix, entities resolved.
 pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
-    element
-        .attributes()
-        .with_checks(false)
-        .filter_map(Result::ok)
-        .find(|attribute| attribute.key.local_name().as_ref() == name)
-        .and_then(|attribute| {
-            let value = unescape(&attribute.value).ok()?;
-            Some(value.into_owned())
-        })
+    let mut attributes = element.attributes();
+    let mut attributes = attributes.with_checks(false).flatten();
+    let attribute = attributes.find(|it| it.key.local_name().as_ref() == name)?;
+    unescape(&attribute.value).ok().map(Cow::into_owned)
 }
 
 /// Whether an attribute is there and says yes.
 pub(super) fn is_set(element: &BytesStart<'_>, name: &str) -> bool {
-    attribute(element, name).is_some_and(|value| matches!(value.trim(), "1" | "true" | "on"))
+    attribute(element, name).is_some_and(|value| is_yes(value.trim()))
+}
+
+pub(super) fn is_yes(value: &str) -> bool {
+    matches!(value, "1" | "true" | "on")
 }

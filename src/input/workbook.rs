@@ -1,27 +1,22 @@
 //! A workbook: which of its sheets is read, and what all sheets share.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::collections::HashMap;
 
-use super::file::{Facts, Note, Opened, Options};
+use super::file::{Note, Opened, Options};
 use super::format::Format;
-use super::package::{Package, Piece, Relation, Xml, attribute, damaged, is_set};
-use super::xlsx::{Sheet, Tables};
+use super::package::{
+    Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Piece, Relation, Xml, attribute, damaged,
+    is_set,
+};
+use super::xlsx::{Sheet, Tables, Texts, facts};
 use crate::error::Error;
-use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET, Row};
+use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
 
-/// The name of the threads that read workbooks. A foreign parser that panics on a damaged file ends such a thread only, and
-/// becomes an error; whoever owns the panic hook may keep quiet about it.
-pub const READER_THREAD: &str = "sheet-reader";
-
-/// Rows that travel together, and batches that wait.
-const BATCH_ROWS: usize = 256;
-const BATCHES_AHEAD: usize = 4;
 /// Programs that write formulas and never calculate them.
 const NEVER_CALCULATE: [&str; 4] = ["openpyxl", "xlsxwriter", "excelize", "phpspreadsheet"];
 
-/// Opens a workbook.
+/// Opens a workbook. Its sheet is walked twice: first for what must be known before the first row, and for a file that is cut.
 pub(super) fn open(mut package: Package, options: &Options) -> Result<Opened, Error> {
-    package.check_sizes()?;
     let mut book = Book::read(&mut package)?;
     let wanted = options.sheet.as_deref();
     if wanted.is_none() {
@@ -31,7 +26,8 @@ pub(super) fn open(mut package: Package, options: &Options) -> Result<Opened, Er
     let tables = book.tables(&mut package)?;
     let SheetPart { name, part, .. } = book.sheets.swap_remove(at);
     let part = part.ok_or_else(|| leads_nowhere(package.name(), &name))?;
-    let (facts, rows) = on_a_thread(package, part, tables)?;
+    let facts = facts(package.xml(&part, MAX_SHEET_BYTES)?, &tables)?;
+    let rows = Sheet::new(package.xml(&part, MAX_SHEET_BYTES)?, tables);
     notes.insert(0, Note::plain(format!("Read as XLSX, sheet \"{name}\".")));
     if options.delimiter.is_some() || options.encoding.is_some() {
         notes.push(Note::warning(
@@ -45,6 +41,14 @@ pub(super) fn open(mut package: Package, options: &Options) -> Result<Opened, Er
         sheet: Some(name),
         facts,
     })
+}
+
+/// The names of the sheets that a person sees and that hold anything.
+pub(super) fn sheets_with_data(package: &mut Package) -> Result<Vec<String>, Error> {
+    let mut sheets = Book::read(package)?.sheets;
+    look_for_data(package, &mut sheets)?;
+    let filled = sheets.into_iter().filter(SheetPart::is_candidate);
+    Ok(filled.map(|sheet| sheet.name).collect())
 }
 
 /// A worksheet, as far as choosing among them goes.
@@ -62,6 +66,10 @@ impl SheetPart {
     fn is_overview(&self) -> bool {
         self.name == OVERVIEW_SHEET
     }
+
+    fn is_candidate(&self) -> bool {
+        self.is_visible && self.has_data && !self.is_overview()
+    }
 }
 
 /// What the workbook's own part tells.
@@ -77,7 +85,7 @@ struct Book {
 
 impl Book {
     fn read(package: &mut Package) -> Result<Book, Error> {
-        let of_kind = |relations: &std::collections::HashMap<String, Relation>, kind: &str| {
+        let of_kind = |relations: &HashMap<String, Relation>, kind: &str| {
             let mut of_kind = relations.values().filter(|relation| relation.is(kind));
             of_kind.next().map(|relation| relation.target.clone())
         };
@@ -120,11 +128,12 @@ impl Book {
             ..Tables::default()
         };
         // Where texts cannot be read, the cells that refer to them say so; a sheet that has none needs none.
-        if let Some(Ok(mut xml)) = self.texts.as_ref().map(|part| package.xml(part)) {
-            let _ = read_texts(&mut xml, &mut tables);
+        let texts = self.texts.as_ref();
+        if let Some(Ok(mut xml)) = texts.map(|part| package.xml(part, MAX_KEPT_BYTES)) {
+            let _ = read_texts(&mut xml, &mut tables.texts);
         }
         if let Some(part) = self.styles.as_ref().filter(|part| package.has(part)) {
-            (tables.formats, tables.written_formats) = formats(package, part)?.into_iter().unzip();
+            tables.formats = formats(package, part)?;
         }
         Ok(tables)
     }
@@ -141,36 +150,22 @@ fn was_never_calculated(package: &mut Package) -> bool {
     NEVER_CALCULATE.iter().any(|program| told.contains(program))
 }
 
-fn read_texts(xml: &mut Xml<'_>, tables: &mut Tables) -> Result<(), Error> {
-    let (mut text, mut is_in_text, mut is_in_phonetic) = (String::new(), false, false);
+fn read_texts(xml: &mut Xml, texts: &mut Texts) -> Result<(), Error> {
+    let mut content = Content::default();
     loop {
         match xml.next()? {
-            Piece::Start(element) => match element.local_name().as_ref() {
-                "t" => is_in_text = !is_in_phonetic,
-                // The reading aid of a text is no part of it.
-                "rPh" => is_in_phonetic = true,
-                _ => {}
-            },
-            Piece::Text(piece) if is_in_text => text.push_str(&piece),
-            Piece::End(element) => match element.local_name().as_ref() {
-                "t" => is_in_text = false,
-                "rPh" => is_in_phonetic = false,
-                "si" => {
-                    tables.texts.push(&text);
-                    text.clear();
-                }
-                _ => {}
-            },
-            Piece::Empty(element) if element.local_name().as_ref() == "si" => tables.texts.push(""),
+            Piece::Start(element) if element.local_name().as_ref() == "si" => {}
             Piece::Eof => return Ok(()),
-            Piece::Text(_) | Piece::Empty(_) => {}
+            _ => continue,
         }
+        xml.content("si", &mut content)?;
+        texts.push(&content.text);
     }
 }
 
 /// The number formats of the styles that cells refer to.
-fn formats(package: &mut Package, part: &str) -> Result<Vec<(Format, NumberFormat)>, Error> {
-    let mut codes = std::collections::HashMap::new();
+fn formats(package: &mut Package, part: &str) -> Result<Vec<Format>, Error> {
+    let mut codes = HashMap::new();
     let mut formats = Vec::new();
     let mut is_in_styles = false;
     package.elements(part, |element| match element.local_name().as_ref() {
@@ -182,16 +177,10 @@ fn formats(package: &mut Package, part: &str) -> Result<Vec<(Format, NumberForma
         "cellStyles" | "dxfs" => is_in_styles = false,
         "xf" if is_in_styles => {
             let id = attribute(element, "numFmtId").unwrap_or_default();
-            let code = codes
-                .get(&id)
-                .map(|code| (Format::of_code(code), NumberFormat::Code(code.clone())));
-            let built_in = || {
-                (
-                    Format::built_in(&id),
-                    NumberFormat::BuiltIn(id.trim().parse().unwrap_or(0)),
-                )
-            };
-            formats.push(code.unwrap_or_else(built_in));
+            formats.push(Format::of(match codes.get(&id) {
+                Some(code) => NumberFormat::Code(String::clone(code)),
+                None => NumberFormat::BuiltIn(id.trim().parse().unwrap_or(0)),
+            }));
         }
         _ => {}
     })?;
@@ -212,18 +201,18 @@ fn look_for_data(package: &mut Package, sheets: &mut [SheetPart]) -> Result<(), 
         let part = sheet.part.as_deref();
         let found = part
             .ok_or_else(|| leads_nowhere(package.name(), &sheet.name))
-            .and_then(|part| has_data(&mut package.xml(part)?));
+            .and_then(|part| has_data(&mut package.xml(part, MAX_SHEET_BYTES)?));
         sheet.has_data = match found {
             Err(error) if !is_found => return Err(error),
             found => found.unwrap_or(false),
         };
-        is_found |= sheet.has_data && !sheet.is_overview();
+        is_found |= sheet.is_candidate();
     }
     Ok(())
 }
 
 /// Whether a sheet has any value or formula. Reads no further than to the first.
-fn has_data(xml: &mut Xml<'_>) -> Result<bool, Error> {
+fn has_data(xml: &mut Xml) -> Result<bool, Error> {
     loop {
         match xml.next()? {
             Piece::Start(element) => {
@@ -253,7 +242,7 @@ fn choose(
             .ok_or_else(|| no_such_sheet(file, sheets, wanted))?
     } else {
         let first = |test: fn(&SheetPart) -> bool| sheets.iter().position(test);
-        first(|sheet| sheet.is_visible && sheet.has_data && !sheet.is_overview())
+        first(SheetPart::is_candidate)
             .or_else(|| first(|sheet| sheet.is_visible && sheet.has_data))
             .or_else(|| first(|sheet| sheet.is_visible))
             .ok_or_else(|| no_visible_sheet(file, sheets))?
@@ -261,8 +250,7 @@ fn choose(
     let others: Vec<String> = sheets
         .iter()
         .enumerate()
-        .filter(|&(other, sheet)| other != at && sheet.is_visible && sheet.has_data)
-        .filter(|(_, sheet)| !sheet.is_overview())
+        .filter(|&(other, sheet)| other != at && sheet.is_candidate())
         .map(|(_, sheet)| format!("\"{}\"", sheet.name))
         .collect();
     let mut notes = Vec::new();
@@ -323,113 +311,5 @@ fn no_visible_sheet(file: &str, sheets: &[SheetPart]) -> Error {
             "Name the one to read, such as --sheet \"{}\".",
             first.name
         )),
-    }
-}
-
-/// The rows of a sheet, read on a thread of their own: a stream over a part borrows the package, a thread can own both. The
-/// sheet is read twice, first for what would make its later rows wrong.
-fn on_a_thread(
-    mut package: Package,
-    part: String,
-    tables: Tables,
-) -> Result<(Facts, ThreadRows), Error> {
-    let file = package.name().to_owned();
-    let (tell, told) = sync_channel(1);
-    let (batches, receiver) = sync_channel(BATCHES_AHEAD);
-    let read = move || {
-        let surveyed = survey(&mut package, &part, &tables);
-        let is_sound = surveyed.is_ok();
-        if tell.send(surveyed).is_ok() && is_sound {
-            let outcome = give(&mut package, &part, &tables, &batches);
-            // No rows are the end. When nobody listens, there is nobody to tell.
-            let _ = batches.send(outcome.map(|()| Vec::new()));
-        }
-    };
-    std::thread::Builder::new()
-        .name(READER_THREAD.to_owned())
-        .spawn(read)
-        .map_err(|error| {
-            Error::unexpected("no_thread", format!("{file} cannot be read: {error}."))
-        })?;
-    let facts = told.recv().unwrap_or_else(|_| Err(broke_down(&file)))?;
-    let rows = ThreadRows {
-        file,
-        receiver,
-        batch: Vec::new().into_iter(),
-        is_done: false,
-    };
-    Ok((facts, rows))
-}
-
-fn survey(package: &mut Package, part: &str, tables: &Tables) -> Result<Facts, Error> {
-    let mut sheet = Sheet::new(package.xml(part)?, tables);
-    while sheet.next_row()?.is_some() {}
-    Ok(sheet.facts())
-}
-
-fn give(
-    package: &mut Package,
-    part: &str,
-    tables: &Tables,
-    batches: &SyncSender<Batch>,
-) -> Result<(), Error> {
-    let mut sheet = Sheet::new(package.xml(part)?, tables);
-    let mut batch = Vec::with_capacity(BATCH_ROWS);
-    loop {
-        let row = sheet.next_row()?;
-        let is_last = row.is_none();
-        batch.extend(row);
-        if !batch.is_empty() && (is_last || batch.len() == BATCH_ROWS) {
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_ROWS));
-            if batches.send(Ok(full)).is_err() {
-                return Ok(());
-            }
-        }
-        if is_last {
-            return Ok(());
-        }
-    }
-}
-
-fn broke_down(file: &str) -> Error {
-    damaged(file, "its sheet cannot be made sense of")
-}
-
-/// Rows, or none at the end, or why there are no more.
-type Batch = Result<Vec<Row>, Error>;
-
-/// The reading end.
-struct ThreadRows {
-    file: String,
-    receiver: Receiver<Batch>,
-    batch: std::vec::IntoIter<Row>,
-    is_done: bool,
-}
-
-impl Iterator for ThreadRows {
-    type Item = Result<Row, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.is_done {
-            if let Some(row) = self.batch.next() {
-                return Some(Ok(row));
-            }
-            // A thread that is gone without a word has broken down.
-            let received = self
-                .receiver
-                .recv()
-                .unwrap_or_else(|_| Err(broke_down(&self.file)));
-            match received {
-                Ok(batch) => {
-                    self.is_done = batch.is_empty();
-                    self.batch = batch.into_iter();
-                }
-                Err(error) => {
-                    self.is_done = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        None
     }
 }

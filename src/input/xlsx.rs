@@ -1,4 +1,4 @@
-//! The rows of a worksheet, and what is known about them, out of one pass over its XML.
+//! The rows of a worksheet, and what must be known about them before the first one.
 //!
 //! calamine's reader is not used: it fails the whole file over a range, an error value or a part that nobody asked for, reads
 //! `<v><![CDATA[5]]></v>` as nothing, and tells neither hidden rows nor merged cells nor formulas without a result. A pass beside
@@ -11,9 +11,9 @@ use quick_xml::events::BytesStart;
 
 use super::file::{Facts, MAX_COLUMNS, MAX_ROW_BYTES, Merge, cell_of_text};
 use super::format::{Format, iso_date};
-use super::package::{Piece, Xml, attribute, is_set};
+use super::package::{Content, Piece, Xml, attribute, is_set, is_yes};
 use crate::error::Error;
-use crate::model::{Cell, NumberFormat, Row, RowNumber};
+use crate::model::{Cell, Row, RowNumber};
 
 /// Columns whose widths are kept.
 const WIDTHS: usize = 1024;
@@ -28,8 +28,6 @@ pub(super) struct Tables {
     pub(super) texts: Texts,
     /// By the number of a cell's style.
     pub(super) formats: Vec<Format>,
-    /// The same as the file has them.
-    pub(super) written_formats: Vec<NumberFormat>,
     pub(super) is_1904: bool,
     /// Who wrote the formulas did not calculate them: an empty result, or 0, is none.
     pub(super) is_uncalculated: bool,
@@ -57,13 +55,224 @@ impl Texts {
     }
 }
 
-/// Where the walk is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
-    Outside,
-    Data,
-    Row,
-    Cell,
+/// What is known about a sheet beside the values of its cells.
+pub(super) fn facts(mut xml: Xml, tables: &Tables) -> Result<Facts, Error> {
+    let mut facts = Facts::default();
+    let (mut row, mut cell) = (RowHead::default(), CellHead::default());
+    let (mut is_worksheet, mut styles) = (false, Styles::new());
+    loop {
+        let element = match xml.next()? {
+            Piece::Start(element) => element,
+            Piece::Eof if is_worksheet => break,
+            Piece::Eof => return Err(xml.damaged("the part that should be its sheet is none")),
+            Piece::End(_) | Piece::Text(_) => continue,
+        };
+        let mut done = Ok(());
+        match element.local_name().as_ref() {
+            "v" | "is" | "f" => {
+                if std::mem::take(&mut row.is_hidden) {
+                    facts.hidden.push(row.number);
+                }
+                let format = tables.formats.get(cell.style);
+                if let (true, Type::Number, Some(format)) =
+                    (row.number <= STYLED_ROWS, cell.kind, format)
+                {
+                    let styles = styles.entry((cell.column, format.is_date()));
+                    *styles.or_default().entry(cell.style).or_default() += 1;
+                }
+            }
+            "row" => done = RowHead::of(&element, row.number).map(|next| row = next),
+            "c" if row.number <= STYLED_ROWS || !row.is_numbered => {
+                done = CellHead::of(&element, &mut row, 0).map(|next| cell = next);
+            }
+            "mergeCell" => facts.merges.extend(merge(&element)),
+            "sheetView" => facts.right_to_left |= is_set(&element, "rightToLeft"),
+            "col" => facts.layout.widths.extend(widths(&element)),
+            "worksheet" => is_worksheet = true,
+            _ => {}
+        }
+        done.map_err(|why| xml.damaged(&why))?;
+    }
+    for (column, styles) in styles {
+        let commonest = styles.into_iter().max_by_key(|&(_, count)| count);
+        let format = commonest.and_then(|(style, _)| tables.formats.get(style));
+        let formats = &mut facts.layout.formats;
+        formats.extend(format.map(|format| (column, format.written.clone())));
+    }
+    Ok(facts)
+}
+
+/// How often a column's numbers, or its dates (`true`), have which style, in the first rows.
+type Styles = BTreeMap<(usize, bool), BTreeMap<usize, usize>>;
+
+/// The width of a range of columns.
+fn widths(element: &BytesStart<'_>) -> Vec<(usize, f64)> {
+    let number = |name| attribute(element, name)?.trim().parse().ok();
+    let range = number("min").zip(number("max")).zip(number("width"));
+    let Some(((first, last), width)) = range.filter(|(_, width)| (1.0..=255.0).contains(width))
+    else {
+        return Vec::new();
+    };
+    let columns = (1u16..).take(WIDTHS).map(f64::from).enumerate();
+    let within = columns.filter(|(_, column)| (first..=last).contains(column));
+    within.map(|(at, _)| (at, width)).collect()
+}
+
+/// A sheet whose rows are read one after another.
+pub(super) struct Sheet {
+    xml: Xml,
+    tables: Tables,
+    /// Of the last row.
+    number: u32,
+    /// Of the last row that had data.
+    last: u32,
+    /// How many cells that one had.
+    width: usize,
+    /// Of the cell at hand.
+    content: Content,
+}
+
+/// Why the sheet is damaged.
+type Damage = String;
+
+impl Sheet {
+    pub(super) fn new(xml: Xml, tables: Tables) -> Self {
+        Sheet {
+            xml,
+            tables,
+            number: 0,
+            last: 0,
+            width: 0,
+            content: Content::default(),
+        }
+    }
+
+    /// The next row with data; `None` at the end.
+    fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        loop {
+            let head = match self.xml.next()? {
+                Piece::Eof => return Ok(None),
+                Piece::Start(element) if element.local_name().as_ref() == "row" => {
+                    RowHead::of(&element, self.number)
+                }
+                _ => continue,
+            };
+            let head = head.map_err(|why| self.xml.damaged(&why))?;
+            let row = self.row(head)?;
+            if !row.cells.is_empty() {
+                self.width = row.cells.len();
+                return Ok(Some(row));
+            }
+        }
+    }
+
+    /// The rest of a row whose first tag has been read.
+    fn row(&mut self, mut head: RowHead) -> Result<Row, Error> {
+        let mut cells = Vec::with_capacity(self.width);
+        let (mut next, mut bytes) = (0, 0);
+        loop {
+            let place = match self.xml.next()? {
+                Piece::Start(element) if element.local_name().as_ref() == "c" => {
+                    CellHead::of(&element, &mut head, next)
+                }
+                Piece::End(element) if element.local_name().as_ref() == "row" => break,
+                _ => continue,
+            };
+            let place = place.map_err(|why| self.xml.damaged(&why))?;
+            next = place.column + 1;
+            let cell = self.cell(&place, head.number)?;
+            bytes += match &cell {
+                Cell::Text(text) | Cell::Undecodable(text) | Cell::Error(text) => text.len(),
+                _ => 0,
+            };
+            put(&mut cells, place.column, cell)
+                .filter(|()| bytes <= MAX_ROW_BYTES)
+                .ok_or_else(|| {
+                    let row = head.number;
+                    let why =
+                        format!("row {row} is longer than 16 MiB, or has two cells in one place");
+                    self.xml.damaged(&why)
+                })?;
+        }
+        self.number = head.number;
+        if !cells.is_empty() {
+            if self.last >= head.number {
+                let why = format!("row {} stands behind row {}", head.number, self.last);
+                return Err(self.xml.damaged(&why));
+            }
+            self.last = head.number;
+        }
+        Ok(Row {
+            number: RowNumber(head.number),
+            cells,
+        })
+    }
+
+    /// The rest of a cell whose first tag has been read.
+    fn cell(&mut self, head: &CellHead, row: u32) -> Result<Cell, Error> {
+        self.xml.content("c", &mut self.content)?;
+        let value = head.value(&self.content, &self.tables);
+        value.map_err(|what| {
+            let why = format!("row {row} refers to {what}");
+            self.xml.damaged(&why)
+        })
+    }
+}
+
+impl Iterator for Sheet {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_row().transpose()
+    }
+}
+
+/// Puts a cell in its place, unless another is there.
+fn put(cells: &mut Vec<Cell>, column: usize, cell: Cell) -> Option<()> {
+    if cell == Cell::Empty {
+        return Some(());
+    }
+    if cells.len() <= column {
+        cells.resize(column + 1, Cell::Empty);
+    }
+    (std::mem::replace(&mut cells[column], cell) == Cell::Empty).then_some(())
+}
+
+/// What a row's first tag tells.
+#[derive(Default)]
+struct RowHead {
+    /// From 1.
+    number: u32,
+    /// The file tells its number.
+    is_numbered: bool,
+    is_hidden: bool,
+}
+
+impl RowHead {
+    fn of(element: &BytesStart<'_>, before: u32) -> Result<RowHead, Damage> {
+        let mut head = RowHead {
+            number: before.saturating_add(1),
+            ..RowHead::default()
+        };
+        for attribute in element.attributes().with_checks(false).flatten() {
+            let value = attribute.value.trim();
+            match attribute.key.as_ref() {
+                "r" => {
+                    head.number = value.parse().unwrap_or(u32::MAX);
+                    head.is_numbered = true;
+                }
+                "ht" => head.is_hidden |= value.parse().is_ok_and(|height: f64| height <= 0.0),
+                "hidden" => head.is_hidden |= is_yes(value),
+                _ => {}
+            }
+        }
+        if (1..=MAX_ROWS).contains(&head.number) {
+            return Ok(head);
+        }
+        Err(format!(
+            "it numbers a row beyond the {MAX_ROWS} that a sheet can have"
+        ))
+    }
 }
 
 /// What kind of value a cell says that it has.
@@ -78,339 +287,73 @@ enum Type {
     Date,
 }
 
-/// The row at hand.
+/// What a cell's first tag tells.
 #[derive(Default)]
-struct RowState {
-    /// From 1.
-    number: u32,
-    /// The file tells its number.
-    is_numbered: bool,
-    is_hidden: bool,
-    bytes: usize,
-    cells: Vec<Cell>,
-    /// The column behind the last cell.
-    next: usize,
-}
-
-/// The cell at hand.
-#[derive(Default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each says whether one part of a cell was or is being met; any of them may hold together"
-)]
-struct CellState {
+struct CellHead {
     column: usize,
     kind: Type,
     style: usize,
-    has_formula: bool,
-    has_value: bool,
-    /// Between the tags of a value.
-    is_in_text: bool,
-    /// Within the reading aid of a text, which is no part of it.
-    is_in_phonetic: bool,
-    text: String,
 }
 
-/// A walk over a sheet's XML.
-pub(super) struct Sheet<'a> {
-    xml: Xml<'a>,
-    walk: Walk<'a>,
-}
-
-struct Walk<'a> {
-    tables: &'a Tables,
-    place: Place,
-    is_worksheet: bool,
-    row: RowState,
-    cell: CellState,
-    /// The last row that had data.
-    last: u32,
-    facts: Facts,
-    /// How often a column's numbers, or its dates (`true`), have which style, in the first rows.
-    styles: BTreeMap<(usize, bool), BTreeMap<usize, usize>>,
-}
-
-impl<'a> Sheet<'a> {
-    pub(super) fn new(xml: Xml<'a>, tables: &'a Tables) -> Self {
-        let walk = Walk {
-            tables,
-            place: Place::Outside,
-            is_worksheet: false,
-            row: RowState::default(),
-            cell: CellState::default(),
-            last: 0,
-            facts: Facts::default(),
-            styles: BTreeMap::new(),
-        };
-        Sheet { xml, walk }
-    }
-
-    /// The next row with data; `None` at the end.
-    pub(super) fn next_row(&mut self) -> Result<Option<Row>, Error> {
-        let Sheet { xml, walk } = self;
-        loop {
-            let done = match xml.next()? {
-                Piece::Start(element) => walk.start(&element).map(|()| None),
-                Piece::Empty(element) => walk
-                    .start(&element)
-                    .and_then(|()| walk.end(element.local_name().as_ref())),
-                Piece::End(element) => walk.end(element.local_name().as_ref()),
-                Piece::Text(text) => {
-                    walk.text(&text);
-                    continue;
-                }
-                Piece::Eof if walk.is_worksheet => return Ok(None),
-                Piece::Eof => Err("the part that should be its sheet is none".to_owned()),
-            };
-            if let Some(row) = done.map_err(|why| xml.damaged(&why))? {
-                return Ok(Some(row));
-            }
-        }
-    }
-
-    /// What is known once the walk is at its end.
-    pub(super) fn facts(self) -> Facts {
-        let Walk {
-            tables,
-            mut facts,
-            styles,
-            ..
-        } = self.walk;
-        facts.layout.formats = styles
-            .into_iter()
-            .filter_map(|(column, styles)| {
-                let (style, _) = styles.into_iter().max_by_key(|&(_, count)| count)?;
-                Some((column, tables.written_formats.get(style)?.clone()))
-            })
-            .collect();
-        facts
-    }
-}
-
-/// Why the sheet is damaged.
-type Damage = String;
-
-impl Walk<'_> {
-    fn start(&mut self, element: &BytesStart<'_>) -> Result<(), Damage> {
-        match (self.place, element.local_name().as_ref()) {
-            (Place::Row, "c") => return self.start_cell(element),
-            (Place::Cell, "v" | "t") if !self.cell.is_in_phonetic => {
-                self.cell.is_in_text = true;
-                self.cell.has_value = true;
-            }
-            (Place::Cell, "f") => self.cell.has_formula = true,
-            (Place::Cell, "rPh") => self.cell.is_in_phonetic = true,
-            (Place::Data, "row") => return self.start_row(element),
-            (Place::Outside, "sheetData") => self.place = Place::Data,
-            (Place::Outside, "mergeCell") => self.facts.merges.extend(merge(element)),
-            (Place::Outside, "sheetView") => {
-                self.facts.right_to_left |= is_set(element, "rightToLeft");
-            }
-            (Place::Outside, "col") => self.width(element),
-            (Place::Outside, "worksheet") => self.is_worksheet = true,
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Notes the width of a range of columns. One that goes to the sheet's end speaks of columns without data.
-    fn width(&mut self, element: &BytesStart<'_>) {
-        let number = |name| attribute(element, name)?.trim().parse::<f64>().ok();
-        let (Some(first), Some(last), Some(width)) =
-            (number("min"), number("max"), number("width"))
-        else {
-            return;
-        };
-        let columns = (1u16..).take(WIDTHS).map(f64::from);
-        let within = columns
-            .enumerate()
-            .filter(|(_, column)| (first..=last).contains(column));
-        let widths = within.map(|(at, _)| (at, width));
-        self.facts
-            .layout
-            .widths
-            .extend(widths.filter(|_| (1.0..=255.0).contains(&width)));
-    }
-
-    fn end(&mut self, name: &str) -> Result<Option<Row>, Damage> {
-        match (self.place, name) {
-            (Place::Cell, "v" | "t") => self.cell.is_in_text = false,
-            (Place::Cell, "rPh") => self.cell.is_in_phonetic = false,
-            (Place::Cell, "c") => {
-                self.place = Place::Row;
-                self.end_cell()?;
-            }
-            (Place::Row, "row") => {
-                self.place = Place::Data;
-                return self.end_row();
-            }
-            (Place::Data, "sheetData") => self.place = Place::Outside,
-            _ => {}
-        }
-        Ok(None)
-    }
-
-    fn text(&mut self, text: &str) {
-        if self.cell.is_in_text {
-            self.cell.text.push_str(text);
-        }
-    }
-
-    fn start_row(&mut self, element: &BytesStart<'_>) -> Result<(), Damage> {
-        let told = attribute(element, "r");
-        let number = match &told {
-            Some(told) => told.trim().parse().unwrap_or(u64::MAX),
-            None => u64::from(self.row.number) + 1,
-        };
-        let has_no_height = attribute(element, "ht")
-            .and_then(|height| height.trim().parse::<f64>().ok())
-            .is_some_and(|height| height <= 0.0);
-        self.row = RowState {
-            number: numbered(number)?,
-            is_numbered: told.is_some(),
-            is_hidden: has_no_height || is_set(element, "hidden"),
-            cells: Vec::with_capacity(self.row.next),
-            ..RowState::default()
-        };
-        self.place = Place::Row;
-        Ok(())
-    }
-
-    fn start_cell(&mut self, element: &BytesStart<'_>) -> Result<(), Damage> {
-        let cell = &mut self.cell;
-        let mut text = std::mem::take(&mut cell.text);
-        text.clear();
-        *cell = CellState {
-            column: self.row.next,
-            text,
-            ..CellState::default()
+impl CellHead {
+    /// A row that tells no number gets that of its first cell.
+    fn of(element: &BytesStart<'_>, row: &mut RowHead, next: usize) -> Result<CellHead, Damage> {
+        let mut head = CellHead {
+            column: next,
+            ..CellHead::default()
         };
         for attribute in element.attributes().with_checks(false).flatten() {
             match attribute.key.as_ref() {
                 "r" => {
-                    let told = position(&attribute.value);
-                    let (row, column) = told.ok_or_else(|| {
-                        format!("row {} has a cell without a place", self.row.number)
-                    })?;
-                    if !self.row.is_numbered {
-                        self.row.number = numbered(row)?;
-                        self.row.is_numbered = true;
+                    let place = position(&attribute.value).filter(|place| place.0 <= MAX_ROWS);
+                    let (number, column) = place
+                        .ok_or_else(|| format!("row {} has a cell without a place", row.number))?;
+                    if !std::mem::replace(&mut row.is_numbered, true) {
+                        row.number = number;
                     }
-                    if row != u64::from(self.row.number) {
-                        return Err(format!(
-                            "a cell of row {row} stands in row {}",
-                            self.row.number
-                        ));
+                    if number != row.number {
+                        let row = row.number;
+                        return Err(format!("a cell of row {number} stands in row {row}"));
                     }
-                    cell.column = column;
+                    head.column = column;
                 }
-                "s" => cell.style = attribute.value.trim().parse().unwrap_or(0),
-                "t" => cell.kind = kind(&attribute.value),
+                "s" => head.style = attribute.value.trim().parse().unwrap_or(0),
+                "t" => {
+                    head.kind = match &*attribute.value {
+                        "s" => Type::SharedText,
+                        "str" | "inlineStr" => Type::Text,
+                        "b" => Type::Boolean,
+                        "e" => Type::Error,
+                        "d" => Type::Date,
+                        _ => Type::Number,
+                    }
+                }
                 _ => {}
             }
         }
-        if cell.column >= MAX_COLUMNS {
-            return Err(format!(
-                "row {} has more cells than a sheet can have",
-                self.row.number
-            ));
+        if head.column < MAX_COLUMNS {
+            return Ok(head);
         }
-        self.row.next = cell.column + 1;
-        self.place = Place::Cell;
-        Ok(())
+        let row = row.number;
+        Err(format!("row {row} has more cells than a sheet can have"))
     }
 
-    fn end_cell(&mut self) -> Result<(), Damage> {
-        let value = if self.is_uncalculated() {
-            Cell::Uncalculated
-        } else {
-            self.value()?
-        };
-        if value == Cell::Empty {
-            return Ok(());
-        }
-        let (row, column) = (&mut self.row, self.cell.column);
-        if row.number <= STYLED_ROWS && matches!(value, Cell::Number(_) | Cell::Date(_)) {
-            let styles = self.styles.entry((column, matches!(value, Cell::Date(_))));
-            *styles.or_default().entry(self.cell.style).or_default() += 1;
-        }
-        if let Cell::Text(text) | Cell::Undecodable(text) | Cell::Error(text) = &value {
-            row.bytes += text.len();
-        }
-        if row.bytes > MAX_ROW_BYTES {
-            return Err(format!("row {} is longer than 16 MiB", row.number));
-        }
-        if row.cells.len() <= column {
-            row.cells.resize(column + 1, Cell::Empty);
-        }
-        if row.cells[column] != Cell::Empty {
-            return Err(format!("row {} has two cells in one place", row.number));
-        }
-        row.cells[column] = value;
-        Ok(())
-    }
-
-    fn end_row(&mut self) -> Result<Option<Row>, Damage> {
-        let row = &mut self.row;
-        if row.cells.is_empty() {
-            return Ok(None);
-        }
-        if row.number == self.last {
-            return Err(format!("row {} stands in it twice", row.number));
-        }
-        if row.number < self.last {
-            return Err(format!(
-                "row {} stands behind row {}",
-                row.number, self.last
-            ));
-        }
-        self.last = row.number;
-        if row.is_hidden {
-            self.facts.hidden.push(row.number);
-        }
-        Ok(Some(Row {
-            number: RowNumber(row.number),
-            cells: std::mem::take(&mut row.cells),
-        }))
-    }
-
-    /// Whether the cell is a formula whose result is not in the file.
-    fn is_uncalculated(&self) -> bool {
-        let CellState {
-            kind,
-            text,
-            has_formula,
-            has_value,
-            ..
-        } = &self.cell;
-        if !has_formula {
-            return false;
-        }
-        // A result that is an empty text has a value element without text; that one was calculated.
-        let is_empty_text = *kind == Type::Text && *has_value;
-        let is_nought = *kind == Type::Number && text.trim().parse() == Ok(0.0);
-        if self.tables.is_uncalculated {
-            text.is_empty() || is_nought
-        } else {
-            text.is_empty() && !is_empty_text
-        }
-    }
-
-    fn value(&self) -> Result<Cell, Damage> {
-        let CellState {
-            kind, style, text, ..
-        } = &self.cell;
+    /// What the cell holds; else to what it refers in vain.
+    fn value(&self, content: &Content, tables: &Tables) -> Result<Cell, &'static str> {
+        let text = &content.text;
         let plain = text.trim();
+        if self.is_uncalculated(content, tables) {
+            return Ok(Cell::Uncalculated);
+        }
         if plain.is_empty() {
             return Ok(Cell::Empty);
         }
-        Ok(match kind {
+        Ok(match self.kind {
             Type::Text => cell_of_text(&unescaped(text)),
             Type::SharedText => {
                 let index = plain.parse().ok();
-                let shared = index.and_then(|index| self.tables.texts.get(index));
-                let missing = || format!("row {} refers to a text that it lacks", self.row.number);
-                cell_of_text(shared.ok_or_else(missing)?)
+                let shared = index.and_then(|index| tables.texts.get(index));
+                cell_of_text(shared.ok_or("a text that it lacks")?)
             }
             Type::Boolean => match plain {
                 "1" | "true" => Cell::Boolean(true),
@@ -419,36 +362,26 @@ impl Walk<'_> {
             },
             Type::Error => Cell::Error(plain.to_owned()),
             Type::Date => iso_date(plain),
-            Type::Number => match plain.parse() {
-                Ok(number) => {
-                    let format = self.tables.formats.get(*style);
-                    format
-                        .unwrap_or(&Format::Plain)
-                        .cell(number, self.tables.is_1904)
-                }
-                Err(_) => cell_of_text(text),
+            Type::Number => match (plain.parse(), tables.formats.get(self.style)) {
+                (Ok(number), Some(format)) => format.cell(number, tables.is_1904),
+                (Ok(number), None) => Cell::Number(number),
+                (Err(_), _) => cell_of_text(text),
             },
         })
     }
-}
 
-fn numbered(number: u64) -> Result<u32, Damage> {
-    match u32::try_from(number) {
-        Ok(number @ 1..=MAX_ROWS) => Ok(number),
-        _ => Err(format!(
-            "it numbers a row beyond the {MAX_ROWS} that a sheet can have"
-        )),
-    }
-}
-
-fn kind(word: &str) -> Type {
-    match word {
-        "s" => Type::SharedText,
-        "str" | "inlineStr" => Type::Text,
-        "b" => Type::Boolean,
-        "e" => Type::Error,
-        "d" => Type::Date,
-        _ => Type::Number,
+    /// Whether the cell is a formula whose result is not in the file.
+    fn is_uncalculated(&self, content: &Content, tables: &Tables) -> bool {
+        let text = content.text.trim();
+        // A result that is an empty text has a value element without text; that one was calculated.
+        let is_empty_text = self.kind == Type::Text && content.has_value;
+        let is_nought = self.kind == Type::Number && text.parse() == Ok(0.0);
+        content.has_formula
+            && if tables.is_uncalculated {
+                text.is_empty() || is_nought
+            } else {
+                text.is_empty() && !is_empty_text
+            }
     }
 }
 
@@ -457,15 +390,15 @@ fn merge(element: &BytesStart<'_>) -> Option<Merge> {
     let (from, to) = range.split_once(':')?;
     let ((first_row, first_column), (last_row, last_column)) = (position(from)?, position(to)?);
     Some(Merge {
-        first_row: u32::try_from(first_row).ok()?,
-        last_row: u32::try_from(last_row).ok()?,
+        first_row,
+        last_row,
         first_column,
         last_column,
     })
 }
 
 /// The row, from 1, and the column, from 0, that a cell's name such as `B7` tells.
-fn position(name: &str) -> Option<(u64, usize)> {
+fn position(name: &str) -> Option<(u32, usize)> {
     let letters = name.bytes().take_while(u8::is_ascii_alphabetic).count();
     let (letters, digits) = name.split_at(letters);
     if letters.is_empty() || letters.len() > 3 {

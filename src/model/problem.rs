@@ -98,6 +98,8 @@ pub enum ProblemCode {
     FormulaUncalculated,
     /// The cell is covered by a merged range, so its own value is unknown.
     MergedCell,
+    /// The cell holds a number, and its number format shows a word in its place.
+    NumberLabel,
     /// The template gives no value for this row.
     TemplateFailed,
     /// The value is too long to be sent.

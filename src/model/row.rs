@@ -60,6 +60,8 @@ pub enum Cell {
     Uncalculated,
     /// A cell hidden under a merged range: its value stands in another cell.
     Merged,
+    /// A number that is shown as this word by its number format.
+    Label(String),
     /// What is no text: bytes foreign to the file's encoding and control characters, each shown as U+FFFD, or a closing quotation
     /// mark with text beside it.
     Undecodable(String),
@@ -79,7 +81,9 @@ impl Cell {
     pub fn as_shown(&self) -> Cow<'_, str> {
         match self {
             Cell::Empty | Cell::Uncalculated | Cell::Merged => Cow::Borrowed(""),
-            Cell::Text(text) | Cell::Error(text) | Cell::Undecodable(text) => Cow::Borrowed(text),
+            Cell::Text(text) | Cell::Label(text) | Cell::Error(text) | Cell::Undecodable(text) => {
+                Cow::Borrowed(text)
+            }
             // Without an exponent and a trailing `.0`, with the shortest digits that read back the same: an id in a number
             // cell is its digits.
             Cell::Number(number) => Cow::Owned(number.to_string()),

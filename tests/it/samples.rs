@@ -109,6 +109,10 @@ const NOT_IN_PROBLEMS_CSV: &[(ProblemCode, &str)] = &[
     ),
     (ProblemCode::MergedCell, "workbooks alone merge cells"),
     (
+        ProblemCode::NumberLabel,
+        "workbooks alone have number formats",
+    ),
+    (
         ProblemCode::TemplateFailed,
         "the template accepts all cells",
     ),

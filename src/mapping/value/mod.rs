@@ -229,6 +229,10 @@ fn fault_of_cell(cell: &Cell) -> Fault {
             ProblemCode::MergedCell,
             "The cell is covered by a merged range; unmerge the range and fill in this row's own value.",
         ),
+        Cell::Label(_) => Fault::new(
+            ProblemCode::NumberLabel,
+            "The cell holds a number that its number format shows as this word: type the word itself.",
+        ),
         Cell::Undecodable(_) => Fault::new(
             ProblemCode::Undecodable,
             "The text has bytes foreign to the file's encoding, control characters, or a closing quotation mark with text beside it; type it again, or save the file as UTF-8.",
@@ -294,6 +298,7 @@ mod tests {
             (Cell::Number(f64::NAN), ProblemCode::CellError),
             (Cell::Uncalculated, ProblemCode::FormulaUncalculated),
             (Cell::Merged, ProblemCode::MergedCell),
+            (Cell::Label("Male".to_owned()), ProblemCode::NumberLabel),
             (
                 Cell::Undecodable("Mo\u{FFFD}a".to_owned()),
                 ProblemCode::Undecodable,

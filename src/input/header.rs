@@ -1,0 +1,155 @@
+//! Which row holds the headers, what columns they name, and what is said when none does.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::file::{Note, Options};
+use crate::error::Error;
+use crate::mapping::names::{Shown, fold};
+use crate::model::{Cell, Column, RESULT_COLUMNS, Row, mask};
+
+/// How many rows are looked at in search of the header.
+const SEARCHED_ROWS: usize = 20;
+/// What parts cells in some sheets: in the only header there is, it is a delimiter that was not found.
+const SEPARATORS: [char; 6] = [',', ';', '\t', '|', '،', '؛'];
+
+/// The rows above the header, the header, and the rows behind it that were read in search of it.
+pub(super) fn find(
+    place: &str,
+    rows: &mut impl Iterator<Item = Result<Row, Error>>,
+    options: &Options,
+) -> Result<(Vec<Row>, Row, VecDeque<Row>), Error> {
+    let wanted = options.header_row;
+    let mut first = first_rows(rows, wanted)?;
+    let of_results = first.iter().position(has_results);
+    let at = of_results.or_else(|| match wanted {
+        Some(wanted) => first.iter().position(|row| row.number.0 == wanted),
+        None => likeliest(first.make_contiguous(), &options.known_names),
+    });
+    let titles = first.drain(..at.unwrap_or(0)).collect();
+    match at.and_then(|_| first.pop_front()) {
+        Some(header) if !columns(&header).is_empty() => Ok((titles, header, first)),
+        _ => Err(no_header(place, first.back(), wanted)),
+    }
+}
+
+/// The rows in which the header is looked for: the first ones, or all down to the one asked for, of which a few are kept.
+fn first_rows(
+    rows: &mut impl Iterator<Item = Result<Row, Error>>,
+    wanted: Option<u32>,
+) -> Result<VecDeque<Row>, Error> {
+    let mut first = VecDeque::new();
+    while let Some(row) = rows.next().transpose()? {
+        let is_there = wanted.is_some_and(|wanted| row.number.0 >= wanted);
+        // A book of results has its header in its first row, whatever the config says of the customers' sheet.
+        let is_last = is_there || (first.is_empty() && has_results(&row));
+        first.push_back(row);
+        match wanted {
+            _ if is_last => break,
+            None if first.len() == SEARCHED_ROWS => break,
+            Some(_) if first.len() > SEARCHED_ROWS => drop(first.pop_front()),
+            _ => {}
+        }
+    }
+    Ok(first)
+}
+
+/// Whether a row is the header of an export, which is read as it was written.
+fn has_results(row: &Row) -> bool {
+    let mut names = RESULT_COLUMNS[..2].iter();
+    names.all(|name| row.cells.iter().any(|cell| cell.as_shown() == **name))
+}
+
+/// The columns that a header row names. Columns without a name behind the last named one are none.
+pub(super) fn columns(header: &Row) -> Vec<Column> {
+    let column = |(index, cell): (usize, &Cell)| Column {
+        name: cell.as_shown().trim().to_owned(),
+        index,
+    };
+    let mut columns: Vec<Column> = header.cells.iter().enumerate().map(column).collect();
+    let named = columns.iter().rposition(|column| !column.name.is_empty());
+    columns.truncate(named.map_or(0, |last| last + 1));
+    columns
+}
+
+/// The place of the header among the first rows that are not blank: the row with the most known names, else the first, unless it
+/// and those that follow hold one cell each, as titles do, while the rows below hold many.
+fn likeliest(rows: &[Row], known_names: &[String]) -> Option<usize> {
+    let known: HashSet<String> = known_names.iter().map(|name| letters(name)).collect();
+    let hits = |row: &Row| {
+        let cells = row.cells.iter();
+        cells.filter(|cell| is_known(cell, &known)).count()
+    };
+    let most = rows.iter().map(hits).max()?;
+    if most > 0 {
+        return rows.iter().position(|row| hits(row) == most);
+    }
+    let filled = |row: &Row| row.cells.iter().filter(|cell| !cell.is_empty()).count();
+    let has_titles = rows.iter().map(filled).max() >= Some(3);
+    let below = rows.iter().position(|row| filled(row) > 1);
+    Some(below.filter(|_| has_titles).unwrap_or(0))
+}
+
+fn is_known(cell: &Cell, known: &HashSet<String>) -> bool {
+    let Cell::Text(text) = cell else { return false };
+    let is_name = |text: &str| known.contains(&letters(text));
+    // A header of several lines may hold several names of the column.
+    is_name(text) || (text.contains('\n') && text.lines().any(is_name))
+}
+
+/// Coarser than the mapping's own comparison: it only has to find the row.
+fn letters(name: &str) -> String {
+    let mut folded = fold(name);
+    folded.retain(char::is_alphanumeric);
+    folded
+}
+
+fn no_header(place: &str, next: Option<&Row>, wanted: Option<u32>) -> Error {
+    let Some(wanted) = wanted else {
+        let message = format!("{place} is empty: there is not even a header.");
+        return Error::unusable("file_empty", message)
+            .hint("The first row must name the columns, such as name, phone, email.");
+    };
+    let message = match next.filter(|next| next.number.0 > wanted) {
+        Some(next) => format!(
+            "{place}: row {wanted} is blank, so it holds no headers; the next filled row is {}.",
+            next.number
+        ),
+        None => format!("{place}: there are no headers in row {wanted}."),
+    };
+    Error::unusable("header_not_found", message)
+        .hint("Give the row number that the spreadsheet shows beside the headers.")
+}
+
+/// Refuses a CSV of one column whose header holds what parts cells elsewhere.
+pub(super) fn refuse_unparted(place: &str, header: &str, notes: &[Note]) -> Result<(), Error> {
+    if !header.contains(SEPARATORS) {
+        return Ok(());
+    }
+    let how = notes.first().map_or("", |note| note.text.as_str());
+    let shown = Shown::of([header]).header(header);
+    Err(Error::unusable(
+        "one_column",
+        format!("{place} has one column only, and its header is \"{shown}\". {how}"),
+    )
+    .hint("Save it again as \"CSV UTF-8\" with commas or semicolons between the cells and no quotation marks around a whole line; or give --delimiter."))
+}
+
+/// Up to three texts by which a person can tell whether the encoding was guessed right: headers first, as they are no
+/// personal data, then masked values.
+pub(super) fn samples(header: &Row, rows: &VecDeque<Row>) -> Option<Note> {
+    let telling = |row: &Row| {
+        let texts = row.cells.iter().map(|cell| cell.shown().trim().to_owned());
+        texts.filter(|text| !text.is_ascii()).collect::<Vec<_>>()
+    };
+    let names: Vec<String> = header.cells.iter().map(Cell::shown).collect();
+    let shown = Shown::of(names.iter().map(String::as_str));
+    let headers = telling(header).into_iter();
+    let headers = headers.map(|text| shown.header(&text).into_owned());
+    let values = rows.iter().flat_map(telling).map(|text| mask(&text));
+    let shown: Vec<String> = headers.chain(values).take(3).collect();
+    let text = format!(
+        "Check that this is readable, or give --encoding: {}.",
+        shown.join(" | ")
+    );
+    (!shown.is_empty()).then(|| Note::warning(text))
+}

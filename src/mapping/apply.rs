@@ -5,15 +5,17 @@ use std::borrow::Cow;
 use jiff::civil;
 use jiff::fmt::strtime;
 
-use super::bind::{ColumnRule, ContractRule, Mapping};
-use super::fields::{BirthCheck, FieldGroup, FieldRule, RuleSource};
-use super::invitation::{Slot, TypeValues, key_of_recipient, key_of_values};
+use super::bind::{ContractRule, Mapping};
+use super::fields::{Field, Group, Source};
+use super::invitation::{TypeValues, key_of_recipient, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
-use super::value::{self, Fault, Kind};
+use super::value::{self, Fault, Kind, Reading};
 use crate::model::{
     Aside, ContractTypeId, Invitation, InvitationKey, Problem, ProblemCode, Recipient, Repair, Row,
 };
+
+const TEXT: &Kind = &Kind::Text;
 
 /// What a row came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +37,7 @@ impl Mapping {
             problems: Vec::new(),
             repairs: Vec::new(),
         };
-        let invitation = visit.invitation();
-        let result = match invitation {
+        let result = match visit.invitation() {
             Some(invitation) if visit.problems.is_empty() => Ok(invitation),
             _ => Err(visit.problems),
         };
@@ -61,19 +62,22 @@ struct Visit<'a> {
     repairs: Vec<Repair>,
 }
 
-/// What reading one value came to. A fault is noted already.
-enum Found<'a> {
-    Nothing,
-    Text(Cow<'a, str>),
-    Fault,
+/// A fault, which is among the row's problems already.
+struct Noted;
+
+/// What reading one value came to.
+type Found<'a> = Result<Option<Cow<'a, str>>, Noted>;
+
+/// What a form field came to.
+struct Slot<'a> {
+    found: Found<'a>,
+    /// Whether a person wrote it into the sheet, as against a constant or a default.
+    is_written: bool,
 }
 
-impl<'a> Found<'a> {
-    fn text(self) -> Option<Cow<'a, str>> {
-        match self {
-            Found::Text(text) => Some(text),
-            Found::Nothing | Found::Fault => None,
-        }
+impl Slot<'_> {
+    fn text(&self) -> Option<&str> {
+        self.found.as_ref().ok()?.as_deref()
     }
 }
 
@@ -102,68 +106,53 @@ impl<'a> Visit<'a> {
         let width = self.mapping.names.len();
         let beyond = self.row.cells.get(width..).unwrap_or_default();
         if let Some(last) = beyond.iter().rposition(|cell| !cell.is_empty()) {
+            let cells = width + last + 1;
             let message = format!(
-                "The row has {} cells and the header {width}: look for a stray separator, or add a header.",
-                width + last + 1
+                "The row has {cells} cells and the header {width}: look for a stray separator, or add a header."
             );
-            let value = beyond[last].shown();
-            self.problem(None, None, ProblemCode::TooManyCells, message, value);
+            let fault = Fault::new(ProblemCode::TooManyCells, message);
+            self.problem(None, "", fault, beyond[last].shown());
         }
     }
 
     fn recipient(&mut self) -> Option<Recipient> {
         let problems_before = self.problems.len();
-        let mapping = self.mapping;
+        let Mapping { phone, email, .. } = self.mapping;
+        let mut part = |field: &'a Option<Field>| {
+            let text = self.value(field.as_ref()?).ok()??;
+            Some(text.into_owned())
+        };
         let recipient = Recipient {
-            phone: self.recipient_part(mapping.phone.as_ref(), "phone"),
-            email: self.recipient_part(mapping.email.as_ref(), "email"),
+            phone: part(phone),
+            email: part(email),
         };
         if recipient.phone.is_some() || recipient.email.is_some() {
             return Some(recipient);
         }
-        if self.problems.len() == problems_before {
-            let phone = mapping.phone.as_ref().map(|rule| (rule.index, "phone"));
-            let email = mapping.email.as_ref().map(|rule| (rule.index, "email"));
-            let (column, field) = phone.or(email).unzip();
+        if let (Some(field), true) = (
+            phone.as_ref().or(email.as_ref()),
+            self.problems.len() == problems_before,
+        ) {
             let message = "Nobody to invite: fill in a phone number or an e-mail address.";
-            self.problem(
-                column,
-                field,
-                ProblemCode::RecipientMissing,
-                message,
-                String::new(),
-            );
+            let fault = Fault::new(ProblemCode::RecipientMissing, message);
+            self.problem(self.column(field), &field.key, fault, String::new());
         }
         None
     }
 
-    fn recipient_part(&mut self, rule: Option<&'a ColumnRule>, field: &str) -> Option<String> {
-        let rule = rule?;
-        let text = self.read(rule.index, &rule.kind, field).text()?;
-        Some(text.into_owned())
-    }
-
     /// The row's contract types, sorted; `None` with a problem noted.
     fn contract_types(&mut self) -> Option<Cow<'a, [ContractTypeId]>> {
-        const FIELD: &str = "contract_type";
-        let (index, words) = match &self.mapping.contract {
+        let (field, words) = match &self.mapping.contract {
             ContractRule::Same(types) => return Some(Cow::Borrowed(types)),
-            ContractRule::Ids { index } => (*index, None),
-            ContractRule::Words { index, words } => (*index, Some(words)),
+            ContractRule::Told(field, words) => (field, words),
         };
-        let text = match self.read(index, &Kind::Text, FIELD) {
-            Found::Text(text) => text,
-            Found::Nothing => {
-                self.missing(Some(index), FIELD);
-                return None;
-            }
-            Found::Fault => return None,
+        let Some(text) = self.value(field).ok()? else {
+            self.missing(field);
+            return None;
         };
         let (types, otherwise) = if let Some(words) = words {
-            let types = words
-                .exact
-                .get(&*text)
-                .or_else(|| words.folded.get(&fold(&text)));
+            let exact = words.exact.get(&*text);
+            let types = exact.or_else(|| words.folded.get(&fold(&text)));
             let message =
                 "This value names no contract type: correct it, or add it to [contract] values.";
             (types.map(|types| Cow::Borrowed(types.as_slice())), message)
@@ -172,40 +161,28 @@ impl<'a> Visit<'a> {
             (ids_in(&text).map(Cow::Owned), message)
         };
         if types.is_none() {
-            let value = self.row.cell(index).shown();
-            self.problem(
-                Some(index),
-                Some(FIELD),
-                ProblemCode::ContractTypeUnknown,
-                otherwise,
-                value,
-            );
+            let fault = Fault::new(ProblemCode::ContractTypeUnknown, otherwise);
+            self.problem_of(field, fault, &text);
         }
         types
     }
 
     /// The key by the identity columns; `None` when the recipient tells, or with a problem noted.
     fn identity(&mut self) -> Option<InvitationKey> {
-        let columns = self.mapping.identity.as_deref()?;
-        let (problems_before, repairs_before) = (self.problems.len(), self.repairs.len());
-        let columns_read = columns.iter();
-        let values: Vec<Option<Cow<'a, str>>> = columns_read
-            .map(|&index| self.read(index, &Kind::Text, "identity").text())
-            .collect();
+        let fields = self.mapping.identity.as_deref()?;
+        let repairs_before = self.repairs.len();
+        let values: Vec<Found<'a>> = fields.iter().map(|field| self.value(field)).collect();
         // What is compared and never sent: what was mended in it concerns nobody.
         self.repairs.truncate(repairs_before);
-        if self.problems.len() > problems_before {
-            return None;
-        }
+        let values: Vec<_> = values.into_iter().collect::<Result<_, Noted>>().ok()?;
         // Rows without any identity would all be the same invitation, and only the first would be sent.
         if values.iter().all(Option::is_none) {
-            self.missing(columns.first().copied(), "identity");
+            self.missing(fields.first()?);
             return None;
         }
+        let values = values.iter();
         Some(key_of_values(
-            values
-                .iter()
-                .map(|value| value.as_deref().unwrap_or_default()),
+            values.map(|value| value.as_deref().unwrap_or_default()),
         ))
     }
 
@@ -213,249 +190,217 @@ impl<'a> Visit<'a> {
     fn fields(&mut self, types: &[ContractTypeId]) -> Vec<TypeValues<'a>> {
         let mapping = self.mapping;
         let problems_before = self.problems.len();
-        let mut values = Vec::with_capacity(types.len());
+        let mut fields = Vec::with_capacity(types.len());
         for &contract_type in types {
-            let group = mapping
-                .groups
-                .get(&contract_type)
-                .unwrap_or(&mapping.other_types);
-            let slots = self.slots(group);
-            values.push(TypeValues {
-                contract_type,
-                slots,
-            });
+            let values = self.values(mapping.groups.of(contract_type));
+            if !values.is_empty() {
+                fields.push(TypeValues {
+                    contract_type,
+                    values,
+                });
+            }
         }
         if types.len() > 1 {
             // A column that feeds the same field of several contract types is told about once.
             keep_first_of_equals(&mut self.problems, problems_before);
             keep_first_of_equals(&mut self.repairs, 0);
         }
-        values
+        fields
     }
 
-    fn slots(&mut self, group: &'a FieldGroup) -> Vec<Slot<'a>> {
-        let mut slots: Vec<Slot<'a>> = group.rules.iter().map(|rule| self.slot(rule)).collect();
-        for (at, rule) in group.rules.iter().enumerate() {
-            if is_unmet(rule, &slots) {
-                if slots[at].is_written && slots[at].text.is_some() {
-                    self.condition_unmet(rule, group);
+    fn values(&mut self, group: &'a Group) -> Vec<(&'a str, Cow<'a, str>)> {
+        let fields = group.fields.iter();
+        let mut slots: Vec<Slot<'a>> = fields.map(|field| self.slot(field)).collect();
+        for (at, field) in group.fields.iter().enumerate() {
+            if is_unmet(field, &slots) {
+                if slots[at].is_written && slots[at].text().is_some() {
+                    self.condition_unmet(field, group);
                 }
-                slots[at].text = None;
-            } else if slots[at].text.is_none() && !slots[at].is_faulty && rule.required {
-                self.missing(rule.column(), &rule.key);
+                slots[at].found = Ok(None);
+            } else if field.required && matches!(slots[at].found, Ok(None)) {
+                self.missing(field);
             }
         }
-        if let Some(check) = &group.birth {
-            self.compare_birth_dates(check, group, &slots);
-        }
-        slots
+        self.compare_birth_dates(group, &slots);
+        let named = group.fields.iter().zip(slots);
+        named
+            .filter_map(|(field, slot)| Some((field.key.as_str(), slot.found.ok()??)))
+            .collect()
     }
 
-    fn slot(&mut self, rule: &'a FieldRule) -> Slot<'a> {
-        let unwritten = |text: Option<&'a str>| Slot {
-            key: &rule.key,
-            text: text.map(Cow::Borrowed),
-            is_written: false,
-            is_faulty: false,
-        };
-        let found = match &rule.source {
-            RuleSource::Constant(text) => return unwritten(Some(text)),
-            RuleSource::Column(index) => self.read_field(*index, rule),
-            RuleSource::Template { template, columns } => self.render(template, columns, rule),
-        };
-        match found {
-            Found::Nothing => unwritten(rule.default.as_deref()),
-            found => Slot {
-                key: &rule.key,
-                is_written: true,
-                is_faulty: matches!(found, Found::Fault),
-                text: found.text(),
+    fn slot(&mut self, field: &'a Field) -> Slot<'a> {
+        match (self.value(field), &field.default) {
+            (Ok(None), default) => Slot {
+                found: Ok(default.as_deref().map(Cow::Borrowed)),
+                is_written: false,
+            },
+            (found, _) => Slot {
+                found,
+                is_written: !matches!(field.source, Source::Constant(_)),
             },
         }
     }
 
-    fn read_field(&mut self, index: usize, rule: &'a FieldRule) -> Found<'a> {
-        let cell = self.row.cell(index);
-        if let Some(conflict) = &rule.conflict
-            && rule.kind.depends_on_convention(cell)
-        {
-            return self.fault(Some(index), &rule.key, conflict.clone(), cell.shown());
+    fn value(&mut self, field: &'a Field) -> Found<'a> {
+        match &field.source {
+            Source::Constant(text) => Ok(Some(Cow::Borrowed(text))),
+            Source::Template { template, columns } => self.render(template, columns, field),
+            Source::Columns(columns) => {
+                for &column in columns {
+                    let read = field.read(self.row.cell(column));
+                    if let Some(text) = self.note(column, field, read)? {
+                        return Ok(Some(text));
+                    }
+                }
+                Ok(None)
+            }
         }
-        let found = self.read(index, &rule.kind, &rule.key);
-        self.among_choices(found, rule)
     }
 
-    /// Holds a value against the form's choices, where its type alone does not.
-    fn among_choices(&mut self, found: Found<'a>, rule: &'a FieldRule) -> Found<'a> {
-        let (Found::Text(text), Some(choices)) = (&found, &rule.among) else {
-            return found;
-        };
-        match value::read_text(choices, text) {
-            Ok(Some(reading)) => Found::Text(reading.text.into_owned().into()),
-            Ok(None) => Found::Nothing,
+    /// A template's text for this row, read as the field's type. Nothing when all its columns are empty.
+    fn render(&mut self, template: &Template, columns: &[usize], field: &'a Field) -> Found<'a> {
+        let values: Vec<Found<'a>> = columns
+            .iter()
+            .map(|&column| {
+                let read = TEXT.read(self.row.cell(column));
+                self.note(column, field, read)
+            })
+            .collect();
+        let values: Vec<_> = values.into_iter().collect::<Result<_, Noted>>()?;
+        if !values.is_empty() && values.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
+        let rendered = self.mapping.templates.render(template, &values);
+        let text = rendered.map_err(|reason| {
+            let message = format!("The template gives no value for this row: {reason}.");
+            self.problem_of(field, Fault::new(ProblemCode::TemplateFailed, message), "")
+        })?;
+        match field.read_text(&text) {
+            Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
+            Err(fault) => Err(self.problem_of(field, fault, &text)),
+        }
+    }
+
+    /// What was read from a cell, with a fault or a repair noted.
+    fn note(
+        &mut self,
+        column: usize,
+        field: &Field,
+        read: Result<Option<Reading<'a>>, Fault>,
+    ) -> Found<'a> {
+        let cell = self.row.cell(column);
+        let reading = match read {
+            Ok(reading) => reading,
             Err(fault) => {
-                let shown = self.shown(rule, text);
-                self.fault(rule.column(), &rule.key, fault, shown)
-            }
-        }
-    }
-
-    /// A template's text for this row, read as the rule's type. Nothing when all its columns are empty.
-    fn render(&mut self, template: &Template, columns: &[usize], rule: &'a FieldRule) -> Found<'a> {
-        let problems_before = self.problems.len();
-        let mut values = Vec::with_capacity(columns.len());
-        for &index in columns {
-            let found = self.read(index, &Kind::Text, &rule.key);
-            values.push(found.text().unwrap_or_default());
-        }
-        if self.problems.len() > problems_before {
-            return Found::Fault;
-        }
-        if !values.is_empty() && values.iter().all(|value| value.is_empty()) {
-            return Found::Nothing;
-        }
-        let text = match self.mapping.templates.render(template, &values) {
-            Ok(text) => text,
-            Err(reason) => {
-                let fault = Fault {
-                    code: ProblemCode::TemplateFailed,
-                    message: format!("The template gives no value for this row: {reason}."),
-                };
-                return self.fault(rule.column(), &rule.key, fault, String::new());
+                return Err(self.problem(Some(column), &field.key, fault, cell.shown()));
             }
         };
-        match value::read_text(&rule.kind, &text) {
-            Ok(None) => Found::Nothing,
-            Ok(Some(reading)) => {
-                let found = Found::Text(Cow::Owned(reading.text.into_owned()));
-                self.among_choices(found, rule)
-            }
-            Err(fault) => self.fault(rule.column(), &rule.key, fault, text),
+        let repaired = match &reading {
+            Some(reading) => reading.repaired.then_some(&*reading.text),
+            None => value::says_nothing(cell).then_some(""),
+        };
+        if let Some(to) = repaired {
+            self.repairs.push(Repair {
+                row: self.row.number,
+                column: self.name(column).cloned().unwrap_or_default(),
+                field: field.key.clone(),
+                from: cell.shown(),
+                to: to.to_owned(),
+            });
         }
-    }
-
-    /// Reads a cell, noting a fault or a repair.
-    fn read(&mut self, index: usize, kind: &'a Kind, field: &str) -> Found<'a> {
-        let cell = self.row.cell(index);
-        match value::read(kind, cell) {
-            Ok(None) => {
-                if value::says_nothing(cell) {
-                    self.repair(index, field, "");
-                }
-                Found::Nothing
-            }
-            Ok(Some(reading)) => {
-                if reading.repaired {
-                    self.repair(index, field, &reading.text);
-                }
-                Found::Text(reading.text)
-            }
-            Err(fault) => self.fault(Some(index), field, fault, cell.shown()),
-        }
+        Ok(reading.map(|reading| reading.text))
     }
 
     /// Notes a birth date that is not the one in the national id.
-    fn compare_birth_dates(&mut self, check: &BirthCheck, group: &FieldGroup, slots: &[Slot<'_>]) {
-        let id = slots[check.national_id].text.as_deref();
-        let written = slots[check.birth_date].text.as_deref();
-        let (Some(born), Some(written)) = (id.and_then(value::birth_date_of), written) else {
+    fn compare_birth_dates(&mut self, group: &Group, slots: &[Slot<'_>]) {
+        let Some((id, date)) = group.birth else {
             return;
         };
-        if is_date(written, born, &check.output) {
+        let (id_field, field) = (&group.fields[id], &group.fields[date]);
+        let born = slots[id].text().and_then(value::birth_date_of);
+        let (Some(born), Some(written), Kind::Date { output, .. }) =
+            (born, slots[date].text(), &field.kind)
+        else {
+            return;
+        };
+        if is_date(written, born, output) {
             return;
         }
-        let rule = &group.rules[check.birth_date];
-        let id_column = group.rules[check.national_id].column();
-        let id_name = id_column.and_then(|index| self.mapping.names.get(index));
+        let id_column = self.column(id_field);
+        let id_column = id_column.and_then(|column| self.name(column));
         let message = format!(
             "The birth date is not the one in the national id (column \"{}\"): correct one of the two.",
-            id_name.map_or("", String::as_str)
+            id_column.map_or("", String::as_str)
         );
-        let shown = self.shown(rule, written);
-        self.problem(
-            rule.column(),
-            Some(&rule.key),
-            ProblemCode::BirthDateMismatch,
-            message,
-            shown,
-        );
+        let fault = Fault::new(ProblemCode::BirthDateMismatch, message);
+        self.problem_of(field, fault, written);
     }
 
     /// Notes a value whose field does not show for this row.
-    fn condition_unmet(&mut self, rule: &FieldRule, group: &FieldGroup) {
-        let Some(condition) = &rule.condition else {
+    fn condition_unmet(&mut self, field: &Field, group: &Group) {
+        let Some(condition) = &field.condition else {
             return;
         };
-        let parent = &group.rules[condition.parent].key;
+        let parent = &group.fields[condition.parent].key;
         let message = format!(
             "The field `{}` is only for customers whose `{parent}` is \"{}\": empty the cell, or correct `{parent}`.",
-            rule.key, condition.value
+            field.key, condition.value
         );
-        let shown = self.shown(rule, "");
-        self.problem(
-            rule.column(),
-            Some(&rule.key),
-            ProblemCode::ConditionUnmet,
-            message,
-            shown,
-        );
+        let fault = Fault::new(ProblemCode::ConditionUnmet, message);
+        self.problem_of(field, fault, "");
     }
 
-    /// What a person sees of a rule's value: the cell, or the text made of several.
-    fn shown(&self, rule: &FieldRule, text: &str) -> String {
-        let cell = rule.column().map(|index| self.row.cell(index).shown());
-        cell.unwrap_or_else(|| text.to_owned())
-    }
-
-    fn missing(&mut self, column: Option<usize>, field: &str) {
+    fn missing(&mut self, field: &Field) {
         let message = "A value is required here: fill in the cell.";
-        self.problem(
-            column,
-            Some(field),
-            ProblemCode::Missing,
-            message,
-            String::new(),
-        );
+        let fault = Fault::new(ProblemCode::Missing, message);
+        self.problem(self.column(field), &field.key, fault, String::new());
     }
 
-    fn fault(
-        &mut self,
-        column: Option<usize>,
-        field: &str,
-        fault: Fault,
-        value: String,
-    ) -> Found<'a> {
-        self.problem(column, Some(field), fault.code, fault.message, value);
-        Found::Fault
+    /// Notes a problem with what a person sees of the field's value: the cell, or the text made of several.
+    fn problem_of(&mut self, field: &Field, fault: Fault, text: &str) -> Noted {
+        let column = self.column(field);
+        let cell = column.map(|column| self.row.cell(column).shown());
+        let shown = cell.unwrap_or_else(|| text.to_owned());
+        self.problem(column, &field.key, fault, shown)
     }
 
     fn problem(
         &mut self,
         column: Option<usize>,
-        field: Option<&str>,
-        code: ProblemCode,
-        message: impl Into<String>,
+        field: &str,
+        fault: Fault,
         value: String,
-    ) {
-        let column = column.and_then(|index| self.mapping.names.get(index));
+    ) -> Noted {
         self.problems.push(Problem {
             row: self.row.number,
-            column: column.cloned(),
-            field: field.map(str::to_owned),
-            code,
-            message: message.into(),
+            column: column.and_then(|column| self.name(column)).cloned(),
+            field: (!field.is_empty()).then(|| field.to_owned()),
+            code: fault.code,
+            message: fault.message,
             value,
         });
+        Noted
     }
 
-    fn repair(&mut self, index: usize, field: &str, to: &str) {
-        self.repairs.push(Repair {
-            row: self.row.number,
-            column: self.mapping.names.get(index).cloned().unwrap_or_default(),
-            field: field.to_owned(),
-            from: self.row.cell(index).shown(),
-            to: to.to_owned(),
-        });
+    /// The column to point at for a field: of several the first that is filled.
+    fn column(&self, field: &Field) -> Option<usize> {
+        match &field.source {
+            Source::Columns(columns) => {
+                let mut all = columns.iter();
+                let filled = all.find(|&&column| !self.row.cell(column).is_empty());
+                filled.or(columns.first()).copied()
+            }
+            Source::Template { columns, .. } => match columns[..] {
+                [only] => Some(only),
+                _ => None,
+            },
+            Source::Constant(_) => None,
+        }
+    }
+
+    fn name(&self, column: usize) -> Option<&'a String> {
+        self.mapping.names.get(column)
     }
 }
 
@@ -467,10 +412,10 @@ fn keep_first_of_equals<T: PartialEq>(all: &mut Vec<T>, from: usize) {
     }
 }
 
-/// Whether a rule's parent has another value than the one that shows this field. An empty parent has no value.
-fn is_unmet(rule: &FieldRule, slots: &[Slot<'_>]) -> bool {
-    rule.condition.as_ref().is_some_and(|condition| {
-        let text = slots[condition.parent].text.as_deref();
+/// Whether a field's parent has another value than the one that shows this field. An empty parent has no value.
+fn is_unmet(field: &Field, slots: &[Slot<'_>]) -> bool {
+    field.condition.as_ref().is_some_and(|condition| {
+        let text = slots[condition.parent].text();
         text.is_some_and(|text| text != condition.value && fold_choice(text) != condition.folded)
     })
 }
@@ -606,8 +551,11 @@ mod tests {
             &format!("{types}[recipient]\nphone = \"Tel\"\n"),
             &["Tel", "Name", "phone"],
         );
-        let fields = r#"{"414":{"Name":"Mona","phone":"02"}}"#;
-        assert_eq!(outcome(&partly, &["01012345678", "Mona", "02"]), fields);
+        let fields = r#"{"414":{"Name":"Mona","phone":"+201112345678"}}"#;
+        assert_eq!(
+            outcome(&partly, &["01012345678", "Mona", "01112345678"]),
+            fields
+        );
         for (toml, headers, message) in [
             (types, &["fullName"][..], "no column says whom to invite"),
             ("", &["phone"], "nothing says to which contract type"),

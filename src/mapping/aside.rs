@@ -3,7 +3,6 @@
 
 use super::bind::Mapping;
 use super::names::fold_value;
-use super::value;
 use super::words::WORDS;
 use crate::model::{Aside, Cell, Row};
 
@@ -51,16 +50,16 @@ impl Mapping {
     }
 
     fn is_used(&self, index: usize) -> bool {
-        let mut fields = self.columns_of_fields().into_iter();
         let identity = self.identity.iter().flatten();
-        fields.any(|(_, columns)| columns.contains(&index))
-            || identity.copied().any(|at| at == index)
+        let mut fields = self.groups.fields().chain(identity);
+        fields.any(|field| field.columns().contains(&index))
     }
 
     /// Whether the row says whom to invite, or tries to: a total may have a count below the phones.
     fn means_somebody(&self, row: &Row, found: Aside) -> bool {
-        let rules = self.phone.iter().chain(&self.email);
-        let mut read = rules.map(|rule| value::read(&rule.kind, row.cell(rule.index)));
+        let fields = self.phone.iter().chain(&self.email);
+        let cells = fields.flat_map(|field| field.columns().iter().map(move |&at| (field, at)));
+        let mut read = cells.map(|(field, column)| field.read(row.cell(column)));
         read.any(|read| match read {
             Ok(read) => read.is_some(),
             Err(_) => found != Aside::Total,

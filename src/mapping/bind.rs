@@ -8,17 +8,14 @@ use toml::Spanned;
 
 use super::config::{Config, DEFAULT_COUNTRY, SessionKind};
 use super::diagnostics::{ConfigErrors, ConfigProblem};
-use super::field_config::{Entries, OneOrMany, Text};
-use super::fields::{FieldGroup, Groups, RuleSource, listed};
-use super::header::{Binder, Header, HeaderTypes, Role, is_example_marker, is_left_out};
+use super::field_config::{Columns, Entries, OneOrMany};
+use super::fields::{Binder, Field, Groups, Source, listed};
+use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, Role, is_example_marker, is_left_out};
 use super::invitation::BodyFrame;
 use super::names::{fold, visible};
 use super::template::Templates;
 use super::value::Kind;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row};
-
-/// How many unused columns a note lists.
-const UNUSED_SHOWN: usize = 12;
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 pub struct Mapping {
@@ -26,34 +23,24 @@ pub struct Mapping {
     pub(crate) names: Vec<String>,
     /// Positions of the columns that people keep for themselves (`#`, `_…`).
     set_aside: Vec<usize>,
-    pub(crate) phone: Option<ColumnRule>,
-    pub(crate) email: Option<ColumnRule>,
+    pub(crate) phone: Option<Field>,
+    pub(crate) email: Option<Field>,
     pub(crate) contract: ContractRule,
-    /// Positions of the columns that make two rows the same invitation; none: recipient and contract types.
-    pub(crate) identity: Option<Vec<usize>>,
-    pub(crate) groups: BTreeMap<ContractTypeId, FieldGroup>,
-    /// For contract types without a group of their own.
-    pub(crate) other_types: FieldGroup,
+    /// What makes two rows the same invitation; none: recipient and contract types.
+    pub(crate) identity: Option<Vec<Field>>,
+    pub(crate) groups: Groups,
     pub(crate) templates: Templates,
     pub(crate) frame: BodyFrame,
     fingerprint: [u8; 32],
     notes: Vec<String>,
 }
 
-/// A column that feeds one part of the recipient.
-pub(crate) struct ColumnRule {
-    pub index: usize,
-    pub kind: Kind,
-}
-
 /// Which contract types a row is for.
 pub(crate) enum ContractRule {
     /// The same for every row; sorted.
     Same(Vec<ContractTypeId>),
-    /// The column holds the ids themselves.
-    Ids { index: usize },
-    /// The column holds words for them.
-    Words { index: usize, words: ContractWords },
+    /// A field tells them, by words or by the ids themselves.
+    Told(Field, Option<ContractWords>),
 }
 
 /// Words for contract types: as written, and folded where that stays unambiguous. The types are sorted.
@@ -86,8 +73,6 @@ impl Mapping {
         let mut binder = binder(config, columns, options);
         let (phone, email) = binder.recipient(config);
         let contract = binder.contract(config, &options.contract_types);
-        binder.taken = binder.used.clone();
-        let identity = binder.identity(config);
         let groups = match (&contract, config.session.kind) {
             (Some(contract), SessionKind::Invitation) => {
                 binder.groups(config, possible_types(contract))
@@ -99,6 +84,7 @@ impl Mapping {
             }
             _ => Groups::default(),
         };
+        let identity = binder.identity(config);
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
             return Err(ConfigErrors::new(binder.problems, config.origin.clone()));
         };
@@ -107,18 +93,11 @@ impl Mapping {
         Ok(Mapping {
             names: binder.header.names_by_position(),
             set_aside: left_out.map(|column| column.index).collect(),
-            phone: phone.map(|index| ColumnRule {
-                index,
-                kind: binder.phone.clone(),
-            }),
-            email: email.map(|index| ColumnRule {
-                index,
-                kind: Kind::Email,
-            }),
+            phone,
+            email,
             contract,
             identity,
-            groups: groups.by_type,
-            other_types: groups.other_types,
+            groups,
             templates: binder.templates,
             frame: BodyFrame::new(
                 &config.session,
@@ -128,6 +107,22 @@ impl Mapping {
             fingerprint: fingerprint(config, columns, options),
             notes: binder.notes,
         })
+    }
+
+    /// Whether columns leave open how their values are meant (dates, numbers): then every row must be [seen](Self::see), and what
+    /// that came to [settled](Self::settle), before the first is mapped.
+    pub fn is_open(&mut self) -> bool {
+        self.groups.open_fields().next().is_some()
+    }
+
+    pub fn see(&mut self, row: &Row) {
+        for field in self.groups.open_fields() {
+            field.see(row);
+        }
+    }
+
+    pub fn settle(&mut self) {
+        self.groups.open_fields().for_each(Field::settle);
     }
 
     /// A hash of everything that decides bodies and keys, so that an unchanged file under an unchanged mapping is recognised.
@@ -143,17 +138,11 @@ impl Mapping {
 
     /// Each field that columns feed, with their places: a row in which all of them are empty leaves the field empty.
     pub fn columns_of_fields(&self) -> Vec<(String, Vec<usize>)> {
-        let groups = self.groups.values().chain([&self.other_types]);
         let mut fields: Vec<(String, Vec<usize>)> = Vec::new();
-        for rule in groups.flat_map(|group| &group.rules) {
-            let columns = match &rule.source {
-                RuleSource::Column(index) => vec![*index],
-                RuleSource::Template { columns, .. } => columns.clone(),
-                RuleSource::Constant(_) => continue,
-            };
-            let field = (rule.key.clone(), columns);
-            if !field.1.is_empty() && !fields.contains(&field) {
-                fields.push(field);
+        for field in self.groups.fields() {
+            let named = (field.key.clone(), field.columns().to_vec());
+            if !named.1.is_empty() && !fields.contains(&named) {
+                fields.push(named);
             }
         }
         fields
@@ -177,6 +166,7 @@ impl std::fmt::Debug for Mapping {
 
 fn binder<'a>(config: &Config, columns: &'a [Column], options: &'a BindOptions) -> Binder<'a> {
     let recipient = config.recipient.as_ref();
+    let country = recipient.map_or(DEFAULT_COUNTRY, |recipient| &recipient.country);
     let named = options.contract_types.iter().chain(options.forms.keys());
     Binder {
         header: Header::new(columns, &options.file),
@@ -186,68 +176,62 @@ fn binder<'a>(config: &Config, columns: &'a [Column], options: &'a BindOptions) 
         },
         forms: &options.forms,
         phone: Kind::Phone {
-            country: recipient
-                .map_or(DEFAULT_COUNTRY, |recipient| &recipient.country)
-                .to_owned(),
+            country: country.to_owned(),
             landlines: recipient.is_some_and(|recipient| recipient.landlines),
         },
         templates: Templates::new(),
         problems: Vec::new(),
         notes: Vec::new(),
         used: BTreeSet::new(),
-        taken: BTreeSet::new(),
     }
 }
 
 /// SHA-256 over everything that decides bodies and keys, in texts that are canonical enough: should a new version write them
 /// otherwise, an unchanged file is merely looked at afresh.
 fn fingerprint(config: &Config, columns: &[Column], options: &BindOptions) -> [u8; 32] {
-    let rules = (
-        (
-            &config.recipient,
-            &config.contract,
-            &config.identity,
-            &config.fields,
-        ),
-        (&config.session, config.api.request_fields),
-    );
-    let given = (
-        columns,
-        &options.contract_types,
-        &options.forms,
-        &options.user_public_key,
-    );
+    let (recipient, contract) = (&config.recipient, &config.contract);
+    let rules = (recipient, contract, &config.identity, &config.fields);
+    let session = (&config.session, config.api.request_fields);
+    let (types, key) = (&options.contract_types, &options.user_public_key);
+    let given = (columns, types, &options.forms, key);
     // Places in the TOML are left out by their own `Serialize`; lists, texts and numbers are always JSON.
-    let rules = serde_json::to_string(&rules).unwrap_or_default();
+    let rules = serde_json::to_string(&(rules, session)).unwrap_or_default();
     let hash = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
-    hash.chain_update(rules)
-        .chain_update(format!("{given:?}"))
-        .finalize()
-        .into()
+    let hash = hash.chain_update(rules);
+    hash.chain_update(format!("{given:?}")).finalize().into()
 }
 
 /// The contract types that rows can have; none when only the rows know.
 fn possible_types(contract: &ContractRule) -> Option<BTreeSet<ContractTypeId>> {
     match contract {
         ContractRule::Same(types) => Some(types.iter().copied().collect()),
-        ContractRule::Words { words, .. } => {
-            Some(words.exact.values().flatten().copied().collect())
+        ContractRule::Told(_, words) => {
+            let types = words.as_ref()?.exact.values().flatten();
+            Some(types.copied().collect())
         }
-        ContractRule::Ids { .. } => None,
     }
 }
 
 impl Binder<'_> {
-    /// The columns of phone and e-mail.
-    fn recipient(&mut self, config: &Config) -> (Option<usize>, Option<usize>) {
+    /// What phone and e-mail are read from.
+    fn recipient(&mut self, config: &Config) -> (Option<Field>, Option<Field>) {
+        let (phone, email) = self.recipient_columns(config);
+        let field = |key, columns: Option<Vec<usize>>, kind| {
+            Some(Field::new(key, Source::Columns(columns?), kind))
+        };
+        (
+            field("phone", phone, self.phone.clone()),
+            field("email", email, Kind::Email),
+        )
+    }
+
+    fn recipient_columns(&mut self, config: &Config) -> (Option<Vec<usize>>, Option<Vec<usize>>) {
         if let Some(recipient) = &config.recipient
             && (recipient.phone.is_some() || recipient.email.is_some())
         {
-            let mut position = |name: &Option<Spanned<Text>>| {
-                let name = name.as_ref()?;
-                self.position(name.get_ref(), &name.span())
-            };
-            return (position(&recipient.phone), position(&recipient.email));
+            let mut positions =
+                |columns: &Option<Spanned<Columns>>| self.positions(columns.as_ref()?);
+            return (positions(&recipient.phone), positions(&recipient.email));
         }
         let problems_before = self.problems.len();
         let phone = self.column_of_role(Role::Phone, "the phone", "[recipient] phone = \"…\"");
@@ -255,44 +239,42 @@ impl Binder<'_> {
         if phone.is_none() && email.is_none() && self.problems.len() == problems_before {
             let hint = "name a column `phoneNumber` or `email`, or write [recipient] phone = \"…\" into vlens-batch.toml; \
                         a header that is not in the first row is found by --header-row";
-            let message = "no column says whom to invite".to_owned();
-            self.refuse(self.header.reason(message, hint));
+            self.refuse("no column says whom to invite", hint);
         }
         (phone, email)
     }
 
+    /// Notes a problem that only the headers are to blame for.
+    fn refuse(&mut self, message: impl Into<String>, hint: impl Into<String>) {
+        let problem = self.header.problem(message.into(), hint);
+        self.problems.push(problem);
+    }
+
     /// The column whose header names a role; the API's own word wins over others.
-    fn column_of_role(&mut self, role: Role, what: &str, way_out: &str) -> Option<usize> {
+    fn column_of_role(&mut self, role: Role, what: &str, way_out: &str) -> Option<Vec<usize>> {
         let columns = self.header.columns.iter();
         let fitting: Vec<&Column> = columns
             .filter(|column| !is_left_out(&column.name) && Role::of(&column.name) == Some(role))
             .collect();
-        let among = |fits: fn(Role, &str) -> bool| -> Vec<&Column> {
-            let fitting = fitting.iter().copied();
-            fitting.filter(|column| fits(role, &column.name)).collect()
-        };
-        let candidates = [
-            among(Role::is_own_word),
-            among(Role::is_canonical),
-            fitting.clone(),
-        ]
-        .into_iter()
-        .find(|columns| !columns.is_empty())?;
+        let nearness = |column: &&Column| role.nearness(&column.name);
+        let nearest = fitting.iter().map(nearness).max()?;
+        let candidates = fitting.into_iter();
+        let candidates: Vec<&Column> = candidates
+            .filter(|column| nearness(column) == nearest)
+            .collect();
         if let [only] = candidates[..] {
             self.used.insert(only.index);
-            return Some(only.index);
+            return Some(vec![only.index]);
         }
-        let is_same_name = candidates
-            .iter()
-            .all(|column| column.name == candidates[0].name);
-        self.refuse(if is_same_name {
-            self.header.standing_twice(&candidates)
+        let mut others = candidates.iter();
+        if others.all(|column| column.name == candidates[0].name) {
+            let problem = self.header.standing_twice(&candidates);
+            self.problems.push(problem);
         } else {
             let placed = self.header.placed(&candidates);
             let message = format!("several columns could be {what}: {placed}");
-            self.header
-                .reason(message, format!("say which in vlens-batch.toml: {way_out}"))
-        });
+            self.refuse(message, format!("say which in vlens-batch.toml: {way_out}"));
+        }
         None
     }
 
@@ -304,23 +286,26 @@ impl Binder<'_> {
             }
             return Some(ContractRule::Same(sorted(types)));
         }
-        let Some(contract) = &config.contract else {
-            return self.contract_from_headers(config);
-        };
-        if let Some(types) = &contract.types {
+        let contract = config.contract.as_ref();
+        if let Some(types) = contract.and_then(|contract| contract.types.as_ref()) {
             return Some(ContractRule::Same(sorted(&types.get_ref().0)));
         }
-        let Some(column) = &contract.column else {
-            return self.contract_from_headers(config);
+        let told = |columns| Field::new("contract_type", Source::Columns(columns), Kind::Text);
+        let Some((contract, columns)) = contract.and_then(|it| Some((it, it.column.as_ref()?)))
+        else {
+            let way_out = "[contract] column = \"…\"";
+            let problems_before = self.problems.len();
+            let columns = self.column_of_role(Role::ContractType, "the contract type", way_out);
+            return match columns {
+                Some(columns) => Some(ContractRule::Told(told(columns), None)),
+                None if self.problems.len() > problems_before => None,
+                None => self.types_of_headers(config).map(ContractRule::Same),
+            };
         };
-        let index = self.position(column.get_ref(), &column.span())?;
-        Some(match &contract.values {
-            Some(values) => ContractRule::Words {
-                index,
-                words: self.words(values.get_ref()),
-            },
-            None => ContractRule::Ids { index },
-        })
+        let columns = self.positions(columns)?;
+        let words = contract.values.as_ref();
+        let words = words.map(|values| self.words(values.get_ref()));
+        Some(ContractRule::Told(told(columns), words))
     }
 
     fn words(&mut self, values: &Entries<Spanned<OneOrMany<ContractTypeId>>>) -> ContractWords {
@@ -332,7 +317,7 @@ impl Binder<'_> {
                 let message =
                     format!("`{value}` is written like another value, with other contract types");
                 let hint = "case, spaces, `_`, `-` and Arabic letter variants make no difference";
-                let problem = ConfigProblem::at(&value.span(), message).hint(hint.to_owned());
+                let problem = ConfigProblem::at(&value.span(), message).hint(hint);
                 self.problems.push(problem);
             }
             words.exact.insert(value.get_ref().trim().to_owned(), types);
@@ -340,68 +325,49 @@ impl Binder<'_> {
         words
     }
 
-    fn contract_from_headers(&mut self, config: &Config) -> Option<ContractRule> {
-        let problems_before = self.problems.len();
-        let way_out = "[contract] column = \"…\"";
-        if let Some(index) = self.column_of_role(Role::ContractType, "the contract type", way_out) {
-            return Some(ContractRule::Ids { index });
+    /// The contract types that headers such as `414.fullName` name.
+    fn types_of_headers(&mut self, config: &Config) -> Option<Vec<ContractTypeId>> {
+        let columns = self.header.columns.iter();
+        let named = columns
+            .filter_map(|column| Some(self.types.explicit_key(&visible(&column.name))?.0))
+            .collect::<Vec<_>>();
+        if config.fields.is_none() && !named.is_empty() {
+            return Some(sorted(&named));
         }
-        if config.fields.is_none() {
-            let names = self
-                .header
-                .columns
-                .iter()
-                .map(|column| visible(&column.name));
-            let ids = names.filter_map(|name| Some(self.types.explicit_key(&name)?.0));
-            let named = sorted(&ids.collect::<Vec<_>>());
-            if !named.is_empty() {
-                return Some(ContractRule::Same(named));
-            }
-        }
-        if self.problems.len() == problems_before {
-            let hint = "give --contract-type ID, add a column `contractTypeId`, or write [contract] types = [ID] into \
-                        vlens-batch.toml";
-            let message =
-                "nothing says to which contract type the customers are invited".to_owned();
-            self.refuse(self.header.reason(message, hint));
-        }
+        let hint = "give --contract-type ID, add a column `contractTypeId`, or write [contract] types = [ID] into \
+                    vlens-batch.toml";
+        let message = "nothing says to which contract type the customers are invited";
+        self.refuse(message, hint);
         None
     }
 
-    fn identity(&mut self, config: &Config) -> Option<Vec<usize>> {
+    fn identity(&mut self, config: &Config) -> Option<Vec<Field>> {
         let columns = config.identity.as_ref()?.columns.as_ref()?;
-        let names = columns.get_ref().0.iter();
-        Some(
-            names
-                .filter_map(|name| self.position(name, &columns.span()))
-                .collect(),
-        )
+        let positions = self.positions(columns)?.into_iter();
+        let field = |index| Field::new("identity", Source::Columns(vec![index]), Kind::Text);
+        Some(positions.map(field).collect())
     }
 
     fn note_unused_columns(&mut self) {
-        let unused = self
-            .header
-            .columns
-            .iter()
-            .filter(|column| !self.used.contains(&column.index));
-        let (without_header, with_header): (Vec<&Column>, Vec<&Column>) =
+        let columns = self.header.columns.iter();
+        let unused = columns.filter(|column| !self.used.contains(&column.index));
+        let (unnamed, named): (Vec<&Column>, Vec<&Column>) =
             unused.partition(|column| column.name.is_empty());
-        if !with_header.is_empty() {
-            let names = with_header
-                .iter()
-                .map(|column| self.header.shown.header(&column.name));
-            let names = listed(&names.collect::<Vec<_>>(), UNUSED_SHOWN);
-            self.notes.push(format!("Columns not used: {names}"));
-        }
-        if !without_header.is_empty() {
-            let letters: Vec<String> = without_header
-                .iter()
-                .map(|column| column.letters())
-                .collect();
-            let letters = listed(&letters, UNUSED_SHOWN);
-            self.notes
-                .push(format!("Columns without a header, not used: {letters}"));
-        }
+        let names: Vec<_> = named
+            .iter()
+            .map(|column| self.header.shown(&column.name))
+            .collect();
+        let letters: Vec<String> = unnamed.iter().map(|column| column.letters()).collect();
+        let notes = [
+            ("Columns not used", listed(&names, COLUMNS_SHOWN)),
+            (
+                "Columns without a header, not used",
+                listed(&letters, COLUMNS_SHOWN),
+            ),
+        ];
+        let notes = notes.into_iter().filter(|(_, names)| !names.is_empty());
+        let notes = notes.map(|(what, names)| format!("{what}: {names}"));
+        self.notes.extend(notes);
     }
 }
 

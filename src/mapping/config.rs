@@ -10,15 +10,14 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::diagnostics::{ConfigErrors, Origin, Reading, no_contract_type};
-use super::field_config::{Entries, Field, OneOrMany, Text};
-
-/// The fields of one contract type, by their keys.
-pub type TypedFields<'a> = (ContractTypeId, &'a Entries<Spanned<Field>>);
-
+use super::field_config::{Columns, Entries, FieldEntry, OneOrMany, Text};
 use super::header::Role;
 use super::template;
 use super::value;
 use crate::model::ContractTypeId;
+
+/// The fields of one contract type, by their keys.
+pub type TypedFields<'a> = (ContractTypeId, &'a Entries<Spanned<FieldEntry>>);
 
 /// The country of national phone numbers, unless the config says otherwise.
 pub const DEFAULT_COUNTRY: &str = "EG";
@@ -41,7 +40,7 @@ pub struct Config {
     pub follow: FollowConfig,
     pub notify: NotifyConfig,
     /// By contract type.
-    pub fields: Option<Entries<Entries<Spanned<Field>>>>,
+    pub fields: Option<Entries<Entries<Spanned<FieldEntry>>>>,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
@@ -100,8 +99,8 @@ pub enum Hidden {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecipientConfig {
-    pub phone: Option<Spanned<Text>>,
-    pub email: Option<Spanned<Text>>,
+    pub phone: Option<Spanned<Columns>>,
+    pub email: Option<Spanned<Columns>>,
     /// The country of national numbers, two letters.
     #[serde(deserialize_with = "country")]
     pub country: String,
@@ -125,7 +124,7 @@ impl Default for RecipientConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ContractConfig {
     pub types: Option<Spanned<OneOrMany<ContractTypeId>>>,
-    pub column: Option<Spanned<Text>>,
+    pub column: Option<Spanned<Columns>>,
     pub values: Option<Spanned<Entries<Spanned<OneOrMany<ContractTypeId>>>>>,
 }
 
@@ -184,7 +183,7 @@ impl SessionKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
-    pub columns: Option<Spanned<OneOrMany<Text>>>,
+    pub columns: Option<Spanned<Columns>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -322,27 +321,24 @@ impl Config {
     /// Every column name that the mapping refers to, and the names by which the headers would be recognised where the
     /// config is silent: by them a header row below title lines is found.
     pub fn known_names(&self) -> Vec<String> {
-        let text = |name: &Spanned<Text>| name.get_ref().to_string();
         let recipient = self.recipient.iter();
         let recipient = recipient.flat_map(|recipient| [&recipient.phone, &recipient.email]);
-        let mut names: Vec<String> = recipient.flatten().map(text).collect();
+        let mut names = names_in(recipient.flatten());
         if names.is_empty() {
             names.extend_from_slice(Role::Phone.names());
             names.extend_from_slice(Role::Email.names());
         }
         match &self.contract {
             Some(contract) if contract.column.is_some() || contract.types.is_some() => {
-                names.extend(contract.column.iter().map(text));
+                names.extend(names_in(&contract.column));
             }
             _ => names.extend_from_slice(Role::ContractType.names()),
         }
-        let identity = self.identity.iter().flat_map(|identity| &identity.columns);
-        for columns in identity {
-            names.extend(columns.get_ref().0.iter().map(|name| name.to_string()));
-        }
+        let identity = self.identity.iter();
+        names.extend(names_in(identity.flat_map(|identity| &identity.columns)));
         let groups = self.fields.iter().flat_map(IndexMap::values);
-        for Field(field) in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
-            names.extend(field.column.iter().map(text));
+        for FieldEntry(field) in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
+            names.extend(names_in(&field.column));
             if let Some(template) = &field.template {
                 names.extend(template::columns_of(template.get_ref()).unwrap_or_default());
             }
@@ -398,6 +394,11 @@ impl Config {
             }
         }
     }
+}
+
+fn names_in<'c>(columns: impl IntoIterator<Item = &'c Spanned<Columns>>) -> Vec<String> {
+    let names = columns.into_iter().flat_map(|columns| &columns.get_ref().0);
+    names.map(|name| name.to_string()).collect()
 }
 
 fn contract_type(name: &str) -> Option<ContractTypeId> {

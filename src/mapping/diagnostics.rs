@@ -62,15 +62,17 @@ impl ConfigProblem {
     }
 
     /// The same with advice.
-    pub(crate) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
-        self.hint = hint.into();
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
-    /// The same, its line kept from sight.
-    pub(crate) fn secret(mut self) -> Self {
-        self.is_secret = true;
-        self
+    /// A secret, or an address that holds one.
+    fn secret(span: &Range<usize>, message: String, hint: String) -> Self {
+        ConfigProblem {
+            is_secret: true,
+            ..ConfigProblem::at(span, message).hint(hint)
+        }
     }
 }
 
@@ -90,11 +92,9 @@ impl ConfigErrors {
 
     /// All problems as text: each line of the TOML shown with a pointer below it, lines with secrets named only.
     pub fn render(&self, styled: bool) -> String {
-        let renderer = renderer(styled);
-        let texts: Vec<String> = self
-            .problems
-            .iter()
-            .map(|problem| self.render_one(problem, &renderer))
+        let problems = self.problems.iter();
+        let texts: Vec<String> = problems
+            .map(|problem| self.render_one(problem, styled))
             .collect();
         texts.join("\n\n")
     }
@@ -103,50 +103,41 @@ impl ConfigErrors {
         Error {
             hint: problem.hint.clone(),
             excerpt: Some(Box::new(Excerpt {
-                plain: self.render_one(problem, &renderer(false)),
-                styled: self.render_one(problem, &renderer(true)),
+                plain: self.render_one(problem, false),
+                styled: self.render_one(problem, true),
             })),
             ..Error::unusable("config_invalid", problem.message.clone())
         }
     }
 
-    fn render_one(&self, problem: &ConfigProblem, renderer: &Renderer) -> String {
-        let text = &*self.origin.text;
+    fn render_one(&self, problem: &ConfigProblem, styled: bool) -> String {
+        let Origin { file_name, text } = &self.origin;
         let place = problem.span.as_ref().map(|span| on_one_line(text, span));
-        let shown = place
-            .as_ref()
-            .filter(|span| !problem.is_secret && !line_may_hold_a_secret(text, span.start));
-        let title = match (&place, shown) {
-            (Some(span), None) => format!(
-                "{}, line {}: {}",
-                self.origin.file_name,
-                line_number(text, span.start),
-                problem.message
-            ),
-            _ => problem.message.clone(),
-        };
-        let mut group = match shown {
-            Some(span) => Group::with_title(Level::ERROR.primary_title(title.as_str())).element(
-                Snippet::source(text)
-                    .path(&*self.origin.file_name)
-                    .annotation(AnnotationKind::Primary.span(span.clone())),
-            ),
-            None => Group::with_title(Level::ERROR.primary_title(title.as_str())),
-        };
-        if let Some(hint) = &problem.hint {
-            group = group.element(Level::HELP.message(hint.as_str()));
+        let is_shown = |at: usize| !problem.is_secret && !line_may_hold_a_secret(text, at);
+        let mut title = problem.message.clone();
+        let mut picture = None;
+        match place {
+            Some(span) if is_shown(span.start) => {
+                let snippet = Snippet::source(&**text).path(&**file_name);
+                picture = Some(snippet.annotation(AnnotationKind::Primary.span(span)));
+            }
+            Some(span) => {
+                let line = text[..span.start].matches('\n').count() + 1;
+                title = format!("{file_name}, line {line}: {title}");
+            }
+            None => {}
         }
-        renderer.render(&[group])
+        let help = problem.hint.as_deref();
+        let group = Group::with_title(Level::ERROR.primary_title(&title))
+            .elements(picture)
+            .elements(help.map(|hint| Level::HELP.message(hint)));
+        let renderer = if styled {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        renderer.decor_style(DecorStyle::Ascii).render(&[group])
     }
-}
-
-fn renderer(styled: bool) -> Renderer {
-    let renderer = if styled {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
-    renderer.decor_style(DecorStyle::Ascii)
 }
 
 /// A span cut to its first line, so that no neighbouring line is drawn into the picture; never empty at a line's start
@@ -158,10 +149,6 @@ fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
         .map_or(text.len(), |at| start + at);
     let end = text.floor_char_boundary(span.end.clamp(start, line_end));
     start..end
-}
-
-fn line_number(text: &str, at: usize) -> usize {
-    text[..at].matches('\n').count() + 1
 }
 
 impl fmt::Display for ConfigErrors {
@@ -248,9 +235,10 @@ impl<'t> Reading<'t> {
         message: impl Into<String>,
         hint: impl Into<Option<&'h str>>,
     ) {
-        let hint = hint.into().map(str::to_owned);
-        self.problems
-            .push(ConfigProblem::at(span, message).hint(hint));
+        self.problems.push(ConfigProblem {
+            hint: hint.into().map(str::to_owned),
+            ..ConfigProblem::at(span, message)
+        });
     }
 
     /// Whether nothing below this path was taken out, so that what lacks there was never written.
@@ -333,32 +321,30 @@ fn problem_at(place: &Place, span: &Range<usize>, message: &str, text: &str) -> 
         .rsplit_once(", expected ")
         .map_or("", |(_, expected)| expected);
     let words: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    match message.split_once('\n') {
-        Some((what, hint)) => {
-            let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
-            ConfigProblem::at(span, format!("{subject} {what}")).hint(hint)
-        }
+    let (message, hint) = match message.split_once('\n') {
+        Some((what, hint)) => (format!("{subject} {what}"), Some(hint.to_owned())),
         None if place.is_key => {
-            let hint = did_you_mean(last, words.iter().copied())
-                .unwrap_or_else(|| format!("known here: {}", words.join(", ")));
+            let known = || format!("known here: {}", words.join(", "));
+            let hint = did_you_mean(last, words.iter().copied()).unwrap_or_else(known);
             let message = format!("unknown key `{last}` in {}", section(outside));
-            ConfigProblem::at(span, message).hint(hint)
+            (message, Some(hint))
         }
-        None if matches!(path[..], ["fields", _]) => no_contract_type(last, span),
-        None if words.is_empty() => {
-            ConfigProblem::at(span, format!("{subject} must be {}", for_people(expected)))
-        }
+        None if matches!(path[..], ["fields", _]) => return no_contract_type(last, span),
+        None if words.is_empty() => (format!("{subject} must be {}", for_people(expected)), None),
         None => {
             let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
             let hint = did_you_mean(text.trim_matches(['"', '\'']), words.iter().copied());
-            let message = format!("{subject} must be {}", quoted.join(" or "));
-            ConfigProblem::at(span, message).hint(hint)
+            (format!("{subject} must be {}", quoted.join(" or ")), hint)
         }
+    };
+    ConfigProblem {
+        hint: hint.filter(|hint| !hint.is_empty()),
+        ..ConfigProblem::at(span, message)
     }
 }
 
 pub(crate) fn no_contract_type(name: &str, span: &Range<usize>) -> ConfigProblem {
-    let hint = "fields stand under their contract type's number, such as [fields.414]".to_owned();
+    let hint = "fields stand under their contract type's number, such as [fields.414]";
     ConfigProblem::at(span, format!("`{name}` in [fields] is no contract type")).hint(hint)
 }
 
@@ -406,14 +392,16 @@ pub(crate) fn find_secrets(
         let name = key.get_ref().as_ref();
         path.push(name.to_owned());
         if is_ours && names_a_secret(name) {
-            found.push((path.clone(), secret_key(name, &key.span())));
+            let message = format!("`{name}` is a secret, and secrets do not belong in this file");
+            let hint = format!("take the line out and {}", right_place(name));
+            let problem = ConfigProblem::secret(&key.span(), message, hint);
+            found.push((path.clone(), problem));
         } else if let DeValue::Table(inner) = value.get_ref() {
             find_secrets(inner, path, found);
         } else if path[0] != "fields" && value.get_ref().as_str().is_some_and(has_user_info) {
             let message = format!("the address in `{name}` holds a user or a password");
-            let problem = ConfigProblem::at(&value.span(), message)
-                .hint("take the part before `@` out of it".to_owned())
-                .secret();
+            let hint = "take the part before `@` out of it".to_owned();
+            let problem = ConfigProblem::secret(&value.span(), message, hint);
             found.push((path.clone(), problem));
         }
         path.pop();
@@ -427,20 +415,14 @@ fn names_a_secret(name: &str) -> bool {
     !is_public && (folded == "key" || SECRET_WORDS.iter().any(|word| folded.contains(word)))
 }
 
-/// Whether the line around `at` may hold a secret: then no error shows it. Errs on the side of silence.
+/// Whether the line around `at` may hold a secret: then no error shows it. Errs on the side of silence: where a secret opens a
+/// value of several lines, everything below it stays hidden, as it may have no end.
 fn line_may_hold_a_secret(text: &str, at: usize) -> bool {
-    let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    let mut inside_multiline = false;
-    let mut lines = text[..line_end].lines().peekable();
-    while let Some(line) = lines.next() {
-        let is_secret = names_a_secret_before_a_value(line) || has_user_info(line);
-        if lines.peek().is_none() {
-            return is_secret || inside_multiline;
-        }
-        // Where a secret opens a value of several lines, everything below it stays hidden: it may have no end.
-        inside_multiline |= is_secret && (line.contains("\"\"\"") || line.contains("'''"));
-    }
-    false
+    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    let is_secret = |line: &&str| names_a_secret_before_a_value(line) || has_user_info(line);
+    let opens = |line: &str| line.contains("\"\"\"") || line.contains("'''");
+    let mut lines = text[..end].lines();
+    lines.next_back().is_some_and(|line| is_secret(&line)) || lines.filter(is_secret).any(opens)
 }
 
 fn names_a_secret_before_a_value(line: &str) -> bool {
@@ -458,15 +440,6 @@ fn has_user_info(text: &str) -> bool {
             .unwrap_or(rest);
         authority.contains('@')
     })
-}
-
-fn secret_key(name: &str, span: &Range<usize>) -> ConfigProblem {
-    ConfigProblem::at(
-        span,
-        format!("`{name}` is a secret, and secrets do not belong in this file"),
-    )
-    .hint(format!("take the line out and {}", right_place(name)))
-    .secret()
 }
 
 fn right_place(name: &str) -> &'static str {

@@ -4,23 +4,27 @@ use std::fmt;
 use std::ops::{Deref, Range};
 
 use indexmap::IndexMap;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
 use super::diagnostics::Reading;
 use super::template;
 use super::value::{self, DecimalMark};
+use crate::model::FieldType;
 
 /// A table whose keys are other people's words, in the order of the file.
 pub type Entries<T> = IndexMap<Spanned<String>, T>;
+
+/// A column's name, or several: the first that is filled in a row counts.
+pub type Columns = OneOrMany<Text>;
 
 /// Where a form field takes its value from (one of `column`, `template`, `value`), and what type it has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FieldConfig {
-    pub column: Option<Spanned<Text>>,
+    pub column: Option<Spanned<Columns>>,
     pub template: Option<Spanned<Text>>,
     /// The same for every row.
     pub value: Option<Spanned<Text>>,
@@ -40,24 +44,9 @@ pub struct FieldConfig {
     pub default: Option<Spanned<Text>>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum FieldType {
-    #[default]
-    Text,
-    Number,
-    Date,
-    Phone,
-    Email,
-    Choice,
-    Boolean,
-    EgyptNationalId,
-}
-
-/// A field: a column's name alone, or everything about it.
+/// A field: its column alone, or everything about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Field(pub FieldConfig);
+pub struct FieldEntry(pub FieldConfig);
 
 /// One value, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,54 +92,69 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for Field {
+impl<'de> Deserialize<'de> for FieldEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldVisitor)
+        deserializer.deserialize_any(EntryVisitor).map(FieldEntry)
     }
 }
 
-struct FieldVisitor;
+struct EntryVisitor;
 
-impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field;
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = FieldConfig;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a column's name in quotes, or { column = \"…\", … }")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Field, A::Error> {
-        FieldConfig::deserialize(MapAccessDeserializer::new(table)).map(Field)
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<FieldConfig, A::Error> {
+        FieldConfig::deserialize(MapAccessDeserializer::new(table))
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Field, E> {
-        let name = Text::try_from(name.to_owned()).map_err(E::custom)?;
-        Ok(Field(FieldConfig {
-            // The place is the whole value's, set where it is known.
-            column: Some(Spanned::new(0..0, name)),
-            ..FieldConfig::default()
-        }))
+    fn visit_seq<A: SeqAccess<'de>>(self, names: A) -> Result<FieldConfig, A::Error> {
+        Columns::deserialize(SeqAccessDeserializer::new(names)).map(FieldConfig::of_columns)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<FieldConfig, E> {
+        Columns::deserialize(StrDeserializer::new(name)).map(FieldConfig::of_columns)
     }
 }
 
 impl FieldConfig {
+    /// The place is the whole entry's, set where it is known.
+    fn of_columns(columns: Columns) -> Self {
+        FieldConfig {
+            column: Some(Spanned::new(0..0, columns)),
+            ..FieldConfig::default()
+        }
+    }
+
     pub(crate) fn field_type(&self) -> FieldType {
         let field_type = self.field_type.as_ref();
         field_type.map_or(FieldType::Text, |name| *name.get_ref())
     }
 
     pub(crate) fn check(&self, key: &str, span: &Range<usize>, reading: &mut Reading<'_>) {
-        let column = self.column.as_ref().map(|_| "\"column\"");
-        let template = self.template.as_ref().map(|_| "\"template\"");
-        let value = self.value.as_ref().map(|_| "\"value\"");
-        let given: Vec<&str> = [column, template, value].into_iter().flatten().collect();
-        if given.is_empty() {
-            let message = format!("the field `{key}` has no value to send");
-            let hint = "give it a `column`, a `template` or a `value`";
-            reading.refuse(span, message, hint);
-        } else if given.len() > 1 {
-            let given = given.join(" and ");
-            let message = format!("the field `{key}` has several values to send: {given}");
-            reading.refuse(span, message, "keep one of them");
+        let sources = [
+            self.column.as_ref().map(|_| "\"column\""),
+            self.template.as_ref().map(|_| "\"template\""),
+            self.value.as_ref().map(|_| "\"value\""),
+        ];
+        match sources.into_iter().flatten().collect::<Vec<_>>()[..] {
+            [_] => {}
+            [] => {
+                let message = format!("the field `{key}` has no value to send");
+                reading.refuse(
+                    span,
+                    message,
+                    "give it a `column`, a `template` or a `value`",
+                );
+            }
+            ref given => {
+                let given = given.join(" and ");
+                let message = format!("the field `{key}` has several values to send: {given}");
+                reading.refuse(span, message, "keep one of them");
+            }
         }
         if let Some(text) = &self.template
             && let Err(reason) = template::columns_of(text.get_ref())
@@ -175,27 +179,24 @@ impl FieldConfig {
 
     /// Refuses options of other types, and all of them beside a constant.
     fn check_options(&self, reading: &mut Reading<'_>) {
-        fn span<T>(option: Option<&Spanned<T>>) -> Option<Range<usize>> {
-            option.map(Spanned::span)
+        fn option<T>(
+            name: &'static str,
+            given: Option<&Spanned<T>>,
+            owner: Option<FieldType>,
+        ) -> Option<(&'static str, Range<usize>, Option<FieldType>)> {
+            Some((name, given?.span(), owner))
         }
-        for (option, span, owner) in [
-            ("type", span(self.field_type.as_ref()), None),
-            (
-                "decimal",
-                span(self.decimal.as_ref()),
-                Some(FieldType::Number),
-            ),
-            ("input", span(self.input.as_ref()), Some(FieldType::Date)),
-            ("output", span(self.output.as_ref()), Some(FieldType::Date)),
-            (
-                "choices",
-                span(self.choices.as_ref()),
-                Some(FieldType::Choice),
-            ),
-            ("required", span(self.required.as_ref()), None),
-            ("default", span(self.default.as_ref()), None),
-        ] {
-            let Some(span) = span else { continue };
+        let (number, date) = (Some(FieldType::Number), Some(FieldType::Date));
+        let options = [
+            option("type", self.field_type.as_ref(), None),
+            option("decimal", self.decimal.as_ref(), number),
+            option("input", self.input.as_ref(), date),
+            option("output", self.output.as_ref(), date),
+            option("choices", self.choices.as_ref(), Some(FieldType::Choice)),
+            option("required", self.required.as_ref(), None),
+            option("default", self.default.as_ref(), None),
+        ];
+        for (option, span, owner) in options.into_iter().flatten() {
             if self.value.is_some() {
                 let message =
                     format!("`{option}` means nothing beside `value`, which is sent as it stands");

@@ -1,54 +1,45 @@
-//! Binds the form fields of each contract type: as the config names them, or, where it names none, as the headers do.
+//! The form fields of each contract type, bound to a sheet's columns: as the config names them, or, where it names none, as the
+//! headers do. Recipient, contract type and identity are read from fields of the same kind.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use toml::Spanned;
 
 use super::config::{Config, DEFAULT_DATE_OUTPUT};
 use super::diagnostics::ConfigProblem;
-use super::field_config::{Entries, Field, FieldConfig, FieldType, Text};
-use super::form::{FormCheck, form_field, nearest_key};
-use super::header::{Binder, Role, is_left_out};
+use super::field_config::{Columns, Entries, FieldConfig, FieldEntry, Text};
+use super::form::TypeForm;
+use super::header::{Header, HeaderTypes, Role, is_left_out};
 use super::names::{fold, fold_choice, visible};
-use super::template::Template;
-use super::value::{Choices, Fault, Kind};
-use crate::model::{Column, ContractTypeId, FormField};
+use super::template::{Template, Templates};
+use super::value::{Choices, Evidence, Fault, Kind, Reading};
+use crate::model::{Cell, Column, ContractTypeId, FieldType, Form, Row};
 
 /// How many fields a note lists: those of any real form.
 const FIELDS_SHOWN: usize = 40;
 
-/// Field groups by contract type.
-#[derive(Default)]
-pub(crate) struct Groups {
-    pub by_type: BTreeMap<ContractTypeId, FieldGroup>,
-    /// For contract types that only the rows know.
-    pub other_types: FieldGroup,
-}
-
-/// The form fields of one contract type.
-#[derive(Default)]
-pub(crate) struct FieldGroup {
-    pub rules: Vec<FieldRule>,
-    pub birth: Option<BirthCheck>,
-}
-
-/// How one form field gets its value.
-pub(crate) struct FieldRule {
+/// How one value of an invitation is had from a row.
+pub(crate) struct Field {
+    /// The key that it is sent under, or the part of the invitation that it is (`phone`): by it problems name it.
     pub key: String,
-    pub source: RuleSource,
+    pub source: Source,
     pub kind: Kind,
     /// The form's own choices, when the type alone does not tell whether the value is among them.
-    pub among: Option<Kind>,
+    among: Option<Choices>,
     pub required: bool,
     pub default: Option<String>,
     pub condition: Option<Condition>,
-    /// Why this column's values cannot be trusted: set when it contradicts itself.
-    pub conflict: Option<Fault>,
+    /// What its columns prove of how they write their values.
+    evidence: Evidence,
+    /// Why its columns' values cannot be trusted: set when they contradict each other.
+    conflict: Option<Fault>,
 }
 
 /// Where the value comes from.
-pub(crate) enum RuleSource {
-    Column(usize),
+pub(crate) enum Source {
+    /// The first of these columns that is filled.
+    Columns(Vec<usize>),
     Template {
         template: Template,
         /// The positions of its columns, in its own order.
@@ -67,71 +58,154 @@ pub(crate) struct Condition {
     pub folded: String,
 }
 
-/// A national id and a birth date of the same contract type, which must agree.
-pub(crate) struct BirthCheck {
-    /// Their places in the group.
-    pub national_id: usize,
-    pub birth_date: usize,
-    /// How the birth date is written.
-    pub output: String,
+/// The form fields of one contract type.
+#[derive(Default)]
+pub(crate) struct Group {
+    pub fields: Vec<Field>,
+    /// The places of a national id and a birth date, which must agree.
+    pub birth: Option<(usize, usize)>,
 }
 
-impl FieldRule {
-    fn of_column(key: &str, index: usize, kind: Kind) -> Self {
-        FieldRule {
+/// Groups by contract type.
+#[derive(Default)]
+pub(crate) struct Groups {
+    by_type: BTreeMap<ContractTypeId, Group>,
+    /// For contract types that only the rows know.
+    others: Group,
+}
+
+impl Groups {
+    pub fn of(&self, id: ContractTypeId) -> &Group {
+        self.by_type.get(&id).unwrap_or(&self.others)
+    }
+
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        let groups = self.by_type.values().chain([&self.others]);
+        groups.flat_map(|group| &group.fields)
+    }
+
+    pub fn open_fields(&mut self) -> impl Iterator<Item = &mut Field> {
+        let groups = self.by_type.values_mut().chain([&mut self.others]);
+        let fields = groups.flat_map(|group| &mut group.fields);
+        fields.filter(|field| matches!(field.source, Source::Columns(_)) && field.kind.is_open())
+    }
+}
+
+impl Field {
+    pub fn new(key: &str, source: Source, kind: Kind) -> Self {
+        Field {
             key: key.to_owned(),
-            source: RuleSource::Column(index),
+            source,
             kind,
             among: None,
             required: false,
             default: None,
             condition: None,
+            evidence: Evidence::default(),
             conflict: None,
         }
     }
 
-    /// The one column that feeds the rule, for pointing at it.
-    pub fn column(&self) -> Option<usize> {
+    /// The positions of all columns that it is made of.
+    pub fn columns(&self) -> &[usize] {
         match &self.source {
-            RuleSource::Column(index) => Some(*index),
-            RuleSource::Template { columns, .. } => match columns[..] {
-                [only] => Some(only),
-                _ => None,
-            },
-            RuleSource::Constant(_) => None,
-        }
-    }
-}
-
-impl FieldGroup {
-    /// Ties conditional fields to their parents in the group.
-    fn bind_conditions(&mut self, check: &FormCheck<'_>) {
-        for at in 0..self.rules.len() {
-            let field = check.field(&self.rules[at].key);
-            let Some(condition) = field.and_then(|field| field.condition.as_ref()) else {
-                continue;
-            };
-            let parent = self
-                .rules
-                .iter()
-                .position(|rule| rule.key == condition.parent);
-            self.rules[at].condition = parent.map(|parent| Condition {
-                parent,
-                value: condition.value.clone(),
-                folded: fold_choice(&condition.value),
-            });
+            Source::Columns(columns) | Source::Template { columns, .. } => columns,
+            Source::Constant(_) => &[],
         }
     }
 
-    /// A note on the form's fields that no rule feeds.
-    fn unmapped(&self, check: &FormCheck<'_>) -> Option<String> {
-        let keys: Vec<&str> = self.rules.iter().map(|rule| rule.key.as_str()).collect();
-        check.unmapped(&keys)
+    /// Takes a row into account before the first is mapped.
+    pub fn see(&mut self, row: &Row) {
+        for at in 0..self.columns().len() {
+            let cell = row.cell(self.columns()[at]);
+            self.evidence.see(&self.kind, cell);
+        }
+    }
+
+    /// Reads by what its columns have proved from now on.
+    pub fn settle(&mut self) {
+        match self.evidence.verdict() {
+            Ok(Some(convention)) => self.kind.settle(convention),
+            Ok(None) => {}
+            Err(conflict) => self.conflict = Some(conflict),
+        }
+    }
+
+    pub fn read<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        match &self.conflict {
+            Some(conflict) if self.kind.depends_on_convention(cell) => Err(conflict.clone()),
+            _ => self.among(self.kind.read(cell)?),
+        }
+    }
+
+    pub fn read_text<'a>(&'a self, text: &'a str) -> Result<Option<Reading<'a>>, Fault> {
+        self.among(self.kind.read_text(text)?)
+    }
+
+    /// Holds a value against the form's choices, where its type alone does not.
+    fn among<'a>(&'a self, read: Option<Reading<'a>>) -> Result<Option<Reading<'a>>, Fault> {
+        match (read, &self.among) {
+            (Some(reading), Some(choices)) => Ok(Some(Reading {
+                text: choices.read(&reading.text)?.text,
+                ..reading
+            })),
+            (read, _) => Ok(read),
+        }
+    }
+
+    /// Whether it is a birth date by its key or by a column's header.
+    fn is_birth_date(&self, header: &Header<'_>) -> bool {
+        let is_birth = |name: &str| {
+            let folded = fold(name);
+            let mut words = ["birth", "dateofb", "ميلاد"].iter();
+            folded == "dob" || words.any(|word| folded.contains(word))
+        };
+        let all = header.columns.iter();
+        let mut fed = all.filter(|column| self.columns().contains(&column.index));
+        matches!(self.kind, Kind::Date { .. })
+            && (is_birth(&self.key) || fed.any(|column| is_birth(&column.name)))
     }
 }
 
-impl Binder<'_> {
-    /// Binds the fields of the contract types that rows can have; `possible` is none when only the rows know them.
+/// A mapping under construction: what it is made from, and what was found on the way.
+pub(crate) struct Binder<'a> {
+    pub header: Header<'a>,
+    pub types: HeaderTypes,
+    pub forms: &'a BTreeMap<ContractTypeId, Form>,
+    /// How phone numbers are read, the recipient's and those in fields.
+    pub phone: Kind,
+    pub templates: Templates,
+    pub problems: Vec<ConfigProblem>,
+    pub notes: Vec<String>,
+    /// Positions of the columns that feed something.
+    pub used: BTreeSet<usize>,
+}
+
+impl<'a> Binder<'a> {
+    /// The position of a column that the config names; its absence is noted at the name's line.
+    pub fn position(&mut self, name: &str, place: &Range<usize>) -> Option<usize> {
+        match self.header.find(name) {
+            Ok(column) => {
+                self.used.insert(column.index);
+                Some(column.index)
+            }
+            Err(mut problem) => {
+                problem.span = Some(place.clone());
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    /// The positions of all columns that the config names in one place.
+    pub fn positions(&mut self, columns: &Spanned<Columns>) -> Option<Vec<usize>> {
+        let place = columns.span();
+        let names = columns.get_ref().0.iter();
+        let positions: Vec<_> = names.map(|name| self.position(name, &place)).collect();
+        positions.into_iter().collect()
+    }
+
+    /// The fields of the contract types that rows can have; `possible` is none when only the rows know them.
     pub fn groups(
         &mut self,
         config: &Config,
@@ -149,87 +223,71 @@ impl Binder<'_> {
             let group = self.group(id, fields);
             groups.by_type.insert(id, group);
         }
-        for id in possible
-            .iter()
-            .flatten()
-            .filter(|id| !groups.by_type.contains_key(id))
-        {
-            let note =
-                format!("Contract type {id} gets no field values: there is no [fields.{id}]");
-            self.notes.push(note);
+        for id in possible.into_iter().flatten() {
+            if !groups.by_type.contains_key(&id) {
+                let note =
+                    format!("Contract type {id} gets no field values: there is no [fields.{id}]");
+                self.notes.push(note);
+            }
         }
         groups
     }
 
-    fn group(&mut self, id: ContractTypeId, fields: &Entries<Spanned<Field>>) -> FieldGroup {
-        let check = FormCheck::new(id, self.forms);
-        let fields = fields.iter().map(|(key, field)| (key, &field.get_ref().0));
-        let rules: Vec<(FieldRule, &FieldConfig)> = fields
-            .filter_map(|(key, field)| Some((self.field(key, field, &check)?, field)))
+    fn group(&mut self, id: ContractTypeId, entries: &Entries<Spanned<FieldEntry>>) -> Group {
+        let form = TypeForm::new(Some(id), self.forms);
+        let mut fields = Vec::new();
+        for (key, entry) in entries {
+            let config = &entry.get_ref().0;
+            if let Some(mut problem) = form.unknown(key.get_ref(), &format!("`{key}`")) {
+                problem.span = Some(key.span());
+                self.problems.push(problem);
+            }
+            let source = self.source(key.get_ref(), config, &form);
+            let field = self.field(key, source, config, &form);
+            fields.extend(field);
+        }
+        self.whole(fields, &form)
+    }
+
+    fn source(&mut self, key: &str, config: &FieldConfig, form: &TypeForm<'_>) -> Option<Source> {
+        if let Some(columns) = &config.column {
+            return self.positions(columns).map(Source::Columns);
+        }
+        if let Some(value) = &config.value {
+            return Some(Source::Constant(self.settled_choice(value, key, form)));
+        }
+        let text = config.template.as_ref()?;
+        let template = self.templates.add(text.get_ref())?;
+        let names = template.columns.iter();
+        let columns: Vec<_> = names
+            .map(|name| self.position(name, &text.span()))
             .collect();
-        let mut group = FieldGroup {
-            birth: birth_check(&rules),
-            rules: rules.into_iter().map(|(rule, _)| rule).collect(),
-        };
-        group.bind_conditions(&check);
-        self.notes.extend(group.unmapped(&check));
-        group
+        let columns = columns.into_iter().collect::<Option<_>>()?;
+        Some(Source::Template { template, columns })
     }
 
     fn field(
         &mut self,
         key: &Spanned<String>,
-        field: &FieldConfig,
-        check: &FormCheck<'_>,
-    ) -> Option<FieldRule> {
-        if let Err(problem) = check.knows_key(key) {
-            self.problems.push(problem);
-        }
-        let source = self.source(key.get_ref(), field, check);
-        let (kind, among) = self.kind(key, field, check)?;
-        let default = field.default.as_ref();
-        let default = default.map(|default| self.settled_choice(default, key.get_ref(), check));
-        Some(FieldRule {
-            source: source?,
+        source: Option<Source>,
+        config: &FieldConfig,
+        form: &TypeForm<'_>,
+    ) -> Option<Field> {
+        let (kind, among) = self.kind(key, config, form)?;
+        let default = config.default.as_ref();
+        let default = default.map(|text| self.settled_choice(text, key.get_ref(), form));
+        let required = config.required.as_ref();
+        Some(Field {
             among,
-            required: field
-                .required
-                .as_ref()
-                .is_some_and(|required| *required.get_ref()),
+            required: required.is_some_and(|required| *required.get_ref()),
             default,
-            ..FieldRule::of_column(key.get_ref(), 0, kind)
-        })
-    }
-
-    fn source(
-        &mut self,
-        key: &str,
-        field: &FieldConfig,
-        check: &FormCheck<'_>,
-    ) -> Option<RuleSource> {
-        if let Some(name) = &field.column {
-            return self
-                .position(name.get_ref(), &name.span())
-                .map(RuleSource::Column);
-        }
-        if let Some(value) = &field.value {
-            return Some(RuleSource::Constant(self.settled_choice(value, key, check)));
-        }
-        let text = field.template.as_ref()?;
-        let template = self.templates.add(text.get_ref())?;
-        let names = template.columns.iter();
-        let positions: Vec<_> = names
-            .map(|name| self.position(name, &text.span()))
-            .collect();
-        Some(RuleSource::Template {
-            columns: positions.into_iter().collect::<Option<_>>()?,
-            template,
+            ..Field::new(key.get_ref(), source?, kind)
         })
     }
 
     /// A text that goes out as the config has it: if the field has choices, as the choice's own text.
-    fn settled_choice(&mut self, text: &Spanned<Text>, key: &str, check: &FormCheck<'_>) -> String {
-        let settled = check.own_text(key, text.get_ref(), &text.span());
+    fn settled_choice(&mut self, text: &Spanned<Text>, key: &str, form: &TypeForm<'_>) -> String {
+        let settled = form.own_text(key, text);
         settled.unwrap_or_else(|problem| {
             self.problems.push(problem);
             text.get_ref().to_string()
@@ -240,106 +298,90 @@ impl Binder<'_> {
     fn kind(
         &mut self,
         key: &Spanned<String>,
-        field: &FieldConfig,
-        check: &FormCheck<'_>,
-    ) -> Option<(Kind, Option<Kind>)> {
-        let form_choices = check.choices(key.get_ref()).map(Kind::Choice);
-        Some(match field.field_type() {
-            FieldType::Text => (form_choices.unwrap_or(Kind::Text), None),
-            FieldType::Choice => {
-                let Some(choices) = &field.choices else {
-                    if form_choices.is_none() {
-                        let message =
-                            format!("the field `{key}` is a choice, and nothing says of what");
-                        let hint = "add choices = { \"as written\" = \"as sent\" }".to_owned();
-                        let problem = ConfigProblem::at(&key.span(), message).hint(hint);
-                        self.problems.push(problem);
-                    }
-                    return form_choices.map(|choices| (choices, None));
-                };
-                let mut pairs: Vec<(String, String)> = Vec::new();
-                for (label, sent) in choices.get_ref() {
-                    let sent = self.settled_choice(sent, key.get_ref(), check);
-                    pairs.push((label.get_ref().clone(), sent));
-                }
-                pairs.extend(check.choice_pairs(key.get_ref()).into_iter().flatten());
-                (Kind::Choice(Choices::new(pairs)), None)
-            }
+        config: &FieldConfig,
+        form: &TypeForm<'_>,
+    ) -> Option<(Kind, Option<Choices>)> {
+        let choices = form.choices(key.get_ref());
+        let text = |text: &Option<Spanned<Text>>| Some(text.as_ref()?.get_ref().to_string());
+        Some(match config.field_type() {
+            FieldType::Text => (choices.map_or(Kind::Text, Kind::Choice), None),
+            FieldType::Choice => (Kind::Choice(self.choices(key, config, form)?), None),
             FieldType::Number => {
-                let decimal = field.decimal.as_ref().map(|mark| *mark.get_ref());
-                (Kind::Number { decimal }, form_choices)
+                let decimal = config.decimal.as_ref().map(|mark| *mark.get_ref());
+                (Kind::Number { decimal }, choices)
             }
             FieldType::Date => {
-                let text =
-                    |format: &Option<Spanned<Text>>| Some(format.as_ref()?.get_ref().to_string());
-                let output = text(&field.output);
-                (date(text(&field.input), output), form_choices)
+                let output = text(&config.output);
+                let kind = Kind::Date {
+                    input: text(&config.input),
+                    output: output.unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
+                    order: None,
+                };
+                (kind, choices)
             }
             FieldType::Phone => (self.phone.clone(), None),
             FieldType::Email => (Kind::Email, None),
-            FieldType::Boolean => (Kind::Boolean, form_choices),
+            FieldType::Boolean => (Kind::Boolean, choices),
             FieldType::EgyptNationalId => (Kind::EgyptNationalId, None),
         })
     }
-}
 
-fn date(input: Option<String>, output: Option<String>) -> Kind {
-    Kind::Date {
-        input,
-        output: output.unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
-        order: None,
+    /// The choices that the config names, and the form's.
+    fn choices(
+        &mut self,
+        key: &Spanned<String>,
+        config: &FieldConfig,
+        form: &TypeForm<'_>,
+    ) -> Option<Choices> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (label, sent) in config.choices.iter().flat_map(|choices| choices.get_ref()) {
+            let sent = self.settled_choice(sent, key.get_ref(), form);
+            pairs.push((label.get_ref().clone(), sent));
+        }
+        pairs.extend(form.choice_pairs(key.get_ref()));
+        if pairs.is_empty() && config.choices.is_none() {
+            let message = format!("the field `{key}` is a choice, and nothing says of what");
+            let hint = "add choices = { \"as written\" = \"as sent\" }";
+            let problem = ConfigProblem::at(&key.span(), message).hint(hint);
+            self.problems.push(problem);
+            return None;
+        }
+        Some(Choices::new(pairs))
     }
-}
 
-/// The pair of fields that must agree on the birth date, if the group has both.
-fn birth_check(rules: &[(FieldRule, &FieldConfig)]) -> Option<BirthCheck> {
-    let is_id = |(rule, _): &(FieldRule, _)| matches!(rule.kind, Kind::EgyptNationalId);
-    let national_id = rules.iter().position(is_id)?;
-    rules
-        .iter()
-        .enumerate()
-        .find_map(|(birth_date, (rule, field))| {
-            let column = field.column.as_ref().map_or("", |name| name.get_ref());
-            match &rule.kind {
-                Kind::Date { output, .. }
-                    if names_a_birth_date(&rule.key) || names_a_birth_date(column) =>
-                {
-                    Some(BirthCheck {
-                        national_id,
-                        birth_date,
-                        output: output.clone(),
-                    })
-                }
-                _ => None,
-            }
-        })
-}
+    /// Ties what belongs together in a group, and notes the form's fields that nothing feeds.
+    fn whole(&mut self, mut fields: Vec<Field>, form: &TypeForm<'_>) -> Group {
+        for at in 0..fields.len() {
+            let field = form.field(&fields[at].key);
+            let Some(condition) = field.and_then(|field| field.condition.as_ref()) else {
+                continue;
+            };
+            let mut others = fields.iter();
+            let parent = others.position(|field| field.key == condition.parent);
+            fields[at].condition = parent.map(|parent| Condition {
+                parent,
+                folded: fold_choice(&condition.value),
+                value: condition.value.clone(),
+            });
+        }
+        let keys: Vec<&str> = fields.iter().map(|field| field.key.as_str()).collect();
+        self.notes.extend(form.unmapped(&keys));
+        let mut all = fields.iter();
+        let national_id = all.position(|field| matches!(field.kind, Kind::EgyptNationalId));
+        let mut all = fields.iter();
+        let birth_date = all.position(|field| field.is_birth_date(&self.header));
+        Group {
+            birth: national_id.zip(birth_date),
+            fields,
+        }
+    }
 
-fn names_a_birth_date(name: &str) -> bool {
-    let folded = fold(name);
-    folded == "dob"
-        || ["birth", "dateofb", "ميلاد"]
-            .iter()
-            .any(|word| folded.contains(word))
-}
-
-/// A column whose header is the key of a form field.
-struct KeyColumn<'a> {
-    column: &'a Column,
-    key: String,
-    /// The one contract type that the header names.
-    only_for: Option<ContractTypeId>,
-}
-
-impl<'a> Binder<'a> {
     /// Groups for the contract types that rows can have, or, where only the rows know, for those with a form or a column
     /// of their own, and one for all others.
     fn groups_from_headers(&mut self, possible: Option<BTreeSet<ContractTypeId>>) -> Groups {
         let columns = self.key_columns();
-        let named: BTreeSet<ContractTypeId> = columns
-            .iter()
-            .filter_map(|column| column.only_for)
-            .collect();
+        let named = columns.iter().filter_map(|column| column.only_for);
+        let named: BTreeSet<ContractTypeId> = named.collect();
         let only_rows_know = possible.is_none();
         let types = possible.unwrap_or_else(|| {
             let known = self.forms.keys().copied();
@@ -352,117 +394,115 @@ impl<'a> Binder<'a> {
         }
         let mut groups = Groups::default();
         for &id in &types {
-            let group = self.group_from_headers(id, &columns);
-            self.note_keys(&group, &format!("contract type {id}"));
+            let group = self.group_from_headers(Some(id), &columns);
             groups.by_type.insert(id, group);
         }
         if only_rows_know {
-            for column in columns.iter().filter(|column| column.only_for.is_none()) {
-                self.add_rule(&mut groups.other_types, column, &column.key, Kind::Text);
-            }
-            self.note_keys(&groups.other_types, "the contract type of each row");
+            groups.others = self.group_from_headers(None, &columns);
         }
         groups
     }
 
     fn key_columns(&self) -> Vec<KeyColumn<'a>> {
-        self.header
-            .columns
-            .iter()
+        let columns = self.header.columns.iter();
+        let free = columns
             .filter(|column| !visible(&column.name).is_empty() && !is_left_out(&column.name))
-            .filter(|column| !self.taken.contains(&column.index))
+            .filter(|column| !self.used.contains(&column.index))
             // A contract type's column stays what it is when --contract-type or [contract] goes before it.
-            .filter(|column| Role::of(&column.name) != Some(Role::ContractType))
-            .map(|column| {
-                let header = visible(&column.name);
-                let explicit = self.types.explicit_key(&header);
-                KeyColumn {
-                    column,
-                    only_for: explicit.map(|(id, _)| id),
-                    key: explicit.map_or(header.as_str(), |(_, key)| key).to_owned(),
-                }
-            })
-            .collect()
+            .filter(|column| Role::of(&column.name) != Some(Role::ContractType));
+        free.map(|column| {
+            let header = visible(&column.name);
+            let explicit = self.types.explicit_key(&header);
+            KeyColumn {
+                column,
+                only_for: explicit.map(|(id, _)| id),
+                key: explicit.map_or(header.as_str(), |(_, key)| key).to_owned(),
+            }
+        })
+        .collect()
     }
 
-    fn group_from_headers(&mut self, id: ContractTypeId, columns: &[KeyColumn<'a>]) -> FieldGroup {
-        let check = FormCheck::new(id, self.forms);
-        let mut group = FieldGroup::default();
-        let own = columns.iter().filter(|column| column.only_for == Some(id));
-        let own_keys: BTreeSet<&str> = own.map(|column| column.key.as_str()).collect();
-        for column in columns
-            .iter()
-            .filter(|column| column.only_for.is_none_or(|only| only == id))
+    /// The group of one contract type, or of those that only the rows know.
+    fn group_from_headers(
+        &mut self,
+        id: Option<ContractTypeId>,
+        columns: &[KeyColumn<'a>],
+    ) -> Group {
+        let form = TypeForm::new(id, self.forms);
+        let own = columns.iter().filter(|column| column.only_for.is_some());
+        let own = own.filter(|column| column.only_for == id);
+        let own: Vec<String> = own.map(|column| form.key_of(&column.key)).collect();
+        let mut fields = Vec::new();
+        let mut fed: Vec<(String, &Column)> = Vec::new();
+        for KeyColumn {
+            column,
+            key,
+            only_for,
+        } in columns
         {
-            let field = check.form.and_then(|form| form_field(&column.key, form));
-            let key = field.map_or(column.key.as_str(), |field| field.key.as_str());
+            let key = form.key_of(key);
             // A header that names its contract type goes before one that does not.
-            if column.only_for.is_none() && own_keys.contains(key) {
+            let is_meant = only_for.map_or(!own.contains(&key), |only| Some(only) == id);
+            if !is_meant {
                 continue;
             }
-            if let (Some(form), None) = (check.form, field) {
-                let header = self.header.shown.header(&column.column.name);
-                let placed = self.header.placed(&[column.column]);
-                let message =
-                    format!("the form of contract type {id} has no field for the column {placed}");
-                let nearest = nearest_key(&column.key, form);
-                let hint = format!(
-                    "{nearest}; to leave the column out, put `_` before its header: `_{header}`"
+            let (header, placed) = (
+                self.header.shown(&column.name),
+                self.header.placed(&[column]),
+            );
+            if let Some(mut problem) = form.unknown(&key, &format!("for the column {placed}")) {
+                let way_out =
+                    format!("; to leave the column out, put `_` before its header: `_{header}`");
+                problem.hint = problem.hint.map(|hint| hint + &way_out);
+                self.problems.push(self.header.in_file(problem));
+            } else if let Some((_, earlier)) = fed.iter().find(|(fed, _)| *fed == key) {
+                let (shown, placed) = (
+                    self.header.shown(&key),
+                    self.header.placed(&[earlier, column]),
                 );
-                self.refuse(self.header.reason(message, hint));
-                continue;
+                let message = format!("several columns are the field `{shown}`: {placed}");
+                let hint = "rename all but one of them, or put `_` before the header";
+                self.problems.push(self.header.problem(message, hint));
+            } else {
+                self.used.insert(column.index);
+                let config = FieldConfig {
+                    field_type: Some(Spanned::new(0..0, form.type_of(&key))),
+                    ..FieldConfig::default()
+                };
+                let source = Some(Source::Columns(vec![column.index]));
+                fields.extend(self.field(&Spanned::new(0..0, key.clone()), source, &config, &form));
+                fed.push((key, column));
             }
-            let kind = field.map_or(Kind::Text, |field| kind_of(field, &check));
-            self.add_rule(&mut group, column, key, kind);
         }
-        group.bind_conditions(&check);
-        self.notes.extend(group.unmapped(&check));
+        let group = self.whole(fields, &form);
+        self.note_keys(&group, id);
         group
     }
 
-    fn add_rule(&mut self, group: &mut FieldGroup, column: &KeyColumn<'_>, key: &str, kind: Kind) {
-        let index = column.column.index;
-        let earlier = group.rules.iter().find(|rule| rule.key == key);
-        if let Some(earlier) = earlier.and_then(FieldRule::column) {
-            let columns = self.header.columns.iter();
-            let both: Vec<&Column> = columns
-                .filter(|column| [earlier, index].contains(&column.index))
-                .collect();
-            let message = format!(
-                "several columns are the field `{}`: {}",
-                self.header.shown.header(key),
-                self.header.placed(&both)
-            );
-            let hint = "rename all but one of them, or put `_` before the header";
-            self.refuse(self.header.reason(message, hint));
+    fn note_keys(&mut self, group: &Group, id: Option<ContractTypeId>) {
+        let keys = group
+            .fields
+            .iter()
+            .map(|field| self.header.shown(&field.key));
+        let keys: Vec<_> = keys.collect();
+        if keys.is_empty() {
             return;
         }
-        self.used.insert(index);
-        group.rules.push(FieldRule::of_column(key, index, kind));
-    }
-
-    fn note_keys(&mut self, group: &FieldGroup, whose: &str) {
-        if !group.rules.is_empty() {
-            let keys = group
-                .rules
-                .iter()
-                .map(|rule| self.header.shown.header(&rule.key));
-            let keys = listed(&keys.collect::<Vec<_>>(), FIELDS_SHOWN);
-            let note = format!("Fields that go out for {whose}, by the headers: {keys}");
-            self.notes.push(note);
-        }
+        let whose = id.map_or("the contract type of each row".to_owned(), |id| {
+            format!("contract type {id}")
+        });
+        let keys = listed(&keys, FIELDS_SHOWN);
+        let note = format!("Fields that go out for {whose}, by the headers: {keys}");
+        self.notes.push(note);
     }
 }
 
-/// A form field's type, as far as the form tells it beyond doubt.
-fn kind_of(field: &FormField, check: &FormCheck<'_>) -> Kind {
-    if let Some(choices) = check.choices(&field.key) {
-        return Kind::Choice(choices);
-    }
-    match field.kind.as_str() {
-        "date" => date(None, None),
-        _ => Kind::Text,
-    }
+/// A column whose header is the key of a form field.
+struct KeyColumn<'a> {
+    column: &'a Column,
+    key: String,
+    /// The one contract type that the header names.
+    only_for: Option<ContractTypeId>,
 }
 
 /// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.

@@ -2,15 +2,16 @@
 //! that describe the same form.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use toml::Spanned;
 
 use super::diagnostics::ConfigProblem;
+use super::field_config::Text;
 use super::header::parts;
-use super::names::{did_you_mean, fold, fold_choice, likeness};
+use super::names::{did_you_mean, fold, likeness};
 use super::value::Choices;
-use crate::model::{ContractTypeId, Form, FormField, FormOption};
+use super::words::{Concept, Shape, WORDS};
+use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption};
 
 /// The form field that a header names: by its key, a label, or several of them side by side (`Full name (fullName)`).
 /// None when no field, or more than one, answers to it.
@@ -47,16 +48,17 @@ pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormFie
 }
 
 /// The form of one contract type, or nothing to check against.
-pub(crate) struct FormCheck<'a> {
-    id: ContractTypeId,
-    pub form: Option<&'a Form>,
+pub(crate) struct TypeForm<'a> {
+    /// None for contract types that only the rows know.
+    id: Option<ContractTypeId>,
+    form: Option<&'a Form>,
 }
 
-impl<'a> FormCheck<'a> {
-    pub fn new(id: ContractTypeId, forms: &'a BTreeMap<ContractTypeId, Form>) -> Self {
-        FormCheck {
+impl<'a> TypeForm<'a> {
+    pub fn new(id: Option<ContractTypeId>, forms: &'a BTreeMap<ContractTypeId, Form>) -> Self {
+        TypeForm {
             id,
-            form: forms.get(&id),
+            form: id.and_then(|id| forms.get(&id)),
         }
     }
 
@@ -64,62 +66,74 @@ impl<'a> FormCheck<'a> {
         self.form?.fields.iter().find(|field| field.key == key)
     }
 
-    /// Whether the form has this key, when there is a form.
-    pub fn knows_key(&self, key: &Spanned<String>) -> Result<(), ConfigProblem> {
-        let Some(form) = self.form else { return Ok(()) };
-        if self.field(key.get_ref()).is_some() {
-            return Ok(());
+    /// The key that a header means here: the form's own, else itself.
+    pub fn key_of(&self, header: &str) -> String {
+        let field = self.form.and_then(|form| form_field(header, form));
+        field.map_or(header, |field| &field.key).to_owned()
+    }
+
+    /// What the field's values must be.
+    pub fn type_of(&self, key: &str) -> FieldType {
+        let unknown = || FormField {
+            key: key.to_owned(),
+            ..FormField::default()
+        };
+        self.field(key).map_or_else(|| type_of(&unknown()), type_of)
+    }
+
+    /// What is wrong with a key that the form lacks, when there is a form; where `whose` place it is.
+    pub fn unknown(&self, key: &str, whose: &str) -> Option<ConfigProblem> {
+        if self.field(key).is_some() {
+            return None;
         }
-        let message = format!("the form of contract type {} has no field `{key}`", self.id);
-        Err(ConfigProblem::at(&key.span(), message).hint(nearest_key(key.get_ref(), form)))
+        let keys: Vec<&str> = self.form?.fields.iter().map(|field| &*field.key).collect();
+        let id = self.id?;
+        let message = format!("the form of contract type {id} has no field {whose}");
+        let nearest = did_you_mean(key, keys.iter().copied());
+        let hint = nearest.unwrap_or_else(|| format!("its fields are: {}", keys.join(", ")));
+        Some(ConfigProblem::nowhere(message).hint(hint))
     }
 
     /// The form's own text for a choice that the config writes out; the text itself where the form has no choices.
-    pub fn own_text(
-        &self,
-        key: &str,
-        written: &str,
-        place: &Range<usize>,
-    ) -> Result<String, ConfigProblem> {
-        let options = self.options(key);
-        let wanted = fold_choice(written);
-        let answers = |option: &&FormOption| {
-            let mut names = option.labels.iter().chain([&option.value]);
-            names.any(|name| fold_choice(name) == wanted)
+    pub fn own_text(&self, key: &str, written: &Spanned<Text>) -> Result<String, ConfigProblem> {
+        let text = written.get_ref().as_str();
+        let Some(choices) = self.choices(key) else {
+            return Ok(text.to_owned());
         };
-        if options.is_empty() {
-            return Ok(written.to_owned());
+        if let Ok(choice) = choices.read(text) {
+            return Ok(choice.text.into_owned());
         }
-        if let Some(option) = options.iter().find(answers) {
-            return Ok(option.value.clone());
-        }
-        let message = format!("`{written}` is not among the form's choices of `{key}`");
-        let values: Vec<&str> = options.iter().map(|option| option.value.as_str()).collect();
-        let hint = did_you_mean(written, values.iter().copied())
+        let message = format!("`{text}` is not among the form's choices of `{key}`");
+        let values: Vec<&str> = self
+            .options(key)
+            .iter()
+            .map(|option| &*option.value)
+            .collect();
+        let hint = did_you_mean(text, values.iter().copied())
             .unwrap_or_else(|| format!("its choices are: {}", values.join(", ")));
-        Err(ConfigProblem::at(place, message).hint(hint))
+        Err(ConfigProblem::at(&written.span(), message).hint(hint))
     }
 
     /// The form's choices of a field; none when it is free.
     pub fn choices(&self, key: &str) -> Option<Choices> {
-        self.choice_pairs(key).map(Choices::new)
+        let pairs = self.choice_pairs(key);
+        (!pairs.is_empty()).then(|| Choices::new(pairs))
     }
 
     /// What people may write and what is sent for it.
-    pub fn choice_pairs(&self, key: &str) -> Option<Vec<(String, String)>> {
-        let options = self.options(key);
+    pub fn choice_pairs(&self, key: &str) -> Vec<(String, String)> {
         let pair = |option: &'a FormOption| {
             let labels = option.labels.iter().chain([&option.value]);
             labels.map(|label| (label.clone(), option.value.clone()))
         };
-        (!options.is_empty()).then(|| options.iter().flat_map(pair).collect())
+        self.options(key).iter().flat_map(pair).collect()
     }
 
-    /// A note on the form's fields that no rule feeds. No error: nothing says which are required.
+    /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
     pub fn unmapped(&self, fed: &[&str]) -> Option<String> {
         let keys = self.form?.fields.iter().map(|field| field.key.as_str());
         let missing: Vec<&str> = keys.filter(|key| !fed.contains(key)).collect();
-        let (id, missing) = (self.id, missing.join(", "));
+        let (id, missing) = (self.id?, missing.join(", "));
         let note = format!("Fields of contract type {id} that get no value: {missing}");
         (!missing.is_empty()).then_some(note)
     }
@@ -129,120 +143,87 @@ impl<'a> FormCheck<'a> {
     }
 }
 
-/// The key that a wrong one most resembles, also by its labels.
-pub(crate) fn nearest_key(wrong: &str, form: &Form) -> String {
-    let keys = || form.fields.iter().map(|field| field.key.as_str());
-    did_you_mean(wrong, keys())
-        .unwrap_or_else(|| format!("its fields are: {}", keys().collect::<Vec<_>>().join(", ")))
+/// What a field's values must be, by the form and by the words of its key and labels: the one place that says so, for a sheet
+/// whose headers are the keys, for what `init` writes, and for the cells of a template.
+pub fn type_of(field: &FormField) -> FieldType {
+    let names = [&field.key, &field.label, &field.label_ar];
+    let names = names
+        .into_iter()
+        .flat_map(|name| [name.as_str()].into_iter().chain(parts(name)));
+    let names: Vec<String> = names.map(fold).filter(|name| !name.is_empty()).collect();
+    let is_about = |concept: &&Concept| {
+        let mut known = concept.names.iter().chain([&concept.key]);
+        known.any(|known| names.contains(&fold(known)))
+    };
+    let by_words = WORDS.concepts.iter().find(is_about);
+    match (by_words.map(|concept| concept.shape), field.kind.as_str()) {
+        _ if !field.options.is_empty() => FieldType::Choice,
+        (Some(Shape::Phone), _) => FieldType::Phone,
+        (Some(Shape::Email), _) => FieldType::Email,
+        (Some(Shape::NationalId), _) => FieldType::EgyptNationalId,
+        (_, "date") | (Some(Shape::Date), _) => FieldType::Date,
+        (Some(Shape::Number), _) => FieldType::Number,
+        (_, kind) if WORDS.number_kinds.iter().any(|word| word == kind) && !holds_digits(field) => {
+            FieldType::Number
+        }
+        _ => FieldType::Text,
+    }
+}
+
+/// Whether a word of the key or a label says that its digits are no number: `nationalId` and `National ID` alike are `national`
+/// and `id`.
+fn holds_digits(field: &FormField) -> bool {
+    let texts = [&field.key, &field.label, &field.label_ar].map(|text| {
+        let mut was_lower = false;
+        text.chars().fold(String::new(), |mut spaced, c| {
+            if c.is_uppercase() && was_lower {
+                spaced.push(' ');
+            }
+            was_lower = c.is_lowercase();
+            spaced.extend(c.to_lowercase());
+            spaced
+        })
+    });
+    let mut words = texts
+        .iter()
+        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    words.any(|word| WORDS.digits_that_are_text.iter().any(|of| of == word))
 }
 
 /// A removed and an added key this much alike are taken for one field under a new name.
 const RENAMED_LIKENESS: f64 = 0.85;
 
-/// Everything that a mapping could stumble over. Labels and order are left out: they decide nothing that is sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct FormChanges {
-    added: Vec<String>,
-    removed: Vec<String>,
-    renamed: Vec<Renamed>,
-    kinds: Vec<KindChange>,
-    choices: Vec<ChoiceChange>,
-    conditions: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-struct Renamed {
-    from: String,
-    to: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-struct KindChange {
-    field: String,
-    from: String,
-    to: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-struct ChoiceChange {
-    field: String,
-    added: Vec<String>,
-    removed: Vec<String>,
-}
-
-impl FormChanges {
-    /// Compares the form as it was with the form as it is.
-    pub fn between(before: &Form, now: &Form) -> FormChanges {
-        let mut changes = FormChanges::default();
-        let mut gone: Vec<&FormField> = missing_from(before, now);
-        let mut new: Vec<&FormField> = missing_from(now, before);
-        while let Some((was, is)) = a_renamed_pair(&gone, &new) {
-            changes.renamed.push(Renamed {
-                from: was.key.clone(),
-                to: is.key.clone(),
-            });
-            changes.compare(was, is);
-            gone.retain(|field| field.key != was.key);
-            new.retain(|field| field.key != is.key);
-        }
-        for was in &before.fields {
-            if let Some(is) = now.fields.iter().find(|field| field.key == was.key) {
-                changes.compare(was, is);
-            }
-        }
-        changes.removed = gone.iter().map(|field| field.key.clone()).collect();
-        changes.added = new.iter().map(|field| field.key.clone()).collect();
-        changes
+/// Everything that a mapping could stumble over between two answers that describe the same form, a line each. Labels and order
+/// are left out: they decide nothing that is sent.
+pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
+    let mut gone = missing_from(before, now);
+    let mut new = missing_from(now, before);
+    let mut lines = Vec::new();
+    let same = before.fields.iter();
+    let same = same.filter_map(|was| Some((was, now.fields.iter().find(|is| is.key == was.key)?)));
+    let mut pairs: Vec<(&FormField, &FormField)> = same.collect();
+    while let Some((was, is)) = a_renamed_pair(&gone, &new) {
+        lines.push(format!("renamed: {} is {} now", was.key, is.key));
+        gone.retain(|field| field.key != was.key);
+        new.retain(|field| field.key != is.key);
+        pairs.push((was, is));
     }
-
-    /// Whether the form is the same in everything that counts.
-    pub fn is_empty(&self) -> bool {
-        *self == FormChanges::default()
-    }
-
-    /// One line for each change.
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for Renamed { from, to } in &self.renamed {
-            lines.push(format!("renamed: {from} is {to} now"));
-        }
-        lines.extend(self.removed.iter().map(|key| format!("removed: {key}")));
-        lines.extend(self.added.iter().map(|key| format!("added: {key}")));
-        for KindChange { field, from, to } in &self.kinds {
-            lines.push(format!("{field}: {from} became {to}"));
-        }
-        for change in &self.choices {
-            let plus = change.added.iter().map(|choice| format!("+ {choice}"));
-            let minus = change.removed.iter().map(|choice| format!("- {choice}"));
-            let all: Vec<String> = plus.chain(minus).collect();
-            lines.push(format!("choices of {}: {}", change.field, all.join(", ")));
-        }
-        let conditions = self.conditions.iter();
-        lines.extend(conditions.map(|key| format!("{key}: shows under another condition")));
-        lines
-    }
-
-    fn compare(&mut self, was: &FormField, is: &FormField) {
-        let field = || is.key.clone();
+    lines.extend(gone.iter().map(|field| format!("removed: {}", field.key)));
+    lines.extend(new.iter().map(|field| format!("added: {}", field.key)));
+    for (was, is) in pairs {
         if was.kind != is.kind {
-            self.kinds.push(KindChange {
-                field: field(),
-                from: was.kind.clone(),
-                to: is.kind.clone(),
-            });
+            lines.push(format!("{}: {} became {}", is.key, was.kind, is.kind));
         }
-        let (added, removed) = (choices_without(is, was), choices_without(was, is));
-        if !added.is_empty() || !removed.is_empty() {
-            self.choices.push(ChoiceChange {
-                field: field(),
-                added,
-                removed,
-            });
+        let (plus, minus) = (choices_without("+", is, was), choices_without("-", was, is));
+        if !plus.is_empty() || !minus.is_empty() {
+            let choices = [plus, minus].concat().join(", ");
+            lines.push(format!("choices of {}: {choices}", is.key));
         }
         if was.condition != is.condition {
-            self.conditions.push(field());
+            lines.push(format!("{}: shows under another condition", is.key));
         }
     }
+    lines
 }
 
 fn missing_from<'f>(form: &'f Form, other: &Form) -> Vec<&'f FormField> {
@@ -270,10 +251,11 @@ fn is_same_question(was: &FormField, is: &FormField) -> bool {
         || likeness(&fold(&was.key), &fold(&is.key)) >= RENAMED_LIKENESS
 }
 
-fn choices_without(field: &FormField, other: &FormField) -> Vec<String> {
+fn choices_without(sign: &str, field: &FormField, other: &FormField) -> Vec<String> {
     let has = |value: &str| other.options.iter().any(|option| option.value == value);
     let values = field.options.iter().map(|option| &option.value);
-    values.filter(|value| !has(value)).cloned().collect()
+    let without = values.filter(|value| !has(value));
+    without.map(|value| format!("{sign} {value}")).collect()
 }
 
 #[cfg(test)]
@@ -330,7 +312,7 @@ mod tests {
             value: "Married".into(),
         });
         assert_eq!(
-            FormChanges::between(&before, &now).lines(),
+            form_changes(&before, &now),
             [
                 "renamed: fullName is customerName now",
                 "removed: fax",
@@ -343,7 +325,7 @@ mod tests {
                 "spouse: shows under another condition",
             ]
         );
-        let same = FormChanges::between(&form(&["a|A", "b|B"]), &form(&["b|Bee", "a|Ay"]));
+        let same = form_changes(&form(&["a|A", "b|B"]), &form(&["b|Bee", "a|Ay"]));
         assert!(same.is_empty(), "labels and order change nothing");
     }
 

@@ -1,19 +1,20 @@
 //! The sheet's header: what each name means by itself (the recipient, the contract type, a field's key), and which column a
 //! name in the config means.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use super::diagnostics::ConfigProblem;
 use super::names::{Shown, did_you_mean, fold, visible};
-use super::template::Templates;
-use super::value::Kind;
 use super::words::WORDS;
-use crate::model::{Column, ContractTypeId, Form, RESULT_COLUMNS};
+use crate::model::{Column, ContractTypeId, RESULT_COLUMNS};
 
 /// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
 pub const EXAMPLE_MARKER: &str = "example / مثال";
+
+/// How many columns an error or a note lists before it stops.
+pub(crate) const COLUMNS_SHOWN: usize = 12;
 
 /// Whether a cell holds [`EXAMPLE_MARKER`] in any spelling.
 pub(crate) fn is_example_marker(text: &str) -> bool {
@@ -57,15 +58,14 @@ impl Role {
         })
     }
 
-    /// Whether a header is the API's own word for this role to the letter.
-    pub fn is_own_word(self, header: &str) -> bool {
-        self.names().first().is_some_and(|name| name == header)
-    }
-
-    /// Whether a header is the API's own word for this role in any spelling, alone or among translations.
-    pub fn is_canonical(self, header: &str) -> bool {
-        let own = self.names().first().map(|name| fold(name));
-        own.is_some_and(|own| fold(header) == own || parts(header).any(|part| fold(part) == own))
+    /// How near a header of this role is to the API's own word: 2 to the letter, 1 in any spelling or among translations.
+    pub fn nearness(self, header: &str) -> u8 {
+        let own = self.names().first().map_or("", String::as_str);
+        let is_own = |text: &str| fold(text) == fold(own);
+        match header {
+            _ if header == own => 2,
+            _ => u8::from(is_own(header) || parts(header).any(is_own)),
+        }
     }
 }
 
@@ -108,23 +108,13 @@ pub(crate) fn parts(header: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// How many columns an error lists before it stops.
-const COLUMNS_SHOWN: usize = 12;
-
 /// The columns with their folded names.
 pub(crate) struct Header<'a> {
     pub columns: &'a [Column],
     /// The sheet's file, as a person named it.
     file: &'a str,
     folded: Vec<String>,
-    pub shown: Shown,
-}
-
-/// Why headers cannot be used as they are.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Reason {
-    pub message: String,
-    pub hint: String,
+    shown: Shown,
 }
 
 impl<'a> Header<'a> {
@@ -147,48 +137,39 @@ impl<'a> Header<'a> {
         names
     }
 
+    /// A header or a field's key as it may be printed.
+    pub fn shown<'h>(&self, header: &'h str) -> Cow<'h, str> {
+        self.shown.header(header)
+    }
+
     /// The column that a name means: the one so written, else the only one that folds alike.
-    pub fn find(&self, name: &str) -> Result<&'a Column, Reason> {
-        let exact: Vec<&Column> = self
-            .columns
-            .iter()
-            .filter(|column| column.name == name.trim())
-            .collect();
-        match exact[..] {
-            [only] => return Ok(only),
-            [] => {}
-            _ => return Err(self.standing_twice(&exact)),
-        }
+    pub fn find(&self, name: &str) -> Result<&'a Column, ConfigProblem> {
         let wanted = fold(name);
-        let alike: Vec<&Column> = self
-            .columns
-            .iter()
-            .zip(&self.folded)
-            .filter(|(_, folded)| **folded == wanted && !wanted.is_empty())
+        let named = self.columns.iter().zip(&self.folded);
+        let alike: Vec<&Column> = named
+            .filter(|(column, folded)| {
+                column.name == name.trim() || (**folded == wanted && !wanted.is_empty())
+            })
             .map(|(column, _)| column)
             .collect();
-        match alike[..] {
-            [only] => Ok(only),
-            [] => Err(self.missing(name)),
-            _ => {
-                let message = format!(
-                    "`{}` could be any of the columns {}",
-                    self.shown.header(name),
-                    self.placed(&alike)
-                );
-                Err(self.reason(message, "write it exactly as one of them is written"))
+        let exact = alike.iter().copied();
+        let exact: Vec<&Column> = exact.filter(|column| column.name == name.trim()).collect();
+        match (&exact[..], &alike[..]) {
+            ([only], _) | ([], [only]) => Ok(only),
+            ([], []) => Err(self.missing(name)),
+            ([], _) => {
+                let (name, placed) = (self.shown(name), self.placed(&alike));
+                let message = format!("`{name}` could be any of the columns {placed}");
+                Err(self.problem(message, "write it exactly as one of them is written"))
             }
+            _ => Err(self.standing_twice(&exact)),
         }
     }
 
-    fn missing(&self, name: &str) -> Reason {
-        let nearest = if self.shown.is_masked {
-            None
-        } else {
-            did_you_mean(name, self.names())
-        };
+    fn missing(&self, name: &str) -> ConfigProblem {
+        let nearest = did_you_mean(name, self.names()).filter(|_| !self.shown.is_masked);
         let hint = nearest.unwrap_or_else(|| self.listed());
-        self.reason(format!("the sheet has no column `{name}`"), hint)
+        self.problem(format!("the sheet has no column `{name}`"), hint)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -198,49 +179,34 @@ impl<'a> Header<'a> {
 
     /// `its columns are: …`
     pub fn listed(&self) -> String {
-        let mut shown: Vec<_> = self
-            .names()
-            .take(COLUMNS_SHOWN)
-            .map(|name| self.shown.header(name))
-            .collect();
+        let shown = self.names().take(COLUMNS_SHOWN);
+        let mut shown: Vec<_> = shown.map(|name| self.shown(name)).collect();
         if self.names().count() > COLUMNS_SHOWN {
             shown.push("…".into());
         }
-        format!("its columns are: {}{}", shown.join(", "), self.doubt())
-    }
-
-    /// What a header row of values leads to.
-    fn doubt(&self) -> &'static str {
-        if self.shown.is_masked {
+        let doubt = if self.shown.is_masked {
             "; they look like a customer's values, so the header is perhaps in another row: see --header-row"
         } else {
             ""
-        }
+        };
+        format!("its columns are: {}{doubt}", shown.join(", "))
     }
 
     /// The error for a header that stands above several columns.
-    pub fn standing_twice(&self, columns: &[&Column]) -> Reason {
-        let name = columns.first().map_or("", |column| &column.name);
-        let message = format!(
-            "the header `{}` stands above several columns: {}",
-            self.shown.header(name),
-            self.placed(columns)
-        );
-        self.reason(message, "rename all but one of them in the sheet")
+    pub fn standing_twice(&self, columns: &[&Column]) -> ConfigProblem {
+        let name = self.shown(columns.first().map_or("", |column| &column.name));
+        let placed = self.placed(columns);
+        let message = format!("the header `{name}` stands above several columns: {placed}");
+        self.problem(message, "rename all but one of them in the sheet")
     }
 
     /// `B "Phone" and D "phone"`.
     pub fn placed(&self, columns: &[&Column]) -> String {
-        let each: Vec<String> = columns
-            .iter()
-            .map(|column| {
-                format!(
-                    "{} \"{}\"",
-                    column.letters(),
-                    self.shown.header(&column.name)
-                )
-            })
-            .collect();
+        let place = |column: &&Column| {
+            let name = self.shown(&column.name);
+            format!("{} \"{name}\"", column.letters())
+        };
+        let each: Vec<String> = columns.iter().map(place).collect();
         match each.split_last() {
             Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
             _ => each.concat(),
@@ -248,55 +214,15 @@ impl<'a> Header<'a> {
     }
 
     /// What is wrong with these headers, with the file that they stand in.
-    pub fn reason(&self, message: String, hint: impl Into<String>) -> Reason {
-        let message = if self.file.is_empty() {
-            message
-        } else {
-            format!("{}: {message}", self.file)
-        };
-        Reason {
-            message,
-            hint: hint.into(),
-        }
-    }
-}
-
-/// A mapping under construction: what it is made from, and what was found on the way.
-pub(crate) struct Binder<'a> {
-    pub header: Header<'a>,
-    pub types: HeaderTypes,
-    pub forms: &'a BTreeMap<ContractTypeId, Form>,
-    /// How phone numbers are read, the recipient's and those in fields.
-    pub phone: Kind,
-    pub templates: Templates,
-    pub problems: Vec<ConfigProblem>,
-    pub notes: Vec<String>,
-    /// Positions of the columns that feed something.
-    pub used: BTreeSet<usize>,
-    /// Positions of the columns that feed recipient and contract types, and so are no form fields.
-    pub taken: BTreeSet<usize>,
-}
-
-impl Binder<'_> {
-    /// The position of a column that the config names; its absence is noted at the name's line.
-    pub fn position(&mut self, name: &str, place: &Range<usize>) -> Option<usize> {
-        match self.header.find(name) {
-            Ok(column) => {
-                self.used.insert(column.index);
-                Some(column.index)
-            }
-            Err(reason) => {
-                let problem = ConfigProblem::at(place, reason.message).hint(reason.hint);
-                self.problems.push(problem);
-                None
-            }
-        }
+    pub fn problem(&self, message: String, hint: impl Into<String>) -> ConfigProblem {
+        self.in_file(ConfigProblem::nowhere(message).hint(hint))
     }
 
-    /// Notes a problem that only the headers are to blame for.
-    pub fn refuse(&mut self, reason: Reason) {
-        self.problems
-            .push(ConfigProblem::nowhere(reason.message).hint(reason.hint));
+    pub fn in_file(&self, mut problem: ConfigProblem) -> ConfigProblem {
+        if !self.file.is_empty() {
+            problem.message = format!("{}: {}", self.file, problem.message);
+        }
+        problem
     }
 }
 
@@ -400,7 +326,10 @@ mod tests {
         ] {
             let error = header.find(name).expect_err("a refusal");
             assert_eq!(error.message, message);
-            assert!(error.hint.contains(hint), "{}", error.hint);
+            assert!(
+                error.hint.as_ref().is_some_and(|told| told.contains(hint)),
+                "{error:?}"
+            );
         }
     }
 }

@@ -18,21 +18,15 @@ pub(crate) struct BodyFrame {
     user_public_key: Option<String>,
 }
 
-/// The values of one contract type.
+/// The values of one contract type; at least one.
 pub(crate) struct TypeValues<'a> {
     pub contract_type: ContractTypeId,
-    pub slots: Vec<Slot<'a>>,
+    /// By the fields' keys, in the mapping's order.
+    pub values: Vec<(&'a str, Cow<'a, str>)>,
 }
 
-/// What one rule came to in this row.
-pub(crate) struct Slot<'a> {
-    pub key: &'a str,
-    /// What goes out; none leaves the field out.
-    pub text: Option<Cow<'a, str>>,
-    /// Whether a person wrote it into the sheet, as against a constant or a default.
-    pub is_written: bool,
-    pub is_faulty: bool,
-}
+/// The values of all contract types.
+type Fields<'a> = &'a [TypeValues<'a>];
 
 #[derive(Serialize)]
 struct Session<'a> {
@@ -46,7 +40,8 @@ struct Session<'a> {
     permissions: Permissions<'a>,
     #[serde(
         rename = "RequestFieldsValues",
-        skip_serializing_if = "Fields::is_empty"
+        skip_serializing_if = "<[_]>::is_empty",
+        serialize_with = "by_type"
     )]
     fields: Fields<'a>,
 }
@@ -67,14 +62,11 @@ struct Invitation<'a> {
     session: Session<'a>,
     #[serde(
         rename = "RequestFieldsValues",
-        skip_serializing_if = "Fields::is_empty"
+        skip_serializing_if = "<[_]>::is_empty",
+        serialize_with = "by_type"
     )]
     fields: Fields<'a>,
 }
-
-/// The values by contract type, those without any left out.
-#[derive(Clone, Copy)]
-struct Fields<'a>(&'a [TypeValues<'a>]);
 
 impl BodyFrame {
     pub fn new(
@@ -95,12 +87,12 @@ impl BodyFrame {
         types: &[ContractTypeId],
         fields: &[TypeValues<'_>],
     ) -> String {
-        let (none, all) = (Fields(&[]), Fields(fields));
-        let (inside, beside) = match (self.session.kind, self.request_fields) {
-            (SessionKind::Auth, _) => (none, none),
-            (SessionKind::Invitation, RequestFields::Inside) => (all, none),
-            (SessionKind::Invitation, RequestFields::TopLevel) => (none, all),
-        };
+        let (inside, beside): (Fields<'_>, Fields<'_>) =
+            match (self.session.kind, self.request_fields) {
+                (SessionKind::Auth, _) => (&[], &[]),
+                (SessionKind::Invitation, RequestFields::Inside) => (fields, &[]),
+                (SessionKind::Invitation, RequestFields::TopLevel) => (&[], fields),
+            };
         let session = Session {
             phone: recipient.phone.as_deref(),
             email: recipient.email.as_deref(),
@@ -124,36 +116,14 @@ impl BodyFrame {
     }
 }
 
-impl TypeValues<'_> {
-    /// The keys and texts that go out.
-    fn values(&self) -> impl Iterator<Item = (&str, &str)> {
-        let slots = self.slots.iter();
-        slots.filter_map(|slot| Some((slot.key, slot.text.as_deref()?)))
-    }
-}
-
 impl Serialize for TypeValues<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.values())
+        serializer.collect_map(self.values.iter().map(|(key, text)| (key, text)))
     }
 }
 
-impl<'a> Fields<'a> {
-    fn filled(&self) -> impl Iterator<Item = &'a TypeValues<'a>> {
-        self.0
-            .iter()
-            .filter(|fields| fields.values().next().is_some())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.filled().next().is_none()
-    }
-}
-
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.filled().map(|fields| (fields.contract_type, fields)))
-    }
+fn by_type<S: Serializer>(fields: &Fields<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter().map(|values| (values.contract_type, values)))
 }
 
 /// What a customer can be known by in a body that was sent.
@@ -227,23 +197,10 @@ mod tests {
     #[test]
     fn members_stand_where_the_session_and_the_api_want_them() {
         let types = [ContractTypeId(414), ContractTypeId(415)];
-        let slot = |key, text: Option<&'static str>| Slot {
-            key,
-            text: text.map(Cow::Borrowed),
-            is_written: true,
-            is_faulty: false,
-        };
-        let fields = [
-            (
-                414,
-                vec![slot("none", None), slot("a", Some("1 \"q\" \\ \n ع"))],
-            ),
-            (415, Vec::new()),
-        ];
-        let fields = fields.map(|(id, slots)| TypeValues {
-            contract_type: ContractTypeId(id),
-            slots,
-        });
+        let fields = [TypeValues {
+            contract_type: ContractTypeId(414),
+            values: vec![("a", "1 \"q\" \\ \n ع".into())],
+        }];
         let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
                      {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
         let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"q\\\" \\\\ \\n ع\"}}";

@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 
 use super::config::Config;
+use super::diagnostics::ConfigProblem;
 use super::guess::is_of_another_person;
-use super::header::{Header, Reason};
+use super::header::Header;
 use super::invitation::KnownBy;
 use super::names::{fold, fold_value};
-use super::survey::Evidence;
-use super::value::{Kind, read};
+use super::value::{Evidence, Kind};
 use super::words::WORDS;
 use crate::error::Error;
 use crate::model::{Cell, Column, Row, Stage, Timestamp};
@@ -120,7 +120,7 @@ impl Portal {
 
     /// The customer that a row is about, in the form for comparing; none where it does not say.
     pub fn customer(&self, row: &Row) -> Option<String> {
-        let reading = read(&self.kind, row.cell(self.customer.index)).ok()??;
+        let reading = self.kind.read(row.cell(self.customer.index)).ok()??;
         Some(fold_value(&reading.text)).filter(|text| !text.is_empty())
     }
 
@@ -159,8 +159,9 @@ impl Portal {
     }
 }
 
-fn unusable(Reason { message, hint }: Reason) -> Error {
-    Error::unusable("column_unknown", format!("{message}.")).hint(hint)
+fn unusable(problem: ConfigProblem) -> Error {
+    let message = format!("{}.", problem.message);
+    Error::unusable("column_unknown", message).hint(problem.hint.unwrap_or_default())
 }
 
 fn no_column(header: &Header<'_>, what: &str, flag: &str) -> Error {
@@ -168,7 +169,7 @@ fn no_column(header: &Header<'_>, what: &str, flag: &str) -> Error {
         "{}. Name one: vlens-batch follow FILE {flag} COLUMN",
         header.listed()
     );
-    unusable(header.reason(format!("no column {what}"), hint))
+    unusable(header.problem(format!("no column {what}"), hint))
 }
 
 /// The last part of a nested member's name.
@@ -218,7 +219,7 @@ fn kind_of(column: &Column, sample: &[Row], kinds: &[Kind]) -> Option<Kind> {
     let is_most = |kind: &&Kind| {
         let read = filled
             .iter()
-            .filter(|cell| matches!(read(kind, cell), Ok(Some(_))));
+            .filter(|cell| matches!(kind.read(cell), Ok(Some(_))));
         read.count() * 2 > filled.len()
     };
     kinds.iter().find(is_most).cloned()
@@ -234,7 +235,13 @@ fn keys(config: &Config, column: &str) -> HashSet<String> {
         .flat_map(|(_, group)| group);
     let mapped = fields.filter(|(_, field)| {
         let column = field.get_ref().0.column.as_ref();
-        column.is_some_and(|column| names.contains(&fold(column.get_ref())))
+        column.is_some_and(|column| {
+            column
+                .get_ref()
+                .0
+                .iter()
+                .any(|name| names.contains(&fold(name)))
+        })
     });
     let mapped = mapped.map(|(key, _)| fold(key.get_ref()));
     mapped.chain(names.clone()).collect()
@@ -255,6 +262,6 @@ fn moment_of(cell: &Cell, kind: &Kind) -> Option<Timestamp> {
         Cell::Text(text) => with_zone(text),
         _ => None,
     };
-    let at = at.or_else(|| with_zone(&read(kind, cell).ok()??.text))?;
+    let at = at.or_else(|| with_zone(&kind.read(cell).ok()??.text))?;
     Some(Timestamp(at.as_millisecond()))
 }

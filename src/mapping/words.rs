@@ -29,6 +29,8 @@ pub(crate) struct Words {
     pub other_people: Vec<String>,
     pub products: Vec<String>,
     pub mobiles: Vec<String>,
+    pub number_kinds: Vec<String>,
+    pub digits_that_are_text: Vec<String>,
     pub other_columns: Vec<String>,
     pub choices: Vec<Vec<String>>,
     pub abbreviations: HashMap<String, String>,

@@ -66,6 +66,24 @@ pub struct Form {
     pub fields: Vec<FormField>,
 }
 
+/// What a field's values must be. Its name is the mapping's `type`.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, strum::Display, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum FieldType {
+    #[default]
+    Text,
+    Number,
+    Date,
+    Phone,
+    Email,
+    Choice,
+    Boolean,
+    EgyptNationalId,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FormField {
     /// The key under which a value is sent in `RequestFieldsValues`.

@@ -11,8 +11,8 @@ mod run;
 mod secret;
 
 pub use invitation::{
-    ContractTypeId, Form, FormCondition, FormField, FormOption, Invitation, InvitationKey,
-    Recipient,
+    ContractTypeId, FieldType, Form, FormCondition, FormField, FormOption, Invitation,
+    InvitationKey, Recipient,
 };
 pub use outcome::{NotCreated, Outcome, Refusal, RetryAfter, Uncertainty};
 pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};

@@ -11,7 +11,7 @@ use rust_xlsxwriter::{
 };
 
 use crate::error::Error;
-use crate::model::{ContractTypeId, Form, FormField};
+use crate::model::{ContractTypeId, FieldType, Form, FormField};
 
 use super::text::{Language, WORDS, word};
 use super::workbook::{MAX_ROWS, failed, header_format, is_arabic, note, width};
@@ -21,6 +21,8 @@ use super::workbook::{MAX_ROWS, failed, header_format, is_arabic, note, width};
 pub struct TemplateSpec<'a> {
     pub id: ContractTypeId,
     pub form: &'a Form,
+    /// What the values of each of its fields must be.
+    pub types: &'a [FieldType],
     /// What the labels are written in; none for Arabic above English.
     pub language: Option<Language>,
     /// The text by which the example row is known, so that it is never sent.
@@ -56,17 +58,10 @@ enum Cells {
 }
 
 impl Cells {
-    fn of(field: &FormField) -> Cells {
-        if !field.options.is_empty() {
-            return Cells::Text;
-        }
-        match field.kind.as_str() {
-            "date" => Cells::Date,
-            "number" | "numeric" | "decimal" | "integer" | "int" | "currency"
-                if !holds_digits(field) =>
-            {
-                Cells::Number
-            }
+    fn of(field_type: FieldType) -> Cells {
+        match field_type {
+            FieldType::Date => Cells::Date,
+            FieldType::Number => Cells::Number,
             _ => Cells::Text,
         }
     }
@@ -78,25 +73,6 @@ impl Cells {
             Cells::Date => Format::new().set_num_format("yyyy-mm-dd"),
         }
     }
-}
-
-/// Whether a word of the key or a label says so: `nationalId` and `National ID` alike are `national` and `id`.
-fn holds_digits(field: &FormField) -> bool {
-    let texts = [&field.key, &field.label, &field.label_ar].map(|text| {
-        let mut was_lower = false;
-        text.chars().fold(String::new(), |mut spaced, c| {
-            if c.is_uppercase() && was_lower {
-                spaced.push(' ');
-            }
-            was_lower = c.is_lowercase();
-            spaced.extend(c.to_lowercase());
-            spaced
-        })
-    });
-    let mut words = texts
-        .iter()
-        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-    words.any(|word| listed("digits_that_are_text").any(|of| of.as_str() == Some(word)))
 }
 
 fn listed(key: &str) -> impl Iterator<Item = &'static toml::Value> {
@@ -132,10 +108,11 @@ fn columns<'a>(spec: &TemplateSpec<'a>) -> Vec<Column<'a>> {
         field: None,
         note,
     });
-    let fields = spec.form.fields.iter().map(|field| Column {
+    let fields = spec.form.fields.iter().zip(spec.types);
+    let fields = fields.map(|(field, &field_type)| Column {
         labels: labels(spec, field),
         key: format!("{}.{}", spec.id, field.key),
-        cells: Cells::of(field),
+        cells: Cells::of(field_type),
         field: Some(field),
         note: note_on(spec, field),
     });

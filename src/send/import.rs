@@ -63,11 +63,11 @@ impl Sheet {
     ) -> Result<Sheet, SheetError> {
         let mut source = Source::open(input, options)?;
         let mut mapping = Mapping::bind(config, source.columns(), bind)?;
-        if let Some(mut survey) = mapping.survey() {
+        if mapping.is_open() {
             while let Some(row) = source.next_row()? {
-                survey.see(&row);
+                mapping.see(&row);
             }
-            mapping.settle(survey);
+            mapping.settle();
             source = Source::open(input, options)?;
         }
         Ok(Sheet {

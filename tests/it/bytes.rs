@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use vlens_batch::input::{Hidden, Input, Options, Source};
 use vlens_batch::mapping::Config;
-use vlens_batch::mapping::value::{DateOrder, Kind, read};
+use vlens_batch::mapping::value::{DateOrder, Kind};
 use vlens_batch::model::{Cell, Outcome};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
@@ -100,11 +100,11 @@ proptest! {
         let kinds = [Kind::Number { decimal: None }, date(None), date(Some(DateOrder::DayMonth)), phone, Kind::Email, Kind::EgyptNationalId];
         for cell in [Cell::Text(text), Cell::Number(number)] {
             for kind in &kinds {
-                let Ok(Some(reading)) = read(kind, &cell) else { continue };
+                let Ok(Some(reading)) = kind.read(&cell) else { continue };
                 if matches!(kind, Kind::Phone { .. }) {
                     // What goes out reads as itself: one customer never becomes another.
                     let cell = Cell::Text(reading.text.to_string());
-                    let again = read(kind, &cell);
+                    let again = kind.read(&cell);
                     prop_assert_eq!(again.map(|again| again.map(|again| again.text)), Ok(Some(reading.text)));
                 }
             }

@@ -209,7 +209,7 @@ fn pulling_again_says_what_changed() {
         assert!(ended.stdout.contains(expected), "{}", ended.stdout);
     }
     let again = world.ran("contract-types pull 414 --json", 0).json();
-    assert_eq!(again["pulled"][0]["changes"]["renamed"], json!([]));
+    assert_eq!(again["pulled"][0]["changes"], json!([]));
     assert_eq!(again["pulled"][0]["fields"], 14);
 }
 
@@ -400,5 +400,47 @@ fn numbered_headers_name_no_contract_types() {
         let fields = &body["SessionInput"]["RequestFieldsValues"]["414"];
         let values: Vec<&Value> = fields.as_object().expect("fields").values().collect();
         assert_eq!(values, [&json!("Mona Adel"), &json!("Cairo")], "{file}");
+    }
+}
+
+/// What `check` finds: row, field and code of each problem.
+fn problems(world: &World, sheet: &str, options: &[&str]) -> Vec<(Value, Value, Value)> {
+    let check = world.vlens(["check", sheet, "--json"]).args(options);
+    let document = check.run().expect(3).json();
+    let problems = document["problems"].as_array().expect("a list").iter();
+    let told = problems.map(|it| (it["row"].clone(), it["field"].clone(), it["code"].clone()));
+    told.collect()
+}
+
+#[test]
+fn a_sheet_is_judged_alike_by_its_keys_by_its_form_and_as_init_maps_it() {
+    const ROWS: &str = "01012345678,Mona Adel,123,abc,31/12/1990\n\
+                        01112345678,Omar Said,28801010112345,20.000 جنيه,1988-01-01\n\
+                        01212345678,Hany Fathy,28801010112345,7500,01/02/1988\n\
+                        01512345678,Sara Nour,29001011234567,\"7,500\",01/01/1990\n";
+    let expected = [
+        (2, "nationalId", "national_id_invalid"),
+        (2, "monthlyIncome", "number_invalid"),
+        (3, "monthlyIncome", "number_ambiguous"),
+        (4, "birthDate", "birth_date_mismatch"),
+    ];
+    let expected = expected.map(|(row, field, code)| (json!(row), json!(field), json!(code)));
+    let keys = "phoneNumber,fullName,nationalId,monthlyIncome,birthDate\n";
+    let labels = "Mobile,Full name,National ID,Monthly income,Date of birth\n";
+    let of_414 = ["--contract-type", "414"];
+    let world = World::new();
+    world.file("keys.csv", format!("{keys}{ROWS}"));
+    world.file("labels.csv", format!("{labels}{ROWS}"));
+    assert_eq!(problems(&world, "keys.csv", &of_414), expected);
+    for keeps_the_form in [false, true] {
+        if keeps_the_form {
+            world.file("contract-types/414.json", FORM_414);
+            assert_eq!(problems(&world, "keys.csv", &of_414), expected);
+            assert_eq!(problems(&world, "labels.csv", &of_414), expected);
+        }
+        let init = ["init", "labels.csv", "--yes", "--force"];
+        world.vlens(init).args(of_414).run().expect(3);
+        assert_eq!(problems(&world, "labels.csv", &[]), expected, "init");
+        std::fs::remove_file(world.path("vlens-batch.toml")).expect("a config");
     }
 }

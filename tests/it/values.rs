@@ -171,3 +171,45 @@ fn landlines_are_invited_only_where_the_mapping_says_so() {
     assert_eq!(codes(""), [invalid(2), invalid(3), invalid(4)]);
     assert_eq!(codes("landlines = true\n"), [invalid(2), invalid(4)]);
 }
+
+#[test]
+fn of_several_columns_the_first_that_is_filled_counts() {
+    let world = World::new();
+    world.config(
+        "[recipient]\nphone = [\"Mobile 1\", \"Mobile 2\"]\nemail = [\"Mail\"]\n\
+         [contract]\ncolumn = [\"Product\", \"Type\"]\nvalues = { \"Loan\" = 414 }\n\
+         [fields.414]\nemployer = [\"Employer\", \"Company\"]\n\
+         income = { column = [\"Net\", \"Gross\"], type = \"number\", required = true }\n",
+    );
+    world.file(
+        "sheet.csv",
+        "Mobile 1,Mobile 2,Mail,Product,Type,Employer,Company,Net,Gross\n\
+         ,01012345670,,,Loan,-,Acme,,5000\n\
+         01012345671,x,,Loan,x,Nile,Acme,7,x\n\
+         01012345672,,,Loan,,,,,x\n\
+         x,01012345673,,,,,,,\n",
+    );
+    let sent: Vec<String> = bodies(&world, &[])
+        .iter()
+        .map(|body| {
+            format!(
+                "{} {}",
+                body["phoneNumber"], body["RequestFieldsValues"]["414"]
+            )
+        })
+        .collect();
+    let expected = [
+        r#""+201012345670" {"employer":"Acme","income":"5000"}"#,
+        r#""+201012345671" {"employer":"Nile","income":"7"}"#,
+    ];
+    assert_eq!(sent, expected);
+    let codes = ["number_invalid", "phone_invalid", "missing"];
+    let codes = codes.map(str::to_owned);
+    let told = problems(&world, &[]).into_iter().map(|(_, code)| code);
+    assert_eq!(told.collect::<Vec<_>>(), codes);
+    world.config("[recipient]\nphone = [\"Mobile 1\", \"Mobile 3\"]\n[contract]\ntypes = 414\n");
+    let ended = world.vlens(["check", "sheet.csv"]).run().expect(5);
+    ended
+        .complains_of("vlens-batch.toml:2:9")
+        .complains_of("no column `Mobile 3`");
+}

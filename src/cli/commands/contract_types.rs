@@ -13,7 +13,7 @@ use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, user_name, watch_signals};
 use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
-use crate::mapping::{EXAMPLE_MARKER, FormChanges};
+use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{TemplateSpec, TypeLine, quoted, write_contract_types, write_template};
 use crate::send::{Api, ApiError, Clock, Limiter};
@@ -93,7 +93,7 @@ struct Pulled {
     file: String,
     fields: usize,
     /// Since the file that was there before; none when there was none.
-    changes: Option<FormChanges>,
+    changes: Option<Vec<String>>,
 }
 
 async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> Ended {
@@ -141,7 +141,7 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error>
         id,
         file: path.display().to_string(),
         fields: form.fields.len(),
-        changes: before.map(|before| FormChanges::between(&before, &form)),
+        changes: before.map(|before| form_changes(&before, &form)),
         name: form.name,
     })
 }
@@ -163,7 +163,7 @@ fn write_pulled(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
         Some(changes) if changes.is_empty() => writeln!(out, "  nothing changed"),
         Some(changes) => {
             writeln!(out, "  changed since the form that was here before:")?;
-            let mut lines = changes.lines().into_iter();
+            let mut lines = changes.iter();
             lines.try_for_each(|line| writeln!(out, "    {line}"))
         }
     }
@@ -195,6 +195,7 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
     let workbook = write_template(&TemplateSpec {
         id,
         form: &form,
+        types: &form.fields.iter().map(type_of).collect::<Vec<_>>(),
         language: args.lang,
         example_marker: EXAMPLE_MARKER,
     })?;

@@ -9,8 +9,9 @@ use super::headers::{
     BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all, is_same,
 };
 use super::profile::Profile;
+use crate::mapping::form::type_of;
 use crate::mapping::words::{Concept, Shape, WORDS};
-use crate::model::{ContractTypeId, Form, FormField};
+use crate::model::{ContractTypeId, FieldType, Form, FormField};
 
 /// The concept of the recipient's phone.
 const PHONE: &str = "phoneNumber";
@@ -156,11 +157,14 @@ impl Goal {
             target: Target::Field(field.key.clone()),
             names,
             weak,
-            shape: match (field.kind.as_str(), by_table) {
-                (_, Shape::NationalId | Shape::Phone | Shape::Email) => by_table,
-                ("date", _) => Shape::Date,
-                ("number" | "numeric" | "decimal" | "integer", _) => Shape::Number,
-                _ => by_table,
+            shape: match type_of(field) {
+                FieldType::Phone => Shape::Phone,
+                FieldType::Email => Shape::Email,
+                FieldType::EgyptNationalId => Shape::NationalId,
+                FieldType::Date => Shape::Date,
+                FieldType::Number => Shape::Number,
+                _ if by_table == Shape::Words => Shape::Words,
+                _ => Shape::Any,
             },
             concept: concept.map(|concept| concept.key.as_str()),
             field: Some(field.clone()),

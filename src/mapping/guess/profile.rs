@@ -1,8 +1,7 @@
 //! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
 use crate::mapping::names::{fold, fold_value};
-use crate::mapping::survey::Evidence;
-use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Kind};
+use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
 use crate::mapping::words::WORDS;
 use crate::model::{Cell, Column, FormField, Row};
 
@@ -150,7 +149,7 @@ fn tells(cell: &Cell) -> bool {
 }
 
 fn reads(kind: &Kind, cell: &Cell) -> bool {
-    matches!(value::read(kind, cell), Ok(Some(_)))
+    matches!(kind.read(cell), Ok(Some(_)))
 }
 
 fn date(input: Option<&str>, order: Option<DateOrder>) -> Kind {

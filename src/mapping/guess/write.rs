@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::fit::Target;
 use super::profile::words_for;
 use super::proposal::{Certainty, ColumnGuess, Proposal};
+use crate::mapping::form::type_of;
 use crate::mapping::value::DateOrder;
-use crate::mapping::words::Shape;
-use crate::model::{ContractTypeId, FormField};
+use crate::model::{ContractTypeId, FieldType, FormField};
 
 const PAGE: &str = include_str!("init.toml.j2");
 
@@ -161,17 +161,15 @@ impl Proposal {
             let choices = words_for(&profile.distinct, field);
             return context! { key, column => header, choices => Serde(choices), remark };
         }
-        let goal = self.targets.goal(&Target::Field(key.to_owned()));
-        let holds = |share: f64| profile.count == 0 || share >= 0.5;
-        let kind = match goal.map_or(Shape::Any, |goal| goal.shape) {
-            Shape::Date => Some("date"),
-            Shape::Number if holds(profile.number) => Some("number"),
-            Shape::NationalId if holds(profile.national_id) => Some("egypt_national_id"),
-            Shape::Phone => Some("phone"),
-            Shape::Email => Some("email"),
-            Shape::Number | Shape::NationalId | Shape::Words | Shape::Any => None,
+        let unknown = FormField {
+            key: key.to_owned(),
+            ..FormField::default()
         };
-        let is_compact = kind == Some("date") && profile.compact_date >= 0.8;
+        let kind = match type_of(field.unwrap_or(&unknown)) {
+            FieldType::Text | FieldType::Choice => None,
+            other => Some(other.to_string()),
+        };
+        let is_compact = kind.as_deref() == Some("date") && profile.compact_date >= 0.8;
         context! { key, column => header, kind, input => is_compact.then_some("%Y%m%d"), remark }
     }
 

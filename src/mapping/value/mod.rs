@@ -64,67 +64,43 @@ pub enum Convention {
     Numbers(DecimalMark),
 }
 
-/// Reads `cell` as a value of `kind`; `None` when it is empty but for white space and invisible characters, or says that there
-/// is nothing.
-pub fn read<'a>(kind: &'a Kind, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
-    let given = match cell {
-        Cell::Text(raw) => return read_text(kind, raw),
-        Cell::Empty => return Ok(None),
-        Cell::Number(number) if number.is_finite() => Given::Number(*number),
-        Cell::Boolean(boolean) => Given::Boolean(*boolean),
-        Cell::Date(at) => Given::Date(*at),
-        unreadable => return Err(fault_of_cell(unreadable)),
-    };
-    read_given(kind, given).map(Some)
+/// What the values of a column prove so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Evidence {
+    proved: Option<Convention>,
+    contradicts: bool,
 }
 
-/// Reads a text as [`read`] reads a cell that holds it.
-pub fn read_text<'a>(kind: &'a Kind, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
-    let trimmed = text::trim(raw);
-    if trimmed.is_empty() {
-        return Ok(None);
+impl Evidence {
+    /// Takes a cell into account that is to be read as `kind`.
+    pub fn see(&mut self, kind: &Kind, cell: &Cell) {
+        if let Some(proof) = kind.proof(cell) {
+            self.contradicts |= self.proved.is_some_and(|proved| proved != proof);
+            self.proved = Some(proof);
+        }
     }
-    let clean = text::clean(trimmed)?;
-    // What was nothing but an empty `=""` is empty after all.
-    let is_nothing = clean.text.is_empty() || text::is_word_for_nothing(&clean.text);
-    if is_nothing && !kind.has_choice(&clean.text) {
-        return Ok(None);
+
+    /// The column's convention; `None` when no value proves one, a fault when its values contradict each other.
+    pub fn verdict(self) -> Result<Option<Convention>, Fault> {
+        let (code, message) = match self.proved {
+            Some(Convention::Dates(_)) if self.contradicts => (
+                ProblemCode::DateAmbiguous,
+                "The column writes some dates as day/month and others as month/day; write all of them as YYYY-MM-DD.",
+            ),
+            Some(Convention::Numbers(_)) if self.contradicts => (
+                ProblemCode::NumberAmbiguous,
+                "The column writes some numbers with a point before the fraction and others with a comma; write all of them as in 1234.50.",
+            ),
+            proved => return Ok(proved),
+        };
+        Err(Fault::new(code, message))
     }
-    let mut reading = match clean.text {
-        Cow::Borrowed(text) => read_given(kind, Given::Text(text))?,
-        Cow::Owned(text) => read_given(kind, Given::Text(&text))?.into_owned(),
-    };
-    reading.repaired |= clean.repaired;
-    Ok(Some(reading))
 }
 
 /// Whether a cell holds a word that people and programs write for nothing at all, such as `n/a`.
 pub fn says_nothing(cell: &Cell) -> bool {
     let Cell::Text(raw) = cell else { return false };
     text::clean(text::trim(raw)).is_ok_and(|clean| text::is_word_for_nothing(&clean.text))
-}
-
-fn read_given<'a>(kind: &'a Kind, given: Given<'a>) -> Result<Reading<'a>, Fault> {
-    match kind {
-        Kind::Text => as_shown(given),
-        Kind::Number { decimal } => number::read(given, *decimal),
-        Kind::Date {
-            input,
-            output,
-            order,
-        } => date::read(given, input.as_deref(), output, *order),
-        Kind::Phone { country, landlines } => {
-            let landlines = *landlines;
-            phone::read(given, phone::Rule { country, landlines })
-        }
-        Kind::Email => email::read(given),
-        Kind::Choice(choices) => match given {
-            Given::Text(text) => choices.read(text),
-            other => choices.read(&as_shown(other)?.text),
-        },
-        Kind::Boolean => choice::read_boolean(given),
-        Kind::EgyptNationalId => national_id::read(given),
-    }
 }
 
 /// What a person sees in the cell, as text.
@@ -157,6 +133,62 @@ fn unguarded(text: &str) -> &str {
 }
 
 impl Kind {
+    /// Reads a cell; `None` when it is empty but for white space and invisible characters, or says that there is nothing.
+    pub fn read<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        let given = match cell {
+            Cell::Text(raw) => return self.read_text(raw),
+            Cell::Empty => return Ok(None),
+            Cell::Number(number) if number.is_finite() => Given::Number(*number),
+            Cell::Boolean(boolean) => Given::Boolean(*boolean),
+            Cell::Date(at) => Given::Date(*at),
+            unreadable => return Err(fault_of_cell(unreadable)),
+        };
+        self.read_given(given).map(Some)
+    }
+
+    /// Reads a text as a cell that holds it.
+    pub fn read_text<'a>(&'a self, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
+        let trimmed = text::trim(raw);
+        if trimmed.is_empty() {
+            return Ok(None);
+        }
+        let clean = text::clean(trimmed)?;
+        // What was nothing but an empty `=""` is empty after all.
+        let is_nothing = clean.text.is_empty() || text::is_word_for_nothing(&clean.text);
+        if is_nothing && !self.has_choice(&clean.text) {
+            return Ok(None);
+        }
+        let mut reading = match clean.text {
+            Cow::Borrowed(text) => self.read_given(Given::Text(text))?,
+            Cow::Owned(text) => self.read_given(Given::Text(&text))?.into_owned(),
+        };
+        reading.repaired |= clean.repaired;
+        Ok(Some(reading))
+    }
+
+    fn read_given<'a>(&'a self, given: Given<'a>) -> Result<Reading<'a>, Fault> {
+        match self {
+            Kind::Text => as_shown(given),
+            Kind::Number { decimal } => number::read(given, *decimal),
+            Kind::Date {
+                input,
+                output,
+                order,
+            } => date::read(given, input.as_deref(), output, *order),
+            Kind::Phone { country, landlines } => {
+                let landlines = *landlines;
+                phone::read(given, phone::Rule { country, landlines })
+            }
+            Kind::Email => email::read(given),
+            Kind::Choice(choices) => match given {
+                Given::Text(text) => choices.read(text),
+                other => choices.read(&as_shown(other)?.text),
+            },
+            Kind::Boolean => choice::read_boolean(given),
+            Kind::EgyptNationalId => national_id::read(given),
+        }
+    }
+
     /// Whether its texts are read by a convention that nothing has settled.
     pub fn is_open(&self) -> bool {
         matches!(
@@ -206,7 +238,7 @@ impl Kind {
         let read_by = |convention| {
             let mut kind = self.clone();
             kind.settle(convention);
-            let reading = read(&kind, cell).ok().flatten();
+            let reading = kind.read(cell).ok().flatten();
             reading.map(|reading| reading.text.into_owned())
         };
         read_by(one) != read_by(other)
@@ -286,7 +318,7 @@ mod tests {
         let nothing = "|  \t\n|\u{A0}\u{200F}\u{FEFF}|=\"\"|n/a| NULL |\\N|-|لا يوجد";
         for kind in kinds() {
             for cell in nothing.split('|').map(text).chain([Cell::Empty]) {
-                assert_eq!(read(&kind, &cell), Ok(None), "{kind:?} {cell:?}");
+                assert_eq!(kind.read(&cell), Ok(None), "{kind:?} {cell:?}");
             }
         }
     }
@@ -308,12 +340,12 @@ mod tests {
         ];
         for kind in kinds() {
             for (cell, code) in &cases {
-                let fault = read(&kind, cell).expect_err("refused");
+                let fault = kind.read(cell).expect_err("refused");
                 assert_eq!(fault.code, *code, "{kind:?} {cell:?}");
             }
         }
         let longest = text(&format!(" {} ", "م".repeat(10_000)));
-        assert!(read(&Kind::Text, &longest).is_ok());
+        assert!(Kind::Text.read(&longest).is_ok());
     }
 
     #[test]
@@ -327,12 +359,13 @@ mod tests {
             (text("A2E+11"), "A2E+11"),
             (text("'=1+1"), "=1+1"),
         ] {
-            let reading =
-                read(&Kind::Text, &cell).map(|reading| reading.map(|reading| reading.text));
+            let reading = Kind::Text
+                .read(&cell)
+                .map(|reading| reading.map(|reading| reading.text));
             assert_eq!(reading, Ok(Some(shown.into())), "{cell:?}");
         }
         for cell in [text("2.01E+11"), Cell::Number(1e15)] {
-            let code = read(&Kind::Text, &cell).map_err(|fault| fault.code);
+            let code = Kind::Text.read(&cell).map_err(|fault| fault.code);
             assert_eq!(code, Err(ProblemCode::NumberRounded), "{cell:?}");
         }
     }
@@ -362,7 +395,7 @@ mod tests {
         #[test]
         fn what_goes_out_is_no_nothing_and_reads_as_itself(cell in any_cell()) {
             for kind in kinds() {
-                let Ok(Some(once)) = read(&kind, &cell) else { continue };
+                let Ok(Some(once)) = kind.read(&cell) else { continue };
                 prop_assert!(!once.text.is_empty(), "{kind:?}");
                 if let Kind::Phone { .. } = kind {
                     let digits = once.text.strip_prefix('+').unwrap_or_default();
@@ -370,7 +403,7 @@ mod tests {
                 }
                 if !matches!(kind, Kind::Date { .. } | Kind::Number { .. }) {
                     let again = text(&once.text);
-                    prop_assert_eq!(read(&kind, &again), Ok(Some(Reading::new(once.text, false))), "{:?}", kind);
+                    prop_assert_eq!(kind.read(&again), Ok(Some(Reading::new(once.text, false))), "{:?}", kind);
                 }
             }
         }

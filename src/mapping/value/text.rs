@@ -48,7 +48,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(code: ProblemCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ProblemCode, message: impl Into<String>) -> Self {
         Fault {
             code,
             message: message.into(),

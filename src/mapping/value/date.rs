@@ -288,76 +288,54 @@ fn with_time(text: &str, colon: usize) -> Option<(&str, civil::Time)> {
     Some((text[..gap].trim_end(), time))
 }
 
+/// One of the three parts of a date.
+enum Part {
+    Year(i16),
+    /// A day, a month or a short year.
+    Small(i8),
+    Month(i8),
+}
+
+impl Part {
+    fn of(text: &str) -> Option<Part> {
+        match text.len() {
+            4 if is_digits(text) => text.parse().ok().map(Part::Year),
+            1 | 2 if is_digits(text) => text.parse().ok().map(Part::Small),
+            _ => {
+                let name = fold_choice(text);
+                let at = WORDS
+                    .months
+                    .iter()
+                    .position(|names| names.contains(&name))?;
+                i8::try_from(at + 1).ok().map(Part::Month)
+            }
+        }
+    }
+}
+
 fn written(date: &str) -> Option<Written> {
+    use Part::{Month, Small, Year};
     let is_separator =
         |c: char| matches!(c, '/' | '\\' | '.' | ',' | '،') || is_dash(c) || c.is_whitespace();
     if date.starts_with(is_separator) || date.ends_with(is_separator) {
         return None;
     }
-    let mut parts = date.split(is_separator).filter(|part| !part.is_empty());
-    let parts = [
-        parts.next()?,
-        parts.next()?,
-        parts.next()?,
-        parts.next().unwrap_or_default(),
-    ];
-    match parts {
-        [one, two, three, ""] => sorted(one, two, three),
-        _ => None,
-    }
-}
-
-fn sorted(one: &str, two: &str, three: &str) -> Option<Written> {
-    if let Some(year) = year(one) {
-        let month = small(two).or_else(|| month_named(two))?;
-        return Some(Written::Certain {
-            year,
-            month,
-            day: small(three)?,
-        });
-    }
-    if let Some((month, day)) = named_month_and_day(one, two) {
-        return Some(match year(three) {
-            Some(year) => Written::Certain { year, month, day },
-            None => small(three).map(|_| Written::ShortYear)?,
-        });
-    }
-    let (first, second) = (small(one)?, small(two)?);
-    match year(three) {
-        Some(year) => Some(Written::Either {
+    let parts = date.split(is_separator).filter(|part| !part.is_empty());
+    let parts: Vec<Part> = parts.map(Part::of).collect::<Option<_>>()?;
+    Some(match parts[..] {
+        [Year(year), Small(month) | Month(month), Small(day)]
+        | [Small(day), Month(month), Year(year)]
+        | [Month(month), Small(day), Year(year)] => Written::Certain { year, month, day },
+        [Small(first), Small(second), Year(year)] => Written::Either {
             first,
             second,
             year,
-        }),
-        None => small(three).map(|_| Written::ShortYear),
-    }
-}
-
-fn named_month_and_day(one: &str, two: &str) -> Option<(i8, i8)> {
-    match (small(one), small(two)) {
-        (Some(day), None) => Some((month_named(two)?, day)),
-        (None, Some(day)) => Some((month_named(one)?, day)),
-        _ => None,
-    }
-}
-
-fn month_named(name: &str) -> Option<i8> {
-    let name = fold_choice(name);
-    let at = WORDS
-        .months
-        .iter()
-        .position(|names| names.contains(&name))?;
-    i8::try_from(at + 1).ok()
-}
-
-/// A year of four digits.
-fn year(part: &str) -> Option<i16> {
-    (part.len() == 4 && is_digits(part)).then(|| part.parse().ok())?
-}
-
-/// A day, a month or a short year.
-fn small(part: &str) -> Option<i8> {
-    ((1..=2).contains(&part.len()) && is_digits(part)).then(|| part.parse().ok())?
+        },
+        [Small(_), Small(_) | Month(_), Small(_)] | [Month(_), Small(_), Small(_)] => {
+            Written::ShortYear
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

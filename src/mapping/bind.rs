@@ -40,7 +40,7 @@ pub(crate) enum ContractRule {
     /// The same for every row; sorted.
     Same(Vec<ContractTypeId>),
     /// A field tells them, by words or by the ids themselves.
-    Told(Field, Option<ContractWords>),
+    Told(Box<Field>, Option<ContractWords>),
 }
 
 /// Words for contract types: as written, and folded where that stays unambiguous. The types are sorted.
@@ -290,7 +290,10 @@ impl Binder<'_> {
         if let Some(types) = contract.and_then(|contract| contract.types.as_ref()) {
             return Some(ContractRule::Same(sorted(&types.get_ref().0)));
         }
-        let told = |columns| Field::new("contract_type", Source::Columns(columns), Kind::Text);
+        let told = |columns| {
+            let field = Field::new("contract_type", Source::Columns(columns), Kind::Text);
+            Box::new(field)
+        };
         let Some((contract, columns)) = contract.and_then(|it| Some((it, it.column.as_ref()?)))
         else {
             let way_out = "[contract] column = \"…\"";

@@ -334,7 +334,7 @@ impl<'a> Binder<'a> {
         form: &TypeForm<'_>,
     ) -> Option<Choices> {
         let mut pairs: Vec<(String, String)> = Vec::new();
-        for (label, sent) in config.choices.iter().flat_map(|choices| choices.get_ref()) {
+        for (label, sent) in config.choices.iter().flat_map(Spanned::get_ref) {
             let sent = self.settled_choice(sent, key.get_ref(), form);
             pairs.push((label.get_ref().clone(), sent));
         }

@@ -1,6 +1,6 @@
 //! An error for the person who reads it: what is wrong, where, and what to do; its kind says who has to act, its code is for scripts.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// Who has to act. Every decision about an error, the exit code first of all, is made by this and never by its code or words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,3 +125,8 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Whether Windows refuses a file because another program, Excel most often, holds it open: a sharing or a lock violation.
+pub fn is_open_elsewhere(error: &io::Error) -> bool {
+    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
+}

@@ -103,6 +103,9 @@ pub enum Command {
     /// Write an XLSX for people to fill in, made from a contract type's form
     #[command(after_help = include_str!("help/template.txt"))]
     Template(TemplateArgs),
+    /// Ask at a terminal for what it takes to be let in, try it, and keep it for this user
+    #[command(after_help = include_str!("help/account.txt"))]
+    Account(AccountArgs),
     /// Check config, credentials, API and ledger; say what to do about each failure
     #[command(after_help = include_str!("help/doctor.txt"))]
     Doctor(DoctorArgs),
@@ -399,6 +402,19 @@ pub struct TemplateArgs {
     /// The labels' language [default: both]
     #[arg(long, value_name = "LANG")]
     pub lang: Option<Language>,
+}
+
+#[derive(Debug, Args)]
+pub struct AccountArgs {
+    /// Say where the account is kept; no values
+    #[arg(long, conflicts_with = "forget")]
+    pub show: bool,
+    /// Delete what is kept
+    #[arg(long)]
+    pub forget: bool,
+    /// Allow plain http to a host that is not this machine
+    #[arg(long)]
+    pub allow_insecure_http: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use minijinja::context;
 use minijinja::value::Serde;
 
-use super::output::{Readers, write_bytes};
+use super::files::{Readers, read_text, write_bytes};
 use crate::error::Error;
 use crate::model::Timestamp;
 use crate::send::Tally;
@@ -34,7 +34,7 @@ pub struct Now {
 impl Metrics {
     /// Of a tenant that is not known, such as when the config cannot be read, the file itself may know the name.
     pub fn open(path: &Path, tenant: Option<&str>) -> Self {
-        let before = std::fs::read_to_string(path).unwrap_or_default();
+        let before = read_text(path).unwrap_or_default();
         let known = before.split("{tenant=\"").nth(1);
         let known = known.and_then(|rest| rest.split('"').next());
         let escape = |name: &str| name.replace('\\', r"\\").replace('"', "\\\"");

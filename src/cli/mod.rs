@@ -2,6 +2,8 @@
 
 pub mod args;
 mod commands;
+mod credentials;
+mod files;
 mod log;
 mod metrics;
 mod output;

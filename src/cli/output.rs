@@ -1,16 +1,13 @@
 //! What is written: results to stdout or a file, and how a command ends; the rest of stderr is `log`.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ColorChoice;
 
 use super::args::{Global, LogFormat};
 use super::log;
-use super::settings::folder_of;
 use crate::error::{Ended, Error, Kind};
 use crate::model::{printable_lines, printable_styled, to_json};
 use crate::report::Look;
@@ -210,10 +207,15 @@ impl Output {
             ColorChoice::Never => false,
             ColorChoice::Auto => {
                 let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                is_terminal && !no_color
+                is_terminal && !no_color && console_takes_colours()
             }
         }
     }
+}
+
+/// Older consoles of Windows have to be told to, and some cannot.
+fn console_takes_colours() -> bool {
+    cfg!(unix) || console::Term::stderr().features().colors_supported()
 }
 
 /// Everything that goes to stdout goes through here, so that nothing is lost without a word.
@@ -269,68 +271,4 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(whole),
         written => written,
     }
-}
-
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readers {
-    /// Its owner alone: it holds tokens or personal data.
-    Owner,
-    /// Everyone on this machine: it holds neither.
-    Everyone,
-}
-
-/// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
-/// and a reader never sees it.
-pub fn write_file(
-    path: &Path,
-    readers: Readers,
-    write: impl FnOnce(&File) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let unwritable = |error| file_not_written(path, &error);
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        // A device or a pipe is written into; renaming a file over it would destroy it.
-        let file = File::options().write(true).open(path);
-        return write(&file.map_err(unwritable)?);
-    }
-    let file = tempfile::Builder::new()
-        .prefix(".vlens-batch-")
-        .tempfile_in(folder_of(path))
-        .map_err(unwritable)?;
-    write(file.as_file())?;
-    if readers == Readers::Everyone {
-        open_to_everyone(file.as_file()).map_err(unwritable)?;
-    }
-    file.as_file().sync_all().map_err(unwritable)?;
-    file.persist(path)
-        .map(drop)
-        .map_err(|error| unwritable(error.error))
-}
-
-/// The same for what is at hand as a whole.
-pub fn write_bytes(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Error> {
-    write_file(path, readers, |mut file| {
-        let written = file.write_all(bytes);
-        written.map_err(|error| file_not_written(path, &error))
-    })
-}
-
-fn file_not_written(path: &Path, error: &io::Error) -> Error {
-    Error::unexpected(
-        "output_not_written",
-        format!("{} cannot be written: {error}.", path.display()),
-    )
-    .hint("See whether its folder exists and may be written to, and whether the disk is full.")
-}
-
-/// A temporary file is its owner's alone.
-#[cfg(unix)]
-fn open_to_everyone(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn open_to_everyone(_: &File) -> io::Result<()> {
-    Ok(())
 }

@@ -1,6 +1,6 @@
-//! The settings as meant: flag, then environment, then `vlens-batch.toml`, then default. Secrets come from the environment, or
-//! from files that it names, and from nowhere else.
+//! The settings as meant: flag, then environment, then `vlens-batch.toml`, then the user's own config, then default.
 
+use std::io::ErrorKind;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,23 +9,22 @@ use clap::ValueEnum;
 use etcetera::BaseStrategy;
 
 use crate::cli::args::{Global, Rate, ReadArgs, SendArgs};
+use crate::cli::files::{folder_of, read_bytes, read_text, tidy};
 use crate::error::Error;
 use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
-use crate::model::{ContractTypeId, Secret};
+use crate::model::ContractTypeId;
 use crate::report::{Further, quoted};
-use crate::send::{Credentials, Limits, Wishes};
+use crate::send::{Limits, Wishes};
 use crate::vlens::BaseUrl;
 
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
 pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
-pub const API_KEY: &str = "VLENS_API_KEY";
-pub const USERNAME: &str = "VLENS_USERNAME";
-pub const PASSWORD: &str = "VLENS_PASSWORD";
+pub const BASE_URL: &str = "VLENS_BASE_URL";
 const LEDGER: &str = "VLENS_LEDGER";
 const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
-const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
+pub const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
 const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 0");
 
@@ -42,30 +41,40 @@ pub struct Settings {
     ledger: Option<PathBuf>,
     /// Whether `--config` names the config.
     is_config_named: bool,
+    /// The user's own config, and where it is.
+    pub own: Option<(Config, PathBuf)>,
 }
 
 impl Settings {
-    /// Finds and reads the config: `--config`, else beside `file`, else in the working folder.
+    /// Finds and reads the config: `--config`, else beside `file`, else in the working folder; and what it leaves open in the user's.
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings, Error> {
         let file_folder = file.filter(|path| *path != Path::new("-")).map(folder_of);
-        let beside = || {
+        let beside = |name: &str| {
             let folders = [file_folder.clone(), Some(PathBuf::from("."))];
-            let mut paths = folders
-                .into_iter()
-                .flatten()
-                .map(|folder| tidy(folder.join(CONFIG_NAME)));
+            let folders = folders.into_iter().flatten();
+            let mut paths = folders.map(|folder| tidy(folder.join(name)));
             paths.find(|path| path.exists())
         };
-        let config_path = global.config.clone().or_else(beside);
-        let config = match &config_path {
+        let config_path = global.config.clone().or_else(|| beside(CONFIG_NAME));
+        let mut config = match &config_path {
             Some(path) => read_config(path)?,
-            None => Config::none(),
+            None => match beside(&format!("{CONFIG_NAME}.txt")) {
+                Some(path) => return Err(misnamed(&path)),
+                None => Config::none(),
+            },
         };
+        let own = own_config().filter(|path| path.exists());
+        let own = own.map(|path| read_config(&path).map(|config| (config, path)));
+        let own = own.transpose()?;
+        if let Some((own, _)) = &own {
+            config.take_what_is_open(own);
+        }
         let file_folder = file_folder.unwrap_or_else(|| ".".into());
         let config_folder = config_path.as_deref().map(folder_of);
         Ok(Settings {
             ledger: global.ledger.clone(),
             is_config_named: global.config.is_some(),
+            own,
             config,
             config_path,
             folder: config_folder.unwrap_or_else(|| file_folder.clone()),
@@ -82,6 +91,7 @@ impl Settings {
             folder,
             ledger: None,
             is_config_named: false,
+            own: None,
         }
     }
 
@@ -149,7 +159,9 @@ impl Settings {
     }
 
     pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
-        let text = variable("VLENS_BASE_URL")?.or_else(|| self.config.api.base_url.clone());
+        let named = variable(BASE_URL)?.or_else(|| self.config.api.base_url.clone());
+        let own = || self.own.as_ref()?.0.api.base_url.clone();
+        let text = named.or_else(own);
         BaseUrl::parse(
             text.as_deref().unwrap_or(DEFAULT_BASE_URL),
             allow_insecure_http,
@@ -157,7 +169,47 @@ impl Settings {
     }
 
     pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
+        let named = self.named_tenancy()?;
+        let own = self.own_at_this_address()?;
+        Ok(named.or_else(|| own?.0.api.tenancy_name.as_deref().cloned()))
+    }
+
+    fn named_tenancy(&self) -> Result<Option<String>, Error> {
         Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.as_deref().cloned()))
+    }
+
+    /// The user's own config with where it is, unless its account is kept for another address.
+    fn own_at_this_address(&self) -> Result<Option<&(Config, PathBuf)>, Error> {
+        let Some(own) = &self.own else {
+            return Ok(None);
+        };
+        let kept_for = own.0.api.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
+        let is_here = BaseUrl::parse(kept_for, true)? == self.base_url(true)?;
+        Ok(is_here.then_some(own))
+    }
+
+    /// The user's own config with where it is, if it holds the account that is meant: no file beside a sheet can have this user's
+    /// secrets sent elsewhere by naming another address, nor to another tenant.
+    pub fn own_account(&self) -> Result<Option<&(Config, PathBuf)>, Error> {
+        let tenancy = self.named_tenancy()?;
+        let own = self.own_at_this_address()?;
+        Ok(own.filter(|(own, _)| {
+            tenancy.is_none() || own.api.tenancy_name.as_deref() == tenancy.as_ref()
+        }))
+    }
+
+    /// The proxy that the environment names, checked when it is used; where it names none, the system's holds.
+    pub fn proxy(&self) -> Result<Option<String>, Error> {
+        let names = if self.base_url(true)?.is_https() {
+            ["HTTPS_PROXY", "https_proxy"]
+        } else {
+            ["HTTP_PROXY", "http_proxy"]
+        };
+        let mut named = names
+            .into_iter()
+            .chain(["ALL_PROXY", "all_proxy"])
+            .map(variable);
+        named.find_map(Result::transpose).transpose()
     }
 
     /// Invitations take an admin's token; sessions of kind `auth` do not.
@@ -165,40 +217,12 @@ impl Settings {
         self.config.session.kind == SessionKind::Invitation
     }
 
-    /// Everything that is missing is told at once.
-    pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
-        let api_key = secret(API_KEY)?;
-        let tenancy_name = self.tenancy_name()?;
-        let (username, password) = if needs_login {
-            (variable(USERNAME)?, secret(PASSWORD)?)
-        } else {
-            (None, None)
-        };
-        let unset = [
-            (API_KEY, api_key.is_none()),
-            (USERNAME, needs_login && username.is_none()),
-            (PASSWORD, needs_login && password.is_none()),
-            (TENANCY_NAME, needs_login && tenancy_name.is_none()),
-        ];
-        let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset);
-        let unset: Vec<&str> = unset.map(|(name, _)| name).collect();
-        let login = username.zip(password);
-        match api_key {
-            Some(api_key) if unset.is_empty() => Ok(Account {
-                tenancy_name: tenancy_name.unwrap_or_default(),
-                api_key,
-                credentials: login.map(|(username, password)| Credentials { username, password }),
-            }),
-            _ => Err(missing(&unset)),
-        }
-    }
-
     /// An extra certificate authority.
     pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(path) = path_variable("VLENS_CA_FILE") else {
             return Ok(None);
         };
-        std::fs::read(&path).map(Some).map_err(|error| {
+        read_bytes(&path).map(Some).map_err(|error| {
             Error::unusable(
                 "ca_file_unreadable",
                 format!(
@@ -246,7 +270,8 @@ impl Settings {
             max_attempts: config.max_attempts.map_or(5, NonZeroU32::get),
             max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
             wishes: Wishes {
-                resend_uncertain: args.resend_uncertain || on_uncertain == OnUncertain::Resend,
+                resend_uncertain: args.resend_uncertain
+                    || on_uncertain == Some(OnUncertain::Resend),
                 retry_rejected: args.retry_rejected,
                 resend_changed: args.resend_changed,
             },
@@ -306,6 +331,12 @@ pub fn data_folder() -> Option<PathBuf> {
         }
     };
     of_home("XDG_DATA_HOME", folder)
+}
+
+/// The user's own config, if there is a home for it.
+pub fn own_config() -> Option<PathBuf> {
+    let folder = of_home("XDG_CONFIG_HOME", |dirs| dirs.config_dir())?;
+    Some(folder.join("config.toml"))
 }
 
 fn of_home(variable: &str, folder: impl FnOnce(&dyn BaseStrategy) -> PathBuf) -> Option<PathBuf> {
@@ -399,15 +430,6 @@ pub struct Sending {
     pub wishes: Wishes,
 }
 
-/// What it takes to be let in.
-pub struct Account {
-    /// Empty when none is needed.
-    pub tenancy_name: String,
-    pub api_key: Secret,
-    /// None when there is no login.
-    pub credentials: Option<Credentials>,
-}
-
 /// The contract types that flags name.
 pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
     let ids = args.contract_type.iter().copied();
@@ -426,71 +448,13 @@ pub fn variable(name: &str) -> Result<Option<String>, Error> {
     }
 }
 
-fn path_variable(name: &str) -> Option<PathBuf> {
+pub fn path_variable(name: &str) -> Option<PathBuf> {
     let value = std::env::var_os(name).filter(|value| !value.is_empty());
     value.map(PathBuf::from)
 }
 
-/// The file that a secret is read from; none when its variable is set itself, or neither is.
-pub fn secret_file(name: &str) -> Option<PathBuf> {
-    match variable(name) {
-        Ok(None) => path_variable(&format!("{name}_FILE")),
-        Ok(Some(_)) | Err(_) => None,
-    }
-}
-
-/// The variable's value, or the content of the file that `NAME_FILE` names.
-pub fn secret(name: &str) -> Result<Option<Secret>, Error> {
-    if let Some(value) = variable(name)? {
-        return Ok(Some(Secret::new(value)));
-    }
-    let Some(path) = secret_file(name) else {
-        return Ok(None);
-    };
-    let named = format!("{} (named by {name}_FILE)", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Error::unusable(
-            "secret_file_unreadable",
-            format!("{named} cannot be read: {error}."),
-        )
-        .hint("Give the path of a readable file that holds nothing but the secret.")
-    })?;
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(Error::unusable(
-            "secret_file_empty",
-            format!("{named} is empty."),
-        )),
-        value => Ok(Some(Secret::new(value))),
-    }
-}
-
-/// These variables are not set; `--sandbox` needs none of them.
-pub fn missing(names: &[&str]) -> Error {
-    let (are, them) = match names {
-        [_] => ("is", "it"),
-        _ => ("are", "them"),
-    };
-    let message = format!("{} {are} not set.", listed(names, "and"));
-    let mut hint = format!("Set {them} in the environment.");
-    let secrets = [API_KEY, PASSWORD].into_iter();
-    let files: Vec<String> = secrets
-        .filter(|secret| names.contains(secret))
-        .map(|secret| format!("{secret}_FILE"))
-        .collect();
-    if !files.is_empty() {
-        hint.push_str(" A secret may stand in a file, named by ");
-        hint.push_str(&listed(&files, "or"));
-        hint.push('.');
-    }
-    if names.contains(&TENANCY_NAME) {
-        hint.push_str(" The tenant may stand in vlens-batch.toml: tenancy_name under [api].");
-    }
-    hint.push_str(" `vlens-batch run FILE --sandbox` rehearses without an account.");
-    Error::unusable("credentials_missing", message).hint(hint)
-}
-
 /// `a, b and c`.
-fn listed(names: &[impl AsRef<str>], and: &str) -> String {
+pub fn listed(names: &[impl AsRef<str>], and: &str) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     match names.split_last() {
         Some((last, before @ [_, ..])) => format!("{} {and} {last}", before.join(", ")),
@@ -498,26 +462,34 @@ fn listed(names: &[impl AsRef<str>], and: &str) -> String {
     }
 }
 
+/// Editors on Windows like to add an ending that its file lists do not show.
+fn misnamed(path: &Path) -> Error {
+    let name = file_name(path);
+    let message = format!(
+        "{} would be the config, but for its ending .txt.",
+        path.display()
+    );
+    Error::unusable("config_misnamed", message)
+        .hint(format!("Rename it to {}.", name.trim_end_matches(".txt")))
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 fn read_config(path: &Path) -> Result<Config, Error> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
+        let longer = path.with_file_name(format!("{}.txt", file_name(path)));
+        if error.kind() == ErrorKind::NotFound && longer.exists() {
+            return misnamed(&longer);
+        }
         Error::unusable(
             "config_unreadable",
             format!("The config {} cannot be read: {error}.", path.display()),
         )
-        .hint("Check the path given with --config; the file must be UTF-8 text.")
+        .hint("Check the path given with --config.")
     })?;
     let shown = path.display().to_string();
     Config::parse(&text, &shown).map_err(|errors| Error::from(errors).about(&shown))
-}
-
-pub fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// `./x` reads better as `x`.
-pub fn tidy(path: PathBuf) -> PathBuf {
-    path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
 }

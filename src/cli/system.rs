@@ -183,17 +183,37 @@ fn ignored_signals() -> u64 {
         .unwrap_or(0)
 }
 
-#[cfg(not(unix))]
-struct Signals;
+/// Ctrl-C and Ctrl-Break, the window's close, logoff and shutdown: the system waits some seconds for the last three.
+#[cfg(windows)]
+struct Signals(
+    tokio::signal::windows::CtrlC,
+    tokio::signal::windows::CtrlBreak,
+    tokio::signal::windows::CtrlClose,
+    tokio::signal::windows::CtrlLogoff,
+    tokio::signal::windows::CtrlShutdown,
+);
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Signals)
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        let (close, logoff) = (ctrl_close()?, ctrl_logoff()?);
+        Ok(Signals(
+            ctrl_c()?,
+            ctrl_break()?,
+            close,
+            logoff,
+            ctrl_shutdown()?,
+        ))
     }
 
     async fn next(&mut self) {
-        // Without a handler the system ends the process, as it does where this fails.
-        let _ = tokio::signal::ctrl_c().await;
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+            _ = self.2.recv() => {}
+            _ = self.3.recv() => {}
+            _ = self.4.recv() => {}
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::Error;
+use crate::error::{Error, is_open_elsewhere};
 use crate::model::{Cell, Layout, Row};
 
 /// The width of a sheet in Excel.
@@ -226,6 +226,11 @@ fn open_file(path: &Path) -> Result<File, Error> {
         io::ErrorKind::PermissionDenied => {
             unreadable(&name.to_string(), &error).hint("Ask for the right to read it.")
         }
+        _ if is_open_elsewhere(&error) => Error::unusable(
+            "file_open_elsewhere",
+            format!("{name} cannot be read while another program has it open."),
+        )
+        .hint("Close it in Excel, and run the command again."),
         _ => unreadable(&name.to_string(), &error),
     };
     let metadata = std::fs::metadata(path).map_err(failed)?;

@@ -340,7 +340,7 @@ fn newer(path: &Path, version: usize) -> Error {
     .hint("Install the newest vlens-batch and run the command again; the ledger was left as it is.")
 }
 
-fn bound_elsewhere(path: &Path, bound: &Binding, wanted: &Binding) -> Error {
+pub(super) fn bound_elsewhere(path: &Path, bound: &Binding, wanted: &Binding) -> Error {
     Error::unusable(
         "ledger_bound_elsewhere",
         format!(

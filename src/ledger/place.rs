@@ -45,7 +45,7 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
     let mut missing = Vec::new();
     let mut folder = folder_of(path).to_path_buf();
     loop {
-        match (folder.canonicalize(), folder.file_name()) {
+        match (dunce::canonicalize(&folder), folder.file_name()) {
             (Ok(real), _) => {
                 return Ok(missing
                     .iter()
@@ -130,21 +130,20 @@ pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
 struct Identity(u64, u64);
 
 fn identity(path: &Path) -> Option<Identity> {
-    let metadata = fs::metadata(path).ok()?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
+        let metadata = fs::metadata(path).ok()?;
         Some(Identity(metadata.dev(), metadata.ino()))
     }
     #[cfg(windows)]
     {
-        // Stable Rust does not tell a file's index there; the time of creation does nearly as well.
-        use std::os::windows::fs::MetadataExt;
-        Some(Identity(metadata.creation_time(), 0))
+        let found = winapi_util::file::information(File::open(path).ok()?).ok()?;
+        Some(Identity(found.volume_serial_number(), found.file_index()))
     }
     #[cfg(not(any(unix, windows)))]
     {
-        let _ = metadata;
+        fs::metadata(path).ok()?;
         Some(Identity(0, 0))
     }
 }
@@ -242,8 +241,8 @@ pub struct FileSystemCheck {
     pub free_bytes: Option<u64>,
     /// Whether the folder takes new files, which the log beside the ledger needs.
     pub is_writable: bool,
-    /// Files of the ledger that others may read or write.
-    pub open_to_others: Vec<PathBuf>,
+    /// Files of the ledger that others may read or write; none where this is not looked at.
+    pub open_to_others: Option<Vec<PathBuf>>,
 }
 
 /// Places where SQLite's write-ahead log is not safe.
@@ -292,10 +291,12 @@ pub fn check_file_system(path: &Path, is_made: bool) -> Result<FileSystemCheck, 
         hazard: hazard(&path, network_kind(&folder), is_wsl()),
         free_bytes: free_bytes(&folder),
         is_writable: is_writable(&folder),
-        open_to_others: files
-            .into_iter()
-            .filter(|file| is_open_to_others(file))
-            .collect(),
+        open_to_others: cfg!(unix).then(|| {
+            files
+                .into_iter()
+                .filter(|file| is_open_to_others(file))
+                .collect()
+        }),
         path,
     })
 }
@@ -324,13 +325,13 @@ fn hazard(path: &Path, network: Option<&'static str>, is_wsl: bool) -> Option<Ha
     if text.starts_with(r"\\?\UNC\") || text.starts_with(r"\\") && !text.starts_with(r"\\?\") {
         return Some(Hazard::Network("a network share"));
     }
-    let parts = path.parent()?.iter();
-    parts
-        .map(|part| part.to_string_lossy().to_lowercase())
-        .find_map(|part| {
-            let synced = SYNCED.iter().find(|(name, _)| part.starts_with(name))?;
-            Some(Hazard::Synced(synced.1))
-        })
+    // By both systems' separators, as texts.
+    let mut parts = text.split(['/', '\\']).rev().skip(1);
+    parts.find_map(|part| {
+        let part = part.to_lowercase();
+        let synced = SYNCED.iter().find(|(name, _)| part.starts_with(name))?;
+        Some(Hazard::Synced(synced.1))
+    })
 }
 
 /// `/mnt/c/…`: where WSL shows the disks of Windows.
@@ -558,6 +559,12 @@ mod tests {
                 Some(Network("a network share")),
             ),
             (r"\\?\C:\Users\mona\acme.db", None, false, None),
+            (
+                r"C:\Users\mona\OneDrive - Acme\acme.db",
+                None,
+                false,
+                Some(Synced("OneDrive")),
+            ),
         ] {
             assert_eq!(hazard(Path::new(path), network, is_wsl), expected, "{path}");
         }
@@ -570,12 +577,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acme.db");
         let before = check_file_system(&path, false).unwrap();
-        assert!(!before.exists && before.is_writable && before.open_to_others.is_empty());
+        assert!(!before.exists && before.is_writable && before.open_to_others == Some(Vec::new()));
         assert!(before.free_bytes.is_some());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         std::fs::write(&path, "").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let after = check_file_system(&path, false).unwrap();
-        assert_eq!(after.open_to_others, std::slice::from_ref(&after.path));
+        assert_eq!(after.open_to_others, Some(vec![after.path]));
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 
 use super::attempts::{NotEnded, not_ended};
 use super::import::standing;
-use super::open::{Binding, Salt, binding_and_salt, recognise, refuse_unseen};
+use super::open::{Binding, Salt, binding_and_salt, bound_elsewhere, recognise, refuse_unseen};
 use super::place;
 use super::sql::{Fault, Outcome, Statements as _};
 use super::status::{InvitationId, count_at, due, unknown_run};
@@ -51,6 +51,14 @@ impl Reader {
             })
             .map(Some)
             .map_err(|fault| fault.recognising(&path))
+    }
+
+    /// Refuses a ledger that belongs to another tenant or address.
+    pub fn require(&self, wanted: &Binding) -> Result<(), Error> {
+        if self.binding() == wanted {
+            return Ok(());
+        }
+        Err(bound_elsewhere(&self.path, self.binding(), wanted))
     }
 
     pub fn binding(&self) -> &Binding {
@@ -185,11 +193,8 @@ fn has_log(path: &Path) -> bool {
 /// SQLite's spelling of a path with a parameter.
 fn uri(path: &Path, parameter: &str) -> String {
     let mut uri = String::from("file:");
-    let text = path.to_string_lossy().replace('\\', "/");
-    if !text.starts_with('/') {
-        uri.push('/');
-    }
-    for character in text.chars() {
+    // Without slashes of ours no part is taken for a host's name, and a path of Windows stays what it is.
+    for character in path.to_string_lossy().chars() {
         match character {
             '%' => uri.push_str("%25"),
             '?' => uri.push_str("%3f"),

@@ -45,6 +45,28 @@ pub struct Config {
     pub(crate) origin: Origin,
 }
 
+impl Config {
+    /// Takes from the user's own config what this one leaves open of how to send; a mapping is the sheet's alone.
+    pub fn take_what_is_open(&mut self, own: &Config) {
+        let (here, own_limits) = (&mut self.limits, &own.limits);
+        for (here, own) in [
+            (&mut here.per_second, own_limits.per_second),
+            (&mut here.per_minute, own_limits.per_minute),
+            (&mut here.concurrency, own_limits.concurrency),
+            (&mut here.timeout_seconds, own_limits.timeout_seconds),
+            (&mut here.max_attempts, own_limits.max_attempts),
+            (
+                &mut here.max_consecutive_failures,
+                own_limits.max_consecutive_failures,
+            ),
+        ] {
+            *here = here.or(own);
+        }
+        self.retry.on_uncertain = self.retry.on_uncertain.or(own.retry.on_uncertain);
+        self.result.link = self.result.link.take().or_else(|| own.result.link.clone());
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ApiConfig {
@@ -52,6 +74,10 @@ pub struct ApiConfig {
     pub base_url: Option<String>,
     pub tenancy_name: Option<Text>,
     pub request_fields: RequestFields,
+    pub username: Option<Text>,
+    /// Files that hold a secret, relative to the config.
+    pub api_key_file: Option<Text>,
+    pub password_file: Option<Text>,
 }
 
 /// Where `RequestFieldsValues` sits in the body: inside `SessionInput`, as documented, or beside it.
@@ -197,7 +223,7 @@ pub struct ResultConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryConfig {
-    pub on_uncertain: OnUncertain,
+    pub on_uncertain: Option<OnUncertain>,
 }
 
 /// What to do with uncertain rows: hold them until a person decides, or send them again.
@@ -463,7 +489,7 @@ mod tests {
         assert_eq!(config.api.request_fields, RequestFields::TopLevel);
         assert_eq!(config.session.kind, SessionKind::Auth);
         assert_eq!(config.source.delimiter, Some('\t'));
-        assert_eq!(config.retry.on_uncertain, OnUncertain::Resend);
+        assert_eq!(config.retry.on_uncertain, Some(OnUncertain::Resend));
         assert_eq!(config.contract_types(), [414, 415, 416].map(ContractTypeId));
         assert_eq!(config.known_names().last().map(String::as_str), Some("A"));
         assert_eq!(

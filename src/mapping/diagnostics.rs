@@ -391,7 +391,7 @@ pub(crate) fn find_secrets(
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         path.push(name.to_owned());
-        if is_ours && names_a_secret(name) {
+        if is_ours && names_a_secret(name) && !names_where_one_is(path) {
             let message = format!("`{name}` is a secret, and secrets do not belong in this file");
             let hint = format!("take the line out and {}", right_place(name));
             let problem = ConfigProblem::secret(&key.span(), message, hint);
@@ -406,6 +406,11 @@ pub(crate) fn find_secrets(
         }
         path.pop();
     }
+}
+
+/// Whose account it is may be told, and the files that hold the secrets.
+fn names_where_one_is(path: &Path) -> bool {
+    matches!(path.as_slice(), [api, name] if api == "api" && ["username", "api_key_file", "password_file"].contains(&name.as_str()))
 }
 
 /// Whether a key, taken by its name, holds a secret.

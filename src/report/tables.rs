@@ -150,6 +150,8 @@ pub fn write_guesses(out: &mut dyn Write, lines: &[GuessLine], look: Look) -> io
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Ok,
+    /// Not looked at on this system.
+    Unknown,
     /// Works, but a person should know.
     Warning,
     /// Does not work.

@@ -211,11 +211,23 @@ pub(super) fn as_float(count: u64) -> f64 {
     count as f64
 }
 
-/// A word as it must be typed in a command: quoted when a shell would read it otherwise.
+/// A word as it must be typed in a command: quoted when this system's shell would read it otherwise.
 pub fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
+    quoted_for(word, cfg!(windows))
+}
+
+/// Windows' two shells agree on double quotes alone, which no file's name there can hold.
+fn quoted_for(word: &str, is_windows: bool) -> String {
+    let plain = if is_windows {
+        r"-_./:=,+@\"
+    } else {
+        "-_./:=,+@%"
+    };
+    let is_plain = |c: char| c.is_alphanumeric() || plain.contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
+    } else if is_windows {
+        format!("\"{}\"", word.replace('"', r#"\""#))
     } else if word.contains(['"', '$', '`', '!']) {
         format!("'{}'", word.replace('\'', r"'\''"))
     } else {
@@ -298,7 +310,15 @@ mod tests {
             ("it's $5.csv", r"'it'\''s $5.csv'"),
             ("", "\"\""),
         ] {
-            assert_eq!(quoted(word), typed);
+            assert_eq!(quoted_for(word, false), typed);
+        }
+        for (word, typed) in [
+            (r"C:\data\عملاء.csv", r"C:\data\عملاء.csv"),
+            (r"C:\My data\a.csv", r#""C:\My data\a.csv""#),
+            ("50% off.csv", "\"50% off.csv\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(quoted_for(word, true), typed);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder, Method, Request};
+use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Request};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
@@ -42,6 +42,8 @@ pub struct ClientOptions {
     pub tenancy_name: String,
     /// For a whole exchange, from connecting to the answer's last byte, dripping answers too.
     pub timeout: Duration,
+    /// The proxy to go through, when it is not the system's that holds.
+    pub proxy: Option<String>,
     /// More certificate authorities to trust, in PEM form.
     pub ca_pem: Option<Vec<u8>>,
     /// How many requests may be under way at once: as many connections are kept.
@@ -184,13 +186,21 @@ fn http_client(options: &ClientOptions) -> Result<reqwest::Client, Error> {
         .ca_pem
         .as_deref()
         .map_or(Ok(Vec::new()), extra_authorities)?;
-    let with_system_roots = builder(options).tls_certs_merge(extra.clone()).build();
+    let proxy = options.proxy.as_deref().map(proxy).transpose()?;
+    let builder = || builder(options, proxy.clone());
+    let with_system_roots = builder().tls_certs_merge(extra.clone()).build();
+    // Who names the authorities to trust means these and no others.
+    let are_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     with_system_roots
-        // A machine without certificate authorities (a bare container) gets Mozilla's.
-        .or_else(|_| {
-            builder(options)
-                .tls_certs_only(bundled_roots().chain(extra))
-                .build()
+        .or_else(|error| {
+            if are_named {
+                return Err(error);
+            }
+            let bundled = builder().tls_certs_only(bundled_roots().chain(extra)).build();
+            // A bare container has none.
+            bundled.inspect(|_| tracing::warn!("this system has no certificate authorities: Mozilla's, as of this program's build, are trusted"))
         })
         .map_err(|error| {
             let cause = std::error::Error::source(&error)
@@ -199,11 +209,36 @@ fn http_client(options: &ClientOptions) -> Result<reqwest::Client, Error> {
                 return ca_unusable(&format!("cannot be used: {cause}"));
             }
             let message = format!("No secure connection can be set up: {cause}.");
+            if are_named {
+                return Error::unusable("ca_unusable", message)
+                    .hint("Look at the files that SSL_CERT_FILE and SSL_CERT_DIR name, or leave both unset.");
+            }
             Error::unexpected("tls_unavailable", message)
         })
 }
 
-fn builder(options: &ClientOptions) -> ClientBuilder {
+/// Read by us, as the library passes over what it cannot read, and would then go past the proxy.
+fn proxy(text: &str) -> Result<Proxy, Error> {
+    let unusable = || {
+        Error::unusable("proxy_invalid", "The proxy that the environment names cannot be used.").hint(
+            "Write HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) as http://proxy.example:3128, or leave it unset.",
+        )
+    };
+    let text = text.trim();
+    let text = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = Url::parse(&text).map_err(|_| unusable())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err(unusable());
+    }
+    let proxy = Proxy::all(url).map_err(|_| unusable())?;
+    Ok(proxy.no_proxy(NoProxy::from_env()))
+}
+
+fn builder(options: &ClientOptions, proxy: Option<Proxy>) -> ClientBuilder {
     let builder = reqwest::Client::builder()
         .user_agent(&options.user_agent)
         .redirect(Policy::none())
@@ -219,7 +254,7 @@ fn builder(options: &ClientOptions) -> ClientBuilder {
         // What stays on this machine has no business at a proxy.
         builder.no_proxy()
     } else {
-        builder
+        proxy.into_iter().fold(builder, ClientBuilder::proxy)
     }
 }
 
@@ -318,6 +353,10 @@ impl BaseUrl {
             is_https,
             is_loopback,
         })
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.is_https
     }
 
     /// The address as it is shown and compared: lower-case host, no default port, no trailing slash.

@@ -165,15 +165,3 @@ fn what_cannot_be_a_sheet_is_refused_at_once() {
     let columns = format!("phone\n{}\n", ",".repeat(1_000_000));
     assert!(refusal("a.csv", columns.as_bytes()).contains("1000001 cells"));
 }
-
-/// To open a pipe is to wait for who writes into it.
-#[cfg(unix)]
-#[test]
-fn a_pipe_is_told_before_it_is_opened() {
-    let world = World::new();
-    let check = world
-        .vlens(["check", "pipe.csv"])
-        .after_shell("mkfifo pipe.csv");
-    let said = check.run().expect(5).stderr;
-    assert!(said.contains("not a regular file"), "{said}");
-}

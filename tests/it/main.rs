@@ -1,8 +1,11 @@
-//! All end-to-end tests in one crate, so that they are linked once. Each module is about one promise.
+//! All end-to-end tests in one crate, so that they are linked once. Each module is about one promise. They start processes, send
+//! signals and open terminals as Unix has them; on Windows `.ci/windows.sh` goes through the front door instead.
+#![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod account;
 mod answers;
 mod breaker;
 mod bytes;

@@ -310,3 +310,152 @@ fn quiet_is_quiet_on_success() {
     }
     world.check_invariants(&Promise::default());
 }
+
+/// As Notepad and PowerShell write them.
+#[test]
+fn config_and_secrets_are_read_with_a_byte_order_mark_and_in_utf_16() {
+    type Write = fn(&str) -> Vec<u8>;
+    let utf_8: Write = |text| [b"\xef\xbb\xbf", text.as_bytes()].concat();
+    let utf_16: Write = |text| {
+        "\u{feff}"
+            .encode_utf16()
+            .chain(text.encode_utf16())
+            .flat_map(u16::to_le_bytes)
+            .collect()
+    };
+    for write in [utf_8, utf_16] {
+        let world = World::with_server();
+        world.customers("customers.csv", 1);
+        world.file(
+            "vlens-batch.toml",
+            write("[api]\r\ntenancy_name = \"sandbox\"\r\napi_key_file = \"key.txt\"\r\n"),
+        );
+        world.file("key.txt", write("sandbox-api-key\r\n"));
+        let password = world.file("password.txt", write("sandbox-password\r\n"));
+        let unset = ["VLENS_API_KEY", "VLENS_PASSWORD", "VLENS_TENANCY_NAME"];
+        let run = unset
+            .into_iter()
+            .fold(world.send("customers.csv"), Vlens::without_env);
+        run.env("VLENS_PASSWORD_FILE", password).run().expect(0);
+    }
+}
+
+#[test]
+fn a_config_with_one_ending_too_many_is_noticed() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.file("vlens-batch.toml.txt", "");
+    for more in ["", " --config vlens-batch.toml"] {
+        let run = world.ran(&format!("run customers.csv{more}"), 5);
+        run.complains_of("Rename it to vlens-batch.toml.");
+    }
+    assert!(world.server_log().is_empty());
+}
+
+/// To open a pipe is to wait for who writes into it, or reads from it.
+#[test]
+fn pipes_and_devices_are_told_before_they_are_opened() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.sent("customers.csv", 0);
+    world.file("keyed.toml", "[api]\npassword_file = \"pipe\"\n");
+    for (line, variable, code) in [
+        ("run pipe", "", 5),
+        ("init pipe", "", 5),
+        ("check customers.csv --config pipe", "", 5),
+        ("check customers.csv --annotate pipe", "", 2),
+        ("check customers.csv --annotate /dev/null", "", 2),
+        ("run customers.csv --metrics-file pipe", "", 0),
+        ("export --output pipe", "", 2),
+        ("report --output pipe", "", 2),
+        ("status --ledger pipe", "", 5),
+        ("run customers.csv --ledger pipe", "", 5),
+        ("run customers.csv", "VLENS_PASSWORD_FILE", 5),
+        ("run customers.csv", "VLENS_API_KEY_FILE", 5),
+        ("run customers.csv", "VLENS_CA_FILE", 5),
+        ("run customers.csv --config keyed.toml", "VLENS_NONE", 5),
+    ] {
+        let mut vlens = world.vlens(line.split(' '));
+        if let Some(name) = variable.strip_suffix("_FILE") {
+            vlens = vlens.without_env(name).env(variable, world.path("pipe"));
+        } else if variable == "VLENS_NONE" {
+            vlens = vlens.without_env("VLENS_PASSWORD");
+        }
+        let told = vlens
+            .after_shell("[ -p pipe ] || mkfifo pipe")
+            .run()
+            .expect(code);
+        assert!(!told.stderr.is_empty(), "{told}");
+    }
+    // What a shell hands over has its writer already.
+    let run = world.send("customers.csv").without_env("VLENS_PASSWORD");
+    let run = run.env("VLENS_PASSWORD_FILE", "/dev/fd/3");
+    run.after_shell("echo sandbox-password > p; exec 3< p")
+        .run()
+        .expect(0);
+}
+
+#[test]
+fn a_dry_run_refuses_what_a_run_would() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.sent("customers.csv", 0);
+    let ca = world.file("empty.pem", "");
+    for (unset, set, value) in [
+        ("VLENS_PASSWORD", "VLENS_X", ""),
+        ("VLENS_X", "VLENS_BASE_URL", "http://vlens.example"),
+        ("VLENS_X", "VLENS_CA_FILE", ca.to_str().unwrap()),
+        ("VLENS_X", "VLENS_BASE_URL", "https://vlens.example"),
+    ] {
+        let ledger = world.ledger();
+        for more in [&["--dry-run"][..], &[]] {
+            let run = world
+                .send("customers.csv")
+                .args(["--ledger".as_ref(), ledger.as_os_str()])
+                .args(more);
+            run.without_env(unset).env(set, value).run().expect(5);
+        }
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_read_is_never_left_out() {
+    let world = World::new();
+    world.customers("customers.csv", 1);
+    let account = [
+        ("VLENS_BASE_URL", "https://127.0.0.2.invalid"),
+        ("VLENS_API_KEY", "k"),
+        ("VLENS_TENANCY_NAME", "t"),
+        ("VLENS_USERNAME", "u"),
+        ("VLENS_PASSWORD", "p"),
+    ];
+    for (name, value, code) in [
+        ("HTTPS_PROXY", "http://user:s3cret@:80:80", 5),
+        ("https_proxy", "socks5://127.0.0.1:1", 5),
+        ("ALL_PROXY", "http://", 5),
+        ("HTTPS_PROXY", "127.0.0.1:1", 4),
+    ] {
+        let run = world
+            .send("customers.csv")
+            .args(["--max-duration", "1s"])
+            .envs(account);
+        let told = run.env(name, value).run().expect(code);
+        assert!(!told.to_string().contains("s3cret"), "{told}");
+    }
+}
+
+#[test]
+fn what_a_kill_left_behind_is_cleared_by_the_next_run() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.sent("customers.csv", 0);
+    let old = world.file(".vlens-batch-0ld", "half a report");
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    std::fs::File::open(&old)
+        .unwrap()
+        .set_modified(hour_ago)
+        .unwrap();
+    let fresh = world.file(".vlens-batch-fresh", "another process's");
+    world.ran("report --output report.html", 0);
+    assert!(!old.exists() && fresh.exists());
+}

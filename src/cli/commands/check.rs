@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::cli::args::{CheckArgs, Global, ReadArgs};
-use crate::cli::output::{Output, Readers, write_file};
+use crate::cli::files::{Readers, read_text, write_file};
+use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
@@ -58,7 +59,7 @@ pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Erro
 /// Reads one stored form.
 pub fn form(path: &Path) -> Result<Form, Error> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
         let message = format!("The form {shown} cannot be read: {error}.");
         Error::unusable("form_unreadable", message)
     })?;
@@ -73,7 +74,7 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
         return Ok(None);
     };
     let path = settings.resolve(name);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let text = read_text(&path).map_err(|error| {
         let path = path.display();
         let message = format!("{path} (user_public_key_file) cannot be read: {error}.");
         Error::unusable("public_key_unreadable", message)

@@ -7,11 +7,9 @@ use std::time::Duration;
 use super::contract_types::open_api;
 use super::world::{self, Target};
 use crate::cli::args::{DoctorArgs, Global, SendArgs};
+use crate::cli::credentials::{API_KEY, PASSWORD, Source, USERNAME, missing};
 use crate::cli::output::Output;
-use crate::cli::settings::{
-    API_KEY, CONFIG_NAME, PASSWORD, Settings, TENANCY_NAME, USERNAME, missing, secret, secret_file,
-    variable,
-};
+use crate::cli::settings::{CONFIG_NAME, Settings, TENANCY_NAME};
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{FileSystemCheck, Lock, Reader, check_file_system};
@@ -37,7 +35,12 @@ struct Check {
 
 enum Found {
     Fine(String),
-    Warning { message: String, remedy: String },
+    /// Nothing was looked at.
+    Unknown(String),
+    Warning {
+        message: String,
+        remedy: String,
+    },
 }
 
 type Looked = Result<Option<Found>, Error>;
@@ -146,6 +149,7 @@ impl Chart {
         let (level, message, remedy) = match found {
             Ok(None) => return,
             Ok(Some(Found::Fine(message))) => (Level::Ok, message, None),
+            Ok(Some(Found::Unknown(message))) => (Level::Unknown, message, None),
             Ok(Some(Found::Warning { message, remedy })) => (Level::Warning, message, Some(remedy)),
             Err(error) => {
                 self.kinds.push(error.kind);
@@ -188,6 +192,11 @@ fn fine(message: impl Into<String>) -> Looked {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
+fn unknown(message: &str) -> Looked {
+    Ok(Some(Found::Unknown(message.to_owned())))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
 fn warning(message: impl Into<String>, remedy: impl Into<String>) -> Looked {
     Ok(Some(Found::Warning {
         message: message.into(),
@@ -213,15 +222,16 @@ fn config(context: &Context) -> Looked {
         (Some(_), n) => format!("{n} fields are mapped"),
     };
     let shown = path.display();
-    if mode_of(path) & 0o022 == 0 {
-        return fine(format!("{shown} is read; {fields}."));
-    }
-    warning(
-        format!(
-            "{shown} is read, but others may write to it: they could send customers' data elsewhere."
+    match mode_of(path) {
+        Some(mode) if mode & 0o022 != 0 => warning(
+            format!(
+                "{shown} is read, but others may write to it: they could send customers' data elsewhere."
+            ),
+            format!("chmod go-w {shown}"),
         ),
-        format!("chmod go-w {shown}"),
-    )
+        Some(_) => fine(format!("{shown} is read; {fields}.")),
+        None => fine(format!("{shown} is read; {fields}. {NOT_LOOKED_AT}")),
+    }
 }
 
 fn address(context: &Context) -> Looked {
@@ -237,19 +247,20 @@ fn tenant(context: &Context) -> Looked {
     }
 }
 
-fn api_key(_: &Context) -> Looked {
-    match secret(API_KEY)? {
-        Some(_) => secret_source(API_KEY),
+fn api_key(context: &Context) -> Looked {
+    match context.settings.secret(API_KEY)? {
+        Some(_) => secret_source(context, API_KEY),
         None => Err(missing(&[API_KEY])),
     }
 }
 
 fn password(context: &Context) -> Looked {
-    if !context.settings.needs_login() {
+    let settings = &context.settings;
+    if !settings.needs_login() {
         return fine("Not needed: sessions of kind \"auth\" are created without a login.");
     }
-    match (variable(USERNAME)?, secret(PASSWORD)?) {
-        (Some(_), Some(_)) => secret_source(PASSWORD),
+    match (settings.username()?, settings.secret(PASSWORD)?) {
+        (Some(_), Some(_)) => secret_source(context, PASSWORD),
         (Some(_), None) => Err(missing(&[PASSWORD])),
         (None, Some(_)) => Err(missing(&[USERNAME])),
         (None, None) => Err(missing(&[USERNAME, PASSWORD])),
@@ -257,18 +268,20 @@ fn password(context: &Context) -> Looked {
 }
 
 /// Where a secret comes from, and who else may read that file.
-fn secret_source(name: &str) -> Looked {
-    let Some(path) = secret_file(name) else {
+fn secret_source(context: &Context, name: &str) -> Looked {
+    let Some(Source::File(path, _)) = context.settings.source(name)? else {
         return fine(format!("{name} is set."));
     };
     let shown = path.display();
-    if mode_of(&path) & 0o044 == 0 {
-        return fine(format!("{name} is read from {shown}."));
+    let read = format!("{name} is read from {shown}");
+    match mode_of(&path) {
+        Some(mode) if mode & 0o044 != 0 => warning(
+            format!("{read}, which others may read as well."),
+            format!("chmod 600 {shown}"),
+        ),
+        Some(_) => fine(format!("{read}.")),
+        None => unknown(&format!("{read}. {NOT_LOOKED_AT}")),
     }
-    warning(
-        format!("{name} is read from {shown}, which others may read as well."),
-        format!("chmod 600 {shown}"),
-    )
 }
 
 fn authority(context: &Context) -> Looked {
@@ -325,7 +338,10 @@ fn permissions(context: &Context) -> Looked {
     let Some(place) = context.place.as_ref().ok().filter(|place| place.exists) else {
         return Ok(None);
     };
-    let Some(file) = place.open_to_others.first() else {
+    let Some(open) = &place.open_to_others else {
+        return unknown(NOT_LOOKED_AT);
+    };
+    let Some(file) = open.first() else {
         return fine("The ledger's files are its owner's alone.");
     };
     warning(
@@ -361,7 +377,7 @@ fn space(context: &Context) -> Looked {
         .ok()
         .and_then(|place| place.free_bytes)
     {
-        None => Ok(None),
+        None => unknown("How much room is left is not looked at on this system."),
         Some(bytes) if bytes < LITTLE_SPACE_BYTES => warning(
             format!("Only {} are left on the ledger's disk.", size(bytes)),
             "Make room: a run stops when the disk is full.",
@@ -449,14 +465,17 @@ fn size(bytes: u64) -> String {
     }
 }
 
+/// On Windows the folder's rights are handed down to its files, and nothing here reads them.
+const NOT_LOOKED_AT: &str = "Who else may open it is not looked at on this system.";
+
+/// What others may do with a file; none where this is not looked at.
 #[cfg(unix)]
-fn mode_of(path: &Path) -> u32 {
+fn mode_of(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode())
+    Some(std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode()))
 }
 
-/// Windows keeps a profile's files to its owner by itself.
 #[cfg(not(unix))]
-fn mode_of(_: &Path) -> u32 {
-    0
+fn mode_of(_: &Path) -> Option<u32> {
+    None
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::check::{check_input, forms, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs};
-use crate::cli::output::{Output, Readers, write_bytes};
-use crate::cli::settings::{CONFIG_NAME, Settings, contract_types, folder_of, tidy};
+use crate::cli::files::{Readers, folder_of, tidy, write_bytes};
+use crate::cli::output::Output;
+use crate::cli::settings::{CONFIG_NAME, Settings, contract_types};
 use crate::error::{Ended, Error};
 use crate::input::{Hidden, Input, Source};
 use crate::mapping::config::DEFAULT_COUNTRY;

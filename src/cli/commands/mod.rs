@@ -1,5 +1,6 @@
 //! The commands, and the few that need nothing of the others.
 
+mod account;
 mod check;
 mod contract_types;
 mod decisions;
@@ -41,6 +42,7 @@ pub fn execute(cli: Cli) -> Ended {
             block_on(contract_types::contract_types(&args, global, output))
         }
         Command::Template(args) => contract_types::template(&args, global, output),
+        Command::Account(args) => block_on(account::account(&args, global, output)),
         Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
         Command::Sandbox(args) => block_on(sandbox(&args, output)),
         Command::Purge(args) => decisions::purge(&args, global, output),

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::world::{Opened, ended_as, summary, told};
 use crate::cli::args::{ExportArgs, Global, ReportArgs, SendArgs, StatusArgs};
-use crate::cli::output::{Output, Readers, write_file};
+use crate::cli::files::{Readers, write_file};
+use crate::cli::output::Output;
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};

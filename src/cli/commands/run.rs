@@ -36,10 +36,10 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     for note in sheet.source.notes().iter().filter(|note| note.warning) {
         output.say(&format!("warning: {}", note.text));
     }
-    if args.dry_run {
-        return dry_run(args, &flow, &mut sheet);
-    }
     let target = flow.target(flow.settings.needs_login()).await?;
+    if args.dry_run {
+        return dry_run(args, &flow, &mut sheet, &target.binding);
+    }
     let lock = flow.lock()?;
     let mut ledger = Ledger::open_or_create(&flow.path, &target.binding)?;
     let started = flow.clock.moment();
@@ -402,8 +402,11 @@ struct DryRunDocument<'a> {
 }
 
 /// Everything up to the first request, with the ledger only read.
-fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet) -> Ended {
+fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet, binding: &Binding) -> Ended {
     let reader = Reader::open(&flow.path)?;
+    if let Some(reader) = &reader {
+        reader.require(binding)?;
+    }
     let mut seen = Seen::default();
     let mut tally = DryRun::default();
     let walked = sheet.walk(&flow.stop, |row, mapped| {

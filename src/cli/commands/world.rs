@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::Global;
+use crate::cli::credentials::Account;
 use crate::cli::output::Output;
-use crate::cli::settings::{Account, Sending, Settings, data_folder};
+use crate::cli::settings::{Sending, Settings, data_folder};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, check_file_system};
 use crate::model::{RunId, RunSummary, Stop, Timestamp};
@@ -216,11 +217,22 @@ impl Target {
     ) -> Result<Target, Error> {
         let base_url = settings.base_url(allow_insecure_http)?;
         let account = settings.account(needs_login)?;
+        Target::at(base_url, account, settings, sending)
+    }
+
+    /// With an account that is not in the settings yet.
+    pub fn at(
+        base_url: BaseUrl,
+        account: Account,
+        settings: &Settings,
+        sending: &Sending,
+    ) -> Result<Target, Error> {
         let binding = Binding {
             base_url: base_url.as_str().to_owned(),
             tenancy_name: account.tenancy_name.clone(),
         };
-        Target::new(base_url, binding, account, settings.ca_pem()?, sending)
+        let trust = (settings.proxy()?, settings.ca_pem()?);
+        Target::new(base_url, binding, account, trust, sending)
     }
 
     pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
@@ -245,7 +257,7 @@ impl Target {
         };
         Ok(Target {
             sandbox: Some(sandbox),
-            ..Target::new(base_url, binding, account, None, sending)?
+            ..Target::new(base_url, binding, account, (None, None), sending)?
         })
     }
 
@@ -253,7 +265,7 @@ impl Target {
         base_url: BaseUrl,
         binding: Binding,
         account: Account,
-        ca_pem: Option<Vec<u8>>,
+        (proxy, ca_pem): (Option<String>, Option<Vec<u8>>),
         sending: &Sending,
     ) -> Result<Target, Error> {
         let client = Client::new(ClientOptions {
@@ -261,6 +273,7 @@ impl Target {
             api_key: account.api_key,
             tenancy_name: account.tenancy_name,
             timeout: sending.timeout,
+            proxy,
             ca_pem,
             concurrency: sending.concurrency,
             user_agent: concat!("vlens-batch/", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -1,0 +1,166 @@
+//! Who we are at Vlens: user and secrets from the environment, from files that it or the config names, and from what `account` kept for
+//! this user. Secrets stand in no flag and in no config.
+
+use std::path::PathBuf;
+
+use super::files::{folder_of, read_text};
+use super::settings::{Settings, TENANCY_NAME, listed, path_variable, variable};
+use crate::error::Error;
+use crate::model::Secret;
+use crate::send::Credentials;
+
+pub const API_KEY: &str = "VLENS_API_KEY";
+pub const USERNAME: &str = "VLENS_USERNAME";
+pub const PASSWORD: &str = "VLENS_PASSWORD";
+
+/// What it takes to be let in.
+pub struct Account {
+    /// Empty when none is needed.
+    pub tenancy_name: String,
+    pub api_key: Secret,
+    /// None when there is no login.
+    pub credentials: Option<Credentials>,
+}
+
+/// Where a secret is read from.
+pub enum Source {
+    Variable,
+    /// With what names it.
+    File(PathBuf, String),
+}
+
+impl Settings {
+    /// Everything that is missing is told at once.
+    pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
+        let api_key = self.secret(API_KEY)?;
+        let tenancy_name = self.tenancy_name()?;
+        let (username, password) = if needs_login {
+            (self.username()?, self.secret(PASSWORD)?)
+        } else {
+            (None, None)
+        };
+        let unset = [
+            (API_KEY, api_key.is_none()),
+            (USERNAME, needs_login && username.is_none()),
+            (PASSWORD, needs_login && password.is_none()),
+            (TENANCY_NAME, needs_login && tenancy_name.is_none()),
+        ];
+        let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset);
+        let unset: Vec<&str> = unset.map(|(name, _)| name).collect();
+        let login = username.zip(password);
+        match api_key {
+            Some(api_key) if unset.is_empty() => Ok(Account {
+                tenancy_name: tenancy_name.unwrap_or_default(),
+                api_key,
+                credentials: login.map(|(username, password)| Credentials { username, password }),
+            }),
+            _ => Err(missing(&unset)),
+        }
+    }
+
+    pub fn username(&self) -> Result<Option<String>, Error> {
+        let named = variable(USERNAME)?.or_else(|| self.config.api.username.as_deref().cloned());
+        let own = self.own_account()?;
+        Ok(named.or_else(|| own?.0.api.username.as_deref().cloned()))
+    }
+
+    /// Where a secret is read from, by the name of its variable; none where nothing tells.
+    pub fn source(&self, name: &str) -> Result<Option<Source>, Error> {
+        if variable(name)?.is_some() {
+            return Ok(Some(Source::Variable));
+        }
+        let file = format!("{name}_FILE");
+        if let Some(path) = path_variable(&file) {
+            let shown = path.display().to_string();
+            return Ok(Some(Source::File(
+                path,
+                format!("{shown} (named by {file})"),
+            )));
+        }
+        let member = if name == API_KEY {
+            "api_key_file"
+        } else {
+            "password_file"
+        };
+        let file_of = |api: &crate::mapping::config::ApiConfig| {
+            let file = if name == API_KEY {
+                &api.api_key_file
+            } else {
+                &api.password_file
+            };
+            file.as_deref().cloned()
+        };
+        let here =
+            file_of(&self.config.api).map(|file| (self.resolve(&file), self.config_path.clone()));
+        let own = self.own_account()?;
+        let own = || {
+            let (config, path) = own?;
+            Some((
+                folder_of(path).join(file_of(&config.api)?),
+                Some(path.clone()),
+            ))
+        };
+        // The file is not shown where it is not there: somebody may have written the secret itself.
+        Ok(here.or_else(own).map(|(path, config)| {
+            let config = config.unwrap_or_default();
+            let named = match path.exists() {
+                true => path.display().to_string(),
+                false => "The file".to_owned(),
+            };
+            Source::File(
+                path,
+                format!("{named} (named by {member} in {})", config.display()),
+            )
+        }))
+    }
+
+    /// The variable's value, or the content of the file.
+    pub fn secret(&self, name: &str) -> Result<Option<Secret>, Error> {
+        let (path, named) = match self.source(name)? {
+            None => return Ok(None),
+            Some(Source::Variable) => return Ok(variable(name)?.map(Secret::new)),
+            Some(Source::File(path, named)) => (path, named),
+        };
+        let text = read_text(&path).map_err(|error| {
+            Error::unusable(
+                "secret_file_unreadable",
+                format!("{named} cannot be read: {error}."),
+            )
+            .hint("Give the path of a readable file that holds nothing but the secret.")
+        })?;
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(Error::unusable(
+                "secret_file_empty",
+                format!("{named} is empty."),
+            )),
+            value => Ok(Some(Secret::new(value))),
+        }
+    }
+}
+
+/// These settings are not there; `--sandbox` needs none of them.
+pub fn missing(names: &[&str]) -> Error {
+    let (are, them) = match names {
+        [_] => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    let message = format!("{} {are} not set.", listed(names, "and"));
+    let mut hint = format!(
+        "Run `vlens-batch account` at a terminal, which asks for all of it once and keeps it for you; or set {them} in the environment."
+    );
+    let secrets = [API_KEY, PASSWORD].into_iter();
+    let files: Vec<String> = secrets
+        .filter(|secret| names.contains(secret))
+        .map(|secret| format!("{secret}_FILE"))
+        .collect();
+    if !files.is_empty() {
+        hint.push_str(" A secret may stand in a file, named by ");
+        hint.push_str(&listed(&files, "or"));
+        hint.push('.');
+    }
+    if names.contains(&TENANCY_NAME) {
+        hint.push_str(" The tenant may stand in vlens-batch.toml: tenancy_name under [api].");
+    }
+    hint.push_str(" `vlens-batch run FILE --sandbox` rehearses without an account.");
+    Error::unusable("credentials_missing", message).hint(hint)
+}

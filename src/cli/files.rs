@@ -1,0 +1,149 @@
+//! Files by the command line's or the settings' word: small ones read as a whole, whatever an editor made of them; results put in
+//! place in one piece.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use encoding_rs::Encoding;
+
+use crate::error::{Error, is_open_elsewhere};
+
+/// How the name of an unfinished file begins.
+const UNFINISHED: &str = ".vlens-batch-";
+
+/// Reads a small file. What it is, is looked at before it is opened: to open a pipe is to wait for who writes into it. What a shell
+/// hands over for `<(command)` has its writer already.
+pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    let is_handed_over = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
+    if metadata.is_dir() {
+        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"));
+    }
+    if !metadata.is_file() && !is_handed_over {
+        return Err(io::Error::other("it is a pipe or a device, not a file"));
+    }
+    std::fs::read(path)
+}
+
+/// Reads a small text in UTF-8, or in whatever its byte-order mark says: Notepad and PowerShell like to write one.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = read_bytes(path)?;
+    let text = match Encoding::for_bom(&bytes) {
+        Some((encoding, mark)) => encoding
+            .decode_without_bom_handling_and_without_replacement(&bytes[mark..])
+            .map(std::borrow::Cow::into_owned),
+        None => String::from_utf8(bytes).ok(),
+    };
+    text.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8 or UTF-16"))
+}
+
+pub fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// `./x` reads better as `x`.
+pub fn tidy(path: PathBuf) -> PathBuf {
+    path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
+}
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone: it holds tokens or personal data.
+    Owner,
+    /// Everyone on this machine: it holds neither.
+    Everyone,
+}
+
+/// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
+/// and a reader never sees it.
+pub fn write_file(
+    path: &Path,
+    readers: Readers,
+    write: impl FnOnce(&File) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let unwritable = |error| file_not_written(path, &error);
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        let message = format!("{} is a pipe or a device, not a file.", path.display());
+        return Err(Error::usage("output_no_file", message).hint(
+            "Name a file. Where a command takes - for standard output, a pipe may follow it.",
+        ));
+    }
+    let folder = folder_of(path);
+    clear_left_behind(&folder);
+    let file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(folder)
+        .map_err(unwritable)?;
+    // Tells others that somebody is at work on it; where that cannot be told, its age does.
+    let _ = file.as_file().try_lock();
+    write(file.as_file())?;
+    if readers == Readers::Everyone {
+        open_to_everyone(file.as_file()).map_err(unwritable)?;
+    }
+    file.as_file().sync_all().map_err(unwritable)?;
+    file.persist(path)
+        .map(drop)
+        .map_err(|error| unwritable(error.error))
+}
+
+/// The same for what is at hand as a whole.
+pub fn write_bytes(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Error> {
+    write_file(path, readers, |mut file| {
+        let written = file.write_all(bytes);
+        written.map_err(|error| file_not_written(path, &error))
+    })
+}
+
+/// Deletes what an earlier process was killed over: unfinished, and nobody's any more.
+fn clear_left_behind(folder: &Path) {
+    const AT_WORK: Duration = Duration::from_mins(1);
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let is_unfinished = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes());
+        let is_old = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if is_unfinished
+            && is_old().is_some_and(|age| age > AT_WORK)
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            // Another process may have been faster.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn file_not_written(path: &Path, error: &io::Error) -> Error {
+    let shown = path.display();
+    if is_open_elsewhere(error) {
+        return Error::unexpected(
+            "output_open_elsewhere",
+            format!("{shown} cannot be written while another program has it open."),
+        )
+        .hint("Close it in Excel, and run the command again; nothing was lost.");
+    }
+    Error::unexpected(
+        "output_not_written",
+        format!("{shown} cannot be written: {error}."),
+    )
+    .hint("See whether its folder exists and may be written to, and whether the disk is full.")
+}
+
+/// A temporary file is its owner's alone.
+#[cfg(unix)]
+fn open_to_everyone(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn open_to_everyone(_: &File) -> io::Result<()> {
+    Ok(())
+}

@@ -103,9 +103,10 @@ impl Settings {
         // The file is not shown where it is not there: somebody may have written the secret itself.
         Ok(here.or_else(own).map(|(path, config)| {
             let config = config.unwrap_or_default();
-            let named = match path.exists() {
-                true => path.display().to_string(),
-                false => "The file".to_owned(),
+            let named = if path.exists() {
+                path.display().to_string()
+            } else {
+                "The file".to_owned()
             };
             Source::File(
                 path,

@@ -472,7 +472,8 @@ const NOT_LOOKED_AT: &str = "Who else may open it is not looked at on this syste
 #[cfg(unix)]
 fn mode_of(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
-    Some(std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode()))
+    let metadata = std::fs::metadata(path).ok()?;
+    Some(metadata.permissions().mode())
 }
 
 #[cfg(not(unix))]

@@ -24,6 +24,7 @@ CREATE TABLE runs (
     id          INTEGER PRIMARY KEY,
     sheet_id    INTEGER NOT NULL REFERENCES sheets (id),
     source      TEXT NOT NULL,
+    typed       TEXT,                    -- how its file was named and read, so that the next command can be told
     started_ms  INTEGER NOT NULL,
     finished_ms INTEGER,                 -- NULL while it goes on, and after it was killed
     stopped     TEXT,

@@ -110,6 +110,17 @@ impl Error {
         self
     }
 
+    /// What is kept aside while a command works has no place.
+    pub fn temporary(error: &std::io::Error) -> Self {
+        let folder = std::env::temp_dir();
+        let message = format!(
+            "The folder for temporary files, {}, cannot be used: {error}.",
+            folder.display()
+        );
+        Error::unexpected("temporary_folder_unusable", message)
+            .hint("Let TMPDIR name a folder that is there, may be written to and has room.")
+    }
+
     /// The same with what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

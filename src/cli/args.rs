@@ -292,6 +292,9 @@ pub struct SettleArgs {
     /// What became of them
     #[arg(long = "as", value_name = "WHAT")]
     pub what: SettledAs,
+    /// Wait for the ledger while another process is running on it
+    #[arg(long)]
+    pub wait: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -369,6 +372,9 @@ pub struct PurgeArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Wait for the ledger while another process is running on it
+    #[arg(long)]
+    pub wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -379,6 +385,9 @@ pub struct ContractTypesArgs {
     /// Allow plain http to a host that is not this machine
     #[arg(long, global = true)]
     pub allow_insecure_http: bool,
+    /// Wait for the ledger while another process is running on it
+    #[arg(long, global = true)]
+    pub wait: bool,
 }
 
 #[derive(Debug, Subcommand)]

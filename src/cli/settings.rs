@@ -15,7 +15,7 @@ use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
 use crate::model::ContractTypeId;
-use crate::report::{Further, quoted};
+use crate::report::{Further, command, quoted};
 use crate::send::{Limits, Wishes};
 use crate::vlens::BaseUrl;
 
@@ -115,33 +115,49 @@ impl Settings {
         }
     }
 
-    /// What the next commands must be given to mean the same file, reading and ledger; `read` is how FILE was read.
-    pub fn further(&self, is_sandbox: bool, read: Option<&ReadArgs>) -> Further {
-        let ledger = |path: &Path| format!("--ledger {}", quoted(&path.to_string_lossy()));
-        let named = self.ledger.as_deref().map(ledger);
-        let rehearsed = tidy(self.file_folder.join(SANDBOX_LEDGER_NAME));
-        let rehearsed = Some(rehearsed).filter(|_| is_sandbox);
-        let read_from = named.clone().or(rehearsed.as_deref().map(ledger));
-        // A command that names no FILE looks in the working folder alone.
-        let rehearsed = rehearsed.filter(|path| path != Path::new(SANDBOX_LEDGER_NAME));
-        let sent_from = named.clone().or(rehearsed.as_deref().map(ledger));
+    /// How FILE was named and read, as it can be typed again from any folder.
+    pub fn typed(&self, file: &Path, read: &ReadArgs) -> Typed {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let config = self.config_path.as_deref();
-        let is_elsewhere = config.is_some_and(|path| path != Path::new(CONFIG_NAME));
-        let config = config.map(|path| format!("--config {}", quoted(&path.to_string_lossy())));
-        let named_config = config.clone().filter(|_| self.is_config_named);
-        let config = config.filter(|_| self.is_config_named || is_elsewhere);
+        Typed {
+            file: absolute(file),
+            config: config.filter(|_| self.is_config_named).map(absolute),
+            reading: as_typed(read),
+        }
+    }
+
+    /// What the next commands must be given to mean the same file, reading and ledger; `typed` is how FILE was read.
+    pub fn further(&self, is_sandbox: bool, typed: &Typed) -> Further {
+        let option = |name: &str, path: &Path| format!("{name} {}", quoted(&nearest(path)));
+        let ledger = self.ledger.as_deref().map(|path| option("--ledger", path));
+        let rehearsed = tidy(self.file_folder.join(SANDBOX_LEDGER_NAME));
+        let rehearsed = Some(rehearsed).filter(|_| is_sandbox && ledger.is_none());
+        let read_from = rehearsed.as_deref().map(|path| option("--ledger", path));
+        // A command that names no FILE looks in the working folder alone.
+        let elsewhere = rehearsed.filter(|path| path != Path::new(SANDBOX_LEDGER_NAME));
+        let sent_from = elsewhere.map(|path| option("--ledger", &path));
+        let config = self.config_path.as_deref();
+        let config = config.filter(|path| self.is_config_named || *path != Path::new(CONFIG_NAME));
+        let config = config.map(|path| option("--config", path));
+        let named_config = typed.config.as_deref().map(|path| option("--config", path));
         let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
-        let read = read.map(as_typed).filter(|read| !read.is_empty());
+        let reading = Some(typed.reading.clone()).filter(|reading| !reading.is_empty());
         let join = |parts: &[&Option<String>]| {
             let parts: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
             parts.join(" ")
         };
         Further {
-            reading: join(&[&config, &read_from]),
-            sending: join(&[&config, &sandbox, &sent_from]),
-            checking: join(&[&named_config, &read_from, &read]),
-            running: join(&[&named_config, &sandbox, &named, &read]),
+            file: nearest(&typed.file),
+            reading: join(&[&config, &ledger, &read_from]),
+            sending: join(&[&config, &sandbox, &ledger, &sent_from]),
+            checking: join(&[&named_config, &ledger, &read_from, &reading]),
+            running: join(&[&named_config, &sandbox, &ledger, &reading]),
         }
+    }
+
+    /// A command that reads, with what it must be given to meet this config and ledger.
+    pub fn command(&self, words: &str) -> String {
+        command(words, &self.further(false, &Typed::default()).reading)
     }
 
     /// Where the form of a contract type is stored.
@@ -222,15 +238,15 @@ impl Settings {
         let Some(path) = path_variable("VLENS_CA_FILE") else {
             return Ok(None);
         };
-        read_bytes(&path).map(Some).map_err(|error| {
-            Error::unusable(
-                "ca_file_unreadable",
-                format!(
-                    "{} (named by VLENS_CA_FILE) cannot be read: {error}.",
-                    path.display()
-                ),
-            )
-        })
+        let named = format!("{} (named by VLENS_CA_FILE)", path.display());
+        let unusable = |why: String| Error::unusable("ca_file_unusable", format!("{named} {why}."));
+        let pem =
+            read_bytes(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        let begin: &[u8] = b"-----BEGIN CERTIFICATE-----";
+        if !pem.windows(begin.len()).any(|bytes| bytes == begin) {
+            return Err(unusable("holds no certificate in PEM form".to_owned()));
+        }
+        Ok(Some(pem))
     }
 
     /// How to read FILE: the one value that it is opened with and known again by.
@@ -293,6 +309,21 @@ impl Settings {
         }
         limits
     }
+}
+
+/// How a run's FILE was named and read; the ledger keeps it for the commands that come after.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub struct Typed {
+    file: PathBuf,
+    config: Option<PathBuf>,
+    reading: String,
+}
+
+/// A path as it is named from here.
+fn nearest(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let near = path.strip_prefix(here).unwrap_or(path);
+    near.to_string_lossy().into_owned()
 }
 
 /// How FILE is read, as it would be typed again.

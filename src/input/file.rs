@@ -121,7 +121,7 @@ impl Input {
                 format!("Standard input cannot be read: {error}."),
             )
         };
-        let mut kept = tempfile::tempfile().map_err(unreadable)?;
+        let mut kept = tempfile::tempfile().map_err(|error| Error::temporary(&error))?;
         let bytes =
             io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut kept).map_err(unreadable)?;
         if bytes > STDIN_MAX_BYTES {

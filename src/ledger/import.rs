@@ -130,6 +130,12 @@ impl Ledger {
         Ok(RunId(self.conn.last_insert_rowid()))
     }
 
+    /// Keeps how a run's file was named and read, in whatever form its reader understands.
+    pub fn note_typed(&mut self, run: RunId, typed: &str) -> Result<(), Error> {
+        let note = "UPDATE runs SET typed = ?2 WHERE id = ?1";
+        self.write(|ledger| ledger.conn.run(note, (run.0, typed)).map(drop))
+    }
+
     fn note_changed(&self, run: RunId, changed: i64) -> Outcome<()> {
         let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
         self.conn.run(note, (run.0, changed)).map(drop)

@@ -13,7 +13,7 @@ use super::import::standing;
 use super::open::{Binding, Salt, binding_and_salt, bound_elsewhere, recognise, refuse_unseen};
 use super::place;
 use super::sql::{Fault, Outcome, Statements as _};
-use super::status::{InvitationId, count_at, due, unknown_run};
+use super::status::{InvitationId, count_at, due, sheet_of, unknown_run};
 use crate::error::Error;
 use crate::model::{
     Counts, EarlierRow, Invitation, RowNumber, RunId, RunSummary, Standing, Status, Stop, Timestamp,
@@ -144,6 +144,25 @@ impl Reader {
             let mut rows = statement.query([run.0])?;
             let row = rows.next()?.ok_or_else(|| unknown_run(run))?;
             overview.summary(row, self)
+        })
+    }
+
+    /// How a run's file was named and read.
+    pub fn typed(&self, run: RunId) -> Result<Option<String>, Error> {
+        let typed = "SELECT typed FROM runs WHERE id = ?1";
+        let found = self.look(|conn| conn.first(typed, [run.0], |row| row.get(0)))?;
+        Ok(found.flatten())
+    }
+
+    /// The first rows of a run that ask for a created invitation with other content.
+    pub fn changed_rows(&self, run: RunId, at_most: u32) -> Result<Vec<RowNumber>, Error> {
+        const CHANGED: &str = "
+            SELECT r.row FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
+            WHERE r.sheet_id = ?1 AND i.status = 'created' AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id)
+            ORDER BY r.row LIMIT ?2";
+        self.look(|conn| {
+            let sheet = sheet_of(conn, run)?;
+            conn.all(CHANGED, (sheet, at_most), |row| Ok(RowNumber(row.get(0)?)))
         })
     }
 

@@ -86,6 +86,8 @@ pub enum ProblemCode {
     ContractTypeUnknown,
     /// The field belongs to another answer of its parent question.
     ConditionUnmet,
+    /// An earlier row asks for the same invitation with other content.
+    SameRecipient,
     /// The row has more cells than the header.
     TooManyCells,
     /// The text has bytes foreign to the file's encoding, control characters, or a closing quotation mark with text beside it.

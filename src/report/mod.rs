@@ -20,7 +20,8 @@ pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use html::{ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use summary::{
-    DryRun, Further, not_done, question, reason, write_dry_run, write_follow, write_summary,
+    CHANGED_SHOWN, DryRun, Further, command, not_done, question, reason, write_dry_run,
+    write_follow, write_summary,
 };
 pub use tables::{
     Finding, GuessLine, Level, TypeLine, doctor_json, history_json, write_contract_types,

@@ -9,13 +9,15 @@ use minijinja::context;
 use minijinja::value::Serde;
 
 use crate::mapping::names::Shown;
-use crate::model::{FollowSummary, RunSummary, Stop};
+use crate::model::{FollowSummary, RowNumber, RunSummary, Stop};
 
 use super::text::{Language, Look, counted, duration, rows, thousands, word};
 
 /// What further commands must be given to meet the same ledger and config, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Further {
+    /// FILE, as it is found from here.
+    pub file: String,
     /// For those that name no file and read or settle: `--ledger b.db`.
     pub reading: String,
     /// For those that name no file and send: `--sandbox`, say.
@@ -45,15 +47,31 @@ pub fn write_follow(
     look.write(out, include_str!("templates/follow.txt"), values)
 }
 
-/// Writes where a run stands: one that goes on, has ended, or was killed.
+/// A command that can be typed as it stands.
+pub fn command(words: &str, options: &str) -> String {
+    format!("vlens-batch {words} {options}")
+        .trim_end()
+        .to_owned()
+}
+
+/// So many changed rows are listed.
+pub const CHANGED_SHOWN: u32 = 20;
+
+/// Writes where a run stands: one that goes on, has ended, or was killed. `changed`: its rows with other content than what was
+/// created, as far as they are listed.
 pub fn write_summary(
     out: &mut dyn Write,
     summary: &RunSummary,
+    changed: &[RowNumber],
     further: &Further,
     look: Look,
 ) -> io::Result<()> {
+    let changed: Vec<String> = changed.iter().map(ToString::to_string).collect();
     let values = context! {
         s => Serde(summary),
+        changed => changed.join(", "),
+        more_changed => summary.changed > CHANGED_SHOWN.into(),
+        file => &further.file,
         needing => summary.counts.needing_a_person(),
         reading => &further.reading,
         sending => &further.sending,
@@ -198,12 +216,13 @@ pub mod tests {
     fn text(summary: &RunSummary, look: Look) -> String {
         let mut out = Vec::new();
         let further = Further {
+            file: summary.source.clone(),
             reading: "--ledger b.db".to_owned(),
             sending: "--sandbox".to_owned(),
             checking: "--ledger b.db".to_owned(),
             running: "--sandbox".to_owned(),
         };
-        write_summary(&mut out, summary, &further, look).unwrap();
+        write_summary(&mut out, summary, &[RowNumber(7)], &further, look).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -215,8 +234,8 @@ pub mod tests {
            11,980  invitations created
                40  created before, not sent again
                 1  duplicate of an earlier row
-                1  row changed after its invitation was created; not
-                   sent again without --resend-changed
+                1  row changed after its invitation was created (row
+                   7); not sent again without --resend-changed
         11,990 requests to Vlens in 16m 27s, 3 told to wait (429);
         tenant acme at https://api.vlenseg.com; ledger acme.db
 
@@ -243,10 +262,14 @@ pub mod tests {
                    invitations were created; they are held back.
                    Find out from Vlens whether they were created:
                      vlens-batch export 3 --only uncertain --output uncertain.csv --ledger b.db
-                   Then say so, row by row; not-created makes a row
-                   due again:
+                   Then say so, row by row. As created, a row is
+                   left without a link, which was in the lost
+                   answer; as not-created, it is due again:
                      vlens-batch settle 3 --row N --as created --ledger b.db
                      vlens-batch settle 3 --row N --as not-created --ledger b.db
+                   Or send it once more for a new link, though the
+                   customer may be invited a second time:
+                     vlens-batch retry 3 --row N --uncertain --sandbox
         ");
         let styled = text(&a_summary(), Look::new(60, true));
         let plain = text(&a_summary(), Look::new(60, false));

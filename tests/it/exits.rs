@@ -294,10 +294,21 @@ fn exit_7_another_process_is_running_on_this_ledger() {
     // Readers go on.
     world.vlens(["runs"]).run().expect(0);
     // Whoever waits gets its turn.
-    let mut waiting = world.send("others.csv").args(["--wait"]).start();
-    assert!(waiting.is_running());
+    let waiting = [
+        world.send("others.csv").args(["--wait"]),
+        world.vlens(["settle", "1", "--all", "--as", "created", "--wait"]),
+        world.vlens(["purge", "--older-than", "90d", "--yes", "--wait"]),
+        world.vlens(["contract-types", "--wait"]),
+    ];
+    let mut waiting = waiting.map(crate::support::Vlens::start);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    for one in &mut waiting {
+        assert!(one.is_running());
+    }
     first.kill();
-    waiting.wait().expect(0);
+    for one in waiting {
+        one.wait().expect(0);
+    }
     assert_eq!(world.accepted().len(), 3);
 }
 

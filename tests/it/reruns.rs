@@ -74,8 +74,8 @@ fn another_contract_type_is_another_invitation() {
         "customers.csv",
         "phone,contractTypeId\n01012345678,414\n01012345678,415\n01012345678,414\n",
     );
-    world.send("customers.csv").run().expect(0);
-    assert_eq!(world.statuses(), ["created", "created", "duplicate"]);
+    world.send("customers.csv").run().expect(3);
+    assert_eq!(world.statuses(), ["created", "created", "invalid"]);
     assert_eq!(world.accepted().len(), 2);
 }
 
@@ -85,8 +85,8 @@ fn an_identity_of_its_own_tells_two_applications_apart() {
     world.config("[identity]\ncolumns = [\"_application\"]\n");
     let text = "phone,contractTypeId,_application\n01012345678,414,A1\n01012345678,414,A2\n01112345678,414,A1\n";
     world.file("customers.csv", text);
-    world.send("customers.csv").run().expect(0);
-    assert_eq!(world.statuses(), ["created", "created", "duplicate"]);
+    world.send("customers.csv").run().expect(3);
+    assert_eq!(world.statuses(), ["created", "created", "invalid"]);
 }
 
 #[test]
@@ -143,6 +143,11 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     let summary = world.send("customers.csv").run().expect(0).json();
     counts(&summary, 0, 2);
     assert_eq!(summary["changed"], 1);
+    let status = world.vlens(["status"]).run().expect(0).stdout;
+    assert!(
+        status.contains("1  row changed after its invitation was created (row 2)"),
+        "{status}"
+    );
     world.check_invariants(&Promise::default());
     let resend = || world.sent("customers.csv --resend-changed", 0).json();
     counts(&resend(), 1, 1);
@@ -153,6 +158,50 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     // It is what was sent last that counts as unchanged now.
     counts(&resend(), 0, 2);
     world.check_invariants(&Promise::default().resending_was_asked_for());
+}
+
+/// Two people on one phone are not one invitation twice, whichever command looks; next month's owner of the number is a change.
+#[test]
+fn two_rows_for_one_recipient_with_other_content_name_each_other() {
+    let world = World::with_server();
+    let header = "phone,fullName,nationalId\n01012345678";
+    world.file(
+        "c.csv",
+        format!("{header},Mona Adel,29001011234567\n01012345678,Ali Samir,28505051234577\n"),
+    );
+    world.file("dec.csv", format!("{header},Hassan Omar,27001011234567\n"));
+    let check = world
+        .ran("check c.csv --contract-type 414 --json", 3)
+        .json();
+    let problem = &check["problems"][0];
+    assert_eq!(
+        (&problem["row"], &problem["code"]),
+        (&3.into(), &"same_recipient".into())
+    );
+    assert!(
+        problem["message"].as_str().unwrap().starts_with("Row 2 "),
+        "{problem}"
+    );
+    assert_eq!(
+        (&check["valid"], &check["duplicate"]),
+        (&1.into(), &0.into())
+    );
+    let dry = world.sent("c.csv --contract-type 414 --dry-run", 3).json();
+    assert_eq!(
+        (&dry["would_send"], &dry["invalid"]),
+        (&1.into(), &1.into())
+    );
+    // Run again, it is known from the ledger; and the same after a line more.
+    for _ in 0..2 {
+        world.sent("c.csv --contract-type 414", 3);
+        assert_eq!(world.statuses(), ["created", "invalid"]);
+    }
+    assert_eq!(world.export()[1]["error_code"], "same_recipient");
+    let later = world.sent("dec.csv --contract-type 414", 0).json();
+    assert_eq!((&later["changed"], world.accepted().len()), (&1.into(), 1));
+    // Where a column tells them apart, both are meant.
+    world.config("[identity]\ncolumns = [\"nationalId\"]\n");
+    world.sent("c.csv --contract-type 414 --ledger apart.db", 0);
 }
 
 #[test]
@@ -369,37 +418,121 @@ fn a_sheet_edited_between_a_kill_and_the_next_run_loses_nobody() {
     world.check_invariants(&Promise::default());
 }
 
-#[test]
-fn the_next_commands_are_complete_and_mean_what_they_say() {
-    let world = World::with_server();
-    let folder = "the sheets";
+/// A sheet that needs all that can be said of it, in a folder of its own.
+fn a_sheet_that_needs_everything(world: &World) -> &'static str {
     let rows = [
         Customer::new(1).phone(NO_TOKEN),
         Customer::new(2).phone("12"),
+        Customer::new(3).phone("+201555000400"),
+        Customer::new(4),
     ];
-    let text = format!("June\n{}", sheet(&rows));
-    world.file(format!("{folder}/june 1.csv"), text);
-    world.file(
-        format!("{folder}/vlens-batch.toml"),
-        "[contract]\ntypes = [414]\n",
-    );
-    let file = format!("{folder}/june 1.csv");
-    let run = ["run", &file, "--header-row", "2", "--yes"];
-    let told = world.vlens(run).run().expect(3).stdout;
-    let printed: Vec<&str> = told
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("vlens-batch "))
-        .collect();
-    assert!(printed.len() >= 3, "{told}");
-    let bin = env!("CARGO_BIN_EXE_vlens-batch");
-    // Of the two ways to settle a row, one can be gone.
-    let gone = |command: &&str| !command.contains("not-created");
-    for command in printed.into_iter().filter(gone) {
-        let command = command.replace("--row N", "--row 3");
-        let ended = world
-            .vlens(["unused"])
-            .after_shell(&format!("exec {bin} {command} --color never"))
-            .run();
-        assert!(matches!(ended.code(), Some(0 | 3)), "{command}: {ended}");
+    world.file("the sheets/june 1.csv", format!("June\n{}", sheet(&rows)));
+    world.file("the sheets/mine.toml", "[limits]\nmax_attempts = 1\n");
+    world.config("[contract]\ntypes = [999]\n");
+    "the sheets/june 1.csv"
+}
+
+fn words(line: &str, file: &str) -> Vec<String> {
+    let words = line.split(' ').map(|word| word.replace("FILE", file));
+    words.collect()
+}
+
+/// All that a command tells to be typed next.
+fn commands(finished: &crate::support::Finished) -> Vec<String> {
+    let told = format!("{}\n{}", finished.stdout, finished.stderr);
+    let mut found: Vec<String> = Vec::new();
+    for line in told.lines() {
+        let quoted = line.split('`').skip(1).step_by(2);
+        let after = ["Then: ", "See what to do: "].into_iter();
+        let after = after.filter_map(|word| line.split_once(word).map(|(_, rest)| rest.trim()));
+        let own = [line.trim()].into_iter();
+        let all = quoted.chain(after).chain(own);
+        found.extend(
+            all.filter(|text| text.starts_with("vlens-batch "))
+                .map(str::to_owned),
+        );
     }
+    found
+}
+
+/// Every command that is printed as the next one is typed as it stands, each in a world that came to it the same way.
+#[test]
+fn the_next_commands_are_complete_and_mean_what_they_say() {
+    let situations: [(&str, &[&str]); 9] = [
+        (
+            "a run",
+            &["run FILE --header-row 2 --config the_sheets --yes"],
+        ),
+        (
+            "a limit",
+            &["run FILE --header-row 2 --config the_sheets --ledger our.db --limit 1"],
+        ),
+        (
+            "a rehearsal",
+            &["run FILE --header-row 2 --config the_sheets --sandbox"],
+        ),
+        (
+            "its status",
+            &["run FILE --header-row 2 --config the_sheets", "status"],
+        ),
+        (
+            "by mail",
+            &["run FILE --header-row 2 --config the_sheets -q"],
+        ),
+        (
+            "a check",
+            &["check FILE --header-row 2 --config the_sheets --ledger our.db"],
+        ),
+        ("no ledger", &["status --ledger our.db"]),
+        (
+            "due again",
+            &[
+                "run FILE --header-row 2 --config the_sheets",
+                "settle --row 3 --as not-created",
+            ],
+        ),
+        (
+            "not uncertain",
+            &[
+                "run FILE --header-row 2 --config the_sheets",
+                "settle --row 6 --as created",
+            ],
+        ),
+    ];
+    let mut tried = 0;
+    for (situation, lines) in situations {
+        let mut next = 0;
+        loop {
+            let world = World::with_server();
+            let file = a_sheet_that_needs_everything(&world);
+            let mut printed = Vec::new();
+            for line in lines {
+                let typed = words(line, file).into_iter();
+                let typed = typed.map(|word| word.replace("the_sheets", "the sheets/mine.toml"));
+                printed = commands(&world.vlens(typed).run());
+            }
+            assert!(!printed.is_empty(), "{situation} tells nothing to type");
+            let Some(command) = printed.get(next) else {
+                break;
+            };
+            let typed = command
+                .replace("--row N", "--row 3")
+                .replace(
+                    "FILE",
+                    "'the sheets/june 1.csv' --header-row 2 --contract-type 414",
+                )
+                .replacen("vlens-batch", env!("CARGO_BIN_EXE_vlens-batch"), 1);
+            let ended = world
+                .vlens(["unused"])
+                .after_shell(&format!("exec {typed} --color never"))
+                .run();
+            assert!(
+                matches!(ended.code(), Some(0 | 3 | 4)),
+                "{situation}: {command}: {ended}"
+            );
+            next += 1;
+            tried += 1;
+        }
+    }
+    assert!(tried > 30, "{tried}");
 }

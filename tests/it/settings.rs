@@ -189,6 +189,31 @@ fn secrets_come_from_files_too() {
 }
 
 #[test]
+fn what_the_environment_names_wrongly_is_blamed_itself() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    world.file("no-certificate.pem", "nothing here\n");
+    for args in [&["doctor"][..], &["run", "customers.csv"]] {
+        let ended = world
+            .vlens(args)
+            .env("VLENS_CA_FILE", "no-certificate.pem")
+            .run()
+            .expect(5);
+        let told = ended.to_string();
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("holds no certificate"), "{told}");
+    }
+    let piped = world
+        .vlens(["check", "-"])
+        .stdin("phone,contractTypeId\n01012345678,414\n");
+    piped
+        .env("TMPDIR", "/no/such/folder")
+        .run()
+        .expect(1)
+        .complains_of("TMPDIR");
+}
+
+#[test]
 fn a_secret_in_the_toml_is_refused_and_never_shown() {
     let world = World::with_server();
     world.customers("customers.csv", 1);

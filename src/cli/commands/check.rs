@@ -193,10 +193,7 @@ impl Check {
         let Some(json) = &mut self.json else {
             return Ok(());
         };
-        add(json).map_err(|error| {
-            let message = format!("What was found cannot be kept until the end: {error}.");
-            Error::unexpected("output_not_written", message)
-        })
+        add(json).map_err(|error| Error::temporary(&error))
     }
 
     /// Notes whether an earlier run created this invitation. Where is looked for only if it will be told.
@@ -243,7 +240,9 @@ impl Check {
             output.print(|out| json.write_to(out, &source, &self.tally, &notes))?;
             return ended;
         }
-        let further = settings.further(false, Some(&args.read)).running;
+        let further = settings
+            .further(false, &settings.typed(&args.file, &args.read))
+            .running;
         // The text for people shows no headers that are somebody's data.
         let header = |header: &str| self.headers.header(header).into_owned();
         let (tally, look) = (&self.tally, output.look());

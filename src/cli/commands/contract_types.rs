@@ -24,7 +24,7 @@ pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: O
     let settings = Settings::find(global, None)?;
     let sending = settings.sending(&SendArgs::default());
     let target = Target::vlens(&settings, &sending, args.allow_insecure_http, true)?;
-    let (api, lock) = open_api(&settings, target, "contract-types", output)?;
+    let (api, lock) = open_api(&settings, target, "contract-types", args.wait, output)?;
     let ended = match &args.action {
         None => list(&api, &settings, output).await,
         Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &settings, output).await,
@@ -41,14 +41,16 @@ pub fn open_api(
     settings: &Settings,
     target: Target,
     command: &str,
+    wait: bool,
     output: Output,
 ) -> Result<(Api, Option<Lock>), Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
+    let stop = watch_signals(output, Some(sending.timeout));
     let (limiter, writer, lock) = match Reader::open(&path)? {
         Some(reader) if reader.binding() == &target.binding => {
-            let lock = world::lock(&path, None)?;
+            let lock = world::lock(&path, wait.then_some((output, &*stop)))?;
             let mut ledger = Ledger::open(&path, &target.binding)?;
             let now = clock.moment();
             ledger.recover(&now)?;
@@ -58,7 +60,6 @@ pub fn open_api(
         }
         _ => (Limiter::new(sending.limits), None, None),
     };
-    let stop = watch_signals(output, Some(sending.timeout));
     let (client, credentials) = (target.client, target.credentials);
     let api = Api::new(client, credentials, limiter, writer, clock, stop);
     Ok((api, lock))
@@ -102,7 +103,7 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> En
     for id in ids.iter().copied().map(ContractTypeId) {
         let path = settings.form_path(id);
         let answer = api.template_fields(id).await;
-        let answer = answer.map_err(|error| not_pulled(id, error, &path))?;
+        let answer = answer.map_err(|error| not_pulled(id, error, &path, settings))?;
         let pulled = store(id, &answer, &path)?;
         // What is stored is told even if the next one fails.
         if !output.json {
@@ -115,13 +116,16 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> En
     Ok(None)
 }
 
-fn not_pulled(id: ContractTypeId, error: ApiError, path: &Path) -> Error {
+fn not_pulled(id: ContractTypeId, error: ApiError, path: &Path, settings: &Settings) -> Error {
     match error {
         ApiError::Call(error) if error.kind == CallErrorKind::Refused => Error::unusable(
             "contract_type_refused",
             format!("Vlens has no form for contract type {id} ({error})."),
         )
-        .hint("`vlens-batch contract-types` lists the tenant's contract types."),
+        .hint(format!(
+            "`{}` lists the tenant's contract types.",
+            settings.command("contract-types")
+        )),
         other => other.explain(&path.display().to_string()),
     }
 }
@@ -179,8 +183,8 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
         let path = path.display();
         let message = format!("There is no form of contract type {id}: {path} does not exist.");
         return Err(Error::unusable("form_missing", message).hint(format!(
-            "Run `vlens-batch contract-types pull {id}`, or save the answer of \
-             GetBusinessRequestTypeTemplateFields there by hand."
+            "Run `{}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand.",
+            settings.command(&format!("contract-types pull {id}"))
         )));
     }
     let form = form(&path)?;
@@ -207,14 +211,9 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
         "contract_type": id,
         "fields": fields,
     });
-    let run = format!(
-        "run {} {}",
-        quoted(&args.output.to_string_lossy()),
-        settings.further(false, None).running
-    );
+    let run = settings.command(&format!("run {}", quoted(&args.output.to_string_lossy())));
     let told = format!(
-        "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: vlens-batch {}",
-        run.trim_end()
+        "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}"
     );
     output.show_file(&document, &told)?;
     Ok(None)

@@ -7,13 +7,27 @@ use crate::cli::system::{SystemClock, user_name};
 use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, PurgeReport, Work};
 use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
-use crate::report::rows as counted;
-use crate::send::Clock;
+use crate::report::{command, rows as counted};
+use crate::send::{Clock, StopSignal};
 
 pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
     let run = opened.run(args.run)?;
-    let _lock = lock(&opened.path, None)?;
+    let further = opened.further(run)?;
+    if args.what == SettledAs::Created {
+        let retry = command(
+            &format!("retry {run} --row N --uncertain"),
+            &further.sending,
+        );
+        output.say(&format!(
+            "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back. \
+             While it is uncertain, `{retry}` sends it once more for a new link instead, though the customer may be invited a second time."
+        ));
+    }
+    let _lock = lock(
+        &opened.path,
+        args.wait.then_some((output, &StopSignal::default())),
+    )?;
     let mut ledger = Ledger::open_existing(&opened.path)?;
     let now = SystemClock::default().moment();
     ledger.recover(&now)?;
@@ -26,9 +40,8 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
     let (word, text, next) = if is_created {
         ("created", "created", String::new())
     } else {
-        let options = opened.further().sending;
-        let command = format!("vlens-batch resume {run} {options}");
-        let next = format!(" They are due again: `{}` sends them.", command.trim_end());
+        let resume = command(&format!("resume {run}"), &further.sending);
+        let next = format!(" They are due again: `{resume}` sends them.");
         ("not-created", "not created", next)
     };
     let document = serde_json::json!({ "run": run, "settled": settled, "as": word });
@@ -45,7 +58,7 @@ fn refuse_rows_that_are_not_uncertain(
     run: RunId,
     rows: &[RowNumber],
 ) -> Result<(), Error> {
-    let reading = opened.further().reading;
+    let further = opened.further(run)?;
     let mut others = Vec::new();
     for &row in rows {
         let history = opened.reader.history(run, row, false)?;
@@ -56,8 +69,8 @@ fn refuse_rows_that_are_not_uncertain(
     let Some(row) = others.first() else {
         return Ok(());
     };
-    let command = format!("vlens-batch status {run} --row {row} {reading}");
-    let hint = format!("`{}` shows how it stands.", command.trim_end());
+    let status = command(&format!("status {run} --row {row}"), &further.reading);
+    let hint = format!("`{status}` shows how it stands.");
     let message = match others.as_slice() {
         [row] => format!("Row {row} of run {run} is not uncertain; nothing was settled."),
         _ => format!(
@@ -74,7 +87,7 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
     drop(reader);
     let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     let cutoff = Timestamp(SystemClock::default().wall().0.saturating_sub(age_ms));
-    let _lock = lock(&path, None)?;
+    let _lock = lock(&path, args.wait.then_some((output, &StopSignal::default())))?;
     let question = format!(
         "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
         path.display()

@@ -126,7 +126,7 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
             "the request could not be noted in the ledger",
             "See to the ledger first.",
         ),
-        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", output) {
+        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", false, output) {
             Ok((api, _lock)) => ask_vlens(api, &settings.config, output, chart).await,
             Err(error) if error.kind == Kind::Busy => chart.not_tried(
                 "a run is in progress, and the limits are its own",

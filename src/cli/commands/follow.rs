@@ -7,7 +7,7 @@ use super::check::input;
 use super::world::{lock, reader};
 use crate::cli::args::{FollowArgs, Global};
 use crate::cli::output::Output;
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
 use crate::input::{Input, Options, Source};
@@ -58,7 +58,7 @@ pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
         ledger: path.display().to_string(),
         ..summary
     };
-    let further = settings.further(false, None);
+    let further = settings.further(false, &Typed::default());
     let look = output.look();
     output.show(&summary, |out| write_follow(out, &summary, &further, look))?;
     Ok(None)

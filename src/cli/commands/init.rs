@@ -6,7 +6,7 @@ use super::check::{check_input, forms, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs};
 use crate::cli::files::{Readers, folder_of, tidy, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, contract_types};
+use crate::cli::settings::{CONFIG_NAME, Settings, Typed, contract_types};
 use crate::error::{Ended, Error};
 use crate::input::{Hidden, Input, Source};
 use crate::mapping::config::DEFAULT_COUNTRY;
@@ -207,7 +207,10 @@ fn contract_open(config: &Path, column: &str, proposal: &Proposal) -> Error {
 
 fn said(config: &Path, proposal: &Proposal, file: &Path, settings: &Settings) -> String {
     let file = quoted(&file.to_string_lossy());
-    let check = format!("check {file} {}", settings.further(false, None).checking);
+    let check = format!(
+        "check {file} {}",
+        settings.further(false, &Typed::default()).checking
+    );
     let columns = proposal.columns.iter();
     let mapped = columns.filter(|column| column.target.is_some()).count();
     let mut said = format!(

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use super::world::{Opened, ended_as, summary, told};
+use super::world::{Opened, changed_rows, ended_as, summary, told};
 use crate::cli::args::{ExportArgs, Global, ReportArgs, SendArgs, StatusArgs};
 use crate::cli::files::{Readers, write_file};
 use crate::cli::output::Output;
@@ -27,9 +27,10 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     let now = SystemClock::default().wall();
     let summary = summary(&opened.reader, run, &opened.path, is_held, now)?;
     let ended = ended_as(&summary);
-    let further = opened.further();
+    let further = opened.further(run)?;
+    let changed = changed_rows(&opened.reader, &summary)?;
     output.show(&summary, |out| {
-        write_summary(out, &summary, &further, output.look())
+        write_summary(out, &summary, &changed, &further, output.look())
     })?;
     ended.map_or(Ok(None), Err)
 }
@@ -63,10 +64,8 @@ pub fn runs(global: &Global, output: Output) -> Ended {
         if older == 0 {
             return Ok(());
         }
-        writeln!(
-            out,
-            "Not shown: {older} older; `vlens-batch runs --json` lists all."
-        )
+        let all = opened.settings.command("runs --json");
+        writeln!(out, "Not shown: {older} older; `{all}` lists all.")
     })?;
     Ok(None)
 }

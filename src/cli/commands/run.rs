@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::check::{input, open_sheet};
 use super::decisions::is_confirmed;
 use super::world::{self, Opened, Target, ended_as};
-use crate::cli::args::{Global, OnInvalid, ReadArgs, ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::metrics::Metrics;
 use crate::cli::output::Output;
 use crate::cli::settings::{Sending, Settings};
@@ -18,7 +18,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
-use crate::report::{DryRun, question, reason, write_dry_run, write_summary};
+use crate::report::{DryRun, command, question, reason, write_dry_run, write_summary};
 use crate::send::{
     Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
     Wishes, import, make_due, plan, send,
@@ -27,10 +27,7 @@ use crate::send::{
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, Some(&args.file))?;
-    let flow = Flow {
-        read: Some(args.read.clone()),
-        ..Flow::new(settings, &args.send, output, "run")?
-    };
+    let flow = Flow::new(settings, &args.send, output, "run")?;
     let input = input(&args.file)?;
     let mut sheet = open_sheet(&input, &flow.settings, &args.read)?;
     for note in sheet.source.notes().iter().filter(|note| note.warning) {
@@ -54,6 +51,8 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
         let message = "Interrupted while the rows were being read; nothing was recorded or sent.";
         return Err(Error::stopped("interrupted", message));
     };
+    let typed = flow.settings.typed(&args.file, &args.read);
+    ledger.note_typed(run, &serde_json::to_string(&typed).unwrap_or_default())?;
     if let Some(note) = sheet.note_on_asides() {
         output.say(&note);
     }
@@ -174,8 +173,6 @@ struct Flow {
     settings: Settings,
     sending: Sending,
     args: SendArgs,
-    /// How FILE was read, if there is one.
-    read: Option<ReadArgs>,
     output: Output,
     /// For the ledger's record of processes.
     command: &'static str,
@@ -197,7 +194,6 @@ impl Flow {
         Ok(Flow {
             sending: settings.sending(args),
             args: args.clone(),
-            read: None,
             output,
             command,
             path: settings.ledger(args.sandbox)?,
@@ -253,19 +249,22 @@ impl Flow {
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
         drop(ledger);
         let summary = self.summary(run)?;
-        let further = self.settings.further(self.args.sandbox, self.read.as_ref());
+        let reader = world::reader(&self.path, &self.settings)?;
+        let further = world::further(&self.settings, &reader, run)?;
+        let changed = world::changed_rows(&reader, &summary)?;
         let ended = ended_as(&summary);
         watch.end(&tally, &summary, ended.as_ref());
         let look = self.output.look();
-        self.output
-            .show(&summary, |out| write_summary(out, &summary, &further, look))?;
+        self.output.show(&summary, |out| {
+            write_summary(out, &summary, &changed, &further, look)
+        })?;
         match ended {
             None => Ok(None),
             Some(error) if self.output.logs_ends() => Ok(Some(error.kind)),
             // Whoever gets this by mail did not see the summary.
             Some(error) if self.output.quiet => {
-                let status = format!("vlens-batch status {run} {}", further.reading);
-                Err(error.hint(format!("See what to do: {}", status.trim_end())))
+                let status = command(&format!("status {run}"), &further.reading);
+                Err(error.hint(format!("See what to do: {status}")))
             }
             Some(error) => Err(error),
         }

@@ -9,8 +9,8 @@ use crate::cli::output::Output;
 use crate::cli::settings::{Sending, Settings, data_folder};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, check_file_system};
-use crate::model::{RunId, RunSummary, Stop, Timestamp};
-use crate::report::{Further, not_done, reason};
+use crate::model::{RowNumber, RunId, RunSummary, Stop, Timestamp};
+use crate::report::{CHANGED_SHOWN, Further, not_done, quoted, reason};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, ClientOptions};
@@ -47,8 +47,9 @@ impl Opened {
     pub fn run(&self, named: Option<i64>) -> Result<RunId, Error> {
         let path = self.path.display();
         let newest = self.reader.newest_run()?.ok_or_else(|| {
-            Error::unusable("run_not_found", format!("There is no run in {path} yet."))
-                .hint("Begin with `vlens-batch run FILE`.")
+            Error::unusable("run_not_found", format!("There is no run in {path} yet.")).hint(
+                format!("Begin with `{}`.", self.settings.command("run FILE")),
+            )
         })?;
         match named {
             None => Ok(newest),
@@ -60,16 +61,30 @@ impl Opened {
         }
     }
 
-    /// What the next commands must be given to meet this ledger.
-    pub fn further(&self) -> Further {
-        let is_sandbox = self.reader.binding().base_url == SANDBOX_NAME;
-        self.settings.further(is_sandbox, None)
+    /// What the next commands must be given to meet this ledger, and the file of this run.
+    pub fn further(&self, run: RunId) -> Result<Further, Error> {
+        further(&self.settings, &self.reader, run)
     }
 
     /// Whether somebody is sending.
     pub fn is_held(&self) -> bool {
         Lock::is_held(&self.path)
     }
+}
+
+pub fn further(settings: &Settings, reader: &Reader, run: RunId) -> Result<Further, Error> {
+    let is_sandbox = reader.binding().base_url == SANDBOX_NAME;
+    let typed = reader.typed(run)?;
+    let typed = typed.and_then(|typed| serde_json::from_str(&typed).ok());
+    Ok(settings.further(is_sandbox, &typed.unwrap_or_default()))
+}
+
+/// The rows of a run that changed, as far as they are listed.
+pub fn changed_rows(reader: &Reader, summary: &RunSummary) -> Result<Vec<RowNumber>, Error> {
+    if summary.changed == 0 {
+        return Ok(Vec::new());
+    }
+    reader.changed_rows(summary.run, CHANGED_SHOWN)
 }
 
 /// Opens the ledger for reading; that there is none is an error that says where it was looked for.
@@ -82,9 +97,12 @@ pub fn reader(path: &Path, settings: &Settings) -> Result<Reader, Error> {
     let hint = match sandbox {
         Some(sandbox) => format!(
             "The rehearsals of --sandbox are in another one: add --ledger {}.",
-            sandbox.display()
+            quoted(&sandbox.to_string_lossy())
         ),
-        None => "Begin with `vlens-batch run FILE`, or name the ledger with --ledger.".to_owned(),
+        None => format!(
+            "Begin with `{}`, or name the ledger with --ledger.",
+            settings.command("run FILE")
+        ),
     };
     let message = format!("There is no ledger {}.", path.display());
     Err(Error::unusable("no_ledger", message).hint(hint))
@@ -125,7 +143,8 @@ pub fn lock(path: &Path, wait: Option<(Output, &StopSignal)>) -> Result<Lock, Er
         let shown = path.display();
         let Some((output, stop)) = wait else {
             let message = format!("Another process is running on the ledger {shown}.");
-            return Err(Error::busy("ledger_busy", message).hint("Try again when it has ended, or add --wait. `vlens-batch status` shows how far it is."));
+            return Err(Error::busy("ledger_busy", message)
+                .hint("Try again when it has ended, or add --wait."));
         };
         if stop.is_stopping() {
             let message = "Stopped while waiting for the ledger; nothing was sent.";

@@ -49,14 +49,15 @@ CREATE TABLE processes (
 CREATE INDEX processes_not_ended ON processes (id) WHERE seconds IS NULL;
 CREATE INDEX processes_by_clock ON processes (boot_id, anchor_ms - anchor_uptime_ms);
 
--- A customer with a set of contract types, known by a keyed hash only. id: of the content that first asked for it.
+-- A customer with a set of contract types, known by a keyed code only, which the team's register has another of. id: of the content that first asked for it.
 CREATE TABLE invitations (
     id          INTEGER PRIMARY KEY,
     key         BLOB NOT NULL,
     status      TEXT NOT NULL,           -- created, rejected, failed, uncertain or pending
     created_run INTEGER,                 -- set exactly while the status is created
     content_id  INTEGER NOT NULL,        -- what the status speaks of
-    wanted_id   INTEGER                  -- what the newest row asks for, where that is a request of another body
+    wanted_id   INTEGER,                 -- what the newest row asks for, where that is a request of another body
+    overcome    TEXT                     -- of a pending one: the status that a person's word or new content has overcome
 ) STRICT;
 CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
 
@@ -95,11 +96,15 @@ CREATE TABLE attempts (
     code          TEXT,
     message       TEXT,
     token         TEXT,
-    pause_ms      INTEGER                -- for how long its answer has nobody send
+    pause_ms      INTEGER,               -- for how long its answer has nobody send
+    register_id   BLOB,                  -- its name in the team's register, if there is one
+    told          INTEGER                -- whether the register knows what became of it; NULL once that does not matter any more
 ) STRICT;
+CREATE INDEX untold ON attempts (id) WHERE told = 0;
+CREATE INDEX told ON attempts (id) WHERE told = 1;
 CREATE INDEX pauses ON attempts (id) WHERE pause_ms IS NOT NULL;
 CREATE INDEX attempts_by_invitation ON attempts (invitation_id) WHERE invitation_id IS NOT NULL;
-CREATE INDEX settled_created ON attempts (invitation_id) WHERE event = 'settled_created';
+CREATE INDEX without_token ON attempts (invitation_id) WHERE event IN ('settled_created', 'elsewhere');
 CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);
 CREATE INDEX attempts_by_answer ON attempts (closed_ms);
 

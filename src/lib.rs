@@ -9,6 +9,7 @@ pub mod mapping;
 
 pub mod input;
 pub mod ledger;
+pub mod register;
 pub mod report;
 pub mod sandbox;
 pub mod vlens;

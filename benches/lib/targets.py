@@ -13,6 +13,7 @@ import tempfile
 import time
 
 import inputs
+import register as team
 import senders
 import servers
 from measure import Samples, pairs, ratio, run
@@ -449,4 +450,4 @@ def cold(bench):
 
 
 ALL = {group.__name__: group for group in
-       [start, check, check_xlsx, enrol, check_beside_a_ledger, send, latency, sixty, export, history, nights, growth, quota, cold]}
+       [start, check, check_xlsx, enrol, check_beside_a_ledger, send, latency, sixty, export, history, nights, growth, quota, team.register, cold]}

@@ -106,6 +106,9 @@ pub enum Command {
     /// Ask at a terminal for what it takes to be let in, try it, and keep it for this user
     #[command(after_help = include_str!("help/account.txt"))]
     Account(AccountArgs),
+    /// The memory and the rate that several computers share, in PostgreSQL
+    #[command(after_help = include_str!("help/register.txt"))]
+    Register(RegisterArgs),
     /// Check config, credentials, API and ledger; say what to do about each failure
     #[command(after_help = include_str!("help/doctor.txt"))]
     Doctor(DoctorArgs),
@@ -424,6 +427,33 @@ pub struct AccountArgs {
     /// Allow plain http to a host that is not this machine
     #[arg(long)]
     pub allow_insecure_http: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    #[command(subcommand)]
+    pub action: RegisterAction,
+    /// Allow plain http to a host that is not this machine
+    #[arg(long, global = true)]
+    pub allow_insecure_http: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RegisterAction {
+    /// Make the schema, and enter the tenant with the limits that [limits] names
+    Init {
+        /// Make the team's key, in this file
+        #[arg(long, value_name = "FILE")]
+        new_key: Option<PathBuf>,
+    },
+    /// Who sends, and how many customers are claimed, uncertain, on their way
+    Status,
+    /// After a restore of the database: give it back what this ledger knows
+    Rebuild {
+        /// No other ledger will come: sending goes on with what is there
+        #[arg(long)]
+        without_the_others: bool,
+    },
 }
 
 #[derive(Debug, Args)]

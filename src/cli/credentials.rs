@@ -1,7 +1,7 @@
 //! Who we are at Vlens: user and secrets from the environment, from files that it or the config names, and from what `account` kept for
 //! this user. Secrets stand in no flag and in no config.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::files::{folder_of, read_text};
 use super::settings::{Settings, TENANCY_NAME, listed, path_variable, variable};
@@ -122,20 +122,25 @@ impl Settings {
             Some(Source::Variable) => return Ok(variable(name)?.map(Secret::new)),
             Some(Source::File(path, named)) => (path, named),
         };
-        let text = read_text(&path).map_err(|error| {
-            Error::unusable(
-                "secret_file_unreadable",
-                format!("{named} cannot be read: {error}."),
-            )
-            .hint("Give the path of a readable file that holds nothing but the secret.")
-        })?;
-        match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(Error::unusable(
-                "secret_file_empty",
-                format!("{named} is empty."),
-            )),
-            value => Ok(Some(Secret::new(value))),
-        }
+        read_secret(&path, &named).map(Some)
+    }
+}
+
+/// The content of a file that holds nothing but a secret; `named` says for people which.
+pub fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
+    let text = read_text(path).map_err(|error| {
+        Error::unusable(
+            "secret_file_unreadable",
+            format!("{named} cannot be read: {error}."),
+        )
+        .hint("Give the path of a readable file that holds nothing but the secret.")
+    })?;
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(Error::unusable(
+            "secret_file_empty",
+            format!("{named} is empty."),
+        )),
+        value => Ok(Secret::new(value)),
     }
 }
 

@@ -6,11 +6,11 @@ use rusqlite::Row;
 
 use super::attempts::Event;
 use super::import::Decide;
-use super::open::Ledger;
+use super::open::{Ledger, unmasked};
 use super::sql::{Fault, Outcome, Statements as _};
 use super::status::{Meeting, count_at, sheet_of};
 use crate::error::Error;
-use crate::model::{Moment, RowNumber, RunId, Standing, Status, Timestamp};
+use crate::model::{CustomerKey, Moment, RowNumber, RunId, Standing, Status, Timestamp};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SettleReport {
@@ -114,6 +114,27 @@ impl Ledger {
                 not_uncertain,
             })
         })
+    }
+
+    /// Uncertain rows of a run, all or those named, with their customers.
+    pub fn uncertain_customers(
+        &self,
+        run: RunId,
+        rows: Option<&[RowNumber]>,
+    ) -> Result<Vec<(RowNumber, CustomerKey)>, Error> {
+        const KEY: &str = "SELECT key FROM invitations WHERE id = ?1";
+        let mut found = Vec::new();
+        let walked = self.each_open_row(run, |row, meeting| {
+            if rows.is_none_or(|rows| rows.contains(&row))
+                && meeting.standing.status == Status::Uncertain
+            {
+                let read = |row: &Row<'_>| row.get(0);
+                let kept = self.conn.query_row(KEY, [meeting.invitation], read)?;
+                found.push((row, unmasked(&self.salt, kept)));
+            }
+            Ok(())
+        });
+        self.read(|_| walked).map(|()| found)
     }
 
     fn each_open_row(

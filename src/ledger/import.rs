@@ -3,11 +3,13 @@
 
 use rusqlite::Connection;
 
-use super::open::{Ledger, Salt, keyed_hash};
+use super::open::{Ledger, Salt, keyed_hash, masked};
 use super::sql::{Outcome, Statements as _};
 use super::status::Meeting;
 use crate::error::Error;
-use crate::model::{Invitation, Moment, Plan, Problem, Row, RowNumber, RunId, Standing};
+use crate::model::{
+    CustomerKey, Invitation, Moment, Plan, Problem, Row, RowNumber, RunId, Standing,
+};
 
 /// The number of a sheet in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +32,6 @@ pub struct NewSheet<'a> {
 
 /// Says what is to become of a row from how its invitation stands (none: never seen).
 pub type Decide<'d> = &'d dyn Fn(Option<Standing>) -> Plan;
-
-/// Knows an invitation: 96 bits, so that even among a thousand million no two are taken for one.
-type KeyHash = [u8; 12];
 
 /// Tells one content from the next of the same invitation, and one invalid row from the next.
 type ContentHash = [u8; 12];
@@ -213,7 +212,7 @@ impl Import<'_> {
             let id = self.add_content(None, content)?;
             conn.run(
                 "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)",
-                (id, key_hash(salt, invitation)),
+                (id, kept_key(salt, invitation)),
             )?;
             return self.add_row(row, id, None, true);
         };
@@ -348,7 +347,7 @@ pub(super) fn standing(
     const STANDING: &str = "
         SELECT i.id, i.status, c.body_hash
         FROM invitations i CROSS JOIN contents c ON c.id = i.content_id WHERE i.key = ?1";
-    conn.first(STANDING, [key_hash(salt, invitation)], |row| {
+    conn.first(STANDING, [kept_key(salt, invitation)], |row| {
         let standing = Standing {
             status: row.get(1)?,
             same_content: row.get::<_, BodyHash>(2)? == body_hash(salt, &invitation.body),
@@ -357,8 +356,8 @@ pub(super) fn standing(
     })
 }
 
-fn key_hash(salt: &Salt, invitation: &Invitation) -> KeyHash {
-    keyed_hash(salt, b"key", &[&invitation.key.0])
+fn kept_key(salt: &Salt, invitation: &Invitation) -> CustomerKey {
+    masked(salt, invitation.key.kept())
 }
 
 fn body_hash(salt: &Salt, body: &str) -> BodyHash {

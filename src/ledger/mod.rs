@@ -16,7 +16,7 @@ mod stages;
 mod status;
 mod writer;
 
-pub use attempts::{AttemptId, Closing, Event, RecentRequest, Work};
+pub use attempts::{AttemptId, Closing, Event, RecentRequest, RegisterId, Work};
 pub use decisions::{PurgeReport, SettleReport};
 pub use import::{Decide, Import, NewSheet, SheetId, SheetIdentity};
 pub use open::{Binding, Ledger};

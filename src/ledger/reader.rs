@@ -107,7 +107,7 @@ impl Reader {
     /// The body of the first row that is due in a run, if any.
     pub fn first_due_body(&self, run: RunId) -> Result<Option<String>, Error> {
         self.look(|conn| {
-            let first = due(conn, run, RowNumber(0), 1)?;
+            let first = due(conn, &self.salt, run, RowNumber(0), 1)?;
             Ok(first.into_iter().next().map(|row| row.body))
         })
     }
@@ -238,7 +238,7 @@ struct Overview<'c> {
     not_ended: Vec<NotEnded>,
     /// Pending rows of each sheet whose request was opened and never closed, and whose sender is dead.
     lost: HashMap<i64, u64>,
-    /// Created rows of each sheet that have no token, since a person settled them.
+    /// Created rows of each sheet that have no token, since a person settled them or another computer has it.
     without_token: HashMap<i64, u64>,
     /// The rows of sheets by status; whatever was created counts as created earlier.
     sheets: HashMap<i64, Counts>,
@@ -343,7 +343,7 @@ const LOST: &str = "
 /// Whoever was sent to again after that (because the row had changed) has a link.
 const WITHOUT_TOKEN: &str = "
     SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'created'
-    WHERE a.event = 'settled_created'
+    WHERE a.event IN ('settled_created', 'elsewhere')
       AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = i.id AND answered.event = 'created')";
 
 /// The rows of some invitations, by sheet.

@@ -163,6 +163,8 @@ struct Fold {
     result: ResultRow,
     duplicate_of: Option<RowNumber>,
     is_on_its_way: bool,
+    /// What the team's register said of it last.
+    elsewhere: Option<String>,
     /// Whether Vlens itself answered that it was created.
     is_answered: bool,
 }
@@ -198,6 +200,7 @@ impl Fold {
             result,
             duplicate_of: duplicate_of.map(RowNumber),
             is_on_its_way: false,
+            elsewhere: None,
             is_answered: false,
         })
     }
@@ -207,9 +210,13 @@ impl Fold {
             return Ok(());
         }
         let event: Option<Event> = line.get(at::EVENT)?;
+        if event == Some(Event::Elsewhere) {
+            self.elsewhere = line.get(at::MESSAGE)?;
+        }
         if event.is_some_and(Event::is_decision) {
             return Ok(());
         }
+        self.elsewhere = None;
         self.result.attempts += 1;
         self.result.sent_at = Some(Timestamp(line.get(at::OPENED_MS)?));
         self.is_on_its_way = line.get::<_, Option<i64>>(at::CLOSED_MS)?.is_none();
@@ -236,6 +243,12 @@ impl Fold {
         if result.status == Status::Created && !self.is_answered {
             result.error_code = Some("without_token".to_owned());
             result.error = Some(WITHOUT_TOKEN.to_owned());
+        }
+        if let Some(words) = self.elsewhere
+            && result.status != Status::Pending
+        {
+            result.error_code = Some("elsewhere".to_owned());
+            result.error = Some(words);
         }
         if result.status != Status::Created {
             result.token = None;
@@ -325,12 +338,12 @@ impl Reader {
 /// The requests for invitations of a run.
 const REQUESTS: &str = "FROM attempts a
     WHERE a.run_id = ?1 AND a.invitation_id IS NOT NULL
-      AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried')";
+      AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried', 'elsewhere')";
 
 const ANSWERS: &str = "
     SELECT a.event, coalesce(a.code, ''), coalesce(max(a.message), ''), count(*)
     FROM attempts a WHERE a.run_id = ?1 AND a.invitation_id IS NOT NULL
-      AND a.event NOT IN ('created', 'settled_created', 'settled_not_created', 'retried')
+      AND a.event NOT IN ('created', 'settled_created', 'settled_not_created', 'retried', 'elsewhere')
     GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2";
 
 const PROBLEMS: &str = "

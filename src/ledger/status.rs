@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, Row};
 
-use super::open::Ledger;
+use super::open::{Ledger, Salt, unmasked};
 use super::sql::{Fault, Outcome, Statements as _};
 use crate::error::Error;
-use crate::model::{Plan, RowNumber, RunId, Standing, Status};
+use crate::model::{CustomerKey, Plan, RowNumber, RunId, Standing, Status};
 
 /// The number of an invitation in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,6 +17,9 @@ pub struct InvitationId(pub i64);
 pub struct DueRow {
     pub row: RowNumber,
     pub invitation: InvitationId,
+    pub customer: CustomerKey,
+    /// The status that a person's word or new content has overcome, if any.
+    pub overcome: Option<Status>,
     /// The request's body.
     pub body: String,
 }
@@ -42,7 +45,7 @@ impl Ledger {
     /// Gives an invitation a new status; `run` is the run that did it.
     pub(super) fn set_status(&self, invitation: i64, status: Status, run: i64) -> Outcome<()> {
         self.conn.run(
-            "UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', ?3, NULL) WHERE id = ?1 AND status <> ?2",
+            "UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', ?3, NULL), overcome = iif(?2 = 'pending', overcome, NULL) WHERE id = ?1 AND status <> ?2",
             (invitation, <&str>::from(status), run),
         )?;
         Ok(())
@@ -51,7 +54,8 @@ impl Ledger {
     /// Makes an invitation due with the newest content that was asked for. False, and nothing done, when its body was purged.
     pub(super) fn make_due(&self, invitation: i64, run: RunId) -> Outcome<bool> {
         let found = self.conn.run(
-            "UPDATE invitations SET content_id = coalesce(wanted_id, content_id), wanted_id = NULL
+            "UPDATE invitations SET content_id = coalesce(wanted_id, content_id), wanted_id = NULL,
+                 overcome = iif(status IN ('created', 'rejected', 'uncertain'), status, overcome)
              WHERE id = ?1 AND (SELECT body FROM contents WHERE id = coalesce(wanted_id, content_id)) IS NOT NULL",
             [invitation],
         )?;
@@ -106,7 +110,7 @@ pub(super) struct Met {
 }
 
 const DUE: &str = "
-    SELECT r.row, i.id, c.body
+    SELECT r.row, i.id, c.body, i.key, i.overcome
     FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
     CROSS JOIN contents c ON c.id = i.content_id
     WHERE r.sheet_id = ?1 AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
@@ -114,6 +118,7 @@ const DUE: &str = "
 /// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on.
 pub(super) fn due(
     conn: &Connection,
+    salt: &Salt,
     run: RunId,
     after: RowNumber,
     limit: usize,
@@ -124,6 +129,8 @@ pub(super) fn due(
             row: RowNumber(row.get(0)?),
             invitation: InvitationId(row.get(1)?),
             body: row.get(2)?,
+            customer: unmasked(salt, row.get(3)?),
+            overcome: row.get(4)?,
         })
     })
 }

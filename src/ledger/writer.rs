@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::attempts::{AttemptId, Closing, Event};
+use super::attempts::{AttemptId, Closing, Event, RegisterId};
 use super::open::Ledger;
 use super::sql::Outcome;
 use super::status::{DueRow, InvitationId, due};
 use crate::error::Error;
-use crate::model::{Moment, RowNumber, RunId};
+use crate::model::{Moment, RowNumber, RunId, Status};
 
 /// No transaction takes in more than this, so that nobody waits long behind a crowd.
 const MAX_BATCH: usize = 1024;
@@ -55,11 +55,12 @@ impl Writer {
     pub async fn open_attempt(
         &self,
         invitation: InvitationId,
+        register_id: Option<RegisterId>,
         opened: &Moment,
     ) -> Result<AttemptId, Error> {
         let opened = opened.clone();
         self.ask(true, move |ledger| {
-            ledger.open_attempt(Some(invitation), &opened)
+            ledger.open_attempt(Some(invitation), register_id, &opened)
         })
         .await
     }
@@ -78,10 +79,31 @@ impl Writer {
         .await
     }
 
+    /// Notes that the team's register knows what became of a request.
+    pub async fn note_told(&self, register_id: RegisterId) -> Result<(), Error> {
+        self.ask(false, move |ledger| ledger.note_told(register_id))
+            .await
+    }
+
+    /// Notes what the team's register says of an invitation that another computer claimed.
+    pub async fn note_elsewhere(
+        &self,
+        invitation: InvitationId,
+        status: Status,
+        words: String,
+        now: &Moment,
+    ) -> Result<(), Error> {
+        let now = now.clone();
+        self.ask(false, move |ledger| {
+            ledger.note_elsewhere(invitation, status, &words, &now)
+        })
+        .await
+    }
+
     /// Records a request that is about no invitation (a login, say): it counts against the limits as well.
     pub async fn open_call(&self, opened: &Moment) -> Result<AttemptId, Error> {
         let opened = opened.clone();
-        self.ask(true, move |ledger| ledger.open_attempt(None, &opened))
+        self.ask(true, move |ledger| ledger.open_attempt(None, None, &opened))
             .await
     }
 
@@ -111,8 +133,10 @@ impl Writer {
         after: RowNumber,
         limit: usize,
     ) -> Result<Vec<DueRow>, Error> {
-        self.ask(false, move |ledger| due(&ledger.conn, run, after, limit))
-            .await
+        self.ask(false, move |ledger| {
+            due(&ledger.conn, &ledger.salt, run, after, limit)
+        })
+        .await
     }
 
     /// Gives the ledger back, once everything asked for before is written. Other handles get errors from then on.

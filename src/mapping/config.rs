@@ -39,6 +39,7 @@ pub struct Config {
     pub retry: RetryConfig,
     pub follow: FollowConfig,
     pub notify: NotifyConfig,
+    pub team: TeamConfig,
     /// By contract type.
     pub fields: Option<Entries<Entries<Spanned<FieldEntry>>>>,
     #[serde(skip)]
@@ -220,6 +221,14 @@ pub struct ResultConfig {
     pub link: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TeamConfig {
+    /// `postgres://…`, without a password.
+    #[serde(deserialize_with = "register")]
+    pub register: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryConfig {
@@ -274,6 +283,17 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
     let is_address = |url: &str| url.starts_with("https://") || url.starts_with("http://");
     let expected = "must begin with https://\nfor example \"https://api.vlenseg.com\"";
     checked(deserializer, is_address, expected).map(Some)
+}
+
+fn register<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let has_no_password = |url: &str| {
+        let (_, rest) = url.split_once("://")?;
+        let login = rest.split_once('@').map_or("", |(login, _)| login);
+        let is_there = login.contains(':') || url.contains("password=");
+        (url.starts_with("postgres") && !is_there).then_some(())
+    };
+    let expected = "must be postgres://USER@HOST/DATABASE, without a password\nwhich is in the file that VLENS_REGISTER_PASSWORD_FILE names";
+    checked(deserializer, |url| has_no_password(url).is_some(), expected).map(Some)
 }
 
 fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>, D::Error> {

@@ -48,6 +48,15 @@ pub struct Recipient {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InvitationKey(pub [u8; 32]);
 
+/// As much of an [`InvitationKey`] as is kept: so that even among a thousand million no two are taken for one.
+pub type CustomerKey = [u8; 16];
+
+impl InvitationKey {
+    pub fn kept(&self) -> CustomerKey {
+        std::array::from_fn(|at| self.0[at])
+    }
+}
+
 impl fmt::Debug for InvitationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in &self.0[..6] {

@@ -11,7 +11,7 @@ mod run;
 mod secret;
 
 pub use invitation::{
-    ContractTypeId, FieldType, Form, FormCondition, FormField, FormOption, Invitation,
+    ContractTypeId, CustomerKey, FieldType, Form, FormCondition, FormField, FormOption, Invitation,
     InvitationKey, Recipient,
 };
 pub use outcome::{NotCreated, Outcome, Refusal, RetryAfter, Uncertainty};

@@ -8,11 +8,14 @@ use tokio::sync::Notify;
 
 use super::decide::{backoff, wait_asked_for};
 use super::limiter::{Limiter, Permit};
-use super::stop::{StopSignal, Stopped};
+use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
 use crate::ledger::Writer;
-use crate::model::{ContractTypeId, Moment, Secret, Timestamp};
-use crate::vlens::{AccessToken, AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry};
+use crate::model::{ContractTypeId, CustomerKey, Moment, Secret, Status, Timestamp};
+use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
+use crate::vlens::{
+    AccessToken, AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry, Fence,
+};
 
 /// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
 /// be tested without waiting.
@@ -44,6 +47,8 @@ pub enum ApiError {
     Stopped,
     /// The ledger cannot be written, so nothing may be sent.
     Ledger(Error),
+    /// The team's register is out of reach, or not to be trusted.
+    Register(Error),
     Call(CallError),
 }
 
@@ -52,7 +57,7 @@ impl ApiError {
     pub fn explain(self, form_path: &str) -> Error {
         let error = match self {
             ApiError::Stopped => return Error::stopped("interrupted", "Interrupted."),
-            ApiError::Ledger(error) => return error,
+            ApiError::Ledger(error) | ApiError::Register(error) => return error,
             ApiError::Call(error) => error,
         };
         match error.kind {
@@ -115,6 +120,8 @@ pub struct Api {
     pub(super) stop: Arc<StopSignal>,
     credentials: Option<Credentials>,
     ledger: Option<Writer>,
+    /// The team's, which every request asks as well.
+    register: Option<Arc<Register>>,
     limiter: Mutex<Limiter>,
     /// Those who must wait stand in line, so that only one of them watches the clock.
     line: tokio::sync::Mutex<()>,
@@ -125,21 +132,38 @@ pub struct Api {
 }
 
 /// Leave for one request. Dropped when its answer has come or it is given up: then its slot is free one window later.
-pub(super) struct Slot<'a>(Option<&'a Api>);
+pub(super) struct Slot<'a> {
+    api: Option<&'a Api>,
+    /// What the team's register knows the request by, and when it was asked.
+    pub(super) registered: Option<(AttemptId, Duration)>,
+}
 
 impl Slot<'_> {
     /// The request never left: the slot is free at once.
-    pub(super) fn not_sent(mut self) {
-        if let Some(api) = self.0.take() {
-            api.limiter().not_sent();
-            api.answered.notify_waiters();
+    pub(super) async fn not_sent(mut self) {
+        let Some(api) = self.api.take() else {
+            return;
+        };
+        api.limiter().not_sent();
+        api.answered.notify_waiters();
+        if let Some((attempt, _)) = self.registered {
+            api.tell(|register| register.withdraw(attempt)).await;
         }
     }
 }
 
+/// A request may leave, or its customer is another computer's.
+pub(super) enum Admitted<'a> {
+    In(Slot<'a>, Option<Bearer>),
+    Elsewhere(Claim),
+}
+
+/// For whom a request asks, and which status of his a person's word has overcome.
+pub(super) type Asked<'a> = Option<(&'a CustomerKey, Option<Status>)>;
+
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        if let Some(api) = self.0 {
+        if let Some(api) = self.api {
             api.limiter().answered(api.clock.steady());
             api.answered.notify_waiters();
         }
@@ -193,12 +217,13 @@ impl HeldToken {
 
 impl Api {
     /// `limiter` is seeded with the requests of the last minute; without `credentials` there is no token to call with; without a
-    /// `ledger` calls are noted nowhere (`send` notes them in its own).
+    /// `ledger` calls are noted nowhere (`send` notes them in its own); without a `register` this computer sends alone.
     pub fn new(
         client: Client,
         credentials: Option<Credentials>,
         limiter: Limiter,
         ledger: Option<Writer>,
+        register: Option<Arc<Register>>,
         clock: Arc<dyn Clock>,
         stop: Arc<StopSignal>,
     ) -> Self {
@@ -208,6 +233,7 @@ impl Api {
             stop,
             credentials,
             ledger,
+            register,
             limiter: Mutex::new(limiter),
             line: tokio::sync::Mutex::new(()),
             answered: Notify::new(),
@@ -259,41 +285,115 @@ impl Api {
     }
 
     /// Waits for a slot, with a token that is good when the slot comes; no token where no login is.
-    pub(super) async fn admit(&self) -> Result<(Slot<'_>, Option<Bearer>), ApiError> {
+    pub(super) async fn admit(&self, asked: Asked<'_>) -> Result<Admitted<'_>, ApiError> {
         let mut stale = 0;
         loop {
             let bearer = self.bearer().await?;
-            let slot = self.slot().await?;
+            let slot = match self.slot(asked).await? {
+                Ok(slot) => slot,
+                Err(claim) => return Ok(Admitted::Elsewhere(claim)),
+            };
             // Where tokens live shorter than the wait for a slot, renewing them for ever would send nothing else. The
             // server has the last word.
             if self.is_still_good(bearer.as_ref()).await || stale == MAX_STALE_TOKENS {
-                return Ok((slot, bearer));
+                return Ok(Admitted::In(slot, bearer));
             }
-            slot.not_sent();
+            slot.not_sent().await;
             stale += 1;
         }
     }
 
-    async fn slot(&self) -> Result<Slot<'_>, Stopped> {
+    /// Waits for a slot within this process's limits, and then within the team's; or says whose the customer is.
+    async fn slot(&self, asked: Asked<'_>) -> Result<Result<Slot<'_>, Claim>, ApiError> {
         let _first_in_line = self.stop.or_stop(self.line.lock()).await?;
         loop {
             if self.stop.is_stopping() {
-                return Err(Stopped);
+                return Err(ApiError::Stopped);
             }
             // Registered before asking, so that an answer in between is not missed.
             let answered = self.answered.notified();
             let permit = self.limiter().ask(self.clock.steady());
             match permit {
-                Permit::Granted => return Ok(Slot(Some(self))),
+                Permit::Granted => break,
                 Permit::After(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
                 Permit::AfterAnAnswer => self.stop.or_stop(answered).await?,
             }
         }
+        let mut slot = Slot {
+            api: Some(self),
+            registered: None,
+        };
+        let Some(register) = &self.register else {
+            return Ok(Ok(slot));
+        };
+        let (customer, over) = asked.unzip();
+        let customer = customer.map(CustomerKey::as_slice);
+        loop {
+            let attempt = Register::new_attempt().map_err(ApiError::Register)?;
+            slot.registered = Some((attempt, self.clock.steady()));
+            let asking = register.open_attempt(attempt, customer, over.flatten());
+            let verdict = match self.stop.or_stop(asking).await {
+                Ok(Ok(verdict)) => verdict,
+                Ok(Err(error)) => {
+                    slot.registered = None;
+                    slot.not_sent().await;
+                    return Err(ApiError::Register(error));
+                }
+                // It may have been granted all the same.
+                Err(Stopped) => {
+                    slot.not_sent().await;
+                    return Err(ApiError::Stopped);
+                }
+            };
+            match verdict {
+                Verdict::Granted => return Ok(Ok(slot)),
+                Verdict::Wait(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
+                Verdict::Taken(claim) => {
+                    slot.registered = None;
+                    slot.not_sent().await;
+                    return Ok(Err(claim));
+                }
+            }
+        }
     }
 
-    /// Nobody sends for `wait` from now on.
-    pub(super) fn pause(&self, wait: Duration) {
+    /// Says until when a request may begin to leave, counted from when the register was asked: whoever takes it for lost waits longer.
+    pub(super) fn fence(&self, slot: &Slot<'_>) -> Fence {
+        let (_, asked) = slot.registered?;
+        let clock = Arc::clone(&self.clock);
+        Some(Arc::new(move || {
+            clock.steady().saturating_sub(asked) < FENCE
+        }))
+    }
+
+    /// Tells the team's register something. Where it cannot be told, nothing more is begun; whether it could is the answer.
+    pub(super) async fn tell<'r, F>(&'r self, what: impl FnOnce(&'r Register) -> F) -> bool
+    where
+        F: Future<Output = Result<(), Error>> + 'r,
+    {
+        let Some(register) = &self.register else {
+            return true;
+        };
+        match what(register).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.stop.stop(StopReason::Register(error));
+                false
+            }
+        }
+    }
+
+    /// Nobody sends for `wait` from now on, here or on any other computer of the team.
+    pub(super) async fn pause(&self, wait: Duration) {
         self.limiter().pause(self.clock.steady(), wait);
+        self.tell(|register| register.pause(wait)).await;
+    }
+
+    async fn tell_answered(&self, registered: Option<(AttemptId, Duration)>) {
+        if let Some((attempt, _)) = registered {
+            self.tell(|register| register.close_attempt(attempt, "answered", Status::Pending))
+                .await;
+        }
     }
 
     pub(super) fn limiter(&self) -> MutexGuard<'_, Limiter> {
@@ -307,23 +407,31 @@ impl Api {
         &self,
         request: impl Future<Output = Result<T, CallError>>,
     ) -> Result<Result<T, CallError>, ApiError> {
-        let slot = self.slot().await?;
+        // Nobody else can have claimed what is about no customer.
+        let Ok(slot) = self.slot(None).await? else {
+            return Err(ApiError::Stopped);
+        };
+        let registered = slot.registered;
         let Some(ledger) = &self.ledger else {
-            return Ok(request.await);
+            let answer = request.await;
+            drop(slot);
+            self.tell_answered(registered).await;
+            return Ok(answer);
         };
         let call = match ledger.open_call(&self.clock.moment()).await {
             Ok(call) => call,
             Err(error) => {
-                slot.not_sent();
+                slot.not_sent().await;
                 return Err(ApiError::Ledger(error));
             }
         };
         let answer = request.await;
         let pause = answer.as_ref().err().and_then(|error| self.asked(error));
         if let Some(pause) = pause {
-            self.pause(pause);
+            self.pause(pause).await;
         }
         drop(slot);
+        self.tell_answered(registered).await;
         let now = self.clock.moment();
         let closed = ledger.close_call(call, pause, &now).await;
         closed.map_err(ApiError::Ledger).map(|()| answer)

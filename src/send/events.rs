@@ -41,10 +41,11 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A row that was under way has its status.
-    pub(super) fn end(&mut self, status: Status) {
+    /// A row that was under way, or found to be another computer's, has its status.
+    pub(super) fn end(&mut self, status: Status, elsewhere: bool) {
         let counts = &mut self.counts;
         let to = match status {
+            Status::Created if elsewhere => &mut counts.already_created,
             Status::Created => &mut counts.created,
             Status::Rejected => &mut counts.rejected,
             Status::Failed => &mut counts.failed,

@@ -32,8 +32,10 @@ use tokio_util::time::DelayQueue;
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{self, Closing, InvitationId, Writer};
-use crate::model::{NotCreated, Outcome, Refusal, RowNumber, RunId, Status};
+use crate::model::{CustomerKey, NotCreated, Outcome, Refusal, RowNumber, RunId, Status};
+use crate::register::Claim;
 use crate::vlens::CallErrorKind;
+use api::Admitted;
 use decide::{Circumstances, Decision, History, Next, RetryPolicy, decide};
 
 pub struct SendOptions {
@@ -88,6 +90,7 @@ pub async fn send(
         waiting: DelayQueue::new(),
         under_way: JoinSet::new(),
         failures_in_a_row: 0,
+        left_elsewhere: 0,
         options,
         observer,
         tally: start,
@@ -126,8 +129,13 @@ fn panicked(error: &JoinError) -> StopReason {
 struct Job {
     row: RowNumber,
     invitation: InvitationId,
+    customer: CustomerKey,
+    /// The status that a person's word has overcome.
+    overcome: Option<Status>,
     body: Bytes,
     history: History,
+    /// How often it was found on its way from another computer.
+    found_elsewhere: u32,
 }
 
 /// What one request came to; its outcome is durable.
@@ -137,13 +145,25 @@ struct Attempted {
     decision: Decision,
 }
 
+/// How an attempt ended.
+enum Ended {
+    Attempted(Attempted),
+    /// No request was made: the customer is another computer's.
+    Elsewhere(Job, Claim),
+}
+
+/// How often a row that is on its way from another computer is looked at again, twice as long after each time; then it is left.
+const LOOKS_ELSEWHERE: u32 = 5;
+
 /// The loop: the rows that are due, those under way, and those that wait for their next attempt.
 struct Sending {
     attempts: Arc<Attempts>,
     due: DueRows,
     waiting: DelayQueue<Job>,
-    under_way: JoinSet<Result<Attempted, Stopped>>,
+    under_way: JoinSet<Result<Ended, Stopped>>,
     failures_in_a_row: u32,
+    /// Rows left to another computer, on whose way they are.
+    left_elsewhere: u64,
     options: SendOptions,
     observer: Arc<dyn Observer>,
     tally: Tally,
@@ -180,6 +200,9 @@ impl Sending {
         while let Some(ended) = self.under_way.join_next().await {
             self.follow(ended);
         }
+        if self.left_elsewhere > 0 {
+            self.stop(StopReason::Register(left_elsewhere(self.left_elsewhere)));
+        }
         Sent {
             tally: self.tally,
             limit_reached: self.due.is_limit_reached(),
@@ -195,9 +218,10 @@ impl Sending {
             .spawn(Arc::clone(&self.attempts).attempt(job));
     }
 
-    fn follow(&mut self, ended: Result<Result<Attempted, Stopped>, JoinError>) {
+    fn follow(&mut self, ended: Result<Result<Ended, Stopped>, JoinError>) {
         let attempted = match ended {
-            Ok(Ok(attempted)) => attempted,
+            Ok(Ok(Ended::Attempted(attempted))) => attempted,
+            Ok(Ok(Ended::Elsewhere(job, claim))) => return self.leave(job, &claim),
             Ok(Err(Stopped)) => return,
             Err(error) => return self.stop(panicked(&error)),
         };
@@ -229,6 +253,28 @@ impl Sending {
         }
     }
 
+    /// A row is another computer's: it has its status from there, or is looked at again.
+    fn leave(&mut self, mut job: Job, claim: &Claim) {
+        self.due.give_back();
+        let Some(status) = claim.status else {
+            job.found_elsewhere += 1;
+            if job.found_elsewhere < LOOKS_ELSEWHERE {
+                let wait = Duration::from_millis(500) * 2_u32.pow(job.found_elsewhere);
+                self.waiting.insert(job, wait);
+            } else {
+                self.left_elsewhere += 1;
+            }
+            return;
+        };
+        self.tally.end(status, true);
+        self.tell(&SendEvent::Ended {
+            row: job.row,
+            status,
+            code: Some("elsewhere".to_owned()),
+            message: Some(elsewhere(status, claim)),
+        });
+    }
+
     /// A row has its status for this run.
     fn end(&mut self, row: RowNumber, status: Status, outcome: &Outcome) {
         let (code, message) = (outcome.code(), outcome.message());
@@ -240,7 +286,7 @@ impl Sending {
         } else {
             self.failures_in_a_row = 0;
         }
-        self.tally.end(status);
+        self.tally.end(status, false);
         self.tell(&SendEvent::Ended {
             row,
             status,
@@ -282,8 +328,11 @@ impl DueRows {
         self.page.extend(page.into_iter().map(|due| Job {
             row: due.row,
             invitation: due.invitation,
+            customer: due.customer,
+            overcome: due.overcome,
             body: Bytes::from(due.body),
             history: History::default(),
+            found_elsewhere: 0,
         }));
         Ok(())
     }
@@ -304,6 +353,11 @@ impl DueRows {
         self.page.push_front(job);
     }
 
+    /// A row that had begun was not sent after all.
+    fn give_back(&mut self) {
+        self.allowance = self.allowance.saturating_add(1);
+    }
+
     fn is_limit_reached(&self) -> bool {
         self.allowance == 0 && (!self.exhausted || !self.page.is_empty())
     }
@@ -318,47 +372,83 @@ struct Attempts {
 
 impl Attempts {
     /// One request for one row.
-    async fn attempt(self: Arc<Self>, mut job: Job) -> Result<Attempted, Stopped> {
+    async fn attempt(self: Arc<Self>, mut job: Job) -> Result<Ended, Stopped> {
         let Attempts { api, ledger, .. } = &*self;
-        let (slot, bearer) = api.admit().await.map_err(|error| self.give_up(error))?;
+        failpoint::pass("before_claim");
+        let asked = Some((&job.customer, job.overcome));
+        let admitted = api.admit(asked).await;
+        let (mut slot, bearer) = match admitted.map_err(|error| self.give_up(error))? {
+            Admitted::In(slot, bearer) => (slot, bearer),
+            Admitted::Elsewhere(claim) => return self.leave(job, claim).await,
+        };
         failpoint::pass("before_intent");
         let now = api.clock.moment();
-        let intent = match ledger.open_attempt(job.invitation, &now).await {
+        let registered = slot.registered.map(|(id, _)| id);
+        let recorded = ledger.open_attempt(job.invitation, registered, &now).await;
+        let intent = match recorded {
             Ok(intent) => intent,
             Err(error) => {
-                slot.not_sent();
+                slot.not_sent().await;
                 return Err(self.give_up(ApiError::Ledger(error)));
             }
         };
         failpoint::pass("after_intent");
         let token = bearer.as_ref().map(|bearer| &bearer.token);
-        let outcome = api.client.create(token, job.body.clone()).await;
+        let fence = api.fence(&slot);
+        let outcome = api.client.create(token, job.body.clone(), fence).await;
         failpoint::pass("after_answer");
         let decision = self.decide(&outcome, &mut job.history);
         // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
         if let Some(pause) = decision.pause {
-            api.pause(pause);
+            api.pause(pause).await;
         }
         match outcome {
             // Nobody can have counted it.
-            Outcome::NotCreated(NotCreated::Unreachable { .. }) => slot.not_sent(),
+            Outcome::NotCreated(NotCreated::Unreachable { .. }) => {
+                // The register hears it with the outcome.
+                slot.registered = None;
+                slot.not_sent().await;
+            }
             _ => drop(slot),
         }
         let closing = closing(&outcome, &decision);
+        let event = <&str>::from(closing.event);
         let now = api.clock.moment();
         if let Err(error) = ledger.close_attempt(intent, closing, &now).await {
             return Err(self.give_up(ApiError::Ledger(error)));
         }
         failpoint::pass("after_outcome");
+        if let Some(id) = registered {
+            let telling = api.tell(|register| register.close_attempt(id, event, decision.status));
+            if telling.await
+                && let Err(error) = ledger.note_told(id).await
+            {
+                return Err(self.give_up(ApiError::Ledger(error)));
+            }
+            failpoint::pass("after_told");
+        }
         // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
         if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, &bearer) {
             api.refused(bearer).await;
         }
-        Ok(Attempted {
+        Ok(Ended::Attempted(Attempted {
             job,
             outcome,
             decision,
-        })
+        }))
+    }
+
+    /// The customer is another computer's. What became of him there is durable here before it is told.
+    async fn leave(&self, job: Job, claim: Claim) -> Result<Ended, Stopped> {
+        if let Some(status) = claim.status {
+            let (words, now) = (elsewhere(status, &claim), self.api.clock.moment());
+            let noted = self
+                .ledger
+                .note_elsewhere(job.invitation, status, words, &now);
+            let noted = noted.await.map_err(ApiError::Ledger);
+            noted.map_err(|error| self.give_up(error))?;
+        }
+        Ok(Ended::Elsewhere(job, claim))
     }
 
     fn decide(&self, outcome: &Outcome, history: &mut History) -> Decision {
@@ -386,6 +476,7 @@ impl Attempts {
         let reason = match error {
             ApiError::Stopped => return Stopped,
             ApiError::Ledger(error) => StopReason::Broken(error),
+            ApiError::Register(error) => StopReason::Register(error),
             ApiError::Call(error) => match error.kind {
                 CallErrorKind::NotTheApi => StopReason::Refused(Refusal::NotTheApi, error.message),
                 kind if kind.may_pass() => {
@@ -397,6 +488,24 @@ impl Attempts {
         self.api.stop.stop(reason);
         Stopped
     }
+}
+
+/// Where a customer stands in the team's register, for people.
+fn elsewhere(status: Status, claim: &Claim) -> String {
+    let Claim { by, at, .. } = claim;
+    match status {
+        Status::Created => format!("Invited by {by} on {at}: the link is in the ledger there."),
+        status => format!("It is {status} by {by} on {at}."),
+    }
+}
+
+fn left_elsewhere(rows: u64) -> Error {
+    let (rows, are) = match rows {
+        1 => ("1 row".to_owned(), "is"),
+        n => (format!("{n} rows"), "are"),
+    };
+    let message = format!("{rows} {are} on the way from another computer of the team.");
+    Error::stopped("claimed_elsewhere", message)
 }
 
 /// What the ledger keeps of an outcome.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::model::{Refusal, Stop};
 
 /// Why a run was stopped.
@@ -18,6 +18,8 @@ pub enum StopReason {
     Failures(String),
     /// `--max-duration` has passed.
     Duration,
+    /// The team's register is out of reach, or not to be trusted: nobody knows what other computers sent.
+    Register(Error),
     /// The ledger can no longer be written: nothing may be sent that cannot be recorded.
     Broken(Error),
 }
@@ -28,6 +30,7 @@ impl StopReason {
         match self {
             StopReason::Broken(_) => 2,
             StopReason::Refused(..) => 1,
+            StopReason::Register(error) => u8::from(error.kind == Kind::Refused),
             StopReason::Signal | StopReason::Failures(_) | StopReason::Duration => 0,
         }
     }
@@ -37,6 +40,7 @@ impl StopReason {
         match self {
             StopReason::Signal => Some(Stop::Signal),
             StopReason::Refused(..) => Some(Stop::Refused),
+            StopReason::Register(_) => Some(Stop::Register),
             StopReason::Failures(_) => Some(Stop::Failures),
             StopReason::Duration => Some(Stop::Duration),
             StopReason::Broken(_) => None,

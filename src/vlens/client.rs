@@ -16,7 +16,7 @@ use super::calls::{
     AccessToken, AdminToken, CallError, ContractTypeEntry, data_of, read_contract_types,
     read_token, secret_header,
 };
-use super::transport::{Reply, exchange};
+use super::transport::{Fence, Reply, exchange};
 use crate::error::Error;
 use crate::model::{ContractTypeId, Outcome, Secret};
 
@@ -87,14 +87,15 @@ impl Client {
         })))
     }
 
-    /// Creates one invitation, as the admin whose token this is; without one a session. Sends exactly one request, or none.
-    pub async fn create(&self, bearer: Option<&AccessToken>, body: Bytes) -> Outcome {
+    /// Creates one invitation, as the admin whose token this is; without one a session. Sends exactly one request, or none, as the fence
+    /// says.
+    pub async fn create(&self, bearer: Option<&AccessToken>, body: Bytes, fence: Fence) -> Outcome {
         let path = match bearer {
             Some(_) => "IdentityUserSession/CreateInvitation",
             None => "IdentityUserSession/CreateAuthSession",
         };
         match self
-            .post(self.request(Method::POST, path, bearer), body)
+            .post(self.request(Method::POST, path, bearer), body, fence)
             .await
         {
             Ok(answer) => read_answer(&answer),
@@ -114,14 +115,17 @@ impl Client {
         request
             .headers_mut()
             .insert(HeaderName::from_static("tenancyname"), tenancy);
-        read_token(self.post(request, body.to_string().into()).await, None)
+        read_token(
+            self.post(request, body.to_string().into(), None).await,
+            None,
+        )
     }
 
     /// Exchanges a refresh token for a new access token.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<AdminToken, CallError> {
         let body = json!({ "refreshToken": refresh_token.expose() });
         let request = self.request(Method::POST, "credentials/RefreshToken", None);
-        let reply = self.post(request, body.to_string().into()).await;
+        let reply = self.post(request, body.to_string().into(), None).await;
         read_token(reply, Some(refresh_token))
     }
 
@@ -159,11 +163,18 @@ impl Client {
         data_of(exchange(http, request, None, *timeout, FORM_MAX_BYTES).await)
     }
 
-    async fn post(&self, mut request: Request, body: Bytes) -> Reply {
+    async fn post(&self, mut request: Request, body: Bytes, fence: Fence) -> Reply {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
         let Shared { http, timeout, .. } = &*self.0;
-        exchange(http, request, Some(body), *timeout, ANSWER_MAX_BYTES).await
+        exchange(
+            http,
+            request,
+            Some((body, fence)),
+            *timeout,
+            ANSWER_MAX_BYTES,
+        )
+        .await
     }
 
     fn request(&self, method: Method, path: &str, bearer: Option<&AccessToken>) -> Request {

@@ -18,3 +18,4 @@ pub use answer::{Body, RawAnswer, read_answer};
 pub use calls::{AccessToken, AdminToken, CallError, CallErrorKind, ContractTypeEntry};
 pub use client::{BaseUrl, Client, ClientOptions};
 pub use forms::read_form;
+pub use transport::Fence;

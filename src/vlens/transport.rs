@@ -15,11 +15,15 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Body, RawAnswer};
 use super::vendor_text::plain;
+use crate::failpoint;
 use crate::model::{NotCreated, Outcome, Refusal, Uncertainty};
 
 /// An answer, or what its absence means for an invitation: `NotCreated` when not one byte of the body left and none will, or the
 /// server said that it did nothing with it, else `Uncertain`.
 pub(super) type Reply = Result<RawAnswer, Outcome>;
+
+/// Says at the moment when a body would leave whether it still may; none: it may at any time.
+pub type Fence = Option<Arc<dyn Fn() -> bool + Send + Sync>>;
 
 /// Sends a request, with a body unless it only reads, within `timeout` from the first step of connecting to the last byte of the
 /// answer; of the answer's body, decompressed, at most `max_bytes` are read. What only reads changes nothing at the other end,
@@ -27,12 +31,12 @@ pub(super) type Reply = Result<RawAnswer, Outcome>;
 pub(super) async fn exchange(
     http: &reqwest::Client,
     mut request: Request,
-    body: Option<Bytes>,
+    body: Option<(Bytes, Fence)>,
     timeout: Duration,
     max_bytes: usize,
 ) -> Reply {
-    let gate = body.map(|body| {
-        let body = GatedBody::new(body);
+    let gate = body.map(|(body, fence)| {
+        let body = GatedBody::new(body, fence);
         let gate = Arc::clone(&body.has_left);
         *request.body_mut() = Some(reqwest::Body::wrap(body));
         gate
@@ -164,15 +168,16 @@ fn describe(error: &reqwest::Error) -> String {
 /// The body that the HTTP library takes its bytes from. It tells for certain whether one byte of it left the process: "could not
 /// connect" and "timed out" do not tell that, as a deadline may pass while the connection is still being made, or just as the
 /// body begins to leave. Who sets `has_left` first decides: the body as it goes, or whoever gives the request up.
-#[derive(Debug)]
 struct GatedBody {
     bytes: Option<Bytes>,
+    fence: Fence,
     has_left: Arc<OnceLock<bool>>,
 }
 
 impl GatedBody {
-    fn new(bytes: Bytes) -> GatedBody {
+    fn new(bytes: Bytes, fence: Fence) -> GatedBody {
         GatedBody {
+            fence,
             // The library never asks for an empty body's bytes, so such a request counts as one that left.
             has_left: Arc::new(if bytes.is_empty() {
                 OnceLock::from(true)
@@ -200,7 +205,9 @@ impl http_body::Body for GatedBody {
         let Some(bytes) = self.bytes.take() else {
             return Poll::Ready(None);
         };
-        let may_leave = *self.has_left.get_or_init(|| true);
+        failpoint::pass("at_gate");
+        let is_in_time = self.fence.as_ref().is_none_or(|fence| fence());
+        let may_leave = *self.has_left.get_or_init(|| is_in_time);
         Poll::Ready(Some(if may_leave {
             Ok(Frame::data(bytes))
         } else {
@@ -244,7 +251,7 @@ mod tests {
         // Without the system's certificate authorities, which a bare container lacks.
         let http = reqwest::Client::builder().tls_certs_only([]).no_proxy();
         let http = http.build().expect("a client");
-        let body = Some(Bytes::from_static(b"{}"));
+        let body = Some((Bytes::from_static(b"{}"), None));
         let reply = exchange(&http, request, body, Duration::from_millis(100), 1).await;
         let outcome = reply.expect_err("no answer");
         let unprocessed = matches!(outcome, Outcome::NotCreated(NotCreated::Unprocessed { .. }));
@@ -258,18 +265,18 @@ mod tests {
 
     #[test]
     fn what_has_left_cannot_be_given_up_and_what_is_given_up_cannot_leave() {
-        let mut body = GatedBody::new(Bytes::from_static(b"{}"));
+        let mut body = GatedBody::new(Bytes::from_static(b"{}"), None);
         assert_eq!(body.size_hint().exact(), Some(2));
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
         assert!(has_left(&body.has_left));
         assert!(matches!(poll(&mut body), Poll::Ready(None)));
         assert!(body.is_end_stream());
 
-        let mut body = GatedBody::new(Bytes::from_static(b"{}"));
+        let mut body = GatedBody::new(Bytes::from_static(b"{}"), None);
         assert!(!has_left(&body.has_left));
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))));
         assert!(!has_left(&body.has_left), "given up stays given up");
 
-        assert!(has_left(&GatedBody::new(Bytes::new()).has_left));
+        assert!(has_left(&GatedBody::new(Bytes::new(), None).has_left));
     }
 }

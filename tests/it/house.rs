@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// Strangers to each other, who speak the words of `model`.
-const ROOMS: &[&str] = &["mapping", "input", "ledger", "vlens", "report", "sandbox"];
+const ROOMS: &[&str] = &[
+    "mapping", "input", "ledger", "register", "vlens", "report", "sandbox",
+];
 
 /// What a room may import beside itself.
 fn allowed(room: &str) -> Vec<&'static str> {

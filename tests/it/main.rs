@@ -33,6 +33,8 @@ mod privacy;
 mod purge;
 mod quota;
 mod readme;
+mod register;
+mod register_sql;
 mod report;
 mod requests;
 mod reruns;

@@ -218,6 +218,17 @@ impl Running {
         rustix::process::kill_process(pid, signal).expect("a process to signal");
     }
 
+    /// Waits until it has been stopped, by itself or by a signal.
+    pub fn wait_until_stopped(&mut self) {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        self.until("it was stopped", || {
+            let stat = std::fs::read_to_string(&stat).unwrap_or_default();
+            stat.rsplit(')')
+                .next()
+                .is_some_and(|rest| rest.trim_start().starts_with('T'))
+        });
+    }
+
     /// Its most memory so far, in KiB, as Linux tells it.
     pub fn peak_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));

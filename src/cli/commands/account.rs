@@ -65,7 +65,7 @@ async fn keep(mut settings: Settings, args: &AccountArgs, own: &Path, output: Ou
     };
     let sending = settings.sending(&SendArgs::default());
     let target = Target::at(base_url, account, &settings, &sending)?;
-    let (api, _lock) = open_api(&settings, target, "account", false, output)?;
+    let (api, _lock) = open_api(&settings, target, "account", false, output).await?;
     let login = api.log_in_once().await;
     if let Some(writer) = api.into_ledger() {
         drop(writer.stop().await?);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::check::form;
+use super::register::{PATIENCE, join};
 use super::world::{self, Target};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs, TemplateArgs};
 use crate::cli::files::{Readers, write_bytes};
@@ -24,7 +25,7 @@ pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: O
     let settings = Settings::find(global, None)?;
     let sending = settings.sending(&SendArgs::default());
     let target = Target::vlens(&settings, &sending, args.allow_insecure_http, true)?;
-    let (api, lock) = open_api(&settings, target, "contract-types", args.wait, output)?;
+    let (api, lock) = open_api(&settings, target, "contract-types", args.wait, output).await?;
     let ended = match &args.action {
         None => list(&api, &settings, output).await,
         Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &settings, output).await,
@@ -37,7 +38,7 @@ pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: O
 }
 
 /// Calls that belong to no run, noted in the ledger where there is one for this address and tenant.
-pub fn open_api(
+pub async fn open_api(
     settings: &Settings,
     target: Target,
     command: &str,
@@ -48,7 +49,8 @@ pub fn open_api(
     let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
     let stop = watch_signals(output, Some(sending.timeout));
-    let (limiter, writer, lock) = match Reader::open(&path)? {
+    let binding = target.binding.clone();
+    let (limiter, register, writer, lock) = match Reader::open(&path)? {
         Some(reader) if reader.binding() == &target.binding => {
             let lock = world::lock(&path, wait.then_some((output, &*stop)))?;
             let mut ledger = Ledger::open(&path, &target.binding)?;
@@ -56,12 +58,16 @@ pub fn open_api(
             ledger.recover(&now)?;
             ledger.begin_process(Work::Calling, command, &user_name(), &now)?;
             let limiter = world::limiter(&ledger, sending.limits, &*clock)?;
-            (limiter, Some(Writer::start(ledger)?), Some(lock))
+            let register = join(settings, &binding, Some(&mut ledger), Some(PATIENCE)).await?;
+            (limiter, register, Some(Writer::start(ledger)?), Some(lock))
         }
-        _ => (Limiter::new(sending.limits), None, None),
+        _ => {
+            let register = join(settings, &binding, None, Some(PATIENCE)).await?;
+            (Limiter::new(sending.limits), register, None, None)
+        }
     };
     let (client, credentials) = (target.client, target.credentials);
-    let api = Api::new(client, credentials, limiter, writer, clock, stop);
+    let api = Api::new(client, credentials, limiter, writer, register, clock, stop);
     Ok((api, lock))
 }
 

@@ -1,5 +1,6 @@
 //! What a person decides: `settle` says what became of uncertain rows, `purge` forgets finished ones. Both send nothing.
 
+use super::register;
 use super::world::{Opened, lock};
 use crate::cli::args::{Global, PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::output::Output;
@@ -10,7 +11,7 @@ use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
 use crate::report::{command, rows as counted};
 use crate::send::{Clock, StopSignal};
 
-pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
+pub async fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
     let run = opened.run(args.run)?;
     let further = opened.further(run)?;
@@ -36,6 +37,14 @@ pub fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
     refuse_rows_that_are_not_uncertain(&opened, run, &rows)?;
     let is_created = args.what == SettledAs::Created;
     let named = (!args.all).then_some(rows.as_slice());
+    let status = if is_created {
+        Status::Created
+    } else {
+        Status::Pending
+    };
+    if !opened.is_rehearsal() {
+        register::settle(&opened.settings, &mut ledger, run, named, status).await?;
+    }
     let settled = ledger.settle(run, named, is_created, &now)?.settled;
     let (word, text, next) = if is_created {
         ("created", "created", String::new())

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::contract_types::open_api;
+use super::register::team;
 use super::world::{self, Target};
 use crate::cli::args::{DoctorArgs, Global, SendArgs};
 use crate::cli::credentials::{API_KEY, PASSWORD, Source, USERNAME, missing};
@@ -15,6 +16,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{FileSystemCheck, Lock, Reader, check_file_system};
 use crate::mapping::Config;
 use crate::model::{ContractTypeId, Timestamp};
+use crate::register::Register;
 use crate::report::{Finding, Level, doctor_json, write_doctor};
 use crate::send::{Api, Clock};
 
@@ -106,6 +108,7 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
     for check in CHECKS {
         chart.note(check.name, (check.run)(&context));
     }
+    chart.note("register", register(&context).await);
     let Context {
         settings,
         target,
@@ -126,8 +129,8 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
             "the request could not be noted in the ledger",
             "See to the ledger first.",
         ),
-        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", false, output) {
-            Ok((api, _lock)) => ask_vlens(api, &settings.config, output, chart).await,
+        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", false, output).await {
+            Ok((api, _lock)) => Box::pin(ask_vlens(api, &settings.config, output, chart)).await,
             Err(error) if error.kind == Kind::Busy => chart.not_tried(
                 "a run is in progress, and the limits are its own",
                 "Run `vlens-batch doctor` again when it has ended.",
@@ -392,6 +395,34 @@ fn lock(context: &Context) -> Looked {
         Ok(place) if place.exists => fine("Free: no run is in progress."),
         _ => Ok(None),
     }
+}
+
+/// Whether the team's register can be used, and whether its clock and ours agree.
+async fn register(context: &Context) -> Looked {
+    let Some((place, _)) = team(&context.settings, Some(Duration::ZERO))? else {
+        return Ok(None);
+    };
+    let Ok(Target { binding, .. }) = &context.target else {
+        return Ok(None);
+    };
+    let overview = Register::look(&place, &binding.base_url, &binding.tenancy_name).await?;
+    let skew_ms = SystemClock::default().wall().ms_since(overview.at);
+    if overview.missing.is_some() {
+        return warning(
+            "The team's register was restored or failed over; nobody sends until every ledger has given what it knows.",
+            "On each computer: vlens-batch register rebuild",
+        );
+    }
+    if skew_ms.abs() > SKEW_MS {
+        return warning(
+            format!(
+                "The clocks of this machine and of the team's register are {} s apart.",
+                skew_ms.abs() / 1000
+            ),
+            "Set both by a time server.",
+        );
+    }
+    fine(format!("{} is in reach.", overview.register))
 }
 
 /// A real login, the two clocks against each other, and whether contract types may be seen.

@@ -7,6 +7,7 @@ mod decisions;
 mod doctor;
 mod follow;
 mod init;
+mod register;
 mod results;
 mod run;
 mod world;
@@ -32,7 +33,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Run(args) => block_on(run::run(&args, global, output)),
         Command::Resume(args) => block_on(run::resume(&args, global, output)),
         Command::Retry(args) => block_on(run::retry(&args, global, output)),
-        Command::Settle(args) => decisions::settle(&args, global, output),
+        Command::Settle(args) => block_on(decisions::settle(&args, global, output)),
         Command::Status(args) => results::status(&args, global, output),
         Command::Runs => results::runs(global, output),
         Command::Export(args) => results::export(&args, global, output),
@@ -43,6 +44,7 @@ pub fn execute(cli: Cli) -> Ended {
         }
         Command::Template(args) => contract_types::template(&args, global, output),
         Command::Account(args) => block_on(account::account(&args, global, output)),
+        Command::Register(args) => block_on(register::register(&args, global, output)),
         Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
         Command::Sandbox(args) => block_on(sandbox(&args, output)),
         Command::Purge(args) => decisions::purge(&args, global, output),

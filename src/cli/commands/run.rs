@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::check::{input, open_sheet};
 use super::decisions::is_confirmed;
+use super::register::{self, PATIENCE};
 use super::world::{self, Opened, Target, ended_as};
 use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::metrics::Metrics;
@@ -18,6 +19,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
+use crate::register::Register;
 use crate::report::{DryRun, command, question, reason, write_dry_run, write_summary};
 use crate::send::{
     Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
@@ -41,6 +43,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let mut ledger = Ledger::open_or_create(&flow.path, &target.binding)?;
     let started = flow.clock.moment();
     ledger.recover(&started)?;
+    let register = flow.join(&mut ledger, &target).await?;
     let what = ImportOptions {
         source_name: &args.file.display().to_string(),
         fingerprint: input.fingerprint()?,
@@ -59,6 +62,7 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     drop(sheet);
     let begun = Begun {
         ledger,
+        register,
         run,
         target,
         _lock: lock,
@@ -151,8 +155,10 @@ async fn go_on(
     let lock = flow.lock()?;
     let mut ledger = Ledger::open(&flow.path, &target.binding)?;
     ledger.recover(&flow.clock.moment())?;
+    let register = flow.join(&mut ledger, &target).await?;
     let begun = Begun {
         ledger,
+        register,
         run,
         target,
         _lock: lock,
@@ -160,9 +166,13 @@ async fn go_on(
     Ok((flow, begun))
 }
 
+/// The team's register, if there is one; or why nothing can be sent.
+type Joined = Result<Option<Arc<Register>>, Error>;
+
 /// A run whose due rows can be sent.
 struct Begun {
     ledger: Ledger,
+    register: Joined,
     run: RunId,
     target: Target,
     _lock: Lock,
@@ -218,10 +228,23 @@ impl Flow {
         world::lock(&self.path, wait)
     }
 
+    /// A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
+    async fn join(&self, ledger: &mut Ledger, target: &Target) -> Result<Joined, Error> {
+        if self.args.sandbox {
+            return Ok(Ok(None));
+        }
+        let patience = (!self.args.wait).then_some(PATIENCE);
+        match register::join(&self.settings, &target.binding, Some(ledger), patience).await {
+            Err(error) if !matches!(error.kind, Kind::Stopped | Kind::Refused) => Err(error),
+            joined => Ok(joined),
+        }
+    }
+
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
     async fn deliver(&self, begun: Begun, held: Option<Held>) -> Ended {
         let Begun {
             mut ledger,
+            register,
             run,
             target,
             _lock,
@@ -241,7 +264,10 @@ impl Flow {
         let watch = Arc::new(self.watch(&begins, due));
         let (mut ledger, tally, stopped, why) = match held {
             Some((stop, why)) => (ledger, start, Some(stop), why),
-            None => self.send(ledger, run, target, &watch, start).await?,
+            None => {
+                self.send(ledger, register, run, target, &watch, start)
+                    .await?
+            }
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         let seconds = self.started.elapsed().as_secs_f64();
@@ -252,7 +278,11 @@ impl Flow {
         let reader = world::reader(&self.path, &self.settings)?;
         let further = world::further(&self.settings, &reader, run)?;
         let changed = world::changed_rows(&reader, &summary)?;
-        let ended = ended_as(&summary);
+        let mut ended = ended_as(&summary);
+        // A register that is not to be trusted is worse than one that is away: trying again is of no use.
+        if let (Some(ended), Some(StopReason::Register(error))) = (&mut ended, self.stop.why()) {
+            ended.kind = error.kind;
+        }
         watch.end(&tally, &summary, ended.as_ref());
         let look = self.output.look();
         self.output.show(&summary, |out| {
@@ -274,11 +304,16 @@ impl Flow {
     async fn send(
         &self,
         ledger: Ledger,
+        register: Joined,
         run: RunId,
         target: Target,
         watch: &Arc<Watch>,
         start: Tally,
     ) -> Result<(Ledger, Tally, Option<Stop>, Option<String>), Error> {
+        let register = register.unwrap_or_else(|error| {
+            self.stop.stop(StopReason::Register(error));
+            None
+        });
         let limiter = world::limiter(&ledger, self.sending.limits, &*self.clock)?;
         let writer = Writer::start(ledger)?;
         let options = SendOptions {
@@ -295,6 +330,7 @@ impl Flow {
             target.credentials,
             limiter,
             None,
+            register,
             clock,
             stop,
         );
@@ -360,6 +396,10 @@ impl Flow {
 fn in_words(reason: &StopReason) -> Option<String> {
     Some(match reason {
         StopReason::Signal | StopReason::Duration => return None,
+        StopReason::Register(error) => match &error.hint {
+            Some(hint) => format!("{} {hint}", error.message),
+            None => error.message.clone(),
+        },
         StopReason::Failures(last) => format!("The last one: {last}"),
         StopReason::Broken(error) => error.message.clone(),
         StopReason::Refused(Refusal::Credentials, message) => format!(

@@ -66,6 +66,11 @@ impl Opened {
         further(&self.settings, &self.reader, run)
     }
 
+    /// Whether it is the ledger of a built-in stand-in.
+    pub fn is_rehearsal(&self) -> bool {
+        self.reader.binding().base_url == SANDBOX_NAME
+    }
+
     /// Whether somebody is sending.
     pub fn is_held(&self) -> bool {
         Lock::is_held(&self.path)

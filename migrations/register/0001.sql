@@ -1,0 +1,324 @@
+-- The team's register: who has been claimed by whom, and when requests left. No name, phone, e-mail, token or body.
+--
+-- One call of a function is one transaction. Whoever asks locks the tenant's line and reads the clock after that, so that all
+-- senders stand in one line and only the database's clock counts. Senders need USAGE on the schema and nothing else: the functions
+-- run with the rights of their owner.
+
+CREATE SCHEMA vlens_batch;
+REVOKE ALL ON SCHEMA vlens_batch FROM PUBLIC;
+SET LOCAL search_path = vlens_batch, pg_temp;
+
+CREATE TABLE tenants (
+    id           integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    base_url     text NOT NULL,
+    tenancy      text NOT NULL,
+    key_check    bytea NOT NULL,         -- tells a wrong key from the team's; says nothing of it
+    per_second   integer,                -- NULL is no limit
+    per_minute   integer,
+    paused_until timestamptz NOT NULL DEFAULT 'epoch',
+    lease        interval NOT NULL,      -- how long a request may be open before nobody waits for its sender any more
+    timeline     text NOT NULL,          -- of the database when this was last known to be whole: see timeline()
+    clock        timestamptz NOT NULL,   -- the last time that was read; none is earlier
+    skew         interval NOT NULL DEFAULT '0', -- what the database's clock has been set forward or back by since
+    UNIQUE (base_url, tenancy)
+);
+
+-- Each computer's own ledger: the register's backup.
+CREATE TABLE ledgers (
+    tenant   integer NOT NULL REFERENCES tenants,
+    id       bytea NOT NULL,
+    host     text NOT NULL,
+    os_user  text NOT NULL,
+    timeline text NOT NULL DEFAULT '',   -- for which it has given what it knows
+    PRIMARY KEY (tenant, id)
+);
+
+CREATE TABLE processes (
+    id        integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    tenant    integer NOT NULL REFERENCES tenants,
+    ledger    bytea NOT NULL,
+    host      text NOT NULL,
+    os_user   text NOT NULL,
+    version   text NOT NULL,
+    started   timestamptz NOT NULL,
+    moment    timestamptz NOT NULL,      -- when it last called, by the tenant's clock
+    steady_ms bigint NOT NULL            -- and by its own, which nobody sets
+);
+
+-- A customer with a set of contract types, known by a keyed hash alone.
+CREATE TABLE claims (
+    tenant  integer NOT NULL REFERENCES tenants,
+    key     bytea NOT NULL,
+    status  text NOT NULL CHECK (status IN ('pending', 'sending', 'created', 'rejected', 'failed', 'uncertain')),
+    attempt uuid,                        -- that the status follows; NULL after a person's word
+    process integer NOT NULL,
+    at      timestamptz NOT NULL,
+    PRIMARY KEY (tenant, key)
+);
+
+-- Append-only: each request before it leaves, closed with what became of it. A login has no key.
+CREATE TABLE attempts (
+    id      uuid PRIMARY KEY,            -- made by who asks, so that an answer that was lost can be asked for again
+    tenant  integer NOT NULL REFERENCES tenants,
+    key     bytea,
+    process integer NOT NULL,
+    opened  timestamptz NOT NULL,
+    closed  timestamptz,
+    event   text
+);
+CREATE INDEX attempts_closed ON attempts (tenant, closed) WHERE closed IS NOT NULL;
+CREATE INDEX attempts_open ON attempts (tenant, opened) WHERE closed IS NULL;
+
+CREATE FUNCTION version() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+
+-- The database's clock, by one name.
+CREATE FUNCTION wall() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT clock_timestamp()';
+
+-- Another one after a restore or a failover: of this cluster, its line of history, and the table as it was made.
+CREATE FUNCTION timeline() RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT system_identifier || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) || '/' || 'tenants'::regclass::oid
+    FROM pg_control_system()
+$$;
+
+-- Whether that process has a connection: each holds a lock in its session. It says who lives, and nothing is decided by it alone.
+CREATE FUNCTION lives(process integer) RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 1447849538 AND objid = process::oid AND objsubid = 2
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+$$;
+
+-- Locks the tenant's line and reads its clock. A database whose clock is set back goes on from the last time; one that is set
+-- forward is found out by the caller's own clock, which cannot have gained less.
+CREATE FUNCTION tick(caller integer, caller_ms bigint, OUT t tenants, OUT n timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE p processes; real_now timestamptz; gained interval;
+BEGIN
+    SELECT * INTO p FROM processes WHERE id = caller;
+    SELECT * INTO t FROM tenants WHERE id = p.tenant FOR UPDATE;
+    IF NOT FOUND THEN RETURN; END IF;
+    SELECT * INTO p FROM processes WHERE id = caller;
+    real_now := wall();
+    gained := make_interval(secs => greatest(caller_ms - p.steady_ms, 0) / 1000.0);
+    n := real_now + t.skew;
+    IF n > p.moment + gained + interval '1 second' THEN n := p.moment + gained; END IF;
+    n := greatest(n, t.clock);
+    UPDATE tenants SET clock = n, skew = n - real_now WHERE id = t.id;
+    UPDATE processes SET moment = n, steady_ms = greatest(steady_ms, caller_ms) WHERE id = caller;
+END $$;
+
+-- Requests whose process is gone, open for longer than any could be under way: nobody can tell what became of them.
+CREATE FUNCTION sweep(t tenants, n timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+BEGIN
+    WITH lost AS (
+        UPDATE attempts SET closed = n, event = 'lost'
+        WHERE tenant = t.id AND closed IS NULL AND opened < n - t.lease AND NOT lives(process) RETURNING id)
+    UPDATE claims SET status = 'uncertain', at = wall()
+    WHERE tenant = t.id AND status = 'sending' AND attempt IN (SELECT id FROM lost);
+END $$;
+
+-- How long until one more request may leave; 0 when it may now. A slot is free one window after the answer; a request that is
+-- open holds its slot. Two machines' clocks differ a little, so a window is held that much longer.
+CREATE FUNCTION wait_ms(t tenants, n timestamptz) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE most integer; length interval; taken bigint; missing bigint; frees timestamptz; wait bigint := 0;
+BEGIN
+    IF t.paused_until > n THEN wait := 1 + extract(epoch FROM t.paused_until - n) * 1000; END IF;
+    FOR most, length IN VALUES (t.per_second, interval '1.0002 seconds'), (t.per_minute, interval '60.012 seconds') LOOP
+        CONTINUE WHEN most IS NULL;
+        SELECT count(*) INTO taken FROM attempts
+        WHERE tenant = t.id AND closed > n - length AND event NOT IN ('withdrawn', 'unreachable');
+        missing := taken + (SELECT count(*) FROM attempts WHERE tenant = t.id AND closed IS NULL) - most;
+        CONTINUE WHEN missing < 0;
+        SELECT closed + length INTO frees FROM attempts
+        WHERE tenant = t.id AND closed > n - length AND event NOT IN ('withdrawn', 'unreachable') ORDER BY closed OFFSET missing LIMIT 1;
+        -- Without one, an answer must come first.
+        wait := greatest(wait, coalesce(1 + extract(epoch FROM frees - n) * 1000, 50));
+    END LOOP;
+    RETURN wait;
+END $$;
+
+-- A process begins, or (with its number) is back after its connection was lost. `newest` is a request that the register once knew: a
+-- copy of the database's files that was put back shows by its absence alone.
+-- Answers: ready | unknown tenant | another key | restored
+CREATE FUNCTION begin_process(
+    the_url text, the_tenancy text, the_key_check bytea, the_ledger bytea, the_host text, the_user text, the_version text,
+    the_lease interval, caller_ms bigint, newest text, INOUT caller integer, OUT verdict text, OUT is_known boolean)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE t tenants; p processes; n timestamptz;
+BEGIN
+    SELECT * INTO t FROM tenants WHERE base_url = the_url AND tenancy = the_tenancy FOR UPDATE;
+    IF NOT FOUND THEN verdict := 'unknown tenant'; RETURN; END IF;
+    IF t.key_check <> the_key_check THEN verdict := 'another key'; RETURN; END IF;
+    SELECT * INTO p FROM processes WHERE id = caller AND ledger = the_ledger;
+    IF caller IS NOT NULL AND NOT FOUND THEN verdict := 'restored'; RETURN; END IF;
+    -- Who has none (to look around, say) has nothing to bring along.
+    INSERT INTO ledgers (tenant, id, host, os_user) SELECT t.id, the_ledger, the_host, the_user WHERE the_ledger <> ''
+    ON CONFLICT (tenant, id) DO UPDATE SET host = the_host, os_user = the_user;
+    is_known := the_ledger = '' OR EXISTS (SELECT FROM ledgers WHERE tenant = t.id AND id = the_ledger AND timeline = t.timeline);
+    IF is_known AND newest <> '' AND NOT EXISTS (SELECT FROM attempts WHERE id = newest::uuid) THEN
+        UPDATE tenants SET timeline = 'lost' WHERE id = t.id RETURNING * INTO t;
+        UPDATE ledgers SET timeline = '' WHERE tenant = t.id;
+    END IF;
+    IF caller IS NULL THEN
+        n := greatest(wall() + t.skew, t.clock);
+        UPDATE tenants SET clock = n, skew = n - wall(), lease = greatest(lease, the_lease) WHERE id = t.id;
+        INSERT INTO processes (tenant, ledger, host, os_user, version, started, moment, steady_ms)
+        VALUES (t.id, the_ledger, the_host, the_user, the_version, wall(), n, caller_ms) RETURNING id INTO caller;
+    END IF;
+    PERFORM pg_try_advisory_lock(1447849538, caller);
+    verdict := CASE WHEN t.timeline = timeline() THEN 'ready' ELSE 'restored' END;
+END $$;
+
+-- One customer is claimed and one request recorded, both or neither. `over` is a status that a person's word, or the row's new
+-- content, has overcome. Asked again with the same id, it gives the same answer.
+-- Answers: granted | wait | taken (with whose it is) | restored
+CREATE FUNCTION open_attempt(
+    caller integer, attempt_id uuid, the_key bytea, over text, caller_ms bigint,
+    OUT verdict text, OUT wait bigint, OUT status text, OUT host text, OUT os_user text, OUT at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE k record; t tenants; n timestamptz; c claims; known attempts;
+BEGIN
+    SELECT * INTO k FROM tick(caller, caller_ms);
+    t := k.t;
+    n := k.n;
+    IF t.id IS NULL OR t.timeline <> timeline() THEN verdict := 'restored'; RETURN; END IF;
+    SELECT * INTO known FROM attempts WHERE id = attempt_id;
+    IF FOUND THEN
+        verdict := CASE WHEN known.closed IS NULL THEN 'granted' ELSE 'wait' END;
+        wait := 0;
+        RETURN;
+    END IF;
+    PERFORM sweep(t, n);
+    IF the_key IS NOT NULL THEN
+        SELECT * INTO c FROM claims WHERE tenant = t.id AND key = the_key;
+        IF FOUND AND c.status NOT IN ('pending', 'failed') AND c.status IS DISTINCT FROM over THEN
+            verdict := 'taken';
+            SELECT c.status, p.host, p.os_user, c.at INTO status, host, os_user, at FROM processes p WHERE p.id = c.process;
+            RETURN;
+        END IF;
+    END IF;
+    wait := wait_ms(t, n);
+    verdict := CASE WHEN wait > 0 THEN 'wait' ELSE 'granted' END;
+    IF wait > 0 THEN RETURN; END IF;
+    INSERT INTO attempts (id, tenant, key, process, opened) VALUES (attempt_id, t.id, the_key, caller, n);
+    IF the_key IS NOT NULL THEN
+        INSERT INTO claims VALUES (t.id, the_key, 'sending', attempt_id, caller, wall())
+        ON CONFLICT (tenant, key) DO UPDATE SET status = 'sending', attempt = attempt_id, process = caller, at = wall();
+    END IF;
+END $$;
+
+-- What became of a request, however late it is told; a request that never left is 'withdrawn' or 'unreachable' and holds no slot. The claim follows
+-- only while it is still this request's: never over a person's word or a newer request.
+CREATE FUNCTION close_attempt(caller integer, attempt_id uuid, the_event text, the_status text, caller_ms bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE k record; t tenants; n timestamptz;
+BEGIN
+    SELECT * INTO k FROM tick(caller, caller_ms);
+    t := k.t;
+    n := k.n;
+    UPDATE attempts SET closed = coalesce(closed, n), event = the_event WHERE id = attempt_id AND tenant = t.id;
+    IF NOT FOUND THEN RETURN false; END IF;
+    UPDATE claims SET status = the_status, process = caller, at = wall()
+    WHERE tenant = t.id AND attempt = attempt_id AND status IN ('sending', 'uncertain');
+    RETURN true;
+END $$;
+CREATE INDEX claims_by_attempt ON claims (attempt) WHERE status IN ('sending', 'uncertain');
+
+-- A 429 on one computer pauses all.
+CREATE FUNCTION pause(caller integer, for_ms bigint, caller_ms bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE k record; t tenants; n timestamptz;
+BEGIN
+    SELECT * INTO k FROM tick(caller, caller_ms);
+    t := k.t;
+    n := k.n;
+    UPDATE tenants SET paused_until = greatest(paused_until, n + make_interval(secs => for_ms / 1000.0)) WHERE id = t.id;
+END $$;
+
+-- What a person says of customers that are uncertain here, all or none. Returns those that are not: created or rejected, or on their
+-- way for less than the lease, so that their request may still leave.
+CREATE FUNCTION settle(caller integer, keys bytea[], the_status text, caller_ms bigint)
+RETURNS TABLE (key bytea, status text, host text, os_user text, at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+#variable_conflict use_column
+DECLARE k record; t tenants; n timestamptz;
+BEGIN
+    SELECT * INTO k FROM tick(caller, caller_ms);
+    t := k.t;
+    n := k.n;
+    IF t.timeline <> timeline() THEN RAISE EXCEPTION 'restored' USING ERRCODE = 'VB001'; END IF;
+    PERFORM sweep(t, n);
+    RETURN QUERY SELECT c.key, c.status, p.host, p.os_user, c.at FROM claims c JOIN processes p ON p.id = c.process
+        LEFT JOIN attempts a ON a.id = c.attempt
+        WHERE c.tenant = t.id AND c.key = ANY (keys) AND c.status <> the_status
+            AND (c.status IN ('created', 'rejected') OR c.status = 'sending' AND a.opened >= n - t.lease);
+    IF FOUND THEN RETURN; END IF;
+    INSERT INTO claims SELECT t.id, k, the_status, NULL, caller, wall() FROM unnest(keys) k
+    ON CONFLICT (tenant, key) DO UPDATE SET status = the_status, attempt = NULL, process = caller, at = wall();
+END $$;
+
+-- What a ledger knows, given back after a restore or brought along when it joins. A claim only gets stronger by it: the more can
+-- have happened, the less is sent.
+CREATE FUNCTION remember(caller integer, keys bytea[], statuses text[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; changed bigint;
+BEGIN
+    INSERT INTO claims AS c SELECT p.tenant, k.key, k.status, NULL, caller, wall()
+    FROM processes p, unnest(keys, statuses) AS k(key, status) WHERE p.id = caller
+    ON CONFLICT (tenant, key) DO UPDATE SET status = excluded.status, attempt = NULL, process = caller, at = wall()
+    WHERE array_position(by_strength, excluded.status) > array_position(by_strength, c.status);
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
+
+-- This ledger has given all. When every one has, or a person says that no other will, the register is whole again. Returns those
+-- that are missing.
+CREATE FUNCTION remembered(caller integer, without_the_others boolean) RETURNS TABLE (host text, os_user text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+#variable_conflict use_column
+DECLARE t tenants; p processes; here text := timeline();
+BEGIN
+    SELECT * INTO p FROM processes WHERE id = caller;
+    SELECT * INTO t FROM tenants WHERE id = p.tenant FOR UPDATE;
+    UPDATE ledgers SET timeline = here WHERE tenant = t.id AND id = p.ledger;
+    RETURN QUERY SELECT l.host, l.os_user FROM ledgers l WHERE l.tenant = t.id AND l.timeline <> here ORDER BY 1, 2;
+    IF t.timeline <> here AND (NOT FOUND OR without_the_others) THEN
+        -- Requests of before the restore can be told of no more; a minute has passed, or this holds their slots for one.
+        UPDATE attempts SET closed = greatest(wall() + t.skew, t.clock), event = 'lost' WHERE tenant = t.id AND closed IS NULL;
+        UPDATE claims SET status = 'uncertain', at = wall() WHERE tenant = t.id AND status = 'sending';
+        UPDATE tenants SET timeline = here, clock = greatest(wall() + skew, clock),
+            paused_until = greatest(wall() + skew, clock) + interval '61 seconds' WHERE id = t.id;
+    END IF;
+END $$;
+
+-- For people: one line for each process that has a connection or an open request, and sums.
+CREATE FUNCTION senders(the_url text, the_tenancy text) RETURNS TABLE (host text, os_user text, started timestamptz, version text, is_alive boolean, on_their_way bigint)
+LANGUAGE sql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT p.host, p.os_user, p.started, p.version, lives(p.id), (SELECT count(*) FROM attempts a WHERE a.process = p.id AND a.closed IS NULL)
+    FROM processes p WHERE p.tenant = (SELECT id FROM tenants WHERE base_url = the_url AND tenancy = the_tenancy)
+        AND (lives(p.id) OR EXISTS (SELECT FROM attempts a WHERE a.process = p.id AND a.closed IS NULL)) ORDER BY p.started
+$$;
+
+CREATE FUNCTION overview(the_url text, the_tenancy text) RETURNS TABLE (
+    per_second integer, per_minute integer, paused_ms bigint, claims jsonb, requests_last_minute bigint, missing text[], at timestamptz)
+LANGUAGE sql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT t.per_second, t.per_minute, greatest(extract(epoch FROM t.paused_until - (wall() + t.skew)) * 1000, 0)::bigint,
+        (SELECT coalesce(jsonb_object_agg(s.status, s.n), '{}') FROM (SELECT c.status, count(*) AS n FROM claims c WHERE c.tenant = t.id GROUP BY 1) s),
+        (SELECT count(*) FROM attempts a WHERE a.tenant = t.id AND coalesce(a.event, '') NOT IN ('withdrawn', 'unreachable')
+            AND (a.closed IS NULL OR a.closed > wall() + t.skew - interval '60 seconds')),
+        CASE WHEN t.timeline <> timeline() THEN (
+            SELECT coalesce(array_agg(l.os_user || ' at ' || l.host ORDER BY 1), '{}') FROM ledgers l WHERE l.tenant = t.id AND l.timeline <> timeline()) END,
+        wall()
+    FROM tenants t WHERE t.base_url = the_url AND t.tenancy = the_tenancy
+$$;
+
+-- By who owns the schema alone: a tenant's line and its limits.
+CREATE FUNCTION enter_tenant(the_url text, the_tenancy text, the_key_check bytea, second integer, minute integer, the_lease interval) RETURNS boolean
+LANGUAGE plpgsql SET search_path = vlens_batch, pg_temp AS $$
+BEGIN
+    INSERT INTO tenants (base_url, tenancy, key_check, per_second, per_minute, lease, timeline, clock)
+    VALUES (the_url, the_tenancy, the_key_check, second, minute, the_lease, timeline(), wall())
+    ON CONFLICT (base_url, tenancy) DO UPDATE SET per_second = second, per_minute = minute WHERE tenants.key_check = the_key_check;
+    RETURN FOUND;
+END $$;

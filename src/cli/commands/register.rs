@@ -1,0 +1,326 @@
+//! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::world::lock;
+use crate::cli::args::{Global, RegisterAction, RegisterArgs, SendArgs};
+use crate::cli::credentials::{missing, read_secret};
+use crate::cli::output::Output;
+use crate::cli::settings::{Settings, TENANCY_NAME, path_variable, variable};
+use crate::cli::system::{SystemClock, user_name};
+use crate::error::{Ended, Error};
+use crate::ledger::{Binding, InvitationId, Ledger};
+use crate::model::{CustomerKey, RowNumber, RunId, Status};
+use crate::register::{Overview, Party, Place, Register, Steady, TeamKey};
+use crate::report::rows as counted;
+use crate::send::Clock;
+
+const REGISTER: &str = "VLENS_REGISTER";
+const PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
+const KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
+
+/// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Customers told to the register at a time.
+const PAGE: u32 = 5000;
+
+/// Joins the team, if there is one: tells its register what it has not heard from this ledger yet.
+pub async fn join(
+    settings: &Settings,
+    binding: &Binding,
+    ledger: Option<&mut Ledger>,
+    patience: Option<Duration>,
+) -> Result<Option<Arc<Register>>, Error> {
+    let Some((place, key_file)) = team(settings, patience)? else {
+        return Ok(None);
+    };
+    let party = party(settings, binding, ledger.as_deref())?;
+    let register = connect(&place, key_file.as_deref(), party, false).await?;
+    if let Some(ledger) = ledger {
+        tell(&register, ledger).await?;
+        if !register.knows_this_ledger() {
+            remember(&register, ledger).await?;
+            register.remembered(false).await?;
+            ledger.all_told()?;
+        }
+    }
+    Ok(Some(Arc::new(register)))
+}
+
+async fn connect(
+    place: &Place,
+    key_file: Option<&Path>,
+    party: Party,
+    may_be_restored: bool,
+) -> Result<Register, Error> {
+    let key = TeamKey::read(key_file.ok_or_else(no_key)?)?;
+    let clock = SystemClock::default();
+    let steady: Steady = Arc::new(move || clock.steady());
+    Register::connect(place, party, key, steady, may_be_restored).await
+}
+
+fn no_key() -> Error {
+    not_set(KEY_FILE).hint("It names this computer's copy of the team's key file, which `vlens-batch register init --new-key FILE` made.")
+}
+
+fn not_set(name: &str) -> Error {
+    Error::unusable("register_not_set", format!("{name} is not set."))
+}
+
+/// The team's register, if there is one, and the file that its key is in.
+pub fn team(
+    settings: &Settings,
+    patience: Option<Duration>,
+) -> Result<Option<(Place, Option<PathBuf>)>, Error> {
+    let url = variable(REGISTER)?.or_else(|| settings.config.team.register.clone());
+    let Some(url) = url else {
+        return Ok(None);
+    };
+    let password = path_variable(PASSWORD_FILE).map(|path| {
+        let named = format!("{} (named by {PASSWORD_FILE})", path.display());
+        read_secret(&path, &named)
+    });
+    let place = Place {
+        url,
+        password: password.transpose()?,
+        ca_pem: settings.ca_pem()?,
+        patience,
+    };
+    Ok(Some((place, path_variable(KEY_FILE))))
+}
+
+fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Result<Party, Error> {
+    Ok(Party {
+        base_url: binding.base_url.clone(),
+        tenancy_name: binding.tenancy_name.clone(),
+        ledger: ledger.map_or_else(Vec::new, |ledger| ledger.register_name().to_vec()),
+        newest: ledger.map(Ledger::newest_told).transpose()?.flatten(),
+        host: whoami::hostname().unwrap_or_else(|_| "unknown".to_owned()),
+        os_user: user_name(),
+        timeout: settings.sending(&SendArgs::default()).timeout,
+    })
+}
+
+/// What became of requests, as far as the register has not heard of it: their process was killed, or the way was cut.
+async fn tell(register: &Register, ledger: &mut Ledger) -> Result<(), Error> {
+    let untold = ledger.untold()?;
+    for (id, event, status) in &untold {
+        register.close_attempt(*id, event, *status).await?;
+        ledger.told(*id)?;
+    }
+    Ok(())
+}
+
+/// Gives the register all that this ledger knows. Returns of how many customers it knew less.
+async fn remember(register: &Register, ledger: &Ledger) -> Result<u64, Error> {
+    let (mut after, mut changed) = (InvitationId(0), 0);
+    loop {
+        let page = ledger.known_customers(after, PAGE)?;
+        let Some((last, ..)) = page.last() else {
+            return Ok(changed);
+        };
+        after = *last;
+        let (keys, statuses): (Vec<CustomerKey>, Vec<Status>) =
+            page.iter().map(|(_, key, status)| (*key, *status)).unzip();
+        changed += register.remember(&keys, &statuses).await?;
+    }
+}
+
+/// Has the register take down what a person says of uncertain rows, before the ledger does.
+pub async fn settle(
+    settings: &Settings,
+    ledger: &mut Ledger,
+    run: RunId,
+    rows: Option<&[RowNumber]>,
+    status: Status,
+) -> Result<(), Error> {
+    let binding = ledger.binding().clone();
+    let Some(register) = join(settings, &binding, Some(ledger), Some(PATIENCE)).await? else {
+        return Ok(());
+    };
+    let uncertain = ledger.uncertain_customers(run, rows)?;
+    let customers: Vec<CustomerKey> = uncertain.iter().map(|(_, customer)| *customer).collect();
+    let refused = register.settle(&customers, status).await?;
+    let Some((first, claim)) = refused.first() else {
+        return Ok(());
+    };
+    let row = uncertain[*first].0;
+    let stands = match claim.status {
+        None => format!("is on its way from {} since {}", claim.by, claim.at),
+        Some(status) => format!("is {status} by {} since {}", claim.by, claim.at),
+    };
+    let others = match refused.len() - 1 {
+        0 => String::new(),
+        n => format!(" The same holds for {n} more."),
+    };
+    let message = format!(
+        "Row {row} of run {run} {stands}, as the team's register knows; nothing was settled.{others}"
+    );
+    let hint = match claim.status {
+        None => "Its request may still arrive. Try again in a minute or two.",
+        Some(_) => "Settle it as the register has it, or leave it.",
+    };
+    Err(Error::usage("row_not_uncertain", message).hint(hint))
+}
+
+pub async fn register(args: &RegisterArgs, global: &Global, output: Output) -> Ended {
+    let settings = Settings::find(global, None)?;
+    let Some((place, key_file)) = team(&settings, Some(Duration::ZERO))? else {
+        return Err(not_set(REGISTER)
+            .hint("It (or register under [team]) is postgres://USER@HOST/DATABASE."));
+    };
+    let binding = Binding {
+        base_url: settings
+            .base_url(args.allow_insecure_http)?
+            .as_str()
+            .to_owned(),
+        tenancy_name: settings
+            .tenancy_name()?
+            .ok_or_else(|| missing(&[TENANCY_NAME]))?,
+    };
+    match &args.action {
+        RegisterAction::Init { new_key } => {
+            let key = match (new_key, key_file) {
+                (Some(path), _) => TeamKey::make(path)?,
+                (None, path) => TeamKey::read(path.as_deref().ok_or_else(no_key)?)?,
+            };
+            init(&settings, &place, &binding, &key, output).await
+        }
+        RegisterAction::Status => status(&place, &binding, output).await,
+        RegisterAction::Rebuild { without_the_others } => {
+            let path = settings.ledger(false)?;
+            let _lock = lock(&path, None)?;
+            let mut ledger = Ledger::open(&path, &binding)?;
+            ledger.recover(&SystemClock::default().moment())?;
+            let party = party(&settings, &binding, Some(&ledger))?;
+            let register = connect(&place, key_file.as_deref(), party, true).await?;
+            rebuild(&register, &mut ledger, *without_the_others, output).await
+        }
+    }
+}
+
+async fn init(
+    settings: &Settings,
+    place: &Place,
+    binding: &Binding,
+    key: &TeamKey,
+    output: Output,
+) -> Ended {
+    let limits = settings.sending(&SendArgs::default()).limits;
+    let limits = [limits.per_second, limits.per_minute].map(|limit| limit.map(Into::into));
+    let party = party(settings, binding, None)?;
+    let is_new = Register::init(place, &party, key, limits).await?;
+    let document = serde_json::json!({
+        "made": is_new,
+        "base_url": binding.base_url,
+        "tenancy_name": binding.tenancy_name,
+        "per_second": limits[0],
+        "per_minute": limits[1],
+    });
+    let tenant = &binding.tenancy_name;
+    let shown = |limit: Option<u32>| limit.map_or("no limit".to_owned(), |limit| limit.to_string());
+    let (second, minute) = (shown(limits[0]), shown(limits[1]));
+    output.show(&document, |out| {
+        writeln!(
+            out,
+            "The register is ready for tenant {tenant}: {second} a second, {minute} a minute, over all computers together.\n\
+             Each sender's role needs: GRANT USAGE ON SCHEMA vlens_batch TO …; each computer a copy of the key file."
+        )
+    })?;
+    Ok(None)
+}
+
+async fn status(place: &Place, binding: &Binding, output: Output) -> Ended {
+    let overview = Register::look(place, &binding.base_url, &binding.tenancy_name).await?;
+    output.show(&overview, |out| write_overview(out, &overview))?;
+    Ok(None)
+}
+
+fn write_overview(out: &mut dyn Write, overview: &Overview) -> std::io::Result<()> {
+    let shown = |limit: Option<i32>| limit.map_or("no limit".to_owned(), |limit| limit.to_string());
+    writeln!(
+        out,
+        "Register {}: {} a second, {} a minute; {} requests in the last minute.",
+        overview.register,
+        shown(overview.per_second),
+        shown(overview.per_minute),
+        overview.requests_last_minute
+    )?;
+    if overview.paused_ms > 0 {
+        writeln!(
+            out,
+            "Vlens asked for a pause: {} s are left.",
+            overview.paused_ms / 1000 + 1
+        )?;
+    }
+    for (status, n) in overview.claims.as_object().into_iter().flatten() {
+        writeln!(
+            out,
+            "{n:>9}  {}",
+            if status == "sending" {
+                "on their way"
+            } else {
+                status
+            }
+        )?;
+    }
+    for sender in &overview.senders {
+        let state = if sender.alive {
+            "connected"
+        } else {
+            "gone: what it had on its way becomes uncertain"
+        };
+        writeln!(
+            out,
+            "{} at {}, since {}, version {}: {} on their way, {state}",
+            sender.os_user, sender.host, sender.started_at, sender.version, sender.on_their_way
+        )?;
+    }
+    match overview.missing.as_deref() {
+        None => Ok(()),
+        Some(missing) => writeln!(
+            out,
+            "It was restored or failed over, and nobody sends until `vlens-batch register rebuild` was run by: {}.",
+            if missing.is_empty() {
+                "any one of them, once more".to_owned()
+            } else {
+                missing.join(", ")
+            }
+        ),
+    }
+}
+
+async fn rebuild(
+    register: &Register,
+    ledger: &mut Ledger,
+    without_the_others: bool,
+    output: Output,
+) -> Ended {
+    tell(register, ledger).await?;
+    let given = remember(register, ledger).await?;
+    let missing = register.remembered(without_the_others).await?;
+    ledger.all_told()?;
+    let document = serde_json::json!({ "given": given, "missing": missing, "ready": missing.is_empty() || without_the_others });
+    let customers = counted(given).replace("row", "customer");
+    let next = match missing.as_slice() {
+        [] => "It is whole again; sending goes on in a minute.".to_owned(),
+        missing if without_the_others => format!(
+            "Sending goes on in a minute, without what these know: {}.",
+            missing.join(", ")
+        ),
+        missing => format!(
+            "Still to be run by: {}. Nobody sends until then. If one of them will never come again: --without-the-others.",
+            missing.join(", ")
+        ),
+    };
+    output.show(&document, |out| {
+        writeln!(
+            out,
+            "The register has learnt of {customers} from this ledger. {next}"
+        )
+    })?;
+    Ok(None)
+}

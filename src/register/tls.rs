@@ -1,0 +1,106 @@
+//! A TLS connection to PostgreSQL by rustls, the server's certificate always verified.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_rustls::{TlsConnector, client};
+
+use crate::error::Error;
+
+#[derive(Clone)]
+pub(super) struct Tls(Arc<ClientConfig>);
+
+impl Tls {
+    /// Trusts Mozilla's certificate authorities, and those in `ca_pem`.
+    pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Tls, Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+        for certificate in CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default()) {
+            let added = certificate.map_err(|error| error.to_string());
+            added
+                .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()))
+                .map_err(|error| {
+                    let message = format!("The extra certificate authority cannot be used: {error}.");
+                    Error::unusable("ca_unusable", message)
+                        .hint("VLENS_CA_FILE names a PEM file, with one or more blocks of -----BEGIN CERTIFICATE-----.")
+                })?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| {
+                let message = format!("No secure connection can be set up: {error}.");
+                Error::unexpected("tls_unavailable", message)
+            })?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Tls(Arc::new(config)))
+    }
+}
+
+impl MakeTlsConnect<Socket> for Tls {
+    type Stream = Stream;
+    type TlsConnect = Connect;
+    type Error = rustls::pki_types::InvalidDnsNameError;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Connect, Self::Error> {
+        let host = ServerName::try_from(host)?.to_owned();
+        Ok(Connect(TlsConnector::from(Arc::clone(&self.0)), host))
+    }
+}
+
+pub(super) struct Connect(TlsConnector, ServerName<'static>);
+
+impl TlsConnect<Socket> for Connect {
+    type Stream = Stream;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        Box::pin(async move { self.0.connect(self.1, socket).await.map(Stream) })
+    }
+}
+
+pub(super) struct Stream(client::TlsStream<Socket>);
+
+impl TlsStream for Stream {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,586 @@
+//! Several computers, one tenant: each with a ledger of its own, and one register in a real PostgreSQL.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{
+    Customer, Finished, Postgres, Running, Serve, Vlens, World, customers, sheet,
+};
+
+struct Team {
+    world: World,
+    postgres: Postgres,
+}
+
+impl Team {
+    /// None where PostgreSQL is not installed.
+    fn new(serve: Serve, limits: &str) -> Option<Team> {
+        let postgres = Postgres::start()?;
+        let world = World::with(serve);
+        world.config(limits);
+        let team = Team { world, postgres };
+        team.vlens("owner", ["register", "init", "--new-key", "team.key"])
+            .env(
+                "VLENS_REGISTER",
+                team.postgres.url_of("owner", team.postgres.port()),
+            )
+            .run()
+            .expect(0);
+        team.postgres
+            .sql("GRANT USAGE ON SCHEMA vlens_batch TO clerk");
+        Some(team)
+    }
+
+    /// A command on one of the computers, known by the name of its ledger.
+    fn vlens<const N: usize>(&self, computer: &str, args: [&str; N]) -> Vlens {
+        self.world
+            .vlens(args)
+            .env("VLENS_LEDGER", self.world.path(format!("{computer}.db")))
+            .env("VLENS_REGISTER", self.postgres.url())
+            .env("VLENS_REGISTER_KEY_FILE", self.world.path("team.key"))
+    }
+
+    fn run(&self, computer: &str) -> Vlens {
+        self.vlens(
+            computer,
+            [
+                "run",
+                &format!("{computer}.csv"),
+                "--json",
+                "--rate",
+                "unlimited",
+            ],
+        )
+    }
+
+    fn export(&self, computer: &str) -> Vec<Value> {
+        self.vlens(computer, ["export", "--format", "jsonl"])
+            .run()
+            .expect(0)
+            .json_lines()
+    }
+
+    fn statuses(&self, computer: &str) -> Vec<String> {
+        let rows = self.export(computer);
+        rows.iter()
+            .map(|row| row["status"].as_str().expect("a status").to_owned())
+            .collect()
+    }
+
+    /// How often each customer was asked for, as the vendor saw it.
+    fn posts(&self) -> BTreeMap<String, usize> {
+        let mut posts = BTreeMap::new();
+        for record in self
+            .world
+            .server_log()
+            .iter()
+            .filter(|record| record.is_invitation())
+        {
+            *posts
+                .entry(record.key.clone().unwrap_or_default())
+                .or_default() += 1;
+        }
+        posts
+    }
+
+    #[track_caller]
+    fn nobody_twice(&self) {
+        let twice: Vec<_> = self.posts().into_iter().filter(|(_, n)| *n > 1).collect();
+        assert!(twice.is_empty(), "asked for more than once: {twice:?}");
+    }
+
+    /// Requests that nobody tells of any more are older than any lease now, as if an hour had passed.
+    fn an_hour_passes(&self) {
+        self.postgres.sql("UPDATE vlens_batch.attempts SET opened = opened - interval '1 hour' WHERE closed IS NULL");
+    }
+
+    fn claims(&self) -> Vec<String> {
+        self.postgres
+            .sql("SELECT encode(key, 'hex'), status FROM vlens_batch.claims ORDER BY 1")
+    }
+
+    /// Runs the sheet until nothing is due on this computer.
+    #[track_caller]
+    fn done(&self, computer: &str) -> Finished {
+        for _ in 0..10 {
+            let finished = self.run(computer).run();
+            match finished.code() {
+                Some(0 | 3) => return finished,
+                Some(4) => self.an_hour_passes(),
+                _ => panic!("not a way in which a run may end\n{finished}"),
+            }
+        }
+        panic!("ten runs, and still rows are due");
+    }
+}
+
+/// Limits that hold nobody up.
+const FAST: &str = "[limits]\nper_second = 1000\nper_minute = 60000\ntimeout_seconds = 5\n";
+
+fn people(team: &Team, computer: &str, from: usize, to: usize) {
+    team.world
+        .file(format!("{computer}.csv"), sheet(&customers(to)[from..]));
+}
+
+#[test]
+fn a_customer_of_another_computer_is_known_and_told_of() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 6);
+    people(&team, "omar", 3, 9);
+    team.run("mona").run().expect(0);
+    let document = team.run("omar").run().expect(0).json();
+    assert_eq!(document["counts"]["already_created"], 3, "{document}");
+    assert_eq!(document["counts"]["created"], 3);
+    assert_eq!(document["without_token"], 3);
+    assert_eq!(document["requests"], 3);
+    for row in &team.export("omar")[..3] {
+        assert_eq!(row["status"], "created");
+        assert_eq!(row["token"], Value::Null, "{row}");
+        let told = row["error"].as_str().expect("what the test needs");
+        assert!(
+            told.starts_with("Invited by ") && told.contains(" at "),
+            "{told}"
+        );
+    }
+    let status = team
+        .vlens("omar", ["register", "status", "--json"])
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(status["claims"], serde_json::json!({"created": 9}));
+    let doctor = team.vlens("omar", ["doctor"]).run();
+    assert!(
+        doctor.stdout.contains("register") && doctor.stdout.contains("is in reach"),
+        "{doctor}"
+    );
+    team.nobody_twice();
+    // A word that is the person's own still counts: the changed row goes again.
+    let mut changed = customers(9);
+    changed[8] = Customer::new(8).name("Another Name");
+    team.world.file("omar.csv", sheet(&changed[3..]));
+    team.run("omar").args(["--resend-changed"]).run().expect(0);
+    assert_eq!(team.posts().values().sum::<usize>(), 10);
+}
+
+#[test]
+fn a_ledger_that_joins_brings_along_whom_it_invited_before() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 6);
+    people(&team, "omar", 0, 8);
+    let alone = team.run("mona").without_env("VLENS_REGISTER").run();
+    alone.expect(0);
+    team.world.file("none.csv", sheet(&customers(10)[9..]));
+    team.vlens("mona", ["run", "none.csv", "--rate", "unlimited"])
+        .run()
+        .expect(0);
+    let document = team.run("omar").run().expect(0).json();
+    assert_eq!(document["counts"]["already_created"], 6, "{document}");
+    team.nobody_twice();
+}
+
+#[test]
+fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 4);
+    team.postgres.crash();
+    let run = team.run("mona").start();
+    team.vlens("mona", ["check", "mona.csv"]).run().expect(0);
+    let run = run.wait().expect(4).complains_of("out of reach");
+    let document = run.json();
+    assert_eq!(document["stopped"], "register", "{document}");
+    assert_eq!(document["counts"]["pending"], 4);
+    assert!(team.posts().is_empty(), "sent without the register");
+    team.vlens("mona", ["export", "--format", "csv"])
+        .run()
+        .expect(0);
+    // One that waits goes on when the register is back.
+    let waiting = team.run("mona").args(["--wait"]).start();
+    std::thread::sleep(Duration::from_secs(1));
+    team.postgres.start_again();
+    waiting.wait().expect(0);
+    team.nobody_twice();
+    let wrong = team
+        .vlens("mona", ["register", "status"])
+        .env("VLENS_REGISTER_KEY_FILE", "none");
+    wrong.run().expect(0);
+    team.world
+        .file("other.key", format!("{}\n", "ab".repeat(32)));
+    let other = team
+        .run("mona")
+        .env("VLENS_REGISTER_KEY_FILE", team.world.path("other.key"));
+    other
+        .run()
+        .expect(5)
+        .complains_of("key file is not the team's");
+    team.world
+        .config("[team]\nregister = \"postgres://clerk:hunter2@127.0.0.1/x\"\n");
+    let told = team.run("mona").run().expect(5).complains_of("password");
+    assert!(!told.stderr.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn a_computer_that_sleeps_between_any_two_steps_sends_nobody_whom_a_colleague_sent() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    // Up to the gate nothing has left, so a person may say so; after it, that it was created.
+    let places = [
+        ("before_claim", "not-created"),
+        ("before_intent", "not-created"),
+        ("after_intent", "not-created"),
+        ("at_gate", "not-created"),
+        ("after_answer", "created"),
+        ("after_outcome", "created"),
+        ("after_told", "created"),
+    ];
+    let asleep: Vec<_> = places
+        .iter()
+        .enumerate()
+        .map(|(n, (place, _))| {
+            people(&team, place, n, n + 1);
+            // At the gate for the second time: the first body is the login's.
+            let nth = if *place == "at_gate" { ":2" } else { "" };
+            let mut process = team
+                .run(place)
+                .env("VLENS_BATCH_FAILPOINT", format!("{place}{nth}"))
+                .env("VLENS_BATCH_FAILPOINT_STOPS", "1")
+                .start();
+            process.wait_until_stopped();
+            process
+        })
+        .collect();
+    let since = Instant::now();
+    // Its line is cut, and its lease runs out.
+    team.postgres
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'");
+    team.an_hour_passes();
+    for (n, (place, word)) in places.iter().enumerate() {
+        let colleague = format!("colleague_of_{place}");
+        people(&team, &colleague, n, n + 1);
+        let first = team.run(&colleague).run();
+        if team.statuses(&colleague) == ["uncertain"] {
+            assert_eq!(first.code(), Some(3), "{place}\n{first}");
+            team.vlens(&colleague, ["settle", "--all", "--as", word])
+                .run()
+                .expect(0);
+            team.run(&colleague).run().expect(0);
+        }
+        assert_eq!(team.statuses(&colleague), ["created"], "{place}\n{first}");
+    }
+    std::thread::sleep(Duration::from_secs(6).saturating_sub(since.elapsed()));
+    for (process, (place, _)) in asleep.into_iter().zip(places) {
+        process.signal(Signal::CONT);
+        let woken = process.wait();
+        assert_eq!(woken.code(), Some(0), "{place}\n{woken}");
+        assert_eq!(team.statuses(place), ["created"], "{place}");
+        if matches!(place, "after_answer" | "after_outcome" | "after_told") {
+            assert!(
+                team.export(place)[0]["token"].is_string(),
+                "{place}: the token is lost"
+            );
+        }
+    }
+    let posts = team.posts();
+    assert_eq!(posts.len(), places.len());
+    assert!(posts.values().all(|n| *n == 1), "{posts:?}");
+}
+
+/// `VLENS_KILLS=500` for the long form.
+fn kills() -> usize {
+    let asked = std::env::var("VLENS_KILLS").ok();
+    asked.map_or(50, |text| text.parse().expect("a number of kills"))
+}
+
+const COMPUTERS: [&str; 4] = ["mona", "omar", "sara", "adam"];
+
+#[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever runs the long form by hand wants to know"
+)]
+fn four_computers_killed_at_random_with_a_register_that_crashes_ask_for_nobody_twice() {
+    const PER_SECOND: usize = 40;
+    let limits =
+        format!("[limits]\nper_second = {PER_SECOND}\nper_minute = 6000\ntimeout_seconds = 5\n");
+    let Some(team) = Team::new(Serve::default().latency("2..30"), &limits) else {
+        return;
+    };
+    let kills = kills();
+    let people_of = kills.max(50) * 6;
+    // Each has half of all, a quarter of it in common with the next.
+    for (n, computer) in COMPUTERS.iter().enumerate() {
+        let all = customers(people_of);
+        let from = n * people_of / 4;
+        let sheet_of: Vec<Customer> = (0..people_of / 2)
+            .map(|at| all[(from + at) % people_of].clone())
+            .collect();
+        team.world.file(format!("{computer}.csv"), sheet(&sheet_of));
+    }
+    let start = |computer: &str| {
+        team.run(computer)
+            .args(["--concurrency", "3", "--wait"])
+            .start()
+    };
+    let mut random = fastrand::Rng::with_seed(20_261_125);
+    let mut lives: Vec<Running> = COMPUTERS.iter().map(|computer| start(computer)).collect();
+    let mut crashes = 0;
+    for killed in 1..=kills {
+        let seen = team.world.server_log().len();
+        let began = Instant::now();
+        while team.world.server_log().len() < seen + 4 && began.elapsed() < Duration::from_secs(3) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(random.u64(0..40)));
+        let n = random.usize(0..lives.len());
+        let again = start(COMPUTERS[n]);
+        std::mem::replace(&mut lives[n], again).kill();
+        if killed % 10 == 5 {
+            team.postgres.crash();
+            std::thread::sleep(Duration::from_millis(random.u64(0..300)));
+            team.postgres.start_again();
+            crashes += 1;
+        }
+    }
+    for life in lives {
+        life.kill();
+    }
+    team.nobody_twice();
+    for computer in COMPUTERS {
+        team.done(computer);
+    }
+    team.nobody_twice();
+    let last = team.run("mona").run();
+    assert!(matches!(last.code(), Some(0 | 3)), "{last}");
+    let open = team
+        .postgres
+        .sql("SELECT count(*) FROM vlens_batch.attempts WHERE closed IS NULL");
+    assert_eq!(open, ["0"], "still open after all have ended");
+    let stand = team
+        .postgres
+        .sql("SELECT status, count(*) FROM vlens_batch.claims GROUP BY 1 ORDER BY 1");
+    assert!(
+        stand
+            .iter()
+            .all(|line| line.starts_with("created|") || line.starts_with("uncertain|")),
+        "{stand:?}"
+    );
+    // Every token that was received is with whoever sent, and nobody has a wrong one.
+    let given: BTreeSet<String> = team
+        .world
+        .server_log()
+        .into_iter()
+        .filter_map(|record| record.token)
+        .collect();
+    let mut held = BTreeSet::new();
+    for computer in COMPUTERS {
+        for row in team.export(computer) {
+            assert!(
+                row["status"] == "created" || row["status"] == "uncertain",
+                "{row}"
+            );
+            if let Some(token) = row["token"].as_str() {
+                assert!(
+                    given.contains(token) && held.insert(token.to_owned()),
+                    "a wrong token"
+                );
+            }
+        }
+    }
+    let log = team.world.server_log();
+    let arrivals: Vec<u64> = log.iter().map(|record| record.at_ms).collect();
+    for window in arrivals.windows(PER_SECOND + 1) {
+        assert!(
+            window[PER_SECOND] - window[0] + 1 >= 1000,
+            "more than {PER_SECOND} requests in a second"
+        );
+    }
+    println!(
+        "{kills} kills, {crashes} crashes of the register: {stand:?}, {} requests for {people_of} customers",
+        team.posts().values().sum::<usize>()
+    );
+    rebuilt_from_its_ledgers(&team);
+}
+
+/// The register is lost and made anew: what the ledgers give it back is what it held.
+fn rebuilt_from_its_ledgers(team: &Team) {
+    let before = team.claims();
+    team.postgres.sql("DROP SCHEMA vlens_batch CASCADE");
+    team.vlens("mona", ["register", "init"])
+        .env(
+            "VLENS_REGISTER",
+            team.postgres.url_of("owner", team.postgres.port()),
+        )
+        .run()
+        .expect(0);
+    team.postgres
+        .sql("GRANT USAGE ON SCHEMA vlens_batch TO clerk");
+    for computer in COMPUTERS {
+        team.vlens(computer, ["register", "rebuild"])
+            .run()
+            .expect(0);
+    }
+    let after = team.claims();
+    // A request of which nobody tells, as its process was killed before it could, was nobody's but the register's own: uncertain.
+    let lost: Vec<_> = before
+        .iter()
+        .filter(|claim| !after.contains(claim))
+        .collect();
+    assert!(
+        lost.iter().all(|claim| claim.ends_with("uncertain")),
+        "{lost:?}"
+    );
+    assert!(
+        after.iter().all(|claim| before.contains(claim)),
+        "more than there was"
+    );
+}
+
+#[test]
+fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 4);
+    people(&team, "omar", 0, 8);
+    team.run("mona").args(["--limit", "2"]).run().expect(4);
+    team.world.file("omar0.csv", sheet(&customers(20)[19..]));
+    team.vlens("omar", ["run", "omar0.csv", "--rate", "unlimited"])
+        .run()
+        .expect(0);
+    // A copy of the files, put back after two more were invited.
+    let yesterday = team.postgres.copy();
+    team.run("mona").run().expect(0);
+    team.postgres.put_back(&yesterday);
+    team.world.file("mona.csv", sheet(&customers(5)));
+    let stopped = team.run("mona").run().expect(6).json();
+    assert_eq!(stopped["counts"]["pending"], 1);
+    assert!(
+        stopped["reason"]
+            .as_str()
+            .expect("what the test needs")
+            .contains("register rebuild")
+    );
+    team.run("omar").run().expect(6);
+    team.vlens("omar", ["register", "rebuild"]).run().expect(0);
+    team.run("omar").run().expect(6);
+    let told = team.vlens("mona", ["register", "rebuild"]).run().expect(0);
+    assert!(told.stdout.contains("whole again"), "{told}");
+    team.postgres
+        .sql("UPDATE vlens_batch.tenants SET paused_until = 'epoch'");
+    team.run("omar").run().expect(0);
+    team.run("mona").run().expect(0);
+    team.nobody_twice();
+    // Another server takes its place: the line of history is another one.
+    team.postgres.fail_over();
+    people(&team, "omar", 0, 12);
+    let stopped = team.run("omar").run().expect(6).json();
+    assert!(
+        stopped["reason"]
+            .as_str()
+            .expect("what the test needs")
+            .contains("another server has taken its place")
+    );
+    let status = team.vlens("omar", ["register", "status"]).run().expect(0);
+    assert!(status.stdout.contains("failed over"), "{status}");
+    let told = team
+        .vlens("omar", ["register", "rebuild", "--without-the-others"])
+        .run()
+        .expect(0);
+    assert!(told.stdout.contains("without what these know"), "{told}");
+    team.postgres
+        .sql("UPDATE vlens_batch.tenants SET paused_until = 'epoch'");
+    team.run("omar").run().expect(0);
+    team.nobody_twice();
+}
+
+#[test]
+fn a_429_on_one_computer_pauses_all() {
+    let Some(team) = Team::new(Serve::default().limits(3, 0), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 12);
+    people(&team, "omar", 6, 18);
+    let run = |computer| team.run(computer).start();
+    let (mona, omar) = (run("mona"), run("omar"));
+    mona.wait().expect(0);
+    omar.wait().expect(0);
+    let refused = team
+        .world
+        .server_log()
+        .iter()
+        .filter(|record| record.status == Some(429))
+        .count();
+    assert!(refused > 0, "nothing was refused");
+    let twice: Vec<String> = team.world.accepted();
+    let once: BTreeSet<&String> = twice.iter().collect();
+    assert_eq!(once.len(), twice.len(), "invited twice");
+}
+
+#[test]
+fn four_senders_use_up_the_minutes_quota_and_exceed_no_window() {
+    let limits = "[limits]\nper_second = 10\nper_minute = 60\n";
+    let Some(team) = Team::new(Serve::default().limits(10, 60).latency("0..30"), limits) else {
+        return;
+    };
+    let all = customers(146);
+    for (n, computer) in COMPUTERS.iter().enumerate() {
+        let own: Vec<Customer> = all.iter().skip(n).step_by(4).cloned().collect();
+        team.world.file(format!("{computer}.csv"), sheet(&own));
+    }
+    let lives: Vec<Running> = COMPUTERS
+        .iter()
+        .map(|computer| {
+            team.vlens(computer, ["run", &format!("{computer}.csv"), "--json"])
+                .start()
+        })
+        .collect();
+    for life in lives {
+        life.wait().expect(0);
+    }
+    let log = team.world.server_log();
+    // Four logins and 146 invitations: two full minutes, and 29 more at ten a second.
+    assert_eq!(log.len(), 150);
+    assert!(
+        log.iter().all(|record| record.status != Some(429)),
+        "a window was exceeded"
+    );
+    let took_ms = log[149].at_ms - log[0].at_ms;
+    let used = f64::from(2 * 60_000 + 29 * 100)
+        / f64::from(u32::try_from(took_ms).expect("what the test needs"));
+    assert!(used >= 0.97, "only {:.1} % of the quota used", used * 100.0);
+}
+
+#[test]
+fn a_pool_of_connections_is_recognised_and_refused() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 1);
+    let pool = std::net::TcpListener::bind("127.0.0.1:0").expect("what the test needs");
+    let port = pool.local_addr().expect("what the test needs").port();
+    std::thread::spawn(move || {
+        for socket in pool.incoming() {
+            let mut socket = socket.expect("what the test needs");
+            let _ = socket.read(&mut [0; 1024]);
+            let fields = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0";
+            let length = u32::try_from(fields.len() + 4)
+                .expect("what the test needs")
+                .to_be_bytes();
+            let _ = socket.write_all(&[&b"E"[..], &length, fields].concat());
+        }
+    });
+    let run = team
+        .run("mona")
+        .env("VLENS_REGISTER", team.postgres.url_of("clerk", port));
+    run.run().expect(5).complains_of("pool of connections");
+}

@@ -9,8 +9,10 @@ use toml::Spanned;
 use super::config::{Config, DEFAULT_COUNTRY, SessionKind};
 use super::diagnostics::{ConfigErrors, ConfigProblem};
 use super::field_config::{Columns, Entries, OneOrMany};
-use super::fields::{Binder, Field, Groups, Source, listed};
-use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, Role, is_example_marker, is_left_out};
+use super::fields::{Binder, Field, Groups, Source};
+use super::header::{
+    COLUMNS_SHOWN, Header, HeaderTypes, Role, is_example_marker, is_left_out, listed,
+};
 use super::invitation::BodyFrame;
 use super::names::{fold, visible};
 use super::template::Templates;
@@ -31,6 +33,7 @@ pub struct Mapping {
     pub(crate) groups: Groups,
     pub(crate) templates: Templates,
     pub(crate) frame: BodyFrame,
+    sends_undeclared_keys: bool,
     fingerprint: [u8; 32],
     notes: Vec<String>,
 }
@@ -97,6 +100,7 @@ impl Mapping {
             email,
             contract,
             identity,
+            sends_undeclared_keys: config.fields.is_none() && groups.lack_a_form(&options.forms),
             groups,
             templates: binder.templates,
             frame: BodyFrame::new(
@@ -123,6 +127,11 @@ impl Mapping {
 
     pub fn settle(&mut self) {
         self.groups.open_fields().for_each(Field::settle);
+    }
+
+    /// Whether headers go out as the keys of fields that neither the config nor a form declares.
+    pub fn sends_undeclared_keys(&self) -> bool {
+        self.sends_undeclared_keys
     }
 
     /// A hash of everything that decides bodies and keys, so that an unchanged file under an unchanged mapping is recognised.

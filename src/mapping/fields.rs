@@ -9,9 +9,9 @@ use toml::Spanned;
 use super::config::{Config, DEFAULT_DATE_OUTPUT};
 use super::diagnostics::ConfigProblem;
 use super::field_config::{Columns, Entries, FieldConfig, FieldEntry, Text};
-use super::form::TypeForm;
-use super::header::{Header, HeaderTypes, Role, is_left_out};
-use super::names::{fold, fold_choice, visible};
+use super::form::{TypeForm, names_a_birth_date};
+use super::header::{Header, HeaderTypes, Role, is_left_out, listed};
+use super::names::{fold_choice, visible};
 use super::template::{Template, Templates};
 use super::value::{Choices, Evidence, Fault, Kind, Reading};
 use crate::model::{Cell, Column, ContractTypeId, FieldType, Form, Row};
@@ -82,6 +82,16 @@ impl Groups {
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         let groups = self.by_type.values().chain([&self.others]);
         groups.flat_map(|group| &group.fields)
+    }
+
+    /// Whether there are fields that no form is known for.
+    pub fn lack_a_form(&self, forms: &BTreeMap<ContractTypeId, Form>) -> bool {
+        let unknown = self
+            .by_type
+            .iter()
+            .filter(|(id, _)| !forms.contains_key(id));
+        let mut groups = unknown.map(|(_, group)| group).chain([&self.others]);
+        groups.any(|group| !group.fields.is_empty())
     }
 
     pub fn open_fields(&mut self) -> impl Iterator<Item = &mut Field> {
@@ -155,15 +165,10 @@ impl Field {
 
     /// Whether it is a birth date by its key or by a column's header.
     fn is_birth_date(&self, header: &Header<'_>) -> bool {
-        let is_birth = |name: &str| {
-            let folded = fold(name);
-            let mut words = ["birth", "dateofb", "ميلاد"].iter();
-            folded == "dob" || words.any(|word| folded.contains(word))
-        };
         let all = header.columns.iter();
         let mut fed = all.filter(|column| self.columns().contains(&column.index));
         matches!(self.kind, Kind::Date { .. })
-            && (is_birth(&self.key) || fed.any(|column| is_birth(&column.name)))
+            && (names_a_birth_date(&self.key) || fed.any(|column| names_a_birth_date(&column.name)))
     }
 }
 
@@ -503,13 +508,4 @@ struct KeyColumn<'a> {
     key: String,
     /// The one contract type that the header names.
     only_for: Option<ContractTypeId>,
-}
-
-/// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.
-pub(crate) fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
-    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
-    match names.len().saturating_sub(most) {
-        0 => shown.join(", "),
-        more => format!("{}, and {more} more", shown.join(", ")),
-    }
 }

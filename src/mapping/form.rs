@@ -170,6 +170,12 @@ pub fn type_of(field: &FormField) -> FieldType {
     }
 }
 
+pub(crate) fn names_a_birth_date(name: &str) -> bool {
+    let folded = fold(name);
+    let mut words = ["birth", "dateofb", "ميلاد"].iter();
+    folded == "dob" || words.any(|word| folded.contains(word))
+}
+
 /// Whether a word of the key or a label says that its digits are no number: `nationalId` and `National ID` alike are `national`
 /// and `id`.
 fn holds_digits(field: &FormField) -> bool {

@@ -226,6 +226,15 @@ impl<'a> Header<'a> {
     }
 }
 
+/// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.
+pub(crate) fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(most) {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

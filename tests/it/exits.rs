@@ -330,6 +330,22 @@ fn of_several_exit_codes_the_first_of_6_4_3_wins() {
 }
 
 #[test]
+fn keys_that_nobody_declared_are_shown_with_real_values_before_the_question() {
+    let world = World::with_server();
+    let of_414 = ["run", "customers.csv", "--contract-type", "414"];
+    world.file("customers.csv", "Mobile,Full name\n01012345678,Mona Adel\n");
+    let shown = "\"Full name\":\"Mona Adel\"";
+    let (code, screen) = world.vlens(of_414).on_a_terminal("n");
+    assert_eq!(code, 4, "{screen}");
+    assert!(screen.contains(shown), "{screen}");
+    // A form says what the header means, and a mapping as well.
+    let form = include_str!("../../src/sandbox/forms/414.json");
+    world.file("contract-types/414.json", form);
+    let (_, screen) = world.vlens(of_414).on_a_terminal("n");
+    assert!(!screen.contains("Mona"), "{screen}");
+}
+
+#[test]
 fn a_no_at_the_prompt_sends_nothing() {
     let world = World::with_server();
     world.customers("customers.csv", 2);

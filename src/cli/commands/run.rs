@@ -18,7 +18,7 @@ use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
-use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop};
+use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{DryRun, command, question, reason, write_dry_run, write_summary};
 use crate::send::{
@@ -58,6 +58,9 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     ledger.note_typed(run, &serde_json::to_string(&typed).unwrap_or_default())?;
     if let Some(note) = sheet.note_on_asides() {
         output.say(&note);
+    }
+    if sheet.mapping.sends_undeclared_keys() && flow.asks() {
+        flow.show_first(run)?;
     }
     drop(sheet);
     let begun = Begun {
@@ -377,9 +380,23 @@ impl Flow {
         Watch::begin(self.output, start, due, per_row, metrics, clock)
     }
 
+    /// Whether a person sits there who is asked before anything is sent.
+    fn asks(&self) -> bool {
+        !self.args.yes && !self.args.sandbox && self.output.can_ask()
+    }
+
+    /// Shows the first request as it would be sent, whose keys are headers that no form and no mapping declares.
+    fn show_first(&self, run: RunId) -> Result<(), Error> {
+        if let Some(body) = world::reader(&self.path, &self.settings)?.first_due_body(run)? {
+            let body = printable_json(&body);
+            self.output.say(&format!("The headers of this sheet are the keys of the form's fields, as nothing says otherwise. The first request:\n{body}"));
+        }
+        Ok(())
+    }
+
     /// Asks the person who sits there, if any.
     fn may_send(&self, to_send: u64, binding: &Binding) -> bool {
-        if to_send == 0 || self.args.yes || self.args.sandbox || !self.output.can_ask() {
+        if to_send == 0 || !self.asks() {
             return true;
         }
         let least = self.sending.limits.least_time(to_send);

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::names::{did_you_mean, fold};
+use super::words::WORDS;
 use crate::error::{Error, Excerpt};
 
 /// The TOML as it was read: its name and its text, kept to show lines of it. Does not print the text by accident, since a
@@ -360,20 +361,6 @@ fn for_people(expected: &str) -> &str {
     }
 }
 
-/// Words that, inside a key's name, mean that its value is a secret (or a credential's half).
-const SECRET_WORDS: &[&str] = &[
-    "apikey",
-    "bundlekey",
-    "secret",
-    "password",
-    "passwd",
-    "token",
-    "credential",
-    "username",
-    "bearer",
-    "authorization",
-];
-
 /// The names on the way to an entry of the TOML.
 pub(crate) type Path = Vec<String>;
 
@@ -417,7 +404,7 @@ fn names_where_one_is(path: &Path) -> bool {
 fn names_a_secret(name: &str) -> bool {
     let folded = fold(name);
     let is_public = folded.contains("public");
-    !is_public && (folded == "key" || SECRET_WORDS.iter().any(|word| folded.contains(word)))
+    !is_public && (folded == "key" || WORDS.secrets.iter().any(|word| folded.contains(word)))
 }
 
 /// Whether the line around `at` may hold a secret: then no error shows it. Errs on the side of silence: where a secret opens a

@@ -16,6 +16,7 @@ pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
 pub(crate) struct Words {
     pub roles: Roles,
     pub follow: Follow,
+    pub secrets: Vec<String>,
     pub nothing: Vec<String>,
     pub yes: Vec<String>,
     pub no: Vec<String>,

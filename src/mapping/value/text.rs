@@ -2,7 +2,6 @@
 //! it *means* is left to the types of fields.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use encoding_rs::{Encoding, WINDOWS_1252, WINDOWS_1256};
@@ -155,20 +154,15 @@ fn is_presentation_form(c: char) -> bool {
 
 /// Whether a clean text is a word that people and programs write for nothing at all.
 pub(super) fn is_word_for_nothing(clean: &str) -> bool {
-    // Looked at in every cell: by its first letter nearly every text is none of them.
-    static BY_INITIAL: LazyLock<HashMap<char, Vec<&str>>> = LazyLock::new(|| {
-        let mut words: HashMap<char, Vec<&str>> = HashMap::new();
-        for word in &WORDS.nothing {
-            words
-                .entry(word.chars().next().unwrap_or_default())
-                .or_default()
-                .push(word);
-        }
-        words
+    static INITIALS: LazyLock<Vec<char>> = LazyLock::new(|| {
+        let words = WORDS.nothing.iter();
+        words.filter_map(|word| word.chars().next()).collect()
     });
+    // Looked at in every cell: by its first letter nearly every text is none of them.
     let initial = clean.chars().next().and_then(|c| c.to_lowercase().next());
-    let words = initial.and_then(|c| BY_INITIAL.get(&c));
-    clean.len() <= 32 && words.is_some_and(|words| words.contains(&fold_value(clean).as_str()))
+    clean.len() <= 32
+        && initial.is_some_and(|c| INITIALS.contains(&c))
+        && WORDS.nothing.contains(&fold_value(clean))
 }
 
 /// Refuses text that was damaged before it was saved, and never mends it: what it said would be a guess. A single odd

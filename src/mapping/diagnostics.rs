@@ -470,7 +470,7 @@ mod tests {
 apiKey = "hunter2" => line 1 => VLENS_API_KEY_FILE
 [api];;password = "hunter2" => line 3 => VLENS_PASSWORD
 [api];password = """;hunter2;""" => line 2 => VLENS_PASSWORD
-[api];username = "hunter2" => line 2 => VLENS_USERNAME
+[session];username = "hunter2" => line 2 => VLENS_USERNAME
 [session];access_token = "hunter2" => line 2 => VLENS_USERNAME
 api = { secret = "hunter2" } => line 1 => VLENS_
 [api];base_url = "https://me:hunter2@example.com" => line 2 => before `@`

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{folder_of, read_text};
+use super::files::{folder_of, text_of};
 use super::settings::{Settings, TENANCY_NAME, listed, path_variable, variable};
 use crate::error::Error;
 use crate::model::Secret;
@@ -128,13 +128,8 @@ impl Settings {
 
 /// The content of a file that holds nothing but a secret; `named` says for people which.
 pub fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
-    let text = read_text(path).map_err(|error| {
-        Error::unusable(
-            "secret_file_unreadable",
-            format!("{named} cannot be read: {error}."),
-        )
-        .hint("Give the path of a readable file that holds nothing but the secret.")
-    })?;
+    let hint = "Give the path of a readable file that holds nothing but the secret.";
+    let text = text_of(path, "secret_file_unreadable", named).map_err(|error| error.hint(hint))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(Error::unusable(
             "secret_file_empty",

@@ -39,6 +39,12 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     text.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8 or UTF-16"))
 }
 
+/// The same; that it cannot be read is told of `what`.
+pub fn text_of(path: &Path, code: &'static str, what: &str) -> Result<String, Error> {
+    read_text(path)
+        .map_err(|error| Error::unusable(code, format!("{what} cannot be read: {error}.")))
+}
+
 pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),

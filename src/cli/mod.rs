@@ -4,11 +4,13 @@ pub mod args;
 mod commands;
 mod credentials;
 mod files;
+mod further;
 mod log;
 mod metrics;
 mod output;
 mod settings;
 mod system;
+mod values;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

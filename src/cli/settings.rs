@@ -5,17 +5,17 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use etcetera::BaseStrategy;
 
-use crate::cli::args::{Global, Rate, ReadArgs, SendArgs};
+use crate::cli::args::{Global, ReadArgs, SendArgs};
 use crate::cli::files::{folder_of, read_bytes, read_text, tidy};
+use crate::cli::values::Rate;
 use crate::error::Error;
 use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
 use crate::model::ContractTypeId;
-use crate::report::{Further, command, quoted};
+use crate::report::quoted;
 use crate::send::{Limits, Wishes};
 use crate::vlens::BaseUrl;
 
@@ -23,7 +23,7 @@ pub const CONFIG_NAME: &str = "vlens-batch.toml";
 pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
 pub const BASE_URL: &str = "VLENS_BASE_URL";
 const LEDGER: &str = "VLENS_LEDGER";
-const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
+pub const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
 pub const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
 const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 0");
@@ -36,11 +36,11 @@ pub struct Settings {
     /// To which the config's paths are relative.
     folder: PathBuf,
     /// FILE's, else the working folder.
-    file_folder: PathBuf,
+    pub file_folder: PathBuf,
     /// What `--ledger` names.
-    ledger: Option<PathBuf>,
+    pub ledger: Option<PathBuf>,
     /// Whether `--config` names the config.
-    is_config_named: bool,
+    pub is_config_named: bool,
     /// The user's own config, and where it is.
     pub own: Option<(Config, PathBuf)>,
 }
@@ -113,51 +113,6 @@ impl Settings {
             Some(tenant) => Ok(folder.join(ledger_name(&tenant, base_url.as_str()))),
             None => only_ledger(&folder, base_url.as_str()),
         }
-    }
-
-    /// How FILE was named and read, as it can be typed again from any folder.
-    pub fn typed(&self, file: &Path, read: &ReadArgs) -> Typed {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let config = self.config_path.as_deref();
-        Typed {
-            file: absolute(file),
-            config: config.filter(|_| self.is_config_named).map(absolute),
-            reading: as_typed(read),
-        }
-    }
-
-    /// What the next commands must be given to mean the same file, reading and ledger; `typed` is how FILE was read.
-    pub fn further(&self, is_sandbox: bool, typed: &Typed) -> Further {
-        let option = |name: &str, path: &Path| format!("{name} {}", quoted(&nearest(path)));
-        let ledger = self.ledger.as_deref().map(|path| option("--ledger", path));
-        let rehearsed = tidy(self.file_folder.join(SANDBOX_LEDGER_NAME));
-        let rehearsed = Some(rehearsed).filter(|_| is_sandbox && ledger.is_none());
-        let read_from = rehearsed.as_deref().map(|path| option("--ledger", path));
-        // A command that names no FILE looks in the working folder alone.
-        let elsewhere = rehearsed.filter(|path| path != Path::new(SANDBOX_LEDGER_NAME));
-        let sent_from = elsewhere.map(|path| option("--ledger", &path));
-        let config = self.config_path.as_deref();
-        let config = config.filter(|path| self.is_config_named || *path != Path::new(CONFIG_NAME));
-        let config = config.map(|path| option("--config", path));
-        let named_config = typed.config.as_deref().map(|path| option("--config", path));
-        let sandbox = is_sandbox.then(|| "--sandbox".to_owned());
-        let reading = Some(typed.reading.clone()).filter(|reading| !reading.is_empty());
-        let join = |parts: &[&Option<String>]| {
-            let parts: Vec<&str> = parts.iter().filter_map(|part| part.as_deref()).collect();
-            parts.join(" ")
-        };
-        Further {
-            file: nearest(&typed.file),
-            reading: join(&[&config, &ledger, &read_from]),
-            sending: join(&[&config, &sandbox, &ledger, &sent_from]),
-            checking: join(&[&named_config, &ledger, &read_from, &reading]),
-            running: join(&[&named_config, &sandbox, &ledger, &reading]),
-        }
-    }
-
-    /// A command that reads, with what it must be given to meet this config and ledger.
-    pub fn command(&self, words: &str) -> String {
-        command(words, &self.further(false, &Typed::default()).reading)
     }
 
     /// Where the form of a contract type is stored.
@@ -309,45 +264,6 @@ impl Settings {
         }
         limits
     }
-}
-
-/// How a run's FILE was named and read; the ledger keeps it for the commands that come after.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub struct Typed {
-    file: PathBuf,
-    config: Option<PathBuf>,
-    reading: String,
-}
-
-/// A path as it is named from here.
-fn nearest(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let near = path.strip_prefix(here).unwrap_or(path);
-    near.to_string_lossy().into_owned()
-}
-
-/// How FILE is read, as it would be typed again.
-fn as_typed(args: &ReadArgs) -> String {
-    let hidden = args.hidden.and_then(|hidden| hidden.to_possible_value());
-    let delimiter = args.delimiter.map(|c| match c {
-        '\t' => "tab".to_owned(),
-        c => c.to_string(),
-    });
-    let options = [
-        ("--sheet", args.sheet.clone()),
-        ("--header-row", args.header_row.map(|row| row.to_string())),
-        ("--delimiter", delimiter),
-        ("--encoding", args.encoding.clone()),
-        ("--hidden", hidden.map(|word| word.get_name().to_owned())),
-    ];
-    let types = args.contract_type.iter();
-    let types = types.map(|id| ("--contract-type", Some(id.to_string())));
-    let typed: Vec<String> = options
-        .into_iter()
-        .chain(types)
-        .filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(&value?))))
-        .collect();
-    typed.join(" ")
 }
 
 /// Where this user's programs keep their data; none without a home folder. What the system's list of users says of it is not asked:

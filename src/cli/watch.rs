@@ -32,6 +32,7 @@ impl Watch {
     pub fn begin(
         output: Output,
         start: &RunSummary,
+        tally: Tally,
         due: u64,
         per_row: Duration,
         metrics: Option<Metrics>,
@@ -51,7 +52,7 @@ impl Watch {
         let (source, ledger) = (&*start.source, &*start.ledger);
         let tenant = &*start.tenancy_name;
         tracing::info!(source, tenant, ledger, rows = start.rows, due, "run begins");
-        Watch {
+        let watch = Watch {
             output,
             progress,
             start: start.counts,
@@ -59,7 +60,10 @@ impl Watch {
             started: Instant::now(),
             metrics_written: Mutex::new(Instant::now()),
             clock,
-        }
+        };
+        // A run that is killed leaves a trace: metrics without an exit code.
+        watch.write_metrics(&tally, None);
+        watch
     }
 
     /// The run has ended: the bar goes, one line sums up, the metrics are final.
@@ -130,7 +134,6 @@ fn as_fields(summary: &RunSummary) -> Map<String, Value> {
 impl Observer for Watch {
     fn see(&self, event: &SendEvent, tally: &Tally) {
         match event {
-            SendEvent::Sending => self.write_metrics(tally, None),
             SendEvent::Ended {
                 row,
                 status,

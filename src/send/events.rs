@@ -7,7 +7,6 @@ use crate::model::{Counts, RowNumber, Status};
 /// Something that happened. Holds no personal data.
 #[derive(Debug, Clone)]
 pub enum SendEvent {
-    Sending,
     /// A row has its status for this run, and the ledger has it durably.
     Ended {
         row: RowNumber,
@@ -25,9 +24,7 @@ pub enum SendEvent {
         wait: Duration,
     },
     /// Nobody sends for this long.
-    Paused {
-        wait: Duration,
-    },
+    Paused { wait: Duration },
 }
 
 /// How far the run is.

@@ -172,7 +172,6 @@ struct Sending {
 impl Sending {
     /// Sends until all is done or the run stops.
     async fn run(mut self) -> Sent {
-        self.tell(&SendEvent::Sending);
         let stop = Arc::clone(&self.attempts.api.stop);
         loop {
             let has_room = self.under_way.len() < self.options.concurrency;

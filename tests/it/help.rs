@@ -1,5 +1,7 @@
 //! Help, man page and completions say the same, and their examples are true.
 
+use std::fmt::Write as _;
+
 use clap::{CommandFactory, Parser};
 use vlens_batch::cli::args::Cli;
 
@@ -97,33 +99,112 @@ fn every_example_is_a_command_line_that_is_understood() {
     assert!(examples > 40, "{examples}");
 }
 
+/// What each shell is asked to complete, and what it must offer: every flag of every command, and some values.
+fn completions() -> Vec<(Vec<String>, String)> {
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let mut all: Vec<_> = [
+        ("exp", "export"),
+        ("export --format x", "xlsx"),
+        ("contract-types pu", "pull"),
+        ("run customers.csv --on-invalid st", "stop"),
+        ("settle --as not", "not-created"),
+    ]
+    .map(|(typed, offered)| (words(typed), offered.to_owned()))
+    .into();
+    for (path, flags) in commands() {
+        // `contract-types pull` and its like are completed behind their parent.
+        for flag in flags {
+            let typed = path.iter().cloned().chain([flag.clone()]);
+            all.push((typed.collect(), flag));
+        }
+    }
+    all
+}
+
 #[test]
 fn bash_completes_options_and_values_within_every_command() {
     let world = World::new();
-    let script = world.vlens(["completions", "bash"]).run().expect(0).stdout;
-    for (typed, expected) in [
-        (&["exp"][..], "export"),
-        (&["export", "--form"], "--format"),
-        (&["export", "--format", "x"], "xlsx"),
-        (&["contract-types", "pu"], "pull"),
-        (
-            &["contract-types", "pull", "--allow"],
-            "--allow-insecure-http",
-        ),
-        (&["run", "customers.csv", "--on-invalid", "st"], "stop"),
-    ] {
+    let mut script = world.ran("completions bash", 0).stdout;
+    let asked = completions();
+    for (typed, _) in &asked {
         let (last, before) = typed.split_last().unwrap();
-        let previous = before.last().unwrap_or(&"vlens-batch");
-        let completed = format!(
-            "{script}\nCOMP_WORDS=(vlens-batch {}); COMP_CWORD={}; _vlens__batch vlens-batch {last} {previous}; echo \"${{COMPREPLY[*]}}\"",
-            typed.join(" "),
-            typed.len()
+        let previous = before.last().map_or("vlens-batch", String::as_str);
+        let (words, at) = (typed.join(" "), typed.len());
+        writeln!(
+            script,
+            "COMPREPLY=(); COMP_WORDS=(vlens-batch {words}); COMP_CWORD={at}; _vlens__batch vlens-batch {last} {previous}; echo \"${{COMPREPLY[*]}}\""
+        )
+        .unwrap();
+    }
+    let bash = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&bash.stdout);
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told.len(), asked.len(), "{bash:?}");
+    for ((typed, offered), told) in asked.iter().zip(told) {
+        assert!(
+            told.split(' ').any(|word| word == offered),
+            "{typed:?}: {told}"
         );
-        let bash = std::process::Command::new("bash")
-            .args(["-c", &completed])
-            .output()
-            .unwrap();
-        let told = String::from_utf8_lossy(&bash.stdout);
-        assert_eq!(told.trim(), expected, "{typed:?} {bash:?}");
+    }
+    assert!(asked.len() > 150, "{}", asked.len());
+}
+
+#[test]
+fn fish_and_zsh_complete_where_they_are_installed() {
+    let world = World::new();
+    world.file("vlens.fish", world.ran("completions fish", 0).stdout);
+    world.file("_vlens-batch", world.ran("completions zsh", 0).stdout);
+    let mut fish = String::from("source vlens.fish\n");
+    let asked = completions();
+    for (typed, _) in &asked {
+        writeln!(
+            fish,
+            "complete -C 'vlens-batch {}'; echo =",
+            typed.join(" ")
+        )
+        .unwrap();
+    }
+    let fish = std::process::Command::new("fish")
+        .args(["--no-config", "-c", &fish])
+        .current_dir(world.path(""))
+        .output();
+    // Where there is no such shell, there is nobody to ask.
+    if let Ok(fish) = fish {
+        let told = String::from_utf8_lossy(&fish.stdout);
+        let told: Vec<&str> = told.split("=\n").collect();
+        assert_eq!(told.len(), asked.len() + 1, "{fish:?}");
+        for ((typed, offered), told) in asked.iter().zip(told) {
+            let mut words = told.lines().filter_map(|line| line.split('\t').next());
+            assert!(words.any(|word| word == offered), "{typed:?}: {told}");
+        }
+    }
+    let mut zsh = std::process::Command::new("zsh");
+    zsh.args(["-f", "-i"])
+        .current_dir(world.path(""))
+        .env("TERM", "dumb");
+    if let Ok(mut zsh) = rexpect::session::spawn_command(zsh, Some(60_000)) {
+        let begin = "PS1='' RPS1=''; fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; unsetopt zle_bracketed_paste; echo rea''dy";
+        zsh.send_line(begin).unwrap();
+        zsh.exp_string("ready").unwrap();
+        for (typed, offered) in [
+            ("vlens-batch expo", "export"),
+            ("vlens-batch export --form", "--format"),
+            ("vlens-batch settle --as not", "not-created"),
+            (
+                "vlens-batch contract-types pull --allow",
+                "--allow-insecure-http",
+            ),
+        ] {
+            zsh.send(&format!("{typed}\t")).unwrap();
+            zsh.flush().unwrap();
+            let told = zsh.exp_string(offered);
+            assert!(told.is_ok(), "{typed}: {told:?}");
+            zsh.send_control('u').unwrap();
+        }
+        zsh.send_line("exit").unwrap();
+        zsh.exp_eof().unwrap();
     }
 }

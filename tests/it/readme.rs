@@ -88,6 +88,15 @@ fn every_setting_of_the_environment_is_in_the_reference_and_no_other() {
     }
     read.retain(|name| !name.starts_with("VLENS_BATCH_"));
     assert_eq!(named, read);
+    for told in ["--help", "man"] {
+        let told = std::process::Command::new(env!("CARGO_BIN_EXE_vlens-batch"))
+            .arg(told)
+            .output();
+        let told = String::from_utf8(told.unwrap().stdout)
+            .unwrap()
+            .replace('\\', "");
+        assert_eq!(variables(&told), read, "{told}");
+    }
 }
 
 fn variables(text: &str) -> std::collections::BTreeSet<String> {

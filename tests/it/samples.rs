@@ -100,6 +100,10 @@ const NOT_IN_PROBLEMS_CSV: &[(ProblemCode, &str)] = &[
     ),
     (ProblemCode::ConditionUnmet, "takes a stored form"),
     (
+        ProblemCode::SameRecipient,
+        "takes a valid row before it, which would be sent",
+    ),
+    (
         ProblemCode::Undecodable,
         "takes a file in two encodings at once",
     ),

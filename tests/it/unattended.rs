@@ -283,6 +283,17 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
     for line in after_success.lines().filter(|line| !line.starts_with('#')) {
         assert!(line.contains("{tenant=\"sandbox\""), "{line}");
     }
+    let alerts = include_str!("../../samples/cron/alerts.yml");
+    for name in alerts.split("vlens_batch_").skip(1) {
+        let name = name
+            .split(|c: char| !(c.is_ascii_lowercase() || c == '_'))
+            .next()
+            .unwrap();
+        assert!(
+            families.contains(&&*format!("vlens_batch_{name}")),
+            "{name}"
+        );
+    }
     let success = |text: &str| {
         let name = "vlens_batch_last_success_timestamp_seconds{";
         text.lines()
@@ -293,6 +304,29 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
     assert!(after_failure.contains("vlens_batch_exit_code{tenant=\"sandbox\"} 3\n"));
     assert_eq!(success(&after_failure), success(&after_success));
     assert!(success(&after_failure).is_some());
+    // A run under way, and one that was killed, has no exit code, and all else as it was.
+    world.file(
+        "hangs.csv",
+        sheet(&[Customer::new(3).phone("+201555000600")]),
+    );
+    let mut run = world
+        .send("hangs.csv")
+        .args(["--metrics-file", "vlens.prom"])
+        .start();
+    run.until("it was accepted", || {
+        !world.accepted().iter().all(|key| key != "+201555000600")
+    });
+    run.kill();
+    let killed = std::fs::read_to_string(world.path("vlens.prom")).unwrap();
+    assert!(
+        !killed.contains("exit_code") && killed.contains("last_end"),
+        "{killed}"
+    );
+    assert!(
+        killed.contains("{tenant=\"sandbox\",status=\"pending\"} 1\n"),
+        "{killed}"
+    );
+    assert_eq!(success(&killed), success(&after_success));
     let after_nothing = metrics("missing.csv", 5);
     let exits: Vec<&str> = after_nothing
         .lines()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::cli::args::{CheckArgs, Global, ReadArgs};
-use crate::cli::files::{Readers, read_text, write_file};
+use crate::cli::files::{Readers, text_of, write_file};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
@@ -59,10 +59,7 @@ pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Erro
 /// Reads one stored form.
 pub fn form(path: &Path) -> Result<Form, Error> {
     let shown = path.display();
-    let text = read_text(path).map_err(|error| {
-        let message = format!("The form {shown} cannot be read: {error}.");
-        Error::unusable("form_unreadable", message)
-    })?;
+    let text = text_of(path, "form_unreadable", &format!("The form {shown}"))?;
     vlens::read_form(&text).map_err(|error| Error {
         message: format!("{shown}: {}", error.message),
         ..error
@@ -74,11 +71,8 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
         return Ok(None);
     };
     let path = settings.resolve(name);
-    let text = read_text(&path).map_err(|error| {
-        let path = path.display();
-        let message = format!("{path} (user_public_key_file) cannot be read: {error}.");
-        Error::unusable("public_key_unreadable", message)
-    })?;
+    let named = format!("{} (user_public_key_file)", path.display());
+    let text = text_of(&path, "public_key_unreadable", &named)?;
     Ok(Some(text.trim_end().to_owned()))
 }
 

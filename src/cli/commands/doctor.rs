@@ -115,15 +115,19 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
         ledger,
         ..
     } = context;
+    let again = settings.command("doctor");
     match (target, ledger) {
         (Err(error), _) if chart.kinds.is_empty() => chart.note("login", Err(error)),
         (Err(_), _) => chart.not_tried(
             "the settings above are not complete",
-            "Mend them first, then run `vlens-batch doctor` again.",
+            &format!("Mend them first, then run `{again}` again."),
         ),
         (Ok(target), _) if target.credentials.is_none() => chart.not_tried(
             "sessions of kind \"auth\" need none, and creating one would invite somebody",
-            "Send one row first: vlens-batch run FILE --limit 1",
+            &format!(
+                "Send one row first: {}",
+                settings.command("run FILE --limit 1")
+            ),
         ),
         (_, Err(_)) => chart.not_tried(
             "the request could not be noted in the ledger",
@@ -133,7 +137,7 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
             Ok((api, _lock)) => Box::pin(ask_vlens(api, &settings.config, output, chart)).await,
             Err(error) if error.kind == Kind::Busy => chart.not_tried(
                 "a run is in progress, and the limits are its own",
-                "Run `vlens-batch doctor` again when it has ended.",
+                &format!("Run `{again}` again when it has ended."),
             ),
             Err(error) => chart.note("login", Err(error)),
         },

@@ -20,7 +20,7 @@ use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
-use crate::report::{DryRun, command, question, reason, write_dry_run, write_summary};
+use crate::report::{DryRun, command, counted, question, reason, write_dry_run, write_summary};
 use crate::send::{
     Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
     Wishes, import, make_due, plan, send,
@@ -264,7 +264,7 @@ impl Flow {
             requests: begins.requests,
             throttled: begins.throttled,
         };
-        let watch = Arc::new(self.watch(&begins, due));
+        let watch = Arc::new(self.watch(&begins, start, due));
         let (mut ledger, tally, stopped, why) = match held {
             Some((stop, why)) => (ledger, start, Some(stop), why),
             None => {
@@ -370,14 +370,14 @@ impl Flow {
         world::summary(&reader, run, &self.path, true, self.clock.wall())
     }
 
-    fn watch(&self, start: &RunSummary, due: u64) -> Watch {
+    fn watch(&self, start: &RunSummary, tally: Tally, due: u64) -> Watch {
         // The first of a minute go as fast as a second allows: on average it is less.
         let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
         let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
         let metrics = self.args.metrics_file.as_deref();
         let metrics = metrics.map(|path| Metrics::open(path, Some(&start.tenancy_name)));
         let clock = Arc::clone(&self.clock);
-        Watch::begin(self.output, start, due, per_row, metrics, clock)
+        Watch::begin(self.output, start, tally, due, per_row, metrics, clock)
     }
 
     /// Whether a person sits there who is asked before anything is sent.
@@ -499,23 +499,18 @@ fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet, binding: &Binding) ->
     let look = flow.output.look();
     flow.output
         .show(&document, |out| write_dry_run(out, &source, &tally, look))?;
-    let is_unexpected = args
-        .expect
-        .is_some_and(|expected| expected != tally.asked_for());
-    let needing = tally.invalid + tally.held;
-    if !is_unexpected && needing == 0 {
-        return Ok(None);
-    }
-    let mut message = format!("{source}: {needing} rows need a person.");
-    if let Some(expected) = args.expect.filter(|_| is_unexpected) {
-        message = format!(
-            "{source} asks for {} invitations, not for {expected}.",
-            tally.asked_for()
-        );
-    }
+    let (asked_for, needing) = (tally.asked_for(), tally.invalid + tally.held);
+    let why = match args.expect {
+        Some(expected) if expected != asked_for => {
+            format!("it asks for {asked_for} invitations, not for {expected}")
+        }
+        _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
+        _ => return Ok(None),
+    };
+    let code = "dry_run_needs_a_person";
     Err(Error::new(
         Kind::NeedsPerson,
-        "dry_run_needs_a_person",
-        message,
+        code,
+        format!("{source}: {why}."),
     ))
 }

@@ -1,0 +1,103 @@
+//! The values of arguments as typed: rates, lengths of time, delimiters, statuses.
+
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use strum::VariantArray;
+
+use crate::model::Status;
+
+/// One `--rate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    PerSecond(NonZeroU32),
+    PerMinute(NonZeroU32),
+    Unlimited,
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "write N/s, N/min or unlimited, N being 1 or more";
+        if text == "unlimited" {
+            return Ok(Rate::Unlimited);
+        }
+        let (number, unit) = text.split_once('/').ok_or(wrong)?;
+        let number = number.trim().parse().map_err(|_| wrong)?;
+        match unit.trim() {
+            "s" => Ok(Rate::PerSecond(number)),
+            "min" => Ok(Rate::PerMinute(number)),
+            _ => Err(wrong),
+        }
+    }
+}
+
+/// A length of time: `90s`, `30m`, `2h`, `90d`.
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
+    let span: jiff::Span = text
+        .parse()
+        .map_err(|_| "write a length of time such as 90s, 30m, 2h or 90d")?;
+    let duration = span
+        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| "use seconds, minutes, hours, days or weeks")?;
+    Duration::try_from(duration).map_err(|_| "a length of time cannot be negative")
+}
+
+/// How long ago something was: `90d`, `12w` or `2y`. Smaller units are refused, as `m` means minutes to some and months to
+/// others, and what is deleted is gone.
+pub fn age(text: &str) -> Result<Duration, &'static str> {
+    let wrong = "write days, weeks or years: 90d, 12w or 2y";
+    let (at, unit) = text.char_indices().next_back().ok_or(wrong)?;
+    let days = match unit {
+        'd' => 1,
+        'w' => 7,
+        'y' => 365,
+        _ => return Err(wrong),
+    };
+    let number: u32 = text[..at].parse().map_err(|_| wrong)?;
+    Ok(Duration::from_secs(u64::from(number) * days * 86_400))
+}
+
+/// One character, or the word `tab`.
+pub fn delimiter(text: &str) -> Result<char, &'static str> {
+    let mut chars = text.chars();
+    match (text, chars.next(), chars.next()) {
+        ("tab" | "\\t", ..) => Ok('\t'),
+        (_, Some(c), None) if c.is_ascii() && !c.is_ascii_alphanumeric() && c != '"' => Ok(c),
+        _ => Err("write one character such as ; or the word tab"),
+    }
+}
+
+pub fn status() -> impl TypedValueParser<Value = Status> {
+    PossibleValuesParser::new(Status::VARIANTS.iter().map(|&status| <&str>::from(status)))
+        .try_map(|word| word.parse::<Status>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_and_nonsense_is_refused() {
+        let rate = |n| NonZeroU32::new(n).unwrap();
+        assert_eq!("5/s".parse(), Ok(Rate::PerSecond(rate(5))));
+        assert_eq!("60/min".parse(), Ok(Rate::PerMinute(rate(60))));
+        assert_eq!("unlimited".parse(), Ok(Rate::Unlimited));
+        for wrong in ["0/s", "5", "5/h", "-1/s", "", "x/min"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+        for (text, seconds) in [("90s", 90), ("2h", 7200), ("90d", 90 * 86_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for wrong in ["", "2", "-1h", "soon"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((delimiter("tab"), delimiter(";")), (Ok('\t'), Ok(';')));
+        for wrong in ["", ";;", "x"] {
+            assert!(delimiter(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,16 +1,30 @@
 //! Answers: the vendor's envelope, with the error codes of this module's front page.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use std::time::SystemTime;
+
 use serde_json::{Value, json};
 
-use super::connection::Delivery;
+/// What becomes of an answer on its way; `behaviours.toml` describes each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Delivery {
+    #[default]
+    Whole,
+    Hang,
+    Reset,
+    Close,
+    CutInHeaders,
+    CutInBody,
+    Drip,
+    ThenClose,
+    ThenSwallow,
+}
 
 /// An answer before it leaves.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub status: u16,
-    pub headers: Vec<(HeaderName, String)>,
+    pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
     /// The envelope's, for the log.
     pub error_code: Option<i64>,
@@ -43,7 +57,7 @@ impl Answer {
     pub(super) fn text(status: u16, content_type: &str, body: String) -> Self {
         Answer {
             status,
-            headers: vec![(header::CONTENT_TYPE, content_type.to_owned())],
+            headers: vec![("Content-Type", content_type.to_owned())],
             body: body.into_bytes(),
             ..Answer::default()
         }
@@ -58,17 +72,17 @@ impl Answer {
         (!never_leaves).then_some(self.status)
     }
 
-    pub(super) fn into_response(self) -> Response {
-        let mut response = Response::new(self.body.into());
-        *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in self.headers {
-            let value = HeaderValue::from_str(&value);
-            response
-                .headers_mut()
-                .extend(value.map(|value| (name, value)));
-        }
-        response
+    /// Status line and headers, with the server's time as every server has it.
+    pub(super) fn head(&self) -> String {
+        let fixed = [
+            ("Date", httpdate::fmt_http_date(SystemTime::now())),
+            ("Content-Length", self.body.len().to_string()),
+        ];
+        let headers = fixed.iter().chain(&self.headers);
+        let headers: String = headers
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        format!("HTTP/1.1 {} \r\n{headers}\r\n", self.status)
     }
 }
 

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use axum::http::{HeaderMap, Method, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::faults::{Fault, Misbehaviour, Target};
+use super::http::Call;
 use super::tenant::{API_KEY, PASSWORD, TENANCY_NAME, Tokens, USERNAME, mint};
 
 const LOGIN: &str = "/api/credentials/Login";
@@ -43,15 +43,6 @@ pub(super) struct Api {
     pub any_form: bool,
 }
 
-/// A request, wholly read.
-pub(super) struct Call<'a> {
-    pub method: &'a Method,
-    pub path: &'a str,
-    pub query: &'a str,
-    pub headers: &'a HeaderMap,
-    pub body: &'a [u8],
-}
-
 /// What became of a request.
 #[derive(Default)]
 pub(super) struct Handled {
@@ -73,19 +64,15 @@ impl From<Answer> for Handled {
 /// An answer that ends the call is the error of it.
 type Checked<T> = Result<T, Box<Answer>>;
 
-impl Call<'_> {
+impl Call {
     pub(super) fn creates_session(&self) -> bool {
-        *self.method == Method::POST
-            && [CREATE_INVITATION, CREATE_AUTH_SESSION].contains(&self.path)
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        let creates = [CREATE_INVITATION, CREATE_AUTH_SESSION];
+        self.method == "POST" && creates.contains(&self.path.as_str())
     }
 
     /// The body as a `T`, which refuses what it does not know.
     fn parse<T: DeserializeOwned>(&self) -> Checked<T> {
-        serde_json::from_slice(self.body).map_err(|error| malformed(&error.to_string()).into())
+        serde_json::from_slice(&self.body).map_err(|error| malformed(&error.to_string()).into())
     }
 
     /// Phone, else e-mail, and the contract types, as far as they can be read: for the log, of refused requests too.
@@ -93,7 +80,7 @@ impl Call<'_> {
         if !self.creates_session() {
             return (None, Vec::new());
         }
-        let body: Value = serde_json::from_slice(self.body).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let session = body.get("SessionInput").unwrap_or(&body);
         let text = |member: &str| session[member].as_str().map(str::to_owned);
         let types = session["sessionPermissions"]["allowedContractTypeIds"].as_array();
@@ -107,8 +94,8 @@ impl Call<'_> {
 
 impl Api {
     /// Answers a request that the limits admitted.
-    pub(super) fn handle(&self, call: &Call<'_>) -> Handled {
-        let handled = self.check(call).and_then(|()| match call.path {
+    pub(super) fn handle(&self, call: &Call) -> Handled {
+        let handled = self.check(call).and_then(|()| match call.path.as_str() {
             LOGIN => self.log_in(call),
             REFRESH => self.refresh(call),
             CREATE_INVITATION => self.create_invitation(call),
@@ -120,25 +107,25 @@ impl Api {
     }
 
     /// What every endpoint asks of a request before it looks inside.
-    fn check(&self, call: &Call<'_>) -> Checked<()> {
+    fn check(&self, call: &Call) -> Checked<()> {
         let plain = |status, message| Err(Box::new(Answer::plain(status, message)));
-        let method = match call.path {
-            LOGIN | REFRESH | CREATE_INVITATION | CREATE_AUTH_SESSION => Method::POST,
-            ALL_TYPES | TYPE_FIELDS => Method::GET,
+        let method = match call.path.as_str() {
+            LOGIN | REFRESH | CREATE_INVITATION | CREATE_AUTH_SESSION => "POST",
+            ALL_TYPES | TYPE_FIELDS => "GET",
             _ => return plain(404, "There is nothing at this address."),
         };
         let kind = call.header("Content-Type").unwrap_or_default();
         let is_json = kind.split(';').next() == Some("application/json");
-        let bearer = call.header(header::AUTHORIZATION.as_str());
+        let bearer = call.header("Authorization");
         let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        let needs_admin = ![LOGIN, REFRESH, CREATE_AUTH_SESSION].contains(&call.path);
-        if *call.method != method {
+        let needs_admin = ![LOGIN, REFRESH, CREATE_AUTH_SESSION].contains(&call.path.as_str());
+        if call.method != method {
             plain(405, "This address takes another method.")
         } else if call.body.len() > MAX_BODY_BYTES {
             plain(413, "The request is too large.")
         } else if call.header("ApiKey") != Some(API_KEY) {
             plain(401, "The ApiKey is not accepted.")
-        } else if method == Method::POST && !is_json {
+        } else if method == "POST" && !is_json {
             plain(415, "The body must be application/json.")
         } else if needs_admin
             && !bearer.is_some_and(|token| self.tokens.is_admin(token, Instant::now()))
@@ -149,7 +136,7 @@ impl Api {
         }
     }
 
-    fn log_in(&self, call: &Call<'_>) -> Checked<Handled> {
+    fn log_in(&self, call: &Call) -> Checked<Handled> {
         call.parse::<LoginRequest>()?.check(call)?;
         self.grant_or_fail(Target::Login, || {
             let grant = self.tokens.grant(Instant::now());
@@ -162,7 +149,7 @@ impl Api {
         })
     }
 
-    fn refresh(&self, call: &Call<'_>) -> Checked<Handled> {
+    fn refresh(&self, call: &Call) -> Checked<Handled> {
         let used = call.parse::<RefreshRequest>()?.refresh_token;
         self.grant_or_fail(Target::Refresh, || {
             let grant = self.tokens.rotate(&used, Instant::now())?;
@@ -192,7 +179,7 @@ impl Api {
         Ok(handled(fault, &data.ok_or_else(unknown)?, None))
     }
 
-    fn create_invitation(&self, call: &Call<'_>) -> Checked<Handled> {
+    fn create_invitation(&self, call: &Call) -> Checked<Handled> {
         let invitation: Invitation = call.parse()?;
         let (mut session, beside) = (invitation.session_input, invitation.request_fields_values);
         if beside.is_some() && session.request_fields.is_some() {
@@ -203,7 +190,7 @@ impl Api {
     }
 
     /// No admin, no pre-filled fields.
-    fn create_auth_session(&self, call: &Call<'_>) -> Checked<Handled> {
+    fn create_auth_session(&self, call: &Call) -> Checked<Handled> {
         let session: Session = call.parse()?;
         match session.request_fields {
             Some(_) => Err(malformed("unknown field `RequestFieldsValues`").into()),
@@ -235,7 +222,7 @@ struct LoginRequest {
 }
 
 impl LoginRequest {
-    fn check(&self, call: &Call<'_>) -> Checked<()> {
+    fn check(&self, call: &Call) -> Checked<()> {
         let user = &self.user_name_or_email_address;
         for (value, max) in [(&self.tenancy_name, 256), (user, 256), (&self.password, 32)] {
             if value.is_empty() || value.chars().count() > max {
@@ -358,7 +345,7 @@ fn list_types() -> Answer {
 }
 
 /// What `isLocalized` changes is unknown, so it changes nothing.
-fn describe_type(call: &Call<'_>) -> Checked<Answer> {
+fn describe_type(call: &Call) -> Checked<Answer> {
     let mut members = url::form_urlencoded::parse(call.query.as_bytes());
     let id = members.find(|(name, _)| name == "requestTypeId");
     let id = id.and_then(|(_, id)| id.parse().ok());
@@ -404,14 +391,12 @@ fn handled(fault: Option<Fault>, data: &Value, session_token: Option<String>) ->
 mod tests {
     use std::time::Duration;
 
-    use axum::http::HeaderValue;
-
     use super::*;
 
     /// HTTP status and error code of each call on one sandbox, as its admin.
     struct Scene {
         api: Api,
-        headers: HeaderMap,
+        headers: Vec<(String, String)>,
     }
 
     impl Scene {
@@ -424,7 +409,7 @@ mod tests {
                     misbehaviour: Misbehaviour::default(),
                     any_form: false,
                 },
-                headers: HeaderMap::new(),
+                headers: Vec::new(),
             };
             for (name, value) in [
                 ("ApiKey", API_KEY),
@@ -438,19 +423,18 @@ mod tests {
         }
 
         fn set(&mut self, name: &'static str, value: &str) {
-            self.headers
-                .insert(name, HeaderValue::from_str(value).unwrap());
+            self.headers.retain(|(known, _)| known != name);
+            self.headers.push((name.to_owned(), value.to_owned()));
         }
 
-        fn call(&self, method: &Method, address: &str, body: &Value) -> (u16, Option<i64>, Value) {
+        fn call(&self, method: &str, address: &str, body: &Value) -> (u16, Option<i64>, Value) {
             let (path, query) = address.split_once('?').unwrap_or((address, ""));
-            let body = body.to_string().into_bytes();
             let call = Call {
-                method,
-                path,
-                query,
-                headers: &self.headers,
-                body: &body,
+                method: method.to_owned(),
+                path: path.to_owned(),
+                query: query.to_owned(),
+                headers: self.headers.clone(),
+                body: body.to_string().into_bytes(),
             };
             let answer = self.api.handle(&call).answer;
             let envelope: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -459,7 +443,7 @@ mod tests {
         }
 
         fn post(&self, path: &str, body: &Value) -> (u16, Option<i64>) {
-            let (status, code, _) = self.call(&Method::POST, path, body);
+            let (status, code, _) = self.call("POST", path, body);
             (status, code)
         }
     }
@@ -594,9 +578,9 @@ mod tests {
             scene.post(LOGIN, &login(&"x".repeat(33), TENANCY_NAME)),
             (400, Some(400))
         );
-        let (_, _, grant) = scene.call(&Method::POST, LOGIN, &login(PASSWORD, TENANCY_NAME));
+        let (_, _, grant) = scene.call("POST", LOGIN, &login(PASSWORD, TENANCY_NAME));
         let refresh = json!({"refreshToken": grant["refreshToken"]});
-        let (_, code, next) = scene.call(&Method::POST, REFRESH, &refresh);
+        let (_, code, next) = scene.call("POST", REFRESH, &refresh);
         assert_eq!(
             (code, &next["refreshToken"]),
             (None, &grant["refreshToken"]),
@@ -614,7 +598,7 @@ mod tests {
     fn the_wrong_address_method_kind_or_right_is_refused() {
         let mut scene = Scene::new();
         let get = |scene: &Scene, address: &str| {
-            let (status, code, _) = scene.call(&Method::GET, address, &Value::Null);
+            let (status, code, _) = scene.call("GET", address, &Value::Null);
             (status, code)
         };
         assert_eq!(get(&scene, ALL_TYPES), (200, None));

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
-use axum::http::header;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
-use super::connection::{Delivery, locked};
+use super::answer::{Answer, Delivery};
+use super::tenant::locked;
 use crate::error::Error;
 
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
@@ -98,10 +97,7 @@ impl Behaviour {
             _ => value,
         });
         let location = self.location.clone();
-        for (name, value) in [
-            (header::RETRY_AFTER, retry_after),
-            (header::LOCATION, location),
-        ] {
+        for (name, value) in [("Retry-After", retry_after), ("Location", location)] {
             answer.headers.extend(value.map(|value| (name, value)));
         }
         Answer {

@@ -31,8 +31,8 @@
 
 mod answer;
 mod api;
-mod connection;
 mod faults;
+mod http;
 mod server;
 mod tenant;
 

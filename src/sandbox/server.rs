@@ -8,28 +8,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::to_bytes;
-use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{header, request::Parts};
-use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
+use tokio::io::BufReader;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::answer::Answer;
-use super::api::{Api, Call, Handled};
-use super::connection::{Connection, Switch, locked};
+use super::api::{Api, Handled};
 use super::faults::{Faults, Misbehaviour};
-use super::tenant::{Arrival, Credentials, Limits, Tokens};
+use super::http::{Call, read_call, write_answer};
+use super::tenant::{Arrival, Credentials, Limits, Tokens, locked};
 use crate::error::Error;
 use crate::model::Timestamp;
-
-/// Bodies up to this are read, although shorter ones are refused: a client that is still writing would not see the refusal.
-const READ_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// How a sandbox is to behave.
 #[derive(Debug, Clone)]
@@ -110,11 +101,15 @@ impl Sandbox {
             .map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let requests = server.requests.clone();
-        let service = Router::new().fallback(exchange).with_state(server);
-        let service = service.into_make_service_with_connect_info::<Switch>();
         let serving = tokio::spawn(async move {
-            // It never ends by itself.
-            let _ = axum::serve(Connections(listener), service).await;
+            loop {
+                match listener.accept().await {
+                    // A client that leaves, or sends what is no request, ends its connection.
+                    Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&server).serve(stream))),
+                    // Too many files are open, say.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
         });
         Ok(Sandbox {
             address,
@@ -138,29 +133,6 @@ impl Sandbox {
         drop(self.serving);
         self.requests.close();
         self.requests.wait().await;
-    }
-}
-
-/// Accepts connections that can be told to fail.
-struct Connections(TcpListener);
-
-impl Listener for Connections {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        (Connection::new(stream), address)
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Connections>> for Switch {
-    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
-        stream.io().switch.clone()
     }
 }
 
@@ -204,28 +176,43 @@ impl Server {
         }
     }
 
+    /// Answers one request after the other. There is no routing before it, so that unknown addresses too are counted, limited and
+    /// logged.
+    async fn serve(self: Arc<Self>, stream: TcpStream) -> std::io::Result<()> {
+        // Without it every answer would wait for the client's acknowledgement.
+        stream.set_nodelay(true)?;
+        let mut stream = BufReader::new(stream);
+        while let Some(call) = read_call(&mut stream).await? {
+            let (outward, back) = (self.way(), self.way());
+            let server = Arc::clone(&self);
+            // A task of its own, for which the end waits: what has been read is dealt with, whether or not the client is still there.
+            let handling = self.requests.spawn(async move {
+                outward.await;
+                server.handle(&call)
+            });
+            let answer = handling.await;
+            let answer = answer.unwrap_or_else(|_| Answer::plain(500, "A fault of the sandbox."));
+            back.await;
+            if !write_answer(&mut stream, &answer).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// From arrival to the written log line, without a pause.
-    fn handle(&self, head: &Parts, body: &[u8]) -> Answer {
+    fn handle(&self, call: &Call) -> Answer {
         let arrival = self.limits.arrive();
-        let call = Call {
-            method: &head.method,
-            path: head.uri.path(),
-            query: head.uri.query().unwrap_or_default(),
-            headers: &head.headers,
-            body,
-        };
         let handled = match arrival.retry_after_s {
             Some(seconds) => {
                 let mut answer = Answer::plain(429, "Too many requests.");
-                answer
-                    .headers
-                    .push((header::RETRY_AFTER, seconds.to_string()));
+                answer.headers.push(("Retry-After", seconds.to_string()));
                 answer.into()
             }
-            None => self.api.handle(&call),
+            None => self.api.handle(call),
         };
         if let Some(log) = &self.log
-            && let Err(error) = log.write(&call, &arrival, &handled)
+            && let Err(error) = log.write(call, &arrival, &handled)
         {
             tracing::error!(%error, "the sandbox cannot write its log");
         }
@@ -233,37 +220,12 @@ impl Server {
             .portal
             .as_ref()
             .filter(|_| handled.session_token.is_some())
-            && let Err(error) = portal.write(&call, &arrival)
+            && let Err(error) = portal.write(call, &arrival)
         {
             tracing::error!(%error, "the sandbox cannot write its portal's file");
         }
         handled.answer
     }
-}
-
-/// Serves one request. There is no routing before it, so that unknown addresses too are counted, limited and logged.
-async fn exchange(
-    State(server): State<Arc<Server>>,
-    ConnectInfo(switch): ConnectInfo<Switch>,
-    request: Request,
-) -> Response {
-    let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, READ_BODY_BYTES).await else {
-        // The client left within its request, or sends without end: nothing has arrived.
-        return Answer::plain(400, "The request ends early.").into_response();
-    };
-    let (outward, back) = (server.way(), server.way());
-    // A task of its own: what has been read is dealt with, whether or not the client is still there to hear of it.
-    let handling = server.requests.clone().spawn(async move {
-        outward.await;
-        server.handle(&head, &body)
-    });
-    let Ok(answer) = handling.await else {
-        return Answer::plain(500, "A fault of the sandbox.").into_response();
-    };
-    back.await;
-    switch.set(answer.delivery);
-    answer.into_response()
 }
 
 /// What becomes of every eight customers, one after the other.
@@ -291,7 +253,7 @@ impl Portal {
         Ok(Portal(Mutex::new((file, 0))))
     }
 
-    fn write(&self, call: &Call<'_>, arrival: &Arrival) -> std::io::Result<()> {
+    fn write(&self, call: &Call, arrival: &Arrival) -> std::io::Result<()> {
         let key = call.subject().0.unwrap_or_default();
         let (phone, email) = if key.contains('@') {
             ("", &*key)
@@ -334,9 +296,9 @@ impl Log {
     }
 
     /// Writes one line in one piece, so that it is whole or absent whatever ends the process.
-    fn write(&self, call: &Call<'_>, arrival: &Arrival, handled: &Handled) -> std::io::Result<()> {
+    fn write(&self, call: &Call, arrival: &Arrival, handled: &Handled) -> std::io::Result<()> {
         let (key, types) = call.subject();
-        let digest = Sha256::digest(call.body);
+        let digest = Sha256::digest(&call.body);
         let hex = digest
             .iter()
             .map(|byte| format!("{byte:02x}"))
@@ -359,7 +321,7 @@ impl Log {
         }
         // Other bodies hold passwords.
         if call.creates_session() {
-            line["body"] = json!(String::from_utf8_lossy(call.body));
+            line["body"] = json!(String::from_utf8_lossy(&call.body));
         }
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');

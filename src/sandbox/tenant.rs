@@ -1,10 +1,9 @@
 //! The one tenant: its account, its rate limits as the server sees them, and its admin tokens.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::connection::locked;
 use crate::model::Secret;
 
 pub(super) const API_KEY: &str = "sandbox-api-key";
@@ -30,6 +29,11 @@ impl Credentials {
             password: Secret::new(PASSWORD),
         }
     }
+}
+
+/// What is locked here is whole at any time, whatever panicked.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One request's arrival.

@@ -460,9 +460,9 @@ struct DryRunDocument<'a> {
 /// Everything up to the first request, with the ledger only read.
 fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet, binding: &Binding) -> Ended {
     let reader = Reader::open(&flow.path)?;
-    if let Some(reader) = &reader {
-        reader.require(binding)?;
-    }
+    reader
+        .iter()
+        .try_for_each(|reader| reader.require(binding))?;
     let mut seen = Seen::default();
     let mut tally = DryRun::default();
     let walked = sheet.walk(&flow.stop, |row, mapped| {

@@ -79,10 +79,10 @@ impl Answer {
             ("Content-Length", self.body.len().to_string()),
         ];
         let headers = fixed.iter().chain(&self.headers);
-        let headers: String = headers
+        let lines: Vec<String> = headers
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
-        format!("HTTP/1.1 {} \r\n{headers}\r\n", self.status)
+        format!("HTTP/1.1 {} \r\n{}\r\n", self.status, lines.concat())
     }
 }
 

@@ -86,10 +86,8 @@ impl Groups {
 
     /// Whether there are fields that no form is known for.
     pub fn lack_a_form(&self, forms: &BTreeMap<ContractTypeId, Form>) -> bool {
-        let unknown = self
-            .by_type
-            .iter()
-            .filter(|(id, _)| !forms.contains_key(id));
+        let groups = self.by_type.iter();
+        let unknown = groups.filter(|(id, _)| !forms.contains_key(id));
         let mut groups = unknown.map(|(_, group)| group).chain([&self.others]);
         groups.any(|group| !group.fields.is_empty())
     }
@@ -187,27 +185,32 @@ pub(crate) struct Binder<'a> {
 }
 
 impl<'a> Binder<'a> {
-    /// The position of a column that the config names; its absence is noted at the name's line.
-    pub fn position(&mut self, name: &str, place: &Range<usize>) -> Option<usize> {
-        match self.header.find(name) {
-            Ok(column) => {
-                self.used.insert(column.index);
-                Some(column.index)
-            }
-            Err(mut problem) => {
-                problem.span = Some(place.clone());
-                self.problems.push(problem);
-                None
-            }
-        }
+    /// The positions of the columns that the config names in one place; what the sheet lacks is noted there.
+    pub fn positions(&mut self, columns: &Spanned<Columns>) -> Option<Vec<usize>> {
+        let names = columns.get_ref().0.iter().map(|name| name.as_str());
+        self.positions_of(names, &columns.span())
     }
 
-    /// The positions of all columns that the config names in one place.
-    pub fn positions(&mut self, columns: &Spanned<Columns>) -> Option<Vec<usize>> {
-        let place = columns.span();
-        let names = columns.get_ref().0.iter();
-        let positions: Vec<_> = names.map(|name| self.position(name, &place)).collect();
-        positions.into_iter().collect()
+    fn positions_of<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n str>,
+        place: &Range<usize>,
+    ) -> Option<Vec<usize>> {
+        let mut positions = Some(Vec::new());
+        for name in names {
+            match self.header.find(name) {
+                Ok(column) => {
+                    self.used.insert(column.index);
+                    positions.iter_mut().for_each(|all| all.push(column.index));
+                }
+                Err(mut problem) => {
+                    problem.span = Some(place.clone());
+                    self.problems.push(problem);
+                    positions = None;
+                }
+            }
+        }
+        positions
     }
 
     /// The fields of the contract types that rows can have; `possible` is none when only the rows know them.
@@ -263,11 +266,8 @@ impl<'a> Binder<'a> {
         }
         let text = config.template.as_ref()?;
         let template = self.templates.add(text.get_ref())?;
-        let names = template.columns.iter();
-        let columns: Vec<_> = names
-            .map(|name| self.position(name, &text.span()))
-            .collect();
-        let columns = columns.into_iter().collect::<Option<_>>()?;
+        let names = template.columns.iter().map(String::as_str);
+        let columns = self.positions_of(names, &text.span())?;
         Some(Source::Template { template, columns })
     }
 
@@ -439,32 +439,24 @@ impl<'a> Binder<'a> {
         let own: Vec<String> = own.map(|column| form.key_of(&column.key)).collect();
         let mut fields = Vec::new();
         let mut fed: Vec<(String, &Column)> = Vec::new();
-        for KeyColumn {
-            column,
-            key,
-            only_for,
-        } in columns
-        {
-            let key = form.key_of(key);
+        for named in columns {
+            let (key, column) = (form.key_of(&named.key), named.column);
             // A header that names its contract type goes before one that does not.
+            let only_for = named.only_for;
             let is_meant = only_for.map_or(!own.contains(&key), |only| Some(only) == id);
             if !is_meant {
                 continue;
             }
-            let (header, placed) = (
-                self.header.shown(&column.name),
-                self.header.placed(&[column]),
-            );
+            let header = self.header.shown(&column.name);
+            let placed = self.header.placed(&[column]);
             if let Some(mut problem) = form.unknown(&key, &format!("for the column {placed}")) {
                 let way_out =
                     format!("; to leave the column out, put `_` before its header: `_{header}`");
                 problem.hint = problem.hint.map(|hint| hint + &way_out);
                 self.problems.push(self.header.in_file(problem));
             } else if let Some((_, earlier)) = fed.iter().find(|(fed, _)| *fed == key) {
-                let (shown, placed) = (
-                    self.header.shown(&key),
-                    self.header.placed(&[earlier, column]),
-                );
+                let shown = self.header.shown(&key);
+                let placed = self.header.placed(&[earlier, column]);
                 let message = format!("several columns are the field `{shown}`: {placed}");
                 let hint = "rename all but one of them, or put `_` before the header";
                 self.problems.push(self.header.problem(message, hint));
@@ -485,11 +477,8 @@ impl<'a> Binder<'a> {
     }
 
     fn note_keys(&mut self, group: &Group, id: Option<ContractTypeId>) {
-        let keys = group
-            .fields
-            .iter()
-            .map(|field| self.header.shown(&field.key));
-        let keys: Vec<_> = keys.collect();
+        let fields = group.fields.iter();
+        let keys: Vec<_> = fields.map(|field| self.header.shown(&field.key)).collect();
         if keys.is_empty() {
             return;
         }

@@ -10,6 +10,7 @@ use super::decisions::is_confirmed;
 use super::register::{self, PATIENCE};
 use super::world::{self, Opened, Target, ended_as};
 use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use crate::cli::log;
 use crate::cli::metrics::Metrics;
 use crate::cli::output::Output;
 use crate::cli::settings::{Sending, Settings};
@@ -389,7 +390,10 @@ impl Flow {
     fn show_first(&self, run: RunId) -> Result<(), Error> {
         if let Some(body) = world::reader(&self.path, &self.settings)?.first_due_body(run)? {
             let body = printable_json(&body);
-            self.output.say(&format!("The headers of this sheet are the keys of the form's fields, as nothing says otherwise. The first request:\n{body}"));
+            // To the person who is asked, never as an event of the log.
+            log::write(&format!(
+                "The headers of this sheet are the keys of the form's fields, as nothing says otherwise. The first request:\n{body}"
+            ));
         }
         Ok(())
     }

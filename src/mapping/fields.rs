@@ -196,21 +196,18 @@ impl<'a> Binder<'a> {
         names: impl Iterator<Item = &'n str>,
         place: &Range<usize>,
     ) -> Option<Vec<usize>> {
-        let mut positions = Some(Vec::new());
+        let (mut positions, problems_before) = (Vec::new(), self.problems.len());
         for name in names {
             match self.header.find(name) {
-                Ok(column) => {
-                    self.used.insert(column.index);
-                    positions.iter_mut().for_each(|all| all.push(column.index));
-                }
+                Ok(column) => positions.push(column.index),
                 Err(mut problem) => {
                     problem.span = Some(place.clone());
                     self.problems.push(problem);
-                    positions = None;
                 }
             }
         }
-        positions
+        self.used.extend(&positions);
+        (self.problems.len() == problems_before).then_some(positions)
     }
 
     /// The fields of the contract types that rows can have; `possible` is none when only the rows know them.

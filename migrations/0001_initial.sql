@@ -117,6 +117,17 @@ CREATE TABLE stages (
     told_ms       INTEGER NOT NULL       -- when the file was read
 ) STRICT;
 
+-- Files of an inbox that were dealt with.
+CREATE TABLE inbox_files (
+    path        TEXT NOT NULL,
+    bytes       BLOB NOT NULL,           -- their SHA-256
+    size        INTEGER NOT NULL,
+    modified_ms INTEGER NOT NULL,
+    unless      BLOB,                    -- of a file that could not be used: SHA-256 of the config that said so; another may say otherwise
+    PRIMARY KEY (path, bytes)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_files_by_bytes ON inbox_files (bytes);
+
 -- Rows of each sheet by status, and of the created ones by the run that created them.
 CREATE TABLE tallies (
     sheet_id INTEGER NOT NULL,

@@ -97,6 +97,9 @@ pub enum Command {
     /// Take in how far each customer's contract is, as FILE says: from the vendor's portal, a webhook log, or a system of your own
     #[command(after_help = include_str!("help/follow.txt"))]
     Follow(FollowArgs),
+    /// Check and send every complete sheet in a folder once, and put its results beside it
+    #[command(after_help = include_str!("help/inbox.txt"))]
+    Inbox(InboxArgs),
     /// List the tenant's contract types, or store their forms for `init`, `check`, `run` and `template`
     #[command(after_help = include_str!("help/contract_types.txt"))]
     ContractTypes(ContractTypesArgs),
@@ -166,7 +169,7 @@ pub struct InitArgs {
     pub read: ReadArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct CheckArgs {
     /// The sheet: CSV, TSV, XLSX or XLSM; `-` is standard input (CSV)
     pub file: PathBuf,
@@ -225,7 +228,7 @@ pub struct SendArgs {
     pub metrics_file: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RunArgs {
     /// The sheet: CSV, TSV, XLSX or XLSM; `-` is standard input (CSV)
     pub file: PathBuf,
@@ -244,9 +247,10 @@ pub struct RunArgs {
     pub send: SendArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum OnInvalid {
     /// Send the valid ones
+    #[default]
     Skip,
     /// Send nothing
     Stop,
@@ -317,7 +321,7 @@ pub struct StatusArgs {
     pub row: Option<u32>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ExportArgs {
     /// The run [default: the newest]
     pub run: Option<i64>,
@@ -336,6 +340,19 @@ pub struct ExportArgs {
     /// Leave tokens and links out
     #[arg(long)]
     pub without_tokens: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InboxArgs {
+    /// The folder
+    pub dir: PathBuf,
+    /// A file is complete when its size and time have not changed for so long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub settled: Duration,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    #[command(flatten)]
+    pub send: SendArgs,
 }
 
 #[derive(Debug, Args)]

@@ -64,6 +64,8 @@ pub enum Readers {
     Owner,
     /// Everyone on this machine: it holds neither.
     Everyone,
+    /// Its owner, and the group of its folder where that hands its group on to what is put into it.
+    Folder,
 }
 
 /// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
@@ -73,29 +75,47 @@ pub fn write_file(
     readers: Readers,
     write: impl FnOnce(&File) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let unwritable = |error| file_not_written(path, &error);
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         let message = format!("{} is a pipe or a device, not a file.", path.display());
         return Err(Error::usage("output_no_file", message).hint(
             "Name a file. Where a command takes - for standard output, a pipe may follow it.",
         ));
     }
-    let folder = folder_of(path);
+    write_first(&[path.to_owned()], readers, write).map(drop)
+}
+
+/// The same at the first of these places, all in one folder, that lets itself be replaced. Gives the place.
+pub fn write_first(
+    paths: &[PathBuf],
+    readers: Readers,
+    write: impl FnOnce(&File) -> Result<(), Error>,
+) -> Result<PathBuf, Error> {
+    let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
+    let unwritable = |error| file_not_written(first, &error);
+    let folder = folder_of(first);
     clear_left_behind(&folder);
-    let file = tempfile::Builder::new()
+    let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED)
-        .tempfile_in(folder)
+        .tempfile_in(&folder)
         .map_err(unwritable)?;
     // Tells others that somebody is at work on it; where that cannot be told, its age does.
     let _ = file.as_file().try_lock();
     write(file.as_file())?;
-    if readers == Readers::Everyone {
-        open_to_everyone(file.as_file()).map_err(unwritable)?;
-    }
+    let mode = match readers {
+        Readers::Owner => None,
+        Readers::Everyone => Some(0o644),
+        Readers::Folder => is_for_a_group(&folder).then_some(0o640),
+    };
+    open_to(file.as_file(), mode).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
-    file.persist(path)
-        .map(drop)
-        .map_err(|error| unwritable(error.error))
+    let mut why = io::Error::from(ErrorKind::NotFound);
+    for path in paths {
+        match file.persist(path) {
+            Ok(_) => return Ok(path.clone()),
+            Err(error) => (file, why) = (error.file, error.error),
+        }
+    }
+    Err(unwritable(why))
 }
 
 /// The same for what is at hand as a whole.
@@ -144,12 +164,27 @@ fn file_not_written(path: &Path, error: &io::Error) -> Error {
 
 /// A temporary file is its owner's alone.
 #[cfg(unix)]
-fn open_to_everyone(file: &File) -> io::Result<()> {
+fn open_to(file: &File, mode: Option<u32>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+    mode.map_or(Ok(()), |mode| {
+        file.set_permissions(std::fs::Permissions::from_mode(mode))
+    })
+}
+
+/// Whether the folder is made for people to work in together (set-gid).
+#[cfg(unix)]
+fn is_for_a_group(folder: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o2000 != 0)
+}
+
+/// There a file has the rights of its folder.
+#[cfg(not(unix))]
+fn open_to(_: &File, _: Option<u32>) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]
-fn open_to_everyone(_: &File) -> io::Result<()> {
-    Ok(())
+fn is_for_a_group(_: &Path) -> bool {
+    false
 }

@@ -159,6 +159,15 @@ impl Output {
         }
     }
 
+    /// An error as it is told on a terminal without colours.
+    pub fn in_words(error: &Error) -> String {
+        let all = std::iter::once(error).chain(&error.others);
+        let texts: Vec<String> = all
+            .map(|error| Output::default().as_text(error, false))
+            .collect();
+        texts.join("\n\n")
+    }
+
     fn tell(self, error: &Error) {
         let all = std::iter::once(error).chain(&error.others);
         if self.log_json {

@@ -7,6 +7,7 @@
 mod attempts;
 mod decisions;
 mod import;
+mod inbox;
 mod open;
 mod place;
 mod reader;
@@ -19,6 +20,7 @@ mod writer;
 pub use attempts::{AttemptId, Closing, Event, RecentRequest, RegisterId, Work};
 pub use decisions::{PurgeReport, SettleReport};
 pub use import::{Decide, Import, NewSheet, SheetId, SheetIdentity};
+pub use inbox::InboxFile;
 pub use open::{Binding, Ledger};
 pub use place::{FileSystemCheck, Hazard, Lock, check_file_system};
 pub use reader::Reader;

@@ -261,7 +261,7 @@ pub struct FollowConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct NotifyConfig {
     /// Told of start, success and failure of each run.
-    #[serde(deserialize_with = "address")]
+    #[serde(deserialize_with = "safe_address")]
     pub url: Option<String>,
 }
 
@@ -294,6 +294,26 @@ fn register<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     };
     let expected = "must be postgres://USER@HOST/DATABASE, without a password\nwhich is in the file that VLENS_REGISTER_PASSWORD_FILE names";
     checked(deserializer, |url| has_no_password(url).is_some(), expected).map(Some)
+}
+
+/// What goes there is nobody's on the way.
+fn safe_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let is_safe = |url: &str| {
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let is_here = host.strip_prefix('[').map_or_else(
+            || host.split(':').next().is_some_and(is_loopback),
+            |host| host.split(']').next().is_some_and(is_loopback),
+        );
+        !host.contains('@') && (scheme == "https" || scheme == "http" && is_here)
+    };
+    let expected = "must begin with https://\nplain http is for this machine alone";
+    checked(deserializer, is_safe, expected).map(Some)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let is_address = |address: std::net::IpAddr| address.is_loopback();
+    host == "localhost" || host.parse().is_ok_and(is_address)
 }
 
 fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>, D::Error> {

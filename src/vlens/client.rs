@@ -190,7 +190,7 @@ impl Client {
 }
 
 /// The HTTP client, kept from everything that it must not do by itself.
-fn http_client(options: &ClientOptions) -> Result<reqwest::Client, Error> {
+pub(super) fn http_client(options: &ClientOptions) -> Result<reqwest::Client, Error> {
     // An error means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let extra = options

@@ -11,6 +11,7 @@ mod answer;
 mod calls;
 mod client;
 mod forms;
+mod notify;
 mod transport;
 mod vendor_text;
 
@@ -18,4 +19,5 @@ pub use answer::{Body, RawAnswer, read_answer};
 pub use calls::{AccessToken, AdminToken, CallError, CallErrorKind, ContractTypeEntry};
 pub use client::{BaseUrl, Client, ClientOptions};
 pub use forms::read_form;
+pub use notify::{Notice, Notifier};
 pub use transport::Fence;

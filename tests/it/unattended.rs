@@ -336,68 +336,6 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
     assert_eq!(success(&after_nothing), success(&after_success));
 }
 
-#[cfg(unix)]
-#[test]
-fn the_inbox_sweep_runs_complete_files_and_leaves_the_others() {
-    let world = World::with_server();
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
-    let put = |name: &str, phone: &str| {
-        let customer = Customer::new(1).phone(phone);
-        let path = world.file(format!("inbox/{name}"), sheet(&[customer]));
-        let file = std::fs::File::options().write(true).open(path).unwrap();
-        file.set_modified(long_ago).unwrap();
-    };
-    put("good file.csv", "+201012345671");
-    put("bad.csv", "12345");
-    put("~$open.csv", "+201012345672");
-    put("half.csv", "+201012345673");
-    world.file("inbox/half.csv.part", "");
-    world.file("inbox/fresh.csv", sheet(&[Customer::new(2)]));
-    let sweep = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/cron/sweep-inbox.sh");
-    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_vlens-batch"));
-    let path = format!(
-        "{}:{}",
-        bin.parent().unwrap().display(),
-        std::env::var("PATH").unwrap()
-    );
-    let swept = world
-        .vlens(["unused"])
-        .env("PATH", path)
-        .after_shell(&format!("exec sh '{sweep}' inbox"))
-        .run()
-        .expect(3);
-    assert!(
-        swept.stderr.contains("bad.csv: 1 row needs a person"),
-        "{swept}"
-    );
-    assert_eq!(world.accepted(), ["+201012345671"]);
-    let names = |folder: &str| {
-        let mut names: Vec<String> = std::fs::read_dir(world.path(folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    };
-    assert_eq!(
-        names("inbox"),
-        [
-            "done",
-            "fresh.csv",
-            "half.csv",
-            "half.csv.part",
-            "to-see-to",
-            "~$open.csv"
-        ]
-    );
-    assert!(names("inbox/done")[0].ends_with("good file.csv"));
-    assert!(names("inbox/to-see-to")[0].ends_with("bad.csv"));
-    assert!(
-        world.ledger().exists(),
-        "all files share the tenant's ledger"
-    );
-}
-
 #[test]
 fn the_units_pass_the_systems_own_check() {
     let world = World::new();
@@ -410,6 +348,8 @@ fn the_units_pass_the_systems_own_check() {
     let units = [
         unit("vlens-batch.service", "vlens-batch.service"),
         unit("vlens-batch.timer", "vlens-batch.timer"),
+        unit("vlens-batch.service", "vlens-batch-inbox.service"),
+        unit("vlens-batch-inbox.timer", "vlens-batch-inbox.timer"),
         unit("vlens-batch@.service", "vlens-batch@acme.service"),
         unit("vlens-batch@.timer", "vlens-batch@acme.timer"),
     ];

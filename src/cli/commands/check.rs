@@ -98,30 +98,19 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Error> {
     Ok(())
 }
 
+/// Writes the marked sheet alone, without a word.
+pub fn mark(args: &CheckArgs, settings: &Settings, output: Output) -> Result<(), Error> {
+    let mut sheet = open_sheet(&input(&args.file)?, settings, &args.read)?;
+    Check::look(args, settings, &mut sheet, output)?.write_marked(args, Readers::Folder)
+}
+
 /// The same for a file that is at hand already.
 pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output: Output) -> Ended {
     let mut sheet = open_sheet(input, settings, &args.read)?;
     if let Some(most) = args.show {
         return show(most, &mut sheet, args, output);
     }
-    let columns = sheet.columns();
-    let shape = SheetShape {
-        name: sheet.source.sheet_name().unwrap_or("Rows"),
-        columns: &columns,
-        header_row: sheet.source.header_row(),
-        right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
-    };
-    let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
-    let mut check = Check {
-        reader: reader(settings, output)?,
-        seen: Seen::default(),
-        tally: CheckTally::default(),
-        headers: Shown::of(columns.iter().map(String::as_str)),
-        json: output.json.then(CheckJson::default),
-        annotator: annotator.transpose()?,
-    };
-    walk(&mut sheet, |row, mapped| check.row(row, mapped))?;
-    check.finish(args, &sheet, settings, output)
+    Check::look(args, settings, &mut sheet, output)?.finish(args, &sheet, settings, output)
 }
 
 /// The ledger that the rows are compared with. Where it cannot be said which one, a check goes on without.
@@ -156,6 +145,40 @@ struct Check {
 }
 
 impl Check {
+    /// Looks at every row.
+    fn look(
+        args: &CheckArgs,
+        settings: &Settings,
+        sheet: &mut Sheet,
+        output: Output,
+    ) -> Result<Check, Error> {
+        let columns = sheet.columns();
+        let shape = SheetShape {
+            name: sheet.source.sheet_name().unwrap_or("Rows"),
+            columns: &columns,
+            header_row: sheet.source.header_row(),
+            right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
+        };
+        let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
+        let mut check = Check {
+            reader: reader(settings, output)?,
+            seen: Seen::default(),
+            tally: CheckTally::default(),
+            headers: Shown::of(columns.iter().map(String::as_str)),
+            json: output.json.then(CheckJson::default),
+            annotator: annotator.transpose()?,
+        };
+        walk(sheet, |row, mapped| check.row(row, mapped))?;
+        Ok(check)
+    }
+
+    fn write_marked(&mut self, args: &CheckArgs, readers: Readers) -> Result<(), Error> {
+        let (Some(annotator), Some(path)) = (self.annotator.take(), &args.annotate) else {
+            return Ok(());
+        };
+        write_file(path, readers, |file| annotator.finish(&self.tally, file))
+    }
+
     fn row(&mut self, row: &Row, mapped: Mapped) -> Result<(), Error> {
         let (verdict, repairs) = self.seen.judge(row.number, mapped);
         let mut problems = Vec::new();
@@ -217,11 +240,15 @@ impl Check {
         Ok(())
     }
 
-    fn finish(self, args: &CheckArgs, sheet: &Sheet, settings: &Settings, output: Output) -> Ended {
-        if let (Some(annotator), Some(path)) = (self.annotator, &args.annotate) {
-            write_file(path, Readers::Owner, |file| {
-                annotator.finish(&self.tally, file)
-            })?;
+    fn finish(
+        mut self,
+        args: &CheckArgs,
+        sheet: &Sheet,
+        settings: &Settings,
+        output: Output,
+    ) -> Ended {
+        self.write_marked(args, Readers::Owner)?;
+        if let Some(path) = &args.annotate {
             let path = path.display();
             output.say(&format!(
                 "The sheet with every problem marked is in {path}."

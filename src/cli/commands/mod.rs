@@ -6,6 +6,7 @@ mod contract_types;
 mod decisions;
 mod doctor;
 mod follow;
+mod inbox;
 mod init;
 mod register;
 mod results;
@@ -38,6 +39,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Runs => results::runs(global, output),
         Command::Export(args) => results::export(&args, global, output),
         Command::Report(args) => results::report(&args, global, output),
+        Command::Inbox(args) => block_on(inbox::inbox(&args, global, output)),
         Command::Follow(args) => follow::follow(&args, global, output),
         Command::ContractTypes(args) => {
             block_on(contract_types::contract_types(&args, global, output))

@@ -91,6 +91,18 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Ended {
     Ok(None)
 }
 
+/// The results of a run as a workbook for the people of its sheet.
+pub fn write_workbook(opened: &Opened, run: RunId, out: impl Write + Send) -> Result<(), Error> {
+    let args = ExportArgs {
+        run: Some(run.0),
+        format: Some(Format::Xlsx),
+        ..ExportArgs::default()
+    };
+    let link = opened.settings.config.result.link.as_deref();
+    let link = link.map(LinkTemplate::parse).transpose()?;
+    write_results(&args, opened, run, link.as_ref(), out).map(drop)
+}
+
 /// Gives the number of rows written.
 fn write_results(
     args: &ExportArgs,

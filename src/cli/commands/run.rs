@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::check::{input, open_sheet};
 use super::decisions::is_confirmed;
 use super::register::{self, PATIENCE};
-use super::world::{self, Opened, Target, ended_as};
+use super::world::{self, Opened, Target, USER_AGENT, ended_as};
 use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::log;
 use crate::cli::metrics::Metrics;
@@ -17,6 +17,7 @@ use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{SystemClock, user_name, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
+use crate::input::Input;
 use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
@@ -26,53 +27,45 @@ use crate::send::{
     Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
     Wishes, import, make_due, plan, send,
 };
+use crate::vlens::{Notice, Notifier};
 
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, Some(&args.file))?;
     let flow = Flow::new(settings, &args.send, output, "run")?;
-    let input = input(&args.file)?;
-    let mut sheet = open_sheet(&input, &flow.settings, &args.read)?;
-    for note in sheet.source.notes().iter().filter(|note| note.warning) {
-        output.say(&format!("warning: {}", note.text));
-    }
+    let (input, mut sheet) = flow.open(args)?;
     let target = flow.target(flow.settings.needs_login()).await?;
     if args.dry_run {
         return dry_run(args, &flow, &mut sheet, &target.binding);
     }
+    let summary = flow.send_sheet(args, &input, sheet, target).await?;
+    flow.tell(&summary)
+}
+
+/// The same without a word on stdout. Gives why it did not end well, too.
+pub async fn send_file(
+    args: &RunArgs,
+    settings: Settings,
+    output: Output,
+) -> Result<(RunSummary, Option<Error>), Error> {
+    let flow = Flow::new(settings, &args.send, output, "inbox")?;
+    let (input, sheet) = flow.open(args)?;
+    let target = flow.target(flow.settings.needs_login()).await?;
+    let summary = flow.send_sheet(args, &input, sheet, target).await?;
+    let ended = flow.ended(&summary);
+    Ok((summary, ended))
+}
+
+/// The ledger that a file would be recorded in, made if it is not there. Refuses what every `run` would.
+pub async fn open_ledger(
+    args: &SendArgs,
+    settings: Settings,
+    output: Output,
+) -> Result<(Lock, Ledger), Error> {
+    let flow = Flow::new(settings, args, output, "inbox")?;
+    let target = flow.target(flow.settings.needs_login()).await?;
     let lock = flow.lock()?;
-    let mut ledger = Ledger::open_or_create(&flow.path, &target.binding)?;
-    let started = flow.clock.moment();
-    ledger.recover(&started)?;
-    let register = flow.join(&mut ledger, &target).await?;
-    let what = ImportOptions {
-        source_name: &args.file.display().to_string(),
-        fingerprint: input.fingerprint()?,
-        wishes: flow.sending.wishes,
-        started: &started,
-    };
-    let Some(run) = import(&mut ledger, &mut sheet, &what, &flow.stop)? else {
-        let message = "Interrupted while the rows were being read; nothing was recorded or sent.";
-        return Err(Error::stopped("interrupted", message));
-    };
-    let typed = flow.settings.typed(&args.file, &args.read);
-    ledger.note_typed(run, &serde_json::to_string(&typed).unwrap_or_default())?;
-    if let Some(note) = sheet.note_on_asides() {
-        output.say(&note);
-    }
-    if sheet.mapping.sends_undeclared_keys() && flow.asks() {
-        flow.show_first(run)?;
-    }
-    drop(sheet);
-    let begun = Begun {
-        ledger,
-        register,
-        run,
-        target,
-        _lock: lock,
-    };
-    let held = held_back(args, &flow, &begun)?;
-    flow.deliver(begun, held).await
+    Ok((lock, Ledger::open_or_create(&flow.path, &target.binding)?))
 }
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
@@ -82,7 +75,7 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended
     if wishes != Wishes::default() {
         make_due(&mut begun.ledger, begun.run, wishes)?;
     }
-    flow.deliver(begun, None).await
+    flow.tell(&flow.deliver(begun, None).await?)
 }
 
 /// Makes rows due again because a person says so, and sends them.
@@ -109,7 +102,7 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     let Begun { ledger, run, .. } = &mut begun;
     ledger.begin_process(Work::Deciding(*run), "retry", &user_name(), &now)?;
     ledger.retry(*run, &statuses, rows, &now)?;
-    flow.deliver(begun, None).await
+    flow.tell(&flow.deliver(begun, None).await?)
 }
 
 /// A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
@@ -244,8 +237,96 @@ impl Flow {
         }
     }
 
+    fn open(&self, args: &RunArgs) -> Result<(Input, Sheet), Error> {
+        let input = input(&args.file)?;
+        let sheet = open_sheet(&input, &self.settings, &args.read)?;
+        for note in sheet.source.notes().iter().filter(|note| note.warning) {
+            self.output.say(&format!("warning: {}", note.text));
+        }
+        Ok((input, sheet))
+    }
+
+    /// Records every row and sends what is due.
+    async fn send_sheet(
+        &self,
+        args: &RunArgs,
+        input: &Input,
+        mut sheet: Sheet,
+        target: Target,
+    ) -> Result<RunSummary, Error> {
+        let lock = self.lock()?;
+        let mut ledger = Ledger::open_or_create(&self.path, &target.binding)?;
+        let started = self.clock.moment();
+        ledger.recover(&started)?;
+        let register = self.join(&mut ledger, &target).await?;
+        let what = ImportOptions {
+            source_name: &args.file.display().to_string(),
+            fingerprint: input.fingerprint()?,
+            wishes: self.sending.wishes,
+            started: &started,
+        };
+        let Some(run) = import(&mut ledger, &mut sheet, &what, &self.stop)? else {
+            let message =
+                "Interrupted while the rows were being read; nothing was recorded or sent.";
+            return Err(Error::stopped("interrupted", message));
+        };
+        let typed = self.settings.typed(&args.file, &args.read);
+        ledger.note_typed(run, &serde_json::to_string(&typed).unwrap_or_default())?;
+        if let Some(note) = sheet.note_on_asides() {
+            self.output.say(&note);
+        }
+        if sheet.mapping.sends_undeclared_keys() && self.asks() {
+            self.show_first(run)?;
+        }
+        drop(sheet);
+        let begun = Begun {
+            ledger,
+            register,
+            run,
+            target,
+            _lock: lock,
+        };
+        let held = held_back(args, self, &begun)?;
+        self.deliver(begun, held).await
+    }
+
+    /// Sends what is due, and tells the address of the team's own when it begins and how it ends.
+    async fn deliver(&self, begun: Begun, held: Option<Held>) -> Result<RunSummary, Error> {
+        let Some(url) = &self.settings.config.notify.url else {
+            return self.work(begun, held).await;
+        };
+        let trust = (self.settings.proxy()?, self.settings.ca_pem()?);
+        let notifier = Notifier::new(url, trust, USER_AGENT)?;
+        let started = notifier.clone();
+        let started = tokio::spawn(async move { started.tell(Notice::Start).await });
+        let ended = self.work(begun, held).await;
+        // In this order, whatever became of the first.
+        let _ = started.await;
+        notifier.tell(self.end_notice(&ended)).await;
+        ended
+    }
+
+    /// How a run ended, without a file's name: neither its source nor a path, and no words that may hold one.
+    fn end_notice(&self, ended: &Result<RunSummary, Error>) -> Notice {
+        let (is_good, mut document) = match ended {
+            Ok(summary) => {
+                let kind = self.ended(summary).map(|error| error.kind);
+                let is_good = matches!(kind, None | Some(Kind::NeedsPerson));
+                (is_good, serde_json::json!(summary))
+            }
+            Err(error) => (
+                false,
+                serde_json::json!({ "error": { "code": error.code } }),
+            ),
+        };
+        if let Some(members) = document.as_object_mut() {
+            members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));
+        }
+        Notice::End(is_good, document.to_string())
+    }
+
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
-    async fn deliver(&self, begun: Begun, held: Option<Held>) -> Ended {
+    async fn work(&self, begun: Begun, held: Option<Held>) -> Result<RunSummary, Error> {
         let Begun {
             mut ledger,
             register,
@@ -279,25 +360,34 @@ impl Flow {
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
         drop(ledger);
         let summary = self.summary(run)?;
-        let reader = world::reader(&self.path, &self.settings)?;
-        let further = world::further(&self.settings, &reader, run)?;
-        let changed = world::changed_rows(&reader, &summary)?;
-        let mut ended = ended_as(&summary);
-        // A register that is not to be trusted is worse than one that is away: trying again is of no use.
-        if let (Some(ended), Some(StopReason::Register(error))) = (&mut ended, self.stop.why()) {
+        watch.end(&tally, &summary, self.ended(&summary).as_ref());
+        Ok(summary)
+    }
+
+    /// Who has to act after this run. A register that is not to be trusted is worse than one that is away: trying again is of no use.
+    fn ended(&self, summary: &RunSummary) -> Option<Error> {
+        let mut ended = ended_as(summary)?;
+        if let Some(StopReason::Register(error)) = self.stop.why() {
             ended.kind = error.kind;
         }
-        watch.end(&tally, &summary, ended.as_ref());
+        Some(ended)
+    }
+
+    /// Prints where the run stands now.
+    fn tell(&self, summary: &RunSummary) -> Ended {
+        let reader = world::reader(&self.path, &self.settings)?;
+        let further = world::further(&self.settings, &reader, summary.run)?;
+        let changed = world::changed_rows(&reader, summary)?;
         let look = self.output.look();
-        self.output.show(&summary, |out| {
-            write_summary(out, &summary, &changed, &further, look)
+        self.output.show(summary, |out| {
+            write_summary(out, summary, &changed, &further, look)
         })?;
-        match ended {
+        match self.ended(summary) {
             None => Ok(None),
             Some(error) if self.output.logs_ends() => Ok(Some(error.kind)),
             // Whoever gets this by mail did not see the summary.
             Some(error) if self.output.quiet => {
-                let status = command(&format!("status {run}"), &further.reading);
+                let status = command(&format!("status {}", summary.run), &further.reading);
                 Err(error.hint(format!("See what to do: {status}")))
             }
             Some(error) => Err(error),

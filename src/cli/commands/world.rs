@@ -18,6 +18,8 @@ use crate::vlens::{BaseUrl, Client, ClientOptions};
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
 const SANDBOX_NAME: &str = "sandbox";
 
+pub const USER_AGENT: &str = concat!("vlens-batch/", env!("CARGO_PKG_VERSION"));
+
 /// A little more than the longest window of the limits.
 const RECENT_MS: i64 = 61_000;
 
@@ -300,7 +302,7 @@ impl Target {
             proxy,
             ca_pem,
             concurrency: sending.concurrency,
-            user_agent: concat!("vlens-batch/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: USER_AGENT.to_owned(),
         })?;
         Ok(Target {
             client,

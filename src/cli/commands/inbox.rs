@@ -1,0 +1,510 @@
+//! `inbox`: one sweep of a folder for people who never open a terminal. Each complete sheet is run as `run` would, and its results are
+//! put beside it; the sheet itself is never touched. What was dealt with is remembered in the ledger.
+
+use std::collections::HashMap;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, UNIX_EPOCH};
+
+use sha2::{Digest as _, Sha256};
+
+use super::check::{input, mark};
+use super::results::write_workbook;
+use super::run::{open_ledger, send_file};
+use super::world::{Opened, lock, reader};
+use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
+use crate::cli::files::{Readers, write_bytes, write_first};
+use crate::cli::output::Output;
+use crate::cli::settings::Settings;
+use crate::cli::system::watch_signals;
+use crate::error::{Ended, Error, Kind};
+use crate::ledger::{InboxFile, Ledger, Lock, Reader};
+use crate::model::{RunId, RunSummary};
+use crate::send::StopSignal;
+
+/// What people call their sheets, other workbooks included: those are answered with how to save them.
+const ENDINGS: [&str; 11] = [
+    "csv", "tsv", "tab", "txt", "xlsx", "xlsm", "xls", "xlsb", "ods", "fods", "numbers",
+];
+/// Behind a name while something is still being written under it.
+const PARTIAL: [&str; 5] = ["part", "partial", "filepart", "crdownload", "download"];
+/// What this tool puts beside a sheet.
+const RESULTS: &str = "results";
+const MARKED: &str = "marked";
+const ERROR: &str = "error";
+/// Results are written this often while a run goes on.
+const WRITE_EVERY: Duration = Duration::from_secs(30);
+/// So many names are tried for results that somebody has open.
+const NAMES: u32 = 20;
+
+pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
+    let sweep = Sweep::begin(args, global, output)?;
+    let mut files: Vec<Swept> = Vec::new();
+    let mut broken = None;
+    for found in sweep.settled().await? {
+        if sweep.stop.is_stopping() {
+            break;
+        }
+        let swept = match Box::pin(sweep.file(&found)).await {
+            Ok(None) => continue,
+            Ok(Some(swept)) => swept,
+            // Somebody else is at work, and will see to the others too.
+            Err(error) if error.kind == Kind::Busy => break,
+            // No fault of the file's: the others would fare no better.
+            Err(error) => {
+                broken = Some(error);
+                break;
+            }
+        };
+        if !output.json {
+            output.print(|out| writeln!(out, "{}", swept.in_words()))?;
+        }
+        let kind = swept.fault.as_ref().map(|fault| fault.kind);
+        files.push(swept);
+        if !matches!(kind, None | Some(Kind::NeedsPerson | Kind::Unusable)) {
+            break;
+        }
+    }
+    if output.json {
+        let document = serde_json::json!({ "inbox": args.dir, "files": files });
+        output.show(&document, |_| Ok(()))?;
+    }
+    let stopped = sweep
+        .stop
+        .is_stopping()
+        .then(|| Error::stopped("interrupted", "Interrupted; the next sweep goes on."));
+    let faults = files.into_iter().filter_map(|swept| swept.fault);
+    let faults = broken.into_iter().chain(faults).chain(stopped);
+    faults
+        .min_by_key(|fault| rank(fault.kind))
+        .map_or(Ok(None), Err)
+}
+
+/// The gravest first.
+fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::Unexpected => 0,
+        Kind::Refused => 1,
+        Kind::Unusable | Kind::Usage => 2,
+        Kind::Stopped => 3,
+        Kind::NeedsPerson => 4,
+        Kind::Busy => 5,
+    }
+}
+
+/// What became of a file.
+#[derive(serde::Serialize)]
+struct Swept {
+    file: String,
+    exit_code: u8,
+    results: Option<PathBuf>,
+    marked: Option<PathBuf>,
+    error: Option<PathBuf>,
+    run: Option<RunSummary>,
+    /// Why it did not end well.
+    #[serde(skip)]
+    fault: Option<Error>,
+}
+
+impl Swept {
+    fn of(found: &Found, fault: Option<Error>) -> Swept {
+        Swept {
+            file: found.name.clone(),
+            exit_code: fault.as_ref().map_or(0, |fault| fault.kind.exit_code()),
+            results: None,
+            marked: None,
+            error: None,
+            run: None,
+            fault: fault.map(|fault| fault.about(&found.path.to_string_lossy())),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let words = match &self.run {
+            Some(RunSummary { counts, .. }) => format!(
+                "{}: invitations created {}, created before {}, rows that need a person {}, still to send {}.",
+                self.file,
+                counts.created,
+                counts.already_created,
+                counts.needing_a_person(),
+                counts.pending,
+            ),
+            None => format!("{}: nothing was sent.", self.file),
+        };
+        let places = [&self.results, &self.marked, &self.error].into_iter();
+        let places = places
+            .flatten()
+            .map(|place| format!(" See {}.", place.display()));
+        words + &places.collect::<String>()
+    }
+}
+
+/// A sheet in the folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    name: String,
+    path: PathBuf,
+    file: InboxFile,
+    /// What its results are called by: its name without the ending, unless another sheet has the same.
+    stem: String,
+}
+
+struct Sweep<'a> {
+    args: &'a InboxArgs,
+    send: SendArgs,
+    global: &'a Global,
+    output: Output,
+    stop: Arc<StopSignal>,
+}
+
+impl<'a> Sweep<'a> {
+    /// Refuses a folder that is not there or takes no results, and a config that cannot be read.
+    fn begin(args: &'a InboxArgs, global: &'a Global, output: Output) -> Result<Self, Error> {
+        let folder = args.dir.display();
+        let unusable = |what: &str, error: std::io::Error| {
+            let message = format!("The folder {folder} {what}: {error}.");
+            Error::unusable("inbox_unusable", message)
+                .hint("Check the name of the folder, and the rights of whoever this runs as.")
+        };
+        std::fs::read_dir(&args.dir).map_err(|error| unusable("cannot be read", error))?;
+        let trial = tempfile::Builder::new()
+            .prefix(".vlens-batch-")
+            .tempfile_in(&args.dir);
+        trial.map_err(|error| unusable("cannot be written to", error))?;
+        Settings::find(global, Some(&args.dir.join(RESULTS)))?;
+        Ok(Sweep {
+            send: SendArgs {
+                yes: true,
+                wait: false,
+                ..args.send.clone()
+            },
+            args,
+            global,
+            output,
+            stop: watch_signals(output, None),
+        })
+    }
+
+    /// The sheets that are new and complete, oldest first. Everything else is left alone without a word.
+    async fn settled(&self) -> Result<Vec<Found>, Error> {
+        let mut new = self.sheets()?;
+        new.retain(|found| !self.has_swept(found).unwrap_or(false));
+        let Some(first) = new.first() else {
+            return Ok(new);
+        };
+        let ledger = self
+            .settings(first)
+            .and_then(|settings| settings.ledger(self.send.sandbox));
+        if ledger.is_ok_and(|ledger| Lock::is_held(&ledger)) {
+            return Ok(Vec::new());
+        }
+        tokio::select! {
+            () = tokio::time::sleep(self.args.settled) => {}
+            () = self.stop.stopped() => return Ok(Vec::new()),
+        }
+        let now = self.sheets()?;
+        new.retain(|found| now.contains(found));
+        new.sort_by(|a, b| (a.file.modified_ms, &a.name).cmp(&(b.file.modified_ms, &b.name)));
+        Ok(new)
+    }
+
+    /// What has the name of a sheet, and is not in use.
+    fn sheets(&self) -> Result<Vec<Found>, Error> {
+        let unreadable = |error: std::io::Error| {
+            let message = format!(
+                "The folder {} cannot be read: {error}.",
+                self.args.dir.display()
+            );
+            Error::unusable("inbox_unusable", message)
+        };
+        let folder = self.args.dir.canonicalize().map_err(unreadable)?;
+        let mut found = Vec::new();
+        let mut alike: HashMap<String, u32> = HashMap::new();
+        for entry in std::fs::read_dir(&self.args.dir)
+            .map_err(unreadable)?
+            .flatten()
+        {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = entry.path();
+            let Some(stem) = stem_of_sheet(&name) else {
+                continue;
+            };
+            // It may be gone by now.
+            let Ok(metadata) = std::fs::metadata(&path) else {
+                continue;
+            };
+            if !metadata.is_file() {
+                continue;
+            }
+            *alike.entry(stem.to_lowercase()).or_default() += 1;
+            if is_in_use(&path) {
+                continue;
+            }
+            let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
+            let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+            found.push(Found {
+                stem: stem.to_owned(),
+                file: InboxFile {
+                    path: folder.join(&name).to_string_lossy().into_owned(),
+                    size: i64::try_from(metadata.len()).unwrap_or(i64::MAX),
+                    modified_ms: i64::try_from(modified.as_millis()).unwrap_or(i64::MAX),
+                },
+                path,
+                name,
+            });
+        }
+        for found in &mut found {
+            if alike[&found.stem.to_lowercase()] > 1 {
+                found.stem.clone_from(&found.name);
+            }
+        }
+        Ok(found)
+    }
+
+    fn settings(&self, found: &Found) -> Result<Settings, Error> {
+        Settings::find(self.global, Some(&found.path))
+    }
+
+    fn has_swept(&self, found: &Found) -> Result<bool, Error> {
+        let settings = self.settings(found)?;
+        let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
+        let config = config_bytes(&settings);
+        reader.map_or(Ok(false), |reader| reader.has_swept(&found.file, &config))
+    }
+
+    /// Runs a file and puts its results beside it. None: its bytes were dealt with before.
+    async fn file(&self, found: &Found) -> Result<Option<Swept>, Error> {
+        // A program may keep a file to itself while it works on it.
+        if let Err(error) = std::fs::File::open(&found.path)
+            && error.kind() != std::io::ErrorKind::PermissionDenied
+        {
+            return Ok(None);
+        }
+        let looked = self.settings(found).and_then(|settings| {
+            let bytes = input(&found.path)?.fingerprint()?;
+            Ok((settings, bytes))
+        });
+        let (settings, bytes) = match looked {
+            Ok(looked) => looked,
+            Err(error) => return Ok(Some(refused(found, error)?)),
+        };
+        let ledger = settings.ledger(self.send.sandbox)?;
+        let config = config_bytes(&settings);
+        let (held, mut opened) =
+            open_ledger(&self.send, self.settings(found)?, self.output).await?;
+        if reader(&ledger, &settings)?.has_swept_bytes(&bytes, &config)? {
+            opened.note_swept(&found.file, &bytes, None)?;
+            return Ok(None);
+        }
+        drop((opened, held));
+        let note = |unless| {
+            let _held = lock(&ledger, None)?;
+            Ledger::open_existing(&ledger)?.note_swept(&found.file, &bytes, unless)
+        };
+        let mut results = Results::beside(found, ledger.clone(), self.global.clone())?;
+        let writer = results.write_while();
+        let run = RunArgs {
+            file: found.path.clone(),
+            read: self.args.read.clone(),
+            send: self.send.clone(),
+            ..RunArgs::default()
+        };
+        let ran = send_file(&run, settings, self.output).await;
+        results.take_over(writer);
+        let swept = match ran {
+            Ok((summary, fault)) => self.sent(found, results, summary, fault)?,
+            Err(error) if error.kind == Kind::Unusable => refused(found, error)?,
+            Err(error) => return Err(error),
+        };
+        match &swept.fault {
+            None => note(None)?,
+            Some(fault) if fault.kind == Kind::NeedsPerson => note(None)?,
+            Some(fault) if fault.kind == Kind::Unusable => note(Some(&config))?,
+            // The next sweep goes on with it.
+            Some(_) => {}
+        }
+        Ok(Some(swept))
+    }
+
+    /// Writes what a file came to.
+    fn sent(
+        &self,
+        found: &Found,
+        mut results: Results,
+        run: RunSummary,
+        fault: Option<Error>,
+    ) -> Result<Swept, Error> {
+        let place = results.write(run.run)?;
+        if place != results.places[0] {
+            let usual = results.places[0].display();
+            let place = place.display();
+            self.output.say(&format!(
+                "{usual} is open in another program; the results are in {place}."
+            ));
+        }
+        let mut marked = None;
+        if run.counts.invalid > 0 {
+            let mut places = found.beside(MARKED, "xlsx").into_iter();
+            let args = CheckArgs {
+                file: found.path.clone(),
+                // Somebody may be correcting the one that is there.
+                annotate: places.find(|place| !place.exists()),
+                read: self.args.read.clone(),
+                ..CheckArgs::default()
+            };
+            let mut unheard = self.output;
+            (unheard.quiet, unheard.json) = (true, false);
+            mark(&args, &self.settings(found)?, unheard)?;
+            marked = args.annotate;
+        }
+        // What an earlier state of the sheet was refused for. It is nearly always not there.
+        let _ = std::fs::remove_file(&found.beside(ERROR, "txt")[0]);
+        Ok(Swept {
+            results: Some(place),
+            marked,
+            run: Some(run),
+            ..Swept::of(found, fault)
+        })
+    }
+}
+
+/// Writes why a file cannot be used.
+fn refused(found: &Found, error: Error) -> Result<Swept, Error> {
+    let words = Output::in_words(&error) + "\n";
+    let place = found.beside(ERROR, "txt").swap_remove(0);
+    write_bytes(&place, Readers::Folder, words.as_bytes())?;
+    Ok(Swept {
+        error: Some(place),
+        ..Swept::of(found, Some(error))
+    })
+}
+
+impl Found {
+    /// Where something is put beside the sheet, and where else if that is taken.
+    fn beside(&self, what: &str, ending: &str) -> Vec<PathBuf> {
+        let name = |nth: u32| match nth {
+            1 => format!("{}.{what}.{ending}", self.stem),
+            nth => format!("{}.{what}-{nth}.{ending}", self.stem),
+        };
+        (1..=NAMES)
+            .map(|nth| self.path.with_file_name(name(nth)))
+            .collect()
+    }
+}
+
+/// The results of one file, written more than once.
+#[derive(Clone)]
+struct Results {
+    places: Vec<PathBuf>,
+    /// Where they are by now.
+    place: Option<PathBuf>,
+    ledger: PathBuf,
+    global: Global,
+    file: PathBuf,
+    /// The newest run before.
+    before: Option<RunId>,
+}
+
+type Writing = (Sender<()>, JoinHandle<Option<PathBuf>>);
+
+impl Results {
+    fn beside(found: &Found, ledger: PathBuf, global: Global) -> Result<Results, Error> {
+        let before = Reader::open(&ledger)?.map(|reader| reader.newest_run());
+        Ok(Results {
+            places: found.beside(RESULTS, "xlsx"),
+            place: None,
+            global,
+            file: found.path.clone(),
+            before: before.transpose()?.flatten(),
+            ledger,
+        })
+    }
+
+    /// Writes them every now and then, on a thread of its own, until it is told to stop.
+    fn write_while(&self) -> Writing {
+        let (stop, stopped) = mpsc::channel();
+        let mut results = self.clone();
+        let writing = std::thread::spawn(move || {
+            while stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                // The last time counts; what is in the way now may be gone by then.
+                if let Err(error) = results.write_newest() {
+                    tracing::warn!("{error}");
+                }
+            }
+            results.place
+        });
+        (stop, writing)
+    }
+
+    fn take_over(&mut self, (stop, writing): Writing) {
+        drop(stop);
+        self.place = writing.join().ok().flatten();
+    }
+
+    fn opened(&self) -> Result<Opened, Error> {
+        let settings = Settings::find(&self.global, Some(&self.file))?;
+        Ok(Opened {
+            reader: reader(&self.ledger, &settings)?,
+            path: self.ledger.clone(),
+            settings,
+        })
+    }
+
+    /// Those of the run that has begun since, if one has: nobody else can begin one.
+    fn write_newest(&mut self) -> Result<(), Error> {
+        let newest = self.opened()?.reader.newest_run()?;
+        match newest.filter(|_| newest > self.before) {
+            Some(run) => self.write(run).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, run: RunId) -> Result<PathBuf, Error> {
+        let opened = self.opened()?;
+        let places = self.places.iter().filter(|place| !is_in_use(place));
+        let places: Vec<PathBuf> = self.place.iter().chain(places).cloned().collect();
+        let place = write_first(&places, Readers::Folder, |file| {
+            write_workbook(&opened, run, BufWriter::new(file))
+        })?;
+        self.place = Some(place.clone());
+        Ok(place)
+    }
+}
+
+/// The name of a sheet without its ending; none for what is something else, or is put here by this tool.
+fn stem_of_sheet(name: &str) -> Option<&str> {
+    if name.starts_with("~$") || name.starts_with('.') {
+        return None;
+    }
+    let (stem, ending) = name.rsplit_once('.')?;
+    let ending = ending.to_lowercase();
+    let is_ours = |what: &str| {
+        let last = stem.rsplit_once('.').map(|(_, last)| last.to_lowercase());
+        let nth = last.as_deref().and_then(|last| last.strip_prefix(what));
+        nth.is_some_and(|nth| nth.is_empty() || nth.starts_with('-'))
+    };
+    let is_result = match ending.as_str() {
+        "xlsx" => is_ours(RESULTS) || is_ours(MARKED),
+        "txt" => is_ours(ERROR),
+        _ => false,
+    };
+    (ENDINGS.contains(&ending.as_str()) && !is_result).then_some(stem)
+}
+
+/// Whether somebody has it open, or it is still being written: Excel, LibreOffice and browsers put something beside it.
+fn is_in_use(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let office = [format!("~${name}"), format!(".~lock.{name}#")];
+    let partial = PARTIAL.map(|ending| format!("{name}.{ending}"));
+    let mut beside = office.iter().chain(&partial);
+    beside.any(|name| path.with_file_name(name).exists())
+}
+
+/// The SHA-256 of the config that holds for a file.
+fn config_bytes(settings: &Settings) -> [u8; 32] {
+    let text = settings.config_path.as_deref().map(std::fs::read);
+    Sha256::digest(text.and_then(Result::ok).unwrap_or_default()).into()
+}

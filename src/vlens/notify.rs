@@ -1,0 +1,99 @@
+//! Tells an address of the team's own when a run starts and how it ends, so that somebody notices a run that never comes. It stands
+//! beside the API: it counts against no limit, and its failure changes nothing.
+
+use std::time::Duration;
+
+use reqwest::{Method, Request};
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use super::client::{BaseUrl, ClientOptions, http_client};
+use crate::error::Error;
+use crate::model::Secret;
+
+const TRIES: u32 = 3;
+/// Together with the pauses, three of them take twenty seconds at most.
+const TRY_MAX: Duration = Duration::from_secs(6);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// An address that is told. It may be a secret itself, so it is never shown.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    http: reqwest::Client,
+    url: Url,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    Start,
+    /// Whether it went well, with the run's document.
+    End(bool, String),
+}
+
+impl Notifier {
+    /// Takes `https` addresses, and `http` ones to this machine.
+    pub fn new(
+        url: &str,
+        (proxy, ca_pem): (Option<String>, Option<Vec<u8>>),
+        user_agent: &str,
+    ) -> Result<Notifier, Error> {
+        let invalid = || {
+            let message = "The url under [notify] is not an https address without a query (http is for this machine only).";
+            Error::unusable("notify_url_invalid", message)
+        };
+        let base_url = BaseUrl::parse(url, false).map_err(|_| invalid())?;
+        Ok(Notifier {
+            url: Url::parse(base_url.as_str()).map_err(|_| invalid())?,
+            http: http_client(&ClientOptions {
+                base_url,
+                api_key: Secret::new(String::new()),
+                tenancy_name: String::new(),
+                timeout: TRY_MAX,
+                proxy,
+                ca_pem,
+                concurrency: 1,
+                user_agent: user_agent.to_owned(),
+            })?,
+        })
+    }
+
+    /// Tries three times. What went wrong last is logged, and nothing else comes of it.
+    pub async fn tell(&self, notice: Notice) {
+        let mut why = String::new();
+        for nth in 0..TRIES {
+            if nth > 0 {
+                sleep(PAUSE).await;
+            }
+            let told = timeout(TRY_MAX, self.http.execute(self.request(&notice))).await;
+            why = match told {
+                Ok(Ok(answer)) if answer.status().is_success() => return,
+                Ok(Ok(answer)) => format!("it answers {}", answer.status().as_u16()),
+                Ok(Err(error)) if error.is_connect() => "it cannot be reached".to_owned(),
+                Ok(Err(_)) => "the connection broke".to_owned(),
+                Err(_) => format!("no answer within {} s", TRY_MAX.as_secs()),
+            };
+        }
+        tracing::warn!("the address under [notify] was not told: {why}; the run is as it is");
+    }
+
+    fn request(&self, notice: &Notice) -> Request {
+        let mut url = self.url.clone();
+        let path = url.path().trim_end_matches('/').to_owned();
+        let (method, end, body) = match notice {
+            Notice::Start => (Method::GET, "/start", None),
+            Notice::End(true, body) => (Method::POST, "", Some(body)),
+            Notice::End(false, body) => (Method::POST, "/fail", Some(body)),
+        };
+        url.set_path(&format!("{path}{end}"));
+        let mut request = Request::new(method, url);
+        if let Some(body) = body {
+            let json = reqwest::header::HeaderValue::from_static("application/json");
+            request
+                .headers_mut()
+                .insert(reqwest::header::CONTENT_TYPE, json);
+            *request.body_mut() = Some(body.clone().into());
+        }
+        request
+    }
+}

@@ -31,7 +31,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// The config [default: vlens-batch.toml in FILE's folder, else in the working folder]
+    /// The config [default: NAME.vlens-batch.toml of FILE, vlens-batch.toml in its folder, else in the working folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The ledger [default: `VLENS_LEDGER`, else the tenant's own in your data folder]
@@ -162,7 +162,7 @@ pub struct InitArgs {
     /// Take the proposal without asking
     #[arg(short, long)]
     pub yes: bool,
-    /// Replace a vlens-batch.toml that is already there
+    /// Replace the config of FILE that is already there
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]

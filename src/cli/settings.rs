@@ -48,14 +48,17 @@ pub struct Settings {
 impl Settings {
     /// Finds and reads the config: `--config`, else beside `file`, else in the working folder; and what it leaves open in the user's.
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings, Error> {
-        let file_folder = file.filter(|path| *path != Path::new("-")).map(folder_of);
+        let file = file.filter(|path| *path != Path::new("-"));
+        let file_folder = file.map(folder_of);
         let beside = |name: &str| {
             let folders = [file_folder.clone(), Some(PathBuf::from("."))];
             let folders = folders.into_iter().flatten();
             let mut paths = folders.map(|folder| tidy(folder.join(name)));
             paths.find(|path| path.exists())
         };
-        let config_path = global.config.clone().or_else(|| beside(CONFIG_NAME));
+        let of_sheet = file.map(config_of_sheet).filter(|path| path.exists());
+        let config_path = global.config.clone().or(of_sheet);
+        let config_path = config_path.or_else(|| beside(CONFIG_NAME));
         let mut config = match &config_path {
             Some(path) => read_config(path)?,
             None => match beside(&format!("{CONFIG_NAME}.txt")) {
@@ -378,6 +381,12 @@ pub struct Sending {
 }
 
 /// The contract types that flags name.
+/// The config of one sheet alone: `loans.vlens-batch.toml` for `loans.xlsx`.
+pub fn config_of_sheet(file: &Path) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    tidy(folder_of(file).join(format!("{stem}.{CONFIG_NAME}")))
+}
+
 pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
     let ids = args.contract_type.iter().copied();
     ids.map(ContractTypeId).collect()

@@ -32,6 +32,8 @@ pub(crate) struct Words {
     pub mobiles: Vec<String>,
     pub number_kinds: Vec<String>,
     pub digits_that_are_text: Vec<String>,
+    pub alternatives: Vec<String>,
+    pub name_parts: Vec<Vec<String>>,
     pub other_columns: Vec<String>,
     pub choices: Vec<Vec<String>>,
     pub abbreviations: HashMap<String, String>,

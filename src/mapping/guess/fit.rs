@@ -34,6 +34,18 @@ pub enum Target {
     Field(String),
 }
 
+impl Target {
+    /// The word for it in documents.
+    pub fn field(&self) -> &str {
+        match self {
+            Target::Phone => "phone",
+            Target::Email => "email",
+            Target::ContractType => "contract_type",
+            Target::Field(key) => key,
+        }
+    }
+}
+
 /// One thing that a column can be mapped to.
 #[derive(Debug, Clone)]
 pub(super) struct Goal {

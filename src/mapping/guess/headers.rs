@@ -195,7 +195,7 @@ fn by_script(part: &str) -> Vec<String> {
 }
 
 /// How well words match the best of some names: same, or nearly so spelled.
-fn best(words: &Words, names: &[Words]) -> f64 {
+pub(super) fn best(words: &Words, names: &[Words]) -> f64 {
     names
         .iter()
         .map(|name| likeness(words, name))

@@ -3,9 +3,11 @@
 //!
 //! Pure: columns and their first values in, a proposal out, which [`Proposal::to_toml`] writes as a config with comments.
 
+mod column;
 mod contract;
 mod fit;
 mod headers;
+mod join;
 mod profile;
 mod proposal;
 mod write;
@@ -15,10 +17,11 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+pub use column::ColumnGuess;
 pub use contract::Known;
 pub use fit::Target;
 pub use profile::Sample;
-pub use proposal::{Certainty, ColumnGuess, Proposal};
+pub use proposal::Proposal;
 pub use write::SourceSettings;
 
 use super::header::Role;

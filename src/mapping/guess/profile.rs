@@ -1,14 +1,21 @@
 //! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
-use crate::mapping::names::{fold, fold_value};
+use crate::mapping::names::{fold, fold_value, western_digits};
 use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
 use crate::mapping::words::WORDS;
-use crate::model::{Cell, Column, FormField, Row};
+use crate::model::{Cell, Column, FormField, FormOption, Row, mask};
 
 /// How many values of a column are looked at.
 const SAMPLED_VALUES: usize = 200;
+/// The day first, and the month first.
+const DATE_FORMS: [[&str; 3]; 2] = [
+    ["%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y"],
+    ["%m/%d/%Y", "%m-%d-%Y", "%m.%d.%Y"],
+];
 /// More different values than this are no list of choices.
 const MOST_CHOICES: usize = 60;
+/// A list as long as this is shown whole.
+const MOST_SHOWN: usize = 6;
 /// The first groups of words in [`WORDS`] are the marital states.
 const MARITAL_STATES: usize = 4;
 
@@ -66,13 +73,19 @@ pub(super) struct Profile {
     pub order: Option<DateOrder>,
     /// The different values as written, few enough to be a list.
     pub distinct: Vec<String>,
-    /// A value to show.
-    pub sample: Option<String>,
+    /// Every row has a value.
+    pub is_always_filled: bool,
+    /// Dates whose day and month could be either, and nothing proves which.
+    pub has_open_dates: bool,
+    /// How all texts write their dates, if the day comes first and if the month does.
+    pub date_forms: [Option<&'static str>; 2],
+    /// A value.
+    sample: Option<String>,
 }
 
 impl Profile {
-    pub fn of(values: &[Cell], country: &str) -> Profile {
-        let values: Vec<&Cell> = values.iter().filter(|cell| tells(cell)).collect();
+    pub fn of(all: &[Cell], country: &str) -> Profile {
+        let values: Vec<&Cell> = all.iter().filter(|cell| tells(cell)).collect();
         let texts: Vec<String> = values
             .iter()
             .map(|cell| fold_value(&cell.shown()))
@@ -93,6 +106,7 @@ impl Profile {
         });
         let is_number = |cell: &Cell| reads(&point, cell) || reads(&comma, cell);
         let has = |text: &str, is_so: fn(char) -> bool| text.chars().any(is_so);
+        let order = order_of(&values);
         Profile {
             count: values.len(),
             phone: share_of(&|cell, _| reads(&phone, cell)),
@@ -109,9 +123,46 @@ impl Profile {
                 let words = text.split(' ').filter(|word| !fold(word).is_empty());
                 words.count() >= 2
             }),
-            order: order_of(&values),
+            order,
+            has_open_dates: order.is_none()
+                && values.iter().any(|cell| {
+                    matches!(cell, Cell::Text(_)) && date(None, None).depends_on_convention(cell)
+                }),
+            date_forms: DATE_FORMS.map(|forms| form_of_dates(&forms, &values)),
+            is_always_filled: values.len() == all.len(),
             distinct: distinct(&values),
             sample: values.first().map(|cell| cell.shown()),
+        }
+    }
+
+    /// What a person may be shown of the values, so that she knows the column and learns nobody's data: of dates the year, of lists the
+    /// words, of numbers how long they are, of everything else how its words begin.
+    pub fn sample(&self) -> String {
+        let Some(sample) = &self.sample else {
+            return String::new();
+        };
+        if self.known_choices() >= 0.8 && self.distinct.len() <= MOST_SHOWN {
+            return self.distinct.join(", ");
+        }
+        if self.date >= 0.8 {
+            return year_of(sample);
+        }
+        if self.number >= 0.8 && self.phone < 0.5 && self.national_id < 0.5 {
+            let masked = |(at, c): (usize, char)| if at > 0 && c.is_numeric() { '*' } else { c };
+            return sample.chars().enumerate().map(masked).collect();
+        }
+        if self.words < 0.5 {
+            return mask(sample);
+        }
+        let words: Vec<String> = sample.split_whitespace().map(mask).collect();
+        words.join(" ")
+    }
+
+    /// How all texts write their dates, when their order is known.
+    pub fn date_form(&self) -> Option<&'static str> {
+        match self.order? {
+            DateOrder::DayMonth => self.date_forms[0],
+            DateOrder::MonthDay => self.date_forms[1],
         }
     }
 
@@ -137,6 +188,27 @@ impl Profile {
         let so = self.distinct.iter().filter(|value| is_so(value)).count();
         share(so, self.distinct.len())
     }
+}
+
+/// A date with its year alone.
+fn year_of(date: &str) -> String {
+    let digits = western_digits(date);
+    let year = ["19", "20"].iter().find_map(|century| {
+        let mut places = digits.match_indices(century).map(|(at, _)| at);
+        places.find(|&at| {
+            let year = digits.get(at..at + 4);
+            year.is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()))
+        })
+    });
+    let shown = |(at, c): (usize, char)| {
+        let is_of_year = year.is_some_and(|year| (year..year + 4).contains(&at));
+        if c.is_alphanumeric() && !is_of_year {
+            '*'
+        } else {
+            c
+        }
+    };
+    digits.char_indices().map(shown).collect()
 }
 
 /// Whether a cell says what the column is: not what is empty or cannot be read, as a formula that no program has calculated.
@@ -191,6 +263,20 @@ fn order_of(values: &[&Cell]) -> Option<DateOrder> {
     }
 }
 
+/// The one form in which all texts write their dates.
+fn form_of_dates(forms: &[&'static str], values: &[&Cell]) -> Option<&'static str> {
+    let mut texts = values
+        .iter()
+        .filter(|cell| matches!(cell, Cell::Text(_)))
+        .peekable();
+    texts.peek()?;
+    let fits = |form: &&&str| {
+        let kind = date(Some(form), None);
+        texts.clone().all(|cell| reads(&kind, cell))
+    };
+    forms.iter().find(fits).copied()
+}
+
 fn distinct(values: &[&Cell]) -> Vec<String> {
     let mut distinct: Vec<String> = Vec::new();
     for cell in values {
@@ -224,33 +310,55 @@ pub(super) enum Meaning<'f> {
     Word(&'f str),
 }
 
-/// The group of words that mean the same as this one.
+/// The group of words that mean the same as this one, or as all of several that stand in one cell (`Single / أعزب`).
 fn group_of(value: &str) -> Option<usize> {
-    let value = fold(value);
-    let has = |group: &Vec<String>| group.iter().any(|word| fold(word) == value);
-    WORDS.choices.iter().position(has)
+    let of_word = |word: &str| {
+        let word = fold(word);
+        let has = |group: &Vec<String>| group.iter().any(|known| fold(known) == word);
+        WORDS.choices.iter().position(has)
+    };
+    let of_parts = || {
+        let mut groups = parts_of(value).map(of_word);
+        let first = groups.next()?;
+        groups.all(|group| group == first).then_some(first)?
+    };
+    of_word(value).or_else(of_parts)
+}
+
+/// What stands in one cell, or one choice, in two languages.
+fn parts_of(value: &str) -> impl Iterator<Item = &str> {
+    let parts = value.split(['/', '|', '\\', '-', '(', ')', '\n', '،']);
+    parts.filter(|part| !part.trim().is_empty())
 }
 
 /// The choice that a value means, if it is one.
 pub(super) fn choice<'f>(value: &str, field: &'f FormField) -> Option<Meaning<'f>> {
-    let wanted = fold(value);
-    let is_own = field.options.iter().any(|option| {
-        let mut texts = option.labels.iter().chain([&option.value]);
-        texts.any(|text| fold(text) == wanted)
-    });
-    if is_own {
+    let means = |text: &str| {
+        let wanted = fold(text);
+        let options = field.options.iter().filter(|option| {
+            let mut texts = option.labels.iter().chain([&option.value]);
+            texts.any(|text| fold(text) == wanted)
+        });
+        only(options)
+    };
+    if means(value).is_some() {
         return Some(Meaning::Own);
     }
+    // One part may be the choice's own text, another its translation; none may mean another choice.
+    let by_part: Vec<&FormOption> = parts_of(value).filter_map(means).collect();
+    if let [first, rest @ ..] = by_part.as_slice() {
+        let is_one = rest.iter().all(|other| other.value == first.value);
+        return is_one.then_some(Meaning::Word(&first.value));
+    }
     let group = group_of(value)?;
-    let mut meant = field
-        .options
-        .iter()
-        .filter(|option| group_of(&option.value) == Some(group));
-    let first = meant.next()?;
-    meant
-        .next()
-        .is_none()
-        .then_some(Meaning::Word(first.value.as_str()))
+    let options = field.options.iter();
+    let option = only(options.filter(|option| group_of(&option.value) == Some(group)))?;
+    Some(Meaning::Word(&option.value))
+}
+
+fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 /// Every other word for the choices of a field among which `values` has one: `(word, choice)`, values first as written.
@@ -277,7 +385,6 @@ pub(super) fn words_for<'f>(values: &[String], field: &'f FormField) -> Vec<(Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::FormOption;
 
     fn profile(values: &[&str]) -> Profile {
         let cells: Vec<Cell> = values.iter().map(|v| Cell::Text((*v).to_owned())).collect();
@@ -299,6 +406,16 @@ mod tests {
         let dates = profile(&["12/25/1990"]);
         assert!(all(dates.date) && dates.order == Some(DateOrder::MonthDay));
         assert_eq!(profile(&["", " ", "-"]).count, 0);
+        for (values, shown) in [
+            (&["31/12/1990", "01/02/1991"][..], "**/**/1990"),
+            (&["19901231"], "1990****"),
+            (&["Married", "Single", "Married"], "Married, Single"),
+            (&["12500.50"], "1****.**"),
+            (&["Mona Adel"], "M*** A***"),
+            (&["01012345678"], "010****5678"),
+        ] {
+            assert_eq!(profile(values).sample(), shown);
+        }
     }
 
     fn field(choices: &[&str]) -> FormField {
@@ -319,6 +436,10 @@ mod tests {
         assert_eq!(choice("متزوجه", &status), Some(Meaning::Word("Married")));
         assert_eq!(choice("مطلق", &status), None, "there is no such choice");
         assert_eq!(choice("Active", &status), None);
+        let both = Some(Meaning::Word("Single"));
+        assert_eq!(choice("Single / أعزب", &status), both);
+        assert_eq!(choice("أعزب - Single", &status), both);
+        assert_eq!(choice("Single / متزوج", &field(&["Married"])), None);
         let arabic = field(&["أعزب", "متزوج"]);
         assert_eq!(choice("Married", &arabic), Some(Meaning::Word("متزوج")));
     }

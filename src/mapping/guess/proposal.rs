@@ -2,42 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::column::{Certainty, ColumnGuess};
 use super::contract::{Contract, Headed, Known};
-use super::fit::{Fit, Target, Targets, fit};
-use super::headers::{HeaderWords, Words, all};
-use super::profile::{Profile, Sample};
+use super::fit::{Fit, Goal, Target, Targets, fit};
+use super::headers::{BY_NAME, HeaderWords, Words};
+use super::join::join;
+use super::profile::Sample;
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
-use crate::mapping::words::WORDS;
-use crate::model::{Cell, Column, ContractTypeId, Form, mask};
-
-/// How far a guess can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Certainty {
-    /// There are candidates at best.
-    Open,
-    /// Good enough to be used unseen.
-    Sure,
-    /// A person said so.
-    Chosen,
-}
-
-/// What is proposed for one column.
-#[derive(Debug, Clone)]
-pub struct ColumnGuess {
-    /// The column.
-    pub column: Column,
-    /// One of its values, masked.
-    pub sample: String,
-    /// What it feeds; none: it is left out.
-    pub target: Option<Target>,
-    /// How sure that is.
-    pub certainty: Certainty,
-    /// What else it may feed, the best first.
-    pub candidates: Vec<Target>,
-    pub(super) profile: Profile,
-}
+use crate::mapping::value::DateOrder;
+use crate::mapping::words::{Shape, WORDS};
+use crate::model::{Column, ContractTypeId, Form};
 
 /// A mapping as proposed.
 #[derive(Debug, Clone)]
@@ -46,8 +22,6 @@ pub struct Proposal {
     pub columns: Vec<ColumnGuess>,
     /// The contract types of all rows; empty when a column tells, or nobody does.
     pub types: Vec<ContractTypeId>,
-    /// Fields made of several columns: `fullName` of first and last name.
-    pub(super) joined: Vec<(String, Vec<String>)>,
     /// Words in the contract type's column, with what they mean where that is known.
     pub(super) type_words: Vec<(String, Option<ContractTypeId>)>,
     pub(super) header_types: HeaderTypes,
@@ -86,11 +60,10 @@ impl Proposal {
         );
         prefer_mobiles(&mut pairs, &columns);
         take_the_best(&mut columns, &mut pairs);
-        let joined = joined_name(&mut columns, &targets);
+        join(&mut columns, &targets);
         Proposal {
             columns,
             types: contract.same,
-            joined,
             header_types,
             type_words: contract.words,
             targets,
@@ -104,21 +77,85 @@ impl Proposal {
         self.targets.labelled()
     }
 
-    /// A person's word on the column at this place of [`Proposal::columns`]. What another column fed before is its own again.
+    /// A person's word on the column at this place of [`Proposal::columns`]. It overrules a guess about another column, unless both
+    /// make one text; what a person has given to the same target before is joined.
     pub fn choose(&mut self, at: usize, target: Option<Target>) {
-        for (place, column) in self.columns.iter_mut().enumerate() {
-            if place != at && target.is_some() && column.target == target {
+        let goal = target.as_ref().and_then(|target| self.targets.goal(target));
+        let is_joined = goal.is_some_and(Goal::is_made_of_words);
+        let mut place = 0;
+        for (other, column) in self.columns.iter_mut().enumerate() {
+            if other == at || target.is_none() || column.target != target {
+                continue;
+            }
+            if is_joined || column.certainty == Certainty::Chosen {
+                place = place.max(column.place + 1);
+            } else {
                 column.target = None;
-                column.certainty = Certainty::Chosen;
             }
         }
-        if let Some(Target::Field(key)) = &target {
-            self.joined.retain(|(joined, _)| joined != key);
-        }
         if let Some(column) = self.columns.get_mut(at) {
-            column.target = target;
+            if column.target != target {
+                (column.target, column.place) = (target, place);
+            }
             column.certainty = Certainty::Chosen;
         }
+    }
+
+    /// The places of the columns that a person is asked about: nothing tells what they are, and they may be something.
+    pub fn open_places(&self) -> Vec<usize> {
+        let is_open = |column: &ColumnGuess| {
+            let is_known_other = HeaderWords::of(column.header()).other >= BY_NAME;
+            column.target.is_none()
+                && column.profile.count > 0
+                && (!column.candidates.is_empty() || !is_known_other)
+        };
+        let places = self.columns.iter().enumerate();
+        let open = places.filter(|(_, column)| is_open(column));
+        open.map(|(at, _)| at).collect()
+    }
+
+    /// The places of columns of dates whose day and month could be either.
+    pub fn open_dates(&self) -> Vec<usize> {
+        let is_date = |column: &ColumnGuess| {
+            let goal = column
+                .target
+                .as_ref()
+                .and_then(|target| self.targets.goal(target));
+            goal.is_some_and(|goal| goal.shape == Shape::Date)
+        };
+        let places = self.columns.iter().enumerate();
+        let open = places.filter(|(_, column)| {
+            column.profile.has_open_dates
+                && column.profile.date_forms[0].is_some()
+                && is_date(column)
+        });
+        open.map(|(at, _)| at).collect()
+    }
+
+    /// A person's word on a column of such dates.
+    pub fn choose_order(&mut self, at: usize, is_day_first: bool) {
+        let order = if is_day_first {
+            DateOrder::DayMonth
+        } else {
+            DateOrder::MonthDay
+        };
+        self.columns[at].profile.order = Some(order);
+    }
+
+    /// Which columns feed a target already.
+    pub fn feeding(&self, target: &Target) -> String {
+        let columns = self.columns_of(target);
+        let names: Vec<&str> = columns.iter().map(|column| column.header()).collect();
+        match names[..] {
+            [] => String::new(),
+            _ => format!("together with {}", names.join(", ")),
+        }
+    }
+
+    /// The contract types whose forms are stored, with their names.
+    pub fn known_types(&self) -> Vec<(ContractTypeId, String)> {
+        let forms = self.forms.iter();
+        forms.map(|(id, form)| (*id, form.name.clone())).collect()
     }
 
     /// A person's word on the contract types.
@@ -161,31 +198,16 @@ impl Proposal {
     }
 
     pub(super) fn column_of(&self, target: &Target) -> Option<&ColumnGuess> {
-        self.columns
-            .iter()
-            .find(|column| column.target.as_ref() == Some(target))
-    }
-}
-
-impl ColumnGuess {
-    pub(super) fn header(&self) -> &str {
-        &self.column.name
+        self.columns_of(target).first().copied()
     }
 
-    fn headed(&self) -> Headed<'_> {
-        (&self.column.name, &self.profile)
-    }
-
-    fn unguessed(column: &Column, values: &[Cell], country: &str) -> ColumnGuess {
-        let profile = Profile::of(values, country);
-        ColumnGuess {
-            column: column.clone(),
-            sample: profile.sample.as_deref().map(mask).unwrap_or_default(),
-            target: None,
-            certainty: Certainty::Open,
-            candidates: Vec::new(),
-            profile,
-        }
+    /// The columns that feed a target, in the order in which they do.
+    pub(super) fn columns_of(&self, target: &Target) -> Vec<&ColumnGuess> {
+        let feeding = self.columns.iter();
+        let feeding = feeding.filter(|column| column.target.as_ref() == Some(target));
+        let mut feeding: Vec<&ColumnGuess> = feeding.collect();
+        feeding.sort_by_key(|column| column.place);
+        feeding
     }
 }
 
@@ -334,41 +356,5 @@ fn take_the_best(columns: &mut [ColumnGuess], pairs: &mut [Pair]) {
         {
             column.candidates.push(pair.target.clone());
         }
-    }
-}
-
-/// The full name of first and last name, where the form asks for one and the sheet has two.
-fn joined_name(columns: &mut [ColumnGuess], targets: &Targets) -> Vec<(String, Vec<String>)> {
-    let goal = targets.field_about("fullName");
-    let Some((target, Target::Field(key))) = goal.map(|goal| (&goal.target, &goal.target)) else {
-        return Vec::new();
-    };
-    let is_taken = columns
-        .iter()
-        .any(|column| column.target.as_ref() == Some(target));
-    if is_taken || targets.field_about("firstName").is_some() {
-        return Vec::new();
-    }
-    let named = |key: &str| {
-        let names = all(&WORDS.concept(key)?.names);
-        let mut fitting = columns.iter().filter(|column| {
-            let words = Words::of(&column.column.name);
-            column.target.is_none()
-                && column.profile.words >= 0.5
-                && names.iter().any(|name| name.joined == words.joined)
-        });
-        let first = fitting.next()?;
-        fitting.next().is_none().then(|| first.column.name.clone())
-    };
-    match (named("firstName"), named("lastName")) {
-        (Some(first), Some(last)) => {
-            for column in columns.iter_mut() {
-                if [&first, &last].contains(&&column.column.name) {
-                    column.candidates.clear();
-                }
-            }
-            vec![(key.clone(), vec![first, last])]
-        }
-        _ => Vec::new(),
     }
 }

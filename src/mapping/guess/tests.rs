@@ -144,6 +144,10 @@ fn of_two_that_fit_alike_none_is_taken_unless_one_is_first() {
     );
     assert_eq!(
         taken(&[("Mobile 1", MOBILES), ("Mobile 2", MOBILES)]),
+        ["phone", "phone"]
+    );
+    assert_eq!(
+        taken(&[("Mobile", MOBILES), ("Guarantor mobile 2", MOBILES)]),
         ["phone", ""]
     );
     assert_eq!(
@@ -167,7 +171,7 @@ fn what_is_written_is_read_back_and_binds() {
         ("Amount\u{7f}", &["5"]),
     ];
     let forms = forms();
-    let text = propose(columns, &forms).to_toml(&SourceSettings::default());
+    let text = propose(columns, &forms).to_toml(&SourceSettings::default(), "");
     let config = Config::parse(&text, "vlens-batch.toml").expect("a valid config");
     let options = BindOptions {
         forms,
@@ -191,7 +195,7 @@ fn a_person_may_choose_otherwise() {
     let forms = forms();
     let mut proposal = propose(&[("Phone", MOBILES), ("Mobile", MOBILES)], &forms);
     proposal.choose(0, Some(Target::Phone));
-    let text = proposal.to_toml(&SourceSettings::default());
+    let text = proposal.to_toml(&SourceSettings::default(), "");
     assert!(text.contains("phone = \"Phone\""), "{text}");
     assert!(!text.contains("phone = \"Mobile\""), "{text}");
 }

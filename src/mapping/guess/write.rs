@@ -5,9 +5,10 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-use super::fit::Target;
+use super::column::ColumnGuess;
+use super::fit::{Goal, Target};
 use super::profile::words_for;
-use super::proposal::{Certainty, ColumnGuess, Proposal};
+use super::proposal::Proposal;
 use crate::mapping::form::type_of;
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, FieldType, FormField};
@@ -31,17 +32,18 @@ pub struct SourceSettings {
 }
 
 impl Proposal {
-    /// The text of `vlens-batch.toml`.
-    pub fn to_toml(&self, source: &SourceSettings) -> String {
+    /// The text of `vlens-batch.toml`, with settings of the company as they stood elsewhere.
+    pub fn to_toml(&self, source: &SourceSettings, company: &str) -> String {
         let recipient = [("phone", Target::Phone), ("email", Target::Email)];
         let recipient = recipient.map(|(setting, target)| {
-            let column = self.column_of(&target).map(ColumnGuess::header);
+            let column = named(&self.columns_of(&target));
             context! { setting, column, candidates => Serde(self.candidates(&target)) }
         });
         let contract = self.contract_lines();
         let types = self.types_of_fields();
         let page = context! {
             source => Serde(source),
+            company,
             recipient => recipient.to_vec(),
             country => self.country.as_str(),
             contract => context! {
@@ -128,17 +130,17 @@ impl Proposal {
             named.is_some_and(|(only, _)| id != Some(only))
         };
         let mut lines = Vec::new();
-        for column in &self.columns {
-            if let Some(Target::Field(key)) = &column.target
+        for (at, column) in self.columns.iter().enumerate() {
+            let Some(target @ Target::Field(key)) = &column.target else {
+                continue;
+            };
+            let is_first = |other: &ColumnGuess| other.target.as_ref() == Some(target);
+            if self.columns.iter().position(is_first) == Some(at)
                 && has(key)
                 && !is_anothers(column.header())
             {
-                lines.push(self.field(column, key, field(key)));
+                lines.push(self.field(target, key, field(key)));
             }
-        }
-        for (key, columns) in self.joined.iter().filter(|(key, _)| has(key)) {
-            let parts: Vec<String> = columns.iter().map(|column| in_template(column)).collect();
-            lines.push(context! { key, template => parts.join(" ") });
         }
         for (column, key, kind) in self.recipients_fields() {
             if field(key).is_some() {
@@ -148,18 +150,17 @@ impl Proposal {
         lines
     }
 
-    fn field(&self, column: &ColumnGuess, key: &str, field: Option<&FormField>) -> Value {
-        let profile = &column.profile;
-        let remark = match profile.order {
-            Some(DateOrder::DayMonth) => "the day comes first, such as 31/12/1990",
-            Some(DateOrder::MonthDay) => "the month comes first, such as 12/31/1990",
-            None if column.certainty == Certainty::Chosen => "chosen by hand",
-            None => "",
-        };
-        let header = column.header();
+    fn field(&self, target: &Target, key: &str, field: Option<&FormField>) -> Value {
+        let columns = self.columns_of(target);
+        let goal = self.targets.goal(target);
+        if columns.len() > 1 && goal.is_some_and(Goal::is_made_of_words) {
+            return context! { key, template => template_of(&columns) };
+        }
+        let column = named(&columns);
+        let profile = &columns[0].profile;
         if let Some(field) = field.filter(|field| !field.options.is_empty()) {
             let choices = words_for(&profile.distinct, field);
-            return context! { key, column => header, choices => Serde(choices), remark };
+            return context! { key, column, choices => Serde(choices) };
         }
         let unknown = FormField {
             key: key.to_owned(),
@@ -167,10 +168,20 @@ impl Proposal {
         };
         let kind = match type_of(field.unwrap_or(&unknown)) {
             FieldType::Text | FieldType::Choice => None,
-            other => Some(other.to_string()),
+            other => Some(other),
         };
-        let is_compact = kind.as_deref() == Some("date") && profile.compact_date >= 0.8;
-        context! { key, column => header, kind, input => is_compact.then_some("%Y%m%d"), remark }
+        let is_date = kind == Some(FieldType::Date);
+        let compact = (profile.compact_date >= 0.8).then_some("%Y%m%d");
+        let input = compact.or(profile.date_form()).filter(|_| is_date);
+        let remark = match profile.order.filter(|_| is_date && input.is_none()) {
+            Some(DateOrder::DayMonth) => "the day comes first, such as 31/12/1990",
+            Some(DateOrder::MonthDay) => "the month comes first, such as 12/31/1990",
+            None if is_date && input.is_none() && profile.has_open_dates => {
+                "add input = \"%d/%m/%Y\" where the day comes first, input = \"%m/%d/%Y\" where the month does"
+            }
+            None => "",
+        };
+        context! { key, column, kind => kind.map(|kind| kind.to_string()), input, remark }
     }
 
     /// A form that asks for the phone or e-mail again gets the recipient's.
@@ -190,7 +201,6 @@ impl Proposal {
 
     fn feeds(&self, key: &str) -> bool {
         self.column_of(&Target::Field(key.to_owned())).is_some()
-            || self.joined.iter().any(|(joined, _)| joined == key)
             || self
                 .recipients_fields()
                 .iter()
@@ -199,11 +209,8 @@ impl Proposal {
 
     /// Columns that nothing came of, with what they may be.
     fn unused(&self) -> Vec<Value> {
-        let joined = self.joined.iter().flat_map(|(_, columns)| columns);
-        let joined: Vec<&str> = joined.map(String::as_str).collect();
         let unused = self.columns.iter().filter(|column| column.target.is_none());
         unused
-            .filter(|column| !joined.contains(&column.header()))
             .map(|column| {
                 let candidates = column.candidates.iter().map(ToString::to_string);
                 context! { header => column.header(), candidates => candidates.collect::<Vec<_>>() }
@@ -260,6 +267,31 @@ fn bare_or_quoted(key: &str) -> String {
 fn in_template(column: &str) -> String {
     let name = column.replace('\\', "\\\\").replace('\'', "\\'");
     format!("{{{{ row['{}'] }}}}", name.replace('\n', "\\n"))
+}
+
+/// A column's name, or a list of them, of which the first that is filled counts.
+fn named(columns: &[&ColumnGuess]) -> Value {
+    let mut names = columns.iter().map(|column| column.header().to_owned());
+    match columns.len() {
+        0 | 1 => Value::from(names.next()),
+        _ => Value::from(names.collect::<Vec<_>>()),
+    }
+}
+
+/// Their words one behind the other, those left out that a row lacks.
+fn template_of(columns: &[&ColumnGuess]) -> String {
+    let piece = |(at, column): (usize, &&ColumnGuess)| {
+        let value = in_template(column.header());
+        match (at, column.profile.is_always_filled) {
+            (0, _) => value,
+            (_, true) => format!(" {value}"),
+            (_, false) => {
+                let name = value.trim_matches(['{', '}', ' ']);
+                format!("{{% if {name} %}} {value}{{% endif %}}")
+            }
+        }
+    };
+    columns.iter().enumerate().map(piece).collect()
 }
 
 /// On one line, for a remark.

@@ -3,7 +3,8 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Those of attempts run steadily within one process: its anchor in wall time,
 -- plus what the machine's uptime has gained since, so that a wall clock set back or forward does not disturb them.
 
--- base_url and tenancy_name: what this ledger is bound to. salt: keys the hashes of customers and contents.
+-- base_url and tenancy_name: what this ledger is bound to. salt: keys the hashes of customers and contents. lost_sheets: how many sheets
+-- are still to be imported that were in a part which was lost. copied_ms: when `backup` made this file, until it is first written.
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value ANY NOT NULL
@@ -35,16 +36,18 @@ CREATE TABLE runs (
     seconds     REAL NOT NULL DEFAULT 0  -- how long its processes worked on it, but for those that are not ended
 ) STRICT;
 
--- One process that sent requests, or recorded a person's decision.
+-- One process that wrote. The newest alone may open an attempt: who takes over adds itself first.
 CREATE TABLE processes (
     id               INTEGER PRIMARY KEY,
     run_id           INTEGER REFERENCES runs (id),
     command          TEXT NOT NULL,
     os_user          TEXT NOT NULL,
+    host             TEXT NOT NULL,
+    pid              INTEGER NOT NULL,
     boot_id          TEXT NOT NULL,      -- names one start of the machine; empty where the system does not tell
     anchor_ms        INTEGER NOT NULL,   -- wall clock at the start
     anchor_uptime_ms INTEGER NOT NULL,   -- uptime at the same moment
-    seconds          REAL                -- how long it worked on its run; NULL while it does, and after it was killed
+    seconds          REAL                -- how long it worked on its run; NULL while it works, and after it was killed
 ) STRICT;
 CREATE INDEX processes_not_ended ON processes (id) WHERE seconds IS NULL;
 CREATE INDEX processes_by_clock ON processes (boot_id, anchor_ms - anchor_uptime_ms);
@@ -98,7 +101,9 @@ CREATE TABLE attempts (
     token         TEXT,
     pause_ms      INTEGER,               -- for how long its answer has nobody send
     register_id   BLOB,                  -- its name in the team's register, if there is one
-    told          INTEGER                -- whether the register knows what became of it; NULL once that does not matter any more
+    told          INTEGER,               -- whether the register knows what became of it; NULL once that does not matter any more
+    -- somebody's word, and no request
+    is_decision   INTEGER AS (event IN ('settled_created', 'settled_not_created', 'retried', 'elsewhere', 'assumed_sent'))
 ) STRICT;
 CREATE INDEX untold ON attempts (id) WHERE told = 0;
 CREATE INDEX told ON attempts (id) WHERE told = 1;

@@ -241,6 +241,12 @@ pub struct RunArgs {
     /// Stop before the first request unless the file asks for exactly N invitations, created before or not
     #[arg(long, value_name = "N")]
     pub expect: Option<u64>,
+    /// Begin a new ledger where the old one is lost; everybody counts as never invited
+    #[arg(long, conflicts_with = "assume_sent")]
+    pub new_ledger: bool,
+    /// Go on with a ledger that lost its memory, and hold all who may have been invited; N as it was told
+    #[arg(long, value_name = "N")]
+    pub assume_sent: Option<i64>,
     #[command(flatten)]
     pub read: ReadArgs,
     #[command(flatten)]

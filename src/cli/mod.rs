@@ -8,6 +8,7 @@ mod further;
 mod log;
 mod metrics;
 mod output;
+mod place;
 mod settings;
 mod system;
 mod values;

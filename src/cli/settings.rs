@@ -5,24 +5,21 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use etcetera::BaseStrategy;
-
 use crate::cli::args::{Global, ReadArgs, SendArgs};
 use crate::cli::files::{folder_of, read_bytes, read_text, tidy};
+use crate::cli::place::{own_config, tenants_ledger};
 use crate::cli::values::Rate;
 use crate::error::Error;
 use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
 use crate::model::ContractTypeId;
-use crate::report::quoted;
 use crate::send::{Limits, Wishes};
 use crate::vlens::BaseUrl;
 
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
 pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
 pub const BASE_URL: &str = "VLENS_BASE_URL";
-const LEDGER: &str = "VLENS_LEDGER";
 pub const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
 pub const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
@@ -107,15 +104,14 @@ impl Settings {
         if is_sandbox {
             return Ok(tidy(self.file_folder.join(SANDBOX_LEDGER_NAME)));
         }
-        if let Some(path) = path_variable(LEDGER) {
+        if let Some(path) = path_variable("VLENS_LEDGER") {
             return Ok(path);
         }
-        let folder = data_folder().ok_or_else(no_home)?;
         let base_url = self.base_url(true)?;
-        match self.tenancy_name()? {
-            Some(tenant) => Ok(folder.join(ledger_name(&tenant, base_url.as_str()))),
-            None => only_ledger(&folder, base_url.as_str()),
-        }
+        let (_, host) = base_url.as_str().split_once("://").unwrap_or_default();
+        let host = host.split('/').next();
+        let host = host.filter(|_| base_url.as_str() != DEFAULT_BASE_URL);
+        tenants_ledger(self.tenancy_name()?.as_deref(), host)
     }
 
     /// Where the form of a contract type is stored.
@@ -267,104 +263,6 @@ impl Settings {
         }
         limits
     }
-}
-
-/// Where this user's programs keep their data; none without a home folder. What the system's list of users says of it is not asked:
-/// a job that was given no home must not write into one.
-pub fn data_folder() -> Option<PathBuf> {
-    // On Windows the library calls cache what is not copied from one machine of a company to the next.
-    let folder = |dirs: &dyn BaseStrategy| {
-        if cfg!(windows) {
-            dirs.cache_dir()
-        } else {
-            dirs.data_dir()
-        }
-    };
-    of_home("XDG_DATA_HOME", folder)
-}
-
-/// The user's own config, if there is a home for it.
-pub fn own_config() -> Option<PathBuf> {
-    let folder = of_home("XDG_CONFIG_HOME", |dirs| dirs.config_dir())?;
-    Some(folder.join("config.toml"))
-}
-
-fn of_home(variable: &str, folder: impl FnOnce(&dyn BaseStrategy) -> PathBuf) -> Option<PathBuf> {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if !(cfg!(windows) || is_set("HOME") || is_set(variable)) {
-        return None;
-    }
-    let dirs = etcetera::choose_base_strategy().ok()?;
-    Some(folder(&dirs).join("vlens-batch"))
-}
-
-/// What a tenant's ledger is called: the tenant, and the host where that is not the vendor's own, as far as every system takes it in a
-/// file's name. Should two tenants come to one name, the ledger's binding tells them apart.
-fn ledger_name(tenant: &str, base_url: &str) -> String {
-    let host = base_url
-        .split_once("://")
-        .map_or(base_url, |(_, host)| host);
-    let host = host
-        .split('/')
-        .next()
-        .filter(|_| base_url != DEFAULT_BASE_URL);
-    match (fit_for_a_file(tenant).as_str(), host.map(fit_for_a_file)) {
-        ("", None) => "default.db".to_owned(),
-        (name, None) => format!("{name}.db"),
-        (name, Some(host)) => format!("{name}@{host}.db"),
-    }
-}
-
-fn fit_for_a_file(name: &str) -> String {
-    const LONGEST: usize = 60;
-    let fit = |c: char| {
-        if c.is_alphanumeric() || matches!(c, '.' | '_') {
-            c
-        } else {
-            '-'
-        }
-    };
-    let name: String = name
-        .trim()
-        .to_lowercase()
-        .chars()
-        .map(fit)
-        .take(LONGEST)
-        .collect();
-    name.trim_matches('.').to_owned()
-}
-
-/// The one ledger that is there, for who names no tenant.
-fn only_ledger(folder: &Path, base_url: &str) -> Result<PathBuf, Error> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let ledgers = entries.map(|entry| entry.path());
-    let mut ledgers: Vec<PathBuf> = ledgers
-        .filter(|path| path.extension().is_some_and(|extension| extension == "db"))
-        .collect();
-    ledgers.sort();
-    let shown = || ledgers.iter().map(|path| quoted(&path.to_string_lossy()));
-    match ledgers.as_slice() {
-        [] => Ok(folder.join(ledger_name("", base_url))),
-        [one] => Ok(one.clone()),
-        _ => Err(Error::unusable(
-            "ledger_unclear",
-            format!(
-                "There are several ledgers, and nothing says whose is meant: {}.",
-                listed(&shown().collect::<Vec<_>>(), "and")
-            ),
-        )
-        .hint(format!(
-            "Name one, as in `--ledger {}`, or the tenant: {TENANCY_NAME}, or tenancy_name under [api] in {CONFIG_NAME}.",
-            shown().next().unwrap_or_default()
-        ))),
-    }
-}
-
-fn no_home() -> Error {
-    let message = "There is no home folder (HOME is not set), and the ledger has its place there.";
-    Error::unusable("ledger_place_unknown", message).hint(format!(
-        "Set {LEDGER} to the ledger's path, on a disk of this machine."
-    ))
 }
 
 pub struct Sending {

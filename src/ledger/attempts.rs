@@ -7,7 +7,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, Row};
 use strum::{EnumString, IntoStaticStr};
 
-use super::open::{Anchor, Ledger, Process, keyed_hash, unmasked};
+use super::open::{Anchor, Ledger, Process, Worker, keyed_hash, unmasked};
 use super::sql::{Outcome, Statements as _};
 use super::status::InvitationId;
 use crate::error::Error;
@@ -56,6 +56,8 @@ pub enum Event {
     Retried,
     /// The team's register says that it is another computer's.
     Elsewhere,
+    /// A person had it held, as the ledger has lost what became of it.
+    AssumedSent,
 }
 
 impl Event {
@@ -63,7 +65,11 @@ impl Event {
     pub fn is_decision(self) -> bool {
         matches!(
             self,
-            Event::SettledCreated | Event::SettledNotCreated | Event::Retried | Event::Elsewhere
+            Event::SettledCreated
+                | Event::SettledNotCreated
+                | Event::Retried
+                | Event::Elsewhere
+                | Event::AssumedSent
         )
     }
 }
@@ -90,15 +96,13 @@ pub struct Closing {
     pub pause: Option<Duration>,
 }
 
-/// What a process is about to do.
+/// What a process is about to do with a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Send what is due in this run, which thereby goes on: it is neither finished nor stopped.
     Sending(RunId),
     /// Record a person's decisions on this run.
     Deciding(RunId),
-    /// Requests that belong to no run.
-    Calling,
 }
 
 /// A request of some process, recent enough to count against a limit.
@@ -109,22 +113,41 @@ pub struct RecentRequest {
 }
 
 impl Ledger {
-    /// Records a request. It may leave once the transaction is committed.
+    /// Records a request. It may leave once the transaction is committed. Refused, and nothing recorded, if this process is the ledger's
+    /// writer no more, or if the invitation is not due or on its way: then somebody else is at work, whatever became of the lock.
     pub(super) fn open_attempt(
         &self,
         invitation: Option<InvitationId>,
         register_id: Option<RegisterId>,
         opened: &Moment,
-    ) -> Outcome<AttemptId> {
-        let Process { id, run, anchor } = self.process()?;
+    ) -> Outcome<Result<AttemptId, Error>> {
+        const OPEN: &str = "
+            INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, register_id, told)
+            SELECT ?1, ?2, ?3, ?4, ?5, iif(?5 IS NULL, NULL, 0)
+            WHERE ?2 = (SELECT max(id) FROM processes)
+              AND (?1 IS NULL OR EXISTS (SELECT 1 FROM invitations WHERE id = ?1 AND status = 'pending'))
+              AND NOT EXISTS (SELECT 1 FROM attempts WHERE invitation_id = ?1 AND closed_ms IS NULL)";
+        let Process { id, run, anchor } = self.process;
         let about = invitation.map(|invitation| invitation.0);
         let opened_ms = anchor.steady_ms(opened.uptime_ms);
-        self.conn.run(
-            "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, register_id, told) VALUES (?1, ?2, ?3, ?4, ?5, iif(?5 IS NULL, NULL, 0))",
-            (about, id, run.map(|run| run.0), opened_ms, register_id),
-        )?;
+        self.opened_ms.set(opened.uptime_ms);
+        let opened = (about, id, run.map(|run| run.0), opened_ms, register_id);
+        if self.conn.run(OPEN, opened)? == 0 {
+            return Ok(Err(self.taken_over()?));
+        }
         let id = self.conn.last_insert_rowid();
-        Ok(AttemptId { id, invitation })
+        Ok(Ok(AttemptId { id, invitation }))
+    }
+
+    fn taken_over(&self) -> Outcome<Error> {
+        let newest = newest_process(&self.conn)?;
+        let by = newest.filter(|newest| newest.id != self.process.id);
+        let by = by.map_or_else(|| "another program".to_owned(), |by| by.to_string());
+        let path = self.path().display();
+        let message = format!("The ledger {path} was taken over by {by}.");
+        Ok(Error::unexpected("ledger_taken_over", message).hint(
+            "This process sent nothing more. See to it that one ledger has one lock file, which is never deleted while a run goes on.",
+        ))
     }
 
     pub(super) fn close_attempt(
@@ -133,7 +156,7 @@ impl Ledger {
         closing: &Closing,
         closed: &Moment,
     ) -> Outcome<()> {
-        let Process { run, anchor, .. } = self.process()?;
+        let Process { run, anchor, .. } = self.process;
         let closed_ms = anchor.steady_ms(closed.uptime_ms);
         let event = <&str>::from(closing.event);
         let token = closing.token.as_ref().map(Secret::expose);
@@ -144,11 +167,18 @@ impl Ledger {
             "UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6, pause_ms = ?7 WHERE id = ?1",
             (attempt.id, closed_ms, event, &closing.code, &closing.message, token, pause_ms),
         )?;
-        match (attempt.invitation, closing.status) {
-            (Some(InvitationId(invitation)), Some(status)) => {
-                self.set_status(invitation, status, run.map_or(0, |run| run.0))
-            }
-            _ => Ok(()),
+        let (Some(InvitationId(invitation)), Some(status)) = (attempt.invitation, closing.status)
+        else {
+            return Ok(());
+        };
+        // A late truth never undoes what was decided or begun since by who took over.
+        let since = "SELECT 1 FROM attempts WHERE invitation_id = ?1 AND id > ?2";
+        match self
+            .conn
+            .first(since, (invitation, attempt.id), |_| Ok(()))?
+        {
+            Some(()) => Ok(()),
+            None => self.set_status(invitation, status, run.map_or(0, |run| run.0)),
         }
     }
 
@@ -225,7 +255,7 @@ impl Ledger {
 
     /// Notes what a person decided on an invitation.
     pub(super) fn note_decision(&self, invitation: i64, event: Event, now: &Moment) -> Outcome<()> {
-        let Process { id, run, anchor } = self.process()?;
+        let Process { id, run, anchor } = self.process;
         let now_ms = anchor.steady_ms(now.uptime_ms);
         self.conn.run(
             "INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event) VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
@@ -234,36 +264,52 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes this process, under which everything that follows is recorded.
-    pub fn begin_process(
-        &mut self,
-        work: Work,
-        command: &str,
-        os_user: &str,
-        now: &Moment,
-    ) -> Result<(), Error> {
-        let run = match work {
-            Work::Sending(run) | Work::Deciding(run) => Some(run),
-            Work::Calling => None,
-        };
-        let id = self.write(|ledger| {
+    /// Notes this process as the one that writes, and closes what was on its way when an earlier one ended: nobody can tell what became of
+    /// it. It may have been answered up to this moment, and counts so against the limits.
+    pub(super) fn take_over(&mut self, worker: &Worker) -> Result<(), Error> {
+        let now = &worker.since;
+        self.process.id = self.write(|ledger| {
+            for process in not_ended(&ledger.conn)? {
+                end_process(&ledger.conn, process.id, process.seconds(None))?;
+            }
+            for attempt in open_attempts(&ledger.conn)? {
+                let close = "UPDATE attempts SET closed_ms = ?2, event = 'uncertain', code = 'interrupted' WHERE id = ?1";
+                ledger.conn.run(close, (attempt.id, attempt.clock.line_ms(now)))?;
+                if let Some(invitation) = attempt.invitation {
+                    ledger.set_status(invitation, Status::Uncertain, attempt.run)?;
+                }
+            }
+            ledger.conn.run("DELETE FROM meta WHERE key = 'copied_ms'", ())?;
             ledger.conn.run(
-                "INSERT INTO processes (run_id, command, os_user, boot_id, anchor_ms, anchor_uptime_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                (run.map(|run| run.0), command, os_user, &now.boot_id, now.at.0, now.uptime_ms),
+                "INSERT INTO processes (command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                (worker.command, &worker.os_user, &worker.host, worker.pid, &now.boot_id, now.at.0, now.uptime_ms),
             )?;
-            let id = ledger.conn.last_insert_rowid();
+            Ok(ledger.conn.last_insert_rowid())
+        })?;
+        // So that a copy of the file alone tells that it was in use.
+        self.write_log_back()
+    }
+
+    /// What this process does from now on belongs to a run, which thereby goes on if it is sent.
+    pub fn begin_work(&mut self, work: Work) -> Result<(), Error> {
+        let (Work::Sending(run) | Work::Deciding(run)) = work;
+        self.write(|ledger| {
+            let belongs = "UPDATE processes SET run_id = ?2 WHERE id = ?1";
+            ledger.conn.run(belongs, (ledger.process.id, run.0))?;
             if let Work::Sending(RunId(run)) = work {
                 let go_on = "UPDATE runs SET finished_ms = NULL, stopped = NULL, reason = NULL WHERE id = ?1";
                 ledger.conn.run(go_on, [run])?;
             }
-            Ok(id)
+            Ok(())
         })?;
-        let anchor = Anchor {
-            wall_ms: now.at.0,
-            uptime_ms: now.uptime_ms,
-        };
-        self.process = Some(Process { id, run, anchor });
+        self.process.run = Some(run);
         Ok(())
+    }
+
+    /// Ends the work of a process that sent nothing for a run.
+    pub fn finish(self) -> Result<(), Error> {
+        self.write(|ledger| end_process(&ledger.conn, ledger.process.id, 0.0))?;
+        self.lock.sync()
     }
 
     /// Ends the work of this process on a run, `seconds` after it began.
@@ -276,7 +322,7 @@ impl Ledger {
         seconds: f64,
     ) -> Result<(), Error> {
         self.write(|ledger| {
-            end_process(&ledger.conn, ledger.process()?.id, seconds)?;
+            end_process(&ledger.conn, ledger.process.id, seconds)?;
             let finish =
                 "UPDATE runs SET finished_ms = ?2, stopped = ?3, reason = ?4 WHERE id = ?1";
             let stopped = stopped.map(<&str>::from);
@@ -284,27 +330,8 @@ impl Ledger {
                 .conn
                 .run(finish, (run.0, finished.at.0, stopped, reason))?;
             Ok(())
-        })
-    }
-
-    /// Closes what was on its way when an earlier process ended: nobody can tell what became of it. Returns how many requests
-    /// for invitations there were. They may have been answered up to this moment, and count so against the limits.
-    pub fn recover(&mut self, now: &Moment) -> Result<u64, Error> {
-        self.write(|ledger| {
-            for process in not_ended(&ledger.conn)? {
-                end_process(&ledger.conn, process.id, process.seconds(None))?;
-            }
-            let mut recovered = 0;
-            for attempt in open_attempts(&ledger.conn)? {
-                let close = "UPDATE attempts SET closed_ms = ?2, event = 'uncertain', code = 'interrupted' WHERE id = ?1";
-                ledger.conn.run(close, (attempt.id, attempt.clock.line_ms(now)))?;
-                if let Some(invitation) = attempt.invitation {
-                    ledger.set_status(invitation, Status::Uncertain, attempt.run)?;
-                    recovered += 1;
-                }
-            }
-            Ok(recovered)
-        })
+        })?;
+        self.lock.sync()
     }
 
     /// Requests of all processes whose answers came less than `window_ms` ago, newest first, at most `at_most` (the limit that
@@ -354,7 +381,7 @@ const RECENT: &str = "
     SELECT a.closed_ms, p.boot_id, p.anchor_ms, p.anchor_uptime_ms
     FROM attempts a CROSS JOIN processes p ON p.id = a.process_id
     WHERE (a.closed_ms IS NULL OR a.closed_ms > ?1)
-      AND coalesce(a.event, '') NOT IN ('unreachable', 'settled_created', 'settled_not_created', 'retried', 'elsewhere')";
+      AND coalesce(a.event, '') <> 'unreachable' AND a.is_decision IS NOT TRUE";
 
 /// What was answered before this is not recent by any process's clock. Those of this start of the machine differ by how its wall
 /// clock was set when they began; all others go by the wall clock.
@@ -442,6 +469,43 @@ fn end_process(conn: &Connection, process: i64, seconds: f64) -> Outcome<()> {
     let add = "UPDATE runs SET seconds = seconds + ?2 WHERE id = (SELECT run_id FROM processes WHERE id = ?1)";
     conn.run(add, (process, seconds))?;
     Ok(())
+}
+
+/// Who wrote last, and may still be at it.
+#[derive(Debug)]
+pub struct Sender {
+    id: i64,
+    os_user: String,
+    host: String,
+    pid: u32,
+    since: Timestamp,
+}
+
+impl std::fmt::Display for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Sender {
+            os_user,
+            host,
+            pid,
+            since,
+            ..
+        } = self;
+        write!(f, "{os_user}, process {pid} on {host}, since {since}")
+    }
+}
+
+pub(super) fn newest_process(conn: &Connection) -> Outcome<Option<Sender>> {
+    const NEWEST: &str = "
+        SELECT id, os_user, host, pid, anchor_ms FROM processes WHERE seconds IS NULL ORDER BY id DESC LIMIT 1";
+    conn.first(NEWEST, (), |row| {
+        Ok(Sender {
+            id: row.get(0)?,
+            os_user: row.get(1)?,
+            host: row.get(2)?,
+            pid: row.get(3)?,
+            since: Timestamp(row.get(4)?),
+        })
+    })
 }
 
 /// A process that did not say how it ended: it is at work, or it was killed.

@@ -6,7 +6,9 @@ use rusqlite::Row;
 
 use super::attempts::Event;
 use super::import::Decide;
+use super::memory::Mark;
 use super::open::{Ledger, unmasked};
+use super::place::Watch;
 use super::sql::{Fault, Outcome, Statements as _};
 use super::status::{Meeting, count_at, sheet_of};
 use crate::error::Error;
@@ -137,6 +139,21 @@ impl Ledger {
         self.read(|_| walked).map(|()| found)
     }
 
+    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that are pending. Sheets that were
+    /// lost with it are held when they are imported again.
+    pub fn assume_sent(&mut self, run: RunId, now: &Moment) -> Result<u64, Error> {
+        let lost = self.lock.mark.get().unwrap_or_default();
+        let held = self.write(|ledger| {
+            let sheets = lost.sheets - Mark::of(&ledger.conn)?.sheets;
+            let note = "INSERT INTO meta (key, value) VALUES ('lost_sheets', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+            ledger.conn.run(note, [sheets.max(0)])?;
+            ledger.hold_from(0, run, now)
+        })?;
+        let mark = Mark::of(&self.conn).map_err(|fault| fault.reading(self.path()))?;
+        self.lock.reset(mark, true)?;
+        Ok(held)
+    }
+
     fn each_open_row(
         &self,
         run: RunId,
@@ -159,7 +176,8 @@ impl Ledger {
     /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`: created, rejected, invalid, and
     /// duplicates of these. Counts, statuses and keyed hashes stay, so that nobody is invited twice.
     pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport, Error> {
-        let failed = |fault: Fault| fault.writing(self.path());
+        let path = self.path().to_path_buf();
+        let failed = |fault: Fault| fault.writing(&path);
         let secure = |mode: &str| {
             self.conn
                 .execute_batch(&format!("PRAGMA secure_delete = {mode}"))
@@ -173,6 +191,7 @@ impl Ledger {
             .and_then(|()| self.checkpoint())
             .and_then(|()| secure("FAST"))
             .map_err(failed)?;
+        self.watch = Watch::new(self.path());
         Ok(report)
     }
 

@@ -48,7 +48,9 @@ pub struct Import<'l> {
     columns: usize,
     /// Whether earlier sheets brought contents, among which each row is looked up.
     has_earlier: bool,
+    first_content: i64,
     next_content: i64,
+    started: Moment,
     rows: i64,
     changed: i64,
     is_open: bool,
@@ -113,7 +115,9 @@ impl Ledger {
             sheet: sheet_id,
             columns: sheet.columns.len(),
             has_earlier: last.is_some(),
+            first_content: last.unwrap_or(0) + 1,
             next_content: last.unwrap_or(0) + 1,
+            started: started.clone(),
             rows: 0,
             changed: 0,
             is_open: true,
@@ -305,7 +309,9 @@ impl Import<'_> {
         conn.run(TALLIES, [self.sheet.0])?;
         let rows = "UPDATE sheets SET rows = ?2 WHERE id = ?1";
         conn.run(rows, (self.sheet.0, self.rows))?;
-        self.ledger.note_changed(self.run, self.changed)
+        self.ledger.note_changed(self.run, self.changed)?;
+        self.ledger
+            .hold_lost_sheet(self.first_content, self.run, &self.started)
     }
 }
 

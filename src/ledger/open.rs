@@ -1,19 +1,21 @@
 //! Opens the writing side: the file is recognised or made, its binding checked, and every write is one transaction.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest as _, Sha256};
 
+use super::memory::{Lock, Loss, Mark, OnLoss, set_aside};
 use super::place::{self, Watch};
 use super::sql::{Fault, Outcome, Statements as _, not_a_ledger};
 use crate::error::Error;
 use crate::failpoint;
-use crate::model::{CustomerKey, RunId};
+use crate::model::{CustomerKey, Moment, RunId};
 
 /// Oldest first. Only ever added to, once something is released.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
@@ -32,6 +34,9 @@ const PRAGMAS: &str = "
     PRAGMA journal_size_limit = 67108864;
 ";
 
+/// Half a minute of sending at the vendor's pace, so that the log never holds more than a whole one.
+const WRITE_BACK_EVERY_MS: i64 = 30_000;
+
 /// What a ledger is bound to for life: rehearsals never mix with the real thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
@@ -39,8 +44,19 @@ pub struct Binding {
     pub tenancy_name: String,
 }
 
-/// The process at work, with its anchor between the two clocks.
+/// Who writes, as others are told; from which moment on.
 #[derive(Debug, Clone)]
+pub struct Worker {
+    pub command: &'static str,
+    pub os_user: String,
+    pub host: String,
+    /// As the operating system numbers its processes.
+    pub pid: u32,
+    pub since: Moment,
+}
+
+/// The process at work, with its anchor between the two clocks. It is the ledger's only writer as long as it is the newest there.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Process {
     pub(super) id: i64,
     pub(super) run: Option<RunId>,
@@ -62,64 +78,131 @@ impl Anchor {
     }
 }
 
-/// The writing side. Its holder holds the [`super::Lock`] as well.
+/// The writing side.
 #[derive(Debug)]
 pub struct Ledger {
+    // Dropped before the lock, so that nobody else opens it while SQLite is still closing.
     pub(super) conn: Connection,
+    pub(super) lock: Lock,
     pub(super) salt: Salt,
-    pub(super) process: Option<Process>,
-    path: PathBuf,
+    pub(super) process: Process,
     binding: Binding,
-    watch: Watch,
+    pub(super) watch: Watch,
+    /// Uptime at the last intent, and when the log was last written back.
+    pub(super) opened_ms: Cell<i64>,
+    written_back_ms: Cell<i64>,
 }
 
 impl Ledger {
-    /// Opens the ledger at `path` for this binding. There must be one.
-    pub fn open(path: &Path, binding: &Binding) -> Result<Ledger, Error> {
-        let ledger = Ledger::open_existing(path)?;
-        if ledger.binding == *binding {
-            Ok(ledger)
-        } else {
-            Err(bound_elsewhere(&ledger.path, &ledger.binding, binding))
+    /// Opens the ledger of this lock for this binding, and takes over from whoever wrote before. There must be one.
+    pub fn open(lock: Lock, binding: &Binding, worker: &Worker) -> Result<Ledger, Error> {
+        if Loss::of_file(&lock.ledger, lock.mark.get()).is_none() && !lock.ledger.exists() {
+            return Err(missing(&lock.ledger));
         }
+        Ledger::open_for(lock, Some(binding), worker, OnLoss::Refuse)
     }
 
     /// The same; but where there is no file, a ledger is made.
-    pub fn open_or_create(path: &Path, binding: &Binding) -> Result<Ledger, Error> {
-        let path = place::canonical(path)?;
-        if !path.exists() {
-            create(&path, binding)?;
-        }
-        Ledger::open(&path, binding)
+    pub fn open_or_create(
+        lock: Lock,
+        binding: &Binding,
+        worker: &Worker,
+        on_loss: OnLoss,
+    ) -> Result<Ledger, Error> {
+        Ledger::open_for(lock, Some(binding), worker, on_loss)
     }
 
-    /// Opens the ledger at `path`, whatever it is bound to. There must be one.
-    pub fn open_existing(path: &Path) -> Result<Ledger, Error> {
-        let path = place::canonical(path)?;
-        if !path.exists() {
-            return Err(missing(&path));
+    /// The same, whatever it is bound to. There must be one.
+    pub fn open_existing(lock: Lock, worker: &Worker) -> Result<Ledger, Error> {
+        Ledger::open_for(lock, None, worker, OnLoss::Refuse)
+    }
+
+    /// Makes sure that this is a ledger which has lost nothing, or that a person knows of the loss; then notes who works on it.
+    fn open_for(
+        lock: Lock,
+        binding: Option<&Binding>,
+        worker: &Worker,
+        on_loss: OnLoss,
+    ) -> Result<Ledger, Error> {
+        let path = lock.ledger.clone();
+        let loss = Loss::of_file(&path, lock.mark.get());
+        let exists = path.exists();
+        if let Some(loss) = &loss {
+            loss.accept(&path, on_loss)?;
+            set_aside(&path, worker.since.at.0)?;
         }
-        refuse_unseen(&path)?;
-        refuse_foreign(&path)?;
-        let opened = connect(&path).and_then(|conn| {
-            recognise(&conn, &path)?;
-            place::close_to_others(&path);
-            conn.execute_batch(PRAGMAS)?;
-            let (binding, salt) = binding_and_salt(&conn)?;
-            Ok((conn, binding, salt))
-        });
-        let (conn, binding, salt) = opened.map_err(|fault| fault.writing(&path))?;
-        for suffix in ["-wal", "-shm"] {
-            place::close_to_others(&place::beside(&path, suffix));
+        let (conn, bound, salt) = match binding {
+            Some(binding) if loss.is_some() || !exists => {
+                if loss.is_none() && matches!(on_loss, OnLoss::AssumeSent(_)) {
+                    return Err(nothing_lost(&path));
+                }
+                // Before there is a ledger that could miss its mark.
+                let mark = lock.mark.get().filter(|_| on_loss != OnLoss::NewLedger);
+                lock.reset(mark.unwrap_or_default(), true)?;
+                create(&path, binding)?;
+                connect_known(&path)?
+            }
+            None if !exists => return Err(missing(&path)),
+            _ => Ledger::open_known(&lock, worker, binding, on_loss)?,
+        };
+        if let Some(binding) = binding.filter(|binding| **binding != bound) {
+            return Err(bound_elsewhere(&path, &bound, binding));
         }
-        Ok(Ledger {
-            conn,
-            salt,
-            process: None,
-            binding,
+        let anchor = Anchor {
+            wall_ms: worker.since.at.0,
+            uptime_ms: worker.since.uptime_ms,
+        };
+        let mut ledger = Ledger {
             watch: Watch::new(&path),
-            path,
-        })
+            opened_ms: Cell::new(worker.since.uptime_ms),
+            written_back_ms: Cell::new(worker.since.uptime_ms),
+            conn,
+            lock,
+            salt,
+            process: Process {
+                id: 0,
+                run: None,
+                anchor,
+            },
+            binding: bound,
+        };
+        ledger.take_over(worker)?;
+        Ok(ledger)
+    }
+
+    /// Opens a file that is there.
+    fn open_known(
+        lock: &Lock,
+        worker: &Worker,
+        binding: Option<&Binding>,
+        on_loss: OnLoss,
+    ) -> Result<(Connection, Binding, Salt), Error> {
+        let path = &lock.ledger;
+        let opened = connect_known(path)?;
+        let loss =
+            Loss::of_content(&opened.0, lock.mark.get()).map_err(|fault| fault.reading(path))?;
+        let mut held = Mark::of(&opened.0).map_err(|fault| fault.reading(path))?;
+        match (&loss, on_loss) {
+            (None, OnLoss::Refuse) => {
+                lock.reset(held, false)?;
+                return Ok(opened);
+            }
+            (None, _) => return Err(nothing_lost(path)),
+            (Some(loss), _) => loss.accept(path, on_loss)?,
+        }
+        if lock.mark.get().is_none() {
+            // The loss is remembered until everybody concerned is held.
+            held.attempts += loss.map_or(0, |loss| loss.remembered());
+            lock.reset(held, true)?;
+        }
+        let (OnLoss::NewLedger, Some(binding)) = (on_loss, binding) else {
+            return Ok(opened);
+        };
+        drop(opened);
+        set_aside(path, worker.since.at.0)?;
+        lock.reset(Mark::default(), true)?;
+        create(path, binding)?;
+        connect_known(path)
     }
 
     pub fn binding(&self) -> &Binding {
@@ -128,7 +211,7 @@ impl Ledger {
 
     /// Its true path, the same for all spellings.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.lock.ledger
     }
 
     /// The one way to write: everything that `work` does, or nothing of it, durable when this returns.
@@ -138,12 +221,14 @@ impl Ledger {
             Ok(value) => self.commit().map(|()| value),
             Err(fault) => {
                 self.roll_back();
-                Err(fault.writing(&self.path))
+                Err(fault.writing(self.path()))
             }
         }
     }
 
     pub(super) fn begin(&self) -> Outcome<()> {
+        // What was cut is not to be written over, which would hide it.
+        self.watch.check()?;
         self.conn.run("BEGIN IMMEDIATE", ()).map(drop)
     }
 
@@ -151,11 +236,30 @@ impl Ledger {
         failpoint::pass("before_commit");
         if let Err(fault) = self.conn.run("COMMIT", ()) {
             self.roll_back();
-            return Err(fault.writing(&self.path));
+            return Err(fault.writing(self.path()));
         }
         failpoint::pass("after_commit");
         // A commit into a deleted file is worth nothing, and SQLite does not notice.
-        self.watch.check()
+        self.watch.check()?;
+        let held = Mark::of(&self.conn).map_err(|fault| fault.reading(self.path()))?;
+        self.lock.note(held)
+    }
+
+    /// Writes the log back into the ledger from time to time, so that whoever loses the log loses little.
+    pub(super) fn write_log_back_in_time(&self) -> Result<(), Error> {
+        let now_ms = self.opened_ms.get();
+        if now_ms.saturating_sub(self.written_back_ms.get()) < WRITE_BACK_EVERY_MS {
+            return Ok(());
+        }
+        self.written_back_ms.set(now_ms);
+        self.write_log_back()
+    }
+
+    /// As far as readers let it.
+    pub(super) fn write_log_back(&self) -> Result<(), Error> {
+        let write_back = "PRAGMA wal_checkpoint(PASSIVE)";
+        let written = self.conn.query_row(write_back, [], |_| Ok(()));
+        written.map_err(|error| Fault::from(error).writing(self.path()))
     }
 
     pub(super) fn roll_back(&self) {
@@ -167,13 +271,7 @@ impl Ledger {
 
     /// A look into the ledger outside any transaction.
     pub(super) fn read<T>(&self, look: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T, Error> {
-        look(&self.conn).map_err(|fault| fault.reading(&self.path))
-    }
-
-    pub(super) fn process(&self) -> Outcome<&Process> {
-        self.process
-            .as_ref()
-            .ok_or_else(|| Fault::damaged("something is to be recorded before its process was"))
+        look(&self.conn).map_err(|fault| fault.reading(self.path()))
     }
 }
 
@@ -186,7 +284,7 @@ fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
     }
     place::open_private(&file)?;
     make(&file, binding).map_err(|fault| fault.writing(path))?;
-    // SQLite would take a log that a deleted ledger left here for the new one's, and put the old rows over the new.
+    // Of an earlier ledger that had been emptied; a log that holds anything is a loss, and was put aside.
     for suffix in ["-wal", "-shm", "-journal"] {
         remove(&place::beside(path, suffix)).map_err(failed)?;
     }
@@ -239,12 +337,33 @@ fn connect(path: &Path) -> Outcome<Connection> {
     Ok(conn)
 }
 
-/// Refuses what can be seen to be no ledger without opening it: SQLite would delete the log of an empty file.
+/// A ledger that is there, recognised and ready to be written.
+fn connect_known(path: &Path) -> Result<(Connection, Binding, Salt), Error> {
+    refuse_unseen(path)?;
+    refuse_foreign(path)?;
+    let opened = connect(path).and_then(|conn| {
+        recognise(&conn, path)?;
+        place::close_to_others(path);
+        conn.execute_batch(PRAGMAS)?;
+        let (binding, salt) = binding_and_salt(&conn)?;
+        Ok((conn, binding, salt))
+    });
+    let opened = opened.map_err(|fault| fault.writing(path))?;
+    for suffix in ["-wal", "-shm"] {
+        place::close_to_others(&place::beside(path, suffix));
+    }
+    Ok(opened)
+}
+
+/// Refuses what can be seen to be no ledger, or not to be safe, without opening it: SQLite would delete the log of an empty file.
 pub(super) fn refuse_unseen(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(not_a_ledger(path)),
-        Ok(metadata) if metadata.len() == 0 => Err(empty(path)),
-        _ => Ok(()),
+        Ok(metadata) if metadata.len() == 0 => {
+            let loss = Loss::of_file(path, Mark::beside(path));
+            Err(loss.map_or_else(|| not_a_ledger(path), |loss| loss.error(path)))
+        }
+        _ => place::refuse_second_name(path),
     }
 }
 
@@ -345,16 +464,13 @@ fn missing(path: &Path) -> Error {
     .hint("Name the ledger with --ledger, or run a file first: vlens-batch run FILE.")
 }
 
-/// A ledger never has no byte, so this was one that lost its content.
-fn empty(path: &Path) -> Error {
-    Error::unusable(
-        "ledger_empty",
-        format!(
-            "The ledger {} is empty (0 bytes): what it knew of earlier invitations is gone, and everybody would be invited again.",
-            path.display()
-        ),
-    )
-    .hint("Restore the last good copy of it, with its -wal file if there is one. If nothing was ever sent with it, delete the empty file and run the command again.")
+fn nothing_lost(path: &Path) -> Error {
+    let message = format!(
+        "The ledger {} has lost nothing that is known.",
+        path.display()
+    );
+    Error::usage("nothing_lost", message)
+        .hint("Leave --new-ledger and --assume-sent away. To begin anew all the same, move the ledger and its lock file elsewhere.")
 }
 
 fn newer(path: &Path, version: usize) -> Error {

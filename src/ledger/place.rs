@@ -1,12 +1,11 @@
-//! Where a ledger lies: one true path for all spellings, private files, the lock beside it that lets one process send, noticing that
-//! the file was taken away, and what a doctor looks at: file system, space, and who else may read.
+//! Where a ledger lies: one true path and one name for it, private files, noticing that they were taken away or cut, and what a doctor
+//! looks at: file system, space, and who else may read.
 
+use std::cell::Cell;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use crate::error::Error;
 
@@ -63,7 +62,7 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Only the usual folder is made where it is missing.
-fn require_folder(path: &Path) -> Result<(), Error> {
+pub(super) fn require_folder(path: &Path) -> Result<(), Error> {
     if folder_of(path).is_dir() {
         return Ok(());
     }
@@ -125,109 +124,101 @@ pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
     .hint("Check the permissions of the file and its folder, and that the disk is not full.")
 }
 
-/// What tells one file from another under the same name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity(u64, u64);
-
-fn identity(path: &Path) -> Option<Identity> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = fs::metadata(path).ok()?;
-        Some(Identity(metadata.dev(), metadata.ino()))
-    }
-    #[cfg(windows)]
-    {
-        let found = winapi_util::file::information(File::open(path).ok()?).ok()?;
-        Some(Identity(found.volume_serial_number(), found.file_index()))
-    }
-    #[cfg(not(any(unix, windows)))]
-    {
-        fs::metadata(path).ok()?;
-        Some(Identity(0, 0))
-    }
+/// A file that has two names, or is mounted by itself, has its log under one of them only: two processes would write two ledgers.
+pub(super) fn refuse_second_name(path: &Path) -> Result<(), Error> {
+    let why = if identity(path).is_some_and(|(_, names)| names > 1) {
+        "has a second name (a hard link)"
+    } else if is_mount_point(path) {
+        "is mounted as a single file"
+    } else {
+        return Ok(());
+    };
+    let message = format!(
+        "The ledger {} {why}, so that its log, which lies beside it, is not found under all its names.",
+        path.display()
+    );
+    Err(Error::unusable("ledger_second_name", message)
+        .hint("Leave it one name, and mount its whole folder instead of the file."))
 }
 
-/// Notices when the ledger or its write-ahead log is deleted or replaced while it is open: what is then written goes nowhere.
+/// What tells one file from another under the same name, and how many names it has.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<((u64, u64), u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(path).ok()?;
+    Some(((found.dev(), found.ino()), found.nlink()))
+}
+
+#[cfg(windows)]
+fn identity(path: &Path) -> Option<((u64, u64), u64)> {
+    let found = winapi_util::file::information(File::open(path).ok()?).ok()?;
+    let identity = (found.volume_serial_number(), found.file_index());
+    Some((identity, found.number_of_links()))
+}
+
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS)
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_: &Path) -> bool {
+    false
+}
+
+/// Notices when the ledger or its write-ahead log is deleted, replaced or cut while it is open: what is then written goes nowhere.
 #[derive(Debug)]
 pub(super) struct Watch {
     path: PathBuf,
-    files: [(PathBuf, Option<Identity>); 2],
+    ledger: Cell<Seen>,
+    log: Cell<Seen>,
+}
+
+/// A file as it was when last looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    identity: Option<(u64, u64)>,
+    bytes: u64,
+}
+
+fn seen(path: &Path) -> Seen {
+    Seen {
+        identity: identity(path).map(|(identity, _)| identity),
+        bytes: fs::metadata(path).map_or(0, |metadata| metadata.len()),
+    }
 }
 
 impl Watch {
     /// Remembers the files as they are now.
     pub(super) fn new(path: &Path) -> Watch {
-        let watched = |path: PathBuf| {
-            let identity = identity(&path);
-            (path, identity)
-        };
         Watch {
             path: path.to_path_buf(),
-            files: [watched(path.to_path_buf()), watched(beside(path, "-wal"))],
+            ledger: Cell::new(seen(path)),
+            log: Cell::new(seen(&beside(path, "-wal"))),
         }
     }
 
     /// Complains when they are no longer the same.
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self
-            .files
-            .iter()
-            .all(|(path, then)| identity(path) == *then)
-        {
+        let (ledger, log) = (seen(&self.path), seen(&beside(&self.path, "-wal")));
+        let (ledger_before, log_before) = (self.ledger.replace(ledger), self.log.replace(log));
+        let are_the_same =
+            ledger.identity == ledger_before.identity && log.identity == log_before.identity;
+        // The ledger only grows. The log may be cut to its usual size, and never to nothing.
+        let is_cut = ledger.bytes < ledger_before.bytes || log.bytes == 0 && log_before.bytes > 0;
+        if are_the_same && !is_cut {
             return Ok(());
         }
         Err(Error::unexpected(
             "ledger_replaced",
             format!(
-                "The ledger {} was deleted or replaced while it was in use.",
+                "The ledger {} was deleted, replaced or cut while it was in use.",
                 self.path.display()
             ),
         )
         .hint("Nothing more was sent. Put the original file back if you can, with its -wal file; rows that were on their way are uncertain."))
-    }
-}
-
-/// A reader's glance at the lock holds it for some microseconds; a sender tries this often before it believes in a rival.
-const TRIES: u32 = 5;
-const BETWEEN_TRIES_MS: u64 = 10;
-
-/// The right to send with a ledger, held until it is dropped or the process ends, however it ends.
-///
-/// The lock's file is never deleted: two processes could otherwise lock two files of the same name.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes the lock of the ledger at `path`, which need not exist yet; `None` when another process holds it.
-    pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Error> {
-        let path = canonical(path)?;
-        require_folder(&path)?;
-        let path = beside(&path, ".lock");
-        let file = open_private(&path)?;
-        for _ in 0..TRIES {
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(Lock { _file: file })),
-                Err(TryLockError::WouldBlock) => {
-                    thread::sleep(Duration::from_millis(BETWEEN_TRIES_MS));
-                }
-                Err(TryLockError::Error(error)) => return Err(io_failure(&path, &error)),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether some process holds the lock of the ledger at `path`. Creates nothing.
-    pub fn is_held(path: &Path) -> bool {
-        let Ok(path) = canonical(path) else {
-            return false;
-        };
-        match File::open(beside(&path, ".lock")) {
-            Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
-            Err(_) => false,
-        }
     }
 }
 
@@ -420,15 +411,6 @@ fn is_open_to_others(_: &Path) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_missing_folder_is_named() {
-        let path = Path::new("/no/such/folder/acme.db");
-        assert_eq!(canonical(path).unwrap(), path);
-        let complaint = Lock::try_acquire(path).unwrap_err();
-        assert_eq!(complaint.code, "ledger_folder_missing");
-        assert!(complaint.message.contains("/no/such/folder/acme.db"));
-    }
-
     #[cfg(unix)]
     #[test]
     fn every_spelling_leads_to_one_path() {
@@ -455,57 +437,6 @@ mod tests {
         File::create(&expected).unwrap();
         assert_eq!(canonical(&real.join("link.db")).unwrap(), expected);
         assert!(canonical(&real.join("loop.db")).is_err());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_replaced_file_is_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("acme.db");
-        fs::write(&path, "one").unwrap();
-        let watch = Watch::new(&path);
-        assert!(watch.check().is_ok());
-        fs::write(&path, "the same file, other content").unwrap();
-        assert!(watch.check().is_ok());
-        fs::write(folder.path().join("other"), "two").unwrap();
-        fs::rename(folder.path().join("other"), &path).unwrap();
-        assert_eq!(watch.check().unwrap_err().code, "ledger_replaced");
-        fs::remove_file(&path).unwrap();
-        assert_eq!(watch.check().unwrap_err().code, "ledger_replaced");
-    }
-
-    #[test]
-    fn one_holder_at_a_time_and_free_again_when_dropped() {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = folder.path().join("acme.db");
-        assert!(!Lock::is_held(&ledger));
-        assert!(
-            !beside(&ledger, ".lock").exists(),
-            "looking creates nothing"
-        );
-        let lock = Lock::try_acquire(&ledger).unwrap().unwrap();
-        assert!(Lock::is_held(&ledger));
-        assert!(Lock::try_acquire(&ledger).unwrap().is_none());
-        drop(lock);
-        assert!(!Lock::is_held(&ledger));
-        assert!(Lock::try_acquire(&ledger).unwrap().is_some());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn all_spellings_share_one_private_lock() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let ledger = folder.path().join("acme.db");
-        let link = folder.path().join("link.db");
-        symlink("acme.db", &link).unwrap();
-        let _lock = Lock::try_acquire(&link).unwrap().unwrap();
-        assert!(Lock::try_acquire(&ledger).unwrap().is_none());
-        let mode = std::fs::metadata(beside(&ledger, ".lock"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

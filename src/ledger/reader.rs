@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::attempts::{NotEnded, not_ended};
+use super::attempts::{NotEnded, Sender, newest_process, not_ended};
 use super::import::standing;
+use super::memory::{Loss, Mark};
 use super::open::{Binding, Salt, binding_and_salt, bound_elsewhere, recognise, refuse_unseen};
 use super::place;
 use super::sql::{Fault, Outcome, Statements as _};
@@ -104,6 +105,11 @@ impl Reader {
         self.look(|conn| conn.first(newest, (), |row| Ok(RunId(row.get(0)?))))
     }
 
+    /// Who writes, if nobody has said that he ended.
+    pub fn sender(&self) -> Result<Option<Sender>, Error> {
+        self.look(newest_process)
+    }
+
     /// The body of the first row that is due in a run, if any.
     pub fn first_due_body(&self, run: RunId) -> Result<Option<String>, Error> {
         self.look(|conn| {
@@ -179,6 +185,20 @@ impl Reader {
             });
         looked.map_err(|fault| fault.reading(&self.path))
     }
+}
+
+/// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open.
+pub fn refuse_loss(path: &Path) -> Result<(), Error> {
+    let path = place::canonical(path)?;
+    // First, as the ledger may grow meanwhile.
+    let mark = Mark::beside(&path);
+    let mut loss = Loss::of_file(&path, mark);
+    if loss.is_none()
+        && let Some(reader) = Reader::open(&path)?
+    {
+        loss = reader.look(|conn| Loss::of_content(conn, mark))?;
+    }
+    loss.map_or(Ok(()), |loss| Err(loss.error(&path)))
 }
 
 fn connect(path: &Path) -> Outcome<Connection> {

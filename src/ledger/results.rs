@@ -47,7 +47,7 @@ mod at {
 
 const HISTORY: &str = "
     SELECT coalesce(a.run_id, 0), a.opened_ms, a.closed_ms, coalesce(a.event, 'on_its_way'),
-           iif(a.event IN ('settled_created', 'settled_not_created', 'retried'), p.os_user, a.code), a.message
+           iif(a.is_decision, p.os_user, a.code), a.message
     FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN attempts a ON a.invitation_id = c.invitation_id
     CROSS JOIN processes p ON p.id = a.process_id
     WHERE r.sheet_id = ?1 AND r.row = ?2 ORDER BY a.id";
@@ -212,6 +212,9 @@ impl Fold {
         let event: Option<Event> = line.get(at::EVENT)?;
         if event == Some(Event::Elsewhere) {
             self.elsewhere = line.get(at::MESSAGE)?;
+        } else if event == Some(Event::AssumedSent) {
+            self.result.error_code = line.get(at::CODE)?;
+            self.result.error = line.get(at::MESSAGE)?;
         }
         if event.is_some_and(Event::is_decision) {
             return Ok(());
@@ -338,12 +341,12 @@ impl Reader {
 /// The requests for invitations of a run.
 const REQUESTS: &str = "FROM attempts a
     WHERE a.run_id = ?1 AND a.invitation_id IS NOT NULL
-      AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried', 'elsewhere')";
+      AND a.is_decision IS NOT TRUE";
 
 const ANSWERS: &str = "
     SELECT a.event, coalesce(a.code, ''), coalesce(max(a.message), ''), count(*)
     FROM attempts a WHERE a.run_id = ?1 AND a.invitation_id IS NOT NULL
-      AND a.event NOT IN ('created', 'settled_created', 'settled_not_created', 'retried', 'elsewhere')
+      AND a.event <> 'created' AND a.is_decision IS NOT TRUE
     GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2";
 
 const PROBLEMS: &str = "

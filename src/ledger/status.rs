@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, Row};
 
-use super::open::{Ledger, Salt, unmasked};
+use super::open::{Ledger, Process, Salt, unmasked};
 use super::sql::{Fault, Outcome, Statements as _};
 use crate::error::Error;
-use crate::model::{CustomerKey, Plan, RowNumber, RunId, Standing, Status};
+use crate::model::{CustomerKey, Moment, Plan, RowNumber, RunId, Standing, Status};
 
 /// The number of an invitation in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,6 +87,30 @@ impl Ledger {
             made_due: made_due && !was_due,
             is_changed: standing.status == Status::Created && !standing.same_content,
         })
+    }
+
+    /// Holds what a sheet brought that was imported just now, from this invitation on, if it may be one that was lost.
+    pub(super) fn hold_lost_sheet(&self, from: i64, run: RunId, now: &Moment) -> Outcome<()> {
+        const ONE_LESS: &str =
+            "UPDATE meta SET value = value - 1 WHERE key = 'lost_sheets' AND value > 0";
+        if self.conn.run(ONE_LESS, ())? > 0 {
+            self.hold_from(from, run, now)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn hold_from(&self, from: i64, run: RunId, now: &Moment) -> Outcome<u64> {
+        const NOTE: &str = "
+            INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event, code, message)
+            SELECT id, ?2, ?3, ?4, ?4, 'assumed_sent', 'memory_lost', ?5 FROM invitations WHERE status = 'pending' AND id >= ?1";
+        const WHY: &str = "It may have been sent in the time that the ledger has lost.";
+        let Process { id, anchor, .. } = self.process;
+        let now_ms = anchor.steady_ms(now.uptime_ms);
+        self.conn.run(NOTE, (from, id, run.0, now_ms, WHY))?;
+        let hold =
+            "UPDATE invitations SET status = 'uncertain' WHERE status = 'pending' AND id >= ?1";
+        let held = self.conn.run(hold, [from])?;
+        Ok(u64::try_from(held).unwrap_or(0))
     }
 
     /// How many rows of a run's sheet are due.

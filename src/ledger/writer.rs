@@ -36,7 +36,7 @@ type Command = Box<dyn FnOnce(Option<&Ledger>) -> (Outcome<()>, Answer) + Send>;
 type Answer = Box<dyn FnOnce(&Result<(), Error>) + Send>;
 
 impl Writer {
-    /// Hands the ledger to a thread of its own. Its process must have begun.
+    /// Hands the ledger to a thread of its own.
     pub fn start(ledger: Ledger) -> Result<Writer, Error> {
         let (messages, inbox) = mpsc::channel();
         thread::Builder::new()
@@ -62,7 +62,7 @@ impl Writer {
         self.ask(true, move |ledger| {
             ledger.open_attempt(Some(invitation), register_id, &opened)
         })
-        .await
+        .await?
     }
 
     /// Notes what became of a request. Only when this has returned may it be reported.
@@ -104,7 +104,7 @@ impl Writer {
     pub async fn open_call(&self, opened: &Moment) -> Result<AttemptId, Error> {
         let opened = opened.clone();
         self.ask(true, move |ledger| ledger.open_attempt(None, None, &opened))
-            .await
+            .await?
     }
 
     /// Notes that such a request has been answered, whatever came of it, and for how long nobody may send.
@@ -227,6 +227,7 @@ fn write(ledger: &Ledger, batch: Vec<Command>, failed: &mut Option<Error>) {
             outcome
         })
     });
+    let written = written.and_then(|()| ledger.write_log_back_in_time());
     if let Err(error) = &written {
         failed.get_or_insert_with(|| error.clone());
     }

@@ -28,8 +28,8 @@ fn a_year_of_processes_makes_no_command_slower() {
         &world,
         &format!(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {PROCESSES})
-             INSERT INTO processes (run_id, command, os_user, boot_id, anchor_ms, anchor_uptime_ms, seconds)
-             SELECT run_id, command, os_user, boot_id, anchor_ms, anchor_uptime_ms, seconds FROM processes, n WHERE id = 1"
+             INSERT INTO processes (run_id, command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms, seconds)
+             SELECT run_id, command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms, seconds FROM processes, n WHERE id = 1"
         ),
     );
     for command in [

@@ -144,8 +144,8 @@ fn a_damaged_ledger_is_told_and_sends_nothing() {
     assert_eq!(world.server_log().len(), before);
     // Cut short, as by a copy that was interrupted.
     fs::write(world.ledger(), &whole[..whole.len() / 2]).unwrap();
-    let ended = send(&world).run().expect(1);
-    assert_eq!(code(&ended), "ledger_damaged", "{ended}");
+    let ended = send(&world).run().expect(5);
+    assert_eq!(code(&ended), "ledger_memory_lost", "{ended}");
     assert_eq!(world.server_log().len(), before);
     fs::write(world.ledger(), &whole).unwrap();
     goes_on_as_if_nothing_had_been(&world, 400);
@@ -165,7 +165,7 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
         .and_then(|blank| blank.execute_batch("CREATE TABLE t (x); DROP TABLE t; VACUUM"))
         .unwrap();
     for (content, expected) in [
-        (Vec::new(), "ledger_empty"),
+        (Vec::new(), "ledger_memory_lost"),
         (
             b"phone,fullName\n01012345678,Mona\n".to_vec(),
             "not_a_ledger",

@@ -29,6 +29,7 @@ mod init;
 mod inputs;
 mod kills;
 mod ledger;
+mod memory;
 mod network;
 mod notify;
 mod privacy;

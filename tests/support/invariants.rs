@@ -152,7 +152,7 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
         "a run's requests differ from its attempts",
         "SELECT r.id FROM runs r WHERE requests <> (
            SELECT count(*) FROM attempts a WHERE a.run_id = r.id AND a.invitation_id IS NOT NULL
-             AND coalesce(a.event, '') NOT IN ('settled_created', 'settled_not_created', 'retried', 'elsewhere'))",
+             AND a.is_decision IS NOT TRUE)",
     ),
 ];
 

@@ -9,7 +9,8 @@ use crate::cli::args::{AccountArgs, Global, SendArgs};
 use crate::cli::credentials::{API_KEY, Account, PASSWORD, Source, USERNAME};
 use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{DEFAULT_BASE_URL, Settings, TENANCY_NAME, own_config, variable};
+use crate::cli::place::own_config;
+use crate::cli::settings::{DEFAULT_BASE_URL, Settings, TENANCY_NAME, variable};
 use crate::error::{Ended, Error};
 use crate::mapping::Config;
 use crate::model::{Secret, printable};
@@ -65,10 +66,10 @@ async fn keep(mut settings: Settings, args: &AccountArgs, own: &Path, output: Ou
     };
     let sending = settings.sending(&SendArgs::default());
     let target = Target::at(base_url, account, &settings, &sending)?;
-    let (api, _lock) = open_api(&settings, target, "account", false, output).await?;
+    let api = open_api(&settings, target, "account", false, output).await?;
     let login = api.log_in_once().await;
     if let Some(writer) = api.into_ledger() {
-        drop(writer.stop().await?);
+        writer.stop().await?.finish()?;
     }
     login.map_err(|error| {
         let mut error = Error::from(error);

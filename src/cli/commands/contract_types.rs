@@ -12,9 +12,9 @@ use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs,
 use crate::cli::files::{Readers, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
-use crate::cli::system::{SystemClock, user_name, watch_signals};
+use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
-use crate::ledger::{Ledger, Lock, Reader, Work, Writer};
+use crate::ledger::{Ledger, Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{TemplateSpec, TypeLine, quoted, write_contract_types, write_template};
@@ -25,15 +25,14 @@ pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: O
     let settings = Settings::find(global, None)?;
     let sending = settings.sending(&SendArgs::default());
     let target = Target::vlens(&settings, &sending, args.allow_insecure_http, true)?;
-    let (api, lock) = open_api(&settings, target, "contract-types", args.wait, output).await?;
+    let api = open_api(&settings, target, "contract-types", args.wait, output).await?;
     let ended = match &args.action {
         None => list(&api, &settings, output).await,
         Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &settings, output).await,
     };
     if let Some(writer) = api.into_ledger() {
-        drop(writer.stop().await?);
+        writer.stop().await?.finish()?;
     }
-    drop(lock);
     ended
 }
 
@@ -41,34 +40,40 @@ pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: O
 pub async fn open_api(
     settings: &Settings,
     target: Target,
-    command: &str,
+    command: &'static str,
     wait: bool,
     output: Output,
-) -> Result<(Api, Option<Lock>), Error> {
+) -> Result<Api, Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
     let stop = watch_signals(output, Some(sending.timeout));
     let binding = target.binding.clone();
-    let (limiter, register, writer, lock) = match Reader::open(&path)? {
+    let (limiter, register, writer) = match Reader::open(&path)? {
         Some(reader) if reader.binding() == &target.binding => {
-            let lock = world::lock(&path, wait.then_some((output, &*stop)))?;
-            let mut ledger = Ledger::open(&path, &target.binding)?;
-            let now = clock.moment();
-            ledger.recover(&now)?;
-            ledger.begin_process(Work::Calling, command, &user_name(), &now)?;
+            drop(reader);
+            let lock = world::lock(&path, output, wait.then_some(&*stop))?;
+            let worker = world::worker(command, clock.moment());
+            let mut ledger = Ledger::open(lock, &target.binding, &worker)?;
             let limiter = world::limiter(&ledger, sending.limits, &*clock)?;
             let register = join(settings, &binding, Some(&mut ledger), Some(PATIENCE)).await?;
-            (limiter, register, Some(Writer::start(ledger)?), Some(lock))
+            (limiter, register, Some(Writer::start(ledger)?))
         }
         _ => {
             let register = join(settings, &binding, None, Some(PATIENCE)).await?;
-            (Limiter::new(sending.limits), register, None, None)
+            (Limiter::new(sending.limits), register, None)
         }
     };
     let (client, credentials) = (target.client, target.credentials);
-    let api = Api::new(client, credentials, limiter, writer, register, clock, stop);
-    Ok((api, lock))
+    Ok(Api::new(
+        client,
+        credentials,
+        limiter,
+        writer,
+        register,
+        clock,
+        stop,
+    ))
 }
 
 async fn list(api: &Api, settings: &Settings, output: Output) -> Ended {

@@ -1,10 +1,10 @@
 //! What a person decides: `settle` says what became of uncertain rows, `purge` forgets finished ones. Both send nothing.
 
 use super::register;
-use super::world::{Opened, lock};
+use super::world::{Opened, lock, worker};
 use crate::cli::args::{Global, PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::output::Output;
-use crate::cli::system::{SystemClock, user_name};
+use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, PurgeReport, Work};
 use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
@@ -13,6 +13,7 @@ use crate::send::{Clock, StopSignal};
 
 pub async fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
+    opened.memory.clone()?;
     let run = opened.run(args.run)?;
     let further = opened.further(run)?;
     if args.what == SettledAs::Created {
@@ -25,14 +26,11 @@ pub async fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended
              While it is uncertain, `{retry}` sends it once more for a new link instead, though the customer may be invited a second time."
         ));
     }
-    let _lock = lock(
-        &opened.path,
-        args.wait.then_some((output, &StopSignal::default())),
-    )?;
-    let mut ledger = Ledger::open_existing(&opened.path)?;
+    let never = StopSignal::default();
+    let lock = lock(&opened.path, output, args.wait.then_some(&never))?;
     let now = SystemClock::default().moment();
-    ledger.recover(&now)?;
-    ledger.begin_process(Work::Deciding(run), "settle", &user_name(), &now)?;
+    let mut ledger = Ledger::open_existing(lock, &worker("settle", now.clone()))?;
+    ledger.begin_work(Work::Deciding(run))?;
     let rows: Vec<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
     refuse_rows_that_are_not_uncertain(&opened, run, &rows)?;
     let is_created = args.what == SettledAs::Created;
@@ -46,6 +44,7 @@ pub async fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended
         register::settle(&opened.settings, &mut ledger, run, named, status).await?;
     }
     let settled = ledger.settle(run, named, is_created, &now)?.settled;
+    ledger.finish()?;
     let (word, text, next) = if is_created {
         ("created", "created", String::new())
     } else {
@@ -96,7 +95,8 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
     drop(reader);
     let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     let cutoff = Timestamp(SystemClock::default().wall().0.saturating_sub(age_ms));
-    let _lock = lock(&path, args.wait.then_some((output, &StopSignal::default())))?;
+    let never = StopSignal::default();
+    let lock = lock(&path, output, args.wait.then_some(&never))?;
     let question = format!(
         "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
         path.display()
@@ -105,7 +105,10 @@ pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {
         let message = "Nothing was deleted: the answer was no.";
         return Err(Error::stopped("not_confirmed", message));
     }
-    let report = Ledger::open_existing(&path)?.purge_older_than(cutoff)?;
+    let worker = worker("purge", SystemClock::default().moment());
+    let mut ledger = Ledger::open_existing(lock, &worker)?;
+    let report = ledger.purge_older_than(cutoff)?;
+    ledger.finish()?;
     let PurgeReport { rows, tokens, kept } = report;
     let document = serde_json::json!({
         "older_than": cutoff,

@@ -13,7 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, TENANCY_NAME};
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{FileSystemCheck, Lock, Reader, check_file_system};
+use crate::ledger::{FileSystemCheck, Ledger, Lock, Reader, check_file_system, refuse_loss};
 use crate::mapping::Config;
 use crate::model::{ContractTypeId, Timestamp};
 use crate::register::Register;
@@ -134,7 +134,7 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
             "See to the ledger first.",
         ),
         (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", false, output).await {
-            Ok((api, _lock)) => Box::pin(ask_vlens(api, &settings.config, output, chart)).await,
+            Ok(api) => Box::pin(ask_vlens(api, &settings.config, output, chart)).await,
             Err(error) if error.kind == Kind::Busy => chart.not_tried(
                 "a run is in progress, and the limits are its own",
                 &format!("Run `{again}` again when it has ended."),
@@ -299,6 +299,7 @@ fn authority(context: &Context) -> Looked {
 }
 
 fn sound_ledger(path: &Path) -> Result<Option<(Reader, u64)>, Error> {
+    refuse_loss(path)?;
     let Some(reader) = Reader::open(path)? else {
         return Ok(None);
     };
@@ -453,7 +454,7 @@ async fn ask_vlens(api: Api, config: &Config, output: Output, chart: &mut Chart)
         Err(error) => chart.note("login", Err(error.into())),
     }
     if let Some(writer) = api.into_ledger()
-        && let Err(error) = writer.stop().await
+        && let Err(error) = writer.stop().await.and_then(Ledger::finish)
     {
         chart.note("ledger", Err(error));
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::check::input;
-use super::world::{lock, reader};
+use super::world::{lock, reader, worker};
 use crate::cli::args::{FollowArgs, Global};
 use crate::cli::further::Typed;
 use crate::cli::output::Output;
@@ -41,8 +41,9 @@ pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
     let portal = Portal::find(&settings.config, &named, &columns, &input.name(), || {
         source.next_row()
     })?;
-    let _lock = lock(&path, None)?;
-    let mut ledger = Ledger::open_existing(&path)?;
+    let lock = lock(&path, output, None)?;
+    let worker = worker("follow", SystemClock::default().moment());
+    let mut ledger = Ledger::open_existing(lock, &worker)?;
     let mut told = Told::read(&portal, &input, &options)?;
     let mut created = 0;
     ledger.created_bodies(|id, body| {
@@ -50,6 +51,7 @@ pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
         told.meet(id, portal.known_by(KnownBy::of_body(body)));
     })?;
     let summary = told.store(&mut ledger, created)?;
+    ledger.finish()?;
     let (customer, stage, at) = portal.columns();
     let summary = FollowSummary {
         source: args.file.display().to_string(),

@@ -14,16 +14,16 @@ use sha2::{Digest as _, Sha256};
 use super::check::{input, mark};
 use super::results::write_workbook;
 use super::run::{open_ledger, send_file};
-use super::world::{Opened, lock, reader};
+use super::world::{Opened, lock, reader, worker};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{Readers, write_bytes, write_first};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
-use crate::cli::system::watch_signals;
+use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{InboxFile, Ledger, Lock, Reader};
 use crate::model::{RunId, RunSummary};
-use crate::send::StopSignal;
+use crate::send::{Clock, StopSignal};
 
 /// What people call their sheets, other workbooks included: those are answered with how to save them.
 const ENDINGS: [&str; 11] = [
@@ -293,16 +293,19 @@ impl<'a> Sweep<'a> {
         };
         let ledger = settings.ledger(self.send.sandbox)?;
         let config = config_bytes(&settings);
-        let (held, mut opened) =
-            open_ledger(&self.send, self.settings(found)?, self.output).await?;
+        let mut opened = open_ledger(&self.send, self.settings(found)?, self.output).await?;
         if reader(&ledger, &settings)?.has_swept_bytes(&bytes, &config)? {
             opened.note_swept(&found.file, &bytes, None)?;
+            opened.finish()?;
             return Ok(None);
         }
-        drop((opened, held));
+        opened.finish()?;
         let note = |unless| {
-            let _held = lock(&ledger, None)?;
-            Ledger::open_existing(&ledger)?.note_swept(&found.file, &bytes, unless)
+            let lock = lock(&ledger, self.output, None)?;
+            let worker = worker("inbox", SystemClock::default().moment());
+            let mut opened = Ledger::open_existing(lock, &worker)?;
+            opened.note_swept(&found.file, &bytes, unless)?;
+            opened.finish()
         };
         let mut results = Results::beside(found, ledger.clone(), self.global.clone())?;
         let writer = results.write_while();
@@ -450,6 +453,7 @@ impl Results {
             reader: reader(&self.ledger, &settings)?,
             path: self.ledger.clone(),
             settings,
+            memory: Ok(()),
         })
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::world::lock;
+use super::world::{lock, worker};
 use crate::cli::args::{Global, RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{missing, read_secret};
 use crate::cli::output::Output;
@@ -192,12 +192,14 @@ pub async fn register(args: &RegisterArgs, global: &Global, output: Output) -> E
         RegisterAction::Status => status(&place, &binding, output).await,
         RegisterAction::Rebuild { without_the_others } => {
             let path = settings.ledger(false)?;
-            let _lock = lock(&path, None)?;
-            let mut ledger = Ledger::open(&path, &binding)?;
-            ledger.recover(&SystemClock::default().moment())?;
+            let lock = lock(&path, output, None)?;
+            let worker = worker("register rebuild", SystemClock::default().moment());
+            let mut ledger = Ledger::open(lock, &binding, &worker)?;
             let party = party(&settings, &binding, Some(&ledger))?;
             let register = connect(&place, key_file.as_deref(), party, true).await?;
-            rebuild(&register, &mut ledger, *without_the_others, output).await
+            let ended = rebuild(&register, &mut ledger, *without_the_others, output).await;
+            ledger.finish()?;
+            ended
         }
     }
 }

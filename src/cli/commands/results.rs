@@ -19,7 +19,8 @@ use crate::send::Clock;
 
 pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
-    let run = opened.run(args.run)?;
+    let run = opened.run(args.run);
+    let run = run.or_else(|error| opened.memory.clone().and(Err(error)))?;
     if let Some(row) = args.row {
         return row_status(&opened, run, RowNumber(row), output);
     }
@@ -32,6 +33,8 @@ pub fn status(args: &StatusArgs, global: &Global, output: Output) -> Ended {
     output.show(&summary, |out| {
         write_summary(out, &summary, &changed, &further, output.look())
     })?;
+    // As a run on it would end.
+    opened.memory?;
     ended.map_or(Ok(None), Err)
 }
 

@@ -14,11 +14,11 @@ use crate::cli::log;
 use crate::cli::metrics::Metrics;
 use crate::cli::output::Output;
 use crate::cli::settings::{Sending, Settings};
-use crate::cli::system::{SystemClock, user_name, watch_signals};
+use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::{Binding, Ledger, Lock, Reader, Work, Writer};
+use crate::ledger::{Binding, Ledger, Lock, OnLoss, Reader, Work, Writer, refuse_loss};
 use crate::mapping::config::SessionKind;
 use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -61,11 +61,12 @@ pub async fn open_ledger(
     args: &SendArgs,
     settings: Settings,
     output: Output,
-) -> Result<(Lock, Ledger), Error> {
+) -> Result<Ledger, Error> {
     let flow = Flow::new(settings, args, output, "inbox")?;
     let target = flow.target(flow.settings.needs_login()).await?;
     let lock = flow.lock()?;
-    Ok((lock, Ledger::open_or_create(&flow.path, &target.binding)?))
+    let worker = world::worker(flow.command, flow.clock.moment());
+    Ledger::open_or_create(lock, &target.binding, &worker, OnLoss::Refuse)
 }
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
@@ -98,10 +99,9 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
         .filter(|(is_named, _)| *is_named || !is_any_named);
     let statuses: Vec<Status> = meant.map(|(_, status)| status).collect();
     let rows = Some(&rows).filter(|rows| !rows.is_empty());
-    let now = flow.clock.moment();
     let Begun { ledger, run, .. } = &mut begun;
-    ledger.begin_process(Work::Deciding(*run), "retry", &user_name(), &now)?;
-    ledger.retry(*run, &statuses, rows, &now)?;
+    ledger.begin_work(Work::Deciding(*run))?;
+    ledger.retry(*run, &statuses, rows, &flow.clock.moment())?;
     flow.tell(&flow.deliver(begun, None).await?)
 }
 
@@ -137,6 +137,7 @@ async fn go_on(
     command: &'static str,
 ) -> Result<(Flow, Begun), Error> {
     let opened = Opened::find(global, args.sandbox)?;
+    opened.memory.clone()?;
     let run = opened.run(named)?;
     // Which call a body is for can be seen from it; the config may have changed since, or be gone.
     let needs_login = match opened.reader.first_due_body(run)? {
@@ -150,15 +151,14 @@ async fn go_on(
     let flow = Flow::new(settings, args, output, command)?;
     let target = flow.target(needs_login).await?;
     let lock = flow.lock()?;
-    let mut ledger = Ledger::open(&flow.path, &target.binding)?;
-    ledger.recover(&flow.clock.moment())?;
+    let worker = world::worker(command, flow.clock.moment());
+    let mut ledger = Ledger::open(lock, &target.binding, &worker)?;
     let register = flow.join(&mut ledger, &target).await?;
     let begun = Begun {
         ledger,
         register,
         run,
         target,
-        _lock: lock,
     };
     Ok((flow, begun))
 }
@@ -172,7 +172,6 @@ struct Begun {
     register: Joined,
     run: RunId,
     target: Target,
-    _lock: Lock,
 }
 
 /// What the three commands have in common.
@@ -221,8 +220,8 @@ impl Flow {
 
     fn lock(&self) -> Result<Lock, Error> {
         world::prepare_place(&self.path, self.output)?;
-        let wait = self.args.wait.then_some((self.output, &*self.stop));
-        world::lock(&self.path, wait)
+        let wait = self.args.wait.then_some(&*self.stop);
+        world::lock(&self.path, self.output, wait)
     }
 
     /// A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
@@ -255,9 +254,14 @@ impl Flow {
         target: Target,
     ) -> Result<RunSummary, Error> {
         let lock = self.lock()?;
-        let mut ledger = Ledger::open_or_create(&self.path, &target.binding)?;
         let started = self.clock.moment();
-        ledger.recover(&started)?;
+        let worker = world::worker(self.command, started.clone());
+        let on_loss = match args.assume_sent {
+            Some(number) => OnLoss::AssumeSent(number),
+            None if args.new_ledger => OnLoss::NewLedger,
+            None => OnLoss::Refuse,
+        };
+        let mut ledger = Ledger::open_or_create(lock, &target.binding, &worker, on_loss)?;
         let register = self.join(&mut ledger, &target).await?;
         let what = ImportOptions {
             source_name: &args.file.display().to_string(),
@@ -279,12 +283,17 @@ impl Flow {
             self.show_first(run)?;
         }
         drop(sheet);
+        if args.assume_sent.is_some() {
+            let held = ledger.assume_sent(run, &self.clock.moment())?;
+            self.output.say(&format!(
+                "Held as uncertain, since they may have been invited in the lost time: {held}."
+            ));
+        }
         let begun = Begun {
             ledger,
             register,
             run,
             target,
-            _lock: lock,
         };
         let held = held_back(args, self, &begun)?;
         self.deliver(begun, held).await
@@ -332,10 +341,8 @@ impl Flow {
             register,
             run,
             target,
-            _lock,
         } = begun;
-        let (work, now) = (Work::Sending(run), self.clock.moment());
-        ledger.begin_process(work, self.command, &user_name(), &now)?;
+        ledger.begin_work(Work::Sending(run))?;
         let due = self.to_send(&ledger, run)?;
         let held = held
             .or_else(|| (!self.may_send(due, &target.binding)).then_some((Stop::Declined, None)));
@@ -358,8 +365,8 @@ impl Flow {
         let seconds = self.started.elapsed().as_secs_f64();
         let now = self.clock.moment();
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
-        drop(ledger);
         let summary = self.summary(run)?;
+        drop(ledger);
         watch.end(&tally, &summary, self.ended(&summary).as_ref());
         Ok(summary)
     }
@@ -553,6 +560,7 @@ struct DryRunDocument<'a> {
 
 /// Everything up to the first request, with the ledger only read.
 fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet, binding: &Binding) -> Ended {
+    refuse_loss(&flow.path)?;
     let reader = Reader::open(&flow.path)?;
     reader
         .iter()

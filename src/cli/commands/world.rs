@@ -6,10 +6,12 @@ use std::time::Duration;
 use crate::cli::args::Global;
 use crate::cli::credentials::Account;
 use crate::cli::output::Output;
-use crate::cli::settings::{Sending, Settings, data_folder};
+use crate::cli::place::data_folder;
+use crate::cli::settings::{Sending, Settings};
+use crate::cli::system::user_name;
 use crate::error::{Error, Kind};
-use crate::ledger::{Binding, Ledger, Lock, Reader, check_file_system};
-use crate::model::{RowNumber, RunId, RunSummary, Stop, Timestamp};
+use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
+use crate::model::{Moment, RowNumber, RunId, RunSummary, Stop, Timestamp};
 use crate::report::{CHANGED_SHOWN, Further, not_done, quoted, reason};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
@@ -31,17 +33,24 @@ pub struct Opened {
     pub settings: Settings,
     pub path: PathBuf,
     pub reader: Reader,
+    /// Whether it has lost nothing that is known: whoever is to write makes sure first.
+    pub memory: Result<(), Error>,
 }
 
 impl Opened {
     pub fn find(global: &Global, is_sandbox: bool) -> Result<Opened, Error> {
         let settings = Settings::find(global, None)?;
         let path = settings.ledger(is_sandbox)?;
-        let reader = reader(&path, &settings)?;
+        let memory = refuse_loss(&path);
+        let reader = match (reader(&path, &settings), &memory) {
+            (Err(_), Err(loss)) => return Err(loss.clone()),
+            (reader, _) => reader?,
+        };
         Ok(Opened {
             settings,
             path,
             reader,
+            memory,
         })
     }
 
@@ -140,17 +149,24 @@ pub fn prepare_place(path: &Path, output: Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes the ledger's lock, or says that it is taken; with `wait`, takes it once it is free.
-pub fn lock(path: &Path, wait: Option<(Output, &StopSignal)>) -> Result<Lock, Error> {
+/// Takes the ledger's lock, or says who has it; with `wait`, takes it once it is free.
+pub fn lock(path: &Path, output: Output, wait: Option<&StopSignal>) -> Result<Lock, Error> {
     let mut has_said_so = false;
     loop {
         if let Some(lock) = Lock::try_acquire(path)? {
             return Ok(lock);
         }
         let shown = path.display();
-        let Some((output, stop)) = wait else {
-            let message = format!("Another process is running on the ledger {shown}.");
-            return Err(Error::busy("ledger_busy", message)
+        let held = match Reader::open(path)
+            .and_then(|reader| reader.map_or(Ok(None), |reader| reader.sender()))
+        {
+            Ok(Some(sender)) => {
+                format!("Another process is running on the ledger {shown}: {sender}")
+            }
+            Ok(None) | Err(_) => format!("Another process is running on the ledger {shown}"),
+        };
+        let Some(stop) = wait else {
+            return Err(Error::busy("ledger_busy", format!("{held}."))
                 .hint("Try again when it has ended, or add --wait."));
         };
         if stop.is_stopping() {
@@ -158,11 +174,20 @@ pub fn lock(path: &Path, wait: Option<(Output, &StopSignal)>) -> Result<Lock, Er
             return Err(Error::stopped("interrupted", message));
         }
         if !std::mem::replace(&mut has_said_so, true) {
-            output.say(&format!(
-                "Another process is running on {shown}; waiting for its end."
-            ));
+            output.say(&format!("{held}; waiting for its end."));
         }
         std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// This process, for the ledger.
+pub fn worker(command: &'static str, since: Moment) -> Worker {
+    Worker {
+        command,
+        os_user: user_name(),
+        host: whoami::hostname().unwrap_or_else(|_| "an unknown host".to_owned()),
+        pid: std::process::id(),
+        since,
     }
 }
 

@@ -1,0 +1,278 @@
+//! The lock beside a ledger: it lets one process write, and it remembers how much the ledger held, so that lost memory is noticed
+//! before anybody is invited a second time.
+
+use std::cell::Cell;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::place::{beside, canonical, io_failure, open_private, require_folder};
+use super::sql::{Outcome, Statements as _};
+use crate::error::Error;
+
+/// How much a ledger held: requests and decisions, and sheets. Both only ever grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) attempts: i64,
+    pub(super) sheets: i64,
+}
+
+impl Mark {
+    /// What the ledger holds.
+    pub(super) fn of(conn: &Connection) -> Outcome<Mark> {
+        const HELD: &str = "SELECT coalesce((SELECT max(id) FROM attempts), 0), coalesce((SELECT max(id) FROM sheets), 0)";
+        let held = conn.first(HELD, (), |row| {
+            Ok(Mark {
+                attempts: row.get(0)?,
+                sheets: row.get(1)?,
+            })
+        })?;
+        Ok(held.unwrap_or_default())
+    }
+
+    /// What the lock's file remembers; none where it is missing or says nothing.
+    pub(super) fn beside(ledger: &Path) -> Option<Mark> {
+        Mark::read(&File::open(beside(ledger, ".lock")).ok()?)
+    }
+
+    fn read(mut file: &File) -> Option<Mark> {
+        let mut text = String::new();
+        file.rewind().ok()?;
+        file.read_to_string(&mut text).ok()?;
+        let (attempts, sheets) = text.strip_suffix('\n')?.split_once(' ')?;
+        Some(Mark {
+            attempts: attempts.parse().ok()?,
+            sheets: sheets.parse().ok()?,
+        })
+    }
+
+    /// Always as long, so that it is written over in one piece.
+    fn write(self, mut file: &File) -> io::Result<()> {
+        file.rewind()?;
+        file.write_all(format!("{:019} {:019}\n", self.attempts, self.sheets).as_bytes())
+    }
+}
+
+/// A reader's glance at the lock holds it for some microseconds; a writer tries this often before it believes in a rival.
+const TRIES: u32 = 5;
+const BETWEEN_TRIES_MS: u64 = 10;
+
+/// The right to write a ledger, held until it is dropped or the process ends, however it ends.
+///
+/// The lock's file is never deleted: two processes could otherwise lock two files of the same name, and its mark would be lost.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    /// The ledger's true path.
+    pub(super) ledger: PathBuf,
+    pub(super) mark: Cell<Option<Mark>>,
+}
+
+impl Lock {
+    /// Takes the lock of the ledger at `path`, which need not exist yet; `None` when another process holds it.
+    pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Error> {
+        let ledger = canonical(path)?;
+        require_folder(&ledger)?;
+        let path = beside(&ledger, ".lock");
+        let file = open_private(&path)?;
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => {
+                    let mark = Cell::new(Mark::read(&file));
+                    return Ok(Some(Lock { file, ledger, mark }));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    thread::sleep(Duration::from_millis(BETWEEN_TRIES_MS));
+                }
+                Err(TryLockError::Error(error)) => return Err(io_failure(&path, &error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether some process holds the lock of the ledger at `path`. Creates nothing.
+    pub fn is_held(path: &Path) -> bool {
+        let Ok(path) = canonical(path) else {
+            return false;
+        };
+        match File::open(beside(&path, ".lock")) {
+            Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+            Err(_) => false,
+        }
+    }
+
+    /// Remembers what is durable in the ledger by now: never before, so that the mark cannot claim too much.
+    pub(super) fn note(&self, held: Mark) -> Result<(), Error> {
+        let known = self.mark.get();
+        // A loss that was accepted stays remembered until everybody concerned is held.
+        let higher = known.map_or(held, |known| Mark {
+            attempts: known.attempts.max(held.attempts),
+            sheets: known.sheets.max(held.sheets),
+        });
+        if known == Some(higher) {
+            return Ok(());
+        }
+        self.reset(higher, false)
+    }
+
+    /// Remembers this and nothing else.
+    pub(super) fn reset(&self, held: Mark, durably: bool) -> Result<(), Error> {
+        let written = held.write(&self.file);
+        let is_first = self.mark.replace(Some(held)).is_none();
+        written
+            .and_then(|()| {
+                if durably || is_first {
+                    self.file.sync_all()
+                } else {
+                    Ok(())
+                }
+            })
+            .map_err(|error| io_failure(&beside(&self.ledger, ".lock"), &error))
+    }
+
+    /// At the end of a run.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        let synced = self.file.sync_data();
+        synced.map_err(|error| io_failure(&beside(&self.ledger, ".lock"), &error))
+    }
+}
+
+/// What a person says where a ledger lost its memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// Nothing: then nothing is sent.
+    #[default]
+    Refuse,
+    /// Begin anew; everybody counts as never invited.
+    NewLedger,
+    /// Go on with what is there and hold everybody who may have been invited; the number that was told.
+    AssumeSent(i64),
+}
+
+/// What a ledger should know and does not.
+#[derive(Debug)]
+pub(super) struct Loss {
+    /// What is found in its place.
+    found: String,
+    /// How many requests the ledger held at the least, where that is known.
+    expected: Option<i64>,
+    /// What `--assume-sent` is to name.
+    number: i64,
+}
+
+impl Loss {
+    /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
+    pub(super) fn of_file(path: &Path, mark: Option<Mark>) -> Option<Loss> {
+        let size = |path: &Path| fs::metadata(path).map(|metadata| metadata.len());
+        let has_log = size(&beside(path, "-wal")).is_ok_and(|bytes| bytes > 0);
+        let expected = mark.map(|mark| mark.attempts);
+        let found = match size(path) {
+            Err(_) if has_log => "there is only its log, the -wal file",
+            Err(_) if expected.is_some_and(|attempts| attempts > 0) => "there is no such file",
+            Ok(0) => "the file is empty (0 bytes)",
+            Ok(bytes) if !has_log && bytes < announced_size(path) => "the file is cut short",
+            _ => return None,
+        };
+        Some(Loss {
+            found: found.to_owned(),
+            expected,
+            number: expected.unwrap_or(0),
+        })
+    }
+
+    /// What an opened ledger lacks.
+    pub(super) fn of_content(conn: &Connection, mark: Option<Mark>) -> Outcome<Option<Loss>> {
+        let held = Mark::of(conn)?.attempts;
+        let (found, number) = match mark {
+            Some(mark) if held < mark.attempts => {
+                (format!("it knows of {held}"), mark.attempts - held)
+            }
+            Some(_) => return Ok(None),
+            None => {
+                let Some(found) = conn.first(UNVOUCHED, (), |row| row.get(0))? else {
+                    return Ok(None);
+                };
+                let pending = "SELECT count(*) FROM invitations WHERE status = 'pending'";
+                let pending = conn.first(pending, (), |row| row.get(0))?;
+                (found, pending.unwrap_or(0))
+            }
+        };
+        Ok(Some(Loss {
+            found,
+            expected: mark.map(|mark| mark.attempts),
+            number,
+        }))
+    }
+
+    /// Goes on only where a person names this loss.
+    pub(super) fn accept(&self, path: &Path, on_loss: OnLoss) -> Result<(), Error> {
+        match on_loss {
+            OnLoss::NewLedger => Ok(()),
+            OnLoss::AssumeSent(number) if number == self.number => Ok(()),
+            OnLoss::AssumeSent(_) | OnLoss::Refuse => Err(self.error(path)),
+        }
+    }
+
+    /// How many attempts are to count as lost where no mark said so.
+    pub(super) fn remembered(&self) -> i64 {
+        self.number.max(1)
+    }
+
+    pub(super) fn error(&self, path: &Path) -> Error {
+        let (shown, found, number) = (path.display(), &self.found, self.number);
+        let message = match self.expected {
+            Some(expected) if expected > 0 => format!(
+                "The ledger {shown} lost its memory: it held {expected} requests and decisions, and {found}. Who was invited by what is missing \
+                 would be invited again."
+            ),
+            _ => format!(
+                "The ledger {shown} may have lost its memory: {found}. Who was invited by what is missing would be invited again."
+            ),
+        };
+        let go_on =
+            "go on with what is there and hold everybody as uncertain who may have been invited";
+        Error::unusable("ledger_memory_lost", message).hint(format!(
+            "Nothing was sent. Put back the last backup, or the -wal file that belongs to it. Or {go_on}: `run FILE --assume-sent {number}`, \
+             with each file that was run in the lost time. Or begin anew: `run FILE --new-ledger`, if nobody was invited yet."
+        ))
+    }
+}
+
+/// Without a mark, a ledger is believed only if its last writer ended properly and it is no copy: what was sent since nobody knows.
+const UNVOUCHED: &str = "
+    SELECT 'it is a backup, and the lock file that tells how much was sent is missing' FROM meta WHERE key = 'copied_ms'
+    UNION ALL SELECT * FROM (
+        SELECT 'it was copied or left while in use, and the lock file that tells how much was sent is missing'
+        FROM processes WHERE seconds IS NULL LIMIT 1)
+    LIMIT 1";
+
+/// How long the file is by its own header; 0 where that does not tell.
+fn announced_size(path: &Path) -> u64 {
+    let mut head = [0; 32];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    let page = u64::from(u16::from_be_bytes([head[16], head[17]]));
+    let pages = u64::from(u32::from_be_bytes([head[28], head[29], head[30], head[31]]));
+    match read {
+        // 1 stands for 65,536.
+        Ok(()) => pages * if page == 1 { 65_536 } else { page },
+        Err(_) => 0,
+    }
+}
+
+/// Moves what is left of a ledger out of the way; nothing of it is deleted.
+pub(super) fn set_aside(path: &Path, stamp_ms: i64) -> Result<(), Error> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let aside = beside(path, &format!(".lost-{stamp_ms}{suffix}"));
+        match fs::rename(beside(path, suffix), aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_failure(path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

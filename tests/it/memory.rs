@@ -1,0 +1,370 @@
+//! A ledger that lost its memory is noticed before anybody is invited again, and two senders never both send, whatever became of the lock.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Finished, Promise, Serve, Vlens, World};
+
+/// The files of a ledger.
+const FILES: [&str; 4] = ["", "-wal", "-shm", ".lock"];
+
+fn send(world: &World) -> Vlens {
+    world.send("customers.csv").args(["--concurrency", "4"])
+}
+
+/// Killed in the midst of a batch, with most of what was done in the log only.
+fn killed(rows: usize) -> World {
+    let world = World::with(Serve::default().latency("5"));
+    world.customers("customers.csv", rows);
+    let mut run = send(&world).start();
+    run.until("some rows", || world.accepted().len() > 20);
+    run.kill();
+    world
+}
+
+type Kept = HashMap<&'static str, Vec<u8>>;
+
+fn keep(world: &World) -> Kept {
+    let read = |suffix| Some((suffix, fs::read(world.beside_ledger(suffix)).ok()?));
+    FILES.into_iter().filter_map(read).collect()
+}
+
+/// Puts back what was kept, and removes what was not.
+fn put_back(world: &World, kept: &Kept, files: &[&str]) {
+    for suffix in files {
+        let path = world.beside_ledger(suffix);
+        match kept.get(suffix) {
+            Some(bytes) => fs::write(path, bytes).expect("a file put back"),
+            None => drop(fs::remove_file(path)),
+        }
+    }
+}
+
+/// The number that `--assume-sent` is to name.
+#[track_caller]
+fn is_told(world: &World, what: &str) -> String {
+    let before = world.accepted().len();
+    let commands = [
+        &["run", "customers.csv", "--json"][..],
+        &["run", "customers.csv", "--dry-run", "--json"],
+        &["resume", "--json"],
+        &["status", "--json"],
+        &["doctor", "--json"],
+        &["settle", "--all", "--as", "not-created", "--json"],
+    ];
+    let told = commands.map(|command| {
+        let told = world.vlens(command).run();
+        assert_eq!(told.code(), Some(5), "{what}\n{told}");
+        assert!(told.to_string().contains("--assume-sent"), "{what}\n{told}");
+        told
+    });
+    assert_eq!(world.accepted().len(), before, "{what}");
+    let error = told[0].json()["error"].clone();
+    assert_eq!(error["code"], "ledger_memory_lost", "{what}");
+    let hint = error["hint"].as_str().expect("a hint");
+    let number = hint.split("--assume-sent ").nth(1).expect("a number");
+    number.chars().take_while(char::is_ascii_digit).collect()
+}
+
+fn loses(world: &World, suffix: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let path = world.beside_ledger(suffix);
+    let mut bytes = fs::read(&path).expect("a file");
+    change(&mut bytes);
+    fs::write(path, bytes).expect("a changed file");
+}
+
+fn remove(world: &World, files: &[&str]) {
+    for suffix in files {
+        // Some are not there at every moment.
+        let _ = fs::remove_file(world.beside_ledger(suffix));
+    }
+}
+
+#[test]
+fn every_loss_is_told_before_anything_is_sent_and_what_is_put_back_goes_on() {
+    let world = World::with(Serve::default().latency("5"));
+    world.customers("customers.csv", 60);
+    world.sent("customers.csv --limit 3", 4);
+    let old = keep(&world);
+    let mut run = send(&world).start();
+    run.until("some rows", || world.accepted().len() > 25);
+    let alone = fs::read(world.ledger()).unwrap();
+    run.kill();
+    let kept = keep(&world);
+    let losses: [(&str, &dyn Fn()); 10] = [
+        ("no log", &|| remove(&world, &["-wal", "-shm"])),
+        ("an empty log", &|| loses(&world, "-wal", Vec::clear)),
+        ("half a log", &|| {
+            loses(&world, "-wal", |log| log.truncate(log.len() / 2));
+        }),
+        ("a bit of the log", &|| {
+            loses(&world, "-wal", |log| {
+                let middle = log.len() / 2;
+                log[middle] ^= 4;
+            });
+        }),
+        ("everything but the lock", &|| {
+            remove(&world, &["", "-wal", "-shm"]);
+        }),
+        ("the ledger without its log", &|| {
+            remove(&world, &["", "-shm"]);
+        }),
+        ("an empty ledger", &|| loses(&world, "", Vec::clear)),
+        ("half a ledger", &|| {
+            loses(&world, "", |ledger| ledger.truncate(ledger.len() / 2));
+            remove(&world, &["-wal", "-shm"]);
+        }),
+        ("an old copy", &|| {
+            put_back(&world, &old, &["", "-wal", "-shm"]);
+        }),
+        ("a copy without its log", &|| {
+            fs::write(world.ledger(), &alone).unwrap();
+            remove(&world, &["-wal", "-shm"]);
+        }),
+    ];
+    for (what, lose) in losses {
+        lose();
+        is_told(&world, what);
+        put_back(&world, &kept, &FILES);
+    }
+    world.run_until_done("customers.csv");
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_copy_of_the_ledger_alone_is_not_believed_elsewhere() {
+    let world = World::with(Serve::default().latency("5"));
+    world.customers("customers.csv", 60);
+    let mut run = send(&world).start();
+    run.until("some rows", || world.accepted().len() > 20);
+    fs::copy(world.ledger(), world.path("copy.db")).unwrap();
+    run.wait().expect(0);
+    let on_copy = |more: &[&str]| send(&world).args(["--ledger", "copy.db"]).args(more).run();
+    let told = on_copy(&[]).expect(5);
+    assert_eq!(told.json()["error"]["code"], "ledger_memory_lost", "{told}");
+    // What ended properly is whole without its lock file.
+    fs::remove_file(world.beside_ledger(".lock")).unwrap();
+    world.sent("customers.csv", 0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_loss_that_is_accepted_holds_everybody_who_may_have_been_invited() {
+    let world = killed(60);
+    remove(&world, &["-wal", "-shm"]);
+    let number = is_told(&world, "no log");
+    let accept = |number: &str| send(&world).args(["--assume-sent", number]).run();
+    accept("1").expect(5);
+    let accepted = accept(&number).expect(3).json();
+    assert_eq!(accepted["counts"]["uncertain"], 60);
+    assert_eq!(accepted["requests"], 0);
+    // Once it is accepted, it is no loss.
+    accept(&number).expect(2);
+    send(&world).args(["--new-ledger"]).run().expect(2);
+    let row = world
+        .vlens(["status", "--row", "2", "--json"])
+        .run()
+        .expect(0);
+    assert!(row.stdout.contains("assumed_sent"), "{row}");
+    assert_eq!(world.export()[0]["error_code"], "memory_lost");
+    send(&world).run().expect(3);
+    world.check_invariants(&Promise::default());
+    // A person knows who was not.
+    world.ran("settle --all --as created", 0);
+    send(&world).run().expect(0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn sheets_that_were_lost_are_held_when_they_come_again() {
+    let world = World::with_server();
+    let customers = crate::support::customers(60);
+    for (name, range) in [("customers", 0..20), ("giza", 20..40), ("new", 40..60)] {
+        world.file(
+            format!("{name}.csv"),
+            crate::support::sheet(&customers[range]),
+        );
+    }
+    world.sent("customers.csv --limit 10", 4);
+    let old = keep(&world);
+    world.sent("customers.csv", 0);
+    world.sent("giza.csv", 0);
+    put_back(&world, &old, &["", "-wal", "-shm"]);
+    let number = is_told(&world, "an old copy");
+    let again = world.sent(&format!("customers.csv --assume-sent {number}"), 3);
+    assert_eq!(again.json()["counts"]["uncertain"], 10);
+    let again = world.sent("giza.csv", 3).json();
+    assert_eq!(again["counts"]["uncertain"], 20);
+    assert_eq!(world.sent("new.csv", 0).json()["counts"]["created"], 20);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_new_ledger_in_place_of_a_lost_one_leaves_what_is_left() {
+    let world = killed(30);
+    let log = fs::read(world.beside_ledger("-wal")).unwrap();
+    remove(&world, &["", "-shm"]);
+    is_told(&world, "a log alone");
+    send(&world).args(["--new-ledger"]).run().expect(0);
+    let folder = world.ledger().parent().unwrap().to_path_buf();
+    let names = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let aside = names.into_iter().find(|path| {
+        let name = path.to_string_lossy();
+        name.contains(".lost-") && name.ends_with("-wal")
+    });
+    assert_eq!(fs::read(aside.unwrap()).unwrap(), log);
+    send(&world).run().expect(0);
+}
+
+/// Both were let in: the first stops at its next intent, and nobody is invited twice.
+#[test]
+fn who_takes_over_stops_the_other() {
+    let world = World::with(Serve::default().latency("20"));
+    world.customers("customers.csv", 200);
+    let mut first = send(&world).start();
+    first.until("some rows", || world.accepted().len() > 20);
+    // Another file of that name, as a restored folder has it: locks do not hold across the two.
+    let lock = world.beside_ledger(".lock");
+    fs::copy(&lock, world.path("copy")).unwrap();
+    fs::rename(world.path("copy"), &lock).unwrap();
+    let second = send(&world).start();
+    let first = first.wait().expect(1);
+    assert_eq!(
+        first.json()["error"]["code"],
+        "ledger_taken_over",
+        "{first}"
+    );
+    assert!(first.stderr.contains("process"), "{first}");
+    let second = second.wait();
+    assert!(matches!(second.code(), Some(0 | 3)), "{second}");
+    assert_eq!(world.count("created") + world.count("uncertain"), 200);
+    assert!(world.count("uncertain") <= 4);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_lock_file_that_is_deleted_costs_nobody_a_second_invitation() {
+    let world = World::with(Serve::default().latency("20"));
+    world.customers("customers.csv", 100);
+    let mut first = send(&world).start();
+    first.until("some rows", || world.accepted().len() > 20);
+    fs::remove_file(world.beside_ledger(".lock")).unwrap();
+    send(&world).run().expect(5);
+    first.wait().expect(0);
+    send(&world).run().expect(0);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_ledger_with_two_names_is_refused() {
+    let world = World::with(Serve::default().latency("20"));
+    world.customers("customers.csv", 100);
+    let mut first = send(&world).start();
+    first.until("some rows", || world.accepted().len() > 20);
+    fs::hard_link(world.ledger(), world.path("second.db")).unwrap();
+    let refused = |ledger: &Path, command: &str| {
+        let told = world
+            .vlens(command.split(' '))
+            .env("VLENS_LEDGER", ledger)
+            .run()
+            .expect(5);
+        assert_eq!(code(&told), "ledger_second_name", "{told}");
+    };
+    for command in ["run customers.csv --json", "status --json"] {
+        refused(&world.path("second.db"), command);
+    }
+    first.wait().expect(5);
+    refused(&world.ledger(), "run customers.csv --json");
+    fs::remove_file(world.path("second.db")).unwrap();
+    world.check_invariants(&Promise::default());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that cannot be made says so")]
+fn a_ledger_that_is_mounted_by_itself_is_refused() {
+    let world = World::with_server();
+    world.customers("customers.csv", 5);
+    world.sent("customers.csv --limit 1", 4);
+    world.file("box/acme.db", "");
+    let mount = format!("mount --bind '{}' box/acme.db", world.ledger().display());
+    let mounted = |then: &str| {
+        let mut shell = std::process::Command::new("unshare");
+        shell
+            .args(["--mount", "sh", "-c"])
+            .arg(format!("{mount} && {then}"));
+        shell.current_dir(world.path(".")).output()
+    };
+    if !mounted("true").is_ok_and(|tried| tried.status.success()) {
+        eprintln!("passed over: this user may not mount");
+        return;
+    }
+    let bin = env!("CARGO_BIN_EXE_vlens-batch");
+    let told = mounted(&format!("'{bin}' runs --json --ledger box/acme.db")).unwrap();
+    assert_eq!(told.status.code(), Some(5), "{told:?}");
+    assert!(String::from_utf8_lossy(&told.stdout).contains("ledger_second_name"));
+}
+
+#[test]
+fn a_ledger_cut_under_a_sender_stops_it_before_the_next_request() {
+    for cut in ["", "-wal"] {
+        let world = World::with(Serve::default().latency("20"));
+        world.customers("customers.csv", 200);
+        let mut run = send(&world).start();
+        run.until("some rows", || world.accepted().len() > 20);
+        fs::File::create(world.beside_ledger(cut)).unwrap();
+        let sent = world.server_log().len();
+        let ended = run.wait().expect(1);
+        // Whoever looks first tells it.
+        let told = code(&ended);
+        assert!(
+            told == "ledger_replaced" || told == "ledger_damaged",
+            "{ended}"
+        );
+        let since = world.server_log().len() - sent;
+        assert!(since <= 12, "{since} requests after the ledger was cut");
+        let accepted = world.accepted().len();
+        send(&world).run();
+        let mut all = world.accepted();
+        assert!(all.len() == accepted || cut == "-wal", "{cut}");
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(
+            all.len(),
+            world.accepted().len(),
+            "somebody was invited twice"
+        );
+    }
+}
+
+#[test]
+fn who_holds_the_ledger_is_told() {
+    let world = World::with(Serve::default().latency("40"));
+    world.customers("customers.csv", 40);
+    let mut first = send(&world).start();
+    first.until("some rows", || world.accepted().len() > 5);
+    let told = send(&world).run().expect(7).json()["error"]["message"].clone();
+    let pid = format!("process {} on ", first.pid());
+    assert!(told.as_str().unwrap().contains(&pid), "{told}");
+    assert!(told.as_str().unwrap().contains(", since 20"), "{told}");
+    let waits = |line: &str| world.vlens(line.split(' ')).start();
+    let waiting = [
+        waits("settle --all --as created --wait"),
+        waits("purge --older-than 90d --yes --wait"),
+        waits("contract-types --wait"),
+    ];
+    first.wait().expect(0);
+    for waiting in waiting {
+        let ended = waiting.wait().expect(0);
+        assert!(ended.stderr.contains(&pid), "{ended}");
+    }
+}
+
+fn code(finished: &Finished) -> Value {
+    finished.json()["error"]["code"].clone()
+}

@@ -180,6 +180,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "OUT.xlsx")]
     pub annotate: Option<PathBuf>,
     #[command(flatten)]
+    pub lang: LangArg,
+    #[command(flatten)]
     pub read: ReadArgs,
 }
 
@@ -346,6 +348,22 @@ pub struct ExportArgs {
     /// Leave tokens and links out
     #[arg(long)]
     pub without_tokens: bool,
+    #[command(flatten)]
+    pub lang: LangArg,
+}
+
+/// In what people are told outside the terminal.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct LangArg {
+    /// The language of workbooks and pages [default: that of the sheet's headers]
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Language>,
+}
+
+impl LangArg {
+    pub fn or_of(self, headers: &[String]) -> Language {
+        self.lang.unwrap_or_else(|| Language::of(headers))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -355,6 +373,8 @@ pub struct InboxArgs {
     /// A file is complete when its size and time have not changed for so long
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub settled: Duration,
+    #[command(flatten)]
+    pub lang: LangArg,
     #[command(flatten)]
     pub read: ReadArgs,
     #[command(flatten)]
@@ -385,9 +405,8 @@ pub struct ReportArgs {
     /// Where to write; `-` is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
-    /// The page's language
-    #[arg(long, value_name = "LANG", default_value = "en")]
-    pub lang: Language,
+    #[command(flatten)]
+    pub lang: LangArg,
 }
 
 #[derive(Debug, Args)]

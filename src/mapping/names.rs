@@ -16,10 +16,11 @@ const LIKE_ENOUGH: f64 = 0.8;
 const LONG_NUMBER: usize = 7;
 
 /// A column's name, a label or a choice without case, spaces, invisible characters, `_`, `-`, Arabic letter variants and
-/// foreign digits: two names that fold alike are the same name, unless one of them matches exactly.
+/// foreign digits, `*`: two names that fold alike are the same name, unless one of them matches exactly.
 pub fn fold(name: &str) -> String {
     folded(name)
-        .filter(|&c| !c.is_whitespace() && c != '_' && !is_dash(c))
+        // A form marks what it requires with a star.
+        .filter(|&c| !c.is_whitespace() && !matches!(c, '_' | '*') && !is_dash(c))
         .collect()
 }
 

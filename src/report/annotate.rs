@@ -1,5 +1,6 @@
 //! `check --annotate`: gives the sheet back as a workbook, every cell with a problem coloured and explained in a note, mended cells
-//! in another colour, a `_problems` column to filter by, and a first sheet that sums up. Rows keep their numbers.
+//! in another colour, a `_problems` column to filter by, and a first sheet that sums up. Rows keep their numbers, columns their widths
+//! and number formats.
 //!
 //! Values are in full: the user asked for this file. The column's name begins with `_`, so that the corrected workbook can be run
 //! as it is.
@@ -7,14 +8,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
-use rust_xlsxwriter::{Format, FormatAlign, Workbook, Worksheet, XlsxError};
-
-use crate::error::Error;
-use crate::model::{Cell, OVERVIEW_SHEET, RowNumber, printable, printable_lines};
+use rust_xlsxwriter::{DocProperties, Format, Workbook, Worksheet, XlsxError};
 
 use super::check::{CheckTally, Findings};
 use super::text::as_float;
-use super::workbook::{Book, Fill, Value, failed, header_format, note, within_sheet};
+use super::words::Language;
+use super::workbook::{
+    Book, Fill, TOLD_WIDTH, Value, failed, header_format, note, side, within_sheet,
+};
+use crate::error::Error;
+use crate::model::{Cell, Layout, OVERVIEW_SHEET, Row, RowNumber, printable};
 
 /// The sheet that is given back.
 #[derive(Debug, Clone, Copy)]
@@ -27,23 +30,27 @@ pub struct SheetShape<'a> {
     pub header_row: RowNumber,
     /// Whether its columns run from right to left.
     pub right_to_left: bool,
+    pub layout: &'a Layout,
+    /// What is told is told in it.
+    pub language: Language,
 }
 
 /// Takes the rows one by one, in order, and writes the workbook at the end.
 pub struct Annotator {
     book: Book,
     sheet_name: String,
+    language: Language,
     columns: usize,
     /// Where each header stands; of two alike, the first.
     places: HashMap<String, usize>,
+    layout: Layout,
     next_row: u32,
     problem_notes: usize,
     repair_notes: usize,
 }
 
-const PROBLEMS_COLUMN: &str = "_problems";
-/// Its width in letters.
-const PROBLEMS_WIDTH: u16 = 56;
+/// The document property that names the second in which the book was written. Whoever changes the book changes the file's own time.
+pub const WRITTEN_AT: &str = "vlens-batch written at";
 /// Notes are kept in memory until the end, some 12 KB each, and slow a spreadsheet down: past these, colour and the problems'
 /// column tell.
 const MOST_PROBLEM_NOTES: usize = 10_000;
@@ -53,7 +60,7 @@ const GROUPS: usize = 200;
 
 const PROBLEM: Fill = Fill::Red;
 const REPAIR: Fill = Fill::Blue;
-const DUPLICATE: Fill = Fill::Grey;
+const LEFT_OUT: Fill = Fill::Grey;
 
 type ByPlace = BTreeMap<usize, (Fill, Vec<String>)>;
 
@@ -62,22 +69,35 @@ impl Annotator {
         let mut workbook = Workbook::new();
         let overview = workbook.add_worksheet();
         overview.set_name(OVERVIEW_SHEET).map_err(failed)?;
-        let columns: Vec<String> = std::iter::once(PROBLEMS_COLUMN.to_owned())
+        let problems = shape.language.word("problems_column").to_owned();
+        let columns: Vec<String> = std::iter::once(problems)
             .chain(shape.columns.iter().cloned())
             .collect();
-        let header_row = shape.header_row.0.saturating_sub(1);
         let is_taken = shape.name.eq_ignore_ascii_case(OVERVIEW_SHEET);
         let name = if is_taken { "Rows" } else { shape.name };
-        let mut book = Book::begin(workbook, name, header_row, columns, shape.right_to_left)?;
-        let sheet = book.sheet()?;
-        let sheet_name = sheet.name();
-        sheet.set_column_width(0, PROBLEMS_WIDTH).map_err(failed)?;
+        let mut book = Book::begin(workbook, name, shape.right_to_left, false)?;
+        for title in &shape.layout.titles {
+            write_title(&mut book, title)?;
+        }
+        let header_row = shape.header_row.0.saturating_sub(1);
+        let width = |at: usize| match at.checked_sub(1) {
+            // The format counts the room beside the letters too.
+            Some(at) => shape
+                .layout
+                .widths
+                .get(&at)
+                .map(|width| (width - 0.71).max(1.0)),
+            None => Some(f64::from(TOLD_WIDTH)),
+        };
+        book.header(header_row, &columns, width, |_| None)?;
         let places = shape.columns.iter().cloned().enumerate().rev();
         Ok(Annotator {
+            sheet_name: book.sheet()?.name(),
             book,
-            sheet_name,
+            language: shape.language,
             columns: shape.columns.len(),
             places: places.map(|(place, name)| (name, place)).collect(),
+            layout: shape.layout.clone(),
             next_row: header_row + 1,
             problem_notes: 0,
             repair_notes: 0,
@@ -89,7 +109,9 @@ impl Annotator {
         let row = found.row;
         let at = within_sheet(row.number.0.saturating_sub(1).max(self.next_row))?;
         self.next_row = at + 1;
-        self.write_told(at, &told(found))?;
+        let (told, fill) = self.told(found);
+        self.book
+            .write(at, 0, Value::Told(&told, self.language), fill)?;
         let by_place = self.by_place(found);
         let is_clean = found.problems.is_empty() && found.repairs.is_empty();
         for place in 0..row.cells.len().max(self.columns) {
@@ -100,31 +122,54 @@ impl Annotator {
                 None => Fill::None,
             };
             let cell = row.cell(place);
-            let shown;
-            let value = match cell {
-                Cell::Number(number) => Value::Number(*number),
-                Cell::Boolean(is) => Value::Boolean(*is),
-                // Before 1900 Excel knows no dates.
-                Cell::Date(date) if date.year() >= 1900 => Value::Date(*date),
-                cell => {
-                    shown = cell.as_shown();
-                    Value::Text(&shown)
-                }
-            };
+            let kind = (place, matches!(cell, Cell::Date(_)));
+            let value = Value::Cell(cell, self.layout.formats.get(&kind));
             self.book.write(at, place + 1, value, fill)?;
         }
         self.write_notes(at, by_place)
+    }
+
+    /// The text of the problems' column, and its colour.
+    fn told(&self, found: &Findings<'_>) -> (String, Fill) {
+        let problems = found.problems.iter().map(|problem| {
+            let column = problem.column.as_deref();
+            (column, problem.code.into_str(), problem.message.as_str())
+        });
+        let problems = self.language.tell_all(problems);
+        let fill = if problems.is_empty() {
+            LEFT_OUT
+        } else {
+            PROBLEM
+        };
+        let repeats = found.duplicate_of.map(|first| {
+            let first = first.to_string();
+            self.language.say("repeats_row", &[&first])
+        });
+        let aside = found.aside.map(|aside| {
+            let word = format!("aside_{}", aside.into_str());
+            self.language.word(&word).to_owned()
+        });
+        let told = [Some(problems), repeats, aside].into_iter().flatten();
+        let told: Vec<String> = told.filter(|told| !told.is_empty()).collect();
+        (told.join("\n"), fill)
     }
 
     /// By the place of their cells: the colour, and a line for each finding. Problems come before repairs.
     fn by_place(&self, found: &Findings<'_>) -> ByPlace {
         let problems = found.problems.iter().filter_map(|problem| {
             let place = *self.places.get(problem.column.as_ref()?)?;
-            Some((place, PROBLEM, problem.message.clone()))
+            let told = self
+                .language
+                .tell(problem.code.into_str(), &problem.message);
+            Some((place, PROBLEM, told.into_owned()))
         });
         let repairs = found.repairs.iter().filter_map(|repair| {
             let place = *self.places.get(&repair.column)?;
-            Some((place, REPAIR, format!("Goes out as {}", repair.to)))
+            let told = match repair.to.as_str() {
+                "" => self.language.word("counts_as_empty").to_owned(),
+                to => self.language.say("goes_out_as", &[to]),
+            };
+            Some((place, REPAIR, told))
         });
         let mut by_place = ByPlace::new();
         for (place, fill, line) in problems.chain(repairs) {
@@ -145,79 +190,51 @@ impl Annotator {
             }
             *count += 1;
             let column = u16::try_from(place + 1).unwrap_or(u16::MAX);
-            let note = note(&printable_lines(&lines.join("\n")), 260, 90);
+            let note = note(&lines.join("\n"), 260, 90);
             let sheet = self.book.sheet()?;
             sheet.insert_note(row, column, &note).map_err(failed)?;
         }
         Ok(())
     }
 
-    /// What was found in the row, and a height for it: not every spreadsheet fits rows to their text by itself.
-    fn write_told(&mut self, row: u32, (told, fill): &(String, Fill)) -> Result<(), Error> {
-        const LINE: usize = 15;
-        const MOST: usize = 400;
-        if told.is_empty() {
-            return Ok(());
-        }
-        let lines: usize = told
-            .lines()
-            .map(|line| line.chars().count().div_ceil(PROBLEMS_WIDTH.into()).max(1))
-            .sum();
-        let height = u16::try_from((lines * LINE).min(MOST)).unwrap_or(0);
-        self.book.write(row, 0, Value::Told(told), *fill)?;
-        let sheet = self.book.sheet()?;
-        sheet.set_row_height(row, height).map_err(failed)?;
-        Ok(())
-    }
-
-    /// Writes the workbook, with the sums of its rows on the first sheet.
-    pub fn finish(mut self, tally: &CheckTally, out: impl Write + Send) -> Result<(), Error> {
+    /// Writes the workbook, with the sums of its rows on the first sheet, and the second of its writing.
+    pub fn finish(
+        mut self,
+        tally: &CheckTally,
+        written_at: u64,
+        out: impl Write + Send,
+    ) -> Result<(), Error> {
+        let steps = self.next_steps(tally);
+        let properties = DocProperties::new();
+        let properties = properties.set_custom_property(WRITTEN_AT, written_at.to_string());
+        self.book.workbook.set_properties(&properties);
         let sheet = self.book.workbook.worksheet_from_name(OVERVIEW_SHEET);
-        let steps = next_steps(
-            tally,
-            &self.sheet_name,
-            self.problem_notes >= MOST_PROBLEM_NOTES || self.repair_notes >= MOST_REPAIR_NOTES,
-        );
         sheet
-            .and_then(|sheet| write_overview(sheet, tally, &steps))
+            .and_then(|sheet| write_overview(sheet, tally, &steps, self.language))
             .map_err(failed)?;
         self.book.finish(self.next_row - 1, out)
     }
+
+    fn next_steps(&self, tally: &CheckTally) -> Vec<String> {
+        let column = self.language.word("problems_column");
+        let mut lines = Vec::new();
+        if tally.invalid > 0 {
+            let fills = [self.sheet_name.as_str(), column];
+            lines.push(self.language.say("overview_filter", &fills));
+            lines.push(self.language.word("overview_save").to_owned());
+        }
+        if self.problem_notes >= MOST_PROBLEM_NOTES || self.repair_notes >= MOST_REPAIR_NOTES {
+            lines.push(self.language.say("overview_notes_end", &[column]));
+        }
+        lines
+    }
 }
 
-/// The text of the problems' column, and its colour.
-fn told(found: &Findings<'_>) -> (String, Fill) {
-    let mut told: Vec<String> = found
-        .problems
-        .iter()
-        .map(|problem| match &problem.column {
-            Some(column) => format!("{}: {}", printable(column), problem.message),
-            None => problem.message.clone(),
-        })
-        .collect();
-    let fill = if told.is_empty() { DUPLICATE } else { PROBLEM };
-    if let Some(first) = found.duplicate_of {
-        told.push(format!("Repeats row {first}; not sent."));
-    }
-    (told.join("\n"), fill)
-}
-
-fn next_steps(tally: &CheckTally, sheet_name: &str, notes_end: bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    if tally.invalid > 0 {
-        lines.push(format!(
-            "On the sheet {sheet_name:?}, filter {PROBLEMS_COLUMN} for cells that are not empty; each note says what to change."
-        ));
-        lines.push(
-            "Save, then check and run this file as it is: this sheet is passed over.".to_owned(),
-        );
-    }
-    if notes_end {
-        lines.push(format!(
-            "There are more findings than notes; {PROBLEMS_COLUMN} has every one."
-        ));
-    }
-    lines
+/// A row above the header, as its sheet has it.
+fn write_title(book: &mut Book, title: &Row) -> Result<(), Error> {
+    let row = title.number.0.saturating_sub(1);
+    let mut cells = title.cells.iter().enumerate();
+    cells.try_for_each(|(at, cell)| book.write(row, at + 1, Value::Cell(cell, None), Fill::None))
 }
 
 /// How many rows, what is wrong with them, what the colours mean, and what to do next.
@@ -225,41 +242,44 @@ fn write_overview(
     sheet: &mut Worksheet,
     tally: &CheckTally,
     steps: &[String],
+    language: Language,
 ) -> Result<(), XlsxError> {
-    // Arabic names and counts beside English words.
-    let left = Format::new().set_align(FormatAlign::Left);
-    let title = Format::new().set_bold().set_font_size(14);
+    let (align, direction) = side(language);
+    let read = |format: Format| format.set_align(align).set_reading_direction(direction);
+    let begin = read(Format::new());
+    let title = begin.clone().set_bold().set_font_size(14);
+    sheet.set_right_to_left(language == Language::Arabic);
     for (column, width) in (0u16..).zip([44, 84, 12]) {
         sheet.set_column_width(column, width)?;
     }
     sheet.set_landscape().set_print_fit_to_pages(1, 0);
-    sheet.write_string_with_format(0, 0, "What vlens-batch found in this sheet", &title)?;
-    let repeats = "Duplicates: the invitation of an earlier row";
+    sheet.write_string_with_format(0, 0, language.word("overview_title"), &title)?;
     let counts = [
-        ("Rows", tally.rows(), Fill::None),
-        ("Valid", tally.valid, Fill::None),
-        ("Invalid: correct the marked cells", tally.invalid, PROBLEM),
-        (repeats, tally.duplicate, DUPLICATE),
-        ("Values mended: nothing to do", tally.repaired, REPAIR),
+        ("overview_rows", tally.rows(), Fill::None),
+        ("overview_valid", tally.valid, Fill::None),
+        ("overview_invalid", tally.invalid, PROBLEM),
+        ("overview_duplicate", tally.duplicate, LEFT_OUT),
+        ("overview_repaired", tally.repaired, REPAIR),
     ];
     for (row, (label, count, fill)) in (2..).zip(counts) {
-        sheet.write_string_with_format(row, 0, label, &fill.format())?;
-        sheet.write_number_with_format(row, 1, as_float(count), &left)?;
+        sheet.write_string_with_format(row, 0, language.word(label), &read(fill.format()))?;
+        sheet.write_number_with_format(row, 1, as_float(count), &begin)?;
     }
     let mut rows = 8u32..;
     for (step, row) in steps.iter().zip(&mut rows) {
-        sheet.write_string(row, 0, printable(step))?;
+        sheet.write_string_with_format(row, 0, printable(step), &begin)?;
     }
     let head = rows.nth(1).unwrap_or(0);
-    sheet.write_row_with_format(head, 0, ["Column", "Problem", "Times"], &header_format())?;
+    let names = ["column", "problem", "overview_times"].map(|name| language.word(name));
+    sheet.write_row_with_format(head, 0, names, &header_format())?;
     for (group, row) in tally.problems().into_iter().take(GROUPS).zip(rows) {
-        let column = if group.column.is_empty() {
-            "–"
-        } else {
-            &printable(&group.column)
+        let column = match group.column.as_str() {
+            "" => "–".into(),
+            column => printable(column),
         };
-        sheet.write_string_with_format(row, 0, column, &left)?;
-        sheet.write_string(row, 1, group.meaning)?;
+        sheet.write_string_with_format(row, 0, column, &begin)?;
+        let code = group.code.map_or("", |code| code.into_str());
+        sheet.write_string_with_format(row, 1, language.meaning(code), &begin)?;
         sheet.write_number(row, 2, as_float(group.count))?;
     }
     Ok(())

@@ -6,17 +6,26 @@ use std::io::{self, Seek, SeekFrom, Write};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use tempfile::SpooledTempFile;
+use textwrap::core::display_width;
 
 use crate::model::{
-    EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, RunId, mask, to_json,
+    Aside, EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, RunId, mask, to_json,
 };
 
 use super::text::Look;
 
 /// Examples kept of each group.
 const EXAMPLES: usize = 3;
-/// Lines of a screen, of which none should scroll away.
-const SCREEN: usize = 40;
+/// Groups of problems, examples of each, and whether a filled row is shown: what fits on the screen first.
+const LEVELS: [(usize, usize, bool); 5] = [
+    (8, EXAMPLES, true),
+    (5, 1, true),
+    (8, EXAMPLES, false),
+    (5, 1, false),
+    (3, 1, false),
+];
+/// Fields of a filled row.
+const FIELDS: usize = 14;
 
 /// What was found in one row: nothing in one that can be sent.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +35,33 @@ pub struct Findings<'a> {
     pub repairs: &'a [Repair],
     /// The first row with the same invitation.
     pub duplicate_of: Option<RowNumber>,
+    /// What the row is, if it is no customer's.
+    pub aside: Option<Aside>,
+}
+
+/// A valid row as a form would show it: labels and values.
+#[derive(Debug, serde::Serialize)]
+pub struct FilledForm {
+    pub row: RowNumber,
+    pub fields: Vec<(String, String)>,
+}
+
+/// What `check` tells beside its tally.
+pub struct CheckText<'a> {
+    pub source: &'a str,
+    /// How the file was read.
+    pub notes: &'a [String],
+    /// What every further command needs to meet the same settings, as typed.
+    pub options: &'a str,
+    /// Where the sheet is, or could be, given back with its problems marked.
+    pub marked: &'a str,
+    pub is_marked: bool,
+    /// Whether headers go out as keys that no form is likely to have.
+    pub is_unmapped: bool,
+    /// Shows a header, which may be somebody's data.
+    pub header: &'a dyn Fn(&str) -> String,
+    /// Lines of the screen, of which none should scroll away.
+    pub lines: usize,
 }
 
 /// What `check` saw: groups, counts and the first examples of each, in bounded memory whatever the number of rows.
@@ -40,6 +76,10 @@ pub struct CheckTally {
     /// Pairs of a row and the first with its invitation.
     duplicates: Vec<(RowNumber, RowNumber)>,
     created_earlier: Vec<(RowNumber, RunId, RowNumber, String)>,
+    /// Each field that columns feed, their places, and the rows in which all of them are empty.
+    #[serde(skip)]
+    empty: Vec<(String, Vec<usize>, u64)>,
+    filled: Option<FilledForm>,
     #[serde(skip)]
     groups: HashMap<(String, Option<ProblemCode>), Group>,
 }
@@ -49,8 +89,10 @@ pub struct CheckTally {
 pub(super) struct Group {
     /// Empty for the row as a whole.
     pub(super) column: String,
+    /// None for repairs.
+    pub(super) code: Option<ProblemCode>,
     /// What they have in common; empty for repairs.
-    pub(super) meaning: &'static str,
+    meaning: &'static str,
     pub(super) count: u64,
     examples: Vec<Example>,
     /// Whether the messages differ.
@@ -68,8 +110,26 @@ struct Example {
 }
 
 impl CheckTally {
+    /// A tally that counts where these fields, fed by columns at these places, are left empty.
+    pub fn of_fields(fields: Vec<(String, Vec<usize>)>) -> CheckTally {
+        let empty = fields
+            .into_iter()
+            .map(|(field, columns)| (field, columns, 0));
+        CheckTally {
+            empty: empty.collect(),
+            ..CheckTally::default()
+        }
+    }
+
     pub fn see(&mut self, found: &Findings<'_>) {
+        if found.aside.is_some() {
+            return;
+        }
         let row = found.row.number;
+        for (_, columns, count) in &mut self.empty {
+            let is_empty = columns.iter().all(|&at| found.row.cell(at).is_empty());
+            *count += u64::from(is_empty);
+        }
         match (found.problems, found.duplicate_of) {
             ([], None) => self.valid += 1,
             ([], Some(first)) => {
@@ -106,6 +166,15 @@ impl CheckTally {
         }
     }
 
+    /// Whether a filled row is still to be shown.
+    pub fn wants_form(&self) -> bool {
+        self.filled.is_none()
+    }
+
+    pub fn fill(&mut self, form: FilledForm) {
+        self.filled = Some(form);
+    }
+
     /// Whether one more example of an earlier invitation would be shown: it has to be looked for.
     pub fn wants_earlier(&self) -> bool {
         self.created_earlier.len() < EXAMPLES
@@ -123,6 +192,7 @@ impl CheckTally {
         let group = self.groups.entry((column.to_owned(), code));
         let group = group.or_insert_with(|| Group {
             column: column.to_owned(),
+            code,
             meaning: code.map_or("", ProblemCode::meaning),
             count: 0,
             examples: Vec::new(),
@@ -163,41 +233,58 @@ impl CheckTally {
         groups
     }
 
-    /// Writes the result for people. `notes` say how the file was read; `options` is what every further command needs to meet the
-    /// same settings, as typed; `header` shows a header, which may be somebody's data. Values are masked.
+    /// Writes the result for people, worst first. Values are masked, but for the filled row's.
     pub fn write_text(
         &self,
         out: &mut dyn Write,
-        source: &str,
-        notes: &[String],
-        options: &str,
-        header: &dyn Fn(&str) -> String,
+        text: &CheckText<'_>,
         look: Look,
     ) -> io::Result<()> {
         let shown = |groups: Vec<&Group>| {
             let shown = groups.into_iter().map(|group| {
-                let column = header(&group.column);
+                let column = (text.header)(&group.column);
                 context! { column, ..Value::from(Serde(group)) }
             });
             shown.collect::<Vec<_>>()
         };
+        let empty = self.empty.iter().filter(|(_, _, count)| *count > 0);
+        let empty = empty.map(|(field, _, count)| ((text.header)(field), *count));
+        let empty: Value = Value::from(Serde(empty.collect::<Vec<_>>()));
+        let filled = self.filled.as_ref().map(|filled| {
+            let shown = filled.fields.iter().take(FIELDS);
+            let width = shown
+                .clone()
+                .map(|(label, _)| display_width(label))
+                .max()
+                .unwrap_or(0);
+            let lines = shown.map(|(label, value)| {
+                let room = " ".repeat(width.min(30).saturating_sub(display_width(label)));
+                (format!("{label}{room}"), value.clone())
+            });
+            let more = filled.fields.len().saturating_sub(FIELDS);
+            context! { row => filled.row.0, more, lines => lines.collect::<Vec<_>>() }
+        });
         let mut screen = Vec::new();
-        // So many groups with so many examples each; fewer if that does not fit on the screen.
-        for (most, examples) in [(8, EXAMPLES), (4, 1)] {
+        for (most, examples, with_form) in LEVELS {
             screen.clear();
             let values = context! {
-                source,
-                options,
+                source => text.source,
+                options => text.options,
+                marked => text.marked,
+                is_marked => text.is_marked,
+                is_unmapped => text.is_unmapped,
+                notes => Serde(text.notes),
                 most,
                 examples,
-                notes => Serde(notes),
+                empty => empty.clone(),
+                filled => filled.as_ref().filter(|_| with_form),
                 rows => self.rows(),
                 tally => Serde(self),
                 problems => shown(self.problems()),
                 repairs => shown(self.largest_first(Option::is_none)),
             };
             look.write(&mut screen, include_str!("templates/check.txt"), values)?;
-            if screen.split(|&byte| byte == b'\n').count() <= SCREEN + 1 {
+            if screen.split(|&byte| byte == b'\n').count() <= text.lines + 1 {
                 break;
             }
         }

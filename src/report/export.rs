@@ -10,13 +10,14 @@ use std::io::{self, BufWriter, Write};
 
 use rust_xlsxwriter::Workbook;
 
+use super::text::vendor_words;
+use super::words::Language;
+use super::workbook::{Book, Fill, TOLD_WIDTH, Value, looks_like_formula, within_sheet};
 use crate::error::Error;
 use crate::model::{
-    Cell, RESULT_COLUMNS, ResultRow, RowNumber, Secret, Status, printable_lines, to_json,
+    Cell, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, RowNumber, Secret, Status, printable_lines,
+    to_json,
 };
-
-use super::text::vendor_words;
-use super::workbook::{Book, Fill, Value, failed, looks_like_formula, within_sheet};
 
 /// The form that results take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, clap::ValueEnum)]
@@ -31,7 +32,7 @@ pub enum Format {
 }
 
 /// What an export shows.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct ExportOptions<'a> {
     /// How a token becomes a link.
     pub link: Option<&'a LinkTemplate>,
@@ -39,6 +40,8 @@ pub struct ExportOptions<'a> {
     pub without_tokens: bool,
     /// Lays the sheet out from right to left (XLSX only).
     pub right_to_left: bool,
+    /// What a workbook is in; CSV and JSON are for programs.
+    pub language: Language,
 }
 
 /// Takes result rows one by one, in order.
@@ -77,9 +80,12 @@ pub fn sink<'a, W: Write + Send>(
         }
         Format::Jsonl => Writer::Jsonl(BufWriter::with_capacity(BUFFER_BYTES, out), keys(columns)),
         Format::Xlsx => {
-            let names = names.map(str::to_owned).collect();
-            let book = begin_book(names, columns.len(), options.right_to_left)?;
-            Writer::Xlsx(Box::new(book), out, 1)
+            let names: Vec<String> = names.map(str::to_owned).collect();
+            Writer::Xlsx(
+                Box::new(begin_book(&names, columns.len(), &options)?),
+                out,
+                1,
+            )
         }
     };
     Ok(Sink {
@@ -90,42 +96,53 @@ pub fn sink<'a, W: Write + Send>(
 }
 
 /// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
-fn begin_book(names: Vec<String>, columns: usize, right_to_left: bool) -> Result<Book, Error> {
-    /// Where a result column is wide enough for what stands in it rather than for its header: token, link, error, times, stage.
-    const WIDTHS: [(usize, f64); 6] = [
-        (2, 24.0),
-        (3, 36.0),
-        (5, 60.0),
-        (7, 21.0),
-        (8, 21.0),
-        (9, 21.0),
+fn begin_book(
+    names: &[String],
+    columns: usize,
+    options: &ExportOptions<'_>,
+) -> Result<Book, Error> {
+    /// Where a result column is wide enough for what stands in it rather than for its header.
+    const WIDTHS: [(&str, u16); 6] = [
+        ("vlens_token", 24),
+        ("vlens_link", 36),
+        ("vlens_error", TOLD_WIDTH),
+        ("vlens_sent_at", 21),
+        ("vlens_stage", 21),
+        ("vlens_stage_at", 21),
     ];
-    let mut book = Book::begin(Workbook::new(), "Results", 0, names, right_to_left)?;
-    for (place, width) in WIDTHS {
-        let column = u16::try_from(columns + place).unwrap_or(u16::MAX);
-        let sheet = book.sheet()?;
-        sheet.set_column_width(column, width).map_err(failed)?;
-    }
+    let width = |at: usize| {
+        let mut widths = WIDTHS
+            .iter()
+            .filter(|(name, _)| at >= columns && names[at] == *name);
+        widths.next().map(|(_, width)| f64::from(*width))
+    };
+    let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, options.right_to_left, false)?;
+    book.header(0, names, width, |name| options.language.shown(name))?;
     Ok(book)
 }
 
 impl<W: Write + Send> Sink<'_, W> {
     pub fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
-        let result = ResultColumns::of(row, &self.options);
-        let cells: Vec<_> = row.cells.iter().map(Cell::as_shown).collect();
-        let cells = cells.iter().map(|cell| &**cell);
-        let cells = cells.chain(std::iter::repeat("")).take(self.columns);
+        let language = match self.writer {
+            Writer::Xlsx(..) => self.options.language,
+            Writer::Csv(_) | Writer::Jsonl(..) => Language::English,
+        };
+        let result = ResultColumns::of(row, &self.options, language);
+        let cells = row.cells.iter();
+        let cells = cells
+            .chain(std::iter::repeat(&Cell::Empty))
+            .take(self.columns);
         match &mut self.writer {
             Writer::Csv(writer) => {
-                let texts = result.texts();
-                let mut texts = cells.chain(texts.iter().map(|text| &**text));
+                let mut texts = cells.map(Cell::as_shown).chain(result.texts());
                 texts
-                    .try_for_each(|text| writer.write_field(harmless(text).as_bytes()))
+                    .try_for_each(|text| writer.write_field(harmless(&text).as_bytes()))
                     .and_then(|()| writer.write_record(None::<&[u8]>))
                     .map_err(|error| not_written(&error.into()))
             }
             Writer::Jsonl(out, keys) => {
-                let source = keys.iter().cloned().zip(cells.map(Into::into)).collect();
+                let cells = cells.map(|cell| cell.as_shown().into());
+                let source = keys.iter().cloned().zip(cells).collect();
                 to_json(&mut *out, &Line { source, result })
                     .map_err(io::Error::from)
                     .and_then(|()| out.write_all(b"\n"))
@@ -134,21 +151,16 @@ impl<W: Write + Send> Sink<'_, W> {
             Writer::Xlsx(book, _, rows) => {
                 let at = within_sheet(*rows)?;
                 *rows += 1;
+                for (column, cell) in cells.enumerate() {
+                    book.write(at, column, Value::Cell(cell, None), Fill::None)?;
+                }
                 let texts = result.texts();
-                let mut values = texts.each_ref().map(|text| Value::Text(text));
-                values[0] = Value::Number(row.row.0.into());
-                values[6] = Value::Number(row.attempts.into());
-                let mut values = cells.map(Value::Text).chain(values).enumerate();
-                let status = self.columns + 1;
-                values.try_for_each(|(column, value)| {
-                    let is_status = column == status;
-                    let fill = if is_status {
-                        fill(row.status)
-                    } else {
-                        Fill::None
-                    };
-                    book.write(at, column, value, fill)
-                })
+                let columns = (self.columns..).zip(RESULT_COLUMNS).zip(&texts);
+                for ((column, name), text) in columns {
+                    let (value, fill) = result.in_workbook(name, text, language);
+                    book.write(at, column, value, fill)?;
+                }
+                Ok(())
             }
         }
     }
@@ -211,35 +223,34 @@ struct ResultColumns<'r> {
 }
 
 impl<'r> ResultColumns<'r> {
-    fn of(row: &'r ResultRow, options: &ExportOptions<'_>) -> ResultColumns<'r> {
+    fn of(
+        row: &'r ResultRow,
+        options: &ExportOptions<'_>,
+        language: Language,
+    ) -> ResultColumns<'r> {
         let token = row.token.as_ref().filter(|_| !options.without_tokens);
         let token = token.map(Secret::expose);
         let link = match (token, options.link) {
             (Some(token), Some(template)) => Some(template.render(token, row.row)),
             _ => None,
         };
-        let error = row.error.as_deref().map(|error| match row.status {
-            Status::Rejected => Cow::Owned(vendor_words(error)),
-            _ => Cow::Borrowed(error),
-        });
+        let stage = row.stage.as_ref();
         ResultColumns {
             row: row.row,
             status: row.status,
             token,
             link,
             error_code: row.error_code.as_deref(),
-            error,
+            error: in_words(row, language),
             attempts: row.attempts,
             sent_at: row.sent_at.map(|at| at.to_string()),
-            stage: row.stage.as_ref().map(|stage| stage.name.as_str()),
-            stage_at: row
-                .stage
-                .as_ref()
-                .and_then(|stage| Some(stage.at?.to_string())),
-            signed: row.stage.as_ref().map(|stage| stage.is_signed),
+            stage: stage.map(|stage| stage.name.as_str()),
+            stage_at: stage.and_then(|stage| Some(stage.at?.to_string())),
+            signed: stage.map(|stage| stage.is_signed),
         }
     }
 
+    /// In the order of the columns.
     fn texts(&self) -> [Cow<'_, str>; RESULT_COLUMNS.len()] {
         let text = |text: Option<&'r str>| Cow::Borrowed(text.unwrap_or_default());
         [
@@ -253,11 +264,45 @@ impl<'r> ResultColumns<'r> {
             Cow::Borrowed(self.sent_at.as_deref().unwrap_or_default()),
             text(self.stage),
             Cow::Borrowed(self.stage_at.as_deref().unwrap_or_default()),
-            Cow::Owned(
-                self.signed
-                    .map_or(String::new(), |signed| signed.to_string()),
-            ),
+            self.signed.map_or("".into(), |is| is.to_string().into()),
         ]
+    }
+
+    fn in_workbook<'v>(&self, name: &str, text: &'v str, language: Language) -> (Value<'v>, Fill) {
+        let value = match name {
+            "vlens_row" => Value::Number(self.row.0.into()),
+            "vlens_attempts" => Value::Number(self.attempts.into()),
+            "vlens_error" => Value::Told(text, language),
+            "vlens_status" => {
+                let shown = language.shown(text).unwrap_or(text);
+                return (Value::Shown(text, shown), fill(self.status));
+            }
+            _ => Value::Text(text),
+        };
+        (value, Fill::None)
+    }
+}
+
+/// What a person should know of a row.
+pub(super) fn in_words(row: &ResultRow, language: Language) -> Option<Cow<'_, str>> {
+    let is_purged = row.cells.iter().all(|cell| *cell == Cell::Empty);
+    let code = row.error_code.as_deref().unwrap_or(row.status.into_str());
+    let error = row.error.as_deref();
+    match row.status {
+        Status::Created if error.is_none() && row.token.is_none() && !is_purged => {
+            Some(language.word("no_token").into())
+        }
+        Status::Rejected => error.map(|error| vendor_words(error).into()),
+        Status::Invalid if language != Language::English => {
+            let problems = row.problems.iter();
+            let told = problems.map(|problem| {
+                let column = problem.column.as_deref();
+                (column, problem.code.as_str(), problem.message.as_str())
+            });
+            Some(language.tell_all(told).into())
+        }
+        Status::Uncertain if error.is_none() => Some(language.meaning(code)),
+        _ => error.map(|error| language.tell(code, error)),
     }
 }
 
@@ -292,50 +337,57 @@ fn keys(columns: &[String]) -> Vec<String> {
 /// `[result] link`: the tenant's own address, made from a row's session token. It knows `{{ token }}` (percent-encoded) and
 /// `{{ row }}`, and nothing else, so that a link is never much longer than its template.
 #[derive(Debug)]
-pub struct LinkTemplate(Vec<Part>);
+pub struct LinkTemplate(String);
 
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Token,
-    Row,
+/// The template's pieces: what stands between its gaps, and the names in them, in turn.
+fn pieces(template: &str) -> impl Iterator<Item = Result<(&str, Option<&str>), &'static str>> {
+    let mut rest = Some(template);
+    std::iter::from_fn(move || {
+        let Some((text, gap)) = rest?.split_once("{{") else {
+            return Some(Ok((rest.take()?, None)));
+        };
+        let Some((name, after)) = gap.split_once("}}") else {
+            rest = None;
+            return Some(Err("a {{ in it is not closed by }}"));
+        };
+        rest = Some(after);
+        Some(Ok((text, Some(name.trim()))))
+    })
 }
 
 impl LinkTemplate {
     /// Reads a template such as `https://onboard.example/start?session={{ token }}`.
     pub fn parse(text: &str) -> Result<LinkTemplate, Error> {
-        let mut parts = Vec::new();
-        let mut pieces = text.split("{{");
-        parts.extend(pieces.next().map(|before| Part::Text(before.to_owned())));
-        for piece in pieces {
-            let Some((name, after)) = piece.split_once("}}") else {
-                return Err(invalid("a {{ in it is not closed by }}"));
-            };
-            parts.push(match name.trim() {
-                "token" => Part::Token,
-                "row" => Part::Row,
-                other => {
+        let mut has_token = false;
+        for piece in pieces(text) {
+            match piece.map_err(invalid)?.1 {
+                Some("token") => has_token = true,
+                None | Some("row") => {}
+                Some(other) => {
                     let why = format!("it uses {other:?}, which is not known here");
                     return Err(invalid(&why));
                 }
-            });
-            parts.push(Part::Text(after.to_owned()));
+            }
         }
-        if !parts.contains(&Part::Token) {
-            return Err(invalid(
-                "it does not use {{ token }}, so every link would be the same",
-            ));
+        if has_token {
+            return Ok(LinkTemplate(text.to_owned()));
         }
-        Ok(LinkTemplate(parts))
+        Err(invalid(
+            "it does not use {{ token }}, so every link would be the same",
+        ))
     }
 
     fn render(&self, token: &str, row: RowNumber) -> String {
-        let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Token => percent_encoded(token),
-            Part::Row => row.to_string(),
-        });
-        parts.collect()
+        let mut link = String::new();
+        for (text, name) in pieces(&self.0).flatten() {
+            link.push_str(text);
+            match name {
+                Some("token") => link.push_str(&percent_encoded(token)),
+                Some(_) => link.push_str(&row.to_string()),
+                None => {}
+            }
+        }
+        link
     }
 }
 
@@ -420,6 +472,7 @@ mod tests {
             link: Some(link),
             without_tokens: true,
             right_to_left: false,
+            language: Language::Arabic,
         };
         let mut sink = sink(format, &["Name".to_owned()], options, out)?;
         sink.row(row)?;

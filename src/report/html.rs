@@ -1,19 +1,21 @@
 //! One self-contained HTML page about a run: words, numbers and bars; light and dark, on paper and on a phone, in English and in
-//! Arabic. It loads nothing, runs no script, and holds neither personal data nor tokens. `page.html` is the page, `words.toml` has
+//! Arabic. It loads nothing, runs no script, and holds neither personal data nor tokens. `page.html` is the page, `words/` has
 //! its words; here is what both are filled with.
 
 use std::io::Write;
 
+use jiff::tz::TimeZone;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
+use super::export::in_words;
+use super::summary::Further;
+use super::text::{as_float, duration, environment, thousands, vendor_words};
+use super::words::Language;
 use crate::error::Error;
 use crate::model::{
-    MinuteCount, ProblemCode, RunStatistics, RunSummary, StageCount, Timestamp, mask_text,
-    printable,
+    MinuteCount, ResultRow, RunStatistics, RunSummary, StageCount, Timestamp, mask_text, printable,
 };
-
-use super::text::{Language, WORDS, as_float, environment, thousands, vendor_words};
 
 /// Everything that the page tells.
 #[derive(Debug, Clone)]
@@ -21,25 +23,36 @@ pub struct ReportData {
     pub summary: RunSummary,
     /// When the page is made.
     pub made_at: Timestamp,
+    /// Whose clock the page goes by.
+    pub zone: TimeZone,
     /// The limits on requests; none is unlimited.
     pub per_second: Option<u32>,
     pub per_minute: Option<u32>,
     pub statistics: RunStatistics,
+    /// The first rows that need a person, at most [`PEOPLE`].
+    pub people: Vec<ResultRow>,
     /// The last runs of the ledger, newest first.
     pub runs: Vec<RunSummary>,
+    /// What commands must be given to meet this ledger.
+    pub further: Further,
 }
 
+/// Rows that need a person, as many as leave the page two sheets of paper.
+pub const PEOPLE: usize = 12;
+/// Groups of problems and of rejections.
+const GROUPS: usize = 6;
 /// Runs shown of the ledger's history.
 const RUNS: usize = 16;
-/// A plot over time is at least this wide, so that the bars of a short run are no walls.
-const LEAST_MINUTES: usize = 10;
-/// A longer run is told in hours, in wider steps with the highest value of each.
+/// A longer run is told in wider steps with the highest value of each.
 const MOST_STEPS: usize = 180;
-/// Rows in the table beside a plot over time.
+/// Rows in the table beside a plot over time, and labels below it.
 const TIME_ROWS: usize = 24;
+const TIME_LABELS: usize = 6;
+/// Minutes between the labels of a plot over time.
+const LABEL_STEPS: [usize; 13] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, DAY, 7 * DAY];
+const DAY: usize = 1440;
 /// A page about a run of more than a month shows its first month.
 const MOST_MINUTES: usize = 45_000;
-
 /// Who signed later is counted with the last day.
 const MOST_DAYS: u64 = 90;
 
@@ -63,32 +76,103 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
     let mut environment = environment();
     environment.set_formatter(|out, state, value| match value.as_str() {
         Some(text) if !value.is_safe() => {
-            minijinja::escape_formatter(out, state, &printable(text).into())
+            let lines: Vec<_> = text.lines().map(printable).collect();
+            minijinja::escape_formatter(out, state, &lines.join("\n").into())
         }
         _ => minijinja::escape_formatter(out, state, value),
     });
-    environment.add_filter("masked", |text: String| mask_text(&vendor_words(&text)));
-    environment.add_filter("meaning", |code: String| {
-        let known = code.parse().map(ProblemCode::meaning);
-        known.map_or(code, str::to_owned)
+    let zone = data.zone.clone();
+    environment.add_filter("local", move |at: Option<String>| {
+        let at: jiff::Timestamp = at?.parse().ok()?;
+        Some(local(&zone, at).strftime("%Y-%m-%d %H:%M").to_string())
     });
+    environment.add_filter("duration", move |seconds| in_units(seconds, language));
     // The name's ending switches HTML escaping on.
     environment.add_template("page.html", include_str!("page.html"))?;
     let counts = &data.summary.counts;
+    let needing = counts.needing_a_person();
+    let option = |typed: &str| match typed {
+        "" => String::new(),
+        typed => format!(" {typed}"),
+    };
+    let masked = |text: &str| mask_text(&vendor_words(text));
+    let statistics = &data.statistics;
+    let problems = statistics.problems.iter().take(GROUPS).map(|problem| {
+        let column = masked(problem.column.as_deref().unwrap_or_default());
+        (column, language.meaning(&problem.code), problem.count)
+    });
+    let answers = statistics.answers.iter();
+    let rejections = answers
+        .filter(|answer| answer.event == "rejected")
+        .take(GROUPS);
+    let rejections = rejections.map(|told| (&told.code, masked(&told.message), told.count));
+    let people = data.people.iter().map(|row| {
+        let told = in_words(row, language).unwrap_or_default();
+        let told: Vec<String> = told.lines().map(mask_text).collect();
+        (row.row, row.status, told.join("\n"))
+    });
+    let people: Vec<_> = people.collect();
+    let more = (needing > people.len() as u64).then(|| {
+        let fills = [thousands(people.len() as u64), thousands(needing)];
+        language.say("people_more", &fills.each_ref().map(String::as_str))
+    });
     environment.get_template("page.html")?.render(context! {
-        w => Serde(WORDS.get(language.into())),
+        w => Serde(language.words()),
         s => Serde(&data.summary),
         total => counts.total().max(1),
-        needing => counts.needing_a_person(),
+        needing,
         made_at => data.made_at.to_string(),
-        problems => Serde(&data.statistics.problems),
-        answers => Serde(&data.statistics.answers),
+        times => language.say("times", &[&zone_name(&data.zone, data.made_at)]),
+        people => Serde(people),
+        people_more => more,
+        reading => option(&data.further.reading),
+        sending => option(&data.further.sending),
+        problems => Serde(problems.collect::<Vec<_>>()),
+        rejections => Serde(rejections.collect::<Vec<_>>()),
         per_minute => over_time(data, data.per_minute, |minute| minute.requests),
         per_second => over_time(data, data.per_second, |minute| minute.busiest_second),
-        follow => follow(&data.statistics.stages),
-        latency => latency(&data.statistics.latencies_ms),
+        follow => follow(&statistics.stages),
+        latency => latency(&statistics.latencies_ms),
         history => history(&data.runs),
     })
+}
+
+fn local(zone: &TimeZone, at: jiff::Timestamp) -> jiff::Zoned {
+    at.to_zoned(zone.clone())
+}
+
+/// `Africa/Cairo, UTC+02:00`.
+fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
+    let at = local(
+        zone,
+        jiff::Timestamp::from_millisecond(at.0).unwrap_or_default(),
+    );
+    let offset = at.strftime("UTC%:z").to_string();
+    match zone.iana_name() {
+        Some(name) if name != "UTC" => format!("{name}, {offset}"),
+        _ => offset,
+    }
+}
+
+/// A span of time in the language's own units.
+fn in_units(seconds: f64, language: Language) -> String {
+    let told = duration(seconds);
+    let units = language
+        .words()
+        .get("units")
+        .and_then(toml::Value::as_table);
+    let Some(units) = units.filter(|_| language != Language::English) else {
+        return told;
+    };
+    let parts = told.split(' ').map(|part| {
+        let (number, unit) = part.split_at(part.find(char::is_alphabetic).unwrap_or(part.len()));
+        let unit = units
+            .get(unit)
+            .and_then(toml::Value::as_str)
+            .unwrap_or(unit);
+        format!("{number} {unit}")
+    });
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// Values minute by minute as bars, with a line at the limit, and as a table; none without any.
@@ -97,36 +181,53 @@ fn over_time(
     limit: Option<u32>,
     value: fn(&MinuteCount) -> u64,
 ) -> Option<Value> {
-    let first = data
-        .statistics
-        .minutes
-        .iter()
-        .map(|minute| minute.at)
-        .min()?;
-    let mut minutes = Vec::new();
-    for minute in &data.statistics.minutes {
+    let minutes = &data.statistics.minutes;
+    let first = minutes.iter().map(|minute| minute.at).min()?;
+    let mut values = Vec::new();
+    for minute in minutes {
         let place = usize::try_from(minute.at.ms_since(first) / 60_000).unwrap_or(MOST_MINUTES);
         if place < MOST_MINUTES {
-            minutes.resize(minutes.len().max(place + 1), 0);
-            minutes[place] = value(minute).max(minutes[place]);
+            values.resize(values.len().max(place + 1), 0);
+            values[place] = value(minute).max(values[place]);
         }
     }
-    let in_hours = minutes.len() > MOST_STEPS;
-    let stretch = minutes.len().div_ceil(MOST_STEPS);
-    let columns: Vec<_> = highest(&minutes, stretch)
+    let clock = |place: usize| {
+        let ms = first
+            .0
+            .saturating_add(i64::try_from(place).unwrap_or(0) * 60_000);
+        local(
+            &data.zone,
+            jiff::Timestamp::from_millisecond(ms).unwrap_or_default(),
+        )
+    };
+    let stretch = values.len().div_ceil(MOST_STEPS).max(1);
+    let columns: Vec<_> = highest(&values, stretch)
         .map(|value| vec![("bar", value)])
         .collect();
-    let slots = columns.len().max(LEAST_MINUTES.div_ceil(stretch));
-    let slots_a_unit = if in_hours { 60.0 } else { 1.0 } / as_float(stretch as u64);
-    let marks = steps(as_float(slots as u64) / slots_a_unit, 8)
-        .map(|unit| (as_float(unit) * slots_a_unit, thousands(unit)));
-    let table_stretch = minutes.len().div_ceil(TIME_ROWS);
-    let rows = highest(&minutes, table_stretch).enumerate();
-    let rows = rows.map(|(place, value)| (place * table_stretch, value));
+    let steps = LABEL_STEPS.into_iter();
+    let mut steps = steps.filter(|step| values.len() / step <= TIME_LABELS);
+    let step = steps.next().unwrap_or(7 * DAY);
+    let form = if step < DAY { "%H:%M" } else { "%d/%m" };
+    let is_marked = |place: &usize| {
+        let clock = clock(*place);
+        let days = usize::try_from(clock.day_of_year()).unwrap_or(0);
+        let minute = usize::try_from(i32::from(clock.hour()) * 60 + i32::from(clock.minute()));
+        (days * DAY + minute.unwrap_or(0)).is_multiple_of(step)
+    };
+    let middle = if stretch == 1 { 0.5 } else { 0.0 };
+    let marks = (0..values.len()).filter(is_marked).map(|place| {
+        let at = as_float(place as u64) / as_float(stretch as u64) + middle;
+        (at, clock(place).strftime(form).to_string())
+    });
+    let rows = values.len().div_ceil(TIME_ROWS);
+    let rows = highest(&values, rows).enumerate().map(|(at, value)| {
+        let time = clock(at * rows).strftime("%Y-%m-%d %H:%M").to_string();
+        (time, value)
+    });
     Some(context! {
-        in_hours,
         limit,
-        chart => chart(&columns, slots, limit, marks.collect()),
+        is_stretched => stretch > 1,
+        chart => chart(&columns, columns.len(), limit, marks.collect()),
         rows => rows.collect::<Vec<_>>(),
     })
 }
@@ -238,26 +339,8 @@ fn steps(end: f64, wanted: u32) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use strum::VariantArray;
-
     use super::*;
-    use crate::model::Stop;
     use crate::report::summary::tests::a_summary;
-
-    #[test]
-    fn both_languages_have_the_same_words_and_every_problem_has_a_meaning() {
-        let words = &*WORDS;
-        let mut arabic = words["ar"].as_table().unwrap().clone();
-        let meanings = arabic.remove("problem_meanings").unwrap();
-        let keys = |table: &toml::Table| table.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(keys(words["en"].as_table().unwrap()), keys(&arabic));
-        for stop in Stop::VARIANTS {
-            assert!(arabic.contains_key(&format!("stop_{stop}")), "{stop}");
-        }
-        for code in ProblemCode::VARIANTS {
-            assert!(meanings.get(code.to_string()).is_some(), "{code}");
-        }
-    }
 
     #[test]
     fn axes_have_round_numbers() {
@@ -282,6 +365,9 @@ mod tests {
         let data = ReportData {
             summary,
             made_at: Timestamp(0),
+            zone: TimeZone::UTC,
+            people: Vec::new(),
+            further: Further::default(),
             per_second: None,
             per_minute: Some(60),
             statistics: RunStatistics {

@@ -12,12 +12,13 @@ mod summary;
 mod tables;
 mod template;
 mod text;
+mod words;
 mod workbook;
 
-pub use annotate::{Annotator, SheetShape};
-pub use check::{CheckJson, CheckTally, Findings};
+pub use annotate::{Annotator, SheetShape, WRITTEN_AT};
+pub use check::{CheckJson, CheckTally, CheckText, FilledForm, Findings};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
-pub use html::{ReportData, write_html};
+pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::{Progress, Snapshot};
 pub use summary::{
     CHANGED_SHOWN, DryRun, Further, command, not_done, question, reason, write_dry_run,
@@ -28,5 +29,5 @@ pub use tables::{
     write_doctor, write_guesses, write_history, write_runs,
 };
 pub use template::{TemplateSpec, write_template};
-pub use text::{Language, Look, counted, quoted, rows};
-pub use workbook::reads_right_to_left;
+pub use text::{Look, counted, quoted, rows};
+pub use words::Language;

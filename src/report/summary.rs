@@ -11,7 +11,8 @@ use minijinja::value::Serde;
 use crate::mapping::names::Shown;
 use crate::model::{FollowSummary, RowNumber, RunSummary, Stop};
 
-use super::text::{Language, Look, counted, duration, rows, thousands, word};
+use super::text::{Look, counted, duration, rows, thousands};
+use super::words::Language;
 
 /// What further commands must be given to meet the same ledger and config, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,7 +84,7 @@ pub fn write_summary(
 
 /// Why a run stopped early: what stopped it, and what whoever stopped it said (Vlens' refusal, say).
 pub fn reason(stop: Stop, said: Option<&str>) -> String {
-    let sentence = word(Language::English, &format!("stop_{stop}"));
+    let sentence = Language::English.word(&format!("stop_{stop}"));
     let parts: Vec<&str> = std::iter::once(sentence).chain(said).collect();
     parts.join(" ")
 }
@@ -248,7 +249,7 @@ pub mod tests {
                 4  rejected by Vlens: Vlens answered that it will
                    not create these invitations.
                    See why, correct the rows, and run again:
-                     vlens-batch export 3 --only rejected --output rejected.csv --ledger b.db
+                     vlens-batch export 3 --only rejected --output rejected.xlsx --ledger b.db
                    If nothing in them was wrong, try them as they
                    are:
                      vlens-batch retry 3 --rejected --sandbox
@@ -261,7 +262,7 @@ pub mod tests {
                 2  uncertain: nobody can tell whether these
                    invitations were created; they are held back.
                    Find out from Vlens whether they were created:
-                     vlens-batch export 3 --only uncertain --output uncertain.csv --ledger b.db
+                     vlens-batch export 3 --only uncertain --output uncertain.xlsx --ledger b.db
                    Then say so, row by row. As created, a row is
                    left without a link, which was in the lost
                    answer; as not-created, it is due again:
@@ -287,7 +288,7 @@ pub mod tests {
         for line in [
             "Run 3 of standard input stopped early.",
             "Vlens refuses every request, so nothing more was sent. Vlens answered 403.",
-            "             vlens-batch export 3 --only invalid --output invalid.csv --ledger b.db",
+            "             vlens-batch export 3 --only invalid --output invalid.xlsx --ledger b.db",
             "  vlens-batch doctor --ledger b.db",
             "  vlens-batch resume 3 --sandbox",
         ] {

@@ -3,6 +3,8 @@
 //! Its headers hold the keys with their contract type, so that a filled copy needs no mapping and no stored form. What a list
 //! offers is the choice's own text for the same reason.
 
+use std::sync::LazyLock;
+
 use jiff::civil::date;
 use rust_xlsxwriter::{
     Color, ConditionalFormatFormula, DataValidation, DataValidationErrorStyle, DataValidationRule,
@@ -10,11 +12,10 @@ use rust_xlsxwriter::{
     XlsxError, utility,
 };
 
+use super::words::{Language, is_arabic};
+use super::workbook::{Book, MAX_ROWS, failed, header_format, letters, note};
 use crate::error::Error;
 use crate::model::{ContractTypeId, FieldType, Form, FormField};
-
-use super::text::{Language, WORDS, word};
-use super::workbook::{MAX_ROWS, failed, header_format, is_arabic, note, width};
 
 /// What to make a template of.
 #[derive(Debug, Clone, Copy)]
@@ -23,14 +24,14 @@ pub struct TemplateSpec<'a> {
     pub form: &'a Form,
     /// What the values of each of its fields must be.
     pub types: &'a [FieldType],
+    /// The keys of fields that may not stay empty.
+    pub required: &'a [String],
     /// What the labels are written in; none for Arabic above English.
     pub language: Option<Language>,
     /// The text by which the example row is known, so that it is never sent.
     pub example_marker: &'a str,
 }
 
-/// As the format numbers paper.
-const A4: u8 = 9;
 const HEADER_ROW: u32 = 0;
 const EXAMPLE_ROW: u32 = 1;
 const LAST_ROW: u32 = MAX_ROWS - 1;
@@ -38,16 +39,29 @@ const LAST_ROW: u32 = MAX_ROWS - 1;
 const LISTS: &str = "_lists";
 /// The header above the example's mark: a column that begins with `_` is left out.
 const MARK_HEADER: &str = "_";
+/// Behind the label of a column that may not stay empty.
+const REQUIRED: &str = " *";
+
+/// `template.toml`.
+#[derive(serde::Deserialize)]
+struct Knowledge {
+    examples: Vec<(String, String)>,
+}
+
+static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(|| {
+    toml::from_str(include_str!("words/template.toml"))
+        .expect("template.toml belongs to the program and tests read it")
+});
 
 /// One column of the template.
 struct Column<'a> {
     /// Above one another, the key last: by it `run` knows the column.
-    labels: Vec<&'a str>,
+    labels: Vec<String>,
     key: String,
     cells: Cells,
     /// None for the recipient's columns.
     field: Option<&'a FormField>,
-    note: String,
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,63 +89,93 @@ impl Cells {
     }
 }
 
-fn listed(key: &str) -> impl Iterator<Item = &'static toml::Value> {
-    let list = WORDS
-        .get("template")
-        .and_then(|template| template.get(key)?.as_array());
-    list.into_iter().flatten()
-}
-
-/// Writes the workbook and gives its bytes.
-pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
-    let columns = columns(spec);
-    let mut workbook = Workbook::new();
-    write_sheets(&mut workbook, spec, &columns)
-        .and_then(|()| workbook.save_to_buffer())
-        .map_err(failed)
-}
-
-/// The recipient's columns, then one for each field of the form.
-fn columns<'a>(spec: &TemplateSpec<'a>) -> Vec<Column<'a>> {
-    let recipient = [
-        (
-            "phoneNumber",
-            "template_phone",
-            said(spec, "template_example"),
-        ),
-        ("email", "template_email", String::new()),
-    ];
-    let recipient = recipient.map(|(key, label, note)| Column {
-        labels: spec.languages().iter().map(|&l| word(l, label)).collect(),
-        key: key.to_owned(),
-        cells: Cells::Text,
-        field: None,
-        note,
-    });
-    let fields = spec.form.fields.iter().zip(spec.types);
-    let fields = fields.map(|(field, &field_type)| Column {
-        labels: labels(spec, field),
-        key: format!("{}.{}", spec.id, field.key),
-        cells: Cells::of(field_type),
-        field: Some(field),
-        note: note_on(spec, field),
-    });
-    recipient.into_iter().chain(fields).collect()
-}
-
-impl TemplateSpec<'_> {
+impl<'a> TemplateSpec<'a> {
     fn languages(&self) -> &[Language] {
         match &self.language {
             Some(language) => std::slice::from_ref(language),
             None => &[Language::Arabic, Language::English],
         }
     }
-}
 
-/// A sentence in the languages of the template, a line for each.
-fn said(spec: &TemplateSpec<'_>, key: &str) -> String {
-    let lines: Vec<&str> = spec.languages().iter().map(|&l| word(l, key)).collect();
-    lines.join("\n")
+    fn said(&self, key: &str) -> impl Iterator<Item = String> {
+        let words = self.languages().iter().map(|language| language.word(key));
+        words.map(str::to_owned)
+    }
+
+    /// The recipient's columns, then one for each field of the form.
+    fn columns(&self) -> Vec<Column<'a>> {
+        let recipient = [
+            ("phoneNumber", "template_phone"),
+            ("email", "template_email"),
+        ];
+        let recipient = recipient.map(|(key, label)| Column {
+            labels: self.said(label).map(|label| label + REQUIRED).collect(),
+            key: key.to_owned(),
+            cells: Cells::Text,
+            field: None,
+            notes: self
+                .said("template_example")
+                .chain(self.said("template_recipient"))
+                .collect(),
+        });
+        let fields = self.form.fields.iter().zip(self.types);
+        let fields = fields.map(|(field, &field_type)| Column {
+            labels: self.labels(field),
+            key: format!("{}.{}", self.id, field.key),
+            cells: Cells::of(field_type),
+            field: Some(field),
+            notes: self.notes_on(field),
+        });
+        recipient.into_iter().chain(fields).collect()
+    }
+
+    /// In the wanted languages; the other is better than none.
+    fn labels(&self, field: &FormField) -> Vec<String> {
+        let mark = if self.required.contains(&field.key) {
+            REQUIRED
+        } else {
+            ""
+        };
+        let both = [Language::Arabic, Language::English];
+        let lists = [self.languages(), &both].map(|languages| {
+            let labels = languages.iter().map(|&language| label_in(field, language));
+            let mut labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
+            labels.dedup();
+            labels
+        });
+        let wanted = lists.into_iter().find(|labels| !labels.is_empty());
+        let wanted = wanted.unwrap_or_default().into_iter();
+        wanted.map(|label| format!("{label}{mark}")).collect()
+    }
+
+    /// On when a field shows, and on what its choices mean.
+    fn notes_on(&self, field: &FormField) -> Vec<String> {
+        let is_required = self.required.contains(&field.key);
+        let required = self.said("template_required").filter(|_| is_required);
+        let conditions = field.condition.iter().flat_map(|condition| {
+            let parent = self
+                .form
+                .fields
+                .iter()
+                .find(|field| field.key == condition.parent);
+            self.languages().iter().map(move |&language| {
+                let label = parent.map_or("", |parent| label_in(parent, language));
+                let label = if label.is_empty() {
+                    &condition.parent
+                } else {
+                    label
+                };
+                language.say("template_condition", &[label, &condition.value])
+            })
+        });
+        let options = field
+            .options
+            .iter()
+            .filter(|option| !option.labels.is_empty());
+        let meanings =
+            options.map(|option| format!("{} = {}", option.value, option.labels.join(", ")));
+        required.chain(conditions).chain(meanings).collect()
+    }
 }
 
 fn label_in(field: &FormField, language: Language) -> &str {
@@ -141,72 +185,39 @@ fn label_in(field: &FormField, language: Language) -> &str {
     }
 }
 
-/// In the wanted languages; the other is better than none.
-fn labels<'a>(spec: &TemplateSpec<'_>, field: &'a FormField) -> Vec<&'a str> {
-    let all = [Language::Arabic, Language::English];
-    let in_languages = |languages: &[Language]| {
-        let labels = languages.iter().map(|&language| label_in(field, language));
-        let mut labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
-        labels.dedup();
-        labels
-    };
-    let wanted = in_languages(spec.languages());
-    if wanted.is_empty() {
-        in_languages(&all)
-    } else {
-        wanted
-    }
-}
-
-/// On when a field shows, and on what its choices mean.
-fn note_on(spec: &TemplateSpec<'_>, field: &FormField) -> String {
-    let conditions = field.condition.iter().flat_map(|condition| {
-        let parent = find(spec.form.fields.iter(), &condition.parent);
-        spec.languages().iter().map(move |&language| {
-            let label = parent.map_or("", |parent| label_in(parent, language));
-            let label = if label.is_empty() {
-                &condition.parent
-            } else {
-                label
-            };
-            word(language, "template_condition")
-                .replace("{parent}", label)
-                .replace("{value}", &condition.value)
-        })
-    });
-    let meanings = field
-        .options
+/// Writes the workbook and gives its bytes.
+pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
+    let columns = spec.columns();
+    let in_arabic = columns
         .iter()
-        .filter(|option| !option.labels.is_empty());
-    let meanings =
-        meanings.map(|option| format!("{} = {}", option.value, option.labels.join(", ")));
-    conditions.chain(meanings).collect::<Vec<_>>().join("\n")
+        .any(|column| column.labels.concat().contains(is_arabic));
+    let right_to_left = spec.language != Some(Language::English) && in_arabic;
+    // A sheet's name has at most 31 characters.
+    let name: String = spec.form.name.chars().take(31).collect();
+    let name = if name == LISTS { "" } else { name.trim() };
+    let mut book = Book::begin(Workbook::new(), name, right_to_left, true)?;
+    write_sheet(book.sheet()?, spec, &columns)
+        .and_then(|()| write_lists(&mut book.workbook, &columns))
+        .and_then(|()| book.workbook.save_to_buffer())
+        .map_err(failed)
 }
 
-fn find<'f>(mut fields: impl Iterator<Item = &'f FormField>, key: &str) -> Option<&'f FormField> {
-    fields.find(|field| field.key == key)
-}
-
-fn write_sheets(
-    workbook: &mut Workbook,
+fn write_sheet(
+    sheet: &mut Worksheet,
     spec: &TemplateSpec<'_>,
     columns: &[Column<'_>],
 ) -> Result<(), XlsxError> {
-    let in_arabic = |column: &Column<'_>| column.labels.concat().contains(is_arabic);
-    let sheet = workbook.add_worksheet();
-    sheet.set_name(sheet_name(&spec.form.name))?;
-    sheet.set_right_to_left(
-        spec.language != Some(Language::English) && columns.iter().any(in_arabic),
-    );
-    sheet
-        .set_landscape()
-        .set_paper_size(A4)
-        .set_print_fit_to_pages(1, 0);
     let lines = columns.iter().map(|column| column.labels.len() + 1).max();
     let lines = u8::try_from(lines.unwrap_or(1)).unwrap_or(9);
     sheet.set_row_height(HEADER_ROW, 17.0 * f64::from(lines) + 6.0)?;
     for (at, column) in (0u16..).zip(columns) {
-        write_column(sheet, at, column, columns)?;
+        write_header(sheet, at, column)?;
+        sheet.set_column_format(at, &column.cells.format())?;
+        write_example(sheet, at, column, columns)?;
+        if let Some(rule) = rule(at, column)? {
+            sheet.add_data_validation(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
+        }
+        write_condition(sheet, at, column, columns)?;
     }
     // The example's mark is in sight, so that nobody writes a customer over it and wonders why that one is not sent.
     let mark = u16::try_from(columns.len()).unwrap_or(u16::MAX);
@@ -216,56 +227,35 @@ fn write_sheets(
     sheet.write_string_with_format(EXAMPLE_ROW, mark, spec.example_marker, &example)?;
     sheet.ignore_error_range(0, 0, LAST_ROW, mark, IgnoreError::NumberStoredAsText)?;
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;
-    write_lists(workbook, columns)
-}
-
-fn write_column(
-    sheet: &mut Worksheet,
-    at: u16,
-    column: &Column<'_>,
-    all: &[Column<'_>],
-) -> Result<(), XlsxError> {
-    let lines = column.labels.iter().copied().chain([column.key.as_str()]);
-    let widest = lines.map(|line| width(line, 16, 36)).fold(0.0, f64::max);
-    sheet.set_column_width(at, widest + 3.0)?;
-    sheet.set_column_format(at, &column.cells.format())?;
-    write_header(sheet, at, column)?;
-    write_example(sheet, at, column, all)?;
-    if let Some(rule) = rule(at, column)? {
-        sheet.add_data_validation(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
-    }
-    write_condition(sheet, at, column, all)?;
-    if !column.note.is_empty() {
-        let lines = u32::try_from(column.note.lines().count()).unwrap_or(1);
-        sheet.insert_note(
-            HEADER_ROW,
-            at,
-            &note(&column.note, 280, 36 + 34 * lines.min(8)),
-        )?;
-    }
     Ok(())
 }
 
-/// Labels large, the key small, one below the other.
+/// Labels large, the key small, one below the other; beside them a note.
 fn write_header(sheet: &mut Worksheet, at: u16, column: &Column<'_>) -> Result<(), XlsxError> {
+    let lines = [column.labels.as_slice(), std::slice::from_ref(&column.key)].concat();
+    sheet.set_column_width(at, letters(&lines.join("\n"), 16, 36) + 3.0)?;
     let label = Format::new().set_bold().set_font_color(Color::White);
     let key = Format::new()
         .set_font_size(8)
         .set_font_color(Color::RGB(0xC9_D6E8));
     if column.labels.is_empty() {
         sheet.write_string_with_format(HEADER_ROW, at, &column.key, &label_format())?;
-        return Ok(());
+    } else {
+        let labels = format!("{}\n", column.labels.join("\n"));
+        let parts = [(&label, labels.as_str()), (&key, column.key.as_str())];
+        sheet.write_rich_string_with_format(HEADER_ROW, at, &parts, &label_format())?;
     }
-    let labels = format!("{}\n", column.labels.join("\n"));
-    let parts = [(&label, labels.as_str()), (&key, column.key.as_str())];
-    sheet.write_rich_string_with_format(HEADER_ROW, at, &parts, &label_format())?;
+    if !column.notes.is_empty() {
+        let lines = u32::try_from(column.notes.len()).unwrap_or(1);
+        let note = note(&column.notes.join("\n"), 280, 36 + 34 * lines.min(8));
+        sheet.insert_note(HEADER_ROW, at, &note)?;
+    }
     Ok(())
 }
 
 fn label_format() -> Format {
     header_format()
         .set_align(FormatAlign::Center)
-        .set_text_wrap()
         .set_border(FormatBorder::Thin)
         .set_border_color(Color::RGB(0x8A_9BB3))
 }
@@ -285,7 +275,11 @@ fn write_example(
     all: &[Column<'_>],
 ) -> Result<(), XlsxError> {
     let format = as_example(column.cells.format());
-    let is_shown = column.field.is_none_or(|field| shows(field, all));
+    let condition = column.field.and_then(|field| field.condition.as_ref());
+    let is_shown = condition.is_none_or(|condition| {
+        let parent = parent_of(column, all).and_then(|parent| all[parent].field);
+        parent.is_some_and(|parent| chosen(parent, all) == Some(&condition.value))
+    });
     let choice = column.field.and_then(|field| chosen(field, all));
     match (choice, column.cells) {
         _ if !is_shown => sheet.write_blank(EXAMPLE_ROW, at, &format)?,
@@ -305,36 +299,31 @@ fn write_example(
 fn example_for(key: &str) -> &'static str {
     let mut key = key.to_lowercase();
     key.retain(|c| c.is_ascii_alphanumeric());
-    let pairs = listed("examples")
-        .filter_map(|pair| Some((pair.get(0)?.as_str()?, pair.get(1)?.as_str()?)));
     let fits = |part: &str| key.ends_with(part) || part != "name" && key.contains(part);
-    let mut fitting = pairs.filter(|(part, _)| fits(part));
+    let mut fitting = KNOWLEDGE.examples.iter().filter(|(part, _)| fits(part));
     fitting.next().map_or("…", |(_, example)| example)
 }
 
 /// The choice that brings a conditional field to light, so that the example shows one; else the first.
 fn chosen<'a>(field: &'a FormField, all: &[Column<'a>]) -> Option<&'a str> {
-    let wanted = all
+    let conditions = all
         .iter()
-        .filter_map(|column| column.field?.condition.as_ref())
-        .find(|condition| condition.parent == field.key);
-    let is_wanted = |value: &str| wanted.is_some_and(|condition| condition.value == value);
-    let mut choices = field.options.iter().map(|option| option.value.as_str());
+        .filter_map(|column| column.field?.condition.as_ref());
+    let mut wanted = conditions.filter(|condition| condition.parent == field.key);
+    let wanted = wanted.next().map(|condition| &condition.value);
+    let mut choices = field.options.iter().map(|option| &option.value);
+    let first = choices.clone().next();
     choices
-        .clone()
-        .find(|choice| is_wanted(choice))
-        .or(choices.next())
+        .find(|&choice| Some(choice) == wanted)
+        .or(first)
+        .map(String::as_str)
 }
 
-/// Whether a field shows beside the example's choices.
-fn shows(field: &FormField, all: &[Column<'_>]) -> bool {
-    field.condition.as_ref().is_none_or(|condition| {
-        let parent = find(
-            all.iter().filter_map(|column| column.field),
-            &condition.parent,
-        );
-        parent.is_some_and(|parent| chosen(parent, all) == Some(&condition.value))
-    })
+/// The place of the column whose value decides whether this one shows.
+fn parent_of(column: &Column<'_>, all: &[Column<'_>]) -> Option<usize> {
+    let parent = &column.field?.condition.as_ref()?.parent;
+    all.iter()
+        .position(|column| column.field.is_some_and(|field| field.key == *parent))
 }
 
 /// Lists and dates are held to what can be sent. What is said to somebody who errs is in both languages.
@@ -345,17 +334,20 @@ fn rule(at: u16, column: &Column<'_>) -> Result<Option<DataValidation>, XlsxErro
         let letters = utility::column_number_to_name(at);
         let range = Formula::new(format!("='{LISTS}'!${letters}$1:${letters}${choices}"));
         let rule = rule.allow_list_formula(range);
-        (rule, "Not in the list", "template_not_listed")
+        (rule, "template_list_title", "template_not_listed")
     } else if column.cells == Cells::Date {
         let first = ExcelDateTime::from_ymd(1900, 1, 1)?;
         let rule = rule.allow_date(DataValidationRule::GreaterThan(first));
-        (rule, "Not a date", "template_no_date")
+        (rule, "template_date_title", "template_no_date")
     } else {
         return Ok(None);
     };
-    let message = [Language::English, Language::Arabic].map(|language| word(language, message));
-    rule.set_error_title(title)?
-        .set_error_message(message.join("\n"))
+    let both = |key, between| {
+        let words = [Language::Arabic, Language::English].map(|language| language.word(key));
+        words.join(between)
+    };
+    rule.set_error_title(both(title, " / "))?
+        .set_error_message(both(message, "\n"))
         .map(Some)
 }
 
@@ -367,12 +359,7 @@ fn write_condition(
     all: &[Column<'_>],
 ) -> Result<(), XlsxError> {
     let condition = column.field.and_then(|field| field.condition.as_ref());
-    let parent = condition.and_then(|condition| {
-        let key = Some(&condition.parent);
-        all.iter()
-            .position(|column| column.field.map(|field| &field.key) == key)
-    });
-    let (Some(condition), Some(parent)) = (condition, parent) else {
+    let (Some(condition), Some(parent)) = (condition, parent_of(column, all)) else {
         return Ok(());
     };
     let parent = utility::column_number_to_name(u16::try_from(parent).unwrap_or(u16::MAX));
@@ -395,24 +382,11 @@ fn write_lists(workbook: &mut Workbook, columns: &[Column<'_>]) -> Result<(), Xl
         return Ok(());
     }
     let sheet = workbook.add_worksheet();
-    sheet.set_name(LISTS)?;
-    sheet.set_hidden(true);
+    sheet.set_name(LISTS)?.set_hidden(true);
     for (at, options) in (0u16..).zip(lists) {
         for (row, option) in (0u32..).zip(options.into_iter().flatten()) {
             sheet.write_string(row, at, &option.value)?;
         }
     }
     Ok(())
-}
-
-/// A sheet's name has at most 31 characters, and not these.
-fn sheet_name(name: &str) -> String {
-    let allowed = |c: &char| !"[]:*?/\\".contains(*c) && !c.is_control();
-    let kept: String = name.chars().filter(allowed).take(31).collect();
-    let kept = kept.trim().trim_matches('\'');
-    let is_reserved = kept.eq_ignore_ascii_case("history") || kept == LISTS;
-    if kept.is_empty() || is_reserved {
-        return "Customers".to_owned();
-    }
-    kept.to_owned()
 }

@@ -2,7 +2,6 @@
 //! durations, colours that are never needed.
 
 use std::io::{self, Write};
-use std::sync::LazyLock;
 
 use anstyle::{AnsiColor, Effects, Style};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
@@ -160,29 +159,6 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 /// `1 row`, `1,200 rows`.
 pub fn rows(number: u64) -> String {
     counted(number, "row", "rows")
-}
-
-/// The language of a page or a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, clap::ValueEnum)]
-pub enum Language {
-    /// English
-    #[value(name = "en")]
-    #[strum(serialize = "en")]
-    English,
-    /// Arabic, right to left
-    #[value(name = "ar")]
-    #[strum(serialize = "ar")]
-    Arabic,
-}
-
-/// `words.toml`: a table of words for each language, and what templates for people to fill in need.
-pub(super) static WORDS: LazyLock<toml::Table> =
-    LazyLock::new(|| toml::from_str(include_str!("words.toml")).unwrap_or_default());
-
-pub(super) fn word(language: Language, key: &str) -> &'static str {
-    let words = WORDS.get(language.into());
-    let word = words.and_then(|words| words.get(key)?.as_str());
-    word.unwrap_or_default()
 }
 
 /// A span of time in its two largest units: `0.4s`, `27s`, `16m 27s`, `27h 47m`.

@@ -9,16 +9,22 @@ use rust_xlsxwriter::{
 };
 use unicode_normalization::UnicodeNormalization;
 
+use super::words::Language;
 use crate::error::Error;
-use crate::model::{printable, printable_lines};
+use crate::model::{Cell, NumberFormat, printable, printable_lines};
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
 const MAX_COLUMNS: usize = 16_384;
 /// UTF-16 units of a cell.
 const MAX_CELL_UNITS: usize = 32_767;
-/// As the format counts reading orders.
-const LEFT_TO_RIGHT: u8 = 1;
+/// As the format numbers paper.
+const A4: u8 = 9;
+/// What is said is wrapped in a column of this many letters.
+pub(super) const TOLD_WIDTH: u16 = 56;
+/// The height of a line, and of the tallest row that Excel knows.
+const LINE_POINTS: usize = 15;
+const MOST_POINTS: usize = 400;
 
 /// Light grounds for dark text, so that it reads when printed in grey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,37 +56,17 @@ impl Fill {
 /// What a cell is to hold.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Value<'a> {
+    /// A cell as its source had it, with the number format of its column there.
+    Cell(&'a Cell, Option<&'a NumberFormat>),
     Text(&'a str),
-    /// What this tool says, a line for each sentence, in English whichever way the sheet runs.
-    Told(&'a str),
+    /// A word that scripts read, under what a person reads in its place.
+    Shown(&'a str, &'a str),
+    /// What this tool says, a line for each sentence.
+    Told(&'a str, Language),
     Number(f64),
-    Boolean(bool),
-    Date(civil::DateTime),
 }
 
-fn format_of(value: &Value<'_>, fill: Fill) -> Format {
-    let format = fill.format();
-    match value {
-        // The mark that Excel itself keeps for text: an apostrophe that shows only in the formula bar.
-        Value::Text(text) if looks_like_formula(text) => format.set_quote_prefix(),
-        Value::Told(_) => format
-            .set_text_wrap()
-            .set_align(FormatAlign::Left)
-            .set_align(FormatAlign::Top)
-            .set_reading_direction(LEFT_TO_RIGHT),
-        // Otherwise many digits would be shown with an exponent.
-        Value::Number(number) if number.fract() == 0.0 && number.abs() >= 1e11 => {
-            format.set_num_format("0")
-        }
-        Value::Date(at) if at.time() == civil::Time::midnight() => {
-            format.set_num_format("yyyy-mm-dd")
-        }
-        Value::Date(_) => format.set_num_format("yyyy-mm-dd hh:mm:ss"),
-        Value::Text(_) | Value::Number(_) | Value::Boolean(_) => format,
-    }
-}
-
-/// A workbook with one sheet of customers, written row by row, which are not kept in memory.
+/// A workbook with one sheet of customers.
 pub(super) struct Book {
     pub(super) workbook: Workbook,
     /// Of the sheet of customers among the workbook's.
@@ -90,42 +76,73 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Begins the sheet of customers behind those that `workbook` has: its header written, styled, kept in sight and printed on
-    /// every page. A name that Excel refuses becomes `Rows`.
+    /// Begins the sheet of customers behind those that `workbook` has. A name that Excel refuses becomes `Rows`. Rows are written one
+    /// after another and not kept in memory, unless columns are to be written (`by_column`).
     pub(super) fn begin(
         mut workbook: Workbook,
         name: &str,
-        header_row: u32,
-        mut names: Vec<String>,
         right_to_left: bool,
+        by_column: bool,
     ) -> Result<Book, Error> {
-        for name in &mut names {
-            *name = printable_lines(name).into_owned();
-        }
-        if names.len() > MAX_COLUMNS {
-            let message = format!(
-                "An Excel sheet holds 16,384 columns; there would be {}.",
-                names.len()
-            );
-            return Err(Error::unexpected("xlsx_too_many_columns", message)
-                .hint("Use --format csv or --format jsonl."));
-        }
-        let header_row = within_sheet(header_row)?;
-        let index = workbook.worksheets().len();
-        let sheet = workbook
-            .add_worksheet_with_constant_memory()
-            .map_err(failed)?;
+        let sheet = if by_column {
+            workbook.add_worksheet()
+        } else {
+            let sheet = workbook.add_worksheet_with_constant_memory();
+            sheet.map_err(failed)?
+        };
         if sheet.set_name(printable(name)).is_err() {
             sheet.set_name("Rows").map_err(failed)?;
         }
         sheet.set_right_to_left(right_to_left);
-        write_header(sheet, header_row, &names).map_err(failed)?;
+        sheet.set_landscape().set_paper_size(A4);
+        sheet.set_print_fit_to_pages(1, 0);
         Ok(Book {
+            sheet: workbook.worksheets().len() - 1,
             workbook,
-            sheet: index,
-            header_row,
-            names,
+            header_row: 0,
+            names: Vec::new(),
         })
+    }
+
+    /// Writes the header: kept in sight, printed on every page, each column as wide as its name unless it has a width.
+    pub(super) fn header(
+        &mut self,
+        row: u32,
+        columns: &[String],
+        width: impl Fn(usize) -> Option<f64>,
+        shown: impl Fn(&str) -> Option<&'static str>,
+    ) -> Result<(), Error> {
+        if columns.len() > MAX_COLUMNS {
+            let message = format!(
+                "An Excel sheet holds 16,384 columns; there would be {}.",
+                columns.len()
+            );
+            return Err(Error::unexpected("xlsx_too_many_columns", message)
+                .hint("Use --format csv or --format jsonl."));
+        }
+        self.header_row = within_sheet(row)?;
+        let shape = |sheet: &mut Worksheet| {
+            for (at, name) in columns.iter().enumerate() {
+                let name = printable_lines(name);
+                let column = u16::try_from(at).unwrap_or(u16::MAX);
+                let format = header_format();
+                let (format, seen) = match shown(&name) {
+                    Some(word) => (showing(format, word), word),
+                    None => (format, &*name),
+                };
+                sheet.write_string_with_format(row, column, &*name, &format)?;
+                let width = width(at).unwrap_or_else(|| letters(seen, 12, 40) + 4.0);
+                sheet.set_column_width(column, width)?;
+            }
+            let last = u16::try_from(columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
+            sheet.set_freeze_panes((row + 1).min(MAX_ROWS - 1), 0)?;
+            sheet.set_repeat_rows(row, row)?;
+            sheet.ignore_error_range(0, 0, MAX_ROWS - 1, last, IgnoreError::NumberStoredAsText)?;
+            Ok(())
+        };
+        shape(self.sheet()?).map_err(failed)?;
+        self.names = columns.to_vec();
+        Ok(())
     }
 
     /// The sheet of customers.
@@ -143,48 +160,85 @@ impl Book {
         value: Value<'_>,
         fill: Fill,
     ) -> Result<(), Error> {
-        if let Value::Text(text) | Value::Told(text) = value {
-            self.fits(text, row, column)?;
-        }
-        // Beyond the last column the writer refuses.
-        let column = u16::try_from(column).unwrap_or(u16::MAX);
-        let format = &format_of(&value, fill);
-        let sheet = self.sheet()?;
+        let at = u16::try_from(column).unwrap_or(u16::MAX);
+        let ground = fill.format();
         let written = match value {
-            Value::Text("") | Value::Told("") if fill == Fill::None => Ok(sheet),
-            Value::Text("") | Value::Told("") => sheet.write_blank(row, column, format),
-            Value::Text(text) | Value::Told(text) => {
-                sheet.write_string_with_format(row, column, printable_lines(text), format)
+            Value::Cell(Cell::Number(number), format) => {
+                let format = numbered(ground, format, *number);
+                let sheet = self.sheet()?;
+                sheet.write_number_with_format(row, at, *number, &format)
             }
-            Value::Number(number) => sheet.write_number_with_format(row, column, number, format),
-            Value::Boolean(is) => sheet.write_boolean_with_format(row, column, is, format),
-            Value::Date(at) => sheet.write_datetime_with_format(row, column, at, format),
+            Value::Cell(Cell::Boolean(is), _) => self
+                .sheet()?
+                .write_boolean_with_format(row, at, *is, &ground),
+            // Before 1900 Excel knows no dates.
+            Value::Cell(Cell::Date(date), format) if date.year() >= 1900 => {
+                let format = dated(ground, format, *date);
+                self.sheet()?
+                    .write_datetime_with_format(row, at, *date, &format)
+            }
+            Value::Cell(cell, _) => return self.text(row, column, &cell.as_shown(), ground, fill),
+            Value::Text(text) => return self.text(row, column, text, ground, fill),
+            Value::Shown(word, shown) => {
+                return self.text(row, column, word, showing(ground, shown), fill);
+            }
+            Value::Told("", _) => return Ok(()),
+            Value::Told(text, language) => {
+                let sheet = self.sheet()?;
+                sheet.set_row_height(row, height(text)).map_err(failed)?;
+                return self.text(row, column, text, told(ground, language), fill);
+            }
+            Value::Number(number) => self
+                .sheet()?
+                .write_number_with_format(row, at, number, &ground),
         };
-        written.map(|_| ()).map_err(failed)
+        written.map(drop).map_err(failed)
     }
 
     /// Nothing is cut: a text that a cell cannot hold is an error.
-    fn fits(&self, text: &str, row: u32, column: usize) -> Result<(), Error> {
+    fn text(
+        &mut self,
+        row: u32,
+        column: usize,
+        text: &str,
+        format: Format,
+        fill: Fill,
+    ) -> Result<(), Error> {
         // A UTF-8 text has at least as many bytes as UTF-16 units, so most cells need no counting.
-        if text.len() <= MAX_CELL_UNITS || text.encode_utf16().count() <= MAX_CELL_UNITS {
-            return Ok(());
+        if text.len() > MAX_CELL_UNITS && text.encode_utf16().count() > MAX_CELL_UNITS {
+            let name = self.names.get(column).map_or("", String::as_str);
+            return Err(Error::unexpected(
+                "xlsx_cell_too_long",
+                format!(
+                    "Row {} of the workbook, column {name:?}: the text is longer than the 32,767 characters of an Excel cell.",
+                    row + 1
+                ),
+            )
+            .hint("An export as CSV or JSON lines has no such limit."));
         }
-        let name = self.names.get(column).map_or("", String::as_str);
-        Err(Error::unexpected(
-            "xlsx_cell_too_long",
-            format!(
-                "Row {} of the workbook, column {name:?}: the text is longer than the 32,767 characters of an Excel cell.",
-                row + 1
-            ),
-        )
-        .hint("An export as CSV or JSON lines has no such limit."))
+        let at = u16::try_from(column).unwrap_or(u16::MAX);
+        let sheet = self.sheet()?;
+        let written = match text {
+            "" if fill == Fill::None => return Ok(()),
+            "" => sheet.write_blank(row, at, &format),
+            text => {
+                // The mark that Excel itself keeps for text: an apostrophe that shows only in the formula bar.
+                let format = if looks_like_formula(text) {
+                    format.set_quote_prefix()
+                } else {
+                    format
+                };
+                sheet.write_string_with_format(row, at, printable_lines(text), &format)
+            }
+        };
+        written.map(drop).map_err(failed)
     }
 
     /// Ends the sheet of customers at its last row, and writes the workbook. A writer that gathers is emptied too, as an error on
     /// its way out would be lost.
     pub(super) fn finish(mut self, last_row: u32, mut out: impl Write + Send) -> Result<(), Error> {
         let header_row = self.header_row;
-        let last_column = u16::try_from(self.names.len() - 1).unwrap_or(u16::MAX);
+        let last_column = u16::try_from(self.names.len().saturating_sub(1)).unwrap_or(u16::MAX);
         self.sheet()?
             .autofilter(header_row, 0, last_row, last_column)
             .map_err(failed)?;
@@ -195,29 +249,70 @@ impl Book {
     }
 }
 
-fn write_header(sheet: &mut Worksheet, row: u32, names: &[String]) -> Result<(), XlsxError> {
-    let mut last = 0;
-    for (column, name) in (0u16..).zip(names) {
-        sheet.write_string_with_format(row, column, name, &header_format())?;
-        sheet.set_column_width(column, width(name, 10, 40) + 4.0)?;
-        last = column;
+/// A cell that holds one word and shows another.
+fn showing(format: Format, shown: &str) -> Format {
+    format.set_num_format(format!(";;;\"{}\"", shown.replace('"', "'")))
+}
+
+fn in_format(format: Format, code: &NumberFormat) -> Format {
+    match code {
+        NumberFormat::BuiltIn(number) => format.set_num_format_index(*number),
+        NumberFormat::Code(code) => format.set_num_format(code),
     }
-    sheet.set_freeze_panes((row + 1).min(MAX_ROWS - 1), 0)?;
-    sheet.set_repeat_rows(row, row)?;
-    sheet.ignore_error_range(0, 0, MAX_ROWS - 1, last, IgnoreError::NumberStoredAsText)?;
-    sheet.set_landscape().set_print_fit_to_pages(1, 0);
-    Ok(())
+}
+
+fn numbered(format: Format, code: Option<&NumberFormat>, number: f64) -> Format {
+    match code {
+        Some(code) if *code != NumberFormat::BuiltIn(0) => in_format(format, code),
+        // Otherwise many digits would be shown with an exponent.
+        _ if number.fract() == 0.0 && number.abs() >= 1e11 => format.set_num_format("0"),
+        _ => format,
+    }
+}
+
+fn dated(format: Format, code: Option<&NumberFormat>, date: civil::DateTime) -> Format {
+    match code {
+        Some(code) => in_format(format, code),
+        None if date.time() == civil::Time::midnight() => format.set_num_format("yyyy-mm-dd"),
+        None => format.set_num_format("yyyy-mm-dd hh:mm:ss"),
+    }
+}
+
+/// Where a line begins, and how the format counts reading orders.
+pub(super) fn side(language: Language) -> (FormatAlign, u8) {
+    match language {
+        Language::English => (FormatAlign::Left, 1),
+        Language::Arabic => (FormatAlign::Right, 2),
+    }
+}
+
+/// Wrapped, and read as its language is, whichever way the sheet runs.
+fn told(format: Format, language: Language) -> Format {
+    let (align, direction) = side(language);
+    let format = format.set_text_wrap().set_align(FormatAlign::Top);
+    format.set_align(align).set_reading_direction(direction)
+}
+
+/// Not every spreadsheet fits rows to their text by itself.
+fn height(told: &str) -> u16 {
+    let lines = told.lines().map(|line| {
+        let letters = textwrap::core::display_width(line);
+        letters.div_ceil(TOLD_WIDTH.into()).max(1)
+    });
+    u16::try_from((lines.sum::<usize>() * LINE_POINTS).min(MOST_POINTS)).unwrap_or(0)
 }
 
 /// The letters that a text takes side by side, within bounds.
-pub(super) fn width(text: &str, least: usize, most: usize) -> f64 {
-    let letters = textwrap::core::display_width(text).clamp(least, most);
+pub(super) fn letters(text: &str, least: usize, most: usize) -> f64 {
+    let lines = text.lines().map(textwrap::core::display_width);
+    let letters = lines.max().unwrap_or(0).clamp(least, most);
     f64::from(u16::try_from(letters).unwrap_or(u16::MAX))
 }
 
 pub(super) fn header_format() -> Format {
     Format::new()
         .set_bold()
+        .set_text_wrap()
         .set_font_color(Color::White)
         .set_background_color(Color::RGB(0x1F_3A5F))
         .set_align(FormatAlign::VerticalCenter)
@@ -226,7 +321,7 @@ pub(super) fn header_format() -> Format {
 
 /// A note beside a cell, in pixels.
 pub(super) fn note(text: &str, width: u32, height: u32) -> Note {
-    Note::new(text)
+    Note::new(printable_lines(text))
         .set_author("vlens-batch")
         .add_author_prefix(false)
         .set_width(width)
@@ -253,19 +348,6 @@ pub(super) fn failed(error: XlsxError) -> Error {
         format!("The workbook cannot be written: {error}."),
     )
     .hint("See whether the disk is full and the file is open elsewhere.")
-}
-
-/// Whether a sheet with these headers reads from right to left: when more of them begin in Arabic than in another script.
-pub fn reads_right_to_left(columns: &[String]) -> bool {
-    let letters = columns
-        .iter()
-        .filter_map(|name| name.chars().find(|c| c.is_alphabetic()));
-    let (arabic, other): (Vec<char>, Vec<char>) = letters.partition(|&letter| is_arabic(letter));
-    arabic.len() > other.len()
-}
-
-pub(super) fn is_arabic(letter: char) -> bool {
-    matches!(letter, '\u{600}'..='\u{6ff}' | '\u{750}'..='\u{77f}' | '\u{fb50}'..='\u{feff}')
 }
 
 /// Whether a spreadsheet might evaluate this text: it begins with `=`, `+`, `-` or `@` in any of their forms, be it behind white
@@ -341,20 +423,6 @@ mod tests {
             "2-3",
         ] {
             assert!(!looks_like_formula(plain), "{plain:?}");
-        }
-    }
-
-    #[test]
-    fn a_sheet_reads_as_most_of_its_headers_do() {
-        for (headers, right_to_left) in [
-            (&["الاسم", "رقم الموبايل", "email"][..], true),
-            (&["1) الاسم"], true),
-            (&["Name", "الاسم"], false),
-            (&["123", ""], false),
-            (&[], false),
-        ] {
-            let columns: Vec<String> = headers.iter().map(|&name| name.to_owned()).collect();
-            assert_eq!(reads_right_to_left(&columns), right_to_left, "{headers:?}");
         }
     }
 }

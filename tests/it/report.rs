@@ -74,6 +74,56 @@ fn a_page_on_standard_output_is_the_same() {
     world.ran("report --output no/folder/page.html", 1);
 }
 
+#[test]
+fn the_rows_that_need_a_person_are_listed_with_what_to_do_by_the_clock_on_the_wall() {
+    let world = with_every_status();
+    world
+        .vlens(["report", "--output", "page.html"])
+        .env("TZ", "Africa/Cairo")
+        .run()
+        .expect(0);
+    let page = std::fs::read_to_string(world.path("page.html")).unwrap();
+    for told in [
+        "These 5 digits are no valid phone number of EG; check them",
+        "Ask Vlens whether the invitation exists, then settle the row.",
+        "Times are local: Africa&#x2f;Cairo, UTC+0",
+        "vlens-batch settle 2 --row N --as created",
+    ] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+    // 31 customers and the header stand above the first that is rejected.
+    assert!(
+        page.contains("<td class=\"number\">32</td><td class=\"word\">Rejected</td>"),
+        "{page}"
+    );
+    let began = world.ledger_status()["started_at"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let utc: u32 = began[11..13].parse().unwrap();
+    let local = |hours| format!("{:02}:{}", (utc + hours) % 24, &began[14..16]);
+    assert!(
+        [2, 3].iter().any(|&hours| page.contains(&local(hours))),
+        "{began}"
+    );
+}
+
+#[test]
+fn the_page_speaks_the_language_of_the_sheets_headers() {
+    let world = World::with_server();
+    world.file(
+        "customers.csv",
+        "الموبايل,الاسم\n01012345678,منى\n0101,سارة\n",
+    );
+    world.config("[recipient]\nphone = \"الموبايل\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"الاسم\"\n");
+    world.sent("customers.csv", 3);
+    let page = world.vlens(["report"]).run().expect(0).stdout;
+    assert!(page.contains("<html lang=\"ar\" dir=\"rtl\">"), "{page}");
+    assert!(page.contains("لا يوجد رقم هاتف صحيح في الخلية"), "{page}");
+    let page = world.ran("report --lang en", 0).stdout;
+    assert!(page.contains("<html lang=\"en\""), "{page}");
+}
+
 /// The first tag that is not closed, or closed without having been opened.
 fn unbalanced(page: &str) -> Option<String> {
     const VOID: [&str; 3] = ["meta", "br", "!DOCTYPE"];

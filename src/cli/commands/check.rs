@@ -1,7 +1,9 @@
 //! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger. And how every command opens FILE.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::{IsTerminal, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::args::{CheckArgs, Global, ReadArgs};
 use crate::cli::files::{Readers, text_of, write_file};
@@ -12,12 +14,18 @@ use crate::input::Input;
 use crate::ledger::Reader;
 use crate::mapping::names::Shown;
 use crate::mapping::{BindOptions, Mapped};
-use crate::model::{ContractTypeId, Form, Invitation, Row, RowNumber, Status, printable_json};
+use crate::model::{
+    ContractTypeId, Form, Invitation, Row, RowNumber, Status, mask, printable_json,
+};
 use crate::report::{
-    Annotator, CheckJson, CheckTally, Findings, SheetShape, counted, reads_right_to_left,
+    Annotator, CheckJson, CheckTally, CheckText, FilledForm, Findings, Language, SheetShape,
+    WRITTEN_AT, counted, quoted,
 };
 use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
 use crate::vlens;
+
+/// Lines of a screen when nobody says how many it has.
+const SCREEN: usize = 40;
 
 /// The file named on the command line; `-` is standard input.
 pub fn input(file: &Path) -> Result<Input, Error> {
@@ -78,11 +86,12 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
 
 pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, Some(&args.file))?;
-    refuse_to_overwrite_the_source(args)?;
+    refuse_to_overwrite(args, &settings)?;
     check_input(args, &settings, &input(&args.file)?, output)
 }
 
-fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Error> {
+/// Neither the sheet itself, nor a marked one in which somebody has corrected something.
+fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Error> {
     let Some(out) = &args.annotate else {
         return Ok(());
     };
@@ -95,7 +104,54 @@ fn refuse_to_overwrite_the_source(args: &CheckArgs) -> Result<(), Error> {
         let error = Error::usage("annotate_onto_source", message);
         return Err(error.hint("Name another file for the marked sheet."));
     }
-    Ok(())
+    if !out.is_file() || is_as_written(out) {
+        return Ok(());
+    }
+    let options = settings
+        .further(false, &settings.typed(&args.file, &args.read))
+        .checking;
+    let shown = |path: &Path| quoted(&path.to_string_lossy());
+    let (file, other) = (shown(&args.file), shown(&free_name(&args.file)));
+    Err(Error::usage(
+        "annotate_onto_changed",
+        format!("{} is not as a check wrote it: corrections in it would be lost.", out.display()),
+    )
+    .hint(format!(
+        "Check it as it is: `vlens-batch check {}`; or mark the sheet afresh in another file: `vlens-batch check --annotate {other} {}`.",
+        format!("{} {options}", shown(out)).trim_end(),
+        format!("{file} {options}").trim_end(),
+    )))
+}
+
+/// Whether a workbook is one that a check wrote, and unchanged since: it names the second of its writing, which is the file's own time
+/// until somebody saves it.
+fn is_as_written(path: &Path) -> bool {
+    let written_at = || {
+        let file = std::fs::File::open(path).ok()?;
+        let mut book = zip::ZipArchive::new(file).ok()?;
+        let mut properties = String::new();
+        let part = book.by_name("docProps/custom.xml").ok()?;
+        part.take(1 << 16).read_to_string(&mut properties).ok()?;
+        let (_, property) = properties.split_once(WRITTEN_AT)?;
+        let (_, second) = property.split_once("<vt:lpwstr>")?;
+        let second = second.split_once('<')?.0.parse().ok()?;
+        Some(UNIX_EPOCH + Duration::from_secs(second))
+    };
+    let changed_at = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    changed_at.is_ok_and(|at| written_at() == Some(at))
+}
+
+/// Beside the sheet, a name for its marked copy that nobody's corrections stand under.
+fn free_name(file: &Path) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let stem = stem.split(".marked").next().unwrap_or_default();
+    let names = (1u32..).map(|nth| match nth {
+        1 => file.with_file_name(format!("{stem}.marked.xlsx")),
+        nth => file.with_file_name(format!("{stem}.marked-{nth}.xlsx")),
+    });
+    let is_free = |name: &PathBuf| name != file && (!name.exists() || is_as_written(name));
+    let mut names = names.filter(is_free);
+    names.next().unwrap_or_default()
 }
 
 /// Writes the marked sheet alone, without a word.
@@ -142,6 +198,9 @@ struct Check {
     headers: Shown,
     json: Option<CheckJson>,
     annotator: Option<Annotator>,
+    forms: BTreeMap<ContractTypeId, Form>,
+    /// Whether the person who has the sheet reads the result, rather than a log.
+    is_screen: bool,
 }
 
 impl Check {
@@ -153,47 +212,67 @@ impl Check {
         output: Output,
     ) -> Result<Check, Error> {
         let columns = sheet.columns();
+        let is_arabic = Language::of(&columns) == Language::Arabic;
         let shape = SheetShape {
             name: sheet.source.sheet_name().unwrap_or("Rows"),
             columns: &columns,
             header_row: sheet.source.header_row(),
-            right_to_left: sheet.source.right_to_left() || reads_right_to_left(&columns),
+            right_to_left: sheet.source.right_to_left() || is_arabic,
+            layout: sheet.source.layout(),
+            language: args.lang.or_of(&columns),
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
         let mut check = Check {
             reader: reader(settings, output)?,
             seen: Seen::default(),
-            tally: CheckTally::default(),
+            tally: CheckTally::of_fields(sheet.mapping.columns_of_fields()),
             headers: Shown::of(columns.iter().map(String::as_str)),
             json: output.json.then(CheckJson::default),
             annotator: annotator.transpose()?,
+            forms: forms(settings)?,
+            is_screen: std::io::stdout().is_terminal(),
         };
         walk(sheet, |row, mapped| check.row(row, mapped))?;
         Ok(check)
     }
 
+    /// Writes the marked workbook, whose file has the time that it names itself.
     fn write_marked(&mut self, args: &CheckArgs, readers: Readers) -> Result<(), Error> {
         let (Some(annotator), Some(path)) = (self.annotator.take(), &args.annotate) else {
             return Ok(());
         };
-        write_file(path, readers, |file| annotator.finish(&self.tally, file))
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        // Some file systems count in steps of two seconds.
+        let second = now.unwrap_or_default().as_secs() & !1;
+        write_file(path, readers, |file| {
+            annotator.finish(&self.tally, second, file)?;
+            // A device has no time of its own; a book without it is merely never overwritten.
+            let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
+            Ok(())
+        })
     }
 
     fn row(&mut self, row: &Row, mapped: Mapped) -> Result<(), Error> {
         let (verdict, repairs) = self.seen.judge(row.number, mapped);
         let mut problems = Vec::new();
-        let mut duplicate_of = None;
+        let (mut duplicate_of, mut aside) = (None, None);
         match verdict {
-            Verdict::Valid(invitation) => self.compare_with_ledger(row.number, &invitation)?,
+            Verdict::Valid(invitation) => {
+                self.compare_with_ledger(row.number, &invitation)?;
+                if self.tally.wants_form() {
+                    self.tally.fill(self.form_of(row.number, &invitation));
+                }
+            }
             Verdict::Duplicate(first) => duplicate_of = Some(first),
             Verdict::Invalid(found) => problems = found,
-            Verdict::Aside(_) => return Ok(()),
+            Verdict::Aside(found) => aside = Some(found),
         }
         let found = Findings {
             row,
             problems: &problems,
             repairs: &repairs,
             duplicate_of,
+            aside,
         };
         self.tally.see(&found);
         self.keep(|json| json.see(&found))?;
@@ -240,6 +319,45 @@ impl Check {
         Ok(())
     }
 
+    /// What goes out for a row, under the labels of its forms. Only on a screen are its values whole.
+    fn form_of(&self, row: RowNumber, invitation: &Invitation) -> FilledForm {
+        let shown = |value: &str| {
+            if self.is_screen {
+                value.to_owned()
+            } else {
+                mask(value)
+            }
+        };
+        let recipient = &invitation.recipient;
+        let types = invitation.contract_types.iter().map(ToString::to_string);
+        let types = types.collect::<Vec<_>>().join(", ");
+        let mut fields = vec![("Contract type".to_owned(), types)];
+        let parts = [("Phone", &recipient.phone), ("E-mail", &recipient.email)];
+        fields.extend(
+            parts
+                .into_iter()
+                .filter_map(|(label, value)| Some((label.to_owned(), shown(value.as_ref()?)))),
+        );
+        let body: serde_json::Value = serde_json::from_str(&invitation.body).unwrap_or_default();
+        let values = [&body["SessionInput"], &body].map(|at| at["RequestFieldsValues"].as_object());
+        for (id, values) in values.into_iter().flatten().flatten() {
+            let form = id
+                .parse()
+                .ok()
+                .and_then(|id| self.forms.get(&ContractTypeId(id)));
+            for (key, value) in values.as_object().into_iter().flatten() {
+                let field =
+                    form.and_then(|form| form.fields.iter().find(|field| field.key == *key));
+                let labels = field.map(|field| [&field.label, &field.label_ar]);
+                let label = labels.into_iter().flatten().find(|label| !label.is_empty());
+                let label =
+                    label.map_or_else(|| self.headers.header(key).into_owned(), Clone::clone);
+                fields.push((label, shown(value.as_str().unwrap_or_default())));
+            }
+        }
+        FilledForm { row, fields }
+    }
+
     fn finish(
         mut self,
         args: &CheckArgs,
@@ -261,15 +379,38 @@ impl Check {
             output.print(|out| json.write_to(out, &source, &self.tally, &notes))?;
             return ended;
         }
-        let further = settings
-            .further(false, &settings.typed(&args.file, &args.read))
-            .running;
-        // The text for people shows no headers that are somebody's data.
-        let header = |header: &str| self.headers.header(header).into_owned();
+        let marked = args.annotate.clone();
+        let marked = marked.unwrap_or_else(|| free_name(&args.file));
+        let rows = console::Term::stdout()
+            .size_checked()
+            .map(|(rows, _)| usize::from(rows));
+        let text = CheckText {
+            source: &source,
+            notes: &notes,
+            options: &settings
+                .further(false, &settings.typed(&args.file, &args.read))
+                .running,
+            marked: &marked.to_string_lossy(),
+            is_marked: args.annotate.is_some(),
+            is_unmapped: settings.config_path.is_none() && has_no_keys(sheet),
+            // The text for people shows no headers that are somebody's data.
+            header: &|header: &str| self.headers.header(header).into_owned(),
+            lines: rows.unwrap_or(SCREEN).clamp(24, SCREEN),
+        };
         let (tally, look) = (&self.tally, output.look());
-        output.print(|out| tally.write_text(out, &source, &notes, &further, &header, look))?;
+        output.print(|out| tally.write_text(out, &text, look))?;
         ended
     }
+}
+
+/// Whether some headers, which go out as keys where no config says otherwise, are spelled as no key is.
+fn has_no_keys(sheet: &Sheet) -> bool {
+    let fields = sheet.mapping.columns_of_fields();
+    let is_key = |key: &str| {
+        key.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+    };
+    fields.iter().any(|(key, _)| !is_key(key))
 }
 
 fn invalid_rows(invalid: u64, args: &CheckArgs) -> Ended {

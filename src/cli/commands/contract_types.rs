@@ -185,6 +185,18 @@ fn write_pulled(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
     }
 }
 
+/// The keys of the fields that the config says may not stay empty.
+fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
+    let groups = settings.config.fields().into_iter().flatten();
+    let fields = groups.filter(|(of, _)| *of == id);
+    let fields = fields.flat_map(|(_, fields)| fields.iter());
+    let required = fields.filter(|(_, field)| {
+        let required = field.get_ref().0.required.as_ref();
+        required.is_some_and(|required| *required.get_ref())
+    });
+    required.map(|(key, _)| key.get_ref().clone()).collect()
+}
+
 /// An XLSX for people to fill in, made from a stored form. Filled, it runs without any mapping.
 pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, None)?;
@@ -212,6 +224,7 @@ pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
         id,
         form: &form,
         types: &form.fields.iter().map(type_of).collect::<Vec<_>>(),
+        required: &required(&settings, id),
         language: args.lang,
         example_marker: EXAMPLE_MARKER,
     })?;

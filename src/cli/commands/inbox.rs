@@ -15,7 +15,7 @@ use super::check::{input, mark};
 use super::results::write_workbook;
 use super::run::{open_ledger, send_file};
 use super::world::{Opened, lock, reader, worker};
-use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
+use crate::cli::args::{CheckArgs, Global, InboxArgs, LangArg, RunArgs, SendArgs};
 use crate::cli::files::{Readers, write_bytes, write_first};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
@@ -307,7 +307,8 @@ impl<'a> Sweep<'a> {
             opened.note_swept(&found.file, &bytes, unless)?;
             opened.finish()
         };
-        let mut results = Results::beside(found, ledger.clone(), self.global.clone())?;
+        let mut results =
+            Results::beside(found, ledger.clone(), self.global.clone(), self.args.lang)?;
         let writer = results.write_while();
         let run = RunArgs {
             file: found.path.clone(),
@@ -355,6 +356,7 @@ impl<'a> Sweep<'a> {
                 file: found.path.clone(),
                 // Somebody may be correcting the one that is there.
                 annotate: places.find(|place| !place.exists()),
+                lang: self.args.lang,
                 read: self.args.read.clone(),
                 ..CheckArgs::default()
             };
@@ -406,6 +408,7 @@ struct Results {
     place: Option<PathBuf>,
     ledger: PathBuf,
     global: Global,
+    lang: LangArg,
     file: PathBuf,
     /// The newest run before.
     before: Option<RunId>,
@@ -414,12 +417,18 @@ struct Results {
 type Writing = (Sender<()>, JoinHandle<Option<PathBuf>>);
 
 impl Results {
-    fn beside(found: &Found, ledger: PathBuf, global: Global) -> Result<Results, Error> {
+    fn beside(
+        found: &Found,
+        ledger: PathBuf,
+        global: Global,
+        lang: LangArg,
+    ) -> Result<Results, Error> {
         let before = Reader::open(&ledger)?.map(|reader| reader.newest_run());
         Ok(Results {
             places: found.beside(RESULTS, "xlsx"),
             place: None,
             global,
+            lang,
             file: found.path.clone(),
             before: before.transpose()?.flatten(),
             ledger,
@@ -471,7 +480,7 @@ impl Results {
         let places = self.places.iter().filter(|place| !is_in_use(place));
         let places: Vec<PathBuf> = self.place.iter().chain(places).cloned().collect();
         let place = write_first(&places, Readers::Folder, |file| {
-            write_workbook(&opened, run, BufWriter::new(file))
+            write_workbook(&opened, run, self.lang, BufWriter::new(file))
         })?;
         self.place = Some(place.clone());
         Ok(place)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use self::found::Found;
 use super::check::{check_input, input};
-use crate::cli::args::{CheckArgs, Global, InitArgs};
+use crate::cli::args::{CheckArgs, Global, InitArgs, LangArg};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, config_of_sheet};
@@ -42,6 +42,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
         file: args.file.clone(),
         show: None,
         annotate: None,
+        lang: LangArg::default(),
         read: args.read.clone(),
     };
     check_input(&check_args, &settings, &input, output)

@@ -5,14 +5,14 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::world::{Opened, changed_rows, ended_as, summary, told};
-use crate::cli::args::{ExportArgs, Global, ReportArgs, SendArgs, StatusArgs};
+use crate::cli::args::{ExportArgs, Global, LangArg, ReportArgs, SendArgs, StatusArgs};
 use crate::cli::files::{Readers, write_file};
 use crate::cli::output::Output;
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};
 use crate::report::{
-    ExportOptions, Format, LinkTemplate, ReportData, history_json, reads_right_to_left, sink,
+    ExportOptions, Format, Language, LinkTemplate, PEOPLE, ReportData, history_json, sink,
     write_history, write_html, write_runs, write_summary,
 };
 use crate::send::Clock;
@@ -95,8 +95,14 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Ended {
 }
 
 /// The results of a run as a workbook for the people of its sheet.
-pub fn write_workbook(opened: &Opened, run: RunId, out: impl Write + Send) -> Result<(), Error> {
+pub fn write_workbook(
+    opened: &Opened,
+    run: RunId,
+    lang: LangArg,
+    out: impl Write + Send,
+) -> Result<(), Error> {
     let args = ExportArgs {
+        lang,
         run: Some(run.0),
         format: Some(Format::Xlsx),
         ..ExportArgs::default()
@@ -118,7 +124,8 @@ fn write_results(
     let options = ExportOptions {
         link,
         without_tokens: args.without_tokens,
-        right_to_left: reads_right_to_left(&columns),
+        right_to_left: Language::of(&columns) == Language::Arabic,
+        language: args.lang.or_of(&columns),
     };
     let by_name = || {
         let extension = args.output.extension()?.to_str()?;
@@ -149,13 +156,14 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
     let run = opened.run(args.run)?;
     let data = report_data(&opened, run)?;
+    let language = args.lang.or_of(&opened.reader.columns(run)?);
     if args.output == Path::new("-") {
-        output.print_file(|out| write_html(out, &data, args.lang))?;
+        output.print_file(|out| write_html(out, &data, language))?;
         return Ok(None);
     }
     let path = &args.output;
     write_file(path, Readers::Owner, |mut file| {
-        write_html(&mut file, &data, args.lang)
+        write_html(&mut file, &data, language)
     })?;
     let document = serde_json::json!({ "run": run, "output": path });
     let told = format!("The report on run {run} is in {}.", path.display());
@@ -172,7 +180,23 @@ fn report_data(opened: &Opened, run: RunId) -> Result<ReportData, Error> {
     let reader = &opened.reader;
     // The limits as they are set now; those of the run itself may have been others.
     let limits = opened.settings.sending(&SendArgs::default()).limits;
+    let needing = [
+        Status::Invalid,
+        Status::Rejected,
+        Status::Failed,
+        Status::Uncertain,
+    ];
+    let mut people = Vec::new();
+    reader.results(run, &needing, is_held, &mut |row| {
+        if people.len() < PEOPLE {
+            people.push(row.clone());
+        }
+        Ok(())
+    })?;
     Ok(ReportData {
+        people,
+        zone: jiff::tz::TimeZone::system(),
+        further: opened.further(run)?,
         summary: summary(reader, run, &opened.path, is_held, now)?,
         made_at: now,
         per_second: limits.per_second.map(NonZeroU32::get),

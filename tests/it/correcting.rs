@@ -58,7 +58,7 @@ fn an_annotated_sheet_is_checked_like_the_original() {
     let original = check("customers.csv", &["--annotate", "marked.xlsx"]);
     assert_eq!(
         original.0[0].as_array().map(Vec::len),
-        Some(2),
+        Some(3),
         "{original:?}"
     );
     assert_eq!(check("marked.xlsx", &[]), original);

@@ -209,14 +209,15 @@ BEGIN
 END $$;
 
 -- What became of a request, however late it is told; a request that never left is 'withdrawn' or 'unreachable' and holds no slot. The claim follows
--- only while it is still this request's: never over a person's word or a newer request.
-CREATE FUNCTION close_attempt(caller integer, attempt_id uuid, the_event text, the_status text, caller_ms bigint) RETURNS boolean
+-- only while it is still this request's: never over a person's word or a newer request. A 429 on one computer pauses all.
+CREATE FUNCTION close_attempt(caller integer, attempt_id uuid, the_event text, the_status text, pause_ms bigint, caller_ms bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE k record; t tenants; n timestamptz;
 BEGIN
     SELECT * INTO k FROM tick(caller, caller_ms);
     t := k.t;
     n := k.n;
+    UPDATE tenants SET paused_until = greatest(paused_until, n + make_interval(secs => pause_ms / 1000.0)) WHERE id = t.id AND pause_ms > 0;
     UPDATE attempts SET closed = coalesce(closed, n), event = the_event WHERE id = attempt_id AND tenant = t.id;
     IF NOT FOUND THEN RETURN false; END IF;
     UPDATE claims SET status = the_status, process = caller, at = wall()
@@ -224,17 +225,6 @@ BEGIN
     RETURN true;
 END $$;
 CREATE INDEX claims_by_attempt ON claims (attempt) WHERE status IN ('sending', 'uncertain');
-
--- A 429 on one computer pauses all.
-CREATE FUNCTION pause(caller integer, for_ms bigint, caller_ms bigint) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE k record; t tenants; n timestamptz;
-BEGIN
-    SELECT * INTO k FROM tick(caller, caller_ms);
-    t := k.t;
-    n := k.n;
-    UPDATE tenants SET paused_until = greatest(paused_until, n + make_interval(secs => for_ms / 1000.0)) WHERE id = t.id;
-END $$;
 
 -- What a person says of customers that are uncertain here, all or none. Returns those that are not: created or rejected, or on their
 -- way for less than the lease, so that their request may still leave.

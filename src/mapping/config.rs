@@ -286,14 +286,9 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 }
 
 fn register<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let has_no_password = |url: &str| {
-        let (_, rest) = url.split_once("://")?;
-        let login = rest.split_once('@').map_or("", |(login, _)| login);
-        let is_there = login.contains(':') || url.contains("password=");
-        (url.starts_with("postgres") && !is_there).then_some(())
-    };
-    let expected = "must be postgres://USER@HOST/DATABASE, without a password\nwhich is in the file that VLENS_REGISTER_PASSWORD_FILE names";
-    checked(deserializer, |url| has_no_password(url).is_some(), expected).map(Some)
+    let is_register = |url: &str| url.starts_with("postgres") && !url.contains("password=");
+    let expected = "must be postgres://ROLE@HOST/DATABASE, without a password\nwhich is in the file that VLENS_REGISTER_PASSWORD_FILE names";
+    checked(deserializer, is_register, expected).map(Some)
 }
 
 /// What goes there is nobody's on the way.

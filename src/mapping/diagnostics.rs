@@ -385,7 +385,10 @@ pub(crate) fn find_secrets(
             found.push((path.clone(), problem));
         } else if let DeValue::Table(inner) = value.get_ref() {
             find_secrets(inner, path, found);
-        } else if path[0] != "fields" && value.get_ref().as_str().is_some_and(has_user_info) {
+        } else if path[0] != "fields"
+            && value.get_ref().as_str().is_some_and(has_user_info)
+            && !names_a_role_alone(path, value.get_ref().as_str())
+        {
             let message = format!("the address in `{name}` holds a user or a password");
             let hint = "take the part before `@` out of it".to_owned();
             let problem = ConfigProblem::secret(&value.span(), message, hint);
@@ -398,6 +401,12 @@ pub(crate) fn find_secrets(
 /// Whose account it is may be told, and the files that hold the secrets.
 fn names_where_one_is(path: &Path) -> bool {
     matches!(path.as_slice(), [api, name] if api == "api" && ["username", "api_key_file", "password_file"].contains(&name.as_str()))
+}
+
+/// The team's register is come to as a role of its database; its password is elsewhere.
+fn names_a_role_alone(path: &Path, address: Option<&str>) -> bool {
+    let login = address.and_then(|address| Some(address.split_once("://")?.1.split_once('@')?.0));
+    *path == ["team", "register"] && login.is_some_and(|login| !login.contains(':'))
 }
 
 /// Whether a key, taken by its name, holds a secret.

@@ -218,40 +218,25 @@ impl Register {
         })
     }
 
-    /// Tells what became of a request: an event's word, and the customer's status by it.
+    /// Tells what became of a request: an event's word, the customer's status by it, and for how long nobody of the team may send.
     pub async fn close_attempt(
         &self,
         attempt: AttemptId,
         event: &str,
         status: Status,
+        pause: Option<Duration>,
     ) -> Result<(), Error> {
         const CLOSE: &str =
-            "SELECT vlens_batch.close_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5)";
+            "SELECT vlens_batch.close_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6)";
         let status = <&str>::from(status);
-        self.call(
-            CLOSE,
-            &[
-                (&attempt.as_slice(), Type::BYTEA),
-                (&event, Type::TEXT),
-                (&status, Type::TEXT),
-            ],
-        )
-        .await
-        .map(drop)
-    }
-
-    /// The request never left, and never will.
-    pub async fn withdraw(&self, attempt: AttemptId) -> Result<(), Error> {
-        self.close_attempt(attempt, "withdrawn", Status::Pending)
-            .await
-    }
-
-    /// Nobody of the team sends for so long.
-    pub async fn pause(&self, wait: Duration) -> Result<(), Error> {
-        let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        self.call("SELECT vlens_batch.pause($1, $2, $3)", &[(&ms, Type::INT8)])
-            .await
-            .map(drop)
+        let pause_ms = pause.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(0));
+        let parameters: [Parameter<'_>; 4] = [
+            (&attempt.as_slice(), Type::BYTEA),
+            (&event, Type::TEXT),
+            (&status, Type::TEXT),
+            (&pause_ms, Type::INT8),
+        ];
+        self.call(CLOSE, &parameters).await.map(drop)
     }
 
     /// Notes what a person says of customers, of all or of none. Gives those of whom it cannot be said, by their place in `customers`.

@@ -8,14 +8,12 @@ use tokio::sync::Notify;
 
 use super::decide::{backoff, wait_asked_for};
 use super::limiter::{Limiter, Permit};
-use super::stop::{StopReason, StopSignal, Stopped};
+use super::stop::{StopSignal, Stopped};
 use crate::error::Error;
 use crate::ledger::Writer;
 use crate::model::{ContractTypeId, CustomerKey, Moment, Secret, Status, Timestamp};
-use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
-use crate::vlens::{
-    AccessToken, AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry, Fence,
-};
+use crate::register::{AttemptId, Claim, Register};
+use crate::vlens::{AccessToken, AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry};
 
 /// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
 /// be tested without waiting.
@@ -121,7 +119,7 @@ pub struct Api {
     credentials: Option<Credentials>,
     ledger: Option<Writer>,
     /// The team's, which every request asks as well.
-    register: Option<Arc<Register>>,
+    pub(super) register: Option<Arc<Register>>,
     limiter: Mutex<Limiter>,
     /// Those who must wait stand in line, so that only one of them watches the clock.
     line: tokio::sync::Mutex<()>,
@@ -146,9 +144,8 @@ impl Slot<'_> {
         };
         api.limiter().not_sent();
         api.answered.notify_waiters();
-        if let Some((attempt, _)) = self.registered {
-            api.tell(|register| register.withdraw(attempt)).await;
-        }
+        api.tell(self.registered, "withdrawn", Status::Pending, None)
+            .await;
     }
 }
 
@@ -319,81 +316,19 @@ impl Api {
                 Permit::AfterAnAnswer => self.stop.or_stop(answered).await?,
             }
         }
-        let mut slot = Slot {
+        let slot = Slot {
             api: Some(self),
             registered: None,
         };
-        let Some(register) = &self.register else {
-            return Ok(Ok(slot));
-        };
-        let (customer, over) = asked.unzip();
-        let customer = customer.map(CustomerKey::as_slice);
-        loop {
-            let attempt = Register::new_attempt().map_err(ApiError::Register)?;
-            slot.registered = Some((attempt, self.clock.steady()));
-            let asking = register.open_attempt(attempt, customer, over.flatten());
-            let verdict = match self.stop.or_stop(asking).await {
-                Ok(Ok(verdict)) => verdict,
-                Ok(Err(error)) => {
-                    slot.registered = None;
-                    slot.not_sent().await;
-                    return Err(ApiError::Register(error));
-                }
-                // It may have been granted all the same.
-                Err(Stopped) => {
-                    slot.not_sent().await;
-                    return Err(ApiError::Stopped);
-                }
-            };
-            match verdict {
-                Verdict::Granted => return Ok(Ok(slot)),
-                Verdict::Wait(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
-                Verdict::Taken(claim) => {
-                    slot.registered = None;
-                    slot.not_sent().await;
-                    return Ok(Err(claim));
-                }
-            }
+        match &self.register {
+            None => Ok(Ok(slot)),
+            Some(register) => self.ask_team(register, slot, asked).await,
         }
     }
 
-    /// Says until when a request may begin to leave, counted from when the register was asked: whoever takes it for lost waits longer.
-    pub(super) fn fence(&self, slot: &Slot<'_>) -> Fence {
-        let (_, asked) = slot.registered?;
-        let clock = Arc::clone(&self.clock);
-        Some(Arc::new(move || {
-            clock.steady().saturating_sub(asked) < FENCE
-        }))
-    }
-
-    /// Tells the team's register something. Where it cannot be told, nothing more is begun; whether it could is the answer.
-    pub(super) async fn tell<'r, F>(&'r self, what: impl FnOnce(&'r Register) -> F) -> bool
-    where
-        F: Future<Output = Result<(), Error>> + 'r,
-    {
-        let Some(register) = &self.register else {
-            return true;
-        };
-        match what(register).await {
-            Ok(()) => true,
-            Err(error) => {
-                self.stop.stop(StopReason::Register(error));
-                false
-            }
-        }
-    }
-
-    /// Nobody sends for `wait` from now on, here or on any other computer of the team.
-    pub(super) async fn pause(&self, wait: Duration) {
+    /// Nobody sends for `wait` from now on.
+    pub(super) fn pause(&self, wait: Duration) {
         self.limiter().pause(self.clock.steady(), wait);
-        self.tell(|register| register.pause(wait)).await;
-    }
-
-    async fn tell_answered(&self, registered: Option<(AttemptId, Duration)>) {
-        if let Some((attempt, _)) = registered {
-            self.tell(|register| register.close_attempt(attempt, "answered", Status::Pending))
-                .await;
-        }
     }
 
     pub(super) fn limiter(&self) -> MutexGuard<'_, Limiter> {
@@ -415,7 +350,8 @@ impl Api {
         let Some(ledger) = &self.ledger else {
             let answer = request.await;
             drop(slot);
-            self.tell_answered(registered).await;
+            self.tell(registered, "answered", Status::Pending, None)
+                .await;
             return Ok(answer);
         };
         let call = match ledger.open_call(&self.clock.moment()).await {
@@ -428,12 +364,13 @@ impl Api {
         let answer = request.await;
         let pause = answer.as_ref().err().and_then(|error| self.asked(error));
         if let Some(pause) = pause {
-            self.pause(pause).await;
+            self.pause(pause);
         }
         drop(slot);
-        self.tell_answered(registered).await;
         let now = self.clock.moment();
         let closed = ledger.close_call(call, pause, &now).await;
+        self.tell(registered, "answered", Status::Pending, pause)
+            .await;
         closed.map_err(ApiError::Ledger).map(|()| answer)
     }
 

@@ -12,6 +12,7 @@ mod events;
 mod import;
 mod limiter;
 mod stop;
+mod team;
 
 pub use api::{Api, ApiError, Clock, Credentials};
 pub use decide::{Wishes, plan};
@@ -37,6 +38,7 @@ use crate::register::Claim;
 use crate::vlens::CallErrorKind;
 use api::Admitted;
 use decide::{Circumstances, Decision, History, Next, RetryPolicy, decide};
+use team::{elsewhere, left_elsewhere};
 
 pub struct SendOptions {
     /// The run whose due rows are sent.
@@ -382,9 +384,9 @@ impl Attempts {
         };
         failpoint::pass("before_intent");
         let now = api.clock.moment();
-        let registered = slot.registered.map(|(id, _)| id);
-        let recorded = ledger.open_attempt(job.invitation, registered, &now).await;
-        let intent = match recorded {
+        let registered = slot.registered;
+        let name = registered.map(|(name, _)| name);
+        let intent = match ledger.open_attempt(job.invitation, name, &now).await {
             Ok(intent) => intent,
             Err(error) => {
                 slot.not_sent().await;
@@ -399,7 +401,7 @@ impl Attempts {
         let decision = self.decide(&outcome, &mut job.history);
         // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
         if let Some(pause) = decision.pause {
-            api.pause(pause).await;
+            api.pause(pause);
         }
         match outcome {
             // Nobody can have counted it.
@@ -417,15 +419,13 @@ impl Attempts {
             return Err(self.give_up(ApiError::Ledger(error)));
         }
         failpoint::pass("after_outcome");
-        if let Some(id) = registered {
-            let telling = api.tell(|register| register.close_attempt(id, event, decision.status));
-            if telling.await
-                && let Err(error) = ledger.note_told(id).await
-            {
-                return Err(self.give_up(ApiError::Ledger(error)));
-            }
-            failpoint::pass("after_told");
+        let told = api.tell(registered, event, decision.status, decision.pause);
+        if let (true, Some(name)) = (told.await, name)
+            && let Err(error) = ledger.note_told(name).await
+        {
+            return Err(self.give_up(ApiError::Ledger(error)));
         }
+        failpoint::pass("after_told");
         // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
         if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, &bearer) {
             api.refused(bearer).await;
@@ -487,24 +487,6 @@ impl Attempts {
         self.api.stop.stop(reason);
         Stopped
     }
-}
-
-/// Where a customer stands in the team's register, for people.
-fn elsewhere(status: Status, claim: &Claim) -> String {
-    let Claim { by, at, .. } = claim;
-    match status {
-        Status::Created => format!("Invited by {by} on {at}: the link is in the ledger there."),
-        status => format!("It is {status} by {by} on {at}."),
-    }
-}
-
-fn left_elsewhere(rows: u64) -> Error {
-    let (rows, are) = match rows {
-        1 => ("1 row".to_owned(), "is"),
-        n => (format!("{n} rows"), "are"),
-    };
-    let message = format!("{rows} {are} on the way from another computer of the team.");
-    Error::stopped("claimed_elsewhere", message)
 }
 
 /// What the ledger keeps of an outcome.

@@ -584,3 +584,39 @@ fn a_pool_of_connections_is_recognised_and_refused() {
         .env("VLENS_REGISTER", team.postgres.url_of("clerk", port));
     run.run().expect(5).complains_of("pool of connections");
 }
+
+#[test]
+fn the_servers_certificate_is_verified_and_a_role_without_rights_is_told() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    team.world.file("ca.pem", made.cert.pem());
+    team.postgres
+        .speak_tls(&made.cert.pem(), &made.signing_key.serialize_pem());
+    let port = team.postgres.port();
+    let url = format!("postgres://clerk@localhost:{port}/postgres?sslmode=verify-full");
+    let status = || {
+        team.vlens("mona", ["register", "status"])
+            .env("VLENS_REGISTER", &url)
+    };
+    let by_name = status().env("VLENS_CA_FILE", team.world.path("ca.pem"));
+    by_name.run().expect(0);
+    status().run().expect(4).complains_of("certificate");
+    let by_address = format!("postgres://clerk@127.0.0.1:{port}/postgres?sslmode=require");
+    let status = status().env("VLENS_REGISTER", by_address);
+    let status = status.env("VLENS_CA_FILE", team.world.path("ca.pem"));
+    status.run().expect(4).complains_of("certificate");
+    team.postgres
+        .sql("REVOKE USAGE ON SCHEMA vlens_batch FROM clerk");
+    team.vlens("mona", ["register", "status"])
+        .run()
+        .expect(5)
+        .complains_of("GRANT USAGE");
+    team.postgres
+        .sql("ALTER DATABASE postgres SET synchronous_commit = off");
+    team.vlens("mona", ["register", "status"])
+        .run()
+        .expect(5)
+        .complains_of("synchronous_commit");
+}

@@ -70,7 +70,7 @@ impl Process {
 
     async fn close(&self, id: &str, status: &str) {
         // One that never left says so, and its customer is free again.
-        let close = "SELECT vlens_batch.close_attempt($1, $2::text::uuid, $3, CASE $3 WHEN 'withdrawn' THEN 'pending' ELSE $3 END, $4)";
+        let close = "SELECT vlens_batch.close_attempt($1, $2::text::uuid, $3, CASE $3 WHEN 'withdrawn' THEN 'pending' ELSE $3 END, 0, $4)";
         self.client
             .execute(close, &[&self.number, &id, &status, &self.ms()])
             .await

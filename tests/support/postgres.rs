@@ -108,6 +108,23 @@ impl Postgres {
         self.port
     }
 
+    /// Has it speak TLS with this certificate and key, in PEM form.
+    pub fn speak_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = Path::new(&self.data()).join(name);
+            std::fs::write(&path, text).expect("a written file");
+            let is_private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, is_private).expect("a private file");
+            if rustix::process::geteuid().is_root() {
+                std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY))
+                    .expect("a file to give away");
+            }
+        }
+        self.sql("ALTER SYSTEM SET ssl = on");
+        self.crash();
+        self.start_again();
+    }
+
     /// As its owner; the rows' texts, columns parted by `|`.
     pub fn sql(&self, statements: &str) -> Vec<String> {
         let runtime = tokio::runtime::Builder::new_current_thread()

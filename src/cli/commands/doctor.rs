@@ -413,10 +413,11 @@ async fn register(context: &Context) -> Looked {
     let overview = Register::look(&place, &binding.base_url, &binding.tenancy_name).await?;
     let skew_ms = SystemClock::default().wall().ms_since(overview.at);
     if overview.missing.is_some() {
-        return warning(
+        return Err(Error::refused(
+            "register_restored",
             "The team's register was restored or failed over; nobody sends until every ledger has given what it knows.",
-            "On each computer: vlens-batch register rebuild",
-        );
+        )
+        .hint("On each computer: vlens-batch register rebuild"));
     }
     if skew_ms.abs() > SKEW_MS {
         return warning(

@@ -108,7 +108,7 @@ fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Res
 async fn tell(register: &Register, ledger: &mut Ledger) -> Result<(), Error> {
     let untold = ledger.untold()?;
     for (id, event, status) in &untold {
-        register.close_attempt(*id, event, *status).await?;
+        register.close_attempt(*id, event, *status, None).await?;
         ledger.told(*id)?;
     }
     Ok(())

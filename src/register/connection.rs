@@ -131,7 +131,7 @@ impl Connection {
                 format!("The register's address cannot be read: {cause}."),
             )
             .hint(
-                "Write postgres://USER@HOST/DATABASE in VLENS_REGISTER, or register under [team].",
+                "Write postgres://ROLE@HOST/DATABASE in VLENS_REGISTER, or register under [team].",
             )
         })?;
         if let Some(password) = &place.password {

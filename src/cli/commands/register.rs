@@ -170,7 +170,7 @@ pub async fn register(args: &RegisterArgs, global: &Global, output: Output) -> E
     let settings = Settings::find(global, None)?;
     let Some((place, key_file)) = team(&settings, Some(Duration::ZERO))? else {
         return Err(not_set(REGISTER)
-            .hint("It (or register under [team]) is postgres://USER@HOST/DATABASE."));
+            .hint("It (or register under [team]) is postgres://ROLE@HOST/DATABASE."));
     };
     let binding = Binding {
         base_url: settings

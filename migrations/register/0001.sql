@@ -166,7 +166,8 @@ BEGIN
         INSERT INTO processes (tenant, ledger, host, os_user, version, started, moment, steady_ms)
         VALUES (t.id, the_ledger, the_host, the_user, the_version, wall(), n, caller_ms) RETURNING id INTO caller;
     END IF;
-    PERFORM pg_try_advisory_lock(1447849538, caller);
+    -- Shared: a session that was lost without the server's knowledge may still hold it.
+    PERFORM pg_try_advisory_lock_shared(1447849538, caller);
     verdict := CASE WHEN t.timeline = timeline() THEN 'ready' ELSE 'restored' END;
 END $$;
 

@@ -98,6 +98,14 @@ impl Team {
         self.postgres.sql("UPDATE vlens_batch.attempts SET opened = opened - interval '1 hour' WHERE closed IS NULL");
     }
 
+    /// Requests that a computer's own ledger has recorded.
+    fn attempts(&self, computer: &str) -> usize {
+        let ledger = rusqlite::Connection::open(self.world.path(format!("{computer}.db")));
+        let count = "SELECT count(*) FROM attempts WHERE register_id IS NOT NULL";
+        let count = ledger.and_then(|ledger| ledger.query_row(count, [], |row| row.get(0)));
+        count.expect("a count")
+    }
+
     fn claims(&self) -> Vec<String> {
         self.postgres
             .sql("SELECT encode(key, 'hex'), status FROM vlens_batch.claims ORDER BY 1")
@@ -373,6 +381,23 @@ fn four_computers_killed_at_random_with_a_register_that_crashes_ask_for_nobody_t
             .iter()
             .all(|line| line.starts_with("created|") || line.starts_with("uncertain|")),
         "{stand:?}"
+    );
+    // No request left that was not recorded, in the register and in a ledger.
+    let posts: usize = team.posts().values().sum();
+    let in_register = team
+        .postgres
+        .sql("SELECT count(*) FROM vlens_batch.attempts WHERE key IS NOT NULL");
+    assert!(
+        posts <= in_register[0].parse().expect("a count"),
+        "{posts} {in_register:?}"
+    );
+    let in_ledgers: usize = COMPUTERS
+        .iter()
+        .map(|computer| team.attempts(computer))
+        .sum();
+    assert!(
+        posts <= in_ledgers,
+        "{posts} requests, {in_ledgers} intents"
     );
     // Every token that was received is with whoever sent, and nobody has a wrong one.
     let given: BTreeSet<String> = team

@@ -2,16 +2,21 @@
 //! this user. Secrets stand in no flag and in no config.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::files::{folder_of, text_of};
 use super::settings::{Settings, TENANCY_NAME, listed, path_variable, variable};
 use crate::error::Error;
 use crate::model::Secret;
+use crate::register::Place;
 use crate::send::Credentials;
 
 pub const API_KEY: &str = "VLENS_API_KEY";
 pub const USERNAME: &str = "VLENS_USERNAME";
 pub const PASSWORD: &str = "VLENS_PASSWORD";
+pub const REGISTER: &str = "VLENS_REGISTER";
+const REGISTER_PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
+pub const REGISTER_KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
 
 /// What it takes to be let in.
 pub struct Account {
@@ -123,6 +128,28 @@ impl Settings {
             Some(Source::File(path, named)) => (path, named),
         };
         read_secret(&path, &named).map(Some)
+    }
+
+    /// The team's register, if there is one, and the file that its key is in.
+    pub fn team(
+        &self,
+        patience: Option<Duration>,
+    ) -> Result<Option<(Place, Option<PathBuf>)>, Error> {
+        let url = variable(REGISTER)?.or_else(|| self.config.team.register.clone());
+        let Some(url) = url else {
+            return Ok(None);
+        };
+        let password = path_variable(REGISTER_PASSWORD_FILE).map(|path| {
+            let named = format!("{} (named by {REGISTER_PASSWORD_FILE})", path.display());
+            read_secret(&path, &named)
+        });
+        let place = Place {
+            url,
+            password: password.transpose()?,
+            ca_pem: self.ca_pem()?,
+            patience,
+        };
+        Ok(Some((place, path_variable(REGISTER_KEY_FILE))))
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::contract_types::open_api;
-use super::register::team;
 use super::world::{self, Target};
 use crate::cli::args::{DoctorArgs, Global, SendArgs};
 use crate::cli::credentials::{API_KEY, PASSWORD, Source, USERNAME, missing};
@@ -404,7 +403,7 @@ fn lock(context: &Context) -> Looked {
 
 /// Whether the team's register can be used, and whether its clock and ours agree.
 async fn register(context: &Context) -> Looked {
-    let Some((place, _)) = team(&context.settings, Some(Duration::ZERO))? else {
+    let Some((place, _)) = context.settings.team(Some(Duration::ZERO))? else {
         return Ok(None);
     };
     let Ok(Target { binding, .. }) = &context.target else {

@@ -1,15 +1,15 @@
 //! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::{lock, worker};
 use crate::cli::args::{Global, RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{missing, read_secret};
+use crate::cli::credentials::{REGISTER, REGISTER_KEY_FILE, missing};
 use crate::cli::output::Output;
-use crate::cli::settings::{Settings, TENANCY_NAME, path_variable, variable};
+use crate::cli::settings::{Settings, TENANCY_NAME};
 use crate::cli::system::{SystemClock, user_name};
 use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
@@ -17,10 +17,6 @@ use crate::model::{CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Overview, Party, Place, Register, Steady, TeamKey};
 use crate::report::rows as counted;
 use crate::send::Clock;
-
-const REGISTER: &str = "VLENS_REGISTER";
-const PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
-const KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +30,7 @@ pub async fn join(
     ledger: Option<&mut Ledger>,
     patience: Option<Duration>,
 ) -> Result<Option<Arc<Register>>, Error> {
-    let Some((place, key_file)) = team(settings, patience)? else {
+    let Some((place, key_file)) = settings.team(patience)? else {
         return Ok(None);
     };
     let party = party(settings, binding, ledger.as_deref())?;
@@ -63,33 +59,11 @@ async fn connect(
 }
 
 fn no_key() -> Error {
-    not_set(KEY_FILE).hint("It names this computer's copy of the team's key file, which `vlens-batch register init --new-key FILE` made.")
+    not_set(REGISTER_KEY_FILE).hint("It names this computer's copy of the team's key file, which `vlens-batch register init --new-key FILE` made.")
 }
 
 fn not_set(name: &str) -> Error {
     Error::unusable("register_not_set", format!("{name} is not set."))
-}
-
-/// The team's register, if there is one, and the file that its key is in.
-pub fn team(
-    settings: &Settings,
-    patience: Option<Duration>,
-) -> Result<Option<(Place, Option<PathBuf>)>, Error> {
-    let url = variable(REGISTER)?.or_else(|| settings.config.team.register.clone());
-    let Some(url) = url else {
-        return Ok(None);
-    };
-    let password = path_variable(PASSWORD_FILE).map(|path| {
-        let named = format!("{} (named by {PASSWORD_FILE})", path.display());
-        read_secret(&path, &named)
-    });
-    let place = Place {
-        url,
-        password: password.transpose()?,
-        ca_pem: settings.ca_pem()?,
-        patience,
-    };
-    Ok(Some((place, path_variable(KEY_FILE))))
 }
 
 fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Result<Party, Error> {
@@ -168,7 +142,7 @@ pub async fn settle(
 
 pub async fn register(args: &RegisterArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, None)?;
-    let Some((place, key_file)) = team(&settings, Some(Duration::ZERO))? else {
+    let Some((place, key_file)) = settings.team(Some(Duration::ZERO))? else {
         return Err(not_set(REGISTER)
             .hint("It (or register under [team]) is postgres://ROLE@HOST/DATABASE."));
     };

@@ -102,8 +102,9 @@ impl Team {
     fn attempts(&self, computer: &str) -> usize {
         let ledger = rusqlite::Connection::open(self.world.path(format!("{computer}.db")));
         let count = "SELECT count(*) FROM attempts WHERE register_id IS NOT NULL";
-        let count = ledger.and_then(|ledger| ledger.query_row(count, [], |row| row.get(0)));
-        count.expect("a count")
+        let count =
+            ledger.and_then(|ledger| ledger.query_row(count, [], |row| row.get::<_, i64>(0)));
+        usize::try_from(count.expect("a count")).expect("a count")
     }
 
     fn claims(&self) -> Vec<String> {

@@ -195,7 +195,12 @@ impl<'t> Reading<'t> {
             problems: Vec::new(),
             removed: Vec::new(),
         };
-        reading.take_out_secrets();
+        let mut secrets = Vec::new();
+        find_secrets(reading.root.get_ref(), &mut Path::new(), &mut secrets);
+        for secret in secrets {
+            reading.take_out(secret.span.as_ref());
+            reading.problems.push(secret);
+        }
         if !syntax_errors.is_empty() {
             // What the parser recovered has holes; judging them as well would only add noise.
             reading.root.get_mut().clear();
@@ -215,15 +220,14 @@ impl<'t> Reading<'t> {
                 Ok(read) => return read,
                 Err(error) => {
                     let span = error.span().unwrap_or_default();
-                    let Some(place) = place_of(self.root.get_ref(), &span) else {
-                        self.problems
-                            .push(ConfigProblem::at(&span, error.message()));
+                    let Some(place) = self.take_out(Some(&span)) else {
+                        let problem = ConfigProblem::at(&span, error.message());
+                        self.problems.push(problem);
                         break;
                     };
                     let text = self.text.get(span.clone()).unwrap_or_default();
-                    self.problems
-                        .push(problem_at(&place, &span, error.message(), text));
-                    self.take_out(&place.path);
+                    let problem = problem_at(&place, &span, error.message(), text);
+                    self.problems.push(problem);
                 }
             }
         }
@@ -244,35 +248,14 @@ impl<'t> Reading<'t> {
 
     /// Whether nothing below this path was taken out, so that what lacks there was never written.
     pub fn is_whole(&self, path: &[&str]) -> bool {
-        !self
-            .removed
-            .iter()
-            .any(|removed| removed.iter().zip(path).all(|(a, b)| a == b))
+        let mut removed = self.removed.iter();
+        !removed.any(|removed| removed.iter().zip(path).all(|(a, b)| a == b))
     }
 
-    fn take_out(&mut self, path: &[String]) {
-        if let Some((last, before)) = path.split_last() {
-            let mut table = Some(self.root.get_mut());
-            for name in before {
-                table = table.and_then(|table| match table.get_mut(name.as_str())?.get_mut() {
-                    DeValue::Table(inner) => Some(inner),
-                    _ => None,
-                });
-            }
-            if let Some(table) = table {
-                table.remove(last.as_str());
-            }
-        }
-        self.removed.push(path.to_vec());
-    }
-
-    fn take_out_secrets(&mut self) {
-        let mut found: Vec<(Path, ConfigProblem)> = Vec::new();
-        find_secrets(self.root.get_ref(), &mut Path::new(), &mut found);
-        for (path, problem) in found {
-            self.problems.push(problem);
-            self.take_out(&path);
-        }
+    fn take_out(&mut self, span: Option<&Range<usize>>) -> Option<Place> {
+        let place = take_entry(self.root.get_mut(), span?)?;
+        self.removed.push(place.path.clone());
+        Some(place)
     }
 }
 
@@ -282,26 +265,27 @@ struct Place {
     is_key: bool,
 }
 
-/// The innermost entry whose key or value this span is, or lies in.
-fn place_of(table: &DeTable<'_>, span: &Range<usize>) -> Option<Place> {
+/// Takes the innermost entry out whose key or value this span is, or lies in.
+fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
     let lies_in = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
-    table.iter().find_map(|(key, value)| {
-        let inner = value
-            .get_ref()
-            .as_table()
-            .and_then(|inner| place_of(inner, span));
+    let place = table.iter_mut().find_map(|(key, value)| {
+        let name = key.get_ref().to_string();
+        if let DeValue::Table(inner) = value.get_mut()
+            && let Some(mut place) = take_entry(inner, span)
+        {
+            place.path.insert(0, name);
+            return Some(place);
+        }
         let is_key = key.span() == *span;
-        let mut place = match inner {
-            Some(place) => place,
-            None if is_key || lies_in(&value.span()) => Place {
-                path: Path::new(),
-                is_key,
-            },
-            None => return None,
-        };
-        place.path.insert(0, key.get_ref().to_string());
-        Some(place)
-    })
+        (is_key || lies_in(&value.span())).then(|| Place {
+            path: vec![name],
+            is_key,
+        })
+    })?;
+    if let [name] = &place.path[..] {
+        table.remove(name.as_str());
+    }
+    Some(place)
 }
 
 /// What serde says of an entry, for people. Messages of ours are a predicate, and advice in a second line; serde's own end
@@ -366,11 +350,7 @@ pub(crate) type Path = Vec<String>;
 
 /// Every secret in the file, in any table whose keys are this program's words. The keys of `[fields.ID]`, of `values` and of
 /// `choices` are other people's, and may say anything.
-pub(crate) fn find_secrets(
-    table: &DeTable<'_>,
-    path: &mut Path,
-    found: &mut Vec<(Path, ConfigProblem)>,
-) {
+pub(crate) fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProblem>) {
     let is_ours = !matches!(&path[..], [fields] | [fields, _] if fields == "fields")
         && path
             .last()
@@ -381,8 +361,7 @@ pub(crate) fn find_secrets(
         if is_ours && names_a_secret(name) && !names_where_one_is(path) {
             let message = format!("`{name}` is a secret, and secrets do not belong in this file");
             let hint = format!("take the line out and {}", right_place(name));
-            let problem = ConfigProblem::secret(&key.span(), message, hint);
-            found.push((path.clone(), problem));
+            found.push(ConfigProblem::secret(&key.span(), message, hint));
         } else if let DeValue::Table(inner) = value.get_ref() {
             find_secrets(inner, path, found);
         } else if path[0] != "fields"
@@ -391,8 +370,7 @@ pub(crate) fn find_secrets(
         {
             let message = format!("the address in `{name}` holds a user or a password");
             let hint = "take the part before `@` out of it".to_owned();
-            let problem = ConfigProblem::secret(&value.span(), message, hint);
-            found.push((path.clone(), problem));
+            found.push(ConfigProblem::secret(&value.span(), message, hint));
         }
         path.pop();
     }

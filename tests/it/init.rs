@@ -361,17 +361,17 @@ fn a_header_that_names_its_contract_type_feeds_no_other() {
     let world = World::new();
     world.file(
         "c.csv",
-        "phone,414.employer,415.city\n01012345678,Orange,Giza\n",
+        "phone,414.fullName,415.fullName,415.city\n01012345678,Mona Adel,Omar Said,Giza\n",
     );
     world.vlens(["init", "c.csv", "--yes"]).run().expect(0);
     let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
     let groups: Vec<&str> = text.split("[fields.").skip(1).collect();
     assert!(
-        groups[0].starts_with("414]\nemployer = \"414.employer\"\n\n"),
+        groups[0].starts_with("414]\nfullName = \"414.fullName\"\n\n"),
         "{text}"
     );
     assert!(
-        groups[1].starts_with("415]\ncity = \"415.city\"\n"),
+        groups[1].starts_with("415]\nfullName = \"415.fullName\"\ncity = \"415.city\"\n"),
         "{text}"
     );
 }

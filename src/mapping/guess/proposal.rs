@@ -51,6 +51,7 @@ impl Proposal {
         let headed: Vec<Headed<'_>> = columns.iter().map(ColumnGuess::headed).collect();
         let contract = Contract::of(&headed, known, &header_types);
         let targets = Targets::of(&contract.possible, known.forms);
+        take_explicit(&mut columns, &targets, known.forms, &header_types);
         let mut pairs = pairs(&columns, &targets, known.forms, &header_types);
         pairs.retain(|pair| pair.target != Target::ContractType);
         pairs.extend(
@@ -246,7 +247,8 @@ fn pairs(
     types: &HeaderTypes,
 ) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    for (at, column) in columns.iter().enumerate() {
+    let open = columns.iter().enumerate();
+    for (at, column) in open.filter(|(_, column)| column.target.is_none()) {
         let name = &column.column.name;
         if let Some(key) = own_key(name, targets, forms, types) {
             pairs.push(Pair::by_key(at, Target::Field(key)));
@@ -312,9 +314,32 @@ fn prefer_mobiles(pairs: &mut [Pair], columns: &[ColumnGuess]) {
     }
 }
 
+/// A header such as `414.fullName` says all itself, and feeds its own contract type however many others have the key. One that
+/// stands twice is a question.
+fn take_explicit(
+    columns: &mut [ColumnGuess],
+    targets: &Targets,
+    forms: &BTreeMap<ContractTypeId, Form>,
+    types: &HeaderTypes,
+) {
+    let named = columns.iter().map(|column| {
+        let (id, _) = types.explicit_key(column.header())?;
+        Some((id, own_key(column.header(), targets, forms, types)?))
+    });
+    let named: Vec<Option<(ContractTypeId, String)>> = named.collect();
+    for (column, name) in columns.iter_mut().zip(&named) {
+        if let Some((_, key)) = name
+            && named.iter().filter(|other| *other == name).count() == 1
+        {
+            column.take(Target::Field(key.clone()), 0);
+        }
+    }
+}
+
 fn take_the_best(columns: &mut [ColumnGuess], pairs: &mut [Pair]) {
     pairs.sort_by(|a, b| b.fit.rank.total_cmp(&a.fit.rank));
-    let mut closed: Vec<Target> = Vec::new();
+    let taken = columns.iter().filter_map(|column| column.target.clone());
+    let mut closed: Vec<Target> = taken.collect();
     for at in 0..pairs.len() {
         let pair = &pairs[at];
         let is_free = columns[pair.column].target.is_none() && !closed.contains(&pair.target);

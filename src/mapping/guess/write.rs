@@ -130,16 +130,20 @@ impl Proposal {
             named.is_some_and(|(only, _)| id != Some(only))
         };
         let mut lines = Vec::new();
-        for (at, column) in self.columns.iter().enumerate() {
+        let mut written = Vec::new();
+        for column in self
+            .columns
+            .iter()
+            .filter(|column| !is_anothers(column.header()))
+        {
             let Some(target @ Target::Field(key)) = &column.target else {
                 continue;
             };
-            let is_first = |other: &ColumnGuess| other.target.as_ref() == Some(target);
-            if self.columns.iter().position(is_first) == Some(at)
-                && has(key)
-                && !is_anothers(column.header())
-            {
-                lines.push(self.field(target, key, field(key)));
+            if has(key) && !written.contains(&key) {
+                let mut columns = self.columns_of(target);
+                columns.retain(|column| !is_anothers(column.header()));
+                lines.push(self.field(&columns, target, key, field(key)));
+                written.push(key);
             }
         }
         for (column, key, kind) in self.recipients_fields() {
@@ -150,13 +154,18 @@ impl Proposal {
         lines
     }
 
-    fn field(&self, target: &Target, key: &str, field: Option<&FormField>) -> Value {
-        let columns = self.columns_of(target);
+    fn field(
+        &self,
+        columns: &[&ColumnGuess],
+        target: &Target,
+        key: &str,
+        field: Option<&FormField>,
+    ) -> Value {
         let goal = self.targets.goal(target);
         if columns.len() > 1 && goal.is_some_and(Goal::is_made_of_words) {
-            return context! { key, template => template_of(&columns) };
+            return context! { key, template => template_of(columns) };
         }
-        let column = named(&columns);
+        let column = named(columns);
         let profile = &columns[0].profile;
         if let Some(field) = field.filter(|field| !field.options.is_empty()) {
             let choices = words_for(&profile.distinct, field);

@@ -148,10 +148,12 @@ fn clear_left_behind(folder: &Path) {
 
 fn file_not_written(path: &Path, error: &io::Error) -> Error {
     let shown = path.display();
-    if is_open_elsewhere(error) {
+    // Windows does not say why a file cannot be replaced.
+    let is_kept = cfg!(windows) && error.kind() == ErrorKind::PermissionDenied && path.exists();
+    if is_kept || is_open_elsewhere(error) {
         return Error::unexpected(
             "output_open_elsewhere",
-            format!("{shown} cannot be written while another program has it open."),
+            format!("{shown} cannot be replaced: another program has it open, or it is read-only."),
         )
         .hint("Close it in Excel, and run the command again; nothing was lost.");
     }

@@ -46,11 +46,9 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
     loop {
         match (dunce::canonicalize(&folder), folder.file_name()) {
             (Ok(real), _) => {
-                return Ok(missing
-                    .iter()
-                    .rev()
-                    .fold(real, |path, part| path.join(part))
-                    .join(name));
+                let missing = missing.iter().rev();
+                let real = as_people_write_it(real);
+                return Ok(missing.fold(real, |path, part| path.join(part)).join(name));
             }
             (Err(error), Some(part)) if error.kind() != io::ErrorKind::PermissionDenied => {
                 missing.push(part.to_owned());
@@ -59,6 +57,14 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
             (Err(error), _) => return Err(io_failure(path, &error)),
         }
     }
+}
+
+/// Windows' true path of a share, a mapped drive's too, without its prefix; that of a disk has none any more.
+fn as_people_write_it(path: PathBuf) -> PathBuf {
+    let share = path
+        .to_str()
+        .and_then(|text| text.strip_prefix(r"\\?\UNC\"));
+    share.map_or(path.clone(), |share| PathBuf::from(format!(r"\\{share}")))
 }
 
 /// Only the usual folder is made where it is missing.
@@ -437,6 +443,17 @@ mod tests {
         File::create(&expected).unwrap();
         assert_eq!(canonical(&real.join("link.db")).unwrap(), expected);
         assert!(canonical(&real.join("loop.db")).is_err());
+    }
+
+    #[test]
+    fn a_share_is_called_as_people_call_it() {
+        for (path, shown) in [
+            (r"\\?\UNC\server\share\عملاء", r"\\server\share\عملاء"),
+            (r"\\?\C:\data", r"\\?\C:\data"),
+            ("/home/mona", "/home/mona"),
+        ] {
+            assert_eq!(as_people_write_it(path.into()), Path::new(shown));
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The client: one method for each call of the API that this tool makes.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,11 +50,8 @@ pub struct ClientOptions {
     pub user_agent: String,
 }
 
-/// Speaks to the API. Cheap to clone: clones share their connections.
-#[derive(Clone)]
-pub struct Client(Arc<Shared>);
-
-struct Shared {
+/// Speaks to the API.
+pub struct Client {
     http: reqwest::Client,
     /// Ends with `/api/`.
     api_url: Url,
@@ -77,14 +73,14 @@ impl Client {
         let http = http_client(&options)?;
         let api_url = Url::parse(&format!("{}/api/", options.base_url))
             .map_err(|error| base_url_invalid(&format!("is not a web address: {error}")))?;
-        Ok(Client(Arc::new(Shared {
+        Ok(Client {
             http,
             api_url,
             headers,
             tenancy_header: tenancy_header(&options.tenancy_name)?,
             tenancy_name: options.tenancy_name,
             timeout: options.timeout.min(TIMEOUT_MAX),
-        })))
+        })
     }
 
     /// Creates one invitation, as the admin whose token this is; without one a session. Sends exactly one request, or none, as the fence
@@ -106,12 +102,12 @@ impl Client {
     /// Logs the admin in.
     pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, CallError> {
         let body = json!({
-            "tenancyName": self.0.tenancy_name,
+            "tenancyName": self.tenancy_name,
             "userNameOrEmailAddress": username,
             "password": password.expose(),
         });
         let mut request = self.request(Method::POST, "credentials/Login", None);
-        let tenancy = self.0.tenancy_header.clone();
+        let tenancy = self.tenancy_header.clone();
         request
             .headers_mut()
             .insert(HeaderName::from_static("tenancyname"), tenancy);
@@ -159,29 +155,21 @@ impl Client {
     }
 
     async fn read(&self, request: Request) -> Result<(RawAnswer, Value), CallError> {
-        let Shared { http, timeout, .. } = &*self.0;
-        data_of(exchange(http, request, None, *timeout, FORM_MAX_BYTES).await)
+        data_of(exchange(&self.http, request, None, self.timeout, FORM_MAX_BYTES).await)
     }
 
     async fn post(&self, mut request: Request, body: Bytes, fence: Fence) -> Reply {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
-        let Shared { http, timeout, .. } = &*self.0;
-        exchange(
-            http,
-            request,
-            Some((body, fence)),
-            *timeout,
-            ANSWER_MAX_BYTES,
-        )
-        .await
+        let body = Some((body, fence));
+        exchange(&self.http, request, body, self.timeout, ANSWER_MAX_BYTES).await
     }
 
     fn request(&self, method: Method, path: &str, bearer: Option<&AccessToken>) -> Request {
-        let mut url = self.0.api_url.clone();
+        let mut url = self.api_url.clone();
         url.set_path(&format!("{}{path}", url.path()));
         let mut request = Request::new(method, url);
-        request.headers_mut().clone_from(&self.0.headers);
+        request.headers_mut().clone_from(&self.headers);
         if let Some(bearer) = bearer {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
         }
@@ -211,7 +199,11 @@ pub(super) fn http_client(options: &ClientOptions) -> Result<reqwest::Client, Er
             }
             let bundled = builder().tls_certs_only(bundled_roots().chain(extra)).build();
             // A bare container has none.
-            bundled.inspect(|_| tracing::warn!("this system has no certificate authorities: Mozilla's, as of this program's build, are trusted"))
+            bundled.inspect(|_| {
+                if options.base_url.is_https {
+                    tracing::warn!("this system has no certificate authorities: Mozilla's, as of this program's build, are trusted");
+                }
+            })
         })
         .map_err(|error| {
             let cause = std::error::Error::source(&error)

@@ -47,7 +47,7 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
         match (dunce::canonicalize(&folder), folder.file_name()) {
             (Ok(real), _) => {
                 let missing = missing.iter().rev();
-                let real = as_people_write_it(real);
+                let real = as_people_write_it(&real);
                 return Ok(missing.fold(real, |path, part| path.join(part)).join(name));
             }
             (Err(error), Some(part)) if error.kind() != io::ErrorKind::PermissionDenied => {
@@ -60,11 +60,12 @@ fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Windows' true path of a share, a mapped drive's too, without its prefix; that of a disk has none any more.
-fn as_people_write_it(path: PathBuf) -> PathBuf {
-    let share = path
-        .to_str()
-        .and_then(|text| text.strip_prefix(r"\\?\UNC\"));
-    share.map_or(path.clone(), |share| PathBuf::from(format!(r"\\{share}")))
+fn as_people_write_it(path: &Path) -> PathBuf {
+    let text = path.to_str();
+    match text.and_then(|text| text.strip_prefix(r"\\?\UNC\")) {
+        Some(share) => PathBuf::from(format!(r"\\{share}")),
+        None => path.to_path_buf(),
+    }
 }
 
 /// Only the usual folder is made where it is missing.
@@ -452,7 +453,7 @@ mod tests {
             (r"\\?\C:\data", r"\\?\C:\data"),
             ("/home/mona", "/home/mona"),
         ] {
-            assert_eq!(as_people_write_it(path.into()), Path::new(shown));
+            assert_eq!(as_people_write_it(Path::new(path)), Path::new(shown));
         }
     }
 

@@ -316,7 +316,7 @@ impl<'a> Sweep<'a> {
             send: self.send.clone(),
             ..RunArgs::default()
         };
-        let ran = send_file(&run, settings, self.output).await;
+        let ran = Box::pin(send_file(&run, settings, self.output)).await;
         results.take_over(writer);
         let swept = match ran {
             Ok((summary, fault)) => self.sent(found, results, summary, fault)?,

@@ -46,6 +46,28 @@ impl StopReason {
             StopReason::Broken(_) => None,
         }
     }
+
+    /// What there is to say beyond the word for it.
+    pub fn said(&self) -> Option<String> {
+        Some(match self {
+            StopReason::Signal | StopReason::Duration => return None,
+            StopReason::Register(error) => match &error.hint {
+                Some(hint) => format!("{} {hint}", error.message),
+                None => error.message.clone(),
+            },
+            StopReason::Failures(last) => format!("The last one: {last}"),
+            StopReason::Broken(error) => error.message.clone(),
+            StopReason::Refused(Refusal::Credentials, message) => format!(
+                "Vlens does not accept the credentials ({message}). Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
+            ),
+            StopReason::Refused(Refusal::Rights, message) => format!(
+                "This account may not create invitations ({message}). Ask for the right, or use another account."
+            ),
+            StopReason::Refused(Refusal::NotTheApi, message) => format!(
+                "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
+            ),
+        })
+    }
 }
 
 /// Shared by everybody who may stop the run and everybody who must notice.

@@ -6,7 +6,7 @@ use crate::cli::args::{Global, PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::output::Output;
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
-use crate::ledger::{Ledger, PurgeReport, Work};
+use crate::ledger::{Ledger, PurgeReport, Reader, Work};
 use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
 use crate::report::{command, rows as counted};
 use crate::send::{Clock, StopSignal};
@@ -32,7 +32,13 @@ pub async fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended
     let mut ledger = Ledger::open_existing(lock, &worker("settle", now.clone()))?;
     ledger.begin_work(Work::Deciding(run))?;
     let rows: Vec<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    refuse_rows_that_are_not_uncertain(&opened, run, &rows)?;
+    let unfit = Unfit {
+        code: "row_not_uncertain",
+        why: "not uncertain; nothing was settled",
+        reading: &further.reading,
+    };
+    let fits = |status| status == Status::Uncertain;
+    refuse_unfit_rows(&opened.reader, run, &rows, fits, &unfit)?;
     let is_created = args.what == SettledAs::Created;
     let named = (!args.all).then_some(rows.as_slice());
     let status = if is_created {
@@ -60,33 +66,39 @@ pub async fn settle(args: &SettleArgs, global: &Global, output: Output) -> Ended
     Ok(None)
 }
 
-/// All rows are settled or none.
-fn refuse_rows_that_are_not_uncertain(
-    opened: &Opened,
+/// What is told of named rows that a command cannot deal with.
+pub struct Unfit<'a> {
+    pub code: &'static str,
+    /// Goes on behind "Row 2 is".
+    pub why: &'a str,
+    pub reading: &'a str,
+}
+
+/// Named rows are dealt with all or none, and each that cannot be is named.
+pub fn refuse_unfit_rows<'r>(
+    reader: &Reader,
     run: RunId,
-    rows: &[RowNumber],
+    rows: impl IntoIterator<Item = &'r RowNumber>,
+    fits: impl Fn(Status) -> bool,
+    unfit: &Unfit<'_>,
 ) -> Result<(), Error> {
-    let further = opened.further(run)?;
     let mut others = Vec::new();
     for &row in rows {
-        let history = opened.reader.history(run, row, false)?;
-        if history.is_none_or(|history| history.result.status != Status::Uncertain) {
+        let history = reader.history(run, row, false)?;
+        if history.is_none_or(|history| !fits(history.result.status)) {
             others.push(row.to_string());
         }
     }
-    let Some(row) = others.first() else {
+    let Some(first) = others.first() else {
         return Ok(());
     };
-    let status = command(&format!("status {run} --row {row}"), &further.reading);
-    let hint = format!("`{status}` shows how it stands.");
-    let message = match others.as_slice() {
-        [row] => format!("Row {row} of run {run} is not uncertain; nothing was settled."),
-        _ => format!(
-            "Rows {} of run {run} are not uncertain; nothing was settled.",
-            others.join(", ")
-        ),
+    let status = command(&format!("status {run} --row {first}"), unfit.reading);
+    let rows = match others.as_slice() {
+        [row] => format!("Row {row} of run {run} is"),
+        _ => format!("Rows {} of run {run} are", others.join(", ")),
     };
-    Err(Error::usage("row_not_uncertain", message).hint(hint))
+    let message = format!("{rows} {}.", unfit.why);
+    Err(Error::usage(unfit.code, message).hint(format!("`{status}` shows how it stands.")))
 }
 
 pub fn purge(args: &PurgeArgs, global: &Global, output: Output) -> Ended {

@@ -13,7 +13,6 @@ use crate::cli::settings::{CONFIG_NAME, Settings, TENANCY_NAME};
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{FileSystemCheck, Ledger, Lock, Reader, check_file_system, refuse_loss};
-use crate::mapping::Config;
 use crate::model::{ContractTypeId, Timestamp};
 use crate::register::Register;
 use crate::report::{Finding, Level, doctor_json, write_doctor};
@@ -26,41 +25,23 @@ const SKEW_MS: i64 = 60_000;
 /// A limit's window may have to pass first; a person should know why nothing happens.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One thing to look at.
-struct Check {
-    /// A stable word.
-    name: &'static str,
-    /// None: there is nothing to look at.
-    run: fn(&Context) -> Looked,
-}
+/// What was found, and what to do about it; none where there is nothing to look at.
+type Looked = Result<Option<(Level, String, Option<String>)>, Error>;
 
-enum Found {
-    Fine(String),
-    /// Nothing was looked at.
-    Unknown(String),
-    Warning {
-        message: String,
-        remedy: String,
-    },
-}
-
-type Looked = Result<Option<Found>, Error>;
-
-/// All but Vlens itself, in the order of the report.
-#[rustfmt::skip]
-const CHECKS: &[Check] = &[
-    Check { name: "config", run: config },
-    Check { name: "address", run: address },
-    Check { name: "tenant", run: tenant },
-    Check { name: "api_key", run: api_key },
-    Check { name: "password", run: password },
-    Check { name: "authority", run: authority },
-    Check { name: "ledger", run: ledger },
-    Check { name: "binding", run: binding },
-    Check { name: "permissions", run: permissions },
-    Check { name: "place", run: place },
-    Check { name: "space", run: space },
-    Check { name: "lock", run: lock },
+/// All but Vlens and the register, in the order of the report, each under a stable word.
+const CHECKS: &[(&str, fn(&Context) -> Looked)] = &[
+    ("config", config),
+    ("address", address),
+    ("tenant", tenant),
+    ("api_key", api_key),
+    ("password", password),
+    ("authority", authority),
+    ("ledger", ledger),
+    ("binding", binding),
+    ("permissions", permissions),
+    ("place", place),
+    ("space", space),
+    ("lock", lock),
 ];
 
 /// What the checks look at.
@@ -104,8 +85,8 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
         allow_insecure_http: insecure,
         settings,
     };
-    for check in CHECKS {
-        chart.note(check.name, (check.run)(&context));
+    for (check, look) in CHECKS {
+        chart.note(check, look(&context));
     }
     chart.note("register", register(&context).await);
     let Context {
@@ -133,7 +114,7 @@ async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &
             "See to the ledger first.",
         ),
         (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", false, output).await {
-            Ok(api) => Box::pin(ask_vlens(api, &settings.config, output, chart)).await,
+            Ok(api) => Box::pin(ask_vlens(api, &settings, output, chart)).await,
             Err(error) if error.kind == Kind::Busy => chart.not_tried(
                 "a run is in progress, and the limits are its own",
                 &format!("Run `{again}` again when it has ended."),
@@ -154,9 +135,7 @@ impl Chart {
     fn note(&mut self, check: &'static str, found: Looked) {
         let (level, message, remedy) = match found {
             Ok(None) => return,
-            Ok(Some(Found::Fine(message))) => (Level::Ok, message, None),
-            Ok(Some(Found::Unknown(message))) => (Level::Unknown, message, None),
-            Ok(Some(Found::Warning { message, remedy })) => (Level::Warning, message, Some(remedy)),
+            Ok(Some(found)) => found,
             Err(error) => {
                 self.kinds.push(error.kind);
                 (Level::Failure, error.message, error.hint)
@@ -194,20 +173,17 @@ impl Chart {
 
 #[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
 fn fine(message: impl Into<String>) -> Looked {
-    Ok(Some(Found::Fine(message.into())))
+    Ok(Some((Level::Ok, message.into(), None)))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
 fn unknown(message: &str) -> Looked {
-    Ok(Some(Found::Unknown(message.to_owned())))
+    Ok(Some((Level::Unknown, message.to_owned(), None)))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
 fn warning(message: impl Into<String>, remedy: impl Into<String>) -> Looked {
-    Ok(Some(Found::Warning {
-        message: message.into(),
-        remedy: remedy.into(),
-    }))
+    Ok(Some((Level::Warning, message.into(), Some(remedy.into()))))
 }
 
 fn config(context: &Context) -> Looked {
@@ -378,12 +354,8 @@ fn place(context: &Context) -> Looked {
 }
 
 fn space(context: &Context) -> Looked {
-    match context
-        .place
-        .as_ref()
-        .ok()
-        .and_then(|place| place.free_bytes)
-    {
+    let place = context.place.as_ref().ok();
+    match place.and_then(|place| place.free_bytes) {
         None => unknown("How much room is left is not looked at on this system."),
         Some(bytes) if bytes < LITTLE_SPACE_BYTES => warning(
             format!("Only {} are left on the ledger's disk.", size(bytes)),
@@ -431,7 +403,7 @@ async fn register(context: &Context) -> Looked {
 }
 
 /// A real login, the two clocks against each other, and whether contract types may be seen.
-async fn ask_vlens(api: Api, config: &Config, output: Output, chart: &mut Chart) {
+async fn ask_vlens(api: Api, settings: &Settings, output: Output, chart: &mut Chart) {
     let login = {
         let login = api.log_in_once();
         tokio::pin!(login);
@@ -449,7 +421,7 @@ async fn ask_vlens(api: Api, config: &Config, output: Output, chart: &mut Chart)
                 chart.note("clock", clocks(server_date, SystemClock::default().wall()));
             }
             chart.note("login", fine("Vlens accepts the credentials."));
-            chart.note("contract_types", contract_types(&api, config).await);
+            chart.note("contract_types", contract_types(&api, settings).await);
         }
         Err(error) => chart.note("login", Err(error.into())),
     }
@@ -474,13 +446,13 @@ fn clocks(server: Timestamp, here: Timestamp) -> Looked {
 }
 
 /// Sending does not need them, so that they may not be seen is no failure.
-async fn contract_types(api: &Api, config: &Config) -> Looked {
+async fn contract_types(api: &Api, settings: &Settings) -> Looked {
     let entries = match api.contract_types().await.map_err(Error::from) {
         Ok(entries) => entries,
         Err(error) => return warning(error.message, error.hint.unwrap_or_default()),
     };
     let is_listed = |id: &ContractTypeId| entries.iter().any(|entry| entry.id == *id);
-    let named = config.contract_types().into_iter();
+    let named = settings.config.contract_types().into_iter();
     let unknown = named.filter(|id| !is_listed(id));
     let unknown: Vec<String> = unknown.map(|id| id.to_string()).collect();
     if unknown.is_empty() {
@@ -489,7 +461,10 @@ async fn contract_types(api: &Api, config: &Config) -> Looked {
     let unknown = unknown.join(", ");
     warning(
         format!("The config names contract types that the tenant does not list: {unknown}."),
-        "`vlens-batch contract-types` lists those that there are.",
+        format!(
+            "`{}` lists those that there are.",
+            settings.command("contract-types")
+        ),
     )
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::check::{input, open_sheet};
-use super::decisions::is_confirmed;
+use super::decisions::{Unfit, is_confirmed, refuse_unfit_rows};
 use super::register::{self, PATIENCE};
 use super::world::{self, Opened, Target, USER_AGENT, ended_as};
 use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
@@ -20,7 +20,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
 use crate::ledger::{Binding, Ledger, Lock, OnLoss, Reader, Work, Writer, refuse_loss};
 use crate::mapping::config::SessionKind;
-use crate::model::{Plan, Refusal, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
+use crate::model::{Plan, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{DryRun, command, counted, question, reason, write_dry_run, write_summary};
 use crate::send::{
@@ -83,11 +83,22 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended
 pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     let (flow, mut begun) = go_on(args.run, &args.send, global, output, "retry").await?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    refuse_rows_that_cannot_go_again(
-        &world::reader(&flow.path, &flow.settings)?,
-        begun.run,
-        &rows,
-    )?;
+    let reader = world::reader(&flow.path, &flow.settings)?;
+    let further = world::further(&flow.settings, &reader, begun.run)?;
+    // A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
+    let fits = |status| {
+        !matches!(
+            status,
+            Status::Created | Status::Invalid | Status::Duplicate
+        )
+    };
+    let unfit = Unfit {
+        code: "row_not_retryable",
+        why: "not one that can be sent again; nothing was sent",
+        reading: &further.reading,
+    };
+    refuse_unfit_rows(&reader, begun.run, &rows, fits, &unfit)?;
+    drop(reader);
     let kinds = [
         (args.rejected, Status::Rejected),
         (args.failed, Status::Failed),
@@ -103,29 +114,6 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
     ledger.begin_work(Work::Deciding(*run))?;
     ledger.retry(*run, &statuses, rows, &flow.clock.moment())?;
     flow.tell(&flow.deliver(begun, None).await?)
-}
-
-/// A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
-fn refuse_rows_that_cannot_go_again(
-    reader: &Reader,
-    run: RunId,
-    rows: &BTreeSet<RowNumber>,
-) -> Result<(), Error> {
-    for &row in rows {
-        let Some(history) = reader.history(run, row, true)? else {
-            let message = format!("Run {run} has no row {row}.");
-            return Err(Error::usage("row_not_found", message));
-        };
-        let why = match history.result.status {
-            Status::Created => "its invitation was created",
-            Status::Invalid => "it is invalid: correct it in the file and run that again",
-            Status::Duplicate => "it is a duplicate of an earlier row",
-            Status::Rejected | Status::Failed | Status::Uncertain | Status::Pending => continue,
-        };
-        let message = format!("Row {row} of run {run} cannot be sent again: {why}.");
-        return Err(Error::usage("row_not_retryable", message));
-    }
-    Ok(())
 }
 
 /// Finds the run of an earlier command, and opens its ledger for writing.
@@ -453,7 +441,7 @@ impl Flow {
             Some(reason) => reason.stop().filter(|_| !is_done),
             None => Some(Stop::Limit).filter(|_| sent.limit_reached && !is_done),
         };
-        let why = reason.as_ref().and_then(in_words);
+        let why = reason.as_ref().and_then(StopReason::said);
         Ok((ledger?, sent.tally, stopped, why))
     }
 
@@ -508,28 +496,6 @@ impl Flow {
             least,
         ))
     }
-}
-
-/// Why a run was stopped, where its summary alone does not say it.
-fn in_words(reason: &StopReason) -> Option<String> {
-    Some(match reason {
-        StopReason::Signal | StopReason::Duration => return None,
-        StopReason::Register(error) => match &error.hint {
-            Some(hint) => format!("{} {hint}", error.message),
-            None => error.message.clone(),
-        },
-        StopReason::Failures(last) => format!("The last one: {last}"),
-        StopReason::Broken(error) => error.message.clone(),
-        StopReason::Refused(Refusal::Credentials, message) => format!(
-            "Vlens does not accept the credentials ({message}). Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
-        ),
-        StopReason::Refused(Refusal::Rights, message) => format!(
-            "This account may not create invitations ({message}). Ask for the right, or use another account."
-        ),
-        StopReason::Refused(Refusal::NotTheApi, message) => format!(
-            "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
-        ),
-    })
 }
 
 /// Why nothing is to be sent, and what there is to say beyond that.

@@ -61,7 +61,9 @@ fn the_second_signal_ends_at_once_and_what_is_under_way_is_uncertain() {
         );
         let began = Instant::now();
         run.signal(signal);
-        run.wait().expect(4);
+        // Said at once: what is waited for, and how long at most.
+        let ended = run.wait().expect(4);
+        ended.complains_of("answers to requests under way are waited for, 30 s at the most");
         assert!(began.elapsed() < Duration::from_secs(5));
         assert_eq!(
             world.statuses(),

@@ -165,7 +165,8 @@ pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Ended {
     write_file(path, Readers::Owner, |mut file| {
         write_html(&mut file, &data, language)
     })?;
-    let document = serde_json::json!({ "run": run, "output": path });
+    let counts = data.summary.counts;
+    let document = serde_json::json!({ "run": run, "output": path, "counts": counts });
     let told = format!("The report on run {run} is in {}.", path.display());
     output.show_file(&document, &told)?;
     Ok(None)

@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand};
 
-use super::values::{Rate, age, delimiter, duration, status};
+pub use super::values::{LogFormat, OnInvalid, Rate, SettledAs};
+use super::values::{age, delimiter, duration, status};
 use crate::input::Hidden;
 use crate::model::Status;
 use crate::report::{Format, Language};
@@ -52,14 +53,6 @@ pub struct Global {
     /// Print one JSON document on stdout instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -255,15 +248,6 @@ pub struct RunArgs {
     pub send: SendArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum OnInvalid {
-    /// Send the valid ones
-    #[default]
-    Skip,
-    /// Send nothing
-    Stop,
-}
-
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
     /// The run [default: the newest]
@@ -310,14 +294,6 @@ pub struct SettleArgs {
     /// Wait for the ledger while another process is running on it
     #[arg(long)]
     pub wait: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SettledAs {
-    /// The invitation exists
-    Created,
-    /// It does not; the row is due again
-    NotCreated,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,36 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use strum::VariantArray;
 
 use crate::model::Status;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OnInvalid {
+    /// Send the valid ones
+    #[default]
+    Skip,
+    /// Send nothing
+    Stop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SettledAs {
+    /// The invitation exists
+    Created,
+    /// It does not; the row is due again
+    NotCreated,
+}
 
 /// One `--rate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,8 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What was found, and what to do about it; none where there is nothing to look at.
 type Looked = Result<Option<(Level, String, Option<String>)>, Error>;
 
+type Look = fn(&Context) -> Looked;
+
 /// All but Vlens and the register, in the order of the report, each under a stable word.
-const CHECKS: &[(&str, fn(&Context) -> Looked)] = &[
+const CHECKS: &[(&str, Look)] = &[
     ("config", config),
     ("address", address),
     ("tenant", tenant),

@@ -5,6 +5,7 @@ mod check;
 mod contract_types;
 mod decisions;
 mod doctor;
+mod dry_run;
 mod follow;
 mod inbox;
 mod init;

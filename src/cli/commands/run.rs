@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::check::{input, open_sheet};
 use super::decisions::{Unfit, is_confirmed, refuse_unfit_rows};
+use super::dry_run::dry_run;
 use super::register::{self, PATIENCE};
 use super::world::{self, Opened, Target, USER_AGENT, ended_as};
 use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
@@ -18,14 +19,14 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::{Binding, Ledger, Lock, OnLoss, Reader, Work, Writer, refuse_loss};
+use crate::ledger::{Binding, Ledger, Lock, OnLoss, Work, Writer};
 use crate::mapping::config::SessionKind;
-use crate::model::{Plan, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
+use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
-use crate::report::{DryRun, command, counted, question, reason, write_dry_run, write_summary};
+use crate::report::{command, question, reason, write_summary};
 use crate::send::{
-    Api, Clock, ImportOptions, Seen, SendOptions, Sheet, StopReason, StopSignal, Tally, Verdict,
-    Wishes, import, make_due, plan, send,
+    Api, Clock, ImportOptions, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import,
+    make_due, send,
 };
 use crate::vlens::{Notice, Notifier};
 
@@ -36,7 +37,9 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
     let (input, mut sheet) = flow.open(args)?;
     let target = flow.target(flow.settings.needs_login()).await?;
     if args.dry_run {
-        return dry_run(args, &flow, &mut sheet, &target.binding);
+        let (path, wishes) = (&flow.path, flow.sending.wishes);
+        let binding = &target.binding;
+        return dry_run(args, path, wishes, &flow.stop, &mut sheet, binding, output);
     }
     let summary = flow.send_sheet(args, &input, sheet, target).await?;
     flow.tell(&summary)
@@ -514,71 +517,4 @@ fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<Held>,
     let asked_for = summary.rows - summary.counts.invalid - summary.counts.duplicate;
     let why = format!("Expected: {expected}; the file asks for {asked_for}.");
     Ok((asked_for != expected).then_some((Stop::Expectation, Some(why))))
-}
-
-#[derive(serde::Serialize)]
-struct DryRunDocument<'a> {
-    dry_run: bool,
-    source: &'a str,
-    #[serde(flatten)]
-    tally: DryRun,
-}
-
-/// Everything up to the first request, with the ledger only read.
-fn dry_run(args: &RunArgs, flow: &Flow, sheet: &mut Sheet, binding: &Binding) -> Ended {
-    refuse_loss(&flow.path)?;
-    let reader = Reader::open(&flow.path)?;
-    reader
-        .iter()
-        .try_for_each(|reader| reader.require(binding))?;
-    let mut seen = Seen::default();
-    let mut tally = DryRun::default();
-    let walked = sheet.walk(&flow.stop, |row, mapped| {
-        tally.rows += 1;
-        match seen.judge(row.number, mapped).0 {
-            Verdict::Aside(_) => tally.rows -= 1,
-            Verdict::Invalid(_) => tally.invalid += 1,
-            Verdict::Duplicate(_) => tally.duplicate += 1,
-            Verdict::Valid(invitation) => {
-                let known = match &reader {
-                    Some(reader) => reader.standing(&invitation)?,
-                    None => None,
-                };
-                let standing = known.map(|(_, standing)| standing);
-                match plan(standing, flow.sending.wishes) {
-                    Plan::Send => tally.would_send += 1,
-                    Plan::Skip => tally.already_created += 1,
-                    Plan::Hold => tally.held += 1,
-                }
-            }
-        }
-        Ok(())
-    });
-    walked?.map_err(|_| Error::stopped("interrupted", "Interrupted; nothing was sent."))?;
-    if let Some(limit) = args.send.limit {
-        tally.would_send = tally.would_send.min(limit);
-    }
-    let source = args.file.display().to_string();
-    let document = DryRunDocument {
-        dry_run: true,
-        source: &source,
-        tally,
-    };
-    let look = flow.output.look();
-    flow.output
-        .show(&document, |out| write_dry_run(out, &source, &tally, look))?;
-    let (asked_for, needing) = (tally.asked_for(), tally.invalid + tally.held);
-    let why = match args.expect {
-        Some(expected) if expected != asked_for => {
-            format!("it asks for {asked_for} invitations, not for {expected}")
-        }
-        _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
-        _ => return Ok(None),
-    };
-    let code = "dry_run_needs_a_person";
-    Err(Error::new(
-        Kind::NeedsPerson,
-        code,
-        format!("{source}: {why}."),
-    ))
 }

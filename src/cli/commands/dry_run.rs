@@ -1,0 +1,85 @@
+//! `run --dry-run`: everything up to the first request.
+
+use std::path::Path;
+
+use crate::cli::args::RunArgs;
+use crate::cli::output::Output;
+use crate::error::{Ended, Error, Kind};
+use crate::ledger::{Binding, Reader, refuse_loss};
+use crate::model::Plan;
+use crate::report::{DryRun, counted, write_dry_run};
+use crate::send::{Seen, Sheet, StopSignal, Verdict, Wishes, plan};
+
+#[derive(serde::Serialize)]
+struct DryRunDocument<'a> {
+    dry_run: bool,
+    source: &'a str,
+    #[serde(flatten)]
+    tally: DryRun,
+}
+
+/// Everything up to the first request, with the ledger only read.
+pub fn dry_run(
+    args: &RunArgs,
+    path: &Path,
+    wishes: Wishes,
+    stop: &StopSignal,
+    sheet: &mut Sheet,
+    binding: &Binding,
+    output: Output,
+) -> Ended {
+    refuse_loss(path)?;
+    let reader = Reader::open(path)?;
+    reader
+        .iter()
+        .try_for_each(|reader| reader.require(binding))?;
+    let mut seen = Seen::default();
+    let mut tally = DryRun::default();
+    let walked = sheet.walk(stop, |row, mapped| {
+        tally.rows += 1;
+        match seen.judge(row.number, mapped).0 {
+            Verdict::Aside(_) => tally.rows -= 1,
+            Verdict::Invalid(_) => tally.invalid += 1,
+            Verdict::Duplicate(_) => tally.duplicate += 1,
+            Verdict::Valid(invitation) => {
+                let known = match &reader {
+                    Some(reader) => reader.standing(&invitation)?,
+                    None => None,
+                };
+                let standing = known.map(|(_, standing)| standing);
+                match plan(standing, wishes) {
+                    Plan::Send => tally.would_send += 1,
+                    Plan::Skip => tally.already_created += 1,
+                    Plan::Hold => tally.held += 1,
+                }
+            }
+        }
+        Ok(())
+    });
+    walked?.map_err(|_| Error::stopped("interrupted", "Interrupted; nothing was sent."))?;
+    if let Some(limit) = args.send.limit {
+        tally.would_send = tally.would_send.min(limit);
+    }
+    let source = args.file.display().to_string();
+    let document = DryRunDocument {
+        dry_run: true,
+        source: &source,
+        tally,
+    };
+    let look = output.look();
+    output.show(&document, |out| write_dry_run(out, &source, &tally, look))?;
+    let (asked_for, needing) = (tally.asked_for(), tally.invalid + tally.held);
+    let why = match args.expect {
+        Some(expected) if expected != asked_for => {
+            format!("it asks for {asked_for} invitations, not for {expected}")
+        }
+        _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
+        _ => return Ok(None),
+    };
+    let code = "dry_run_needs_a_person";
+    Err(Error::new(
+        Kind::NeedsPerson,
+        code,
+        format!("{source}: {why}."),
+    ))
+}

@@ -57,6 +57,18 @@ pub fn tidy(path: PathBuf) -> PathBuf {
     path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
 }
 
+/// Behind a name while something is still being written under it.
+const PARTIAL: [&str; 5] = ["part", "partial", "filepart", "crdownload", "download"];
+
+/// Whether somebody has it open, or it is still being written: Excel, LibreOffice and browsers put something beside it.
+pub fn is_in_use(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let office = [format!("~${name}"), format!(".~lock.{name}#")];
+    let partial = PARTIAL.map(|ending| format!("{name}.{ending}"));
+    let mut beside = office.iter().chain(&partial);
+    beside.any(|name| path.with_file_name(name).exists())
+}
+
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {

@@ -270,6 +270,31 @@ fn results_that_are_open_elsewhere_get_a_number_and_it_is_said() {
 }
 
 #[test]
+fn corrections_in_a_marked_sheet_are_never_lost() {
+    let world = World::with_server();
+    let marked = world.path("inbox/a.marked.xlsx");
+    let bad = |phone: &str| sheet(&[Customer::new(1), Customer::new(2).phone(phone)]);
+    world.file("inbox/a.csv", bad("12"));
+    sweep(&world).expect(3);
+    // As it was written, it is written afresh; once somebody has saved it, never.
+    world.file("inbox/a.csv", bad("123"));
+    sweep(&world).expect(3);
+    assert!(marked.exists() && !world.path("inbox/a.marked-2.xlsx").exists());
+    world.file("inbox/a.marked.xlsx", "somebody's corrections");
+    world.file("inbox/a.csv", bad("1234"));
+    sweep(&world).expect(3);
+    let second = world.path("inbox/a.marked-2.xlsx");
+    assert!(second.exists());
+    // A good sheet has no marked copy.
+    world.file("inbox/a.csv", bad("+201010000002"));
+    let done = sweep(&world).expect(0);
+    assert_eq!(files(&done), expected(&[("a.csv", 0)]));
+    assert!(!second.exists());
+    let kept = std::fs::read_to_string(marked).expect("the corrections");
+    assert_eq!(kept, "somebody's corrections");
+}
+
+#[test]
 fn killed_in_the_middle_the_next_sweep_goes_on() {
     let world = World::with_server();
     world.file("inbox/first.csv", sheet(&some(0, 2)));

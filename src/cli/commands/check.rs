@@ -125,7 +125,7 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
 
 /// Whether a workbook is one that a check wrote, and unchanged since: it names the second of its writing, which is the file's own time
 /// until somebody saves it.
-fn is_as_written(path: &Path) -> bool {
+pub fn is_as_written(path: &Path) -> bool {
     let written_at = || {
         let file = std::fs::File::open(path).ok()?;
         let mut book = zip::ZipArchive::new(file).ok()?;

@@ -2,41 +2,34 @@
 //! put beside it; the sheet itself is never touched. What was dealt with is remembered in the ledger.
 
 use std::collections::HashMap;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
 
-use super::check::{input, mark};
-use super::results::write_workbook;
+use super::check::{input, is_as_written, mark};
+use super::results::Rewritten;
 use super::run::{open_ledger, send_file};
-use super::world::{Opened, lock, reader, worker};
-use crate::cli::args::{CheckArgs, Global, InboxArgs, LangArg, RunArgs, SendArgs};
-use crate::cli::files::{Readers, write_bytes, write_first};
+use super::world::{lock, reader, worker};
+use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
+use crate::cli::files::{Readers, is_in_use, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{InboxFile, Ledger, Lock, Reader};
-use crate::model::{RunId, RunSummary};
+use crate::model::RunSummary;
 use crate::send::{Clock, StopSignal};
 
 /// What people call their sheets, other workbooks included: those are answered with how to save them.
 const ENDINGS: [&str; 11] = [
     "csv", "tsv", "tab", "txt", "xlsx", "xlsm", "xls", "xlsb", "ods", "fods", "numbers",
 ];
-/// Behind a name while something is still being written under it.
-const PARTIAL: [&str; 5] = ["part", "partial", "filepart", "crdownload", "download"];
 /// What this tool puts beside a sheet.
 const RESULTS: &str = "results";
 const MARKED: &str = "marked";
 const ERROR: &str = "error";
-/// Results are written this often while a run goes on.
-const WRITE_EVERY: Duration = Duration::from_secs(30);
 /// So many names are tried for results that somebody has open.
 const NAMES: u32 = 20;
 
@@ -163,17 +156,12 @@ struct Sweep<'a> {
 impl<'a> Sweep<'a> {
     /// Refuses a folder that is not there or takes no results, and a config that cannot be read.
     fn begin(args: &'a InboxArgs, global: &'a Global, output: Output) -> Result<Self, Error> {
-        let folder = args.dir.display();
-        let unusable = |what: &str, error: std::io::Error| {
-            let message = format!("The folder {folder} {what}: {error}.");
-            Error::unusable("inbox_unusable", message)
-                .hint("Check the name of the folder, and the rights of whoever this runs as.")
-        };
-        std::fs::read_dir(&args.dir).map_err(|error| unusable("cannot be read", error))?;
-        let trial = tempfile::Builder::new()
+        std::fs::read_dir(&args.dir)
+            .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
+        tempfile::Builder::new()
             .prefix(".vlens-batch-")
-            .tempfile_in(&args.dir);
-        trial.map_err(|error| unusable("cannot be written to", error))?;
+            .tempfile_in(&args.dir)
+            .map_err(|error| unusable(&args.dir, "cannot be written to", &error))?;
         Settings::find(global, Some(&args.dir.join(RESULTS)))?;
         Ok(Sweep {
             send: SendArgs {
@@ -213,32 +201,22 @@ impl<'a> Sweep<'a> {
 
     /// What has the name of a sheet, and is not in use.
     fn sheets(&self) -> Result<Vec<Found>, Error> {
-        let unreadable = |error: std::io::Error| {
-            let message = format!(
-                "The folder {} cannot be read: {error}.",
-                self.args.dir.display()
-            );
-            Error::unusable("inbox_unusable", message)
-        };
+        let unreadable = |error: std::io::Error| unusable(&self.args.dir, "cannot be read", &error);
         let folder = self.args.dir.canonicalize().map_err(unreadable)?;
         let mut found = Vec::new();
         let mut alike: HashMap<String, u32> = HashMap::new();
-        for entry in std::fs::read_dir(&self.args.dir)
-            .map_err(unreadable)?
-            .flatten()
-        {
+        let entries = std::fs::read_dir(&self.args.dir).map_err(unreadable)?;
+        for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = entry.path();
             let Some(stem) = stem_of_sheet(&name) else {
                 continue;
             };
             // It may be gone by now.
-            let Ok(metadata) = std::fs::metadata(&path) else {
+            let metadata = std::fs::metadata(&path).ok();
+            let Some(metadata) = metadata.filter(std::fs::Metadata::is_file) else {
                 continue;
             };
-            if !metadata.is_file() {
-                continue;
-            }
             *alike.entry(stem.to_lowercase()).or_default() += 1;
             if is_in_use(&path) {
                 continue;
@@ -307,8 +285,13 @@ impl<'a> Sweep<'a> {
             opened.note_swept(&found.file, &bytes, unless)?;
             opened.finish()
         };
-        let mut results =
-            Results::beside(found, ledger.clone(), self.global.clone(), self.args.lang)?;
+        let mut results = Rewritten::new(
+            &found.path,
+            found.beside(RESULTS, "xlsx"),
+            ledger.clone(),
+            self.global.clone(),
+            self.args.lang,
+        )?;
         let writer = results.write_while();
         let run = RunArgs {
             file: found.path.clone(),
@@ -324,9 +307,9 @@ impl<'a> Sweep<'a> {
             Err(error) => return Err(error),
         };
         match &swept.fault {
+            _ if swept.error.is_some() => note(Some(&config))?,
             None => note(None)?,
             Some(fault) if fault.kind == Kind::NeedsPerson => note(None)?,
-            Some(fault) if fault.kind == Kind::Unusable => note(Some(&config))?,
             // The next sweep goes on with it.
             Some(_) => {}
         }
@@ -337,7 +320,7 @@ impl<'a> Sweep<'a> {
     fn sent(
         &self,
         found: &Found,
-        mut results: Results,
+        mut results: Rewritten,
         run: RunSummary,
         fault: Option<Error>,
     ) -> Result<Swept, Error> {
@@ -354,8 +337,7 @@ impl<'a> Sweep<'a> {
             let mut places = found.beside(MARKED, "xlsx").into_iter();
             let args = CheckArgs {
                 file: found.path.clone(),
-                // Somebody may be correcting the one that is there.
-                annotate: places.find(|place| !place.exists()),
+                annotate: places.find(|place| may_be_replaced(place)),
                 lang: self.args.lang,
                 read: self.args.read.clone(),
                 ..CheckArgs::default()
@@ -364,6 +346,10 @@ impl<'a> Sweep<'a> {
             (unheard.quiet, unheard.json) = (true, false);
             mark(&args, &self.settings(found)?, unheard)?;
             marked = args.annotate;
+        } else {
+            let earlier = found.beside(MARKED, "xlsx").into_iter();
+            let earlier = earlier.filter(|place| place.exists() && may_be_replaced(place));
+            earlier.for_each(|place| drop(std::fs::remove_file(place)));
         }
         // What an earlier state of the sheet was refused for. It is nearly always not there.
         let _ = std::fs::remove_file(&found.beside(ERROR, "txt")[0]);
@@ -374,6 +360,17 @@ impl<'a> Sweep<'a> {
             ..Swept::of(found, fault)
         })
     }
+}
+
+/// Unlike a marked sheet in which somebody corrects something.
+fn may_be_replaced(marked: &Path) -> bool {
+    !is_in_use(marked) && (!marked.exists() || is_as_written(marked))
+}
+
+fn unusable(folder: &Path, what: &str, error: &std::io::Error) -> Error {
+    let message = format!("The folder {} {what}: {error}.", folder.display());
+    Error::unusable("inbox_unusable", message)
+        .hint("Check the name of the folder, and the rights of whoever this runs as.")
 }
 
 /// Writes why a file cannot be used.
@@ -400,93 +397,6 @@ impl Found {
     }
 }
 
-/// The results of one file, written more than once.
-#[derive(Clone)]
-struct Results {
-    places: Vec<PathBuf>,
-    /// Where they are by now.
-    place: Option<PathBuf>,
-    ledger: PathBuf,
-    global: Global,
-    lang: LangArg,
-    file: PathBuf,
-    /// The newest run before.
-    before: Option<RunId>,
-}
-
-type Writing = (Sender<()>, JoinHandle<Option<PathBuf>>);
-
-impl Results {
-    fn beside(
-        found: &Found,
-        ledger: PathBuf,
-        global: Global,
-        lang: LangArg,
-    ) -> Result<Results, Error> {
-        let before = Reader::open(&ledger)?.map(|reader| reader.newest_run());
-        Ok(Results {
-            places: found.beside(RESULTS, "xlsx"),
-            place: None,
-            global,
-            lang,
-            file: found.path.clone(),
-            before: before.transpose()?.flatten(),
-            ledger,
-        })
-    }
-
-    /// Writes them every now and then, on a thread of its own, until it is told to stop.
-    fn write_while(&self) -> Writing {
-        let (stop, stopped) = mpsc::channel();
-        let mut results = self.clone();
-        let writing = std::thread::spawn(move || {
-            while stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                // The last time counts; what is in the way now may be gone by then.
-                if let Err(error) = results.write_newest() {
-                    tracing::warn!("{error}");
-                }
-            }
-            results.place
-        });
-        (stop, writing)
-    }
-
-    fn take_over(&mut self, (stop, writing): Writing) {
-        drop(stop);
-        self.place = writing.join().ok().flatten();
-    }
-
-    fn opened(&self) -> Result<Opened, Error> {
-        let settings = Settings::find(&self.global, Some(&self.file))?;
-        Ok(Opened {
-            reader: reader(&self.ledger, &settings)?,
-            path: self.ledger.clone(),
-            settings,
-            memory: Ok(()),
-        })
-    }
-
-    /// Those of the run that has begun since, if one has: nobody else can begin one.
-    fn write_newest(&mut self) -> Result<(), Error> {
-        let newest = self.opened()?.reader.newest_run()?;
-        match newest.filter(|_| newest > self.before) {
-            Some(run) => self.write(run).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    fn write(&mut self, run: RunId) -> Result<PathBuf, Error> {
-        let opened = self.opened()?;
-        let places = self.places.iter().filter(|place| !is_in_use(place));
-        let places: Vec<PathBuf> = self.place.iter().chain(places).cloned().collect();
-        let place = write_first(&places, Readers::Folder, |file| {
-            write_workbook(&opened, run, self.lang, BufWriter::new(file))
-        })?;
-        self.place = Some(place.clone());
-        Ok(place)
-    }
-}
-
 /// The name of a sheet without its ending; none for what is something else, or is put here by this tool.
 fn stem_of_sheet(name: &str) -> Option<&str> {
     if name.starts_with("~$") || name.starts_with('.') {
@@ -505,15 +415,6 @@ fn stem_of_sheet(name: &str) -> Option<&str> {
         _ => false,
     };
     (ENDINGS.contains(&ending.as_str()) && !is_result).then_some(stem)
-}
-
-/// Whether somebody has it open, or it is still being written: Excel, LibreOffice and browsers put something beside it.
-fn is_in_use(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let office = [format!("~${name}"), format!(".~lock.{name}#")];
-    let partial = PARTIAL.map(|ending| format!("{name}.{ending}"));
-    let mut beside = office.iter().chain(&partial);
-    beside.any(|name| path.with_file_name(name).exists())
 }
 
 /// The SHA-256 of the config that holds for a file.

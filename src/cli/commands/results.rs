@@ -2,14 +2,19 @@
 
 use std::io::{BufWriter, Write};
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use super::world::{Opened, changed_rows, ended_as, summary, told};
+use super::world::{Opened, changed_rows, ended_as, reader, summary, told};
 use crate::cli::args::{ExportArgs, Global, LangArg, ReportArgs, SendArgs, StatusArgs};
-use crate::cli::files::{Readers, write_file};
+use crate::cli::files::{Readers, is_in_use, write_file, write_first};
 use crate::cli::output::Output;
+use crate::cli::settings::Settings;
 use crate::cli::system::SystemClock;
 use crate::error::{Ended, Error};
+use crate::ledger::Reader;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};
 use crate::report::{
     ExportOptions, Format, Language, LinkTemplate, PEOPLE, ReportData, history_json, sink,
@@ -95,7 +100,7 @@ pub fn export(args: &ExportArgs, global: &Global, output: Output) -> Ended {
 }
 
 /// The results of a run as a workbook for the people of its sheet.
-pub fn write_workbook(
+fn write_workbook(
     opened: &Opened,
     run: RunId,
     lang: LangArg,
@@ -110,6 +115,99 @@ pub fn write_workbook(
     let link = opened.settings.config.result.link.as_deref();
     let link = link.map(LinkTemplate::parse).transpose()?;
     write_results(&args, opened, run, link.as_ref(), out).map(drop)
+}
+
+/// Results are written this often while a run goes on.
+const WRITE_EVERY: Duration = Duration::from_secs(30);
+
+/// The results of a file that is run, written beside it more than once.
+#[derive(Clone)]
+pub struct Rewritten {
+    /// In one folder; the first that nobody has open is taken.
+    pub places: Vec<PathBuf>,
+    /// Where they are by now.
+    place: Option<PathBuf>,
+    ledger: PathBuf,
+    global: Global,
+    lang: LangArg,
+    file: PathBuf,
+    /// The newest run before.
+    before: Option<RunId>,
+}
+
+/// Ends when the sender does.
+type Writing = (Sender<()>, JoinHandle<Option<PathBuf>>);
+
+impl Rewritten {
+    pub fn new(
+        file: &Path,
+        places: Vec<PathBuf>,
+        ledger: PathBuf,
+        global: Global,
+        lang: LangArg,
+    ) -> Result<Self, Error> {
+        let before = Reader::open(&ledger)?.map(|reader| reader.newest_run());
+        Ok(Rewritten {
+            places,
+            place: None,
+            global,
+            lang,
+            file: file.to_owned(),
+            before: before.transpose()?.flatten(),
+            ledger,
+        })
+    }
+
+    /// Writes them every now and then, on a thread of its own, until it is told to stop.
+    pub fn write_while(&self) -> Writing {
+        let (stop, stopped) = mpsc::channel();
+        let mut results = self.clone();
+        let writing = std::thread::spawn(move || {
+            while stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                // The last time counts; what is in the way now may be gone by then.
+                if let Err(error) = results.write_newest() {
+                    tracing::warn!("{error}");
+                }
+            }
+            results.place
+        });
+        (stop, writing)
+    }
+
+    pub fn take_over(&mut self, (stop, writing): Writing) {
+        drop(stop);
+        self.place = writing.join().ok().flatten();
+    }
+
+    fn opened(&self) -> Result<Opened, Error> {
+        let settings = Settings::find(&self.global, Some(&self.file))?;
+        Ok(Opened {
+            reader: reader(&self.ledger, &settings)?,
+            path: self.ledger.clone(),
+            settings,
+            memory: Ok(()),
+        })
+    }
+
+    /// Those of the run that has begun since, if one has: nobody else can begin one.
+    fn write_newest(&mut self) -> Result<(), Error> {
+        let newest = self.opened()?.reader.newest_run()?;
+        match newest.filter(|_| newest > self.before) {
+            Some(run) => self.write(run).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    pub fn write(&mut self, run: RunId) -> Result<PathBuf, Error> {
+        let opened = self.opened()?;
+        let places = self.place.iter().chain(&self.places);
+        let places: Vec<PathBuf> = places.filter(|place| !is_in_use(place)).cloned().collect();
+        let place = write_first(&places, Readers::Folder, |file| {
+            write_workbook(&opened, run, self.lang, BufWriter::new(file))
+        })?;
+        self.place = Some(place.clone());
+        Ok(place)
+    }
 }
 
 /// Gives the number of rows written.

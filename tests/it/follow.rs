@@ -118,7 +118,7 @@ fn the_loop_from_the_invitation_to_the_reminder_list() {
         world
             .ran("report --lang ar", 0)
             .stdout
-            .contains("إلى أين وصل العملاء")
+            .contains("مراحل تعاقد العملاء")
     );
     let known = world.ran("purge --older-than 0d --yes", 0);
     assert!(known.stdout.contains("40"), "{known}");

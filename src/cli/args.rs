@@ -111,6 +111,12 @@ pub enum Command {
     /// Serve a local stand-in for the Vlens API on loopback, for rehearsals and tests
     #[command(after_help = include_str!("help/sandbox.txt"))]
     Sandbox(SandboxArgs),
+    /// Copy the whole ledger, while it is in use
+    #[command(after_help = include_str!("help/backup.txt"))]
+    Backup {
+        /// Where to write the copy; an older backup of the same ledger is replaced
+        file: PathBuf,
+    },
     /// Delete personal data and tokens of finished rows from the ledger
     #[command(after_help = include_str!("help/purge.txt"))]
     Purge(PurgeArgs),

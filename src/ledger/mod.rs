@@ -6,6 +6,7 @@
 //! returns. Time is an argument: no clock is read here, nothing is sent and nothing decided.
 
 mod attempts;
+mod backup;
 mod decisions;
 mod import;
 mod inbox;
@@ -20,6 +21,7 @@ mod status;
 mod writer;
 
 pub use attempts::{AttemptId, Closing, Event, RecentRequest, RegisterId, Sender, Work};
+pub use backup::Copied;
 pub use decisions::{PurgeReport, SettleReport};
 pub use import::{Decide, Import, NewSheet, SheetId, SheetIdentity};
 pub use inbox::InboxFile;

@@ -280,17 +280,17 @@ fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
     let file = place::beside(path, place::UNFINISHED);
     let failed = |error: std::io::Error| place::io_failure(path, &error);
     for suffix in ["", "-journal", "-wal", "-shm"] {
-        remove(&place::beside(&file, suffix)).map_err(failed)?;
+        place::remove(&place::beside(&file, suffix)).map_err(failed)?;
     }
     place::open_private(&file)?;
     make(&file, binding).map_err(|fault| fault.writing(path))?;
     // Of an earlier ledger that had been emptied; a log that holds anything is a loss, and was put aside.
     for suffix in ["-wal", "-shm", "-journal"] {
-        remove(&place::beside(path, suffix)).map_err(failed)?;
+        place::remove(&place::beside(path, suffix)).map_err(failed)?;
     }
     failpoint::pass("before_published");
     fs::rename(&file, path)
-        .and_then(|()| sync_folder(path))
+        .and_then(|()| place::sync_folder(path))
         .map_err(failed)?;
     failpoint::pass("after_published");
     Ok(())
@@ -311,22 +311,6 @@ fn make(file: &Path, binding: &Binding) -> Outcome<()> {
     conn.execute_batch("COMMIT; PRAGMA journal_mode = WAL")?;
     failpoint::pass("after_migrated");
     conn.close().map_err(|(_, error)| error.into())
-}
-
-/// Deletes a file that is nearly always not there.
-fn remove(path: &Path) -> std::io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// A new name is durable once its folder is.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
 }
 
 fn connect(path: &Path) -> Outcome<Connection> {

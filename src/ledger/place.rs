@@ -123,6 +123,22 @@ pub(super) fn close_to_others(path: &Path) {
     let _ = path;
 }
 
+/// Deletes a file that is nearly always not there.
+pub(super) fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A new name is durable once its folder is.
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
     Error::unexpected(
         "ledger_write_failed",

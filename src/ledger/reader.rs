@@ -172,6 +172,10 @@ impl Reader {
         })
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.conn
+    }
+
     /// Looks at one state of the ledger, however much is written meanwhile.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T, Error> {
         let looked = self

@@ -365,6 +365,74 @@ fn who_holds_the_ledger_is_told() {
     }
 }
 
+/// Backup, lose, restore, go on: nobody twice.
+#[test]
+fn a_backup_that_is_restored_goes_on_and_invites_nobody_twice() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::with(Serve::default().latency("10"));
+    world.customers("customers.csv", 80);
+    let mut run = send(&world).start();
+    run.until("some rows", || world.accepted().len() > 10);
+    let copied = world.ran("backup acme.bak --json", 0).json();
+    assert!(copied["attempts"].as_i64().unwrap() >= 10, "{copied}");
+    assert_eq!(copied["output"], "acme.bak");
+    let mode = fs::metadata(world.path("acme.bak"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    run.until("more rows", || world.accepted().len() > 40);
+    // A newer one takes its place while the run goes on.
+    world.ran("backup acme.bak", 0);
+    run.until("more rows", || world.accepted().len() > 60);
+    run.kill();
+    remove(&world, &["", "-wal", "-shm"]);
+    fs::copy(world.path("acme.bak"), world.ledger()).unwrap();
+    let number = is_told(&world, "a backup");
+    // What knows more is not overwritten by what knows less.
+    fs::rename(world.path("acme.bak"), world.path("kept.bak")).unwrap();
+    let again = format!("customers.csv --assume-sent {number}");
+    let held = world.sent(&again, 3).json()["counts"]["uncertain"].clone();
+    assert!(held.as_i64().unwrap() >= 20, "{held}");
+    world.check_invariants(&Promise::default());
+    world.ran("settle --all --as created", 0);
+    world.sent("customers.csv", 0);
+    world.check_invariants(&Promise::default());
+    world.ran("backup kept.bak", 0);
+}
+
+#[test]
+fn a_backup_overwrites_nothing_but_an_older_one() {
+    let world = World::with_server();
+    world.customers("customers.csv", 5);
+    world.sent("customers.csv --limit 2", 4);
+    world.ran("backup old.bak", 0);
+    world.sent("customers.csv", 0);
+    world.ran("backup new.bak", 0);
+    let ledger = world.ledger().display().to_string();
+    fs::copy(world.ledger(), world.path("copy.db")).unwrap();
+    for file in ["customers.csv", "copy.db", &ledger, "no/such/folder.bak"] {
+        let kept = fs::read(world.path(file)).ok();
+        let refused = world.vlens(["backup", file, "--json"]).run();
+        assert!(matches!(refused.code(), Some(2 | 5)), "{refused}");
+        assert_eq!(fs::read(world.path(file)).ok(), kept);
+    }
+    let old = world
+        .vlens(["backup", "new.bak", "--ledger", "old.bak"])
+        .run()
+        .expect(2);
+    old.complains_of("knows more");
+    // Restored where nothing tells what was sent since, a backup is not believed.
+    let restored = world
+        .send("customers.csv")
+        .args(["--ledger", "new.bak"])
+        .run();
+    assert_eq!(
+        restored.expect(5).json()["error"]["code"],
+        "ledger_memory_lost"
+    );
+}
+
 fn code(finished: &Finished) -> Value {
     finished.json()["error"]["code"].clone()
 }

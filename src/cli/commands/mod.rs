@@ -50,6 +50,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Register(args) => block_on(register::register(&args, global, output)),
         Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
         Command::Sandbox(args) => block_on(sandbox(&args, output)),
+        Command::Backup { file } => results::backup(&file, global, output),
         Command::Purge(args) => decisions::purge(&args, global, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => {

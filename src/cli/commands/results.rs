@@ -250,6 +250,26 @@ fn write_results(
     Ok(rows)
 }
 
+pub fn backup(file: &Path, global: &Global, output: Output) -> Ended {
+    let opened = Opened::find(global, false)?;
+    let copied = opened.reader.backup(file, SystemClock::default().wall())?;
+    let document = serde_json::json!({
+        "ledger": opened.path,
+        "output": file,
+        "sheets": copied.sheets,
+        "attempts": copied.attempts,
+        "bytes": copied.bytes,
+    });
+    let (from, to) = (opened.path.display(), file.display());
+    output.show_file(
+        &document,
+        &format!("A copy of the ledger {from} is in {to}."),
+    )?;
+    // What was lost is not in the copy either.
+    opened.memory?;
+    Ok(None)
+}
+
 pub fn report(args: &ReportArgs, global: &Global, output: Output) -> Ended {
     let opened = Opened::find(global, false)?;
     let run = opened.run(args.run)?;

@@ -53,7 +53,8 @@ impl Settings {
             let mut paths = folders.map(|folder| tidy(folder.join(name)));
             paths.find(|path| path.exists())
         };
-        let of_sheet = file.map(config_of_sheet).filter(|path| path.exists());
+        let mut of_sheet = file.into_iter().flat_map(configs_of_sheet);
+        let of_sheet = of_sheet.find(|path| path.exists());
         let config_path = global.config.clone().or(of_sheet);
         let config_path = config_path.or_else(|| beside(CONFIG_NAME));
         let mut config = match &config_path {
@@ -279,10 +280,15 @@ pub struct Sending {
 }
 
 /// The contract types that flags name.
-/// The config of one sheet alone: `loans.vlens-batch.toml` for `loans.xlsx`.
-pub fn config_of_sheet(file: &Path) -> PathBuf {
+/// The config of one sheet alone: `loans.vlens-batch.toml` for `loans.xlsx`. It is that of `loans.marked.xlsx` as well, unless that
+/// one has its own.
+pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    tidy(folder_of(file).join(format!("{stem}.{CONFIG_NAME}")))
+    let folder = folder_of(file);
+    std::iter::successors(Some(stem.into_owned()), |stem| {
+        Some(stem.rsplit_once('.')?.0.to_owned())
+    })
+    .map(move |stem| tidy(folder.join(format!("{stem}.{CONFIG_NAME}"))))
 }
 
 pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {

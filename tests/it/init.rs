@@ -124,6 +124,11 @@ fn a_config_is_not_replaced_unasked_and_one_sheet_may_have_its_own() {
     // It is the one that counts from now on.
     let show = world.ran("check customers.csv --show 1", 0).stdout;
     assert!(show.contains("\"fullName\":\"Mona Adel\""), "{show}");
+    // Of what is given back of the sheet, too.
+    let marked = "Mobile,Name\n01012345678,Mona Samir\n";
+    world.file("customers.marked.csv", marked);
+    let show = world.ran("check customers.marked.csv --show 1", 0).stdout;
+    assert!(show.contains("\"fullName\":\"Mona Samir\""), "{show}");
     world.file(own, "# mine\n");
     init(&["--yes"]).expect(2);
     assert_eq!(text(own), "# mine\n");

@@ -7,7 +7,7 @@ use super::check::{check_input, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs, LangArg};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, config_of_sheet};
+use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet};
 use crate::error::{Ended, Error};
 
 mod ask;
@@ -52,7 +52,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
 /// replaced by `--force` only.
 fn config_path(args: &InitArgs, global: &Global) -> Result<PathBuf, Error> {
     let usual = tidy(folder_of(&args.file).join(CONFIG_NAME));
-    let own = Some(config_of_sheet(&args.file)).filter(|_| args.file != Path::new("-"));
+    let own = configs_of_sheet(&args.file).next();
+    let own = own.filter(|_| args.file != Path::new("-"));
     let path = match (&global.config, own) {
         (Some(named), _) => named.clone(),
         (None, Some(own)) if own.exists() || (usual.exists() && !args.force) => own,

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The check for Windows before a release: builds for x86_64-pc-windows-gnu on a Debian machine, and with --wine goes through the front
 # door there: the main job, paths in Arabic with spaces, a kill and what follows, two senders, files that another program holds open,
-# a config in UTF-16, and the library's own tests. It installs nothing: every package is unpacked under WORK (some 4 GB, ten minutes).
+# a config in UTF-16, and the library's own tests. Not tried: the console's events (wine gives a process without a terminal none), colours,
+# shares and OneDrive, a real Excel. It installs nothing: every package is unpacked under WORK (some 4 GB, ten minutes).
 #
 #   .ci/windows.sh [--wine] [WORK]
 #
@@ -84,28 +85,12 @@ int wmain(int argc, wchar_t **argv) {
   return 0;
 }
 C
-# Starts a command, sends it Ctrl-Break, which it gets as it gets the window's close, and ends with its exit code.
-cat > "$work/break.c" <<'C'
-#include <windows.h>
-int wmain(int argc, wchar_t **argv) {
-  STARTUPINFOW start = {sizeof start};
-  PROCESS_INFORMATION child;
-  DWORD code = 99;
-  AllocConsole();
-  if (!CreateProcessW(NULL, argv[1], NULL, NULL, TRUE, CREATE_NEW_PROCESS_GROUP, NULL, NULL, &start, &child)) return 98;
-  Sleep(4000);
-  if (!GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, child.dwProcessId)) return 97;
-  WaitForSingleObject(child.hProcess, 30000);
-  GetExitCodeProcess(child.hProcess, &code);
-  return code;
-}
-C
-for name in hold break; do with_mingw x86_64-w64-mingw32-gcc-win32 -O1 -s -municode "$work/$name.c" -o "$work/$name.exe"; done
+with_mingw x86_64-w64-mingw32-gcc-win32 -O1 -s -municode "$work/hold.c" -o "$work/hold.exe"
 
 prefix=$work/prefix; folder=$prefix/drive_c/work; system=$prefix/drive_c/windows/system32
 rm -rf "$prefix"; mkdir -p "$system" "$folder" "$work/home"
 cp "$work/usr/x86_64-w64-mingw32/lib/zlib1.dll" "$work/bcryptprimitives.dll" "$system"
-cp "$CARGO_TARGET_DIR/$target/debug/vlens-batch.exe" "$work/hold.exe" "$work/break.exe" "$folder"
+cp "$CARGO_TARGET_DIR/$target/debug/vlens-batch.exe" "$work/hold.exe" "$folder"
 cp "$tests" "$folder/tests.exe"; cp -r "$source/samples" "$source/tests" "$folder"
 cat > "$work/job.sh" <<'J'
 cd "$WINEPREFIX/drive_c/work"
@@ -158,11 +143,6 @@ v 3 resume --ledger 'C:\work\many.db' --rate unlimited
 v 3 status --ledger 'C:\work\many.db'; says 'uncertain'
 v 0 settle --ledger 'C:\work\many.db' --all --as created
 v 0 doctor --ledger 'C:\work\many.db'; says 'not looked at'
-
-echo; echo "== an end that is gentle"
-"$WINE64" 'C:\work\break.exe' 'C:\work\vlens-batch.exe run many.csv --contract-type 414 --ledger C:\work\gentle.db --rate unlimited --concurrency 2 --yes --json' > said.txt 2>&1; code=$?
-tr -d '\r' < said.txt; [ $code = 4 ] || { echo "EXIT $code, not 4"; bad=1; }
-says '"stopped":"signal"'; says '"uncertain":0'
 
 echo; echo "== files that another program holds"
 cp samples/out.xlsx held.xlsx; cp many.csv held.csv

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use jiff::tz::TimeZone;
 use minijinja::value::Serde;
-use minijinja::{Value, context};
+use minijinja::{Environment, Value, context};
 
 use super::export::in_words;
 use super::summary::Further;
@@ -72,7 +72,8 @@ pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) ->
         .map_err(|error| not_written(error.to_string()))
 }
 
-fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
+/// What the page's template knows beside its values.
+fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> {
     let mut environment = environment();
     environment.set_formatter(|out, state, value| match value.as_str() {
         Some(text) if !value.is_safe() => {
@@ -81,20 +82,20 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
         }
         _ => minijinja::escape_formatter(out, state, value),
     });
-    let zone = data.zone.clone();
     environment.add_filter("local", move |at: Option<String>| {
         let at: jiff::Timestamp = at?.parse().ok()?;
         Some(local(&zone, at).strftime("%Y-%m-%d %H:%M").to_string())
     });
     environment.add_filter("duration", move |seconds| in_units(seconds, language));
+    environment
+}
+
+fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
+    let mut environment = page_environment(data.zone.clone(), language);
     // The name's ending switches HTML escaping on.
     environment.add_template("page.html", include_str!("page.html"))?;
     let counts = &data.summary.counts;
     let needing = counts.needing_a_person();
-    let option = |typed: &str| match typed {
-        "" => String::new(),
-        typed => format!(" {typed}"),
-    };
     let masked = |text: &str| mask_text(&vendor_words(text));
     let statistics = &data.statistics;
     let problems = statistics.problems.iter().take(GROUPS).map(|problem| {
@@ -125,8 +126,8 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
         times => language.say("times", &[&zone_name(&data.zone, data.made_at)]),
         people => Serde(people),
         people_more => more,
-        reading => option(&data.further.reading),
-        sending => option(&data.further.sending),
+        reading => &data.further.reading,
+        sending => &data.further.sending,
         problems => Serde(problems.collect::<Vec<_>>()),
         rejections => Serde(rejections.collect::<Vec<_>>()),
         per_minute => over_time(data, data.per_minute, |minute| minute.requests),

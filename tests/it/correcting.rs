@@ -429,3 +429,21 @@ fn results_keep_numbers_and_dates_and_show_arabic_over_the_words_that_scripts_re
         "{styles}"
     );
 }
+
+#[test]
+fn a_sheet_that_nothing_maps_is_answered_with_init() {
+    let world = World::with_server();
+    world.file("customers.csv", "Customer,Mobile no\nMona,01012345678\n");
+    for line in ["check customers.csv", "run customers.csv --yes"] {
+        let told = world.ran(line, 5);
+        assert!(
+            told.stderr.contains("vlens-batch init customers.csv"),
+            "{told}"
+        );
+    }
+    let told = world.ran("check customers.csv --contract-type 414", 0);
+    assert!(
+        told.stdout.contains("vlens-batch init customers.csv"),
+        "{told}"
+    );
+}

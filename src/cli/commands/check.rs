@@ -46,8 +46,24 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
     let options = settings.source_options(args);
     Sheet::open(input, &options, &settings.config, &bind).map_err(|error| match error {
         SheetError::Source(error) => error,
-        SheetError::Mapping(errors) => Error::from(errors).about(&input.name()),
+        SheetError::Mapping(errors) => {
+            naming_init(Error::from(errors).about(&input.name()), input, settings)
+        }
     })
+}
+
+/// Where headers alone were the mapping and do not do, `init` proposes one.
+fn naming_init(mut error: Error, input: &Input, settings: &Settings) -> Error {
+    let Input::Path(path) = input else {
+        return error;
+    };
+    if let (Some(excerpt), None) = (&mut error.excerpt, &settings.config_path) {
+        let file = quoted(&path.to_string_lossy());
+        let way = format!("\n = help: or let init propose a mapping: vlens-batch init {file}");
+        excerpt.plain.push_str(&way);
+        excerpt.styled.push_str(&way);
+    }
+    error
 }
 
 /// The stored forms: `contract-types/ID.json` beside the config.

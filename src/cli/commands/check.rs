@@ -423,8 +423,9 @@ impl Check {
 fn has_no_keys(sheet: &Sheet) -> bool {
     let fields = sheet.mapping.columns_of_fields();
     let is_key = |key: &str| {
-        key.chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
+        let mut letters = key.chars();
+        key.starts_with(|c: char| c.is_ascii_lowercase())
+            && letters.all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
     };
     fields.iter().any(|(key, _)| !is_key(key))
 }

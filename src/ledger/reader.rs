@@ -176,8 +176,18 @@ impl Reader {
         &self.conn
     }
 
+    /// One state of the ledger for all looks from now on: beginning and ending a look costs more than most looks themselves.
+    pub fn hold(self) -> Result<Reader, Error> {
+        let held = self.conn.execute_batch("BEGIN").map_err(Fault::from);
+        held.map_err(|fault| fault.reading(&self.path))?;
+        Ok(self)
+    }
+
     /// Looks at one state of the ledger, however much is written meanwhile.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Connection) -> Outcome<T>) -> Result<T, Error> {
+        if !self.conn.is_autocommit() {
+            return look(&self.conn).map_err(|fault| fault.reading(&self.path));
+        }
         let looked = self
             .conn
             .unchecked_transaction()

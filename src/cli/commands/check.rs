@@ -188,7 +188,7 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output:
 /// The ledger that the rows are compared with. Where it cannot be said which one, a check goes on without.
 fn reader(settings: &Settings, output: Output) -> Result<Option<Reader>, Error> {
     match settings.ledger(false) {
-        Ok(path) => Reader::open(&path),
+        Ok(path) => Reader::open(&path)?.map(Reader::hold).transpose(),
         Err(error) => {
             let message = error.message;
             output.say(&format!(

@@ -29,7 +29,7 @@ pub fn dry_run(
     output: Output,
 ) -> Ended {
     refuse_loss(path)?;
-    let reader = Reader::open(path)?;
+    let reader = Reader::open(path)?.map(Reader::hold).transpose()?;
     reader
         .iter()
         .try_for_each(|reader| reader.require(binding))?;

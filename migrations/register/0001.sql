@@ -156,7 +156,7 @@ BEGIN
     INSERT INTO ledgers (tenant, id, host, os_user) SELECT t.id, the_ledger, the_host, the_user WHERE the_ledger <> ''
     ON CONFLICT (tenant, id) DO UPDATE SET host = the_host, os_user = the_user;
     is_known := the_ledger = '' OR EXISTS (SELECT FROM ledgers WHERE tenant = t.id AND id = the_ledger AND timeline = t.timeline);
-    IF is_known AND newest <> '' AND NOT EXISTS (SELECT FROM attempts WHERE id = newest::uuid) THEN
+    IF is_known AND t.timeline = timeline() AND newest <> '' AND NOT EXISTS (SELECT FROM attempts WHERE id = newest::uuid) THEN
         UPDATE tenants SET timeline = 'lost' WHERE id = t.id RETURNING * INTO t;
         UPDATE ledgers SET timeline = '' WHERE tenant = t.id;
     END IF;

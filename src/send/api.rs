@@ -137,13 +137,20 @@ pub(super) struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// The request never left: the slot is free at once.
+    /// Nobody can have counted the request: the slot is free at once.
+    pub(super) fn uncounted(&mut self) {
+        if let Some(api) = self.api.take() {
+            api.limiter().not_sent();
+            api.answered.notify_waiters();
+        }
+    }
+
+    /// The request never left, and the register hears of it.
     pub(super) async fn not_sent(mut self) {
-        let Some(api) = self.api.take() else {
+        let Some(api) = self.api else {
             return;
         };
-        api.limiter().not_sent();
-        api.answered.notify_waiters();
+        self.uncounted();
         api.tell(self.registered, "withdrawn", Status::Pending, None)
             .await;
     }

@@ -404,12 +404,7 @@ impl Attempts {
             api.pause(pause);
         }
         match outcome {
-            // Nobody can have counted it.
-            Outcome::NotCreated(NotCreated::Unreachable { .. }) => {
-                // The register hears it with the outcome.
-                slot.registered = None;
-                slot.not_sent().await;
-            }
+            Outcome::NotCreated(NotCreated::Unreachable { .. }) => slot.uncounted(),
             _ => drop(slot),
         }
         let closing = closing(&outcome, &decision);

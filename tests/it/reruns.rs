@@ -74,8 +74,8 @@ fn another_contract_type_is_another_invitation() {
         "customers.csv",
         "phone,contractTypeId\n01012345678,414\n01012345678,415\n01012345678,414\n",
     );
-    world.send("customers.csv").run().expect(3);
-    assert_eq!(world.statuses(), ["created", "created", "invalid"]);
+    world.send("customers.csv").run().expect(0);
+    assert_eq!(world.statuses(), ["created", "created", "duplicate"]);
     assert_eq!(world.accepted().len(), 2);
 }
 

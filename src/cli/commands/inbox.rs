@@ -306,12 +306,11 @@ impl<'a> Sweep<'a> {
             Err(error) if error.kind == Kind::Unusable => refused(found, error)?,
             Err(error) => return Err(error),
         };
-        match &swept.fault {
-            _ if swept.error.is_some() => note(Some(&config))?,
-            None => note(None)?,
-            Some(fault) if fault.kind == Kind::NeedsPerson => note(None)?,
-            // The next sweep goes on with it.
-            Some(_) => {}
+        let unless = swept.error.is_some().then_some(&config);
+        let is_done = |fault: &Error| fault.kind == Kind::NeedsPerson;
+        // With one that stopped early the next sweep goes on.
+        if unless.is_some() || swept.fault.as_ref().is_none_or(is_done) {
+            note(unless)?;
         }
         Ok(Some(swept))
     }

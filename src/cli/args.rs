@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
-pub use super::values::{LogFormat, OnInvalid, Rate, SettledAs};
+pub use super::values::{LangArg, LogFormat, OnInvalid, Rate, RegisterAction, SettledAs};
 use super::values::{age, delimiter, duration, status};
 use crate::input::Hidden;
 use crate::model::Status;
@@ -334,20 +334,6 @@ pub struct ExportArgs {
     pub lang: LangArg,
 }
 
-/// In what people are told outside the terminal.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct LangArg {
-    /// The language of workbooks and pages [default: that of the sheet's headers]
-    #[arg(long, value_name = "LANG")]
-    pub lang: Option<Language>,
-}
-
-impl LangArg {
-    pub fn or_of(self, headers: &[String]) -> Language {
-        self.lang.unwrap_or_else(|| Language::of(headers))
-    }
-}
-
 #[derive(Debug, Args)]
 pub struct InboxArgs {
     /// The folder
@@ -460,27 +446,6 @@ pub struct RegisterArgs {
     /// Allow plain http to a host that is not this machine
     #[arg(long, global = true)]
     pub allow_insecure_http: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum RegisterAction {
-    /// Make the schema, and enter the tenant with the limits that [limits] names
-    #[command(after_help = include_str!("help/register.txt"))]
-    Init {
-        /// Make the team's key, in this file
-        #[arg(long, value_name = "FILE")]
-        new_key: Option<PathBuf>,
-    },
-    /// Who sends, and how many customers are claimed, uncertain, on their way
-    #[command(after_help = include_str!("help/register.txt"))]
-    Status,
-    /// After a restore of the database: give it back what this ledger knows
-    #[command(after_help = include_str!("help/register.txt"))]
-    Rebuild {
-        /// No other ledger will come: sending goes on with what is there
-        #[arg(long)]
-        without_the_others: bool,
-    },
 }
 
 #[derive(Debug, Args)]

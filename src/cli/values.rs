@@ -1,14 +1,16 @@
-//! The values of arguments as typed: rates, lengths of time, delimiters, statuses.
+//! What several arguments, or one alone, are made of: rates, lengths of time, delimiters, statuses, languages.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum};
 use strum::VariantArray;
 
 use crate::model::Status;
+use crate::report::Language;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -126,4 +128,39 @@ mod tests {
             assert!(delimiter(wrong).is_err(), "{wrong}");
         }
     }
+}
+
+/// In what people are told outside the terminal.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct LangArg {
+    /// The language of workbooks and pages [default: that of the sheet's headers]
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Language>,
+}
+
+impl LangArg {
+    pub fn or_of(self, headers: &[String]) -> Language {
+        self.lang.unwrap_or_else(|| Language::of(headers))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RegisterAction {
+    /// Make the schema, and enter the tenant with the limits that [limits] names
+    #[command(after_help = include_str!("help/register.txt"))]
+    Init {
+        /// Make the team's key, in this file
+        #[arg(long, value_name = "FILE")]
+        new_key: Option<PathBuf>,
+    },
+    /// Who sends, and how many customers are claimed, uncertain, on their way
+    #[command(after_help = include_str!("help/register.txt"))]
+    Status,
+    /// After a restore of the database: give it back what this ledger knows
+    #[command(after_help = include_str!("help/register.txt"))]
+    Rebuild {
+        /// No other ledger will come: sending goes on with what is there
+        #[arg(long)]
+        without_the_others: bool,
+    },
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Ledger`] is the one writing side, [`Writer`] hands it to many tasks at once (one thread, group commit), [`Reader`] looks on
 //! without disturbing either, and [`Lock`] keeps a second writer out and notices
-//! lost memory. Each public method is one transaction, durable when it
-//! returns. Time is an argument: no clock is read here, nothing is sent and nothing decided.
+//! lost memory. Each public method is one transaction, durable when it returns. Time is an argument: no clock is read here, nothing is
+//! sent and nothing decided.
 
 mod attempts;
 mod backup;
@@ -18,6 +18,7 @@ mod results;
 mod sql;
 mod stages;
 mod status;
+mod told;
 mod writer;
 
 pub use attempts::{AttemptId, Closing, Event, RecentRequest, RegisterId, Sender, Work};

@@ -1,12 +1,10 @@
 //! Sends what is due and survives being stopped at any line. The only place where ledger and API meet.
 //!
-//! The promise hangs on the order in `Attempts::attempt`: a slot within the limits and a good token, the intent durable, the
-//! request, the outcome durable. Nobody hears of an outcome before it is durable.
-//!
 //! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop), `decide` (whether a row is
-//! sent, and what follows from an outcome); then what these lean on.
+//! sent, and what follows from an outcome), `attempt` (one request for one row); then what these lean on.
 
 mod api;
+mod attempt;
 mod decide;
 mod events;
 mod import;
@@ -31,13 +29,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::time::DelayQueue;
 
 use crate::error::Error;
-use crate::failpoint;
-use crate::ledger::{self, Closing, InvitationId, Writer};
-use crate::model::{CustomerKey, NotCreated, Outcome, Refusal, RowNumber, RunId, Status};
+use crate::ledger::Writer;
+use crate::model::{NotCreated, Outcome, RowNumber, RunId, Status};
 use crate::register::Claim;
-use crate::vlens::CallErrorKind;
-use api::Admitted;
-use decide::{Circumstances, Decision, History, Next, RetryPolicy, decide};
+use attempt::{Attempted, Attempts, Ended, Job};
+use decide::{History, Next, RetryPolicy};
 use team::{elsewhere, left_elsewhere};
 
 pub struct SendOptions {
@@ -125,33 +121,6 @@ fn panicked(error: &JoinError) -> StopReason {
         )
         .hint("Run the command again: it goes on where it stopped. Please report the fault."),
     )
-}
-
-/// One row to be sent, with what happened to it in this run.
-struct Job {
-    row: RowNumber,
-    invitation: InvitationId,
-    customer: CustomerKey,
-    /// The status that a person's word has overcome.
-    overcome: Option<Status>,
-    body: Bytes,
-    history: History,
-    /// How often it was found on its way from another computer.
-    found_elsewhere: u32,
-}
-
-/// What one request came to; its outcome is durable.
-struct Attempted {
-    job: Job,
-    outcome: Outcome,
-    decision: Decision,
-}
-
-/// How an attempt ended.
-enum Ended {
-    Attempted(Attempted),
-    /// No request was made: the customer is another computer's.
-    Elsewhere(Job, Claim),
 }
 
 /// How often a row that is on its way from another computer is looked at again, twice as long after each time; then it is left.
@@ -361,152 +330,5 @@ impl DueRows {
 
     fn is_limit_reached(&self) -> bool {
         self.allowance == 0 && (!self.exhausted || !self.page.is_empty())
-    }
-}
-
-/// What all attempts share.
-struct Attempts {
-    api: Api,
-    ledger: Writer,
-    policy: RetryPolicy,
-}
-
-impl Attempts {
-    /// One request for one row.
-    async fn attempt(self: Arc<Self>, mut job: Job) -> Result<Ended, Stopped> {
-        let Attempts { api, ledger, .. } = &*self;
-        failpoint::pass("before_claim");
-        let asked = Some((&job.customer, job.overcome));
-        let admitted = api.admit(asked).await;
-        let (mut slot, bearer) = match admitted.map_err(|error| self.give_up(error))? {
-            Admitted::In(slot, bearer) => (slot, bearer),
-            Admitted::Elsewhere(claim) => return self.leave(job, claim).await,
-        };
-        failpoint::pass("before_intent");
-        let now = api.clock.moment();
-        let registered = slot.registered;
-        let name = registered.map(|(name, _)| name);
-        let intent = match ledger.open_attempt(job.invitation, name, &now).await {
-            Ok(intent) => intent,
-            Err(error) => {
-                slot.not_sent().await;
-                return Err(self.give_up(ApiError::Ledger(error)));
-            }
-        };
-        failpoint::pass("after_intent");
-        let token = bearer.as_ref().map(|bearer| &bearer.token);
-        let fence = api.fence(&slot);
-        let outcome = api.client.create(token, job.body.clone(), fence).await;
-        failpoint::pass("after_answer");
-        let decision = self.decide(&outcome, &mut job.history);
-        // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
-        if let Some(pause) = decision.pause {
-            api.pause(pause);
-        }
-        match outcome {
-            Outcome::NotCreated(NotCreated::Unreachable { .. }) => slot.uncounted(),
-            _ => drop(slot),
-        }
-        let closing = closing(&outcome, &decision);
-        let event = <&str>::from(closing.event);
-        let now = api.clock.moment();
-        if let Err(error) = ledger.close_attempt(intent, closing, &now).await {
-            return Err(self.give_up(ApiError::Ledger(error)));
-        }
-        failpoint::pass("after_outcome");
-        let told = api.tell(registered, event, decision.status, decision.pause);
-        if let (true, Some(name)) = (told.await, name)
-            && let Err(error) = ledger.note_told(name).await
-        {
-            return Err(self.give_up(ApiError::Ledger(error)));
-        }
-        failpoint::pass("after_told");
-        // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
-        if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, &bearer) {
-            api.refused(bearer).await;
-        }
-        Ok(Ended::Attempted(Attempted {
-            job,
-            outcome,
-            decision,
-        }))
-    }
-
-    /// The customer is another computer's. What became of him there is durable here before it is told.
-    async fn leave(&self, job: Job, claim: Claim) -> Result<Ended, Stopped> {
-        if let Some(status) = claim.status {
-            let (words, now) = (elsewhere(status, &claim), self.api.clock.moment());
-            let noted = self
-                .ledger
-                .note_elsewhere(job.invitation, status, words, &now);
-            let noted = noted.await.map_err(ApiError::Ledger);
-            noted.map_err(|error| self.give_up(error))?;
-        }
-        Ok(Ended::Elsewhere(job, claim))
-    }
-
-    fn decide(&self, outcome: &Outcome, history: &mut History) -> Decision {
-        let throttled_in_a_row = match outcome {
-            Outcome::NotCreated(NotCreated::Throttled { .. }) => self.api.limiter().throttled(),
-            // Says nothing about the pace.
-            Outcome::NotCreated(
-                NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. },
-            ) => 0,
-            _ => {
-                self.api.limiter().accepted();
-                0
-            }
-        };
-        let circumstances = Circumstances {
-            now: self.api.clock.wall(),
-            chance: fastrand::f64(),
-            throttled_in_a_row,
-        };
-        decide(outcome, history, self.policy, circumstances)
-    }
-
-    /// Stops the run for what no row can be sent with.
-    fn give_up(&self, error: ApiError) -> Stopped {
-        let reason = match error {
-            ApiError::Stopped => return Stopped,
-            ApiError::Ledger(error) => StopReason::Broken(error),
-            ApiError::Register(error) => StopReason::Register(error),
-            ApiError::Call(error) => match error.kind {
-                CallErrorKind::NotTheApi => StopReason::Refused(Refusal::NotTheApi, error.message),
-                kind if kind.may_pass() => {
-                    StopReason::Failures(format!("Vlens could not be logged in to: {error}"))
-                }
-                _ => StopReason::Refused(Refusal::Credentials, error.message),
-            },
-        };
-        self.api.stop.stop(reason);
-        Stopped
-    }
-}
-
-/// What the ledger keeps of an outcome.
-fn closing(outcome: &Outcome, decision: &Decision) -> Closing {
-    let event = match outcome {
-        Outcome::Created { .. } => ledger::Event::Created,
-        Outcome::Rejected { .. } => ledger::Event::Rejected,
-        Outcome::Uncertain { .. } => ledger::Event::Uncertain,
-        Outcome::NotCreated(NotCreated::Unreachable { .. }) => ledger::Event::Unreachable,
-        Outcome::NotCreated(NotCreated::Unprocessed { .. }) => ledger::Event::Unprocessed,
-        Outcome::NotCreated(NotCreated::Throttled { .. }) => ledger::Event::Throttled,
-        Outcome::NotCreated(NotCreated::Unavailable { .. }) => ledger::Event::Unavailable,
-        Outcome::NotCreated(NotCreated::Unauthorized { .. }) => ledger::Event::Unauthorized,
-        Outcome::NotCreated(NotCreated::Refused { .. }) => ledger::Event::Refused,
-    };
-    let token = match outcome {
-        Outcome::Created { token } => Some(token.clone()),
-        _ => None,
-    };
-    Closing {
-        event,
-        status: Some(decision.status).filter(|&status| status != Status::Pending),
-        token,
-        code: outcome.code(),
-        message: outcome.message(),
-        pause: decision.pause,
     }
 }

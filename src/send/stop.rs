@@ -36,7 +36,7 @@ impl StopReason {
     }
 
     /// The reason as the run's summary names it; none for a fault of our own.
-    pub fn stop(&self) -> Option<Stop> {
+    fn stop(&self) -> Option<Stop> {
         match self {
             StopReason::Signal => Some(Stop::Signal),
             StopReason::Refused(..) => Some(Stop::Refused),
@@ -44,6 +44,16 @@ impl StopReason {
             StopReason::Failures(_) => Some(Stop::Failures),
             StopReason::Duration => Some(Stop::Duration),
             StopReason::Broken(_) => None,
+        }
+    }
+
+    /// How a run is told to have stopped early. Whatever stopped it, with nothing left to send it did not; a refusal must be told all the same.
+    pub fn of_run(why: Option<&StopReason>, is_done: bool, limit_reached: bool) -> Option<Stop> {
+        match why {
+            Some(reason @ StopReason::Refused(..)) => reason.stop(),
+            _ if is_done => None,
+            Some(reason) => reason.stop(),
+            None => limit_reached.then_some(Stop::Limit),
         }
     }
 

@@ -1,12 +1,12 @@
-//! `run --dry-run`: everything up to the first request.
+//! What `run` looks at before the first request: `--on-invalid stop`, `--expect`; and `--dry-run`, which ends there.
 
 use std::path::Path;
 
-use crate::cli::args::RunArgs;
+use crate::cli::args::{OnInvalid, RunArgs};
 use crate::cli::output::Output;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, Reader, refuse_loss};
-use crate::model::Plan;
+use crate::model::{Plan, RunSummary, Stop};
 use crate::report::{DryRun, counted, write_dry_run};
 use crate::send::{Seen, Sheet, StopSignal, Verdict, Wishes, plan};
 
@@ -68,13 +68,8 @@ pub fn dry_run(
     };
     let look = output.look();
     output.show(&document, |out| write_dry_run(out, &source, &tally, look))?;
-    let (asked_for, needing) = (tally.asked_for(), tally.invalid + tally.held);
-    let why = match args.expect {
-        Some(expected) if expected != asked_for => {
-            format!("it asks for {asked_for} invitations, not for {expected}")
-        }
-        _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
-        _ => return Ok(None),
+    let Some(why) = needs_a_person(&tally, args.expect) else {
+        return Ok(None);
     };
     let code = "dry_run_needs_a_person";
     Err(Error::new(
@@ -82,4 +77,32 @@ pub fn dry_run(
         code,
         format!("{source}: {why}."),
     ))
+}
+
+fn needs_a_person(tally: &DryRun, expected: Option<u64>) -> Option<String> {
+    let (asked_for, needing) = (tally.asked_for(), tally.invalid + tally.held);
+    match expected {
+        Some(expected) if expected != asked_for => Some(format!(
+            "it asks for {asked_for} invitations, not for {expected}"
+        )),
+        _ if needing > 0 => Some(format!(
+            "{} a person",
+            counted(needing, "row needs", "rows need")
+        )),
+        _ => None,
+    }
+}
+
+/// Why nothing is to be sent, and what there is to say beyond that.
+pub type Held = (Stop, Option<String>);
+
+pub fn held_back(args: &RunArgs, run: &RunSummary) -> Option<Held> {
+    if args.on_invalid == OnInvalid::Stop && run.counts.invalid > 0 {
+        return Some((Stop::InvalidRows, None));
+    }
+    let expected = args.expect?;
+    // Sent before or not, so that the number stays the same after an interruption.
+    let asked_for = run.rows - run.counts.invalid - run.counts.duplicate;
+    let why = format!("Expected: {expected}; the file asks for {asked_for}.");
+    (asked_for != expected).then_some((Stop::Expectation, Some(why)))
 }

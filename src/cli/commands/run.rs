@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use super::check::{input, open_sheet};
 use super::decisions::{Unfit, is_confirmed, refuse_unfit_rows};
-use super::dry_run::dry_run;
+use super::dry_run::{Held, dry_run, held_back};
 use super::register::{self, PATIENCE};
 use super::world::{self, Opened, Target, USER_AGENT, ended_as};
-use crate::cli::args::{Global, OnInvalid, ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use crate::cli::args::{Global, ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::log;
 use crate::cli::metrics::Metrics;
 use crate::cli::output::Output;
@@ -286,7 +286,7 @@ impl Flow {
             run,
             target,
         };
-        let held = held_back(args, self, &begun)?;
+        let held = held_back(args, &self.summary(begun.run)?);
         self.deliver(begun, held).await
     }
 
@@ -434,16 +434,11 @@ impl Flow {
         }
         let is_done = sent.tally.counts.pending == 0;
         let reason = self.stop.why();
-        let stopped = match &reason {
-            Some(StopReason::Broken(error)) => {
-                watch.end_broken();
-                return Err(error.clone());
-            }
-            // Whatever stopped it, with nothing left to send it was not stopped early; a refusal still must be told.
-            Some(reason @ StopReason::Refused(..)) => reason.stop(),
-            Some(reason) => reason.stop().filter(|_| !is_done),
-            None => Some(Stop::Limit).filter(|_| sent.limit_reached && !is_done),
-        };
+        if let Some(StopReason::Broken(error)) = &reason {
+            watch.end_broken();
+            return Err(error.clone());
+        }
+        let stopped = StopReason::of_run(reason.as_ref(), is_done, sent.limit_reached);
         let why = reason.as_ref().and_then(StopReason::said);
         Ok((ledger?, sent.tally, stopped, why))
     }
@@ -499,22 +494,4 @@ impl Flow {
             least,
         ))
     }
-}
-
-/// Why nothing is to be sent, and what there is to say beyond that.
-type Held = (Stop, Option<String>);
-
-/// `--on-invalid stop` and `--expect`.
-fn held_back(args: &RunArgs, flow: &Flow, begun: &Begun) -> Result<Option<Held>, Error> {
-    let summary = flow.summary(begun.run)?;
-    if args.on_invalid == OnInvalid::Stop && summary.counts.invalid > 0 {
-        return Ok(Some((Stop::InvalidRows, None)));
-    }
-    let Some(expected) = args.expect else {
-        return Ok(None);
-    };
-    // Sent before or not, so that the number stays the same after an interruption.
-    let asked_for = summary.rows - summary.counts.invalid - summary.counts.duplicate;
-    let why = format!("Expected: {expected}; the file asks for {asked_for}.");
-    Ok((asked_for != expected).then_some((Stop::Expectation, Some(why))))
 }

@@ -12,6 +12,7 @@ use super::place::Watch;
 use super::sql::{Fault, Outcome, Statements as _};
 use super::status::{Meeting, count_at, sheet_of};
 use crate::error::Error;
+use crate::failpoint;
 use crate::model::{CustomerKey, Moment, RowNumber, RunId, Standing, Status, Timestamp};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -188,7 +189,10 @@ impl Ledger {
         // The file is written afresh, so that neither it nor its log holds anything deleted.
         self.checkpoint()
             .and_then(|()| Ok(self.conn.execute_batch("VACUUM")?))
-            .and_then(|()| self.checkpoint())
+            .and_then(|()| {
+                failpoint::pass("after_vacuum");
+                self.checkpoint()
+            })
             .and_then(|()| secure("FAST"))
             .map_err(failed)?;
         self.watch = Watch::new(self.path());

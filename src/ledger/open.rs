@@ -166,6 +166,9 @@ impl Ledger {
             },
             binding: bound,
         };
+        // A purge that was killed may have left in the log that the file is to be cut: that is done before anybody watches for cuts.
+        ledger.write_log_back()?;
+        ledger.watch = Watch::new(&path);
         ledger.take_over(worker)?;
         Ok(ledger)
     }

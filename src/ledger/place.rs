@@ -411,12 +411,9 @@ fn free_bytes(_: &Path) -> Option<u64> {
     None
 }
 
-/// By trying: a folder on a disk mounted read-only has fine permissions.
+/// By trying: a folder on a disk mounted read-only has fine permissions. The file has no name that a kill could leave behind.
 fn is_writable(folder: &Path) -> bool {
-    tempfile::Builder::new()
-        .prefix(".vlens-batch-")
-        .tempfile_in(folder)
-        .is_ok()
+    tempfile::tempfile_in(folder).is_ok()
 }
 
 #[cfg(unix)]

@@ -88,6 +88,18 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
 }
 
 #[test]
+fn killed_as_the_ledger_is_about_to_shrink_the_next_run_shrinks_it_and_goes_on() {
+    let world = World::with_server();
+    world.customers("customers.csv", 300);
+    world.sent("customers.csv --limit 200", 4);
+    let purge = world.vlens(["purge", "--older-than", "90d", "--yes"]);
+    let killed = later(&world, purge).env("VLENS_BATCH_FAILPOINT", "after_vacuum:1");
+    assert_eq!(killed.run().code(), None);
+    world.sent("customers.csv", 0);
+    assert_eq!(world.accepted().len(), 300);
+}
+
+#[test]
 fn what_is_younger_stays() {
     let world = after_a_run();
     let report = world.ran("purge --older-than 90d --yes", 0);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use serde_json::Value;
 
 use super::World;
@@ -13,6 +14,7 @@ use super::log::Record;
 #[derive(Debug, Clone, Default)]
 pub struct Promise {
     may_resend: bool,
+    may_purge: bool,
     per_second: Option<usize>,
     per_minute: Option<usize>,
 }
@@ -21,6 +23,12 @@ impl Promise {
     /// A person asked for some to be sent again, so a second invitation is nobody's fault.
     pub fn resending_was_asked_for(mut self) -> Promise {
         self.may_resend = true;
+        self
+    }
+
+    /// A person asked for rows to be made nameless. The sheets themselves never change then.
+    pub fn purging_was_asked_for(mut self) -> Promise {
+        self.may_purge = true;
         self
     }
 
@@ -58,10 +66,13 @@ impl World {
         }
         // Rows that have left their file since.
         for run in older {
-            if invitations.are_all_claimed() {
+            if promise.may_purge || invitations.are_all_claimed() {
                 break;
             }
             invitations.claim(&self.export_run(Some(run)));
+        }
+        if promise.may_purge {
+            broken.extend(invitations.claim_nameless());
         }
         broken.extend(invitations.broken(promise.may_resend));
         for (limit, window_ms) in [(promise.per_second, 1_000), (promise.per_minute, 60_000)] {
@@ -87,8 +98,10 @@ impl World {
 }
 
 /// What SQLite says of the ledger, and what in it contradicts itself.
-fn damage(ledger: &Path) -> Vec<String> {
+pub fn damage(ledger: &Path) -> Vec<String> {
     let checked = rusqlite::Connection::open(ledger).and_then(|ledger| {
+        // What a killed writer left in the log is for the next command to find.
+        ledger.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         let mut damage = Vec::new();
         let verdict: String =
             ledger.pragma_query_value(None, "integrity_check", |row| row.get(0))?;
@@ -251,6 +264,20 @@ impl<'a> Invitations<'a> {
             }
             customer.statuses.insert(status);
         }
+    }
+
+    /// For each customer that no row names any more there is a created row without a name.
+    fn claim_nameless(&mut self) -> Option<String> {
+        let nameless = self.customers.remove("").unwrap_or_default().rows.len();
+        let mut unclaimed = 0;
+        for customer in self.customers.values_mut() {
+            if customer.statuses.is_empty() {
+                customer.statuses.insert("created".to_owned());
+                unclaimed += 1;
+            }
+        }
+        (unclaimed > nameless)
+            .then(|| format!("{unclaimed} are in no row, and {nameless} rows are nameless"))
     }
 
     fn are_all_claimed(&self) -> bool {

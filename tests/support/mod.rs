@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 pub use command::{Finished, Running, Vlens};
 pub use customers::{Customer, customers, sheet};
-pub use invariants::Promise;
+pub use invariants::{Promise, damage};
 pub use log::Record;
 pub use postgres::Postgres;
 pub use recipe::Recipe;

@@ -239,6 +239,7 @@ fn a_file_that_does_not_tell_is_refused_with_its_columns() {
     assert!(!told.to_string().contains("01012345678"), "{told}");
     assert!(told.stdout.contains("Nobody in this file"), "{told}");
     world.ran("export --not-signed --only created", 2);
+    world.ran("follow values.csv --contract-type 414", 2);
 }
 
 #[test]

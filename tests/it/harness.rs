@@ -21,7 +21,8 @@ fn an_invitation_behind_the_ledgers_back_is_noticed() {
     world.customers("customers.csv", 3);
     world.send("customers.csv").run().expect(0);
     std::fs::remove_file(world.ledger()).unwrap();
-    world.send("customers.csv").run().expect(0);
+    let again = world.send("customers.csv").args(["--new-ledger"]);
+    again.run().expect(0);
     let broken = world.broken_promises(&Promise::default());
     assert_eq!(broken.len(), 3, "{broken:?}");
     assert!(broken[0].contains("accepted 2 times"), "{broken:?}");

@@ -43,10 +43,21 @@ fn put_back(world: &World, kept: &Kept, files: &[&str]) {
     }
 }
 
+/// The invitations made, once what a killed sender had on its way has arrived.
+fn at_rest(world: &World) -> usize {
+    loop {
+        let before = world.accepted().len();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        if world.accepted().len() == before {
+            return before;
+        }
+    }
+}
+
 /// The number that `--assume-sent` is to name.
 #[track_caller]
 fn is_told(world: &World, what: &str) -> String {
-    let before = world.accepted().len();
+    let before = at_rest(world);
     let commands = [
         &["run", "customers.csv", "--json"][..],
         &["run", "customers.csv", "--dry-run", "--json"],

@@ -19,6 +19,12 @@ use crate::report::write_follow;
 use crate::send::Clock;
 
 pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
+    if !args.read.contract_type.is_empty() {
+        let message = "`follow` matches customers whatever their contract type.";
+        return Err(
+            Error::usage("contract_type_unused", message).hint("Leave --contract-type out.")
+        );
+    }
     let settings = Settings::find(global, Some(&args.file))?;
     let path = settings.ledger(false)?;
     // That there is none is told as by every command that reads.

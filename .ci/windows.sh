@@ -24,7 +24,7 @@ if [ ! -d "$work/usr/src/rustc-$toolchain/library" ]; then
   mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | grep -v security | head -1 | tr -d ' ' || true)
   cat > "$work/apt/backports.sources" <<S
 Types: deb
-URIs: ${mirror:-http://deb.debian.org/debian}
+URIs: ${mirror:?apt has no Debian source from which to take the source of the standard library}
 Suites: trixie trixie-backports
 Components: main
 Architectures: amd64

@@ -146,7 +146,7 @@ impl LangArg {
 
 #[derive(Debug, Subcommand)]
 pub enum RegisterAction {
-    /// Make the schema, and enter the tenant with the limits that [limits] names
+    /// Make the schema, and enter the tenant with the limits that the config names
     #[command(after_help = include_str!("help/register.txt"))]
     Init {
         /// Make the team's key, in this file

@@ -144,7 +144,7 @@ const TRIED: &[(&str, &[&str])] = &[
     ),
     (
         "the machine lost power",
-        &["a_batch_killed_at_random_moments_is_done_in_the_end_with_nobody_invited_twice"],
+        &["whatever_is_killed_at_random_moments_keeps_the_promise_and_raises_no_alarm"],
     ),
     (
         "the network went away",

@@ -85,7 +85,7 @@ impl World {
             .borrow_mut()
             .as_mut()
             .expect("a server to kill")
-            .kill();
+            .kill_and_hold();
     }
 
     /// What `VLENS_BASE_URL` is set to.

@@ -55,6 +55,8 @@ impl Serve {
 pub struct Server {
     child: Child,
     variables: Vec<(String, String)>,
+    /// Holds the port of a killed server: nobody listens there, and no other test's server is given it.
+    held: Option<tokio::net::TcpSocket>,
 }
 
 impl Server {
@@ -78,6 +80,7 @@ impl Server {
         let mut server = Server {
             child,
             variables: Vec::new(),
+            held: None,
         };
         server.variables = variables.unwrap_or_else(|| panic!("not a server's greeting: `{line}`"));
         server
@@ -106,6 +109,19 @@ impl Server {
         // It may be dead already, which is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// The same, and its address stays nobody's.
+    pub fn kill_and_hold(&mut self) {
+        self.kill();
+        let held = tokio::net::TcpSocket::new_v4().expect("a socket");
+        // Connections of the dead server may linger; once bound, the port is shared with nobody.
+        held.set_reuseaddr(true).expect("an option");
+        let address = ([127, 0, 0, 1], self.port()).into();
+        if held.bind(address).is_ok() {
+            held.set_reuseaddr(false).expect("an option");
+            self.held = Some(held);
+        }
     }
 }
 

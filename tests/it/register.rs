@@ -23,16 +23,17 @@ impl Team {
         let world = World::with(serve);
         world.config(limits);
         let team = Team { world, postgres };
-        team.vlens("owner", ["register", "init", "--new-key", "team.key"])
-            .env(
-                "VLENS_REGISTER",
-                team.postgres.url_of("owner", team.postgres.port()),
-            )
-            .run()
-            .expect(0);
-        team.postgres
-            .sql("GRANT USAGE ON SCHEMA vlens_batch TO clerk");
+        team.make_schema(["register", "init", "--new-key", "team.key"]);
         Some(team)
+    }
+
+    /// The owner makes the schema, and lets the clerk in.
+    fn make_schema<const N: usize>(&self, init: [&str; N]) {
+        let owner = self.postgres.url_of("owner", self.postgres.port());
+        let made = self.vlens("owner", init).env("VLENS_REGISTER", owner);
+        made.run().expect(0);
+        self.postgres
+            .sql("GRANT USAGE ON SCHEMA vlens_batch TO clerk");
     }
 
     /// A command on one of the computers, known by the name of its ledger.
@@ -441,15 +442,7 @@ fn four_computers_killed_at_random_with_a_register_that_crashes_ask_for_nobody_t
 fn rebuilt_from_its_ledgers(team: &Team) {
     let before = team.claims();
     team.postgres.sql("DROP SCHEMA vlens_batch CASCADE");
-    team.vlens("mona", ["register", "init"])
-        .env(
-            "VLENS_REGISTER",
-            team.postgres.url_of("owner", team.postgres.port()),
-        )
-        .run()
-        .expect(0);
-    team.postgres
-        .sql("GRANT USAGE ON SCHEMA vlens_batch TO clerk");
+    team.make_schema(["register", "init"]);
     for computer in COMPUTERS {
         team.vlens(computer, ["register", "rebuild"])
             .run()

@@ -80,15 +80,14 @@ CREATE FUNCTION timeline() RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER S
     FROM pg_control_system()
 $$;
 
--- Whether that process has a connection: each holds a lock in its session. It says who lives, and nothing is decided by it alone.
-CREATE FUNCTION lives(process integer) RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-    SELECT EXISTS (
-        SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 1447849538 AND objid = process::oid AND objsubid = 2
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+-- The processes that have a connection: each holds a lock in its session. It says who lives, and nothing is decided by it alone.
+CREATE FUNCTION living() RETURNS SETOF integer LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT objid::bigint::integer FROM pg_locks WHERE locktype = 'advisory' AND classid = 1447849538 AND objsubid = 2
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 $$;
 
--- Locks the tenant's line and reads its clock. A database whose clock is set back goes on from the last time; one that is set
--- forward is found out by the caller's own clock, which cannot have gained less.
+-- Locks the tenant's line and reads its clock. A database whose clock is set back, or forward as the caller's own clock finds out,
+-- goes on from the last time: how long ago that was nobody knows, and a window that is held for longer breaks no limit.
 CREATE FUNCTION tick(caller integer, caller_ms bigint, OUT t tenants, OUT n timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE p processes; real_now timestamptz; gained interval;
@@ -100,7 +99,7 @@ BEGIN
     real_now := wall();
     gained := make_interval(secs => greatest(caller_ms - p.steady_ms, 0) / 1000.0);
     n := real_now + t.skew;
-    IF n > p.moment + gained + interval '1 second' THEN n := p.moment + gained; END IF;
+    IF n > p.moment + gained + interval '1 second' THEN n := t.clock; END IF;
     n := greatest(n, t.clock);
     UPDATE tenants SET clock = n, skew = n - real_now WHERE id = t.id;
     UPDATE processes SET moment = n, steady_ms = greatest(steady_ms, caller_ms) WHERE id = caller;
@@ -112,7 +111,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 BEGIN
     WITH lost AS (
         UPDATE attempts SET closed = n, event = 'lost'
-        WHERE tenant = t.id AND closed IS NULL AND opened < n - t.lease AND NOT lives(process) RETURNING id)
+        WHERE tenant = t.id AND closed IS NULL AND opened < n - t.lease AND process NOT IN (SELECT living()) RETURNING id)
     UPDATE claims SET status = 'uncertain', at = wall()
     WHERE tenant = t.id AND status = 'sending' AND attempt IN (SELECT id FROM lost);
 END $$;
@@ -162,6 +161,11 @@ BEGIN
     END IF;
     IF caller IS NULL THEN
         n := greatest(wall() + t.skew, t.clock);
+        -- Others have been silent for a while, or the clock was set forward: this process, whose own clock has only begun, cannot
+        -- tell. The last minute's slots are held for one more window.
+        IF n > t.clock + interval '1 second' AND EXISTS (SELECT FROM processes WHERE tenant = t.id AND id IN (SELECT living())) THEN
+            UPDATE attempts SET closed = n WHERE tenant = t.id AND closed > t.clock - interval '61 seconds';
+        END IF;
         UPDATE tenants SET clock = n, skew = n - wall(), lease = greatest(lease, the_lease) WHERE id = t.id;
         INSERT INTO processes (tenant, ledger, host, os_user, version, started, moment, steady_ms)
         VALUES (t.id, the_ledger, the_host, the_user, the_version, wall(), n, caller_ms) RETURNING id INTO caller;
@@ -286,9 +290,9 @@ END $$;
 -- For people: one line for each process that has a connection or an open request, and sums.
 CREATE FUNCTION senders(the_url text, the_tenancy text) RETURNS TABLE (host text, os_user text, started timestamptz, version text, is_alive boolean, on_their_way bigint)
 LANGUAGE sql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-    SELECT p.host, p.os_user, p.started, p.version, lives(p.id), (SELECT count(*) FROM attempts a WHERE a.process = p.id AND a.closed IS NULL)
+    SELECT p.host, p.os_user, p.started, p.version, p.id IN (SELECT living()), (SELECT count(*) FROM attempts a WHERE a.process = p.id AND a.closed IS NULL)
     FROM processes p WHERE p.tenant = (SELECT id FROM tenants WHERE base_url = the_url AND tenancy = the_tenancy)
-        AND (lives(p.id) OR EXISTS (SELECT FROM attempts a WHERE a.process = p.id AND a.closed IS NULL)) ORDER BY p.started
+        AND (p.id IN (SELECT living()) OR EXISTS (SELECT FROM attempts a WHERE a.process = p.id AND a.closed IS NULL)) ORDER BY p.started
 $$;
 
 CREATE FUNCTION overview(the_url text, the_tenancy text) RETURNS TABLE (

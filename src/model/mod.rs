@@ -26,4 +26,4 @@ pub use run::{
     ProblemCount, ResultRow, RowHistory, RunId, RunStatistics, RunSummary, Stage, StageCount,
     Standing, Status, Stop, Timestamp, ToldProblem,
 };
-pub use secret::{Secret, mask, mask_text};
+pub use secret::{Secret, mask, mask_date, mask_text};

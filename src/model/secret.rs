@@ -27,7 +27,8 @@ impl fmt::Debug for Secret {
 }
 
 /// A personal value for a terminal or a log: enough to find it in the sheet, too little to know it.
-/// `+201012345678` becomes `+2010****5678`, `mona@example.com` becomes `m***@example.com`, a name its first letter.
+/// `+201012345678` becomes `+2010****5678`, `mona@example.com` becomes `m***@example.com`, a name its first letter,
+/// `31/12/1990` keeps its year.
 pub fn mask(value: &str) -> String {
     let chars: Vec<char> = value.chars().collect();
     if let Some(at) = chars.iter().position(|&c| c == '@')
@@ -35,6 +36,9 @@ pub fn mask(value: &str) -> String {
     {
         let domain: String = chars[at..].iter().collect();
         return format!("{}***{domain}", chars[0]);
+    }
+    if is_written_as_date(value) {
+        return mask_date(value);
     }
     let digits = chars.iter().filter(|c| c.is_numeric()).count();
     if digits >= 10 && digits * 2 >= chars.len() {
@@ -46,6 +50,37 @@ pub fn mask(value: &str) -> String {
         None => String::new(),
         Some(first) => format!("{first}***"),
     }
+}
+
+/// `31/12/1990` or `1990-12-31`, with a time or without.
+fn is_written_as_date(value: &str) -> bool {
+    let (day, time) = value.split_once([' ', 'T']).unwrap_or((value, ""));
+    let lengths = day.split(['/', '-', '.']).map(|part| {
+        let is_number = part.chars().all(char::is_numeric);
+        if is_number { part.chars().count() } else { 0 }
+    });
+    let lengths: Vec<usize> = lengths.collect();
+    matches!(lengths[..], [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 2 | 4])
+        && !time.contains(char::is_alphabetic)
+}
+
+/// A date that is known to be one, in whatever form: its year, and of everything else the shape.
+pub fn mask_date(date: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = date;
+    while let Some(first) = rest.chars().next() {
+        let is_alike = |c: char| c.is_numeric() == first.is_numeric();
+        let end = rest.find(|c| !is_alike(c)).unwrap_or(rest.len());
+        let (run, behind) = rest.split_at(end);
+        let is_year = matches!(run.chars().count(), 4 | 8) && first.is_numeric();
+        masked.extend(run.chars().enumerate().map(|(at, c)| match c {
+            _ if is_year && at < 4 => c,
+            _ if c.is_alphanumeric() => '*',
+            _ => c,
+        }));
+        rest = behind;
+    }
+    masked
 }
 
 /// Masks whatever in a foreign text (a vendor's message, say) looks like personal data: runs of seven digits or more,
@@ -87,6 +122,17 @@ mod tests {
         assert_eq!(mask("منى عادل"), "م***");
         assert_eq!(mask("29001011234567"), "29001****4567");
         assert_eq!(mask(""), "");
+        for (date, masked) in [
+            ("31/12/1990", "**/**/1990"),
+            ("1.2.٢٠٠١", "*.*.٢٠٠١"),
+            ("31-12-90", "**-**-**"),
+            ("1990-12-31 23:59:00", "1990-**-** **:**:**"),
+        ] {
+            assert_eq!(mask(date), masked);
+        }
+        assert_eq!(mask_date("12 Jan 1990"), "** *** 1990");
+        assert_eq!(mask_date("19901231"), "1990****");
+        assert_eq!(mask("10-20-30 Mona"), "1***");
     }
 
     #[test]

@@ -200,6 +200,45 @@ fn no_whole_personal_value_reaches_the_terminal() {
     ] {
         assert!(!ended.stderr.contains(value), "{value}");
     }
+    // A date is known again by its shape and its year, in the columns as in the row of the form.
+    world.file(
+        "dates.csv",
+        "Mobile,DOB\n01012345678,31/12/1990\n01012345679,15/02/1985\n",
+    );
+    let ended = world.ran("init dates.csv --contract-type 414", 0);
+    for (said, date) in [(ended.stderr, "**/**/1990"), (ended.stdout, "1990-**-**")] {
+        assert!(said.contains(date), "{said}");
+    }
+}
+
+/// With a form or without, and whether names have one word or several.
+#[test]
+fn the_plain_word_for_the_customer_above_names_is_the_name() {
+    for (header, values, field) in [
+        ("Customer", ["Mona", "Omar Said"], true),
+        ("Client", ["Mona", "Omar"], true),
+        ("العميل", ["منى", "عمر"], true),
+        ("عميل", ["منى عادل", "عمر"], true),
+        ("Applicant", ["Mona", "Omar"], true),
+        ("Borrower", ["Mona", "Omar"], true),
+        ("Customer", ["C-1001", "C-1002"], false),
+        ("Customer", ["Retail", "Retail"], false),
+        ("Customer", ["New", "Used"], false),
+    ] {
+        for form in [false, true] {
+            let world = World::new();
+            if form {
+                world.file("contract-types/414.json", FORM_414);
+            }
+            let [one, other] = values;
+            let rows = format!("01012345678,{one}\n01012345679,{other}\n");
+            world.file("c.csv", format!("Mobile,{header}\n{rows}"));
+            world.ran("init c.csv --yes --contract-type 414", 0);
+            let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+            let rule = format!("\nfullName = \"{header}\"\n");
+            assert_eq!(text.contains(&rule), field, "{header} {values:?}: {text}");
+        }
+    }
 }
 
 #[test]

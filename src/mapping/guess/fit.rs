@@ -280,7 +280,12 @@ pub(super) fn fit(header: &HeaderWords, profile: &Profile, goal: &Goal) -> Optio
         return sure(if supported { score + 0.05 } else { score });
     }
     if score >= BY_WEAK_NAME {
-        return if is_told { sure(0.7) } else { open(0.4) };
+        let is_name = goal.concept == Some("fullName") && profile.are_names();
+        return if is_told || is_name {
+            sure(0.7)
+        } else {
+            open(0.4)
+        };
     }
     if score >= BY_LIKENESS {
         let is_very_near = score >= BY_LIKENESS + VERY_NEAR;

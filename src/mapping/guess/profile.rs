@@ -1,9 +1,9 @@
 //! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
-use crate::mapping::names::{fold, fold_value, western_digits};
+use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
 use crate::mapping::words::WORDS;
-use crate::model::{Cell, Column, FormField, FormOption, Row, mask};
+use crate::model::{Cell, Column, FormField, FormOption, Row, mask, mask_date};
 
 /// How many values of a column are looked at.
 const SAMPLED_VALUES: usize = 200;
@@ -145,7 +145,7 @@ impl Profile {
             return self.distinct.join(", ");
         }
         if self.date >= 0.8 {
-            return year_of(sample);
+            return mask_date(sample);
         }
         if self.number >= 0.8 && self.phone < 0.5 && self.national_id < 0.5 {
             let masked = |(at, c): (usize, char)| if at > 0 && c.is_numeric() { '*' } else { c };
@@ -179,6 +179,12 @@ impl Profile {
         self.share_of_distinct(|value| group_of(value).is_some_and(|at| at < MARITAL_STATES))
     }
 
+    /// Words that are no list: every name that is written by one word alone.
+    pub fn are_names(&self) -> bool {
+        let is_list = !self.distinct.is_empty() && self.distinct.len() * 2 <= self.count;
+        self.words >= 0.8 && !is_list && self.known_choices() < 0.5
+    }
+
     /// The share of different values that are words of some list of choices.
     pub fn known_choices(&self) -> f64 {
         self.share_of_distinct(|value| group_of(value).is_some())
@@ -188,27 +194,6 @@ impl Profile {
         let so = self.distinct.iter().filter(|value| is_so(value)).count();
         share(so, self.distinct.len())
     }
-}
-
-/// A date with its year alone.
-fn year_of(date: &str) -> String {
-    let digits = western_digits(date);
-    let year = ["19", "20"].iter().find_map(|century| {
-        let mut places = digits.match_indices(century).map(|(at, _)| at);
-        places.find(|&at| {
-            let year = digits.get(at..at + 4);
-            year.is_some_and(|year| year.bytes().all(|b| b.is_ascii_digit()))
-        })
-    });
-    let shown = |(at, c): (usize, char)| {
-        let is_of_year = year.is_some_and(|year| (year..year + 4).contains(&at));
-        if c.is_alphanumeric() && !is_of_year {
-            '*'
-        } else {
-            c
-        }
-    };
-    digits.char_indices().map(shown).collect()
 }
 
 /// Whether a cell says what the column is: not what is empty or cannot be read, as a formula that no program has calculated.

@@ -272,13 +272,13 @@ fn write_overview(
     let head = rows.nth(1).unwrap_or(0);
     let names = ["column", "problem", "overview_times"].map(|name| language.word(name));
     sheet.write_row_with_format(head, 0, names, &header_format())?;
-    for (group, row) in tally.problems().into_iter().take(GROUPS).zip(rows) {
-        let column = match group.column.as_str() {
+    for ((column, code, group), row) in tally.groups(true).into_iter().take(GROUPS).zip(rows) {
+        let column = match column {
             "" => "–".into(),
             column => printable(column),
         };
         sheet.write_string_with_format(row, 0, column, &begin)?;
-        let code = group.code.map_or("", |code| code.into_str());
+        let code = code.map_or("", |code| code.into_str());
         sheet.write_string_with_format(row, 1, language.meaning(code), &begin)?;
         sheet.write_number(row, 2, as_float(group.count))?;
     }

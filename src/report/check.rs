@@ -1,13 +1,17 @@
-//! The result of `check`: fed problem by problem, told on one screen (words: `templates/check.txt`) or as one JSON document.
+//! The result of `check`: fed row by row, told on one screen (words: `templates/check.txt`) or as one JSON document.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, Write};
 
+use indexmap::IndexMap;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
+use serde::Serialize;
+use serde_json::json;
 use tempfile::SpooledTempFile;
-use textwrap::core::display_width;
 
+use crate::mapping::names::Shown;
 use crate::model::{
     Aside, EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, RunId, mask, to_json,
 };
@@ -24,8 +28,10 @@ const LEVELS: [(usize, usize, bool); 5] = [
     (5, 1, false),
     (3, 1, false),
 ];
-/// Fields of a filled row.
-const FIELDS: usize = 14;
+/// What the document of `--json` lists.
+const LISTS: [&str; 4] = ["problems", "repairs", "duplicates", "already_created"];
+/// Bytes of a list that are held in memory.
+const SPOOL_BYTES: usize = 1 << 20;
 
 /// What was found in one row: nothing in one that can be sent.
 #[derive(Debug, Clone, Copy)]
@@ -40,13 +46,14 @@ pub struct Findings<'a> {
 }
 
 /// A valid row as a form would show it: labels and values.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, Serialize)]
 pub struct FilledForm {
     pub row: RowNumber,
     pub fields: Vec<(String, String)>,
 }
 
 /// What `check` tells beside its tally.
+#[derive(Serialize)]
 pub struct CheckText<'a> {
     pub source: &'a str,
     /// How the file was read.
@@ -58,17 +65,20 @@ pub struct CheckText<'a> {
     pub is_marked: bool,
     /// Whether headers go out as keys that no form is likely to have.
     pub is_unmapped: bool,
-    /// Shows a header, which may be somebody's data.
-    pub header: &'a dyn Fn(&str) -> String,
+    /// How headers are shown, which may be somebody's data.
+    #[serde(skip)]
+    pub headers: &'a Shown,
     /// Lines of the screen, of which none should scroll away.
+    #[serde(skip)]
     pub lines: usize,
 }
 
 /// What `check` saw: groups, counts and the first examples of each, in bounded memory whatever the number of rows.
-#[derive(Debug, Default, serde::Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct CheckTally {
     pub(super) valid: u64,
-    pub(super) invalid: u64,
+    /// Rows that cannot be sent: `check` exits 3 when there are any.
+    pub invalid: u64,
     pub(super) duplicate: u64,
     pub(super) repaired: u64,
     already_created: u64,
@@ -79,30 +89,28 @@ pub struct CheckTally {
     /// Each field that columns feed, their places, and the rows in which all of them are empty.
     #[serde(skip)]
     empty: Vec<(String, Vec<usize>, u64)>,
-    filled: Option<FilledForm>,
+    /// The first valid row.
+    pub filled: Option<FilledForm>,
+    /// By column (empty for the row as a whole) and by code (none for repairs), in the sheet's order.
     #[serde(skip)]
-    groups: HashMap<(String, Option<ProblemCode>), Group>,
+    groups: IndexMap<(String, Option<ProblemCode>), Group>,
+    /// The lists of the document, if one is wanted. Nothing of it is written before the sheet has been read to its end; until then
+    /// they wait, in memory while they are short, else in unnamed temporary files. Values are in full: the user asked for them.
+    #[serde(skip)]
+    lists: Option<HashMap<&'static str, SpooledTempFile>>,
 }
 
 /// Problems of one kind in one column, or repairs in it.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Group {
-    /// Empty for the row as a whole.
-    pub(super) column: String,
-    /// None for repairs.
-    pub(super) code: Option<ProblemCode>,
-    /// What they have in common; empty for repairs.
-    meaning: &'static str,
     pub(super) count: u64,
     examples: Vec<Example>,
     /// Whether the messages differ.
     is_mixed: bool,
-    /// How many groups were met before, so that equal counts keep the sheet's order.
-    order: usize,
 }
 
 /// Fit for a terminal: values masked.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, Serialize)]
 struct Example {
     row: RowNumber,
     value: String,
@@ -111,23 +119,22 @@ struct Example {
 
 impl CheckTally {
     /// A tally that counts where these fields, fed by columns at these places, are left empty.
-    pub fn of_fields(fields: Vec<(String, Vec<usize>)>) -> CheckTally {
-        let empty = fields
-            .into_iter()
-            .map(|(field, columns)| (field, columns, 0));
+    pub fn new(fields: Vec<(String, Vec<usize>)>, is_for_json: bool) -> CheckTally {
+        let fields = fields.into_iter();
         CheckTally {
-            empty: empty.collect(),
+            empty: fields.map(|(field, places)| (field, places, 0)).collect(),
+            lists: is_for_json.then(HashMap::new),
             ..CheckTally::default()
         }
     }
 
-    pub fn see(&mut self, found: &Findings<'_>) {
+    pub fn see(&mut self, found: &Findings<'_>) -> io::Result<()> {
         if found.aside.is_some() {
-            return;
+            return Ok(());
         }
         let row = found.row.number;
-        for (_, columns, count) in &mut self.empty {
-            let is_empty = columns.iter().all(|&at| found.row.cell(at).is_empty());
+        for (_, places, count) in &mut self.empty {
+            let is_empty = places.iter().all(|&at| found.row.cell(at).is_empty());
             *count += u64::from(is_empty);
         }
         match (found.problems, found.duplicate_of) {
@@ -137,6 +144,7 @@ impl CheckTally {
                 if self.duplicates.len() < EXAMPLES {
                     self.duplicates.push((row, first));
                 }
+                self.list("duplicates", &json!({ "row": row, "first_row": first }))?;
             }
             _ => self.invalid += 1,
         }
@@ -144,11 +152,14 @@ impl CheckTally {
             let column = problem.column.as_deref().unwrap_or_default();
             let (value, message) = (&problem.value, problem.message.clone());
             self.group(column, Some(problem.code), row, value, message);
+            self.list("problems", problem)?;
         }
         for repair in found.repairs {
             self.repaired += 1;
             self.group(&repair.column, None, row, &repair.from, mask(&repair.to));
+            self.list("repairs", repair)?;
         }
+        Ok(())
     }
 
     /// A valid row whose invitation was created by an earlier run: it is not sent again.
@@ -157,27 +168,30 @@ impl CheckTally {
         row: RowNumber,
         same_content: bool,
         earlier: Option<EarlierRow>,
-    ) {
+    ) -> io::Result<()> {
         self.already_created += 1;
         self.changed += u64::from(!same_content);
-        if let Some(there) = earlier.filter(|_| self.wants_earlier()) {
-            self.created_earlier
-                .push((row, there.run, there.row, there.source));
+        let there = earlier.as_ref();
+        let told = json!({
+            "row": row,
+            "changed": !same_content,
+            "run": there.map(|there| there.run),
+            "run_source": there.map(|there| &there.source),
+            "run_row": there.map(|there| there.row),
+        });
+        self.list("already_created", &told)?;
+        if let Some(there) = earlier
+            && self.created_earlier.len() < EXAMPLES
+        {
+            let there = (row, there.run, there.row, there.source);
+            self.created_earlier.push(there);
         }
+        Ok(())
     }
 
-    /// Whether a filled row is still to be shown.
-    pub fn wants_form(&self) -> bool {
-        self.filled.is_none()
-    }
-
-    pub fn fill(&mut self, form: FilledForm) {
-        self.filled = Some(form);
-    }
-
-    /// Whether one more example of an earlier invitation would be shown: it has to be looked for.
+    /// Whether one more earlier invitation would be told: it has to be looked for.
     pub fn wants_earlier(&self) -> bool {
-        self.created_earlier.len() < EXAMPLES
+        self.lists.is_some() || self.created_earlier.len() < EXAMPLES
     }
 
     fn group(
@@ -188,27 +202,34 @@ impl CheckTally {
         value: &str,
         message: String,
     ) {
-        let order = self.groups.len();
-        let group = self.groups.entry((column.to_owned(), code));
-        let group = group.or_insert_with(|| Group {
-            column: column.to_owned(),
-            code,
-            meaning: code.map_or("", ProblemCode::meaning),
-            count: 0,
-            examples: Vec::new(),
-            is_mixed: false,
-            order,
-        });
+        let group = self.groups.entry((column.to_owned(), code)).or_default();
         group.count += 1;
         let first = group.examples.first();
         group.is_mixed |= first.is_some_and(|first| first.message != message);
         if group.examples.len() < EXAMPLES {
+            let value = mask(value);
             group.examples.push(Example {
                 row,
-                value: mask(value),
+                value,
                 message,
             });
         }
+    }
+
+    fn list(&mut self, list: &'static str, value: &impl Serialize) -> io::Result<()> {
+        let Some(lists) = &mut self.lists else {
+            return Ok(());
+        };
+        let separator: &[u8] = if lists.contains_key(list) {
+            b",\n"
+        } else {
+            b"\n"
+        };
+        let text = lists.entry(list);
+        let text = text.or_insert_with(|| SpooledTempFile::new(SPOOL_BYTES));
+        text.write_all(separator)?;
+        to_json(text, value)?;
+        Ok(())
     }
 
     /// Rows seen.
@@ -216,20 +237,13 @@ impl CheckTally {
         self.valid + self.invalid + self.duplicate
     }
 
-    /// Rows that cannot be sent: `check` exits 3 when there are any.
-    pub fn invalid(&self) -> u64 {
-        self.invalid
-    }
-
-    /// Problems by column and kind, the largest group first.
-    pub(super) fn problems(&self) -> Vec<&Group> {
-        self.largest_first(Option::is_some)
-    }
-
-    fn largest_first(&self, wanted: fn(&Option<ProblemCode>) -> bool) -> Vec<&Group> {
-        let groups = self.groups.iter().filter(|((_, code), _)| wanted(code));
-        let mut groups: Vec<&Group> = groups.map(|(_, group)| group).collect();
-        groups.sort_by_key(|group| (std::cmp::Reverse(group.count), group.order));
+    /// Problems by column and kind, or repairs by column; the largest group first.
+    pub(super) fn groups(&self, of_problems: bool) -> Vec<(&str, Option<ProblemCode>, &Group)> {
+        let groups = self.groups.iter();
+        let groups = groups.filter(|((_, code), _)| code.is_some() == of_problems);
+        let groups = groups.map(|((column, code), group)| (column.as_str(), *code, group));
+        let mut groups: Vec<_> = groups.collect();
+        groups.sort_by_key(|(_, _, group)| Reverse(group.count));
         groups
     }
 
@@ -240,49 +254,29 @@ impl CheckTally {
         text: &CheckText<'_>,
         look: Look,
     ) -> io::Result<()> {
-        let shown = |groups: Vec<&Group>| {
-            let shown = groups.into_iter().map(|group| {
-                let column = (text.header)(&group.column);
-                context! { column, ..Value::from(Serde(group)) }
+        let header = |name: &str| text.headers.header(name).into_owned();
+        let shown = |of_problems| {
+            let groups = self.groups(of_problems).into_iter();
+            let groups = groups.map(|(column, code, group)| {
+                let meaning = code.map(ProblemCode::meaning);
+                context! { column => header(column), meaning, ..Value::from(Serde(group)) }
             });
-            shown.collect::<Vec<_>>()
+            groups.collect::<Vec<Value>>()
         };
         let empty = self.empty.iter().filter(|(_, _, count)| *count > 0);
-        let empty = empty.map(|(field, _, count)| ((text.header)(field), *count));
-        let empty: Value = Value::from(Serde(empty.collect::<Vec<_>>()));
-        let filled = self.filled.as_ref().map(|filled| {
-            let shown = filled.fields.iter().take(FIELDS);
-            let width = shown
-                .clone()
-                .map(|(label, _)| display_width(label))
-                .max()
-                .unwrap_or(0);
-            let lines = shown.map(|(label, value)| {
-                let room = " ".repeat(width.min(30).saturating_sub(display_width(label)));
-                (format!("{label}{room}"), value.clone())
-            });
-            let more = filled.fields.len().saturating_sub(FIELDS);
-            context! { row => filled.row.0, more, lines => lines.collect::<Vec<_>>() }
-        });
+        let empty = empty.map(|(field, _, count)| (header(field), *count));
+        let told = context! {
+            empty => empty.collect::<Vec<_>>(),
+            rows => self.rows(),
+            tally => Serde(self),
+            problems => shown(true),
+            repairs => shown(false),
+            ..Value::from(Serde(text))
+        };
         let mut screen = Vec::new();
         for (most, examples, with_form) in LEVELS {
             screen.clear();
-            let values = context! {
-                source => text.source,
-                options => text.options,
-                marked => text.marked,
-                is_marked => text.is_marked,
-                is_unmapped => text.is_unmapped,
-                notes => Serde(text.notes),
-                most,
-                examples,
-                empty => empty.clone(),
-                filled => filled.as_ref().filter(|_| with_form),
-                rows => self.rows(),
-                tally => Serde(self),
-                problems => shown(self.problems()),
-                repairs => shown(self.largest_first(Option::is_none)),
-            };
+            let values = context! { most, examples, with_form, ..told.clone() };
             look.write(&mut screen, include_str!("templates/check.txt"), values)?;
             if screen.split(|&byte| byte == b'\n').count() <= text.lines + 1 {
                 break;
@@ -290,119 +284,37 @@ impl CheckTally {
         }
         out.write_all(&screen)
     }
-}
-
-/// The document of `check --json`: one, or none. Nothing is written before the sheet has been read to its end; until then its
-/// lists wait, in memory while they are short, else in unnamed temporary files. Values are in full: the user asked for them.
-#[derive(Default)]
-pub struct CheckJson {
-    problems: List,
-    repairs: List,
-    duplicates: List,
-    already_created: List,
-}
-
-#[derive(serde::Serialize)]
-struct DuplicateRow {
-    row: RowNumber,
-    first_row: RowNumber,
-}
-
-#[derive(serde::Serialize)]
-struct CreatedRow<'a> {
-    row: RowNumber,
-    changed: bool,
-    run: Option<RunId>,
-    run_source: Option<&'a str>,
-    run_row: Option<RowNumber>,
-}
-
-impl CheckJson {
-    pub fn see(&mut self, found: &Findings<'_>) -> io::Result<()> {
-        for problem in found.problems {
-            self.problems.add(problem)?;
-        }
-        for repair in found.repairs {
-            self.repairs.add(repair)?;
-        }
-        match found.duplicate_of {
-            Some(first_row) => self.duplicates.add(&DuplicateRow {
-                row: found.row.number,
-                first_row,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    pub fn already_created(
-        &mut self,
-        row: RowNumber,
-        same_content: bool,
-        earlier: Option<&EarlierRow>,
-    ) -> io::Result<()> {
-        self.already_created.add(&CreatedRow {
-            row,
-            changed: !same_content,
-            run: earlier.map(|earlier| earlier.run),
-            run_source: earlier.map(|earlier| earlier.source.as_str()),
-            run_row: earlier.map(|earlier| earlier.row),
-        })
-    }
 
     /// Writes the document, with `notes` on how the file was read.
-    pub fn write_to(
-        self,
+    pub fn write_json(
+        &mut self,
         out: &mut dyn Write,
         source: &str,
-        tally: &CheckTally,
         notes: &[String],
     ) -> io::Result<()> {
-        out.write_all(b"{\"source\":")?;
-        to_json(&mut *out, &source)?;
-        self.problems.write_to(out, "problems")?;
-        write!(
-            out,
-            ",\"rows\":{},\"valid\":{},\"invalid\":{},\"duplicate\":{},\"repaired\":{}",
-            tally.rows(),
-            tally.valid,
-            tally.invalid,
-            tally.duplicate,
-            tally.repaired
-        )?;
-        self.repairs.write_to(out, "repairs")?;
-        self.duplicates.write_to(out, "duplicates")?;
-        self.already_created.write_to(out, "already_created")?;
-        out.write_all(b",\"notes\":")?;
-        to_json(&mut *out, &notes)?;
+        let mut head = Vec::new();
+        let told = json!({
+            "source": source,
+            "rows": self.rows(),
+            "valid": self.valid,
+            "invalid": self.invalid,
+            "duplicate": self.duplicate,
+            "repaired": self.repaired,
+            "notes": notes,
+        });
+        to_json(&mut head, &told)?;
+        // The lists follow in the same object.
+        head.pop();
+        out.write_all(&head)?;
+        for name in LISTS {
+            write!(out, ",\"{name}\":[")?;
+            if let Some(list) = self.lists.as_mut().and_then(|lists| lists.get_mut(name)) {
+                list.rewind()?;
+                io::copy(list, out)?;
+            }
+            out.write_all(b"]")?;
+        }
         out.write_all(b"}\n")?;
         out.flush()
-    }
-}
-
-/// A list of JSON values on its way into the document.
-#[derive(Default)]
-struct List(Option<SpooledTempFile>);
-
-impl List {
-    /// Bytes held in memory before they go into a file.
-    const SPOOL_BYTES: usize = 1 << 20;
-
-    fn add(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
-        let separator: &[u8] = if self.0.is_some() { b",\n" } else { b"\n" };
-        let text = self
-            .0
-            .get_or_insert_with(|| SpooledTempFile::new(Self::SPOOL_BYTES));
-        text.write_all(separator)?;
-        to_json(text, &value)?;
-        Ok(())
-    }
-
-    fn write_to(self, out: &mut dyn Write, name: &str) -> io::Result<()> {
-        write!(out, ",\"{name}\":[")?;
-        if let Some(mut text) = self.0 {
-            text.seek(SeekFrom::Start(0))?;
-            io::copy(&mut text, out)?;
-        }
-        out.write_all(b"]")
     }
 }

@@ -5,17 +5,17 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use minijinja::context;
 use minijinja::value::Serde;
+use minijinja::{Value, context};
 
 use crate::mapping::names::Shown;
 use crate::model::{FollowSummary, RowNumber, RunSummary, Stop};
 
-use super::text::{Look, counted, duration, rows, thousands};
+use super::text::{Look, counted, duration, environment};
 use super::words::Language;
 
 /// What further commands must be given to meet the same ledger and config, as typed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Further {
     /// FILE, as it is found from here.
     pub file: String,
@@ -43,7 +43,7 @@ pub fn write_follow(
         match => shown.header(&summary.match_column),
         stage => shown.header(&summary.stage),
         at => summary.at.as_deref().map(|at| shown.header(at)),
-        further => context! { reading => further.reading.as_str() },
+        further => Serde(further),
     };
     look.write(out, include_str!("templates/follow.txt"), values)
 }
@@ -72,12 +72,8 @@ pub fn write_summary(
         s => Serde(summary),
         changed => changed.join(", "),
         more_changed => summary.changed > CHANGED_SHOWN.into(),
-        file => &further.file,
         needing => summary.counts.needing_a_person(),
-        reading => &further.reading,
-        sending => &further.sending,
-        checking => &further.checking,
-        running => &further.running,
+        ..Value::from(Serde(further))
     };
     look.write(out, include_str!("templates/summary.txt"), values)
 }
@@ -91,43 +87,10 @@ pub fn reason(stop: Stop, said: Option<&str>) -> String {
 
 /// Why a run still asks for somebody, in one line.
 pub fn not_done(summary: &RunSummary) -> String {
-    let RunSummary {
-        run,
-        source,
-        counts,
-        ..
-    } = summary;
-    let why = match &summary.reason {
-        Some(reason) => reason.clone(),
-        None if summary.running => {
-            let done = thousands(summary.rows - counts.pending);
-            format!(
-                "it is going on; {done} of {} dealt with.",
-                rows(summary.rows)
-            )
-        }
-        None if counts.pending > 0 => format!("{} not tried yet.", rows(counts.pending)),
-        None => {
-            let needing = counted(counts.needing_a_person(), "row needs", "rows need");
-            let each = [
-                (counts.invalid, "invalid"),
-                (counts.rejected, "rejected"),
-                (counts.failed, "failed"),
-                (counts.uncertain, "uncertain"),
-            ];
-            let each = each.iter().filter(|(n, _)| *n > 0);
-            let each: Vec<String> = each
-                .map(|(n, word)| format!("{} {word}", thousands(*n)))
-                .collect();
-            format!("{needing} a person ({}).", each.join(", "))
-        }
-    };
-    let source = if source == "-" {
-        "standard input"
-    } else {
-        source
-    };
-    format!("Run {run} of {source}: {why}")
+    let needing = summary.counts.needing_a_person();
+    let values = context! { s => Serde(summary), needing };
+    let told = environment().render_str(include_str!("templates/not_done.txt"), values);
+    told.unwrap_or_default()
 }
 
 /// The one question before a run sends: how many, where, for whom, and how long it takes.

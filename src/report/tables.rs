@@ -2,93 +2,18 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 
-use crate::model::{AttemptRecord, ContractTypeId, RowHistory, RunSummary, Timestamp, printable};
+use crate::model::{ContractTypeId, RowHistory, RunSummary, Timestamp};
 
-use super::text::{Look, duration, thousands, vendor_words};
-
-/// How a column's cells stand: texts are broken where there is little room.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cells {
-    Text,
-    Short,
-    Number,
-}
-
-fn write_table<const N: usize>(
-    out: &mut dyn Write,
-    look: Look,
-    head: [(&str, Cells); N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> io::Result<()> {
-    let between = if look.is_narrow() { 1 } else { 2 };
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(look.width.clamp(40, 400)).unwrap_or(400))
-        .set_header(head.map(|(name, _)| name))
-        .add_rows(rows.map(|row| row.map(|cell| printable(&cell).into_owned())));
-    for (at, column) in table.column_iter_mut().enumerate() {
-        let (_, cells) = head[at];
-        column.set_padding((0, if at + 1 < N { between } else { 0 }));
-        if cells != Cells::Text {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-        if cells == Cells::Number {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-        .lines()
-        .try_for_each(|line| writeln!(out, "{}", line.trim_end()))
-}
+use super::text::Look;
 
 /// Writes the runs in the order given; a ledger without runs says so.
 pub fn write_runs(out: &mut dyn Write, runs: &[RunSummary], look: Look) -> io::Result<()> {
-    if runs.is_empty() {
-        return look.paragraph(out, "", "This ledger has no runs yet.");
-    }
-    let head = [
-        ("run", Cells::Number),
-        ("began (UTC)", Cells::Short),
-        ("file", Cells::Text),
-        ("rows", Cells::Number),
-        ("created", Cells::Number),
-        ("to see to", Cells::Number),
-        ("due", Cells::Number),
-        ("took", Cells::Short),
-        ("end", Cells::Short),
-    ];
-    let day_or_minute = if look.is_narrow() { 10 } else { 16 };
-    let rows = runs.iter().map(|summary| {
-        let counts = &summary.counts;
-        let end = match summary.stopped {
-            _ if summary.running => "going on",
-            Some(stop) => stop.into_str(),
-            None => "done",
-        };
-        [
-            summary.run.to_string(),
-            first(summary.started_at, day_or_minute).replace('T', " "),
-            summary.source.clone(),
-            thousands(summary.rows),
-            thousands(counts.created + counts.already_created),
-            thousands(counts.needing_a_person()),
-            thousands(counts.pending),
-            duration(summary.seconds),
-            end.to_owned(),
-        ]
-    });
-    write_table(out, look, head, rows)
-}
-
-/// The first letters of a time: 10 for the day, 16 with the minute.
-fn first(at: Timestamp, letters: usize) -> String {
-    at.to_string().chars().take(letters).collect()
+    let letters = if look.is_narrow() { 10 } else { 16 };
+    let values = context! { runs => Serde(runs), letters };
+    look.write(out, include_str!("templates/runs.txt"), values)
 }
 
 /// One contract type of the tenant.
@@ -102,26 +27,13 @@ pub struct TypeLine {
 }
 
 /// Writes the contract types; a tenant without any is told so.
-pub fn write_contract_types(out: &mut dyn Write, lines: &[TypeLine], look: Look) -> io::Result<()> {
-    if lines.is_empty() {
-        return look.paragraph(out, "", "This tenant has no contract types.");
-    }
-    let rows = lines.iter().map(|line| {
-        let stored = line
-            .form_pulled_at
-            .map_or("no".to_owned(), |at| first(at, 10));
-        [line.id.to_string(), line.name.clone(), stored]
-    });
-    let head = [
-        ("id", Cells::Number),
-        ("name", Cells::Text),
-        ("form stored", Cells::Short),
-    ];
-    write_table(out, look, head, rows)
+pub fn write_contract_types(out: &mut dyn Write, types: &[TypeLine], look: Look) -> io::Result<()> {
+    let template = include_str!("templates/contract_types.txt");
+    look.write(out, template, context! { types => Serde(types) })
 }
 
 /// One column of the sheet and what `init` takes it for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct GuessLine {
     pub column: String,
     /// One of its values, masked.
@@ -132,17 +44,9 @@ pub struct GuessLine {
     pub candidates: Vec<String>,
 }
 
-pub fn write_guesses(out: &mut dyn Write, lines: &[GuessLine], look: Look) -> io::Result<()> {
-    let rows = lines.iter().map(|line| {
-        let becomes = match (&line.target, line.candidates.is_empty()) {
-            (Some(target), _) => target.clone(),
-            (None, true) => "not used".to_owned(),
-            (None, false) => format!("not used; perhaps {}", line.candidates.join(" or ")),
-        };
-        [line.column.clone(), line.sample.clone(), becomes]
-    });
-    let head = ["column", "such as", "becomes"].map(|name| (name, Cells::Text));
-    write_table(out, look, head, rows)
+pub fn write_guesses(out: &mut dyn Write, guesses: &[GuessLine], look: Look) -> io::Result<()> {
+    let template = include_str!("templates/guesses.txt");
+    look.write(out, template, context! { guesses => Serde(guesses) })
 }
 
 /// How serious a finding is.
@@ -178,10 +82,8 @@ pub fn write_doctor(out: &mut dyn Write, findings: &[Finding], look: Look) -> io
 
 /// The same as a document.
 pub fn doctor_json(findings: &[Finding]) -> serde_json::Value {
-    let count = |level| {
-        let of_level = findings.iter().filter(|finding| finding.level == level);
-        of_level.count()
-    };
+    let levels = findings.iter().map(|finding| finding.level);
+    let count = |wanted| levels.clone().filter(|level| *level == wanted).count();
     serde_json::json!({
         "failures": count(Level::Failure),
         "warnings": count(Level::Warning),
@@ -189,38 +91,13 @@ pub fn doctor_json(findings: &[Finding]) -> serde_json::Value {
     })
 }
 
-/// Writes a row's present state and everything that happened to it, oldest first. Shows none of its cells.
+/// Writes a row's present state and everything that happened to it, oldest first.
 pub fn write_history(out: &mut dyn Write, history: &RowHistory, look: Look) -> io::Result<()> {
-    let result = &history.result;
-    let attempts = history.attempts.iter().map(|attempt| {
-        context! {
-            took => took(attempt),
-            notes => joined([&attempt.code, &attempt.message], ", "),
-            ..Value::from(Serde(attempt))
-        }
-    });
-    let values = context! {
-        row => result.row.0,
-        status => result.status.into_str(),
-        duplicate_of => history.duplicate_of.map(|first| first.0),
-        reason => joined([&result.error_code, &result.error], ": "),
-        attempts => result.attempts,
-        history => attempts.collect::<Vec<_>>(),
-    };
+    let attempts = history.attempts.iter();
+    let took = attempts.map(|attempt| Some(attempt.answered_at?.ms_since(attempt.sent_at).max(0)));
+    let took: Vec<Option<i64>> = took.collect();
+    let values = context! { took, ..Value::from(Serde(history_json(history))) };
     look.write(out, include_str!("templates/history.txt"), values)
-}
-
-fn took(attempt: &AttemptRecord) -> String {
-    attempt.answered_at.map_or(String::new(), |answered| {
-        format!(" after {} ms", answered.ms_since(attempt.sent_at).max(0))
-    })
-}
-
-/// A code and the words for it, where there are any.
-fn joined([code, words]: [&Option<String>; 2], between: &str) -> String {
-    let words = words.as_deref().map(vendor_words);
-    let parts: Vec<String> = code.clone().into_iter().chain(words).collect();
-    parts.join(between)
 }
 
 /// The same as a document. It holds neither cells nor token.

@@ -4,11 +4,13 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Effects, Style};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
 use jiff::{SignedDuration, SignedDurationRound, Unit};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde_json::Value as Json;
+use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use crate::model::printable;
@@ -25,41 +27,81 @@ pub struct Look {
 impl Look {
     /// Narrower than this, words no longer make lines.
     const MIN_WIDTH: usize = 20;
+    /// A longer lead does not push the texts of its neighbours to the side.
+    const MOST_LEAD: usize = 34;
 
     pub fn new(width: usize, styled: bool) -> Self {
         Look { width, styled }
     }
 
-    /// Whether a table must do with less than the usual eighty columns.
-    pub(super) fn is_narrow(self) -> bool {
-        self.width < 80
-    }
-
     /// Writes a template's lines, each as wide as the terminal. What stands before a tab, or a line's indent, is kept clear by the
-    /// lines that it goes on in. A line that begins with `$ ` is a command: it is never broken, so that it can be copied.
+    /// lines that it goes on in; leads below one another are equally wide. A line that begins with `$ ` is a command: it is never
+    /// broken, so that it can be copied. Lines that begin with `|` and a tab are a table. No value has tabs, so none is taken for these.
     pub(super) fn write(
         self,
         out: &mut dyn Write,
         template: &str,
         values: impl Into<Value>,
     ) -> io::Result<()> {
-        let text = self
-            .painting()
-            .render_str(template, values)
-            .map_err(io::Error::other)?;
-        for line in text.lines() {
-            let content = line.trim_start();
-            let indent = &line[..line.len() - content.len()];
-            match (content.strip_prefix("$ "), line.split_once('\t')) {
-                (Some(command), _) => {
+        let text = self.painting().render_str(template, values);
+        let text = text.map_err(io::Error::other)?;
+        let lines: Vec<&str> = text.lines().collect();
+        let kind = |line: &str| (line.starts_with("|\t"), line.contains('\t'));
+        for block in lines.chunk_by(|above, below| kind(above) == kind(below)) {
+            if block[0].starts_with("|\t") {
+                self.table(out, block)?;
+                continue;
+            }
+            let leads = block.iter().filter_map(|line| line.split_once('\t'));
+            let widest = leads.map(|(lead, _)| display_width(lead)).max();
+            let widest = widest.unwrap_or(0).min(Self::MOST_LEAD);
+            for line in block {
+                let content = line.trim_start();
+                let indent = &line[..line.len() - content.len()];
+                if let Some(command) = content.strip_prefix("$ ") {
                     let command = self.paint(COMMAND, command.trim_end());
                     writeln!(out, "{indent}{command}")?;
+                } else if let Some((lead, text)) = line.split_once('\t') {
+                    let room = " ".repeat(widest.saturating_sub(display_width(lead)));
+                    self.paragraph(out, &format!("{lead}{room}"), text)?;
+                } else {
+                    self.paragraph(out, indent, content)?;
                 }
-                (None, Some((lead, text))) => self.paragraph(out, lead, text)?,
-                (None, None) => self.paragraph(out, indent, content)?,
             }
         }
         Ok(())
+    }
+
+    /// First how each column's cells stand: `>` for numbers, `=` for words that are kept whole, `.` for texts. Then its name, then its
+    /// cells.
+    fn table(self, out: &mut dyn Write, lines: &[&str]) -> io::Result<()> {
+        let mut rows = lines.iter().map(|line| line.split('\t').skip(1));
+        let kinds: Vec<&str> = rows.next().into_iter().flatten().collect();
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(self.width.clamp(40, 400)).unwrap_or(400))
+            .set_header(rows.next().into_iter().flatten())
+            .add_rows(rows);
+        let between = if self.is_narrow() { 1 } else { 2 };
+        for (at, column) in table.column_iter_mut().enumerate() {
+            let is_last = at + 1 == kinds.len();
+            column.set_padding((0, if is_last { 0 } else { between }));
+            if kinds[at] != "." {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+            if kinds[at] == ">" {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let mut lines = table.lines();
+        lines.try_for_each(|line| writeln!(out, "{}", line.trim_end()))
+    }
+
+    /// Whether a table must do with less than the usual eighty columns.
+    pub(super) fn is_narrow(self) -> bool {
+        self.width < 80
     }
 
     fn painting(self) -> Environment<'static> {
@@ -101,8 +143,8 @@ impl Look {
     }
 
     /// Writes `text` behind `lead`, in lines that fit; what does not fit in the first goes on below `text`'s own start.
-    pub(super) fn paragraph(self, out: &mut dyn Write, lead: &str, text: &str) -> io::Result<()> {
-        let indent = " ".repeat(textwrap::core::display_width(lead));
+    fn paragraph(self, out: &mut dyn Write, lead: &str, text: &str) -> io::Result<()> {
+        let indent = " ".repeat(display_width(lead));
         let options = textwrap::Options::new(self.width.max(Self::MIN_WIDTH))
             .initial_indent(lead)
             .subsequent_indent(&indent)
@@ -129,6 +171,9 @@ pub(super) fn environment() -> Environment<'static> {
     });
     environment.add_filter("duration", duration);
     environment.add_filter("quoted", |word: String| quoted(&word));
+    environment.add_filter("vendor_words", |words: Option<String>| {
+        words.as_deref().map(vendor_words)
+    });
     environment
 }
 

@@ -18,8 +18,8 @@ use crate::model::{
     ContractTypeId, Form, Invitation, Row, RowNumber, Status, mask, printable_json,
 };
 use crate::report::{
-    Annotator, CheckJson, CheckTally, CheckText, FilledForm, Findings, Language, SheetShape,
-    WRITTEN_AT, counted, quoted,
+    Annotator, CheckTally, CheckText, FilledForm, Findings, Language, SheetShape, WRITTEN_AT,
+    counted, quoted,
 };
 use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
 use crate::vlens;
@@ -212,7 +212,6 @@ struct Check {
     seen: Seen,
     tally: CheckTally,
     headers: Shown,
-    json: Option<CheckJson>,
     annotator: Option<Annotator>,
     forms: BTreeMap<ContractTypeId, Form>,
     /// Whether the person who has the sheet reads the result, rather than a log.
@@ -241,9 +240,8 @@ impl Check {
         let mut check = Check {
             reader: reader(settings, output)?,
             seen: Seen::default(),
-            tally: CheckTally::of_fields(sheet.mapping.columns_of_fields()),
+            tally: CheckTally::new(sheet.mapping.columns_of_fields(), output.json),
             headers: Shown::of(columns.iter().map(String::as_str)),
-            json: output.json.then(CheckJson::default),
             annotator: annotator.transpose()?,
             forms: forms(settings)?,
             is_screen: std::io::stdout().is_terminal(),
@@ -275,8 +273,8 @@ impl Check {
         match verdict {
             Verdict::Valid(invitation) => {
                 self.compare_with_ledger(row.number, &invitation)?;
-                if self.tally.wants_form() {
-                    self.tally.fill(self.form_of(row.number, &invitation));
+                if self.tally.filled.is_none() {
+                    self.tally.filled = Some(self.form_of(row.number, &invitation));
                 }
             }
             Verdict::Duplicate(first) => duplicate_of = Some(first),
@@ -290,22 +288,13 @@ impl Check {
             duplicate_of,
             aside,
         };
-        self.tally.see(&found);
-        self.keep(|json| json.see(&found))?;
+        self.tally
+            .see(&found)
+            .map_err(|error| Error::temporary(&error))?;
         match &mut self.annotator {
             Some(annotator) => annotator.row(&found),
             None => Ok(()),
         }
-    }
-
-    fn keep(
-        &mut self,
-        add: impl FnOnce(&mut CheckJson) -> std::io::Result<()>,
-    ) -> Result<(), Error> {
-        let Some(json) = &mut self.json else {
-            return Ok(());
-        };
-        add(json).map_err(|error| Error::temporary(&error))
     }
 
     /// Notes whether an earlier run created this invitation. Where is looked for only if it will be told.
@@ -323,16 +312,15 @@ impl Check {
         if standing.status != Status::Created {
             return Ok(());
         }
-        let is_told = self.json.is_some() || self.tally.wants_earlier();
-        let earlier = if is_told {
+        let earlier = if self.tally.wants_earlier() {
             reader.created_in(id)?
         } else {
             None
         };
-        let is_same = standing.same_content;
-        self.keep(|json| json.already_created(row, is_same, earlier.as_ref()))?;
-        self.tally.see_already_created(row, is_same, earlier);
-        Ok(())
+        let seen = self
+            .tally
+            .see_already_created(row, standing.same_content, earlier);
+        seen.map_err(|error| Error::temporary(&error))
     }
 
     /// What goes out for a row, under the labels of its forms. Only on a screen are its values whole.
@@ -388,11 +376,11 @@ impl Check {
                 "The sheet with every problem marked is in {path}."
             ));
         }
-        let ended = invalid_rows(self.tally.invalid(), args);
+        let ended = invalid_rows(self.tally.invalid, args);
         let notes = how_it_was_read(sheet);
         let source = args.file.display().to_string();
-        if let Some(json) = self.json {
-            output.print(|out| json.write_to(out, &source, &self.tally, &notes))?;
+        if output.json {
+            output.print(|out| self.tally.write_json(out, &source, &notes))?;
             return ended;
         }
         let marked = args.annotate.clone();
@@ -409,8 +397,7 @@ impl Check {
             marked: &marked.to_string_lossy(),
             is_marked: args.annotate.is_some(),
             is_unmapped: settings.config_path.is_none() && has_no_keys(sheet),
-            // The text for people shows no headers that are somebody's data.
-            header: &|header: &str| self.headers.header(header).into_owned(),
+            headers: &self.headers,
             lines: rows.unwrap_or(SCREEN).clamp(24, SCREEN),
         };
         let (tally, look) = (&self.tally, output.look());

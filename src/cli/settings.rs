@@ -15,7 +15,7 @@ use crate::mapping::Config;
 use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
 use crate::model::ContractTypeId;
 use crate::send::{Limits, Wishes};
-use crate::vlens::BaseUrl;
+use crate::vlens::{BaseUrl, Way};
 
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
 pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
@@ -169,8 +169,9 @@ impl Settings {
         }))
     }
 
-    /// The proxy that the environment names, checked when it is used; where it names none, the system's holds.
-    pub fn proxy(&self) -> Result<Option<String>, Error> {
+    /// The proxy that the environment names, checked when it is used; where it names none, the system's holds. And the authorities to
+    /// trust beside the system's.
+    pub fn way(&self) -> Result<Way, Error> {
         let names = if self.base_url(true)?.is_https() {
             ["HTTPS_PROXY", "https_proxy"]
         } else {
@@ -180,7 +181,10 @@ impl Settings {
             .into_iter()
             .chain(["ALL_PROXY", "all_proxy"])
             .map(variable);
-        named.find_map(Result::transpose).transpose()
+        Ok(Way {
+            proxy: named.find_map(Result::transpose).transpose()?,
+            ca_pem: self.ca_pem()?,
+        })
     }
 
     /// Invitations take an admin's token; sessions of kind `auth` do not.

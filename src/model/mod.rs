@@ -14,7 +14,7 @@ pub use invitation::{
     ContractTypeId, CustomerKey, FieldType, Form, FormCondition, FormField, FormOption, Invitation,
     InvitationKey, Recipient,
 };
-pub use outcome::{NotCreated, Outcome, Refusal, RetryAfter, Uncertainty};
+pub use outcome::{Failure, Outcome, Refusal, RetryAfter, Uncertainty, Why};
 pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};
 pub use problem::{Problem, ProblemCode, Repair};
 pub use row::{

@@ -1,5 +1,6 @@
-//! What became of one request for one invitation.
+//! What became of one request.
 
+use std::fmt;
 use std::time::Duration;
 
 use strum::{Display, IntoStaticStr};
@@ -7,110 +8,104 @@ use strum::{Display, IntoStaticStr};
 use super::run::Timestamp;
 use super::secret::Secret;
 
-/// What one request came to. Which answer means what: the table in `vlens/answer.rs`. Its word is kept in the ledger's history.
-#[derive(Debug, Clone, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum Outcome {
-    Created {
-        /// Whoever holds this session token can act as the customer.
-        token: Secret,
-    },
-    /// Vlens answered that it will not create this invitation.
-    Rejected {
-        /// The vendor's `error_code`, else the HTTP status.
-        code: i64,
-        /// The vendor's `error_message`, values masked.
-        message: String,
-        /// The vendor's `error_descriptions` as compact JSON, values masked.
-        details: Option<String>,
-    },
-    /// Certainly not created; what follows depends on why.
-    #[strum(transparent)]
-    NotCreated(NotCreated),
-    /// Created or not: nobody can tell.
-    Uncertain {
-        why: Uncertainty,
-        /// For people: what was observed, without personal data.
-        message: String,
-        /// True when the answer shows that this address is not the API (a redirect): the run must stop.
-        stop: bool,
-    },
+/// What a request for an invitation came to: the session token, with which whoever holds it can act as the customer, or why there is
+/// none. Which answer means what: the table in `vlens/answer.rs`.
+pub type Outcome = Result<Secret, Failure>;
+
+/// Why a request gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub why: Why,
+    /// What was observed, for people: no secret, values masked.
+    pub message: String,
 }
 
-impl Outcome {
-    /// The vendor's code, or the word for why it cannot be told.
-    pub fn code(&self) -> Option<String> {
-        match self {
-            Outcome::Created { .. } => None,
-            Outcome::Rejected { code, .. } => Some(code.to_string()),
-            Outcome::Uncertain { why, .. } => Some(why.to_string()),
-            Outcome::NotCreated(why) => Some(why.to_string()),
-        }
-    }
-
-    /// What was observed, for people; values masked.
-    pub fn message(&self) -> Option<String> {
-        match self {
-            Outcome::Created { .. } => None,
-            Outcome::Rejected {
-                message,
-                details: None,
-                ..
-            }
-            | Outcome::Uncertain { message, .. } => Some(message.clone()),
-            Outcome::Rejected {
-                message,
-                details: Some(details),
-                ..
-            } => Some(format!("{message} {details}")),
-            Outcome::NotCreated(why) => Some(why.message()),
+impl Failure {
+    pub fn new(why: Why, message: impl Into<String>) -> Self {
+        Failure {
+            why,
+            message: message.into(),
         }
     }
 }
 
-/// Why an invitation was certainly not created, when the fault is not the row's.
-#[derive(Debug, Clone, PartialEq, Eq, Display, IntoStaticStr)]
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.why {
+            Why::Rejected(code) => write!(f, "{} (error_code {code})", self.message),
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
+/// What follows from each for a row: the table in `send/decide.rs`. All but the first and the last are certainly not created, by no
+/// fault of the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub enum NotCreated {
-    /// No connection was made: DNS, connection, TLS. Uses up an attempt.
-    Unreachable { message: String },
+pub enum Why {
+    /// Vlens answered that it will not: its `error_code`, else the HTTP status.
+    Rejected(i64),
+    /// No connection was made: DNS, connection, TLS.
+    Unreachable,
     /// A connection was made, and the request did not begin to leave, or the server said that it processed nothing of it
-    /// (HTTP/2, RFC 9113, section 8.7). Uses up an attempt.
-    Unprocessed { message: String },
-    /// 429. Uses up no attempt; pauses the whole run.
-    Throttled { retry_after: Option<RetryAfter> },
-    /// 503 with `Retry-After`. Uses up an attempt; pauses the whole run.
-    Unavailable { retry_after: RetryAfter },
+    /// (HTTP/2, RFC 9113, section 8.7).
+    Unprocessed,
+    /// 429.
+    Throttled(Option<RetryAfter>),
+    /// 503 with `Retry-After`.
+    Unavailable(RetryAfter),
     /// 401, as HTTP status or `error_code`: the token is not accepted.
-    Unauthorized { message: String },
-    /// Every request would be refused alike; the run must stop.
-    Refused { refusal: Refusal, message: String },
+    Unauthorized,
+    /// Every request would be refused alike.
+    Refused(Refusal),
+    /// Created or not: nobody can tell.
+    Uncertain(Uncertainty),
 }
 
-impl NotCreated {
-    /// What was observed, for people, without personal data.
-    pub fn message(&self) -> String {
+impl Why {
+    /// The vendor's code, or a word.
+    pub fn code(self) -> String {
         match self {
-            NotCreated::Unreachable { message }
-            | NotCreated::Unprocessed { message }
-            | NotCreated::Unauthorized { message }
-            | NotCreated::Refused { message, .. } => message.clone(),
-            NotCreated::Throttled { .. } => "too many requests (429)".to_owned(),
-            NotCreated::Unavailable { .. } => {
-                "the server asked to come back later (503)".to_owned()
-            }
+            Why::Rejected(code) => code.to_string(),
+            Why::Uncertain(why) => why.to_string(),
+            _ => self.to_string(),
         }
+    }
+
+    pub fn retry_after(self) -> Option<RetryAfter> {
+        match self {
+            Why::Throttled(asked) => asked,
+            Why::Unavailable(asked) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// Whether a call that only reads may succeed if it is simply made again, later.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Why::Unreachable | Why::Unprocessed | Why::Throttled(_) | Why::Unavailable(_) => true,
+            Why::Uncertain(_) => !self.is_not_the_api(),
+            Why::Rejected(_) | Why::Unauthorized | Why::Refused(_) => false,
+        }
+    }
+
+    /// Whether what answers is not the API, or has no such call.
+    pub fn is_not_the_api(self) -> bool {
+        matches!(
+            self,
+            Why::Refused(Refusal::NotTheApi) | Why::Uncertain(Uncertainty::Redirect)
+        )
     }
 }
 
 /// Why every request would be refused alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// 401 after a fresh login, or a refused login.
+    /// 401 after a fresh login, or a refused login: wrong credentials, a lock-out, a second factor. Never tried again in a loop.
     Credentials,
     /// 403.
     Rights,
-    /// 404, 405 or a redirect: this address is not the API.
+    /// 404, 405, a certificate that nobody vouches for.
     NotTheApi,
 }
 
@@ -126,7 +121,7 @@ pub enum Uncertainty {
     Unreadable,
     /// 408, 5xx: the server failed with the request in its hands.
     ServerError,
-    /// 3xx.
+    /// 3xx: this address is not the API.
     Redirect,
     /// The process ended before the answer came.
     Interrupted,
@@ -135,7 +130,6 @@ pub enum Uncertainty {
 /// `Retry-After` of RFC 9110, section 10.2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// From the answer on.
     After(Duration),
     /// A point in time by the server's clock; with the answer's own `Date`, when it had one, a client whose clock is wrong
     /// still waits the right time.

@@ -11,9 +11,11 @@ use super::limiter::{Limiter, Permit};
 use super::stop::{StopSignal, Stopped};
 use crate::error::Error;
 use crate::ledger::Writer;
-use crate::model::{ContractTypeId, CustomerKey, Moment, Secret, Status, Timestamp};
+use crate::model::{
+    ContractTypeId, CustomerKey, Failure, Moment, Refusal, Secret, Status, Timestamp, Why,
+};
 use crate::register::{AttemptId, Claim, Register};
-use crate::vlens::{AccessToken, AdminToken, CallError, CallErrorKind, Client, ContractTypeEntry};
+use crate::vlens::{AccessToken, AdminToken, Client, ContractTypeEntry};
 
 /// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
 /// be tested without waiting.
@@ -47,7 +49,7 @@ pub enum ApiError {
     Ledger(Error),
     /// The team's register is out of reach, or not to be trusted.
     Register(Error),
-    Call(CallError),
+    Failed(Failure),
 }
 
 impl ApiError {
@@ -56,16 +58,23 @@ impl ApiError {
         let error = match self {
             ApiError::Stopped => return Error::stopped("interrupted", "Interrupted."),
             ApiError::Ledger(error) | ApiError::Register(error) => return error,
-            ApiError::Call(error) => error,
+            ApiError::Failed(error) => error,
         };
-        match error.kind {
-            CallErrorKind::CredentialsRefused => Error::refused(
+        match error.why {
+            why if why.is_not_the_api() => {
+                Error::refused(
+                    "not_the_api",
+                    format!("This address does not answer as the Vlens API does ({error})."),
+                )
+                .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.")
+            }
+            Why::Refused(Refusal::Credentials) => Error::refused(
                 "credentials_refused",
                 format!("Vlens does not accept the credentials ({error})."),
             )
             .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
             // The vendor documents these calls with a user's token; whether an admin's will do is not said.
-            CallErrorKind::NotLetIn => Error::refused(
+            Why::Unauthorized | Why::Refused(_) | Why::Rejected(403) => Error::refused(
                 "rights_missing",
                 format!("Vlens does not let this account see contract types ({error})."),
             )
@@ -73,22 +82,15 @@ impl ApiError {
                 "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
                  GetBusinessRequestTypeTemplateFields, and save it as {form_path}: it serves as well."
             )),
-            CallErrorKind::Refused => Error::refused(
+            Why::Rejected(_) => Error::refused(
                 "call_refused",
                 format!("Vlens refuses this call ({error})."),
             ),
-            CallErrorKind::NotTheApi => Error::refused(
-                "not_the_api",
-                format!("This address does not answer as the Vlens API does ({error})."),
+            _ => Error::stopped(
+                "unreachable",
+                format!("Vlens gave no usable answer ({error})."),
             )
-            .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml."),
-            CallErrorKind::Unreachable | CallErrorKind::Busy(_) | CallErrorKind::ServerError => {
-                Error::stopped(
-                    "unreachable",
-                    format!("Vlens gave no usable answer ({error})."),
-                )
-                .hint("Check the network and VLENS_BASE_URL, and try again later.")
-            }
+            .hint("Check the network and VLENS_BASE_URL, and try again later."),
         }
     }
 }
@@ -186,7 +188,7 @@ struct HeldToken {
     generation: u64,
     token: Option<Token>,
     /// Why the login failed for good: it is not tried again.
-    failure: Option<CallError>,
+    failure: Option<Failure>,
 }
 
 struct Token {
@@ -263,7 +265,7 @@ impl Api {
         let Credentials { username, password } =
             self.credentials.as_ref().ok_or_else(no_credentials)?;
         let token = self.call(self.client.login(username, password)).await?;
-        let token = token.map_err(ApiError::Call)?;
+        let token = token.map_err(ApiError::Failed)?;
         let server_date = token.server_date;
         self.token.lock().await.keep(token, self.clock.steady());
         Ok(server_date)
@@ -347,8 +349,8 @@ impl Api {
     /// the pause that its answer asks for.
     async fn call<T>(
         &self,
-        request: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<Result<T, CallError>, ApiError> {
+        request: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Result<T, Failure>, ApiError> {
         // Nobody else can have claimed what is about no customer.
         let Ok(slot) = self.slot(None).await? else {
             return Err(ApiError::Stopped);
@@ -384,7 +386,7 @@ impl Api {
     /// Calls create nothing, so what may pass is simply asked for again.
     async fn call_patiently<T, F>(&self, request: impl Fn() -> F) -> Result<T, ApiError>
     where
-        F: Future<Output = Result<T, CallError>>,
+        F: Future<Output = Result<T, Failure>>,
     {
         let mut attempt = 1;
         loop {
@@ -392,15 +394,15 @@ impl Api {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if !error.kind.may_pass() || attempt >= self.max_attempts {
-                return Err(ApiError::Call(error));
+            if !error.why.may_pass() || attempt >= self.max_attempts {
+                return Err(ApiError::Failed(error));
             }
-            let wait = match error.kind {
-                CallErrorKind::Busy(Some(_)) => self.asked(&error),
-                _ => Some(backoff(attempt, fastrand::f64())),
+            let wait = match error.why.retry_after() {
+                Some(_) => self.asked(&error),
+                None => Some(backoff(attempt, fastrand::f64())),
             };
             let Some(wait) = wait else {
-                return Err(ApiError::Call(error));
+                return Err(ApiError::Failed(error));
             };
             tracing::warn!("{error}; asking again in {} s", wait.as_secs_f32().ceil());
             self.stop.or_stop(tokio::time::sleep(wait)).await?;
@@ -409,11 +411,8 @@ impl Api {
     }
 
     /// The pause that an answer asks for, if anybody waits that long.
-    fn asked(&self, error: &CallError) -> Option<Duration> {
-        match error.kind {
-            CallErrorKind::Busy(Some(asked)) => wait_asked_for(asked, self.clock.wall()),
-            _ => None,
-        }
+    fn asked(&self, error: &Failure) -> Option<Duration> {
+        wait_asked_for(error.why.retry_after()?, self.clock.wall())
     }
 
     /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile.
@@ -426,12 +425,12 @@ impl Api {
             return Ok(Some(bearer));
         }
         if let Some(failure) = &held.failure {
-            return Err(ApiError::Call(failure.clone()));
+            return Err(ApiError::Failed(failure.clone()));
         }
         match self.renew(&mut held, credentials).await {
             Ok(token) => held.keep(token, self.clock.steady()),
             Err(error) => {
-                if let ApiError::Call(failure) = &error {
+                if let ApiError::Failed(failure) = &error {
                     held.failure = Some(failure.clone());
                 }
                 return Err(error);
@@ -480,8 +479,6 @@ impl Api {
 }
 
 fn no_credentials() -> ApiError {
-    ApiError::Call(CallError {
-        kind: CallErrorKind::CredentialsRefused,
-        message: "no credentials to log in with".to_owned(),
-    })
+    let why = Why::Refused(Refusal::Credentials);
+    ApiError::Failed(Failure::new(why, "no credentials to log in with"))
 }

@@ -11,9 +11,8 @@ use super::stop::{StopReason, Stopped};
 use super::team::elsewhere;
 use crate::failpoint;
 use crate::ledger::{self, Closing, InvitationId, Writer};
-use crate::model::{CustomerKey, NotCreated, Outcome, Refusal, RowNumber, Status};
+use crate::model::{CustomerKey, Outcome, Refusal, RowNumber, Status, Why};
 use crate::register::Claim;
-use crate::vlens::CallErrorKind;
 
 /// One row to be sent, with what happened to it in this run.
 pub(super) struct Job {
@@ -76,15 +75,16 @@ impl Attempts {
         let fence = api.fence(&slot);
         let outcome = api.client.create(token, job.body.clone(), fence).await;
         failpoint::pass("after_answer");
+        let why = outcome.as_ref().err().map(|failure| failure.why);
         let decision = self.decide(&outcome, &mut job.history);
         // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
         if let Some(pause) = decision.pause {
             api.pause(pause);
         }
-        match outcome {
-            Outcome::NotCreated(NotCreated::Unreachable { .. }) => slot.uncounted(),
-            _ => drop(slot),
+        if why == Some(Why::Unreachable) {
+            slot.uncounted();
         }
+        drop(slot);
         let closing = closing(&outcome, &decision);
         let event = <&str>::from(closing.event);
         let now = api.clock.moment();
@@ -124,12 +124,10 @@ impl Attempts {
     }
 
     fn decide(&self, outcome: &Outcome, history: &mut History) -> Decision {
-        let throttled_in_a_row = match outcome {
-            Outcome::NotCreated(NotCreated::Throttled { .. }) => self.api.limiter().throttled(),
+        let throttled_in_a_row = match outcome.as_ref().err().map(|failure| failure.why) {
+            Some(Why::Throttled(_)) => self.api.limiter().throttled(),
             // Says nothing about the pace.
-            Outcome::NotCreated(
-                NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. },
-            ) => 0,
+            Some(Why::Unreachable | Why::Unprocessed) => 0,
             _ => {
                 self.api.limiter().accepted();
                 0
@@ -149,13 +147,15 @@ impl Attempts {
             ApiError::Stopped => return Stopped,
             ApiError::Ledger(error) => StopReason::Broken(error),
             ApiError::Register(error) => StopReason::Register(error),
-            ApiError::Call(error) => match error.kind {
-                CallErrorKind::NotTheApi => StopReason::Refused(Refusal::NotTheApi, error.message),
-                kind if kind.may_pass() => {
-                    StopReason::Failures(format!("Vlens could not be logged in to: {error}"))
-                }
-                _ => StopReason::Refused(Refusal::Credentials, error.message),
-            },
+            ApiError::Failed(failure) if failure.why.is_not_the_api() => {
+                StopReason::Refused(Refusal::NotTheApi, failure.to_string())
+            }
+            ApiError::Failed(failure) if failure.why.may_pass() => {
+                StopReason::Failures(format!("Vlens could not be logged in to: {failure}"))
+            }
+            ApiError::Failed(failure) => {
+                StopReason::Refused(Refusal::Credentials, failure.to_string())
+            }
         };
         self.api.stop.stop(reason);
         Stopped
@@ -164,27 +164,24 @@ impl Attempts {
 
 /// What the ledger keeps of an outcome.
 fn closing(outcome: &Outcome, decision: &Decision) -> Closing {
-    let event = match outcome {
-        Outcome::Created { .. } => ledger::Event::Created,
-        Outcome::Rejected { .. } => ledger::Event::Rejected,
-        Outcome::Uncertain { .. } => ledger::Event::Uncertain,
-        Outcome::NotCreated(NotCreated::Unreachable { .. }) => ledger::Event::Unreachable,
-        Outcome::NotCreated(NotCreated::Unprocessed { .. }) => ledger::Event::Unprocessed,
-        Outcome::NotCreated(NotCreated::Throttled { .. }) => ledger::Event::Throttled,
-        Outcome::NotCreated(NotCreated::Unavailable { .. }) => ledger::Event::Unavailable,
-        Outcome::NotCreated(NotCreated::Unauthorized { .. }) => ledger::Event::Unauthorized,
-        Outcome::NotCreated(NotCreated::Refused { .. }) => ledger::Event::Refused,
+    let event = match outcome.as_ref().map_err(|failure| failure.why) {
+        Ok(_) => ledger::Event::Created,
+        Err(Why::Rejected(_)) => ledger::Event::Rejected,
+        Err(Why::Uncertain(_)) => ledger::Event::Uncertain,
+        Err(Why::Unreachable) => ledger::Event::Unreachable,
+        Err(Why::Unprocessed) => ledger::Event::Unprocessed,
+        Err(Why::Throttled(_)) => ledger::Event::Throttled,
+        Err(Why::Unavailable(_)) => ledger::Event::Unavailable,
+        Err(Why::Unauthorized) => ledger::Event::Unauthorized,
+        Err(Why::Refused(_)) => ledger::Event::Refused,
     };
-    let token = match outcome {
-        Outcome::Created { token } => Some(token.clone()),
-        _ => None,
-    };
+    let failure = outcome.as_ref().err();
     Closing {
         event,
         status: Some(decision.status).filter(|&status| status != Status::Pending),
-        token,
-        code: outcome.code(),
-        message: outcome.message(),
+        token: outcome.as_ref().ok().cloned(),
+        code: failure.map(|failure| failure.why.code()),
+        message: failure.map(|failure| failure.message.clone()),
         pause: decision.pause,
     }
 }

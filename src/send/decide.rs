@@ -24,7 +24,7 @@
 use std::time::Duration;
 
 use super::stop::StopReason;
-use crate::model::{NotCreated, Outcome, Plan, Refusal, RetryAfter, Standing, Status, Timestamp};
+use crate::model::{Failure, Outcome, Plan, Refusal, RetryAfter, Standing, Status, Timestamp, Why};
 
 /// What a person asked for beyond the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,49 +120,46 @@ pub(super) fn decide(
     circumstances: Circumstances,
 ) -> Decision {
     let was_unauthorized = std::mem::take(&mut history.unauthorized);
-    let reason = match outcome {
-        Outcome::Created { .. } => return ended(Status::Created),
-        Outcome::Rejected { .. } => return ended(Status::Rejected),
-        Outcome::Uncertain { stop: false, .. } => return ended(Status::Uncertain),
-        Outcome::Uncertain { message, .. } => {
-            return stopped(Status::Uncertain, Refusal::NotTheApi, message);
-        }
-        Outcome::NotCreated(reason) => reason,
+    let Err(Failure { why, message }) = outcome else {
+        return ended(Status::Created);
     };
-    if !matches!(reason, NotCreated::Throttled { .. }) {
+    if !matches!(why, Why::Throttled(_)) {
         history.throttled = 0;
     }
     let chance = circumstances.chance;
-    match reason {
-        NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. } => {
+    match *why {
+        Why::Rejected(_) => ended(Status::Rejected),
+        Why::Uncertain(_) if why.is_not_the_api() => {
+            stopped(Status::Uncertain, Refusal::NotTheApi, message)
+        }
+        Why::Uncertain(_) => ended(Status::Uncertain),
+        Why::Unreachable | Why::Unprocessed => {
             history.attempts += 1;
             let wait = backoff(history.attempts, chance);
             again_or_failed(history.attempts < policy.max_attempts, wait, None)
         }
-        NotCreated::Throttled { retry_after } => {
+        Why::Throttled(asked) => {
             history.throttled += 1;
-            let wait = match retry_after {
-                Some(asked) => wait_asked_for(*asked, circumstances.now),
+            let wait = match asked {
+                Some(asked) => wait_asked_for(asked, circumstances.now),
                 None => Some(backoff(circumstances.throttled_in_a_row, chance)),
             };
             after_pause(history.throttled < MAX_THROTTLED, wait)
         }
-        NotCreated::Unavailable { retry_after } => {
+        Why::Unavailable(asked) => {
             history.attempts += 1;
-            let wait = wait_asked_for(*retry_after, circumstances.now);
+            let wait = wait_asked_for(asked, circumstances.now);
             after_pause(history.attempts < policy.max_attempts, wait)
         }
-        NotCreated::Unauthorized { .. } if !was_unauthorized && policy.can_log_in => {
+        Why::Unauthorized if !was_unauthorized && policy.can_log_in => {
             history.unauthorized = true;
             Decision {
                 next: Next::WithFreshToken,
                 ..ended(Status::Pending)
             }
         }
-        NotCreated::Unauthorized { message } => {
-            stopped(Status::Pending, Refusal::Credentials, message)
-        }
-        NotCreated::Refused { refusal, message } => stopped(Status::Pending, *refusal, message),
+        Why::Unauthorized => stopped(Status::Pending, Refusal::Credentials, message),
+        Why::Refused(refusal) => stopped(Status::Pending, refusal, message),
     }
 }
 
@@ -282,12 +279,8 @@ mod tests {
         decide(outcome, history, POLICY, circumstances)
     }
 
-    fn uncertain(why: Uncertainty) -> Outcome {
-        Outcome::Uncertain {
-            why,
-            message: "302".to_owned(),
-            stop: why == Uncertainty::Redirect,
-        }
+    fn failed(why: Why) -> Outcome {
+        Err(Failure::new(why, "expired"))
     }
 
     fn after(seconds: u64) -> RetryAfter {
@@ -295,43 +288,20 @@ mod tests {
     }
 
     fn throttled(seconds: Option<u64>) -> Outcome {
-        Outcome::NotCreated(NotCreated::Throttled {
-            retry_after: seconds.map(after),
-        })
+        failed(Why::Throttled(seconds.map(after)))
     }
 
     fn unavailable(seconds: u64) -> Outcome {
-        Outcome::NotCreated(NotCreated::Unavailable {
-            retry_after: after(seconds),
-        })
-    }
-
-    fn unreachable() -> Outcome {
-        Outcome::NotCreated(NotCreated::Unreachable {
-            message: "connection refused".to_owned(),
-        })
-    }
-
-    fn unauthorized() -> Outcome {
-        Outcome::NotCreated(NotCreated::Unauthorized {
-            message: "expired".to_owned(),
-        })
+        failed(Why::Unavailable(after(seconds)))
     }
 
     /// An uncertain row above all is never sent again, whatever is left of its attempts.
     #[test]
     fn final_answers_end_the_row() {
-        let created = Outcome::Created {
-            token: Secret::new("t"),
-        };
-        let rejected = Outcome::Rejected {
-            code: 1,
-            message: String::new(),
-            details: None,
-        };
+        let uncertain = |why| failed(Why::Uncertain(why));
         for (outcome, status) in [
-            (created, Status::Created),
-            (rejected, Status::Rejected),
+            (Ok(Secret::new("t")), Status::Created),
+            (failed(Why::Rejected(1)), Status::Rejected),
             (uncertain(Uncertainty::Timeout), Status::Uncertain),
             (uncertain(Uncertainty::Broken), Status::Uncertain),
             (uncertain(Uncertainty::Unreadable), Status::Uncertain),
@@ -343,26 +313,24 @@ mod tests {
 
     #[test]
     fn what_every_row_would_meet_stops_the_run() {
-        let refused = |refusal| {
-            Outcome::NotCreated(NotCreated::Refused {
-                refusal,
-                message: "403".to_owned(),
-            })
-        };
-        for (outcome, status, expected) in [
+        for (why, status, expected) in [
             (
-                uncertain(Uncertainty::Redirect),
+                Why::Uncertain(Uncertainty::Redirect),
                 Status::Uncertain,
                 Refusal::NotTheApi,
             ),
-            (refused(Refusal::Rights), Status::Pending, Refusal::Rights),
             (
-                refused(Refusal::NotTheApi),
+                Why::Refused(Refusal::Rights),
+                Status::Pending,
+                Refusal::Rights,
+            ),
+            (
+                Why::Refused(Refusal::NotTheApi),
                 Status::Pending,
                 Refusal::NotTheApi,
             ),
         ] {
-            let decision = decided(&outcome, &mut History::default());
+            let decision = decided(&failed(why), &mut History::default());
             assert_eq!(decision.status, status);
             assert!(
                 matches!(decision.next, Next::Stop(StopReason::Refused(why, _)) if why == expected)
@@ -374,11 +342,14 @@ mod tests {
     fn an_unreachable_server_is_tried_until_the_attempts_are_used_up() {
         let mut history = History::default();
         for seconds in [1, 2] {
-            let decision = decided(&unreachable(), &mut history);
+            let decision = decided(&failed(Why::Unreachable), &mut history);
             assert_eq!(decision.status, Status::Pending);
             assert_eq!(decision.next, Next::Again(Duration::from_secs(seconds)));
         }
-        assert_eq!(decided(&unreachable(), &mut history), ended(Status::Failed));
+        assert_eq!(
+            decided(&failed(Why::Unreachable), &mut history),
+            ended(Status::Failed)
+        );
     }
 
     #[test]
@@ -421,15 +392,15 @@ mod tests {
     #[test]
     fn the_first_401_asks_for_a_fresh_token_and_the_second_in_a_row_stops() {
         let mut history = History::default();
-        let first = decided(&unauthorized(), &mut history);
+        let first = decided(&failed(Why::Unauthorized), &mut history);
         assert_eq!(
             (first.status, first.next),
             (Status::Pending, Next::WithFreshToken)
         );
         decided(&throttled(Some(1)), &mut history);
-        let again_a_first = decided(&unauthorized(), &mut history);
+        let again_a_first = decided(&failed(Why::Unauthorized), &mut history);
         assert_eq!(again_a_first.next, Next::WithFreshToken);
-        let second = decided(&unauthorized(), &mut history);
+        let second = decided(&failed(Why::Unauthorized), &mut history);
         assert_eq!(second.status, Status::Pending);
         let refused = Next::Stop(StopReason::Refused(Refusal::Credentials, "expired".into()));
         assert_eq!(second.next, refused);
@@ -444,7 +415,7 @@ mod tests {
             throttled_in_a_row: 0,
         };
         let history = &mut History::default();
-        let without_login = decide(&unauthorized(), history, policy, circumstances);
+        let without_login = decide(&failed(Why::Unauthorized), history, policy, circumstances);
         assert_eq!(without_login.next, refused);
     }
 

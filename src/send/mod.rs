@@ -30,7 +30,7 @@ use tokio_util::time::DelayQueue;
 
 use crate::error::Error;
 use crate::ledger::Writer;
-use crate::model::{NotCreated, Outcome, RowNumber, RunId, Status};
+use crate::model::{Failure, RowNumber, RunId, Status, Why};
 use crate::register::Claim;
 use attempt::{Attempted, Attempts, Ended, Job};
 use decide::{History, Next, RetryPolicy};
@@ -202,11 +202,12 @@ impl Sending {
         } = attempted;
         let row = job.row;
         self.tally.requests += 1;
-        if matches!(outcome, Outcome::NotCreated(NotCreated::Throttled { .. })) {
+        let failure = outcome.as_ref().err();
+        if let Some(Why::Throttled(_)) = failure.map(|failure| failure.why) {
             self.tally.throttled += 1;
         }
         if decision.status != Status::Pending {
-            self.end(row, decision.status, &outcome);
+            self.end(row, decision.status, failure);
         }
         if let Some(wait) = decision.pause {
             self.tell(&SendEvent::Paused { wait });
@@ -215,7 +216,7 @@ impl Sending {
             Next::Done => {}
             Next::Again(wait) => {
                 self.waiting.insert(job, wait);
-                let why = (&outcome).into();
+                let why = failure.map_or("created", |failure| failure.why.into());
                 self.tell(&SendEvent::Again { row, why, wait });
             }
             Next::WithFreshToken => self.due.begin_again(job),
@@ -246,8 +247,9 @@ impl Sending {
     }
 
     /// A row has its status for this run.
-    fn end(&mut self, row: RowNumber, status: Status, outcome: &Outcome) {
-        let (code, message) = (outcome.code(), outcome.message());
+    fn end(&mut self, row: RowNumber, status: Status, failure: Option<&Failure>) {
+        let code = failure.map(|failure| failure.why.code());
+        let message = failure.map(|failure| failure.message.clone());
         if matches!(status, Status::Failed | Status::Uncertain) {
             self.failures_in_a_row += 1;
             if self.failures_in_a_row >= self.options.max_consecutive_failures {

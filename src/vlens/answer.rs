@@ -1,15 +1,14 @@
-//! Which answer to an invitation means what: one pure function and one table, and what is read of the vendor's envelope for it.
+//! Which answer means what: one pure function and one table, and what is read of the vendor's envelope for it.
 //!
-//! When in doubt the answer is [`Outcome::Uncertain`]: a row held back costs a look, a customer invited twice cannot be
-//! undone.
+//! When in doubt the answer is [`Why::Uncertain`]: a row held back costs a look, a customer invited twice cannot be undone.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::vendor_text::{fit_json, fit_text};
-use crate::model::{NotCreated, Outcome, Refusal, RetryAfter, Secret, Timestamp, Uncertainty};
+use crate::model::{Failure, Outcome, Refusal, RetryAfter, Secret, Timestamp, Uncertainty, Why};
 
 /// An answer as it came, before anything is made of it.
 #[derive(Debug, Clone)]
@@ -31,94 +30,70 @@ pub enum Body {
 
 /// Reads one answer to `CreateInvitation` or `CreateAuthSession`.
 pub fn read_answer(answer: &RawAnswer) -> Outcome {
-    let status = answer.status;
-    match status {
-        200..=299 => read_success(answer),
-        300..=399 => Outcome::Uncertain {
-            why: Uncertainty::Redirect,
-            message: format!("HTTP {status}: the address sends elsewhere, so it is not the API"),
-            stop: true,
-        },
-        401 => Outcome::NotCreated(NotCreated::Unauthorized {
-            message: answer.told(),
-        }),
-        403 => refused(Refusal::Rights, answer),
-        404 | 405 => refused(Refusal::NotTheApi, answer),
-        408 => uncertain(Uncertainty::ServerError, answer.told()),
-        429 => Outcome::NotCreated(NotCreated::Throttled {
-            retry_after: answer.retry_after(),
-        }),
-        400..=499 => rejected(answer.envelope().unwrap_or_default(), status),
-        500..=599 => match answer.retry_after() {
-            Some(retry_after) if status == 503 => {
-                Outcome::NotCreated(NotCreated::Unavailable { retry_after })
-            }
-            _ => uncertain(Uncertainty::ServerError, answer.told()),
-        },
-        _ => uncertain(
-            Uncertainty::Unreadable,
-            format!("HTTP {status}, which no server answers with"),
-        ),
-    }
-}
-
-fn read_success(answer: &RawAnswer) -> Outcome {
-    let Some(envelope) = answer.envelope() else {
-        return uncertain(Uncertainty::Unreadable, answer.unreadable());
-    };
-    let status = answer.status;
-    if envelope.is_error() {
-        return rejected(envelope, status);
-    }
-    let token = envelope.data.as_str().map(str::trim).unwrap_or_default();
-    if token.is_empty() || envelope.code == Code::Odd {
-        let mut message = format!("HTTP {status}, but with neither a session token nor an error");
-        if !envelope.message.is_empty() {
-            message = format!("{message}: {}", envelope.message);
+    let envelope = answer.read()?;
+    let token = envelope.members.data.as_str().map(str::trim);
+    match token.filter(|token| !token.is_empty()) {
+        Some(token) if envelope.code != Code::Odd => Ok(Secret::new(token)),
+        _ => {
+            let what = format!(
+                "HTTP {}, but with neither a session token nor an error",
+                answer.status
+            );
+            let message = with_reason(what, &envelope.message);
+            Err(uncertain(Uncertainty::Unreadable, message))
         }
-        return uncertain(Uncertainty::Unreadable, message);
-    }
-    Outcome::Created {
-        token: Secret::new(token),
     }
 }
 
-fn rejected(envelope: Envelope, status: u16) -> Outcome {
-    let code = match envelope.code {
-        Code::Number(code) => code,
-        Code::None | Code::Word(_) | Code::Odd => i64::from(status),
-    };
-    let message = if envelope.message.is_empty() {
-        format!("no reason given (HTTP {status})")
+fn with_reason(what: String, reason: &str) -> String {
+    if reason.is_empty() {
+        what
     } else {
-        envelope.message
-    };
-    if code == 401 {
-        return Outcome::NotCreated(NotCreated::Unauthorized { message });
-    }
-    Outcome::Rejected {
-        code,
-        message,
-        details: envelope.details,
+        format!("{what}: {reason}")
     }
 }
 
-fn refused(refusal: Refusal, answer: &RawAnswer) -> Outcome {
-    Outcome::NotCreated(NotCreated::Refused {
-        refusal,
-        message: answer.told(),
-    })
-}
-
-fn uncertain(why: Uncertainty, message: String) -> Outcome {
-    Outcome::Uncertain {
-        why,
-        message,
-        stop: false,
-    }
+fn uncertain(why: Uncertainty, message: String) -> Failure {
+    Failure::new(Why::Uncertain(why), message)
 }
 
 impl RawAnswer {
+    /// The envelope of a success, or what any other answer means: the table.
+    pub(super) fn read(&self) -> Result<Envelope, Failure> {
+        let status = self.status;
+        Err(match status {
+            200..=299 => match Envelope::parse(self.bytes()) {
+                Ok(envelope) if envelope.is_error() => envelope.rejection(status),
+                Ok(envelope) => return Ok(envelope),
+                Err(_) => uncertain(Uncertainty::Unreadable, self.unreadable()),
+            },
+            300..=399 => uncertain(
+                Uncertainty::Redirect,
+                format!("HTTP {status}: the address sends elsewhere, so it is not the API"),
+            ),
+            401 => Failure::new(Why::Unauthorized, self.told()),
+            403 => Failure::new(Why::Refused(Refusal::Rights), self.told()),
+            404 | 405 => Failure::new(Why::Refused(Refusal::NotTheApi), self.told()),
+            408 => uncertain(Uncertainty::ServerError, self.told()),
+            429 => Failure::new(
+                Why::Throttled(self.retry_after()),
+                "too many requests (429)",
+            ),
+            400..=499 => self.envelope().rejection(status),
+            500..=599 => match self.retry_after().filter(|_| status == 503) {
+                Some(asked) => Failure::new(
+                    Why::Unavailable(asked),
+                    "the server asked to come back later (503)",
+                ),
+                None => uncertain(Uncertainty::ServerError, self.told()),
+            },
+            _ => uncertain(
+                Uncertainty::Unreadable,
+                format!("HTTP {status}, which no server answers with"),
+            ),
+        })
+    }
+
     /// What was read of the body; nothing when there is more of it.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.body {
@@ -127,32 +102,14 @@ impl RawAnswer {
         }
     }
 
-    /// The result of a call that reads, if that is what came.
-    pub(super) fn data(&self) -> Option<Value> {
-        if !(200..300).contains(&self.status) {
-            return None;
-        }
-        match self.envelope() {
-            Some(envelope) => (!envelope.is_error()).then(|| envelope.into_data()),
-            // The data may stand bare.
-            None => serde_json::from_slice(self.bytes())
-                .ok()
-                .filter(Value::is_array),
-        }
-    }
-
-    fn envelope(&self) -> Option<Envelope> {
-        Envelope::parse(self.bytes())
+    /// An empty one where there is none.
+    fn envelope(&self) -> Envelope {
+        Envelope::parse(self.bytes()).unwrap_or_default()
     }
 
     /// Status and message, for people.
     fn told(&self) -> String {
-        match self.envelope() {
-            Some(envelope) if !envelope.message.is_empty() => {
-                format!("HTTP {}: {}", self.status, envelope.message)
-            }
-            _ => format!("HTTP {}", self.status),
-        }
+        with_reason(format!("HTTP {}", self.status), &self.envelope().message)
     }
 
     /// Why a body that should hold an envelope holds none, for people.
@@ -198,17 +155,10 @@ fn http_date(text: &str) -> Option<Timestamp> {
 /// error form.
 #[derive(Debug, Default)]
 pub(super) struct Envelope {
-    /// Null when absent.
-    data: Value,
-    /// The result in the framework's own form, null when absent.
-    result: Value,
+    members: Members,
     code: Code,
-    /// The framework's form says `success: false`.
-    is_failure: bool,
     /// The vendor's message, fit to be shown; empty when there is none.
     pub(super) message: String,
-    /// What more it says about the error, as compact JSON, fit to be shown.
-    details: Option<String>,
 }
 
 /// An error code as it was found.
@@ -225,8 +175,7 @@ enum Code {
     Odd,
 }
 
-/// The members that are read; whatever else stands in the object is ignored.
-#[derive(Deserialize, Default)]
+#[derive(Debug, Deserialize, Default)]
 #[serde(default)]
 struct Members {
     data: Value,
@@ -240,48 +189,71 @@ struct Members {
     // Problem details (RFC 9457), which the same framework uses before the call reaches the vendor's code.
     title: Value,
     errors: Value,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 impl Envelope {
-    /// Reads a body; nothing when it is not a JSON object.
-    pub(super) fn parse(body: &[u8]) -> Option<Envelope> {
+    /// Reads a JSON object, or an array, which is the data of a call that reads.
+    pub(super) fn parse(body: &[u8]) -> serde_json::Result<Envelope> {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        // An array would be read as the members in their order of declaration.
-        if !body.trim_ascii_start().starts_with(b"{") {
-            return None;
-        }
-        let members: Members = serde_json::from_slice(body).ok()?;
+        let members: Members = if body.trim_ascii_start().starts_with(b"[") {
+            Members {
+                data: serde_json::from_slice(body)?,
+                ..Members::default()
+            }
+        } else {
+            serde_json::from_slice(body)?
+        };
         let code = match read_code(&members.error_code) {
             Code::None => read_code(&members.error["code"]),
             code => code,
         };
-        let message = read_message(&members);
-        let message = match &code {
-            Code::Word(word) => format!("{word}: {message}"),
-            _ => message,
-        };
-        Some(Envelope {
+        let mut message = members.message();
+        if let Code::Word(word) = &code {
+            message = with_reason(word.clone(), &message);
+        }
+        Ok(Envelope {
+            members,
             code,
-            is_failure: members.success == Value::Bool(false),
-            message: message.trim_end_matches([' ', ':']).to_owned(),
-            details: read_details(&members),
-            data: members.data,
-            result: members.result,
+            message,
         })
     }
 
     /// Whether the answer tells of an error, whatever its HTTP status.
     pub(super) fn is_error(&self) -> bool {
-        self.is_failure || matches!(self.code, Code::Number(_) | Code::Word(_))
+        let is_failure = self.members.success == Value::Bool(false);
+        is_failure || matches!(self.code, Code::Number(_) | Code::Word(_))
     }
 
-    /// The result of a call that reads: `data`, else the framework's `result`.
-    pub(super) fn into_data(self) -> Value {
-        if self.data.is_null() {
-            self.result
-        } else {
-            self.data
+    fn rejection(self, status: u16) -> Failure {
+        let mut message = match self.message {
+            message if message.is_empty() => format!("no reason given (HTTP {status})"),
+            message => message,
+        };
+        let code = match self.code {
+            Code::Number(code) => code,
+            Code::None | Code::Word(_) | Code::Odd => i64::from(status),
+        };
+        if code == 401 {
+            return Failure::new(Why::Unauthorized, message);
         }
+        if let Some(details) = self.members.details() {
+            message = format!("{message} {details}");
+        }
+        Failure::new(Why::Rejected(code), message)
+    }
+
+    /// The result of a call that reads: `data`, else the framework's `result`, else it stands bare.
+    pub(super) fn into_data(self) -> Value {
+        let Members {
+            data,
+            result,
+            others,
+            ..
+        } = self.members;
+        let mut found = [data, result].into_iter().filter(|value| !value.is_null());
+        found.next().unwrap_or(Value::Object(others))
     }
 }
 
@@ -303,6 +275,14 @@ fn read_code(value: &Value) -> Code {
     }
 }
 
+/// An integer, also when written as a string.
+pub(super) fn as_integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        _ => value.as_i64(),
+    }
+}
+
 fn whole(number: f64) -> Option<i64> {
     #[expect(
         clippy::cast_possible_truncation,
@@ -311,29 +291,27 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9.0e15).then_some(number as i64)
 }
 
-fn read_message(members: &Members) -> String {
-    let error = &members.error;
-    [
-        &members.error_message,
-        &error["message"],
-        error,
-        &members.title,
-    ]
-    .into_iter()
-    .find_map(|value| value.as_str().map(fit_text).filter(|text| !text.is_empty()))
-    .unwrap_or_default()
-}
+impl Members {
+    fn message(&self) -> String {
+        let error = &self.error;
+        [&self.error_message, &error["message"], error, &self.title]
+            .into_iter()
+            .find_map(|value| value.as_str().map(fit_text).filter(|text| !text.is_empty()))
+            .unwrap_or_default()
+    }
 
-fn read_details(members: &Members) -> Option<String> {
-    let error = &members.error;
-    [
-        &members.error_descriptions,
-        &error["validationErrors"],
-        &error["details"],
-        &members.errors,
-    ]
-    .into_iter()
-    .find_map(fit_json)
+    /// What more is said about the error, as compact JSON, fit to be shown.
+    fn details(&self) -> Option<String> {
+        let error = &self.error;
+        [
+            &self.error_descriptions,
+            &error["validationErrors"],
+            &error["details"],
+            &self.errors,
+        ]
+        .into_iter()
+        .find_map(fit_json)
+    }
 }
 
 #[cfg(test)]
@@ -363,24 +341,12 @@ mod tests {
 
     /// An outcome in one line, without its sentence for people.
     fn word(outcome: &Outcome) -> String {
-        match outcome {
-            Outcome::Created { token } => format!("created {}", token.expose()),
-            Outcome::Rejected { code, .. } => format!("rejected {code}"),
-            Outcome::NotCreated(
-                NotCreated::Unreachable { .. } | NotCreated::Unprocessed { .. },
-            ) => "unreachable".into(),
-            Outcome::NotCreated(NotCreated::Throttled { retry_after }) => {
-                format!("throttled {}", retry_after.is_some())
-            }
-            Outcome::NotCreated(NotCreated::Unavailable { .. }) => "unavailable".into(),
-            Outcome::NotCreated(NotCreated::Unauthorized { .. }) => "unauthorized".into(),
-            Outcome::NotCreated(NotCreated::Refused { refusal, .. }) => {
-                format!("refused {refusal:?}")
-            }
-            Outcome::Uncertain { why, stop, .. } => {
-                let stop = if *stop { " stop" } else { "" };
-                format!("uncertain {}{stop}", why.into_str())
-            }
+        match outcome.as_ref().map_err(|failure| failure.why) {
+            Ok(token) => format!("created {}", token.expose()),
+            Err(Why::Throttled(asked)) => format!("throttled {}", asked.is_some()),
+            Err(Why::Refused(refusal)) => format!("refused {refusal:?}"),
+            Err(why @ (Why::Rejected(_) | Why::Uncertain(_))) => format!("{why} {}", why.code()),
+            Err(why) => why.to_string(),
         }
     }
 
@@ -454,7 +420,7 @@ mod tests {
     fn every_other_status_is_read_by_itself() {
         for status in (100..200).chain(300..=999) {
             let expected = match status {
-                300..=399 => "uncertain redirect stop",
+                300..=399 => "uncertain redirect",
                 401 => "unauthorized",
                 403 => "refused Rights",
                 404 | 405 => "refused NotTheApi",
@@ -532,12 +498,8 @@ mod tests {
             (NOON, Some("yesterday"), at(None)),
             (NOON, Some(NOON), at(Some(noon))),
         ] {
-            match answer_with_retry_after(429, text, date) {
-                Outcome::NotCreated(NotCreated::Throttled { retry_after }) => {
-                    assert_eq!(retry_after, expected, "{text:?}");
-                }
-                other => panic!("{other:?}"),
-            }
+            let failure = answer_with_retry_after(429, text, date).expect_err("a 429");
+            assert_eq!(failure.why, Why::Throttled(expected), "{text:?}");
         }
     }
 
@@ -546,7 +508,7 @@ mod tests {
         let body = r#"{"data":null,"error_code":17,"error_message":"Phone +201012345678 is \u001btaken",
             "error_descriptions":{"phoneNumber":["+201012345678 of mona@example.com"]}}"#;
         assert_eq!(
-            answer(200, body).message().expect("a reason"),
+            answer(200, body).expect_err("a reason").message,
             "Phone +2010****5678 is \u{fffd}taken {\"phoneNumber\":[\"+2010****5678 of m***@example.com\"]}"
         );
     }
@@ -573,8 +535,8 @@ mod tests {
         for line in REASONS.trim().lines() {
             let columns: Vec<&str> = line.splitn(3, '|').map(str::trim).collect();
             let status = columns[1].parse().expect("a status");
-            let message = answer(status, columns[2]).message();
-            assert_eq!(message.as_deref(), Some(columns[0]), "{line}");
+            let failure = answer(status, columns[2]).expect_err(line);
+            assert_eq!(failure.message, columns[0], "{line}");
         }
     }
 
@@ -584,7 +546,7 @@ mod tests {
             status in 100u16..=999,
             body in r#"\{("(data|error_code|success|error)":("tok"|null|0|17|"401"|false|\{\}),){0,3}"more":1\}|\PC*"#,
         ) {
-            if matches!(answer(status, &body), Outcome::Created { .. }) {
+            if answer(status, &body).is_ok() {
                 proptest::prop_assert!((200..300).contains(&status));
                 proptest::prop_assert!(body.contains(r#""data":""#));
                 for error in [r#""error_code":17"#, r#""error_code":"401""#, r#""success":false"#] {

@@ -1,60 +1,44 @@
-//! The client: one method for each call of the API that this tool makes.
+//! The client: one method for each call of the API that this tool makes, and what is read of its answer.
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder, Method, NoProxy, Proxy, Request};
+use reqwest::{Method, Request};
 use serde_json::{Value, json};
-use url::{Host, Url};
 
-use super::answer::{RawAnswer, read_answer};
-use super::calls::{
-    AccessToken, AdminToken, CallError, ContractTypeEntry, data_of, read_contract_types,
-    read_token, secret_header,
-};
+use super::answer::{as_integer, read_answer};
+use super::connection::{BaseUrl, Way, http_client};
 use super::transport::{Fence, Reply, exchange};
+use super::vendor_text::plain;
 use crate::error::Error;
-use crate::model::{ContractTypeId, Outcome, Secret};
+use crate::model::{
+    ContractTypeId, Failure, Outcome, Refusal, Secret, Timestamp, Uncertainty, Why,
+};
 
 /// An answer to an invitation or a login is a few hundred bytes; past this it is none of the API's.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
 /// A form lists every choice of every field, and may be long.
 const FORM_MAX_BYTES: usize = 8 << 20;
-/// A kept connection is dropped after this long. Servers drop theirs from 5 s on, and a request that meets a connection
-/// at the moment of its closing has an uncertain outcome; a new connection costs a row nothing that anyone would notice.
-const POOL_IDLE: Duration = Duration::from_secs(4);
-
-/// The longest that making a connection may take, within the exchange's own timeout.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-
 /// Safe to add to any point in time.
 const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 
 /// What a client needs to know.
-#[derive(Debug, Clone)]
 pub struct ClientOptions {
     pub base_url: BaseUrl,
     pub api_key: Secret,
     pub tenancy_name: String,
     /// For a whole exchange, from connecting to the answer's last byte, dripping answers too.
     pub timeout: Duration,
-    /// The proxy to go through, when it is not the system's that holds.
-    pub proxy: Option<String>,
-    /// More certificate authorities to trust, in PEM form.
-    pub ca_pem: Option<Vec<u8>>,
+    pub way: Way,
     /// How many requests may be under way at once: as many connections are kept.
     pub concurrency: usize,
-    pub user_agent: String,
 }
 
 /// Speaks to the API.
 pub struct Client {
     http: reqwest::Client,
-    /// Ends with `/api/`.
-    api_url: Url,
+    base_url: BaseUrl,
     /// Of every request.
     headers: HeaderMap,
     tenancy_name: String,
@@ -62,24 +46,50 @@ pub struct Client {
     timeout: Duration,
 }
 
+/// An admin's access token, as the header that carries it; its `Debug` does not show it.
+pub type AccessToken = HeaderValue;
+
+/// What a login or a refresh gives.
+#[derive(Debug, Clone)]
+pub struct AdminToken {
+    pub access: AccessToken,
+    /// Good for one more access token.
+    pub refresh: Option<Secret>,
+    /// How long the access token lives, from now on.
+    pub expires_in: Duration,
+    /// What the server's clock showed, when the answer told.
+    pub server_date: Option<Timestamp>,
+}
+
+/// One contract type of the tenant.
+pub struct ContractTypeEntry {
+    pub id: ContractTypeId,
+    /// Empty when the answer gave none.
+    pub name: String,
+}
+
 impl Client {
     /// Checks what cannot be sent (a line break in the API key, say) and prepares everything that requests share.
     /// Connects to nothing.
     pub fn new(options: ClientOptions) -> Result<Client, Error> {
-        let mut headers = HeaderMap::new();
         let api_key = api_key_header(&options.api_key)?;
-        headers.insert(HeaderName::from_static("apikey"), api_key);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let http = http_client(&options)?;
-        let api_url = Url::parse(&format!("{}/api/", options.base_url))
-            .map_err(|error| base_url_invalid(&format!("is not a web address: {error}")))?;
+        let headers = [
+            (HeaderName::from_static("apikey"), api_key),
+            (ACCEPT, HeaderValue::from_static("application/json")),
+        ];
+        let ClientOptions {
+            base_url,
+            tenancy_name,
+            timeout,
+            ..
+        } = options;
         Ok(Client {
-            http,
-            api_url,
-            headers,
-            tenancy_header: tenancy_header(&options.tenancy_name)?,
-            tenancy_name: options.tenancy_name,
-            timeout: options.timeout.min(TIMEOUT_MAX),
+            http: http_client(&base_url, timeout, options.concurrency, &options.way)?,
+            base_url,
+            headers: headers.into_iter().collect(),
+            tenancy_header: tenancy_header(&tenancy_name)?,
+            tenancy_name,
+            timeout: timeout.min(TIMEOUT_MAX),
         })
     }
 
@@ -90,37 +100,28 @@ impl Client {
             Some(_) => "IdentityUserSession/CreateInvitation",
             None => "IdentityUserSession/CreateAuthSession",
         };
-        match self
-            .post(self.request(Method::POST, path, bearer), body, fence)
-            .await
-        {
-            Ok(answer) => read_answer(&answer),
-            Err(outcome) => outcome,
-        }
+        let request = self.request(path, bearer);
+        read_answer(&self.post(request, body, fence).await?)
     }
 
-    /// Logs the admin in.
-    pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, CallError> {
+    pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, Failure> {
         let body = json!({
             "tenancyName": self.tenancy_name,
             "userNameOrEmailAddress": username,
             "password": password.expose(),
         });
-        let mut request = self.request(Method::POST, "credentials/Login", None);
+        let mut request = self.request("credentials/Login", None);
         let tenancy = self.tenancy_header.clone();
-        request
-            .headers_mut()
-            .insert(HeaderName::from_static("tenancyname"), tenancy);
-        read_token(
-            self.post(request, body.to_string().into(), None).await,
-            None,
-        )
+        let name = HeaderName::from_static("tenancyname");
+        request.headers_mut().insert(name, tenancy);
+        let reply = self.post(request, body.to_string().into(), None).await;
+        read_token(reply, None)
     }
 
     /// Exchanges a refresh token for a new access token.
-    pub async fn refresh(&self, refresh_token: &Secret) -> Result<AdminToken, CallError> {
+    pub async fn refresh(&self, refresh_token: &Secret) -> Result<AdminToken, Failure> {
         let body = json!({ "refreshToken": refresh_token.expose() });
-        let request = self.request(Method::POST, "credentials/RefreshToken", None);
+        let request = self.request("credentials/RefreshToken", None);
         let reply = self.post(request, body.to_string().into(), None).await;
         read_token(reply, Some(refresh_token))
     }
@@ -129,12 +130,9 @@ impl Client {
     pub async fn contract_types(
         &self,
         bearer: &AccessToken,
-    ) -> Result<Vec<ContractTypeEntry>, CallError> {
-        let path = "BusinessRequest/GetAllRequestTypes";
-        let (_, data) = self
-            .read(self.request(Method::GET, path, Some(bearer)))
-            .await?;
-        read_contract_types(&data)
+    ) -> Result<Vec<ContractTypeEntry>, Failure> {
+        let request = self.request("BusinessRequest/GetAllRequestTypes", Some(bearer));
+        read_contract_types(&self.get(request).await?.read()?.into_data())
     }
 
     /// The raw answer that describes a contract type's form, for [`read_form`](super::read_form).
@@ -142,33 +140,34 @@ impl Client {
         &self,
         bearer: &AccessToken,
         id: ContractTypeId,
-    ) -> Result<String, CallError> {
+    ) -> Result<String, Failure> {
         let path = "BusinessRequest/GetBusinessRequestTypeTemplateFields";
-        let mut request = self.request(Method::GET, path, Some(bearer));
+        let mut request = self.request(path, Some(bearer));
         request
             .url_mut()
             .query_pairs_mut()
             .append_pair("requestTypeId", &id.to_string())
             .append_pair("isLocalized", "false");
-        let (answer, _) = self.read(request).await?;
+        let answer = self.get(request).await?;
+        answer.read()?;
         Ok(String::from_utf8_lossy(answer.bytes()).into_owned())
     }
 
-    async fn read(&self, request: Request) -> Result<(RawAnswer, Value), CallError> {
-        data_of(exchange(&self.http, request, None, self.timeout, FORM_MAX_BYTES).await)
+    async fn get(&self, request: Request) -> Reply {
+        exchange(&self.http, request, None, self.timeout, FORM_MAX_BYTES).await
     }
 
     async fn post(&self, mut request: Request, body: Bytes, fence: Fence) -> Reply {
+        *request.method_mut() = Method::POST;
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
         let body = Some((body, fence));
         exchange(&self.http, request, body, self.timeout, ANSWER_MAX_BYTES).await
     }
 
-    fn request(&self, method: Method, path: &str, bearer: Option<&AccessToken>) -> Request {
-        let mut url = self.api_url.clone();
-        url.set_path(&format!("{}{path}", url.path()));
-        let mut request = Request::new(method, url);
+    fn request(&self, path: &str, bearer: Option<&AccessToken>) -> Request {
+        let url = self.base_url.below(&format!("/api/{path}"));
+        let mut request = Request::new(Method::GET, url);
         request.headers_mut().clone_from(&self.headers);
         if let Some(bearer) = bearer {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
@@ -177,111 +176,82 @@ impl Client {
     }
 }
 
-/// The HTTP client, kept from everything that it must not do by itself.
-pub(super) fn http_client(options: &ClientOptions) -> Result<reqwest::Client, Error> {
-    // An error means that a provider is installed already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let extra = options
-        .ca_pem
-        .as_deref()
-        .map_or(Ok(Vec::new()), extra_authorities)?;
-    let proxy = options.proxy.as_deref().map(proxy).transpose()?;
-    let builder = || builder(options, proxy.clone());
-    let with_system_roots = builder().tls_certs_merge(extra.clone()).build();
-    // Who names the authorities to trust means these and no others.
-    let are_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    with_system_roots
-        .or_else(|error| {
-            if are_named {
-                return Err(error);
-            }
-            let bundled = builder().tls_certs_only(bundled_roots().chain(extra)).build();
-            // A bare container has none.
-            bundled.inspect(|_| {
-                if options.base_url.is_https {
-                    tracing::warn!("this system has no certificate authorities: Mozilla's, as of this program's build, are trusted");
-                }
-            })
+/// The contract types in the data of `GetAllRequestTypes`.
+fn read_contract_types(data: &Value) -> Result<Vec<ContractTypeEntry>, Failure> {
+    let entries = data
+        .as_array()
+        .ok_or_else(|| unreadable("the answer holds no list of contract types"))?;
+    let entry = |value: &Value| {
+        Some(ContractTypeEntry {
+            id: ContractTypeId(as_integer(&value["id"])?),
+            name: plain(value["name"].as_str().unwrap_or_default()),
         })
-        .map_err(|error| {
-            let cause = std::error::Error::source(&error)
-                .map_or_else(|| "no cause given".to_owned(), ToString::to_string);
-            if options.ca_pem.is_some() {
-                return ca_unusable(&format!("cannot be used: {cause}"));
-            }
-            let message = format!("No secure connection can be set up: {cause}.");
-            if are_named {
-                return Error::unusable("ca_unusable", message)
-                    .hint("Look at the files that SSL_CERT_FILE and SSL_CERT_DIR name, or leave both unset.");
-            }
-            Error::unexpected("tls_unavailable", message)
-        })
-}
-
-/// Read by us, as the library passes over what it cannot read, and would then go past the proxy.
-fn proxy(text: &str) -> Result<Proxy, Error> {
-    let unusable = || {
-        Error::unusable("proxy_invalid", "The proxy that the environment names cannot be used.").hint(
-            "Write HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) as http://proxy.example:3128, or leave it unset.",
-        )
     };
-    let text = text.trim();
-    let text = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
+    // An entry without a number cannot be asked for, so it is of no use to anyone.
+    Ok(entries.iter().filter_map(entry).collect())
+}
+
+fn unreadable(message: &str) -> Failure {
+    Failure::new(Why::Uncertain(Uncertainty::Unreadable), message)
+}
+
+/// Assumed when the answer does not say how long the token lives: short enough to do no harm, and a 401 tells sooner.
+const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
+
+/// Reads what a login or a refresh came to. `held` is the refresh token that was used, which stays good when the answer
+/// names no other.
+fn read_token(reply: Reply, held: Option<&Secret>) -> Result<AdminToken, Failure> {
+    let answer = reply?;
+    let data = answer.read().map_err(as_login)?.into_data();
+    let server_date = answer.server_date();
+    token_in(&data, held, server_date)
+}
+
+/// What a row is rejected for, an account is refused for.
+fn as_login(failure: Failure) -> Failure {
+    match failure.why {
+        Why::Rejected(_) | Why::Unauthorized | Why::Refused(Refusal::Rights) => {
+            Failure::new(Why::Refused(Refusal::Credentials), failure.to_string())
+        }
+        _ => failure,
+    }
+}
+
+fn token_in(
+    data: &Value,
+    held: Option<&Secret>,
+    server_date: Option<Timestamp>,
+) -> Result<AdminToken, Failure> {
+    let secret = |name: &str| {
+        let text = data[name].as_str()?.trim();
+        (!text.is_empty()).then(|| Secret::new(text))
     };
-    let url = Url::parse(&text).map_err(|_| unusable())?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(unusable());
-    }
-    let proxy = Proxy::all(url).map_err(|_| unusable())?;
-    Ok(proxy.no_proxy(NoProxy::from_env()))
+    let access = secret("accessToken").ok_or_else(|| {
+        let message = "Vlens took the credentials but gave no access token: the account may need a second factor or a \
+                       new password, or be locked";
+        Failure::new(Why::Refused(Refusal::Credentials), message)
+    })?;
+    let access = secret_header("Bearer ", access.expose())
+        .ok_or_else(|| unreadable("the access token in the answer is damaged"))?;
+    let seconds = as_integer(&data["expireInSeconds"]).and_then(|s| u32::try_from(s).ok());
+    let seconds = seconds.filter(|&seconds| seconds > 0);
+    Ok(AdminToken {
+        access,
+        refresh: secret("newRefreshToken")
+            .or_else(|| secret("refreshToken"))
+            .or_else(|| held.cloned()),
+        expires_in: seconds.map_or(EXPIRES_IN_UNSAID, |s| Duration::from_secs(s.into())),
+        server_date,
+    })
 }
 
-fn builder(options: &ClientOptions, proxy: Option<Proxy>) -> ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .user_agent(&options.user_agent)
-        .redirect(Policy::none())
-        .referer(false)
-        // By default the library sends a POST again when an HTTP/2 server refuses the stream.
-        .retry(reqwest::retry::never())
-        .https_only(options.base_url.is_https)
-        .connect_timeout((options.timeout / 2).min(CONNECT_MAX))
-        .pool_max_idle_per_host(options.concurrency)
-        .pool_idle_timeout(POOL_IDLE)
-        .tcp_nodelay(true);
-    if options.base_url.is_loopback {
-        // What stays on this machine has no business at a proxy.
-        builder.no_proxy()
-    } else {
-        proxy.into_iter().fold(builder, ClientBuilder::proxy)
-    }
-}
-
-fn extra_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
-    match Certificate::from_pem_bundle(pem) {
-        Ok(certificates) if certificates.is_empty() => Err(ca_unusable("holds no certificate")),
-        Ok(certificates) => Ok(certificates),
-        Err(_) => Err(ca_unusable("is not a readable PEM file")),
-    }
-}
-
-fn ca_unusable(what: &str) -> Error {
-    let message = format!("The extra certificate authority {what}.");
-    Error::unusable("ca_unusable", message).hint(
-        "VLENS_CA_FILE names a PEM file, with one or more blocks of -----BEGIN CERTIFICATE-----; ask for it once more, or leave \
-         the variable unset.",
-    )
-}
-
-/// Mozilla's certificate authorities, as of the build.
-fn bundled_roots() -> impl Iterator<Item = Certificate> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .filter_map(|root| Certificate::from_der(root).ok())
+/// A secret as a header that no log shows. Only visible ASCII without spaces: an invisible character that was pasted along would
+/// make every request fail.
+fn secret_header(prefix: &str, secret: &str) -> Option<HeaderValue> {
+    let is_one_word = !secret.is_empty() && secret.chars().all(|c| c.is_ascii_graphic());
+    let mut header = HeaderValue::from_str(&format!("{prefix}{secret}")).ok()?;
+    header.set_sensitive(true);
+    is_one_word.then_some(header)
 }
 
 fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
@@ -309,116 +279,74 @@ fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
     })
 }
 
-/// The address of the API, without a trailing slash; a path before `/api` is kept. Checked once, so that no secret goes out over
-/// a wire that anyone can read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseUrl {
-    text: String,
-    is_https: bool,
-    is_loopback: bool,
-}
-
-impl BaseUrl {
-    /// Takes `https` addresses, and `http` ones to this machine (127.0.0.0/8, `::1`, `localhost`) or when
-    /// `allow_insecure_http` says so. Credentials, a query or a fragment have no meaning here and are refused.
-    pub fn parse(text: &str, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
-        // The text is not shown: a mistyped address may hold a password.
-        let url = Url::parse(text.trim())
-            .map_err(|error| base_url_invalid(&format!("is not a web address: {error}")))?;
-        if !matches!(url.scheme(), "https" | "http") {
-            return Err(base_url_invalid("does not begin with https://"));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(base_url_invalid("holds a user name or a password"));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(base_url_invalid("holds a query (?) or a fragment (#)"));
-        }
-        let is_https = url.scheme() == "https";
-        let is_loopback = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        if !(is_https || is_loopback || allow_insecure_http) {
-            let message = format!(
-                "The API's address http://{} is not encrypted: everyone on the way could read the password and the \
-                 customers' data.",
-                url.host_str().unwrap_or_default()
-            );
-            return Err(Error::unusable("base_url_insecure", message).hint(
-                "Write https://, or pass --allow-insecure-http if you know that the way is safe.",
-            ));
-        }
-        Ok(BaseUrl {
-            text: url.as_str().trim_end_matches('/').to_owned(),
-            is_https,
-            is_loopback,
-        })
-    }
-
-    pub fn is_https(&self) -> bool {
-        self.is_https
-    }
-
-    /// The address as it is shown and compared: lower-case host, no default port, no trailing slash.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-fn base_url_invalid(what: &str) -> Error {
-    Error::unusable("base_url_invalid", format!("The API's address {what}."))
-        .hint("Write it as https://api.vlenseg.com, in VLENS_BASE_URL or as base_url under [api].")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Good addresses with the one spelling that they are taken in, and bad ones with their code.
-    const ADDRESSES: &str = "
-        https://api.vlenseg.com               https://api.vlenseg.com
-        https://API.vlenseg.com/              https://api.vlenseg.com
-        https://api.vlenseg.com:443//         https://api.vlenseg.com
-        https://gate.example/vlens/           https://gate.example/vlens
-        http://127.0.0.1:8080                 http://127.0.0.1:8080
-        http://127.9.8.7                      http://127.9.8.7
-        http://[::1]:9/                       http://[::1]:9
-        http://LOCALHOST:80                   http://localhost
-        api.vlenseg.com                       base_url_invalid
-        localhost:8080                        base_url_invalid
-        ftp://api.vlenseg.com                 base_url_invalid
-        https://                              base_url_invalid
-        https://mona:hunter2@api.vlenseg.com  base_url_invalid
-        https://api.vlenseg.com?tenant=acme   base_url_invalid
-        https://api.vlenseg.com/#top          base_url_invalid
-        http://api.vlenseg.com                base_url_insecure
-        http://localhost.example              base_url_insecure
-        http://128.0.0.1                      base_url_insecure
-        http://0.0.0.0                        base_url_insecure";
+    #[test]
+    fn contract_types_are_listed() {
+        let data = json!([
+            {"id": 414, "name": "Personal loan", "type": 1, "typeName": "x"},
+            {"id": "415", "name": "قرض\u{202e}"},
+            {"id": 416},
+            {"name": "no number"}
+        ]);
+        let types = read_contract_types(&data).expect("a list");
+        let shown: Vec<_> = types.iter().map(|t| (t.id.0, t.name.as_str())).collect();
+        assert_eq!(shown, [(414, "Personal loan"), (415, "قرض"), (416, "")]);
+        assert!(read_contract_types(&json!({"items": []})).is_err());
+    }
 
     #[test]
-    fn only_addresses_that_nobody_on_the_way_can_read_are_taken() {
-        for line in ADDRESSES.trim().lines() {
-            let (text, expected) = line.trim().split_once(' ').expect("two columns");
-            let read = match BaseUrl::parse(text, false) {
-                Ok(url) => url.as_str().to_owned(),
-                Err(error) => {
-                    assert!(!error.message.contains("hunter2"));
-                    error.code.to_owned()
-                }
-            };
-            assert_eq!(read, expected.trim(), "{text}");
+    fn the_next_refresh_token_is_the_newest_that_is_known() {
+        for (new, old, expected) in [
+            (json!("new"), json!("old"), "new"),
+            (json!(""), json!("old"), "old"),
+            (json!(null), json!("old"), "old"),
+            (json!(null), json!(" "), "held"),
+        ] {
+            let data =
+                json!({"accessToken": "access", "newRefreshToken": new, "refreshToken": old});
+            let held = Secret::new("held");
+            let token = token_in(&data, Some(&held), None).expect("a token");
+            assert_eq!(token.access, "Bearer access");
+            assert_eq!(token.refresh.expect("one").expose(), expected, "{data}");
         }
-        let allowed = BaseUrl::parse("http://10.0.0.5:8080", true).expect("allowed");
-        assert!(!allowed.is_https && !allowed.is_loopback);
+        let first = token_in(&json!({"accessToken": "access"}), None, None).expect("a token");
+        assert!(first.refresh.is_none());
+    }
+
+    #[test]
+    fn a_login_without_a_usable_token_is_none() {
+        let refused = Why::Refused(Refusal::Credentials);
+        let damaged = Why::Uncertain(Uncertainty::Unreadable);
+        for (data, expected) in [
+            (json!(null), refused),
+            (json!({"accessToken": null}), refused),
+            (json!({"accessToken": " "}), refused),
+            (json!({"accessToken": 5}), refused),
+            (json!("token"), refused),
+            (json!({"accessToken": "a\nb"}), damaged),
+            (json!({"accessToken": "رمز"}), damaged),
+        ] {
+            let error = token_in(&data, None, None).expect_err("no token");
+            assert_eq!(error.why, expected, "{data}");
+        }
+    }
+
+    #[test]
+    fn the_life_of_a_token_is_never_nothing() {
+        for (value, seconds) in [
+            (json!(86400), 86400),
+            (json!("86400"), 86400),
+            (json!(null), 3600),
+            (json!(0), 3600),
+            (json!(-5), 3600),
+            (json!(1.0e30), 3600),
+        ] {
+            let data = json!({"accessToken": "access", "expireInSeconds": value});
+            let token = token_in(&data, None, None).expect("a token");
+            assert_eq!(token.expires_in.as_secs(), seconds, "{value}");
+        }
     }
 }

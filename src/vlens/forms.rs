@@ -7,8 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::answer::Envelope;
-use super::calls::as_integer;
+use super::answer::{Envelope, as_integer};
 use super::vendor_text::plain;
 use crate::error::Error;
 use crate::model::{Form, FormCondition, FormField, FormOption};
@@ -35,23 +34,17 @@ pub fn read_form(json: &str) -> Result<Form, Error> {
 
 /// The object that holds `requestsFields`.
 fn form_data(json: &str) -> Result<Value, Error> {
-    let json = json.trim_start_matches('\u{feff}');
-    let whole: Value = serde_json::from_str(json).map_err(|error| {
-        unreadable(&format!(
-            "it is not JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
+    let envelope = Envelope::parse(json.as_bytes()).map_err(|error| {
+        if error.is_data() {
+            return unreadable("it is not a JSON object");
+        }
+        let (line, column) = (error.line(), error.column());
+        unreadable(&format!("it is not JSON (line {line}, column {column})"))
     })?;
-    if !whole["requestsFields"].is_null() {
-        return Ok(whole);
-    }
-    let envelope =
-        Envelope::parse(json.as_bytes()).ok_or_else(|| unreadable("it is not a JSON object"))?;
     if envelope.is_error() {
+        let message = envelope.message;
         return Err(unreadable(&format!(
-            "it is an error that the API answered with ({})",
-            envelope.message
+            "it is an error that the API answered with ({message})"
         )));
     }
     Ok(envelope.into_data())
@@ -415,7 +408,7 @@ mod tests {
         for (json, reason) in [
             (String::new(), "not JSON"),
             ("<html>".into(), "not JSON (line 1, column 1)"),
-            ("[1]".into(), "not a JSON object"),
+            ("5".into(), "not a JSON object"),
             ("{}".into(), "requestsFields"),
             (
                 r#"{"data":{"requestsFields":"none"}}"#.into(),

@@ -8,16 +8,16 @@
 //! [`Outcome`]: crate::model::Outcome
 
 mod answer;
-mod calls;
 mod client;
+mod connection;
 mod forms;
 mod notify;
 mod transport;
 mod vendor_text;
 
 pub use answer::{Body, RawAnswer, read_answer};
-pub use calls::{AccessToken, AdminToken, CallError, CallErrorKind, ContractTypeEntry};
-pub use client::{BaseUrl, Client, ClientOptions};
+pub use client::{AccessToken, AdminToken, Client, ClientOptions, ContractTypeEntry};
+pub use connection::{BaseUrl, Way};
 pub use forms::read_form;
 pub use notify::{Notice, Notifier};
 pub use transport::Fence;

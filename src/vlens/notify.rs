@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use reqwest::{Method, Request};
 use tokio::time::{sleep, timeout};
-use url::Url;
 
-use super::client::{BaseUrl, ClientOptions, http_client};
+use super::connection::{BaseUrl, Way, http_client};
 use crate::error::Error;
-use crate::model::Secret;
 
 const TRIES: u32 = 3;
 /// Together with the pauses, three of them take twenty seconds at most.
@@ -20,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Notifier {
     http: reqwest::Client,
-    url: Url,
+    url: BaseUrl,
 }
 
 /// What is told.
@@ -33,28 +31,14 @@ pub enum Notice {
 
 impl Notifier {
     /// Takes `https` addresses, and `http` ones to this machine.
-    pub fn new(
-        url: &str,
-        (proxy, ca_pem): (Option<String>, Option<Vec<u8>>),
-        user_agent: &str,
-    ) -> Result<Notifier, Error> {
-        let invalid = || {
+    pub fn new(url: &str, way: &Way) -> Result<Notifier, Error> {
+        let url = BaseUrl::parse(url, false).map_err(|_| {
             let message = "The url under [notify] is not an https address without a query (http is for this machine only).";
             Error::unusable("notify_url_invalid", message)
-        };
-        let base_url = BaseUrl::parse(url, false).map_err(|_| invalid())?;
+        })?;
         Ok(Notifier {
-            url: Url::parse(base_url.as_str()).map_err(|_| invalid())?,
-            http: http_client(&ClientOptions {
-                base_url,
-                api_key: Secret::new(String::new()),
-                tenancy_name: String::new(),
-                timeout: TRY_MAX,
-                proxy,
-                ca_pem,
-                concurrency: 1,
-                user_agent: user_agent.to_owned(),
-            })?,
+            http: http_client(&url, TRY_MAX, 1, way)?,
+            url,
         })
     }
 
@@ -78,15 +62,12 @@ impl Notifier {
     }
 
     fn request(&self, notice: &Notice) -> Request {
-        let mut url = self.url.clone();
-        let path = url.path().trim_end_matches('/').to_owned();
         let (method, end, body) = match notice {
             Notice::Start => (Method::GET, "/start", None),
             Notice::End(true, body) => (Method::POST, "", Some(body)),
             Notice::End(false, body) => (Method::POST, "/fail", Some(body)),
         };
-        url.set_path(&format!("{path}{end}"));
-        let mut request = Request::new(method, url);
+        let mut request = Request::new(method, self.url.below(end));
         if let Some(body) = body {
             let json = reqwest::header::HeaderValue::from_static("application/json");
             request

@@ -16,11 +16,11 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{Body, RawAnswer};
 use super::vendor_text::plain;
 use crate::failpoint;
-use crate::model::{NotCreated, Outcome, Refusal, Uncertainty};
+use crate::model::{Failure, Refusal, Uncertainty, Why};
 
-/// An answer, or what its absence means for an invitation: `NotCreated` when not one byte of the body left and none will, or the
-/// server said that it did nothing with it, else `Uncertain`.
-pub(super) type Reply = Result<RawAnswer, Outcome>;
+/// An answer, or what its absence means for an invitation: certainly not created when not one byte of the body left and none will, or
+/// the server said that it did nothing with it, else uncertain.
+pub(super) type Reply = Result<RawAnswer, Failure>;
 
 /// Says at the moment when a body would leave whether it still may; none: it may at any time.
 pub type Fence = Option<Arc<dyn Fn() -> bool + Send + Sync>>;
@@ -45,44 +45,43 @@ pub(super) async fn exchange(
     let executed = timeout_at(deadline, http.execute(request)).await;
     // Asked for first: from here on nothing leaves any more.
     let has_left = gate.map(|gate| has_left(&gate));
-    let uncertain = |why, message| Outcome::Uncertain {
-        why,
-        message,
-        stop: false,
-    };
-    Err(match executed {
+    let seconds = timeout.as_secs_f32();
+    let (why, message) = match executed {
         Ok(Ok(response)) => return Ok(receive(response, deadline, max_bytes).await),
-        Ok(Err(error)) if error.is_connect() && has_left != Some(true) => unconnected(&error),
-        Ok(Err(error)) if has_left == Some(false) || is_unprocessed(&error) => {
-            let message = describe(&error);
-            Outcome::NotCreated(NotCreated::Unprocessed { message })
+        Ok(Err(error)) => {
+            let why = if error.is_connect() && has_left != Some(true) {
+                unconnected(&error)
+            } else if has_left == Some(false) || is_unprocessed(&error) {
+                Why::Unprocessed
+            } else if error.is_timeout() {
+                Why::Uncertain(Uncertainty::Timeout)
+            } else {
+                Why::Uncertain(Uncertainty::Broken)
+            };
+            (why, describe(&error))
         }
-        Ok(Err(error)) if error.is_timeout() => uncertain(Uncertainty::Timeout, describe(&error)),
-        Ok(Err(error)) => uncertain(Uncertainty::Broken, describe(&error)),
-        Err(_) if has_left == Some(false) => Outcome::NotCreated(NotCreated::Unprocessed {
-            message: format!("no connection within {} s", timeout.as_secs_f32()),
-        }),
+        Err(_) if has_left == Some(false) => {
+            let message = format!("no connection within {seconds} s");
+            (Why::Unprocessed, message)
+        }
         Err(_) => {
-            let message = format!("no answer within {} s", timeout.as_secs_f32());
-            uncertain(Uncertainty::Timeout, message)
+            let message = format!("no answer within {seconds} s");
+            (Why::Uncertain(Uncertainty::Timeout), message)
         }
-    })
+    };
+    Err(Failure { why, message })
 }
 
-/// No connection was made. Who shows a certificate that nobody vouches for is not the API, and will not be at the next attempt.
-fn unconnected(error: &reqwest::Error) -> Outcome {
-    let message = describe(error);
+/// Who shows a certificate that nobody vouches for is not the API, and will not be at the next attempt.
+fn unconnected(error: &reqwest::Error) -> Why {
     let is_refused = causes(error)
         .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
-    Outcome::NotCreated(if is_refused {
-        NotCreated::Refused {
-            refusal: Refusal::NotTheApi,
-            message,
-        }
+    if is_refused {
+        Why::Refused(Refusal::NotTheApi)
     } else {
-        NotCreated::Unreachable { message }
-    })
+        Why::Unreachable
+    }
 }
 
 /// Whether an HTTP/2 server said that it did nothing with this request: it refused the stream, or went away naming an earlier one
@@ -253,9 +252,7 @@ mod tests {
         let http = http.build().expect("a client");
         let body = Some((Bytes::from_static(b"{}"), None));
         let reply = exchange(&http, request, body, Duration::from_millis(100), 1).await;
-        let outcome = reply.expect_err("no answer");
-        let unprocessed = matches!(outcome, Outcome::NotCreated(NotCreated::Unprocessed { .. }));
-        assert!(unprocessed, "{outcome:?}");
+        assert_eq!(reply.expect_err("no answer").why, Why::Unprocessed);
     }
 
     fn poll(body: &mut GatedBody) -> Poll<Option<Result<Frame<Bytes>, Withdrawn>>> {

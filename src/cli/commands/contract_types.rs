@@ -16,10 +16,10 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
-use crate::model::{ContractTypeId, Timestamp};
+use crate::model::{ContractTypeId, Timestamp, Why};
 use crate::report::{TemplateSpec, TypeLine, quoted, write_contract_types, write_template};
 use crate::send::{Api, ApiError, Clock, Limiter};
-use crate::vlens::{CallErrorKind, read_form};
+use crate::vlens::read_form;
 
 pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: Output) -> Ended {
     let settings = Settings::find(global, None)?;
@@ -129,14 +129,16 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> En
 
 fn not_pulled(id: ContractTypeId, error: ApiError, path: &Path, settings: &Settings) -> Error {
     match error {
-        ApiError::Call(error) if error.kind == CallErrorKind::Refused => Error::unusable(
-            "contract_type_refused",
-            format!("Vlens has no form for contract type {id} ({error})."),
-        )
-        .hint(format!(
-            "`{}` lists the tenant's contract types.",
-            settings.command("contract-types")
-        )),
+        ApiError::Failed(error) if matches!(error.why, Why::Rejected(code) if code != 403) => {
+            Error::unusable(
+                "contract_type_refused",
+                format!("Vlens has no form for contract type {id} ({error})."),
+            )
+            .hint(format!(
+                "`{}` lists the tenant's contract types.",
+                settings.command("contract-types")
+            ))
+        }
         other => other.explain(&path.display().to_string()),
     }
 }

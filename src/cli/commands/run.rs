@@ -9,7 +9,7 @@ use super::check::{input, open_sheet};
 use super::decisions::{Unfit, is_confirmed, refuse_unfit_rows};
 use super::dry_run::{Held, dry_run, held_back};
 use super::register::{self, PATIENCE};
-use super::world::{self, Opened, Target, USER_AGENT, ended_as};
+use super::world::{self, Opened, Target, ended_as};
 use crate::cli::args::{Global, ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::log;
 use crate::cli::metrics::Metrics;
@@ -295,8 +295,7 @@ impl Flow {
         let Some(url) = &self.settings.config.notify.url else {
             return self.work(begun, held).await;
         };
-        let trust = (self.settings.proxy()?, self.settings.ca_pem()?);
-        let notifier = Notifier::new(url, trust, USER_AGENT)?;
+        let notifier = Notifier::new(url, &self.settings.way()?)?;
         let started = notifier.clone();
         let started = tokio::spawn(async move { started.tell(Notice::Start).await });
         let ended = self.work(begun, held).await;

@@ -15,12 +15,10 @@ use crate::model::{Moment, RowNumber, RunId, RunSummary, Stop, Timestamp};
 use crate::report::{CHANGED_SHOWN, Further, not_done, quoted, reason};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
-use crate::vlens::{BaseUrl, Client, ClientOptions};
+use crate::vlens::{BaseUrl, Client, ClientOptions, Way};
 
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
 const SANDBOX_NAME: &str = "sandbox";
-
-pub const USER_AGENT: &str = concat!("vlens-batch/", env!("CARGO_PKG_VERSION"));
 
 /// A little more than the longest window of the limits.
 const RECENT_MS: i64 = 61_000;
@@ -282,8 +280,7 @@ impl Target {
             base_url: base_url.as_str().to_owned(),
             tenancy_name: account.tenancy_name.clone(),
         };
-        let trust = (settings.proxy()?, settings.ca_pem()?);
-        Target::new(base_url, binding, account, trust, sending)
+        Target::new(base_url, binding, account, settings.way()?, sending)
     }
 
     pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
@@ -308,7 +305,7 @@ impl Target {
         };
         Ok(Target {
             sandbox: Some(sandbox),
-            ..Target::new(base_url, binding, account, (None, None), sending)?
+            ..Target::new(base_url, binding, account, Way::default(), sending)?
         })
     }
 
@@ -316,7 +313,7 @@ impl Target {
         base_url: BaseUrl,
         binding: Binding,
         account: Account,
-        (proxy, ca_pem): (Option<String>, Option<Vec<u8>>),
+        way: Way,
         sending: &Sending,
     ) -> Result<Target, Error> {
         let client = Client::new(ClientOptions {
@@ -324,10 +321,8 @@ impl Target {
             api_key: account.api_key,
             tenancy_name: account.tenancy_name,
             timeout: sending.timeout,
-            proxy,
-            ca_pem,
+            way,
             concurrency: sending.concurrency,
-            user_agent: USER_AGENT.to_owned(),
         })?;
         Ok(Target {
             client,

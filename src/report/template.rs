@@ -15,7 +15,7 @@ use rust_xlsxwriter::{
 use super::words::{Language, is_arabic};
 use super::workbook::{Book, MAX_ROWS, failed, header_format, letters, note};
 use crate::error::Error;
-use crate::model::{ContractTypeId, FieldType, Form, FormField};
+use crate::model::{ContractTypeId, FieldType, Form, FormField, printable};
 
 /// What to make a template of.
 #[derive(Debug, Clone, Copy)]
@@ -232,17 +232,18 @@ fn write_sheet(
 
 /// Labels large, the key small, one below the other; beside them a note.
 fn write_header(sheet: &mut Worksheet, at: u16, column: &Column<'_>) -> Result<(), XlsxError> {
-    let lines = [column.labels.as_slice(), std::slice::from_ref(&column.key)].concat();
+    let name = printable(&column.key);
+    let lines = [column.labels.as_slice(), &[name.to_string()]].concat();
     sheet.set_column_width(at, letters(&lines.join("\n"), 16, 36) + 3.0)?;
     let label = Format::new().set_bold().set_font_color(Color::White);
     let key = Format::new()
         .set_font_size(8)
         .set_font_color(Color::RGB(0xC9_D6E8));
     if column.labels.is_empty() {
-        sheet.write_string_with_format(HEADER_ROW, at, &column.key, &label_format())?;
+        sheet.write_string_with_format(HEADER_ROW, at, &*name, &label_format())?;
     } else {
         let labels = format!("{}\n", column.labels.join("\n"));
-        let parts = [(&label, labels.as_str()), (&key, column.key.as_str())];
+        let parts = [(&label, labels.as_str()), (&key, &*name)];
         sheet.write_rich_string_with_format(HEADER_ROW, at, &parts, &label_format())?;
     }
     if !column.notes.is_empty() {
@@ -283,7 +284,9 @@ fn write_example(
     let choice = column.field.and_then(|field| chosen(field, all));
     match (choice, column.cells) {
         _ if !is_shown => sheet.write_blank(EXAMPLE_ROW, at, &format)?,
-        (Some(choice), _) => sheet.write_string_with_format(EXAMPLE_ROW, at, choice, &format)?,
+        (Some(choice), _) => {
+            sheet.write_string_with_format(EXAMPLE_ROW, at, printable(choice), &format)?
+        }
         (None, Cells::Date) => {
             sheet.write_datetime_with_format(EXAMPLE_ROW, at, date(1990, 1, 1), &format)?
         }
@@ -385,7 +388,7 @@ fn write_lists(workbook: &mut Workbook, columns: &[Column<'_>]) -> Result<(), Xl
     sheet.set_name(LISTS)?.set_hidden(true);
     for (at, options) in (0u16..).zip(lists) {
         for (row, option) in (0u32..).zip(options.into_iter().flatten()) {
-            sheet.write_string(row, at, &option.value)?;
+            sheet.write_string(row, at, printable(&option.value))?;
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use serde_json::json;
 
 use crate::support::{Recipe, Rude, World, answer, customers};
 
@@ -192,6 +193,9 @@ fn only_a_certificate_that_somebody_vouches_for_is_spoken_to() {
 /// Clears the screen, sets the window's title, rings, begins an escape code in one character, turns the direction of writing.
 const NASTY: &str = "\u{1b}[2J\u{1b}]0;PWN\u{7}\u{9b}5m\u{202e}\u{2066}";
 
+/// Named so that `inbox` leaves it alone.
+const PORTAL: &str = ".portal\u{1b}[2J.jsonl";
+
 #[track_caller]
 fn assert_printable(place: &str, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -257,6 +261,15 @@ fn what_comes_from_outside_commands_no_terminal_log_page_or_sheet() {
     );
     let recipe: Recipe = toml::from_str(&format!("[[sheet]]\n{rows}")).expect("a recipe");
     world.file(&xlsx, recipe.bytes());
+    let told =
+        json!({"phone": customers[0].phone, "status": NASTY, NASTY: NASTY, "at": "2026-11-25"});
+    world.file(PORTAL, format!("{told}\n"));
+    let field = json!({
+        "key": "fullName", "type": "text", "displayText": NASTY, "displayArText": NASTY, "groupTitle": NASTY, "visibleToUser": true,
+        "availableValues": [NASTY], "availableValuesItems": [],
+    });
+    let form = json!({"id": 415, "name": NASTY, "requestsFields": [field]});
+    world.file("contract-types/415.json", form.to_string());
     let commands: &[&[&str]] = &[
         &["check", "FILE", "--contract-type", "414"],
         &["check", "FILE", "--contract-type", "414", "--json"],
@@ -311,7 +324,30 @@ fn what_comes_from_outside_commands_no_terminal_log_page_or_sheet() {
         &["check", "FILE", NASTY],
         &["backup", NASTY],
         &["follow", "FILE"],
+        &["follow", PORTAL],
+        &["follow", PORTAL, "--json"],
+        &["follow", PORTAL, "--match", NASTY],
+        &["export", "--not-signed", "--output", "not-signed.csv"],
+        &["template", "415", "--output", "t.xlsx"],
+        &["init", "FILE", "--yes", "--force", "--contract-type", "415"],
+        &["contract-types"],
+        &["contract-types", "pull", "415"],
+        &["inbox", ".", "--settled", "0s"],
+        &["inbox", ".", "--settled", "0s", "--json"],
+        &["inbox", NASTY],
+        &["account"],
+        &["account", "--show"],
+        &["runs", "--json"],
+        &["purge", "--older-than", "1w", "--yes"],
+        &["purge", "--older-than", NASTY],
+        &["register", "status"],
+        &["completions", NASTY],
+        &["status", NASTY],
+        &["status", "--ledger", NASTY],
+        &["status", "--config", NASTY],
+        &[NASTY],
     ];
+    let mut swept = 0;
     for file in [&csv, &xlsx] {
         world.config("[limits]\nper_minute = 6000\nper_second = 1000\nmax_attempts = 1\n");
         for command in commands {
@@ -329,8 +365,28 @@ fn what_comes_from_outside_commands_no_terminal_log_page_or_sheet() {
             assert_printable(&format!("stdout of {place}"), ended.stdout.as_bytes());
             assert_printable(&format!("stderr of {place}"), ended.stderr.as_bytes());
         }
-        for made in ["marked.xlsx", "m.prom", "r.csv", "r.xlsx", "en.html"] {
+        for made in [
+            "marked.xlsx",
+            "m.prom",
+            "r.csv",
+            "r.xlsx",
+            "en.html",
+            "t.xlsx",
+            "not-signed.csv",
+        ] {
             assert_printable_file(&world.path(made));
         }
+        for made in std::fs::read_dir(world.path(".")).expect("the folder") {
+            let made = made.expect("a file").path();
+            let name = made.to_string_lossy().into_owned();
+            if [".results.", ".marked.", ".error."]
+                .iter()
+                .any(|part| name.contains(part))
+            {
+                swept += 1;
+                assert_printable_file(&made);
+            }
+        }
     }
+    assert!(swept >= 2, "the sweeps left something to look at");
 }

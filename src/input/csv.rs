@@ -1,151 +1,129 @@
-//! CSV: finds out how a text file is written, and cuts it into the rows that a spreadsheet shows.
+//! CSV: finds out how a text file is written, and cuts it into the rows that a spreadsheet shows. The csv crate would tell neither
+//! which rows those are, nor that a quote is open, nor text beside a closing one; a test holds that both agree on the rest.
 
-use std::io::{self, BufRead, Read};
+use std::collections::BTreeMap;
 
-use super::encoding::{Basis, Encoding, Text};
-use super::file::{
-    Facts, Input, MAX_COLUMNS, MAX_ROW_BYTES, Note, Opened, Options, cell_of_text, undecodable,
-    unreadable,
-};
+use super::encoding::{BREAKS, Basis, Encoding, Lines};
+use super::file::Input;
+use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Note, Options, Source, cell_of_text, undecodable};
 use crate::error::Error;
-use crate::model::{Cell, RESULT_COLUMNS, Row, RowNumber};
+use crate::model::{RESULT_COLUMNS, Row, RowNumber};
 
 /// The delimiters that are looked for, in order of preference when nothing tells them apart.
-const CANDIDATES: [(u8, &str); 4] = [
-    (b',', "comma"),
-    (b';', "semicolon"),
-    (b'\t', "tab"),
-    (b'|', "pipe"),
+const CANDIDATES: [(char, &str); 4] = [
+    (',', "comma"),
+    (';', "semicolon"),
+    ('\t', "tab"),
+    ('|', "pipe"),
 ];
 /// How much text the delimiter and the look of a row are found out from.
-const SAMPLE_BYTES: u64 = 1 << 16;
+const SAMPLE_BYTES: usize = 1 << 16;
 /// Customers are told apart further left.
 const MAX_KEY_COLUMN: usize = 64;
-/// The sign by which DOS marks the end of a text file.
-const CTRL_Z: u8 = 0x1a;
 
 /// Opens a text file as CSV.
-pub(super) fn open(input: &Input, options: &Options) -> Result<Opened, Error> {
-    let name = input.name();
+pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Source, Error> {
     // How the config says that the customers' sheet is written does not concern an export of ours.
-    let is_export = is_export(input)?;
     let asked = (options.delimiter, options.encoding.as_deref());
-    let (asked, told) = Some(asked).filter(|_| !is_export).unwrap_or_default();
-    let encoding = Encoding::of(input, told)?;
-    let mut sample = Vec::new();
-    let mut head = encoding.text(input, 0)?.take(SAMPLE_BYTES);
-    head.read_to_end(&mut sample)
-        .map_err(|error| unreadable(&name, &error))?;
-    let (found, skipped) = match sep_line(&sample) {
-        Some((named, bytes)) => (Some((named, "as its sep= line says")), bytes),
-        None => (counted(&sample).map(|most| (most, "detected")), 0),
+    let (asked, told) = Some(asked).filter(|_| !is_export(head)).unwrap_or_default();
+    let Encoding { charset, basis } = Encoding::of(input, head, told)?;
+    let sample = sample(Lines::open(input, charset)?)?;
+    let named = named(&sample);
+    let (delimiter, how) = match (asked, named, counted(&sample)) {
+        (Some(asked), ..) => (usable(asked)?, "as asked for"),
+        (None, Some(named), _) => (named, "as its sep= line says"),
+        (None, None, Some(counted)) => (counted, "detected"),
+        (None, None, None) => (',', "none found: one column"),
     };
-    let (delimiter, how) = match asked {
-        Some(asked) => (usable(asked)?, "as asked for"),
-        None => found.unwrap_or((b',', "none found: one column")),
-    };
-    let text = format!(
-        "Read as CSV: {} ({}), delimiter {} ({how}).",
-        encoding.charset.name(),
-        encoding.basis.words(),
-        word(delimiter)
-    );
-    let warning = matches!(encoding.basis, Basis::Guessed | Basis::Mostly);
-    let look = Look::of(&sample[skipped..], delimiter);
-    Ok(Opened {
-        rows: Box::new(Records::new(&name, encoding.text(input, skipped)?, look)),
-        notes: vec![Note { text, warning }],
-        is_guess: encoding.basis == Basis::Guessed,
-        sheet: None,
-        facts: Facts::default(),
-    })
+    let mut lines = Lines::open(input, charset)?;
+    if named.is_some() {
+        lines.next()?;
+    }
+    let mut source = Source::of(Records {
+        lines,
+        look: Look::of(&sample, delimiter),
+        record: Record::new(delimiter),
+        row: 0,
+    });
+    source.notes.push(Note {
+        text: format!(
+            "Read as CSV: {} ({basis}), delimiter {} ({how}).",
+            charset.name(),
+            word(delimiter)
+        ),
+        warning: matches!(basis, Basis::Guessed | Basis::Mostly),
+    });
+    source.is_guess = basis == Basis::Guessed;
+    Ok(source)
 }
 
 /// Whether the file begins with the header of an export, which is UTF-8.
-fn is_export(input: &Input) -> Result<bool, Error> {
-    let mut head = Vec::new();
-    let read = input.open()?.take(SAMPLE_BYTES).read_to_end(&mut head);
-    read.map_err(|error| unreadable(&input.name(), &error))?;
-    let line = head.split(|&byte| is_break(byte)).next();
-    let line = String::from_utf8_lossy(line.unwrap_or_default());
-    Ok(RESULT_COLUMNS[..2].iter().all(|name| line.contains(name)))
+fn is_export(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
+    let header = head.split(BREAKS).next().unwrap_or_default();
+    RESULT_COLUMNS[..2].iter().all(|name| header.contains(name))
 }
 
-fn usable(delimiter: char) -> Result<u8, Error> {
-    let byte = u8::try_from(delimiter).ok().filter(|&byte| is_usable(byte));
-    byte.ok_or_else(|| {
-        Error::unusable(
-            "delimiter_invalid",
-            format!("{delimiter:?} cannot be a delimiter."),
-        )
-        .hint("Give one ASCII character, such as , ; | or a tab.")
-    })
+fn sample(mut lines: Lines) -> Result<String, Error> {
+    let mut sample = String::new();
+    while sample.len() < SAMPLE_BYTES
+        && let Some((_, line)) = lines.next()?
+    {
+        sample.push_str(&line);
+    }
+    sample.truncate(sample.floor_char_boundary(SAMPLE_BYTES));
+    Ok(sample)
 }
 
-fn is_usable(delimiter: u8) -> bool {
-    delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r' | 0)
+fn usable(delimiter: char) -> Result<char, Error> {
+    if is_usable(delimiter) {
+        return Ok(delimiter);
+    }
+    let message = format!("{delimiter:?} cannot be a delimiter.");
+    Err(Error::unusable("delimiter_invalid", message)
+        .hint("Give one ASCII character, such as , ; | or a tab."))
 }
 
-fn word(delimiter: u8) -> String {
+fn is_usable(delimiter: char) -> bool {
+    delimiter.is_ascii() && !matches!(delimiter, '"' | '\n' | '\r' | '\0')
+}
+
+fn word(delimiter: char) -> String {
     let known = CANDIDATES.iter().find(|known| known.0 == delimiter);
-    known.map_or_else(
-        || format!("{:?}", char::from(delimiter)),
-        |known| known.1.to_owned(),
-    )
+    known.map_or_else(|| format!("{delimiter:?}"), |known| known.1.to_owned())
 }
 
-/// The delimiter that a `sep=` line at the head of a file names, and the line's length with its break. Excel reads such a
-/// line and does not show it.
-fn sep_line(head: &[u8]) -> Option<(u8, usize)> {
-    let end = head.iter().position(|&byte| is_break(byte))?;
+/// The delimiter that a `sep=` line at the head of a file names. Excel reads such a line and does not show it.
+fn named(sample: &str) -> Option<char> {
+    let line = sample.split(BREAKS).next()?;
     // Programs that quote every cell quote this one as well.
-    let quoted = head[..end]
-        .strip_prefix(b"\"")
-        .and_then(|line| line.strip_suffix(b"\""));
-    let (word, delimiter) = quoted.unwrap_or(&head[..end]).split_at_checked(4)?;
-    let &[delimiter] = delimiter else { return None };
-    let line_break = if head[end..].starts_with(b"\r\n") {
-        2
-    } else {
-        1
-    };
-    (word.eq_ignore_ascii_case(b"sep=") && is_usable(delimiter))
-        .then_some((delimiter, end + line_break))
-}
-
-fn is_break(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
+    let quoted = line
+        .strip_prefix('"')
+        .and_then(|line| line.strip_suffix('"'));
+    let (word, delimiter) = quoted.unwrap_or(line).split_at_checked(4)?;
+    let delimiter = delimiter.parse().ok()?;
+    (word.eq_ignore_ascii_case("sep=") && is_usable(delimiter)).then_some(delimiter)
 }
 
 /// The delimiter by which the most rows of the sample have the same number of cells, more than one.
-fn counted(sample: &[u8]) -> Option<u8> {
-    // Where the sample is cut, so is its last row.
-    let is_cut = sample.len() as u64 == SAMPLE_BYTES;
-    let last = sample.iter().rposition(|&byte| is_break(byte));
-    let whole = &sample[..last.filter(|_| is_cut).unwrap_or(sample.len())];
-    let score = |&(delimiter, _): &(u8, &str)| {
-        let look = Look {
-            delimiter,
-            width: 0,
-            key: None,
-        };
-        let mut records = Records::new("", Box::new(io::Cursor::new(whole.to_vec())), look);
-        let widths = std::iter::from_fn(|| {
-            matches!(records.advance(), Ok(true)).then(|| records.ends.len())
-        });
-        most_common(widths)
+fn counted(sample: &str) -> Option<char> {
+    let score = |delimiter: char| {
+        let mut record = Record::new(delimiter);
+        most_common(sample.split_inclusive(BREAKS).filter_map(|line| {
+            record.take(1, line);
+            let is_whole = record.open.is_none();
+            is_whole.then(|| std::mem::take(&mut record.cells).len())
+        }))
     };
+    let scores = CANDIDATES.map(|(delimiter, _)| (score(delimiter), delimiter));
     // Of several that are alike, the first.
-    let best = CANDIDATES
-        .iter()
-        .rev()
-        .max_by_key(|candidate| score(candidate));
-    best.filter(|best| score(best).0 > 0).map(|best| best.0)
+    let best = scores.into_iter().rev().max_by_key(|&(score, _)| score);
+    best.filter(|(score, _)| score.0 > 0).map(|best| best.1)
 }
 
 /// How many rows share the most common number of cells, and that number; one cell does not count.
 fn most_common(widths: impl Iterator<Item = usize>) -> (usize, usize) {
-    let mut rows_by_cells = std::collections::BTreeMap::<usize, usize>::new();
+    let mut rows_by_cells = BTreeMap::<usize, usize>::new();
     for cells in widths.filter(|&cells| cells > 1) {
         *rows_by_cells.entry(cells).or_default() += 1;
     }
@@ -153,10 +131,9 @@ fn most_common(widths: impl Iterator<Item = usize>) -> (usize, usize) {
     scores.max().unwrap_or_default()
 }
 
-/// What the lines of a file look like when each is a row.
-#[derive(Debug, Clone, Copy)]
+/// What the rows of a file look like.
 struct Look {
-    delimiter: u8,
+    delimiter: char,
     /// How many cells a row has.
     width: usize,
     /// The first column that holds phones, ids or addresses of e-mail.
@@ -164,39 +141,31 @@ struct Look {
 }
 
 impl Look {
-    fn of(sample: &[u8], delimiter: u8) -> Look {
-        let mut look = Look {
-            delimiter,
-            width: 0,
-            key: None,
-        };
-        let lines = || sample.split(|&byte| is_break(byte));
-        let (rows, width) = most_common(lines().map(|line| look.cells(line).count()));
+    fn of(sample: &str, delimiter: char) -> Look {
+        let lines = sample.split(BREAKS);
+        let lines: Vec<Vec<&str>> = lines.map(|line| line.split(delimiter).collect()).collect();
+        let (rows, width) = most_common(lines.iter().map(Vec::len));
         let keys = |column: usize| {
-            let rows = lines().map(|line| look.cells(line).collect::<Vec<_>>());
-            rows.filter(|cells| cells.len() == width && is_key(cells[column]))
-                .count()
+            let rows = lines.iter().filter(|cells| cells.len() == width);
+            rows.filter(|cells| is_key(cells[column])).count()
         };
         // Half of all but the header: lines within quotes may be among them.
         let half = rows.saturating_sub(1).div_ceil(2).max(1);
-        let key = (0..width.min(MAX_KEY_COLUMN)).find(|&column| keys(column) >= half);
-        (look.width, look.key) = (width, key);
-        look
-    }
-
-    fn cells<'a>(&self, line: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let delimiter = self.delimiter;
-        line.split(move |&byte| byte == delimiter)
+        Look {
+            delimiter,
+            width,
+            key: (0..width.min(MAX_KEY_COLUMN)).find(|&column| keys(column) >= half),
+        }
     }
 
     /// Whether a line within the quoted cell of column `within` looks like a row: it splits into as many cells, or begins as
     /// the key column does.
-    fn is_row(&self, line: &[u8], within: usize) -> bool {
-        let count = self.cells(line).count();
+    fn is_row(&self, line: &str, within: usize) -> bool {
+        let count = line.split(self.delimiter).count();
         match self.key {
             Some(key) => {
                 let is_row = count == self.width || (count > 1 && key == 0 && within > 0);
-                is_row && self.cells(line).nth(key).is_some_and(is_key)
+                is_row && line.split(self.delimiter).nth(key).is_some_and(is_key)
             }
             // An address in two parts looks like a name and a city.
             None => count == self.width && count > 2,
@@ -205,204 +174,170 @@ impl Look {
 }
 
 /// Whether a cell tells customers apart by its look. Fewer digits are a postal code, or a house and a flat.
-fn is_key(cell: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(cell);
-    let digits = text.chars().filter(|c| c.is_numeric()).count();
-    text.contains('@') || (digits >= 8 && !text.contains(char::is_alphabetic))
+fn is_key(cell: &str) -> bool {
+    let digits = cell.chars().filter(|c| c.is_numeric()).count();
+    cell.contains('@') || (digits >= 8 && !cell.contains(char::is_alphabetic))
 }
 
-/// Cuts text into the records of CSV, one for each row that a spreadsheet shows. Quotes are understood as the csv crate does, which
-/// neither counts rows nor tells an open quote.
-struct Records {
-    name: String,
-    text: Text,
-    look: Look,
-    /// The texts of the record's cells, one behind the other, without quotes, and where each ends.
-    cells: Vec<u8>,
-    ends: Vec<usize>,
-    /// Its row, from 1.
-    row: u32,
-    /// The physical line on which the next record begins, from 1.
+/// The cells of a record, as far as its lines have been taken in.
+struct Record {
+    delimiter: char,
+    cells: Vec<Cut>,
+    /// A quoted cell whose end has not come.
+    open: Option<Cut>,
+}
+
+#[derive(Default)]
+struct Cut {
+    /// Without quotes.
+    text: String,
+    /// The line of the file on which it begins.
     line: usize,
-    is_after_cr: bool,
-    /// Cells with text beside their closing quote, so that it is open what the quotes mean.
-    torn: Vec<usize>,
-    /// Quoted cells that hold line breaks.
-    long: Vec<usize>,
+    is_quoted: bool,
+    /// It is quoted and holds line breaks.
+    is_long: bool,
+    /// It has text beside its closing quote, so that it is open what the quotes mean.
+    is_torn: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum State {
-    CellStart,
-    Plain,
-    Quoted,
-    /// Behind a quote within quotes: the end of the quoted part, or the first half of a doubled quote.
-    QuoteInQuoted,
-    /// Behind a quoted part, where spaces do no harm.
-    AfterQuoted,
+impl Record {
+    fn new(delimiter: char) -> Self {
+        Record {
+            delimiter,
+            cells: Vec::new(),
+            open: None,
+        }
+    }
+
+    /// Takes in a line, the `number`th of the file. Cells beyond those that a sheet can have stay uncut.
+    fn take(&mut self, number: usize, line: &str) {
+        let mut rest = line.trim_end_matches(BREAKS);
+        let line_break = &line[rest.len()..];
+        loop {
+            let mut cell = self.open.take().unwrap_or_else(|| {
+                let quoted = rest.strip_prefix('"');
+                rest = quoted.unwrap_or(rest);
+                Cut {
+                    line: number,
+                    is_quoted: quoted.is_some(),
+                    ..Cut::default()
+                }
+            });
+            if cell.is_quoted {
+                let Some(behind) = unquoted(rest, &mut cell.text) else {
+                    cell.text.push_str(line_break);
+                    cell.is_long = true;
+                    self.open = Some(cell);
+                    return;
+                };
+                rest = behind;
+            }
+            let cut = rest.split_once(self.delimiter);
+            let cut = cut.filter(|_| self.cells.len() < MAX_COLUMNS);
+            let text = cut.map_or(rest, |(text, _)| text);
+            cell.text.push_str(text);
+            // Spaces behind a quoted part do no harm.
+            cell.is_torn = cell.is_quoted && !text.trim_matches(' ').is_empty();
+            self.cells.push(cell);
+            let Some((_, behind)) = cut else { return };
+            rest = behind;
+        }
+    }
+}
+
+/// Moves what stands before the closing quote, with doubled quotes as one, and gives what stands behind; `None` without one.
+fn unquoted<'a>(mut rest: &'a str, text: &mut String) -> Option<&'a str> {
+    loop {
+        let end = rest.find('"').unwrap_or(rest.len());
+        text.push_str(&rest[..end]);
+        let behind = rest.get(end + 1..)?;
+        let Some(doubled) = behind.strip_prefix('"') else {
+            return Some(behind);
+        };
+        text.push('"');
+        rest = doubled;
+    }
+}
+
+/// The rows of a file, one for each row that a spreadsheet shows.
+struct Records {
+    lines: Lines,
+    look: Look,
+    record: Record,
+    /// From 1.
+    row: u32,
+}
+
+impl Iterator for Records {
+    type Item = Result<Row, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_row().transpose()
+    }
 }
 
 impl Records {
-    fn new(name: &str, text: Text, look: Look) -> Self {
-        Records {
-            name: name.to_owned(),
-            text,
-            look,
-            cells: Vec::new(),
-            ends: Vec::new(),
-            row: 0,
-            line: 1,
-            is_after_cr: false,
-            torn: Vec::new(),
-            long: Vec::new(),
-        }
-    }
-
-    /// Goes on to the next record; false at the end.
-    fn advance(&mut self) -> Result<bool, Error> {
-        for places in [&mut self.ends, &mut self.torn, &mut self.long] {
-            places.clear();
-        }
-        self.cells.clear();
+    fn next_row(&mut self) -> Result<Option<Row>, Error> {
+        self.record.cells.clear();
         self.row = self.row.saturating_add(1);
-        let mut state = State::CellStart;
-        // Taken out, so that what is read from it can be taken in.
-        let mut text = std::mem::replace(&mut self.text, Box::new(io::empty()));
-        let ended = loop {
-            let chunk = match text.fill_buf() {
-                Ok([]) => break self.end_text(state),
-                Ok(chunk) => chunk,
-                Err(error) => break Err(unreadable(&self.name, &error)),
-            };
-            let (taken, is_whole) = self.take(chunk, &mut state);
-            text.consume(taken);
-            if is_whole {
-                break self.end_record();
+        let mut bytes = 0;
+        while let Some((number, line)) = self.lines.next()? {
+            bytes += line.len();
+            self.record.take(number, &line);
+            match &self.record.open {
+                Some(_) if bytes >= MAX_ROW_BYTES => break,
+                None if bytes >= MAX_ROW_BYTES => {
+                    return Err(self.shapeless("row_too_long", "is longer than 16 MiB"));
+                }
+                Some(_) => {}
+                None => return self.row().map(Some),
             }
-            if self.cells.len() + size_of_val(&self.ends[..]) > MAX_ROW_BYTES {
-                break Err(self.too_long(state));
-            }
-        };
-        self.text = text;
-        ended
+        }
+        match &self.record.open {
+            Some(cell) => Err(self.stray_quote(cell, "that is never closed")),
+            None => Ok(None),
+        }
     }
 
-    /// Takes in text up to the end of the record; tells how many bytes those were, and whether the record is at its end.
-    fn take(&mut self, chunk: &[u8], state: &mut State) -> (usize, bool) {
-        // The second half of a line break that ended the record before.
-        let mut at = usize::from(self.is_after_cr && chunk[0] == b'\n');
-        self.is_after_cr = false;
-        let delimiter = self.look.delimiter;
-        while at < chunk.len() {
-            // What cannot change the state is taken at once.
-            let run = match state {
-                State::Plain => run(&chunk[at..], |b| b != delimiter && !is_break(b)),
-                State::Quoted => run(&chunk[at..], |b| b != b'"' && !is_break(b)),
-                _ => 0,
-            };
-            self.cells.extend_from_slice(&chunk[at..at + run]);
-            at += run;
-            let Some(&byte) = chunk.get(at) else { break };
-            at += 1;
-            let cell = self.ends.len();
-            let (next, is_text) = match (*state, byte) {
-                (State::Quoted, b'"') => (State::QuoteInQuoted, false),
-                (State::Quoted, _) => {
-                    if self.long.last() != Some(&cell) {
-                        self.long.push(cell);
-                    }
-                    (State::Quoted, true)
-                }
-                (State::QuoteInQuoted, b'"') => (State::Quoted, true),
-                (_, b'\n' | b'\r') => {
-                    self.is_after_cr = byte == b'\r';
-                    return (at, true);
-                }
-                (_, byte) if byte == delimiter => {
-                    self.ends.push(self.cells.len());
-                    (State::CellStart, false)
-                }
-                (State::CellStart, b'"') => (State::Quoted, false),
-                (State::QuoteInQuoted | State::AfterQuoted, b' ') => (State::AfterQuoted, true),
-                (State::QuoteInQuoted | State::AfterQuoted, _) => {
-                    self.torn.push(cell);
-                    (State::Plain, true)
-                }
-                (State::CellStart | State::Plain, _) => (State::Plain, true),
-            };
-            self.cells.extend(is_text.then_some(byte));
-            *state = next;
-        }
-        (at, false)
-    }
-
-    fn end_text(&mut self, state: State) -> Result<bool, Error> {
-        if state == State::Quoted {
-            return Err(self.unclosed(self.ends.len()));
-        }
-        while self.cells.last() == Some(&CTRL_Z) {
-            self.cells.pop();
-        }
-        let is_nothing = self.cells.is_empty() && self.ends.is_empty();
-        Ok(!is_nothing && self.end_record()?)
-    }
-
-    fn end_record(&mut self) -> Result<bool, Error> {
-        self.ends.push(self.cells.len());
-        let count = self.ends.len();
-        if count > MAX_COLUMNS {
+    fn row(&mut self) -> Result<Row, Error> {
+        let cells = &self.record.cells;
+        if let Some(uncut) = cells.get(MAX_COLUMNS) {
+            let count = cells.len() + uncut.text.matches(self.look.delimiter).count();
             let what = format!("has {count} cells, and a sheet {MAX_COLUMNS} columns at most");
             return Err(self.shapeless("too_many_columns", &what));
         }
-        // Text right behind a quoted part that spans lines: that part began at a stray quote, and the quote that "closed" it
-        // opens a cell some rows further down.
-        if let Some(&cell) = self.long.iter().find(|cell| self.torn.contains(cell)) {
-            return Err(self.unclosed(cell));
+        for (at, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.is_long) {
+            // That part began at a stray quote, and the quote that "closed" it opens a cell some rows further down.
+            if cell.is_torn {
+                return Err(self.stray_quote(cell, "that is never closed"));
+            }
+            let mut lines = cell.text.split(BREAKS).skip(1);
+            if lines.any(|line| self.look.is_row(line, at)) {
+                let what = "and what it holds looks like further rows";
+                return Err(self.stray_quote(cell, what));
+            }
         }
-        if let Some(&cell) = self.long.iter().find(|&&cell| self.swallows_rows(cell)) {
-            let what = "and what it holds looks like further rows";
-            return Err(self.stray_quote(cell, what));
-        }
-        self.line += 1;
-        if !self.long.is_empty() {
-            self.line += breaks(&self.cells);
-        }
-        Ok(true)
-    }
-
-    fn cell(&self, at: usize) -> &[u8] {
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let end = self.ends.get(at).copied();
-        &self.cells[start..end.unwrap_or(self.cells.len())]
-    }
-
-    /// Whether one of the lines within a quoted cell looks like a row.
-    fn swallows_rows(&self, cell: usize) -> bool {
-        let mut lines = self.cell(cell).split(|&byte| is_break(byte)).skip(1);
-        lines.any(|line| self.look.is_row(line, cell))
-    }
-
-    fn too_long(&self, state: State) -> Error {
-        match state {
-            State::Quoted | State::QuoteInQuoted => self.unclosed(self.ends.len()),
-            _ => self.shapeless("row_too_long", "is longer than 16 MiB"),
-        }
+        let cell = |cut: Cut| {
+            if cut.is_torn {
+                undecodable(&cut.text)
+            } else {
+                cell_of_text(cut.text)
+            }
+        };
+        Ok(Row {
+            number: RowNumber(self.row),
+            cells: self.record.cells.drain(..).map(cell).collect(),
+        })
     }
 
     fn shapeless(&self, code: &'static str, what: &str) -> Error {
-        let Records { name, row, .. } = self;
+        let (name, row) = (&self.lines.name, self.row);
         Error::unusable(code, format!("{name}, row {row}: the row {what}."))
             .hint("Check that the file is a CSV with one customer a line.")
     }
 
-    fn unclosed(&self, cell: usize) -> Error {
-        self.stray_quote(cell, "that is never closed")
-    }
-
-    fn stray_quote(&self, cell: usize, what: &str) -> Error {
-        let before: usize = (0..cell).map(|at| self.cell(at).len()).sum();
-        let line = self.line + breaks(&self.cells[..before]);
-        let Records { name, row, .. } = self;
+    fn stray_quote(&self, cell: &Cut, what: &str) -> Error {
+        let (name, row, line) = (&self.lines.name, self.row, cell.line);
         let message = format!(
             "{name}, row {row} (line {line} of the file): a cell begins with a quotation mark {what}."
         );
@@ -411,36 +346,35 @@ impl Records {
     }
 }
 
-impl Iterator for Records {
-    type Item = Result<Row, Error>;
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.advance() {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(error) => return Some(Err(error)),
+    use super::*;
+
+    proptest! {
+        /// Where no cell is torn and none left open, the csv crate cuts the same cells.
+        #[test]
+        fn the_csv_crate_agrees(text in "[a, \"\r\nم]{0,40}") {
+            let (mut record, mut rows) = (Record::new(','), Vec::new());
+            let text = text.replace("\r\n", "\n");
+            for line in text.split_inclusive(BREAKS) {
+                record.take(1, line);
+                if record.open.is_none() {
+                    rows.push(std::mem::take(&mut record.cells));
+                }
+            }
+            prop_assume!(record.open.is_none() && !rows.iter().flatten().any(|cell| cell.is_torn));
+            let texts = |row: Vec<Cut>| row.into_iter().map(|cell| cell.text).collect();
+            let rows: Vec<Vec<String>> = rows.into_iter().map(texts).collect();
+            let mut reader = csv::ReaderBuilder::new();
+            let mut reader = reader.has_headers(false).flexible(true).from_reader(text.as_bytes());
+            let others = reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect());
+            let others: Vec<Vec<String>> = others.collect();
+            // It passes over blank lines.
+            let filled = rows.into_iter().filter(|row| row != &[""]);
+            let others = others.into_iter().filter(|row| row != &[""]);
+            prop_assert_eq!(filled.collect::<Vec<_>>(), others.collect::<Vec<_>>());
         }
-        let cell = |at: usize| match std::str::from_utf8(self.cell(at)) {
-            Ok(text) if !self.torn.contains(&at) => cell_of_text(text),
-            _ => undecodable(&String::from_utf8_lossy(self.cell(at))),
-        };
-        let cells: Vec<Cell> = (0..self.ends.len()).map(cell).collect();
-        Some(Ok(Row {
-            number: RowNumber(self.row),
-            cells,
-        }))
     }
-}
-
-/// How many bytes from the first on are so.
-fn run(bytes: &[u8], is_so: impl Fn(u8) -> bool) -> usize {
-    let end = bytes.iter().position(|&byte| !is_so(byte));
-    end.unwrap_or(bytes.len())
-}
-
-/// How many line breaks there are; CR and LF together are one.
-fn breaks(bytes: &[u8]) -> usize {
-    let ends =
-        |at: usize| bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
-    (0..bytes.len()).filter(|&at| ends(at)).count()
 }

@@ -1,71 +1,56 @@
-//! Which encoding a text file is in: asked for, marked, proved, or guessed. A guess is made only among the encodings that
-//! such sheets occur in; anything else is refused, because a wrong guess sends wrong names.
+//! From bytes to lines of text: which encoding a file is in (asked for, marked, proved, or guessed), and its lines as UTF-8. A
+//! guess is made only among the encodings that such sheets occur in; anything else is refused, because a wrong guess sends wrong
+//! names.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read};
-use std::ops::RangeInclusive;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
     Decoder, DecoderResult, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256,
 };
 
-use super::file::{Input, unreadable};
+use super::file::{Handle, Input, unreadable};
+use super::source::MAX_ROW_BYTES;
 use crate::error::Error;
 
 /// How much of a file is looked at when its encoding has to be guessed.
 const SAMPLE_BYTES: usize = 1 << 18;
 const CHUNK_BYTES: usize = 1 << 16;
-const MAX_CHARACTER_BYTES: usize = 4;
-/// Stands for a byte sequence that its encoding does not know: UTF-8 never holds it, so whoever makes cells of the text meets
-/// foreign bytes in one shape, whatever the file's encoding is.
-const FOREIGN: u8 = 0xff;
+/// Stands for a byte sequence that its encoding does not know: as a control character it makes its cell no text.
+const FOREIGN: u8 = 0;
+/// The sign by which DOS marks the end of a text file.
+const CTRL_Z: u8 = 0x1a;
+/// What ends a line: either of them, or CR and LF together.
+pub(super) const BREAKS: [char; 2] = ['\n', '\r'];
 
-/// An encoding and how it was found out.
+/// An encoding and what the choice of it rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Encoding {
     pub(super) charset: &'static encoding_rs::Encoding,
     pub(super) basis: Basis,
 }
 
-/// UTF-8 text, apart from the bytes that mark what could not be decoded.
-pub(super) type Text = Box<dyn BufRead + Send>;
-
-/// What the choice of an encoding rests on.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// As people are told.
+#[derive(Debug, Clone, Copy, PartialEq, strum::Display)]
 pub(super) enum Basis {
+    #[strum(serialize = "as asked for")]
     Asked,
+    #[strum(serialize = "by its byte-order mark")]
     Mark,
-    /// Every byte fits.
+    #[strum(serialize = "every byte fits")]
     Proved,
-    /// Nearly everything fits; some cells have foreign bytes.
+    #[strum(serialize = "but some rows hold bytes of another encoding; their cells are problems")]
     Mostly,
+    #[strum(serialize = "a guess")]
     Guessed,
-}
-
-impl Basis {
-    /// The words in which people are told.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Basis::Asked => "as asked for",
-            Basis::Mark => "by its byte-order mark",
-            Basis::Proved => "every byte fits",
-            Basis::Mostly => {
-                "but some rows hold bytes of another encoding; their cells are problems"
-            }
-            Basis::Guessed => "a guess",
-        }
-    }
 }
 
 impl Encoding {
     /// Decides for one, or refuses.
-    pub(super) fn of(input: &Input, asked: Option<&str>) -> Result<Encoding, Error> {
+    pub(super) fn of(input: &Input, head: &[u8], asked: Option<&str>) -> Result<Encoding, Error> {
         let name = input.name();
-        let failed = |error: io::Error| unreadable(&name, &error);
-        let mut head = Vec::new();
-        let mut start = input.open()?.take(CHUNK_BYTES as u64);
-        start.read_to_end(&mut head).map_err(failed)?;
-        let mark = encoding_rs::Encoding::for_bom(&head).map(|(charset, _)| charset);
+        let mark = encoding_rs::Encoding::for_bom(head).map(|(charset, _)| charset);
         let found = |charset, basis| Ok(Encoding { charset, basis });
         if let Some(label) = asked {
             return found(asked_for(label, mark)?, Basis::Asked);
@@ -77,35 +62,20 @@ impl Encoding {
         if let Some(charset) = mark.filter(|&charset| charset != UTF_8) {
             return found(charset, Basis::Mark);
         }
-        if let Some(charset) = utf16_by_its_zeros(&head) {
+        if let Some(charset) = utf16_by_its_zeros(head) {
             return found(charset, Basis::Guessed);
         }
-        let (characters, foreign) = survey(input.open()?).map_err(failed)?;
-        if foreign == 0 {
-            return found(UTF_8, mark.map_or(Basis::Proved, |_| Basis::Mark));
+        let survey = Survey::of(input.open()?).map_err(|error| unreadable(&name, &error))?;
+        match mark {
+            None if survey.foreign == 0 => found(UTF_8, Basis::Proved),
+            Some(_) if survey.foreign == 0 => found(UTF_8, Basis::Mark),
+            None if survey.characters < survey.foreign => {
+                let why = "It is not UTF-8, and nothing tells what else it is.";
+                let guessed = guess(&survey.sample).ok_or_else(|| unknown(&name, why))?;
+                found(guessed, Basis::Guessed)
+            }
+            _ => found(UTF_8, Basis::Mostly),
         }
-        if mark.is_some() || characters >= foreign {
-            return found(UTF_8, Basis::Mostly);
-        }
-        let sample = telling_lines(input.open()?).map_err(failed)?;
-        let guessed = guess(&sample).ok_or_else(|| {
-            let why = "It is not UTF-8, and nothing tells what else it is.";
-            unknown(&name, why)
-        });
-        found(guessed?, Basis::Guessed)
-    }
-
-    /// The text from `skipped` bytes (of UTF-8) on, without marks of byte order.
-    pub(super) fn text(self, input: &Input, skipped: usize) -> Result<Text, Error> {
-        let failed = |error: io::Error| unreadable(&input.name(), &error);
-        let mut text: Text = decoded(input.open()?, self.charset);
-        // A script may have put one mark before another.
-        let mark = "\u{feff}".as_bytes();
-        while text.fill_buf().map_err(failed)?.starts_with(mark) {
-            text.consume(mark.len());
-        }
-        io::copy(&mut (&mut text).take(skipped as u64), &mut io::sink()).map_err(failed)?;
-        Ok(text)
     }
 }
 
@@ -152,6 +122,41 @@ pub(super) fn utf16_by_its_zeros(head: &[u8]) -> Option<&'static encoding_rs::En
     }
 }
 
+/// How well a whole file is UTF-8.
+#[derive(Default)]
+struct Survey {
+    /// Characters beyond ASCII.
+    characters: usize,
+    /// Sequences of bytes that are no characters.
+    foreign: usize,
+    /// Lines with either of them, up to [`SAMPLE_BYTES`]: what a guess is made from.
+    sample: Vec<u8>,
+}
+
+impl Survey {
+    fn of(bytes: impl Read) -> io::Result<Survey> {
+        let mut bytes = BufReader::with_capacity(CHUNK_BYTES, bytes);
+        let (mut survey, mut line) = (Survey::default(), Vec::new());
+        while (&mut bytes)
+            .take(MAX_ROW_BYTES as u64)
+            .read_until(b'\n', &mut line)?
+            > 0
+        {
+            if !line.is_ascii() {
+                for chunk in line.utf8_chunks() {
+                    let bytes = chunk.valid().bytes();
+                    survey.characters += bytes.filter(|&byte| byte >= 0xc0).count();
+                    survey.foreign += usize::from(!chunk.invalid().is_empty());
+                }
+                let room = SAMPLE_BYTES - survey.sample.len();
+                survey.sample.extend(line.iter().take(room));
+            }
+            line.clear();
+        }
+        Ok(survey)
+    }
+}
+
 /// The single-byte encoding of `sample`, if it is one of those that occur.
 fn guess(sample: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     // One short name is too little for the detector, but enough to see whole words of Arabic letters.
@@ -170,99 +175,113 @@ fn guess(sample: &[u8]) -> Option<&'static encoding_rs::Encoding> {
 /// other letter would be a Latin one here, and in windows-1252 accented letters stand alone.
 fn is_arabic_words(sample: &[u8]) -> bool {
     let (text, _) = WINDOWS_1256.decode_without_bom_handling(sample);
-    let letters: Vec<char> = text.chars().collect();
-    let is_arabic = |c: &char| matches!(c, '\u{0621}'..='\u{0652}');
-    let beyond_ascii = letters.iter().filter(|c| !c.is_ascii()).count();
-    let in_words = letters
-        .split(|c| !is_arabic(c))
-        .filter(|word| word.len() >= 2)
-        .map(<[char]>::len)
-        .sum::<usize>();
+    let words = text.split(|c| !matches!(c, '\u{0621}'..='\u{0652}'));
+    let letters = words.map(|word| word.chars().count());
+    let in_words: usize = letters.filter(|&letters| letters >= 2).sum();
+    let beyond_ascii = text.chars().filter(|c| !c.is_ascii()).count();
     beyond_ascii > 0 && in_words * 10 >= beyond_ascii * 9
 }
 
-/// How many characters beyond ASCII are UTF-8, and how many sequences of bytes are not.
-fn survey(bytes: impl Read + Send + 'static) -> io::Result<(usize, usize)> {
-    let mut text = decoded(bytes, UTF_8);
-    let (mut characters, mut foreign) = (0, 0);
-    loop {
-        let chunk = text.fill_buf()?;
-        if chunk.is_empty() {
-            return Ok((characters, foreign));
+/// The lines of a text file.
+pub(super) struct Lines {
+    /// By which messages speak of the file.
+    pub(super) name: String,
+    text: BufReader<Decoded>,
+    line: Vec<u8>,
+    /// Of the last line, from 1.
+    number: usize,
+}
+
+impl Lines {
+    pub(super) fn open(
+        input: &Input,
+        charset: &'static encoding_rs::Encoding,
+    ) -> Result<Lines, Error> {
+        Ok(Lines {
+            name: input.name(),
+            text: BufReader::with_capacity(CHUNK_BYTES, Decoded::open(input, charset)?),
+            line: Vec::new(),
+            number: 0,
+        })
+    }
+
+    /// The next line with its number and its break; `None` at the end. One that is longer than a row may be comes in parts.
+    pub(super) fn next(&mut self) -> Result<Option<(usize, Cow<'_, str>)>, Error> {
+        self.read()
+            .map_err(|error| unreadable(&self.name, &error))?;
+        self.number += 1;
+        let mut line = self.line.as_slice();
+        // A script may have put one mark of byte order before another.
+        while self.number == 1
+            && let Some(behind) = line.strip_prefix("\u{feff}".as_bytes())
+        {
+            line = behind;
         }
-        if !chunk.is_ascii() {
-            let count = |range: RangeInclusive<u8>| {
-                chunk.iter().filter(|byte| range.contains(byte)).count()
-            };
-            characters += count(0xc0..=0xfe);
-            foreign += count(FOREIGN..=FOREIGN);
+        let line = String::from_utf8_lossy(line);
+        Ok((!line.is_empty()).then_some((self.number, line)))
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        self.line.clear();
+        while self.line.len() < MAX_ROW_BYTES {
+            let chunk = self.text.fill_buf()?;
+            let end = chunk.iter().position(|byte| b"\r\n".contains(byte));
+            let taken = end.map_or(chunk.len(), |end| end + 1);
+            self.line.extend_from_slice(&chunk[..taken]);
+            self.text.consume(taken);
+            if taken == 0 {
+                while self.line.pop_if(|last| *last == CTRL_Z).is_some() {}
+            }
+            if taken == 0 || end.is_some() {
+                break;
+            }
         }
-        let read = chunk.len();
-        text.consume(read);
+        if self.line.ends_with(b"\r") && self.text.fill_buf()?.starts_with(b"\n") {
+            self.line.push(b'\n');
+            self.text.consume(1);
+        }
+        Ok(())
     }
 }
 
-/// Lines that are not plain ASCII, up to [`SAMPLE_BYTES`]: what a guess is made from.
-fn telling_lines(bytes: impl Read) -> io::Result<Vec<u8>> {
-    let mut sample = Vec::new();
-    let mut bytes = BufReader::with_capacity(CHUNK_BYTES, bytes);
-    while sample.len() < SAMPLE_BYTES {
-        let chunk = bytes.fill_buf()?;
-        if chunk.is_empty() {
-            break;
-        }
-        let lines = chunk.split_inclusive(|&byte| byte == b'\n' || byte == b'\r');
-        sample.extend(lines.filter(|line| !line.is_ascii()).flatten());
-        let read = chunk.len();
-        bytes.consume(read);
-    }
-    Ok(sample)
-}
-
-fn decoded(bytes: impl Read + Send + 'static, charset: &'static encoding_rs::Encoding) -> Text {
-    let bytes = BufReader::with_capacity(CHUNK_BYTES, bytes);
-    let decoded = Decoded {
-        bytes,
-        decoder: charset.new_decoder_without_bom_handling(),
-        is_done: false,
-    };
-    Box::new(BufReader::with_capacity(CHUNK_BYTES, decoded))
-}
-
-/// A reader that yields UTF-8, apart from [`FOREIGN`], in chunks that have room for a character.
-struct Decoded<R> {
-    bytes: BufReader<R>,
+/// A reader that yields UTF-8, with [`FOREIGN`] where bytes are none of their encoding, in chunks that have room for a character.
+struct Decoded {
+    bytes: BufReader<Handle>,
     decoder: Decoder,
     is_done: bool,
 }
 
-impl<R: Read> Read for Decoded<R> {
+impl Decoded {
+    fn open(input: &Input, charset: &'static encoding_rs::Encoding) -> Result<Decoded, Error> {
+        Ok(Decoded {
+            bytes: BufReader::with_capacity(CHUNK_BYTES, input.open()?),
+            decoder: charset.new_decoder_without_bom_handling(),
+            is_done: false,
+        })
+    }
+}
+
+impl Read for Decoded {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        // One byte of room is kept for the mark of a foreign sequence.
+        // One byte of room is kept for what is foreign.
         let room = out.len().saturating_sub(1);
-        if room < MAX_CHARACTER_BYTES {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        while !self.is_done {
+        let mut written = 0;
+        while written == 0 && !self.is_done {
             let bytes = self.bytes.fill_buf()?;
-            let is_last = bytes.is_empty();
-            let (result, read, written) =
-                self.decoder
-                    .decode_to_utf8_without_replacement(bytes, &mut out[..room], is_last);
+            let (result, read, decoded) = self.decoder.decode_to_utf8_without_replacement(
+                bytes,
+                &mut out[..room],
+                bytes.is_empty(),
+            );
+            written = decoded;
+            self.is_done = bytes.is_empty() && result == DecoderResult::InputEmpty;
             self.bytes.consume(read);
-            match result {
-                DecoderResult::Malformed(..) => {
-                    out[written] = FOREIGN;
-                    return Ok(written + 1);
-                }
-                DecoderResult::InputEmpty => self.is_done = is_last,
-                DecoderResult::OutputFull => {}
-            }
-            if written > 0 {
-                return Ok(written);
+            if let DecoderResult::Malformed(..) = result {
+                out[written] = FOREIGN;
+                written += 1;
             }
         }
-        Ok(0)
+        Ok(written)
     }
 }
 
@@ -271,7 +290,7 @@ mod tests {
     use super::*;
 
     fn decided(bytes: &[u8], asked: Option<&str>) -> Result<Encoding, Error> {
-        Encoding::of(&Input::from_stdin(bytes).unwrap(), asked)
+        Encoding::of(&Input::from_stdin(bytes).unwrap(), bytes, asked)
     }
 
     #[test]
@@ -286,35 +305,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_wins() {
-        let found = decided("منى\n".as_bytes(), Some("Windows-1256")).unwrap();
-        assert_eq!((found.charset, found.basis), (WINDOWS_1256, Basis::Asked));
+    fn a_mark_tells_the_byte_order_of_what_is_asked_for() {
         let found = decided(b"\xfe\xff\0a", Some("utf-16")).unwrap();
         assert_eq!(found.charset, UTF_16BE);
-        let unknown = decided(b"a", Some("klingon")).unwrap_err();
-        assert_eq!(unknown.code, "encoding_unknown");
-    }
-
-    #[test]
-    fn a_character_cut_by_a_chunk_is_still_one_character() {
-        for shift in 0..4 {
-            let text = "x".repeat(CHUNK_BYTES - shift) + "م€😀\n";
-            let found = survey(io::Cursor::new(text)).unwrap();
-            assert_eq!(found, (3, 0), "{shift}");
-        }
-        assert_eq!(survey(&b"cut \xd9"[..]).unwrap(), (0, 1));
     }
 
     #[test]
     fn what_the_encoding_does_not_know_cannot_be_taken_for_text() {
         // The last has a lone surrogate and a cut pair.
         for (bytes, expected) in [
-            (&b"a\0\x45\x06"[..], "aم".as_bytes()),
-            (b"\x3d\xd8\x00\xde", "😀".as_bytes()),
-            (b"a\0\x00\xd8b\0c", b"a\xffb\xff"),
+            (&b"a\0\x45\x06"[..], "aم"),
+            (b"\x3d\xd8\x00\xde", "😀"),
+            (b"a\0\x00\xd8b\0c", "a\0b\0"),
         ] {
-            let text = decoded(bytes, UTF_16LE).bytes();
-            assert_eq!(text.collect::<io::Result<Vec<u8>>>().unwrap(), expected);
+            let input = Input::from_stdin(bytes).unwrap();
+            let mut lines = Lines::open(&input, UTF_16LE).unwrap();
+            assert_eq!(lines.next().unwrap().unwrap().1, expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a sheet's bytes come from, how they are to be read, and what opening them gives.
+//! Where a sheet's bytes come from.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -8,13 +8,9 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, is_open_elsewhere};
-use crate::model::{Cell, Layout, Row};
 
-/// The width of a sheet in Excel.
-pub(super) const MAX_COLUMNS: usize = 16_384;
-/// A row this long is not a row of customers, and holding it would break the promise of small memory.
-pub(super) const MAX_ROW_BYTES: usize = 16 << 20;
-
+/// How much is looked at to tell what a file is.
+const HEAD_BYTES: u64 = 1 << 16;
 /// Standard input is kept in the folder for temporary files, which may be memory; this is as much as a machine should be
 /// asked to hold there.
 const STDIN_MAX_BYTES: u64 = 1 << 30;
@@ -26,90 +22,6 @@ pub enum Input {
     Path(PathBuf),
     /// Standard input, which can be read only once: its bytes in a private file without a name.
     Stdin(Arc<File>),
-}
-
-/// What to do with rows that are hidden or filtered away in the sheet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, clap::ValueEnum)]
-pub enum Hidden {
-    /// Leave them out
-    Skip,
-    /// Treat them like the others
-    Send,
-}
-
-/// Everything beside the bytes that decides which rows and cells come out: what a sheet is opened with is what its identity
-/// is made from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize)]
-pub struct Options {
-    /// The sheet of a workbook; default: the first visible one with data.
-    pub sheet: Option<String>,
-    /// The row with the headers, as a spreadsheet numbers it.
-    pub header_row: Option<u32>,
-    /// What parts the cells of a CSV file.
-    pub delimiter: Option<char>,
-    /// The encoding of a CSV file, such as `windows-1256`.
-    pub encoding: Option<String>,
-    /// Unset, the presence of hidden rows is an error.
-    pub hidden: Option<Hidden>,
-    /// Header names that the mapping looks for, by which the header is found below title lines; empty when unknown.
-    pub known_names: Vec<String>,
-}
-
-/// One sentence on how the input was read. Personal values in it are masked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    pub text: String,
-    /// Whether a person should look at it.
-    pub warning: bool,
-}
-
-impl Note {
-    pub(super) fn plain(text: impl Into<String>) -> Self {
-        Note {
-            text: text.into(),
-            warning: false,
-        }
-    }
-
-    pub(super) fn warning(text: impl Into<String>) -> Self {
-        Note {
-            text: text.into(),
-            warning: true,
-        }
-    }
-}
-
-/// A file that has been opened and understood, before its header is looked for.
-pub(super) struct Opened {
-    /// In the order of the sheet; blank rows may be among them or be missing.
-    pub(super) rows: Box<dyn Iterator<Item = Result<Row, Error>> + Send>,
-    /// How it was read.
-    pub(super) notes: Vec<Note>,
-    /// Reading it took a guess: people must be shown some values.
-    pub(super) is_guess: bool,
-    /// The sheet's name, when the file has sheets.
-    pub(super) sheet: Option<String>,
-    pub(super) facts: Facts,
-}
-
-/// What is known about a sheet beside its cells.
-#[derive(Debug, Default)]
-pub(super) struct Facts {
-    /// Numbers of rows with data that a person does not see, ascending.
-    pub(super) hidden: Vec<u32>,
-    pub(super) merges: Vec<Merge>,
-    pub(super) right_to_left: bool,
-    /// Without its titles, which depend on where the header is found.
-    pub(super) layout: Layout,
-}
-
-/// A merged range: rows as a spreadsheet numbers them, columns from zero, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Merge {
-    pub(super) first_row: u32,
-    pub(super) last_row: u32,
-    pub(super) first_column: usize,
-    pub(super) last_column: usize,
 }
 
 impl Input {
@@ -155,6 +67,14 @@ impl Input {
             let read = chunk.len();
             bytes.consume(read);
         }
+    }
+
+    /// The first bytes.
+    pub(super) fn head(&self) -> Result<Vec<u8>, Error> {
+        let mut head = Vec::new();
+        let read = self.open()?.take(HEAD_BYTES).read_to_end(&mut head);
+        read.map_err(|error| unreadable(&self.name(), &error))?;
+        Ok(head)
     }
 
     /// A fresh reader at the first byte.
@@ -254,25 +174,4 @@ fn open_file(path: &Path) -> Result<File, Error> {
 fn is_office_lock(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"~$"))
-}
-
-/// A cell that holds a text; one of white space alone holds nothing, and one with control characters no text.
-pub(super) fn cell_of_text(text: &str) -> Cell {
-    if text.chars().all(char::is_whitespace) {
-        Cell::Empty
-    } else if text.contains(is_no_text) {
-        undecodable(text)
-    } else {
-        Cell::Text(text.to_owned())
-    }
-}
-
-/// A cell whose text cannot be told, shown as far as it can.
-pub(super) fn undecodable(text: &str) -> Cell {
-    Cell::Undecodable(text.replace(is_no_text, "\u{fffd}"))
-}
-
-/// Tabs and line breaks are white space; other control characters come out of damaged files, or programs that damage them.
-fn is_no_text(c: char) -> bool {
-    c.is_control() && !c.is_whitespace()
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, civil};
 
-use super::file::cell_of_text;
+use super::source::cell_of_text;
 use crate::model::{Cell, NumberFormat};
 
 /// Above this, a double no longer holds every integer, so zeros would decorate a rounded number.

@@ -1,8 +1,8 @@
 //! Which row holds the headers, what columns they name, and what is said when none does.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
-use super::file::{Note, Options};
+use super::source::{Hidden, Options, Source};
 use crate::error::Error;
 use crate::mapping::names::{Shown, fold};
 use crate::model::{Cell, Column, RESULT_COLUMNS, Row, mask};
@@ -12,41 +12,53 @@ const SEARCHED_ROWS: usize = 20;
 /// What parts cells in some sheets: in the only header there is, it is a delimiter that was not found.
 const SEPARATORS: [char; 6] = [',', ';', '\t', '|', '،', '؛'];
 
-/// The rows above the header, the header, and the rows behind it that were read in search of it.
-pub(super) fn find(
-    place: &str,
-    rows: &mut impl Iterator<Item = Result<Row, Error>>,
-    options: &Options,
-) -> Result<(Vec<Row>, Row, VecDeque<Row>), Error> {
+/// Finds the header, and settles by it what the source's columns and rows are.
+pub(super) fn find(mut source: Source, name: &str, options: &Options) -> Result<Source, Error> {
+    let place = match &source.sheet {
+        Some(sheet) => format!("{name}, sheet \"{sheet}\""),
+        None => name.to_owned(),
+    };
     let wanted = options.header_row;
-    let mut first = first_rows(rows, wanted)?;
+    let mut first = first_rows(&mut source, wanted)?;
     let of_results = first.iter().position(has_results);
     let at = of_results.or_else(|| match wanted {
         Some(wanted) => first.iter().position(|row| row.number.0 == wanted),
-        None => likeliest(first.make_contiguous(), &options.known_names),
+        None => likeliest(&first, &options.known_names),
     });
-    let titles = first.drain(..at.unwrap_or(0)).collect();
-    match at.and_then(|_| first.pop_front()) {
-        Some(header) if !columns(&header).is_empty() => Ok((titles, header, first)),
-        _ => Err(no_header(place, first.back(), wanted)),
+    let mut rest = first.split_off(at.unwrap_or(0)).into_iter();
+    source.layout.titles = first;
+    let header = at.and_then(|_| rest.next());
+    source.columns = header.as_ref().map(columns).unwrap_or_default();
+    let Some(header) = header.filter(|_| !source.columns.is_empty()) else {
+        return Err(no_header(&place, rest.next_back(), wanted));
+    };
+    source.header_row = header.number;
+    if let (None, None, [only]) = (&source.sheet, options.delimiter, &source.columns[..]) {
+        refuse_unparted(&place, only, &source)?;
     }
+    if header.number.0 > 1 && wanted.is_none() {
+        source.note(format!("The headers are in row {}.", header.number));
+    }
+    if source.is_guess {
+        warn_of_guess(&mut source, &header, rest.as_slice());
+    }
+    source.waiting = rest;
+    leave_out_hidden(&mut source, &place, options.hidden)?;
+    Ok(source)
 }
 
 /// The rows in which the header is looked for: the first ones, or all down to the one asked for, of which a few are kept.
-fn first_rows(
-    rows: &mut impl Iterator<Item = Result<Row, Error>>,
-    wanted: Option<u32>,
-) -> Result<VecDeque<Row>, Error> {
-    let mut first = VecDeque::new();
-    while let Some(row) = rows.next().transpose()? {
+fn first_rows(source: &mut Source, wanted: Option<u32>) -> Result<Vec<Row>, Error> {
+    let mut first = Vec::new();
+    while let Some(row) = source.next_filled()? {
         let is_there = wanted.is_some_and(|wanted| row.number.0 >= wanted);
         // A book of results has its header in its first row, whatever the config says of the customers' sheet.
         let is_last = is_there || (first.is_empty() && has_results(&row));
-        first.push_back(row);
+        first.push(row);
         match wanted {
             _ if is_last => break,
             None if first.len() == SEARCHED_ROWS => break,
-            Some(_) if first.len() > SEARCHED_ROWS => drop(first.pop_front()),
+            Some(_) if first.len() > SEARCHED_ROWS => drop(first.remove(0)),
             _ => {}
         }
     }
@@ -60,7 +72,7 @@ fn has_results(row: &Row) -> bool {
 }
 
 /// The columns that a header row names. Columns without a name behind the last named one are none.
-pub(super) fn columns(header: &Row) -> Vec<Column> {
+fn columns(header: &Row) -> Vec<Column> {
     let column = |(index, cell): (usize, &Cell)| Column {
         name: cell.as_shown().trim().to_owned(),
         index,
@@ -103,7 +115,7 @@ fn letters(name: &str) -> String {
     folded
 }
 
-fn no_header(place: &str, next: Option<&Row>, wanted: Option<u32>) -> Error {
+fn no_header(place: &str, next: Option<Row>, wanted: Option<u32>) -> Error {
     let Some(wanted) = wanted else {
         let message = format!("{place} is empty: there is not even a header.");
         return Error::unusable("file_empty", message)
@@ -121,12 +133,12 @@ fn no_header(place: &str, next: Option<&Row>, wanted: Option<u32>) -> Error {
 }
 
 /// Refuses a CSV of one column whose header holds what parts cells elsewhere.
-pub(super) fn refuse_unparted(place: &str, header: &str, notes: &[Note]) -> Result<(), Error> {
-    if !header.contains(SEPARATORS) {
+fn refuse_unparted(place: &str, only: &Column, source: &Source) -> Result<(), Error> {
+    if !only.name.contains(SEPARATORS) {
         return Ok(());
     }
-    let how = notes.first().map_or("", |note| note.text.as_str());
-    let shown = Shown::of([header]).header(header);
+    let how = source.notes.first().map_or("", |note| note.text.as_str());
+    let shown = Shown::of([only.name.as_str()]).header(&only.name);
     Err(Error::unusable(
         "one_column",
         format!("{place} has one column only, and its header is \"{shown}\". {how}"),
@@ -134,22 +146,49 @@ pub(super) fn refuse_unparted(place: &str, header: &str, notes: &[Note]) -> Resu
     .hint("Save it again as \"CSV UTF-8\" with commas or semicolons between the cells and no quotation marks around a whole line; or give --delimiter."))
 }
 
-/// Up to three texts by which a person can tell whether the encoding was guessed right: headers first, as they are no
+/// Shows up to three texts by which a person can tell whether the encoding was guessed right: headers first, as they are no
 /// personal data, then masked values.
-pub(super) fn samples(header: &Row, rows: &VecDeque<Row>) -> Option<Note> {
+fn warn_of_guess(source: &mut Source, header: &Row, rows: &[Row]) {
     let telling = |row: &Row| {
         let texts = row.cells.iter().map(|cell| cell.shown().trim().to_owned());
         texts.filter(|text| !text.is_ascii()).collect::<Vec<_>>()
     };
-    let names: Vec<String> = header.cells.iter().map(Cell::shown).collect();
-    let shown = Shown::of(names.iter().map(String::as_str));
+    let shown = Shown::of(source.columns.iter().map(|column| column.name.as_str()));
     let headers = telling(header).into_iter();
     let headers = headers.map(|text| shown.header(&text).into_owned());
     let values = rows.iter().flat_map(telling).map(|text| mask(&text));
-    let shown: Vec<String> = headers.chain(values).take(3).collect();
-    let text = format!(
-        "Check that this is readable, or give --encoding: {}.",
-        shown.join(" | ")
-    );
-    (!shown.is_empty()).then(|| Note::warning(text))
+    let texts: Vec<String> = headers.chain(values).take(3).collect();
+    if !texts.is_empty() {
+        source.warn(format!(
+            "Check that this is readable, or give --encoding: {}.",
+            texts.join(" | ")
+        ));
+    }
+}
+
+/// Settles which hidden rows are left out; an error when nobody has said.
+fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> Result<(), Error> {
+    let header_row = source.header_row.0;
+    source.hidden.retain(|&row| row > header_row);
+    let count = match source.hidden[..] {
+        [] => return Ok(()),
+        [row] => format!("1 row is hidden or filtered away (row {row})"),
+        [first, ..] => format!(
+            "{} rows are hidden or filtered away (the first is row {first})",
+            source.hidden.len()
+        ),
+    };
+    match wish {
+        Some(Hidden::Skip) => source.note(format!("{count}: left out.")),
+        Some(Hidden::Send) => {
+            source.warn(format!("{count}: treated like the others."));
+            source.hidden.clear();
+        }
+        None => {
+            let message = format!("{place}: {count}, and nothing tells whether to send them.");
+            let hint = "Add --hidden skip to leave them out, or --hidden send to treat them like the others.";
+            return Err(Error::unusable("hidden_rows", message).hint(hint));
+        }
+    }
+    Ok(())
 }

@@ -9,261 +9,43 @@ mod format;
 mod header;
 mod lines;
 mod package;
+mod source;
 mod workbook;
 mod xlsx;
 
-use std::collections::VecDeque;
-
-use self::detect::Kind;
-use self::file::{Merge, Opened};
 use crate::error::Error;
-use crate::model::{Cell, Column, Layout, Row, RowNumber};
 
-pub use self::file::{Hidden, Input, Note, Options};
-
-/// An open sheet: its columns, and its rows one after another.
-pub struct Source {
-    columns: Vec<Column>,
-    sheet: Option<String>,
-    header_row: RowNumber,
-    notes: Vec<Note>,
-    rows: FilledRows,
-    /// Rows behind the header that were read in search of it.
-    waiting: VecDeque<Row>,
-    /// Hidden rows that are to be left out.
-    left_out: Vec<u32>,
-    merges: Merges,
-    is_right_to_left: bool,
-    layout: Layout,
-}
+pub use self::file::Input;
+pub use self::source::{Hidden, Note, Options, Source};
 
 impl Source {
     /// Opens the input, finds out how it is written and where its header is. Nothing is guessed that could change a value unseen.
     pub fn open(input: &Input, options: &Options) -> Result<Source, Error> {
-        let opened = match detect::kind(input)? {
-            Kind::Text => csv::open(input, options)?,
-            Kind::Workbook(package) => workbook::open(package, options)?,
+        let head = input.head()?;
+        let source = match detect::workbook(input, &head)? {
+            Some(package) => workbook::open(package, options)?,
+            None => csv::open(input, &head, options)?,
         };
-        Source::with_header(&input.name(), opened, options)
+        header::find(source, &input.name(), options)
     }
 
     /// The same; but JSON Lines are read as well.
     pub fn open_or_lines(input: &Input, options: &Options) -> Result<Source, Error> {
-        if lines::is_lines(input)? {
-            let options = Options {
-                header_row: Some(lines::HEADER.0),
-                ..options.clone()
-            };
-            return Source::with_header(&input.name(), lines::open(input)?, &options);
+        if !lines::is_lines(&input.head()?) {
+            return Source::open(input, options);
         }
-        Source::open(input, options)
+        let options = Options {
+            header_row: Some(lines::HEADER.0),
+            ..options.clone()
+        };
+        header::find(lines::open(input)?, &input.name(), &options)
     }
 
     /// The names of the sheets that could be meant, in the order of their tabs; none of a text file.
     pub fn sheets(input: &Input) -> Result<Vec<String>, Error> {
-        match detect::kind(input)? {
-            Kind::Text => Ok(Vec::new()),
-            Kind::Workbook(mut package) => workbook::sheets_with_data(&mut package),
-        }
-    }
-
-    /// Finds the header and makes a source of what follows.
-    fn with_header(name: &str, opened: Opened, options: &Options) -> Result<Source, Error> {
-        let place = match &opened.sheet {
-            Some(sheet) => format!("{name}, sheet \"{sheet}\""),
-            None => name.to_owned(),
-        };
-        let mut rows = FilledRows {
-            inner: opened.rows,
-            last: 0,
-            blank: 0,
-        };
-        let mut notes = opened.notes;
-        let mut layout = opened.facts.layout;
-        let (titles, header, waiting) = header::find(&place, &mut rows, options)?;
-        layout.titles = titles;
-        let columns = header::columns(&header);
-        if let (None, None, [only]) = (&opened.sheet, options.delimiter, columns.as_slice()) {
-            header::refuse_unparted(&place, &only.name, &notes)?;
-        }
-        if header.number.0 > 1 && options.header_row.is_none() {
-            let text = format!("The headers are in row {}.", header.number);
-            notes.push(Note::plain(text));
-        }
-        if opened.is_guess {
-            notes.extend(header::samples(&header, &waiting));
-        }
-        let mut hidden = opened.facts.hidden;
-        hidden.retain(|&row| row > header.number.0);
-        Ok(Source {
-            left_out: hidden_rows(&place, hidden, options.hidden, &mut notes)?,
-            columns,
-            sheet: opened.sheet,
-            header_row: header.number,
-            notes,
-            rows,
-            waiting,
-            merges: Merges::new(opened.facts.merges),
-            is_right_to_left: opened.facts.right_to_left,
-            layout,
-        })
-    }
-
-    /// The columns, in order. One in the middle may have an empty name; those behind the last named one are left out.
-    pub fn columns(&self) -> &[Column] {
-        &self.columns
-    }
-
-    /// The name of the sheet that is read, when the file has sheets.
-    pub fn sheet_name(&self) -> Option<&str> {
-        self.sheet.as_deref()
-    }
-
-    pub fn header_row(&self) -> RowNumber {
-        self.header_row
-    }
-
-    /// How the input was read, for people.
-    pub fn notes(&self) -> &[Note] {
-        &self.notes
-    }
-
-    /// The next row that is neither blank nor left out; `None` at the end. What makes the file unusable may stand in its last row:
-    /// whoever acts on rows acts on none before the end.
-    pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
-        loop {
-            let next = match self.waiting.pop_front() {
-                Some(row) => Some(row),
-                None => self.rows.next().transpose()?,
-            };
-            let Some(mut row) = next else {
-                return Ok(None);
-            };
-            if self.left_out.binary_search(&row.number.0).is_err() {
-                self.merges.cover(&mut row, self.columns.len());
-                return Ok(Some(row));
-            }
-        }
-    }
-
-    /// How many blank rows were passed over so far.
-    pub fn blank_rows(&self) -> u64 {
-        self.rows.blank
-    }
-
-    /// Whether the sheet runs from right to left, as far as the file says.
-    pub fn right_to_left(&self) -> bool {
-        self.is_right_to_left
-    }
-
-    /// What the sheet has beside its header and rows.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-}
-
-/// The rows with something in them. Counts the others, whether they come or are missing.
-struct FilledRows {
-    inner: Box<dyn Iterator<Item = Result<Row, Error>> + Send>,
-    last: u32,
-    blank: u64,
-}
-
-impl Iterator for FilledRows {
-    type Item = Result<Row, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        for row in self.inner.by_ref() {
-            if let Ok(row) = &row {
-                let gap = row.number.0.saturating_sub(self.last.saturating_add(1));
-                self.last = row.number.0;
-                self.blank += u64::from(gap);
-                if row.cells.iter().all(Cell::is_empty) {
-                    self.blank += 1;
-                    continue;
-                }
-            }
-            return Some(row);
-        }
-        None
-    }
-}
-
-/// Which of the hidden rows are to be left out; an error when nobody has said.
-fn hidden_rows(
-    place: &str,
-    hidden: Vec<u32>,
-    wish: Option<Hidden>,
-    notes: &mut Vec<Note>,
-) -> Result<Vec<u32>, Error> {
-    let Some(first) = hidden.first() else {
-        return Ok(hidden);
-    };
-    let count = match hidden.len() {
-        1 => format!("1 row is hidden or filtered away (row {first})"),
-        many => format!("{many} rows are hidden or filtered away (the first is row {first})"),
-    };
-    match wish {
-        Some(Hidden::Skip) => {
-            notes.push(Note::plain(format!("{count}: left out.")));
-            Ok(hidden)
-        }
-        Some(Hidden::Send) => {
-            notes.push(Note::warning(format!("{count}: treated like the others.")));
-            Ok(Vec::new())
-        }
-        None => Err(Error::unusable(
-            "hidden_rows",
-            format!("{place}: {count}, and nothing tells whether to send them."),
-        )
-        .hint(
-            "Add --hidden skip to leave them out, or --hidden send to treat them like the others.",
-        )),
-    }
-}
-
-/// The merged ranges of a sheet, walked down together with its rows: the value of a covered cell stands in the range's first
-/// one, so its own is unknown.
-#[derive(Debug, Default)]
-struct Merges {
-    /// Ranges that begin further down, by their first row.
-    ahead: VecDeque<Merge>,
-    /// Ranges that the row at hand may be in.
-    open: Vec<Merge>,
-}
-
-impl Merges {
-    fn new(mut merges: Vec<Merge>) -> Self {
-        merges.sort_unstable();
-        Merges {
-            ahead: merges.into(),
-            open: Vec::new(),
-        }
-    }
-
-    /// Marks the covered ones among the first `width` cells. Rows must come in ascending order.
-    fn cover(&mut self, row: &mut Row, width: usize) {
-        let number = row.number.0;
-        self.open.retain(|merge| merge.last_row >= number);
-        while let Some(merge) = self.ahead.pop_front_if(|merge| merge.first_row <= number) {
-            if merge.last_row >= number {
-                self.open.push(merge);
-            }
-        }
-        for merge in &self.open {
-            let first = merge.first_column;
-            let end = (merge.last_column + 1).min(width);
-            let covered = if merge.first_row == number {
-                first + 1..end
-            } else {
-                first..end
-            };
-            if row.cells.len() < covered.end && !covered.is_empty() {
-                row.cells.resize(covered.end, Cell::Empty);
-            }
-            for column in covered {
-                row.cells[column] = Cell::Merged;
-            }
+        match detect::workbook(input, &input.head()?)? {
+            Some(package) => workbook::sheets_with_data(package),
+            None => Ok(Vec::new()),
         }
     }
 }
@@ -277,6 +59,7 @@ mod tests {
     use rust_xlsxwriter::{Formula, Workbook, Worksheet};
 
     use super::*;
+    use crate::model::Cell;
 
     type Rows = Vec<(u32, Vec<Cell>)>;
 
@@ -305,7 +88,7 @@ mod tests {
     }
 
     fn names(source: &Source) -> Vec<&str> {
-        let names = source.columns().iter().map(|column| column.name.as_str());
+        let names = source.columns.iter().map(|column| column.name.as_str());
         names.collect()
     }
 
@@ -376,7 +159,7 @@ mod tests {
             let (source, rows) = read(csv.as_bytes());
             let found: Vec<u32> = rows.iter().map(|row| row.0).collect();
             assert_eq!(
-                (found.as_slice(), source.blank_rows()),
+                (found.as_slice(), source.blank_rows),
                 (numbers, blank),
                 "{csv}"
             );
@@ -438,7 +221,7 @@ mod tests {
         bytes.extend(in_windows_1256("أحمد,012\n"));
         bytes.extend(b"Sa\0ra,015\nM\x07ona,010\n\"A\\\"li\",011\n\"two\tand\nlines\" ,012\n");
         let (source, rows) = read(&bytes);
-        assert!(source.notes()[0].warning, "{:?}", source.notes());
+        assert!(source.notes[0].warning, "{:?}", source.notes);
         let undecodable = |cell: &Cell| matches!(cell, Cell::Undecodable(_));
         let found: Vec<bool> = rows.iter().map(|row| undecodable(&row.1[0])).collect();
         assert_eq!(found, [false, false, true, true, true, true, false]);
@@ -467,10 +250,10 @@ mod tests {
         ] {
             assert_eq!(refused(bytes, &Options::default()).code, code);
         }
-        let header: Vec<String> = (0..file::MAX_COLUMNS).map(|n| format!("c{n}")).collect();
+        let header: Vec<String> = (0..source::MAX_COLUMNS).map(|n| format!("c{n}")).collect();
         assert_eq!(
-            read(header.join(",").as_bytes()).0.columns().len(),
-            file::MAX_COLUMNS
+            read(header.join(",").as_bytes()).0.columns.len(),
+            source::MAX_COLUMNS
         );
     }
 
@@ -501,7 +284,7 @@ mod tests {
                 ..Options::default()
             };
             let source = open(lines.join("\n").as_bytes(), &options).unwrap();
-            assert_eq!(source.header_row().0, row, "{lines:?}");
+            assert_eq!(source.header_row.0, row, "{lines:?}");
         }
         assert_eq!(names(&read(b" Name ,,Phone,,\n").0), ["Name", "", "Phone"]);
     }
@@ -608,12 +391,8 @@ mod tests {
         };
         let source = on(&bytes, None).unwrap();
         assert_eq!(names(&source), ["name عملاء"]);
-        assert!(source.right_to_left());
-        let notes: Vec<&str> = source
-            .notes()
-            .iter()
-            .map(|note| note.text.as_str())
-            .collect();
+        assert!(source.right_to_left);
+        let notes: Vec<&str> = source.notes.iter().map(|note| note.text.as_str()).collect();
         assert!(
             notes[0].contains("XLSX") && notes[1].contains("\"Old\""),
             "{notes:?}"
@@ -653,7 +432,7 @@ mod tests {
         };
         let good = rows(&["<row r=\"1\">", "<row r=\"1048576\">"]);
         let (source, found) = read(&good);
-        assert_eq!((found.len(), source.blank_rows()), (1, 1_048_574));
+        assert_eq!((found.len(), source.blank_rows), (1, 1_048_574));
         let sheet = |edit: fn(String) -> Vec<u8>| {
             edited(&good, |name, xml| match name {
                 "xl/worksheets/sheet1.xml" => edit(xml),

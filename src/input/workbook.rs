@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::file::{Note, Opened, Options};
 use super::format::Format;
 use super::package::{
     Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Piece, Relation, Xml, attribute, damaged,
     is_set,
 };
+use super::source::{Options, Source};
 use super::xlsx::{Sheet, Tables, Texts, facts};
 use crate::error::Error;
 use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
@@ -16,37 +16,38 @@ use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
 const NEVER_CALCULATE: [&str; 4] = ["openpyxl", "xlsxwriter", "excelize", "phpspreadsheet"];
 
 /// Opens a workbook. Its sheet is walked twice: first for what must be known before the first row, and for a file that is cut.
-pub(super) fn open(mut package: Package, options: &Options) -> Result<Opened, Error> {
+pub(super) fn open(mut package: Package, options: &Options) -> Result<Source, Error> {
     let mut book = Book::read(&mut package)?;
     let wanted = options.sheet.as_deref();
     if wanted.is_none() {
         look_for_data(&mut package, &mut book.sheets)?;
     }
-    let (at, mut notes) = choose(package.name(), &book.sheets, wanted)?;
+    let at = choose(package.name(), &book.sheets, wanted)?;
     let tables = book.tables(&mut package)?;
-    let SheetPart { name, part, .. } = book.sheets.swap_remove(at);
-    let part = part.ok_or_else(|| leads_nowhere(package.name(), &name))?;
-    let facts = facts(package.xml(&part, MAX_SHEET_BYTES)?, &tables)?;
-    let rows = Sheet::new(package.xml(&part, MAX_SHEET_BYTES)?, tables);
-    notes.insert(0, Note::plain(format!("Read as XLSX, sheet \"{name}\".")));
+    let SheetPart { name, part, .. } = &book.sheets[at];
+    let part = part
+        .as_deref()
+        .ok_or_else(|| leads_nowhere(package.name(), name))?;
+    let first = package.xml(part, MAX_SHEET_BYTES)?;
+    let facts = facts(first, &tables)?;
+    let mut source = Source::of(Sheet::new(package.xml(part, MAX_SHEET_BYTES)?, tables));
+    source.note(format!("Read as XLSX, sheet \"{name}\"."));
+    source.sheet = Some(name.clone());
+    source.hidden = facts.hidden;
+    source.set_merges(facts.merges);
+    source.right_to_left = facts.right_to_left;
+    source.layout = facts.layout;
+    note_others(&mut source, &book.sheets, at, wanted.is_none());
     if options.delimiter.is_some() || options.encoding.is_some() {
-        notes.push(Note::warning(
-            "A workbook has no delimiter and no encoding: those options change nothing.",
-        ));
+        source.warn("A workbook has no delimiter and no encoding: those options change nothing.");
     }
-    Ok(Opened {
-        rows: Box::new(rows),
-        notes,
-        is_guess: false,
-        sheet: Some(name),
-        facts,
-    })
+    Ok(source)
 }
 
 /// The names of the sheets that a person sees and that hold anything.
-pub(super) fn sheets_with_data(package: &mut Package) -> Result<Vec<String>, Error> {
-    let mut sheets = Book::read(package)?.sheets;
-    look_for_data(package, &mut sheets)?;
+pub(super) fn sheets_with_data(mut package: Package) -> Result<Vec<String>, Error> {
+    let mut sheets = Book::read(&mut package)?.sheets;
+    look_for_data(&mut package, &mut sheets)?;
     let filled = sheets.into_iter().filter(SheetPart::is_candidate);
     Ok(filled.map(|sheet| sheet.name).collect())
 }
@@ -229,49 +230,43 @@ fn has_data(xml: &mut Xml) -> Result<bool, Error> {
     }
 }
 
-/// The place of the sheet to read, with notes about the others.
-fn choose(
-    file: &str,
-    sheets: &[SheetPart],
-    wanted: Option<&str>,
-) -> Result<(usize, Vec<Note>), Error> {
-    let at = if let Some(wanted) = wanted {
+/// The place of the sheet to read.
+fn choose(file: &str, sheets: &[SheetPart], wanted: Option<&str>) -> Result<usize, Error> {
+    if let Some(wanted) = wanted {
         // A book of results has its own sheet, whatever the config says of the customers'.
-        named(sheets, wanted)
-            .or_else(|| named(sheets, RESULTS_SHEET))
-            .ok_or_else(|| no_such_sheet(file, sheets, wanted))?
-    } else {
-        let first = |test: fn(&SheetPart) -> bool| sheets.iter().position(test);
-        first(SheetPart::is_candidate)
-            .or_else(|| first(|sheet| sheet.is_visible && sheet.has_data))
-            .or_else(|| first(|sheet| sheet.is_visible))
-            .ok_or_else(|| no_visible_sheet(file, sheets))?
-    };
-    let others: Vec<String> = sheets
+        let at = named(sheets, wanted).or_else(|| named(sheets, RESULTS_SHEET));
+        return at.ok_or_else(|| no_such_sheet(file, sheets, wanted));
+    }
+    let first = |test: fn(&SheetPart) -> bool| sheets.iter().position(test);
+    first(SheetPart::is_candidate)
+        .or_else(|| first(|sheet| sheet.is_visible && sheet.has_data))
+        .or_else(|| first(|sheet| sheet.is_visible))
+        .ok_or_else(|| no_visible_sheet(file, sheets))
+}
+
+/// Tells of the sheets beside the one at hand, and that it is hidden.
+fn note_others(source: &mut Source, sheets: &[SheetPart], at: usize, was_chosen: bool) {
+    let others = sheets
         .iter()
         .enumerate()
-        .filter(|&(other, sheet)| other != at && sheet.is_candidate())
+        .filter(|&(other, sheet)| other != at && sheet.is_candidate());
+    let others: Vec<String> = others
         .map(|(_, sheet)| format!("\"{}\"", sheet.name))
         .collect();
-    let mut notes = Vec::new();
-    if wanted.is_none() && sheets[..at].iter().any(SheetPart::is_overview) {
-        notes.push(Note::plain(format!(
+    if was_chosen && sheets[..at].iter().any(SheetPart::is_overview) {
+        source.note(format!(
             "The sheet \"{OVERVIEW_SHEET}\" sums up an earlier check and is passed over."
-        )));
+        ));
     }
-    if wanted.is_none() && !others.is_empty() {
-        notes.push(Note::warning(format!(
+    if was_chosen && !others.is_empty() {
+        source.warn(format!(
             "Other sheets hold data and are not read: {}. Name one with --sheet to read it instead.",
             others.join(", ")
-        )));
+        ));
     }
     if !sheets[at].is_visible {
-        notes.push(Note::warning(format!(
-            "The sheet \"{}\" is hidden.",
-            sheets[at].name
-        )));
+        source.warn(format!("The sheet \"{}\" is hidden.", sheets[at].name));
     }
-    Ok((at, notes))
 }
 
 /// The sheet of that name; when none is spelled exactly so, the one that differs in case and outer spaces only.

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use quick_xml::events::BytesStart;
 
-use super::file::{Facts, MAX_COLUMNS, MAX_ROW_BYTES, Merge, cell_of_text};
 use super::format::{Format, iso_date};
 use super::package::{Content, Piece, Xml, attribute, is_set, is_yes};
+use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Merge, cell_of_text};
 use crate::error::Error;
-use crate::model::{Cell, Row, RowNumber};
+use crate::model::{Cell, Layout, Row, RowNumber};
 
 /// Columns whose widths are kept.
 const WIDTHS: usize = 1024;
@@ -56,6 +56,15 @@ impl Texts {
 }
 
 /// What is known about a sheet beside the values of its cells.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Numbers of rows with data that a person does not see, ascending.
+    pub(super) hidden: Vec<u32>,
+    pub(super) merges: Vec<Merge>,
+    pub(super) right_to_left: bool,
+    pub(super) layout: Layout,
+}
+
 pub(super) fn facts(mut xml: Xml, tables: &Tables) -> Result<Facts, Error> {
     let mut facts = Facts::default();
     let (mut row, mut cell) = (RowHead::default(), CellHead::default());
@@ -349,7 +358,7 @@ impl CellHead {
             return Ok(Cell::Empty);
         }
         Ok(match self.kind {
-            Type::Text => cell_of_text(&unescaped(text)),
+            Type::Text => cell_of_text(unescaped(text)),
             Type::SharedText => {
                 let index = plain.parse().ok();
                 let shared = index.and_then(|index| tables.texts.get(index));
@@ -390,10 +399,8 @@ fn merge(element: &BytesStart<'_>) -> Option<Merge> {
     let (from, to) = range.split_once(':')?;
     let ((first_row, first_column), (last_row, last_column)) = (position(from)?, position(to)?);
     Some(Merge {
-        first_row,
-        last_row,
-        first_column,
-        last_column,
+        rows: first_row..last_row.saturating_add(1),
+        columns: first_column..last_column + 1,
     })
 }
 

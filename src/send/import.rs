@@ -64,7 +64,7 @@ impl Sheet {
         bind: &BindOptions,
     ) -> Result<Sheet, SheetError> {
         let mut source = Source::open(input, options)?;
-        let mut mapping = Mapping::bind(config, source.columns(), bind)?;
+        let mut mapping = Mapping::bind(config, &source.columns, bind)?;
         if mapping.is_open() {
             while let Some(row) = source.next_row()? {
                 mapping.see(&row);
@@ -97,7 +97,7 @@ impl Sheet {
 
     /// The headers, as results give them back.
     pub fn columns(&self) -> Vec<String> {
-        let columns = self.source.columns().iter();
+        let columns = self.source.columns.iter();
         columns.map(|column| column.name.clone()).collect()
     }
 

@@ -229,11 +229,11 @@ impl Check {
         let columns = sheet.columns();
         let is_arabic = Language::of(&columns) == Language::Arabic;
         let shape = SheetShape {
-            name: sheet.source.sheet_name().unwrap_or("Rows"),
+            name: sheet.source.sheet.as_deref().unwrap_or("Rows"),
             columns: &columns,
-            header_row: sheet.source.header_row(),
-            right_to_left: sheet.source.right_to_left() || is_arabic,
-            layout: sheet.source.layout(),
+            header_row: sheet.source.header_row,
+            right_to_left: sheet.source.right_to_left || is_arabic,
+            layout: &sheet.source.layout,
             language: args.lang.or_of(&columns),
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
@@ -431,9 +431,9 @@ fn invalid_rows(invalid: u64, args: &CheckArgs) -> Ended {
 
 /// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
 fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
-    let notes = sheet.source.notes().iter();
+    let notes = sheet.source.notes.iter();
     let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
-    match sheet.source.blank_rows() {
+    match sheet.source.blank_rows {
         0 => {}
         1 => notes.push("1 blank row was passed over.".to_owned()),
         many => notes.push(format!("{many} blank rows were passed over.")),

@@ -43,7 +43,7 @@ pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
     };
     let input = input(&args.file)?;
     let mut source = Source::open_or_lines(&input, &options)?;
-    let columns = source.columns().to_vec();
+    let columns = source.columns.clone();
     let portal = Portal::find(&settings.config, &named, &columns, &input.name(), || {
         source.next_row()
     })?;

@@ -230,7 +230,7 @@ impl Flow {
     fn open(&self, args: &RunArgs) -> Result<(Input, Sheet), Error> {
         let input = input(&args.file)?;
         let sheet = open_sheet(&input, &self.settings, &args.read)?;
-        for note in sheet.source.notes().iter().filter(|note| note.warning) {
+        for note in sheet.source.notes.iter().filter(|note| note.warning) {
             self.output.say(&format!("warning: {}", note.text));
         }
         Ok((input, sheet))

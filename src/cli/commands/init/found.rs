@@ -74,7 +74,7 @@ impl Found {
         options.known_names = header_names(&forms);
         options.sheet = sheet.clone().or(options.sheet);
         let mut source = Source::open(input, &options)?;
-        let mut sample = Sample::new(source.columns());
+        let mut sample = Sample::new(&source.columns);
         while let Some(row) = source.next_row()? {
             if !sample.see(&row) {
                 break;
@@ -88,7 +88,7 @@ impl Found {
         Ok(Found {
             proposal: Proposal::of(&sample, known),
             sheet,
-            header_row: source.header_row(),
+            header_row: source.header_row,
             others: Vec::new(),
         })
     }

@@ -6,13 +6,13 @@ use jiff::civil;
 use jiff::fmt::strtime;
 
 use super::bind::{ContractRule, Mapping};
-use super::fields::{Field, Group, Source};
+use super::fields::{Condition, Field, Group, Source};
 use super::invitation::{TypeValues, key_of_recipient, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
-use super::value::{self, Fault, Kind, Reading};
+use super::value::{self, Kind, Reading};
 use crate::model::{
-    Aside, ContractTypeId, Invitation, InvitationKey, Problem, ProblemCode, Recipient, Repair, Row,
+    Aside, ContractTypeId, Fault, Invitation, InvitationKey, Problem, Recipient, Repair, Row,
 };
 
 const TEXT: &Kind = &Kind::Text;
@@ -68,19 +68,6 @@ struct Noted;
 /// What reading one value came to.
 type Found<'a> = Result<Option<Cow<'a, str>>, Noted>;
 
-/// What a form field came to.
-struct Slot<'a> {
-    found: Found<'a>,
-    /// Whether a person wrote it into the sheet, as against a constant or a default.
-    is_written: bool,
-}
-
-impl Slot<'_> {
-    fn text(&self) -> Option<&str> {
-        self.found.as_ref().ok()?.as_deref()
-    }
-}
-
 impl<'a> Visit<'a> {
     /// The row's invitation; `None` only with a problem noted.
     fn invitation(&mut self) -> Option<Invitation> {
@@ -107,11 +94,12 @@ impl<'a> Visit<'a> {
         let beyond = self.row.cells.get(width..).unwrap_or_default();
         if let Some(last) = beyond.iter().rposition(|cell| !cell.is_empty()) {
             let cells = width + last + 1;
-            let message = format!(
-                "The row has {cells} cells and the header {width}: look for a stray separator, or add a header."
+            self.problem(
+                None,
+                "",
+                Fault::TooManyCells(cells, width),
+                beyond[last].shown(),
             );
-            let fault = Fault::new(ProblemCode::TooManyCells, message);
-            self.problem(None, "", fault, beyond[last].shown());
         }
     }
 
@@ -133,9 +121,8 @@ impl<'a> Visit<'a> {
             phone.as_ref().or(email.as_ref()),
             self.problems.len() == problems_before,
         ) {
-            let message = "Nobody to invite: fill in a phone number or an e-mail address.";
-            let fault = Fault::new(ProblemCode::RecipientMissing, message);
-            self.problem(self.column(field), &field.key, fault, String::new());
+            let column = self.column(field);
+            self.problem(column, &field.key, Fault::NobodyToInvite, String::new());
         }
         None
     }
@@ -150,19 +137,15 @@ impl<'a> Visit<'a> {
             self.missing(field);
             return None;
         };
-        let (types, otherwise) = if let Some(words) = words {
-            let exact = words.exact.get(&*text);
-            let types = exact.or_else(|| words.folded.get(&fold(&text)));
-            let message =
-                "This value names no contract type: correct it, or add it to [contract] values.";
-            (types.map(|types| Cow::Borrowed(types.as_slice())), message)
-        } else {
-            let message = "This is no contract type: write its number, such as 414.";
-            (ids_in(&text).map(Cow::Owned), message)
+        let (types, unknown) = match words {
+            Some(words) => {
+                let types = words.get(&fold(&text)).map(Vec::as_slice);
+                (types.map(Cow::Borrowed), Fault::ContractWordUnknown)
+            }
+            None => (ids_in(&text).map(Cow::Owned), Fault::ContractNumberInvalid),
         };
         if types.is_none() {
-            let fault = Fault::new(ProblemCode::ContractTypeUnknown, otherwise);
-            self.problem_of(field, fault, &text);
+            self.problem_of(field, unknown, &text);
         }
         types
     }
@@ -210,35 +193,32 @@ impl<'a> Visit<'a> {
 
     fn values(&mut self, group: &'a Group) -> Vec<(&'a str, Cow<'a, str>)> {
         let fields = group.fields.iter();
-        let mut slots: Vec<Slot<'a>> = fields.map(|field| self.slot(field)).collect();
+        let mut found: Vec<Found<'a>> = fields.map(|field| self.value(field)).collect();
         for (at, field) in group.fields.iter().enumerate() {
-            if is_unmet(field, &slots) {
-                if slots[at].is_written && slots[at].text().is_some() {
-                    self.condition_unmet(field, group);
+            if let Some(condition) = unmet(group, field, &found) {
+                if matches!(found[at], Ok(Some(_))) && !matches!(field.source, Source::Constant(_))
+                {
+                    let parent = &group.fields[condition.parent].key;
+                    let fault = Fault::ConditionUnmet(
+                        field.key.clone(),
+                        parent.clone(),
+                        condition.value.clone(),
+                    );
+                    self.problem_of(field, fault, "");
                 }
-                slots[at].found = Ok(None);
-            } else if field.required && matches!(slots[at].found, Ok(None)) {
-                self.missing(field);
+                found[at] = Err(Noted);
+            } else if let Ok(None) = found[at] {
+                found[at] = Ok(field.default.as_deref().map(Cow::Borrowed));
+                if field.required && field.default.is_none() {
+                    self.missing(field);
+                }
             }
         }
-        self.compare_birth_dates(group, &slots);
-        let named = group.fields.iter().zip(slots);
-        named
-            .filter_map(|(field, slot)| Some((field.key.as_str(), slot.found.ok()??)))
+        self.compare_birth_dates(group, &found);
+        let keys = group.fields.iter().map(|field| field.key.as_str());
+        let sent = keys.zip(found);
+        sent.filter_map(|(key, found)| Some((key, found.ok()??)))
             .collect()
-    }
-
-    fn slot(&mut self, field: &'a Field) -> Slot<'a> {
-        match (self.value(field), &field.default) {
-            (Ok(None), default) => Slot {
-                found: Ok(default.as_deref().map(Cow::Borrowed)),
-                is_written: false,
-            },
-            (found, _) => Slot {
-                found,
-                is_written: !matches!(field.source, Source::Constant(_)),
-            },
-        }
     }
 
     fn value(&mut self, field: &'a Field) -> Found<'a> {
@@ -272,10 +252,8 @@ impl<'a> Visit<'a> {
         }
         let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
         let rendered = self.mapping.templates.render(template, &values);
-        let text = rendered.map_err(|reason| {
-            let message = format!("The template gives no value for this row: {reason}.");
-            self.problem_of(field, Fault::new(ProblemCode::TemplateFailed, message), "")
-        })?;
+        let text =
+            rendered.map_err(|reason| self.problem_of(field, Fault::TemplateFailed(reason), ""))?;
         match field.read_text(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
             Err(fault) => Err(self.problem_of(field, fault, &text)),
@@ -313,48 +291,27 @@ impl<'a> Visit<'a> {
     }
 
     /// Notes a birth date that is not the one in the national id.
-    fn compare_birth_dates(&mut self, group: &Group, slots: &[Slot<'_>]) {
+    fn compare_birth_dates(&mut self, group: &Group, found: &[Found<'_>]) {
+        let text = |at: usize| found[at].as_ref().ok()?.as_deref();
         let Some((id, date)) = group.birth else {
             return;
         };
-        let (id_field, field) = (&group.fields[id], &group.fields[date]);
-        let born = slots[id].text().and_then(value::birth_date_of);
-        let (Some(born), Some(written), Kind::Date { output, .. }) =
-            (born, slots[date].text(), &field.kind)
-        else {
-            return;
-        };
-        if is_date(written, born, output) {
-            return;
+        let field = &group.fields[date];
+        let born = text(id).and_then(value::birth_date_of);
+        if let (Some(born), Some(written)) = (born, text(date))
+            && let Kind::Date { output, .. } = &field.kind
+            && !is_date(written, born, output)
+        {
+            let column = self.column(&group.fields[id]);
+            let column = column.and_then(|column| self.name(column)).cloned();
+            let fault = Fault::BirthDateMismatch(column.unwrap_or_default());
+            self.problem_of(field, fault, written);
         }
-        let id_column = self.column(id_field);
-        let id_column = id_column.and_then(|column| self.name(column));
-        let message = format!(
-            "The birth date is not the one in the national id (column \"{}\"): correct one of the two.",
-            id_column.map_or("", String::as_str)
-        );
-        let fault = Fault::new(ProblemCode::BirthDateMismatch, message);
-        self.problem_of(field, fault, written);
-    }
-
-    /// Notes a value whose field does not show for this row.
-    fn condition_unmet(&mut self, field: &Field, group: &Group) {
-        let Some(condition) = &field.condition else {
-            return;
-        };
-        let parent = &group.fields[condition.parent].key;
-        let message = format!(
-            "The field `{}` is only for customers whose `{parent}` is \"{}\": empty the cell, or correct `{parent}`.",
-            field.key, condition.value
-        );
-        let fault = Fault::new(ProblemCode::ConditionUnmet, message);
-        self.problem_of(field, fault, "");
     }
 
     fn missing(&mut self, field: &Field) {
-        let message = "A value is required here: fill in the cell.";
-        let fault = Fault::new(ProblemCode::Missing, message);
-        self.problem(self.column(field), &field.key, fault, String::new());
+        let column = self.column(field);
+        self.problem(column, &field.key, Fault::Missing, String::new());
     }
 
     /// Notes a problem with what a person sees of the field's value: the cell, or the text made of several.
@@ -372,12 +329,13 @@ impl<'a> Visit<'a> {
         fault: Fault,
         value: String,
     ) -> Noted {
+        let (code, message) = fault.told();
         self.problems.push(Problem {
             row: self.row.number,
             column: column.and_then(|column| self.name(column)).cloned(),
             field: (!field.is_empty()).then(|| field.to_owned()),
-            code: fault.code,
-            message: fault.message,
+            code,
+            message,
             value,
         });
         Noted
@@ -412,12 +370,13 @@ fn keep_first_of_equals<T: PartialEq>(all: &mut Vec<T>, from: usize) {
     }
 }
 
-/// Whether a field's parent has another value than the one that shows this field. An empty parent has no value.
-fn is_unmet(field: &Field, slots: &[Slot<'_>]) -> bool {
-    field.condition.as_ref().is_some_and(|condition| {
-        let text = slots[condition.parent].text();
-        text.is_some_and(|text| text != condition.value && fold_choice(text) != condition.folded)
-    })
+/// The condition under which a field shows, when its parent has another value. An empty parent has no value.
+fn unmet<'g>(group: &Group, field: &'g Field, found: &[Found<'_>]) -> Option<&'g Condition> {
+    let condition = field.condition.as_ref()?;
+    let text = found[condition.parent].as_ref().ok()?.as_deref();
+    let text = text.or(group.fields[condition.parent].default.as_deref())?;
+    let is_met = text == condition.value || fold_choice(text) == condition.folded;
+    (!is_met).then_some(condition)
 }
 
 /// Whether a text written in the form `output` means this day. Forms that cannot be read back, and those that leave parts
@@ -710,7 +669,7 @@ mod tests {
                 .result;
             assert_eq!(result.is_ok(), agrees, "{output} {cell}");
             for problem in result.err().into_iter().flatten() {
-                assert_eq!(problem.code, ProblemCode::BirthDateMismatch);
+                assert_eq!(problem.code.to_string(), "birth_date_mismatch");
                 assert!(!problem.message.contains("199") && !problem.message.contains("29001"));
             }
         }

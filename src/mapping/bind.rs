@@ -46,12 +46,8 @@ pub(crate) enum ContractRule {
     Told(Box<Field>, Option<ContractWords>),
 }
 
-/// Words for contract types: as written, and folded where that stays unambiguous. The types are sorted.
-#[derive(Default)]
-pub(crate) struct ContractWords {
-    pub exact: HashMap<String, Vec<ContractTypeId>>,
-    pub folded: HashMap<String, Vec<ContractTypeId>>,
-}
+/// What folded words mean which contract types; these are sorted.
+pub(crate) type ContractWords = HashMap<String, Vec<ContractTypeId>>;
 
 /// What binding needs besides config and columns.
 #[derive(Debug, Clone, Default)]
@@ -215,7 +211,7 @@ fn possible_types(contract: &ContractRule) -> Option<BTreeSet<ContractTypeId>> {
     match contract {
         ContractRule::Same(types) => Some(types.iter().copied().collect()),
         ContractRule::Told(_, words) => {
-            let types = words.as_ref()?.exact.values().flatten();
+            let types = words.as_ref()?.values().flatten();
             Some(types.copied().collect())
         }
     }
@@ -324,7 +320,7 @@ impl Binder<'_> {
         let mut words = ContractWords::default();
         for (value, types) in values {
             let types = sorted(&types.get_ref().0);
-            let earlier = words.folded.insert(fold(value.get_ref()), types.clone());
+            let earlier = words.insert(fold(value.get_ref()), types.clone());
             if earlier.is_some_and(|earlier| earlier != types) {
                 let message =
                     format!("`{value}` is written like another value, with other contract types");
@@ -332,7 +328,6 @@ impl Binder<'_> {
                 let problem = ConfigProblem::at(&value.span(), message).hint(hint);
                 self.problems.push(problem);
             }
-            words.exact.insert(value.get_ref().trim().to_owned(), types);
         }
         words
     }

@@ -13,8 +13,8 @@ use super::form::{TypeForm, names_a_birth_date};
 use super::header::{Header, HeaderTypes, Role, is_left_out, listed};
 use super::names::{fold_choice, visible};
 use super::template::{Template, Templates};
-use super::value::{Choices, Evidence, Fault, Kind, Reading};
-use crate::model::{Cell, Column, ContractTypeId, FieldType, Form, Row};
+use super::value::{Choices, Evidence, Kind, Reading};
+use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Row};
 
 /// How many fields a note lists: those of any real form.
 const FIELDS_SHOWN: usize = 40;

@@ -2,6 +2,7 @@
 //!
 //! It knows no files, sockets, SQL, clock, environment or terminal; every other module imports it, and it imports none of them.
 
+mod fault;
 mod invitation;
 mod outcome;
 mod printable;
@@ -10,6 +11,7 @@ mod row;
 mod run;
 mod secret;
 
+pub use fault::{Fault, meaning_in_arabic, told_in_arabic};
 pub use invitation::{
     ContractTypeId, CustomerKey, FieldType, Form, FormCondition, FormField, FormOption, Invitation,
     InvitationKey, Recipient,

@@ -15,7 +15,7 @@ use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, NewSheet, SheetIdentity};
 use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
 use crate::model::{
-    Aside, Invitation, Moment, Problem, ProblemCode, Repair, Row, RowNumber, RunId, Standing,
+    Aside, Fault, Invitation, Moment, Problem, Repair, Row, RowNumber, RunId, Standing,
 };
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
@@ -221,15 +221,13 @@ fn hash(body: &str) -> [u8; 4] {
 
 /// Two people on one phone, or one customer's row in two versions: only a person knows which.
 fn same_recipient(row: RowNumber, first: RowNumber) -> Problem {
+    let (code, message) = Fault::SameRecipient(first).told();
     Problem {
         row,
         column: None,
         field: None,
-        code: ProblemCode::SameRecipient,
-        message: format!(
-            "Row {first} asks for the same invitation with other content. If these are two customers, name the columns that tell them \
-             apart: [identity] columns = […] in vlens-batch.toml; if they are one, keep one row."
-        ),
+        code,
+        message,
         value: String::new(),
     }
 }

@@ -10,7 +10,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::mapping::names::{fold_value, is_invisible};
 use crate::mapping::words::WORDS;
-use crate::model::ProblemCode;
+use crate::model::Fault;
 
 /// The longest value that goes out, in characters.
 const LONGEST_CHARS: usize = 10_000;
@@ -38,23 +38,6 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Why a cell cannot be sent as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub code: ProblemCode,
-    /// One sentence for the clerk: what is wrong and what to change. Holds no whole personal value.
-    pub message: String,
-}
-
-impl Fault {
-    pub(crate) fn new(code: ProblemCode, message: impl Into<String>) -> Self {
-        Fault {
-            code,
-            message: message.into(),
-        }
-    }
-}
-
 /// What a cell with something in it holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Given<'a> {
@@ -66,26 +49,16 @@ pub(super) enum Given<'a> {
     Date(civil::DateTime),
 }
 
-/// A text without invisible characters and presentation forms, in normal form C.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Clean<'a> {
-    pub text: Cow<'a, str>,
-    /// Whether something inside it had to be removed or replaced that a reader of the sheet should know of.
-    pub repaired: bool,
-}
-
 /// The text without the white space and the invisible characters around it.
 pub(super) fn trim(raw: &str) -> &str {
     raw.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
 }
 
-/// Cleans a trimmed text, or refuses what is damaged, unseen or too long to be meant.
-pub(super) fn clean(trimmed: &str) -> Result<Clean<'_>, Fault> {
+/// A trimmed text without invisible characters and presentation forms, in normal form C; refused when it is damaged or too long to be
+/// meant.
+pub(super) fn clean(trimmed: &str) -> Result<Reading<'_>, Fault> {
     if trimmed.len() > LONGEST_CHARS && trimmed.chars().count() > LONGEST_CHARS {
-        return Err(Fault::new(
-            ProblemCode::TooLong,
-            format!("The text has more than {LONGEST_CHARS} characters; shorten it."),
-        ));
+        return Err(Fault::TooLong(LONGEST_CHARS));
     }
     refuse_damage(trimmed)?;
     let clean = mended(trimmed);
@@ -96,34 +69,17 @@ pub(super) fn clean(trimmed: &str) -> Result<Clean<'_>, Fault> {
     Ok(clean)
 }
 
-fn mended(trimmed: &str) -> Clean<'_> {
-    let (text, unwrapped) = match formula_text(trimmed) {
-        Some(inner) => (trim(inner), true),
-        None => (trimmed, false),
-    };
-    if text.is_ascii() {
-        return Clean {
-            text: Cow::Borrowed(text),
-            repaired: unwrapped,
-        };
-    }
-    if text
-        .chars()
-        .any(|c| is_invisible(c) || is_presentation_form(c))
-    {
-        return Clean {
-            text: Cow::Owned(rewritten(text)),
-            repaired: true,
-        };
+fn mended(trimmed: &str) -> Reading<'_> {
+    let inner = formula_text(trimmed).map(trim);
+    let text = inner.unwrap_or(trimmed);
+    let is_odd = |c| is_invisible(c) || is_presentation_form(c);
+    if !text.is_ascii() && text.chars().any(is_odd) {
+        return Reading::new(rewritten(text), true);
     }
     // Canonically equal texts are the same text by Unicode's own word: no repair.
-    let normal = match is_nfc_quick(text.chars()) {
-        IsNormalized::Yes => Cow::Borrowed(text),
-        _ => Cow::Owned(text.nfc().collect()),
-    };
-    Clean {
-        text: normal,
-        repaired: unwrapped,
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => Reading::new(text, inner.is_some()),
+        _ => Reading::new(text.nfc().collect::<String>(), inner.is_some()),
     }
 }
 
@@ -168,22 +124,14 @@ pub(super) fn is_word_for_nothing(clean: &str) -> bool {
 /// Refuses text that was damaged before it was saved, and never mends it: what it said would be a guess. A single odd
 /// character is not proof, so names such as `Øyvind` or `MÃE` pass.
 fn refuse_damage(text: &str) -> Result<(), Fault> {
-    let garbled = |message| Err(Fault::new(ProblemCode::Garbled, message));
     if is_error_word(text) {
-        return Err(Fault::new(
-            ProblemCode::CellError,
-            "The cell holds a spreadsheet's error instead of a value; correct its formula or type the value.",
-        ));
+        return Err(Fault::ErrorWord);
     }
     if text.len() >= 3 && text.bytes().all(|b| b == b'#') {
-        return garbled(
-            "The cell holds only ####, which Excel shows when a column is too narrow; copy the value itself.",
-        );
+        return Err(Fault::OnlyHashes);
     }
     if has_lost_letters(text) || (!text.is_ascii() && is_misread(text)) {
-        return garbled(
-            "The text was damaged when the file was saved; type it again, or export the sheet again as UTF-8 or XLSX.",
-        );
+        return Err(Fault::Garbled);
     }
     Ok(())
 }
@@ -244,127 +192,4 @@ fn is_misread_utf8(word: &str) -> bool {
 /// Whether a text is nothing but Western digits.
 pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// `text` without `.0`, `.00`: what programs append that take an id for a number.
-pub(super) fn without_zero_fraction(text: &str) -> Option<&str> {
-    let whole = text
-        .strip_suffix(".0")
-        .or_else(|| text.strip_suffix(".00"))?;
-    whole
-        .ends_with(|c: char| c.is_ascii_digit())
-        .then_some(whole)
-}
-
-/// The exponent of a number such as `2.01E+11`, whose digits are gone.
-pub(super) fn exponent(western: &str) -> Option<u32> {
-    let (mantissa, exponent) = western.split_once(['E', 'e'])?;
-    let unsigned = |part| str::strip_prefix(part, ['-', '+']).unwrap_or(part);
-    let mantissa = unsigned(mantissa);
-    let (whole, fraction) = mantissa
-        .split_once(['.', ',', '٫'])
-        .unwrap_or((mantissa, "0"));
-    let exponent = unsigned(exponent);
-    let are_digits = [whole, fraction, exponent].into_iter().all(is_digits);
-    are_digits.then(|| exponent.parse().unwrap_or(u32::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_surrounds_a_text_goes_and_what_is_inside_is_kept_or_mended() {
-        for raw in [
-            " x ",
-            "\u{202A}x\u{202C}",
-            "\u{FEFF}\u{A0}x\r\n",
-            "\u{200F} x",
-        ] {
-            assert_eq!(trim(raw), "x", "{raw:?}");
-        }
-        for (raw, text, repaired) in [
-            ("Mona  Adel", "Mona  Adel", false),
-            ("two\nlines\tand tab", "two\nlines\tand tab", false),
-            ("منى ٣ عادل", "منى ٣ عادل", false),
-            ("من\u{200F}ى", "منى", true),
-            ("Mo\u{AD}na", "Mona", true),
-            ("\u{FEE3}\u{FEE8}\u{FEF0}", "منى", true),
-            ("o\u{FB03}ce", "office", true),
-            ("\u{FD3E}1\u{FD3F}", "\u{FD3E}1\u{FD3F}", false),
-            ("Rene\u{301}", "René", false),
-            ("=\"0012\"", "0012", true),
-            ("=\"a\"&\"b\"", "=\"a\"&\"b\"", false),
-        ] {
-            let text = text.into();
-            assert_eq!(clean(raw), Ok(Clean { text, repaired }), "{raw:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_damaged_is_refused() {
-        for (texts, code) in [
-            (
-                "????|??? ????|??|Ahmed ???? Ali|Mo\u{FFFD}a|########",
-                ProblemCode::Garbled,
-            ),
-            ("#N/A|#DIV/0!|Err:502", ProblemCode::CellError),
-        ] {
-            for text in texts.split('|') {
-                assert_eq!(clean(text).map_err(|fault| fault.code), Err(code), "{text}");
-            }
-        }
-    }
-
-    const NAMES: &str = "منى عادل|مي|محمد|أحمد عبد الله|سيد|هدى|شارع الهرم، الجيزة|يوسف";
-
-    #[test]
-    fn text_in_another_encoding_is_refused() {
-        let utf8_as = |text: &str, encoding: &'static Encoding| {
-            let (text, _) = encoding.decode_without_bom_handling(text.as_bytes());
-            text.into_owned()
-        };
-        let latin = "José García|Zoë|Müller|it’s|Élodie".split('|');
-        let mut garbled: Vec<String> = latin.map(|name| utf8_as(name, WINDOWS_1252)).collect();
-        for name in NAMES.split('|') {
-            garbled.extend([WINDOWS_1252, WINDOWS_1256].map(|encoding| utf8_as(name, encoding)));
-        }
-        for name in ["منى عادل", "أحمد", "محمد علي", "Dr. محمد"] {
-            let (bytes, _, _) = WINDOWS_1256.encode(name);
-            garbled.push(WINDOWS_1252.decode(&bytes).0.into_owned());
-        }
-        for text in garbled {
-            let code = clean(&text).map_err(|fault| fault.code);
-            assert_eq!(code, Err(ProblemCode::Garbled), "{text}");
-        }
-    }
-
-    #[test]
-    fn honest_text_passes() {
-        let honest = "Øyvind Ås|été|MÃE|Ærø|Où ?|Really????|?|#1|#5 Nile St.|José García|Müller|São Paulo|20 °C|حفظ… ثم عاد|قط، كلب|ضابط»|\
-            محفوظ|نجيب محفوظ|عکس|طهران|Err:|page?x=1|Renée|Élodie|مصطفى غنيم|Ünal|Đỗ";
-        for text in honest.split('|').chain(NAMES.split('|')) {
-            assert!(clean(text).is_ok(), "{text}");
-        }
-    }
-
-    #[test]
-    fn exponents_and_zero_fractions_give_numbers_away() {
-        for (text, digits) in [
-            ("2.01E+11", Some(11)),
-            ("1e5", Some(5)),
-            ("-2,5E-3", Some(3)),
-            ("E5", None),
-            ("1E", None),
-            ("Block 2E", None),
-            ("1.2.3E+4", None),
-        ] {
-            assert_eq!(exponent(text), digits, "{text}");
-        }
-        assert_eq!(without_zero_fraction("1012345678.0"), Some("1012345678"));
-        assert_eq!(without_zero_fraction("5.00"), Some("5"));
-        for kept in ["5", "50", "5.5", "5.000", ".0", "5.10", ""] {
-            assert_eq!(without_zero_fraction(kept), None, "{kept}");
-        }
-    }
 }

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -499,18 +502,35 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     team.run("omar").run().expect(0);
     team.run("mona").run().expect(0);
     team.nobody_twice();
-    // Another server takes its place: the line of history is another one.
+    // A standby takes its place that had not yet heard of two customers.
+    let behind = team.postgres.copy();
+    people(&team, "omar", 0, 10);
+    team.run("omar").run().expect(0);
+    team.postgres.put_back(&behind);
     team.postgres.fail_over();
-    people(&team, "omar", 0, 12);
-    let stopped = team.run("omar").run().expect(6).json();
+    people(&team, "mona", 0, 12);
+    let stopped = team.run("mona").run().expect(6).json();
+    let reason = stopped["reason"].as_str().expect("a reason");
     assert!(
-        stopped["reason"]
-            .as_str()
-            .expect("what the test needs")
-            .contains("another server has taken its place")
+        reason.contains("another server has taken its place"),
+        "{reason}"
     );
-    let status = team.vlens("omar", ["register", "status"]).run().expect(0);
+    let status = team.vlens("mona", ["register", "status"]).run().expect(0);
     assert!(status.stdout.contains("failed over"), "{status}");
+    team.vlens("omar", ["register", "rebuild"]).run().expect(0);
+    team.run("mona").run().expect(6);
+    let told = team
+        .vlens("mona", ["register", "rebuild", "--without-the-others"])
+        .run()
+        .expect(0);
+    assert!(told.stdout.contains("whole again"), "{told}");
+    team.postgres
+        .sql("UPDATE vlens_batch.tenants SET paused_until = 'epoch'");
+    let document = team.run("mona").run().expect(0).json();
+    assert_eq!(document["counts"]["created"], 2, "{document}");
+    team.nobody_twice();
+    // Another one, and a person who says that no other ledger will be brought.
+    team.postgres.fail_over();
     let told = team
         .vlens("omar", ["register", "rebuild", "--without-the-others"])
         .run()
@@ -518,8 +538,84 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     assert!(told.stdout.contains("without what these know"), "{told}");
     team.postgres
         .sql("UPDATE vlens_batch.tenants SET paused_until = 'epoch'");
+    people(&team, "omar", 0, 13);
     team.run("omar").run().expect(0);
     team.nobody_twice();
+}
+
+/// A line to the register that can go silent: both ends stay open, and nothing arrives.
+struct Line {
+    port: u16,
+    is_silent: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn to(server: u16) -> Line {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let is_silent = Arc::new(AtomicBool::new(false));
+        let silent = Arc::clone(&is_silent);
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let Ok(far) = TcpStream::connect(("127.0.0.1", server)) else {
+                    continue;
+                };
+                for (mut from, mut to) in [(&near, &far), (&far, &near)].map(|(from, to)| {
+                    let ends = from
+                        .try_clone()
+                        .and_then(|from| Ok((from, to.try_clone()?)));
+                    ends.expect("an end of the line")
+                }) {
+                    let silent = Arc::clone(&silent);
+                    std::thread::spawn(move || {
+                        let mut piece = [0; 4096];
+                        while let Ok(n @ 1..) = from.read(&mut piece) {
+                            if !silent.load(Ordering::SeqCst) && to.write_all(&piece[..n]).is_err()
+                            {
+                                return;
+                            }
+                        }
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Line { port, is_silent }
+    }
+}
+
+#[test]
+fn a_line_that_goes_silent_stops_the_sender_and_nobody_is_sent_on_a_guess() {
+    let Some(team) = Team::new(Serve::default().latency("5"), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 40);
+    people(&team, "omar", 20, 60);
+    let line = Line::to(team.postgres.port());
+    let far = team.postgres.url_of("clerk", line.port);
+    let run = |wait: &[&str]| {
+        let run = team.run("mona").args(["--concurrency", "4"]).args(wait);
+        run.env("VLENS_REGISTER", &far)
+    };
+    let mut mona = run(&[]).start();
+    mona.until("some customers", || team.posts().len() > 5);
+    line.is_silent.store(true, Ordering::SeqCst);
+    let document = mona.wait().expect(4).json();
+    assert_eq!(document["stopped"], "register", "{document}");
+    // What it had asked for and not heard of is the register's to tell, and its colleague's no more than its own.
+    team.an_hour_passes();
+    let omar = team.run("omar").run();
+    assert!(matches!(omar.code(), Some(0 | 3)), "{omar}");
+    team.nobody_twice();
+    line.is_silent.store(false, Ordering::SeqCst);
+    let mona = run(&["--wait"]).run();
+    assert!(matches!(mona.code(), Some(0 | 3)), "{mona}");
+    team.nobody_twice();
+    let all: BTreeSet<String> = [team.statuses("mona"), team.statuses("omar")]
+        .concat()
+        .into_iter()
+        .collect();
+    assert!(!all.contains("pending"), "{all:?}");
 }
 
 #[test]
@@ -585,7 +681,7 @@ fn a_pool_of_connections_is_recognised_and_refused() {
         return;
     };
     people(&team, "mona", 0, 1);
-    let pool = std::net::TcpListener::bind("127.0.0.1:0").expect("what the test needs");
+    let pool = TcpListener::bind("127.0.0.1:0").expect("what the test needs");
     let port = pool.local_addr().expect("what the test needs").port();
     std::thread::spawn(move || {
         for socket in pool.incoming() {

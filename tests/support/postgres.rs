@@ -154,6 +154,8 @@ impl Postgres {
     pub fn copy(&self) -> PathBuf {
         let copy = self.folder.path().join("copy");
         self.crash();
+        // Nothing there is as good.
+        let _ = std::fs::remove_dir_all(&copy);
         copy_folder(Path::new(&self.data()), &copy);
         self.start_again();
         copy

@@ -107,7 +107,11 @@ pub enum Command {
     Register(RegisterArgs),
     /// Check config, credentials, API and ledger; say what to do about each failure
     #[command(after_help = include_str!("help/doctor.txt"))]
-    Doctor(DoctorArgs),
+    Doctor {
+        /// Allow plain http to a host that is not this machine
+        #[arg(long)]
+        allow_insecure_http: bool,
+    },
     /// Serve a local stand-in for the Vlens API on loopback, for rehearsals and tests
     #[command(after_help = include_str!("help/sandbox.txt"))]
     Sandbox(SandboxArgs),
@@ -131,9 +135,10 @@ pub enum Command {
     Man,
 }
 
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, Args, serde::Serialize)]
 #[command(next_help_heading = "How to read FILE")]
-pub struct ReadArgs {
+#[serde(rename_all = "kebab-case")]
+pub struct LayoutArgs {
     /// The sheet of a workbook [default: the first visible one with data]
     #[arg(long, value_name = "NAME")]
     pub sheet: Option<String>,
@@ -149,6 +154,15 @@ pub struct ReadArgs {
     /// What to do with rows that are hidden or filtered away in the sheet [default: stop if there are any]
     #[arg(long, value_name = "WHAT")]
     pub hidden: Option<Hidden>,
+}
+
+#[derive(Debug, Clone, Default, Args, serde::Serialize)]
+#[command(next_help_heading = "How to read FILE")]
+#[serde(rename_all = "kebab-case")]
+pub struct ReadArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub layout: LayoutArgs,
     /// The contract type of every row (repeatable)
     #[arg(long, value_name = "ID")]
     pub contract_type: Vec<i64>,
@@ -343,10 +357,15 @@ pub struct InboxArgs {
     pub settled: Duration,
     #[command(flatten)]
     pub lang: LangArg,
-    #[command(flatten)]
-    pub read: ReadArgs,
-    #[command(flatten)]
-    pub send: SendArgs,
+    /// N/s, N/min (repeatable; what is not given keeps its setting) or `unlimited` [default: 10/s and 60/min]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Vec<Rate>,
+    /// Send to a built-in stand-in for Vlens, with a ledger of its own
+    #[arg(long)]
+    pub sandbox: bool,
+    /// Keep Prometheus metrics in this file
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -363,7 +382,7 @@ pub struct FollowArgs {
     #[arg(long, value_name = "COLUMN")]
     pub at: Option<String>,
     #[command(flatten)]
-    pub read: ReadArgs,
+    pub layout: LayoutArgs,
 }
 
 #[derive(Debug, Args)]
@@ -445,13 +464,6 @@ pub struct RegisterArgs {
     pub action: RegisterAction,
     /// Allow plain http to a host that is not this machine
     #[arg(long, global = true)]
-    pub allow_insecure_http: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Allow plain http to a host that is not this machine
-    #[arg(long)]
     pub allow_insecure_http: bool,
 }
 

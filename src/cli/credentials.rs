@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::files::{folder_of, text_of};
-use super::settings::{Settings, TENANCY_NAME, listed, path_variable, variable};
+use super::settings::{Found, Settings, TENANCY_NAME, path_variable, variable};
 use crate::error::Error;
 use crate::model::Secret;
 use crate::register::Place;
@@ -37,8 +37,7 @@ pub enum Source {
 impl Settings {
     /// Everything that is missing is told at once.
     pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
-        let api_key = self.secret(API_KEY)?;
-        let tenancy_name = self.tenancy_name()?;
+        let (api_key, tenancy_name) = (self.secret(API_KEY)?, self.tenancy_name()?);
         let (username, password) = if needs_login {
             (self.username()?, self.secret(PASSWORD)?)
         } else {
@@ -64,9 +63,12 @@ impl Settings {
     }
 
     pub fn username(&self) -> Result<Option<String>, Error> {
-        let named = variable(USERNAME)?.or_else(|| self.config.api.username.as_deref().cloned());
-        let own = self.own_account()?;
-        Ok(named.or_else(|| own?.0.api.username.as_deref().cloned()))
+        let found = self.found_username()?;
+        Ok(variable(USERNAME)?.or_else(|| Some(found?.0)))
+    }
+
+    pub fn found_username(&self) -> Result<Option<Found>, Error> {
+        Ok(self.of_api(self.own_account()?, |api| api.username.as_deref()))
     }
 
     /// Where a secret is read from, by the name of its variable; none where nothing tells.
@@ -76,58 +78,36 @@ impl Settings {
         }
         let file = format!("{name}_FILE");
         if let Some(path) = path_variable(&file) {
-            let shown = path.display().to_string();
-            return Ok(Some(Source::File(
-                path,
-                format!("{shown} (named by {file})"),
-            )));
+            let named = format!("{} (named by {file})", path.display());
+            return Ok(Some(Source::File(path, named)));
         }
-        let member = if name == API_KEY {
+        let is_key = name == API_KEY;
+        let found = self.of_api(self.own_account()?, |api| {
+            let (key, password) = (&api.api_key_file, &api.password_file);
+            if is_key { key } else { password }.as_deref()
+        });
+        let member = if is_key {
             "api_key_file"
         } else {
             "password_file"
         };
-        let file_of = |api: &crate::mapping::config::ApiConfig| {
-            let file = if name == API_KEY {
-                &api.api_key_file
-            } else {
-                &api.password_file
-            };
-            file.as_deref().cloned()
-        };
-        let here =
-            file_of(&self.config.api).map(|file| (self.resolve(&file), self.config_path.clone()));
-        let own = self.own_account()?;
-        let own = || {
-            let (config, path) = own?;
-            Some((
-                folder_of(path).join(file_of(&config.api)?),
-                Some(path.clone()),
-            ))
-        };
-        // The file is not shown where it is not there: somebody may have written the secret itself.
-        Ok(here.or_else(own).map(|(path, config)| {
-            let config = config.unwrap_or_default();
-            let named = if path.exists() {
-                path.display().to_string()
-            } else {
-                "The file".to_owned()
-            };
-            Source::File(
-                path,
-                format!("{named} (named by {member} in {})", config.display()),
-            )
+        Ok(found.map(|(file, config)| {
+            let path = folder_of(&config).join(file);
+            // The file is not shown where it is not there: somebody may have written the secret itself.
+            let shown = path.exists().then(|| path.display().to_string());
+            let shown = shown.as_deref().unwrap_or("The file");
+            let named = format!("{shown} (named by {member} in {})", config.display());
+            Source::File(path, named)
         }))
     }
 
     /// The variable's value, or the content of the file.
     pub fn secret(&self, name: &str) -> Result<Option<Secret>, Error> {
-        let (path, named) = match self.source(name)? {
-            None => return Ok(None),
-            Some(Source::Variable) => return Ok(variable(name)?.map(Secret::new)),
-            Some(Source::File(path, named)) => (path, named),
-        };
-        read_secret(&path, &named).map(Some)
+        match self.source(name)? {
+            None => Ok(None),
+            Some(Source::Variable) => Ok(variable(name)?.map(Secret::new)),
+            Some(Source::File(path, named)) => read_secret(&path, &named).map(Some),
+        }
     }
 
     /// The team's register, if there is one, and the file that its key is in.
@@ -154,16 +134,15 @@ impl Settings {
 }
 
 /// The content of a file that holds nothing but a secret; `named` says for people which.
-pub fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
+fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
     let hint = "Give the path of a readable file that holds nothing but the secret.";
     let text = text_of(path, "secret_file_unreadable", named).map_err(|error| error.hint(hint))?;
-    match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(Error::unusable(
-            "secret_file_empty",
-            format!("{named} is empty."),
-        )),
-        value => Ok(Secret::new(value)),
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        let message = format!("{named} is empty.");
+        return Err(Error::unusable("secret_file_empty", message));
     }
+    Ok(Secret::new(secret))
 }
 
 /// These settings are not there; `--sandbox` needs none of them.
@@ -173,22 +152,30 @@ pub fn missing(names: &[&str]) -> Error {
         _ => ("are", "them"),
     };
     let message = format!("{} {are} not set.", listed(names, "and"));
-    let mut hint = format!(
+    let mut hint = vec![format!(
         "Run `vlens-batch account` at a terminal, which asks for all of it once and keeps it for you; or set {them} in the environment."
-    );
-    let secrets = [API_KEY, PASSWORD].into_iter();
-    let files: Vec<String> = secrets
-        .filter(|secret| names.contains(secret))
-        .map(|secret| format!("{secret}_FILE"))
-        .collect();
+    )];
+    let secrets = names
+        .iter()
+        .filter(|name| [API_KEY, PASSWORD].contains(name));
+    let files: Vec<String> = secrets.map(|secret| format!("{secret}_FILE")).collect();
     if !files.is_empty() {
-        hint.push_str(" A secret may stand in a file, named by ");
-        hint.push_str(&listed(&files, "or"));
-        hint.push('.');
+        let files = listed(&files, "or");
+        hint.push(format!("A secret may stand in a file, named by {files}."));
     }
     if names.contains(&TENANCY_NAME) {
-        hint.push_str(" The tenant may stand in vlens-batch.toml: tenancy_name under [api].");
+        let place = "The tenant may stand in vlens-batch.toml: tenancy_name under [api].";
+        hint.push(place.to_owned());
     }
-    hint.push_str(" `vlens-batch run FILE --sandbox` rehearses without an account.");
-    Error::unusable("credentials_missing", message).hint(hint)
+    hint.push("`vlens-batch run FILE --sandbox` rehearses without an account.".to_owned());
+    Error::unusable("credentials_missing", message).hint(hint.join(" "))
+}
+
+/// `a, b and c`.
+fn listed(names: &[impl AsRef<str>], and: &str) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, before @ [_, ..])) => format!("{} {and} {last}", before.join(", ")),
+        _ => names.concat(),
+    }
 }

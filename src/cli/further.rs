@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
-
 use super::args::ReadArgs;
 use super::files::tidy;
 use super::settings::{CONFIG_NAME, SANDBOX_LEDGER_NAME, Settings};
@@ -73,24 +71,20 @@ fn nearest(path: &Path) -> String {
 
 /// How FILE is read, as it would be typed again.
 fn as_typed(args: &ReadArgs) -> String {
-    let hidden = args.hidden.and_then(|hidden| hidden.to_possible_value());
-    let delimiter = args.delimiter.map(|c| match c {
-        '\t' => "tab".to_owned(),
-        c => c.to_string(),
-    });
-    let options = [
-        ("--sheet", args.sheet.clone()),
-        ("--header-row", args.header_row.map(|row| row.to_string())),
-        ("--delimiter", delimiter),
-        ("--encoding", args.encoding.clone()),
-        ("--hidden", hidden.map(|word| word.get_name().to_owned())),
-    ];
-    let types = args.contract_type.iter();
-    let types = types.map(|id| ("--contract-type", Some(id.to_string())));
-    let typed: Vec<String> = options
-        .into_iter()
-        .chain(types)
-        .filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(&value?))))
-        .collect();
+    let options = serde_json::to_value(args).unwrap_or_default();
+    let mut typed: Vec<String> = Vec::new();
+    for (name, value) in options.as_object().into_iter().flatten() {
+        let values = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        for value in values.iter().filter(|value| !value.is_null()) {
+            let word = match value.as_str() {
+                Some("\t") => "tab".to_owned(),
+                Some(word) => quoted(word),
+                None => value.to_string(),
+            };
+            typed.push(format!("--{name} {word}"));
+        }
+    }
     typed.join(" ")
 }

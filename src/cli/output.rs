@@ -27,7 +27,7 @@ pub struct Output {
     pub log_json: bool,
     /// Whether a person reads stderr as it comes.
     pub is_screen: bool,
-    color: ColorChoice,
+    pub color: ColorChoice,
 }
 
 impl Output {
@@ -64,7 +64,7 @@ impl Output {
     pub fn print_file(
         self,
         write: impl FnOnce(&mut BufWriter<Listener>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Ended {
         if self.json {
             return Err(Error::usage(
                 "two_results_on_stdout",
@@ -72,7 +72,8 @@ impl Output {
             )
             .hint("Name a file with --output, or leave --json out."));
         }
-        to_stdout(write)
+        to_stdout(write)?;
+        Ok(None)
     }
 
     /// Prints a result as a document or as text, whichever is asked for.
@@ -80,20 +81,23 @@ impl Output {
         self,
         document: &impl serde::Serialize,
         text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), Error> {
+    ) -> Ended {
         if self.json {
-            return self.print_json(document);
+            self.print_json(document)?;
+        } else {
+            self.print(text)?;
         }
-        self.print(text)
+        Ok(None)
     }
 
     /// Tells of a result that went into a file.
-    pub fn show_file(self, document: &impl serde::Serialize, text: &str) -> Result<(), Error> {
+    pub fn show_file(self, document: &impl serde::Serialize, text: &str) -> Ended {
         if self.json {
-            return self.print_json(document);
+            self.print_json(document)?;
+        } else {
+            self.say(text);
         }
-        self.say(text);
-        Ok(())
+        Ok(None)
     }
 
     fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {

@@ -5,51 +5,56 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::args::{Global, ReadArgs, SendArgs};
-use crate::cli::files::{folder_of, read_bytes, read_text, tidy};
-use crate::cli::place::{own_config, tenants_ledger};
-use crate::cli::values::Rate;
+use super::args::{Global, LayoutArgs, ReadArgs, SendArgs};
+use super::files::{folder_of, read_bytes, read_text, tidy};
+use super::output::Output;
+use super::place::{own_config, tenants_ledger};
+use super::values::Rate;
 use crate::error::Error;
 use crate::input;
 use crate::mapping::Config;
-use crate::mapping::config::{Hidden, OnUncertain, SessionKind};
+use crate::mapping::config::{ApiConfig, Hidden, OnUncertain, SessionKind};
 use crate::model::ContractTypeId;
 use crate::send::{Limits, Wishes};
 use crate::vlens::{BaseUrl, Way};
 
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
 pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
-pub const BASE_URL: &str = "VLENS_BASE_URL";
+const BASE_URL: &str = "VLENS_BASE_URL";
 pub const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
 pub const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
 const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 0");
 
-/// Where things are, and what the config says.
+/// Where things are, what the config says, and how to print.
 pub struct Settings {
+    pub output: Output,
     /// Defaults when there is no config.
     pub config: Config,
     pub config_path: Option<PathBuf>,
-    /// To which the config's paths are relative.
-    folder: PathBuf,
+    /// Whether `--config` names it.
+    pub is_config_named: bool,
     /// FILE's, else the working folder.
     pub file_folder: PathBuf,
     /// What `--ledger` names.
     pub ledger: Option<PathBuf>,
-    /// Whether `--config` names the config.
-    pub is_config_named: bool,
-    /// The user's own config, and where it is.
-    pub own: Option<(Config, PathBuf)>,
+    /// The user's own config.
+    pub own: Option<Own>,
 }
+
+/// The config that `account` writes, and where it is.
+pub type Own = (Config, PathBuf);
+
+/// A setting of a config, and that config.
+pub type Found = (String, PathBuf);
 
 impl Settings {
     /// Finds and reads the config: `--config`, else beside `file`, else in the working folder; and what it leaves open in the user's.
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings, Error> {
         let file = file.filter(|path| *path != Path::new("-"));
-        let file_folder = file.map(folder_of);
+        let file_folder = file.map_or_else(|| PathBuf::from("."), folder_of);
         let beside = |name: &str| {
-            let folders = [file_folder.clone(), Some(PathBuf::from("."))];
-            let folders = folders.into_iter().flatten();
+            let folders = [file_folder.as_path(), Path::new(".")].into_iter();
             let mut paths = folders.map(|folder| tidy(folder.join(name)));
             paths.find(|path| path.exists())
         };
@@ -70,28 +75,26 @@ impl Settings {
         if let Some((own, _)) = &own {
             config.take_what_is_open(own);
         }
-        let file_folder = file_folder.unwrap_or_else(|| ".".into());
-        let config_folder = config_path.as_deref().map(folder_of);
         Ok(Settings {
-            ledger: global.ledger.clone(),
-            is_config_named: global.config.is_some(),
-            own,
+            output: Output::new(global),
             config,
             config_path,
-            folder: config_folder.unwrap_or_else(|| file_folder.clone()),
+            is_config_named: global.config.is_some(),
             file_folder,
+            ledger: global.ledger.clone(),
+            own,
         })
     }
 
     /// As before a config is written.
     pub fn without_config(folder: PathBuf) -> Settings {
         Settings {
+            output: Output::default(),
             config: Config::none(),
             config_path: None,
-            file_folder: folder.clone(),
-            folder,
-            ledger: None,
             is_config_named: false,
+            file_folder: folder,
+            ledger: None,
             own: None,
         }
     }
@@ -121,36 +124,47 @@ impl Settings {
     }
 
     pub fn forms_folder(&self) -> PathBuf {
-        tidy(self.folder.join("contract-types"))
+        tidy(self.resolve("contract-types"))
     }
 
     /// A path of the config, which is relative to it.
     pub fn resolve(&self, path: &str) -> PathBuf {
-        self.folder.join(path)
+        let folder = self.config_path.as_deref().map(folder_of);
+        folder.as_ref().unwrap_or(&self.file_folder).join(path)
+    }
+
+    /// What the config says of the API, else the user's own where that counts.
+    pub fn of_api(
+        &self,
+        own: Option<&Own>,
+        setting: impl Fn(&ApiConfig) -> Option<&String>,
+    ) -> Option<Found> {
+        let here = setting(&self.config.api).zip(self.config_path.as_ref());
+        let own = || own.and_then(|(own, path)| Some((setting(&own.api)?, path)));
+        let (text, path) = here.or_else(own)?;
+        Some((text.clone(), path.clone()))
     }
 
     pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
-        let named = variable(BASE_URL)?.or_else(|| self.config.api.base_url.clone());
-        let own = || self.own.as_ref()?.0.api.base_url.clone();
-        let text = named.or_else(own);
-        BaseUrl::parse(
-            text.as_deref().unwrap_or(DEFAULT_BASE_URL),
-            allow_insecure_http,
-        )
+        let found = || self.of_api(self.own.as_ref(), |api| api.base_url.as_ref());
+        let text = variable(BASE_URL)?.or_else(|| Some(found()?.0));
+        let text = text.as_deref().unwrap_or(DEFAULT_BASE_URL);
+        BaseUrl::parse(text, allow_insecure_http)
     }
 
     pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
-        let named = self.named_tenancy()?;
-        let own = self.own_at_this_address()?;
-        Ok(named.or_else(|| own?.0.api.tenancy_name.as_deref().cloned()))
+        let found = self.found_tenancy()?;
+        Ok(variable(TENANCY_NAME)?.or_else(|| Some(found?.0)))
     }
 
-    fn named_tenancy(&self) -> Result<Option<String>, Error> {
-        Ok(variable(TENANCY_NAME)?.or_else(|| self.config.api.tenancy_name.as_deref().cloned()))
+    pub fn found_tenancy(&self) -> Result<Option<Found>, Error> {
+        Ok(self.of_api(self.own_at_this_address()?, |api| {
+            api.tenancy_name.as_deref()
+        }))
     }
 
-    /// The user's own config with where it is, unless its account is kept for another address.
-    fn own_at_this_address(&self) -> Result<Option<&(Config, PathBuf)>, Error> {
+    /// The user's own config, unless its account is kept for another address.
+    fn own_at_this_address(&self) -> Result<Option<&Own>, Error> {
         let Some(own) = &self.own else {
             return Ok(None);
         };
@@ -159,28 +173,26 @@ impl Settings {
         Ok(is_here.then_some(own))
     }
 
-    /// The user's own config with where it is, if it holds the account that is meant: no file beside a sheet can have this user's
-    /// secrets sent elsewhere by naming another address, nor to another tenant.
-    pub fn own_account(&self) -> Result<Option<&(Config, PathBuf)>, Error> {
-        let tenancy = self.named_tenancy()?;
-        let own = self.own_at_this_address()?;
-        Ok(own.filter(|(own, _)| {
+    /// The user's own config, if it holds the account that is meant: no file beside a sheet can have this user's secrets sent
+    /// elsewhere by naming another address, nor to another tenant.
+    pub fn own_account(&self) -> Result<Option<&Own>, Error> {
+        let named = self.config.api.tenancy_name.as_deref().cloned();
+        let tenancy = variable(TENANCY_NAME)?.or(named);
+        let is_meant = |(own, _): &&Own| {
             tenancy.is_none() || own.api.tenancy_name.as_deref() == tenancy.as_ref()
-        }))
+        };
+        Ok(self.own_at_this_address()?.filter(is_meant))
     }
 
     /// The proxy that the environment names, checked when it is used; where it names none, the system's holds. And the authorities to
     /// trust beside the system's.
     pub fn way(&self) -> Result<Way, Error> {
         let names = if self.base_url(true)?.is_https() {
-            ["HTTPS_PROXY", "https_proxy"]
+            ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
         } else {
-            ["HTTP_PROXY", "http_proxy"]
+            ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
         };
-        let mut named = names
-            .into_iter()
-            .chain(["ALL_PROXY", "all_proxy"])
-            .map(variable);
+        let mut named = names.into_iter().map(variable);
         Ok(Way {
             proxy: named.find_map(Result::transpose).transpose()?,
             ca_pem: self.ca_pem()?,
@@ -209,19 +221,16 @@ impl Settings {
     }
 
     /// How to read FILE: the one value that it is opened with and known again by.
-    pub fn source_options(&self, args: &ReadArgs) -> input::Options {
+    pub fn source_options(&self, args: &LayoutArgs) -> input::Options {
         let config = &self.config.source;
+        let named = |typed: &Option<String>, config: Option<&String>| {
+            typed.clone().or_else(|| config.cloned())
+        };
         input::Options {
-            sheet: args
-                .sheet
-                .clone()
-                .or_else(|| config.sheet.as_deref().cloned()),
+            sheet: named(&args.sheet, config.sheet.as_deref()),
             header_row: args.header_row.or(config.header_row.map(NonZeroU32::get)),
             delimiter: args.delimiter.or(config.delimiter),
-            encoding: args
-                .encoding
-                .clone()
-                .or_else(|| config.encoding.as_deref().cloned()),
+            encoding: named(&args.encoding, config.encoding.as_deref()),
             hidden: args.hidden.or(config.hidden.map(|hidden| match hidden {
                 Hidden::Skip => input::Hidden::Skip,
                 Hidden::Send => input::Hidden::Send,
@@ -237,36 +246,30 @@ impl Settings {
         let failures = args
             .max_consecutive_failures
             .or(config.max_consecutive_failures);
-        let on_uncertain = self.config.retry.on_uncertain;
-        Sending {
-            limits: self.limits(&args.rate),
-            concurrency: concurrency.map_or(8, |n| n.get() as usize),
-            timeout: Duration::from_secs(config.timeout_seconds.map_or(30, |n| n.get().into())),
-            max_attempts: config.max_attempts.map_or(5, NonZeroU32::get),
-            max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
-            wishes: Wishes {
-                resend_uncertain: args.resend_uncertain
-                    || on_uncertain == Some(OnUncertain::Resend),
-                retry_rejected: args.retry_rejected,
-                resend_changed: args.resend_changed,
-            },
-        }
-    }
-
-    fn limits(&self, rates: &[Rate]) -> Limits {
-        let config = &self.config.limits;
+        let resend = self.config.retry.on_uncertain == Some(OnUncertain::Resend);
         let mut limits = Limits {
             per_second: config.per_second.or(Some(PER_SECOND)),
             per_minute: config.per_minute.or(Some(PER_MINUTE)),
         };
-        for rate in rates {
+        for rate in &args.rate {
             match *rate {
                 Rate::PerSecond(n) => limits.per_second = Some(n),
                 Rate::PerMinute(n) => limits.per_minute = Some(n),
                 Rate::Unlimited => (limits.per_second, limits.per_minute) = (None, None),
             }
         }
-        limits
+        Sending {
+            limits,
+            concurrency: concurrency.map_or(8, |n| n.get() as usize),
+            timeout: Duration::from_secs(config.timeout_seconds.map_or(30, |n| n.get().into())),
+            max_attempts: config.max_attempts.map_or(5, NonZeroU32::get),
+            max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
+            wishes: Wishes {
+                resend_uncertain: args.resend_uncertain || resend,
+                retry_rejected: args.retry_rejected,
+                resend_changed: args.resend_changed,
+            },
+        }
     }
 }
 
@@ -283,7 +286,6 @@ pub struct Sending {
     pub wishes: Wishes,
 }
 
-/// The contract types that flags name.
 /// The config of one sheet alone: `loans.vlens-batch.toml` for `loans.xlsx`. It is that of `loans.marked.xlsx` as well, unless that
 /// one has its own.
 pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
@@ -295,6 +297,7 @@ pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
     .map(move |stem| tidy(folder.join(format!("{stem}.{CONFIG_NAME}"))))
 }
 
+/// The contract types that flags name.
 pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
     let ids = args.contract_type.iter().copied();
     ids.map(ContractTypeId).collect()
@@ -302,14 +305,14 @@ pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
 
 /// An environment variable's text; empty is as good as unset.
 pub fn variable(name: &str) -> Result<Option<String>, Error> {
-    match std::env::var(name) {
-        Ok(value) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
-        Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Error::unusable(
-            "environment_invalid",
-            format!("The environment variable {name} is not valid text."),
-        )),
-    }
+    let Some(value) = std::env::var_os(name) else {
+        return Ok(None);
+    };
+    let value = value.into_string().map_err(|_| {
+        let message = format!("The environment variable {name} is not valid text.");
+        Error::unusable("environment_invalid", message)
+    })?;
+    Ok(Some(value).filter(|value| !value.trim().is_empty()))
 }
 
 pub fn path_variable(name: &str) -> Option<PathBuf> {
@@ -317,43 +320,25 @@ pub fn path_variable(name: &str) -> Option<PathBuf> {
     value.map(PathBuf::from)
 }
 
-/// `a, b and c`.
-pub fn listed(names: &[impl AsRef<str>], and: &str) -> String {
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    match names.split_last() {
-        Some((last, before @ [_, ..])) => format!("{} {and} {last}", before.join(", ")),
-        _ => names.concat(),
-    }
-}
-
 /// Editors on Windows like to add an ending that its file lists do not show.
 fn misnamed(path: &Path) -> Error {
-    let name = file_name(path);
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let message = format!(
         "{} would be the config, but for its ending .txt.",
         path.display()
     );
-    Error::unusable("config_misnamed", message)
-        .hint(format!("Rename it to {}.", name.trim_end_matches(".txt")))
-}
-
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
+    Error::unusable("config_misnamed", message).hint(format!("Rename it to {name}."))
 }
 
 fn read_config(path: &Path) -> Result<Config, Error> {
+    let shown = path.display().to_string();
     let text = read_text(path).map_err(|error| {
-        let longer = path.with_file_name(format!("{}.txt", file_name(path)));
+        let longer = PathBuf::from(format!("{shown}.txt"));
         if error.kind() == ErrorKind::NotFound && longer.exists() {
             return misnamed(&longer);
         }
-        Error::unusable(
-            "config_unreadable",
-            format!("The config {} cannot be read: {error}.", path.display()),
-        )
-        .hint("Check the path given with --config.")
+        let message = format!("The config {shown} cannot be read: {error}.");
+        Error::unusable("config_unreadable", message).hint("Check the path given with --config.")
     })?;
-    let shown = path.display().to_string();
     Config::parse(&text, &shown).map_err(|errors| Error::from(errors).about(&shown))
 }

@@ -40,6 +40,15 @@ pub fn user_name() -> String {
     whoami::username().unwrap_or_else(|_| "unknown".to_owned())
 }
 
+pub fn host_name() -> String {
+    whoami::hostname().unwrap_or_else(|_| "an unknown host".to_owned())
+}
+
+/// What the wall clock shows.
+pub fn now() -> Timestamp {
+    SystemClock::default().wall()
+}
+
 /// Wall clock and time since the machine started.
 pub struct SystemClock {
     /// Which start of the machine this is; empty where the system does not tell.

@@ -1,5 +1,6 @@
 //! Watches a run: progress for the person, log lines for the operator, metrics for the collector.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,9 +36,10 @@ impl Watch {
         tally: Tally,
         due: u64,
         per_row: Duration,
-        metrics: Option<Metrics>,
+        metrics: Option<&Path>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let metrics = metrics.map(|path| Metrics::open(path, Some(&start.tenancy_name)));
         let progress = Arc::new(if output.quiet || due == 0 {
             Progress::hidden()
         } else if output.log_json {

@@ -13,6 +13,7 @@ pub(super) const MAX_ROW_BYTES: usize = 16 << 20;
 
 /// What to do with rows that are hidden or filtered away in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Hidden {
     /// Leave them out
     Skip,

@@ -26,7 +26,7 @@ pub use summary::{
 };
 pub use tables::{
     Finding, GuessLine, Level, TypeLine, doctor_json, history_json, write_contract_types,
-    write_doctor, write_guesses, write_history, write_runs,
+    write_doctor, write_guesses, write_history, write_register, write_runs,
 };
 pub use template::{TemplateSpec, write_template};
 pub use text::{Look, counted, quoted, rows};

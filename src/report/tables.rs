@@ -80,7 +80,17 @@ pub fn write_doctor(out: &mut dyn Write, findings: &[Finding], look: Look) -> io
     look.write(out, include_str!("templates/doctor.txt"), values)
 }
 
-/// The same as a document.
+/// Writes where the team's register stands.
+pub fn write_register(
+    out: &mut dyn Write,
+    overview: &impl serde::Serialize,
+    look: Look,
+) -> io::Result<()> {
+    let values = context! { o => Serde(overview) };
+    look.write(out, include_str!("templates/register.txt"), values)
+}
+
+/// The findings as a document.
 pub fn doctor_json(findings: &[Finding]) -> serde_json::Value {
     let levels = findings.iter().map(|finding| finding.level);
     let count = |wanted| levels.clone().filter(|level| *level == wanted).count();

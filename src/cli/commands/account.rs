@@ -1,25 +1,38 @@
 //! `account`: asks once for what it takes to be let in, tries it, and keeps it for this user: the secrets in private files of the
 //! user's config folder, the rest in the config there. No command shows a secret again.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use super::contract_types::open_api;
+use super::contract_types::{close_api, open_api};
 use super::world::Target;
-use crate::cli::args::{AccountArgs, Global, SendArgs};
+use crate::cli::args::{AccountArgs, SendArgs};
 use crate::cli::credentials::{API_KEY, Account, PASSWORD, Source, USERNAME};
 use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::place::own_config;
-use crate::cli::settings::{DEFAULT_BASE_URL, Settings, TENANCY_NAME, variable};
+use crate::cli::settings::{DEFAULT_BASE_URL, Found, Settings, TENANCY_NAME, variable};
 use crate::error::{Ended, Error};
 use crate::mapping::Config;
 use crate::model::{Secret, printable};
 use crate::send::Credentials;
 
+/// What is kept under `[api]`.
+const SETTINGS: [&str; 5] = [
+    "base_url",
+    "tenancy_name",
+    "username",
+    "api_key_file",
+    "password_file",
+];
 const API_KEY_FILE: &str = "api-key";
 const PASSWORD_FILE: &str = "password";
 
-pub async fn account(args: &AccountArgs, global: &Global, output: Output) -> Ended {
+pub async fn account(
+    args: &AccountArgs,
+    settings: Result<Settings, Error>,
+    output: Output,
+) -> Ended {
     let own = own_config().ok_or_else(|| {
         Error::unusable("no_home", "There is no home folder (HOME is not set) to keep an account in.")
             .hint("Set the account in the environment instead: VLENS_API_KEY_FILE, VLENS_PASSWORD_FILE and their like.")
@@ -27,9 +40,9 @@ pub async fn account(args: &AccountArgs, global: &Global, output: Output) -> End
     if args.forget {
         return forget(&own, output);
     }
-    let settings = Settings::find(global, None)?;
+    let settings = settings?;
     if args.show {
-        return show(&settings, output);
+        return show(&settings);
     }
     if !output.can_ask() {
         let message = "`account` asks at a terminal, and there is none.";
@@ -37,25 +50,33 @@ pub async fn account(args: &AccountArgs, global: &Global, output: Output) -> End
             "Run it in a terminal window; a job without one gets its account from the environment or from [api] in the config.",
         ));
     }
-    keep(settings, args, &own, output).await
+    keep(settings, args.allow_insecure_http, &own).await
 }
 
-async fn keep(mut settings: Settings, args: &AccountArgs, own: &Path, output: Output) -> Ended {
-    let base_url = settings.base_url(args.allow_insecure_http)?;
-    let known = |known: Option<String>| known.unwrap_or_default();
+async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
+    let base_url = settings.base_url(allow_insecure_http)?;
     let tenancy_name = ask(
         "Which tenant is this (its name at Vlens)?",
-        &known(settings.tenancy_name()?),
+        settings.tenancy_name()?,
     )?;
     let username = ask(
         "Who logs in (user name or e-mail address)?",
-        &known(settings.username()?),
+        settings.username()?,
     )?;
     let api_key = ask_secret("The tenant's API key?")?;
     let password = ask_secret("The password?")?;
-    let text = with_account(own, base_url.as_str(), &tenancy_name, &username)?;
-    let config = Config::parse(&text, &own.display().to_string())?;
-    settings.own = Some((config, own.to_owned()));
+    let kept = [
+        Some(base_url.as_str()).filter(|url| *url != DEFAULT_BASE_URL),
+        Some(&tenancy_name),
+        Some(&username),
+        Some(API_KEY_FILE),
+        Some(PASSWORD_FILE),
+    ];
+    let (config, _) = with_account(own, kept)?;
+    settings.own = Some((
+        Config::parse(&config, &own.display().to_string())?,
+        own.to_owned(),
+    ));
     let account = Account {
         tenancy_name,
         api_key: Secret::new(api_key.expose()),
@@ -65,12 +86,10 @@ async fn keep(mut settings: Settings, args: &AccountArgs, own: &Path, output: Ou
         }),
     };
     let sending = settings.sending(&SendArgs::default());
-    let target = Target::at(base_url, account, &settings, &sending)?;
-    let api = open_api(&settings, target, "account", false, output).await?;
+    let target = Target::vlens(&settings, &sending, base_url, account)?;
+    let api = open_api(&settings, target, "account", false).await?;
     let login = api.log_in_once().await;
-    if let Some(writer) = api.into_ledger() {
-        writer.stop().await?.finish()?;
-    }
+    close_api(api).await?;
     login.map_err(|error| {
         let mut error = Error::from(error);
         error.message.push_str(" Nothing was kept.");
@@ -79,28 +98,25 @@ async fn keep(mut settings: Settings, args: &AccountArgs, own: &Path, output: Ou
     let folder = folder_of(own);
     // Whether it is there is told by writing into it.
     let _ = std::fs::create_dir_all(&folder);
-    let secrets = [(API_KEY_FILE, &api_key), (PASSWORD_FILE, &password)];
-    for (name, secret) in secrets {
-        write_bytes(
-            &folder.join(name),
-            Readers::Owner,
-            secret.expose().as_bytes(),
-        )?;
+    for (path, text) in [
+        (folder.join(API_KEY_FILE), api_key.expose()),
+        (folder.join(PASSWORD_FILE), password.expose()),
+        (own.to_owned(), &config),
+    ] {
+        write_bytes(&path, Readers::Owner, text.as_bytes())?;
     }
-    write_bytes(own, Readers::Owner, text.as_bytes())?;
-    let document = serde_json::json!({ "kept_in": folder });
     let said = format!(
         "Vlens accepts this account. It is kept in {}, for you alone. `vlens-batch account --forget` deletes it.",
         folder.display()
     );
-    output.show_file(&document, &said)?;
-    Ok(None)
+    let document = serde_json::json!({ "kept_in": folder });
+    settings.output.show_file(&document, &said)
 }
 
-fn ask(question: &str, known: &str) -> Result<String, Error> {
+fn ask(question: &str, known: Option<String>) -> Result<String, Error> {
     let mut prompt = cliclack::input(question);
-    if !known.is_empty() {
-        prompt = prompt.default_input(&printable(known));
+    if let Some(known) = known {
+        prompt = prompt.default_input(&printable(&known));
     }
     let answer: String = prompt.interact().map_err(|_| unanswered())?;
     Ok(answer.trim().to_owned())
@@ -108,158 +124,95 @@ fn ask(question: &str, known: &str) -> Result<String, Error> {
 
 fn ask_secret(question: &str) -> Result<Secret, Error> {
     let answer = cliclack::password(question).interact();
-    answer
-        .map(|answer| Secret::new(answer.trim()))
-        .map_err(|_| unanswered())
+    let answer = answer.map_err(|_| unanswered())?;
+    Ok(Secret::new(answer.trim()))
 }
 
 fn unanswered() -> Error {
-    Error::stopped(
-        "interrupted",
-        "Nothing was kept: the questions were not answered.",
-    )
+    let message = "Nothing was kept: the questions were not answered.";
+    Error::stopped("interrupted", message)
 }
 
-/// The user's config as it is, with this account.
-fn with_account(
-    own: &Path,
-    base_url: &str,
-    tenancy: &str,
-    username: &str,
-) -> Result<String, Error> {
-    let mut config = read(own)?;
-    let api = config
-        .entry("api")
-        .or_insert_with(|| toml::Table::new().into());
-    if let Some(api) = api.as_table_mut() {
-        for (name, value) in [
-            ("base_url", base_url),
-            ("tenancy_name", tenancy),
-            ("username", username),
-            ("api_key_file", API_KEY_FILE),
-            ("password_file", PASSWORD_FILE),
-        ] {
-            api.insert(name.to_owned(), value.into());
-        }
-        if base_url == DEFAULT_BASE_URL {
-            api.remove("base_url");
-        }
-    }
-    Ok(config.to_string())
-}
-
-fn read(own: &Path) -> Result<toml::Table, Error> {
-    if !own.exists() {
-        return Ok(toml::Table::new());
-    }
+/// The user's config as it is, but for these settings of the API; and whether it had any of them.
+fn with_account(own: &Path, account: [Option<&str>; 5]) -> Result<(String, bool), Error> {
     let unusable = |why: String| {
-        Error::unusable(
-            "config_unreadable",
-            format!("{} cannot be used: {why}.", own.display()),
-        )
+        let message = format!("{} cannot be used: {why}.", own.display());
+        Error::unusable("config_unreadable", message)
     };
-    let text = read_text(own).map_err(|error| unusable(error.to_string()))?;
-    text.parse()
-        .map_err(|_| unusable("it is not TOML".to_owned()))
+    let text = match read_text(own) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read.map_err(|error| unusable(error.to_string()))?,
+    };
+    let config = text.parse::<toml::Table>();
+    let mut config = config.map_err(|_| unusable("it is not TOML".to_owned()))?;
+    let empty = || toml::Table::new().into();
+    let api = config.entry("api").or_insert_with(empty);
+    let mut had_any = false;
+    if let Some(api) = api.as_table_mut() {
+        for (name, value) in SETTINGS.into_iter().zip(account) {
+            had_any |= api.remove(name).is_some();
+            if let Some(value) = value {
+                api.insert(name.to_owned(), value.into());
+            }
+        }
+    }
+    Ok((config.to_string(), had_any))
 }
 
 fn forget(own: &Path, output: Output) -> Ended {
     let folder = folder_of(own);
     let mut forgotten: Vec<String> = Vec::new();
-    for name in [API_KEY_FILE, PASSWORD_FILE] {
-        let path = folder.join(name);
-        if path.exists() {
-            std::fs::remove_file(&path).map_err(|error| {
-                Error::unexpected(
-                    "not_forgotten",
-                    format!("{} cannot be deleted: {error}.", path.display()),
-                )
-            })?;
-            forgotten.push(path.display().to_string());
+    for path in [folder.join(API_KEY_FILE), folder.join(PASSWORD_FILE)] {
+        let shown = path.display().to_string();
+        match std::fs::remove_file(&path) {
+            Ok(()) => forgotten.push(shown),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                let message = format!("{shown} cannot be deleted: {error}.");
+                return Err(Error::unexpected("not_forgotten", message));
+            }
         }
     }
-    let mut config = read(own)?;
-    let api = config.get_mut("api").and_then(toml::Value::as_table_mut);
-    let names = [
-        "base_url",
-        "tenancy_name",
-        "username",
-        "api_key_file",
-        "password_file",
-    ];
-    let is_told = api.is_some_and(|api| {
-        names
-            .into_iter()
-            .filter_map(|name| api.remove(name))
-            .count()
-            > 0
-    });
-    if is_told {
-        write_bytes(own, Readers::Owner, config.to_string().as_bytes())?;
+    let (config, had_any) = with_account(own, [None; 5])?;
+    if had_any {
+        write_bytes(own, Readers::Owner, config.as_bytes())?;
         forgotten.push(own.display().to_string());
     }
     let said = match forgotten.as_slice() {
         [] => "No account is kept for this user.".to_owned(),
         places => format!("Forgotten: {}.", places.join(", ")),
     };
-    output.show_file(&serde_json::json!({ "forgotten": forgotten }), &said)?;
-    Ok(None)
+    output.show_file(&serde_json::json!({ "forgotten": forgotten }), &said)
 }
 
 /// Names the places, never the values.
-fn show(settings: &Settings, output: Output) -> Ended {
-    let place = |name, here: bool, own: bool| -> Result<Option<String>, Error> {
-        let config = settings.config_path.as_ref().filter(|_| here);
-        let own = settings
-            .own_account()?
-            .filter(|_| own)
-            .map(|(_, path)| path);
-        Ok(match variable(name)? {
-            Some(_) => Some(format!("the environment ({name})")),
-            None => config.or(own).map(|path| path.display().to_string()),
-        })
+fn show(settings: &Settings) -> Ended {
+    let environment = |name: &str| format!("the environment ({name})");
+    let place = |name: &str, found: Option<Found>| -> Result<Option<String>, Error> {
+        let found = found.map(|(_, config)| config.display().to_string());
+        Ok(variable(name)?.map(|_| environment(name)).or(found))
     };
-    let secret = |name| -> Result<Option<String>, Error> {
+    let secret = |name: &str| -> Result<Option<String>, Error> {
         Ok(settings.source(name)?.map(|source| match source {
-            Source::Variable => format!("the environment ({name})"),
+            Source::Variable => environment(name),
             Source::File(_, named) => named,
         }))
     };
-    let (here, own) = (
-        &settings.config.api,
-        settings.own_account()?.map(|(own, _)| &own.api),
-    );
     let places = [
-        (
-            "tenant",
-            place(
-                TENANCY_NAME,
-                here.tenancy_name.is_some(),
-                own.is_some_and(|own| own.tenancy_name.is_some()),
-            )?,
-        ),
-        (
-            "user",
-            place(
-                USERNAME,
-                here.username.is_some(),
-                own.is_some_and(|own| own.username.is_some()),
-            )?,
-        ),
+        ("tenant", place(TENANCY_NAME, settings.found_tenancy()?)?),
+        ("user", place(USERNAME, settings.found_username()?)?),
         ("api_key", secret(API_KEY)?),
         ("password", secret(PASSWORD)?),
     ];
-    let document: serde_json::Map<_, _> = places
-        .iter()
-        .map(|(what, place)| ((*what).to_owned(), serde_json::json!(place)))
+    let members = places.iter();
+    let document: serde_json::Map<_, _> = members
+        .map(|(what, place)| ((*what).to_owned(), place.clone().into()))
         .collect();
-    output.show(&document, |out| {
+    settings.output.show(&document, |out| {
         places.iter().try_for_each(|(what, place)| {
-            let place = place
-                .as_deref()
-                .unwrap_or("nowhere: run `vlens-batch account`");
+            let nowhere = "nowhere: run `vlens-batch account`";
+            let place = place.as_deref().unwrap_or(nowhere);
             writeln!(out, "{:<10}{place}", what.replace('_', " "))
         })
-    })?;
-    Ok(None)
+    })
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::cli::args::{CheckArgs, Global, ReadArgs};
+use crate::cli::args::{CheckArgs, ReadArgs};
 use crate::cli::files::{Readers, text_of, write_file};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::report::{
     Annotator, CheckTally, CheckText, FilledForm, Findings, Language, SheetShape, WRITTEN_AT,
-    counted, quoted,
+    command, counted, quoted,
 };
 use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
 use crate::vlens;
@@ -43,7 +43,7 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         file: input.name(),
         user_public_key: user_public_key(settings)?,
     };
-    let options = settings.source_options(args);
+    let options = settings.source_options(&args.layout);
     Sheet::open(input, &options, &settings.config, &bind).map_err(|error| match error {
         SheetError::Source(error) => error,
         SheetError::Mapping(errors) => {
@@ -100,10 +100,9 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
     Ok(Some(text.trim_end().to_owned()))
 }
 
-pub fn check(args: &CheckArgs, global: &Global, output: Output) -> Ended {
-    let settings = Settings::find(global, Some(&args.file))?;
-    refuse_to_overwrite(args, &settings)?;
-    check_input(args, &settings, &input(&args.file)?, output)
+pub fn check(args: &CheckArgs, settings: &Settings) -> Ended {
+    refuse_to_overwrite(args, settings)?;
+    check_input(args, settings, &input(&args.file)?)
 }
 
 /// Neither the sheet itself, nor a marked one in which somebody has corrected something.
@@ -111,6 +110,7 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
     let Some(out) = &args.annotate else {
         return Ok(());
     };
+    let shown = |path: &Path| quoted(&path.to_string_lossy());
     let is_same = match (out.canonicalize(), args.file.canonicalize()) {
         (Ok(out), Ok(file)) => out == file,
         _ => out == &args.file,
@@ -126,16 +126,15 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
     let options = settings
         .further(false, &settings.typed(&args.file, &args.read))
         .checking;
-    let shown = |path: &Path| quoted(&path.to_string_lossy());
-    let (file, other) = (shown(&args.file), shown(&free_name(&args.file)));
-    Err(Error::usage(
-        "annotate_onto_changed",
-        format!("{} is not as a check wrote it: corrections in it would be lost.", out.display()),
-    )
-    .hint(format!(
-        "Check it as it is: `vlens-batch check {}`; or mark the sheet afresh in another file: `vlens-batch check --annotate {other} {}`.",
-        format!("{} {options}", shown(out)).trim_end(),
-        format!("{file} {options}").trim_end(),
+    let message = format!(
+        "{} is not as a check wrote it: corrections in it would be lost.",
+        out.display()
+    );
+    let as_it_is = command(&format!("check {}", shown(out)), &options);
+    let (other, file) = (shown(&free_name(&args.file)), shown(&args.file));
+    let afresh = command(&format!("check --annotate {other} {file}"), &options);
+    Err(Error::usage("annotate_onto_changed", message).hint(format!(
+        "Check it as it is: `{as_it_is}`; or mark the sheet afresh in another file: `{afresh}`."
     )))
 }
 
@@ -171,18 +170,23 @@ fn free_name(file: &Path) -> PathBuf {
 }
 
 /// Writes the marked sheet alone, without a word.
-pub fn mark(args: &CheckArgs, settings: &Settings, output: Output) -> Result<(), Error> {
+pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<(), Error> {
     let mut sheet = open_sheet(&input(&args.file)?, settings, &args.read)?;
-    Check::look(args, settings, &mut sheet, output)?.write_marked(args, Readers::Folder)
+    let silent = Output {
+        quiet: true,
+        json: false,
+        ..settings.output
+    };
+    Check::look(args, settings, &mut sheet, silent)?.write_marked(args, Readers::Folder)
 }
 
 /// The same for a file that is at hand already.
-pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input, output: Output) -> Ended {
+pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ended {
     let mut sheet = open_sheet(input, settings, &args.read)?;
     if let Some(most) = args.show {
-        return show(most, &mut sheet, args, output);
+        return show(most, &mut sheet, args, settings.output);
     }
-    Check::look(args, settings, &mut sheet, output)?.finish(args, &sheet, settings, output)
+    Check::look(args, settings, &mut sheet, settings.output)?.finish(args, &sheet, settings)
 }
 
 /// The ledger that the rows are compared with. Where it cannot be said which one, a check goes on without.
@@ -362,13 +366,8 @@ impl Check {
         FilledForm { row, fields }
     }
 
-    fn finish(
-        mut self,
-        args: &CheckArgs,
-        sheet: &Sheet,
-        settings: &Settings,
-        output: Output,
-    ) -> Ended {
+    fn finish(mut self, args: &CheckArgs, sheet: &Sheet, settings: &Settings) -> Ended {
+        let output = settings.output;
         self.write_marked(args, Readers::Owner)?;
         if let Some(path) = &args.annotate {
             let path = path.display();

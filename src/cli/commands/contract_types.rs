@@ -8,9 +8,8 @@ use std::sync::Arc;
 use super::check::form;
 use super::register::{PATIENCE, join};
 use super::world::{self, Target};
-use crate::cli::args::{ContractTypesAction, ContractTypesArgs, Global, SendArgs, TemplateArgs};
+use crate::cli::args::{ContractTypesAction, ContractTypesArgs, SendArgs, TemplateArgs};
 use crate::cli::files::{Readers, write_bytes};
-use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
@@ -21,18 +20,17 @@ use crate::report::{TemplateSpec, TypeLine, quoted, write_contract_types, write_
 use crate::send::{Api, ApiError, Clock, Limiter};
 use crate::vlens::read_form;
 
-pub async fn contract_types(args: &ContractTypesArgs, global: &Global, output: Output) -> Ended {
-    let settings = Settings::find(global, None)?;
+pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> Ended {
     let sending = settings.sending(&SendArgs::default());
-    let target = Target::vlens(&settings, &sending, args.allow_insecure_http, true)?;
-    let api = open_api(&settings, target, "contract-types", args.wait, output).await?;
+    let base_url = settings.base_url(args.allow_insecure_http)?;
+    let account = settings.account(true)?;
+    let target = Target::vlens(settings, &sending, base_url, account)?;
+    let api = open_api(settings, target, "contract-types", args.wait).await?;
     let ended = match &args.action {
-        None => list(&api, &settings, output).await,
-        Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, &settings, output).await,
+        None => list(&api, settings).await,
+        Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, settings).await,
     };
-    if let Some(writer) = api.into_ledger() {
-        writer.stop().await?.finish()?;
-    }
+    close_api(api).await?;
     ended
 }
 
@@ -42,29 +40,28 @@ pub async fn open_api(
     target: Target,
     command: &'static str,
     wait: bool,
-    output: Output,
 ) -> Result<Api, Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
-    let stop = watch_signals(output, Some(sending.timeout));
-    let binding = target.binding.clone();
-    let (limiter, register, writer) = match Reader::open(&path)? {
-        Some(reader) if reader.binding() == &target.binding => {
-            drop(reader);
-            let lock = world::lock(&path, output, wait.then_some(&*stop))?;
-            let worker = world::worker(command, clock.moment());
-            let mut ledger = Ledger::open(lock, &target.binding, &worker)?;
-            let limiter = world::limiter(&ledger, sending.limits, &*clock)?;
-            let register = join(settings, &binding, Some(&mut ledger), Some(PATIENCE)).await?;
-            (limiter, register, Some(Writer::start(ledger)?))
-        }
-        _ => {
-            let register = join(settings, &binding, None, Some(PATIENCE)).await?;
-            (Limiter::new(sending.limits), register, None)
-        }
-    };
-    let (client, credentials) = (target.client, target.credentials);
+    let stop = watch_signals(settings.output, Some(sending.timeout));
+    let Target {
+        client,
+        credentials,
+        binding,
+        ..
+    } = target;
+    let mut limiter = Limiter::new(sending.limits);
+    let mut ledger = None;
+    let is_ours = |reader: Reader| *reader.binding() == binding;
+    if Reader::open(&path)?.is_some_and(is_ours) {
+        let lock = world::lock(&path, settings, wait.then_some(&*stop))?;
+        let open = Ledger::open(lock, &binding, &world::worker(command))?;
+        limiter = world::limiter(&open, sending.limits, &*clock)?;
+        ledger = Some(open);
+    }
+    let register = join(settings, &binding, ledger.as_mut(), Some(PATIENCE)).await?;
+    let writer = ledger.map(Writer::start).transpose()?;
     Ok(Api::new(
         client,
         credentials,
@@ -76,7 +73,15 @@ pub async fn open_api(
     ))
 }
 
-async fn list(api: &Api, settings: &Settings, output: Output) -> Ended {
+pub async fn close_api(api: Api) -> Result<(), Error> {
+    match api.into_ledger() {
+        Some(writer) => writer.stop().await?.finish(),
+        None => Ok(()),
+    }
+}
+
+async fn list(api: &Api, settings: &Settings) -> Ended {
+    let output = settings.output;
     let entries = api.contract_types().await?;
     let lines = entries.into_iter().map(|entry| TypeLine {
         form_pulled_at: pulled_at(&settings.form_path(entry.id)),
@@ -87,8 +92,7 @@ async fn list(api: &Api, settings: &Settings, output: Output) -> Ended {
     let document = serde_json::json!({ "contract_types": lines });
     output.show(&document, |out| {
         write_contract_types(out, &lines, output.look())
-    })?;
-    Ok(None)
+    })
 }
 
 /// When a form's file was last written.
@@ -109,7 +113,8 @@ struct Pulled {
     changes: Option<Vec<String>>,
 }
 
-async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> Ended {
+async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
+    let output = settings.output;
     let mut stored = Vec::new();
     for id in ids.iter().copied().map(ContractTypeId) {
         let path = settings.form_path(id);
@@ -123,21 +128,16 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings, output: Output) -> En
         stored.push(pulled);
     }
     let document = serde_json::json!({ "pulled": stored });
-    output.show(&document, |_| Ok(()))?;
-    Ok(None)
+    output.show(&document, |_| Ok(()))
 }
 
 fn not_pulled(id: ContractTypeId, error: ApiError, path: &Path, settings: &Settings) -> Error {
     match error {
         ApiError::Failed(error) if matches!(error.why, Why::Rejected(code) if code != 403) => {
-            Error::unusable(
-                "contract_type_refused",
-                format!("Vlens has no form for contract type {id} ({error})."),
-            )
-            .hint(format!(
-                "`{}` lists the tenant's contract types.",
-                settings.command("contract-types")
-            ))
+            let message = format!("Vlens has no form for contract type {id} ({error}).");
+            let list = settings.command("contract-types");
+            let hint = format!("`{list}` lists the tenant's contract types.");
+            Error::unusable("contract_type_refused", message).hint(hint)
         }
         other => other.explain(&path.display().to_string()),
     }
@@ -165,9 +165,7 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error>
 }
 
 fn write_pulled(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
-    let Pulled {
-        id, fields, file, ..
-    } = pulled;
+    let (id, fields, file) = (pulled.id, pulled.fields, &pulled.file);
     let name = match pulled.name.as_str() {
         "" => String::new(),
         name => format!(" ({name})"),
@@ -176,9 +174,9 @@ fn write_pulled(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
         out,
         "Contract type {id}{name}: {fields} fields, stored in {file}"
     )?;
-    match &pulled.changes {
+    match pulled.changes.as_deref() {
         None => Ok(()),
-        Some(changes) if changes.is_empty() => writeln!(out, "  nothing changed"),
+        Some([]) => writeln!(out, "  nothing changed"),
         Some(changes) => {
             writeln!(out, "  changed since the form that was here before:")?;
             let mut lines = changes.iter();
@@ -200,47 +198,40 @@ fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
 }
 
 /// An XLSX for people to fill in, made from a stored form. Filled, it runs without any mapping.
-pub fn template(args: &TemplateArgs, global: &Global, output: Output) -> Ended {
-    let settings = Settings::find(global, None)?;
+pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let id = ContractTypeId(args.id);
     let path = settings.form_path(id);
     if !path.exists() {
         let path = path.display();
         let message = format!("There is no form of contract type {id}: {path} does not exist.");
+        let pull = settings.command(&format!("contract-types pull {id}"));
         return Err(Error::unusable("form_missing", message).hint(format!(
-            "Run `{}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand.",
-            settings.command(&format!("contract-types pull {id}"))
+            "Run `{pull}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand."
         )));
     }
     let form = form(&path)?;
     let fields = form.fields.len();
     if fields == 0 {
-        return Err(Error::unusable(
-            "form_empty",
-            format!(
-                "The form of contract type {id} has no fields, so there is nothing to fill in."
-            ),
-        ));
+        let message = format!(
+            "The form of contract type {id} has no fields, so there is nothing to fill in."
+        );
+        return Err(Error::unusable("form_empty", message));
     }
     let workbook = write_template(&TemplateSpec {
         id,
         form: &form,
         types: &form.fields.iter().map(type_of).collect::<Vec<_>>(),
-        required: &required(&settings, id),
+        required: &required(settings, id),
         language: args.lang,
         example_marker: EXAMPLE_MARKER,
     })?;
-    write_bytes(&args.output, Readers::Everyone, &workbook)?;
-    let path = args.output.display();
-    let document = serde_json::json!({
-        "template": args.output,
-        "contract_type": id,
-        "fields": fields,
-    });
-    let run = settings.command(&format!("run {}", quoted(&args.output.to_string_lossy())));
+    let path = &args.output;
+    write_bytes(path, Readers::Everyone, &workbook)?;
+    let document = serde_json::json!({ "template": path, "contract_type": id, "fields": fields });
+    let run = settings.command(&format!("run {}", quoted(&path.to_string_lossy())));
     let told = format!(
-        "{path} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}"
+        "{} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}",
+        path.display()
     );
-    output.show_file(&document, &told)?;
-    Ok(None)
+    settings.output.show_file(&document, &told)
 }

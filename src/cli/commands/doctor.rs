@@ -4,19 +4,22 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::contract_types::open_api;
+use indicatif::HumanBytes;
+
+use super::contract_types::{close_api, open_api};
 use super::world::{self, Target};
-use crate::cli::args::{DoctorArgs, Global, SendArgs};
+use crate::cli::args::SendArgs;
 use crate::cli::credentials::{API_KEY, PASSWORD, Source, USERNAME, missing};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, TENANCY_NAME};
-use crate::cli::system::SystemClock;
+use crate::cli::system::now;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{FileSystemCheck, Ledger, Lock, Reader, check_file_system, refuse_loss};
+use crate::ledger::{FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::register::Register;
 use crate::report::{Finding, Level, doctor_json, write_doctor};
-use crate::send::{Api, Clock};
+use crate::send::Api;
+use crate::vlens::BaseUrl;
 
 /// Less than this, and a larger sheet may not fit.
 const LITTLE_SPACE_BYTES: u64 = 200 << 20;
@@ -28,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What was found, and what to do about it; none where there is nothing to look at.
 type Looked = Result<Option<(Level, String, Option<String>)>, Error>;
 
-type Look = fn(&Context) -> Looked;
+type Look = fn(&Context<'_>) -> Looked;
 
 /// All but Vlens and the register, in the order of the report, each under a stable word.
 const CHECKS: &[(&str, Look)] = &[
@@ -47,25 +50,29 @@ const CHECKS: &[(&str, Look)] = &[
 ];
 
 /// What the checks look at.
-struct Context {
-    settings: Settings,
-    allow_insecure_http: bool,
+struct Context<'s> {
+    settings: &'s Settings,
+    base_url: Result<BaseUrl, Error>,
     target: Result<Target, Error>,
     place: Result<FileSystemCheck, Error>,
     /// Sound, with its size in bytes.
     ledger: Result<Option<(Reader, u64)>, Error>,
 }
 
-pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended {
+pub async fn doctor(
+    allow_insecure_http: bool,
+    settings: Result<Settings, Error>,
+    output: Output,
+) -> Ended {
     let mut chart = Chart::default();
-    match Settings::find(global, None) {
-        Ok(settings) => Box::pin(examine(settings, args, output, &mut chart)).await,
+    match settings {
+        Ok(settings) => Box::pin(examine(&settings, allow_insecure_http, &mut chart)).await,
         Err(mut error) => {
             let others = std::mem::take(&mut error.others);
-            for error in std::iter::once(error).chain(others) {
-                let hint = error.hint.clone();
-                let hint = hint.unwrap_or("`vlens-batch check FILE` shows the line.".to_owned());
-                chart.note("config", Err(error.hint(hint)));
+            for mut error in std::iter::once(error).chain(others) {
+                let usual = || "`vlens-batch check FILE` shows the line.".to_owned();
+                error.hint.get_or_insert_with(usual);
+                chart.note("config", Err(error));
             }
         }
     }
@@ -75,54 +82,53 @@ pub async fn doctor(args: &DoctorArgs, global: &Global, output: Output) -> Ended
     chart.gravest().map_or(Ok(None), Err)
 }
 
-async fn examine(settings: Settings, args: &DoctorArgs, output: Output, chart: &mut Chart) {
+async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Chart) {
     let sending = settings.sending(&SendArgs::default());
-    let insecure = args.allow_insecure_http;
+    let base_url = settings.base_url(allow_insecure_http);
+    let target = base_url.clone().and_then(|base_url| {
+        let account = settings.account(settings.needs_login())?;
+        Target::vlens(settings, &sending, base_url, account)
+    });
     let path = settings.ledger(false);
     let place = path.and_then(|path| check_file_system(&path, world::is_made(&path)));
     let context = Context {
-        target: Target::vlens(&settings, &sending, insecure, settings.needs_login()),
+        settings,
+        base_url,
+        target,
         ledger: place.clone().and_then(|place| sound_ledger(&place.path)),
         place,
-        allow_insecure_http: insecure,
-        settings,
     };
     for (check, look) in CHECKS {
         chart.note(check, look(&context));
     }
     chart.note("register", register(&context).await);
-    let Context {
-        settings,
-        target,
-        ledger,
-        ..
-    } = context;
     let again = settings.command("doctor");
-    match (target, ledger) {
-        (Err(error), _) if chart.kinds.is_empty() => chart.note("login", Err(error)),
-        (Err(_), _) => chart.not_tried(
-            "the settings above are not complete",
-            &format!("Mend them first, then run `{again}` again."),
+    let target = match context.target {
+        Ok(target) => target,
+        Err(error) if chart.kinds.is_empty() => return chart.note("login", Err(error)),
+        Err(_) => {
+            let remedy = format!("Mend them first, then run `{again}` again.");
+            return chart.not_tried("the settings above are not complete", &remedy);
+        }
+    };
+    if target.credentials.is_none() {
+        let why = "sessions of kind \"auth\" need none, and creating one would invite somebody";
+        let run = settings.command("run FILE --limit 1");
+        return chart.not_tried(why, &format!("Send one row first: {run}"));
+    }
+    if context.ledger.is_err() {
+        let why = "the request could not be noted in the ledger";
+        return chart.not_tried(why, "See to the ledger first.");
+    }
+    // What holds it open must not keep others from writing.
+    drop(context.ledger);
+    match open_api(settings, target, "doctor", false).await {
+        Ok(api) => Box::pin(ask_vlens(api, settings, chart)).await,
+        Err(error) if error.kind == Kind::Busy => chart.not_tried(
+            "a run is in progress, and the limits are its own",
+            &format!("Run `{again}` again when it has ended."),
         ),
-        (Ok(target), _) if target.credentials.is_none() => chart.not_tried(
-            "sessions of kind \"auth\" need none, and creating one would invite somebody",
-            &format!(
-                "Send one row first: {}",
-                settings.command("run FILE --limit 1")
-            ),
-        ),
-        (_, Err(_)) => chart.not_tried(
-            "the request could not be noted in the ledger",
-            "See to the ledger first.",
-        ),
-        (Ok(target), Ok(_)) => match open_api(&settings, target, "doctor", false, output).await {
-            Ok(api) => Box::pin(ask_vlens(api, &settings, output, chart)).await,
-            Err(error) if error.kind == Kind::Busy => chart.not_tried(
-                "a run is in progress, and the limits are its own",
-                &format!("Run `{again}` again when it has ended."),
-            ),
-            Err(error) => chart.note("login", Err(error)),
-        },
+        Err(error) => chart.note("login", Err(error)),
     }
 }
 
@@ -157,13 +163,13 @@ impl Chart {
 
     /// A damaged ledger before all else, then what must be mended here before Vlens can be asked at all.
     fn gravest(&self) -> Option<Error> {
-        let by_gravity = [
+        let mut by_gravity = [
             Kind::Unexpected,
             Kind::Unusable,
             Kind::Refused,
             Kind::Stopped,
-        ];
-        let mut by_gravity = by_gravity.into_iter();
+        ]
+        .into_iter();
         let kind = by_gravity.find(|kind| self.kinds.contains(kind))?;
         let failed = self.findings.iter();
         let failed = failed.filter(|finding| finding.level == Level::Failure);
@@ -174,21 +180,23 @@ impl Chart {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
+fn found(level: Level, message: impl Into<String>, remedy: Option<String>) -> Looked {
+    Ok(Some((level, message.into(), remedy)))
+}
+
 fn fine(message: impl Into<String>) -> Looked {
-    Ok(Some((Level::Ok, message.into(), None)))
+    found(Level::Ok, message, None)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
-fn unknown(message: &str) -> Looked {
-    Ok(Some((Level::Unknown, message.to_owned(), None)))
+fn unknown(message: impl Into<String>) -> Looked {
+    found(Level::Unknown, message, None)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "what a check gives")]
 fn warning(message: impl Into<String>, remedy: impl Into<String>) -> Looked {
-    Ok(Some((Level::Warning, message.into(), Some(remedy.into()))))
+    found(Level::Warning, message, Some(remedy.into()))
 }
 
-fn config(context: &Context) -> Looked {
+fn config(context: &Context<'_>) -> Looked {
     let Some(path) = &context.settings.config_path else {
         return fine(format!(
             "No {CONFIG_NAME}: defaults hold, and headers are the mapping."
@@ -218,12 +226,12 @@ fn config(context: &Context) -> Looked {
     }
 }
 
-fn address(context: &Context) -> Looked {
-    let base_url = context.settings.base_url(context.allow_insecure_http)?;
+fn address(context: &Context<'_>) -> Looked {
+    let base_url = context.base_url.as_ref().map_err(Clone::clone)?;
     fine(format!("{}.", base_url.as_str()))
 }
 
-fn tenant(context: &Context) -> Looked {
+fn tenant(context: &Context<'_>) -> Looked {
     match context.settings.tenancy_name()? {
         Some(name) => fine(format!("{name}.")),
         None if context.settings.needs_login() => Err(missing(&[TENANCY_NAME])),
@@ -231,14 +239,14 @@ fn tenant(context: &Context) -> Looked {
     }
 }
 
-fn api_key(context: &Context) -> Looked {
+fn api_key(context: &Context<'_>) -> Looked {
     match context.settings.secret(API_KEY)? {
         Some(_) => secret_source(context, API_KEY),
         None => Err(missing(&[API_KEY])),
     }
 }
 
-fn password(context: &Context) -> Looked {
+fn password(context: &Context<'_>) -> Looked {
     let settings = &context.settings;
     if !settings.needs_login() {
         return fine("Not needed: sessions of kind \"auth\" are created without a login.");
@@ -264,11 +272,11 @@ fn secret_source(context: &Context, name: &str) -> Looked {
             format!("chmod 600 {shown}"),
         ),
         Some(_) => fine(format!("{read}.")),
-        None => unknown(&format!("{read}. {NOT_LOOKED_AT}")),
+        None => unknown(format!("{read}. {NOT_LOOKED_AT}")),
     }
 }
 
-fn authority(context: &Context) -> Looked {
+fn authority(context: &Context<'_>) -> Looked {
     match context.settings.ca_pem()? {
         None => Ok(None),
         Some(_) => fine("VLENS_CA_FILE is read."),
@@ -291,17 +299,17 @@ fn sound_ledger(path: &Path) -> Result<Option<(Reader, u64)>, Error> {
     }
 }
 
-fn ledger(context: &Context) -> Looked {
+fn ledger(context: &Context<'_>) -> Looked {
     let ledger = context.ledger.as_ref().map_err(Clone::clone)?;
     let place = context.place.as_ref().map_err(Clone::clone)?;
     let path = place.path.display();
     match ledger {
         None => fine(format!("None yet; the first run makes it: {path}.")),
-        Some((_, bytes)) => fine(format!("{path} is sound ({}).", size(*bytes))),
+        Some((_, bytes)) => fine(format!("{path} is sound ({}).", HumanBytes(*bytes))),
     }
 }
 
-fn binding(context: &Context) -> Looked {
+fn binding(context: &Context<'_>) -> Looked {
     let Ok(Some((reader, _))) = &context.ledger else {
         return Ok(None);
     };
@@ -319,7 +327,7 @@ fn binding(context: &Context) -> Looked {
     }
 }
 
-fn permissions(context: &Context) -> Looked {
+fn permissions(context: &Context<'_>) -> Looked {
     let Some(place) = context.place.as_ref().ok().filter(|place| place.exists) else {
         return Ok(None);
     };
@@ -338,7 +346,7 @@ fn permissions(context: &Context) -> Looked {
     )
 }
 
-fn place(context: &Context) -> Looked {
+fn place(context: &Context<'_>) -> Looked {
     let Ok(place) = &context.place else {
         return Ok(None);
     };
@@ -355,19 +363,19 @@ fn place(context: &Context) -> Looked {
     warning(format!("The ledger lies {lies}."), world::KEEP_IT_HERE)
 }
 
-fn space(context: &Context) -> Looked {
+fn space(context: &Context<'_>) -> Looked {
     let place = context.place.as_ref().ok();
     match place.and_then(|place| place.free_bytes) {
         None => unknown("How much room is left is not looked at on this system."),
         Some(bytes) if bytes < LITTLE_SPACE_BYTES => warning(
-            format!("Only {} are left on the ledger's disk.", size(bytes)),
+            format!("Only {} are left on the ledger's disk.", HumanBytes(bytes)),
             "Make room: a run stops when the disk is full.",
         ),
-        Some(bytes) => fine(format!("{} are left.", size(bytes))),
+        Some(bytes) => fine(format!("{} are left.", HumanBytes(bytes))),
     }
 }
 
-fn lock(context: &Context) -> Looked {
+fn lock(context: &Context<'_>) -> Looked {
     match &context.place {
         Ok(place) if place.exists && Lock::is_held(&place.path) => fine("A run is in progress."),
         Ok(place) if place.exists => fine("Free: no run is in progress."),
@@ -376,7 +384,7 @@ fn lock(context: &Context) -> Looked {
 }
 
 /// Whether the team's register can be used, and whether its clock and ours agree.
-async fn register(context: &Context) -> Looked {
+async fn register(context: &Context<'_>) -> Looked {
     let Some((place, _)) = context.settings.team(Some(Duration::ZERO))? else {
         return Ok(None);
     };
@@ -384,7 +392,7 @@ async fn register(context: &Context) -> Looked {
         return Ok(None);
     };
     let overview = Register::look(&place, &binding.base_url, &binding.tenancy_name).await?;
-    let skew_ms = SystemClock::default().wall().ms_since(overview.at);
+    let skew_ms = now().ms_since(overview.at);
     if overview.missing.is_some() {
         return Err(Error::refused(
             "register_restored",
@@ -405,31 +413,29 @@ async fn register(context: &Context) -> Looked {
 }
 
 /// A real login, the two clocks against each other, and whether contract types may be seen.
-async fn ask_vlens(api: Api, settings: &Settings, output: Output, chart: &mut Chart) {
+async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     let login = {
         let login = api.log_in_once();
         tokio::pin!(login);
-        tokio::select! {
-            answer = &mut login => answer,
-            () = tokio::time::sleep(PATIENCE) => {
-                output.say("Waiting for Vlens, or for a free place within the limits …");
-                login.await
-            }
+        if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut login).await {
+            answer
+        } else {
+            let waiting = "Waiting for Vlens, or for a free place within the limits …";
+            settings.output.say(waiting);
+            login.await
         }
     };
     match login {
         Ok(server_date) => {
             if let Some(server_date) = server_date {
-                chart.note("clock", clocks(server_date, SystemClock::default().wall()));
+                chart.note("clock", clocks(server_date, now()));
             }
             chart.note("login", fine("Vlens accepts the credentials."));
             chart.note("contract_types", contract_types(&api, settings).await);
         }
         Err(error) => chart.note("login", Err(error.into())),
     }
-    if let Some(writer) = api.into_ledger()
-        && let Err(error) = writer.stop().await.and_then(Ledger::finish)
-    {
+    if let Err(error) = close_api(api).await {
         chart.note("ledger", Err(error));
     }
 }
@@ -468,14 +474,6 @@ async fn contract_types(api: &Api, settings: &Settings) -> Looked {
             settings.command("contract-types")
         ),
     )
-}
-
-fn size(bytes: u64) -> String {
-    match bytes >> 20 {
-        0 => format!("{} KiB", bytes >> 10),
-        mebibytes if mebibytes < 10_240 => format!("{mebibytes} MiB"),
-        mebibytes => format!("{} GiB", mebibytes >> 10),
-    }
 }
 
 /// On Windows the folder's rights are handed down to its files, and nothing here reads them.

@@ -1,11 +1,10 @@
 //! What `run` looks at before the first request: `--on-invalid stop`, `--expect`; and `--dry-run`, which ends there.
 
-use std::path::Path;
-
+use super::world::Target;
 use crate::cli::args::{OnInvalid, RunArgs};
-use crate::cli::output::Output;
+use crate::cli::settings::Settings;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{Binding, Reader, refuse_loss};
+use crate::ledger::{Reader, refuse_loss};
 use crate::model::{Plan, RunSummary, Stop};
 use crate::report::{DryRun, counted, write_dry_run};
 use crate::send::{Seen, Sheet, StopSignal, Verdict, Wishes, plan};
@@ -21,18 +20,18 @@ struct DryRunDocument<'a> {
 /// Everything up to the first request, with the ledger only read.
 pub fn dry_run(
     args: &RunArgs,
-    path: &Path,
+    settings: &Settings,
     wishes: Wishes,
     stop: &StopSignal,
     sheet: &mut Sheet,
-    binding: &Binding,
-    output: Output,
+    target: &Target,
 ) -> Ended {
-    refuse_loss(path)?;
-    let reader = Reader::open(path)?.map(Reader::hold).transpose()?;
-    reader
-        .iter()
-        .try_for_each(|reader| reader.require(binding))?;
+    let path = settings.ledger(args.send.sandbox)?;
+    refuse_loss(&path)?;
+    let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
+    if let Some(reader) = &reader {
+        reader.require(&target.binding)?;
+    }
     let mut seen = Seen::default();
     let mut tally = DryRun::default();
     let walked = sheet.walk(stop, |row, mapped| {
@@ -46,8 +45,7 @@ pub fn dry_run(
                     Some(reader) => reader.standing(&invitation)?,
                     None => None,
                 };
-                let standing = known.map(|(_, standing)| standing);
-                match plan(standing, wishes) {
+                match plan(known.map(|(_, standing)| standing), wishes) {
                     Plan::Send => tally.would_send += 1,
                     Plan::Skip => tally.already_created += 1,
                     Plan::Hold => tally.held += 1,
@@ -66,31 +64,25 @@ pub fn dry_run(
         source: &source,
         tally,
     };
-    let look = output.look();
-    output.show(&document, |out| write_dry_run(out, &source, &tally, look))?;
-    let Some(why) = needs_a_person(&tally, args.expect) else {
-        return Ok(None);
-    };
-    let code = "dry_run_needs_a_person";
-    Err(Error::new(
-        Kind::NeedsPerson,
-        code,
-        format!("{source}: {why}."),
-    ))
+    let output = settings.output;
+    output.show(&document, |out| {
+        write_dry_run(out, &source, &tally, output.look())
+    })?;
+    ended(&tally, args)
 }
 
-fn needs_a_person(tally: &DryRun, expected: Option<u64>) -> Option<String> {
+fn ended(tally: &DryRun, args: &RunArgs) -> Ended {
     let (asked_for, needing) = (tally.asked_for(), tally.invalid + tally.held);
-    match expected {
-        Some(expected) if expected != asked_for => Some(format!(
-            "it asks for {asked_for} invitations, not for {expected}"
-        )),
-        _ if needing > 0 => Some(format!(
-            "{} a person",
-            counted(needing, "row needs", "rows need")
-        )),
-        _ => None,
-    }
+    let why = match args.expect {
+        Some(expected) if expected != asked_for => {
+            format!("it asks for {asked_for} invitations, not for {expected}")
+        }
+        _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
+        _ => return Ok(None),
+    };
+    let message = format!("{}: {why}.", args.file.display());
+    let code = "dry_run_needs_a_person";
+    Err(Error::new(Kind::NeedsPerson, code, message))
 }
 
 /// Why nothing is to be sent, and what there is to say beyond that.

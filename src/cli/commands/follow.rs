@@ -4,33 +4,22 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::check::input;
-use super::world::{lock, reader, worker};
-use crate::cli::args::{FollowArgs, Global};
+use super::world::{Opened, lock, worker};
+use crate::cli::args::FollowArgs;
 use crate::cli::further::Typed;
-use crate::cli::output::Output;
 use crate::cli::settings::Settings;
-use crate::cli::system::SystemClock;
+use crate::cli::system::now;
 use crate::error::{Ended, Error};
 use crate::input::{Input, Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::{KnownBy, Portal, PortalColumns};
 use crate::model::{FollowSummary, Row, Stage};
 use crate::report::write_follow;
-use crate::send::Clock;
 
-pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
-    if !args.read.contract_type.is_empty() {
-        let message = "`follow` matches customers whatever their contract type.";
-        return Err(
-            Error::usage("contract_type_unused", message).hint("Leave --contract-type out.")
-        );
-    }
-    let settings = Settings::find(global, Some(&args.file))?;
-    let path = settings.ledger(false)?;
+pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     // That there is none is told as by every command that reads.
-    drop(reader(&path, &settings)?);
-    // What [source] says is about the sheet that was sent.
-    let read = Settings::without_config(PathBuf::new()).source_options(&args.read);
+    let path = settings.ledger(false)?;
+    drop(Opened::at(settings, path.clone())?);
     let named = PortalColumns {
         customer: args.match_column.clone(),
         stage: args.stage.clone(),
@@ -39,7 +28,8 @@ pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
     let named = named.or(&settings.config);
     let options = Options {
         known_names: named.known_names(),
-        ..read
+        // What [source] says is about the sheet that was sent.
+        ..Settings::without_config(PathBuf::new()).source_options(&args.layout)
     };
     let input = input(&args.file)?;
     let mut source = Source::open_or_lines(&input, &options)?;
@@ -47,9 +37,7 @@ pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
     let portal = Portal::find(&settings.config, &named, &columns, &input.name(), || {
         source.next_row()
     })?;
-    let lock = lock(&path, output, None)?;
-    let worker = worker("follow", SystemClock::default().moment());
-    let mut ledger = Ledger::open_existing(lock, &worker)?;
+    let mut ledger = Ledger::open_existing(lock(&path, settings, None)?, &worker("follow"))?;
     let mut told = Told::read(&portal, &input, &options)?;
     let mut created = 0;
     ledger.created_bodies(|id, body| {
@@ -68,9 +56,10 @@ pub fn follow(args: &FollowArgs, global: &Global, output: Output) -> Ended {
         ..summary
     };
     let further = settings.further(false, &Typed::default());
-    let look = output.look();
-    output.show(&summary, |out| write_follow(out, &summary, &further, look))?;
-    Ok(None)
+    let output = settings.output;
+    output.show(&summary, |out| {
+        write_follow(out, &summary, &further, output.look())
+    })
 }
 
 /// What the file says, by customer.
@@ -158,12 +147,11 @@ impl Told {
                 *known = customer;
             }
         }
-        let now = SystemClock::default().wall();
         let count = stages.len() as u64;
         let stages = stages
             .into_iter()
             .map(|(id, customer)| (id, &customer.stage));
-        let signed = ledger.store_stages(stages, now)?;
+        let signed = ledger.store_stages(stages, now())?;
         Ok(FollowSummary {
             signed,
             not_signed: count - signed,

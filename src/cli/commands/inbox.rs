@@ -11,16 +11,16 @@ use sha2::{Digest as _, Sha256};
 use super::check::{input, is_as_written, mark};
 use super::results::Rewritten;
 use super::run::{open_ledger, send_file};
-use super::world::{lock, reader, worker};
+use super::world::{lock, worker};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{Readers, is_in_use, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
-use crate::cli::system::{SystemClock, watch_signals};
+use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{InboxFile, Ledger, Lock, Reader};
 use crate::model::RunSummary;
-use crate::send::{Clock, StopSignal};
+use crate::send::StopSignal;
 
 /// What people call their sheets, other workbooks included: those are answered with how to save them.
 const ENDINGS: [&str; 11] = [
@@ -33,10 +33,21 @@ const ERROR: &str = "error";
 /// So many names are tried for results that somebody has open.
 const NAMES: u32 = 20;
 
+/// The gravest first.
+const BY_GRAVITY: [Kind; 7] = [
+    Kind::Unexpected,
+    Kind::Refused,
+    Kind::Unusable,
+    Kind::Usage,
+    Kind::Stopped,
+    Kind::NeedsPerson,
+    Kind::Busy,
+];
+
 pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
     let sweep = Sweep::begin(args, global, output)?;
     let mut files: Vec<Swept> = Vec::new();
-    let mut broken = None;
+    let mut faults: Vec<Error> = Vec::new();
     for found in sweep.settled().await? {
         if sweep.stop.is_stopping() {
             break;
@@ -48,7 +59,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
             Err(error) if error.kind == Kind::Busy => break,
             // No fault of the file's: the others would fare no better.
             Err(error) => {
-                broken = Some(error);
+                faults.push(error);
                 break;
             }
         };
@@ -65,27 +76,14 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
         let document = serde_json::json!({ "inbox": args.dir, "files": files });
         output.show(&document, |_| Ok(()))?;
     }
-    let stopped = sweep
-        .stop
-        .is_stopping()
-        .then(|| Error::stopped("interrupted", "Interrupted; the next sweep goes on."));
-    let faults = files.into_iter().filter_map(|swept| swept.fault);
-    let faults = broken.into_iter().chain(faults).chain(stopped);
-    faults
-        .min_by_key(|fault| rank(fault.kind))
-        .map_or(Ok(None), Err)
-}
-
-/// The gravest first.
-fn rank(kind: Kind) -> u8 {
-    match kind {
-        Kind::Unexpected => 0,
-        Kind::Refused => 1,
-        Kind::Unusable | Kind::Usage => 2,
-        Kind::Stopped => 3,
-        Kind::NeedsPerson => 4,
-        Kind::Busy => 5,
+    faults.extend(files.into_iter().filter_map(|swept| swept.fault));
+    if sweep.stop.is_stopping() {
+        let message = "Interrupted; the next sweep goes on.";
+        faults.push(Error::stopped("interrupted", message));
     }
+    let gravity = |fault: &Error| BY_GRAVITY.iter().position(|kind| *kind == fault.kind);
+    let gravest = faults.into_iter().min_by_key(gravity);
+    gravest.map_or(Ok(None), Err)
 }
 
 /// What became of a file.
@@ -128,10 +126,11 @@ impl Swept {
             None => format!("{}: nothing was sent.", self.file),
         };
         let places = [&self.results, &self.marked, &self.error].into_iter();
-        let places = places
-            .flatten()
-            .map(|place| format!(" See {}.", place.display()));
-        words + &places.collect::<String>()
+        let places = places.flatten();
+        let places: String = places
+            .map(|place| format!(" See {}.", place.display()))
+            .collect();
+        words + &places
     }
 }
 
@@ -143,6 +142,30 @@ struct Found {
     file: InboxFile,
     /// What its results are called by: its name without the ending, unless another sheet has the same.
     stem: String,
+}
+
+impl Found {
+    /// Where something is put beside the sheet, and where else if that is taken.
+    fn beside(&self, what: &str, ending: &str) -> Vec<PathBuf> {
+        let name = |nth: u32| match nth {
+            1 => format!("{}.{what}.{ending}", self.stem),
+            nth => format!("{}.{what}-{nth}.{ending}", self.stem),
+        };
+        (1..=NAMES)
+            .map(|nth| self.path.with_file_name(name(nth)))
+            .collect()
+    }
+
+    /// Writes why the file cannot be used.
+    fn refused(&self, error: Error) -> Result<Swept, Error> {
+        let words = Output::in_words(&error) + "\n";
+        let place = self.beside(ERROR, "txt").swap_remove(0);
+        write_bytes(&place, Readers::Folder, words.as_bytes())?;
+        Ok(Swept {
+            error: Some(place),
+            ..Swept::of(self, Some(error))
+        })
+    }
 }
 
 struct Sweep<'a> {
@@ -158,16 +181,16 @@ impl<'a> Sweep<'a> {
     fn begin(args: &'a InboxArgs, global: &'a Global, output: Output) -> Result<Self, Error> {
         std::fs::read_dir(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
-        tempfile::Builder::new()
-            .prefix(".vlens-batch-")
-            .tempfile_in(&args.dir)
+        tempfile::tempfile_in(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be written to", &error))?;
         Settings::find(global, Some(&args.dir.join(RESULTS)))?;
         Ok(Sweep {
             send: SendArgs {
+                rate: args.rate.clone(),
+                sandbox: args.sandbox,
+                metrics_file: args.metrics_file.clone(),
                 yes: true,
-                wait: false,
-                ..args.send.clone()
+                ..SendArgs::default()
             },
             args,
             global,
@@ -189,9 +212,9 @@ impl<'a> Sweep<'a> {
         if ledger.is_ok_and(|ledger| Lock::is_held(&ledger)) {
             return Ok(Vec::new());
         }
-        tokio::select! {
-            () = tokio::time::sleep(self.args.settled) => {}
-            () = self.stop.stopped() => return Ok(Vec::new()),
+        let rest = tokio::time::sleep(self.args.settled);
+        if self.stop.or_stop(rest).await.is_err() {
+            return Ok(Vec::new());
         }
         let now = self.sheets()?;
         new.retain(|found| now.contains(found));
@@ -263,54 +286,46 @@ impl<'a> Sweep<'a> {
         }
         let looked = self.settings(found).and_then(|settings| {
             let bytes = input(&found.path)?.fingerprint()?;
-            Ok((settings, bytes))
+            Ok((Arc::new(settings), bytes))
         });
         let (settings, bytes) = match looked {
             Ok(looked) => looked,
-            Err(error) => return Ok(Some(refused(found, error)?)),
+            Err(error) => return found.refused(error).map(Some),
         };
-        let ledger = settings.ledger(self.send.sandbox)?;
+        let path = settings.ledger(self.send.sandbox)?;
         let config = config_bytes(&settings);
-        let mut opened = open_ledger(&self.send, self.settings(found)?, self.output).await?;
-        if reader(&ledger, &settings)?.has_swept_bytes(&bytes, &config)? {
-            opened.note_swept(&found.file, &bytes, None)?;
-            opened.finish()?;
+        let mut ledger = open_ledger(&self.send, &settings).await?;
+        let reader = Reader::open(&path)?;
+        if reader.map_or(Ok(false), |reader| reader.has_swept_bytes(&bytes, &config))? {
+            ledger.note_swept(&found.file, &bytes, None)?;
+            ledger.finish()?;
             return Ok(None);
         }
-        opened.finish()?;
-        let note = |unless| {
-            let lock = lock(&ledger, self.output, None)?;
-            let worker = worker("inbox", SystemClock::default().moment());
-            let mut opened = Ledger::open_existing(lock, &worker)?;
-            opened.note_swept(&found.file, &bytes, unless)?;
-            opened.finish()
-        };
-        let mut results = Rewritten::new(
-            &found.path,
-            found.beside(RESULTS, "xlsx"),
-            ledger.clone(),
-            self.global.clone(),
-            self.args.lang,
-        )?;
+        ledger.finish()?;
+        let places = found.beside(RESULTS, "xlsx");
+        let mut results =
+            Rewritten::new(places, path.clone(), Arc::clone(&settings), self.args.lang)?;
         let writer = results.write_while();
         let run = RunArgs {
             file: found.path.clone(),
-            read: self.args.read.clone(),
             send: self.send.clone(),
             ..RunArgs::default()
         };
-        let ran = Box::pin(send_file(&run, settings, self.output)).await;
+        let ran = Box::pin(send_file(&run, &settings)).await;
         results.take_over(writer);
         let swept = match ran {
-            Ok((summary, fault)) => self.sent(found, results, summary, fault)?,
-            Err(error) if error.kind == Kind::Unusable => refused(found, error)?,
+            Ok((summary, fault)) => self.sent(found, &settings, results, summary, fault)?,
+            Err(error) if error.kind == Kind::Unusable => found.refused(error)?,
             Err(error) => return Err(error),
         };
         let unless = swept.error.is_some().then_some(&config);
         let is_done = |fault: &Error| fault.kind == Kind::NeedsPerson;
         // With one that stopped early the next sweep goes on.
         if unless.is_some() || swept.fault.as_ref().is_none_or(is_done) {
-            note(unless)?;
+            let lock = lock(&path, &settings, None)?;
+            let mut ledger = Ledger::open_existing(lock, &worker("inbox"))?;
+            ledger.note_swept(&found.file, &bytes, unless)?;
+            ledger.finish()?;
         }
         Ok(Some(swept))
     }
@@ -319,6 +334,7 @@ impl<'a> Sweep<'a> {
     fn sent(
         &self,
         found: &Found,
+        settings: &Settings,
         mut results: Rewritten,
         run: RunSummary,
         fault: Option<Error>,
@@ -331,25 +347,21 @@ impl<'a> Sweep<'a> {
                 "{usual} is open in another program; the results are in {place}."
             ));
         }
-        let mut marked = None;
-        if run.counts.invalid > 0 {
-            let mut places = found.beside(MARKED, "xlsx").into_iter();
+        let mut marked = found.beside(MARKED, "xlsx").into_iter();
+        let marked = if run.counts.invalid > 0 {
             let args = CheckArgs {
                 file: found.path.clone(),
-                annotate: places.find(|place| may_be_replaced(place)),
+                annotate: marked.find(|place| may_be_replaced(place)),
                 lang: self.args.lang,
-                read: self.args.read.clone(),
                 ..CheckArgs::default()
             };
-            let mut unheard = self.output;
-            (unheard.quiet, unheard.json) = (true, false);
-            mark(&args, &self.settings(found)?, unheard)?;
-            marked = args.annotate;
+            mark(&args, settings)?;
+            args.annotate
         } else {
-            let earlier = found.beside(MARKED, "xlsx").into_iter();
-            let earlier = earlier.filter(|place| place.exists() && may_be_replaced(place));
+            let earlier = marked.filter(|place| place.exists() && may_be_replaced(place));
             earlier.for_each(|place| drop(std::fs::remove_file(place)));
-        }
+            None
+        };
         // What an earlier state of the sheet was refused for. It is nearly always not there.
         let _ = std::fs::remove_file(&found.beside(ERROR, "txt")[0]);
         Ok(Swept {
@@ -370,30 +382,6 @@ fn unusable(folder: &Path, what: &str, error: &std::io::Error) -> Error {
     let message = format!("The folder {} {what}: {error}.", folder.display());
     Error::unusable("inbox_unusable", message)
         .hint("Check the name of the folder, and the rights of whoever this runs as.")
-}
-
-/// Writes why a file cannot be used.
-fn refused(found: &Found, error: Error) -> Result<Swept, Error> {
-    let words = Output::in_words(&error) + "\n";
-    let place = found.beside(ERROR, "txt").swap_remove(0);
-    write_bytes(&place, Readers::Folder, words.as_bytes())?;
-    Ok(Swept {
-        error: Some(place),
-        ..Swept::of(found, Some(error))
-    })
-}
-
-impl Found {
-    /// Where something is put beside the sheet, and where else if that is taken.
-    fn beside(&self, what: &str, ending: &str) -> Vec<PathBuf> {
-        let name = |nth: u32| match nth {
-            1 => format!("{}.{what}.{ending}", self.stem),
-            nth => format!("{}.{what}-{nth}.{ending}", self.stem),
-        };
-        (1..=NAMES)
-            .map(|nth| self.path.with_file_name(name(nth)))
-            .collect()
-    }
 }
 
 /// The name of a sheet without its ending; none for what is something else, or is put here by this tool.

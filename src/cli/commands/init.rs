@@ -32,9 +32,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
         return Err(found.contract_open(args, global, &config));
     }
     if output.json {
-        return output
-            .show(&found.document(&config, args), |_| Ok(()))
-            .map(|()| None);
+        return output.show(&found.document(&config, args), |_| Ok(()));
     }
     let settings = Settings::find(global, Some(&args.file))?;
     output.say(&found.said(&config, &args.file, &settings));
@@ -45,7 +43,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
         lang: LangArg::default(),
         read: args.read.clone(),
     };
-    check_input(&check_args, &settings, &input, output)
+    check_input(&check_args, &settings, &input)
 }
 
 /// As `--config` says; else `vlens-batch.toml` beside FILE, or where there is one already, one for FILE alone. What is there is

@@ -15,12 +15,14 @@ mod run;
 mod world;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
 
 use crate::cli::args::{Cli, Command, SandboxArgs};
 use crate::cli::output::Output;
+use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
 use crate::sandbox::{Faults, Sandbox, SandboxOptions, parse_latency};
@@ -29,29 +31,32 @@ use crate::sandbox::{Faults, Sandbox, SandboxOptions, parse_latency};
 pub fn execute(cli: Cli) -> Ended {
     let global = &cli.global;
     let output = Output::new(global);
+    let find = |file: Option<&Path>| Settings::find(global, file);
     match cli.command {
         Command::Init(args) => init::init(&args, global, output),
-        Command::Check(args) => check::check(&args, global, output),
-        Command::Run(args) => block_on(run::run(&args, global, output)),
-        Command::Resume(args) => block_on(run::resume(&args, global, output)),
-        Command::Retry(args) => block_on(run::retry(&args, global, output)),
-        Command::Settle(args) => block_on(decisions::settle(&args, global, output)),
-        Command::Status(args) => results::status(&args, global, output),
-        Command::Runs => results::runs(global, output),
-        Command::Export(args) => results::export(&args, global, output),
-        Command::Report(args) => results::report(&args, global, output),
+        Command::Check(args) => check::check(&args, &find(Some(&args.file))?),
+        Command::Run(args) => block_on(run::run(&args, &find(Some(&args.file))?)),
+        Command::Resume(args) => block_on(run::resume(&args, &find(None)?)),
+        Command::Retry(args) => block_on(run::retry(&args, &find(None)?)),
+        Command::Settle(args) => block_on(decisions::settle(&args, &find(None)?)),
+        Command::Status(args) => results::status(&args, &find(None)?),
+        Command::Runs => results::runs(&find(None)?),
+        Command::Export(args) => results::export(&args, &find(None)?),
+        Command::Report(args) => results::report(&args, &find(None)?),
         Command::Inbox(args) => block_on(inbox::inbox(&args, global, output)),
-        Command::Follow(args) => follow::follow(&args, global, output),
+        Command::Follow(args) => follow::follow(&args, &find(Some(&args.file))?),
         Command::ContractTypes(args) => {
-            block_on(contract_types::contract_types(&args, global, output))
+            block_on(contract_types::contract_types(&args, &find(None)?))
         }
-        Command::Template(args) => contract_types::template(&args, global, output),
-        Command::Account(args) => block_on(account::account(&args, global, output)),
-        Command::Register(args) => block_on(register::register(&args, global, output)),
-        Command::Doctor(args) => block_on(doctor::doctor(&args, global, output)),
+        Command::Template(args) => contract_types::template(&args, &find(None)?),
+        Command::Account(args) => block_on(account::account(&args, find(None), output)),
+        Command::Register(args) => block_on(register::register(&args, &find(None)?)),
+        Command::Doctor {
+            allow_insecure_http,
+        } => block_on(doctor::doctor(allow_insecure_http, find(None), output)),
         Command::Sandbox(args) => block_on(sandbox(&args, output)),
-        Command::Backup { file } => results::backup(&file, global, output),
-        Command::Purge(args) => decisions::purge(&args, global, output),
+        Command::Backup { file } => results::backup(&file, &find(None)?),
+        Command::Purge(args) => decisions::purge(&args, &find(None)?),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => {
             output.print(|out| write_man(out, Cli::command()))?;

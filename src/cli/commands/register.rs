@@ -1,21 +1,19 @@
 //! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::{lock, worker};
-use crate::cli::args::{Global, RegisterAction, RegisterArgs, SendArgs};
+use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{REGISTER, REGISTER_KEY_FILE, missing};
-use crate::cli::output::Output;
 use crate::cli::settings::{Settings, TENANCY_NAME};
-use crate::cli::system::{SystemClock, user_name};
+use crate::cli::system::{SystemClock, host_name, user_name};
 use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
 use crate::model::{CustomerKey, RowNumber, RunId, Status};
-use crate::register::{Overview, Party, Place, Register, Steady, TeamKey};
-use crate::report::rows as counted;
+use crate::register::{Party, Place, Register, Steady, TeamKey};
+use crate::report::{rows as counted, write_register};
 use crate::send::Clock;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
@@ -72,7 +70,7 @@ fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Res
         tenancy_name: binding.tenancy_name.clone(),
         ledger: ledger.map_or_else(Vec::new, |ledger| ledger.register_name().to_vec()),
         newest: ledger.map(Ledger::newest_told).transpose()?.flatten(),
-        host: whoami::hostname().unwrap_or_else(|_| "unknown".to_owned()),
+        host: host_name(),
         os_user: user_name(),
         timeout: settings.sending(&SendArgs::default()).timeout,
     })
@@ -140,20 +138,18 @@ pub async fn settle(
     Err(Error::usage("row_not_uncertain", message).hint(hint))
 }
 
-pub async fn register(args: &RegisterArgs, global: &Global, output: Output) -> Ended {
-    let settings = Settings::find(global, None)?;
+pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     let Some((place, key_file)) = settings.team(Some(Duration::ZERO))? else {
         return Err(not_set(REGISTER)
             .hint("It (or register under [team]) is postgres://ROLE@HOST/DATABASE."));
     };
+    let tenancy_name = settings.tenancy_name()?;
     let binding = Binding {
         base_url: settings
             .base_url(args.allow_insecure_http)?
             .as_str()
             .to_owned(),
-        tenancy_name: settings
-            .tenancy_name()?
-            .ok_or_else(|| missing(&[TENANCY_NAME]))?,
+        tenancy_name: tenancy_name.ok_or_else(|| missing(&[TENANCY_NAME]))?,
     };
     match &args.action {
         RegisterAction::Init { new_key } => {
@@ -161,30 +157,28 @@ pub async fn register(args: &RegisterArgs, global: &Global, output: Output) -> E
                 (Some(path), _) => TeamKey::make(path)?,
                 (None, path) => TeamKey::read(path.as_deref().ok_or_else(no_key)?)?,
             };
-            init(&settings, &place, &binding, &key, output).await
+            init(settings, &place, &binding, &key).await
         }
-        RegisterAction::Status => status(&place, &binding, output).await,
+        RegisterAction::Status => {
+            let overview = Register::look(&place, &binding.base_url, &binding.tenancy_name).await?;
+            let output = settings.output;
+            output.show(&overview, |out| {
+                write_register(out, &overview, output.look())
+            })
+        }
         RegisterAction::Rebuild { without_the_others } => {
-            let path = settings.ledger(false)?;
-            let lock = lock(&path, output, None)?;
-            let worker = worker("register rebuild", SystemClock::default().moment());
-            let mut ledger = Ledger::open(lock, &binding, &worker)?;
-            let party = party(&settings, &binding, Some(&ledger))?;
+            let lock = lock(&settings.ledger(false)?, settings, None)?;
+            let mut ledger = Ledger::open(lock, &binding, &worker("register rebuild"))?;
+            let party = party(settings, &binding, Some(&ledger))?;
             let register = connect(&place, key_file.as_deref(), party, true).await?;
-            let ended = rebuild(&register, &mut ledger, *without_the_others, output).await;
+            let ended = rebuild(&register, &mut ledger, *without_the_others, settings).await;
             ledger.finish()?;
             ended
         }
     }
 }
 
-async fn init(
-    settings: &Settings,
-    place: &Place,
-    binding: &Binding,
-    key: &TeamKey,
-    output: Output,
-) -> Ended {
+async fn init(settings: &Settings, place: &Place, binding: &Binding, key: &TeamKey) -> Ended {
     let limits = settings.sending(&SendArgs::default()).limits;
     let limits = [limits.per_second, limits.per_minute].map(|limit| limit.map(Into::into));
     let party = party(settings, binding, None)?;
@@ -197,83 +191,22 @@ async fn init(
         "per_minute": limits[1],
     });
     let tenant = &binding.tenancy_name;
-    let shown = |limit: Option<u32>| limit.map_or("no limit".to_owned(), |limit| limit.to_string());
-    let (second, minute) = (shown(limits[0]), shown(limits[1]));
-    output.show(&document, |out| {
+    let [second, minute] =
+        limits.map(|limit| limit.map_or("no limit".to_owned(), |limit: u32| limit.to_string()));
+    settings.output.show(&document, |out| {
         writeln!(
             out,
             "The register is ready for tenant {tenant}: {second} a second, {minute} a minute, over all computers together.\n\
              Each sender's role needs: GRANT USAGE ON SCHEMA vlens_batch TO …; each computer a copy of the key file."
         )
-    })?;
-    Ok(None)
-}
-
-async fn status(place: &Place, binding: &Binding, output: Output) -> Ended {
-    let overview = Register::look(place, &binding.base_url, &binding.tenancy_name).await?;
-    output.show(&overview, |out| write_overview(out, &overview))?;
-    Ok(None)
-}
-
-fn write_overview(out: &mut dyn Write, overview: &Overview) -> std::io::Result<()> {
-    let shown = |limit: Option<i32>| limit.map_or("no limit".to_owned(), |limit| limit.to_string());
-    writeln!(
-        out,
-        "Register {}: {} a second, {} a minute; {} requests in the last minute.",
-        overview.register,
-        shown(overview.per_second),
-        shown(overview.per_minute),
-        overview.requests_last_minute
-    )?;
-    if overview.paused_ms > 0 {
-        writeln!(
-            out,
-            "Vlens asked for a pause: {} s are left.",
-            overview.paused_ms / 1000 + 1
-        )?;
-    }
-    for (status, n) in overview.claims.as_object().into_iter().flatten() {
-        writeln!(
-            out,
-            "{n:>9}  {}",
-            if status == "sending" {
-                "on their way"
-            } else {
-                status
-            }
-        )?;
-    }
-    for sender in &overview.senders {
-        let state = if sender.alive {
-            "connected"
-        } else {
-            "gone: what it had on its way becomes uncertain"
-        };
-        writeln!(
-            out,
-            "{} at {}, since {}, version {}: {} on their way, {state}",
-            sender.os_user, sender.host, sender.started_at, sender.version, sender.on_their_way
-        )?;
-    }
-    match overview.missing.as_deref() {
-        None => Ok(()),
-        Some(missing) => writeln!(
-            out,
-            "It was restored or failed over, and nobody sends until `vlens-batch register rebuild` was run by: {}.",
-            if missing.is_empty() {
-                "any one of them, once more".to_owned()
-            } else {
-                missing.join(", ")
-            }
-        ),
-    }
+    })
 }
 
 async fn rebuild(
     register: &Register,
     ledger: &mut Ledger,
     without_the_others: bool,
-    output: Output,
+    settings: &Settings,
 ) -> Ended {
     tell(register, ledger).await?;
     let given = remember(register, ledger).await?;
@@ -281,22 +214,20 @@ async fn rebuild(
     ledger.all_told()?;
     let document = serde_json::json!({ "given": given, "missing": missing, "ready": missing.is_empty() || without_the_others });
     let customers = counted(given).replace("row", "customer");
+    let names = missing.join(", ");
     let next = match missing.as_slice() {
         [] => "It is whole again; sending goes on in a minute.".to_owned(),
-        missing if without_the_others => format!(
-            "Sending goes on in a minute, without what these know: {}.",
-            missing.join(", ")
-        ),
-        missing => format!(
-            "Still to be run by: {}. Nobody sends until then. If one of them will never come again: --without-the-others.",
-            missing.join(", ")
+        _ if without_the_others => {
+            format!("Sending goes on in a minute, without what these know: {names}.")
+        }
+        _ => format!(
+            "Still to be run by: {names}. Nobody sends until then. If one of them will never come again: --without-the-others."
         ),
     };
-    output.show(&document, |out| {
+    settings.output.show(&document, |out| {
         writeln!(
             out,
             "The register has learnt of {customers} from this ledger. {next}"
         )
-    })?;
-    Ok(None)
+    })
 }

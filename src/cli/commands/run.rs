@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::check::{input, open_sheet};
-use super::decisions::{Unfit, is_confirmed, refuse_unfit_rows};
+use super::decisions::{is_confirmed, refuse_unfit_rows};
 use super::dry_run::{Held, dry_run, held_back};
 use super::register::{self, PATIENCE};
-use super::world::{self, Opened, Target, ended_as};
-use crate::cli::args::{Global, ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use super::world::{self, Opened, Target, ended_as, worker};
+use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::log;
-use crate::cli::metrics::Metrics;
-use crate::cli::output::Output;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
@@ -23,7 +21,7 @@ use crate::ledger::{Binding, Ledger, Lock, OnLoss, Work, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
-use crate::report::{command, question, reason, write_summary};
+use crate::report::{command, question, reason};
 use crate::send::{
     Api, Clock, ImportOptions, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import,
     make_due, send,
@@ -31,15 +29,13 @@ use crate::send::{
 use crate::vlens::{Notice, Notifier};
 
 /// Validates, records every row in the ledger, sends what is due.
-pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
-    let settings = Settings::find(global, Some(&args.file))?;
-    let flow = Flow::new(settings, &args.send, output, "run")?;
+pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
+    let flow = Flow::new(settings, &args.send, "run")?;
     let (input, mut sheet) = flow.open(args)?;
-    let target = flow.target(flow.settings.needs_login()).await?;
+    let target = flow.target(settings.needs_login()).await?;
     if args.dry_run {
-        let (path, wishes) = (&flow.path, flow.sending.wishes);
-        let binding = &target.binding;
-        return dry_run(args, path, wishes, &flow.stop, &mut sheet, binding, output);
+        let wishes = flow.sending.wishes;
+        return dry_run(args, settings, wishes, &flow.stop, &mut sheet, &target);
     }
     let summary = flow.send_sheet(args, &input, sheet, target).await?;
     flow.tell(&summary)
@@ -48,33 +44,27 @@ pub async fn run(args: &RunArgs, global: &Global, output: Output) -> Ended {
 /// The same without a word on stdout. Gives why it did not end well, too.
 pub async fn send_file(
     args: &RunArgs,
-    settings: Settings,
-    output: Output,
+    settings: &Settings,
 ) -> Result<(RunSummary, Option<Error>), Error> {
-    let flow = Flow::new(settings, &args.send, output, "inbox")?;
+    let flow = Flow::new(settings, &args.send, "inbox")?;
     let (input, sheet) = flow.open(args)?;
-    let target = flow.target(flow.settings.needs_login()).await?;
+    let target = flow.target(settings.needs_login()).await?;
     let summary = flow.send_sheet(args, &input, sheet, target).await?;
     let ended = flow.ended(&summary);
     Ok((summary, ended))
 }
 
 /// The ledger that a file would be recorded in, made if it is not there. Refuses what every `run` would.
-pub async fn open_ledger(
-    args: &SendArgs,
-    settings: Settings,
-    output: Output,
-) -> Result<Ledger, Error> {
-    let flow = Flow::new(settings, args, output, "inbox")?;
-    let target = flow.target(flow.settings.needs_login()).await?;
-    let lock = flow.lock()?;
-    let worker = world::worker(flow.command, flow.clock.moment());
+pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger, Error> {
+    let flow = Flow::new(settings, args, "inbox")?;
+    let target = flow.target(settings.needs_login()).await?;
+    let (lock, worker) = (flow.lock()?, worker(flow.command));
     Ledger::open_or_create(lock, &target.binding, &worker, OnLoss::Refuse)
 }
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
-pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended {
-    let (flow, mut begun) = go_on(args.run, &args.send, global, output, "resume").await?;
+pub async fn resume(args: &ResumeArgs, settings: &Settings) -> Ended {
+    let (flow, mut begun) = go_on(args.run, &args.send, settings, "resume").await?;
     let wishes = flow.sending.wishes;
     if wishes != Wishes::default() {
         make_due(&mut begun.ledger, begun.run, wishes)?;
@@ -83,35 +73,25 @@ pub async fn resume(args: &ResumeArgs, global: &Global, output: Output) -> Ended
 }
 
 /// Makes rows due again because a person says so, and sends them.
-pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
-    let (flow, mut begun) = go_on(args.run, &args.send, global, output, "retry").await?;
+pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
+    let (flow, mut begun) = go_on(args.run, &args.send, settings, "retry").await?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    let reader = world::reader(&flow.path, &flow.settings)?;
-    let further = world::further(&flow.settings, &reader, begun.run)?;
     // A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
-    let fits = |status| {
-        !matches!(
-            status,
-            Status::Created | Status::Invalid | Status::Duplicate
-        )
-    };
-    let unfit = Unfit {
-        code: "row_not_retryable",
-        why: "not one that can be sent again; nothing was sent",
-        reading: &further.reading,
-    };
-    refuse_unfit_rows(&reader, begun.run, &rows, fits, &unfit)?;
-    drop(reader);
+    let unfit = [Status::Created, Status::Invalid, Status::Duplicate];
+    let fits = |status| !unfit.contains(&status);
+    let told = (
+        "row_not_retryable",
+        "not one that can be sent again; nothing was sent",
+    );
+    refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, told)?;
     let kinds = [
         (args.rejected, Status::Rejected),
         (args.failed, Status::Failed),
         (args.uncertain, Status::Uncertain),
     ];
     let is_any_named = kinds.iter().any(|(is_named, _)| *is_named);
-    let meant = kinds
-        .into_iter()
-        .filter(|(is_named, _)| *is_named || !is_any_named);
-    let statuses: Vec<Status> = meant.map(|(_, status)| status).collect();
+    let meant = kinds.iter().filter(|kind| kind.0 || !is_any_named);
+    let statuses: Vec<Status> = meant.map(|(_, status)| *status).collect();
     let rows = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
     ledger.begin_work(Work::Deciding(*run))?;
@@ -120,30 +100,24 @@ pub async fn retry(args: &RetryArgs, global: &Global, output: Output) -> Ended {
 }
 
 /// Finds the run of an earlier command, and opens its ledger for writing.
-async fn go_on(
+async fn go_on<'s>(
     named: Option<i64>,
-    args: &SendArgs,
-    global: &Global,
-    output: Output,
+    args: &'s SendArgs,
+    settings: &'s Settings,
     command: &'static str,
-) -> Result<(Flow, Begun), Error> {
-    let opened = Opened::find(global, args.sandbox)?;
+) -> Result<(Flow<'s>, Begun), Error> {
+    let opened = Opened::find(settings, args.sandbox)?;
     opened.memory.clone()?;
     let run = opened.run(named)?;
     // Which call a body is for can be seen from it; the config may have changed since, or be gone.
     let needs_login = match opened.reader.first_due_body(run)? {
         Some(body) => SessionKind::of_body(&body) == SessionKind::Invitation,
-        None => opened.settings.needs_login(),
+        None => settings.needs_login(),
     };
-    let Opened {
-        settings, reader, ..
-    } = opened;
-    drop(reader);
-    let flow = Flow::new(settings, args, output, command)?;
+    drop(opened);
+    let flow = Flow::new(settings, args, command)?;
     let target = flow.target(needs_login).await?;
-    let lock = flow.lock()?;
-    let worker = world::worker(command, flow.clock.moment());
-    let mut ledger = Ledger::open(lock, &target.binding, &worker)?;
+    let mut ledger = Ledger::open(flow.lock()?, &target.binding, &worker(command))?;
     let register = flow.join(&mut ledger, &target).await?;
     let begun = Begun {
         ledger,
@@ -166,11 +140,10 @@ struct Begun {
 }
 
 /// What the three commands have in common.
-struct Flow {
-    settings: Settings,
+struct Flow<'s> {
+    settings: &'s Settings,
     sending: Sending,
-    args: SendArgs,
-    output: Output,
+    args: &'s SendArgs,
     /// For the ledger's record of processes.
     command: &'static str,
     /// The ledger.
@@ -180,24 +153,23 @@ struct Flow {
     started: Instant,
 }
 
-impl Flow {
+impl<'s> Flow<'s> {
     /// Begins to watch for signals.
     fn new(
-        settings: Settings,
-        args: &SendArgs,
-        output: Output,
+        settings: &'s Settings,
+        args: &'s SendArgs,
         command: &'static str,
     ) -> Result<Self, Error> {
+        let sending = settings.sending(args);
         Ok(Flow {
-            sending: settings.sending(args),
-            args: args.clone(),
-            output,
+            settings,
+            args,
             command,
             path: settings.ledger(args.sandbox)?,
             clock: Arc::new(SystemClock::default()),
-            stop: watch_signals(output, Some(settings.sending(args).timeout)),
+            stop: watch_signals(settings.output, Some(sending.timeout)),
             started: Instant::now(),
-            settings,
+            sending,
         })
     }
 
@@ -205,14 +177,20 @@ impl Flow {
         if self.args.sandbox {
             return Target::sandbox(&self.sending, needs_login).await;
         }
-        let insecure = self.args.allow_insecure_http;
-        Target::vlens(&self.settings, &self.sending, insecure, needs_login)
+        let base_url = self.settings.base_url(self.args.allow_insecure_http)?;
+        let account = self.settings.account(needs_login)?;
+        Target::vlens(self.settings, &self.sending, base_url, account)
     }
 
     fn lock(&self) -> Result<Lock, Error> {
-        world::prepare_place(&self.path, self.output)?;
+        world::prepare_place(&self.path, self.settings)?;
         let wait = self.args.wait.then_some(&*self.stop);
-        world::lock(&self.path, self.output, wait)
+        world::lock(&self.path, self.settings, wait)
+    }
+
+    /// The ledger as it is read beside the writing.
+    fn opened(&self) -> Result<Opened<'s>, Error> {
+        Opened::at(self.settings, self.path.clone())
     }
 
     /// A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
@@ -221,7 +199,7 @@ impl Flow {
             return Ok(Ok(None));
         }
         let patience = (!self.args.wait).then_some(PATIENCE);
-        match register::join(&self.settings, &target.binding, Some(ledger), patience).await {
+        match register::join(self.settings, &target.binding, Some(ledger), patience).await {
             Err(error) if !matches!(error.kind, Kind::Stopped | Kind::Refused) => Err(error),
             joined => Ok(joined),
         }
@@ -229,9 +207,9 @@ impl Flow {
 
     fn open(&self, args: &RunArgs) -> Result<(Input, Sheet), Error> {
         let input = input(&args.file)?;
-        let sheet = open_sheet(&input, &self.settings, &args.read)?;
+        let sheet = open_sheet(&input, self.settings, &args.read)?;
         for note in sheet.source.notes.iter().filter(|note| note.warning) {
-            self.output.say(&format!("warning: {}", note.text));
+            self.say(&format!("warning: {}", note.text));
         }
         Ok((input, sheet))
     }
@@ -245,8 +223,7 @@ impl Flow {
         target: Target,
     ) -> Result<RunSummary, Error> {
         let lock = self.lock()?;
-        let started = self.clock.moment();
-        let worker = world::worker(self.command, started.clone());
+        let worker = worker(self.command);
         let on_loss = match args.assume_sent {
             Some(number) => OnLoss::AssumeSent(number),
             None if args.new_ledger => OnLoss::NewLedger,
@@ -258,7 +235,7 @@ impl Flow {
             source_name: &args.file.display().to_string(),
             fingerprint: input.fingerprint()?,
             wishes: self.sending.wishes,
-            started: &started,
+            started: &worker.since,
         };
         let Some(run) = import(&mut ledger, &mut sheet, &what, &self.stop)? else {
             let message =
@@ -268,7 +245,7 @@ impl Flow {
         let typed = self.settings.typed(&args.file, &args.read);
         ledger.note_typed(run, &serde_json::to_string(&typed).unwrap_or_default())?;
         if let Some(note) = sheet.note_on_asides() {
-            self.output.say(&note);
+            self.say(&note);
         }
         if sheet.mapping.sends_undeclared_keys() && self.asks() {
             self.show_first(run)?;
@@ -276,17 +253,17 @@ impl Flow {
         drop(sheet);
         if args.assume_sent.is_some() {
             let held = ledger.assume_sent(run, &self.clock.moment())?;
-            self.output.say(&format!(
+            self.say(&format!(
                 "Held as uncertain, since they may have been invited in the lost time: {held}."
             ));
         }
+        let held = held_back(args, &self.opened()?.summary(run)?);
         let begun = Begun {
             ledger,
             register,
             run,
             target,
         };
-        let held = held_back(args, &self.summary(begun.run)?);
         self.deliver(begun, held).await
     }
 
@@ -313,10 +290,7 @@ impl Flow {
                 let is_good = matches!(kind, None | Some(Kind::NeedsPerson));
                 (is_good, serde_json::json!(summary))
             }
-            Err(error) => (
-                false,
-                serde_json::json!({ "error": { "code": error.code } }),
-            ),
+            Err(Error { code, .. }) => (false, serde_json::json!({ "error": { "code": code } })),
         };
         if let Some(members) = document.as_object_mut() {
             members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));
@@ -325,19 +299,16 @@ impl Flow {
     }
 
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
-    async fn work(&self, begun: Begun, held: Option<Held>) -> Result<RunSummary, Error> {
-        let Begun {
-            mut ledger,
-            register,
-            run,
-            target,
-        } = begun;
-        ledger.begin_work(Work::Sending(run))?;
-        let due = self.to_send(&ledger, run)?;
-        let held = held
-            .or_else(|| (!self.may_send(due, &target.binding)).then_some((Stop::Declined, None)));
+    async fn work(&self, mut begun: Begun, held: Option<Held>) -> Result<RunSummary, Error> {
+        let run = begun.run;
+        begun.ledger.begin_work(Work::Sending(run))?;
+        // As far as `--limit` goes.
+        let due = begun.ledger.due_count(run)?;
+        let due = self.args.limit.map_or(due, |limit| due.min(limit));
+        let is_declined = || !self.may_send(due, &begun.target.binding);
+        let held = held.or_else(|| is_declined().then_some((Stop::Declined, None)));
         let due = if held.is_some() { 0 } else { due };
-        let begins = self.summary(run)?;
+        let begins = self.opened()?.summary(run)?;
         let start = Tally {
             counts: begins.counts,
             requests: begins.requests,
@@ -345,90 +316,52 @@ impl Flow {
         };
         let watch = Arc::new(self.watch(&begins, start, due));
         let (mut ledger, tally, stopped, why) = match held {
-            Some((stop, why)) => (ledger, start, Some(stop), why),
-            None => {
-                self.send(ledger, register, run, target, &watch, start)
-                    .await?
-            }
+            Some((stop, why)) => (begun.ledger, start, Some(stop), why),
+            None => self.send(begun, &watch, start).await?,
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         let seconds = self.started.elapsed().as_secs_f64();
         let now = self.clock.moment();
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
-        let summary = self.summary(run)?;
+        let summary = self.opened()?.summary(run)?;
         drop(ledger);
         watch.end(&tally, &summary, self.ended(&summary).as_ref());
         Ok(summary)
     }
 
-    /// Who has to act after this run. A register that is not to be trusted is worse than one that is away: trying again is of no use.
-    fn ended(&self, summary: &RunSummary) -> Option<Error> {
-        let mut ended = ended_as(summary)?;
-        if let Some(StopReason::Register(error)) = self.stop.why() {
-            ended.kind = error.kind;
-        }
-        Some(ended)
-    }
-
-    /// Prints where the run stands now.
-    fn tell(&self, summary: &RunSummary) -> Ended {
-        let reader = world::reader(&self.path, &self.settings)?;
-        let further = world::further(&self.settings, &reader, summary.run)?;
-        let changed = world::changed_rows(&reader, summary)?;
-        let look = self.output.look();
-        self.output.show(summary, |out| {
-            write_summary(out, summary, &changed, &further, look)
-        })?;
-        match self.ended(summary) {
-            None => Ok(None),
-            Some(error) if self.output.logs_ends() => Ok(Some(error.kind)),
-            // Whoever gets this by mail did not see the summary.
-            Some(error) if self.output.quiet => {
-                let status = command(&format!("status {}", summary.run), &further.reading);
-                Err(error.hint(format!("See what to do: {status}")))
-            }
-            Some(error) => Err(error),
-        }
-    }
-
     /// Gives how far it came, and why it stopped.
     async fn send(
         &self,
-        ledger: Ledger,
-        register: Joined,
-        run: RunId,
-        target: Target,
+        begun: Begun,
         watch: &Arc<Watch>,
         start: Tally,
     ) -> Result<(Ledger, Tally, Option<Stop>, Option<String>), Error> {
-        let register = register.unwrap_or_else(|error| {
+        let register = begun.register.unwrap_or_else(|error| {
             self.stop.stop(StopReason::Register(error));
             None
         });
-        let limiter = world::limiter(&ledger, self.sending.limits, &*self.clock)?;
-        let writer = Writer::start(ledger)?;
+        let limiter = world::limiter(&begun.ledger, self.sending.limits, &*self.clock)?;
+        let writer = Writer::start(begun.ledger)?;
         let options = SendOptions {
-            run,
+            run: begun.run,
             concurrency: self.sending.concurrency,
             max_attempts: self.sending.max_attempts,
             max_consecutive_failures: self.sending.max_consecutive_failures,
             limit: self.args.limit,
             max_duration: self.args.max_duration,
         };
+        let Target {
+            client,
+            credentials,
+            sandbox,
+            ..
+        } = begun.target;
         let (clock, stop) = (Arc::clone(&self.clock), Arc::clone(&self.stop));
-        let api = Api::new(
-            target.client,
-            target.credentials,
-            limiter,
-            None,
-            register,
-            clock,
-            stop,
-        );
+        let api = Api::new(client, credentials, limiter, None, register, clock, stop);
         let observer = Arc::clone(watch);
         let sent = send(options, api, writer.clone(), observer, start).await;
         let ledger = writer.stop().await;
-        if let Some(sandbox) = target.sandbox {
+        if let Some(sandbox) = sandbox {
             sandbox.stop().await;
         }
         let is_done = sent.tally.counts.pending == 0;
@@ -442,35 +375,54 @@ impl Flow {
         Ok((ledger?, sent.tally, stopped, why))
     }
 
-    /// Rows that are due, as far as `--limit` goes.
-    fn to_send(&self, ledger: &Ledger, run: RunId) -> Result<u64, Error> {
-        let due = ledger.due_count(run)?;
-        Ok(self.args.limit.map_or(due, |limit| due.min(limit)))
+    /// Who has to act after this run. A register that is not to be trusted is worse than one that is away: trying again is of no use.
+    fn ended(&self, summary: &RunSummary) -> Option<Error> {
+        let mut ended = ended_as(summary)?;
+        if let Some(StopReason::Register(error)) = self.stop.why() {
+            ended.kind = error.kind;
+        }
+        Some(ended)
     }
 
-    fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
-        let reader = world::reader(&self.path, &self.settings)?;
-        world::summary(&reader, run, &self.path, true, self.clock.wall())
+    /// Prints where the run stands now.
+    fn tell(&self, summary: &RunSummary) -> Ended {
+        let opened = self.opened()?;
+        opened.show(summary)?;
+        match self.ended(summary) {
+            None => Ok(None),
+            Some(error) if self.settings.output.logs_ends() => Ok(Some(error.kind)),
+            // Whoever gets this by mail did not see the summary.
+            Some(error) if self.settings.output.quiet => {
+                let further = opened.further(summary.run)?;
+                let status = command(&format!("status {}", summary.run), &further.reading);
+                Err(error.hint(format!("See what to do: {status}")))
+            }
+            Some(error) => Err(error),
+        }
     }
 
-    fn watch(&self, start: &RunSummary, tally: Tally, due: u64) -> Watch {
+    fn watch(&self, begins: &RunSummary, start: Tally, due: u64) -> Watch {
         // The first of a minute go as fast as a second allows: on average it is less.
         let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
         let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
         let metrics = self.args.metrics_file.as_deref();
-        let metrics = metrics.map(|path| Metrics::open(path, Some(&start.tenancy_name)));
         let clock = Arc::clone(&self.clock);
-        Watch::begin(self.output, start, tally, due, per_row, metrics, clock)
+        let output = self.settings.output;
+        Watch::begin(output, begins, start, due, per_row, metrics, clock)
+    }
+
+    fn say(&self, text: &str) {
+        self.settings.output.say(text);
     }
 
     /// Whether a person sits there who is asked before anything is sent.
     fn asks(&self) -> bool {
-        !self.args.yes && !self.args.sandbox && self.output.can_ask()
+        !self.args.yes && !self.args.sandbox && self.settings.output.can_ask()
     }
 
     /// Shows the first request as it would be sent, whose keys are headers that no form and no mapping declares.
     fn show_first(&self, run: RunId) -> Result<(), Error> {
-        if let Some(body) = world::reader(&self.path, &self.settings)?.first_due_body(run)? {
+        if let Some(body) = self.opened()?.reader.first_due_body(run)? {
             let body = printable_json(&body);
             // To the person who is asked, never as an event of the log.
             log::write(&format!(
@@ -481,16 +433,9 @@ impl Flow {
     }
 
     /// Asks the person who sits there, if any.
-    fn may_send(&self, to_send: u64, binding: &Binding) -> bool {
-        if to_send == 0 || !self.asks() {
-            return true;
-        }
-        let least = self.sending.limits.least_time(to_send);
-        is_confirmed(&question(
-            to_send,
-            &binding.base_url,
-            &binding.tenancy_name,
-            least,
-        ))
+    fn may_send(&self, due: u64, binding: &Binding) -> bool {
+        let least = self.sending.limits.least_time(due);
+        let question = question(due, &binding.base_url, &binding.tenancy_name, least);
+        due == 0 || !self.asks() || is_confirmed(&question)
     }
 }

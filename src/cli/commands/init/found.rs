@@ -32,7 +32,7 @@ impl Found {
     /// Of several sheets the one that has customers is meant: that of which the most is understood.
     pub(super) fn of(args: &InitArgs, config: &Path, input: &Input) -> Result<Found, Error> {
         let look = |sheet| Found::on(args, config, input, sheet);
-        let sheets = match &args.read.sheet {
+        let sheets = match &args.read.layout.sheet {
             None => Source::sheets(input)?,
             Some(_) => Vec::new(),
         };
@@ -70,7 +70,7 @@ impl Found {
     ) -> Result<Found, Error> {
         let settings = Settings::without_config(folder_of(config));
         let forms = forms(&settings)?;
-        let mut options = settings.source_options(&args.read);
+        let mut options = settings.source_options(&args.read.layout);
         options.known_names = header_names(&forms);
         options.sheet = sheet.clone().or(options.sheet);
         let mut source = Source::open(input, &options)?;
@@ -118,11 +118,11 @@ impl Found {
     pub(super) fn source_settings(&self, args: &InitArgs) -> SourceSettings {
         let row = self.header_row.0;
         SourceSettings {
-            sheet: args.read.sheet.clone().or(self.sheet.clone()),
-            header_row: (row > 1 || args.read.header_row.is_some()).then_some(row),
-            delimiter: args.read.delimiter,
-            encoding: args.read.encoding.clone(),
-            hidden: args.read.hidden.map(|hidden| match hidden {
+            sheet: args.read.layout.sheet.clone().or(self.sheet.clone()),
+            header_row: (row > 1 || args.read.layout.header_row.is_some()).then_some(row),
+            delimiter: args.read.layout.delimiter,
+            encoding: args.read.layout.encoding.clone(),
+            hidden: args.read.layout.hidden.map(|hidden| match hidden {
                 Hidden::Skip => "skip",
                 Hidden::Send => "send",
             }),

@@ -127,10 +127,9 @@ impl Swept {
         };
         let places = [&self.results, &self.marked, &self.error].into_iter();
         let places = places.flatten();
-        let places: String = places
-            .map(|place| format!(" See {}.", place.display()))
-            .collect();
-        words + &places
+        let see = places.map(|place| format!("See {}.", place.display()));
+        let words: Vec<String> = std::iter::once(words).chain(see).collect();
+        words.join(" ")
     }
 }
 

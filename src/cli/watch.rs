@@ -12,7 +12,7 @@ use super::output::Output;
 use crate::error::Error;
 use crate::model::{Counts, RunSummary, Status, Timestamp};
 use crate::report::{Progress, Snapshot};
-use crate::send::{Clock, Observer, SendEvent, Tally};
+use crate::send::{Clock, SendEvent, Tally};
 
 /// Metrics are written this often while the run goes on.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
@@ -87,6 +87,38 @@ impl Watch {
         self.progress.finish();
     }
 
+    /// Something happened, and this is how far the run is now.
+    pub fn see(&self, event: &SendEvent, tally: &Tally) {
+        match event {
+            SendEvent::Ended {
+                row,
+                status,
+                code,
+                message,
+            } => {
+                let (row, word) = (row.0, <&str>::from(*status));
+                if *status == Status::Created {
+                    tracing::debug!(row, status = word);
+                } else {
+                    let message = message.as_deref().unwrap_or_default();
+                    tracing::warn!(row, status = word, code, "row {row} is {word}: {message}");
+                }
+                self.progress.step(self.snapshot(&tally.counts));
+            }
+            SendEvent::Again { row, why, wait } => {
+                let wait_ms = wait.as_millis();
+                tracing::debug!(row = row.0, why, wait_ms, "to be tried again");
+            }
+            SendEvent::Paused { wait } => {
+                let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+                let until = Timestamp(self.clock.wall().0.saturating_add(wait_ms));
+                tracing::info!(wait_ms, "paused: Vlens asked for it");
+                self.progress.pause("Vlens asked for it", until);
+            }
+        }
+        self.write_metrics_now_and_then(tally);
+    }
+
     fn write_metrics(&self, tally: &Tally, exit_code: Option<u8>) {
         let Some(metrics) = &self.metrics else {
             return;
@@ -131,37 +163,4 @@ fn as_fields(summary: &RunSummary) -> Map<String, Value> {
         }
     }
     fields
-}
-
-impl Observer for Watch {
-    fn see(&self, event: &SendEvent, tally: &Tally) {
-        match event {
-            SendEvent::Ended {
-                row,
-                status,
-                code,
-                message,
-            } => {
-                let (row, word) = (row.0, <&str>::from(*status));
-                if *status == Status::Created {
-                    tracing::debug!(row, status = word);
-                } else {
-                    let message = message.as_deref().unwrap_or_default();
-                    tracing::warn!(row, status = word, code, "row {row} is {word}: {message}");
-                }
-                self.progress.step(self.snapshot(&tally.counts));
-            }
-            SendEvent::Again { row, why, wait } => {
-                let wait_ms = wait.as_millis();
-                tracing::debug!(row = row.0, why, wait_ms, "to be tried again");
-            }
-            SendEvent::Paused { wait } => {
-                let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-                let until = Timestamp(self.clock.wall().0.saturating_add(wait_ms));
-                tracing::info!(wait_ms, "paused: Vlens asked for it");
-                self.progress.pause("Vlens asked for it", until);
-            }
-        }
-        self.write_metrics_now_and_then(tally);
-    }
 }

@@ -2,11 +2,10 @@
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::attempts::{AttemptId, Closing, Event, RegisterId};
+use super::attempts::{AttemptId, Closing, RegisterId};
 use super::open::Ledger;
 use super::sql::Outcome;
 use super::status::{DueRow, InvitationId, due};
@@ -51,16 +50,17 @@ impl Writer {
         Ok(Writer { messages })
     }
 
-    /// Records a request for an invitation. Only when this has returned may the request leave.
+    /// Records a request, for an invitation or about none (a login, say), which counts against the limits as well. Only when this has
+    /// returned may the request leave.
     pub async fn open_attempt(
         &self,
-        invitation: InvitationId,
+        invitation: Option<InvitationId>,
         register_id: Option<RegisterId>,
         opened: &Moment,
     ) -> Result<AttemptId, Error> {
         let opened = opened.clone();
         self.ask(true, move |ledger| {
-            ledger.open_attempt(Some(invitation), register_id, &opened)
+            ledger.open_attempt(invitation, register_id, &opened)
         })
         .await?
     }
@@ -98,31 +98,6 @@ impl Writer {
             ledger.note_elsewhere(invitation, status, &words, &now)
         })
         .await
-    }
-
-    /// Records a request that is about no invitation (a login, say): it counts against the limits as well.
-    pub async fn open_call(&self, opened: &Moment) -> Result<AttemptId, Error> {
-        let opened = opened.clone();
-        self.ask(true, move |ledger| ledger.open_attempt(None, None, &opened))
-            .await?
-    }
-
-    /// Notes that such a request has been answered, whatever came of it, and for how long nobody may send.
-    pub async fn close_call(
-        &self,
-        call: AttemptId,
-        pause: Option<Duration>,
-        closed: &Moment,
-    ) -> Result<(), Error> {
-        let closing = Closing {
-            event: Event::Answered,
-            status: None,
-            token: None,
-            code: None,
-            message: None,
-            pause,
-        };
-        self.close_attempt(call, closing, closed).await
     }
 
     /// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on. Rows on their way are among them:

@@ -1,21 +1,20 @@
-//! The one way to Vlens, for runs, `doctor` and `contract-types` alike: every request waits for its slot within the limits,
-//! every call but an invitation is noted in the ledger here, and the admin's token is held and renewed here for all.
+//! The one way to Vlens, for runs, `doctor` and `contract-types` alike. The promise hangs on its order, which the types keep: a
+//! [`Slot`] within the limits (and the team's), then an [`Intent`], durable, without which nothing is sent; then the request; then its
+//! outcome durable, and told to the team's register. Nobody hears of an outcome before it is durable.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::decide::{backoff, wait_asked_for};
 use super::limiter::{Limiter, Permit};
-use super::stop::{StopSignal, Stopped};
+use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
-use crate::ledger::Writer;
-use crate::model::{
-    ContractTypeId, CustomerKey, Failure, Moment, Refusal, Secret, Status, Timestamp, Why,
-};
-use crate::register::{AttemptId, Claim, Register};
-use crate::vlens::{AccessToken, AdminToken, Client, ContractTypeEntry};
+use crate::failpoint;
+use crate::ledger::{self, Closing, Event, InvitationId, Writer};
+use crate::model::{CustomerKey, Failure, Moment, Secret, Status, Timestamp};
+use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
+use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
 /// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
 /// be tested without waiting.
@@ -40,186 +39,158 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-/// Why there is no answer to work with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ApiError {
-    /// Interrupted before the request left.
-    Stopped,
-    /// The ledger cannot be written, so nothing may be sent.
-    Ledger(Error),
-    /// The team's register is out of reach, or not to be trusted.
-    Register(Error),
-    Failed(Failure),
+/// The token that holds, or why the login failed for good: it is not tried again.
+type Tokens = tokio::sync::Mutex<Option<Result<Token, Failure>>>;
+
+pub(super) struct Token {
+    pub(super) access: AccessToken,
+    pub(super) refresh: Option<Secret>,
+    /// On the steady clock: from here on a new one is asked for before the next request.
+    pub(super) renew_at: Duration,
 }
 
-impl ApiError {
-    /// For the person who asked; `form_path` is where a copy of a form's description would be looked for.
-    pub fn explain(self, form_path: &str) -> Error {
-        let error = match self {
-            ApiError::Stopped => return Error::stopped("interrupted", "Interrupted."),
-            ApiError::Ledger(error) | ApiError::Register(error) => return error,
-            ApiError::Failed(error) => error,
-        };
-        match error.why {
-            why if why.is_not_the_api() => {
-                Error::refused(
-                    "not_the_api",
-                    format!("This address does not answer as the Vlens API does ({error})."),
-                )
-                .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.")
-            }
-            Why::Refused(Refusal::Credentials) => Error::refused(
-                "credentials_refused",
-                format!("Vlens does not accept the credentials ({error})."),
-            )
-            .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
-            // The vendor documents these calls with a user's token; whether an admin's will do is not said.
-            Why::Unauthorized | Why::Refused(_) | Why::Rejected(403) => Error::refused(
-                "rights_missing",
-                format!("Vlens does not let this account see contract types ({error})."),
-            )
-            .hint(format!(
-                "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
-                 GetBusinessRequestTypeTemplateFields, and save it as {form_path}: it serves as well."
-            )),
-            Why::Rejected(_) => Error::refused(
-                "call_refused",
-                format!("Vlens refuses this call ({error})."),
-            ),
-            _ => Error::stopped(
-                "unreachable",
-                format!("Vlens gave no usable answer ({error})."),
-            )
-            .hint("Check the network and VLENS_BASE_URL, and try again later."),
+/// A token is renewed when a fifth of its life is left, at most five minutes ahead.
+const RENEWAL_MARGIN_MAX: Duration = Duration::from_mins(5);
+
+impl Token {
+    pub(super) fn new(token: AdminToken, now: Duration) -> Self {
+        let margin = (token.expires_in / 5).min(RENEWAL_MARGIN_MAX);
+        Token {
+            access: token.access,
+            refresh: token.refresh,
+            renew_at: now + token.expires_in.saturating_sub(margin),
         }
-    }
-}
-
-impl From<ApiError> for Error {
-    fn from(error: ApiError) -> Self {
-        error.explain("contract-types/ID.json")
-    }
-}
-
-impl From<Stopped> for ApiError {
-    fn from(_: Stopped) -> Self {
-        ApiError::Stopped
     }
 }
 
 /// Where a person waits for the answer, it is not asked for as often as in a run.
 const MAX_ATTEMPTS: u32 = 3;
-/// A token is renewed when a fifth of its life is left, at most five minutes ahead.
-const RENEWAL_MARGIN_MAX: Duration = Duration::from_mins(5);
-/// Tokens that may grow old in the queue for a slot before one is sent with all the same.
-const MAX_STALE_TOKENS: u32 = 1;
 
 pub struct Api {
     pub(super) client: Client,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Arc<StopSignal>,
-    credentials: Option<Credentials>,
-    ledger: Option<Writer>,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) ledger: Option<Writer>,
     /// The team's, which every request asks as well.
-    pub(super) register: Option<Arc<Register>>,
+    register: Option<Arc<Register>>,
     limiter: Mutex<Limiter>,
     /// Those who must wait stand in line, so that only one of them watches the clock.
     line: tokio::sync::Mutex<()>,
     answered: Notify,
-    token: tokio::sync::Mutex<HeldToken>,
-    /// Attempts at a call that may pass.
-    max_attempts: u32,
+    pub(super) tokens: Tokens,
+    /// Attempts at what may pass.
+    pub(super) max_attempts: u32,
 }
 
 /// Leave for one request. Dropped when its answer has come or it is given up: then its slot is free one window later.
 pub(super) struct Slot<'a> {
-    api: Option<&'a Api>,
+    api: &'a Api,
+    /// Whether the server can have counted the request; if not, the slot is free at once.
+    is_counted: bool,
     /// What the team's register knows the request by, and when it was asked.
-    pub(super) registered: Option<(AttemptId, Duration)>,
+    registered: Option<(AttemptId, Duration)>,
 }
 
-impl Slot<'_> {
-    /// Nobody can have counted the request: the slot is free at once.
-    pub(super) fn uncounted(&mut self) {
-        if let Some(api) = self.api.take() {
-            api.limiter().not_sent();
-            api.answered.notify_waiters();
-        }
-    }
-
+impl<'a> Slot<'a> {
     /// The request never left, and the register hears of it.
     pub(super) async fn not_sent(mut self) {
-        let Some(api) = self.api else {
-            return;
-        };
-        self.uncounted();
-        api.tell(self.registered, "withdrawn", Status::Pending, None)
+        self.is_counted = false;
+        let (api, registered) = (self.api, self.registered);
+        drop(self);
+        api.tell(registered, "withdrawn", Status::Pending, None)
             .await;
+    }
+
+    /// Records the request; once this has returned, it may leave. `invitation` is none for a call that is about none.
+    pub(super) async fn open(
+        self,
+        invitation: Option<InvitationId>,
+    ) -> Result<Intent<'a>, Stopped> {
+        let api = self.api;
+        // Of a call, nothing is left to be told after a crash.
+        let name = invitation.and(self.registered).map(|(name, _)| name);
+        let noted = match &api.ledger {
+            None => None,
+            Some(ledger) => {
+                let now = api.clock.moment();
+                match ledger.open_attempt(invitation, name, &now).await {
+                    Ok(attempt) => Some((ledger, attempt)),
+                    Err(error) => {
+                        self.not_sent().await;
+                        return Err(api.broken(error));
+                    }
+                }
+            }
+        };
+        Ok(Intent {
+            slot: self,
+            name,
+            noted,
+        })
     }
 }
 
-/// A request may leave, or its customer is another computer's.
-pub(super) enum Admitted<'a> {
-    In(Slot<'a>, Option<Bearer>),
-    Elsewhere(Claim),
+/// A request that is recorded.
+pub(super) struct Intent<'a> {
+    slot: Slot<'a>,
+    /// What the register knows it by, where the ledger keeps whether it was told.
+    name: Option<AttemptId>,
+    noted: Option<(&'a Writer, ledger::AttemptId)>,
 }
 
-/// For whom a request asks, and which status of his a person's word has overcome.
-pub(super) type Asked<'a> = Option<(&'a CustomerKey, Option<Status>)>;
+impl Intent<'_> {
+    /// Says until when the request may begin to leave, counted from when the register was asked: whoever takes it for lost waits longer.
+    pub(super) fn fence(&self) -> Fence {
+        let (_, asked) = self.slot.registered?;
+        let clock = Arc::clone(&self.slot.api.clock);
+        Some(Arc::new(move || {
+            clock.steady().saturating_sub(asked) < FENCE
+        }))
+    }
+
+    /// Records what became of the request; once this has returned, it may be told.
+    pub(super) async fn close(mut self, closing: Closing) -> Result<(), Stopped> {
+        let (api, registered) = (self.slot.api, self.slot.registered);
+        // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
+        if let Some(pause) = closing.pause {
+            api.limiter().pause(api.clock.steady(), pause);
+        }
+        self.slot.is_counted = closing.event != Event::Unreachable;
+        drop(self.slot);
+        let (event, pause) = (<&str>::from(closing.event), closing.pause);
+        let status = closing.status.unwrap_or(Status::Pending);
+        if let Some((ledger, attempt)) = self.noted {
+            let now = api.clock.moment();
+            let closed = ledger.close_attempt(attempt, closing, &now).await;
+            closed.map_err(|error| api.broken(error))?;
+        }
+        if event != <&str>::from(Event::Answered) {
+            failpoint::pass("after_outcome");
+        }
+        let is_told = api.tell(registered, event, status, pause).await;
+        if let (true, Some(name), Some((ledger, _))) = (is_told, self.name, self.noted) {
+            let noted = ledger.note_told(name).await;
+            noted.map_err(|error| api.broken(error))?;
+        }
+        Ok(())
+    }
+}
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        if let Some(api) = self.api {
-            api.limiter().answered(api.clock.steady());
-            api.answered.notify_waiters();
+        let now = self.api.clock.steady();
+        if self.is_counted {
+            self.api.limiter().answered(now);
+        } else {
+            self.api.limiter().not_sent();
         }
+        self.api.answered.notify_waiters();
     }
 }
 
-/// A token to send with, and which one it is.
-#[derive(Clone)]
-pub(super) struct Bearer {
-    pub(super) token: AccessToken,
-    generation: u64,
-}
-
-#[derive(Default)]
-struct HeldToken {
-    generation: u64,
-    token: Option<Token>,
-    /// Why the login failed for good: it is not tried again.
-    failure: Option<Failure>,
-}
-
-struct Token {
-    access: AccessToken,
-    refresh: Option<Secret>,
-    /// On the steady clock: from here on a new one is asked for before the next request.
-    renew_at: Duration,
-    /// Known to be refused (a 401), though its time is not over.
-    is_refused: bool,
-}
-
-impl HeldToken {
-    fn good(&self, now: Duration) -> Option<Bearer> {
-        let token = self.token.as_ref()?;
-        (!token.is_refused && now < token.renew_at).then(|| Bearer {
-            token: token.access.clone(),
-            generation: self.generation,
-        })
-    }
-
-    fn keep(&mut self, token: AdminToken, now: Duration) {
-        let margin = (token.expires_in / 5).min(RENEWAL_MARGIN_MAX);
-        self.generation += 1;
-        self.token = Some(Token {
-            access: token.access,
-            refresh: token.refresh,
-            renew_at: now + token.expires_in.saturating_sub(margin),
-            is_refused: false,
-        });
-    }
-}
+/// For whom a request asks, and which status of his a person's word has overcome; none: for nobody, as a login does.
+pub(super) type Asked<'a> = Option<(&'a CustomerKey, Option<Status>)>;
 
 impl Api {
     /// `limiter` is seeded with the requests of the last minute; without `credentials` there is no token to call with; without a
@@ -243,46 +214,9 @@ impl Api {
             limiter: Mutex::new(limiter),
             line: tokio::sync::Mutex::new(()),
             answered: Notify::new(),
-            token: tokio::sync::Mutex::default(),
+            tokens: Tokens::default(),
             max_attempts: MAX_ATTEMPTS,
         }
-    }
-
-    pub(super) fn for_run(self, max_attempts: u32, ledger: Writer) -> Self {
-        Api {
-            max_attempts,
-            ledger: Some(ledger),
-            ..self
-        }
-    }
-
-    pub(super) fn can_log_in(&self) -> bool {
-        self.credentials.is_some()
-    }
-
-    /// Logs in, asking no second time. Gives what the server's clock showed, when its answer told.
-    pub async fn log_in_once(&self) -> Result<Option<Timestamp>, ApiError> {
-        let Credentials { username, password } =
-            self.credentials.as_ref().ok_or_else(no_credentials)?;
-        let token = self.call(self.client.login(username, password)).await?;
-        let token = token.map_err(ApiError::Failed)?;
-        let server_date = token.server_date;
-        self.token.lock().await.keep(token, self.clock.steady());
-        Ok(server_date)
-    }
-
-    /// The tenant's contract types.
-    pub async fn contract_types(&self) -> Result<Vec<ContractTypeEntry>, ApiError> {
-        let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
-        self.call_patiently(|| self.client.contract_types(&bearer.token))
-            .await
-    }
-
-    /// The API's own answer that describes a contract type's form.
-    pub async fn template_fields(&self, id: ContractTypeId) -> Result<String, ApiError> {
-        let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
-        self.call_patiently(|| self.client.template_fields(&bearer.token, id))
-            .await
     }
 
     /// Gives the ledger's writer back, to be stopped.
@@ -290,31 +224,12 @@ impl Api {
         self.ledger
     }
 
-    /// Waits for a slot, with a token that is good when the slot comes; no token where no login is.
-    pub(super) async fn admit(&self, asked: Asked<'_>) -> Result<Admitted<'_>, ApiError> {
-        let mut stale = 0;
-        loop {
-            let bearer = self.bearer().await?;
-            let slot = match self.slot(asked).await? {
-                Ok(slot) => slot,
-                Err(claim) => return Ok(Admitted::Elsewhere(claim)),
-            };
-            // Where tokens live shorter than the wait for a slot, renewing them for ever would send nothing else. The
-            // server has the last word.
-            if self.is_still_good(bearer.as_ref()).await || stale == MAX_STALE_TOKENS {
-                return Ok(Admitted::In(slot, bearer));
-            }
-            slot.not_sent().await;
-            stale += 1;
-        }
-    }
-
     /// Waits for a slot within this process's limits, and then within the team's; or says whose the customer is.
-    async fn slot(&self, asked: Asked<'_>) -> Result<Result<Slot<'_>, Claim>, ApiError> {
+    pub(super) async fn slot(&self, asked: Asked<'_>) -> Result<Result<Slot<'_>, Claim>, Stopped> {
         let _first_in_line = self.stop.or_stop(self.line.lock()).await?;
         loop {
             if self.stop.is_stopping() {
-                return Err(ApiError::Stopped);
+                return Err(Stopped);
             }
             // Registered before asking, so that an answer in between is not missed.
             let answered = self.answered.notified();
@@ -325,19 +240,68 @@ impl Api {
                 Permit::AfterAnAnswer => self.stop.or_stop(answered).await?,
             }
         }
-        let slot = Slot {
-            api: Some(self),
+        let mut slot = Slot {
+            api: self,
+            is_counted: true,
             registered: None,
         };
-        match &self.register {
-            None => Ok(Ok(slot)),
-            Some(register) => self.ask_team(register, slot, asked).await,
+        let Some(register) = &self.register else {
+            return Ok(Ok(slot));
+        };
+        match self.ask_team(register, &mut slot, asked).await {
+            Ok(None) => Ok(Ok(slot)),
+            Ok(Some(claim)) => {
+                slot.not_sent().await;
+                Ok(Err(claim))
+            }
+            Err(Stopped) => {
+                slot.not_sent().await;
+                Err(Stopped)
+            }
         }
     }
 
-    /// Nobody sends for `wait` from now on.
-    pub(super) fn pause(&self, wait: Duration) {
-        self.limiter().pause(self.clock.steady(), wait);
+    /// Waits until a request may leave within the limits of all computers together; or says whose the customer is.
+    async fn ask_team(
+        &self,
+        register: &Register,
+        slot: &mut Slot<'_>,
+        asked: Asked<'_>,
+    ) -> Result<Option<Claim>, Stopped> {
+        let away = |error| self.give_up(StopReason::Register(error));
+        let (customer, over) = asked.unzip();
+        let customer = customer.map(CustomerKey::as_slice);
+        loop {
+            let attempt = Register::new_attempt().map_err(away)?;
+            slot.registered = Some((attempt, self.clock.steady()));
+            let asking = register.open_attempt(attempt, customer, over.flatten());
+            // Where the run stops meanwhile, it may have been granted all the same.
+            let verdict = self.stop.or_stop(asking).await?;
+            if verdict != Ok(Verdict::Granted) {
+                slot.registered = None;
+            }
+            match verdict.map_err(away)? {
+                Verdict::Granted => return Ok(None),
+                Verdict::Taken(claim) => return Ok(Some(claim)),
+                Verdict::Wait(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
+            }
+        }
+    }
+
+    /// Tells the register what became of a request. Where it cannot be told, nothing more is begun; whether it could is the answer.
+    async fn tell(
+        &self,
+        registered: Option<(AttemptId, Duration)>,
+        event: &str,
+        status: Status,
+        pause: Option<Duration>,
+    ) -> bool {
+        let (Some(register), Some((attempt, _))) = (&self.register, registered) else {
+            return false;
+        };
+        let told = register.close_attempt(attempt, event, status, pause).await;
+        told.map_err(|error| self.give_up(StopReason::Register(error)))
+            .is_ok()
     }
 
     pub(super) fn limiter(&self) -> MutexGuard<'_, Limiter> {
@@ -345,140 +309,14 @@ impl Api {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request that is no invitation: it counts against the limits, now and, by the ledger, for the next process; and so does
-    /// the pause that its answer asks for.
-    async fn call<T>(
-        &self,
-        request: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<Result<T, Failure>, ApiError> {
-        // Nobody else can have claimed what is about no customer.
-        let Ok(slot) = self.slot(None).await? else {
-            return Err(ApiError::Stopped);
-        };
-        let registered = slot.registered;
-        let Some(ledger) = &self.ledger else {
-            let answer = request.await;
-            drop(slot);
-            self.tell(registered, "answered", Status::Pending, None)
-                .await;
-            return Ok(answer);
-        };
-        let call = match ledger.open_call(&self.clock.moment()).await {
-            Ok(call) => call,
-            Err(error) => {
-                slot.not_sent().await;
-                return Err(ApiError::Ledger(error));
-            }
-        };
-        let answer = request.await;
-        let pause = answer.as_ref().err().and_then(|error| self.asked(error));
-        if let Some(pause) = pause {
-            self.pause(pause);
-        }
-        drop(slot);
-        let now = self.clock.moment();
-        let closed = ledger.close_call(call, pause, &now).await;
-        self.tell(registered, "answered", Status::Pending, pause)
-            .await;
-        closed.map_err(ApiError::Ledger).map(|()| answer)
+    /// Stops all for this reason.
+    pub(super) fn give_up(&self, reason: StopReason) -> Stopped {
+        self.stop.stop(reason);
+        Stopped
     }
 
-    /// Calls create nothing, so what may pass is simply asked for again.
-    async fn call_patiently<T, F>(&self, request: impl Fn() -> F) -> Result<T, ApiError>
-    where
-        F: Future<Output = Result<T, Failure>>,
-    {
-        let mut attempt = 1;
-        loop {
-            let error = match self.call(request()).await? {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if !error.why.may_pass() || attempt >= self.max_attempts {
-                return Err(ApiError::Failed(error));
-            }
-            let wait = match error.why.retry_after() {
-                Some(_) => self.asked(&error),
-                None => Some(backoff(attempt, fastrand::f64())),
-            };
-            let Some(wait) = wait else {
-                return Err(ApiError::Failed(error));
-            };
-            tracing::warn!("{error}; asking again in {} s", wait.as_secs_f32().ceil());
-            self.stop.or_stop(tokio::time::sleep(wait)).await?;
-            attempt += 1;
-        }
+    /// The ledger cannot be written, so nothing may be sent.
+    pub(super) fn broken(&self, error: Error) -> Stopped {
+        self.give_up(StopReason::Broken(error))
     }
-
-    /// The pause that an answer asks for, if anybody waits that long.
-    fn asked(&self, error: &Failure) -> Option<Duration> {
-        wait_asked_for(error.why.retry_after()?, self.clock.wall())
-    }
-
-    /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile.
-    async fn bearer(&self) -> Result<Option<Bearer>, ApiError> {
-        let Some(credentials) = &self.credentials else {
-            return Ok(None);
-        };
-        let mut held = self.token.lock().await;
-        if let Some(bearer) = held.good(self.clock.steady()) {
-            return Ok(Some(bearer));
-        }
-        if let Some(failure) = &held.failure {
-            return Err(ApiError::Failed(failure.clone()));
-        }
-        match self.renew(&mut held, credentials).await {
-            Ok(token) => held.keep(token, self.clock.steady()),
-            Err(error) => {
-                if let ApiError::Failed(failure) = &error {
-                    held.failure = Some(failure.clone());
-                }
-                return Err(error);
-            }
-        }
-        Ok(held.good(Duration::ZERO))
-    }
-
-    /// A refresh where there is something to refresh with, else, and when it fails, a login.
-    async fn renew(
-        &self,
-        held: &mut HeldToken,
-        Credentials { username, password }: &Credentials,
-    ) -> Result<AdminToken, ApiError> {
-        if let Some(refresh) = held.token.take().and_then(|token| token.refresh) {
-            match self.call(self.client.refresh(&refresh)).await? {
-                Ok(token) => return Ok(token),
-                Err(error) => {
-                    tracing::warn!("the token could not be refreshed ({error}); logging in afresh");
-                }
-            }
-        }
-        self.call_patiently(|| self.client.login(username, password))
-            .await
-    }
-
-    /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.
-    async fn is_still_good(&self, bearer: Option<&Bearer>) -> bool {
-        let Some(bearer) = bearer else {
-            return true;
-        };
-        let now = self.clock.steady();
-        let good = self.token.lock().await.good(now);
-        good.is_some_and(|good| good.generation == bearer.generation)
-    }
-
-    /// This token was answered with a 401. Of all who find out, the first counts.
-    pub(super) async fn refused(&self, bearer: &Bearer) {
-        let mut held = self.token.lock().await;
-        if held.generation == bearer.generation
-            && let Some(token) = &mut held.token
-        {
-            token.is_refused = true;
-        }
-    }
-}
-
-fn no_credentials() -> ApiError {
-    let why = Why::Refused(Refusal::Credentials);
-    ApiError::Failed(Failure::new(why, "no credentials to log in with"))
 }

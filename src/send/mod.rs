@@ -1,20 +1,18 @@
 //! Sends what is due and survives being stopped at any line. The only place where ledger and API meet.
 //!
 //! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop), `decide` (whether a row is
-//! sent, and what follows from an outcome), `attempt` (one request for one row); then what these lean on.
+//! sent, and what follows from an outcome), `attempt` (one request for one row), `api` (every request's way); then what these lean on.
 
 mod api;
 mod attempt;
+mod calls;
 mod decide;
-mod events;
 mod import;
 mod limiter;
 mod stop;
-mod team;
 
-pub use api::{Api, ApiError, Clock, Credentials};
+pub use api::{Api, Clock, Credentials};
 pub use decide::{Wishes, plan};
-pub use events::{Observer, SendEvent, Tally};
 pub use import::{ImportOptions, Seen, Sheet, SheetError, Verdict, import, make_due};
 pub use limiter::{Limiter, Limits, Permit};
 pub use stop::{StopReason, StopSignal, Stopped};
@@ -24,17 +22,15 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::time::DelayQueue;
 
 use crate::error::Error;
 use crate::ledger::Writer;
-use crate::model::{Failure, RowNumber, RunId, Status, Why};
+use crate::model::{Counts, Failure, Outcome, RowNumber, RunId, Status, Why};
 use crate::register::Claim;
-use attempt::{Attempted, Attempts, Ended, Job};
-use decide::{History, Next, RetryPolicy};
-use team::{elsewhere, left_elsewhere};
+use attempt::{Ended, Job, elsewhere};
+use decide::{Decision, History, Next};
 
 pub struct SendOptions {
     /// The run whose due rows are sent.
@@ -58,25 +54,56 @@ pub struct Sent {
     pub limit_reached: bool,
 }
 
+/// Something that happened, for those who watch: progress, log, metrics. Holds no personal data.
+#[derive(Debug, Clone)]
+pub enum SendEvent {
+    /// A row has its status for this run, and the ledger has it durably.
+    Ended {
+        row: RowNumber,
+        status: Status,
+        /// The vendor's code or the reason, when it was not created.
+        code: Option<String>,
+        /// The same for people, values masked.
+        message: Option<String>,
+    },
+    /// A row goes again later.
+    Again {
+        row: RowNumber,
+        /// `unreachable`, `throttled` or `unavailable`.
+        why: &'static str,
+        wait: Duration,
+    },
+    /// Nobody sends for this long.
+    Paused { wait: Duration },
+}
+
+/// How far the run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    pub counts: Counts,
+    /// Requests for invitations in this run.
+    pub requests: u64,
+    /// Those answered 429.
+    pub throttled: u64,
+}
+
+/// Somebody who watches what happens, and how far the run is then; must not take long.
+type Observer = Box<dyn Fn(&SendEvent, &Tally) + Send>;
+
 /// Sends all that is due in the run that `ledger` writes: invitations where `api` can log in, else sessions.
 pub async fn send(
     options: SendOptions,
-    api: Api,
+    mut api: Api,
     ledger: Writer,
-    observer: Arc<dyn Observer>,
+    observer: Observer,
     start: Tally,
 ) -> Sent {
     let stop = Arc::clone(&api.stop);
     let clocked = tokio::spawn(stop_after(options.max_duration, Arc::clone(&stop)));
+    api.max_attempts = options.max_attempts;
+    api.ledger = Some(ledger.clone());
     let sending = Sending {
-        attempts: Arc::new(Attempts {
-            policy: RetryPolicy {
-                max_attempts: options.max_attempts,
-                can_log_in: api.can_log_in(),
-            },
-            api: api.for_run(options.max_attempts, ledger.clone()),
-            ledger: ledger.clone(),
-        }),
+        api: Arc::new(api),
         due: DueRows {
             ledger,
             run: options.run,
@@ -123,12 +150,22 @@ fn panicked(error: &JoinError) -> StopReason {
     )
 }
 
+/// Rows that another computer was still sending when all else was done.
+fn left_elsewhere(rows: u64) -> Error {
+    let (rows, are) = match rows {
+        1 => ("1 row".to_owned(), "is"),
+        n => (format!("{n} rows"), "are"),
+    };
+    let message = format!("{rows} {are} on the way from another computer of the team.");
+    Error::stopped("claimed_elsewhere", message).hint("Run the command again in a minute or two.")
+}
+
 /// How often a row that is on its way from another computer is looked at again, twice as long after each time; then it is left.
 const LOOKS_ELSEWHERE: u32 = 5;
 
 /// The loop: the rows that are due, those under way, and those that wait for their next attempt.
 struct Sending {
-    attempts: Arc<Attempts>,
+    api: Arc<Api>,
     due: DueRows,
     waiting: DelayQueue<Job>,
     under_way: JoinSet<Result<Ended, Stopped>>,
@@ -136,14 +173,14 @@ struct Sending {
     /// Rows left to another computer, on whose way they are.
     left_elsewhere: u64,
     options: SendOptions,
-    observer: Arc<dyn Observer>,
+    observer: Observer,
     tally: Tally,
 }
 
 impl Sending {
     /// Sends until all is done or the run stops.
     async fn run(mut self) -> Sent {
-        let stop = Arc::clone(&self.attempts.api.stop);
+        let stop = Arc::clone(&self.api.stop);
         loop {
             let has_room = self.under_way.len() < self.options.concurrency;
             if has_room && let Err(error) = self.due.refill().await {
@@ -180,29 +217,27 @@ impl Sending {
     }
 
     fn tell(&self, event: &SendEvent) {
-        self.observer.see(event, &self.tally);
+        (self.observer)(event, &self.tally);
     }
 
     fn begin(&mut self, job: Job) {
-        self.under_way
-            .spawn(Arc::clone(&self.attempts).attempt(job));
+        self.under_way.spawn(Arc::clone(&self.api).attempt(job));
     }
 
     fn follow(&mut self, ended: Result<Result<Ended, Stopped>, JoinError>) {
-        let attempted = match ended {
-            Ok(Ok(Ended::Attempted(attempted))) => attempted,
-            Ok(Ok(Ended::Elsewhere(job, claim))) => return self.leave(job, &claim),
-            Ok(Err(Stopped)) => return,
-            Err(error) => return self.stop(panicked(&error)),
-        };
-        let Attempted {
-            job,
-            outcome,
-            decision,
-        } = attempted;
-        let row = job.row;
+        match ended {
+            Ok(Ok(Ended::Attempted(job, outcome, decision))) => {
+                self.attempted(job, &outcome, decision);
+            }
+            Ok(Ok(Ended::Elsewhere(job, claim))) => self.leave(job, &claim),
+            Ok(Err(Stopped)) => {}
+            Err(error) => self.stop(panicked(&error)),
+        }
+    }
+
+    fn attempted(&mut self, job: Job, outcome: &Outcome, decision: Decision) {
+        let (row, failure) = (job.due.row, outcome.as_ref().err());
         self.tally.requests += 1;
-        let failure = outcome.as_ref().err();
         if let Some(Why::Throttled(_)) = failure.map(|failure| failure.why) {
             self.tally.throttled += 1;
         }
@@ -237,13 +272,8 @@ impl Sending {
             }
             return;
         };
-        self.tally.end(status, true);
-        self.tell(&SendEvent::Ended {
-            row: job.row,
-            status,
-            code: Some("elsewhere".to_owned()),
-            message: Some(elsewhere(status, claim)),
-        });
+        let (code, message) = ("elsewhere".to_owned(), elsewhere(status, claim));
+        self.count(job.due.row, status, Some(code), Some(message), true);
     }
 
     /// A row has its status for this run.
@@ -258,7 +288,28 @@ impl Sending {
         } else {
             self.failures_in_a_row = 0;
         }
-        self.tally.end(status, false);
+        self.count(row, status, code, message, false);
+    }
+
+    fn count(
+        &mut self,
+        row: RowNumber,
+        status: Status,
+        code: Option<String>,
+        message: Option<String>,
+        is_elsewhere: bool,
+    ) {
+        let counts = &mut self.tally.counts;
+        match status {
+            Status::Created if is_elsewhere => counts.already_created += 1,
+            Status::Created => counts.created += 1,
+            Status::Rejected => counts.rejected += 1,
+            Status::Failed => counts.failed += 1,
+            Status::Uncertain => counts.uncertain += 1,
+            // Not ends of a row that was under way.
+            Status::Pending | Status::Invalid | Status::Duplicate => return,
+        }
+        counts.pending = counts.pending.saturating_sub(1);
         self.tell(&SendEvent::Ended {
             row,
             status,
@@ -268,7 +319,7 @@ impl Sending {
     }
 
     fn stop(&self, reason: StopReason) {
-        self.attempts.api.stop.stop(reason);
+        self.api.stop.stop(reason);
     }
 }
 
@@ -298,11 +349,7 @@ impl DueRows {
             self.read_to = last.row;
         }
         self.page.extend(page.into_iter().map(|due| Job {
-            row: due.row,
-            invitation: due.invitation,
-            customer: due.customer,
-            overcome: due.overcome,
-            body: Bytes::from(due.body),
+            due,
             history: History::default(),
             found_elsewhere: 0,
         }));

@@ -90,8 +90,7 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
     let api = open_api(&settings, target, "account", false).await?;
     let login = api.log_in_once().await;
     close_api(api).await?;
-    login.map_err(|error| {
-        let mut error = Error::from(error);
+    login.map_err(|mut error| {
         error.message.push_str(" Nothing was kept.");
         error
     })?;

@@ -15,9 +15,9 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
-use crate::model::{ContractTypeId, Timestamp, Why};
+use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{TemplateSpec, TypeLine, quoted, write_contract_types, write_template};
-use crate::send::{Api, ApiError, Clock, Limiter};
+use crate::send::{Api, Clock, Limiter};
 use crate::vlens::read_form;
 
 pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> Ended {
@@ -118,8 +118,14 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
     let mut stored = Vec::new();
     for id in ids.iter().copied().map(ContractTypeId) {
         let path = settings.form_path(id);
-        let answer = api.template_fields(id).await;
-        let answer = answer.map_err(|error| not_pulled(id, error, &path, settings))?;
+        let form_path = path.display().to_string();
+        let answer = api.template_fields(id, &form_path).await?;
+        let answer = answer.map_err(|failure| {
+            let message = format!("Vlens has no form for contract type {id} ({failure}).");
+            let list = settings.command("contract-types");
+            Error::unusable("contract_type_refused", message)
+                .hint(format!("`{list}` lists the tenant's contract types."))
+        })?;
         let pulled = store(id, &answer, &path)?;
         // What is stored is told even if the next one fails.
         if !output.json {
@@ -129,18 +135,6 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
     }
     let document = serde_json::json!({ "pulled": stored });
     output.show(&document, |_| Ok(()))
-}
-
-fn not_pulled(id: ContractTypeId, error: ApiError, path: &Path, settings: &Settings) -> Error {
-    match error {
-        ApiError::Failed(error) if matches!(error.why, Why::Rejected(code) if code != 403) => {
-            let message = format!("Vlens has no form for contract type {id} ({error}).");
-            let list = settings.command("contract-types");
-            let hint = format!("`{list}` lists the tenant's contract types.");
-            Error::unusable("contract_type_refused", message).hint(hint)
-        }
-        other => other.explain(&path.display().to_string()),
-    }
 }
 
 fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error> {

@@ -433,7 +433,7 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
             chart.note("login", fine("Vlens accepts the credentials."));
             chart.note("contract_types", contract_types(&api, settings).await);
         }
-        Err(error) => chart.note("login", Err(error.into())),
+        Err(error) => chart.note("login", Err(error)),
     }
     if let Err(error) = close_api(api).await {
         chart.note("ledger", Err(error));
@@ -455,7 +455,7 @@ fn clocks(server: Timestamp, here: Timestamp) -> Looked {
 
 /// Sending does not need them, so that they may not be seen is no failure.
 async fn contract_types(api: &Api, settings: &Settings) -> Looked {
-    let entries = match api.contract_types().await.map_err(Error::from) {
+    let entries = match api.contract_types().await {
         Ok(entries) => entries,
         Err(error) => return warning(error.message, error.hint.unwrap_or_default()),
     };

@@ -23,8 +23,8 @@ use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{command, question, reason};
 use crate::send::{
-    Api, Clock, ImportOptions, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import,
-    make_due, send,
+    Api, Clock, ImportOptions, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally,
+    Wishes, import, make_due, send,
 };
 use crate::vlens::{Notice, Notifier};
 
@@ -359,6 +359,7 @@ impl<'s> Flow<'s> {
         let (clock, stop) = (Arc::clone(&self.clock), Arc::clone(&self.stop));
         let api = Api::new(client, credentials, limiter, None, register, clock, stop);
         let observer = Arc::clone(watch);
+        let observer = Box::new(move |event: &SendEvent, tally: &Tally| observer.see(event, tally));
         let sent = send(options, api, writer.clone(), observer, start).await;
         let ledger = writer.stop().await;
         if let Some(sandbox) = sandbox {

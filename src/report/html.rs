@@ -10,7 +10,7 @@ use minijinja::{Environment, Value, context};
 
 use super::export::in_words;
 use super::summary::Further;
-use super::text::{as_float, duration, environment, thousands, vendor_words};
+use super::text::{as_float, duration, environment, vendor_words};
 use super::words::Language;
 use crate::error::Error;
 use crate::model::{
@@ -39,10 +39,6 @@ pub struct ReportData {
 
 /// Rows that need a person, as many as leave the page two sheets of paper.
 pub const PEOPLE: usize = 12;
-/// Groups of problems and of rejections.
-const GROUPS: usize = 6;
-/// Runs shown of the ledger's history.
-const RUNS: usize = 16;
 /// A longer run is told in wider steps with the highest value of each.
 const MOST_STEPS: usize = 180;
 /// Rows in the table beside a plot over time, and labels below it.
@@ -55,6 +51,9 @@ const DAY: usize = 1440;
 const MOST_MINUTES: usize = 45_000;
 /// Who signed later is counted with the last day.
 const MOST_DAYS: u64 = 90;
+
+/// A bar of a plot: the label below it, and its parts from the bottom up.
+type Bar<const PARTS: usize> = (Option<String>, [u64; PARTS]);
 
 /// Writes the page.
 pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<(), Error> {
@@ -72,6 +71,42 @@ pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) ->
         .map_err(|error| not_written(error.to_string()))
 }
 
+fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
+    let mut environment = page_environment(data.zone.clone(), language);
+    // The name's ending switches HTML escaping on.
+    environment.add_template("page.html", include_str!("page.html"))?;
+    let counts = &data.summary.counts;
+    let people = data.people.iter().map(|row| {
+        let told = in_words(row, language).unwrap_or_default();
+        let told: Vec<String> = told.lines().map(mask_text).collect();
+        (row.row, row.status, told.join("\n"))
+    });
+    let history = data.runs.iter().rev().map(|run| {
+        let needing = run.counts.needing_a_person();
+        let parts = [run.counts.created, needing, run.counts.pending];
+        (Some(run.run.to_string()), parts)
+    });
+    let history: Vec<Bar<3>> = history.collect();
+    environment.get_template("page.html")?.render(context! {
+        w => Serde(language.words()),
+        s => Serde(&data.summary),
+        total => counts.total().max(1),
+        needing => counts.needing_a_person(),
+        made_at => data.made_at.to_string(),
+        zone => zone_name(&data.zone, data.made_at),
+        people => Serde(people.collect::<Vec<_>>()),
+        reading => &data.further.reading,
+        sending => &data.further.sending,
+        statistics => Serde(&data.statistics),
+        per_minute => over_time(data, data.per_minute, |minute| minute.requests),
+        per_second => over_time(data, data.per_second, |minute| minute.busiest_second),
+        follow => Serde(follow(&data.statistics.stages)),
+        latency => Serde(latency(&data.statistics.latencies_ms)),
+        history => Serde(history),
+        runs => Serde(&data.runs),
+    })
+}
+
 /// What the page's template knows beside its values.
 fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> {
     let mut environment = environment();
@@ -84,71 +119,28 @@ fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> 
     });
     environment.add_filter("local", move |at: Option<String>| {
         let at: jiff::Timestamp = at?.parse().ok()?;
-        Some(local(&zone, at).strftime("%Y-%m-%d %H:%M").to_string())
+        let at = at.to_zoned(zone.clone());
+        Some(at.strftime("%Y-%m-%d %H:%M").to_string())
     });
     environment.add_filter("duration", move |seconds| in_units(seconds, language));
+    environment.add_filter("meaning", move |code: String| {
+        language.meaning(&code).into_owned()
+    });
+    environment.add_filter("masked", |text: Option<String>| {
+        mask_text(&vendor_words(&text.unwrap_or_default()))
+    });
+    environment.add_function("steps", steps);
     environment
 }
 
-fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
-    let mut environment = page_environment(data.zone.clone(), language);
-    // The name's ending switches HTML escaping on.
-    environment.add_template("page.html", include_str!("page.html"))?;
-    let counts = &data.summary.counts;
-    let needing = counts.needing_a_person();
-    let masked = |text: &str| mask_text(&vendor_words(text));
-    let statistics = &data.statistics;
-    let problems = statistics.problems.iter().take(GROUPS).map(|problem| {
-        let column = masked(problem.column.as_deref().unwrap_or_default());
-        (column, language.meaning(&problem.code), problem.count)
-    });
-    let answers = statistics.answers.iter();
-    let rejections = answers
-        .filter(|answer| answer.event == "rejected")
-        .take(GROUPS);
-    let rejections = rejections.map(|told| (&told.code, masked(&told.message), told.count));
-    let people = data.people.iter().map(|row| {
-        let told = in_words(row, language).unwrap_or_default();
-        let told: Vec<String> = told.lines().map(mask_text).collect();
-        (row.row, row.status, told.join("\n"))
-    });
-    let people: Vec<_> = people.collect();
-    let more = (needing > people.len() as u64).then(|| {
-        let fills = [thousands(people.len() as u64), thousands(needing)];
-        language.say("people_more", &fills.each_ref().map(String::as_str))
-    });
-    environment.get_template("page.html")?.render(context! {
-        w => Serde(language.words()),
-        s => Serde(&data.summary),
-        total => counts.total().max(1),
-        needing,
-        made_at => data.made_at.to_string(),
-        times => language.say("times", &[&zone_name(&data.zone, data.made_at)]),
-        people => Serde(people),
-        people_more => more,
-        reading => &data.further.reading,
-        sending => &data.further.sending,
-        problems => Serde(problems.collect::<Vec<_>>()),
-        rejections => Serde(rejections.collect::<Vec<_>>()),
-        per_minute => over_time(data, data.per_minute, |minute| minute.requests),
-        per_second => over_time(data, data.per_second, |minute| minute.busiest_second),
-        follow => follow(&statistics.stages),
-        latency => latency(&statistics.latencies_ms),
-        history => history(&data.runs),
-    })
-}
-
-fn local(zone: &TimeZone, at: jiff::Timestamp) -> jiff::Zoned {
-    at.to_zoned(zone.clone())
+fn local(zone: &TimeZone, at: Timestamp) -> jiff::Zoned {
+    let at = jiff::Timestamp::from_millisecond(at.0);
+    at.unwrap_or_default().to_zoned(zone.clone())
 }
 
 /// `Africa/Cairo, UTC+02:00`.
 fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
-    let at = local(
-        zone,
-        jiff::Timestamp::from_millisecond(at.0).unwrap_or_default(),
-    );
-    let offset = at.strftime("UTC%:z").to_string();
+    let offset = local(zone, at).strftime("UTC%:z").to_string();
     match zone.iana_name() {
         Some(name) if name != "UTC" => format!("{name}, {offset}"),
         _ => offset,
@@ -158,20 +150,9 @@ fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
 /// A span of time in the language's own units.
 fn in_units(seconds: f64, language: Language) -> String {
     let told = duration(seconds);
-    let units = language
-        .words()
-        .get("units")
-        .and_then(toml::Value::as_table);
-    let Some(units) = units.filter(|_| language != Language::English) else {
-        return told;
-    };
     let parts = told.split(' ').map(|part| {
         let (number, unit) = part.split_at(part.find(char::is_alphabetic).unwrap_or(part.len()));
-        let unit = units
-            .get(unit)
-            .and_then(toml::Value::as_str)
-            .unwrap_or(unit);
-        format!("{number} {unit}")
+        format!("{number}{}", language.word(&format!("unit_{unit}")))
     });
     parts.collect::<Vec<_>>().join(" ")
 }
@@ -182,95 +163,71 @@ fn over_time(
     limit: Option<u32>,
     value: fn(&MinuteCount) -> u64,
 ) -> Option<Value> {
-    let minutes = &data.statistics.minutes;
-    let first = minutes.iter().map(|minute| minute.at).min()?;
+    let first = data.statistics.minutes.first()?.at;
     let mut values = Vec::new();
-    for minute in minutes {
+    for minute in &data.statistics.minutes {
         let place = usize::try_from(minute.at.ms_since(first) / 60_000).unwrap_or(MOST_MINUTES);
         if place < MOST_MINUTES {
             values.resize(values.len().max(place + 1), 0);
-            values[place] = value(minute).max(values[place]);
+            values[place] = value(minute);
         }
     }
     let clock = |place: usize| {
-        let ms = first
-            .0
-            .saturating_add(i64::try_from(place).unwrap_or(0) * 60_000);
-        local(
-            &data.zone,
-            jiff::Timestamp::from_millisecond(ms).unwrap_or_default(),
-        )
+        let ms = i64::try_from(place).unwrap_or(0) * 60_000;
+        local(&data.zone, Timestamp(first.0.saturating_add(ms)))
+    };
+    let mut steps = LABEL_STEPS.into_iter();
+    let step = steps.find(|step| values.len() / step <= TIME_LABELS);
+    let step = step.unwrap_or(7 * DAY);
+    let form = if step < DAY { "%H:%M" } else { "%d/%m" };
+    let label = |place| {
+        let clock = clock(place);
+        let of_day = i32::from(clock.hour()) * 60 + i32::from(clock.minute());
+        let of_year = i32::from(clock.day_of_year()) * 1440 + of_day;
+        let is_marked = usize::try_from(of_year).is_ok_and(|minute| minute.is_multiple_of(step));
+        is_marked.then(|| clock.strftime(form).to_string())
+    };
+    // Of each stretch its highest value, since that is what a limit is about.
+    let highest = |stretch: usize| {
+        let stretches = values.chunks(stretch).enumerate();
+        stretches.map(move |(at, values)| (at * stretch, values.iter().copied().max().unwrap_or(0)))
     };
     let stretch = values.len().div_ceil(MOST_STEPS).max(1);
-    let columns: Vec<_> = highest(&values, stretch)
-        .map(|value| vec![("bar", value)])
-        .collect();
-    let steps = LABEL_STEPS.into_iter();
-    let mut steps = steps.filter(|step| values.len() / step <= TIME_LABELS);
-    let step = steps.next().unwrap_or(7 * DAY);
-    let form = if step < DAY { "%H:%M" } else { "%d/%m" };
-    let is_marked = |place: &usize| {
-        let clock = clock(*place);
-        let days = usize::try_from(clock.day_of_year()).unwrap_or(0);
-        let minute = usize::try_from(i32::from(clock.hour()) * 60 + i32::from(clock.minute()));
-        (days * DAY + minute.unwrap_or(0)).is_multiple_of(step)
-    };
-    let middle = if stretch == 1 { 0.5 } else { 0.0 };
-    let marks = (0..values.len()).filter(is_marked).map(|place| {
-        let at = as_float(place as u64) / as_float(stretch as u64) + middle;
-        (at, clock(place).strftime(form).to_string())
-    });
-    let rows = values.len().div_ceil(TIME_ROWS);
-    let rows = highest(&values, rows).enumerate().map(|(at, value)| {
-        let time = clock(at * rows).strftime("%Y-%m-%d %H:%M").to_string();
+    let bars = highest(stretch).map(|(at, value)| ((at..at + stretch).find_map(label), [value]));
+    let rows = highest(values.len().div_ceil(TIME_ROWS).max(1)).map(|(at, value)| {
+        let time = clock(at).strftime("%Y-%m-%d %H:%M").to_string();
         (time, value)
     });
     Some(context! {
         limit,
         is_stretched => stretch > 1,
-        chart => chart(&columns, columns.len(), limit, marks.collect()),
+        bars => Serde(bars.collect::<Vec<Bar<1>>>()),
         rows => rows.collect::<Vec<_>>(),
     })
 }
 
-/// Of each stretch its highest value, since that is what a limit is about.
-fn highest(values: &[u64], stretch: usize) -> impl Iterator<Item = u64> {
-    values
-        .chunks(stretch.max(1))
-        .map(|chunk| chunk.iter().copied().max().unwrap_or(0))
+/// How many had signed, or stood at another stage, so many days after the invitation; nothing where nothing tells of it.
+fn follow(stages: &[StageCount]) -> Vec<Bar<2>> {
+    let known = stages.iter();
+    let known = known.filter_map(|stage| Some((stage.days?.min(MOST_DAYS), stage)));
+    let by = |day: u64, is_signed: bool| {
+        let meant = known.clone().filter(|(days, _)| *days <= day);
+        let meant = meant.filter(|(_, stage)| stage.is_signed == is_signed);
+        meant.map(|(_, stage)| stage.count).sum()
+    };
+    let Some(last) = known.clone().map(|(days, _)| days).max() else {
+        return Vec::new();
+    };
+    let labelled = steps(as_float(last), 8);
+    let bars = (0..=last).map(|day| {
+        let label = labelled.contains(&day).then(|| day.to_string());
+        (label, [by(day, true), by(day, false)])
+    });
+    bars.collect()
 }
 
-/// How many had signed, or stood at another stage, so many days after the invitation; none where nothing tells of it.
-fn follow(stages: &[StageCount]) -> Option<Value> {
-    let days = stages.iter().filter_map(|stage| stage.days);
-    let last = days.max()?.min(MOST_DAYS);
-    let count = |is_meant: &dyn Fn(&StageCount) -> bool| -> u64 {
-        let meant = stages.iter().filter(|stage| is_meant(stage));
-        meant.map(|stage| stage.count).sum()
-    };
-    let by = |day: u64, is_signed| {
-        count(&|stage| {
-            let is_by_then = stage.days.is_some_and(|days| days.min(last) <= day);
-            is_by_then && stage.is_signed == is_signed
-        })
-    };
-    let columns: Vec<_> = (0..=last)
-        .map(|day| vec![("created", by(day, true)), ("pending", by(day, false))])
-        .collect();
-    let marks = steps(as_float(last), 8).map(|day| (as_float(day) + 0.5, thousands(day)));
-    let rows = [
-        ("signed", by(last, true)),
-        ("not_signed", by(last, false)),
-        ("never_seen", count(&|stage| stage.days.is_none())),
-    ];
-    Some(
-        context! { chart => chart(&columns, columns.len(), None, marks.collect()), rows => Serde(rows) },
-    )
-}
-
-/// Percentiles from the sorted list of how many answers took how long; none without an answer.
-fn latency(latencies_ms: &[(u64, u64)]) -> Option<Value> {
-    let (slowest, _) = *latencies_ms.last()?;
+/// Percentiles from the sorted list of how many answers took how long; nothing without an answer.
+fn latency(latencies_ms: &[(u64, u64)]) -> Vec<Bar<1>> {
     let total: u64 = latencies_ms.iter().map(|(_, count)| count).sum();
     let within = |percent: u64| {
         let wanted = (total * percent).div_ceil(100);
@@ -279,63 +236,23 @@ fn latency(latencies_ms: &[(u64, u64)]) -> Option<Value> {
             seen += count;
             seen >= wanted
         });
-        so_far.next().map_or(slowest, |(ms, _)| *ms)
+        let (ms, _) = so_far.next()?;
+        Some((Some(format!("{percent} %")), [*ms]))
     };
-    let rows = [50, 90, 95, 99, 100].map(|percent| (format!("{percent} %"), within(percent)));
-    // The slowest answer stands in the table alone: it would dwarf the rest.
-    let columns: Vec<_> = rows[..4].iter().map(|(_, ms)| vec![("bar", *ms)]).collect();
-    let marks = middles(rows[..4].iter().map(|(label, _)| label.clone()));
-    Some(context! { chart => chart(&columns, columns.len(), None, marks), rows })
-}
-
-fn history(runs: &[RunSummary]) -> Value {
-    let newest = &runs[..runs.len().min(RUNS)];
-    let columns: Vec<_> = newest
-        .iter()
-        .rev()
-        .map(|record| {
-            let counts = &record.counts;
-            vec![
-                ("created", counts.created),
-                ("invalid", counts.needing_a_person()),
-                ("pending", counts.pending),
-            ]
-        })
-        .collect();
-    let names = newest.iter().rev();
-    let marks = middles(names.map(|record| record.run.to_string()));
-    context! { chart => chart(&columns, columns.len(), None, marks), runs => Serde(newest) }
-}
-
-/// Labels below the middles of their bars.
-fn middles(labels: impl Iterator<Item = String>) -> Vec<(f64, String)> {
-    let middles = (0u64..).map(|place| as_float(place) + 0.5);
-    middles.zip(labels).collect()
-}
-
-/// Bars side by side in so many slots, each with its parts from the bottom up; labels by their place in slots. No text but numbers
-/// and short labels, so that it reads alike in every language.
-fn chart(
-    columns: &[Vec<(&str, u64)>],
-    slots: usize,
-    limit: Option<u32>,
-    marks: Vec<(f64, String)>,
-) -> Value {
-    let sum = |column: &Vec<(&str, u64)>| column.iter().map(|(_, part)| part).sum::<u64>();
-    let highest = columns.iter().map(sum).max().unwrap_or(0);
-    let top = as_float(highest.max(limit.unwrap_or(0).into()).max(1)) * 1.1;
-    let ticks: Vec<u64> = steps(top, 5).collect();
-    context! { columns => Serde(columns), slots => slots.max(1), limit, marks, ticks, top }
+    [50, 90, 95, 99, 100]
+        .into_iter()
+        .filter_map(within)
+        .collect()
 }
 
 /// Round numbers from nought to `end`, about as many as wanted.
-fn steps(end: f64, wanted: u32) -> impl Iterator<Item = u64> {
+fn steps(end: f64, wanted: u32) -> Vec<u64> {
     let mut sizes = (0..19).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power)));
     let size = sizes
         .find(|&size| as_float(size) * f64::from(wanted) >= end)
         .unwrap_or(u64::MAX);
-    let steps = (0..).map(move |step| size.saturating_mul(step));
-    steps.take_while(move |&value| as_float(value) <= end)
+    let steps = (0..).map(|step| size.saturating_mul(step));
+    steps.take_while(|&value| as_float(value) <= end).collect()
 }
 
 #[cfg(test)]
@@ -350,7 +267,7 @@ mod tests {
             (66.0, vec![0, 20, 40, 60]),
             (13_244.0, vec![0, 5000, 10_000]),
         ] {
-            assert_eq!(steps(end, 5).collect::<Vec<_>>(), expected);
+            assert_eq!(steps(end, 5), expected);
         }
     }
 

@@ -12,7 +12,7 @@ use rust_xlsxwriter::Workbook;
 
 use super::text::vendor_words;
 use super::words::Language;
-use super::workbook::{Book, Fill, TOLD_WIDTH, Value, looks_like_formula, within_sheet};
+use super::workbook::{Book, Face, Fill, TOLD_WIDTH, looks_like_formula};
 use crate::error::Error;
 use crate::model::{
     Cell, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, RowNumber, Secret, Status, printable_lines,
@@ -101,22 +101,15 @@ fn begin_book(
     columns: usize,
     options: &ExportOptions<'_>,
 ) -> Result<Book, Error> {
-    /// Where a result column is wide enough for what stands in it rather than for its header.
-    const WIDTHS: [(&str, u16); 6] = [
-        ("vlens_token", 24),
-        ("vlens_link", 36),
-        ("vlens_error", TOLD_WIDTH),
-        ("vlens_sent_at", 21),
-        ("vlens_stage", 21),
-        ("vlens_stage_at", 21),
-    ];
-    let width = |at: usize| {
-        let mut widths = WIDTHS
-            .iter()
-            .filter(|(name, _)| at >= columns && names[at] == *name);
-        widths.next().map(|(_, width)| f64::from(*width))
+    // Where a result column is wide enough for what stands in it rather than for its header.
+    let width = |at: usize| match *RESULT_COLUMNS.get(at.checked_sub(columns)?)? {
+        "vlens_token" => Some(24.0),
+        "vlens_link" => Some(36.0),
+        "vlens_error" => Some(f64::from(TOLD_WIDTH)),
+        "vlens_sent_at" | "vlens_stage" | "vlens_stage_at" => Some(21.0),
+        _ => None,
     };
-    let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, options.right_to_left, false)?;
+    let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, options.right_to_left)?;
     book.header(0, names, width, |name| options.language.shown(name))?;
     Ok(book)
 }
@@ -134,7 +127,8 @@ impl<W: Write + Send> Sink<'_, W> {
             .take(self.columns);
         match &mut self.writer {
             Writer::Csv(writer) => {
-                let mut texts = cells.map(Cell::as_shown).chain(result.texts());
+                let results = result.cells();
+                let mut texts = cells.chain(&results).map(Cell::as_shown);
                 texts
                     .try_for_each(|text| writer.write_field(harmless(&text).as_bytes()))
                     .and_then(|()| writer.write_record(None::<&[u8]>))
@@ -149,17 +143,23 @@ impl<W: Write + Send> Sink<'_, W> {
                     .map_err(|error| not_written(&error))
             }
             Writer::Xlsx(book, _, rows) => {
-                let at = within_sheet(*rows)?;
-                *rows += 1;
                 for (column, cell) in cells.enumerate() {
-                    book.write(at, column, Value::Cell(cell, None), Fill::None)?;
+                    book.write(*rows, column, cell, Face::Kept(None), Fill::None)?;
                 }
-                let texts = result.texts();
-                let columns = (self.columns..).zip(RESULT_COLUMNS).zip(&texts);
-                for ((column, name), text) in columns {
-                    let (value, fill) = result.in_workbook(name, text, language);
-                    book.write(at, column, value, fill)?;
+                let columns = (self.columns..).zip(RESULT_COLUMNS);
+                for ((column, name), cell) in columns.zip(&result.cells()) {
+                    let status = row.status.into_str();
+                    let (face, fill) = match name {
+                        "vlens_status" => {
+                            let shown = language.shown(status).unwrap_or(status);
+                            (Face::Shown(shown), fill(row.status))
+                        }
+                        "vlens_error" => (Face::Told(language), Fill::None),
+                        _ => (Face::Kept(None), Fill::None),
+                    };
+                    book.write(*rows, column, cell, face, fill)?;
                 }
+                *rows += 1;
                 Ok(())
             }
         }
@@ -251,35 +251,21 @@ impl<'r> ResultColumns<'r> {
     }
 
     /// In the order of the columns.
-    fn texts(&self) -> [Cow<'_, str>; RESULT_COLUMNS.len()] {
-        let text = |text: Option<&'r str>| Cow::Borrowed(text.unwrap_or_default());
+    fn cells(&self) -> [Cell; RESULT_COLUMNS.len()] {
+        let text = |text: Option<&str>| text.map_or(Cell::Empty, |text| Cell::Text(text.into()));
         [
-            Cow::Owned(self.row.to_string()),
-            Cow::Borrowed(self.status.into()),
+            Cell::Number(self.row.0.into()),
+            text(Some(self.status.into_str())),
             text(self.token),
-            Cow::Borrowed(self.link.as_deref().unwrap_or_default()),
+            text(self.link.as_deref()),
             text(self.error_code),
-            Cow::Borrowed(self.error.as_deref().unwrap_or_default()),
-            Cow::Owned(self.attempts.to_string()),
-            Cow::Borrowed(self.sent_at.as_deref().unwrap_or_default()),
+            text(self.error.as_deref()),
+            Cell::Number(self.attempts.into()),
+            text(self.sent_at.as_deref()),
             text(self.stage),
-            Cow::Borrowed(self.stage_at.as_deref().unwrap_or_default()),
-            self.signed.map_or("".into(), |is| is.to_string().into()),
+            text(self.stage_at.as_deref()),
+            text(self.signed.map(|is| if is { "true" } else { "false" })),
         ]
-    }
-
-    fn in_workbook<'v>(&self, name: &str, text: &'v str, language: Language) -> (Value<'v>, Fill) {
-        let value = match name {
-            "vlens_row" => Value::Number(self.row.0.into()),
-            "vlens_attempts" => Value::Number(self.attempts.into()),
-            "vlens_error" => Value::Told(text, language),
-            "vlens_status" => {
-                let shown = language.shown(text).unwrap_or(text);
-                return (Value::Shown(text, shown), fill(self.status));
-            }
-            _ => Value::Text(text),
-        };
-        (value, Fill::None)
     }
 }
 
@@ -339,34 +325,19 @@ fn keys(columns: &[String]) -> Vec<String> {
 #[derive(Debug)]
 pub struct LinkTemplate(String);
 
-/// The template's pieces: what stands between its gaps, and the names in them, in turn.
-fn pieces(template: &str) -> impl Iterator<Item = Result<(&str, Option<&str>), &'static str>> {
-    let mut rest = Some(template);
-    std::iter::from_fn(move || {
-        let Some((text, gap)) = rest?.split_once("{{") else {
-            return Some(Ok((rest.take()?, None)));
-        };
-        let Some((name, after)) = gap.split_once("}}") else {
-            rest = None;
-            return Some(Err("a {{ in it is not closed by }}"));
-        };
-        rest = Some(after);
-        Some(Ok((text, Some(name.trim()))))
-    })
-}
-
 impl LinkTemplate {
     /// Reads a template such as `https://onboard.example/start?session={{ token }}`.
     pub fn parse(text: &str) -> Result<LinkTemplate, Error> {
         let mut has_token = false;
-        for piece in pieces(text) {
-            match piece.map_err(invalid)?.1 {
+        for gap in text.split("{{").skip(1) {
+            match gap.split_once("}}").map(|(name, _)| name.trim()) {
                 Some("token") => has_token = true,
-                None | Some("row") => {}
+                Some("row") => {}
                 Some(other) => {
                     let why = format!("it uses {other:?}, which is not known here");
                     return Err(invalid(&why));
                 }
+                None => return Err(invalid("a {{ in it is not closed by }}")),
             }
         }
         if has_token {
@@ -378,14 +349,14 @@ impl LinkTemplate {
     }
 
     fn render(&self, token: &str, row: RowNumber) -> String {
-        let mut link = String::new();
-        for (text, name) in pieces(&self.0).flatten() {
-            link.push_str(text);
-            match name {
-                Some("token") => link.push_str(&percent_encoded(token)),
-                Some(_) => link.push_str(&row.to_string()),
-                None => {}
+        let mut pieces = self.0.split("{{");
+        let mut link = pieces.next().unwrap_or_default().to_owned();
+        for (name, text) in pieces.filter_map(|piece| piece.split_once("}}")) {
+            match name.trim() {
+                "token" => link.push_str(&percent_encoded(token)),
+                _ => link.push_str(&row.to_string()),
             }
+            link.push_str(text);
         }
         link
     }

@@ -3,8 +3,6 @@
 //! Its headers hold the keys with their contract type, so that a filled copy needs no mapping and no stored form. What a list
 //! offers is the choice's own text for the same reason.
 
-use std::sync::LazyLock;
-
 use jiff::civil::date;
 use rust_xlsxwriter::{
     Color, ConditionalFormatFormula, DataValidation, DataValidationErrorStyle, DataValidationRule,
@@ -13,9 +11,9 @@ use rust_xlsxwriter::{
 };
 
 use super::words::{Language, is_arabic};
-use super::workbook::{Book, MAX_ROWS, failed, header_format, letters, note};
+use super::workbook::{Book, MAX_ROWS, column_of, header_format, letters, note, write_cell};
 use crate::error::Error;
-use crate::model::{ContractTypeId, FieldType, Form, FormField, printable};
+use crate::model::{Cell, ContractTypeId, FieldType, Form, FormField, FormOption, printable};
 
 /// What to make a template of.
 #[derive(Debug, Clone, Copy)]
@@ -41,52 +39,33 @@ const LISTS: &str = "_lists";
 const MARK_HEADER: &str = "_";
 /// Behind the label of a column that may not stay empty.
 const REQUIRED: &str = " *";
-
-/// `template.toml`.
-#[derive(serde::Deserialize)]
-struct Knowledge {
-    examples: Vec<(String, String)>,
-}
-
-static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(|| {
-    toml::from_str(include_str!("words/template.toml"))
-        .expect("template.toml belongs to the program and tests read it")
-});
+/// The example row, by what a key ends in or has in it; the first that fits. Nobody in it exists.
+const EXAMPLES: [(&str, &str); 10] = [
+    ("spousename", "Ahmed Samir"),
+    ("guarantorname", "Hany Fathy"),
+    ("name", "Mona Adel"),
+    ("nationalid", "29001011234567"),
+    ("address", "12 Tahrir St., Dokki"),
+    ("employer", "Nile Trading"),
+    ("purpose", "Home repairs"),
+    ("email", "mona@example.com"),
+    ("phone", "01012345678"),
+    ("mobile", "01012345678"),
+];
 
 /// One column of the template.
 struct Column<'a> {
     /// Above one another, the key last: by it `run` knows the column.
     labels: Vec<String>,
     key: String,
-    cells: Cells,
-    /// None for the recipient's columns.
-    field: Option<&'a FormField>,
+    format: Format,
+    is_date: bool,
     notes: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cells {
-    Text,
-    Number,
-    Date,
-}
-
-impl Cells {
-    fn of(field_type: FieldType) -> Cells {
-        match field_type {
-            FieldType::Date => Cells::Date,
-            FieldType::Number => Cells::Number,
-            _ => Cells::Text,
-        }
-    }
-
-    fn format(self) -> Format {
-        match self {
-            Cells::Text => Format::new().set_num_format("@"),
-            Cells::Number => Format::new(),
-            Cells::Date => Format::new().set_num_format("yyyy-mm-dd"),
-        }
-    }
+    choices: &'a [FormOption],
+    /// The column whose value decides whether this one shows, and the value.
+    shown_by: Option<(u16, &'a str)>,
+    /// Shows how to fill in the column.
+    example: Cell,
 }
 
 impl<'a> TemplateSpec<'a> {
@@ -108,34 +87,50 @@ impl<'a> TemplateSpec<'a> {
             ("phoneNumber", "template_phone"),
             ("email", "template_email"),
         ];
+        let first_field = recipient.len();
         let recipient = recipient.map(|(key, label)| Column {
             labels: self.said(label).map(|label| label + REQUIRED).collect(),
             key: key.to_owned(),
-            cells: Cells::Text,
-            field: None,
+            format: as_text(),
+            is_date: false,
             notes: self
                 .said("template_example")
                 .chain(self.said("template_recipient"))
                 .collect(),
+            choices: &[],
+            shown_by: None,
+            example: Cell::Text(example_for(key).to_owned()),
         });
         let fields = self.form.fields.iter().zip(self.types);
-        let fields = fields.map(|(field, &field_type)| Column {
-            labels: self.labels(field),
-            key: format!("{}.{}", self.id, field.key),
-            cells: Cells::of(field_type),
-            field: Some(field),
-            notes: self.notes_on(field),
+        let fields = fields.map(|(field, &field_type)| {
+            let shown_by = field.condition.as_ref().and_then(|condition| {
+                let place = self.place_of(&condition.parent)?;
+                Some((column_of(first_field + place), condition.value.as_str()))
+            });
+            Column {
+                labels: self.labels(field),
+                key: format!("{}.{}", self.id, field.key),
+                format: match field_type {
+                    FieldType::Date => Format::new().set_num_format("yyyy-mm-dd"),
+                    FieldType::Number => Format::new(),
+                    _ => as_text(),
+                },
+                is_date: field_type == FieldType::Date,
+                notes: self.notes_on(field),
+                choices: &field.options,
+                shown_by,
+                example: self.example(field, field_type),
+            }
         });
         recipient.into_iter().chain(fields).collect()
     }
 
+    fn place_of(&self, key: &str) -> Option<usize> {
+        self.form.fields.iter().position(|field| field.key == key)
+    }
+
     /// In the wanted languages; the other is better than none.
     fn labels(&self, field: &FormField) -> Vec<String> {
-        let mark = if self.required.contains(&field.key) {
-            REQUIRED
-        } else {
-            ""
-        };
         let both = [Language::Arabic, Language::English];
         let lists = [self.languages(), &both].map(|languages| {
             let labels = languages.iter().map(|&language| label_in(field, language));
@@ -143,8 +138,13 @@ impl<'a> TemplateSpec<'a> {
             labels.dedup();
             labels
         });
-        let wanted = lists.into_iter().find(|labels| !labels.is_empty());
-        let wanted = wanted.unwrap_or_default().into_iter();
+        let mark = if self.required.contains(&field.key) {
+            REQUIRED
+        } else {
+            ""
+        };
+        let wanted = lists.iter().find(|labels| !labels.is_empty());
+        let wanted = wanted.into_iter().flatten();
         wanted.map(|label| format!("{label}{mark}")).collect()
     }
 
@@ -153,11 +153,8 @@ impl<'a> TemplateSpec<'a> {
         let is_required = self.required.contains(&field.key);
         let required = self.said("template_required").filter(|_| is_required);
         let conditions = field.condition.iter().flat_map(|condition| {
-            let parent = self
-                .form
-                .fields
-                .iter()
-                .find(|field| field.key == condition.parent);
+            let parent = self.place_of(&condition.parent);
+            let parent = parent.map(|place| &self.form.fields[place]);
             self.languages().iter().map(move |&language| {
                 let label = parent.map_or("", |parent| label_in(parent, language));
                 let label = if label.is_empty() {
@@ -168,13 +165,39 @@ impl<'a> TemplateSpec<'a> {
                 language.say("template_condition", &[label, &condition.value])
             })
         });
-        let options = field
-            .options
-            .iter()
-            .filter(|option| !option.labels.is_empty());
+        let options = field.options.iter();
+        let options = options.filter(|option| !option.labels.is_empty());
         let meanings =
             options.map(|option| format!("{} = {}", option.value, option.labels.join(", ")));
         required.chain(conditions).chain(meanings).collect()
+    }
+
+    /// A value for the example row, whose other cells hold their choices; none where the field would not show beside them.
+    fn example(&self, field: &FormField, field_type: FieldType) -> Cell {
+        let is_shown = field.condition.as_ref().is_none_or(|condition| {
+            let parent = self.place_of(&condition.parent);
+            let chosen = parent.and_then(|place| self.chosen(&self.form.fields[place]));
+            chosen == Some(&condition.value)
+        });
+        match (self.chosen(field), field_type) {
+            _ if !is_shown => Cell::Empty,
+            (Some(choice), _) => Cell::Text(printable(choice).into_owned()),
+            (None, FieldType::Date) => Cell::Date(date(1990, 1, 1).at(0, 0, 0, 0)),
+            (None, FieldType::Number) => Cell::Number(5000.0),
+            (None, _) => Cell::Text(example_for(&field.key).to_owned()),
+        }
+    }
+
+    /// The choice that brings a conditional field to light, so that the example shows one; else the first.
+    fn chosen<'f>(&self, field: &'f FormField) -> Option<&'f str> {
+        let conditions = self.form.fields.iter();
+        let mut conditions = conditions.filter_map(|other| other.condition.as_ref());
+        let wanted = conditions.find(|condition| condition.parent == field.key);
+        let mut choices = field.options.iter().map(|option| option.value.as_str());
+        let first = choices.clone().next();
+        choices
+            .find(|choice| wanted.is_some_and(|wanted| wanted.value == *choice))
+            .or(first)
     }
 }
 
@@ -185,21 +208,27 @@ fn label_in(field: &FormField, language: Language) -> &str {
     }
 }
 
+fn example_for(key: &str) -> &'static str {
+    let mut key = key.to_lowercase();
+    key.retain(|c| c.is_ascii_alphanumeric());
+    let fits = |part: &str| key.ends_with(part) || part != "name" && key.contains(part);
+    let fitting = EXAMPLES.iter().find(|(part, _)| fits(part));
+    fitting.map_or("…", |(_, example)| example)
+}
+
 /// Writes the workbook and gives its bytes.
 pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
     let columns = spec.columns();
-    let in_arabic = columns
-        .iter()
-        .any(|column| column.labels.concat().contains(is_arabic));
+    let mut labels = columns.iter().flat_map(|column| &column.labels);
+    let in_arabic = labels.any(|label| label.contains(is_arabic));
     let right_to_left = spec.language != Some(Language::English) && in_arabic;
     // A sheet's name has at most 31 characters.
     let name: String = spec.form.name.chars().take(31).collect();
     let name = if name == LISTS { "" } else { name.trim() };
-    let mut book = Book::begin(Workbook::new(), name, right_to_left, true)?;
-    write_sheet(book.sheet()?, spec, &columns)
-        .and_then(|()| write_lists(&mut book.workbook, &columns))
-        .and_then(|()| book.workbook.save_to_buffer())
-        .map_err(failed)
+    let mut book = Book::begin(Workbook::new(), name, right_to_left)?;
+    write_sheet(book.sheet()?, spec, &columns)?;
+    write_lists(&mut book.workbook, &columns)?;
+    Ok(book.workbook.save_to_buffer()?)
 }
 
 fn write_sheet(
@@ -212,17 +241,23 @@ fn write_sheet(
     sheet.set_row_height(HEADER_ROW, 17.0 * f64::from(lines) + 6.0)?;
     for (at, column) in (0u16..).zip(columns) {
         write_header(sheet, at, column)?;
-        sheet.set_column_format(at, &column.cells.format())?;
-        write_example(sheet, at, column, columns)?;
+        sheet.set_column_format(at, &column.format)?;
         if let Some(rule) = rule(at, column)? {
             sheet.add_data_validation(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
         }
-        write_condition(sheet, at, column, columns)?;
+        if let Some((parent, value)) = column.shown_by {
+            let rule = grey_unless(parent, value);
+            sheet.add_conditional_format(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
+        }
     }
     // The example's mark is in sight, so that nobody writes a customer over it and wonders why that one is not sent.
-    let mark = u16::try_from(columns.len()).unwrap_or(u16::MAX);
+    let mark = column_of(columns.len());
     sheet.set_column_width(mark, 18)?;
     sheet.write_string_with_format(HEADER_ROW, mark, MARK_HEADER, &label_format())?;
+    for (at, column) in (0u16..).zip(columns) {
+        let format = as_example(column.format.clone());
+        write_cell(sheet, EXAMPLE_ROW, at, &column.example, format)?;
+    }
     let example = as_example(Format::new());
     sheet.write_string_with_format(EXAMPLE_ROW, mark, spec.example_marker, &example)?;
     sheet.ignore_error_range(0, 0, LAST_ROW, mark, IgnoreError::NumberStoredAsText)?;
@@ -261,6 +296,10 @@ fn label_format() -> Format {
         .set_border_color(Color::RGB(0x8A_9BB3))
 }
 
+fn as_text() -> Format {
+    Format::new().set_num_format("@")
+}
+
 fn as_example(format: Format) -> Format {
     format
         .set_italic()
@@ -268,77 +307,16 @@ fn as_example(format: Format) -> Format {
         .set_background_color(Color::RGB(0xFF_F8DC))
 }
 
-/// A value that shows how to fill in the column, in a row whose other cells hold the choices of `chosen`.
-fn write_example(
-    sheet: &mut Worksheet,
-    at: u16,
-    column: &Column<'_>,
-    all: &[Column<'_>],
-) -> Result<(), XlsxError> {
-    let format = as_example(column.cells.format());
-    let condition = column.field.and_then(|field| field.condition.as_ref());
-    let is_shown = condition.is_none_or(|condition| {
-        let parent = parent_of(column, all).and_then(|parent| all[parent].field);
-        parent.is_some_and(|parent| chosen(parent, all) == Some(&condition.value))
-    });
-    let choice = column.field.and_then(|field| chosen(field, all));
-    match (choice, column.cells) {
-        _ if !is_shown => sheet.write_blank(EXAMPLE_ROW, at, &format)?,
-        (Some(choice), _) => {
-            sheet.write_string_with_format(EXAMPLE_ROW, at, printable(choice), &format)?
-        }
-        (None, Cells::Date) => {
-            sheet.write_datetime_with_format(EXAMPLE_ROW, at, date(1990, 1, 1), &format)?
-        }
-        (None, Cells::Number) => sheet.write_number_with_format(EXAMPLE_ROW, at, 5000, &format)?,
-        (None, Cells::Text) => {
-            let key = column.field.map_or(&column.key, |field| &field.key);
-            sheet.write_string_with_format(EXAMPLE_ROW, at, example_for(key), &format)?
-        }
-    };
-    Ok(())
-}
-
-fn example_for(key: &str) -> &'static str {
-    let mut key = key.to_lowercase();
-    key.retain(|c| c.is_ascii_alphanumeric());
-    let fits = |part: &str| key.ends_with(part) || part != "name" && key.contains(part);
-    let mut fitting = KNOWLEDGE.examples.iter().filter(|(part, _)| fits(part));
-    fitting.next().map_or("…", |(_, example)| example)
-}
-
-/// The choice that brings a conditional field to light, so that the example shows one; else the first.
-fn chosen<'a>(field: &'a FormField, all: &[Column<'a>]) -> Option<&'a str> {
-    let conditions = all
-        .iter()
-        .filter_map(|column| column.field?.condition.as_ref());
-    let mut wanted = conditions.filter(|condition| condition.parent == field.key);
-    let wanted = wanted.next().map(|condition| &condition.value);
-    let mut choices = field.options.iter().map(|option| &option.value);
-    let first = choices.clone().next();
-    choices
-        .find(|&choice| Some(choice) == wanted)
-        .or(first)
-        .map(String::as_str)
-}
-
-/// The place of the column whose value decides whether this one shows.
-fn parent_of(column: &Column<'_>, all: &[Column<'_>]) -> Option<usize> {
-    let parent = &column.field?.condition.as_ref()?.parent;
-    all.iter()
-        .position(|column| column.field.is_some_and(|field| field.key == *parent))
-}
-
 /// Lists and dates are held to what can be sent. What is said to somebody who errs is in both languages.
 fn rule(at: u16, column: &Column<'_>) -> Result<Option<DataValidation>, XlsxError> {
     let rule = DataValidation::new().set_error_style(DataValidationErrorStyle::Stop);
-    let choices = column.field.map_or(0, |field| field.options.len());
+    let choices = column.choices.len();
     let (rule, title, message) = if choices > 0 {
         let letters = utility::column_number_to_name(at);
         let range = Formula::new(format!("='{LISTS}'!${letters}$1:${letters}${choices}"));
         let rule = rule.allow_list_formula(range);
         (rule, "template_list_title", "template_not_listed")
-    } else if column.cells == Cells::Date {
+    } else if column.is_date {
         let first = ExcelDateTime::from_ymd(1900, 1, 1)?;
         let rule = rule.allow_date(DataValidationRule::GreaterThan(first));
         (rule, "template_date_title", "template_no_date")
@@ -355,39 +333,25 @@ fn rule(at: u16, column: &Column<'_>) -> Result<Option<DataValidation>, XlsxErro
 }
 
 /// Cells of a conditional field are greyed out while their parent has another value.
-fn write_condition(
-    sheet: &mut Worksheet,
-    at: u16,
-    column: &Column<'_>,
-    all: &[Column<'_>],
-) -> Result<(), XlsxError> {
-    let condition = column.field.and_then(|field| field.condition.as_ref());
-    let (Some(condition), Some(parent)) = (condition, parent_of(column, all)) else {
-        return Ok(());
-    };
-    let parent = utility::column_number_to_name(u16::try_from(parent).unwrap_or(u16::MAX));
-    let value = condition.value.replace('"', "\"\"");
+fn grey_unless(parent: u16, value: &str) -> ConditionalFormatFormula {
+    let parent = utility::column_number_to_name(parent);
+    let value = value.replace('"', "\"\"");
     let not_shown = format!("=${parent}{}<>\"{value}\"", EXAMPLE_ROW + 1);
     let grey = Format::new().set_background_color(Color::RGB(0xE3_E3E3));
-    let rule = ConditionalFormatFormula::new()
+    ConditionalFormatFormula::new()
         .set_rule(not_shown.as_str())
-        .set_format(grey);
-    sheet.add_conditional_format(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
-    Ok(())
+        .set_format(grey)
 }
 
 /// Each list stands in the column of the same letter, on a sheet that is hidden.
 fn write_lists(workbook: &mut Workbook, columns: &[Column<'_>]) -> Result<(), XlsxError> {
-    let lists = columns
-        .iter()
-        .map(|column| column.field.map(|field| &field.options));
-    if !lists.clone().flatten().any(|options| !options.is_empty()) {
+    if columns.iter().all(|column| column.choices.is_empty()) {
         return Ok(());
     }
     let sheet = workbook.add_worksheet();
     sheet.set_name(LISTS)?.set_hidden(true);
-    for (at, options) in (0u16..).zip(lists) {
-        for (row, option) in (0u32..).zip(options.into_iter().flatten()) {
+    for (at, column) in (0u16..).zip(columns) {
+        for (row, option) in (0u32..).zip(column.choices) {
             sheet.write_string(row, at, printable(&option.value))?;
         }
     }

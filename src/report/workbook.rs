@@ -15,9 +15,6 @@ use crate::model::{Cell, NumberFormat, printable, printable_lines};
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
-const MAX_COLUMNS: usize = 16_384;
-/// UTF-16 units of a cell.
-const MAX_CELL_UNITS: usize = 32_767;
 /// As the format numbers paper.
 const A4: u8 = 9;
 /// What is said is wrapped in a column of this many letters.
@@ -28,42 +25,35 @@ const MOST_POINTS: usize = 400;
 
 /// Light grounds for dark text, so that it reads when printed in grey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub(super) enum Fill {
-    None,
-    Green,
-    Red,
-    Orange,
-    Yellow,
-    Grey,
-    Blue,
+    None = 0,
+    Green = 0xC6_EFCE,
+    Red = 0xFF_C7CE,
+    Orange = 0xF8_CBAD,
+    Yellow = 0xFF_EB9C,
+    Grey = 0xD9_D9D9,
+    Blue = 0xDD_EBF7,
 }
 
 impl Fill {
     pub(super) fn format(self) -> Format {
-        let ground = match self {
-            Fill::None => return Format::new(),
-            Fill::Green => 0xC6_EFCE,
-            Fill::Red => 0xFF_C7CE,
-            Fill::Orange => 0xF8_CBAD,
-            Fill::Yellow => 0xFF_EB9C,
-            Fill::Grey => 0xD9_D9D9,
-            Fill::Blue => 0xDD_EBF7,
-        };
-        Format::new().set_background_color(Color::RGB(ground))
+        match self {
+            Fill::None => Format::new(),
+            ground => Format::new().set_background_color(Color::RGB(ground as u32)),
+        }
     }
 }
 
-/// What a cell is to hold.
+/// How a cell shows what it holds.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'a> {
-    /// A cell as its source had it, with the number format of its column there.
-    Cell(&'a Cell, Option<&'a NumberFormat>),
-    Text(&'a str),
+pub(super) enum Face<'a> {
+    /// With the number format of its column in the source.
+    Kept(Option<&'a NumberFormat>),
     /// A word that scripts read, under what a person reads in its place.
-    Shown(&'a str, &'a str),
+    Shown(&'a str),
     /// What this tool says, a line for each sentence.
-    Told(&'a str, Language),
-    Number(f64),
+    Told(Language),
 }
 
 /// A workbook with one sheet of customers.
@@ -77,21 +67,15 @@ pub(super) struct Book {
 
 impl Book {
     /// Begins the sheet of customers behind those that `workbook` has. A name that Excel refuses becomes `Rows`. Rows are written one
-    /// after another and not kept in memory, unless columns are to be written (`by_column`).
+    /// after another and not kept in memory.
     pub(super) fn begin(
         mut workbook: Workbook,
         name: &str,
         right_to_left: bool,
-        by_column: bool,
     ) -> Result<Book, Error> {
-        let sheet = if by_column {
-            workbook.add_worksheet()
-        } else {
-            let sheet = workbook.add_worksheet_with_constant_memory();
-            sheet.map_err(failed)?
-        };
+        let sheet = workbook.add_worksheet_with_constant_memory()?;
         if sheet.set_name(printable(name)).is_err() {
-            sheet.set_name("Rows").map_err(failed)?;
+            sheet.set_name("Rows")?;
         }
         sheet.set_right_to_left(right_to_left);
         sheet.set_landscape().set_paper_size(A4);
@@ -112,141 +96,119 @@ impl Book {
         width: impl Fn(usize) -> Option<f64>,
         shown: impl Fn(&str) -> Option<&'static str>,
     ) -> Result<(), Error> {
-        if columns.len() > MAX_COLUMNS {
-            let message = format!(
-                "An Excel sheet holds 16,384 columns; there would be {}.",
-                columns.len()
-            );
-            return Err(Error::unexpected("xlsx_too_many_columns", message)
-                .hint("Use --format csv or --format jsonl."));
-        }
-        self.header_row = within_sheet(row)?;
-        let shape = |sheet: &mut Worksheet| {
-            for (at, name) in columns.iter().enumerate() {
-                let name = printable_lines(name);
-                let column = u16::try_from(at).unwrap_or(u16::MAX);
-                let format = header_format();
-                let (format, seen) = match shown(&name) {
-                    Some(word) => (showing(format, word), word),
-                    None => (format, &*name),
-                };
-                sheet.write_string_with_format(row, column, &*name, &format)?;
-                let width = width(at).unwrap_or_else(|| letters(seen, 12, 40) + 4.0);
-                sheet.set_column_width(column, width)?;
-            }
-            let last = u16::try_from(columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
-            sheet.set_freeze_panes((row + 1).min(MAX_ROWS - 1), 0)?;
-            sheet.set_repeat_rows(row, row)?;
-            sheet.ignore_error_range(0, 0, MAX_ROWS - 1, last, IgnoreError::NumberStoredAsText)?;
-            Ok(())
-        };
-        shape(self.sheet()?).map_err(failed)?;
+        self.header_row = row;
         self.names = columns.to_vec();
+        let last = self.last_column();
+        let sheet = self.sheet()?;
+        for (at, name) in columns.iter().enumerate() {
+            let name = printable_lines(name);
+            let (format, seen) = match shown(&name) {
+                Some(word) => (showing(header_format(), word), word),
+                None => (header_format(), &*name),
+            };
+            let column = column_of(at);
+            sheet.write_string_with_format(row, column, &*name, &format)?;
+            let width = width(at).unwrap_or_else(|| letters(seen, 12, 40) + 4.0);
+            sheet.set_column_width(column, width)?;
+        }
+        sheet.set_freeze_panes((row + 1).min(MAX_ROWS - 1), 0)?;
+        sheet.set_repeat_rows(row, row)?;
+        sheet.ignore_error_range(0, 0, MAX_ROWS - 1, last, IgnoreError::NumberStoredAsText)?;
         Ok(())
     }
 
     /// The sheet of customers.
     pub(super) fn sheet(&mut self) -> Result<&mut Worksheet, Error> {
-        self.workbook
-            .worksheet_from_index(self.sheet)
-            .map_err(failed)
+        Ok(self.workbook.worksheet_from_index(self.sheet)?)
     }
 
-    /// Writes a cell; an empty text is visible only by its fill. Rows come in order; within one, cells may come in any.
+    /// Writes a cell; an empty one is visible only by its fill. Rows come in order; within one, cells may come in any. Nothing is cut:
+    /// a text that a cell cannot hold is an error.
     pub(super) fn write(
         &mut self,
         row: u32,
         column: usize,
-        value: Value<'_>,
+        cell: &Cell,
+        face: Face<'_>,
         fill: Fill,
     ) -> Result<(), Error> {
-        let at = u16::try_from(column).unwrap_or(u16::MAX);
+        if fill == Fill::None && cell.as_shown().is_empty() {
+            return Ok(());
+        }
         let ground = fill.format();
-        let written = match value {
-            Value::Cell(Cell::Number(number), format) => {
-                let format = numbered(ground, format, *number);
-                let sheet = self.sheet()?;
-                sheet.write_number_with_format(row, at, *number, &format)
+        let format = match (face, cell) {
+            (Face::Kept(code), Cell::Number(_) | Cell::Date(_)) => kept(ground, code, cell),
+            (Face::Kept(_), _) => ground,
+            (Face::Shown(word), _) => showing(ground, word),
+            (Face::Told(language), cell) => {
+                let height = height(&cell.as_shown());
+                self.sheet()?.set_row_height(row, height)?;
+                let top = ground.set_text_wrap().set_align(FormatAlign::Top);
+                read_in(top, language)
             }
-            Value::Cell(Cell::Boolean(is), _) => self
-                .sheet()?
-                .write_boolean_with_format(row, at, *is, &ground),
-            // Before 1900 Excel knows no dates.
-            Value::Cell(Cell::Date(date), format) if date.year() >= 1900 => {
-                let format = dated(ground, format, *date);
-                self.sheet()?
-                    .write_datetime_with_format(row, at, *date, &format)
-            }
-            Value::Cell(cell, _) => return self.text(row, column, &cell.as_shown(), ground, fill),
-            Value::Text(text) => return self.text(row, column, text, ground, fill),
-            Value::Shown(word, shown) => {
-                return self.text(row, column, word, showing(ground, shown), fill);
-            }
-            Value::Told("", _) => return Ok(()),
-            Value::Told(text, language) => {
-                let sheet = self.sheet()?;
-                sheet.set_row_height(row, height(text)).map_err(failed)?;
-                return self.text(row, column, text, told(ground, language), fill);
-            }
-            Value::Number(number) => self
-                .sheet()?
-                .write_number_with_format(row, at, number, &ground),
         };
-        written.map(drop).map_err(failed)
+        match write_cell(self.sheet()?, row, column_of(column), cell, format) {
+            Err(XlsxError::MaxStringLengthExceeded) => {
+                let name = self.names.get(column).map_or("", String::as_str);
+                Err(Error::unexpected(
+                    "xlsx_cell_too_long",
+                    format!(
+                        "Row {} of the workbook, column {name:?}: the text is longer than the 32,767 characters of an Excel cell.",
+                        row + 1
+                    ),
+                )
+                .hint("An export as CSV or JSON lines has no such limit."))
+            }
+            written => Ok(written?),
+        }
     }
 
-    /// Nothing is cut: a text that a cell cannot hold is an error.
-    fn text(
-        &mut self,
-        row: u32,
-        column: usize,
-        text: &str,
-        format: Format,
-        fill: Fill,
-    ) -> Result<(), Error> {
-        // A UTF-8 text has at least as many bytes as UTF-16 units, so most cells need no counting.
-        if text.len() > MAX_CELL_UNITS && text.encode_utf16().count() > MAX_CELL_UNITS {
-            let name = self.names.get(column).map_or("", String::as_str);
-            return Err(Error::unexpected(
-                "xlsx_cell_too_long",
-                format!(
-                    "Row {} of the workbook, column {name:?}: the text is longer than the 32,767 characters of an Excel cell.",
-                    row + 1
-                ),
-            )
-            .hint("An export as CSV or JSON lines has no such limit."));
-        }
-        let at = u16::try_from(column).unwrap_or(u16::MAX);
-        let sheet = self.sheet()?;
-        let written = match text {
-            "" if fill == Fill::None => return Ok(()),
-            "" => sheet.write_blank(row, at, &format),
-            text => {
-                // The mark that Excel itself keeps for text: an apostrophe that shows only in the formula bar.
-                let format = if looks_like_formula(text) {
-                    format.set_quote_prefix()
-                } else {
-                    format
-                };
-                sheet.write_string_with_format(row, at, printable_lines(text), &format)
-            }
-        };
-        written.map(drop).map_err(failed)
+    fn last_column(&self) -> u16 {
+        column_of(self.names.len().saturating_sub(1))
     }
 
     /// Ends the sheet of customers at its last row, and writes the workbook. A writer that gathers is emptied too, as an error on
     /// its way out would be lost.
     pub(super) fn finish(mut self, last_row: u32, mut out: impl Write + Send) -> Result<(), Error> {
-        let header_row = self.header_row;
-        let last_column = u16::try_from(self.names.len().saturating_sub(1)).unwrap_or(u16::MAX);
+        let (header_row, last_column) = (self.header_row, self.last_column());
         self.sheet()?
-            .autofilter(header_row, 0, last_row, last_column)
-            .map_err(failed)?;
-        self.workbook
-            .save_to_writer(&mut out)
-            .and_then(|()| out.flush().map_err(XlsxError::from))
-            .map_err(failed)
+            .autofilter(header_row, 0, last_row, last_column)?;
+        self.workbook.save_to_writer(&mut out)?;
+        Ok(out.flush().map_err(XlsxError::from)?)
     }
+}
+
+/// What is beyond the format's last column is refused as such.
+pub(super) fn column_of(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
+
+pub(super) fn write_cell(
+    sheet: &mut Worksheet,
+    row: u32,
+    column: u16,
+    cell: &Cell,
+    format: Format,
+) -> Result<(), XlsxError> {
+    let written = match cell {
+        Cell::Number(number) => sheet.write_with_format(row, column, *number, &format),
+        Cell::Boolean(is) => sheet.write_with_format(row, column, *is, &format),
+        // Before 1900 Excel knows no dates.
+        Cell::Date(date) if date.year() >= 1900 => {
+            sheet.write_with_format(row, column, date, &format)
+        }
+        cell => {
+            let text = cell.as_shown();
+            // The mark that Excel itself keeps for text: an apostrophe that shows only in the formula bar.
+            let format = if looks_like_formula(&text) {
+                format.set_quote_prefix()
+            } else {
+                format
+            };
+            sheet.write_string_with_format(row, column, printable_lines(&text), &format)
+        }
+    };
+    written.map(drop)
 }
 
 /// A cell that holds one word and shows another.
@@ -254,42 +216,28 @@ fn showing(format: Format, shown: &str) -> Format {
     format.set_num_format(format!(";;;\"{}\"", shown.replace('"', "'")))
 }
 
-fn in_format(format: Format, code: &NumberFormat) -> Format {
-    match code {
-        NumberFormat::BuiltIn(number) => format.set_num_format_index(*number),
-        NumberFormat::Code(code) => format.set_num_format(code),
-    }
-}
-
-fn numbered(format: Format, code: Option<&NumberFormat>, number: f64) -> Format {
-    match code {
-        Some(code) if *code != NumberFormat::BuiltIn(0) => in_format(format, code),
+/// With the number format of its column in the source, else with one that shows it whole.
+fn kept(format: Format, code: Option<&NumberFormat>, cell: &Cell) -> Format {
+    let is_plain = |date: &civil::DateTime| date.time() == civil::Time::midnight();
+    match (code, cell) {
+        (Some(NumberFormat::Code(code)), _) => format.set_num_format(code),
+        (Some(NumberFormat::BuiltIn(number @ 1..)), _) => format.set_num_format_index(*number),
         // Otherwise many digits would be shown with an exponent.
-        _ if number.fract() == 0.0 && number.abs() >= 1e11 => format.set_num_format("0"),
+        (_, Cell::Number(number)) if number.fract() == 0.0 && number.abs() >= 1e11 => {
+            format.set_num_format("0")
+        }
+        (_, Cell::Date(date)) if is_plain(date) => format.set_num_format("yyyy-mm-dd"),
+        (_, Cell::Date(_)) => format.set_num_format("yyyy-mm-dd hh:mm:ss"),
         _ => format,
     }
 }
 
-fn dated(format: Format, code: Option<&NumberFormat>, date: civil::DateTime) -> Format {
-    match code {
-        Some(code) => in_format(format, code),
-        None if date.time() == civil::Time::midnight() => format.set_num_format("yyyy-mm-dd"),
-        None => format.set_num_format("yyyy-mm-dd hh:mm:ss"),
-    }
-}
-
-/// Where a line begins, and how the format counts reading orders.
-pub(super) fn side(language: Language) -> (FormatAlign, u8) {
-    match language {
+/// From the side where the language begins, whichever way the sheet runs.
+pub(super) fn read_in(format: Format, language: Language) -> Format {
+    let (align, direction) = match language {
         Language::English => (FormatAlign::Left, 1),
         Language::Arabic => (FormatAlign::Right, 2),
-    }
-}
-
-/// Wrapped, and read as its language is, whichever way the sheet runs.
-fn told(format: Format, language: Language) -> Format {
-    let (align, direction) = side(language);
-    let format = format.set_text_wrap().set_align(FormatAlign::Top);
+    };
     format.set_align(align).set_reading_direction(direction)
 }
 
@@ -328,26 +276,22 @@ pub(super) fn note(text: &str, width: u32, height: u32) -> Note {
         .set_height(height)
 }
 
-/// The zero-based row, unless the sheet is full.
-pub(super) fn within_sheet(row: u32) -> Result<u32, Error> {
-    if row < MAX_ROWS {
-        return Ok(row);
+/// For a person. It names no cell's content.
+impl From<XlsxError> for Error {
+    fn from(error: XlsxError) -> Error {
+        match error {
+            XlsxError::RowColumnLimitError => Error::unexpected(
+                "xlsx_too_large",
+                "An Excel sheet holds 1,048,576 rows, header included, and 16,384 columns; there are more.",
+            )
+            .hint("Use --format csv or --format jsonl, or take a part of the rows with --only."),
+            error => {
+                let message = format!("The workbook cannot be written: {error}.");
+                Error::unexpected("xlsx_not_written", message)
+                    .hint("See whether the disk is full and the file is open elsewhere.")
+            }
+        }
     }
-    Err(Error::unexpected(
-        "xlsx_too_many_rows",
-        "An Excel sheet holds 1,048,576 rows, header included; there are more.",
-    )
-    .hint("Use --format csv or --format jsonl, or take a part of the rows with --only."))
-}
-
-/// An error of the workbook's writer, for a person. It names no cell's content.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn failed(error: XlsxError) -> Error {
-    Error::unexpected(
-        "xlsx_not_written",
-        format!("The workbook cannot be written: {error}."),
-    )
-    .hint("See whether the disk is full and the file is open elsewhere.")
 }
 
 /// Whether a spreadsheet might evaluate this text: it begins with `=`, `+`, `-` or `@` in any of their forms, be it behind white

@@ -232,20 +232,21 @@ impl Check {
     ) -> Result<Check, Error> {
         let columns = sheet.columns();
         let is_arabic = Language::of(&columns) == Language::Arabic;
+        let headers = Shown::of(columns.iter().map(String::as_str));
         let shape = SheetShape {
-            name: sheet.source.sheet.as_deref().unwrap_or("Rows"),
-            columns: &columns,
+            name: sheet.source.sheet.as_deref().unwrap_or("Rows").to_owned(),
             header_row: sheet.source.header_row,
             right_to_left: sheet.source.right_to_left || is_arabic,
-            layout: &sheet.source.layout,
+            layout: sheet.source.layout.clone(),
             language: args.lang.or_of(&columns),
+            columns,
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
         let mut check = Check {
             reader: reader(settings, output)?,
             seen: Seen::default(),
             tally: CheckTally::new(sheet.mapping.columns_of_fields(), output.json),
-            headers: Shown::of(columns.iter().map(String::as_str)),
+            headers,
             annotator: annotator.transpose()?,
             forms: forms(settings)?,
             is_screen: std::io::stdout().is_terminal(),

@@ -38,17 +38,22 @@ pub(super) struct Package {
     parts: HashMap<String, usize>,
 }
 
-/// What a part points at.
+/// What a part points at, by the ids of these relations.
+#[derive(Default)]
+pub(super) struct Relations(pub(super) HashMap<String, Relation>);
+
 pub(super) struct Relation {
-    kind: String,
+    /// Its last word, which is the same in all editions of the standard.
+    pub(super) kind: String,
     /// The path from the package's root.
     pub(super) target: String,
 }
 
-impl Relation {
-    /// Whether it is of this kind, in whichever edition of the standard.
-    pub(super) fn is(&self, kind: &str) -> bool {
-        self.kind.rsplit('/').next() == Some(kind)
+impl Relations {
+    /// The target of one of this kind.
+    pub(super) fn first(&self, kind: &str) -> Option<&str> {
+        let mut of_kind = self.0.values().filter(|relation| relation.kind == kind);
+        of_kind.next().map(|relation| relation.target.as_str())
     }
 }
 
@@ -150,17 +155,18 @@ impl Package {
         }
     }
 
-    /// The relations of a part, by their ids; none when the file that lists them is missing. An empty name is the package's own.
-    pub(super) fn relations(&mut self, part: &str) -> Result<HashMap<String, Relation>, Error> {
+    /// The relations of a part; none when the file that lists them is missing. An empty name is the package's own.
+    pub(super) fn relations(&mut self, part: &str) -> Result<Relations, Error> {
         let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
         let list = absolute(folder, &format!("_rels/{file}.rels"));
-        let mut relations = HashMap::new();
+        let mut relations = Relations::default();
         if self.has(&list) {
             self.elements(&list, |element| {
                 let of = |name| attribute(element, name);
                 if let (Some(id), Some(kind), Some(target)) = (of("Id"), of("Type"), of("Target")) {
+                    let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
                     let target = absolute(folder, &target);
-                    relations.insert(id, Relation { kind, target });
+                    relations.0.insert(id, Relation { kind, target });
                 }
             })?;
         }

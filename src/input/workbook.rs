@@ -1,43 +1,36 @@
 //! A workbook: which of its sheets is read, and what all sheets share.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+
+use quick_xml::events::BytesStart;
 
 use super::format::Format;
 use super::package::{
-    Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Piece, Relation, Xml, attribute, damaged,
-    is_set,
+    Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Piece, Relations, attribute, damaged, is_set,
 };
 use super::source::{Options, Source};
-use super::xlsx::{Sheet, Tables, Texts, facts};
+use super::xlsx::{Sheet, Tables, unescaped};
 use crate::error::Error;
 use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
 
 /// Programs that write formulas and never calculate them.
 const NEVER_CALCULATE: [&str; 4] = ["openpyxl", "xlsxwriter", "excelize", "phpspreadsheet"];
 
-/// Opens a workbook. Its sheet is walked twice: first for what must be known before the first row, and for a file that is cut.
-pub(super) fn open(mut package: Package, options: &Options) -> Result<Source, Error> {
-    let mut book = Book::read(&mut package)?;
+/// Opens a workbook. Its sheet is read twice: first for what must be known before the first row, and for a file that is cut.
+pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error> {
+    let mut book = Book::open(package)?;
     let wanted = options.sheet.as_deref();
     if wanted.is_none() {
-        look_for_data(&mut package, &mut book.sheets)?;
+        book.look_for_data()?;
     }
-    let at = choose(package.name(), &book.sheets, wanted)?;
-    let tables = book.tables(&mut package)?;
-    let SheetPart { name, part, .. } = &book.sheets[at];
-    let part = part
-        .as_deref()
-        .ok_or_else(|| leads_nowhere(package.name(), name))?;
-    let first = package.xml(part, MAX_SHEET_BYTES)?;
-    let facts = facts(first, &tables)?;
-    let mut source = Source::of(Sheet::new(package.xml(part, MAX_SHEET_BYTES)?, tables));
+    let at = book.choose(wanted)?;
+    let mut source = Source::of(book.sheet(at)?);
+    book.sheet(at)?.look_through(&mut source)?;
+    let name = &book.sheets[at].name;
     source.note(format!("Read as XLSX, sheet \"{name}\"."));
     source.sheet = Some(name.clone());
-    source.hidden = facts.hidden;
-    source.set_merges(facts.merges);
-    source.right_to_left = facts.right_to_left;
-    source.layout = facts.layout;
-    note_others(&mut source, &book.sheets, at, wanted.is_none());
+    book.note_others(&mut source, at, wanted.is_none());
     if options.delimiter.is_some() || options.encoding.is_some() {
         source.warn("A workbook has no delimiter and no encoding: those options change nothing.");
     }
@@ -45,15 +38,14 @@ pub(super) fn open(mut package: Package, options: &Options) -> Result<Source, Er
 }
 
 /// The names of the sheets that a person sees and that hold anything.
-pub(super) fn sheets_with_data(mut package: Package) -> Result<Vec<String>, Error> {
-    let mut sheets = Book::read(&mut package)?.sheets;
-    look_for_data(&mut package, &mut sheets)?;
-    let filled = sheets.into_iter().filter(SheetPart::is_candidate);
+pub(super) fn sheets_with_data(package: Package) -> Result<Vec<String>, Error> {
+    let mut book = Book::open(package)?;
+    book.look_for_data()?;
+    let filled = book.sheets.into_iter().filter(SheetPart::is_candidate);
     Ok(filled.map(|sheet| sheet.name).collect())
 }
 
 /// A worksheet, as far as choosing among them goes.
-#[derive(Debug, Clone)]
 struct SheetPart {
     name: String,
     /// Where it is in the package; `None` when the workbook does not tell.
@@ -73,85 +65,161 @@ impl SheetPart {
     }
 }
 
-/// What the workbook's own part tells.
-#[derive(Default)]
 struct Book {
+    package: Package,
     /// In the order of their tabs. Charts and macro sheets are none.
     sheets: Vec<SheetPart>,
-    texts: Option<String>,
-    styles: Option<String>,
-    is_1904: bool,
-    is_uncalculated: bool,
+    tables: Arc<Tables>,
 }
 
 impl Book {
-    fn read(package: &mut Package) -> Result<Book, Error> {
-        let of_kind = |relations: &HashMap<String, Relation>, kind: &str| {
-            let mut of_kind = relations.values().filter(|relation| relation.is(kind));
-            of_kind.next().map(|relation| relation.target.clone())
-        };
+    fn open(mut package: Package) -> Result<Book, Error> {
         let own = package.relations("")?;
-        let path = of_kind(&own, "officeDocument").unwrap_or_else(|| "xl/workbook.xml".to_owned());
-        let relations = package.relations(&path)?;
-        let mut book = Book {
-            texts: of_kind(&relations, "sharedStrings"),
-            styles: of_kind(&relations, "styles"),
-            ..Book::default()
-        };
-        package.elements(&path, |element| match element.local_name().as_ref() {
-            "sheet" => {
-                let relation = attribute(element, "id").and_then(|id| relations.get(&id));
-                if relation.is_some_and(|relation| !relation.is("worksheet")) {
-                    return;
-                }
-                book.sheets
-                    .extend(attribute(element, "name").map(|name| SheetPart {
-                        name,
-                        part: relation.map(|relation| relation.target.clone()),
-                        is_visible:
-                            attribute(element, "state").is_none_or(|state| state == "visible"),
-                        has_data: false,
-                    }));
-            }
-            "workbookPr" => book.is_1904 = is_set(element, "date1904"),
-            "calcPr" => book.is_uncalculated = is_set(element, "fullCalcOnLoad"),
+        let path = own.first("officeDocument").unwrap_or("xl/workbook.xml");
+        let relations = package.relations(path)?;
+        let (mut sheets, mut tables) = (Vec::new(), Tables::default());
+        package.elements(path, |element| match element.local_name().as_ref() {
+            "sheet" => sheets.extend(sheet_part(element, &relations)),
+            "workbookPr" => tables.is_1904 = is_set(element, "date1904"),
+            "calcPr" => tables.is_uncalculated = is_set(element, "fullCalcOnLoad"),
             _ => {}
         })?;
-        let is_chained = of_kind(&relations, "calcChain").is_some();
-        book.is_uncalculated |= !is_chained && was_never_calculated(package);
-        Ok(book)
+        let is_chained = relations.first("calcChain").is_some();
+        tables.is_uncalculated |= !is_chained && was_never_calculated(&mut package);
+        if let Some(part) = relations.first("sharedStrings") {
+            // Where texts cannot be read, the cells that refer to them say so; a sheet that has none needs none.
+            let _ = read_texts(&mut package, part, &mut tables.texts);
+        }
+        if let Some(part) = relations.first("styles").filter(|part| package.has(part)) {
+            tables.formats = formats(&mut package, part)?;
+        }
+        Ok(Book {
+            package,
+            sheets,
+            tables: Arc::new(tables),
+        })
     }
 
-    fn tables(&self, package: &mut Package) -> Result<Tables, Error> {
-        let mut tables = Tables {
-            is_1904: self.is_1904,
-            is_uncalculated: self.is_uncalculated,
-            ..Tables::default()
+    /// A fresh reader of a sheet.
+    fn sheet(&mut self, at: usize) -> Result<Sheet, Error> {
+        let SheetPart { name, part, .. } = &self.sheets[at];
+        let Some(part) = part else {
+            let why = format!("nothing tells where its sheet \"{name}\" is");
+            return Err(damaged(self.package.name(), &why));
         };
-        // Where texts cannot be read, the cells that refer to them say so; a sheet that has none needs none.
-        let texts = self.texts.as_ref();
-        if let Some(Ok(mut xml)) = texts.map(|part| package.xml(part, MAX_KEPT_BYTES)) {
-            let _ = read_texts(&mut xml, &mut tables.texts);
-        }
-        if let Some(part) = self.styles.as_ref().filter(|part| package.has(part)) {
-            tables.formats = formats(package, part)?;
-        }
-        Ok(tables)
+        let xml = self.package.xml(part, MAX_SHEET_BYTES)?;
+        Ok(Sheet::new(xml, Arc::clone(&self.tables)))
     }
+
+    /// Finds out which visible sheets hold data. A sheet that cannot be read stops only where it could be the one that is meant.
+    fn look_for_data(&mut self) -> Result<(), Error> {
+        let mut is_found = false;
+        for at in 0..self.sheets.len() {
+            if self.sheets[at].is_visible {
+                let first = self.sheet(at).and_then(|mut sheet| sheet.next_row());
+                self.sheets[at].has_data = match first {
+                    Err(error) if !is_found => return Err(error),
+                    first => first.is_ok_and(|row| row.is_some()),
+                };
+                is_found |= self.sheets[at].is_candidate();
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of the sheet to read.
+    fn choose(&self, wanted: Option<&str>) -> Result<usize, Error> {
+        let first = |test: fn(&SheetPart) -> bool| self.sheets.iter().position(test);
+        let at = match wanted {
+            // A book of results has its own sheet, whatever the config says of the customers'.
+            Some(wanted) => self.named(wanted).or_else(|| self.named(RESULTS_SHEET)),
+            None => first(SheetPart::is_candidate)
+                .or_else(|| first(|sheet| sheet.is_visible && sheet.has_data))
+                .or_else(|| first(|sheet| sheet.is_visible)),
+        };
+        at.ok_or_else(|| self.no_sheet(wanted))
+    }
+
+    /// The sheet of that name; when none is spelled exactly so, the one that differs in case and outer spaces only.
+    fn named(&self, wanted: &str) -> Option<usize> {
+        let folded = |name: &str| name.trim().to_lowercase();
+        let exact = self.sheets.iter().position(|sheet| sheet.name == wanted);
+        let alike = |sheet: &SheetPart| folded(&sheet.name) == folded(wanted);
+        exact.or_else(|| self.sheets.iter().position(alike))
+    }
+
+    fn no_sheet(&self, wanted: Option<&str>) -> Error {
+        let file = self.package.name();
+        let names = self
+            .sheets
+            .iter()
+            .map(|sheet| format!("\"{}\"", sheet.name));
+        let names: Vec<String> = names.collect();
+        let (message, hint) = match (wanted, &names[..]) {
+            (Some(wanted), _) => (
+                format!("{file} has no sheet \"{wanted}\"."),
+                format!("Its sheets are: {}.", names.join(", ")),
+            ),
+            (None, []) => (
+                format!("{file} has no sheet with cells."),
+                "Give a workbook with a worksheet.".to_owned(),
+            ),
+            (None, [first, ..]) => (
+                format!("All sheets of {file} are hidden."),
+                format!("Name the one to read, such as --sheet {first}."),
+            ),
+        };
+        Error::unusable("sheet_not_found", message).hint(hint)
+    }
+
+    /// Tells of the sheets beside the one at hand, and that it is hidden.
+    fn note_others(&self, source: &mut Source, at: usize, was_chosen: bool) {
+        let is_other = |other: &(usize, &SheetPart)| other.0 != at && other.1.is_candidate();
+        let others = self.sheets.iter().enumerate().filter(is_other);
+        let others = others.map(|(_, sheet)| format!("\"{}\"", sheet.name));
+        let others: Vec<String> = others.collect();
+        if was_chosen && self.sheets[..at].iter().any(SheetPart::is_overview) {
+            source.note(format!(
+                "The sheet \"{OVERVIEW_SHEET}\" sums up an earlier check and is passed over."
+            ));
+        }
+        if was_chosen && !others.is_empty() {
+            source.warn(format!(
+                "Other sheets hold data and are not read: {}. Name one with --sheet to read it instead.",
+                others.join(", ")
+            ));
+        }
+        let SheetPart {
+            name, is_visible, ..
+        } = &self.sheets[at];
+        if !is_visible {
+            source.warn(format!("The sheet \"{name}\" is hidden."));
+        }
+    }
+}
+
+/// A sheet of the workbook's list, when it is one with cells.
+fn sheet_part(element: &BytesStart<'_>, relations: &Relations) -> Option<SheetPart> {
+    let relation = attribute(element, "id").and_then(|id| relations.0.get(&id));
+    let is_worksheet = relation.is_none_or(|relation| relation.kind == "worksheet");
+    Some(SheetPart {
+        name: attribute(element, "name").filter(|_| is_worksheet)?,
+        part: relation.map(|relation| relation.target.clone()),
+        is_visible: attribute(element, "state").is_none_or(|state| state == "visible"),
+        has_data: false,
+    })
 }
 
 /// Whether the program that wrote the workbook says its name, and is one that never calculates.
 fn was_never_calculated(package: &mut Package) -> bool {
     let texts = ["docprops/app.xml", "docprops/core.xml"].map(|part| package.text(part, 1 << 16));
-    let told = texts
-        .into_iter()
-        .flatten()
-        .collect::<String>()
-        .to_lowercase();
+    let told: String = texts.into_iter().flatten().collect();
+    let told = told.to_lowercase();
     NEVER_CALCULATE.iter().any(|program| told.contains(program))
 }
 
-fn read_texts(xml: &mut Xml, texts: &mut Texts) -> Result<(), Error> {
+fn read_texts(package: &mut Package, part: &str, texts: &mut Vec<Box<str>>) -> Result<(), Error> {
+    let mut xml = package.xml(part, MAX_KEPT_BYTES)?;
     let mut content = Content::default();
     loop {
         match xml.next()? {
@@ -160,7 +228,7 @@ fn read_texts(xml: &mut Xml, texts: &mut Texts) -> Result<(), Error> {
             _ => continue,
         }
         xml.content("si", &mut content)?;
-        texts.push(&content.text);
+        texts.push(unescaped(&content.text).into());
     }
 }
 
@@ -186,125 +254,4 @@ fn formats(package: &mut Package, part: &str) -> Result<Vec<Format>, Error> {
         _ => {}
     })?;
     Ok(formats)
-}
-
-fn leads_nowhere(file: &str, sheet: &str) -> Error {
-    damaged(
-        file,
-        &format!("nothing tells where its sheet \"{sheet}\" is"),
-    )
-}
-
-/// Finds out which visible sheets hold data. A sheet that cannot be read stops only where it could be the one that is meant.
-fn look_for_data(package: &mut Package, sheets: &mut [SheetPart]) -> Result<(), Error> {
-    let mut is_found = false;
-    for sheet in sheets.iter_mut().filter(|sheet| sheet.is_visible) {
-        let part = sheet.part.as_deref();
-        let found = part
-            .ok_or_else(|| leads_nowhere(package.name(), &sheet.name))
-            .and_then(|part| has_data(&mut package.xml(part, MAX_SHEET_BYTES)?));
-        sheet.has_data = match found {
-            Err(error) if !is_found => return Err(error),
-            found => found.unwrap_or(false),
-        };
-        is_found |= sheet.is_candidate();
-    }
-    Ok(())
-}
-
-/// Whether a sheet has any value or formula. Reads no further than to the first.
-fn has_data(xml: &mut Xml) -> Result<bool, Error> {
-    loop {
-        match xml.next()? {
-            Piece::Start(element) => {
-                if matches!(element.local_name().as_ref(), "v" | "is" | "f") {
-                    return Ok(true);
-                }
-            }
-            Piece::End(element) if element.local_name().as_ref() == "sheetData" => {
-                return Ok(false);
-            }
-            Piece::Eof => return Ok(false),
-            _ => {}
-        }
-    }
-}
-
-/// The place of the sheet to read.
-fn choose(file: &str, sheets: &[SheetPart], wanted: Option<&str>) -> Result<usize, Error> {
-    if let Some(wanted) = wanted {
-        // A book of results has its own sheet, whatever the config says of the customers'.
-        let at = named(sheets, wanted).or_else(|| named(sheets, RESULTS_SHEET));
-        return at.ok_or_else(|| no_such_sheet(file, sheets, wanted));
-    }
-    let first = |test: fn(&SheetPart) -> bool| sheets.iter().position(test);
-    first(SheetPart::is_candidate)
-        .or_else(|| first(|sheet| sheet.is_visible && sheet.has_data))
-        .or_else(|| first(|sheet| sheet.is_visible))
-        .ok_or_else(|| no_visible_sheet(file, sheets))
-}
-
-/// Tells of the sheets beside the one at hand, and that it is hidden.
-fn note_others(source: &mut Source, sheets: &[SheetPart], at: usize, was_chosen: bool) {
-    let others = sheets
-        .iter()
-        .enumerate()
-        .filter(|&(other, sheet)| other != at && sheet.is_candidate());
-    let others: Vec<String> = others
-        .map(|(_, sheet)| format!("\"{}\"", sheet.name))
-        .collect();
-    if was_chosen && sheets[..at].iter().any(SheetPart::is_overview) {
-        source.note(format!(
-            "The sheet \"{OVERVIEW_SHEET}\" sums up an earlier check and is passed over."
-        ));
-    }
-    if was_chosen && !others.is_empty() {
-        source.warn(format!(
-            "Other sheets hold data and are not read: {}. Name one with --sheet to read it instead.",
-            others.join(", ")
-        ));
-    }
-    if !sheets[at].is_visible {
-        source.warn(format!("The sheet \"{}\" is hidden.", sheets[at].name));
-    }
-}
-
-/// The sheet of that name; when none is spelled exactly so, the one that differs in case and outer spaces only.
-fn named(sheets: &[SheetPart], wanted: &str) -> Option<usize> {
-    let alike =
-        |sheet: &SheetPart| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
-    sheets
-        .iter()
-        .position(|sheet| sheet.name == wanted)
-        .or_else(|| sheets.iter().position(alike))
-}
-
-fn no_such_sheet(file: &str, sheets: &[SheetPart], wanted: &str) -> Error {
-    let names: Vec<String> = sheets
-        .iter()
-        .map(|sheet| format!("\"{}\"", sheet.name))
-        .collect();
-    Error::unusable(
-        "sheet_not_found",
-        format!("{file} has no sheet \"{wanted}\"."),
-    )
-    .hint(format!("Its sheets are: {}.", names.join(", ")))
-}
-
-fn no_visible_sheet(file: &str, sheets: &[SheetPart]) -> Error {
-    match sheets.first() {
-        None => Error::unusable(
-            "sheet_not_found",
-            format!("{file} has no sheet with cells."),
-        )
-        .hint("Give a workbook with a worksheet."),
-        Some(first) => Error::unusable(
-            "sheet_not_found",
-            format!("All sheets of {file} are hidden."),
-        )
-        .hint(format!(
-            "Name the one to read, such as --sheet \"{}\".",
-            first.name
-        )),
-    }
 }

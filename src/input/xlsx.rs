@@ -6,14 +6,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use quick_xml::events::BytesStart;
 
 use super::format::{Format, iso_date};
 use super::package::{Content, Piece, Xml, attribute, is_set, is_yes};
-use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Merge, cell_of_text};
+use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Merge, Source, cell_of_text};
 use crate::error::Error;
-use crate::model::{Cell, Layout, Row, RowNumber};
+use crate::model::{Cell, Row, RowNumber};
 
 /// Columns whose widths are kept.
 const WIDTHS: usize = 1024;
@@ -25,7 +26,8 @@ const MAX_ROWS: u32 = 1 << 20;
 /// What cells refer to, and what is known about the whole workbook.
 #[derive(Default)]
 pub(super) struct Tables {
-    pub(super) texts: Texts,
+    /// The texts that cells share.
+    pub(super) texts: Vec<Box<str>>,
     /// By the number of a cell's style.
     pub(super) formats: Vec<Format>,
     pub(super) is_1904: bool,
@@ -33,198 +35,152 @@ pub(super) struct Tables {
     pub(super) is_uncalculated: bool,
 }
 
-/// The texts that cells share.
-#[derive(Default)]
-pub(super) struct Texts {
-    all: String,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    /// Adds a text in the spelling of the file.
-    pub(super) fn push(&mut self, text: &str) {
-        self.all.push_str(&unescaped(text));
-        self.ends.push(self.all.len());
-    }
-
-    fn get(&self, index: usize) -> Option<&str> {
-        let start = index
-            .checked_sub(1)
-            .map_or(Some(0), |at| self.ends.get(at).copied())?;
-        self.all.get(start..*self.ends.get(index)?)
-    }
-}
-
-/// What is known about a sheet beside the values of its cells.
-#[derive(Debug, Default)]
-pub(super) struct Facts {
-    /// Numbers of rows with data that a person does not see, ascending.
-    pub(super) hidden: Vec<u32>,
-    pub(super) merges: Vec<Merge>,
-    pub(super) right_to_left: bool,
-    pub(super) layout: Layout,
-}
-
-pub(super) fn facts(mut xml: Xml, tables: &Tables) -> Result<Facts, Error> {
-    let mut facts = Facts::default();
-    let (mut row, mut cell) = (RowHead::default(), CellHead::default());
-    let (mut is_worksheet, mut styles) = (false, Styles::new());
-    loop {
-        let element = match xml.next()? {
-            Piece::Start(element) => element,
-            Piece::Eof if is_worksheet => break,
-            Piece::Eof => return Err(xml.damaged("the part that should be its sheet is none")),
-            Piece::End(_) | Piece::Text(_) => continue,
-        };
-        let mut done = Ok(());
-        match element.local_name().as_ref() {
-            "v" | "is" | "f" => {
-                if std::mem::take(&mut row.is_hidden) {
-                    facts.hidden.push(row.number);
-                }
-                let format = tables.formats.get(cell.style);
-                if let (true, Type::Number, Some(format)) =
-                    (row.number <= STYLED_ROWS, cell.kind, format)
-                {
-                    let styles = styles.entry((cell.column, format.is_date()));
-                    *styles.or_default().entry(cell.style).or_default() += 1;
-                }
-            }
-            "row" => done = RowHead::of(&element, row.number).map(|next| row = next),
-            "c" if row.number <= STYLED_ROWS || !row.is_numbered => {
-                done = CellHead::of(&element, &mut row, 0).map(|next| cell = next);
-            }
-            "mergeCell" => facts.merges.extend(merge(&element)),
-            "sheetView" => facts.right_to_left |= is_set(&element, "rightToLeft"),
-            "col" => facts.layout.widths.extend(widths(&element)),
-            "worksheet" => is_worksheet = true,
-            _ => {}
-        }
-        done.map_err(|why| xml.damaged(&why))?;
-    }
-    for (column, styles) in styles {
-        let commonest = styles.into_iter().max_by_key(|&(_, count)| count);
-        let format = commonest.and_then(|(style, _)| tables.formats.get(style));
-        let formats = &mut facts.layout.formats;
-        formats.extend(format.map(|format| (column, format.written.clone())));
-    }
-    Ok(facts)
-}
-
-/// How often a column's numbers, or its dates (`true`), have which style, in the first rows.
-type Styles = BTreeMap<(usize, bool), BTreeMap<usize, usize>>;
-
-/// The width of a range of columns.
-fn widths(element: &BytesStart<'_>) -> Vec<(usize, f64)> {
-    let number = |name| attribute(element, name)?.trim().parse().ok();
-    let range = number("min").zip(number("max")).zip(number("width"));
-    let Some(((first, last), width)) = range.filter(|(_, width)| (1.0..=255.0).contains(width))
-    else {
-        return Vec::new();
-    };
-    let columns = (1u16..).take(WIDTHS).map(f64::from).enumerate();
-    let within = columns.filter(|(_, column)| (first..=last).contains(column));
-    within.map(|(at, _)| (at, width)).collect()
-}
-
 /// A sheet whose rows are read one after another.
 pub(super) struct Sheet {
     xml: Xml,
-    tables: Tables,
-    /// Of the last row.
-    number: u32,
-    /// Of the last row that had data.
+    tables: Arc<Tables>,
+    is_worksheet: bool,
+    /// The number of the last row, and of the last one with data.
     last: u32,
-    /// How many cells that one had.
-    width: usize,
+    last_filled: u32,
     /// Of the cell at hand.
     content: Content,
+    facts: Facts,
 }
 
-/// Why the sheet is damaged.
-type Damage = String;
+/// What was met beside the values of cells.
+#[derive(Default)]
+struct Facts {
+    /// Rows with data.
+    hidden: Vec<u32>,
+    merges: Vec<Merge>,
+    right_to_left: bool,
+    widths: BTreeMap<usize, f64>,
+    /// How often a column's numbers, or its dates (`true`), have which style, in the first rows.
+    styles: BTreeMap<(usize, bool), BTreeMap<usize, usize>>,
+}
 
 impl Sheet {
-    pub(super) fn new(xml: Xml, tables: Tables) -> Self {
+    pub(super) fn new(xml: Xml, tables: Arc<Tables>) -> Self {
         Sheet {
             xml,
             tables,
-            number: 0,
+            is_worksheet: false,
             last: 0,
-            width: 0,
+            last_filled: 0,
             content: Content::default(),
+            facts: Facts::default(),
         }
     }
 
+    /// Reads to the end, and tells the source what must be known before its first row.
+    pub(super) fn look_through(mut self, source: &mut Source) -> Result<(), Error> {
+        while self.next_row()?.is_some() {}
+        source.hidden = self.facts.hidden;
+        source.set_merges(self.facts.merges);
+        source.right_to_left = self.facts.right_to_left;
+        source.layout.widths = self.facts.widths;
+        for (column, styles) in self.facts.styles {
+            let commonest = styles.into_iter().max_by_key(|&(_, count)| count);
+            let format = commonest.and_then(|(style, _)| self.tables.formats.get(style));
+            let formats = &mut source.layout.formats;
+            formats.extend(format.map(|format| (column, format.written.clone())));
+        }
+        Ok(())
+    }
+
     /// The next row with data; `None` at the end.
-    fn next_row(&mut self) -> Result<Option<Row>, Error> {
+    pub(super) fn next_row(&mut self) -> Result<Option<Row>, Error> {
         loop {
-            let head = match self.xml.next()? {
-                Piece::Eof => return Ok(None),
-                Piece::Start(element) if element.local_name().as_ref() == "row" => {
-                    RowHead::of(&element, self.number)
+            let element = match self.xml.next()? {
+                Piece::Start(element) => element,
+                Piece::Eof if self.is_worksheet => return Ok(None),
+                Piece::Eof => {
+                    let why = "the part that should be its sheet is none";
+                    return Err(self.xml.damaged(why));
                 }
-                _ => continue,
+                Piece::End(_) | Piece::Text(_) => continue,
             };
-            let head = head.map_err(|why| self.xml.damaged(&why))?;
-            let row = self.row(head)?;
-            if !row.cells.is_empty() {
-                self.width = row.cells.len();
-                return Ok(Some(row));
+            match element.local_name().as_ref() {
+                "row" => {
+                    let (told, is_hidden) = row_head(&element);
+                    let row = self.row(told)?;
+                    if !row.cells.is_empty() {
+                        self.facts.hidden.extend(is_hidden.then_some(row.number.0));
+                        return Ok(Some(row));
+                    }
+                }
+                "mergeCell" => self.facts.merges.extend(merge(&element)),
+                "sheetView" => self.facts.right_to_left |= is_set(&element, "rightToLeft"),
+                "col" => self.facts.widths.extend(widths(&element)),
+                "worksheet" => self.is_worksheet = true,
+                _ => {}
             }
         }
     }
 
-    /// The rest of a row whose first tag has been read.
-    fn row(&mut self, mut head: RowHead) -> Result<Row, Error> {
-        let mut cells = Vec::with_capacity(self.width);
-        let (mut next, mut bytes) = (0, 0);
+    /// The rest of a row whose first tag has been read. One that tells no number gets that of its first cell.
+    fn row(&mut self, mut told: Option<u32>) -> Result<Row, Error> {
+        let follows = self.last.saturating_add(1);
+        let (mut cells, mut next, mut bytes) = (Vec::new(), 0, 0);
         loop {
-            let place = match self.xml.next()? {
+            let head = match self.xml.next()? {
                 Piece::Start(element) if element.local_name().as_ref() == "c" => {
-                    CellHead::of(&element, &mut head, next)
+                    CellHead::of(&element)
                 }
                 Piece::End(element) if element.local_name().as_ref() == "row" => break,
                 _ => continue,
             };
-            let place = place.map_err(|why| self.xml.damaged(&why))?;
-            next = place.column + 1;
-            let cell = self.cell(&place, head.number)?;
-            bytes += match &cell {
-                Cell::Text(text) | Cell::Undecodable(text) | Cell::Error(text) => text.len(),
-                _ => 0,
-            };
-            put(&mut cells, place.column, cell)
-                .filter(|()| bytes <= MAX_ROW_BYTES)
-                .ok_or_else(|| {
-                    let row = head.number;
-                    let why =
-                        format!("row {row} is longer than 16 MiB, or has two cells in one place");
-                    self.xml.damaged(&why)
-                })?;
-        }
-        self.number = head.number;
-        if !cells.is_empty() {
-            if self.last >= head.number {
-                let why = format!("row {} stands behind row {}", head.number, self.last);
-                return Err(self.xml.damaged(&why));
+            self.xml.content("c", &mut self.content)?;
+            let (row, column) = head.place.unwrap_or((told.unwrap_or(follows), next));
+            let number = *told.get_or_insert(row);
+            let damaged = |why| Err(self.xml.damaged(&format!("row {number} {why}")));
+            if row != number || column >= MAX_COLUMNS {
+                return damaged("has a cell that tells a place which it cannot have");
             }
-            self.last = head.number;
+            next = column + 1;
+            let cell = match head.value(&self.content, &self.tables) {
+                Some(Cell::Empty) => continue,
+                Some(cell) => cell,
+                None => return damaged("refers to a text that the workbook lacks"),
+            };
+            if let Cell::Text(text) | Cell::Undecodable(text) | Cell::Error(text) = &cell {
+                bytes += text.len();
+            }
+            if cells.len() < next {
+                cells.resize(next, Cell::Empty);
+            }
+            if std::mem::replace(&mut cells[column], cell) != Cell::Empty || bytes > MAX_ROW_BYTES {
+                return damaged("is longer than 16 MiB, or has two cells in one place");
+            }
+            let format = self.tables.formats.get(head.style);
+            if let (true, Type::Number, Some(format)) = (number <= STYLED_ROWS, head.kind, format) {
+                let styles = self.facts.styles.entry((column, format.is_date()));
+                *styles.or_default().entry(head.style).or_default() += 1;
+            }
+        }
+        self.last = told.unwrap_or(follows);
+        if !cells.is_empty() {
+            self.step_to(self.last)?;
         }
         Ok(Row {
-            number: RowNumber(head.number),
+            number: RowNumber(self.last),
             cells,
         })
     }
 
-    /// The rest of a cell whose first tag has been read.
-    fn cell(&mut self, head: &CellHead, row: u32) -> Result<Cell, Error> {
-        self.xml.content("c", &mut self.content)?;
-        let value = head.value(&self.content, &self.tables);
-        value.map_err(|what| {
-            let why = format!("row {row} refers to {what}");
-            self.xml.damaged(&why)
-        })
+    /// Rows with data come in ascending order, as far down as a sheet goes.
+    fn step_to(&mut self, row: u32) -> Result<(), Error> {
+        let before = std::mem::replace(&mut self.last_filled, row);
+        if row <= before {
+            let why = format!("row {row} stands behind row {before}");
+            return Err(self.xml.damaged(&why));
+        }
+        if row > MAX_ROWS {
+            let why = format!("it numbers a row beyond the {MAX_ROWS} that a sheet can have");
+            return Err(self.xml.damaged(&why));
+        }
+        Ok(())
     }
 }
 
@@ -236,52 +192,19 @@ impl Iterator for Sheet {
     }
 }
 
-/// Puts a cell in its place, unless another is there.
-fn put(cells: &mut Vec<Cell>, column: usize, cell: Cell) -> Option<()> {
-    if cell == Cell::Empty {
-        return Some(());
-    }
-    if cells.len() <= column {
-        cells.resize(column + 1, Cell::Empty);
-    }
-    (std::mem::replace(&mut cells[column], cell) == Cell::Empty).then_some(())
-}
-
-/// What a row's first tag tells.
-#[derive(Default)]
-struct RowHead {
-    /// From 1.
-    number: u32,
-    /// The file tells its number.
-    is_numbered: bool,
-    is_hidden: bool,
-}
-
-impl RowHead {
-    fn of(element: &BytesStart<'_>, before: u32) -> Result<RowHead, Damage> {
-        let mut head = RowHead {
-            number: before.saturating_add(1),
-            ..RowHead::default()
-        };
-        for attribute in element.attributes().with_checks(false).flatten() {
-            let value = attribute.value.trim();
-            match attribute.key.as_ref() {
-                "r" => {
-                    head.number = value.parse().unwrap_or(u32::MAX);
-                    head.is_numbered = true;
-                }
-                "ht" => head.is_hidden |= value.parse().is_ok_and(|height: f64| height <= 0.0),
-                "hidden" => head.is_hidden |= is_yes(value),
-                _ => {}
-            }
+/// The number that a row tells, from 1, and whether it is hidden.
+fn row_head(element: &BytesStart<'_>) -> (Option<u32>, bool) {
+    let (mut number, mut is_hidden) = (None, false);
+    for attribute in element.attributes().with_checks(false).flatten() {
+        let value = attribute.value.trim();
+        match attribute.key.as_ref() {
+            "r" => number = Some(value.parse().unwrap_or(u32::MAX)),
+            "ht" => is_hidden |= value.parse().is_ok_and(|height: f64| height <= 0.0),
+            "hidden" => is_hidden |= is_yes(value),
+            _ => {}
         }
-        if (1..=MAX_ROWS).contains(&head.number) {
-            return Ok(head);
-        }
-        Err(format!(
-            "it numbers a row beyond the {MAX_ROWS} that a sheet can have"
-        ))
     }
+    (number, is_hidden)
 }
 
 /// What kind of value a cell says that it has.
@@ -299,33 +222,18 @@ enum Type {
 /// What a cell's first tag tells.
 #[derive(Default)]
 struct CellHead {
-    column: usize,
+    /// Its row and its column.
+    place: Option<(u32, usize)>,
     kind: Type,
     style: usize,
 }
 
 impl CellHead {
-    /// A row that tells no number gets that of its first cell.
-    fn of(element: &BytesStart<'_>, row: &mut RowHead, next: usize) -> Result<CellHead, Damage> {
-        let mut head = CellHead {
-            column: next,
-            ..CellHead::default()
-        };
+    fn of(element: &BytesStart<'_>) -> CellHead {
+        let mut head = CellHead::default();
         for attribute in element.attributes().with_checks(false).flatten() {
             match attribute.key.as_ref() {
-                "r" => {
-                    let place = position(&attribute.value).filter(|place| place.0 <= MAX_ROWS);
-                    let (number, column) = place
-                        .ok_or_else(|| format!("row {} has a cell without a place", row.number))?;
-                    if !std::mem::replace(&mut row.is_numbered, true) {
-                        row.number = number;
-                    }
-                    if number != row.number {
-                        let row = row.number;
-                        return Err(format!("a cell of row {number} stands in row {row}"));
-                    }
-                    head.column = column;
-                }
+                "r" => head.place = position(&attribute.value).or(Some(NOWHERE)),
                 "s" => head.style = attribute.value.trim().parse().unwrap_or(0),
                 "t" => {
                     head.kind = match &*attribute.value {
@@ -340,29 +248,22 @@ impl CellHead {
                 _ => {}
             }
         }
-        if head.column < MAX_COLUMNS {
-            return Ok(head);
-        }
-        let row = row.number;
-        Err(format!("row {row} has more cells than a sheet can have"))
+        head
     }
 
-    /// What the cell holds; else to what it refers in vain.
-    fn value(&self, content: &Content, tables: &Tables) -> Result<Cell, &'static str> {
+    /// What the cell holds; `None` when it refers to a text that is not there.
+    fn value(&self, content: &Content, tables: &Tables) -> Option<Cell> {
         let text = &content.text;
         let plain = text.trim();
         if self.is_uncalculated(content, tables) {
-            return Ok(Cell::Uncalculated);
+            return Some(Cell::Uncalculated);
         }
-        if plain.is_empty() {
-            return Ok(Cell::Empty);
-        }
-        Ok(match self.kind {
+        Some(match self.kind {
+            _ if plain.is_empty() => Cell::Empty,
             Type::Text => cell_of_text(unescaped(text)),
             Type::SharedText => {
-                let index = plain.parse().ok();
-                let shared = index.and_then(|index| tables.texts.get(index));
-                cell_of_text(shared.ok_or("a text that it lacks")?)
+                let index: usize = plain.parse().ok()?;
+                cell_of_text(&**tables.texts.get(index)?)
             }
             Type::Boolean => match plain {
                 "1" | "true" => Cell::Boolean(true),
@@ -394,6 +295,16 @@ impl CellHead {
     }
 }
 
+/// The width of a range of columns.
+fn widths(element: &BytesStart<'_>) -> impl Iterator<Item = (usize, f64)> + use<> {
+    let of = |name| attribute(element, name).unwrap_or_default();
+    let column = |name| of(name).trim().parse().unwrap_or(0_usize);
+    let width: f64 = of("width").trim().parse().unwrap_or(0.0);
+    let columns = column("min").max(1)..=column("max").min(WIDTHS);
+    let columns = columns.filter(move |_| (1.0..=255.0).contains(&width));
+    columns.map(move |column| (column - 1, width))
+}
+
 fn merge(element: &BytesStart<'_>) -> Option<Merge> {
     let range = attribute(element, "ref")?;
     let (from, to) = range.split_once(':')?;
@@ -403,6 +314,9 @@ fn merge(element: &BytesStart<'_>) -> Option<Merge> {
         columns: first_column..last_column + 1,
     })
 }
+
+/// What a cell has that tells a place which is none.
+const NOWHERE: (u32, usize) = (0, MAX_COLUMNS);
 
 /// The row, from 1, and the column, from 0, that a cell's name such as `B7` tells.
 fn position(name: &str) -> Option<(u32, usize)> {
@@ -414,12 +328,11 @@ fn position(name: &str) -> Option<(u32, usize)> {
     let column = letters.bytes().fold(0, |column, letter| {
         column * 26 + usize::from(letter.to_ascii_uppercase() - b'A') + 1
     });
-    let row = digits.parse().ok().filter(|&row| row > 0)?;
-    Some((row, column - 1))
+    Some((digits.parse().ok()?, column - 1))
 }
 
 /// A text without the escapes by which Office writes what XML has no place for: `_x0007_` is one control character.
-fn unescaped(text: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains("_x") {
         return Cow::Borrowed(text);
     }

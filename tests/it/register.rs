@@ -642,6 +642,38 @@ fn a_429_on_one_computer_pauses_all() {
 }
 
 #[test]
+fn the_databases_clock_is_set_while_two_send() {
+    let limits = "[limits]\nper_second = 20\nper_minute = 6000\n";
+    let Some(team) = Team::new(Serve::default().limits(20, 0).latency("0..30"), limits) else {
+        return;
+    };
+    people(&team, "mona", 0, 90);
+    people(&team, "omar", 60, 150);
+    let run = |computer| team.run(computer).start();
+    let mut lives = vec![run("mona"), run("omar")];
+    for (n, step) in ["1 hour", "-1 hour", "25 hours", "-3 days"]
+        .iter()
+        .enumerate()
+    {
+        lives[0].until("more requests", || team.posts().len() > 25 * (n + 1));
+        team.postgres.sql(&format!(
+            "CREATE OR REPLACE FUNCTION vlens_batch.wall() RETURNS timestamptz LANGUAGE sql VOLATILE
+            AS $$ SELECT clock_timestamp() + interval '{step}' $$"
+        ));
+    }
+    for life in lives {
+        life.wait().expect(0);
+    }
+    let log = team.world.server_log();
+    assert!(
+        log.iter().all(|record| record.status != Some(429)),
+        "a window was exceeded"
+    );
+    assert_eq!(team.posts().len(), 150);
+    team.nobody_twice();
+}
+
+#[test]
 fn four_senders_use_up_the_minutes_quota_and_exceed_no_window() {
     let limits = "[limits]\nper_second = 10\nper_minute = 60\n";
     let Some(team) = Team::new(Serve::default().limits(10, 60).latency("0..30"), limits) else {

@@ -50,13 +50,13 @@ fn alone(&(phone, status, exit, requests): &(&str, &str, i32, u64)) {
     let world = World::with_server();
     world.config("[limits]\ntimeout_seconds = 1\n");
     world.file("one.csv", sheet([&Customer::new(1).phone(phone)]));
-    let ended = world.send("one.csv").run().expect(exit);
+    let ended = world.sent("one.csv", exit);
     assert_eq!(world.statuses(), [status], "{phone}\n{ended}");
     assert_eq!(ended.json()["requests"], requests, "{phone}\n{ended}");
     world.check_invariants(&Promise::default());
     // The same file again repeats nothing that may have happened.
     let accepted = world.accepted().len();
-    let again = world.send("one.csv").args(["--max-duration", "1s"]).run();
+    let again = world.send("one.csv --max-duration 1s").run();
     assert!(
         matches!(again.code(), Some(0 | 3 | 4 | 6)),
         "{phone}\n{again}"

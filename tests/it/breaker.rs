@@ -18,8 +18,7 @@ fn so_many_uncertain_rows_in_a_row_stop_the_run_and_burn_no_more_than_the_worker
         let ended = world
             .send("customers.csv")
             .args(["--max-consecutive-failures", &most.to_string()])
-            .run()
-            .expect(4);
+            .ends(4);
         assert_eq!(ended.json()["stopped"], "failures");
         let burnt = world.count("uncertain");
         assert!(
@@ -43,7 +42,7 @@ fn rejections_never_stop_a_run() {
 fn what_would_refuse_every_row_stops_at_once_and_leaves_the_rows_due() {
     for fault in ["403", "404", "405"] {
         let world = batch(&format!("{fault}=1"));
-        let ended = world.send("customers.csv").run().expect(6);
+        let ended = world.sent("customers.csv", 6);
         let document = ended.json();
         assert_eq!(document["stopped"], "refused", "{fault}");
         assert_eq!(document["counts"]["pending"], 200, "{fault}");
@@ -56,7 +55,7 @@ fn what_would_refuse_every_row_stops_at_once_and_leaves_the_rows_due() {
 #[test]
 fn a_redirect_stops_at_once_and_is_never_followed() {
     let world = batch("302=1");
-    let ended = world.send("customers.csv").run().expect(6);
+    let ended = world.sent("customers.csv", 6);
     assert_eq!(ended.json()["stopped"], "refused");
     assert!(world.count("uncertain") <= WORKERS);
     let log = world.server_log();

@@ -14,7 +14,7 @@ fn set_clock(world: &World, ms: i64) {
 
 fn send(world: &World, per_second: u32, per_minute: u32) -> Vlens {
     world
-        .vlens(["run", "customers.csv", "--json", "--rate"])
+        .line("run customers.csv --json --rate")
         .args([format!("{per_second}/s")])
         .args(["--rate".to_owned(), format!("{per_minute}/min")])
         .env("VLENS_BATCH_TEST_CLOCK", world.path("clock"))
@@ -42,17 +42,11 @@ fn set_forward_and_back_between_runs_the_limits_count_earlier_requests() {
         let world = World::with_server();
         world.customers("customers.csv", 30);
         set_clock(&world, 0);
-        send(&world, 20, 10)
-            .args(["--max-duration", "2s"])
-            .run()
-            .expect(4);
+        send(&world, 20, 10).args(["--max-duration", "2s"]).ends(4);
         assert_eq!(world.server_log().len(), 10, "the login and nine rows");
         set_clock(&world, shift);
         let began = Instant::now();
-        send(&world, 20, 10)
-            .args(["--max-duration", "2s"])
-            .run()
-            .expect(4);
+        send(&world, 20, 10).args(["--max-duration", "2s"]).ends(4);
         assert!(
             began.elapsed() < Duration::from_secs(20),
             "it waited by the wall clock"

@@ -150,12 +150,8 @@ fn a_sheet_gives_the_same_requests_in_every_format_that_libreoffice_saves() {
     copy("vlens-batch.toml");
     let outcomes = FILES.map(|name| {
         copy(name);
-        let told = world
-            .vlens(["check", name, "--json"])
-            .run()
-            .expect(3)
-            .json();
-        let shown = world.vlens(["check", name, "--show", "99"]).run().expect(3);
+        let told = world.vlens(["check", name, "--json"]).ends(3).json();
+        let shown = world.vlens(["check", name, "--show", "99"]).ends(3);
         (
             told["problems"].clone(),
             told["duplicates"].clone(),

@@ -32,7 +32,7 @@ fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
     let died = crashed.code().is_none();
     assert!(died || nth > 1, "{crash} is never passed\n{crashed}");
     // What a person finds right after it.
-    if world.vlens(["runs"]).run().code() == Some(0) {
+    if world.line("runs").run().code() == Some(0) {
         world.check_invariants(&Promise::default());
     }
     let last = world.run_until_done("customers.csv");

@@ -121,7 +121,7 @@ fn the_loop_from_the_invitation_to_the_reminder_list() {
             .contains("مراحل تعاقد العملاء")
     );
     let known = world.ran("purge --older-than 0d --yes", 0);
-    assert!(known.stdout.contains("40"), "{known}");
+    known.shows("40");
     assert!(!world.ran("export", 0).stdout.contains("تم التوقيع"));
 }
 
@@ -176,7 +176,7 @@ fn files_of_many_kinds_are_understood() {
         world.file(&case.file, case.is.told.bytes());
         let args = ["follow", &case.file, "--json"].into_iter();
         let args = args.chain(case.args.iter().map(String::as_str));
-        let told = world.vlens(args).run().expect(0).json();
+        let told = world.vlens(args).ends(0).json();
         let counts = [
             "matched",
             "not_ours",
@@ -237,7 +237,7 @@ fn a_file_that_does_not_tell_is_refused_with_its_columns() {
     world.file("values.csv", "01012345678,Status\n01112345678,Approved\n");
     let told = world.ran("follow values.csv", 0);
     assert!(!told.to_string().contains("01012345678"), "{told}");
-    assert!(told.stdout.contains("Nobody in this file"), "{told}");
+    told.shows("Nobody in this file");
     world.ran("export --not-signed --only created", 2);
     world.ran("follow values.csv --contract-type 414", 2);
 }
@@ -246,10 +246,7 @@ fn a_file_that_does_not_tell_is_refused_with_its_columns() {
 fn while_somebody_sends_the_file_waits() {
     let world = World::with(crate::support::Serve::default().latency("300"));
     world.file("customers.csv", sheet(&customers(20)));
-    let mut running = world
-        .send("customers.csv")
-        .args(["--concurrency", "1"])
-        .start();
+    let mut running = world.send("customers.csv --concurrency 1").start();
     running.until("a request", || !world.server_log().is_empty());
     world.file("portal.csv", "Mobile,Status\n01012345678,Approved\n");
     world.ran("follow portal.csv", 7);

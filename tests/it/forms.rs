@@ -152,9 +152,9 @@ fn from_pull_over_template_to_run_without_any_mapping() {
         ] {
             for keeps_the_form in [true, false] {
                 let world = World::with_server();
-                world.vlens(["contract-types", "pull", id]).run().expect(0);
+                world.vlens(["contract-types", "pull", id]).ends(0);
                 let template = ["template", id, "--output", "empty.xlsx"];
-                world.vlens(template).args(language).run().expect(0);
+                world.vlens(template).args(language).ends(0);
                 let empty = std::fs::read(world.path("empty.xlsx")).unwrap();
                 world.file("filled.xlsx", fill(&empty, rows));
                 if !keeps_the_form {
@@ -162,11 +162,7 @@ fn from_pull_over_template_to_run_without_any_mapping() {
                 }
                 let ended = world.sent("filled.xlsx --concurrency 1", 0);
                 assert_eq!(ended.json()["counts"]["created"], rows.len());
-                assert!(
-                    ended.stderr.contains("row 2 (the template's example)"),
-                    "{}",
-                    ended.stderr
-                );
+                ended.complains_of("row 2 (the template's example)");
                 assert_eq!(&arrived(&world, id), expected, "{language:?}");
             }
         }
@@ -186,14 +182,14 @@ fn contract_types_are_listed_and_their_forms_stored_as_answered() {
     assert_eq!(ids, [414, 415]);
     assert_eq!(listed["contract_types"][0]["form_pulled_at"], Value::Null);
     world.ran("contract-types pull 414 415", 0);
-    let stored = std::fs::read_to_string(world.path("contract-types/414.json")).unwrap();
+    let stored = world.read("contract-types/414.json");
     let stored: Value = serde_json::from_str(&stored).unwrap();
     let form: Value = serde_json::from_str(FORM_414).unwrap();
     assert_eq!(
         stored["data"], form,
         "the whole answer, its envelope around the form"
     );
-    let text = world.vlens(["contract-types"]).run().expect(0).stdout;
+    let text = world.ran("contract-types", 0).stdout;
     assert!(!text.contains(" no\n"), "{text}");
 }
 
@@ -206,7 +202,7 @@ fn pulling_again_says_what_changed() {
     world.file("contract-types/414.json", older);
     let ended = world.ran("contract-types pull 414", 0);
     for expected in ["renamed: income is monthlyIncome now", "+ Aswan, - Luxor"] {
-        assert!(ended.stdout.contains(expected), "{}", ended.stdout);
+        ended.shows(expected);
     }
     let again = world.ran("contract-types pull 414 --json", 0).json();
     assert_eq!(again["pulled"][0]["changes"], json!([]));
@@ -220,7 +216,7 @@ fn a_renamed_field_is_one_message_before_anything_is_sent() {
     world.file("customers.csv", SHEET);
     let renamed = FORM_414.replace("\"fullName\"", "\"fullNameEn\"");
     world.file("contract-types/414.json", renamed);
-    let ended = world.send("customers.csv").run().expect(5);
+    let ended = world.sent("customers.csv", 5);
     assert_eq!(ended.json()["error"]["code"], "config_invalid");
     assert_eq!(
         ended.stderr.matches("has no field `fullName`").count(),
@@ -228,11 +224,7 @@ fn a_renamed_field_is_one_message_before_anything_is_sent() {
         "{}",
         ended.stderr
     );
-    assert!(
-        ended.stderr.contains("did you mean `fullNameEn`?"),
-        "{}",
-        ended.stderr
-    );
+    ended.complains_of("did you mean `fullNameEn`?");
     assert!(world.server_log().is_empty(), "nothing was sent");
     assert!(!world.ledger().exists());
 }
@@ -260,11 +252,7 @@ fn choices_and_conditions_are_held_against_the_form() {
         .collect();
     assert_eq!(told, [(3, "maritalStatus"), (4, "spouseName")]);
     let shown = world.ran("check customers.csv --show 1", 3);
-    assert!(
-        shown.stdout.contains("\"maritalStatus\":\"Married\""),
-        "{}",
-        shown.stdout
-    );
+    shown.shows("\"maritalStatus\":\"Married\"");
     let text = world.ran("check customers.csv", 3).stdout;
     assert!(
         text.contains("loanAmount"),
@@ -276,11 +264,7 @@ fn choices_and_conditions_are_held_against_the_form() {
 fn a_template_needs_a_form() {
     let world = World::new();
     let ended = world.ran("template 414 --output t.xlsx", 5);
-    assert!(
-        ended.stderr.contains("contract-types pull 414"),
-        "{}",
-        ended.stderr
-    );
+    ended.complains_of("contract-types pull 414");
     assert!(!world.path("t.xlsx").exists());
 }
 
@@ -288,7 +272,7 @@ fn a_template_needs_a_form() {
 fn an_unknown_contract_type_leaves_what_is_there() {
     let world = World::with_server();
     let ended = world.ran("contract-types pull 414 999", 5);
-    assert!(ended.stderr.contains("999"), "{}", ended.stderr);
+    ended.complains_of("999");
     assert!(world.path("contract-types/414.json").exists());
     assert!(!world.path("contract-types/999.json").exists());
 }
@@ -296,24 +280,16 @@ fn an_unknown_contract_type_leaves_what_is_there() {
 #[test]
 fn who_is_not_let_in_is_told_the_way_out() {
     let world = World::with_server();
-    let call = || world.vlens(["contract-types", "pull", "414"]);
-    let refused = call().env("VLENS_PASSWORD", "wrong").run().expect(6);
-    assert!(
-        refused.stderr.contains("VLENS_PASSWORD"),
-        "{}",
-        refused.stderr
-    );
+    let call = || world.line("contract-types pull 414");
+    let refused = call().env("VLENS_PASSWORD", "wrong").ends(6);
+    refused.complains_of("VLENS_PASSWORD");
     let base_url = format!("{}/elsewhere", world.base_url());
-    call().env("VLENS_BASE_URL", base_url).run().expect(6);
+    call().env("VLENS_BASE_URL", base_url).ends(6);
     world.kill_server();
-    let unreachable = call().run().expect(4);
-    assert!(
-        unreachable.stderr.contains("again later"),
-        "{}",
-        unreachable.stderr
-    );
+    let unreachable = call().ends(4);
+    unreachable.complains_of("again later");
     let nobody = World::new();
-    nobody.vlens(["contract-types"]).run().expect(5);
+    nobody.ran("contract-types", 5);
 }
 
 #[test]
@@ -346,7 +322,7 @@ fn an_account_without_the_right_is_told_how_to_do_without() {
             let variables = variables
                 .iter()
                 .map(|(name, value)| (*name, value.as_str()));
-            world.vlens(args).envs(variables).run().expect(6)
+            world.vlens(args).envs(variables).ends(6)
         };
         for (args, path) in [
             (&["contract-types"][..], "contract-types/ID.json"),
@@ -356,12 +332,8 @@ fn an_account_without_the_right_is_told_how_to_do_without() {
             ),
         ] {
             let told = vlens(args);
-            assert!(
-                told.stderr.contains("GetBusinessRequestTypeTemplateFields"),
-                "{status}: {}",
-                told.stderr
-            );
-            assert!(told.stderr.contains(path), "{status}: {}", told.stderr);
+            told.complains_of("GetBusinessRequestTypeTemplateFields");
+            told.complains_of(path);
             let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
             assert_eq!(
                 vlens(&with_json).json()["error"]["code"],
@@ -387,13 +359,11 @@ fn numbered_headers_name_no_contract_types() {
     for file in ["numbered.csv", "tight.csv"] {
         world
             .vlens(["check", file])
-            .run()
-            .expect(5)
+            .ends(5)
             .complains_of("nothing says to which contract type");
         let body = world
             .vlens(["check", file, "--contract-type", "414", "--show", "1"])
-            .run()
-            .expect(0)
+            .ends(0)
             .json();
         let permissions = &body["SessionInput"]["sessionPermissions"];
         assert_eq!(permissions["allowedContractTypeIds"], json!([414]));
@@ -406,7 +376,7 @@ fn numbered_headers_name_no_contract_types() {
 /// What `check` finds: row, field and code of each problem.
 fn problems(world: &World, sheet: &str, options: &[&str]) -> Vec<(Value, Value, Value)> {
     let check = world.vlens(["check", sheet, "--json"]).args(options);
-    let document = check.run().expect(3).json();
+    let document = check.ends(3).json();
     let problems = document["problems"].as_array().expect("a list").iter();
     let told = problems.map(|it| (it["row"].clone(), it["field"].clone(), it["code"].clone()));
     told.collect()
@@ -439,7 +409,7 @@ fn a_sheet_is_judged_alike_by_its_keys_by_its_form_and_as_init_maps_it() {
             assert_eq!(problems(&world, "labels.csv", &of_414), expected);
         }
         let init = ["init", "labels.csv", "--yes", "--force"];
-        world.vlens(init).args(of_414).run().expect(3);
+        world.vlens(init).args(of_414).ends(3);
         assert_eq!(problems(&world, "labels.csv", &[]), expected, "init");
         std::fs::remove_file(world.path("vlens-batch.toml")).expect("a config");
     }

@@ -6,7 +6,7 @@ use crate::support::{Promise, Serve, World};
 fn a_batch_goes_through_and_its_promise_is_checked() {
     let world = World::with_server();
     let customers = world.customers("customers.csv", 5);
-    let summary = world.send("customers.csv").run().expect(0).json();
+    let summary = world.sent("customers.csv", 0).json();
     assert_eq!(summary["counts"]["created"], 5);
     let phones: Vec<String> = customers.into_iter().map(|one| one.phone).collect();
     let mut accepted = world.accepted();
@@ -19,10 +19,10 @@ fn a_batch_goes_through_and_its_promise_is_checked() {
 fn an_invitation_behind_the_ledgers_back_is_noticed() {
     let world = World::with_server();
     world.customers("customers.csv", 3);
-    world.send("customers.csv").run().expect(0);
+    world.sent("customers.csv", 0);
     std::fs::remove_file(world.ledger()).unwrap();
-    let again = world.send("customers.csv").args(["--new-ledger"]);
-    again.run().expect(0);
+    let again = world.send("customers.csv --new-ledger");
+    again.ends(0);
     let broken = world.broken_promises(&Promise::default());
     assert_eq!(broken.len(), 3, "{broken:?}");
     assert!(broken[0].contains("accepted 2 times"), "{broken:?}");
@@ -34,7 +34,7 @@ fn an_invitation_behind_the_ledgers_back_is_noticed() {
 fn a_crowded_second_is_noticed() {
     let world = World::with(Serve::default().latency("0"));
     world.customers("customers.csv", 30);
-    world.send("customers.csv").run().expect(0);
+    world.sent("customers.csv", 0);
     let broken = world.broken_promises(&Promise::default().limits(2, 1_000));
     assert_eq!(broken.len(), 1, "{broken:?}");
 }

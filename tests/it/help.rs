@@ -34,7 +34,7 @@ fn commands() -> Vec<(Vec<String>, Vec<String>)> {
 #[test]
 fn help_man_and_completions_know_the_same_commands_and_flags() {
     let world = World::new();
-    let said = |args: &[&str]| world.vlens(args).run().expect(0).stdout;
+    let said = |args: &[&str]| world.vlens(args).ends(0).stdout;
     let man = said(&["man"]).replace('\\', "");
     let completions: Vec<String> = ["bash", "zsh", "fish", "powershell"]
         .into_iter()

@@ -11,7 +11,7 @@ const AT_MOST: &str = "ulimit -t 2";
 
 #[track_caller]
 fn takes_no_time(vlens: Vlens, code: i32) {
-    vlens.after_shell(AT_MOST).run().expect(code);
+    vlens.after_shell(AT_MOST).ends(code);
 }
 
 fn change(world: &World, sql: &str) {
@@ -40,10 +40,7 @@ fn a_year_of_processes_makes_no_command_slower() {
         let code = if command == ["status"] { 4 } else { 0 };
         takes_no_time(world.vlens(command), code);
     }
-    takes_no_time(
-        world.vlens(["resume", "--limit", "1", "--rate", "unlimited"]),
-        4,
-    );
+    takes_no_time(world.line("resume --limit 1 --rate unlimited"), 4);
     takes_no_time(world.send("customers.csv"), 0);
     world.check_invariants(&Promise::default());
 }
@@ -62,15 +59,12 @@ fn many_runs_make_no_command_slower() {
              SELECT sheet_id, 'older.csv', started_ms, finished_ms, stopped, 0, 0, 0, 0 FROM runs, n WHERE id = 1"
         ),
     );
-    takes_no_time(world.vlens(["status"]), 4);
-    takes_no_time(
-        world.vlens(["resume", "1", "--limit", "1", "--rate", "unlimited"]),
-        4,
-    );
+    takes_no_time(world.line("status"), 4);
+    takes_no_time(world.line("resume 1 --limit 1 --rate unlimited"), 4);
     takes_no_time(world.send("customers.csv"), 0);
-    let runs = world.vlens(["runs", "--json"]).run().expect(0).json();
+    let runs = world.ran("runs --json", 0).json();
     assert_eq!(runs.as_array().map(Vec::len), Some(RUNS as usize + 2));
     assert_eq!(runs[0]["counts"]["already_created"], 5);
     assert_eq!(runs[RUNS as usize + 1]["counts"]["created"], 5);
-    takes_no_time(world.vlens(["runs"]), 0);
+    takes_no_time(world.line("runs"), 0);
 }

@@ -121,7 +121,7 @@ fn the_second_tab_of_a_workbook_is_sent() {
     world.file("two.xlsx", tabs);
     for (tab, created) in [("Cairo", 2), ("Giza", 3), ("Cairo", 0), ("Giza", 0)] {
         let of_tab = ["--sheet", tab, "--contract-type", "414"];
-        let summary = world.send("two.xlsx").args(of_tab).run().expect(0).json();
+        let summary = world.send("two.xlsx").args(of_tab).ends(0).json();
         assert_eq!(summary["counts"]["created"], created, "{tab}");
     }
     assert_eq!(world.accepted().len(), 5);
@@ -142,18 +142,18 @@ fn a_file_is_known_again_however_many_came_between() {
     world.file("b.csv", sheet(&all[20..]));
     let few = ["--limit", "3"];
     for file in ["a.csv", "b.csv"] {
-        world.send(file).args(few).run().expect(4);
+        world.send(file).args(few).ends(4);
     }
     let rows = rows_in_ledger(&world);
     assert_eq!(rows, 40);
     for _ in 0..3 {
         for file in ["a.csv", "b.csv"] {
-            world.send(file).args(few).run().expect(4);
+            world.send(file).args(few).ends(4);
         }
     }
     assert_eq!(rows_in_ledger(&world), rows);
     for (file, created) in [("a.csv", 8), ("b.csv", 8)] {
-        let summary = world.send(file).run().expect(0).json();
+        let summary = world.send(file).ends(0).json();
         assert_eq!(summary["counts"]["created"], created, "{file}");
         assert_eq!(summary["counts"]["already_created"], 12, "{file}");
     }
@@ -167,8 +167,8 @@ fn a_file_that_is_known_again_asks_for_what_it_holds_and_not_for_what_another_he
     let row = Customer::new(1);
     world.file("old.csv", sheet([&row]));
     world.file("new.csv", sheet([&row.clone().name("New Name")]));
-    world.send("old.csv").run().expect(0);
-    let changed = |file: &str| world.send(file).run().expect(0).json()["changed"].clone();
+    world.sent("old.csv", 0);
+    let changed = |file: &str| world.send(file).ends(0).json()["changed"].clone();
     assert_eq!(
         (changed("new.csv"), changed("old.csv")),
         (1.into(), 0.into())

@@ -13,15 +13,7 @@ use crate::support::{Customer, Finished, Promise, Recipe, World, customers, shee
 /// One sweep of `inbox/`, without a wait for files to settle.
 fn sweep(world: &World) -> Finished {
     world
-        .vlens([
-            "inbox",
-            "inbox",
-            "--settled",
-            "0s",
-            "--rate",
-            "unlimited",
-            "--json",
-        ])
+        .line("inbox inbox --settled 0s --rate unlimited --json")
         .run()
 }
 
@@ -138,8 +130,8 @@ fn ten_files_in_three_sweeps_each_get_their_result_and_nobody_is_invited_twice()
     let of_bad = statuses(&world.path("inbox/some bad.results.xlsx"));
     assert_eq!(of_bad, ["created", "invalid"]);
     assert!(world.path("inbox/some bad.marked.xlsx").exists());
-    let words = std::fs::read_to_string(world.path("inbox/empty.error.txt")).expect("the words");
-    let run = world.vlens(["run", "inbox/empty.csv"]).run().expect(5);
+    let words = world.read("inbox/empty.error.txt");
+    let run = world.ran("run inbox/empty.csv", 5);
     assert_eq!(words, run.stderr);
     assert!(world.path("inbox/old.error.txt").exists());
     assert!(!world.path("inbox/copied.error.txt").exists());
@@ -216,16 +208,7 @@ fn a_file_that_grows_is_left_until_it_rests() {
     let world = World::with_server();
     world.file("inbox/growing.csv", sheet(&some(0, 1)));
     let mut sweeping = world
-        .vlens([
-            "inbox",
-            "inbox",
-            "--settled",
-            "2s",
-            "--json",
-            "-v",
-            "--rate",
-            "unlimited",
-        ])
+        .line("inbox inbox --settled 2s --json -v --rate unlimited")
         .start();
     let mut n = 1;
     let mut since = std::time::Instant::now();
@@ -256,10 +239,7 @@ fn results_that_are_open_elsewhere_get_a_number_and_it_is_said() {
     world.file("inbox/b.results.xlsx/inside", "");
     let swept = sweep(&world).expect(0);
     for name in ["a", "b"] {
-        assert!(
-            swept.stderr.contains(&format!("{name}.results-2.xlsx")),
-            "{swept}"
-        );
+        swept.complains_of(&format!("{name}.results-2.xlsx"));
         assert_eq!(
             statuses(&world.path(format!("inbox/{name}.results-2.xlsx"))),
             ["created"]
@@ -300,9 +280,7 @@ fn killed_in_the_middle_the_next_sweep_goes_on() {
     world.file("inbox/first.csv", sheet(&some(0, 2)));
     sweep(&world).expect(0);
     world.file("inbox/long.csv", sheet(&customers(300)));
-    let mut sweeping = world
-        .vlens(["inbox", "inbox", "--settled", "0s", "--rate", "2/s"])
-        .start();
+    let mut sweeping = world.line("inbox inbox --settled 0s --rate 2/s").start();
     let results = world.path("inbox/long.results.xlsx");
     // They are rewritten as the run goes on.
     sweeping.until("results", || results.exists());
@@ -314,10 +292,7 @@ fn killed_in_the_middle_the_next_sweep_goes_on() {
     );
     // Another sweep leaves at once.
     world.file("inbox/other.csv", sheet(&some(400, 1)));
-    let other = world
-        .vlens(["inbox", "inbox", "--settled", "300s", "--json"])
-        .run()
-        .expect(0);
+    let other = world.ran("inbox inbox --settled 300s --json", 0);
     assert_eq!(files(&other), expected(&[]));
     sweeping.kill();
     let swept = sweep(&world);
@@ -391,7 +366,7 @@ fn what_is_no_files_fault_is_told_once_and_what_a_config_caused_is_tried_again()
 
 fn sweep_without_account(world: &World) -> Finished {
     world
-        .vlens(["inbox", "inbox", "--settled", "0s"])
+        .line("inbox inbox --settled 0s")
         .without_env("VLENS_API_KEY")
         .run()
 }

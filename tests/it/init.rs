@@ -82,7 +82,7 @@ fn sheets_of_everyday_kinds_are_understood_and_sent() {
         };
         world.file(&sheet.file, bytes);
         let init = world.vlens(["init", &sheet.file, "--yes", "--json"]);
-        let ended = init.args(&sheet.args).run().expect(0);
+        let ended = init.args(&sheet.args).ends(0);
         score.see(sheet, &ended.json());
         if let Some(sent) = sheet.sent {
             let run = world
@@ -111,11 +111,11 @@ fn a_config_is_not_replaced_unasked_and_one_sheet_may_have_its_own() {
     world.config(company);
     let init = |options: &[&str]| {
         world
-            .vlens(["init", "customers.csv", "--contract-type", "414"])
+            .line("init customers.csv --contract-type 414")
             .args(options)
             .run()
     };
-    let text = |name: &str| std::fs::read_to_string(world.path(name)).unwrap();
+    let text = |name: &str| world.read(name);
     let own = "customers.vlens-batch.toml";
     init(&["--yes"]).expect(0);
     assert_eq!(text("vlens-batch.toml"), company);
@@ -142,7 +142,7 @@ fn a_config_is_not_replaced_unasked_and_one_sheet_may_have_its_own() {
 fn without_a_contract_type_nothing_can_be_sent_and_the_way_on_is_said() {
     let world = World::new();
     world.file("customers.csv", "Mobile,Name\n01012345678,Mona Adel\n");
-    let ended = world.vlens(["init", "customers.csv"]).run().expect(5);
+    let ended = world.ran("init customers.csv", 5);
     let said = ended
         .stderr
         .split_whitespace()
@@ -150,7 +150,7 @@ fn without_a_contract_type_nothing_can_be_sent_and_the_way_on_is_said() {
         .join(" ");
     let again = "vlens-batch init customers.csv --contract-type ID --force";
     assert!(said.contains(again), "{said}");
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    let text = world.read("vlens-batch.toml");
     assert!(text.contains("\ntypes = []\n"), "{text}");
     assert!(
         text.contains("# [fields.414]\n# fullName = \"Name\""),
@@ -172,10 +172,9 @@ fn without_a_contract_type_nothing_can_be_sent_and_the_way_on_is_said() {
 fn standard_input_is_looked_at_once_and_the_proposal_is_a_document() {
     let world = World::new();
     let ended = world
-        .vlens(["init", "-", "--yes", "--contract-type", "414", "--json"])
+        .line("init - --yes --contract-type 414 --json")
         .stdin("Mobile,Mobile 2,Name\n01012345678,01112345678,Mona Adel\n")
-        .run()
-        .expect(0);
+        .ends(0);
     let document: Value = ended.json();
     let fields = document["columns"].as_array().expect("columns").iter();
     let fields: Vec<&str> = fields
@@ -183,7 +182,7 @@ fn standard_input_is_looked_at_once_and_the_proposal_is_a_document() {
         .collect();
     assert_eq!(fields, ["phone", "phone", "fullName"]);
     assert_eq!(document["contract_types"], serde_json::json!([414]));
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    let text = world.read("vlens-batch.toml");
     assert!(text.contains("phone = [\"Mobile\",\"Mobile 2\"]"), "{text}");
 }
 
@@ -198,7 +197,7 @@ fn no_whole_personal_value_reaches_the_terminal() {
         "mona@example.com",
         "Mona Adel",
     ] {
-        assert!(!ended.stderr.contains(value), "{value}");
+        ended.hides(value);
     }
     // A date is known again by its shape and its year, in the columns as in the row of the form.
     world.file(
@@ -258,7 +257,7 @@ fn a_column_of_contract_types_is_found_by_its_words() {
         ),
     );
     world.ran("init customers.csv --yes", 0);
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    let text = world.read("vlens-batch.toml");
     assert!(text.contains("column = \"Product\""), "{text}");
     for id in [414, 415] {
         assert!(
@@ -279,13 +278,13 @@ fn at_a_terminal_enter_takes_a_guess_and_arrows_another() {
     ] {
         let world = World::new();
         world.file("customers.csv", "Mobile,Blurb\n01012345678,Mona Adel\n");
-        let (code, screen) = world.vlens(["init", "customers.csv"]).on_a_terminal(keys);
+        let (code, screen) = world.line("init customers.csv").on_a_terminal(keys);
         assert_eq!(code, 0, "{screen}");
         let (asked, _) = screen
             .split_once("as a form would show it")
             .expect("a check");
         assert!(!asked.contains("01012345678"), "masked: {screen}");
-        let config = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+        let config = world.read("vlens-batch.toml");
         for line in ["\nphone = \"Mobile\"", "\ntypes = [414]", remark, name] {
             assert!(config.contains(line), "{line:?} in:\n{config}");
         }
@@ -313,7 +312,7 @@ fn at_a_terminal_there_is_a_way_back_before_anything_is_written() {
     ] {
         let world = World::new();
         world.file("c.csv", format!("{header}\n01012345678,Mona,Adel\n"));
-        let init = world.vlens(["init", "c.csv", "--contract-type", "414"]);
+        let init = world.line("init c.csv --contract-type 414");
         let (ended, screen) = init.on_a_terminal(keys);
         assert_eq!(ended == 4, code == 4, "{screen}");
         let config = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap_or_default();
@@ -322,7 +321,7 @@ fn at_a_terminal_there_is_a_way_back_before_anything_is_written() {
     }
     let world = World::new();
     world.file("c.csv", "Mobile,Name\n01012345678,Mona\n");
-    let (code, screen) = world.vlens(["init", "c.csv"]).on_a_terminal("\r\r");
+    let (code, screen) = world.line("init c.csv").on_a_terminal("\r\r");
     assert_eq!(code, 5, "{screen}");
     assert!(screen.contains("--contract-type ID --force"), "{screen}");
 }
@@ -331,9 +330,7 @@ fn at_a_terminal_there_is_a_way_back_before_anything_is_written() {
 fn at_a_terminal_escape_leaves_everything_as_it_was() {
     let world = World::new();
     world.file("customers.csv", "Mobile\n01012345678\n");
-    let (code, screen) = world
-        .vlens(["init", "customers.csv"])
-        .on_a_terminal("\u{1b}");
+    let (code, screen) = world.line("init customers.csv").on_a_terminal("\u{1b}");
     assert_eq!(code, 4, "{screen}");
     assert!(screen.contains("No mapping was written"), "{screen}");
     assert!(!world.path("vlens-batch.toml").exists());
@@ -357,25 +354,25 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
             world.file("contract-types/414.json", FORM_414);
         }
         world.file("c.csv", format!("phone,Name,{header}\n{rows}"));
-        let ended = world.vlens(["init", "c.csv", "--yes"]).run().expect(5);
+        let ended = world.ran("init c.csv --yes", 5);
         let loan = if forms { "414" } else { "…" };
         let lines = [
             format!("column = \"{header}\""),
             format!("values = {{ \"Personal loan\" = {loan}, \"Car lease\" = … }}"),
         ];
-        let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+        let text = world.read("vlens-batch.toml");
         assert!(!text.contains("types = [414]"), "{header}: {text}");
         for line in lines {
-            assert!(ended.stderr.contains(&line), "{header}: {}", ended.stderr);
+            ended.complains_of(&line);
             assert!(text.contains(&format!("# {line}")), "{header}: {text}");
         }
     }
     let world = World::new();
     world.file("contract-types/414.json", FORM_414);
     world.file("c.csv", format!("phone,Name,Product\n{rows}"));
-    let (code, screen) = world.vlens(["init", "c.csv"]).on_a_terminal("415\r\r\r\r");
+    let (code, screen) = world.line("init c.csv").on_a_terminal("415\r\r\r\r");
     assert_eq!(code, 0, "{screen}");
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    let text = world.read("vlens-batch.toml");
     let values = "values = { \"Personal loan\" = 414, \"Car lease\" = 415 }";
     assert!(text.contains(values), "{text}");
 }
@@ -394,8 +391,8 @@ fn a_column_that_only_looks_like_products_is_no_question() {
         let [one, other] = values;
         let rows = format!("01012345678,Mona,{one}\n01012345679,Ali,{other}\n");
         world.file("c.csv", format!("phone,Name,{header}\n{rows}"));
-        world.vlens(["init", "c.csv", "--yes"]).run().expect(0);
-        let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+        world.ran("init c.csv --yes", 0);
+        let text = world.read("vlens-batch.toml");
         assert!(text.contains("types = [414]"), "{header}: {text}");
     }
 }
@@ -407,8 +404,8 @@ fn a_header_that_names_its_contract_type_feeds_no_other() {
         "c.csv",
         "phone,414.fullName,415.fullName,415.city\n01012345678,Mona Adel,Omar Said,Giza\n",
     );
-    world.vlens(["init", "c.csv", "--yes"]).run().expect(0);
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    world.ran("init c.csv --yes", 0);
+    let text = world.read("vlens-batch.toml");
     let groups: Vec<&str> = text.split("[fields.").skip(1).collect();
     assert!(
         groups[0].starts_with("414]\nfullName = \"414.fullName\"\n\n"),
@@ -427,8 +424,8 @@ fn numbered_headers_are_no_contract_types() {
         "c.csv",
         "1. Full name,2. Mobile,3. Address,4. National ID\nMona Adel,01012345678,Cairo,29001011234567\n",
     );
-    world.vlens(["init", "c.csv", "--yes"]).run().expect(5);
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    world.ran("init c.csv --yes", 5);
+    let text = world.read("vlens-batch.toml");
     assert!(text.contains("\ntypes = []"), "{text}");
     assert!(text.contains("phone = \"2. Mobile\""), "{text}");
     assert!(text.contains("# fullName = \"1. Full name\""), "{text}");
@@ -441,9 +438,9 @@ fn a_column_of_formulas_without_results_is_mapped_and_told() {
     world.file("contract-types/414.json", FORM_414);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/formulas-uncached.xlsx");
     world.file("c.xlsx", std::fs::read(path).unwrap());
-    world.vlens(["init", "c.xlsx", "--yes"]).run().expect(3);
-    let check = world.vlens(["check", "c.xlsx", "--json"]).run();
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    world.ran("init c.xlsx --yes", 3);
+    let check = world.line("check c.xlsx --json").run();
+    let text = world.read("vlens-batch.toml");
     for line in [
         "\nfullName = \"Full name\"",
         "\nbirthDate = { column = \"Birth date\"",
@@ -467,8 +464,8 @@ fn dates_of_digits_alone_get_their_form() {
         "c.csv",
         "phone,BIRTH_DT\n01012345678,19900131\n01012345679,19851115\n",
     );
-    world.vlens(["init", "c.csv", "--yes"]).run().expect(0);
-    let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+    world.ran("init c.csv --yes", 0);
+    let text = world.read("vlens-batch.toml");
     let rule = "birthDate = { column = \"BIRTH_DT\", type = \"date\", input = \"%Y%m%d\" }";
     assert!(text.contains(rule), "{text}");
 }
@@ -511,7 +508,7 @@ fn proposed(case: &Value) -> (i32, Option<String>) {
     world.file("sheet.csv", sheet);
     let arguments = case["args"].as_array().expect("a list").iter();
     let ended = world
-        .vlens(["init", "sheet.csv", "--yes"])
+        .line("init sheet.csv --yes")
         .args(arguments.map(|argument| argument.as_str().expect("a text")))
         .run();
     let toml = std::fs::read_to_string(world.path("vlens-batch.toml")).ok();

@@ -33,7 +33,7 @@ fn refusal(name: &str, bytes: &[u8]) -> String {
     let world = World::new();
     world.file(name, bytes);
     let check = world.vlens(["check", name, "--contract-type", "414"]);
-    check.run().expect(5).stderr
+    check.ends(5).stderr
 }
 
 #[test]
@@ -140,15 +140,8 @@ fn a_file_in_one_column_is_refused_with_its_header_and_delimiter() {
     // A header row that is really a customer.
     let world = World::new();
     world.file("a.csv", "x\n01012345678،Mona\n");
-    let check = world.vlens([
-        "check",
-        "a.csv",
-        "--header-row",
-        "2",
-        "--contract-type",
-        "414",
-    ]);
-    assert!(!check.run().expect(5).stderr.contains("345678"));
+    let check = world.line("check a.csv --header-row 2 --contract-type 414");
+    assert!(!check.ends(5).stderr.contains("345678"));
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Life {
     /// One command or two, each killed at a random moment unless it ends before, and what is found after.
     fn go_on(&mut self) {
         // A ledger without a sheet, as a kill may leave it, knows of no run.
-        let runs = self.world.vlens(["runs", "--json"]).run();
+        let runs = self.world.line("runs --json").run();
         let begun = runs.code() == Some(0) && runs.json() != serde_json::json!([]);
         if !begun && self.kills() > 2 {
             self.world.sent("customers.csv --limit 10", 4);
@@ -135,7 +135,7 @@ impl Life {
 
     fn check(&self) {
         let (world, told) = (&self.world, &self.told);
-        let runs = world.vlens(["runs"]).run();
+        let runs = world.line("runs").run();
         if runs.code() == Some(0) {
             let broken = world.broken_promises(&self.promise);
             assert!(broken.is_empty(), "{told:#?}\n{broken:#?}");

@@ -14,12 +14,12 @@ fn code(finished: &Finished) -> Value {
 fn begun(rows: usize) -> World {
     let world = World::with(Serve::default().latency("3"));
     world.customers("customers.csv", rows);
-    send(&world).args(["--limit", "5"]).run().expect(4);
+    send(&world).args(["--limit", "5"]).ends(4);
     world
 }
 
 fn send(world: &World) -> Vlens {
-    world.send("customers.csv").args(["--concurrency", "4"])
+    world.send("customers.csv --concurrency 4")
 }
 
 fn goes_on_as_if_nothing_had_been(world: &World, rows: usize) {
@@ -63,8 +63,7 @@ fn a_disk_that_is_full_from_the_start_sends_nothing() {
     world.customers("customers.csv", 50);
     let ended = send(&world)
         .after_shell("trap '' XFSZ; ulimit -f 8")
-        .run()
-        .expect(1);
+        .ends(1);
     assert_eq!(code(&ended), "ledger_write_failed");
     assert!(world.accepted().is_empty());
     world.run_until_done("customers.csv").expect(0);
@@ -86,7 +85,7 @@ fn a_ledger_that_cannot_be_written_sends_nothing() {
         fs::remove_file(&log).unwrap();
     }
     fs::create_dir(&log).unwrap();
-    send(&world).run().expect(1);
+    send(&world).ends(1);
     assert_eq!(world.server_log().len(), before);
     fs::remove_dir(&log).unwrap();
     goes_on_as_if_nothing_had_been(&world, 20);
@@ -139,12 +138,12 @@ fn a_damaged_ledger_is_told_and_sends_nothing() {
     }
     fs::write(world.ledger(), &damaged).unwrap();
     let before = world.server_log().len();
-    let ended = send(&world).run().expect(1);
+    let ended = send(&world).ends(1);
     assert_eq!(code(&ended), "ledger_damaged", "{ended}");
     assert_eq!(world.server_log().len(), before);
     // Cut short, as by a copy that was interrupted.
     fs::write(world.ledger(), &whole[..whole.len() / 2]).unwrap();
-    let ended = send(&world).run().expect(5);
+    let ended = send(&world).ends(5);
     assert_eq!(code(&ended), "ledger_memory_lost", "{ended}");
     assert_eq!(world.server_log().len(), before);
     fs::write(world.ledger(), &whole).unwrap();
@@ -190,7 +189,7 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
             vec!["settle", "--all", "--as", "created", "--json"],
             vec!["purge", "--older-than", "1d", "--yes", "--json"],
         ] {
-            let ended = world.vlens(&command).run().expect(5);
+            let ended = world.vlens(&command).ends(5);
             assert_eq!(code(&ended), expected, "{command:?}");
             assert!(ended.json()["error"]["hint"].is_string(), "{ended}");
         }
@@ -228,7 +227,7 @@ fn a_ledger_of_a_newer_version_is_left_as_it_is() {
         vec!["status", "--json"],
         vec!["export", "--json"],
     ] {
-        let ended = world.vlens(&command).run().expect(5);
+        let ended = world.vlens(&command).ends(5);
         assert_eq!(code(&ended), "ledger_newer", "{command:?}");
     }
     assert_eq!(world.server_log().len(), before);
@@ -247,8 +246,7 @@ fn a_ledger_of_another_tenant_or_address_is_refused() {
         let ended = send(&world)
             .env(name, value)
             .env("VLENS_LEDGER", world.ledger())
-            .run()
-            .expect(5);
+            .ends(5);
         assert_eq!(code(&ended), "ledger_bound_elsewhere", "{name}");
     }
     assert_eq!(world.server_log().len(), before);
@@ -261,16 +259,12 @@ fn a_run_that_sends_nothing_by_request_is_ended_properly() {
     let mut customers = world.customers("customers.csv", 3);
     customers[1].phone = "nonsense".to_owned();
     world.file("customers.csv", crate::support::sheet(&customers));
-    let stopped = send(&world)
-        .args(["--on-invalid", "stop"])
-        .run()
-        .expect(3)
-        .json();
+    let stopped = send(&world).args(["--on-invalid", "stop"]).ends(3).json();
     assert_eq!(stopped["stopped"], "invalid_rows");
-    let stopped = send(&world).args(["--expect", "7"]).run().expect(3).json();
+    let stopped = send(&world).args(["--expect", "7"]).ends(3).json();
     assert_eq!(stopped["stopped"], "expectation");
     assert_eq!(stopped["counts"]["pending"], 2);
     assert!(world.server_log().is_empty());
-    send(&world).args(["--expect", "2"]).run().expect(3);
+    send(&world).args(["--expect", "2"]).ends(3);
     world.check_invariants(&Promise::default());
 }

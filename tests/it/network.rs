@@ -62,8 +62,7 @@ fn no_name_and_nobody_listening_are_told_and_leave_all_rows_due() {
         let ended = world
             .send("customers.csv")
             .env("VLENS_BASE_URL", base_url)
-            .run()
-            .expect(4);
+            .ends(4);
         let document = ended.json();
         assert_eq!(document["stopped"], "failures");
         assert_eq!(document["requests"], 0);
@@ -97,8 +96,7 @@ fn a_row_that_waits_for_its_next_attempt_holds_up_no_other() {
         .variables()
         .into_iter()
         .fold(run, |run, (name, value)| run.env(name, value))
-        .run()
-        .expect(0);
+        .ends(0);
     assert_eq!(world.statuses(), ["created"; 12], "{ended}");
     let phone = |body: &String| {
         let body: Value = serde_json::from_str(body).expect("JSON");
@@ -224,11 +222,11 @@ fn nobody_reached_is_failed_and_goes_again() {
         "phoneNumber,contractTypeId\n01012345678,414\n",
     );
     world.kill_server();
-    world.send("customers.csv").run().expect(3);
+    world.sent("customers.csv", 3);
     assert_eq!(world.statuses(), ["failed"]);
     assert_eq!(world.export()[0]["attempts"], 2);
     world.start_server();
-    world.send("customers.csv").run().expect(0);
+    world.sent("customers.csv", 0);
     assert_eq!(world.statuses(), ["created"]);
     world.check_invariants(&Promise::default());
 }
@@ -239,11 +237,8 @@ fn an_address_that_is_dead_is_given_up_within_the_first_minute_at_the_default_li
     let world = World::with_server();
     world.config("[session]\nkind = \"auth\"\n");
     world.file("customers.csv", format!("phone\n{}", phones(100)));
-    let run = world.vlens(["run", "customers.csv", "--contract-type", "414", "--json"]);
-    let ended = run
-        .env("VLENS_BASE_URL", "http://127.0.0.1:1")
-        .run()
-        .expect(4);
+    let run = world.line("run customers.csv --contract-type 414 --json");
+    let ended = run.env("VLENS_BASE_URL", "http://127.0.0.1:1").ends(4);
     let document = ended.json();
     assert_eq!(document["stopped"], "failures");
     assert!(document["requests"].as_u64() > Some(60), "{document}");
@@ -282,12 +277,12 @@ fn what_an_http_2_server_never_processed_is_sent_again_and_nothing_else_is() {
     world.config("[limits]\nconcurrency = 1\n[session]\nkind = \"auth\"\n");
     world.file("customers.csv", format!("phone\n{}", phones(6)));
     let ca = world.file("ca.pem", made.cert.pem());
-    let run = world.send("customers.csv").args(["--contract-type", "414"]);
+    let run = world.send("customers.csv --contract-type 414");
     let run = rude
         .variables()
         .into_iter()
         .fold(run, |run, (name, value)| run.env(name, value));
-    let ended = run.env("VLENS_CA_FILE", ca).run().expect(3);
+    let ended = run.env("VLENS_CA_FILE", ca).ends(3);
     assert_eq!(world.count("created"), 4, "{ended}");
     assert_eq!(world.count("uncertain"), 2, "{ended}");
     assert_eq!(seen.load(Ordering::SeqCst), 8, "{ended}");

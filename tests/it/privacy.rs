@@ -6,6 +6,8 @@ use vlens_batch::sandbox::BEHAVIOURS;
 use crate::support::{Customer, DATA_FOLDER, Serve, World, sheet};
 
 const NAME: &str = "Nefertari Ashmawy";
+const EMAIL: &str = "nefertari@example.com";
+const ID: &str = "28804230112346";
 
 /// Pauses the run for seconds and answers nothing that the others do not.
 const SLOW: &str = "+201555000432";
@@ -41,30 +43,39 @@ fn magic_sheet() -> Vec<Customer> {
     customers
 }
 
+/// Their sheet, with an address and an id for each, and a row of which nothing is right.
+fn magic_text() -> String {
+    let text = sheet(&magic_sheet());
+    let (header, rows) = text.split_once('\n').expect("a header");
+    let rows = rows.lines().map(|row| format!("{row},{EMAIL},{ID}\n"));
+    let rows: String = rows.collect();
+    format!("{header},email,nationalId\n{rows}0101234,414,{NAME},1,not-an-address,{ID}\n")
+}
+
 #[track_caller]
-fn assert_private(world: &World, place: &str, text: &str) {
-    for customer in magic_sheet() {
-        assert!(
-            !text.contains(&customer.phone[1..]),
-            "a phone in {place}:\n{text}"
-        );
-    }
-    let mut secrets = vec![
-        NAME.to_owned(),
-        "Nefertari".to_owned(),
-        "sandbox-password".to_owned(),
-        "sandbox-api-key".to_owned(),
+fn assert_private(world: &World, text: &str) {
+    let log = world.server_log().into_iter();
+    let tokens = log.filter_map(|record| record.token);
+    let phones = magic_sheet()
+        .into_iter()
+        .map(|one| one.phone[1..].to_owned());
+    let words = [
+        NAME,
+        "Nefertari",
+        EMAIL,
+        ID,
+        "sandbox-password",
+        "sandbox-api-key",
+        "Bearer",
     ];
-    secrets.extend(
-        world
-            .server_log()
-            .into_iter()
-            .filter_map(|record| record.token),
-    );
-    for secret in secrets {
-        assert!(!text.contains(&secret), "{secret} in {place}:\n{text}");
+    for secret in words
+        .map(str::to_owned)
+        .into_iter()
+        .chain(tokens)
+        .chain(phones)
+    {
+        assert!(!text.contains(&secret), "{secret} in:\n{text}");
     }
-    assert!(!text.contains("Bearer"), "a token in {place}:\n{text}");
 }
 
 #[test]
@@ -73,31 +84,28 @@ fn nothing_personal_is_said_at_any_verbosity_whatever_vlens_answers() {
     world.config(
         "[limits]\ntimeout_seconds = 1\nmax_attempts = 1\nmax_consecutive_failures = 1000\n",
     );
-    world.file("customers.csv", sheet(&magic_sheet()));
+    world.file("customers.csv", magic_text());
+    assert_private(
+        &world,
+        &world.line("check customers.csv -vv").run().to_string(),
+    );
     for format in ["text", "json"] {
-        let run = world
-            .send("customers.csv")
-            .args(["-vv", "--log-format", format, "--metrics-file", "run.prom"])
-            .args(["--resend-uncertain", "--retry-rejected"])
-            .run()
-            .expect(3);
-        assert_private(&world, "stderr", &run.stderr);
-        assert_private(&world, "stdout", &run.stdout);
+        let how = "-vv --metrics-file run.prom --resend-uncertain --retry-rejected --log-format";
+        let run = world.sent(&format!("customers.csv {how} {format}"), 3);
+        assert_private(&world, &run.to_string());
     }
-    let metrics = std::fs::read_to_string(world.path("run.prom")).unwrap();
-    assert_private(&world, "metrics", &metrics);
-    for command in [
-        &["status"][..],
-        &["status", "--row", "2"],
-        &["runs"],
-        &["doctor"],
-        &["report"],
+    assert_private(&world, &world.read("run.prom"));
+    for line in [
+        "status",
+        "status --row 2",
+        "status --row 3",
+        "runs",
+        "doctor",
+        "report",
     ] {
-        let said = world.vlens(command).args(["-vv"]).run();
-        assert_private(&world, command[0], &(said.stdout + &said.stderr));
+        let said = world.line(line).args(["-vv"]).run();
+        assert_private(&world, &said.to_string());
     }
-    let check = world.vlens(["check", "customers.csv", "-vv"]).run();
-    assert_private(&world, "check's stderr", &check.stderr);
 }
 
 #[test]
@@ -106,51 +114,30 @@ fn a_recipient_that_stops_the_run_is_not_named_either() {
     for (n, phone) in magic_phones(true).into_iter().enumerate() {
         let customer = Customer::new(n).phone(phone).name(NAME);
         world.file("one.csv", sheet([&customer]));
-        let ledger = format!("{n}.db");
-        let run = world
-            .send("one.csv")
-            .args(["-vv", "--ledger", &ledger])
-            .run()
-            .expect(6);
-        assert_private(&world, "stderr", &(run.stderr + &run.stdout));
+        let run = world.sent(&format!("one.csv -vv --ledger {n}.db"), 6);
+        assert_private(&world, &run.to_string());
     }
 }
 
 #[test]
 fn a_header_row_that_is_really_a_customer_is_masked_wherever_columns_are_told() {
+    const PHONE: &str = "01099887766";
+    const DIGITS: &str = "29001011234567";
+    const ARABIC: &str = "٢٩٠٠١٠١١٢٣٤٥٦٨";
     let world = World::new();
-    let personal = [
-        NAME,
-        "Nefertari",
-        "01099887766",
-        "nefertari@example.com",
-        "29001011234567",
-        "٢٩٠٠١٠١١٢٣٤٥٦٨",
-    ];
-    world.file(
-        "c.csv",
-        format!(
-            "{NAME},{},{},{},{}\nAli,01112345678,a@example.com,5,29001011234577\n",
-            personal[2], personal[3], personal[4], personal[5]
-        ),
-    );
-    world.file(
-        "twice.csv",
-        format!("{NAME},{NAME},{}\nAli,Ali,01112345678\n", personal[2]),
-    );
-    world.file(
-        "form.csv",
-        format!("phone,{NAME},{}\n01112345678,Ali,5\n", personal[4]),
-    );
-    world.file(
-        "contract-types/414.json",
-        include_str!("../../src/sandbox/forms/414.json"),
-    );
+    let personal = [NAME, "Nefertari", PHONE, EMAIL, DIGITS, ARABIC];
+    let headers = format!("{NAME},{PHONE},{EMAIL},{DIGITS},{ARABIC}");
+    let row = "Ali,01112345678,a@example.com,5,29001011234577";
+    world.file("c.csv", format!("{headers}\n{row}\n"));
+    let twice = format!("{NAME},{NAME},{PHONE}\nAli,Ali,01112345678\n");
+    world.file("twice.csv", twice);
+    let form = format!("phone,{NAME},{DIGITS}\n01112345678,Ali,5\n");
+    world.file("form.csv", form);
+    world.form(414);
     let mapped = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\na = \"Nefertary Ashmawy\"\n";
     let silent = "[contract]\ntypes = [414]\n";
     let doubled = format!(
-        "[recipient]\nphone = \"{}\"\n[contract]\ntypes = [414]\n[fields.414]\na = \"Nefertari  Ashmawy\"\n",
-        personal[2]
+        "[recipient]\nphone = \"{PHONE}\"\n[contract]\ntypes = [414]\n[fields.414]\na = \"Nefertari  Ashmawy\"\n"
     );
     for (config, file) in [
         (mapped, "c.csv"),
@@ -161,76 +148,48 @@ fn a_header_row_that_is_really_a_customer_is_masked_wherever_columns_are_told() 
     ] {
         world.config(config);
         for command in [
-            &["check"][..],
-            &["run", "--dry-run", "--sandbox"],
-            &["init", "--force", "--yes", "--config", "x.toml"],
+            "check",
+            "run --dry-run --sandbox",
+            "init --force --yes --config x.toml",
         ] {
-            let said = world
-                .vlens(command)
-                .args([file, "-vv", "--header-row", "1"])
-                .run();
-            for value in personal {
-                // What the config itself says is shown with its line.
-                let told = said
-                    .stderr
-                    .lines()
-                    .chain(said.stdout.lines())
-                    .filter(|line| !line.contains(" = \""));
-                let told: Vec<&str> = told.filter(|line| line.contains(value)).collect();
-                assert!(
-                    told.is_empty(),
-                    "{value} in {command:?} {file} under {config}:\n{told:?}"
-                );
+            let line = format!("{command} {file} -vv --header-row 1");
+            let said = world.line(&line).run().to_string();
+            // What the config itself says is shown with its line.
+            let lines = said.lines().filter(|line| !line.contains(" = \""));
+            for told in lines {
+                let value = personal.into_iter().find(|value| told.contains(value));
+                assert_eq!(value, None, "{line} under {config}: {told}");
             }
         }
     }
     world.config(mapped);
-    let check = world.vlens(["check", "c.csv"]).run().expect(5);
+    let check = world.ran("check c.csv", 5);
     check
         .complains_of("c.csv: the sheet has no column `Mobile`")
         .complains_of("its columns are: N***, 010****7766");
 }
 
-#[cfg(unix)]
 #[test]
 fn files_are_their_owners_alone_under_any_umask() {
-    use std::os::unix::fs::PermissionsExt;
     let world = World::with(Serve::default().latency("50"));
     world.customers("customers.csv", 400);
-    let mode_of = |path: std::path::PathBuf| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(metadata.permissions().mode() & 0o777)
-    };
-    let mode = |name: &str| mode_of(world.path(name));
-    let mut run = world
-        .send("customers.csv")
-        .args(["--concurrency", "2"])
-        .after_shell("umask 000")
-        .start();
-    run.until("the first invitation", || !world.accepted().is_empty());
+    let open_handed = |line: &str| world.line(line).after_shell("umask 000");
+    let run = open_handed("run customers.csv --rate unlimited --concurrency 2");
+    let run = world.begun(run, 0);
     for name in ["", "-wal", "-shm", ".lock"] {
-        assert_eq!(mode_of(world.beside_ledger(name)), Some(0o600), "{name}");
+        assert_eq!(world.mode(world.beside_ledger(name)), 0o600, "{name}");
     }
-    assert_eq!(mode(DATA_FOLDER), Some(0o700));
+    assert_eq!(world.mode(DATA_FOLDER), 0o700);
     run.kill();
-    for (args, output) in [
-        (["export", "--output"], "out.csv"),
-        (["export", "--output"], "out.xlsx"),
-        (["export", "--output"], "out.jsonl"),
-        (["report", "--output"], "out.html"),
+    for line in [
+        "export --output out.csv",
+        "export --output out.xlsx",
+        "export --output out.jsonl",
+        "report --output out.html",
+        "check customers.csv --annotate marked.xlsx",
     ] {
-        world
-            .vlens(args)
-            .args([output])
-            .after_shell("umask 000")
-            .run()
-            .expect(0);
-        assert_eq!(mode(output), Some(0o600), "{output}");
+        open_handed(line).ends(0);
+        let (_, output) = line.rsplit_once(' ').unwrap();
+        assert_eq!(world.mode(output), 0o600, "{output}");
     }
-    world
-        .vlens(["check", "customers.csv", "--annotate", "marked.xlsx"])
-        .after_shell("umask 000")
-        .run()
-        .expect(0);
-    assert_eq!(mode("marked.xlsx"), Some(0o600));
 }

@@ -16,7 +16,7 @@ fn after_a_run() -> World {
         Customer::new(3).phone(HELD),
     ];
     world.file("customers.csv", sheet(&customers));
-    world.send("customers.csv").run().expect(3);
+    world.sent("customers.csv", 3);
     world
 }
 
@@ -42,12 +42,12 @@ fn an_age_is_days_weeks_or_years_and_nothing_else() {
     let world = after_a_run();
     for age in ["3m", "2h", "90", "90s", "1mo", "P1D", "d", "1.5y"] {
         let purge = ["purge", "--yes", "--older-than", age];
-        let refused = world.vlens(purge).run().expect(2);
-        assert!(refused.stderr.contains("weeks"), "{age}: {refused}");
+        let refused = world.vlens(purge).ends(2);
+        refused.complains_of("weeks");
     }
     for (age, rows) in [("1y", 0), ("15w", 0), ("14w", 2)] {
         let purge = world.vlens(["purge", "--yes", "--json", "--older-than", age]);
-        let report = later(&world, purge).run().expect(0).json();
+        let report = later(&world, purge).ends(0).json();
         assert_eq!(report["rows"], rows, "{age}");
     }
 }
@@ -59,8 +59,8 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
     let phone = Customer::new(1).phone;
     assert!(!holds(&world, NAME).is_empty() && !holds(&world, &token).is_empty());
 
-    let purge = world.vlens(["purge", "--older-than", "90d", "--yes", "--json"]);
-    let report = later(&world, purge).run().expect(0).json();
+    let purge = world.line("purge --older-than 90d --yes --json");
+    let report = later(&world, purge).ends(0).json();
     assert_eq!(
         (&report["rows"], &report["tokens"], &report["kept"]),
         (&2.into(), &2.into(), &1.into())
@@ -70,18 +70,15 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
     }
     assert!(!holds(&world, HELD).is_empty(), "an uncertain row is kept");
     for format in ["csv", "jsonl"] {
-        let export = world.vlens(["export", "--format", format]).run().expect(0);
+        let export = world.vlens(["export", "--format", format]).ends(0);
         for what in [NAME, &token, &phone[1..]] {
-            assert!(!export.stdout.contains(what), "{what}\n{export}");
+            export.hides(what);
         }
     }
     assert_eq!(world.statuses(), ["created", "created", "uncertain"]);
 
     let accepted = world.accepted();
-    let again = later(&world, world.send("customers.csv"))
-        .run()
-        .expect(3)
-        .json();
+    let again = later(&world, world.send("customers.csv")).ends(3).json();
     assert_eq!(again["counts"]["already_created"], 2);
     assert_eq!(again["counts"]["uncertain"], 1);
     assert_eq!(world.accepted(), accepted);
@@ -92,7 +89,7 @@ fn killed_as_the_ledger_is_about_to_shrink_the_next_run_shrinks_it_and_goes_on()
     let world = World::with_server();
     world.customers("customers.csv", 300);
     world.sent("customers.csv --limit 200", 4);
-    let purge = world.vlens(["purge", "--older-than", "90d", "--yes"]);
+    let purge = world.line("purge --older-than 90d --yes");
     let killed = later(&world, purge).env("VLENS_BATCH_FAILPOINT", "after_vacuum:1");
     assert_eq!(killed.run().code(), None);
     world.sent("customers.csv", 0);
@@ -103,19 +100,19 @@ fn killed_as_the_ledger_is_about_to_shrink_the_next_run_shrinks_it_and_goes_on()
 fn what_is_younger_stays() {
     let world = after_a_run();
     let report = world.ran("purge --older-than 90d --yes", 0);
-    assert!(report.stdout.contains("0 rows"), "{report}");
+    report.shows("0 rows");
     assert!(!holds(&world, NAME).is_empty());
 }
 
 #[test]
 fn a_run_in_progress_and_a_missing_ledger_are_told_apart() {
     let world = after_a_run();
-    let purge = || world.vlens(["purge", "--older-than", "1d"]);
+    let purge = || world.line("purge --older-than 1d");
     let lock = std::fs::File::open(world.beside_ledger(".lock")).unwrap();
     lock.lock().unwrap();
-    purge().run().expect(7);
+    purge().ends(7);
     drop(lock);
-    purge().run().expect(0);
-    purge().args(["--ledger", "none.db"]).run().expect(5);
-    world.vlens(["purge"]).run().expect(2);
+    purge().ends(0);
+    purge().args(["--ledger", "none.db"]).ends(5);
+    world.ran("purge", 2);
 }

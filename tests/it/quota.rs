@@ -7,7 +7,7 @@ fn a_batch_of_150_keeps_both_limits_and_uses_up_the_minutes_quota() {
     let world = World::with(Serve::default().limits(10, 60).latency("0..30"));
     world.customers("customers.csv", 150);
     // The default rate is the vendor's: 10 a second and 60 a minute.
-    let run = world.vlens(["run", "customers.csv", "--json"]).run();
+    let run = world.line("run customers.csv --json").run();
     let summary = run.expect(0).json();
     assert_eq!(summary["counts"]["created"], 150);
     assert_eq!(summary["throttled"], 0);
@@ -28,7 +28,7 @@ fn a_throttling_server_is_waited_for() {
     let world = World::with(Serve::default().limits(5, 0));
     world.customers("customers.csv", 20);
     let rate = ["--rate", "20/s", "--rate", "1000/min", "--json"];
-    let run = world.vlens(["run", "customers.csv"]).args(rate).run();
+    let run = world.line("run customers.csv").args(rate).run();
     let summary = run.expect(0).json();
     assert!(summary["throttled"].as_u64().unwrap() > 0, "{summary}");
     world.check_invariants(&Promise::default());

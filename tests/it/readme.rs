@@ -198,7 +198,7 @@ const TRIED: &[(&str, &[&str])] = &[
     ),
     (
         "two jobs start on one ledger",
-        &["exit_7_another_process_is_running_on_this_ledger"],
+        &["a_second_sender_is_sent_away_by_every_name_of_the_ledger_and_disturbs_nobody"],
     ),
     ("the source file is gone", &["resume_needs_no_file"]),
     (

@@ -34,7 +34,7 @@ impl Team {
     fn make_schema<const N: usize>(&self, init: [&str; N]) {
         let owner = self.postgres.url_of("owner", self.postgres.port());
         let made = self.vlens("owner", init).env("VLENS_REGISTER", owner);
-        made.run().expect(0);
+        made.ends(0);
         self.postgres
             .sql("GRANT USAGE ON SCHEMA vlens_batch TO clerk");
     }
@@ -63,8 +63,7 @@ impl Team {
 
     fn export(&self, computer: &str) -> Vec<Value> {
         self.vlens(computer, ["export", "--format", "jsonl"])
-            .run()
-            .expect(0)
+            .ends(0)
             .json_lines()
     }
 
@@ -146,8 +145,8 @@ fn a_customer_of_another_computer_is_known_and_told_of() {
     };
     people(&team, "mona", 0, 6);
     people(&team, "omar", 3, 9);
-    team.run("mona").run().expect(0);
-    let document = team.run("omar").run().expect(0).json();
+    team.run("mona").ends(0);
+    let document = team.run("omar").ends(0).json();
     assert_eq!(document["counts"]["already_created"], 3, "{document}");
     assert_eq!(document["counts"]["created"], 3);
     assert_eq!(document["without_token"], 3);
@@ -163,8 +162,7 @@ fn a_customer_of_another_computer_is_known_and_told_of() {
     }
     let status = team
         .vlens("omar", ["register", "status", "--json"])
-        .run()
-        .expect(0)
+        .ends(0)
         .json();
     assert_eq!(status["claims"], serde_json::json!({"created": 9}));
     let doctor = team.vlens("omar", ["doctor"]).run();
@@ -177,7 +175,7 @@ fn a_customer_of_another_computer_is_known_and_told_of() {
     let mut changed = customers(9);
     changed[8] = Customer::new(8).name("Another Name");
     team.world.file("omar.csv", sheet(&changed[3..]));
-    team.run("omar").args(["--resend-changed"]).run().expect(0);
+    team.run("omar").args(["--resend-changed"]).ends(0);
     assert_eq!(team.posts().values().sum::<usize>(), 10);
 }
 
@@ -192,9 +190,8 @@ fn a_ledger_that_joins_brings_along_whom_it_invited_before() {
     alone.expect(0);
     team.world.file("none.csv", sheet(&customers(10)[9..]));
     team.vlens("mona", ["run", "none.csv", "--rate", "unlimited"])
-        .run()
-        .expect(0);
-    let document = team.run("omar").run().expect(0).json();
+        .ends(0);
+    let document = team.run("omar").ends(0).json();
     assert_eq!(document["counts"]["already_created"], 6, "{document}");
     team.nobody_twice();
 }
@@ -207,15 +204,14 @@ fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
     people(&team, "mona", 0, 4);
     team.postgres.crash();
     let run = team.run("mona").start();
-    team.vlens("mona", ["check", "mona.csv"]).run().expect(0);
-    let run = run.wait().expect(4).complains_of("out of reach");
+    team.vlens("mona", ["check", "mona.csv"]).ends(0);
+    let run = run.wait().expect(4);
+    run.complains_of("out of reach");
     let document = run.json();
     assert_eq!(document["stopped"], "register", "{document}");
     assert_eq!(document["counts"]["pending"], 4);
     assert!(team.posts().is_empty(), "sent without the register");
-    team.vlens("mona", ["export", "--format", "csv"])
-        .run()
-        .expect(0);
+    team.vlens("mona", ["export", "--format", "csv"]).ends(0);
     // One that waits goes on when the register is back.
     let waiting = team.run("mona").args(["--wait"]).start();
     std::thread::sleep(Duration::from_secs(1));
@@ -225,19 +221,17 @@ fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
     let wrong = team
         .vlens("mona", ["register", "status"])
         .env("VLENS_REGISTER_KEY_FILE", "none");
-    wrong.run().expect(0);
+    wrong.ends(0);
     team.world
         .file("other.key", format!("{}\n", "ab".repeat(32)));
     let other = team
         .run("mona")
         .env("VLENS_REGISTER_KEY_FILE", team.world.path("other.key"));
-    other
-        .run()
-        .expect(5)
-        .complains_of("key file is not the team's");
+    other.ends(5).complains_of("key file is not the team's");
     team.world
         .config("[team]\nregister = \"postgres://clerk:hunter2@127.0.0.1/x\"\n");
-    let told = team.run("mona").run().expect(5).complains_of("password");
+    let told = team.run("mona").ends(5);
+    told.complains_of("password");
     assert!(!told.stderr.contains("hunter2"), "{told}");
 }
 
@@ -284,9 +278,8 @@ fn a_computer_that_sleeps_between_any_two_steps_sends_nobody_whom_a_colleague_se
         if team.statuses(&colleague) == ["uncertain"] {
             assert_eq!(first.code(), Some(3), "{place}\n{first}");
             team.vlens(&colleague, ["settle", "--all", "--as", word])
-                .run()
-                .expect(0);
-            team.run(&colleague).run().expect(0);
+                .ends(0);
+            team.run(&colleague).ends(0);
         }
         assert_eq!(team.statuses(&colleague), ["created"], "{place}\n{first}");
     }
@@ -447,9 +440,7 @@ fn rebuilt_from_its_ledgers(team: &Team) {
     team.postgres.sql("DROP SCHEMA vlens_batch CASCADE");
     team.make_schema(["register", "init"]);
     for computer in COMPUTERS {
-        team.vlens(computer, ["register", "rebuild"])
-            .run()
-            .expect(0);
+        team.vlens(computer, ["register", "rebuild"]).ends(0);
     }
     let after = team.claims();
     // A request of which nobody tells, as its process was killed before it could, was nobody's but the register's own: uncertain.
@@ -474,17 +465,16 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     };
     people(&team, "mona", 0, 4);
     people(&team, "omar", 0, 8);
-    team.run("mona").args(["--limit", "2"]).run().expect(4);
+    team.run("mona").args(["--limit", "2"]).ends(4);
     team.world.file("omar0.csv", sheet(&customers(20)[19..]));
     team.vlens("omar", ["run", "omar0.csv", "--rate", "unlimited"])
-        .run()
-        .expect(0);
+        .ends(0);
     // A copy of the files, put back after two more were invited.
     let yesterday = team.postgres.copy();
-    team.run("mona").run().expect(0);
+    team.run("mona").ends(0);
     team.postgres.put_back(&yesterday);
     team.world.file("mona.csv", sheet(&customers(5)));
-    let stopped = team.run("mona").run().expect(6).json();
+    let stopped = team.run("mona").ends(6).json();
     assert_eq!(stopped["counts"]["pending"], 1);
     assert!(
         stopped["reason"]
@@ -492,54 +482,52 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
             .expect("what the test needs")
             .contains("register rebuild")
     );
-    team.run("omar").run().expect(6);
-    team.vlens("omar", ["register", "rebuild"]).run().expect(0);
-    team.run("omar").run().expect(6);
-    let told = team.vlens("mona", ["register", "rebuild"]).run().expect(0);
+    team.run("omar").ends(6);
+    team.vlens("omar", ["register", "rebuild"]).ends(0);
+    team.run("omar").ends(6);
+    let told = team.vlens("mona", ["register", "rebuild"]).ends(0);
     assert!(told.stdout.contains("whole again"), "{told}");
     team.postgres
         .sql("UPDATE vlens_batch.tenants SET paused_until = 'epoch'");
-    team.run("omar").run().expect(0);
-    team.run("mona").run().expect(0);
+    team.run("omar").ends(0);
+    team.run("mona").ends(0);
     team.nobody_twice();
     // A standby takes its place that had not yet heard of two customers.
     let behind = team.postgres.copy();
     people(&team, "omar", 0, 10);
-    team.run("omar").run().expect(0);
+    team.run("omar").ends(0);
     team.postgres.put_back(&behind);
     team.postgres.fail_over();
     people(&team, "mona", 0, 12);
-    let stopped = team.run("mona").run().expect(6).json();
+    let stopped = team.run("mona").ends(6).json();
     let reason = stopped["reason"].as_str().expect("a reason");
     assert!(
         reason.contains("another server has taken its place"),
         "{reason}"
     );
-    let status = team.vlens("mona", ["register", "status"]).run().expect(0);
+    let status = team.vlens("mona", ["register", "status"]).ends(0);
     assert!(status.stdout.contains("failed over"), "{status}");
-    team.vlens("omar", ["register", "rebuild"]).run().expect(0);
-    team.run("mona").run().expect(6);
+    team.vlens("omar", ["register", "rebuild"]).ends(0);
+    team.run("mona").ends(6);
     let told = team
         .vlens("mona", ["register", "rebuild", "--without-the-others"])
-        .run()
-        .expect(0);
+        .ends(0);
     assert!(told.stdout.contains("whole again"), "{told}");
     team.postgres
         .sql("UPDATE vlens_batch.tenants SET paused_until = 'epoch'");
-    let document = team.run("mona").run().expect(0).json();
+    let document = team.run("mona").ends(0).json();
     assert_eq!(document["counts"]["created"], 2, "{document}");
     team.nobody_twice();
     // Another one, and a person who says that no other ledger will be brought.
     team.postgres.fail_over();
     let told = team
         .vlens("omar", ["register", "rebuild", "--without-the-others"])
-        .run()
-        .expect(0);
+        .ends(0);
     assert!(told.stdout.contains("without what these know"), "{told}");
     team.postgres
         .sql("UPDATE vlens_batch.tenants SET paused_until = 'epoch'");
     people(&team, "omar", 0, 13);
-    team.run("omar").run().expect(0);
+    team.run("omar").ends(0);
     team.nobody_twice();
 }
 
@@ -729,7 +717,7 @@ fn a_pool_of_connections_is_recognised_and_refused() {
     let run = team
         .run("mona")
         .env("VLENS_REGISTER", team.postgres.url_of("clerk", port));
-    run.run().expect(5).complains_of("pool of connections");
+    run.ends(5).complains_of("pool of connections");
 }
 
 #[test]
@@ -748,22 +736,20 @@ fn the_servers_certificate_is_verified_and_a_role_without_rights_is_told() {
             .env("VLENS_REGISTER", &url)
     };
     let by_name = status().env("VLENS_CA_FILE", team.world.path("ca.pem"));
-    by_name.run().expect(0);
-    status().run().expect(4).complains_of("certificate");
+    by_name.ends(0);
+    status().ends(4).complains_of("certificate");
     let by_address = format!("postgres://clerk@127.0.0.1:{port}/postgres?sslmode=require");
     let status = status().env("VLENS_REGISTER", by_address);
     let status = status.env("VLENS_CA_FILE", team.world.path("ca.pem"));
-    status.run().expect(4).complains_of("certificate");
+    status.ends(4).complains_of("certificate");
     team.postgres
         .sql("REVOKE USAGE ON SCHEMA vlens_batch FROM clerk");
     team.vlens("mona", ["register", "status"])
-        .run()
-        .expect(5)
+        .ends(5)
         .complains_of("GRANT USAGE");
     team.postgres
         .sql("ALTER DATABASE postgres SET synchronous_commit = off");
     team.vlens("mona", ["register", "status"])
-        .run()
-        .expect(5)
+        .ends(5)
         .complains_of("synchronous_commit");
 }

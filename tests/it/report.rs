@@ -41,9 +41,8 @@ fn the_page_stands_alone_and_tells_nothing_about_customers() {
         let file = format!("{lang}.html");
         world
             .vlens(["report", "--lang", lang, "--output", &file])
-            .run()
-            .expect(0);
-        let page = std::fs::read_to_string(world.path(&file)).unwrap();
+            .ends(0);
+        let page = world.read(&file);
         assert!(page.len() < 1 << 20);
         assert_eq!(unbalanced(&page), None);
         for loads in [
@@ -66,11 +65,11 @@ fn the_page_stands_alone_and_tells_nothing_about_customers() {
 fn a_page_on_standard_output_is_the_same() {
     let world = World::with_server();
     world.customers("customers.csv", 2);
-    world.send("customers.csv").run().expect(0);
-    let page = world.vlens(["report"]).run().expect(0);
+    world.sent("customers.csv", 0);
+    let page = world.ran("report", 0);
     assert!(page.stdout.starts_with("<!DOCTYPE html>"), "{page}");
     assert_eq!(page.stderr, "");
-    world.vlens(["report", "9"]).run().expect(5);
+    world.ran("report 9", 5);
     world.ran("report --output no/folder/page.html", 1);
 }
 
@@ -78,11 +77,10 @@ fn a_page_on_standard_output_is_the_same() {
 fn the_rows_that_need_a_person_are_listed_with_what_to_do_by_the_clock_on_the_wall() {
     let world = with_every_status();
     world
-        .vlens(["report", "--output", "page.html"])
+        .line("report --output page.html")
         .env("TZ", "Africa/Cairo")
-        .run()
-        .expect(0);
-    let page = std::fs::read_to_string(world.path("page.html")).unwrap();
+        .ends(0);
+    let page = world.read("page.html");
     for told in [
         "These 5 digits are no valid phone number of EG; check them",
         "Ask Vlens whether the invitation exists, then settle the row.",
@@ -117,7 +115,7 @@ fn the_page_speaks_the_language_of_the_sheets_headers() {
     );
     world.config("[recipient]\nphone = \"الموبايل\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"الاسم\"\n");
     world.sent("customers.csv", 3);
-    let page = world.vlens(["report"]).run().expect(0).stdout;
+    let page = world.ran("report", 0).stdout;
     assert!(page.contains("<html lang=\"ar\" dir=\"rtl\">"), "{page}");
     assert!(page.contains("لا يوجد رقم هاتف صحيح في الخلية"), "{page}");
     let page = world.ran("report --lang en", 0).stdout;

@@ -61,7 +61,7 @@ fn sessions_without_fields_need_no_admin() {
         .send("customers.csv")
         .without_env("VLENS_USERNAME")
         .without_env("VLENS_PASSWORD");
-    let summary = anonymous.run().expect(0).json();
+    let summary = anonymous.ends(0).json();
     assert_eq!(summary["requests"], 1);
     let expected = json!({
         "phoneNumber": "+201012345678",
@@ -135,16 +135,11 @@ carModel = "Name"
 fn standard_input_is_a_sheet() {
     let world = World::with_server();
     let text = "phone,contractTypeId\n01012345678,414\n";
-    world.send("-").stdin(text).run().expect(0);
-    let again = world.send("-").stdin(text).run().expect(0).json();
+    world.send("-").stdin(text).ends(0);
+    let again = world.send("-").stdin(text).ends(0).json();
     assert_eq!(again["counts"]["already_created"], 1);
     assert_eq!(again["source"], "-");
-    let checked = world
-        .vlens(["check", "-", "--json"])
-        .stdin(text)
-        .run()
-        .expect(0)
-        .json();
+    let checked = world.line("check - --json").stdin(text).ends(0).json();
     assert_eq!(checked["valid"], 1);
 }
 
@@ -160,7 +155,7 @@ fn a_template_that_would_fill_the_memory_is_refused_at_its_line() {
         world.config(&format!(
             "[contract]\ntypes=[414]\n[fields.414]\nfullName = {{ template = '''{template}''' }}\n"
         ));
-        let check = world.vlens(["check", "c.csv"]).run().expect(5);
+        let check = world.ran("check c.csv", 5);
         check
             .complains_of("the template cannot be used")
             .complains_of("vlens-batch.toml:4:");

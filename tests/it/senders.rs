@@ -1,53 +1,39 @@
 //! Two on one ledger: a second sender, a reader, one who waits, one whose rival is killed.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::support::{Promise, Running, Serve, World};
 
-/// A sender in the midst of a batch.
-fn busy(world: &World) -> Running {
+/// A sender in the midst of a batch of 400.
+fn busy(rate: &str) -> (World, Running) {
+    let world = World::with(Serve::default().latency("15"));
+    // While a sender is frozen, its requests grow old.
+    world.config("[limits]\ntimeout_seconds = 300\n");
     world.customers("customers.csv", 400);
-    let mut sender = world
-        .send("customers.csv")
-        .args(["--concurrency", "4"])
-        .start();
-    sender.until("the first rows", || world.accepted().len() > 10);
-    sender
-}
-
-fn slow() -> World {
-    World::with(Serve::default().latency("15"))
+    let run = format!("run customers.csv --concurrency 4 --json --rate {rate}");
+    let sender = world.begun(world.line(&run), 10);
+    (world, sender)
 }
 
 #[test]
-fn a_second_sender_is_sent_away_and_disturbs_nobody() {
-    let world = slow();
-    let sender = busy(&world);
-    for command in [
-        vec!["run", "customers.csv", "--json"],
-        vec!["resume", "--json"],
-        vec!["retry", "--failed", "--json"],
-        vec!["settle", "--all", "--as", "created", "--json"],
-        vec!["contract-types", "--json"],
-        vec!["contract-types", "pull", "414", "--json"],
+fn a_second_sender_is_sent_away_by_every_name_of_the_ledger_and_disturbs_nobody() {
+    let (world, mut sender) = busy("unlimited");
+    world.customers("others.csv", 2);
+    // It holds the ledger however long the others take.
+    sender.freeze();
+    for line in [
+        "run customers.csv",
+        "run others.csv",
+        "resume",
+        "retry --failed",
+        "settle --all --as created",
+        "contract-types",
+        "contract-types pull 414",
     ] {
-        let refused = world.vlens(&command).run().expect(7);
-        assert_eq!(
-            refused.json()["error"]["code"],
-            "ledger_busy",
-            "{command:?}"
-        );
+        world
+            .ran(&format!("{line} --json"), 7)
+            .fails_with("ledger_busy");
     }
-    sender.wait().expect(0);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
-fn all_spellings_of_the_ledgers_path_share_one_lock() {
-    let world = slow();
-    let sender = busy(&world);
     std::os::unix::fs::symlink(world.ledger(), world.path("link.db")).unwrap();
     std::fs::create_dir(world.path("sub")).unwrap();
     std::os::unix::fs::symlink(world.path("."), world.path("sub/folder")).unwrap();
@@ -56,92 +42,80 @@ fn all_spellings_of_the_ledgers_path_share_one_lock() {
     let near = format!("./.local/share/vlens-batch/{name}");
     let far = format!("sub/../.local/share/vlens-batch/{name}");
     for spelling in ["link.db", "sub/folder/link.db", &absolute, &near, &far] {
-        world
-            .send("customers.csv")
-            .args(["--ledger", spelling])
-            .run()
-            .expect(7);
+        world.sent(&format!("customers.csv --ledger {spelling}"), 7);
     }
+    sender.thaw();
     sender.wait().expect(0);
     world.check_invariants(&Promise::default());
 }
 
 #[test]
-fn a_second_sender_that_waits_comes_after_the_first_and_repeats_nothing() {
-    let world = slow();
-    let sender = busy(&world);
-    let second = world.send("customers.csv").args(["--wait"]).start();
-    sender.wait().expect(0);
-    let document = second.wait().expect(0).json();
-    assert_eq!(document["counts"]["already_created"], 400);
-    assert_eq!(document["requests"], 0);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
-fn a_killed_holder_frees_the_lock_for_who_waits() {
-    let world = slow();
-    let sender = busy(&world);
-    let second = world.send("customers.csv").args(["--wait"]).start();
-    std::thread::sleep(Duration::from_millis(100));
-    sender.kill();
-    let ended = second.wait();
-    assert!(matches!(ended.code(), Some(0 | 3)), "{ended}");
-    assert_eq!(world.count("created") + world.count("uncertain"), 400);
-    assert!(world.count("uncertain") <= 4);
-    world.check_invariants(&Promise::default());
+fn who_waits_comes_after_the_first_ends_or_is_killed_and_repeats_nothing() {
+    for is_killed in [false, true] {
+        let (world, mut sender) = busy("unlimited");
+        sender.freeze();
+        let mut second = world.send("customers.csv --wait").start();
+        second.until_it_says(&format!("process {} ", sender.pid()));
+        if is_killed {
+            sender.kill();
+        } else {
+            sender.thaw();
+            sender.wait().expect(0);
+        }
+        let ended = second.wait();
+        assert!(matches!(ended.code(), Some(0 | 3)), "{ended}");
+        let uncertain = world.count("uncertain");
+        assert_eq!(world.count("created") + uncertain, 400);
+        assert!(uncertain <= if is_killed { 4 } else { 0 }, "{ended}");
+        if !is_killed {
+            assert_eq!(ended.json()["counts"]["already_created"], 400);
+            assert_eq!(ended.json()["requests"], 0);
+        }
+        world.check_invariants(&Promise::default());
+    }
 }
 
 #[test]
 fn who_looks_on_always_sees_counts_that_add_up() {
-    let world = slow();
-    let mut sender = busy(&world);
-    let mut looks = 0;
+    // Slow enough to be at it for as long as anybody looks.
+    let (world, sender) = busy("10/s --rate 600/min");
     let mut before = 0;
-    while sender.is_running() {
+    for _ in 0..5 {
         let document = world.ledger_status();
         let counts = document["counts"].as_object().expect("counts");
         let sum: u64 = counts.values().filter_map(Value::as_u64).sum();
         assert_eq!(sum, 400, "{document}");
         let created = counts["created"].as_u64().expect("a count");
         assert!(created >= before, "what was durable is gone");
-        assert_eq!(
-            counts["uncertain"], 0,
-            "on its way is pending while somebody sends"
-        );
-        let rows = world.statuses();
-        assert_eq!(rows.len(), 400);
+        let why = "on its way is pending while somebody sends";
+        assert_eq!(counts["uncertain"], 0, "{why}");
+        assert_eq!(world.statuses().len(), 400);
         before = created;
-        looks += 1;
     }
-    assert!(looks > 3, "only {looks} looks");
-    sender.wait().expect(0);
+    sender.kill();
+    world.run_until_done("customers.csv");
     world.check_invariants(&Promise::default());
 }
 
 #[test]
 fn another_programs_look_at_the_ledger_does_not_take_its_log_away() {
     // A database browser or a backup opens the file for writing, looks, and closes: as the last one out, as it believes.
-    let world = slow();
-    let mut sender = busy(&world);
+    let (world, mut sender) = busy("50/s --rate 3000/min");
     #[cfg(target_os = "linux")]
     assert!(
         is_locked(&world.ledger()),
         "whoever looks in last takes the sender's log away"
     );
-    for _ in 0..5 {
+    for looks in 0..5 {
         let browser = rusqlite::Connection::open(world.ledger()).unwrap();
-        let attempts: i64 = browser
-            .query_row("SELECT count(*) FROM attempts", [], |row| row.get(0))
-            .unwrap();
+        let count = "SELECT count(*) FROM attempts";
+        let attempts: i64 = browser.query_row(count, [], |row| row.get(0)).unwrap();
         assert!(attempts > 0);
         drop(browser);
-        assert!(sender.is_running(), "the look ended the run");
-        assert!(
-            world.beside_ledger("-wal").exists(),
-            "the look took the log away"
-        );
-        std::thread::sleep(Duration::from_millis(50));
+        let log = world.beside_ledger("-wal");
+        assert!(log.exists(), "look {looks} took the log away");
+        let seen = world.server_log().len();
+        sender.until("some more", || world.server_log().len() > seen + 2);
     }
     sender.wait().expect(0);
     world.check_invariants(&Promise::default());

@@ -112,12 +112,7 @@ impl Life {
                 );
             }
             Step::ResendUncertain => {
-                drop(
-                    world
-                        .send("customers.csv")
-                        .args(["--resend-uncertain"])
-                        .run(),
-                );
+                drop(world.send("customers.csv --resend-uncertain").run());
             }
             Step::Resume => self.tell(&["resume"]),
             Step::RetryFailed => self.tell(&["retry", "--failed"]),
@@ -159,7 +154,7 @@ impl Life {
     }
 
     fn broken(&self) -> Vec<String> {
-        if self.world.vlens(["runs"]).run().code() != Some(0) {
+        if self.world.line("runs").run().code() != Some(0) {
             return if self.world.accepted().is_empty() {
                 Vec::new()
             } else {

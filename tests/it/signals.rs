@@ -10,10 +10,7 @@ const ALL: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
 fn sending(world: &World) -> Running {
     world.customers("customers.csv", 400);
-    let mut run = world
-        .send("customers.csv")
-        .args(["--concurrency", "6"])
-        .start();
+    let mut run = world.send("customers.csv --concurrency 6").start();
     run.until("the first rows", || world.accepted().len() > 10);
     run
 }
@@ -48,10 +45,7 @@ fn the_second_signal_ends_at_once_and_what_is_under_way_is_uncertain() {
         // It is created, and no answer ever comes.
         all[0] = Customer::new(0).phone("+201555000600");
         world.file("customers.csv", sheet(&all));
-        let mut run = world
-            .send("customers.csv")
-            .args(["--concurrency", "1"])
-            .start();
+        let mut run = world.send("customers.csv --concurrency 1").start();
         run.until("the request that hangs", || !world.accepted().is_empty());
         run.signal(signal);
         std::thread::sleep(Duration::from_millis(300));
@@ -118,10 +112,9 @@ fn nobody_listening_changes_nothing() {
         let world = World::with(Serve::default().latency("0..5"));
         world.customers("customers.csv", 60);
         let ended = world
-            .vlens(["run", "customers.csv", "--rate", "unlimited", "-vv"])
+            .line("run customers.csv --rate unlimited -vv")
             .after_shell(preparation)
-            .run()
-            .expect(exit);
+            .ends(exit);
         assert_eq!(world.count("created"), 60, "{preparation}\n{ended}");
         world.check_invariants(&Promise::default());
     }
@@ -132,7 +125,7 @@ fn a_pipe_that_is_gone_changes_nothing() {
     let world = World::with(Serve::default().latency("0..5"));
     world.customers("customers.csv", 60);
     world
-        .vlens(["run", "customers.csv", "--rate", "unlimited", "-vv"])
+        .line("run customers.csv --rate unlimited -vv")
         .start_unheard()
         .wait()
         .expect(0);
@@ -145,7 +138,7 @@ fn a_terminal_that_is_gone_is_a_hang_up() {
     let world = World::with(Serve::default().latency("20"));
     world.customers("customers.csv", 400);
     let mut run = world
-        .vlens(["run", "customers.csv", "--rate", "unlimited", "--yes"])
+        .line("run customers.csv --rate unlimited --yes")
         .on_a_terminal_of_its_own()
         .start();
     run.until("the first rows", || world.accepted().len() > 10);

@@ -39,7 +39,7 @@ fn all_workers_wait_as_long_as_a_429_or_a_503_asks() {
     for (phone, fault, least_ms) in cases {
         let world = World::with(Serve::default().latency("10"));
         batch(&world, &[phone]);
-        world.send("customers.csv").run().expect(0);
+        world.sent("customers.csv", 0);
         let log = world.server_log();
         let gap_ms = longest_gap_ms(&log, fault);
         assert!(gap_ms >= least_ms, "{fault}: only {gap_ms} ms of rest");
@@ -60,7 +60,7 @@ fn a_429_uses_up_no_attempt_and_a_503_does() {
         let world = World::with_server();
         world.config("[limits]\nmax_attempts = 1\n");
         batch(&world, &[phone]);
-        world.send("customers.csv").run().expect(exit);
+        world.sent("customers.csv", exit);
         assert_eq!(world.count("failed"), usize::from(exit == 3));
         world.check_invariants(&Promise::default());
     }
@@ -70,7 +70,7 @@ fn a_429_uses_up_no_attempt_and_a_503_does() {
 fn a_row_with_no_end_of_429_fails_alone() {
     let world = World::with_server();
     batch(&world, &["+201555000432"]);
-    let ended = world.send("customers.csv").run().expect(3);
+    let ended = world.sent("customers.csv", 3);
     assert_eq!(world.count("failed"), 1);
     assert_eq!(world.count("created"), 199);
     let document = ended.json();
@@ -137,7 +137,7 @@ fn a_pause_that_was_asked_for_outlives_the_process() {
     let world = World::new();
     world.customers("customers.csv", 3);
     let send = || {
-        let run = world.send("customers.csv").args(["--concurrency", "1"]);
+        let run = world.send("customers.csv --concurrency 1");
         rude.variables()
             .into_iter()
             .fold(run, |run, (name, value)| run.env(name, value))
@@ -147,7 +147,7 @@ fn a_pause_that_was_asked_for_outlives_the_process() {
     // Long enough for the answer to be recorded, and a part of the pause.
     std::thread::sleep(Duration::from_secs(1));
     run.kill();
-    send().run().expect(0);
+    send().ends(0);
     let at = |time: &Mutex<Option<Instant>>| time.lock().expect("a time").expect("a request");
     let rest = at(&came_at).duration_since(at(&asked_at));
     assert!(

@@ -30,7 +30,7 @@ fn slow(serve: Serve, rows: usize) -> World {
 #[test]
 fn a_token_that_ends_mid_run_is_refreshed_ahead_once_for_all_workers() {
     let world = slow(Serve::default().token_life("2s"), 700);
-    world.send("customers.csv").run().expect(0);
+    world.sent("customers.csv", 0);
     let log = world.server_log();
     let calls = calls(&log);
     assert_eq!(calls["Login"], 1, "{calls:?}");
@@ -49,7 +49,7 @@ fn a_refresh_that_fails_is_followed_by_one_login() {
     for fault in ["refresh_500=1", "refresh_refused=1", "refresh_hang=1"] {
         let world = slow(Serve::default().token_life("2s").fault(fault), 400);
         world.config("[limits]\ntimeout_seconds = 1\n");
-        world.send("customers.csv").run().expect(0);
+        world.sent("customers.csv", 0);
         let log = world.server_log();
         let calls = calls(&log);
         assert!(calls["RefreshToken"] >= 1, "{fault}: {calls:?}");
@@ -66,7 +66,7 @@ fn a_refresh_that_fails_is_followed_by_one_login() {
 fn a_login_refused_mid_run_stops_it_and_is_never_tried_twice() {
     let faults = "refresh_refused=1,login_refused_after=1";
     let world = slow(Serve::default().token_life("2s").fault(faults), 900);
-    let ended = world.send("customers.csv").run().expect(6);
+    let ended = world.sent("customers.csv", 6);
     assert_eq!(ended.json()["stopped"], "refused");
     let log = world.server_log();
     assert_eq!(calls(&log)["Login"], 2, "one that was granted, one refused");
@@ -124,8 +124,7 @@ fn a_token_that_lives_shorter_than_the_wait_for_a_slot_does_not_loop_for_ever() 
     let world = World::with(Serve::default().token_life("1s").latency("5"));
     world.customers("customers.csv", 1);
     let ended = world
-        .vlens(["run", "customers.csv", "--json", "--rate", "1/s"])
-        .args(["--max-duration", "60s"])
+        .line("run customers.csv --json --rate 1/s --max-duration 60s")
         .run();
     // The server has the last word: it takes the old token, or refuses the second one as well.
     assert!(matches!(ended.code(), Some(0 | 6)), "{ended}");

@@ -67,7 +67,7 @@ fn every_command_ends_without_anybody_there() {
 fn the_sandbox_ends_when_told_to() {
     let world = World::new();
     let log = world.path("seen.jsonl");
-    let mut sandbox = closed(world.vlens(["sandbox", "--json", "--log", "seen.jsonl"])).start();
+    let mut sandbox = closed(world.line("sandbox --json --log seen.jsonl")).start();
     sandbox.until("its log", || log.exists());
     // It watches for signals a moment after it has opened its log.
     std::thread::sleep(std::time::Duration::from_millis(300));
@@ -85,12 +85,10 @@ fn json_logs_are_json_throughout_and_tell_which_run_it_was() {
     for verbosity in [&[][..], &["-v"], &["-vv"]] {
         let run = closed(
             world
-                .send("customers.csv")
-                .args(["--log-format", "json", "--retry-rejected"])
+                .send("customers.csv --log-format json --retry-rejected")
                 .args(verbosity),
         )
-        .run()
-        .expect(3);
+        .ends(3);
         let number = run.json()["run"].clone();
         let events: Vec<Value> = run
             .stderr
@@ -217,9 +215,7 @@ fn whatever_does_not_end_well_says_why() {
             &["-q", "--json"],
             &["-q", "--log-format", "json"],
         ] {
-            let ended = closed(world.vlens(line.split(' ')).args(options))
-                .run()
-                .expect(code);
+            let ended = closed(world.vlens(line.split(' ')).args(options)).ends(code);
             assert!(!ended.stderr.is_empty(), "{ended}");
             if options.contains(&"-q") && code != 2 {
                 assert_eq!(ended.stderr.lines().count(), 1, "{ended}");
@@ -240,7 +236,7 @@ fn whatever_does_not_end_well_says_why() {
 #[test]
 fn failures_are_json_as_well_where_that_was_asked_for() {
     let world = World::new();
-    let run = closed(world.vlens(["run", "none.csv", "--log-format", "json"])).run();
+    let run = closed(world.line("run none.csv --log-format json")).run();
     assert_eq!(run.stderr.lines().count(), 1, "{run}");
     let event: Value = serde_json::from_str(run.stderr.trim()).unwrap();
     assert_eq!(
@@ -257,8 +253,8 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
     world.file("bad.csv", sheet(&[Customer::new(9).phone("12345")]));
     let metrics = |file: &str, code: i32| {
         let run = world.send(file).args(["--metrics-file", "vlens.prom"]);
-        closed(run).run().expect(code);
-        std::fs::read_to_string(world.path("vlens.prom")).unwrap()
+        closed(run).ends(code);
+        world.read("vlens.prom")
     };
     let after_success = metrics("good.csv", 0);
     let mut families: Vec<&str> = after_success
@@ -309,15 +305,12 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
         "hangs.csv",
         sheet(&[Customer::new(3).phone("+201555000600")]),
     );
-    let mut run = world
-        .send("hangs.csv")
-        .args(["--metrics-file", "vlens.prom"])
-        .start();
+    let mut run = world.send("hangs.csv --metrics-file vlens.prom").start();
     run.until("it was accepted", || {
         !world.accepted().iter().all(|key| key != "+201555000600")
     });
     run.kill();
-    let killed = std::fs::read_to_string(world.path("vlens.prom")).unwrap();
+    let killed = world.read("vlens.prom");
     assert!(
         !killed.contains("exit_code") && killed.contains("last_end"),
         "{killed}"

@@ -32,7 +32,7 @@ fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
 
 /// The problems of `sheet.csv`: row and code.
 fn problems(world: &World, options: &[&str]) -> Vec<(usize, String)> {
-    let check = world.vlens(["check", "sheet.csv", "--json"]).args(options);
+    let check = world.line("check sheet.csv --json").args(options);
     let document: Value = check.run().json();
     let problems = document["problems"].as_array().expect("a list").iter();
     problems
@@ -49,7 +49,7 @@ fn problems(world: &World, options: &[&str]) -> Vec<(usize, String)> {
 
 /// The `SessionInput` of each body that `sheet.csv` would send.
 fn bodies(world: &World, options: &[&str]) -> Vec<Value> {
-    let check = world.vlens(["check", "sheet.csv", "--show", "99"]);
+    let check = world.line("check sheet.csv --show 99");
     let shown = check.args(options).run().stdout;
     let body =
         |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["SessionInput"].take();
@@ -121,8 +121,8 @@ fn the_mapping_settles_what_a_column_leaves_open() {
         world.config(&format!(
             "[contract]\ntypes = [414]\n[fields.414]\nvalue = {wrong}\n"
         ));
-        let ended = world.vlens(["check", "sheet.csv"]).run().expect(5);
-        assert!(ended.stderr.contains("decimal"), "{}", ended.stderr);
+        let ended = world.ran("check sheet.csv", 5);
+        ended.complains_of("decimal");
     }
 }
 
@@ -134,8 +134,8 @@ fn words_for_nothing_are_empty_cells_and_counted_as_repaired() {
         "phone,email,fullName\n01012345678,n/a,NULL\n01012345679,-,\\N\n01012345670,لا يوجد,nan\n01012345671,a@example.com,None\n,none,Omar\n",
     );
     let options = ["--contract-type", "414"];
-    let check = world.vlens(["check", "sheet.csv", "--json"]).args(options);
-    let document = check.run().expect(3).json();
+    let check = world.line("check sheet.csv --json").args(options);
+    let document = check.ends(3).json();
     let counts = (&document["valid"], &document["repaired"]);
     assert_eq!(counts, (&4.into(), &8.into()), "{document:#}");
     assert_eq!(document["problems"][0]["code"], "recipient_missing");
@@ -208,7 +208,7 @@ fn of_several_columns_the_first_that_is_filled_counts() {
     let told = problems(&world, &[]).into_iter().map(|(_, code)| code);
     assert_eq!(told.collect::<Vec<_>>(), codes);
     world.config("[recipient]\nphone = [\"Mobile 1\", \"Mobile 3\"]\n[contract]\ntypes = 414\n");
-    let ended = world.vlens(["check", "sheet.csv"]).run().expect(5);
+    let ended = world.ran("check sheet.csv", 5);
     ended
         .complains_of("vlens-batch.toml:2:9")
         .complains_of("no column `Mobile 3`");

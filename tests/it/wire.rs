@@ -50,7 +50,7 @@ fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
     let send = variables
         .into_iter()
         .fold(send, |send, (name, value)| send.env(name, value));
-    send.run().expect(0);
+    send.ends(0);
     assert_eq!(most.load(Ordering::SeqCst), PLACES);
     assert_eq!(rude.invitations(), 160);
     assert!(!rude.is_any_repeated());
@@ -79,7 +79,7 @@ fn a_pause_leaves_no_intent_without_its_request() {
     let world = World::with(Serve::default().fault("429=.05").seed(7).latency("5"));
     with_places(&world);
     world.customers("customers.csv", 60);
-    world.send("customers.csv").run().expect(0);
+    world.sent("customers.csv", 0);
     assert_eq!(world.count("created"), 60);
     let (requests, open) = requests_on_paper(&world);
     assert_eq!((requests, open), (requests_seen(&world), 0));

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -62,14 +63,22 @@ impl Vlens {
         self
     }
 
-    pub fn envs<'a>(self, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vlens {
-        variables
-            .into_iter()
-            .fold(self, |vlens, (name, value)| vlens.env(name, value))
+    pub fn envs<'a, V>(self, variables: impl IntoIterator<Item = (&'a str, V)>) -> Vlens
+    where
+        V: AsRef<OsStr>,
+    {
+        let set = |vlens: Vlens, (name, value)| vlens.env(name, value);
+        variables.into_iter().fold(self, set)
     }
 
-    pub fn without_env(mut self, name: &str) -> Vlens {
-        self.command.env_remove(name);
+    pub fn without_env(self, name: &str) -> Vlens {
+        self.without_envs([name])
+    }
+
+    pub fn without_envs<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Vlens {
+        for name in names {
+            self.command.env_remove(name);
+        }
         self
     }
 
@@ -87,14 +96,20 @@ impl Vlens {
             .arg("-c")
             .arg(format!("{preparation}; exec \"$0\" \"$@\""))
             .arg(self.command.get_program());
-        let mut through = Vlens::of(shell, &folder).args(&self.typed);
-        for (name, value) in self.command.get_envs() {
+        Vlens::of(shell, &folder).args(&self.typed).instead_of(self)
+    }
+
+    /// With the environment, the standard input and the words of another.
+    fn instead_of(mut self, other: Vlens) -> Vlens {
+        for (name, value) in other.command.get_envs() {
             if let Some(value) = value {
-                through.command.env(name, value);
+                self.command.env(name, value);
             }
         }
-        through.stdin = self.stdin;
-        through
+        Vlens {
+            command: self.command,
+            ..other
+        }
     }
 
     /// Starts it with pipes that nobody reads and whose other end is closed at once, as when a pager has been left.
@@ -109,8 +124,8 @@ impl Vlens {
         drop((child.stdout.take(), child.stderr.take()));
         Running {
             child,
-            stdout: None,
-            stderr: None,
+            stdout: Output::default(),
+            stderr: Output::default(),
             typed: self.typed,
         }
     }
@@ -129,18 +144,19 @@ impl Vlens {
             .args(["--quiet", "--return", "--command"])
             .arg(line)
             .arg("/dev/null");
-        let mut through = Vlens::of(script, &folder).env("TERM", "xterm");
-        for (name, value) in self.command.get_envs() {
-            if let Some(value) = value {
-                through.command.env(name, value);
-            }
-        }
-        through.typed = self.typed;
-        through
+        Vlens::of(script, &folder)
+            .env("TERM", "xterm")
+            .instead_of(self)
     }
 
     pub fn run(self) -> Finished {
         self.start().wait()
+    }
+
+    /// Runs it to its end with this exit code.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Finished {
+        self.run().expect(code)
     }
 
     /// Runs it on a terminal, with `keys` typed as soon as it asks a question, and returns its exit code with all that the
@@ -182,27 +198,47 @@ impl Vlens {
             });
         }
         Running {
-            stdout: Some(read_all(child.stdout.take())),
-            stderr: Some(read_all(child.stderr.take())),
+            stdout: Output::of(child.stdout.take()),
+            stderr: Output::of(child.stderr.take()),
             child,
             typed: self.typed,
         }
     }
 }
 
-fn read_all(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    let mut pipe = pipe.expect("a pipe");
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).expect("readable output");
+/// What a pipe has brought so far, and who reads it.
+#[derive(Default)]
+struct Output {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Output {
+    fn of(pipe: Option<impl Read + Send + 'static>) -> Output {
+        let mut output = Output::default();
+        let (mut pipe, text) = (pipe.expect("a pipe"), Arc::clone(&output.text));
+        output.reader = Some(std::thread::spawn(move || {
+            let mut piece = vec![0; 1 << 16];
+            while let Ok(length @ 1..) = pipe.read(&mut piece) {
+                text.lock().expect("output").extend(&piece[..length]);
+            }
+        }));
+        output
+    }
+
+    fn whole(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("output");
+        }
+        let bytes = std::mem::take(&mut *self.text.lock().expect("output"));
         String::from_utf8(bytes).expect("output in UTF-8")
-    })
+    }
 }
 
 pub struct Running {
     child: Child,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Output,
+    stderr: Output,
     typed: Vec<OsString>,
 }
 
@@ -230,6 +266,26 @@ impl Running {
             stat.rsplit(')')
                 .next()
                 .is_some_and(|rest| rest.trim_start().starts_with('T'))
+        });
+    }
+
+    /// Stops it as it is, with all that it holds, until it is thawed.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+        self.wait_until_stopped();
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Waits until it says this on standard error or output.
+    pub fn until_it_says(&mut self, words: &str) {
+        let (told, shown) = (Arc::clone(&self.stderr.text), Arc::clone(&self.stdout.text));
+        self.until(words, || {
+            [&told, &shown]
+                .into_iter()
+                .any(|text| String::from_utf8_lossy(&text.lock().expect("output")).contains(words))
         });
     }
 
@@ -271,13 +327,10 @@ impl Running {
             assert!(began.elapsed() < HANGS_AFTER, "it hangs: {:?}", self.typed);
             std::thread::sleep(Duration::from_millis(2));
         };
-        let text = |reader: Option<JoinHandle<String>>| {
-            reader.map_or_else(String::new, |reader| reader.join().expect("output"))
-        };
         Finished {
             status,
-            stdout: text(self.stdout.take()),
-            stderr: text(self.stderr.take()),
+            stdout: self.stdout.whole(),
+            stderr: self.stderr.whole(),
             typed: std::mem::take(&mut self.typed),
         }
     }
@@ -327,13 +380,40 @@ impl Finished {
         self.stdout.lines().map(parse).collect()
     }
 
-    /// Asserts that standard error tells something.
+    /// Asserts that standard error tells this, however its lines are broken.
     #[track_caller]
-    pub fn complains_of(self, text: &str) -> Finished {
-        assert!(
-            self.stderr.contains(text),
-            "stderr does not tell of `{text}`\n{self}"
-        );
+    pub fn complains_of(&self, text: &str) -> &Finished {
+        self.has(&self.stderr, text)
+    }
+
+    /// The same of standard output.
+    #[track_caller]
+    pub fn shows(&self, text: &str) -> &Finished {
+        self.has(&self.stdout, text)
+    }
+
+    #[track_caller]
+    fn has(&self, told: &str, text: &str) -> &Finished {
+        let in_one_line = || told.split_whitespace().collect::<Vec<_>>().join(" ");
+        let is_told = told.contains(text) || in_one_line().contains(text);
+        assert!(is_told, "`{text}` is not told\n{self}");
+        self
+    }
+
+    /// Asserts that neither of the two tells this.
+    #[track_caller]
+    pub fn hides(&self, text: &str) -> &Finished {
+        let is_told = self.stdout.contains(text) || self.stderr.contains(text);
+        assert!(!is_told, "`{text}` is told\n{self}");
+        self
+    }
+
+    /// Asserts that the document of `--json` is an error with this code, and tells what to do.
+    #[track_caller]
+    pub fn fails_with(&self, code: &str) -> &Finished {
+        let error = &self.json()["error"];
+        let is_whole = error["message"].is_string() && error["hint"].is_string();
+        assert!(error["code"] == code && is_whole, "not `{code}`\n{self}");
         self
     }
 }

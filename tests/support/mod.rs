@@ -30,6 +30,29 @@ pub use server::Serve;
 /// Where the binary keeps ledgers in a world, whose home is its folder.
 pub const DATA_FOLDER: &str = ".local/share/vlens-batch";
 
+/// The variables of an account.
+pub const NAMES: [&str; 5] = [
+    "VLENS_BASE_URL",
+    "VLENS_API_KEY",
+    "VLENS_TENANCY_NAME",
+    "VLENS_USERNAME",
+    "VLENS_PASSWORD",
+];
+
+pub const FORM_414: &str = include_str!("../../src/sandbox/forms/414.json");
+pub const FORM_415: &str = include_str!("../../src/sandbox/forms/415.json");
+
+/// Some members of a document, side by side.
+pub fn pick<const N: usize>(document: &Value, names: [&str; N]) -> Value {
+    names.map(|name| document[name].clone()).into()
+}
+
+/// One member of each of a list's documents.
+pub fn each(list: &Value, name: &str) -> Vec<Value> {
+    let list = list.as_array().expect("a list").iter();
+    list.map(|document| document[name].clone()).collect()
+}
+
 /// One test's own world. Dropped, its server is killed and its folder removed.
 pub struct World {
     // Dropped first, so that the server does not write into a folder that is being removed.
@@ -90,11 +113,8 @@ impl World {
 
     /// What `VLENS_BASE_URL` is set to.
     pub fn base_url(&self) -> String {
-        self.server
-            .borrow()
-            .as_ref()
-            .expect("a server")
-            .variable("VLENS_BASE_URL")
+        let server = self.server.borrow();
+        server.as_ref().expect("a server").base_url().to_owned()
     }
 
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
@@ -110,6 +130,32 @@ impl World {
         path
     }
 
+    pub fn read(&self, name: impl AsRef<Path>) -> String {
+        let path = self.path(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// What others may do with a file.
+    pub fn mode(&self, name: impl AsRef<Path>) -> u32 {
+        let metadata = std::fs::metadata(self.path(name)).expect("a file");
+        std::os::unix::fs::MetadataExt::mode(&metadata) & 0o777
+    }
+
+    /// The cells of a workbook's sheet, row by row.
+    pub fn cells(&self, book: impl AsRef<Path>, sheet: usize) -> Vec<Vec<calamine::Data>> {
+        let mut book: calamine::Xlsx<_> =
+            calamine::open_workbook(self.path(book)).expect("a workbook");
+        let range = calamine::Reader::worksheet_range_at(&mut book, sheet).expect("a sheet");
+        let range = range.expect("a readable sheet");
+        range.rows().map(<[_]>::to_vec).collect()
+    }
+
+    /// Stores the sandbox's form of a contract type, as `contract-types pull` does.
+    pub fn form(&self, id: u32) {
+        let form = if id == 414 { FORM_414 } else { FORM_415 };
+        self.file(format!("contract-types/{id}.json"), form);
+    }
+
     pub fn config(&self, toml: &str) -> PathBuf {
         self.file("vlens-batch.toml", toml)
     }
@@ -121,13 +167,22 @@ impl World {
         customers
     }
 
+    /// Writes a sheet of customers with these phones; an empty one stands for a customer's own.
+    pub fn phones<const N: usize>(&self, name: &str, phones: [&str; N]) -> Vec<Customer> {
+        let mut customers = customers(N);
+        for (customer, phone) in customers.iter_mut().zip(phones) {
+            if !phone.is_empty() {
+                phone.clone_into(&mut customer.phone);
+            }
+        }
+        self.file(name, sheet(&customers));
+        customers
+    }
+
     /// The server's account, as variables.
     pub fn variables(&self) -> Vec<(String, String)> {
         let server = self.server.borrow();
-        let variables = server.as_ref().expect("a server").variables();
-        variables
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
+        server.as_ref().expect("a server").variables().to_vec()
     }
 
     /// The real binary with these arguments, in the folder, with an environment that holds nothing but the server's account.
@@ -138,26 +193,46 @@ impl World {
     {
         let vlens = Vlens::new(self.folder.path()).args(args);
         match &*self.server.borrow() {
-            Some(server) => vlens.envs(server.variables()),
+            Some(server) => {
+                let variables = server.variables().iter();
+                vlens.envs(variables.map(|(name, value)| (name.as_str(), value)))
+            }
             None => vlens,
         }
     }
 
-    /// `run FILE --rate unlimited --json`, to which a test adds what it is about.
-    pub fn send(&self, file: &str) -> Vlens {
-        self.vlens(["run", file, "--rate", "unlimited", "--json"])
+    /// The same of a command line: words parted by spaces, but for those within single quotes.
+    pub fn line(&self, line: &str) -> Vlens {
+        let mut is_quoted = false;
+        let parts = line.split(|c| {
+            is_quoted ^= c == '\'';
+            c == ' ' && !is_quoted
+        });
+        self.vlens(parts.map(|word| word.replace('\'', "")))
     }
 
-    /// A command line, its words parted by spaces, run to its end with this exit code.
+    /// `run LINE --rate unlimited --json`
+    pub fn send(&self, line: &str) -> Vlens {
+        self.line(&format!("run {line} --rate unlimited --json"))
+    }
+
+    /// A sender, from the moment at which more than `n` invitations were accepted.
+    pub fn begun(&self, sender: Vlens, n: usize) -> Running {
+        let mut sender = sender.start();
+        sender.until("the first rows", || self.accepted().len() > n);
+        sender
+    }
+
+    /// A command line, run to its end with this exit code.
     #[track_caller]
     pub fn ran(&self, line: &str, code: i32) -> Finished {
-        self.vlens(line.split(' ')).run().expect(code)
+        self.line(line).ends(code)
     }
 
     /// The same of `run LINE --rate unlimited --json`.
     #[track_caller]
     pub fn sent(&self, line: &str, code: i32) -> Finished {
-        self.ran(&format!("run {line} --rate unlimited --json"), code)
+        self.send(line).ends(code)
     }
 
     /// Where the ledger is unless a test puts it elsewhere.
@@ -185,11 +260,8 @@ impl World {
 
     fn export_run(&self, run: Option<i64>) -> Vec<Value> {
         let run = run.map(|run| run.to_string());
-        self.vlens(["export", "--format", "jsonl"])
-            .args(run)
-            .run()
-            .expect(0)
-            .json_lines()
+        let export = self.line("export --format jsonl").args(run);
+        export.ends(0).json_lines()
     }
 
     /// The statuses of the newest run's rows, in the order of the sheet.
@@ -225,6 +297,13 @@ impl World {
     /// Every request that the server saw, in the order of arrival.
     pub fn server_log(&self) -> Vec<Record> {
         log::read(&self.server_log_path())
+    }
+
+    /// Those of them that asked for an invitation or a session.
+    pub fn invitations(&self) -> Vec<Record> {
+        let mut log = self.server_log();
+        log.retain(Record::is_invitation);
+        log
     }
 
     /// The keys of the invitations that the server accepted, in the order of arrival.

@@ -87,20 +87,18 @@ impl Server {
     }
 
     /// What a client needs, as environment variables.
-    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.variables
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
     }
 
-    pub fn variable(&self, name: &str) -> String {
-        let found = self.variables().find(|(known, _)| *known == name);
-        found.expect("a known variable").1.to_owned()
+    pub fn base_url(&self) -> &str {
+        let mut variables = self.variables.iter();
+        let found = variables.find(|(name, _)| name == "VLENS_BASE_URL");
+        &found.expect("an address").1
     }
 
     pub fn port(&self) -> u16 {
-        let base_url = self.variable("VLENS_BASE_URL");
-        let port = base_url.rsplit(':').next().expect("a port");
+        let port = self.base_url().rsplit(':').next().expect("a port");
         port.parse().expect("a port")
     }
 

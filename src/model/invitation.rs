@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The vendor's number for a contract type, such as 414.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ContractTypeId(pub i64);
 
@@ -66,7 +66,7 @@ impl fmt::Debug for InvitationKey {
     }
 }
 
-/// The form of one contract type: every field of it, parents before their conditional children.
+/// The form of one contract type: every field of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Form {
     /// Empty where the vendor gave none.
@@ -76,9 +76,7 @@ pub struct Form {
 }
 
 /// What a field's values must be. Its name is the mapping's `type`.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, strum::Display, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum FieldType {

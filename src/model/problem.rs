@@ -1,11 +1,12 @@
 //! What is wrong with a row, and what was mended in it.
 
+use serde::Serialize;
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
 use super::row::RowNumber;
 
 /// One reason why a row cannot be sent as it is.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     pub row: RowNumber,
     /// The column's header, when the problem sits in one column.
@@ -20,7 +21,7 @@ pub struct Problem {
 }
 
 /// A value that was mended beyond doubt: what stood in the sheet and what goes out instead.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Repair {
     pub row: RowNumber,
     pub column: String,
@@ -31,24 +32,10 @@ pub struct Repair {
 }
 
 /// The stable word that names a kind of problem. `docs/reference.md` lists them all, with these sentences, in this order.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Display,
-    EnumMessage,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-    serde::Serialize,
-)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumMessage, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ProblemCode {
     /// A required value is empty.
     Missing,

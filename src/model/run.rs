@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize, Serializer};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::row::{Cell, RowNumber};
@@ -25,8 +26,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-impl serde::Serialize for Timestamp {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
@@ -42,7 +43,7 @@ pub struct Moment {
 }
 
 /// The number of a run in its ledger, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct RunId(pub i64);
 
@@ -53,23 +54,10 @@ impl fmt::Display for RunId {
 }
 
 /// What every source row has exactly one of.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Display,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-    serde::Serialize,
-)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Status {
     /// Vlens answered with a session token, which is stored.
     Created,
@@ -108,20 +96,10 @@ pub enum Plan {
 }
 
 /// Why a run ended before every row was dealt with.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Display,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-    serde::Serialize,
-)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Stop {
     /// SIGINT, SIGTERM, SIGHUP.
     Signal,
@@ -146,7 +124,7 @@ pub enum Stop {
 }
 
 /// How many rows have which status. They add up to the rows of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
     /// By this run.
     pub created: u64,
@@ -172,7 +150,7 @@ impl Counts {
 }
 
 /// What `run`, `resume`, `retry` and `status` print: the document of `--json`, member for member.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunSummary {
     pub run: RunId,
     /// As named on the command line.
@@ -203,11 +181,8 @@ pub struct RunSummary {
     pub reason: Option<String>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the way that serde calls it"
-)]
-fn with_one_decimal<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn with_one_decimal<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((seconds * 10.0).round() / 10.0)
 }
 
@@ -245,7 +220,7 @@ pub struct Stage {
 }
 
 /// What `follow` found: the document of `--json`, member for member.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FollowSummary {
     /// As named on the command line.
     pub source: String,
@@ -271,7 +246,7 @@ pub struct FollowSummary {
 }
 
 /// The parts of a problem that results tell.
-#[derive(Debug, Clone, serde::Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct ToldProblem {
     pub column: Option<String>,
     pub code: String,
@@ -288,7 +263,7 @@ pub struct EarlierRow {
 }
 
 /// One event in an invitation's history: a request, or a person's decision.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct AttemptRecord {
     pub run: RunId,
     /// When the request left (or the person decided).
@@ -314,21 +289,8 @@ pub struct RowHistory {
     pub attempts: Vec<AttemptRecord>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_print_to_the_second_in_utc() {
-        assert_eq!(
-            Timestamp(1_795_293_540_999).to_string(),
-            "2026-11-21T20:39:00Z"
-        );
-    }
-}
-
 /// What happened in a run's requests: sums only, no personal data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RunStatistics {
     /// How long answers took, in milliseconds, and how many took so long; shortest first.
     pub latencies_ms: Vec<(u64, u64)>,
@@ -343,7 +305,7 @@ pub struct RunStatistics {
 }
 
 /// Invitations that came as far as they are in so many days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StageCount {
     /// From the invitation to the stage; none where nothing has told of it.
     pub days: Option<u64>,
@@ -352,7 +314,7 @@ pub struct StageCount {
 }
 
 /// Requests that left within one minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MinuteCount {
     /// Its first millisecond.
     pub at: Timestamp,
@@ -361,7 +323,7 @@ pub struct MinuteCount {
     pub busiest_second: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProblemCount {
     /// The column's header, when the problem sits in one.
     pub column: Option<String>,
@@ -370,7 +332,7 @@ pub struct ProblemCount {
     pub count: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CodeCount {
     /// `rejected`, `uncertain`, …
     pub event: String,

@@ -4,15 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
-use super::faults::{Fault, Misbehaviour, Target};
-use super::http::Call;
+use super::faults::{Faults, Target};
+use super::http::{Answer, Call};
 use super::tenant::{API_KEY, PASSWORD, TENANCY_NAME, Tokens, USERNAME, mint};
 
 const LOGIN: &str = "/api/credentials/Login";
@@ -25,44 +23,23 @@ const TYPE_FIELDS: &str = "/api/BusinessRequest/GetBusinessRequestTypeTemplateFi
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The two sample contract types, in the shape in which the vendor describes forms.
-static FORMS: LazyLock<Vec<Value>> = LazyLock::new(|| {
+static FORMS: LazyLock<[Value; 2]> = LazyLock::new(|| {
     let texts = [
         include_str!("forms/414.json"),
         include_str!("forms/415.json"),
     ];
-    let parsed = texts
-        .into_iter()
-        .map(|text| serde_json::from_str(text).unwrap_or_default());
-    parsed.collect()
+    texts.map(|text| serde_json::from_str(text).unwrap_or_default())
 });
 
 pub(super) struct Api {
     pub tokens: Tokens,
-    pub misbehaviour: Misbehaviour,
+    pub faults: Faults,
     /// Contract types and keys that the sample forms lack are as good.
     pub any_form: bool,
 }
 
-/// What became of a request.
-#[derive(Default)]
-pub(super) struct Handled {
-    pub answer: Answer,
-    /// The token of the session that was created, whether or not the client gets to see it.
-    pub session_token: Option<String>,
-    pub fault: Option<&'static str>,
-}
-
-impl From<Answer> for Handled {
-    fn from(answer: Answer) -> Self {
-        Handled {
-            answer,
-            ..Handled::default()
-        }
-    }
-}
-
 /// An answer that ends the call is the error of it.
-type Checked<T> = Result<T, Box<Answer>>;
+type Checked<T> = Result<T, Answer>;
 
 impl Call {
     pub(super) fn creates_session(&self) -> bool {
@@ -72,43 +49,35 @@ impl Call {
 
     /// The body as a `T`, which refuses what it does not know.
     fn parse<T: DeserializeOwned>(&self) -> Checked<T> {
-        serde_json::from_slice(&self.body).map_err(|error| malformed(&error.to_string()).into())
+        serde_json::from_slice(&self.body).map_err(|error| malformed(&error.to_string()))
     }
 
-    /// Phone, else e-mail, and the contract types, as far as they can be read: for the log, of refused requests too.
-    pub(super) fn subject(&self) -> (Option<String>, Vec<i64>) {
-        if !self.creates_session() {
-            return (None, Vec::new());
-        }
-        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+    /// Phone, else e-mail, as far as it can be read: for the log, of refused requests too.
+    pub(super) fn recipient(&self) -> Option<String> {
+        let body: Value = serde_json::from_slice(&self.body).ok()?;
         let session = body.get("SessionInput").unwrap_or(&body);
         let text = |member: &str| session[member].as_str().map(str::to_owned);
-        let types = session["sessionPermissions"]["allowedContractTypeIds"].as_array();
-        let types = types.into_iter().flatten().filter_map(Value::as_i64);
-        (
-            text("phoneNumber").or_else(|| text("email")),
-            types.collect(),
-        )
+        text("phoneNumber").or_else(|| text("email"))
     }
 }
 
 impl Api {
     /// Answers a request that the limits admitted.
-    pub(super) fn handle(&self, call: &Call) -> Handled {
-        let handled = self.check(call).and_then(|()| match call.path.as_str() {
+    pub(super) fn answer(&self, call: &Call) -> Answer {
+        let answer = self.check(call).and_then(|()| match call.path.as_str() {
             LOGIN => self.log_in(call),
             REFRESH => self.refresh(call),
             CREATE_INVITATION => self.create_invitation(call),
             CREATE_AUTH_SESSION => self.create_auth_session(call),
-            ALL_TYPES => Ok(list_types().into()),
-            _ => describe_type(call).map(Handled::from),
+            ALL_TYPES => Ok(list_types()),
+            _ => describe_type(call),
         });
-        handled.unwrap_or_else(|refusal| Handled::from(*refusal))
+        answer.unwrap_or_else(|refusal| refusal)
     }
 
     /// What every endpoint asks of a request before it looks inside.
     fn check(&self, call: &Call) -> Checked<()> {
-        let plain = |status, message| Err(Box::new(Answer::plain(status, message)));
+        let plain = |status, message| Err(Answer::plain(status, message));
         let method = match call.path.as_str() {
             LOGIN | REFRESH | CREATE_INVITATION | CREATE_AUTH_SESSION => "POST",
             ALL_TYPES | TYPE_FIELDS => "GET",
@@ -118,6 +87,7 @@ impl Api {
         let is_json = kind.split(';').next() == Some("application/json");
         let bearer = call.header("Authorization");
         let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+        let is_admin = bearer.is_some_and(|token| self.tokens.holds("admin", token));
         let needs_admin = ![LOGIN, REFRESH, CREATE_AUTH_SESSION].contains(&call.path.as_str());
         if call.method != method {
             plain(405, "This address takes another method.")
@@ -127,89 +97,81 @@ impl Api {
             plain(401, "The ApiKey is not accepted.")
         } else if method == "POST" && !is_json {
             plain(415, "The body must be application/json.")
-        } else if needs_admin
-            && !bearer.is_some_and(|token| self.tokens.is_admin(token, Instant::now()))
-        {
+        } else if needs_admin && !is_admin {
             plain(401, "The bearer token is missing, unknown or has expired.")
         } else {
             Ok(())
         }
     }
 
-    fn log_in(&self, call: &Call) -> Checked<Handled> {
+    fn log_in(&self, call: &Call) -> Checked<Answer> {
         call.parse::<LoginRequest>()?.check(call)?;
-        self.grant_or_fail(Target::Login, || {
-            let grant = self.tokens.grant(Instant::now());
-            Some(json!({
-                "accessToken": grant.access,
+        Ok(self.respond(Target::Login, None, || {
+            let [access, refresh] = self.tokens.grant(None);
+            json!({
+                "accessToken": access,
                 "expireInSeconds": self.tokens.life.as_secs(),
-                "refreshToken": grant.refresh,
-                "refreshTokenExpireInSeconds": self.tokens.refresh_life.as_secs(),
-            }))
-        })
+                "refreshToken": refresh,
+                "refreshTokenExpireInSeconds": self.tokens.refresh_life().as_secs(),
+            })
+        }))
     }
 
-    fn refresh(&self, call: &Call) -> Checked<Handled> {
+    fn refresh(&self, call: &Call) -> Checked<Answer> {
         let used = call.parse::<RefreshRequest>()?.refresh_token;
-        self.grant_or_fail(Target::Refresh, || {
-            let grant = self.tokens.rotate(&used, Instant::now())?;
-            Some(json!({
-                "accessToken": grant.access,
-                "encryptedAccessToken": format!("encrypted-{}", grant.access),
+        if !self.tokens.holds("refresh", &used) {
+            let message = "The refresh token is unknown, used or expired.";
+            return Err(refused(2003, message));
+        }
+        Ok(self.respond(Target::Refresh, None, || {
+            let [access, refresh] = self.tokens.grant(Some(&used));
+            json!({
+                "accessToken": access,
+                "encryptedAccessToken": format!("encrypted-{access}"),
                 "expireInSeconds": self.tokens.life.as_secs(),
                 // The one just used up: a client that keeps it instead of the new one is refused next time.
                 "refreshToken": used,
-                "newRefreshToken": grant.refresh,
-            }))
-        })
+                "newRefreshToken": refresh,
+            })
+        }))
     }
 
-    /// A fault that refuses leaves the tokens as they are; `grant` is `None` when the refresh token does not hold.
-    fn grant_or_fail(
-        &self,
-        target: Target,
-        grant: impl FnOnce() -> Option<Value>,
-    ) -> Checked<Handled> {
-        let fault = self.misbehaviour.of(target, None);
-        let data = match fault {
-            Some(fault) if !fault.accepts => Some(Value::Null),
-            _ => grant(),
-        };
-        let unknown = || refused(2003, "The refresh token is unknown, used or expired.");
-        Ok(handled(fault, &data.ok_or_else(unknown)?, None))
-    }
-
-    fn create_invitation(&self, call: &Call) -> Checked<Handled> {
+    fn create_invitation(&self, call: &Call) -> Checked<Answer> {
         let invitation: Invitation = call.parse()?;
         let (mut session, beside) = (invitation.session_input, invitation.request_fields_values);
         if beside.is_some() && session.request_fields.is_some() {
-            return Err(malformed("RequestFieldsValues stands twice").into());
+            return Err(malformed("RequestFieldsValues stands twice"));
         }
         session.request_fields = session.request_fields.or(beside);
         self.create(&session)
     }
 
     /// No admin, no pre-filled fields.
-    fn create_auth_session(&self, call: &Call) -> Checked<Handled> {
+    fn create_auth_session(&self, call: &Call) -> Checked<Answer> {
         let session: Session = call.parse()?;
         match session.request_fields {
-            Some(_) => Err(malformed("unknown field `RequestFieldsValues`").into()),
+            Some(_) => Err(malformed("unknown field `RequestFieldsValues`")),
             None => self.create(&session),
         }
     }
 
-    fn create(&self, session: &Session) -> Checked<Handled> {
-        if let Some((code, message, field)) = session.fault(self.any_form) {
-            let descriptions = json!([{"field": field, "message": message}]);
-            return Err(Box::new(Answer::error(400, code, message, &descriptions)));
+    fn create(&self, session: &Session) -> Checked<Answer> {
+        session.check(self.any_form)?;
+        let phone = session.phone_number.as_deref();
+        Ok(self.respond(Target::Invitation, phone, || json!(mint("session"))))
+    }
+
+    /// Answers with `data`, or as a fault would have it; where that refuses, nothing is made.
+    fn respond(&self, target: Target, phone: Option<&str>, data: impl FnOnce() -> Value) -> Answer {
+        let fault = self.faults.of(target, phone);
+        let is_accepted = fault.is_none_or(|fault| fault.accepts);
+        let data = is_accepted.then(data).unwrap_or_default();
+        let answer = fault.map_or_else(|| Answer::success(&data), |fault| fault.answer(&data));
+        Answer {
+            session_token: data.as_str().map(str::to_owned),
+            fault: fault.map(|fault| fault.name.as_str()),
+            ..answer
         }
-        let fault = self
-            .misbehaviour
-            .of(Target::Invitation, session.phone_number.as_deref());
-        let token = fault
-            .is_none_or(|fault| fault.accepts)
-            .then(|| mint("session"));
-        Ok(handled(fault, &json!(token), token))
     }
 }
 
@@ -226,16 +188,16 @@ impl LoginRequest {
         let user = &self.user_name_or_email_address;
         for (value, max) in [(&self.tenancy_name, 256), (user, 256), (&self.password, 32)] {
             if value.is_empty() || value.chars().count() > max {
-                return Err(
-                    malformed(&format!("A member must have 1 to {max} characters.")).into(),
-                );
+                return Err(malformed(&format!(
+                    "A member must have 1 to {max} characters."
+                )));
             }
         }
         if [call.header("TenancyName"), Some(&self.tenancy_name)] != [Some(TENANCY_NAME); 2] {
-            return Err(refused(2002, "The tenant is not known.").into());
+            return Err(refused(2002, "The tenant is not known."));
         }
         if user != USERNAME || self.password != PASSWORD {
-            return Err(refused(2001, "Invalid user name or password.").into());
+            return Err(refused(2001, "Invalid user name or password."));
         }
         Ok(())
     }
@@ -283,42 +245,36 @@ struct Permissions {
 }
 
 impl Session {
-    /// What the vendor would refuse it for: the error code, the message, and the member to blame.
-    fn fault(&self, any_form: bool) -> Option<(i64, &'static str, String)> {
+    /// What the vendor would refuse it for.
+    fn check(&self, any_form: bool) -> Checked<()> {
         let types = &self.permissions.allowed_contract_type_ids;
         let is_unknown = |id: &i64| !any_form && form(*id).is_none();
-        let (code, message, member) = match (self.phone_number.as_deref(), self.email.as_deref()) {
-            (None, None) => (1001, "Neither phone nor e-mail.", "phoneNumber"),
+        match (self.phone_number.as_deref(), self.email.as_deref()) {
+            (None, None) => return wrong(1001, "Neither phone nor e-mail.", "phoneNumber"),
             (Some(phone), _) if !is_e164(phone) => {
-                (1002, "The phone number is not E.164.", "phoneNumber")
+                return wrong(1002, "The phone number is not E.164.", "phoneNumber");
             }
             (_, Some(email)) if !is_email(email) => {
-                (1003, "The e-mail address is not valid.", "email")
+                return wrong(1003, "The e-mail address is not valid.", "email");
             }
-            _ if types.is_empty() || types.iter().any(is_unknown) => (
-                1004,
-                "No contract type, or an unknown one.",
-                "allowedContractTypeIds",
-            ),
-            _ => return self.fault_of_fields(any_form),
-        };
-        Some((code, message, member.to_owned()))
-    }
-
-    fn fault_of_fields(&self, any_form: bool) -> Option<(i64, &'static str, String)> {
-        let types = &self.permissions.allowed_contract_type_ids;
+            _ => {}
+        }
+        if types.is_empty() || types.iter().any(is_unknown) {
+            let message = "No contract type, or an unknown one.";
+            return wrong(1004, message, "allowedContractTypeIds");
+        }
         for (type_id, values) in self.request_fields.iter().flatten() {
             let id = types.iter().find(|id| id.to_string() == *type_id);
             let form = id.and_then(|id| form(*id));
-            let is_known = |key| form.is_some_and(|form| has_key(form, key));
-            let unknown = values.keys().find(|key| !any_form && !is_known(key));
+            let is_known = |key| any_form || form.is_some_and(|form| has_key(form, key));
+            let unknown = values.keys().find(|key| !is_known(key));
             if id.is_none() || unknown.is_some() {
                 let key = unknown.map_or("", String::as_str);
                 let place = format!("RequestFieldsValues.{type_id}.{key}");
-                return Some((1005, "There is no such type or field.", place));
+                return wrong(1005, "There is no such type or field.", &place);
             }
         }
-        None
+        Ok(())
     }
 }
 
@@ -378,13 +334,9 @@ fn refused(error_code: i64, message: &str) -> Answer {
     Answer::error(401, error_code, message, &Value::Null)
 }
 
-/// Answers with `data`, or as the fault would have it.
-fn handled(fault: Option<Fault>, data: &Value, session_token: Option<String>) -> Handled {
-    Handled {
-        answer: fault.map_or_else(|| Answer::success(data), |fault| fault.answer(data)),
-        session_token,
-        fault: fault.map(|fault| fault.name.as_str()),
-    }
+fn wrong(error_code: i64, message: &str, field: &str) -> Checked<()> {
+    let descriptions = json!([{"field": field, "message": message}]);
+    Err(Answer::error(400, error_code, message, &descriptions))
 }
 
 #[cfg(test)]
@@ -393,58 +345,53 @@ mod tests {
 
     use super::*;
 
-    /// HTTP status and error code of each call on one sandbox, as its admin.
+    /// Calls on one sandbox, as its admin: HTTP status and error code of each.
     struct Scene {
         api: Api,
-        headers: Vec<(String, String)>,
+        headers: Vec<(&'static str, String)>,
     }
 
     impl Scene {
         fn new() -> Scene {
             let tokens = Tokens::new(Duration::from_hours(24));
-            let bearer = format!("Bearer {}", tokens.grant(Instant::now()).access);
-            let mut scene = Scene {
+            let [access, _] = tokens.grant(None);
+            Scene {
                 api: Api {
                     tokens,
-                    misbehaviour: Misbehaviour::default(),
+                    faults: Faults::default(),
                     any_form: false,
                 },
-                headers: Vec::new(),
-            };
-            for (name, value) in [
-                ("ApiKey", API_KEY),
-                ("TenancyName", TENANCY_NAME),
-                ("Content-Type", "application/json; charset=utf-8"),
-                ("Authorization", &bearer),
-            ] {
-                scene.set(name, value);
+                headers: vec![
+                    ("ApiKey", API_KEY.to_owned()),
+                    ("TenancyName", TENANCY_NAME.to_owned()),
+                    ("Content-Type", "application/json; charset=utf-8".to_owned()),
+                    ("Authorization", format!("Bearer {access}")),
+                ],
             }
-            scene
         }
 
         fn set(&mut self, name: &'static str, value: &str) {
-            self.headers.retain(|(known, _)| known != name);
-            self.headers.push((name.to_owned(), value.to_owned()));
+            self.headers.retain(|(known, _)| *known != name);
+            self.headers.push((name, value.to_owned()));
         }
 
-        fn call(&self, method: &str, address: &str, body: &Value) -> (u16, Option<i64>, Value) {
+        fn call(&self, method: &str, address: &str, body: &Value) -> (u16, Option<i64>) {
             let (path, query) = address.split_once('?').unwrap_or((address, ""));
-            let call = Call {
+            let headers = self.headers.iter();
+            let headers = headers.map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let answer = self.api.answer(&Call {
                 method: method.to_owned(),
                 path: path.to_owned(),
                 query: query.to_owned(),
-                headers: self.headers.clone(),
+                headers: headers.collect(),
                 body: body.to_string().into_bytes(),
-            };
-            let answer = self.api.handle(&call).answer;
+            });
             let envelope: Value = serde_json::from_slice(&answer.body).unwrap();
-            assert_eq!(envelope["error_code"].as_i64(), answer.error_code);
-            (answer.status, answer.error_code, envelope["data"].clone())
+            (answer.status, envelope["error_code"].as_i64())
         }
 
-        fn post(&self, path: &str, body: &Value) -> (u16, Option<i64>) {
-            let (status, code, _) = self.call("POST", path, body);
-            (status, code)
+        fn get(&self, address: &str) -> (u16, Option<i64>) {
+            self.call("GET", address, &Value::Null)
         }
     }
 
@@ -455,177 +402,100 @@ mod tests {
             "RequestFieldsValues": {"414": {"fullName": "Mona", "spouseName": "Adel"}}}})
     }
 
+    /// The member that is changed in a good invitation, its value, and the error code that follows.
+    const CHANGES: &str = r#"
+        /SessionInput/email | "a@b.eg" | 0
+        /SessionInput/userPublicKey | "MIIB" | 0
+        /SessionInput/sessionPermissions/allowedContractTypeIds | [414, 415] | 0
+        /Extra | 1 | 400
+        /SessionInput/PhoneNumber | "+201012345678" | 400
+        /SessionInput/sessionPermissions/digitalIdentityOnly | true | 400
+        /SessionInput/sessionPermissions/minimalSignatureFlow | "true" | 400
+        /SessionInput/sessionPermissions/allowedContractTypeIds | ["414"] | 400
+        /RequestFieldsValues | {} | 400
+        /SessionInput/phoneNumber | null | 1001
+        /SessionInput/phoneNumber | "01012345678" | 1002
+        /SessionInput/phoneNumber | "+2010 1234567" | 1002
+        /SessionInput/email | "mona@example" | 1003
+        /SessionInput/email | "mo na@example.com" | 1003
+        /SessionInput/sessionPermissions/allowedContractTypeIds | [] | 1004
+        /SessionInput/sessionPermissions/allowedContractTypeIds | [414, 999] | 1004
+        /SessionInput/RequestFieldsValues/415 | {} | 1005
+        /SessionInput/RequestFieldsValues/414 | {"fullname": "Mona"} | 1005
+        /SessionInput/RequestFieldsValues/414 | {"monthlyIncome": 5000} | 400"#;
+
     #[test]
     fn an_invitation_is_judged_strictly() {
         let scene = Scene::new();
-        let set = |pointer: &str, value: Value| {
-            let (parent, member) = pointer.rsplit_once('/').unwrap();
+        for line in CHANGES.trim().lines() {
+            let parts: Vec<&str> = line.split(" | ").map(str::trim).collect();
+            let (parent, member) = parts[0].rsplit_once('/').unwrap();
             let mut body = invitation();
-            body.pointer_mut(parent).unwrap()[member] = value;
-            body
-        };
-        let (session, fields) = ("/SessionInput", "/SessionInput/RequestFieldsValues");
-        let permissions = "/SessionInput/sessionPermissions";
-        for (body, code) in [
-            (invitation(), None),
-            (
-                json!({"SessionInput": {"email": "a@b.eg", "userPublicKey": "MIIB", "sessionPermissions": {"allowedContractTypeIds": [414, 415]}}}),
-                None,
-            ),
-            (json!([]), Some(400)),
-            (
-                json!({"sessionInput": invitation()["SessionInput"]}),
-                Some(400),
-            ),
-            (set("/Extra", json!(1)), Some(400)),
-            (
-                set(&format!("{session}/PhoneNumber"), json!("+201012345678")),
-                Some(400),
-            ),
-            (
-                set(&format!("{permissions}/digitalIdentityOnly"), json!(true)),
-                Some(400),
-            ),
-            (
-                set(
-                    &format!("{permissions}/minimalSignatureFlow"),
-                    json!("true"),
-                ),
-                Some(400),
-            ),
-            (
-                set(
-                    &format!("{permissions}/allowedContractTypeIds"),
-                    json!(["414"]),
-                ),
-                Some(400),
-            ),
-            (set("/RequestFieldsValues", json!({})), Some(400)),
-            (
-                json!({"SessionInput": {"sessionPermissions": {"allowedContractTypeIds": [414]}}}),
-                Some(1001),
-            ),
-            (
-                set(&format!("{session}/phoneNumber"), json!("01012345678")),
-                Some(1002),
-            ),
-            (
-                set(&format!("{session}/phoneNumber"), json!("+2010 1234567")),
-                Some(1002),
-            ),
-            (
-                set(&format!("{session}/email"), json!("mona@example")),
-                Some(1003),
-            ),
-            (
-                set(&format!("{session}/email"), json!("mo na@example.com")),
-                Some(1003),
-            ),
-            (
-                set(&format!("{permissions}/allowedContractTypeIds"), json!([])),
-                Some(1004),
-            ),
-            (
-                set(
-                    &format!("{permissions}/allowedContractTypeIds"),
-                    json!([414, 999]),
-                ),
-                Some(1004),
-            ),
-            (set(&format!("{fields}/415"), json!({})), Some(1005)),
-            (
-                set(&format!("{fields}/414"), json!({"fullname": "Mona"})),
-                Some(1005),
-            ),
-            (
-                set(&format!("{fields}/414"), json!({"monthlyIncome": 5000})),
-                Some(400),
-            ),
-        ] {
-            let status = if code.is_some() { 400 } else { 200 };
+            body.pointer_mut(parent).unwrap()[member] = serde_json::from_str(parts[1]).unwrap();
+            let expected = match parts[2].parse().unwrap() {
+                0 => (200, None),
+                code => (400, Some(code)),
+            };
             assert_eq!(
-                scene.post(CREATE_INVITATION, &body),
-                (status, code),
-                "{body}"
+                scene.call("POST", CREATE_INVITATION, &body),
+                expected,
+                "{line}"
             );
         }
         let mut session = invitation()["SessionInput"].clone();
-        assert_eq!(
-            scene.post(CREATE_AUTH_SESSION, &session),
-            (400, Some(400)),
-            "no fields there"
-        );
-        session
-            .as_object_mut()
-            .unwrap()
-            .remove("RequestFieldsValues");
-        assert_eq!(scene.post(CREATE_AUTH_SESSION, &session), (200, None));
+        let create = |session: &Value| scene.call("POST", CREATE_AUTH_SESSION, session);
+        assert_eq!(create(&session), (400, Some(400)), "no fields there");
+        let members = session.as_object_mut().unwrap();
+        members.remove("RequestFieldsValues");
+        assert_eq!(create(&session), (200, None));
     }
 
     #[test]
-    fn a_login_needs_everything_to_be_right_and_a_refresh_token_works_once() {
+    fn a_login_needs_everything_to_be_right() {
         let mut scene = Scene::new();
-        let login = |password: &str, tenant: &str| json!({"tenancyName": tenant, "userNameOrEmailAddress": USERNAME, "password": password});
-        assert_eq!(
-            scene.post(LOGIN, &login("wrong", TENANCY_NAME)),
-            (401, Some(2001))
-        );
-        assert_eq!(
-            scene.post(LOGIN, &login(PASSWORD, "acme")),
-            (401, Some(2002))
-        );
-        assert_eq!(
-            scene.post(LOGIN, &login(&"x".repeat(33), TENANCY_NAME)),
-            (400, Some(400))
-        );
-        let (_, _, grant) = scene.call("POST", LOGIN, &login(PASSWORD, TENANCY_NAME));
-        let refresh = json!({"refreshToken": grant["refreshToken"]});
-        let (_, code, next) = scene.call("POST", REFRESH, &refresh);
-        assert_eq!(
-            (code, &next["refreshToken"]),
-            (None, &grant["refreshToken"]),
-            "the used one is echoed"
-        );
-        assert_eq!(scene.post(REFRESH, &refresh), (401, Some(2003)));
+        let log_in = |scene: &Scene, password: &str, tenant: &str| {
+            let body = json!({"tenancyName": tenant, "userNameOrEmailAddress": USERNAME, "password": password});
+            scene.call("POST", LOGIN, &body)
+        };
+        let long = "x".repeat(33);
+        for (password, tenant, expected) in [
+            (PASSWORD, TENANCY_NAME, (200, None)),
+            ("wrong", TENANCY_NAME, (401, Some(2001))),
+            (PASSWORD, "acme", (401, Some(2002))),
+            (&long, TENANCY_NAME, (400, Some(400))),
+        ] {
+            assert_eq!(log_in(&scene, password, tenant), expected);
+        }
         scene.set("TenancyName", "acme");
-        assert_eq!(
-            scene.post(LOGIN, &login(PASSWORD, TENANCY_NAME)),
-            (401, Some(2002))
-        );
+        assert_eq!(log_in(&scene, PASSWORD, TENANCY_NAME), (401, Some(2002)));
+        let [_, refresh] = scene.api.tokens.grant(None);
+        let refresh = json!({"refreshToken": refresh});
+        assert_eq!(scene.call("POST", REFRESH, &refresh), (200, None));
+        assert_eq!(scene.call("POST", REFRESH, &refresh), (401, Some(2003)));
     }
 
     #[test]
     fn the_wrong_address_method_kind_or_right_is_refused() {
         let mut scene = Scene::new();
-        let get = |scene: &Scene, address: &str| {
-            let (status, code, _) = scene.call("GET", address, &Value::Null);
-            (status, code)
-        };
-        assert_eq!(get(&scene, ALL_TYPES), (200, None));
-        assert_eq!(
-            get(&scene, &format!("{TYPE_FIELDS}?requestTypeId=415")),
-            (200, None)
-        );
-        assert_eq!(
-            get(&scene, &format!("{TYPE_FIELDS}?requestTypeId=9")),
-            (200, Some(1004)),
-            "an error within HTTP 200"
-        );
-        assert_eq!(get(&scene, TYPE_FIELDS), (400, Some(400)));
-        assert_eq!(get(&scene, "/api/Nothing"), (404, Some(404)));
-        assert_eq!(get(&scene, CREATE_INVITATION), (405, Some(405)));
-        assert_eq!(
-            scene.post(CREATE_INVITATION, &json!("x".repeat(MAX_BODY_BYTES))),
-            (413, Some(413))
-        );
+        let create = |scene: &Scene, body: &Value| scene.call("POST", CREATE_INVITATION, body);
+        for (address, expected) in [
+            (ALL_TYPES, (200, None)),
+            (&format!("{TYPE_FIELDS}?requestTypeId=415"), (200, None)),
+            // An error within HTTP 200.
+            (&format!("{TYPE_FIELDS}?requestTypeId=9"), (200, Some(1004))),
+            (TYPE_FIELDS, (400, Some(400))),
+            ("/api/Nothing", (404, Some(404))),
+            (CREATE_INVITATION, (405, Some(405))),
+        ] {
+            assert_eq!(scene.get(address), expected, "{address}");
+        }
+        let large = json!("x".repeat(MAX_BODY_BYTES));
+        assert_eq!(create(&scene, &large), (413, Some(413)));
         scene.set("Content-Type", "text/plain");
-        assert_eq!(
-            scene.post(CREATE_INVITATION, &invitation()),
-            (415, Some(415))
-        );
+        assert_eq!(create(&scene, &invitation()), (415, Some(415)));
         scene.set("Authorization", "Bearer admin-0");
-        assert_eq!(get(&scene, ALL_TYPES), (401, Some(401)));
+        assert_eq!(scene.get(ALL_TYPES), (401, Some(401)));
         scene.set("ApiKey", "wrong");
-        assert_eq!(get(&scene, ALL_TYPES), (401, Some(401)));
+        assert_eq!(scene.get(ALL_TYPES), (401, Some(401)));
     }
 }

@@ -2,12 +2,11 @@
 //! bytes: one that is cut, drips, or never comes.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-
-use super::answer::{Answer, Delivery};
 
 /// The pause before each byte of a dripping answer: the shortest answer takes longer than any sensible timeout.
 const DRIP: Duration = Duration::from_millis(400);
@@ -21,7 +20,6 @@ pub(super) struct Call {
     pub method: String,
     pub path: String,
     pub query: String,
-    /// Their names in small letters.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -55,56 +53,138 @@ pub(super) async fn read_call(stream: &mut BufReader<TcpStream>) -> io::Result<O
         path: path.to_owned(),
         query: query.to_owned(),
         headers: headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
             .collect(),
         body: Vec::new(),
     };
     let length = call.header("Content-Length").map_or(Ok(0), str::parse);
     let length = length.ok().filter(|&length| length <= MOST_BODY_BYTES);
-    let length = length.ok_or(io::ErrorKind::InvalidData)?;
+    call.body
+        .resize(length.ok_or(io::ErrorKind::InvalidData)?, 0);
     if call.header("Expect").is_some() {
         let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
         stream.get_mut().write_all(go_on).await?;
     }
-    call.body.resize(length, 0);
     stream.read_exact(&mut call.body).await?;
     Ok(Some(call))
 }
 
-/// Writes an answer as its delivery says, and tells whether the connection goes on.
-pub(super) async fn write_answer(
-    stream: &mut BufReader<TcpStream>,
-    answer: &Answer,
-) -> io::Result<bool> {
-    let head = answer.head();
-    let bytes = [head.as_bytes(), &answer.body].concat();
-    let out = stream.get_mut();
-    match answer.delivery {
-        Delivery::Whole => {
-            out.write_all(&bytes).await?;
-            return Ok(true);
-        }
-        // Until the client leaves.
-        Delivery::Hang => drop(stream.fill_buf().await?),
-        // Closing with nothing to linger for sends RST instead of FIN.
-        Delivery::Reset => out.set_zero_linger()?,
-        Delivery::Close => {}
-        Delivery::CutInHeaders => out.write_all(&bytes[..HALF_HEADERS]).await?,
-        Delivery::CutInBody => {
-            let middle = head.len() + answer.body.len() / 2;
-            out.write_all(&bytes[..middle]).await?;
-        }
-        Delivery::Drip => {
-            for byte in bytes {
-                tokio::time::sleep(DRIP).await;
-                out.write_all(&[byte]).await?;
-            }
-        }
-        Delivery::ThenClose => out.write_all(&bytes).await?,
-        Delivery::ThenSwallow => {
-            out.write_all(&bytes).await?;
-            stream.fill_buf().await?;
+/// What becomes of an answer on its way; `behaviours.toml` describes each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Delivery {
+    #[default]
+    Whole,
+    Hang,
+    Reset,
+    Close,
+    CutInHeaders,
+    CutInBody,
+    Drip,
+    ThenClose,
+    ThenSwallow,
+}
+
+/// An answer before it leaves, and what the log tells of it.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    pub delivery: Delivery,
+    /// The token of the session that was created, whether or not the client gets to see it.
+    pub session_token: Option<String>,
+    pub fault: Option<&'static str>,
+}
+
+impl Answer {
+    pub(super) fn success(data: &Value) -> Self {
+        Answer::json(200, &envelope(data, None, &Value::Null))
+    }
+
+    /// An error in the envelope.
+    pub(super) fn error(status: u16, code: i64, message: &str, descriptions: &Value) -> Self {
+        let error = Some((code, message));
+        Answer::json(status, &envelope(&Value::Null, error, descriptions))
+    }
+
+    /// An error whose code repeats the HTTP status.
+    pub(super) fn plain(status: u16, message: &str) -> Self {
+        Answer::error(status, i64::from(status), message, &Value::Null)
+    }
+
+    pub(super) fn json(status: u16, body: &Value) -> Self {
+        Answer::text(status, "application/json; charset=utf-8", body.to_string())
+    }
+
+    pub(super) fn text(status: u16, content_type: &str, body: String) -> Self {
+        Answer {
+            status,
+            headers: vec![("Content-Type", content_type.to_owned())],
+            body: body.into_bytes(),
+            ..Answer::default()
         }
     }
-    Ok(false)
+
+    /// The status that the client gets to see whole, if any: what a cut connection or a hang keeps is no answer.
+    pub(super) fn seen_status(&self) -> Option<u16> {
+        let never_leaves = matches!(
+            self.delivery,
+            Delivery::Hang | Delivery::Reset | Delivery::Close | Delivery::CutInHeaders
+        );
+        (!never_leaves).then_some(self.status)
+    }
+
+    /// Status line and headers, with the server's time as every server has it.
+    fn head(&self) -> String {
+        let fixed = [
+            ("Date", httpdate::fmt_http_date(SystemTime::now())),
+            ("Content-Length", self.body.len().to_string()),
+        ];
+        let headers = fixed.iter().chain(&self.headers);
+        let lines: Vec<String> = headers
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        format!("HTTP/1.1 {} \r\n{}\r\n", self.status, lines.concat())
+    }
+
+    /// Writes it as its delivery says, and tells whether the connection goes on.
+    pub(super) async fn write(&self, stream: &mut BufReader<TcpStream>) -> io::Result<bool> {
+        let head = self.head();
+        let bytes = [head.as_bytes(), &self.body].concat();
+        let out = stream.get_mut();
+        match self.delivery {
+            Delivery::Whole | Delivery::ThenClose => out.write_all(&bytes).await?,
+            // Until the client leaves.
+            Delivery::Hang => drop(stream.fill_buf().await?),
+            // Closing with nothing to linger for sends RST instead of FIN.
+            Delivery::Reset => out.set_zero_linger()?,
+            Delivery::Close => {}
+            Delivery::CutInHeaders => out.write_all(&bytes[..HALF_HEADERS]).await?,
+            Delivery::CutInBody => {
+                let middle = head.len() + self.body.len() / 2;
+                out.write_all(&bytes[..middle]).await?;
+            }
+            Delivery::Drip => {
+                for byte in bytes {
+                    tokio::time::sleep(DRIP).await;
+                    out.write_all(&[byte]).await?;
+                }
+            }
+            Delivery::ThenSwallow => {
+                out.write_all(&bytes).await?;
+                stream.fill_buf().await?;
+            }
+        }
+        Ok(self.delivery == Delivery::Whole)
+    }
+}
+
+fn envelope(data: &Value, error: Option<(i64, &str)>, descriptions: &Value) -> Value {
+    json!({
+        "data": data,
+        "error_code": error.map(|(code, _)| code),
+        "error_message": error.map(|(_, message)| message),
+        "error_descriptions": descriptions,
+    })
 }

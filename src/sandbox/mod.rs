@@ -25,17 +25,16 @@
 //!
 //! # The log
 //!
-//! One JSON object a line, appended before the answer leaves: `at_ms` (arrival, Unix milliseconds), `seq`, `path`, `key` (phone,
-//! else e-mail, in full), `types`, `accepted` (a session was created, whatever the client gets to see), `token` if so,
-//! `status` (null when none left), `fault` (its name in `behaviours.toml`), `error_code`, `body_sha256`, and for sessions `body`.
+//! One JSON object a line, appended before the answer leaves: `at_ms` (arrival, Unix milliseconds), `path`, `key` (phone, else e-mail, in
+//! full), `accepted` (a session was created, whatever the client gets to see), `token` if so, `status` (null when none left), `fault` (its
+//! name in `behaviours.toml`), and for sessions `body`.
 
-mod answer;
 mod api;
 mod faults;
 mod http;
 mod server;
 mod tenant;
 
-pub use faults::{BEHAVIOURS, Behaviour, Faults};
-pub use server::{Sandbox, SandboxOptions, parse_latency};
-pub use tenant::Credentials;
+pub use faults::{BEHAVIOURS, Behaviour};
+pub use server::{Sandbox, SandboxOptions};
+pub use tenant::{API_KEY, PASSWORD, TENANCY_NAME, USERNAME};

@@ -5,20 +5,19 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::answer::Answer;
-use super::api::{Api, Handled};
-use super::faults::{Faults, Misbehaviour};
-use super::http::{Call, read_call, write_answer};
-use super::tenant::{Arrival, Credentials, Limits, Tokens, locked};
+use super::api::Api;
+use super::faults::Faults;
+use super::http::{Answer, Call, read_call};
+use super::tenant::{Limits, Tokens, locked};
 use crate::error::Error;
 use crate::model::Timestamp;
 
@@ -27,12 +26,12 @@ use crate::model::Timestamp;
 pub struct SandboxOptions {
     /// The loopback port; 0 takes any free one.
     pub port: u16,
-    /// How many milliseconds requests and answers are on their way, each.
-    pub latency: RangeInclusive<u64>,
-    /// Requests admitted in any second; `None` is unlimited.
-    pub per_second: Option<u32>,
-    /// Requests admitted in any minute; `None` is unlimited.
-    pub per_minute: Option<u32>,
+    /// How many milliseconds requests and answers are on their way, each: `0..300` (both ends included) or `50`.
+    pub latency: String,
+    /// Requests admitted in any second; 0 is no limit.
+    pub per_second: u32,
+    /// Requests admitted in any minute; 0 is no limit.
+    pub per_minute: u32,
     /// How long an admin token holds. A refresh token holds seven times as long.
     pub token_life: Duration,
     /// Where to write one JSON line a request. It is appended to, and holds phones and tokens in full.
@@ -41,9 +40,10 @@ pub struct SandboxOptions {
     pub portal: Option<PathBuf>,
     /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
     pub any_form: bool,
+    /// `name=rate,…`: which requests fail at random, and how.
+    pub faults: String,
     /// What the random faults are drawn from.
     pub seed: u64,
-    pub faults: Faults,
 }
 
 /// As the vendor documents it: 10 requests a second, 60 a minute, a token for a day, no faults.
@@ -51,21 +51,20 @@ impl Default for SandboxOptions {
     fn default() -> Self {
         SandboxOptions {
             port: 0,
-            latency: 0..=0,
-            per_second: Some(10),
-            per_minute: Some(60),
+            latency: "0".to_owned(),
+            per_second: 10,
+            per_minute: 60,
             token_life: Duration::from_hours(24),
             log: None,
             portal: None,
             any_form: false,
+            faults: String::new(),
             seed: 0,
-            faults: Faults::default(),
         }
     }
 }
 
-/// How long a message is on its way, in milliseconds: `0..300` (both ends included) or `50`.
-pub fn parse_latency(text: &str) -> Result<RangeInclusive<u64>, Error> {
+fn parse_latency(text: &str) -> Result<RangeInclusive<u64>, Error> {
     let (min, max) = text.split_once("..").unwrap_or((text, text));
     match (min.trim().parse(), max.trim().parse()) {
         (Ok(min), Ok(max)) if min <= max => Ok(min..=max),
@@ -89,16 +88,13 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> Result<Sandbox, Error> {
         let port = options.port;
         let cannot_listen = |error: std::io::Error| {
-            Error::unusable(
-                "sandbox_port",
-                format!("The sandbox cannot listen on 127.0.0.1:{port}: {error}."),
-            )
-            .hint("Choose another port, or 0 for any free one.")
+            let message = format!("The sandbox cannot listen on 127.0.0.1:{port}: {error}.");
+            Error::unusable("sandbox_port", message)
+                .hint("Choose another port, or 0 for any free one.")
         };
-        let server = Arc::new(Server::new(options)?);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .map_err(cannot_listen)?;
+        let server = Arc::new(Server::new(&options)?);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let requests = server.requests.clone();
         let serving = tokio::spawn(async move {
@@ -123,11 +119,6 @@ impl Sandbox {
         format!("http://{}", self.address)
     }
 
-    /// The one account it knows.
-    pub fn credentials(&self) -> Credentials {
-        Credentials::of_the_sandbox()
-    }
-
     /// Takes no connections any more, and waits until each request that was read has been dealt with and logged.
     pub async fn stop(self) {
         drop(self.serving);
@@ -141,27 +132,32 @@ struct Server {
     latency: RangeInclusive<u64>,
     limits: Limits,
     api: Api,
-    log: Option<Log>,
-    portal: Option<Portal>,
+    log: Option<Mutex<File>>,
+    portal: Option<Mutex<File>>,
+    /// Customers in the portal's file.
+    invited: AtomicUsize,
+    started: (Instant, SystemTime),
     requests: TaskTracker,
 }
 
 impl Server {
-    fn new(options: SandboxOptions) -> Result<Self, Error> {
+    fn new(options: &SandboxOptions) -> Result<Self, Error> {
+        let append = |path: &Option<PathBuf>, header| {
+            let path = path.as_deref();
+            path.map(|path| append_to(path, header)).transpose()
+        };
         Ok(Server {
-            latency: options.latency,
+            latency: parse_latency(&options.latency)?,
             limits: Limits::new(options.per_second, options.per_minute),
             api: Api {
                 tokens: Tokens::new(options.token_life),
                 any_form: options.any_form,
-                misbehaviour: Misbehaviour {
-                    faults: options.faults,
-                    seed: options.seed,
-                    ..Misbehaviour::default()
-                },
+                faults: Faults::parse(&options.faults, options.seed)?,
             },
-            log: options.log.as_deref().map(Log::open).transpose()?,
-            portal: options.portal.as_deref().map(Portal::open).transpose()?,
+            log: append(&options.log, "")?,
+            portal: append(&options.portal, "Mobile,E-mail,Status,Updated\n")?,
+            invited: AtomicUsize::new(0),
+            started: (Instant::now(), SystemTime::now()),
             requests: TaskTracker::new(),
         })
     }
@@ -193,7 +189,7 @@ impl Server {
             let answer = handling.await;
             let answer = answer.unwrap_or_else(|_| Answer::plain(500, "A fault of the sandbox."));
             back.await;
-            if !write_answer(&mut stream, &answer).await? {
+            if !answer.write(&mut stream).await? {
                 break;
             }
         }
@@ -202,29 +198,59 @@ impl Server {
 
     /// From arrival to the written log line, without a pause.
     fn handle(&self, call: &Call) -> Answer {
-        let arrival = self.limits.arrive();
-        let handled = match arrival.retry_after_s {
-            Some(seconds) => {
+        // By a clock that never steps.
+        let arrival = self.started.0.elapsed();
+        let answer = match self.limits.admit(arrival) {
+            Err(seconds) => {
                 let mut answer = Answer::plain(429, "Too many requests.");
                 answer.headers.push(("Retry-After", seconds.to_string()));
-                answer.into()
+                answer
             }
-            None => self.api.handle(call),
+            Ok(()) => self.api.answer(call),
         };
-        if let Some(log) = &self.log
-            && let Err(error) = log.write(call, &arrival, &handled)
-        {
-            tracing::error!(%error, "the sandbox cannot write its log");
+        let at = (self.started.1 + arrival).duration_since(SystemTime::UNIX_EPOCH);
+        let at_ms = at.map_or(0, |at| i64::try_from(at.as_millis()).unwrap_or(i64::MAX));
+        let noted = self.note(call, at_ms, &answer);
+        if let Err(error) = noted.and_then(|()| self.export(call, Timestamp(at_ms), &answer)) {
+            tracing::error!(%error, "the sandbox cannot write its files");
         }
-        if let Some(portal) = self
-            .portal
-            .as_ref()
-            .filter(|_| handled.session_token.is_some())
-            && let Err(error) = portal.write(call, &arrival)
-        {
-            tracing::error!(%error, "the sandbox cannot write its portal's file");
-        }
-        handled.answer
+        answer
+    }
+
+    /// Writes a line of the log in one piece, so that it is whole or absent whatever ends the process.
+    fn note(&self, call: &Call, at_ms: i64, answer: &Answer) -> std::io::Result<()> {
+        let Some(log) = &self.log else {
+            return Ok(());
+        };
+        // Other bodies hold passwords.
+        let body = call.creates_session().then_some(&*call.body);
+        let line = json!({
+            "at_ms": at_ms,
+            "path": call.path,
+            "key": call.recipient(),
+            "accepted": answer.session_token.is_some(),
+            "token": answer.session_token,
+            "status": answer.seen_status(),
+            "fault": answer.fault,
+            "body": body.map(String::from_utf8_lossy),
+        });
+        locked(log).write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Writes how far a customer's contract is, as the vendor's portal would export it, so that the whole loop can be rehearsed.
+    fn export(&self, call: &Call, at: Timestamp, answer: &Answer) -> std::io::Result<()> {
+        let (Some(portal), Some(_)) = (&self.portal, &answer.session_token) else {
+            return Ok(());
+        };
+        let key = call.recipient().unwrap_or_default();
+        let (phone, email) = if key.contains('@') {
+            ("", &*key)
+        } else {
+            (&*key, "")
+        };
+        let nth = self.invited.fetch_add(1, Ordering::Relaxed);
+        let fate = FATES[nth % FATES.len()];
+        locked(portal).write_all(format!("{phone},{email},{fate},{at}\n").as_bytes())
     }
 }
 
@@ -240,91 +266,21 @@ const FATES: [&str; 8] = [
     "Not started",
 ];
 
-/// A file as the vendor's portal would export it, so that the whole loop can be rehearsed.
-struct Portal(Mutex<(File, usize)>);
-
-impl Portal {
-    fn open(path: &Path) -> Result<Self, Error> {
-        let mut file = append_to(path)?;
-        let begun = file.metadata().map_or(0, |metadata| metadata.len()) > 0;
-        if !begun && let Err(error) = file.write_all(b"Mobile,E-mail,Status,Updated\n") {
-            return Err(cannot_write(path, &error));
-        }
-        Ok(Portal(Mutex::new((file, 0))))
-    }
-
-    fn write(&self, call: &Call, arrival: &Arrival) -> std::io::Result<()> {
-        let key = call.subject().0.unwrap_or_default();
-        let (phone, email) = if key.contains('@') {
-            ("", &*key)
-        } else {
-            (&*key, "")
-        };
-        let mut state = locked(&self.0);
-        let fate = FATES[state.1 % FATES.len()];
-        state.1 += 1;
-        let at = Timestamp(i64::try_from(arrival.at_ms).unwrap_or(i64::MAX));
-        state
-            .0
-            .write_all(format!("{phone},{email},{fate},{at}\n").as_bytes())
-    }
-}
-
-/// Opens a file for appending; created, only its owner may read it.
-fn append_to(path: &Path) -> Result<File, Error> {
+/// Opens a file for appending, which begins with this header; created, only its owner may read it.
+fn append_to(path: &Path, header: &str) -> Result<Mutex<File>, Error> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
-        .map_err(|error| cannot_write(path, &error))
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    let message = format!("The sandbox cannot write {}: {error}.", path.display());
-    Error::unusable("sandbox_log", message)
-        .hint("Name a file in a folder that exists and that you may write to.")
-}
-
-/// The sandbox's memory for tests and rehearsals.
-struct Log(Mutex<File>);
-
-impl Log {
-    fn open(path: &Path) -> Result<Self, Error> {
-        Ok(Log(Mutex::new(append_to(path)?)))
-    }
-
-    /// Writes one line in one piece, so that it is whole or absent whatever ends the process.
-    fn write(&self, call: &Call, arrival: &Arrival, handled: &Handled) -> std::io::Result<()> {
-        let (key, types) = call.subject();
-        let digest = Sha256::digest(&call.body);
-        let hex = digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<Vec<_>>()
-            .concat();
-        let mut line = json!({
-            "at_ms": arrival.at_ms,
-            "seq": arrival.seq,
-            "path": call.path,
-            "key": key,
-            "types": types,
-            "accepted": handled.session_token.is_some(),
-            "status": handled.answer.seen_status(),
-            "fault": handled.fault,
-            "error_code": handled.answer.error_code,
-            "body_sha256": hex,
-        });
-        if let Some(token) = &handled.session_token {
-            line["token"] = json!(token);
+    let opened = options.open(path).and_then(|mut file| {
+        if file.metadata()?.len() == 0 {
+            file.write_all(header.as_bytes())?;
         }
-        // Other bodies hold passwords.
-        if call.creates_session() {
-            line["body"] = json!(String::from_utf8_lossy(&call.body));
-        }
-        let mut text = serde_json::to_vec(&line)?;
-        text.push(b'\n');
-        locked(&self.0).write_all(&text)
-    }
+        Ok(Mutex::new(file))
+    });
+    opened.map_err(|error| {
+        let message = format!("The sandbox cannot write {}: {error}.", path.display());
+        Error::unusable("sandbox_log", message)
+            .hint("Name a file in a folder that exists and that you may write to.")
+    })
 }

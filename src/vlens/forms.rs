@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::answer::{Envelope, as_integer};
@@ -21,9 +22,10 @@ const CHOICE_LABELS: [&str; 4] = ["displayText", "displayArText", "arName", "nam
 /// Reads the answer of `GetBusinessRequestTypeTemplateFields`: the whole envelope, or its `data` alone.
 pub fn read_form(json: &str) -> Result<Form, Error> {
     let data = form_data(json)?;
-    let questions = data["requestsFields"]
-        .as_array()
-        .ok_or_else(|| unreadable("it holds no list of fields (requestsFields)"))?;
+    let questions = &data["requestsFields"];
+    if !questions.is_array() {
+        return Err(unreadable("it holds no list of fields (requestsFields)"));
+    }
     let mut walk = Walk::default();
     walk.questions(questions, None, 0)?;
     Ok(Form {
@@ -68,58 +70,47 @@ type Parent<'a> = (&'a str, Option<&'a str>);
 /// The tree of questions on its way to a flat list.
 #[derive(Default)]
 struct Walk {
-    fields: Vec<FormField>,
-    index_of_key: HashMap<String, usize>,
-    /// (field key, choice id) to the choice's text: conditions may name either.
-    choice_text_of_id: HashMap<(String, String), String>,
+    /// By their keys.
+    fields: IndexMap<String, FormField>,
+    /// A choice's text by the field's key and the choice's id: conditions may name either.
+    choice_texts: HashMap<(String, String), String>,
 }
 
 impl Walk {
     fn questions(
         &mut self,
-        questions: &[Value],
+        questions: &Value,
         parent: Option<Parent<'_>>,
         depth: usize,
     ) -> Result<(), Error> {
         if depth >= MAX_DEPTH {
             return Err(unreadable("its related questions are nested without end"));
         }
-        for question in in_order(questions) {
-            if let Some(field) = read_field(question, parent) {
-                self.keep(field);
-            }
+        for question in in_order(list(questions)) {
             let key = text(&question["key"]);
+            if let Some(key) = &key {
+                self.keep(read_field(key, question, parent));
+            }
             for choice in list(&question["availableValuesItems"]) {
                 let value = text(&choice["name"]);
                 let below = key.as_deref().map(|key| (key, value.as_deref()));
-                self.questions(
-                    list(&choice["relatedQuestions"]),
-                    below.or(parent),
-                    depth + 1,
-                )?;
+                self.questions(&choice["relatedQuestions"], below.or(parent), depth + 1)?;
                 if let (Some(key), Some(id), Some(value)) = (&key, text(&choice["id"]), value) {
-                    self.choice_text_of_id.insert((key.clone(), id), value);
+                    self.choice_texts.insert((key.clone(), id), value);
                 }
             }
             let below = key.as_deref().map(|key| (key, None));
-            self.questions(
-                list(&question["relatedQuestions"]),
-                below.or(parent),
-                depth + 1,
-            )?;
+            self.questions(&question["relatedQuestions"], below.or(parent), depth + 1)?;
         }
         Ok(())
     }
 
     /// The same question may hang below several choices: it is one field, and then shows under no single condition.
     fn keep(&mut self, field: FormField) {
-        let Some(&index) = self.index_of_key.get(&field.key) else {
-            self.index_of_key
-                .insert(field.key.clone(), self.fields.len());
-            self.fields.push(field);
+        let Some(known) = self.fields.get_mut(&field.key) else {
+            self.fields.insert(field.key.clone(), field);
             return;
         };
-        let known = &mut self.fields[index];
         if known.condition != field.condition {
             known.condition = None;
         }
@@ -131,36 +122,37 @@ impl Walk {
     }
 
     fn finish(mut self) -> Vec<FormField> {
-        for index in 0..self.fields.len() {
-            let text = self.choice_named_by_id(&self.fields[index]);
-            if let (Some(text), Some(condition)) = (text, &mut self.fields[index].condition) {
+        let fields = self.fields.values();
+        let named: Vec<_> = fields.map(|field| self.named_by_id(field)).collect();
+        for (field, text) in self.fields.values_mut().zip(named) {
+            if let (Some(text), Some(condition)) = (text, &mut field.condition) {
                 condition.value = text;
             }
         }
-        parents_first(self.fields, &self.index_of_key)
+        self.fields.into_values().collect()
     }
 
     /// The text of the choice in this field's condition, when the condition names it by its id.
-    fn choice_named_by_id(&self, field: &FormField) -> Option<String> {
+    fn named_by_id(&self, field: &FormField) -> Option<String> {
         let FormCondition { parent, value } = field.condition.as_ref()?;
-        let choices = &self.fields[*self.index_of_key.get(parent)?].options;
+        let choices = &self.fields.get(parent)?.options;
         if choices.iter().any(|choice| choice.value == *value) {
             return None;
         }
         let named = (parent.clone(), value.clone());
-        self.choice_text_of_id.get(&named).cloned()
+        self.choice_texts.get(&named).cloned()
     }
 }
 
-fn read_field(question: &Value, parent: Option<Parent<'_>>) -> Option<FormField> {
-    Some(FormField {
-        key: text(&question["key"])?,
+fn read_field(key: &str, question: &Value, parent: Option<Parent<'_>>) -> FormField {
+    FormField {
+        key: key.to_owned(),
         label: label(&question["displayText"]),
         label_ar: label(&question["displayArText"]),
         kind: label(&question["type"]).to_lowercase(),
         options: read_options(question),
         condition: read_condition(question, parent),
-    })
+    }
 }
 
 fn read_options(question: &Value) -> Vec<FormOption> {
@@ -202,27 +194,6 @@ fn in_order(questions: &[Value]) -> Vec<&Value> {
         sorted.sort_by_key(order);
     }
     sorted
-}
-
-/// Moves a parent that stands below its conditional child up before it; everything else keeps its place.
-fn parents_first(fields: Vec<FormField>, index_of_key: &HashMap<String, usize>) -> Vec<FormField> {
-    let parent_of: Vec<Option<usize>> = fields
-        .iter()
-        .map(|field| index_of_key.get(&field.condition.as_ref()?.parent).copied())
-        .collect();
-    let mut waiting: Vec<Option<FormField>> = fields.into_iter().map(Some).collect();
-    let mut placed = Vec::with_capacity(waiting.len());
-    for index in 0..waiting.len() {
-        let mut line = Vec::new();
-        let mut next = Some(index);
-        // Taking the field out also ends the walk where conditions form a circle.
-        while let Some(field) = next.and_then(|index| waiting[index].take()) {
-            line.push(field);
-            next = next.and_then(|index| parent_of[index]);
-        }
-        placed.extend(line.into_iter().rev());
-    }
-    placed
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -349,23 +320,6 @@ mod tests {
         assert_eq!(keys(&form), ["a", "both", "only"]);
         assert_eq!(condition(&form, "both"), None);
         assert_eq!(condition(&form, "only"), Some(("a", "x")));
-    }
-
-    #[test]
-    fn parents_stand_before_their_children() {
-        let form = read(
-            r#"{"key":"c","parentQuestionKey":"b","parentQuestionValue":"1"},
-           {"key":"free"},
-           {"key":"b","parentQuestionKey":"a","parentQuestionValue":"1"},
-           {"key":"a"}"#,
-        );
-        assert_eq!(keys(&form), ["a", "b", "c", "free"]);
-        let circle = read(
-            r#"{"key":"a","parentQuestionKey":"b","parentQuestionValue":"1"},
-           {"key":"b","parentQuestionKey":"a","parentQuestionValue":"1"},
-           {"key":"self","parentQuestionKey":"self","parentQuestionValue":"1"}"#,
-        );
-        assert_eq!(circle.fields.len(), 3);
     }
 
     #[test]

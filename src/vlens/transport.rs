@@ -195,12 +195,12 @@ fn has_left(gate: &OnceLock<bool>) -> bool {
 
 impl http_body::Body for GatedBody {
     type Data = Bytes;
-    type Error = Withdrawn;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Withdrawn>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let Some(bytes) = self.bytes.take() else {
             return Poll::Ready(None);
         };
@@ -210,7 +210,7 @@ impl http_body::Body for GatedBody {
         Poll::Ready(Some(if may_leave {
             Ok(Frame::data(bytes))
         } else {
-            Err(Withdrawn)
+            Err(io::Error::other("the request was given up before it left"))
         }))
     }
 
@@ -222,17 +222,6 @@ impl http_body::Body for GatedBody {
         SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }
-
-#[derive(Debug)]
-struct Withdrawn;
-
-impl std::fmt::Display for Withdrawn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the request was given up before it left")
-    }
-}
-
-impl std::error::Error for Withdrawn {}
 
 #[cfg(test)]
 mod tests {
@@ -255,7 +244,7 @@ mod tests {
         assert_eq!(reply.expect_err("no answer").why, Why::Unprocessed);
     }
 
-    fn poll(body: &mut GatedBody) -> Poll<Option<Result<Frame<Bytes>, Withdrawn>>> {
+    fn poll(body: &mut GatedBody) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let mut context = Context::from_waker(std::task::Waker::noop());
         Pin::new(body).poll_frame(&mut context)
     }

@@ -25,7 +25,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
-use crate::sandbox::{Faults, Sandbox, SandboxOptions, parse_latency};
+use crate::sandbox::{API_KEY, PASSWORD, Sandbox, SandboxOptions, TENANCY_NAME, USERNAME};
 
 /// Does what the command says.
 pub fn execute(cli: Cli) -> Ended {
@@ -87,32 +87,29 @@ fn block_on(work: impl Future<Output = Ended>) -> Ended {
 async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
     let sandbox = Sandbox::start(SandboxOptions {
         port: args.port,
-        latency: parse_latency(&args.latency)?,
-        per_second: Some(args.per_second).filter(|&n| n > 0),
-        per_minute: Some(args.per_minute).filter(|&n| n > 0),
+        latency: args.latency.clone(),
+        per_second: args.per_second,
+        per_minute: args.per_minute,
         token_life: args.token_life,
         log: args.log.clone(),
         portal: args.portal.clone(),
         any_form: false,
+        faults: args.fault.clone().unwrap_or_default(),
         seed: args.seed,
-        faults: match &args.fault {
-            Some(faults) => Faults::parse(faults)?,
-            None => Faults::default(),
-        },
     })
     .await?;
     // Nobody's secrets, the same each time.
-    let credentials = sandbox.credentials();
+    let base_url = sandbox.base_url();
     let variables = [
-        ("VLENS_BASE_URL", sandbox.base_url()),
-        ("VLENS_API_KEY", credentials.api_key.expose().to_owned()),
-        ("VLENS_TENANCY_NAME", credentials.tenancy_name),
-        ("VLENS_USERNAME", credentials.username),
-        ("VLENS_PASSWORD", credentials.password.expose().to_owned()),
+        ("VLENS_BASE_URL", base_url.as_str()),
+        ("VLENS_API_KEY", API_KEY),
+        ("VLENS_TENANCY_NAME", TENANCY_NAME),
+        ("VLENS_USERNAME", USERNAME),
+        ("VLENS_PASSWORD", PASSWORD),
     ];
     let document: serde_json::Map<_, serde_json::Value> = variables
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
         .collect();
     output.show(&document, |out| {
         let mut variables = variables.iter();

@@ -9,9 +9,9 @@ use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{SystemClock, host_name, now, user_name};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
-use crate::model::{RunId, RunSummary, Stop};
+use crate::model::{RunId, RunSummary, Secret, Stop};
 use crate::report::{CHANGED_SHOWN, Further, not_done, quoted, reason, write_summary};
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, ClientOptions, Way};
 
@@ -265,20 +265,19 @@ impl Target {
             any_form: true,
             ..SandboxOptions::default()
         };
-        let sandbox = Sandbox::start(options).await?;
-        let base_url = BaseUrl::parse(&sandbox.base_url(), false)?;
-        let known = sandbox.credentials();
+        let served = Sandbox::start(options).await?;
+        let base_url = BaseUrl::parse(&served.base_url(), false)?;
         let account = Account {
-            tenancy_name: known.tenancy_name,
-            api_key: known.api_key,
-            credentials: needs_login.then_some(Credentials {
-                username: known.username,
-                password: known.password,
+            tenancy_name: sandbox::TENANCY_NAME.to_owned(),
+            api_key: Secret::new(sandbox::API_KEY),
+            credentials: needs_login.then(|| Credentials {
+                username: sandbox::USERNAME.to_owned(),
+                password: Secret::new(sandbox::PASSWORD),
             }),
         };
         let name = SANDBOX_NAME.to_owned();
         Ok(Target {
-            sandbox: Some(sandbox),
+            sandbox: Some(served),
             ..Target::new(base_url, name, account, Way::default(), sending)?
         })
     }

@@ -1,17 +1,26 @@
 //! `init`: looks at a sheet, proposes a mapping, asks where somebody can answer, writes it beside the sheet, and checks.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use self::found::Found;
-use super::check::{check_input, input};
+use serde_json::{Value, json};
+
+use super::check::{check_input, forms, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs, LangArg};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
+use crate::cli::further::Typed;
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet};
+use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet, contract_types};
 use crate::error::{Ended, Error};
-
-mod ask;
-mod found;
+use crate::input::{Hidden, Input, Source};
+use crate::mapping::config::DEFAULT_COUNTRY;
+use crate::mapping::guess::{
+    ColumnGuess, Known, Proposal, Sample, SourceSettings, Target, header_names,
+};
+use crate::mapping::names::Shown;
+use crate::mapping::value::DateOrder;
+use crate::model::{ContractTypeId, RowNumber, printable};
+use crate::report::{GuessLine, command, quoted, write_guesses};
 
 /// What the config of a whole folder says of the company, not of a sheet.
 const OF_THE_COMPANY: [&str; 5] = ["api", "limits", "retry", "team", "notify"];
@@ -21,7 +30,11 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let input = input(&args.file)?;
     let mut found = Found::of(args, &config, &input)?;
     if output.can_ask() && !args.yes {
-        ask::ask(&mut found, output)?;
+        // Escape leaves everything as it was.
+        if !found.is_agreed(output).unwrap_or(false) {
+            let message = "No mapping was written: the questions were not answered.";
+            return Err(Error::stopped("interrupted", message));
+        }
     } else if !output.json {
         found.show(output);
     }
@@ -73,4 +86,343 @@ fn company_settings(args: &InitArgs) -> String {
     let mut table: toml::Table = toml::from_str(&text).unwrap_or_default();
     table.retain(|key, _| OF_THE_COMPANY.contains(&key));
     toml::to_string(&table).unwrap_or_default()
+}
+
+/// A sheet as it was looked at, and the mapping that is proposed for it.
+struct Found {
+    proposal: Proposal,
+    headers: Vec<String>,
+    /// How headers are shown: masked where one of them is somebody's data.
+    shown: Shown,
+    /// Where the workbook has several that hold data.
+    sheet: Option<String>,
+    header_row: RowNumber,
+    /// The others of them, and whether they have the same columns.
+    others: Vec<(String, bool)>,
+}
+
+impl Found {
+    /// Of several sheets the one that has customers is meant: that of which the most is understood.
+    fn of(args: &InitArgs, config: &Path, input: &Input) -> Result<Found, Error> {
+        let sheets = match &args.read.layout.sheet {
+            None => Source::sheets(input)?,
+            Some(_) => Vec::new(),
+        };
+        if sheets.len() < 2 {
+            return Found::on(args, config, input, None);
+        }
+        let seen = sheets.iter();
+        let seen = seen.map(|sheet| Found::on(args, config, input, Some(sheet.clone())));
+        let mut seen: Vec<Result<Found, Error>> = seen.collect();
+        let headers = seen.iter().map(|found| match found {
+            Ok(found) => found.headers.clone(),
+            Err(_) => Vec::new(),
+        });
+        let headers: Vec<Vec<String>> = headers.collect();
+        let understood = |at: &usize| seen[*at].as_ref().map_or(0, Found::understood);
+        // Of several that are alike, the first.
+        let best = (0..seen.len()).rev().max_by_key(understood);
+        let best = best.filter(|at| understood(at) > 0);
+        // Where none has customers, the one that cannot be read may be the one that is meant.
+        let broken = seen.iter().position(Result::is_err);
+        let at = best.or(broken).unwrap_or(0);
+        let mut found = seen.swap_remove(at)?;
+        let others = sheets.into_iter().zip(&headers).enumerate();
+        let others = others.filter(|(other, _)| *other != at);
+        let others = others.map(|(_, (sheet, names))| (sheet, *names == headers[at]));
+        found.others = others.collect();
+        Ok(found)
+    }
+
+    fn on(
+        args: &InitArgs,
+        config: &Path,
+        input: &Input,
+        sheet: Option<String>,
+    ) -> Result<Found, Error> {
+        let settings = Settings::without_config(folder_of(config));
+        let forms = forms(&settings)?;
+        let mut options = settings.source_options(&args.read.layout);
+        options.known_names = header_names(&forms);
+        options.sheet = sheet.clone().or(options.sheet);
+        let mut source = Source::open(input, &options)?;
+        let mut sample = Sample::new(&source.columns);
+        while let Some(row) = source.next_row()? {
+            if !sample.see(&row) {
+                break;
+            }
+        }
+        let known = Known {
+            types: &contract_types(&args.read),
+            forms: &forms,
+            country: DEFAULT_COUNTRY,
+        };
+        let proposal = Proposal::of(&sample, known);
+        let headers = proposal.columns.iter();
+        let headers: Vec<String> = headers.map(|column| column.column.name.clone()).collect();
+        Ok(Found {
+            proposal,
+            shown: Shown::of(headers.iter().map(String::as_str)),
+            headers,
+            sheet,
+            header_row: source.header_row,
+            others: Vec::new(),
+        })
+    }
+
+    /// How many columns are used.
+    fn used(&self) -> usize {
+        let columns = self.proposal.columns.iter();
+        columns.filter(|column| column.target.is_some()).count()
+    }
+
+    /// How many columns are understood, if it is known whom to invite.
+    fn understood(&self) -> usize {
+        if self.proposal.knows_recipient() {
+            self.used()
+        } else {
+            0
+        }
+    }
+
+    /// What was given by hand will be needed again; the header below title lines and the sheet among others as well.
+    fn source_settings(&self, args: &InitArgs) -> SourceSettings {
+        let (row, layout) = (self.header_row.0, &args.read.layout);
+        SourceSettings {
+            sheet: layout.sheet.clone().or(self.sheet.clone()),
+            header_row: (row > 1 || layout.header_row.is_some()).then_some(row),
+            delimiter: layout.delimiter,
+            encoding: layout.encoding.clone(),
+            hidden: layout.hidden.map(|hidden| match hidden {
+                Hidden::Skip => "skip",
+                Hidden::Send => "send",
+            }),
+        }
+    }
+
+    /// Each column with its guess, on stderr: stdout belongs to the check that follows.
+    fn show(&self, output: Output) {
+        let guesses = self.proposal.columns.iter().map(|column| GuessLine {
+            column: self.shown.header(&column.column.name).into_owned(),
+            sample: column.sample.clone(),
+            target: column.target.as_ref().map(ToString::to_string),
+            candidates: column.candidates.iter().map(ToString::to_string).collect(),
+        });
+        let guesses: Vec<GuessLine> = guesses.collect();
+        let mut text = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = write_guesses(&mut text, &guesses, output.look());
+        output.say(String::from_utf8_lossy(&text).trim_end());
+        if let Some(sheet) = &self.sheet {
+            output.say(&self.said_of_sheets(sheet));
+        }
+    }
+
+    fn said_of_sheets(&self, sheet: &str) -> String {
+        let mut said = vec![format!("This is the sheet \"{sheet}\".")];
+        for (is_alike, before, behind) in [
+            (
+                true,
+                "With the same columns",
+                "; send each by --sheet NAME.",
+            ),
+            (false, "Not looked at further", "."),
+        ] {
+            let others = self.others.iter().filter(|other| other.1 == is_alike);
+            let names: Vec<String> = others.map(|other| format!("\"{}\"", other.0)).collect();
+            if !names.is_empty() {
+                said.push(format!("{before}: {}{behind}", names.join(", ")));
+            }
+        }
+        said.join(" ")
+    }
+
+    /// The proposal for scripts.
+    fn document(&self, config: &Path, args: &InitArgs) -> Value {
+        let columns = self.proposal.columns.iter().map(|column| {
+            json!({
+                "column": self.shown.header(&column.column.name),
+                "field": column.target,
+                "perhaps": column.candidates,
+            })
+        });
+        let others: Vec<&str> = self.others.iter().map(|other| other.0.as_str()).collect();
+        json!({
+            "source": args.file.display().to_string(),
+            "config": config.display().to_string(),
+            "sheet": self.sheet,
+            "other_sheets": others,
+            "header_row": self.header_row,
+            "contract_types": self.proposal.types(),
+            "columns": columns.collect::<Vec<_>>(),
+        })
+    }
+
+    /// Nothing says to which contract type the customers are invited: the one thing that a sheet need not know.
+    fn contract_open(&self, args: &InitArgs, global: &Global, config: &Path) -> Error {
+        let settings = Settings::without_config(folder_of(config));
+        let further = settings.further(false, &settings.typed(&args.file, &args.read));
+        let named = global.config.as_deref().map(Path::to_string_lossy);
+        let named = named.map_or(String::new(), |path| format!(" --config {}", quoted(&path)));
+        let options = format!("{} --contract-type ID --force{named}", further.checking);
+        let init = format!("init {}", quoted(&further.file));
+        let again = command(&init, options.trim_start());
+        let whence = "Their numbers: `vlens-batch contract-types` (after `vlens-batch account`), or the one who set Vlens up knows.";
+        let config = config.display();
+        let (message, hint) = match self.proposal.open_column() {
+            None => (
+                format!(
+                    "Nothing in the sheet says to which contract type its customers are invited. {config} is written and waits for it."
+                ),
+                format!("{whence} Then, with its number in the place of ID: {again}"),
+            ),
+            Some(column) => (
+                format!(
+                    "The column \"{}\" tells the contract type, and nothing says which number each of its values means.",
+                    self.shown.header(&column.name)
+                ),
+                format!(
+                    "{whence} Write them into {config}, where these lines stand as remarks, or for all rows: {again}\n\n{}",
+                    self.proposal.contract_lines().join("\n")
+                ),
+            ),
+        };
+        Error::unusable("contract_type_open", message).hint(hint)
+    }
+
+    fn said(&self, config: &Path, file: &Path, settings: &Settings) -> String {
+        let check = format!("check {}", quoted(&file.to_string_lossy()));
+        let further = settings.further(false, &Typed::default());
+        let (config, all) = (config.display(), self.headers.len());
+        let mut said = format!(
+            "Wrote {config}: {} of {all} columns are used. Look at it, then: {}",
+            self.used(),
+            command(&check, &further.checking)
+        );
+        if !self.proposal.knows_recipient() {
+            said.push_str(
+                "\nNo column is surely a phone or an e-mail: write it under [recipient].",
+            );
+        }
+        said
+    }
+}
+
+/// The questions at a terminal: what the sheet does not tell, then everything at a glance with a way back.
+impl Found {
+    /// Whether the mapping is to be written.
+    fn is_agreed(&mut self, output: Output) -> io::Result<bool> {
+        self.ask_types()?;
+        for at in self.proposal.open_places() {
+            self.ask_column(at)?;
+        }
+        for at in self.proposal.open_dates() {
+            let question = format!(
+                "{}: is 01/02/1990 the first of February or the second of January?",
+                self.title(at)
+            );
+            let (first, second) = (DateOrder::DayMonth, DateOrder::MonthDay);
+            let order = cliclack::select(question)
+                .item(first, "The first of February: the day comes first", "")
+                .item(second, "The second of January: the month comes first", "")
+                .interact()?;
+            self.proposal.choose_order(at, order);
+        }
+        loop {
+            self.show(output);
+            let choice = cliclack::select("Write this down?")
+                .item(Some(true), "Yes", "")
+                .item(None, "Change a column", "")
+                .item(Some(false), "No, stop", "")
+                .interact()?;
+            if let Some(is_content) = choice {
+                return Ok(is_content);
+            }
+            let mut select = cliclack::select("Which column?").max_rows(10);
+            for at in 0..self.headers.len() {
+                select = select.item(at, self.title(at), "");
+            }
+            let at = select.interact()?;
+            self.ask_column(at)?;
+        }
+    }
+
+    fn ask_types(&mut self) -> io::Result<()> {
+        for (value, id) in self.proposal.open_values() {
+            let question = format!("Which contract type does \"{value}\" mean (its number)?");
+            *id = ask_type(&question)?;
+        }
+        if self.proposal.knows_types() || self.proposal.open_column().is_some() {
+            return Ok(());
+        }
+        let mut chosen = None;
+        if !self.proposal.forms.is_empty() {
+            let mut select =
+                cliclack::select("To which contract type are these customers invited?");
+            for (id, form) in &self.proposal.forms {
+                select = select.item(Some(*id), format!("{} ({id})", form.name), "");
+            }
+            chosen = select.item(None, "Another", "").interact()?;
+        }
+        if chosen.is_none() {
+            let question = "To which contract type are these customers invited (its number; Enter if you do not know)?";
+            chosen = ask_type(question)?;
+        }
+        self.proposal.choose_types(chosen.into_iter().collect());
+        Ok(())
+    }
+
+    fn title(&self, at: usize) -> String {
+        let ColumnGuess { column, sample, .. } = &self.proposal.columns[at];
+        let (letters, header) = (column.letters(), self.shown.header(&column.name));
+        let title = match sample.as_str() {
+            "" => format!("{letters} \"{header}\" (empty)"),
+            sample => format!("{letters} \"{header}\", such as {sample}"),
+        };
+        printable(&title).into_owned()
+    }
+
+    fn ask_column(&mut self, at: usize) -> io::Result<()> {
+        let column = &self.proposal.columns[at];
+        // Candidates stand right below the guess, everything else behind them.
+        let candidates = column.candidates.iter().cloned().map(Some);
+        let all = self.proposal.targets().cloned().map(Some);
+        let offered = [column.target.clone()].into_iter().chain(candidates);
+        let mut items: Vec<Option<Target>> = Vec::new();
+        let question = format!("{}: what is it?", self.title(at));
+        let mut select = cliclack::select(question).max_rows(10);
+        for target in offered.chain([None]).chain(all) {
+            if items.contains(&target) {
+                continue;
+            }
+            let label = target.as_ref().map(|target| self.proposal.label(target));
+            let label = label.unwrap_or_else(|| "(leave it out)".to_owned());
+            let feeding = target.as_ref().filter(|_| target != column.target);
+            let feeding = feeding.map_or(Vec::new(), |target| self.proposal.columns_of(target));
+            let feeding: Vec<&str> = feeding.iter().map(|it| it.column.name.as_str()).collect();
+            let hint = match feeding[..] {
+                [] => String::new(),
+                _ => format!("together with {}", feeding.join(", ")),
+            };
+            select = select.item(items.len(), label, hint);
+            items.push(target);
+        }
+        let chosen = select.initial_value(0).interact()?;
+        self.proposal.choose(at, items.swap_remove(chosen));
+        Ok(())
+    }
+}
+
+/// None: she does not know.
+fn ask_type(question: &str) -> io::Result<Option<ContractTypeId>> {
+    let number = |text: &str| text.trim().parse().ok().filter(|&id: &i64| id > 0);
+    let is_answer = move |text: &String| match number(text) {
+        None if !text.trim().is_empty() => Err("A number, such as 414"),
+        _ => Ok(()),
+    };
+    let mut prompt = cliclack::input(printable(question))
+        .required(false)
+        .validate(is_answer);
+    let answer: String = prompt.interact()?;
+    Ok(number(&answer).map(ContractTypeId))
 }

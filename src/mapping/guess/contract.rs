@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::fit::CONTRACT_TYPE;
+use super::goals::{CONTRACT_TYPE, ColumnGuess};
 use super::headers::{Words, all};
-use super::profile::Profile;
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, parts};
 use crate::mapping::names::fold;
@@ -25,162 +24,148 @@ pub struct Known<'a> {
     pub country: &'a str,
 }
 
-/// A header, and what stands below it.
-pub(super) type Headed<'a> = (&'a str, &'a Profile);
-
 /// What is known of the contract types.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Contract {
     /// The same for every row.
-    pub same: Vec<ContractTypeId>,
-    /// Those that rows may have; none: any.
-    pub possible: Vec<ContractTypeId>,
+    pub types: Vec<ContractTypeId>,
     /// The place of the column that tells.
     pub column: Option<usize>,
-    /// What the column's words mean, as far as forms tell.
+    /// The different values of that column, with what they mean where that is known.
     pub words: Vec<(String, Option<ContractTypeId>)>,
 }
 
 impl Contract {
+    /// A person's word goes before a column, a column before the only form that there is. A column that tells contract types
+    /// is never left out: that its words are not all known makes it a question.
+    pub fn of(columns: &[ColumnGuess], known: Known<'_>, header_types: &HeaderTypes) -> Contract {
+        if !known.types.is_empty() {
+            return Contract::same(known.types.to_vec());
+        }
+        let naming = |column: &ColumnGuess| Naming::of(column, known.forms);
+        let naming: Vec<Option<Naming>> = columns.iter().map(naming).collect();
+        let best = naming.iter().max().copied().flatten();
+        if let Some(best) = best
+            && let Some(column) = naming.iter().position(|naming| *naming == Some(best))
+        {
+            let words = columns[column].profile.distinct.iter();
+            let meaning = |word: &String| meaning(word, known.forms, best);
+            return Contract {
+                column: Some(column),
+                words: words.map(|word| (word.clone(), meaning(word))).collect(),
+                ..Contract::default()
+            };
+        }
+        let explicit = columns
+            .iter()
+            .filter_map(|column| Some(header_types.explicit_key(column.header())?.0));
+        match (&sorted(explicit)[..], &mut known.forms.keys()) {
+            ([], ids) if ids.len() == 1 => Contract::same(ids.copied().collect()),
+            (named, _) => Contract::same(named.to_vec()),
+        }
+    }
+
     fn same(types: Vec<ContractTypeId>) -> Contract {
         Contract {
-            possible: types.clone(),
-            same: types,
+            types,
             ..Contract::default()
         }
     }
 
-    /// A person's word goes before a column, a column before the only form that there is. A column that tells contract types
-    /// is never left out: that its words are not all known makes it a question.
-    pub fn of(columns: &[Headed<'_>], known: Known<'_>, types: &HeaderTypes) -> Contract {
-        if !known.types.is_empty() {
-            return Contract::same(known.types.to_vec());
+    /// Those that rows may have; none: any.
+    pub fn possible(&self) -> Vec<ContractTypeId> {
+        if self.words.iter().any(|(_, id)| id.is_none()) {
+            return Vec::new();
         }
-        let naming = |column: &Headed<'_>| Naming::of(*column, known.forms);
-        let naming: Vec<Naming> = columns.iter().map(naming).collect();
-        let best = naming.iter().copied().max().unwrap_or(Naming::Nothing);
-        if best > Naming::Nothing
-            && let Some(at) = naming.iter().position(|naming| *naming == best)
-        {
-            let (possible, words) = types_in(columns[at].1, known.forms, best);
-            return Contract {
-                possible,
-                column: Some(at),
-                words,
-                ..Contract::default()
-            };
-        }
-        let explicit = |(header, _): &Headed<'_>| Some(types.explicit_key(header)?.0);
-        let mut named: Vec<ContractTypeId> = columns.iter().filter_map(explicit).collect();
-        named.sort_unstable();
-        named.dedup();
-        if !named.is_empty() {
-            return Contract::same(named);
-        }
-        match known.forms.keys().collect::<Vec<_>>()[..] {
-            [only] => Contract::same(vec![*only]),
-            _ => Contract::default(),
-        }
+        self.known()
     }
+
+    /// Those that are known so far.
+    pub fn known(&self) -> Vec<ContractTypeId> {
+        let meant = self.words.iter().filter_map(|(_, id)| *id);
+        sorted(self.types.iter().copied().chain(meant))
+    }
+
+    /// Whether the cells hold the contract types' own numbers, so that nothing has to say what they mean.
+    pub fn is_told_by_numbers(&self) -> bool {
+        let mut words = self.words.iter();
+        words.all(|(word, id)| id.is_some() && number(word) == *id)
+    }
+}
+
+fn sorted(ids: impl Iterator<Item = ContractTypeId>) -> Vec<ContractTypeId> {
+    let mut ids: Vec<ContractTypeId> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// How a column shows that it tells the contract type; the strongest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Naming {
-    Nothing,
     /// Its header may mean it, and its values differ as those of a list do.
-    ByList,
+    List,
     /// Its header speaks of products.
-    ByProduct,
+    Product,
     /// A form is called as one of its values.
-    ByValue,
+    Value,
     /// Its header says so.
-    ByName,
+    Name,
 }
 
 impl Naming {
-    fn of((header, profile): Headed<'_>, forms: &BTreeMap<ContractTypeId, Form>) -> Naming {
-        let Some(concept) = WORDS.concept(CONTRACT_TYPE).filter(|_| profile.count > 0) else {
-            return Naming::Nothing;
-        };
+    fn of(column: &ColumnGuess, forms: &BTreeMap<ContractTypeId, Form>) -> Option<Naming> {
+        let (header, profile) = (column.header(), &column.profile);
+        let concept = WORDS.concept(CONTRACT_TYPE)?;
         let pieces: Vec<Words> = all([header].into_iter().chain(parts(header)));
         let is_one = |names: &[String]| {
             let names = all(names);
             let is_name = |words: &Words| names.iter().any(|name| name.joined == words.joined);
             pieces.iter().any(is_name)
         };
-        let is_field = forms
-            .values()
-            .any(|form| form_field(header, form).is_some());
-        let is_list = !profile.distinct.is_empty()
-            && profile.distinct.len() <= MOST_PRODUCTS
-            && [
-                profile.phone,
-                profile.email,
-                profile.national_id,
-                profile.date,
-            ]
-            .iter()
-            .all(|share| *share < 0.5);
-        let speaks_of_products = pieces
-            .iter()
-            .flat_map(|words| words.sorted.split(' '))
-            .any(|word| WORDS.products.iter().any(|product| product == word));
-        if is_one(&concept.names) {
-            Naming::ByName
-        } else if is_field || !is_list {
-            Naming::Nothing
-        } else if profile
-            .distinct
+        if profile.count > 0 && is_one(&concept.names) {
+            return Some(Naming::Name);
+        }
+        let values = &profile.distinct;
+        let is_list = (1..=MOST_PRODUCTS).contains(&values.len())
+            && profile.phone.max(profile.email) < 0.5
+            && profile.national_id.max(profile.date) < 0.5;
+        if !is_list
+            || forms
+                .values()
+                .any(|form| form_field(header, form).is_some())
+        {
+            return None;
+        }
+        let differs = values.len() >= 2 && profile.words >= 0.5 && profile.known_choices() < 0.5;
+        if values
             .iter()
             .any(|value| form_called(value, forms).is_some())
         {
-            Naming::ByValue
-        } else if speaks_of_products {
-            Naming::ByProduct
-        } else if is_one(&concept.weak)
-            && profile.distinct.len() >= 2
-            && profile.words >= 0.5
-            && profile.known_choices() < 0.5
-        {
-            Naming::ByList
+            Some(Naming::Value)
+        } else if pieces.iter().any(|words| words.has_one_of(&WORDS.products)) {
+            Some(Naming::Product)
+        } else if differs && is_one(&concept.weak) {
+            Some(Naming::List)
         } else {
-            Naming::Nothing
+            None
         }
     }
 }
 
-type TypesInColumn = (Vec<ContractTypeId>, Vec<(String, Option<ContractTypeId>)>);
+fn number(word: &str) -> Option<ContractTypeId> {
+    let id = word.parse().ok().filter(|&id: &i64| id > 0);
+    id.map(ContractTypeId)
+}
 
-/// The contract types that a column's values name, by their numbers alone or by words: none of the words where the cells
-/// hold the numbers themselves.
-fn types_in(
-    profile: &Profile,
+/// The contract type that a value names, by its number or by words.
+fn meaning(
+    word: &str,
     forms: &BTreeMap<ContractTypeId, Form>,
     naming: Naming,
-) -> TypesInColumn {
-    let values = &profile.distinct;
-    let id = |value: &String| {
-        let id = value.parse().ok().filter(|&id: &i64| id > 0);
-        let id = id.map(ContractTypeId)?;
-        (naming == Naming::ByName || forms.contains_key(&id)).then_some(id)
-    };
-    let ids: Vec<Option<ContractTypeId>> = values.iter().map(id).collect();
-    let (mut types, words) = if !ids.is_empty() && ids.iter().all(Option::is_some) {
-        (ids, Vec::new())
-    } else {
-        let meaning = |value: &String| id(value).or_else(|| form_called(value, forms));
-        let words: Vec<_> = values
-            .iter()
-            .map(|value| (value.clone(), meaning(value)))
-            .collect();
-        let types = words.iter().map(|(_, id)| *id).collect();
-        (types, words)
-    };
-    types.sort_unstable();
-    types.dedup();
-    let known: Option<Vec<ContractTypeId>> = types.into_iter().collect();
-    (known.unwrap_or_default(), words)
+) -> Option<ContractTypeId> {
+    let id = number(word).filter(|id| naming == Naming::Name || forms.contains_key(id));
+    id.or_else(|| form_called(word, forms))
 }
 
 /// The form that is called so.

@@ -36,17 +36,11 @@ pub(super) struct Words {
 
 impl Words {
     pub fn of(text: &str) -> Words {
-        let all: Vec<String> = pieces(text)
-            .iter()
-            .flat_map(|piece| written_out(piece))
-            .collect();
-        let telling: Vec<String> = all
-            .iter()
-            .filter(|word| !WORDS.noise.contains(word))
-            .cloned()
-            .collect();
+        let mut words: Vec<String> = pieces(text).iter().flat_map(written_out).collect();
         // A header of nothing but noise says just that: whose column it is.
-        let mut words = if telling.is_empty() { all } else { telling };
+        if words.iter().any(|word| !WORDS.noise.contains(word)) {
+            words.retain(|word| !WORDS.noise.contains(word));
+        }
         let joined = words.concat();
         words.sort_unstable();
         Words {
@@ -55,19 +49,31 @@ impl Words {
             folded: fold(text),
         }
     }
-}
 
-impl Words {
     /// They speak of somebody beside the customer, whose phone looks like any other.
     pub fn speak_of_another_person(&self) -> bool {
+        self.has_one_of(&WORDS.other_people)
+    }
+
+    pub fn has_one_of(&self, known: &[String]) -> bool {
         let mut words = self.sorted.split(' ');
-        words.any(|word| WORDS.other_people.iter().any(|person| person == word))
+        words.any(|word| known.iter().any(|known| known == word))
+    }
+
+    /// Without numbers and words such as `other`; none where there are none of them.
+    pub fn of_the_first(&self) -> Option<Words> {
+        let is_own = |word: &&str| {
+            let is_alternative = WORDS.alternatives.iter().any(|other| other == word);
+            !is_alternative && !word.chars().all(char::is_numeric)
+        };
+        let (own, further): (Vec<&str>, Vec<&str>) = self.sorted.split(' ').partition(is_own);
+        (!further.is_empty()).then(|| Words::of(&own.join(" ")))
     }
 }
 
-fn written_out(piece: &str) -> Vec<String> {
-    let whole = WORDS.abbreviations.get(piece).map_or(piece, String::as_str);
-    whole.split(' ').map(bare).collect()
+fn written_out(piece: &String) -> impl Iterator<Item = String> {
+    let whole = WORDS.abbreviations.get(piece).unwrap_or(piece);
+    whole.split(' ').map(bare)
 }
 
 /// Without the Arabic article, which people set or leave.
@@ -89,29 +95,25 @@ fn pieces(text: &str) -> Vec<String> {
     let text = ["e-mail", "E-mail", "E-Mail", "E-MAIL"]
         .iter()
         .fold(text, |text, word| text.replace(word, "email"));
-    let mut pieces = Vec::new();
-    let mut piece = String::new();
+    let mut spaced = String::new();
     let mut before = ' ';
     for c in text.chars() {
-        let ends = !c.is_alphanumeric() && !is_mark(c)
-            || (c.is_uppercase() && before.is_lowercase())
+        if is_mark(c) {
+            spaced.push(c);
+            continue;
+        }
+        let begins = (c.is_uppercase() && before.is_lowercase())
             || (c.is_numeric() != before.is_numeric() && before.is_alphanumeric());
-        if ends && !piece.is_empty() {
-            pieces.push(fold(&piece));
-            piece.clear();
+        if begins || !c.is_alphanumeric() {
+            spaced.push(' ');
         }
-        if c.is_alphanumeric() || is_mark(c) {
-            piece.push(c);
+        if c.is_alphanumeric() {
+            spaced.push(c);
         }
-        if !is_mark(c) {
-            before = c;
-        }
+        before = c;
     }
-    if !piece.is_empty() {
-        pieces.push(fold(&piece));
-    }
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
+    let pieces = spaced.split(' ').map(fold);
+    pieces.filter(|piece| !piece.is_empty()).collect()
 }
 
 /// What stands inside words and is no letter.
@@ -121,9 +123,8 @@ fn is_mark(c: char) -> bool {
 
 /// Reduced, without those that nothing is left of.
 pub(super) fn all<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Words> {
-    let names = names.into_iter();
-    let telling = names.filter(|name| !fold(name.as_ref()).is_empty());
-    telling.map(|name| Words::of(name.as_ref())).collect()
+    let words = names.into_iter().map(|name| Words::of(name.as_ref()));
+    words.filter(|words| !words.folded.is_empty()).collect()
 }
 
 /// A header taken apart once, to be held against many goals.
@@ -133,31 +134,38 @@ pub(super) struct HeaderWords {
     /// Without a number at its end (`Mobile 2`), and that number.
     numbered: Option<(Words, u32)>,
     /// How well it names something that no goal is about.
-    pub other: f64,
-    pub is_of_another_person: bool,
-    /// It is a name that the table knows.
-    pub is_known: bool,
+    other: f64,
+    /// It is a name that the table knows, or speaks of somebody beside the customer.
+    pub says_something_else: bool,
 }
 
 impl HeaderWords {
     pub fn of(header: &str) -> HeaderWords {
         let whole = Words::of(header);
-        let pieces = parts(header).flat_map(by_script).collect::<Vec<_>>();
-        let pieces: Vec<Words> = pieces.iter().map(|piece| Words::of(piece)).collect();
+        let parts = all(parts(header).flat_map(by_script));
         let other = best(&whole, &OTHER_WORDS);
         let trimmed = header.trim_end_matches(|c: char| c.is_ascii_digit());
         let number = header[trimmed.len()..].parse().ok();
-        let numbered = number
-            .filter(|_| !trimmed.trim().is_empty())
-            .map(|number| (Words::of(trimmed), number));
+        let number = number.filter(|_| !trimmed.trim().is_empty());
         HeaderWords {
-            is_known: best(&whole, &KNOWN_WORDS) >= BY_NAME,
-            is_of_another_person: whole.speak_of_another_person(),
-            parts: if pieces.len() > 1 { pieces } else { Vec::new() },
+            says_something_else: other >= BY_NAME
+                || best(&whole, &KNOWN_WORDS) >= BY_NAME
+                || whole.speak_of_another_person(),
+            parts: if parts.len() > 1 { parts } else { Vec::new() },
+            numbered: number.map(|number| (Words::of(trimmed), number)),
             whole,
-            numbered,
             other,
         }
+    }
+
+    /// It names what customer sheets have beside and no form field is meant by.
+    pub fn says_other(&self) -> bool {
+        self.other >= BY_NAME
+    }
+
+    pub fn says_mobile(&self) -> bool {
+        let mut words = WORDS.mobiles.iter();
+        words.any(|word| self.whole.joined.contains(word))
     }
 
     /// How well the header says one of these names, or one of the weak ones, from 0 to 1.
@@ -166,8 +174,7 @@ impl HeaderWords {
         if by_name >= BY_NAME {
             return by_name;
         }
-        let by_part = self.parts.iter().map(|part| best(part, names));
-        if by_part.fold(0.0, f64::max) >= BY_NAME {
+        if self.parts.iter().any(|part| best(part, names) >= BY_NAME) {
             return 0.9;
         }
         if let Some((words, number)) = &self.numbered
@@ -187,11 +194,15 @@ impl HeaderWords {
 
 /// `جهة العمل Employer` says it twice: once in each script.
 fn by_script(part: &str) -> Vec<String> {
-    let is_arabic = |word: &&str| word.chars().any(|c| matches!(c, '\u{600}'..='\u{6ff}'));
-    let (arabic, others): (Vec<&str>, Vec<&str>) = part.split_whitespace().partition(is_arabic);
+    let words = part.split_whitespace();
+    let (arabic, others): (Vec<&str>, Vec<&str>) = words.partition(|word| is_arabic(word));
     let mut texts = vec![arabic.join(" "), others.join(" ")];
     texts.retain(|text| text.chars().any(char::is_alphabetic));
     texts
+}
+
+pub(super) fn is_arabic(text: &str) -> bool {
+    text.contains(|c| matches!(c, '\u{600}'..='\u{6ff}'))
 }
 
 /// How well words match the best of some names: same, or nearly so spelled.

@@ -3,11 +3,9 @@
 //!
 //! Pure: columns and their first values in, a proposal out, which [`Proposal::to_toml`] writes as a config with comments.
 
-mod column;
 mod contract;
-mod fit;
+mod goals;
 mod headers;
-mod join;
 mod profile;
 mod proposal;
 mod write;
@@ -17,9 +15,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use column::ColumnGuess;
 pub use contract::Known;
-pub use fit::Target;
+pub use goals::{ColumnGuess, Target};
 pub use profile::Sample;
 pub use proposal::Proposal;
 pub use write::SourceSettings;
@@ -36,21 +33,16 @@ pub(crate) fn is_of_another_person(name: &str) -> bool {
 
 /// Every name by which a header row may be known below title lines.
 pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
+    let concepts = WORDS.concepts.iter().flat_map(|concept| &concept.names);
     // The shortest are no names to find a row by: every table of figures has an "m" or a "no".
     let others = WORDS.other_columns.iter();
     let others = others.filter(|name| fold(name).chars().count() > 2);
-    let concepts = WORDS.concepts.iter().flat_map(|concept| &concept.names);
-    let roles = [Role::Phone, Role::Email, Role::ContractType].into_iter();
-    let roles = roles.flat_map(Role::names).map(String::as_str);
-    let mut names: Vec<String> = concepts
-        .chain(others)
-        .map(String::as_str)
-        .chain(roles)
-        .map(str::to_owned)
-        .collect();
-    for field in forms.values().flat_map(|form| &form.fields) {
-        names.extend([&field.key, &field.label, &field.label_ar].map(Clone::clone));
-    }
+    let roles = [Role::Phone, Role::Email, Role::ContractType];
+    let roles = roles.into_iter().flat_map(Role::names);
+    let fields = forms.values().flat_map(|form| &form.fields);
+    let fields = fields.flat_map(|field| [&field.key, &field.label, &field.label_ar]);
+    let mut names: Vec<String> = concepts.chain(others).chain(roles).cloned().collect();
+    names.extend(fields.cloned());
     names.retain(|name| !name.is_empty());
     names
 }

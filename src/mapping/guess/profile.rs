@@ -1,5 +1,6 @@
 //! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
+use super::headers::is_arabic;
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
 use crate::mapping::words::WORDS;
@@ -51,7 +52,7 @@ impl Sample {
     }
 }
 
-/// Shares of a column's values, each from 0 to 1.
+/// What a column's values are: shares of them, each from 0 to 1, and what else is seen of them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Profile {
     /// How many values there are to judge by.
@@ -63,13 +64,13 @@ pub(super) struct Profile {
     pub national_id: f64,
     pub date: f64,
     /// Dates of eight digits, the year first.
-    pub compact_date: f64,
+    compact_date: f64,
     pub number: f64,
     /// Letters, and no digits.
     pub words: f64,
     /// Two words or more.
     pub several_words: f64,
-    /// Which of day and month comes first, when the values prove it.
+    /// Which of day and month comes first, when the values prove it or a person says it.
     pub order: Option<DateOrder>,
     /// The different values as written, few enough to be a list.
     pub distinct: Vec<String>,
@@ -78,35 +79,30 @@ pub(super) struct Profile {
     /// Dates whose day and month could be either, and nothing proves which.
     pub has_open_dates: bool,
     /// How all texts write their dates, if the day comes first and if the month does.
-    pub date_forms: [Option<&'static str>; 2],
+    date_forms: [Option<&'static str>; 2],
     /// A value.
-    sample: Option<String>,
+    first: String,
 }
 
 impl Profile {
     pub fn of(all: &[Cell], country: &str) -> Profile {
         let values: Vec<&Cell> = all.iter().filter(|cell| tells(cell)).collect();
-        let texts: Vec<String> = values
-            .iter()
-            .map(|cell| fold_value(&cell.shown()))
-            .collect();
         let share_of = |is_so: &dyn Fn(&Cell, &str) -> bool| {
-            let all = values.iter().zip(&texts);
-            share(
-                all.filter(|(cell, text)| is_so(cell, text)).count(),
-                values.len(),
-            )
+            let is_so = |cell: &&&Cell| is_so(cell, &fold_value(&cell.shown()));
+            share(values.iter().filter(is_so).count(), values.len())
         };
         let phone = Kind::Phone {
             country: country.to_owned(),
             landlines: false,
         };
-        let [point, comma] = [DecimalMark::Point, DecimalMark::Comma].map(|mark| Kind::Number {
+        let numbers = [DecimalMark::Point, DecimalMark::Comma].map(|mark| Kind::Number {
             decimal: Some(mark),
         });
-        let is_number = |cell: &Cell| reads(&point, cell) || reads(&comma, cell);
-        let has = |text: &str, is_so: fn(char) -> bool| text.chars().any(is_so);
+        let is_number = |cell: &Cell| numbers.iter().any(|number| reads(number, cell));
         let order = order_of(&values);
+        let is_open = |cell: &&Cell| {
+            matches!(cell, Cell::Text(_)) && date(None, None).depends_on_convention(cell)
+        };
         Profile {
             count: values.len(),
             phone: share_of(&|cell, _| reads(&phone, cell)),
@@ -117,60 +113,59 @@ impl Profile {
             compact_date: share_of(&is_compact_date),
             number: share_of(&|cell, _| is_number(cell) && !is_date(cell)),
             words: share_of(&|_, text| {
-                has(text, char::is_alphabetic) && !has(text, |c| c.is_ascii_digit() || c == '@')
+                text.contains(char::is_alphabetic)
+                    && !text.contains(|c: char| c.is_ascii_digit() || c == '@')
             }),
             several_words: share_of(&|_, text| {
                 let words = text.split(' ').filter(|word| !fold(word).is_empty());
                 words.count() >= 2
             }),
             order,
-            has_open_dates: order.is_none()
-                && values.iter().any(|cell| {
-                    matches!(cell, Cell::Text(_)) && date(None, None).depends_on_convention(cell)
-                }),
+            has_open_dates: order.is_none() && values.iter().any(is_open),
             date_forms: DATE_FORMS.map(|forms| form_of_dates(&forms, &values)),
             is_always_filled: values.len() == all.len(),
             distinct: distinct(&values),
-            sample: values.first().map(|cell| cell.shown()),
+            first: values.first().map_or(String::new(), |cell| cell.shown()),
         }
     }
 
     /// What a person may be shown of the values, so that she knows the column and learns nobody's data: of dates the year, of lists the
     /// words, of numbers how long they are, of everything else how its words begin.
     pub fn sample(&self) -> String {
-        let Some(sample) = &self.sample else {
-            return String::new();
-        };
+        let first = self.first.as_str();
         if self.known_choices() >= 0.8 && self.distinct.len() <= MOST_SHOWN {
-            return self.distinct.join(", ");
-        }
-        if self.date >= 0.8 {
-            return mask_date(sample);
-        }
-        if self.number >= 0.8 && self.phone < 0.5 && self.national_id < 0.5 {
+            self.distinct.join(", ")
+        } else if self.date >= 0.8 {
+            mask_date(first)
+        } else if self.number >= 0.8 && self.phone < 0.5 && self.national_id < 0.5 {
             let masked = |(at, c): (usize, char)| if at > 0 && c.is_numeric() { '*' } else { c };
-            return sample.chars().enumerate().map(masked).collect();
+            first.chars().enumerate().map(masked).collect()
+        } else if self.words < 0.5 {
+            mask(first)
+        } else {
+            let words: Vec<String> = first.split_whitespace().map(mask).collect();
+            words.join(" ")
         }
-        if self.words < 0.5 {
-            return mask(sample);
-        }
-        let words: Vec<String> = sample.split_whitespace().map(mask).collect();
-        words.join(" ")
     }
 
-    /// How all texts write their dates, when their order is known.
+    /// How texts write their dates, where that is one form and known.
     pub fn date_form(&self) -> Option<&'static str> {
+        if self.compact_date >= 0.8 {
+            return Some("%Y%m%d");
+        }
         match self.order? {
             DateOrder::DayMonth => self.date_forms[0],
             DateOrder::MonthDay => self.date_forms[1],
         }
     }
 
+    /// Whether a person's word on day and month would give the dates a form.
+    pub fn asks_for_order(&self) -> bool {
+        self.has_open_dates && self.date_forms[0].is_some()
+    }
+
     /// The share of different values that are choices of a field, by their own text, a label or a known translation.
     pub fn choices_of(&self, field: &FormField) -> f64 {
-        if field.options.is_empty() {
-            return 0.0;
-        }
         self.share_of_distinct(|value| choice(value, field).is_some())
     }
 
@@ -286,15 +281,6 @@ fn share(part: usize, whole: usize) -> f64 {
     }
 }
 
-/// How a value means a choice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Meaning<'f> {
-    /// It is the choice's own text or label: the mapping knows it by itself.
-    Own,
-    /// It is another word for this choice.
-    Word(&'f str),
-}
-
 /// The group of words that mean the same as this one, or as all of several that stand in one cell (`Single / أعزب`).
 fn group_of(value: &str) -> Option<usize> {
     let of_word = |word: &str| {
@@ -316,47 +302,46 @@ fn parts_of(value: &str) -> impl Iterator<Item = &str> {
     parts.filter(|part| !part.trim().is_empty())
 }
 
-/// The choice that a value means, if it is one.
-pub(super) fn choice<'f>(value: &str, field: &'f FormField) -> Option<Meaning<'f>> {
-    let means = |text: &str| {
-        let wanted = fold(text);
-        let options = field.options.iter().filter(|option| {
-            let mut texts = option.labels.iter().chain([&option.value]);
-            texts.any(|text| fold(text) == wanted)
-        });
-        only(options)
-    };
-    if means(value).is_some() {
-        return Some(Meaning::Own);
+/// The choice whose own text or label this is: the mapping knows it by itself.
+fn choice_called<'f>(text: &str, field: &'f FormField) -> Option<&'f str> {
+    let wanted = fold(text);
+    only(field.options.iter().filter(|option| {
+        let mut texts = option.labels.iter().chain([&option.value]);
+        texts.any(|text| fold(text) == wanted)
+    }))
+}
+
+/// The choice that a value means, if it is one: by its own text, or by another word for it.
+fn choice<'f>(value: &str, field: &'f FormField) -> Option<&'f str> {
+    if let Some(called) = choice_called(value, field) {
+        return Some(called);
     }
     // One part may be the choice's own text, another its translation; none may mean another choice.
-    let by_part: Vec<&FormOption> = parts_of(value).filter_map(means).collect();
-    if let [first, rest @ ..] = by_part.as_slice() {
-        let is_one = rest.iter().all(|other| other.value == first.value);
-        return is_one.then_some(Meaning::Word(&first.value));
+    let by_part = parts_of(value).filter_map(|part| choice_called(part, field));
+    if let [first, rest @ ..] = &by_part.collect::<Vec<_>>()[..] {
+        return rest.iter().all(|other| other == first).then_some(first);
     }
     let group = group_of(value)?;
     let options = field.options.iter();
-    let option = only(options.filter(|option| group_of(&option.value) == Some(group)))?;
-    Some(Meaning::Word(&option.value))
+    only(options.filter(|option| group_of(&option.value) == Some(group)))
 }
 
-fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
+fn only<'f>(mut options: impl Iterator<Item = &'f FormOption>) -> Option<&'f str> {
+    let first = options.next()?;
+    options.next().is_none().then_some(&first.value)
 }
 
 /// Every other word for the choices of a field among which `values` has one: `(word, choice)`, values first as written.
 pub(super) fn words_for<'f>(values: &[String], field: &'f FormField) -> Vec<(String, &'f str)> {
-    let word = |value: &String| match choice(value, field) {
-        Some(Meaning::Word(choice)) => Some((value.clone(), choice)),
-        _ => None,
+    let word = |value: &String| {
+        let is_other = choice_called(value, field).is_none();
+        let choice = choice(value, field).filter(|_| is_other)?;
+        Some((value.clone(), choice))
     };
     let mut words: Vec<(String, &str)> = values.iter().filter_map(word).collect();
     if words.is_empty() {
         return words;
     }
-    let is_arabic = |text: &str| text.chars().any(|c| matches!(c, '\u{600}'..='\u{6ff}'));
     let arabic = words.iter().any(|(word, _)| is_arabic(word));
     for other in WORDS.choices.iter().flatten() {
         let is_known = words.iter().any(|(known, _)| fold(known) == fold(other));
@@ -417,16 +402,16 @@ mod tests {
     #[test]
     fn words_find_their_choice_and_strangers_do_not() {
         let status = field(&["Single", "Married"]);
-        assert_eq!(choice("single", &status), Some(Meaning::Own));
-        assert_eq!(choice("متزوجه", &status), Some(Meaning::Word("Married")));
+        assert_eq!(choice("single", &status), Some("Single"));
+        assert_eq!(choice("متزوجه", &status), Some("Married"));
         assert_eq!(choice("مطلق", &status), None, "there is no such choice");
         assert_eq!(choice("Active", &status), None);
-        let both = Some(Meaning::Word("Single"));
+        let both = Some("Single");
         assert_eq!(choice("Single / أعزب", &status), both);
         assert_eq!(choice("أعزب - Single", &status), both);
         assert_eq!(choice("Single / متزوج", &field(&["Married"])), None);
         let arabic = field(&["أعزب", "متزوج"]);
-        assert_eq!(choice("Married", &arabic), Some(Meaning::Word("متزوج")));
+        assert_eq!(choice("Married", &arabic), Some("متزوج"));
     }
 
     #[test]

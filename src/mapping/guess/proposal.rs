@@ -2,93 +2,309 @@
 
 use std::collections::BTreeMap;
 
-use super::column::{Certainty, ColumnGuess};
-use super::contract::{Contract, Headed, Known};
-use super::fit::{Fit, Goal, Target, Targets, fit};
-use super::headers::{BY_NAME, HeaderWords, Words};
-use super::join::join;
-use super::profile::Sample;
-use crate::mapping::form::form_field;
+use super::contract::{Contract, Known};
+use super::goals::{
+    CONTRACT_TYPE, ColumnGuess, EMAIL, FIRST_NAME, FULL_NAME, Fit, Goal, LAST_NAME, PHONE, Target,
+    goals, labels_of,
+};
+use super::headers::{BY_NAME, HeaderWords, Words, all, best};
+use super::profile::{Profile, Sample};
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
 use crate::mapping::value::DateOrder;
 use crate::mapping::words::{Shape, WORDS};
 use crate::model::{Column, ContractTypeId, Form};
 
+/// Fits nearer to each other than this are alike.
+const ALIKE: f64 = 0.015;
+/// What a header that is the key itself ranks.
+const BY_KEY: f64 = 2.0;
+/// Candidates that are offered.
+const MOST_CANDIDATES: usize = 3;
+
 /// A mapping as proposed.
 #[derive(Debug, Clone)]
 pub struct Proposal {
     /// Every column that has a header.
     pub columns: Vec<ColumnGuess>,
-    /// The contract types of all rows; empty when a column tells, or nobody does.
-    pub types: Vec<ContractTypeId>,
-    /// Words in the contract type's column, with what they mean where that is known.
-    pub(super) type_words: Vec<(String, Option<ContractTypeId>)>,
+    pub(super) contract: Contract,
     pub(super) header_types: HeaderTypes,
-    pub(super) targets: Targets,
-    pub(super) forms: BTreeMap<ContractTypeId, Form>,
+    pub(super) goals: Vec<Goal>,
+    /// Whether all forms of the contract types are known.
+    has_form: bool,
+    /// The forms that are stored.
+    pub forms: BTreeMap<ContractTypeId, Form>,
     pub(super) country: String,
+}
+
+/// One column (by its place) and one target that fit.
+struct Pair {
+    column: usize,
+    target: Target,
+    fit: Fit,
 }
 
 impl Proposal {
     /// Guesses the contract types, then what each column feeds.
     pub fn of(sample: &Sample, known: Known<'_>) -> Proposal {
-        let named = sample.columns();
-        let named =
-            named.filter(|(column, _)| !column.name.is_empty() && !is_left_out(&column.name));
-        let mut columns: Vec<ColumnGuess> = named
+        let columns = sample.columns();
+        let columns =
+            columns.filter(|(column, _)| !column.name.is_empty() && !is_left_out(&column.name));
+        let columns: Vec<ColumnGuess> = columns
             .map(|(column, values)| ColumnGuess::unguessed(column, values, known.country))
             .collect();
+        let ids = known.types.iter().chain(known.forms.keys());
         let header_types = HeaderTypes {
-            known: known
-                .types
-                .iter()
-                .chain(known.forms.keys())
-                .copied()
-                .collect(),
+            known: ids.copied().collect(),
             columns: columns.len(),
         };
-        let headed: Vec<Headed<'_>> = columns.iter().map(ColumnGuess::headed).collect();
-        let contract = Contract::of(&headed, known, &header_types);
-        let targets = Targets::of(&contract.possible, known.forms);
-        take_explicit(&mut columns, &targets, known.forms, &header_types);
-        let mut pairs = pairs(&columns, &targets, known.forms, &header_types);
-        pairs.retain(|pair| pair.target != Target::ContractType);
-        pairs.extend(
-            contract
-                .column
-                .map(|column| Pair::by_key(column, Target::ContractType)),
-        );
-        prefer_mobiles(&mut pairs, &columns);
-        take_the_best(&mut columns, &mut pairs);
-        join(&mut columns, &targets);
-        Proposal {
+        let contract = Contract::of(&columns, known, &header_types);
+        let (goals, has_form) = goals(&contract.possible(), known.forms);
+        let mut proposal = Proposal {
             columns,
-            types: contract.same,
+            contract,
             header_types,
-            type_words: contract.words,
-            targets,
+            goals,
+            has_form,
             forms: known.forms.clone(),
             country: known.country.to_owned(),
+        };
+        proposal.take_explicit();
+        if let Some(at) = proposal.contract.column
+            && proposal.columns[at].target.is_none()
+        {
+            proposal.columns[at].take(Target::ContractType, 0);
+        }
+        proposal.take_the_best();
+        proposal.join_names();
+        proposal.join_alternatives(&Target::Phone, |profile| profile.phone);
+        proposal.join_alternatives(&Target::Email, |profile| profile.email);
+        proposal
+    }
+
+    /// A header such as `414.fullName` says all itself, and feeds its own contract type however many others have the key. One
+    /// that stands twice is a question.
+    fn take_explicit(&mut self) {
+        let columns = self.columns.iter();
+        let named = columns.map(|column| {
+            let (id, _) = self.header_types.explicit_key(column.header())?;
+            Some((id, self.own_key(column.header())?))
+        });
+        let named: Vec<Option<(ContractTypeId, &str)>> = named.collect();
+        let only = named.iter().map(|name| {
+            let (_, key) = (*name)?;
+            let stands_once = named.iter().filter(|other| *other == name).count() == 1;
+            stands_once.then(|| Target::Field(key.to_owned()))
+        });
+        let only: Vec<Option<Target>> = only.collect();
+        for (column, target) in self.columns.iter_mut().zip(only) {
+            column.target = target;
         }
     }
 
-    /// What a column may feed, for a person to choose from: a label each.
-    pub fn choices(&self) -> Vec<(Target, String)> {
-        self.targets.labelled()
+    /// The key that a header is, or names together with its contract type.
+    fn own_key<'h>(&self, header: &'h str) -> Option<&'h str> {
+        let goal = |key: &str| self.goal(&Target::Field(key.to_owned()));
+        let is_own = match self.header_types.explicit_key(header) {
+            Some((id, key)) => {
+                let is_key = goal(key).is_some() || !self.forms.contains_key(&id);
+                return is_key.then_some(key);
+            }
+            None if self.has_form => goal(header).is_some_and(|goal| !goal.is_recipients_again()),
+            None => is_camel_case(header) && !is_recipients(header),
+        };
+        is_own.then_some(header)
+    }
+
+    /// Every column with everything that it may feed, the best fits first.
+    fn pairs(&self) -> Vec<Pair> {
+        let is_meant =
+            |goal: &&Goal| goal.target != Target::ContractType && !goal.is_recipients_again();
+        let goals: Vec<&Goal> = self.goals.iter().filter(is_meant).collect();
+        let mut pairs = Vec::new();
+        let columns = self.columns.iter().enumerate();
+        for (at, column) in columns.filter(|(_, column)| column.target.is_none()) {
+            let header = HeaderWords::of(column.header());
+            let own_key = self.own_key(column.header()).map(|key| {
+                let (rank, is_sure) = (BY_KEY, true);
+                (Target::Field(key.to_owned()), Fit { rank, is_sure })
+            });
+            let fits = goals.iter().filter_map(|goal| {
+                let fit = goal.fit(&header, &column.profile)?;
+                Some((goal.target.clone(), fit))
+            });
+            pairs.extend(own_key.into_iter().chain(fits).map(|(target, fit)| Pair {
+                column: at,
+                target,
+                fit,
+            }));
+        }
+        pairs.sort_by(|a, b| b.fit.rank.total_cmp(&a.fit.rank));
+        pairs
+    }
+
+    fn take_the_best(&mut self) {
+        let pairs = self.pairs();
+        let mut closed = self.taken();
+        for pair in &pairs {
+            let is_free = |column: usize| self.columns[column].target.is_none();
+            if !pair.fit.is_sure || !is_free(pair.column) || closed.contains(&pair.target) {
+                continue;
+            }
+            // Another column that fits this target alike; and a column that fits two targets alike is no safer.
+            let is_doubt = |other: &Pair| {
+                let is_other = if other.target == pair.target {
+                    other.column != pair.column && is_free(other.column)
+                } else {
+                    other.column == pair.column && !closed.contains(&other.target)
+                };
+                is_other && other.fit.is_sure && pair.fit.rank - other.fit.rank < ALIKE
+            };
+            if !pairs.iter().any(is_doubt) {
+                self.columns[pair.column].target = Some(pair.target.clone());
+            }
+            closed.push(pair.target.clone());
+        }
+        let taken = self.taken();
+        for pair in pairs {
+            let column = &mut self.columns[pair.column];
+            let is_offered = taken.contains(&pair.target)
+                || column.candidates.contains(&pair.target)
+                || column.candidates.len() == MOST_CANDIDATES;
+            if column.target.is_none() && !is_offered {
+                column.candidates.push(pair.target);
+            }
+        }
+    }
+
+    fn taken(&self) -> Vec<Target> {
+        let targets = self.columns.iter().map(|column| column.target.clone());
+        targets.flatten().collect()
+    }
+
+    /// The full name of its parts, where the form asks for one and the sheet has several.
+    fn join_names(&mut self) {
+        let Some(goal) = self.field_about(FULL_NAME) else {
+            return;
+        };
+        if self.column_of(&goal.target).is_some() || self.field_about(FIRST_NAME).is_some() {
+            return;
+        }
+        let (target, places) = (goal.target.clone(), self.name_parts());
+        if places.len() > 1 {
+            for (place, at) in places.into_iter().enumerate() {
+                self.columns[at].take(target.clone(), place);
+            }
+        }
+    }
+
+    /// The columns of a name's parts, in the order in which a name has them; none without a first one.
+    fn name_parts(&self) -> Vec<usize> {
+        let named = |key| WORDS.concept(key).map(|concept| &concept.names);
+        let parts = named(FIRST_NAME).into_iter().chain(&WORDS.name_parts);
+        let mut places = Vec::new();
+        for (part, names) in parts.chain(named(LAST_NAME)).enumerate() {
+            let names = all(names);
+            let fitting = self.columns.iter().enumerate().filter(|(_, column)| {
+                let words = Words::of(column.header());
+                column.target.is_none()
+                    && column.profile.words >= 0.5
+                    && names.iter().any(|name| name.joined == words.joined)
+            });
+            match fitting.map(|(at, _)| at).collect::<Vec<_>>()[..] {
+                [at] => places.push(at),
+                [] if part > 0 => {}
+                _ => return Vec::new(),
+            }
+        }
+        places
+    }
+
+    /// `Mobile 2`, `Other mobile`, beside the column that is taken for the phone.
+    fn join_alternatives(&mut self, target: &Target, share: fn(&Profile) -> f64) {
+        let is_further = |header: &str, goal: &Goal| {
+            let words = Words::of(header);
+            let is_named = |first: Words| best(&first, &goal.names) >= BY_NAME;
+            words.of_the_first().is_some_and(is_named) && !words.speak_of_another_person()
+        };
+        let goal = self.goals.iter().find(|goal| goal.target == *target);
+        let Some(goal) = goal.filter(|_| self.column_of(target).is_some()) else {
+            return;
+        };
+        for column in &mut self.columns {
+            let is_free = column.target.is_none() && share(&column.profile) >= 0.5;
+            if is_free && is_further(column.header(), goal) {
+                let mut number = column.header().chars().filter_map(|c| c.to_digit(10));
+                let place = number.next_back().map_or(2, |number| number as usize);
+                column.take(target.clone(), place);
+            }
+        }
+    }
+
+    pub(super) fn goal(&self, target: &Target) -> Option<&Goal> {
+        self.goals.iter().find(|goal| goal.target == *target)
+    }
+
+    /// The goal of a concept among the form's fields.
+    pub(super) fn field_about(&self, key: &str) -> Option<&Goal> {
+        let is_field = |goal: &&Goal| matches!(goal.target, Target::Field(_));
+        let mut fields = self.goals.iter().filter(is_field);
+        fields.find(|goal| goal.is_about(key))
+    }
+
+    pub(super) fn column_of(&self, target: &Target) -> Option<&ColumnGuess> {
+        self.columns_of(target).first().copied()
+    }
+
+    /// The columns that feed a target, in the order in which they do.
+    pub fn columns_of(&self, target: &Target) -> Vec<&ColumnGuess> {
+        let feeding = self.columns.iter().filter(|column| column.feeds(target));
+        let mut feeding: Vec<&ColumnGuess> = feeding.collect();
+        feeding.sort_by_key(|column| column.place);
+        feeding
+    }
+}
+
+/// `monthlyIncome`: nobody writes so but who means a key.
+fn is_camel_case(header: &str) -> bool {
+    header.chars().all(|c| c.is_ascii_alphanumeric())
+        && header.starts_with(|c: char| c.is_ascii_lowercase())
+        && header.contains(|c: char| c.is_ascii_uppercase())
+}
+
+fn is_recipients(key: &str) -> bool {
+    [PHONE, EMAIL, CONTRACT_TYPE]
+        .iter()
+        .any(|own| fold(own) == fold(key))
+}
+
+/// What a person is asked, and says.
+impl Proposal {
+    /// Everything that a column may feed.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.goals.iter().map(|goal| &goal.target)
+    }
+
+    /// A target as a person can choose it, with the labels of the form.
+    pub fn label(&self, target: &Target) -> String {
+        let field = self.goal(target).and_then(|goal| goal.field.as_ref());
+        match field.map(labels_of).unwrap_or_default()[..] {
+            [] => target.to_string(),
+            ref labels => format!("{target} ({})", labels.join(" / ")),
+        }
     }
 
     /// A person's word on the column at this place of [`Proposal::columns`]. It overrules a guess about another column, unless both
     /// make one text; what a person has given to the same target before is joined.
     pub fn choose(&mut self, at: usize, target: Option<Target>) {
-        let goal = target.as_ref().and_then(|target| self.targets.goal(target));
+        let goal = target.as_ref().and_then(|target| self.goal(target));
         let is_joined = goal.is_some_and(Goal::is_made_of_words);
         let mut place = 0;
         for (other, column) in self.columns.iter_mut().enumerate() {
             if other == at || target.is_none() || column.target != target {
                 continue;
             }
-            if is_joined || column.certainty == Certainty::Chosen {
+            if is_joined || column.is_chosen {
                 place = place.max(column.place + 1);
             } else {
                 column.target = None;
@@ -98,288 +314,72 @@ impl Proposal {
             if column.target != target {
                 (column.target, column.place) = (target, place);
             }
-            column.certainty = Certainty::Chosen;
+            column.is_chosen = true;
         }
     }
 
     /// The places of the columns that a person is asked about: nothing tells what they are, and they may be something.
     pub fn open_places(&self) -> Vec<usize> {
-        let is_open = |column: &ColumnGuess| {
-            let is_known_other = HeaderWords::of(column.header()).other >= BY_NAME;
+        self.places(|column| {
             column.target.is_none()
                 && column.profile.count > 0
-                && (!column.candidates.is_empty() || !is_known_other)
-        };
-        let places = self.columns.iter().enumerate();
-        let open = places.filter(|(_, column)| is_open(column));
-        open.map(|(at, _)| at).collect()
+                && (!column.candidates.is_empty() || !HeaderWords::of(column.header()).says_other())
+        })
     }
 
     /// The places of columns of dates whose day and month could be either.
     pub fn open_dates(&self) -> Vec<usize> {
-        let is_date = |column: &ColumnGuess| {
-            let goal = column
-                .target
-                .as_ref()
-                .and_then(|target| self.targets.goal(target));
-            goal.is_some_and(|goal| goal.shape == Shape::Date)
-        };
+        self.places(|column| {
+            let goal = column.target.as_ref().and_then(|target| self.goal(target));
+            column.profile.asks_for_order() && goal.is_some_and(|goal| goal.shape == Shape::Date)
+        })
+    }
+
+    fn places(&self, is_one: impl Fn(&ColumnGuess) -> bool) -> Vec<usize> {
         let places = self.columns.iter().enumerate();
-        let open = places.filter(|(_, column)| {
-            column.profile.has_open_dates
-                && column.profile.date_forms[0].is_some()
-                && is_date(column)
-        });
-        open.map(|(at, _)| at).collect()
+        let found = places.filter(|(_, column)| is_one(column));
+        found.map(|(at, _)| at).collect()
     }
 
     /// A person's word on a column of such dates.
-    pub fn choose_order(&mut self, at: usize, is_day_first: bool) {
-        let order = if is_day_first {
-            DateOrder::DayMonth
-        } else {
-            DateOrder::MonthDay
-        };
+    pub fn choose_order(&mut self, at: usize, order: DateOrder) {
         self.columns[at].profile.order = Some(order);
     }
 
-    /// Which columns feed a target already.
-    pub fn feeding(&self, target: &Target) -> String {
-        let columns = self.columns_of(target);
-        let names: Vec<&str> = columns.iter().map(|column| column.header()).collect();
-        match names[..] {
-            [] => String::new(),
-            _ => format!("together with {}", names.join(", ")),
-        }
-    }
-
-    /// The contract types whose forms are stored, with their names.
-    pub fn known_types(&self) -> Vec<(ContractTypeId, String)> {
-        let forms = self.forms.iter();
-        forms.map(|(id, form)| (*id, form.name.clone())).collect()
+    /// The contract types of all rows; empty when a column tells, or nobody does.
+    pub fn types(&self) -> &[ContractTypeId] {
+        &self.contract.types
     }
 
     /// A person's word on the contract types.
     pub fn choose_types(&mut self, types: Vec<ContractTypeId>) {
-        self.types = types;
+        self.contract.types = types;
     }
 
-    /// A person's word on what a value of the contract type's column means.
-    pub fn choose_type_of(&mut self, value: &str, id: ContractTypeId) {
-        for (word, meaning) in &mut self.type_words {
-            if word == value {
-                *meaning = Some(id);
-            }
-        }
+    /// The values of the contract type's column of which nothing says what they mean, for a person to say it.
+    pub fn open_values(&mut self) -> impl Iterator<Item = (&str, &mut Option<ContractTypeId>)> {
+        let words = self.contract.words.iter_mut();
+        words
+            .filter(|(_, id)| id.is_none())
+            .map(|(word, id)| (word.as_str(), id))
     }
 
     /// Whether it is known to which contract types the rows go.
     pub fn knows_types(&self) -> bool {
-        !self.types.is_empty()
-            || (self.column_of(&Target::ContractType).is_some() && self.open_values().is_empty())
+        let is_told = self.column_of(&Target::ContractType).is_some();
+        !self.types().is_empty() || (is_told && self.open_column().is_none())
     }
 
     /// The column that tells the contract type, while nobody has said what all of its values mean.
     pub fn open_column(&self) -> Option<&Column> {
+        let is_open = self.contract.words.iter().any(|(_, id)| id.is_none());
         let column = self.column_of(&Target::ContractType)?;
-        (!self.open_values().is_empty()).then_some(&column.column)
-    }
-
-    /// The values of the contract type's column that may mean any.
-    pub fn open_values(&self) -> Vec<String> {
-        let open = self.type_words.iter().filter(|(_, id)| id.is_none());
-        open.map(|(word, _)| word.clone()).collect()
+        is_open.then_some(&column.column)
     }
 
     /// Whether it is known whom to invite.
     pub fn knows_recipient(&self) -> bool {
-        [Target::Phone, Target::Email]
-            .iter()
-            .any(|target| self.column_of(target).is_some())
-    }
-
-    pub(super) fn column_of(&self, target: &Target) -> Option<&ColumnGuess> {
-        self.columns_of(target).first().copied()
-    }
-
-    /// The columns that feed a target, in the order in which they do.
-    pub(super) fn columns_of(&self, target: &Target) -> Vec<&ColumnGuess> {
-        let feeding = self.columns.iter();
-        let feeding = feeding.filter(|column| column.target.as_ref() == Some(target));
-        let mut feeding: Vec<&ColumnGuess> = feeding.collect();
-        feeding.sort_by_key(|column| column.place);
-        feeding
-    }
-}
-
-/// Fits nearer to each other than this are alike.
-const ALIKE: f64 = 0.015;
-/// What a header that is the key itself ranks.
-const BY_KEY: f64 = 2.0;
-/// Candidates that are offered.
-const MOST_CANDIDATES: usize = 3;
-
-/// One column (by its place) and one goal that fit.
-struct Pair {
-    column: usize,
-    target: Target,
-    fit: Fit,
-}
-
-impl Pair {
-    /// A header that is the key itself, or as good as that.
-    fn by_key(column: usize, target: Target) -> Pair {
-        Pair {
-            column,
-            target,
-            fit: Fit {
-                rank: BY_KEY,
-                is_sure: true,
-            },
-        }
-    }
-}
-
-fn pairs(
-    columns: &[ColumnGuess],
-    targets: &Targets,
-    forms: &BTreeMap<ContractTypeId, Form>,
-    types: &HeaderTypes,
-) -> Vec<Pair> {
-    let mut pairs = Vec::new();
-    let open = columns.iter().enumerate();
-    for (at, column) in open.filter(|(_, column)| column.target.is_none()) {
-        let name = &column.column.name;
-        if let Some(key) = own_key(name, targets, forms, types) {
-            pairs.push(Pair::by_key(at, Target::Field(key)));
-        }
-        let header = HeaderWords::of(name);
-        let goals = targets
-            .goals
-            .iter()
-            .filter(|goal| !goal.is_recipients_again());
-        pairs.extend(goals.filter_map(|goal| {
-            Some(Pair {
-                column: at,
-                target: goal.target.clone(),
-                fit: fit(&header, &column.profile, goal)?,
-            })
-        }));
-    }
-    pairs
-}
-
-/// The key that a header is, or names together with its contract type.
-fn own_key(
-    header: &str,
-    targets: &Targets,
-    forms: &BTreeMap<ContractTypeId, Form>,
-    types: &HeaderTypes,
-) -> Option<String> {
-    let goal = |key: &str| targets.goal(&Target::Field(key.to_owned()));
-    let is_goal = |key: &str| goal(key).is_some();
-    if let Some((id, key)) = types.explicit_key(header) {
-        return (is_goal(key) || !forms.contains_key(&id)).then(|| key.to_owned());
-    }
-    if targets.has_form {
-        let exact = forms.values().find_map(|form| {
-            let field = form_field(header, form)?;
-            (field.key == header).then(|| field.key.clone())
-        });
-        return exact.filter(|key| goal(key).is_some_and(|goal| !goal.is_recipients_again()));
-    }
-    is_camel_case(header)
-        .then(|| header.to_owned())
-        .filter(|key| !is_recipients(key))
-}
-
-fn is_recipients(key: &str) -> bool {
-    ["phonenumber", "email", "contracttypeid"].contains(&fold(key).as_str())
-}
-
-/// `monthlyIncome`: nobody writes so but who means a key.
-fn is_camel_case(header: &str) -> bool {
-    header.chars().all(|c| c.is_ascii_alphanumeric())
-        && header.starts_with(|c: char| c.is_ascii_lowercase())
-        && header.chars().any(|c| c.is_ascii_uppercase())
-}
-
-/// Of columns that are named alike for a phone, the one that says mobile goes first.
-fn prefer_mobiles(pairs: &mut [Pair], columns: &[ColumnGuess]) {
-    for pair in pairs.iter_mut().filter(|pair| pair.target == Target::Phone) {
-        let name = Words::of(&columns[pair.column].column.name).joined;
-        if WORDS.mobiles.iter().any(|word| name.contains(word)) {
-            pair.fit.rank += 0.03;
-        }
-    }
-}
-
-/// A header such as `414.fullName` says all itself, and feeds its own contract type however many others have the key. One that
-/// stands twice is a question.
-fn take_explicit(
-    columns: &mut [ColumnGuess],
-    targets: &Targets,
-    forms: &BTreeMap<ContractTypeId, Form>,
-    types: &HeaderTypes,
-) {
-    let named = columns.iter().map(|column| {
-        let (id, _) = types.explicit_key(column.header())?;
-        Some((id, own_key(column.header(), targets, forms, types)?))
-    });
-    let named: Vec<Option<(ContractTypeId, String)>> = named.collect();
-    for (column, name) in columns.iter_mut().zip(&named) {
-        if let Some((_, key)) = name
-            && named.iter().filter(|other| *other == name).count() == 1
-        {
-            column.take(Target::Field(key.clone()), 0);
-        }
-    }
-}
-
-fn take_the_best(columns: &mut [ColumnGuess], pairs: &mut [Pair]) {
-    pairs.sort_by(|a, b| b.fit.rank.total_cmp(&a.fit.rank));
-    let taken = columns.iter().filter_map(|column| column.target.clone());
-    let mut closed: Vec<Target> = taken.collect();
-    for at in 0..pairs.len() {
-        let pair = &pairs[at];
-        let is_free = columns[pair.column].target.is_none() && !closed.contains(&pair.target);
-        if !pair.fit.is_sure || !is_free {
-            continue;
-        }
-        closed.push(pair.target.clone());
-        let rivals = pairs.iter().any(|rival| {
-            rival.column != pair.column
-                && rival.target == pair.target
-                && rival.fit.is_sure
-                && columns[rival.column].target.is_none()
-                && pair.fit.rank - rival.fit.rank < ALIKE
-        });
-        // A column that fits two goals alike is no safer.
-        let doubts = pairs.iter().any(|other| {
-            other.column == pair.column
-                && other.target != pair.target
-                && !closed.contains(&other.target)
-                && other.fit.is_sure
-                && pair.fit.rank - other.fit.rank < ALIKE
-        });
-        if !rivals && !doubts {
-            let column = &mut columns[pair.column];
-            column.target = Some(pair.target.clone());
-            column.certainty = Certainty::Sure;
-        }
-    }
-    let taken: Vec<Target> = columns
-        .iter()
-        .filter_map(|column| column.target.clone())
-        .collect();
-    for pair in pairs.iter() {
-        let column = &mut columns[pair.column];
-        if column.target.is_none()
-            && !taken.contains(&pair.target)
-            && !column.candidates.contains(&pair.target)
-            && column.candidates.len() < MOST_CANDIDATES
-        {
-            column.candidates.push(pair.target.clone());
-        }
+        let known = [Target::Phone, Target::Email];
+        known.iter().any(|target| self.column_of(target).is_some())
     }
 }

@@ -5,15 +5,12 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-use super::column::ColumnGuess;
-use super::fit::{Goal, Target};
+use super::goals::{ColumnGuess, EMAIL, Goal, PHONE, Target, labels_of};
 use super::profile::words_for;
 use super::proposal::Proposal;
 use crate::mapping::form::type_of;
 use crate::mapping::value::DateOrder;
-use crate::model::{ContractTypeId, FieldType, FormField};
-
-const PAGE: &str = include_str!("init.toml.j2");
+use crate::model::{ContractTypeId, FieldType, Form, FormField};
 
 /// How the sheet had to be read, where that is not found again by itself: `[source]`.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -31,209 +28,209 @@ pub struct SourceSettings {
     pub hidden: Option<&'static str>,
 }
 
+/// One field of a contract type, as the template writes it.
+#[derive(Default, Serialize)]
+struct FieldLine<'p> {
+    key: &'p str,
+    columns: Vec<&'p str>,
+    /// Of several columns that make one text.
+    template: Option<String>,
+    kind: Option<FieldType>,
+    input: Option<&'static str>,
+    choices: Vec<(String, &'p str)>,
+    remark: &'static str,
+}
+
 impl Proposal {
     /// The text of `vlens-batch.toml`, with settings of the company as they stood elsewhere.
     pub fn to_toml(&self, source: &SourceSettings, company: &str) -> String {
         let recipient = [("phone", Target::Phone), ("email", Target::Email)];
         let recipient = recipient.map(|(setting, target)| {
-            let column = named(&self.columns_of(&target));
-            context! { setting, column, candidates => Serde(self.candidates(&target)) }
+            let columns = Serde(headers(&self.columns_of(&target)));
+            context! { setting, columns, candidates => Serde(self.candidates(&target)) }
         });
-        let contract = self.contract_lines();
-        let types = self.types_of_fields();
+        let unused = self.columns.iter().filter(|column| column.target.is_none());
+        let unused = unused.map(|column| {
+            let candidates = column.candidates.iter().map(ToString::to_string);
+            context! { header => column.header(), candidates => candidates.collect::<Vec<_>>() }
+        });
+        let mut types = self.types().to_vec();
+        if types.is_empty() && self.column_of(&Target::ContractType).is_some() {
+            types = self.contract.known();
+        }
+        let mut groups: Vec<Value> = types.into_iter().map(|id| self.group(Some(id))).collect();
+        if groups.is_empty() {
+            groups.push(self.group(None));
+        }
         let page = context! {
             source => Serde(source),
             company,
             recipient => recipient.to_vec(),
             country => self.country.as_str(),
-            contract => context! {
-                lines => Serde(contract.lines().collect::<Vec<_>>()),
-                is_open => self.open_column().is_some(),
-                candidates => Serde(self.candidates(&Target::ContractType)),
-            },
-            groups => types.into_iter().map(|id| self.group(id)).collect::<Vec<_>>(),
-            unused => self.unused(),
+            contract => self.contract_lines(),
+            is_open => self.open_column().is_some(),
+            groups,
+            unused => unused.collect::<Vec<_>>(),
         };
         render(page).unwrap_or_else(|error| format!("# The proposal cannot be written: {error}\n"))
     }
 
     /// `[contract]`, as far as it is known: `…` where nobody has said what a value of the column means.
-    pub fn contract_lines(&self) -> String {
-        let Some(column) = self.column_of(&Target::ContractType) else {
-            let types: Vec<String> = self.types.iter().map(ToString::to_string).collect();
-            if types.is_empty() {
-                return String::new();
+    pub fn contract_lines(&self) -> Vec<String> {
+        let section = "[contract]".to_owned();
+        if let Some(column) = self.column_of(&Target::ContractType) {
+            let column = format!("column = {}", json(&column.header()));
+            let words = self.contract.words.iter().map(|(word, id)| {
+                let meaning = id.map_or("…".to_owned(), |id| id.to_string());
+                format!("{} = {meaning}", json(word))
+            });
+            let words = words.collect::<Vec<_>>().join(", ");
+            if self.contract.is_told_by_numbers() {
+                return vec![section, column];
             }
-            return format!("[contract]\ntypes = [{}]\n", types.join(", "));
-        };
-        let lines = format!("[contract]\ncolumn = {}\n", quoted(column.header()));
-        if self.type_words.is_empty() {
-            return lines;
+            return vec![section, column, format!("values = {{ {words} }}")];
         }
-        let meaning =
-            |id: &Option<ContractTypeId>| id.map_or("…".to_owned(), |id| id.to_string());
-        let words = self.type_words.iter();
-        let words: Vec<String> = words
-            .map(|(word, id)| format!("{} = {}", quoted(word), meaning(id)))
-            .collect();
-        format!("{lines}values = {{ {} }}\n", words.join(", "))
-    }
-
-    /// The contract types that fields are written for.
-    fn types_of_fields(&self) -> Vec<Option<ContractTypeId>> {
-        let mut types = self.types.clone();
-        if let (true, Some(column)) = (types.is_empty(), self.column_of(&Target::ContractType)) {
-            let by_id = column.profile.distinct.iter();
-            let by_id = by_id.filter_map(|value| value.parse().ok().map(ContractTypeId));
-            let by_word = self.type_words.iter().filter_map(|(_, id)| *id);
-            types = by_word.collect();
-            if self.type_words.is_empty() {
-                types.extend(by_id);
-            }
-            types.sort_unstable();
-            types.dedup();
-        }
+        let types: Vec<String> = self.types().iter().map(ToString::to_string).collect();
         if types.is_empty() {
-            return vec![None];
+            return Vec::new();
         }
-        types.into_iter().map(Some).collect()
+        vec![section, format!("types = [{}]", types.join(", "))]
     }
 
     /// The fields of one contract type; without an id they are written as remarks, for a number to be filled in.
     fn group(&self, id: Option<ContractTypeId>) -> Value {
         let form = id.and_then(|id| self.forms.get(&id));
-        let fields = form.map(|form| form.fields.as_slice());
-        let unfed = fields.into_iter().flatten();
-        let unfed = unfed.filter(|field| !self.feeds(&field.key)).map(|field| {
-            let labels = [field.label.as_str(), field.label_ar.as_str()];
-            context! {
-                key => field.key.as_str(),
-                labels => Serde(labels.into_iter().filter(|label| !label.is_empty()).collect::<Vec<_>>()),
-                candidates => Serde(self.candidates(&Target::Field(field.key.clone()))),
-            }
+        let lines = self.field_lines(id, form);
+        let unfed = form.into_iter().flat_map(|form| &form.fields);
+        let unfed = unfed.filter(|field| lines.iter().all(|line| line.key != field.key));
+        let unfed = unfed.map(|field| {
+            let candidates = self.candidates(&Target::Field(field.key.clone()));
+            context! { key => field.key.as_str(), labels => Serde(labels_of(field)), candidates => Serde(candidates) }
         });
+        let unfed: Vec<Value> = unfed.collect();
         context! {
             id => id.map(|id| id.0),
             has_form => form.is_some(),
             name => form.map_or("", |form| form.name.as_str()),
-            fields => self.fields(id, fields),
-            unfed => unfed.collect::<Vec<_>>(),
+            fields => Serde(lines),
+            unfed,
         }
     }
 
     /// Columns first, then what is made of several, then a form's own question for the recipient's phone or e-mail.
-    fn fields(&self, id: Option<ContractTypeId>, fields: Option<&[FormField]>) -> Vec<Value> {
-        let field = |key: &str| fields?.iter().find(|field| field.key == key);
-        let has = |key: &str| fields.is_none() || field(key).is_some();
-        let is_anothers = |header: &str| {
-            let named = self.header_types.explicit_key(header);
-            named.is_some_and(|(only, _)| id != Some(only))
+    fn field_lines<'p>(
+        &'p self,
+        id: Option<ContractTypeId>,
+        form: Option<&'p Form>,
+    ) -> Vec<FieldLine<'p>> {
+        let field = |key: &str| form?.fields.iter().find(|field| field.key == key);
+        let is_ours = |column: &&ColumnGuess| {
+            let named = self.header_types.explicit_key(column.header());
+            named.is_none_or(|(only, _)| id == Some(only))
         };
-        let mut lines = Vec::new();
-        let mut written = Vec::new();
-        for column in self
-            .columns
-            .iter()
-            .filter(|column| !is_anothers(column.header()))
-        {
+        let mut lines: Vec<FieldLine<'p>> = Vec::new();
+        for column in self.columns.iter().filter(is_ours) {
             let Some(target @ Target::Field(key)) = &column.target else {
                 continue;
             };
-            if has(key) && !written.contains(&key) {
+            let is_known = form.is_none() || field(key).is_some();
+            if is_known && lines.iter().all(|line| line.key != key) {
                 let mut columns = self.columns_of(target);
-                columns.retain(|column| !is_anothers(column.header()));
-                lines.push(self.field(&columns, target, key, field(key)));
-                written.push(key);
+                columns.retain(is_ours);
+                lines.push(self.field_line(&columns, target, key, field(key)));
             }
         }
-        for (column, key, kind) in self.recipients_fields() {
-            if field(key).is_some() {
-                lines.push(context! { key, column => column.header(), kind });
+        for (concept, recipient, kind) in [
+            (PHONE, Target::Phone, FieldType::Phone),
+            (EMAIL, Target::Email, FieldType::Email),
+        ] {
+            if let Some(goal) = self.field_about(concept)
+                && let Target::Field(key) = &goal.target
+                && field(key).is_some()
+                && self.column_of(&goal.target).is_none()
+                && let Some(column) = self.column_of(&recipient)
+            {
+                lines.push(FieldLine {
+                    key,
+                    columns: vec![column.header()],
+                    kind: Some(kind),
+                    ..FieldLine::default()
+                });
             }
         }
         lines
     }
 
-    fn field(
+    fn field_line<'p>(
         &self,
-        columns: &[&ColumnGuess],
+        columns: &[&'p ColumnGuess],
         target: &Target,
-        key: &str,
-        field: Option<&FormField>,
-    ) -> Value {
-        let goal = self.targets.goal(target);
-        if columns.len() > 1 && goal.is_some_and(Goal::is_made_of_words) {
-            return context! { key, template => template_of(columns) };
+        key: &'p str,
+        field: Option<&'p FormField>,
+    ) -> FieldLine<'p> {
+        let line = FieldLine {
+            key,
+            columns: headers(columns),
+            ..FieldLine::default()
+        };
+        let is_one_text = self.goal(target).is_some_and(Goal::is_made_of_words);
+        if columns.len() > 1 && is_one_text {
+            let template = Some(template_of(columns));
+            return FieldLine { template, ..line };
         }
-        let column = named(columns);
         let profile = &columns[0].profile;
         if let Some(field) = field.filter(|field| !field.options.is_empty()) {
             let choices = words_for(&profile.distinct, field);
-            return context! { key, column, choices => Serde(choices) };
+            return FieldLine { choices, ..line };
         }
         let unknown = FormField {
             key: key.to_owned(),
             ..FormField::default()
         };
-        let kind = match type_of(field.unwrap_or(&unknown)) {
-            FieldType::Text | FieldType::Choice => None,
-            other => Some(other),
-        };
-        let is_date = kind == Some(FieldType::Date);
-        let compact = (profile.compact_date >= 0.8).then_some("%Y%m%d");
-        let input = compact.or(profile.date_form()).filter(|_| is_date);
-        let remark = match profile.order.filter(|_| is_date && input.is_none()) {
+        let kind = type_of(field.unwrap_or(&unknown));
+        let is_date = kind == FieldType::Date;
+        let input = profile.date_form().filter(|_| is_date);
+        let remark = match profile.order {
+            _ if !is_date || input.is_some() => "",
             Some(DateOrder::DayMonth) => "the day comes first, such as 31/12/1990",
             Some(DateOrder::MonthDay) => "the month comes first, such as 12/31/1990",
-            None if is_date && input.is_none() && profile.has_open_dates => {
+            None if profile.has_open_dates => {
                 "add input = \"%d/%m/%Y\" where the day comes first, input = \"%m/%d/%Y\" where the month does"
             }
             None => "",
         };
-        context! { key, column, kind => kind.map(|kind| kind.to_string()), input, remark }
-    }
-
-    /// A form that asks for the phone or e-mail again gets the recipient's.
-    fn recipients_fields(&self) -> Vec<(&ColumnGuess, &str, &'static str)> {
-        let asked = [
-            ("phoneNumber", Target::Phone, "phone"),
-            ("email", Target::Email, "email"),
-        ];
-        let fed = |(concept, target, kind): (&str, Target, &'static str)| {
-            let goal = self.targets.field_about(concept)?;
-            let is_fed = self.column_of(&goal.target).is_some();
-            let column = self.column_of(&target).filter(|_| !is_fed)?;
-            Some((column, goal.field.as_ref()?.key.as_str(), kind))
-        };
-        asked.into_iter().filter_map(fed).collect()
-    }
-
-    fn feeds(&self, key: &str) -> bool {
-        self.column_of(&Target::Field(key.to_owned())).is_some()
-            || self
-                .recipients_fields()
-                .iter()
-                .any(|(_, field, _)| *field == key)
-    }
-
-    /// Columns that nothing came of, with what they may be.
-    fn unused(&self) -> Vec<Value> {
-        let unused = self.columns.iter().filter(|column| column.target.is_none());
-        unused
-            .map(|column| {
-                let candidates = column.candidates.iter().map(ToString::to_string);
-                context! { header => column.header(), candidates => candidates.collect::<Vec<_>>() }
-            })
-            .collect()
+        FieldLine {
+            kind: Some(kind).filter(|kind| !matches!(kind, FieldType::Text | FieldType::Choice)),
+            input,
+            remark,
+            ..line
+        }
     }
 
     /// The free columns that may feed a target.
     fn candidates(&self, target: &Target) -> Vec<&str> {
-        let free = self.columns.iter().filter(|column| column.target.is_none());
-        free.filter(|column| column.candidates.contains(target))
-            .map(ColumnGuess::header)
-            .collect()
+        let columns = self.columns.iter();
+        let free = columns.filter(|it| it.target.is_none() && it.candidates.contains(target));
+        free.map(ColumnGuess::header).collect()
     }
+}
+
+fn headers<'p>(columns: &[&'p ColumnGuess]) -> Vec<&'p str> {
+    columns.iter().map(|column| column.header()).collect()
+}
+
+/// Their words one behind the other, those left out that a row lacks.
+fn template_of(columns: &[&ColumnGuess]) -> String {
+    let pieces = columns.iter().enumerate().map(|(at, column)| {
+        let name = column.header().replace('\\', "\\\\").replace('\'', "\\'");
+        let name = format!("row['{}']", name.replace('\n', "\\n"));
+        match (at, column.profile.is_always_filled) {
+            (0, _) => format!("{{{{ {name} }}}}"),
+            (_, true) => format!(" {{{{ {name} }}}}"),
+            (_, false) => format!("{{% if {name} %}} {{{{ {name} }}}}{{% endif %}}"),
+        }
+    });
+    pieces.collect()
 }
 
 fn render(page: Value) -> Result<String, minijinja::Error> {
@@ -244,66 +241,27 @@ fn render(page: Value) -> Result<String, minijinja::Error> {
         .keep_trailing_newline(true)
         .build()?;
     templates.set_syntax(syntax);
-    // A field has no more parts than it needs.
-    templates.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.add_filter("toml", |value: &Value| json(value));
-    templates.add_filter("key", bare_or_quoted);
-    templates.add_filter("flat", flat);
-    templates.add_template("init.toml", PAGE)?;
-    templates.get_template("init.toml")?.render(page)
+    templates.add_filter("columns", |names: Vec<String>| match &names[..] {
+        [only] => json(only),
+        several => json(&several),
+    });
+    templates.add_filter("key", |key: String| {
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if !key.is_empty() && key.chars().all(is_bare) {
+            key
+        } else {
+            json(&key)
+        }
+    });
+    // On one line, for a remark.
+    templates.add_filter("flat", |text: &str| text.replace(char::is_control, " "));
+    templates.render_named_str("init.toml", include_str!("init.toml.j2"), page)
 }
 
 /// A TOML value on one line: the escapes of JSON are among those of TOML, which also wants one for the control that JSON leaves.
 fn json(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).unwrap_or_default();
     text.replace('\u{7f}', "\\u007F")
-}
-
-fn quoted(text: &str) -> String {
-    json(&text)
-}
-
-fn bare_or_quoted(key: &str) -> String {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !key.is_empty() && key.chars().all(is_bare) {
-        key.to_owned()
-    } else {
-        quoted(key)
-    }
-}
-
-/// A column's value inside a template.
-fn in_template(column: &str) -> String {
-    let name = column.replace('\\', "\\\\").replace('\'', "\\'");
-    format!("{{{{ row['{}'] }}}}", name.replace('\n', "\\n"))
-}
-
-/// A column's name, or a list of them, of which the first that is filled counts.
-fn named(columns: &[&ColumnGuess]) -> Value {
-    let mut names = columns.iter().map(|column| column.header().to_owned());
-    match columns.len() {
-        0 | 1 => Value::from(names.next()),
-        _ => Value::from(names.collect::<Vec<_>>()),
-    }
-}
-
-/// Their words one behind the other, those left out that a row lacks.
-fn template_of(columns: &[&ColumnGuess]) -> String {
-    let piece = |(at, column): (usize, &&ColumnGuess)| {
-        let value = in_template(column.header());
-        match (at, column.profile.is_always_filled) {
-            (0, _) => value,
-            (_, true) => format!(" {value}"),
-            (_, false) => {
-                let name = value.trim_matches(['{', '}', ' ']);
-                format!("{{% if {name} %}} {value}{{% endif %}}")
-            }
-        }
-    };
-    columns.iter().enumerate().map(piece).collect()
-}
-
-/// On one line, for a remark.
-fn flat(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }

@@ -1,0 +1,313 @@
+//! A column, what it can be mapped to (the recipient, the contract type, the fields of the forms, or without any form those that
+//! the vendor's samples show), and how well it fits: what its header says, and what its values say to that.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use strum::Display;
+
+use super::headers::{
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all, is_same,
+};
+use super::profile::Profile;
+use crate::mapping::form::type_of;
+use crate::mapping::words::{Concept, Shape, WORDS};
+use crate::model::{Cell, Column, ContractTypeId, FieldType, Form, FormField};
+
+/// Concepts of the recipient.
+pub(super) const PHONE: &str = "phoneNumber";
+pub(super) const EMAIL: &str = "email";
+/// The concept of the contract type.
+pub(super) const CONTRACT_TYPE: &str = "contractTypeId";
+pub(super) const FULL_NAME: &str = "fullName";
+/// Parts of the full name: fields of their own only where a form has them.
+pub(super) const FIRST_NAME: &str = "firstName";
+pub(super) const LAST_NAME: &str = "lastName";
+
+/// What a column may feed.
+#[derive(Debug, Clone, PartialEq, Eq, Display, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    #[strum(to_string = "the recipient's phone")]
+    Phone,
+    #[strum(to_string = "the recipient's e-mail")]
+    Email,
+    #[strum(to_string = "the contract type")]
+    ContractType,
+    /// The form field with this key.
+    #[strum(to_string = "{0}")]
+    #[serde(untagged)]
+    Field(String),
+}
+
+/// What is proposed for one column.
+#[derive(Debug, Clone)]
+pub struct ColumnGuess {
+    pub column: Column,
+    /// One of its values, masked.
+    pub sample: String,
+    /// What it feeds; none: it is left out.
+    pub target: Option<Target>,
+    /// Where it stands among the columns of this target.
+    pub(super) place: usize,
+    /// A person said so.
+    pub(super) is_chosen: bool,
+    /// What else it may feed, the best first.
+    pub candidates: Vec<Target>,
+    pub(super) profile: Profile,
+}
+
+impl ColumnGuess {
+    pub(super) fn unguessed(column: &Column, values: &[Cell], country: &str) -> ColumnGuess {
+        let profile = Profile::of(values, country);
+        ColumnGuess {
+            column: column.clone(),
+            sample: profile.sample(),
+            target: None,
+            place: 0,
+            is_chosen: false,
+            candidates: Vec::new(),
+            profile,
+        }
+    }
+
+    pub(super) fn header(&self) -> &str {
+        &self.column.name
+    }
+
+    pub(super) fn feeds(&self, target: &Target) -> bool {
+        self.target.as_ref() == Some(target)
+    }
+
+    pub(super) fn take(&mut self, target: Target, place: usize) {
+        self.target = Some(target);
+        self.place = place;
+        self.candidates.clear();
+    }
+}
+
+/// One thing that a column can be mapped to.
+#[derive(Debug, Clone)]
+pub(super) struct Goal {
+    pub target: Target,
+    pub names: Vec<Words>,
+    weak: Vec<Words>,
+    pub shape: Shape,
+    /// What it is about, by the table.
+    concept: Option<&'static Concept>,
+    /// The form's field.
+    pub field: Option<FormField>,
+}
+
+/// Goals for these contract types, or with none for every form that there is; and whether all of their forms are known.
+pub(super) fn goals(
+    types: &[ContractTypeId],
+    forms: &BTreeMap<ContractTypeId, Form>,
+) -> (Vec<Goal>, bool) {
+    let is_relevant = |id: &ContractTypeId| types.is_empty() || types.contains(id);
+    let relevant = forms.iter().filter(|(id, _)| is_relevant(id));
+    let relevant: Vec<&Form> = relevant.map(|(_, form)| form).collect();
+    // One form missing: its keys may be any, so those of the table are offered as well.
+    let has_form = !relevant.is_empty() && (types.is_empty() || relevant.len() == types.len());
+    let of_table = WORDS.concepts.iter().filter_map(Goal::of_concept);
+    let (mut goals, of_table): (Vec<Goal>, Vec<Goal>) =
+        of_table.partition(|goal| !matches!(goal.target, Target::Field(_)));
+    let fields = relevant.iter().flat_map(|form| &form.fields);
+    let of_table = of_table.into_iter().filter(|_| !has_form);
+    for goal in fields.map(Goal::of_field).chain(of_table) {
+        if !goals.iter().any(|known| known.target == goal.target) {
+            goals.push(goal);
+        }
+    }
+    (goals, has_form)
+}
+
+impl Goal {
+    fn of_concept(concept: &'static Concept) -> Option<Goal> {
+        let target = match concept.key.as_str() {
+            PHONE => Target::Phone,
+            EMAIL => Target::Email,
+            CONTRACT_TYPE => Target::ContractType,
+            FIRST_NAME | LAST_NAME => return None,
+            key => Target::Field(key.to_owned()),
+        };
+        Some(Goal {
+            target,
+            names: names_of(concept),
+            weak: all(&concept.weak),
+            shape: concept.shape,
+            concept: Some(concept),
+            field: None,
+        })
+    }
+
+    fn of_field(field: &FormField) -> Goal {
+        let mut names = all([&field.key, &field.label, &field.label_ar]);
+        let is_about = |concept: &&Concept| {
+            let known = names_of(concept);
+            let is_known = |name: &Words| known.iter().any(|known| is_same(known, name));
+            names.iter().any(is_known)
+        };
+        let concept = WORDS.concepts.iter().find(is_about);
+        names.extend(concept.into_iter().flat_map(|it| all(&it.names)));
+        let by_table = concept.map(|concept| concept.shape);
+        Goal {
+            target: Target::Field(field.key.clone()),
+            names,
+            weak: concept.map_or(Vec::new(), |concept| all(&concept.weak)),
+            shape: match type_of(field) {
+                FieldType::Phone => Shape::Phone,
+                FieldType::Email => Shape::Email,
+                FieldType::EgyptNationalId => Shape::NationalId,
+                FieldType::Date => Shape::Date,
+                FieldType::Number => Shape::Number,
+                _ if by_table == Some(Shape::Words) => Shape::Words,
+                _ => Shape::Any,
+            },
+            concept,
+            field: Some(field.clone()),
+        }
+    }
+
+    pub fn is_about(&self, key: &str) -> bool {
+        self.concept.is_some_and(|concept| concept.key == key)
+    }
+
+    fn is_of_recipient(&self) -> bool {
+        [PHONE, EMAIL, CONTRACT_TYPE]
+            .iter()
+            .any(|key| self.is_about(key))
+    }
+
+    /// A form that asks for the phone or e-mail again is fed by the recipient's column, and must not take it away.
+    pub fn is_recipients_again(&self) -> bool {
+        matches!(self.target, Target::Field(_)) && self.is_of_recipient()
+    }
+
+    /// Whether several columns make one text; of others the first that is filled counts.
+    pub fn is_made_of_words(&self) -> bool {
+        self.shape == Shape::Words || self.is_about("address")
+    }
+
+    /// Whether its key is known to exist, or shown by the vendor.
+    fn is_certain(&self) -> bool {
+        self.field.is_some()
+            || self.is_of_recipient()
+            || self.concept.is_some_and(|concept| concept.shown)
+    }
+
+    fn has_choices(&self) -> bool {
+        let field = self.field.as_ref();
+        field.is_some_and(|field| !field.options.is_empty())
+    }
+}
+
+pub(super) fn labels_of(field: &FormField) -> Vec<&str> {
+    let labels = [field.label.as_str(), field.label_ar.as_str()];
+    let labels = labels.into_iter().filter(|label| !label.is_empty());
+    labels.collect()
+}
+
+fn names_of(concept: &Concept) -> Vec<Words> {
+    all(concept.names.iter().chain([&concept.key]))
+}
+
+/// How well a column fits a goal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fit {
+    /// For ranking; higher is better.
+    pub rank: f64,
+    /// Good enough to be used unseen.
+    pub is_sure: bool,
+}
+
+/// What a column's values say to a goal, whatever its header is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Vote {
+    Against,
+    Nothing,
+    For,
+    /// They leave no doubt by themselves.
+    Telling,
+}
+
+impl Goal {
+    fn vote(&self, profile: &Profile) -> Vote {
+        let is_id = profile.national_id >= 0.5 || profile.plain_phone >= 0.5;
+        // The share of values that are what the goal wants, below which share they contradict it, from which on they support it
+        // (choices by fewer: not every word of a list is in the table), and whether they then leave no doubt.
+        let (share, least, enough, is_telling) = match (&self.field, self.shape) {
+            _ if profile.count == 0 => return Vote::Nothing,
+            (Some(field), _) if self.has_choices() => {
+                let share = profile.choices_of(field);
+                let is_telling = share >= 0.9 && profile.distinct.len() >= 2;
+                (share, 0.3, 0.6, is_telling)
+            }
+            _ if self.is_about("maritalStatus") => {
+                let share = profile.marital_states();
+                (share, 0.3, 0.6, share >= 0.9)
+            }
+            (_, Shape::Phone) => (profile.phone, 0.5, 0.8, profile.plain_phone >= 0.8),
+            (_, Shape::Email) => (profile.email, 0.5, 0.8, true),
+            (_, Shape::NationalId) => (profile.national_id, 0.5, 0.8, true),
+            (_, Shape::Date) => (profile.date, 0.5, 0.8, false),
+            (_, Shape::Number) if is_id => return Vote::Against,
+            (_, Shape::Number) => (profile.number, 0.3, 0.8, false),
+            (_, Shape::Words) => {
+                let is_name = self.is_about(FULL_NAME) && profile.several_words >= 0.8;
+                (profile.words, 0.3, 0.8, is_name)
+            }
+            (_, Shape::Any) if profile.email >= 0.8 || profile.national_id >= 0.8 => {
+                return Vote::Against;
+            }
+            (_, Shape::Any) => return Vote::Nothing,
+        };
+        match share {
+            _ if share < least => Vote::Against,
+            _ if share < enough => Vote::Nothing,
+            _ if is_telling => Vote::Telling,
+            _ => Vote::For,
+        }
+    }
+
+    /// How well a header and its values fit; none when they do not.
+    pub fn fit(&self, header: &HeaderWords, profile: &Profile) -> Option<Fit> {
+        let score = header.score(&self.names, &self.weak);
+        let vote = self.vote(profile);
+        let is_told = vote == Vote::Telling;
+        let (rank, is_sure) = if vote == Vote::Against {
+            // A name that its values deny is offered, no more.
+            (score >= BY_NAME).then_some((0.2, false))?
+        } else if score >= BY_NAME {
+            let support = if vote >= Vote::For { 0.05 } else { 0.0 };
+            (score + support, true)
+        } else if score >= BY_WEAK_NAME {
+            let is_name = self.is_about(FULL_NAME) && profile.are_names();
+            let is_sure = is_told || is_name;
+            (if is_sure { 0.7 } else { 0.4 }, is_sure)
+        } else if score >= BY_LIKENESS {
+            let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
+            let is_free_text = self.shape == Shape::Any && !self.has_choices();
+            let is_sure = is_told || (is_very_near && (vote == Vote::For || is_free_text));
+            (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
+        } else if score > 0.0 {
+            (score, false)
+        } else {
+            // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
+            let speaks = matches!(self.shape, Shape::Phone | Shape::Email | Shape::NationalId);
+            let is_mute = !header.says_something_else;
+            let rank = if is_mute { 0.3 } else { 0.25 };
+            (speaks && is_told).then_some((rank, is_mute))?
+        };
+        // Of two phones that are named alike, the one that says mobile goes first.
+        let first = if self.target == Target::Phone && header.says_mobile() {
+            0.03
+        } else {
+            0.0
+        };
+        Some(Fit {
+            rank: rank + first,
+            is_sure: is_sure && self.is_certain(),
+        })
+    }
+}

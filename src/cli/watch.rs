@@ -11,7 +11,7 @@ use super::metrics::{Metrics, Now};
 use super::output::Output;
 use crate::error::Error;
 use crate::model::{Counts, RunSummary, Status, Timestamp};
-use crate::report::{Progress, Snapshot};
+use crate::report::Progress;
 use crate::send::{Clock, SendEvent, Tally};
 
 /// Metrics are written this often while the run goes on.
@@ -41,15 +41,14 @@ impl Watch {
     ) -> Self {
         let metrics = metrics.map(|path| Metrics::open(path, Some(&start.tenancy_name)));
         let progress = Arc::new(if output.quiet || due == 0 {
-            Progress::hidden()
+            Progress::hidden(due, per_row)
         } else if output.log_json {
-            Progress::lines(|line| tracing::info!("{line}"))
+            Progress::lines(due, per_row, |line| tracing::info!("{line}"))
         } else if output.is_screen {
-            Progress::bar()
+            Progress::bar(due, per_row)
         } else {
-            Progress::lines(log::write)
+            Progress::lines(due, per_row, log::write)
         });
-        progress.begin(due, per_row);
         log::follow(start.run, &progress);
         let (source, ledger) = (&*start.source, &*start.ledger);
         let tenant = &*start.tenancy_name;
@@ -103,7 +102,7 @@ impl Watch {
                     let message = message.as_deref().unwrap_or_default();
                     tracing::warn!(row, status = word, code, "row {row} is {word}: {message}");
                 }
-                self.progress.step(self.snapshot(&tally.counts));
+                self.step(&tally.counts);
             }
             SendEvent::Again { row, why, wait } => {
                 let wait_ms = wait.as_millis();
@@ -139,15 +138,11 @@ impl Watch {
         }
     }
 
-    fn snapshot(&self, now: &Counts) -> Snapshot {
+    fn step(&self, now: &Counts) {
         let bad = |counts: &Counts| counts.rejected + counts.failed + counts.uncertain;
         let created = now.created.saturating_sub(self.start.created);
         let problems = bad(now).saturating_sub(bad(&self.start));
-        Snapshot {
-            done: created + problems,
-            created,
-            problems,
-        }
+        self.progress.step(created, problems);
     }
 }
 

@@ -91,7 +91,8 @@ pub fn mask_text(text: &str) -> String {
             let word = piece.trim_end();
             let space = &piece[word.len()..];
             let digits = word.chars().filter(|c| c.is_numeric()).count();
-            let is_personal = digits >= 7 || word.contains('@') || word.chars().count() >= 40;
+            let is_email = word.contains('@') && word.contains(char::is_alphanumeric);
+            let is_personal = digits >= 7 || is_email || word.chars().count() >= 40;
             if is_personal {
                 format!("{}{space}", mask(word))
             } else {

@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
+use minijinja::context;
+use minijinja::value::Serde;
 use rust_xlsxwriter::{DocProperties, Format, Workbook};
 
 use super::check::{CheckTally, Findings};
-use super::text::as_float;
+use super::text::rendered;
 use super::words::Language;
 use super::workbook::{Book, Face, Fill, TOLD_WIDTH, column_of, header_format, note, read_in};
 use crate::error::Error;
@@ -50,8 +52,6 @@ pub const WRITTEN_AT: &str = "vlens-batch written at";
 /// column tell.
 const MOST_PROBLEM_NOTES: usize = 10_000;
 const MOST_REPAIR_NOTES: usize = 2_500;
-/// Groups of problems listed on the first sheet; the sheet behind has every one.
-const GROUPS: usize = 200;
 
 const PROBLEM: Fill = Fill::Red;
 const REPAIR: Fill = Fill::Blue;
@@ -200,60 +200,45 @@ impl Annotator {
         self.book.finish(self.next_row - 1, out)
     }
 
-    fn next_steps(&mut self, tally: &CheckTally) -> Result<Vec<String>, Error> {
-        let language = self.shape.language;
-        let column = language.word("problems_column");
-        let mut lines = Vec::new();
-        if tally.invalid > 0 {
-            let sheet = self.book.sheet()?.name();
-            lines.push(language.say("overview_filter", &[&sheet, column]));
-            lines.push(language.word("overview_save").to_owned());
-        }
-        if self.problem_notes >= MOST_PROBLEM_NOTES || self.repair_notes >= MOST_REPAIR_NOTES {
-            lines.push(language.say("overview_notes_end", &[column]));
-        }
-        Ok(lines)
-    }
-
-    /// How many rows, what is wrong with them, what the colours mean, and what to do next.
+    /// How many rows, what is wrong with them, what the colours mean, and what to do next: a line of the template is a row.
     fn write_overview(&mut self, tally: &CheckTally) -> Result<(), Error> {
         let language = self.shape.language;
-        let steps = self.next_steps(tally)?;
+        let problems = tally.groups(true).into_iter().map(|(column, code, group)| {
+            let meaning = language.meaning(code.map_or("", |code| code.into_str()));
+            context! { column => printable(column), meaning, count => group.count }
+        });
+        let values = context! {
+            w => Serde(language.words()),
+            sheet => printable(&self.book.sheet()?.name()),
+            has_more => self.problem_notes >= MOST_PROBLEM_NOTES || self.repair_notes >= MOST_REPAIR_NOTES,
+            rows => tally.rows(),
+            tally => Serde(tally),
+            problems => problems.collect::<Vec<_>>(),
+        };
+        let text = rendered(include_str!("templates/overview.txt"), values);
         let sheet = self.book.workbook.worksheet_from_name(OVERVIEW_SHEET)?;
-        let begin = read_in(Format::new(), language);
-        let title = begin.clone().set_bold().set_font_size(14);
         sheet.set_right_to_left(language == Language::Arabic);
+        sheet.set_landscape().set_print_fit_to_pages(1, 0);
         for (column, width) in (0u16..).zip([44, 84, 12]) {
             sheet.set_column_width(column, width)?;
         }
-        sheet.set_landscape().set_print_fit_to_pages(1, 0);
-        sheet.write_with_format(0, 0, language.word("overview_title"), &title)?;
-        let counts = [
-            ("overview_rows", tally.rows(), Fill::None),
-            ("overview_valid", tally.valid, Fill::None),
-            ("overview_invalid", tally.invalid, PROBLEM),
-            ("overview_duplicate", tally.duplicate, LEFT_OUT),
-            ("overview_repaired", tally.repaired, REPAIR),
-        ];
-        for (row, (label, count, fill)) in (2..).zip(counts) {
-            let ground = read_in(fill.format(), language);
-            sheet.write_with_format(row, 0, language.word(label), &ground)?;
-            sheet.write_with_format(row, 1, as_float(count), &begin)?;
-        }
-        let mut rows = 8u32..;
-        for (step, row) in steps.iter().zip(&mut rows) {
-            sheet.write_with_format(row, 0, &*printable(step), &begin)?;
-        }
-        let head = rows.nth(1).unwrap_or(0);
-        let names = ["column", "problem", "overview_times"].map(|name| language.word(name));
-        sheet.write_row_with_format(head, 0, names, &header_format())?;
-        let groups = tally.groups(true).into_iter().take(GROUPS);
-        for ((column, code, group), row) in groups.zip(rows) {
-            let column = if column.is_empty() { "–" } else { column };
-            let meaning = language.meaning(code.map_or("", |code| code.into_str()));
-            sheet.write_with_format(row, 0, &*printable(column), &begin)?;
-            sheet.write_with_format(row, 1, &*meaning, &begin)?;
-            sheet.write(row, 2, as_float(group.count))?;
+        for (row, line) in (0u32..).zip(text.lines()) {
+            let head = line.strip_prefix("|\t");
+            for (column, cell) in (0u16..).zip(head.unwrap_or(line).split('\t')) {
+                let format = match (row, column) {
+                    _ if head.is_some() => header_format(),
+                    (0, _) => Format::new().set_bold().set_font_size(14),
+                    (4, 0) => PROBLEM.format(),
+                    (5, 0) => LEFT_OUT.format(),
+                    (6, 0) => REPAIR.format(),
+                    _ => Format::new(),
+                };
+                let format = read_in(format, language);
+                match cell.parse::<u32>() {
+                    Ok(count) if column > 0 => sheet.write_with_format(row, column, count, &format),
+                    _ => sheet.write_with_format(row, column, cell, &format),
+                }?;
+            }
         }
         Ok(())
     }

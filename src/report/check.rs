@@ -150,13 +150,22 @@ impl CheckTally {
         }
         for problem in found.problems {
             let column = problem.column.as_deref().unwrap_or_default();
-            let (value, message) = (&problem.value, problem.message.clone());
-            self.group(column, Some(problem.code), row, value, message);
+            let example = Example {
+                row,
+                value: mask(&problem.value),
+                message: problem.message.clone(),
+            };
+            self.group(column, Some(problem.code), example);
             self.list("problems", problem)?;
         }
         for repair in found.repairs {
             self.repaired += 1;
-            self.group(&repair.column, None, row, &repair.from, mask(&repair.to));
+            let example = Example {
+                row,
+                value: mask(&repair.from),
+                message: mask(&repair.to),
+            };
+            self.group(&repair.column, None, example);
             self.list("repairs", repair)?;
         }
         Ok(())
@@ -194,25 +203,13 @@ impl CheckTally {
         self.lists.is_some() || self.created_earlier.len() < EXAMPLES
     }
 
-    fn group(
-        &mut self,
-        column: &str,
-        code: Option<ProblemCode>,
-        row: RowNumber,
-        value: &str,
-        message: String,
-    ) {
+    fn group(&mut self, column: &str, code: Option<ProblemCode>, example: Example) {
         let group = self.groups.entry((column.to_owned(), code)).or_default();
         group.count += 1;
         let first = group.examples.first();
-        group.is_mixed |= first.is_some_and(|first| first.message != message);
+        group.is_mixed |= first.is_some_and(|first| first.message != example.message);
         if group.examples.len() < EXAMPLES {
-            let value = mask(value);
-            group.examples.push(Example {
-                row,
-                value,
-                message,
-            });
+            group.examples.push(example);
         }
     }
 
@@ -220,14 +217,14 @@ impl CheckTally {
         let Some(lists) = &mut self.lists else {
             return Ok(());
         };
-        let separator: &[u8] = if lists.contains_key(list) {
-            b",\n"
+        let separator = if lists.contains_key(list) {
+            ",\n"
         } else {
-            b"\n"
+            "\n"
         };
         let text = lists.entry(list);
         let text = text.or_insert_with(|| SpooledTempFile::new(SPOOL_BYTES));
-        text.write_all(separator)?;
+        text.write_all(separator.as_bytes())?;
         to_json(text, value)?;
         Ok(())
     }

@@ -40,11 +40,9 @@ pub struct ReportData {
 /// Rows that need a person, as many as leave the page two sheets of paper.
 pub const PEOPLE: usize = 12;
 /// A longer run is told in wider steps with the highest value of each.
-const MOST_STEPS: usize = 180;
-/// Rows in the table beside a plot over time, and labels below it.
-const TIME_ROWS: usize = 24;
+const MOST_STEPS: usize = 120;
+/// Labels below a plot over time, and minutes between them.
 const TIME_LABELS: usize = 6;
-/// Minutes between the labels of a plot over time.
 const LABEL_STEPS: [usize; 13] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, DAY, 7 * DAY];
 const DAY: usize = 1440;
 /// A page about a run of more than a month shows its first month.
@@ -187,23 +185,16 @@ fn over_time(
         let is_marked = usize::try_from(of_year).is_ok_and(|minute| minute.is_multiple_of(step));
         is_marked.then(|| clock.strftime(form).to_string())
     };
-    // Of each stretch its highest value, since that is what a limit is about.
-    let highest = |stretch: usize| {
-        let stretches = values.chunks(stretch).enumerate();
-        stretches.map(move |(at, values)| (at * stretch, values.iter().copied().max().unwrap_or(0)))
-    };
     let stretch = values.len().div_ceil(MOST_STEPS).max(1);
-    let bars = highest(stretch).map(|(at, value)| ((at..at + stretch).find_map(label), [value]));
-    let rows = highest(values.len().div_ceil(TIME_ROWS).max(1)).map(|(at, value)| {
-        let time = clock(at).strftime("%Y-%m-%d %H:%M").to_string();
-        (time, value)
+    let bars = values.chunks(stretch).enumerate().map(|(at, values)| {
+        let mut minutes = at * stretch..(at + 1) * stretch;
+        let time = clock(minutes.start).strftime("%Y-%m-%d %H:%M").to_string();
+        // Of each stretch its highest value, since that is what a limit is about.
+        let highest = values.iter().copied().max().unwrap_or(0);
+        (minutes.find_map(label), [highest], time)
     });
-    Some(context! {
-        limit,
-        is_stretched => stretch > 1,
-        bars => Serde(bars.collect::<Vec<Bar<1>>>()),
-        rows => rows.collect::<Vec<_>>(),
-    })
+    let bars = Serde(bars.collect::<Vec<_>>());
+    Some(context! { limit, is_stretched => stretch > 1, bars })
 }
 
 /// How many had signed, or stood at another stage, so many days after the invitation; nothing where nothing tells of it.

@@ -19,7 +19,7 @@ pub use annotate::{Annotator, SheetShape, WRITTEN_AT};
 pub use check::{CheckTally, CheckText, FilledForm, Findings};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use html::{PEOPLE, ReportData, write_html};
-pub use progress::{Progress, Snapshot};
+pub use progress::Progress;
 pub use summary::{
     CHANGED_SHOWN, DryRun, Further, command, not_done, question, reason, write_dry_run,
     write_follow, write_summary,

@@ -1,7 +1,7 @@
 //! Progress on stderr while rows are sent: a bar on a terminal, elsewhere one plain line every thirty seconds or ten per cent,
 //! nothing when quiet. Whoever writes a log line while a bar stands writes it inside [`Progress::suspend`].
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,105 +11,71 @@ use crate::model::Timestamp;
 
 use super::text::{as_float, counted, duration, thousands};
 
-/// How far the run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Snapshot {
-    /// Rows dealt with since the run began, whatever became of them.
-    pub done: u64,
-    /// Of these, invitations created.
-    pub created: u64,
-    /// Of these, rows that need a person.
-    pub problems: u64,
-}
-
-type Lines = Box<dyn Fn(&str) + Send + Sync>;
+/// A bar is told of every row: it draws itself no oftener than is seen.
+const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Progress of one run. All methods may be called from any thread.
 pub struct Progress {
     /// Keeps count and time; drawn on a terminal alone.
     bar: ProgressBar,
     /// Where plain lines go.
-    lines: Option<Lines>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
+    lines: Option<Box<dyn Fn(&str) + Send + Sync>>,
     /// The time that a row takes at the rate limits.
     per_row: Duration,
-    /// When something was told last, and at which tenth of the whole.
-    told: Option<Instant>,
-    tenth: u64,
+    /// When a line was told last, and at which tenth of the whole.
+    told: Mutex<(Instant, u64)>,
 }
 
 impl Progress {
-    /// Shows nothing.
-    pub fn hidden() -> Self {
-        Progress::with(ProgressBar::hidden(), None)
+    /// Of a run with so many rows that are due; shows nothing.
+    pub fn hidden(total: u64, per_row: Duration) -> Self {
+        Progress {
+            bar: ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()),
+            lines: None,
+            per_row,
+            told: Mutex::new((Instant::now(), 0)),
+        }
     }
 
     /// A bar on stderr; only for a terminal.
-    pub fn bar() -> Self {
-        let target = ProgressDrawTarget::stderr();
-        Progress::with(ProgressBar::with_draw_target(None, target), None)
+    pub fn bar(total: u64, per_row: Duration) -> Self {
+        let progress = Progress::hidden(total, per_row);
+        let style = ProgressStyle::with_template("{bar:20} {human_pos}/{human_len} {wide_msg}");
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        progress.bar.set_style(style);
+        progress.bar.set_draw_target(ProgressDrawTarget::stderr());
+        progress.bar.enable_steady_tick(Duration::from_secs(1));
+        progress
     }
 
     /// Plain lines, told to `tell`, for logs and pipes.
-    pub fn lines(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Progress::with(ProgressBar::hidden(), Some(Box::new(tell)))
-    }
-
-    fn with(bar: ProgressBar, lines: Option<Lines>) -> Self {
-        let style = ProgressStyle::with_template("{bar:20} {human_pos}/{human_len} {wide_msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    pub fn lines(
+        total: u64,
+        per_row: Duration,
+        tell: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Self {
         Progress {
-            bar,
-            lines,
-            state: Mutex::default(),
+            lines: Some(Box::new(tell)),
+            ..Progress::hidden(total, per_row)
         }
     }
 
-    /// The run begins: so many rows are due, and the rate limits allow one row per `per_row`.
-    pub fn begin(&self, total_due: u64, per_row: Duration) {
-        *lock(&self.state) = State {
-            per_row,
-            told: self.lines.is_some().then(Instant::now),
-            tenth: 0,
-        };
-        self.bar.set_length(total_due);
-        self.bar.reset_elapsed();
-        if !self.bar.is_hidden() {
-            self.bar.enable_steady_tick(Duration::from_secs(1));
-        }
-    }
-
-    /// The run is this far now.
-    pub fn step(&self, now: Snapshot) {
-        const LINE_EVERY: Duration = Duration::from_secs(30);
-        const MESSAGE_EVERY: Duration = Duration::from_millis(200);
+    /// The run has come to so many rows that were created and so many that need a person.
+    pub fn step(&self, created: u64, problems: u64) {
         let total = self.bar.length().unwrap_or(0);
-        let tenth = now.done.saturating_mul(10) / total.max(1);
-        self.bar.set_position(now.done);
-        let mut state = lock(&self.state);
-        let every = if self.lines.is_some() {
-            LINE_EVERY
-        } else {
-            MESSAGE_EVERY
+        let done = created + problems;
+        self.bar.set_position(done);
+        let details = details(created, problems, total, self.bar.elapsed(), self.per_row);
+        let Some(tell) = &self.lines else {
+            return self.bar.set_message(details);
         };
-        if state.told.is_some_and(|told| told.elapsed() < every) && tenth <= state.tenth {
-            return;
-        }
-        state.told = Some(Instant::now());
-        state.tenth = tenth;
-        let details = details(now, total, self.bar.elapsed(), state.per_row);
-        drop(state);
-        match &self.lines {
-            None => self.bar.set_message(details),
-            Some(tell) => {
-                let percent = now.done.saturating_mul(100) / total.max(1);
-                let (done, total) = (thousands(now.done), thousands(total));
-                tell(&format!("{done} of {total} rows ({percent} %), {details}"));
-            }
+        let percent = done.saturating_mul(100) / total.max(1);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.0.elapsed() >= LINE_EVERY || percent / 10 > told.1 {
+            *told = (Instant::now(), percent / 10);
+            drop(told);
+            let (done, total) = (thousands(done), thousands(total));
+            tell(&format!("{done} of {total} rows ({percent} %), {details}"));
         }
     }
 
@@ -137,17 +103,24 @@ impl Progress {
 
 /// The rate and the time left are those of the whole run so far: within a minute whose limit is used up, the current rate says
 /// nothing. Where the limits allow no more than the pace so far, they tell the time left.
-fn details(now: Snapshot, total: u64, elapsed: Duration, per_row: Duration) -> String {
-    let mut text = format!("{} created", thousands(now.created));
-    if now.problems > 0 {
-        text = format!("{text}, {}", counted(now.problems, "problem", "problems"));
+fn details(
+    created: u64,
+    problems: u64,
+    total: u64,
+    elapsed: Duration,
+    per_row: Duration,
+) -> String {
+    let mut text = format!("{} created", thousands(created));
+    if problems > 0 {
+        text = format!("{text}, {}", counted(problems, "problem", "problems"));
     }
-    let pace = elapsed.as_secs_f64() / as_float(now.done.max(1));
-    let is_settled = now.done >= 20;
+    let done = created + problems;
+    let pace = elapsed.as_secs_f64() / as_float(done.max(1));
+    let is_settled = done >= 20;
     if is_settled {
         text = format!("{text}, {:.0} rows/min", 60.0 / pace.max(0.0001));
     }
-    let rest = as_float(total.saturating_sub(now.done));
+    let rest = as_float(total.saturating_sub(done));
     let pace = if is_settled { pace } else { 0.0 };
     let left = pace.max(per_row.as_secs_f64()) * rest;
     if left > 0.0 {
@@ -156,43 +129,27 @@ fn details(now: Snapshot, total: u64, elapsed: Duration, per_row: Duration) -> S
     text
 }
 
-/// A thread that panicked elsewhere leaves plain numbers behind, which remain usable.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_time_left_is_that_of_the_slower_of_limit_and_pace() {
-        let told = |done, seconds, per_row| {
-            let now = Snapshot {
-                done,
-                created: done,
-                problems: done / 50,
-            };
-            let elapsed = Duration::from_secs(seconds);
-            details(now, 1000, elapsed, Duration::from_secs(per_row))
-        };
-        for (text, expected) in [
-            (told(0, 0, 1), "0 created, about 16m 40s left"),
+        for (created, problems, seconds, per_row, expected) in [
+            (0, 0, 0, 1, "0 created, about 16m 40s left"),
             (
-                told(100, 60, 1),
-                "100 created, 2 problems, 100 rows/min, about 15m left",
+                98,
+                2,
+                60,
+                1,
+                "98 created, 2 problems, 100 rows/min, about 15m left",
             ),
-            (
-                told(100, 200, 1),
-                "100 created, 2 problems, 30 rows/min, about 30m left",
-            ),
-            (
-                told(1000, 2000, 1),
-                "1,000 created, 20 problems, 30 rows/min",
-            ),
-            (told(0, 0, 0), "0 created"),
+            (100, 0, 200, 1, "100 created, 30 rows/min, about 30m left"),
+            (1000, 0, 2000, 1, "1,000 created, 30 rows/min"),
+            (0, 0, 0, 0, "0 created"),
         ] {
-            assert_eq!(text, expected);
+            let [elapsed, per_row] = [seconds, per_row].map(Duration::from_secs);
+            assert_eq!(details(created, problems, 1000, elapsed, per_row), expected);
         }
     }
 }

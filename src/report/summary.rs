@@ -11,7 +11,7 @@ use minijinja::{Value, context};
 use crate::mapping::names::Shown;
 use crate::model::{FollowSummary, RowNumber, RunSummary, Stop};
 
-use super::text::{Look, counted, duration, environment};
+use super::text::{Look, counted, duration, rendered};
 use super::words::Language;
 
 /// What further commands must be given to meet the same ledger and config, as typed.
@@ -89,8 +89,7 @@ pub fn reason(stop: Stop, said: Option<&str>) -> String {
 pub fn not_done(summary: &RunSummary) -> String {
     let needing = summary.counts.needing_a_person();
     let values = context! { s => Serde(summary), needing };
-    let told = environment().render_str(include_str!("templates/not_done.txt"), values);
-    told.unwrap_or_default()
+    rendered(include_str!("templates/not_done.txt"), values)
 }
 
 /// The one question before a run sends: how many, where, for whom, and how long it takes.
@@ -191,7 +190,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_finished_run_says_what_needs_a_person_and_how() {
+    fn a_run_says_what_needs_a_person_and_how() {
         insta::assert_snapshot!(text(&a_summary(), Look::new(60, false)), @r"
         Run 3 of customers.csv is finished; 19 rows need a person.
 
@@ -235,13 +234,7 @@ pub mod tests {
                    customer may be invited a second time:
                      vlens-batch retry 3 --row N --uncertain --sandbox
         ");
-        let styled = text(&a_summary(), Look::new(60, true));
-        let plain = text(&a_summary(), Look::new(60, false));
-        assert_eq!(console::strip_ansi_codes(&styled), plain);
-    }
-
-    #[test]
-    fn a_refused_run_of_standard_input_points_to_the_doctor_and_goes_on_from_the_ledger() {
+        // A refused run of standard input points to the doctor, and goes on from the ledger.
         let mut summary = a_summary();
         summary.stopped = Some(Stop::Refused);
         summary.counts.pending = 500;

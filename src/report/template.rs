@@ -24,8 +24,8 @@ pub struct TemplateSpec<'a> {
     pub types: &'a [FieldType],
     /// The keys of fields that may not stay empty.
     pub required: &'a [String],
-    /// What the labels are written in; none for Arabic above English.
-    pub language: Option<Language>,
+    /// What the labels are written in, the first above the others.
+    pub languages: &'a [Language],
     /// The text by which the example row is known, so that it is never sent.
     pub example_marker: &'a str,
 }
@@ -69,15 +69,8 @@ struct Column<'a> {
 }
 
 impl<'a> TemplateSpec<'a> {
-    fn languages(&self) -> &[Language] {
-        match &self.language {
-            Some(language) => std::slice::from_ref(language),
-            None => &[Language::Arabic, Language::English],
-        }
-    }
-
     fn said(&self, key: &str) -> impl Iterator<Item = String> {
-        let words = self.languages().iter().map(|language| language.word(key));
+        let words = self.languages.iter().map(|language| language.word(key));
         words.map(str::to_owned)
     }
 
@@ -132,7 +125,7 @@ impl<'a> TemplateSpec<'a> {
     /// In the wanted languages; the other is better than none.
     fn labels(&self, field: &FormField) -> Vec<String> {
         let both = [Language::Arabic, Language::English];
-        let lists = [self.languages(), &both].map(|languages| {
+        let lists = [self.languages, &both].map(|languages| {
             let labels = languages.iter().map(|&language| label_in(field, language));
             let mut labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
             labels.dedup();
@@ -155,7 +148,7 @@ impl<'a> TemplateSpec<'a> {
         let conditions = field.condition.iter().flat_map(|condition| {
             let parent = self.place_of(&condition.parent);
             let parent = parent.map(|place| &self.form.fields[place]);
-            self.languages().iter().map(move |&language| {
+            self.languages.iter().map(move |&language| {
                 let label = parent.map_or("", |parent| label_in(parent, language));
                 let label = if label.is_empty() {
                     &condition.parent
@@ -221,7 +214,7 @@ pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
     let columns = spec.columns();
     let mut labels = columns.iter().flat_map(|column| &column.labels);
     let in_arabic = labels.any(|label| label.contains(is_arabic));
-    let right_to_left = spec.language != Some(Language::English) && in_arabic;
+    let right_to_left = spec.languages.contains(&Language::Arabic) && in_arabic;
     // A sheet's name has at most 31 characters.
     let name: String = spec.form.name.chars().take(31).collect();
     let name = if name == LISTS { "" } else { name.trim() };

@@ -177,6 +177,12 @@ pub(super) fn environment() -> Environment<'static> {
     environment
 }
 
+/// A template's text. Of its own mistakes only the kind is told: their detail may quote values.
+pub(super) fn rendered(template: &str, values: Value) -> String {
+    let text = environment().render_str(template, values);
+    text.unwrap_or_else(|error| error.kind().to_string())
+}
+
 const COMMAND: Style = AnsiColor::Cyan.on_default();
 /// What went well, what a person should look at, what went wrong, what heads a paragraph, what matters least.
 const STYLES: [(&str, Style); 5] = [
@@ -344,33 +350,23 @@ mod tests {
     }
 
     #[test]
-    fn lines_fit_and_colour_takes_no_room() {
+    fn lines_fit_colour_takes_no_room_and_nothing_from_outside_commands_a_terminal() {
+        let told = |look: Look, template| {
+            let mut out = Vec::new();
+            let value = minijinja::context! { value => "\u{1b}[31m\u{202e}a\tb\nc" };
+            look.write(&mut out, template, value)?;
+            io::Result::Ok(String::from_utf8(out).unwrap())
+        };
         let look = Look::new(24, true);
-        let mut out = Vec::new();
-        look.paragraph(
-            &mut out,
-            &look.paint(COMMAND, "  12 "),
-            "rows do not pass validation",
-        )
-        .unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let text = told(look, "{{ '  12'|bad }}\trows do not pass validation\n1\tx").unwrap();
         assert_eq!(
             console::strip_ansi_codes(&text),
-            "  12 rows do not pass\n     validation\n"
+            "  12rows do not pass\n    validation\n1   x\n"
         );
-    }
-
-    #[test]
-    fn what_comes_from_outside_commands_no_terminal() {
-        let mut out = Vec::new();
-        let look = Look::new(80, true);
-        let value = minijinja::context! { value => "\u{1b}[31m\u{202e}a\tb\nc" };
-        look.write(&mut out, "{{ value }}\n{{ value|bad }}", value)
-            .unwrap();
-        let text = String::from_utf8(out).unwrap();
         let shown = "\u{fffd}[31ma b / c";
+        let text = told(Look::new(80, true), "{{ value }}\n{{ value|bad }}").unwrap();
         assert_eq!(text, format!("{shown}\n\u{1b}[31m{shown}\u{1b}[0m\n"));
-        let missing = look.write(&mut Vec::new(), "{{ valeu }}", minijinja::context! {});
+        let missing = told(look, "{{ valeu }}");
         assert!(missing.is_err(), "a misspelt name is no empty text");
     }
 

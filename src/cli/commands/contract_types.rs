@@ -16,7 +16,9 @@ use crate::error::{Ended, Error};
 use crate::ledger::{Ledger, Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
-use crate::report::{TemplateSpec, TypeLine, quoted, write_contract_types, write_template};
+use crate::report::{
+    Language, TemplateSpec, TypeLine, quoted, write_contract_types, write_template,
+};
 use crate::send::{Api, Clock, Limiter};
 use crate::vlens::read_form;
 
@@ -216,7 +218,10 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
         form: &form,
         types: &form.fields.iter().map(type_of).collect::<Vec<_>>(),
         required: &required(settings, id),
-        language: args.lang,
+        languages: match &args.lang {
+            Some(language) => std::slice::from_ref(language),
+            None => &[Language::Arabic, Language::English],
+        },
         example_marker: EXAMPLE_MARKER,
     })?;
     let path = &args.output;

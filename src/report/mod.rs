@@ -8,9 +8,8 @@ mod check;
 mod export;
 mod html;
 mod progress;
-mod summary;
-mod tables;
 mod template;
+mod terminal;
 mod text;
 mod words;
 mod workbook;
@@ -20,14 +19,11 @@ pub use check::{CheckTally, CheckText, FilledForm, Findings};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::Progress;
-pub use summary::{
-    CHANGED_SHOWN, DryRun, Further, command, not_done, question, reason, write_dry_run,
-    write_follow, write_summary,
-};
-pub use tables::{
-    Finding, GuessLine, Level, TypeLine, doctor_json, history_json, write_contract_types,
-    write_doctor, write_guesses, write_history, write_register, write_runs,
-};
 pub use template::{TemplateSpec, write_template};
+pub use terminal::{
+    CHANGED_SHOWN, DryRun, Finding, Further, GuessLine, Level, TypeLine, command, doctor_json,
+    history_json, not_done, question, reason, write_contract_types, write_doctor, write_dry_run,
+    write_follow, write_guesses, write_history, write_register, write_runs, write_summary,
+};
 pub use text::{Look, counted, quoted, rows};
 pub use words::Language;

@@ -14,12 +14,14 @@ use super::text::{as_float, counted, duration, thousands};
 /// A bar is told of every row: it draws itself no oftener than is seen.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
+type Tell = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Progress of one run. All methods may be called from any thread.
 pub struct Progress {
     /// Keeps count and time; drawn on a terminal alone.
     bar: ProgressBar,
     /// Where plain lines go.
-    lines: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    lines: Option<Tell>,
     /// The time that a row takes at the rate limits.
     per_row: Duration,
     /// When a line was told last, and at which tenth of the whole.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::ReadArgs;
+use super::args::{ReadArgs, RunArgs};
 use super::files::tidy;
 use super::settings::{CONFIG_NAME, SANDBOX_LEDGER_NAME, Settings};
 use crate::report::{Further, command, quoted};
@@ -46,6 +46,16 @@ impl Settings {
             checking: join(&[&named_config, &ledger, &read_from, &reading]),
             running: join(&[&named_config, &sandbox, &ledger, &reading]),
         }
+    }
+
+    /// The `run` by which a person goes on, of this file or of one that he knows.
+    pub fn again(&self, is_sandbox: bool, run: Option<&RunArgs>) -> String {
+        let typed = match run {
+            Some(args) => self.typed(&args.file, &args.read),
+            None => self.typed(Path::new("FILE"), &ReadArgs::default()),
+        };
+        let further = self.further(is_sandbox, &typed);
+        command(&format!("run {}", quoted(&further.file)), &further.running)
     }
 
     /// A command that reads, with what it must be given to meet this config and ledger.

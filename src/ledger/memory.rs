@@ -209,11 +209,11 @@ impl Loss {
     }
 
     /// Goes on only where a person names this loss.
-    pub(super) fn accept(&self, path: &Path, on_loss: OnLoss) -> Result<(), Error> {
+    pub(super) fn accept(&self, path: &Path, on_loss: OnLoss, again: &str) -> Result<(), Error> {
         match on_loss {
             OnLoss::NewLedger => Ok(()),
             OnLoss::AssumeSent(number) if number == self.number => Ok(()),
-            OnLoss::AssumeSent(_) | OnLoss::Refuse => Err(self.error(path)),
+            OnLoss::AssumeSent(_) | OnLoss::Refuse => Err(self.error(path, again)),
         }
     }
 
@@ -222,7 +222,8 @@ impl Loss {
         self.number.max(1)
     }
 
-    pub(super) fn error(&self, path: &Path) -> Error {
+    /// `again` is the command that the ways out are options of.
+    pub(super) fn error(&self, path: &Path, again: &str) -> Error {
         let (shown, found, number) = (path.display(), &self.found, self.number);
         let message = match self.expected {
             Some(expected) if expected > 0 => format!(
@@ -236,8 +237,8 @@ impl Loss {
         let go_on =
             "go on with what is there and hold everybody as uncertain who may have been invited";
         Error::unusable("ledger_memory_lost", message).hint(format!(
-            "Nothing was sent. Put back the last backup, or the -wal file that belongs to it. Or {go_on}: `run FILE --assume-sent {number}`, \
-             with each file that was run in the lost time. Or begin anew: `run FILE --new-ledger`, if nobody was invited yet."
+            "Nothing was sent. Put back the last backup, or the -wal file that belongs to it. Or {go_on}: `{again} --assume-sent {number}`, \
+             with each file that was run in the lost time. Or begin anew: `{again} --new-ledger`, if nobody was invited yet."
         ))
     }
 }

@@ -53,6 +53,8 @@ pub struct Worker {
     /// As the operating system numbers its processes.
     pub pid: u32,
     pub since: Moment,
+    /// The whole `run` by which a person goes on after a loss, but for the options that say how.
+    pub again: String,
 }
 
 /// The process at work, with its anchor between the two clocks. It is the ledger's only writer as long as it is the newest there.
@@ -128,7 +130,7 @@ impl Ledger {
         let loss = Loss::of_file(&path, lock.mark.get());
         let exists = path.exists();
         if let Some(loss) = &loss {
-            loss.accept(&path, on_loss)?;
+            loss.accept(&path, on_loss, &worker.again)?;
             set_aside(&path, worker.since.at.0)?;
         }
         let (conn, bound, salt) = match binding {
@@ -191,7 +193,7 @@ impl Ledger {
                 return Ok(opened);
             }
             (None, _) => return Err(nothing_lost(path)),
-            (Some(loss), _) => loss.accept(path, on_loss)?,
+            (Some(loss), _) => loss.accept(path, on_loss, &worker.again)?,
         }
         if lock.mark.get().is_none() {
             // The loss is remembered until everybody concerned is held.
@@ -345,11 +347,7 @@ fn connect_known(path: &Path) -> Result<(Connection, Binding, Salt), Error> {
 /// Refuses what can be seen to be no ledger, or not to be safe, without opening it: SQLite would delete the log of an empty file.
 pub(super) fn refuse_unseen(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(not_a_ledger(path)),
-        Ok(metadata) if metadata.len() == 0 => {
-            let loss = Loss::of_file(path, Mark::beside(path));
-            Err(loss.map_or_else(|| not_a_ledger(path), |loss| loss.error(path)))
-        }
+        Ok(metadata) if metadata.is_dir() || metadata.len() == 0 => Err(not_a_ledger(path)),
         _ => place::refuse_second_name(path),
     }
 }

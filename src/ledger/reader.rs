@@ -201,8 +201,9 @@ impl Reader {
     }
 }
 
-/// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open.
-pub fn refuse_loss(path: &Path) -> Result<(), Error> {
+/// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `again` as of a
+/// worker.
+pub fn refuse_loss(path: &Path, again: &str) -> Result<(), Error> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.
     let mark = Mark::beside(&path);
@@ -212,7 +213,7 @@ pub fn refuse_loss(path: &Path) -> Result<(), Error> {
     {
         loss = reader.look(|conn| Loss::of_content(conn, mark))?;
     }
-    loss.map_or(Ok(()), |loss| Err(loss.error(&path)))
+    loss.map_or(Ok(()), |loss| Err(loss.error(&path, again)))
 }
 
 fn connect(path: &Path) -> Outcome<Connection> {

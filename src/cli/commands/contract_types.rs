@@ -58,7 +58,8 @@ pub async fn open_api(
     let is_ours = |reader: Reader| *reader.binding() == binding;
     if Reader::open(&path)?.is_some_and(is_ours) {
         let lock = world::lock(&path, settings, wait.then_some(&*stop))?;
-        let open = Ledger::open(lock, &binding, &world::worker(command))?;
+        let worker = world::worker(command, settings.again(false, None));
+        let open = Ledger::open(lock, &binding, &worker)?;
         limiter = world::limiter(&open, sending.limits, &*clock)?;
         ledger = Some(open);
     }

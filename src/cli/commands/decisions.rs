@@ -34,7 +34,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     };
     let never = StopSignal::default();
     let lock = lock(&opened.path, settings, args.wait.then_some(&never))?;
-    let mut ledger = Ledger::open_existing(lock, &worker("settle"))?;
+    let mut ledger = Ledger::open_existing(lock, &worker("settle", settings.again(false, None)))?;
     ledger.begin_work(Work::Deciding(run))?;
     let rows: Vec<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
     let told = ("row_not_uncertain", "not uncertain; nothing was settled");
@@ -98,7 +98,7 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
         let message = "Nothing was deleted: the answer was no.";
         return Err(Error::stopped("not_confirmed", message));
     }
-    let mut ledger = Ledger::open_existing(lock, &worker("purge"))?;
+    let mut ledger = Ledger::open_existing(lock, &worker("purge", settings.again(false, None)))?;
     let report = ledger.purge_older_than(cutoff)?;
     ledger.finish()?;
     let PurgeReport { rows, tokens, kept } = report;

@@ -95,7 +95,9 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         settings,
         base_url,
         target,
-        ledger: place.clone().and_then(|place| sound_ledger(&place.path)),
+        ledger: place
+            .clone()
+            .and_then(|place| sound_ledger(&place.path, settings)),
         place,
     };
     for (check, look) in CHECKS {
@@ -283,8 +285,8 @@ fn authority(context: &Context<'_>) -> Looked {
     }
 }
 
-fn sound_ledger(path: &Path) -> Result<Option<(Reader, u64)>, Error> {
-    refuse_loss(path)?;
+fn sound_ledger(path: &Path, settings: &Settings) -> Result<Option<(Reader, u64)>, Error> {
+    refuse_loss(path, &settings.again(false, None))?;
     let Some(reader) = Reader::open(path)? else {
         return Ok(None);
     };

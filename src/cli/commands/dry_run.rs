@@ -27,7 +27,7 @@ pub fn dry_run(
     target: &Target,
 ) -> Ended {
     let path = settings.ledger(args.send.sandbox)?;
-    refuse_loss(&path)?;
+    refuse_loss(&path, &settings.again(args.send.sandbox, Some(args)))?;
     let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
     if let Some(reader) = &reader {
         reader.require(&target.binding)?;

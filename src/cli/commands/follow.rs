@@ -37,7 +37,8 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let portal = Portal::find(&settings.config, &named, &columns, &input.name(), || {
         source.next_row()
     })?;
-    let mut ledger = Ledger::open_existing(lock(&path, settings, None)?, &worker("follow"))?;
+    let worker = worker("follow", settings.again(false, None));
+    let mut ledger = Ledger::open_existing(lock(&path, settings, None)?, &worker)?;
     let mut told = Told::read(&portal, &input, &options)?;
     let mut created = 0;
     ledger.created_bodies(|id, body| {

@@ -168,7 +168,8 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
         }
         RegisterAction::Rebuild { without_the_others } => {
             let lock = lock(&settings.ledger(false)?, settings, None)?;
-            let mut ledger = Ledger::open(lock, &binding, &worker("register rebuild"))?;
+            let worker = worker("register rebuild", settings.again(false, None));
+            let mut ledger = Ledger::open(lock, &binding, &worker)?;
             let party = party(settings, &binding, Some(&ledger))?;
             let register = connect(&place, key_file.as_deref(), party, true).await?;
             let ended = rebuild(&register, &mut ledger, *without_the_others, settings).await;

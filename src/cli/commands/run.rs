@@ -58,8 +58,8 @@ pub async fn send_file(
 pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger, Error> {
     let flow = Flow::new(settings, args, "inbox")?;
     let target = flow.target(settings.needs_login()).await?;
-    let (lock, worker) = (flow.lock()?, worker(flow.command));
-    Ledger::open_or_create(lock, &target.binding, &worker, OnLoss::Refuse)
+    let worker = worker(flow.command, settings.again(args.sandbox, None));
+    Ledger::open_or_create(flow.lock()?, &target.binding, &worker, OnLoss::Refuse)
 }
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
@@ -117,7 +117,8 @@ async fn go_on<'s>(
     drop(opened);
     let flow = Flow::new(settings, args, command)?;
     let target = flow.target(needs_login).await?;
-    let mut ledger = Ledger::open(flow.lock()?, &target.binding, &worker(command))?;
+    let worker = worker(command, settings.again(args.sandbox, None));
+    let mut ledger = Ledger::open(flow.lock()?, &target.binding, &worker)?;
     let register = flow.join(&mut ledger, &target).await?;
     let begun = Begun {
         ledger,
@@ -223,7 +224,8 @@ impl<'s> Flow<'s> {
         target: Target,
     ) -> Result<RunSummary, Error> {
         let lock = self.lock()?;
-        let worker = worker(self.command);
+        let again = self.settings.again(self.args.sandbox, Some(args));
+        let worker = worker(self.command, again);
         let on_loss = match args.assume_sent {
             Some(number) => OnLoss::AssumeSent(number),
             None if args.new_ledger => OnLoss::NewLedger,

@@ -36,7 +36,7 @@ pub struct Opened<'s> {
 impl<'s> Opened<'s> {
     pub fn find(settings: &'s Settings, is_sandbox: bool) -> Result<Self, Error> {
         let path = settings.ledger(is_sandbox)?;
-        let memory = refuse_loss(&path);
+        let memory = refuse_loss(&path, &settings.again(is_sandbox, None));
         match (Opened::at(settings, path), memory) {
             (Err(_), Err(loss)) => Err(loss),
             (opened, memory) => Ok(Opened { memory, ..opened? }),
@@ -192,13 +192,14 @@ pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Resu
 }
 
 /// This process, for the ledger.
-pub fn worker(command: &'static str) -> Worker {
+pub fn worker(command: &'static str, again: String) -> Worker {
     Worker {
         command,
         os_user: user_name(),
         host: host_name(),
         pid: std::process::id(),
         since: SystemClock::default().moment(),
+        again,
     }
 }
 

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::input::{Hidden, Input, Options, Source};
+use vlens_batch::input::{Input, Options, Source};
+use vlens_batch::model::Hidden;
 
 fuzz_target!(|bytes: &[u8]| {
     let options = Options {

@@ -8,8 +8,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 
 pub use super::values::{LangArg, LogFormat, OnInvalid, Rate, RegisterAction, SettledAs};
 use super::values::{age, delimiter, duration, status};
-use crate::input::Hidden;
-use crate::model::Status;
+use crate::model::{Hidden, Status};
 use crate::report::{Format, Language};
 
 /// Create Vlens invitations for a whole sheet of customers: each once, whatever is killed and whenever.

@@ -13,7 +13,7 @@ use super::values::Rate;
 use crate::error::Error;
 use crate::input;
 use crate::mapping::Config;
-use crate::mapping::config::{ApiConfig, Hidden, OnUncertain, SessionKind};
+use crate::mapping::config::{ApiConfig, OnUncertain, SessionKind};
 use crate::model::ContractTypeId;
 use crate::send::{Limits, Wishes};
 use crate::vlens::{BaseUrl, Way};
@@ -231,10 +231,7 @@ impl Settings {
             header_row: args.header_row.or(config.header_row.map(NonZeroU32::get)),
             delimiter: args.delimiter.or(config.delimiter),
             encoding: named(&args.encoding, config.encoding.as_deref()),
-            hidden: args.hidden.or(config.hidden.map(|hidden| match hidden {
-                Hidden::Skip => input::Hidden::Skip,
-                Hidden::Send => input::Hidden::Send,
-            })),
+            hidden: args.hidden.or(config.hidden),
             known_names: self.config.known_names(),
         }
     }

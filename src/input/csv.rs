@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::encoding::{BREAKS, Basis, Encoding, Lines};
+use super::encoding::{BREAKS, Basis, Lines, decide};
 use super::file::Input;
-use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Note, Options, Source, cell_of_text, undecodable};
+use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Options, Source, cell_of_text, undecodable};
 use crate::error::Error;
 use crate::model::{RESULT_COLUMNS, Row, RowNumber};
 
@@ -26,11 +26,11 @@ pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Sour
     // How the config says that the customers' sheet is written does not concern an export of ours.
     let asked = (options.delimiter, options.encoding.as_deref());
     let (asked, told) = Some(asked).filter(|_| !is_export(head)).unwrap_or_default();
-    let Encoding { charset, basis } = Encoding::of(input, head, told)?;
+    let (charset, basis) = decide(input, head, told)?;
     let sample = sample(Lines::open(input, charset)?)?;
     let named = named(&sample);
     let (delimiter, how) = match (asked, named, counted(&sample)) {
-        (Some(asked), ..) => (usable(asked)?, "as asked for"),
+        (Some(asked), ..) => (asked, "as asked for"),
         (None, Some(named), _) => (named, "as its sep= line says"),
         (None, None, Some(counted)) => (counted, "detected"),
         (None, None, None) => (',', "none found: one column"),
@@ -39,20 +39,22 @@ pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Sour
     if named.is_some() {
         lines.next()?;
     }
+    let text = format!(
+        "Read as CSV: {} ({basis}), delimiter {} ({how}).",
+        charset.name(),
+        word(delimiter)
+    );
     let mut source = Source::of(Records {
         lines,
         look: Look::of(&sample, delimiter),
         record: Record::new(delimiter),
         row: 0,
     });
-    source.notes.push(Note {
-        text: format!(
-            "Read as CSV: {} ({basis}), delimiter {} ({how}).",
-            charset.name(),
-            word(delimiter)
-        ),
-        warning: matches!(basis, Basis::Guessed | Basis::Mostly),
-    });
+    if matches!(basis, Basis::Guessed | Basis::Mostly) {
+        source.warn(text);
+    } else {
+        source.note(text);
+    }
     source.is_guess = basis == Basis::Guessed;
     Ok(source)
 }
@@ -75,19 +77,6 @@ fn sample(mut lines: Lines) -> Result<String, Error> {
     Ok(sample)
 }
 
-fn usable(delimiter: char) -> Result<char, Error> {
-    if is_usable(delimiter) {
-        return Ok(delimiter);
-    }
-    let message = format!("{delimiter:?} cannot be a delimiter.");
-    Err(Error::unusable("delimiter_invalid", message)
-        .hint("Give one ASCII character, such as , ; | or a tab."))
-}
-
-fn is_usable(delimiter: char) -> bool {
-    delimiter.is_ascii() && !matches!(delimiter, '"' | '\n' | '\r' | '\0')
-}
-
 fn word(delimiter: char) -> String {
     let known = CANDIDATES.iter().find(|known| known.0 == delimiter);
     known.map_or_else(|| format!("{delimiter:?}"), |known| known.1.to_owned())
@@ -101,8 +90,8 @@ fn named(sample: &str) -> Option<char> {
         .strip_prefix('"')
         .and_then(|line| line.strip_suffix('"'));
     let (word, delimiter) = quoted.unwrap_or(line).split_at_checked(4)?;
-    let delimiter = delimiter.parse().ok()?;
-    (word.eq_ignore_ascii_case("sep=") && is_usable(delimiter)).then_some(delimiter)
+    let delimiter = delimiter.parse().ok().filter(|&delimiter| delimiter != '"');
+    delimiter.filter(|_| word.eq_ignore_ascii_case("sep="))
 }
 
 /// The delimiter by which the most rows of the sample have the same number of cells, more than one.
@@ -194,8 +183,6 @@ struct Cut {
     /// The line of the file on which it begins.
     line: usize,
     is_quoted: bool,
-    /// It is quoted and holds line breaks.
-    is_long: bool,
     /// It has text beside its closing quote, so that it is open what the quotes mean.
     is_torn: bool,
 }
@@ -226,7 +213,6 @@ impl Record {
             if cell.is_quoted {
                 let Some(behind) = unquoted(rest, &mut cell.text) else {
                     cell.text.push_str(line_break);
-                    cell.is_long = true;
                     self.open = Some(cell);
                     return;
                 };
@@ -284,13 +270,13 @@ impl Records {
         while let Some((number, line)) = self.lines.next()? {
             bytes += line.len();
             self.record.take(number, &line);
-            match &self.record.open {
-                Some(_) if bytes >= MAX_ROW_BYTES => break,
-                None if bytes >= MAX_ROW_BYTES => {
+            match (&self.record.open, bytes < MAX_ROW_BYTES) {
+                (Some(_), true) => {}
+                (Some(_), false) => break,
+                (None, true) => return self.row().map(Some),
+                (None, false) => {
                     return Err(self.shapeless("row_too_long", "is longer than 16 MiB"));
                 }
-                Some(_) => {}
-                None => return self.row().map(Some),
             }
         }
         match &self.record.open {
@@ -306,7 +292,8 @@ impl Records {
             let what = format!("has {count} cells, and a sheet {MAX_COLUMNS} columns at most");
             return Err(self.shapeless("too_many_columns", &what));
         }
-        for (at, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.is_long) {
+        let is_long = |cell: &Cut| cell.is_quoted && cell.text.contains(BREAKS);
+        for (at, cell) in cells.iter().enumerate().filter(|(_, cell)| is_long(cell)) {
             // That part began at a stray quote, and the quote that "closed" it opens a cell some rows further down.
             if cell.is_torn {
                 return Err(self.stray_quote(cell, "that is never closed"));

@@ -7,7 +7,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
-    Decoder, DecoderResult, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, WINDOWS_1256,
+    Decoder, DecoderResult, Encoding, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+    WINDOWS_1256,
 };
 
 use super::file::{Handle, Input, unreadable};
@@ -24,14 +25,7 @@ const CTRL_Z: u8 = 0x1a;
 /// What ends a line: either of them, or CR and LF together.
 pub(super) const BREAKS: [char; 2] = ['\n', '\r'];
 
-/// An encoding and what the choice of it rests on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Encoding {
-    pub(super) charset: &'static encoding_rs::Encoding,
-    pub(super) basis: Basis,
-}
-
-/// As people are told.
+/// What the choice of an encoding rests on, in the words in which people are told.
 #[derive(Debug, Clone, Copy, PartialEq, strum::Display)]
 pub(super) enum Basis {
     #[strum(serialize = "as asked for")]
@@ -46,50 +40,46 @@ pub(super) enum Basis {
     Guessed,
 }
 
-impl Encoding {
-    /// Decides for one, or refuses.
-    pub(super) fn of(input: &Input, head: &[u8], asked: Option<&str>) -> Result<Encoding, Error> {
-        let name = input.name();
-        let mark = encoding_rs::Encoding::for_bom(head).map(|(charset, _)| charset);
-        let found = |charset, basis| Ok(Encoding { charset, basis });
-        if let Some(label) = asked {
-            return found(asked_for(label, mark)?, Basis::Asked);
+/// Decides for an encoding, or refuses.
+pub(super) fn decide(
+    input: &Input,
+    head: &[u8],
+    asked: Option<&str>,
+) -> Result<(&'static Encoding, Basis), Error> {
+    let name = input.name();
+    let mark = Encoding::for_bom(head).map(|(charset, _)| charset);
+    if let Some(label) = asked {
+        return Ok((asked_for(label, mark)?, Basis::Asked));
+    }
+    if head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]) {
+        let why = "It looks like UTF-32, which no sheet is saved in by Excel.";
+        return Err(unknown(&name, why));
+    }
+    if let Some(charset) = mark.filter(|&charset| charset != UTF_8) {
+        return Ok((charset, Basis::Mark));
+    }
+    if let Some(charset) = utf16_by_its_zeros(head) {
+        return Ok((charset, Basis::Guessed));
+    }
+    let survey = Survey::of(input.open()?).map_err(|error| unreadable(&name, &error))?;
+    match mark {
+        None if survey.foreign == 0 => Ok((UTF_8, Basis::Proved)),
+        Some(_) if survey.foreign == 0 => Ok((UTF_8, Basis::Mark)),
+        None if survey.characters < survey.foreign => {
+            let why = "It is not UTF-8, and nothing tells what else it is.";
+            let guessed = guess(&survey.sample).ok_or_else(|| unknown(&name, why))?;
+            Ok((guessed, Basis::Guessed))
         }
-        if head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]) {
-            let why = "It looks like UTF-32, which no sheet is saved in by Excel.";
-            return Err(unknown(&name, why));
-        }
-        if let Some(charset) = mark.filter(|&charset| charset != UTF_8) {
-            return found(charset, Basis::Mark);
-        }
-        if let Some(charset) = utf16_by_its_zeros(head) {
-            return found(charset, Basis::Guessed);
-        }
-        let survey = Survey::of(input.open()?).map_err(|error| unreadable(&name, &error))?;
-        match mark {
-            None if survey.foreign == 0 => found(UTF_8, Basis::Proved),
-            Some(_) if survey.foreign == 0 => found(UTF_8, Basis::Mark),
-            None if survey.characters < survey.foreign => {
-                let why = "It is not UTF-8, and nothing tells what else it is.";
-                let guessed = guess(&survey.sample).ok_or_else(|| unknown(&name, why))?;
-                found(guessed, Basis::Guessed)
-            }
-            _ => found(UTF_8, Basis::Mostly),
-        }
+        _ => Ok((UTF_8, Basis::Mostly)),
     }
 }
 
-fn asked_for(
-    label: &str,
-    mark: Option<&'static encoding_rs::Encoding>,
-) -> Result<&'static encoding_rs::Encoding, Error> {
-    let wanted = encoding_rs::Encoding::for_label_no_replacement(label.trim().as_bytes());
-    let Some(wanted) = wanted else {
-        return Err(Error::unusable(
-            "encoding_unknown",
-            format!("There is no encoding named {label}."),
-        )
-        .hint("Names are, for example: utf-8, windows-1256, windows-1252, iso-8859-6, utf-16le."));
+fn asked_for(label: &str, mark: Option<&'static Encoding>) -> Result<&'static Encoding, Error> {
+    let Some(wanted) = Encoding::for_label_no_replacement(label.trim().as_bytes()) else {
+        let message = format!("There is no encoding named {label}.");
+        let hint =
+            "Names are, for example: utf-8, windows-1256, windows-1252, iso-8859-6, utf-16le.";
+        return Err(Error::unusable("encoding_unknown", message).hint(hint));
     };
     let is_utf16 = |charset| charset == UTF_16LE || charset == UTF_16BE;
     // "utf-16" leaves the byte order open; the file's own mark tells it.
@@ -98,16 +88,14 @@ fn asked_for(
 }
 
 fn unknown(name: &str, why: &str) -> Error {
-    Error::unusable(
-        "encoding_unknown",
-        format!("The encoding of {name} cannot be told. {why}"),
-    )
-    .hint("Save it from Excel as \"CSV UTF-8\", or name its encoding, such as --encoding windows-1256.")
+    let message = format!("The encoding of {name} cannot be told. {why}");
+    let hint = "Save it from Excel as \"CSV UTF-8\", or name its encoding, such as --encoding windows-1256.";
+    Error::unusable("encoding_unknown", message).hint(hint)
 }
 
 /// UTF-16 without a mark: one half of nearly every pair is what Latin (0) or Arabic (6) letters have there, and delimiters, digits
 /// and line breaks make some of them 0.
-pub(super) fn utf16_by_its_zeros(head: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+pub(super) fn utf16_by_its_zeros(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.len() / 2;
     let count = |half: usize, bytes: &[u8]| {
         let pairs = head.chunks_exact(2);
@@ -158,7 +146,7 @@ impl Survey {
 }
 
 /// The single-byte encoding of `sample`, if it is one of those that occur.
-fn guess(sample: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+fn guess(sample: &[u8]) -> Option<&'static Encoding> {
     // One short name is too little for the detector, but enough to see whole words of Arabic letters.
     if is_arabic_words(sample) {
         return Some(WINDOWS_1256);
@@ -193,10 +181,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn open(
-        input: &Input,
-        charset: &'static encoding_rs::Encoding,
-    ) -> Result<Lines, Error> {
+    pub(super) fn open(input: &Input, charset: &'static Encoding) -> Result<Lines, Error> {
         Ok(Lines {
             name: input.name(),
             text: BufReader::with_capacity(CHUNK_BYTES, Decoded::open(input, charset)?),
@@ -252,7 +237,7 @@ struct Decoded {
 }
 
 impl Decoded {
-    fn open(input: &Input, charset: &'static encoding_rs::Encoding) -> Result<Decoded, Error> {
+    fn open(input: &Input, charset: &'static Encoding) -> Result<Decoded, Error> {
         Ok(Decoded {
             bytes: BufReader::with_capacity(CHUNK_BYTES, input.open()?),
             decoder: charset.new_decoder_without_bom_handling(),
@@ -289,25 +274,15 @@ impl Read for Decoded {
 mod tests {
     use super::*;
 
-    fn decided(bytes: &[u8], asked: Option<&str>) -> Result<Encoding, Error> {
-        Encoding::of(&Input::from_stdin(bytes).unwrap(), bytes, asked)
-    }
-
     #[test]
     fn one_short_arabic_name_is_enough() {
         for name in [
             "منى", "أحمد", "علي", "سارة", "محمد", "هبة", "نور", "يوسف", "طه", "عمر",
         ] {
             let text = format!("name,phone\n{name},01012345678\n");
-            let found = decided(&WINDOWS_1256.encode(&text).0, None).unwrap();
-            assert_eq!(found.charset, WINDOWS_1256, "{name}");
+            let guessed = guess(&WINDOWS_1256.encode(&text).0);
+            assert_eq!(guessed, Some(WINDOWS_1256), "{name}");
         }
-    }
-
-    #[test]
-    fn a_mark_tells_the_byte_order_of_what_is_asked_for() {
-        let found = decided(b"\xfe\xff\0a", Some("utf-16")).unwrap();
-        assert_eq!(found.charset, UTF_16BE);
     }
 
     #[test]

@@ -27,20 +27,16 @@ pub enum Input {
 impl Input {
     /// Reads `stream` to its end and keeps it.
     pub fn from_stdin(stream: impl Read) -> Result<Input, Error> {
-        let unreadable = |error: io::Error| {
-            Error::unusable(
-                "stdin_unreadable",
-                format!("Standard input cannot be read: {error}."),
-            )
-        };
         let mut kept = tempfile::tempfile().map_err(|error| Error::temporary(&error))?;
-        let bytes =
-            io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut kept).map_err(unreadable)?;
+        let copied = io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut kept);
+        let bytes = copied.map_err(|error| {
+            let message = format!("Standard input cannot be read: {error}.");
+            Error::unusable("stdin_unreadable", message)
+        })?;
         if bytes > STDIN_MAX_BYTES {
-            return Err(
-                Error::unusable("stdin_too_long", "Standard input holds more than 1 GiB.")
-                    .hint("Save it as a file and name that."),
-            );
+            let message = "Standard input holds more than 1 GiB.";
+            let hint = "Save it as a file and name that.";
+            return Err(Error::unusable("stdin_too_long", message).hint(hint));
         }
         Ok(Input::Stdin(Arc::new(kept)))
     }
@@ -120,58 +116,43 @@ impl Seek for Handle {
 
 /// The error about a file that exists and cannot be read.
 pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {
-    Error::unusable(
-        "file_unreadable",
-        format!("{name} cannot be read: {error}."),
-    )
+    let message = format!("{name} cannot be read: {error}.");
+    Error::unusable("file_unreadable", message)
 }
 
 /// What a file is, is looked at before it is opened: to open a pipe is to wait for who writes into it.
 fn open_file(path: &Path) -> Result<File, Error> {
-    let name = path.display();
-    if is_office_lock(path) {
-        return Err(Error::unusable(
-            "office_lock_file",
-            format!(
-                "{name} is not a sheet: Excel keeps such a file beside a workbook that is open."
-            ),
-        )
-        .hint("Give the workbook itself, the name without the leading ~$."));
-    }
+    let name = path.display().to_string();
+    let refused = |code, what: &str| Error::unusable(code, format!("{name} {what}"));
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
-            Error::unusable("file_not_found", format!("There is no file {name}."))
-                .hint("Check the name and the folder.")
+            let message = format!("There is no file {name}.");
+            Error::unusable("file_not_found", message).hint("Check the name and the folder.")
         }
         io::ErrorKind::PermissionDenied => {
-            unreadable(&name.to_string(), &error).hint("Ask for the right to read it.")
+            unreadable(&name, &error).hint("Ask for the right to read it.")
         }
-        _ if is_open_elsewhere(&error) => Error::unusable(
-            "file_open_elsewhere",
-            format!("{name} cannot be read while another program has it open."),
-        )
-        .hint("Close it in Excel, and run the command again."),
-        _ => unreadable(&name.to_string(), &error),
+        _ if is_open_elsewhere(&error) => {
+            let what = "cannot be read while another program has it open.";
+            let hint = "Close it in Excel, and run the command again.";
+            refused("file_open_elsewhere", what).hint(hint)
+        }
+        _ => unreadable(&name, &error),
     };
+    let file_name = path.file_name().unwrap_or_default();
+    if file_name.as_encoded_bytes().starts_with(b"~$") {
+        let what = "is not a sheet: Excel keeps such a file beside a workbook that is open.";
+        let hint = "Give the workbook itself, the name without the leading ~$.";
+        return Err(refused("office_lock_file", what).hint(hint));
+    }
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.is_dir() {
-        return Err(
-            Error::unusable("file_is_directory", format!("{name} is a folder."))
-                .hint("Give the sheet in it."),
-        );
+        return Err(refused("file_is_directory", "is a folder.").hint("Give the sheet in it."));
     }
     if !metadata.is_file() {
-        return Err(Error::unusable(
-            "file_unreadable",
-            format!("{name} is not a regular file, and a sheet is read more than once."),
-        )
-        .hint("Give - and pipe the CSV into standard input."));
+        let what = "is not a regular file, and a sheet is read more than once.";
+        let hint = "Give - and pipe the CSV into standard input.";
+        return Err(refused("file_unreadable", what).hint(hint));
     }
     File::open(path).map_err(failed)
-}
-
-/// Whether the name is that of the small file which Office puts beside an open document.
-fn is_office_lock(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"~$"))
 }

@@ -1,6 +1,6 @@
 //! Number formats and dates of a workbook: what a person sees in a cell that holds a number.
 
-use jiff::{SignedDuration, civil};
+use jiff::{SignedDuration, Unit, civil};
 
 use super::source::cell_of_text;
 use crate::model::{Cell, NumberFormat};
@@ -35,10 +35,13 @@ pub(super) struct Format {
 
 #[derive(Debug, Clone)]
 struct Part {
-    /// `[>=100]`: the comparison and its number.
-    condition: Option<(String, f64)>,
+    /// `[>=100]`
+    condition: Option<Condition>,
     shows: Shows,
 }
+
+/// A comparison and the number to compare with.
+type Condition = (fn(&f64, &f64) -> bool, f64);
 
 #[derive(Debug, Clone, PartialEq)]
 enum Shows {
@@ -77,7 +80,8 @@ impl Format {
     fn part(&self, number: f64) -> Option<&Part> {
         let parts = &self.parts;
         if parts.iter().any(|part| part.condition.is_some()) {
-            return parts.iter().find(|part| part.is_for(number));
+            let is_for = |(holds, with): Condition| holds(&number, &with);
+            return parts.iter().find(|part| part.condition.is_none_or(is_for));
         }
         let at = match parts.len() {
             2.. if number < 0.0 => 1,
@@ -147,28 +151,20 @@ impl Part {
         };
         Part { condition, shows }
     }
-
-    fn is_for(&self, number: f64) -> bool {
-        let Some((comparison, with)) = &self.condition else {
-            return true;
-        };
-        let order = number.partial_cmp(with);
-        order.is_some_and(|order| match comparison.as_str() {
-            "=" => order.is_eq(),
-            "<>" => order.is_ne(),
-            "<" => order.is_lt(),
-            "<=" => order.is_le(),
-            ">" => order.is_gt(),
-            _ => order.is_ge(),
-        })
-    }
 }
 
-fn condition_of(tag: &str) -> Option<(String, f64)> {
+fn condition_of(tag: &str) -> Option<Condition> {
     let number = tag.trim_start_matches(['<', '>', '=']);
-    let comparison = &tag[..tag.len() - number.len()];
-    let number = number.trim().parse().ok()?;
-    (!comparison.is_empty()).then(|| (comparison.to_owned(), number))
+    let holds = match &tag[..tag.len() - number.len()] {
+        "=" => f64::eq,
+        "<>" => f64::ne,
+        "<" => f64::lt,
+        "<=" => f64::le,
+        ">" => f64::gt,
+        ">=" => f64::ge,
+        _ => return None,
+    };
+    Some((holds, number.trim().parse().ok()?))
 }
 
 fn of_digits(digits: Vec<Digit>, is_conditional: bool) -> Shows {
@@ -228,32 +224,24 @@ fn date_cell(serial: f64, is_1904: bool) -> Cell {
         60.0..61.0 => f64::NAN,
         serial => serial,
     };
-    let at = (1.0..2_958_466.0).contains(&days).then(|| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "some hundred billion at most"
-        )]
-        let millis = (days * 86_400_000.0).round() as i64;
-        DAY_ZERO
-            .checked_add(SignedDuration::from_millis(millis))
-            .ok()
-    });
+    let time = duration(days, Unit::Millisecond).filter(|_| (1.0..2_958_466.0).contains(&days));
+    let at = time.and_then(|time| DAY_ZERO.checked_add(time).ok());
     // Excel shows no date for what is out of range.
-    at.flatten()
-        .map_or_else(|| Cell::Error(NO_DATE.to_owned()), Cell::Date)
+    at.map_or_else(|| Cell::Error(NO_DATE.to_owned()), Cell::Date)
 }
 
 /// A share of a day as hours, minutes and seconds.
 fn time_of_day(days: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a saturating cast is what is wanted"
-    )]
-    let seconds = (days * 86_400.0).round() as i64;
-    let sign = if seconds < 0 { "-" } else { "" };
-    let seconds = seconds.unsigned_abs();
+    let time = duration(days, Unit::Second).unwrap_or_default();
+    let sign = if time.is_negative() { "-" } else { "" };
+    let seconds = time.as_secs().unsigned_abs();
     let (minutes, hours) = (seconds / 60 % 60, seconds / 3600);
     format!("{sign}{hours:02}:{minutes:02}:{:02}", seconds % 60)
+}
+
+fn duration(days: f64, smallest: Unit) -> Option<SignedDuration> {
+    let exact = SignedDuration::try_from_secs_f64(days * 86_400.0).ok()?;
+    exact.round(smallest).ok()
 }
 
 #[cfg(test)]

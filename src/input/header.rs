@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::source::{Hidden, Options, Source};
+use super::source::{Options, Source};
 use crate::error::Error;
 use crate::mapping::names::{Shown, fold};
-use crate::model::{Cell, Column, RESULT_COLUMNS, Row, mask};
+use crate::model::{Cell, Column, Hidden, RESULT_COLUMNS, Row, mask};
 
 /// How many rows are looked at in search of the header.
 const SEARCHED_ROWS: usize = 20;
@@ -118,18 +118,17 @@ fn letters(name: &str) -> String {
 fn no_header(place: &str, next: Option<Row>, wanted: Option<u32>) -> Error {
     let Some(wanted) = wanted else {
         let message = format!("{place} is empty: there is not even a header.");
-        return Error::unusable("file_empty", message)
-            .hint("The first row must name the columns, such as name, phone, email.");
+        let hint = "The first row must name the columns, such as name, phone, email.";
+        return Error::unusable("file_empty", message).hint(hint);
     };
     let message = match next.filter(|next| next.number.0 > wanted) {
-        Some(next) => format!(
-            "{place}: row {wanted} is blank, so it holds no headers; the next filled row is {}.",
-            next.number
+        Some(Row { number, .. }) => format!(
+            "{place}: row {wanted} is blank, so it holds no headers; the next filled row is {number}."
         ),
         None => format!("{place}: there are no headers in row {wanted}."),
     };
-    Error::unusable("header_not_found", message)
-        .hint("Give the row number that the spreadsheet shows beside the headers.")
+    let hint = "Give the row number that the spreadsheet shows beside the headers.";
+    Error::unusable("header_not_found", message).hint(hint)
 }
 
 /// Refuses a CSV of one column whose header holds what parts cells elsewhere.

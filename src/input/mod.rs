@@ -16,7 +16,7 @@ mod xlsx;
 use crate::error::Error;
 
 pub use self::file::Input;
-pub use self::source::{Hidden, Note, Options, Source};
+pub use self::source::{Note, Options, Source};
 
 impl Source {
     /// Opens the input, finds out how it is written and where its header is. Nothing is guessed that could change a value unseen.
@@ -50,12 +50,11 @@ impl Source {
     }
 }
 
-/// Files as people have them, through the room's front door.
+/// Files as people have them, through the room's front door. Most are in the corpus; here are those that take a table.
 #[cfg(test)]
 mod tests {
     use std::io::{Cursor, Read, Write};
 
-    use proptest::prelude::*;
     use rust_xlsxwriter::{Formula, Workbook, Worksheet};
 
     use super::*;
@@ -63,12 +62,8 @@ mod tests {
 
     type Rows = Vec<(u32, Vec<Cell>)>;
 
-    fn open(bytes: &[u8], options: &Options) -> Result<Source, Error> {
-        Source::open(&Input::from_stdin(bytes)?, options)
-    }
-
     fn read_with(bytes: &[u8], options: &Options) -> Result<(Source, Rows), Error> {
-        let mut source = open(bytes, options)?;
+        let mut source = Source::open(&Input::from_stdin(bytes)?, options)?;
         let mut rows = Vec::new();
         while let Some(row) = source.next_row()? {
             rows.push((row.number.0, row.cells));
@@ -80,28 +75,13 @@ mod tests {
         read_with(bytes, &Options::default()).unwrap()
     }
 
-    /// The rows, cells as a person sees them.
-    fn shown(bytes: &[u8]) -> Vec<(u32, Vec<String>)> {
-        let cells = |cells: Vec<Cell>| cells.iter().map(Cell::shown).collect();
-        let rows = read(bytes).1.into_iter();
-        rows.map(|(number, row)| (number, cells(row))).collect()
-    }
-
     fn names(source: &Source) -> Vec<&str> {
         let names = source.columns.iter().map(|column| column.name.as_str());
         names.collect()
     }
 
-    fn refused(bytes: &[u8], options: &Options) -> Error {
-        read_with(bytes, options).map(drop).unwrap_err()
-    }
-
     fn text(text: &str) -> Cell {
         Cell::Text(text.to_owned())
-    }
-
-    fn in_windows_1256(text: &str) -> Vec<u8> {
-        encoding_rs::WINDOWS_1256.encode(text).0.into_owned()
     }
 
     /// A workbook with one sheet that `fill` has filled.
@@ -111,8 +91,8 @@ mod tests {
         workbook.save_to_buffer().unwrap()
     }
 
-    /// The package with each part changed by `edit`, and then `more` parts.
-    fn edited(bytes: &[u8], edit: impl Fn(&str, String) -> Vec<u8>) -> Vec<u8> {
+    /// The package with each part changed by `edit`.
+    fn edited(bytes: &[u8], edit: impl Fn(&str, String) -> String) -> Vec<u8> {
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for index in 0..archive.len() {
@@ -122,7 +102,7 @@ mod tests {
             file.read_to_string(&mut xml).unwrap();
             let plain = zip::write::SimpleFileOptions::default();
             writer.start_file(&name, plain).unwrap();
-            writer.write_all(&edit(&name, xml)).unwrap();
+            writer.write_all(edit(&name, xml).as_bytes()).unwrap();
         }
         writer.finish().unwrap().into_inner()
     }
@@ -136,10 +116,10 @@ mod tests {
             "xl/worksheets/sheet1.xml" => {
                 let start = xml.find("<sheetData>").unwrap();
                 let end = xml.find("</sheetData>").unwrap();
-                format!("{}<sheetData>{rows}{}", &xml[..start], &xml[end..]).into_bytes()
+                format!("{}<sheetData>{rows}{}", &xml[..start], &xml[end..])
             }
-            "xl/workbook.xml" => xml.replace(" fullCalcOnLoad=\"1\"", "").into_bytes(),
-            _ => xml.into_bytes(),
+            "xl/workbook.xml" => xml.replace(" fullCalcOnLoad=\"1\"", ""),
+            _ => xml,
         })
     }
 
@@ -152,17 +132,11 @@ mod tests {
                 4,
             ),
             ("a,b\r\r\"x\r\n\r\ny\",2\r3,4", &[3, 4], 1),
-            ("a,b\n1,2,3,4\n1", &[2, 3], 0),
             ("a,b\n\"\"\n\"a\"\"\n\"\"b\",c\n", &[3], 1),
-            ("a,b", &[], 0),
         ] {
             let (source, rows) = read(csv.as_bytes());
             let found: Vec<u32> = rows.iter().map(|row| row.0).collect();
-            assert_eq!(
-                (found.as_slice(), source.blank_rows),
-                (numbers, blank),
-                "{csv}"
-            );
+            assert_eq!((&found[..], source.blank_rows), (numbers, blank), "{csv}");
         }
     }
 
@@ -199,16 +173,13 @@ mod tests {
             ),
         ] {
             let csv = format!("{head}{rest}");
-            let outcome = read_with(csv.as_bytes(), &Options::default());
-            let told = outcome
-                .map(drop)
-                .map_err(|error| (error.code, error.message));
-            match (told, line) {
+            let told = read_with(csv.as_bytes(), &Options::default()).map(drop);
+            let told = told.map_err(|error| error.message);
+            let place = line.map(|line| format!("(line {line} of"));
+            match (&told, place) {
                 (Ok(()), None) => {}
-                (Err(("unclosed_quote", message)), Some(line)) => {
-                    assert!(message.contains(&format!("(line {line} of")), "{message}");
-                }
-                (told, _) => panic!("{csv}: {told:?}"),
+                (Err(message), Some(place)) if message.contains(&place) => {}
+                _ => panic!("{csv}: {told:?}"),
             }
         }
         let two_columns = "name,address\nMona,\"5 Nile St\nDokki, Giza\"\n";
@@ -216,74 +187,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_a_matter_of_its_cell() {
-        let mut bytes = "name,phone\nمنى,010\nعادل,011\n".as_bytes().to_vec();
-        bytes.extend(in_windows_1256("أحمد,012\n"));
-        bytes.extend(b"Sa\0ra,015\nM\x07ona,010\n\"A\\\"li\",011\n\"two\tand\nlines\" ,012\n");
-        let (source, rows) = read(&bytes);
-        assert!(source.notes[0].warning, "{:?}", source.notes);
-        let undecodable = |cell: &Cell| matches!(cell, Cell::Undecodable(_));
-        let found: Vec<bool> = rows.iter().map(|row| undecodable(&row.1[0])).collect();
-        assert_eq!(found, [false, false, true, true, true, true, false]);
-        assert!(!rows.iter().any(|row| undecodable(&row.1[1])));
-        assert_eq!(rows[3].1[0].shown(), "Sa\u{fffd}ra");
-    }
-
-    #[test]
-    fn what_cannot_be_read_as_csv_is_refused_at_once() {
-        let columns = format!("phone\n{}\n", ",".repeat(1_000_000));
-        let endless = format!("a,b\n1,\"{}", "x".repeat(20 << 20));
-        let long = format!("a,b\n{}", "x".repeat(20 << 20));
-        for (bytes, code) in [
-            (&b""[..], "file_empty"),
-            (b"\xef\xbb\xbf", "file_empty"),
-            (b"\n\n,,\n", "file_empty"),
-            (b"<html><table>", "format_not_read"),
-            (
-                "phone،fullName\n01012345678،Mona\n".as_bytes(),
-                "one_column",
-            ),
-            (b"\"phone,fullName\"\n\"01012345678,Mona\"\n", "one_column"),
-            (columns.as_bytes(), "too_many_columns"),
-            (endless.as_bytes(), "unclosed_quote"),
-            (long.as_bytes(), "row_too_long"),
-        ] {
-            assert_eq!(refused(bytes, &Options::default()).code, code);
-        }
-        let header: Vec<String> = (0..source::MAX_COLUMNS).map(|n| format!("c{n}")).collect();
-        assert_eq!(
-            read(header.join(",").as_bytes()).0.columns.len(),
-            source::MAX_COLUMNS
-        );
-    }
-
-    #[test]
     fn the_header_is_found_below_title_lines() {
         for (lines, known, row) in [
-            (&["Name,Phone", "Mona,010"][..], &["phone"][..], 1),
+            ("Name,Phone\nMona,010", &["phone"][..], 1),
+            ("Report\nx,y\nName,Phone\nMona,010", &["PHONE", "name"], 3),
+            ("تقرير\nالإسم,الهاتف\nمنى,010", &["الاسم"], 2),
+            ("x,y\n\"الهاتف\nPhone\",\"الاسم\nName\"", &["phone"], 2),
+            ("Customers of May\na,b,c\n1,2,3", &[], 2),
+            ("Customers,,\na,b,c\n1,2,3", &["none of these"], 2),
             (
-                &["Report", "x,y", "Name,Phone", "Mona,010"],
-                &["PHONE", "name"],
-                3,
-            ),
-            (&["تقرير", "الإسم,الهاتف", "منى,010"], &["الاسم"], 2),
-            (&["x,y", "\"الهاتف\nPhone\",\"الاسم\nName\""], &["phone"], 2),
-            (&["Customers of May", "a,b,c", "1,2,3"], &[], 2),
-            (&["Customers,,", "a,b,c", "1,2,3"], &["none of these"], 2),
-            (
-                &["Phone list,", "Name,Phone,E-mail", "Mona,010,Phone"],
+                "Phone list,\nName,Phone,E-mail\nMona,010,Phone",
                 &["name", "phone", "email"],
                 2,
             ),
-            (&["phone", "010"], &[], 1),
-            (&["a,b", "1,2"], &[], 1),
+            ("phone\n010", &[], 1),
+            ("a,b\n1,2", &[], 1),
         ] {
-            let known_names = known.iter().map(|&name| name.to_owned()).collect();
             let options = Options {
-                known_names,
+                known_names: known.iter().map(|&name| name.to_owned()).collect(),
                 ..Options::default()
             };
-            let source = open(lines.join("\n").as_bytes(), &options).unwrap();
+            let (source, _) = read_with(lines.as_bytes(), &options).unwrap();
             assert_eq!(source.header_row.0, row, "{lines:?}");
         }
         assert_eq!(names(&read(b" Name ,,Phone,,\n").0), ["Name", "", "Phone"]);
@@ -293,45 +217,41 @@ mod tests {
     fn every_legal_spelling_of_a_value_is_read() {
         let head = "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row>";
         let control = Cell::Undecodable("a\u{fffd}b".to_owned());
+        let rich = "<r><t>Mo</t></r><r><t>na</t></r><rPh><t>x</t></rPh>";
+        let inline = |text: &str| format!("<c t=\"inlineStr\"><is>{text}</is></c>");
+        let value = |kind: &str, inner: &str| format!("<c t=\"{kind}\">{inner}</c>");
         for (cell, expected) in [
-            ("<c r=\"A2\"><v>5</v></c>", Cell::Number(5.0)),
-            ("<c><v><![CDATA[5]]></v></c>", Cell::Number(5.0)),
-            ("<c><v>&#53;<!-- x -->.5e1 </v></c>", Cell::Number(55.0)),
-            ("<c t=\"s\"><v>0</v></c>", text("shared")),
-            ("<c t=\"str\"><v>a&amp;b</v></c>", text("a&b")),
+            ("<c r=\"A2\"><v>5</v></c>".to_owned(), Cell::Number(5.0)),
+            (value("n", "<v><![CDATA[5]]></v>"), Cell::Number(5.0)),
             (
-                "<c t=\"inlineStr\"><is><r><t>Mo</t></r><r><t>na</t></r><rPh><t>x</t></rPh></is></c>",
-                text("Mona"),
+                value("n", "<v>&#53;<!-- x -->.5e1 </v>"),
+                Cell::Number(55.0),
             ),
+            (value("s", "<v>0</v>"), text("shared")),
+            (value("str", "<v>a&amp;b</v>"), text("a&b")),
+            (inline(rich), text("Mona")),
+            (inline("<t>a_x0007_b</t>"), control.clone()),
+            (inline("<t>a&#7;b</t>"), control),
+            (inline("<t>a_x005F_x0007_b&#10;c</t>"), text("a_x0007_b\nc")),
             (
-                "<c t=\"inlineStr\"><is><t>a_x0007_b</t></is></c>",
-                control.clone(),
-            ),
-            ("<c t=\"inlineStr\"><is><t>a&#7;b</t></is></c>", control),
-            (
-                "<c t=\"inlineStr\"><is><t>a_x005F_x0007_b&#10;c</t></is></c>",
-                text("a_x0007_b\nc"),
-            ),
-            (
-                "<c t=\"e\"><v>#SPILL!</v></c>",
+                value("e", "<v>#SPILL!</v>"),
                 Cell::Error("#SPILL!".to_owned()),
             ),
             (
-                "<c t=\"d\"><v>2024-02-29T13:05:07Z</v></c>",
+                value("d", "<v>2024-02-29T13:05:07Z</v>"),
                 Cell::Date(jiff::civil::date(2024, 2, 29).at(13, 5, 7, 0)),
             ),
-            ("<c t=\"b\"><v>true</v></c>", Cell::Boolean(true)),
-            ("<c><v>five</v></c>", text("five")),
-            ("<c><f>1+1</f><v>0</v></c>", Cell::Number(0.0)),
-            ("<c><f>1+1</f><v/></c>", Cell::Uncalculated),
-            ("<c><f t=\"shared\" si=\"0\"/></c>", Cell::Uncalculated),
+            (value("b", "<v>true</v>"), Cell::Boolean(true)),
+            (value("n", "<v>five</v>"), text("five")),
+            (value("n", "<f>1+1</f><v>0</v>"), Cell::Number(0.0)),
+            (value("n", "<f>1+1</f><v/>"), Cell::Uncalculated),
+            (value("n", "<f t=\"shared\" si=\"0\"/>"), Cell::Uncalculated),
         ] {
             let bytes = with_rows(&format!("{head}<row>{cell}</row>"));
             assert_eq!(read(&bytes).1, [(2, vec![expected])], "{cell}");
         }
-        let empty_text = with_rows(&format!(
-            "{head}<row><c t=\"str\"><f>\"\"</f><v></v></c></row>"
-        ));
+        let empty_text = value("str", "<f>\"\"</f><v></v>");
+        let empty_text = with_rows(&format!("{head}<row>{empty_text}</row>"));
         assert_eq!(read(&empty_text).1, []);
     }
 
@@ -340,180 +260,103 @@ mod tests {
         let bytes = book(|sheet| {
             sheet.write_string(0, 0, "sum").unwrap();
             sheet.write_formula(1, 0, "=A9+1").unwrap();
-            sheet
-                .write_formula(2, 0, Formula::new("=1+1").set_result("2"))
-                .unwrap();
-            sheet
-                .write_formula(3, 0, Formula::new("=A9").set_result(""))
-                .unwrap();
+            let calculated = Formula::new("=1+1").set_result("2");
+            sheet.write_formula(2, 0, calculated).unwrap();
+            let empty = Formula::new("=A9").set_result("");
+            sheet.write_formula(3, 0, empty).unwrap();
             sheet.write_number(4, 0, 0).unwrap();
         });
+        let cells = |bytes: &[u8]| -> Vec<Cell> {
+            let rows = read(bytes).1.into_iter();
+            rows.flat_map(|(_, cells)| cells).collect()
+        };
         let asked = [
-            (2, Cell::Uncalculated),
-            (3, Cell::Number(2.0)),
-            (4, Cell::Uncalculated),
-            (5, Cell::Number(0.0)),
+            Cell::Uncalculated,
+            Cell::Number(2.0),
+            Cell::Uncalculated,
+            Cell::Number(0.0),
         ];
-        assert_eq!(read(&bytes).1, asked.map(|(row, cell)| (row, vec![cell])));
+        assert_eq!(cells(&bytes), asked);
         let by = |program: &str| {
             edited(&bytes, |name, xml| match name {
-                "xl/workbook.xml" => xml.replace(" fullCalcOnLoad=\"1\"", "").into_bytes(),
-                "docProps/app.xml" => xml.replace("Microsoft Excel", program).into_bytes(),
-                _ => xml.into_bytes(),
+                "xl/workbook.xml" => xml.replace(" fullCalcOnLoad=\"1\"", ""),
+                "docProps/app.xml" => xml.replace("Microsoft Excel", program),
+                _ => xml,
             })
         };
-        assert_eq!(read(&by("Openpyxl 3.1")).1[0].1, [Cell::Uncalculated]);
-        assert_eq!(read(&by("Microsoft Excel")).1[0].1, [Cell::Number(0.0)]);
+        assert_eq!(cells(&by("Openpyxl 3.1"))[0], Cell::Uncalculated);
+        assert_eq!(cells(&by("Microsoft Excel"))[0], Cell::Number(0.0));
     }
 
     #[test]
-    fn the_first_visible_sheet_with_data_is_read_and_no_other_part_is_needed() {
+    fn a_broken_sheet_beside_the_one_that_is_read_does_not_matter() {
         let mut workbook = Workbook::new();
-        for name in ["Cover", "Lists", "عملاء", "Old", "vlens-batch"] {
+        for name in ["Cover", "عملاء", "Old"] {
             let sheet = workbook.add_worksheet().set_name(name).unwrap();
-            sheet
-                .set_hidden(name == "Lists")
-                .set_right_to_left(name != "Old");
             if name != "Cover" {
                 sheet.write_string(0, 0, format!("name {name}")).unwrap();
             }
         }
         let bytes = workbook.save_to_buffer().unwrap();
-        let on = |bytes: &[u8], sheet: Option<&str>| {
-            let sheet = sheet.map(str::to_owned);
-            open(
-                bytes,
-                &Options {
-                    sheet,
-                    ..Options::default()
-                },
-            )
-        };
-        let source = on(&bytes, None).unwrap();
-        assert_eq!(names(&source), ["name عملاء"]);
-        assert!(source.right_to_left);
-        let notes: Vec<&str> = source.notes.iter().map(|note| note.text.as_str()).collect();
-        assert!(
-            notes[0].contains("XLSX") && notes[1].contains("\"Old\""),
-            "{notes:?}"
-        );
-        assert!(!notes[1].contains("vlens-batch"), "{notes:?}");
-        assert_eq!(names(&on(&bytes, Some("old ")).unwrap()), ["name Old"]);
-        assert_eq!(names(&on(&bytes, Some("Lists")).unwrap()), ["name Lists"]);
-        let error = on(&bytes, Some("Clients")).map(drop).unwrap_err();
-        assert!(error.hint.unwrap().contains("\"عملاء\""));
-
-        let broken = |part: &str| {
-            edited(&bytes, |name, xml| match name {
-                name if name.ends_with(part) => b"<worksheet>".to_vec(),
-                _ => xml.into_bytes(),
-            })
-        };
-        assert_eq!(
-            names(&on(&broken("sheet4.xml"), None).unwrap()),
-            ["name عملاء"]
-        );
-        assert_eq!(
-            names(&on(&broken("sheet1.xml"), Some("عملاء")).unwrap()),
-            ["name عملاء"]
-        );
-        assert_eq!(
-            on(&broken("sheet1.xml"), None).map(drop).unwrap_err().code,
-            "workbook_damaged"
-        );
+        for (broken, sheet, read) in [
+            ("sheet3.xml", None, Some("name عملاء")),
+            ("sheet1.xml", Some("عملاء"), Some("name عملاء")),
+            ("sheet1.xml", Some(" old"), Some("name Old")),
+            ("sheet1.xml", None, None),
+        ] {
+            let bytes = edited(&bytes, |name, xml| match name {
+                name if name.ends_with(broken) => "<worksheet>".to_owned(),
+                _ => xml,
+            });
+            let options = Options {
+                sheet: sheet.map(str::to_owned),
+                ..Options::default()
+            };
+            match (read_with(&bytes, &options), read) {
+                (Ok((source, _)), Some(name)) => assert_eq!(names(&source), [name]),
+                (found, read) => {
+                    let code = found.map(drop).map_err(|error| error.code);
+                    assert_eq!((code, read), (Err("workbook_damaged"), None));
+                }
+            }
+        }
     }
 
     #[test]
     fn damaged_and_hostile_workbooks_are_refused() {
         let cell = "<c t=\"inlineStr\"><is><t>x</t></is></c>";
-        let rows = |rows: &[&str]| {
-            let rows = rows.iter().map(|tag| format!("{tag}{cell}</row>"));
-            with_rows(&rows.collect::<String>())
-        };
-        let good = rows(&["<row r=\"1\">", "<row r=\"1048576\">"]);
-        let (source, found) = read(&good);
+        let filled = |tag: &str| format!("{tag}{cell}</row>");
+        let good = filled("<row r=\"1\">") + &filled("<row r=\"1048576\">");
+        let (source, found) = read(&with_rows(&good));
         assert_eq!((found.len(), source.blank_rows), (1, 1_048_574));
-        let sheet = |edit: fn(String) -> Vec<u8>| {
-            edited(&good, |name, xml| match name {
-                "xl/worksheets/sheet1.xml" => edit(xml),
-                _ => xml.into_bytes(),
-            })
-        };
-        let long = "y".repeat(20 << 20);
-        for (bytes, code) in [
-            (good[..good.len() / 2].to_vec(), "workbook_damaged"),
-            (good[..good.len() - 30].to_vec(), "workbook_damaged"),
+        let long = format!(
+            "<row r=\"1\"><c t=\"str\"><v>{}</v></c></row>",
+            "y".repeat(20 << 20)
+        );
+        for (rows, code) in [
+            (filled("<row r=\"1000000000\">"), "workbook_damaged"),
             (
-                rows(&["<row r=\"1\">", "<row r=\"3\">", "<row r=\"2\">"]),
+                filled("<row r=\"1\"><c r=\"XFE1\"><v>1</v></c>"),
                 "workbook_damaged",
             ),
             (
-                rows(&["<row r=\"1\">", "<row r=\"1\">"]),
+                filled("<row r=\"1\"><c r=\"A2\"><v>1</v></c>"),
                 "workbook_damaged",
             ),
             (
-                rows(&["<row r=\"1\">", "<row r=\"1000000000\">"]),
+                filled("<row r=\"1\"><c t=\"s\"><v>9</v></c>"),
                 "workbook_damaged",
             ),
-            (
-                rows(&["<row r=\"1\"><c r=\"XFE1\"><v>1</v></c>"]),
-                "workbook_damaged",
-            ),
-            (
-                rows(&["<row r=\"1\"><c r=\"A2\"><v>1</v></c>"]),
-                "workbook_damaged",
-            ),
-            (
-                rows(&["<row r=\"1\"><c t=\"s\"><v>9</v></c>"]),
-                "workbook_damaged",
-            ),
-            (
-                rows(&[&format!("<row r=\"1\"><c t=\"str\"><v>{long}</v></c>")]),
-                "workbook_too_large",
-            ),
-            (
-                sheet(|xml| xml[..xml.len() - 80].into()),
-                "workbook_damaged",
-            ),
-            (
-                sheet(|xml| xml.replace("<is>", "<is>&lol;").into()),
-                "workbook_damaged",
-            ),
-            (sheet(|_| b"<html/>".to_vec()), "workbook_damaged"),
-            (sheet(|_| vec![b' '; 64 << 20]), "workbook_too_large"),
+            (long, "workbook_too_large"),
         ] {
-            let error = refused(&bytes, &Options::default());
-            assert_eq!(error.code, code, "{error}");
+            let found = read_with(&with_rows(&rows), &Options::default());
+            assert_eq!(found.map(drop).unwrap_err().code, code);
         }
-        let utf16 = sheet(|xml| {
-            let units = xml.encode_utf16().flat_map(u16::to_le_bytes);
-            [0xff, 0xfe].into_iter().chain(units).collect()
+        let foreign = edited(&with_rows(&good), |name, xml| match name {
+            "xl/worksheets/sheet1.xml" => "<html/>".to_owned(),
+            _ => xml,
         });
-        let with_mark = [b"\xef\xbb\xbf", good.as_slice()].concat();
-        for bytes in [utf16, with_mark] {
-            assert_eq!(shown(&bytes), shown(&good));
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
-
-        /// Whatever it is, there is an outcome.
-        #[test]
-        fn no_text_makes_it_fall(text in "[a-c;,\t\"\r\n\u{0}\u{feff}م]{0,60}") {
-            let _ = read_with(text.as_bytes(), &Options::default());
-        }
-
-        #[test]
-        fn no_damage_to_a_workbook_makes_it_fall(places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)) {
-            let mut bytes = book(|sheet| {
-                sheet.write_string(0, 0, "name").unwrap();
-            });
-            for (place, byte) in places {
-                let at = place.index(bytes.len());
-                bytes[at] = byte;
-            }
-            let _ = read_with(&bytes, &Options::default());
-        }
+        let found = read_with(&foreign, &Options::default());
+        assert_eq!(found.map(drop).unwrap_err().code, "workbook_damaged");
     }
 }

@@ -270,12 +270,7 @@ impl Xml {
                 return Err(damaged(&place.0, &why));
             }
             Event::Eof => Piece::Eof,
-            // Elements that begin and end at once come as two events.
-            Event::Empty(_)
-            | Event::Decl(_)
-            | Event::PI(_)
-            | Event::Comment(_)
-            | Event::DocType(_) => Piece::Text(Cow::Borrowed("")),
+            _ => Piece::Text(Cow::Borrowed("")),
         })
     }
 
@@ -326,46 +321,35 @@ fn broken((file, part): &(String, String), error: &quick_xml::Error) -> Error {
 }
 
 fn unpackable(name: &str, error: &ZipError) -> Error {
-    match error {
+    let why = match error {
         // What is at the end of every archive.
-        ZipError::InvalidArchive(_) => damaged(
-            name,
-            "its end is missing, as after a download that broke off",
-        ),
-        ZipError::Io(error) => damaged(name, &format!("it cannot be unpacked ({error})")),
-        _ => damaged(
-            name,
-            "it is packed in a way that no spreadsheet program writes",
-        ),
-    }
+        ZipError::InvalidArchive(_) => "its end is missing, as after a download that broke off",
+        ZipError::Io(error) => return damaged(name, &format!("it cannot be unpacked ({error})")),
+        _ => "it is packed in a way that no spreadsheet program writes",
+    };
+    damaged(name, why)
 }
 
 /// The error about a workbook that was cut or damaged on its way.
 pub(super) fn damaged(name: &str, why: &str) -> Error {
-    Error::unusable(
-        "workbook_damaged",
-        format!("{name} is a damaged or incomplete workbook: {why}."),
-    )
-    .hint(
-        "Copy or download it again; or open it in Excel, let it repair the file, and save it anew.",
-    )
+    let message = format!("{name} is a damaged or incomplete workbook: {why}.");
+    let hint =
+        "Copy or download it again; or open it in Excel, let it repair the file, and save it anew.";
+    Error::unusable("workbook_damaged", message).hint(hint)
 }
 
 /// The error about a workbook under a password.
 pub(super) fn protected(name: &str) -> Error {
-    Error::unusable(
-        "password_protected",
-        format!("{name} is protected by a password and cannot be opened."),
-    )
-    .hint("Open it in Excel, remove the password (File, Info, Protect Workbook), and save it.")
+    let message = format!("{name} is protected by a password and cannot be opened.");
+    let hint = "Open it in Excel, remove the password (File, Info, Protect Workbook), and save it.";
+    Error::unusable("password_protected", message).hint(hint)
 }
 
 fn too_large(name: &str, why: &str) -> Error {
-    Error::unusable(
-        "workbook_too_large",
-        format!("{name} is too large to be read: {why}."),
-    )
-    .hint("Copy the rows into a new workbook, or save the sheet as CSV UTF-8, which has no limit.")
+    let message = format!("{name} is too large to be read: {why}.");
+    let hint =
+        "Copy the rows into a new workbook, or save the sheet as CSV UTF-8, which has no limit.";
+    Error::unusable("workbook_too_large", message).hint(hint)
 }
 
 /// The value of an attribute, by its name without prefix, entities resolved.

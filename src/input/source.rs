@@ -4,22 +4,12 @@ use std::ops::Range;
 use std::vec::IntoIter;
 
 use crate::error::Error;
-use crate::model::{Cell, Column, Layout, Row, RowNumber};
+use crate::model::{Cell, Column, Hidden, Layout, Row, RowNumber};
 
 /// The width of a sheet in Excel.
 pub(super) const MAX_COLUMNS: usize = 16_384;
 /// A row this long is not a row of customers, and holding it would break the promise of small memory.
 pub(super) const MAX_ROW_BYTES: usize = 16 << 20;
-
-/// What to do with rows that are hidden or filtered away in the sheet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Hidden {
-    /// Leave them out
-    Skip,
-    /// Treat them like the others
-    Send,
-}
 
 /// Everything beside the bytes that decides which rows and cells come out: what a sheet is opened with is what its identity
 /// is made from.

@@ -14,7 +14,7 @@ use super::field_config::{Columns, Entries, FieldEntry, OneOrMany, Text};
 use super::header::Role;
 use super::template;
 use super::value;
-use crate::model::ContractTypeId;
+use crate::model::{ContractTypeId, Hidden};
 
 /// The fields of one contract type, by their keys.
 pub type TypedFields<'a> = (ContractTypeId, &'a Entries<Spanned<FieldEntry>>);
@@ -112,14 +112,6 @@ pub struct SourceConfig {
     /// The encoding's name, not yet checked.
     pub encoding: Option<Text>,
     pub hidden: Option<Hidden>,
-}
-
-/// What to do with rows that are hidden or filtered away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hidden {
-    Skip,
-    Send,
 }
 
 /// Which columns say who is invited. With neither of them the headers tell.

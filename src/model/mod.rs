@@ -20,8 +20,8 @@ pub use outcome::{Failure, Outcome, Refusal, RetryAfter, Uncertainty, Why};
 pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};
 pub use problem::{Problem, ProblemCode, Repair};
 pub use row::{
-    Aside, Cell, Column, Layout, NumberFormat, OVERVIEW_SHEET, RESULT_COLUMNS, RESULTS_SHEET, Row,
-    RowNumber,
+    Aside, Cell, Column, Hidden, Layout, NumberFormat, OVERVIEW_SHEET, RESULT_COLUMNS,
+    RESULTS_SHEET, Row, RowNumber,
 };
 pub use run::{
     AttemptRecord, CodeCount, Counts, EarlierRow, FollowSummary, MinuteCount, Moment, Plan,

@@ -138,6 +138,28 @@ enum Kept {
     Nothing(()),
 }
 
+/// What to do with rows that are hidden or filtered away in the sheet.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    clap::ValueEnum,
+    strum::IntoStaticStr,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Hidden {
+    /// Leave them out
+    Skip,
+    /// Treat them like the others
+    Send,
+}
+
 /// A row that is no customer's, and so is left out wherever customers are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", const_into_str)]

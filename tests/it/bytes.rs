@@ -5,10 +5,10 @@ use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use vlens_batch::input::{Hidden, Input, Options, Source};
+use vlens_batch::input::{Input, Options, Source};
 use vlens_batch::mapping::Config;
 use vlens_batch::mapping::value::{DateOrder, Kind};
-use vlens_batch::model::Cell;
+use vlens_batch::model::{Cell, Hidden};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
 fn sample(name: &str) -> Vec<u8> {

@@ -113,6 +113,7 @@ fn other_formats_are_named_with_the_way_to_xlsx() {
         ("a.fods", kept("flat.fods"), "FODS"),
         ("a.xls", kept("xls-excel95.xls"), "Excel 5.0 or 95"),
         ("b.xls", b"<html><table><tr><td>Mona".to_vec(), "web page"),
+        ("c.xls", b"\x09\x08\x08\x00\x05".to_vec(), "first versions"),
     ] {
         let said = refusal(name, &bytes);
         assert!(said.contains(really), "{said}");
@@ -156,5 +157,13 @@ fn a_stray_quote_is_refused_and_swallows_no_row() {
 #[test]
 fn what_cannot_be_a_sheet_is_refused_at_once() {
     let columns = format!("phone\n{}\n", ",".repeat(1_000_000));
-    assert!(refusal("a.csv", columns.as_bytes()).contains("1000001 cells"));
+    let endless = format!("a,b\n1,\"{}", "x".repeat(20 << 20));
+    let long = format!("a,b\n{}", "x".repeat(20 << 20));
+    for (csv, why) in [
+        (columns, "1000001 cells"),
+        (endless, "never closed"),
+        (long, "longer than 16 MiB"),
+    ] {
+        assert!(refusal("a.csv", csv.as_bytes()).contains(why), "{why}");
+    }
 }

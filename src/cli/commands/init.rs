@@ -12,7 +12,7 @@ use crate::cli::further::Typed;
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet, contract_types};
 use crate::error::{Ended, Error};
-use crate::input::{Hidden, Input, Source};
+use crate::input::{Input, Source};
 use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::guess::{
     ColumnGuess, Known, Proposal, Sample, SourceSettings, Target, header_names,
@@ -193,10 +193,7 @@ impl Found {
             header_row: (row > 1 || layout.header_row.is_some()).then_some(row),
             delimiter: layout.delimiter,
             encoding: layout.encoding.clone(),
-            hidden: layout.hidden.map(|hidden| match hidden {
-                Hidden::Skip => "skip",
-                Hidden::Send => "send",
-            }),
+            hidden: layout.hidden.map(Into::into),
         }
     }
 

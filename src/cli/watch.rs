@@ -89,17 +89,13 @@ impl Watch {
     /// Something happened, and this is how far the run is now.
     pub fn see(&self, event: &SendEvent, tally: &Tally) {
         match event {
-            SendEvent::Ended {
-                row,
-                status,
-                code,
-                message,
-            } => {
+            SendEvent::Ended { row, status, why } => {
                 let (row, word) = (row.0, <&str>::from(*status));
                 if *status == Status::Created {
                     tracing::debug!(row, status = word);
                 } else {
-                    let message = message.as_deref().unwrap_or_default();
+                    let (code, message) = why.as_ref().map(|(code, said)| (code, &**said)).unzip();
+                    let message = message.unwrap_or_default();
                     tracing::warn!(row, status = word, code, "row {row} is {word}: {message}");
                 }
                 self.step(&tally.counts);

@@ -1,7 +1,5 @@
 //! One request for one row.
 
-use std::sync::Arc;
-
 use super::api::{Api, Slot};
 use super::calls::ApiError;
 use super::decide::{Circumstances, Decision, History, Next, RetryPolicy, decide};
@@ -12,20 +10,12 @@ use crate::model::{Failure, Outcome, Refusal, Status, Why};
 use crate::register::Claim;
 use crate::vlens::AccessToken;
 
-/// One row to be sent, with what happened to it in this run.
-pub(super) struct Job {
-    pub(super) due: DueRow,
-    pub(super) history: History,
-    /// How often it was found on its way from another computer.
-    pub(super) found_elsewhere: u32,
-}
-
-/// How an attempt ended.
-pub(super) enum Ended {
-    /// With this outcome, which is durable.
-    Attempted(Job, Outcome, Decision),
+/// What came of an attempt.
+pub(super) enum Attempted {
+    /// This outcome, which is durable.
+    Answered(Outcome, Decision),
     /// No request was made: the customer is another computer's.
-    Elsewhere(Job, Claim),
+    Elsewhere(Claim),
 }
 
 /// A request may leave, or its customer is another computer's.
@@ -35,36 +25,40 @@ enum Admitted<'a> {
 }
 
 impl Api {
-    pub(super) async fn attempt(self: Arc<Self>, mut job: Job) -> Result<Ended, Stopped> {
+    pub(super) async fn attempt(
+        &self,
+        row: &DueRow,
+        history: &mut History,
+    ) -> Result<Attempted, Stopped> {
         failpoint::pass("before_claim");
-        let (slot, bearer) = match self.admit(&job).await {
+        let (slot, bearer) = match self.admit(row).await {
             Ok(Admitted::In(slot, bearer)) => (slot, bearer),
-            Ok(Admitted::Elsewhere(claim)) => return self.leave(job, claim).await,
+            Ok(Admitted::Elsewhere(claim)) => return self.leave(row, claim).await,
             Err(ApiError::Stopped) => return Err(Stopped),
             Err(ApiError::Failed(failure)) => return Err(self.no_login(&failure)),
         };
         failpoint::pass("before_intent");
-        let intent = slot.open(Some(job.due.invitation)).await?;
+        let intent = slot.open(Some(row.invitation)).await?;
         failpoint::pass("after_intent");
-        let (bearer, body) = (bearer.as_ref(), job.due.body.clone().into());
+        let (bearer, body) = (bearer.as_ref(), row.body.clone().into());
         let outcome = self.client.create(bearer, body, intent.fence()).await;
         failpoint::pass("after_answer");
-        let decision = self.decide(&outcome, &mut job.history);
+        let decision = self.decide(&outcome, history);
         intent.close(closing(&outcome, &decision)).await?;
         failpoint::pass("after_told");
         // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
         if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, bearer) {
             self.refused(bearer).await;
         }
-        Ok(Ended::Attempted(job, outcome, decision))
+        Ok(Attempted::Answered(outcome, decision))
     }
 
     /// Waits for a slot, with a token that is good when the slot comes; no token where no login is.
-    async fn admit(&self, job: &Job) -> Result<Admitted<'_>, ApiError> {
+    async fn admit(&self, row: &DueRow) -> Result<Admitted<'_>, ApiError> {
         let mut is_last = false;
         loop {
             let bearer = self.bearer().await?;
-            let asked = Some((&job.due.customer, job.due.overcome));
+            let asked = Some((&row.customer, row.overcome));
             let slot = match self.slot(asked).await? {
                 Ok(slot) => slot,
                 Err(claim) => return Ok(Admitted::Elsewhere(claim)),
@@ -80,13 +74,13 @@ impl Api {
     }
 
     /// The customer is another computer's. What became of him there is durable here before it is told.
-    async fn leave(&self, job: Job, claim: Claim) -> Result<Ended, Stopped> {
+    async fn leave(&self, row: &DueRow, claim: Claim) -> Result<Attempted, Stopped> {
         if let (Some(status), Some(ledger)) = (claim.status, &self.ledger) {
             let (words, now) = (elsewhere(status, &claim), self.clock.moment());
-            let noted = ledger.note_elsewhere(job.due.invitation, status, words, &now);
+            let noted = ledger.note_elsewhere(row.invitation, status, words, &now);
             noted.await.map_err(|error| self.broken(error))?;
         }
-        Ok(Ended::Elsewhere(job, claim))
+        Ok(Attempted::Elsewhere(claim))
     }
 
     fn decide(&self, outcome: &Outcome, history: &mut History) -> Decision {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, NewSheet, SheetIdentity};
-use crate::mapping::{BindOptions, Config, ConfigErrors, Mapped, Mapping};
+use crate::mapping::{BindOptions, Config, Mapped, Mapping};
 use crate::model::{
     Aside, Fault, Invitation, Moment, Problem, Repair, Row, RowNumber, RunId, Standing,
 };
@@ -35,25 +35,6 @@ pub struct Sheet {
     asides: BTreeMap<Aside, Vec<RowNumber>>,
 }
 
-/// Why a sheet cannot be read.
-#[derive(Debug)]
-pub enum SheetError {
-    Source(Error),
-    Mapping(ConfigErrors),
-}
-
-impl From<Error> for SheetError {
-    fn from(error: Error) -> Self {
-        SheetError::Source(error)
-    }
-}
-
-impl From<ConfigErrors> for SheetError {
-    fn from(errors: ConfigErrors) -> Self {
-        SheetError::Mapping(errors)
-    }
-}
-
 impl Sheet {
     /// Opens the file and binds the mapping to its headers. Where columns leave open how their values are meant, all rows are looked
     /// at once before the first is mapped.
@@ -62,7 +43,7 @@ impl Sheet {
         options: &Options,
         config: &Config,
         bind: &BindOptions,
-    ) -> Result<Sheet, SheetError> {
+    ) -> Result<Sheet, Error> {
         let mut source = Source::open(input, options)?;
         let mut mapping = Mapping::bind(config, &source.columns, bind)?;
         if mapping.is_open() {
@@ -110,20 +91,23 @@ impl Sheet {
                 .take(ASIDES_SHOWN)
                 .map(ToString::to_string)
                 .collect();
-            let more = if rows.len() > shown.len() {
+            let more = if rows.len() > ASIDES_SHOWN {
                 ", …"
             } else {
                 ""
             };
-            let (row, what) = match (rows.len(), aside) {
-                (1, Aside::Example) => ("row", "the template's example"),
-                (_, Aside::Example) => ("rows", "a template's examples"),
-                (1, Aside::Total) => ("row", "a total"),
-                (_, Aside::Total) => ("rows", "totals"),
-                (1, Aside::Section) => ("row", "one line of text, such as a section's title"),
-                (_, Aside::Section) => ("rows", "one line of text each, such as a section's title"),
-                (1, Aside::Signature) => ("row", "a signature"),
-                (_, Aside::Signature) => ("rows", "signatures"),
+            let (one, several) = match aside {
+                Aside::Example => ("the template's example", "a template's examples"),
+                Aside::Total => ("a total", "totals"),
+                Aside::Section => (
+                    "one line of text, such as a section's title",
+                    "one line of text each, such as a section's title",
+                ),
+                Aside::Signature => ("a signature", "signatures"),
+            };
+            let (row, what) = match rows.len() {
+                1 => ("row", one),
+                _ => ("rows", several),
             };
             format!("{row} {}{more} ({what})", shown.join(", "))
         });

@@ -1,19 +1,13 @@
 //! Says how long to wait before the next request.
 //!
-//! Arithmetic only: time is an argument and nobody sleeps here. Two means together keep both limits: governor spaces the
-//! requests within a second, and an exact window for the second and for the minute counts a request from its start until one
+//! Arithmetic only: time is an argument and nobody sleeps here. Requests are spaced within a second, so that its quota does not
+//! leave in one burst; and an exact window for the second and for the minute counts a request from its start until one
 //! full window after its *answer*. Counted so, no delay on the way can press two windows into one: a request arrives no later
 //! than its answer comes back, and the request that takes over its slot leaves no earlier than a window after that.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
-
-use governor::clock::{Clock, FakeRelativeClock};
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 /// The tenant's limits, in any second and in any minute. `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +43,9 @@ pub enum Permit {
 
 /// Keeps the limits of one process. All times are on one steady clock, from any origin.
 pub struct Limiter {
-    spacing: Option<Spacing>,
+    /// Between two requests.
+    spacing: Duration,
+    next_at: Duration,
     windows: Vec<Window>,
     paused_until: Duration,
     /// The share of the limits in use, 1 when all is well; a server that goes on refusing brings it down.
@@ -69,7 +65,10 @@ impl Limiter {
             limit.map(|n| Window::new(n.get(), Duration::from_secs(length_s)))
         };
         Limiter {
-            spacing: limits.per_second.map(Spacing::new),
+            spacing: limits
+                .per_second
+                .map_or(Duration::ZERO, |n| Duration::from_secs(1) / n.get()),
+            next_at: Duration::ZERO,
             windows: window(limits.per_second, 1)
                 .into_iter()
                 .chain(window(limits.per_minute, 60))
@@ -88,9 +87,8 @@ impl Limiter {
     }
 
     pub fn ask(&mut self, now: Duration) -> Permit {
-        let pause = self.paused_until.saturating_sub(now);
-        if !pause.is_zero() {
-            return Permit::After(pause);
+        if now < self.paused_until {
+            return until(self.paused_until, now);
         }
         for window in &mut self.windows {
             match window.ask(now, self.share) {
@@ -98,9 +96,10 @@ impl Limiter {
                 wait => return wait,
             }
         }
-        if let Some(wait) = self.spacing.as_mut().and_then(|spacing| spacing.wait(now)) {
-            return Permit::After(wait);
+        if now < self.next_at {
+            return until(self.next_at, now);
         }
+        self.next_at = now + self.spacing;
         for window in &mut self.windows {
             window.under_way += 1;
         }
@@ -141,32 +140,8 @@ impl Limiter {
     }
 }
 
-/// Keeps requests one interval apart, so that a second's quota does not leave in one burst.
-struct Spacing {
-    limiter: RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<Nanos>>,
-    clock: FakeRelativeClock,
-    shown: Duration,
-}
-
-impl Spacing {
-    fn new(per_second: NonZeroU32) -> Self {
-        // A clock that shows what it is told: governor's own clocks read the machine's.
-        let clock = FakeRelativeClock::default();
-        let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::MIN);
-        Spacing {
-            limiter: RateLimiter::direct_with_clock(quota, clock.clone()),
-            clock,
-            shown: Duration::ZERO,
-        }
-    }
-
-    /// Takes the next place in time, or says how far it is.
-    fn wait(&mut self, now: Duration) -> Option<Duration> {
-        self.clock.advance(now.saturating_sub(self.shown));
-        self.shown = self.shown.max(now);
-        let not_until = self.limiter.check().err()?;
-        Some(not_until.wait_time_from(self.clock.now()))
-    }
+fn until(at: Duration, now: Duration) -> Permit {
+    Permit::After(at.saturating_sub(now))
 }
 
 /// At most `limit` requests in any stretch of `length`, as the server sees them.
@@ -208,7 +183,7 @@ impl Window {
         }
         // The answer whose passing out of the window frees the slot that is missing.
         match self.answered.get((taken - limit) as usize) {
-            Some(&at) => Permit::After((at + length).saturating_sub(now)),
+            Some(&at) => until(at + length, now),
             None => Permit::AfterAnAnswer,
         }
     }
@@ -228,224 +203,149 @@ impl Window {
 mod tests {
     use super::*;
 
-    const VENDOR: Limits = Limits {
-        per_second: NonZeroU32::new(10),
-        per_minute: NonZeroU32::new(60),
-    };
+    const VENDOR: Limits = limits(10, 60);
 
-    /// A server and a client on one virtual clock; each request takes `there_ms` to arrive and `back_ms` to be answered.
-    struct World {
-        limiter: Limiter,
-        now_ms: u64,
-        answers_at_ms: Vec<u64>,
-        arrivals_ms: Vec<u64>,
+    /// 0 is no limit.
+    const fn limits(per_second: u32, per_minute: u32) -> Limits {
+        Limits {
+            per_second: NonZeroU32::new(per_second),
+            per_minute: NonZeroU32::new(per_minute),
+        }
     }
 
-    impl World {
-        fn new(limits: Limits) -> Self {
-            World {
-                limiter: Limiter::new(limits),
-                now_ms: 1_000_000,
-                answers_at_ms: Vec::new(),
-                arrivals_ms: Vec::new(),
-            }
-        }
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
 
-        fn run(&mut self, requests: usize, mut delays_ms: impl FnMut(usize) -> (u64, u64)) {
-            let mut sent = 0;
-            while sent < requests {
-                self.deliver_answers();
-                match self.limiter.ask(Duration::from_millis(self.now_ms)) {
-                    Permit::Granted => {
-                        let (there, back) = delays_ms(sent);
-                        self.arrivals_ms.push(self.now_ms + there);
-                        self.answers_at_ms.push(self.now_ms + there + back);
-                        sent += 1;
-                    }
-                    Permit::After(wait) => {
-                        let until = self.now_ms + u64::try_from(wait.as_millis()).unwrap() + 1;
-                        let next_answer =
-                            self.answers_at_ms.iter().copied().min().unwrap_or(u64::MAX);
-                        self.now_ms = until.min(next_answer).max(self.now_ms + 1);
-                    }
-                    Permit::AfterAnAnswer => {
-                        self.now_ms = self
-                            .answers_at_ms
-                            .iter()
-                            .copied()
-                            .min()
-                            .expect("something is under way");
-                    }
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// When requests arrive at a server, each of which takes so long to arrive and so long to be answered.
+    fn arrivals(requests: usize, mut delays: impl FnMut(usize) -> (u64, u64)) -> Vec<Duration> {
+        let mut limiter = Limiter::new(VENDOR);
+        let (mut now, mut answers, mut arrivals) = (s(1000), Vec::new(), Vec::new());
+        while arrivals.len() < requests {
+            answers.sort_unstable();
+            for at in answers.extract_if(.., |at| *at <= now) {
+                limiter.answered(at);
+            }
+            let next_answer = answers.first().copied().unwrap_or(Duration::MAX);
+            match limiter.ask(now) {
+                Permit::Granted => {
+                    let (there, back) = delays(arrivals.len());
+                    arrivals.push(now + ms(there));
+                    answers.push(now + ms(there + back));
                 }
+                Permit::After(wait) => now = (now + wait).min(next_answer),
+                Permit::AfterAnAnswer => now = next_answer,
             }
         }
+        arrivals.sort_unstable();
+        arrivals
+    }
 
-        fn deliver_answers(&mut self) {
-            self.answers_at_ms.sort_unstable();
-            while self
-                .answers_at_ms
-                .first()
-                .is_some_and(|&at| at <= self.now_ms)
-            {
-                let at = self.answers_at_ms.remove(0);
-                self.limiter.answered(Duration::from_millis(at));
-            }
-        }
-
-        fn most_in_any(&self, window_ms: u64) -> usize {
-            let mut arrivals = self.arrivals_ms.clone();
-            arrivals.sort_unstable();
-            (0..arrivals.len())
-                .map(|i| {
-                    arrivals[i..]
-                        .iter()
-                        .take_while(|&&at| at < arrivals[i] + window_ms)
-                        .count()
-                })
-                .max()
-                .unwrap_or(0)
-        }
-
-        fn took_ms(&self) -> u64 {
-            self.arrivals_ms.iter().max().unwrap() - self.arrivals_ms.iter().min().unwrap()
-        }
+    fn most_in_any(window: Duration, arrivals: &[Duration]) -> usize {
+        let within = |from: &Duration| {
+            let there = arrivals
+                .iter()
+                .filter(|at| (*from..*from + window).contains(at));
+            there.count()
+        };
+        arrivals.iter().map(within).max().unwrap_or(0)
     }
 
     #[test]
-    fn both_limits_hold_on_a_fast_network_and_are_used_up() {
-        let mut world = World::new(VENDOR);
-        world.run(600, |_| (1, 1));
-        assert!(world.most_in_any(1000) <= 10);
-        assert_eq!(world.most_in_any(60_000), 60);
-        assert!(world.took_ms() < 550_000, "took {} ms", world.took_ms());
-    }
-
-    #[test]
-    fn no_delay_presses_two_windows_into_one() {
+    fn both_limits_hold_and_are_used_up_and_no_delay_presses_two_windows_into_one() {
+        let fast = arrivals(600, |_| (1, 1));
+        assert!(most_in_any(s(1), &fast) <= 10);
+        assert_eq!(most_in_any(s(60), &fast), 60);
+        assert!(fast[599] < fast[0] + s(550), "{:?}", fast[599]);
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..20 {
-            let mut world = World::new(VENDOR);
-            let mut delays = random.fork();
-            world.run(300, |_| (delays.u64(0..300), delays.u64(0..300)));
-            assert!(
-                world.most_in_any(1000) <= 10,
-                "{} in a second",
-                world.most_in_any(1000)
-            );
-            assert!(
-                world.most_in_any(60_000) <= 60,
-                "{} in a minute",
-                world.most_in_any(60_000)
-            );
+            let jittery = arrivals(300, |_| (random.u64(0..300), random.u64(0..300)));
+            assert!(most_in_any(s(1), &jittery) <= 10);
+            assert!(most_in_any(s(60), &jittery) <= 60);
         }
-    }
-
-    #[test]
-    fn a_request_held_up_for_half_a_minute_does_not_break_the_minute() {
-        let mut world = World::new(VENDOR);
-        world.run(200, |n| if n % 20 == 0 { (30_000, 10) } else { (5, 5) });
-        assert!(world.most_in_any(60_000) <= 60);
+        let held_up = arrivals(200, |n| if n % 20 == 0 { (30_000, 10) } else { (5, 5) });
+        assert!(most_in_any(s(60), &held_up) <= 60);
     }
 
     #[test]
     fn requests_of_an_earlier_process_count() {
-        let mut world = World::new(VENDOR);
+        let mut limiter = Limiter::new(VENDOR);
         for _ in 0..60 {
-            world
-                .limiter
-                .seed(Duration::from_millis(world.now_ms - 10_000));
+            limiter.seed(s(990));
         }
-        let wait = world.limiter.ask(Duration::from_millis(world.now_ms));
-        let Permit::After(wait) = wait else {
-            panic!("{wait:?}");
-        };
+        let wait = limiter.ask(s(1000));
         assert!(
-            wait >= Duration::from_secs(50) && wait < Duration::from_secs(51),
+            matches!(wait, Permit::After(wait) if wait >= s(50) && wait < s(51)),
             "{wait:?}"
         );
     }
 
     #[test]
     fn a_full_window_of_requests_under_way_waits_for_an_answer() {
-        let one = Limits {
-            per_second: NonZeroU32::new(1),
-            per_minute: None,
-        };
-        let mut limiter = Limiter::new(one);
-        let at = Duration::from_secs;
-        assert_eq!(limiter.ask(at(1)), Permit::Granted);
-        assert_eq!(limiter.ask(at(20)), Permit::AfterAnAnswer);
-        limiter.answered(at(20));
-        assert!(matches!(limiter.ask(at(20)), Permit::After(_)));
-        assert_eq!(limiter.ask(at(22)), Permit::Granted);
+        let mut limiter = Limiter::new(limits(1, 0));
+        assert_eq!(limiter.ask(s(1)), Permit::Granted);
+        assert_eq!(limiter.ask(s(20)), Permit::AfterAnAnswer);
+        limiter.answered(s(20));
+        assert!(matches!(limiter.ask(s(20)), Permit::After(_)));
+        assert_eq!(limiter.ask(s(22)), Permit::Granted);
         limiter.not_sent();
-        assert_eq!(limiter.ask(at(24)), Permit::Granted);
+        assert_eq!(limiter.ask(s(24)), Permit::Granted);
     }
 
     #[test]
-    fn within_a_second_requests_are_evenly_spaced() {
-        let ten = Limits {
-            per_second: NonZeroU32::new(10),
-            per_minute: None,
-        };
-        let mut limiter = Limiter::new(ten);
-        let at = Duration::from_millis;
-        for n in 0..5 {
-            let turn_ms = 1000 + n * 100;
-            assert_eq!(limiter.ask(at(turn_ms)), Permit::Granted);
-            limiter.answered(at(turn_ms));
-            assert_eq!(limiter.ask(at(turn_ms + 40)), Permit::After(at(60)));
-            assert_eq!(limiter.ask(at(turn_ms + 99)), Permit::After(at(1)));
+    fn within_a_second_requests_are_evenly_spaced_and_a_pause_holds_everybody() {
+        let mut limiter = Limiter::new(limits(10, 0));
+        for turn in [1000, 1100, 1200, 1300, 1400] {
+            assert_eq!(limiter.ask(ms(turn)), Permit::Granted);
+            limiter.answered(ms(turn));
+            assert_eq!(limiter.ask(ms(turn + 40)), Permit::After(ms(60)));
+            assert_eq!(limiter.ask(ms(turn + 99)), Permit::After(ms(1)));
         }
-    }
-
-    #[test]
-    fn a_pause_holds_everybody_until_its_end() {
-        let mut limiter = Limiter::new(VENDOR);
-        let at = Duration::from_secs;
-        limiter.pause(at(100), at(30));
-        limiter.pause(at(100), at(5));
-        assert_eq!(limiter.ask(at(110)), Permit::After(at(20)));
-        assert_eq!(limiter.ask(at(130)), Permit::Granted);
+        limiter.pause(s(100), s(30));
+        limiter.pause(s(100), s(5));
+        assert_eq!(limiter.ask(s(110)), Permit::After(s(20)));
+        assert_eq!(limiter.ask(s(130)), Permit::Granted);
     }
 
     #[test]
     fn repeated_refusals_slow_down_and_acceptance_brings_the_pace_back_slowly() {
-        let granted_in_a_minute = |limiter: &mut Limiter, from_s: u64| {
-            let at = |tick: u64| Duration::from_millis(from_s * 1000 + tick * 100);
-            let grants = (0..600).filter(|&tick| {
-                let is_granted = limiter.ask(at(tick)) == Permit::Granted;
+        let mut limiter = Limiter::new(VENDOR);
+        let granted_in_a_minute = |limiter: &mut Limiter, from: Duration| {
+            let grants = (0..600).map(|tick| from + ms(tick * 100)).filter(|&at| {
+                let is_granted = limiter.ask(at) == Permit::Granted;
                 if is_granted {
-                    limiter.answered(at(tick));
+                    limiter.answered(at);
                 }
                 is_granted
             });
             grants.count()
         };
-        let mut limiter = Limiter::new(VENDOR);
-        limiter.throttled();
-        let one = granted_in_a_minute(&mut limiter, 1000);
-        assert_eq!(one, 60, "one 429 may be a neighbour's burst");
-        for _ in 0..10 {
-            limiter.throttled();
+        for (throttled, accepted, from, range) in [
+            // One may be a neighbour's burst.
+            (1, 0, s(1000), 60..=60),
+            (10, 0, s(2000), 6..=6),
+            (0, 1, s(3000), 6..=11),
+            (0, 200, s(4000), 60..=60),
+        ] {
+            for _ in 0..throttled {
+                limiter.throttled();
+            }
+            for _ in 0..accepted {
+                limiter.accepted();
+            }
+            let granted = granted_in_a_minute(&mut limiter, from);
+            assert!(range.contains(&granted), "{granted} from {from:?}");
         }
-        assert_eq!(granted_in_a_minute(&mut limiter, 2000), 6, "a tenth");
-        limiter.accepted();
-        assert!(
-            granted_in_a_minute(&mut limiter, 3000) < 12,
-            "not all at once"
-        );
-        for _ in 0..200 {
-            limiter.accepted();
-        }
-        assert_eq!(granted_in_a_minute(&mut limiter, 4000), 60);
     }
 
     #[test]
     fn the_time_left_follows_the_narrower_limit() {
-        assert_eq!(VENDOR.least_time(10), Duration::ZERO);
-        assert_eq!(VENDOR.least_time(60), Duration::from_secs(5));
-        assert_eq!(VENDOR.least_time(61), Duration::from_secs(60));
-        assert_eq!(VENDOR.least_time(600), Duration::from_secs(540));
+        for (requests, seconds) in [(10, 0), (60, 5), (61, 60), (600, 540)] {
+            assert_eq!(VENDOR.least_time(requests), s(seconds));
+        }
     }
 }

@@ -13,23 +13,22 @@ mod stop;
 
 pub use api::{Api, Clock, Credentials};
 pub use decide::{Wishes, plan};
-pub use import::{ImportOptions, Seen, Sheet, SheetError, Verdict, import, make_due};
+pub use import::{ImportOptions, Seen, Sheet, Verdict, import, make_due};
 pub use limiter::{Limiter, Limits, Permit};
 pub use stop::{StopReason, StopSignal, Stopped};
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
-use tokio_util::time::DelayQueue;
 
 use crate::error::Error;
-use crate::ledger::Writer;
+use crate::ledger::{DueRow, Writer};
 use crate::model::{Counts, Failure, Outcome, RowNumber, RunId, Status, Why};
 use crate::register::Claim;
-use attempt::{Ended, Job, elsewhere};
+use attempt::{Attempted, elsewhere};
 use decide::{Decision, History, Next};
 
 pub struct SendOptions {
@@ -61,10 +60,8 @@ pub enum SendEvent {
     Ended {
         row: RowNumber,
         status: Status,
-        /// The vendor's code or the reason, when it was not created.
-        code: Option<String>,
-        /// The same for people, values masked.
-        message: Option<String>,
+        /// When it was not created: the vendor's code or the reason, and the same for people, values masked.
+        why: Option<(String, String)>,
     },
     /// A row goes again later.
     Again {
@@ -98,56 +95,63 @@ pub async fn send(
     observer: Observer,
     start: Tally,
 ) -> Sent {
-    let stop = Arc::clone(&api.stop);
-    let clocked = tokio::spawn(stop_after(options.max_duration, Arc::clone(&stop)));
     api.max_attempts = options.max_attempts;
     api.ledger = Some(ledger.clone());
-    let sending = Sending {
-        api: Arc::new(api),
-        due: DueRows {
-            ledger,
-            run: options.run,
-            page: VecDeque::new(),
-            read_to: RowNumber(0),
-            exhausted: false,
-            allowance: options.limit.unwrap_or(u64::MAX),
-        },
-        waiting: DelayQueue::new(),
-        under_way: JoinSet::new(),
-        failures_in_a_row: 0,
-        left_elsewhere: 0,
-        options,
-        observer,
-        tally: start,
-    };
-    // A task of its own: where it ran on the caller's thread, every answer would cross threads.
-    let sent = tokio::spawn(sending.run()).await.unwrap_or_else(|error| {
-        stop.stop(panicked(&error));
-        Sent {
+    let stop = Arc::clone(&api.stop);
+    let places = Arc::new(Semaphore::new(options.concurrency));
+    let sending = Arc::new(Sending {
+        api,
+        places: Arc::clone(&places),
+        max_consecutive_failures: options.max_consecutive_failures,
+        state: Mutex::new(State {
             tally: start,
-            limit_reached: false,
-        }
+            failures_in_a_row: 0,
+            left_elsewhere: 0,
+            observer,
+        }),
     });
-    clocked.abort();
-    sent
-}
-
-async fn stop_after(limit: Option<Duration>, stop: Arc<StopSignal>) {
-    if let Some(limit) = limit {
-        tokio::time::sleep(limit).await;
-        stop.stop(StopReason::Duration);
+    let mut due = DueRows {
+        ledger,
+        run: options.run,
+        page: VecDeque::new(),
+        read_to: RowNumber(0),
+        exhausted: false,
+        allowance: options.limit.unwrap_or(u64::MAX),
+    };
+    let mut begun = JoinSet::new();
+    let time_is_up = tokio::time::sleep(options.max_duration.unwrap_or(Duration::MAX));
+    tokio::pin!(time_is_up);
+    loop {
+        if let Err(error) = due.refill().await {
+            stop.stop(StopReason::Broken(error));
+        }
+        let may_begin = due.may_begin();
+        if begun.is_empty() && !may_begin {
+            break;
+        }
+        tokio::select! {
+            biased;
+            () = stop.stopped() => break,
+            () = &mut time_is_up => stop.stop(StopReason::Duration),
+            Some(ended) = begun.join_next() => due.ended(ended, &stop),
+            place = Arc::clone(&places).acquire_owned(), if may_begin => {
+                if let (Some(row), Ok(place)) = (due.begin_next(), place) {
+                    begun.spawn(Arc::clone(&sending).deliver(row, place));
+                }
+            }
+        }
     }
-}
-
-fn panicked(error: &JoinError) -> StopReason {
-    tracing::debug!("{error}");
-    StopReason::Broken(
-        Error::unexpected(
-            "internal_error",
-            "A fault of this program ended the run; nothing more was sent.",
-        )
-        .hint("Run the command again: it goes on where it stopped. Please report the fault."),
-    )
+    while let Some(ended) = begun.join_next().await {
+        due.ended(ended, &stop);
+    }
+    let state = sending.state();
+    if state.left_elsewhere > 0 {
+        stop.stop(StopReason::Register(left_elsewhere(state.left_elsewhere)));
+    }
+    Sent {
+        tally: state.tally,
+        limit_reached: due.is_limit_reached(),
+    }
 }
 
 /// Rows that another computer was still sending when all else was done.
@@ -163,140 +167,132 @@ fn left_elsewhere(rows: u64) -> Error {
 /// How often a row that is on its way from another computer is looked at again, twice as long after each time; then it is left.
 const LOOKS_ELSEWHERE: u32 = 5;
 
-/// The loop: the rows that are due, those under way, and those that wait for their next attempt.
+/// What all rows share. Each is a task of its own, from its first attempt until it has its status.
 struct Sending {
-    api: Arc<Api>,
-    due: DueRows,
-    waiting: DelayQueue<Job>,
-    under_way: JoinSet<Result<Ended, Stopped>>,
+    api: Api,
+    /// For as many requests as may be under way.
+    places: Arc<Semaphore>,
+    max_consecutive_failures: u32,
+    state: Mutex<State>,
+}
+
+struct State {
+    tally: Tally,
     failures_in_a_row: u32,
     /// Rows left to another computer, on whose way they are.
     left_elsewhere: u64,
-    options: SendOptions,
     observer: Observer,
-    tally: Tally,
 }
 
 impl Sending {
-    /// Sends until all is done or the run stops.
-    async fn run(mut self) -> Sent {
-        let stop = Arc::clone(&self.api.stop);
+    /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's. False when no
+    /// request was made for it.
+    async fn deliver(
+        self: Arc<Self>,
+        row: DueRow,
+        mut place: OwnedSemaphorePermit,
+    ) -> Result<bool, Stopped> {
+        let stop = &self.api.stop;
+        let mut history = History::default();
+        let (mut is_sent, mut looks) = (false, 0);
         loop {
-            let has_room = self.under_way.len() < self.options.concurrency;
-            if has_room && let Err(error) = self.due.refill().await {
-                stop.stop(StopReason::Broken(error));
-            }
-            if self.under_way.is_empty() && self.waiting.is_empty() && self.due.next().is_none() {
-                break;
-            }
-            let may_begin = has_room && self.due.next().is_some();
-            tokio::select! {
-                biased;
-                () = stop.stopped() => break,
-                Some(ended) = self.under_way.join_next() => self.follow(ended),
-                Some(job) = poll_fn(|context| self.waiting.poll_expired(context)), if has_room => {
-                    self.begin(job.into_inner());
+            let wait = match self.api.attempt(&row, &mut history).await? {
+                Attempted::Answered(outcome, decision) => {
+                    is_sent = true;
+                    self.follow(row.row, &outcome, decision)
                 }
-                () = std::future::ready(()), if may_begin => {
-                    if let Some(job) = self.due.begin_next() {
-                        self.begin(job);
-                    }
+                Attempted::Elsewhere(claim) => {
+                    looks += 1;
+                    self.found_elsewhere(row.row, &claim, looks)
                 }
-            }
-        }
-        while let Some(ended) = self.under_way.join_next().await {
-            self.follow(ended);
-        }
-        if self.left_elsewhere > 0 {
-            self.stop(StopReason::Register(left_elsewhere(self.left_elsewhere)));
-        }
-        Sent {
-            tally: self.tally,
-            limit_reached: self.due.is_limit_reached(),
+            };
+            let Some(wait) = wait else {
+                return Ok(is_sent);
+            };
+            drop(place);
+            stop.or_stop(tokio::time::sleep(wait)).await?;
+            let free = Arc::clone(&self.places).acquire_owned();
+            place = stop.or_stop(free).await?.map_err(|_| Stopped)?;
         }
     }
 
-    fn tell(&self, event: &SendEvent) {
-        (self.observer)(event, &self.tally);
-    }
-
-    fn begin(&mut self, job: Job) {
-        self.under_way.spawn(Arc::clone(&self.api).attempt(job));
-    }
-
-    fn follow(&mut self, ended: Result<Result<Ended, Stopped>, JoinError>) {
-        match ended {
-            Ok(Ok(Ended::Attempted(job, outcome, decision))) => {
-                self.attempted(job, &outcome, decision);
-            }
-            Ok(Ok(Ended::Elsewhere(job, claim))) => self.leave(job, &claim),
-            Ok(Err(Stopped)) => {}
-            Err(error) => self.stop(panicked(&error)),
-        }
-    }
-
-    fn attempted(&mut self, job: Job, outcome: &Outcome, decision: Decision) {
-        let (row, failure) = (job.due.row, outcome.as_ref().err());
-        self.tally.requests += 1;
+    /// What follows from an outcome: how long the row waits for its next attempt, if it goes again.
+    fn follow(&self, row: RowNumber, outcome: &Outcome, decision: Decision) -> Option<Duration> {
+        let mut state = self.state();
+        let failure = outcome.as_ref().err();
+        state.tally.requests += 1;
         if let Some(Why::Throttled(_)) = failure.map(|failure| failure.why) {
-            self.tally.throttled += 1;
+            state.tally.throttled += 1;
         }
         if decision.status != Status::Pending {
-            self.end(row, decision.status, failure);
+            self.end(&mut state, row, decision.status, failure);
         }
         if let Some(wait) = decision.pause {
-            self.tell(&SendEvent::Paused { wait });
+            state.tell(&SendEvent::Paused { wait });
         }
         match decision.next {
-            Next::Done => {}
+            Next::Done => None,
+            Next::WithFreshToken => Some(Duration::ZERO),
             Next::Again(wait) => {
-                self.waiting.insert(job, wait);
                 let why = failure.map_or("created", |failure| failure.why.into());
-                self.tell(&SendEvent::Again { row, why, wait });
+                state.tell(&SendEvent::Again { row, why, wait });
+                Some(wait)
             }
-            Next::WithFreshToken => self.due.begin_again(job),
-            Next::Stop(reason) => self.stop(reason),
+            Next::Stop(reason) => {
+                self.api.stop.stop(reason);
+                None
+            }
         }
     }
 
     /// A row is another computer's: it has its status from there, or is looked at again.
-    fn leave(&mut self, mut job: Job, claim: &Claim) {
-        self.due.give_back();
-        let Some(status) = claim.status else {
-            job.found_elsewhere += 1;
-            if job.found_elsewhere < LOOKS_ELSEWHERE {
-                let wait = Duration::from_millis(500) * 2_u32.pow(job.found_elsewhere);
-                self.waiting.insert(job, wait);
-            } else {
-                self.left_elsewhere += 1;
+    fn found_elsewhere(&self, row: RowNumber, claim: &Claim, looks: u32) -> Option<Duration> {
+        let mut state = self.state();
+        match claim.status {
+            Some(status) => {
+                let why = ("elsewhere".to_owned(), elsewhere(status, claim));
+                state.count(row, status, Some(why), true);
+                None
             }
-            return;
-        };
-        let (code, message) = ("elsewhere".to_owned(), elsewhere(status, claim));
-        self.count(job.due.row, status, Some(code), Some(message), true);
+            None if looks < LOOKS_ELSEWHERE => Some(Duration::from_millis(500) * 2_u32.pow(looks)),
+            None => {
+                state.left_elsewhere += 1;
+                None
+            }
+        }
     }
 
     /// A row has its status for this run.
-    fn end(&mut self, row: RowNumber, status: Status, failure: Option<&Failure>) {
-        let code = failure.map(|failure| failure.why.code());
-        let message = failure.map(|failure| failure.message.clone());
+    fn end(&self, state: &mut State, row: RowNumber, status: Status, failure: Option<&Failure>) {
+        let why = failure.map(|failure| (failure.why.code(), failure.message.clone()));
         if matches!(status, Status::Failed | Status::Uncertain) {
-            self.failures_in_a_row += 1;
-            if self.failures_in_a_row >= self.options.max_consecutive_failures {
-                self.stop(StopReason::Failures(message.clone().unwrap_or_default()));
+            state.failures_in_a_row += 1;
+            if state.failures_in_a_row >= self.max_consecutive_failures {
+                let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
+                self.api.stop.stop(StopReason::Failures(last));
             }
         } else {
-            self.failures_in_a_row = 0;
+            state.failures_in_a_row = 0;
         }
-        self.count(row, status, code, message, false);
+        state.count(row, status, why, false);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Plain numbers; a panic elsewhere cannot leave them half-written.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn tell(&self, event: &SendEvent) {
+        (self.observer)(event, &self.tally);
     }
 
     fn count(
         &mut self,
         row: RowNumber,
         status: Status,
-        code: Option<String>,
-        message: Option<String>,
+        why: Option<(String, String)>,
         is_elsewhere: bool,
     ) {
         let counts = &mut self.tally.counts;
@@ -310,16 +306,7 @@ impl Sending {
             Status::Pending | Status::Invalid | Status::Duplicate => return,
         }
         counts.pending = counts.pending.saturating_sub(1);
-        self.tell(&SendEvent::Ended {
-            row,
-            status,
-            code,
-            message,
-        });
-    }
-
-    fn stop(&self, reason: StopReason) {
-        self.api.stop.stop(reason);
+        self.tell(&SendEvent::Ended { row, status, why });
     }
 }
 
@@ -330,7 +317,7 @@ const PAGE: usize = 512;
 struct DueRows {
     ledger: Writer,
     run: RunId,
-    page: VecDeque<Job>,
+    page: VecDeque<DueRow>,
     /// The last row read; none is read twice.
     read_to: RowNumber,
     exhausted: bool,
@@ -348,33 +335,35 @@ impl DueRows {
         if let Some(last) = page.last() {
             self.read_to = last.row;
         }
-        self.page.extend(page.into_iter().map(|due| Job {
-            due,
-            history: History::default(),
-            found_elsewhere: 0,
-        }));
+        self.page.extend(page);
         Ok(())
     }
 
-    fn next(&self) -> Option<&Job> {
-        self.page.front().filter(|_| self.allowance > 0)
+    fn may_begin(&self) -> bool {
+        self.allowance > 0 && !self.page.is_empty()
     }
 
-    fn begin_next(&mut self) -> Option<Job> {
-        self.next()?;
+    fn begin_next(&mut self) -> Option<DueRow> {
+        let row = self.page.pop_front()?;
         self.allowance -= 1;
-        self.page.pop_front()
+        Some(row)
     }
 
-    /// This row goes next: it had begun.
-    fn begin_again(&mut self, job: Job) {
-        self.allowance += 1;
-        self.page.push_front(job);
-    }
-
-    /// A row that had begun was not sent after all.
-    fn give_back(&mut self) {
-        self.allowance = self.allowance.saturating_add(1);
+    fn ended(&mut self, ended: Result<Result<bool, Stopped>, JoinError>, stop: &StopSignal) {
+        match ended {
+            Ok(Ok(true) | Err(Stopped)) => {}
+            // A row that had begun was not sent after all: another may be.
+            Ok(Ok(false)) => self.allowance = self.allowance.saturating_add(1),
+            Err(error) => {
+                tracing::debug!("{error}");
+                let message = "A fault of this program ended the run; nothing more was sent.";
+                stop.stop(StopReason::Broken(
+                    Error::unexpected("internal_error", message).hint(
+                        "Run the command again: it goes on where it stopped. Please report the fault.",
+                    ),
+                ));
+            }
+        }
     }
 
     fn is_limit_reached(&self) -> bool {

@@ -21,7 +21,7 @@ use crate::report::{
     Annotator, CheckTally, CheckText, FilledForm, Findings, Language, SheetShape, WRITTEN_AT,
     command, counted, quoted,
 };
-use crate::send::{Seen, Sheet, SheetError, StopSignal, Verdict};
+use crate::send::{Seen, Sheet, StopSignal, Verdict};
 use crate::vlens;
 
 /// Lines of a screen when nobody says how many it has.
@@ -44,15 +44,11 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         user_public_key: user_public_key(settings)?,
     };
     let options = settings.source_options(&args.layout);
-    Sheet::open(input, &options, &settings.config, &bind).map_err(|error| match error {
-        SheetError::Source(error) => error,
-        SheetError::Mapping(errors) => {
-            naming_init(Error::from(errors).about(&input.name()), input, settings)
-        }
-    })
+    let opened = Sheet::open(input, &options, &settings.config, &bind);
+    opened.map_err(|error| naming_init(error, input, settings))
 }
 
-/// Where headers alone were the mapping and do not do, `init` proposes one.
+/// Where headers alone were the mapping and do not do, which is drawn, `init` proposes one.
 fn naming_init(mut error: Error, input: &Input, settings: &Settings) -> Error {
     let Input::Path(path) = input else {
         return error;

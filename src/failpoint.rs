@@ -4,7 +4,7 @@
 //! flushed) when the place is passed for the N-th time. With `VLENS_BATCH_FAILPOINT_STOPS` set it is stopped there instead, as a
 //! computer is that falls asleep, until it is sent SIGCONT. A release build has none of this.
 //!
-//! Like `domain`, this lies under all rooms, so that every room can name its places.
+//! Like `model`, this lies under all rooms, so that every room can name its places.
 
 /// Passes a place with this name.
 #[cfg(debug_assertions)]

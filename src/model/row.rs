@@ -223,24 +223,10 @@ pub struct Row {
 }
 
 impl Row {
-    /// An empty row to read into.
-    pub fn new() -> Self {
-        Row {
-            number: RowNumber(0),
-            cells: Vec::new(),
-        }
-    }
-
     /// The cell at a zero-based position; beyond the row's end it is empty.
     pub fn cell(&self, index: usize) -> &Cell {
         const EMPTY: &Cell = &Cell::Empty;
         self.cells.get(index).unwrap_or(EMPTY)
-    }
-}
-
-impl Default for Row {
-    fn default() -> Self {
-        Row::new()
     }
 }
 
@@ -250,19 +236,17 @@ mod tests {
 
     #[test]
     fn columns_are_lettered_as_a_spreadsheet_does() {
-        let letters = |index| {
-            Column {
-                name: String::new(),
-                index,
-            }
-            .letters()
-        };
-        assert_eq!(letters(0), "A");
-        assert_eq!(letters(25), "Z");
-        assert_eq!(letters(26), "AA");
-        assert_eq!(letters(701), "ZZ");
-        assert_eq!(letters(702), "AAA");
-        assert_eq!(letters(16_383), "XFD");
+        for (index, letters) in [
+            (0, "A"),
+            (25, "Z"),
+            (26, "AA"),
+            (701, "ZZ"),
+            (702, "AAA"),
+            (16_383, "XFD"),
+        ] {
+            let name = String::new();
+            assert_eq!(Column { name, index }.letters(), letters);
+        }
     }
 
     #[test]

@@ -61,10 +61,6 @@ pub(super) async fn read_call(stream: &mut BufReader<TcpStream>) -> io::Result<O
     let length = length.ok().filter(|&length| length <= MOST_BODY_BYTES);
     call.body
         .resize(length.ok_or(io::ErrorKind::InvalidData)?, 0);
-    if call.header("Expect").is_some() {
-        let go_on = b"HTTP/1.1 100 Continue\r\n\r\n";
-        stream.get_mut().write_all(go_on).await?;
-    }
     stream.read_exact(&mut call.body).await?;
     Ok(Some(call))
 }

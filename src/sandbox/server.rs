@@ -21,22 +21,19 @@ use super::tenant::{Limits, Tokens, locked};
 use crate::error::Error;
 use crate::model::Timestamp;
 
-/// How a sandbox is to behave.
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {
-    /// The loopback port; 0 takes any free one.
+    /// On loopback; 0 takes any free one.
     pub port: u16,
     /// How many milliseconds requests and answers are on their way, each: `0..300` (both ends included) or `50`.
     pub latency: String,
-    /// Requests admitted in any second; 0 is no limit.
+    /// Requests admitted in any second and minute; 0 is no limit.
     pub per_second: u32,
-    /// Requests admitted in any minute; 0 is no limit.
     pub per_minute: u32,
     /// How long an admin token holds. A refresh token holds seven times as long.
     pub token_life: Duration,
-    /// Where to write one JSON line a request. It is appended to, and holds phones and tokens in full.
+    /// Both files are appended to, and hold phones (the log tokens, too) in full.
     pub log: Option<PathBuf>,
-    /// Where to write how far each customer's contract is, as the vendor's portal exports it (CSV).
     pub portal: Option<PathBuf>,
     /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
     pub any_form: bool,
@@ -114,7 +111,6 @@ impl Sandbox {
         })
     }
 
-    /// The base URL for a client.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }

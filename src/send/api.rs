@@ -14,7 +14,7 @@ use crate::failpoint;
 use crate::ledger::{self, Closing, Event, InvitationId, Writer};
 use crate::model::{CustomerKey, Failure, Moment, Secret, Status, Timestamp};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
-use crate::vlens::{AccessToken, AdminToken, Client, Fence};
+use crate::vlens::{AdminToken, Client, Fence};
 
 /// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
 /// be tested without waiting.
@@ -43,8 +43,7 @@ pub struct Credentials {
 type Tokens = tokio::sync::Mutex<Option<Result<Token, Failure>>>;
 
 pub(super) struct Token {
-    pub(super) access: AccessToken,
-    pub(super) refresh: Option<Secret>,
+    pub(super) admin: AdminToken,
     /// On the steady clock: from here on a new one is asked for before the next request.
     pub(super) renew_at: Duration,
 }
@@ -53,12 +52,11 @@ pub(super) struct Token {
 const RENEWAL_MARGIN_MAX: Duration = Duration::from_mins(5);
 
 impl Token {
-    pub(super) fn new(token: AdminToken, now: Duration) -> Self {
-        let margin = (token.expires_in / 5).min(RENEWAL_MARGIN_MAX);
+    pub(super) fn new(admin: AdminToken, now: Duration) -> Self {
+        let margin = (admin.expires_in / 5).min(RENEWAL_MARGIN_MAX);
         Token {
-            access: token.access,
-            refresh: token.refresh,
-            renew_at: now + token.expires_in.saturating_sub(margin),
+            renew_at: now + admin.expires_in.saturating_sub(margin),
+            admin,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::api::{Api, Slot};
 use super::calls::ApiError;
-use super::decide::{Circumstances, Decision, History, Next, RetryPolicy, decide};
+use super::decide::{Circumstances, Decision, History, Next, decide};
 use super::stop::{StopReason, Stopped};
 use crate::failpoint;
 use crate::ledger::{Closing, DueRow, Event};
@@ -93,16 +93,14 @@ impl Api {
                 0
             }
         };
-        let policy = RetryPolicy {
+        let circumstances = Circumstances {
             max_attempts: self.max_attempts,
             can_log_in: self.credentials.is_some(),
-        };
-        let circumstances = Circumstances {
             now: self.clock.wall(),
             chance: fastrand::f64(),
             throttled_in_a_row,
         };
-        decide(outcome, history, policy, circumstances)
+        decide(outcome, history, circumstances)
     }
 
     /// No row can be sent without a token.

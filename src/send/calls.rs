@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::api::{Api, Credentials, Token};
 use super::decide::{backoff, wait_asked_for};
 use super::stop::{StopReason, Stopped};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ledger::{Closing, Event};
 use crate::model::{ContractTypeId, Failure, Refusal, Secret, Timestamp, Why};
 use crate::vlens::{AccessToken, AdminToken, ContractTypeEntry};
@@ -46,7 +46,6 @@ impl Api {
         Ok(server_date)
     }
 
-    /// The tenant's contract types.
     pub async fn contract_types(&self) -> Result<Vec<ContractTypeEntry>, Error> {
         let ask = async |bearer: AccessToken| self.client.contract_types(&bearer).await;
         let types = self.read(ask).await;
@@ -135,27 +134,23 @@ impl Api {
             return Ok(None);
         };
         let mut held = self.tokens.lock().await;
-        match &*held {
-            Some(Ok(token)) if self.clock.steady() < token.renew_at => {
-                return Ok(Some(token.access.clone()));
-            }
-            Some(Err(failure)) => return Err(failure.clone().into()),
-            Some(Ok(_)) | None => {}
+        let is_due = match &*held {
+            Some(Ok(token)) => token.renew_at <= self.clock.steady(),
+            Some(Err(_)) => false,
+            None => true,
+        };
+        if is_due {
+            let refresh = held.take().and_then(|held| held.ok()?.admin.refresh);
+            *held = match self.renew(refresh, credentials).await {
+                Ok(admin) => Some(Ok(Token::new(admin, self.clock.steady()))),
+                Err(ApiError::Failed(failure)) => Some(Err(failure)),
+                Err(ApiError::Stopped) => None,
+            };
         }
-        let refresh = held.take().and_then(|held| held.ok()?.refresh);
-        match self.renew(refresh, credentials).await {
-            Ok(token) => {
-                let token = Token::new(token, self.clock.steady());
-                let access = token.access.clone();
-                *held = Some(Ok(token));
-                Ok(Some(access))
-            }
-            Err(error) => {
-                if let ApiError::Failed(failure) = &error {
-                    *held = Some(Err(failure.clone()));
-                }
-                Err(error)
-            }
+        match &*held {
+            Some(Ok(token)) => Ok(Some(token.admin.access.clone())),
+            Some(Err(failure)) => Err(failure.clone().into()),
+            None => Err(ApiError::Stopped),
         }
     }
 
@@ -186,13 +181,13 @@ impl Api {
         };
         let held = self.tokens.lock().await;
         let now = self.clock.steady();
-        matches!(&*held, Some(Ok(token)) if token.access == bearer && now < token.renew_at)
+        matches!(&*held, Some(Ok(token)) if token.admin.access == bearer && now < token.renew_at)
     }
 
     /// This token was answered with a 401: it is renewed before the next request. Of all who find out, the first counts.
     pub(super) async fn refused(&self, bearer: &AccessToken) {
         if let Some(Ok(token)) = &mut *self.tokens.lock().await
-            && token.access == bearer
+            && token.admin.access == bearer
         {
             token.renew_at = Duration::ZERO;
         }
@@ -205,38 +200,42 @@ impl Api {
             (_, Some(StopReason::Broken(error) | StopReason::Register(error))) => return error,
             _ => return Error::stopped("interrupted", "Interrupted."),
         };
-        match failure.why {
-            why if why.is_not_the_api() => {
-                Error::refused(
-                    "not_the_api",
-                    format!("This address does not answer as the Vlens API does ({failure})."),
-                )
-                .hint("Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.")
-            }
-            Why::Refused(Refusal::Credentials) => Error::refused(
-                "credentials_refused",
-                format!("Vlens does not accept the credentials ({failure})."),
-            )
-            .hint("Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."),
-            _ if is_rejected(&failure) => Error::refused(
-                "call_refused",
-                format!("Vlens refuses this call ({failure})."),
+        let (kind, code, what, hint) = match failure.why {
+            why if why.is_not_the_api() => (
+                Kind::Refused,
+                "not_the_api",
+                "This address does not answer as the Vlens API does",
+                "Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.".to_owned(),
             ),
+            Why::Refused(Refusal::Credentials) => (
+                Kind::Refused,
+                "credentials_refused",
+                "Vlens does not accept the credentials",
+                "Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
+                    .to_owned(),
+            ),
+            _ if is_rejected(&failure) => {
+                let message = format!("Vlens refuses this call ({failure}).");
+                return Error::refused("call_refused", message);
+            }
             // The vendor documents these calls with a user's token; whether an admin's will do is not said.
-            Why::Unauthorized | Why::Refused(_) | Why::Rejected(_) => Error::refused(
+            Why::Unauthorized | Why::Refused(_) | Why::Rejected(_) => (
+                Kind::Refused,
                 "rights_missing",
-                format!("Vlens does not let this account see contract types ({failure})."),
-            )
-            .hint(format!(
-                "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
-                 GetBusinessRequestTypeTemplateFields, and save it as {form_path}: it serves as well."
-            )),
-            _ => Error::stopped(
+                "Vlens does not let this account see contract types",
+                format!(
+                    "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
+                     GetBusinessRequestTypeTemplateFields, and save it as {form_path}: it serves as well."
+                ),
+            ),
+            _ => (
+                Kind::Stopped,
                 "unreachable",
-                format!("Vlens gave no usable answer ({failure})."),
-            )
-            .hint("Check the network and VLENS_BASE_URL, and try again later."),
-        }
+                "Vlens gave no usable answer",
+                "Check the network and VLENS_BASE_URL, and try again later.".to_owned(),
+            ),
+        };
+        Error::new(kind, code, format!("{what} ({failure}).")).hint(hint)
     }
 }
 

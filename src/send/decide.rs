@@ -68,17 +68,12 @@ pub(super) struct History {
     pub(super) unauthorized: bool,
 }
 
-/// What is the same for all rows of a run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RetryPolicy {
-    pub(super) max_attempts: u32,
-    /// Whether a fresh token can be had: not for `CreateAuthSession`, which has only the API key.
-    pub(super) can_log_in: bool,
-}
-
 /// What is looked up for a decision, so that the decision itself looks up nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances {
+    pub(super) max_attempts: u32,
+    /// Whether a fresh token can be had: not for `CreateAuthSession`, which has only the API key.
+    pub(super) can_log_in: bool,
     pub(super) now: Timestamp,
     /// Drawn evenly from 0 to 1.
     pub(super) chance: f64,
@@ -116,7 +111,6 @@ const MAX_WAIT: Duration = Duration::from_hours(1);
 pub(super) fn decide(
     outcome: &Outcome,
     history: &mut History,
-    policy: RetryPolicy,
     circumstances: Circumstances,
 ) -> Decision {
     let was_unauthorized = std::mem::take(&mut history.unauthorized);
@@ -136,7 +130,7 @@ pub(super) fn decide(
         Why::Unreachable | Why::Unprocessed => {
             history.attempts += 1;
             let wait = backoff(history.attempts, chance);
-            again_or_failed(history.attempts < policy.max_attempts, wait, None)
+            again_or_failed(history.attempts < circumstances.max_attempts, wait, None)
         }
         Why::Throttled(asked) => {
             history.throttled += 1;
@@ -149,9 +143,9 @@ pub(super) fn decide(
         Why::Unavailable(asked) => {
             history.attempts += 1;
             let wait = wait_asked_for(asked, circumstances.now);
-            after_pause(history.attempts < policy.max_attempts, wait)
+            after_pause(history.attempts < circumstances.max_attempts, wait)
         }
-        Why::Unauthorized if !was_unauthorized && policy.can_log_in => {
+        Why::Unauthorized if !was_unauthorized && circumstances.can_log_in => {
             history.unauthorized = true;
             Decision {
                 next: Next::WithFreshToken,
@@ -265,158 +259,97 @@ mod tests {
         }
     }
 
-    const POLICY: RetryPolicy = RetryPolicy {
+    const CIRCUMSTANCES: Circumstances = Circumstances {
         max_attempts: 3,
         can_log_in: true,
+        now: Timestamp(0),
+        chance: 1.0,
+        throttled_in_a_row: 1,
     };
-
-    fn decided(outcome: &Outcome, history: &mut History) -> Decision {
-        let circumstances = Circumstances {
-            now: Timestamp(0),
-            chance: 1.0,
-            throttled_in_a_row: 1,
-        };
-        decide(outcome, history, POLICY, circumstances)
-    }
-
-    fn failed(why: Why) -> Outcome {
-        Err(Failure::new(why, "expired"))
-    }
 
     fn after(seconds: u64) -> RetryAfter {
         RetryAfter::After(Duration::from_secs(seconds))
     }
 
-    fn throttled(seconds: Option<u64>) -> Outcome {
-        failed(Why::Throttled(seconds.map(after)))
+    /// What is decided after the last of these.
+    fn decided(met: &[Why], circumstances: Circumstances) -> String {
+        let mut history = History::default();
+        let decisions = met.iter().map(|&why| {
+            let outcome = Err(Failure::new(why, "so"));
+            decide(&outcome, &mut history, circumstances)
+        });
+        let decision = decisions.last().expect("something is met");
+        let next = match decision.next {
+            Next::Done => "done".to_owned(),
+            Next::Again(wait) => format!("again in {} s", wait.as_secs()),
+            Next::WithFreshToken => "again with a fresh token".to_owned(),
+            Next::Stop(StopReason::Refused(why, _)) => format!("stop: {why:?}"),
+            Next::Stop(other) => panic!("{other:?}"),
+        };
+        let pause = decision.pause.map(|pause| pause.as_secs());
+        let pause = pause.map_or(String::new(), |s| format!(", pause of {s} s"));
+        format!("{}, {next}{pause}", decision.status)
     }
 
-    fn unavailable(seconds: u64) -> Outcome {
-        failed(Why::Unavailable(after(seconds)))
-    }
-
-    /// An uncertain row above all is never sent again, whatever is left of its attempts.
+    /// The module's second table. An uncertain row above all is never sent again, whatever is left of its attempts.
     #[test]
-    fn final_answers_end_the_row() {
-        let uncertain = |why| failed(Why::Uncertain(why));
-        for (outcome, status) in [
-            (Ok(Secret::new("t")), Status::Created),
-            (failed(Why::Rejected(1)), Status::Rejected),
-            (uncertain(Uncertainty::Timeout), Status::Uncertain),
-            (uncertain(Uncertainty::Broken), Status::Uncertain),
-            (uncertain(Uncertainty::Unreadable), Status::Uncertain),
-            (uncertain(Uncertainty::ServerError), Status::Uncertain),
+    fn what_follows_is_as_the_table_says() {
+        use Why::{
+            Refused, Rejected, Throttled, Unauthorized, Unavailable, Uncertain, Unprocessed,
+            Unreachable,
+        };
+        let throttled = Throttled(Some(after(7)));
+        let unavailable = Unavailable(after(5));
+        let nine = [throttled; 9];
+        for (met, expected) in [
+            (&[Rejected(1)][..], "rejected, done"),
+            (&[Uncertain(Uncertainty::Timeout)], "uncertain, done"),
+            (&[Uncertain(Uncertainty::Broken)], "uncertain, done"),
+            (&[Uncertain(Uncertainty::Unreadable)], "uncertain, done"),
+            (&[Uncertain(Uncertainty::ServerError)], "uncertain, done"),
+            (
+                &[Uncertain(Uncertainty::Redirect)],
+                "uncertain, stop: NotTheApi",
+            ),
+            (&[Refused(Refusal::Rights)], "pending, stop: Rights"),
+            (&[Refused(Refusal::NotTheApi)], "pending, stop: NotTheApi"),
+            (&[Unreachable], "pending, again in 1 s"),
+            (&[Unreachable, Unprocessed], "pending, again in 2 s"),
+            (&[Unreachable, Unprocessed, Unreachable], "failed, done"),
+            (&nine, "pending, again in 7 s, pause of 7 s"),
+            (&[throttled; 10], "failed, done, pause of 7 s"),
+            // A 429 uses up no attempt, and only those in a row add up.
+            (
+                &[&nine[..], &[Unreachable]].concat(),
+                "pending, again in 1 s",
+            ),
+            (
+                &[&nine[..], &[Unreachable, Throttled(None)]].concat(),
+                "pending, again in 1 s, pause of 1 s",
+            ),
+            (&[unavailable; 2], "pending, again in 5 s, pause of 5 s"),
+            (&[unavailable; 3], "failed, done, pause of 5 s"),
+            // Nobody waits that long.
+            (&[Throttled(Some(after(3601)))], "failed, done"),
+            (&[Unavailable(after(7200))], "failed, done"),
+            (&[Unauthorized], "pending, again with a fresh token"),
+            (
+                &[Unauthorized, throttled, Unauthorized],
+                "pending, again with a fresh token",
+            ),
+            (&[Unauthorized, Unauthorized], "pending, stop: Credentials"),
         ] {
-            assert_eq!(decided(&outcome, &mut History::default()), ended(status));
+            assert_eq!(decided(met, CIRCUMSTANCES), expected, "{met:?}");
         }
-    }
-
-    #[test]
-    fn what_every_row_would_meet_stops_the_run() {
-        for (why, status, expected) in [
-            (
-                Why::Uncertain(Uncertainty::Redirect),
-                Status::Uncertain,
-                Refusal::NotTheApi,
-            ),
-            (
-                Why::Refused(Refusal::Rights),
-                Status::Pending,
-                Refusal::Rights,
-            ),
-            (
-                Why::Refused(Refusal::NotTheApi),
-                Status::Pending,
-                Refusal::NotTheApi,
-            ),
-        ] {
-            let decision = decided(&failed(why), &mut History::default());
-            assert_eq!(decision.status, status);
-            assert!(
-                matches!(decision.next, Next::Stop(StopReason::Refused(why, _)) if why == expected)
-            );
-        }
-    }
-
-    #[test]
-    fn an_unreachable_server_is_tried_until_the_attempts_are_used_up() {
-        let mut history = History::default();
-        for seconds in [1, 2] {
-            let decision = decided(&failed(Why::Unreachable), &mut history);
-            assert_eq!(decision.status, Status::Pending);
-            assert_eq!(decision.next, Next::Again(Duration::from_secs(seconds)));
-        }
-        assert_eq!(
-            decided(&failed(Why::Unreachable), &mut history),
-            ended(Status::Failed)
-        );
-    }
-
-    #[test]
-    fn a_429_pauses_everybody_and_uses_up_no_attempt_but_the_tenth_fails() {
-        let mut history = History::default();
-        for _ in 0..9 {
-            let decision = decided(&throttled(Some(7)), &mut history);
-            assert_eq!(decision.status, Status::Pending);
-            assert_eq!(decision.pause, Some(Duration::from_secs(7)));
-        }
-        assert_eq!(history.attempts, 0);
-        let mut interrupted = history;
-        let tenth = decided(&throttled(Some(7)), &mut history);
-        assert_eq!((tenth.status, tenth.next), (Status::Failed, Next::Done));
-        // Only those in a row add up.
-        decided(&unavailable(1), &mut interrupted);
-        let next = decided(&throttled(None), &mut interrupted);
-        assert_eq!(next.status, Status::Pending);
-        assert_eq!(next.pause, Some(Duration::from_secs(1)), "backed off");
-    }
-
-    #[test]
-    fn a_503_that_names_a_time_pauses_everybody_and_uses_up_an_attempt() {
-        let mut history = History::default();
-        for status in [Status::Pending, Status::Pending, Status::Failed] {
-            let decision = decided(&unavailable(5), &mut history);
-            assert_eq!(decision.status, status);
-            assert_eq!(decision.pause, Some(Duration::from_secs(5)));
-        }
-    }
-
-    #[test]
-    fn a_wait_of_more_than_an_hour_is_a_failure_and_pauses_nobody() {
-        for outcome in [throttled(Some(3601)), unavailable(7200)] {
-            let decision = decided(&outcome, &mut History::default());
-            assert_eq!(decision, ended(Status::Failed));
-        }
-    }
-
-    #[test]
-    fn the_first_401_asks_for_a_fresh_token_and_the_second_in_a_row_stops() {
-        let mut history = History::default();
-        let first = decided(&failed(Why::Unauthorized), &mut history);
-        assert_eq!(
-            (first.status, first.next),
-            (Status::Pending, Next::WithFreshToken)
-        );
-        decided(&throttled(Some(1)), &mut history);
-        let again_a_first = decided(&failed(Why::Unauthorized), &mut history);
-        assert_eq!(again_a_first.next, Next::WithFreshToken);
-        let second = decided(&failed(Why::Unauthorized), &mut history);
-        assert_eq!(second.status, Status::Pending);
-        let refused = Next::Stop(StopReason::Refused(Refusal::Credentials, "expired".into()));
-        assert_eq!(second.next, refused);
-
-        let policy = RetryPolicy {
+        let without_login = Circumstances {
             can_log_in: false,
-            ..POLICY
+            ..CIRCUMSTANCES
         };
-        let circumstances = Circumstances {
-            now: Timestamp(0),
-            chance: 0.5,
-            throttled_in_a_row: 0,
-        };
-        let history = &mut History::default();
-        let without_login = decide(&failed(Why::Unauthorized), history, policy, circumstances);
-        assert_eq!(without_login.next, refused);
+        let refused = decided(&[Unauthorized], without_login);
+        assert_eq!(refused, "pending, stop: Credentials");
+        let created = Ok(Secret::new("t"));
+        let decision = decide(&created, &mut History::default(), CIRCUMSTANCES);
+        assert_eq!(decision, ended(Status::Created));
     }
 
     #[test]

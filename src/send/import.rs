@@ -1,7 +1,6 @@
 //! A sheet and its mapping, opened together; its rows, each with what it becomes, in the sheet's order; and the import that brings
 //! all of them into the ledger before anything is sent.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
@@ -122,7 +121,8 @@ impl Sheet {
         mut visit: impl FnMut(&Row, Mapped) -> Result<(), Error>,
     ) -> Result<Result<(), Stopped>, Error> {
         loop {
-            let rows = self.read_rows()?;
+            let rows = std::iter::from_fn(|| self.source.next_row().transpose());
+            let rows: Vec<Row> = rows.take(BATCH_ROWS).collect::<Result<_, Error>>()?;
             if rows.is_empty() {
                 return Ok(Ok(()));
             }
@@ -138,18 +138,6 @@ impl Sheet {
                 visit(row, mapped)?;
             }
         }
-    }
-
-    /// The next rows; none at the end.
-    fn read_rows(&mut self) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::with_capacity(BATCH_ROWS);
-        while rows.len() < BATCH_ROWS {
-            let Some(row) = self.source.next_row()? else {
-                break;
-            };
-            rows.push(row);
-        }
-        Ok(rows)
     }
 }
 
@@ -178,19 +166,12 @@ impl Seen {
         let verdict = match mapped.result {
             Err(problems) => Verdict::Invalid(problems),
             Ok(invitation) => {
-                let mut key = [0; 12];
-                key.copy_from_slice(&invitation.key.0[..12]);
-                match self.0.entry(key) {
-                    Entry::Occupied(first) => match *first.get() {
-                        (first, body) if body == hash(&invitation.body) => {
-                            Verdict::Duplicate(first)
-                        }
-                        (first, _) => Verdict::Invalid(vec![same_recipient(row, first)]),
-                    },
-                    Entry::Vacant(first) => {
-                        first.insert((row, hash(&invitation.body)));
-                        Verdict::Valid(invitation)
-                    }
+                let key = std::array::from_fn(|at| invitation.key.0[at]);
+                let body = hash(&invitation.body);
+                match *self.0.entry(key).or_insert((row, body)) {
+                    (first, _) if first == row => Verdict::Valid(invitation),
+                    (first, known) if known == body => Verdict::Duplicate(first),
+                    (first, _) => Verdict::Invalid(vec![same_recipient(row, first)]),
                 }
             }
         };
@@ -200,7 +181,7 @@ impl Seen {
 
 fn hash(body: &str) -> [u8; 4] {
     let hash = Sha256::digest(body);
-    [hash[0], hash[1], hash[2], hash[3]]
+    std::array::from_fn(|at| hash[at])
 }
 
 /// Two people on one phone, or one customer's row in two versions: only a person knows which.

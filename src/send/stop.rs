@@ -1,8 +1,6 @@
 //! The signal that stops a run. No new request starts after it; of several reasons, the gravest is told.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::error::{Error, Kind};
 use crate::model::{Refusal, Stop};
@@ -82,10 +80,7 @@ impl StopReason {
 
 /// Shared by everybody who may stop the run and everybody who must notice.
 #[derive(Debug, Default)]
-pub struct StopSignal {
-    token: CancellationToken,
-    why: Mutex<Option<StopReason>>,
-}
+pub struct StopSignal(watch::Sender<Option<StopReason>>);
 
 /// The run is stopping: leave without starting anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,31 +89,30 @@ pub struct Stopped;
 impl StopSignal {
     /// Stops the run. Of reasons of the same gravity, the first is kept.
     pub fn stop(&self, why: StopReason) {
-        let mut known = self.lock();
-        if known
-            .as_ref()
-            .is_none_or(|known| known.gravity() < why.gravity())
-        {
-            *known = Some(why);
-        }
-        drop(known);
-        // The reason is there before anybody can see that the run stops.
-        self.token.cancel();
+        self.0.send_if_modified(|known| {
+            let is_graver = known
+                .as_ref()
+                .is_none_or(|known| known.gravity() < why.gravity());
+            if is_graver {
+                *known = Some(why);
+            }
+            is_graver
+        });
     }
 
-    /// Whether the run is stopping.
     pub fn is_stopping(&self) -> bool {
-        self.token.is_cancelled()
+        self.0.borrow().is_some()
     }
 
     /// Why the run is stopping, if it is.
     pub fn why(&self) -> Option<StopReason> {
-        self.lock().clone()
+        self.0.borrow().clone()
     }
 
     /// Completes when the run is stopping.
     pub async fn stopped(&self) {
-        self.token.cancelled().await;
+        // Its sender is here, so there is always an end.
+        let _ = self.0.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Waits for `work`, unless the run stops first.
@@ -128,11 +122,6 @@ impl StopSignal {
             () = self.stopped() => Err(Stopped),
             done = work => Ok(done),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<StopReason>> {
-        // A reason is set whole or not at all.
-        self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

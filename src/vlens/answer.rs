@@ -321,22 +321,17 @@ mod tests {
     const GOOD: &str =
         r#"{"data":"tok-1","error_code":null,"error_message":null,"error_descriptions":null}"#;
 
-    fn answer(status: u16, body: &str) -> Outcome {
-        read_answer(&RawAnswer {
-            status,
-            retry_after: None,
-            date: None,
-            body: Body::Whole(body.into()),
-        })
-    }
-
-    fn answer_with_retry_after(status: u16, retry_after: &str, date: Option<&str>) -> Outcome {
+    fn answer_of(status: u16, retry_after: &str, date: Option<&str>, body: Body) -> Outcome {
         read_answer(&RawAnswer {
             status,
             retry_after: Some(retry_after.to_owned()),
             date: date.map(str::to_owned),
-            body: Body::Whole(GOOD.into()),
+            body,
         })
+    }
+
+    fn answer(status: u16, body: &str) -> Outcome {
+        answer_of(status, "", None, Body::Whole(body.into()))
     }
 
     /// An outcome in one line, without its sentence for people.
@@ -452,37 +447,27 @@ mod tests {
     fn an_unread_body_leaves_only_the_status() {
         for body in [Body::TooLong, Body::Cut] {
             for (status, expected) in [(200, "uncertain unreadable"), (400, "rejected 400")] {
-                let outcome = read_answer(&RawAnswer {
-                    status,
-                    retry_after: None,
-                    date: None,
-                    body: body.clone(),
-                });
+                let outcome = answer_of(status, "", None, body.clone());
                 assert_eq!(word(&outcome), expected, "HTTP {status} {body:?}");
             }
         }
     }
 
     #[test]
-    fn retry_after_counts_for_429_and_503_only() {
+    fn retry_after_counts_for_429_and_503_only_in_seconds_or_as_a_date() {
+        const NOON: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
+        let good = || Body::Whole(GOOD.into());
         for (status, retry_after, expected) in [
-            (429, "7", "throttled true"),
-            (429, "soon", "throttled false"),
             (503, "7", "unavailable"),
-            (503, "Sat, 21 Nov 2026 12:00:00 GMT", "unavailable"),
+            (503, NOON, "unavailable"),
             (503, "soon", "uncertain server_error"),
             (500, "7", "uncertain server_error"),
             (408, "7", "uncertain server_error"),
             (200, "7", "created tok-1"),
         ] {
-            let outcome = answer_with_retry_after(status, retry_after, None);
+            let outcome = answer_of(status, retry_after, None, good());
             assert_eq!(word(&outcome), expected, "HTTP {status} {retry_after}");
         }
-    }
-
-    #[test]
-    fn retry_after_is_read_as_seconds_or_as_a_date() {
-        const NOON: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
         let noon = Timestamp(1_795_262_400_000);
         let after = |seconds| Some(RetryAfter::After(Duration::from_secs(seconds)));
         let at = |date| Some(RetryAfter::At { at: noon, date });
@@ -498,7 +483,7 @@ mod tests {
             (NOON, Some("yesterday"), at(None)),
             (NOON, Some(NOON), at(Some(noon))),
         ] {
-            let failure = answer_with_retry_after(429, text, date).expect_err("a 429");
+            let failure = answer_of(429, text, date, good()).expect_err("a 429");
             assert_eq!(failure.why, Why::Throttled(expected), "{text:?}");
         }
     }

@@ -23,7 +23,6 @@ const FORM_MAX_BYTES: usize = 8 << 20;
 /// Safe to add to any point in time.
 const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 
-/// What a client needs to know.
 pub struct ClientOptions {
     pub base_url: BaseUrl,
     pub api_key: Secret,
@@ -35,7 +34,6 @@ pub struct ClientOptions {
     pub concurrency: usize,
 }
 
-/// Speaks to the API.
 pub struct Client {
     http: reqwest::Client,
     base_url: BaseUrl,
@@ -49,7 +47,6 @@ pub struct Client {
 /// An admin's access token, as the header that carries it; its `Debug` does not show it.
 pub type AccessToken = HeaderValue;
 
-/// What a login or a refresh gives.
 #[derive(Debug, Clone)]
 pub struct AdminToken {
     pub access: AccessToken,
@@ -61,7 +58,6 @@ pub struct AdminToken {
     pub server_date: Option<Timestamp>,
 }
 
-/// One contract type of the tenant.
 pub struct ContractTypeEntry {
     pub id: ContractTypeId,
     /// Empty when the answer gave none.
@@ -126,7 +122,6 @@ impl Client {
         read_token(reply, Some(refresh_token))
     }
 
-    /// The tenant's contract types.
     pub async fn contract_types(
         &self,
         bearer: &AccessToken,
@@ -282,6 +277,7 @@ fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vlens::answer::Envelope;
 
     #[test]
     fn contract_types_are_listed() {
@@ -298,44 +294,26 @@ mod tests {
     }
 
     #[test]
-    fn the_next_refresh_token_is_the_newest_that_is_known() {
-        for (new, old, expected) in [
-            (json!("new"), json!("old"), "new"),
-            (json!(""), json!("old"), "old"),
-            (json!(null), json!("old"), "old"),
-            (json!(null), json!(" "), "held"),
+    fn data_is_found_in_every_form() {
+        for body in [
+            r#"{"data":[1],"error_code":null}"#,
+            r#"{"result":[1],"success":true}"#,
+            "[1]",
         ] {
-            let data =
-                json!({"accessToken": "access", "newRefreshToken": new, "refreshToken": old});
-            let held = Secret::new("held");
-            let token = token_in(&data, Some(&held), None).expect("a token");
+            let envelope = Envelope::parse(body.as_bytes()).expect("JSON");
+            assert_eq!(envelope.into_data(), json!([1]), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_lives_for_a_while_and_the_newest_refresh_token_is_kept() {
+        let token = |mut data: Value| {
+            data["accessToken"] = json!("access");
+            let token = token_in(&data, Some(&Secret::new("held")), None).expect("a token");
             assert_eq!(token.access, "Bearer access");
-            assert_eq!(token.refresh.expect("one").expose(), expected, "{data}");
-        }
-        let first = token_in(&json!({"accessToken": "access"}), None, None).expect("a token");
-        assert!(first.refresh.is_none());
-    }
-
-    #[test]
-    fn a_login_without_a_usable_token_is_none() {
-        let refused = Why::Refused(Refusal::Credentials);
-        let damaged = Why::Uncertain(Uncertainty::Unreadable);
-        for (data, expected) in [
-            (json!(null), refused),
-            (json!({"accessToken": null}), refused),
-            (json!({"accessToken": " "}), refused),
-            (json!({"accessToken": 5}), refused),
-            (json!("token"), refused),
-            (json!({"accessToken": "a\nb"}), damaged),
-            (json!({"accessToken": "رمز"}), damaged),
-        ] {
-            let error = token_in(&data, None, None).expect_err("no token");
-            assert_eq!(error.why, expected, "{data}");
-        }
-    }
-
-    #[test]
-    fn the_life_of_a_token_is_never_nothing() {
+            let refresh = token.refresh.expect("one").expose().to_owned();
+            (token.expires_in.as_secs(), refresh)
+        };
         for (value, seconds) in [
             (json!(86400), 86400),
             (json!("86400"), 86400),
@@ -344,9 +322,29 @@ mod tests {
             (json!(-5), 3600),
             (json!(1.0e30), 3600),
         ] {
-            let data = json!({"accessToken": "access", "expireInSeconds": value});
-            let token = token_in(&data, None, None).expect("a token");
-            assert_eq!(token.expires_in.as_secs(), seconds, "{value}");
+            let (life, _) = token(json!({"expireInSeconds": value}));
+            assert_eq!(life, seconds, "{value}");
+        }
+        for (new, old, expected) in [("new", "old", "new"), ("", "old", "old"), ("", " ", "held")] {
+            let (_, refresh) = token(json!({"newRefreshToken": new, "refreshToken": old}));
+            assert_eq!(refresh, expected);
+        }
+    }
+
+    #[test]
+    fn a_login_without_a_usable_token_is_none() {
+        let refused = Why::Refused(Refusal::Credentials);
+        let damaged = Why::Uncertain(Uncertainty::Unreadable);
+        for (access, expected) in [
+            (json!(null), refused),
+            (json!(" "), refused),
+            (json!(5), refused),
+            (json!("a\nb"), damaged),
+            (json!("رمز"), damaged),
+        ] {
+            let data = json!({"accessToken": access});
+            let error = token_in(&data, None, None).expect_err("no token");
+            assert_eq!(error.why, expected, "{data}");
         }
     }
 }

@@ -39,37 +39,38 @@ pub(super) fn http_client(
     let extra = ca_pem.map_or(Ok(Vec::new()), extra_authorities)?;
     let proxy = way.proxy.as_deref().map(proxy).transpose()?;
     let builder = || builder(base_url, timeout, concurrency, proxy.clone());
-    let with_system_roots = builder().tls_certs_merge(extra.clone()).build();
     // Who names the authorities to trust means these and no others.
     let are_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    with_system_roots
-        .or_else(|error| {
-            if are_named {
-                return Err(error);
+    let built = match builder().tls_certs_merge(extra.clone()).build() {
+        // A bare container has none.
+        Err(_) if !are_named => {
+            if base_url.is_https() {
+                tracing::warn!(
+                    "this system has no certificate authorities: Mozilla's, as of this program's build, are trusted"
+                );
             }
-            let bundled = builder().tls_certs_only(bundled_roots().chain(extra)).build();
-            // A bare container has none.
-            bundled.inspect(|_| {
-                if base_url.is_https() {
-                    tracing::warn!("this system has no certificate authorities: Mozilla's, as of this program's build, are trusted");
-                }
-            })
-        })
-        .map_err(|error| {
-            let cause = std::error::Error::source(&error)
-                .map_or_else(|| "no cause given".to_owned(), ToString::to_string);
-            if ca_pem.is_some() {
-                return ca_unusable(&format!("cannot be used: {cause}"));
-            }
-            let message = format!("No secure connection can be set up: {cause}.");
-            if are_named {
-                return Error::unusable("ca_unusable", message)
-                    .hint("Look at the files that SSL_CERT_FILE and SSL_CERT_DIR name, or leave both unset.");
-            }
-            Error::unexpected("tls_unavailable", message)
-        })
+            builder()
+                .tls_certs_only(bundled_roots().chain(extra))
+                .build()
+        }
+        built => built,
+    };
+    built.map_err(|error| {
+        let cause = std::error::Error::source(&error)
+            .map_or_else(|| "no cause given".to_owned(), ToString::to_string);
+        if ca_pem.is_some() {
+            return ca_unusable(&format!("cannot be used: {cause}"));
+        }
+        let message = format!("No secure connection can be set up: {cause}.");
+        if are_named {
+            return Error::unusable("ca_unusable", message).hint(
+                "Look at the files that SSL_CERT_FILE and SSL_CERT_DIR name, or leave both unset.",
+            );
+        }
+        Error::unexpected("tls_unavailable", message)
+    })
 }
 
 /// Read by us, as the library passes over what it cannot read, and would then go past the proxy.

@@ -233,93 +233,67 @@ mod tests {
     {"order": 4, "displayText": "a mere heading"}
 ]}}"#;
 
-    fn keys(form: &Form) -> Vec<&str> {
-        form.fields.iter().map(|field| field.key.as_str()).collect()
-    }
-
-    fn field<'a>(form: &'a Form, key: &str) -> &'a FormField {
-        form.fields
-            .iter()
-            .find(|field| field.key == key)
-            .expect(key)
-    }
-
-    fn condition<'a>(form: &'a Form, key: &str) -> Option<(&'a str, &'a str)> {
-        let condition = field(form, key).condition.as_ref()?;
-        Some((&condition.parent, &condition.value))
-    }
-
-    fn read(fields: &str) -> Form {
-        read_form(&format!(r#"{{"requestsFields":[{fields}]}}"#)).expect(fields)
+    /// Key, choices and condition of each field.
+    fn told(form: &Form) -> Vec<String> {
+        let field = |field: &FormField| {
+            let mut told = field.key.clone();
+            for option in &field.options {
+                let names = [std::slice::from_ref(&option.value), &option.labels].concat();
+                told = format!("{told}, {}", names.join("/"));
+            }
+            match &field.condition {
+                Some(FormCondition { parent, value }) => format!("{told} if {parent} is {value}"),
+                None => told,
+            }
+        };
+        form.fields.iter().map(field).collect()
     }
 
     #[test]
     fn the_tree_becomes_a_list_in_the_forms_order() {
         let form = read_form(LOAN).expect("a form");
         assert_eq!(form.name, "Personal loan");
-        assert_eq!(
-            keys(&form),
-            [
-                "fullName",
-                "maritalStatus",
-                "spouseName",
-                "spouseJob",
-                "employer"
-            ]
-        );
-        assert_eq!(field(&form, "fullName").label, "Full name");
-        let status = field(&form, "maritalStatus");
-        assert_eq!(
-            (status.kind.as_str(), status.label_ar.as_str()),
-            ("dropdown", "الحالة")
-        );
-        let options: Vec<_> = status
-            .options
-            .iter()
-            .map(|option| (option.value.as_str(), option.labels.clone()))
-            .collect();
-        assert_eq!(
-            options,
-            [("Single", vec![]), ("Married", vec!["متزوج".to_owned()])]
-        );
+        let fields = [
+            "fullName",
+            "maritalStatus, Single, Married/متزوج",
+            "spouseName if maritalStatus is Married",
+            // No value is known.
+            "spouseJob",
+            // A choice's id stands for its text.
+            "employer if maritalStatus is Single",
+        ];
+        assert_eq!(told(&form), fields);
+        assert_eq!(form.fields[0].label, "Full name");
+        let status = &form.fields[1];
+        assert_eq!((&*status.kind, &*status.label_ar), ("dropdown", "الحالة"));
     }
 
     #[test]
-    fn a_condition_comes_from_the_tree_or_from_the_question() {
-        let form = read_form(LOAN).expect("a form");
-        assert_eq!(
-            condition(&form, "spouseName"),
-            Some(("maritalStatus", "Married"))
-        );
-        assert_eq!(
-            condition(&form, "employer"),
-            Some(("maritalStatus", "Single")),
-            "a choice's id stands for its text"
-        );
-        assert_eq!(condition(&form, "spouseJob"), None, "no value is known");
-        assert_eq!(condition(&form, "fullName"), None);
-    }
-
-    #[test]
-    fn a_choices_text_goes_before_another_ones_id() {
-        let form = read(
-            r#"{"key":"a","availableValuesItems":[
-            {"id":1,"name":"2","relatedQuestions":[{"key":"below"}]},
-            {"id":2,"name":"3"}]}"#,
-        );
-        assert_eq!(condition(&form, "below"), Some(("a", "2")));
-    }
-
-    #[test]
-    fn a_question_below_several_choices_is_one_field_without_a_single_condition() {
-        let form = read(
-            r#"{"key":"a","availableValuesItems":[
-            {"name":"x","relatedQuestions":[{"key":"both"},{"key":"only"}]},
-            {"name":"y","relatedQuestions":[{"key":"both"}]}]}"#,
-        );
-        assert_eq!(keys(&form), ["a", "both", "only"]);
-        assert_eq!(condition(&form, "both"), None);
-        assert_eq!(condition(&form, "only"), Some(("a", "x")));
+    fn questions_of_every_kind_are_understood() {
+        for (fields, expected) in [
+            ("", &[][..]),
+            // A choice's text goes before another one's id.
+            (
+                r#"{"key":"a","availableValuesItems":[{"id":1,"name":"2","relatedQuestions":[{"key":"below"}]}, {"id":2,"name":"3"}]}"#,
+                &["a, 2, 3", "below if a is 2"],
+            ),
+            // Below several choices it is one field without a single condition.
+            (
+                r#"{"key":"a","availableValuesItems":[{"name":"x","relatedQuestions":[{"key":"both"},{"key":"only"}]},
+                   {"name":"y","relatedQuestions":[{"key":"both"}]}]}"#,
+                &["a, x, y", "both", "only if a is x"],
+            ),
+            // Members of an unexpected type count as absent.
+            (
+                r#"{"key":7,"displayText":5,"type":3,"availableValues":"x","availableValuesItems":{"a":1},"relatedQuestions":9},
+                   "text", null, 5, ["k"], {"key":{"a":1}},
+                   {"key":"ok","availableValues":["a",1,null,"a"],"availableValuesItems":[null,{"id":1},"z"]}"#,
+                &["7", "ok, a, 1"],
+            ),
+        ] {
+            let form = read_form(&format!(r#"{{"requestsFields":[{fields}]}}"#));
+            assert_eq!(told(&form.expect(fields)), expected);
+        }
     }
 
     #[test]
@@ -334,24 +308,8 @@ mod tests {
             format!(r#"{{"data":{bare},"pulled_at":"2026-11-21T20:39:00Z"}}"#),
         ] {
             let form = read_form(&copy).expect(&copy);
-            assert_eq!((form.name.as_str(), keys(&form)), ("N", vec!["k"]));
+            assert_eq!((&*form.name, told(&form)), ("N", vec!["k".to_owned()]));
         }
-    }
-
-    #[test]
-    fn members_of_an_unexpected_type_count_as_absent() {
-        let form = read(
-            r#"{"key":7,"displayText":5,"type":3,"availableValues":"x","availableValuesItems":{"a":1},"relatedQuestions":9},
-           "text", null, 5, ["k"],
-           {"key":{"a":1}}, {"key":"ok","availableValues":["a",1,null,"a"],"availableValuesItems":[null,{"id":1},"z"]}"#,
-        );
-        assert_eq!(keys(&form), ["7", "ok"]);
-        let values: Vec<_> = field(&form, "ok")
-            .options
-            .iter()
-            .map(|o| o.value.as_str())
-            .collect();
-        assert_eq!(values, ["a", "1"]);
     }
 
     #[test]
@@ -383,10 +341,5 @@ mod tests {
             assert!(error.message.contains(reason), "{}", error.message);
             assert!(error.hint.is_some());
         }
-    }
-
-    #[test]
-    fn a_form_without_fields_is_an_empty_form() {
-        assert_eq!(read("").fields, []);
     }
 }

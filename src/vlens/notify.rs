@@ -21,7 +21,6 @@ pub struct Notifier {
     url: BaseUrl,
 }
 
-/// What is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     Start,

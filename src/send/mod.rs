@@ -98,10 +98,9 @@ pub async fn send(
     api.max_attempts = options.max_attempts;
     api.ledger = Some(ledger.clone());
     let stop = Arc::clone(&api.stop);
-    let places = Arc::new(Semaphore::new(options.concurrency));
     let sending = Arc::new(Sending {
         api,
-        places: Arc::clone(&places),
+        places: Arc::new(Semaphore::new(options.concurrency)),
         max_consecutive_failures: options.max_consecutive_failures,
         state: Mutex::new(State {
             tally: start,
@@ -110,14 +109,7 @@ pub async fn send(
             observer,
         }),
     });
-    let mut due = DueRows {
-        ledger,
-        run: options.run,
-        page: VecDeque::new(),
-        read_to: RowNumber(0),
-        exhausted: false,
-        allowance: options.limit.unwrap_or(u64::MAX),
-    };
+    let mut due = DueRows::of(options.run, ledger, options.limit);
     let mut begun = JoinSet::new();
     let time_is_up = tokio::time::sleep(options.max_duration.unwrap_or(Duration::MAX));
     tokio::pin!(time_is_up);
@@ -134,7 +126,7 @@ pub async fn send(
             () = stop.stopped() => break,
             () = &mut time_is_up => stop.stop(StopReason::Duration),
             Some(ended) = begun.join_next() => due.ended(ended, &stop),
-            place = Arc::clone(&places).acquire_owned(), if may_begin => {
+            place = Arc::clone(&sending.places).acquire_owned(), if may_begin => {
                 if let (Some(row), Ok(place)) = (due.begin_next(), place) {
                     begun.spawn(Arc::clone(&sending).deliver(row, place));
                 }
@@ -326,6 +318,17 @@ struct DueRows {
 }
 
 impl DueRows {
+    fn of(run: RunId, ledger: Writer, limit: Option<u64>) -> Self {
+        DueRows {
+            ledger,
+            run,
+            page: VecDeque::new(),
+            read_to: RowNumber(0),
+            exhausted: false,
+            allowance: limit.unwrap_or(u64::MAX),
+        }
+    }
+
     async fn refill(&mut self) -> Result<(), Error> {
         if self.exhausted || !self.page.is_empty() {
             return Ok(());

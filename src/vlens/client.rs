@@ -23,17 +23,6 @@ const FORM_MAX_BYTES: usize = 8 << 20;
 /// Safe to add to any point in time.
 const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 
-pub struct ClientOptions {
-    pub base_url: BaseUrl,
-    pub api_key: Secret,
-    pub tenancy_name: String,
-    /// For a whole exchange, from connecting to the answer's last byte, dripping answers too.
-    pub timeout: Duration,
-    pub way: Way,
-    /// How many requests may be under way at once: as many connections are kept.
-    pub concurrency: usize,
-}
-
 pub struct Client {
     http: reqwest::Client,
     base_url: BaseUrl,
@@ -65,22 +54,23 @@ pub struct ContractTypeEntry {
 }
 
 impl Client {
-    /// Checks what cannot be sent (a line break in the API key, say) and prepares everything that requests share.
-    /// Connects to nothing.
-    pub fn new(options: ClientOptions) -> Result<Client, Error> {
-        let api_key = api_key_header(&options.api_key)?;
+    /// Checks what cannot be sent (a line break in the API key, say) and prepares everything that requests share. `timeout` is for a
+    /// whole exchange, from connecting to the answer's last byte, dripping answers too; as many connections are kept as requests may be
+    /// under way at once. Connects to nothing.
+    pub fn new(
+        base_url: BaseUrl,
+        way: &Way,
+        api_key: &Secret,
+        tenancy_name: String,
+        timeout: Duration,
+        concurrency: usize,
+    ) -> Result<Client, Error> {
         let headers = [
-            (HeaderName::from_static("apikey"), api_key),
+            (HeaderName::from_static("apikey"), api_key_header(api_key)?),
             (ACCEPT, HeaderValue::from_static("application/json")),
         ];
-        let ClientOptions {
-            base_url,
-            tenancy_name,
-            timeout,
-            ..
-        } = options;
         Ok(Client {
-            http: http_client(&base_url, timeout, options.concurrency, &options.way)?,
+            http: http_client(&base_url, timeout, concurrency, way)?,
             base_url,
             headers: headers.into_iter().collect(),
             tenancy_header: tenancy_header(&tenancy_name)?,

@@ -16,7 +16,7 @@ mod transport;
 mod vendor_text;
 
 pub use answer::{Body, RawAnswer, read_answer};
-pub use client::{AccessToken, AdminToken, Client, ClientOptions, ContractTypeEntry};
+pub use client::{AccessToken, AdminToken, Client, ContractTypeEntry};
 pub use connection::{BaseUrl, Way};
 pub use forms::read_form;
 pub use notify::{Notice, Notifier};

@@ -13,7 +13,7 @@ use crate::model::{RunId, RunSummary, Secret, Stop};
 use crate::report::{CHANGED_SHOWN, Further, not_done, quoted, reason, write_summary};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
-use crate::vlens::{BaseUrl, Client, ClientOptions, Way};
+use crate::vlens::{BaseUrl, Client, Way};
 
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
 const SANDBOX_NAME: &str = "sandbox";
@@ -258,7 +258,7 @@ impl Target {
         account: Account,
     ) -> Result<Target, Error> {
         let name = base_url.as_str().to_owned();
-        Target::new(base_url, name, account, settings.way()?, sending)
+        Target::new(base_url, name, account, &settings.way()?, sending)
     }
 
     pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
@@ -279,7 +279,7 @@ impl Target {
         let name = SANDBOX_NAME.to_owned();
         Ok(Target {
             sandbox: Some(served),
-            ..Target::new(base_url, name, account, Way::default(), sending)?
+            ..Target::new(base_url, name, account, &Way::default(), sending)?
         })
     }
 
@@ -287,22 +287,17 @@ impl Target {
         base_url: BaseUrl,
         name: String,
         account: Account,
-        way: Way,
+        way: &Way,
         sending: &Sending,
     ) -> Result<Target, Error> {
+        let (key, tenant) = (&account.api_key, account.tenancy_name);
+        let (timeout, concurrency) = (sending.timeout, sending.concurrency);
         Ok(Target {
             binding: Binding {
                 base_url: name,
-                tenancy_name: account.tenancy_name.clone(),
+                tenancy_name: tenant.clone(),
             },
-            client: Client::new(ClientOptions {
-                base_url,
-                api_key: account.api_key,
-                tenancy_name: account.tenancy_name,
-                timeout: sending.timeout,
-                way,
-                concurrency: sending.concurrency,
-            })?,
+            client: Client::new(base_url, way, key, tenant, timeout, concurrency)?,
             credentials: account.credentials,
             sandbox: None,
         })

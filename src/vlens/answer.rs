@@ -40,7 +40,8 @@ pub fn read_answer(answer: &RawAnswer) -> Outcome {
                 answer.status
             );
             let message = with_reason(what, &envelope.message);
-            Err(uncertain(Uncertainty::Unreadable, message))
+            let why = Why::Uncertain(Uncertainty::Unreadable);
+            Err(Failure { why, message })
         }
     }
 }
@@ -53,45 +54,43 @@ fn with_reason(what: String, reason: &str) -> String {
     }
 }
 
-fn uncertain(why: Uncertainty, message: String) -> Failure {
-    Failure::new(Why::Uncertain(why), message)
-}
-
 impl RawAnswer {
     /// The envelope of a success, or what any other answer means: the table.
     pub(super) fn read(&self) -> Result<Envelope, Failure> {
         let status = self.status;
-        Err(match status {
+        let (why, message) = match status {
             200..=299 => match Envelope::parse(self.bytes()) {
-                Ok(envelope) if envelope.is_error() => envelope.rejection(status),
+                Ok(envelope) if envelope.is_error() => return Err(envelope.rejection(status)),
                 Ok(envelope) => return Ok(envelope),
-                Err(_) => uncertain(Uncertainty::Unreadable, self.unreadable()),
+                Err(_) => (Why::Uncertain(Uncertainty::Unreadable), self.unreadable()),
             },
-            300..=399 => uncertain(
-                Uncertainty::Redirect,
-                format!("HTTP {status}: the address sends elsewhere, so it is not the API"),
-            ),
-            401 => Failure::new(Why::Unauthorized, self.told()),
-            403 => Failure::new(Why::Refused(Refusal::Rights), self.told()),
-            404 | 405 => Failure::new(Why::Refused(Refusal::NotTheApi), self.told()),
-            408 => uncertain(Uncertainty::ServerError, self.told()),
-            429 => Failure::new(
-                Why::Throttled(self.retry_after()),
-                "too many requests (429)",
-            ),
-            400..=499 => self.envelope().rejection(status),
+            300..=399 => {
+                let what = "the address sends elsewhere, so it is not the API";
+                let message = format!("HTTP {status}: {what}");
+                (Why::Uncertain(Uncertainty::Redirect), message)
+            }
+            401 => (Why::Unauthorized, self.told()),
+            403 => (Why::Refused(Refusal::Rights), self.told()),
+            404 | 405 => (Why::Refused(Refusal::NotTheApi), self.told()),
+            408 => (Why::Uncertain(Uncertainty::ServerError), self.told()),
+            429 => {
+                let message = "too many requests (429)".to_owned();
+                (Why::Throttled(self.retry_after()), message)
+            }
+            400..=499 => return Err(self.envelope().rejection(status)),
             500..=599 => match self.retry_after().filter(|_| status == 503) {
-                Some(asked) => Failure::new(
-                    Why::Unavailable(asked),
-                    "the server asked to come back later (503)",
-                ),
-                None => uncertain(Uncertainty::ServerError, self.told()),
+                Some(asked) => {
+                    let message = "the server asked to come back later (503)".to_owned();
+                    (Why::Unavailable(asked), message)
+                }
+                None => (Why::Uncertain(Uncertainty::ServerError), self.told()),
             },
-            _ => uncertain(
-                Uncertainty::Unreadable,
-                format!("HTTP {status}, which no server answers with"),
-            ),
-        })
+            _ => {
+                let message = format!("HTTP {status}, which no server answers with");
+                (Why::Uncertain(Uncertainty::Unreadable), message)
+            }
+        };
+        Err(Failure { why, message })
     }
 
     /// What was read of the body; nothing when there is more of it.

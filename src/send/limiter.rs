@@ -1,13 +1,19 @@
 //! Says how long to wait before the next request.
 //!
-//! Arithmetic only: time is an argument and nobody sleeps here. Requests are spaced within a second, so that its quota does not
-//! leave in one burst; and an exact window for the second and for the minute counts a request from its start until one
+//! Arithmetic only: time is an argument and nobody sleeps here. Two means together keep both limits: governor spaces the
+//! requests within a second, and an exact window for the second and for the minute counts a request from its start until one
 //! full window after its *answer*. Counted so, no delay on the way can press two windows into one: a request arrives no later
 //! than its answer comes back, and the request that takes over its slot leaves no earlier than a window after that.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
+
+use governor::clock::{Clock, FakeRelativeClock};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 
 /// The tenant's limits, in any second and in any minute. `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +49,7 @@ pub enum Permit {
 
 /// Keeps the limits of one process. All times are on one steady clock, from any origin.
 pub struct Limiter {
-    /// Between two requests.
-    spacing: Duration,
-    next_at: Duration,
+    spacing: Option<Spacing>,
     windows: Vec<Window>,
     paused_until: Duration,
     /// The share of the limits in use, 1 when all is well; a server that goes on refusing brings it down.
@@ -65,10 +69,7 @@ impl Limiter {
             limit.map(|n| Window::new(n.get(), Duration::from_secs(length_s)))
         };
         Limiter {
-            spacing: limits
-                .per_second
-                .map_or(Duration::ZERO, |n| Duration::from_secs(1) / n.get()),
-            next_at: Duration::ZERO,
+            spacing: limits.per_second.map(Spacing::new),
             windows: window(limits.per_second, 1)
                 .into_iter()
                 .chain(window(limits.per_minute, 60))
@@ -96,10 +97,9 @@ impl Limiter {
                 wait => return wait,
             }
         }
-        if now < self.next_at {
-            return until(self.next_at, now);
+        if let Some(wait) = self.spacing.as_ref().and_then(|spacing| spacing.wait(now)) {
+            return Permit::After(wait);
         }
-        self.next_at = now + self.spacing;
         for window in &mut self.windows {
             window.under_way += 1;
         }
@@ -137,6 +137,32 @@ impl Limiter {
     pub(super) fn accepted(&mut self) {
         self.throttled_in_a_row = 0;
         self.share = (self.share + RECOVERY_PER_ANSWER).min(1.0);
+    }
+}
+
+/// Keeps requests one interval apart, so that a second's quota does not leave in one burst.
+struct Spacing {
+    limiter: RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<Nanos>>,
+    /// Shows what it is told: governor's own clocks read the machine's.
+    clock: FakeRelativeClock,
+}
+
+impl Spacing {
+    fn new(per_second: NonZeroU32) -> Self {
+        let clock = FakeRelativeClock::default();
+        let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::MIN);
+        Spacing {
+            limiter: RateLimiter::direct_with_clock(quota, clock.clone()),
+            clock,
+        }
+    }
+
+    /// Takes the next place in time, or says how far it is.
+    fn wait(&self, now: Duration) -> Option<Duration> {
+        let shown = Duration::from(self.clock.now());
+        self.clock.advance(now.saturating_sub(shown));
+        let not_until = self.limiter.check().err()?;
+        Some(not_until.wait_time_from(self.clock.now()))
     }
 }
 

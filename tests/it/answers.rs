@@ -1,6 +1,6 @@
 //! Every answer of the table: each alone, by the sandbox's magic recipients, and all mixed at random over a large batch.
 
-use crate::support::{Customer, Promise, Serve, World, sheet};
+use crate::support::{Promise, Serve, World};
 
 /// Magic recipient, status, exit code, requests for it: as the vendor's answers are to be read.
 const ALONE: &[(&str, &str, i32, u64)] = &[
@@ -48,8 +48,11 @@ const ALONE: &[(&str, &str, i32, u64)] = &[
 
 fn alone(&(phone, status, exit, requests): &(&str, &str, i32, u64)) {
     let world = World::with_server();
-    world.config("[limits]\ntimeout_seconds = 1\n");
-    world.file("one.csv", sheet([&Customer::new(1).phone(phone)]));
+    // Nobody waits long for what never comes whole; every other answer has the time that it takes.
+    let is_endless = ["+201555000600", "+201555000606"].contains(&phone);
+    let patience = if is_endless { 3 } else { 30 };
+    world.config(&format!("[limits]\ntimeout_seconds = {patience}\n"));
+    world.phones("one.csv", [phone]);
     let ended = world.sent("one.csv", exit);
     assert_eq!(world.statuses(), [status], "{phone}\n{ended}");
     assert_eq!(ended.json()["requests"], requests, "{phone}\n{ended}");
@@ -57,10 +60,8 @@ fn alone(&(phone, status, exit, requests): &(&str, &str, i32, u64)) {
     // The same file again repeats nothing that may have happened.
     let accepted = world.accepted().len();
     let again = world.send("one.csv --max-duration 1s").run();
-    assert!(
-        matches!(again.code(), Some(0 | 3 | 4 | 6)),
-        "{phone}\n{again}"
-    );
+    let is_end = matches!(again.code(), Some(0 | 3 | 4 | 6));
+    assert!(is_end, "{phone}\n{again}");
     if accepted > 0 {
         assert_eq!(world.accepted().len(), accepted, "{phone}\n{again}");
     }
@@ -84,7 +85,7 @@ fn all_answers_mixed_at_random_keep_the_promise() {
         empty_token=.01,huge=.003,close_keepalive=.05,swallow_next=.03,hang=.002,drip=.002";
     for seed in [1, 2] {
         let world = World::with(Serve::default().fault(FAULTS).seed(seed).latency("0..5"));
-        world.config("[limits]\ntimeout_seconds = 1\nmax_consecutive_failures = 200\n");
+        world.config("[limits]\ntimeout_seconds = 3\nmax_consecutive_failures = 200\n");
         world.customers("customers.csv", 1_000);
         let last = world.run_until_done("customers.csv");
         world.check_invariants(&Promise::default());

@@ -15,16 +15,12 @@ fn batch(fault: &str) -> World {
 fn so_many_uncertain_rows_in_a_row_stop_the_run_and_burn_no_more_than_the_workers_besides() {
     for most in [1, 5, 20] {
         let world = batch("500_after=1");
-        let ended = world
-            .send("customers.csv")
-            .args(["--max-consecutive-failures", &most.to_string()])
-            .ends(4);
+        let line = format!("customers.csv --max-consecutive-failures {most}");
+        let ended = world.sent(&line, 4);
         assert_eq!(ended.json()["stopped"], "failures");
         let burnt = world.count("uncertain");
-        assert!(
-            (most..most + WORKERS).contains(&burnt),
-            "{burnt} burnt, with {most} allowed"
-        );
+        let allowed = most..most + WORKERS;
+        assert!(allowed.contains(&burnt), "{burnt} burnt, of {allowed:?}");
         assert_eq!(world.count("pending"), 200 - burnt);
         world.check_invariants(&Promise::default());
     }

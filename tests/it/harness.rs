@@ -1,6 +1,6 @@
 //! The harness itself: that it sees a broken promise when there is one.
 
-use crate::support::{Promise, Serve, World};
+use crate::support::{Promise, World};
 
 #[test]
 fn a_batch_goes_through_and_its_promise_is_checked() {
@@ -31,10 +31,10 @@ fn an_invitation_behind_the_ledgers_back_is_noticed() {
 }
 
 #[test]
-fn a_crowded_second_is_noticed() {
-    let world = World::with(Serve::default().latency("0"));
+fn a_crowded_minute_is_noticed() {
+    let world = World::with_server();
     world.customers("customers.csv", 30);
     world.sent("customers.csv", 0);
-    let broken = world.broken_promises(&Promise::default().limits(2, 1_000));
+    let broken = world.broken_promises(&Promise::default().limits(1_000, 2));
     assert_eq!(broken.len(), 1, "{broken:?}");
 }

@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Recipe, World};
-
-const FORM_414: &str = include_str!("../../src/sandbox/forms/414.json");
-const FORM_415: &str = include_str!("../../src/sandbox/forms/415.json");
+use crate::support::{FORM_414, FORM_415, Recipe, World, each, pick};
 
 fn corpus(file: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/init");
@@ -70,12 +67,8 @@ fn sheets_of_everyday_kinds_are_understood_and_sent() {
     let sheets: Cases = toml::from_str(include_str!("../corpus/init/sheets.toml")).unwrap();
     let mut score = Score::default();
     for sheet in &sheets.sheet {
-        let world = if sheet.sent.is_some() {
-            World::with_server()
-        } else {
-            World::new()
-        };
-        world.file("contract-types/414.json", FORM_414);
+        let world = World::with_server();
+        world.form(414);
         let bytes = match &sheet.recipe {
             Some(recipe) => recipe.bytes(),
             None => corpus(&sheet.file),
@@ -85,17 +78,9 @@ fn sheets_of_everyday_kinds_are_understood_and_sent() {
         let ended = init.args(&sheet.args).ends(0);
         score.see(sheet, &ended.json());
         if let Some(sent) = sheet.sent {
-            let run = world
-                .send(&sheet.file)
-                .args(["--yes"])
-                .args(&sheet.args)
-                .run();
-            assert_eq!(
-                run.json()["counts"]["created"],
-                sent,
-                "{}: {run}",
-                sheet.file
-            );
+            let run = world.vlens(["run", &sheet.file, "--yes", "--json"]);
+            let run = run.args(["--rate", "unlimited"]).args(&sheet.args).run();
+            assert_eq!(run.json()["counts"]["created"], sent, "{run}");
         }
     }
     assert!(score.wrong.is_empty(), "{:#?}", score.wrong);
@@ -109,30 +94,28 @@ fn a_config_is_not_replaced_unasked_and_one_sheet_may_have_its_own() {
     world.file("customers.csv", "Mobile,Name\n01012345678,Mona Adel\n");
     let company = "[api]\ntenancy_name = \"acme\"\n";
     world.config(company);
-    let init = |options: &[&str]| {
-        world
-            .line("init customers.csv --contract-type 414")
-            .args(options)
-            .run()
+    let init = |options: &str, code| {
+        let line = format!("init customers.csv --contract-type 414 --yes{options}");
+        world.ran(&line, code)
     };
     let text = |name: &str| world.read(name);
     let own = "customers.vlens-batch.toml";
-    init(&["--yes"]).expect(0);
+    init("", 0);
     assert_eq!(text("vlens-batch.toml"), company);
     assert!(text(own).contains(company), "{}", text(own));
     assert!(text(own).contains("phone = \"Mobile\""));
     // It is the one that counts from now on.
-    let show = world.ran("check customers.csv --show 1", 0).stdout;
-    assert!(show.contains("\"fullName\":\"Mona Adel\""), "{show}");
+    let show = world.ran("check customers.csv --show 1", 0);
+    show.shows("\"fullName\":\"Mona Adel\"");
     // Of what is given back of the sheet, too.
     let marked = "Mobile,Name\n01012345678,Mona Samir\n";
     world.file("customers.marked.csv", marked);
-    let show = world.ran("check customers.marked.csv --show 1", 0).stdout;
-    assert!(show.contains("\"fullName\":\"Mona Samir\""), "{show}");
+    let show = world.ran("check customers.marked.csv --show 1", 0);
+    show.shows("\"fullName\":\"Mona Samir\"");
     world.file(own, "# mine\n");
-    init(&["--yes"]).expect(2);
+    init("", 2);
     assert_eq!(text(own), "# mine\n");
-    init(&["--yes", "--force"]).expect(0);
+    init(" --force", 0);
     assert!(text(own).contains("phone = \"Mobile\""));
     assert_eq!(text("vlens-batch.toml"), company);
 }
@@ -143,47 +126,36 @@ fn without_a_contract_type_nothing_can_be_sent_and_the_way_on_is_said() {
     let world = World::new();
     world.file("customers.csv", "Mobile,Name\n01012345678,Mona Adel\n");
     let ended = world.ran("init customers.csv", 5);
-    let said = ended
-        .stderr
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    let again = "vlens-batch init customers.csv --contract-type ID --force";
-    assert!(said.contains(again), "{said}");
-    let text = world.read("vlens-batch.toml");
-    assert!(text.contains("\ntypes = []\n"), "{text}");
-    assert!(
-        text.contains("# [fields.414]\n# fullName = \"Name\""),
-        "{text}"
-    );
-    for line in [
-        "check customers.csv",
-        "check customers.csv --contract-type 414",
-    ] {
-        let said = world.ran(line, 5).stderr;
-        assert!(said.contains("types"), "{said}");
+    ended.complains_of("vlens-batch init customers.csv --contract-type ID --force");
+    wrote(&world, "\ntypes = []\n");
+    wrote(&world, "# [fields.414]\n# fullName = \"Name\"");
+    for more in ["", " --contract-type 414"] {
+        let check = world.ran(&format!("check customers.csv{more}"), 5);
+        check.complains_of("types");
     }
     world.ran("init customers.csv --contract-type 414 --force", 0);
-    let show = world.ran("check customers.csv --show 1", 0).stdout;
-    assert!(show.contains("{\"fullName\":\"Mona Adel\"}"), "{show}");
+    let show = world.ran("check customers.csv --show 1", 0);
+    show.shows("{\"fullName\":\"Mona Adel\"}");
+}
+
+/// Asserts that the config holds this, and gives the config.
+#[track_caller]
+fn wrote(world: &World, lines: &str) -> String {
+    let config = world.read("vlens-batch.toml");
+    assert!(config.contains(lines), "{lines:?} in:\n{config}");
+    config
 }
 
 #[test]
 fn standard_input_is_looked_at_once_and_the_proposal_is_a_document() {
     let world = World::new();
-    let ended = world
-        .line("init - --yes --contract-type 414 --json")
-        .stdin("Mobile,Mobile 2,Name\n01012345678,01112345678,Mona Adel\n")
-        .ends(0);
-    let document: Value = ended.json();
-    let fields = document["columns"].as_array().expect("columns").iter();
-    let fields: Vec<&str> = fields
-        .map(|it| it["field"].as_str().expect("a field"))
-        .collect();
+    let init = world.line("init - --yes --contract-type 414 --json");
+    let init = init.stdin("Mobile,Mobile 2,Name\n01012345678,01112345678,Mona Adel\n");
+    let document = init.ends(0).json();
+    let fields = each(&document["columns"], "field");
     assert_eq!(fields, ["phone", "phone", "fullName"]);
-    assert_eq!(document["contract_types"], serde_json::json!([414]));
-    let text = world.read("vlens-batch.toml");
-    assert!(text.contains("phone = [\"Mobile\",\"Mobile 2\"]"), "{text}");
+    assert_eq!(document["contract_types"], json!([414]));
+    wrote(&world, "phone = [\"Mobile\",\"Mobile 2\"]");
 }
 
 #[test]
@@ -227,13 +199,13 @@ fn the_plain_word_for_the_customer_above_names_is_the_name() {
         for form in [false, true] {
             let world = World::new();
             if form {
-                world.file("contract-types/414.json", FORM_414);
+                world.form(414);
             }
             let [one, other] = values;
             let rows = format!("01012345678,{one}\n01012345679,{other}\n");
             world.file("c.csv", format!("Mobile,{header}\n{rows}"));
             world.ran("init c.csv --yes --contract-type 414", 0);
-            let text = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap();
+            let text = world.read("vlens-batch.toml");
             let rule = format!("\nfullName = \"{header}\"\n");
             assert_eq!(text.contains(&rule), field, "{header} {values:?}: {text}");
         }
@@ -243,28 +215,20 @@ fn the_plain_word_for_the_customer_above_names_is_the_name() {
 #[test]
 fn a_column_of_contract_types_is_found_by_its_words() {
     let world = World::new();
-    world.file("contract-types/414.json", FORM_414);
-    world.file("contract-types/415.json", FORM_415);
-    let name = |text: &str| {
-        let form: Value = serde_json::from_str(text).unwrap();
-        form["name"].as_str().unwrap().to_owned()
+    world.form(414);
+    world.form(415);
+    let row = |row: &str, form: &str| {
+        let form: Value = serde_json::from_str(form).unwrap();
+        format!("{row},{}\n", form["name"].as_str().unwrap())
     };
-    let (loan, lease) = (name(FORM_414), name(FORM_415));
-    world.file(
-        "customers.csv",
-        format!(
-            "Mobile,Name,Product\n01012345678,Mona Adel,{loan}\n01112345679,Omar Said,{lease}\n"
-        ),
-    );
+    let mona = row("01012345678,Mona Adel", FORM_414);
+    let omar = row("01112345679,Omar Said", FORM_415);
+    let sheet = format!("Mobile,Name,Product\n{mona}{omar}");
+    world.file("customers.csv", sheet);
     world.ran("init customers.csv --yes", 0);
-    let text = world.read("vlens-batch.toml");
-    assert!(text.contains("column = \"Product\""), "{text}");
-    for id in [414, 415] {
-        assert!(
-            text.contains(&format!("[fields.{id}]\nfullName = \"Name\"")),
-            "{text}"
-        );
-    }
+    wrote(&world, "column = \"Product\"");
+    wrote(&world, "[fields.414]\nfullName = \"Name\"");
+    wrote(&world, "[fields.415]\nfullName = \"Name\"");
 }
 
 #[test]
@@ -280,13 +244,11 @@ fn at_a_terminal_enter_takes_a_guess_and_arrows_another() {
         world.file("customers.csv", "Mobile,Blurb\n01012345678,Mona Adel\n");
         let (code, screen) = world.line("init customers.csv").on_a_terminal(keys);
         assert_eq!(code, 0, "{screen}");
-        let (asked, _) = screen
-            .split_once("as a form would show it")
-            .expect("a check");
+        let asked = screen.split_once("as a form would show it");
+        let (asked, _) = asked.expect("a check");
         assert!(!asked.contains("01012345678"), "masked: {screen}");
-        let config = world.read("vlens-batch.toml");
         for line in ["\nphone = \"Mobile\"", "\ntypes = [414]", remark, name] {
-            assert!(config.contains(line), "{line:?} in:\n{config}");
+            wrote(&world, line);
         }
     }
 }
@@ -351,7 +313,7 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
     ] {
         let world = World::new();
         if forms {
-            world.file("contract-types/414.json", FORM_414);
+            world.form(414);
         }
         world.file("c.csv", format!("phone,Name,{header}\n{rows}"));
         let ended = world.ran("init c.csv --yes", 5);
@@ -360,21 +322,21 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
             format!("column = \"{header}\""),
             format!("values = {{ \"Personal loan\" = {loan}, \"Car lease\" = … }}"),
         ];
-        let text = world.read("vlens-batch.toml");
-        assert!(!text.contains("types = [414]"), "{header}: {text}");
         for line in lines {
             ended.complains_of(&line);
-            assert!(text.contains(&format!("# {line}")), "{header}: {text}");
+            let text = wrote(&world, &format!("# {line}"));
+            assert!(!text.contains("types = [414]"), "{header}: {text}");
         }
     }
     let world = World::new();
-    world.file("contract-types/414.json", FORM_414);
+    world.form(414);
     world.file("c.csv", format!("phone,Name,Product\n{rows}"));
     let (code, screen) = world.line("init c.csv").on_a_terminal("415\r\r\r\r");
     assert_eq!(code, 0, "{screen}");
-    let text = world.read("vlens-batch.toml");
-    let values = "values = { \"Personal loan\" = 414, \"Car lease\" = 415 }";
-    assert!(text.contains(values), "{text}");
+    wrote(
+        &world,
+        "values = { \"Personal loan\" = 414, \"Car lease\" = 415 }",
+    );
 }
 
 #[test]
@@ -387,13 +349,12 @@ fn a_column_that_only_looks_like_products_is_no_question() {
         ("Contract type", ["", ""]),
     ] {
         let world = World::new();
-        world.file("contract-types/414.json", FORM_414);
+        world.form(414);
         let [one, other] = values;
         let rows = format!("01012345678,Mona,{one}\n01012345679,Ali,{other}\n");
         world.file("c.csv", format!("phone,Name,{header}\n{rows}"));
         world.ran("init c.csv --yes", 0);
-        let text = world.read("vlens-batch.toml");
-        assert!(text.contains("types = [414]"), "{header}: {text}");
+        wrote(&world, "types = [414]");
     }
 }
 
@@ -425,49 +386,41 @@ fn numbered_headers_are_no_contract_types() {
         "1. Full name,2. Mobile,3. Address,4. National ID\nMona Adel,01012345678,Cairo,29001011234567\n",
     );
     world.ran("init c.csv --yes", 5);
-    let text = world.read("vlens-batch.toml");
-    assert!(text.contains("\ntypes = []"), "{text}");
-    assert!(text.contains("phone = \"2. Mobile\""), "{text}");
-    assert!(text.contains("# fullName = \"1. Full name\""), "{text}");
+    wrote(&world, "\ntypes = []");
+    wrote(&world, "phone = \"2. Mobile\"");
+    wrote(&world, "# fullName = \"1. Full name\"");
 }
 
 /// As openpyxl writes a workbook: no program has calculated it yet.
 #[test]
 fn a_column_of_formulas_without_results_is_mapped_and_told() {
     let world = World::new();
-    world.file("contract-types/414.json", FORM_414);
+    world.form(414);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/formulas-uncached.xlsx");
     world.file("c.xlsx", std::fs::read(path).unwrap());
     world.ran("init c.xlsx --yes", 3);
-    let check = world.line("check c.xlsx --json").run();
-    let text = world.read("vlens-batch.toml");
-    for line in [
-        "\nfullName = \"Full name\"",
-        "\nbirthDate = { column = \"Birth date\"",
-    ] {
-        assert!(text.contains(line), "{text}");
-    }
-    let document: Value = check.expect(3).json();
-    let codes = document["problems"].as_array().unwrap();
-    assert!(
-        codes
-            .iter()
-            .any(|problem| problem["code"] == "formula_uncalculated")
-    );
+    wrote(&world, "\nfullName = \"Full name\"");
+    wrote(&world, "\nbirthDate = { column = \"Birth date\"");
+    let document = world.ran("check c.xlsx --json", 3).json();
+    assert_eq!(pick(&document, ["rows", "valid"]), json!([12, 0]));
+    let mut codes = each(&document["problems"], "code");
+    codes.dedup();
+    assert_eq!(codes, ["formula_uncalculated"]);
 }
 
 #[test]
 fn dates_of_digits_alone_get_their_form() {
     let world = World::new();
-    world.file("contract-types/414.json", FORM_414);
+    world.form(414);
     world.file(
         "c.csv",
         "phone,BIRTH_DT\n01012345678,19900131\n01012345679,19851115\n",
     );
     world.ran("init c.csv --yes", 0);
-    let text = world.read("vlens-batch.toml");
-    let rule = "birthDate = { column = \"BIRTH_DT\", type = \"date\", input = \"%Y%m%d\" }";
-    assert!(text.contains(rule), "{text}");
+    wrote(
+        &world,
+        "birthDate = { column = \"BIRTH_DT\", type = \"date\", input = \"%Y%m%d\" }",
+    );
 }
 
 /// What `init --yes` writes for sheets of all kinds, kept word for word. `UPDATE_FROZEN=1` writes the file anew.
@@ -498,8 +451,7 @@ fn proposals_are_as_they_were() {
 fn proposed(case: &Value) -> (i32, Option<String>) {
     let world = World::new();
     for id in case["forms"].as_array().expect("a list") {
-        let form = if id == 414 { FORM_414 } else { FORM_415 };
-        world.file(format!("contract-types/{id}.json"), form);
+        world.form(if id == 414 { 414 } else { 415 });
     }
     let sheet = match case["file"].as_str() {
         Some(file) => corpus(file),

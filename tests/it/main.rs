@@ -34,7 +34,6 @@ mod network;
 mod notify;
 mod privacy;
 mod purge;
-mod quota;
 mod readme;
 mod register;
 mod register_sql;

@@ -1,26 +1,24 @@
 //! What a cell's text means: numbers by their column, words for nothing, phones that can be invited.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::{World, each, pick};
 
-/// `check --json` of a sheet with `phone` and one more column, mapped by this rule; each row's value that goes out, or its problem.
+/// A sheet with `phone` and one more column, mapped by this rule: each row's value that goes out, or its problem.
 fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
     let world = World::new();
     let rows = (0..).zip(cells);
-    let rows: Vec<String> = rows
-        .map(|(at, cell)| format!("010123456{at:02},\"{cell}\"\n"))
-        .collect();
-    let rows = rows.concat();
+    let rows = rows.map(|(at, cell)| format!("010123456{at:02},\"{cell}\"\n"));
+    let rows: String = rows.collect();
     world.file("sheet.csv", format!("phone,value\n{rows}"));
     world.config(&format!(
         "[contract]\ntypes = [414]\n[fields.414]\nvalue = {rule}\n"
     ));
     let mut readings = vec!["(left out)".to_owned(); cells.len()];
-    for problem in problems(&world, &[]) {
-        readings[problem.0 - 2] = problem.1;
+    for (row, code) in problems(&world) {
+        readings[row - 2] = code;
     }
-    for body in bodies(&world, &[]) {
+    for body in bodies(&world, "") {
         let phone = body["phoneNumber"].as_str().expect("a text");
         let field = &body["RequestFieldsValues"]["414"]["value"];
         if let (Ok(at), Some(sent)) = (phone[11..].parse::<usize>(), field.as_str()) {
@@ -31,29 +29,18 @@ fn readings(rule: &str, cells: &[&str]) -> Vec<String> {
 }
 
 /// The problems of `sheet.csv`: row and code.
-fn problems(world: &World, options: &[&str]) -> Vec<(usize, String)> {
-    let check = world.line("check sheet.csv --json").args(options);
-    let document: Value = check.run().json();
+fn problems(world: &World) -> Vec<(usize, String)> {
+    let document = world.line("check sheet.csv --json").run().json();
     let problems = document["problems"].as_array().expect("a list").iter();
-    problems
-        .map(|problem| {
-            let row = problem["row"]
-                .as_u64()
-                .expect("a row")
-                .try_into()
-                .expect("small");
-            (row, problem["code"].as_str().expect("a text").to_owned())
-        })
-        .collect()
+    let told = problems.map(|problem| pick(problem, ["row", "code"]));
+    let told = told.map(serde_json::from_value);
+    told.collect::<Result<_, _>>().expect("rows and codes")
 }
 
 /// The `SessionInput` of each body that `sheet.csv` would send.
-fn bodies(world: &World, options: &[&str]) -> Vec<Value> {
-    let check = world.line("check sheet.csv --show 99");
-    let shown = check.args(options).run().stdout;
-    let body =
-        |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["SessionInput"].take();
-    shown.lines().map(body).collect()
+fn bodies(world: &World, options: &str) -> Vec<Value> {
+    let check = world.line(&format!("check sheet.csv --show 99{options}"));
+    each(&check.run().json_lines().into(), "SessionInput")
 }
 
 const NUMBER: &str = "{ column = \"value\", type = \"number\" }";
@@ -121,8 +108,7 @@ fn the_mapping_settles_what_a_column_leaves_open() {
         world.config(&format!(
             "[contract]\ntypes = [414]\n[fields.414]\nvalue = {wrong}\n"
         ));
-        let ended = world.ran("check sheet.csv", 5);
-        ended.complains_of("decimal");
+        world.ran("check sheet.csv", 5).complains_of("decimal");
     }
 }
 
@@ -133,16 +119,16 @@ fn words_for_nothing_are_empty_cells_and_counted_as_repaired() {
         "sheet.csv",
         "phone,email,fullName\n01012345678,n/a,NULL\n01012345679,-,\\N\n01012345670,لا يوجد,nan\n01012345671,a@example.com,None\n,none,Omar\n",
     );
-    let options = ["--contract-type", "414"];
-    let check = world.line("check sheet.csv --json").args(options);
-    let document = check.ends(3).json();
-    let counts = (&document["valid"], &document["repaired"]);
-    assert_eq!(counts, (&4.into(), &8.into()), "{document:#}");
+    let check = world.ran("check sheet.csv --json --contract-type 414", 3);
+    let document = check.json();
+    let counts = pick(&document, ["valid", "repaired"]);
+    assert_eq!(counts, json!([4, 8]), "{document:#}");
     assert_eq!(document["problems"][0]["code"], "recipient_missing");
     assert_eq!(document["repairs"][0]["to"], "");
-    let body = &bodies(&world, &options)[0];
-    assert!(body.get("email").is_none(), "{body}");
-    assert!(body.get("RequestFieldsValues").is_none(), "{body}");
+    let body = &bodies(&world, " --contract-type 414")[0];
+    for left_out in ["email", "RequestFieldsValues"] {
+        assert!(body.get(left_out).is_none(), "{body}");
+    }
 }
 
 #[test]
@@ -158,14 +144,12 @@ fn a_word_for_nothing_that_is_a_choice_is_that_choice() {
 fn landlines_are_invited_only_where_the_mapping_says_so() {
     let codes = |recipient: &str| {
         let world = World::new();
-        world.file(
-            "sheet.csv",
-            "phone\n0151791272\n0221234567\n0101234567\n01012345678\n",
-        );
+        let phones = "0151791272\n0221234567\n0101234567\n01012345678\n";
+        world.file("sheet.csv", format!("phone\n{phones}"));
         world.config(&format!(
             "[recipient]\nphone = \"phone\"\n{recipient}[contract]\ntypes = [414]\n"
         ));
-        problems(&world, &[])
+        problems(&world)
     };
     let invalid = |row| (row, "phone_invalid".to_owned());
     assert_eq!(codes(""), [invalid(2), invalid(3), invalid(4)]);
@@ -189,24 +173,16 @@ fn of_several_columns_the_first_that_is_filled_counts() {
          01012345672,,,Loan,,,,,x\n\
          x,01012345673,,,,,,,\n",
     );
-    let sent: Vec<String> = bodies(&world, &[])
-        .iter()
-        .map(|body| {
-            format!(
-                "{} {}",
-                body["phoneNumber"], body["RequestFieldsValues"]["414"]
-            )
-        })
-        .collect();
+    let bodies = bodies(&world, "").into_iter();
+    let sent = bodies.map(|body| json!([body["phoneNumber"], body["RequestFieldsValues"]["414"]]));
     let expected = [
-        r#""+201012345670" {"employer":"Acme","income":"5000"}"#,
-        r#""+201012345671" {"employer":"Nile","income":"7"}"#,
+        json!(["+201012345670", {"employer": "Acme", "income": "5000"}]),
+        json!(["+201012345671", {"employer": "Nile", "income": "7"}]),
     ];
-    assert_eq!(sent, expected);
-    let codes = ["number_invalid", "phone_invalid", "missing"];
-    let codes = codes.map(str::to_owned);
-    let told = problems(&world, &[]).into_iter().map(|(_, code)| code);
-    assert_eq!(told.collect::<Vec<_>>(), codes);
+    assert_eq!(sent.collect::<Vec<_>>(), expected);
+    let codes = problems(&world).into_iter().map(|(_, code)| code);
+    let codes: Vec<String> = codes.collect();
+    assert_eq!(codes, ["number_invalid", "phone_invalid", "missing"]);
     world.config("[recipient]\nphone = [\"Mobile 1\", \"Mobile 3\"]\n[contract]\ntypes = 414\n");
     let ended = world.ran("check sheet.csv", 5);
     ended

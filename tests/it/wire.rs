@@ -1,7 +1,7 @@
 //! As many requests as `concurrency` are under way, never more, and each that is recorded leaves.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -24,19 +24,18 @@ fn requests_on_paper(world: &World) -> (usize, usize) {
     (as_count(all), as_count(open))
 }
 
-fn requests_seen(world: &World) -> usize {
-    let log = world.server_log();
-    let invitations = log.iter().filter(|one| !one.path.ends_with("/Login"));
-    invitations.count()
-}
-
 #[test]
 fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
     let under_way = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
     let (now, peak) = (Arc::clone(&under_way), Arc::clone(&most));
+    // The first wait for each other, so that all are under way at once however slow they come; then there is time for one too many.
+    let all = Barrier::new(PLACES);
     let rude = Rude::serve(move |wire, before| {
         peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        if before < PLACES {
+            all.wait();
+        }
         std::thread::sleep(Duration::from_millis(50));
         // Before the answer: with it, the next may come.
         now.fetch_sub(1, Ordering::SeqCst);
@@ -45,12 +44,7 @@ fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
     let world = World::new();
     with_places(&world);
     world.customers("customers.csv", 160);
-    let send = world.send("customers.csv");
-    let variables = rude.variables();
-    let send = variables
-        .into_iter()
-        .fold(send, |send, (name, value)| send.env(name, value));
-    send.ends(0);
+    world.send("customers.csv").envs(rude.variables()).ends(0);
     assert_eq!(most.load(Ordering::SeqCst), PLACES);
     assert_eq!(rude.invitations(), 160);
     assert!(!rude.is_any_repeated());
@@ -61,12 +55,11 @@ fn a_gentle_stop_leaves_no_intent_without_its_request() {
     let world = World::with(Serve::default().latency("40"));
     with_places(&world);
     world.customers("customers.csv", 400);
-    let mut run = world.send("customers.csv").start();
-    run.until("the first rows", || world.accepted().len() > 20);
+    let run = world.begun(world.send("customers.csv"), 20);
     run.signal(Signal::TERM);
     let ended = run.wait().expect(4);
     assert_eq!(ended.json()["counts"]["uncertain"], 0, "{ended}");
-    let seen = requests_seen(&world);
+    let seen = world.invitations().len();
     assert_eq!(requests_on_paper(&world), (seen, 0), "{ended}");
     assert_eq!(ended.json()["requests"], seen, "{ended}");
     world.check_invariants(&Promise::default());
@@ -82,7 +75,7 @@ fn a_pause_leaves_no_intent_without_its_request() {
     world.sent("customers.csv", 0);
     assert_eq!(world.count("created"), 60);
     let (requests, open) = requests_on_paper(&world);
-    assert_eq!((requests, open), (requests_seen(&world), 0));
+    assert_eq!((requests, open), (world.invitations().len(), 0));
     world.check_invariants(&Promise::default());
 }
 
@@ -91,12 +84,12 @@ fn a_kill_leaves_no_more_uncertain_than_were_under_way() {
     for rate in ["unlimited", "1000/s"] {
         let world = World::with(Serve::default().limits(0, 0).latency("20"));
         with_places(&world);
-        world.customers("customers.csv", 400);
-        let mut run = world
-            .vlens(["run", "customers.csv", "--json", "--rate", rate])
-            .start();
-        run.until("the first rows", || world.accepted().len() > 20);
-        run.kill();
+        // The first is on its way for as long as the process lives.
+        let phones: [&str; 400] =
+            std::array::from_fn(|n| if n == 0 { "+201555000600" } else { "" });
+        world.phones("customers.csv", phones);
+        let run = world.line(&format!("run customers.csv --json --rate {rate}"));
+        world.begun(run, 20).kill();
         let (_, open) = requests_on_paper(&world);
         assert!((1..=PLACES).contains(&open), "{rate}: {open} open");
         world.run_until_done("customers.csv");

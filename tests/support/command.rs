@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 /// Longer than any test may take: a command that hangs fails its test, and never the whole suite.
-const HANGS_AFTER: Duration = Duration::from_secs(300);
+pub const HANGS_AFTER: Duration = Duration::from_secs(300);
 
 #[must_use = "a command does nothing until it is run or started"]
 pub struct Vlens {

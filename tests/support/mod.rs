@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use command::{Finished, Running, Vlens};
+pub use command::{Finished, HANGS_AFTER, Running, Vlens};
 pub use customers::{Customer, customers, sheet};
 pub use invariants::{Promise, damage};
-pub use log::Record;
+pub use log::{Record, uses_up_the_quota};
 pub use postgres::Postgres;
 pub use recipe::Recipe;
-pub use rude::{Http2, Rude, answer};
+pub use rude::{Http2, Rude, Wire, answer};
 pub use server::Serve;
 
 /// Where the binary keeps ledgers in a world, whose home is its folder.

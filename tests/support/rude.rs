@@ -5,7 +5,6 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -105,17 +104,12 @@ impl Rude {
                     reads,
                 };
                 let tls = tls.clone();
-                std::thread::spawn(move || {
-                    // A client that leaves is what these tests are about.
-                    let _ = stream.set_read_timeout(Some(Duration::from_secs(60)));
-                    let _ = stream.set_write_timeout(Some(Duration::from_secs(60)));
-                    match tls {
-                        None => guest.serve(stream),
-                        Some(config) => {
-                            let session = rustls::ServerConnection::new(config);
-                            let session = session.expect("a TLS session");
-                            guest.serve(rustls::StreamOwned::new(session, stream));
-                        }
+                std::thread::spawn(move || match tls {
+                    None => guest.serve(stream),
+                    Some(config) => {
+                        let session = rustls::ServerConnection::new(config);
+                        let session = session.expect("a TLS session");
+                        guest.serve(rustls::StreamOwned::new(session, stream));
                     }
                 });
             }

@@ -120,8 +120,10 @@ fn test_shift_ms() -> i64 {
 pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSignal> {
     let stop = Arc::new(StopSignal::default());
     let stopped = Arc::clone(&stop);
+    // Watched from here on, not from whenever the task gets to run.
+    let signals = Signals::new();
     tokio::spawn(async move {
-        let Ok(mut signals) = Signals::new() else {
+        let Ok(mut signals) = signals else {
             tracing::warn!("signals cannot be watched; an interrupt ends the run at once");
             return;
         };

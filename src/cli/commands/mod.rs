@@ -98,6 +98,7 @@ async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
         seed: args.seed,
     })
     .await?;
+    let stop = watch_signals(output, None);
     // Nobody's secrets, the same each time.
     let base_url = sandbox.base_url();
     let variables = [
@@ -118,7 +119,7 @@ async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
     if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }
-    watch_signals(output, None).stopped().await;
+    stop.stopped().await;
     sandbox.stop().await;
     Ok(None)
 }

@@ -60,8 +60,13 @@ fn a_live_a_killed_and_a_stopped_run_can_be_told_apart() {
     let world = World::with_server();
     // Accepted, and never answered.
     world.phones("customers.csv", ["+201555000600", ""]);
+    // What is on its way is pending while its sender lives, and uncertain after.
     let is_told = |running: bool, stopped: Value, words: &str| {
         let document = world.ledger_status();
+        let on_its_way = if running { "pending" } else { "uncertain" };
+        assert_eq!(world.statuses(), [on_its_way, "pending"]);
+        let held = document["counts"]["uncertain"].as_u64();
+        assert_eq!(held, Some(u64::from(!running)));
         let members = ["running", "stopped", "reason"];
         let told = pick(&document, members);
         assert_eq!(told[0], running);

@@ -191,6 +191,7 @@ fn exit_2_wrong_usage() {
         "export --only lost",
         "retry --row 2",
         "retry --row 99",
+        "purge",
         "check customers.csv --annotate customers.csv",
     ] {
         world.ran(line, 2);
@@ -227,6 +228,7 @@ fn exit_5_what_cannot_be_used_sends_nothing() {
         ("resume", ""),
         ("export", ""),
         ("runs", ""),
+        ("purge --older-than 1d --yes", ""),
     ] {
         let vlens = world.line(line).args(["--json"]);
         let finished = vlens.envs(variable.split_once('=')).ends(5);

@@ -24,11 +24,8 @@ fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
     let world = World::with(Serve::default().latency("0..5"));
     world.customers("customers.csv", ROWS);
     let crash = format!("{place}:{nth}");
-    let crashed = world
-        .send("customers.csv")
-        .args(["--concurrency", &concurrency.to_string()])
-        .env("VLENS_BATCH_FAILPOINT", &crash)
-        .run();
+    let run = world.send(&format!("customers.csv --concurrency {concurrency}"));
+    let crashed = run.env("VLENS_BATCH_FAILPOINT", &crash).run();
     let died = crashed.code().is_none();
     assert!(died || nth > 1, "{crash} is never passed\n{crashed}");
     // What a person finds right after it.

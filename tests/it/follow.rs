@@ -198,13 +198,3 @@ fn a_file_that_does_not_tell_is_refused_with_its_columns() {
     world.ran("export --not-signed --only created", 2);
     world.ran("follow values.csv --contract-type 414", 2);
 }
-
-#[test]
-fn while_somebody_sends_the_file_waits() {
-    let world = World::with(Serve::default().latency("20"));
-    world.customers("customers.csv", 200);
-    let mut sender = world.begun(world.send("customers.csv"), 0);
-    sender.freeze();
-    world.file("portal.csv", "Mobile,Status\n01012345678,Approved\n");
-    world.ran("follow portal.csv", 7);
-}

@@ -112,19 +112,6 @@ fn what_is_read_another_way_is_another_sheet() {
     }
 }
 
-#[test]
-fn the_second_tab_of_a_workbook_is_sent() {
-    let world = World::with_server();
-    let tabs = workbook(&[("Cairo", 0..2, None), ("Giza", 2..5, None)]);
-    world.file("two.xlsx", tabs);
-    for (tab, created) in [("Cairo", 2), ("Giza", 3), ("Cairo", 0), ("Giza", 0)] {
-        let line = format!("two.xlsx --sheet {tab} --contract-type 414");
-        let summary = world.sent(&line, 0).json();
-        assert_eq!(summary["counts"]["created"], created, "{tab}");
-    }
-    assert_eq!(world.accepted().len(), 5);
-}
-
 /// How many rows of sheets the ledger holds.
 fn rows_in_ledger(world: &World) -> i64 {
     let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{FORM_414, FORM_415, Recipe, World, each, pick};
+use crate::support::{Recipe, World, each, pick};
 
 fn corpus(file: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/init");
@@ -213,25 +213,6 @@ fn the_plain_word_for_the_customer_above_names_is_the_name() {
 }
 
 #[test]
-fn a_column_of_contract_types_is_found_by_its_words() {
-    let world = World::new();
-    world.form(414);
-    world.form(415);
-    let row = |row: &str, form: &str| {
-        let form: Value = serde_json::from_str(form).unwrap();
-        format!("{row},{}\n", form["name"].as_str().unwrap())
-    };
-    let mona = row("01012345678,Mona Adel", FORM_414);
-    let omar = row("01112345679,Omar Said", FORM_415);
-    let sheet = format!("Mobile,Name,Product\n{mona}{omar}");
-    world.file("customers.csv", sheet);
-    world.ran("init customers.csv --yes", 0);
-    wrote(&world, "column = \"Product\"");
-    wrote(&world, "[fields.414]\nfullName = \"Name\"");
-    wrote(&world, "[fields.415]\nfullName = \"Name\"");
-}
-
-#[test]
 fn at_a_terminal_enter_takes_a_guess_and_arrows_another() {
     const DOWN: &str = "\u{1b}[B";
     // Below "leave it out": phone, e-mail, contract type, fullName.
@@ -339,58 +320,6 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
     );
 }
 
-#[test]
-fn a_column_that_only_looks_like_products_is_no_question() {
-    for (header, values) in [
-        ("النوع", ["ذكر", "أنثى"]),
-        ("Type", ["Male", "Female"]),
-        ("Contract", ["C-1001", "C-1002"]),
-        ("Type", ["VIP", "VIP"]),
-        ("Contract type", ["", ""]),
-    ] {
-        let world = World::new();
-        world.form(414);
-        let [one, other] = values;
-        let rows = format!("01012345678,Mona,{one}\n01012345679,Ali,{other}\n");
-        world.file("c.csv", format!("phone,Name,{header}\n{rows}"));
-        world.ran("init c.csv --yes", 0);
-        wrote(&world, "types = [414]");
-    }
-}
-
-#[test]
-fn a_header_that_names_its_contract_type_feeds_no_other() {
-    let world = World::new();
-    world.file(
-        "c.csv",
-        "phone,414.fullName,415.fullName,415.city\n01012345678,Mona Adel,Omar Said,Giza\n",
-    );
-    world.ran("init c.csv --yes", 0);
-    let text = world.read("vlens-batch.toml");
-    let groups: Vec<&str> = text.split("[fields.").skip(1).collect();
-    assert!(
-        groups[0].starts_with("414]\nfullName = \"414.fullName\"\n\n"),
-        "{text}"
-    );
-    assert!(
-        groups[1].starts_with("415]\nfullName = \"415.fullName\"\ncity = \"415.city\"\n"),
-        "{text}"
-    );
-}
-
-#[test]
-fn numbered_headers_are_no_contract_types() {
-    let world = World::new();
-    world.file(
-        "c.csv",
-        "1. Full name,2. Mobile,3. Address,4. National ID\nMona Adel,01012345678,Cairo,29001011234567\n",
-    );
-    world.ran("init c.csv --yes", 5);
-    wrote(&world, "\ntypes = []");
-    wrote(&world, "phone = \"2. Mobile\"");
-    wrote(&world, "# fullName = \"1. Full name\"");
-}
-
 /// As openpyxl writes a workbook: no program has calculated it yet.
 #[test]
 fn a_column_of_formulas_without_results_is_mapped_and_told() {
@@ -406,21 +335,6 @@ fn a_column_of_formulas_without_results_is_mapped_and_told() {
     let mut codes = each(&document["problems"], "code");
     codes.dedup();
     assert_eq!(codes, ["formula_uncalculated"]);
-}
-
-#[test]
-fn dates_of_digits_alone_get_their_form() {
-    let world = World::new();
-    world.form(414);
-    world.file(
-        "c.csv",
-        "phone,BIRTH_DT\n01012345678,19900131\n01012345679,19851115\n",
-    );
-    world.ran("init c.csv --yes", 0);
-    wrote(
-        &world,
-        "birthDate = { column = \"BIRTH_DT\", type = \"date\", input = \"%Y%m%d\" }",
-    );
 }
 
 /// What `init --yes` writes for sheets of all kinds, kept word for word. `UPDATE_FROZEN=1` writes the file anew.

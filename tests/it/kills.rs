@@ -9,9 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 
-use crate::support::{
-    Customer, DATA_FOLDER, Finished, Promise, Serve, World, customers, damage, sheet,
-};
+use crate::support::{DATA_FOLDER, Finished, Promise, Serve, World, customers, damage, sheet};
 
 /// `VLENS_KILLS=2000` for the long form.
 fn kills() -> usize {
@@ -229,20 +227,4 @@ fn whatever_is_killed_at_random_moments_keeps_the_promise_and_raises_no_alarm() 
         scope.spawn(live);
         scope.spawn(live);
     });
-}
-
-#[test]
-fn what_is_on_its_way_is_pending_while_its_sender_lives_and_uncertain_after() {
-    let world = World::with_server();
-    world.file(
-        "customers.csv",
-        sheet(&[Customer::new(0).phone("+201555000600")]),
-    );
-    let mut running = world.send("customers.csv").start();
-    running.until("it was accepted", || !world.accepted().is_empty());
-    assert_eq!(world.statuses(), ["pending"]);
-    assert_eq!(world.ledger_status()["counts"]["pending"], 1);
-    running.kill();
-    assert_eq!(world.statuses(), ["uncertain"]);
-    assert_eq!(world.ledger_status()["counts"]["uncertain"], 1);
 }

@@ -2,24 +2,23 @@
 
 use std::fs;
 
-use serde_json::Value;
+use crate::support::{Promise, Running, Serve, World};
 
-use crate::support::{Finished, Promise, Serve, Vlens, World};
-
-fn code(finished: &Finished) -> Value {
-    finished.json()["error"]["code"].clone()
-}
+const SEND: &str = "customers.csv --concurrency 4";
 
 /// Some rows are sent, most are due.
 fn begun(rows: usize) -> World {
     let world = World::with(Serve::default().latency("3"));
     world.customers("customers.csv", rows);
-    send(&world).args(["--limit", "5"]).ends(4);
+    world.sent(&format!("{SEND} --limit 5"), 4);
     world
 }
 
-fn send(world: &World) -> Vlens {
-    world.send("customers.csv --concurrency 4")
+/// A sender, stopped as it is in its midst.
+fn frozen(world: &World) -> Running {
+    let mut run = world.begun(world.send(SEND), 40);
+    run.freeze();
+    run
 }
 
 fn goes_on_as_if_nothing_had_been(world: &World, rows: usize) {
@@ -40,31 +39,25 @@ fn a_full_disk_while_sending_stops_the_run_and_loses_nothing() {
         let ledger_kib = fs::metadata(world.ledger()).unwrap().len().div_ceil(1024);
         let blocks = (ledger_kib + kib) * 2;
         let before = world.accepted().len();
-        let ended = send(&world)
-            .after_shell(&format!("trap '' XFSZ; ulimit -f {blocks}"))
-            .run();
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}");
+        let ended = world.send(SEND).after_shell(&limit).run();
         if ended.code() == Some(0) {
             continue;
         }
-        let ended = ended.expect(1);
-        assert_eq!(code(&ended), "ledger_write_failed", "{ended}");
+        ended.expect(1).fails_with("ledger_write_failed");
         began_to_send += usize::from(world.accepted().len() > before);
         goes_on_as_if_nothing_had_been(&world, 200);
     }
-    assert!(
-        began_to_send >= 3,
-        "only {began_to_send} were stopped in their midst"
-    );
+    let told = "so many were stopped in their midst";
+    assert!(began_to_send >= 3, "{told}: {began_to_send}");
 }
 
 #[test]
 fn a_disk_that_is_full_from_the_start_sends_nothing() {
     let world = World::with_server();
     world.customers("customers.csv", 50);
-    let ended = send(&world)
-        .after_shell("trap '' XFSZ; ulimit -f 8")
-        .ends(1);
-    assert_eq!(code(&ended), "ledger_write_failed");
+    let run = world.send(SEND).after_shell("trap '' XFSZ; ulimit -f 8");
+    run.ends(1).fails_with("ledger_write_failed");
     assert!(world.accepted().is_empty());
     world.run_until_done("customers.csv").expect(0);
     world.check_invariants(&Promise::default());
@@ -77,33 +70,36 @@ fn a_ledger_that_cannot_be_written_sends_nothing() {
     // Stands for a read-only disk, for a superuser as well: where the log belongs, there is something else.
     let log = world.beside_ledger("-wal");
     if log.exists() {
-        assert_eq!(
-            fs::metadata(&log).unwrap().len(),
-            0,
-            "its content is in the ledger"
-        );
+        // Its content is in the ledger.
+        assert_eq!(fs::metadata(&log).unwrap().len(), 0);
         fs::remove_file(&log).unwrap();
     }
     fs::create_dir(&log).unwrap();
-    send(&world).ends(1);
+    world.sent(SEND, 1);
     assert_eq!(world.server_log().len(), before);
     fs::remove_dir(&log).unwrap();
     goes_on_as_if_nothing_had_been(&world, 20);
 }
 
+/// It was stopped at `sent`: what was on its way then, and one more each at the most, left after that.
+#[track_caller]
+fn stops_soon(world: &World, run: Running, sent: usize) {
+    run.thaw();
+    run.wait().expect(1).fails_with("ledger_replaced");
+    let since = world.accepted().len() - sent;
+    assert!(since <= 8, "{since} were sent without a ledger");
+}
+
 #[test]
 fn a_ledger_deleted_during_the_run_stops_it_and_put_back_loses_nothing() {
     let world = begun(300);
-    let mut run = send(&world).start();
-    run.until("some rows", || world.accepted().len() > 40);
+    let run = frozen(&world);
+    let sent = world.accepted().len();
     for suffix in ["", "-wal", "-shm"] {
         let kept = world.path(format!("kept{suffix}"));
         fs::rename(world.beside_ledger(suffix), kept).unwrap();
     }
-    let ended = run.wait().expect(1);
-    assert_eq!(code(&ended), "ledger_replaced");
-    let sent = world.accepted().len();
-    assert!(sent < 200, "it went on without a ledger");
+    stops_soon(&world, run, sent);
     // What was written last is in the log of that name.
     for suffix in ["", "-wal", "-shm"] {
         let kept = world.path(format!("kept{suffix}"));
@@ -118,12 +114,11 @@ fn a_ledger_deleted_during_the_run_stops_it_and_put_back_loses_nothing() {
 fn a_ledger_replaced_during_the_run_stops_it() {
     let world = begun(300);
     fs::copy(world.ledger(), world.path("old copy")).unwrap();
-    let mut run = send(&world).start();
-    run.until("some rows", || world.accepted().len() > 40);
+    let run = frozen(&world);
+    let sent = world.accepted().len();
     fs::rename(world.ledger(), world.path("kept")).unwrap();
     fs::rename(world.path("old copy"), world.ledger()).unwrap();
-    let ended = run.wait().expect(1);
-    assert_eq!(code(&ended), "ledger_replaced");
+    stops_soon(&world, run, sent);
     fs::rename(world.path("kept"), world.ledger()).unwrap();
     goes_on_as_if_nothing_had_been(&world, 300);
 }
@@ -138,13 +133,11 @@ fn a_damaged_ledger_is_told_and_sends_nothing() {
     }
     fs::write(world.ledger(), &damaged).unwrap();
     let before = world.server_log().len();
-    let ended = send(&world).ends(1);
-    assert_eq!(code(&ended), "ledger_damaged", "{ended}");
+    world.sent(SEND, 1).fails_with("ledger_damaged");
     assert_eq!(world.server_log().len(), before);
     // Cut short, as by a copy that was interrupted.
     fs::write(world.ledger(), &whole[..whole.len() / 2]).unwrap();
-    let ended = send(&world).ends(5);
-    assert_eq!(code(&ended), "ledger_memory_lost", "{ended}");
+    world.sent(SEND, 5).fails_with("ledger_memory_lost");
     assert_eq!(world.server_log().len(), before);
     fs::write(world.ledger(), &whole).unwrap();
     goes_on_as_if_nothing_had_been(&world, 400);
@@ -155,22 +148,20 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
     let world = begun(20);
     let kept = fs::read(world.ledger()).unwrap();
     let before = world.server_log().len();
-    let foreign = world.path("foreign.db");
-    rusqlite::Connection::open(&foreign)
-        .and_then(|foreign| foreign.execute_batch("CREATE TABLE customers (phone TEXT)"))
-        .unwrap();
-    let blank = world.path("blank.db");
-    rusqlite::Connection::open(&blank)
-        .and_then(|blank| blank.execute_batch("CREATE TABLE t (x); DROP TABLE t; VACUUM"))
-        .unwrap();
+    let foreign = |name: &str, sql: &str| {
+        let path = world.path(name);
+        let ledger = rusqlite::Connection::open(&path);
+        ledger.and_then(|ledger| ledger.execute_batch(sql)).unwrap();
+        fs::read(path).unwrap()
+    };
+    let table = foreign("table.db", "CREATE TABLE customers (phone TEXT)");
+    let blank = foreign("blank.db", "CREATE TABLE t (x); DROP TABLE t; VACUUM");
+    let sheet = b"phone,fullName\n01012345678,Mona\n".to_vec();
     for (content, expected) in [
         (Vec::new(), "ledger_memory_lost"),
-        (
-            b"phone,fullName\n01012345678,Mona\n".to_vec(),
-            "not_a_ledger",
-        ),
-        (fs::read(foreign).unwrap(), "not_a_ledger"),
-        (fs::read(blank).unwrap(), "not_a_ledger"),
+        (sheet, "not_a_ledger"),
+        (table, "not_a_ledger"),
+        (blank, "not_a_ledger"),
     ] {
         for suffix in ["-wal", "-shm"] {
             // It may be gone already.
@@ -179,25 +170,21 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
         fs::write(world.ledger(), &content).unwrap();
         // What it knew may be in its log, which must not be lost as well.
         fs::write(world.beside_ledger("-wal"), "a log").unwrap();
-        for command in [
-            vec!["run", "customers.csv", "--json"],
-            vec!["run", "customers.csv", "--dry-run", "--json"],
-            vec!["resume", "--json"],
-            vec!["status", "--json"],
-            vec!["runs", "--json"],
-            vec!["export", "--json"],
-            vec!["settle", "--all", "--as", "created", "--json"],
-            vec!["purge", "--older-than", "1d", "--yes", "--json"],
+        for line in [
+            "run customers.csv",
+            "run customers.csv --dry-run",
+            "resume",
+            "status",
+            "runs",
+            "export",
+            "settle --all --as created",
+            "purge --older-than 1d --yes",
         ] {
-            let ended = world.vlens(&command).ends(5);
-            assert_eq!(code(&ended), expected, "{command:?}");
-            assert!(ended.json()["error"]["hint"].is_string(), "{ended}");
+            let ended = world.ran(&format!("{line} --json"), 5);
+            ended.fails_with(expected);
         }
-        assert_eq!(
-            fs::read(world.ledger()).unwrap(),
-            content,
-            "it is left as it is"
-        );
+        // It is left as it is.
+        assert_eq!(fs::read(world.ledger()).unwrap(), content);
         if content.is_empty() {
             let log = fs::read(world.beside_ledger("-wal")).unwrap();
             assert_eq!(log, b"a log");
@@ -213,22 +200,16 @@ fn a_ledger_of_a_newer_version_is_left_as_it_is() {
     let world = begun(20);
     let set_version = |by: i64| {
         let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
-        let version: i64 = ledger
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .unwrap();
-        ledger
-            .pragma_update(None, "user_version", version + by)
-            .unwrap();
+        let version: Result<i64, _> =
+            ledger.pragma_query_value(None, "user_version", |row| row.get(0));
+        let version = version.unwrap() + by;
+        ledger.pragma_update(None, "user_version", version).unwrap();
     };
     set_version(1);
     let before = world.server_log().len();
-    for command in [
-        vec!["run", "customers.csv", "--json"],
-        vec!["status", "--json"],
-        vec!["export", "--json"],
-    ] {
-        let ended = world.vlens(&command).ends(5);
-        assert_eq!(code(&ended), "ledger_newer", "{command:?}");
+    for line in ["run customers.csv", "status", "export"] {
+        let ended = world.ran(&format!("{line} --json"), 5);
+        ended.fails_with("ledger_newer");
     }
     assert_eq!(world.server_log().len(), before);
     set_version(-1);
@@ -243,11 +224,10 @@ fn a_ledger_of_another_tenant_or_address_is_refused() {
         ("VLENS_TENANCY_NAME", "another"),
         ("VLENS_BASE_URL", "http://localhost:1"),
     ] {
-        let ended = send(&world)
-            .env(name, value)
-            .env("VLENS_LEDGER", world.ledger())
-            .ends(5);
-        assert_eq!(code(&ended), "ledger_bound_elsewhere", "{name}");
+        let run = world.send(SEND).env("VLENS_LEDGER", world.ledger());
+        run.env(name, value)
+            .ends(5)
+            .fails_with("ledger_bound_elsewhere");
     }
     assert_eq!(world.server_log().len(), before);
     goes_on_as_if_nothing_had_been(&world, 20);
@@ -256,15 +236,13 @@ fn a_ledger_of_another_tenant_or_address_is_refused() {
 #[test]
 fn a_run_that_sends_nothing_by_request_is_ended_properly() {
     let world = World::with_server();
-    let mut customers = world.customers("customers.csv", 3);
-    customers[1].phone = "nonsense".to_owned();
-    world.file("customers.csv", crate::support::sheet(&customers));
-    let stopped = send(&world).args(["--on-invalid", "stop"]).ends(3).json();
+    world.phones("customers.csv", ["", "nonsense", ""]);
+    let stopped = world.sent("customers.csv --on-invalid stop", 3).json();
     assert_eq!(stopped["stopped"], "invalid_rows");
-    let stopped = send(&world).args(["--expect", "7"]).ends(3).json();
+    let stopped = world.sent("customers.csv --expect 7", 3).json();
     assert_eq!(stopped["stopped"], "expectation");
     assert_eq!(stopped["counts"]["pending"], 2);
     assert!(world.server_log().is_empty());
-    send(&world).args(["--expect", "2"]).ends(3);
+    world.sent("customers.csv --expect 2", 3);
     world.check_invariants(&Promise::default());
 }

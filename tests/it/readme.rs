@@ -6,6 +6,8 @@ use std::path::Path;
 use strum::VariantArray;
 use vlens_batch::model::{ProblemCode, Status};
 
+use crate::support::World;
+
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")
 }
@@ -49,11 +51,7 @@ fn every_command_in_the_readme_exists() {
         })
         .filter(|word| !word.is_empty() && !word.starts_with('-'))
         .collect();
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_vlens-batch"))
-        .arg("--help")
-        .output()
-        .unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
+    let help = World::new().ran("--help", 0).stdout;
     let commands: Vec<&str> = help
         .lines()
         .skip_while(|line| !line.starts_with("Commands:"))
@@ -61,13 +59,10 @@ fn every_command_in_the_readme_exists() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    let known = |word: &&&str| commands.contains(*word);
     let prose = ["creates"];
     for word in named.iter().filter(|word| !prose.contains(*word)) {
-        assert!(
-            known(&word),
-            "README names `vlens-batch {word}`; commands are {commands:?}"
-        );
+        let is_known = commands.contains(word);
+        assert!(is_known, "there is no `vlens-batch {word}`: {commands:?}");
     }
 }
 
@@ -89,12 +84,7 @@ fn every_setting_of_the_environment_is_in_the_reference_and_no_other() {
     read.retain(|name| !name.starts_with("VLENS_BATCH_"));
     assert_eq!(named, read);
     for told in ["--help", "man"] {
-        let told = std::process::Command::new(env!("CARGO_BIN_EXE_vlens-batch"))
-            .arg(told)
-            .output();
-        let told = String::from_utf8(told.unwrap().stdout)
-            .unwrap()
-            .replace('\\', "");
+        let told = World::new().ran(told, 0).stdout.replace('\\', "");
         assert_eq!(variables(&told), read, "{told}");
     }
 }
@@ -112,11 +102,7 @@ fn variables(text: &str) -> std::collections::BTreeSet<String> {
 
 #[test]
 fn the_exit_codes_of_the_reference_are_those_of_the_help() {
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_vlens-batch"))
-        .arg("--help")
-        .output()
-        .unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
+    let help = World::new().ran("--help", 0).stdout;
     let table = help.split("Exit codes:").nth(1).expect("exit codes");
     let in_help: std::collections::BTreeSet<char> = table
         .split_whitespace()

@@ -2,16 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Record, World};
+use crate::support::World;
 
 /// The bodies that arrived, and where.
 fn arrived(world: &World) -> Vec<(String, Value)> {
-    world
-        .server_log()
-        .into_iter()
-        .filter(Record::is_invitation)
-        .map(|record| (record.path.clone(), record.json()))
-        .collect()
+    let requests = world.invitations().into_iter();
+    requests.map(|one| (one.path.clone(), one.json())).collect()
 }
 
 const INVITATION: &str = "/api/IdentityUserSession/CreateInvitation";
@@ -48,25 +44,18 @@ fn headers_alone_are_a_mapping() {
 #[test]
 fn sessions_without_fields_need_no_admin() {
     let world = World::with_server();
-    world.file(
-        "session.pem",
-        "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n",
-    );
+    let key = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----";
+    world.file("session.pem", format!("{key}\n"));
     world.config(
         "[session]\nkind = \"auth\"\nminimal_signature_flow = false\ndigital_identity_only = true\n\
          user_public_key_file = \"session.pem\"\n[contract]\ntypes = [414]\n",
     );
     world.file("customers.csv", "phone\n01012345678\n");
-    let anonymous = world
-        .send("customers.csv")
-        .without_env("VLENS_USERNAME")
-        .without_env("VLENS_PASSWORD");
-    let summary = anonymous.ends(0).json();
-    assert_eq!(summary["requests"], 1);
-    let expected = json!({
-        "phoneNumber": "+201012345678",
-        "userPublicKey": "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----",
-        "sessionPermissions": {"allowedContractTypeIds": [414], "minimalSignatureFlow": false, "DigitalIdentityOnly": true}});
+    let anonymous = world.send("customers.csv");
+    let anonymous = anonymous.without_envs(["VLENS_USERNAME", "VLENS_PASSWORD"]);
+    assert_eq!(anonymous.ends(0).json()["requests"], 1);
+    let permissions = json!({"allowedContractTypeIds": [414], "minimalSignatureFlow": false, "DigitalIdentityOnly": true});
+    let expected = json!({"phoneNumber": "+201012345678", "userPublicKey": key, "sessionPermissions": permissions});
     let path = "/api/IdentityUserSession/CreateAuthSession".to_owned();
     assert_eq!(arrived(&world), [(path, expected)]);
     assert_eq!(world.server_log().len(), 1, "no login");
@@ -76,15 +65,11 @@ fn sessions_without_fields_need_no_admin() {
 fn the_fields_place_is_a_setting() {
     let world = World::with_server();
     world.config("[api]\nrequest_fields = \"top_level\"\n");
-    world.file(
-        "customers.csv",
-        "phone,contractTypeId,fullName\n01012345678,414,Mona\n",
-    );
+    let text = "phone,contractTypeId,fullName\n01012345678,414,Mona\n";
+    world.file("customers.csv", text);
     let shown = world.ran("check customers.csv --show 1", 0).json();
-    assert_eq!(
-        shown["RequestFieldsValues"],
-        json!({"414": {"fullName": "Mona"}})
-    );
+    let expected = json!({"414": {"fullName": "Mona"}});
+    assert_eq!(shown["RequestFieldsValues"], expected);
     assert!(shown["SessionInput"].get("RequestFieldsValues").is_none());
 }
 
@@ -139,8 +124,8 @@ fn standard_input_is_a_sheet() {
     let again = world.send("-").stdin(text).ends(0).json();
     assert_eq!(again["counts"]["already_created"], 1);
     assert_eq!(again["source"], "-");
-    let checked = world.line("check - --json").stdin(text).ends(0).json();
-    assert_eq!(checked["valid"], 1);
+    let checked = world.line("check - --json").stdin(text).ends(0);
+    assert_eq!(checked.json()["valid"], 1);
 }
 
 #[test]
@@ -156,8 +141,7 @@ fn a_template_that_would_fill_the_memory_is_refused_at_its_line() {
             "[contract]\ntypes=[414]\n[fields.414]\nfullName = {{ template = '''{template}''' }}\n"
         ));
         let check = world.ran("check c.csv", 5);
-        check
-            .complains_of("the template cannot be used")
-            .complains_of("vlens-batch.toml:4:");
+        let check = check.complains_of("the template cannot be used");
+        check.complains_of("vlens-batch.toml:4:");
     }
 }

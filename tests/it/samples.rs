@@ -71,15 +71,6 @@ fn readmes_first_command_creates_all_and_a_second_time_none() {
     assert!(!world.path("samples/vlens-batch.db").exists());
 }
 
-#[test]
-fn the_csv_and_the_xlsx_are_the_same_customers() {
-    let world = world_with_samples();
-    world.sent("samples/customers.csv", 0);
-    let again = world.sent("samples/customers.xlsx", 0).json();
-    assert_eq!(again["counts"]["already_created"], 12);
-    assert_eq!(again["changed"], 0);
-}
-
 /// What a CSV under this mapping cannot show, and why.
 const NOT_IN_PROBLEMS_CSV: &[(ProblemCode, &str)] = &[
     (

@@ -19,6 +19,7 @@ fn busy(rate: &str) -> (World, Running) {
 fn a_second_sender_is_sent_away_by_every_name_of_the_ledger_and_disturbs_nobody() {
     let (world, mut sender) = busy("unlimited");
     world.customers("others.csv", 2);
+    world.file("portal.csv", "Mobile,Status\n01012345678,Approved\n");
     // It holds the ledger however long the others take.
     sender.freeze();
     for line in [
@@ -29,6 +30,8 @@ fn a_second_sender_is_sent_away_by_every_name_of_the_ledger_and_disturbs_nobody(
         "settle --all --as created",
         "contract-types",
         "contract-types pull 414",
+        "purge --older-than 1d --yes",
+        "follow portal.csv",
     ] {
         world
             .ran(&format!("{line} --json"), 7)

@@ -91,34 +91,16 @@ impl Life {
     }
 
     fn take(&mut self, step: &Step) {
-        let world = &self.world;
         match step {
-            Step::Run => drop(world.send("customers.csv").run()),
-            Step::Crash(place, nth) => {
-                let crash = format!("{place}:{nth}");
-                drop(
-                    world
-                        .send("customers.csv")
-                        .env("VLENS_BATCH_FAILPOINT", crash)
-                        .run(),
-                );
-            }
-            Step::Limit(rows) => {
-                drop(
-                    world
-                        .send("customers.csv")
-                        .args(["--limit", &rows.to_string()])
-                        .run(),
-                );
-            }
-            Step::ResendUncertain => {
-                drop(world.send("customers.csv --resend-uncertain").run());
-            }
-            Step::Resume => self.tell(&["resume"]),
-            Step::RetryFailed => self.tell(&["retry", "--failed"]),
-            Step::RetryRejected => self.tell(&["retry", "--rejected"]),
-            Step::SettleCreated => self.tell(&["settle", "--all", "--as", "created"]),
-            Step::SettleNotCreated => self.tell(&["settle", "--all", "--as", "not-created"]),
+            Step::Run => self.send("", ""),
+            Step::Crash(place, nth) => self.send("", &format!("{place}:{nth}")),
+            Step::Limit(rows) => self.send(&format!(" --limit {rows}"), ""),
+            Step::ResendUncertain => self.send(" --resend-uncertain", ""),
+            Step::Resume => self.tell("resume --rate unlimited"),
+            Step::RetryFailed => self.tell("retry --failed --rate unlimited"),
+            Step::RetryRejected => self.tell("retry --rejected --rate unlimited"),
+            Step::SettleCreated => self.tell("settle --all --as created"),
+            Step::SettleNotCreated => self.tell("settle --all --as not-created"),
             Step::Edit(n) => {
                 let n = usize::from(*n) % self.sheet.len();
                 let name = format!("{} again", self.sheet[n].name);
@@ -146,20 +128,24 @@ impl Life {
         }
     }
 
-    fn tell(&self, command: &[&str]) {
-        let sends = command[0] != "settle";
-        let rate: &[&str] = if sends { &["--rate", "unlimited"] } else { &[] };
-        let ended = self.world.vlens(command).args(rate).run();
+    /// May end in any way, and dies at a place if one is named.
+    fn send(&self, how: &str, place: &str) {
+        let run = self.world.send(&format!("customers.csv{how}"));
+        run.env("VLENS_BATCH_FAILPOINT", place).run();
+    }
+
+    fn tell(&self, line: &str) {
+        let ended = self.world.line(line).run();
         assert!(ended.code().is_some_and(|code| code != 1), "{ended}");
     }
 
     fn broken(&self) -> Vec<String> {
         if self.world.line("runs").run().code() != Some(0) {
-            return if self.world.accepted().is_empty() {
-                Vec::new()
-            } else {
-                vec!["no ledger".to_owned()]
-            };
+            let accepted = self.world.accepted();
+            return accepted
+                .iter()
+                .map(|key| format!("{key}: no ledger"))
+                .collect();
         }
         self.world.broken_promises(&self.promise)
     }

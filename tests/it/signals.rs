@@ -24,7 +24,10 @@ fn the_first_signal_stops_gently_and_records_what_is_under_way() {
         let ended = run.wait().expect(4);
         let document = ended.json();
         assert_eq!(document["stopped"], "signal");
-        // Every answer on its way was waited for.
+        // Every intent had its request, and every answer on its way was waited for.
+        let requests = world.invitations().len();
+        assert_eq!(world.requests_on_paper(), (requests, 0), "{ended}");
+        assert_eq!(document["requests"], requests, "{ended}");
         let counts = pick(&document["counts"], ["created", "uncertain"]);
         assert_eq!(counts, json!([world.accepted().len(), 0]), "{ended}");
         assert!(document["counts"]["pending"].as_u64() > Some(0));

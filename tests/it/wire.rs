@@ -4,24 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use rustix::process::Signal;
-
 use crate::support::{Promise, Rude, Serve, World, answer};
 
 const PLACES: usize = 16;
 
 fn with_places(world: &World) {
     world.config(&format!("[limits]\nconcurrency = {PLACES}\n"));
-}
-
-/// Requests for invitations in the ledger: all, and those without an answer.
-fn requests_on_paper(world: &World) -> (usize, usize) {
-    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
-    let count = "SELECT count(*), count(*) - count(closed_ms) FROM attempts WHERE invitation_id IS NOT NULL";
-    let counts = ledger.query_row(count, [], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?]));
-    let [all, open] = counts.expect("two counts");
-    let as_count = |n| usize::try_from(n).expect("a count");
-    (as_count(all), as_count(open))
 }
 
 #[test]
@@ -51,30 +39,13 @@ fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
 }
 
 #[test]
-fn a_gentle_stop_leaves_no_intent_without_its_request() {
-    let world = World::with(Serve::default().latency("40"));
-    with_places(&world);
-    world.customers("customers.csv", 400);
-    let run = world.begun(world.send("customers.csv"), 20);
-    run.signal(Signal::TERM);
-    let ended = run.wait().expect(4);
-    assert_eq!(ended.json()["counts"]["uncertain"], 0, "{ended}");
-    let seen = world.invitations().len();
-    assert_eq!(requests_on_paper(&world), (seen, 0), "{ended}");
-    assert_eq!(ended.json()["requests"], seen, "{ended}");
-    world.check_invariants(&Promise::default());
-    world.run_until_done("customers.csv").expect(0);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
 fn a_pause_leaves_no_intent_without_its_request() {
     let world = World::with(Serve::default().fault("429=.05").seed(7).latency("5"));
     with_places(&world);
     world.customers("customers.csv", 60);
     world.sent("customers.csv", 0);
     assert_eq!(world.count("created"), 60);
-    let (requests, open) = requests_on_paper(&world);
+    let (requests, open) = world.requests_on_paper();
     assert_eq!((requests, open), (world.invitations().len(), 0));
     world.check_invariants(&Promise::default());
 }
@@ -90,7 +61,7 @@ fn a_kill_leaves_no_more_uncertain_than_were_under_way() {
         world.phones("customers.csv", phones);
         let run = world.line(&format!("run customers.csv --json --rate {rate}"));
         world.begun(run, 20).kill();
-        let (_, open) = requests_on_paper(&world);
+        let (_, open) = world.requests_on_paper();
         assert!((1..=PLACES).contains(&open), "{rate}: {open} open");
         world.run_until_done("customers.csv");
         let uncertain = world.count("uncertain");

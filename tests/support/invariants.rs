@@ -87,13 +87,11 @@ impl World {
         let mut sources = HashSet::new();
         let runs = document.as_array().expect("a list of runs");
         let number = |run: &Value| run["run"].as_i64().expect("a run's number");
-        let (newest, older): (Vec<&Value>, Vec<&Value>) = runs
-            .iter()
-            .partition(|run| sources.insert(run["source"].clone()));
-        (
-            newest.into_iter().map(number).collect(),
-            older.into_iter().map(number).collect(),
-        )
+        let mut is_newest = |run: &&Value| sources.insert(run["source"].clone());
+        let (newest, older): (Vec<&Value>, Vec<&Value>) =
+            runs.iter().partition(|run| is_newest(run));
+        let numbers = |runs: Vec<&Value>| runs.into_iter().map(number).collect();
+        (numbers(newest), numbers(older))
     }
 }
 
@@ -173,12 +171,9 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
 fn counts_that_lie(run: i64, status: &Value, rows: &[Value]) -> Vec<String> {
     let mut lies = Vec::new();
     let told = |name: &str| status["counts"][name].as_u64().unwrap_or(0);
-    let counts = status["counts"].as_object();
-    let sum: u64 = counts
-        .into_iter()
-        .flat_map(|counts| counts.values())
-        .filter_map(Value::as_u64)
-        .sum();
+    let counts = status["counts"].as_object().into_iter();
+    let counts = counts.flat_map(|counts| counts.values());
+    let sum: u64 = counts.filter_map(Value::as_u64).sum();
     if Some(sum) != status["rows"].as_u64() || sum != rows.len() as u64 {
         lies.push(format!(
             "run {run}: {} rows, {} exported, but the counts add up to {sum}",
@@ -186,25 +181,17 @@ fn counts_that_lie(run: i64, status: &Value, rows: &[Value]) -> Vec<String> {
             rows.len()
         ));
     }
-    for name in [
-        "created",
-        "invalid",
-        "duplicate",
-        "rejected",
-        "failed",
-        "uncertain",
-        "pending",
-    ] {
+    for name in "created invalid duplicate rejected failed uncertain pending".split(' ') {
         let counted = rows.iter().filter(|row| row["status"] == name).count() as u64;
         let earlier = if name == "created" {
             told("already_created")
         } else {
             0
         };
-        if told(name) + earlier != counted {
+        let all = told(name) + earlier;
+        if all != counted {
             lies.push(format!(
-                "run {run}: status tells of {} {name}, export of {counted}",
-                told(name) + earlier
+                "run {run}: status tells of {all} {name}, export of {counted}"
             ));
         }
     }
@@ -258,8 +245,8 @@ impl<'a> Invitations<'a> {
                 }
                 let holder = self.tokens.entry(token.to_owned()).or_insert(key.clone());
                 if *holder != key {
-                    self.wrong
-                        .push(format!("{key} and {holder} have the same token"));
+                    let wrong = format!("{key} and {holder} have the same token");
+                    self.wrong.push(wrong);
                 }
             }
             customer.statuses.insert(status);

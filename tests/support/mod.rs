@@ -248,6 +248,16 @@ impl World {
             .join(format!("sandbox@127.0.0.1-{port}.db{suffix}"))
     }
 
+    /// Requests for invitations in the ledger: all, and those without an answer.
+    pub fn requests_on_paper(&self) -> (usize, usize) {
+        let ledger = rusqlite::Connection::open(self.ledger()).expect("a ledger");
+        let count = "SELECT count(*), count(*) - count(closed_ms) FROM attempts WHERE invitation_id IS NOT NULL";
+        let counts = ledger.query_row(count, [], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?]));
+        let counts = counts.expect("two counts");
+        let [all, open] = counts.map(|n| usize::try_from(n).expect("a count"));
+        (all, open)
+    }
+
     /// The document of `status --json`, whatever the exit code.
     pub fn ledger_status(&self) -> Value {
         self.vlens(["status", "--json"]).run().json()

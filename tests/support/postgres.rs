@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -37,11 +37,7 @@ impl Postgres {
             folder,
             port: port.expect("a free port").port(),
         };
-        let data = server.data();
-        server.run(
-            "initdb",
-            &["--no-sync", "-A", "trust", "-U", "owner", "-D", &data],
-        );
+        server.run("initdb", &["--no-sync", "-A", "trust", "-U", "owner"]);
         server.start_again();
         server.sql("CREATE ROLE clerk LOGIN");
         Some(server)
@@ -51,48 +47,36 @@ impl Postgres {
         self.folder.path().join("data").display().to_string()
     }
 
-    fn run(&self, program: &str, args: &[&str]) {
+    fn command(&self, program: &str, args: &[&str]) -> ExitStatus {
         let mut command = Command::new(self.programs.join(program));
         command
             .args(args)
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .args(["-D", &self.data()])
+            .current_dir("/");
         if rustix::process::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        let status = command.status().expect("a program of PostgreSQL");
+        let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+        quiet.status().expect("a program of PostgreSQL")
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let status = self.command(program, args);
         assert!(status.success(), "{program} {args:?}: {status}");
     }
 
     /// A crash: nothing is written that is not written yet.
     pub fn crash(&self) {
-        self.run(
-            "pg_ctl",
-            &["-D", &self.data(), "-m", "immediate", "-w", "stop"],
-        );
+        self.run("pg_ctl", &["-m", "immediate", "-w", "stop"]);
     }
 
     pub fn start_again(&self) {
         let folder = self.folder.path().display();
-        let options = format!(
-            "-p {} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=50",
-            self.port
-        );
+        let port = self.port;
+        let options =
+            format!("-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=50");
         let log = format!("{folder}/log");
-        self.run(
-            "pg_ctl",
-            &[
-                "-D",
-                &self.data(),
-                "-o",
-                &options,
-                "-l",
-                &log,
-                "-w",
-                "start",
-            ],
-        );
+        self.run("pg_ctl", &["-o", &options, "-l", &log, "-w", "start"]);
     }
 
     /// As clerk, who may use the register and no more.
@@ -171,11 +155,11 @@ impl Postgres {
 
     /// What was a standby is the server from now on.
     pub fn fail_over(&self) {
-        self.run("pg_ctl", &["-D", &self.data(), "-m", "fast", "-w", "stop"]);
+        self.run("pg_ctl", &["-m", "fast", "-w", "stop"]);
         let signal = Path::new(&self.data()).join("standby.signal");
         std::fs::write(signal, "").expect("a written file");
         self.start_again();
-        self.run("pg_ctl", &["-D", &self.data(), "-w", "promote"]);
+        self.run("pg_ctl", &["-w", "promote"]);
     }
 }
 
@@ -203,15 +187,7 @@ fn programs() -> Option<PathBuf> {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let mut command = Command::new(self.programs.join("pg_ctl"));
-        command
-            .args(["-D", &self.data(), "-m", "immediate", "-w", "stop"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if rustix::process::geteuid().is_root() {
-            command.uid(NOBODY).gid(NOBODY);
-        }
         // It may be down already, which is as good.
-        let _ = command.status();
+        self.command("pg_ctl", &["-m", "immediate", "-w", "stop"]);
     }
 }

@@ -337,5 +337,5 @@ fn read_config(path: &Path) -> Result<Config, Error> {
         let message = format!("The config {shown} cannot be read: {error}.");
         Error::unusable("config_unreadable", message).hint("Check the path given with --config.")
     })?;
-    Config::parse(&text, &shown).map_err(|errors| Error::from(errors).about(&shown))
+    Config::parse(&text, &shown).map_err(|error| error.about(&shown))
 }

@@ -404,7 +404,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::bind::BindOptions;
-    use super::super::config::Config;
+    use super::super::config::{Config, tests::told};
     use super::*;
     use crate::model::{Cell, Column, Form, FormCondition, FormField, FormOption, RowNumber};
 
@@ -420,7 +420,7 @@ mod tests {
             index,
         };
         let columns: Vec<Column> = headers.iter().enumerate().map(column).collect();
-        Mapping::bind(&config, &columns, options).map_err(|errors| errors.render(false))
+        Mapping::bind(&config, &columns, options).map_err(|error| told(&error))
     }
 
     fn bind(toml: &str, headers: &[&str]) -> Mapping {

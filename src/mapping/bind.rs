@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::config::{Config, DEFAULT_COUNTRY, SessionKind};
-use super::diagnostics::{ConfigErrors, ConfigProblem};
+use super::diagnostics::{ConfigProblem, refusal};
 use super::field_config::{Columns, Entries, OneOrMany};
 use super::fields::{Binder, Field, Groups, Source};
 use super::header::{
@@ -17,6 +17,7 @@ use super::invitation::BodyFrame;
 use super::names::{fold, visible};
 use super::template::Templates;
 use super::value::Kind;
+use crate::error::Error;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
@@ -68,7 +69,7 @@ impl Mapping {
         config: &Config,
         columns: &[Column],
         options: &BindOptions,
-    ) -> Result<Mapping, ConfigErrors> {
+    ) -> Result<Mapping, Error> {
         let mut binder = binder(config, columns, options);
         let (phone, email) = binder.recipient(config);
         let contract = binder.contract(config, &options.contract_types);
@@ -85,7 +86,7 @@ impl Mapping {
         };
         let identity = binder.identity(config);
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
-            return Err(ConfigErrors::new(binder.problems, config.origin.clone()));
+            return Err(refusal(binder.problems, &config.origin));
         };
         binder.note_unused_columns();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));

@@ -32,7 +32,7 @@ impl fmt::Debug for Origin {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigProblem {
+pub(crate) struct ConfigProblem {
     /// What is wrong, in one sentence.
     pub message: String,
     /// Where, as a byte range of the TOML; none when the fault is in no line (a file without headers, say).
@@ -67,78 +67,46 @@ impl ConfigProblem {
         self.hint = Some(hint.into());
         self
     }
+}
 
-    /// A secret, or an address that holds one.
-    fn secret(span: &Range<usize>, message: String, hint: String) -> Self {
-        ConfigProblem {
-            is_secret: true,
-            ..ConfigProblem::at(span, message).hint(hint)
-        }
+/// Why a config cannot be used: every problem of it, in the order of its lines, each with its line drawn; lines with secrets are
+/// named only.
+pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin) -> Error {
+    problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
+    let mut all = problems.into_iter().map(|problem| Error {
+        excerpt: Some(Box::new(Excerpt {
+            plain: drawn(&problem, origin, Renderer::plain()),
+            styled: drawn(&problem, origin, Renderer::styled()),
+        })),
+        hint: problem.hint,
+        ..Error::unusable("config_invalid", problem.message)
+    });
+    let first = all.next();
+    Error {
+        others: all.collect(),
+        ..first.unwrap_or_else(|| Error::unusable("config_invalid", "The config cannot be used."))
     }
 }
 
-/// Why a config cannot be used: every problem of it, in the order of its lines.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigErrors {
-    /// All of them; never empty.
-    pub problems: Vec<ConfigProblem>,
-    origin: Origin,
-}
-
-impl ConfigErrors {
-    pub(crate) fn new(mut problems: Vec<ConfigProblem>, origin: Origin) -> Self {
-        problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
-        ConfigErrors { problems, origin }
-    }
-
-    /// All problems as text: each line of the TOML shown with a pointer below it, lines with secrets named only.
-    pub fn render(&self, styled: bool) -> String {
-        let problems = self.problems.iter();
-        let texts: Vec<String> = problems
-            .map(|problem| self.render_one(problem, styled))
-            .collect();
-        texts.join("\n\n")
-    }
-
-    fn error(&self, problem: &ConfigProblem) -> Error {
-        Error {
-            hint: problem.hint.clone(),
-            excerpt: Some(Box::new(Excerpt {
-                plain: self.render_one(problem, false),
-                styled: self.render_one(problem, true),
-            })),
-            ..Error::unusable("config_invalid", problem.message.clone())
-        }
-    }
-
-    fn render_one(&self, problem: &ConfigProblem, styled: bool) -> String {
-        let Origin { file_name, text } = &self.origin;
-        let place = problem.span.as_ref().map(|span| on_one_line(text, span));
-        let is_shown = |at: usize| !problem.is_secret && !line_may_hold_a_secret(text, at);
-        let mut title = problem.message.clone();
-        let mut picture = None;
-        match place {
-            Some(span) if is_shown(span.start) => {
-                let snippet = Snippet::source(&**text).path(&**file_name);
-                picture = Some(snippet.annotation(AnnotationKind::Primary.span(span)));
-            }
-            Some(span) => {
-                let line = text[..span.start].matches('\n').count() + 1;
-                title = format!("{file_name}, line {line}: {title}");
-            }
-            None => {}
-        }
-        let help = problem.hint.as_deref();
-        let group = Group::with_title(Level::ERROR.primary_title(&title))
-            .elements(picture)
-            .elements(help.map(|hint| Level::HELP.message(hint)));
-        let renderer = if styled {
-            Renderer::styled()
+fn drawn(problem: &ConfigProblem, origin: &Origin, renderer: Renderer) -> String {
+    let Origin { file_name, text } = origin;
+    let mut title = problem.message.clone();
+    let mut picture = None;
+    if let Some(span) = &problem.span {
+        let span = on_one_line(text, span);
+        if problem.is_secret || line_may_hold_a_secret(text, span.start) {
+            let line = text[..span.start].matches('\n').count() + 1;
+            title = format!("{file_name}, line {line}: {title}");
         } else {
-            Renderer::plain()
-        };
-        renderer.decor_style(DecorStyle::Ascii).render(&[group])
+            let snippet = Snippet::source(&**text).path(&**file_name);
+            picture = Some(snippet.annotation(AnnotationKind::Primary.span(span)));
+        }
     }
+    let help = problem.hint.as_deref();
+    let group = Group::with_title(Level::ERROR.primary_title(&title))
+        .elements(picture)
+        .elements(help.map(|hint| Level::HELP.message(hint)));
+    renderer.decor_style(DecorStyle::Ascii).render(&[group])
 }
 
 /// A span cut to its first line, so that no neighbouring line is drawn into the picture; never empty at a line's start
@@ -150,27 +118,6 @@ fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
         .map_or(text.len(), |at| start + at);
     let end = text.floor_char_boundary(span.end.clamp(start, line_end));
     start..end
-}
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(false))
-    }
-}
-
-impl std::error::Error for ConfigErrors {}
-
-impl From<ConfigErrors> for Error {
-    fn from(errors: ConfigErrors) -> Error {
-        let mut all = errors.problems.iter().map(|problem| errors.error(problem));
-        let first = all
-            .next()
-            .unwrap_or_else(|| Error::unusable("config_invalid", "The config cannot be used."));
-        Error {
-            others: all.collect(),
-            ..first
-        }
-    }
 }
 
 /// Problems that are told at most; a file with more of them is another file.
@@ -234,16 +181,9 @@ impl<'t> Reading<'t> {
         T::default()
     }
 
-    pub fn refuse<'h>(
-        &mut self,
-        span: &Range<usize>,
-        message: impl Into<String>,
-        hint: impl Into<Option<&'h str>>,
-    ) {
-        self.problems.push(ConfigProblem {
-            hint: hint.into().map(str::to_owned),
-            ..ConfigProblem::at(span, message)
-        });
+    pub fn refuse(&mut self, span: &Range<usize>, message: impl Into<String>, hint: &str) {
+        let problem = ConfigProblem::at(span, message).hint(hint);
+        self.problems.push(problem);
     }
 
     /// Whether nothing below this path was taken out, so that what lacks there was never written.
@@ -346,45 +286,55 @@ fn for_people(expected: &str) -> &str {
 }
 
 /// The names on the way to an entry of the TOML.
-pub(crate) type Path = Vec<String>;
+type Path = Vec<String>;
 
 /// Every secret in the file, in any table whose keys are this program's words. The keys of `[fields.ID]`, of `values` and of
 /// `choices` are other people's, and may say anything.
-pub(crate) fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProblem>) {
-    let is_ours = !matches!(&path[..], [fields] | [fields, _] if fields == "fields")
-        && path
-            .last()
-            .is_none_or(|name| name != "values" && name != "choices");
+fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProblem>) {
+    let is_ours = match &path[..] {
+        [fields] | [fields, _] if fields == "fields" => false,
+        [.., last] => last != "values" && last != "choices",
+        [] => true,
+    };
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         path.push(name.to_owned());
-        if is_ours && names_a_secret(name) && !names_where_one_is(path) {
+        let text = value.get_ref().as_str();
+        let secret = if is_ours && names_a_secret(name) {
             let message = format!("`{name}` is a secret, and secrets do not belong in this file");
             let hint = format!("take the line out and {}", right_place(name));
-            found.push(ConfigProblem::secret(&key.span(), message, hint));
+            Some(ConfigProblem::at(&key.span(), message).hint(hint))
+        } else if path[0] != "fields" && text.is_some_and(has_user_info) {
+            let message = format!("the address in `{name}` holds a user or a password");
+            let hint = "take the part before `@` out of it";
+            Some(ConfigProblem::at(&value.span(), message).hint(hint))
+        } else {
+            None
+        };
+        if let Some(secret) = secret.filter(|_| !may_be_told(path, text)) {
+            found.push(ConfigProblem {
+                is_secret: true,
+                ..secret
+            });
         } else if let DeValue::Table(inner) = value.get_ref() {
             find_secrets(inner, path, found);
-        } else if path[0] != "fields"
-            && value.get_ref().as_str().is_some_and(has_user_info)
-            && !names_a_role_alone(path, value.get_ref().as_str())
-        {
-            let message = format!("the address in `{name}` holds a user or a password");
-            let hint = "take the part before `@` out of it".to_owned();
-            found.push(ConfigProblem::secret(&value.span(), message, hint));
         }
         path.pop();
     }
 }
 
-/// Whose account it is may be told, and the files that hold the secrets.
-fn names_where_one_is(path: &Path) -> bool {
-    matches!(path.as_slice(), [api, name] if api == "api" && ["username", "api_key_file", "password_file"].contains(&name.as_str()))
-}
-
-/// The team's register is come to as a role of its database; its password is elsewhere.
-fn names_a_role_alone(path: &Path, address: Option<&str>) -> bool {
-    let login = address.and_then(|address| Some(address.split_once("://")?.1.split_once('@')?.0));
-    *path == ["team", "register"] && login.is_some_and(|login| !login.contains(':'))
+/// Whose account it is, the files that hold the secrets, and as which role the team's register is come to.
+fn may_be_told(path: &[String], value: Option<&str>) -> bool {
+    let login = || Some(value?.split_once("://")?.1.split_once('@')?.0);
+    match path {
+        [api, name] if api == "api" => {
+            matches!(&**name, "username" | "api_key_file" | "password_file")
+        }
+        [team, name] if team == "team" && name == "register" => {
+            login().is_some_and(|login| !login.contains(':'))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a key, taken by its name, holds a secret.
@@ -437,7 +387,7 @@ fn right_place(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::config::Config;
+    use crate::mapping::config::{Config, tests::told};
 
     #[test]
     fn secrets_are_known_by_the_name_of_their_key() {
@@ -478,7 +428,7 @@ api = { secret = "hunter2" } => line 1 => VLENS_
                 panic!("{case}")
             };
             let errors = Config::parse(&text.replace(';', "\n"), "x").expect_err("a secret");
-            let (shown, debug) = (errors.render(false), format!("{errors:?}"));
+            let (shown, debug) = (told(&errors), format!("{errors:?}"));
             assert!(
                 !shown.contains("hunter2") && !debug.contains("hunter2"),
                 "{shown}"

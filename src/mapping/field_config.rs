@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
-use super::diagnostics::Reading;
+use super::diagnostics::{ConfigProblem, Reading};
 use super::template;
 use super::value::{self, DecimalMark};
 use crate::model::FieldType;
@@ -144,11 +144,8 @@ impl FieldConfig {
             [_] => {}
             [] => {
                 let message = format!("the field `{key}` has no value to send");
-                reading.refuse(
-                    span,
-                    message,
-                    "give it a `column`, a `template` or a `value`",
-                );
+                let hint = "give it a `column`, a `template` or a `value`";
+                reading.refuse(span, message, hint);
             }
             ref given => {
                 let given = given.join(" and ");
@@ -160,7 +157,8 @@ impl FieldConfig {
             && let Err(reason) = template::columns_of(text.get_ref())
         {
             let message = format!("the template cannot be used: {reason}");
-            reading.refuse(&text.span(), message, None);
+            let problem = ConfigProblem::at(&text.span(), message);
+            reading.problems.push(problem);
         }
         let formats: [(_, _, fn(&str) -> _); 2] = [
             ("input", &self.input, value::check_date_input),
@@ -179,24 +177,20 @@ impl FieldConfig {
 
     /// Refuses options of other types, and all of them beside a constant.
     fn check_options(&self, reading: &mut Reading<'_>) {
-        fn option<T>(
-            name: &'static str,
-            given: Option<&Spanned<T>>,
-            owner: Option<FieldType>,
-        ) -> Option<(&'static str, Range<usize>, Option<FieldType>)> {
-            Some((name, given?.span(), owner))
-        }
         let (number, date) = (Some(FieldType::Number), Some(FieldType::Date));
+        let choice = Some(FieldType::Choice);
         let options = [
-            option("type", self.field_type.as_ref(), None),
-            option("decimal", self.decimal.as_ref(), number),
-            option("input", self.input.as_ref(), date),
-            option("output", self.output.as_ref(), date),
-            option("choices", self.choices.as_ref(), Some(FieldType::Choice)),
-            option("required", self.required.as_ref(), None),
-            option("default", self.default.as_ref(), None),
+            ("type", self.field_type.as_ref().map(Spanned::span), None),
+            ("decimal", self.decimal.as_ref().map(Spanned::span), number),
+            ("input", self.input.as_ref().map(Spanned::span), date),
+            ("output", self.output.as_ref().map(Spanned::span), date),
+            ("choices", self.choices.as_ref().map(Spanned::span), choice),
+            ("required", self.required.as_ref().map(Spanned::span), None),
+            ("default", self.default.as_ref().map(Spanned::span), None),
         ];
-        for (option, span, owner) in options.into_iter().flatten() {
+        let given = options.into_iter();
+        let given = given.filter_map(|(option, span, owner)| Some((option, span?, owner)));
+        for (option, span, owner) in given {
             if self.value.is_some() {
                 let message =
                     format!("`{option}` means nothing beside `value`, which is sent as it stands");
@@ -204,7 +198,7 @@ impl FieldConfig {
             } else if let Some(owner) = owner.filter(|owner| *owner != self.field_type()) {
                 let hint = format!("add type = \"{owner}\", or take `{option}` out");
                 let message = format!("`{option}` belongs to type = \"{owner}\"");
-                reading.refuse(&span, message, &*hint);
+                reading.refuse(&span, message, &hint);
             }
         }
     }

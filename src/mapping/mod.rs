@@ -24,7 +24,6 @@ mod words;
 pub use apply::Mapped;
 pub use bind::{BindOptions, Mapping};
 pub use config::Config;
-pub use diagnostics::{ConfigErrors, ConfigProblem};
 pub use form::{form_changes, type_of};
 pub use header::EXAMPLE_MARKER;
 pub use invitation::KnownBy;

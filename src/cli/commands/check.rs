@@ -44,8 +44,13 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         user_public_key: user_public_key(settings)?,
     };
     let options = settings.source_options(&args.layout);
-    let opened = Sheet::open(input, &options, &settings.config, &bind);
-    opened.map_err(|error| naming_init(error, input, settings))
+    Sheet::open(input, &options, &settings.config, &bind).map_err(|error| {
+        if error.excerpt.is_some() {
+            naming_init(error.about(&input.name()), input, settings)
+        } else {
+            error
+        }
+    })
 }
 
 /// Where headers alone were the mapping and do not do, which is drawn, `init` proposes one.

@@ -6,17 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::check::{check_input, forms, input};
-use crate::cli::args::{CheckArgs, Global, InitArgs, LangArg};
+use crate::cli::args::{CheckArgs, Global, InitArgs, LangArg, LayoutArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::further::Typed;
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet, contract_types};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
-use crate::mapping::config::DEFAULT_COUNTRY;
-use crate::mapping::guess::{
-    ColumnGuess, Known, Proposal, Sample, SourceSettings, Target, header_names,
-};
+use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names};
 use crate::mapping::names::Shown;
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable};
@@ -38,8 +35,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     } else if !output.json {
         found.show(output);
     }
-    let source = found.source_settings(args);
-    let text = found.proposal.to_toml(&source, &company_settings(args));
+    let (source, company) = (found.source_settings(args), company_settings(args));
+    let text = found.proposal.to_toml(&source, &company);
     write_bytes(&config, Readers::Everyone, text.as_bytes())?;
     if !found.proposal.knows_types() {
         return Err(found.contract_open(args, global, &config));
@@ -146,18 +143,14 @@ impl Found {
         options.known_names = header_names(&forms);
         options.sheet = sheet.clone().or(options.sheet);
         let mut source = Source::open(input, &options)?;
-        let mut sample = Sample::new(&source.columns);
-        while let Some(row) = source.next_row()? {
-            if !sample.see(&row) {
-                break;
-            }
+        let mut rows = Vec::new();
+        while rows.len() < SAMPLED_ROWS
+            && let Some(row) = source.next_row()?
+        {
+            rows.push(row);
         }
-        let known = Known {
-            types: &contract_types(&args.read),
-            forms: &forms,
-            country: DEFAULT_COUNTRY,
-        };
-        let proposal = Proposal::of(&sample, known);
+        let types = contract_types(&args.read);
+        let proposal = Proposal::of(&source.columns, &rows, &types, forms);
         let headers = proposal.columns.iter();
         let headers: Vec<String> = headers.map(|column| column.column.name.clone()).collect();
         Ok(Found {
@@ -186,22 +179,25 @@ impl Found {
     }
 
     /// What was given by hand will be needed again; the header below title lines and the sheet among others as well.
-    fn source_settings(&self, args: &InitArgs) -> SourceSettings {
-        let (row, layout) = (self.header_row.0, &args.read.layout);
-        SourceSettings {
-            sheet: layout.sheet.clone().or(self.sheet.clone()),
-            header_row: (row > 1 || layout.header_row.is_some()).then_some(row),
-            delimiter: layout.delimiter,
-            encoding: layout.encoding.clone(),
-            hidden: layout.hidden.map(Into::into),
-        }
+    fn source_settings(&self, args: &InitArgs) -> String {
+        let (row, given) = (self.header_row.0, &args.read.layout);
+        let layout = LayoutArgs {
+            sheet: given.sheet.clone().or(self.sheet.clone()),
+            header_row: (row > 1 || given.header_row.is_some()).then_some(row),
+            ..given.clone()
+        };
+        let options = toml::Table::try_from(layout)
+            .unwrap_or_default()
+            .into_iter();
+        let settings = options.map(|(option, value)| (option.replace('-', "_"), value));
+        toml::to_string(&settings.collect::<toml::Table>()).unwrap_or_default()
     }
 
     /// Each column with its guess, on stderr: stdout belongs to the check that follows.
     fn show(&self, output: Output) {
         let guesses = self.proposal.columns.iter().map(|column| GuessLine {
             column: self.shown.header(&column.column.name).into_owned(),
-            sample: column.sample.clone(),
+            sample: column.sample(),
             target: column.target.as_ref().map(ToString::to_string),
             candidates: column.candidates.iter().map(ToString::to_string).collect(),
         });
@@ -370,9 +366,10 @@ impl Found {
     }
 
     fn title(&self, at: usize) -> String {
-        let ColumnGuess { column, sample, .. } = &self.proposal.columns[at];
-        let (letters, header) = (column.letters(), self.shown.header(&column.name));
-        let title = match sample.as_str() {
+        let guess = &self.proposal.columns[at];
+        let letters = guess.column.letters();
+        let header = self.shown.header(&guess.column.name);
+        let title = match guess.sample().as_str() {
             "" => format!("{letters} \"{header}\" (empty)"),
             sample => format!("{letters} \"{header}\", such as {sample}"),
         };

@@ -13,17 +13,6 @@ use crate::model::{ContractTypeId, Form};
 /// A column with more different values than this is no list of products.
 const MOST_PRODUCTS: usize = 30;
 
-/// What is known beside the sheet.
-#[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
-    /// The contract types that a person named.
-    pub types: &'a [ContractTypeId],
-    /// The forms that are stored.
-    pub forms: &'a BTreeMap<ContractTypeId, Form>,
-    /// The country of national phone numbers.
-    pub country: &'a str,
-}
-
 /// What is known of the contract types.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Contract {
@@ -36,32 +25,36 @@ pub(super) struct Contract {
 }
 
 impl Contract {
-    /// A person's word goes before a column, a column before the only form that there is. A column that tells contract types
-    /// is never left out: that its words are not all known makes it a question.
-    pub fn of(columns: &[ColumnGuess], known: Known<'_>, header_types: &HeaderTypes) -> Contract {
-        if !known.types.is_empty() {
-            return Contract::same(known.types.to_vec());
+    /// A person's word (`named`) goes before a column, a column before the only form that there is. A column that tells contract
+    /// types is never left out: that its words are not all known makes it a question.
+    pub fn of(
+        columns: &[ColumnGuess],
+        named: &[ContractTypeId],
+        forms: &BTreeMap<ContractTypeId, Form>,
+        header_types: &HeaderTypes,
+    ) -> Contract {
+        if !named.is_empty() {
+            return Contract::same(named.to_vec());
         }
-        let naming = |column: &ColumnGuess| Naming::of(column, known.forms);
-        let naming: Vec<Option<Naming>> = columns.iter().map(naming).collect();
-        let best = naming.iter().max().copied().flatten();
-        if let Some(best) = best
-            && let Some(column) = naming.iter().position(|naming| *naming == Some(best))
-        {
+        let naming = columns.iter().map(|column| Naming::of(column, forms));
+        let naming = naming.enumerate().filter_map(|(at, it)| Some((it?, at)));
+        // Of several that tell it alike, the first.
+        if let Some((best, column)) = naming.rev().max_by_key(|(naming, _)| *naming) {
             let words = columns[column].profile.distinct.iter();
-            let meaning = |word: &String| meaning(word, known.forms, best);
+            let words = words.map(|word| (word.clone(), meaning(word, forms, best)));
             return Contract {
                 column: Some(column),
-                words: words.map(|word| (word.clone(), meaning(word))).collect(),
+                words: words.collect(),
                 ..Contract::default()
             };
         }
-        let explicit = columns
-            .iter()
-            .filter_map(|column| Some(header_types.explicit_key(column.header())?.0));
-        match (&sorted(explicit)[..], &mut known.forms.keys()) {
-            ([], ids) if ids.len() == 1 => Contract::same(ids.copied().collect()),
-            (named, _) => Contract::same(named.to_vec()),
+        let headers = columns.iter().map(ColumnGuess::header);
+        let explicit = headers.filter_map(|header| Some(header_types.explicit_key(header)?.0));
+        match (sorted(explicit), forms.keys()) {
+            (named, ids) if named.is_empty() && ids.len() == 1 => {
+                Contract::same(ids.copied().collect())
+            }
+            (named, _) => Contract::same(named),
         }
     }
 

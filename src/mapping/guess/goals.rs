@@ -12,7 +12,7 @@ use super::headers::{
 use super::profile::Profile;
 use crate::mapping::form::type_of;
 use crate::mapping::words::{Concept, Shape, WORDS};
-use crate::model::{Cell, Column, ContractTypeId, FieldType, Form, FormField};
+use crate::model::{Column, ContractTypeId, FieldType, Form, FormField, Row};
 
 /// Concepts of the recipient.
 pub(super) const PHONE: &str = "phoneNumber";
@@ -44,8 +44,6 @@ pub enum Target {
 #[derive(Debug, Clone)]
 pub struct ColumnGuess {
     pub column: Column,
-    /// One of its values, masked.
-    pub sample: String,
     /// What it feeds; none: it is left out.
     pub target: Option<Target>,
     /// Where it stands among the columns of this target.
@@ -58,17 +56,21 @@ pub struct ColumnGuess {
 }
 
 impl ColumnGuess {
-    pub(super) fn unguessed(column: &Column, values: &[Cell], country: &str) -> ColumnGuess {
-        let profile = Profile::of(values, country);
+    pub(super) fn unguessed(column: &Column, rows: &[Row]) -> ColumnGuess {
+        let cells = rows.iter().map(|row| row.cell(column.index));
         ColumnGuess {
             column: column.clone(),
-            sample: profile.sample(),
             target: None,
             place: 0,
             is_chosen: false,
             candidates: Vec::new(),
-            profile,
+            profile: Profile::of(&cells.collect::<Vec<_>>()),
         }
+    }
+
+    /// What a person may be shown of its values.
+    pub fn sample(&self) -> String {
+        self.profile.sample()
     }
 
     pub(super) fn header(&self) -> &str {
@@ -212,15 +214,6 @@ fn names_of(concept: &Concept) -> Vec<Words> {
     all(concept.names.iter().chain([&concept.key]))
 }
 
-/// How well a column fits a goal.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Fit {
-    /// For ranking; higher is better.
-    pub rank: f64,
-    /// Good enough to be used unseen.
-    pub is_sure: bool,
-}
-
 /// What a column's values say to a goal, whatever its header is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Vote {
@@ -270,8 +263,9 @@ impl Goal {
         }
     }
 
-    /// How well a header and its values fit; none when they do not.
-    pub fn fit(&self, header: &HeaderWords, profile: &Profile) -> Option<Fit> {
+    /// How well a header and its values fit, the more the better, and whether that is good enough to be used unseen; none when they
+    /// do not.
+    pub fn fit(&self, header: &HeaderWords, profile: &Profile) -> Option<(f64, bool)> {
         let score = header.score(&self.names, &self.weak);
         let vote = self.vote(profile);
         let is_told = vote == Vote::Telling;
@@ -300,14 +294,8 @@ impl Goal {
             (speaks && is_told).then_some((rank, is_mute))?
         };
         // Of two phones that are named alike, the one that says mobile goes first.
-        let first = if self.target == Target::Phone && header.says_mobile() {
-            0.03
-        } else {
-            0.0
-        };
-        Some(Fit {
-            rank: rank + first,
-            is_sure: is_sure && self.is_certain(),
-        })
+        let is_mobile = self.target == Target::Phone && header.says_mobile();
+        let first = if is_mobile { 0.03 } else { 0.0 };
+        Some((rank + first, is_sure && self.is_certain()))
     }
 }

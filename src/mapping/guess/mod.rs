@@ -1,7 +1,7 @@
 //! Guesses a mapping: from the headers, by the names that people give to things, by the form where there is one, and by what
 //! the values look like. Values can decide and can veto; what is not sure is offered, never taken.
 //!
-//! Pure: columns and their first values in, a proposal out, which [`Proposal::to_toml`] writes as a config with comments.
+//! Pure: columns and their first rows in, a proposal out, which [`Proposal::to_toml`] writes as a config with comments.
 
 mod contract;
 mod goals;
@@ -15,16 +15,16 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-pub use contract::Known;
 pub use goals::{ColumnGuess, Target};
-pub use profile::Sample;
 pub use proposal::Proposal;
-pub use write::SourceSettings;
 
 use super::header::Role;
 use super::names::fold;
 use super::words::WORDS;
 use crate::model::{ContractTypeId, Form};
+
+/// How many rows of a sheet are looked at.
+pub const SAMPLED_ROWS: usize = 200;
 
 /// Whether a header or a key speaks of somebody beside the customer, such as a guarantor.
 pub(crate) fn is_of_another_person(name: &str) -> bool {

@@ -1,13 +1,12 @@
 //! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
 use super::headers::is_arabic;
+use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
 use crate::mapping::words::WORDS;
-use crate::model::{Cell, Column, FormField, FormOption, Row, mask, mask_date};
+use crate::model::{Cell, FormField, FormOption, mask, mask_date};
 
-/// How many values of a column are looked at.
-const SAMPLED_VALUES: usize = 200;
 /// The day first, and the month first.
 const DATE_FORMS: [[&str; 3]; 2] = [
     ["%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y"],
@@ -19,38 +18,6 @@ const MOST_CHOICES: usize = 60;
 const MOST_SHOWN: usize = 6;
 /// The first groups of words in [`WORDS`] are the marital states.
 const MARITAL_STATES: usize = 4;
-
-/// A sheet's columns with their first values.
-#[derive(Debug, Clone, Default)]
-pub struct Sample {
-    columns: Vec<Column>,
-    values: Vec<Vec<Cell>>,
-    rows: usize,
-}
-
-impl Sample {
-    pub fn new(columns: &[Column]) -> Self {
-        Sample {
-            columns: columns.to_vec(),
-            values: vec![Vec::new(); columns.len()],
-            rows: 0,
-        }
-    }
-
-    /// Takes a row in; false when there are enough of them.
-    pub fn see(&mut self, row: &Row) -> bool {
-        for (column, values) in self.columns.iter().zip(&mut self.values) {
-            values.push(row.cell(column.index).clone());
-        }
-        self.rows += 1;
-        self.rows < SAMPLED_VALUES
-    }
-
-    pub(super) fn columns(&self) -> impl Iterator<Item = (&Column, &[Cell])> {
-        let values = self.values.iter().map(Vec::as_slice);
-        self.columns.iter().zip(values)
-    }
-}
 
 /// What a column's values are: shares of them, each from 0 to 1, and what else is seen of them.
 #[derive(Debug, Clone, Default)]
@@ -85,14 +52,14 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    pub fn of(all: &[Cell], country: &str) -> Profile {
-        let values: Vec<&Cell> = all.iter().filter(|cell| tells(cell)).collect();
+    pub fn of(all: &[&Cell]) -> Profile {
+        let values: Vec<&Cell> = all.iter().copied().filter(|cell| tells(cell)).collect();
         let share_of = |is_so: &dyn Fn(&Cell, &str) -> bool| {
             let is_so = |cell: &&&Cell| is_so(cell, &fold_value(&cell.shown()));
             share(values.iter().filter(is_so).count(), values.len())
         };
         let phone = Kind::Phone {
-            country: country.to_owned(),
+            country: DEFAULT_COUNTRY.to_owned(),
             landlines: false,
         };
         let numbers = [DecimalMark::Point, DecimalMark::Comma].map(|mark| Kind::Number {
@@ -358,7 +325,7 @@ mod tests {
 
     fn profile(values: &[&str]) -> Profile {
         let cells: Vec<Cell> = values.iter().map(|v| Cell::Text((*v).to_owned())).collect();
-        Profile::of(&cells, "EG")
+        Profile::of(&cells.iter().collect::<Vec<_>>())
     }
 
     #[test]

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::contract::{Contract, Known};
+use super::contract::Contract;
 use super::goals::{
-    CONTRACT_TYPE, ColumnGuess, EMAIL, FIRST_NAME, FULL_NAME, Fit, Goal, LAST_NAME, PHONE, Target,
+    CONTRACT_TYPE, ColumnGuess, EMAIL, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, PHONE, Target,
     goals, labels_of,
 };
 use super::headers::{BY_NAME, HeaderWords, Words, all, best};
-use super::profile::{Profile, Sample};
+use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
 use crate::mapping::value::DateOrder;
 use crate::mapping::words::{Shape, WORDS};
-use crate::model::{Column, ContractTypeId, Form};
+use crate::model::{Column, ContractTypeId, Form, Row};
 
 /// Fits nearer to each other than this are alike.
 const ALIKE: f64 = 0.015;
@@ -34,40 +34,42 @@ pub struct Proposal {
     has_form: bool,
     /// The forms that are stored.
     pub forms: BTreeMap<ContractTypeId, Form>,
-    pub(super) country: String,
 }
 
 /// One column (by its place) and one target that fit.
 struct Pair {
     column: usize,
     target: Target,
-    fit: Fit,
+    rank: f64,
+    /// Good enough to be used unseen.
+    is_sure: bool,
 }
 
 impl Proposal {
-    /// Guesses the contract types, then what each column feeds.
-    pub fn of(sample: &Sample, known: Known<'_>) -> Proposal {
-        let columns = sample.columns();
-        let columns =
-            columns.filter(|(column, _)| !column.name.is_empty() && !is_left_out(&column.name));
-        let columns: Vec<ColumnGuess> = columns
-            .map(|(column, values)| ColumnGuess::unguessed(column, values, known.country))
-            .collect();
-        let ids = known.types.iter().chain(known.forms.keys());
+    /// Guesses the contract types, unless a person named them, then what each column feeds, by a sheet's first rows.
+    pub fn of(
+        columns: &[Column],
+        rows: &[Row],
+        types: &[ContractTypeId],
+        forms: BTreeMap<ContractTypeId, Form>,
+    ) -> Proposal {
+        let is_meant = |column: &&Column| !column.name.is_empty() && !is_left_out(&column.name);
+        let columns = columns.iter().filter(is_meant);
+        let columns = columns.map(|column| ColumnGuess::unguessed(column, rows));
+        let columns: Vec<ColumnGuess> = columns.collect();
         let header_types = HeaderTypes {
-            known: ids.copied().collect(),
+            known: types.iter().chain(forms.keys()).copied().collect(),
             columns: columns.len(),
         };
-        let contract = Contract::of(&columns, known, &header_types);
-        let (goals, has_form) = goals(&contract.possible(), known.forms);
+        let contract = Contract::of(&columns, types, &forms, &header_types);
+        let (goals, has_form) = goals(&contract.possible(), &forms);
         let mut proposal = Proposal {
             columns,
             contract,
             header_types,
             goals,
             has_form,
-            forms: known.forms.clone(),
-            country: known.country.to_owned(),
+            forms,
         };
         proposal.take_explicit();
         if let Some(at) = proposal.contract.column
@@ -125,21 +127,21 @@ impl Proposal {
         let columns = self.columns.iter().enumerate();
         for (at, column) in columns.filter(|(_, column)| column.target.is_none()) {
             let header = HeaderWords::of(column.header());
-            let own_key = self.own_key(column.header()).map(|key| {
-                let (rank, is_sure) = (BY_KEY, true);
-                (Target::Field(key.to_owned()), Fit { rank, is_sure })
-            });
+            let own_key = self.own_key(column.header());
+            let own_key = own_key.map(|key| (Target::Field(key.to_owned()), BY_KEY, true));
             let fits = goals.iter().filter_map(|goal| {
-                let fit = goal.fit(&header, &column.profile)?;
-                Some((goal.target.clone(), fit))
+                let (rank, is_sure) = goal.fit(&header, &column.profile)?;
+                Some((goal.target.clone(), rank, is_sure))
             });
-            pairs.extend(own_key.into_iter().chain(fits).map(|(target, fit)| Pair {
+            let fits = own_key.into_iter().chain(fits);
+            pairs.extend(fits.map(|(target, rank, is_sure)| Pair {
                 column: at,
                 target,
-                fit,
+                rank,
+                is_sure,
             }));
         }
-        pairs.sort_by(|a, b| b.fit.rank.total_cmp(&a.fit.rank));
+        pairs.sort_by(|a, b| b.rank.total_cmp(&a.rank));
         pairs
     }
 
@@ -148,7 +150,7 @@ impl Proposal {
         let mut closed = self.taken();
         for pair in &pairs {
             let is_free = |column: usize| self.columns[column].target.is_none();
-            if !pair.fit.is_sure || !is_free(pair.column) || closed.contains(&pair.target) {
+            if !pair.is_sure || !is_free(pair.column) || closed.contains(&pair.target) {
                 continue;
             }
             // Another column that fits this target alike; and a column that fits two targets alike is no safer.
@@ -158,7 +160,7 @@ impl Proposal {
                 } else {
                     other.column == pair.column && !closed.contains(&other.target)
                 };
-                is_other && other.fit.is_sure && pair.fit.rank - other.fit.rank < ALIKE
+                is_other && other.is_sure && pair.rank - other.rank < ALIKE
             };
             if !pairs.iter().any(is_doubt) {
                 self.columns[pair.column].target = Some(pair.target.clone());

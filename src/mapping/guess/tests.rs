@@ -38,37 +38,28 @@ fn forms() -> BTreeMap<ContractTypeId, Form> {
     BTreeMap::from([(ContractTypeId(414), form)])
 }
 
-fn sample(columns: &[(&str, &[&str])]) -> (Sample, Vec<Column>) {
-    let headers: Vec<Column> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, (name, _))| Column {
-            name: (*name).to_owned(),
-            index,
-        })
-        .collect();
-    let mut sample = Sample::new(&headers);
-    let rows = columns.iter().map(|(_, values)| values.len()).max();
-    for row in 0..rows.unwrap_or(0) {
+fn sheet(columns: &[(&str, &[&str])]) -> (Vec<Column>, Vec<Row>) {
+    let headers = columns.iter().enumerate().map(|(index, (name, _))| Column {
+        name: (*name).to_owned(),
+        index,
+    });
+    let height = columns.iter().map(|(_, values)| values.len()).max();
+    let rows = (0..height.unwrap_or(0)).map(|row| {
         let cell = |(_, values): &(&str, &[&str])| match values.get(row) {
             Some(value) => Cell::Text((*value).to_owned()),
             None => Cell::Empty,
         };
-        sample.see(&Row {
+        Row {
             number: RowNumber(2),
             cells: columns.iter().map(cell).collect(),
-        });
-    }
-    (sample, headers)
+        }
+    });
+    (headers.collect(), rows.collect())
 }
 
-fn propose(columns: &[(&str, &[&str])], forms: &BTreeMap<ContractTypeId, Form>) -> Proposal {
-    let known = Known {
-        types: &[ContractTypeId(414)],
-        forms,
-        country: "EG",
-    };
-    Proposal::of(&sample(columns).0, known)
+fn propose(columns: &[(&str, &[&str])]) -> Proposal {
+    let (columns, rows) = sheet(columns);
+    Proposal::of(&columns, &rows, &[ContractTypeId(414)], forms())
 }
 
 /// What each column is taken for; empty when for nothing.
@@ -80,11 +71,7 @@ fn taken(columns: &[(&str, &[&str])]) -> Vec<String> {
         Some(Target::ContractType) => "type".to_owned(),
         Some(Target::Field(key)) => key.clone(),
     };
-    propose(columns, &forms())
-        .columns
-        .iter()
-        .map(target)
-        .collect()
+    propose(columns).columns.iter().map(target).collect()
 }
 
 const MOBILES: &[&str] = &["01012345678", "01112345678"];
@@ -170,14 +157,13 @@ fn what_is_written_is_read_back_and_binds() {
         ("الحالة", &["أعزب"]),
         ("Amount\u{7f}", &["5"]),
     ];
-    let forms = forms();
-    let text = propose(columns, &forms).to_toml(&SourceSettings::default(), "");
+    let text = propose(columns).to_toml("", "");
     let config = Config::parse(&text, "vlens-batch.toml").expect("a valid config");
     let options = BindOptions {
-        forms,
+        forms: forms(),
         ..BindOptions::default()
     };
-    let mapping = Mapping::bind(&config, &sample(columns).1, &options).expect(&text);
+    let mapping = Mapping::bind(&config, &sheet(columns).0, &options).expect(&text);
     let row = Row {
         number: RowNumber(2),
         cells: ["01012345678", "Mona", "Adel", "1990-01-01", "أعزب", "5"]
@@ -192,10 +178,9 @@ fn what_is_written_is_read_back_and_binds() {
 
 #[test]
 fn a_person_may_choose_otherwise() {
-    let forms = forms();
-    let mut proposal = propose(&[("Phone", MOBILES), ("Mobile", MOBILES)], &forms);
+    let mut proposal = propose(&[("Phone", MOBILES), ("Mobile", MOBILES)]);
     proposal.choose(0, Some(Target::Phone));
-    let text = proposal.to_toml(&SourceSettings::default(), "");
+    let text = proposal.to_toml("", "");
     assert!(text.contains("phone = \"Phone\""), "{text}");
     assert!(!text.contains("phone = \"Mobile\""), "{text}");
 }

@@ -8,25 +8,10 @@ use serde::Serialize;
 use super::goals::{ColumnGuess, EMAIL, Goal, PHONE, Target, labels_of};
 use super::profile::words_for;
 use super::proposal::Proposal;
+use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::form::type_of;
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, FieldType, Form, FormField};
-
-/// How the sheet had to be read, where that is not found again by itself: `[source]`.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct SourceSettings {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sheet: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header_row: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<char>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
-    /// `skip` or `send`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hidden: Option<&'static str>,
-}
 
 /// One field of a contract type, as the template writes it.
 #[derive(Default, Serialize)]
@@ -42,8 +27,9 @@ struct FieldLine<'p> {
 }
 
 impl Proposal {
-    /// The text of `vlens-batch.toml`, with settings of the company as they stood elsewhere.
-    pub fn to_toml(&self, source: &SourceSettings, company: &str) -> String {
+    /// The text of `vlens-batch.toml`, with `[source]` as far as it is not found again by itself, and settings of the company as
+    /// they stood elsewhere.
+    pub fn to_toml(&self, source: &str, company: &str) -> String {
         let recipient = [("phone", Target::Phone), ("email", Target::Email)];
         let recipient = recipient.map(|(setting, target)| {
             let columns = Serde(headers(&self.columns_of(&target)));
@@ -63,10 +49,10 @@ impl Proposal {
             groups.push(self.group(None));
         }
         let page = context! {
-            source => Serde(source),
+            source,
             company,
             recipient => recipient.to_vec(),
-            country => self.country.as_str(),
+            country => DEFAULT_COUNTRY,
             contract => self.contract_lines(),
             is_open => self.open_column().is_some(),
             groups,

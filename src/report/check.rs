@@ -8,12 +8,12 @@ use indexmap::IndexMap;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tempfile::SpooledTempFile;
 
 use crate::mapping::names::Shown;
 use crate::model::{
-    Aside, EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, RunId, mask, to_json,
+    Aside, EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, mask, to_json,
 };
 
 use super::text::Look;
@@ -83,9 +83,9 @@ pub struct CheckTally {
     pub(super) repaired: u64,
     already_created: u64,
     changed: u64,
-    /// Pairs of a row and the first with its invitation.
-    duplicates: Vec<(RowNumber, RowNumber)>,
-    created_earlier: Vec<(RowNumber, RunId, RowNumber, String)>,
+    /// Examples, as the document lists them.
+    duplicates: Vec<Json>,
+    created_earlier: Vec<Json>,
     /// Each field that columns feed, their places, and the rows in which all of them are empty.
     #[serde(skip)]
     empty: Vec<(String, Vec<usize>, u64)>,
@@ -141,10 +141,11 @@ impl CheckTally {
             ([], None) => self.valid += 1,
             ([], Some(first)) => {
                 self.duplicate += 1;
+                let told = json!({ "row": row, "first_row": first });
+                self.list("duplicates", &told)?;
                 if self.duplicates.len() < EXAMPLES {
-                    self.duplicates.push((row, first));
+                    self.duplicates.push(told);
                 }
-                self.list("duplicates", &json!({ "row": row, "first_row": first }))?;
             }
             _ => self.invalid += 1,
         }
@@ -176,24 +177,20 @@ impl CheckTally {
         &mut self,
         row: RowNumber,
         same_content: bool,
-        earlier: Option<EarlierRow>,
+        earlier: Option<&EarlierRow>,
     ) -> io::Result<()> {
         self.already_created += 1;
         self.changed += u64::from(!same_content);
-        let there = earlier.as_ref();
         let told = json!({
             "row": row,
             "changed": !same_content,
-            "run": there.map(|there| there.run),
-            "run_source": there.map(|there| &there.source),
-            "run_row": there.map(|there| there.row),
+            "run": earlier.map(|there| there.run),
+            "run_source": earlier.map(|there| &there.source),
+            "run_row": earlier.map(|there| there.row),
         });
         self.list("already_created", &told)?;
-        if let Some(there) = earlier
-            && self.created_earlier.len() < EXAMPLES
-        {
-            let there = (row, there.run, there.row, there.source);
-            self.created_earlier.push(there);
+        if earlier.is_some() && self.created_earlier.len() < EXAMPLES {
+            self.created_earlier.push(told);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use rust_xlsxwriter::Workbook;
+use serde_json::{Map, Value as Json, json};
 
 use super::text::vendor_words;
 use super::words::Language;
@@ -44,7 +45,8 @@ pub struct ExportOptions<'a> {
     pub language: Language,
 }
 
-/// Takes result rows one by one, in order.
+/// Takes result rows one by one, in order. In JSON the source's columns are under `source`, in the sheet's order; the result's members
+/// beside it, without prefix.
 pub struct Sink<'a, W: Write + Send> {
     options: ExportOptions<'a>,
     /// The source's, one for each of its cells.
@@ -120,14 +122,12 @@ impl<W: Write + Send> Sink<'_, W> {
             Writer::Xlsx(..) => self.options.language,
             Writer::Csv(_) | Writer::Jsonl(..) => Language::English,
         };
-        let result = ResultColumns::of(row, &self.options, language);
-        let cells = row.cells.iter();
-        let cells = cells
-            .chain(std::iter::repeat(&Cell::Empty))
-            .take(self.columns);
+        let results = results(row, &self.options, language);
+        let cells = row.cells.iter().chain(std::iter::repeat(&Cell::Empty));
+        let cells = cells.take(self.columns);
         match &mut self.writer {
             Writer::Csv(writer) => {
-                let results = result.cells();
+                let results = results.map(as_cell);
                 let mut texts = cells.chain(&results).map(Cell::as_shown);
                 texts
                     .try_for_each(|text| writer.write_field(harmless(&text).as_bytes()))
@@ -136,8 +136,11 @@ impl<W: Write + Send> Sink<'_, W> {
             }
             Writer::Jsonl(out, keys) => {
                 let cells = cells.map(|cell| cell.as_shown().into());
-                let source = keys.iter().cloned().zip(cells).collect();
-                to_json(&mut *out, &Line { source, result })
+                let source: Map<String, Json> = keys.iter().cloned().zip(cells).collect();
+                let mut line = Map::from_iter([("source".to_owned(), source.into())]);
+                let names = RESULT_COLUMNS.map(|name| name.replace("vlens_", ""));
+                line.extend(names.into_iter().zip(results));
+                to_json(&mut *out, &line)
                     .map_err(io::Error::from)
                     .and_then(|()| out.write_all(b"\n"))
                     .map_err(|error| not_written(&error))
@@ -147,8 +150,8 @@ impl<W: Write + Send> Sink<'_, W> {
                     book.write(*rows, column, cell, Face::Kept(None), Fill::None)?;
                 }
                 let columns = (self.columns..).zip(RESULT_COLUMNS);
-                for ((column, name), cell) in columns.zip(&result.cells()) {
-                    let status = row.status.into_str();
+                let status = row.status.into_str();
+                for ((column, name), result) in columns.zip(results) {
                     let (face, fill) = match name {
                         "vlens_status" => {
                             let shown = language.shown(status).unwrap_or(status);
@@ -157,7 +160,7 @@ impl<W: Write + Send> Sink<'_, W> {
                         "vlens_error" => (Face::Told(language), Fill::None),
                         _ => (Face::Kept(None), Fill::None),
                     };
-                    book.write(*rows, column, cell, face, fill)?;
+                    book.write(*rows, column, &as_cell(result), face, fill)?;
                 }
                 *rows += 1;
                 Ok(())
@@ -198,74 +201,36 @@ fn fill(status: Status) -> Fill {
     }
 }
 
-/// The source's columns under `source`, in the sheet's order; the result's members beside it, without prefix.
-#[derive(serde::Serialize)]
-struct Line<'r> {
-    source: serde_json::Map<String, serde_json::Value>,
-    #[serde(flatten)]
-    result: ResultColumns<'r>,
+/// What a result says, in the order of the columns: token and link only if they may leave, what went wrong in words.
+fn results(
+    row: &ResultRow,
+    options: &ExportOptions<'_>,
+    language: Language,
+) -> [Json; RESULT_COLUMNS.len()] {
+    let token = row.token.as_ref().filter(|_| !options.without_tokens);
+    let token = token.map(Secret::expose);
+    let stage = row.stage.as_ref();
+    [
+        json!(row.row),
+        json!(row.status),
+        json!(token),
+        json!(token.and_then(|token| Some(options.link?.render(token, row.row)))),
+        json!(row.error_code),
+        json!(in_words(row, language)),
+        json!(row.attempts),
+        json!(row.sent_at),
+        json!(stage.map(|stage| &stage.name)),
+        json!(stage.and_then(|stage| stage.at)),
+        json!(stage.map(|stage| stage.is_signed)),
+    ]
 }
 
-/// What a result says, without its row: token and link only if they may leave, what went wrong in words.
-#[derive(serde::Serialize)]
-struct ResultColumns<'r> {
-    row: RowNumber,
-    status: Status,
-    token: Option<&'r str>,
-    link: Option<String>,
-    error_code: Option<&'r str>,
-    error: Option<Cow<'r, str>>,
-    attempts: u32,
-    sent_at: Option<String>,
-    stage: Option<&'r str>,
-    stage_at: Option<String>,
-    signed: Option<bool>,
-}
-
-impl<'r> ResultColumns<'r> {
-    fn of(
-        row: &'r ResultRow,
-        options: &ExportOptions<'_>,
-        language: Language,
-    ) -> ResultColumns<'r> {
-        let token = row.token.as_ref().filter(|_| !options.without_tokens);
-        let token = token.map(Secret::expose);
-        let link = match (token, options.link) {
-            (Some(token), Some(template)) => Some(template.render(token, row.row)),
-            _ => None,
-        };
-        let stage = row.stage.as_ref();
-        ResultColumns {
-            row: row.row,
-            status: row.status,
-            token,
-            link,
-            error_code: row.error_code.as_deref(),
-            error: in_words(row, language),
-            attempts: row.attempts,
-            sent_at: row.sent_at.map(|at| at.to_string()),
-            stage: stage.map(|stage| stage.name.as_str()),
-            stage_at: stage.and_then(|stage| Some(stage.at?.to_string())),
-            signed: stage.map(|stage| stage.is_signed),
-        }
-    }
-
-    /// In the order of the columns.
-    fn cells(&self) -> [Cell; RESULT_COLUMNS.len()] {
-        let text = |text: Option<&str>| text.map_or(Cell::Empty, |text| Cell::Text(text.into()));
-        [
-            Cell::Number(self.row.0.into()),
-            text(Some(self.status.into_str())),
-            text(self.token),
-            text(self.link.as_deref()),
-            text(self.error_code),
-            text(self.error.as_deref()),
-            Cell::Number(self.attempts.into()),
-            text(self.sent_at.as_deref()),
-            text(self.stage),
-            text(self.stage_at.as_deref()),
-            text(self.signed.map(|is| if is { "true" } else { "false" })),
-        ]
+fn as_cell(result: Json) -> Cell {
+    match result {
+        Json::Null => Cell::Empty,
+        Json::String(text) => Cell::Text(text),
+        Json::Number(number) => Cell::Number(number.as_f64().unwrap_or_default()),
+        other => Cell::Text(other.to_string()),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Its headers hold the keys with their contract type, so that a filled copy needs no mapping and no stored form. What a list
 //! offers is the choice's own text for the same reason.
 
+use std::borrow::Cow;
+
 use jiff::civil::date;
 use rust_xlsxwriter::{
     Color, ConditionalFormatFormula, DataValidation, DataValidationErrorStyle, DataValidationRule,
@@ -13,7 +15,7 @@ use rust_xlsxwriter::{
 use super::words::{Language, is_arabic};
 use super::workbook::{Book, MAX_ROWS, column_of, header_format, letters, note, write_cell};
 use crate::error::Error;
-use crate::model::{Cell, ContractTypeId, FieldType, Form, FormField, FormOption, printable};
+use crate::model::{Cell, ContractTypeId, FieldType, Form, FormField, printable};
 
 /// What to make a template of.
 #[derive(Debug, Clone, Copy)]
@@ -55,143 +57,135 @@ const EXAMPLES: [(&str, &str); 10] = [
 
 /// One column of the template.
 struct Column<'a> {
-    /// Above one another, the key last: by it `run` knows the column.
-    labels: Vec<String>,
+    /// The recipient's columns are as fields of the form.
+    field: Cow<'a, FormField>,
+    field_type: FieldType,
+    /// By it `run` knows the column.
     key: String,
-    format: Format,
-    is_date: bool,
-    notes: Vec<String>,
-    choices: &'a [FormOption],
-    /// The column whose value decides whether this one shows, and the value.
-    shown_by: Option<(u16, &'a str)>,
-    /// Shows how to fill in the column.
-    example: Cell,
+    is_recipient: bool,
+}
+
+impl Column<'_> {
+    fn format(&self) -> Format {
+        match self.field_type {
+            FieldType::Date => Format::new().set_num_format("yyyy-mm-dd"),
+            FieldType::Number => Format::new(),
+            _ => Format::new().set_num_format("@"),
+        }
+    }
 }
 
 impl<'a> TemplateSpec<'a> {
-    fn said(&self, key: &str) -> impl Iterator<Item = String> {
-        let words = self.languages.iter().map(|language| language.word(key));
-        words.map(str::to_owned)
-    }
-
     /// The recipient's columns, then one for each field of the form.
     fn columns(&self) -> Vec<Column<'a>> {
         let recipient = [
             ("phoneNumber", "template_phone"),
             ("email", "template_email"),
         ];
-        let first_field = recipient.len();
         let recipient = recipient.map(|(key, label)| Column {
-            labels: self.said(label).map(|label| label + REQUIRED).collect(),
+            field: Cow::Owned(FormField {
+                key: key.to_owned(),
+                label: Language::English.word(label).to_owned(),
+                label_ar: Language::Arabic.word(label).to_owned(),
+                ..FormField::default()
+            }),
+            field_type: FieldType::Text,
             key: key.to_owned(),
-            format: as_text(),
-            is_date: false,
-            notes: self
-                .said("template_example")
-                .chain(self.said("template_recipient"))
-                .collect(),
-            choices: &[],
-            shown_by: None,
-            example: Cell::Text(example_for(key).to_owned()),
+            is_recipient: true,
         });
         let fields = self.form.fields.iter().zip(self.types);
-        let fields = fields.map(|(field, &field_type)| {
-            let shown_by = field.condition.as_ref().and_then(|condition| {
-                let place = self.place_of(&condition.parent)?;
-                Some((column_of(first_field + place), condition.value.as_str()))
-            });
-            Column {
-                labels: self.labels(field),
-                key: format!("{}.{}", self.id, field.key),
-                format: match field_type {
-                    FieldType::Date => Format::new().set_num_format("yyyy-mm-dd"),
-                    FieldType::Number => Format::new(),
-                    _ => as_text(),
-                },
-                is_date: field_type == FieldType::Date,
-                notes: self.notes_on(field),
-                choices: &field.options,
-                shown_by,
-                example: self.example(field, field_type),
-            }
+        let fields = fields.map(|(field, &field_type)| Column {
+            field: Cow::Borrowed(field),
+            field_type,
+            key: format!("{}.{}", self.id, field.key),
+            is_recipient: false,
         });
         recipient.into_iter().chain(fields).collect()
     }
 
-    fn place_of(&self, key: &str) -> Option<usize> {
-        self.form.fields.iter().position(|field| field.key == key)
+    fn is_required(&self, column: &Column<'_>) -> bool {
+        column.is_recipient || self.required.contains(&column.field.key)
     }
 
     /// In the wanted languages; the other is better than none.
-    fn labels(&self, field: &FormField) -> Vec<String> {
+    fn labels(&self, column: &Column<'_>) -> Vec<String> {
         let both = [Language::Arabic, Language::English];
         let lists = [self.languages, &both].map(|languages| {
-            let labels = languages.iter().map(|&language| label_in(field, language));
+            let labels = languages.iter();
+            let labels = labels.map(|&language| label_in(&column.field, language));
             let mut labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
             labels.dedup();
             labels
         });
-        let mark = if self.required.contains(&field.key) {
-            REQUIRED
-        } else {
-            ""
-        };
+        let is_required = self.is_required(column);
+        let mark = if is_required { REQUIRED } else { "" };
         let wanted = lists.iter().find(|labels| !labels.is_empty());
         let wanted = wanted.into_iter().flatten();
         wanted.map(|label| format!("{label}{mark}")).collect()
     }
 
     /// On when a field shows, and on what its choices mean.
-    fn notes_on(&self, field: &FormField) -> Vec<String> {
-        let is_required = self.required.contains(&field.key);
-        let required = self.said("template_required").filter(|_| is_required);
-        let conditions = field.condition.iter().flat_map(|condition| {
-            let parent = self.place_of(&condition.parent);
-            let parent = parent.map(|place| &self.form.fields[place]);
+    fn notes(&self, column: &Column<'_>, all: &[Column<'_>]) -> Vec<String> {
+        let words: &[&str] = match (column.is_recipient, self.is_required(column)) {
+            (true, _) => &["template_example", "template_recipient"],
+            (false, true) => &["template_required"],
+            (false, false) => &[],
+        };
+        let in_each = |word: &&str| {
+            let said = self.languages.iter().map(|language| language.word(word));
+            said.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let words = words.iter().flat_map(in_each);
+        let conditions = column.field.condition.iter().flat_map(|condition| {
+            let parent = parent_of(column, all).map(|at| &all[at].field);
             self.languages.iter().map(move |&language| {
-                let label = parent.map_or("", |parent| label_in(parent, language));
-                let label = if label.is_empty() {
-                    &condition.parent
-                } else {
-                    label
-                };
+                let label = parent.map(|parent| label_in(parent, language));
+                let label = label.filter(|label| !label.is_empty());
+                let label = label.unwrap_or(&condition.parent);
                 language.say("template_condition", &[label, &condition.value])
             })
         });
-        let options = field.options.iter();
+        let options = column.field.options.iter();
         let options = options.filter(|option| !option.labels.is_empty());
         let meanings =
             options.map(|option| format!("{} = {}", option.value, option.labels.join(", ")));
-        required.chain(conditions).chain(meanings).collect()
+        words.chain(conditions).chain(meanings).collect()
     }
+}
 
-    /// A value for the example row, whose other cells hold their choices; none where the field would not show beside them.
-    fn example(&self, field: &FormField, field_type: FieldType) -> Cell {
-        let is_shown = field.condition.as_ref().is_none_or(|condition| {
-            let parent = self.place_of(&condition.parent);
-            let chosen = parent.and_then(|place| self.chosen(&self.form.fields[place]));
-            chosen == Some(&condition.value)
-        });
-        match (self.chosen(field), field_type) {
-            _ if !is_shown => Cell::Empty,
-            (Some(choice), _) => Cell::Text(printable(choice).into_owned()),
-            (None, FieldType::Date) => Cell::Date(date(1990, 1, 1).at(0, 0, 0, 0)),
-            (None, FieldType::Number) => Cell::Number(5000.0),
-            (None, _) => Cell::Text(example_for(&field.key).to_owned()),
-        }
-    }
+/// The place of the column whose value decides whether this one shows.
+fn parent_of(column: &Column<'_>, all: &[Column<'_>]) -> Option<usize> {
+    let parent = &column.field.condition.as_ref()?.parent;
+    let is_parent = |other: &Column<'_>| !other.is_recipient && other.field.key == *parent;
+    all.iter().position(is_parent)
+}
 
-    /// The choice that brings a conditional field to light, so that the example shows one; else the first.
-    fn chosen<'f>(&self, field: &'f FormField) -> Option<&'f str> {
-        let conditions = self.form.fields.iter();
-        let mut conditions = conditions.filter_map(|other| other.condition.as_ref());
-        let wanted = conditions.find(|condition| condition.parent == field.key);
-        let mut choices = field.options.iter().map(|option| option.value.as_str());
-        let first = choices.clone().next();
-        choices
-            .find(|choice| wanted.is_some_and(|wanted| wanted.value == *choice))
-            .or(first)
+/// A value that shows how to fill in the column, beside the choices of the example row; none where the field would not show.
+fn example(column: &Column<'_>, all: &[Column<'_>]) -> Cell {
+    let is_shown = column.field.condition.as_ref().is_none_or(|condition| {
+        let parent = parent_of(column, all).map(|at| &all[at].field);
+        parent.and_then(|parent| chosen(parent, all)) == Some(&condition.value)
+    });
+    match (chosen(&column.field, all), column.field_type) {
+        _ if !is_shown => Cell::Empty,
+        (Some(choice), _) => Cell::Text(printable(choice).into_owned()),
+        (None, FieldType::Date) => Cell::Date(date(1990, 1, 1).at(0, 0, 0, 0)),
+        (None, FieldType::Number) => Cell::Number(5000.0),
+        (None, _) => Cell::Text(example_for(&column.field.key).to_owned()),
     }
+}
+
+/// The choice that brings a conditional field to light, so that the example shows one; else the first.
+fn chosen<'f>(field: &'f FormField, all: &[Column<'_>]) -> Option<&'f str> {
+    let mut conditions = all
+        .iter()
+        .filter_map(|other| other.field.condition.as_ref());
+    let wanted = conditions.find(|condition| condition.parent == field.key);
+    let mut choices = field.options.iter().map(|option| option.value.as_str());
+    let first = choices.clone().next();
+    choices
+        .find(|choice| wanted.is_some_and(|wanted| wanted.value == *choice))
+        .or(first)
 }
 
 fn label_in(field: &FormField, language: Language) -> &str {
@@ -212,73 +206,76 @@ fn example_for(key: &str) -> &'static str {
 /// Writes the workbook and gives its bytes.
 pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
     let columns = spec.columns();
-    let mut labels = columns.iter().flat_map(|column| &column.labels);
+    let mut labels = columns.iter().flat_map(|column| spec.labels(column));
     let in_arabic = labels.any(|label| label.contains(is_arabic));
     let right_to_left = spec.languages.contains(&Language::Arabic) && in_arabic;
     // A sheet's name has at most 31 characters.
     let name: String = spec.form.name.chars().take(31).collect();
     let name = if name == LISTS { "" } else { name.trim() };
     let mut book = Book::begin(Workbook::new(), name, right_to_left)?;
-    write_sheet(book.sheet()?, spec, &columns)?;
-    write_lists(&mut book.workbook, &columns)?;
-    Ok(book.workbook.save_to_buffer()?)
-}
-
-fn write_sheet(
-    sheet: &mut Worksheet,
-    spec: &TemplateSpec<'_>,
-    columns: &[Column<'_>],
-) -> Result<(), XlsxError> {
-    let lines = columns.iter().map(|column| column.labels.len() + 1).max();
-    let lines = u8::try_from(lines.unwrap_or(1)).unwrap_or(9);
-    sheet.set_row_height(HEADER_ROW, 17.0 * f64::from(lines) + 6.0)?;
-    for (at, column) in (0u16..).zip(columns) {
-        write_header(sheet, at, column)?;
-        sheet.set_column_format(at, &column.format)?;
+    let sheet = book.sheet()?;
+    write_header(sheet, spec, &columns)?;
+    for (at, column) in (0u16..).zip(&columns) {
+        sheet.set_column_format(at, &column.format())?;
         if let Some(rule) = rule(at, column)? {
             sheet.add_data_validation(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
         }
-        if let Some((parent, value)) = column.shown_by {
-            let rule = grey_unless(parent, value);
+        if let (Some(condition), Some(parent)) =
+            (&column.field.condition, parent_of(column, &columns))
+        {
+            let rule = grey_unless(column_of(parent), &condition.value);
             sheet.add_conditional_format(EXAMPLE_ROW, at, LAST_ROW, at, &rule)?;
         }
+        let (example, format) = (example(column, &columns), as_example(column.format()));
+        write_cell(sheet, EXAMPLE_ROW, at, &example, format)?;
     }
     // The example's mark is in sight, so that nobody writes a customer over it and wonders why that one is not sent.
     let mark = column_of(columns.len());
-    sheet.set_column_width(mark, 18)?;
-    sheet.write_string_with_format(HEADER_ROW, mark, MARK_HEADER, &label_format())?;
-    for (at, column) in (0u16..).zip(columns) {
-        let format = as_example(column.format.clone());
-        write_cell(sheet, EXAMPLE_ROW, at, &column.example, format)?;
-    }
     let example = as_example(Format::new());
     sheet.write_string_with_format(EXAMPLE_ROW, mark, spec.example_marker, &example)?;
     sheet.ignore_error_range(0, 0, LAST_ROW, mark, IgnoreError::NumberStoredAsText)?;
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;
-    Ok(())
+    write_lists(&mut book.workbook, &columns)?;
+    Ok(book.workbook.save_to_buffer()?)
 }
 
 /// Labels large, the key small, one below the other; beside them a note.
-fn write_header(sheet: &mut Worksheet, at: u16, column: &Column<'_>) -> Result<(), XlsxError> {
-    let name = printable(&column.key);
-    let lines = [column.labels.as_slice(), &[name.to_string()]].concat();
-    sheet.set_column_width(at, letters(&lines.join("\n"), 16, 36) + 3.0)?;
-    let label = Format::new().set_bold().set_font_color(Color::White);
-    let key = Format::new()
+fn write_header(
+    sheet: &mut Worksheet,
+    spec: &TemplateSpec<'_>,
+    columns: &[Column<'_>],
+) -> Result<(), XlsxError> {
+    let large = Format::new().set_bold().set_font_color(Color::White);
+    let small = Format::new()
         .set_font_size(8)
         .set_font_color(Color::RGB(0xC9_D6E8));
-    if column.labels.is_empty() {
-        sheet.write_string_with_format(HEADER_ROW, at, &*name, &label_format())?;
-    } else {
-        let labels = format!("{}\n", column.labels.join("\n"));
-        let parts = [(&label, labels.as_str()), (&key, &*name)];
-        sheet.write_rich_string_with_format(HEADER_ROW, at, &parts, &label_format())?;
+    let mut most_lines = 1;
+    for (at, column) in (0u16..).zip(columns) {
+        let key = printable(&column.key);
+        let mut lines = spec.labels(column);
+        lines.push(key.to_string());
+        most_lines = most_lines.max(lines.len());
+        sheet.set_column_width(at, letters(&lines.join("\n"), 16, 36) + 3.0)?;
+        lines.pop();
+        if lines.is_empty() {
+            sheet.write_string_with_format(HEADER_ROW, at, &*key, &label_format())?;
+        } else {
+            let labels = lines.join("\n") + "\n";
+            let parts = [(&large, labels.as_str()), (&small, &*key)];
+            sheet.write_rich_string_with_format(HEADER_ROW, at, &parts, &label_format())?;
+        }
+        let notes = spec.notes(column, columns);
+        if !notes.is_empty() {
+            let lines = u32::try_from(notes.len()).unwrap_or(1);
+            let note = note(&notes.join("\n"), 280, 36 + 34 * lines.min(8));
+            sheet.insert_note(HEADER_ROW, at, &note)?;
+        }
     }
-    if !column.notes.is_empty() {
-        let lines = u32::try_from(column.notes.len()).unwrap_or(1);
-        let note = note(&column.notes.join("\n"), 280, 36 + 34 * lines.min(8));
-        sheet.insert_note(HEADER_ROW, at, &note)?;
-    }
+    let mark = column_of(columns.len());
+    sheet.set_column_width(mark, 18)?;
+    sheet.write_string_with_format(HEADER_ROW, mark, MARK_HEADER, &label_format())?;
+    let lines = u8::try_from(most_lines).unwrap_or(9);
+    sheet.set_row_height(HEADER_ROW, 17.0 * f64::from(lines) + 6.0)?;
     Ok(())
 }
 
@@ -287,10 +284,6 @@ fn label_format() -> Format {
         .set_align(FormatAlign::Center)
         .set_border(FormatBorder::Thin)
         .set_border_color(Color::RGB(0x8A_9BB3))
-}
-
-fn as_text() -> Format {
-    Format::new().set_num_format("@")
 }
 
 fn as_example(format: Format) -> Format {
@@ -303,13 +296,13 @@ fn as_example(format: Format) -> Format {
 /// Lists and dates are held to what can be sent. What is said to somebody who errs is in both languages.
 fn rule(at: u16, column: &Column<'_>) -> Result<Option<DataValidation>, XlsxError> {
     let rule = DataValidation::new().set_error_style(DataValidationErrorStyle::Stop);
-    let choices = column.choices.len();
+    let choices = column.field.options.len();
     let (rule, title, message) = if choices > 0 {
         let letters = utility::column_number_to_name(at);
         let range = Formula::new(format!("='{LISTS}'!${letters}$1:${letters}${choices}"));
         let rule = rule.allow_list_formula(range);
         (rule, "template_list_title", "template_not_listed")
-    } else if column.is_date {
+    } else if column.field_type == FieldType::Date {
         let first = ExcelDateTime::from_ymd(1900, 1, 1)?;
         let rule = rule.allow_date(DataValidationRule::GreaterThan(first));
         (rule, "template_date_title", "template_no_date")
@@ -338,13 +331,13 @@ fn grey_unless(parent: u16, value: &str) -> ConditionalFormatFormula {
 
 /// Each list stands in the column of the same letter, on a sheet that is hidden.
 fn write_lists(workbook: &mut Workbook, columns: &[Column<'_>]) -> Result<(), XlsxError> {
-    if columns.iter().all(|column| column.choices.is_empty()) {
+    if columns.iter().all(|column| column.field.options.is_empty()) {
         return Ok(());
     }
     let sheet = workbook.add_worksheet();
     sheet.set_name(LISTS)?.set_hidden(true);
     for (at, column) in (0u16..).zip(columns) {
-        for (row, option) in (0u32..).zip(column.choices) {
+        for (row, option) in (0u32..).zip(&column.field.options) {
             sheet.write_string(row, at, printable(&option.value))?;
         }
     }

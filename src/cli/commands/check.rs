@@ -325,7 +325,7 @@ impl Check {
         };
         let seen = self
             .tally
-            .see_already_created(row, standing.same_content, earlier);
+            .see_already_created(row, standing.same_content, earlier.as_ref());
         seen.map_err(|error| Error::temporary(&error))
     }
 

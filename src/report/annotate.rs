@@ -5,7 +5,7 @@
 //! Values are in full: the user asked for this file. The column's name begins with `_`, so that the corrected workbook can be run
 //! as it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::Write;
 
 use minijinja::context;
@@ -57,8 +57,6 @@ const PROBLEM: Fill = Fill::Red;
 const REPAIR: Fill = Fill::Blue;
 const LEFT_OUT: Fill = Fill::Grey;
 
-type ByPlace = BTreeMap<usize, (Fill, Vec<String>)>;
-
 impl Annotator {
     pub fn new(shape: SheetShape) -> Result<Self, Error> {
         let mut workbook = Workbook::new();
@@ -108,22 +106,32 @@ impl Annotator {
         };
         let face = Face::Told(self.shape.language);
         self.book.write(at, 0, &Cell::Text(told), face, fill)?;
-        let by_place = self.by_place(found);
+        let mut by_place = self.by_place(found);
         let is_clean = found.problems.is_empty() && found.repairs.is_empty();
         let columns = self.shape.columns.len();
         for place in 0..row.cells.len().max(columns) {
-            let fill = match by_place.get(&place) {
-                Some((fill, _)) => *fill,
+            let (fill, lines) = match by_place.remove(&place) {
+                Some(found_here) => found_here,
                 // A cell beyond the header is wrong only if something was found in the row.
-                None if place >= columns && !is_clean => PROBLEM,
-                None => Fill::None,
+                None if place >= columns && !is_clean => (PROBLEM, Vec::new()),
+                None => (Fill::None, Vec::new()),
             };
             let cell = row.cell(place);
             let kind = (place, matches!(cell, Cell::Date(_)));
             let face = Face::Kept(self.shape.layout.formats.get(&kind));
             self.book.write(at, place + 1, cell, face, fill)?;
+            let (notes, most) = match fill {
+                PROBLEM => (&mut self.problem_notes, MOST_PROBLEM_NOTES),
+                _ => (&mut self.repair_notes, MOST_REPAIR_NOTES),
+            };
+            if !lines.is_empty() && *notes < most {
+                *notes += 1;
+                let note = note(&lines.join("\n"), 260, 90);
+                let sheet = self.book.sheet()?;
+                sheet.insert_note(at, column_of(place + 1), &note)?;
+            }
         }
-        self.write_notes(at, by_place)
+        Ok(())
     }
 
     /// The text of the problems' column.
@@ -147,7 +155,7 @@ impl Annotator {
     }
 
     /// By the place of their cells: the colour, and a line for each finding. Problems come before repairs.
-    fn by_place(&self, found: &Findings<'_>) -> ByPlace {
+    fn by_place(&self, found: &Findings<'_>) -> HashMap<usize, (Fill, Vec<String>)> {
         let language = self.shape.language;
         let problems = found.problems.iter().map(|problem| {
             let told = language.tell(problem.code.into_str(), &problem.message);
@@ -160,7 +168,7 @@ impl Annotator {
             };
             (Some(repair.column.as_str()), REPAIR, told)
         });
-        let mut by_place = ByPlace::new();
+        let mut by_place = HashMap::new();
         for (column, fill, line) in problems.chain(repairs) {
             if let Some(place) = column.and_then(|column| self.places.get(column)) {
                 let (_, lines) = by_place.entry(*place).or_insert((fill, Vec::new()));
@@ -168,22 +176,6 @@ impl Annotator {
             }
         }
         by_place
-    }
-
-    fn write_notes(&mut self, row: u32, by_place: ByPlace) -> Result<(), Error> {
-        for (place, (fill, lines)) in by_place {
-            let (count, most) = match fill {
-                PROBLEM => (&mut self.problem_notes, MOST_PROBLEM_NOTES),
-                _ => (&mut self.repair_notes, MOST_REPAIR_NOTES),
-            };
-            if *count < most {
-                *count += 1;
-                let note = note(&lines.join("\n"), 260, 90);
-                let sheet = self.book.sheet()?;
-                sheet.insert_note(row, column_of(place + 1), &note)?;
-            }
-        }
-        Ok(())
     }
 
     /// Writes the workbook, with the sums of its rows on the first sheet, and the second of its writing.

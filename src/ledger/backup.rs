@@ -5,13 +5,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::OpenFlags;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::memory::Mark;
 use super::place::{self, UNFINISHED, beside};
 use super::reader::Reader;
-use super::sql::{Outcome, Statements as _};
+use super::sql::Db;
 use crate::error::Error;
 use crate::model::Timestamp;
 
@@ -33,39 +33,41 @@ impl Reader {
         self.refuse_to_overwrite(&to)?;
         let failed = |error: std::io::Error| place::io_failure(&to, &error);
         let unfinished = beside(&to, UNFINISHED);
-        for suffix in ["", "-journal"] {
-            place::remove(&beside(&unfinished, suffix)).map_err(failed)?;
-        }
+        place::remove(&unfinished, &["", "-journal"]).map_err(failed)?;
         place::open_private(&unfinished)?;
-        let copied = self.copy(&unfinished, now).map_err(|fault| {
+        let copied = Db::open(&unfinished, &to, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .and_then(|copy| self.copy_into(copy, now));
+        let Mark { attempts, sheets } = copied.inspect_err(|_| {
             // What there is of it is of no use to anybody.
             let _ = fs::remove_file(&unfinished);
-            fault.writing(&to)
         })?;
         File::open(&unfinished)
             .and_then(|file| file.sync_all())
             .and_then(|()| fs::rename(&unfinished, &to))
             .and_then(|()| place::sync_folder(&to))
             .map_err(failed)?;
-        let bytes = fs::metadata(&to).map_err(failed)?.len();
         Ok(Copied {
-            attempts: copied.attempts,
-            sheets: copied.sheets,
-            bytes,
+            attempts,
+            sheets,
+            bytes: place::size(&to),
         })
     }
 
-    fn copy(&self, to: &Path, now: Timestamp) -> Outcome<Mark> {
-        let mut copy = Connection::open(to)?;
-        let backup = Backup::new(self.connection(), &mut copy)?;
-        while backup.step(-1)? != StepResult::Done {
-            thread::sleep(Duration::from_millis(50));
-        }
-        drop(backup);
+    fn copy_into(&self, mut copy: Db, now: Timestamp) -> Result<Mark, Error> {
+        let (from, to) = (&self.db.conn, &mut copy.conn);
+        let copied = Backup::new(from, to).and_then(|backup| {
+            while backup.step(-1)? != StepResult::Done {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Ok(())
+        });
+        copied.map_err(|error| copy.told(&error))?;
         // One file, with no log beside it; and whoever writes it first must know that it is a copy.
-        copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))?;
-        let note = "INSERT INTO meta (key, value) VALUES ('copied_ms', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
-        copy.run(note, [now.0])?;
+        copy.script(&format!(
+            "PRAGMA journal_mode = DELETE;
+             INSERT INTO meta (key, value) VALUES ('copied_ms', {}) ON CONFLICT DO UPDATE SET value = excluded.value",
+            now.0
+        ))?;
         Mark::of(&copy)
     }
 
@@ -84,22 +86,18 @@ impl Reader {
         if beside(to, ".lock").exists() {
             return refused("is a ledger that is worked with");
         }
-        let copied = "SELECT 1 FROM meta WHERE key = 'copied_ms'";
-        match Reader::open(to) {
-            Ok(Some(older)) if older.binding() == self.binding() => {
-                let (is_backup, there) = older.look(|conn| {
-                    let is_backup = conn.first(copied, (), |_| Ok(()))?.is_some();
-                    Ok((is_backup, Mark::of(conn)?.attempts))
-                })?;
-                match is_backup {
-                    false => refused("is a ledger and no backup"),
-                    true if there > self.look(Mark::of)?.attempts => {
-                        refused("knows more than the ledger, which may have lost its memory")
-                    }
-                    true => Ok(()),
-                }
-            }
-            _ => refused("is no backup of this ledger"),
+        let older = match Reader::open(to) {
+            Ok(Some(older)) if older.binding() == self.binding() => older.db,
+            _ => return refused("is no backup of this ledger"),
+        };
+        let copied: Option<i64> =
+            older.value("SELECT value FROM meta WHERE key = 'copied_ms'", ())?;
+        if copied.is_none() {
+            return refused("is a ledger and no backup");
         }
+        if Mark::of(&older)?.attempts > Mark::of(&self.db)?.attempts {
+            return refused("knows more than the ledger, which may have lost its memory");
+        }
+        Ok(())
     }
 }

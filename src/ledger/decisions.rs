@@ -2,26 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::Row;
-
-use super::attempts::Event;
 use super::import::Decide;
+use super::keys::unmasked;
 use super::memory::Mark;
-use super::open::{Ledger, unmasked};
+use super::open::Ledger;
 use super::place::Watch;
-use super::sql::{Fault, Outcome, Statements as _};
-use super::status::{Meeting, count_at, sheet_of};
+use super::status::Meeting;
+use super::values::{Event, InvitationId};
 use crate::error::Error;
 use crate::failpoint;
 use crate::model::{CustomerKey, Moment, RowNumber, RunId, Standing, Status, Timestamp};
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SettleReport {
-    /// Rows that were uncertain and are settled now.
-    pub settled: u64,
-    /// Named rows that are not uncertain, or not in the sheet; nothing was done with them.
-    pub not_uncertain: Vec<RowNumber>,
-}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PurgeReport {
@@ -34,15 +24,22 @@ pub struct PurgeReport {
 }
 
 /// So many rows are held in memory at a time.
-const PAGE: u32 = 1000;
+const PAGE: usize = 1000;
 
 /// Rows of a sheet for which something could be done: neither settled as they are, nor due as they are.
 const OPEN_ROWS: &str = "
-    SELECT r.row, i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), c.id
+    SELECT r.row, i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), c.id, i.key
     FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
-    WHERE r.sheet_id = ?1 AND r.row > ?2
+    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2
       AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id OR i.wanted_id IS NOT NULL)
     ORDER BY r.row LIMIT ?3";
+
+/// Such a row, and whose it is.
+struct OpenRow {
+    row: RowNumber,
+    meeting: Meeting,
+    customer: CustomerKey,
+}
 
 impl Ledger {
     /// Plans the rows of a run's sheet afresh. Returns how many are due now that were not.
@@ -52,12 +49,12 @@ impl Ledger {
 
     /// Lets the rows of a run's sheet meet their invitations. Returns how many are due now that were not, and how many were created
     /// with another content.
-    pub(super) fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Outcome<(u64, i64)> {
+    pub(super) fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<(u64, u64), Error> {
         let (mut made_due, mut changed) = (0, 0);
-        self.each_open_row(run, |_, meeting| {
-            let met = self.meet(&meeting, decide(Some(meeting.standing)), run)?;
+        self.each_open_row(run, None, |open| {
+            let met = self.meet(&open.meeting, decide(Some(open.meeting.standing)))?;
             made_due += u64::from(met.made_due);
-            changed += i64::from(met.is_changed);
+            changed += u64::from(met.is_changed);
             Ok(())
         })?;
         Ok((made_due, changed))
@@ -73,49 +70,41 @@ impl Ledger {
         now: &Moment,
     ) -> Result<(), Error> {
         self.write(|ledger| {
-            ledger.each_open_row(run, |row, meeting| {
-                let is_named = rows.is_none_or(|rows| rows.contains(&row));
-                if is_named
-                    && statuses.contains(&meeting.standing.status)
-                    && ledger.make_due(meeting.invitation, run)?
-                {
-                    ledger.note_decision(meeting.invitation, Event::Retried, now)?;
+            ledger.each_open_row(run, rows, |open| {
+                let id = open.meeting.invitation;
+                if statuses.contains(&open.meeting.standing.status) && ledger.make_due(id)? {
+                    ledger.note_decision(id, Event::Retried, None, now)?;
                 }
                 Ok(())
             })
         })
     }
 
-    /// Notes what a person says of uncertain rows: all of the run's, or those named.
+    /// Notes what a person says of uncertain rows: all of the run's, or those named. Returns how many these are.
     pub fn settle(
         &mut self,
         run: RunId,
-        rows: Option<&[RowNumber]>,
+        rows: Option<&BTreeSet<RowNumber>>,
         created: bool,
         now: &Moment,
-    ) -> Result<SettleReport, Error> {
+    ) -> Result<u64, Error> {
         self.write(|ledger| {
             let mut settled = 0;
-            let mut not_uncertain = rows.unwrap_or_default().to_vec();
-            ledger.each_open_row(run, |row, meeting| {
-                let is_named = rows.is_none_or(|rows| rows.contains(&row));
-                if !is_named || meeting.standing.status != Status::Uncertain {
+            ledger.each_open_row(run, rows, |open| {
+                let id = open.meeting.invitation;
+                if open.meeting.standing.status != Status::Uncertain {
                     return Ok(());
                 }
                 settled += 1;
-                not_uncertain.retain(|named| *named != row);
                 if created {
-                    ledger.note_decision(meeting.invitation, Event::SettledCreated, now)?;
-                    ledger.set_status(meeting.invitation, Status::Created, run.0)
+                    ledger.note_decision(id, Event::SettledCreated, None, now)?;
+                    ledger.set_status(id, Status::Created, Some(run))
                 } else {
-                    ledger.note_decision(meeting.invitation, Event::SettledNotCreated, now)?;
-                    ledger.make_due(meeting.invitation, run).map(drop)
+                    ledger.note_decision(id, Event::SettledNotCreated, None, now)?;
+                    ledger.make_due(id).map(drop)
                 }
             })?;
-            Ok(SettleReport {
-                settled,
-                not_uncertain,
-            })
+            Ok(settled)
         })
     }
 
@@ -123,132 +112,129 @@ impl Ledger {
     pub fn uncertain_customers(
         &self,
         run: RunId,
-        rows: Option<&[RowNumber]>,
+        rows: Option<&BTreeSet<RowNumber>>,
     ) -> Result<Vec<(RowNumber, CustomerKey)>, Error> {
-        const KEY: &str = "SELECT key FROM invitations WHERE id = ?1";
         let mut found = Vec::new();
-        let walked = self.each_open_row(run, |row, meeting| {
-            if rows.is_none_or(|rows| rows.contains(&row))
-                && meeting.standing.status == Status::Uncertain
-            {
-                let read = |row: &Row<'_>| row.get(0);
-                let kept = self.conn.query_row(KEY, [meeting.invitation], read)?;
-                found.push((row, unmasked(&self.salt, kept)));
+        self.each_open_row(run, rows, |open| {
+            if open.meeting.standing.status == Status::Uncertain {
+                found.push((open.row, open.customer));
             }
             Ok(())
-        });
-        self.read(|_| walked).map(|()| found)
-    }
-
-    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that are pending. Sheets that were
-    /// lost with it are held when they are imported again.
-    pub fn assume_sent(&mut self, run: RunId, now: &Moment) -> Result<u64, Error> {
-        let lost = self.lock.mark.get().unwrap_or_default();
-        let held = self.write(|ledger| {
-            let sheets = lost.sheets - Mark::of(&ledger.conn)?.sheets;
-            let note = "INSERT INTO meta (key, value) VALUES ('lost_sheets', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
-            ledger.conn.run(note, [sheets.max(0)])?;
-            ledger.hold_from(0, run, now)
         })?;
-        let mark = Mark::of(&self.conn).map_err(|fault| fault.reading(self.path()))?;
-        self.lock.reset(mark, true)?;
-        Ok(held)
+        Ok(found)
     }
 
     fn each_open_row(
         &self,
         run: RunId,
-        mut visit: impl FnMut(RowNumber, Meeting) -> Outcome<()>,
-    ) -> Outcome<()> {
-        let sheet = sheet_of(&self.conn, run)?;
+        rows: Option<&BTreeSet<RowNumber>>,
+        mut visit: impl FnMut(OpenRow) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut after = RowNumber(0);
         loop {
-            let page: Vec<_> = self.conn.all(OPEN_ROWS, (sheet, after.0, PAGE), open_row)?;
-            let Some((last, _)) = page.last() else {
+            let page = self.db.all(OPEN_ROWS, (run, after, PAGE), |row| {
+                let standing = Standing {
+                    status: row.get(2)?,
+                    same_content: row.get(3)?,
+                };
+                let meeting = Meeting {
+                    invitation: row.get(1)?,
+                    standing,
+                    content: row.get(4)?,
+                };
+                Ok(OpenRow {
+                    row: row.get(0)?,
+                    meeting,
+                    customer: unmasked(&self.salt, row.get(5)?),
+                })
+            })?;
+            let Some(last) = page.last() else {
                 return Ok(());
             };
-            after = *last;
-            for (row, meeting) in page {
-                visit(row, meeting)?;
-            }
+            after = last.row;
+            let is_named = |open: &OpenRow| rows.is_none_or(|rows| rows.contains(&open.row));
+            page.into_iter().filter(is_named).try_for_each(&mut visit)?;
         }
+    }
+
+    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that are pending. Sheets that were
+    /// lost with it are held when they are imported again.
+    pub fn assume_sent(&mut self, now: &Moment) -> Result<u64, Error> {
+        const NOTE: &str = "
+            INSERT INTO meta (key, value) VALUES ('lost_sheets', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+        let lost = self.lock.mark.get().unwrap_or_default();
+        let held = self.write(|ledger| {
+            let sheets = lost.sheets - Mark::of(&ledger.db)?.sheets;
+            ledger.db.run(NOTE, [sheets.max(0)])?;
+            ledger.hold_from(InvitationId(0), now)
+        })?;
+        self.lock.reset(Mark::of(&self.db)?, true)?;
+        Ok(held)
+    }
+
+    /// Holds what a sheet brought that was imported just now, from this invitation on, if it may be one that was lost.
+    pub(super) fn hold_lost_sheet(&self, from: InvitationId, now: &Moment) -> Result<(), Error> {
+        const ONE_LESS: &str =
+            "UPDATE meta SET value = value - 1 WHERE key = 'lost_sheets' AND value > 0";
+        if self.db.run(ONE_LESS, ())? > 0 {
+            self.hold_from(from, now)?;
+        }
+        Ok(())
+    }
+
+    fn hold_from(&self, from: InvitationId, now: &Moment) -> Result<u64, Error> {
+        const PENDING: &str = "SELECT id FROM invitations WHERE status = 'pending' AND id >= ?1";
+        const WHY: &str = "It may have been sent in the time that the ledger has lost.";
+        let pending = self.db.all(PENDING, [from], |row| row.get(0))?;
+        for &id in &pending {
+            self.note_decision(id, Event::AssumedSent, Some(WHY), now)?;
+            self.set_status(id, Status::Uncertain, None)?;
+        }
+        Ok(pending.len() as u64)
     }
 
     /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`: created, rejected, invalid, and
     /// duplicates of these. Counts, statuses and keyed hashes stay, so that nobody is invited twice.
     pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport, Error> {
-        let path = self.path().to_path_buf();
-        let failed = |fault: Fault| fault.writing(&path);
-        let secure = |mode: &str| {
-            self.conn
-                .execute_batch(&format!("PRAGMA secure_delete = {mode}"))
-                .map_err(Fault::from)
-        };
-        secure("ON").map_err(failed)?;
+        self.db.script("PRAGMA secure_delete = ON")?;
         let report = self.write(|ledger| ledger.purge(cutoff))?;
         // The file is written afresh, so that neither it nor its log holds anything deleted.
-        self.checkpoint()
-            .and_then(|()| Ok(self.conn.execute_batch("VACUUM")?))
-            .and_then(|()| {
-                failpoint::pass("after_vacuum");
-                self.checkpoint()
-            })
-            .and_then(|()| secure("FAST"))
-            .map_err(failed)?;
+        self.cut_log()?;
+        self.db.script("VACUUM")?;
+        failpoint::pass("after_vacuum");
+        self.cut_log()?;
+        self.db.script("PRAGMA secure_delete = FAST")?;
         self.watch = Watch::new(self.path());
         Ok(report)
     }
 
-    fn checkpoint(&self) -> Outcome<()> {
-        let is_busy: bool = self
-            .conn
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if is_busy {
-            return Err(Error::busy(
+    fn cut_log(&self) -> Result<(), Error> {
+        match self.db.value("PRAGMA wal_checkpoint(TRUNCATE)", ())? {
+            Some(true) => Err(Error::busy(
                 "ledger_busy",
                 "The ledger is being read by another program, so that its log still holds what was deleted.",
             )
-            .hint("Wait until the export or report has ended, then purge again.")
-            .into());
+            .hint("Wait until the export or report has ended, then purge again.")),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    fn purge(&self, cutoff: Timestamp) -> Outcome<PurgeReport> {
+    fn purge(&self, cutoff: Timestamp) -> Result<PurgeReport, Error> {
+        let db = &self.db;
         // Temporary tables: they hold numbers only.
-        let conn = &self.conn;
-        conn.execute_batch("DROP TABLE IF EXISTS temp.finished; DROP TABLE IF EXISTS temp.purged")?;
-        conn.execute(FINISHED, [cutoff.0])?;
-        conn.execute(PURGED, [cutoff.0])?;
-        let count = |sql: &str| conn.query_row(sql, [], |row| count_at(row, 0));
-        let rows =
-            count("SELECT count(*) FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id")?;
-        let tokens = count(
-            "SELECT count(*) FROM attempts WHERE token IS NOT NULL AND invitation_id IN (SELECT id FROM temp.finished)",
-        )?;
-        conn.execute_batch(PURGE)?;
-        let kept = conn.query_row(KEPT, [cutoff.0], |row| count_at(row, 0))?;
-        Ok(PurgeReport { rows, tokens, kept })
+        db.script("DROP TABLE IF EXISTS temp.finished; DROP TABLE IF EXISTS temp.purged")?;
+        db.run(FINISHED, [cutoff])?;
+        db.run(PURGED, [cutoff])?;
+        let rows = db.value(PURGED_ROWS, ())?;
+        let tokens = db.value(PURGED_TOKENS, ())?;
+        db.script(PURGE)?;
+        Ok(PurgeReport {
+            rows: rows.unwrap_or(0),
+            tokens: tokens.unwrap_or(0),
+            kept: db.value(KEPT, [cutoff])?.unwrap_or(0),
+        })
     }
 }
-
-/// A row of [`OPEN_ROWS`].
-fn open_row(row: &Row<'_>) -> rusqlite::Result<(RowNumber, Meeting)> {
-    let standing = Standing {
-        status: row.get(2)?,
-        same_content: row.get(3)?,
-    };
-    let meeting = Meeting {
-        invitation: row.get(1)?,
-        standing,
-        content: row.get(4)?,
-    };
-    Ok((RowNumber(row.get(0)?), meeting))
-}
-
-const KEPT: &str = "
-    SELECT count(*) FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
-    WHERE s.imported_ms < ?1 AND c.cells IS NOT NULL";
 
 /// Invitations that are finished and were last touched before the cutoff.
 const FINISHED: &str = "
@@ -267,6 +253,13 @@ const PURGED: &str = "
               JOIN contents own ON own.id = first.content_id
               WHERE r.content_id = c.id AND own.invitation_id NOT IN (SELECT id FROM temp.finished)) END";
 
+const PURGED_ROWS: &str =
+    "SELECT count(*) FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id";
+
+const PURGED_TOKENS: &str = "
+    SELECT count(*) FROM attempts
+    WHERE token IS NOT NULL AND invitation_id IN (SELECT id FROM temp.finished)";
+
 /// A problem keeps its code and its place and loses its words and its value.
 const PURGE: &str = "
     UPDATE contents SET problems = (SELECT json_group_array(json_set(value, '$.value', '', '$.message', '')) FROM json_each(problems))
@@ -275,3 +268,7 @@ const PURGE: &str = "
     UPDATE stages SET stage = '' WHERE invitation_id IN (SELECT id FROM temp.finished);
     UPDATE attempts SET token = NULL, message = NULL WHERE invitation_id IN (SELECT id FROM temp.finished);
     UPDATE sheets SET identity = x'' WHERE id IN (SELECT r.sheet_id FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id)";
+
+const KEPT: &str = "
+    SELECT count(*) FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
+    WHERE s.imported_ms < ?1 AND c.cells IS NOT NULL";

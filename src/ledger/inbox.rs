@@ -2,7 +2,6 @@
 
 use super::open::Ledger;
 use super::reader::Reader;
-use super::sql::Statements as _;
 use crate::error::Error;
 
 /// A file as a sweep finds it.
@@ -20,14 +19,14 @@ impl Reader {
             SELECT true FROM inbox_files
             WHERE path = ?1 AND size = ?2 AND modified_ms = ?3 AND (unless IS NULL OR unless = ?4)";
         let values = (&file.path, file.size, file.modified_ms, config);
-        self.look(|conn| Ok(conn.first(SWEPT, values, |_| Ok(()))?.is_some()))
+        Ok(self.db.value(SWEPT, values)?.unwrap_or(false))
     }
 
     /// The same by its bytes, wherever it lay then.
     pub fn has_swept_bytes(&self, bytes: &[u8; 32], config: &[u8; 32]) -> Result<bool, Error> {
         const SWEPT: &str =
             "SELECT true FROM inbox_files WHERE bytes = ?1 AND (unless IS NULL OR unless = ?2)";
-        self.look(|conn| Ok(conn.first(SWEPT, (bytes, config), |_| Ok(()))?.is_some()))
+        Ok(self.db.value(SWEPT, (bytes, config))?.unwrap_or(false))
     }
 }
 
@@ -43,6 +42,6 @@ impl Ledger {
             INSERT INTO inbox_files (path, bytes, size, modified_ms, unless) VALUES (?1, ?2, ?3, ?4, ?5)
             ON CONFLICT DO UPDATE SET size = excluded.size, modified_ms = excluded.modified_ms, unless = excluded.unless";
         let values = (&file.path, bytes, file.size, file.modified_ms, unless);
-        self.write(|ledger| ledger.conn.run(NOTE, values).map(drop))
+        self.write(|ledger| ledger.db.run(NOTE, values).map(drop))
     }
 }

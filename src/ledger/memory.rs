@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::Connection;
-
-use super::place::{beside, canonical, io_failure, open_private, require_folder};
-use super::sql::{Outcome, Statements as _};
+use super::place::{self, beside, canonical, io_failure, open_private, require_folder};
+use super::sql::Db;
 use crate::error::Error;
 
 /// How much a ledger held: requests and decisions, and sheets. Both only ever grow.
@@ -23,15 +21,11 @@ pub(super) struct Mark {
 
 impl Mark {
     /// What the ledger holds.
-    pub(super) fn of(conn: &Connection) -> Outcome<Mark> {
+    pub(super) fn of(db: &Db) -> Result<Mark, Error> {
         const HELD: &str = "SELECT coalesce((SELECT max(id) FROM attempts), 0), coalesce((SELECT max(id) FROM sheets), 0)";
-        let held = conn.first(HELD, (), |row| {
-            Ok(Mark {
-                attempts: row.get(0)?,
-                sheets: row.get(1)?,
-            })
-        })?;
-        Ok(held.unwrap_or_default())
+        let held = db.first(HELD, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (attempts, sheets) = held.unwrap_or_default();
+        Ok(Mark { attempts, sheets })
     }
 
     /// What the lock's file remembers; none where it is missing or says nothing.
@@ -77,8 +71,7 @@ impl Lock {
     pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Error> {
         let ledger = canonical(path)?;
         require_folder(&ledger)?;
-        let path = beside(&ledger, ".lock");
-        let file = open_private(&path)?;
+        let file = open_private(&beside(&ledger, ".lock"))?;
         for _ in 0..TRIES {
             match file.try_lock() {
                 Ok(()) => {
@@ -88,7 +81,9 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {
                     thread::sleep(Duration::from_millis(BETWEEN_TRIES_MS));
                 }
-                Err(TryLockError::Error(error)) => return Err(io_failure(&path, &error)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(io_failure(&beside(&ledger, ".lock"), &error));
+                }
             }
         }
         Ok(None)
@@ -96,13 +91,8 @@ impl Lock {
 
     /// Whether some process holds the lock of the ledger at `path`. Creates nothing.
     pub fn is_held(path: &Path) -> bool {
-        let Ok(path) = canonical(path) else {
-            return false;
-        };
-        match File::open(beside(&path, ".lock")) {
-            Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
-            Err(_) => false,
-        }
+        let file = canonical(path).map(|path| File::open(beside(&path, ".lock")));
+        matches!(file, Ok(Ok(file)) if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Remembers what is durable in the ledger by now: never before, so that the mark cannot claim too much.
@@ -123,21 +113,21 @@ impl Lock {
     pub(super) fn reset(&self, held: Mark, durably: bool) -> Result<(), Error> {
         let written = held.write(&self.file);
         let is_first = self.mark.replace(Some(held)).is_none();
-        written
-            .and_then(|()| {
-                if durably || is_first {
-                    self.file.sync_all()
-                } else {
-                    Ok(())
-                }
-            })
-            .map_err(|error| io_failure(&beside(&self.ledger, ".lock"), &error))
+        let written = match written {
+            Ok(()) if durably || is_first => self.file.sync_all(),
+            written => written,
+        };
+        written.map_err(|error| self.failed(&error))
     }
 
     /// At the end of a run.
     pub(super) fn sync(&self) -> Result<(), Error> {
         let synced = self.file.sync_data();
-        synced.map_err(|error| io_failure(&beside(&self.ledger, ".lock"), &error))
+        synced.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        io_failure(&beside(&self.ledger, ".lock"), error)
     }
 }
 
@@ -167,14 +157,13 @@ pub(super) struct Loss {
 impl Loss {
     /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
     pub(super) fn of_file(path: &Path, mark: Option<Mark>) -> Option<Loss> {
-        let size = |path: &Path| fs::metadata(path).map(|metadata| metadata.len());
-        let has_log = size(&beside(path, "-wal")).is_ok_and(|bytes| bytes > 0);
+        let has_log = place::size(&beside(path, "-wal")) > 0;
         let expected = mark.map(|mark| mark.attempts);
-        let found = match size(path) {
-            Err(_) if has_log => "there is only its log, the -wal file",
-            Err(_) if expected.is_some_and(|attempts| attempts > 0) => "there is no such file",
-            Ok(0) => "the file is empty (0 bytes)",
-            Ok(bytes) if !has_log && bytes < announced_size(path) => "the file is cut short",
+        let found = match (path.exists(), place::size(path)) {
+            (false, _) if has_log => "there is only its log, the -wal file",
+            (false, _) if expected.is_some_and(|attempts| attempts > 0) => "there is no such file",
+            (true, 0) => "the file is empty (0 bytes)",
+            (true, bytes) if !has_log && bytes < announced_size(path) => "the file is cut short",
             _ => return None,
         };
         Some(Loss {
@@ -185,20 +174,19 @@ impl Loss {
     }
 
     /// What an opened ledger lacks.
-    pub(super) fn of_content(conn: &Connection, mark: Option<Mark>) -> Outcome<Option<Loss>> {
-        let held = Mark::of(conn)?.attempts;
+    pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>, Error> {
+        const PENDING: &str = "SELECT count(*) FROM invitations WHERE status = 'pending'";
+        let held = Mark::of(db)?.attempts;
         let (found, number) = match mark {
             Some(mark) if held < mark.attempts => {
                 (format!("it knows of {held}"), mark.attempts - held)
             }
             Some(_) => return Ok(None),
             None => {
-                let Some(found) = conn.first(UNVOUCHED, (), |row| row.get(0))? else {
+                let Some(found) = db.value(UNVOUCHED, ())? else {
                     return Ok(None);
                 };
-                let pending = "SELECT count(*) FROM invitations WHERE status = 'pending'";
-                let pending = conn.first(pending, (), |row| row.get(0))?;
-                (found, pending.unwrap_or(0))
+                (found, db.value(PENDING, ())?.unwrap_or(0))
             }
         };
         Ok(Some(Loss {

@@ -1,166 +1,167 @@
-//! Statements in one line each, and what goes wrong with them told to a person.
+//! The file as SQLite has it open: statements in one line each, and what goes wrong with them told to a person.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Params, Row};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Params, Row};
 
 use crate::error::Error;
-use crate::model::Status;
 
-/// Statements by their text, which stay prepared.
-pub(super) trait Statements {
-    /// Returns how many rows were written.
-    fn run(&self, sql: &str, params: impl Params) -> Outcome<usize>;
-    fn first<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Outcome<Option<T>>;
-    fn all<T, C: FromIterator<T>>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Outcome<C>;
-}
+/// How a side that only looks opens its file; the other may write it.
+pub(super) const READ_ONLY: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_URI);
 
-impl Statements for Connection {
-    fn run(&self, sql: &str, params: impl Params) -> Outcome<usize> {
-        Ok(self.prepare_cached(sql)?.execute(params)?)
-    }
-
-    fn first<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Outcome<Option<T>> {
-        Ok(self
-            .prepare_cached(sql)?
-            .query_row(params, read)
-            .optional()?)
-    }
-
-    fn all<T, C: FromIterator<T>>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Outcome<C> {
-        let mut statement = self.prepare_cached(sql)?;
-        Ok(statement
-            .query_map(params, read)?
-            .collect::<rusqlite::Result<C>>()?)
-    }
-}
-
-/// A column that holds JSON.
-pub(super) struct Json<T>(pub(super) T);
-
-impl<T: serde::de::DeserializeOwned> FromSql for Json<T> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?)
-            .map(Json)
-            .map_err(FromSqlError::other)
-    }
-}
-
-impl FromSql for Status {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map_err(FromSqlError::other)
-    }
-}
-
-/// What goes wrong inside this folder, before it is known which file it concerns.
+/// An open file. Its statements stay prepared by their text.
 #[derive(Debug)]
-pub(super) enum Fault {
-    Sql(rusqlite::Error),
-    /// Already in words.
-    Told(Error),
+pub(super) struct Db {
+    pub(super) conn: Connection,
+    /// As people know it.
+    pub(super) path: PathBuf,
+    is_writing: bool,
 }
 
-pub(super) type Outcome<T> = Result<T, Fault>;
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Fault::Sql(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Fault::Told(error)
-    }
-}
-
-impl Fault {
-    /// A record that contradicts the ledger's own rules.
-    pub(super) fn damaged(what: &str) -> Fault {
-        Error::unexpected("ledger_damaged", format!("The ledger is damaged: {what}."))
-            .hint(DAMAGED_HINT)
-            .into()
-    }
-
-    pub(super) fn writing(self, path: &Path) -> Error {
-        self.told(path, "ledger_write_failed", "written")
-    }
-
-    pub(super) fn reading(self, path: &Path) -> Error {
-        self.told(path, "ledger_read_failed", "read")
-    }
-
-    /// A failed first look at a file that may be anything.
-    pub(super) fn recognising(self, path: &Path) -> Error {
-        match &self {
-            Fault::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                not_a_ledger(path)
-            }
-            _ => self.reading(path),
-        }
-    }
-
-    fn told(self, path: &Path, code: &'static str, verb: &str) -> Error {
-        let error = match self {
-            Fault::Told(error) => return error,
-            Fault::Sql(error) => error,
+impl Db {
+    /// Opens `file`, which people know as `path`. There must be one.
+    pub(super) fn open(file: impl AsRef<Path>, path: &Path, flags: OpenFlags) -> Result<Db, Error> {
+        let is_writing = flags != READ_ONLY;
+        let open = || {
+            let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let conn = Connection::open_with_flags(file, flags)?;
+            conn.busy_timeout(Duration::from_secs(5))?;
+            conn.set_prepared_statement_cache_capacity(64);
+            Ok(conn)
         };
-        let path = path.display();
-        let code_of_sqlite = error.sqlite_error_code();
-        if matches!(error, rusqlite::Error::FromSqlConversionFailure(..))
-            || matches!(
-                code_of_sqlite,
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-            )
-        {
-            let message = format!("The ledger {path} is damaged ({error}).");
-            return Error::unexpected("ledger_damaged", message).hint(DAMAGED_HINT);
+        Ok(Db {
+            conn: open().map_err(|error| told(&error, path, is_writing))?,
+            path: path.to_path_buf(),
+            is_writing,
+        })
+    }
+
+    pub(super) fn close(self) -> Result<(), Error> {
+        let closed = self.conn.close();
+        closed.map_err(|(_, error)| told(&error, &self.path, self.is_writing))
+    }
+
+    /// Within a transaction. Returns how many rows were written.
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
+        debug_assert!(!self.conn.is_autocommit(), "{sql}");
+        let run = || self.conn.prepare_cached(sql)?.execute(params);
+        run().map_err(|error| self.told(&error))
+    }
+
+    /// Statements without parameters.
+    pub(super) fn script(&self, sql: &str) -> Result<(), Error> {
+        let ran = self.conn.execute_batch(sql);
+        ran.map_err(|error| self.told(&error))
+    }
+
+    pub(super) fn first<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let first = || {
+            self.conn
+                .prepare_cached(sql)?
+                .query_row(params, read)
+                .optional()
+        };
+        first().map_err(|error| self.told(&error))
+    }
+
+    /// The first row's only column.
+    pub(super) fn value<T: FromSql>(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Option<T>, Error> {
+        self.first(sql, params, |row| row.get(0))
+    }
+
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let mut all = Vec::new();
+        self.each(sql, params, read, |one| {
+            all.push(one);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// One row after the other, however many there are.
+    pub(super) fn each<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        mut visit: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let told = |error| self.told(&error);
+        let mut statement = self.conn.prepare_cached(sql).map_err(told)?;
+        let rows = statement.query_map(params, read).map_err(told)?;
+        for row in rows {
+            visit(row.map_err(told)?)?;
         }
-        match code_of_sqlite {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::busy(
-                "ledger_busy",
-                format!("The ledger {path} is held by another program for too long."),
-            )
-            .hint("Close whatever has it open (a database browser, a backup), then run the command again."),
-            Some(ErrorCode::DiskFull) => Error::unexpected(
-                code,
-                format!("The ledger {path} cannot be {verb}: the disk is full."),
-            )
-            .hint("Make room on that disk, then run the command again; it goes on where it stopped."),
-            _ => Error::unexpected(code, format!("The ledger {path} cannot be {verb} ({error})."))
-                .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
-        }
+        Ok(())
+    }
+
+    /// A record that contradicts the ledger's own rules.
+    pub(super) fn damaged(&self, what: &str) -> Error {
+        damaged(&self.path, what)
+    }
+
+    pub(super) fn told(&self, error: &rusqlite::Error) -> Error {
+        told(error, &self.path, self.is_writing)
     }
 }
 
-const DAMAGED_HINT: &str = "Keep the file and its -wal file as they are, restore the last good copy beside them, and compare the two before sending anything.";
+fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
+    let shown = path.display();
+    let (code, verb) = if is_writing {
+        ("ledger_write_failed", "written")
+    } else {
+        ("ledger_read_failed", "read")
+    };
+    match error.sqlite_error_code() {
+        // Whoever writes has looked at it before.
+        Some(ErrorCode::NotADatabase) if !is_writing => not_a_ledger(path),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            damaged(path, &error.to_string())
+        }
+        None if matches!(error, rusqlite::Error::FromSqlConversionFailure(..)) => {
+            damaged(path, &error.to_string())
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::busy(
+            "ledger_busy",
+            format!("The ledger {shown} is held by another program for too long."),
+        )
+        .hint("Close whatever has it open (a database browser, a backup), then run the command again."),
+        Some(ErrorCode::DiskFull) => Error::unexpected(
+            code,
+            format!("The ledger {shown} cannot be {verb}: the disk is full."),
+        )
+        .hint("Make room on that disk, then run the command again; it goes on where it stopped."),
+        _ => Error::unexpected(code, format!("The ledger {shown} cannot be {verb} ({error})."))
+            .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
+    }
+}
+
+fn damaged(path: &Path, what: &str) -> Error {
+    let message = format!("The ledger {} is damaged ({what}).", path.display());
+    Error::unexpected("ledger_damaged", message)
+        .hint("Keep the file and its -wal file as they are, restore the last good copy beside them, and compare the two before sending anything.")
+}
 
 /// A file that is something else.
 pub(super) fn not_a_ledger(path: &Path) -> Error {
-    Error::unusable(
-        "not_a_ledger",
-        format!("{} is not a ledger of vlens-batch.", path.display()),
-    )
-    .hint("Name another file with --ledger; this one was left as it is.")
+    let message = format!("{} is not a ledger of vlens-batch.", path.display());
+    Error::unusable("not_a_ledger", message)
+        .hint("Name another file with --ledger; this one was left as it is.")
 }

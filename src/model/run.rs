@@ -8,8 +8,8 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use super::row::{Cell, RowNumber};
 use super::secret::Secret;
 
-/// Milliseconds since the Unix epoch, UTC. Prints to the second, as every time this tool prints for machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Milliseconds since the Unix epoch, UTC, and read as such. Prints to the second, as every time this tool prints for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
@@ -43,7 +43,7 @@ pub struct Moment {
 }
 
 /// The number of a run in its ledger, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub i64);
 
@@ -124,7 +124,8 @@ pub enum Stop {
 }
 
 /// How many rows have which status. They add up to the rows of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// By this run.
     pub created: u64,
@@ -263,7 +264,7 @@ pub struct EarlierRow {
 }
 
 /// One event in an invitation's history: a request, or a person's decision.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AttemptRecord {
     pub run: RunId,
     /// When the request left (or the person decided).
@@ -290,7 +291,7 @@ pub struct RowHistory {
 }
 
 /// What happened in a run's requests: sums only, no personal data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStatistics {
     /// How long answers took, in milliseconds, and how many took so long; shortest first.
     pub latencies_ms: Vec<(u64, u64)>,
@@ -305,7 +306,7 @@ pub struct RunStatistics {
 }
 
 /// Invitations that came as far as they are in so many days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageCount {
     /// From the invitation to the stage; none where nothing has told of it.
     pub days: Option<u64>,
@@ -314,7 +315,7 @@ pub struct StageCount {
 }
 
 /// Requests that left within one minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinuteCount {
     /// Its first millisecond.
     pub at: Timestamp,
@@ -323,7 +324,7 @@ pub struct MinuteCount {
     pub busiest_second: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemCount {
     /// The column's header, when the problem sits in one.
     pub column: Option<String>,
@@ -332,7 +333,7 @@ pub struct ProblemCount {
     pub count: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeCount {
     /// `rejected`, `uncertain`, …
     pub event: String,

@@ -112,7 +112,9 @@ impl<'a> Slot<'a> {
             None => None,
             Some(ledger) => {
                 let now = api.clock.moment();
-                match ledger.open_attempt(invitation, name, &now).await {
+                let opening =
+                    ledger.begin(move |ledger| ledger.open_attempt(invitation, name, &now));
+                match opening.await.flatten() {
                     Ok(attempt) => Some((ledger, attempt)),
                     Err(error) => {
                         self.not_sent().await;
@@ -160,16 +162,16 @@ impl Intent<'_> {
         let status = closing.status.unwrap_or(Status::Pending);
         if let Some((ledger, attempt)) = self.noted {
             let now = api.clock.moment();
-            let closed = ledger.close_attempt(attempt, closing, &now).await;
-            closed.map_err(|error| api.broken(error))?;
+            let closed = ledger.note(move |ledger| ledger.close_attempt(attempt, &closing, &now));
+            closed.await.map_err(|error| api.broken(error))?;
         }
         if event != <&str>::from(Event::Answered) {
             failpoint::pass("after_outcome");
         }
         let is_told = api.tell(registered, event, status, pause).await;
         if let (true, Some(name), Some((ledger, _))) = (is_told, self.name, self.noted) {
-            let noted = ledger.note_told(name).await;
-            noted.map_err(|error| api.broken(error))?;
+            let noted = ledger.note(move |ledger| ledger.note_told(name));
+            noted.await.map_err(|error| api.broken(error))?;
         }
         Ok(())
     }

@@ -77,7 +77,9 @@ impl Api {
     async fn leave(&self, row: &DueRow, claim: Claim) -> Result<Attempted, Stopped> {
         if let (Some(status), Some(ledger)) = (claim.status, &self.ledger) {
             let (words, now) = (elsewhere(status, &claim), self.clock.moment());
-            let noted = ledger.note_elsewhere(row.invitation, status, words, &now);
+            let about = row.invitation;
+            let noted =
+                ledger.note(move |ledger| ledger.note_elsewhere(about, status, &words, &now));
             noted.await.map_err(|error| self.broken(error))?;
         }
         Ok(Attempted::Elsewhere(claim))

@@ -11,7 +11,7 @@ use super::stop::{StopSignal, Stopped};
 use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
-use crate::ledger::{Ledger, NewSheet, SheetIdentity};
+use crate::ledger::{Ledger, SheetIdentity};
 use crate::mapping::{BindOptions, Config, Mapped, Mapping};
 use crate::model::{
     Aside, Fault, Invitation, Moment, Problem, Repair, Row, RowNumber, RunId, Standing,
@@ -72,7 +72,7 @@ impl Sheet {
             .chain_update(bytes)
             .chain_update(self.mapping.fingerprint())
             .chain_update(reading);
-        Ok(SheetIdentity(identity.finalize().into()))
+        Ok(identity.finalize().into())
     }
 
     /// The headers, as results give them back.
@@ -223,12 +223,8 @@ pub fn import(
         let run = ledger.begin_run_on(known, what.source_name, what.started, &decide)?;
         return Ok(Some(run));
     }
-    let new = NewSheet {
-        source: what.source_name,
-        identity: &identity,
-        columns: &sheet.columns(),
-    };
-    let mut import = ledger.import(&new, what.started)?;
+    let columns = sheet.columns();
+    let mut import = ledger.import(what.source_name, &identity, &columns, what.started)?;
     let mut seen = Seen::default();
     let walked = sheet.walk(stop, |row, mapped| match seen.judge(row.number, mapped).0 {
         Verdict::Valid(invitation) => import.valid(row, &invitation, &decide),

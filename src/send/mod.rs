@@ -333,7 +333,9 @@ impl DueRows {
         if self.exhausted || !self.page.is_empty() {
             return Ok(());
         }
-        let page = self.ledger.due(self.run, self.read_to, PAGE).await?;
+        let (run, after) = (self.run, self.read_to);
+        let due = self.ledger.note(move |ledger| ledger.due(run, after, PAGE));
+        let page = due.await?;
         self.exhausted = page.len() < PAGE;
         if let Some(last) = page.last() {
             self.read_to = last.row;

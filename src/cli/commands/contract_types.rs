@@ -59,7 +59,7 @@ pub async fn open_api(
     if Reader::open(&path)?.is_some_and(is_ours) {
         let lock = world::lock(&path, settings, wait.then_some(&*stop))?;
         let worker = world::worker(command, settings.again(false, None));
-        let open = Ledger::open(lock, &binding, &worker)?;
+        let open = Ledger::open(lock, Some(&binding), &worker)?;
         limiter = world::limiter(&open, sending.limits, &*clock)?;
         ledger = Some(open);
     }

@@ -1,12 +1,14 @@
 //! What a person decides: `settle` says what became of uncertain rows, `purge` forgets finished ones. Both send nothing.
 
+use std::collections::BTreeSet;
+
 use super::register;
 use super::world::{Opened, lock, worker};
 use crate::cli::args::{PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error};
-use crate::ledger::{Ledger, PurgeReport, Work};
+use crate::ledger::{Ledger, PurgeReport};
 use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
 use crate::report::{command, rows as counted};
 use crate::send::{Clock, StopSignal};
@@ -34,19 +36,19 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     };
     let never = StopSignal::default();
     let lock = lock(&opened.path, settings, args.wait.then_some(&never))?;
-    let mut ledger = Ledger::open_existing(lock, &worker("settle", settings.again(false, None)))?;
-    ledger.begin_work(Work::Deciding(run))?;
-    let rows: Vec<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
+    let mut ledger = Ledger::open(lock, None, &worker("settle", settings.again(false, None)))?;
+    ledger.decide_on(run)?;
+    let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
     let told = ("row_not_uncertain", "not uncertain; nothing was settled");
     let fits = |status| status == Status::Uncertain;
     refuse_unfit_rows(&opened, run, &rows, fits, told)?;
-    let named = (!args.all).then_some(rows.as_slice());
+    let named = (!args.all).then_some(&rows);
     if !opened.is_rehearsal() {
         register::settle(settings, &mut ledger, run, named, status).await?;
     }
     let is_created = status == Status::Created;
     let now = SystemClock::default().moment();
-    let settled = ledger.settle(run, named, is_created, &now)?.settled;
+    let settled = ledger.settle(run, named, is_created, &now)?;
     ledger.finish()?;
     let word = text.replace(' ', "-");
     let document = serde_json::json!({ "run": run, "settled": settled, "as": word });
@@ -98,7 +100,7 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
         let message = "Nothing was deleted: the answer was no.";
         return Err(Error::stopped("not_confirmed", message));
     }
-    let mut ledger = Ledger::open_existing(lock, &worker("purge", settings.again(false, None)))?;
+    let mut ledger = Ledger::open(lock, None, &worker("purge", settings.again(false, None)))?;
     let report = ledger.purge_older_than(cutoff)?;
     ledger.finish()?;
     let PurgeReport { rows, tokens, kept } = report;

@@ -359,7 +359,7 @@ fn place(context: &Context<'_>) -> Looked {
         )
         .hint("Give this user the right to write there, or name another place with --ledger."));
     }
-    let Some(lies) = place.hazard else {
+    let Some(lies) = &place.hazard else {
         return fine("On a disk of this machine, as far as can be seen.");
     };
     warning(format!("The ledger lies {lies}."), world::KEEP_IT_HERE)

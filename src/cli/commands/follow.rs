@@ -38,7 +38,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
         source.next_row()
     })?;
     let worker = worker("follow", settings.again(false, None));
-    let mut ledger = Ledger::open_existing(lock(&path, settings, None)?, &worker)?;
+    let mut ledger = Ledger::open(lock(&path, settings, None)?, None, &worker)?;
     let mut told = Told::read(&portal, &input, &options)?;
     let mut created = 0;
     ledger.created_bodies(|id, body| {

@@ -322,8 +322,9 @@ impl<'a> Sweep<'a> {
         // With one that stopped early the next sweep goes on.
         if unless.is_some() || swept.fault.as_ref().is_none_or(is_done) {
             let lock = lock(&path, &settings, None)?;
-            let mut ledger = Ledger::open_existing(
+            let mut ledger = Ledger::open(
                 lock,
+                None,
                 &worker("inbox", settings.again(self.send.sandbox, Some(&run))),
             )?;
             ledger.note_swept(&found.file, &bytes, unless)?;

@@ -1,5 +1,6 @@
 //! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +70,10 @@ fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Res
         base_url: binding.base_url.clone(),
         tenancy_name: binding.tenancy_name.clone(),
         ledger: ledger.map_or_else(Vec::new, |ledger| ledger.register_name().to_vec()),
-        newest: ledger.map(Ledger::newest_told).transpose()?.flatten(),
+        newest: match ledger {
+            Some(ledger) => ledger.newest_told()?,
+            None => None,
+        },
         host: host_name(),
         os_user: user_name(),
         timeout: settings.sending(&SendArgs::default()).timeout,
@@ -81,7 +85,7 @@ async fn tell(register: &Register, ledger: &mut Ledger) -> Result<(), Error> {
     let untold = ledger.untold()?;
     for (id, event, status) in &untold {
         register.close_attempt(*id, event, *status, None).await?;
-        ledger.told(*id)?;
+        ledger.write(|ledger| ledger.note_told(*id))?;
     }
     Ok(())
 }
@@ -106,7 +110,7 @@ pub async fn settle(
     settings: &Settings,
     ledger: &mut Ledger,
     run: RunId,
-    rows: Option<&[RowNumber]>,
+    rows: Option<&BTreeSet<RowNumber>>,
     status: Status,
 ) -> Result<(), Error> {
     let binding = ledger.binding().clone();
@@ -169,7 +173,7 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
         RegisterAction::Rebuild { without_the_others } => {
             let lock = lock(&settings.ledger(false)?, settings, None)?;
             let worker = worker("register rebuild", settings.again(false, None));
-            let mut ledger = Ledger::open(lock, &binding, &worker)?;
+            let mut ledger = Ledger::open(lock, Some(&binding), &worker)?;
             let party = party(settings, &binding, Some(&ledger))?;
             let register = connect(&place, key_file.as_deref(), party, true).await?;
             let ended = rebuild(&register, &mut ledger, *without_the_others, settings).await;

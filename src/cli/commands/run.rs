@@ -17,7 +17,7 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::{Binding, Ledger, Lock, OnLoss, Work, Writer};
+use crate::ledger::{Binding, Ledger, Lock, OnLoss, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -94,7 +94,7 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     let statuses: Vec<Status> = meant.map(|(_, status)| *status).collect();
     let rows = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
-    ledger.begin_work(Work::Deciding(*run))?;
+    ledger.decide_on(*run)?;
     ledger.retry(*run, &statuses, rows, &flow.clock.moment())?;
     flow.tell(&flow.deliver(begun, None).await?)
 }
@@ -118,7 +118,7 @@ async fn go_on<'s>(
     let flow = Flow::new(settings, args, command)?;
     let target = flow.target(needs_login).await?;
     let worker = worker(command, settings.again(args.sandbox, None));
-    let mut ledger = Ledger::open(flow.lock()?, &target.binding, &worker)?;
+    let mut ledger = Ledger::open(flow.lock()?, Some(&target.binding), &worker)?;
     let register = flow.join(&mut ledger, &target).await?;
     let begun = Begun {
         ledger,
@@ -254,7 +254,7 @@ impl<'s> Flow<'s> {
         }
         drop(sheet);
         if args.assume_sent.is_some() {
-            let held = ledger.assume_sent(run, &self.clock.moment())?;
+            let held = ledger.assume_sent(&self.clock.moment())?;
             self.say(&format!(
                 "Held as uncertain, since they may have been invited in the lost time: {held}."
             ));
@@ -303,7 +303,7 @@ impl<'s> Flow<'s> {
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
     async fn work(&self, mut begun: Begun, held: Option<Held>) -> Result<RunSummary, Error> {
         let run = begun.run;
-        begun.ledger.begin_work(Work::Sending(run))?;
+        begun.ledger.go_on_with(run)?;
         // As far as `--limit` goes.
         let due = begun.ledger.due_count(run)?;
         let due = self.args.limit.map_or(due, |limit| due.min(limit));

@@ -229,9 +229,8 @@ pub fn limiter(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Lim
     let mut limiter = Limiter::new(limits);
     let most = limits.per_minute.or(limits.per_second);
     let most = most.map_or(0, |n| n.get() as usize).saturating_mul(2);
-    let newest_first = ledger.recent_requests(RECENT_MS, most, &clock.moment())?;
-    for request in newest_first.iter().rev() {
-        let ago_ms = u64::try_from(request.answered_ago_ms.unwrap_or(0)).unwrap_or(0);
+    let newest_first = ledger.recent_answers(RECENT_MS, most, &clock.moment())?;
+    for ago_ms in newest_first.into_iter().rev() {
         limiter.seed(clock.steady().saturating_sub(Duration::from_millis(ago_ms)));
     }
     limiter.pause(clock.steady(), ledger.pause_left(&clock.moment())?);

@@ -1,0 +1,39 @@
+-- Runs as they stand, newest first.
+-- ?1: whether some process holds the ledger's lock. ?2: now. ?3, ?4: the first and the last run. ?5: at most so many.
+WITH
+-- Requests that were opened and never closed, and whose sender is dead: whoever was invited by them is uncertain.
+lost AS MATERIALIZED (
+    SELECT r.sheet_id, count(*) AS n FROM (
+        SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
+        WHERE NOT ?1 AND a.closed_ms IS NULL) of
+    CROSS JOIN contents c ON c.invitation_id = of.id CROSS JOIN rows r ON r.content_id = c.id GROUP BY 1),
+-- Created rows without a token, since a person settled them or another computer has it. Whoever was sent to again after that (because
+-- the row had changed) has a link.
+without_token AS MATERIALIZED (
+    SELECT r.sheet_id, count(*) AS n FROM (
+        SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'created'
+        WHERE a.event IN ('settled_created', 'elsewhere')
+          AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = i.id AND answered.event = 'created')) of
+    CROSS JOIN contents c ON c.invitation_id = of.id CROSS JOIN rows r ON r.content_id = c.id GROUP BY 1),
+-- The run that the living sender works on.
+at_work AS MATERIALIZED (
+    SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id
+    WHERE ?1 AND p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND p.command <> 'settle' AND r.finished_ms IS NULL),
+-- Processes that did not say how they ended: they are at work, or were killed after the last that they noted.
+not_ended AS MATERIALIZED (
+    SELECT p.run_id, max(iif(p.run_id IN at_work, ?2, NOTED) - p.anchor_ms, 0) / 1000.0 AS seconds
+    FROM processes p WHERE p.seconds IS NULL)
+SELECT r.id, r.source, r.started_ms, r.finished_ms, r.stopped, s.rows,
+       (SELECT json_group_object(kind, n) FROM (
+            SELECT kind, sum(n) AS n FROM (
+                SELECT iif(status = 'created' AND run_id <> r.id, 'already_created', status) AS kind, n FROM tallies WHERE sheet_id = s.id
+                UNION ALL SELECT 'pending', -n FROM lost WHERE sheet_id = s.id
+                UNION ALL SELECT 'uncertain', n FROM lost WHERE sheet_id = s.id)
+            GROUP BY kind)),
+       r.changed, r.requests, r.throttled,
+       r.seconds + coalesce((SELECT sum(seconds) FROM not_ended WHERE run_id = r.id), 0),
+       r.id IN at_work,
+       coalesce((SELECT n FROM without_token WHERE sheet_id = s.id), 0),
+       r.reason
+FROM runs r JOIN sheets s ON s.id = r.sheet_id
+WHERE r.id BETWEEN ?3 AND ?4 ORDER BY r.id DESC LIMIT ?5

@@ -25,8 +25,8 @@ reached AS (
     LEFT JOIN stages s ON s.invitation_id = i.id
     WHERE r.sheet_id = (SELECT sheet_id FROM of) AND i.status = 'created' GROUP BY 1, 2 ORDER BY 1, 2)
 SELECT json_object(
-    'latencies_ms', (SELECT json_group_array(json_array(ms, n)) FROM latencies),
-    'minutes', (SELECT json_group_array(json_object('at', at, 'requests', requests, 'busiest_second', busiest_second)) FROM minutes),
-    'answers', (SELECT json_group_array(json_object('event', event, 'code', code, 'message', message, 'count', count)) FROM answers),
-    'problems', (SELECT json_group_array(json_object('column', column, 'code', code, 'count', count)) FROM problems),
-    'stages', (SELECT json_group_array(json_object('days', days, 'is_signed', json(iif(is_signed, 'true', 'false')), 'count', count)) FROM reached))
+    'latencies_ms', json((SELECT json_group_array(json_array(ms, n)) FROM latencies)),
+    'minutes', json((SELECT json_group_array(json_object('at', at, 'requests', requests, 'busiest_second', busiest_second)) FROM minutes)),
+    'answers', json((SELECT json_group_array(json_object('event', event, 'code', code, 'message', message, 'count', count)) FROM answers)),
+    'problems', json((SELECT json_group_array(json_object('column', column, 'code', code, 'count', count)) FROM problems)),
+    'stages', json((SELECT json_group_array(json_object('days', days, 'is_signed', json(iif(is_signed, 'true', 'false')), 'count', count)) FROM reached)))

@@ -85,15 +85,14 @@ impl Ledger {
         worker: &Worker,
         on_loss: OnLoss,
     ) -> Result<Ledger, Error> {
-        let reader = match known(&lock, on_loss, worker)? {
-            Some(reader) => reader,
-            None => {
-                // Before there is a ledger that could miss its mark.
-                let mark = lock.mark.get().filter(|_| on_loss != OnLoss::NewLedger);
-                lock.reset(mark.unwrap_or_default(), true)?;
-                create(&lock.ledger, binding)?;
-                connect(&lock.ledger)?
-            }
+        let reader = if let Some(reader) = known(&lock, on_loss, worker)? {
+            reader
+        } else {
+            // Before there is a ledger that could miss its mark.
+            let mark = lock.mark.get().filter(|_| on_loss != OnLoss::NewLedger);
+            lock.reset(mark.unwrap_or_default(), true)?;
+            create(&lock.ledger, binding)?;
+            connect(&lock.ledger)?
         };
         reader.require(binding)?;
         Ledger::of(reader, lock, worker)

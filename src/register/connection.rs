@@ -1,4 +1,4 @@
-//! One connection to the register's database, made again whenever it is lost, and what goes wrong with it told to a person.
+//! One connection to the register's database, made again whenever it is lost.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
 
+use super::fault::{ANSWER_MAX, Fault, Parameter, first, pooled, query};
+use super::member::Member;
 use super::tls::Tls;
 use crate::error::Error;
 use crate::model::Secret;
@@ -27,14 +27,9 @@ pub struct Place {
     pub patience: Option<Duration>,
 }
 
-/// A parameter with its type, so that a statement takes one round trip and nothing is prepared.
-pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
-
 /// The oldest server whose functions ours are written for.
 const OLDEST_SERVER: i32 = 130_000;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// The server gives a statement up a little before we do, so that none is carried out that nobody waits for any more.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Sent when a session begins. The first shows whether the session is ours alone. The server finds out within half a minute when
 /// this computer is gone, and takes its lock away.
 const SESSION: &str = "-c vlens_batch.session=ours -c statement_timeout=8000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
@@ -42,124 +37,24 @@ const SESSION: &str = "-c vlens_batch.session=ours -c statement_timeout=8000 -c 
 const LOOK: &str = "SELECT current_setting('server_version_num')::int, coalesce(current_setting('vlens_batch.session', true), ''), current_setting('synchronous_commit')";
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// It may be back in a moment.
-    Away(String),
-    Told(Error),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Fault::Told(error)
-    }
-}
-
-impl From<tokio_postgres::Error> for Fault {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let Some(fault) = error.as_db_error() else {
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(inner) = cause.source() {
-                cause = inner;
-            }
-            return Fault::Away(cause.to_string());
-        };
-        let words = fault.message().to_owned();
-        let missing = [
-            SqlState::INVALID_SCHEMA_NAME,
-            SqlState::UNDEFINED_FUNCTION,
-            SqlState::UNDEFINED_TABLE,
-        ];
-        Fault::Told(match fault.code().code().get(..2) {
-            // Connections, resources, an operator or a crash, a standby that only reads, a deadlock.
-            Some("08" | "53" | "57" | "25" | "40") if !words.contains("unsupported startup parameter") => {
-                return Fault::Away(words);
-            }
-            Some("08") => pooled(),
-            Some("28") => Error::unusable(
-                "register_refused",
-                format!("The team's register does not let this user in ({words})."),
-            )
-            .hint("Check the user in VLENS_REGISTER (or [team] register) and the file that VLENS_REGISTER_PASSWORD_FILE names."),
-            _ if missing.contains(fault.code()) => Error::unusable(
-                "register_missing",
-                "This database holds no register of vlens-batch, or another version of it.",
-            )
-            .hint("Whoever owns the database makes it, once: vlens-batch register init --new-key FILE"),
-            _ if *fault.code() == SqlState::INSUFFICIENT_PRIVILEGE => Error::unusable(
-                "register_rights_missing",
-                format!("This user may not use the team's register ({words})."),
-            )
-            .hint("Whoever owns the database runs: GRANT USAGE ON SCHEMA vlens_batch TO the user."),
-            _ => Error::unusable(
-                "register_unusable",
-                format!("The team's register cannot be used ({words})."),
-            )
-            .hint("`vlens-batch doctor` looks at it."),
-        })
-    }
-}
-
-fn pooled() -> Error {
-    Error::unusable(
-        "register_pooled",
-        "The way to the team's register leads through a pool of connections (PgBouncer or the like), which lends a session to \
-         several programs at once; who lives could not be told.",
-    )
-    .hint("Name the database server's own address in VLENS_REGISTER, or [team] register.")
-}
-
 pub(super) struct Connection {
     config: Config,
     tls: Tls,
     patience: Option<Duration>,
     client: Mutex<Option<Arc<Client>>>,
+    /// Who speaks on it; none for who only looks, or makes the schema.
+    member: Option<Arc<Member>>,
 }
 
 impl Connection {
     /// Connects to nothing yet.
-    pub(super) fn new(place: &Place) -> Result<Connection, Error> {
-        // What libpq calls so is what is always done here.
-        let url = place.url.replace("sslmode=verify-full", "sslmode=require");
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            // The text is not shown: it may hold a password.
-            let cause =
-                std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
-            Error::unusable(
-                "register_address_invalid",
-                format!("The register's address cannot be read: {cause}."),
-            )
-            .hint(
-                "Write postgres://ROLE@HOST/DATABASE in VLENS_REGISTER, or register under [team].",
-            )
-        })?;
-        if let Some(password) = &place.password {
-            config.password(password.expose());
-        }
-        let is_near = config.get_hosts().iter().all(|host| match host {
-            Host::Tcp(name) => {
-                name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-            }
-            #[cfg(unix)]
-            Host::Unix(_) => true,
-        });
-        config.ssl_mode(match config.get_ssl_mode() {
-            SslMode::Disable | SslMode::Prefer if is_near => SslMode::Disable,
-            _ => SslMode::Require,
-        });
-        let options = config.get_options().unwrap_or_default().to_owned();
-        config
-            .options(format!("{options} {SESSION}"))
-            .application_name("vlens-batch")
-            .connect_timeout(CONNECT_MAX)
-            .tcp_user_timeout(ANSWER_MAX)
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
+    pub(super) fn new(place: &Place, member: Option<Arc<Member>>) -> Result<Connection, Error> {
         Ok(Connection {
-            config,
+            config: config(place)?,
             tls: Tls::new(place.ca_pem.as_deref())?,
             patience: place.patience,
             client: Mutex::new(None),
+            member,
         })
     }
 
@@ -170,66 +65,50 @@ impl Connection {
             #[cfg(unix)]
             Host::Unix(path) => path.display().to_string(),
         });
-        let hosts: Vec<String> = hosts.collect();
-        format!(
-            "{}/{}",
-            hosts.join(","),
-            self.config.get_dbname().unwrap_or_default()
-        )
+        let hosts = hosts.collect::<Vec<_>>().join(",");
+        let database = self.config.get_dbname().unwrap_or_default();
+        format!("{hosts}/{database}")
     }
 
     /// Carries `statement` out, once or several times: what it does must come to the same. Where the connection was lost, a new one
-    /// is made and `greet` says who is back.
-    pub(super) async fn ask<G>(
+    /// is made, which begins with who is back.
+    pub(super) async fn ask(
         &self,
         statement: &str,
         parameters: &[Parameter<'_>],
-        greet: impl Fn(Arc<Client>) -> G,
-    ) -> Result<Vec<Row>, Error>
-    where
-        G: Future<Output = Result<(), Fault>>,
-    {
+    ) -> Result<Vec<Row>, Error> {
         let began = Instant::now();
         loop {
-            let why = match self.try_once(statement, parameters, &greet).await {
+            // On the heap, as it is part of every request's way.
+            let why = match Box::pin(self.try_once(statement, parameters)).await {
                 Ok(rows) => return Ok(rows),
                 Err(Fault::Told(error)) => return Err(error),
                 Err(Fault::Away(why)) => why,
             };
-            if self
-                .patience
-                .is_some_and(|patience| began.elapsed() + TRY_AGAIN_AFTER > patience)
-            {
-                return Err(Error::stopped(
-                    "register_unreachable",
-                    format!("The team's register ({}) is out of reach: {why}.", self.name()),
-                )
-                .hint("Nothing is sent without it. Run the command again when it is back; it goes on where it stopped."));
+            let patience = self.patience.unwrap_or(Duration::MAX);
+            if began.elapsed() + TRY_AGAIN_AFTER > patience {
+                return Err(self.away(&why).hint("Nothing is sent without it. Run the command again when it is back; it goes on where it stopped."));
             }
             sleep(TRY_AGAIN_AFTER).await;
         }
     }
 
-    async fn try_once<G>(
+    async fn try_once(
         &self,
         statement: &str,
         parameters: &[Parameter<'_>],
-        greet: impl Fn(Arc<Client>) -> G,
-    ) -> Result<Vec<Row>, Fault>
-    where
-        G: Future<Output = Result<(), Fault>>,
-    {
+    ) -> Result<Vec<Row>, Fault> {
         let client = {
             let mut held = self.client.lock().await;
-            match &*held {
-                Some(client) if !client.is_closed() => Arc::clone(client),
-                _ => {
-                    let client = Arc::new(self.connect().await?);
-                    greet(Arc::clone(&client)).await?;
-                    *held = Some(Arc::clone(&client));
-                    client
+            if held.as_ref().is_none_or(|client| client.is_closed()) {
+                let client = self.connect().await?;
+                if let Some(member) = &self.member {
+                    member.greet(&client).await?;
                 }
+                *held = Some(Arc::new(client));
             }
+            held.clone()
+                .ok_or_else(|| Fault::Away("no connection".to_owned()))?
         };
         let answer = query(&client, statement, parameters).await;
         if matches!(answer, Err(Fault::Away(_))) {
@@ -247,9 +126,7 @@ impl Connection {
         })??;
         tokio::spawn(connection);
         let rows = query(&client, LOOK, &[]).await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| Fault::Away("no answer".to_owned()))?;
+        let row = first(&rows)?;
         if row.get::<_, i32>(0) < OLDEST_SERVER {
             let message = "The team's register needs PostgreSQL 13 or newer.";
             return Err(Error::unusable("register_too_old", message).into());
@@ -270,37 +147,53 @@ impl Connection {
 
     /// Runs a script of many statements in one transaction.
     pub(super) async fn run_script(&self, script: &str) -> Result<(), Error> {
-        let client = self.connect().await.map_err(|fault| self.told(fault))?;
         let script = format!("BEGIN; {script}; COMMIT");
-        let done = client.batch_execute(&script).await.map_err(Fault::from);
-        done.map_err(|fault| self.told(fault))
+        let ran = async { Ok(self.connect().await?.batch_execute(&script).await?) };
+        ran.await.map_err(|fault| match fault {
+            Fault::Told(error) => error,
+            Fault::Away(why) => self.away(&why),
+        })
     }
 
-    fn told(&self, fault: Fault) -> Error {
-        match fault {
-            Fault::Told(error) => error,
-            Fault::Away(why) => Error::stopped(
-                "register_unreachable",
-                format!(
-                    "The team's register ({}) is out of reach: {why}.",
-                    self.name()
-                ),
-            ),
-        }
+    fn away(&self, why: &str) -> Error {
+        let name = self.name();
+        let message = format!("The team's register ({name}) is out of reach: {why}.");
+        Error::stopped("register_unreachable", message)
     }
 }
 
-/// One statement with its answer, within the time that one may take.
-pub(super) async fn query(
-    client: &Client,
-    statement: &str,
-    parameters: &[Parameter<'_>],
-) -> Result<Vec<Row>, Fault> {
-    match timeout(ANSWER_MAX, client.query_typed(statement, parameters)).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(Fault::Away(format!(
-            "no answer within {} s",
-            ANSWER_MAX.as_secs()
-        ))),
+fn config(place: &Place) -> Result<Config, Error> {
+    // What libpq calls so is what is always done here.
+    let url = place.url.replace("sslmode=verify-full", "sslmode=require");
+    let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+        // The text is not shown: it may hold a password.
+        let cause = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+        Error::unusable(
+            "register_address_invalid",
+            format!("The register's address cannot be read: {cause}."),
+        )
+        .hint("Write postgres://ROLE@HOST/DATABASE in VLENS_REGISTER, or register under [team].")
+    })?;
+    if let Some(password) = &place.password {
+        config.password(password.expose());
     }
+    let is_near = config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    });
+    config.ssl_mode(match config.get_ssl_mode() {
+        SslMode::Disable | SslMode::Prefer if is_near => SslMode::Disable,
+        _ => SslMode::Require,
+    });
+    let options = config.get_options().unwrap_or_default().to_owned();
+    config
+        .options(format!("{options} {SESSION}"))
+        .application_name("vlens-batch")
+        .connect_timeout(CONNECT_MAX)
+        .tcp_user_timeout(ANSWER_MAX)
+        .target_session_attrs(TargetSessionAttrs::ReadWrite);
+    Ok(config)
 }

@@ -1,5 +1,6 @@
 //! The team's key, and what else is drawn at random.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -31,9 +32,9 @@ impl TeamKey {
         let key = TeamKey(random()?);
         let digits = key.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
-        let text: String = digits.chain(['\n']).collect();
+        let digits: String = digits.collect();
         let written = tempfile::NamedTempFile::new_in(folder_of(path)).and_then(|mut file| {
-            std::io::Write::write_all(&mut file, text.as_bytes())?;
+            writeln!(file, "{digits}")?;
             file.as_file().sync_all()?;
             file.persist_noclobber(path).map_err(|error| error.error)
         });
@@ -65,13 +66,11 @@ fn folder_of(path: &Path) -> &Path {
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
     }
-    Some(bytes)
+    (is_hex && text.len() == 64).then_some(bytes)
 }
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {

@@ -51,9 +51,9 @@ pub(super) fn http_client(
                     "this system has no certificate authorities: Mozilla's, as of this program's build, are trusted"
                 );
             }
-            builder()
-                .tls_certs_only(bundled_roots().chain(extra))
-                .build()
+            let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+            let roots = roots.filter_map(|root| Certificate::from_der(root).ok());
+            builder().tls_certs_only(roots.chain(extra)).build()
         }
         built => built,
     };
@@ -133,13 +133,6 @@ fn ca_unusable(what: &str) -> Error {
         "VLENS_CA_FILE names a PEM file, with one or more blocks of -----BEGIN CERTIFICATE-----; ask for it once more, or leave \
          the variable unset.",
     )
-}
-
-/// Mozilla's certificate authorities, as of the build.
-fn bundled_roots() -> impl Iterator<Item = Certificate> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .filter_map(|root| Certificate::from_der(root).ok())
 }
 
 /// The address of the API, without a trailing slash; a path before `/api` is kept. Checked once, so that no secret goes out over

@@ -14,10 +14,10 @@ pub(super) fn fit_text(text: &str) -> String {
 
 /// A vendor's JSON in compact form, the values masked and the names kept; nothing when it says nothing.
 pub(super) fn fit_json(value: &Value) -> Option<String> {
-    if says_nothing(value) {
+    let text = fit_value(value).to_string();
+    if matches!(&*text, "null" | r#""""# | "[]" | "{}") {
         return None;
     }
-    let text = fit_value(value).to_string();
     if text.len() <= DETAILS_MAX_BYTES {
         return Some(text);
     }
@@ -31,16 +31,6 @@ pub(super) fn plain(text: &str) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-fn says_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 fn fit_value(value: &Value) -> Value {

@@ -51,20 +51,17 @@ pub struct Config {
 impl Config {
     /// Takes from the user's own config what this one leaves open of how to send; a mapping is the sheet's alone.
     pub fn take_what_is_open(&mut self, own: &Config) {
-        let (here, own_limits) = (&mut self.limits, &own.limits);
-        for (here, own) in [
-            (&mut here.per_second, own_limits.per_second),
-            (&mut here.per_minute, own_limits.per_minute),
-            (&mut here.concurrency, own_limits.concurrency),
-            (&mut here.timeout_seconds, own_limits.timeout_seconds),
-            (&mut here.max_attempts, own_limits.max_attempts),
-            (
-                &mut here.max_consecutive_failures,
-                own_limits.max_consecutive_failures,
-            ),
-        ] {
-            *here = here.or(own);
-        }
+        let (here, theirs) = (&self.limits, &own.limits);
+        self.limits = LimitsConfig {
+            per_second: here.per_second.or(theirs.per_second),
+            per_minute: here.per_minute.or(theirs.per_minute),
+            concurrency: here.concurrency.or(theirs.concurrency),
+            timeout_seconds: here.timeout_seconds.or(theirs.timeout_seconds),
+            max_attempts: here.max_attempts.or(theirs.max_attempts),
+            max_consecutive_failures: here
+                .max_consecutive_failures
+                .or(theirs.max_consecutive_failures),
+        };
         self.retry.on_uncertain = self.retry.on_uncertain.or(own.retry.on_uncertain);
         self.result.link = self.result.link.take().or_else(|| own.result.link.clone());
     }
@@ -462,7 +459,7 @@ fn contract_type(name: &str) -> Option<ContractTypeId> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub mod tests {
     use super::*;
 
     /// The sample of the reference, whole.

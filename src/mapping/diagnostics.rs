@@ -328,7 +328,8 @@ fn may_be_told(path: &[String], value: Option<&str>) -> bool {
     let login = || Some(value?.split_once("://")?.1.split_once('@')?.0);
     match path {
         [api, name] if api == "api" => {
-            matches!(&**name, "username" | "api_key_file" | "password_file")
+            let is_one = matches!(&**name, "username" | "api_key_file" | "password_file");
+            is_one && !value.is_some_and(has_user_info)
         }
         [team, name] if team == "team" && name == "register" => {
             login().is_some_and(|login| !login.contains(':'))
@@ -411,6 +412,7 @@ apiKey = "hunter2" => line 1 => VLENS_API_KEY_FILE
 [session];access_token = "hunter2" => line 2 => VLENS_USERNAME
 api = { secret = "hunter2" } => line 1 => VLENS_
 [api];base_url = "https://me:hunter2@example.com" => line 2 => before `@`
+[api];username = "https://me:hunter2@example.com" => line 2 => VLENS_USERNAME
 [api];tenency_name = "x";password = "hunter2";tenency = 1 => line 3 => VLENS_
 [vlens];password = "hunter2" => line 2 => VLENS_PASSWORD
 [fields.414];a = { column = "A", token = "hunter2" } => line 2 => VLENS_

@@ -63,27 +63,6 @@ fn what_other_readers_fail_on_is_read() {
 }
 
 #[test]
-fn what_a_cell_holds_is_never_changed_without_a_word() {
-    for (csv, sent, undecodable) in [
-        (
-            "phone,fullName\n01012345678,\"Mona \\\"Mimi\\\" Adel\"\n01112345678,\"Ali\" Samir\n",
-            0,
-            &[2, 3][..],
-        ),
-        (
-            "phone,fullName\n01012345678,Mo\u{7}na\n01112345678,\"Ali\tSamir\nJunior\"\n",
-            1,
-            &[2],
-        ),
-        ("phone,fullName\r\n01012345678,Mona Adel\r\n\u{1a}", 1, &[]),
-    ] {
-        let problems = undecodable.iter().map(|row| json!([row, "undecodable"]));
-        let expected = (sent, problems.collect());
-        assert_eq!(outcome("a.csv", csv.as_bytes(), ""), expected, "{csv}");
-    }
-}
-
-#[test]
 fn other_formats_are_named_with_the_way_to_xlsx() {
     for (name, bytes, really) in [
         ("a.fods", kept("flat.fods"), "FODS"),
@@ -100,47 +79,5 @@ fn other_formats_are_named_with_the_way_to_xlsx() {
             said.contains("In Excel") || said.contains("in Excel"),
             "{said}"
         );
-    }
-}
-
-#[test]
-fn a_file_in_one_column_is_refused_with_its_header_and_delimiter() {
-    for csv in [
-        "phone،fullName\n01012345678،Mona Adel\n",
-        "\"phone;fullName\"\n\"01012345678;Mona Adel\"\n",
-    ] {
-        let said = refusal("a.csv", csv.as_bytes());
-        let header = csv.lines().next().expect("a line").trim_matches('"');
-        for word in ["one column only", header, "delimiter comma"] {
-            assert!(said.contains(word), "{said}");
-        }
-    }
-    // A header row that is really a customer.
-    let world = World::new();
-    world.file("a.csv", "x\n01012345678،Mona\n");
-    let check = world.ran("check a.csv --header-row 2 --contract-type 414", 5);
-    check.hides("345678");
-}
-
-#[test]
-fn a_stray_quote_is_refused_and_swallows_no_row() {
-    let csv = "phone,name,city\n01012345678,Mona,Cairo\n01112345678,\"Ali,Giza\n01212345678,Sara,Luxor\n01512345678,Omar,Aswan\"\n";
-    let said = refusal("a.csv", csv.as_bytes());
-    assert!(said.contains("row 3 (line 3 of the file)"), "{said}");
-    let address = "phone,name,address\n01012345678,Mona,\"5 Nile St\nDokki, Giza\n11511\"\n01112345678,Ali,Giza\n";
-    assert_eq!(outcome("a.csv", address.as_bytes(), ""), (2, Vec::new()));
-}
-
-#[test]
-fn what_cannot_be_a_sheet_is_refused_at_once() {
-    let columns = format!("phone\n{}\n", ",".repeat(1_000_000));
-    let endless = format!("a,b\n1,\"{}", "x".repeat(20 << 20));
-    let long = format!("a,b\n{}", "x".repeat(20 << 20));
-    for (csv, why) in [
-        (columns, "1000001 cells"),
-        (endless, "never closed"),
-        (long, "longer than 16 MiB"),
-    ] {
-        assert!(refusal("a.csv", csv.as_bytes()).contains(why), "{why}");
     }
 }

@@ -200,6 +200,17 @@ fn an_unknown_column_is_shown_in_its_line_with_the_nearest_name() {
 }
 
 #[test]
+fn of_several_columns_the_missing_one_is_shown_in_its_place() {
+    let world = World::new();
+    world.config("[recipient]\nphone = [\"Mobile 1\", \"Mobile 3\"]\n[contract]\ntypes = 414\n");
+    world.file("customers.csv", "Mobile 1,Mobile 2\n01012345678,\n");
+    let refused = world.ran("check customers.csv", 5);
+    refused
+        .complains_of("vlens-batch.toml:2:9")
+        .complains_of("no column `Mobile 3`");
+}
+
+#[test]
 fn unknown_keys_and_keys_twice_are_shown_in_their_line() {
     let world = World::with_server();
     world.customers("customers.csv", 1);

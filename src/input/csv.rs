@@ -18,8 +18,6 @@ const CANDIDATES: [(char, &str); 4] = [
 ];
 /// How much text the delimiter and the look of a row are found out from.
 const SAMPLE_BYTES: usize = 1 << 16;
-/// Customers are told apart further left.
-const MAX_KEY_COLUMN: usize = 64;
 
 /// Opens a text file as CSV.
 pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Source, Error> {
@@ -71,7 +69,7 @@ fn sample(mut lines: Lines) -> Result<String, Error> {
     while sample.len() < SAMPLE_BYTES
         && let Some((_, line)) = lines.next()?
     {
-        sample.push_str(&line);
+        sample.push_str(line);
     }
     sample.truncate(sample.floor_char_boundary(SAMPLE_BYTES));
     Ok(sample)
@@ -132,18 +130,16 @@ struct Look {
 impl Look {
     fn of(sample: &str, delimiter: char) -> Look {
         let lines = sample.split(BREAKS);
-        let lines: Vec<Vec<&str>> = lines.map(|line| line.split(delimiter).collect()).collect();
-        let (rows, width) = most_common(lines.iter().map(Vec::len));
-        let keys = |column: usize| {
-            let rows = lines.iter().filter(|cells| cells.len() == width);
-            rows.filter(|cells| is_key(cells[column])).count()
-        };
+        let mut rows: Vec<Vec<&str>> = lines.map(|line| line.split(delimiter).collect()).collect();
+        let (count, width) = most_common(rows.iter().map(Vec::len));
+        rows.retain(|cells| cells.len() == width);
+        let keys = |column: usize| rows.iter().filter(|cells| is_key(cells[column])).count();
         // Half of all but the header: lines within quotes may be among them.
-        let half = rows.saturating_sub(1).div_ceil(2).max(1);
+        let half = count.saturating_sub(1).div_ceil(2).max(1);
         Look {
             delimiter,
             width,
-            key: (0..width.min(MAX_KEY_COLUMN)).find(|&column| keys(column) >= half),
+            key: (0..width).find(|&column| keys(column) >= half),
         }
     }
 
@@ -269,7 +265,7 @@ impl Records {
         let mut bytes = 0;
         while let Some((number, line)) = self.lines.next()? {
             bytes += line.len();
-            self.record.take(number, &line);
+            self.record.take(number, line);
             match (&self.record.open, bytes < MAX_ROW_BYTES) {
                 (Some(_), true) => {}
                 (Some(_), false) => break,

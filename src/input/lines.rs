@@ -66,7 +66,7 @@ fn next(lines: &mut Lines) -> Result<Option<(RowNumber, Values)>, Error> {
         if line.trim().is_empty() {
             continue;
         }
-        return match serde_json::from_str(&line) {
+        return match serde_json::from_str(line) {
             Ok(object @ Value::Object(_)) => {
                 let number = RowNumber(number.try_into().unwrap_or(u32::MAX));
                 let mut values = Vec::new();

@@ -10,7 +10,7 @@ use flate2::bufread::DeflateDecoder;
 use quick_xml::Reader;
 use quick_xml::encoding::DecodingReader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
-use quick_xml::events::{BytesEnd, BytesStart, Event};
+use quick_xml::events::{BytesStart, Event};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -31,7 +31,8 @@ const BUFFER_BYTES: usize = 1 << 16;
 
 /// An open package.
 pub(super) struct Package {
-    name: String,
+    /// By which messages speak of the file.
+    pub(super) name: String,
     handle: Handle,
     archive: ZipArchive<Handle>,
     /// The places of the parts by their names in lower case, as programs spell them differently.
@@ -58,7 +59,6 @@ impl Relations {
 }
 
 impl Package {
-    /// `name` is that by which messages speak of the file.
     pub(super) fn open(name: &str, handle: Handle) -> Result<Package, Error> {
         let archive = ZipArchive::new(handle.clone()).map_err(|error| unpackable(name, &error))?;
         let spelled = |name: &[u8]| {
@@ -75,10 +75,6 @@ impl Package {
             archive,
             parts,
         })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
     }
 
     /// The names of the parts, in lower case.
@@ -148,8 +144,8 @@ impl Package {
         let mut xml = self.xml(part, MAX_KEPT_BYTES)?;
         loop {
             match xml.next()? {
-                Piece::Start(element) => each(&element),
-                Piece::Eof => return Ok(()),
+                Event::Start(element) => each(&element),
+                Event::Eof => return Ok(()),
                 _ => {}
             }
         }
@@ -229,49 +225,24 @@ pub(super) struct Content {
     pub(super) has_formula: bool,
 }
 
-/// What comes next in a part.
-pub(super) enum Piece<'a> {
-    Start(BytesStart<'a>),
-    End(BytesEnd<'a>),
-    /// Text as it is meant, however it is spelled; empty for what is neither text nor element.
-    Text(Cow<'a, str>),
-    Eof,
-}
-
 impl Xml {
-    pub(super) fn next(&mut self) -> Result<Piece<'_>, Error> {
+    /// What comes next. Elements that begin and end at once come as two events.
+    pub(super) fn next(&mut self) -> Result<Event<'_>, Error> {
         self.buffer.clear();
         let part = self.reader.get_mut().get_mut().get_mut();
         part.left_of_event = MAX_EVENT_BYTES;
         let event = self.reader.read_event_into(&mut self.buffer);
-        let place = &self.place;
-        let broken = |error| broken(place, &error);
-        Ok(match event.map_err(broken)? {
-            Event::Start(element) => {
-                self.depth += 1;
-                Piece::Start(element)
-            }
-            Event::End(element) => {
-                self.depth = self.depth.saturating_sub(1);
-                Piece::End(element)
-            }
-            Event::Text(text) => Piece::Text(text.xml10_content()),
-            Event::CData(text) => Piece::Text(text.xml10_content()),
-            Event::GeneralRef(name) => {
-                // Nobody but who means harm declares entities in a workbook.
-                let harmful = || damaged(&place.0, "it uses an entity that XML does not know");
-                let known = || resolve_predefined_entity(&name).map(Cow::Borrowed);
-                let character = name.resolve_char_ref().map_err(broken)?;
-                let text = character.map(|character| Cow::Owned(character.to_string()));
-                Piece::Text(text.or_else(known).ok_or_else(harmful)?)
-            }
+        let event = event.map_err(|error| broken(&self.place, &error))?;
+        match event {
+            Event::Start(_) => self.depth += 1,
+            Event::End(_) => self.depth = self.depth.saturating_sub(1),
             Event::Eof if self.depth > 0 => {
-                let why = format!("its part {} breaks off", place.1);
-                return Err(damaged(&place.0, &why));
+                let why = format!("its part {} breaks off", self.place.1);
+                return Err(damaged(&self.place.0, &why));
             }
-            Event::Eof => Piece::Eof,
-            _ => Piece::Text(Cow::Borrowed("")),
-        })
+            _ => {}
+        }
+        Ok(event)
     }
 
     /// What a cell or a shared text holds, up to its end, when its first tag has been read.
@@ -281,22 +252,33 @@ impl Xml {
         let (mut is_in_text, mut is_in_phonetic) = (false, false);
         loop {
             match self.next()? {
-                Piece::Start(element) => match element.local_name().as_ref() {
+                Event::Start(element) => match element.local_name().as_ref() {
                     "v" | "t" if !is_in_phonetic => (is_in_text, content.has_value) = (true, true),
                     "f" => content.has_formula = true,
                     // The reading aid of a text is no part of it.
                     "rPh" => is_in_phonetic = true,
                     _ => {}
                 },
-                Piece::End(element) => match element.local_name().as_ref() {
+                Event::End(element) => match element.local_name().as_ref() {
                     "v" | "t" => is_in_text = false,
                     "rPh" => is_in_phonetic = false,
                     name if name == end => return Ok(()),
                     _ => {}
                 },
-                Piece::Text(text) if is_in_text => content.text.push_str(&text),
-                Piece::Text(_) => {}
-                Piece::Eof => return Ok(()),
+                Event::Text(text) if is_in_text => content.text.push_str(&text.xml10_content()),
+                Event::CData(text) if is_in_text => content.text.push_str(&text.xml10_content()),
+                Event::GeneralRef(name) if is_in_text => {
+                    let character = name.resolve_char_ref().ok().flatten();
+                    content.text.extend(character);
+                    let known = resolve_predefined_entity(&name);
+                    content.text.push_str(known.unwrap_or_default());
+                    // Nobody but who means harm declares entities in a workbook.
+                    if character.is_none() && known.is_none() {
+                        return Err(self.damaged("it uses an entity that XML does not know"));
+                    }
+                }
+                Event::Eof => return Ok(()),
+                _ => {}
             }
         }
     }

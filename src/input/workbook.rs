@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use quick_xml::events::BytesStart;
+use quick_xml::events::{BytesStart, Event};
 
 use super::format::Format;
 use super::package::{
-    Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Piece, Relations, attribute, damaged, is_set,
+    Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Relations, attribute, damaged, is_set,
 };
 use super::source::{Options, Source};
 use super::xlsx::{Sheet, Tables, unescaped};
@@ -105,7 +105,7 @@ impl Book {
         let SheetPart { name, part, .. } = &self.sheets[at];
         let Some(part) = part else {
             let why = format!("nothing tells where its sheet \"{name}\" is");
-            return Err(damaged(self.package.name(), &why));
+            return Err(damaged(&self.package.name, &why));
         };
         let xml = self.package.xml(part, MAX_SHEET_BYTES)?;
         Ok(Sheet::new(xml, Arc::clone(&self.tables)))
@@ -149,7 +149,7 @@ impl Book {
     }
 
     fn no_sheet(&self, wanted: Option<&str>) -> Error {
-        let file = self.package.name();
+        let file = &self.package.name;
         let names = self
             .sheets
             .iter()
@@ -223,8 +223,8 @@ fn read_texts(package: &mut Package, part: &str, texts: &mut Vec<Box<str>>) -> R
     let mut content = Content::default();
     loop {
         match xml.next()? {
-            Piece::Start(element) if element.local_name().as_ref() == "si" => {}
-            Piece::Eof => return Ok(()),
+            Event::Start(element) if element.local_name().as_ref() == "si" => {}
+            Event::Eof => return Ok(()),
             _ => continue,
         }
         xml.content("si", &mut content)?;

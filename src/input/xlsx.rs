@@ -1,17 +1,14 @@
-//! The rows of a worksheet, and what must be known about them before the first one.
-//!
-//! calamine's reader is not used: it fails the whole file over a range, an error value or a part that nobody asked for, reads
-//! `<v><![CDATA[5]]></v>` as nothing, and tells neither hidden rows nor merged cells nor formulas without a result. A pass beside
-//! it, for what it does not tell, would have to agree with it on every cell.
+//! The rows of a worksheet, and what must be known about them before the first one. Why calamine does not read them:
+//! `ARCHITECTURE.md`, "Decisions".
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quick_xml::events::BytesStart;
+use quick_xml::events::{BytesStart, Event};
 
 use super::format::{Format, iso_date};
-use super::package::{Content, Piece, Xml, attribute, is_set, is_yes};
+use super::package::{Content, Xml, attribute, is_set, is_yes};
 use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Merge, Source, cell_of_text};
 use crate::error::Error;
 use crate::model::{Cell, Row, RowNumber};
@@ -93,13 +90,13 @@ impl Sheet {
     pub(super) fn next_row(&mut self) -> Result<Option<Row>, Error> {
         loop {
             let element = match self.xml.next()? {
-                Piece::Start(element) => element,
-                Piece::Eof if self.is_worksheet => return Ok(None),
-                Piece::Eof => {
+                Event::Start(element) => element,
+                Event::Eof if self.is_worksheet => return Ok(None),
+                Event::Eof => {
                     let why = "the part that should be its sheet is none";
                     return Err(self.xml.damaged(why));
                 }
-                Piece::End(_) | Piece::Text(_) => continue,
+                _ => continue,
             };
             match element.local_name().as_ref() {
                 "row" => {
@@ -125,10 +122,10 @@ impl Sheet {
         let (mut cells, mut next, mut bytes) = (Vec::new(), 0, 0);
         loop {
             let head = match self.xml.next()? {
-                Piece::Start(element) if element.local_name().as_ref() == "c" => {
+                Event::Start(element) if element.local_name().as_ref() == "c" => {
                     CellHead::of(&element)
                 }
-                Piece::End(element) if element.local_name().as_ref() == "row" => break,
+                Event::End(element) if element.local_name().as_ref() == "row" => break,
                 _ => continue,
             };
             self.xml.content("c", &mut self.content)?;

@@ -10,12 +10,14 @@ pub use super::values::{LangArg, LogFormat, OnInvalid, Rate, RegisterAction, Set
 use super::values::{age, delimiter, duration, status};
 use crate::model::{Hidden, Status};
 use crate::report::{Format, Language};
+use crate::sandbox::SandboxOptions;
 
 /// Create Vlens invitations for a whole sheet of customers: each once, whatever is killed and whenever.
 #[derive(Debug, Parser)]
 #[command(
     name = "vlens-batch",
     version,
+    mut_subcommands(with_examples),
     after_help = include_str!("help/examples.txt"),
     after_long_help = concat!(
         include_str!("help/examples.txt"), "\n\n", include_str!("help/environment.txt"), "\n\n", include_str!("help/exit_codes.txt")
@@ -27,6 +29,18 @@ pub struct Cli {
     #[command(flatten)]
     pub global: Global,
 }
+
+/// Each command's examples stand under its name in one file; the commands of a command have the same.
+fn with_examples(command: clap::Command) -> clap::Command {
+    let heading = format!("== {}\n", command.get_name());
+    let (_, examples) = EXAMPLES.split_once(&heading).unwrap_or_default();
+    let examples = examples.split("\n\n== ").next().unwrap_or_default();
+    command
+        .after_help(examples)
+        .mut_subcommands(|command| command.after_help(examples))
+}
+
+const EXAMPLES: &str = include_str!("help/commands.txt");
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -57,80 +71,58 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Look at FILE's headers and rows and write a vlens-batch.toml that maps them
-    #[command(after_help = include_str!("help/init.txt"))]
     Init(InitArgs),
     /// Read, map and validate every row; send nothing
-    #[command(after_help = include_str!("help/check.txt"))]
     Check(CheckArgs),
     /// The main job: validate, record and send what is due; run again, it goes on where it stopped
-    #[command(after_help = include_str!("help/run.txt"))]
     Run(RunArgs),
     /// Go on with what is due from the ledger alone; the file may be gone
-    #[command(after_help = include_str!("help/resume.txt"))]
     Resume(ResumeArgs),
     /// Make rows due again and send them
-    #[command(after_help = include_str!("help/retry.txt"))]
     Retry(RetryArgs),
     /// Say what became of uncertain rows; send nothing
-    #[command(after_help = include_str!("help/settle.txt"))]
     Settle(SettleArgs),
     /// Where a run stands; without RUN the newest
-    #[command(after_help = include_str!("help/status.txt"))]
     Status(StatusArgs),
     /// All runs of the ledger, newest first
-    #[command(after_help = include_str!("help/runs.txt"))]
     Runs,
     /// Results as CSV, XLSX or JSONL
-    #[command(after_help = include_str!("help/export.txt"))]
     Export(ExportArgs),
     /// One self-contained HTML page with plots
-    #[command(after_help = include_str!("help/report.txt"))]
     Report(ReportArgs),
     /// Take in how far each customer's contract is, as FILE says: from the vendor's portal, a webhook log, or a system of your own
-    #[command(after_help = include_str!("help/follow.txt"))]
     Follow(FollowArgs),
     /// Check and send every complete sheet in a folder once, and put its results beside it
-    #[command(after_help = include_str!("help/inbox.txt"))]
     Inbox(InboxArgs),
     /// List the tenant's contract types, or store their forms for `init`, `check`, `run` and `template`
-    #[command(after_help = include_str!("help/contract_types.txt"))]
     ContractTypes(ContractTypesArgs),
     /// Write an XLSX for people to fill in, made from a contract type's form
-    #[command(after_help = include_str!("help/template.txt"))]
     Template(TemplateArgs),
     /// Ask at a terminal for what it takes to be let in, try it, and keep it for this user
-    #[command(after_help = include_str!("help/account.txt"))]
     Account(AccountArgs),
     /// The memory and the rate that several computers share, in PostgreSQL
-    #[command(after_help = include_str!("help/register.txt"))]
     Register(RegisterArgs),
     /// Check config, credentials, API and ledger; say what to do about each failure
-    #[command(after_help = include_str!("help/doctor.txt"))]
     Doctor {
         /// Allow plain http to a host that is not this machine
         #[arg(long)]
         allow_insecure_http: bool,
     },
     /// Serve a local stand-in for the Vlens API on loopback, for rehearsals and tests
-    #[command(after_help = include_str!("help/sandbox.txt"))]
-    Sandbox(SandboxArgs),
+    Sandbox(SandboxOptions),
     /// Copy the whole ledger, while it is in use
-    #[command(after_help = include_str!("help/backup.txt"))]
     Backup {
         /// Where to write the copy; an older backup of the same ledger is replaced
         file: PathBuf,
     },
     /// Delete personal data and tokens of finished rows from the ledger
-    #[command(after_help = include_str!("help/purge.txt"))]
     Purge(PurgeArgs),
     /// Print shell completions
-    #[command(after_help = include_str!("help/completions.txt"))]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the man page
-    #[command(after_help = include_str!("help/man.txt"))]
     Man,
 }
 
@@ -424,7 +416,6 @@ pub struct ContractTypesArgs {
 #[derive(Debug, Subcommand)]
 pub enum ContractTypesAction {
     /// Store the forms of these contract types in contract-types/ID.json, beside the config
-    #[command(after_help = include_str!("help/pull.txt"))]
     Pull {
         /// The contract types
         #[arg(required = true, value_name = "ID")]
@@ -464,35 +455,4 @@ pub struct RegisterArgs {
     /// Allow plain http to a host that is not this machine
     #[arg(long, global = true)]
     pub allow_insecure_http: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct SandboxArgs {
-    /// The port [default: any that is free]
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub port: u16,
-    /// Milliseconds each way: N, or FROM..TO
-    #[arg(long, value_name = "MS", default_value = "0")]
-    pub latency: String,
-    /// Requests allowed in any second; 0 is no limit
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub per_second: u32,
-    /// Requests allowed in any minute; 0 is no limit
-    #[arg(long, value_name = "N", default_value_t = 60)]
-    pub per_minute: u32,
-    /// How long an admin token lives
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
-    pub token_life: Duration,
-    /// Write every request and what became of it to this file (JSONL)
-    #[arg(long, value_name = "FILE")]
-    pub log: Option<PathBuf>,
-    /// Write how far each invited customer's contract is to this file, as the vendor's portal exports it (CSV, for `follow`)
-    #[arg(long, value_name = "FILE")]
-    pub portal: Option<PathBuf>,
-    /// Answer at random with these faults: NAME=SHARE,…
-    #[arg(long, value_name = "FAULTS")]
-    pub fault: Option<String>,
-    /// Seed of the faults and latencies
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
 }

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -53,7 +53,7 @@ pub fn follow(run: RunId, progress: &Arc<Progress>) {
 }
 
 /// The last line of a command, by whom it calls for; shown whatever `-q` says.
-pub fn end(kind: Option<Kind>, message: &str, fields: Map<String, Value>) {
+pub fn end(kind: Option<Kind>, message: &str, fields: &Value) {
     let level = match kind {
         None => Level::INFO,
         Some(Kind::NeedsPerson | Kind::Stopped | Kind::Busy) => Level::WARN,
@@ -65,7 +65,7 @@ pub fn end(kind: Option<Kind>, message: &str, fields: Map<String, Value>) {
 /// A mistake of this program, told in the form that was asked for.
 pub fn fault(message: &str) {
     if IS_JSON.load(Ordering::Relaxed) {
-        write_line(Level::ERROR, message, Map::new());
+        write_line(Level::ERROR, message, &Value::Null);
     } else {
         write(&format!("error: {message}"));
     }
@@ -83,23 +83,26 @@ pub fn write(text: &str) {
     }
 }
 
-fn write_line(level: Level, message: &str, fields: Map<String, Value>) {
+fn write_line(level: Level, message: &str, fields: &Value) {
     let now = format!("{:.6}", jiff::Timestamp::now());
-    let run = Some(RUN.load(Ordering::Relaxed)).filter(|run| *run != 0);
-    let run = run.map(|run| ("run".to_owned(), run.into()));
-    let fields = run.into_iter().chain(fields);
+    let run = RUN.load(Ordering::Relaxed);
+    let mut line = Map::new();
+    if run != 0 {
+        line.insert("run".to_owned(), run.into());
+    }
+    let fields = fields.as_object().into_iter().flatten();
+    line.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
     if IS_JSON.load(Ordering::Relaxed) {
-        let head = [("timestamp", now.as_str()), ("level", level.as_str())];
-        let head = head.into_iter().chain([("message", message)]);
-        let head = head.map(|(name, text)| (name.to_owned(), Value::from(text)));
-        let line: Map<String, Value> = head.chain(fields).collect();
+        let head = json!({ "timestamp": now, "level": level.as_str(), "message": message });
+        let head = head.as_object().cloned().unwrap_or_default();
+        let line: Map<String, Value> = head.into_iter().chain(line).collect();
         return write(&Value::Object(line).to_string());
     }
-    let mut line = format!("{now} {level:>5} {}", printable_lines(message));
-    for (name, value) in fields {
-        let _ = write!(line, " {name}={value}");
+    let mut text = format!("{now} {level:>5} {}", printable_lines(message));
+    for (name, value) in line {
+        let _ = write!(text, " {name}={value}");
     }
-    write(&line);
+    write(&text);
 }
 
 /// Turns what any room of this program logs into lines.
@@ -107,47 +110,28 @@ struct Lines;
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields(Map::new());
         event.record(&mut fields);
-        write_line(*event.metadata().level(), &fields.message, fields.others);
+        let message = fields.0.remove("message").unwrap_or_default();
+        let message = message.as_str().unwrap_or_default();
+        write_line(*event.metadata().level(), message, &fields.0.into());
     }
 }
 
-#[derive(Default)]
-struct Fields {
-    message: String,
-    others: Map<String, Value>,
-}
-
-impl Fields {
-    fn add(&mut self, field: &Field, value: impl Into<Value>) {
-        self.others.insert(field.name().to_owned(), value.into());
-    }
-}
+struct Fields(Map<String, Value>);
 
 impl Visit for Fields {
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field, value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.add(field, value);
-    }
-
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value);
+        self.0.insert(field.name().to_owned(), value.into());
     }
 
+    /// Numbers and booleans too, whose text is the same in JSON.
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         let text = format!("{value:?}");
-        if field.name() == "message" {
-            self.message = text;
-        } else {
-            self.add(field, text);
-        }
+        let value = match serde_json::from_str(&text) {
+            Ok(value @ (Value::Number(_) | Value::Bool(_))) if field.name() != "message" => value,
+            _ => Value::String(text),
+        };
+        self.0.insert(field.name().to_owned(), value);
     }
 }

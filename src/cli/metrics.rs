@@ -24,13 +24,6 @@ pub struct Metrics {
     before: String,
 }
 
-/// When they are written, and with which exit code once the run has ended.
-#[derive(Clone, Copy)]
-pub struct Now {
-    pub at: Timestamp,
-    pub exit_code: Option<u8>,
-}
-
 impl Metrics {
     /// Of a tenant that is not known, such as when the config cannot be read, the file itself may know the name.
     pub fn open(path: &Path, tenant: Option<&str>) -> Self {
@@ -47,10 +40,15 @@ impl Metrics {
     }
 
     /// A run that is under way has no exit code yet: one that is killed leaves it out for good.
-    pub fn write(&self, tally: &Tally, seconds: f64, now: Now) -> Result<(), Error> {
-        let now_s = now.at.0.div_euclid(1000);
-        let ended = now.exit_code.map(|_| now_s);
-        let succeeded = ended.filter(|_| now.exit_code == Some(0));
+    pub fn write(
+        &self,
+        tally: &Tally,
+        seconds: f64,
+        at: Timestamp,
+        exit_code: Option<u8>,
+    ) -> Result<(), Error> {
+        let ended = exit_code.map(|_| at.0.div_euclid(1000));
+        let succeeded = ended.filter(|_| exit_code == Some(0));
         let values = context! {
             tenant => format!("tenant=\"{}\"", self.tenant),
             counts => Serde(tally.counts),
@@ -59,7 +57,7 @@ impl Metrics {
             seconds,
             last_success => succeeded.or(self.earlier(LAST_SUCCESS)),
             last_end => ended.or(self.earlier(LAST_END)),
-            exit_code => now.exit_code,
+            exit_code,
         };
         let text = minijinja::Environment::new()
             .render_str(include_str!("metrics.txt"), values)

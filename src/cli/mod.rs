@@ -15,13 +15,13 @@ mod values;
 mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::error::{Ended, Error, Kind};
-use crate::send::Clock;
-use args::{Cli, Command, Global, SendArgs};
+use crate::error::{Ended, Kind};
+use args::{Cli, Command, Global};
 use metrics::Metrics;
 use output::Output;
 use settings::Settings;
@@ -42,35 +42,31 @@ fn run(cli: Cli) -> Ended {
     system::keep_panics_short();
     log::start(&cli.global);
     let global = cli.global.clone();
-    let sending: Option<SendArgs> = match &cli.command {
-        Command::Run(args) => Some(args.send.clone()),
-        Command::Resume(args) => Some(args.send.clone()),
-        Command::Retry(args) => Some(args.send.clone()),
+    let metrics_file = match &cli.command {
+        Command::Run(args) => args.send.metrics_file.clone(),
+        Command::Resume(args) => args.send.metrics_file.clone(),
+        Command::Retry(args) => args.send.metrics_file.clone(),
         _ => None,
     };
     // The ledger's open transaction, if any, is rolled back on the way.
     let ended = catch_unwind(AssertUnwindSafe(|| commands::execute(cli)))
         .unwrap_or(Ok(Some(Kind::Unexpected)));
-    if let (Err(error), Some(args)) = (&ended, sending) {
-        note_in_metrics(error, &args, &global);
+    if let (Err(error), Some(path)) = (&ended, metrics_file) {
+        note_in_metrics(error.kind, &path, &global);
     }
     ended
 }
 
 /// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
-fn note_in_metrics(error: &Error, args: &SendArgs, global: &Global) {
-    let Some(path) = &args.metrics_file else {
-        return;
-    };
+fn note_in_metrics(kind: Kind, path: &Path, global: &Global) {
     // The file is the other process's, which is at work.
-    if error.kind == Kind::Busy {
+    if kind == Kind::Busy {
         return;
     }
     let settings = Settings::find(global, None).ok();
     let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
-    let now = system::SystemClock::default().wall();
     let metrics = Metrics::open(path, tenant.as_deref());
-    if let Err(error) = metrics.note_exit(error.kind.exit_code(), now) {
+    if let Err(error) = metrics.note_exit(kind.exit_code(), system::now()) {
         tracing::warn!("{error}");
     }
 }

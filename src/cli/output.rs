@@ -1,10 +1,10 @@
 //! What is written: results to stdout or a file, and how a command ends; the rest of stderr is `log`.
 
-use std::borrow::Cow;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ColorChoice;
+use serde_json::json;
 
 use super::args::{Global, LogFormat};
 use super::log;
@@ -109,25 +109,19 @@ impl Output {
 
     /// Prints what clap has to tell: help and version as results, mistakes on stderr.
     pub fn print_clap(self, told: &clap::Error) -> Ended {
+        let text = told.render();
+        let shown = |is_terminal| {
+            if self.is_styled(is_terminal) {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            }
+        };
         if told.use_stderr() {
-            let text = told.render();
-            // What was typed stands in it.
-            let text = match printable_lines(&text.to_string()) {
-                Cow::Borrowed(_) if self.is_styled(io::stderr().is_terminal()) => {
-                    text.ansi().to_string()
-                }
-                shown => shown.into_owned(),
-            };
-            log::write(text.trim_end());
+            log::write(shown(io::stderr().is_terminal()).trim_end());
             return Ok(Some(Kind::Usage));
         }
-        let text = told.render();
-        let is_styled = self.is_styled(io::stdout().is_terminal());
-        let text = if is_styled {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        };
+        let text = shown(io::stdout().is_terminal());
         self.print(|out| out.write_all(text.as_bytes()))?;
         Ok(None)
     }
@@ -149,18 +143,14 @@ impl Output {
     /// Tells an error, and gives who has to act. With `--json`, stdout gets its document unless a result has begun there.
     pub fn fail(self, error: &Error) -> Kind {
         self.tell(error);
-        if !self.json || HAS_BEGUN.load(Ordering::Relaxed) {
-            return error.kind;
+        if self.json && !HAS_BEGUN.load(Ordering::Relaxed) {
+            let (code, message, hint) = (error.code, &error.message, &error.hint);
+            let document = json!({ "error": { "code": code, "message": message, "hint": hint } });
+            if let Err(unwritten) = self.print_json(&document) {
+                return self.fail(&unwritten);
+            }
         }
-        let document = serde_json::json!({ "error": {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-        }});
-        match self.print_json(&document) {
-            Ok(()) => error.kind,
-            Err(unwritten) => self.fail(&unwritten),
-        }
+        error.kind
     }
 
     /// An error as it is told on a terminal without colours.
@@ -169,24 +159,22 @@ impl Output {
         let texts: Vec<String> = all
             .map(|error| Output::default().as_text(error, false))
             .collect();
-        printable_lines(&texts.join("\n\n")).into_owned()
+        texts.join("\n\n")
     }
 
     fn tell(self, error: &Error) {
         let all = std::iter::once(error).chain(&error.others);
         if self.log_json {
-            let texts: Vec<&str> = all
-                .map(|error| match &error.excerpt {
-                    Some(excerpt) => excerpt.plain.as_str(),
-                    None => error.message.as_str(),
-                })
-                .collect();
-            let mut fields = serde_json::Map::new();
-            fields.insert("code".to_owned(), error.code.into());
-            fields.insert("hint".to_owned(), error.hint.as_deref().into());
-            fields.insert("exit_code".to_owned(), error.kind.exit_code().into());
-            fields.insert("reason".to_owned(), error.message.as_str().into());
-            return log::end(Some(error.kind), &texts.join("\n\n"), fields);
+            let excerpt = |error: &Error| Some(error.excerpt.as_ref()?.plain.clone());
+            let texts = all.map(|error| excerpt(error).unwrap_or(error.message.clone()));
+            let texts: Vec<String> = texts.collect();
+            let fields = json!({
+                "code": error.code,
+                "hint": error.hint,
+                "exit_code": error.kind.exit_code(),
+                "reason": error.message,
+            });
+            return log::end(Some(error.kind), &texts.join("\n\n"), &fields);
         }
         let is_styled = self.is_styled(io::stderr().is_terminal());
         let texts: Vec<String> = all.map(|error| self.as_text(error, is_styled)).collect();
@@ -198,19 +186,19 @@ impl Output {
             Kind::NeedsPerson | Kind::Stopped | Kind::Busy => ("warning:", "\u{1b}[1;33m"),
             _ => ("error:", "\u{1b}[1;31m"),
         };
-        let word = if is_styled {
-            format!("{color}{word}\u{1b}[0m")
+        let (color, plain) = if is_styled {
+            (color, "\u{1b}[0m")
         } else {
-            word.to_owned()
+            ("", "")
         };
-        let message = printable_lines(&error.message);
+        let message = format!("{color}{word}{plain} {}", printable_lines(&error.message));
         match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
             // One line, for whoever gets it by mail.
-            (_, Some(hint)) if self.quiet => format!("{word} {message} {hint}"),
+            (_, Some(hint)) if self.quiet => format!("{message} {hint}"),
             (Some(excerpt), _) if is_styled => excerpt.styled.clone(),
             (Some(excerpt), _) if !self.quiet => excerpt.plain.clone(),
-            (_, Some(hint)) => format!("{word} {message}\n  {hint}"),
-            (_, None) => format!("{word} {message}"),
+            (_, Some(hint)) => format!("{message}\n  {hint}"),
+            (_, None) => message,
         }
     }
 

@@ -1,7 +1,12 @@
 //! What the operating system gives and takes: clocks, signals, core dumps, who runs this.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+#[cfg(unix)]
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+#[cfg(windows)]
+use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
 
 use super::output::Output;
 use crate::error::Kind;
@@ -46,38 +51,24 @@ pub fn host_name() -> String {
 
 /// What the wall clock shows.
 pub fn now() -> Timestamp {
-    SystemClock::default().wall()
+    SystemClock.wall()
 }
 
 /// Wall clock and time since the machine started.
-pub struct SystemClock {
-    /// Which start of the machine this is; empty where the system does not tell.
-    boot_id: String,
-    #[cfg(not(target_os = "linux"))]
-    started: std::time::Instant,
-}
+pub struct SystemClock;
 
-impl Default for SystemClock {
-    fn default() -> Self {
-        let boot_id = if cfg!(target_os = "linux") {
-            std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
-        } else {
-            String::new()
-        };
-        SystemClock {
-            boot_id: boot_id.trim().to_owned(),
-            #[cfg(not(target_os = "linux"))]
-            started: std::time::Instant::now(),
-        }
-    }
-}
+/// Which start of the machine this is; empty where the system does not tell.
+static BOOT_ID: LazyLock<String> = LazyLock::new(|| {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
+});
 
 impl Clock for SystemClock {
     fn moment(&self) -> Moment {
         Moment {
             at: self.wall(),
             uptime_ms: i64::try_from(self.steady().as_millis()).unwrap_or(i64::MAX),
-            boot_id: self.boot_id.clone(),
+            boot_id: BOOT_ID.clone(),
         }
     }
 
@@ -91,28 +82,22 @@ impl Clock for SystemClock {
     fn steady(&self) -> Duration {
         // Goes on while the machine sleeps, and is the same in every process until the next start.
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        Duration::new(
-            u64::try_from(now.tv_sec).unwrap_or(0),
-            u32::try_from(now.tv_nsec).unwrap_or(0),
-        )
+        now.try_into().unwrap_or_default()
     }
 
     #[cfg(not(target_os = "linux"))]
     fn steady(&self) -> Duration {
-        self.started.elapsed()
+        static BEGUN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+        BEGUN.elapsed()
     }
 }
 
 /// Debug builds let a test set the wall clock back or forward while the process runs: the file that
 /// `VLENS_BATCH_TEST_CLOCK` names holds the milliseconds to add. Release builds know nothing of it.
 fn test_shift_ms() -> i64 {
-    if !cfg!(debug_assertions) {
-        return 0;
-    }
-    std::env::var_os("VLENS_BATCH_TEST_CLOCK")
-        .and_then(|path| std::fs::read_to_string(path).ok())
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0)
+    let path = std::env::var_os("VLENS_BATCH_TEST_CLOCK").filter(|_| cfg!(debug_assertions));
+    let text = path.and_then(|path| std::fs::read_to_string(path).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Watches SIGINT, SIGTERM and SIGHUP until the process ends: the first stops gently, the second at once. What is under way
@@ -121,19 +106,19 @@ pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSigna
     let stop = Arc::new(StopSignal::default());
     let stopped = Arc::clone(&stop);
     // Watched from here on, not from whenever the task gets to run.
-    let signals = Signals::new();
+    let signals = signals();
     tokio::spawn(async move {
         let Ok(mut signals) = signals else {
             tracing::warn!("signals cannot be watched; an interrupt ends the run at once");
             return;
         };
-        signals.next().await;
+        next(&mut signals).await;
         if let Some(timeout) = timeout {
             let most = timeout.as_secs();
             output.say(&format!("Stopping: answers to requests under way are waited for, {most} s at the most. A second Ctrl-C ends at once and leaves those rows uncertain."));
         }
         stopped.stop(StopReason::Signal);
-        signals.next().await;
+        next(&mut signals).await;
         end_at_once();
     });
     stop
@@ -148,83 +133,50 @@ fn end_at_once() -> ! {
 }
 
 #[cfg(unix)]
-struct Signals(Vec<tokio::signal::unix::Signal>);
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let ignored = ignored_signals();
-        let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ];
-        // `nohup` and `command &` in a script mean it.
-        let watched = kinds
-            .into_iter()
-            .filter(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
-        watched
-            .map(signal)
-            .collect::<std::io::Result<_>>()
-            .map(Signals)
-    }
-
-    async fn next(&mut self) {
-        std::future::poll_fn(|context| {
-            let mut signals = self.0.iter_mut();
-            if signals.any(|signal| signal.poll_recv(context).is_ready()) {
-                std::task::Poll::Ready(())
-            } else {
-                std::task::Poll::Pending
-            }
-        })
-        .await;
-    }
+fn signals() -> std::io::Result<Vec<tokio::signal::unix::Signal>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // What whoever started this process had it ignore (`nohup`, `command &` in a script) is meant: one bit each, where the system tells.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    let ignored = ignored.unwrap_or(0);
+    let mut kinds = vec![
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    kinds.retain(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
+    kinds.into_iter().map(signal).collect()
 }
 
-/// The signals that whoever started this process had it ignore, one bit each. None where the system does not tell.
 #[cfg(unix)]
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .unwrap_or(0)
+async fn next(signals: &mut [tokio::signal::unix::Signal]) {
+    std::future::poll_fn(|context| {
+        let mut signals = signals.iter_mut();
+        let came = signals.any(|signal| signal.poll_recv(context).is_ready());
+        if came { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Ctrl-C and Ctrl-Break, the window's close, logoff and shutdown: the system waits some seconds for the last three.
 #[cfg(windows)]
-struct Signals(
-    tokio::signal::windows::CtrlC,
-    tokio::signal::windows::CtrlBreak,
-    tokio::signal::windows::CtrlClose,
-    tokio::signal::windows::CtrlLogoff,
-    tokio::signal::windows::CtrlShutdown,
-);
+type Signals = (CtrlC, CtrlBreak, CtrlClose, CtrlLogoff, CtrlShutdown);
 
 #[cfg(windows)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
-        let (close, logoff) = (ctrl_close()?, ctrl_logoff()?);
-        Ok(Signals(
-            ctrl_c()?,
-            ctrl_break()?,
-            close,
-            logoff,
-            ctrl_shutdown()?,
-        ))
-    }
+fn signals() -> std::io::Result<Signals> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+    let (close, logoff) = (ctrl_close()?, ctrl_logoff()?);
+    Ok((ctrl_c()?, ctrl_break()?, close, logoff, ctrl_shutdown()?))
+}
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
-            _ = self.2.recv() => {}
-            _ = self.3.recv() => {}
-            _ = self.4.recv() => {}
-        }
+#[cfg(windows)]
+async fn next(signals: &mut Signals) {
+    tokio::select! {
+        _ = signals.0.recv() => {}
+        _ = signals.1.recv() => {}
+        _ = signals.2.recv() => {}
+        _ = signals.3.recv() => {}
+        _ = signals.4.recv() => {}
     }
 }

@@ -147,17 +147,14 @@ impl LangArg {
 #[derive(Debug, Subcommand)]
 pub enum RegisterAction {
     /// Make the schema, and enter the tenant with the limits that the config names
-    #[command(after_help = include_str!("help/register.txt"))]
     Init {
         /// Make the team's key, in this file
         #[arg(long, value_name = "FILE")]
         new_key: Option<PathBuf>,
     },
     /// Who sends, and how many customers are claimed, uncertain, on their way
-    #[command(after_help = include_str!("help/register.txt"))]
     Status,
     /// After a restore of the database: give it back what this ledger knows
-    #[command(after_help = include_str!("help/register.txt"))]
     Rebuild {
         /// No other ledger will come: sending goes on with what is there
         #[arg(long)]

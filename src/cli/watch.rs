@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::log;
-use super::metrics::{Metrics, Now};
+use super::metrics::Metrics;
 use super::output::Output;
 use crate::error::Error;
 use crate::model::{Counts, RunSummary, Status, Timestamp};
@@ -72,11 +72,11 @@ impl Watch {
         self.progress.finish();
         let exit_code = ended.map_or(0, |error| error.kind.exit_code());
         if self.output.logs_ends() && (ended.is_some() || !self.output.quiet) {
-            let mut fields = as_fields(summary);
-            fields.insert("exit_code".to_owned(), exit_code.into());
             let reason = ended.map(|error| error.message.as_str());
-            fields.insert("reason".to_owned(), reason.into());
-            log::end(ended.map(|error| error.kind), "run ended", fields);
+            let mut fields = as_fields(summary);
+            fields["exit_code"] = exit_code.into();
+            fields["reason"] = reason.into();
+            log::end(ended.map(|error| error.kind), "run ended", &fields);
         }
         self.write_metrics(tally, Some(exit_code));
     }
@@ -115,12 +115,11 @@ impl Watch {
     }
 
     fn write_metrics(&self, tally: &Tally, exit_code: Option<u8>) {
-        let Some(metrics) = &self.metrics else {
-            return;
-        };
         let seconds = self.started.elapsed().as_secs_f64();
         let at = self.clock.wall();
-        if let Err(error) = metrics.write(tally, seconds, Now { at, exit_code }) {
+        if let Some(metrics) = &self.metrics
+            && let Err(error) = metrics.write(tally, seconds, at, exit_code)
+        {
             tracing::warn!("{error}");
         }
     }
@@ -143,15 +142,14 @@ impl Watch {
 }
 
 /// A run's document on one level, but for its number, which every line has.
-fn as_fields(summary: &RunSummary) -> Map<String, Value> {
-    let document = serde_json::to_value(summary).unwrap_or_default();
-    let mut fields = Map::new();
-    for (name, value) in document.as_object().into_iter().flatten() {
-        match value {
-            Value::Object(counts) => fields.extend(counts.clone()),
-            _ if name == "run" => {}
-            _ => drop(fields.insert(name.clone(), value.clone())),
-        }
+fn as_fields(summary: &RunSummary) -> Value {
+    let mut document = json!(summary);
+    let Some(fields) = document.as_object_mut() else {
+        return document;
+    };
+    fields.shift_remove("run");
+    if let Some(Value::Object(counts)) = fields.shift_remove("counts") {
+        fields.extend(counts);
     }
-    fields
+    document
 }

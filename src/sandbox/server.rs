@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::SignedDuration;
 use serde_json::json;
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,44 +22,39 @@ use super::tenant::{Limits, Tokens, locked};
 use crate::error::Error;
 use crate::model::Timestamp;
 
-#[derive(Debug, Clone)]
+/// How a stand-in is to behave; by default as the vendor documents it, without faults.
+#[derive(Debug, Clone, clap::Parser)]
 pub struct SandboxOptions {
-    /// On loopback; 0 takes any free one.
+    /// The port [default: any that is free]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub port: u16,
-    /// How many milliseconds requests and answers are on their way, each: `0..300` (both ends included) or `50`.
+    /// Milliseconds each way: N, or FROM..TO
+    #[arg(long, value_name = "MS", default_value = "0")]
     pub latency: String,
-    /// Requests admitted in any second and minute; 0 is no limit.
+    /// Requests allowed in any second; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 10)]
     pub per_second: u32,
+    /// Requests allowed in any minute; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 60)]
     pub per_minute: u32,
-    /// How long an admin token holds. A refresh token holds seven times as long.
-    pub token_life: Duration,
-    /// Both files are appended to, and hold phones (the log tokens, too) in full.
+    /// How long an admin token lives; a refresh token seven times as long
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub token_life: SignedDuration,
+    /// Write every request and what became of it to this file (JSONL), phones and tokens in full
+    #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
+    /// Write how far each invited customer's contract is to this file, as the vendor's portal exports it (CSV, for `follow`)
+    #[arg(long, value_name = "FILE")]
     pub portal: Option<PathBuf>,
-    /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
-    pub any_form: bool,
-    /// `name=rate,…`: which requests fail at random, and how.
+    /// Answer at random with these faults: NAME=SHARE,…
+    #[arg(long = "fault", value_name = "FAULTS", default_value = "")]
     pub faults: String,
-    /// What the random faults are drawn from.
+    /// Seed of the faults and latencies
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-}
-
-/// As the vendor documents it: 10 requests a second, 60 a minute, a token for a day, no faults.
-impl Default for SandboxOptions {
-    fn default() -> Self {
-        SandboxOptions {
-            port: 0,
-            latency: "0".to_owned(),
-            per_second: 10,
-            per_minute: 60,
-            token_life: Duration::from_hours(24),
-            log: None,
-            portal: None,
-            any_form: false,
-            faults: String::new(),
-            seed: 0,
-        }
-    }
+    /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
+    #[arg(skip)]
+    pub any_form: bool,
 }
 
 fn parse_latency(text: &str) -> Result<RangeInclusive<u64>, Error> {
@@ -146,7 +142,7 @@ impl Server {
             latency: parse_latency(&options.latency)?,
             limits: Limits::new(options.per_second, options.per_minute),
             api: Api {
-                tokens: Tokens::new(options.token_life),
+                tokens: Tokens::new(options.token_life.unsigned_abs()),
                 any_form: options.any_form,
                 faults: Faults::parse(&options.faults, options.seed)?,
             },

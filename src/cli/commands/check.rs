@@ -178,24 +178,33 @@ pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<(), Error> {
         json: false,
         ..settings.output
     };
-    Check::look(args, settings, &mut sheet, silent)?.write_marked(args, Readers::Folder)
+    Check::look(args, settings, &mut sheet, silent)?.write_marked(Readers::Folder)
 }
 
 /// The same for a file that is at hand already.
 pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ended {
     let mut sheet = open_sheet(input, settings, &args.read)?;
-    if let Some(most) = args.show {
-        return show(most, &mut sheet, args, settings.output);
+    let mut check = Check::look(args, settings, &mut sheet, settings.output)?;
+    check.write_marked(Readers::Owner)?;
+    if args.show.is_some() {
+        check.show_bodies()?;
+    } else {
+        check.tell(&sheet, settings)?;
     }
-    Check::look(args, settings, &mut sheet, settings.output)?.finish(args, &sheet, settings)
+    let invalid = check.tally.invalid;
+    if invalid == 0 {
+        return Ok(None);
+    }
+    let rows = counted(invalid, "row is", "rows are");
+    let message = format!("{}: {rows} not valid.", args.file.display());
+    Err(Error::new(Kind::NeedsPerson, "rows_invalid", message))
 }
 
 /// The ledger that the rows are compared with. Where it cannot be said which one, a check goes on without.
 fn reader(settings: &Settings, output: Output) -> Result<Option<Reader>, Error> {
     match settings.ledger(false) {
         Ok(path) => Reader::open(&path)?.map(Reader::hold).transpose(),
-        Err(error) => {
-            let message = error.message;
+        Err(Error { message, .. }) => {
             output.say(&format!(
                 "Not compared with what was sent before: {message}"
             ));
@@ -204,33 +213,27 @@ fn reader(settings: &Settings, output: Output) -> Result<Option<Reader>, Error> 
     }
 }
 
-fn walk(
-    sheet: &mut Sheet,
-    visit: impl FnMut(&Row, Mapped) -> Result<(), Error> + Send,
-) -> Result<(), Error> {
-    let walked = sheet.walk(&StopSignal::default(), visit)?;
-    walked.map_err(|_| Error::stopped("interrupted", "Interrupted."))
-}
-
-struct Check {
+struct Check<'a> {
+    args: &'a CheckArgs,
+    output: Output,
     reader: Option<Reader>,
     seen: Seen,
     tally: CheckTally,
+    /// The first, as many as `--show` asks for.
+    bodies: Vec<String>,
     headers: Shown,
     annotator: Option<Annotator>,
     forms: BTreeMap<ContractTypeId, Form>,
-    /// Whether the person who has the sheet reads the result, rather than a log.
-    is_screen: bool,
 }
 
-impl Check {
+impl<'a> Check<'a> {
     /// Looks at every row.
     fn look(
-        args: &CheckArgs,
+        args: &'a CheckArgs,
         settings: &Settings,
         sheet: &mut Sheet,
         output: Output,
-    ) -> Result<Check, Error> {
+    ) -> Result<Self, Error> {
         let columns = sheet.columns();
         let is_arabic = Language::of(&columns) == Language::Arabic;
         let headers = Shown::of(columns.iter().map(String::as_str));
@@ -244,32 +247,19 @@ impl Check {
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
         let mut check = Check {
+            args,
+            output,
             reader: reader(settings, output)?,
             seen: Seen::default(),
             tally: CheckTally::new(sheet.mapping.columns_of_fields(), output.json),
+            bodies: Vec::new(),
             headers,
             annotator: annotator.transpose()?,
             forms: forms(settings)?,
-            is_screen: std::io::stdout().is_terminal(),
         };
-        walk(sheet, |row, mapped| check.row(row, mapped))?;
+        let walked = sheet.walk(&StopSignal::default(), |row, mapped| check.row(row, mapped))?;
+        walked.map_err(|_| Error::stopped("interrupted", "Interrupted."))?;
         Ok(check)
-    }
-
-    /// Writes the marked workbook, whose file has the time that it names itself.
-    fn write_marked(&mut self, args: &CheckArgs, readers: Readers) -> Result<(), Error> {
-        let (Some(annotator), Some(path)) = (self.annotator.take(), &args.annotate) else {
-            return Ok(());
-        };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        // Some file systems count in steps of two seconds.
-        let second = now.unwrap_or_default().as_secs() & !1;
-        write_file(path, readers, |file| {
-            annotator.finish(&self.tally, second, file)?;
-            // A device has no time of its own; a book without it is merely never overwritten.
-            let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
-            Ok(())
-        })
     }
 
     fn row(&mut self, row: &Row, mapped: Mapped) -> Result<(), Error> {
@@ -281,6 +271,10 @@ impl Check {
                 self.compare_with_ledger(row.number, &invitation)?;
                 if self.tally.filled.is_none() {
                     self.tally.filled = Some(self.form_of(row.number, &invitation));
+                }
+                if (self.bodies.len() as u64) < self.args.show.unwrap_or(0) {
+                    let body = printable_json(&invitation.body);
+                    self.bodies.push(body.into_owned());
                 }
             }
             Verdict::Duplicate(first) => duplicate_of = Some(first),
@@ -294,9 +288,8 @@ impl Check {
             duplicate_of,
             aside,
         };
-        self.tally
-            .see(&found)
-            .map_err(|error| Error::temporary(&error))?;
+        let seen = self.tally.see(&found);
+        seen.map_err(|error| Error::temporary(&error))?;
         match &mut self.annotator {
             Some(annotator) => annotator.row(&found),
             None => Ok(()),
@@ -304,106 +297,108 @@ impl Check {
     }
 
     /// Notes whether an earlier run created this invitation. Where is looked for only if it will be told.
-    fn compare_with_ledger(
-        &mut self,
-        row: RowNumber,
-        invitation: &Invitation,
-    ) -> Result<(), Error> {
+    fn compare_with_ledger(&mut self, row: RowNumber, of: &Invitation) -> Result<(), Error> {
         let Some(reader) = &self.reader else {
             return Ok(());
         };
-        let Some((id, standing)) = reader.standing(invitation)? else {
+        let known = reader.standing(of)?;
+        let known = known.filter(|(_, standing)| standing.status == Status::Created);
+        let Some((id, standing)) = known else {
             return Ok(());
         };
-        if standing.status != Status::Created {
-            return Ok(());
-        }
-        let earlier = if self.tally.wants_earlier() {
-            reader.created_in(id)?
-        } else {
-            None
-        };
+        let wanted = self.tally.wants_earlier().then(|| reader.created_in(id));
+        let earlier = wanted.transpose()?.flatten();
+        let is_same = standing.same_content;
         let seen = self
             .tally
-            .see_already_created(row, standing.same_content, earlier.as_ref());
+            .see_already_created(row, is_same, earlier.as_ref());
         seen.map_err(|error| Error::temporary(&error))
     }
 
-    /// What goes out for a row, under the labels of its forms. Only on a screen are its values whole.
+    /// What goes out for a row, under the labels of its forms. Only to the person who has the sheet are its values shown whole.
     fn form_of(&self, row: RowNumber, invitation: &Invitation) -> FilledForm {
-        let shown = |value: &str| {
-            if self.is_screen {
-                value.to_owned()
-            } else {
-                mask(value)
-            }
-        };
+        let is_screen = std::io::stdout().is_terminal();
+        let whole = |value: &str| value.to_owned();
+        let shown = if is_screen { whole } else { mask };
         let recipient = &invitation.recipient;
         let types = invitation.contract_types.iter().map(ToString::to_string);
-        let types = types.collect::<Vec<_>>().join(", ");
-        let mut fields = vec![("Contract type".to_owned(), types)];
-        let parts = [("Phone", &recipient.phone), ("E-mail", &recipient.email)];
-        fields.extend(
-            parts
-                .into_iter()
-                .filter_map(|(label, value)| Some((label.to_owned(), shown(value.as_ref()?)))),
-        );
+        let types: Vec<String> = types.collect();
+        let mut fields = vec![("Contract type".to_owned(), types.join(", "))];
+        for (label, value) in [("Phone", &recipient.phone), ("E-mail", &recipient.email)] {
+            fields.extend(value.iter().map(|value| (label.to_owned(), shown(value))));
+        }
         let body: serde_json::Value = serde_json::from_str(&invitation.body).unwrap_or_default();
         let values = [&body["SessionInput"], &body].map(|at| at["RequestFieldsValues"].as_object());
         for (id, values) in values.into_iter().flatten().flatten() {
-            let form = id
-                .parse()
-                .ok()
-                .and_then(|id| self.forms.get(&ContractTypeId(id)));
+            let form = self.forms.iter().find(|(of, _)| of.to_string() == *id);
+            let form = form.map_or(&[][..], |(_, form)| &form.fields);
             for (key, value) in values.as_object().into_iter().flatten() {
-                let field =
-                    form.and_then(|form| form.fields.iter().find(|field| field.key == *key));
+                let field = form.iter().find(|field| field.key == *key);
                 let labels = field.map(|field| [&field.label, &field.label_ar]);
                 let label = labels.into_iter().flatten().find(|label| !label.is_empty());
-                let label =
-                    label.map_or_else(|| self.headers.header(key).into_owned(), Clone::clone);
-                fields.push((label, shown(value.as_str().unwrap_or_default())));
+                let label = label.map_or_else(|| self.headers.header(key), Into::into);
+                let value = shown(value.as_str().unwrap_or_default());
+                fields.push((label.into_owned(), value));
             }
         }
         FilledForm { row, fields }
     }
 
-    fn finish(mut self, args: &CheckArgs, sheet: &Sheet, settings: &Settings) -> Ended {
-        let output = settings.output;
-        self.write_marked(args, Readers::Owner)?;
-        if let Some(path) = &args.annotate {
-            let path = path.display();
-            output.say(&format!(
-                "The sheet with every problem marked is in {path}."
-            ));
-        }
-        let ended = invalid_rows(self.tally.invalid, args);
+    /// Writes the marked workbook, whose file has the time that it names itself.
+    fn write_marked(&mut self, readers: Readers) -> Result<(), Error> {
+        let (Some(annotator), Some(path)) = (self.annotator.take(), &self.args.annotate) else {
+            return Ok(());
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        // Some file systems count in steps of two seconds.
+        let second = now.unwrap_or_default().as_secs() & !1;
+        write_file(path, readers, |file| {
+            annotator.finish(&self.tally, second, file)?;
+            // A device has no time of its own; a book without it is merely never overwritten.
+            let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
+            Ok(())
+        })?;
+        let path = path.display();
+        self.output.say(&format!(
+            "The sheet with every problem marked is in {path}."
+        ));
+        Ok(())
+    }
+
+    /// The first bodies exactly as they would be sent, one a line.
+    fn show_bodies(&self) -> Result<(), Error> {
+        self.output.print(|out| {
+            if self.output.json {
+                return writeln!(out, "{{\"bodies\":[{}]}}", self.bodies.join(","));
+            }
+            let mut bodies = self.bodies.iter();
+            bodies.try_for_each(|body| writeln!(out, "{body}"))
+        })
+    }
+
+    fn tell(&mut self, sheet: &Sheet, settings: &Settings) -> Result<(), Error> {
+        let (args, output) = (self.args, self.output);
         let notes = how_it_was_read(sheet);
         let source = args.file.display().to_string();
         if output.json {
-            output.print(|out| self.tally.write_json(out, &source, &notes))?;
-            return ended;
+            return output.print(|out| self.tally.write_json(out, &source, &notes));
         }
         let marked = args.annotate.clone();
         let marked = marked.unwrap_or_else(|| free_name(&args.file));
-        let rows = console::Term::stdout()
-            .size_checked()
-            .map(|(rows, _)| usize::from(rows));
+        let rows = console::Term::stdout().size_checked();
+        let rows = rows.map_or(SCREEN, |(rows, _)| rows.into());
+        let typed = settings.typed(&args.file, &args.read);
         let text = CheckText {
             source: &source,
             notes: &notes,
-            options: &settings
-                .further(false, &settings.typed(&args.file, &args.read))
-                .running,
+            options: &settings.further(false, &typed).running,
             marked: &marked.to_string_lossy(),
             is_marked: args.annotate.is_some(),
             is_unmapped: settings.config_path.is_none() && has_no_keys(sheet),
             headers: &self.headers,
-            lines: rows.unwrap_or(SCREEN).clamp(24, SCREEN),
+            lines: rows.clamp(24, SCREEN),
         };
-        let (tally, look) = (&self.tally, output.look());
-        output.print(|out| tally.write_text(out, &text, look))?;
-        ended
+        output.print(|out| self.tally.write_text(out, &text, output.look()))
     }
 }
 
@@ -418,52 +413,16 @@ fn has_no_keys(sheet: &Sheet) -> bool {
     fields.iter().any(|(key, _)| !is_key(key))
 }
 
-fn invalid_rows(invalid: u64, args: &CheckArgs) -> Ended {
-    if invalid == 0 {
-        return Ok(None);
-    }
-    let file = args.file.display();
-    let message = format!(
-        "{file}: {} not valid.",
-        counted(invalid, "row is", "rows are")
-    );
-    Err(Error::new(Kind::NeedsPerson, "rows_invalid", message))
-}
-
 /// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
 fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
     let notes = sheet.source.notes.iter();
     let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
-    match sheet.source.blank_rows {
-        0 => {}
-        1 => notes.push("1 blank row was passed over.".to_owned()),
-        many => notes.push(format!("{many} blank rows were passed over.")),
+    if sheet.source.blank_rows > 0 {
+        let blank = sheet.source.blank_rows.into();
+        let blank = counted(blank, "blank row was", "blank rows were");
+        notes.push(format!("{blank} passed over."));
     }
     notes.extend(sheet.mapping.notes());
     notes.extend(sheet.note_on_asides());
     notes
-}
-
-/// `--show N`: the first bodies exactly as they would be sent, one a line.
-fn show(most: u64, sheet: &mut Sheet, args: &CheckArgs, output: Output) -> Ended {
-    let mut invalid = 0;
-    let mut seen = Seen::default();
-    let mut bodies: Vec<String> = Vec::new();
-    walk(sheet, |row, mapped| {
-        match seen.judge(row.number, mapped).0 {
-            Verdict::Valid(invitation) if (bodies.len() as u64) < most => {
-                bodies.push(printable_json(&invitation.body).into_owned());
-            }
-            Verdict::Invalid(_) => invalid += 1,
-            Verdict::Valid(_) | Verdict::Duplicate(_) | Verdict::Aside(_) => {}
-        }
-        Ok(())
-    })?;
-    output.print(|out| {
-        if output.json {
-            return writeln!(out, "{{\"bodies\":[{}]}}", bodies.join(","));
-        }
-        bodies.iter().try_for_each(|body| writeln!(out, "{body}"))
-    })?;
-    invalid_rows(invalid, args)
 }

@@ -43,7 +43,7 @@ pub async fn open_api(
     command: &'static str,
     wait: bool,
 ) -> Result<Api, Error> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
     let stop = watch_signals(settings.output, Some(sending.timeout));

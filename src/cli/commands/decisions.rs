@@ -47,7 +47,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         register::settle(settings, &mut ledger, run, named, status).await?;
     }
     let is_created = status == Status::Created;
-    let now = SystemClock::default().moment();
+    let now = SystemClock.moment();
     let settled = ledger.settle(run, named, is_created, &now)?;
     ledger.finish()?;
     let word = text.replace(' ', "-");

@@ -20,7 +20,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::cli::args::{Cli, Command, SandboxArgs};
+use crate::cli::args::{Cli, Command};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
@@ -54,12 +54,12 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Doctor {
             allow_insecure_http,
         } => block_on(doctor::doctor(allow_insecure_http, find(None), output)),
-        Command::Sandbox(args) => block_on(sandbox(&args, output)),
+        Command::Sandbox(args) => block_on(sandbox(args, output)),
         Command::Backup { file } => results::backup(&file, &find(None)?),
         Command::Purge(args) => decisions::purge(&args, &find(None)?),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => {
-            output.print(|out| write_man(out, Cli::command()))?;
+            output.print(write_man)?;
             Ok(None)
         }
     }
@@ -84,20 +84,8 @@ fn block_on(work: impl Future<Output = Ended>) -> Ended {
 }
 
 /// Serves a local stand-in for the Vlens API until it is interrupted.
-async fn sandbox(args: &SandboxArgs, output: Output) -> Ended {
-    let sandbox = Sandbox::start(SandboxOptions {
-        port: args.port,
-        latency: args.latency.clone(),
-        per_second: args.per_second,
-        per_minute: args.per_minute,
-        token_life: args.token_life,
-        log: args.log.clone(),
-        portal: args.portal.clone(),
-        any_form: false,
-        faults: args.fault.clone().unwrap_or_default(),
-        seed: args.seed,
-    })
-    .await?;
+async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
+    let sandbox = Sandbox::start(options).await?;
     let stop = watch_signals(output, None);
     // Nobody's secrets, the same each time.
     let base_url = sandbox.base_url();
@@ -137,51 +125,43 @@ fn completions(shell: clap_complete::Shell, output: Output) -> Ended {
 const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 /// One page for everything, each command in a section of its own.
-fn write_man(mut out: &mut dyn Write, mut command: clap::Command) -> io::Result<()> {
+fn write_man(mut out: &mut dyn Write) -> io::Result<()> {
+    let mut command = Cli::command();
     command.build();
-    let subcommands = subcommands(&command);
-    let man = Man::new(command);
+    let man = Man::new(command.clone());
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
     man.render_synopsis_section(&mut out)?;
     man.render_description_section(&mut out)?;
     man.render_options_section(&mut out)?;
-    for subcommand in subcommands {
-        write_man_section(out, "vlens-batch", subcommand)?;
-    }
+    write_man_sections(out, "vlens-batch", &command)?;
     write!(out, ".SH EXAMPLES\n{}", examples(&man)?)
 }
 
-/// The section of one command, followed by those of its own commands. What every command has is told once, above.
-fn write_man_section(out: &mut dyn Write, parent: &str, command: clap::Command) -> io::Result<()> {
-    let name = format!("{parent} {}", command.get_name());
-    let subcommands = subcommands(&command);
-    let command = command
-        .mut_args(|arg| {
+/// The sections of a command's own commands. What every command has is told once, above.
+fn write_man_sections(out: &mut dyn Write, parent: &str, of: &clap::Command) -> io::Result<()> {
+    let commands = of.get_subcommands();
+    for command in commands.filter(|command| command.get_name() != "help") {
+        let name = format!("{parent} {}", command.get_name());
+        let shown = command.clone().bin_name(name.clone());
+        let man = Man::new(shown.mut_args(|arg| {
             let is_told_above = arg.is_global_set() || arg.get_id() == "help";
             arg.hide(is_told_above)
-        })
-        .bin_name(name.clone());
-    let man = Man::new(command);
-    let mut page = Vec::new();
-    man.render_description_section(&mut page)?;
-    man.render_synopsis_section(&mut page)?;
-    man.render_options_section(&mut page)?;
-    // The sections of a page become subsections of this one.
-    let page = String::from_utf8_lossy(&page)
-        .replace(PREAMBLE, "")
-        .replace(".SH DESCRIPTION\n", "")
-        .replace(".SH ", ".SS ");
-    let title = name.to_uppercase();
-    write!(out, ".SH \"{title}\"\n{page}{}", examples(&man)?)?;
-    let mut subcommands = subcommands.into_iter();
-    subcommands.try_for_each(|subcommand| write_man_section(out, &name, subcommand))
-}
-
-fn subcommands(command: &clap::Command) -> Vec<clap::Command> {
-    let all = command.get_subcommands();
-    let others = all.filter(|subcommand| subcommand.get_name() != "help");
-    others.cloned().collect()
+        }));
+        let mut page = Vec::new();
+        man.render_description_section(&mut page)?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+        // The sections of a page become subsections of this one.
+        let page = String::from_utf8_lossy(&page)
+            .replace(PREAMBLE, "")
+            .replace(".SH DESCRIPTION\n", "")
+            .replace(".SH ", ".SS ");
+        let title = name.to_uppercase();
+        write!(out, ".SH \"{title}\"\n{page}{}", examples(&man)?)?;
+        write_man_sections(out, &name, command)?;
+    }
+    Ok(())
 }
 
 /// Examples keep their lines and columns.

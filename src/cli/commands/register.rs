@@ -52,7 +52,7 @@ async fn connect(
     may_be_restored: bool,
 ) -> Result<Register, Error> {
     let key = TeamKey::read(key_file.ok_or_else(no_key)?)?;
-    let clock = SystemClock::default();
+    let clock = SystemClock;
     let steady: Steady = Arc::new(move || clock.steady());
     Register::connect(place, party, key, steady, may_be_restored).await
 }

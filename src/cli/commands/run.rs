@@ -167,7 +167,7 @@ impl<'s> Flow<'s> {
             args,
             command,
             path: settings.ledger(args.sandbox)?,
-            clock: Arc::new(SystemClock::default()),
+            clock: Arc::new(SystemClock),
             stop: watch_signals(settings.output, Some(sending.timeout)),
             started: Instant::now(),
             sending,

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Parser;
+
 use crate::cli::credentials::Account;
 use crate::cli::place::data_folder;
 use crate::cli::settings::{Sending, Settings};
@@ -198,7 +200,7 @@ pub fn worker(command: &'static str, again: String) -> Worker {
         os_user: user_name(),
         host: host_name(),
         pid: std::process::id(),
-        since: SystemClock::default().moment(),
+        since: SystemClock.moment(),
         again,
     }
 }
@@ -263,7 +265,8 @@ impl Target {
     pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
         let options = SandboxOptions {
             any_form: true,
-            ..SandboxOptions::default()
+            // With the vendor's own limits, as `sandbox` has them.
+            ..SandboxOptions::parse_from([SANDBOX_NAME])
         };
         let served = Sandbox::start(options).await?;
         let base_url = BaseUrl::parse(&served.base_url(), false)?;

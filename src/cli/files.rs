@@ -113,12 +113,7 @@ pub fn write_first(
     // Tells others that somebody is at work on it; where that cannot be told, its age does.
     let _ = file.as_file().try_lock();
     write(file.as_file())?;
-    let mode = match readers {
-        Readers::Owner => None,
-        Readers::Everyone => Some(0o644),
-        Readers::Folder => is_for_a_group(&folder).then_some(0o640),
-    };
-    open_to(file.as_file(), mode).map_err(unwritable)?;
+    open_to(file.as_file(), readers, &folder).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
     let mut why = io::Error::from(ErrorKind::NotFound);
     for path in paths {
@@ -141,17 +136,12 @@ pub fn write_bytes(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Er
 /// Deletes what an earlier process was killed over: unfinished, and nobody's any more.
 fn clear_left_behind(folder: &Path) {
     const AT_WORK: Duration = Duration::from_mins(1);
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let is_unfinished = entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(UNFINISHED.as_bytes());
-        let is_old = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
-        if is_unfinished
-            && is_old().is_some_and(|age| age > AT_WORK)
-            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
-        {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_unfinished = name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
+        let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        let is_free = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if is_unfinished && age().is_some_and(|age| age > AT_WORK) && is_free() {
             // Another process may have been faster.
             let _ = std::fs::remove_file(entry.path());
         }
@@ -163,42 +153,33 @@ fn file_not_written(path: &Path, error: &io::Error) -> Error {
     // Windows does not say why a file cannot be replaced.
     let is_kept = cfg!(windows) && error.kind() == ErrorKind::PermissionDenied && path.exists();
     if is_kept || is_open_elsewhere(error) {
-        return Error::unexpected(
-            "output_open_elsewhere",
-            format!("{shown} cannot be replaced: another program has it open, or it is read-only."),
-        )
-        .hint("Close it in Excel, and run the command again; nothing was lost.");
+        let message =
+            format!("{shown} cannot be replaced: another program has it open, or it is read-only.");
+        return Error::unexpected("output_open_elsewhere", message)
+            .hint("Close it in Excel, and run the command again; nothing was lost.");
     }
-    Error::unexpected(
-        "output_not_written",
-        format!("{shown} cannot be written: {error}."),
-    )
-    .hint("See whether its folder exists and may be written to, and whether the disk is full.")
+    let message = format!("{shown} cannot be written: {error}.");
+    Error::unexpected("output_not_written", message)
+        .hint("See whether its folder exists and may be written to, and whether the disk is full.")
 }
 
 /// A temporary file is its owner's alone.
 #[cfg(unix)]
-fn open_to(file: &File, mode: Option<u32>) -> io::Result<()> {
+fn open_to(file: &File, readers: Readers, folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    mode.map_or(Ok(()), |mode| {
-        file.set_permissions(std::fs::Permissions::from_mode(mode))
-    })
-}
-
-/// Whether the folder is made for people to work in together (set-gid).
-#[cfg(unix)]
-fn is_for_a_group(folder: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o2000 != 0)
+    let folder = std::fs::metadata(folder).map(|folder| folder.permissions().mode());
+    // Made for people to work in together (set-gid).
+    let is_for_a_group = folder.is_ok_and(|mode| mode & 0o2000 != 0);
+    let mode = match readers {
+        Readers::Everyone => 0o644,
+        Readers::Folder if is_for_a_group => 0o640,
+        Readers::Owner | Readers::Folder => return Ok(()),
+    };
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
 /// There a file has the rights of its folder.
 #[cfg(not(unix))]
-fn open_to(_: &File, _: Option<u32>) -> io::Result<()> {
+fn open_to(_: &File, _: Readers, _: &Path) -> io::Result<()> {
     Ok(())
-}
-
-#[cfg(not(unix))]
-fn is_for_a_group(_: &Path) -> bool {
-    false
 }

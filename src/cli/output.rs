@@ -159,7 +159,7 @@ impl Output {
         let texts: Vec<String> = all
             .map(|error| Output::default().as_text(error, false))
             .collect();
-        texts.join("\n\n")
+        printable_lines(&texts.join("\n\n")).into_owned()
     }
 
     fn tell(self, error: &Error) {

@@ -418,8 +418,7 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
     let notes = sheet.source.notes.iter();
     let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
     if sheet.source.blank_rows > 0 {
-        let blank = sheet.source.blank_rows.into();
-        let blank = counted(blank, "blank row was", "blank rows were");
+        let blank = counted(sheet.source.blank_rows, "blank row was", "blank rows were");
         notes.push(format!("{blank} passed over."));
     }
     notes.extend(sheet.mapping.notes());

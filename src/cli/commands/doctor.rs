@@ -73,7 +73,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         .clone()
         .and_then(|place| sound_ledger(&place, settings));
     let is_sound = ledger.is_ok();
-    chart.note("config", config(settings));
+    chart.note("config", Ok(config(settings)));
     let address = |url: BaseUrl| Fine(format!("{}.", url.as_str()));
     chart.note("address", base_url.clone().map(address));
     chart.note("tenant", tenant(settings));
@@ -94,10 +94,10 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         Err(error) => chart.note("ledger", Err(error)),
     }
     if let Ok(at) = &place {
-        chart.note("permissions", permissions(at));
+        chart.note("permissions", Ok(permissions(at)));
         chart.note("place", lies(at));
-        chart.note("space", space(at));
-        chart.note("lock", lock(at));
+        chart.note("space", Ok(space(at)));
+        chart.note("lock", Ok(lock(at)));
     }
     chart.note("register", register(settings, wanted).await);
     let not_tried =
@@ -176,10 +176,10 @@ impl Chart {
     }
 }
 
-fn config(settings: &Settings) -> Looked {
+fn config(settings: &Settings) -> Found {
     let Some(path) = &settings.config_path else {
         let message = "defaults hold, and headers are the mapping.";
-        return Ok(Fine(format!("No {CONFIG_NAME}: {message}")));
+        return Fine(format!("No {CONFIG_NAME}: {message}"));
     };
     let fields = settings.config.fields.as_ref().map(|groups| {
         let mapped: usize = groups.iter().map(|(_, fields)| fields.len()).sum();
@@ -187,7 +187,7 @@ fn config(settings: &Settings) -> Looked {
     });
     let fields = fields.unwrap_or("headers are the fields".to_owned());
     let shown = path.display();
-    Ok(match mode_of(path) {
+    match mode_of(path) {
         Some(mode) if mode & 0o022 != 0 => Warning(
             format!(
                 "{shown} is read, but others may write to it: they could send customers' data elsewhere."
@@ -196,7 +196,7 @@ fn config(settings: &Settings) -> Looked {
         ),
         Some(_) => Fine(format!("{shown} is read; {fields}.")),
         None => Fine(format!("{shown} is read; {fields}. {NOT_LOOKED_AT}")),
-    })
+    }
 }
 
 fn tenant(settings: &Settings) -> Looked {
@@ -279,9 +279,9 @@ fn binding(bound: Option<&Binding>, wanted: Option<&Binding>) -> Looked {
         .hint("Name another ledger with --ledger, or correct the base URL or tenancy name."))
 }
 
-fn permissions(place: &FileSystemCheck) -> Looked {
+fn permissions(place: &FileSystemCheck) -> Found {
     let path = place.path.display();
-    Ok(match place.open_to_others.as_deref() {
+    match place.open_to_others.as_deref() {
         _ if !place.exists => Nothing,
         None => Unknown(NOT_LOOKED_AT.to_owned()),
         Some([]) => Fine("The ledger's files are its owner's alone.".to_owned()),
@@ -292,7 +292,7 @@ fn permissions(place: &FileSystemCheck) -> Looked {
             ),
             format!("chmod 600 {path}*"),
         ),
-    })
+    }
 }
 
 fn lies(place: &FileSystemCheck) -> Looked {
@@ -312,24 +312,24 @@ fn lies(place: &FileSystemCheck) -> Looked {
     }))
 }
 
-fn space(place: &FileSystemCheck) -> Looked {
-    Ok(match place.free_bytes {
+fn space(place: &FileSystemCheck) -> Found {
+    match place.free_bytes {
         None => Unknown("How much room is left is not looked at on this system.".to_owned()),
         Some(bytes) if bytes < LITTLE_SPACE_BYTES => Warning(
             format!("Only {} are left on the ledger's disk.", HumanBytes(bytes)),
             "Make room: a run stops when the disk is full.".to_owned(),
         ),
         Some(bytes) => Fine(format!("{} are left.", HumanBytes(bytes))),
-    })
+    }
 }
 
-fn lock(place: &FileSystemCheck) -> Looked {
+fn lock(place: &FileSystemCheck) -> Found {
     let message = match Lock::is_held(&place.path) {
-        _ if !place.exists => return Ok(Nothing),
+        _ if !place.exists => return Nothing,
         true => "A run is in progress.",
         false => "Free: no run is in progress.",
     };
-    Ok(Fine(message.to_owned()))
+    Fine(message.to_owned())
 }
 
 /// Whether the team's register can be used, and whether its clock and ours agree.

@@ -1,13 +1,15 @@
 //! Maps one row: its invitation, or every problem it has. Runs once for each row of a sheet, so it looks nothing up by name.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::civil;
 use jiff::fmt::strtime;
+use serde_json::{Map, Value};
 
 use super::bind::{ContractRule, Mapping};
 use super::fields::{Condition, Field, Group, Source};
-use super::invitation::{TypeValues, key_of_recipient, key_of_values};
+use super::invitation::{key_of_recipient, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
 use super::value::{self, Kind, Reading};
@@ -83,7 +85,7 @@ impl<'a> Visit<'a> {
         let recipient = recipient?;
         Some(Invitation {
             key: key.unwrap_or_else(|| key_of_recipient(&recipient, &types)),
-            body: self.mapping.frame.write(&recipient, &types, &fields),
+            body: self.mapping.frame.write(&recipient, &types, fields),
             recipient,
             contract_types: types.into_owned(),
         })
@@ -169,18 +171,15 @@ impl<'a> Visit<'a> {
         ))
     }
 
-    /// The values of every contract type's fields, those of the row's problems left out.
-    fn fields(&mut self, types: &[ContractTypeId]) -> Vec<TypeValues<'a>> {
+    /// The values of every contract type's fields, by type and key, those of the row's problems left out.
+    fn fields(&mut self, types: &[ContractTypeId]) -> Map<String, Value> {
         let mapping = self.mapping;
         let problems_before = self.problems.len();
-        let mut fields = Vec::with_capacity(types.len());
-        for &contract_type in types {
-            let values = self.values(mapping.groups.of(contract_type));
+        let mut fields = Map::new();
+        for &id in types {
+            let values = self.values(mapping.groups.of(id));
             if !values.is_empty() {
-                fields.push(TypeValues {
-                    contract_type,
-                    values,
-                });
+                fields.insert(id.to_string(), Value::Object(values));
             }
         }
         if types.len() > 1 {
@@ -191,19 +190,16 @@ impl<'a> Visit<'a> {
         fields
     }
 
-    fn values(&mut self, group: &'a Group) -> Vec<(&'a str, Cow<'a, str>)> {
+    fn values(&mut self, group: &'a Group) -> Map<String, Value> {
         let fields = group.fields.iter();
         let mut found: Vec<Found<'a>> = fields.map(|field| self.value(field)).collect();
         for (at, field) in group.fields.iter().enumerate() {
             if let Some(condition) = unmet(group, field, &found) {
-                if matches!(found[at], Ok(Some(_))) && !matches!(field.source, Source::Constant(_))
-                {
-                    let parent = &group.fields[condition.parent].key;
-                    let fault = Fault::ConditionUnmet(
-                        field.key.clone(),
-                        parent.clone(),
-                        condition.value.clone(),
-                    );
+                let is_constant = matches!(field.source, Source::Constant(_));
+                if matches!(found[at], Ok(Some(_))) && !is_constant {
+                    let parent = group.fields[condition.parent].key.clone();
+                    let value = condition.value.clone();
+                    let fault = Fault::ConditionUnmet(field.key.clone(), parent, value);
                     self.problem_of(field, fault, "");
                 }
                 found[at] = Err(Noted);
@@ -215,16 +211,16 @@ impl<'a> Visit<'a> {
             }
         }
         self.compare_birth_dates(group, &found);
-        let keys = group.fields.iter().map(|field| field.key.as_str());
-        let sent = keys.zip(found);
-        sent.filter_map(|(key, found)| Some((key, found.ok()??)))
+        let keyed = group.fields.iter().zip(found);
+        keyed
+            .filter_map(|(field, found)| Some((field.key.clone(), found.ok()??.into())))
             .collect()
     }
 
     fn value(&mut self, field: &'a Field) -> Found<'a> {
         match &field.source {
             Source::Constant(text) => Ok(Some(Cow::Borrowed(text))),
-            Source::Template { template, columns } => self.render(template, columns, field),
+            Source::Template(template, columns) => self.render(template, columns, field),
             Source::Columns(columns) => {
                 for &column in columns {
                     let read = field.read(self.row.cell(column));
@@ -251,7 +247,7 @@ impl<'a> Visit<'a> {
             return Ok(None);
         }
         let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
-        let rendered = self.mapping.templates.render(template, &values);
+        let rendered = template.render(&values);
         let text =
             rendered.map_err(|reason| self.problem_of(field, Fault::TemplateFailed(reason), ""))?;
         match field.read_text(&text) {
@@ -349,7 +345,7 @@ impl<'a> Visit<'a> {
                 let filled = all.find(|&&column| !self.row.cell(column).is_empty());
                 filled.or(columns.first()).copied()
             }
-            Source::Template { columns, .. } => match columns[..] {
+            Source::Template(_, columns) => match columns[..] {
                 [only] => Some(only),
                 _ => None,
             },
@@ -375,7 +371,7 @@ fn unmet<'g>(group: &Group, field: &'g Field, found: &[Found<'_>]) -> Option<&'g
     let condition = field.condition.as_ref()?;
     let text = found[condition.parent].as_ref().ok()?.as_deref();
     let text = text.or(group.fields[condition.parent].default.as_deref())?;
-    let is_met = text == condition.value || fold_choice(text) == condition.folded;
+    let is_met = text == condition.value || fold_choice(text) == fold_choice(&condition.value);
     (!is_met).then_some(condition)
 }
 
@@ -391,12 +387,9 @@ fn is_date(text: &str, day: civil::Date, output: &str) -> bool {
 fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
     let id = |part: &str| fold_value(part).parse().ok().filter(|&id: &i64| id > 0);
     let parts = text.split([',', ';', '،', '؛']);
-    let mut ids: Vec<ContractTypeId> = parts
-        .map(|part| id(part).map(ContractTypeId))
-        .collect::<Option<_>>()?;
-    ids.sort_unstable();
-    ids.dedup();
-    Some(ids)
+    let ids = parts.map(|part| id(part).map(ContractTypeId));
+    let ids = ids.collect::<Option<BTreeSet<_>>>()?;
+    Some(ids.into_iter().collect())
 }
 
 #[cfg(test)]

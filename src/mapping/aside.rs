@@ -2,6 +2,7 @@
 //! could be invited can be one.
 
 use super::bind::Mapping;
+use super::header::is_example_marker;
 use super::names::fold_value;
 use super::words::WORDS;
 use crate::model::{Aside, Cell, Row};
@@ -10,6 +11,13 @@ use crate::model::{Aside, Cell, Row};
 const LEAST_COLUMNS: usize = 3;
 
 impl Mapping {
+    /// Whether the row is a template's example, marked by [`super::EXAMPLE_MARKER`] in a column that is left out. Such a row
+    /// is never sent.
+    pub(super) fn is_example(&self, row: &Row) -> bool {
+        let mut cells = self.set_aside.iter().map(|&index| row.cell(index));
+        cells.any(|cell| matches!(cell, Cell::Text(text) if is_example_marker(text)))
+    }
+
     /// What a row is, if it is no customer's.
     pub(super) fn aside(&self, row: &Row) -> Option<Aside> {
         if self.is_example(row) {
@@ -27,10 +35,8 @@ impl Mapping {
             }
         }
         let begins = |text: &String, words: &[String]| {
-            let rests = words.iter().filter_map(|word| text.strip_prefix(&**word));
-            rests
-                .into_iter()
-                .any(|rest| !rest.starts_with(char::is_alphanumeric))
+            let mut rests = words.iter().filter_map(|word| text.strip_prefix(&**word));
+            rests.any(|rest| !rest.starts_with(char::is_alphanumeric))
         };
         let found = if texts.is_empty() {
             None

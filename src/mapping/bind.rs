@@ -10,29 +10,26 @@ use super::config::{Config, DEFAULT_COUNTRY, SessionKind};
 use super::diagnostics::{ConfigProblem, refusal};
 use super::field_config::{Columns, Entries, OneOrMany};
 use super::fields::{Binder, Field, Groups, Source};
-use super::header::{
-    COLUMNS_SHOWN, Header, HeaderTypes, Role, is_example_marker, is_left_out, listed,
-};
+use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, Role, is_left_out, listed};
 use super::invitation::BodyFrame;
 use super::names::{fold, visible};
-use super::template::Templates;
 use super::value::Kind;
 use crate::error::Error;
-use crate::model::{Cell, Column, ContractTypeId, Form, Row};
+use crate::model::{Column, ContractTypeId, Form, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
+#[derive(Debug)]
 pub struct Mapping {
     /// The headers by position, as many as a row may have cells.
     pub(crate) names: Vec<String>,
     /// Positions of the columns that people keep for themselves (`#`, `_…`).
-    set_aside: Vec<usize>,
+    pub(crate) set_aside: Vec<usize>,
     pub(crate) phone: Option<Field>,
     pub(crate) email: Option<Field>,
     pub(crate) contract: ContractRule,
     /// What makes two rows the same invitation; none: recipient and contract types.
     pub(crate) identity: Option<Vec<Field>>,
     pub(crate) groups: Groups,
-    pub(crate) templates: Templates,
     pub(crate) frame: BodyFrame,
     sends_undeclared_keys: bool,
     fingerprint: [u8; 32],
@@ -40,6 +37,7 @@ pub struct Mapping {
 }
 
 /// Which contract types a row is for.
+#[derive(Debug)]
 pub(crate) enum ContractRule {
     /// The same for every row; sorted.
     Same(Vec<ContractTypeId>),
@@ -99,12 +97,11 @@ impl Mapping {
             identity,
             sends_undeclared_keys: config.fields.is_none() && groups.lack_a_form(&options.forms),
             groups,
-            templates: binder.templates,
-            frame: BodyFrame::new(
-                &config.session,
-                config.api.request_fields,
-                options.user_public_key.as_deref(),
-            ),
+            frame: BodyFrame {
+                session: config.session.clone(),
+                request_fields: config.api.request_fields,
+                user_public_key: options.user_public_key.clone(),
+            },
             fingerprint: fingerprint(config, columns, options),
             notes: binder.notes,
         })
@@ -153,21 +150,6 @@ impl Mapping {
         }
         fields
     }
-
-    /// Whether the row is a template's example, marked by [`super::EXAMPLE_MARKER`] in a column that is left out. Such a row
-    /// is never sent.
-    pub(super) fn is_example(&self, row: &Row) -> bool {
-        self.set_aside.iter().any(|&index| match row.cell(index) {
-            Cell::Text(text) => is_example_marker(text),
-            _ => false,
-        })
-    }
-}
-
-impl std::fmt::Debug for Mapping {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mapping").finish_non_exhaustive()
-    }
 }
 
 fn binder<'a>(config: &Config, columns: &'a [Column], options: &'a BindOptions) -> Binder<'a> {
@@ -185,7 +167,6 @@ fn binder<'a>(config: &Config, columns: &'a [Column], options: &'a BindOptions) 
             country: country.to_owned(),
             landlines: recipient.is_some_and(|recipient| recipient.landlines),
         },
-        templates: Templates::new(),
         problems: Vec::new(),
         notes: Vec::new(),
         used: BTreeSet::new(),
@@ -221,7 +202,22 @@ fn possible_types(contract: &ContractRule) -> Option<BTreeSet<ContractTypeId>> {
 impl Binder<'_> {
     /// What phone and e-mail are read from.
     fn recipient(&mut self, config: &Config) -> (Option<Field>, Option<Field>) {
-        let (phone, email) = self.recipient_columns(config);
+        let problems_before = self.problems.len();
+        let configured = config.recipient.as_ref();
+        let configured = configured.filter(|it| it.phone.is_some() || it.email.is_some());
+        let (phone, email) = if let Some(recipient) = configured {
+            let mut named = |columns: &Option<Spanned<Columns>>| self.positions(columns.as_ref()?);
+            (named(&recipient.phone), named(&recipient.email))
+        } else {
+            let roles = [Role::Phone, Role::Email];
+            let [phone, email] = roles.map(|role| self.column_of_role(role));
+            if phone.is_none() && email.is_none() && self.problems.len() == problems_before {
+                let hint = "name a column `phoneNumber` or `email`, or write [recipient] phone = \"…\" into vlens-batch.toml; \
+                            a header that is not in the first row is found by --header-row";
+                self.refuse("no column says whom to invite", hint);
+            }
+            (phone, email)
+        };
         let field = |key, columns: Option<Vec<usize>>, kind| {
             Some(Field::new(key, Source::Columns(columns?), kind))
         };
@@ -231,25 +227,6 @@ impl Binder<'_> {
         )
     }
 
-    fn recipient_columns(&mut self, config: &Config) -> (Option<Vec<usize>>, Option<Vec<usize>>) {
-        if let Some(recipient) = &config.recipient
-            && (recipient.phone.is_some() || recipient.email.is_some())
-        {
-            let mut positions =
-                |columns: &Option<Spanned<Columns>>| self.positions(columns.as_ref()?);
-            return (positions(&recipient.phone), positions(&recipient.email));
-        }
-        let problems_before = self.problems.len();
-        let phone = self.column_of_role(Role::Phone, "the phone", "[recipient] phone = \"…\"");
-        let email = self.column_of_role(Role::Email, "the e-mail", "[recipient] email = \"…\"");
-        if phone.is_none() && email.is_none() && self.problems.len() == problems_before {
-            let hint = "name a column `phoneNumber` or `email`, or write [recipient] phone = \"…\" into vlens-batch.toml; \
-                        a header that is not in the first row is found by --header-row";
-            self.refuse("no column says whom to invite", hint);
-        }
-        (phone, email)
-    }
-
     /// Notes a problem that only the headers are to blame for.
     fn refuse(&mut self, message: impl Into<String>, hint: impl Into<String>) {
         let problem = self.header.problem(message.into(), hint);
@@ -257,15 +234,13 @@ impl Binder<'_> {
     }
 
     /// The column whose header names a role; the API's own word wins over others.
-    fn column_of_role(&mut self, role: Role, what: &str, way_out: &str) -> Option<Vec<usize>> {
+    fn column_of_role(&mut self, role: Role) -> Option<Vec<usize>> {
         let columns = self.header.columns.iter();
-        let fitting: Vec<&Column> = columns
-            .filter(|column| !is_left_out(&column.name) && Role::of(&column.name) == Some(role))
-            .collect();
+        let fitting = columns
+            .filter(|column| !is_left_out(&column.name) && Role::of(&column.name) == Some(role));
         let nearness = |column: &&Column| role.nearness(&column.name);
-        let nearest = fitting.iter().map(nearness).max()?;
-        let candidates = fitting.into_iter();
-        let candidates: Vec<&Column> = candidates
+        let nearest = fitting.clone().map(|column| nearness(&column)).max()?;
+        let candidates: Vec<&Column> = fitting
             .filter(|column| nearness(column) == nearest)
             .collect();
         if let [only] = candidates[..] {
@@ -277,44 +252,43 @@ impl Binder<'_> {
             let problem = self.header.standing_twice(&candidates);
             self.problems.push(problem);
         } else {
+            let (what, setting) = match role {
+                Role::Phone => ("the phone", "[recipient] phone"),
+                Role::Email => ("the e-mail", "[recipient] email"),
+                Role::ContractType => ("the contract type", "[contract] column"),
+            };
             let placed = self.header.placed(&candidates);
             let message = format!("several columns could be {what}: {placed}");
-            self.refuse(message, format!("say which in vlens-batch.toml: {way_out}"));
+            let hint = format!("say which in vlens-batch.toml: {setting} = \"…\"");
+            self.refuse(message, hint);
         }
         None
     }
 
     fn contract(&mut self, config: &Config, types: &[ContractTypeId]) -> Option<ContractRule> {
+        let contract = config.contract.as_ref();
         if !types.is_empty() {
-            if config.contract.is_some() {
-                let note = "[contract] is not used: --contract-type goes before it";
-                self.notes.push(note.to_owned());
-            }
+            let unused = "[contract] is not used: --contract-type goes before it";
+            self.notes.extend(contract.map(|_| unused.to_owned()));
             return Some(ContractRule::Same(sorted(types)));
         }
-        let contract = config.contract.as_ref();
         if let Some(types) = contract.and_then(|contract| contract.types.as_ref()) {
             return Some(ContractRule::Same(sorted(&types.get_ref().0)));
         }
-        let told = |columns| {
-            let field = Field::new("contract_type", Source::Columns(columns), Kind::Text);
-            Box::new(field)
+        let problems_before = self.problems.len();
+        let columns = match contract.and_then(|contract| contract.column.as_ref()) {
+            Some(columns) => self.positions(columns),
+            None => self.column_of_role(Role::ContractType),
         };
-        let Some((contract, columns)) = contract.and_then(|it| Some((it, it.column.as_ref()?)))
-        else {
-            let way_out = "[contract] column = \"…\"";
-            let problems_before = self.problems.len();
-            let columns = self.column_of_role(Role::ContractType, "the contract type", way_out);
-            return match columns {
-                Some(columns) => Some(ContractRule::Told(told(columns), None)),
-                None if self.problems.len() > problems_before => None,
-                None => self.types_of_headers(config).map(ContractRule::Same),
-            };
+        let Some(columns) = columns else {
+            let may_be_headers = self.problems.len() == problems_before;
+            let types = may_be_headers.then(|| self.types_of_headers(config));
+            return types.flatten().map(ContractRule::Same);
         };
-        let columns = self.positions(columns)?;
-        let words = contract.values.as_ref();
+        let field = Field::new("contract_type", Source::Columns(columns), Kind::Text);
+        let words = contract.and_then(|contract| contract.values.as_ref());
         let words = words.map(|values| self.words(values.get_ref()));
-        Some(ContractRule::Told(told(columns), words))
+        Some(ContractRule::Told(Box::new(field), words))
     }
 
     fn words(&mut self, values: &Entries<Spanned<OneOrMany<ContractTypeId>>>) -> ContractWords {
@@ -361,21 +335,18 @@ impl Binder<'_> {
         let unused = columns.filter(|column| !self.used.contains(&column.index));
         let (unnamed, named): (Vec<&Column>, Vec<&Column>) =
             unused.partition(|column| column.name.is_empty());
-        let names: Vec<_> = named
-            .iter()
-            .map(|column| self.header.shown(&column.name))
-            .collect();
-        let letters: Vec<String> = unnamed.iter().map(|column| column.letters()).collect();
-        let notes = [
-            ("Columns not used", listed(&names, COLUMNS_SHOWN)),
-            (
-                "Columns without a header, not used",
-                listed(&letters, COLUMNS_SHOWN),
-            ),
-        ];
-        let notes = notes.into_iter().filter(|(_, names)| !names.is_empty());
-        let notes = notes.map(|(what, names)| format!("{what}: {names}"));
-        self.notes.extend(notes);
+        let named = named.iter().map(|column| self.header.shown(&column.name));
+        let named = listed(&named.collect::<Vec<_>>(), COLUMNS_SHOWN);
+        let unnamed = unnamed.iter().map(|column| column.letters());
+        let unnamed = listed(&unnamed.collect::<Vec<_>>(), COLUMNS_SHOWN);
+        for (what, names) in [
+            ("Columns not used", named),
+            ("Columns without a header, not used", unnamed),
+        ] {
+            if !names.is_empty() {
+                self.notes.push(format!("{what}: {names}"));
+            }
+        }
     }
 }
 

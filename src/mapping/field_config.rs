@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
 use super::diagnostics::{ConfigProblem, Reading};
-use super::template;
+use super::template::Template;
 use super::value::{self, DecimalMark};
 use crate::model::FieldType;
 
@@ -154,7 +154,7 @@ impl FieldConfig {
             }
         }
         if let Some(text) = &self.template
-            && let Err(reason) = template::columns_of(text.get_ref())
+            && let Err(reason) = Template::new(text.get_ref())
         {
             let message = format!("the template cannot be used: {reason}");
             let problem = ConfigProblem::at(&text.span(), message);

@@ -11,8 +11,8 @@ use super::diagnostics::ConfigProblem;
 use super::field_config::{Columns, Entries, FieldConfig, FieldEntry, Text};
 use super::form::{TypeForm, names_a_birth_date};
 use super::header::{Header, HeaderTypes, Role, is_left_out, listed};
-use super::names::{fold_choice, visible};
-use super::template::{Template, Templates};
+use super::names::{did_you_mean, visible};
+use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Row};
 
@@ -20,6 +20,7 @@ use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Row};
 const FIELDS_SHOWN: usize = 40;
 
 /// How one value of an invitation is had from a row.
+#[derive(Debug)]
 pub(crate) struct Field {
     /// The key that it is sent under, or the part of the invitation that it is (`phone`): by it problems name it.
     pub key: String,
@@ -32,42 +33,35 @@ pub(crate) struct Field {
     pub condition: Option<Condition>,
     /// What its columns prove of how they write their values.
     evidence: Evidence,
-    /// Why its columns' values cannot be trusted: set when they contradict each other.
-    conflict: Option<Fault>,
 }
 
 /// Where the value comes from.
+#[derive(Debug)]
 pub(crate) enum Source {
     /// The first of these columns that is filled.
     Columns(Vec<usize>),
-    Template {
-        template: Template,
-        /// The positions of its columns, in its own order.
-        columns: Vec<usize>,
-    },
+    /// A template, with the positions of its columns in its own order.
+    Template(Box<Template>, Vec<usize>),
     Constant(String),
 }
 
 /// The field shows only when its parent has this value.
+#[derive(Debug)]
 pub(crate) struct Condition {
     /// The parent's place in the group.
     pub parent: usize,
-    /// The parent's value that shows the field.
     pub value: String,
-    /// The same, folded.
-    pub folded: String,
 }
 
 /// The form fields of one contract type.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Group {
     pub fields: Vec<Field>,
     /// The places of a national id and a birth date, which must agree.
     pub birth: Option<(usize, usize)>,
 }
 
-/// Groups by contract type.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Groups {
     by_type: BTreeMap<ContractTypeId, Group>,
     /// For contract types that only the rows know.
@@ -87,11 +81,11 @@ impl Groups {
     /// Whether there are fields that no form is known for.
     pub fn lack_a_form(&self, forms: &BTreeMap<ContractTypeId, Form>) -> bool {
         let groups = self.by_type.iter();
-        let unknown = groups.filter(|(id, _)| !forms.contains_key(id));
-        let mut groups = unknown.map(|(_, group)| group).chain([&self.others]);
-        groups.any(|group| !group.fields.is_empty())
+        let mut unknown = groups.filter(|(id, _)| !forms.contains_key(id));
+        unknown.any(|(_, group)| !group.fields.is_empty()) || !self.others.fields.is_empty()
     }
 
+    /// Those that are read by a convention which only their columns can settle.
     pub fn open_fields(&mut self) -> impl Iterator<Item = &mut Field> {
         let groups = self.by_type.values_mut().chain([&mut self.others]);
         let fields = groups.flat_map(|group| &mut group.fields);
@@ -110,14 +104,13 @@ impl Field {
             default: None,
             condition: None,
             evidence: Evidence::default(),
-            conflict: None,
         }
     }
 
     /// The positions of all columns that it is made of.
     pub fn columns(&self) -> &[usize] {
         match &self.source {
-            Source::Columns(columns) | Source::Template { columns, .. } => columns,
+            Source::Columns(columns) | Source::Template(_, columns) => columns,
             Source::Constant(_) => &[],
         }
     }
@@ -132,16 +125,14 @@ impl Field {
 
     /// Reads by what its columns have proved from now on.
     pub fn settle(&mut self) {
-        match self.evidence.verdict() {
-            Ok(Some(convention)) => self.kind.settle(convention),
-            Ok(None) => {}
-            Err(conflict) => self.conflict = Some(conflict),
+        if let Ok(Some(convention)) = self.evidence.verdict() {
+            self.kind.settle(convention);
         }
     }
 
     pub fn read<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
-        match &self.conflict {
-            Some(conflict) if self.kind.depends_on_convention(cell) => Err(conflict.clone()),
+        match self.evidence.verdict() {
+            Err(conflict) if self.kind.depends_on_convention(cell) => Err(conflict),
             _ => self.among(self.kind.read(cell)?),
         }
     }
@@ -152,21 +143,12 @@ impl Field {
 
     /// Holds a value against the form's choices, where its type alone does not.
     fn among<'a>(&'a self, read: Option<Reading<'a>>) -> Result<Option<Reading<'a>>, Fault> {
-        match (read, &self.among) {
-            (Some(reading), Some(choices)) => Ok(Some(Reading {
-                text: choices.read(&reading.text)?.text,
-                ..reading
-            })),
-            (read, _) => Ok(read),
-        }
-    }
-
-    /// Whether it is a birth date by its key or by a column's header.
-    fn is_birth_date(&self, header: &Header<'_>) -> bool {
-        let all = header.columns.iter();
-        let mut fed = all.filter(|column| self.columns().contains(&column.index));
-        matches!(self.kind, Kind::Date { .. })
-            && (names_a_birth_date(&self.key) || fed.any(|column| names_a_birth_date(&column.name)))
+        let (Some(reading), Some(choices)) = (&read, &self.among) else {
+            return Ok(read);
+        };
+        let text = choices.read(&reading.text)?.text;
+        let repaired = reading.repaired;
+        Ok(Some(Reading { text, repaired }))
     }
 }
 
@@ -177,7 +159,6 @@ pub(crate) struct Binder<'a> {
     pub forms: &'a BTreeMap<ContractTypeId, Form>,
     /// How phone numbers are read, the recipient's and those in fields.
     pub phone: Kind,
-    pub templates: Templates,
     pub problems: Vec<ConfigProblem>,
     pub notes: Vec<String>,
     /// Positions of the columns that feed something.
@@ -200,10 +181,10 @@ impl<'a> Binder<'a> {
         for name in names {
             match self.header.find(name) {
                 Ok(column) => positions.push(column.index),
-                Err(mut problem) => {
-                    problem.span = Some(place.clone());
-                    self.problems.push(problem);
-                }
+                Err(problem) => self.problems.push(ConfigProblem {
+                    span: Some(place.clone()),
+                    ..problem
+                }),
             }
         }
         self.used.extend(&positions);
@@ -228,13 +209,12 @@ impl<'a> Binder<'a> {
             let group = self.group(id, fields);
             groups.by_type.insert(id, group);
         }
-        for id in possible.into_iter().flatten() {
-            if !groups.by_type.contains_key(&id) {
-                let note =
-                    format!("Contract type {id} gets no field values: there is no [fields.{id}]");
-                self.notes.push(note);
-            }
-        }
+        let possible = possible.into_iter().flatten();
+        let unfed = possible.filter(|id| !groups.by_type.contains_key(id));
+        let notes = unfed.map(|id| {
+            format!("Contract type {id} gets no field values: there is no [fields.{id}]")
+        });
+        self.notes.extend(notes);
         groups
     }
 
@@ -248,8 +228,7 @@ impl<'a> Binder<'a> {
                 self.problems.push(problem);
             }
             let source = self.source(key.get_ref(), config, &form);
-            let field = self.field(key, source, config, &form);
-            fields.extend(field);
+            fields.extend(self.field(key, source, config, &form));
         }
         self.whole(fields, &form)
     }
@@ -259,13 +238,13 @@ impl<'a> Binder<'a> {
             return self.positions(columns).map(Source::Columns);
         }
         if let Some(value) = &config.value {
-            return Some(Source::Constant(self.settled_choice(value, key, form)));
+            return Some(Source::Constant(self.own_text(value, key, form)));
         }
         let text = config.template.as_ref()?;
-        let template = self.templates.add(text.get_ref())?;
+        let template = Template::new(text.get_ref()).ok()?;
         let names = template.columns.iter().map(String::as_str);
         let columns = self.positions_of(names, &text.span())?;
-        Some(Source::Template { template, columns })
+        Some(Source::Template(Box::new(template), columns))
     }
 
     fn field(
@@ -275,56 +254,64 @@ impl<'a> Binder<'a> {
         config: &FieldConfig,
         form: &TypeForm<'_>,
     ) -> Option<Field> {
-        let (kind, among) = self.kind(key, config, form)?;
+        let kind = self.kind(key, config, form)?;
+        let is_free = matches!(
+            kind,
+            Kind::Number { .. } | Kind::Date { .. } | Kind::Boolean
+        );
         let default = config.default.as_ref();
-        let default = default.map(|text| self.settled_choice(text, key.get_ref(), form));
+        let default = default.map(|text| self.own_text(text, key.get_ref(), form));
         let required = config.required.as_ref();
         Some(Field {
-            among,
+            among: form.choices(key.get_ref()).filter(|_| is_free),
             required: required.is_some_and(|required| *required.get_ref()),
             default,
             ..Field::new(key.get_ref(), source?, kind)
         })
     }
 
-    /// A text that goes out as the config has it: if the field has choices, as the choice's own text.
-    fn settled_choice(&mut self, text: &Spanned<Text>, key: &str, form: &TypeForm<'_>) -> String {
-        let settled = form.own_text(key, text);
-        settled.unwrap_or_else(|problem| {
-            self.problems.push(problem);
-            text.get_ref().to_string()
-        })
+    /// A text that goes out as the config has it: if the form offers choices, as the choice's own text.
+    fn own_text(&mut self, written: &Spanned<Text>, key: &str, form: &TypeForm<'_>) -> String {
+        let text = written.get_ref().as_str();
+        let Some(choices) = form.choices(key) else {
+            return text.to_owned();
+        };
+        if let Ok(choice) = choices.read(text) {
+            return choice.text.into_owned();
+        }
+        let options = form.options(key).iter();
+        let values: Vec<&str> = options.map(|option| option.value.as_str()).collect();
+        let hint = did_you_mean(text, values.iter().copied())
+            .unwrap_or_else(|| format!("its choices are: {}", values.join(", ")));
+        let message = format!("`{text}` is not among the form's choices of `{key}`");
+        let problem = ConfigProblem::at(&written.span(), message).hint(hint);
+        self.problems.push(problem);
+        text.to_owned()
     }
 
-    /// How the field's value is read, and the form's choices that it must be among besides.
+    /// How the field's value is read.
     fn kind(
         &mut self,
         key: &Spanned<String>,
         config: &FieldConfig,
         form: &TypeForm<'_>,
-    ) -> Option<(Kind, Option<Choices>)> {
-        let choices = form.choices(key.get_ref());
+    ) -> Option<Kind> {
         let text = |text: &Option<Spanned<Text>>| Some(text.as_ref()?.get_ref().to_string());
         Some(match config.field_type() {
-            FieldType::Text => (choices.map_or(Kind::Text, Kind::Choice), None),
-            FieldType::Choice => (Kind::Choice(self.choices(key, config, form)?), None),
-            FieldType::Number => {
-                let decimal = config.decimal.as_ref().map(|mark| *mark.get_ref());
-                (Kind::Number { decimal }, choices)
-            }
-            FieldType::Date => {
-                let output = text(&config.output);
-                let kind = Kind::Date {
-                    input: text(&config.input),
-                    output: output.unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
-                    order: None,
-                };
-                (kind, choices)
-            }
-            FieldType::Phone => (self.phone.clone(), None),
-            FieldType::Email => (Kind::Email, None),
-            FieldType::Boolean => (Kind::Boolean, choices),
-            FieldType::EgyptNationalId => (Kind::EgyptNationalId, None),
+            FieldType::Text => form.choices(key.get_ref()).map_or(Kind::Text, Kind::Choice),
+            FieldType::Choice => Kind::Choice(self.choices(key, config, form)?),
+            FieldType::Number => Kind::Number {
+                decimal: config.decimal.as_ref().map(|mark| *mark.get_ref()),
+            },
+            FieldType::Date => Kind::Date {
+                input: text(&config.input),
+                output: text(&config.output).unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
+                order: None,
+            },
+            FieldType::Phone => self.phone.clone(),
+            FieldType::Email => Kind::Email,
+            FieldType::Boolean => Kind::Boolean,
+            FieldType::EgyptNationalId => Kind::EgyptNationalId,
         })
     }
 
@@ -335,11 +322,13 @@ impl<'a> Binder<'a> {
         config: &FieldConfig,
         form: &TypeForm<'_>,
     ) -> Option<Choices> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
-        for (label, sent) in config.choices.iter().flat_map(Spanned::get_ref) {
-            let sent = self.settled_choice(sent, key.get_ref(), form);
-            pairs.push((label.get_ref().clone(), sent));
-        }
+        let configured = config.choices.iter().flat_map(Spanned::get_ref);
+        let mut pairs: Vec<(String, String)> = configured
+            .map(|(label, sent)| {
+                let sent = self.own_text(sent, key.get_ref(), form);
+                (label.get_ref().clone(), sent)
+            })
+            .collect();
         pairs.extend(form.choice_pairs(key.get_ref()));
         if pairs.is_empty() && config.choices.is_none() {
             let message = format!("the field `{key}` is a choice, and nothing says of what");
@@ -353,27 +342,26 @@ impl<'a> Binder<'a> {
 
     /// Ties what belongs together in a group, and notes the form's fields that nothing feeds.
     fn whole(&mut self, mut fields: Vec<Field>, form: &TypeForm<'_>) -> Group {
-        for at in 0..fields.len() {
-            let field = form.field(&fields[at].key);
-            let Some(condition) = field.and_then(|field| field.condition.as_ref()) else {
-                continue;
-            };
-            let mut others = fields.iter();
-            let parent = others.position(|field| field.key == condition.parent);
-            fields[at].condition = parent.map(|parent| Condition {
-                parent,
-                folded: fold_choice(&condition.value),
-                value: condition.value.clone(),
+        let keys: Vec<String> = fields.iter().map(|field| field.key.clone()).collect();
+        for field in &mut fields {
+            let condition = form.field(&field.key).and_then(|it| it.condition.as_ref());
+            field.condition = condition.and_then(|condition| {
+                let parent = keys.iter().position(|key| *key == condition.parent)?;
+                let value = condition.value.clone();
+                Some(Condition { parent, value })
             });
         }
-        let keys: Vec<&str> = fields.iter().map(|field| field.key.as_str()).collect();
         self.notes.extend(form.unmapped(&keys));
-        let mut all = fields.iter();
-        let national_id = all.position(|field| matches!(field.kind, Kind::EgyptNationalId));
-        let mut all = fields.iter();
-        let birth_date = all.position(|field| field.is_birth_date(&self.header));
+        let is_id = |field: &Field| matches!(field.kind, Kind::EgyptNationalId);
+        let is_birth_date = |field: &Field| {
+            let all = self.header.columns.iter();
+            let fed = all.filter(|column| field.columns().contains(&column.index));
+            let mut names = fed.map(|column| &column.name).chain([&field.key]);
+            matches!(field.kind, Kind::Date { .. }) && names.any(|name| names_a_birth_date(name))
+        };
+        let national_id = fields.iter().position(is_id);
         Group {
-            birth: national_id.zip(birth_date),
+            birth: national_id.zip(fields.iter().position(is_birth_date)),
             fields,
         }
     }
@@ -385,15 +373,12 @@ impl<'a> Binder<'a> {
         let named = columns.iter().filter_map(|column| column.only_for);
         let named: BTreeSet<ContractTypeId> = named.collect();
         let only_rows_know = possible.is_none();
-        let types = possible.unwrap_or_else(|| {
-            let known = self.forms.keys().copied();
-            named.iter().copied().chain(known).collect()
+        let known = self.forms.keys().chain(&named).copied();
+        let types = possible.unwrap_or_else(|| known.collect());
+        let unused = named.difference(&types).map(|id| {
+            format!("Columns named `{id}.…` are not used: no row is for contract type {id}")
         });
-        for id in named.difference(&types) {
-            let note =
-                format!("Columns named `{id}.…` are not used: no row is for contract type {id}");
-            self.notes.push(note);
-        }
+        self.notes.extend(unused);
         let mut groups = Groups::default();
         for &id in &types {
             let group = self.group_from_headers(Some(id), &columns);
@@ -435,23 +420,27 @@ impl<'a> Binder<'a> {
         let own = own.filter(|column| column.only_for == id);
         let own: Vec<String> = own.map(|column| form.key_of(&column.key)).collect();
         let mut fields = Vec::new();
-        let mut fed: Vec<(String, &Column)> = Vec::new();
-        for named in columns {
-            let (key, column) = (form.key_of(&named.key), named.column);
+        let mut fed: BTreeMap<String, &Column> = BTreeMap::new();
+        for &KeyColumn {
+            column,
+            ref key,
+            only_for,
+        } in columns
+        {
+            let key = form.key_of(key);
             // A header that names its contract type goes before one that does not.
-            let only_for = named.only_for;
             let is_meant = only_for.map_or(!own.contains(&key), |only| Some(only) == id);
             if !is_meant {
                 continue;
             }
-            let header = self.header.shown(&column.name);
             let placed = self.header.placed(&[column]);
             if let Some(mut problem) = form.unknown(&key, &format!("for the column {placed}")) {
+                let header = self.header.shown(&column.name);
                 let way_out =
                     format!("; to leave the column out, put `_` before its header: `_{header}`");
                 problem.hint = problem.hint.map(|hint| hint + &way_out);
                 self.problems.push(self.header.in_file(problem));
-            } else if let Some((_, earlier)) = fed.iter().find(|(fed, _)| *fed == key) {
+            } else if let Some(earlier) = fed.get(&key) {
                 let shown = self.header.shown(&key);
                 let placed = self.header.placed(&[earlier, column]);
                 let message = format!("several columns are the field `{shown}`: {placed}");
@@ -459,32 +448,27 @@ impl<'a> Binder<'a> {
                 self.problems.push(self.header.problem(message, hint));
             } else {
                 self.used.insert(column.index);
+                fed.insert(key.clone(), column);
                 let config = FieldConfig {
                     field_type: Some(Spanned::new(0..0, form.type_of(&key))),
                     ..FieldConfig::default()
                 };
                 let source = Some(Source::Columns(vec![column.index]));
-                fields.extend(self.field(&Spanned::new(0..0, key.clone()), source, &config, &form));
-                fed.push((key, column));
+                fields.extend(self.field(&Spanned::new(0..0, key), source, &config, &form));
             }
         }
         let group = self.whole(fields, &form);
-        self.note_keys(&group, id);
-        group
-    }
-
-    fn note_keys(&mut self, group: &Group, id: Option<ContractTypeId>) {
-        let fields = group.fields.iter();
-        let keys: Vec<_> = fields.map(|field| self.header.shown(&field.key)).collect();
-        if keys.is_empty() {
-            return;
+        let keys = group.fields.iter().map(|field| &field.key);
+        let keys: Vec<_> = keys.map(|key| self.header.shown(key)).collect();
+        if !keys.is_empty() {
+            let whose = id.map_or("the contract type of each row".to_owned(), |id| {
+                format!("contract type {id}")
+            });
+            let keys = listed(&keys, FIELDS_SHOWN);
+            let note = format!("Fields that go out for {whose}, by the headers: {keys}");
+            self.notes.push(note);
         }
-        let whose = id.map_or("the contract type of each row".to_owned(), |id| {
-            format!("contract type {id}")
-        });
-        let keys = listed(&keys, FIELDS_SHOWN);
-        let note = format!("Fields that go out for {whose}, by the headers: {keys}");
-        self.notes.push(note);
+        group
     }
 }
 

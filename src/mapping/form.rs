@@ -3,10 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use toml::Spanned;
-
 use super::diagnostics::ConfigProblem;
-use super::field_config::Text;
 use super::header::parts;
 use super::names::{did_you_mean, fold, likeness};
 use super::value::Choices;
@@ -94,26 +91,6 @@ impl<'a> TypeForm<'a> {
         Some(ConfigProblem::nowhere(message).hint(hint))
     }
 
-    /// The form's own text for a choice that the config writes out; the text itself where the form has no choices.
-    pub fn own_text(&self, key: &str, written: &Spanned<Text>) -> Result<String, ConfigProblem> {
-        let text = written.get_ref().as_str();
-        let Some(choices) = self.choices(key) else {
-            return Ok(text.to_owned());
-        };
-        if let Ok(choice) = choices.read(text) {
-            return Ok(choice.text.into_owned());
-        }
-        let message = format!("`{text}` is not among the form's choices of `{key}`");
-        let values: Vec<&str> = self
-            .options(key)
-            .iter()
-            .map(|option| &*option.value)
-            .collect();
-        let hint = did_you_mean(text, values.iter().copied())
-            .unwrap_or_else(|| format!("its choices are: {}", values.join(", ")));
-        Err(ConfigProblem::at(&written.span(), message).hint(hint))
-    }
-
     /// The form's choices of a field; none when it is free.
     pub fn choices(&self, key: &str) -> Option<Choices> {
         let pairs = self.choice_pairs(key);
@@ -130,15 +107,17 @@ impl<'a> TypeForm<'a> {
     }
 
     /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
-    pub fn unmapped(&self, fed: &[&str]) -> Option<String> {
+    pub fn unmapped(&self, fed: &[String]) -> Option<String> {
         let keys = self.form?.fields.iter().map(|field| field.key.as_str());
-        let missing: Vec<&str> = keys.filter(|key| !fed.contains(key)).collect();
+        let missing: Vec<&str> = keys
+            .filter(|key| fed.iter().all(|fed| fed != key))
+            .collect();
         let (id, missing) = (self.id?, missing.join(", "));
         let note = format!("Fields of contract type {id} that get no value: {missing}");
         (!missing.is_empty()).then_some(note)
     }
 
-    fn options(&self, key: &str) -> &'a [FormOption] {
+    pub fn options(&self, key: &str) -> &'a [FormOption] {
         self.field(key).map_or(&[], |field| &field.options)
     }
 }

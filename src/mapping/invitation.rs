@@ -1,10 +1,7 @@
 //! What goes out for a row: the request body, with member order and casing exactly as the vendor's sample has them, and the
 //! key that makes two rows the same invitation.
 
-use std::borrow::Cow;
-
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
@@ -12,144 +9,54 @@ use super::names::fold_value;
 use crate::model::{ContractTypeId, InvitationKey, Recipient};
 
 /// What is the same in every body.
+#[derive(Debug)]
 pub(crate) struct BodyFrame {
-    session: SessionConfig,
-    request_fields: RequestFields,
-    user_public_key: Option<String>,
-}
-
-/// The values of one contract type; at least one.
-pub(crate) struct TypeValues<'a> {
-    pub contract_type: ContractTypeId,
-    /// By the fields' keys, in the mapping's order.
-    pub values: Vec<(&'a str, Cow<'a, str>)>,
-}
-
-/// The values of all contract types.
-type Fields<'a> = &'a [TypeValues<'a>];
-
-#[derive(Serialize)]
-struct Session<'a> {
-    #[serde(rename = "phoneNumber", skip_serializing_if = "Option::is_none")]
-    phone: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'a str>,
-    #[serde(rename = "userPublicKey", skip_serializing_if = "Option::is_none")]
-    user_public_key: Option<&'a str>,
-    #[serde(rename = "sessionPermissions")]
-    permissions: Permissions<'a>,
-    #[serde(
-        rename = "RequestFieldsValues",
-        skip_serializing_if = "<[_]>::is_empty",
-        serialize_with = "by_type"
-    )]
-    fields: Fields<'a>,
-}
-
-#[derive(Serialize)]
-struct Permissions<'a> {
-    #[serde(rename = "allowedContractTypeIds")]
-    types: &'a [ContractTypeId],
-    #[serde(rename = "minimalSignatureFlow")]
-    minimal_signature_flow: bool,
-    #[serde(rename = "DigitalIdentityOnly")]
-    digital_identity_only: bool,
-}
-
-#[derive(Serialize)]
-struct Invitation<'a> {
-    #[serde(rename = "SessionInput")]
-    session: Session<'a>,
-    #[serde(
-        rename = "RequestFieldsValues",
-        skip_serializing_if = "<[_]>::is_empty",
-        serialize_with = "by_type"
-    )]
-    fields: Fields<'a>,
+    pub session: SessionConfig,
+    pub request_fields: RequestFields,
+    pub user_public_key: Option<String>,
 }
 
 impl BodyFrame {
-    pub fn new(
-        session: &SessionConfig,
-        request_fields: RequestFields,
-        user_public_key: Option<&str>,
-    ) -> Self {
-        BodyFrame {
-            session: session.clone(),
-            request_fields,
-            user_public_key: user_public_key.map(str::to_owned),
-        }
-    }
-
+    /// The body of one invitation; `fields` are the values by contract type and key, without a type that has none.
     pub fn write(
         &self,
         recipient: &Recipient,
         types: &[ContractTypeId],
-        fields: &[TypeValues<'_>],
+        fields: Map<String, Value>,
     ) -> String {
-        let (inside, beside): (Fields<'_>, Fields<'_>) =
-            match (self.session.kind, self.request_fields) {
-                (SessionKind::Auth, _) => (&[], &[]),
-                (SessionKind::Invitation, RequestFields::Inside) => (fields, &[]),
-                (SessionKind::Invitation, RequestFields::TopLevel) => (&[], fields),
-            };
-        let session = Session {
-            phone: recipient.phone.as_deref(),
-            email: recipient.email.as_deref(),
-            user_public_key: self.user_public_key.as_deref(),
-            permissions: Permissions {
-                types,
-                minimal_signature_flow: self.session.minimal_signature_flow,
-                digital_identity_only: self.session.digital_identity_only,
-            },
-            fields: inside,
-        };
-        let json = match self.session.kind {
-            SessionKind::Auth => serde_json::to_string(&session),
-            SessionKind::Invitation => serde_json::to_string(&Invitation {
-                session,
-                fields: beside,
-            }),
-        };
-        // Texts, numbers and flags are always JSON.
-        json.unwrap_or_default()
-    }
-}
-
-impl Serialize for TypeValues<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.values.iter().map(|(key, text)| (key, text)))
-    }
-}
-
-fn by_type<S: Serializer>(fields: &Fields<'_>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(fields.iter().map(|values| (values.contract_type, values)))
-}
-
-/// What a customer can be known by in a body that was sent.
-#[derive(Debug, Default)]
-pub struct KnownBy {
-    /// Phone and e-mail.
-    pub recipient: Vec<String>,
-    /// Keys and values of the form fields.
-    pub fields: Vec<(String, String)>,
-}
-
-impl KnownBy {
-    pub fn of_body(body: &str) -> KnownBy {
-        let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let session = body.get("SessionInput").unwrap_or(&body);
-        let recipient = ["phoneNumber", "email"].map(|member| session[member].as_str());
-        let types = [session, &body].map(|place| place["RequestFieldsValues"].as_object());
-        let groups = types.into_iter().flatten().flat_map(|types| types.values());
-        let fields = groups.filter_map(Value::as_object).flatten();
-        KnownBy {
-            recipient: recipient.into_iter().flatten().map(str::to_owned).collect(),
-            fields: fields
-                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-                .collect(),
+        let texts = [
+            ("phoneNumber", &recipient.phone),
+            ("email", &recipient.email),
+            ("userPublicKey", &self.user_public_key),
+        ];
+        let given = texts.into_iter();
+        let given = given.filter_map(|(name, text)| Some((name, Value::from(text.as_deref()?))));
+        let permissions = json!({
+            "allowedContractTypeIds": types,
+            "minimalSignatureFlow": self.session.minimal_signature_flow,
+            "DigitalIdentityOnly": self.session.digital_identity_only,
+        });
+        let mut session = object(given.chain([("sessionPermissions", permissions)]));
+        if self.session.kind == SessionKind::Auth {
+            return session.to_string();
         }
+        let values = ("RequestFieldsValues", Value::Object(fields));
+        let values = Some(values).filter(|(_, fields)| *fields != json!({}));
+        let (inside, beside) = match self.request_fields {
+            RequestFields::Inside => (values, None),
+            RequestFields::TopLevel => (None, values),
+        };
+        if let Some((name, fields)) = inside {
+            session[name] = fields;
+        }
+        object([("SessionInput", session)].into_iter().chain(beside)).to_string()
     }
+}
+
+/// Its members stay in this order.
+fn object(members: impl Iterator<Item = (&'static str, Value)>) -> Value {
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    Value::Object(members.collect())
 }
 
 /// The key by phone, else e-mail, with the set of contract types. E-mail addresses are compared without regard to
@@ -197,10 +104,8 @@ mod tests {
     #[test]
     fn members_stand_where_the_session_and_the_api_want_them() {
         let types = [ContractTypeId(414), ContractTypeId(415)];
-        let fields = [TypeValues {
-            contract_type: ContractTypeId(414),
-            values: vec![("a", "1 \"q\" \\ \n ع".into())],
-        }];
+        let fields = json!({"414": {"a": "1 \"q\" \\ \n ع"}});
+        let fields = fields.as_object().cloned().unwrap_or_default();
         let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
                      {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
         let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"q\\\" \\\\ \\n ع\"}}";
@@ -211,28 +116,28 @@ mod tests {
                 SessionKind::Invitation,
                 RequestFields::Inside,
                 None,
-                &fields[..],
+                fields.clone(),
                 format!("{start},{values}}}}}"),
             ),
             (
                 SessionKind::Invitation,
                 RequestFields::TopLevel,
                 None,
-                &fields,
+                fields.clone(),
                 format!("{start}}},{values}}}"),
             ),
             (
                 SessionKind::Invitation,
                 RequestFields::TopLevel,
                 None,
-                &[],
+                Map::new(),
                 format!("{start}}}}}"),
             ),
             (
                 SessionKind::Auth,
                 RequestFields::Inside,
                 Some("-----BEGIN\nKEY"),
-                &fields,
+                fields.clone(),
                 auth.to_owned(),
             ),
         ] {
@@ -240,7 +145,11 @@ mod tests {
                 kind,
                 ..SessionConfig::default()
             };
-            let frame = BodyFrame::new(&session, place, key);
+            let frame = BodyFrame {
+                session,
+                request_fields: place,
+                user_public_key: key.map(str::to_owned),
+            };
             assert_eq!(
                 frame.write(&recipient("+201012345678", ""), &types, fields),
                 body

@@ -26,5 +26,4 @@ pub use bind::{BindOptions, Mapping};
 pub use config::Config;
 pub use form::{form_changes, type_of};
 pub use header::EXAMPLE_MARKER;
-pub use invitation::KnownBy;
 pub use portal::{Portal, PortalColumns};

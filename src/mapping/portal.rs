@@ -3,11 +3,12 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use super::config::Config;
 use super::diagnostics::ConfigProblem;
 use super::guess::is_of_another_person;
 use super::header::Header;
-use super::invitation::KnownBy;
 use super::names::{fold, fold_value};
 use super::value::{Evidence, Kind};
 use super::words::WORDS;
@@ -69,18 +70,20 @@ impl Portal {
         mut next: impl FnMut() -> Result<Option<Row>, Error>,
     ) -> Result<Portal, Error> {
         let header = Header::new(columns, file);
-        let find = |name: &String| header.find(name).map_err(unusable);
-        let stage = match &named.stage {
-            Some(name) => find(name)?,
-            None => by_name(&header, &WORDS.follow.stage)
-                .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?,
+        let find = |name: &Option<String>| {
+            let found = name.as_ref().map(|name| header.find(name));
+            found.transpose().map_err(unusable)
         };
-        let at = match &named.at {
-            Some(name) => Some(find(name)?),
-            None => by_name(&header, &WORDS.follow.at),
+        let stage = find(&named.stage)?
+            .or_else(|| by_name(columns, &WORDS.follow.stage))
+            .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
+        let at = find(&named.at)?.or_else(|| by_name(columns, &WORDS.follow.at));
+        let customer = find(&named.customer)?;
+        let mut date = Kind::Date {
+            input: None,
+            output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
+            order: None,
         };
-        let customer = named.customer.as_ref().map(find).transpose()?;
-        let mut date = moment();
         let mut evidence = Evidence::default();
         let mut sample = Vec::new();
         while let Some(row) = next()? {
@@ -94,21 +97,30 @@ impl Portal {
         if let Ok(Some(convention)) = evidence.verdict() {
             date.settle(convention);
         }
+        let kind_of = |column: &Column| kind_of(column, &sample, config);
         let (customer, kind) = match customer {
-            Some(column) => (column, kind_of(column, &sample, &kinds(config))),
-            None => first_of_customers(columns, stage, &sample, &kinds(config))
-                .ok_or_else(|| no_column(&header, NAMES_CUSTOMERS, "--match"))?,
+            Some(column) => (column, kind_of(column)),
+            // Without a row there is nobody to be named.
+            None if sample.is_empty() && !columns.is_empty() => (&columns[0], None),
+            None => {
+                let mut others = columns.iter().filter(|column| column.index != stage.index);
+                let first = others.find_map(|column| Some((column, Some(kind_of(column)?))));
+                let what = "names customers (by phone, e-mail or national id)";
+                first.ok_or_else(|| no_column(&header, what, "--match"))?
+            }
         };
-        let signed = config.follow.signed.as_ref();
-        let signed = signed.map(|words| words.0.iter().map(|word| fold(word)).collect());
-        let by_default = || WORDS.follow.signed.iter().map(|word| fold(word)).collect();
+        let words = config.follow.signed.as_ref().map(|words| &words.0);
+        let signed = match words {
+            Some(words) => words.iter().map(|word| fold(word)).collect(),
+            None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
+        };
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: customer.clone(),
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at: at.map(|column| (column.clone(), date)),
-            signed: signed.unwrap_or_else(by_default),
+            signed,
         })
     }
 
@@ -126,34 +138,35 @@ impl Portal {
 
     pub fn stage(&self, row: &Row) -> Stage {
         let name = row.cell(self.stage.index).as_shown().trim().to_owned();
+        let at = self.at.as_ref();
         Stage {
             is_signed: self.signed.contains(&fold(&name)),
-            at: self
-                .at
-                .as_ref()
-                .and_then(|(column, kind)| moment_of(row.cell(column.index), kind)),
+            at: at.and_then(|(column, kind)| moment_of(row.cell(column.index), kind)),
             name,
         }
     }
 
-    /// What a customer is known by, in the form for comparing: first what goes before (the recipient, or the field that is named as
-    /// the column is), then the other form fields. Somebody else's phone is none of the customer's.
-    pub fn known_by(&self, known: KnownBy) -> [Vec<String>; 2] {
+    /// What the customer of a body that was sent is known by, in the form for comparing: first what goes before (the recipient, or the
+    /// field that is named as the column is), then the other form fields. Somebody else's phone is none of the customer's.
+    pub fn known_by(&self, body: &str) -> [Vec<String>; 2] {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let session = body.get("SessionInput").unwrap_or(&body);
         let is_person = !matches!(self.kind, Kind::Text);
         let mut found = [Vec::new(), Vec::new()];
         if is_person {
-            found[0] = known
-                .recipient
-                .iter()
-                .map(|text| fold_value(text))
-                .collect();
+            let recipient = ["phoneNumber", "email"].map(|member| session[member].as_str());
+            found[0] = recipient.into_iter().flatten().map(fold_value).collect();
         }
-        for (key, text) in known.fields {
-            if is_person && is_of_another_person(&key) {
-                continue;
+        let types = [session, &body].map(|place| place["RequestFieldsValues"].as_object());
+        let groups = types.into_iter().flatten().flat_map(|types| types.values());
+        for (key, value) in groups.filter_map(Value::as_object).flatten() {
+            if let Some(text) = value
+                .as_str()
+                .filter(|_| !is_person || !is_of_another_person(key))
+            {
+                let is_first = !is_person && self.keys.contains(&fold(key));
+                found[usize::from(!is_first)].push(fold_value(text));
             }
-            let is_first = !is_person && self.keys.contains(&fold(&key));
-            found[usize::from(!is_first)].push(fold_value(&text));
         }
         found
     }
@@ -178,81 +191,42 @@ fn last_part(name: &str) -> &str {
 }
 
 /// The column with the most telling of these names.
-fn by_name<'a>(header: &Header<'a>, names: &[String]) -> Option<&'a Column> {
+fn by_name<'a>(columns: &'a [Column], names: &[String]) -> Option<&'a Column> {
     names.iter().find_map(|name| {
         let is_it = |column: &&Column| fold(last_part(&column.name)) == fold(name);
-        header.columns.iter().find(is_it)
+        columns.iter().find(is_it)
     })
 }
 
-/// What customers can be named by, as the recipient is read; landlines too, since nothing is sent.
-fn kinds(config: &Config) -> [Kind; 3] {
-    let country = config.recipient.clone().unwrap_or_default().country;
-    let landlines = true;
-    [
-        Kind::Phone { country, landlines },
-        Kind::Email,
-        Kind::EgyptNationalId,
-    ]
-}
-
-const NAMES_CUSTOMERS: &str = "names customers (by phone, e-mail or national id)";
-
-/// The first column that names customers. Without a row there is nobody to be named.
-fn first_of_customers<'a>(
-    columns: &'a [Column],
-    stage: &Column,
-    sample: &[Row],
-    kinds: &[Kind],
-) -> Option<(&'a Column, Option<Kind>)> {
-    if sample.is_empty() {
-        return columns.first().map(|first| (first, None));
-    }
-    let mut others = columns.iter().filter(|column| column.index != stage.index);
-    others.find_map(|column| Some((column, Some(kind_of(column, sample, kinds)?))))
-}
-
-/// What most of a column's values are.
-fn kind_of(column: &Column, sample: &[Row], kinds: &[Kind]) -> Option<Kind> {
+/// What most of a column's values are, if they name customers: read as the recipient is; landlines too, since nothing is sent.
+fn kind_of(column: &Column, sample: &[Row], config: &Config) -> Option<Kind> {
+    let phone = Kind::Phone {
+        country: config.recipient.clone().unwrap_or_default().country,
+        landlines: true,
+    };
     let cells = sample.iter().map(|row| row.cell(column.index));
     let filled: Vec<&Cell> = cells.filter(|cell| !cell.is_empty()).collect();
-    let is_most = |kind: &&Kind| {
+    let mut kinds = [phone, Kind::Email, Kind::EgyptNationalId].into_iter();
+    kinds.find(|kind| {
         let read = filled
             .iter()
             .filter(|cell| matches!(kind.read(cell), Ok(Some(_))));
         read.count() * 2 > filled.len()
-    };
-    kinds.iter().find(is_most).cloned()
+    })
 }
 
 /// The keys, folded, of the form fields that are named as this column is, or are filled from a column of its name.
 fn keys(config: &Config, column: &str) -> HashSet<String> {
     let names = [fold(column), fold(last_part(column))];
-    let fields = config
-        .fields()
-        .into_iter()
-        .flatten()
-        .flat_map(|(_, group)| group);
+    let fields = config.fields().into_iter().flatten();
+    let fields = fields.flat_map(|(_, group)| group);
     let mapped = fields.filter(|(_, field)| {
-        let column = field.get_ref().0.column.as_ref();
-        column.is_some_and(|column| {
-            column
-                .get_ref()
-                .0
-                .iter()
-                .any(|name| names.contains(&fold(name)))
-        })
+        let columns = field.get_ref().0.column.iter();
+        let mut columns = columns.flat_map(|columns| &columns.get_ref().0);
+        columns.any(|name| names.contains(&fold(name)))
     });
     let mapped = mapped.map(|(key, _)| fold(key.get_ref()));
     mapped.chain(names.clone()).collect()
-}
-
-fn moment() -> Kind {
-    Kind::Date {
-        input: None,
-        output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
-        order: None,
-    }
 }
 
 /// A time without a zone is taken for UTC.

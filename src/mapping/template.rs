@@ -24,52 +24,50 @@ const FILTERS: &str = "abs capitalize d default first float format int last leng
 /// Those of them that give a number, whatever they are given.
 const NUMBER_FILTERS: &str = "abs float int length round";
 
-/// The compiled templates of a mapping.
-#[derive(Debug)]
-pub(crate) struct Templates {
-    environment: Environment<'static>,
-}
-
-/// One of [`Templates`], by its name there.
+/// A compiled template.
 #[derive(Debug)]
 pub(crate) struct Template {
-    name: String,
+    /// With the template under [`NAME`].
+    environment: Environment<'static>,
     /// The columns as it spells them, in the order of the values that it is rendered over.
     pub columns: Vec<String>,
 }
 
-impl Templates {
-    pub fn new() -> Self {
+const NAME: &str = "template";
+
+impl Template {
+    /// Prepares a template; or, in one sentence, why it is no usable one.
+    pub fn new(source: &str) -> Result<Self, String> {
+        let columns = columns_of(source)?;
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_fuel(Some(FUEL));
         environment.add_filter("replace", replace);
-        Templates { environment }
+        let added = environment.add_template_owned(NAME, source.to_owned());
+        added.map_err(|error| unreadable(&error))?;
+        Ok(Template {
+            environment,
+            columns,
+        })
     }
 
-    /// Prepares a template; `None` when it is no valid one, which [`columns_of`] has told already.
-    pub fn add(&mut self, source: &str) -> Option<Template> {
-        let columns = columns_of(source).ok()?;
-        let name = self.environment.templates().count().to_string();
-        let added = self
-            .environment
-            .add_template_owned(name.clone(), source.to_owned());
-        added.is_ok().then_some(Template { name, columns })
-    }
-
-    /// Renders a template over the values of its columns. The error says what kind of failure it was and no value.
-    pub fn render(&self, template: &Template, values: &[Cow<'_, str>]) -> Result<String, String> {
+    /// Renders it over the values of its columns. The error says what kind of failure it was and no value.
+    pub fn render(&self, values: &[Cow<'_, str>]) -> Result<String, String> {
         let values = values.iter().map(|value| Value::from(&**value));
-        let row: BTreeMap<String, Value> = template.columns.iter().cloned().zip(values).collect();
+        let row: BTreeMap<String, Value> = self.columns.iter().cloned().zip(values).collect();
         let context = Value::from(BTreeMap::from([("row", Value::from(row))]));
         let mut bounded = Bounded(Vec::new());
         self.environment
-            .get_template(&template.name)
+            .get_template(NAME)
             .and_then(|template| template.render_captured_to(context, &mut bounded).map(drop))
             .map_err(|error| error.kind().to_string())?;
         String::from_utf8(bounded.0).map_err(|error| error.utf8_error().to_string())
     }
+}
+
+fn unreadable(error: &Error) -> String {
+    error.detail().unwrap_or("it cannot be read").to_owned()
 }
 
 /// Takes no more than a value may have.
@@ -96,19 +94,15 @@ fn replace(text: &str, from: &str, to: &str) -> Result<String, Error> {
     Ok(text.replace(from, to))
 }
 
-/// The columns that a template uses, each once, as it spells them; or, in one sentence, why it is no usable template.
+/// The columns that a template uses, each once, as it spells them.
 pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
     if source.len() > LONGEST_TEMPLATE {
         return Err("it is longer than 4 KiB".to_owned());
     }
-    let unreadable = |error: Error| error.detail().unwrap_or("it cannot be read").to_owned();
-    let parsed =
-        parse(source, "", minijinja::syntax::SyntaxConfig::default()).map_err(unreadable)?;
+    let syntax = minijinja::syntax::SyntaxConfig::default();
+    let parsed = parse(source, "", syntax).map_err(|error| unreadable(&error))?;
     let mut columns = Vec::new();
     statement(&parsed, &mut columns)?;
-    Environment::new()
-        .template_from_str(source)
-        .map_err(unreadable)?;
     Ok(columns)
 }
 
@@ -264,7 +258,7 @@ mod tests {
             ),
             ("constant", ""),
         ] {
-            let mut found = columns_of(source).expect("no refusal");
+            let mut found = Template::new(source).expect("no refusal").columns;
             let mut expected: Vec<&str> = columns.split_whitespace().collect();
             found.sort();
             expected.sort_unstable();
@@ -291,19 +285,18 @@ mod tests {
             ("{% for a in row.A %}x{% endfor %}", "nothing else"),
             ("{{ range(1000000000)|last }}", "calls a function"),
         ] {
-            let error = columns_of(source).expect_err("a refusal");
+            let error = Template::new(source).expect_err("a refusal");
             assert!(error.contains(part), "{source}: {error}");
         }
-        assert!(columns_of(&"x".repeat(LONGEST_TEMPLATE + 1)).is_err());
+        assert!(Template::new(&"x".repeat(LONGEST_TEMPLATE + 1)).is_err());
     }
 
     #[test]
     fn rendering_is_plain_text_and_bounded() {
-        let mut templates = Templates::new();
-        let mut render = |source: &str| {
-            let template = templates.add(source).expect("no refusal");
+        let render = |source: &str| {
+            let template = Template::new(source).expect("no refusal");
             let values = vec![Cow::Owned("<\"a\">".repeat(2_000)); template.columns.len()];
-            templates.render(&template, &values)
+            template.render(&values)
         };
         for (source, text) in [
             ("{{ row['A'][:5] }} & more", "<\"a\"> & more"),

@@ -12,7 +12,7 @@ use crate::cli::system::now;
 use crate::error::{Ended, Error};
 use crate::input::{Input, Options, Source};
 use crate::ledger::{InvitationId, Ledger};
-use crate::mapping::{KnownBy, Portal, PortalColumns};
+use crate::mapping::{Portal, PortalColumns};
 use crate::model::{FollowSummary, Row, Stage};
 use crate::report::write_follow;
 
@@ -43,7 +43,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let mut created = 0;
     ledger.created_bodies(|id, body| {
         created += 1;
-        told.meet(id, portal.known_by(KnownBy::of_body(body)));
+        told.meet(id, portal.known_by(body));
     })?;
     let summary = told.store(&mut ledger, created)?;
     ledger.finish()?;

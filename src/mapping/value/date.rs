@@ -40,13 +40,12 @@ pub enum DateOrder {
 
 /// What a written date says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
-    /// Year, month and day: the year stood first, or the month by its name.
-    Certain(i16, i8, i8),
-    /// Two numbers before a year, one of them the day.
-    Either(i8, i8, i16),
-    /// The year has two digits, so its century is not said.
-    ShortYear,
+struct Written {
+    year: i16,
+    /// Day and month.
+    numbers: [i8; 2],
+    /// Known where the year stands first, or the month by its name.
+    order: Option<DateOrder>,
 }
 
 /// Reads a cell as a date, to go out in the form `output`.
@@ -83,16 +82,12 @@ fn from_text(
     if let Some(format) = input {
         return parsed(text, format);
     }
-    let (written, time) = take_apart(text).ok_or(Fault::DateInvalid)?;
-    let (year, month, day) = match written {
-        Written::Certain(year, month, day) => (year, month, day),
-        Written::Either(first, second, year) => {
-            match order.map_or_else(|| own_order(first, second), Ok)? {
-                DateOrder::DayMonth => (year, second, first),
-                DateOrder::MonthDay => (year, first, second),
-            }
-        }
-        Written::ShortYear => return Err(Fault::YearShort),
+    let (written, time) = take_apart(text)?;
+    let Written { year, numbers, .. } = written;
+    let [day, month] = match written.order.or(order).or_else(|| own_order(numbers)) {
+        Some(DateOrder::DayMonth) => numbers,
+        Some(DateOrder::MonthDay) => [numbers[1], numbers[0]],
+        None => return Err(Fault::DayOrMonth),
     };
     // Before the day is judged: the months of another calendar have other lengths.
     check_year(year)?;
@@ -102,26 +97,21 @@ fn from_text(
 
 /// The order that a text can only be read in, if it is a date.
 pub(super) fn proved(text: &str) -> Option<DateOrder> {
-    let western = western_digits(text);
-    let (Written::Either(first, second, _), _) = take_apart(&western)? else {
-        return None;
-    };
-    match (first, second) {
-        (13..=31, 1..=12) => Some(DateOrder::DayMonth),
-        (1..=12, 13..=31) => Some(DateOrder::MonthDay),
+    let (written, _) = take_apart(&western_digits(text)).ok()?;
+    match (written.order, written.numbers) {
+        (None, [13..=31, 1..=12]) => Some(DateOrder::DayMonth),
+        (None, [1..=12, 13..=31]) => Some(DateOrder::MonthDay),
         _ => None,
     }
 }
 
-/// The order that the two numbers prove by themselves.
-fn own_order(first: i8, second: i8) -> Result<DateOrder, Fault> {
+/// The order that the two numbers prove by themselves, or that makes no difference.
+fn own_order([first, second]: [i8; 2]) -> Option<DateOrder> {
     let is_month = |number| (1..=12).contains(&number);
     if first == second || !is_month(first) {
-        Ok(DateOrder::DayMonth)
-    } else if !is_month(second) {
-        Ok(DateOrder::MonthDay)
+        Some(DateOrder::DayMonth)
     } else {
-        Err(Fault::DayOrMonth)
+        (!is_month(second)).then_some(DateOrder::MonthDay)
     }
 }
 
@@ -211,22 +201,21 @@ fn width_of_digits(format: &str) -> Option<usize> {
     is_digits(&text).then_some(text.len())
 }
 
-/// The date and time in a text of Western digits; `None` when it is not a date.
-fn take_apart(text: &str) -> Option<(Written, civil::Time)> {
+/// The date and time in a text of Western digits.
+fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
     let (date, time) = match text.find(':') {
-        Some(colon) => with_time(text, colon)?,
+        Some(colon) => with_time(text, colon).ok_or(Fault::DateInvalid)?,
         None => (text, civil::Time::midnight()),
     };
-    Some((written(date)?, time))
+    Ok((written(date)?, time))
 }
 
 fn with_time(text: &str, colon: usize) -> Option<(&str, civil::Time)> {
     let gap = text[..colon].rfind(|c: char| c.is_whitespace() || c == 'T')?;
     let gap_end = gap + text[gap..].chars().next()?.len_utf8();
     let time = text[gap_end..].trim();
-    let time = TIME_FORMS
-        .iter()
-        .find_map(|form| strtime::parse(form, time).ok()?.to_time().ok())?;
+    let mut forms = TIME_FORMS.iter();
+    let time = forms.find_map(|form| strtime::parse(form, time).ok()?.to_time().ok())?;
     Some((text[..gap].trim_end(), time))
 }
 
@@ -245,33 +234,37 @@ impl Part {
             1 | 2 if is_digits(text) => text.parse().ok().map(Part::Small),
             _ => {
                 let name = fold_choice(text);
-                let at = WORDS
-                    .months
-                    .iter()
-                    .position(|names| names.contains(&name))?;
-                i8::try_from(at + 1).ok().map(Part::Month)
+                let mut months = (1..).zip(&WORDS.months);
+                let found = months.find(|(_, names)| names.contains(&name));
+                found.map(|(month, _)| Part::Month(month))
             }
         }
     }
 }
 
-fn written(date: &str) -> Option<Written> {
+fn written(date: &str) -> Result<Written, Fault> {
     use Part::{Month, Small, Year};
     let is_separator =
         |c: char| matches!(c, '/' | '\\' | '.' | ',' | '،') || is_dash(c) || c.is_whitespace();
     if date.starts_with(is_separator) || date.ends_with(is_separator) {
-        return None;
+        return Err(Fault::DateInvalid);
     }
     let parts = date.split(is_separator).filter(|part| !part.is_empty());
-    let parts: Vec<Part> = parts.map(Part::of).collect::<Option<_>>()?;
-    Some(match parts[..] {
+    let parts: Option<Vec<Part>> = parts.map(Part::of).collect();
+    let (year, numbers, order) = match parts.ok_or(Fault::DateInvalid)?[..] {
         [Year(year), Small(month) | Month(month), Small(day)]
-        | [Small(day), Month(month), Year(year)]
-        | [Month(month), Small(day), Year(year)] => Written::Certain(year, month, day),
-        [Small(first), Small(second), Year(year)] => Written::Either(first, second, year),
+        | [Month(month), Small(day), Year(year)] => (year, [month, day], Some(DateOrder::MonthDay)),
+        [Small(day), Month(month), Year(year)] => (year, [day, month], Some(DateOrder::DayMonth)),
+        [Small(first), Small(second), Year(year)] => (year, [first, second], None),
+        // Its century is not said.
         [Small(_), Small(_) | Month(_), Small(_)] | [Month(_), Small(_), Small(_)] => {
-            Written::ShortYear
+            return Err(Fault::YearShort);
         }
-        _ => return None,
+        _ => return Err(Fault::DateInvalid),
+    };
+    Ok(Written {
+        year,
+        numbers,
+        order,
     })
 }

@@ -109,18 +109,13 @@ impl Portal {
                 first.ok_or_else(|| no_column(&header, what, "--match"))?
             }
         };
-        let words = config.follow.signed.as_ref().map(|words| &words.0);
-        let signed = match words {
-            Some(words) => words.iter().map(|word| fold(word)).collect(),
-            None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
-        };
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: customer.clone(),
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at: at.map(|column| (column.clone(), date)),
-            signed,
+            signed: signed(config),
         })
     }
 
@@ -213,6 +208,14 @@ fn kind_of(column: &Column, sample: &[Row], config: &Config) -> Option<Kind> {
             .filter(|cell| matches!(kind.read(cell), Ok(Some(_))));
         read.count() * 2 > filled.len()
     })
+}
+
+/// The words that mean a signed contract, folded.
+fn signed(config: &Config) -> HashSet<String> {
+    match &config.follow.signed {
+        Some(words) => words.0.iter().map(|word| fold(word)).collect(),
+        None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
+    }
 }
 
 /// The keys, folded, of the form fields that are named as this column is, or are filled from a column of its name.

@@ -100,6 +100,16 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         chart.note("lock", Ok(lock(at)));
     }
     chart.note("register", register(settings, wanted).await);
+    log_in(settings, target, is_sound, chart).await;
+}
+
+/// Tries the login, if nothing that was found before stands in its way.
+async fn log_in(
+    settings: &Settings,
+    target: Result<Target, Error>,
+    is_sound: bool,
+    chart: &mut Chart,
+) {
     let not_tried =
         |why: &str, remedy: &str| Ok(Warning(format!("Not tried: {why}."), remedy.to_owned()));
     let again = settings.command("doctor");

@@ -15,12 +15,11 @@ fn expect_level(finished: &Finished, check: &str, level: &str) -> Value {
     finding.clone()
 }
 
-fn calls_noted(world: &World) -> (i64, i64) {
-    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
-    let count =
-        "SELECT count(*), count(*) - count(closed_ms) FROM attempts WHERE invitation_id IS NULL";
-    let counts = ledger.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    counts.expect("two counts")
+/// Requests that are about no customer, in the ledger: all, and those without an answer.
+fn calls_noted(world: &World) -> [i64; 2] {
+    world.query(
+        "SELECT count(*), count(*) - count(closed_ms) FROM attempts WHERE invitation_id IS NULL",
+    )
 }
 
 #[test]
@@ -41,13 +40,10 @@ fn its_requests_are_noted_in_the_ledger_that_there_is() {
     let world = World::with_server();
     world.customers("customers.csv", 2);
     world.sent("customers.csv", 0);
-    let (before, _) = calls_noted(&world);
+    let [before, _] = calls_noted(&world);
     world.ran("doctor", 0);
-    assert_eq!(
-        calls_noted(&world),
-        (before + 2, 0),
-        "a login, and the contract types"
-    );
+    // A login, and the contract types.
+    assert_eq!(calls_noted(&world), [before + 2, 0]);
 }
 
 #[test]

@@ -112,13 +112,6 @@ fn what_is_read_another_way_is_another_sheet() {
     }
 }
 
-/// How many rows of sheets the ledger holds.
-fn rows_in_ledger(world: &World) -> i64 {
-    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
-    let count = ledger.query_row("SELECT count(*) FROM rows", [], |row| row.get(0));
-    count.expect("a ledger")
-}
-
 #[test]
 fn a_file_is_known_again_however_many_came_between() {
     let world = World::with_server();
@@ -129,7 +122,7 @@ fn a_file_is_known_again_however_many_came_between() {
         for file in ["a.csv", "b.csv"] {
             world.sent(&format!("{file} --limit 3"), 4);
         }
-        let rows = rows_in_ledger(&world);
+        let [rows] = world.query("SELECT count(*) FROM rows");
         assert!(rows <= 40, "{rows} rows in the ledger");
     }
     for file in ["a.csv", "b.csv"] {

@@ -9,13 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 
-use crate::support::{DATA_FOLDER, Finished, Promise, Serve, World, customers, damage, sheet};
-
-/// `VLENS_KILLS=2000` for the long form.
-fn kills() -> usize {
-    let asked = std::env::var("VLENS_KILLS").ok();
-    asked.map_or(24, |text| text.parse().expect("a number of kills"))
-}
+use crate::support::{
+    DATA_FOLDER, Finished, Promise, Serve, World, customers, damage, kills, sheet,
+};
 
 const FIRST: &str = "run customers.csv --rate unlimited --json --concurrency 4";
 const SECOND: &str = "run giza.csv --rate unlimited --json --concurrency 4";
@@ -198,7 +194,7 @@ fn unfinished(folder: &Path) -> Vec<String> {
     reason = "whoever runs the long form by hand wants to know"
 )]
 fn whatever_is_killed_at_random_moments_keeps_the_promise_and_raises_no_alarm() {
-    let kills = kills();
+    let kills = kills(24);
     let (seeds, reached) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let sums = Mutex::new((0, 0, BTreeMap::new()));
     let live = || {

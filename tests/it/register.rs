@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Customer, Finished, Postgres, Running, Serve, Vlens, World, customers, pick, sheet,
+    Customer, Finished, Postgres, Running, Serve, Vlens, World, customers, kills, pick, sheet,
     uses_up_the_quota,
 };
 
@@ -278,12 +278,6 @@ fn a_computer_that_sleeps_between_any_two_steps_sends_nobody_whom_a_colleague_se
     assert!(posts.values().all(|n| *n == 1), "{posts:?}");
 }
 
-/// `VLENS_KILLS=500` for the long form.
-fn kills() -> usize {
-    let asked = std::env::var("VLENS_KILLS").ok();
-    asked.map_or(50, |text| text.parse().expect("a number of kills"))
-}
-
 const COMPUTERS: [&str; 4] = ["mona", "omar", "sara", "adam"];
 
 #[test]
@@ -298,7 +292,7 @@ fn four_computers_killed_at_random_with_a_register_that_crashes_ask_for_nobody_t
     let Some(team) = Team::new(Serve::default().latency("2..30"), &limits) else {
         return;
     };
-    let kills = kills();
+    let kills = kills(50);
     let people_of = kills.max(50) * 6;
     // Each has half of all, a quarter of it in common with the next.
     for (n, computer) in COMPUTERS.iter().enumerate() {

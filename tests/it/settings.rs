@@ -187,48 +187,35 @@ fn a_secret_in_the_toml_is_refused_and_never_shown() {
 }
 
 #[test]
-fn an_unknown_column_is_shown_in_its_line_with_the_nearest_name() {
+fn mistakes_in_a_config_are_shown_in_their_place_and_nothing_is_sent() {
     let world = World::with_server();
-    world.config("[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Custmer name\"\n");
     world.file("customers.csv", "Mobile,Customer name\n01012345678,Mona\n");
-    let refused = world.ran("run customers.csv", 5);
-    refused
-        .complains_of("fullName = \"Custmer name\"")
-        .complains_of("vlens-batch.toml:6")
-        .complains_of("Customer name");
-    assert!(world.server_log().is_empty());
-}
-
-#[test]
-fn of_several_columns_the_missing_one_is_shown_in_its_place() {
-    let world = World::new();
-    world.config("[recipient]\nphone = [\"Mobile 1\", \"Mobile 3\"]\n[contract]\ntypes = 414\n");
-    world.file("customers.csv", "Mobile 1,Mobile 2\n01012345678,\n");
-    let refused = world.ran("check customers.csv", 5);
-    refused
-        .complains_of("vlens-batch.toml:2:9")
-        .complains_of("no column `Mobile 3`");
-}
-
-#[test]
-fn unknown_keys_and_keys_twice_are_shown_in_their_line() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    for (toml, line, text) in [
-        ("[limits]\nper_secnd = 5\n", 2, "per_second"),
+    let mapped = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\n";
+    let several = "[recipient]\nphone = [\"Mobile\", \"Mobile 3\"]\n[contract]\ntypes = 414\n";
+    for (toml, place, words) in [
+        (
+            &*format!("{mapped}fullName = \"Custmer name\"\n"),
+            "6",
+            &["fullName = \"Custmer name\"", "`Customer name`"][..],
+        ),
+        (several, "2:9", &["no column `Mobile 3`"]),
+        ("[limits]\nper_secnd = 5\n", "2", &["per_second"]),
         (
             "[fields.414]\nfullName = \"fullName\"\nfullName = \"x\"\n",
-            3,
-            "fullName",
+            "3",
+            &["fullName"],
         ),
-        ("[limit]\nper_second = 5\n", 1, "limits"),
-        ("[limits\n", 1, "limits"),
+        ("[limit]\nper_second = 5\n", "1", &["limits"]),
+        ("[limits\n", "1", &["limits"]),
     ] {
         world.config(toml);
-        let place = format!("vlens-batch.toml:{line}");
         let refused = world.ran("run customers.csv", 5);
-        refused.complains_of(&place).complains_of(text);
+        refused.complains_of(&format!("vlens-batch.toml:{place}"));
+        for words in words {
+            refused.complains_of(words);
+        }
     }
+    assert!(world.server_log().is_empty());
 }
 
 #[test]

@@ -22,11 +22,11 @@ fn batch(world: &World, magic: &[&str]) {
 
 /// How many requests the program put on paper while nobody was to send: within 950 ms of noting an answer that asked for a second.
 fn recorded_in_the_pause(world: &World) -> i64 {
-    let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
-    let count = "SELECT count(*) FROM attempts a, attempts p
-                 WHERE p.pause_ms IS NOT NULL AND a.opened_ms > p.closed_ms AND a.opened_ms < p.closed_ms + 950";
-    let count = ledger.query_row(count, [], |row| row.get(0));
-    count.expect("a count")
+    let [late] = world.query(
+        "SELECT count(*) FROM attempts a, attempts p
+         WHERE p.pause_ms IS NOT NULL AND a.opened_ms > p.closed_ms AND a.opened_ms < p.closed_ms + 950",
+    );
+    late
 }
 
 #[test]

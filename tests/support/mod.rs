@@ -42,6 +42,12 @@ pub const NAMES: [&str; 5] = [
 pub const FORM_414: &str = include_str!("../../src/sandbox/forms/414.json");
 pub const FORM_415: &str = include_str!("../../src/sandbox/forms/415.json");
 
+/// How many kills a test of kills makes: `VLENS_KILLS=2000` for the long form.
+pub fn kills(usual: usize) -> usize {
+    let asked = std::env::var("VLENS_KILLS").ok();
+    asked.map_or(usual, |text| text.parse().expect("a number of kills"))
+}
+
 /// Some members of a document, side by side.
 pub fn pick<const N: usize>(document: &Value, names: [&str; N]) -> Value {
     names.map(|name| document[name].clone()).into()
@@ -250,12 +256,22 @@ impl World {
 
     /// Requests for invitations in the ledger: all, and those without an answer.
     pub fn requests_on_paper(&self) -> (usize, usize) {
-        let ledger = rusqlite::Connection::open(self.ledger()).expect("a ledger");
-        let count = "SELECT count(*), count(*) - count(closed_ms) FROM attempts WHERE invitation_id IS NOT NULL";
-        let counts = ledger.query_row(count, [], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?]));
-        let counts = counts.expect("two counts");
+        let counts = self.query(
+            "SELECT count(*), count(*) - count(closed_ms) FROM attempts WHERE invitation_id IS NOT NULL",
+        );
         let [all, open] = counts.map(|n| usize::try_from(n).expect("a count"));
         (all, open)
+    }
+
+    /// The numbers in the one row that a query of the ledger gives.
+    pub fn query<const N: usize>(&self, sql: &str) -> [i64; N] {
+        let ledger = rusqlite::Connection::open(self.ledger()).expect("a ledger");
+        let row = ledger.query_row(sql, [], |row| {
+            (0..N)
+                .map(|at| row.get(at))
+                .collect::<Result<Vec<i64>, _>>()
+        });
+        row.expect("one row").try_into().expect("as many numbers")
     }
 
     /// The document of `status --json`, whatever the exit code.

@@ -1,6 +1,7 @@
 //! A server that keeps no manners: raw sockets, so that a test can answer, stall, drip or cut off at any byte. It logs people
 //! in properly and leaves the invitations to the test.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,10 +36,15 @@ impl Wire for rustls::StreamOwned<rustls::ServerConnection, TcpStream> {
 pub struct Rude {
     port: u16,
     scheme: &'static str,
-    invitations: Arc<AtomicUsize>,
-    bodies: Arc<Mutex<Vec<String>>>,
-    turned_away: Arc<Mutex<Vec<usize>>>,
-    is_over: Arc<AtomicBool>,
+    seen: Arc<Seen>,
+}
+
+/// What the server and its threads share.
+#[derive(Default)]
+struct Seen {
+    bodies: Mutex<Vec<String>>,
+    turned_away: Mutex<Vec<usize>>,
+    is_over: AtomicBool,
 }
 
 impl Rude {
@@ -80,26 +86,20 @@ impl Rude {
         let rude = Rude {
             port: listener.local_addr().expect("an address").port(),
             scheme: if tls.is_some() { "https" } else { "http" },
-            invitations: Arc::default(),
-            bodies: Arc::default(),
-            turned_away: Arc::default(),
-            is_over: Arc::default(),
+            seen: Arc::default(),
         };
-        let (invitations, bodies) = (Arc::clone(&rude.invitations), Arc::clone(&rude.bodies));
-        let turned_away = Arc::clone(&rude.turned_away);
-        let is_over = Arc::clone(&rude.is_over);
+        let seen = Arc::clone(&rude.seen);
         let turn = Arc::new(turn);
         std::thread::spawn(move || {
             for (n, stream) in listener.incoming().flatten().enumerate() {
-                if is_over.load(Ordering::SeqCst) {
+                if seen.is_over.load(Ordering::SeqCst) {
                     return;
                 }
-                if turned_away.lock().expect("connections").contains(&n) {
+                if seen.turned_away.lock().expect("connections").contains(&n) {
                     continue;
                 }
                 let guest = Guest {
-                    invitations: Arc::clone(&invitations),
-                    bodies: Arc::clone(&bodies),
+                    seen: Arc::clone(&seen),
                     turn: Arc::clone(&turn),
                     reads,
                 };
@@ -119,7 +119,7 @@ impl Rude {
 
     /// Closes these connections, counted from 0, as soon as they are there: over TLS that is before any request can leave.
     pub fn turn_away(&self, connections: &[usize]) {
-        *self.turned_away.lock().expect("connections") = connections.to_vec();
+        *self.seen.turned_away.lock().expect("connections") = connections.to_vec();
     }
 
     pub fn base_url(&self) -> String {
@@ -139,35 +139,32 @@ impl Rude {
 
     /// How many requests for invitations arrived whole.
     pub fn invitations(&self) -> usize {
-        self.invitations.load(Ordering::SeqCst)
+        self.bodies().len()
     }
 
     /// Their bodies, as they arrived.
     pub fn bodies(&self) -> Vec<String> {
-        self.bodies.lock().expect("bodies").clone()
+        self.seen.bodies.lock().expect("bodies").clone()
     }
 
     /// Whether any arrived twice.
     pub fn is_any_repeated(&self) -> bool {
-        let mut bodies = self.bodies();
-        let all = bodies.len();
-        bodies.sort();
-        bodies.dedup();
-        bodies.len() < all
+        let bodies = self.bodies();
+        let once: BTreeSet<&String> = bodies.iter().collect();
+        once.len() < bodies.len()
     }
 }
 
 impl Drop for Rude {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
+        self.seen.is_over.store(true, Ordering::SeqCst);
         // Wakes the listener, so that it sees.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
 
 struct Guest<T> {
-    invitations: Arc<AtomicUsize>,
-    bodies: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Seen>,
     turn: Arc<T>,
     /// The HTTP status of every call that reads.
     reads: &'static str,
@@ -179,8 +176,11 @@ impl<T: Turn> Guest<T> {
         while let Ok(Some((path, body))) = request(&mut wire) {
             // `PRI *` begins a connection of HTTP/2, which is one turn.
             let answered = if path == "*" || path.ends_with("/CreateInvitation") {
-                let before = self.invitations.fetch_add(1, Ordering::SeqCst);
-                self.bodies.lock().expect("bodies").push(body);
+                let before = {
+                    let mut bodies = self.seen.bodies.lock().expect("bodies");
+                    bodies.push(body);
+                    bodies.len() - 1
+                };
                 (self.turn)(&mut wire, before)
             } else if path.contains("/BusinessRequest/") {
                 answer_with(&mut wire, self.reads, "{}")

@@ -111,13 +111,9 @@ pub(super) fn open_private(path: &Path) -> Result<File, Error> {
 /// Takes a file's permissions from everybody but its owner. Best effort: on a file of somebody else's, SQLite will tell.
 pub(super) fn close_to_others(path: &Path) {
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if let Ok(metadata) = fs::metadata(path)
-            && metadata.permissions().mode() & 0o077 != 0
-        {
-            let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-        }
+    if is_open_to_others(path) {
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        let _ = fs::set_permissions(path, private);
     }
     #[cfg(not(unix))]
     let _ = path;
@@ -322,48 +318,35 @@ fn hazard(path: &Path, network: Option<&str>, is_wsl: bool) -> Option<String> {
 /// `/mnt/c/…`: where WSL shows the disks of Windows.
 fn is_windows_mount(path: &Path) -> bool {
     let text = path.to_string_lossy();
-    let mut parts = text.split('/').skip(1);
-    parts.next() == Some("mnt")
-        && parts
-            .next()
-            .is_some_and(|disk| disk.len() == 1 && disk.chars().all(|c| c.is_ascii_alphabetic()))
+    let disk = text.strip_prefix("/mnt/").map(str::as_bytes);
+    matches!(disk, Some([disk, b'/', ..]) if disk.is_ascii_alphabetic())
 }
 
-#[cfg(target_os = "linux")]
+/// By a file that other systems do not have.
 fn is_wsl() -> bool {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease")
+    fs::read_to_string("/proc/sys/kernel/osrelease")
         .is_ok_and(|release| release.to_lowercase().contains("microsoft"))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_wsl() -> bool {
-    false
 }
 
 /// The kind of file system on another machine, by the numbers of Linux's `statfs(2)`.
 #[cfg(target_os = "linux")]
 fn network_kind(folder: &Path) -> Option<&'static str> {
-    const KINDS: [(i64, &str); 9] = [
-        (0x6969, "NFS"),
-        (0x517B, "SMB"),
-        (0xFF53_4D42, "SMB"),
-        (0xFE53_4D42, "SMB"),
-        (0x0102_1997, "9P"),
-        (0x5346_414F, "AFS"),
-        (0x00C3_6400, "Ceph"),
-        (0x0116_1970, "GFS2"),
-        (0x0BD0_0BD0, "Lustre"),
-    ];
     let found = rustix::fs::statfs(folder).ok()?;
     #[expect(
         clippy::useless_conversion,
         reason = "the word's size differs between machines"
     )]
     let kind = i64::from(found.f_type) & 0xFFFF_FFFF;
-    KINDS
-        .iter()
-        .find(|(number, _)| *number == kind)
-        .map(|(_, name)| *name)
+    Some(match kind {
+        0x6969 => "NFS",
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => "SMB",
+        0x0102_1997 => "9P",
+        0x5346_414F => "AFS",
+        0x00C3_6400 => "Ceph",
+        0x0116_1970 => "GFS2",
+        0x0BD0_0BD0 => "Lustre",
+        _ => return None,
+    })
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -390,7 +373,7 @@ fn is_writable(folder: &Path) -> bool {
 #[cfg(unix)]
 fn is_open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]

@@ -107,16 +107,6 @@ impl Reader {
     pub fn hold(self) -> Result<Reader, Error> {
         self.db.script("BEGIN").map(|()| self)
     }
-
-    /// Several looks at one state of the ledger, however much is written meanwhile.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&Db) -> Result<T, Error>) -> Result<T, Error> {
-        if !self.db.conn.is_autocommit() {
-            return look(&self.db);
-        }
-        self.db.script("BEGIN")?;
-        let looked = look(&self.db);
-        self.db.script("COMMIT").and(looked)
-    }
 }
 
 /// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `again` as of a
@@ -129,7 +119,7 @@ pub fn refuse_loss(path: &Path, again: &str) -> Result<(), Error> {
     if loss.is_none()
         && let Some(reader) = Reader::open(&path)?
     {
-        loss = reader.look(|db| Loss::of_content(db, mark))?;
+        loss = Loss::of_content(&reader.db, mark)?;
     }
     loss.map_or(Ok(()), |loss| Err(loss.error(&path, again)))
 }

@@ -48,14 +48,12 @@ impl Reader {
         sender_alive: bool,
         sink: &mut dyn FnMut(&ResultRow) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.look(|_| {
-            let all = (RowNumber(0), RowNumber(u32::MAX));
-            self.each_row(run, all, sender_alive, |row| {
-                if only.is_empty() || only.contains(&row.result.status) {
-                    sink(&row.result)?;
-                }
-                Ok(())
-            })
+        let all = (RowNumber(0), RowNumber(u32::MAX));
+        self.each_row(run, all, sender_alive, |row| {
+            if only.is_empty() || only.contains(&row.result.status) {
+                sink(&row.result)?;
+            }
+            Ok(())
         })
     }
 

@@ -50,23 +50,14 @@ pub fn read(path: &Path) -> Vec<Record> {
     records
 }
 
-/// Asserts that a quota of 60 requests a minute was used up. A machine that is busy otherwise makes some requests late, which is no
-/// fault; a limiter that wastes time wastes it in every window.
+/// Asserts that at least 97 % of a quota of 60 requests a minute was used: a machine that is busy otherwise makes some requests late
+/// by some milliseconds, a limiter that wastes time wastes it in every window.
 #[track_caller]
 pub fn uses_up_the_quota(log: &[Record]) {
-    let starts = log.windows(61);
-    let mut late: Vec<u64> = starts
-        .map(|one| (one[60].at_ms - one[0].at_ms).saturating_sub(60_000))
-        .collect();
-    late.sort_unstable();
-    assert!(
-        late[late.len() / 4] < 1_000,
-        "so many ms after its slot was free each came: {late:?}"
-    );
     let least_ms = (log.len() - 1) / 60 * 60_000 + (log.len() - 1) % 60 * 100;
     let took_ms = log[log.len() - 1].at_ms - log[0].at_ms;
     assert!(
-        took_ms < least_ms as u64 * 10 / 9,
+        took_ms * 97 <= least_ms as u64 * 100,
         "{took_ms} ms, where {least_ms} would do"
     );
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Params, Row};
 
@@ -29,6 +30,8 @@ impl Db {
             let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let conn = Connection::open_with_flags(file, flags)?;
             conn.busy_timeout(Duration::from_secs(5))?;
+            // Else a statement is planned anew for each value that is bound, once the ledger was analysed.
+            conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             conn.set_prepared_statement_cache_capacity(64);
             Ok(conn)
         };

@@ -41,11 +41,13 @@ pub fn mask(value: &str) -> String {
         return mask_date(value);
     }
     let digits = chars.iter().filter(|c| c.is_numeric()).count();
-    // The ends of a number; beside letters they may be a name.
-    if digits >= 10 && digits * 2 >= chars.len() && !value.contains(char::is_alphabetic) {
+    if digits >= 10 && digits * 2 >= chars.len() {
         let head: String = chars[..5.min(chars.len() - 8)].iter().collect();
         let tail: String = chars[chars.len() - 4..].iter().collect();
-        return format!("{head}****{tail}");
+        // A number's ends tell it apart; letters there may be a name.
+        if !head.contains(char::is_alphabetic) && !tail.contains(char::is_alphabetic) {
+            return format!("{head}****{tail}");
+        }
     }
     match chars.first() {
         None => String::new(),

@@ -86,23 +86,30 @@ pub fn mask_date(date: &str) -> String {
     masked
 }
 
-/// Masks whatever in a foreign text (a vendor's message, say) looks like personal data: runs of seven digits or more,
+/// Masks whatever in a foreign text (a vendor's message, say) looks like personal data: seven digits or more, in groups too,
 /// e-mail addresses, and long unbroken words that may be tokens.
 pub fn mask_text(text: &str) -> String {
-    text.split_inclusive(char::is_whitespace)
-        .map(|piece| {
-            let word = piece.trim_end();
-            let space = &piece[word.len()..];
-            let digits = word.chars().filter(|c| c.is_numeric()).count();
-            let is_email = word.contains('@') && word.contains(char::is_alphanumeric);
-            let is_personal = digits >= 7 || is_email || word.chars().count() >= 40;
-            if is_personal {
-                format!("{}{space}", mask(word))
-            } else {
-                piece.to_owned()
-            }
-        })
-        .collect()
+    let is_group = |piece: &str| {
+        piece.contains(char::is_numeric) && !piece.contains(|c: char| c.is_alphabetic() || c == '@')
+    };
+    let mut pieces: Vec<String> = Vec::new();
+    for piece in text.split_inclusive(char::is_whitespace) {
+        match pieces.last_mut() {
+            Some(last) if is_group(last) && is_group(piece) => last.push_str(piece),
+            _ => pieces.push(piece.to_owned()),
+        }
+    }
+    let masked = pieces.iter().map(|piece| {
+        let words = piece.trim_end();
+        let digits = words.chars().filter(|c| c.is_numeric()).count();
+        let is_email = words.contains('@') && words.contains(char::is_alphanumeric);
+        if digits >= 7 || is_email || words.chars().count() >= 40 {
+            format!("{}{}", mask(words), &piece[words.len()..])
+        } else {
+            piece.clone()
+        }
+    });
+    masked.collect()
 }
 
 #[cfg(test)]
@@ -145,6 +152,10 @@ mod tests {
         assert_eq!(
             mask_text("Phone +201012345678 of mona@example.com is known"),
             "Phone +2010****5678 of m***@example.com is known"
+        );
+        assert_eq!(
+            mask_text("010 1234 5678 twice in 24 hours"),
+            "010 1****5678 twice in 24 hours"
         );
     }
 }

@@ -7,10 +7,10 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 use reqwest::{Method, Request};
 use serde_json::{Value, json};
 
-use super::answer::{as_integer, read_answer};
+use super::answer::{RawAnswer, as_integer, read_answer};
 use super::connection::{BaseUrl, Way, http_client};
-use super::transport::{Fence, Reply, exchange};
-use super::vendor_text::plain;
+use super::transport::{Fence, exchange};
+use super::vendor_text::{plain, without};
 use crate::error::Error;
 use crate::model::{
     ContractTypeId, Failure, Outcome, Refusal, Secret, Timestamp, Uncertainty, Why,
@@ -87,7 +87,9 @@ impl Client {
             None => "IdentityUserSession/CreateAuthSession",
         };
         let request = self.request(path, bearer);
-        read_answer(&self.post(request, body, fence).await?)
+        let values = || texts_in(serde_json::from_slice(&body).unwrap_or_default());
+        let sent = (body.clone(), fence);
+        self.post(request, sent, values, read_answer).await
     }
 
     pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, Failure> {
@@ -100,16 +102,20 @@ impl Client {
         let tenancy = self.tenancy_header.clone();
         let name = HeaderName::from_static("tenancyname");
         request.headers_mut().insert(name, tenancy);
-        let reply = self.post(request, body.to_string().into(), None).await;
-        read_token(reply, None)
+        let told = || vec![password.expose().to_owned()];
+        let sent = (body.to_string().into(), None);
+        let read = |answer: &RawAnswer| read_token(answer, None);
+        self.post(request, sent, told, read).await
     }
 
     /// Exchanges a refresh token for a new access token.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<AdminToken, Failure> {
         let body = json!({ "refreshToken": refresh_token.expose() });
         let request = self.request("credentials/RefreshToken", None);
-        let reply = self.post(request, body.to_string().into(), None).await;
-        read_token(reply, Some(refresh_token))
+        let told = || vec![refresh_token.expose().to_owned()];
+        let sent = (body.to_string().into(), None);
+        let read = |answer: &RawAnswer| read_token(answer, Some(refresh_token));
+        self.post(request, sent, told, read).await
     }
 
     pub async fn contract_types(
@@ -117,7 +123,8 @@ impl Client {
         bearer: &AccessToken,
     ) -> Result<Vec<ContractTypeEntry>, Failure> {
         let request = self.request("BusinessRequest/GetAllRequestTypes", Some(bearer));
-        read_contract_types(&self.get(request).await?.read()?.into_data())
+        let read = |answer: &RawAnswer| read_contract_types(&answer.read()?.into_data());
+        self.get(request, read).await
     }
 
     /// The raw answer that describes a contract type's form, for [`read_form`](super::read_form).
@@ -133,21 +140,54 @@ impl Client {
             .query_pairs_mut()
             .append_pair("requestTypeId", &id.to_string())
             .append_pair("isLocalized", "false");
-        let answer = self.get(request).await?;
-        answer.read()?;
-        Ok(String::from_utf8_lossy(answer.bytes()).into_owned())
+        let read = |answer: &RawAnswer| {
+            answer.read()?;
+            Ok(String::from_utf8_lossy(answer.bytes()).into_owned())
+        };
+        self.get(request, read).await
     }
 
-    async fn get(&self, request: Request) -> Reply {
-        exchange(&self.http, request, None, self.timeout, FORM_MAX_BYTES).await
+    async fn get<T>(
+        &self,
+        request: Request,
+        read: impl FnOnce(&RawAnswer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.ask(request, None, FORM_MAX_BYTES, Vec::new, read)
+            .await
     }
 
-    async fn post(&self, mut request: Request, body: Bytes, fence: Fence) -> Reply {
+    async fn post<T>(
+        &self,
+        mut request: Request,
+        body: (Bytes, Fence),
+        told: impl FnOnce() -> Vec<String>,
+        read: impl FnOnce(&RawAnswer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         *request.method_mut() = Method::POST;
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
-        let body = Some((body, fence));
-        exchange(&self.http, request, body, self.timeout, ANSWER_MAX_BYTES).await
+        self.ask(request, Some(body), ANSWER_MAX_BYTES, told, read)
+            .await
+    }
+
+    /// Sends a request and reads its answer. What a failure says in the vendor's words is masked where it repeats what the vendor was
+    /// told: secrets of the headers, and `told`.
+    async fn ask<T>(
+        &self,
+        request: Request,
+        body: Option<(Bytes, Fence)>,
+        max_bytes: usize,
+        told: impl FnOnce() -> Vec<String>,
+        read: impl FnOnce(&RawAnswer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let headers = request.headers().clone();
+        let reply = exchange(&self.http, request, body, self.timeout, max_bytes).await;
+        reply
+            .and_then(|answer| read(&answer))
+            .map_err(|failure| Failure {
+                message: without(&failure.message, [told(), secrets_in(&headers)].concat()),
+                ..failure
+            })
     }
 
     fn request(&self, path: &str, bearer: Option<&AccessToken>) -> Request {
@@ -158,6 +198,27 @@ impl Client {
             request.headers_mut().insert(AUTHORIZATION, bearer.clone());
         }
         request
+    }
+}
+
+fn secrets_in(headers: &HeaderMap) -> Vec<String> {
+    let secrets = headers.values().filter(|value| value.is_sensitive());
+    let secrets = secrets.filter_map(|value| value.to_str().ok());
+    secrets
+        .map(|secret| secret.trim_start_matches("Bearer ").to_owned())
+        .collect()
+}
+
+/// Every text of a body.
+fn texts_in(body: Value) -> Vec<String> {
+    match body {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.into_iter().flat_map(texts_in).collect(),
+        Value::Object(members) => {
+            let values = members.into_iter().map(|(_, value)| value);
+            values.flat_map(texts_in).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }
 
@@ -185,8 +246,7 @@ const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
 
 /// Reads what a login or a refresh came to. `held` is the refresh token that was used, which stays good when the answer
 /// names no other.
-fn read_token(reply: Reply, held: Option<&Secret>) -> Result<AdminToken, Failure> {
-    let answer = reply?;
+fn read_token(answer: &RawAnswer, held: Option<&Secret>) -> Result<AdminToken, Failure> {
     let data = answer.read().map_err(as_login)?.into_data();
     let server_date = answer.server_date();
     token_in(&data, held, server_date)

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::{mask_text, printable};
+use crate::model::{mask, mask_text, printable};
 
 const MESSAGE_MAX_CHARS: usize = 500;
 const DETAILS_MAX_BYTES: usize = 4096;
@@ -31,6 +31,45 @@ pub(super) fn plain(text: &str) -> String {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// The text with each of `told` masked where it stands as words of its own, however its letters are cased: what the vendor was told
+/// it may repeat, and no name looks like one.
+pub(super) fn without(text: &str, mut told: Vec<String>) -> String {
+    const SHORTEST_CHARS: usize = 3;
+    let lower = |text: &str| -> Vec<char> {
+        let first = |c: char| c.to_lowercase().next().unwrap_or(c);
+        text.chars().map(first).collect()
+    };
+    told.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    let mut text = text.to_owned();
+    for value in told {
+        let wanted = lower(plain(&value).as_str());
+        let (letters, shown) = (lower(&text), text.chars().collect::<Vec<char>>());
+        let is_inside = |at: Option<usize>| {
+            let beside = at.and_then(|at| letters.get(at));
+            beside.is_some_and(|c| c.is_alphanumeric())
+        };
+        if wanted.len() < SHORTEST_CHARS || wanted.len() > letters.len() {
+            continue;
+        }
+        text.clear();
+        let mut at = 0;
+        while at < letters.len() {
+            let end = at + wanted.len();
+            let is_told = letters[at..].starts_with(&wanted)
+                && !is_inside(at.checked_sub(1))
+                && !is_inside(Some(end));
+            if is_told {
+                text.push_str(&mask(&value));
+                at = end;
+            } else {
+                text.push(shown[at]);
+                at += 1;
+            }
+        }
+    }
+    text
 }
 
 fn fit_value(value: &Value) -> Value {
@@ -82,6 +121,15 @@ mod tests {
         assert_eq!(
             fit_text("Phone +2010\u{1b}[0m12345678 is taken"),
             "Phone +2010****5678 is taken"
+        );
+    }
+
+    #[test]
+    fn what_was_told_is_masked_as_words_of_its_own() {
+        let told = ["Mona Adel", "Mona", "Omar", "ok"].map(str::to_owned);
+        assert_eq!(
+            without("MONA ADEL, Monaco; mona: Omar's name is ok", told.to_vec()),
+            "M***, Monaco; M***: O***'s name is ok"
         );
     }
 

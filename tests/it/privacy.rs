@@ -3,7 +3,7 @@
 
 use vlens_batch::sandbox::BEHAVIOURS;
 
-use crate::support::{Customer, DATA_FOLDER, Serve, World, sheet};
+use crate::support::{Customer, DATA_FOLDER, Rude, Serve, World, answer, sheet};
 
 const NAME: &str = "Nefertari Ashmawy";
 const EMAIL: &str = "nefertari@example.com";
@@ -105,6 +105,31 @@ fn nothing_personal_is_said_at_any_verbosity_whatever_vlens_answers() {
     ] {
         let said = world.line(line).args(["-vv"]).run();
         assert_private(&world, &said.to_string());
+    }
+}
+
+#[test]
+fn what_vlens_repeats_of_a_row_or_of_a_secret_is_masked() {
+    let rude = Rude::serve(|wire, _| {
+        let said = format!(
+            "{NAME}, {}: 010 1234 5678 admin-token",
+            NAME.to_uppercase()
+        );
+        let told = format!(r#"{{"fullName":["{NAME}"]}}"#);
+        let json =
+            format!(r#"{{"error_code":7,"error_message":"{said}","error_descriptions":{told}}}"#);
+        answer(wire, &json)
+    });
+    let world = World::new();
+    world.file("customers.csv", sheet([&Customer::new(1).name(NAME)]));
+    let run = world.send("customers.csv -vv").envs(rude.variables());
+    let run = run.ends(3).to_string();
+    assert!(
+        run.contains("row 2 is rejected: N***, N***: 010 1****5678"),
+        "{run}"
+    );
+    for word in [NAME, "ASHMAWY", "1234 5678", "admin-token"] {
+        assert!(!run.contains(word), "{word} in {run}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! A sheet and its mapping, opened together; its rows, each with what it becomes, in the sheet's order; and the import that brings
 //! all of them into the ledger before anything is sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -153,9 +153,9 @@ pub enum Verdict {
 }
 
 /// Finds duplicates within one file: the first row of each invitation, with a hash of its body. Twelve bytes of a hash tell a hundred
-/// million rows apart with a chance of error of one in ten trillion; whether two rows for one customer say the same takes four.
+/// million rows apart with a chance of error of one in ten trillion; whether two rows for one customer say the same takes four. A hash map would take twice the memory as it grows.
 #[derive(Default)]
-pub struct Seen(HashMap<[u8; 12], (RowNumber, [u8; 4])>);
+pub struct Seen(BTreeMap<[u8; 12], (RowNumber, [u8; 4])>);
 
 impl Seen {
     /// Judges one row after the other.

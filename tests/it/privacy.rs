@@ -111,10 +111,7 @@ fn nothing_personal_is_said_at_any_verbosity_whatever_vlens_answers() {
 #[test]
 fn what_vlens_repeats_of_a_row_or_of_a_secret_is_masked() {
     let rude = Rude::serve(|wire, _| {
-        let said = format!(
-            "{NAME}, {}: 010 1234 5678 admin-token",
-            NAME.to_uppercase()
-        );
+        let said = format!("{NAME}, {}: 010 1234 5678 admin-token", NAME.to_uppercase());
         let told = format!(r#"{{"fullName":["{NAME}"]}}"#);
         let json =
             format!(r#"{{"error_code":7,"error_message":"{said}","error_descriptions":{told}}}"#);

@@ -55,9 +55,17 @@ impl Output {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Prints a result for people, or a JSON document.
-    pub fn print(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        to_stdout(|out| write(&mut Shown(out)).map_err(|error| result_not_written(&error)))
+    /// Prints a text for people; of escape codes, only our own colours pass.
+    pub fn print(self, text: &str) -> Result<(), Error> {
+        self.print_with(|out| writeln!(out, "{}", printable_styled(text)))
+    }
+
+    /// Prints what is made for programs.
+    pub fn print_with(
+        self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        to_stdout(|out| write(out).map_err(|error| result_not_written(&error)))
     }
 
     /// Prints a result that is a file of its own, such as an export. It is no JSON document, so `--json` refuses it.
@@ -80,12 +88,12 @@ impl Output {
     pub fn show(
         self,
         document: &impl serde::Serialize,
-        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        text: impl FnOnce(Look) -> String,
     ) -> Ended {
         if self.json {
             self.print_json(document)?;
         } else {
-            self.print(text)?;
+            self.print(&text(self.look()))?;
         }
         Ok(None)
     }
@@ -100,8 +108,8 @@ impl Output {
         Ok(None)
     }
 
-    fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
-        self.print(|out| {
+    pub fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
+        self.print_with(|out| {
             to_json(&mut *out, document)?;
             writeln!(out)
         })
@@ -122,7 +130,7 @@ impl Output {
             return Ok(Some(Kind::Usage));
         }
         let text = shown(io::stdout().is_terminal());
-        self.print(|out| out.write_all(text.as_bytes()))?;
+        self.print(text.trim_end())?;
         Ok(None)
     }
 
@@ -234,24 +242,6 @@ fn result_not_written(error: &io::Error) -> Error {
         "output_not_written",
         format!("The result cannot be written: {error}."),
     )
-}
-
-/// Where text for people and documents pass on their way out: of escape codes, only our own colours do.
-struct Shown<'a>(&'a mut dyn Write);
-
-impl Write for Shown<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Only what is copied from a document, and so escaped, comes in pieces that may split a character.
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.0.write_all(printable_styled(text).as_bytes())?,
-            Err(_) => self.0.write_all(bytes)?,
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
 /// Whoever reads stdout. That it has gone away is nobody's fault: what it would have read is dropped.

@@ -241,13 +241,8 @@ impl CheckTally {
         groups
     }
 
-    /// Writes the result for people, worst first. Values are masked, but for the filled row's.
-    pub fn write_text(
-        &self,
-        out: &mut dyn Write,
-        text: &CheckText<'_>,
-        look: Look,
-    ) -> io::Result<()> {
+    /// The result for people, worst first. Values are masked, but for the filled row's.
+    pub fn text(&self, text: &CheckText<'_>, look: Look) -> String {
         let header = |name: &str| text.headers.header(name).into_owned();
         let shown = |of_problems| {
             let groups = self.groups(of_problems).into_iter();
@@ -267,16 +262,15 @@ impl CheckTally {
             repairs => shown(false),
             ..Value::from(Serde(text))
         };
-        let mut screen = Vec::new();
+        let mut screen = String::new();
         for (most, examples, with_form) in LEVELS {
-            screen.clear();
             let values = context! { most, examples, with_form, ..told.clone() };
-            look.write(&mut screen, include_str!("templates/check.txt"), values)?;
-            if screen.split(|&byte| byte == b'\n').count() <= text.lines + 1 {
+            screen = look.text(include_str!("templates/check.txt"), values);
+            if screen.lines().count() <= text.lines {
                 break;
             }
         }
-        out.write_all(&screen)
+        screen
     }
 
     /// Writes the document, with `notes` on how the file was read.
@@ -308,7 +302,6 @@ impl CheckTally {
             }
             out.write_all(b"]")?;
         }
-        out.write_all(b"}\n")?;
-        out.flush()
+        out.write_all(b"}\n")
     }
 }

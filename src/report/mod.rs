@@ -1,4 +1,4 @@
-//! Renders progress, summaries, CSV, XLSX, JSONL and HTML into a writer that it is handed.
+//! Renders progress, summaries, CSV, XLSX, JSONL and HTML as text, or into a writer that it is handed.
 //!
 //! It opens no file, speaks to no server, reads no ledger. Texts for people go through [`Look`], so that each reads the same in a
 //! narrow terminal, in colour and without.
@@ -21,9 +21,9 @@ pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::Progress;
 pub use template::{TemplateSpec, write_template};
 pub use terminal::{
-    CHANGED_SHOWN, DryRun, Finding, Further, GuessLine, Level, TypeLine, command, doctor_json,
-    history_json, not_done, question, reason, write_contract_types, write_doctor, write_dry_run,
-    write_follow, write_guesses, write_history, write_register, write_runs, write_summary,
+    CHANGED_SHOWN, DryRun, Finding, Further, GuessLine, Level, TypeLine, command,
+    contract_types_text, doctor_json, doctor_text, dry_run_text, follow_text, guesses_text,
+    history_json, history_text, not_done, question, reason, register_text, runs_text, summary_text,
 };
 pub use text::{Look, counted, quoted, rows};
 pub use words::Language;

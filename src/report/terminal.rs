@@ -1,7 +1,6 @@
 //! What commands tell at a terminal; the words stand in `templates/`. It says "invitation created", never "sent": whether a customer
 //! hears of it is the tenant's doing.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use minijinja::value::Serde;
@@ -30,13 +29,8 @@ pub struct Further {
     pub running: String,
 }
 
-/// Writes the text of `follow`. Headers that look like a customer's values are masked.
-pub fn write_follow(
-    out: &mut dyn Write,
-    summary: &FollowSummary,
-    further: &Further,
-    look: Look,
-) -> io::Result<()> {
+/// What `follow` found. Headers that look like a customer's values are masked.
+pub fn follow_text(summary: &FollowSummary, further: &Further, look: Look) -> String {
     let headers = [&summary.match_column, &summary.stage].into_iter();
     let shown = Shown::of(headers.chain(&summary.at).map(String::as_str));
     let values = context! {
@@ -46,7 +40,7 @@ pub fn write_follow(
         at => summary.at.as_deref().map(|at| shown.header(at)),
         further => Serde(further),
     };
-    look.write(out, include_str!("templates/follow.txt"), values)
+    look.text(include_str!("templates/follow.txt"), values)
 }
 
 /// A command that can be typed as it stands.
@@ -59,15 +53,14 @@ pub fn command(words: &str, options: &str) -> String {
 /// So many changed rows are listed.
 pub const CHANGED_SHOWN: u32 = 20;
 
-/// Writes where a run stands: one that goes on, has ended, or was killed. `changed`: its rows with other content than what was
+/// Where a run stands: one that goes on, has ended, or was killed. `changed`: its rows with other content than what was
 /// created, as far as they are listed.
-pub fn write_summary(
-    out: &mut dyn Write,
+pub fn summary_text(
     summary: &RunSummary,
     changed: &[RowNumber],
     further: &Further,
     look: Look,
-) -> io::Result<()> {
+) -> String {
     let changed: Vec<String> = changed.iter().map(ToString::to_string).collect();
     let values = context! {
         s => Serde(summary),
@@ -76,7 +69,7 @@ pub fn write_summary(
         needing => summary.counts.needing_a_person(),
         ..Value::from(Serde(further))
     };
-    look.write(out, include_str!("templates/summary.txt"), values)
+    look.text(include_str!("templates/summary.txt"), values)
 }
 
 /// Why a run stopped early: what stopped it, and what whoever stopped it said (Vlens' refusal, say).
@@ -129,22 +122,17 @@ impl DryRun {
     }
 }
 
-/// Writes what a dry run found.
-pub fn write_dry_run(
-    out: &mut dyn Write,
-    source: &str,
-    tally: &DryRun,
-    look: Look,
-) -> io::Result<()> {
+/// What a dry run found.
+pub fn dry_run_text(source: &str, tally: &DryRun, look: Look) -> String {
     let values = context! { source, tally => Serde(tally) };
-    look.write(out, include_str!("templates/dry_run.txt"), values)
+    look.text(include_str!("templates/dry_run.txt"), values)
 }
 
-/// Writes the runs in the order given; a ledger without runs says so.
-pub fn write_runs(out: &mut dyn Write, runs: &[RunSummary], look: Look) -> io::Result<()> {
+/// The runs in the order given; a ledger without runs says so.
+pub fn runs_text(runs: &[RunSummary], look: Look) -> String {
     let letters = if look.is_narrow() { 10 } else { 16 };
     let values = context! { runs => Serde(runs), letters };
-    look.write(out, include_str!("templates/runs.txt"), values)
+    look.text(include_str!("templates/runs.txt"), values)
 }
 
 /// One contract type of the tenant.
@@ -157,10 +145,10 @@ pub struct TypeLine {
     pub form_pulled_at: Option<Timestamp>,
 }
 
-/// Writes the contract types; a tenant without any is told so.
-pub fn write_contract_types(out: &mut dyn Write, types: &[TypeLine], look: Look) -> io::Result<()> {
+/// The contract types; a tenant without any is told so.
+pub fn contract_types_text(types: &[TypeLine], look: Look) -> String {
     let template = include_str!("templates/contract_types.txt");
-    look.write(out, template, context! { types => Serde(types) })
+    look.text(template, context! { types => Serde(types) })
 }
 
 /// One column of the sheet and what `init` takes it for.
@@ -175,9 +163,9 @@ pub struct GuessLine {
     pub candidates: Vec<String>,
 }
 
-pub fn write_guesses(out: &mut dyn Write, guesses: &[GuessLine], look: Look) -> io::Result<()> {
+pub fn guesses_text(guesses: &[GuessLine], look: Look) -> String {
     let template = include_str!("templates/guesses.txt");
-    look.write(out, template, context! { guesses => Serde(guesses) })
+    look.text(template, context! { guesses => Serde(guesses) })
 }
 
 /// How serious a finding is.
@@ -205,20 +193,16 @@ pub struct Finding {
     pub remedy: Option<String>,
 }
 
-/// Writes the findings in their order, and a line that sums them up.
-pub fn write_doctor(out: &mut dyn Write, findings: &[Finding], look: Look) -> io::Result<()> {
+/// The findings in their order, and a line that sums them up.
+pub fn doctor_text(findings: &[Finding], look: Look) -> String {
     let values = Value::from(Serde(doctor_json(findings)));
-    look.write(out, include_str!("templates/doctor.txt"), values)
+    look.text(include_str!("templates/doctor.txt"), values)
 }
 
-/// Writes where the team's register stands.
-pub fn write_register(
-    out: &mut dyn Write,
-    overview: &impl serde::Serialize,
-    look: Look,
-) -> io::Result<()> {
+/// Where the team's register stands.
+pub fn register_text(overview: &impl serde::Serialize, look: Look) -> String {
     let values = context! { o => Serde(overview) };
-    look.write(out, include_str!("templates/register.txt"), values)
+    look.text(include_str!("templates/register.txt"), values)
 }
 
 /// The findings as a document.
@@ -232,13 +216,13 @@ pub fn doctor_json(findings: &[Finding]) -> serde_json::Value {
     })
 }
 
-/// Writes a row's present state and everything that happened to it, oldest first.
-pub fn write_history(out: &mut dyn Write, history: &RowHistory, look: Look) -> io::Result<()> {
+/// A row's present state and everything that happened to it, oldest first.
+pub fn history_text(history: &RowHistory, look: Look) -> String {
     let attempts = history.attempts.iter();
     let took = attempts.map(|attempt| Some(attempt.answered_at?.ms_since(attempt.sent_at).max(0)));
     let took: Vec<Option<i64>> = took.collect();
     let values = context! { took, ..Value::from(Serde(history_json(history))) };
-    look.write(out, include_str!("templates/history.txt"), values)
+    look.text(include_str!("templates/history.txt"), values)
 }
 
 /// The same as a document. It holds neither cells nor token.
@@ -294,7 +278,6 @@ pub mod tests {
     }
 
     fn text(summary: &RunSummary, look: Look) -> String {
-        let mut out = Vec::new();
         let further = Further {
             file: summary.source.clone(),
             reading: "--ledger b.db".to_owned(),
@@ -302,8 +285,7 @@ pub mod tests {
             checking: "--ledger b.db".to_owned(),
             running: "--sandbox".to_owned(),
         };
-        write_summary(&mut out, summary, &[RowNumber(7)], &further, look).unwrap();
-        String::from_utf8(out).unwrap()
+        summary_text(summary, &[RowNumber(7)], &further, look)
     }
 
     #[test]

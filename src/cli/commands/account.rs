@@ -207,11 +207,11 @@ fn show(settings: &Settings) -> Ended {
     let document: serde_json::Map<_, _> = members
         .map(|(what, place)| ((*what).to_owned(), place.clone().into()))
         .collect();
-    settings.output.show(&document, |out| {
-        places.iter().try_for_each(|(what, place)| {
-            let nowhere = "nowhere: run `vlens-batch account`";
-            let place = place.as_deref().unwrap_or(nowhere);
-            writeln!(out, "{:<10}{place}", what.replace('_', " "))
-        })
-    })
+    let line = |(what, place): &(&str, Option<String>)| {
+        let nowhere = "nowhere: run `vlens-batch account`";
+        let place = place.as_deref().unwrap_or(nowhere);
+        format!("{:<10}{place}", what.replace('_', " "))
+    };
+    let lines: Vec<String> = places.iter().map(line).collect();
+    settings.output.show(&document, |_| lines.join("\n"))
 }

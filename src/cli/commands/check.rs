@@ -367,7 +367,7 @@ impl<'a> Check<'a> {
 
     /// The first bodies exactly as they would be sent, one a line.
     fn show_bodies(&self) -> Result<(), Error> {
-        self.output.print(|out| {
+        self.output.print_with(|out| {
             if self.output.json {
                 return writeln!(out, "{{\"bodies\":[{}]}}", self.bodies.join(","));
             }
@@ -381,7 +381,7 @@ impl<'a> Check<'a> {
         let notes = how_it_was_read(sheet);
         let source = args.file.display().to_string();
         if output.json {
-            return output.print(|out| self.tally.write_json(out, &source, &notes));
+            return output.print_with(|out| self.tally.write_json(out, &source, &notes));
         }
         let marked = args.annotate.clone();
         let marked = marked.unwrap_or_else(|| free_name(&args.file));
@@ -398,7 +398,7 @@ impl<'a> Check<'a> {
             headers: &self.headers,
             lines: rows.clamp(24, SCREEN),
         };
-        output.print(|out| self.tally.write_text(out, &text, output.look()))
+        output.print(&self.tally.text(&text, output.look()))
     }
 }
 

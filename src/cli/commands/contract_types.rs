@@ -1,7 +1,6 @@
 //! `contract-types`: lists the tenant's contract types; `pull` stores their forms, each as the API's own answer, so that a
 //! copy saved by hand serves as well. When a form was fetched is its file's time of change. `template` makes a sheet of one.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use crate::ledger::{Ledger, Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{
-    Language, TemplateSpec, TypeLine, quoted, write_contract_types, write_template,
+    Language, TemplateSpec, TypeLine, contract_types_text, quoted, write_template,
 };
 use crate::send::{Api, Clock, Limiter};
 use crate::vlens::read_form;
@@ -84,7 +83,6 @@ pub async fn close_api(api: Api) -> Result<(), Error> {
 }
 
 async fn list(api: &Api, settings: &Settings) -> Ended {
-    let output = settings.output;
     let entries = api.contract_types().await?;
     let lines = entries.into_iter().map(|entry| TypeLine {
         form_pulled_at: pulled_at(&settings.form_path(entry.id)),
@@ -93,9 +91,8 @@ async fn list(api: &Api, settings: &Settings) -> Ended {
     });
     let lines: Vec<TypeLine> = lines.collect();
     let document = serde_json::json!({ "contract_types": lines });
-    output.show(&document, |out| {
-        write_contract_types(out, &lines, output.look())
-    })
+    let text = |look| contract_types_text(&lines, look);
+    settings.output.show(&document, text)
 }
 
 /// When a form's file was last written.
@@ -132,12 +129,14 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
         let pulled = store(id, &answer, &path)?;
         // What is stored is told even if the next one fails.
         if !output.json {
-            output.print(|out| write_pulled(out, &pulled))?;
+            output.print(&in_words(&pulled))?;
         }
         stored.push(pulled);
     }
-    let document = serde_json::json!({ "pulled": stored });
-    output.show(&document, |_| Ok(()))
+    if output.json {
+        output.print_json(&serde_json::json!({ "pulled": stored }))?;
+    }
+    Ok(None)
 }
 
 fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error> {
@@ -161,25 +160,21 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error>
     })
 }
 
-fn write_pulled(out: &mut dyn Write, pulled: &Pulled) -> std::io::Result<()> {
+fn in_words(pulled: &Pulled) -> String {
     let (id, fields, file) = (pulled.id, pulled.fields, &pulled.file);
     let name = match pulled.name.as_str() {
         "" => String::new(),
         name => format!(" ({name})"),
     };
-    writeln!(
-        out,
-        "Contract type {id}{name}: {fields} fields, stored in {file}"
-    )?;
-    match pulled.changes.as_deref() {
-        None => Ok(()),
-        Some([]) => writeln!(out, "  nothing changed"),
-        Some(changes) => {
-            writeln!(out, "  changed since the form that was here before:")?;
-            let mut lines = changes.iter();
-            lines.try_for_each(|line| writeln!(out, "    {line}"))
-        }
-    }
+    let changes = match pulled.changes.as_deref() {
+        None => String::new(),
+        Some([]) => "\n  nothing changed".to_owned(),
+        Some(changes) => format!(
+            "\n  changed since the form that was here before:\n    {}",
+            changes.join("\n    ")
+        ),
+    };
+    format!("Contract type {id}{name}: {fields} fields, stored in {file}{changes}")
 }
 
 /// The keys of the fields that the config says may not stay empty.

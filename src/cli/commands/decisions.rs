@@ -53,8 +53,8 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let word = text.replace(' ', "-");
     let document = serde_json::json!({ "run": run, "settled": settled, "as": word });
     let settled = counted(settled);
-    output.show(&document, |out| {
-        writeln!(out, "Run {run}: {settled} settled as {text}.{next}")
+    output.show(&document, |_| {
+        format!("Run {run}: {settled} settled as {text}.{next}")
     })
 }
 
@@ -117,9 +117,8 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
             counted(kept)
         ),
     };
-    output.show(&document, |out| {
-        writeln!(
-            out,
+    output.show(&document, |_| {
+        format!(
             "Purged what was finished before {cutoff}: {}, session tokens: {tokens}.{held} Counts stay, and nobody is invited twice.",
             counted(rows)
         )

@@ -17,7 +17,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::register::Register;
-use crate::report::{Finding, Level, counted, doctor_json, write_doctor};
+use crate::report::{Finding, Level, counted, doctor_json, doctor_text};
 use crate::send::Api;
 use crate::vlens::BaseUrl;
 
@@ -58,9 +58,8 @@ pub async fn doctor(
             }
         }
     }
-    output.show(&doctor_json(&chart.findings), |out| {
-        write_doctor(out, &chart.findings, output.look())
-    })?;
+    let text = |look| doctor_text(&chart.findings, look);
+    output.show(&doctor_json(&chart.findings), text)?;
     chart.gravest().map_or(Ok(None), Err)
 }
 

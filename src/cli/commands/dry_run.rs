@@ -6,7 +6,7 @@ use crate::cli::settings::Settings;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Reader, refuse_loss};
 use crate::model::{Plan, RunSummary, Stop};
-use crate::report::{DryRun, counted, write_dry_run};
+use crate::report::{DryRun, counted, dry_run_text};
 use crate::send::{Seen, Sheet, StopSignal, Verdict, Wishes, plan};
 
 #[derive(serde::Serialize)]
@@ -64,10 +64,8 @@ pub fn dry_run(
         source: &source,
         tally,
     };
-    let output = settings.output;
-    output.show(&document, |out| {
-        write_dry_run(out, &source, &tally, output.look())
-    })?;
+    let text = |look| dry_run_text(&source, &tally, look);
+    settings.output.show(&document, text)?;
     ended(&tally, args)
 }
 

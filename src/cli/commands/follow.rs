@@ -14,7 +14,7 @@ use crate::input::{Input, Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::{Portal, PortalColumns};
 use crate::model::{FollowSummary, Row, Stage};
-use crate::report::write_follow;
+use crate::report::follow_text;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     // That there is none is told as by every command that reads.
@@ -57,10 +57,8 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
         ..summary
     };
     let further = settings.further(false, &Typed::default());
-    let output = settings.output;
-    output.show(&summary, |out| {
-        write_follow(out, &summary, &further, output.look())
-    })
+    let text = |look| follow_text(&summary, &further, look);
+    settings.output.show(&summary, text)
 }
 
 /// What the file says, by customer.

@@ -64,7 +64,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
             }
         };
         if !output.json {
-            output.print(|out| writeln!(out, "{}", swept.in_words()))?;
+            output.print(&swept.in_words())?;
         }
         let kind = swept.fault.as_ref().map(|fault| fault.kind);
         files.push(swept);
@@ -73,8 +73,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
         }
     }
     if output.json {
-        let document = serde_json::json!({ "inbox": args.dir, "files": files });
-        output.show(&document, |_| Ok(()))?;
+        output.print_json(&serde_json::json!({ "inbox": args.dir, "files": files }))?;
     }
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
     if sweep.stop.is_stopping() {

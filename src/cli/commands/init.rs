@@ -17,7 +17,7 @@ use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names};
 use crate::mapping::names::Shown;
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable};
-use crate::report::{GuessLine, command, quoted, write_guesses};
+use crate::report::{GuessLine, command, guesses_text, quoted};
 
 /// What the config of a whole folder says of the company, not of a sheet.
 const OF_THE_COMPANY: [&str; 5] = ["api", "limits", "retry", "team", "notify"];
@@ -42,7 +42,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
         return Err(found.contract_open(args, global, &config));
     }
     if output.json {
-        return output.show(&found.document(&config, args), |_| Ok(()));
+        output.print_json(&found.document(&config, args))?;
+        return Ok(None);
     }
     let settings = Settings::find(global, Some(&args.file))?;
     output.say(&found.said(&config, &args.file, &settings));
@@ -202,10 +203,7 @@ impl Found {
             candidates: column.candidates.iter().map(ToString::to_string).collect(),
         });
         let guesses: Vec<GuessLine> = guesses.collect();
-        let mut text = Vec::new();
-        // Writing to memory cannot fail.
-        let _ = write_guesses(&mut text, &guesses, output.look());
-        output.say(String::from_utf8_lossy(&text).trim_end());
+        output.say(&guesses_text(&guesses, output.look()));
         if let Some(sheet) = &self.sheet {
             output.say(&self.said_of_sheets(sheet));
         }

@@ -59,7 +59,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Purge(args) => decisions::purge(&args, &find(None)?),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => {
-            output.print(write_man)?;
+            output.print_with(write_man)?;
             Ok(None)
         }
     }
@@ -100,10 +100,8 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).into()))
         .collect();
-    output.show(&document, |out| {
-        let mut variables = variables.iter();
-        variables.try_for_each(|(name, value)| writeln!(out, "export {name}={value}"))
-    })?;
+    let exports = variables.map(|(name, value)| format!("export {name}={value}"));
+    output.show(&document, |_| exports.join("\n"))?;
     if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }
@@ -117,7 +115,7 @@ fn completions(shell: clap_complete::Shell, output: Output) -> Ended {
     clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut script);
     // Of a name with a hyphen, clap_complete's bash script looks for each command under one name and holds it under another.
     let script = String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
-    output.print(|out| out.write_all(script.as_bytes()))?;
+    output.print_with(|out| out.write_all(script.as_bytes()))?;
     Ok(None)
 }
 

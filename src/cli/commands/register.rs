@@ -14,7 +14,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
 use crate::model::{CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Party, Place, Register, Steady, TeamKey};
-use crate::report::{rows as counted, write_register};
+use crate::report::{register_text, rows as counted};
 use crate::send::Clock;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
@@ -165,10 +165,8 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
         }
         RegisterAction::Status => {
             let overview = Register::look(&place, &binding.base_url, &binding.tenancy_name).await?;
-            let output = settings.output;
-            output.show(&overview, |out| {
-                write_register(out, &overview, output.look())
-            })
+            let text = |look| register_text(&overview, look);
+            settings.output.show(&overview, text)
         }
         RegisterAction::Rebuild { without_the_others } => {
             let lock = lock(&settings.ledger(false)?, settings, None)?;
@@ -198,9 +196,8 @@ async fn init(settings: &Settings, place: &Place, binding: &Binding, key: &TeamK
     let tenant = &binding.tenancy_name;
     let [second, minute] =
         limits.map(|limit| limit.map_or("no limit".to_owned(), |limit: u32| limit.to_string()));
-    settings.output.show(&document, |out| {
-        writeln!(
-            out,
+    settings.output.show(&document, |_| {
+        format!(
             "The register is ready for tenant {tenant}: {second} a second, {minute} a minute, over all computers together.\n\
              Each sender's role needs: GRANT USAGE ON SCHEMA vlens_batch TO …; each computer a copy of the key file."
         )
@@ -229,10 +226,7 @@ async fn rebuild(
             "Still to be run by: {names}. Nobody sends until then. If one of them will never come again: --without-the-others."
         ),
     };
-    settings.output.show(&document, |out| {
-        writeln!(
-            out,
-            "The register has learnt of {customers} from this ledger. {next}"
-        )
+    settings.output.show(&document, |_| {
+        format!("The register has learnt of {customers} from this ledger. {next}")
     })
 }

@@ -17,8 +17,8 @@ use crate::error::{Ended, Error};
 use crate::ledger::Reader;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};
 use crate::report::{
-    ExportOptions, Format, Language, LinkTemplate, PEOPLE, ReportData, history_json, sink,
-    write_history, write_html, write_runs,
+    ExportOptions, Format, Language, LinkTemplate, PEOPLE, ReportData, history_json, history_text,
+    runs_text, sink, write_html,
 };
 
 pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
@@ -32,10 +32,8 @@ pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
         let history = history.ok_or_else(|| {
             Error::unusable("row_not_found", format!("Run {run} has no row {row}."))
         })?;
-        let output = settings.output;
-        return output.show(&history_json(&history), |out| {
-            write_history(out, &history, output.look())
-        });
+        let text = |look| history_text(&history, look);
+        return settings.output.show(&history_json(&history), text);
     }
     let summary = opened.summary(run)?;
     opened.show(&summary)?;
@@ -55,13 +53,11 @@ pub fn runs(settings: &Settings) -> Ended {
     let runs: Vec<RunSummary> = runs.into_iter().map(|run| opened.told(run)).collect();
     // Runs are numbered from 1 without a gap.
     let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
-    output.show(&runs, |out| {
-        write_runs(out, &runs, output.look())?;
-        if older == 0 {
-            return Ok(());
-        }
+    output.show(&runs, |look| {
         let all = settings.command("runs --json");
-        writeln!(out, "Not shown: {older} older; `{all}` lists all.")
+        let more = format!("\nNot shown: {older} older; `{all}` lists all.");
+        let more = Some(more).filter(|_| older > 0);
+        runs_text(&runs, look) + more.as_deref().unwrap_or_default()
     })
 }
 

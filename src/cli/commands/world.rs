@@ -12,7 +12,7 @@ use crate::cli::system::{SystemClock, host_name, now, user_name};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
 use crate::model::{RunId, RunSummary, Secret, Stop};
-use crate::report::{CHANGED_SHOWN, Further, not_done, quoted, reason, write_summary};
+use crate::report::{CHANGED_SHOWN, Further, not_done, quoted, reason, summary_text};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, Way};
@@ -131,11 +131,8 @@ impl<'s> Opened<'s> {
             0 => Vec::new(),
             _ => self.reader.changed_rows(summary.run, CHANGED_SHOWN)?,
         };
-        let output = self.settings.output;
-        output.show(summary, |out| {
-            write_summary(out, summary, &changed, &further, output.look())
-        })?;
-        Ok(())
+        let text = |look| summary_text(summary, &changed, &further, look);
+        self.settings.output.show(summary, text).map(drop)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::oneshot;
 
 use super::check::{input, is_as_written, mark};
 use super::results::Rewritten;
@@ -32,17 +33,6 @@ const MARKED: &str = "marked";
 const ERROR: &str = "error";
 /// So many names are tried for results that somebody has open.
 const NAMES: u32 = 20;
-
-/// The gravest first.
-const BY_GRAVITY: [Kind; 7] = [
-    Kind::Unexpected,
-    Kind::Refused,
-    Kind::Unusable,
-    Kind::Usage,
-    Kind::Stopped,
-    Kind::NeedsPerson,
-    Kind::Busy,
-];
 
 pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
     let sweep = Sweep::begin(args, global, output)?;
@@ -80,8 +70,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
         let message = "Interrupted; the next sweep goes on.";
         faults.push(Error::stopped("interrupted", message));
     }
-    let gravity = |fault: &Error| BY_GRAVITY.iter().position(|kind| *kind == fault.kind);
-    let gravest = faults.into_iter().min_by_key(gravity);
+    let gravest = faults.into_iter().min_by_key(|fault| fault.kind);
     gravest.map_or(Ok(None), Err)
 }
 
@@ -301,16 +290,20 @@ impl<'a> Sweep<'a> {
         }
         ledger.finish()?;
         let places = found.beside(RESULTS, "xlsx");
-        let mut results =
-            Rewritten::new(places, path.clone(), Arc::clone(&settings), self.args.lang)?;
-        let writer = results.write_while();
+        let results = Rewritten::new(places, path.clone(), Arc::clone(&settings), self.args.lang)?;
+        let (running, over) = oneshot::channel();
+        let writing = tokio::spawn(results.write_until(over));
         let run = RunArgs {
             file: found.path.clone(),
             send: self.send.clone(),
             ..RunArgs::default()
         };
         let ran = Box::pin(send_file(&run, &settings)).await;
-        results.take_over(writer);
+        drop(running);
+        let results = writing.await.map_err(|error| {
+            let message = format!("The results cannot be written: {error}.");
+            Error::unexpected("output_not_written", message)
+        })?;
         let swept = match ran {
             Ok((summary, fault)) => self.sent(found, &settings, results, summary, fault)?,
             Err(error) if error.kind == Kind::Unusable => found.refused(error)?,
@@ -342,9 +335,9 @@ impl<'a> Sweep<'a> {
         fault: Option<Error>,
     ) -> Result<Swept, Error> {
         let place = results.write(run.run)?;
-        if place != results.places[0] {
-            let usual = results.places[0].display();
-            let place = place.display();
+        let usual = &found.beside(RESULTS, "xlsx")[0];
+        if place != *usual {
+            let (usual, place) = (usual.display(), place.display());
             self.output.say(&format!(
                 "{usual} is open in another program; the results are in {place}."
             ));

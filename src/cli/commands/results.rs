@@ -4,9 +4,10 @@ use std::io::{BufWriter, Write};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::block_in_place;
 
 use super::world::{Opened, ended_as};
 use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs, StatusArgs};
@@ -122,21 +123,15 @@ fn write_results(
 const WRITE_EVERY: Duration = Duration::from_secs(30);
 
 /// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
-#[derive(Clone)]
 pub struct Rewritten {
-    /// In one folder; the first that nobody has open is taken.
-    pub places: Vec<PathBuf>,
-    /// Where they are by now.
-    place: Option<PathBuf>,
+    /// In one folder; the first that nobody has open is taken, and from then on before others.
+    places: Vec<PathBuf>,
     ledger: PathBuf,
     settings: Arc<Settings>,
     lang: LangArg,
     /// The newest run before.
     before: Option<RunId>,
 }
-
-/// Ends when the sender does.
-type Writing = (Sender<()>, JoinHandle<Option<PathBuf>>);
 
 impl Rewritten {
     pub fn new(
@@ -148,7 +143,6 @@ impl Rewritten {
         let before = Reader::open(&ledger)?.map(|reader| reader.newest_run());
         Ok(Rewritten {
             places,
-            place: None,
             settings,
             lang,
             before: before.transpose()?.flatten(),
@@ -156,25 +150,15 @@ impl Rewritten {
         })
     }
 
-    /// Writes them every now and then, on a thread of its own, until it is told to stop.
-    pub fn write_while(&self) -> Writing {
-        let (stop, stopped) = mpsc::channel();
-        let mut results = self.clone();
-        let writing = std::thread::spawn(move || {
-            while stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                // The last time counts; what is in the way now may be gone by then.
-                if let Err(error) = results.write_newest() {
-                    tracing::warn!("{error}");
-                }
+    /// Writes them every now and then until the run is over.
+    pub async fn write_until(mut self, mut over: oneshot::Receiver<()>) -> Self {
+        while tokio::time::timeout(WRITE_EVERY, &mut over).await.is_err() {
+            // The last time counts; what is in the way now may be gone by then.
+            if let Err(error) = block_in_place(|| self.write_newest()) {
+                tracing::warn!("{error}");
             }
-            results.place
-        });
-        (stop, writing)
-    }
-
-    pub fn take_over(&mut self, (stop, writing): Writing) {
-        drop(stop);
-        self.place = writing.join().ok().flatten();
+        }
+        self
     }
 
     /// Those of the run that has begun since, if one has: nobody else can begin one.
@@ -194,12 +178,12 @@ impl Rewritten {
             format: Some(Format::Xlsx),
             ..ExportArgs::default()
         };
-        let places = self.place.iter().chain(&self.places);
-        let places: Vec<PathBuf> = places.filter(|place| !is_in_use(place)).cloned().collect();
+        let places = self.places.iter().filter(|place| !is_in_use(place));
+        let places: Vec<PathBuf> = places.cloned().collect();
         let place = write_first(&places, Readers::Folder, |file| {
             write_results(&args, &opened, run, BufWriter::new(file)).map(drop)
         })?;
-        self.place = Some(place.clone());
+        self.places.insert(0, place.clone());
         Ok(place)
     }
 }

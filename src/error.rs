@@ -2,21 +2,22 @@
 
 use std::{fmt, io};
 
-/// Who has to act. Every decision about an error, the exit code first of all, is made by this and never by its code or words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who has to act, the gravest first. Every decision about an error, the exit code first of all, is made by this and never by its code
+/// or words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Something that should not happen: a full disk, a damaged ledger, a mistake of ours.
     Unexpected,
-    /// Finished, but rows need a person.
-    NeedsPerson,
-    /// The command line asks for what cannot be done.
-    Usage,
-    /// Stopped early, by a signal or a person; the same command goes on.
-    Stopped,
     /// The file, the mapping, the config or the ledger cannot be used as it is.
     Unusable,
     /// Vlens refuses every request.
     Refused,
+    /// The command line asks for what cannot be done.
+    Usage,
+    /// Stopped early, by a signal or a person; the same command goes on.
+    Stopped,
+    /// Finished, but rows need a person.
+    NeedsPerson,
     /// Another process is running on this ledger.
     Busy,
 }

@@ -172,6 +172,8 @@ pub fn guesses_text(guesses: &[GuessLine], look: Look) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
+    /// There is nothing to tell.
+    Nothing,
     Ok,
     /// Not looked at on this system.
     Unknown,
@@ -191,6 +193,18 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub remedy: Option<String>,
+}
+
+impl Finding {
+    /// One that has no word yet.
+    pub fn new(level: Level, message: impl Into<String>, remedy: Option<String>) -> Finding {
+        Finding {
+            check: "",
+            level,
+            message: message.into(),
+            remedy,
+        }
+    }
 }
 
 /// The findings in their order, and a line that sums them up.

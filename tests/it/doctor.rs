@@ -131,17 +131,19 @@ fn what_others_may_read_and_where_a_ledger_is_not_safe_are_warnings() {
     let world = World::with_server();
     world.customers("OneDrive/customers.csv", 1);
     world.sent("OneDrive/customers.csv --ledger OneDrive/vlens-batch.db", 0);
-    world.file("key", "sandbox-api-key\n");
-    for name in ["OneDrive/vlens-batch.db", "key"] {
+    world.file("the key", "sandbox-api-key\n");
+    for name in ["OneDrive/vlens-batch.db", "the key"] {
         let open = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(world.path(name), open).unwrap();
     }
     let doctor = world.line("doctor --json --ledger OneDrive/vlens-batch.db");
     let doctor = doctor.without_env("VLENS_API_KEY");
-    let report = doctor.env("VLENS_API_KEY_FILE", "key").ends(0);
-    for check in ["api_key", "place", "permissions"] {
+    let report = doctor.env("VLENS_API_KEY_FILE", "the key").ends(0);
+    for check in ["place", "permissions"] {
         expect_level(&report, check, "warning");
     }
+    let key = expect_level(&report, "api_key", "warning");
+    assert_eq!(key["remedy"], "chmod 600 \"the key\"");
     expect_level(&report, "login", "ok");
 }
 

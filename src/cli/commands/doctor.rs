@@ -17,7 +17,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::register::Register;
-use crate::report::{Finding, Level, counted, doctor_json, doctor_text};
+use crate::report::{Finding, Level, counted, doctor_json, doctor_text, quoted};
 use crate::send::Api;
 use crate::vlens::BaseUrl;
 
@@ -28,18 +28,25 @@ const SKEW_MS: i64 = 60_000;
 /// A limit's window may have to pass first; a person should know why nothing happens.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What was found, and what to do about it; an error is a failure.
-type Looked = Result<Found, Error>;
+/// What was found; an error is a failure.
+type Looked = Result<Finding, Error>;
 
-enum Found {
-    /// There is nothing to look at.
-    Nothing,
-    Fine(String),
-    Unknown(String),
-    Warning(String, String),
+fn fine(message: impl Into<String>) -> Finding {
+    Finding::new(Level::Ok, message, None)
 }
 
-use Found::{Fine, Nothing, Unknown, Warning};
+fn unknown(message: impl Into<String>) -> Finding {
+    Finding::new(Level::Unknown, message, None)
+}
+
+fn warning(message: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding::new(Level::Warning, message, Some(remedy.into()))
+}
+
+/// There is nothing to look at.
+fn nothing() -> Finding {
+    Finding::new(Level::Nothing, "", None)
+}
 
 pub async fn doctor(
     allow_insecure_http: bool,
@@ -73,7 +80,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         .and_then(|place| sound_ledger(&place, settings));
     let is_sound = ledger.is_ok();
     chart.note("config", Ok(config(settings)));
-    let address = |url: BaseUrl| Fine(format!("{}.", url.as_str()));
+    let address = |url: BaseUrl| fine(format!("{}.", url.as_str()));
     chart.note("address", base_url.clone().map(address));
     chart.note("tenant", tenant(settings));
     chart.note("api_key", secret(settings, API_KEY));
@@ -109,8 +116,7 @@ async fn log_in(
     is_sound: bool,
     chart: &mut Chart,
 ) {
-    let not_tried =
-        |why: &str, remedy: &str| Ok(Warning(format!("Not tried: {why}."), remedy.to_owned()));
+    let not_tried = |why: &str, remedy: &str| Ok(warning(format!("Not tried: {why}."), remedy));
     let again = settings.command("doctor");
     let login = match target {
         Err(error) if chart.kinds.is_empty() => Err(error),
@@ -150,33 +156,17 @@ struct Chart {
 
 impl Chart {
     fn note(&mut self, check: &'static str, found: Looked) {
-        let (level, message, remedy) = match found {
-            Ok(Nothing) => return,
-            Ok(Fine(message)) => (Level::Ok, message, None),
-            Ok(Unknown(message)) => (Level::Unknown, message, None),
-            Ok(Warning(message, remedy)) => (Level::Warning, message, Some(remedy)),
-            Err(error) => {
-                self.kinds.push(error.kind);
-                (Level::Failure, error.message, error.hint)
-            }
-        };
-        self.findings.push(Finding {
-            check,
-            level,
-            message,
-            remedy: remedy.filter(|remedy| !remedy.is_empty()),
+        let found = found.unwrap_or_else(|error| {
+            self.kinds.push(error.kind);
+            Finding::new(Level::Failure, error.message, error.hint)
         });
+        if found.level != Level::Nothing {
+            self.findings.push(Finding { check, ..found });
+        }
     }
 
-    /// A damaged ledger before all else, then what must be mended here before Vlens can be asked at all.
     fn gravest(&self) -> Option<Error> {
-        let by_gravity = [
-            Kind::Unexpected,
-            Kind::Unusable,
-            Kind::Refused,
-            Kind::Stopped,
-        ];
-        let kind = by_gravity.iter().find(|kind| self.kinds.contains(kind))?;
+        let kind = self.kinds.iter().min()?;
         let failed = self.findings.iter();
         let failed = failed.filter(|finding| finding.level == Level::Failure);
         let failed: Vec<&str> = failed.map(|finding| finding.check).collect();
@@ -185,10 +175,10 @@ impl Chart {
     }
 }
 
-fn config(settings: &Settings) -> Found {
+fn config(settings: &Settings) -> Finding {
     let Some(path) = &settings.config_path else {
         let message = "defaults hold, and headers are the mapping.";
-        return Fine(format!("No {CONFIG_NAME}: {message}"));
+        return fine(format!("No {CONFIG_NAME}: {message}"));
     };
     let fields = settings.config.fields.as_ref().map(|groups| {
         let mapped: usize = groups.iter().map(|(_, fields)| fields.len()).sum();
@@ -197,29 +187,29 @@ fn config(settings: &Settings) -> Found {
     let fields = fields.unwrap_or("headers are the fields".to_owned());
     let shown = path.display();
     match mode_of(path) {
-        Some(mode) if mode & 0o022 != 0 => Warning(
+        Some(mode) if mode & 0o022 != 0 => warning(
             format!(
                 "{shown} is read, but others may write to it: they could send customers' data elsewhere."
             ),
-            format!("chmod go-w {shown}"),
+            format!("chmod go-w {}", quoted(&path.to_string_lossy())),
         ),
-        Some(_) => Fine(format!("{shown} is read; {fields}.")),
-        None => Fine(format!("{shown} is read; {fields}. {NOT_LOOKED_AT}")),
+        Some(_) => fine(format!("{shown} is read; {fields}.")),
+        None => fine(format!("{shown} is read; {fields}. {NOT_LOOKED_AT}")),
     }
 }
 
 fn tenant(settings: &Settings) -> Looked {
     match settings.tenancy_name()? {
-        Some(name) => Ok(Fine(format!("{name}."))),
+        Some(name) => Ok(fine(format!("{name}."))),
         None if settings.needs_login() => Err(missing(&[TENANCY_NAME])),
-        None => Ok(Nothing),
+        None => Ok(nothing()),
     }
 }
 
 fn password(settings: &Settings) -> Looked {
     if !settings.needs_login() {
         let message = "Not needed: sessions of kind \"auth\" are created without a login.";
-        return Ok(Fine(message.to_owned()));
+        return Ok(fine(message));
     }
     match (settings.username()?, settings.secret(PASSWORD)?) {
         (Some(_), _) => secret(settings, PASSWORD),
@@ -234,35 +224,35 @@ fn secret(settings: &Settings, name: &str) -> Looked {
         return Err(missing(&[name]));
     }
     let Some(Source::File(path, _)) = settings.source(name)? else {
-        return Ok(Fine(format!("{name} is set.")));
+        return Ok(fine(format!("{name} is set.")));
     };
     let shown = path.display();
     let read = format!("{name} is read from {shown}");
     Ok(match mode_of(&path) {
-        Some(mode) if mode & 0o044 != 0 => Warning(
+        Some(mode) if mode & 0o044 != 0 => warning(
             format!("{read}, which others may read as well."),
-            format!("chmod 600 {shown}"),
+            format!("chmod 600 {}", quoted(&path.to_string_lossy())),
         ),
-        Some(_) => Fine(format!("{read}.")),
-        None => Unknown(format!("{read}. {NOT_LOOKED_AT}")),
+        Some(_) => fine(format!("{read}.")),
+        None => unknown(format!("{read}. {NOT_LOOKED_AT}")),
     })
 }
 
 fn authority(settings: &Settings) -> Looked {
-    let read = |_| Fine("VLENS_CA_FILE is read.".to_owned());
-    Ok(settings.ca_pem()?.map_or(Nothing, read))
+    let read = |_| fine("VLENS_CA_FILE is read.");
+    Ok(settings.ca_pem()?.map_or_else(nothing, read))
 }
 
 /// That the ledger is sound, or not there yet; and whose it is.
 fn sound_ledger(
     place: &FileSystemCheck,
     settings: &Settings,
-) -> Result<(Found, Option<Binding>), Error> {
+) -> Result<(Finding, Option<Binding>), Error> {
     let path = place.path.display();
     refuse_loss(&place.path, &settings.again(false, None))?;
     let Some(reader) = Reader::open(&place.path)? else {
         let message = format!("None yet; the first run makes it: {path}.");
-        return Ok((Fine(message), None));
+        return Ok((fine(message), None));
     };
     let health = reader.health()?;
     if let Some(fault) = health.faults.first() {
@@ -271,16 +261,16 @@ fn sound_ledger(
             .hint("Send nothing with it. Keep the file and its -wal file as they are, and restore the last good copy beside them."));
     }
     let message = format!("{path} is sound ({}).", HumanBytes(health.bytes));
-    Ok((Fine(message), Some(reader.binding().clone())))
+    Ok((fine(message), Some(reader.binding().clone())))
 }
 
 fn binding(bound: Option<&Binding>, wanted: Option<&Binding>) -> Looked {
     let Some(bound) = bound else {
-        return Ok(Nothing);
+        return Ok(nothing());
     };
     let (tenant, url) = (&bound.tenancy_name, &bound.base_url);
     if wanted.is_none_or(|wanted| wanted == bound) {
-        return Ok(Fine(format!("For tenant {tenant} at {url}.")));
+        return Ok(fine(format!("For tenant {tenant} at {url}.")));
     }
     let message =
         format!("The ledger belongs to tenant {tenant} at {url}, not to the one in the settings.");
@@ -288,18 +278,17 @@ fn binding(bound: Option<&Binding>, wanted: Option<&Binding>) -> Looked {
         .hint("Name another ledger with --ledger, or correct the base URL or tenancy name."))
 }
 
-fn permissions(place: &FileSystemCheck) -> Found {
-    let path = place.path.display();
+fn permissions(place: &FileSystemCheck) -> Finding {
     match place.open_to_others.as_deref() {
-        _ if !place.exists => Nothing,
-        None => Unknown(NOT_LOOKED_AT.to_owned()),
-        Some([]) => Fine("The ledger's files are its owner's alone.".to_owned()),
-        Some([file, ..]) => Warning(
+        _ if !place.exists => nothing(),
+        None => unknown(NOT_LOOKED_AT),
+        Some([]) => fine("The ledger's files are its owner's alone."),
+        Some([file, ..]) => warning(
             format!(
                 "Others may open {}, which holds customers' data.",
                 file.display()
             ),
-            format!("chmod 600 {path}*"),
+            format!("chmod 600 {}*", quoted(&place.path.to_string_lossy())),
         ),
     }
 }
@@ -312,40 +301,37 @@ fn lies(place: &FileSystemCheck) -> Looked {
             "Give this user the right to write there, or name another place with --ledger.",
         ));
     }
-    let fine = || Fine("On a disk of this machine, as far as can be seen.".to_owned());
+    let fine = || fine("On a disk of this machine, as far as can be seen.");
     Ok(place.hazard.as_ref().map_or_else(fine, |lies| {
-        Warning(
-            format!("The ledger lies {lies}."),
-            world::KEEP_IT_HERE.to_owned(),
-        )
+        warning(format!("The ledger lies {lies}."), world::KEEP_IT_HERE)
     }))
 }
 
-fn space(place: &FileSystemCheck) -> Found {
+fn space(place: &FileSystemCheck) -> Finding {
     match place.free_bytes {
-        None => Unknown("How much room is left is not looked at on this system.".to_owned()),
-        Some(bytes) if bytes < LITTLE_SPACE_BYTES => Warning(
+        None => unknown("How much room is left is not looked at on this system."),
+        Some(bytes) if bytes < LITTLE_SPACE_BYTES => warning(
             format!("Only {} are left on the ledger's disk.", HumanBytes(bytes)),
-            "Make room: a run stops when the disk is full.".to_owned(),
+            "Make room: a run stops when the disk is full.",
         ),
-        Some(bytes) => Fine(format!("{} are left.", HumanBytes(bytes))),
+        Some(bytes) => fine(format!("{} are left.", HumanBytes(bytes))),
     }
 }
 
-fn lock(place: &FileSystemCheck) -> Found {
+fn lock(place: &FileSystemCheck) -> Finding {
     let message = match Lock::is_held(&place.path) {
-        _ if !place.exists => return Nothing,
+        _ if !place.exists => return nothing(),
         true => "A run is in progress.",
         false => "Free: no run is in progress.",
     };
-    Fine(message.to_owned())
+    fine(message)
 }
 
 /// Whether the team's register can be used, and whether its clock and ours agree.
 async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     let team = settings.team(Some(Duration::ZERO))?;
     let (Some((place, _)), Some(wanted)) = (team, wanted) else {
-        return Ok(Nothing);
+        return Ok(nothing());
     };
     let overview = Register::look(&place, &wanted.base_url, &wanted.tenancy_name).await?;
     if overview.missing.is_some() {
@@ -355,13 +341,13 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     }
     let apart = now().ms_since(overview.at).abs();
     if apart <= SKEW_MS {
-        return Ok(Fine(format!("{} is in reach.", overview.register)));
+        return Ok(fine(format!("{} is in reach.", overview.register)));
     }
     let message = format!(
         "The clocks of this machine and of the team's register are {} s apart.",
         apart / 1000
     );
-    Ok(Warning(message, "Set both by a time server.".to_owned()))
+    Ok(warning(message, "Set both by a time server."))
 }
 
 /// A real login, the two clocks against each other, and whether contract types may be seen.
@@ -378,10 +364,10 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     };
     match login {
         Ok(server_date) => {
-            let clock = server_date.map_or(Nothing, |date| clocks(date, now()));
+            let clock = server_date.map_or_else(nothing, |date| clocks(date, now()));
             chart.note("clock", Ok(clock));
             let message = "Vlens accepts the credentials.";
-            chart.note("login", Ok(Fine(message.to_owned())));
+            chart.note("login", Ok(fine(message)));
             chart.note("contract_types", Ok(contract_types(&api, settings).await));
         }
         Err(error) => chart.note("login", Err(error)),
@@ -391,36 +377,36 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     }
 }
 
-fn clocks(server: Timestamp, here: Timestamp) -> Found {
+fn clocks(server: Timestamp, here: Timestamp) -> Finding {
     let skew_ms = here.ms_since(server);
     if skew_ms.abs() <= SKEW_MS {
-        return Fine("Within a minute of the server's.".to_owned());
+        return fine("Within a minute of the server's.");
     }
     let seconds = skew_ms.abs() / 1000;
     let direction = if skew_ms > 0 { "ahead of" } else { "behind" };
     let remedy = "Let the system set its clock (NTP). Limits are kept all the same; times in results are off.";
-    Warning(
+    warning(
         format!("This machine's clock is {seconds} s {direction} the server's."),
-        remedy.to_owned(),
+        remedy,
     )
 }
 
 /// Sending does not need them, so that they may not be seen is no failure.
-async fn contract_types(api: &Api, settings: &Settings) -> Found {
+async fn contract_types(api: &Api, settings: &Settings) -> Finding {
     let entries = match api.contract_types().await {
         Ok(entries) => entries,
-        Err(error) => return Warning(error.message, error.hint.unwrap_or_default()),
+        Err(error) => return Finding::new(Level::Warning, error.message, error.hint),
     };
     let is_listed = |id: &ContractTypeId| entries.iter().any(|entry| entry.id == *id);
     let named = settings.config.contract_types().into_iter();
     let unknown = named.filter(|id| !is_listed(id));
     let unknown: Vec<String> = unknown.map(|id| id.to_string()).collect();
     if unknown.is_empty() {
-        return Fine(format!("{} may be seen.", entries.len()));
+        return fine(format!("{} may be seen.", entries.len()));
     }
     let unknown = unknown.join(", ");
     let list = settings.command("contract-types");
-    Warning(
+    warning(
         format!("The config names contract types that the tenant does not list: {unknown}."),
         format!("`{list}` lists those that there are."),
     )

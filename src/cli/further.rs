@@ -72,11 +72,14 @@ pub struct Typed {
     reading: String,
 }
 
-/// A path as it is named from here.
+/// A path as it is named from here, and taken for no option.
 fn nearest(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    let near = path.strip_prefix(here).unwrap_or(path);
-    near.to_string_lossy().into_owned()
+    let near = path.strip_prefix(here).unwrap_or(path).to_string_lossy();
+    if near.starts_with('-') {
+        return format!("./{near}");
+    }
+    near.into_owned()
 }
 
 /// How FILE is read, as it would be typed again.

@@ -46,6 +46,7 @@ fn run(cli: Cli) -> Ended {
         Command::Run(args) => args.send.metrics_file.clone(),
         Command::Resume(args) => args.send.metrics_file.clone(),
         Command::Retry(args) => args.send.metrics_file.clone(),
+        Command::Inbox(args) => args.metrics_file.clone(),
         _ => None,
     };
     // The ledger's open transaction, if any, is rolled back on the way.

@@ -237,7 +237,7 @@ fn to_stdout(
     out.flush().map_err(|error| result_not_written(&error))
 }
 
-fn result_not_written(error: &io::Error) -> Error {
+pub fn result_not_written(error: &io::Error) -> Error {
     Error::unexpected(
         "output_not_written",
         format!("The result cannot be written: {error}."),

@@ -210,8 +210,9 @@ pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
     let in_arabic = labels.any(|label| label.contains(is_arabic));
     let right_to_left = spec.languages.contains(&Language::Arabic) && in_arabic;
     // A sheet's name has at most 31 characters.
-    let name: String = spec.form.name.chars().take(31).collect();
-    let name = if name == LISTS { "" } else { name.trim() };
+    let name: String = spec.form.name.trim().chars().take(31).collect();
+    let is_taken = name.eq_ignore_ascii_case(LISTS);
+    let name = if is_taken { "" } else { &name };
     let mut book = Book::begin(Workbook::new(), name, right_to_left)?;
     let sheet = book.sheet()?;
     write_header(sheet, spec, &columns)?;

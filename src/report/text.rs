@@ -253,7 +253,7 @@ fn quoted_for(word: &str, is_windows: bool) -> String {
         word.to_owned()
     } else if is_windows {
         format!("\"{}\"", word.replace('"', r#"\""#))
-    } else if word.contains(['"', '$', '`', '!']) {
+    } else if word.contains(['"', '$', '`', '!', '\\']) {
         format!("'{}'", word.replace('\'', r"'\''"))
     } else {
         format!("\"{word}\"")
@@ -331,8 +331,9 @@ mod tests {
             ("customers.csv", "customers.csv"),
             ("عملاء.xlsx", "عملاء.xlsx"),
             ("my file.csv", "\"my file.csv\""),
-            (r"C:\data\a.csv", r#""C:\data\a.csv""#),
+            (r"C:\data\a.csv", r"'C:\data\a.csv'"),
             ("it's $5.csv", r"'it'\''s $5.csv'"),
+            (r"a\", r"'a\'"),
             ("", "\"\""),
         ] {
             assert_eq!(quoted_for(word, false), typed);

@@ -150,7 +150,7 @@ impl Book {
         match write_cell(self.sheet()?, row, column_of(column), cell, format) {
             Err(XlsxError::MaxStringLengthExceeded) => {
                 let name = self.names.get(column).map_or("", String::as_str);
-                Err(Error::unexpected(
+                Err(Error::unusable(
                     "xlsx_cell_too_long",
                     format!(
                         "Row {} of the workbook, column {name:?}: the text is longer than the 32,767 characters of an Excel cell.",
@@ -280,7 +280,7 @@ pub(super) fn note(text: &str, width: u32, height: u32) -> Note {
 impl From<XlsxError> for Error {
     fn from(error: XlsxError) -> Error {
         match error {
-            XlsxError::RowColumnLimitError => Error::unexpected(
+            XlsxError::RowColumnLimitError => Error::unusable(
                 "xlsx_too_large",
                 "An Excel sheet holds 1,048,576 rows, header included, and 16,384 columns; there are more.",
             )

@@ -137,6 +137,10 @@ fn the_next_command_is_quoted_for_the_shell() {
     told.shows(
         "vlens-batch run \"my customers.csv\" --config \"my config.toml\" --ledger \"it's.db\"",
     );
+    // What begins like an option.
+    world.file("-x.csv", TWO);
+    let ran = world.ran("run ./-x.csv --sandbox --contract-type 414", 3);
+    ran.shows("vlens-batch check ./-x.csv --ledger");
 }
 
 /// A part of a workbook.

@@ -35,6 +35,10 @@ fn commands() -> Vec<(Vec<String>, Vec<String>)> {
 fn help_man_and_completions_know_the_same_commands_and_flags() {
     let world = World::new();
     let said = |args: &[&str]| world.vlens(args).ends(0).stdout;
+    for no_document in [&["man"][..], &["completions", "bash"]] {
+        let refused = world.vlens(no_document).args(["--json"]).ends(2);
+        refused.fails_with("two_results_on_stdout");
+    }
     let man = said(&["man"]).replace('\\', "");
     let completions: Vec<String> = ["bash", "zsh", "fish", "powershell"]
         .into_iter()

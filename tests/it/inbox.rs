@@ -194,6 +194,20 @@ fn results_that_are_open_elsewhere_get_a_number_and_it_is_said() {
 }
 
 #[test]
+fn a_sheet_whose_results_no_workbook_holds_keeps_no_other_from_being_sent() {
+    let world = World::with_server();
+    let long = "x".repeat(40_000);
+    world.file("inbox/a.csv", sheet(&[Customer::new(0).name(&long)]));
+    world.file("inbox/b.csv", sheet(&some(1, 1)));
+    let swept = world.line("inbox inbox --settled 0s --json --metrics-file vlens.prom");
+    deals_with(&swept.ends(5), &[("a.csv", 5), ("b.csv", 0)]);
+    assert!(world.read("inbox/a.error.txt").contains("32,767"));
+    let metrics = world.read("vlens.prom");
+    assert!(metrics.contains("exit_code{tenant=\"sandbox\"} 5\n"));
+    deals_with(&sweep(&world).expect(0), &[]);
+}
+
+#[test]
 fn corrections_in_a_marked_sheet_are_never_lost() {
     let world = World::with_server();
     let marked = world.path("inbox/a.marked.xlsx");

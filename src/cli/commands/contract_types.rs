@@ -12,7 +12,7 @@ use crate::cli::files::{Readers, write_bytes};
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
-use crate::ledger::{Ledger, Reader, Writer};
+use crate::ledger::{Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{
@@ -56,9 +56,8 @@ pub async fn open_api(
     let mut ledger = None;
     let is_ours = |reader: Reader| *reader.binding() == binding;
     if Reader::open(&path)?.is_some_and(is_ours) {
-        let lock = world::lock(&path, settings, wait.then_some(&*stop))?;
-        let worker = world::worker(command, settings.again(false, None));
-        let open = Ledger::open(lock, Some(&binding), &worker)?;
+        let wait = wait.then_some(&*stop);
+        let open = world::open_ledger(&path, settings, command, wait, Some(&binding))?;
         limiter = world::limiter(&open, sending.limits, &*clock)?;
         ledger = Some(open);
     }

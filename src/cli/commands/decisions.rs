@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::register;
-use super::world::{Opened, lock, worker};
+use super::world::{Opened, open_ledger};
 use crate::cli::args::{PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error};
-use crate::ledger::{Ledger, PurgeReport};
+use crate::ledger::PurgeReport;
 use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
 use crate::report::{command, rows as counted};
 use crate::send::{Clock, StopSignal};
@@ -35,8 +35,8 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         }
     };
     let never = StopSignal::default();
-    let lock = lock(&opened.path, settings, args.wait.then_some(&never))?;
-    let mut ledger = Ledger::open(lock, None, &worker("settle", settings.again(false, None)))?;
+    let wait = args.wait.then_some(&never);
+    let mut ledger = open_ledger(&opened.path, settings, "settle", wait, None)?;
     ledger.decide_on(run)?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
     let told = ("row_not_uncertain", "not uncertain; nothing was settled");
@@ -90,8 +90,6 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
     let path = Opened::find(settings, false)?.path;
     let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     let cutoff = Timestamp(now().0.saturating_sub(age_ms));
-    let never = StopSignal::default();
-    let lock = lock(&path, settings, args.wait.then_some(&never))?;
     let question = format!(
         "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
         path.display()
@@ -100,7 +98,9 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
         let message = "Nothing was deleted: the answer was no.";
         return Err(Error::stopped("not_confirmed", message));
     }
-    let mut ledger = Ledger::open(lock, None, &worker("purge", settings.again(false, None)))?;
+    let never = StopSignal::default();
+    let wait = args.wait.then_some(&never);
+    let mut ledger = open_ledger(&path, settings, "purge", wait, None)?;
     let report = ledger.purge_older_than(cutoff)?;
     ledger.finish()?;
     let PurgeReport { rows, tokens, kept } = report;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use super::check::input;
-use super::world::{Opened, lock, worker};
+use super::world::{Opened, open_ledger};
 use crate::cli::args::FollowArgs;
 use crate::cli::further::Typed;
 use crate::cli::settings::Settings;
@@ -37,8 +37,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let portal = Portal::find(&settings.config, &named, &columns, &input.name(), || {
         source.next_row()
     })?;
-    let worker = worker("follow", settings.again(false, None));
-    let mut ledger = Ledger::open(lock(&path, settings, None)?, None, &worker)?;
+    let mut ledger = open_ledger(&path, settings, "follow", None, None)?;
     let mut told = Told::read(&portal, &input, &options)?;
     let mut created = 0;
     ledger.created_bodies(|id, body| {

@@ -11,15 +11,15 @@ use tokio::sync::oneshot;
 
 use super::check::{input, is_as_written, mark};
 use super::results::Rewritten;
-use super::run::{open_ledger, send_file};
-use super::world::{lock, worker};
+use super::run::{Ran, open_ledger, send_file};
+use super::world;
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{Readers, is_in_use, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{InboxFile, Ledger, Lock, Reader};
+use crate::ledger::{InboxFile, Lock, Reader};
 use crate::model::RunSummary;
 use crate::send::StopSignal;
 
@@ -304,28 +304,45 @@ impl<'a> Sweep<'a> {
             let message = format!("The results cannot be written: {error}.");
             Error::unexpected("output_not_written", message)
         })?;
-        let swept = match ran {
-            Ok((summary, fault)) => self.sent(found, &settings, results, summary, fault)?,
-            Err(error) if error.kind == Kind::Unusable => found.refused(error)?,
-            Err(error) => return Err(error),
-        };
-        let unless = swept.error.is_some().then_some(&config);
-        let is_done = |fault: &Error| fault.kind == Kind::NeedsPerson;
         // With one that stopped early the next sweep goes on.
-        if unless.is_some() || swept.fault.as_ref().is_none_or(is_done) {
-            let lock = lock(&path, &settings, None)?;
-            let mut ledger = Ledger::open(
-                lock,
-                None,
-                &worker("inbox", settings.again(self.send.sandbox, Some(&run))),
-            )?;
+        let is_over = match &ran {
+            Ok((_, fault)) => matches!(
+                fault,
+                None | Some(Error {
+                    kind: Kind::NeedsPerson,
+                    ..
+                })
+            ),
+            Err(error) => error.kind == Kind::Unusable,
+        };
+        let swept = self.told(found, &settings, results, ran)?;
+        if is_over {
+            let unless = swept.error.is_some().then_some(&config);
+            let mut ledger = world::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &bytes, unless)?;
             ledger.finish()?;
         }
         Ok(Some(swept))
     }
 
-    /// Writes what a file came to.
+    /// Writes what a file came to; why, if it cannot be used or no workbook holds its results: no other file waits for that.
+    fn told(
+        &self,
+        found: &Found,
+        settings: &Settings,
+        results: Rewritten,
+        ran: Ran,
+    ) -> Result<Swept, Error> {
+        let run = ran.as_ref().ok().map(|(run, _)| run.clone());
+        match ran.and_then(|(run, fault)| self.sent(found, settings, results, run, fault)) {
+            Err(error) if error.kind == Kind::Unusable => {
+                let refused = found.refused(error)?;
+                Ok(Swept { run, ..refused })
+            }
+            told => told,
+        }
+    }
+
     fn sent(
         &self,
         found: &Found,

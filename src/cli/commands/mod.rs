@@ -21,7 +21,7 @@ use clap::CommandFactory;
 use clap_mangen::Man;
 
 use crate::cli::args::{Cli, Command};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, result_not_written};
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
@@ -59,8 +59,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Purge(args) => decisions::purge(&args, &find(None)?),
         Command::Completions { shell } => completions(shell, output),
         Command::Man => {
-            output.print_with(write_man)?;
-            Ok(None)
+            output.print_file(|out| write_man(out).map_err(|error| result_not_written(&error)))
         }
     }
 }
@@ -115,8 +114,10 @@ fn completions(shell: clap_complete::Shell, output: Output) -> Ended {
     clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut script);
     // Of a name with a hyphen, clap_complete's bash script looks for each command under one name and holds it under another.
     let script = String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
-    output.print_with(|out| out.write_all(script.as_bytes()))?;
-    Ok(None)
+    output.print_file(|out| {
+        let written = out.write_all(script.as_bytes());
+        written.map_err(|error| result_not_written(&error))
+    })
 }
 
 /// What every rendered section begins with; once is enough.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::world::{lock, worker};
+use super::world::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{REGISTER, REGISTER_KEY_FILE, missing};
 use crate::cli::settings::{Settings, TENANCY_NAME};
@@ -169,9 +169,9 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
             settings.output.show(&overview, text)
         }
         RegisterAction::Rebuild { without_the_others } => {
-            let lock = lock(&settings.ledger(false)?, settings, None)?;
-            let worker = worker("register rebuild", settings.again(false, None));
-            let mut ledger = Ledger::open(lock, Some(&binding), &worker)?;
+            let path = settings.ledger(false)?;
+            let command = "register rebuild";
+            let mut ledger = open_ledger(&path, settings, command, None, Some(&binding))?;
             let party = party(settings, &binding, Some(&ledger))?;
             let register = connect(&place, key_file.as_deref(), party, true).await?;
             let ended = rebuild(&register, &mut ledger, *without_the_others, settings).await;

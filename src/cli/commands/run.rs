@@ -41,11 +41,11 @@ pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
     flow.tell(&summary)
 }
 
-/// The same without a word on stdout. Gives why it did not end well, too.
-pub async fn send_file(
-    args: &RunArgs,
-    settings: &Settings,
-) -> Result<(RunSummary, Option<Error>), Error> {
+/// How a run stands, and why it did not end well.
+pub type Ran = Result<(RunSummary, Option<Error>), Error>;
+
+/// The same without a word on stdout.
+pub async fn send_file(args: &RunArgs, settings: &Settings) -> Ran {
     let flow = Flow::new(settings, &args.send, "inbox")?;
     let (input, sheet) = flow.open(args)?;
     let target = flow.target(settings.needs_login()).await?;

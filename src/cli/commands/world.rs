@@ -190,6 +190,19 @@ pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Resu
     }
 }
 
+/// Opens the ledger at `path` for writing, for a command that sends nothing.
+pub fn open_ledger(
+    path: &Path,
+    settings: &Settings,
+    command: &'static str,
+    wait: Option<&StopSignal>,
+    binding: Option<&Binding>,
+) -> Result<Ledger, Error> {
+    let lock = lock(path, settings, wait)?;
+    let worker = worker(command, settings.again(false, None));
+    Ledger::open(lock, binding, &worker)
+}
+
 /// This process, for the ledger.
 pub fn worker(command: &'static str, again: String) -> Worker {
     Worker {

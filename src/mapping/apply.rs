@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::civil;
 use jiff::fmt::strtime;
-use serde_json::{Map, Value};
 
 use super::bind::{ContractRule, Mapping};
 use super::fields::{Condition, Field, Group, Source};
-use super::invitation::{key_of_recipient, key_of_values};
+use super::invitation::{FieldValues, Members, key_of_recipient, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
 use super::value::{self, Kind, Reading};
@@ -85,7 +84,7 @@ impl<'a> Visit<'a> {
         let recipient = recipient?;
         Some(Invitation {
             key: key.unwrap_or_else(|| key_of_recipient(&recipient, &types)),
-            body: self.mapping.frame.write(&recipient, &types, fields),
+            body: self.mapping.frame.write(&recipient, &types, &fields),
             recipient,
             contract_types: types.into_owned(),
         })
@@ -172,14 +171,14 @@ impl<'a> Visit<'a> {
     }
 
     /// The values of every contract type's fields, by type and key, those of the row's problems left out.
-    fn fields(&mut self, types: &[ContractTypeId]) -> Map<String, Value> {
+    fn fields(&mut self, types: &[ContractTypeId]) -> FieldValues<'a> {
         let mapping = self.mapping;
         let problems_before = self.problems.len();
-        let mut fields = Map::new();
+        let mut fields = Vec::new();
         for &id in types {
             let values = self.values(mapping.groups.of(id));
-            if !values.is_empty() {
-                fields.insert(id.to_string(), Value::Object(values));
+            if !values.0.is_empty() {
+                fields.push((id, values));
             }
         }
         if types.len() > 1 {
@@ -187,10 +186,10 @@ impl<'a> Visit<'a> {
             keep_first_of_equals(&mut self.problems, problems_before);
             keep_first_of_equals(&mut self.repairs, 0);
         }
-        fields
+        Members(fields)
     }
 
-    fn values(&mut self, group: &'a Group) -> Map<String, Value> {
+    fn values(&mut self, group: &'a Group) -> Members<&'a str, Cow<'a, str>> {
         let fields = group.fields.iter();
         let mut found: Vec<Found<'a>> = fields.map(|field| self.value(field)).collect();
         for (at, field) in group.fields.iter().enumerate() {
@@ -212,9 +211,8 @@ impl<'a> Visit<'a> {
         }
         self.compare_birth_dates(group, &found);
         let keyed = group.fields.iter().zip(found);
-        keyed
-            .filter_map(|(field, found)| Some((field.key.clone(), found.ok()??.into())))
-            .collect()
+        let values = keyed.filter_map(|(field, found)| Some((&*field.key, found.ok()??)));
+        Members(values.collect())
     }
 
     fn value(&mut self, field: &'a Field) -> Found<'a> {

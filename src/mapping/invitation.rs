@@ -1,7 +1,9 @@
 //! What goes out for a row: the request body, with member order and casing exactly as the vendor's sample has them, and the
 //! key that makes two rows the same invitation.
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
@@ -16,47 +18,89 @@ pub(crate) struct BodyFrame {
     pub user_public_key: Option<String>,
 }
 
+/// A JSON object's members in this order.
+pub(crate) struct Members<K, V>(pub Vec<(K, V)>);
+
+/// The values of form fields by contract type and key, without a type that has none.
+pub(crate) type FieldValues<'a> = Members<ContractTypeId, Members<&'a str, Cow<'a, str>>>;
+
+impl<K: Serialize, V: Serialize> Serialize for Members<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+#[derive(Serialize)]
+struct CreateInvitation<'a> {
+    #[serde(rename = "SessionInput")]
+    session: SessionInput<'a>,
+    #[serde(
+        rename = "RequestFieldsValues",
+        skip_serializing_if = "Option::is_none"
+    )]
+    fields: Option<&'a FieldValues<'a>>,
+}
+
+/// The whole body of `CreateAuthSession`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionInput<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_public_key: Option<&'a str>,
+    session_permissions: SessionPermissions<'a>,
+    #[serde(
+        rename = "RequestFieldsValues",
+        skip_serializing_if = "Option::is_none"
+    )]
+    fields: Option<&'a FieldValues<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionPermissions<'a> {
+    allowed_contract_type_ids: &'a [ContractTypeId],
+    minimal_signature_flow: bool,
+    #[serde(rename = "DigitalIdentityOnly")]
+    digital_identity_only: bool,
+}
+
 impl BodyFrame {
-    /// The body of one invitation; `fields` are the values by contract type and key, without a type that has none.
+    /// The body of one invitation.
     pub fn write(
         &self,
         recipient: &Recipient,
         types: &[ContractTypeId],
-        fields: Map<String, Value>,
+        fields: &FieldValues<'_>,
     ) -> String {
-        let texts = [
-            ("phoneNumber", &recipient.phone),
-            ("email", &recipient.email),
-            ("userPublicKey", &self.user_public_key),
-        ];
-        let given = texts.into_iter();
-        let given = given.filter_map(|(name, text)| Some((name, Value::from(text.as_deref()?))));
-        let permissions = json!({
-            "allowedContractTypeIds": types,
-            "minimalSignatureFlow": self.session.minimal_signature_flow,
-            "DigitalIdentityOnly": self.session.digital_identity_only,
-        });
-        let mut session = object(given.chain([("sessionPermissions", permissions)]));
-        if self.session.kind == SessionKind::Auth {
-            return session.to_string();
-        }
-        let values = ("RequestFieldsValues", Value::Object(fields));
-        let values = Some(values).filter(|(_, fields)| *fields != json!({}));
+        let fields = Some(fields).filter(|fields| !fields.0.is_empty());
         let (inside, beside) = match self.request_fields {
-            RequestFields::Inside => (values, None),
-            RequestFields::TopLevel => (None, values),
+            RequestFields::Inside => (fields, None),
+            RequestFields::TopLevel => (None, fields),
         };
-        if let Some((name, fields)) = inside {
-            session[name] = fields;
-        }
-        object([("SessionInput", session)].into_iter().chain(beside)).to_string()
+        let session = SessionInput {
+            phone_number: recipient.phone.as_deref(),
+            email: recipient.email.as_deref(),
+            user_public_key: self.user_public_key.as_deref(),
+            session_permissions: SessionPermissions {
+                allowed_contract_type_ids: types,
+                minimal_signature_flow: self.session.minimal_signature_flow,
+                digital_identity_only: self.session.digital_identity_only,
+            },
+            fields: inside,
+        };
+        let body = match self.session.kind {
+            SessionKind::Auth => serde_json::to_string(&session),
+            SessionKind::Invitation => serde_json::to_string(&CreateInvitation {
+                session,
+                fields: beside,
+            }),
+        };
+        body.expect("texts, numbers and their keys are always JSON")
     }
-}
-
-/// Its members stay in this order.
-fn object(members: impl Iterator<Item = (&'static str, Value)>) -> Value {
-    let members = members.map(|(name, value)| (name.to_owned(), value));
-    Value::Object(members.collect())
 }
 
 /// The key by phone, else e-mail, with the set of contract types. E-mail addresses are compared without regard to
@@ -104,8 +148,11 @@ mod tests {
     #[test]
     fn members_stand_where_the_session_and_the_api_want_them() {
         let types = [ContractTypeId(414), ContractTypeId(415)];
-        let fields = json!({"414": {"a": "1 \"q\" \\ \n ع"}});
-        let fields = fields.as_object().cloned().unwrap_or_default();
+        let values = Members(vec![("a", Cow::Borrowed("1 \"q\" \\ \n ع"))]);
+        let (fields, none) = (
+            Members(vec![(ContractTypeId(414), values)]),
+            Members(vec![]),
+        );
         let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
                      {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
         let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"q\\\" \\\\ \\n ع\"}}";
@@ -116,28 +163,28 @@ mod tests {
                 SessionKind::Invitation,
                 RequestFields::Inside,
                 None,
-                fields.clone(),
+                &fields,
                 format!("{start},{values}}}}}"),
             ),
             (
                 SessionKind::Invitation,
                 RequestFields::TopLevel,
                 None,
-                fields.clone(),
+                &fields,
                 format!("{start}}},{values}}}"),
             ),
             (
                 SessionKind::Invitation,
                 RequestFields::TopLevel,
                 None,
-                Map::new(),
+                &none,
                 format!("{start}}}}}"),
             ),
             (
                 SessionKind::Auth,
                 RequestFields::Inside,
                 Some("-----BEGIN\nKEY"),
-                fields.clone(),
+                &none,
                 auth.to_owned(),
             ),
         ] {

@@ -11,7 +11,7 @@ use std::io;
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
 use minijinja::machinery::parse;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
 
 /// Instructions that one rendering may take: far beyond any address line.
 const FUEL: u64 = 10_000;
@@ -54,9 +54,9 @@ impl Template {
 
     /// Renders it over the values of its columns. The error says what kind of failure it was and no value.
     pub fn render(&self, values: &[Cow<'_, str>]) -> Result<String, String> {
-        let values = values.iter().map(|value| Value::from(&**value));
-        let row: BTreeMap<String, Value> = self.columns.iter().cloned().zip(values).collect();
-        let context = Value::from(BTreeMap::from([("row", Value::from(row))]));
+        let columns = self.columns.iter().map(Value::from);
+        let row: BTreeMap<Value, Value> = columns.zip(values.iter().map(Value::from)).collect();
+        let context = context! { row };
         let mut bounded = Bounded(Vec::new());
         self.environment
             .get_template(NAME)

@@ -73,13 +73,15 @@ fn mended(trimmed: &str) -> Reading<'_> {
     let inner = formula_text(trimmed).map(trim);
     let text = inner.unwrap_or(trimmed);
     let is_odd = |c| is_invisible(c) || is_presentation_form(c);
-    if !text.is_ascii() && text.chars().any(is_odd) {
-        return Reading::new(rewritten(text), true);
-    }
-    // Canonically equal texts are the same text by Unicode's own word: no repair.
-    match is_nfc_quick(text.chars()) {
-        IsNormalized::Yes => Reading::new(text, inner.is_some()),
-        _ => Reading::new(text.nfc().collect::<String>(), inner.is_some()),
+    if text.is_ascii() {
+        Reading::new(text, inner.is_some())
+    } else if text.chars().any(is_odd) {
+        Reading::new(rewritten(text), true)
+    } else if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        Reading::new(text, inner.is_some())
+    } else {
+        // Canonically equal texts are the same text by Unicode's own word: no repair.
+        Reading::new(text.nfc().collect::<String>(), inner.is_some())
     }
 }
 

@@ -7,7 +7,7 @@ use super::diagnostics::ConfigProblem;
 use super::header::parts;
 use super::names::{did_you_mean, fold, likeness};
 use super::value::Choices;
-use super::words::{Concept, Shape, WORDS};
+use super::words::{Concept, WORDS};
 use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption};
 
 /// The form field that a header names: by its key, a label, or several of them side by side (`Full name (fullName)`).
@@ -135,17 +135,16 @@ pub fn type_of(field: &FormField) -> FieldType {
         known.any(|known| names.contains(&fold(known)))
     };
     let by_words = WORDS.concepts.iter().find(is_about);
-    match (by_words.map(|concept| concept.shape), field.kind.as_str()) {
+    let by_words = by_words.map_or(FieldType::Text, |concept| concept.field_type);
+    match (by_words, field.kind.as_str()) {
         _ if !field.options.is_empty() => FieldType::Choice,
-        (Some(Shape::Phone), _) => FieldType::Phone,
-        (Some(Shape::Email), _) => FieldType::Email,
-        (Some(Shape::NationalId), _) => FieldType::EgyptNationalId,
-        (_, "date") | (Some(Shape::Date), _) => FieldType::Date,
-        (Some(Shape::Number), _) => FieldType::Number,
-        (_, kind) if WORDS.number_kinds.iter().any(|word| word == kind) && !holds_digits(field) => {
+        (FieldType::Text | FieldType::Number, "date") => FieldType::Date,
+        (FieldType::Text, kind)
+            if WORDS.number_kinds.iter().any(|word| word == kind) && !holds_digits(field) =>
+        {
             FieldType::Number
         }
-        _ => FieldType::Text,
+        _ => by_words,
     }
 }
 

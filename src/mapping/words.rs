@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::model::FieldType;
+
 pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
     toml::from_str(include_str!("words.toml"))
         .expect("words.toml belongs to the program and a test reads it")
@@ -58,33 +60,21 @@ pub(crate) struct Follow {
     pub signed: Vec<String>,
 }
 
-/// One thing that a column may be about.
+/// One thing that a column may be about: what each member is stands in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Concept {
-    /// The key in the vendor's own samples, sent when no form says otherwise.
+    /// Sent when no form says otherwise.
     pub key: String,
-    pub shape: Shape,
-    /// Whether the vendor's samples show the key.
+    #[serde(default, rename = "type")]
+    pub field_type: FieldType,
+    #[serde(default)]
+    pub is_words: bool,
     #[serde(default)]
     pub shown: bool,
     pub names: Vec<String>,
     #[serde(default)]
     pub weak: Vec<String>,
-}
-
-/// What the values of a column look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Shape {
-    Phone,
-    Email,
-    NationalId,
-    Date,
-    Number,
-    /// Words, not digits: names, places, employers.
-    Words,
-    Any,
 }
 
 impl Words {

@@ -11,7 +11,7 @@ use super::headers::{
 };
 use super::profile::Profile;
 use crate::mapping::form::type_of;
-use crate::mapping::words::{Concept, Shape, WORDS};
+use crate::mapping::words::{Concept, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, FormField, Row};
 
 /// Concepts of the recipient.
@@ -94,7 +94,7 @@ pub(super) struct Goal {
     pub target: Target,
     pub names: Vec<Words>,
     weak: Vec<Words>,
-    pub shape: Shape,
+    pub field_type: FieldType,
     /// What it is about, by the table.
     concept: Option<&'static Concept>,
     /// The form's field.
@@ -137,7 +137,7 @@ impl Goal {
             target,
             names: names_of(concept),
             weak: all(&concept.weak),
-            shape: concept.shape,
+            field_type: concept.field_type,
             concept: Some(concept),
             field: None,
         })
@@ -152,20 +152,11 @@ impl Goal {
         };
         let concept = WORDS.concepts.iter().find(is_about);
         names.extend(concept.into_iter().flat_map(|it| all(&it.names)));
-        let by_table = concept.map(|concept| concept.shape);
         Goal {
             target: Target::Field(field.key.clone()),
             names,
             weak: concept.map_or(Vec::new(), |concept| all(&concept.weak)),
-            shape: match type_of(field) {
-                FieldType::Phone => Shape::Phone,
-                FieldType::Email => Shape::Email,
-                FieldType::EgyptNationalId => Shape::NationalId,
-                FieldType::Date => Shape::Date,
-                FieldType::Number => Shape::Number,
-                _ if by_table == Some(Shape::Words) => Shape::Words,
-                _ => Shape::Any,
-            },
+            field_type: type_of(field),
             concept,
             field: Some(field.clone()),
         }
@@ -186,9 +177,15 @@ impl Goal {
         matches!(self.target, Target::Field(_)) && self.is_of_recipient()
     }
 
+    /// Whether its values are words, not digits.
+    fn is_words(&self) -> bool {
+        let is_text = matches!(self.field_type, FieldType::Text | FieldType::Choice);
+        is_text && self.concept.is_some_and(|concept| concept.is_words)
+    }
+
     /// Whether several columns make one text; of others the first that is filled counts.
     pub fn is_made_of_words(&self) -> bool {
-        self.shape == Shape::Words || self.is_about("address")
+        self.is_words() || self.is_about("address")
     }
 
     /// Whether its key is known to exist, or shown by the vendor.
@@ -229,7 +226,7 @@ impl Goal {
         let is_id = profile.national_id >= 0.5 || profile.plain_phone >= 0.5;
         // The share of values that are what the goal wants, below which share they contradict it, from which on they support it
         // (choices by fewer: not every word of a list is in the table), and whether they then leave no doubt.
-        let (share, least, enough, is_telling) = match (&self.field, self.shape) {
+        let (share, least, enough, is_telling) = match (&self.field, self.field_type) {
             _ if profile.count == 0 => return Vote::Nothing,
             (Some(field), _) if self.has_choices() => {
                 let share = profile.choices_of(field);
@@ -240,20 +237,20 @@ impl Goal {
                 let share = profile.marital_states();
                 (share, 0.3, 0.6, share >= 0.9)
             }
-            (_, Shape::Phone) => (profile.phone, 0.5, 0.8, profile.plain_phone >= 0.8),
-            (_, Shape::Email) => (profile.email, 0.5, 0.8, true),
-            (_, Shape::NationalId) => (profile.national_id, 0.5, 0.8, true),
-            (_, Shape::Date) => (profile.date, 0.5, 0.8, false),
-            (_, Shape::Number) if is_id => return Vote::Against,
-            (_, Shape::Number) => (profile.number, 0.3, 0.8, false),
-            (_, Shape::Words) => {
+            (_, FieldType::Phone) => (profile.phone, 0.5, 0.8, profile.plain_phone >= 0.8),
+            (_, FieldType::Email) => (profile.email, 0.5, 0.8, true),
+            (_, FieldType::EgyptNationalId) => (profile.national_id, 0.5, 0.8, true),
+            (_, FieldType::Date) => (profile.date, 0.5, 0.8, false),
+            (_, FieldType::Number) if is_id => return Vote::Against,
+            (_, FieldType::Number) => (profile.number, 0.3, 0.8, false),
+            _ if self.is_words() => {
                 let is_name = self.is_about(FULL_NAME) && profile.several_words >= 0.8;
                 (profile.words, 0.3, 0.8, is_name)
             }
-            (_, Shape::Any) if profile.email >= 0.8 || profile.national_id >= 0.8 => {
+            _ if profile.email >= 0.8 || profile.national_id >= 0.8 => {
                 return Vote::Against;
             }
-            (_, Shape::Any) => return Vote::Nothing,
+            _ => return Vote::Nothing,
         };
         match share {
             _ if share < least => Vote::Against,
@@ -281,14 +278,17 @@ impl Goal {
             (if is_sure { 0.7 } else { 0.4 }, is_sure)
         } else if score >= BY_LIKENESS {
             let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
-            let is_free_text = self.shape == Shape::Any && !self.has_choices();
+            let is_free_text = self.field_type == FieldType::Text && !self.is_words();
             let is_sure = is_told || (is_very_near && (vote == Vote::For || is_free_text));
             (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
         } else if score > 0.0 {
             (score, false)
         } else {
             // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
-            let speaks = matches!(self.shape, Shape::Phone | Shape::Email | Shape::NationalId);
+            let speaks = matches!(
+                self.field_type,
+                FieldType::Phone | FieldType::Email | FieldType::EgyptNationalId
+            );
             let is_mute = !header.says_something_else;
             let rank = if is_mute { 0.3 } else { 0.25 };
             (speaks && is_told).then_some((rank, is_mute))?

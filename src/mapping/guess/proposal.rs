@@ -12,8 +12,8 @@ use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
 use crate::mapping::value::DateOrder;
-use crate::mapping::words::{Shape, WORDS};
-use crate::model::{Column, ContractTypeId, Form, Row};
+use crate::mapping::words::WORDS;
+use crate::model::{Column, ContractTypeId, FieldType, Form, Row};
 
 /// Fits nearer to each other than this are alike.
 const ALIKE: f64 = 0.015;
@@ -333,7 +333,8 @@ impl Proposal {
     pub fn open_dates(&self) -> Vec<usize> {
         self.places(|column| {
             let goal = column.target.as_ref().and_then(|target| self.goal(target));
-            column.profile.asks_for_order() && goal.is_some_and(|goal| goal.shape == Shape::Date)
+            column.profile.asks_for_order()
+                && goal.is_some_and(|goal| goal.field_type == FieldType::Date)
         })
     }
 

@@ -295,9 +295,11 @@ fn safe_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
             None => false,
         };
         let has_login = !url.username().is_empty() || url.password().is_some();
-        !has_login && (url.scheme() == "https" || url.scheme() == "http" && is_here)
+        let has_more = has_login || url.query().is_some() || url.fragment().is_some();
+        !has_more && (url.scheme() == "https" || url.scheme() == "http" && is_here)
     };
-    let expected = "must begin with https://\nplain http is for this machine alone";
+    let expected =
+        "must begin with https:// and have no query\nplain http is for this machine alone";
     checked(deserializer, is_safe, expected).map(Some)
 }
 
@@ -569,6 +571,8 @@ source.delimiter = ",," => `delimiter` must be one character
 source.delimiter = 5 => `delimiter` must be a text in quotes
 source.header_row = 0 => `header_row` must be
 api.base_url = "api.vlenseg.com" => must begin with https://
+notify.url = "http://hc.example/x" => `url` must begin with https://
+notify.url = "https://hc.example/x?a=1" => and have no query
 api.request_fields = "toplevel" => did you mean `top_level`?
 api.tenancy_name = " " => `tenancy_name` is empty
 recipient.country = "Egypt" => no country's two letters

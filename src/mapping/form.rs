@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::diagnostics::ConfigProblem;
 use super::header::parts;
-use super::names::{did_you_mean, fold, likeness};
+use super::names::{did_you_mean, fold};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
 use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption};
@@ -60,7 +60,7 @@ impl<'a> TypeForm<'a> {
     }
 
     pub fn field(&self, key: &str) -> Option<&'a FormField> {
-        self.form?.fields.iter().find(|field| field.key == key)
+        self.form?.field(key)
     }
 
     /// The key that a header means here: the form's own, else itself.
@@ -174,27 +174,24 @@ fn holds_digits(field: &FormField) -> bool {
     words.any(|word| WORDS.digits_that_are_text.iter().any(|of| of == word))
 }
 
-/// A removed and an added key this much alike are taken for one field under a new name.
-const RENAMED_LIKENESS: f64 = 0.85;
-
 /// Everything that a mapping could stumble over between two answers that describe the same form, a line each. Labels and order
 /// are left out: they decide nothing that is sent.
 pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
-    let mut gone = missing_from(before, now);
-    let mut new = missing_from(now, before);
     let mut lines = Vec::new();
-    let same = before.fields.iter();
-    let same = same.filter_map(|was| Some((was, now.fields.iter().find(|is| is.key == was.key)?)));
-    let mut pairs: Vec<(&FormField, &FormField)> = same.collect();
-    while let Some((was, is)) = a_renamed_pair(&gone, &new) {
-        lines.push(format!("renamed: {} is {} now", was.key, is.key));
-        gone.retain(|field| field.key != was.key);
-        new.retain(|field| field.key != is.key);
-        pairs.push((was, is));
-    }
-    lines.extend(gone.iter().map(|field| format!("removed: {}", field.key)));
-    lines.extend(new.iter().map(|field| format!("added: {}", field.key)));
-    for (was, is) in pairs {
+    let gone = before
+        .fields
+        .iter()
+        .filter(|was| now.field(&was.key).is_none());
+    lines.extend(gone.map(|field| format!("removed: {}", field.key)));
+    let new = now
+        .fields
+        .iter()
+        .filter(|is| before.field(&is.key).is_none());
+    lines.extend(new.map(|field| format!("added: {}", field.key)));
+    for was in &before.fields {
+        let Some(is) = now.field(&was.key) else {
+            continue;
+        };
         if was.kind != is.kind {
             lines.push(format!("{}: {} became {}", is.key, was.kind, is.kind));
         }
@@ -208,31 +205,6 @@ pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
         }
     }
     lines
-}
-
-fn missing_from<'f>(form: &'f Form, other: &Form) -> Vec<&'f FormField> {
-    let is_there = |key: &str| other.fields.iter().any(|field| field.key == key);
-    let missing = form.fields.iter().filter(|field| !is_there(&field.key));
-    missing.collect()
-}
-
-fn a_renamed_pair<'f>(
-    gone: &[&'f FormField],
-    new: &[&'f FormField],
-) -> Option<(&'f FormField, &'f FormField)> {
-    gone.iter().find_map(|was| {
-        let mut alike = new.iter().filter(|is| is_same_question(was, is));
-        let first = alike.next()?;
-        alike.next().is_none().then_some((*was, *first))
-    })
-}
-
-/// The same label, or nearly the same key.
-fn is_same_question(was: &FormField, is: &FormField) -> bool {
-    let same = |a: &str, b: &str| !fold(a).is_empty() && fold(a) == fold(b);
-    same(&was.label, &is.label)
-        || same(&was.label_ar, &is.label_ar)
-        || likeness(&fold(&was.key), &fold(&is.key)) >= RENAMED_LIKENESS
 }
 
 fn choices_without(sign: &str, field: &FormField, other: &FormField) -> Vec<String> {
@@ -280,7 +252,6 @@ mod tests {
             "fax",
             "city|City||list|Cairo|Giza",
             "spouse",
-            "x|Job",
         ]);
         let mut now = form(&[
             "spouse|Wife",
@@ -288,8 +259,6 @@ mod tests {
             "income|Income||number",
             "city|City||list|Cairo|Tanta",
             "email",
-            "y|Job",
-            "z|Job",
         ]);
         now.fields[0].condition = Some(FormCondition {
             parent: "status".into(),
@@ -298,12 +267,10 @@ mod tests {
         assert_eq!(
             form_changes(&before, &now),
             [
-                "renamed: fullName is customerName now",
+                "removed: fullName",
                 "removed: fax",
-                "removed: x",
+                "added: customerName",
                 "added: email",
-                "added: y",
-                "added: z",
                 "income: text became number",
                 "choices of city: + Tanta, - Giza",
                 "spouse: shows under another condition",

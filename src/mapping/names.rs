@@ -122,7 +122,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// How much two folded names are alike, from 0 to 1.
-pub fn likeness(wanted: &str, candidate: &str) -> f64 {
+fn likeness(wanted: &str, candidate: &str) -> f64 {
     if wanted.is_empty() || candidate.is_empty() {
         return 0.0;
     }

@@ -75,6 +75,12 @@ pub struct Form {
     pub fields: Vec<FormField>,
 }
 
+impl Form {
+    pub fn field(&self, key: &str) -> Option<&FormField> {
+        self.fields.iter().find(|field| field.key == key)
+    }
+}
+
 /// What a field's values must be. Its name is the mapping's `type`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "snake_case")]

@@ -152,7 +152,11 @@ fn pulling_again_says_what_changed() {
         .replace("\"Aswan\"", "\"Luxor\"");
     world.file("contract-types/414.json", older);
     let ended = world.ran("contract-types pull 414", 0);
-    for expected in ["renamed: income is monthlyIncome now", "+ Aswan, - Luxor"] {
+    for expected in [
+        "removed: income",
+        "added: monthlyIncome",
+        "+ Aswan, - Luxor",
+    ] {
         ended.shows(expected);
     }
     let again = world.ran("contract-types pull 414 --json", 0).json();

@@ -109,7 +109,7 @@ impl Proposal {
         id: Option<ContractTypeId>,
         form: Option<&'p Form>,
     ) -> Vec<FieldLine<'p>> {
-        let field = |key: &str| form?.fields.iter().find(|field| field.key == key);
+        let field = |key: &str| form?.field(key);
         let is_ours = |column: &&ColumnGuess| {
             let named = self.header_types.explicit_key(column.header());
             named.is_none_or(|(only, _)| id == Some(only))

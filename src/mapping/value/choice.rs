@@ -10,9 +10,6 @@ use crate::model::Fault;
 /// The most labels that a message lists.
 const LISTED: usize = 8;
 
-/// Folded spellings and what goes out for them; nothing where two choices fold alike.
-type Folded = HashMap<String, Option<String>>;
-
 /// The choices of one field.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
@@ -20,8 +17,8 @@ pub struct Choices {
     labels: Vec<String>,
     /// What goes out for a label, or a sent text, in exactly this spelling.
     exact: HashMap<String, String>,
-    by_label: Folded,
-    by_sent_text: Folded,
+    /// The same in any spelling; nothing where two choices fold alike.
+    folded: HashMap<String, Option<String>>,
 }
 
 impl Choices {
@@ -36,10 +33,11 @@ impl Choices {
             let spelt = exact.entry(spelling(text));
             spelt.or_insert_with(|| sent.clone());
         }
+        let mut folded = folded(sent_texts);
+        folded.extend(self::folded(labels));
         Choices {
             exact,
-            by_label: folded(labels),
-            by_sent_text: folded(sent_texts),
+            folded,
             labels: pairs.into_iter().map(|(label, _)| label).collect(),
         }
     }
@@ -49,9 +47,7 @@ impl Choices {
         if let Some(sent) = self.exact.get(written) {
             return Ok(Reading::new(sent, false));
         }
-        let folded = fold_choice(written);
-        let meant = self.by_label.get(&folded);
-        match meant.or_else(|| self.by_sent_text.get(&folded)) {
+        match self.folded.get(&fold_choice(written)) {
             Some(Some(sent)) => Ok(Reading::new(sent, false)),
             Some(None) => Err(Fault::ChoiceSeveral),
             None => Err(self.unknown(written)),
@@ -72,8 +68,10 @@ impl Choices {
     }
 }
 
-fn folded<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Folded {
-    let mut folded = Folded::new();
+fn folded<'a>(
+    pairs: impl Iterator<Item = (&'a String, &'a String)>,
+) -> HashMap<String, Option<String>> {
+    let mut folded = HashMap::new();
     for (text, sent) in pairs {
         let meant = folded.entry(fold_choice(text));
         let meant = meant.or_insert_with(|| Some(sent.clone()));

@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::mapping::value::{DateOrder, DecimalMark, Kind, check_date_input};
+use vlens_batch::mapping::value::{Country, DateOrder, DecimalMark, Kind, check_date_input};
 use vlens_batch::model::Cell;
 
 fuzz_target!(|input: (&str, f64, Option<String>)| {
     let (text, number, format) = input;
     let format = format.filter(|format| check_date_input(format).is_ok());
     let phone = Kind::Phone {
-        country: "EG".to_owned(),
+        country: Country::default(),
         landlines: true,
     };
     let date = |order| Kind::Date {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::config::{Config, DEFAULT_COUNTRY, SessionKind};
+use super::config::{Config, ContractConfig, SessionKind};
 use super::diagnostics::{ConfigProblem, refusal};
 use super::field_config::{Columns, Entries, OneOrMany};
 use super::fields::{Binder, Field, Groups, Source};
@@ -153,8 +153,6 @@ impl Mapping {
 }
 
 fn binder<'a>(config: &Config, columns: &'a [Column], options: &'a BindOptions) -> Binder<'a> {
-    let recipient = config.recipient.as_ref();
-    let country = recipient.map_or(DEFAULT_COUNTRY, |recipient| &recipient.country);
     let named = options.contract_types.iter().chain(options.forms.keys());
     Binder {
         header: Header::new(columns, &options.file),
@@ -164,8 +162,8 @@ fn binder<'a>(config: &Config, columns: &'a [Column], options: &'a BindOptions) 
         },
         forms: &options.forms,
         phone: Kind::Phone {
-            country: country.to_owned(),
-            landlines: recipient.is_some_and(|recipient| recipient.landlines),
+            country: config.recipient.country,
+            landlines: config.recipient.landlines,
         },
         problems: Vec::new(),
         notes: Vec::new(),
@@ -203,9 +201,8 @@ impl Binder<'_> {
     /// What phone and e-mail are read from.
     fn recipient(&mut self, config: &Config) -> (Option<Field>, Option<Field>) {
         let problems_before = self.problems.len();
-        let configured = config.recipient.as_ref();
-        let configured = configured.filter(|it| it.phone.is_some() || it.email.is_some());
-        let (phone, email) = if let Some(recipient) = configured {
+        let recipient = &config.recipient;
+        let (phone, email) = if recipient.phone.is_some() || recipient.email.is_some() {
             let mut named = |columns: &Option<Spanned<Columns>>| self.positions(columns.as_ref()?);
             (named(&recipient.phone), named(&recipient.email))
         } else {
@@ -266,17 +263,19 @@ impl Binder<'_> {
     }
 
     fn contract(&mut self, config: &Config, types: &[ContractTypeId]) -> Option<ContractRule> {
-        let contract = config.contract.as_ref();
+        let contract = &config.contract;
         if !types.is_empty() {
-            let unused = "[contract] is not used: --contract-type goes before it";
-            self.notes.extend(contract.map(|_| unused.to_owned()));
+            if *contract != ContractConfig::default() {
+                let unused = "[contract] is not used: --contract-type goes before it";
+                self.notes.push(unused.to_owned());
+            }
             return Some(ContractRule::Same(sorted(types)));
         }
-        if let Some(types) = contract.and_then(|contract| contract.types.as_ref()) {
+        if let Some(types) = &contract.types {
             return Some(ContractRule::Same(sorted(&types.get_ref().0)));
         }
         let problems_before = self.problems.len();
-        let columns = match contract.and_then(|contract| contract.column.as_ref()) {
+        let columns = match &contract.column {
             Some(columns) => self.positions(columns),
             None => self.column_of_role(Role::ContractType),
         };
@@ -286,7 +285,7 @@ impl Binder<'_> {
             return types.flatten().map(ContractRule::Same);
         };
         let field = Field::new("contract_type", Source::Columns(columns), Kind::Text);
-        let words = contract.and_then(|contract| contract.values.as_ref());
+        let words = contract.values.as_ref();
         let words = words.map(|values| self.words(values.get_ref()));
         Some(ContractRule::Told(Box::new(field), words))
     }
@@ -324,7 +323,7 @@ impl Binder<'_> {
     }
 
     fn identity(&mut self, config: &Config) -> Option<Vec<Field>> {
-        let columns = config.identity.as_ref()?.columns.as_ref()?;
+        let columns = config.identity.columns.as_ref()?;
         let positions = self.positions(columns)?.into_iter();
         let field = |index| Field::new("identity", Source::Columns(vec![index]), Kind::Text);
         Some(positions.map(field).collect())

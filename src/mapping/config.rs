@@ -14,29 +14,27 @@ use super::diagnostics::{Origin, Reading, no_contract_type, refusal};
 use super::field_config::{Columns, Entries, FieldEntry, OneOrMany, Text};
 use super::header::Role;
 use super::template;
-use super::value;
+use super::value::Country;
 use crate::error::Error;
 use crate::model::{ContractTypeId, Hidden};
 
 /// The fields of one contract type, by their keys.
 pub type TypedFields<'a> = (ContractTypeId, &'a Entries<Spanned<FieldEntry>>);
 
-/// The country of national phone numbers, unless the config says otherwise.
-pub const DEFAULT_COUNTRY: &str = "EG";
 /// How dates go out unless the config says otherwise.
 pub(crate) const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
 
-/// The whole of `vlens-batch.toml`. Where a section is none, the headers tell.
+/// The whole of `vlens-batch.toml`. Where it is silent, the headers tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub api: ApiConfig,
     pub limits: LimitsConfig,
     pub source: SourceConfig,
-    pub recipient: Option<RecipientConfig>,
-    pub contract: Option<ContractConfig>,
+    pub recipient: RecipientConfig,
+    pub contract: ContractConfig,
     pub session: SessionConfig,
-    pub identity: Option<IdentityConfig>,
+    pub identity: IdentityConfig,
     pub result: ResultConfig,
     pub retry: RetryConfig,
     pub follow: FollowConfig,
@@ -114,27 +112,15 @@ pub struct SourceConfig {
 }
 
 /// Which columns say who is invited. With neither of them the headers tell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecipientConfig {
     pub phone: Option<Spanned<Columns>>,
     pub email: Option<Spanned<Columns>>,
-    /// The country of national numbers, two letters.
-    #[serde(deserialize_with = "country")]
-    pub country: String,
+    /// The country of national numbers.
+    pub country: Country,
     /// Whether numbers that no message reaches may be invited.
     pub landlines: bool,
-}
-
-impl Default for RecipientConfig {
-    fn default() -> Self {
-        RecipientConfig {
-            phone: None,
-            email: None,
-            country: DEFAULT_COUNTRY.to_owned(),
-            landlines: false,
-        }
-    }
 }
 
 /// Which contract types a row is for: the same for every row, or as a column says, by ids or by words for them.
@@ -315,13 +301,6 @@ fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>,
     }
 }
 
-fn country<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let is_country = |code: &str| value::country_is_known(&code.to_ascii_uppercase());
-    let expected =
-        "is no country's two letters\nsuch as \"EG\" for Egypt or \"SA\" for Saudi Arabia";
-    checked(deserializer, is_country, expected).map(|code| code.to_ascii_uppercase())
-}
-
 fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let link = Text::deserialize(deserializer)?.0;
     if let Err(error) = minijinja::Environment::empty().template_from_str(&link) {
@@ -357,8 +336,7 @@ impl Config {
 
     /// The contract types that `[contract]` names.
     pub fn contract_types(&self) -> Vec<ContractTypeId> {
-        let contract = self.contract.iter();
-        let types = contract.flat_map(ContractConfig::all_types);
+        let types = self.contract.all_types();
         types
             .flat_map(|types| types.get_ref().0.iter().copied())
             .collect()
@@ -374,21 +352,17 @@ impl Config {
     /// Every column name that the mapping refers to, and the names by which the headers would be recognised where the
     /// config is silent: by them a header row below title lines is found.
     pub fn known_names(&self) -> Vec<String> {
-        let recipient = self.recipient.iter();
-        let recipient = recipient.flat_map(|recipient| [&recipient.phone, &recipient.email]);
-        let mut names = names_in(recipient.flatten());
+        let recipient = [&self.recipient.phone, &self.recipient.email];
+        let mut names = names_in(recipient.into_iter().flatten());
         if names.is_empty() {
             names.extend_from_slice(Role::Phone.names());
             names.extend_from_slice(Role::Email.names());
         }
-        match &self.contract {
-            Some(contract) if contract.column.is_some() || contract.types.is_some() => {
-                names.extend(names_in(&contract.column));
-            }
-            _ => names.extend_from_slice(Role::ContractType.names()),
+        if self.contract.column.is_none() && self.contract.types.is_none() {
+            names.extend_from_slice(Role::ContractType.names());
         }
-        let identity = self.identity.iter();
-        names.extend(names_in(identity.flat_map(|identity| &identity.columns)));
+        names.extend(names_in(&self.contract.column));
+        names.extend(names_in(&self.identity.columns));
         let groups = self.fields.iter().flat_map(IndexMap::values);
         for FieldEntry(field) in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
             names.extend(names_in(&field.column));
@@ -400,9 +374,7 @@ impl Config {
     }
 
     fn check_contract(&self, reading: &mut Reading<'_>) {
-        let Some(contract) = &self.contract else {
-            return;
-        };
+        let contract = &self.contract;
         for types in contract.all_types() {
             if types.get_ref().0.iter().any(|id| id.0 < 1) {
                 let message = "a contract type is a number from 1 on";

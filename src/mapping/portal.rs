@@ -196,7 +196,7 @@ fn by_name<'a>(columns: &'a [Column], names: &[String]) -> Option<&'a Column> {
 /// What most of a column's values are, if they name customers: read as the recipient is; landlines too, since nothing is sent.
 fn kind_of(column: &Column, sample: &[Row], config: &Config) -> Option<Kind> {
     let phone = Kind::Phone {
-        country: config.recipient.clone().unwrap_or_default().country,
+        country: config.recipient.country,
         landlines: true,
     };
     let cells = sample.iter().map(|row| row.cell(column.index));

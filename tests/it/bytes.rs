@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use vlens_batch::input::{Input, Options, Source};
 use vlens_batch::mapping::Config;
-use vlens_batch::mapping::value::{DateOrder, Kind};
+use vlens_batch::mapping::value::{Country, DateOrder, Kind};
 use vlens_batch::model::{Cell, Hidden};
 use vlens_batch::vlens::{Body, RawAnswer, read_answer};
 
@@ -95,7 +95,7 @@ proptest! {
     #[test]
     fn a_value(text in "[+0-9٠-٩۰-۹/.: \u{200f}eE-]{0,30}|\\PC{0,60}", number in any::<f64>()) {
         let date = |order| Kind::Date { input: None, output: "%Y-%m-%d".to_owned(), order };
-        let phone = Kind::Phone { country: "EG".to_owned(), landlines: false };
+        let phone = Kind::Phone { country: Country::default(), landlines: false };
         let kinds = [Kind::Number { decimal: None }, date(None), date(Some(DateOrder::DayMonth)), phone, Kind::Email, Kind::EgyptNationalId];
         for cell in [Cell::Text(text), Cell::Number(number)] {
             for kind in &kinds {

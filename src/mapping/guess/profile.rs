@@ -1,9 +1,8 @@
 //! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
 use super::headers::is_arabic;
-use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::names::{fold, fold_value};
-use crate::mapping::value::{self, Convention, DateOrder, DecimalMark, Evidence, Kind};
+use crate::mapping::value::{self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind};
 use crate::mapping::words::WORDS;
 use crate::model::{Cell, FormField, FormOption, mask, mask_date};
 
@@ -59,7 +58,7 @@ impl Profile {
             share(values.iter().filter(is_so).count(), values.len())
         };
         let phone = Kind::Phone {
-            country: DEFAULT_COUNTRY.to_owned(),
+            country: Country::default(),
             landlines: false,
         };
         let numbers = [DecimalMark::Point, DecimalMark::Comma].map(|mark| Kind::Number {

@@ -8,9 +8,8 @@ use serde::Serialize;
 use super::goals::{ColumnGuess, EMAIL, Goal, PHONE, Target, labels_of};
 use super::profile::words_for;
 use super::proposal::Proposal;
-use crate::mapping::config::DEFAULT_COUNTRY;
 use crate::mapping::form::type_of;
-use crate::mapping::value::DateOrder;
+use crate::mapping::value::{Country, DateOrder};
 use crate::model::{ContractTypeId, FieldType, Form, FormField};
 
 /// One field of a contract type, as the template writes it.
@@ -52,7 +51,7 @@ impl Proposal {
             source,
             company,
             recipient => recipient.to_vec(),
-            country => DEFAULT_COUNTRY,
+            country => String::from(Country::default()),
             contract => self.contract_lines(),
             is_open => self.open_column().is_some(),
             groups,

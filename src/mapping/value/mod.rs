@@ -21,7 +21,7 @@ pub use choice::Choices;
 pub use date::{DateOrder, check_date_format, check_date_input};
 pub use national_id::birth_date_of;
 pub use number::DecimalMark;
-pub use phone::country_is_known;
+pub use phone::Country;
 pub use text::Reading;
 
 use text::Given;
@@ -46,8 +46,8 @@ pub enum Kind {
     },
     /// A phone number, sent as E.164.
     Phone {
-        /// The two-letter code of the country that national numbers belong to.
-        country: String,
+        /// The country that national numbers belong to.
+        country: Country,
         /// Whether numbers that no message reaches are taken.
         landlines: bool,
     },
@@ -172,7 +172,7 @@ impl Kind {
                 output,
                 order,
             } => date::read(given, input.as_deref(), output, *order),
-            Kind::Phone { country, landlines } => phone::read(given, country, *landlines),
+            Kind::Phone { country, landlines } => phone::read(given, *country, *landlines),
             Kind::Email => email::read(given),
             Kind::Choice(choices) => match given {
                 Given::Text(text) => choices.read(text),

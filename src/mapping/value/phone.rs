@@ -5,6 +5,7 @@
 //! reads much more than digits; it is handed nothing else, so that what it would forgive or cut off is never its decision.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
+use serde::{Deserialize, Serialize};
 
 use super::number;
 use super::text::{Given, Reading};
@@ -38,16 +39,42 @@ struct Dialled {
     repaired: bool,
 }
 
-/// Whether a two-letter code names a country with phone numbers.
-pub fn country_is_known(code: &str) -> bool {
-    region_of(code).is_some()
+/// A country with phone numbers, by its two letters in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Country(Region);
+
+impl Default for Country {
+    fn default() -> Self {
+        Country(Region::EG)
+    }
 }
 
-/// Reads a cell as a phone number of a country (two letters), or an international one; landlines, which no message reaches, only where
+impl TryFrom<String> for Country {
+    type Error = &'static str;
+
+    fn try_from(code: String) -> Result<Self, Self::Error> {
+        let unknown =
+            "is no country's two letters\nsuch as \"EG\" for Egypt or \"SA\" for Saudi Arabia";
+        let region = code.parse().map_err(|_| unknown)?;
+        match PHONE_NUMBER_UTIL.get_country_code_for_region(region) {
+            Some(_) => Ok(Country(region)),
+            None => Err(unknown),
+        }
+    }
+}
+
+impl From<Country> for String {
+    fn from(country: Country) -> String {
+        country.0.to_string()
+    }
+}
+
+/// Reads a cell as a phone number of a country, or an international one; landlines, which no message reaches, only where
 /// they may be.
 pub(super) fn read(
     given: Given<'_>,
-    country: &str,
+    country: Country,
     landlines: bool,
 ) -> Result<Reading<'static>, Fault> {
     let dialled = dialled(given)?;
@@ -63,7 +90,7 @@ pub(super) fn read(
 }
 
 /// Whether a text parts somewhere into two valid numbers.
-fn is_pair(text: &str, country: &str) -> bool {
+fn is_pair(text: &str, country: Country) -> bool {
     let western = western_digits(text);
     let is_number = |part: &str| {
         let dialled = dialled(Given::Text(part));
@@ -76,20 +103,18 @@ fn is_pair(text: &str, country: &str) -> bool {
 }
 
 impl Dialled {
-    fn judged(&self, country: &str, landlines: bool) -> Result<Reading<'static>, Fault> {
+    fn judged(&self, country: Country, landlines: bool) -> Result<Reading<'static>, Fault> {
         let digits = self.digits.as_str();
         let foreign = |digits: &str| valid(&format!("+{digits}"), None);
         let number = if self.international {
             foreign(digits)
         } else {
-            region_of(country)
-                .and_then(|region| valid(digits, Some(region)))
-                .or_else(|| digits.strip_prefix("00").and_then(foreign))
+            valid(digits, Some(country.0)).or_else(|| digits.strip_prefix("00").and_then(foreign))
         };
         let Some((number, kind)) = number else {
             return Err(match digits.len() {
                 0..5 => Fault::PhoneAbsent,
-                count => Fault::PhoneUnknown(count, country.to_owned()),
+                count => Fault::PhoneUnknown(count, country.into()),
             });
         };
         let lost_zero = !self.international && lacks_zero(&number, digits);
@@ -126,17 +151,6 @@ fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
     let national = number.format_as(PhoneNumberFormat::National);
     let mut in_full = national.chars().filter(char::is_ascii_digit);
     in_full.next() == Some('0') && in_full.eq(digits.chars())
-}
-
-/// The region of a country code, if it has phone numbers.
-fn region_of(code: &str) -> Option<Region> {
-    if code.len() != 2 || !code.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return None;
-    }
-    let region: Region = code.to_ascii_uppercase().parse().ok()?;
-    PHONE_NUMBER_UTIL
-        .get_country_code_for_region(region)
-        .map(|_| region)
 }
 
 /// The digits of the only number in a cell.

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
 use jiff::civil;
 use jiff::fmt::strtime;
 
 use super::bind::{ContractRule, Mapping};
 use super::fields::{Condition, Field, Group, Source};
-use super::invitation::{FieldValues, Members, key_of_recipient, key_of_values};
+use super::invitation::{FieldValues, key_of_recipient, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
 use super::value::{self, Kind, Reading};
@@ -174,11 +175,11 @@ impl<'a> Visit<'a> {
     fn fields(&mut self, types: &[ContractTypeId]) -> FieldValues<'a> {
         let mapping = self.mapping;
         let problems_before = self.problems.len();
-        let mut fields = Vec::new();
+        let mut fields = FieldValues::new();
         for &id in types {
             let values = self.values(mapping.groups.of(id));
-            if !values.0.is_empty() {
-                fields.push((id, values));
+            if !values.is_empty() {
+                fields.insert(id, values);
             }
         }
         if types.len() > 1 {
@@ -186,10 +187,10 @@ impl<'a> Visit<'a> {
             keep_first_of_equals(&mut self.problems, problems_before);
             keep_first_of_equals(&mut self.repairs, 0);
         }
-        Members(fields)
+        fields
     }
 
-    fn values(&mut self, group: &'a Group) -> Members<&'a str, Cow<'a, str>> {
+    fn values(&mut self, group: &'a Group) -> IndexMap<&'a str, Cow<'a, str>> {
         let fields = group.fields.iter();
         let mut found: Vec<Found<'a>> = fields.map(|field| self.value(field)).collect();
         for (at, field) in group.fields.iter().enumerate() {
@@ -211,8 +212,9 @@ impl<'a> Visit<'a> {
         }
         self.compare_birth_dates(group, &found);
         let keyed = group.fields.iter().zip(found);
-        let values = keyed.filter_map(|(field, found)| Some((&*field.key, found.ok()??)));
-        Members(values.collect())
+        keyed
+            .filter_map(|(field, found)| Some((&*field.key, found.ok()??)))
+            .collect()
     }
 
     fn value(&mut self, field: &'a Field) -> Found<'a> {

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, Serializer};
+use indexmap::IndexMap;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
@@ -18,17 +19,8 @@ pub(crate) struct BodyFrame {
     pub user_public_key: Option<String>,
 }
 
-/// A JSON object's members in this order.
-pub(crate) struct Members<K, V>(pub Vec<(K, V)>);
-
 /// The values of form fields by contract type and key, without a type that has none.
-pub(crate) type FieldValues<'a> = Members<ContractTypeId, Members<&'a str, Cow<'a, str>>>;
-
-impl<K: Serialize, V: Serialize> Serialize for Members<K, V> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
-    }
-}
+pub(crate) type FieldValues<'a> = IndexMap<ContractTypeId, IndexMap<&'a str, Cow<'a, str>>>;
 
 #[derive(Serialize)]
 struct CreateInvitation<'a> {
@@ -76,7 +68,7 @@ impl BodyFrame {
         types: &[ContractTypeId],
         fields: &FieldValues<'_>,
     ) -> String {
-        let fields = Some(fields).filter(|fields| !fields.0.is_empty());
+        let fields = Some(fields).filter(|fields| !fields.is_empty());
         let (inside, beside) = match self.request_fields {
             RequestFields::Inside => (fields, None),
             RequestFields::TopLevel => (None, fields),
@@ -148,11 +140,9 @@ mod tests {
     #[test]
     fn members_stand_where_the_session_and_the_api_want_them() {
         let types = [ContractTypeId(414), ContractTypeId(415)];
-        let values = Members(vec![("a", Cow::Borrowed("1 \"q\" \\ \n ع"))]);
-        let (fields, none) = (
-            Members(vec![(ContractTypeId(414), values)]),
-            Members(vec![]),
-        );
+        let values = IndexMap::from([("a", Cow::Borrowed("1 \"q\" \\ \n ع"))]);
+        let fields = IndexMap::from([(ContractTypeId(414), values)]);
+        let none = IndexMap::new();
         let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
                      {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
         let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"q\\\" \\\\ \\n ع\"}}";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::diagnostics::ConfigProblem;
 use super::header::parts;
-use super::names::{did_you_mean, fold};
+use super::names::{did_you_mean, fold, words};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
 use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption};
@@ -154,24 +154,11 @@ pub(crate) fn names_a_birth_date(name: &str) -> bool {
     folded == "dob" || words.any(|word| folded.contains(word))
 }
 
-/// Whether a word of the key or a label says that its digits are no number: `nationalId` and `National ID` alike are `national`
-/// and `id`.
+/// Whether a word of the key or a label says that its digits are no number.
 fn holds_digits(field: &FormField) -> bool {
-    let texts = [&field.key, &field.label, &field.label_ar].map(|text| {
-        let mut was_lower = false;
-        text.chars().fold(String::new(), |mut spaced, c| {
-            if c.is_uppercase() && was_lower {
-                spaced.push(' ');
-            }
-            was_lower = c.is_lowercase();
-            spaced.extend(c.to_lowercase());
-            spaced
-        })
-    });
-    let mut words = texts
-        .iter()
-        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
-    words.any(|word| WORDS.digits_that_are_text.iter().any(|of| of == word))
+    let names = [&field.key, &field.label, &field.label_ar].into_iter();
+    let mut words = names.flat_map(|name| words(name));
+    words.any(|word| WORDS.digits_that_are_text.contains(&word))
 }
 
 /// Everything that a mapping could stumble over between two answers that describe the same form, a line each. Labels and order

@@ -43,6 +43,33 @@ fn folded(text: &str) -> impl Iterator<Item = char> {
         .map(|c| western_digit(plain_letter(c)))
 }
 
+/// The words of a text, folded: parted by anything that is no letter, by capitals inside, and between letters and digits.
+pub fn words(text: &str) -> Vec<String> {
+    let text = text.replace(['\'', '’'], "");
+    let text = ["e-mail", "E-mail", "E-Mail", "E-MAIL"]
+        .iter()
+        .fold(text, |text, word| text.replace(word, "email"));
+    let mut spaced = String::new();
+    let mut before = ' ';
+    for c in text.chars() {
+        if is_mark(c) || is_invisible(c) {
+            spaced.push(c);
+            continue;
+        }
+        let begins = (c.is_uppercase() && before.is_lowercase())
+            || (c.is_numeric() != before.is_numeric() && before.is_alphanumeric());
+        if begins || !c.is_alphanumeric() {
+            spaced.push(' ');
+        }
+        if c.is_alphanumeric() {
+            spaced.push(c);
+        }
+        before = c;
+    }
+    let words = spaced.split(' ').map(fold);
+    words.filter(|word| !word.is_empty()).collect()
+}
+
 /// A header without the characters that nobody sees, for use as a key: a mark that a keyboard left behind must not go out.
 pub fn visible(name: &str) -> String {
     let seen: String = name.chars().filter(|&c| !is_invisible(c)).collect();

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::mapping::header::parts;
-use crate::mapping::names::{self, fold};
+use crate::mapping::names::{fold, words};
 use crate::mapping::words::WORDS;
 
 /// A header that says it by a name of the table or the form.
@@ -36,7 +36,7 @@ pub(super) struct Words {
 
 impl Words {
     pub fn of(text: &str) -> Words {
-        let mut words: Vec<String> = pieces(text).iter().flat_map(written_out).collect();
+        let mut words: Vec<String> = words(text).iter().flat_map(written_out).collect();
         // A header of nothing but noise says just that: whose column it is.
         if words.iter().any(|word| !WORDS.noise.contains(word)) {
             words.retain(|word| !WORDS.noise.contains(word));
@@ -87,38 +87,6 @@ fn bare(word: &str) -> String {
         Some(rest) if is_long => rest.to_owned(),
         _ => word.to_owned(),
     }
-}
-
-/// The words of a text, folded: parted by anything that is no letter, by capitals inside, and between letters and digits.
-fn pieces(text: &str) -> Vec<String> {
-    let text = text.replace(['\'', '’'], "");
-    let text = ["e-mail", "E-mail", "E-Mail", "E-MAIL"]
-        .iter()
-        .fold(text, |text, word| text.replace(word, "email"));
-    let mut spaced = String::new();
-    let mut before = ' ';
-    for c in text.chars() {
-        if is_mark(c) {
-            spaced.push(c);
-            continue;
-        }
-        let begins = (c.is_uppercase() && before.is_lowercase())
-            || (c.is_numeric() != before.is_numeric() && before.is_alphanumeric());
-        if begins || !c.is_alphanumeric() {
-            spaced.push(' ');
-        }
-        if c.is_alphanumeric() {
-            spaced.push(c);
-        }
-        before = c;
-    }
-    let pieces = spaced.split(' ').map(fold);
-    pieces.filter(|piece| !piece.is_empty()).collect()
-}
-
-/// What stands inside words and is no letter.
-fn is_mark(c: char) -> bool {
-    names::is_mark(c) || names::is_invisible(c)
 }
 
 /// Reduced, without those that nothing is left of.

@@ -18,7 +18,7 @@ pub use invitation::{
 };
 pub use outcome::{Failure, Outcome, Refusal, RetryAfter, Uncertainty, Why};
 pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};
-pub use problem::{Problem, ProblemCode, Repair};
+pub use problem::{Judged, Problem, ProblemCode, Repair, Verdict};
 pub use row::{
     Aside, Cell, Column, Hidden, Layout, NumberFormat, OVERVIEW_SHEET, RESULT_COLUMNS,
     RESULTS_SHEET, Row, RowNumber,

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
 
-use super::row::RowNumber;
+use super::invitation::Invitation;
+use super::row::{Aside, Row, RowNumber};
 
 /// One reason why a row cannot be sent as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +30,36 @@ pub struct Repair {
     pub field: String,
     pub from: String,
     pub to: String,
+}
+
+/// What a row comes to within its file, as far as can be said without a ledger.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The first row with this invitation.
+    Valid(Invitation),
+    /// The same invitation stands in an earlier row.
+    Duplicate(RowNumber),
+    Invalid(Vec<Problem>),
+    /// No customer's row.
+    Aside(Aside),
+}
+
+/// A row of a file with what it comes to.
+#[derive(Debug)]
+pub struct Judged {
+    pub row: Row,
+    pub verdict: Verdict,
+    /// None in a row that is no customer's.
+    pub repairs: Vec<Repair>,
+}
+
+impl Judged {
+    pub fn problems(&self) -> &[Problem] {
+        match &self.verdict {
+            Verdict::Invalid(problems) => problems,
+            _ => &[],
+        }
+    }
 }
 
 /// The stable word that names a kind of problem. `docs/reference.md` lists them all, with these sentences, in this order.

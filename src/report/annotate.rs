@@ -12,12 +12,12 @@ use minijinja::context;
 use minijinja::value::Serde;
 use rust_xlsxwriter::{DocProperties, Format, Workbook};
 
-use super::check::{CheckTally, Findings};
+use super::check::CheckTally;
 use super::text::rendered;
 use super::words::Language;
 use super::workbook::{Book, Face, Fill, TOLD_WIDTH, column_of, header_format, note, read_in};
 use crate::error::Error;
-use crate::model::{Cell, Layout, OVERVIEW_SHEET, RowNumber, printable};
+use crate::model::{Cell, Judged, Layout, OVERVIEW_SHEET, RowNumber, Verdict, printable};
 
 /// The sheet that is given back.
 #[derive(Debug)]
@@ -94,12 +94,12 @@ impl Annotator {
     }
 
     /// Writes one row with what was found in it.
-    pub fn row(&mut self, found: &Findings<'_>) -> Result<(), Error> {
-        let row = found.row;
+    pub fn row(&mut self, found: &Judged) -> Result<(), Error> {
+        let row = &found.row;
         let at = row.number.0.saturating_sub(1).max(self.next_row);
         self.next_row = at + 1;
         let told = self.told(found);
-        let fill = match (told.as_str(), found.problems) {
+        let fill = match (told.as_str(), found.problems()) {
             ("", _) => Fill::None,
             (_, []) => LEFT_OUT,
             _ => PROBLEM,
@@ -107,7 +107,7 @@ impl Annotator {
         let face = Face::Told(self.shape.language);
         self.book.write(at, 0, &Cell::Text(told), face, fill)?;
         let mut by_place = self.by_place(found);
-        let is_clean = found.problems.is_empty() && found.repairs.is_empty();
+        let is_clean = found.problems().is_empty() && found.repairs.is_empty();
         let columns = self.shape.columns.len();
         for place in 0..row.cells.len().max(columns) {
             let (fill, lines) = match by_place.remove(&place) {
@@ -135,29 +135,26 @@ impl Annotator {
     }
 
     /// The text of the problems' column.
-    fn told(&self, found: &Findings<'_>) -> String {
+    fn told(&self, found: &Judged) -> String {
         let language = self.shape.language;
-        let problems = found.problems.iter().map(|problem| {
-            let column = problem.column.as_deref();
-            (column, problem.code.into_str(), problem.message.as_str())
-        });
-        let repeats = found.duplicate_of.map(|first| {
-            let first = first.to_string();
-            language.say("repeats_row", &[&first])
-        });
-        let aside = found.aside.map(|aside| {
-            let word = format!("aside_{}", aside.into_str());
-            language.word(&word).to_owned()
-        });
-        let told = [Some(language.tell_all(problems)), repeats, aside];
-        let told = told.into_iter().flatten().filter(|told| !told.is_empty());
-        told.collect::<Vec<_>>().join("\n")
+        match &found.verdict {
+            Verdict::Valid(_) => String::new(),
+            Verdict::Duplicate(first) => language.say("repeats_row", &[&first.to_string()]),
+            Verdict::Invalid(problems) => language.tell_all(problems.iter().map(|problem| {
+                let column = problem.column.as_deref();
+                (column, problem.code.into_str(), problem.message.as_str())
+            })),
+            Verdict::Aside(aside) => {
+                let word = format!("aside_{}", aside.into_str());
+                language.word(&word).to_owned()
+            }
+        }
     }
 
     /// By the place of their cells: the colour, and a line for each finding. Problems come before repairs.
-    fn by_place(&self, found: &Findings<'_>) -> HashMap<usize, (Fill, Vec<String>)> {
+    fn by_place(&self, found: &Judged) -> HashMap<usize, (Fill, Vec<String>)> {
         let language = self.shape.language;
-        let problems = found.problems.iter().map(|problem| {
+        let problems = found.problems().iter().map(|problem| {
             let told = language.tell(problem.code.into_str(), &problem.message);
             (problem.column.as_deref(), PROBLEM, told.into_owned())
         });

@@ -12,9 +12,7 @@ use serde_json::{Value as Json, json};
 use tempfile::SpooledTempFile;
 
 use crate::mapping::names::Shown;
-use crate::model::{
-    Aside, EarlierRow, Problem, ProblemCode, Repair, Row, RowNumber, mask, to_json,
-};
+use crate::model::{EarlierRow, Judged, ProblemCode, RowNumber, Verdict, mask, to_json};
 
 use super::text::Look;
 
@@ -32,18 +30,6 @@ const LEVELS: [(usize, usize, bool); 5] = [
 const LISTS: [&str; 4] = ["problems", "repairs", "duplicates", "already_created"];
 /// Bytes of a list that are held in memory.
 const SPOOL_BYTES: usize = 1 << 20;
-
-/// What was found in one row: nothing in one that can be sent.
-#[derive(Debug, Clone, Copy)]
-pub struct Findings<'a> {
-    pub row: &'a Row,
-    pub problems: &'a [Problem],
-    pub repairs: &'a [Repair],
-    /// The first row with the same invitation.
-    pub duplicate_of: Option<RowNumber>,
-    /// What the row is, if it is no customer's.
-    pub aside: Option<Aside>,
-}
 
 /// A valid row as a form would show it: labels and values.
 #[derive(Debug, Serialize)]
@@ -128,18 +114,13 @@ impl CheckTally {
         }
     }
 
-    pub fn see(&mut self, found: &Findings<'_>) -> io::Result<()> {
-        if found.aside.is_some() {
-            return Ok(());
-        }
-        let row = found.row.number;
-        for (_, places, count) in &mut self.empty {
-            let is_empty = places.iter().all(|&at| found.row.cell(at).is_empty());
-            *count += u64::from(is_empty);
-        }
-        match (found.problems, found.duplicate_of) {
-            ([], None) => self.valid += 1,
-            ([], Some(first)) => {
+    pub fn see(&mut self, judged: &Judged) -> io::Result<()> {
+        let row = judged.row.number;
+        match &judged.verdict {
+            Verdict::Aside(_) => return Ok(()),
+            Verdict::Valid(_) => self.valid += 1,
+            Verdict::Invalid(_) => self.invalid += 1,
+            Verdict::Duplicate(first) => {
                 self.duplicate += 1;
                 let told = json!({ "row": row, "first_row": first });
                 self.list("duplicates", &told)?;
@@ -147,9 +128,12 @@ impl CheckTally {
                     self.duplicates.push(told);
                 }
             }
-            _ => self.invalid += 1,
         }
-        for problem in found.problems {
+        for (_, places, count) in &mut self.empty {
+            let is_empty = places.iter().all(|&at| judged.row.cell(at).is_empty());
+            *count += u64::from(is_empty);
+        }
+        for problem in judged.problems() {
             let column = problem.column.as_deref().unwrap_or_default();
             let example = Example {
                 row,
@@ -159,7 +143,7 @@ impl CheckTally {
             self.group(column, Some(problem.code), example);
             self.list("problems", problem)?;
         }
-        for repair in found.repairs {
+        for repair in &judged.repairs {
             self.repaired += 1;
             let example = Example {
                 row,

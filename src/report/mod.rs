@@ -15,7 +15,7 @@ mod words;
 mod workbook;
 
 pub use annotate::{Annotator, SheetShape, WRITTEN_AT};
-pub use check::{CheckTally, CheckText, FilledForm, Findings};
+pub use check::{CheckTally, CheckText, FilledForm};
 pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
 pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::Progress;

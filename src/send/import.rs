@@ -7,14 +7,14 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::decide::{Wishes, plan};
-use super::stop::{StopSignal, Stopped};
+use super::stop::StopSignal;
 use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, SheetIdentity};
 use crate::mapping::{BindOptions, Config, Mapped, Mapping};
 use crate::model::{
-    Aside, Fault, Invitation, Moment, Problem, Repair, Row, RowNumber, RunId, Standing,
+    Aside, Fault, Judged, Moment, Problem, Row, RowNumber, RunId, Standing, Verdict,
 };
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
@@ -114,68 +114,67 @@ impl Sheet {
         (!told.is_empty()).then(|| format!("Left out as no customers: {}.", told.join("; ")))
     }
 
-    /// Hands every row, with what it becomes, to `visit`, in the sheet's order. Ends early when the run is stopped.
+    /// Hands every row, with what it comes to, to `visit`, in the sheet's order. That it is told to stop is an error.
     pub fn walk(
         &mut self,
         stop: &StopSignal,
-        mut visit: impl FnMut(&Row, Mapped) -> Result<(), Error>,
-    ) -> Result<Result<(), Stopped>, Error> {
+        mut visit: impl FnMut(&Judged) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut seen = Seen::default();
         loop {
             let rows = std::iter::from_fn(|| self.source.next_row().transpose());
             let rows: Vec<Row> = rows.take(BATCH_ROWS).collect::<Result<_, Error>>()?;
             if rows.is_empty() {
-                return Ok(Ok(()));
+                return Ok(());
             }
             let mapping = &self.mapping;
             let mapped: Vec<Mapped> = rows.par_iter().map(|row| mapping.apply(row)).collect();
             if stop.is_stopping() {
-                return Ok(Err(Stopped));
+                let message =
+                    "Interrupted while the rows were being read; nothing was recorded or sent.";
+                return Err(Error::stopped("interrupted", message));
             }
-            for (row, mapped) in rows.iter().zip(mapped) {
-                if let Some(aside) = mapped.aside {
-                    self.asides.entry(aside).or_default().push(row.number);
+            for (row, mapped) in rows.into_iter().zip(mapped) {
+                let judged = seen.judge(row, mapped);
+                if let Verdict::Aside(aside) = judged.verdict {
+                    let rows = self.asides.entry(aside).or_default();
+                    rows.push(judged.row.number);
                 }
-                visit(row, mapped)?;
+                visit(&judged)?;
             }
         }
     }
 }
 
-/// What a row comes to within its file, as far as can be said without a ledger.
-pub enum Verdict {
-    /// The first row with this invitation.
-    Valid(Invitation),
-    /// The same invitation stands in an earlier row.
-    Duplicate(RowNumber),
-    Invalid(Vec<Problem>),
-    /// No customer's row.
-    Aside(Aside),
-}
-
 /// Finds duplicates within one file: the first row of each invitation, with a hash of its body. Twelve bytes of a hash tell a hundred
 /// million rows apart with a chance of error of one in ten trillion; whether two rows for one customer say the same takes four. A hash map would take twice the memory as it grows.
 #[derive(Default)]
-pub struct Seen(BTreeMap<[u8; 12], (RowNumber, [u8; 4])>);
+struct Seen(BTreeMap<[u8; 12], (RowNumber, [u8; 4])>);
 
 impl Seen {
     /// Judges one row after the other.
-    pub fn judge(&mut self, row: RowNumber, mapped: Mapped) -> (Verdict, Vec<Repair>) {
-        if let Some(aside) = mapped.aside {
-            return (Verdict::Aside(aside), Vec::new());
-        }
-        let verdict = match mapped.result {
-            Err(problems) => Verdict::Invalid(problems),
-            Ok(invitation) => {
+    fn judge(&mut self, row: Row, mapped: Mapped) -> Judged {
+        let number = row.number;
+        let verdict = match (mapped.aside, mapped.result) {
+            (Some(aside), _) => Verdict::Aside(aside),
+            (None, Err(problems)) => Verdict::Invalid(problems),
+            (None, Ok(invitation)) => {
                 let key = std::array::from_fn(|at| invitation.key.0[at]);
                 let body = hash(&invitation.body);
-                match *self.0.entry(key).or_insert((row, body)) {
-                    (first, _) if first == row => Verdict::Valid(invitation),
+                match *self.0.entry(key).or_insert((number, body)) {
+                    (first, _) if first == number => Verdict::Valid(invitation),
                     (first, known) if known == body => Verdict::Duplicate(first),
-                    (first, _) => Verdict::Invalid(vec![same_recipient(row, first)]),
+                    (first, _) => Verdict::Invalid(vec![same_recipient(number, first)]),
                 }
             }
         };
-        (verdict, mapped.repairs)
+        let is_aside = matches!(verdict, Verdict::Aside(_));
+        let repairs = Some(mapped.repairs).filter(|_| !is_aside);
+        Judged {
+            row,
+            verdict,
+            repairs: repairs.unwrap_or_default(),
+        }
     }
 }
 
@@ -210,35 +209,30 @@ pub struct ImportOptions<'a> {
 }
 
 /// Begins a run with this sheet. One that the ledger knows (the same bytes, read the same way, under the same mapping) is not
-/// imported again: its rows are there. `None`: the run was stopped before all rows were in the ledger, and there is no trace of it.
+/// imported again: its rows are there. Where it is told to stop before all rows are in the ledger, there is no trace of it.
 pub fn import(
     ledger: &mut Ledger,
     sheet: &mut Sheet,
     what: &ImportOptions<'_>,
     stop: &StopSignal,
-) -> Result<Option<RunId>, Error> {
+) -> Result<RunId, Error> {
     let decide = |standing: Option<Standing>| plan(standing, what.wishes);
     let identity = sheet.identity(what.fingerprint)?;
     if let Some(known) = ledger.known_sheet(&identity)? {
-        let run = ledger.begin_run_on(known, what.source_name, what.started, &decide)?;
-        return Ok(Some(run));
+        return ledger.begin_run_on(known, what.source_name, what.started, &decide);
     }
     let columns = sheet.columns();
     let mut import = ledger.import(what.source_name, &identity, &columns, what.started)?;
-    let mut seen = Seen::default();
-    let walked = sheet.walk(stop, |row, mapped| match seen.judge(row.number, mapped).0 {
-        Verdict::Valid(invitation) => import.valid(row, &invitation, &decide),
-        Verdict::Duplicate(of) => import.duplicate(row, of),
-        Verdict::Invalid(problems) => import.invalid(row, &problems),
+    sheet.walk(stop, |Judged { row, verdict, .. }| match verdict {
+        Verdict::Valid(invitation) => import.valid(row, invitation, &decide),
+        Verdict::Duplicate(of) => import.duplicate(row, *of),
+        Verdict::Invalid(problems) => import.invalid(row, problems),
         Verdict::Aside(_) => Ok(()),
     })?;
-    if walked.is_err() {
-        return Ok(None);
-    }
     failpoint::pass("before_imported");
     let run = import.commit()?;
     failpoint::pass("after_imported");
-    Ok(Some(run))
+    Ok(run)
 }
 
 /// Applies the plan to rows that are in the ledger already: the same table as for rows of a file.

@@ -13,7 +13,7 @@ mod stop;
 
 pub use api::{Api, Clock, Credentials};
 pub use decide::{Wishes, plan};
-pub use import::{ImportOptions, Seen, Sheet, Verdict, import, make_due};
+pub use import::{ImportOptions, Sheet, import, make_due};
 pub use limiter::{Limiter, Limits, Permit};
 pub use stop::{StopReason, StopSignal, Stopped};
 

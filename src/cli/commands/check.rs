@@ -12,16 +12,16 @@ use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
 use crate::ledger::Reader;
+use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
-use crate::mapping::{BindOptions, Mapped};
 use crate::model::{
-    ContractTypeId, Form, Invitation, Row, RowNumber, Status, mask, printable_json,
+    ContractTypeId, Form, Invitation, Judged, RowNumber, Status, Verdict, mask, printable_json,
 };
 use crate::report::{
-    Annotator, CheckTally, CheckText, FilledForm, Findings, Language, SheetShape, WRITTEN_AT,
-    command, counted, quoted,
+    Annotator, CheckTally, CheckText, FilledForm, Language, SheetShape, WRITTEN_AT, command,
+    counted, quoted,
 };
-use crate::send::{Seen, Sheet, StopSignal, Verdict};
+use crate::send::{Sheet, StopSignal};
 use crate::vlens;
 
 /// Lines of a screen when nobody says how many it has.
@@ -217,7 +217,6 @@ struct Check<'a> {
     args: &'a CheckArgs,
     output: Output,
     reader: Option<Reader>,
-    seen: Seen,
     tally: CheckTally,
     /// The first, as many as `--show` asks for.
     bodies: Vec<String>,
@@ -250,48 +249,32 @@ impl<'a> Check<'a> {
             args,
             output,
             reader: reader(settings, output)?,
-            seen: Seen::default(),
             tally: CheckTally::new(sheet.mapping.columns_of_fields(), output.json),
             bodies: Vec::new(),
             headers,
             annotator: annotator.transpose()?,
             forms: forms(settings)?,
         };
-        let walked = sheet.walk(&StopSignal::default(), |row, mapped| check.row(row, mapped))?;
-        walked.map_err(|_| Error::stopped("interrupted", "Interrupted."))?;
+        sheet.walk(&StopSignal::default(), |judged| check.row(judged))?;
         Ok(check)
     }
 
-    fn row(&mut self, row: &Row, mapped: Mapped) -> Result<(), Error> {
-        let (verdict, repairs) = self.seen.judge(row.number, mapped);
-        let mut problems = Vec::new();
-        let (mut duplicate_of, mut aside) = (None, None);
-        match verdict {
-            Verdict::Valid(invitation) => {
-                self.compare_with_ledger(row.number, &invitation)?;
-                if self.tally.filled.is_none() {
-                    self.tally.filled = Some(self.form_of(row.number, &invitation));
-                }
-                if (self.bodies.len() as u64) < self.args.show.unwrap_or(0) {
-                    let body = printable_json(&invitation.body);
-                    self.bodies.push(body.into_owned());
-                }
+    fn row(&mut self, judged: &Judged) -> Result<(), Error> {
+        if let Verdict::Valid(invitation) = &judged.verdict {
+            let row = judged.row.number;
+            self.compare_with_ledger(row, invitation)?;
+            if self.tally.filled.is_none() {
+                self.tally.filled = Some(self.form_of(row, invitation));
             }
-            Verdict::Duplicate(first) => duplicate_of = Some(first),
-            Verdict::Invalid(found) => problems = found,
-            Verdict::Aside(found) => aside = Some(found),
+            if (self.bodies.len() as u64) < self.args.show.unwrap_or(0) {
+                let body = printable_json(&invitation.body);
+                self.bodies.push(body.into_owned());
+            }
         }
-        let found = Findings {
-            row,
-            problems: &problems,
-            repairs: &repairs,
-            duplicate_of,
-            aside,
-        };
-        let seen = self.tally.see(&found);
+        let seen = self.tally.see(judged);
         seen.map_err(|error| Error::temporary(&error))?;
         match &mut self.annotator {
-            Some(annotator) => annotator.row(&found),
+            Some(annotator) => annotator.row(judged),
             None => Ok(()),
         }
     }

@@ -5,9 +5,9 @@ use crate::cli::args::{OnInvalid, RunArgs};
 use crate::cli::settings::Settings;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Reader, refuse_loss};
-use crate::model::{Plan, RunSummary, Stop};
+use crate::model::{Plan, RunSummary, Stop, Verdict};
 use crate::report::{DryRun, counted, dry_run_text};
-use crate::send::{Seen, Sheet, StopSignal, Verdict, Wishes, plan};
+use crate::send::{Sheet, StopSignal, Wishes, plan};
 
 #[derive(serde::Serialize)]
 struct DryRunDocument<'a> {
@@ -32,17 +32,16 @@ pub fn dry_run(
     if let Some(reader) = &reader {
         reader.require(&target.binding)?;
     }
-    let mut seen = Seen::default();
     let mut tally = DryRun::default();
-    let walked = sheet.walk(stop, |row, mapped| {
+    sheet.walk(stop, |judged| {
         tally.rows += 1;
-        match seen.judge(row.number, mapped).0 {
+        match &judged.verdict {
             Verdict::Aside(_) => tally.rows -= 1,
             Verdict::Invalid(_) => tally.invalid += 1,
             Verdict::Duplicate(_) => tally.duplicate += 1,
             Verdict::Valid(invitation) => {
                 let known = match &reader {
-                    Some(reader) => reader.standing(&invitation)?,
+                    Some(reader) => reader.standing(invitation)?,
                     None => None,
                 };
                 match plan(known.map(|(_, standing)| standing), wishes) {
@@ -53,8 +52,7 @@ pub fn dry_run(
             }
         }
         Ok(())
-    });
-    walked?.map_err(|_| Error::stopped("interrupted", "Interrupted; nothing was sent."))?;
+    })?;
     if let Some(limit) = args.send.limit {
         tally.would_send = tally.would_send.min(limit);
     }

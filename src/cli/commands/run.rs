@@ -239,11 +239,7 @@ impl<'s> Flow<'s> {
             wishes: self.sending.wishes,
             started: &worker.since,
         };
-        let Some(run) = import(&mut ledger, &mut sheet, &what, &self.stop)? else {
-            let message =
-                "Interrupted while the rows were being read; nothing was recorded or sent.";
-            return Err(Error::stopped("interrupted", message));
-        };
+        let run = import(&mut ledger, &mut sheet, &what, &self.stop)?;
         let typed = self.settings.typed(&args.file, &args.read);
         ledger.note_typed(run, &serde_json::to_string(&typed).unwrap_or_default())?;
         if let Some(note) = sheet.note_on_asides() {

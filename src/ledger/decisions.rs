@@ -61,22 +61,25 @@ impl Ledger {
     }
 
     /// Makes rows of a run due again because a person says so: those with one of these statuses, of all rows or of those named.
-    /// Those whose body was purged stay as they are.
+    /// Those whose body was purged stay as they are. Returns which are due now.
     pub fn retry(
         &mut self,
         run: RunId,
         statuses: &[Status],
         rows: Option<&BTreeSet<RowNumber>>,
         now: &Moment,
-    ) -> Result<(), Error> {
+    ) -> Result<BTreeSet<RowNumber>, Error> {
         self.write(|ledger| {
+            let mut due = BTreeSet::new();
             ledger.each_open_row(run, rows, |open| {
                 let id = open.meeting.invitation;
                 if statuses.contains(&open.meeting.standing.status) && ledger.make_due(id)? {
                     ledger.note_decision(id, Event::Retried, None, now)?;
+                    due.insert(open.row);
                 }
                 Ok(())
-            })
+            })?;
+            Ok(due)
         })
     }
 

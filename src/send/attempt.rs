@@ -65,7 +65,7 @@ impl Api {
             };
             // Where tokens live shorter than the wait for a slot, renewing them for ever would send nothing else: the second is
             // sent with, however old, and the server has the last word.
-            if is_last || self.is_still_good(bearer.as_ref()).await {
+            if is_last || self.is_still_good(bearer.as_ref()) {
                 return Ok(Admitted::In(slot, bearer));
             }
             slot.not_sent().await;

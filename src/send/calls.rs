@@ -175,11 +175,14 @@ impl Api {
     }
 
     /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.
-    pub(super) async fn is_still_good(&self, bearer: Option<&AccessToken>) -> bool {
+    pub(super) fn is_still_good(&self, bearer: Option<&AccessToken>) -> bool {
         let Some(bearer) = bearer else {
             return true;
         };
-        let held = self.tokens.lock().await;
+        // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
+        let Ok(held) = self.tokens.try_lock() else {
+            return false;
+        };
         let now = self.clock.steady();
         matches!(&*held, Some(Ok(token)) if token.admin.access == bearer && now < token.renew_at)
     }

@@ -17,7 +17,7 @@ pub use import::{ImportOptions, Sheet, import, make_due};
 pub use limiter::{Limiter, Limits, Permit};
 pub use stop::{StopReason, StopSignal, Stopped};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ use decide::{Decision, History, Next};
 pub struct SendOptions {
     /// The run whose due rows are sent.
     pub run: RunId,
+    /// Of them these alone; none: all.
+    pub only: Option<BTreeSet<RowNumber>>,
     /// Requests under way at a time.
     pub concurrency: usize,
     /// Attempts a row has in this run.
@@ -49,7 +51,7 @@ pub struct SendOptions {
 /// How far sending came.
 pub struct Sent {
     pub tally: Tally,
-    /// `--limit` is what kept further rows from being begun.
+    /// `--limit`, or which rows were meant, is what kept further rows from being begun.
     pub limit_reached: bool,
 }
 
@@ -109,7 +111,7 @@ pub async fn send(
             observer,
         }),
     });
-    let mut due = DueRows::of(options.run, ledger, options.limit);
+    let mut due = DueRows::of(options.run, options.only, ledger, options.limit);
     let mut begun = JoinSet::new();
     let time_is_up = tokio::time::sleep(options.max_duration.unwrap_or(Duration::MAX));
     tokio::pin!(time_is_up);
@@ -309,6 +311,7 @@ const PAGE: usize = 512;
 struct DueRows {
     ledger: Writer,
     run: RunId,
+    only: Option<BTreeSet<RowNumber>>,
     page: VecDeque<DueRow>,
     /// The last row read; none is read twice.
     read_to: RowNumber,
@@ -318,10 +321,16 @@ struct DueRows {
 }
 
 impl DueRows {
-    fn of(run: RunId, ledger: Writer, limit: Option<u64>) -> Self {
+    fn of(
+        run: RunId,
+        only: Option<BTreeSet<RowNumber>>,
+        ledger: Writer,
+        limit: Option<u64>,
+    ) -> Self {
         DueRows {
             ledger,
             run,
+            only,
             page: VecDeque::new(),
             read_to: RowNumber(0),
             exhausted: false,
@@ -330,17 +339,18 @@ impl DueRows {
     }
 
     async fn refill(&mut self) -> Result<(), Error> {
-        if self.exhausted || !self.page.is_empty() {
-            return Ok(());
+        while self.page.is_empty() && !self.exhausted {
+            let (run, after) = (self.run, self.read_to);
+            let due = self.ledger.note(move |ledger| ledger.due(run, after, PAGE));
+            let page = due.await?;
+            self.exhausted = page.len() < PAGE;
+            if let Some(last) = page.last() {
+                self.read_to = last.row;
+            }
+            let only = self.only.as_ref();
+            let is_meant = |due: &DueRow| only.is_none_or(|only| only.contains(&due.row));
+            self.page.extend(page.into_iter().filter(is_meant));
         }
-        let (run, after) = (self.run, self.read_to);
-        let due = self.ledger.note(move |ledger| ledger.due(run, after, PAGE));
-        let page = due.await?;
-        self.exhausted = page.len() < PAGE;
-        if let Some(last) = page.last() {
-            self.read_to = last.row;
-        }
-        self.page.extend(page);
         Ok(())
     }
 
@@ -372,6 +382,6 @@ impl DueRows {
     }
 
     fn is_limit_reached(&self) -> bool {
-        self.allowance == 0 && (!self.exhausted || !self.page.is_empty())
+        self.only.is_some() || self.allowance == 0 && (!self.exhausted || !self.page.is_empty())
     }
 }

@@ -232,18 +232,34 @@ fn named_rows_are_settled_all_or_none_and_each_that_cannot_be_is_named() {
 }
 
 #[test]
-fn a_named_row_narrows_what_retry_means() {
+fn retry_sends_what_it_means_and_no_row_that_merely_waits() {
     let world = World::with_server();
-    world.phones("customers.csv", [REJECTED, ""]);
-    world.sent("customers.csv", 3);
-    for (line, sent) in [
-        ("retry --failed --row 2 --json", 0),
-        ("retry --rejected --row 2 --json", 1),
-        ("retry --row 2 --json", 1),
+    let customers = world.phones("customers.csv", [REJECTED, "", "", ""]);
+    world.sent("customers.csv --limit 1", 4);
+    for (line, rows, code) in [
+        ("retry --failed --row 2", &[][..], 4),
+        ("retry --rejected --row 2", &[2], 4),
+        ("retry --rejected", &[2], 4),
+        ("retry --row 2", &[2], 4),
+        ("retry --row 4", &[4], 4),
+        ("retry --row 3 --row 5", &[3, 5], 3),
     ] {
         let before = world.invitations().len();
-        world.ran(line, 3);
-        assert_eq!(world.invitations().len() - before, sent, "{line}");
+        let line = format!("{line} --rate unlimited --concurrency 1 --json");
+        let ended = world.ran(&line, code).json();
+        let stopped = if code == 4 {
+            json!("limit")
+        } else {
+            Value::Null
+        };
+        assert_eq!(ended["stopped"], stopped, "{line}");
+        let requests = world.invitations().split_off(before).into_iter();
+        let sent: Vec<String> = requests.filter_map(|one| one.key).collect();
+        let meant: Vec<String> = rows
+            .iter()
+            .map(|row: &usize| customers[row - 2].phone.clone())
+            .collect();
+        assert_eq!(sent, meant, "{line}");
     }
 }
 

@@ -96,6 +96,23 @@ fn a_401_to_all_workers_at_once_is_one_refresh() {
 }
 
 #[test]
+fn a_renewal_gets_a_slot_though_every_slot_is_taken_by_those_who_wait_for_it() {
+    // More workers than a second has slots, each with a slot in hand by the time that the token is due.
+    for serve in [
+        Serve::default().token_life("5s"),
+        Serve::default().fault("401=.1").seed(3),
+    ] {
+        let world = World::with(serve);
+        world.customers("customers.csv", 24);
+        let run =
+            world.line("run customers.csv --rate 2/s --rate 1000/min --max-duration 5m --json");
+        run.ends(0);
+        assert!(calls(&world.server_log())["RefreshToken"] > 0);
+        world.check_invariants(&Promise::default().limits(2, 1000));
+    }
+}
+
+#[test]
 fn scattered_401s_renew_the_token_once_each() {
     let faults = Serve::default().fault("401=.01,401_in_200=.01").seed(3);
     let world = slow(faults, 400);

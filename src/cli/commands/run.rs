@@ -92,10 +92,15 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     let is_any_named = kinds.iter().any(|(is_named, _)| *is_named);
     let meant = kinds.iter().filter(|kind| kind.0 || !is_any_named);
     let statuses: Vec<Status> = meant.map(|(_, status)| *status).collect();
-    let rows = Some(&rows).filter(|rows| !rows.is_empty());
+    let named = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
     ledger.decide_on(*run)?;
-    ledger.retry(*run, &statuses, rows, &flow.clock.moment())?;
+    let mut only = ledger.retry(*run, &statuses, named, &flow.clock.moment())?;
+    if !is_any_named {
+        // One that is named goes out as well where it merely waits.
+        only.extend(rows);
+    }
+    begun.only = Some(only);
     flow.tell(&flow.deliver(begun, None).await?)
 }
 
@@ -124,6 +129,7 @@ async fn go_on<'s>(
         ledger,
         register,
         run,
+        only: None,
         target,
     };
     Ok((flow, begun))
@@ -137,6 +143,8 @@ struct Begun {
     ledger: Ledger,
     register: Joined,
     run: RunId,
+    /// The rows that are meant, of those that are due; none: all.
+    only: Option<BTreeSet<RowNumber>>,
     target: Target,
 }
 
@@ -260,6 +268,7 @@ impl<'s> Flow<'s> {
             ledger,
             register,
             run,
+            only: None,
             target,
         };
         self.deliver(begun, held).await
@@ -301,7 +310,10 @@ impl<'s> Flow<'s> {
         let run = begun.run;
         begun.ledger.go_on_with(run)?;
         // As far as `--limit` goes.
-        let due = begun.ledger.due_count(run)?;
+        let due = match &begun.only {
+            Some(rows) => rows.len() as u64,
+            None => begun.ledger.due_count(run)?,
+        };
         let due = self.args.limit.map_or(due, |limit| due.min(limit));
         let is_declined = || !self.may_send(due, &begun.target.binding);
         let held = held.or_else(|| is_declined().then_some((Stop::Declined, None)));
@@ -342,6 +354,7 @@ impl<'s> Flow<'s> {
         let writer = Writer::start(begun.ledger)?;
         let options = SendOptions {
             run: begun.run,
+            only: begun.only,
             concurrency: self.sending.concurrency,
             max_attempts: self.sending.max_attempts,
             max_consecutive_failures: self.sending.max_consecutive_failures,

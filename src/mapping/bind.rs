@@ -264,15 +264,18 @@ impl Binder<'_> {
 
     fn contract(&mut self, config: &Config, types: &[ContractTypeId]) -> Option<ContractRule> {
         let contract = &config.contract;
+        let own = contract.types.as_ref();
+        let own = own.map(|types| sorted(&types.get_ref().0));
         if !types.is_empty() {
-            if *contract != ContractConfig::default() {
+            let types = sorted(types);
+            if *contract != ContractConfig::default() && own.as_ref() != Some(&types) {
                 let unused = "[contract] is not used: --contract-type goes before it";
                 self.notes.push(unused.to_owned());
             }
-            return Some(ContractRule::Same(sorted(types)));
+            return Some(ContractRule::Same(types));
         }
-        if let Some(types) = &contract.types {
-            return Some(ContractRule::Same(sorted(&types.get_ref().0)));
+        if let Some(types) = own {
+            return Some(ContractRule::Same(types));
         }
         let problems_before = self.problems.len();
         let columns = match &contract.column {

@@ -34,6 +34,7 @@ pub enum Fault {
     DateInvalid,
     DateNumber,
     DateOnlyTime,
+    DateShifted,
     DateUnwritable(String, String),
     DatesMixed,
     DayImpossible,

@@ -18,6 +18,7 @@
 //! | unreachable, unprocessed | `pending`, at last `failed`   | again after back-off, until `max_attempts`              |
 //! | throttled (429)        | `pending`, the tenth `failed`   | everybody pauses; no attempt is used up                 |
 //! | unavailable (503)      | `pending`, at last `failed`     | everybody pauses; an attempt is used up                 |
+//! | either for over an hour | `pending`                      | the run stops                                           |
 //! | unauthorized (401)     | `pending`                       | once again with a fresh token; the second stops the run |
 //! | refused (403, 404, 405)| `pending`                       | the run stops                                           |
 
@@ -138,12 +139,12 @@ pub(super) fn decide(
                 Some(asked) => wait_asked_for(asked, circumstances.now),
                 None => Some(backoff(circumstances.throttled_in_a_row, chance)),
             };
-            after_pause(history.throttled < MAX_THROTTLED, wait)
+            after_pause(history.throttled < MAX_THROTTLED, wait, message)
         }
         Why::Unavailable(asked) => {
             history.attempts += 1;
             let wait = wait_asked_for(asked, circumstances.now);
-            after_pause(history.attempts < circumstances.max_attempts, wait)
+            after_pause(history.attempts < circumstances.max_attempts, wait, message)
         }
         Why::Unauthorized if !was_unauthorized && circumstances.can_log_in => {
             history.unauthorized = true;
@@ -185,11 +186,17 @@ fn again_or_failed(may_go_again: bool, wait: Duration, pause: Option<Duration>) 
     }
 }
 
-fn after_pause(may_go_again: bool, wait: Option<Duration>) -> Decision {
+fn after_pause(may_go_again: bool, wait: Option<Duration>, message: &str) -> Decision {
     match wait {
         Some(wait) => again_or_failed(may_go_again, wait, Some(wait)),
-        // Nobody waits that long; this row has failed, and if all do, the run stops for it.
-        None => ended(Status::Failed),
+        // Nobody waits that long, and nobody else sends meanwhile. Nor may one odd answer hold a ledger for days.
+        None => Decision {
+            next: Next::Stop(StopReason::Failures(format!(
+                "{message}; Vlens asks to wait for longer than an hour"
+            ))),
+            pause: Some(MAX_WAIT),
+            ..ended(Status::Pending)
+        },
     }
 }
 
@@ -284,6 +291,7 @@ mod tests {
             Next::Again(wait) => format!("again in {} s", wait.as_secs()),
             Next::WithFreshToken => "again with a fresh token".to_owned(),
             Next::Stop(StopReason::Refused(why, _)) => format!("stop: {why:?}"),
+            Next::Stop(StopReason::Failures(last)) => format!("stop: {last}"),
             Next::Stop(other) => panic!("{other:?}"),
         };
         let pause = decision.pause.map(|pause| pause.as_secs());
@@ -330,8 +338,14 @@ mod tests {
             (&[unavailable; 2], "pending, again in 5 s, pause of 5 s"),
             (&[unavailable; 3], "failed, done, pause of 5 s"),
             // Nobody waits that long.
-            (&[Throttled(Some(after(3601)))], "failed, done"),
-            (&[Unavailable(after(7200))], "failed, done"),
+            (
+                &[Throttled(Some(after(3601)))],
+                "pending, stop: so; Vlens asks to wait for longer than an hour, pause of 3600 s",
+            ),
+            (
+                &[Unavailable(after(7200))],
+                "pending, stop: so; Vlens asks to wait for longer than an hour, pause of 3600 s",
+            ),
             (&[Unauthorized], "pending, again with a fresh token"),
             (
                 &[Unauthorized, throttled, Unauthorized],

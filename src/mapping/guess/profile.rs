@@ -4,7 +4,7 @@ use super::headers::is_arabic;
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind};
 use crate::mapping::words::WORDS;
-use crate::model::{Cell, FormField, FormOption, mask, mask_date};
+use crate::model::{Cell, Fault, FormField, FormOption, mask, mask_date};
 
 /// The day first, and the month first.
 const DATE_FORMS: [[&str; 3]; 2] = [
@@ -166,8 +166,9 @@ fn tells(cell: &Cell) -> bool {
     }
 }
 
+/// Whether a cell holds such a value. A date that may be a day off is one: the check tells.
 fn reads(kind: &Kind, cell: &Cell) -> bool {
-    matches!(kind.read(cell), Ok(Some(_)))
+    matches!(kind.read(cell), Ok(Some(_)) | Err(Fault::DateShifted))
 }
 
 fn date(input: Option<&str>, order: Option<DateOrder>) -> Kind {

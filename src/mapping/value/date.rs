@@ -71,7 +71,24 @@ pub(super) fn read(
     check_year(at.year())?;
     let sent = strtime::format(output, at);
     let sent = sent.map_err(|error| Fault::DateUnwritable(output.to_owned(), error.to_string()))?;
+    // Where the time goes out as well, it is meant.
+    let is_date_alone = || strtime::format(output, at.date()).is_ok();
+    if may_be_midnight(at) && is_date_alone() {
+        return Err(Fault::DateShifted);
+    }
     Ok(Reading::new(sent, repaired))
+}
+
+/// Whether a moment may be the midnight of a date, as a program tells it that writes in another time zone; the day is then one off.
+pub(super) fn may_be_midnight(at: civil::DateTime) -> bool {
+    const HALF_HOUR_S: i32 = 1800;
+    const NEAR_S: i32 = 4 * 3600;
+    let [hours, minutes, seconds] = [at.hour(), at.minute(), at.second()].map(i32::from);
+    let after = (hours * 60 + minutes) * 60 + seconds;
+    // Serial numbers of days are a second off at the most.
+    let is_whole = (after + 1) % HALF_HOUR_S <= 2;
+    let is_near = after.min(24 * 3600 - after) <= NEAR_S + 1;
+    is_whole && is_near && after > 1
 }
 
 fn from_text(

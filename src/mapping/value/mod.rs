@@ -112,6 +112,7 @@ fn as_shown(given: Given<'_>) -> Result<Cow<'_, str>, Fault> {
         Given::Text(text) => Cow::Borrowed(unguarded(text)),
         Given::Number(number) => number::shown(number)?.into(),
         Given::Boolean(boolean) => Cell::Boolean(boolean).shown().into(),
+        Given::Date(at) if date::may_be_midnight(at) => return Err(Fault::DateShifted),
         Given::Date(at) => Cell::Date(at).shown().into(),
     })
 }

@@ -286,6 +286,8 @@ fn dates_are_read_when_they_are_certain_or_their_column_is() {
     let table = "
         2024-02-29|2024/2/29|2024.02.29|2024–02–29|2024-02-29T13:05:07|2024-02-29 00:00:00 => 2024-02-29
         29 Feb 2024|29-feb-2024|February 29, 2024|29 فبراير، 2024|29/02/2024|02/29/2024|29/02/2024 1:05 PM => 2024-02-29
+        2024-02-29 08:00|2024-02-29 23:17:00|2024-02-29 20:01 => 2024-02-29
+        2024-02-28 22:00:00|2024-02-28T21:00|28/02/2024 11:30 PM|2024-02-29 03:00 => date_shifted
         ٢٠٢٤-٠٢-٢٩ => 2024-02-29 repaired
         5 أبريل 2024 => 2024-04-05
         5 يونية 2024 => 2024-06-05
@@ -312,6 +314,7 @@ fn number_cells_are_serials_or_the_digits_of_the_named_form() {
         (59.0, "1900-02-28 repaired"),
         (61.0, "1900-03-01 repaired"),
         (45_350.999_999_999, "2024-02-29 repaired"),
+        (45_350.916_667, "date_shifted"),
         (73_050.0, "2099-12-31 repaired"),
         (20_240_229.0, "date_number"),
         (1990.0, "only_year"),
@@ -343,6 +346,14 @@ fn date_cells_go_out_in_the_output_form() {
     assert_eq!(out("%z"), "date_unwritable");
     let only_a_time = Cell::Date(civil::date(1899, 12, 31).at(13, 5, 0, 0));
     assert_eq!(told(&iso(None, None), &only_a_time), "date_only_time");
+    let shifted = Cell::Date(civil::date(2024, 2, 28).at(22, 0, 0, 0));
+    for (kind, expected) in [
+        (iso(None, None), "date_shifted"),
+        (Kind::Text, "date_shifted"),
+        (date(None, "%Y-%m-%dT%H:%M", None), "2024-02-28T22:00"),
+    ] {
+        assert_eq!(told(&kind, &shifted), expected);
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::words::Language;
 use crate::error::Error;
+use crate::mapping::names::Shown;
 use crate::model::{Cell, NumberFormat, printable, printable_lines};
 
 /// Rows of a sheet, the header included.
@@ -149,7 +150,9 @@ impl Book {
         };
         match write_cell(self.sheet()?, row, column_of(column), cell, format) {
             Err(XlsxError::MaxStringLengthExceeded) => {
+                let shown = Shown::of(self.names.iter().map(String::as_str));
                 let name = self.names.get(column).map_or("", String::as_str);
+                let name = shown.header(name);
                 Err(Error::unusable(
                     "xlsx_cell_too_long",
                     format!(

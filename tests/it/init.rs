@@ -270,6 +270,23 @@ fn at_a_terminal_there_is_a_way_back_before_anything_is_written() {
 }
 
 #[test]
+fn at_a_terminal_a_header_that_is_a_customers_is_masked_throughout() {
+    const DOWN: &str = "\u{1b}[B";
+    let world = World::new();
+    world.file(
+        "c.csv",
+        "Mobile,mona@example.com,Rest\n01012345678,Mona,Adel\n",
+    );
+    let full_name = format!("{}\r", DOWN.repeat(4));
+    let keys = format!("{full_name}{full_name}\r");
+    let init = world.line("init c.csv --contract-type 414");
+    let (_, screen) = init.on_a_terminal(&keys);
+    let (asked, _) = screen.split_once("Write this down?").expect("a question");
+    assert!(asked.contains("together with"), "{screen}");
+    assert!(!asked.contains("mona@example"), "{screen}");
+}
+
+#[test]
 fn at_a_terminal_escape_leaves_everything_as_it_was() {
     let world = World::new();
     world.file("customers.csv", "Mobile\n01012345678\n");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::check::{check_input, forms, input};
-use crate::cli::args::{CheckArgs, Global, InitArgs, LangArg, LayoutArgs};
+use crate::cli::args::{CheckArgs, Global, InitArgs, LayoutArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::further::Typed;
 use crate::cli::output::Output;
@@ -49,10 +49,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     output.say(&found.said(&config, &args.file, &settings));
     let check_args = CheckArgs {
         file: args.file.clone(),
-        show: None,
-        annotate: None,
-        lang: LangArg::default(),
         read: args.read.clone(),
+        ..CheckArgs::default()
     };
     check_input(&check_args, &settings, &input)
 }
@@ -391,10 +389,11 @@ impl Found {
             let label = label.unwrap_or_else(|| "(leave it out)".to_owned());
             let feeding = target.as_ref().filter(|_| target != column.target);
             let feeding = feeding.map_or(Vec::new(), |target| self.proposal.columns_of(target));
-            let feeding: Vec<&str> = feeding.iter().map(|it| it.column.name.as_str()).collect();
-            let hint = match feeding[..] {
-                [] => String::new(),
-                _ => format!("together with {}", feeding.join(", ")),
+            let feeding = feeding.iter().map(|it| self.shown.header(&it.column.name));
+            let feeding = feeding.collect::<Vec<_>>().join(", ");
+            let hint = match feeding.as_str() {
+                "" => String::new(),
+                others => printable(&format!("together with {others}")).into_owned(),
             };
             select = select.item(items.len(), label, hint);
             items.push(target);

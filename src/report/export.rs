@@ -39,8 +39,6 @@ pub struct ExportOptions<'a> {
     pub link: Option<&'a LinkTemplate>,
     /// Leaves tokens and links out; their columns stay, empty.
     pub without_tokens: bool,
-    /// Lays the sheet out from right to left (XLSX only).
-    pub right_to_left: bool,
     /// What a workbook is in; CSV and JSON are for programs.
     pub language: Language,
 }
@@ -71,9 +69,9 @@ pub fn sink<'a, W: Write + Send>(
     options: ExportOptions<'a>,
     out: W,
 ) -> Result<Sink<'a, W>, Error> {
-    let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
     let writer = match format {
         Format::Csv => {
+            let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
             let mut builder = csv::WriterBuilder::new();
             let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
             let written = writer.write_record(names.map(harmless).map(Cow::into_owned));
@@ -82,12 +80,8 @@ pub fn sink<'a, W: Write + Send>(
         }
         Format::Jsonl => Writer::Jsonl(BufWriter::with_capacity(BUFFER_BYTES, out), keys(columns)),
         Format::Xlsx => {
-            let names: Vec<String> = names.map(str::to_owned).collect();
-            Writer::Xlsx(
-                Box::new(begin_book(&names, columns.len(), &options)?),
-                out,
-                1,
-            )
+            let book = begin_book(columns, options.language)?;
+            Writer::Xlsx(Box::new(book), out, 1)
         }
     };
     Ok(Sink {
@@ -98,21 +92,19 @@ pub fn sink<'a, W: Write + Send>(
 }
 
 /// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
-fn begin_book(
-    names: &[String],
-    columns: usize,
-    options: &ExportOptions<'_>,
-) -> Result<Book, Error> {
+fn begin_book(columns: &[String], language: Language) -> Result<Book, Error> {
+    let names = [columns, &RESULT_COLUMNS.map(str::to_owned)].concat();
     // Where a result column is wide enough for what stands in it rather than for its header.
-    let width = |at: usize| match *RESULT_COLUMNS.get(at.checked_sub(columns)?)? {
+    let width = |at: usize| match *RESULT_COLUMNS.get(at.checked_sub(columns.len())?)? {
         "vlens_token" => Some(24.0),
         "vlens_link" => Some(36.0),
         "vlens_error" => Some(f64::from(TOLD_WIDTH)),
         "vlens_sent_at" | "vlens_stage" | "vlens_stage_at" => Some(21.0),
         _ => None,
     };
-    let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, options.right_to_left)?;
-    book.header(0, names, width, |name| options.language.shown(name))?;
+    let right_to_left = Language::of(columns) == Language::Arabic;
+    let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, right_to_left)?;
+    book.header(0, &names, width, |name| language.shown(name))?;
     Ok(book)
 }
 
@@ -379,10 +371,9 @@ mod tests {
         let options = ExportOptions {
             link: Some(&link),
             without_tokens: true,
-            right_to_left: false,
             language: Language::Arabic,
         };
-        let mut sink = sink(format, &["Name".to_owned()], options, out)?;
+        let mut sink = sink(format, &["mona@example.com".to_owned()], options, out)?;
         sink.row(&ResultRow {
             row: RowNumber(2),
             cells: vec![Cell::Text(cell.to_owned())],
@@ -418,7 +409,7 @@ mod tests {
             assert!(full.is_err(), "{format:?}");
         }
         let error = export(&"ا".repeat(32_768), Format::Xlsx, Vec::new()).unwrap_err();
-        let place = "Row 2 of the workbook, column \"Name\"";
+        let place = "Row 2 of the workbook, column \"m***@example.com\"";
         assert!(error.message.starts_with(place), "{error}");
     }
 }

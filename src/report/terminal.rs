@@ -101,8 +101,11 @@ pub fn question(invitations: u64, base_url: &str, tenancy_name: &str, least: Dur
 }
 
 /// What a run would come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Default, serde::Serialize)]
 pub struct DryRun {
+    /// By this a script knows the document.
+    pub dry_run: bool,
+    pub source: String,
     /// Rows of the file.
     pub rows: u64,
     /// Invitations that would be created now.
@@ -123,8 +126,8 @@ impl DryRun {
 }
 
 /// What a dry run found.
-pub fn dry_run_text(source: &str, tally: &DryRun, look: Look) -> String {
-    let values = context! { source, tally => Serde(tally) };
+pub fn dry_run_text(tally: &DryRun, look: Look) -> String {
+    let values = context! { tally => Serde(tally) };
     look.text(include_str!("templates/dry_run.txt"), values)
 }
 

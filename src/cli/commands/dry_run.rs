@@ -9,14 +9,6 @@ use crate::model::{Plan, RunSummary, Stop, Verdict};
 use crate::report::{DryRun, counted, dry_run_text};
 use crate::send::{Sheet, StopSignal, Wishes, plan};
 
-#[derive(serde::Serialize)]
-struct DryRunDocument<'a> {
-    dry_run: bool,
-    source: &'a str,
-    #[serde(flatten)]
-    tally: DryRun,
-}
-
 /// Everything up to the first request, with the ledger only read.
 pub fn dry_run(
     args: &RunArgs,
@@ -32,7 +24,11 @@ pub fn dry_run(
     if let Some(reader) = &reader {
         reader.require(&target.binding)?;
     }
-    let mut tally = DryRun::default();
+    let mut tally = DryRun {
+        dry_run: true,
+        source: args.file.display().to_string(),
+        ..DryRun::default()
+    };
     sheet.walk(stop, |judged| {
         tally.rows += 1;
         match &judged.verdict {
@@ -56,14 +52,8 @@ pub fn dry_run(
     if let Some(limit) = args.send.limit {
         tally.would_send = tally.would_send.min(limit);
     }
-    let source = args.file.display().to_string();
-    let document = DryRunDocument {
-        dry_run: true,
-        source: &source,
-        tally,
-    };
-    let text = |look| dry_run_text(&source, &tally, look);
-    settings.output.show(&document, text)?;
+    let text = |look| dry_run_text(&tally, look);
+    settings.output.show(&tally, text)?;
     ended(&tally, args)
 }
 
@@ -76,7 +66,7 @@ fn ended(tally: &DryRun, args: &RunArgs) -> Ended {
         _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
         _ => return Ok(None),
     };
-    let message = format!("{}: {why}.", args.file.display());
+    let message = format!("{}: {why}.", tally.source);
     let code = "dry_run_needs_a_person";
     Err(Error::new(Kind::NeedsPerson, code, message))
 }

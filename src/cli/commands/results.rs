@@ -18,8 +18,8 @@ use crate::error::{Ended, Error};
 use crate::ledger::Reader;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};
 use crate::report::{
-    ExportOptions, Format, Language, LinkTemplate, PEOPLE, ReportData, history_json, history_text,
-    runs_text, sink, write_html,
+    ExportOptions, Format, LinkTemplate, PEOPLE, ReportData, history_json, history_text, runs_text,
+    sink, write_html,
 };
 
 pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
@@ -94,7 +94,6 @@ fn write_results(
     let options = ExportOptions {
         link: link.as_ref(),
         without_tokens: args.without_tokens,
-        right_to_left: Language::of(&columns) == Language::Arabic,
         language: args.lang.or_of(&columns),
     };
     let by_name = || args.output.extension()?.to_str()?.parse().ok();

@@ -366,13 +366,23 @@ fn keep_first_of_equals<T: PartialEq>(all: &mut Vec<T>, from: usize) {
     }
 }
 
-/// The condition under which a field shows, when its parent has another value. An empty parent has no value.
-fn unmet<'g>(group: &Group, field: &'g Field, found: &[Found<'_>]) -> Option<&'g Condition> {
-    let condition = field.condition.as_ref()?;
-    let text = found[condition.parent].as_ref().ok()?.as_deref();
-    let text = text.or(group.fields[condition.parent].default.as_deref())?;
-    let is_met = text == condition.value || fold_choice(text) == fold_choice(&condition.value);
-    (!is_met).then_some(condition)
+/// The condition under which a field shows, its own or one above it, when the parent there has another value. An empty parent has
+/// no value.
+fn unmet<'g>(group: &'g Group, field: &'g Field, found: &[Found<'_>]) -> Option<&'g Condition> {
+    let mut above = field.condition.as_ref();
+    // A form's questions are a tree; whatever else it may be, nobody climbs for ever.
+    for _ in &group.fields {
+        let condition = above?;
+        let parent = &group.fields[condition.parent];
+        let text = found[condition.parent].as_ref().ok();
+        let text = text.and_then(|text| text.as_deref().or(parent.default.as_deref()));
+        let is_other = |text| fold_choice(text) != fold_choice(&condition.value);
+        if text.is_some_and(|text| text != condition.value && is_other(text)) {
+            return Some(condition);
+        }
+        above = parent.condition.as_ref();
+    }
+    None
 }
 
 /// Whether a text written in the form `output` means this day. Forms that cannot be read back, and those that leave parts
@@ -641,6 +651,43 @@ mod tests {
             refusal.contains("`car-loan` is written like another value"),
             "{refusal}"
         );
+    }
+
+    #[test]
+    fn what_hides_a_question_hides_those_below_it() {
+        let mut options = form();
+        let fields = &mut options.forms.entry(ContractTypeId(414)).or_default().fields;
+        let below = FormCondition {
+            parent: "spouseName".into(),
+            value: "Hany".into(),
+        };
+        fields.push(FormField {
+            key: "spouseJob".into(),
+            condition: Some(below),
+            ..FormField::default()
+        });
+        for order in [["spouseName", "spouseJob"], ["spouseJob", "spouseName"]] {
+            let [first, second] =
+                order.map(|key| format!("{key} = {{ column = \"{key}\", required = true }}\n"));
+            let toml = format!("[fields.414]\nmaritalStatus = \"Status\"\n{first}{second}");
+            let headers = ["phone", "Status", "spouseName", "spouseJob"];
+            let mapping = try_bind(&toml, &headers, &options).expect("a mapping that fits");
+            for (cells, result) in [
+                (["Single", "", ""], r#"{"414":{"maritalStatus":"Single"}}"#),
+                (
+                    ["Single", "", "Clerk"],
+                    "condition_unmet spouseJob spouseJob",
+                ),
+                (
+                    ["Married", "Omar", ""],
+                    r#"{"414":{"maritalStatus":"Married","spouseName":"Omar"}}"#,
+                ),
+                (["Married", "Hany", ""], "missing spouseJob spouseJob"),
+            ] {
+                let cells = [&["01012345678"], &cells[..]].concat();
+                assert_eq!(outcome(&mapping, &cells), result, "{order:?} {cells:?}");
+            }
+        }
     }
 
     #[test]

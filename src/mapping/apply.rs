@@ -14,7 +14,7 @@ use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
 use super::value::{self, Kind, Reading};
 use crate::model::{
-    Aside, ContractTypeId, Fault, Invitation, InvitationKey, Problem, Recipient, Repair, Row,
+    Aside, Cell, ContractTypeId, Fault, Invitation, InvitationKey, Problem, Recipient, Repair, Row,
 };
 
 const TEXT: &Kind = &Kind::Text;
@@ -250,9 +250,10 @@ impl<'a> Visit<'a> {
         let rendered = template.render(&values);
         let text =
             rendered.map_err(|reason| self.problem_of(field, Fault::TemplateFailed(reason), ""))?;
-        match field.read_text(&text) {
+        let text = Cell::Text(text);
+        match field.read(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
-            Err(fault) => Err(self.problem_of(field, fault, &text)),
+            Err(fault) => Err(self.problem_of(field, fault, &text.as_shown())),
         }
     }
 
@@ -409,7 +410,7 @@ mod tests {
     use super::super::bind::BindOptions;
     use super::super::config::{Config, tests::told};
     use super::*;
-    use crate::model::{Cell, Column, Form, FormCondition, FormField, FormOption, RowNumber};
+    use crate::model::{Column, Form, FormCondition, FormField, FormOption, RowNumber};
 
     /// `[fields.414]` with these lines below it.
     fn fields_of_414(lines: &str) -> String {

@@ -137,10 +137,6 @@ impl Field {
         }
     }
 
-    pub fn read_text<'a>(&'a self, text: &'a str) -> Result<Option<Reading<'a>>, Fault> {
-        self.among(self.kind.read_text(text)?)
-    }
-
     /// Holds a value against the form's choices, where its type alone does not.
     fn among<'a>(&'a self, read: Option<Reading<'a>>) -> Result<Option<Reading<'a>>, Fault> {
         let (Some(reading), Some(choices)) = (&read, &self.among) else {

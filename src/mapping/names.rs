@@ -12,7 +12,7 @@ use crate::model::mask;
 /// Below this likeness a suggestion would be noise.
 const LIKE_ENOUGH: f64 = 0.8;
 
-/// A header with a number of this many digits or more is somebody's phone, id or account.
+/// A header with so many digits in a row is somebody's phone, id or account.
 const LONG_NUMBER: usize = 7;
 
 /// A column's name, a label or a choice without case, spaces, invisible characters, `_`, `-`, Arabic letter variants and
@@ -188,40 +188,19 @@ impl Shown {
     }
 }
 
-/// Whether a header is what a customer's cell would hold: a phone, an id, an e-mail, a date or another long number.
+/// Whether a header is what a customer's cell would hold: a phone, an id, an e-mail, a date or another long number. Four digits alone
+/// are a year.
 fn looks_like_a_value(header: &str) -> bool {
     let text: String = western_digits(&visible(header)).nfkc().collect();
-    is_email(&text) || holds_long_number(&text) || is_number(&text) || is_date(&text)
+    let mut runs = text.split(|c: char| !c.is_ascii_digit());
+    let is_number = text.chars().filter(char::is_ascii_digit).count() > 4
+        && !text.contains(char::is_alphabetic);
+    is_number || runs.any(|run| run.len() >= LONG_NUMBER) || is_email(&text) || is_date(&text)
 }
 
 fn is_email(text: &str) -> bool {
     let at = text.rsplit_once('@');
     at.is_some_and(|(user, domain)| !user.is_empty() && domain.contains('.'))
-}
-
-/// A run of digits that is long, also when it is parted as phone numbers are.
-fn holds_long_number(text: &str) -> bool {
-    let has_letters = text.chars().any(char::is_alphabetic);
-    let parts_number =
-        |c: char| !has_letters && (is_dash(c) || matches!(c, ' ' | '.' | '/' | '(' | ')'));
-    let mut digits = 0;
-    text.chars().any(|c| {
-        if c.is_ascii_digit() {
-            digits += 1;
-        } else if !parts_number(c) {
-            digits = 0;
-        }
-        digits >= LONG_NUMBER
-    })
-}
-
-/// A number of five digits or more and nothing else; a header of four is a year.
-fn is_number(text: &str) -> bool {
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    digits > 4
-        && text
-            .chars()
-            .all(|c| c.is_ascii_digit() || ".,٬٫+- ".contains(c))
 }
 
 /// `1990-01-31`, `1/1/90`, `12 Jan 1990`, with or without a time behind it.

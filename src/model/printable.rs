@@ -20,11 +20,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 
 /// A text that may have lines and tabs.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
-    if text
-        .bytes()
-        .all(|b| matches!(b, b'\t' | b'\n' | b' '..=b'~'))
-        || !text.contains(is_unprintable)
-    {
+    if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
     let text = text.replace("\r\n", "\n");

@@ -144,8 +144,7 @@ impl Kind {
         self.read_given(given).map(Some)
     }
 
-    /// Reads a text as a cell that holds it.
-    pub fn read_text<'a>(&'a self, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
+    fn read_text<'a>(&'a self, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
         let trimmed = text::trim(raw);
         if trimmed.is_empty() {
             return Ok(None);

@@ -10,16 +10,13 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use url::{Host, Url};
 
-use super::diagnostics::{Origin, Reading, no_contract_type, refusal};
+use super::diagnostics::{Origin, Reading, refusal};
 use super::field_config::{Columns, Entries, FieldEntry, OneOrMany, Text};
 use super::header::Role;
 use super::template;
 use super::value::Country;
 use crate::error::Error;
 use crate::model::{ContractTypeId, Hidden};
-
-/// The fields of one contract type, by their keys.
-pub type TypedFields<'a> = (ContractTypeId, &'a Entries<Spanned<FieldEntry>>);
 
 /// How dates go out unless the config says otherwise.
 pub(crate) const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
@@ -40,8 +37,8 @@ pub struct Config {
     pub follow: FollowConfig,
     pub notify: NotifyConfig,
     pub team: TeamConfig,
-    /// By contract type.
-    pub fields: Option<Entries<Entries<Spanned<FieldEntry>>>>,
+    /// By contract type and key; none: the headers are the keys.
+    pub fields: Option<IndexMap<TypeKey, Entries<Spanned<FieldEntry>>>>,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
@@ -342,13 +339,6 @@ impl Config {
             .collect()
     }
 
-    /// The form fields by contract type; none: the headers are the keys.
-    pub fn fields(&self) -> Option<Vec<TypedFields<'_>>> {
-        let groups = self.fields.as_ref()?.iter();
-        let typed = groups.filter_map(|(id, group)| Some((contract_type(id.get_ref())?, group)));
-        Some(typed.collect())
-    }
-
     /// Every column name that the mapping refers to, and the names by which the headers would be recognised where the
     /// config is silent: by them a header row below title lines is found.
     pub fn known_names(&self) -> Vec<String> {
@@ -401,10 +391,7 @@ impl Config {
 
     fn check_fields(&mut self, reading: &mut Reading<'_>) {
         for (id, group) in self.fields.iter_mut().flatten() {
-            if contract_type(id.get_ref()).is_none() {
-                let problem = no_contract_type(id.get_ref(), &id.span());
-                reading.problems.push(problem);
-            }
+            let id = id.0.to_string();
             for (key, field) in group {
                 let span = field.span();
                 let field = &mut field.get_mut().0;
@@ -413,7 +400,7 @@ impl Config {
                 {
                     *column = Spanned::new(span.clone(), column.get_ref().clone());
                 }
-                if reading.is_whole(&["fields", id.get_ref(), key.get_ref()]) {
+                if reading.is_whole(&["fields", &id, key.get_ref()]) {
                     field.check(key.get_ref(), &span, reading);
                 }
             }
@@ -426,10 +413,21 @@ fn names_in<'c>(columns: impl IntoIterator<Item = &'c Spanned<Columns>>) -> Vec<
     names.map(|name| name.to_string()).collect()
 }
 
-fn contract_type(name: &str) -> Option<ContractTypeId> {
-    let id = name.parse().ok();
-    let id = id.filter(|id: &i64| *id > 0 && id.to_string() == name)?;
-    Some(ContractTypeId(id))
+/// A contract type as the name of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TypeKey(pub ContractTypeId);
+
+impl TryFrom<String> for TypeKey {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let id = name.parse().ok();
+        let id = id.filter(|id: &i64| *id > 0 && id.to_string() == name);
+        id.map(|id| TypeKey(ContractTypeId(id))).ok_or(
+            "is no contract type\nfields stand under their contract type's number, such as [fields.414]",
+        )
+    }
 }
 
 #[cfg(test)]
@@ -465,9 +463,10 @@ pub mod tests {
         assert_eq!(config.source.delimiter, Some(';'));
         assert_eq!(config.source.hidden, Some(Hidden::Skip));
         assert_eq!(config.contract_types(), [ContractTypeId(414)]);
-        let (id, fields) = config.fields().expect("fields")[0];
+        let fields = config.fields.as_ref().expect("fields");
+        let (id, fields) = fields.first().expect("a type");
         let keys: Vec<&str> = fields.keys().map(|key| key.get_ref().as_str()).collect();
-        assert_eq!(id, ContractTypeId(414));
+        assert_eq!(id.0, ContractTypeId(414));
         assert_eq!(
             keys.join(" "),
             "fullName monthlyIncome birthDate nationalId employer address currency maritalStatus"
@@ -558,8 +557,8 @@ session.kind = "invite" => `kind` must be "invitation" or "auth"
 session.minimal_signature_flow = "yes" => must be true or false
 identity.columns = [] => `columns` is empty
 result.link = "https://x/{{ token" => `link` is no valid template
-fields.fullName = "Name" => `fullName` in [fields] is no contract type
-fields.0414.a = "A" => `0414` in [fields] is no contract type
+fields.fullName = "Name" => [fields.fullName] is no contract type
+fields.0414.a = "A" => [fields.0414] is no contract type
 fields.414.a = 5 => must be a column's name in quotes
 fields.414.a = "" => `a` is empty
 fields.414.a = { type = "text" } => the field `a` has no value to send

@@ -254,7 +254,6 @@ fn problem_at(place: &Place, span: &Range<usize>, message: &str, text: &str) -> 
             let message = format!("unknown key `{last}` in {}", section(outside));
             (message, Some(hint))
         }
-        None if matches!(path[..], ["fields", _]) => return no_contract_type(last, span),
         None if words.is_empty() => (format!("{subject} must be {}", for_people(expected)), None),
         None => {
             let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
@@ -266,11 +265,6 @@ fn problem_at(place: &Place, span: &Range<usize>, message: &str, text: &str) -> 
         hint: hint.filter(|hint| !hint.is_empty()),
         ..ConfigProblem::at(span, message)
     }
-}
-
-pub(crate) fn no_contract_type(name: &str, span: &Range<usize>) -> ConfigProblem {
-    let hint = "fields stand under their contract type's number, such as [fields.414]";
-    ConfigProblem::at(span, format!("`{name}` in [fields] is no contract type")).hint(hint)
 }
 
 /// Serde's words for types.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::config::{Config, DEFAULT_DATE_OUTPUT};
+use super::config::{Config, DEFAULT_DATE_OUTPUT, TypeKey};
 use super::diagnostics::ConfigProblem;
 use super::field_config::{Columns, Entries, FieldConfig, FieldEntry, Text};
 use super::form::{TypeForm, names_a_birth_date};
@@ -193,11 +193,11 @@ impl<'a> Binder<'a> {
         config: &Config,
         possible: Option<BTreeSet<ContractTypeId>>,
     ) -> Groups {
-        let Some(configured) = config.fields() else {
+        let Some(configured) = &config.fields else {
             return self.groups_from_headers(possible);
         };
         let mut groups = Groups::default();
-        for (id, fields) in configured {
+        for (&TypeKey(id), fields) in configured {
             if possible.as_ref().is_some_and(|types| !types.contains(&id)) {
                 let note = format!("[fields.{id}] is not used: no row is for contract type {id}");
                 self.notes.push(note);

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::config::Config;
@@ -221,8 +222,7 @@ fn signed(config: &Config) -> HashSet<String> {
 /// The keys, folded, of the form fields that are named as this column is, or are filled from a column of its name.
 fn keys(config: &Config, column: &str) -> HashSet<String> {
     let names = [fold(column), fold(last_part(column))];
-    let fields = config.fields().into_iter().flatten();
-    let fields = fields.flat_map(|(_, group)| group);
+    let fields = config.fields.iter().flat_map(IndexMap::values).flatten();
     let mapped = fields.filter(|(_, field)| {
         let columns = field.get_ref().0.column.iter();
         let mut columns = columns.flat_map(|columns| &columns.get_ref().0);

@@ -178,8 +178,8 @@ fn in_words(pulled: &Pulled) -> String {
 
 /// The keys of the fields that the config says may not stay empty.
 fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
-    let groups = settings.config.fields().into_iter().flatten();
-    let fields = groups.filter(|(of, _)| *of == id);
+    let groups = settings.config.fields.iter().flatten();
+    let fields = groups.filter(|(of, _)| of.0 == id);
     let fields = fields.flat_map(|(_, fields)| fields.iter());
     let required = fields.filter(|(_, field)| {
         let required = field.get_ref().0.required.as_ref();

@@ -282,6 +282,10 @@ fn for_people(expected: &str) -> &str {
 /// The names on the way to an entry of the TOML.
 type Path = Vec<String>;
 
+/// Where secrets come from instead.
+const RIGHT_PLACES: &str = "take the line out: secrets come from VLENS_API_KEY, VLENS_USERNAME and VLENS_PASSWORD in the environment, or from the \
+                            files that VLENS_API_KEY_FILE and VLENS_PASSWORD_FILE name (the register's: VLENS_REGISTER_PASSWORD_FILE)";
+
 /// Every secret in the file, in any table whose keys are this program's words. The keys of `[fields.ID]`, of `values` and of
 /// `choices` are other people's, and may say anything.
 fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProblem>) {
@@ -296,8 +300,7 @@ fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProb
         let text = value.get_ref().as_str();
         let secret = if is_ours && names_a_secret(name) {
             let message = format!("`{name}` is a secret, and secrets do not belong in this file");
-            let hint = format!("take the line out and {}", right_place(name));
-            Some(ConfigProblem::at(&key.span(), message).hint(hint))
+            Some(ConfigProblem::at(&key.span(), message).hint(RIGHT_PLACES))
         } else if path[0] != "fields" && text.is_some_and(has_user_info) {
             let message = format!("the address in `{name}` holds a user or a password");
             let hint = "take the part before `@` out of it";
@@ -364,19 +367,6 @@ fn has_user_info(text: &str) -> bool {
             .unwrap_or(rest);
         authority.contains('@')
     })
-}
-
-fn right_place(name: &str) -> &'static str {
-    let folded = fold(name);
-    if folded.contains("username") {
-        "set the environment variable VLENS_USERNAME"
-    } else if folded.contains("passw") {
-        "set the environment variable VLENS_PASSWORD, or VLENS_PASSWORD_FILE to a file that holds it"
-    } else if folded.contains("key") {
-        "set the environment variable VLENS_API_KEY, or VLENS_API_KEY_FILE to a file that holds it"
-    } else {
-        "set the environment variables VLENS_API_KEY, VLENS_USERNAME and VLENS_PASSWORD: the login makes its own token"
-    }
 }
 
 #[cfg(test)]

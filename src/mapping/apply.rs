@@ -177,7 +177,8 @@ impl<'a> Visit<'a> {
         let problems_before = self.problems.len();
         let mut fields = FieldValues::new();
         for &id in types {
-            let values = self.values(mapping.groups.of(id));
+            let group = mapping.groups.of(id);
+            let values = group.map_or_else(IndexMap::new, |group| self.values(group));
             if !values.is_empty() {
                 fields.insert(id, values);
             }

@@ -61,34 +61,29 @@ pub(crate) struct Group {
     pub birth: Option<(usize, usize)>,
 }
 
+/// By contract type; under none, for those that only the rows know.
 #[derive(Debug, Default)]
-pub(crate) struct Groups {
-    by_type: BTreeMap<ContractTypeId, Group>,
-    /// For contract types that only the rows know.
-    others: Group,
-}
+pub(crate) struct Groups(BTreeMap<Option<ContractTypeId>, Group>);
 
 impl Groups {
-    pub fn of(&self, id: ContractTypeId) -> &Group {
-        self.by_type.get(&id).unwrap_or(&self.others)
+    pub fn of(&self, id: ContractTypeId) -> Option<&Group> {
+        self.0.get(&Some(id)).or_else(|| self.0.get(&None))
     }
 
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
-        let groups = self.by_type.values().chain([&self.others]);
-        groups.flat_map(|group| &group.fields)
+        self.0.values().flat_map(|group| &group.fields)
     }
 
     /// Whether there are fields that no form is known for.
     pub fn lack_a_form(&self, forms: &BTreeMap<ContractTypeId, Form>) -> bool {
-        let groups = self.by_type.iter();
-        let mut unknown = groups.filter(|(id, _)| !forms.contains_key(id));
-        unknown.any(|(_, group)| !group.fields.is_empty()) || !self.others.fields.is_empty()
+        let lacks = |id: &Option<_>| id.is_none_or(|id| !forms.contains_key(&id));
+        let mut groups = self.0.iter();
+        groups.any(|(id, group)| lacks(id) && !group.fields.is_empty())
     }
 
     /// Those that are read by a convention which only their columns can settle.
     pub fn open_fields(&mut self) -> impl Iterator<Item = &mut Field> {
-        let groups = self.by_type.values_mut().chain([&mut self.others]);
-        let fields = groups.flat_map(|group| &mut group.fields);
+        let fields = self.0.values_mut().flat_map(|group| &mut group.fields);
         fields.filter(|field| matches!(field.source, Source::Columns(_)) && field.kind.is_open())
     }
 }
@@ -203,10 +198,10 @@ impl<'a> Binder<'a> {
                 self.notes.push(note);
             }
             let group = self.group(id, fields);
-            groups.by_type.insert(id, group);
+            groups.0.insert(Some(id), group);
         }
         let possible = possible.into_iter().flatten();
-        let unfed = possible.filter(|id| !groups.by_type.contains_key(id));
+        let unfed = possible.filter(|id| !groups.0.contains_key(&Some(*id)));
         let notes = unfed.map(|id| {
             format!("Contract type {id} gets no field values: there is no [fields.{id}]")
         });
@@ -375,15 +370,10 @@ impl<'a> Binder<'a> {
             format!("Columns named `{id}.…` are not used: no row is for contract type {id}")
         });
         self.notes.extend(unused);
-        let mut groups = Groups::default();
-        for &id in &types {
-            let group = self.group_from_headers(Some(id), &columns);
-            groups.by_type.insert(id, group);
-        }
-        if only_rows_know {
-            groups.others = self.group_from_headers(None, &columns);
-        }
-        groups
+        let others = only_rows_know.then_some(None);
+        let ids = types.into_iter().map(Some).chain(others);
+        let groups = ids.map(|id| (id, self.group_from_headers(id, &columns)));
+        Groups(groups.collect())
     }
 
     fn key_columns(&self) -> Vec<KeyColumn<'a>> {

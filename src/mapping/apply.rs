@@ -397,10 +397,9 @@ fn is_date(text: &str, day: civil::Date, output: &str) -> bool {
 
 /// The contract types written in a cell: one number or several, separated by commas or semicolons. Sorted.
 fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
-    let id = |part: &str| fold_value(part).parse().ok().filter(|&id: &i64| id > 0);
     let parts = text.split([',', ';', '،', '؛']);
-    let ids = parts.map(|part| id(part).map(ContractTypeId));
-    let ids = ids.collect::<Option<BTreeSet<_>>>()?;
+    let ids = parts.map(|part| fold_value(part).parse());
+    let ids = ids.collect::<Result<BTreeSet<_>, ()>>().ok()?;
     Some(ids.into_iter().collect())
 }
 

@@ -423,8 +423,8 @@ impl TryFrom<String> for TypeKey {
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
         let id = name.parse().ok();
-        let id = id.filter(|id: &i64| *id > 0 && id.to_string() == name);
-        id.map(|id| TypeKey(ContractTypeId(id))).ok_or(
+        let id = id.filter(|id: &ContractTypeId| id.to_string() == name);
+        id.map(TypeKey).ok_or(
             "is no contract type\nfields stand under their contract type's number, such as [fields.414]",
         )
     }

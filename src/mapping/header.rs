@@ -89,7 +89,7 @@ impl HeaderTypes {
     pub fn explicit_key<'h>(&self, header: &'h str) -> Option<(ContractTypeId, &'h str)> {
         let last = header.trim().lines().next_back()?;
         let (id, key) = last.trim().split_once('.')?;
-        let id = ContractTypeId(id.parse().ok().filter(|&id: &i64| id > 0)?);
+        let id = id.parse().ok()?;
         let is_key = key.starts_with(|c: char| !c.is_whitespace());
         (is_key && (self.known.contains(&id) || self.is_plausible(id, key))).then_some((id, key))
     }

@@ -1,6 +1,7 @@
 //! What one valid row becomes, and the form whose fields it fills.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,18 @@ pub struct ContractTypeId(pub i64);
 impl fmt::Display for ContractTypeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// As people write it: a number from 1 on.
+impl FromStr for ContractTypeId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.parse() {
+            Ok(id @ 1..) => Ok(ContractTypeId(id)),
+            _ => Err(()),
+        }
     }
 }
 

@@ -75,7 +75,7 @@ pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Erro
         let name = entry.file_name();
         let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
         if let Some(Ok(id)) = stem.map(str::parse) {
-            forms.insert(ContractTypeId(id), form(&entry.path())?);
+            forms.insert(id, form(&entry.path())?);
         }
     }
     Ok(forms)

@@ -406,14 +406,14 @@ impl Found {
 
 /// None: she does not know.
 fn ask_type(question: &str) -> io::Result<Option<ContractTypeId>> {
-    let number = |text: &str| text.trim().parse().ok().filter(|&id: &i64| id > 0);
+    let number = |text: &str| text.trim().parse::<ContractTypeId>();
     let is_answer = move |text: &String| match number(text) {
-        None if !text.trim().is_empty() => Err("A number, such as 414"),
+        Err(()) if !text.trim().is_empty() => Err("A number, such as 414"),
         _ => Ok(()),
     };
     let mut prompt = cliclack::input(printable(question))
         .required(false)
         .validate(is_answer);
     let answer: String = prompt.interact()?;
-    Ok(number(&answer).map(ContractTypeId))
+    Ok(number(&answer).ok())
 }

@@ -82,7 +82,7 @@ impl Contract {
     /// Whether the cells hold the contract types' own numbers, so that nothing has to say what they mean.
     pub fn is_told_by_numbers(&self) -> bool {
         let mut words = self.words.iter();
-        words.all(|(word, id)| id.is_some() && number(word) == *id)
+        words.all(|(word, id)| id.is_some() && word.parse().ok() == *id)
     }
 }
 
@@ -146,18 +146,14 @@ impl Naming {
     }
 }
 
-fn number(word: &str) -> Option<ContractTypeId> {
-    let id = word.parse().ok().filter(|&id: &i64| id > 0);
-    id.map(ContractTypeId)
-}
-
 /// The contract type that a value names, by its number or by words.
 fn meaning(
     word: &str,
     forms: &BTreeMap<ContractTypeId, Form>,
     naming: Naming,
 ) -> Option<ContractTypeId> {
-    let id = number(word).filter(|id| naming == Naming::Name || forms.contains_key(id));
+    let id = word.parse().ok();
+    let id = id.filter(|id| naming == Naming::Name || forms.contains_key(id));
     id.or_else(|| form_called(word, forms))
 }
 

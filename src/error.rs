@@ -49,18 +49,10 @@ pub struct Error {
     pub message: String,
     /// What to do about it, with the whole next command where there is one.
     pub hint: Option<String>,
-    /// For a screen: message and hint around the line of the file that they are about.
-    pub excerpt: Option<Box<Excerpt>>,
+    /// For a screen, in its colours: message and hint around the drawn line of the file that they are about.
+    pub excerpt: Option<String>,
     /// What else is wrong at once, such as the other lines of a config.
     pub others: Vec<Error>,
-}
-
-/// A drawn line of a file with a pointer below it, its message and hint included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Excerpt {
-    pub plain: String,
-    /// With the escape sequences of a terminal.
-    pub styled: String,
 }
 
 impl Error {

@@ -173,9 +173,8 @@ impl Output {
     fn tell(self, error: &Error) {
         let all = std::iter::once(error).chain(&error.others);
         if self.log_json {
-            let excerpt = |error: &Error| Some(error.excerpt.as_ref()?.plain.clone());
-            let texts = all.map(|error| excerpt(error).unwrap_or(error.message.clone()));
-            let texts: Vec<String> = texts.collect();
+            let texts = all.map(|error| error.excerpt.as_deref().unwrap_or(&error.message));
+            let texts: Vec<_> = texts.map(console::strip_ansi_codes).collect();
             let fields = json!({
                 "code": error.code,
                 "hint": error.hint,
@@ -203,8 +202,8 @@ impl Output {
         match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
             // One line, for whoever gets it by mail.
             (_, Some(hint)) if self.quiet => format!("{message} {hint}"),
-            (Some(excerpt), _) if is_styled => excerpt.styled.clone(),
-            (Some(excerpt), _) if !self.quiet => excerpt.plain.clone(),
+            (Some(excerpt), _) if is_styled => excerpt.clone(),
+            (Some(excerpt), _) if !self.quiet => console::strip_ansi_codes(excerpt).into_owned(),
             (_, Some(hint)) => format!("{message}\n  {hint}"),
             (_, None) => message,
         }

@@ -444,8 +444,9 @@ pub mod tests {
 
     pub(crate) fn told(error: &Error) -> String {
         let all = [error].into_iter().chain(&error.others);
-        let drawn = all.map(|error| error.excerpt.as_ref().expect("a drawn line").plain.clone());
-        drawn.collect::<Vec<_>>().join("\n\n")
+        let drawn = all.map(|error| error.excerpt.as_deref().expect("a drawn line"));
+        let drawn: Vec<_> = drawn.map(console::strip_ansi_codes).collect();
+        drawn.join("\n\n")
     }
 
     fn errors_of(text: &str) -> String {

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::names::{did_you_mean, fold};
 use super::words::WORDS;
-use crate::error::{Error, Excerpt};
+use crate::error::Error;
 
 /// The TOML as it was read: its name and its text, kept to show lines of it. Does not print the text by accident, since a
 /// secret may stand in it against the rules.
@@ -74,10 +74,7 @@ impl ConfigProblem {
 pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin) -> Error {
     problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
     let mut all = problems.into_iter().map(|problem| Error {
-        excerpt: Some(Box::new(Excerpt {
-            plain: drawn(&problem, origin, Renderer::plain()),
-            styled: drawn(&problem, origin, Renderer::styled()),
-        })),
+        excerpt: Some(drawn(&problem, origin)),
         hint: problem.hint,
         ..Error::unusable("config_invalid", problem.message)
     });
@@ -88,7 +85,7 @@ pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin) -> Erro
     }
 }
 
-fn drawn(problem: &ConfigProblem, origin: &Origin, renderer: Renderer) -> String {
+fn drawn(problem: &ConfigProblem, origin: &Origin) -> String {
     let Origin { file_name, text } = origin;
     let mut title = problem.message.clone();
     let mut picture = None;
@@ -106,7 +103,8 @@ fn drawn(problem: &ConfigProblem, origin: &Origin, renderer: Renderer) -> String
     let group = Group::with_title(Level::ERROR.primary_title(&title))
         .elements(picture)
         .elements(help.map(|hint| Level::HELP.message(hint)));
-    renderer.decor_style(DecorStyle::Ascii).render(&[group])
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
+    renderer.render(&[group])
 }
 
 /// A span cut to its first line, so that no neighbouring line is drawn into the picture; never empty at a line's start

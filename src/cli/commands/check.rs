@@ -61,8 +61,7 @@ fn naming_init(mut error: Error, input: &Input, settings: &Settings) -> Error {
     if let (Some(excerpt), None) = (&mut error.excerpt, &settings.config_path) {
         let file = quoted(&path.to_string_lossy());
         let way = format!("\n = help: or let init propose a mapping: vlens-batch init {file}");
-        excerpt.plain.push_str(&way);
-        excerpt.styled.push_str(&way);
+        excerpt.push_str(&way);
     }
     error
 }

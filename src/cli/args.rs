@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 pub use super::values::{LangArg, LogFormat, OnInvalid, Rate, RegisterAction, SettledAs};
-use super::values::{age, delimiter, duration, status};
+use super::values::{age, delimiter, duration};
 use crate::model::{Hidden, Status};
 use crate::report::{Format, Language};
 use crate::sandbox::SandboxOptions;
@@ -327,7 +327,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
     /// Only rows with these statuses
-    #[arg(long, value_name = "STATUS", value_delimiter = ',', value_parser = status())]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     pub only: Vec<Status>,
     /// Only created rows whose customer has not signed, as far as `follow` knows: the reminder list
     #[arg(long, conflicts_with = "only")]

@@ -5,11 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
-use strum::VariantArray;
 
-use crate::model::Status;
 use crate::report::Language;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,37 +96,6 @@ pub fn delimiter(text: &str) -> Result<char, &'static str> {
     }
 }
 
-pub fn status() -> impl TypedValueParser<Value = Status> {
-    PossibleValuesParser::new(Status::VARIANTS.iter().map(|&status| <&str>::from(status)))
-        .try_map(|word| word.parse::<Status>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_read_and_nonsense_is_refused() {
-        let rate = |n| NonZeroU32::new(n).unwrap();
-        assert_eq!("5/s".parse(), Ok(Rate::PerSecond(rate(5))));
-        assert_eq!("60/min".parse(), Ok(Rate::PerMinute(rate(60))));
-        assert_eq!("unlimited".parse(), Ok(Rate::Unlimited));
-        for wrong in ["0/s", "5", "5/h", "-1/s", "", "x/min"] {
-            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
-        }
-        for (text, seconds) in [("90s", 90), ("2h", 7200), ("90d", 90 * 86_400)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
-        }
-        for wrong in ["", "2", "-1h", "soon"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!((delimiter("tab"), delimiter(";")), (Ok('\t'), Ok(';')));
-        for wrong in ["", ";;", "x"] {
-            assert!(delimiter(wrong).is_err(), "{wrong}");
-        }
-    }
-}
-
 /// In what people are told outside the terminal.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct LangArg {
@@ -160,4 +126,30 @@ pub enum RegisterAction {
         #[arg(long)]
         without_the_others: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_and_nonsense_is_refused() {
+        let rate = |n| NonZeroU32::new(n).unwrap();
+        assert_eq!("5/s".parse(), Ok(Rate::PerSecond(rate(5))));
+        assert_eq!("60/min".parse(), Ok(Rate::PerMinute(rate(60))));
+        assert_eq!("unlimited".parse(), Ok(Rate::Unlimited));
+        for wrong in ["0/s", "5", "5/h", "-1/s", "", "x/min"] {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+        for (text, seconds) in [("90s", 90), ("2h", 7200), ("90d", 90 * 86_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for wrong in ["", "2", "-1h", "soon"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((delimiter("tab"), delimiter(";")), (Ok('\t'), Ok(';')));
+        for wrong in ["", ";;", "x"] {
+            assert!(delimiter(wrong).is_err(), "{wrong}");
+        }
+    }
 }

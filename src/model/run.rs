@@ -56,7 +56,7 @@ impl fmt::Display for RunId {
 /// What every source row has exactly one of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[derive(Display, EnumString, IntoStaticStr, VariantArray)]
+#[derive(Display, EnumString, IntoStaticStr, VariantArray, clap::ValueEnum)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Status {
     /// Vlens answered with a session token, which is stored.

@@ -4,6 +4,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use indexmap::IndexMap;
+
 use super::contract_types::{close_api, open_api};
 use super::world::Target;
 use crate::cli::args::{AccountArgs, SendArgs};
@@ -197,21 +199,17 @@ fn show(settings: &Settings) -> Ended {
             Source::File(_, named) => named,
         }))
     };
-    let places = [
+    let places = IndexMap::from([
         ("tenant", place(TENANCY_NAME, settings.found_tenancy()?)?),
         ("user", place(USERNAME, settings.found_username()?)?),
         ("api_key", secret(API_KEY)?),
         ("password", secret(PASSWORD)?),
-    ];
-    let members = places.iter();
-    let document: serde_json::Map<_, _> = members
-        .map(|(what, place)| ((*what).to_owned(), place.clone().into()))
-        .collect();
-    let line = |(what, place): &(&str, Option<String>)| {
+    ]);
+    let line = |(what, place): (&&str, &Option<String>)| {
         let nowhere = "nowhere: run `vlens-batch account`";
         let place = place.as_deref().unwrap_or(nowhere);
         format!("{:<10}{place}", what.replace('_', " "))
     };
     let lines: Vec<String> = places.iter().map(line).collect();
-    settings.output.show(&document, |_| lines.join("\n"))
+    settings.output.show(&places, |_| lines.join("\n"))
 }

@@ -19,6 +19,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
+use indexmap::IndexMap;
 
 use crate::cli::args::{Cli, Command};
 use crate::cli::output::{Output, result_not_written};
@@ -88,19 +89,17 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
     let stop = watch_signals(output, None);
     // Nobody's secrets, the same each time.
     let base_url = sandbox.base_url();
-    let variables = [
+    let variables = IndexMap::from([
         ("VLENS_BASE_URL", base_url.as_str()),
         ("VLENS_API_KEY", API_KEY),
         ("VLENS_TENANCY_NAME", TENANCY_NAME),
         ("VLENS_USERNAME", USERNAME),
         ("VLENS_PASSWORD", PASSWORD),
-    ];
-    let document: serde_json::Map<_, serde_json::Value> = variables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
-        .collect();
-    let exports = variables.map(|(name, value)| format!("export {name}={value}"));
-    output.show(&document, |_| exports.join("\n"))?;
+    ]);
+    let exports = variables.iter();
+    let exports = exports.map(|(name, value)| format!("export {name}={value}"));
+    let exports: Vec<String> = exports.collect();
+    output.show(&variables, |_| exports.join("\n"))?;
     if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }

@@ -66,7 +66,7 @@ impl Settings {
             Some(path) => read_config(path)?,
             None => match beside(&format!("{CONFIG_NAME}.txt")) {
                 Some(path) => return Err(misnamed(&path)),
-                None => Config::none(),
+                None => Config::default(),
             },
         };
         let own = own_config().filter(|path| path.exists());
@@ -90,7 +90,7 @@ impl Settings {
     pub fn without_config(folder: PathBuf) -> Settings {
         Settings {
             output: Output::default(),
-            config: Config::none(),
+            config: Config::default(),
             config_path: None,
             is_config_named: false,
             file_folder: folder,

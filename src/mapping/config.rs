@@ -326,11 +326,6 @@ impl Config {
         }
     }
 
-    /// What holds without any file: defaults, and the headers are the mapping.
-    pub fn none() -> Config {
-        Config::default()
-    }
-
     /// The contract types that `[contract]` names.
     pub fn contract_types(&self) -> Vec<ContractTypeId> {
         let types = self.contract.all_types();

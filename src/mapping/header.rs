@@ -179,17 +179,14 @@ impl<'a> Header<'a> {
 
     /// `its columns are: …`
     pub fn listed(&self) -> String {
-        let shown = self.names().take(COLUMNS_SHOWN);
-        let mut shown: Vec<_> = shown.map(|name| self.shown(name)).collect();
-        if self.names().count() > COLUMNS_SHOWN {
-            shown.push("…".into());
-        }
+        let shown: Vec<_> = self.names().map(|name| self.shown(name)).collect();
+        let shown = listed(&shown, COLUMNS_SHOWN);
         let doubt = if self.shown.is_masked {
             "; they look like a customer's values, so the header is perhaps in another row: see --header-row"
         } else {
             ""
         };
-        format!("its columns are: {}{doubt}", shown.join(", "))
+        format!("its columns are: {shown}{doubt}")
     }
 
     /// The error for a header that stands above several columns.

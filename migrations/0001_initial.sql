@@ -15,6 +15,7 @@ CREATE TABLE sheets (
     id          INTEGER PRIMARY KEY,
     source      TEXT NOT NULL,
     identity    BLOB NOT NULL,           -- of bytes, reading and mapping; empty once purged, so that it is imported afresh
+    told_by     TEXT NOT NULL,           -- the columns by which its customers are told apart; empty where the recipient tells
     columns     TEXT NOT NULL,           -- JSON array of headers
     rows        INTEGER NOT NULL,
     imported_ms INTEGER NOT NULL
@@ -60,9 +61,16 @@ CREATE TABLE invitations (
     created_run INTEGER,                 -- set exactly while the status is created
     content_id  INTEGER NOT NULL,        -- what the status speaks of
     wanted_id   INTEGER,                 -- what the newest row asks for, where that is a request of another body
-    overcome    TEXT                     -- of a pending one: the status that a person's word or new content has overcome
+    overcome    TEXT,                    -- of a pending one: the status that a person's word or new content has overcome
+    was_created INTEGER                  -- 1 once it was created, whatever a person's word has had it sent again as since
 ) STRICT;
 CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
+
+-- Other keys of invitations: of customers whom a later sheet tells apart by other columns.
+CREATE TABLE aliases (
+    key           BLOB PRIMARY KEY,
+    invitation_id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What a row holds and asks for. Rows of several sheets that hold the same share it, so that it is kept once and not once a night.
 CREATE TABLE contents (

@@ -7,11 +7,11 @@ use super::keys::unmasked;
 use super::memory::Mark;
 use super::open::Ledger;
 use super::place::Watch;
-use super::status::Meeting;
+use super::status::{Meeting, standing_of};
 use super::values::{Event, InvitationId};
 use crate::error::Error;
 use crate::failpoint;
-use crate::model::{CustomerKey, Moment, RowNumber, RunId, Standing, Status, Timestamp};
+use crate::model::{CustomerKey, Moment, RowNumber, RunId, Status, Timestamp};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PurgeReport {
@@ -28,7 +28,7 @@ const PAGE: usize = 1000;
 
 /// Rows of a sheet for which something could be done: neither settled as they are, nor due as they are.
 const OPEN_ROWS: &str = "
-    SELECT r.row, i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), c.id, i.key
+    SELECT r.row, i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), c.id, i.key, i.was_created IS 1
     FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
     WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2
       AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id OR i.wanted_id IS NOT NULL)
@@ -37,6 +37,7 @@ const OPEN_ROWS: &str = "
 /// Such a row, and whose it is.
 struct OpenRow {
     row: RowNumber,
+    status: Status,
     meeting: Meeting,
     customer: CustomerKey,
 }
@@ -73,7 +74,7 @@ impl Ledger {
             let mut due = BTreeSet::new();
             ledger.each_open_row(run, rows, |open| {
                 let id = open.meeting.invitation;
-                if statuses.contains(&open.meeting.standing.status) && ledger.make_due(id)? {
+                if statuses.contains(&open.status) && ledger.make_due(id)? {
                     ledger.note_decision(id, Event::Retried, None, now)?;
                     due.insert(open.row);
                 }
@@ -95,7 +96,7 @@ impl Ledger {
             let mut settled = 0;
             ledger.each_open_row(run, rows, |open| {
                 let id = open.meeting.invitation;
-                if open.meeting.standing.status != Status::Uncertain {
+                if open.status != Status::Uncertain {
                     return Ok(());
                 }
                 settled += 1;
@@ -119,7 +120,7 @@ impl Ledger {
     ) -> Result<Vec<(RowNumber, CustomerKey)>, Error> {
         let mut found = Vec::new();
         self.each_open_row(run, rows, |open| {
-            if open.meeting.standing.status == Status::Uncertain {
+            if open.status == Status::Uncertain {
                 found.push((open.row, open.customer));
             }
             Ok(())
@@ -136,17 +137,16 @@ impl Ledger {
         let mut after = RowNumber(0);
         loop {
             let page = self.db.all(OPEN_ROWS, (run, after, PAGE), |row| {
-                let standing = Standing {
-                    status: row.get(2)?,
-                    same_content: row.get(3)?,
-                };
+                let status = row.get(2)?;
                 let meeting = Meeting {
                     invitation: row.get(1)?,
-                    standing,
+                    standing: standing_of(status, row.get(3)?, row.get(6)?),
+                    is_due: status == Status::Pending,
                     content: row.get(4)?,
                 };
                 Ok(OpenRow {
                     row: row.get(0)?,
+                    status,
                     meeting,
                     customer: unmasked(&self.salt, row.get(5)?),
                 })

@@ -4,11 +4,12 @@
 use super::keys::{Salt, keyed_hash, masked};
 use super::open::Ledger;
 use super::reader::Reader;
-use super::status::Meeting;
+use super::status::{Meeting, standing_of};
 use super::values::{InvitationId, SheetId};
 use crate::error::Error;
 use crate::model::{
     CustomerKey, EarlierRow, Invitation, Moment, Plan, Problem, Row, RowNumber, RunId, Standing,
+    Status,
 };
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
@@ -55,18 +56,59 @@ impl Reader {
         &self,
         invitation: &Invitation,
     ) -> Result<Option<(InvitationId, Standing)>, Error> {
-        const STANDING: &str = "
-            SELECT i.id, i.status, c.body_hash IS ?2
-            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id WHERE i.key = ?1";
+        let met = self.meeting(invitation)?;
+        Ok(met.map(|met| (met.invitation, met.standing)))
+    }
+
+    /// Says by which columns the customers of a sheet are told apart (none: the recipient tells), within a transaction. Whoever was told
+    /// apart by others is known by the body as well, else changing `[identity]` would invite everybody again.
+    pub fn tell_apart_by(&self, columns: &str) -> Result<(), Error> {
+        const HAS_OTHERS: &str = "SELECT 1 FROM sheets WHERE told_by <> ?1 LIMIT 1";
+        const OTHERS: &str = "
+            CREATE TEMP TABLE others AS SELECT c.body_hash, i.id FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+            WHERE NOT EXISTS (
+                SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
+                WHERE own.invitation_id = i.id AND s.told_by = ?1)";
+        let db = &self.db;
+        if db.value::<i64>(HAS_OTHERS, [columns])?.is_some() {
+            db.script("DROP TABLE IF EXISTS temp.others")?;
+            db.run(OTHERS, [columns])?;
+            db.script("CREATE INDEX temp.others_by_body ON others (body_hash)")?;
+            self.has_others.set(true);
+        }
+        Ok(())
+    }
+
+    /// The same for a row whose content is not known yet.
+    fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>, Error> {
+        const BY_KEY: &str = "
+            SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1
+            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+            WHERE i.id = coalesce((SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1))";
+        const BY_BODY: &str = "
+            SELECT i.id, i.status, 1, i.was_created IS 1
+            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 LIMIT 1";
         let hash = body_hash(&self.salt, &invitation.body);
-        self.db
-            .first(STANDING, (self.kept_key(invitation), hash), |row| {
-                let standing = Standing {
-                    status: row.get(1)?,
-                    same_content: row.get(2)?,
-                };
-                Ok((row.get(0)?, standing))
+        let read = |row: &rusqlite::Row<'_>| {
+            let status = row.get(1)?;
+            Ok(Meeting {
+                invitation: row.get(0)?,
+                standing: standing_of(status, row.get(2)?, row.get(3)?),
+                is_due: status == Status::Pending,
+                content: 0,
             })
+        };
+        let key = self.kept_key(invitation);
+        let mut met = self.db.first(BY_KEY, (key, hash), read)?;
+        if met.is_none() && self.has_others.get() {
+            met = self.db.first(BY_BODY, [hash], read)?;
+            if let Some(met) = &met {
+                // Another row with this body is another invitation.
+                let taken = "DELETE FROM temp.others WHERE id = ?1";
+                self.db.run(taken, [met.invitation])?;
+            }
+        }
+        Ok(met)
     }
 
     /// The run and row that created an invitation; `None` when it was not created.
@@ -111,20 +153,24 @@ impl Ledger {
         })
     }
 
-    /// Begins a run with the import of a sheet: `source` as named on the command line, `columns` as it calls them itself.
+    /// Begins a run with the import of a sheet: `source` as named on the command line, `columns` as it calls them itself, `told_by` as
+    /// of [`Reader::tell_apart_by`].
     pub fn import(
         &mut self,
         source: &str,
         identity: &SheetIdentity,
         columns: &[String],
+        told_by: &str,
         started: &Moment,
     ) -> Result<Import<'_>, Error> {
         const SHEET: &str = "
-            INSERT INTO sheets (source, identity, columns, rows, imported_ms) VALUES (?1, ?2, ?3, 0, ?4) RETURNING id";
+            INSERT INTO sheets (source, identity, told_by, columns, rows, imported_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5) RETURNING id";
         let headers = to_json(&columns)?;
         let begun = self.begin().and_then(|()| {
             let db = &self.db;
-            let sheet = db.value(SHEET, (source, identity, headers, started.at))?;
+            self.tell_apart_by(told_by)?;
+            let sheet = (source, identity, told_by, headers, started.at);
+            let sheet = db.value(SHEET, sheet)?;
             let sheet = sheet.unwrap_or(SheetId(0));
             let run = self.begin_run(sheet, source, started)?;
             let last = db.value("SELECT id FROM contents ORDER BY id DESC LIMIT 1", ())?;
@@ -171,6 +217,7 @@ impl Ledger {
 /// Keys and hashes fall anywhere in their indexes: the more of these is in memory the better. Sending needs little.
 const IMPORT_CACHE: &str = "PRAGMA cache_size = -34000";
 const USUAL_CACHE: &str = "PRAGMA cache_size = -8000; PRAGMA shrink_memory";
+const OTHERS_AT_AN_END: &str = "DROP TABLE IF EXISTS temp.others";
 
 impl Import<'_> {
     /// A row with an invitation that no earlier row of its sheet asks for.
@@ -182,23 +229,27 @@ impl Import<'_> {
     ) -> Result<(), Error> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
+        const ALIAS: &str = "
+            INSERT INTO aliases (key, invitation_id) SELECT ?1, ?2
+            WHERE NOT EXISTS (SELECT 1 FROM invitations WHERE key = ?1) ON CONFLICT DO NOTHING";
         let content = self.content(row, Some(&invitation.body), None)?;
         let known = match self.last_before {
             0 => None,
-            _ => self.ledger.standing(invitation)?,
+            _ => self.ledger.meeting(invitation)?,
         };
-        let Some((id, standing)) = known else {
+        let Some(mut meeting) = known else {
             let id = self.add_content(None, &content)?;
             let key = self.ledger.kept_key(invitation);
             self.ledger.db.run(NEW, (id, key))?;
             return self.add_row(row, id, None, true);
         };
-        let meeting = Meeting {
-            invitation: id,
-            standing,
-            content: self.shared_content(Some(id), &content)?,
-        };
-        let met = self.ledger.meet(&meeting, decide(Some(standing)))?;
+        if self.ledger.has_others.get() {
+            let key = self.ledger.kept_key(invitation);
+            self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
+        }
+        meeting.content = self.shared_content(Some(meeting.invitation), &content)?;
+        let plan = decide(Some(meeting.standing));
+        let met = self.ledger.meet(&meeting, plan)?;
         self.changed += u64::from(met.is_changed);
         self.add_row(row, meeting.content, None, met.is_due)
     }
@@ -332,6 +383,8 @@ impl Drop for Import<'_> {
         self.ledger.roll_back();
         // Should this fail, there is more memory in use.
         let _ = self.ledger.db.script(USUAL_CACHE);
+        let _ = self.ledger.db.script(OTHERS_AT_AN_END);
+        self.ledger.has_others.set(false);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The looking side: read-only, at any time, beside a sender or in a folder that may not be written; creates nothing.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -28,6 +29,8 @@ pub struct Reader {
     pub(super) db: Db,
     pub(super) salt: Salt,
     binding: Binding,
+    /// Whether there is `temp.others`: invitations that are known by their bodies too.
+    pub(super) has_others: Cell<bool>,
 }
 
 impl Reader {
@@ -71,7 +74,12 @@ impl Reader {
         })?;
         let (binding, salt) =
             bound.ok_or_else(|| db.damaged("it does not say what it is bound to"))?;
-        Ok(Reader { db, salt, binding })
+        Ok(Reader {
+            db,
+            salt,
+            binding,
+            has_others: Cell::new(false),
+        })
     }
 
     /// Refuses a ledger that belongs to another tenant or address.

@@ -176,9 +176,6 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], sender_alive: bool) {
         (Status::Created, None) => (result.error_code, result.error) = (None, None),
         _ => {}
     }
-    if result.status != Status::Created {
-        result.token = None;
-    }
 }
 
 /// The first problem's code, and all of them in words.

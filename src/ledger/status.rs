@@ -22,7 +22,9 @@ pub struct DueRow {
 /// A row of a sheet beside the invitation that it asks for, which was there before it.
 pub(super) struct Meeting {
     pub(super) invitation: InvitationId,
+    /// As far as this row's content is concerned: one that was created stays so for whatever it is not being sent again as.
     pub(super) standing: Standing,
+    pub(super) is_due: bool,
     /// What the row asks for.
     pub(super) content: i64,
 }
@@ -37,6 +39,16 @@ pub(super) struct Met {
     pub(super) is_changed: bool,
 }
 
+/// How an invitation stands for a row that asks for this content or another. One that was created, and is being sent again as
+/// something else, stays created for whoever did not ask for that.
+pub(super) fn standing_of(status: Status, same_content: bool, was_created: bool) -> Standing {
+    let is_created = was_created && !same_content;
+    Standing {
+        status: if is_created { Status::Created } else { status },
+        same_content,
+    }
+}
+
 impl Ledger {
     /// Gives an invitation a new status; `by` is the run that created it, none where that was elsewhere.
     pub(super) fn set_status(
@@ -47,6 +59,7 @@ impl Ledger {
     ) -> Result<(), Error> {
         const SET: &str = "
             UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', coalesce(?3, 0), NULL),
+                                   was_created = iif(?2 = 'created', 1, was_created),
                                    overcome = iif(?2 = 'pending', overcome, NULL)
             WHERE id = ?1 AND status <> ?2";
         self.db.run(SET, (invitation, status, by)).map(drop)
@@ -73,9 +86,11 @@ impl Ledger {
             status,
             same_content,
         } = meeting.standing;
-        let note = (meeting.invitation, meeting.content, same_content);
-        self.db.run(NOTE, note)?;
-        let was_due = status == Status::Pending;
+        if same_content || plan != Plan::Skip {
+            let note = (meeting.invitation, meeting.content, same_content);
+            self.db.run(NOTE, note)?;
+        }
+        let was_due = meeting.is_due;
         let made_due = plan == Plan::Send
             && !(was_due && same_content)
             && self.make_due(meeting.invitation)?;

@@ -29,6 +29,7 @@ pub struct Mapping {
     pub(crate) contract: ContractRule,
     /// What makes two rows the same invitation; none: recipient and contract types.
     pub(crate) identity: Option<Vec<Field>>,
+    told_by: String,
     pub(crate) groups: Groups,
     pub(crate) frame: BodyFrame,
     sends_undeclared_keys: bool,
@@ -94,6 +95,7 @@ impl Mapping {
             phone,
             email,
             contract,
+            told_by: told_by(&binder.header.names_by_position(), identity.as_deref()),
             identity,
             sends_undeclared_keys: config.fields.is_none() && groups.lack_a_form(&options.forms),
             groups,
@@ -131,6 +133,11 @@ impl Mapping {
     /// A hash of everything that decides bodies and keys, so that an unchanged file under an unchanged mapping is recognised.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
+    }
+
+    /// The columns by which customers are told apart; empty where the recipient tells.
+    pub fn told_by(&self) -> &str {
+        &self.told_by
     }
 
     /// What a person should know before sending, though nothing is wrong: columns not used, form fields without a value,
@@ -184,6 +191,12 @@ fn fingerprint(config: &Config, columns: &[Column], options: &BindOptions) -> [u
     let hash = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
     let hash = hash.chain_update(rules);
     hash.chain_update(format!("{given:?}")).finalize().into()
+}
+
+fn told_by(names: &[String], identity: Option<&[Field]>) -> String {
+    let columns = identity.into_iter().flatten().flat_map(Field::columns);
+    let names = columns.filter_map(|&column| Some(fold(names.get(column)?)));
+    names.collect::<Vec<_>>().join("\n")
 }
 
 /// The contract types that rows can have; none when only the rows know.

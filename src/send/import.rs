@@ -222,7 +222,8 @@ pub fn import(
         return ledger.begin_run_on(known, what.source_name, what.started, &decide);
     }
     let columns = sheet.columns();
-    let mut import = ledger.import(what.source_name, &identity, &columns, what.started)?;
+    let told_by = sheet.mapping.told_by();
+    let mut import = ledger.import(what.source_name, &identity, &columns, told_by, what.started)?;
     sheet.walk(stop, |Judged { row, verdict, .. }| match verdict {
         Verdict::Valid(invitation) => import.valid(row, invitation, &decide),
         Verdict::Duplicate(of) => import.duplicate(row, *of),

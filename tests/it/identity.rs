@@ -162,3 +162,42 @@ fn a_file_that_is_known_again_asks_for_what_it_holds_and_not_for_what_another_he
     assert_eq!(names, ["Customer 1", "New Name", "Customer 1"]);
     world.check_invariants(&Promise::default().resending_was_asked_for());
 }
+
+#[test]
+fn nobody_is_invited_again_because_other_columns_tell_customers_apart() {
+    let world = World::with_server();
+    let write = |sara: &str| {
+        let head = "phoneNumber,contractTypeId,fullName,monthlyIncome";
+        let rows = format!(
+            "01012345678,414,Mona,1000\n01012345678,414,Ali,2000\n01112345678,414,{sara},3000\n"
+        );
+        world.file("customers.csv", format!("{head}\n{rows}"));
+    };
+    write("Sara");
+    let names = ["created", "already_created", "invalid"];
+    for (identity, counts, code, changed) in [
+        // Two people on one phone: what the problem advises is done next, and undone, and done otherwise.
+        ("", [2, 0, 1], 3, 0),
+        ("columns = [\"monthlyIncome\"]", [1, 2, 0], 0, 0),
+        (
+            "columns = [\"Monthly income\", \"fullName\"]",
+            [0, 3, 0],
+            0,
+            0,
+        ),
+        ("", [0, 2, 1], 3, 0),
+        ("columns = [\"monthlyIncome\"]", [0, 3, 0], 0, 1),
+    ] {
+        world.config(&format!("[identity]\n{identity}\n"));
+        if changed > 0 {
+            write("Sara Adel");
+        }
+        let would = world.ran("run customers.csv --dry-run --json", code).json();
+        let ended = world.sent("customers.csv", code).json();
+        assert_eq!(pick(&ended["counts"], names), json!(counts), "{identity}");
+        let names = ["would_send", "already_created", "invalid"];
+        assert_eq!(pick(&would, names), json!(counts), "{identity}");
+        assert_eq!(ended["changed"], changed, "{identity}");
+    }
+    assert_eq!(world.accepted().len(), 3);
+}

@@ -281,8 +281,9 @@ fn resume_needs_no_file() {
 #[test]
 fn a_failed_row_goes_again_by_run_and_by_retry() {
     let world = World::with_server();
-    // To come back in two hours: a failure at once.
-    world.phones("customers.csv", ["+201555000433"]);
+    // To come back in a second, which uses up its only attempt.
+    world.phones("customers.csv", ["+201555000514"]);
+    world.config("[limits]\nmax_attempts = 1\n");
     assert_eq!(requests(&world, RUN), 1);
     assert_eq!(requests(&world, RUN), 1);
     let retry = world.ran("retry --failed --json", 3).json();
@@ -408,4 +409,40 @@ fn the_next_commands_are_complete_and_mean_what_they_say() {
         }
     }
     assert!(tried > 30, "{tried}");
+}
+
+#[test]
+fn a_resend_that_was_cut_short_sends_nothing_again_that_was_created() {
+    let world = World::with_server();
+    let mut rows = world.customers("a.csv", 3);
+    world.sent("a.csv", 0);
+    let tokens = |run: u64| {
+        let rows = world
+            .ran(&format!("export {run} --format jsonl"), 0)
+            .json_lines();
+        rows.iter().filter(|row| row["token"].is_string()).count()
+    };
+    for row in &mut rows {
+        *row = row.clone().name("Somebody Else");
+    }
+    world.file("b.csv", sheet(&rows));
+    world.sent("b.csv --resend-changed --limit 1", 4);
+    // What a person has sent again keeps the link that its customer has, until there is a newer one.
+    assert_eq!(tokens(1), 3);
+    rows[1] = rows[1].clone().name("A Third");
+    world.file("c.csv", sheet(&rows));
+    for file in ["a.csv", "c.csv", "b.csv"] {
+        world.send(file).run();
+    }
+    let mut bodies: Vec<_> = world
+        .invitations()
+        .into_iter()
+        .map(|one| one.body)
+        .collect();
+    assert_eq!(bodies.len(), 6, "each twice, as a person asked");
+    bodies.sort();
+    bodies.dedup();
+    assert_eq!(bodies.len(), 6, "something was sent a second time");
+    assert_eq!(tokens(1), 3);
+    world.check_invariants(&Promise::default().resending_was_asked_for());
 }

@@ -244,10 +244,14 @@ impl<'a> Check<'a> {
             columns,
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
+        let reader = reader(settings, output)?;
+        if let Some(reader) = &reader {
+            reader.tell_apart_by(sheet.mapping.told_by())?;
+        }
         let mut check = Check {
             args,
             output,
-            reader: reader(settings, output)?,
+            reader,
             tally: CheckTally::new(sheet.mapping.columns_of_fields(), output.json),
             bodies: Vec::new(),
             headers,

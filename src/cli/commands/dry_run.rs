@@ -23,6 +23,7 @@ pub fn dry_run(
     let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
     if let Some(reader) = &reader {
         reader.require(&target.binding)?;
+        reader.tell_apart_by(sheet.mapping.told_by())?;
     }
     let mut tally = DryRun {
         dry_run: true,

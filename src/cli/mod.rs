@@ -42,29 +42,30 @@ fn run(cli: Cli) -> Ended {
     system::keep_panics_short();
     log::start(&cli.global);
     let global = cli.global.clone();
-    let metrics_file = match &cli.command {
-        Command::Run(args) => args.send.metrics_file.clone(),
-        Command::Resume(args) => args.send.metrics_file.clone(),
-        Command::Retry(args) => args.send.metrics_file.clone(),
-        Command::Inbox(args) => args.metrics_file.clone(),
-        _ => None,
+    // And the sheet, beside which the config may be.
+    let (metrics_file, sheet) = match &cli.command {
+        Command::Run(args) => (args.send.metrics_file.clone(), Some(args.file.clone())),
+        Command::Resume(args) => (args.send.metrics_file.clone(), None),
+        Command::Retry(args) => (args.send.metrics_file.clone(), None),
+        Command::Inbox(args) => (args.metrics_file.clone(), Some(args.dir.join("any.csv"))),
+        _ => (None, None),
     };
     // The ledger's open transaction, if any, is rolled back on the way.
     let ended = catch_unwind(AssertUnwindSafe(|| commands::execute(cli)))
         .unwrap_or(Ok(Some(Kind::Unexpected)));
     if let (Err(error), Some(path)) = (&ended, metrics_file) {
-        note_in_metrics(error.kind, &path, &global);
+        note_in_metrics(error.kind, &path, &global, sheet.as_deref());
     }
     ended
 }
 
 /// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
-fn note_in_metrics(kind: Kind, path: &Path, global: &Global) {
+fn note_in_metrics(kind: Kind, path: &Path, global: &Global, sheet: Option<&Path>) {
     // The file is the other process's, which is at work.
     if kind == Kind::Busy {
         return;
     }
-    let settings = Settings::find(global, None).ok();
+    let settings = Settings::find(global, sheet).ok();
     let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
     let metrics = Metrics::open(path, tenant.as_deref());
     if let Err(error) = metrics.note_exit(kind.exit_code(), system::now()) {

@@ -263,6 +263,24 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
 }
 
 #[test]
+fn metrics_of_what_could_not_begin_name_the_sheets_tenant() {
+    let world = World::new();
+    world.config("[api]\ntenancy_name = \"another\"\n");
+    world.file("sub/vlens-batch.toml", "[api]\ntenancy_name = \"acme\"\n");
+    world.file("sub/c.csv", "");
+    for command in ["run sub/c.csv", "inbox sub --settled 0s"] {
+        let line = world.line(&format!("{command} --metrics-file vlens.prom"));
+        line.without_env("VLENS_TENANCY_NAME").ends(5);
+        let metrics = world.read("vlens.prom");
+        assert!(
+            metrics.contains("exit_code{tenant=\"acme\"} 5\n"),
+            "{metrics}"
+        );
+        std::fs::remove_file(world.path("vlens.prom")).expect("metrics");
+    }
+}
+
+#[test]
 fn the_units_pass_the_systems_own_check() {
     let world = World::new();
     let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/cron");

@@ -153,13 +153,14 @@ impl Source {
         }
         self.open_merges.retain(|merge| merge.rows.end > number);
         for Merge { rows, columns } in &self.open_merges {
-            let first = columns.start + usize::from(rows.start == number);
+            let beside = rows.start == number;
+            let first = columns.start + usize::from(beside);
             let covered = first..columns.end.min(self.columns.len());
             if row.cells.len() < covered.end && !covered.is_empty() {
                 row.cells.resize(covered.end, Cell::Empty);
             }
             for column in covered {
-                row.cells[column] = Cell::Merged;
+                row.cells[column] = Cell::Merged { beside };
             }
         }
     }

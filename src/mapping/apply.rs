@@ -74,6 +74,7 @@ impl<'a> Visit<'a> {
     /// The row's invitation; `None` only with a problem noted.
     fn invitation(&mut self) -> Option<Invitation> {
         self.check_width();
+        self.check_example();
         let recipient = self.recipient();
         let types = self.contract_types();
         let key = self.identity();
@@ -102,6 +103,16 @@ impl<'a> Visit<'a> {
                 Fault::TooManyCells(cells, width),
                 beyond[last].shown(),
             );
+        }
+    }
+
+    /// A customer written over the template's example, or copied down from it, may still have values of the example.
+    fn check_example(&mut self) {
+        if let Some(mark) = self.mapping.example_mark(self.row)
+            && !self.mapping.is_example(self.row)
+        {
+            let shown = self.row.cell(mark).shown();
+            self.problem(Some(mark), "", Fault::ExampleMarked, shown);
         }
     }
 
@@ -744,7 +755,7 @@ mod tests {
             "[0-3][0-9]/[01][0-9]/19[0-9]{2}".prop_map(Cell::Text),
             any::<f64>().prop_map(Cell::Number),
             any::<bool>().prop_map(Cell::Boolean),
-            Just(Cell::Merged),
+            Just(Cell::Merged { beside: true }),
         ]
     }
 }

@@ -1,21 +1,37 @@
-//! Rows that are no customers: a template's example, totals, the titles of sections, signatures. Only a row that names nobody who
-//! could be invited can be one.
+//! Rows that are no customers: a template's example, totals, the titles of sections, signatures, what only looks like a row. Only a
+//! row that names nobody who could be invited can be one, and where that cannot be told it is a customer with a problem.
 
-use super::bind::Mapping;
+use super::bind::{ContractRule, Mapping};
 use super::header::is_example_marker;
-use super::names::fold_value;
+use super::names::{fold, fold_value, visible};
+use super::value::Kind;
 use super::words::WORDS;
-use crate::model::{Aside, Cell, Row};
+use crate::model::{Aside, Cell, EXAMPLE_PERSON, Row};
 
 /// In a narrower sheet, one filled cell may well be a customer's.
 const LEAST_COLUMNS: usize = 3;
 
 impl Mapping {
-    /// Whether the row is a template's example, marked by [`super::EXAMPLE_MARKER`] in a column that is left out. Such a row
-    /// is never sent.
+    /// Where the row is marked as a template's example, by [`super::EXAMPLE_MARKER`] in a column that is left out.
+    pub(super) fn example_mark(&self, row: &Row) -> Option<usize> {
+        let is_mark =
+            |&at: &usize| matches!(row.cell(at), Cell::Text(text) if is_example_marker(text));
+        self.set_aside.iter().copied().find(is_mark)
+    }
+
+    /// Whether the row is a template's example as it came: marked, and it names nobody else. Such a row is never sent.
     pub(super) fn is_example(&self, row: &Row) -> bool {
-        let mut cells = self.set_aside.iter().map(|&index| row.cell(index));
-        cells.any(|cell| matches!(cell, Cell::Text(text) if is_example_marker(text)))
+        self.example_mark(row).is_some()
+            && self.filled(row).all(|(at, cell)| {
+                let key = match (&self.phone, &self.email) {
+                    (Some(phone), _) if phone.columns().contains(&at) => "phone".to_owned(),
+                    (_, Some(email)) if email.columns().contains(&at) => "email".to_owned(),
+                    _ => fold(self.names.get(at).map_or("", String::as_str)),
+                };
+                let shown = cell.as_shown();
+                let mut own = EXAMPLE_PERSON.iter().filter(|(end, _)| key.ends_with(end));
+                own.clone().next().is_none() || own.any(|&(_, own)| own == shown)
+            })
     }
 
     /// What a row is, if it is no customer's.
@@ -23,52 +39,124 @@ impl Mapping {
         if self.is_example(row) {
             return Some(Aside::Example);
         }
-        let mut texts = Vec::new();
-        let (mut others, mut is_merged) = (0, false);
-        for cell in &row.cells {
+        let filled: Vec<(usize, &Cell)> = self.filled(row).collect();
+        let header = |at: usize| self.names.get(at).map(|name| fold(name));
+        let is_header = |&(at, cell): &(usize, &Cell)| header(at) == Some(fold(&cell.as_shown()));
+        let is_sum = |&(at, cell): &(usize, &Cell)| self.is_number(at, cell);
+        match &filled[..] {
+            [] => None,
+            &[(at, cell)] if !self.is_used(at) && is_whole_number(cell) => Some(Aside::Serial),
+            [_, _, ..] if filled.iter().all(is_header) => Some(Aside::Header),
+            _ if filled.iter().all(is_sum) => Some(Aside::Total),
+            _ => self.label(row, filled),
+        }
+    }
+
+    /// What the texts of a row say that it is, if they name nobody.
+    fn label(&self, row: &Row, filled: Vec<(usize, &Cell)>) -> Option<Aside> {
+        let (mut texts, mut others, mut spanned) = (Vec::new(), 0, 1);
+        for (at, cell) in filled {
             match cell {
                 Cell::Text(text) if text.chars().any(char::is_alphabetic) => {
-                    texts.push(fold_value(text.trim()));
+                    texts.push((at, fold_value(text.trim())));
                 }
-                Cell::Merged => is_merged = true,
-                cell => others += usize::from(!cell.is_empty()),
+                Cell::Merged { beside: true } => spanned += 1,
+                _ => others += 1,
             }
         }
-        let begins = |text: &String, words: &[String]| {
-            let mut rests = words.iter().filter_map(|word| text.strip_prefix(&**word));
-            rests.any(|rest| !rest.starts_with(char::is_alphanumeric))
-        };
-        let found = if texts.is_empty() {
-            None
-        } else if texts.iter().all(|text| begins(text, &WORDS.totals)) {
+        let (first, text) = texts.first()?;
+        let are_labels = |words| texts.iter().all(|(_, text)| is_label(text, words));
+        let are_totals = texts.iter().all(|(at, text)| {
+            is_label(text, &WORDS.totals)
+                || !self.is_used(*at) && rests(text, &WORDS.totals).next().is_some()
+        });
+        let width = (0..self.names.len())
+            .filter(|&at| !self.is_kept(at))
+            .count();
+        let begins_the_row = !(0..*first).any(|at| !self.is_kept(at));
+        let is_across = begins_the_row && spanned >= LEAST_COLUMNS;
+        let found = if are_totals {
             Some(Aside::Total)
-        } else if others == 0 && texts.iter().any(|text| begins(text, &WORDS.signatures)) {
+        } else if others > 0 {
+            None
+        } else if text.ends_with(':') && is_label(text, &WORDS.signatures)
+            || are_labels(&WORDS.signatures)
+        {
             Some(Aside::Signature)
-        } else if others == 0 && texts.len() == 1 && !row.cell(0).is_empty() {
+        } else if texts.len() == 1 && begins_the_row && width >= LEAST_COLUMNS {
             // A name alone may be a customer whose phone is missing: that is a problem, not a title.
-            let is_title = texts[0].contains(':') || begins(&texts[0], &WORDS.sections);
-            let is_beside = is_merged || !self.is_used(0);
-            (self.names.len() >= LEAST_COLUMNS && (is_title || is_beside)).then_some(Aside::Section)
+            let is_title = text.contains(':') || rests(text, &WORDS.sections).next().is_some();
+            (is_title || is_across || !self.is_used(*first)).then_some(Aside::Section)
         } else {
             None
         };
-        found.filter(|&found| !self.means_somebody(row, found))
+        found.filter(|&found| {
+            let must_be_read = found != Aside::Section || is_across;
+            !self.means_somebody(row, must_be_read)
+        })
     }
 
-    fn is_used(&self, index: usize) -> bool {
+    /// What stands in the row, but for the notes that people and marked sheets keep beside it.
+    fn filled<'r>(&self, row: &'r Row) -> impl Iterator<Item = (usize, &'r Cell)> {
+        let cells = row.cells.iter().enumerate();
+        cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at))
+    }
+
+    /// Whether a column is set aside for notes; one that is headed `#` alone counts the rows.
+    fn is_kept(&self, at: usize) -> bool {
+        self.set_aside.contains(&at) && visible(&self.names[at]) != "#"
+    }
+
+    /// Whether a column feeds anything.
+    fn is_used(&self, at: usize) -> bool {
         let identity = self.identity.iter().flatten();
-        let mut fields = self.groups.fields().chain(identity);
-        fields.any(|field| field.columns().contains(&index))
+        let recipient = self.phone.iter().chain(&self.email);
+        let fields = self.groups.fields().chain(identity).chain(recipient);
+        let told = match &self.contract {
+            ContractRule::Told(field, _) => Some(&**field),
+            ContractRule::Same(_) => None,
+        };
+        let mut fields = fields.chain(told);
+        fields.any(|field| field.columns().contains(&at))
     }
 
-    /// Whether the row says whom to invite, or tries to: a total may have a count below the phones.
-    fn means_somebody(&self, row: &Row, found: Aside) -> bool {
+    /// Whether a column of numbers has a number here.
+    fn is_number(&self, at: usize, cell: &Cell) -> bool {
+        let mut fields = self.groups.fields();
+        fields.any(|field| {
+            matches!(field.kind, Kind::Number { .. })
+                && field.columns().contains(&at)
+                && field.kind.read(cell).is_ok_and(|read| read.is_some())
+        })
+    }
+
+    /// Whether the row says whom to invite; also one that only tries to, unless it `must_be_read`: a total may have a count below
+    /// the phones.
+    fn means_somebody(&self, row: &Row, must_be_read: bool) -> bool {
         let fields = self.phone.iter().chain(&self.email);
         let cells = fields.flat_map(|field| field.columns().iter().map(move |&at| (field, at)));
         let mut read = cells.map(|(field, column)| field.read(row.cell(column)));
-        read.any(|read| match read {
-            Ok(read) => read.is_some(),
-            Err(_) => found != Aside::Total,
-        })
+        read.any(|read| read.map_or(!must_be_read, |read| read.is_some()))
     }
+}
+
+/// What is left of a folded text behind each of these words that it begins with.
+fn rests<'t>(text: &'t str, words: &'t [String]) -> impl Iterator<Item = &'t str> {
+    let rests = words
+        .iter()
+        .filter_map(move |word| text.strip_prefix(&**word));
+    rests.filter(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+/// Whether a folded text is one of these words, and what follows it no name.
+fn is_label(text: &str, words: &[String]) -> bool {
+    rests(text, words).map(str::trim_start).any(|rest| {
+        rest.starts_with(|c: char| c == ':' || c.is_numeric())
+            || !rest.contains(char::is_alphabetic)
+    })
+}
+
+fn is_whole_number(cell: &Cell) -> bool {
+    let shown = cell.as_shown();
+    shown.trim().chars().all(char::is_numeric)
 }

@@ -50,6 +50,7 @@ pub enum Fault {
     EmailTooLong,
     EmailWithoutAt,
     ErrorWord,
+    ExampleMarked,
     FormulaUncalculated,
     Garbled,
     Landline,

@@ -110,6 +110,17 @@ pub enum FieldType {
     EgyptNationalId,
 }
 
+/// Whom a template's example names, by what a key ends in. Nobody of them exists.
+pub const EXAMPLE_PERSON: [(&str, &str); 7] = [
+    ("spousename", "Ahmed Samir"),
+    ("guarantorname", "Hany Fathy"),
+    ("name", "Mona Adel"),
+    ("nationalid", "29001011234567"),
+    ("email", "mona@example.com"),
+    ("phone", "01012345678"),
+    ("mobile", "01012345678"),
+];
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FormField {
     /// The key under which a value is sent in `RequestFieldsValues`.

@@ -13,8 +13,8 @@ mod secret;
 
 pub use fault::{Fault, meaning_in_arabic, told_in_arabic};
 pub use invitation::{
-    ContractTypeId, CustomerKey, FieldType, Form, FormCondition, FormField, FormOption, Invitation,
-    InvitationKey, Recipient,
+    ContractTypeId, CustomerKey, EXAMPLE_PERSON, FieldType, Form, FormCondition, FormField,
+    FormOption, Invitation, InvitationKey, Recipient,
 };
 pub use outcome::{Failure, Outcome, Refusal, RetryAfter, Uncertainty, Why};
 pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};

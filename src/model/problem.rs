@@ -108,6 +108,8 @@ pub enum ProblemCode {
     SameRecipient,
     /// The row has more cells than the header.
     TooManyCells,
+    /// The row is marked as the template's example, and holds other values.
+    ExampleMarked,
     /// The text has bytes foreign to the file's encoding, control characters, or a closing quotation mark with text beside it.
     Undecodable,
     /// The text was already damaged when it was saved.

@@ -58,8 +58,10 @@ pub enum Cell {
     Error(String),
     /// A formula whose result was never stored in the file.
     Uncalculated,
-    /// A cell hidden under a merged range: its value stands in another cell.
-    Merged,
+    /// A cell hidden under a merged range: its value stands in another cell, of the same row or of one above.
+    Merged {
+        beside: bool,
+    },
     /// A number that is shown as this word by its number format.
     Label(String),
     /// What is no text: bytes foreign to the file's encoding and control characters, each shown as U+FFFD, or a closing quotation
@@ -80,7 +82,7 @@ impl Cell {
     /// What a person sees in the cell, as text: the form in which results give the source's own columns back.
     pub fn as_shown(&self) -> Cow<'_, str> {
         match self {
-            Cell::Empty | Cell::Uncalculated | Cell::Merged => Cow::Borrowed(""),
+            Cell::Empty | Cell::Uncalculated | Cell::Merged { .. } => Cow::Borrowed(""),
             Cell::Text(text) | Cell::Label(text) | Cell::Error(text) | Cell::Undecodable(text) => {
                 Cow::Borrowed(text)
             }
@@ -170,6 +172,10 @@ pub enum Aside {
     /// One line of text: the title of a section, a remark.
     Section,
     Signature,
+    /// The header once more.
+    Header,
+    /// A number that only counts the rows.
+    Serial,
 }
 
 /// What a sheet has beside its header and its rows of customers, so that it can be given back as it looked. Columns count from

@@ -15,7 +15,7 @@ use rust_xlsxwriter::{
 use super::words::{Language, is_arabic};
 use super::workbook::{Book, MAX_ROWS, column_of, header_format, letters, note, write_cell};
 use crate::error::Error;
-use crate::model::{Cell, ContractTypeId, FieldType, Form, FormField, printable};
+use crate::model::{Cell, ContractTypeId, EXAMPLE_PERSON, FieldType, Form, FormField, printable};
 
 /// What to make a template of.
 #[derive(Debug, Clone, Copy)]
@@ -41,18 +41,11 @@ const LISTS: &str = "_lists";
 const MARK_HEADER: &str = "_";
 /// Behind the label of a column that may not stay empty.
 const REQUIRED: &str = " *";
-/// The example row, by what a key ends in or has in it; the first that fits. Nobody in it exists.
-const EXAMPLES: [(&str, &str); 10] = [
-    ("spousename", "Ahmed Samir"),
-    ("guarantorname", "Hany Fathy"),
-    ("name", "Mona Adel"),
-    ("nationalid", "29001011234567"),
+/// The example row beside its person, by what a key ends in or has in it; the first that fits.
+const EXAMPLES: [(&str, &str); 3] = [
     ("address", "12 Tahrir St., Dokki"),
     ("employer", "Nile Trading"),
     ("purpose", "Home repairs"),
-    ("email", "mona@example.com"),
-    ("phone", "01012345678"),
-    ("mobile", "01012345678"),
 ];
 
 /// One column of the template.
@@ -199,7 +192,8 @@ fn example_for(key: &str) -> &'static str {
     let mut key = key.to_lowercase();
     key.retain(|c| c.is_ascii_alphanumeric());
     let fits = |part: &str| key.ends_with(part) || part != "name" && key.contains(part);
-    let fitting = EXAMPLES.iter().find(|(part, _)| fits(part));
+    let mut examples = EXAMPLE_PERSON.iter().chain(&EXAMPLES);
+    let fitting = examples.find(|(part, _)| fits(part));
     fitting.map_or("…", |(_, example)| example)
 }
 

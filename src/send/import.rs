@@ -103,6 +103,8 @@ impl Sheet {
                     "one line of text each, such as a section's title",
                 ),
                 Aside::Signature => ("a signature", "signatures"),
+                Aside::Header => ("the header once more", "the header once more"),
+                Aside::Serial => ("only a serial number", "only serial numbers"),
             };
             let (row, what) = match rows.len() {
                 1 => ("row", one),

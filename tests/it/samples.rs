@@ -82,6 +82,7 @@ const NOT_IN_PROBLEMS_CSV: &[(ProblemCode, &str)] = &[
         ProblemCode::SameRecipient,
         "takes a valid row before it, which would be sent",
     ),
+    (ProblemCode::ExampleMarked, "takes a template's example row"),
     (
         ProblemCode::Undecodable,
         "takes a file in two encodings at once",

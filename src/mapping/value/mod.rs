@@ -136,7 +136,7 @@ impl Kind {
             Cell::Boolean(boolean) => Given::Boolean(*boolean),
             Cell::Date(at) => Given::Date(*at),
             Cell::Uncalculated => return Err(Fault::FormulaUncalculated),
-            Cell::Merged => return Err(Fault::MergedCell),
+            Cell::Merged { .. } => return Err(Fault::MergedCell),
             Cell::Label(_) => return Err(Fault::NumberLabel),
             Cell::Undecodable(_) => return Err(Fault::Undecodable),
             Cell::Number(_) | Cell::Error(_) => return Err(Fault::CellError),

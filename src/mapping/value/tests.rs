@@ -114,7 +114,7 @@ fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
         (Cell::Error("#N/A".to_owned()), "cell_error"),
         (Cell::Number(f64::NAN), "cell_error"),
         (Cell::Uncalculated, "formula_uncalculated"),
-        (Cell::Merged, "merged_cell"),
+        (Cell::Merged { beside: false }, "merged_cell"),
         (Cell::Label("Male".to_owned()), "number_label"),
         (Cell::Undecodable("Mo\u{FFFD}a".to_owned()), "undecodable"),
         (text("#DIV/0!"), "error_word"),

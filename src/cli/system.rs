@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
 
 use super::output::Output;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::model::{Moment, Timestamp};
 use crate::send::{Clock, StopReason, StopSignal};
 
@@ -119,17 +119,26 @@ pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSigna
         }
         stopped.stop(StopReason::Signal);
         next(&mut signals).await;
-        end_at_once();
+        end_at_once(output);
     });
     stop
 }
 
+/// Says so, unless nobody takes in what is said to him.
 #[expect(
     clippy::exit,
     reason = "a second signal ends the process whatever is under way"
 )]
-fn end_at_once() -> ! {
-    std::process::exit(i32::from(Kind::Stopped.exit_code()))
+fn end_at_once(output: Output) -> ! {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let (told, is_told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let message = "A second signal ended the command at once; what was under way is uncertain.";
+        let hint = "The same command goes on with what is due.";
+        told.send(output.fail(&Error::stopped("interrupted", message).hint(hint)))
+    });
+    let kind = is_told.recv_timeout(PATIENCE).unwrap_or(Kind::Stopped);
+    std::process::exit(i32::from(kind.exit_code()))
 }
 
 #[cfg(unix)]

@@ -51,7 +51,8 @@ fn the_second_signal_ends_at_once_and_what_is_under_way_is_uncertain() {
         run.until_it_says("answers to requests under way are waited for, 600 s at the most");
         assert!(run.is_running());
         run.signal(signal);
-        run.wait().expect(4);
+        let ended = run.wait().expect(4);
+        ended.complains_of("A second signal ended the command at once");
         let statuses = ["uncertain", "pending", "pending", "pending"];
         assert_eq!(world.statuses(), statuses);
         world.check_invariants(&Promise::default());

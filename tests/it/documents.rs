@@ -91,12 +91,16 @@ fn who_was_settled_without_a_link_is_counted_until_he_gets_one() {
     world.phones("customers.csv", [NO_TOKEN, ""]);
     world.sent("customers.csv", 3);
     assert_eq!(world.ledger_status()["without_token"], 0);
+    let refused = world.ran("settle --row 3 --as created", 2);
+    refused.hides("leaves its customer without a link");
     let settled = world.ran("settle --all --as created --json", 0);
     settled
         .complains_of("leaves its customer without a link")
         .complains_of("`vlens-batch retry 1 --row N --uncertain`");
     let expected = json!({"run": 1, "settled": 1, "as": "created"});
     assert_eq!(settled.json(), expected);
+    let none_left = world.ran("settle --all --as created", 0);
+    none_left.hides("leaves its customer without a link");
     assert_eq!(world.ledger_status()["without_token"], 1);
     let rows = world.export();
     let told = pick(&rows[0], ["status", "token", "error_code"]);

@@ -20,14 +20,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let run = opened.run(args.run)?;
     let sending = opened.further(run)?.sending;
     let (status, text, next) = match args.what {
-        SettledAs::Created => {
-            let retry = command(&format!("retry {run} --row N --uncertain"), &sending);
-            output.say(&format!(
-                "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back. \
-                 While it is uncertain, `{retry}` sends it once more for a new link instead, though the customer may be invited a second time."
-            ));
-            (Status::Created, "created", String::new())
-        }
+        SettledAs::Created => (Status::Created, "created", String::new()),
         SettledAs::NotCreated => {
             let resume = command(&format!("resume {run}"), &sending);
             let next = format!(" They are due again: `{resume}` sends them.");
@@ -50,6 +43,13 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let now = SystemClock.moment();
     let settled = ledger.settle(run, named, is_created, &now)?;
     ledger.finish()?;
+    if is_created && settled > 0 {
+        let retry = command(&format!("retry {run} --row N --uncertain"), &sending);
+        output.say(&format!(
+            "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back. \
+             While it is uncertain, `{retry}` sends it once more for a new link instead, though the customer may be invited a second time."
+        ));
+    }
     let word = text.replace(' ', "-");
     let document = serde_json::json!({ "run": run, "settled": settled, "as": word });
     let settled = counted(settled);

@@ -80,6 +80,19 @@ pub enum Readers {
     Folder,
 }
 
+/// Refuses a place where no file can be put. Whoever takes `-` for standard output does not ask.
+pub fn refuse_output(path: &Path) -> Result<(), Error> {
+    let what = match std::fs::metadata(path) {
+        _ if path == Path::new("-") => "standard output, which this result is not for",
+        Ok(found) if found.is_dir() => "a folder, not a file",
+        Ok(found) if !found.is_file() => "a pipe or a device, not a file",
+        _ => return Ok(()),
+    };
+    let message = format!("{} is {what}.", path.display());
+    Err(Error::usage("output_no_file", message)
+        .hint("Name a file. Where a command takes - for standard output, a pipe may follow it."))
+}
+
 /// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
 /// and a reader never sees it.
 pub fn write_file(
@@ -87,12 +100,7 @@ pub fn write_file(
     readers: Readers,
     write: impl FnOnce(&File) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        let message = format!("{} is a pipe or a device, not a file.", path.display());
-        return Err(Error::usage("output_no_file", message).hint(
-            "Name a file. Where a command takes - for standard output, a pipe may follow it.",
-        ));
-    }
+    refuse_output(path)?;
     write_first(&[path.to_owned()], readers, write).map(drop)
 }
 

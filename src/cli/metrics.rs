@@ -2,12 +2,13 @@
 //! tenant, so that the files of several may lie in one folder.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use minijinja::context;
 use minijinja::value::Serde;
 
-use super::files::{Readers, read_text, write_bytes};
+use super::files::{Readers, read_text, refuse_output, write_bytes};
 use crate::error::Error;
 use crate::model::Timestamp;
 use crate::send::Tally;
@@ -37,6 +38,26 @@ impl Metrics {
             tenant: tenant.unwrap_or_default(),
             before,
         }
+    }
+
+    /// Refuses a place that cannot hold metrics, or holds something else, such as the sheet.
+    pub fn refuse_place(path: &Path) -> Result<(), Error> {
+        refuse_output(path)?;
+        let is_ours = |line: &str| {
+            line.is_empty() || line.starts_with(['#', 'v']) && line.contains("vlens_batch_")
+        };
+        let is_else = match read_text(path) {
+            Ok(text) => !text.lines().all(is_ours),
+            Err(error) => error.kind() == ErrorKind::InvalidData,
+        };
+        if !is_else {
+            return Ok(());
+        }
+        let message = format!(
+            "{} holds something else than metrics, which would be overwritten.",
+            path.display()
+        );
+        Err(Error::usage("output_onto_source", message).hint("Name another file for the metrics."))
     }
 
     /// A run that is under way has no exit code yet: one that is killed leaves it out for good.

@@ -50,13 +50,19 @@ fn run(cli: Cli) -> Ended {
         Command::Inbox(args) => (args.metrics_file.clone(), Some(args.dir.join("any.csv"))),
         _ => (None, None),
     };
-    // The ledger's open transaction, if any, is rolled back on the way.
-    let ended = catch_unwind(AssertUnwindSafe(|| commands::execute(cli)))
-        .unwrap_or(Ok(Some(Kind::Unexpected)));
-    if let (Err(error), Some(path)) = (&ended, metrics_file) {
-        note_in_metrics(error.kind, &path, &global, sheet.as_deref());
+    if let Some(path) = &metrics_file {
+        Metrics::refuse_place(path)?;
     }
-    ended
+    // The ledger's open transaction, if any, is rolled back on the way.
+    let ended = catch_unwind(AssertUnwindSafe(|| commands::execute(cli)));
+    let fault = match &ended {
+        Err(_) => Some(Kind::Unexpected),
+        Ok(ended) => ended.as_ref().err().map(|error| error.kind),
+    };
+    if let (Some(kind), Some(path)) = (fault, metrics_file) {
+        note_in_metrics(kind, &path, &global, sheet.as_deref());
+    }
+    ended.unwrap_or(Ok(Some(Kind::Unexpected)))
 }
 
 /// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.

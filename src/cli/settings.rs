@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{Global, LayoutArgs, ReadArgs, SendArgs};
-use super::files::{folder_of, read_bytes, read_text, tidy};
+use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::place::{own_config, tenants_ledger};
 use super::values::Rate;
@@ -116,6 +116,26 @@ impl Settings {
         let host = host.split('/').next();
         let host = host.filter(|_| base_url.as_str() != DEFAULT_BASE_URL);
         tenants_ledger(self.tenancy_name()?.as_deref(), host)
+    }
+
+    /// Refuses to put a result in the place of what people need as it is: the `source` that it is made of, a config, the ledger.
+    pub fn refuse_output(&self, output: &Path, source: &Path) -> Result<(), Error> {
+        refuse_output(output)?;
+        let config = self.config_path.clone();
+        let own = self.own.as_ref().map(|(_, path)| path.clone());
+        let ledgers = [false, true].map(|is_sandbox| self.ledger(is_sandbox).ok());
+        let needed = [Some(source.to_owned()), config, own].into_iter();
+        let mut needed = needed.chain(ledgers).flatten();
+        let real = |path: &Path| path.canonicalize().ok();
+        let there = real(output);
+        if there.is_none() || !needed.any(|path| real(&path) == there) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} is the sheet, the config or the ledger itself, and would be overwritten.",
+            output.display()
+        );
+        Err(Error::usage("output_onto_source", message).hint("Name another file for the result."))
     }
 
     /// Where the form of a contract type is stored.

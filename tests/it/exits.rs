@@ -199,6 +199,48 @@ fn exit_2_wrong_usage() {
 }
 
 #[test]
+fn no_result_takes_the_place_of_what_people_need_as_it_is() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    world.config("[limits]\nconcurrency = 2\n");
+    world.form(414);
+    world.sent("customers.csv", 0);
+    let ledger = world.ledger().display().to_string();
+    for target in ["customers.csv", "vlens-batch.toml", &ledger, "-"] {
+        let before = std::fs::read(world.path(target)).ok();
+        for command in [
+            "check customers.csv --annotate",
+            "export --output",
+            "report --output",
+            "template 414 --output",
+            "backup",
+            "run customers.csv --metrics-file",
+            "resume --metrics-file",
+            "inbox . --metrics-file",
+        ] {
+            // Of these `-` is standard output, and the template is made of no sheet.
+            let is_fine = target == "-" && command.contains("port")
+                || target == "customers.csv" && command.contains("template");
+            if is_fine {
+                continue;
+            }
+            let refused = world.ran(&format!("{command} {target} -q"), 2);
+            assert_eq!(refused.stderr.lines().count(), 1, "{refused}");
+            assert_eq!(std::fs::read(world.path(target)).ok(), before, "{refused}");
+        }
+    }
+    // An older result may be replaced, and metrics too.
+    for line in [
+        "export --output results.csv",
+        "check customers.csv --annotate marked.xlsx",
+        "run customers.csv --metrics-file vlens.prom",
+    ] {
+        world.ran(line, 0);
+        world.ran(line, 0);
+    }
+}
+
+#[test]
 fn exit_4_the_time_is_over() {
     let world = World::with(Serve::default().latency("50"));
     world.customers("customers.csv", 100);

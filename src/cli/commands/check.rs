@@ -111,15 +111,7 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
         return Ok(());
     };
     let shown = |path: &Path| quoted(&path.to_string_lossy());
-    let is_same = match (out.canonicalize(), args.file.canonicalize()) {
-        (Ok(out), Ok(file)) => out == file,
-        _ => out == &args.file,
-    };
-    if is_same {
-        let message = "--annotate would overwrite the file that is being checked.";
-        let error = Error::usage("annotate_onto_source", message);
-        return Err(error.hint("Name another file for the marked sheet."));
-    }
+    settings.refuse_output(out, &args.file)?;
     if !out.is_file() || is_as_written(out) {
         return Ok(());
     }

@@ -200,6 +200,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
             "Run `{pull}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand."
         )));
     }
+    settings.refuse_output(&args.output, &path)?;
     let form = form(&path)?;
     let fields = form.fields.len();
     if fields == 0 {

@@ -11,7 +11,7 @@ use tokio::task::block_in_place;
 
 use super::world::{Opened, ended_as};
 use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs, StatusArgs};
-use crate::cli::files::{Readers, is_in_use, write_file, write_first};
+use crate::cli::files::{Readers, is_in_use, refuse_output, write_file, write_first};
 use crate::cli::settings::Settings;
 use crate::cli::system::now;
 use crate::error::{Ended, Error};
@@ -70,6 +70,7 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
             .output
             .print_file(|out| write_results(args, &opened, run, out).map(drop));
     }
+    settings.refuse_output(&args.output, Path::new(&opened.further(run)?.file))?;
     let mut rows = 0;
     write_file(&args.output, Readers::Owner, |file| {
         rows = write_results(args, &opened, run, BufWriter::new(file))?;
@@ -188,6 +189,7 @@ impl Rewritten {
 }
 
 pub fn backup(file: &Path, settings: &Settings) -> Ended {
+    refuse_output(file)?;
     let opened = Opened::find(settings, false)?;
     let copied = opened.reader.backup(file, now())?;
     let document = serde_json::json!({
@@ -215,6 +217,7 @@ pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
             .print_file(|out| write_html(out, &data, language));
     }
     let path = &args.output;
+    settings.refuse_output(path, Path::new(&data.further.file))?;
     write_file(path, Readers::Owner, |mut file| {
         write_html(&mut file, &data, language)
     })?;

@@ -16,13 +16,14 @@ const MAX_LINKS: usize = 40;
 pub(super) const UNFINISHED: &str = ".new";
 
 /// The one path that every spelling of a ledger's path leads to (relative, linked, through linked folders), whether or not
-/// the file exists yet.
+/// the file exists yet. A pipe or a device is refused: it would be taken for an emptied ledger, and moved out of the way of a new one.
 pub(super) fn canonical(path: &Path) -> Result<PathBuf, Error> {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
         match fs::read_link(&path) {
             // A link's target is meant from the link's own folder.
             Ok(target) => path = folder_of(&path).join(target),
+            Err(_) if !is_file_or_none(&path) => return Err(no_file(&path)),
             Err(_) => return in_real_folder(&path),
         }
     }
@@ -32,14 +33,21 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, Error> {
     ))
 }
 
-fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
-    let name = path.file_name().ok_or_else(|| {
-        Error::unusable(
-            "ledger_folder_missing",
-            format!("{} is a folder, not a ledger.", path.display()),
-        )
+fn is_file_or_none(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |found| found.is_file())
+}
+
+fn no_file(path: &Path) -> Error {
+    let message = format!(
+        "{} is a folder, a pipe or a device, not a ledger.",
+        path.display()
+    );
+    Error::unusable("ledger_no_file", message)
         .hint("Give the path of a file, such as vlens-batch.db.")
-    })?;
+}
+
+fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
+    let name = path.file_name().ok_or_else(|| no_file(path))?;
     // A folder that is still to be made is as its nearest one that is there.
     let mut missing = Vec::new();
     let mut folder = folder_of(path).to_path_buf();

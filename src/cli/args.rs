@@ -68,6 +68,29 @@ pub struct Global {
     pub json: bool,
 }
 
+impl Global {
+    /// How a command line that is wrong asks to be told so: by its words, of whatever else it holds.
+    pub fn of_a_mistake() -> Global {
+        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+        let words: Vec<String> = words.collect();
+        let has = |sought: &[&str]| words.windows(sought.len()).any(|words| words == sought);
+        let is_json = has(&["--log-format", "json"]) || has(&["--log-format=json"]);
+        Global {
+            config: None,
+            ledger: None,
+            verbose: 0,
+            quiet: has(&["-q"]) || has(&["--quiet"]),
+            color: ColorChoice::Auto,
+            log_format: if is_json {
+                LogFormat::Json
+            } else {
+                LogFormat::Text
+            },
+            json: has(&["--json"]),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Look at FILE's headers and rows and write a vlens-batch.toml that maps them

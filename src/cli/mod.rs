@@ -23,7 +23,7 @@ use clap::Parser;
 use crate::error::{Ended, Kind};
 use args::{Cli, Command, Global};
 use metrics::Metrics;
-use output::Output;
+use output::{Output, wrong_usage};
 use settings::Settings;
 
 /// Does what the command line says.
@@ -31,7 +31,12 @@ pub fn main() -> ExitCode {
     system::protect_process();
     let (output, ended) = match Cli::try_parse() {
         Ok(cli) => (Output::new(&cli.global), run(cli)),
-        Err(told) => (Output::default(), Output::default().print_clap(&told)),
+        Err(told) if told.use_stderr() => {
+            let global = Global::of_a_mistake();
+            log::start(&global);
+            (Output::new(&global), Err(wrong_usage(&told)))
+        }
+        Err(told) => (Output::default(), Output::default().print_help(&told)),
     };
     let who_has_to_act = ended.unwrap_or_else(|error| Some(output.fail(&error)));
     ExitCode::from(who_has_to_act.map_or(0, Kind::exit_code))

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ColorChoice;
+use clap::error::ErrorKind as ClapKind;
 use serde_json::json;
 
 use super::args::{Global, LogFormat};
@@ -115,21 +116,14 @@ impl Output {
         })
     }
 
-    /// Prints what clap has to tell: help and version as results, mistakes on stderr.
-    pub fn print_clap(self, told: &clap::Error) -> Ended {
+    /// Prints help or version, as clap draws them.
+    pub fn print_help(self, told: &clap::Error) -> Ended {
         let text = told.render();
-        let shown = |is_terminal| {
-            if self.is_styled(is_terminal) {
-                text.ansi().to_string()
-            } else {
-                text.to_string()
-            }
+        let text = if self.is_styled(io::stdout().is_terminal()) {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
         };
-        if told.use_stderr() {
-            log::write(shown(io::stderr().is_terminal()).trim_end());
-            return Ok(Some(Kind::Usage));
-        }
-        let text = shown(io::stdout().is_terminal());
         self.print(text.trim_end())?;
         Ok(None)
     }
@@ -234,6 +228,27 @@ fn to_stdout(
     let mut out = BufWriter::new(Listener(io::stdout()));
     write(&mut out)?;
     out.flush().map_err(|error| result_not_written(&error))
+}
+
+/// A mistake on the command line as clap draws it, but for its first line, which says why as a whole.
+pub fn wrong_usage(told: &clap::Error) -> Error {
+    let text = told.render().ansi().to_string();
+    let (why, rest) = match told.kind() {
+        ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ("error: no command is given", &*text)
+        }
+        _ => text.split_once("\n\n").unwrap_or((&text, "")),
+    };
+    let mut lines = why.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    let named: Vec<&str> = lines.collect();
+    let why = format!("{first} {}", named.join(", "));
+    let plain = console::strip_ansi_codes(why.trim_end());
+    let message = format!("{}.", plain.trim_start_matches("error: "));
+    Error {
+        excerpt: Some(format!("{}\n\n{}", why.trim_end(), rest.trim_end())),
+        ..Error::usage("wrong_usage", message).hint("Try `vlens-batch --help`.")
+    }
 }
 
 pub fn result_not_written(error: &io::Error) -> Error {

@@ -1,5 +1,6 @@
 //! Watches a run: progress for the person, log lines for the operator, metrics for the collector.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +25,8 @@ pub struct Watch {
     start: Counts,
     metrics: Option<Metrics>,
     started: Instant,
-    metrics_written: Mutex<Instant>,
+    /// How far the run was when something happened last.
+    tally: Mutex<Tally>,
     clock: Arc<dyn Clock>,
 }
 
@@ -59,18 +61,24 @@ impl Watch {
             start: start.counts,
             metrics,
             started: Instant::now(),
-            metrics_written: Mutex::new(Instant::now()),
+            tally: Mutex::new(tally),
             clock,
         };
         // A run that is killed leaves a trace: metrics without an exit code.
-        watch.write_metrics(&tally, None);
+        watch.write_metrics(None);
         watch
     }
 
-    /// The run has ended: the bar goes, one line sums up, the metrics are final.
-    pub fn end(&self, tally: &Tally, summary: &RunSummary, ended: Option<&Error>) {
+    /// Nothing more is sent: the bar goes.
+    pub fn is_over(&self, tally: Tally) {
         self.progress.finish();
+        self.note(tally);
+    }
+
+    /// The run has ended, and so: the metrics are final, and one line sums up. Nothing is logged behind it.
+    pub fn end(&self, summary: &RunSummary, ended: Option<&Error>) {
         let exit_code = ended.map_or(0, |error| error.kind.exit_code());
+        self.write_metrics(Some(exit_code));
         if self.output.logs_ends() && (ended.is_some() || !self.output.quiet) {
             let reason = ended.map(|error| error.message.as_str());
             let mut fields = as_fields(summary);
@@ -78,12 +86,6 @@ impl Watch {
             fields["reason"] = reason.into();
             log::end(ended.map(|error| error.kind), "run ended", &fields);
         }
-        self.write_metrics(tally, Some(exit_code));
-    }
-
-    /// The ledger failed: the bar goes, and the error is all there is to tell.
-    pub fn end_broken(&self) {
-        self.progress.finish();
     }
 
     /// Something happened, and this is how far the run is now.
@@ -111,25 +113,29 @@ impl Watch {
                 self.progress.pause("Vlens asked for it", until);
             }
         }
-        self.write_metrics_now_and_then(tally);
+        self.note(*tally);
     }
 
-    fn write_metrics(&self, tally: &Tally, exit_code: Option<u8>) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let at = self.clock.wall();
-        if let Some(metrics) = &self.metrics
-            && let Err(error) = metrics.write(tally, seconds, at, exit_code)
-        {
-            tracing::warn!("{error}");
+    /// Writes the metrics every few seconds, whether anything happens or nothing is sent for an hour.
+    pub async fn keep_metrics(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(METRICS_EVERY).await;
+            self.write_metrics(None);
         }
     }
 
-    fn write_metrics_now_and_then(&self, tally: &Tally) {
-        let written = self.metrics_written.lock();
-        let mut written = written.unwrap_or_else(PoisonError::into_inner);
-        if self.metrics.is_some() && written.elapsed() >= METRICS_EVERY {
-            *written = Instant::now();
-            self.write_metrics(tally, None);
+    fn note(&self, tally: Tally) {
+        *self.tally.lock().unwrap_or_else(PoisonError::into_inner) = tally;
+    }
+
+    fn write_metrics(&self, exit_code: Option<u8>) {
+        let tally = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let at = self.clock.wall();
+        if let Some(metrics) = &self.metrics
+            && let Err(error) = metrics.write(&tally, seconds, at, exit_code)
+        {
+            tracing::warn!("{error}");
         }
     }
 

@@ -105,6 +105,12 @@ fn what_does_not_listen_is_tried_three_times_and_changes_nothing() {
         let told = world.sent("customers.csv", 0);
         told.complains_of("was not told");
         told.hides("/ping/uuid");
+        // The run's own line is the last.
+        let last = told.stderr.lines().last().unwrap();
+        assert!(
+            last.contains("run ended") && last.contains("reason="),
+            "{told}"
+        );
         let start = ["GET /ping/uuid/start"; 3];
         let end = ["POST /ping/uuid"; 3];
         assert_eq!(lines(&seen), [start, end].concat());

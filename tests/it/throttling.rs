@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::support::{
     Customer, Promise, Record, Rude, Serve, World, answer, customers, sheet, uses_up_the_quota,
 };
@@ -162,4 +164,31 @@ fn a_pause_that_was_asked_for_outlives_the_process() {
         rest >= Duration::from_secs(HOLD_SECONDS),
         "only {rest:?} of rest"
     );
+}
+
+#[test]
+fn a_long_pause_is_told_at_every_start_and_metrics_go_on_meanwhile() {
+    let rude = Rude::serve(|wire, _| {
+        let head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600";
+        write!(wire, "{head}\r\nContent-Length: 0\r\n\r\n")
+    });
+    let world = World::new();
+    world.customers("customers.csv", 1);
+    let send = || {
+        let run = world.send("customers.csv --metrics-file vlens.prom");
+        run.envs(rude.variables()).start()
+    };
+    // Nothing happens any more that could be an occasion to write them.
+    let mut run = send();
+    run.until("metrics that know of the answer", || {
+        let metrics = std::fs::read_to_string(world.path("vlens.prom")).unwrap_or_default();
+        metrics.contains("vlens_batch_throttled_total{tenant=\"rude\"} 1\n")
+    });
+    run.signal(Signal::TERM);
+    run.wait().expect(4);
+    let mut run = send();
+    run.until_it_says("paused: Vlens asked for it; goes on at ");
+    run.signal(Signal::TERM);
+    run.wait().expect(4);
+    assert_eq!(rude.invitations(), 1);
 }

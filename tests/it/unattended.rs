@@ -161,6 +161,7 @@ fn whatever_does_not_end_well_says_why() {
     for (line, code) in [
         ("fly", 2),
         ("retry", 2),
+        ("settle --all", 2),
         ("check bad.csv", 3),
         ("check bad.csv --show 1", 3),
         ("run bad.csv --dry-run", 3),
@@ -183,18 +184,83 @@ fn whatever_does_not_end_well_says_why() {
         ] {
             let ended = closed(world.line(&format!("{line}{options}"))).ends(code);
             assert!(!ended.stderr.is_empty(), "{ended}");
-            if options.contains("-q") && code != 2 {
+            if options.contains("-q") {
                 assert_eq!(ended.stderr.lines().count(), 1, "{ended}");
             }
-            if options.contains("log-format") && code != 2 {
+            if options.contains("log-format") {
                 let last = event(ended.stderr.lines().last().unwrap());
-                let level = if code == 5 { "ERROR" } else { "WARN" };
+                let level = if [2, 5].contains(&code) {
+                    "ERROR"
+                } else {
+                    "WARN"
+                };
                 let told = pick(&last, ["level", "exit_code"]);
                 assert_eq!(told, json!([level, code]), "{ended}");
                 assert!(last["reason"].is_string(), "{last}");
             }
         }
     }
+}
+
+#[test]
+fn wrong_usage_says_in_its_first_line_what_is_wrong() {
+    let world = World::new();
+    for (line, told) in [
+        (
+            "run",
+            "the following required arguments were not provided: <FILE>",
+        ),
+        ("settle", "not provided: --as <WHAT>, <--row <N>|--all>"),
+        (
+            "export --format fax",
+            "'--format <FORMAT>' [possible values: csv,",
+        ),
+        (
+            "run a.csv --new-ledger --assume-sent 1",
+            "cannot be used with",
+        ),
+        ("", "command"),
+    ] {
+        for options in ["", "-q"] {
+            let words = options.split(' ').chain(line.split(' '));
+            let words = words.filter(|word| !word.is_empty());
+            let ended = world.vlens(words).ends(2);
+            let first = ended.stderr.lines().next().unwrap();
+            assert!(
+                first.starts_with("error: ") && first.contains(told),
+                "{ended}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_result_that_nobody_gets_is_how_the_run_ended() {
+    let world = World::with_server();
+    world.customers("customers.csv", 2);
+    let metrics = "--metrics-file vlens.prom";
+    for options in ["", "-q", "--log-format json", "-q --log-format json"] {
+        let line = format!("customers.csv {metrics} {options}");
+        let line = line.trim_end();
+        let ended = world.send(line).after_shell("exec >/dev/full").ends(1);
+        let last = ended.stderr.lines().last().unwrap();
+        assert!(last.contains("The result cannot be written"), "{ended}");
+        assert!(!last.contains("INFO"), "{ended}");
+        if options.contains("json") {
+            let told = pick(&event(last), ["level", "exit_code"]);
+            assert_eq!(told, json!(["ERROR", 1]));
+        }
+        let metrics = world.read("vlens.prom");
+        assert!(metrics.contains("vlens_batch_exit_code{tenant=\"sandbox\"} 1\n"));
+        assert!(!metrics.contains("last_success"), "{metrics}");
+    }
+    // Metrics that cannot be written are no end of the run.
+    let ended = world.sent("customers.csv --metrics-file none/vlens.prom", 0);
+    let last = ended.stderr.lines().last().unwrap();
+    assert!(
+        last.contains("run ended") && last.contains("exit_code=0"),
+        "{ended}"
+    );
 }
 
 #[test]

@@ -37,21 +37,22 @@ pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
         let wishes = flow.sending.wishes;
         return dry_run(args, settings, wishes, &flow.stop, &mut sheet, &target);
     }
-    let summary = flow.send_sheet(args, &input, sheet, target).await?;
-    flow.tell(&summary)
+    flow.tell(flow.send_sheet(args, &input, sheet, target).await?)
 }
 
 /// How a run stands, and why it did not end well.
-pub type Ran = Result<(RunSummary, Option<Error>), Error>;
+pub type Stand = (RunSummary, Option<Error>);
+pub type Ran = Result<Stand, Error>;
 
 /// The same without a word on stdout.
 pub async fn send_file(args: &RunArgs, settings: &Settings) -> Ran {
-    let flow = Flow::new(settings, &args.send, "inbox")?;
+    let flow = Flow {
+        prints: false,
+        ..Flow::new(settings, &args.send, "inbox")?
+    };
     let (input, sheet) = flow.open(args)?;
     let target = flow.target(settings.needs_login()).await?;
-    let summary = flow.send_sheet(args, &input, sheet, target).await?;
-    let ended = flow.ended(&summary);
-    Ok((summary, ended))
+    flow.send_sheet(args, &input, sheet, target).await
 }
 
 /// The ledger that a file would be recorded in, made if it is not there. Refuses what every `run` would.
@@ -69,7 +70,7 @@ pub async fn resume(args: &ResumeArgs, settings: &Settings) -> Ended {
     if wishes != Wishes::default() {
         make_due(&mut begun.ledger, begun.run, wishes)?;
     }
-    flow.tell(&flow.deliver(begun, None).await?)
+    flow.tell(flow.deliver(begun, None).await?)
 }
 
 /// Makes rows due again because a person says so, and sends them.
@@ -101,7 +102,7 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
         only.extend(rows);
     }
     begun.only = Some(only);
-    flow.tell(&flow.deliver(begun, None).await?)
+    flow.tell(flow.deliver(begun, None).await?)
 }
 
 /// Finds the run of an earlier command, and opens its ledger for writing.
@@ -160,6 +161,8 @@ struct Flow<'s> {
     clock: Arc<dyn Clock>,
     stop: Arc<StopSignal>,
     started: Instant,
+    /// Whether the run's result is for stdout.
+    prints: bool,
 }
 
 impl<'s> Flow<'s> {
@@ -179,6 +182,7 @@ impl<'s> Flow<'s> {
             stop: watch_signals(settings.output, Some(sending.timeout)),
             started: Instant::now(),
             sending,
+            prints: true,
         })
     }
 
@@ -230,7 +234,7 @@ impl<'s> Flow<'s> {
         input: &Input,
         mut sheet: Sheet,
         target: Target,
-    ) -> Result<RunSummary, Error> {
+    ) -> Ran {
         let lock = self.lock()?;
         let again = self.settings.again(self.args.sandbox, Some(args));
         let worker = worker(self.command, again);
@@ -274,39 +278,48 @@ impl<'s> Flow<'s> {
         self.deliver(begun, held).await
     }
 
-    /// Sends what is due, and tells the address of the team's own when it begins and how it ends.
-    async fn deliver(&self, begun: Begun, held: Option<Held>) -> Result<RunSummary, Error> {
-        let Some(url) = &self.settings.config.notify.url else {
-            return self.work(begun, held).await;
-        };
-        let notifier = Notifier::new(url, &self.settings.way()?)?;
+    /// Sends what is due, and ends: only once the result is printed is it known how. Then the address of the team's own is told, the
+    /// metrics are final, and the run's own line is the last.
+    async fn deliver(&self, begun: Begun, held: Option<Held>) -> Ran {
+        let notifier = self.settings.config.notify.url.as_ref();
+        let notifier = notifier.map(|url| Notifier::new(url, &self.settings.way()?));
+        let notifier = notifier.transpose()?;
         let started = notifier.clone();
-        let started = tokio::spawn(async move { started.tell(Notice::Start).await });
-        let ended = self.work(begun, held).await;
-        // In this order, whatever became of the first.
-        let _ = started.await;
-        notifier.tell(self.end_notice(&ended)).await;
-        ended
+        let started =
+            started.map(|it| tokio::spawn(async move { it.tell(Notice::Start).await }));
+        let worked = self.work(begun, held).await;
+        let (ran, watch) = match worked {
+            Ok((summary, watch)) => (self.print(summary), Some(watch)),
+            Err(error) => (Err(error), None),
+        };
+        if let (Some(notifier), Some(started)) = (notifier, started) {
+            // In this order, whatever became of the first.
+            let _ = started.await;
+            notifier.tell(end_notice(&ran)).await;
+        }
+        if let (Some(watch), Ok((summary, ended))) = (watch, &ran) {
+            watch.end(summary, ended.as_ref());
+        }
+        ran
     }
 
-    /// How a run ended, without a file's name: neither its source nor a path, and no words that may hold one.
-    fn end_notice(&self, ended: &Result<RunSummary, Error>) -> Notice {
-        let (is_good, mut document) = match ended {
-            Ok(summary) => {
-                let kind = self.ended(summary).map(|error| error.kind);
-                let is_good = matches!(kind, None | Some(Kind::NeedsPerson));
-                (is_good, serde_json::json!(summary))
-            }
-            Err(Error { code, .. }) => (false, serde_json::json!({ "error": { "code": code } })),
+    /// Prints where the run stands now, and gives how it ended: a result that nobody gets is graver than whatever it says.
+    fn print(&self, summary: RunSummary) -> Ran {
+        let printed = if self.prints {
+            self.opened()?.show(&summary)
+        } else {
+            Ok(())
         };
-        if let Some(members) = document.as_object_mut() {
-            members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));
-        }
-        Notice::End(is_good, document.to_string())
+        let ended = printed.err().or_else(|| self.ended(&summary));
+        Ok((summary, ended))
     }
 
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
-    async fn work(&self, mut begun: Begun, held: Option<Held>) -> Result<RunSummary, Error> {
+    async fn work(
+        &self,
+        mut begun: Begun,
+        held: Option<Held>,
+    ) -> Result<(RunSummary, Arc<Watch>), Error> {
         let run = begun.run;
         begun.ledger.go_on_with(run)?;
         // As far as `--limit` goes.
@@ -325,8 +338,12 @@ impl<'s> Flow<'s> {
             throttled: begins.throttled,
         };
         let watch = Arc::new(self.watch(&begins, start, due));
-        let (mut ledger, tally, stopped, why) = match held {
-            Some((stop, why)) => (begun.ledger, start, Some(stop), why),
+        let pause = begun.ledger.pause_left(&self.clock.moment())?;
+        if due > 0 && !pause.is_zero() {
+            watch.see(&SendEvent::Paused { wait: pause }, &start);
+        }
+        let (mut ledger, stopped, why) = match held {
+            Some((stop, why)) => (begun.ledger, Some(stop), why),
             None => self.send(begun, &watch, start).await?,
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
@@ -335,17 +352,16 @@ impl<'s> Flow<'s> {
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
         let summary = self.opened()?.summary(run)?;
         drop(ledger);
-        watch.end(&tally, &summary, self.ended(&summary).as_ref());
-        Ok(summary)
+        Ok((summary, watch))
     }
 
-    /// Gives how far it came, and why it stopped.
+    /// Gives why it stopped.
     async fn send(
         &self,
         begun: Begun,
         watch: &Arc<Watch>,
         start: Tally,
-    ) -> Result<(Ledger, Tally, Option<Stop>, Option<String>), Error> {
+    ) -> Result<(Ledger, Option<Stop>, Option<String>), Error> {
         let register = begun.register.unwrap_or_else(|error| {
             self.stop.stop(StopReason::Register(error));
             None
@@ -371,7 +387,11 @@ impl<'s> Flow<'s> {
         let api = Api::new(client, credentials, limiter, None, register, clock, stop);
         let observer = Arc::clone(watch);
         let observer = Box::new(move |event: &SendEvent, tally: &Tally| observer.see(event, tally));
-        let sent = send(options, api, writer.clone(), observer, start).await;
+        let sent = tokio::select! {
+            sent = send(options, api, writer.clone(), observer, start) => sent,
+            never = watch.keep_metrics() => match never {},
+        };
+        watch.is_over(sent.tally);
         let ledger = writer.stop().await;
         if let Some(sandbox) = sandbox {
             sandbox.stop().await;
@@ -379,12 +399,11 @@ impl<'s> Flow<'s> {
         let is_done = sent.tally.counts.pending == 0;
         let reason = self.stop.why();
         if let Some(StopReason::Broken(error)) = &reason {
-            watch.end_broken();
             return Err(error.clone());
         }
         let stopped = StopReason::of_run(reason.as_ref(), is_done, sent.limit_reached);
         let why = reason.as_ref().and_then(StopReason::said);
-        Ok((ledger?, sent.tally, stopped, why))
+        Ok((ledger?, stopped, why))
     }
 
     /// Who has to act after this run. A register that is not to be trusted is worse than one that is away: trying again is of no use.
@@ -396,16 +415,14 @@ impl<'s> Flow<'s> {
         Some(ended)
     }
 
-    /// Prints where the run stands now.
-    fn tell(&self, summary: &RunSummary) -> Ended {
-        let opened = self.opened()?;
-        opened.show(summary)?;
-        match self.ended(summary) {
+    /// Tells whoever has to act, unless the run's own line did.
+    fn tell(&self, (summary, ended): Stand) -> Ended {
+        match ended {
             None => Ok(None),
             Some(error) if self.settings.output.logs_ends() => Ok(Some(error.kind)),
             // Whoever gets this by mail did not see the summary.
             Some(error) if self.settings.output.quiet => {
-                let further = opened.further(summary.run)?;
+                let further = self.opened()?.further(summary.run)?;
                 let status = command(&format!("status {}", summary.run), &further.reading);
                 Err(error.hint(format!("See what to do: {status}")))
             }
@@ -450,4 +467,20 @@ impl<'s> Flow<'s> {
         let question = question(due, &binding.base_url, &binding.tenancy_name, least);
         due == 0 || !self.asks() || is_confirmed(&question)
     }
+}
+
+/// How a run ended, without a file's name: neither its source nor a path, and no words that may hold one.
+fn end_notice(ran: &Ran) -> Notice {
+    let (is_good, mut document) = match ran {
+        Ok((summary, ended)) => {
+            let kind = ended.as_ref().map(|error| error.kind);
+            let is_good = matches!(kind, None | Some(Kind::NeedsPerson));
+            (is_good, serde_json::json!(summary))
+        }
+        Err(Error { code, .. }) => (false, serde_json::json!({ "error": { "code": code } })),
+    };
+    if let Some(members) = document.as_object_mut() {
+        members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));
+    }
+    Notice::End(is_good, document.to_string())
 }

@@ -236,9 +236,22 @@ fn retry_sends_what_it_means_and_no_row_that_merely_waits() {
     let world = World::with_server();
     let customers = world.phones("customers.csv", [REJECTED, "", "", ""]);
     world.sent("customers.csv --limit 1", 4);
+    // Named rows are sent all or none, and each that is not meant is named.
+    for (line, told) in [
+        (
+            "retry --failed --row 2",
+            "Row 2 of run 1 is not one that this sends",
+        ),
+        (
+            "retry --rejected --row 2 --row 3 --row 4",
+            "Rows 3, 4 of run 1 are not",
+        ),
+    ] {
+        world.ran(line, 2).complains_of(told);
+        assert_eq!(world.invitations().len(), 1, "{line}");
+    }
     for (line, rows, code) in [
-        ("retry --failed --row 2", &[][..], 4),
-        ("retry --rejected --row 2", &[2], 4),
+        ("retry --rejected --row 2", &[2][..], 4),
         ("retry --rejected", &[2], 4),
         ("retry --row 2", &[2], 4),
         ("retry --row 4", &[4], 4),

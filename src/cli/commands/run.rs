@@ -77,14 +77,6 @@ pub async fn resume(args: &ResumeArgs, settings: &Settings) -> Ended {
 pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     let (flow, mut begun) = go_on(args.run, &args.send, settings, "retry").await?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    // A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send.
-    let unfit = [Status::Created, Status::Invalid, Status::Duplicate];
-    let fits = |status| !unfit.contains(&status);
-    let told = (
-        "row_not_retryable",
-        "not one that can be sent again; nothing was sent",
-    );
-    refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, told)?;
     let kinds = [
         (args.rejected, Status::Rejected),
         (args.failed, Status::Failed),
@@ -93,12 +85,19 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     let is_any_named = kinds.iter().any(|(is_named, _)| *is_named);
     let meant = kinds.iter().filter(|kind| kind.0 || !is_any_named);
     let statuses: Vec<Status> = meant.map(|(_, status)| *status).collect();
+    // A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send. One that merely
+    // waits goes out as well where it is named alone.
+    let fits = |status| statuses.contains(&status) || status == Status::Pending && !is_any_named;
+    let told = (
+        "row_not_retryable",
+        "not one that this sends again; nothing was sent",
+    );
+    refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, told)?;
     let named = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
     ledger.decide_on(*run)?;
     let mut only = ledger.retry(*run, &statuses, named, &flow.clock.moment())?;
     if !is_any_named {
-        // One that is named goes out as well where it merely waits.
         only.extend(rows);
     }
     begun.only = Some(only);
@@ -285,8 +284,7 @@ impl<'s> Flow<'s> {
         let notifier = notifier.map(|url| Notifier::new(url, &self.settings.way()?));
         let notifier = notifier.transpose()?;
         let started = notifier.clone();
-        let started =
-            started.map(|it| tokio::spawn(async move { it.tell(Notice::Start).await }));
+        let started = started.map(|it| tokio::spawn(async move { it.tell(Notice::Start).await }));
         let worked = self.work(begun, held).await;
         let (ran, watch) = match worked {
             Ok((summary, watch)) => (self.print(summary), Some(watch)),

@@ -44,8 +44,8 @@ fn headers_alone_are_a_mapping() {
 #[test]
 fn sessions_without_fields_need_no_admin() {
     let world = World::with_server();
-    let key = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----";
-    world.file("session.pem", format!("{key}\n"));
+    let key = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n";
+    world.file("session.pem", key);
     world.config(
         "[session]\nkind = \"auth\"\nminimal_signature_flow = false\ndigital_identity_only = true\n\
          user_public_key_file = \"session.pem\"\n[contract]\ntypes = [414]\n",

@@ -96,8 +96,7 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
     };
     let path = settings.resolve(name);
     let named = format!("{} (user_public_key_file)", path.display());
-    let text = text_of(&path, "public_key_unreadable", &named)?;
-    Ok(Some(text.trim_end().to_owned()))
+    text_of(&path, "public_key_unreadable", &named).map(Some)
 }
 
 pub fn check(args: &CheckArgs, settings: &Settings) -> Ended {

@@ -53,6 +53,9 @@ pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Sour
     } else {
         source.note(text);
     }
+    if options.sheet.is_some() {
+        source.warn("A text file has no sheets: the name of one changes nothing.");
+    }
     source.is_guess = basis == Basis::Guessed;
     Ok(source)
 }

@@ -2,8 +2,11 @@
 
 use std::io::ErrorKind;
 use std::num::NonZeroU32;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use toml::Spanned;
 
 use super::args::{Global, LayoutArgs, ReadArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
@@ -62,19 +65,17 @@ impl Settings {
         let of_sheet = of_sheet.find(|path| path.exists());
         let config_path = global.config.clone().or(of_sheet);
         let config_path = config_path.or_else(|| beside(CONFIG_NAME));
-        let mut config = match &config_path {
-            Some(path) => read_config(path)?,
+        let own = own_config().filter(|path| path.exists());
+        let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
+        let own = own.transpose()?;
+        let under = own.as_ref().map(|(config, _)| config);
+        let config = match &config_path {
+            Some(path) => read_config(path, under)?,
             None => match beside(&format!("{CONFIG_NAME}.txt")) {
                 Some(path) => return Err(misnamed(&path)),
-                None => Config::default(),
+                None => Config::parse_over("", CONFIG_NAME, under)?,
             },
         };
-        let own = own_config().filter(|path| path.exists());
-        let own = own.map(|path| read_config(&path).map(|config| (config, path)));
-        let own = own.transpose()?;
-        if let Some((own, _)) = &own {
-            config.take_what_is_open(own);
-        }
         Ok(Settings {
             output: Output::new(global),
             config,
@@ -144,13 +145,20 @@ impl Settings {
     }
 
     pub fn forms_folder(&self) -> PathBuf {
-        tidy(self.resolve("contract-types"))
+        tidy(self.folder().join("contract-types"))
     }
 
-    /// A path of the config, which is relative to it.
-    pub fn resolve(&self, path: &str) -> PathBuf {
+    /// A path, which is relative to the config that names it.
+    pub fn resolve(&self, path: &Spanned<impl Deref<Target = String>>) -> PathBuf {
+        let own = self.own.as_ref().filter(|_| self.config.is_own(path));
+        let folder = own.map_or_else(|| self.folder(), |(_, own)| folder_of(own));
+        folder.join(&**path.get_ref())
+    }
+
+    /// The config's folder, else FILE's.
+    fn folder(&self) -> PathBuf {
         let folder = self.config_path.as_deref().map(folder_of);
-        folder.as_ref().unwrap_or(&self.file_folder).join(path)
+        folder.unwrap_or_else(|| self.file_folder.clone())
     }
 
     /// What the config says of the API, else the user's own where that counts.
@@ -347,7 +355,8 @@ fn misnamed(path: &Path) -> Error {
     Error::unusable("config_misnamed", message).hint(format!("Rename it to {name}."))
 }
 
-fn read_config(path: &Path) -> Result<Config, Error> {
+/// Reads a config; `own`: the user's, for what it leaves open.
+fn read_config(path: &Path, own: Option<&Config>) -> Result<Config, Error> {
     let shown = path.display().to_string();
     let text = read_text(path).map_err(|error| {
         let longer = PathBuf::from(format!("{shown}.txt"));
@@ -357,5 +366,5 @@ fn read_config(path: &Path) -> Result<Config, Error> {
         let message = format!("The config {shown} cannot be read: {error}.");
         Error::unusable("config_unreadable", message).hint("Check the path given with --config.")
     })?;
-    Config::parse(&text, &shown).map_err(|error| error.about(&shown))
+    Config::parse_over(&text, &shown, own).map_err(|error| error.about(&shown))
 }

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use url::{Host, Url};
 
-use super::diagnostics::{Origin, Reading, refusal};
+use super::diagnostics::{Origin, Reading};
 use super::field_config::{Columns, Entries, FieldEntry, OneOrMany, Text};
 use super::header::Role;
 use super::template;
 use super::value::Country;
 use crate::error::Error;
-use crate::model::{ContractTypeId, Hidden};
+use crate::model::{ContractTypeId, Hidden, LinkTemplate};
 
 /// How dates go out unless the config says otherwise.
 pub(crate) const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
@@ -41,25 +41,6 @@ pub struct Config {
     pub fields: Option<IndexMap<TypeKey, Entries<Spanned<FieldEntry>>>>,
     #[serde(skip)]
     pub(crate) origin: Origin,
-}
-
-impl Config {
-    /// Takes from the user's own config what this one leaves open of how to send; a mapping is the sheet's alone.
-    pub fn take_what_is_open(&mut self, own: &Config) {
-        let (here, theirs) = (&self.limits, &own.limits);
-        self.limits = LimitsConfig {
-            per_second: here.per_second.or(theirs.per_second),
-            per_minute: here.per_minute.or(theirs.per_minute),
-            concurrency: here.concurrency.or(theirs.concurrency),
-            timeout_seconds: here.timeout_seconds.or(theirs.timeout_seconds),
-            max_attempts: here.max_attempts.or(theirs.max_attempts),
-            max_consecutive_failures: here
-                .max_consecutive_failures
-                .or(theirs.max_consecutive_failures),
-        };
-        self.retry.on_uncertain = self.retry.on_uncertain.or(own.retry.on_uncertain);
-        self.result.link = self.result.link.take().or_else(|| own.result.link.clone());
-    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -147,7 +128,7 @@ pub struct SessionConfig {
     pub minimal_signature_flow: bool,
     pub digital_identity_only: bool,
     /// The file whose text is `userPublicKey`, relative to the config.
-    pub user_public_key_file: Option<Text>,
+    pub user_public_key_file: Option<Spanned<Text>>,
 }
 
 impl Default for SessionConfig {
@@ -191,8 +172,7 @@ pub struct IdentityConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ResultConfig {
     /// The template of the link column in exports.
-    #[serde(deserialize_with = "link")]
-    pub link: Option<String>,
+    pub link: Option<LinkTemplate>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -298,32 +278,32 @@ fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>,
     }
 }
 
-fn link<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let link = Text::deserialize(deserializer)?.0;
-    if let Err(error) = minijinja::Environment::empty().template_from_str(&link) {
-        let reason = error.detail().unwrap_or("it cannot be read");
-        let message = format!("is no valid template: {reason}\n");
-        return Err(D::Error::custom(message));
-    }
-    Ok(Some(link))
-}
-
 impl Config {
     /// Reads the TOML's text. `file_name` is for error messages.
     pub fn parse(text: &str, file_name: &str) -> Result<Config, Error> {
-        let mut reading = Reading::of(text);
-        let mut config: Config = reading.read();
-        config.origin = Origin {
+        Config::parse_over(text, file_name, None)
+    }
+
+    /// The same; what it leaves open is taken from the user's own config.
+    pub fn parse_over(text: &str, file_name: &str, own: Option<&Config>) -> Result<Config, Error> {
+        let origin = Origin {
             file_name: Arc::from(file_name),
             text: Arc::from(text),
+            own: own.map(|own| Arc::new(own.origin.clone())),
         };
+        let own = origin.own_in_place();
+        let mut reading = Reading::of(text, own.as_deref());
+        let mut config: Config = reading.read();
+        config.origin = origin;
         config.check_contract(&mut reading);
         config.check_fields(&mut reading);
-        if reading.problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(refusal(reading.problems, &config.origin))
-        }
+        let refusal = reading.refusal(&config.origin);
+        refusal.map_or(Ok(config), Err)
+    }
+
+    /// Whether this was taken from the user's own config.
+    pub fn is_own<T>(&self, found: &Spanned<T>) -> bool {
+        self.origin.is_own(found.span().start)
     }
 
     /// The contract types that `[contract]` names.
@@ -501,7 +481,7 @@ pub mod tests {
         error: unknown key `tenency_name` in [api]
          --> vlens-batch.toml:2:1
           |
-        2 | tenency_name = "acme"
+        2 | tenency_name = …
           | ^^^^^^^^^^^^
           |
           = help: did you mean `tenancy_name`?
@@ -552,7 +532,9 @@ contract.types = 0 => a number from 1 on
 session.kind = "invite" => `kind` must be "invitation" or "auth"
 session.minimal_signature_flow = "yes" => must be true or false
 identity.columns = [] => `columns` is empty
-result.link = "https://x/{{ token" => `link` is no valid template
+result.link = "https://x/{{ token" => `link` has a {{ that is not closed
+result.link = "https://x/{{ tokn }}" => `link` uses "tokn"
+result.link = "https://x/" => `link` does not use {{ token }}
 fields.fullName = "Name" => [fields.fullName] is no contract type
 fields.0414.a = "A" => [fields.0414] is no contract type
 fields.414.a = 5 => must be a column's name in quotes

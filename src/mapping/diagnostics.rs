@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::names::{did_you_mean, fold};
-use super::words::WORDS;
+use super::names::did_you_mean;
+use super::own::take_what_is_open;
+use super::visible::{Shown, has_user_info, names_a_secret, visible};
 use crate::error::Error;
 
 /// The TOML as it was read: its name and its text, kept to show lines of it. Does not print the text by accident, since a
@@ -22,6 +23,29 @@ use crate::error::Error;
 pub(crate) struct Origin {
     pub file_name: Arc<str>,
     pub text: Arc<str>,
+    /// The user's own config, of which what this one leaves open was taken. Its places come after this one's.
+    pub own: Option<Arc<Origin>>,
+}
+
+impl Origin {
+    /// The own config's text, with its places as they are told.
+    pub fn own_in_place(&self) -> Option<String> {
+        let own = self.own.as_ref()?;
+        Some(" ".repeat(self.text.len() + 1) + &own.text)
+    }
+
+    pub fn is_own(&self, place: usize) -> bool {
+        self.own.is_some() && place > self.text.len()
+    }
+
+    /// The file that a place is in, and where in it.
+    fn locate(&self, span: &Range<usize>) -> (&Origin, Range<usize>) {
+        let before = self.text.len() + 1;
+        match &self.own {
+            Some(own) if self.is_own(span.start) => (own, span.start - before..span.end - before),
+            _ => (self, span.clone()),
+        }
+    }
 }
 
 impl fmt::Debug for Origin {
@@ -39,8 +63,8 @@ pub(crate) struct ConfigProblem {
     pub span: Option<Range<usize>>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Whether the line holds a secret, so that it is named by its number and never shown.
-    pub is_secret: bool,
+    /// What of its line may be seen.
+    pub shown: Shown,
 }
 
 impl ConfigProblem {
@@ -58,7 +82,7 @@ impl ConfigProblem {
             message: message.into(),
             span: None,
             hint: None,
-            is_secret: false,
+            shown: Shown::Whole,
         }
     }
 
@@ -86,17 +110,24 @@ pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin) -> Erro
 }
 
 fn drawn(problem: &ConfigProblem, origin: &Origin) -> String {
-    let Origin { file_name, text } = origin;
     let mut title = problem.message.clone();
     let mut picture = None;
     if let Some(span) = &problem.span {
-        let span = on_one_line(text, span);
-        if problem.is_secret || line_may_hold_a_secret(text, span.start) {
-            let line = text[..span.start].matches('\n').count() + 1;
-            title = format!("{file_name}, line {line}: {title}");
-        } else {
-            let snippet = Snippet::source(&**text).path(&**file_name);
+        let (
+            Origin {
+                file_name, text, ..
+            },
+            span,
+        ) = origin.locate(span);
+        let number = text[..text.floor_char_boundary(span.start)]
+            .matches('\n')
+            .count()
+            + 1;
+        if let Some((line, span)) = visible(problem.shown, text, &span) {
+            let snippet = Snippet::source(line).path(&**file_name).line_start(number);
             picture = Some(snippet.annotation(AnnotationKind::Primary.span(span)));
+        } else {
+            title = format!("{file_name}, line {number}: {title}");
         }
     }
     let help = problem.hint.as_deref();
@@ -105,17 +136,6 @@ fn drawn(problem: &ConfigProblem, origin: &Origin) -> String {
         .elements(help.map(|hint| Level::HELP.message(hint)));
     let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
     renderer.render(&[group])
-}
-
-/// A span cut to its first line, so that no neighbouring line is drawn into the picture; never empty at a line's start
-/// alone, and always on character boundaries.
-fn on_one_line(text: &str, span: &Range<usize>) -> Range<usize> {
-    let start = text.floor_char_boundary(span.start);
-    let line_end = text[start..]
-        .find(['\n', '\r'])
-        .map_or(text.len(), |at| start + at);
-    let end = text.floor_char_boundary(span.end.clamp(start, line_end));
-    start..end
 }
 
 /// Problems that are told at most; a file with more of them is another file.
@@ -129,16 +149,20 @@ pub(crate) struct Reading<'t> {
     pub problems: Vec<ConfigProblem>,
     /// Entries that were taken out.
     removed: Vec<Path>,
+    /// What nobody may see.
+    hidden: Vec<Range<usize>>,
 }
 
 impl<'t> Reading<'t> {
-    pub fn of(text: &'t str) -> Self {
+    /// `own`: the user's config, sound in itself, of which what this one leaves open is taken.
+    pub fn of(text: &'t str, own: Option<&'t str>) -> Self {
         let (root, syntax_errors) = DeTable::parse_recoverable(text);
         let mut reading = Reading {
             text,
             root,
             problems: Vec::new(),
             removed: Vec::new(),
+            hidden: Vec::new(),
         };
         let mut secrets = Vec::new();
         find_secrets(reading.root.get_ref(), &mut Path::new(), &mut secrets);
@@ -153,9 +177,36 @@ impl<'t> Reading<'t> {
         for error in syntax_errors {
             let message = format!("this is no valid TOML: {}", error.message());
             let span = error.span().unwrap_or_default();
-            reading.problems.push(ConfigProblem::at(&span, message));
+            reading.problems.push(ConfigProblem {
+                shown: Shown::Key,
+                ..ConfigProblem::at(&span, message)
+            });
+        }
+        if let Some(own) = own {
+            let (own, _) = DeTable::parse_recoverable(own);
+            take_what_is_open(reading.root.get_mut(), own.into_inner());
         }
         reading
+    }
+
+    /// Why the config cannot be used, if it cannot: no line is shown that holds what nobody may see.
+    pub fn refusal(mut self, origin: &Origin) -> Option<Error> {
+        for problem in &mut self.problems {
+            let line = problem
+                .span
+                .as_ref()
+                .map(|span| line_around(self.text, span.start));
+            let is_on = |hidden: &Range<usize>| {
+                let line = line.as_ref()?;
+                Some(hidden.start <= line.end && line.start <= hidden.end)
+            };
+            if problem.shown == Shown::Whole
+                && self.hidden.iter().any(|hidden| is_on(hidden) == Some(true))
+            {
+                problem.shown = Shown::Key;
+            }
+        }
+        (!self.problems.is_empty()).then(|| refusal(self.problems, origin))
     }
 
     /// The file as this type, without what is wrong in it.
@@ -192,6 +243,9 @@ impl<'t> Reading<'t> {
 
     fn take_out(&mut self, span: Option<&Range<usize>>) -> Option<Place> {
         let place = take_entry(self.root.get_mut(), span?)?;
+        if place.is_anyones {
+            self.hidden.push(place.whole.clone());
+        }
         self.removed.push(place.path.clone());
         Some(place)
     }
@@ -201,6 +255,19 @@ impl<'t> Reading<'t> {
 struct Place {
     path: Path,
     is_key: bool,
+    /// Key and value.
+    whole: Range<usize>,
+    /// Whether nobody can tell what it holds: the key is not known, or what stands there is nothing like what is meant.
+    is_anyones: bool,
+}
+
+/// Names a database, in any of the ways that databases have.
+const REGISTER: &str = "register";
+
+fn line_around(text: &str, at: usize) -> Range<usize> {
+    let at = text.floor_char_boundary(at);
+    let start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    start..text[at..].find('\n').map_or(text.len(), |end| at + end)
 }
 
 /// Takes the innermost entry out whose key or value this span is, or lies in.
@@ -216,8 +283,10 @@ fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
         }
         let is_key = key.span() == *span;
         (is_key || lies_in(&value.span())).then(|| Place {
+            is_anyones: is_key || value.get_ref().is_table() || name == REGISTER,
             path: vec![name],
             is_key,
+            whole: key.span().start..value.span().end,
         })
     })?;
     if let [name] = &place.path[..] {
@@ -301,14 +370,20 @@ fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProb
             Some(ConfigProblem::at(&key.span(), message).hint(RIGHT_PLACES))
         } else if path[0] != "fields" && text.is_some_and(has_user_info) {
             let message = format!("the address in `{name}` holds a user or a password");
-            let hint = "take the part before `@` out of it";
+            let hint = match &path[..] {
+                // As which role the register is come to may stand there.
+                [_, register] if register == REGISTER => {
+                    "take the password out of it, as in postgres://ROLE@HOST/DATABASE; VLENS_REGISTER_PASSWORD_FILE names the file that it is in"
+                }
+                _ => "take the part before `@` out of it",
+            };
             Some(ConfigProblem::at(&value.span(), message).hint(hint))
         } else {
             None
         };
         if let Some(secret) = secret.filter(|_| !may_be_told(path, text)) {
             found.push(ConfigProblem {
-                is_secret: true,
+                shown: Shown::Number,
                 ..secret
             });
         } else if let DeValue::Table(inner) = value.get_ref() {
@@ -326,45 +401,11 @@ fn may_be_told(path: &[String], value: Option<&str>) -> bool {
             let is_one = matches!(&**name, "username" | "api_key_file" | "password_file");
             is_one && !value.is_some_and(has_user_info)
         }
-        [team, name] if team == "team" && name == "register" => {
+        [team, name] if team == "team" && name == REGISTER => {
             login().is_some_and(|login| !login.contains(':'))
         }
         _ => false,
     }
-}
-
-/// Whether a key, taken by its name, holds a secret.
-fn names_a_secret(name: &str) -> bool {
-    let folded = fold(name);
-    let is_public = folded.contains("public");
-    !is_public && (folded == "key" || WORDS.secrets.iter().any(|word| folded.contains(word)))
-}
-
-/// Whether the line around `at` may hold a secret: then no error shows it. Errs on the side of silence: where a secret opens a
-/// value of several lines, everything below it stays hidden, as it may have no end.
-fn line_may_hold_a_secret(text: &str, at: usize) -> bool {
-    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-    let is_secret = |line: &&str| names_a_secret_before_a_value(line) || has_user_info(line);
-    let opens = |line: &str| line.contains("\"\"\"") || line.contains("'''");
-    let mut lines = text[..end].lines();
-    lines.next_back().is_some_and(|line| is_secret(&line)) || lines.filter(is_secret).any(opens)
-}
-
-fn names_a_secret_before_a_value(line: &str) -> bool {
-    line.split(['{', ','])
-        .filter_map(|part| part.split_once('='))
-        .any(|(key, _)| names_a_secret(key.trim().trim_matches(['"', '\''])))
-}
-
-/// Whether a web address carries a user and a password.
-fn has_user_info(text: &str) -> bool {
-    text.split("://").skip(1).any(|rest| {
-        let authority = rest
-            .split(['/', '?', '#', '"', '\''])
-            .next()
-            .unwrap_or(rest);
-        authority.contains('@')
-    })
 }
 
 #[cfg(test)]
@@ -403,6 +444,22 @@ api = { secret = "hunter2" } => line 1 => VLENS_
 [api];password = """;hunter2 => line 2 => TOML
 [api];password = "hunter2";password = "hunter2" => line 3 => duplicate
 [api];bad = 1, token = "hunter2" => line 2 => TOML
+[team];register = "postgres://mona:hunter2@h/x" => line 2 => take the password out of it
+[team];register = "postgres://h/x?password=hunter2" => register = … => without a password
+[team];register = "host=h password=hunter2" => register = … => without a password
+[api];pasword = "hunter2" => 2 | pasword = … => unknown key `pasword`
+[api];pin = 1 # hunter2 => 2 | pin = … => unknown key `pin`
+pass = { word = "hunter2" } => 1 | pass = … => unknown key `pass`
+[limits];per_second = { pin = "hunter2" } => 2 | per_second = … => whole number
+[limits];per_second = 0 # password: hunter2 => 2 | per_second = 0 => whole number
+api = { base_ur = "x", pasword = "hunter2" } => 1 | api = … => base_url
+"مفتاح" = "hunter2" => 1 | "مفتاح" = … => unknown key
+[api];ApiKy: hunter2 => 2 | ApiKy: … => TOML
+[api];pasword =;"hunter2" => 2 | pasword = => TOML
+[api];pasword = """;hunt=hunter2 => line 3 => TOML
+[api];"pasword" "hunter2" => line 2 => TOML
+{"api": {"pasword": "hunter2"}} => 1 | {"api": … => TOML
+[notify];url = "http://x.example/hunter2" => 2 | url = … => https
 "#;
 
     #[test]

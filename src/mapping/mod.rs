@@ -16,9 +16,11 @@ pub mod guess;
 mod header;
 mod invitation;
 pub mod names;
+mod own;
 mod portal;
 mod template;
 pub mod value;
+mod visible;
 mod words;
 
 pub use apply::Mapped;
@@ -26,4 +28,5 @@ pub use bind::{BindOptions, Mapping};
 pub use config::Config;
 pub use form::{form_changes, type_of};
 pub use header::EXAMPLE_MARKER;
+pub(crate) use own::ACCOUNT;
 pub use portal::{Portal, PortalColumns};

@@ -4,6 +4,7 @@
 
 mod fault;
 mod invitation;
+mod link;
 mod outcome;
 mod printable;
 mod problem;
@@ -16,6 +17,7 @@ pub use invitation::{
     ContractTypeId, CustomerKey, EXAMPLE_PERSON, FieldType, Form, FormCondition, FormField,
     FormOption, Invitation, InvitationKey, Recipient,
 };
+pub use link::LinkTemplate;
 pub use outcome::{Failure, Outcome, Refusal, RetryAfter, Uncertainty, Why};
 pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};
 pub use problem::{Judged, Problem, ProblemCode, Repair, Verdict};

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use rust_xlsxwriter::Workbook;
@@ -16,7 +15,7 @@ use super::words::Language;
 use super::workbook::{Book, Face, Fill, TOLD_WIDTH, looks_like_formula};
 use crate::error::Error;
 use crate::model::{
-    Cell, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, RowNumber, Secret, Status, printable_lines,
+    Cell, LinkTemplate, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, Secret, Status, printable_lines,
     to_json,
 };
 
@@ -277,69 +276,10 @@ fn keys(columns: &[String]) -> Vec<String> {
     columns.iter().enumerate().map(unique).collect()
 }
 
-/// `[result] link`: the tenant's own address, made from a row's session token. It knows `{{ token }}` (percent-encoded) and
-/// `{{ row }}`, and nothing else, so that a link is never much longer than its template.
-#[derive(Debug)]
-pub struct LinkTemplate(String);
-
-impl LinkTemplate {
-    /// Reads a template such as `https://onboard.example/start?session={{ token }}`.
-    pub fn parse(text: &str) -> Result<LinkTemplate, Error> {
-        let mut has_token = false;
-        for gap in text.split("{{").skip(1) {
-            match gap.split_once("}}").map(|(name, _)| name.trim()) {
-                Some("token") => has_token = true,
-                Some("row") => {}
-                Some(other) => {
-                    let why = format!("it uses {other:?}, which is not known here");
-                    return Err(invalid(&why));
-                }
-                None => return Err(invalid("a {{ in it is not closed by }}")),
-            }
-        }
-        if has_token {
-            return Ok(LinkTemplate(text.to_owned()));
-        }
-        Err(invalid(
-            "it does not use {{ token }}, so every link would be the same",
-        ))
-    }
-
-    fn render(&self, token: &str, row: RowNumber) -> String {
-        let mut pieces = self.0.split("{{");
-        let mut link = pieces.next().unwrap_or_default().to_owned();
-        for (name, text) in pieces.filter_map(|piece| piece.split_once("}}")) {
-            match name.trim() {
-                "token" => link.push_str(&percent_encoded(token)),
-                _ => link.push_str(&row.to_string()),
-            }
-            link.push_str(text);
-        }
-        link
-    }
-}
-
-fn invalid(why: &str) -> Error {
-    Error::unusable("link_template_invalid", format!("[result] link cannot be used: {why}."))
-        .hint("Write it like \"https://onboard.example/start?session={{ token }}\"; {{ row }} is known as well.")
-}
-
-/// RFC 3986: everything but the unreserved characters is escaped, so that a token fits in a path and in a query.
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing into a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::RowNumber;
 
     #[test]
     fn every_column_keeps_a_key_of_its_own() {
@@ -350,24 +290,8 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_link_has_its_token_escaped_and_a_template_that_cannot_work_is_refused() {
-        let link = LinkTemplate::parse("https://x.example/{{ row }}/{{ token }}#").unwrap();
-        let rendered = link.render("a-1._~+/=&?#", RowNumber(7));
-        assert_eq!(rendered, "https://x.example/7/a-1._~%2B%2F%3D%26%3F%23#");
-        for (template, part) in [
-            ("https://x.example/{{ tokn }}", "\"tokn\""),
-            ("https://x.example/", "every link would be the same"),
-            ("https://x.example/{{ token", "not closed"),
-            ("{{ token|upper }}", "\"token|upper\""),
-        ] {
-            let error = LinkTemplate::parse(template).unwrap_err();
-            assert!(error.message.contains(part), "{}", error.message);
-        }
-    }
-
     fn export(cell: &str, format: Format, out: impl Write + Send) -> Result<(), Error> {
-        let link = LinkTemplate::parse("https://x.example/{{ token }}")?;
+        let link = LinkTemplate::try_from("https://x.example/{{ token }}".to_owned()).unwrap();
         let options = ExportOptions {
             link: Some(&link),
             without_tokens: true,

@@ -16,7 +16,7 @@ mod workbook;
 
 pub use annotate::{Annotator, SheetShape, WRITTEN_AT};
 pub use check::{CheckTally, CheckText, FilledForm};
-pub use export::{ExportOptions, Format, LinkTemplate, Sink, sink};
+pub use export::{ExportOptions, Format, Sink, sink};
 pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::Progress;
 pub use template::{TemplateSpec, write_template};

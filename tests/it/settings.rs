@@ -218,6 +218,93 @@ fn mistakes_in_a_config_are_shown_in_their_place_and_nothing_is_sent() {
     assert!(world.server_log().is_empty());
 }
 
+/// Whatever the key is called.
+#[test]
+fn what_nobody_can_tell_the_meaning_of_is_never_shown() {
+    let world = World::with_server();
+    world.customers("customers.csv", 1);
+    for line in [
+        "passwrod = \"S\"",
+        "jwt = \"S\"",
+        "\"كلمة المرور\" = \"S\"",
+        "ApiKey: S",
+        "passphrase =\n\"S\"",
+        "base_ur = \"x\" # password: S",
+        "auth = { basic = \"S\" }",
+    ] {
+        world.config(&format!("[api]\n{}\n", line.replace('S', SECRET)));
+        for line in ["run customers.csv -vv", "check customers.csv --json"] {
+            world.ran(line, 5).complains_of("2").hides(SECRET);
+        }
+    }
+}
+
+#[test]
+fn a_link_that_no_token_makes_is_refused_before_anybody_is_invited() {
+    let world = World::with_server();
+    world.customers("inbox/customers.csv", 1);
+    let config = world.file(
+        "inbox/vlens-batch.toml",
+        "[result]\nlink = 'x/{{ tokn }}'\n",
+    );
+    for line in [
+        "check inbox/customers.csv",
+        "run inbox/customers.csv",
+        "run inbox/customers.csv --dry-run",
+        "inbox inbox --settled 0s",
+    ] {
+        let refused = world.ran(line, 5);
+        refused
+            .complains_of("vlens-batch.toml:2")
+            .complains_of("tokn");
+    }
+    std::fs::rename(config, world.path("inbox/customers.vlens-batch.toml")).unwrap();
+    world.ran("inbox inbox --settled 0s", 5);
+    assert!(world.read("inbox/customers.error.txt").contains("tokn"));
+    assert!(world.server_log().is_empty());
+}
+
+#[test]
+fn what_the_config_leaves_open_is_looked_up_in_the_users_own() {
+    let world = World::with_server();
+    let own = |text: &str| world.file(".config/vlens-batch/config.toml", text);
+    world.file("customers.csv", "Mobile\n01012345678\n");
+    let config = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n";
+    world.config(config);
+    world.file("team.key", "k".repeat(64));
+    own("[team]\nregister = \"postgres://mona@127.0.0.1:1/x\"\n");
+    let alone = world.send("customers.csv --max-duration 1s");
+    let alone = alone.env("VLENS_REGISTER_KEY_FILE", "team.key").run();
+    assert_ne!(alone.code(), Some(0), "{alone}");
+    assert!(world.invitations().is_empty(), "{alone}");
+    own(
+        "[session]\nkind = \"auth\"\nuser_public_key_file = \"key.pem\"\n[recipient]\ncountry = \"SA\"\n",
+    );
+    world.file(".config/vlens-batch/key.pem", "MIIB\n");
+    world.file("customers.csv", "Mobile\n0512345678\n");
+    world.sent("customers.csv", 0);
+    let body = world.invitations()[0].json();
+    assert_eq!(
+        pick(&body, ["phoneNumber", "userPublicKey"]),
+        json!(["+966512345678", "MIIB\n"])
+    );
+    // What is wrong there is told of that file.
+    world.config("");
+    own("[contract]\ntypes = [414]\n[recipient]\nphone = \"Mobil\"\n");
+    let refused = world.ran("run customers.csv", 5);
+    refused
+        .complains_of("config.toml:4:9")
+        .complains_of("phone = \"Mobil\"");
+}
+
+#[test]
+fn options_that_a_file_has_no_use_for_are_told() {
+    let world = World::new();
+    world.customers("customers.csv", 1);
+    let checked = world.ran("check customers.csv --sheet Customers", 0);
+    checked.shows("no sheets");
+}
+
 #[test]
 fn quiet_is_quiet_on_success() {
     let world = World::with_server();

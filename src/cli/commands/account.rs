@@ -15,18 +15,10 @@ use crate::cli::output::Output;
 use crate::cli::place::own_config;
 use crate::cli::settings::{DEFAULT_BASE_URL, Found, Settings, TENANCY_NAME, variable};
 use crate::error::{Ended, Error};
-use crate::mapping::Config;
+use crate::mapping::{ACCOUNT, Config};
 use crate::model::{Secret, printable};
 use crate::send::Credentials;
 
-/// What is kept under `[api]`.
-const SETTINGS: [&str; 5] = [
-    "base_url",
-    "tenancy_name",
-    "username",
-    "api_key_file",
-    "password_file",
-];
 const API_KEY_FILE: &str = "api-key";
 const PASSWORD_FILE: &str = "password";
 
@@ -150,7 +142,7 @@ fn with_account(own: &Path, account: [Option<&str>; 5]) -> Result<(String, bool)
     let api = config.entry("api").or_insert_with(empty);
     let mut had_any = false;
     if let Some(api) = api.as_table_mut() {
-        for (name, value) in SETTINGS.into_iter().zip(account) {
+        for (name, value) in ACCOUNT.into_iter().zip(account) {
             had_any |= api.remove(name).is_some();
             if let Some(value) = value {
                 api.insert(name.to_owned(), value.into());

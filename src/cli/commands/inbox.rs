@@ -416,8 +416,10 @@ fn stem_of_sheet(name: &str) -> Option<&str> {
     (ENDINGS.contains(&ending.as_str()) && !is_result).then_some(stem)
 }
 
-/// The SHA-256 of the config that holds for a file.
+/// The SHA-256 of the configs that hold for a file.
 fn config_bytes(settings: &Settings) -> [u8; 32] {
-    let text = settings.config_path.as_deref().map(std::fs::read);
-    Sha256::digest(text.and_then(Result::ok).unwrap_or_default()).into()
+    let own = settings.own.as_ref().map(|(_, path)| path);
+    let texts = settings.config_path.iter().chain(own).map(std::fs::read);
+    let texts: Vec<Vec<u8>> = texts.map(Result::unwrap_or_default).collect();
+    Sha256::digest(texts.concat()).into()
 }

@@ -18,8 +18,8 @@ use crate::error::{Ended, Error};
 use crate::ledger::Reader;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};
 use crate::report::{
-    ExportOptions, Format, LinkTemplate, PEOPLE, ReportData, history_json, history_text, runs_text,
-    sink, write_html,
+    ExportOptions, Format, PEOPLE, ReportData, history_json, history_text, runs_text, sink,
+    write_html,
 };
 
 pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
@@ -89,11 +89,9 @@ fn write_results(
     run: RunId,
     out: impl Write + Send,
 ) -> Result<u64, Error> {
-    let link = opened.settings.config.result.link.as_deref();
-    let link = link.map(LinkTemplate::parse).transpose()?;
     let columns = opened.reader.columns(run)?;
     let options = ExportOptions {
-        link: link.as_ref(),
+        link: opened.settings.config.result.link.as_ref(),
         without_tokens: args.without_tokens,
         language: args.lang.or_of(&columns),
     };

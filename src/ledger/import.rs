@@ -1,6 +1,8 @@
 //! A sheet imported in one transaction, row by row: either all of it is in the ledger, or nothing. And the begin of a run, over a
 //! sheet that is new or one that is known.
 
+use std::borrow::Cow;
+
 use super::keys::{Salt, keyed_hash, masked};
 use super::open::Ledger;
 use super::reader::Reader;
@@ -289,7 +291,11 @@ impl Import<'_> {
         body: Option<&'a str>,
         problems: Option<String>,
     ) -> Result<Content<'a>, Error> {
-        let cells: Vec<_> = (0..self.columns).map(|at| row.cell(at)).collect();
+        let cells = (0..self.columns).map(|at| match problems {
+            Some(_) => row.cell(at).as_refused(),
+            None => Cow::Borrowed(row.cell(at)),
+        });
+        let cells: Vec<_> = cells.collect();
         let cells = to_json(&cells)?;
         let salt = &self.ledger.salt;
         let asked = body.or(problems.as_deref()).unwrap_or_default();

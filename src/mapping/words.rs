@@ -24,7 +24,6 @@ pub(crate) struct Words {
     pub no: Vec<String>,
     pub months: Vec<Vec<String>>,
     pub currency: Vec<String>,
-    pub errors: Vec<String>,
     pub totals: Vec<String>,
     pub sections: Vec<String>,
     pub signatures: Vec<String>,

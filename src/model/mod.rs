@@ -23,7 +23,7 @@ pub use printable::{printable, printable_json, printable_lines, printable_styled
 pub use problem::{Judged, Problem, ProblemCode, Repair, Verdict};
 pub use row::{
     Aside, Cell, Column, Hidden, Layout, NumberFormat, OVERVIEW_SHEET, RESULT_COLUMNS,
-    RESULTS_SHEET, Row, RowNumber,
+    RESULTS_SHEET, Row, RowNumber, is_error_word,
 };
 pub use run::{
     AttemptRecord, CodeCount, Counts, EarlierRow, FollowSummary, MinuteCount, Moment, Plan,

@@ -102,6 +102,30 @@ impl Cell {
     pub fn shown(&self) -> String {
         self.as_shown().into_owned()
     }
+
+    /// What a row that is refused gives back: a cell that held no value holds an error word, with what was shown behind it, so that it
+    /// is refused in every file until somebody writes a value there.
+    pub fn as_refused(&self) -> Cow<'_, Cell> {
+        let words = match self {
+            Cell::Uncalculated => "#CALC!".to_owned(),
+            Cell::Merged { .. } => "#REF!".to_owned(),
+            Cell::Number(number) if !number.is_finite() => "#NUM!".to_owned(),
+            Cell::Error(word) if is_error_word(word) => return Cow::Borrowed(self),
+            Cell::Error(text) | Cell::Label(text) | Cell::Undecodable(text) => {
+                format!("#VALUE! {text}")
+            }
+            _ => return Cow::Borrowed(self),
+        };
+        Cow::Owned(Cell::Error(words))
+    }
+}
+
+/// Whether a spreadsheet writes this where it has no value: `#DIV/0!` and the like.
+pub fn is_error_word(word: &str) -> bool {
+    let name = word.strip_prefix('#').unwrap_or_default();
+    let is_capital = |c: char| c.is_ascii_uppercase() || matches!(c, '0' | '/' | '_');
+    let sighed = name.strip_suffix(['!', '?']).unwrap_or_default();
+    matches!(name, "N/A" | "GETTING_DATA") || (!sighed.is_empty() && sighed.chars().all(is_capital))
 }
 
 /// As the ledger keeps a cell: numbers and yes or no as themselves, a date under `date`, anything else as the text that is shown.

@@ -5,6 +5,7 @@
 //! Values are in full: the user asked for this file. The column's name begins with `_`, so that the corrected workbook can be run
 //! as it is.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 
@@ -15,7 +16,9 @@ use rust_xlsxwriter::{DocProperties, Format, Workbook};
 use super::check::CheckTally;
 use super::text::rendered;
 use super::words::Language;
-use super::workbook::{Book, Face, Fill, TOLD_WIDTH, column_of, header_format, note, read_in};
+use super::workbook::{
+    Book, Face, Fill, TOLD_WIDTH, column_of, header_format, held, note, read_in,
+};
 use crate::error::Error;
 use crate::model::{Cell, Judged, Layout, OVERVIEW_SHEET, RowNumber, Verdict, printable};
 
@@ -119,7 +122,11 @@ impl Annotator {
             let cell = row.cell(place);
             let kind = (place, matches!(cell, Cell::Date(_)));
             let face = Face::Kept(self.shape.layout.formats.get(&kind));
-            self.book.write(at, place + 1, cell, face, fill)?;
+            let written = match found.problems() {
+                [] => Cow::Borrowed(cell),
+                _ => cell.as_refused(),
+            };
+            self.book.write(at, place + 1, &written, face, fill)?;
             let (notes, most) = match fill {
                 PROBLEM => (&mut self.problem_notes, MOST_PROBLEM_NOTES),
                 _ => (&mut self.repair_notes, MOST_REPAIR_NOTES),
@@ -225,7 +232,7 @@ impl Annotator {
                 let format = read_in(format, language);
                 match cell.parse::<u32>() {
                     Ok(count) if column > 0 => sheet.write_with_format(row, column, count, &format),
-                    _ => sheet.write_with_format(row, column, cell, &format),
+                    _ => sheet.write_with_format(row, column, &*held(cell), &format),
                 }?;
             }
         }

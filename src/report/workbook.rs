@@ -1,6 +1,7 @@
 //! What every workbook written here has in common: formats, limits of the format, errors for people, cells that are never taken for
 //! a formula. A text is a text: a phone or a national id in it is never a number.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use jiff::civil;
@@ -11,11 +12,13 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::words::Language;
 use crate::error::Error;
-use crate::mapping::names::Shown;
 use crate::model::{Cell, NumberFormat, printable, printable_lines};
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
+const LAST_COLUMN: u16 = 16_383;
+/// Characters of a cell.
+const MOST_CHARS: usize = 32_767;
 /// As the format numbers paper.
 const A4: u8 = 9;
 /// What is said is wrapped in a column of this many letters.
@@ -102,7 +105,7 @@ impl Book {
         let last = self.last_column();
         let sheet = self.sheet()?;
         for (at, name) in columns.iter().enumerate() {
-            let name = printable_lines(name);
+            let name = held(name);
             let (format, seen) = match shown(&name) {
                 Some(word) => (showing(header_format(), word), word),
                 None => (header_format(), &*name),
@@ -123,8 +126,7 @@ impl Book {
         Ok(self.workbook.worksheet_from_index(self.sheet)?)
     }
 
-    /// Writes a cell; an empty one is visible only by its fill. Rows come in order; within one, cells may come in any. Nothing is cut:
-    /// a text that a cell cannot hold is an error.
+    /// Writes a cell; an empty one is visible only by its fill. Rows come in order; within one, cells may come in any.
     pub(super) fn write(
         &mut self,
         row: u32,
@@ -148,22 +150,12 @@ impl Book {
                 read_in(top, language)
             }
         };
-        match write_cell(self.sheet()?, row, column_of(column), cell, format) {
-            Err(XlsxError::MaxStringLengthExceeded) => {
-                let shown = Shown::of(self.names.iter().map(String::as_str));
-                let name = self.names.get(column).map_or("", String::as_str);
-                let name = shown.header(name);
-                Err(Error::unusable(
-                    "xlsx_cell_too_long",
-                    format!(
-                        "Row {} of the workbook, column {name:?}: the text is longer than the 32,767 characters of an Excel cell.",
-                        row + 1
-                    ),
-                )
-                .hint("An export as CSV or JSON lines has no such limit."))
-            }
-            written => Ok(written?),
-        }
+        // What is beyond the header stays so, even where the sheet has no column left for it.
+        let column = match column_of(column) {
+            beyond if usize::from(beyond) >= self.names.len() => beyond.min(LAST_COLUMN),
+            column => column,
+        };
+        Ok(write_cell(self.sheet()?, row, column, cell, format)?)
     }
 
     fn last_column(&self) -> u16 {
@@ -208,10 +200,19 @@ pub(super) fn write_cell(
             } else {
                 format
             };
-            sheet.write_string_with_format(row, column, printable_lines(&text), &format)
+            sheet.write_string_with_format(row, column, held(&text), &format)
         }
     };
     written.map(drop)
+}
+
+/// As much of a text as a cell holds, and a sign where it was cut. What is that long is no value that could be sent.
+pub(super) fn held(text: &str) -> Cow<'_, str> {
+    let text = printable_lines(text);
+    match text.char_indices().nth(MOST_CHARS) {
+        None => text,
+        Some(_) => text.chars().take(MOST_CHARS - 1).chain(['…']).collect(),
+    }
 }
 
 /// A cell that holds one word and shows another.

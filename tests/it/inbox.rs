@@ -196,15 +196,34 @@ fn results_that_are_open_elsewhere_get_a_number_and_it_is_said() {
 #[test]
 fn a_sheet_whose_results_no_workbook_holds_keeps_no_other_from_being_sent() {
     let world = World::with_server();
-    let long = "x".repeat(40_000);
-    world.file("inbox/a.csv", sheet(&[Customer::new(0).name(&long)]));
+    let wide = |line: &str| format!("{line}{}\n", ",_".repeat(16_376));
+    let wide: String = sheet(&some(0, 1)).lines().map(wide).collect();
+    world.file("inbox/a.csv", wide);
     world.file("inbox/b.csv", sheet(&some(1, 1)));
     let swept = world.line("inbox inbox --settled 0s --json --metrics-file vlens.prom");
     deals_with(&swept.ends(5), &[("a.csv", 5), ("b.csv", 0)]);
-    assert!(world.read("inbox/a.error.txt").contains("32,767"));
+    assert!(world.read("inbox/a.error.txt").contains("16,384"));
     let metrics = world.read("vlens.prom");
     assert!(metrics.contains("exit_code{tenant=\"sandbox\"} 5\n"));
     deals_with(&sweep(&world).expect(0), &[]);
+}
+
+#[test]
+fn a_text_that_no_cell_holds_is_cut() {
+    let world = World::with_server();
+    let long = "x".repeat(40_000);
+    let header = "phoneNumber,contractTypeId,fullName,_note\n";
+    let rows = format!("+201010000001,414,Mona,{long}\n+201010000002,414,{long},\n");
+    world.file("inbox/a.csv", format!("{header}{rows}"));
+    deals_with(&sweep(&world).expect(3), &[("a.csv", 3)]);
+    let of_a = statuses(&world, "a.results.xlsx");
+    assert_eq!(of_a, ["created", "invalid"]);
+    let marked = world.cells("inbox/a.marked.xlsx", 1);
+    for cell in [&marked[1][4], &marked[2][3]] {
+        let text = cell.to_string();
+        assert_eq!(text.chars().count(), 32_767);
+        assert!(text.ends_with("x…"));
+    }
 }
 
 #[test]

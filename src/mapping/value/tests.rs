@@ -118,6 +118,8 @@ fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
         (Cell::Label("Male".to_owned()), "number_label"),
         (Cell::Undecodable("Mo\u{FFFD}a".to_owned()), "undecodable"),
         (text("#DIV/0!"), "error_word"),
+        (text("#BLOCKED!"), "error_word"),
+        (text("#VALUE! Male"), "error_word"),
         (text("Err:502"), "error_word"),
         (text("########"), "only_hashes"),
         (text(&"م".repeat(10_001)), "too_long"),

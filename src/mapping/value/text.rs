@@ -10,7 +10,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::mapping::names::{fold_value, is_invisible};
 use crate::mapping::words::WORDS;
-use crate::model::Fault;
+use crate::model::{self, Fault};
 
 /// The longest value that goes out, in characters.
 const LONGEST_CHARS: usize = 10_000;
@@ -138,11 +138,15 @@ fn refuse_damage(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Excel's words, and LibreOffice's `Err:502`.
+/// The words of spreadsheets, with or without a text behind them (as a refused cell is given back), and LibreOffice's `Err:502`.
 fn is_error_word(text: &str) -> bool {
     let number = text.strip_prefix("Err:");
     number.is_some_and(|number| number.len() == 3 && is_digits(number))
-        || (text.starts_with('#') && WORDS.errors.iter().any(|word| word == text))
+        || (text.starts_with('#')
+            && text
+                .split_whitespace()
+                .next()
+                .is_some_and(model::is_error_word))
 }
 
 /// Letters replaced by U+FFFD, or whole words by question marks.

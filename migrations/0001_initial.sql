@@ -4,7 +4,7 @@
 -- plus what the machine's uptime has gained since, so that a wall clock set back or forward does not disturb them.
 
 -- base_url and tenancy_name: what this ledger is bound to. salt: keys the hashes of customers and contents. lost_sheets: how many sheets
--- are still to be imported that were in a part which was lost. copied_ms: when `backup` made this file, until it is first written.
+-- are still to be imported that were in a part which was lost. joined: 1 once it is one of a team's. copied_ms: when `backup` made this file, until it is first written.
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value ANY NOT NULL

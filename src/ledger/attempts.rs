@@ -243,6 +243,24 @@ impl Ledger {
         self.set_status(invitation, status, None)
     }
 
+    /// This ledger is one of a team's from now on.
+    pub fn join(&mut self) -> Result<(), Error> {
+        const JOINED: &str =
+            "INSERT INTO meta (key, value) VALUES ('joined', 1) ON CONFLICT DO NOTHING";
+        self.write(|ledger| ledger.db.run(JOINED, ()).map(drop))
+    }
+
+    /// Has the register asked again about those who were uncertain or rejected at a colleague's: it alone knows what became of them
+    /// since, and lets nobody be sent to as long as they are.
+    pub fn ask_again(&mut self) -> Result<(), Error> {
+        const ASK_AGAIN: &str = "
+            UPDATE invitations SET status = 'pending' WHERE status IN ('uncertain', 'rejected')
+              AND id IN (SELECT invitation_id FROM attempts WHERE event = 'elsewhere')
+              AND (SELECT event FROM attempts WHERE invitation_id = invitations.id ORDER BY id DESC LIMIT 1) = 'elsewhere'
+              AND (SELECT body FROM contents WHERE id = content_id) IS NOT NULL";
+        self.write(|ledger| ledger.db.run(ASK_AGAIN, ()).map(drop))
+    }
+
     /// Notes within a transaction that the register knows what became of a request.
     pub fn note_told(&self, register_id: RegisterId) -> Result<(), Error> {
         let note = "UPDATE attempts SET told = 1 WHERE told = 0 AND register_id = ?1";
@@ -257,6 +275,14 @@ impl Ledger {
 }
 
 impl Reader {
+    /// Whether it is one of a team's.
+    pub fn has_joined(&self) -> Result<bool, Error> {
+        let joined = self
+            .db
+            .value::<i64>("SELECT 1 FROM meta WHERE key = 'joined'", ())?;
+        Ok(joined.is_some())
+    }
+
     /// How many milliseconds ago answers came to requests of all processes, of those less than `window_ms` ago the newest `at_most`, newest
     /// first. An answer that never came may be coming just now.
     pub fn recent_answers(

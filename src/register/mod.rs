@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
 use crate::model::{CustomerKey, Status, Timestamp};
@@ -81,9 +82,14 @@ pub struct Sender {
 }
 
 pub struct Register {
-    connection: Connection,
+    connection: Arc<Connection>,
     member: Arc<Member>,
+    /// Keeps the register's clock going while this process waits.
+    _beat: AbortOnDropHandle<()>,
 }
+
+/// Often enough that who begins meanwhile can tell time that has passed from a clock that was set forward.
+const BEAT: Duration = Duration::from_millis(500);
 
 impl Register {
     /// Says who comes; `may_be_restored`: also where the register was restored, so that only `status` and `remember` make sense.
@@ -102,9 +108,14 @@ impl Register {
             is_known: AtomicBool::new(false),
             may_be_restored,
         });
-        let connection = Connection::new(place, Some(Arc::clone(&member)))?;
+        let connection = Arc::new(Connection::new(place, Some(Arc::clone(&member)))?);
         connection.ask("SELECT 1", &[]).await?;
-        Ok(Register { connection, member })
+        let beat = beat(Arc::clone(&connection), Arc::clone(&member));
+        Ok(Register {
+            connection,
+            member,
+            _beat: AbortOnDropHandle::new(tokio::spawn(beat)),
+        })
     }
 
     /// Makes the schema where it is missing, and the tenant's line with these limits. True when the schema was made.
@@ -288,14 +299,38 @@ impl Register {
         customers.iter().map(hash).collect()
     }
 
-    /// A function whose first parameter is this process and whose last is its clock.
     async fn call(&self, statement: &str, between: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        let process = self.member.process.load(Ordering::Relaxed);
-        let steady_ms = self.member.steady_ms();
-        let (first, last): (Parameter<'_>, Parameter<'_>) =
-            ((&process, Type::INT4), (&steady_ms, Type::INT8));
-        let parameters = [&[first], between, &[last]].concat();
-        self.connection.ask(statement, &parameters).await
+        call(&self.connection, &self.member, statement, between).await
+    }
+}
+
+/// A function whose first parameter is this process and whose last is its clock.
+async fn call(
+    connection: &Connection,
+    member: &Member,
+    statement: &str,
+    between: &[Parameter<'_>],
+) -> Result<Vec<Row>, Error> {
+    let process = member.process.load(Ordering::Relaxed);
+    let steady_ms = member.steady_ms();
+    let (first, last): (Parameter<'_>, Parameter<'_>) =
+        ((&process, Type::INT4), (&steady_ms, Type::INT8));
+    let parameters = [&[first], between, &[last]].concat();
+    connection.ask(statement, &parameters).await
+}
+
+/// Without it, all who wait for the minute are silent, and each who begins meanwhile must take that for a clock that was set.
+async fn beat(connection: Arc<Connection>, member: Arc<Member>) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        // Whoever has something to ask finds out by himself that the register is away.
+        let _ = call(
+            &connection,
+            &member,
+            "SELECT n FROM vlens_batch.tick($1, $2)",
+            &[],
+        )
+        .await;
     }
 }
 

@@ -189,6 +189,57 @@ fn a_ledger_that_joins_brings_along_whom_it_invited_before() {
 }
 
 #[test]
+fn a_ledger_that_has_joined_never_sends_alone_because_a_setting_is_missing() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 4);
+    team.run("mona").args(["--limit", "2"]).ends(4);
+    let alone = team.run("mona").without_env("VLENS_REGISTER").ends(4);
+    assert_eq!(alone.json()["stopped"], "register");
+    alone.complains_of("Set VLENS_REGISTER");
+    assert_eq!(team.posts().len(), 2);
+    team.run("mona").ends(0);
+    team.nobody_twice();
+}
+
+#[test]
+fn a_colleague_who_begins_while_all_wait_takes_nobodys_slots() {
+    let Some(team) = Team::new(Serve::default(), "[limits]\nper_minute = 2\n") else {
+        return;
+    };
+    people(&team, "mona", 0, 3);
+    let mut run = team.line("mona", "run mona.csv").start();
+    // A login and one customer: the minute is used up.
+    run.until("a customer is created", || team.posts().len() == 1);
+    let clock = || team.sql("SELECT extract(epoch FROM clock) FROM vlens_batch.tenants");
+    for _ in 0..3 {
+        let before = clock();
+        run.until("the register's clock goes on", || clock() != before);
+    }
+    run.kill();
+}
+
+#[test]
+fn what_was_uncertain_at_a_colleagues_is_asked_about_again() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 3);
+    people(&team, "omar", 0, 3);
+    team.run("mona").ends(0);
+    for (status, counts, code) in [("uncertain", [0, 3], 3), ("created", [3, 0], 0)] {
+        team.sql(&format!(
+            "UPDATE vlens_batch.claims SET status = '{status}'"
+        ));
+        let document = team.run("omar").ends(code).json();
+        let told = pick(&document["counts"], ["already_created", "uncertain"]);
+        assert_eq!(told, json!(counts), "{document}");
+    }
+    team.nobody_twice();
+}
+
+#[test]
 fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
     let Some(team) = Team::new(Serve::default(), FAST) else {
         return;

@@ -30,11 +30,16 @@ pub async fn join(
     patience: Option<Duration>,
 ) -> Result<Option<Arc<Register>>, Error> {
     let Some((place, key_file)) = settings.team(patience)? else {
-        return Ok(None);
+        // Never alone without a word: what this ledger claims, the others would not hear of.
+        return match ledger {
+            Some(ledger) if ledger.has_joined()? => Err(forgotten()),
+            _ => Ok(None),
+        };
     };
     let party = party(settings, binding, ledger.as_deref())?;
     let register = connect(&place, key_file.as_deref(), party, false).await?;
     if let Some(ledger) = ledger {
+        ledger.join()?;
         tell(&register, ledger).await?;
         if !register.knows_this_ledger() {
             remember(&register, ledger).await?;
@@ -55,6 +60,12 @@ async fn connect(
     let clock = SystemClock;
     let steady: Steady = Arc::new(move || clock.steady());
     Register::connect(place, party, key, steady, may_be_restored).await
+}
+
+fn forgotten() -> Error {
+    let message = "This ledger sends by a team's register, and nothing says where that is now: other computers would not know whom it invites.";
+    let hint = "Set VLENS_REGISTER, or register under [team], as before; who leaves the team begins with another ledger.";
+    Error::stopped("register_not_set", message).hint(hint)
 }
 
 fn no_key() -> Error {
@@ -218,7 +229,9 @@ async fn rebuild(
     let customers = counted(given).replace("row", "customer");
     let names = missing.join(", ");
     let next = match missing.as_slice() {
-        [] => "It is whole again; sending goes on in a minute.".to_owned(),
+        [] => "It is whole again; sending goes on in a minute. Was it put back from a copy, then run this as well, before anybody sends, \
+               on each computer that joined after the copy was made: the register does not know of those."
+            .to_owned(),
         _ if without_the_others => {
             format!("Sending goes on in a minute, without what these know: {names}.")
         }

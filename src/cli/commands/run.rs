@@ -329,6 +329,9 @@ impl<'s> Flow<'s> {
         let is_declined = || !self.may_send(due, &begun.target.binding);
         let held = held.or_else(|| is_declined().then_some((Stop::Declined, None)));
         let due = if held.is_some() { 0 } else { due };
+        if let (None, None, Ok(Some(_))) = (&held, &begun.only, &begun.register) {
+            begun.ledger.ask_again()?;
+        }
         let begins = self.opened()?.summary(run)?;
         let start = Tally {
             counts: begins.counts,

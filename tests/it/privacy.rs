@@ -11,6 +11,8 @@ const ID: &str = "28804230112346";
 
 /// Pauses the run for seconds and answers nothing that the others do not.
 const SLOW: &str = "+201555000432";
+/// Asks to wait for two hours, which stops the run.
+const STOPS: &str = "+201555000433";
 
 /// Answers that stop a run, for good.
 const STOPPING: [&str; 6] = ["401", "401_in_200", "403", "404", "405", "302"];
@@ -34,7 +36,7 @@ fn magic_sheet() -> Vec<Customer> {
     let mut customers = vec![Customer::new(1).name(NAME)];
     let odd = magic_phones(false)
         .into_iter()
-        .filter(|phone| *phone != SLOW);
+        .filter(|phone| ![SLOW, STOPS].contains(phone));
     customers.extend(odd.enumerate().map(|(n, phone)| {
         Customer::new(500 + n)
             .phone(phone)

@@ -34,6 +34,7 @@ pub(crate) struct Words {
     pub number_kinds: Vec<String>,
     pub digits_that_are_text: Vec<String>,
     pub alternatives: Vec<String>,
+    pub bare_names: Vec<String>,
     pub name_parts: Vec<Vec<String>>,
     pub other_columns: Vec<String>,
     pub choices: Vec<Vec<String>>,

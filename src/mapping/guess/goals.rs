@@ -48,8 +48,6 @@ pub struct ColumnGuess {
     pub target: Option<Target>,
     /// Where it stands among the columns of this target.
     pub(super) place: usize,
-    /// A person said so.
-    pub(super) is_chosen: bool,
     /// What else it may feed, the best first.
     pub candidates: Vec<Target>,
     pub(super) profile: Profile,
@@ -62,7 +60,6 @@ impl ColumnGuess {
             column: column.clone(),
             target: None,
             place: 0,
-            is_chosen: false,
             candidates: Vec::new(),
             profile: Profile::of(&cells.collect::<Vec<_>>()),
         }
@@ -75,6 +72,12 @@ impl ColumnGuess {
 
     pub(super) fn header(&self) -> &str {
         &self.column.name
+    }
+
+    /// Nothing says what it is, and its values are single words, as those of a name's parts are.
+    pub(super) fn may_be_a_name_part(&self) -> bool {
+        let is_free = self.target.is_none() && self.profile.may_be_parts();
+        is_free && !HeaderWords::of(self.header()).says_something_else
     }
 
     pub(super) fn feeds(&self, target: &Target) -> bool {

@@ -48,6 +48,8 @@ pub(super) struct Profile {
     date_forms: [Option<&'static str>; 2],
     /// A value.
     first: String,
+    /// Every row's value, folded.
+    texts: Vec<String>,
 }
 
 impl Profile {
@@ -91,6 +93,7 @@ impl Profile {
             date_forms: DATE_FORMS.map(|forms| form_of_dates(&forms, &values)),
             is_always_filled: values.len() == all.len(),
             distinct: distinct(&values),
+            texts: all.iter().map(|cell| fold(&cell.shown())).collect(),
             first: values.first().map_or(String::new(), |cell| cell.shown()),
         }
     }
@@ -144,6 +147,20 @@ impl Profile {
     pub fn are_names(&self) -> bool {
         let is_list = !self.distinct.is_empty() && self.distinct.len() * 2 <= self.count;
         self.words >= 0.8 && !is_list && self.known_choices() < 0.5
+    }
+
+    /// Single words that may be names.
+    pub fn may_be_parts(&self) -> bool {
+        self.are_names() && self.several_words < 0.5
+    }
+
+    /// Whether most values of this column hold those beside them in the other.
+    pub fn holds(&self, other: &Profile) -> bool {
+        let beside = self.texts.iter().zip(&other.texts);
+        let filled = beside.filter(|(whole, part)| !whole.is_empty() && !part.is_empty());
+        let (held, apart): (Vec<_>, Vec<_>) =
+            filled.partition(|(whole, part)| whole.contains(*part));
+        held.len() > apart.len()
     }
 
     /// The share of different values that are words of some list of choices.

@@ -22,6 +22,11 @@ const BY_KEY: f64 = 2.0;
 /// Candidates that are offered.
 const MOST_CANDIDATES: usize = 3;
 
+/// Places in a name.
+const FIRST_PLACE: usize = 0;
+const BARE_PLACE: usize = 1;
+const LAST_PLACE: usize = 99;
+
 /// A mapping as proposed.
 #[derive(Debug, Clone)]
 pub struct Proposal {
@@ -53,10 +58,13 @@ impl Proposal {
         types: &[ContractTypeId],
         forms: BTreeMap<ContractTypeId, Form>,
     ) -> Proposal {
+        let unnamed = columns.iter().filter(|column| column.name.is_empty());
         let is_meant = |column: &&Column| !column.name.is_empty() && !is_left_out(&column.name);
         let columns = columns.iter().filter(is_meant);
         let columns = columns.map(|column| ColumnGuess::unguessed(column, rows));
         let columns: Vec<ColumnGuess> = columns.collect();
+        let unnamed = unnamed.map(|column| ColumnGuess::unguessed(column, rows).profile);
+        let unnamed: Vec<Profile> = unnamed.filter(Profile::may_be_parts).collect();
         let header_types = HeaderTypes {
             known: types.iter().chain(forms.keys()).copied().collect(),
             columns: columns.len(),
@@ -78,7 +86,7 @@ impl Proposal {
             proposal.columns[at].take(Target::ContractType, 0);
         }
         proposal.take_the_best();
-        proposal.join_names();
+        proposal.join_names(&unnamed);
         proposal.join_alternatives(&Target::Phone, |profile| profile.phone);
         proposal.join_alternatives(&Target::Email, |profile| profile.email);
         proposal
@@ -134,10 +142,16 @@ impl Proposal {
                 Some((goal.target.clone(), rank, is_sure))
             });
             let fits = own_key.into_iter().chain(fits);
+            // A column without values goes behind all that have some.
+            let behind = if column.profile.count == 0 {
+                BY_KEY
+            } else {
+                0.0
+            };
             pairs.extend(fits.map(|(target, rank, is_sure)| Pair {
                 column: at,
                 target,
-                rank,
+                rank: rank - behind,
                 is_sure,
             }));
         }
@@ -184,40 +198,76 @@ impl Proposal {
         targets.flatten().collect()
     }
 
-    /// The full name of its parts, where the form asks for one and the sheet has several.
-    fn join_names(&mut self) {
+    /// The full name is made of its parts, in the order of a name. A part is never sent alone: what may be one is left open.
+    fn join_names(&mut self, unnamed: &[Profile]) {
         let Some(goal) = self.field_about(FULL_NAME) else {
             return;
         };
-        if self.column_of(&goal.target).is_some() || self.field_about(FIRST_NAME).is_some() {
+        let target = goal.target.clone();
+        let whole = (0..self.columns.len()).find(|&at| self.columns[at].feeds(&target));
+        if whole.is_some_and(|at| self.own_key(self.columns[at].header()).is_some()) {
             return;
         }
-        let (target, places) = (goal.target.clone(), self.name_parts());
-        if places.len() > 1 {
-            for (place, at) in places.into_iter().enumerate() {
+        let mut parts = self.name_parts(whole);
+        if let Some(at) = whole {
+            let is_alone = parts.len() < 2
+                && unnamed.is_empty()
+                && !self.columns.iter().any(ColumnGuess::may_be_a_name_part);
+            if !self.is_name_part(at, &parts, is_alone) {
+                return;
+            }
+            let column = &mut self.columns[at];
+            column.target = None;
+            column.candidates.insert(0, target.clone());
+        }
+        parts.sort_unstable();
+        let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
+        let has_first = parts.first().is_some_and(|(place, _)| *place <= 1);
+        let are_free = parts
+            .iter()
+            .all(|(_, at)| self.columns[*at].target.is_none());
+        let is_whole = parts.len() > 1 && unnamed.is_empty();
+        if is_one_each && has_first && are_free && is_whole {
+            for (place, at) in parts {
                 self.columns[at].take(target.clone(), place);
             }
         }
     }
 
-    /// The columns of a name's parts, in the order in which a name has them; none without a first one.
-    fn name_parts(&self) -> Vec<usize> {
-        let named = |key| WORDS.concept(key).map(|concept| &concept.names);
-        let parts = named(FIRST_NAME).into_iter().chain(&WORDS.name_parts);
-        let mut places = Vec::new();
-        for (part, names) in parts.chain(named(LAST_NAME)).enumerate() {
-            let names = all(names);
-            let fitting = self.columns.iter().enumerate().filter(|(_, column)| {
-                let words = Words::of(column.header());
-                column.target.is_none()
-                    && column.profile.words >= 0.5
-                    && names.iter().any(|name| name.joined == words.joined)
-            });
-            match fitting.map(|(at, _)| at).collect::<Vec<_>>()[..] {
-                [at] => places.push(at),
-                [] if part > 0 => {}
-                _ => return Vec::new(),
-            }
+    /// Whether the column that is taken for the full name is but a part of it.
+    fn is_name_part(&self, whole: usize, parts: &[(usize, usize)], is_alone: bool) -> bool {
+        let column = &self.columns[whole];
+        if column.profile.count == 0 || is_alone {
+            return false;
+        }
+        let is_bare = name_place(column.header()).is_some();
+        let holds = |at: usize| column.profile.holds(&self.columns[at].profile);
+        let last = |(place, at): &(usize, usize)| *place == LAST_PLACE && !holds(*at);
+        if column.profile.several_words >= 0.5 {
+            // A father's name beside a name of several words is in it already, or of no concern.
+            return is_bare && parts.iter().any(last);
+        }
+        is_bare || parts.len() > 1 || Self::says_customer(column)
+    }
+
+    /// `Customer` and the like, which say whose column it is.
+    fn says_customer(column: &ColumnGuess) -> bool {
+        let words = Words::of(column.header());
+        WORDS.noise.contains(&words.joined)
+    }
+
+    /// The columns of a name's parts with their places in a name; of a first name and a bare `Name` the first name.
+    fn name_parts(&self, whole: Option<usize>) -> Vec<(usize, usize)> {
+        let places = self.columns.iter().enumerate().filter_map(|(at, column)| {
+            let place = name_place(column.header());
+            let place = place.or_else(|| (whole == Some(at)).then_some(BARE_PLACE))?;
+            let is_short = column.profile.several_words < 0.5 || place == LAST_PLACE;
+            let is_part = whole == Some(at) || (column.profile.words >= 0.5 && is_short);
+            is_part.then_some((place, at))
+        });
+        let mut places: Vec<(usize, usize)> = places.collect();
+        if places.iter().any(|(place, _)| *place == FIRST_PLACE) {
+            places.retain(|(place, _)| *place != BARE_PLACE);
         }
         places
     }
@@ -267,6 +317,27 @@ impl Proposal {
     }
 }
 
+/// Where in a name a part of this header stands: `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
+fn name_place(header: &str) -> Option<usize> {
+    let words = Words::of(header);
+    let named = |key| WORDS.concept(key).map(|concept| &concept.names);
+    let is_one = |names: &Vec<String>| all(names).iter().any(|name| name.sorted == words.sorted);
+    if named(FIRST_NAME).is_some_and(is_one) {
+        return Some(FIRST_PLACE);
+    }
+    if named(LAST_NAME).is_some_and(is_one) {
+        return Some(LAST_PLACE);
+    }
+    if let Some(at) = WORDS.name_parts.iter().position(is_one) {
+        return Some(at + 2);
+    }
+    let is_number = |c: &char| c.is_numeric();
+    let number: String = words.joined.chars().filter(is_number).collect();
+    let bare = words.joined.replace(char::is_numeric, "");
+    let place = number.parse().unwrap_or(BARE_PLACE);
+    WORDS.bare_names.contains(&bare).then_some(place)
+}
+
 /// `monthlyIncome`: nobody writes so but who means a key.
 fn is_camel_case(header: &str) -> bool {
     header.chars().all(|c| c.is_ascii_alphanumeric())
@@ -296,28 +367,24 @@ impl Proposal {
         }
     }
 
-    /// A person's word on the column at this place of [`Proposal::columns`]. It overrules a guess about another column, unless both
-    /// make one text; what a person has given to the same target before is joined.
+    /// A person's word on the column at this place of [`Proposal::columns`]. It joins those that feed the target already, as
+    /// she is shown; only of the contract type there is one.
     pub fn choose(&mut self, at: usize, target: Option<Target>) {
-        let goal = target.as_ref().and_then(|target| self.goal(target));
-        let is_joined = goal.is_some_and(Goal::is_made_of_words);
+        if self.columns[at].target == target {
+            return;
+        }
         let mut place = 0;
-        for (other, column) in self.columns.iter_mut().enumerate() {
-            if other == at || target.is_none() || column.target != target {
+        for column in &mut self.columns {
+            if target.is_none() || column.target != target {
                 continue;
             }
-            if is_joined || column.is_chosen {
-                place = place.max(column.place + 1);
-            } else {
+            if target == Some(Target::ContractType) {
                 column.target = None;
+            } else {
+                place = place.max(column.place + 1);
             }
         }
-        if let Some(column) = self.columns.get_mut(at) {
-            if column.target != target {
-                (column.target, column.place) = (target, place);
-            }
-            column.is_chosen = true;
-        }
+        (self.columns[at].target, self.columns[at].place) = (target, place);
     }
 
     /// The places of the columns that a person is asked about: nothing tells what they are, and they may be something.

@@ -177,10 +177,85 @@ fn what_is_written_is_read_back_and_binds() {
 }
 
 #[test]
-fn a_person_may_choose_otherwise() {
+fn what_a_person_chooses_joins_what_was_guessed() {
     let mut proposal = propose(&[("Phone", MOBILES), ("Mobile", MOBILES)]);
     proposal.choose(0, Some(Target::Phone));
     let text = proposal.to_toml("", "");
+    assert!(text.contains(r#"phone = ["Mobile","Phone"]"#), "{text}");
+    proposal.choose(1, None);
+    let text = proposal.to_toml("", "");
     assert!(text.contains("phone = \"Phone\""), "{text}");
-    assert!(!text.contains("phone = \"Mobile\""), "{text}");
+}
+
+/// What the full name is made of, in order; none: it is left open.
+#[test]
+fn a_part_of_a_name_is_never_the_full_name() {
+    let (mona, adel, both) = (&["Mona", "Ali"][..], &["Adel", "Hassan"][..], NAMES);
+    let hassan = &["Zaki", "Nabil"][..];
+    for (columns, made_of) in [
+        (
+            &[("Name", mona), ("Surname", adel)][..],
+            &["Name", "Surname"][..],
+        ),
+        (&[("Surname", adel), ("Name", mona)], &["Name", "Surname"]),
+        (
+            &[
+                ("Name", mona),
+                ("Middle Name", adel),
+                ("Family Name", hassan),
+            ],
+            &["Name", "Middle Name", "Family Name"],
+        ),
+        (&[("الاسم", mona), ("العائلة", adel)], &["الاسم", "العائلة"]),
+        (
+            &[("الاسم", mona), ("اسم الاب", adel), ("اسم الجد", hassan)],
+            &["الاسم", "اسم الاب", "اسم الجد"],
+        ),
+        (
+            &[("الاسم", mona), ("الاسم الثاني", adel), ("الشهرة", hassan)],
+            &["الاسم", "الاسم الثاني", "الشهرة"],
+        ),
+        (
+            &[("Name 1", mona), ("Name 2", adel), ("Name 3", hassan)],
+            &["Name 1", "Name 2", "Name 3"],
+        ),
+        (&[("الاسم ١", mona), ("الاسم ٢", adel)], &["الاسم ١", "الاسم ٢"]),
+        (
+            &[("Full name", mona), ("Surname", adel)],
+            &["Full name", "Surname"],
+        ),
+        (&[("Name", both), ("Surname", hassan)], &["Name", "Surname"]),
+        (
+            &[("Name", mona), ("First name", mona), ("Last name", adel)],
+            &["First name", "Last name"],
+        ),
+        // A whole name beside its parts, and others' names.
+        (&[("Name", both), ("Surname", &["Adel", "Said"])], &["Name"]),
+        (&[("Name", both), ("Father name", adel)], &["Name"]),
+        (&[("Name", mona)], &["Name"]),
+        (&[("Name", mona), ("City", &["Cairo", "Giza"])], &["Name"]),
+        // Nobody knows what stands in these.
+        (&[("Name", mona), ("", adel)], &[]),
+        (&[("Customer name", mona), ("", adel), ("", hassan)], &[]),
+        (&[("Name", mona), ("Blurb", adel)], &[]),
+        (
+            &[("Name", mona), ("Surname", adel), ("Last name", hassan)],
+            &[],
+        ),
+    ] {
+        let proposal = propose(columns);
+        let target = Target::Field("fullName".to_owned());
+        let feeding = proposal.columns_of(&target).into_iter();
+        let headers: Vec<&str> = feeding.map(ColumnGuess::header).collect();
+        assert_eq!(headers, made_of, "{columns:?}");
+        let is_offered = |it: &ColumnGuess| it.candidates.contains(&target);
+        assert!(!headers.is_empty() || proposal.columns.iter().any(is_offered));
+    }
+}
+
+#[test]
+fn an_empty_column_goes_behind_one_with_values() {
+    let columns = [("Name", &["", ""][..]), ("Full name (as in ID)", NAMES)];
+    assert_eq!(taken(&columns), ["", "fullName"]);
+    assert_eq!(taken(&columns[..1]), ["fullName"]);
 }

@@ -1,10 +1,11 @@
 //! Which row holds the headers, what columns they name, and what is said when none does.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::source::{Options, Source};
 use crate::error::Error;
-use crate::mapping::names::{Shown, fold};
+use crate::mapping::names::{Shown, fold, is_personal};
 use crate::model::{Cell, Column, Hidden, RESULT_COLUMNS, Row, mask};
 
 /// How many rows are looked at in search of the header.
@@ -20,10 +21,15 @@ pub(super) fn find(mut source: Source, name: &str, options: &Options) -> Result<
     };
     let wanted = options.header_row;
     let mut first = first_rows(&mut source, wanted)?;
+    let known: HashSet<String> = options
+        .known_names
+        .iter()
+        .map(|name| letters(name))
+        .collect();
     let of_results = first.iter().position(has_results);
     let at = of_results.or_else(|| match wanted {
         Some(wanted) => first.iter().position(|row| row.number.0 == wanted),
-        None => likeliest(&first, &options.known_names),
+        None => likeliest(&first, &known),
     });
     let mut rest = first.split_off(at.unwrap_or(0)).into_iter();
     source.layout.titles = first;
@@ -35,6 +41,9 @@ pub(super) fn find(mut source: Source, name: &str, options: &Options) -> Result<
     source.header_row = header.number;
     if let (None, None, [only]) = (&source.sheet, options.delimiter, &source.columns[..]) {
         refuse_unparted(&place, only, &source)?;
+    }
+    if wanted.is_none() {
+        refuse_customer(&place, &header, &known)?;
     }
     if header.number.0 > 1 && wanted.is_none() {
         source.note(format!("The headers are in row {}.", header.number));
@@ -84,21 +93,58 @@ fn columns(header: &Row) -> Vec<Column> {
 }
 
 /// The place of the header among the first rows that are not blank: the row with the most known names, else the first, unless it
-/// and those that follow hold one cell each, as titles do, while the rows below hold many.
-fn likeliest(rows: &[Row], known_names: &[String]) -> Option<usize> {
-    let known: HashSet<String> = known_names.iter().map(|name| letters(name)).collect();
-    let hits = |row: &Row| {
-        let cells = row.cells.iter();
-        cells.filter(|cell| is_known(cell, &known)).count()
-    };
-    let most = rows.iter().map(hits).max()?;
-    if most > 0 {
-        return rows.iter().position(|row| hits(row) == most);
+/// and those that follow hold one cell each, as titles do, while the rows below hold many. A row that holds values is a
+/// customer's, whatever words it holds; and below one, a single known word proves nothing.
+fn likeliest(rows: &[Row], known: &HashSet<String>) -> Option<usize> {
+    let mut best: Option<(usize, usize)> = None;
+    let mut least = 1;
+    for (at, row) in rows.iter().enumerate() {
+        let (hits, holds_values) = (hits(row, known), holds_values(row));
+        let may_be_header = at == 0 || !holds_values;
+        if may_be_header && hits >= least && best.is_none_or(|(_, most)| hits > most) {
+            best = Some((at, hits));
+        }
+        if holds_values {
+            least = 2;
+        }
+    }
+    if let Some((at, _)) = best {
+        return Some(at);
     }
     let filled = |row: &Row| row.cells.iter().filter(|cell| !cell.is_empty()).count();
-    let has_titles = rows.iter().map(filled).max() >= Some(3);
+    let has_titles = rows.iter().map(filled).max()? >= 3;
     let below = rows.iter().position(|row| filled(row) > 1);
     Some(below.filter(|_| has_titles).unwrap_or(0))
+}
+
+/// How many cells are names that are known.
+fn hits(row: &Row, known: &HashSet<String>) -> usize {
+    let cells = row.cells.iter();
+    cells.filter(|cell| is_known(cell, known)).count()
+}
+
+fn holds_values(row: &Row) -> bool {
+    let is_date = |cell: &Cell| matches!(cell, Cell::Date(_));
+    let texts: Vec<Cow<'_, str>> = row.cells.iter().map(Cell::as_shown).collect();
+    row.cells.iter().any(is_date) || Shown::of(texts.iter().map(AsRef::as_ref)).is_masked
+}
+
+/// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent.
+fn refuse_customer(place: &str, header: &Row, known: &HashSet<String>) -> Result<(), Error> {
+    let cells = header.cells.iter();
+    let personal = cells.filter(|cell| is_personal(&cell.as_shown())).count();
+    if personal == 0 || personal < hits(header, known) {
+        return Ok(());
+    }
+    let row = header.number;
+    let message = format!(
+        "{place}: row {row} should hold the headers, but seems to be a customer's: {}.",
+        "it holds a phone number, an id or an e-mail address"
+    );
+    let hint = format!(
+        "Insert a row above it that names the columns, such as name, phone, email; or say which row does by --header-row N (N = {row} if it is this one after all)."
+    );
+    Err(Error::unusable("header_is_a_customer", message).hint(hint))
 }
 
 fn is_known(cell: &Cell, known: &HashSet<String>) -> bool {

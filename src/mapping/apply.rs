@@ -144,6 +144,16 @@ impl<'a> Visit<'a> {
     fn contract_types(&mut self) -> Option<Cow<'a, [ContractTypeId]>> {
         let (field, words) = match &self.mapping.contract {
             ContractRule::Same(types) => return Some(Cow::Borrowed(types)),
+            ContractRule::Chosen(types, field) => {
+                let told = self.value(field).ok()?;
+                let others = told.as_deref().and_then(ids_in);
+                if others.is_some_and(|others| others != *types) {
+                    let text = told.unwrap_or_default();
+                    self.problem_of(field, Fault::ContractTypeOther, &text);
+                    return None;
+                }
+                return Some(Cow::Borrowed(types));
+            }
             ContractRule::Told(field, words) => (field, words),
         };
         let Some(text) = self.value(field).ok()? else {

@@ -42,6 +42,8 @@ pub struct Mapping {
 pub(crate) enum ContractRule {
     /// The same for every row; sorted.
     Same(Vec<ContractTypeId>),
+    /// The same, as a person says, for a sheet with a column of ids that must not say otherwise.
+    Chosen(Vec<ContractTypeId>, Box<Field>),
     /// A field tells them, by words or by the ids themselves.
     Told(Box<Field>, Option<ContractWords>),
 }
@@ -202,7 +204,9 @@ fn told_by(names: &[String], identity: Option<&[Field]>) -> String {
 /// The contract types that rows can have; none when only the rows know.
 fn possible_types(contract: &ContractRule) -> Option<BTreeSet<ContractTypeId>> {
     match contract {
-        ContractRule::Same(types) => Some(types.iter().copied().collect()),
+        ContractRule::Same(types) | ContractRule::Chosen(types, _) => {
+            Some(types.iter().copied().collect())
+        }
         ContractRule::Told(_, words) => {
             let types = words.as_ref()?.values().flatten();
             Some(types.copied().collect())
@@ -285,10 +289,10 @@ impl Binder<'_> {
                 let unused = "[contract] is not used: --contract-type goes before it";
                 self.notes.push(unused.to_owned());
             }
-            return Some(ContractRule::Same(types));
+            return Some(self.chosen(types));
         }
         if let Some(types) = own {
-            return Some(ContractRule::Same(types));
+            return Some(self.chosen(types));
         }
         let problems_before = self.problems.len();
         let columns = match &contract.column {
@@ -304,6 +308,20 @@ impl Binder<'_> {
         let words = contract.values.as_ref();
         let words = words.map(|values| self.words(values.get_ref()));
         Some(ContractRule::Told(Box::new(field), words))
+    }
+
+    /// Types that a person chose. A column for them that is called so by the API's own name is held against them.
+    fn chosen(&mut self, types: Vec<ContractTypeId>) -> ContractRule {
+        let mut columns = self.header.columns.iter().filter(|column| {
+            let is_own = Role::of(&column.name) == Some(Role::ContractType);
+            is_own && !is_left_out(&column.name)
+        });
+        let Some(column) = columns.next() else {
+            return ContractRule::Same(types);
+        };
+        let source = Source::Columns(vec![column.index]);
+        let field = Field::new("contract_type", source, Kind::Text);
+        ContractRule::Chosen(types, Box::new(field))
     }
 
     fn words(&mut self, values: &Entries<Spanned<OneOrMany<ContractTypeId>>>) -> ContractWords {

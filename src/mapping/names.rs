@@ -188,6 +188,14 @@ impl Shown {
     }
 }
 
+/// Whether a text is one person's: an e-mail, or a number as long as a phone's or an id's and nothing else.
+pub fn is_personal(text: &str) -> bool {
+    let text: String = western_digits(&visible(text)).nfkc().collect();
+    let is_long = text.chars().filter(char::is_ascii_digit).count() >= LONG_NUMBER;
+    let is_other = |c: char| c.is_alphabetic() || c == ',';
+    is_email(&text) || (is_long && !text.contains(is_other) && !is_date(&text))
+}
+
 /// Whether a header is what a customer's cell would hold: a phone, an id, an e-mail, a date or another long number. Four digits alone
 /// are a year.
 fn looks_like_a_value(header: &str) -> bool {

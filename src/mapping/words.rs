@@ -22,6 +22,7 @@ pub(crate) struct Words {
     pub nothing: Vec<String>,
     pub yes: Vec<String>,
     pub no: Vec<String>,
+    pub negations: Vec<String>,
     pub months: Vec<Vec<String>>,
     pub currency: Vec<String>,
     pub totals: Vec<String>,

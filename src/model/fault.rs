@@ -28,6 +28,7 @@ pub enum Fault {
     ChoiceUnlisted(String),
     ConditionUnmet(String, String, String),
     ContractNumberInvalid,
+    ContractTypeOther,
     ContractWordUnknown,
     DateAbsent,
     DateForm(String, String),

@@ -397,3 +397,71 @@ fn proposed(case: &Value) -> (i32, Option<String>) {
     let toml = std::fs::read_to_string(world.path("vlens-batch.toml")).ok();
     (ended.code().expect("an exit code"), toml)
 }
+
+/// Headers that nobody knows lose no customer, and a sheet without headers is refused.
+#[test]
+fn no_customer_is_taken_for_the_headers() {
+    let rows = "Mona Adel,01012345678,married,28804230112346\nAli Hassan,01112345678,single,27911152104173\n";
+    let world = World::with_server();
+    world.form(414);
+    world.file("unknown.csv", format!("q1,q2,q3,q4\n{rows}"));
+    world.ran("init unknown.csv --yes", 0);
+    world.ran("check unknown.csv", 0).shows("2 rows, 2 valid");
+    std::fs::remove_file(world.path("vlens-batch.toml")).expect("a config");
+    world.file(
+        "titled.csv",
+        format!("Customers,as of,2026-05-01\nName,Mobile,Marital status,ID\n{rows}"),
+    );
+    world.ran("init titled.csv --yes", 0);
+    world.ran("check titled.csv", 0).shows("2 rows, 2 valid");
+    std::fs::remove_file(world.path("vlens-batch.toml")).expect("a config");
+    for (name, text) in [
+        ("none.csv", rows),
+        ("plain.csv", "منى عادل,٠١٠١٢٣٤٥٦٧٨\nعلي حسن,01112345678\n"),
+        (
+            "mail.csv",
+            "Mona Adel,mona@example.com\nAli Hassan,ali@example.com\n",
+        ),
+    ] {
+        world.file(name, text);
+        for line in ["init {} --yes", "check {}", "run {} --yes"] {
+            let line = format!("{} --contract-type 414 --json", line.replace("{}", name));
+            world.ran(&line, 5).fails_with("header_is_a_customer");
+        }
+        world.ran(
+            &format!("check {name} --contract-type 414 --header-row 1"),
+            5,
+        );
+    }
+    assert!(world.invitations().is_empty());
+}
+
+/// A cell that names a product in both languages, and ids that deny the chosen type.
+#[test]
+fn what_a_row_says_of_its_contract_type_counts() {
+    let world = World::new();
+    world.form(414);
+    world.form(415);
+    let name = |id: u32| {
+        let form = world.read(&format!("contract-types/{id}.json"));
+        let form: Value = serde_json::from_str(&form).expect("a form");
+        form["name"].as_str().expect("a name").to_owned()
+    };
+    let (one, other) = (name(414), name(415));
+    let rows = format!("Mona Adel,01012345678,قرض / {one}\nAli Zaki,01112345678,{other} / تأجير\n");
+    world.file("c.csv", format!("Name,Mobile,Product\n{rows}"));
+    world.ran("init c.csv --yes", 0);
+    wrote(&world, &format!("\"قرض / {one}\" = 414"));
+    let world = World::new();
+    let rows = "01012345678,414,Mona\n01012345679,415,Ali\n01012345670,,Omar\n";
+    world.file(
+        "c.csv",
+        format!("phoneNumber,contractTypeId,fullName\n{rows}"),
+    );
+    let check = world.ran("check c.csv --contract-type 414", 3);
+    check.shows("3 rows, 2 valid, 1 invalid");
+    world.config("[contract]\ntypes = [416]\n");
+    world
+        .ran("check c.csv", 3)
+        .shows("3 rows, 1 valid, 2 invalid");
+}

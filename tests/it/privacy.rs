@@ -187,7 +187,7 @@ fn a_header_row_that_is_really_a_customer_is_masked_wherever_columns_are_told() 
         }
     }
     world.config(mapped);
-    let check = world.ran("check c.csv", 5);
+    let check = world.ran("check c.csv --header-row 1", 5);
     check
         .complains_of("c.csv: the sheet has no column `Mobile`")
         .complains_of("its columns are: N***, 010****7766");

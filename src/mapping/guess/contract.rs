@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::goals::{CONTRACT_TYPE, ColumnGuess};
 use super::headers::{Words, all};
+use super::profile::parts_of;
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, parts};
 use crate::mapping::names::fold;
@@ -157,12 +158,22 @@ fn meaning(
     id.or_else(|| form_called(word, forms))
 }
 
-/// The form that is called so.
+/// The form that is called so, or by each of its names that stand in one cell (`قرض شخصي / Personal loan`): none may be another's.
 fn form_called(value: &str, forms: &BTreeMap<ContractTypeId, Form>) -> Option<ContractTypeId> {
-    let called = fold(value);
-    let mut named = forms
-        .iter()
-        .filter(|(_, form)| fold(&form.name) == called && !called.is_empty());
-    let (&id, _) = named.next()?;
-    named.next().is_none().then_some(id)
+    let called = |name: &str| {
+        let name = fold(name);
+        let forms = forms.iter();
+        forms.filter(move |(_, form)| fold(&form.name) == name && !name.is_empty())
+    };
+    let mut named: Vec<ContractTypeId> = called(value).map(|(id, _)| *id).collect();
+    if named.is_empty() {
+        named = parts_of(value)
+            .flat_map(called)
+            .map(|(id, _)| *id)
+            .collect();
+    }
+    match named[..] {
+        [only] => Some(only),
+        _ => None,
+    }
 }

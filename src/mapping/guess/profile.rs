@@ -281,7 +281,7 @@ fn group_of(value: &str) -> Option<usize> {
 }
 
 /// What stands in one cell, or one choice, in two languages.
-fn parts_of(value: &str) -> impl Iterator<Item = &str> {
+pub(super) fn parts_of(value: &str) -> impl Iterator<Item = &str> {
     let parts = value.split(['/', '|', '\\', '-', '(', ')', '\n', '،']);
     parts.filter(|part| !part.trim().is_empty())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::text::{self, Reading};
-use crate::mapping::names::{fold_choice, nearest};
+use crate::mapping::names::{fold_choice, nearest, words};
 use crate::mapping::words::WORDS;
 use crate::model::Fault;
 
@@ -55,7 +55,11 @@ impl Choices {
     }
 
     fn unknown(&self, written: &str) -> Fault {
-        if let Some(label) = nearest(written, self.labels.iter().map(String::as_str)) {
+        // `not married` is no way to write `married`.
+        let negates = negates(written);
+        let labels = self.labels.iter().map(String::as_str);
+        let labels = labels.filter(|label| self::negates(label) == negates);
+        if let Some(label) = nearest(written, labels) {
             return Fault::ChoiceMisspelt(label.to_owned());
         }
         let listed = &self.labels[..LISTED.min(self.labels.len())];
@@ -66,6 +70,11 @@ impl Choices {
         };
         Fault::ChoiceUnlisted(listed.join(", ") + more)
     }
+}
+
+fn negates(text: &str) -> bool {
+    let mut words = words(text).into_iter();
+    words.any(|word| WORDS.negations.contains(&word))
 }
 
 fn folded<'a>(
@@ -97,4 +106,29 @@ pub(super) fn yes_or_no(shown: &str) -> Option<&'static str> {
 fn spelling(label: &str) -> String {
     let trimmed = text::trim(label);
     text::clean(trimmed).map_or_else(|_| trimmed.to_owned(), |clean| clean.text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_opposite_is_never_suggested() {
+        let label = |label: &str| (label.to_owned(), label.to_owned());
+        let choices = Choices::new(["متزوج", "Married", "Not employed"].map(label));
+        for (written, suggested) in [
+            ("متزوجج", Some("متزوج")),
+            ("غير متزوج", None),
+            ("Maried", Some("Married")),
+            ("Not maried", None),
+            ("Employed", None),
+            ("Not emploied", Some("Not employed")),
+        ] {
+            let found = match choices.unknown(written) {
+                Fault::ChoiceMisspelt(label) => Some(label),
+                _ => None,
+            };
+            assert_eq!(found.as_deref(), suggested, "{written}");
+        }
+    }
 }

@@ -114,7 +114,7 @@ impl Mapping {
         let fields = self.groups.fields().chain(identity).chain(recipient);
         let told = match &self.contract {
             ContractRule::Told(field, _) => Some(&**field),
-            ContractRule::Same(_) => None,
+            ContractRule::Same(_) | ContractRule::Chosen(..) => None,
         };
         let mut fields = fields.chain(told);
         fields.any(|field| field.columns().contains(&at))

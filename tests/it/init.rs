@@ -443,7 +443,7 @@ fn what_a_row_says_of_its_contract_type_counts() {
     world.form(414);
     world.form(415);
     let name = |id: u32| {
-        let form = world.read(&format!("contract-types/{id}.json"));
+        let form = world.read(format!("contract-types/{id}.json"));
         let form: Value = serde_json::from_str(&form).expect("a form");
         form["name"].as_str().expect("a name").to_owned()
     };

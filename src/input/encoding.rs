@@ -13,6 +13,7 @@ use encoding_rs::{
 use super::file::{Handle, Input, unreadable};
 use super::source::MAX_ROW_BYTES;
 use crate::error::Error;
+use crate::mapping::names::is_mixed_up;
 
 /// How much of a file is looked at when its encoding has to be guessed.
 const SAMPLE_BYTES: usize = 1 << 18;
@@ -153,9 +154,17 @@ fn guess(sample: &[u8]) -> Option<&'static Encoding> {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(sample, true);
     let guessed = detector.guess(Some(b"eg"), Utf8Detection::Deny);
-    [WINDOWS_1256, WINDOWS_1252, ISO_8859_6]
-        .contains(&guessed)
-        .then_some(guessed)
+    let is_usual = [WINDOWS_1256, WINDOWS_1252, ISO_8859_6].contains(&guessed);
+    (is_usual && !is_mixed_up_by(guessed, sample)).then_some(guessed)
+}
+
+/// Whether a tenth or more of the words beyond ASCII are none of any language by this encoding: MS-DOS and Macintosh have others.
+fn is_mixed_up_by(charset: &'static Encoding, sample: &[u8]) -> bool {
+    let (text, _) = charset.decode_without_bom_handling(sample);
+    let parts = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"');
+    let words = text.split(parts).filter(|word| !word.is_ascii());
+    let (mixed, whole): (Vec<&str>, Vec<&str>) = words.partition(|word| is_mixed_up(word));
+    mixed.len() * 9 > whole.len()
 }
 
 /// Whether nearly all bytes beyond ASCII stand side by side and are Arabic letters in windows-1256. In ISO-8859-6 every

@@ -192,7 +192,7 @@ fn refuse_unparted(place: &str, only: &Column, source: &Source) -> Result<(), Er
 }
 
 /// Shows up to three texts by which a person can tell whether the encoding was guessed right: headers first, as they are no
-/// personal data, then masked values.
+/// personal data, then single words from values of several; a value of one word is masked.
 fn warn_of_guess(source: &mut Source, header: &Row, rows: &[Row]) {
     let telling = |row: &Row| {
         let texts = row.cells.iter().map(|cell| cell.shown().trim().to_owned());
@@ -201,7 +201,7 @@ fn warn_of_guess(source: &mut Source, header: &Row, rows: &[Row]) {
     let shown = Shown::of(source.columns.iter().map(|column| column.name.as_str()));
     let headers = telling(header).into_iter();
     let headers = headers.map(|text| shown.header(&text).into_owned());
-    let values = rows.iter().flat_map(telling).map(|text| mask(&text));
+    let values = rows.iter().flat_map(telling).map(|text| one_word_of(&text));
     let texts: Vec<String> = headers.chain(values).take(3).collect();
     if !texts.is_empty() {
         source.warn(format!(
@@ -209,6 +209,17 @@ fn warn_of_guess(source: &mut Source, header: &Row, rows: &[Row]) {
             texts.join(" | ")
         ));
     }
+}
+
+/// A word of letters beyond ASCII, the longest, out of its value.
+fn one_word_of(text: &str) -> String {
+    let words = text.split_whitespace();
+    let telling = words.clone().filter(|word| !word.is_ascii());
+    let longest = telling.max_by_key(|word| word.chars().count());
+    let is_part = words.count() > 1 && !text.contains(['@', '0']);
+    longest
+        .filter(|_| is_part)
+        .map_or_else(|| mask(text), str::to_owned)
 }
 
 /// Settles which hidden rows are left out; an error when nobody has said.

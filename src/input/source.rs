@@ -171,7 +171,7 @@ pub(super) fn cell_of_text(text: impl AsRef<str> + Into<String>) -> Cell {
     let shown = text.as_ref();
     if shown.chars().all(char::is_whitespace) {
         Cell::Empty
-    } else if shown.contains(is_no_text) {
+    } else if shown.trim().contains(is_no_text) {
         undecodable(shown)
     } else {
         Cell::Text(text.into())
@@ -185,5 +185,5 @@ pub(super) fn undecodable(text: &str) -> Cell {
 
 /// Tabs and line breaks are white space; other control characters come out of damaged files, or programs that damage them.
 fn is_no_text(c: char) -> bool {
-    c.is_control() && !c.is_whitespace()
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
 }

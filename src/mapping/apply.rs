@@ -160,12 +160,16 @@ impl<'a> Visit<'a> {
             self.missing(field);
             return None;
         };
-        let (types, unknown) = match words {
-            Some(words) => {
-                let types = words.get(&fold(&text)).map(Vec::as_slice);
-                (types.map(Cow::Borrowed), Fault::ContractWordUnknown)
-            }
-            None => (ids_in(&text).map(Cow::Owned), Fault::ContractNumberInvalid),
+        let (types, unknown) = if let Some(words) = words {
+            let types = words.get(&fold(&text)).map(Vec::as_slice);
+            (types.map(Cow::Borrowed), Fault::ContractWordUnknown)
+        } else {
+            let known = &self.mapping.known_types;
+            let are_known = |ids: &Vec<ContractTypeId>| {
+                known.is_empty() || ids.iter().all(|id| known.contains(id))
+            };
+            let ids = ids_in(&text).filter(are_known);
+            (ids.map(Cow::Owned), Fault::ContractNumberInvalid)
         };
         if types.is_none() {
             self.problem_of(field, unknown, &text);
@@ -245,7 +249,7 @@ impl<'a> Visit<'a> {
             Source::Template(template, columns) => self.render(template, columns, field),
             Source::Columns(columns) => {
                 for &column in columns {
-                    let read = field.read(self.row.cell(column));
+                    let read = field.read(column, self.row.cell(column));
                     if let Some(text) = self.note(column, field, read)? {
                         return Ok(Some(text));
                     }
@@ -273,7 +277,7 @@ impl<'a> Visit<'a> {
         let text =
             rendered.map_err(|reason| self.problem_of(field, Fault::TemplateFailed(reason), ""))?;
         let text = Cell::Text(text);
-        match field.read(&text) {
+        match field.read_made(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
             Err(fault) => Err(self.problem_of(field, fault, &text.as_shown())),
         }
@@ -416,10 +420,23 @@ fn is_date(text: &str, day: civil::Date, output: &str) -> bool {
     written.is_ok_and(|written| written == text) || read_back().is_ok_and(|date| date == day)
 }
 
-/// The contract types written in a cell: one number or several, separated by commas or semicolons. Sorted.
+/// More digits are a phone's or a national id's.
+const MOST_ID_DIGITS: usize = 9;
+
+/// The contract types written in a cell: one number or several, separated by commas or semicolons. Sorted. `4,140` is one number
+/// with a separator for thousands, and so no list.
 fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
+    let mut groups = text.split(',').map(str::len);
+    let may_be_grouped = matches!(groups.next(), Some(1 | 2)) && text.contains(',');
+    if may_be_grouped && groups.all(|digits| digits == 3) {
+        return None;
+    }
     let parts = text.split([',', ';', '،', '؛']);
-    let ids = parts.map(|part| fold_value(part).parse());
+    let parts = parts.map(fold_value);
+    if parts.clone().any(|part| part.len() > MOST_ID_DIGITS) {
+        return None;
+    }
+    let ids = parts.map(|part| part.parse());
     let ids = ids.collect::<Result<BTreeSet<_>, ()>>().ok()?;
     Some(ids.into_iter().collect())
 }

@@ -135,7 +135,7 @@ impl Mapping {
     fn means_somebody(&self, row: &Row, must_be_read: bool) -> bool {
         let fields = self.phone.iter().chain(&self.email);
         let cells = fields.flat_map(|field| field.columns().iter().map(move |&at| (field, at)));
-        let mut read = cells.map(|(field, column)| field.read(row.cell(column)));
+        let mut read = cells.map(|(field, column)| field.read(column, row.cell(column)));
         read.any(|read| read.map_or(!must_be_read, |read| read.is_some()))
     }
 }

@@ -1,6 +1,7 @@
 //! Binds a config to a sheet's columns: names become positions, templates are compiled, forms are checked. Whatever does
 //! not fit is an error at its line, before the first row is read.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
@@ -8,14 +9,15 @@ use toml::Spanned;
 
 use super::config::{Config, ContractConfig, SessionKind};
 use super::diagnostics::{ConfigProblem, refusal};
-use super::field_config::{Columns, Entries, OneOrMany};
+use super::field_config::{Columns, Entries, OneOrMany, Text};
 use super::fields::{Binder, Field, Groups, Source};
+use super::form::TypeForm;
 use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, Role, is_left_out, listed};
 use super::invitation::BodyFrame;
 use super::names::{fold, visible};
 use super::value::Kind;
 use crate::error::Error;
-use crate::model::{Column, ContractTypeId, Form, Row};
+use crate::model::{Cell, Column, ContractTypeId, Form, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Mapping {
     pub(crate) phone: Option<Field>,
     pub(crate) email: Option<Field>,
     pub(crate) contract: ContractRule,
+    /// Where forms are stored, the contract types that a row may name; else empty, for any.
+    pub(crate) known_types: BTreeSet<ContractTypeId>,
     /// What makes two rows the same invitation; none: recipient and contract types.
     pub(crate) identity: Option<Vec<Field>>,
     told_by: String,
@@ -91,12 +95,17 @@ impl Mapping {
         };
         binder.note_unused_columns();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
+        let known_types = options.forms.keys().copied();
+        let known_types = known_types
+            .flat_map(|id| groups.types().chain([id]))
+            .collect();
         Ok(Mapping {
             names: binder.header.names_by_position(),
             set_aside: left_out.map(|column| column.index).collect(),
             phone,
             email,
             contract,
+            known_types,
             told_by: told_by(&binder.header.names_by_position(), identity.as_deref()),
             identity,
             sends_undeclared_keys: config.fields.is_none() && groups.lack_a_form(&options.forms),
@@ -325,19 +334,70 @@ impl Binder<'_> {
     }
 
     fn words(&mut self, values: &Entries<Spanned<OneOrMany<ContractTypeId>>>) -> ContractWords {
-        let mut words = ContractWords::default();
-        for (value, types) in values {
-            let types = sorted(&types.get_ref().0);
-            let earlier = words.insert(fold(value.get_ref()), types.clone());
-            if earlier.is_some_and(|earlier| earlier != types) {
+        let words = values.iter();
+        let words = words.map(|(value, types)| (value, sorted(&types.get_ref().0)));
+        self.told_apart(words, fold)
+    }
+
+    /// What an empty cell becomes, read as a cell would be.
+    pub(super) fn default(
+        &mut self,
+        written: &Spanned<Text>,
+        key: &str,
+        kind: &Kind,
+        form: &TypeForm<'_>,
+    ) -> String {
+        let text = self.own_text(written, key, form);
+        if form.choices(key).is_some() {
+            return text;
+        }
+        let cell = Cell::Text(text.clone());
+        let read = kind.read(&cell);
+        if let (Err(_), Kind::Date { output, .. }) = (&read, kind) {
+            // It may be written as it goes out.
+            let kind = Kind::Date {
+                input: Some(output.clone()),
+                output: output.clone(),
+                order: None,
+            };
+            if kind.read(&cell).is_ok() {
+                return text;
+            }
+        }
+        match read {
+            Ok(Some(reading)) => reading.text.into_owned(),
+            // A word for nothing, such as `-`, is meant here.
+            Ok(None) => text,
+            Err(fault) => {
+                let message = format!("the default of `{key}` does not fit: {}", fault.told().1);
+                self.problems
+                    .push(ConfigProblem::at(&written.span(), message));
+                text
+            }
+        }
+    }
+
+    /// What each of these values means, by its folded spelling; two that are alike and mean different things are noted.
+    pub(super) fn told_apart<'e, T: PartialEq>(
+        &mut self,
+        values: impl Iterator<Item = (&'e Spanned<String>, T)>,
+        fold: impl Fn(&str) -> String,
+    ) -> HashMap<String, T> {
+        let mut meanings = HashMap::new();
+        for (value, meaning) in values {
+            let earlier = meanings.entry(fold(value.get_ref()));
+            if let Entry::Occupied(earlier) = &earlier
+                && *earlier.get() != meaning
+            {
                 let message =
-                    format!("`{value}` is written like another value, with other contract types");
-                let hint = "case, spaces, `_`, `-` and Arabic letter variants make no difference";
+                    format!("`{value}` is written like another value that means something else");
+                let hint = "case, spaces, digits and letter variants make no difference";
                 let problem = ConfigProblem::at(&value.span(), message).hint(hint);
                 self.problems.push(problem);
             }
+            earlier.or_insert(meaning);
         }
-        words
+        meanings
     }
 
     /// The contract types that headers such as `414.fullName` name.

@@ -97,6 +97,10 @@ impl ConfigProblem {
 /// named only.
 pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin) -> Error {
     problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
+    if problems.len() > MOST_PROBLEMS {
+        let more = problems.split_off(MOST_PROBLEMS).len();
+        problems.push(ConfigProblem::nowhere(format!("{more} more problems")));
+    }
     let mut all = problems.into_iter().map(|problem| Error {
         excerpt: Some(drawn(&problem, origin)),
         hint: problem.hint,

@@ -11,7 +11,7 @@ use super::diagnostics::ConfigProblem;
 use super::field_config::{Columns, Entries, FieldConfig, FieldEntry, Text};
 use super::form::{TypeForm, names_a_birth_date};
 use super::header::{Header, HeaderTypes, Role, is_left_out, listed};
-use super::names::{did_you_mean, visible};
+use super::names::{did_you_mean, fold_choice, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Row};
@@ -31,8 +31,8 @@ pub(crate) struct Field {
     pub required: bool,
     pub default: Option<String>,
     pub condition: Option<Condition>,
-    /// What its columns prove of how they write their values.
-    evidence: Evidence,
+    /// What each of its columns proves of how it writes its values, and how it is read by that.
+    by_column: BTreeMap<usize, (Evidence, Kind)>,
 }
 
 /// Where the value comes from.
@@ -70,6 +70,11 @@ impl Groups {
         self.0.get(&Some(id)).or_else(|| self.0.get(&None))
     }
 
+    /// The contract types that have fields of their own.
+    pub fn types(&self) -> impl Iterator<Item = ContractTypeId> {
+        self.0.keys().copied().flatten()
+    }
+
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         self.0.values().flat_map(|group| &group.fields)
     }
@@ -98,7 +103,7 @@ impl Field {
             required: false,
             default: None,
             condition: None,
-            evidence: Evidence::default(),
+            by_column: BTreeMap::new(),
         }
     }
 
@@ -112,24 +117,40 @@ impl Field {
 
     /// Takes a row into account before the first is mapped.
     pub fn see(&mut self, row: &Row) {
-        for at in 0..self.columns().len() {
-            let cell = row.cell(self.columns()[at]);
-            self.evidence.see(&self.kind, cell);
+        let Source::Columns(columns) = &self.source else {
+            return;
+        };
+        for &column in columns {
+            let by_column = self.by_column.entry(column);
+            let (evidence, kind) =
+                by_column.or_insert_with(|| (Evidence::default(), self.kind.clone()));
+            evidence.see(kind, row.cell(column));
         }
     }
 
     /// Reads by what its columns have proved from now on.
     pub fn settle(&mut self) {
-        if let Ok(Some(convention)) = self.evidence.verdict() {
-            self.kind.settle(convention);
+        for (evidence, kind) in self.by_column.values_mut() {
+            if let Ok(Some(convention)) = evidence.verdict() {
+                kind.settle(convention);
+            }
         }
     }
 
-    pub fn read<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
-        match self.evidence.verdict() {
-            Err(conflict) if self.kind.depends_on_convention(cell) => Err(conflict),
-            _ => self.among(self.kind.read(cell)?),
+    /// What a cell says in one of the columns.
+    pub fn read<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        let Some((evidence, kind)) = self.by_column.get(&column) else {
+            return self.read_made(cell);
+        };
+        match evidence.verdict() {
+            Err(conflict) if kind.depends_on_convention(cell) => Err(conflict),
+            _ => self.among(kind.read(cell)?),
         }
+    }
+
+    /// What a cell says that is made of several.
+    pub fn read_made<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        self.among(self.kind.read(cell)?)
     }
 
     /// Holds a value against the form's choices, where its type alone does not.
@@ -251,7 +272,7 @@ impl<'a> Binder<'a> {
             Kind::Number { .. } | Kind::Date { .. } | Kind::Boolean
         );
         let default = config.default.as_ref();
-        let default = default.map(|text| self.own_text(text, key.get_ref(), form));
+        let default = default.map(|text| self.default(text, key.get_ref(), &kind, form));
         let required = config.required.as_ref();
         Some(Field {
             among: form.choices(key.get_ref()).filter(|_| is_free),
@@ -262,7 +283,12 @@ impl<'a> Binder<'a> {
     }
 
     /// A text that goes out as the config has it: if the form offers choices, as the choice's own text.
-    fn own_text(&mut self, written: &Spanned<Text>, key: &str, form: &TypeForm<'_>) -> String {
+    pub(super) fn own_text(
+        &mut self,
+        written: &Spanned<Text>,
+        key: &str,
+        form: &TypeForm<'_>,
+    ) -> String {
         let text = written.get_ref().as_str();
         let Some(choices) = form.choices(key) else {
             return text.to_owned();
@@ -314,6 +340,9 @@ impl<'a> Binder<'a> {
         form: &TypeForm<'_>,
     ) -> Option<Choices> {
         let configured = config.choices.iter().flat_map(Spanned::get_ref);
+        let meanings = configured.clone();
+        let meanings = meanings.map(|(label, sent)| (label, sent.get_ref().as_str()));
+        self.told_apart(meanings, fold_choice);
         let mut pairs: Vec<(String, String)> = configured
             .map(|(label, sent)| {
                 let sent = self.own_text(sent, key.get_ref(), form);

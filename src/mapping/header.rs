@@ -2,6 +2,7 @@
 //! name in the config means.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
@@ -13,6 +14,8 @@ use crate::model::{Column, ContractTypeId, RESULT_COLUMNS};
 /// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
 pub const EXAMPLE_MARKER: &str = "example / مثال";
 
+/// For how many wrong names the nearest right one is looked for.
+const MOST_SUGGESTIONS: usize = 20;
 /// How many columns an error or a note lists before it stops.
 pub(crate) const COLUMNS_SHOWN: usize = 12;
 
@@ -115,6 +118,8 @@ pub(crate) struct Header<'a> {
     file: &'a str,
     folded: Vec<String>,
     shown: Shown,
+    /// How many more names are compared with all headers: in a wide sheet that takes long.
+    suggestions: Cell<usize>,
 }
 
 impl<'a> Header<'a> {
@@ -123,6 +128,7 @@ impl<'a> Header<'a> {
             columns,
             file,
             shown: Shown::of(columns.iter().map(|column| column.name.as_str())),
+            suggestions: Cell::new(MOST_SUGGESTIONS),
             folded: columns.iter().map(|column| fold(&column.name)).collect(),
         }
     }
@@ -167,7 +173,12 @@ impl<'a> Header<'a> {
     }
 
     fn missing(&self, name: &str) -> ConfigProblem {
-        let nearest = did_you_mean(name, self.names()).filter(|_| !self.shown.is_masked);
+        let left = self.suggestions.get();
+        self.suggestions.set(left.saturating_sub(1));
+        let may_suggest = left > 0 && !self.shown.is_masked;
+        let nearest = may_suggest
+            .then(|| did_you_mean(name, self.names()))
+            .flatten();
         let hint = nearest.unwrap_or_else(|| self.listed());
         self.problem(format!("the sheet has no column `{name}`"), hint)
     }

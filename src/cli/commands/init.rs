@@ -271,8 +271,7 @@ impl Found {
                     self.shown.header(&column.name)
                 ),
                 format!(
-                    "{whence} Write them into {config}, where these lines stand as remarks, or for all rows: {again}\n\n{}",
-                    self.proposal.contract_lines().join("\n")
+                    "{whence} Write them into {config}, where the values stand as remarks, or for all rows: {again}"
                 ),
             ),
         };

@@ -61,7 +61,7 @@ impl Proposal {
     }
 
     /// `[contract]`, as far as it is known: `…` where nobody has said what a value of the column means.
-    pub fn contract_lines(&self) -> Vec<String> {
+    fn contract_lines(&self) -> Vec<String> {
         let section = "[contract]".to_owned();
         if let Some(column) = self.column_of(&Target::ContractType) {
             let column = format!("column = {}", json(&column.header()));

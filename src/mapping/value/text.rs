@@ -8,7 +8,7 @@ use encoding_rs::{Encoding, WINDOWS_1252, WINDOWS_1256};
 use jiff::civil;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::mapping::names::{fold_value, is_invisible};
+use crate::mapping::names::{fold_value, is_invisible, is_mixed_up};
 use crate::mapping::words::WORDS;
 use crate::model::{self, Fault};
 
@@ -161,6 +161,9 @@ fn has_lost_letters(text: &str) -> bool {
 /// Whether a text, or a word of it, is UTF-8 that was read as a Windows encoding (`Ù…Ù†Ù‰`, `JosÃ©`), or Windows-1256 that was read
 /// as Windows-1252 (`ãäì ÚÇÏá`).
 fn is_misread(text: &str) -> bool {
+    if text.split_whitespace().any(is_mixed_up) {
+        return true;
+    }
     // Arabic letters alone are nothing that bytes look like when they are misread, and most text is that.
     if text
         .chars()

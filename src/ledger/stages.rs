@@ -9,14 +9,19 @@ use crate::error::Error;
 use crate::model::{Stage, Timestamp};
 
 impl Reader {
-    /// The bodies of all created invitations that are not purged, oldest first.
-    pub fn created_bodies(&self, mut visit: impl FnMut(InvitationId, &str)) -> Result<(), Error> {
+    /// The bodies of all created invitations that are not purged, with when they left last, oldest first.
+    pub fn created_bodies(
+        &self,
+        mut visit: impl FnMut(InvitationId, &str, Option<Timestamp>),
+    ) -> Result<(), Error> {
         const CREATED: &str = "
-            SELECT i.id, c.body FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+            SELECT i.id, c.body,
+                   (SELECT max(opened_ms) FROM attempts a WHERE a.invitation_id = i.id AND a.event = 'created')
+            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.status = 'created' AND c.body IS NOT NULL ORDER BY i.id";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?));
-        self.db.each(CREATED, (), read, |(id, body)| {
-            visit(id, &body);
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+        self.db.each(CREATED, (), read, |(id, body, invited)| {
+            visit(id, &body, invited);
             Ok(())
         })
     }

@@ -75,10 +75,17 @@ impl Portal {
             let found = name.as_ref().map(|name| header.find(name));
             found.transpose().map_err(unusable)
         };
-        let stage = find(&named.stage)?
-            .or_else(|| by_name(columns, &WORDS.follow.stage))
-            .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
-        let at = find(&named.at)?.or_else(|| by_name(columns, &WORDS.follow.at));
+        let by_name = |names: &[String]| by_name(&header, names).map_err(unusable);
+        let stage = match find(&named.stage)? {
+            Some(column) => Some(column),
+            None => by_name(&WORDS.follow.stage)?,
+        };
+        let stage =
+            stage.ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
+        let at = match find(&named.at)? {
+            Some(column) => Some(column),
+            None => by_name(&WORDS.follow.at)?,
+        };
         let customer = find(&named.customer)?;
         let mut date = Kind::Date {
             input: None,
@@ -132,14 +139,23 @@ impl Portal {
         Some(fold_value(&reading.text)).filter(|text| !text.is_empty())
     }
 
-    pub fn stage(&self, row: &Row) -> Stage {
-        let name = row.cell(self.stage.index).as_shown().trim().to_owned();
+    /// None where a row does not tell it.
+    pub fn stage(&self, row: &Row) -> Option<Stage> {
+        let cell = row.cell(self.stage.index);
+        let name = Some(cell.as_shown().trim().to_owned());
+        let name = name.filter(|name| !name.is_empty() && !matches!(cell, Cell::Error(_)))?;
         let at = self.at.as_ref();
-        Stage {
+        Some(Stage {
             is_signed: self.signed.contains(&fold(&name)),
             at: at.and_then(|(column, kind)| moment_of(row.cell(column.index), kind)),
             name,
-        }
+        })
+    }
+
+    /// Whether a row has a time.
+    pub fn is_dated(&self, row: &Row) -> bool {
+        let at = self.at.as_ref();
+        at.is_some_and(|(column, _)| !row.cell(column.index).is_empty())
     }
 
     /// What the customer of a body that was sent is known by, in the form for comparing: first what goes before (the recipient, or the
@@ -186,12 +202,13 @@ fn last_part(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-/// The column with the most telling of these names.
-fn by_name<'a>(columns: &'a [Column], names: &[String]) -> Option<&'a Column> {
-    names.iter().find_map(|name| {
+/// The column with the most telling of these names; its header stands there once.
+fn by_name<'a>(header: &Header<'a>, names: &[String]) -> Result<Option<&'a Column>, ConfigProblem> {
+    let found = names.iter().find_map(|name| {
         let is_it = |column: &&Column| fold(last_part(&column.name)) == fold(name);
-        columns.iter().find(is_it)
-    })
+        header.columns.iter().find(is_it)
+    });
+    found.map(|column| header.find(&column.name)).transpose()
 }
 
 /// What most of a column's values are, if they name customers: read as the recipient is; landlines too, since nothing is sent.
@@ -232,8 +249,13 @@ fn keys(config: &Config, column: &str) -> HashSet<String> {
     mapped.chain(names.clone()).collect()
 }
 
-/// A time without a zone is taken for UTC.
+/// A time without a zone is taken for UTC; a number of so many digits counts seconds since 1970, or thousandths of them.
 fn moment_of(cell: &Cell, kind: &Kind) -> Option<Timestamp> {
+    match cell.as_shown().trim().parse().unwrap_or(0) {
+        seconds @ 1_000_000_000..=9_999_999_999 => return Some(Timestamp(seconds * 1000)),
+        thousandths @ 1_000_000_000_000..=9_999_999_999_999 => return Some(Timestamp(thousandths)),
+        _ => {}
+    }
     let with_zone = |text: &str| text.trim().parse::<jiff::Timestamp>().ok();
     let at = match cell {
         Cell::Text(text) => with_zone(text),

@@ -238,6 +238,12 @@ pub struct FollowSummary {
     pub ambiguous: u64,
     /// Rows that do not say which customer they are about.
     pub unreadable: u64,
+    /// Rows that tell no stage, and so change none.
+    pub without_stage: u64,
+    /// Rows whose time cannot be read.
+    pub times_unreadable: u64,
+    /// Customers whose stage is of a time before their invitation, and so is not of it.
+    pub before_invitation: u64,
     /// Of the invitations that the file tells of, as they stand now.
     pub signed: u64,
     pub not_signed: u64,

@@ -191,6 +191,11 @@ fn a_file_that_does_not_tell_is_refused_with_its_columns() {
     world.file("log.jsonl", log);
     let told = world.ran("follow log.jsonl", 5);
     told.complains_of("log.jsonl, line 2: this is no JSON object");
+    world.file(
+        "twice.csv",
+        "Mobile,Status,Status\n01012345678,Active,Customer signed\n",
+    );
+    world.ran("follow twice.csv", 5).complains_of("`Status`");
     // No header of values on the screen, and no customer.
     world.file("values.csv", "01012345678,Status\n01112345678,Approved\n");
     let told = world.ran("follow values.csv", 0);

@@ -13,7 +13,7 @@ use crate::error::{Ended, Error};
 use crate::input::{Input, Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::{Portal, PortalColumns};
-use crate::model::{FollowSummary, Row, Stage};
+use crate::model::{FollowSummary, Row, Stage, Timestamp};
 use crate::report::follow_text;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
@@ -40,9 +40,9 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let mut ledger = open_ledger(&path, settings, "follow", None, None)?;
     let mut told = Told::read(&portal, &input, &options)?;
     let mut created = 0;
-    ledger.created_bodies(|id, body| {
+    ledger.created_bodies(|id, body, invited| {
         created += 1;
-        told.meet(id, portal.known_by(body));
+        told.meet(id, invited, portal.known_by(body));
     })?;
     let summary = told.store(&mut ledger, created)?;
     ledger.finish()?;
@@ -60,10 +60,15 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     settings.output.show(&summary, text)
 }
 
+/// A stage may be told by its day alone, and by the clock of another zone.
+const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// What the file says, by customer.
 #[derive(Default)]
 struct Told {
     customers: HashMap<String, Customer>,
+    /// When the invitations that are meant left, as far as that is known.
+    invited: HashMap<InvitationId, Option<Timestamp>>,
     summary: FollowSummary,
 }
 
@@ -95,7 +100,11 @@ impl Told {
             self.summary.unreadable += 1;
             return;
         };
-        let stage = portal.stage(row);
+        let Some(stage) = portal.stage(row) else {
+            self.summary.without_stage += 1;
+            return;
+        };
+        self.summary.times_unreadable += u64::from(stage.at.is_none() && portal.is_dated(row));
         let known = self.customers.entry(name).or_insert(Customer {
             stage: stage.clone(),
             invitation: None,
@@ -112,7 +121,12 @@ impl Told {
     }
 
     /// Takes an invitation into account; older ones come first.
-    fn meet(&mut self, id: InvitationId, [first, others]: [Vec<String>; 2]) {
+    fn meet(
+        &mut self,
+        id: InvitationId,
+        invited: Option<Timestamp>,
+        [first, others]: [Vec<String>; 2],
+    ) {
         let first = first.iter().map(|name| (name, true));
         for (name, is_first) in first.chain(others.iter().map(|name| (name, false))) {
             let Some(customer) = self.customers.get_mut(name) else {
@@ -126,6 +140,7 @@ impl Told {
                 customer.invitations = 0;
             }
             customer.invitation = Some(id);
+            self.invited.insert(id, invited);
             customer.invitations += 1;
         }
     }
@@ -145,6 +160,14 @@ impl Told {
                 *known = customer;
             }
         }
+        let told = stages.len();
+        stages.retain(|id, customer| {
+            let invited = self.invited.get(id).copied().flatten();
+            let ends = customer.stage.at.map(|at| at.0.saturating_add(A_DAY_MS));
+            !invited
+                .zip(ends)
+                .is_some_and(|(invited, ends)| ends < invited.0)
+        });
         let count = stages.len() as u64;
         let stages = stages
             .into_iter()
@@ -153,7 +176,8 @@ impl Told {
         Ok(FollowSummary {
             signed,
             not_signed: count - signed,
-            never_seen: created - count,
+            never_seen: created - told as u64,
+            before_invitation: told as u64 - count,
             ..self.summary
         })
     }

@@ -78,6 +78,9 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
     let counts = pick(&again["counts"], ["already_created", "uncertain"]);
     assert_eq!(counts, json!([2, 1]));
     assert_eq!(world.accepted(), accepted);
+    // The row is known again; what is said of its link is true.
+    let told = "Created; its link was purged and is no longer kept here.";
+    assert_eq!(world.export()[0]["error"], told);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::args::{ReadArgs, RunArgs};
 use super::files::tidy;
 use super::settings::{CONFIG_NAME, SANDBOX_LEDGER_NAME, Settings};
-use crate::report::{Further, command, quoted};
+use crate::model::quoted;
+use crate::report::{Further, command};
 
 impl Settings {
     /// How FILE was named and read, as it can be typed again from any folder.
@@ -75,11 +76,12 @@ pub struct Typed {
 /// A path as it is named from here, and taken for no option.
 fn nearest(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    let near = path.strip_prefix(here).unwrap_or(path).to_string_lossy();
-    if near.starts_with('-') {
-        return format!("./{near}");
+    match path.strip_prefix(here).unwrap_or(path).to_str() {
+        Some(near) if near.starts_with('-') => format!("./{near}"),
+        Some(near) => near.to_owned(),
+        // No command may mean another file.
+        None => "FILE".to_owned(),
     }
-    near.into_owned()
 }
 
 /// How FILE is read, as it would be typed again.

@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::{Global, LogFormat};
 use crate::error::Kind;
-use crate::model::{RunId, printable_lines, printable_styled};
+use crate::model::{RunId, printable, printable_styled};
 use crate::report::Progress;
 
 static IS_JSON: AtomicBool = AtomicBool::new(false);
@@ -98,7 +98,7 @@ fn write_line(level: Level, message: &str, fields: &Value) {
         let line: Map<String, Value> = head.into_iter().chain(line).collect();
         return write(&Value::Object(line).to_string());
     }
-    let mut text = format!("{now} {level:>5} {}", printable_lines(message));
+    let mut text = format!("{now} {level:>5} {}", printable(message));
     for (name, value) in line {
         let _ = write!(text, " {name}={value}");
     }

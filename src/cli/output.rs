@@ -1,6 +1,7 @@
 //! What is written: results to stdout or a file, and how a command ends; the rest of stderr is `log`.
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ColorChoice;
@@ -8,10 +9,11 @@ use clap::error::ErrorKind as ClapKind;
 use serde_json::json;
 
 use super::args::{Global, LogFormat};
+use super::files::{Readers, read_text, write_bytes};
 use super::log;
 use crate::error::{Ended, Error, Kind};
-use crate::model::{printable_lines, printable_styled, to_json};
-use crate::report::Look;
+use crate::model::{printable, printable_lines, printable_styled, to_json};
+use crate::report::{Language, Look};
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
 static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
@@ -192,7 +194,7 @@ impl Output {
         } else {
             ("", "")
         };
-        let message = format!("{color}{word}{plain} {}", printable_lines(&error.message));
+        let message = format!("{color}{word}{plain} {}", printable(&error.message));
         match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
             // One line, for whoever gets it by mail.
             (_, Some(hint)) if self.quiet => format!("{message} {hint}"),
@@ -276,4 +278,28 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(whole),
         written => written,
     }
+}
+
+/// Writes what is wrong at the first place where nobody's own file is, and gives it; none if that cannot be written either.
+pub fn write_error(places: Vec<PathBuf>, language: Language, error: &Error) -> Option<PathBuf> {
+    let words = Output::in_words(error) + "\n";
+    let words = match language {
+        Language::English => words,
+        Language::Arabic => format!("{IN_ARABIC}\n\n{words}"),
+    };
+    let mut places = places.into_iter();
+    let place = places.find(|place| !place.exists() || is_our_error(place))?;
+    write_bytes(&place, Readers::Folder, words.as_bytes()).ok()?;
+    Some(place)
+}
+
+/// Stands before the words of an error for whoever reads no English.
+const IN_ARABIC: &str = "لم يُستخدم هذا الملف كما هو. السبب وما ينبغي عمله بالإنجليزية أدناه؛ بعد تصحيح الملف ضعه هنا من جديد.";
+
+/// Whether a file holds what this tool said of a sheet, and not somebody's own words.
+pub fn is_our_error(place: &Path) -> bool {
+    read_text(place).is_ok_and(|text| {
+        let text = text.strip_prefix(IN_ARABIC).unwrap_or(&text);
+        text.trim_start().starts_with("error: ")
+    })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use etcetera::BaseStrategy;
 
 use crate::error::Error;
-use crate::report::quoted;
+use crate::model::quoted;
 
 /// Where this user's programs keep their data; none without a home folder. What the system's list of users says of it is not asked:
 /// a job that was given no home must not write into one.

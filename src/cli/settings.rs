@@ -238,7 +238,11 @@ impl Settings {
             return Ok(None);
         };
         let named = format!("{} (named by VLENS_CA_FILE)", path.display());
-        let unusable = |why: String| Error::unusable("ca_file_unusable", format!("{named} {why}."));
+        let unusable = |why: String| {
+            Error::unusable("ca_file_unusable", format!("{named} {why}.")).hint(
+                "Name a PEM file with the authority's certificate there, or unset the variable.",
+            )
+        };
         let pem =
             read_bytes(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
         let begin: &[u8] = b"-----BEGIN CERTIFICATE-----";

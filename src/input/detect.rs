@@ -36,7 +36,7 @@ pub(super) fn workbook(input: &Input, head: &[u8]) -> Result<Option<Package>, Er
         None if head.starts_with(CONTAINER) => Some(of_container(&name, input)?),
         None => of_bytes(head),
     };
-    foreign.map_or(Ok(None), |foreign| Err(foreign.refused(&name)))
+    foreign.map_or(Ok(None), |foreign| Err(foreign.refused(input)))
 }
 
 /// What is no CSV and no XLSX.
@@ -48,7 +48,8 @@ enum Foreign {
 }
 
 impl Foreign {
-    fn refused(self, name: &str) -> Error {
+    fn refused(self, input: &Input) -> Error {
+        let name = input.name();
         match self {
             Foreign::Sheet(really) => Error::unusable(
                 "format_not_read",
@@ -59,7 +60,8 @@ impl Foreign {
             )
             .hint(format!(
                 "Save it as XLSX: in Excel by File, Save As, Excel Workbook (.xlsx); in LibreOffice by File, Save As, Excel 2007-365 \
-                 (.xlsx); in Numbers by File, Export To, Excel; or by: soffice --headless --convert-to xlsx \"{name}\""
+                 (.xlsx); in Numbers by File, Export To, Excel; or by: soffice --headless --convert-to xlsx {}",
+                input.typed()
             )),
             Foreign::Else(really) => Error::unusable(
                 "not_a_sheet",

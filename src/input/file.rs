@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, is_open_elsewhere};
+use crate::model::{printable, quoted};
 
 /// How much is looked at to tell what a file is.
 const HEAD_BYTES: u64 = 1 << 16;
@@ -44,8 +45,16 @@ impl Input {
     /// The name by which messages speak of the input.
     pub fn name(&self) -> String {
         match self {
-            Input::Path(path) => path.display().to_string(),
+            Input::Path(path) => printable(&path.display().to_string()).into_owned(),
             Input::Stdin(_) => "standard input".to_owned(),
+        }
+    }
+
+    /// As it is typed in a command of another program.
+    pub(super) fn typed(&self) -> String {
+        match self {
+            Input::Path(path) => quoted(&path.to_string_lossy()),
+            Input::Stdin(_) => "FILE".to_owned(),
         }
     }
 

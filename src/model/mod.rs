@@ -19,7 +19,9 @@ pub use invitation::{
 };
 pub use link::LinkTemplate;
 pub use outcome::{Failure, Outcome, Refusal, RetryAfter, Uncertainty, Why};
-pub use printable::{printable, printable_json, printable_lines, printable_styled, to_json};
+pub use printable::{
+    printable, printable_json, printable_lines, printable_styled, quoted, to_json,
+};
 pub use problem::{Judged, Problem, ProblemCode, Repair, Verdict};
 pub use row::{
     Aside, Cell, Column, Hidden, Layout, NumberFormat, OVERVIEW_SHEET, RESULT_COLUMNS,

@@ -2,6 +2,7 @@
 //! a log, on a page, in a workbook, in a document. Nothing in it may command a terminal or turn the order of what is read.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io;
 
 use serde::Serialize;
@@ -66,6 +67,51 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(escaped.collect())
 }
 
+/// A word as it must be typed in a command: quoted when this system's shell would read it otherwise.
+pub fn quoted(word: &str) -> String {
+    quoted_for(word, cfg!(windows))
+}
+
+/// Windows' two shells agree on double quotes alone, which no file's name there can hold.
+fn quoted_for(word: &str, is_windows: bool) -> String {
+    let plain = if is_windows {
+        r"-_./:=,+@\"
+    } else {
+        "-_./:=,+@%"
+    };
+    let is_plain = |c: char| c.is_alphanumeric() || plain.contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else if word.contains(|c| c == '\n' || c == '\t' || is_unprintable(c)) && !is_windows {
+        format!("$'{}'", escaped(word))
+    } else if is_windows {
+        format!("\"{}\"", word.replace('"', r#"\""#))
+    } else if word.contains(['"', '$', '`', '!', '\\']) {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    } else {
+        format!("\"{word}\"")
+    }
+}
+
+/// As Bash, Zsh and Ksh read what stands between `$'` and `'`.
+fn escaped(word: &str) -> String {
+    let mut typed = String::new();
+    for c in word.chars() {
+        if c.is_control() || turns_direction(c) {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing into a string cannot fail.
+                let _ = write!(typed, "\\{byte:03o}");
+            }
+        } else {
+            if matches!(c, '\'' | '\\') {
+                typed.push('\\');
+            }
+            typed.push(c);
+        }
+    }
+    typed
+}
+
 struct Escaping;
 
 impl serde_json::ser::Formatter for Escaping {
@@ -115,5 +161,29 @@ mod tests {
         to_json(&mut json, &text).unwrap();
         assert_eq!(json, br#""a\u009b\u202e\u007f\u001b""#);
         assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), text);
+    }
+
+    #[test]
+    fn words_that_a_shell_would_split_are_quoted() {
+        for (word, typed) in [
+            ("customers.csv", "customers.csv"),
+            ("عملاء.xlsx", "عملاء.xlsx"),
+            ("my file.csv", "\"my file.csv\""),
+            (r"C:\data\a.csv", r"'C:\data\a.csv'"),
+            ("it's $5.csv", r"'it'\''s $5.csv'"),
+            (r"a\", r"'a\'"),
+            ("", "\"\""),
+            ("it's\n\u{202e}a.csv", r"$'it\'s\012\342\200\256a.csv'"),
+        ] {
+            assert_eq!(quoted_for(word, false), typed);
+        }
+        for (word, typed) in [
+            (r"C:\data\عملاء.csv", r"C:\data\عملاء.csv"),
+            (r"C:\My data\a.csv", r#""C:\My data\a.csv""#),
+            ("50% off.csv", "\"50% off.csv\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(quoted_for(word, true), typed);
+        }
     }
 }

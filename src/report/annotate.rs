@@ -11,7 +11,7 @@ use std::io::Write;
 
 use minijinja::context;
 use minijinja::value::Serde;
-use rust_xlsxwriter::{DocProperties, Format, Workbook};
+use rust_xlsxwriter::{Format, Workbook};
 
 use super::check::CheckTally;
 use super::text::rendered;
@@ -49,8 +49,6 @@ pub struct Annotator {
     repair_notes: usize,
 }
 
-/// The document property that names the second in which the book was written. Whoever changes the book changes the file's own time.
-pub const WRITTEN_AT: &str = "vlens-batch written at";
 /// Notes are kept in memory until the end, some 12 KB each, and slow a spreadsheet down: past these, colour and the problems'
 /// column tell.
 const MOST_PROBLEM_NOTES: usize = 10_000;
@@ -189,11 +187,8 @@ impl Annotator {
         written_at: u64,
         out: impl Write + Send,
     ) -> Result<(), Error> {
-        let properties = DocProperties::new();
-        let properties = properties.set_custom_property(WRITTEN_AT, written_at.to_string());
-        self.book.workbook.set_properties(&properties);
         self.write_overview(tally)?;
-        self.book.finish(self.next_row - 1, out)
+        self.book.finish(self.next_row - 1, Some(written_at), out)
     }
 
     /// How many rows, what is wrong with them, what the colours mean, and what to do next: a line of the template is a row.

@@ -40,6 +40,8 @@ pub struct ExportOptions<'a> {
     pub without_tokens: bool,
     /// What a workbook is in; CSV and JSON are for programs.
     pub language: Language,
+    /// The second that a workbook is to name as that of its writing.
+    pub written_at: Option<u64>,
 }
 
 /// Takes result rows one by one, in order. In JSON the source's columns are under `source`, in the sheet's order; the result's members
@@ -174,7 +176,9 @@ impl<W: Write + Send> Sink<'_, W> {
         let flushed = match self.writer {
             Writer::Csv(mut writer) => writer.flush(),
             Writer::Jsonl(mut out, _) => out.flush(),
-            Writer::Xlsx(book, out, rows) => return book.finish(rows - 1, out),
+            Writer::Xlsx(book, out, rows) => {
+                return book.finish(rows - 1, self.options.written_at, out);
+            }
         };
         flushed.map_err(|error| not_written(&error))
     }
@@ -306,6 +310,7 @@ mod tests {
             link: Some(&link),
             without_tokens: true,
             language: Language::Arabic,
+            written_at: None,
         };
         let mut sink = sink(format, &["Name".to_owned()], options, out)?;
         sink.row(&ResultRow {

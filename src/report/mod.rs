@@ -14,7 +14,7 @@ mod text;
 mod words;
 mod workbook;
 
-pub use annotate::{Annotator, SheetShape, WRITTEN_AT};
+pub use annotate::{Annotator, SheetShape};
 pub use check::{CheckTally, CheckText, FilledForm};
 pub use export::{ExportOptions, Format, Sink, sink};
 pub use html::{PEOPLE, ReportData, write_html};
@@ -25,5 +25,6 @@ pub use terminal::{
     contract_types_text, doctor_json, doctor_text, dry_run_text, follow_text, guesses_text,
     history_json, history_text, not_done, question, reason, register_text, runs_text, summary_text,
 };
-pub use text::{Look, counted, quoted, rows};
+pub use text::{Look, counted, rows};
 pub use words::Language;
+pub use workbook::WRITTEN_AT;

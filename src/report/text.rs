@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
-use crate::model::printable;
+use crate::model::{printable, quoted};
 
 /// How texts for people look where they are going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,30 +236,6 @@ pub(super) fn as_float(count: u64) -> f64 {
     count as f64
 }
 
-/// A word as it must be typed in a command: quoted when this system's shell would read it otherwise.
-pub fn quoted(word: &str) -> String {
-    quoted_for(word, cfg!(windows))
-}
-
-/// Windows' two shells agree on double quotes alone, which no file's name there can hold.
-fn quoted_for(word: &str, is_windows: bool) -> String {
-    let plain = if is_windows {
-        r"-_./:=,+@\"
-    } else {
-        "-_./:=,+@%"
-    };
-    let is_plain = |c: char| c.is_alphanumeric() || plain.contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else if is_windows {
-        format!("\"{}\"", word.replace('"', r#"\""#))
-    } else if word.contains(['"', '$', '`', '!', '\\']) {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    } else {
-        format!("\"{word}\"")
-    }
-}
-
 /// The vendor's message as the ledger keeps it, for people: behind its words may stand the details as JSON, whose shape nobody
 /// promised. What names a field becomes `field: words`; what cannot be read so stays as it is.
 pub(super) fn vendor_words(message: &str) -> String {
@@ -322,29 +298,6 @@ mod tests {
             (100_000.0, "27h 47m"),
         ] {
             assert_eq!(duration(seconds), text, "{seconds}");
-        }
-    }
-
-    #[test]
-    fn words_that_a_shell_would_split_are_quoted() {
-        for (word, typed) in [
-            ("customers.csv", "customers.csv"),
-            ("عملاء.xlsx", "عملاء.xlsx"),
-            ("my file.csv", "\"my file.csv\""),
-            (r"C:\data\a.csv", r"'C:\data\a.csv'"),
-            ("it's $5.csv", r"'it'\''s $5.csv'"),
-            (r"a\", r"'a\'"),
-            ("", "\"\""),
-        ] {
-            assert_eq!(quoted_for(word, false), typed);
-        }
-        for (word, typed) in [
-            (r"C:\data\عملاء.csv", r"C:\data\عملاء.csv"),
-            (r"C:\My data\a.csv", r#""C:\My data\a.csv""#),
-            ("50% off.csv", "\"50% off.csv\""),
-            ("", "\"\""),
-        ] {
-            assert_eq!(quoted_for(word, true), typed);
         }
     }
 

@@ -6,13 +6,17 @@ use std::io::Write;
 
 use jiff::civil;
 use rust_xlsxwriter::{
-    Color, Format, FormatAlign, FormatBorder, IgnoreError, Note, Workbook, Worksheet, XlsxError,
+    Color, DocProperties, Format, FormatAlign, FormatBorder, IgnoreError, Note, Workbook,
+    Worksheet, XlsxError,
 };
 use unicode_normalization::UnicodeNormalization;
 
 use super::words::Language;
 use crate::error::Error;
 use crate::model::{Cell, NumberFormat, printable, printable_lines};
+
+/// The document property that names the second in which the book was written. Whoever changes the book changes the file's own time.
+pub const WRITTEN_AT: &str = "vlens-batch written at";
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
@@ -164,7 +168,17 @@ impl Book {
 
     /// Ends the sheet of customers at its last row, and writes the workbook. A writer that gathers is emptied too, as an error on
     /// its way out would be lost.
-    pub(super) fn finish(mut self, last_row: u32, mut out: impl Write + Send) -> Result<(), Error> {
+    pub(super) fn finish(
+        mut self,
+        last_row: u32,
+        written_at: Option<u64>,
+        mut out: impl Write + Send,
+    ) -> Result<(), Error> {
+        if let Some(second) = written_at {
+            let properties = DocProperties::new();
+            let properties = properties.set_custom_property(WRITTEN_AT, second.to_string());
+            self.workbook.set_properties(&properties);
+        }
         let (header_row, last_column) = (self.header_row, self.last_column());
         self.sheet()?
             .autofilter(header_row, 0, last_row, last_column)?;

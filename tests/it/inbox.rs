@@ -227,6 +227,101 @@ fn a_text_that_no_cell_holds_is_cut() {
 }
 
 #[test]
+fn each_sheet_has_results_of_its_own_however_it_is_called() {
+    let world = World::with_server();
+    let long = "ع".repeat(122) + ".csv";
+    let names = ["a.csv", "a.tsv", "a.csv.csv", "z.csv", &long];
+    for (n, name) in names.iter().enumerate() {
+        let rows = sheet(&some(n, 1));
+        let rows = if name.ends_with("tsv") {
+            rows.replace(',', "\t")
+        } else {
+            rows
+        };
+        world.file(format!("inbox/{name}"), rows);
+    }
+    let mut dealt = names.map(|name| (name, 0));
+    dealt.sort_unstable();
+    deals_with(&sweep(&world).expect(0), &dealt);
+    let results =
+        |(name, bytes): (String, Vec<u8>)| name.contains(".results.").then_some((name, bytes));
+    let results: BTreeMap<_, _> = files(&world).into_iter().filter_map(results).collect();
+    let whole = ["a.csv.csv", "a.csv", "a.tsv"].map(|name| format!("{name}.results.xlsx"));
+    assert!(results.keys().take(3).eq(&whole), "{:?}", results.keys());
+    assert_eq!(results.len(), 5);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn what_somebody_keeps_under_a_name_of_ours_stays() {
+    let world = World::with_server();
+    for name in ["a.results.xlsx", "b.error.txt"] {
+        world.file(format!("inbox/{name}"), "mine");
+    }
+    world.file("inbox/a.csv", sheet(&some(0, 1)));
+    world.file("inbox/b.csv", "");
+    deals_with(&sweep(&world).expect(5), &[("a.csv", 0), ("b.csv", 5)]);
+    assert_eq!(statuses(&world, "a.results-2.xlsx"), ["created"]);
+    let second = world.path("inbox/b.error-2.txt");
+    assert!(second.exists());
+    world.file("inbox/b.csv", sheet(&some(1, 1)));
+    deals_with(&sweep(&world).expect(0), &[("b.csv", 0)]);
+    assert!(!second.exists());
+    for name in ["a.results.xlsx", "b.error.txt"] {
+        assert_eq!(world.read(format!("inbox/{name}")), "mine");
+    }
+}
+
+#[test]
+fn a_broken_config_stops_only_the_sheets_that_go_by_it() {
+    let world = World::with_server();
+    world.file("inbox/vlens-batch.toml", "[recipient");
+    let own = "[recipient]\nphone = \"Tel\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Name\"\n";
+    world.file("inbox/x.vlens-batch.toml", own);
+    world.file("inbox/x.csv", "Tel,Name\n+201010000005,Mona\n");
+    world.file("inbox/y.csv", sheet(&some(1, 1)));
+    deals_with(&sweep(&world).expect(5), &[("x.csv", 0)]);
+    let said = world.read("inbox/vlens-batch.error.txt");
+    assert!(said.contains("vlens-batch.toml"), "{said}");
+    world.file("inbox/vlens-batch.toml", "");
+    deals_with(&sweep(&world).expect(0), &[("y.csv", 0)]);
+    assert!(!world.path("inbox/vlens-batch.error.txt").exists());
+}
+
+#[test]
+fn names_of_files_command_no_terminal_and_errors_are_told_in_the_sheets_language() {
+    let world = World::with_server();
+    world.file("inbox/a\u{1b}[31m\n2026 ERROR forged.csv", "phone\n12\n");
+    let check = world.vlens([
+        "check",
+        "inbox/a\u{1b}[31m\n2026 ERROR forged.csv",
+        "--contract-type",
+        "414",
+    ]);
+    let told = check.ends(3);
+    for text in [&told.stdout, &told.stderr] {
+        assert!(
+            !text.contains('\u{1b}') && !text.contains("\n2026 ERROR"),
+            "{told}"
+        );
+    }
+    told.shows("$'inbox/a\\033[31m\\0122026 ERROR forged.csv'");
+    world.file("inbox/b.csv", "الاسم\nمنى\n");
+    let swept = world
+        .line("inbox inbox --settled 0s --rate unlimited")
+        .run();
+    assert!(
+        !swept.stdout.contains('\u{1b}') && !swept.stdout.contains("\n2026"),
+        "{swept}"
+    );
+    let said = world.read("inbox/b.error.txt");
+    assert!(
+        said.starts_with("لم يُستخدم") && said.contains("\nerror: "),
+        "{said}"
+    );
+}
+
+#[test]
 fn corrections_in_a_marked_sheet_are_never_lost() {
     let world = World::with_server();
     let marked = world.path("inbox/a.marked.xlsx");

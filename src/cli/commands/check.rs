@@ -1,12 +1,13 @@
 //! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger. And how every command opens FILE.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::args::{CheckArgs, ReadArgs};
-use crate::cli::files::{Readers, text_of, write_file};
+use crate::cli::files::{Readers, is_in_use, text_of, write_file};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
@@ -15,11 +16,12 @@ use crate::ledger::Reader;
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
-    ContractTypeId, Form, Invitation, Judged, RowNumber, Status, Verdict, mask, printable_json,
+    ContractTypeId, Form, Invitation, Judged, RowNumber, Status, Verdict, mask, printable,
+    printable_json, quoted,
 };
 use crate::report::{
     Annotator, CheckTally, CheckText, FilledForm, Language, SheetShape, WRITTEN_AT, command,
-    counted, quoted,
+    counted,
 };
 use crate::send::{Sheet, StopSignal};
 use crate::vlens;
@@ -145,6 +147,22 @@ pub fn is_as_written(path: &Path) -> bool {
     };
     let changed_at = std::fs::metadata(path).and_then(|metadata| metadata.modified());
     changed_at.is_ok_and(|at| written_at() == Some(at))
+}
+
+/// Writes a book that names the second of its writing, which its file has too.
+pub fn written_now(file: &File, write: impl FnOnce(u64) -> Result<(), Error>) -> Result<(), Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    // Some file systems count in steps of two seconds.
+    let second = now.unwrap_or_default().as_secs() & !1;
+    write(second)?;
+    // A device has no time of its own; a book without it is merely never overwritten.
+    let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
+    Ok(())
+}
+
+/// Unlike a workbook that is somebody's own, or in which somebody corrects something.
+pub fn may_be_replaced(book: &Path) -> bool {
+    !is_in_use(book) && (!book.exists() || is_as_written(book))
 }
 
 /// Beside the sheet, a name for its marked copy that nobody's corrections stand under.
@@ -326,16 +344,10 @@ impl<'a> Check<'a> {
         let (Some(annotator), Some(path)) = (self.annotator.take(), &self.args.annotate) else {
             return Ok(());
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        // Some file systems count in steps of two seconds.
-        let second = now.unwrap_or_default().as_secs() & !1;
         write_file(path, readers, |file| {
-            annotator.finish(&self.tally, second, file)?;
-            // A device has no time of its own; a book without it is merely never overwritten.
-            let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
-            Ok(())
+            written_now(file, |second| annotator.finish(&self.tally, second, file))
         })?;
-        let path = path.display();
+        let path = printable(&path.to_string_lossy()).into_owned();
         self.output.say(&format!(
             "The sheet with every problem marked is in {path}."
         ));

@@ -14,10 +14,8 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
 use crate::ledger::{Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
-use crate::model::{ContractTypeId, Timestamp};
-use crate::report::{
-    Language, TemplateSpec, TypeLine, contract_types_text, quoted, write_template,
-};
+use crate::model::{ContractTypeId, Timestamp, quoted};
+use crate::report::{Language, TemplateSpec, TypeLine, contract_types_text, write_template};
 use crate::send::{Api, Clock, Limiter};
 use crate::vlens::read_form;
 
@@ -223,7 +221,16 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let path = &args.output;
     write_bytes(path, Readers::Everyone, &workbook)?;
     let document = serde_json::json!({ "template": path, "contract_type": id, "fields": fields });
-    let run = settings.command(&format!("run {}", quoted(&path.to_string_lossy())));
+    let config = &settings.config;
+    let file = quoted(&path.to_string_lossy());
+    let maps = config.recipient.phone.is_some() || config.recipient.email.is_some();
+    let has_own = path.with_extension("vlens-batch.toml").exists();
+    let run = if (maps || config.fields.is_some()) && !has_own {
+        // The config is about another sheet; this one wants its own.
+        format!("vlens-batch init {file}")
+    } else {
+        settings.command(&format!("run {file}"))
+    };
     let told = format!(
         "{} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}",
         path.display()

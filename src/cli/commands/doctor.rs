@@ -15,9 +15,9 @@ use crate::cli::settings::{CONFIG_NAME, Settings, TENANCY_NAME};
 use crate::cli::system::now;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
-use crate::model::{ContractTypeId, Timestamp};
+use crate::model::{ContractTypeId, Timestamp, quoted};
 use crate::register::Register;
-use crate::report::{Finding, Level, counted, doctor_json, doctor_text, quoted};
+use crate::report::{Finding, Level, counted, doctor_json, doctor_text};
 use crate::send::Api;
 use crate::vlens::BaseUrl;
 
@@ -283,13 +283,17 @@ fn permissions(place: &FileSystemCheck) -> Finding {
         _ if !place.exists => nothing(),
         None => unknown(NOT_LOOKED_AT),
         Some([]) => fine("The ledger's files are its owner's alone."),
-        Some([file, ..]) => warning(
-            format!(
-                "Others may open {}, which holds customers' data.",
-                file.display()
-            ),
-            format!("chmod 600 {}*", quoted(&place.path.to_string_lossy())),
-        ),
+        Some(files @ [file, ..]) => {
+            let names = files.iter().map(|file| quoted(&file.to_string_lossy()));
+            let mode = if file.is_dir() { "700" } else { "600" };
+            warning(
+                format!(
+                    "Others may open {}, which holds customers' data.",
+                    file.display()
+                ),
+                format!("chmod {mode} {}", names.collect::<Vec<_>>().join(" ")),
+            )
+        }
     }
 }
 

@@ -164,9 +164,9 @@ impl Told {
         stages.retain(|id, customer| {
             let invited = self.invited.get(id).copied().flatten();
             let ends = customer.stage.at.map(|at| at.0.saturating_add(A_DAY_MS));
-            !invited
+            invited
                 .zip(ends)
-                .is_some_and(|(invited, ends)| ends < invited.0)
+                .is_none_or(|(invited, ends)| ends >= invited.0)
         });
         let count = stages.len() as u64;
         let stages = stages

@@ -9,18 +9,19 @@ use std::time::UNIX_EPOCH;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
-use super::check::{input, is_as_written, mark};
+use super::check::{input, mark, may_be_replaced};
 use super::results::Rewritten;
 use super::run::{Ran, open_ledger, send_file};
 use super::world;
-use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
-use crate::cli::files::{Readers, is_in_use, write_bytes};
-use crate::cli::output::Output;
+use crate::cli::args::{CheckArgs, Global, InboxArgs, LangArg, RunArgs, SendArgs};
+use crate::cli::files::is_in_use;
+use crate::cli::output::{Output, is_our_error, write_error};
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error, Kind};
+use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
-use crate::model::RunSummary;
+use crate::model::{RunSummary, printable};
 use crate::send::StopSignal;
 
 /// What people call their sheets, other workbooks included: those are answered with how to save them.
@@ -31,13 +32,17 @@ const ENDINGS: [&str; 11] = [
 const RESULTS: &str = "results";
 const MARKED: &str = "marked";
 const ERROR: &str = "error";
+const CONFIG_ERROR: &str = "vlens-batch.error.txt";
 /// So many names are tried for results that somebody has open.
 const NAMES: u32 = 20;
+/// What file systems take, in bytes, and what is put behind a sheet's name.
+const LONGEST_NAME: usize = 255;
+const LONGEST_ENDING: usize = ".results-20.xlsx".len();
 
 pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
     let sweep = Sweep::begin(args, global, output)?;
     let mut files: Vec<Swept> = Vec::new();
-    let mut faults: Vec<Error> = Vec::new();
+    let mut faults: Vec<Error> = sweep.config_fault.iter().cloned().collect();
     for found in sweep.settled().await? {
         if sweep.stop.is_stopping() {
             break;
@@ -56,9 +61,9 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
         if !output.json {
             output.print(&swept.in_words())?;
         }
-        let kind = swept.fault.as_ref().map(|fault| fault.kind);
+        let stops = swept.stops;
         files.push(swept);
-        if !matches!(kind, None | Some(Kind::NeedsPerson | Kind::Unusable)) {
+        if stops {
             break;
         }
     }
@@ -86,6 +91,9 @@ struct Swept {
     /// Why it did not end well.
     #[serde(skip)]
     fault: Option<Error>,
+    /// Whether the others would fare no better.
+    #[serde(skip)]
+    stops: bool,
 }
 
 impl Swept {
@@ -98,6 +106,7 @@ impl Swept {
             error: None,
             run: None,
             fault: fault.map(|fault| fault.about(&found.path.to_string_lossy())),
+            stops: false,
         }
     }
 
@@ -105,17 +114,17 @@ impl Swept {
         let words = match &self.run {
             Some(RunSummary { counts, .. }) => format!(
                 "{}: invitations created {}, created before {}, rows that need a person {}, still to send {}.",
-                self.file,
+                printable(&self.file),
                 counts.created,
                 counts.already_created,
                 counts.needing_a_person(),
                 counts.pending,
             ),
-            None => format!("{}: nothing was sent.", self.file),
+            None => format!("{}: nothing was sent.", printable(&self.file)),
         };
         let places = [&self.results, &self.marked, &self.error].into_iter();
         let places = places.flatten();
-        let see = places.map(|place| format!("See {}.", place.display()));
+        let see = places.map(|place| format!("See {}.", printable(&place.to_string_lossy())));
         let words: Vec<String> = std::iter::once(words).chain(see).collect();
         words.join(" ")
     }
@@ -127,8 +136,38 @@ struct Found {
     name: String,
     path: PathBuf,
     file: InboxFile,
-    /// What its results are called by: its name without the ending, unless another sheet has the same.
+    /// What its results are called by: its name without the ending, unless another sheet's would be called the same.
     stem: String,
+    /// Of its name, for where the name itself does not do.
+    tag: String,
+    is_in_use: bool,
+}
+
+/// Calls no two sheets' results the same, none by more than a name may be long, and none by what is no text.
+fn call_apart(sheets: &mut [Found]) {
+    loop {
+        let mut alike: HashMap<String, u32> = HashMap::new();
+        for found in &*sheets {
+            *alike.entry(found.stem.to_lowercase()).or_default() += 1;
+        }
+        let is_alike =
+            |found: &&mut Found| found.stem != found.name && alike[&found.stem.to_lowercase()] > 1;
+        let alike: Vec<_> = sheets.iter_mut().filter(is_alike).collect();
+        if alike.is_empty() {
+            break;
+        }
+        for found in alike {
+            found.stem.clone_from(&found.name);
+        }
+    }
+    for found in sheets {
+        let most = LONGEST_NAME - LONGEST_ENDING;
+        if found.stem.len() > most || found.path.to_str().is_none() {
+            let most = found.stem.floor_char_boundary(most - 1 - found.tag.len());
+            found.stem.truncate(most);
+            found.stem = format!("{}-{}", found.stem, found.tag);
+        }
+    }
 }
 
 impl Found {
@@ -143,15 +182,23 @@ impl Found {
             .collect()
     }
 
-    /// Writes why the file cannot be used.
-    fn refused(&self, error: Error) -> Result<Swept, Error> {
-        let words = Output::in_words(&error) + "\n";
-        let place = self.beside(ERROR, "txt").swap_remove(0);
-        write_bytes(&place, Readers::Folder, words.as_bytes())?;
-        Ok(Swept {
-            error: Some(place),
+    /// Writes why the file cannot be used, where nobody's own file is.
+    fn refused(&self, lang: LangArg, error: Error) -> Swept {
+        let headers = input(&self.path).and_then(|input| Source::open(&input, &Options::default()));
+        let headers = headers.map_or_else(
+            |_| vec![self.stem.clone()],
+            |source| {
+                source
+                    .columns
+                    .into_iter()
+                    .map(|column| column.name)
+                    .collect()
+            },
+        );
+        Swept {
+            error: write_error(self.beside(ERROR, "txt"), lang.or_of(&headers), &error),
             ..Swept::of(self, Some(error))
-        })
+        }
     }
 }
 
@@ -161,17 +208,26 @@ struct Sweep<'a> {
     global: &'a Global,
     output: Output,
     stop: Arc<StopSignal>,
+    /// Of the sheets that have no config of their own.
+    config_fault: Option<Error>,
 }
 
 impl<'a> Sweep<'a> {
-    /// Refuses a folder that is not there or takes no results, and a config that cannot be read.
+    /// Refuses a folder that is not there or takes no results.
     fn begin(args: &'a InboxArgs, global: &'a Global, output: Output) -> Result<Self, Error> {
         std::fs::read_dir(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
         tempfile::tempfile_in(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be written to", &error))?;
-        Settings::find(global, Some(&args.dir.join(RESULTS)))?;
+        let config_fault = Settings::find(global, Some(&args.dir.join(RESULTS))).err();
+        let place = args.dir.join(CONFIG_ERROR);
+        match &config_fault {
+            Some(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
+            None if is_our_error(&place) => drop(std::fs::remove_file(place)),
+            None => {}
+        }
         Ok(Sweep {
+            config_fault,
             send: SendArgs {
                 rate: args.rate.clone(),
                 sandbox: args.sandbox,
@@ -214,10 +270,20 @@ impl<'a> Sweep<'a> {
         let unreadable = |error: std::io::Error| unusable(&self.args.dir, "cannot be read", &error);
         let folder = self.args.dir.canonicalize().map_err(unreadable)?;
         let mut found = Vec::new();
-        let mut alike: HashMap<String, u32> = HashMap::new();
         let entries = std::fs::read_dir(&self.args.dir).map_err(unreadable)?;
         for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = entry.file_name();
+            let tag = Sha256::digest(name.as_encoded_bytes());
+            let tag = format!(
+                "{:08x}",
+                u32::from_be_bytes([tag[0], tag[1], tag[2], tag[3]])
+            );
+            // What is no text is told apart by its bytes.
+            let key = match name.to_str() {
+                Some(name) => name.to_owned(),
+                None => format!("{}-{tag}", name.to_string_lossy()),
+            };
+            let name = name.to_string_lossy().into_owned();
             let path = entry.path();
             let Some(stem) = stem_of_sheet(&name) else {
                 continue;
@@ -227,16 +293,14 @@ impl<'a> Sweep<'a> {
             let Some(metadata) = metadata.filter(std::fs::Metadata::is_file) else {
                 continue;
             };
-            *alike.entry(stem.to_lowercase()).or_default() += 1;
-            if is_in_use(&path) {
-                continue;
-            }
             let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
             let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
             found.push(Found {
+                is_in_use: is_in_use(&path),
                 stem: stem.to_owned(),
+                tag,
                 file: InboxFile {
-                    path: folder.join(&name).to_string_lossy().into_owned(),
+                    path: folder.join(&key).to_string_lossy().into_owned(),
                     size: i64::try_from(metadata.len()).unwrap_or(i64::MAX),
                     modified_ms: i64::try_from(modified.as_millis()).unwrap_or(i64::MAX),
                 },
@@ -244,11 +308,8 @@ impl<'a> Sweep<'a> {
                 name,
             });
         }
-        for found in &mut found {
-            if alike[&found.stem.to_lowercase()] > 1 {
-                found.stem.clone_from(&found.name);
-            }
-        }
+        call_apart(&mut found);
+        found.retain(|found| !found.is_in_use);
         Ok(found)
     }
 
@@ -256,8 +317,12 @@ impl<'a> Sweep<'a> {
         Settings::find(self.global, Some(&found.path))
     }
 
+    /// Without a config that can be read, nothing is known of it; that is told once for all.
     fn has_swept(&self, found: &Found) -> Result<bool, Error> {
-        let settings = self.settings(found)?;
+        let settings = match self.settings(found) {
+            Err(error) if self.config_fault.as_ref() == Some(&error) => return Ok(true),
+            settings => settings?,
+        };
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         let config = config_bytes(&settings);
         reader.map_or(Ok(false), |reader| reader.has_swept(&found.file, &config))
@@ -277,7 +342,7 @@ impl<'a> Sweep<'a> {
         });
         let (settings, bytes) = match looked {
             Ok(looked) => looked,
-            Err(error) => return found.refused(error).map(Some),
+            Err(error) => return Ok(Some(found.refused(self.args.lang, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;
         let config = config_bytes(&settings);
@@ -315,8 +380,9 @@ impl<'a> Sweep<'a> {
             ),
             Err(error) => error.kind == Kind::Unusable,
         };
-        let swept = self.told(found, &settings, results, ran)?;
-        if is_over {
+        let mut swept = self.told(found, &settings, results, ran)?;
+        swept.stops = !is_over;
+        if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
             let unless = swept.error.is_some().then_some(&config);
             let mut ledger = world::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &bytes, unless)?;
@@ -325,7 +391,7 @@ impl<'a> Sweep<'a> {
         Ok(Some(swept))
     }
 
-    /// Writes what a file came to; why, if it cannot be used or no workbook holds its results: no other file waits for that.
+    /// Writes what a file came to; why, if it cannot be used or its results cannot be written: no other file waits for that.
     fn told(
         &self,
         found: &Found,
@@ -333,14 +399,16 @@ impl<'a> Sweep<'a> {
         results: Rewritten,
         ran: Ran,
     ) -> Result<Swept, Error> {
-        let run = ran.as_ref().ok().map(|(run, _)| run.clone());
-        match ran.and_then(|(run, fault)| self.sent(found, settings, results, run, fault)) {
-            Err(error) if error.kind == Kind::Unusable => {
-                let refused = found.refused(error)?;
-                Ok(Swept { run, ..refused })
-            }
-            told => told,
-        }
+        let refused = |error| found.refused(self.args.lang, error);
+        let (run, fault) = match ran {
+            Err(error) if error.kind == Kind::Unusable => return Ok(refused(error)),
+            ran => ran?,
+        };
+        let sent = self.sent(found, settings, results, run.clone(), fault);
+        Ok(sent.unwrap_or_else(|error| Swept {
+            run: Some(run),
+            ..refused(error)
+        }))
     }
 
     fn sent(
@@ -354,9 +422,10 @@ impl<'a> Sweep<'a> {
         let place = results.write(run.run)?;
         let usual = &found.beside(RESULTS, "xlsx")[0];
         if place != *usual {
-            let (usual, place) = (usual.display(), place.display());
+            let [usual, place] = [usual, &place].map(|path| path.to_string_lossy());
+            let (usual, place) = (printable(&usual), printable(&place));
             self.output.say(&format!(
-                "{usual} is open in another program; the results are in {place}."
+                "{usual} is open in another program, or somebody's own; the results are in {place}."
             ));
         }
         let mut marked = found.beside(MARKED, "xlsx").into_iter();
@@ -375,7 +444,10 @@ impl<'a> Sweep<'a> {
             None
         };
         // What an earlier state of the sheet was refused for. It is nearly always not there.
-        let _ = std::fs::remove_file(&found.beside(ERROR, "txt")[0]);
+        let errors = found.beside(ERROR, "txt").into_iter();
+        errors
+            .filter(|place| is_our_error(place))
+            .for_each(|place| drop(std::fs::remove_file(place)));
         Ok(Swept {
             results: Some(place),
             marked,
@@ -383,11 +455,6 @@ impl<'a> Sweep<'a> {
             ..Swept::of(found, fault)
         })
     }
-}
-
-/// Unlike a marked sheet in which somebody corrects something.
-fn may_be_replaced(marked: &Path) -> bool {
-    !is_in_use(marked) && (!marked.exists() || is_as_written(marked))
 }
 
 fn unusable(folder: &Path, what: &str, error: &std::io::Error) -> Error {

@@ -16,8 +16,8 @@ use crate::input::{Input, Source};
 use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names};
 use crate::mapping::names::Shown;
 use crate::mapping::value::DateOrder;
-use crate::model::{ContractTypeId, RowNumber, printable};
-use crate::report::{GuessLine, command, guesses_text, quoted};
+use crate::model::{ContractTypeId, RowNumber, printable, quoted};
+use crate::report::{GuessLine, command, guesses_text};
 
 /// What the config of a whole folder says of the company, not of a sheet.
 const OF_THE_COMPANY: [&str; 5] = ["api", "limits", "retry", "team", "notify"];

@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 
+use super::check::{may_be_replaced, written_now};
 use super::world::{Opened, ended_as};
 use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs, StatusArgs};
-use crate::cli::files::{Readers, is_in_use, refuse_output, write_file, write_first};
+use crate::cli::files::{Readers, refuse_output, write_file, write_first};
 use crate::cli::settings::Settings;
 use crate::cli::system::now;
 use crate::error::{Ended, Error};
@@ -68,12 +69,12 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
     if args.output == Path::new("-") {
         return settings
             .output
-            .print_file(|out| write_results(args, &opened, run, out).map(drop));
+            .print_file(|out| write_results(args, &opened, run, None, out).map(drop));
     }
     settings.refuse_output(&args.output, Path::new(&opened.further(run)?.file))?;
     let mut rows = 0;
     write_file(&args.output, Readers::Owner, |file| {
-        rows = write_results(args, &opened, run, BufWriter::new(file))?;
+        rows = write_results(args, &opened, run, None, BufWriter::new(file))?;
         Ok(())
     })?;
     let path = &args.output;
@@ -87,6 +88,7 @@ fn write_results(
     args: &ExportArgs,
     opened: &Opened<'_>,
     run: RunId,
+    written_at: Option<u64>,
     out: impl Write + Send,
 ) -> Result<u64, Error> {
     let columns = opened.reader.columns(run)?;
@@ -94,6 +96,7 @@ fn write_results(
         link: opened.settings.config.result.link.as_ref(),
         without_tokens: args.without_tokens,
         language: args.lang.or_of(&columns),
+        written_at,
     };
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
     let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
@@ -122,7 +125,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(30);
 
 /// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
 pub struct Rewritten {
-    /// In one folder; the first that nobody has open is taken, and from then on before others.
+    /// In one folder; the first that nobody has open or made his own is taken, and from then on before others.
     places: Vec<PathBuf>,
     ledger: PathBuf,
     settings: Arc<Settings>,
@@ -176,10 +179,12 @@ impl Rewritten {
             format: Some(Format::Xlsx),
             ..ExportArgs::default()
         };
-        let places = self.places.iter().filter(|place| !is_in_use(place));
+        let places = self.places.iter().filter(|place| may_be_replaced(place));
         let places: Vec<PathBuf> = places.cloned().collect();
         let place = write_first(&places, Readers::Folder, |file| {
-            write_results(&args, &opened, run, BufWriter::new(file)).map(drop)
+            written_now(file, |second| {
+                write_results(&args, &opened, run, Some(second), BufWriter::new(file)).map(drop)
+            })
         })?;
         self.places.insert(0, place.clone());
         Ok(place)

@@ -730,6 +730,51 @@ mod tests {
     }
 
     #[test]
+    fn where_forms_are_stored_a_contract_type_without_one_is_unknown() {
+        let options = BindOptions {
+            contract_types: Vec::new(),
+            ..form()
+        };
+        let headers = ["phone", "contractTypeId", "fullName"];
+        let mapping = try_bind("", &headers, &options).expect("a mapping that fits");
+        let unknown = "contract_type_unknown contract_type contractTypeId";
+        for (types, result) in [
+            ("414", r#"{"414":{"fullName":"Mona"}}"#),
+            ("415", unknown),
+            ("414; 415", unknown),
+        ] {
+            assert_eq!(outcome(&mapping, &["01012345678", types, "Mona"]), result);
+        }
+    }
+
+    #[test]
+    fn alike_choices_mean_the_same_and_few_of_many_mistakes_are_told() {
+        let choices = |pairs: &str| {
+            let field =
+                format!("a = {{ column = \"A\", type = \"choice\", choices = {{ {pairs} }} }}");
+            try_bind(
+                &fields_of_414(&field),
+                &["phone", "A"],
+                &BindOptions::default(),
+            )
+        };
+        assert!(choices("Giza = \"G\", giza = \"G\", Cairo = \"C\"").is_ok());
+        let refusal = choices("Giza = \"G\", giza = \"C\"").expect_err("a refusal");
+        assert!(
+            refusal.contains("`giza` is written like another value"),
+            "{refusal}"
+        );
+        let wrong: Vec<String> = (0..500)
+            .map(|at| format!("k{at} = \"Incom{at}\""))
+            .collect();
+        let wrong = fields_of_414(&wrong.join("\n"));
+        let refusal = try_bind(&wrong, &["phone", "Income"], &BindOptions::default());
+        let refusal = refusal.expect_err("a refusal");
+        assert_eq!(refusal.matches("did you mean").count(), 20);
+        assert!(refusal.contains("400 more problems"), "{refusal}");
+    }
+
+    #[test]
     fn a_birth_date_is_compared_in_whatever_form_it_goes_out_and_no_message_holds_it() {
         for (output, cell, agrees) in [
             ("%Y-%m-%dT%H:%M", "01/01/1990", true),

@@ -75,17 +75,13 @@ impl Portal {
             let found = name.as_ref().map(|name| header.find(name));
             found.transpose().map_err(unusable)
         };
-        let by_name = |names: &[String]| by_name(&header, names).map_err(unusable);
-        let stage = match find(&named.stage)? {
-            Some(column) => Some(column),
-            None => by_name(&WORDS.follow.stage)?,
+        let known = |name: &Option<String>, words: &[String]| match find(name)? {
+            None => by_name(&header, words).map_err(unusable),
+            named => Ok(named),
         };
-        let stage =
-            stage.ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
-        let at = match find(&named.at)? {
-            Some(column) => Some(column),
-            None => by_name(&WORDS.follow.at)?,
-        };
+        let stage = known(&named.stage, &WORDS.follow.stage)?
+            .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
+        let at = known(&named.at, &WORDS.follow.at)?;
         let customer = find(&named.customer)?;
         let mut date = Kind::Date {
             input: None,

@@ -198,8 +198,12 @@ fn a_file_that_does_not_tell_is_refused_with_its_columns() {
     world.ran("follow twice.csv", 5).complains_of("`Status`");
     // No header of values on the screen, and no customer.
     world.file("values.csv", "01012345678,Status\n01112345678,Approved\n");
-    let told = world.ran("follow values.csv", 0);
-    told.shows("Nobody in this file").hides("01012345678");
+    let told = world.ran("follow values.csv", 5);
+    told.complains_of("seems to be a customer's")
+        .hides("01012345678");
+    world.file("strangers.csv", "Mobile,Status\n01112345678,Approved\n");
+    let told = world.ran("follow strangers.csv", 0);
+    told.shows("Nobody in this file").hides("01112345678");
     world.ran("export --not-signed --only created", 2);
-    world.ran("follow values.csv --contract-type 414", 2);
+    world.ran("follow strangers.csv --contract-type 414", 2);
 }

@@ -371,13 +371,8 @@ impl<'a> Sweep<'a> {
         })?;
         // With one that stopped early the next sweep goes on.
         let is_over = match &ran {
-            Ok((_, fault)) => matches!(
-                fault,
-                None | Some(Error {
-                    kind: Kind::NeedsPerson,
-                    ..
-                })
-            ),
+            Ok((_, Some(fault))) => fault.kind == Kind::NeedsPerson,
+            Ok((_, None)) => true,
             Err(error) => error.kind == Kind::Unusable,
         };
         let mut swept = self.told(found, &settings, results, ran)?;

@@ -37,6 +37,7 @@ pub(crate) struct Words {
     pub alternatives: Vec<String>,
     pub bare_names: Vec<String>,
     pub name_parts: Vec<Vec<String>>,
+    pub address_parts: Vec<String>,
     pub other_columns: Vec<String>,
     pub choices: Vec<Vec<String>>,
     pub abbreviations: HashMap<String, String>,

@@ -87,6 +87,7 @@ impl Proposal {
         }
         proposal.take_the_best();
         proposal.join_names(&unnamed);
+        proposal.join_address();
         proposal.join_alternatives(&Target::Phone, |profile| profile.phone);
         proposal.join_alternatives(&Target::Email, |profile| profile.email);
         proposal
@@ -270,6 +271,35 @@ impl Proposal {
             places.retain(|(place, _)| *place != BARE_PLACE);
         }
         places
+    }
+
+    /// `Address 1` and `Address 2`, or a street and its building, are one address, in the sheet's order.
+    fn join_address(&mut self) {
+        let Some(goal) = self.field_about("address") else {
+            return;
+        };
+        let parts = all(&WORDS.address_parts);
+        let is_numbered = |header: &str| {
+            let own = header.replace(char::is_numeric, "");
+            own != header && best(&Words::of(&own), &goal.names) >= BY_NAME
+        };
+        let is_named = |header: &str| best(&Words::of(header), &parts) >= BY_NAME;
+        let target = goal.target.clone();
+        let Some(whole) = self.column_of(&target).map(ColumnGuess::header) else {
+            return;
+        };
+        let is_street = is_named(whole);
+        let is_part = |column: &ColumnGuess| {
+            let header = column.header();
+            let (profile, is_own) = (&column.profile, column.feeds(&target));
+            let is_other = profile.email.max(profile.national_id).max(profile.date) >= 0.5;
+            let is_free = column.target.is_none() && profile.count > 0 && !is_other;
+            is_own || (is_free && (is_numbered(header) || (is_street && is_named(header))))
+        };
+        let places = self.places(is_part);
+        for (place, at) in places.into_iter().enumerate() {
+            self.columns[at].take(target.clone(), place);
+        }
     }
 
     /// `Mobile 2`, `Other mobile`, beside the column that is taken for the phone.

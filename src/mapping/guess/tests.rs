@@ -259,3 +259,43 @@ fn an_empty_column_goes_behind_one_with_values() {
     assert_eq!(taken(&columns), ["", "fullName"]);
     assert_eq!(taken(&columns[..1]), ["fullName"]);
 }
+
+#[test]
+fn a_part_of_an_address_is_joined_with_the_others() {
+    let mut forms = forms();
+    let form = forms.get_mut(&ContractTypeId(414)).expect("a form");
+    form.fields.push(field("address", "Address", "text", &[]));
+    let (street, number, area) = (&["12 Tahrir St"][..], &["12"][..], &["Dokki"][..]);
+    for (columns, made_of) in [
+        (
+            &[("Address 1", street), ("Address 2", area)][..],
+            &["Address 1", "Address 2"][..],
+        ),
+        (
+            &[("Address line 1", street), ("Address line 2", area)],
+            &["Address line 1", "Address line 2"],
+        ),
+        (
+            &[
+                ("الشارع", street),
+                ("رقم العقار", number),
+                ("المنطقة", area),
+            ],
+            &["الشارع", "رقم العقار", "المنطقة"],
+        ),
+        (&[("Address", street), ("District", area)], &["Address"]),
+        (
+            &[("Address", street), ("Work address 2", area)],
+            &["Address"],
+        ),
+        (&[("Street", street), ("Branch", area)], &["Street"]),
+    ] {
+        let (header, rows) = sheet(columns);
+        let types = [ContractTypeId(414)];
+        let proposal = Proposal::of(&header, &rows, &types, forms.clone());
+        let target = Target::Field("address".to_owned());
+        let feeding = proposal.columns_of(&target).into_iter();
+        let headers: Vec<&str> = feeding.map(ColumnGuess::header).collect();
+        assert_eq!(headers, made_of, "{columns:?}");
+    }
+}

@@ -279,7 +279,7 @@ fn at_a_terminal_a_header_that_is_a_customers_is_masked_throughout() {
     );
     let full_name = format!("{}\r", DOWN.repeat(4));
     let keys = format!("{full_name}{full_name}\r");
-    let init = world.line("init c.csv --contract-type 414");
+    let init = world.line("init c.csv --contract-type 414 --header-row 1");
     let (_, screen) = init.on_a_terminal(&keys);
     let (asked, _) = screen.split_once("Write this down?").expect("a question");
     assert!(asked.contains("together with"), "{screen}");

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::goals::{CONTRACT_TYPE, ColumnGuess};
 use super::headers::{Words, all};
-use super::profile::parts_of;
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, parts};
 use crate::mapping::names::fold;
+use crate::mapping::value::parts_of;
 use crate::mapping::words::WORDS;
 use crate::model::{ContractTypeId, Form};
 

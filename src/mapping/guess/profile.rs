@@ -2,7 +2,9 @@
 
 use super::headers::is_arabic;
 use crate::mapping::names::{fold, fold_value};
-use crate::mapping::value::{self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind};
+use crate::mapping::value::{
+    self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of, parts_of,
+};
 use crate::mapping::words::WORDS;
 use crate::model::{Cell, Fault, FormField, FormOption, mask, mask_date};
 
@@ -263,27 +265,6 @@ fn share(part: usize, whole: usize) -> f64 {
     } else {
         part as f64 / whole as f64
     }
-}
-
-/// The group of words that mean the same as this one, or as all of several that stand in one cell (`Single / أعزب`).
-fn group_of(value: &str) -> Option<usize> {
-    let of_word = |word: &str| {
-        let word = fold(word);
-        let has = |group: &Vec<String>| group.iter().any(|known| fold(known) == word);
-        WORDS.choices.iter().position(has)
-    };
-    let of_parts = || {
-        let mut groups = parts_of(value).map(of_word);
-        let first = groups.next()?;
-        groups.all(|group| group == first).then_some(first)?
-    };
-    of_word(value).or_else(of_parts)
-}
-
-/// What stands in one cell, or one choice, in two languages.
-pub(super) fn parts_of(value: &str) -> impl Iterator<Item = &str> {
-    let parts = value.split(['/', '|', '\\', '-', '(', ')', '\n', '،']);
-    parts.filter(|part| !part.trim().is_empty())
 }
 
 /// The choice whose own text or label this is: the mapping knows it by itself.

@@ -1,9 +1,10 @@
 //! Reads one of a list of choices: people write a label, the text of the choice goes out.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::text::{self, Reading};
-use crate::mapping::names::{fold_choice, nearest, words};
+use crate::mapping::names::{fold, fold_choice, nearest, words};
 use crate::mapping::words::WORDS;
 use crate::model::Fault;
 
@@ -19,6 +20,8 @@ pub struct Choices {
     exact: HashMap<String, String>,
     /// The same in any spelling; nothing where two choices fold alike.
     folded: HashMap<String, Option<String>>,
+    /// What goes out for the words of a group that mean the same; nothing where two choices are of one.
+    groups: HashMap<usize, Option<String>>,
 }
 
 impl Choices {
@@ -33,11 +36,22 @@ impl Choices {
             let spelt = exact.entry(spelling(text));
             spelt.or_insert_with(|| sent.clone());
         }
+        let mut groups = HashMap::new();
+        for (_, sent) in &pairs {
+            let Some(group) = group_of(sent) else {
+                continue;
+            };
+            let meant = groups.entry(group).or_insert_with(|| Some(sent.clone()));
+            if meant.as_ref() != Some(sent) {
+                *meant = None;
+            }
+        }
         let mut folded = folded(sent_texts);
         folded.extend(self::folded(labels));
         Choices {
             exact,
             folded,
+            groups,
             labels: pairs.into_iter().map(|(label, _)| label).collect(),
         }
     }
@@ -50,8 +64,24 @@ impl Choices {
         match self.folded.get(&fold_choice(written)) {
             Some(Some(sent)) => Ok(Reading::new(sent, false)),
             Some(None) => Err(Fault::ChoiceSeveral),
-            None => Err(self.unknown(written)),
+            None => match self.translated(written) {
+                Some(sent) => Ok(Reading::new(sent, false)),
+                None => Err(self.unknown(written)),
+            },
         }
+    }
+
+    /// The choice that a known translation means, or both languages that stand in one cell, each of which must mean it.
+    fn translated(&self, written: &str) -> Option<&str> {
+        let meaning = |text: &str| match self.folded.get(&fold_choice(text)) {
+            Some(sent) => sent.as_deref(),
+            None => self.groups.get(&group_of(text)?)?.as_deref(),
+        };
+        meaning(written).or_else(|| {
+            let mut meanings = parts_of(written).map(meaning);
+            let first = meanings.next()??;
+            meanings.all(|other| other == Some(first)).then_some(first)
+        })
     }
 
     fn unknown(&self, written: &str) -> Fault {
@@ -70,6 +100,33 @@ impl Choices {
         };
         Fault::ChoiceUnlisted(listed.join(", ") + more)
     }
+}
+
+/// The groups of words that mean the same, by each of their words, folded.
+static GROUPS: LazyLock<HashMap<String, usize>> = LazyLock::new(|| {
+    let mut groups = HashMap::new();
+    for (at, group) in WORDS.choices.iter().enumerate() {
+        for word in group {
+            groups.entry(fold(word)).or_insert(at);
+        }
+    }
+    groups
+});
+
+/// The group of words that mean the same as this one, or as all of several that stand in one cell (`Single / أعزب`).
+pub(crate) fn group_of(value: &str) -> Option<usize> {
+    let of_word = |word: &str| GROUPS.get(&fold(word)).copied();
+    of_word(value).or_else(|| {
+        let mut groups = parts_of(value).map(of_word);
+        let first = groups.next()?;
+        groups.all(|group| group == first).then_some(first)?
+    })
+}
+
+/// What stands in one cell, or one choice, in two languages.
+pub(crate) fn parts_of(value: &str) -> impl Iterator<Item = &str> {
+    let parts = value.split(['/', '|', '\\', '-', '(', ')', '\n', '،']);
+    parts.filter(|part| !part.trim().is_empty())
 }
 
 fn negates(text: &str) -> bool {
@@ -111,6 +168,30 @@ fn spelling(label: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn known_translations_and_pairs_of_them_are_read() {
+        let label = |label: &str| (label.to_owned(), label.to_owned());
+        let choices = Choices::new(["Single", "Married", "Cairo", "A"].map(label));
+        for (written, sent) in [
+            ("متزوجة", Some("Married")),
+            ("القاهرة", Some("Cairo")),
+            ("Single / أعزب", Some("Single")),
+            ("أعزب - Single", Some("Single")),
+            ("Single / متزوج", None),
+            ("مطلق", None),
+            ("A-1", None),
+            ("A / B", None),
+            ("غير متزوج", None),
+        ] {
+            let read = choices.read(written).ok();
+            assert_eq!(
+                read.map(|read| read.text.into_owned()).as_deref(),
+                sent,
+                "{written}"
+            );
+        }
+    }
 
     #[test]
     fn the_opposite_is_never_suggested() {

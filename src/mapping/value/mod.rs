@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use crate::model::{Cell, Fault};
 
 pub use choice::Choices;
+pub(crate) use choice::{group_of, parts_of};
 pub use date::{DateOrder, check_date_format, check_date_input};
 pub use national_id::birth_date_of;
 pub use number::DecimalMark;

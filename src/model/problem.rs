@@ -88,7 +88,7 @@ pub enum ProblemCode {
     NumberAmbiguous,
     /// The value is not a date in the expected form.
     DateInvalid,
-    /// Day and month cannot be told apart, or the column mixes both orders.
+    /// Day and month cannot be told apart, the column mixes both orders, or a time of day close to midnight leaves open which day is meant.
     DateAmbiguous,
     /// The value is neither a yes nor a no.
     BooleanInvalid,

@@ -160,16 +160,12 @@ impl<'a> Visit<'a> {
             self.missing(field);
             return None;
         };
-        let (types, unknown) = if let Some(words) = words {
-            let types = words.get(&fold(&text)).map(Vec::as_slice);
-            (types.map(Cow::Borrowed), Fault::ContractWordUnknown)
-        } else {
-            let known = &self.mapping.known_types;
-            let are_known = |ids: &Vec<ContractTypeId>| {
-                known.is_empty() || ids.iter().all(|id| known.contains(id))
-            };
-            let ids = ids_in(&text).filter(are_known);
-            (ids.map(Cow::Owned), Fault::ContractNumberInvalid)
+        let (types, unknown) = match words {
+            Some(words) => {
+                let types = words.get(&fold(&text)).map(Vec::as_slice);
+                (types.map(Cow::Borrowed), Fault::ContractWordUnknown)
+            }
+            None => (ids_in(&text).map(Cow::Owned), Fault::ContractNumberInvalid),
         };
         if types.is_none() {
             self.problem_of(field, unknown, &text);
@@ -726,24 +722,6 @@ mod tests {
                 let cells = [&["01012345678"], &cells[..]].concat();
                 assert_eq!(outcome(&mapping, &cells), result, "{order:?} {cells:?}");
             }
-        }
-    }
-
-    #[test]
-    fn where_forms_are_stored_a_contract_type_without_one_is_unknown() {
-        let options = BindOptions {
-            contract_types: Vec::new(),
-            ..form()
-        };
-        let headers = ["phone", "contractTypeId", "fullName"];
-        let mapping = try_bind("", &headers, &options).expect("a mapping that fits");
-        let unknown = "contract_type_unknown contract_type contractTypeId";
-        for (types, result) in [
-            ("414", r#"{"414":{"fullName":"Mona"}}"#),
-            ("415", unknown),
-            ("414; 415", unknown),
-        ] {
-            assert_eq!(outcome(&mapping, &["01012345678", types, "Mona"]), result);
         }
     }
 

@@ -29,8 +29,6 @@ pub struct Mapping {
     pub(crate) phone: Option<Field>,
     pub(crate) email: Option<Field>,
     pub(crate) contract: ContractRule,
-    /// Where forms are stored, the contract types that a row may name; else empty, for any.
-    pub(crate) known_types: BTreeSet<ContractTypeId>,
     /// What makes two rows the same invitation; none: recipient and contract types.
     pub(crate) identity: Option<Vec<Field>>,
     told_by: String,
@@ -95,17 +93,12 @@ impl Mapping {
         };
         binder.note_unused_columns();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
-        let known_types = options.forms.keys().copied();
-        let known_types = known_types
-            .flat_map(|id| groups.types().chain([id]))
-            .collect();
         Ok(Mapping {
             names: binder.header.names_by_position(),
             set_aside: left_out.map(|column| column.index).collect(),
             phone,
             email,
             contract,
-            known_types,
             told_by: told_by(&binder.header.names_by_position(), identity.as_deref()),
             identity,
             sends_undeclared_keys: config.fields.is_none() && groups.lack_a_form(&options.forms),

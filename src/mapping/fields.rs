@@ -70,11 +70,6 @@ impl Groups {
         self.0.get(&Some(id)).or_else(|| self.0.get(&None))
     }
 
-    /// The contract types that have fields of their own.
-    pub fn types(&self) -> impl Iterator<Item = ContractTypeId> {
-        self.0.keys().copied().flatten()
-    }
-
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         self.0.values().flat_map(|group| &group.fields)
     }

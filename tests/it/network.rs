@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::support::{Http2, Promise, Rude, Serve, Wire, World, answer, pick};
+use crate::support::{Http2, Promise, Rude, Serve, Wire, World, answer};
 
 #[test]
 fn the_network_goes_away_and_comes_back() {
@@ -156,30 +156,31 @@ fn what_leaves_and_is_not_answered_is_uncertain_and_never_sent_again() {
         Ok(())
     });
     for (what, rude, patience, created) in [
-        ("says nothing", silent, 2, 0),
-        ("drips, and is bounded as a whole", dripping, 2, 0),
-        ("half closed", half_closed, 30, 0),
-        ("closed before the head", gone_after(""), 30, 0),
+        ("says nothing", silent, 2, 0..=0),
+        ("drips, and is bounded as a whole", dripping, 2, 0..=0),
+        ("half closed", half_closed, 30, 0..=0),
+        ("closed before the head", gone_after(""), 30, 0..=0),
         (
             "closed within the first line",
             gone_after("HTTP/1.1 2"),
             30,
-            0,
+            0..=0,
         ),
         (
             "closed within the head",
             gone_after("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n"),
             30,
-            0,
+            0..=0,
         ),
         (
             "closed within the body",
             gone_after("HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"da"),
             30,
-            0,
+            0..=0,
         ),
-        ("closed at the moment of reuse", closed_at_reuse, 30, 3),
-        ("closed right after its answer", polite_once, 30, 6),
+        ("closed at the moment of reuse", closed_at_reuse, 30, 3..=3),
+        // Who is quick meets the connection while it is being closed.
+        ("closed right after its answer", polite_once, 30, 3..=6),
     ] {
         let world = World::new();
         world.config(&format!(
@@ -187,9 +188,12 @@ fn what_leaves_and_is_not_answered_is_uncertain_and_never_sent_again() {
         ));
         world.customers("customers.csv", 6);
         let run = world.send("customers.csv").envs(rude.variables());
-        let ended = run.ends(if created == 6 { 0 } else { 3 });
-        let counts = pick(&ended.json()["counts"], ["created", "uncertain"]);
-        assert_eq!(counts, json!([created, 6 - created]), "{what}\n{ended}");
+        let ended = run.run();
+        let counts = &ended.json()["counts"];
+        let [found, uncertain] = ["created", "uncertain"].map(|name| counts[name].as_u64());
+        let is_as_told = found.is_some_and(|found| created.contains(&found));
+        assert!(is_as_told, "{what}\n{ended}");
+        assert_eq!(uncertain, found.map(|found| 6 - found), "{what}\n{ended}");
         assert!(!rude.is_any_repeated(), "{what}: sent twice\n{ended}");
         assert_eq!(rude.invitations(), 6, "{what}: each row once\n{ended}");
     }

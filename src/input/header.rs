@@ -1,7 +1,7 @@
 //! Which row holds the headers, what columns they name, and what is said when none does.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use super::source::{Options, Source};
 use crate::error::Error;
@@ -31,9 +31,13 @@ pub(super) fn find(mut source: Source, name: &str, options: &Options) -> Result<
         Some(wanted) => first.iter().position(|row| row.number.0 == wanted),
         None => likeliest(&first, &known),
     });
-    let mut rest = first.split_off(at.unwrap_or(0)).into_iter();
+    let mut rest = VecDeque::from(first.split_off(at.unwrap_or(0)));
     source.layout.titles = first;
-    let header = at.and_then(|_| rest.next());
+    let header = match at {
+        Some(_) => whole_header(&mut source, &mut rest)?,
+        None => None,
+    };
+    let mut rest = Vec::from(rest).into_iter();
     source.columns = header.as_ref().map(columns).unwrap_or_default();
     let Some(header) = header.filter(|_| !source.columns.is_empty()) else {
         return Err(no_header(&place, rest.next_back(), wanted));
@@ -72,6 +76,34 @@ fn first_rows(source: &mut Source, wanted: Option<u32>) -> Result<Vec<Row>, Erro
         }
     }
     Ok(first)
+}
+
+/// The first of these rows, joined with those that it shares merged cells with: `Contact` over `Mobile` and `E-mail`, beside a `Name`
+/// as high as both, is `Contact Mobile`, `Contact E-mail` and `Name`, in the lowest row. A row that holds values is a customer's.
+fn whole_header(source: &mut Source, rows: &mut VecDeque<Row>) -> Result<Option<Row>, Error> {
+    let Some(header) = rows.pop_front() else {
+        return Ok(None);
+    };
+    let numbers = source.rows_of_header(header.number.0);
+    let mut parts = source.layout.titles.clone();
+    parts.retain(|row| numbers.contains(&row.number.0));
+    parts.push(header);
+    while parts.len() < numbers.len() {
+        let next = match rows.pop_front() {
+            None => source.next_filled()?,
+            next => next,
+        };
+        match next {
+            Some(row) if numbers.contains(&row.number.0) && !holds_values(&row) => parts.push(row),
+            other => {
+                other.into_iter().for_each(|row| rows.push_front(row));
+                break;
+            }
+        }
+    }
+    Ok(parts
+        .into_iter()
+        .reduce(|upper, lower| source.under(&upper, lower)))
 }
 
 /// Whether a row is the header of an export, which is read as it was written.

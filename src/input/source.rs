@@ -102,6 +102,35 @@ impl Source {
         self.merges = merges;
     }
 
+    /// The numbers of the rows that a header in this one takes: several where cells are merged downwards beside others that are merged
+    /// across.
+    pub(super) fn rows_of_header(&self, number: u32) -> Range<u32> {
+        let is_tall =
+            |merge: &&Merge| merge.columns.len() == 1 && matches!(merge.rows.len(), 2 | 3);
+        let mut tall = self.merges.iter().filter(is_tall).map(|merge| &merge.rows);
+        let of_groups = |rows: &&Range<u32>| {
+            let is_wide = |merge: &Merge| merge.rows == (rows.start..rows.start + 1);
+            rows.contains(&number) && self.merges.iter().any(is_wide)
+        };
+        tall.find(of_groups).cloned().unwrap_or(number..number + 1)
+    }
+
+    /// A row of headers below one of their groups, with both their names: a group's stands once, in the first of its cells.
+    pub(super) fn under(&self, upper: &Row, mut lower: Row) -> Row {
+        let width = upper.cells.len().max(lower.cells.len());
+        lower.cells.resize(width, Cell::Empty);
+        for (column, cell) in lower.cells.iter_mut().enumerate() {
+            let is_here = |merge: &&Merge| {
+                merge.rows.contains(&upper.number.0) && merge.columns.contains(&column)
+            };
+            let group = self.merges.iter().find(is_here);
+            let group = upper.cell(group.map_or(column, |merge| merge.columns.start));
+            let names = [group, cell].map(|cell| cell.shown().trim().to_owned());
+            *cell = cell_of_text(names.join(" ").trim().to_owned());
+        }
+        lower
+    }
+
     pub(super) fn note(&mut self, text: impl Into<String>) {
         let (text, warning) = (text.into(), false);
         self.notes.push(Note { text, warning });

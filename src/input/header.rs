@@ -96,7 +96,9 @@ fn whole_header(source: &mut Source, rows: &mut VecDeque<Row>) -> Result<Option<
         match next {
             Some(row) if numbers.contains(&row.number.0) && !holds_values(&row) => parts.push(row),
             other => {
-                other.into_iter().for_each(|row| rows.push_front(row));
+                if let Some(row) = other {
+                    rows.push_front(row);
+                }
                 break;
             }
         }

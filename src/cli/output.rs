@@ -50,7 +50,10 @@ impl Output {
             .size_checked()
             .or_else(|| console::Term::stderr().size_checked())
             .map_or(80, |(_, columns)| usize::from(columns));
-        Look::new(columns, self.is_styled(io::stdout().is_terminal()))
+        Look {
+            width: columns,
+            styled: self.is_styled(io::stdout().is_terminal()),
+        }
     }
 
     /// Whether somebody sits there who can answer.

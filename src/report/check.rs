@@ -11,10 +11,12 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use tempfile::SpooledTempFile;
 
-use crate::mapping::names::Shown;
-use crate::model::{EarlierRow, Judged, ProblemCode, RowNumber, Verdict, mask, to_json};
-
 use super::text::Look;
+use crate::error::Error;
+use crate::mapping::names::Shown;
+use crate::model::{
+    EarlierRow, Judged, ProblemCode, RowNumber, Verdict, mask, printable_json, to_json,
+};
 
 /// Examples kept of each group.
 const EXAMPLES: usize = 3;
@@ -31,42 +33,14 @@ const LISTS: [&str; 4] = ["problems", "repairs", "duplicates", "already_created"
 /// Bytes of a list that are held in memory.
 const SPOOL_BYTES: usize = 1 << 20;
 
-/// A valid row as a form would show it: labels and values.
-#[derive(Debug, Serialize)]
-pub struct FilledForm {
-    pub row: RowNumber,
-    pub fields: Vec<(String, String)>,
-}
-
-/// What `check` tells beside its tally.
-#[derive(Serialize)]
-pub struct CheckText<'a> {
-    pub source: &'a str,
-    /// How the file was read.
-    pub notes: &'a [String],
-    /// What every further command needs to meet the same settings, as typed.
-    pub options: &'a str,
-    /// Where the sheet is, or could be, given back with its problems marked.
-    pub marked: &'a str,
-    pub is_marked: bool,
-    /// Whether headers go out as keys that no form is likely to have.
-    pub is_unmapped: bool,
-    /// How headers are shown, which may be somebody's data.
-    #[serde(skip)]
-    pub headers: &'a Shown,
-    /// Lines of the screen, of which none should scroll away.
-    #[serde(skip)]
-    pub lines: usize,
-}
-
 /// What `check` saw: groups, counts and the first examples of each, in bounded memory whatever the number of rows.
 #[derive(Debug, Default, Serialize)]
 pub struct CheckTally {
-    pub(super) valid: u64,
+    valid: u64,
     /// Rows that cannot be sent: `check` exits 3 when there are any.
     pub invalid: u64,
-    pub(super) duplicate: u64,
-    pub(super) repaired: u64,
+    duplicate: u64,
+    repaired: u64,
     already_created: u64,
     changed: u64,
     /// Examples, as the document lists them.
@@ -75,8 +49,8 @@ pub struct CheckTally {
     /// Each field that columns feed, their places, and the rows in which all of them are empty.
     #[serde(skip)]
     empty: Vec<(String, Vec<usize>, u64)>,
-    /// The first valid row.
-    pub filled: Option<FilledForm>,
+    /// The first valid row as a form would show it: `row`, and `fields` with labels and values.
+    pub filled: Option<Json>,
     /// By column (empty for the row as a whole) and by code (none for repairs), in the sheet's order.
     #[serde(skip)]
     groups: IndexMap<(String, Option<ProblemCode>), Group>,
@@ -90,17 +64,10 @@ pub struct CheckTally {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Group {
     pub(super) count: u64,
-    examples: Vec<Example>,
+    /// `row`, `value` and `message` of each, fit for a terminal: values masked.
+    examples: Vec<Json>,
     /// Whether the messages differ.
     is_mixed: bool,
-}
-
-/// Fit for a terminal: values masked.
-#[derive(Debug, Serialize)]
-struct Example {
-    row: RowNumber,
-    value: String,
-    message: String,
 }
 
 impl CheckTally {
@@ -114,7 +81,7 @@ impl CheckTally {
         }
     }
 
-    pub fn see(&mut self, judged: &Judged) -> io::Result<()> {
+    pub fn see(&mut self, judged: &Judged) -> Result<(), Error> {
         let row = judged.row.number;
         match &judged.verdict {
             Verdict::Aside(_) => return Ok(()),
@@ -135,83 +102,82 @@ impl CheckTally {
         }
         for problem in judged.problems() {
             let column = problem.column.as_deref().unwrap_or_default();
-            let example = Example {
+            self.group(
+                column,
+                Some(problem.code),
                 row,
-                value: mask(&problem.value),
-                message: problem.message.clone(),
-            };
-            self.group(column, Some(problem.code), example);
+                &problem.value,
+                &problem.message,
+            );
             self.list("problems", problem)?;
         }
         for repair in &judged.repairs {
             self.repaired += 1;
-            let example = Example {
-                row,
-                value: mask(&repair.from),
-                message: mask(&repair.to),
-            };
-            self.group(&repair.column, None, example);
+            self.group(&repair.column, None, row, &repair.from, &mask(&repair.to));
             self.list("repairs", repair)?;
         }
         Ok(())
     }
 
-    /// A valid row whose invitation was created by an earlier run: it is not sent again.
+    /// A valid row whose invitation was created by an earlier run, and is not sent again. Where is asked for only if it will be told.
     pub fn see_already_created(
         &mut self,
         row: RowNumber,
         same_content: bool,
-        earlier: Option<&EarlierRow>,
-    ) -> io::Result<()> {
+        earlier: impl FnOnce() -> Result<Option<EarlierRow>, Error>,
+    ) -> Result<(), Error> {
         self.already_created += 1;
         self.changed += u64::from(!same_content);
+        let is_example = self.created_earlier.len() < EXAMPLES;
+        if !is_example && self.lists.is_none() {
+            return Ok(());
+        }
+        let earlier = earlier()?;
         let told = json!({
             "row": row,
             "changed": !same_content,
-            "run": earlier.map(|there| there.run),
-            "run_source": earlier.map(|there| &there.source),
-            "run_row": earlier.map(|there| there.row),
+            "run": earlier.as_ref().map(|there| there.run),
+            "run_source": earlier.as_ref().map(|there| &there.source),
+            "run_row": earlier.as_ref().map(|there| there.row),
         });
         self.list("already_created", &told)?;
-        if earlier.is_some() && self.created_earlier.len() < EXAMPLES {
+        if is_example && earlier.is_some() {
             self.created_earlier.push(told);
         }
         Ok(())
     }
 
-    /// Whether one more earlier invitation would be told: it has to be looked for.
-    pub fn wants_earlier(&self) -> bool {
-        self.lists.is_some() || self.created_earlier.len() < EXAMPLES
-    }
-
-    fn group(&mut self, column: &str, code: Option<ProblemCode>, example: Example) {
+    fn group(
+        &mut self,
+        column: &str,
+        code: Option<ProblemCode>,
+        row: RowNumber,
+        value: &str,
+        message: &str,
+    ) {
         let group = self.groups.entry((column.to_owned(), code)).or_default();
         group.count += 1;
         let first = group.examples.first();
-        group.is_mixed |= first.is_some_and(|first| first.message != example.message);
+        group.is_mixed |= first.is_some_and(|first| first["message"] != message);
         if group.examples.len() < EXAMPLES {
+            let example = json!({ "row": row, "value": mask(value), "message": message });
             group.examples.push(example);
         }
     }
 
-    fn list(&mut self, list: &'static str, value: &impl Serialize) -> io::Result<()> {
+    fn list(&mut self, name: &'static str, value: &impl Serialize) -> Result<(), Error> {
         let Some(lists) = &mut self.lists else {
             return Ok(());
         };
-        let separator = if lists.contains_key(list) {
-            ",\n"
-        } else {
-            "\n"
-        };
-        let text = lists.entry(list);
-        let text = text.or_insert_with(|| SpooledTempFile::new(SPOOL_BYTES));
-        text.write_all(separator.as_bytes())?;
-        to_json(text, value)?;
-        Ok(())
+        let separator = if lists.contains_key(name) { "," } else { "" };
+        let list = lists.entry(name);
+        let list = list.or_insert_with(|| SpooledTempFile::new(SPOOL_BYTES));
+        let written = writeln!(list, "{separator}").and_then(|()| Ok(to_json(list, value)?));
+        written.map_err(|error| Error::temporary(&error))
     }
 
     /// Rows seen.
-    pub fn rows(&self) -> u64 {
+    pub(super) fn rows(&self) -> u64 {
         self.valid + self.invalid + self.duplicate
     }
 
@@ -225,32 +191,32 @@ impl CheckTally {
         groups
     }
 
-    /// The result for people, worst first. Values are masked, but for the filled row's.
-    pub fn text(&self, text: &CheckText<'_>, look: Look) -> String {
-        let header = |name: &str| text.headers.header(name).into_owned();
+    /// The result for people, worst first, on a screen of so many lines, of which none should scroll away. Values are masked, but for
+    /// the filled row's; `more` is what the template names beside the tally.
+    pub fn text(&self, more: &Json, headers: &Shown, lines: usize, look: Look) -> String {
         let shown = |of_problems| {
             let groups = self.groups(of_problems).into_iter();
             let groups = groups.map(|(column, code, group)| {
-                let meaning = code.map(ProblemCode::meaning);
-                context! { column => header(column), meaning, ..Value::from(Serde(group)) }
+                let (column, meaning) = (headers.header(column), code.map(ProblemCode::meaning));
+                context! { column, meaning, ..Value::from(Serde(group)) }
             });
             groups.collect::<Vec<Value>>()
         };
         let empty = self.empty.iter().filter(|(_, _, count)| *count > 0);
-        let empty = empty.map(|(field, _, count)| (header(field), *count));
+        let empty = empty.map(|(field, _, count)| (headers.header(field), *count));
         let told = context! {
-            empty => empty.collect::<Vec<_>>(),
+            empty => Serde(empty.collect::<Vec<_>>()),
             rows => self.rows(),
             tally => Serde(self),
             problems => shown(true),
             repairs => shown(false),
-            ..Value::from(Serde(text))
+            ..Value::from(Serde(more))
         };
         let mut screen = String::new();
         for (most, examples, with_form) in LEVELS {
             let values = context! { most, examples, with_form, ..told.clone() };
             screen = look.text(include_str!("templates/check.txt"), values);
-            if screen.lines().count() <= text.lines {
+            if screen.lines().count() <= lines {
                 break;
             }
         }
@@ -264,8 +230,7 @@ impl CheckTally {
         source: &str,
         notes: &[String],
     ) -> io::Result<()> {
-        let mut head = Vec::new();
-        let told = json!({
+        let head = json!({
             "source": source,
             "rows": self.rows(),
             "valid": self.valid,
@@ -274,18 +239,20 @@ impl CheckTally {
             "repaired": self.repaired,
             "notes": notes,
         });
-        to_json(&mut head, &told)?;
         // The lists follow in the same object.
-        head.pop();
-        out.write_all(&head)?;
+        write!(
+            out,
+            "{}",
+            printable_json(&head.to_string()).trim_end_matches('}')
+        )?;
         for name in LISTS {
             write!(out, ",\"{name}\":[")?;
             if let Some(list) = self.lists.as_mut().and_then(|lists| lists.get_mut(name)) {
                 list.rewind()?;
                 io::copy(list, out)?;
             }
-            out.write_all(b"]")?;
+            write!(out, "]")?;
         }
-        out.write_all(b"}\n")
+        writeln!(out, "}}")
     }
 }

@@ -9,7 +9,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use super::export::in_words;
-use super::terminal::Further;
+use super::text::Further;
 use super::text::{as_float, duration, environment, vendor_words};
 use super::words::Language;
 use crate::error::Error;
@@ -249,7 +249,7 @@ fn steps(end: f64, wanted: u32) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::terminal::tests::a_summary;
+    use crate::report::text::tests::a_summary;
 
     #[test]
     fn axes_have_round_numbers() {

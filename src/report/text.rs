@@ -1,20 +1,135 @@
-//! How this tool writes to people: templates whose lines fit the terminal, numbers with separators, singular and plural,
-//! durations, colours that are never needed.
+//! What this tool writes to people at a terminal: templates whose lines fit it (the words stand in `templates/`), numbers with
+//! separators, singular and plural, durations, colours that are never needed. It says "invitation created", never "sent": whether a
+//! customer hears of it is the tenant's doing.
 
 use anstyle::{AnsiColor, Effects, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
 use jiff::{SignedDuration, SignedDurationRound, Unit};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use serde::Serialize;
 use serde_json::Value as Json;
 use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
-use crate::model::{printable, quoted};
+use super::words::Language;
+use crate::model::{RowNumber, RunSummary, Stop, printable, quoted};
+
+/// The texts of commands, each filled with the document that `--json` prints and with what else it names.
+pub mod texts {
+    pub const CONTRACT_TYPES: &str = include_str!("templates/contract_types.txt");
+    pub const DOCTOR: &str = include_str!("templates/doctor.txt");
+    pub const DRY_RUN: &str = include_str!("templates/dry_run.txt");
+    pub const FOLLOW: &str = include_str!("templates/follow.txt");
+    pub const GUESSES: &str = include_str!("templates/guesses.txt");
+    pub const HISTORY: &str = include_str!("templates/history.txt");
+    pub const QUESTION: &str = include_str!("templates/question.txt");
+    pub const REGISTER: &str = include_str!("templates/register.txt");
+    pub const RUNS: &str = include_str!("templates/runs.txt");
+}
+
+/// What further commands must be given to meet the same ledger and config, as typed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Further {
+    /// FILE, as it is found from here.
+    pub file: String,
+    /// For those that name no file and read or settle: `--ledger b.db`.
+    pub reading: String,
+    /// For those that name no file and send: `--sandbox`, say.
+    pub sending: String,
+    /// For `check FILE`: `--sheet June`, say.
+    pub checking: String,
+    /// For `run FILE`.
+    pub running: String,
+}
+
+/// A command that can be typed as it stands.
+pub fn command(words: &str, options: &str) -> String {
+    let command = format!("vlens-batch {words} {options}");
+    command.trim_end().to_owned()
+}
+
+/// Where a run stands: one that goes on, has ended, or was killed. `changed`: its rows with other content than what was created, as
+/// far as they are listed.
+pub fn summary_text(
+    run: &RunSummary,
+    changed: &[RowNumber],
+    further: &Further,
+    look: Look,
+) -> String {
+    let needing = run.counts.needing_a_person();
+    let further = Value::from(Serde(further));
+    let values = context! { s => Serde(run), changed => Serde(changed), needing, ..further };
+    look.text(include_str!("templates/summary.txt"), values)
+}
+
+/// Why a run stopped early: what stopped it, and what whoever stopped it said (Vlens' refusal, say).
+pub fn reason(stop: Stop, said: Option<&str>) -> String {
+    let sentence = Language::English.word(&format!("stop_{stop}"));
+    let parts: Vec<&str> = std::iter::once(sentence).chain(said).collect();
+    parts.join(" ")
+}
+
+/// Why a run still asks for somebody, in one line.
+pub fn not_done(run: &RunSummary) -> String {
+    let needing = run.counts.needing_a_person();
+    let template = include_str!("templates/not_done.txt");
+    rendered(template, context! { s => Serde(run), needing })
+}
+
+/// How serious a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// There is nothing to tell.
+    Nothing,
+    Ok,
+    /// Not looked at on this system.
+    Unknown,
+    /// Works, but a person should know.
+    Warning,
+    /// Does not work.
+    Failure,
+}
+
+/// One thing that `doctor` looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A stable word.
+    pub check: &'static str,
+    pub level: Level,
+    /// What was found. Holds no secret.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    /// One that has no word yet.
+    pub fn new(level: Level, message: impl Into<String>, remedy: Option<String>) -> Finding {
+        Finding {
+            check: "",
+            level,
+            message: message.into(),
+            remedy,
+        }
+    }
+}
+
+/// The findings as a document.
+pub fn doctor_json(findings: &[Finding]) -> Json {
+    let count = |level| findings.iter().filter(|found| found.level == level).count();
+    serde_json::json!({
+        "failures": count(Level::Failure),
+        "warnings": count(Level::Warning),
+        "checks": findings,
+    })
+}
 
 /// How texts for people look where they are going.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// Columns of the terminal.
     pub width: usize,
@@ -28,41 +143,51 @@ impl Look {
     /// A longer lead does not push the texts of its neighbours to the side.
     const MOST_LEAD: usize = 34;
 
-    pub fn new(width: usize, styled: bool) -> Self {
-        Look { width, styled }
-    }
-
     /// A template's lines, each as wide as the terminal. What stands before a tab, or a line's indent, is kept clear by the
     /// lines that it goes on in; leads below one another are equally wide. A line that begins with `$ ` is a command: it is never
     /// broken, so that it can be copied. Lines that begin with `|` and a tab are a table. No value has tabs, so none is taken for these.
-    pub(super) fn text(self, template: &str, values: Value) -> String {
-        let text = rendered_in(&self.painting(), template, values);
-        let mut told = Vec::new();
+    pub fn text(self, template: &str, values: impl Serialize) -> String {
+        let text = rendered_in(&self.painting(), template, Value::from(Serde(values)));
         let lines: Vec<&str> = text.lines().collect();
         let kind = |line: &str| (line.starts_with("|\t"), line.contains('\t'));
-        for block in lines.chunk_by(|above, below| kind(above) == kind(below)) {
-            if block[0].starts_with("|\t") {
-                told.extend(self.table(block));
-                continue;
+        let blocks = lines.chunk_by(|above, below| kind(above) == kind(below));
+        let told = blocks.flat_map(|block| match kind(block[0]) {
+            (true, _) => self.table(block),
+            _ => self.paragraphs(block),
+        });
+        told.collect::<Vec<_>>().join("\n")
+    }
+
+    fn paragraphs(self, lines: &[&str]) -> Vec<String> {
+        let leads = lines.iter().filter_map(|line| line.split_once('\t'));
+        let widest = leads.map(|(lead, _)| display_width(lead)).max();
+        let widest = widest.unwrap_or(0).min(Self::MOST_LEAD);
+        let told = lines.iter().map(|line| {
+            let content = line.trim_start();
+            let indent = &line[..line.len() - content.len()];
+            if let Some(command) = content.strip_prefix("$ ") {
+                format!("{indent}{}", self.paint(COMMAND, command.trim_end()))
+            } else if let Some((lead, text)) = line.split_once('\t') {
+                let room = " ".repeat(widest.saturating_sub(display_width(lead)));
+                self.paragraph(&format!("{lead}{room}"), text)
+            } else {
+                self.paragraph(indent, content)
             }
-            let leads = block.iter().filter_map(|line| line.split_once('\t'));
-            let widest = leads.map(|(lead, _)| display_width(lead)).max();
-            let widest = widest.unwrap_or(0).min(Self::MOST_LEAD);
-            told.extend(block.iter().map(|line| {
-                let content = line.trim_start();
-                let indent = &line[..line.len() - content.len()];
-                if let Some(command) = content.strip_prefix("$ ") {
-                    let command = self.paint(COMMAND, command.trim_end());
-                    format!("{indent}{command}")
-                } else if let Some((lead, text)) = line.split_once('\t') {
-                    let room = " ".repeat(widest.saturating_sub(display_width(lead)));
-                    self.paragraph(&format!("{lead}{room}"), text)
-                } else {
-                    self.paragraph(indent, content)
-                }
-            }));
-        }
-        told.join("\n")
+        });
+        told.collect()
+    }
+
+    /// `text` behind `lead`, in lines that fit; what does not fit in the first goes on below `text`'s own start.
+    fn paragraph(self, lead: &str, text: &str) -> String {
+        let indent = " ".repeat(display_width(lead));
+        let options = textwrap::Options::new(self.width.max(Self::MIN_WIDTH))
+            .initial_indent(lead)
+            .subsequent_indent(&indent)
+            .word_separator(WordSeparator::AsciiSpace)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .wrap_algorithm(WrapAlgorithm::FirstFit)
+            .break_words(false);
+        textwrap::fill(text, options)
     }
 
     /// First how each column's cells stand: `>` for numbers, `=` for words that are kept whole, `.` for texts. Then its name, then its
@@ -77,7 +202,7 @@ impl Look {
             .set_width(u16::try_from(self.width.clamp(40, 400)).unwrap_or(400))
             .set_header(rows.next().into_iter().flatten())
             .add_rows(rows);
-        let between = if self.is_narrow() { 1 } else { 2 };
+        let between = if self.width < 80 { 1 } else { 2 };
         for (at, column) in table.column_iter_mut().enumerate() {
             let is_last = at + 1 == kinds.len();
             column.set_padding((0, if is_last { 0 } else { between }));
@@ -92,60 +217,30 @@ impl Look {
         lines.map(|line| line.trim_end().to_owned()).collect()
     }
 
-    /// Whether a table must do with less than the usual eighty columns.
-    pub(super) fn is_narrow(self) -> bool {
-        self.width < 80
-    }
-
     fn painting(self) -> Environment<'static> {
         let mut environment = environment();
         // Only what a filter has painted may hold escape codes.
         environment.set_formatter(|out, _, value| {
             let text = value.to_string();
-            let text = if value.is_safe() {
-                text
-            } else {
-                printable(&text).into_owned()
-            };
-            Ok(out.write_str(&text)?)
+            let shown = printable(&text);
+            Ok(out.write_str(if value.is_safe() { &text } else { &shown })?)
         });
-        let styled = move |style: Style| {
-            move |text: String| Value::from_safe_string(self.paint(style, &printable(&text)))
-        };
         for (name, style) in STYLES {
-            environment.add_filter(name, styled(style));
+            let painted = move |text: String| self.paint(style, &printable(&text));
+            let painted = move |text| Value::from_safe_string(painted(text));
+            environment.add_filter(name, painted);
         }
-        environment.add_filter("number", move |number: u64, style: Option<String>| {
-            let style = STYLES
-                .iter()
-                .find(|(name, _)| Some(*name) == style.as_deref())
-                .filter(|_| number > 0)
-                .map_or(Style::new(), |(_, style)| *style);
-            let lead = format!("{:>9}  ", thousands(number));
-            Value::from_safe_string(self.paint(style, &lead))
-        });
+        environment.add_filter("number", |number| format!("{:>9}  ", thousands(number)));
+        environment.add_global("is_narrow", self.width < 80);
         environment
     }
 
     fn paint(self, style: Style, text: &str) -> String {
-        if self.styled && !style.is_plain() {
+        if self.styled {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
         }
-    }
-
-    /// `text` behind `lead`, in lines that fit; what does not fit in the first goes on below `text`'s own start.
-    fn paragraph(self, lead: &str, text: &str) -> String {
-        let indent = " ".repeat(display_width(lead));
-        let options = textwrap::Options::new(self.width.max(Self::MIN_WIDTH))
-            .initial_indent(lead)
-            .subsequent_indent(&indent)
-            .word_separator(WordSeparator::AsciiSpace)
-            .word_splitter(WordSplitter::NoHyphenation)
-            .wrap_algorithm(WrapAlgorithm::FirstFit)
-            .break_words(false);
-        textwrap::fill(text, options)
     }
 }
 
@@ -170,9 +265,9 @@ pub(super) fn environment() -> Environment<'static> {
     environment
 }
 
-/// A template's text.
-pub(super) fn rendered(template: &str, values: Value) -> String {
-    rendered_in(&environment(), template, values)
+/// A template's text, for no terminal.
+pub fn rendered(template: &str, values: impl Serialize) -> String {
+    rendered_in(&environment(), template, Value::from(Serde(values)))
 }
 
 /// Of a template's own mistakes only the kind is told: their detail may quote values.
@@ -198,14 +293,10 @@ pub(super) fn thousands(number: u64) -> String {
 
 /// `1 row`, `1,200 rows`.
 pub fn counted(number: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        thousands(number),
-        if number == 1 { one } else { many }
-    )
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", thousands(number))
 }
 
-/// `1 row`, `1,200 rows`.
 pub fn rows(number: u64) -> String {
     counted(number, "row", "rows")
 }
@@ -216,14 +307,12 @@ pub(super) fn duration(seconds: f64) -> String {
         .designator(Designator::HumanTime)
         .fractional(Some(FractionalUnit::Second));
     let span = SignedDuration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(SignedDuration::MAX);
-    let (unit, increment) = match seconds {
-        ..9.95 => (Unit::Millisecond, 100),
-        ..3599.5 => (Unit::Second, 1),
-        _ => (Unit::Minute, 1),
+    let round = SignedDurationRound::new();
+    let round = match seconds {
+        ..9.95 => round.smallest(Unit::Millisecond).increment(100),
+        ..3599.5 => round.smallest(Unit::Second),
+        _ => round.smallest(Unit::Minute),
     };
-    let round = SignedDurationRound::new()
-        .smallest(unit)
-        .increment(increment);
     PRINTER.duration_to_string(&span.round(round).unwrap_or(span))
 }
 
@@ -239,13 +328,13 @@ pub(super) fn as_float(count: u64) -> f64 {
 /// The vendor's message as the ledger keeps it, for people: behind its words may stand the details as JSON, whose shape nobody
 /// promised. What names a field becomes `field: words`; what cannot be read so stays as it is.
 pub(super) fn vendor_words(message: &str) -> String {
-    let details = message
-        .match_indices(['[', '{'])
-        .find_map(|(at, _)| Some((at, serde_json::from_str(&message[at..]).ok()?)));
-    let Some((at, details)) = details else {
+    let details = message.match_indices(['[', '{']);
+    let mut details =
+        details.filter_map(|(at, _)| Some((at, serde_json::from_str(&message[at..]).ok()?)));
+    let mut parts = Vec::new();
+    let Some((at, details)) = details.next() else {
         return message.to_owned();
     };
-    let mut parts = Vec::new();
     collect(&details, None, &mut parts);
     if parts.is_empty() {
         return message.to_owned();
@@ -263,18 +352,19 @@ fn collect(details: &Json, field: Option<&str>, parts: &mut Vec<String>) {
             Some(field) => format!("{field}: {words}"),
             None => words.clone(),
         }),
-        Json::Array(entries) => entries
-            .iter()
-            .for_each(|entry| collect(entry, field, parts)),
+        Json::Array(entries) => {
+            for entry in entries {
+                collect(entry, field, parts);
+            }
+        }
         Json::Object(members) => {
             let first = |names: &[&str]| names.iter().find_map(|name| members.get(*name)?.as_str());
             let named = first(&["field", "key", "member", "propertyName"]);
-            let words = first(&["message", "error", "errorMessage", "description"]);
-            match words {
-                Some(words) => collect(&words.into(), named.or(field), parts),
-                None => members
-                    .iter()
-                    .for_each(|(name, value)| collect(value, Some(name), parts)),
+            if let Some(words) = first(&["message", "error", "errorMessage", "description"]) {
+                return collect(&words.into(), named.or(field), parts);
+            }
+            for (name, value) in members {
+                collect(value, Some(name), parts);
             }
         }
         Json::Null | Json::Bool(_) | Json::Number(_) => {}
@@ -282,8 +372,119 @@ fn collect(details: &Json, field: Option<&str>, parts: &mut Vec<String>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+    use crate::model::{Counts, RunId, Timestamp};
+
+    /// A run with a bit of everything.
+    pub(crate) fn a_summary() -> RunSummary {
+        RunSummary {
+            run: RunId(3),
+            source: "customers.csv".to_owned(),
+            base_url: "https://api.vlenseg.com".to_owned(),
+            tenancy_name: "acme".to_owned(),
+            started_at: Timestamp(1_795_293_540_000),
+            finished_at: Some(Timestamp(1_795_294_527_000)),
+            stopped: None,
+            rows: 12_040,
+            counts: Counts {
+                created: 11_980,
+                already_created: 40,
+                invalid: 12,
+                duplicate: 1,
+                rejected: 4,
+                failed: 1,
+                uncertain: 2,
+                pending: 0,
+            },
+            changed: 1,
+            without_token: 0,
+            requests: 11_990,
+            throttled: 3,
+            seconds: 987.2,
+            ledger: "acme.db".to_owned(),
+            running: false,
+            reason: None,
+        }
+    }
+
+    fn told(summary: &RunSummary, width: usize) -> String {
+        let further = Further {
+            file: summary.source.clone(),
+            reading: "--ledger b.db".to_owned(),
+            sending: "--sandbox".to_owned(),
+            checking: "--ledger b.db".to_owned(),
+            running: "--sandbox".to_owned(),
+        };
+        let look = Look {
+            width,
+            styled: false,
+        };
+        summary_text(summary, &[RowNumber(7)], &further, look)
+    }
+
+    #[test]
+    fn a_run_says_what_needs_a_person_and_how() {
+        insta::assert_snapshot!(told(&a_summary(), 60), @r"
+        Run 3 of customers.csv is finished; 19 rows need a person.
+
+           11,980  invitations created
+               40  created before, not sent again
+                1  duplicate of an earlier row
+                1  row changed after its invitation was created (row
+                   7); not sent again without --resend-changed
+        11,990 requests to Vlens in 16m 27s, 3 told to wait (429);
+        tenant acme at https://api.vlenseg.com; ledger acme.db
+
+               12  invalid: these rows do not pass validation; they
+                   were not sent.
+                   See what to correct, correct it in the file, and
+                   run again:
+                     vlens-batch check customers.csv --ledger b.db
+
+                4  rejected by Vlens: Vlens answered that it will
+                   not create these invitations.
+                   See why, correct the rows, and run again:
+                     vlens-batch export 3 --only rejected --output rejected.xlsx --ledger b.db
+                   If nothing in them was wrong, try them as they
+                   are:
+                     vlens-batch retry 3 --rejected --sandbox
+
+                1  failed: certainly not created, and every attempt
+                   is used up.
+                   Try again:
+                     vlens-batch retry 3 --failed --sandbox
+
+                2  uncertain: nobody can tell whether these
+                   invitations were created; they are held back.
+                   Find out from Vlens whether they were created:
+                     vlens-batch export 3 --only uncertain --output uncertain.xlsx --ledger b.db
+                   Then say so, row by row. As created, a row is
+                   left without a link, which was in the lost
+                   answer; as not-created, it is due again:
+                     vlens-batch settle 3 --row N --as created --ledger b.db
+                     vlens-batch settle 3 --row N --as not-created --ledger b.db
+                   Or send it once more for a new link, though the
+                   customer may be invited a second time:
+                     vlens-batch retry 3 --row N --uncertain --sandbox
+        ");
+        // A refused run of standard input points to the doctor, and goes on from the ledger.
+        let mut summary = a_summary();
+        summary.stopped = Some(Stop::Refused);
+        summary.counts.pending = 500;
+        summary.source = "-".to_owned();
+        summary.reason = Some(reason(Stop::Refused, Some("Vlens answered 403.")));
+        let text = told(&summary, 80);
+        for line in [
+            "Run 3 of standard input stopped early.",
+            "Vlens refuses every request, so nothing more was sent. Vlens answered 403.",
+            "             vlens-batch export 3 --only invalid --output invalid.xlsx --ledger b.db",
+            "  vlens-batch doctor --ledger b.db",
+            "  vlens-batch resume 3 --sandbox",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+    }
 
     #[test]
     fn durations_are_said_in_their_two_largest_units() {
@@ -307,16 +508,22 @@ mod tests {
             let value = minijinja::context! { value => "\u{1b}[31m\u{202e}a\tb\nc" };
             look.text(template, value)
         };
-        let look = Look::new(24, true);
-        let text = told(look, "{{ '  12'|bad }}\trows do not pass validation\n1\tx");
+        let look = |width| Look {
+            width,
+            styled: true,
+        };
+        let text = told(
+            look(24),
+            "{{ '  12'|bad }}\trows do not pass validation\n1\tx",
+        );
         assert_eq!(
             console::strip_ansi_codes(&text),
             "  12rows do not pass\n    validation\n1   x"
         );
         let shown = "\u{fffd}[31ma b / c";
-        let text = told(Look::new(80, true), "{{ value }}\n{{ value|bad }}");
+        let text = told(look(80), "{{ value }}\n{{ value|bad }}");
         assert_eq!(text, format!("{shown}\n\u{1b}[31m{shown}\u{1b}[0m"));
-        let missing = told(look, "{{ valeu }}");
+        let missing = told(look(80), "{{ valeu }}");
         assert!(!missing.is_empty(), "a misspelt name is no empty text");
     }
 

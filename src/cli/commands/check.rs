@@ -6,6 +6,8 @@ use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::{Value, json};
+
 use crate::cli::args::{CheckArgs, ReadArgs};
 use crate::cli::files::{Readers, is_in_use, text_of, write_file};
 use crate::cli::output::Output;
@@ -19,10 +21,7 @@ use crate::model::{
     ContractTypeId, Form, Invitation, Judged, RowNumber, Status, Verdict, mask, printable,
     printable_json, quoted,
 };
-use crate::report::{
-    Annotator, CheckTally, CheckText, FilledForm, Language, SheetShape, WRITTEN_AT, command,
-    counted,
-};
+use crate::report::{Annotator, CheckTally, Language, SheetShape, WRITTEN_AT, command, counted};
 use crate::send::{Sheet, StopSignal};
 use crate::vlens;
 
@@ -283,8 +282,7 @@ impl<'a> Check<'a> {
                 self.bodies.push(body.into_owned());
             }
         }
-        let seen = self.tally.see(judged);
-        seen.map_err(|error| Error::temporary(&error))?;
+        self.tally.see(judged)?;
         match &mut self.annotator {
             Some(annotator) => annotator.row(judged),
             None => Ok(()),
@@ -301,17 +299,13 @@ impl<'a> Check<'a> {
         let Some((id, standing)) = known else {
             return Ok(());
         };
-        let wanted = self.tally.wants_earlier().then(|| reader.created_in(id));
-        let earlier = wanted.transpose()?.flatten();
+        let earlier = || reader.created_in(id);
         let is_same = standing.same_content;
-        let seen = self
-            .tally
-            .see_already_created(row, is_same, earlier.as_ref());
-        seen.map_err(|error| Error::temporary(&error))
+        self.tally.see_already_created(row, is_same, earlier)
     }
 
     /// What goes out for a row, under the labels of its forms. Only to the person who has the sheet are its values shown whole.
-    fn form_of(&self, row: RowNumber, invitation: &Invitation) -> FilledForm {
+    fn form_of(&self, row: RowNumber, invitation: &Invitation) -> Value {
         let is_screen = std::io::stdout().is_terminal();
         let whole = |value: &str| value.to_owned();
         let shown = if is_screen { whole } else { mask };
@@ -322,7 +316,7 @@ impl<'a> Check<'a> {
         for (label, value) in [("Phone", &recipient.phone), ("E-mail", &recipient.email)] {
             fields.extend(value.iter().map(|value| (label.to_owned(), shown(value))));
         }
-        let body: serde_json::Value = serde_json::from_str(&invitation.body).unwrap_or_default();
+        let body: Value = serde_json::from_str(&invitation.body).unwrap_or_default();
         let values = [&body["SessionInput"], &body].map(|at| at["RequestFieldsValues"].as_object());
         for (id, values) in values.into_iter().flatten().flatten() {
             let form = self.forms.iter().find(|(of, _)| of.to_string() == *id);
@@ -336,7 +330,7 @@ impl<'a> Check<'a> {
                 fields.push((label.into_owned(), value));
             }
         }
-        FilledForm { row, fields }
+        json!({ "row": row, "fields": fields })
     }
 
     /// Writes the marked workbook, whose file has the time that it names itself.
@@ -377,17 +371,17 @@ impl<'a> Check<'a> {
         let rows = console::Term::stdout().size_checked();
         let rows = rows.map_or(SCREEN, |(rows, _)| rows.into());
         let typed = settings.typed(&args.file, &args.read);
-        let text = CheckText {
-            source: &source,
-            notes: &notes,
-            options: &settings.further(false, &typed).running,
-            marked: &marked.to_string_lossy(),
-            is_marked: args.annotate.is_some(),
-            is_unmapped: settings.config_path.is_none() && has_no_keys(sheet),
-            headers: &self.headers,
-            lines: rows.clamp(24, SCREEN),
-        };
-        output.print(&self.tally.text(&text, output.look()))
+        let more = json!({
+            "source": source,
+            "notes": notes,
+            "options": settings.further(false, &typed).running,
+            "marked": marked.to_string_lossy(),
+            "is_marked": args.annotate.is_some(),
+            // Headers go out as keys that no form is likely to have.
+            "is_unmapped": settings.config_path.is_none() && has_no_keys(sheet),
+        });
+        let lines = rows.clamp(24, SCREEN);
+        output.print(&self.tally.text(&more, &self.headers, lines, output.look()))
     }
 }
 

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::check::form;
 use super::register::{PATIENCE, join};
 use super::world::{self, Target};
@@ -15,7 +17,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::{Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp, quoted};
-use crate::report::{Language, TemplateSpec, TypeLine, contract_types_text, write_template};
+use crate::report::{Language, Look, TemplateSpec, texts, write_template};
 use crate::send::{Api, Clock, Limiter};
 use crate::vlens::read_form;
 
@@ -81,14 +83,12 @@ pub async fn close_api(api: Api) -> Result<(), Error> {
 
 async fn list(api: &Api, settings: &Settings) -> Ended {
     let entries = api.contract_types().await?;
-    let lines = entries.into_iter().map(|entry| TypeLine {
-        form_pulled_at: pulled_at(&settings.form_path(entry.id)),
-        id: entry.id,
-        name: entry.name,
+    let lines = entries.into_iter().map(|entry| {
+        let form_pulled_at = pulled_at(&settings.form_path(entry.id));
+        json!({ "id": entry.id, "name": entry.name, "form_pulled_at": form_pulled_at })
     });
-    let lines: Vec<TypeLine> = lines.collect();
-    let document = serde_json::json!({ "contract_types": lines });
-    let text = |look| contract_types_text(&lines, look);
+    let document = json!({ "contract_types": lines.collect::<Vec<_>>() });
+    let text = |look: Look| look.text(texts::CONTRACT_TYPES, &document);
     settings.output.show(&document, text)
 }
 
@@ -131,7 +131,7 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
         stored.push(pulled);
     }
     if output.json {
-        output.print_json(&serde_json::json!({ "pulled": stored }))?;
+        output.print_json(&json!({ "pulled": stored }))?;
     }
     Ok(None)
 }
@@ -220,7 +220,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     })?;
     let path = &args.output;
     write_bytes(path, Readers::Everyone, &workbook)?;
-    let document = serde_json::json!({ "template": path, "contract_type": id, "fields": fields });
+    let document = json!({ "template": path, "contract_type": id, "fields": fields });
     let config = &settings.config;
     let file = quoted(&path.to_string_lossy());
     let maps = config.recipient.phone.is_some() || config.recipient.email.is_some();

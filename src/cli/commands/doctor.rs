@@ -17,7 +17,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
 use crate::model::{ContractTypeId, Timestamp, quoted};
 use crate::register::Register;
-use crate::report::{Finding, Level, counted, doctor_json, doctor_text};
+use crate::report::{Finding, Level, counted, doctor_json, texts};
 use crate::send::Api;
 use crate::vlens::BaseUrl;
 
@@ -65,8 +65,8 @@ pub async fn doctor(
             }
         }
     }
-    let text = |look| doctor_text(&chart.findings, look);
-    output.show(&doctor_json(&chart.findings), text)?;
+    let document = doctor_json(&chart.findings);
+    output.show(&document, |look| look.text(texts::DOCTOR, &document))?;
     chart.gravest().map_or(Ok(None), Err)
 }
 

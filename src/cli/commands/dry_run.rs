@@ -6,7 +6,7 @@ use crate::cli::settings::Settings;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Reader, refuse_loss};
 use crate::model::{Plan, RunSummary, Stop, Verdict};
-use crate::report::{DryRun, counted, dry_run_text};
+use crate::report::{Look, counted, texts};
 use crate::send::{Sheet, StopSignal, Wishes, plan};
 
 /// Everything up to the first request, with the ledger only read.
@@ -25,10 +25,10 @@ pub fn dry_run(
         reader.require(&target.binding)?;
         reader.tell_apart_by(sheet.mapping.told_by())?;
     }
-    let mut tally = DryRun {
+    let mut tally = Forecast {
         dry_run: true,
         source: args.file.display().to_string(),
-        ..DryRun::default()
+        ..Forecast::default()
     };
     sheet.walk(stop, |judged| {
         tally.rows += 1;
@@ -53,12 +53,37 @@ pub fn dry_run(
     if let Some(limit) = args.send.limit {
         tally.would_send = tally.would_send.min(limit);
     }
-    let text = |look| dry_run_text(&tally, look);
+    let text = |look: Look| look.text(texts::DRY_RUN, &tally);
     settings.output.show(&tally, text)?;
     ended(&tally, args)
 }
 
-fn ended(tally: &DryRun, args: &RunArgs) -> Ended {
+/// What a run would come to.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Forecast {
+    /// By this a script knows the document.
+    pub dry_run: bool,
+    pub source: String,
+    /// Rows of the file.
+    pub rows: u64,
+    /// Invitations that would be created now.
+    pub would_send: u64,
+    /// Rows whose invitation was created earlier.
+    pub already_created: u64,
+    /// Rows that wait for a person: rejected or uncertain.
+    pub held: u64,
+    pub invalid: u64,
+    pub duplicate: u64,
+}
+
+impl Forecast {
+    /// Invitations that the file asks for, created before or not.
+    pub fn asked_for(&self) -> u64 {
+        self.rows - self.invalid - self.duplicate
+    }
+}
+
+fn ended(tally: &Forecast, args: &RunArgs) -> Ended {
     let (asked_for, needing) = (tally.asked_for(), tally.invalid + tally.held);
     let why = match args.expect {
         Some(expected) if expected != asked_for => {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::check::input;
 use super::world::{Opened, open_ledger};
 use crate::cli::args::FollowArgs;
@@ -12,9 +14,10 @@ use crate::cli::system::now;
 use crate::error::{Ended, Error};
 use crate::input::{Input, Options, Source};
 use crate::ledger::{InvitationId, Ledger};
+use crate::mapping::names::Shown;
 use crate::mapping::{Portal, PortalColumns};
 use crate::model::{FollowSummary, Row, Stage, Timestamp};
-use crate::report::follow_text;
+use crate::report::texts;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     // That there is none is told as by every command that reads.
@@ -56,8 +59,18 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
         ..summary
     };
     let further = settings.further(false, &Typed::default());
-    let text = |look| follow_text(&summary, &further, look);
-    settings.output.show(&summary, text)
+    settings.output.show(&summary, |look| {
+        let headers = [&summary.match_column, &summary.stage].into_iter();
+        let shown = Shown::of(headers.chain(&summary.at).map(String::as_str));
+        let values = json!({
+            "s": summary,
+            "match": shown.header(&summary.match_column),
+            "stage": shown.header(&summary.stage),
+            "at": summary.at.as_deref().map(|at| shown.header(at)),
+            "reading": further.reading,
+        });
+        look.text(texts::FOLLOW, &values)
+    })
 }
 
 /// A stage may be told by its day alone, and by the clock of another zone.

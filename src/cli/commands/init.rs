@@ -17,7 +17,7 @@ use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names};
 use crate::mapping::names::Shown;
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable, quoted};
-use crate::report::{GuessLine, command, guesses_text};
+use crate::report::{command, texts};
 
 /// What the config of a whole folder says of the company, not of a sheet.
 const OF_THE_COMPANY: [&str; 5] = ["api", "limits", "retry", "team", "notify"];
@@ -194,14 +194,17 @@ impl Found {
 
     /// Each column with its guess, on stderr: stdout belongs to the check that follows.
     fn show(&self, output: Output) {
-        let guesses = self.proposal.columns.iter().map(|column| GuessLine {
-            column: self.shown.header(&column.column.name).into_owned(),
-            sample: column.sample(),
-            target: column.target.as_ref().map(ToString::to_string),
-            candidates: column.candidates.iter().map(ToString::to_string).collect(),
+        let guesses = self.proposal.columns.iter().map(|column| {
+            let candidates = column.candidates.iter().map(ToString::to_string);
+            json!({
+                "column": self.shown.header(&column.column.name),
+                "sample": column.sample(),
+                "target": column.target.as_ref().map(ToString::to_string),
+                "candidates": candidates.collect::<Vec<_>>(),
+            })
         });
-        let guesses: Vec<GuessLine> = guesses.collect();
-        output.say(&guesses_text(&guesses, output.look()));
+        let guesses = json!({ "guesses": guesses.collect::<Vec<_>>() });
+        output.say(&output.look().text(texts::GUESSES, &guesses));
         if let Some(sheet) = &self.sheet {
             output.say(&self.said_of_sheets(sheet));
         }

@@ -14,7 +14,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
 use crate::model::{CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Party, Place, Register, Steady, TeamKey};
-use crate::report::{register_text, rows as counted};
+use crate::report::{Look, rows as counted, texts};
 use crate::send::Clock;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
@@ -176,7 +176,7 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
         }
         RegisterAction::Status => {
             let overview = Register::look(&place, &binding.base_url, &binding.tenancy_name).await?;
-            let text = |look| register_text(&overview, look);
+            let text = |look: Look| look.text(texts::REGISTER, &overview);
             settings.output.show(&overview, text)
         }
         RegisterAction::Rebuild { without_the_others } => {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 
@@ -18,10 +19,7 @@ use crate::cli::system::now;
 use crate::error::{Ended, Error};
 use crate::ledger::Reader;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status};
-use crate::report::{
-    ExportOptions, Format, PEOPLE, ReportData, history_json, history_text, runs_text, sink,
-    write_html,
-};
+use crate::report::{ExportOptions, Format, PEOPLE, ReportData, sink, texts, write_html};
 
 pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
@@ -34,8 +32,23 @@ pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
         let history = history.ok_or_else(|| {
             Error::unusable("row_not_found", format!("Run {run} has no row {row}."))
         })?;
-        let text = |look| history_text(&history, look);
-        return settings.output.show(&history_json(&history), text);
+        let result = &history.result;
+        let document = json!({
+            "row": result.row,
+            "status": result.status,
+            "duplicate_of": history.duplicate_of,
+            "error_code": result.error_code,
+            "error": result.error,
+            "attempts": result.attempts,
+            "sent_at": result.sent_at,
+            "history": history.attempts,
+        });
+        return settings.output.show(&document, |look| {
+            let attempts = history.attempts.iter();
+            let took = attempts.map(|it| Some(it.answered_at?.ms_since(it.sent_at).max(0)));
+            let took: Vec<Option<i64>> = took.collect();
+            look.text(texts::HISTORY, json!({ "row": document, "took": took }))
+        });
     }
     let summary = opened.summary(run)?;
     opened.show(&summary)?;
@@ -57,9 +70,10 @@ pub fn runs(settings: &Settings) -> Ended {
     let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
     output.show(&runs, |look| {
         let all = settings.command("runs --json");
-        let more = format!("\nNot shown: {older} older; `{all}` lists all.");
-        let more = Some(more).filter(|_| older > 0);
-        runs_text(&runs, look) + more.as_deref().unwrap_or_default()
+        look.text(
+            texts::RUNS,
+            json!({ "runs": runs, "older": older, "all": all }),
+        )
     })
 }
 

@@ -21,7 +21,7 @@ use crate::ledger::{Binding, Ledger, Lock, OnLoss, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
-use crate::report::{command, question, reason};
+use crate::report::{command, reason, rendered, texts};
 use crate::send::{
     Api, Clock, ImportOptions, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally,
     Wishes, import, make_due, send,
@@ -465,7 +465,13 @@ impl<'s> Flow<'s> {
     /// Asks the person who sits there, if any.
     fn may_send(&self, due: u64, binding: &Binding) -> bool {
         let least = self.sending.limits.least_time(due);
-        let question = question(due, &binding.base_url, &binding.tenancy_name, least);
+        let question = serde_json::json!({
+            "invitations": due,
+            "base_url": binding.base_url,
+            "tenancy_name": binding.tenancy_name,
+            "seconds": least.as_secs_f64(),
+        });
+        let question = rendered(texts::QUESTION, &question);
         due == 0 || !self.asks() || is_confirmed(&question)
     }
 }

@@ -12,7 +12,7 @@ use crate::cli::system::{SystemClock, host_name, now, user_name};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
 use crate::model::{RunId, RunSummary, Secret, Stop, quoted};
-use crate::report::{CHANGED_SHOWN, Further, not_done, reason, summary_text};
+use crate::report::{Further, not_done, reason, summary_text};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, Way};
@@ -22,6 +22,9 @@ const SANDBOX_NAME: &str = "sandbox";
 
 /// A little more than the longest window of the limits.
 const RECENT_MS: i64 = 61_000;
+
+/// So many changed rows are listed.
+const CHANGED_SHOWN: u32 = 20;
 
 /// How often a waiting process looks whether the ledger is free.
 const LOOK_EVERY: Duration = Duration::from_millis(200);

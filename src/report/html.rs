@@ -3,14 +3,14 @@
 //! its words; here is what both are filled with.
 
 use std::io::Write;
+use std::num::NonZeroU32;
 
 use jiff::tz::TimeZone;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use super::export::in_words;
-use super::text::Further;
-use super::text::{as_float, duration, environment, vendor_words};
+use super::text::{Further, as_float, duration, environment, local, vendor_words};
 use super::words::Language;
 use crate::error::Error;
 use crate::model::{
@@ -18,7 +18,6 @@ use crate::model::{
 };
 
 /// Everything that the page tells.
-#[derive(Debug, Clone)]
 pub struct ReportData {
     pub summary: RunSummary,
     /// When the page is made.
@@ -26,8 +25,8 @@ pub struct ReportData {
     /// Whose clock the page goes by.
     pub zone: TimeZone,
     /// The limits on requests; none is unlimited.
-    pub per_second: Option<u32>,
-    pub per_minute: Option<u32>,
+    pub per_second: Option<NonZeroU32>,
+    pub per_minute: Option<NonZeroU32>,
     pub statistics: RunStatistics,
     /// The first rows that need a person, at most [`PEOPLE`].
     pub people: Vec<ResultRow>,
@@ -56,17 +55,13 @@ type Bar<const PARTS: usize> = (Option<String>, [u64; PARTS]);
 /// Writes the page.
 pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<(), Error> {
     let not_written = |why: String| {
-        Error::unexpected(
-            "report_not_written",
-            format!("The report cannot be written: {why}."),
-        )
-        .hint("See whether the disk is full.")
+        let message = format!("The report cannot be written: {why}.");
+        Error::unexpected("report_not_written", message).hint("See whether the disk is full.")
     };
     // Only the kind of a template's error: its detail may quote values.
     let page = render(data, language).map_err(|error| not_written(error.kind().to_string()))?;
-    out.write_all(page.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| not_written(error.to_string()))
+    let written = out.write_all(page.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| not_written(error.to_string()))
 }
 
 fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
@@ -131,11 +126,6 @@ fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> 
     environment
 }
 
-fn local(zone: &TimeZone, at: Timestamp) -> jiff::Zoned {
-    let at = jiff::Timestamp::from_millisecond(at.0);
-    at.unwrap_or_default().to_zoned(zone.clone())
-}
-
 /// `Africa/Cairo, UTC+02:00`.
 fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
     let offset = local(zone, at).strftime("UTC%:z").to_string();
@@ -158,7 +148,7 @@ fn in_units(seconds: f64, language: Language) -> String {
 /// Values minute by minute as bars, with a line at the limit, and as a table; none without any.
 fn over_time(
     data: &ReportData,
-    limit: Option<u32>,
+    limit: Option<NonZeroU32>,
     value: fn(&MinuteCount) -> u64,
 ) -> Option<Value> {
     let first = data.statistics.minutes.first()?.at;
@@ -194,25 +184,25 @@ fn over_time(
         (minutes.find_map(label), [highest], time)
     });
     let bars = Serde(bars.collect::<Vec<_>>());
-    Some(context! { limit, is_stretched => stretch > 1, bars })
+    Some(context! { limit => Serde(limit), is_stretched => stretch > 1, bars })
 }
 
 /// How many had signed, or stood at another stage, so many days after the invitation; nothing where nothing tells of it.
 fn follow(stages: &[StageCount]) -> Vec<Bar<2>> {
-    let known = stages.iter();
-    let known = known.filter_map(|stage| Some((stage.days?.min(MOST_DAYS), stage)));
-    let by = |day: u64, is_signed: bool| {
-        let meant = known.clone().filter(|(days, _)| *days <= day);
-        let meant = meant.filter(|(_, stage)| stage.is_signed == is_signed);
-        meant.map(|(_, stage)| stage.count).sum()
-    };
-    let Some(last) = known.clone().map(|(days, _)| days).max() else {
+    let known = stages
+        .iter()
+        .filter_map(|stage| Some((stage.days?.min(MOST_DAYS), stage)));
+    let known: Vec<(u64, &StageCount)> = known.collect();
+    let Some((last, _)) = known.last() else {
         return Vec::new();
     };
-    let labelled = steps(as_float(last), 8);
-    let bars = (0..=last).map(|day| {
-        let label = labelled.contains(&day).then(|| day.to_string());
-        (label, [by(day, true), by(day, false)])
+    let labelled = steps(as_float(*last), 8);
+    let bars = (0..=*last).map(|day| {
+        let mut parts = [0; 2];
+        for (_, stage) in known.iter().filter(|(days, _)| *days <= day) {
+            parts[usize::from(!stage.is_signed)] += stage.count;
+        }
+        (labelled.contains(&day).then(|| day.to_string()), parts)
     });
     bars.collect()
 }
@@ -220,20 +210,18 @@ fn follow(stages: &[StageCount]) -> Vec<Bar<2>> {
 /// Percentiles from the sorted list of how many answers took how long; nothing without an answer.
 fn latency(latencies_ms: &[(u64, u64)]) -> Vec<Bar<1>> {
     let total: u64 = latencies_ms.iter().map(|(_, count)| count).sum();
-    let within = |percent: u64| {
-        let wanted = (total * percent).div_ceil(100);
-        let mut seen = 0;
-        let mut so_far = latencies_ms.iter().filter(|(_, count)| {
-            seen += count;
-            seen >= wanted
-        });
-        let (ms, _) = so_far.next()?;
-        Some((Some(format!("{percent} %")), [*ms]))
-    };
-    [50, 90, 95, 99, 100]
-        .into_iter()
-        .filter_map(within)
-        .collect()
+    let mut bars = Vec::new();
+    for percent in [50, 90, 95, 99, 100] {
+        let mut left = (total * percent).div_ceil(100);
+        for (ms, count) in latencies_ms {
+            if left <= *count {
+                bars.push((Some(format!("{percent} %")), [*ms]));
+                break;
+            }
+            left -= count;
+        }
+    }
+    bars
 }
 
 /// Round numbers from nought to `end`, about as many as wanted.
@@ -278,7 +266,7 @@ mod tests {
             people: Vec::new(),
             further: Further::default(),
             per_second: None,
-            per_minute: Some(60),
+            per_minute: NonZeroU32::new(60),
             statistics: RunStatistics {
                 minutes: vec![minute(0), minute(44_999 * 60_000), minute(i64::MAX)],
                 ..RunStatistics::default()

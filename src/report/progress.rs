@@ -7,16 +7,14 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::tz::TimeZone;
 
+use super::text::{as_float, counted, duration, local, thousands};
 use crate::model::Timestamp;
 
-use super::text::{as_float, counted, duration, thousands};
-
-/// A bar is told of every row: it draws itself no oftener than is seen.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
 type Tell = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Progress of one run. All methods may be called from any thread.
+/// Progress of one run.
 pub struct Progress {
     /// Keeps count and time; drawn on a terminal alone.
     bar: ProgressBar,
@@ -75,7 +73,6 @@ impl Progress {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.0.elapsed() >= LINE_EVERY || percent / 10 > told.1 {
             *told = (Instant::now(), percent / 10);
-            drop(told);
             let (done, total) = (thousands(done), thousands(total));
             tell(&format!("{done} of {total} rows ({percent} %), {details}"));
         }
@@ -83,9 +80,11 @@ impl Progress {
 
     /// Nothing is sent until then, and why.
     pub fn pause(&self, reason: &str, until: Timestamp) {
-        let until = jiff::Timestamp::from_millisecond(until.0).unwrap_or_default();
-        let until = until.to_zoned(TimeZone::system()).strftime("%H:%M:%S");
-        let text = format!("paused: {reason}; goes on at {until}");
+        let until = local(&TimeZone::system(), until);
+        let text = format!(
+            "paused: {reason}; goes on at {}",
+            until.strftime("%H:%M:%S")
+        );
         match &self.lines {
             None => self.bar.set_message(text),
             Some(tell) => tell(&text),
@@ -117,14 +116,13 @@ fn details(
         text = format!("{text}, {}", counted(problems, "problem", "problems"));
     }
     let done = created + problems;
-    let pace = elapsed.as_secs_f64() / as_float(done.max(1));
-    let is_settled = done >= 20;
-    if is_settled {
+    let mut per_row = per_row.as_secs_f64();
+    if done >= 20 {
+        let pace = elapsed.as_secs_f64() / as_float(done);
         text = format!("{text}, {:.0} rows/min", 60.0 / pace.max(0.0001));
+        per_row = per_row.max(pace);
     }
-    let rest = as_float(total.saturating_sub(done));
-    let pace = if is_settled { pace } else { 0.0 };
-    let left = pace.max(per_row.as_secs_f64()) * rest;
+    let left = per_row * as_float(total.saturating_sub(done));
     if left > 0.0 {
         text = format!("{text}, about {} left", duration(left));
     }

@@ -5,7 +5,8 @@
 use anstyle::{AnsiColor, Effects, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
-use jiff::{SignedDuration, SignedDurationRound, Unit};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, SignedDurationRound, Unit, Zoned};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
@@ -15,7 +16,7 @@ use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
-use crate::model::{RowNumber, RunSummary, Stop, printable, quoted};
+use crate::model::{RowNumber, RunSummary, Stop, Timestamp, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
 pub mod texts {
@@ -28,6 +29,7 @@ pub mod texts {
     pub const QUESTION: &str = include_str!("templates/question.txt");
     pub const REGISTER: &str = include_str!("templates/register.txt");
     pub const RUNS: &str = include_str!("templates/runs.txt");
+    pub const SWEPT: &str = include_str!("templates/swept.txt");
 }
 
 /// What further commands must be given to meet the same ledger and config, as typed.
@@ -219,12 +221,6 @@ impl Look {
 
     fn painting(self) -> Environment<'static> {
         let mut environment = environment();
-        // Only what a filter has painted may hold escape codes.
-        environment.set_formatter(|out, _, value| {
-            let text = value.to_string();
-            let shown = printable(&text);
-            Ok(out.write_str(if value.is_safe() { &text } else { &shown })?)
-        });
         for (name, style) in STYLES {
             let painted = move |text: String| self.paint(style, &printable(&text));
             let painted = move |text| Value::from_safe_string(painted(text));
@@ -253,6 +249,12 @@ pub(super) fn environment() -> Environment<'static> {
         .lstrip_blocks(true)
         .build();
     environment.set_syntax(syntax.unwrap_or_default());
+    // Only what a filter has painted may hold escape codes.
+    environment.set_formatter(|out, _, value| {
+        let text = value.to_string();
+        let shown = printable(&text);
+        Ok(out.write_str(if value.is_safe() { &text } else { &shown })?)
+    });
     environment.add_filter("thousands", thousands);
     environment.add_filter("counted", |number: u64, one: String, many: String| {
         counted(number, &one, &many)
@@ -316,6 +318,12 @@ pub(super) fn duration(seconds: f64) -> String {
     PRINTER.duration_to_string(&span.round(round).unwrap_or(span))
 }
 
+/// As the clock on the wall there shows it.
+pub(super) fn local(zone: &TimeZone, at: Timestamp) -> Zoned {
+    let at = jiff::Timestamp::from_millisecond(at.0);
+    at.unwrap_or_default().to_zoned(zone.clone())
+}
+
 /// A count as a number to draw or to divide; exact up to 2^53.
 #[expect(
     clippy::cast_precision_loss,
@@ -374,7 +382,7 @@ fn collect(details: &Json, field: Option<&str>, parts: &mut Vec<String>) {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{Counts, RunId, Timestamp};
+    use crate::model::{Counts, RunId};
 
     /// A run with a bit of everything.
     pub(crate) fn a_summary() -> RunSummary {

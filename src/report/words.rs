@@ -31,9 +31,10 @@ impl Language {
         let letters = headers
             .iter()
             .filter_map(|name| name.chars().find(|c| c.is_alphabetic()));
-        let (arabic, other): (Vec<char>, Vec<char>) =
-            letters.partition(|&letter| is_arabic(letter));
-        if arabic.len() > other.len() {
+        let lead: i32 = letters
+            .map(|letter| if is_arabic(letter) { 1 } else { -1 })
+            .sum();
+        if lead > 0 {
             Language::Arabic
         } else {
             Language::English

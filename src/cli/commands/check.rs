@@ -1,4 +1,5 @@
-//! `check`: reads, maps and validates every row; sends nothing, writes nothing to the ledger. And how every command opens FILE.
+//! `check` and `run --dry-run`: read, map and validate every row, and compare it with what was sent before; nothing is sent, and nothing
+//! is written to the ledger. And how every command opens FILE.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,21 +9,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{CheckArgs, ReadArgs};
+use super::world::Target;
+use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
 use crate::cli::files::{Readers, is_in_use, text_of, write_file};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::Reader;
+use crate::ledger::{Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
-    ContractTypeId, Form, Invitation, Judged, RowNumber, Status, Verdict, mask, printable,
-    printable_json, quoted,
+    ContractTypeId, Form, Invitation, Judged, Plan, RowNumber, RunSummary, Status, Stop, Verdict,
+    mask, printable, printable_json, quoted,
 };
-use crate::report::{Annotator, CheckTally, Language, SheetShape, WRITTEN_AT, command, counted};
-use crate::send::{Sheet, StopSignal};
+use crate::report::{
+    Annotator, CheckTally, Language, SheetShape, WRITTEN_AT, command, counted, texts,
+};
+use crate::send::{Sheet, StopSignal, Wishes, plan};
 use crate::vlens;
 
 /// Lines of a screen when nobody says how many it has.
@@ -46,25 +50,20 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
     };
     let options = settings.source_options(&args.layout);
     Sheet::open(input, &options, &settings.config, &bind).map_err(|error| {
-        if error.excerpt.is_some() {
-            naming_init(error.about(&input.name()), input, settings)
-        } else {
-            error
+        if error.excerpt.is_none() {
+            return error;
         }
+        let mut error = error.about(&input.name());
+        // Where headers alone were the mapping and do not do, `init` proposes one.
+        if let (Some(excerpt), Input::Path(path), None) =
+            (&mut error.excerpt, input, &settings.config_path)
+        {
+            let file = quoted(&path.to_string_lossy());
+            let way = format!("\n = help: or let init propose a mapping: vlens-batch init {file}");
+            excerpt.push_str(&way);
+        }
+        error
     })
-}
-
-/// Where headers alone were the mapping and do not do, which is drawn, `init` proposes one.
-fn naming_init(mut error: Error, input: &Input, settings: &Settings) -> Error {
-    let Input::Path(path) = input else {
-        return error;
-    };
-    if let (Some(excerpt), None) = (&mut error.excerpt, &settings.config_path) {
-        let file = quoted(&path.to_string_lossy());
-        let way = format!("\n = help: or let init propose a mapping: vlens-batch init {file}");
-        excerpt.push_str(&way);
-    }
-    error
 }
 
 /// The stored forms: `contract-types/ID.json` beside the config.
@@ -100,6 +99,80 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
     text_of(&path, "public_key_unreadable", &named).map(Some)
 }
 
+/// Everything that a `run` does up to the first request, with the ledger only read.
+pub fn dry_run(
+    args: &RunArgs,
+    settings: &Settings,
+    wishes: Wishes,
+    stop: &StopSignal,
+    sheet: &mut Sheet,
+    target: &Target,
+) -> Ended {
+    let path = settings.ledger(args.send.sandbox)?;
+    refuse_loss(&path, &settings.again(args.send.sandbox, Some(args)))?;
+    let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
+    if let Some(reader) = &reader {
+        reader.require(&target.binding)?;
+        reader.tell_apart_by(sheet.mapping.told_by())?;
+    }
+    let [mut due, mut created, mut held, mut invalid, mut duplicate] = [0_u64; 5];
+    sheet.walk(stop, |judged| {
+        match &judged.verdict {
+            Verdict::Aside(_) => {}
+            Verdict::Invalid(_) => invalid += 1,
+            Verdict::Duplicate(_) => duplicate += 1,
+            Verdict::Valid(invitation) => {
+                let known = reader.as_ref().map(|reader| reader.standing(invitation));
+                let known = known.transpose()?.flatten();
+                match plan(known.map(|(_, standing)| standing), wishes) {
+                    Plan::Send => due += 1,
+                    Plan::Skip => created += 1,
+                    Plan::Hold => held += 1,
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let (asked_for, needing) = (due + created + held, invalid + held);
+    let source = args.file.display().to_string();
+    let document = json!({
+        "dry_run": true,
+        "source": source,
+        "rows": asked_for + invalid + duplicate,
+        "would_send": args.send.limit.map_or(due, |limit| due.min(limit)),
+        "already_created": created,
+        "held": held,
+        "invalid": invalid,
+        "duplicate": duplicate,
+    });
+    let output = settings.output;
+    output.show(&document, |look| look.text(texts::DRY_RUN, &document))?;
+    let why = match args.expect {
+        Some(expected) if expected != asked_for => {
+            format!("it asks for {asked_for} invitations, not for {expected}")
+        }
+        _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
+        _ => return Ok(None),
+    };
+    let (code, message) = ("dry_run_needs_a_person", format!("{source}: {why}."));
+    Err(Error::new(Kind::NeedsPerson, code, message))
+}
+
+/// Why nothing is to be sent, and what there is to say beyond that.
+pub type Held = (Stop, Option<String>);
+
+/// What `--on-invalid stop` and `--expect` say of a file whose rows are recorded.
+pub fn held_back(args: &RunArgs, run: &RunSummary) -> Option<Held> {
+    if args.on_invalid == OnInvalid::Stop && run.counts.invalid > 0 {
+        return Some((Stop::InvalidRows, None));
+    }
+    let expected = args.expect?;
+    // Sent before or not, so that the number stays the same after an interruption.
+    let asked_for = run.rows - run.counts.invalid - run.counts.duplicate;
+    let why = format!("Expected: {expected}; the file asks for {asked_for}.");
+    (asked_for != expected).then_some((Stop::Expectation, Some(why)))
+}
+
 pub fn check(args: &CheckArgs, settings: &Settings) -> Ended {
     refuse_to_overwrite(args, settings)?;
     check_input(args, settings, &input(&args.file)?)
@@ -110,21 +183,18 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
     let Some(out) = &args.annotate else {
         return Ok(());
     };
-    let shown = |path: &Path| quoted(&path.to_string_lossy());
     settings.refuse_output(out, &args.file)?;
     if !out.is_file() || is_as_written(out) {
         return Ok(());
     }
-    let options = settings
-        .further(false, &settings.typed(&args.file, &args.read))
-        .checking;
-    let message = format!(
-        "{} is not as a check wrote it: corrections in it would be lost.",
-        out.display()
-    );
-    let as_it_is = command(&format!("check {}", shown(out)), &options);
-    let (other, file) = (shown(&free_name(&args.file)), shown(&args.file));
+    let typed = settings.typed(&args.file, &args.read);
+    let options = settings.further(false, &typed).checking;
+    let free = free_name(&args.file);
+    let [shown, other, file] = [out, &free, &args.file].map(|path| quoted(&path.to_string_lossy()));
+    let as_it_is = command(&format!("check {shown}"), &options);
     let afresh = command(&format!("check --annotate {other} {file}"), &options);
+    let out = out.display();
+    let message = format!("{out} is not as a check wrote it: corrections in it would be lost.");
     Err(Error::usage("annotate_onto_changed", message).hint(format!(
         "Check it as it is: `{as_it_is}`; or mark the sheet afresh in another file: `{afresh}`."
     )))
@@ -132,10 +202,9 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
 
 /// Whether a workbook is one that a check wrote, and unchanged since: it names the second of its writing, which is the file's own time
 /// until somebody saves it.
-pub fn is_as_written(path: &Path) -> bool {
+fn is_as_written(path: &Path) -> bool {
     let written_at = || {
-        let file = std::fs::File::open(path).ok()?;
-        let mut book = zip::ZipArchive::new(file).ok()?;
+        let mut book = zip::ZipArchive::new(File::open(path).ok()?).ok()?;
         let mut properties = String::new();
         let part = book.by_name("docProps/custom.xml").ok()?;
         part.take(1 << 16).read_to_string(&mut properties).ok()?;
@@ -164,17 +233,21 @@ pub fn may_be_replaced(book: &Path) -> bool {
     !is_in_use(book) && (!book.exists() || is_as_written(book))
 }
 
+/// Names beside a sheet for what is made of it: `loans.marked.xlsx`, then `loans.marked-2.xlsx` and so on.
+pub fn beside(file: &Path, stem: &str, what: &str, ending: &str) -> impl Iterator<Item = PathBuf> {
+    (1u32..).map(move |nth| match nth {
+        1 => file.with_file_name(format!("{stem}.{what}.{ending}")),
+        nth => file.with_file_name(format!("{stem}.{what}-{nth}.{ending}")),
+    })
+}
+
 /// Beside the sheet, a name for its marked copy that nobody's corrections stand under.
 fn free_name(file: &Path) -> PathBuf {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let stem = stem.split(".marked").next().unwrap_or_default();
-    let names = (1u32..).map(|nth| match nth {
-        1 => file.with_file_name(format!("{stem}.marked.xlsx")),
-        nth => file.with_file_name(format!("{stem}.marked-{nth}.xlsx")),
-    });
-    let is_free = |name: &PathBuf| name != file && (!name.exists() || is_as_written(name));
-    let mut names = names.filter(is_free);
-    names.next().unwrap_or_default()
+    let mut names = beside(file, stem, "marked", "xlsx");
+    let free = names.find(|name| name != file && may_be_replaced(name));
+    free.unwrap_or_default()
 }
 
 /// Writes the marked sheet alone, without a word.
@@ -207,22 +280,10 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ende
     Err(Error::new(Kind::NeedsPerson, "rows_invalid", message))
 }
 
-/// The ledger that the rows are compared with. Where it cannot be said which one, a check goes on without.
-fn reader(settings: &Settings, output: Output) -> Result<Option<Reader>, Error> {
-    match settings.ledger(false) {
-        Ok(path) => Reader::open(&path)?.map(Reader::hold).transpose(),
-        Err(Error { message, .. }) => {
-            output.say(&format!(
-                "Not compared with what was sent before: {message}"
-            ));
-            Ok(None)
-        }
-    }
-}
-
 struct Check<'a> {
     args: &'a CheckArgs,
     output: Output,
+    /// What the rows are compared with.
     reader: Option<Reader>,
     tally: CheckTally,
     /// The first, as many as `--show` asks for.
@@ -233,7 +294,7 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    /// Looks at every row.
+    /// Looks at every row. Where it cannot be said which ledger is meant, none is compared with.
     fn look(
         args: &'a CheckArgs,
         settings: &Settings,
@@ -252,7 +313,15 @@ impl<'a> Check<'a> {
             columns,
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
-        let reader = reader(settings, output)?;
+        let reader = match settings.ledger(false) {
+            Ok(path) => Reader::open(&path)?.map(Reader::hold).transpose()?,
+            Err(Error { message, .. }) => {
+                output.say(&format!(
+                    "Not compared with what was sent before: {message}"
+                ));
+                None
+            }
+        };
         if let Some(reader) = &reader {
             reader.tell_apart_by(sheet.mapping.told_by())?;
         }
@@ -289,30 +358,35 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Notes whether an earlier run created this invitation. Where is looked for only if it will be told.
+    /// Notes whether an earlier run created this invitation.
     fn compare_with_ledger(&mut self, row: RowNumber, of: &Invitation) -> Result<(), Error> {
         let Some(reader) = &self.reader else {
             return Ok(());
         };
-        let known = reader.standing(of)?;
-        let known = known.filter(|(_, standing)| standing.status == Status::Created);
-        let Some((id, standing)) = known else {
-            return Ok(());
-        };
-        let earlier = || reader.created_in(id);
-        let is_same = standing.same_content;
-        self.tally.see_already_created(row, is_same, earlier)
+        match reader.standing(of)? {
+            Some((id, standing)) if standing.status == Status::Created => {
+                let earlier = || reader.created_in(id);
+                let is_same = standing.same_content;
+                self.tally.see_already_created(row, is_same, earlier)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What goes out for a row, under the labels of its forms. Only to the person who has the sheet are its values shown whole.
     fn form_of(&self, row: RowNumber, invitation: &Invitation) -> Value {
         let is_screen = std::io::stdout().is_terminal();
-        let whole = |value: &str| value.to_owned();
-        let shown = if is_screen { whole } else { mask };
-        let recipient = &invitation.recipient;
+        let shown = |value: &str| {
+            if is_screen {
+                value.to_owned()
+            } else {
+                mask(value)
+            }
+        };
         let types = invitation.contract_types.iter().map(ToString::to_string);
-        let types: Vec<String> = types.collect();
-        let mut fields = vec![("Contract type".to_owned(), types.join(", "))];
+        let types = types.collect::<Vec<_>>().join(", ");
+        let mut fields = vec![("Contract type".to_owned(), types)];
+        let recipient = &invitation.recipient;
         for (label, value) in [("Phone", &recipient.phone), ("E-mail", &recipient.email)] {
             fields.extend(value.iter().map(|value| (label.to_owned(), shown(value))));
         }
@@ -342,9 +416,8 @@ impl<'a> Check<'a> {
             written_now(file, |second| annotator.finish(&self.tally, second, file))
         })?;
         let path = printable(&path.to_string_lossy()).into_owned();
-        self.output.say(&format!(
-            "The sheet with every problem marked is in {path}."
-        ));
+        let told = format!("The sheet with every problem marked is in {path}.");
+        self.output.say(&told);
         Ok(())
     }
 
@@ -368,8 +441,6 @@ impl<'a> Check<'a> {
         }
         let marked = args.annotate.clone();
         let marked = marked.unwrap_or_else(|| free_name(&args.file));
-        let rows = console::Term::stdout().size_checked();
-        let rows = rows.map_or(SCREEN, |(rows, _)| rows.into());
         let typed = settings.typed(&args.file, &args.read);
         let more = json!({
             "source": source,
@@ -380,19 +451,21 @@ impl<'a> Check<'a> {
             // Headers go out as keys that no form is likely to have.
             "is_unmapped": settings.config_path.is_none() && has_no_keys(sheet),
         });
-        let lines = rows.clamp(24, SCREEN);
+        let screen = console::Term::stdout().size_checked();
+        let lines = screen.map_or(SCREEN, |(rows, _)| rows.into());
+        let lines = lines.clamp(24, SCREEN);
         output.print(&self.tally.text(&more, &self.headers, lines, output.look()))
     }
 }
 
 /// Whether some headers, which go out as keys where no config says otherwise, are spelled as no key is.
 fn has_no_keys(sheet: &Sheet) -> bool {
-    let fields = sheet.mapping.columns_of_fields();
     let is_key = |key: &str| {
         let mut letters = key.chars();
         key.starts_with(|c: char| c.is_ascii_lowercase())
             && letters.all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
     };
+    let fields = sheet.mapping.columns_of_fields();
     fields.iter().any(|(key, _)| !is_key(key))
 }
 

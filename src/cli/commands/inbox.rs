@@ -1,19 +1,21 @@
 //! `inbox`: one sweep of a folder for people who never open a terminal. Each complete sheet is run as `run` would, and its results are
 //! put beside it; the sheet itself is never touched. What was dealt with is remembered in the ledger.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
-use tokio::sync::oneshot;
 
-use super::check::{input, mark, may_be_replaced};
-use super::results::Rewritten;
-use super::run::{Ran, open_ledger, send_file};
-use super::world;
-use crate::cli::args::{CheckArgs, Global, InboxArgs, LangArg, RunArgs, SendArgs};
+use super::check::{beside, input, mark, may_be_replaced};
+use super::ledger::Results;
+use super::run::{open_ledger, send_file};
+use super::world::{self, Opened};
+use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::is_in_use;
 use crate::cli::output::{Output, is_our_error, write_error};
 use crate::cli::settings::Settings;
@@ -22,6 +24,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
 use crate::model::{RunSummary, printable};
+use crate::report::{rendered, texts};
 use crate::send::StopSignal;
 
 /// What people call their sheets, other workbooks included: those are answered with how to save them.
@@ -34,22 +37,26 @@ const MARKED: &str = "marked";
 const ERROR: &str = "error";
 const CONFIG_ERROR: &str = "vlens-batch.error.txt";
 /// So many names are tried for results that somebody has open.
-const NAMES: u32 = 20;
-/// What file systems take, in bytes, and what is put behind a sheet's name.
-const LONGEST_NAME: usize = 255;
-const LONGEST_ENDING: usize = ".results-20.xlsx".len();
+const NAMES: usize = 20;
+/// What file systems take, in bytes, less what is put behind a sheet's name.
+const LONGEST_STEM: usize = 255 - ".results-20.xlsx".len();
 
 pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
     let sweep = Sweep::begin(args, global, output)?;
     let mut files: Vec<Swept> = Vec::new();
     let mut faults: Vec<Error> = sweep.config_fault.iter().cloned().collect();
     for found in sweep.settled().await? {
-        if sweep.stop.is_stopping() {
+        if sweep.stop.is_stopping() || files.last().is_some_and(|swept| swept.stops) {
             break;
         }
-        let swept = match Box::pin(sweep.file(&found)).await {
-            Ok(None) => continue,
-            Ok(Some(swept)) => swept,
+        match Box::pin(sweep.file(&found)).await {
+            Ok(None) => {}
+            Ok(Some(swept)) => {
+                if !output.json {
+                    output.print(&rendered(texts::SWEPT, &swept))?;
+                }
+                files.push(swept);
+            }
             // Somebody else is at work, and will see to the others too.
             Err(error) if error.kind == Kind::Busy => break,
             // No fault of the file's: the others would fare no better.
@@ -57,14 +64,6 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
                 faults.push(error);
                 break;
             }
-        };
-        if !output.json {
-            output.print(&swept.in_words())?;
-        }
-        let stops = swept.stops;
-        files.push(swept);
-        if stops {
-            break;
         }
     }
     if output.json {
@@ -109,63 +108,35 @@ impl Swept {
             stops: false,
         }
     }
-
-    fn in_words(&self) -> String {
-        let words = match &self.run {
-            Some(RunSummary { counts, .. }) => format!(
-                "{}: invitations created {}, created before {}, rows that need a person {}, still to send {}.",
-                printable(&self.file),
-                counts.created,
-                counts.already_created,
-                counts.needing_a_person(),
-                counts.pending,
-            ),
-            None => format!("{}: nothing was sent.", printable(&self.file)),
-        };
-        let places = [&self.results, &self.marked, &self.error].into_iter();
-        let places = places.flatten();
-        let see = places.map(|place| format!("See {}.", printable(&place.to_string_lossy())));
-        let words: Vec<String> = std::iter::once(words).chain(see).collect();
-        words.join(" ")
-    }
 }
 
 /// A sheet in the folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(PartialEq)]
 struct Found {
     name: String,
     path: PathBuf,
     file: InboxFile,
     /// What its results are called by: its name without the ending, unless another sheet's would be called the same.
     stem: String,
-    /// Of its name, for where the name itself does not do.
-    tag: String,
-    is_in_use: bool,
 }
 
 /// Calls no two sheets' results the same, none by more than a name may be long, and none by what is no text.
 fn call_apart(sheets: &mut [Found]) {
-    loop {
-        let mut alike: HashMap<String, u32> = HashMap::new();
-        for found in &*sheets {
-            *alike.entry(found.stem.to_lowercase()).or_default() += 1;
-        }
-        let is_alike =
-            |found: &&mut Found| found.stem != found.name && alike[&found.stem.to_lowercase()] > 1;
-        let alike: Vec<_> = sheets.iter_mut().filter(is_alike).collect();
-        if alike.is_empty() {
-            break;
-        }
-        for found in alike {
-            found.stem.clone_from(&found.name);
-        }
+    let mut called: HashMap<String, u32> = HashMap::new();
+    for name in sheets.iter().flat_map(|found| [&found.stem, &found.name]) {
+        *called.entry(name.to_lowercase()).or_default() += 1;
     }
     for found in sheets {
-        let most = LONGEST_NAME - LONGEST_ENDING;
-        if found.stem.len() > most || found.path.to_str().is_none() {
-            let most = found.stem.floor_char_boundary(most - 1 - found.tag.len());
+        if called[&found.stem.to_lowercase()] > 1 {
+            found.stem.clone_from(&found.name);
+        }
+        if found.stem.len() > LONGEST_STEM || found.path.to_str().is_none() {
+            let name = found.path.file_name().unwrap_or_default();
+            let hash = Sha256::digest(name.as_encoded_bytes());
+            let tag = u32::from_be_bytes(std::array::from_fn(|at| hash[at]));
+            let most = found.stem.floor_char_boundary(LONGEST_STEM - 9);
             found.stem.truncate(most);
-            found.stem = format!("{}-{}", found.stem, found.tag);
+            found.stem = format!("{}-{tag:08x}", found.stem);
         }
     }
 }
@@ -173,32 +144,8 @@ fn call_apart(sheets: &mut [Found]) {
 impl Found {
     /// Where something is put beside the sheet, and where else if that is taken.
     fn beside(&self, what: &str, ending: &str) -> Vec<PathBuf> {
-        let name = |nth: u32| match nth {
-            1 => format!("{}.{what}.{ending}", self.stem),
-            nth => format!("{}.{what}-{nth}.{ending}", self.stem),
-        };
-        (1..=NAMES)
-            .map(|nth| self.path.with_file_name(name(nth)))
-            .collect()
-    }
-
-    /// Writes why the file cannot be used, where nobody's own file is.
-    fn refused(&self, lang: LangArg, error: Error) -> Swept {
-        let headers = input(&self.path).and_then(|input| Source::open(&input, &Options::default()));
-        let headers = headers.map_or_else(
-            |_| vec![self.stem.clone()],
-            |source| {
-                source
-                    .columns
-                    .into_iter()
-                    .map(|column| column.name)
-                    .collect()
-            },
-        );
-        Swept {
-            error: write_error(self.beside(ERROR, "txt"), lang.or_of(&headers), &error),
-            ..Swept::of(self, Some(error))
-        }
+        let places = beside(&self.path, &self.stem, what, ending);
+        places.take(NAMES).collect()
     }
 }
 
@@ -223,8 +170,7 @@ impl<'a> Sweep<'a> {
         let place = args.dir.join(CONFIG_ERROR);
         match &config_fault {
             Some(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
-            None if is_our_error(&place) => drop(std::fs::remove_file(place)),
-            None => {}
+            None => clear([place]),
         }
         Ok(Sweep {
             config_fault,
@@ -246,17 +192,11 @@ impl<'a> Sweep<'a> {
     async fn settled(&self) -> Result<Vec<Found>, Error> {
         let mut new = self.sheets()?;
         new.retain(|found| !self.has_swept(found).unwrap_or(false));
-        let Some(first) = new.first() else {
-            return Ok(new);
-        };
-        let ledger = self
-            .settings(first)
-            .and_then(|settings| settings.ledger(self.send.sandbox));
-        if ledger.is_ok_and(|ledger| Lock::is_held(&ledger)) {
-            return Ok(Vec::new());
-        }
+        let ledger = |found| self.settings(found)?.ledger(self.send.sandbox);
+        let ledger = new.first().map(ledger);
+        let is_held = matches!(&ledger, Some(Ok(ledger)) if Lock::is_held(ledger));
         let rest = tokio::time::sleep(self.args.settled);
-        if self.stop.or_stop(rest).await.is_err() {
+        if ledger.is_none() || is_held || self.stop.or_stop(rest).await.is_err() {
             return Ok(Vec::new());
         }
         let now = self.sheets()?;
@@ -267,40 +207,28 @@ impl<'a> Sweep<'a> {
 
     /// What has the name of a sheet, and is not in use.
     fn sheets(&self) -> Result<Vec<Found>, Error> {
-        let unreadable = |error: std::io::Error| unusable(&self.args.dir, "cannot be read", &error);
+        let unreadable = |error: io::Error| unusable(&self.args.dir, "cannot be read", &error);
         let folder = self.args.dir.canonicalize().map_err(unreadable)?;
-        let mut found = Vec::new();
         let entries = std::fs::read_dir(&self.args.dir).map_err(unreadable)?;
+        let mut sheets = Vec::new();
         for entry in entries.flatten() {
-            let name = entry.file_name();
-            let tag = Sha256::digest(name.as_encoded_bytes());
-            let tag = format!(
-                "{:08x}",
-                u32::from_be_bytes([tag[0], tag[1], tag[2], tag[3]])
-            );
-            // What is no text is told apart by its bytes.
-            let key = match name.to_str() {
-                Some(name) => name.to_owned(),
-                None => format!("{}-{tag}", name.to_string_lossy()),
-            };
-            let name = name.to_string_lossy().into_owned();
+            let name = entry.file_name().to_string_lossy().into_owned();
             let path = entry.path();
-            let Some(stem) = stem_of_sheet(&name) else {
-                continue;
-            };
             // It may be gone by now.
-            let metadata = std::fs::metadata(&path).ok();
-            let Some(metadata) = metadata.filter(std::fs::Metadata::is_file) else {
+            let metadata = std::fs::metadata(&path).ok().filter(Metadata::is_file);
+            let (Some(stem), Some(metadata)) = (stem_of_sheet(&name), metadata) else {
                 continue;
             };
             let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
             let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-            found.push(Found {
-                is_in_use: is_in_use(&path),
+            let place = folder.join(entry.file_name());
+            // What is no text is told apart by its bytes.
+            let bytes = place.as_os_str().as_encoded_bytes();
+            let key = place.to_str().map(str::to_owned);
+            sheets.push(Found {
                 stem: stem.to_owned(),
-                tag,
                 file: InboxFile {
-                    path: folder.join(&key).to_string_lossy().into_owned(),
+                    path: key.unwrap_or_else(|| bytes.escape_ascii().to_string()),
                     size: i64::try_from(metadata.len()).unwrap_or(i64::MAX),
                     modified_ms: i64::try_from(modified.as_millis()).unwrap_or(i64::MAX),
                 },
@@ -308,9 +236,9 @@ impl<'a> Sweep<'a> {
                 name,
             });
         }
-        call_apart(&mut found);
-        found.retain(|found| !found.is_in_use);
-        Ok(found)
+        call_apart(&mut sheets);
+        sheets.retain(|found| !is_in_use(&found.path));
+        Ok(sheets)
     }
 
     fn settings(&self, found: &Found) -> Result<Settings, Error> {
@@ -331,90 +259,96 @@ impl<'a> Sweep<'a> {
     /// Runs a file and puts its results beside it. None: its bytes were dealt with before.
     async fn file(&self, found: &Found) -> Result<Option<Swept>, Error> {
         // A program may keep a file to itself while it works on it.
-        if let Err(error) = std::fs::File::open(&found.path)
-            && error.kind() != std::io::ErrorKind::PermissionDenied
+        if let Err(error) = File::open(&found.path)
+            && error.kind() != ErrorKind::PermissionDenied
         {
             return Ok(None);
         }
-        let looked = self.settings(found).and_then(|settings| {
-            let bytes = input(&found.path)?.fingerprint()?;
-            Ok((Arc::new(settings), bytes))
-        });
+        let bytes = || input(&found.path)?.fingerprint();
+        let looked = self
+            .settings(found)
+            .and_then(|settings| Ok((settings, bytes()?)));
         let (settings, bytes) = match looked {
             Ok(looked) => looked,
-            Err(error) => return Ok(Some(found.refused(self.args.lang, error))),
+            Err(error) => return Ok(Some(self.refused(found, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;
         let config = config_bytes(&settings);
         let mut ledger = open_ledger(&self.send, &settings).await?;
         let reader = Reader::open(&path)?;
-        if reader.map_or(Ok(false), |reader| reader.has_swept_bytes(&bytes, &config))? {
+        let is_known =
+            reader.map_or(Ok(false), |reader| reader.has_swept_bytes(&bytes, &config))?;
+        if is_known {
             ledger.note_swept(&found.file, &bytes, None)?;
-            ledger.finish()?;
-            return Ok(None);
         }
         ledger.finish()?;
-        let places = found.beside(RESULTS, "xlsx");
-        let results = Rewritten::new(places, path.clone(), Arc::clone(&settings), self.args.lang)?;
-        let (running, over) = oneshot::channel();
-        let writing = tokio::spawn(results.write_until(over));
+        if is_known {
+            return Ok(None);
+        }
+        let results = RefCell::new(Results {
+            places: found.beside(RESULTS, "xlsx"),
+            lang: self.args.lang,
+        });
         let run = RunArgs {
             file: found.path.clone(),
             send: self.send.clone(),
             ..RunArgs::default()
         };
-        let ran = Box::pin(send_file(&run, &settings)).await;
-        drop(running);
-        let results = writing.await.map_err(|error| {
-            let message = format!("The results cannot be written: {error}.");
-            Error::unexpected("output_not_written", message)
-        })?;
-        // With one that stopped early the next sweep goes on.
-        let is_over = match &ran {
-            Ok((_, Some(fault))) => fault.kind == Kind::NeedsPerson,
-            Ok((_, None)) => true,
-            Err(error) => error.kind == Kind::Unusable,
+        let (is_over, swept) = match Box::pin(send_file(&run, &settings, &results)).await {
+            Ok((run, fault)) => {
+                // With one that stopped early the next sweep goes on.
+                let is_over = fault
+                    .as_ref()
+                    .is_none_or(|fault| fault.kind == Kind::NeedsPerson);
+                let opened = Opened::at(&settings, path.clone())?;
+                let sent = self.sent(found, &opened, results.into_inner(), run.clone(), fault);
+                // No other file waits for results that cannot be written.
+                let unwritten = |error| Swept {
+                    run: Some(run),
+                    ..self.refused(found, error)
+                };
+                (is_over, sent.unwrap_or_else(unwritten))
+            }
+            Err(error) if error.kind == Kind::Unusable => (true, self.refused(found, error)),
+            Err(error) => return Err(error),
         };
-        let mut swept = self.told(found, &settings, results, ran)?;
-        swept.stops = !is_over;
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
             let unless = swept.error.is_some().then_some(&config);
             let mut ledger = world::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &bytes, unless)?;
             ledger.finish()?;
         }
-        Ok(Some(swept))
-    }
-
-    /// Writes what a file came to; why, if it cannot be used or its results cannot be written: no other file waits for that.
-    fn told(
-        &self,
-        found: &Found,
-        settings: &Settings,
-        results: Rewritten,
-        ran: Ran,
-    ) -> Result<Swept, Error> {
-        let refused = |error| found.refused(self.args.lang, error);
-        let (run, fault) = match ran {
-            Err(error) if error.kind == Kind::Unusable => return Ok(refused(error)),
-            ran => ran?,
-        };
-        let sent = self.sent(found, settings, results, run.clone(), fault);
-        Ok(sent.unwrap_or_else(|error| Swept {
-            run: Some(run),
-            ..refused(error)
+        Ok(Some(Swept {
+            stops: !is_over,
+            ..swept
         }))
     }
 
+    /// Writes why a file cannot be used, where nobody's own file is.
+    fn refused(&self, found: &Found, error: Error) -> Swept {
+        let source = input(&found.path).and_then(|it| Source::open(&it, &Options::default()));
+        let columns = source.into_iter().flat_map(|source| source.columns);
+        let mut headers: Vec<String> = columns.map(|column| column.name).collect();
+        if headers.is_empty() {
+            headers.push(found.stem.clone());
+        }
+        let places = found.beside(ERROR, "txt");
+        Swept {
+            error: write_error(places, self.args.lang.or_of(&headers), &error),
+            ..Swept::of(found, Some(error))
+        }
+    }
+
+    /// Writes what a file came to.
     fn sent(
         &self,
         found: &Found,
-        settings: &Settings,
-        mut results: Rewritten,
+        opened: &Opened<'_>,
+        mut results: Results,
         run: RunSummary,
         fault: Option<Error>,
     ) -> Result<Swept, Error> {
-        let place = results.write(run.run)?;
+        let place = results.write(opened, run.run)?;
         let usual = &found.beside(RESULTS, "xlsx")[0];
         if place != *usual {
             let [usual, place] = [usual, &place].map(|path| path.to_string_lossy());
@@ -423,26 +357,25 @@ impl<'a> Sweep<'a> {
                 "{usual} is open in another program, or somebody's own; the results are in {place}."
             ));
         }
-        let mut marked = found.beside(MARKED, "xlsx").into_iter();
+        let mut books = found.beside(MARKED, "xlsx");
+        books.retain(|place| may_be_replaced(place));
         let marked = if run.counts.invalid > 0 {
             let args = CheckArgs {
                 file: found.path.clone(),
-                annotate: marked.find(|place| may_be_replaced(place)),
+                annotate: books.into_iter().next(),
                 lang: self.args.lang,
                 ..CheckArgs::default()
             };
-            mark(&args, settings)?;
+            mark(&args, opened.settings)?;
             args.annotate
         } else {
-            let earlier = marked.filter(|place| place.exists() && may_be_replaced(place));
-            earlier.for_each(|place| drop(std::fs::remove_file(place)));
+            // Of an earlier state of the sheet; nearly always there is none.
+            for book in books {
+                let _ = std::fs::remove_file(book);
+            }
             None
         };
-        // What an earlier state of the sheet was refused for. It is nearly always not there.
-        let errors = found.beside(ERROR, "txt").into_iter();
-        errors
-            .filter(|place| is_our_error(place))
-            .for_each(|place| drop(std::fs::remove_file(place)));
+        clear(found.beside(ERROR, "txt"));
         Ok(Swept {
             results: Some(place),
             marked,
@@ -452,7 +385,14 @@ impl<'a> Sweep<'a> {
     }
 }
 
-fn unusable(folder: &Path, what: &str, error: &std::io::Error) -> Error {
+/// Deletes what an earlier state of a sheet or a config was refused for.
+fn clear(places: impl IntoIterator<Item = PathBuf>) {
+    for place in places.into_iter().filter(|place| is_our_error(place)) {
+        let _ = std::fs::remove_file(place);
+    }
+}
+
+fn unusable(folder: &Path, what: &str, error: &io::Error) -> Error {
     let message = format!("The folder {} {what}: {error}.", folder.display());
     Error::unusable("inbox_unusable", message)
         .hint("Check the name of the folder, and the rights of whoever this runs as.")
@@ -460,22 +400,18 @@ fn unusable(folder: &Path, what: &str, error: &std::io::Error) -> Error {
 
 /// The name of a sheet without its ending; none for what is something else, or is put here by this tool.
 fn stem_of_sheet(name: &str) -> Option<&str> {
-    if name.starts_with("~$") || name.starts_with('.') {
-        return None;
-    }
     let (stem, ending) = name.rsplit_once('.')?;
     let ending = ending.to_lowercase();
-    let is_ours = |what: &str| {
-        let last = stem.rsplit_once('.').map(|(_, last)| last.to_lowercase());
-        let nth = last.as_deref().and_then(|last| last.strip_prefix(what));
-        nth.is_some_and(|nth| nth.is_empty() || nth.starts_with('-'))
-    };
-    let is_result = match ending.as_str() {
-        "xlsx" => is_ours(RESULTS) || is_ours(MARKED),
-        "txt" => is_ours(ERROR),
+    let last = stem.rsplit_once('.').map_or("", |(_, last)| last);
+    // `results-2` as well.
+    let what = last.split('-').next().unwrap_or_default().to_lowercase();
+    let is_ours = match ending.as_str() {
+        "xlsx" => what == RESULTS || what == MARKED,
+        "txt" => what == ERROR,
         _ => false,
     };
-    (ENDINGS.contains(&ending.as_str()) && !is_result).then_some(stem)
+    let is_hidden = name.starts_with("~$") || name.starts_with('.');
+    (ENDINGS.contains(&ending.as_str()) && !is_ours && !is_hidden).then_some(stem)
 }
 
 /// The SHA-256 of the configs that hold for a file.

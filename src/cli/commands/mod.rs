@@ -3,14 +3,12 @@
 mod account;
 mod check;
 mod contract_types;
-mod decisions;
 mod doctor;
-mod dry_run;
 mod follow;
 mod inbox;
 mod init;
+mod ledger;
 mod register;
-mod results;
 mod run;
 mod world;
 
@@ -39,11 +37,11 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Run(args) => block_on(run::run(&args, &find(Some(&args.file))?)),
         Command::Resume(args) => block_on(run::resume(&args, &find(None)?)),
         Command::Retry(args) => block_on(run::retry(&args, &find(None)?)),
-        Command::Settle(args) => block_on(decisions::settle(&args, &find(None)?)),
-        Command::Status(args) => results::status(&args, &find(None)?),
-        Command::Runs => results::runs(&find(None)?),
-        Command::Export(args) => results::export(&args, &find(None)?),
-        Command::Report(args) => results::report(&args, &find(None)?),
+        Command::Settle(args) => block_on(ledger::settle(&args, &find(None)?)),
+        Command::Status(args) => ledger::status(&args, &find(None)?),
+        Command::Runs => ledger::runs(&find(None)?),
+        Command::Export(args) => ledger::export(&args, &find(None)?),
+        Command::Report(args) => ledger::report(&args, &find(None)?),
         Command::Inbox(args) => block_on(inbox::inbox(&args, global, output)),
         Command::Follow(args) => follow::follow(&args, &find(Some(&args.file))?),
         Command::ContractTypes(args) => {
@@ -56,27 +54,21 @@ pub fn execute(cli: Cli) -> Ended {
             allow_insecure_http,
         } => block_on(doctor::doctor(allow_insecure_http, find(None), output)),
         Command::Sandbox(args) => block_on(sandbox(args, output)),
-        Command::Backup { file } => results::backup(&file, &find(None)?),
-        Command::Purge(args) => decisions::purge(&args, &find(None)?),
-        Command::Completions { shell } => completions(shell, output),
-        Command::Man => {
-            output.print_file(|out| write_man(out).map_err(|error| result_not_written(&error)))
-        }
+        Command::Backup { file } => ledger::backup(&file, &find(None)?),
+        Command::Purge(args) => ledger::purge(&args, &find(None)?),
+        Command::Completions { shell } => print(output, |out| write_completions(shell, out)),
+        Command::Man => print(output, write_man),
     }
 }
 
 /// One thread carries all requests, which is plenty and wakes nobody in vain; the ledger writes on one of its own.
 fn block_on(work: impl Future<Output = Ended>) -> Ended {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::unexpected(
-                "no_runtime",
-                format!("The operating system gives no threads to work with: {error}."),
-            )
-        })?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        let message = format!("The operating system gives no threads to work with: {error}.");
+        Error::unexpected("no_runtime", message)
+    })?;
     let ended = runtime.block_on(work);
     // Nothing that is still going on may hold the process up.
     runtime.shutdown_background();
@@ -108,15 +100,17 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
     Ok(None)
 }
 
-fn completions(shell: clap_complete::Shell, output: Output) -> Ended {
+/// Prints what is made of the command line's own description.
+fn print(output: Output, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Ended {
+    output.print_file(|out| write(out).map_err(|error| result_not_written(&error)))
+}
+
+fn write_completions(shell: clap_complete::Shell, out: &mut dyn Write) -> io::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut script);
     // Of a name with a hyphen, clap_complete's bash script looks for each command under one name and holds it under another.
     let script = String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
-    output.print_file(|out| {
-        let written = out.write_all(script.as_bytes());
-        written.map_err(|error| result_not_written(&error))
-    })
+    out.write_all(script.as_bytes())
 }
 
 /// What every rendered section begins with; once is enough.

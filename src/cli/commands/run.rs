@@ -1,13 +1,16 @@
 //! `run`, `resume` and `retry`: three ways to make rows due, and one way to send them.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::check::{input, open_sheet};
-use super::decisions::{is_confirmed, refuse_unfit_rows};
-use super::dry_run::{Held, dry_run, held_back};
+use serde_json::json;
+
+use super::check::{Held, dry_run, held_back, input, open_sheet};
+use super::ledger::{Results, is_confirmed, refuse_unfit_rows};
 use super::register::{self, PATIENCE};
 use super::world::{self, Opened, Target, ended_as, worker};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
@@ -17,7 +20,7 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::{Binding, Ledger, Lock, OnLoss, Writer};
+use crate::ledger::{Ledger, OnLoss, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -31,27 +34,24 @@ use crate::vlens::{Notice, Notifier};
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
     let flow = Flow::new(settings, &args.send, "run")?;
-    let (input, mut sheet) = flow.open(args)?;
-    let target = flow.target(settings.needs_login()).await?;
+    let (input, mut sheet, target) = flow.open(args).await?;
     if args.dry_run {
         let wishes = flow.sending.wishes;
         return dry_run(args, settings, wishes, &flow.stop, &mut sheet, &target);
     }
-    flow.tell(flow.send_sheet(args, &input, sheet, target).await?)
+    flow.tell(flow.send_sheet(args, &input, sheet, target).await)
 }
 
 /// How a run stands, and why it did not end well.
-pub type Stand = (RunSummary, Option<Error>);
-pub type Ran = Result<Stand, Error>;
+type Ran = Result<(RunSummary, Option<Error>), Error>;
 
-/// The same without a word on stdout.
-pub async fn send_file(args: &RunArgs, settings: &Settings) -> Ran {
+/// The same without a word on stdout; the results are written as the run goes on.
+pub async fn send_file(args: &RunArgs, settings: &Settings, results: &RefCell<Results>) -> Ran {
     let flow = Flow {
-        prints: false,
+        results: Some(results),
         ..Flow::new(settings, &args.send, "inbox")?
     };
-    let (input, sheet) = flow.open(args)?;
-    let target = flow.target(settings.needs_login()).await?;
+    let (input, sheet, target) = flow.open(args).await?;
     flow.send_sheet(args, &input, sheet, target).await
 }
 
@@ -59,8 +59,7 @@ pub async fn send_file(args: &RunArgs, settings: &Settings) -> Ran {
 pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger, Error> {
     let flow = Flow::new(settings, args, "inbox")?;
     let target = flow.target(settings.needs_login()).await?;
-    let worker = worker(flow.command, settings.again(args.sandbox, None));
-    Ledger::open_or_create(flow.lock()?, &target.binding, &worker, OnLoss::Refuse)
+    flow.ledger(&target, None, Some(OnLoss::Refuse))
 }
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
@@ -70,7 +69,7 @@ pub async fn resume(args: &ResumeArgs, settings: &Settings) -> Ended {
     if wishes != Wishes::default() {
         make_due(&mut begun.ledger, begun.run, wishes)?;
     }
-    flow.tell(flow.deliver(begun, None).await?)
+    flow.tell(flow.deliver(begun, None).await)
 }
 
 /// Makes rows due again because a person says so, and sends them.
@@ -88,20 +87,18 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     // A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send. One that merely
     // waits goes out as well where it is named alone.
     let fits = |status| statuses.contains(&status) || status == Status::Pending && !is_any_named;
-    let told = (
-        "row_not_retryable",
-        "not one that this sends again; nothing was sent",
-    );
+    let why = "not one that this sends again; nothing was sent";
+    let told = ("row_not_retryable", why);
     refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, told)?;
     let named = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
     ledger.decide_on(*run)?;
-    let mut only = ledger.retry(*run, &statuses, named, &flow.clock.moment())?;
+    let mut only = ledger.retry(*run, &statuses, named, &SystemClock.moment())?;
     if !is_any_named {
         only.extend(rows);
     }
     begun.only = Some(only);
-    flow.tell(flow.deliver(begun, None).await?)
+    flow.tell(flow.deliver(begun, None).await)
 }
 
 /// Finds the run of an earlier command, and opens its ledger for writing.
@@ -122,26 +119,16 @@ async fn go_on<'s>(
     drop(opened);
     let flow = Flow::new(settings, args, command)?;
     let target = flow.target(needs_login).await?;
-    let worker = worker(command, settings.again(args.sandbox, None));
-    let mut ledger = Ledger::open(flow.lock()?, Some(&target.binding), &worker)?;
-    let register = flow.join(&mut ledger, &target).await?;
-    let begun = Begun {
-        ledger,
-        register,
-        run,
-        only: None,
-        target,
-    };
+    let ledger = flow.ledger(&target, None, None)?;
+    let begun = flow.begin(ledger, run, target).await?;
     Ok((flow, begun))
 }
-
-/// The team's register, if there is one; or why nothing can be sent.
-type Joined = Result<Option<Arc<Register>>, Error>;
 
 /// A run whose due rows can be sent.
 struct Begun {
     ledger: Ledger,
-    register: Joined,
+    /// The team's, if there is one; or why nothing can be sent.
+    register: Result<Option<Arc<Register>>, Error>,
     run: RunId,
     /// The rows that are meant, of those that are due; none: all.
     only: Option<BTreeSet<RowNumber>>,
@@ -157,11 +144,10 @@ struct Flow<'s> {
     command: &'static str,
     /// The ledger.
     path: PathBuf,
-    clock: Arc<dyn Clock>,
     stop: Arc<StopSignal>,
     started: Instant,
-    /// Whether the run's result is for stdout.
-    prints: bool,
+    /// Where the results are for a file of their own, and not for stdout.
+    results: Option<&'s RefCell<Results>>,
 }
 
 impl<'s> Flow<'s> {
@@ -177,12 +163,21 @@ impl<'s> Flow<'s> {
             args,
             command,
             path: settings.ledger(args.sandbox)?,
-            clock: Arc::new(SystemClock),
             stop: watch_signals(settings.output, Some(sending.timeout)),
             started: Instant::now(),
             sending,
-            prints: true,
+            results: None,
         })
+    }
+
+    async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Target), Error> {
+        let input = input(&args.file)?;
+        let sheet = open_sheet(&input, self.settings, &args.read)?;
+        for note in sheet.source.notes.iter().filter(|note| note.warning) {
+            self.settings.output.say(&format!("warning: {}", note.text));
+        }
+        let target = self.target(self.settings.needs_login()).await?;
+        Ok((input, sheet, target))
     }
 
     async fn target(&self, needs_login: bool) -> Result<Target, Error> {
@@ -194,10 +189,21 @@ impl<'s> Flow<'s> {
         Target::vlens(self.settings, &self.sending, base_url, account)
     }
 
-    fn lock(&self) -> Result<Lock, Error> {
+    /// Opens the ledger for writing, and makes it where it may be `on_loss`.
+    fn ledger(
+        &self,
+        target: &Target,
+        run: Option<&RunArgs>,
+        on_loss: Option<OnLoss>,
+    ) -> Result<Ledger, Error> {
         world::prepare_place(&self.path, self.settings)?;
         let wait = self.args.wait.then_some(&*self.stop);
-        world::lock(&self.path, self.settings, wait)
+        let lock = world::lock(&self.path, self.settings, wait)?;
+        let worker = worker(self.settings, self.command, self.args.sandbox, run);
+        match on_loss {
+            Some(on_loss) => Ledger::open_or_create(lock, &target.binding, &worker, on_loss),
+            None => Ledger::open(lock, Some(&target.binding), &worker),
+        }
     }
 
     /// The ledger as it is read beside the writing.
@@ -205,25 +211,25 @@ impl<'s> Flow<'s> {
         Opened::at(self.settings, self.path.clone())
     }
 
-    /// A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
-    async fn join(&self, ledger: &mut Ledger, target: &Target) -> Result<Joined, Error> {
-        if self.args.sandbox {
-            return Ok(Ok(None));
-        }
+    /// Joins the team. A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
+    async fn begin(&self, mut ledger: Ledger, run: RunId, target: Target) -> Result<Begun, Error> {
         let patience = (!self.args.wait).then_some(PATIENCE);
-        match register::join(self.settings, &target.binding, Some(ledger), patience).await {
+        let binding = &target.binding;
+        let register = if self.args.sandbox {
+            Ok(None)
+        } else {
+            register::join(self.settings, binding, Some(&mut ledger), patience).await
+        };
+        match register {
             Err(error) if !matches!(error.kind, Kind::Stopped | Kind::Refused) => Err(error),
-            joined => Ok(joined),
+            register => Ok(Begun {
+                ledger,
+                register,
+                run,
+                only: None,
+                target,
+            }),
         }
-    }
-
-    fn open(&self, args: &RunArgs) -> Result<(Input, Sheet), Error> {
-        let input = input(&args.file)?;
-        let sheet = open_sheet(&input, self.settings, &args.read)?;
-        for note in sheet.source.notes.iter().filter(|note| note.warning) {
-            self.say(&format!("warning: {}", note.text));
-        }
-        Ok((input, sheet))
     }
 
     /// Records every row and sends what is due.
@@ -234,46 +240,38 @@ impl<'s> Flow<'s> {
         mut sheet: Sheet,
         target: Target,
     ) -> Ran {
-        let lock = self.lock()?;
-        let again = self.settings.again(self.args.sandbox, Some(args));
-        let worker = worker(self.command, again);
         let on_loss = match args.assume_sent {
             Some(number) => OnLoss::AssumeSent(number),
             None if args.new_ledger => OnLoss::NewLedger,
             None => OnLoss::Refuse,
         };
-        let mut ledger = Ledger::open_or_create(lock, &target.binding, &worker, on_loss)?;
-        let register = self.join(&mut ledger, &target).await?;
+        let ledger = self.ledger(&target, Some(args), Some(on_loss))?;
+        // Numbered below.
+        let mut begun = self.begin(ledger, RunId(0), target).await?;
         let what = ImportOptions {
             source_name: &args.file.display().to_string(),
             fingerprint: input.fingerprint()?,
             wishes: self.sending.wishes,
-            started: &worker.since,
+            started: &SystemClock.moment(),
         };
-        let run = import(&mut ledger, &mut sheet, &what, &self.stop)?;
-        let typed = self.settings.typed(&args.file, &args.read);
-        ledger.note_typed(run, &serde_json::to_string(&typed).unwrap_or_default())?;
+        let run = import(&mut begun.ledger, &mut sheet, &what, &self.stop)?;
+        begun.run = run;
+        let typed = json!(self.settings.typed(&args.file, &args.read)).to_string();
+        begun.ledger.note_typed(run, &typed)?;
         if let Some(note) = sheet.note_on_asides() {
-            self.say(&note);
+            self.settings.output.say(&note);
         }
         if sheet.mapping.sends_undeclared_keys() && self.asks() {
             self.show_first(run)?;
         }
         drop(sheet);
         if args.assume_sent.is_some() {
-            let held = ledger.assume_sent(&self.clock.moment())?;
-            self.say(&format!(
+            let held = begun.ledger.assume_sent(&SystemClock.moment())?;
+            self.settings.output.say(&format!(
                 "Held as uncertain, since they may have been invited in the lost time: {held}."
             ));
         }
         let held = held_back(args, &self.opened()?.summary(run)?);
-        let begun = Begun {
-            ledger,
-            register,
-            run,
-            only: None,
-            target,
-        };
         self.deliver(begun, held).await
     }
 
@@ -286,29 +284,33 @@ impl<'s> Flow<'s> {
         let started = notifier.clone();
         let started = started.map(|it| tokio::spawn(async move { it.tell(Notice::Start).await }));
         let worked = self.work(begun, held).await;
-        let (ran, watch) = match worked {
-            Ok((summary, watch)) => (self.print(summary), Some(watch)),
-            Err(error) => (Err(error), None),
-        };
+        let ran = worked.and_then(|(summary, watch)| {
+            let printed = match self.results {
+                None => self.opened()?.show(&summary),
+                Some(_) => Ok(()),
+            };
+            // A result that nobody gets is graver than whatever it says.
+            let ended = || {
+                let mut ended = ended_as(&summary)?;
+                // A register that is not to be trusted is worse than one that is away: trying again is of no use.
+                if let Some(StopReason::Register(error)) = self.stop.why() {
+                    ended.kind = error.kind;
+                }
+                Some(ended)
+            };
+            let ended = printed.err().or_else(ended);
+            Ok((summary, ended, watch))
+        });
         if let (Some(notifier), Some(started)) = (notifier, started) {
             // In this order, whatever became of the first.
             let _ = started.await;
-            notifier.tell(end_notice(&ran)).await;
+            let told = ran
+                .as_ref()
+                .map(|(summary, ended, _)| (summary, ended.as_ref()));
+            notifier.tell(end_notice(told)).await;
         }
-        if let (Some(watch), Ok((summary, ended))) = (watch, &ran) {
-            watch.end(summary, ended.as_ref());
-        }
-        ran
-    }
-
-    /// Prints where the run stands now, and gives how it ended: a result that nobody gets is graver than whatever it says.
-    fn print(&self, summary: RunSummary) -> Ran {
-        let printed = if self.prints {
-            self.opened()?.show(&summary)
-        } else {
-            Ok(())
-        };
-        let ended = printed.err().or_else(|| self.ended(&summary));
+        let (summary, ended, watch) = ran?;
+        watch.end(&summary, ended.as_ref());
         Ok((summary, ended))
     }
 
@@ -326,9 +328,10 @@ impl<'s> Flow<'s> {
             None => begun.ledger.due_count(run)?,
         };
         let due = self.args.limit.map_or(due, |limit| due.min(limit));
-        let is_declined = || !self.may_send(due, &begun.target.binding);
-        let held = held.or_else(|| is_declined().then_some((Stop::Declined, None)));
-        let due = if held.is_some() { 0 } else { due };
+        let (due, held) = match held {
+            None if self.may_send(due, &begun.target) => (due, None),
+            held => (0, held.or(Some((Stop::Declined, None)))),
+        };
         if let (None, None, Ok(Some(_))) = (&held, &begun.only, &begun.register) {
             begun.ledger.ask_again()?;
         }
@@ -338,8 +341,14 @@ impl<'s> Flow<'s> {
             requests: begins.requests,
             throttled: begins.throttled,
         };
-        let watch = Arc::new(self.watch(&begins, start, due));
-        let pause = begun.ledger.pause_left(&self.clock.moment())?;
+        // The first of a minute go as fast as a second allows: on average it is less.
+        let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
+        let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
+        let metrics = self.args.metrics_file.as_deref();
+        let (output, clock) = (self.settings.output, Arc::new(SystemClock));
+        let watch = Watch::begin(output, &begins, start, due, per_row, metrics, clock);
+        let watch = Arc::new(watch);
+        let pause = begun.ledger.pause_left(&SystemClock.moment())?;
         if due > 0 && !pause.is_zero() {
             watch.see(&SendEvent::Paused { wait: pause }, &start);
         }
@@ -349,7 +358,7 @@ impl<'s> Flow<'s> {
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         let seconds = self.started.elapsed().as_secs_f64();
-        let now = self.clock.moment();
+        let now = SystemClock.moment();
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
         let summary = self.opened()?.summary(run)?;
         drop(ledger);
@@ -363,14 +372,15 @@ impl<'s> Flow<'s> {
         watch: &Arc<Watch>,
         start: Tally,
     ) -> Result<(Ledger, Option<Stop>, Option<String>), Error> {
+        let run = begun.run;
         let register = begun.register.unwrap_or_else(|error| {
             self.stop.stop(StopReason::Register(error));
             None
         });
-        let limiter = world::limiter(&begun.ledger, self.sending.limits, &*self.clock)?;
+        let limiter = world::limiter(&begun.ledger, self.sending.limits, &SystemClock)?;
         let writer = Writer::start(begun.ledger)?;
         let options = SendOptions {
-            run: begun.run,
+            run,
             only: begun.only,
             concurrency: self.sending.concurrency,
             max_attempts: self.sending.max_attempts,
@@ -378,71 +388,60 @@ impl<'s> Flow<'s> {
             limit: self.args.limit,
             max_duration: self.args.max_duration,
         };
-        let Target {
-            client,
-            credentials,
-            sandbox,
-            ..
-        } = begun.target;
-        let (clock, stop) = (Arc::clone(&self.clock), Arc::clone(&self.stop));
-        let api = Api::new(client, credentials, limiter, None, register, clock, stop);
+        let (target, clock, stop) = (begun.target, Arc::new(SystemClock), Arc::clone(&self.stop));
+        let (client, login) = (target.client, target.credentials);
+        let api = Api::new(client, login, limiter, None, register, clock, stop);
         let observer = Arc::clone(watch);
         let observer = Box::new(move |event: &SendEvent, tally: &Tally| observer.see(event, tally));
         let sent = tokio::select! {
             sent = send(options, api, writer.clone(), observer, start) => sent,
             never = watch.keep_metrics() => match never {},
+            never = self.keep_results(run) => match never {},
         };
         watch.is_over(sent.tally);
         let ledger = writer.stop().await;
-        if let Some(sandbox) = sandbox {
+        if let Some(sandbox) = target.sandbox {
             sandbox.stop().await;
         }
         let is_done = sent.tally.counts.pending == 0;
         let reason = self.stop.why();
-        if let Some(StopReason::Broken(error)) = &reason {
-            return Err(error.clone());
+        if let Some(StopReason::Broken(error)) = reason {
+            return Err(error);
         }
         let stopped = StopReason::of_run(reason.as_ref(), is_done, sent.limit_reached);
         let why = reason.as_ref().and_then(StopReason::said);
         Ok((ledger?, stopped, why))
     }
 
-    /// Who has to act after this run. A register that is not to be trusted is worse than one that is away: trying again is of no use.
-    fn ended(&self, summary: &RunSummary) -> Option<Error> {
-        let mut ended = ended_as(summary)?;
-        if let Some(StopReason::Register(error)) = self.stop.why() {
-            ended.kind = error.kind;
+    /// Writes the results every now and then while rows are sent; requests are other threads' work.
+    async fn keep_results(&self, run: RunId) -> Infallible {
+        const WRITE_EVERY: Duration = Duration::from_secs(30);
+        loop {
+            tokio::time::sleep(WRITE_EVERY).await;
+            if let Some(results) = self.results {
+                let opened = self.opened();
+                let written = opened.and_then(|opened| results.borrow_mut().write(&opened, run));
+                // The last time counts; what is in the way now may be gone by then.
+                written.map_or_else(|error| tracing::warn!("{error}"), drop);
+            }
         }
-        Some(ended)
     }
 
     /// Tells whoever has to act, unless the run's own line did.
-    fn tell(&self, (summary, ended): Stand) -> Ended {
+    fn tell(&self, ran: Ran) -> Ended {
+        let (summary, ended) = ran?;
+        let output = self.settings.output;
         match ended {
             None => Ok(None),
-            Some(error) if self.settings.output.logs_ends() => Ok(Some(error.kind)),
+            Some(error) if output.logs_ends() => Ok(Some(error.kind)),
             // Whoever gets this by mail did not see the summary.
-            Some(error) if self.settings.output.quiet => {
+            Some(error) if output.quiet => {
                 let further = self.opened()?.further(summary.run)?;
                 let status = command(&format!("status {}", summary.run), &further.reading);
                 Err(error.hint(format!("See what to do: {status}")))
             }
             Some(error) => Err(error),
         }
-    }
-
-    fn watch(&self, begins: &RunSummary, start: Tally, due: u64) -> Watch {
-        // The first of a minute go as fast as a second allows: on average it is less.
-        let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
-        let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
-        let metrics = self.args.metrics_file.as_deref();
-        let clock = Arc::clone(&self.clock);
-        let output = self.settings.output;
-        Watch::begin(output, begins, start, due, per_row, metrics, clock)
-    }
-
-    fn say(&self, text: &str) {
-        self.settings.output.say(text);
     }
 
     /// Whether a person sits there who is asked before anything is sent.
@@ -463,28 +462,23 @@ impl<'s> Flow<'s> {
     }
 
     /// Asks the person who sits there, if any.
-    fn may_send(&self, due: u64, binding: &Binding) -> bool {
-        let least = self.sending.limits.least_time(due);
-        let question = serde_json::json!({
+    fn may_send(&self, due: u64, target: &Target) -> bool {
+        let question = json!({
             "invitations": due,
-            "base_url": binding.base_url,
-            "tenancy_name": binding.tenancy_name,
-            "seconds": least.as_secs_f64(),
+            "base_url": target.binding.base_url,
+            "tenancy_name": target.binding.tenancy_name,
+            "seconds": self.sending.limits.least_time(due).as_secs_f64(),
         });
-        let question = rendered(texts::QUESTION, &question);
-        due == 0 || !self.asks() || is_confirmed(&question)
+        due == 0 || !self.asks() || is_confirmed(&rendered(texts::QUESTION, &question))
     }
 }
 
 /// How a run ended, without a file's name: neither its source nor a path, and no words that may hold one.
-fn end_notice(ran: &Ran) -> Notice {
+fn end_notice(ran: Result<(&RunSummary, Option<&Error>), &Error>) -> Notice {
     let (is_good, mut document) = match ran {
-        Ok((summary, ended)) => {
-            let kind = ended.as_ref().map(|error| error.kind);
-            let is_good = matches!(kind, None | Some(Kind::NeedsPerson));
-            (is_good, serde_json::json!(summary))
-        }
-        Err(Error { code, .. }) => (false, serde_json::json!({ "error": { "code": code } })),
+        Ok((run, None)) => (true, json!(run)),
+        Ok((run, Some(error))) => (error.kind == Kind::NeedsPerson, json!(run)),
+        Err(error) => (false, json!({ "error": { "code": error.code } })),
     };
     if let Some(members) = document.as_object_mut() {
         members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use crate::cli::args::RunArgs;
 use crate::cli::credentials::Account;
 use crate::cli::place::data_folder;
 use crate::cli::settings::{Sending, Settings};
@@ -20,14 +21,8 @@ use crate::vlens::{BaseUrl, Client, Way};
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
 const SANDBOX_NAME: &str = "sandbox";
 
-/// A little more than the longest window of the limits.
-const RECENT_MS: i64 = 61_000;
-
 /// So many changed rows are listed.
 const CHANGED_SHOWN: u32 = 20;
-
-/// How often a waiting process looks whether the ledger is free.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A ledger that is there, to be read.
 pub struct Opened<'s> {
@@ -50,48 +45,43 @@ impl<'s> Opened<'s> {
 
     /// The ledger at `path`; that there is none is an error that says where it was looked for.
     pub fn at(settings: &'s Settings, path: PathBuf) -> Result<Self, Error> {
-        if let Some(reader) = Reader::open(&path)? {
-            let memory = Ok(());
-            return Ok(Opened {
-                settings,
-                path,
-                reader,
-                memory,
-            });
-        }
-        let sandbox = settings.ledger(true).ok();
-        let sandbox = sandbox.filter(|sandbox| *sandbox != path && sandbox.exists());
-        let hint = match sandbox {
-            Some(sandbox) => format!(
-                "The rehearsals of --sandbox are in another one: add --ledger {}.",
-                quoted(&sandbox.to_string_lossy())
-            ),
-            None => format!(
-                "Begin with `{}`, or name the ledger with --ledger.",
-                settings.command("run FILE")
-            ),
+        let Some(reader) = Reader::open(&path)? else {
+            let rehearsed = settings.ledger(true).ok();
+            let rehearsed = rehearsed.filter(|rehearsed| *rehearsed != path && rehearsed.exists());
+            let hint = if let Some(rehearsed) = rehearsed {
+                let rehearsed = quoted(&rehearsed.to_string_lossy());
+                format!("The rehearsals of --sandbox are in another one: add --ledger {rehearsed}.")
+            } else {
+                let begin = settings.command("run FILE");
+                format!("Begin with `{begin}`, or name the ledger with --ledger.")
+            };
+            let message = format!("There is no ledger {}.", path.display());
+            return Err(Error::unusable("no_ledger", message).hint(hint));
         };
-        let message = format!("There is no ledger {}.", path.display());
-        Err(Error::unusable("no_ledger", message).hint(hint))
+        let memory = Ok(());
+        Ok(Opened {
+            settings,
+            path,
+            reader,
+            memory,
+        })
     }
 
     /// The run named on the command line, else the newest.
     pub fn run(&self, named: Option<i64>) -> Result<RunId, Error> {
         let path = self.path.display();
         let unknown = |message| Error::unusable("run_not_found", message);
-        let newest = self.reader.newest_run()?.ok_or_else(|| {
-            unknown(format!("There is no run in {path} yet.")).hint(format!(
-                "Begin with `{}`.",
-                self.settings.command("run FILE")
-            ))
-        })?;
-        match named {
-            None => Ok(newest),
-            Some(run) if (1..=newest.0).contains(&run) => Ok(RunId(run)),
-            Some(run) => Err(unknown(format!(
-                "There is no run {run} in {path}; the newest is {newest}."
-            ))),
+        let Some(newest) = self.reader.newest_run()? else {
+            let begin = self.settings.command("run FILE");
+            let message = format!("There is no run in {path} yet.");
+            return Err(unknown(message).hint(format!("Begin with `{begin}`.")));
+        };
+        let run = named.map_or(newest, RunId);
+        if (RunId(1)..=newest).contains(&run) {
+            return Ok(run);
         }
+        let message = format!("There is no run {run} in {path}; the newest is {newest}.");
+        Err(unknown(message))
     }
 
     /// What the next commands must be given to meet this ledger, and the file of this run.
@@ -144,8 +134,8 @@ pub const KEEP_IT_HERE: &str =
 
 /// Whether the first run makes the folder of this ledger.
 pub fn is_made(path: &Path) -> bool {
-    path.parent()
-        .is_some_and(|folder| data_folder().as_deref() == Some(folder))
+    let folder = path.parent();
+    folder.is_some_and(|folder| data_folder().as_deref() == Some(folder))
 }
 
 /// Makes the folder that ledgers are in unless a person names another; says so where a ledger is not safe.
@@ -167,13 +157,14 @@ pub fn prepare_place(path: &Path, settings: &Settings) -> Result<(), Error> {
 
 /// Takes the ledger's lock, or says who has it; with `wait`, takes it once it is free.
 pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Result<Lock, Error> {
+    const LOOK_EVERY: Duration = Duration::from_millis(200);
     let mut has_said_so = false;
     loop {
         if let Some(lock) = Lock::try_acquire(path)? {
             return Ok(lock);
         }
-        let sender = Reader::open(path).ok().flatten();
-        let sender = sender.and_then(|reader| reader.sender().ok()?);
+        let reader = Reader::open(path).ok().flatten();
+        let sender = reader.and_then(|reader| reader.sender().ok()?);
         let sender = sender.map_or(String::new(), |sender| format!(": {sender}"));
         let path = path.display();
         let held = format!("Another process is running on the ledger {path}{sender}");
@@ -202,19 +193,23 @@ pub fn open_ledger(
     binding: Option<&Binding>,
 ) -> Result<Ledger, Error> {
     let lock = lock(path, settings, wait)?;
-    let worker = worker(command, settings.again(false, None));
-    Ledger::open(lock, binding, &worker)
+    Ledger::open(lock, binding, &worker(settings, command, false, None))
 }
 
-/// This process, for the ledger.
-pub fn worker(command: &'static str, again: String) -> Worker {
+/// This process, for the ledger; `run`: what it was told, where that was to run a file.
+pub fn worker(
+    settings: &Settings,
+    command: &'static str,
+    is_sandbox: bool,
+    run: Option<&RunArgs>,
+) -> Worker {
     Worker {
         command,
         os_user: user_name(),
         host: host_name(),
         pid: std::process::id(),
         since: SystemClock.moment(),
-        again,
+        again: settings.again(is_sandbox, run),
     }
 }
 
@@ -223,17 +218,10 @@ pub fn ended_as(summary: &RunSummary) -> Option<Error> {
     let kind = match summary.stopped {
         Some(Stop::Refused) => Kind::Refused,
         Some(Stop::InvalidRows | Stop::Expectation) => Kind::NeedsPerson,
-        Some(
-            Stop::Signal
-            | Stop::Declined
-            | Stop::Failures
-            | Stop::Limit
-            | Stop::Duration
-            | Stop::Register,
-        ) => Kind::Stopped,
-        Some(Stop::Killed) | None if summary.counts.pending > 0 => Kind::Stopped,
-        Some(Stop::Killed) | None if summary.counts.needing_a_person() > 0 => Kind::NeedsPerson,
-        Some(Stop::Killed) | None => return None,
+        None | Some(Stop::Killed) if summary.counts.pending > 0 => Kind::Stopped,
+        None | Some(Stop::Killed) if summary.counts.needing_a_person() > 0 => Kind::NeedsPerson,
+        None | Some(Stop::Killed) => return None,
+        Some(_) => Kind::Stopped,
     };
     Some(Error::new(kind, "run_not_done", not_done(summary)))
 }
@@ -241,6 +229,8 @@ pub fn ended_as(summary: &RunSummary) -> Option<Error> {
 /// The limiter, with what this and other processes have sent in the last minute, and the pause that Vlens asked them for. A request
 /// that nobody saw answered counts as answered just now.
 pub fn limiter(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Limiter, Error> {
+    /// A little more than the longest window of the limits.
+    const RECENT_MS: i64 = 61_000;
     let mut limiter = Limiter::new(limits);
     let most = limits.per_minute.or(limits.per_second);
     let most = most.map_or(0, |n| n.get() as usize).saturating_mul(2);
@@ -271,8 +261,7 @@ impl Target {
         base_url: BaseUrl,
         account: Account,
     ) -> Result<Target, Error> {
-        let name = base_url.as_str().to_owned();
-        Target::new(base_url, name, account, &settings.way()?, sending)
+        Target::new(&settings.way()?, sending, base_url, account)
     }
 
     pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
@@ -291,28 +280,21 @@ impl Target {
                 password: Secret::new(sandbox::PASSWORD),
             }),
         };
-        let name = SANDBOX_NAME.to_owned();
-        Ok(Target {
-            sandbox: Some(served),
-            ..Target::new(base_url, name, account, &Way::default(), sending)?
-        })
+        let mut target = Target::new(&Way::default(), sending, base_url, account)?;
+        SANDBOX_NAME.clone_into(&mut target.binding.base_url);
+        target.sandbox = Some(served);
+        Ok(target)
     }
 
-    fn new(
-        base_url: BaseUrl,
-        name: String,
-        account: Account,
-        way: &Way,
-        sending: &Sending,
-    ) -> Result<Target, Error> {
+    fn new(way: &Way, sending: &Sending, url: BaseUrl, account: Account) -> Result<Target, Error> {
         let (key, tenant) = (&account.api_key, account.tenancy_name);
         let (timeout, concurrency) = (sending.timeout, sending.concurrency);
         Ok(Target {
             binding: Binding {
-                base_url: name,
+                base_url: url.as_str().to_owned(),
                 tenancy_name: tenant.clone(),
             },
-            client: Client::new(base_url, way, key, tenant, timeout, concurrency)?,
+            client: Client::new(url, way, key, tenant, timeout, concurrency)?,
             credentials: account.credentials,
             sandbox: None,
         })

@@ -1,0 +1,347 @@
+//! The commands on a ledger that is there, none of which sends: what it holds is shown (`status`, `runs`, `export`, `report`), copied
+//! (`backup`), decided on (`settle`) and forgotten (`purge`). Only the last two wait for a run in progress.
+
+use std::collections::BTreeSet;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::check::{may_be_replaced, written_now};
+use super::register;
+use super::world::{Opened, ended_as, open_ledger};
+use crate::cli::args::{
+    ExportArgs, LangArg, PurgeArgs, ReportArgs, SendArgs, SettleArgs, SettledAs, StatusArgs,
+};
+use crate::cli::files::{Readers, refuse_output, write_file, write_first};
+use crate::cli::settings::Settings;
+use crate::cli::system::{SystemClock, now};
+use crate::error::{Ended, Error};
+use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
+use crate::report::{
+    ExportOptions, Format, PEOPLE, ReportData, command, rows as counted, sink, texts, write_html,
+};
+use crate::send::{Clock, StopSignal};
+
+pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
+    let opened = Opened::find(settings, false)?;
+    let run = opened.run(args.run);
+    let run = run.or_else(|error| opened.memory.clone().and(Err(error)))?;
+    if let Some(row) = args.row {
+        return history(&opened, run, RowNumber(row));
+    }
+    let summary = opened.summary(run)?;
+    opened.show(&summary)?;
+    // As a run on it would end.
+    opened.memory?;
+    ended_as(&summary).map_or(Ok(None), Err)
+}
+
+/// A row's present state and everything that happened to it, oldest first; neither its cells nor its token.
+fn history(opened: &Opened<'_>, run: RunId, row: RowNumber) -> Ended {
+    let history = opened.reader.history(run, row, opened.is_held())?;
+    let Some(history) = history else {
+        let message = format!("Run {run} has no row {row}.");
+        return Err(Error::unusable("row_not_found", message));
+    };
+    let result = &history.result;
+    let document = json!({
+        "row": result.row,
+        "status": result.status,
+        "duplicate_of": history.duplicate_of,
+        "error_code": result.error_code,
+        "error": result.error,
+        "attempts": result.attempts,
+        "sent_at": result.sent_at,
+        "history": history.attempts,
+    });
+    let attempts = history.attempts.iter();
+    let took = attempts.map(|it| Some(it.answered_at?.ms_since(it.sent_at).max(0)));
+    let values = json!({ "row": document, "took": took.collect::<Vec<_>>() });
+    let output = opened.settings.output;
+    output.show(&document, |look| look.text(texts::HISTORY, &values))
+}
+
+/// More lines than these are for scripts.
+const SHOWN_RUNS: u32 = 1000;
+
+pub fn runs(settings: &Settings) -> Ended {
+    let output = settings.output;
+    let opened = Opened::find(settings, false)?;
+    let at_most = if output.json { u32::MAX } else { SHOWN_RUNS };
+    let runs = opened.reader.runs(opened.is_held(), now(), at_most)?;
+    let runs: Vec<RunSummary> = runs.into_iter().map(|run| opened.told(run)).collect();
+    // Runs are numbered from 1 without a gap.
+    let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
+    let all = settings.command("runs --json");
+    let values = json!({ "runs": runs, "older": older, "all": all });
+    output.show(&runs, |look| look.text(texts::RUNS, &values))
+}
+
+pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
+    let opened = Opened::find(settings, false)?;
+    let run = opened.run(args.run)?;
+    let path = &args.output;
+    let told = format!("Results of run {run} are in {}.", path.display());
+    put(&opened, run, path, &told, |out| {
+        let rows = write_results(args, &opened, run, None, out)?;
+        Ok(json!({ "run": run, "output": path, "rows": rows }))
+    })
+}
+
+pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
+    let opened = Opened::find(settings, false)?;
+    let run = opened.run(args.run)?;
+    let data = report_data(&opened, run)?;
+    let language = args.lang.or_of(&opened.reader.columns(run)?);
+    let path = &args.output;
+    let told = format!("The report on run {run} is in {}.", path.display());
+    put(&opened, run, path, &told, |out| {
+        write_html(out, &data, language)?;
+        Ok(json!({ "run": run, "output": path, "counts": data.summary.counts }))
+    })
+}
+
+/// Puts a result where the command line says: on standard output, or into a file, of which is told then.
+fn put(
+    opened: &Opened<'_>,
+    run: RunId,
+    path: &Path,
+    told: &str,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<Value, Error>,
+) -> Ended {
+    let settings = opened.settings;
+    if path == Path::new("-") {
+        return settings.output.print_file(|out| write(out).map(drop));
+    }
+    settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
+    let mut document = Value::Null;
+    write_file(path, Readers::Owner, |file| {
+        document = write(&mut BufWriter::new(file))?;
+        Ok(())
+    })?;
+    settings.output.show_file(&document, told)
+}
+
+/// Gives the number of rows written.
+fn write_results(
+    args: &ExportArgs,
+    opened: &Opened<'_>,
+    run: RunId,
+    written_at: Option<u64>,
+    out: impl Write + Send,
+) -> Result<u64, Error> {
+    let columns = opened.reader.columns(run)?;
+    let options = ExportOptions {
+        link: opened.settings.config.result.link.as_ref(),
+        without_tokens: args.without_tokens,
+        language: args.lang.or_of(&columns),
+        written_at,
+    };
+    let by_name = || args.output.extension()?.to_str()?.parse().ok();
+    let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
+    let mut sink = sink(format, &columns, options, out)?;
+    let mut rows = 0;
+    let mut write = |row: &ResultRow| {
+        if args.not_signed && row.stage.as_ref().is_some_and(|stage| stage.is_signed) {
+            return Ok(());
+        }
+        rows += 1;
+        sink.row(row)
+    };
+    let only = if args.not_signed {
+        &[Status::Created]
+    } else {
+        args.only.as_slice()
+    };
+    let is_held = opened.is_held();
+    opened.reader.results(run, only, is_held, &mut write)?;
+    sink.finish()?;
+    Ok(rows)
+}
+
+/// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
+pub struct Results {
+    /// In one folder; the first that nobody has open or made his own is taken, and from then on before others.
+    pub places: Vec<PathBuf>,
+    pub lang: LangArg,
+}
+
+impl Results {
+    pub fn write(&mut self, opened: &Opened<'_>, run: RunId) -> Result<PathBuf, Error> {
+        let args = ExportArgs {
+            lang: self.lang,
+            format: Some(Format::Xlsx),
+            ..ExportArgs::default()
+        };
+        let places = self.places.iter().filter(|place| may_be_replaced(place));
+        let places: Vec<PathBuf> = places.cloned().collect();
+        let place = write_first(&places, Readers::Folder, |file| {
+            written_now(file, |second| {
+                write_results(&args, opened, run, Some(second), BufWriter::new(file)).map(drop)
+            })
+        })?;
+        self.places.insert(0, place.clone());
+        Ok(place)
+    }
+}
+
+/// A report shows the last few runs of the ledger, and no more than these.
+const REPORTED_RUNS: u32 = 16;
+
+/// The statuses of rows that need a person.
+const NEEDING: [Status; 4] = [
+    Status::Invalid,
+    Status::Rejected,
+    Status::Failed,
+    Status::Uncertain,
+];
+
+fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
+    let (reader, is_held, now) = (&opened.reader, opened.is_held(), now());
+    // As they are set now; those of the run itself may have been others.
+    let limits = opened.settings.sending(&SendArgs::default()).limits;
+    let mut people = Vec::new();
+    reader.results(run, &NEEDING, is_held, &mut |row| {
+        if people.len() < PEOPLE {
+            people.push(row.clone());
+        }
+        Ok(())
+    })?;
+    Ok(ReportData {
+        people,
+        zone: jiff::tz::TimeZone::system(),
+        further: opened.further(run)?,
+        summary: opened.summary(run)?,
+        made_at: now,
+        per_second: limits.per_second,
+        per_minute: limits.per_minute,
+        statistics: reader.statistics(run)?,
+        runs: reader.runs(is_held, now, REPORTED_RUNS)?,
+    })
+}
+
+pub fn backup(file: &Path, settings: &Settings) -> Ended {
+    refuse_output(file)?;
+    let opened = Opened::find(settings, false)?;
+    let copied = opened.reader.backup(file, now())?;
+    let document = json!({
+        "ledger": opened.path,
+        "output": file,
+        "sheets": copied.sheets,
+        "attempts": copied.attempts,
+        "bytes": copied.bytes,
+    });
+    let (from, to) = (opened.path.display(), file.display());
+    let told = format!("A copy of the ledger {from} is in {to}.");
+    settings.output.show_file(&document, &told)?;
+    // What was lost is not in the copy either.
+    opened.memory.map(|()| None)
+}
+
+/// A person says what became of uncertain rows.
+pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
+    let opened = Opened::find(settings, false)?;
+    opened.memory.clone()?;
+    let run = opened.run(args.run)?;
+    let sending = opened.further(run)?.sending;
+    let wait = StopSignal::default();
+    let wait = args.wait.then_some(&wait);
+    let mut ledger = open_ledger(&opened.path, settings, "settle", wait, None)?;
+    ledger.decide_on(run)?;
+    let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
+    let told = ("row_not_uncertain", "not uncertain; nothing was settled");
+    let fits = |status| status == Status::Uncertain;
+    refuse_unfit_rows(&opened, run, &rows, fits, told)?;
+    let named = (!args.all).then_some(&rows);
+    let is_created = args.what == SettledAs::Created;
+    if !opened.is_rehearsal() {
+        let status = if is_created {
+            Status::Created
+        } else {
+            Status::Pending
+        };
+        register::settle(settings, &mut ledger, run, named, status).await?;
+    }
+    let settled = ledger.settle(run, named, is_created, &SystemClock.moment())?;
+    ledger.finish()?;
+    if is_created && settled > 0 {
+        let retry = command(&format!("retry {run} --row N --uncertain"), &sending);
+        settings.output.say(&format!(
+            "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back. \
+             While it is uncertain, `{retry}` sends it once more for a new link instead, though the customer may be invited a second time."
+        ));
+    }
+    let word = if is_created { "created" } else { "not-created" };
+    let document = json!({ "run": run, "settled": settled, "as": word });
+    settings.output.show(&document, |_| {
+        let (settled, word) = (counted(settled), word.replace('-', " "));
+        let resume = command(&format!("resume {run}"), &sending);
+        let next = format!(" They are due again: `{resume}` sends them.");
+        let next = if is_created { "" } else { &next };
+        format!("Run {run}: {settled} settled as {word}.{next}")
+    })
+}
+
+/// Named rows are dealt with all or none, and each that cannot be is named. `why` goes on behind "Row 2 is".
+pub fn refuse_unfit_rows(
+    opened: &Opened<'_>,
+    run: RunId,
+    rows: &BTreeSet<RowNumber>,
+    fits: impl Fn(Status) -> bool,
+    (code, why): (&'static str, &str),
+) -> Result<(), Error> {
+    let mut others = Vec::new();
+    for &row in rows {
+        let history = opened.reader.history(run, row, false)?;
+        if history.is_none_or(|history| !fits(history.result.status)) {
+            others.push(row.to_string());
+        }
+    }
+    let rows = match others.as_slice() {
+        [] => return Ok(()),
+        [row] => format!("Row {row} of run {run} is"),
+        _ => format!("Rows {} of run {run} are", others.join(", ")),
+    };
+    let status = format!("status {run} --row {}", others[0]);
+    let status = command(&status, &opened.further(run)?.reading);
+    let hint = format!("`{status}` shows how it stands.");
+    Err(Error::usage(code, format!("{rows} {why}.")).hint(hint))
+}
+
+pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
+    let output = settings.output;
+    // Read only to say that there is none; held open, it would keep the log from being cut.
+    let path = Opened::find(settings, false)?.path;
+    let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
+    let cutoff = Timestamp(now().0.saturating_sub(age_ms));
+    let question = format!(
+        "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
+        path.display()
+    );
+    if !args.yes && output.can_ask() && !is_confirmed(&question) {
+        let message = "Nothing was deleted: the answer was no.";
+        return Err(Error::stopped("not_confirmed", message));
+    }
+    let wait = StopSignal::default();
+    let wait = args.wait.then_some(&wait);
+    let mut ledger = open_ledger(&path, settings, "purge", wait, None)?;
+    let purged = ledger.purge_older_than(cutoff)?;
+    ledger.finish()?;
+    let (rows, tokens, kept) = (purged.rows, purged.tokens, purged.kept);
+    let document = json!({ "older_than": cutoff, "rows": rows, "tokens": tokens, "kept": kept });
+    output.show(&document, |_| {
+        let (rows, of_kept) = (counted(rows), counted(kept));
+        let held = format!(" Kept, since nobody has settled them yet: {of_kept}.");
+        let held = if kept == 0 { "" } else { &held };
+        format!(
+            "Purged what was finished before {cutoff}: {rows}, session tokens: {tokens}.{held} Counts stay, and nobody is invited twice."
+        )
+    })
+}
+
+/// Asks the person who sits there; Enter is no.
+pub fn is_confirmed(question: &str) -> bool {
+    let mut prompt = cliclack::confirm(printable(question)).initial_value(false);
+    prompt.interact().unwrap_or(false)
+}

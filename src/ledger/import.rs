@@ -130,7 +130,7 @@ impl Reader {
     }
 
     fn kept_key(&self, invitation: &Invitation) -> CustomerKey {
-        masked(&self.salt, invitation.key.kept())
+        masked(&self.salt, invitation.key)
     }
 }
 

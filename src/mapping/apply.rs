@@ -14,13 +14,12 @@ use super::names::{fold, fold_choice, fold_value};
 use super::template::Template;
 use super::value::{self, Kind, Reading};
 use crate::model::{
-    Aside, Cell, ContractTypeId, Fault, Invitation, InvitationKey, Problem, Recipient, Repair, Row,
+    Aside, Cell, ContractTypeId, CustomerKey, Fault, Invitation, Problem, Recipient, Repair, Row,
 };
 
 const TEXT: &Kind = &Kind::Text;
 
 /// What a row came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapped {
     /// The invitation, or everything that is wrong with the row.
     pub result: Result<Invitation, Vec<Problem>>,
@@ -174,7 +173,7 @@ impl<'a> Visit<'a> {
     }
 
     /// The key by the identity columns; `None` when the recipient tells, or with a problem noted.
-    fn identity(&mut self) -> Option<InvitationKey> {
+    fn identity(&mut self) -> Option<CustomerKey> {
         let fields = self.mapping.identity.as_deref()?;
         let repairs_before = self.repairs.len();
         let values: Vec<Found<'a>> = fields.iter().map(|field| self.value(field)).collect();

@@ -28,24 +28,15 @@ impl FromStr for ContractTypeId {
     }
 }
 
-/// An invitation to be created: its identity, and the exact bytes of the request body.
+/// An invitation to be created: its identity, and the exact bytes of the request body. It holds personal data, so it cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invitation {
-    pub key: InvitationKey,
+    pub key: CustomerKey,
     pub recipient: Recipient,
     /// Sorted, without repetition.
     pub contract_types: Vec<ContractTypeId>,
     /// The JSON body of the request, exactly as it is sent.
     pub body: String,
-}
-
-/// Holds personal data, so it does not print itself.
-impl fmt::Debug for Invitation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invitation")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Phone, e-mail, or both.
@@ -56,28 +47,10 @@ pub struct Recipient {
     pub email: Option<String>,
 }
 
-/// Computed from what makes two rows the same invitation, never from the run or the row number, so that a re-sorted file
-/// meets its own history: SHA-256 of the identity's canonical text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InvitationKey(pub [u8; 32]);
-
-/// As much of an [`InvitationKey`] as is kept: so that even among a thousand million no two are taken for one.
+/// Computed from what makes two rows the same invitation, never from the run or the row number, so that a re-sorted file meets its own
+/// history: as much of the SHA-256 of the identity's canonical text as is kept, so that even among a thousand million no two are taken
+/// for one.
 pub type CustomerKey = [u8; 16];
-
-impl InvitationKey {
-    pub fn kept(&self) -> CustomerKey {
-        std::array::from_fn(|at| self.0[at])
-    }
-}
-
-impl fmt::Debug for InvitationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in &self.0[..6] {
-            write!(f, "{byte:02x}")?;
-        }
-        f.write_str("…")
-    }
-}
 
 /// The form of one contract type: every field of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

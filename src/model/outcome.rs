@@ -1,12 +1,14 @@
-//! What became of one request.
+//! What became of one request, and the link that a tenant makes of the token that it gave.
 
 use std::fmt;
 use std::time::Duration;
 
+use serde::Deserialize;
 use strum::{Display, IntoStaticStr};
 
+use super::printable::Secret;
+use super::row::RowNumber;
 use super::run::Timestamp;
-use super::secret::Secret;
 
 /// What a request for an invitation came to: the session token, with which whoever holds it can act as the customer, or why there is
 /// none. Which answer means what: the table in `vlens/answer.rs`.
@@ -137,4 +139,87 @@ pub enum RetryAfter {
         at: Timestamp,
         date: Option<Timestamp>,
     },
+}
+
+/// `[result] link`: the tenant's own address, made from a row's session token. It knows `{{ token }}` (percent-encoded) and
+/// `{{ row }}`, and nothing else, so that a link is never much longer than its template.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LinkTemplate(String);
+
+impl TryFrom<String> for LinkTemplate {
+    type Error = String;
+
+    /// Takes a template such as `https://onboard.example/start?session={{ token }}`; or says what is wrong, and advice.
+    fn try_from(text: String) -> Result<Self, String> {
+        let gaps = text.split("{{").skip(1);
+        let names: Option<Vec<&str>> = gaps
+            .map(|gap| Some(gap.split_once("}}")?.0.trim()))
+            .collect();
+        let is_unknown = |name: &&&str| !matches!(**name, "token" | "row");
+        let why = match names
+            .as_ref()
+            .map(|names| (names.iter().find(is_unknown), names))
+        {
+            None => "has a {{ that is not closed by }}".to_owned(),
+            Some((Some(other), _)) => format!("uses {other:?}, which is not known here"),
+            Some((None, names)) if names.contains(&"token") => return Ok(LinkTemplate(text)),
+            _ => "does not use {{ token }}, so every link would be the same".to_owned(),
+        };
+        Err(
+            why + "\nwrite it like \"https://onboard.example/start?session={{ token }}\"; {{ row }} is known as well"
+        )
+    }
+}
+
+impl LinkTemplate {
+    pub fn render(&self, token: &str, row: RowNumber) -> String {
+        let mut pieces = self.0.split("{{");
+        let mut link = pieces.next().unwrap_or_default().to_owned();
+        for (name, text) in pieces.filter_map(|piece| piece.split_once("}}")) {
+            match name.trim() {
+                "token" => link.push_str(&percent_encoded(token)),
+                _ => link.push_str(&row.to_string()),
+            }
+            link.push_str(text);
+        }
+        link
+    }
+}
+
+/// RFC 3986: everything but the unreserved characters is escaped, so that a token fits in a path and in a query.
+fn percent_encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(template: &str) -> Result<LinkTemplate, String> {
+        LinkTemplate::try_from(template.to_owned())
+    }
+
+    #[test]
+    fn a_link_has_its_token_escaped_and_a_template_that_cannot_work_is_refused() {
+        let link = parsed("https://x.example/{{ row }}/{{ token }}#").unwrap();
+        let rendered = link.render("a-1._~+/=&?#", RowNumber(7));
+        assert_eq!(rendered, "https://x.example/7/a-1._~%2B%2F%3D%26%3F%23#");
+        for (template, part) in [
+            ("https://x.example/{{ tokn }}", "\"tokn\""),
+            ("https://x.example/", "every link would be the same"),
+            ("https://x.example/{{ token", "not closed"),
+            ("{{ token|upper }}", "\"token|upper\""),
+            ("", "every link would be the same"),
+        ] {
+            let error = parsed(template).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
+    }
 }

@@ -1,14 +1,15 @@
 //! The one place that decides how a text from outside (a header, a cell, a file name, the vendor's words) is shown: on a terminal, in
-//! a log, on a page, in a workbook, in a document. Nothing in it may command a terminal or turn the order of what is read.
+//! a log, on a page, in a workbook, in a document. Nothing in it may command a terminal or turn the order of what is read; personal data
+//! is masked where it must be shown at all, and secrets are not printed by accident.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::io;
+use std::{fmt, io};
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 /// Stands where a control character stood, so that a text that held one does not look like one that did not.
-const REPLACEMENT: char = '\u{fffd}';
+const REPLACEMENT: &str = "\u{fffd}";
 
 /// A text on one line; its own lines (a template's header has one for each language) stand side by side.
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -25,12 +26,9 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let text = text.replace("\r\n", "\n");
-    let shown = text.chars().filter(|&c| !turns_direction(c));
-    Cow::Owned(
-        shown
-            .map(|c| if is_unprintable(c) { REPLACEMENT } else { c })
-            .collect(),
-    )
+    let mut shown = text.replace(turns_direction, "");
+    shown = shown.replace(is_unprintable, REPLACEMENT);
+    Cow::Owned(shown)
 }
 
 /// The same for a text of ours, which keeps its colours.
@@ -43,9 +41,8 @@ pub fn printable_styled(text: &str) -> Cow<'_, str> {
     for piece in pieces {
         let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
         let is_colour = rest.starts_with('m');
-        shown.push(if is_colour { '\u{1b}' } else { REPLACEMENT });
-        shown.push('[');
-        shown.push_str(&printable_lines(piece));
+        shown.push_str(if is_colour { "\u{1b}" } else { REPLACEMENT });
+        shown = shown + "[" + &printable_lines(piece);
     }
     Cow::Owned(shown)
 }
@@ -61,8 +58,8 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
         return Cow::Borrowed(json);
     }
     let escaped = json.chars().map(|c| match c {
-        c if is_unprintable(c) => Cow::Owned(format!("\\u{:04x}", u32::from(c))),
-        c => Cow::Owned(c.to_string()),
+        c if is_unprintable(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
     });
     Cow::Owned(escaped.collect())
 }
@@ -74,12 +71,8 @@ pub fn quoted(word: &str) -> String {
 
 /// Windows' two shells agree on double quotes alone, which no file's name there can hold.
 fn quoted_for(word: &str, is_windows: bool) -> String {
-    let plain = if is_windows {
-        r"-_./:=,+@\"
-    } else {
-        "-_./:=,+@%"
-    };
-    let is_plain = |c: char| c.is_alphanumeric() || plain.contains(c);
+    let is_own = |c| if is_windows { c == '\\' } else { c == '%' };
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@".contains(c) || is_own(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()
     } else if word.contains(|c| c == '\n' || c == '\t' || is_unprintable(c)) && !is_windows {
@@ -95,21 +88,13 @@ fn quoted_for(word: &str, is_windows: bool) -> String {
 
 /// As Bash, Zsh and Ksh read what stands between `$'` and `'`.
 fn escaped(word: &str) -> String {
-    let mut typed = String::new();
-    for c in word.chars() {
-        if c.is_control() || turns_direction(c) {
-            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                // Writing into a string cannot fail.
-                let _ = write!(typed, "\\{byte:03o}");
-            }
-        } else {
-            if matches!(c, '\'' | '\\') {
-                typed.push('\\');
-            }
-            typed.push(c);
-        }
-    }
-    typed
+    let octal = |byte: u8| format!("\\{byte:03o}");
+    let typed = word.chars().map(|c| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if c.is_control() || turns_direction(c) => c.to_string().bytes().map(octal).collect(),
+        c => c.to_string(),
+    });
+    typed.collect()
 }
 
 struct Escaping;
@@ -130,6 +115,112 @@ fn is_unprintable(c: char) -> bool {
 /// Embeddings, overrides and isolates, which text has no need of to be read right; and separators, which some take for a new line.
 fn turns_direction(c: char) -> bool {
     matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A token, password or key. It cannot be printed; reading it takes the visible word [`Secret::expose`].
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes a value into custody.
+    pub fn new(value: impl Into<String>) -> Self {
+        Secret(SecretString::from(value.into()))
+    }
+
+    /// The value itself. Every call is a place to look at in a review.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A personal value for a terminal or a log: enough to find it in the sheet, too little to know it.
+/// `+201012345678` becomes `+2010****5678`, `mona@example.com` becomes `m***@example.com`, a name its first letter,
+/// `31/12/1990` keeps its year.
+pub fn mask(value: &str) -> String {
+    let chars: Vec<char> = value.chars().collect();
+    if let Some(at) = value.find('@').filter(|at| *at > 0) {
+        return format!("{}***{}", chars[0], &value[at..]);
+    }
+    if is_written_as_date(value) {
+        return mask_date(value);
+    }
+    let digits = chars.iter().filter(|c| c.is_numeric()).count();
+    if digits >= 10 && digits * 2 >= chars.len() {
+        let head: String = chars[..5.min(chars.len() - 8)].iter().collect();
+        let tail: String = chars[chars.len() - 4..].iter().collect();
+        // A number's ends tell it apart; letters there may be a name.
+        if !head.contains(char::is_alphabetic) && !tail.contains(char::is_alphabetic) {
+            return format!("{head}****{tail}");
+        }
+    }
+    chars
+        .first()
+        .map_or_else(String::new, |first| format!("{first}***"))
+}
+
+/// `31/12/1990` or `1990-12-31`, with a time or without.
+fn is_written_as_date(value: &str) -> bool {
+    let (day, time) = value.split_once([' ', 'T']).unwrap_or((value, ""));
+    let is_number = |part: &&str| part.chars().all(char::is_numeric);
+    let length = |part: &str| {
+        Some(part)
+            .filter(is_number)
+            .map_or(0, |part| part.chars().count())
+    };
+    let lengths: Vec<usize> = day.split(['/', '-', '.']).map(length).collect();
+    matches!(lengths[..], [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 2 | 4])
+        && !time.contains(char::is_alphabetic)
+}
+
+/// A date that is known to be one, in whatever form: its year, and of everything else the shape.
+pub fn mask_date(date: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = date;
+    while let Some(first) = rest.chars().next() {
+        let is_alike = |c: char| c.is_numeric() == first.is_numeric();
+        let end = rest.find(|c| !is_alike(c)).unwrap_or(rest.len());
+        let (run, behind) = rest.split_at(end);
+        let is_year = matches!(run.chars().count(), 4 | 8) && first.is_numeric();
+        masked.extend(run.chars().enumerate().map(|(at, c)| match c {
+            _ if is_year && at < 4 => c,
+            _ if c.is_alphanumeric() => '*',
+            _ => c,
+        }));
+        rest = behind;
+    }
+    masked
+}
+
+/// Masks whatever in a foreign text (a vendor's message, say) looks like personal data: seven digits or more, in groups too,
+/// e-mail addresses, and long unbroken words that may be tokens.
+pub fn mask_text(text: &str) -> String {
+    let is_group = |piece: &str| {
+        piece.contains(char::is_numeric) && !piece.contains(|c: char| c.is_alphabetic() || c == '@')
+    };
+    let mut pieces: Vec<String> = Vec::new();
+    for piece in text.split_inclusive(char::is_whitespace) {
+        match pieces.last_mut() {
+            Some(last) if is_group(last) && is_group(piece) => last.push_str(piece),
+            _ => pieces.push(piece.to_owned()),
+        }
+    }
+    let masked = pieces.iter().map(|piece| {
+        let words = piece.trim_end();
+        let digits = words.chars().filter(|c| c.is_numeric()).count();
+        let is_email = words.contains('@') && words.contains(char::is_alphanumeric);
+        if digits >= 7 || is_email || words.chars().count() >= 40 {
+            format!("{}{}", mask(words), &piece[words.len()..])
+        } else {
+            piece.clone()
+        }
+    });
+    masked.collect()
 }
 
 #[cfg(test)]
@@ -185,5 +276,48 @@ mod tests {
         ] {
             assert_eq!(quoted_for(word, true), typed);
         }
+    }
+
+    #[test]
+    fn a_secret_does_not_print_itself() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(…)");
+    }
+
+    #[test]
+    fn personal_values_are_masked() {
+        assert_eq!(mask("+201012345678"), "+2010****5678");
+        assert_eq!(
+            mask("01012345678"),
+            "010****5678",
+            "four digits stay hidden"
+        );
+        assert_eq!(mask("mona@example.com"), "m***@example.com");
+        assert_eq!(mask("منى عادل"), "م***");
+        assert_eq!(mask("29001011234567"), "29001****4567");
+        assert_eq!(mask("01012345678،Mona"), "0***");
+        assert_eq!(mask(""), "");
+        for (date, masked) in [
+            ("31/12/1990", "**/**/1990"),
+            ("1.2.٢٠٠١", "*.*.٢٠٠١"),
+            ("31-12-90", "**-**-**"),
+            ("1990-12-31 23:59:00", "1990-**-** **:**:**"),
+        ] {
+            assert_eq!(mask(date), masked);
+        }
+        assert_eq!(mask_date("12 Jan 1990"), "** *** 1990");
+        assert_eq!(mask_date("19901231"), "1990****");
+        assert_eq!(mask("10-20-30 Mona"), "1***");
+    }
+
+    #[test]
+    fn foreign_texts_keep_their_words_and_lose_their_values() {
+        assert_eq!(
+            mask_text("Phone +201012345678 of mona@example.com is known"),
+            "Phone +2010****5678 of m***@example.com is known"
+        );
+        assert_eq!(
+            mask_text("010 1234 5678 twice in 24 hours"),
+            "010 1****5678 twice in 24 hours"
+        );
     }
 }

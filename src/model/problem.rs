@@ -1,7 +1,16 @@
-//! What is wrong with a row, and what was mended in it.
+//! What is wrong with a row, in every shade that a person is told apart, and what was mended in it. The code and the sentence of each
+//! fault, in both languages, stand in `faults.toml` under its name.
+//!
+//! The ledger keeps the English sentence. Its Arabic is found by it, as catalogues of translations do, so that a row can be told in
+//! either language for as long as it is kept.
 
-use serde::Serialize;
-use strum::{Display, EnumMessage, EnumString, IntoStaticStr, VariantArray};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::invitation::Invitation;
 use super::row::{Aside, Row, RowNumber};
@@ -14,7 +23,8 @@ pub struct Problem {
     pub column: Option<String>,
     /// The form field, recipient part (`phone`, `email`) or `contract_type` that the column feeds.
     pub field: Option<String>,
-    pub code: ProblemCode,
+    /// The stable word that names its kind.
+    pub code: &'static str,
     /// One sentence for the person who edits the sheet: what is wrong and what to change. Holds no whole personal value.
     pub message: String,
     /// The offending value in full. Mask it wherever it leaves for a terminal or a log.
@@ -33,7 +43,6 @@ pub struct Repair {
 }
 
 /// What a row comes to within its file, as far as can be said without a ledger.
-#[derive(Debug)]
 pub enum Verdict {
     /// The first row with this invitation.
     Valid(Invitation),
@@ -45,7 +54,6 @@ pub enum Verdict {
 }
 
 /// A row of a file with what it comes to.
-#[derive(Debug)]
 pub struct Judged {
     pub row: Row,
     pub verdict: Verdict,
@@ -62,75 +70,234 @@ impl Judged {
     }
 }
 
-/// The stable word that names a kind of problem. `docs/reference.md` lists them all, with these sentences, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[derive(Display, EnumMessage, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case", const_into_str)]
-pub enum ProblemCode {
-    /// A required value is empty.
-    Missing,
-    /// Neither a phone nor an e-mail address is given.
-    RecipientMissing,
-    /// The phone number is not a valid number of the set country, nor an international one.
-    PhoneInvalid,
-    /// Excel has rounded the phone number; digits are lost.
-    PhoneRounded,
-    /// The cell holds more than one phone number.
-    PhoneSeveral,
-    /// The e-mail address is not one.
-    EmailInvalid,
-    /// The value is not a number.
-    NumberInvalid,
-    /// Excel has rounded the number; digits are lost.
-    NumberRounded,
-    /// A separator could part thousands or a fraction, or the column mixes both ways.
-    NumberAmbiguous,
-    /// The value is not a date in the expected form.
-    DateInvalid,
-    /// Day and month cannot be told apart, the column mixes both orders, or a time of day close to midnight leaves open which day is meant.
-    DateAmbiguous,
-    /// The value is neither a yes nor a no.
+/// What it holds is filled into the sentence, in its order: never a whole personal value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(strum::VariantNames))]
+#[cfg_attr(test, strum(serialize_all = "snake_case"))]
+#[serde(tag = "name", content = "fills", rename_all = "snake_case")]
+pub enum Fault {
+    BirthDateMismatch(String),
     BooleanInvalid,
-    /// The value is not among the choices.
-    ChoiceUnknown,
-    /// The national id is not built as Egyptian ids are.
-    NationalIdInvalid,
-    /// Excel has rounded or shortened the national id; digits are lost.
-    NationalIdRounded,
-    /// The birth date is not the one in the national id.
-    BirthDateMismatch,
-    /// The value names no contract type.
-    ContractTypeUnknown,
-    /// The field belongs to another answer of its parent question.
-    ConditionUnmet,
-    /// An earlier row asks for the same invitation with other content.
-    SameRecipient,
-    /// The row has more cells than the header.
-    TooManyCells,
-    /// The row is marked as the template's example, and holds other values.
-    ExampleMarked,
-    /// The text has bytes foreign to the file's encoding, control characters, or a closing quotation mark with text beside it.
-    Undecodable,
-    /// The text was already damaged when it was saved.
-    Garbled,
-    /// The cell holds an error such as #N/A.
     CellError,
-    /// The cell holds a formula whose result was never stored.
+    ChoiceMisspelt(String),
+    ChoiceSeveral,
+    ChoiceUnlisted(String),
+    ConditionUnmet(String, String, String),
+    ContractNumberInvalid,
+    ContractTypeOther,
+    ContractWordUnknown,
+    DateAbsent,
+    DateForm(String, String),
+    DateInvalid,
+    DateNumber,
+    DateOnlyTime,
+    DateShifted,
+    DateUnwritable(String, String),
+    DatesMixed,
+    DayImpossible,
+    DayOrMonth,
+    /// In a text, as against a number.
+    DigitsRounded,
+    EmailComma,
+    EmailDomain,
+    EmailName,
+    EmailNotText,
+    EmailSeveral,
+    EmailSpace,
+    EmailTooLong,
+    EmailWithoutAt,
+    ErrorWord,
+    ExampleMarked,
     FormulaUncalculated,
-    /// The cell is covered by a merged range, so its own value is unknown.
+    Garbled,
+    Landline,
     MergedCell,
-    /// The cell holds a number, and its number format shows a word in its place.
+    Missing,
+    MobileTooShort,
+    NationalIdBirth,
+    NationalIdCentury,
+    NationalIdGovernorate,
+    NationalIdLength(usize),
+    NationalIdNotDigits,
+    NationalIdRounded,
+    NationalIdShort,
+    NobodyToInvite,
+    NumberInvalid,
     NumberLabel,
-    /// The template gives no value for this row.
-    TemplateFailed,
-    /// The value is too long to be sent.
-    TooLong,
+    NumberNotAsColumn,
+    NumberRounded,
+    NumbersMixed,
+    OnlyHashes,
+    OnlyYear,
+    PhoneAbsent,
+    PhoneFraction,
+    PhoneLacksZero,
+    PhoneLetters,
+    PhoneNotText,
+    PhonePlus,
+    PhoneRounded,
+    PhoneSeveral,
+    PhoneUnknown(usize, String),
+    PointAmbiguous,
+    SameRecipient(RowNumber),
+    TemplateFailed(String),
+    TooLong(usize),
+    TooManyCells(usize, usize),
+    Undecodable,
+    YearHijri(i16),
+    YearImpossible(i16),
+    YearShort,
 }
 
-impl ProblemCode {
-    /// What it means, in one sentence.
-    pub fn meaning(self) -> &'static str {
-        self.get_documentation().unwrap_or_default()
+/// By code, in the file's order.
+static CODES: LazyLock<IndexMap<String, Code>> = LazyLock::new(|| {
+    toml::from_str(include_str!("faults.toml"))
+        .expect("faults.toml belongs to the program and a test reads it")
+});
+
+#[derive(Deserialize)]
+struct Code {
+    /// What it means as a whole. In English, results tell only problems; of an outcome there is its word.
+    en: Option<String>,
+    ar: String,
+    /// By name.
+    #[serde(flatten)]
+    faults: BTreeMap<String, Sentence>,
+}
+
+/// With `{…}` where something is filled in.
+#[derive(Deserialize)]
+struct Sentence {
+    en: String,
+    ar: String,
+}
+
+impl Fault {
+    /// Its code, and what the person at the sheet reads: what is wrong and what to change.
+    #[expect(clippy::missing_panics_doc, reason = "as a test holds, all are there")]
+    pub fn told(self) -> (&'static str, String) {
+        let mut told = serde_json::to_value(self).unwrap_or_default();
+        let name = told["name"].take();
+        let mut codes = CODES.iter();
+        let (code, sentence) = codes
+            .find_map(|(code, all)| Some((code, all.faults.get(name.as_str()?)?)))
+            .expect("every fault in faults.toml");
+        let fills = match told["fills"].take() {
+            Value::Array(several) => several,
+            one => vec![one],
+        };
+        let numbered = (1..).zip(fills).map(|(number, fill)| match fill {
+            Value::String(text) => (number.to_string(), text),
+            other => (number.to_string(), other.to_string()),
+        });
+        (code, filled(&sentence.en, &numbered.collect()))
+    }
+}
+
+/// The codes of problems with what each means, in the reference's order.
+pub fn problem_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let codes = CODES.iter();
+    codes.filter_map(|(code, all)| Some((code.as_str(), all.en.as_deref()?)))
+}
+
+/// What a problem's code means.
+pub fn meaning(code: &str) -> Option<&'static str> {
+    CODES.get(code)?.en.as_deref()
+}
+
+/// What a code means, in Arabic.
+pub fn meaning_in_arabic(code: &str) -> Option<&'static str> {
+    Some(&CODES.get(code)?.ar)
+}
+
+/// The Arabic of a sentence that was made in English under this code; of one that nobody knows here, what the code means.
+pub fn told_in_arabic(code: &str, message: &str) -> Option<Cow<'static, str>> {
+    let code = CODES.get(code)?;
+    let mut sentences = code.faults.values();
+    let told = sentences.find_map(|sentence| translated(sentence, message));
+    Some(told.map_or(Cow::Borrowed(&code.ar), Cow::Owned))
+}
+
+/// The Arabic, filled with what stands in the gaps of the English; `None` when the text is another sentence.
+fn translated(sentence: &Sentence, text: &str) -> Option<String> {
+    // Words and the numbers of gaps in turn.
+    let mut pieces = sentence.en.split(['{', '}']);
+    let mut rest = text.strip_prefix(pieces.next()?)?;
+    let mut fills = HashMap::new();
+    while let (Some(number), Some(words)) = (pieces.next(), pieces.next()) {
+        let end = match words {
+            "" => rest.len(),
+            words => rest.find(words)?,
+        };
+        fills.insert(number.to_owned(), rest[..end].to_owned());
+        rest = &rest[end + words.len()..];
+    }
+    rest.is_empty().then(|| filled(&sentence.ar, &fills))
+}
+
+/// A sentence with its gaps filled, by their numbers.
+fn filled(sentence: &str, fills: &HashMap<String, String>) -> String {
+    let pieces = sentence.split(['{', '}']).enumerate();
+    let told = pieces.map(|(at, piece)| match fills.get(piece) {
+        Some(fill) if at % 2 == 1 => fill,
+        _ => piece,
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use strum::VariantNames;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_has_its_sentences() {
+        let faults = CODES.values().flat_map(|code| code.faults.keys());
+        let mut names: BTreeSet<&str> = faults.map(String::as_str).collect();
+        assert!(
+            names.remove("stands_before"),
+            "the ledger's own, of a duplicate"
+        );
+        assert_eq!(names, Fault::VARIANTS.iter().copied().collect());
+        for sentence in CODES.values().flat_map(|code| code.faults.values()) {
+            let gap = |text: &str| {
+                text.split(['{', '}'])
+                    .skip(1)
+                    .step_by(2)
+                    .map(str::to_owned)
+                    .collect::<BTreeSet<_>>()
+            };
+            assert!(
+                gap(&sentence.ar).is_subset(&gap(&sentence.en)),
+                "{}",
+                sentence.en
+            );
+        }
+    }
+
+    #[test]
+    fn a_fault_is_told_in_arabic_with_what_was_filled_in() {
+        let (code, message) = Fault::NationalIdLength(13).told();
+        let told = |message| told_in_arabic(code, message);
+        assert_eq!(
+            message,
+            "The national id has 13 digits instead of 14; compare it with the card."
+        );
+        assert_eq!(
+            told(&message).as_deref(),
+            Some("الرقم القومي 13 رقمًا بدلًا من 14؛ راجعه على البطاقة.")
+        );
+        assert_eq!(
+            told("Something new.").as_deref(),
+            Some("الرقم القومي غير صحيح.")
+        );
+        assert_eq!(
+            told_in_arabic("customer_blocked", "No."),
+            None,
+            "the vendor's words"
+        );
     }
 }

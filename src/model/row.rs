@@ -42,7 +42,8 @@ impl Column {
 }
 
 /// One cell, with what the source knows about it. CSV yields only `Empty`, `Text` and `Undecodable`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[serde(from = "Kept")]
 pub enum Cell {
     /// Nothing, or only white space.
     #[default]
@@ -91,10 +92,7 @@ impl Cell {
             Cell::Number(number) => Cow::Owned(number.to_string()),
             Cell::Boolean(true) => Cow::Borrowed("TRUE"),
             Cell::Boolean(false) => Cow::Borrowed("FALSE"),
-            Cell::Date(at) if at.time() == civil::Time::midnight() => {
-                Cow::Owned(at.date().to_string())
-            }
-            Cell::Date(at) => Cow::Owned(at.to_string()),
+            Cell::Date(at) => Cow::Owned(at.to_string().trim_end_matches("T00:00:00").to_owned()),
         }
     }
 
@@ -140,44 +138,35 @@ impl serde::Serialize for Cell {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Cell {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Cell, D::Error> {
-        Ok(match Kept::deserialize(deserializer)? {
-            Kept::Number(number) => Cell::Number(number),
-            Kept::Boolean(is) => Cell::Boolean(is),
-            Kept::Date { date } => Cell::Date(date),
-            Kept::Text(text) if text.is_empty() => Cell::Empty,
-            Kept::Text(text) => Cell::Text(text),
-            // A number that JSON has no word for.
-            Kept::Nothing(()) => Cell::Empty,
-        })
-    }
-}
-
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(untagged)]
 enum Kept {
     Text(String),
     Number(f64),
     Boolean(bool),
-    Date { date: civil::DateTime },
+    Date {
+        date: civil::DateTime,
+    },
+    /// A number that JSON has no word for.
     Nothing(()),
 }
 
+impl From<Kept> for Cell {
+    fn from(kept: Kept) -> Cell {
+        match kept {
+            Kept::Text(text) if !text.is_empty() => Cell::Text(text),
+            Kept::Number(number) => Cell::Number(number),
+            Kept::Boolean(is) => Cell::Boolean(is),
+            Kept::Date { date } => Cell::Date(date),
+            Kept::Text(_) | Kept::Nothing(()) => Cell::Empty,
+        }
+    }
+}
+
 /// What to do with rows that are hidden or filtered away in the sheet.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Hash,
-    clap::ValueEnum,
-    strum::IntoStaticStr,
-    serde::Serialize,
-    serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(clap::ValueEnum, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Hidden {
     /// Leave them out

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
+use super::printable::Secret;
 use super::row::{Cell, RowNumber};
-use super::secret::Secret;
 
 /// Milliseconds since the Unix epoch, UTC, and read as such. Prints to the second, as every time this tool prints for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -147,7 +147,7 @@ impl Annotator {
             Verdict::Duplicate(first) => language.say("repeats_row", &[&first.to_string()]),
             Verdict::Invalid(problems) => language.tell_all(problems.iter().map(|problem| {
                 let column = problem.column.as_deref();
-                (column, problem.code.into_str(), problem.message.as_str())
+                (column, problem.code, problem.message.as_str())
             })),
             Verdict::Aside(aside) => {
                 let word = format!("aside_{}", aside.into_str());
@@ -160,7 +160,7 @@ impl Annotator {
     fn by_place(&self, found: &Judged) -> HashMap<usize, (Fill, Vec<String>)> {
         let language = self.shape.language;
         let problems = found.problems().iter().map(|problem| {
-            let told = language.tell(problem.code.into_str(), &problem.message);
+            let told = language.tell(problem.code, &problem.message);
             (problem.column.as_deref(), PROBLEM, told.into_owned())
         });
         let repairs = found.repairs.iter().map(|repair| {
@@ -195,7 +195,7 @@ impl Annotator {
     fn write_overview(&mut self, tally: &CheckTally) -> Result<(), Error> {
         let language = self.shape.language;
         let problems = tally.groups(true).into_iter().map(|(column, code, group)| {
-            let meaning = language.meaning(code.map_or("", |code| code.into_str()));
+            let meaning = language.meaning(code.unwrap_or_default());
             context! { column => printable(column), meaning, count => group.count }
         });
         let values = context! {

@@ -15,7 +15,7 @@ use super::text::Look;
 use crate::error::Error;
 use crate::mapping::names::Shown;
 use crate::model::{
-    EarlierRow, Judged, ProblemCode, RowNumber, Verdict, mask, printable_json, to_json,
+    EarlierRow, Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json,
 };
 
 /// Examples kept of each group.
@@ -53,7 +53,7 @@ pub struct CheckTally {
     pub filled: Option<Json>,
     /// By column (empty for the row as a whole) and by code (none for repairs), in the sheet's order.
     #[serde(skip)]
-    groups: IndexMap<(String, Option<ProblemCode>), Group>,
+    groups: IndexMap<(String, Option<&'static str>), Group>,
     /// The lists of the document, if one is wanted. Nothing of it is written before the sheet has been read to its end; until then
     /// they wait, in memory while they are short, else in unnamed temporary files. Values are in full: the user asked for them.
     #[serde(skip)]
@@ -150,7 +150,7 @@ impl CheckTally {
     fn group(
         &mut self,
         column: &str,
-        code: Option<ProblemCode>,
+        code: Option<&'static str>,
         row: RowNumber,
         value: &str,
         message: &str,
@@ -182,7 +182,7 @@ impl CheckTally {
     }
 
     /// Problems by column and kind, or repairs by column; the largest group first.
-    pub(super) fn groups(&self, of_problems: bool) -> Vec<(&str, Option<ProblemCode>, &Group)> {
+    pub(super) fn groups(&self, of_problems: bool) -> Vec<(&str, Option<&'static str>, &Group)> {
         let groups = self.groups.iter();
         let groups = groups.filter(|((_, code), _)| code.is_some() == of_problems);
         let groups = groups.map(|((column, code), group)| (column.as_str(), *code, group));
@@ -197,7 +197,7 @@ impl CheckTally {
         let shown = |of_problems| {
             let groups = self.groups(of_problems).into_iter();
             let groups = groups.map(|(column, code, group)| {
-                let (column, meaning) = (headers.header(column), code.map(ProblemCode::meaning));
+                let (column, meaning) = (headers.header(column), code.and_then(meaning));
                 context! { column, meaning, ..Value::from(Serde(group)) }
             });
             groups.collect::<Vec<Value>>()

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use toml::{Table, Value};
 
-use crate::model::{ProblemCode, meaning_in_arabic, printable, told_in_arabic};
+use crate::model::{meaning, meaning_in_arabic, printable, told_in_arabic};
 
 /// The language of a page or a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,11 +70,8 @@ impl Language {
     /// What a code of a problem means.
     pub(super) fn meaning(self, code: &str) -> Cow<'static, str> {
         let arabic = (self == Language::Arabic).then(|| meaning_in_arabic(code));
-        match (arabic.flatten(), code.parse()) {
-            (Some(arabic), _) => Cow::Borrowed(arabic),
-            (None, Ok(code)) => Cow::Borrowed(ProblemCode::meaning(code)),
-            (None, Err(_)) => Cow::Owned(code.to_owned()),
-        }
+        let told = arabic.flatten().or_else(|| meaning(code));
+        told.map_or_else(|| Cow::Owned(code.to_owned()), Cow::Borrowed)
     }
 
     /// A sentence that was made in English under this code. What nobody here has words for, such as the vendor's, stays as it is.

@@ -161,7 +161,7 @@ impl Seen {
             (Some(aside), _) => Verdict::Aside(aside),
             (None, Err(problems)) => Verdict::Invalid(problems),
             (None, Ok(invitation)) => {
-                let key = std::array::from_fn(|at| invitation.key.0[at]);
+                let key = std::array::from_fn(|at| invitation.key[at]);
                 let body = hash(&invitation.body);
                 match *self.0.entry(key).or_insert((number, body)) {
                     (first, _) if first == number => Verdict::Valid(invitation),

@@ -2,8 +2,9 @@
 //!
 //! Who is invited twice gets two sessions: the vendor's answer to that is unknown, so the sandbox does not help to hide it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +12,12 @@ use serde_json::{Value, json};
 
 use super::faults::{Faults, Target};
 use super::http::{Answer, Call};
-use super::tenant::{API_KEY, PASSWORD, TENANCY_NAME, Tokens, USERNAME, mint};
+
+/// The account that every sandbox knows. It is fixed and public, so that a rehearsal's ledger stays bound to the same tenant.
+pub const API_KEY: &str = "sandbox-api-key";
+pub const TENANCY_NAME: &str = "sandbox";
+pub const USERNAME: &str = "admin@sandbox.example";
+pub const PASSWORD: &str = "sandbox-password";
 
 const LOGIN: &str = "/api/credentials/Login";
 const REFRESH: &str = "/api/credentials/RefreshToken";
@@ -21,6 +27,8 @@ const ALL_TYPES: &str = "/api/BusinessRequest/GetAllRequestTypes";
 const TYPE_FIELDS: &str = "/api/BusinessRequest/GetBusinessRequestTypeTemplateFields";
 
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// A refresh token outlives its access token by this factor, as 604800 s do 86400 s in the vendor's documentation.
+const REFRESH_LIVES: u32 = 7;
 
 /// The two sample contract types, in the shape in which the vendor describes forms.
 static FORMS: LazyLock<[Value; 2]> = LazyLock::new(|| {
@@ -31,15 +39,18 @@ static FORMS: LazyLock<[Value; 2]> = LazyLock::new(|| {
     texts.map(|text| serde_json::from_str(text).unwrap_or_default())
 });
 
+#[derive(Default)]
 pub(super) struct Api {
-    pub tokens: Tokens,
+    pub token_life: Duration,
+    /// The admin tokens that hold now, with their ends.
+    pub tokens: HashMap<String, Instant>,
     pub faults: Faults,
     /// Contract types and keys that the sample forms lack are as good.
     pub any_form: bool,
 }
 
 /// An answer that ends the call is the error of it.
-type Checked<T> = Result<T, Answer>;
+type Checked<T = Answer> = Result<T, Answer>;
 
 impl Call {
     pub(super) fn creates_session(&self) -> bool {
@@ -49,7 +60,7 @@ impl Call {
 
     /// The body as a `T`, which refuses what it does not know.
     fn parse<T: DeserializeOwned>(&self) -> Checked<T> {
-        serde_json::from_slice(&self.body).map_err(|error| malformed(&error.to_string()))
+        serde_json::from_slice(&self.body).map_err(|error| Answer::plain(400, &error.to_string()))
     }
 
     /// Phone, else e-mail, as far as it can be read: for the log, of refused requests too.
@@ -63,7 +74,7 @@ impl Call {
 
 impl Api {
     /// Answers a request that the limits admitted.
-    pub(super) fn answer(&self, call: &Call) -> Answer {
+    pub(super) fn answer(&mut self, call: &Call) -> Answer {
         let answer = self.check(call).and_then(|()| match call.path.as_str() {
             LOGIN => self.log_in(call),
             REFRESH => self.refresh(call),
@@ -78,17 +89,16 @@ impl Api {
     /// What every endpoint asks of a request before it looks inside.
     fn check(&self, call: &Call) -> Checked<()> {
         let plain = |status, message| Err(Answer::plain(status, message));
-        let method = match call.path.as_str() {
-            LOGIN | REFRESH | CREATE_INVITATION | CREATE_AUTH_SESSION => "POST",
-            ALL_TYPES | TYPE_FIELDS => "GET",
+        let (method, needs_admin) = match call.path.as_str() {
+            LOGIN | REFRESH | CREATE_AUTH_SESSION => ("POST", false),
+            CREATE_INVITATION => ("POST", true),
+            ALL_TYPES | TYPE_FIELDS => ("GET", true),
             _ => return plain(404, "There is nothing at this address."),
         };
         let kind = call.header("Content-Type").unwrap_or_default();
         let is_json = kind.split(';').next() == Some("application/json");
         let bearer = call.header("Authorization");
         let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        let is_admin = bearer.is_some_and(|token| self.tokens.holds("admin", token));
-        let needs_admin = ![LOGIN, REFRESH, CREATE_AUTH_SESSION].contains(&call.path.as_str());
         if call.method != method {
             plain(405, "This address takes another method.")
         } else if call.body.len() > MAX_BODY_BYTES {
@@ -97,38 +107,45 @@ impl Api {
             plain(401, "The ApiKey is not accepted.")
         } else if method == "POST" && !is_json {
             plain(415, "The body must be application/json.")
-        } else if needs_admin && !is_admin {
+        } else if needs_admin && !bearer.is_some_and(|token| self.holds("admin", token)) {
             plain(401, "The bearer token is missing, unknown or has expired.")
         } else {
             Ok(())
         }
     }
 
-    fn log_in(&self, call: &Call) -> Checked<Answer> {
-        call.parse::<LoginRequest>()?.check(call)?;
-        Ok(self.respond(Target::Login, None, || {
-            let [access, refresh] = self.tokens.grant(None);
+    fn log_in(&mut self, call: &Call) -> Checked {
+        let login: LoginRequest = call.parse()?;
+        let tenants = [call.header("TenancyName"), Some(&*login.tenancy_name)];
+        if tenants != [Some(TENANCY_NAME); 2] {
+            return Err(refused(2002, "The tenant is not known."));
+        }
+        if login.user_name_or_email_address != USERNAME || login.password != PASSWORD {
+            return Err(refused(2001, "Invalid user name or password."));
+        }
+        Ok(self.respond(Target::Login, None, |api| {
+            let [access, refresh] = api.grant(None);
             json!({
                 "accessToken": access,
-                "expireInSeconds": self.tokens.life.as_secs(),
+                "expireInSeconds": api.token_life.as_secs(),
                 "refreshToken": refresh,
-                "refreshTokenExpireInSeconds": self.tokens.refresh_life().as_secs(),
+                "refreshTokenExpireInSeconds": api.refresh_life().as_secs(),
             })
         }))
     }
 
-    fn refresh(&self, call: &Call) -> Checked<Answer> {
+    fn refresh(&mut self, call: &Call) -> Checked {
         let used = call.parse::<RefreshRequest>()?.refresh_token;
-        if !self.tokens.holds("refresh", &used) {
+        if !self.holds("refresh", &used) {
             let message = "The refresh token is unknown, used or expired.";
             return Err(refused(2003, message));
         }
-        Ok(self.respond(Target::Refresh, None, || {
-            let [access, refresh] = self.tokens.grant(Some(&used));
+        Ok(self.respond(Target::Refresh, None, |api| {
+            let [access, refresh] = api.grant(Some(&used));
             json!({
                 "accessToken": access,
                 "encryptedAccessToken": format!("encrypted-{access}"),
-                "expireInSeconds": self.tokens.life.as_secs(),
+                "expireInSeconds": api.token_life.as_secs(),
                 // The one just used up: a client that keeps it instead of the new one is refused next time.
                 "refreshToken": used,
                 "newRefreshToken": refresh,
@@ -136,36 +153,44 @@ impl Api {
         }))
     }
 
-    fn create_invitation(&self, call: &Call) -> Checked<Answer> {
-        let invitation: Invitation = call.parse()?;
-        let (mut session, beside) = (invitation.session_input, invitation.request_fields_values);
+    fn create_invitation(&mut self, call: &Call) -> Checked {
+        let Invitation {
+            session_input: mut session,
+            request_fields_values: beside,
+        } = call.parse()?;
         if beside.is_some() && session.request_fields.is_some() {
-            return Err(malformed("RequestFieldsValues stands twice"));
+            return Err(Answer::plain(400, "RequestFieldsValues stands twice"));
         }
         session.request_fields = session.request_fields.or(beside);
         self.create(&session)
     }
 
     /// No admin, no pre-filled fields.
-    fn create_auth_session(&self, call: &Call) -> Checked<Answer> {
+    fn create_auth_session(&mut self, call: &Call) -> Checked {
         let session: Session = call.parse()?;
-        match session.request_fields {
-            Some(_) => Err(malformed("unknown field `RequestFieldsValues`")),
-            None => self.create(&session),
+        if session.request_fields.is_some() {
+            let message = "unknown field `RequestFieldsValues`";
+            return Err(Answer::plain(400, message));
         }
+        self.create(&session)
     }
 
-    fn create(&self, session: &Session) -> Checked<Answer> {
+    fn create(&mut self, session: &Session) -> Checked {
         session.check(self.any_form)?;
         let phone = session.phone_number.as_deref();
-        Ok(self.respond(Target::Invitation, phone, || json!(mint("session"))))
+        Ok(self.respond(Target::Invitation, phone, |_| json!(mint("session"))))
     }
 
     /// Answers with `data`, or as a fault would have it; where that refuses, nothing is made.
-    fn respond(&self, target: Target, phone: Option<&str>, data: impl FnOnce() -> Value) -> Answer {
+    fn respond(
+        &mut self,
+        target: Target,
+        phone: Option<&str>,
+        data: impl FnOnce(&mut Api) -> Value,
+    ) -> Answer {
         let fault = self.faults.of(target, phone);
         let is_accepted = fault.is_none_or(|fault| fault.accepts);
-        let data = is_accepted.then(data).unwrap_or_default();
+        let data = if is_accepted { data(self) } else { Value::Null };
         let answer = fault.map_or_else(|| Answer::success(&data), |fault| fault.answer(&data));
         Answer {
             session_token: data.as_str().map(str::to_owned),
@@ -173,6 +198,33 @@ impl Api {
             ..answer
         }
     }
+
+    fn refresh_life(&self) -> Duration {
+        self.token_life.saturating_mul(REFRESH_LIVES)
+    }
+
+    /// An access token and a refresh token, in place of the refresh token that is used up by it.
+    fn grant(&mut self, used: Option<&str>) -> [String; 2] {
+        let granted = [mint("admin"), mint("refresh")];
+        let lives = [self.token_life, self.refresh_life()];
+        let now = Instant::now();
+        self.tokens
+            .retain(|token, end| *end > now && Some(token.as_str()) != used);
+        let ends = lives.map(|life| now + life);
+        self.tokens.extend(granted.clone().into_iter().zip(ends));
+        granted
+    }
+
+    /// Whether it is a token of this kind, `admin` or `refresh`, whose time is not over.
+    fn holds(&self, kind: &str, token: &str) -> bool {
+        let end = self.tokens.get(token);
+        token.starts_with(kind) && end.is_some_and(|end| *end > Instant::now())
+    }
+}
+
+/// A token that no other sandbox hands out: a rehearsal's ledger outlives the sandbox it was rehearsed against.
+fn mint(kind: &str) -> String {
+    format!("{kind}-{:032x}", fastrand::u128(..))
 }
 
 #[derive(Deserialize)]
@@ -181,26 +233,6 @@ struct LoginRequest {
     tenancy_name: String,
     user_name_or_email_address: String,
     password: String,
-}
-
-impl LoginRequest {
-    fn check(&self, call: &Call) -> Checked<()> {
-        let user = &self.user_name_or_email_address;
-        for (value, max) in [(&self.tenancy_name, 256), (user, 256), (&self.password, 32)] {
-            if value.is_empty() || value.chars().count() > max {
-                return Err(malformed(&format!(
-                    "A member must have 1 to {max} characters."
-                )));
-            }
-        }
-        if [call.header("TenancyName"), Some(&self.tenancy_name)] != [Some(TENANCY_NAME); 2] {
-            return Err(refused(2002, "The tenant is not known."));
-        }
-        if user != USERNAME || self.password != PASSWORD {
-            return Err(refused(2001, "Invalid user name or password."));
-        }
-        Ok(())
-    }
 }
 
 #[derive(Deserialize)]
@@ -247,34 +279,44 @@ struct Permissions {
 impl Session {
     /// What the vendor would refuse it for.
     fn check(&self, any_form: bool) -> Checked<()> {
+        let wrong = |code, message: &str, field: &str| {
+            let descriptions = json!([{"field": field, "message": message}]);
+            Err(Answer::error(400, code, message, &descriptions))
+        };
+        let (phone, email) = (self.phone_number.as_deref(), self.email.as_deref());
         let types = &self.permissions.allowed_contract_type_ids;
-        let is_unknown = |id: &i64| !any_form && form(*id).is_none();
-        match (self.phone_number.as_deref(), self.email.as_deref()) {
-            (None, None) => return wrong(1001, "Neither phone nor e-mail.", "phoneNumber"),
-            (Some(phone), _) if !is_e164(phone) => {
-                return wrong(1002, "The phone number is not E.164.", "phoneNumber");
-            }
-            (_, Some(email)) if !is_email(email) => {
-                return wrong(1003, "The e-mail address is not valid.", "email");
-            }
-            _ => {}
-        }
-        if types.is_empty() || types.iter().any(is_unknown) {
+        let is_known = |id: &i64| any_form || form(*id).is_some();
+        if phone.is_none() && email.is_none() {
+            wrong(1001, "Neither phone nor e-mail.", "phoneNumber")
+        } else if phone.is_some_and(|phone| !is_e164(phone)) {
+            wrong(1002, "The phone number is not E.164.", "phoneNumber")
+        } else if email.is_some_and(|email| !is_email(email)) {
+            wrong(1003, "The e-mail address is not valid.", "email")
+        } else if types.is_empty() || !types.iter().all(is_known) {
             let message = "No contract type, or an unknown one.";
-            return wrong(1004, message, "allowedContractTypeIds");
+            wrong(1004, message, "allowedContractTypeIds")
+        } else if let Some(place) = self.unknown_field(any_form) {
+            let place = format!("RequestFieldsValues.{place}");
+            wrong(1005, "There is no such type or field.", &place)
+        } else {
+            Ok(())
         }
-        for (type_id, values) in self.request_fields.iter().flatten() {
-            let id = types.iter().find(|id| id.to_string() == *type_id);
-            let form = id.and_then(|id| form(*id));
-            let is_known = |key| any_form || form.is_some_and(|form| has_key(form, key));
-            let unknown = values.keys().find(|key| !is_known(key));
-            if id.is_none() || unknown.is_some() {
-                let key = unknown.map_or("", String::as_str);
-                let place = format!("RequestFieldsValues.{type_id}.{key}");
-                return wrong(1005, "There is no such type or field.", &place);
-            }
-        }
-        Ok(())
+    }
+
+    fn unknown_field(&self, any_form: bool) -> Option<String> {
+        let types = &self.permissions.allowed_contract_type_ids;
+        self.request_fields
+            .iter()
+            .flatten()
+            .find_map(|(id, values)| {
+                let Some(known) = types.iter().find(|known| known.to_string() == *id) else {
+                    return Some(id.clone());
+                };
+                let is_known =
+                    |key: &str| any_form || form(*known).is_some_and(|it| has_key(it, key));
+                let key = values.keys().find(|key| !is_known(key))?;
+                Some(format!("{id}.{key}"))
+            })
     }
 }
 
@@ -287,9 +329,7 @@ fn is_e164(phone: &str) -> bool {
 
 /// One `@`, something before it, a domain with a dot inside behind it, no white space.
 fn is_email(email: &str) -> bool {
-    let Some((local, domain)) = email.split_once('@') else {
-        return false;
-    };
+    let (local, domain) = email.split_once('@').unwrap_or_default();
     let is_odd = |letter: char| letter.is_whitespace() || letter.is_control();
     let has_dot = domain.trim_matches('.').contains('.') && !domain.ends_with('.');
     !local.is_empty() && has_dot && !domain.contains('@') && !email.contains(is_odd)
@@ -301,11 +341,11 @@ fn list_types() -> Answer {
 }
 
 /// What `isLocalized` changes is unknown, so it changes nothing.
-fn describe_type(call: &Call) -> Checked<Answer> {
+fn describe_type(call: &Call) -> Checked {
     let mut members = url::form_urlencoded::parse(call.query.as_bytes());
     let id = members.find(|(name, _)| name == "requestTypeId");
     let id = id.and_then(|(_, id)| id.parse().ok());
-    let id = id.ok_or_else(|| malformed("requestTypeId is not a number"))?;
+    let id = id.ok_or_else(|| Answer::plain(400, "requestTypeId is not a number"))?;
     // HTTP 200 with an error code is how the vendor documents errors.
     let unknown = || Answer::error(200, 1004, "There is no such contract type.", &Value::Null);
     Ok(form(id).map_or_else(unknown, Answer::success))
@@ -326,23 +366,12 @@ fn has_key(node: &Value, key: &str) -> bool {
     }
 }
 
-fn malformed(message: &str) -> Answer {
-    Answer::plain(400, message)
-}
-
 fn refused(error_code: i64, message: &str) -> Answer {
     Answer::error(401, error_code, message, &Value::Null)
 }
 
-fn wrong(error_code: i64, message: &str, field: &str) -> Checked<()> {
-    let descriptions = json!([{"field": field, "message": message}]);
-    Err(Answer::error(400, error_code, message, &descriptions))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn invitation() -> Value {
@@ -376,18 +405,16 @@ mod tests {
 
     #[test]
     fn an_invitation_is_judged_strictly() {
-        let tokens = Tokens::new(Duration::from_hours(24));
+        let mut api = Api {
+            token_life: Duration::from_hours(24),
+            ..Api::default()
+        };
         let headers = [
             ("ApiKey", API_KEY.to_owned()),
             ("Content-Type", "application/json; charset=utf-8".to_owned()),
-            ("Authorization", format!("Bearer {}", tokens.grant(None)[0])),
+            ("Authorization", format!("Bearer {}", api.grant(None)[0])),
         ];
-        let api = Api {
-            tokens,
-            faults: Faults::default(),
-            any_form: false,
-        };
-        let post = |path: &str, body: &Value| {
+        let mut post = |path: &str, body: &Value| {
             let answer = api.answer(&Call {
                 method: "POST".to_owned(),
                 path: path.to_owned(),

@@ -1,16 +1,14 @@
 //! Who meets which fault: magic recipients, and requests at random.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::http::{Answer, Delivery};
-use super::tenant::locked;
-use crate::error::Error;
 
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -119,96 +117,100 @@ pub(super) enum Target {
     Refresh,
 }
 
-/// Decides what each request meets, and remembers what has been met.
-#[derive(Default)]
-pub(super) struct Faults {
-    rates: [Vec<(Fault, f64)>; 3],
+/// How often each fault is met: `name=rate,…`, with rates from 0 to 1, such as `500=0.05,reset_after=0.02,refresh_refused=1`.
+///
+/// A bare name speaks of invitations; `login_` and `refresh_` before it, of those. `login_refused_after=2` refuses
+/// every login but the first two.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rates {
+    by_target: [Vec<(Fault, f64)>; 3],
     /// Logins that are granted.
     logins: Option<u64>,
-    seed: u64,
-    requests: [AtomicU64; 3],
-    met_once: Mutex<HashSet<String>>,
 }
 
-impl Faults {
-    /// Reads `name=rate,…`, with rates from 0 to 1, such as `500=0.05,reset_after=0.02,refresh_refused=1`.
-    ///
-    /// A bare name speaks of invitations; `login_` and `refresh_` before it, of those. `login_refused_after=2` refuses
-    /// every login but the first two.
-    pub(super) fn parse(spec: &str, seed: u64) -> Result<Faults, Error> {
-        let wrong = |message| {
-            let names: Vec<&str> = BEHAVIOURS.iter().map(|one| one.name.as_str()).collect();
-            let names = names.join(", ");
-            Error::unusable("sandbox_fault", message).hint(format!(
-                "Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of those; \
-                 `login_refused_after=N` counts logins. The names: {names}."
-            ))
-        };
-        let mut faults = Faults {
-            seed,
-            ..Faults::default()
-        };
+impl FromStr for Rates {
+    type Err = String;
+
+    fn from_str(spec: &str) -> Result<Rates, String> {
+        let mut rates = Rates::default();
         let entries = spec.split(',').map(str::trim);
         for entry in entries.filter(|entry| !entry.is_empty()) {
-            faults.add(entry).map_err(wrong)?;
+            rates.add(entry).map_err(|message| {
+                let names: Vec<&str> = BEHAVIOURS.iter().map(|one| one.name.as_str()).collect();
+                let names = names.join(", ");
+                format!(
+                    "{message} Write `name=rate,…` with rates from 0 to 1; put `login_` or `refresh_` before a name to speak of \
+                     those; `login_refused_after=N` counts logins. The names: {names}."
+                )
+            })?;
         }
         let sum = |rates: &Vec<(Fault, f64)>| rates.iter().map(|(_, rate)| rate).sum::<f64>();
         // Decimal rates that make 1 on paper may make a little more in binary.
-        if faults.rates.iter().any(|rates| sum(rates) > 1.0 + 1e-9) {
-            return Err(wrong(format!(
-                "The fault rates in `{spec}` add up to more than 1."
-            )));
+        if rates.by_target.iter().any(|rates| sum(rates) > 1.0 + 1e-9) {
+            return Err("The rates add up to more than 1.".to_owned());
         }
-        Ok(faults)
+        Ok(rates)
     }
+}
 
+impl Rates {
     fn add(&mut self, entry: &str) -> Result<(), String> {
-        let has_no_rate = || format!("The fault `{entry}` has no rate.");
-        let (name, value) = entry.split_once('=').ok_or_else(has_no_rate)?;
+        let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
         let (name, value) = (name.trim(), value.trim());
         if name == "login_refused_after" {
             let logins = value.parse();
-            let logins = logins.map_err(|_| format!("`{value}` is not a number of logins."))?;
-            self.logins = Some(logins);
+            self.logins =
+                Some(logins.map_err(|_| format!("`{value}` is not a number of logins."))?);
             return Ok(());
         }
-        let (target, name) = match (name.strip_prefix("login_"), name.strip_prefix("refresh_")) {
-            (Some(name), _) => (Target::Login, name),
-            (_, Some(name)) => (Target::Refresh, name),
+        let (target, name) = match name.split_once('_') {
+            Some(("login", name)) => (Target::Login, name),
+            Some(("refresh", name)) => (Target::Refresh, name),
             _ => (Target::Invitation, name),
         };
         let fault = named(name).ok_or_else(|| format!("There is no fault `{name}`."))?;
         let rate = value.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
         let rate = rate.ok_or_else(|| format!("`{value}` is not a rate from 0 to 1."))?;
-        self.rates[target as usize].push((fault, rate));
+        self.by_target[target as usize].push((fault, rate));
         Ok(())
     }
+}
 
+/// Decides what each request meets, and remembers what has been met.
+#[derive(Default)]
+pub(super) struct Faults {
+    pub rates: Rates,
+    pub seed: u64,
+    pub requests: [u64; 3],
+    pub met_once: HashSet<String>,
+}
+
+impl Faults {
     /// What a valid request meets instead of an ordinary answer: its recipient's magic, else a random fault.
-    pub(super) fn of(&self, target: Target, phone: Option<&str>) -> Option<Fault> {
-        let nth = self.requests[target as usize].fetch_add(1, Ordering::Relaxed) + 1;
+    pub(super) fn of(&mut self, target: Target, phone: Option<&str>) -> Option<Fault> {
+        self.requests[target as usize] += 1;
         let magic = phone.and_then(|phone| self.of_recipient(phone));
-        magic.or_else(|| self.draw(target, nth))
+        magic.or_else(|| self.draw(target, self.requests[target as usize]))
     }
 
-    fn of_recipient(&self, phone: &str) -> Option<Fault> {
+    fn of_recipient(&mut self, phone: &str) -> Option<Fault> {
         let is_here = |phones: &[String]| phones.iter().any(|magic| magic == phone);
         let magic = |one: &&Behaviour| is_here(&one.always) || is_here(&one.once);
         let behaviour = BEHAVIOURS.iter().find(magic)?;
-        let meets = is_here(&behaviour.always) || locked(&self.met_once).insert(phone.to_owned());
+        let meets = is_here(&behaviour.always) || self.met_once.insert(phone.to_owned());
         meets.then_some(behaviour)
     }
 
     /// The fault, if any, that the `nth` request of its kind meets: decided by its number and the seed alone.
     fn draw(&self, target: Target, nth: u64) -> Option<Fault> {
-        if target == Target::Login && self.logins.is_some_and(|last| nth > last) {
+        if target == Target::Login && self.rates.logins.is_some_and(|last| nth > last) {
             return named("refused");
         }
         // The odd constant spreads neighbouring numbers over the whole range of seeds.
         let place = nth.wrapping_mul(3).wrapping_add(target as u64);
         let mixed = place.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut drawn = fastrand::Rng::with_seed(self.seed.wrapping_add(mixed)).f64();
-        let mut rates = self.rates[target as usize].iter();
+        let mut rates = self.rates.by_target[target as usize].iter();
         let (fault, _) = rates.find(|(_, rate)| {
             drawn -= rate;
             drawn < 0.0
@@ -244,7 +246,11 @@ mod tests {
     fn rates_come_out_as_asked_and_the_seed_decides_everything() {
         let rates = "500=0.05, reset_after=0.2, refresh_500=1, login_refused_after=2";
         let drawn = |seed, target| -> Vec<&str> {
-            let faults = Faults::parse(rates, seed).unwrap();
+            let faults = Faults {
+                rates: rates.parse().unwrap(),
+                seed,
+                ..Faults::default()
+            };
             let fault = |nth| faults.draw(target, nth).map_or("", |fault| &*fault.name);
             (1..=10_000).map(fault).collect()
         };
@@ -271,7 +277,7 @@ mod tests {
             (" , ", true),
             ("500=0.1,hang=0.2,html=0.7", true),
         ] {
-            assert_eq!(Faults::parse(spec, 0).is_ok(), is_good, "{spec}");
+            assert_eq!(spec.parse::<Rates>().is_ok(), is_good, "{spec}");
         }
     }
 }

@@ -95,13 +95,19 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn success(data: &Value) -> Self {
-        Answer::json(200, &envelope(data, None, &Value::Null))
+        let envelope = json!({"data": data, "error_code": null, "error_message": null, "error_descriptions": null});
+        Answer::json(200, &envelope)
     }
 
     /// An error in the envelope.
     pub(super) fn error(status: u16, code: i64, message: &str, descriptions: &Value) -> Self {
-        let error = Some((code, message));
-        Answer::json(status, &envelope(&Value::Null, error, descriptions))
+        let envelope = json!({
+            "data": null,
+            "error_code": code,
+            "error_message": message,
+            "error_descriptions": descriptions,
+        });
+        Answer::json(status, &envelope)
     }
 
     /// An error whose code repeats the HTTP status.
@@ -131,22 +137,17 @@ impl Answer {
         (!never_leaves).then_some(self.status)
     }
 
-    /// Status line and headers, with the server's time as every server has it.
-    fn head(&self) -> String {
+    /// Writes it as its delivery says, with the server's time as every server has it, and tells whether the connection goes on.
+    pub(super) async fn write(&self, stream: &mut BufReader<TcpStream>) -> io::Result<bool> {
+        let mut head = format!("HTTP/1.1 {} \r\n", self.status);
         let fixed = [
             ("Date", httpdate::fmt_http_date(SystemTime::now())),
             ("Content-Length", self.body.len().to_string()),
         ];
-        let headers = fixed.iter().chain(&self.headers);
-        let lines: Vec<String> = headers
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
-        format!("HTTP/1.1 {} \r\n{}\r\n", self.status, lines.concat())
-    }
-
-    /// Writes it as its delivery says, and tells whether the connection goes on.
-    pub(super) async fn write(&self, stream: &mut BufReader<TcpStream>) -> io::Result<bool> {
-        let head = self.head();
+        for (name, value) in fixed.iter().chain(&self.headers) {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        head.push_str("\r\n");
         let bytes = [head.as_bytes(), &self.body].concat();
         let out = stream.get_mut();
         match self.delivery {
@@ -174,13 +175,4 @@ impl Answer {
         }
         Ok(self.delivery == Delivery::Whole)
     }
-}
-
-fn envelope(data: &Value, error: Option<(i64, &str)>, descriptions: &Value) -> Value {
-    json!({
-        "data": data,
-        "error_code": error.map(|(code, _)| code),
-        "error_message": error.map(|(_, message)| message),
-        "error_descriptions": descriptions,
-    })
 }

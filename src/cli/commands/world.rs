@@ -265,11 +265,9 @@ impl Target {
     }
 
     pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
-        let options = SandboxOptions {
-            any_form: true,
-            // With the vendor's own limits, as `sandbox` has them.
-            ..SandboxOptions::parse_from([SANDBOX_NAME])
-        };
+        // With the vendor's own limits, as `sandbox` has them.
+        let mut options = SandboxOptions::parse_from([SANDBOX_NAME]);
+        options.any_form = true;
         let served = Sandbox::start(options).await?;
         let base_url = BaseUrl::parse(&served.base_url(), false)?;
         let account = Account {

@@ -99,11 +99,7 @@ impl<'a> TypeForm<'a> {
 
     /// What people may write and what is sent for it.
     pub fn choice_pairs(&self, key: &str) -> Vec<(String, String)> {
-        let pair = |option: &'a FormOption| {
-            let labels = option.labels.iter().chain([&option.value]);
-            labels.map(|label| (label.clone(), option.value.clone()))
-        };
-        self.options(key).iter().flat_map(pair).collect()
+        self.field(key).map_or(Vec::new(), choice_pairs)
     }
 
     /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
@@ -120,6 +116,15 @@ impl<'a> TypeForm<'a> {
     pub fn options(&self, key: &str) -> &'a [FormOption] {
         self.field(key).map_or(&[], |field| &field.options)
     }
+}
+
+/// What people may write for a field's choices, and what is sent for it.
+pub(crate) fn choice_pairs(field: &FormField) -> Vec<(String, String)> {
+    let pairs = field.options.iter().flat_map(|option| {
+        let labels = option.labels.iter().chain([&option.value]);
+        labels.map(|label| (label.clone(), option.value.clone()))
+    });
+    pairs.collect()
 }
 
 /// What a field's values must be, by the form and by the words of its key and labels: the one place that says so, for a sheet

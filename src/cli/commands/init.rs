@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::check::{check_input, forms, input};
@@ -25,7 +26,8 @@ const OF_THE_COMPANY: [&str; 5] = ["api", "limits", "retry", "team", "notify"];
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global)?;
     let input = input(&args.file)?;
-    let mut found = Found::of(args, &config, &input)?;
+    let bare = Settings::without_config(folder_of(&config));
+    let mut found = Found::of(args, &bare, &input)?;
     if output.can_ask() && !args.yes {
         // Escape leaves everything as it was.
         if !found.is_agreed(output).unwrap_or(false) {
@@ -35,11 +37,11 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     } else if !output.json {
         found.show(output);
     }
-    let (source, company) = (found.source_settings(args), company_settings(args));
-    let text = found.proposal.to_toml(&source, &company);
+    let text = found.to_toml(args);
     write_bytes(&config, Readers::Everyone, text.as_bytes())?;
     if !found.proposal.knows_types() {
-        return Err(found.contract_open(args, global, &config));
+        let named = global.config.is_some().then_some(&*config);
+        return Err(found.contract_open(args, &bare, &config, named));
     }
     if output.json {
         output.print_json(&found.document(&config, args))?;
@@ -69,10 +71,9 @@ fn config_path(args: &InitArgs, global: &Global) -> Result<PathBuf, Error> {
     if args.force || !path.exists() {
         return Ok(path);
     }
-    let shown = path.display();
-    let message = format!("{shown} is there already, and is left as it is.");
-    let error = Error::usage("config_exists", message);
-    Err(error.hint("Add --force to replace it, or move it away first."))
+    let message = format!("{} is there already, and is left as it is.", path.display());
+    Err(Error::usage("config_exists", message)
+        .hint("Add --force to replace it, or move it away first."))
 }
 
 /// The settings of the company in a config that a new one takes the place of.
@@ -87,7 +88,6 @@ fn company_settings(args: &InitArgs) -> String {
 /// A sheet as it was looked at, and the mapping that is proposed for it.
 struct Found {
     proposal: Proposal,
-    headers: Vec<String>,
     /// How headers are shown: masked where one of them is somebody's data.
     shown: Shown,
     /// Where the workbook has several that hold data.
@@ -99,22 +99,17 @@ struct Found {
 
 impl Found {
     /// Of several sheets the one that has customers is meant: that of which the most is understood.
-    fn of(args: &InitArgs, config: &Path, input: &Input) -> Result<Found, Error> {
-        let sheets = match &args.read.layout.sheet {
+    fn of(args: &InitArgs, settings: &Settings, input: &Input) -> Result<Found, Error> {
+        let mut sheets = match &args.read.layout.sheet {
             None => Source::sheets(input)?,
             Some(_) => Vec::new(),
         };
         if sheets.len() < 2 {
-            return Found::on(args, config, input, None);
+            return Found::on(args, settings, input, None);
         }
         let seen = sheets.iter();
-        let seen = seen.map(|sheet| Found::on(args, config, input, Some(sheet.clone())));
+        let seen = seen.map(|sheet| Found::on(args, settings, input, Some(sheet.clone())));
         let mut seen: Vec<Result<Found, Error>> = seen.collect();
-        let headers = seen.iter().map(|found| match found {
-            Ok(found) => found.headers.clone(),
-            Err(_) => Vec::new(),
-        });
-        let headers: Vec<Vec<String>> = headers.collect();
         let understood = |at: &usize| seen[*at].as_ref().map_or(0, Found::understood);
         // Of several that are alike, the first.
         let best = (0..seen.len()).rev().max_by_key(understood);
@@ -122,22 +117,23 @@ impl Found {
         // Where none has customers, the one that cannot be read may be the one that is meant.
         let broken = seen.iter().position(Result::is_err);
         let at = best.or(broken).unwrap_or(0);
-        let mut found = seen.swap_remove(at)?;
-        let others = sheets.into_iter().zip(&headers).enumerate();
-        let others = others.filter(|(other, _)| *other != at);
-        let others = others.map(|(_, (sheet, names))| (sheet, *names == headers[at]));
-        found.others = others.collect();
-        Ok(found)
+        sheets.remove(at);
+        let found = seen.remove(at)?;
+        let is_alike = |other: &Found| other.headers().eq(found.headers());
+        let are_alike = seen.iter().map(|other| other.as_ref().is_ok_and(is_alike));
+        Ok(Found {
+            others: sheets.into_iter().zip(are_alike).collect(),
+            ..found
+        })
     }
 
     fn on(
         args: &InitArgs,
-        config: &Path,
+        settings: &Settings,
         input: &Input,
         sheet: Option<String>,
     ) -> Result<Found, Error> {
-        let settings = Settings::without_config(folder_of(config));
-        let forms = forms(&settings)?;
+        let forms = forms(settings)?;
         let mut options = settings.source_options(&args.read.layout);
         options.known_names = header_names(&forms);
         options.sheet = sheet.clone().or(options.sheet);
@@ -150,16 +146,19 @@ impl Found {
         }
         let types = contract_types(&args.read);
         let proposal = Proposal::of(&source.columns, &rows, &types, forms);
-        let headers = proposal.columns.iter();
-        let headers: Vec<String> = headers.map(|column| column.column.name.clone()).collect();
+        let columns = proposal.columns.iter();
         Ok(Found {
+            shown: Shown::of(columns.map(|column| column.column.name.as_str())),
             proposal,
-            shown: Shown::of(headers.iter().map(String::as_str)),
-            headers,
             sheet,
             header_row: source.header_row,
             others: Vec::new(),
         })
+    }
+
+    fn headers(&self) -> impl Iterator<Item = &str> {
+        let columns = self.proposal.columns.iter();
+        columns.map(|column| column.column.name.as_str())
     }
 
     /// How many columns are used.
@@ -170,26 +169,23 @@ impl Found {
 
     /// How many columns are understood, if it is known whom to invite.
     fn understood(&self) -> usize {
-        if self.proposal.knows_recipient() {
-            self.used()
-        } else {
-            0
-        }
+        usize::from(self.proposal.knows_recipient()) * self.used()
     }
 
-    /// What was given by hand will be needed again; the header below title lines and the sheet among others as well.
-    fn source_settings(&self, args: &InitArgs) -> String {
+    /// The config, with how FILE is read: what was given by hand will be needed again; the header below title lines and the sheet among
+    /// others as well.
+    fn to_toml(&self, args: &InitArgs) -> String {
         let (row, given) = (self.header_row.0, &args.read.layout);
         let layout = LayoutArgs {
             sheet: given.sheet.clone().or(self.sheet.clone()),
             header_row: (row > 1 || given.header_row.is_some()).then_some(row),
             ..given.clone()
         };
-        let options = toml::Table::try_from(layout)
-            .unwrap_or_default()
-            .into_iter();
-        let settings = options.map(|(option, value)| (option.replace('-', "_"), value));
-        toml::to_string(&settings.collect::<toml::Table>()).unwrap_or_default()
+        let options = toml::Table::try_from(layout).unwrap_or_default();
+        let settings = options.into_iter();
+        let settings = settings.map(|(option, value)| (option.replace('-', "_"), value));
+        let source = toml::to_string(&settings.collect::<toml::Table>()).unwrap_or_default();
+        self.proposal.to_toml(&source, &company_settings(args))
     }
 
     /// Each column with its guess, on stderr: stdout belongs to the check that follows.
@@ -198,35 +194,17 @@ impl Found {
             let candidates = column.candidates.iter().map(ToString::to_string);
             json!({
                 "column": self.shown.header(&column.column.name),
-                "sample": column.sample(),
+                "sample": column.profile.sample(),
                 "target": column.target.as_ref().map(ToString::to_string),
                 "candidates": candidates.collect::<Vec<_>>(),
             })
         });
-        let guesses = json!({ "guesses": guesses.collect::<Vec<_>>() });
+        let guesses = json!({
+            "guesses": guesses.collect::<Vec<_>>(),
+            "sheet": self.sheet,
+            "others": self.others,
+        });
         output.say(&output.look().text(texts::GUESSES, &guesses));
-        if let Some(sheet) = &self.sheet {
-            output.say(&self.said_of_sheets(sheet));
-        }
-    }
-
-    fn said_of_sheets(&self, sheet: &str) -> String {
-        let mut said = vec![format!("This is the sheet \"{sheet}\".")];
-        for (is_alike, before, behind) in [
-            (
-                true,
-                "With the same columns",
-                "; send each by --sheet NAME.",
-            ),
-            (false, "Not looked at further", "."),
-        ] {
-            let others = self.others.iter().filter(|other| other.1 == is_alike);
-            let names: Vec<String> = others.map(|other| format!("\"{}\"", other.0)).collect();
-            if !names.is_empty() {
-                said.push(format!("{before}: {}{behind}", names.join(", ")));
-            }
-        }
-        said.join(" ")
     }
 
     /// The proposal for scripts.
@@ -245,17 +223,22 @@ impl Found {
             "sheet": self.sheet,
             "other_sheets": others,
             "header_row": self.header_row,
-            "contract_types": self.proposal.types(),
+            "contract_types": self.proposal.contract.types,
             "columns": columns.collect::<Vec<_>>(),
         })
     }
 
     /// Nothing says to which contract type the customers are invited: the one thing that a sheet need not know.
-    fn contract_open(&self, args: &InitArgs, global: &Global, config: &Path) -> Error {
-        let settings = Settings::without_config(folder_of(config));
+    fn contract_open(
+        &self,
+        args: &InitArgs,
+        settings: &Settings,
+        config: &Path,
+        named: Option<&Path>,
+    ) -> Error {
         let further = settings.further(false, &settings.typed(&args.file, &args.read));
-        let named = global.config.as_deref().map(Path::to_string_lossy);
-        let named = named.map_or(String::new(), |path| format!(" --config {}", quoted(&path)));
+        let named = named.map(|path| format!(" --config {}", quoted(&path.to_string_lossy())));
+        let named = named.unwrap_or_default();
         let options = format!("{} --contract-type ID --force{named}", further.checking);
         let init = format!("init {}", quoted(&further.file));
         let again = command(&init, options.trim_start());
@@ -271,7 +254,7 @@ impl Found {
             Some(column) => (
                 format!(
                     "The column \"{}\" tells the contract type, and nothing says which number each of its values means.",
-                    self.shown.header(&column.name)
+                    self.shown.header(&column.column.name)
                 ),
                 format!(
                     "{whence} Write them into {config}, where the values stand as remarks, or for all rows: {again}"
@@ -284,7 +267,7 @@ impl Found {
     fn said(&self, config: &Path, file: &Path, settings: &Settings) -> String {
         let check = format!("check {}", quoted(&file.to_string_lossy()));
         let further = settings.further(false, &Typed::default());
-        let (config, all) = (config.display(), self.headers.len());
+        let (config, all) = (config.display(), self.headers().count());
         let mut said = format!(
             "Wrote {config}: {} of {all} columns are used. Look at it, then: {}",
             self.used(),
@@ -317,7 +300,7 @@ impl Found {
                 .item(first, "The first of February: the day comes first", "")
                 .item(second, "The second of January: the month comes first", "")
                 .interact()?;
-            self.proposal.choose_order(at, order);
+            self.proposal.columns[at].profile.order = Some(order);
         }
         loop {
             self.show(output);
@@ -330,7 +313,7 @@ impl Found {
                 return Ok(is_content);
             }
             let mut select = cliclack::select("Which column?").max_rows(10);
-            for at in 0..self.headers.len() {
+            for at in 0..self.proposal.columns.len() {
                 select = select.item(at, self.title(at), "");
             }
             let at = select.interact()?;
@@ -339,7 +322,8 @@ impl Found {
     }
 
     fn ask_types(&mut self) -> io::Result<()> {
-        for (value, id) in self.proposal.open_values() {
+        let words = self.proposal.contract.words.iter_mut();
+        for (value, id) in words.filter(|(_, id)| id.is_none()) {
             let question = format!("Which contract type does \"{value}\" mean (its number)?");
             *id = ask_type(&question)?;
         }
@@ -359,7 +343,7 @@ impl Found {
             let question = "To which contract type are these customers invited (its number; Enter if you do not know)?";
             chosen = ask_type(question)?;
         }
-        self.proposal.choose_types(chosen.into_iter().collect());
+        self.proposal.contract.types = chosen.into_iter().collect();
         Ok(())
     }
 
@@ -367,7 +351,7 @@ impl Found {
         let guess = &self.proposal.columns[at];
         let letters = guess.column.letters();
         let header = self.shown.header(&guess.column.name);
-        let title = match guess.sample().as_str() {
+        let title = match guess.profile.sample().as_str() {
             "" => format!("{letters} \"{header}\" (empty)"),
             sample => format!("{letters} \"{header}\", such as {sample}"),
         };
@@ -377,31 +361,28 @@ impl Found {
     fn ask_column(&mut self, at: usize) -> io::Result<()> {
         let column = &self.proposal.columns[at];
         // Candidates stand right below the guess, everything else behind them.
-        let candidates = column.candidates.iter().cloned().map(Some);
-        let all = self.proposal.targets().cloned().map(Some);
-        let offered = [column.target.clone()].into_iter().chain(candidates);
-        let mut items: Vec<Option<Target>> = Vec::new();
+        let candidates = column.candidates.iter().map(Some);
+        let offered = [column.target.as_ref()].into_iter().chain(candidates);
+        let all = self.proposal.targets().map(Some);
+        let items: IndexSet<Option<&Target>> = offered.chain([None]).chain(all).collect();
         let question = format!("{}: what is it?", self.title(at));
         let mut select = cliclack::select(question).max_rows(10);
-        for target in offered.chain([None]).chain(all) {
-            if items.contains(&target) {
+        for item in items {
+            let Some(target) = item else {
+                select = select.item(None, "(leave it out)", "");
                 continue;
-            }
-            let label = target.as_ref().map(|target| self.proposal.label(target));
-            let label = label.unwrap_or_else(|| "(leave it out)".to_owned());
-            let feeding = target.as_ref().filter(|_| target != column.target);
-            let feeding = feeding.map_or(Vec::new(), |target| self.proposal.columns_of(target));
+            };
+            let mut feeding = self.proposal.columns_of(target);
+            feeding.retain(|_| item != column.target.as_ref());
             let feeding = feeding.iter().map(|it| self.shown.header(&it.column.name));
-            let feeding = feeding.collect::<Vec<_>>().join(", ");
-            let hint = match feeding.as_str() {
+            let hint = match &*feeding.collect::<Vec<_>>().join(", ") {
                 "" => String::new(),
                 others => printable(&format!("together with {others}")).into_owned(),
             };
-            select = select.item(items.len(), label, hint);
-            items.push(target);
+            select = select.item(Some(target.clone()), self.proposal.label(target), hint);
         }
-        let chosen = select.initial_value(0).interact()?;
-        self.proposal.choose(at, items.swap_remove(chosen));
+        let chosen = select.interact()?;
+        self.proposal.choose(at, chosen);
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! Which contract types a sheet is for: as a person said, as a column tells, as headers name them, or the only form there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 
 use super::goals::{CONTRACT_TYPE, ColumnGuess};
 use super::headers::{Words, all};
@@ -15,12 +17,13 @@ use crate::model::{ContractTypeId, Form};
 const MOST_PRODUCTS: usize = 30;
 
 /// What is known of the contract types.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Contract {
-    /// The same for every row.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Contract {
+    /// The same for every row; none when a column tells, or nobody does.
     pub types: Vec<ContractTypeId>,
     /// The place of the column that tells.
-    pub column: Option<usize>,
+    #[serde(skip)]
+    pub(super) column: Option<usize>,
     /// The different values of that column, with what they mean where that is known.
     pub words: Vec<(String, Option<ContractTypeId>)>,
 }
@@ -28,70 +31,58 @@ pub(super) struct Contract {
 impl Contract {
     /// A person's word (`named`) goes before a column, a column before the only form that there is. A column that tells contract
     /// types is never left out: that its words are not all known makes it a question.
-    pub fn of(
+    pub(super) fn of(
         columns: &[ColumnGuess],
         named: &[ContractTypeId],
         forms: &BTreeMap<ContractTypeId, Form>,
         header_types: &HeaderTypes,
     ) -> Contract {
-        if !named.is_empty() {
-            return Contract::same(named.to_vec());
-        }
+        let mut contract = Contract::default();
         let naming = columns.iter().map(|column| Naming::of(column, forms));
         let naming = naming.enumerate().filter_map(|(at, it)| Some((it?, at)));
-        // Of several that tell it alike, the first.
-        if let Some((best, column)) = naming.rev().max_by_key(|(naming, _)| *naming) {
-            let words = columns[column].profile.distinct.iter();
-            let words = words.map(|word| (word.clone(), meaning(word, forms, best)));
-            return Contract {
-                column: Some(column),
-                words: words.collect(),
-                ..Contract::default()
-            };
-        }
         let headers = columns.iter().map(ColumnGuess::header);
         let explicit = headers.filter_map(|header| Some(header_types.explicit_key(header)?.0));
-        match (sorted(explicit), forms.keys()) {
-            (named, ids) if named.is_empty() && ids.len() == 1 => {
-                Contract::same(ids.copied().collect())
-            }
-            (named, _) => Contract::same(named),
+        let explicit: BTreeSet<ContractTypeId> = explicit.collect();
+        if !named.is_empty() {
+            contract.types = named.to_vec();
+        // Of several columns that tell it alike, the first.
+        } else if let Some((best, at)) = naming.rev().max_by_key(|(naming, _)| *naming) {
+            let words = columns[at].profile.distinct.iter();
+            let words = words.map(|word| (word.clone(), meaning(word, forms, best)));
+            contract.words = words.collect();
+            contract.column = Some(at);
+        } else if explicit.is_empty() && forms.len() == 1 {
+            contract.types = forms.keys().copied().collect();
+        } else {
+            contract.types = explicit.into_iter().collect();
         }
+        contract
     }
 
-    fn same(types: Vec<ContractTypeId>) -> Contract {
-        Contract {
-            types,
-            ..Contract::default()
-        }
+    /// Whether nobody has said yet what all values of the column mean.
+    pub(super) fn is_open(&self) -> bool {
+        self.words.iter().any(|(_, id)| id.is_none())
     }
 
     /// Those that rows may have; none: any.
-    pub fn possible(&self) -> Vec<ContractTypeId> {
-        if self.words.iter().any(|(_, id)| id.is_none()) {
-            return Vec::new();
+    pub(super) fn possible(&self) -> BTreeSet<ContractTypeId> {
+        if self.is_open() {
+            return BTreeSet::new();
         }
         self.known()
     }
 
     /// Those that are known so far.
-    pub fn known(&self) -> Vec<ContractTypeId> {
+    pub(super) fn known(&self) -> BTreeSet<ContractTypeId> {
         let meant = self.words.iter().filter_map(|(_, id)| *id);
-        sorted(self.types.iter().copied().chain(meant))
+        self.types.iter().copied().chain(meant).collect()
     }
 
     /// Whether the cells hold the contract types' own numbers, so that nothing has to say what they mean.
-    pub fn is_told_by_numbers(&self) -> bool {
+    pub(super) fn is_told_by_numbers(&self) -> bool {
         let mut words = self.words.iter();
         words.all(|(word, id)| id.is_some() && word.parse().ok() == *id)
     }
-}
-
-fn sorted(ids: impl Iterator<Item = ContractTypeId>) -> Vec<ContractTypeId> {
-    let mut ids: Vec<ContractTypeId> = ids.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }
 
 /// How a column shows that it tells the contract type; the strongest last.
@@ -121,28 +112,21 @@ impl Naming {
             return Some(Naming::Name);
         }
         let values = &profile.distinct;
-        let is_list = (1..=MOST_PRODUCTS).contains(&values.len())
-            && profile.phone.max(profile.email) < 0.5
-            && profile.national_id.max(profile.date) < 0.5;
-        if !is_list
-            || forms
-                .values()
-                .any(|form| form_field(header, form).is_some())
-        {
+        let others = profile.phone.max(profile.email);
+        let others = others.max(profile.national_id).max(profile.date);
+        let is_list = (1..=MOST_PRODUCTS).contains(&values.len()) && others < 0.5;
+        let is_field = |form: &Form| form_field(header, form).is_some();
+        if !is_list || forms.values().any(is_field) {
             return None;
         }
         let differs = values.len() >= 2 && profile.words >= 0.5 && profile.known_choices() < 0.5;
-        if values
-            .iter()
-            .any(|value| form_called(value, forms).is_some())
-        {
+        let mut called = values.iter().filter_map(|value| form_called(value, forms));
+        if called.next().is_some() {
             Some(Naming::Value)
         } else if pieces.iter().any(|words| words.has_one_of(&WORDS.products)) {
             Some(Naming::Product)
-        } else if differs && is_one(&concept.weak) {
-            Some(Naming::List)
         } else {
-            None
+            (differs && is_one(&concept.weak)).then_some(Naming::List)
         }
     }
 }
@@ -162,15 +146,13 @@ fn meaning(
 fn form_called(value: &str, forms: &BTreeMap<ContractTypeId, Form>) -> Option<ContractTypeId> {
     let called = |name: &str| {
         let name = fold(name);
-        let forms = forms.iter();
-        forms.filter(move |(_, form)| fold(&form.name) == name && !name.is_empty())
+        let is_called = move |form: &Form| !name.is_empty() && fold(&form.name) == name;
+        let forms = forms.iter().filter(move |(_, form)| is_called(form));
+        forms.map(|(id, _)| *id)
     };
-    let mut named: Vec<ContractTypeId> = called(value).map(|(id, _)| *id).collect();
+    let mut named: Vec<ContractTypeId> = called(value).collect();
     if named.is_empty() {
-        named = parts_of(value)
-            .flat_map(called)
-            .map(|(id, _)| *id)
-            .collect();
+        named = parts_of(value).flat_map(called).collect();
     }
     match named[..] {
         [only] => Some(only),

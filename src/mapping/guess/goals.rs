@@ -1,16 +1,15 @@
 //! A column, what it can be mapped to (the recipient, the contract type, the fields of the forms, or without any form those that
 //! the vendor's samples show), and how well it fits: what its header says, and what its values say to that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use strum::Display;
 
-use super::headers::{
-    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all, is_same,
-};
+use super::headers::{BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all};
 use super::profile::Profile;
-use crate::mapping::form::type_of;
+use crate::mapping::form::{choice_pairs, type_of};
+use crate::mapping::value::Choices;
 use crate::mapping::words::{Concept, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, FormField, Row};
 
@@ -25,7 +24,7 @@ pub(super) const FIRST_NAME: &str = "firstName";
 pub(super) const LAST_NAME: &str = "lastName";
 
 /// What a column may feed.
-#[derive(Debug, Clone, PartialEq, Eq, Display, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Display, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     #[strum(to_string = "the recipient's phone")]
@@ -40,6 +39,12 @@ pub enum Target {
     Field(String),
 }
 
+impl Target {
+    pub(super) fn field(key: &str) -> Target {
+        Target::Field(key.to_owned())
+    }
+}
+
 /// What is proposed for one column.
 #[derive(Debug, Clone)]
 pub struct ColumnGuess {
@@ -50,7 +55,8 @@ pub struct ColumnGuess {
     pub(super) place: usize,
     /// What else it may feed, the best first.
     pub candidates: Vec<Target>,
-    pub(super) profile: Profile,
+    pub(super) words: HeaderWords,
+    pub profile: Profile,
 }
 
 impl ColumnGuess {
@@ -61,13 +67,9 @@ impl ColumnGuess {
             target: None,
             place: 0,
             candidates: Vec::new(),
+            words: HeaderWords::of(&column.name),
             profile: Profile::of(&cells.collect::<Vec<_>>()),
         }
-    }
-
-    /// What a person may be shown of its values.
-    pub fn sample(&self) -> String {
-        self.profile.sample()
     }
 
     pub(super) fn header(&self) -> &str {
@@ -76,16 +78,15 @@ impl ColumnGuess {
 
     /// Nothing says what it is, and its values are single words, as those of a name's parts are.
     pub(super) fn may_be_a_name_part(&self) -> bool {
-        let is_free = self.target.is_none() && self.profile.may_be_parts();
-        is_free && !HeaderWords::of(self.header()).says_something_else
+        self.target.is_none() && self.profile.may_be_parts() && !self.words.says_something_else
     }
 
     pub(super) fn feeds(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
 
-    pub(super) fn take(&mut self, target: Target, place: usize) {
-        self.target = Some(target);
+    pub(super) fn take(&mut self, target: &Target, place: usize) {
+        self.target = Some(target.clone());
         self.place = place;
         self.candidates.clear();
     }
@@ -100,13 +101,14 @@ pub(super) struct Goal {
     pub field_type: FieldType,
     /// What it is about, by the table.
     concept: Option<&'static Concept>,
-    /// The form's field.
+    /// The form's field, and its choices where it has some.
     pub field: Option<FormField>,
+    choices: Option<Choices>,
 }
 
 /// Goals for these contract types, or with none for every form that there is; and whether all of their forms are known.
 pub(super) fn goals(
-    types: &[ContractTypeId],
+    types: &BTreeSet<ContractTypeId>,
     forms: &BTreeMap<ContractTypeId, Form>,
 ) -> (Vec<Goal>, bool) {
     let is_relevant = |id: &ContractTypeId| types.is_empty() || types.contains(id);
@@ -127,6 +129,25 @@ pub(super) fn goals(
     (goals, has_form)
 }
 
+pub(super) fn labels_of(field: &FormField) -> Vec<&str> {
+    let labels = [field.label.as_str(), field.label_ar.as_str()];
+    labels.into_iter().filter(|it| !it.is_empty()).collect()
+}
+
+fn names_of(concept: &Concept) -> Vec<Words> {
+    all(concept.names.iter().chain([&concept.key]))
+}
+
+/// What a column's values say to a goal, whatever its header is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Vote {
+    Against,
+    Nothing,
+    For,
+    /// They leave no doubt by themselves.
+    Telling,
+}
+
 impl Goal {
     fn of_concept(concept: &'static Concept) -> Option<Goal> {
         let target = match concept.key.as_str() {
@@ -134,7 +155,7 @@ impl Goal {
             EMAIL => Target::Email,
             CONTRACT_TYPE => Target::ContractType,
             FIRST_NAME | LAST_NAME => return None,
-            key => Target::Field(key.to_owned()),
+            key => Target::field(key),
         };
         Some(Goal {
             target,
@@ -143,6 +164,7 @@ impl Goal {
             field_type: concept.field_type,
             concept: Some(concept),
             field: None,
+            choices: None,
         })
     }
 
@@ -150,17 +172,18 @@ impl Goal {
         let mut names = all([&field.key, &field.label, &field.label_ar]);
         let is_about = |concept: &&Concept| {
             let known = names_of(concept);
-            let is_known = |name: &Words| known.iter().any(|known| is_same(known, name));
-            names.iter().any(is_known)
+            names.iter().any(|name| known.iter().any(|it| it.are(name)))
         };
         let concept = WORDS.concepts.iter().find(is_about);
         names.extend(concept.into_iter().flat_map(|it| all(&it.names)));
+        let has_choices = !field.options.is_empty();
         Goal {
-            target: Target::Field(field.key.clone()),
+            target: Target::field(&field.key),
             names,
             weak: concept.map_or(Vec::new(), |concept| all(&concept.weak)),
             field_type: type_of(field),
             concept,
+            choices: has_choices.then(|| Choices::new(choice_pairs(field))),
             field: Some(field.clone()),
         }
     }
@@ -170,9 +193,8 @@ impl Goal {
     }
 
     fn is_of_recipient(&self) -> bool {
-        [PHONE, EMAIL, CONTRACT_TYPE]
-            .iter()
-            .any(|key| self.is_about(key))
+        let mut keys = [PHONE, EMAIL, CONTRACT_TYPE].into_iter();
+        keys.any(|key| self.is_about(key))
     }
 
     /// A form that asks for the phone or e-mail again is fed by the recipient's column, and must not take it away.
@@ -193,46 +215,18 @@ impl Goal {
 
     /// Whether its key is known to exist, or shown by the vendor.
     fn is_certain(&self) -> bool {
-        self.field.is_some()
-            || self.is_of_recipient()
-            || self.concept.is_some_and(|concept| concept.shown)
+        let is_shown = self.concept.is_some_and(|concept| concept.shown);
+        self.field.is_some() || self.is_of_recipient() || is_shown
     }
 
-    fn has_choices(&self) -> bool {
-        let field = self.field.as_ref();
-        field.is_some_and(|field| !field.options.is_empty())
-    }
-}
-
-pub(super) fn labels_of(field: &FormField) -> Vec<&str> {
-    let labels = [field.label.as_str(), field.label_ar.as_str()];
-    let labels = labels.into_iter().filter(|label| !label.is_empty());
-    labels.collect()
-}
-
-fn names_of(concept: &Concept) -> Vec<Words> {
-    all(concept.names.iter().chain([&concept.key]))
-}
-
-/// What a column's values say to a goal, whatever its header is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Vote {
-    Against,
-    Nothing,
-    For,
-    /// They leave no doubt by themselves.
-    Telling,
-}
-
-impl Goal {
     fn vote(&self, profile: &Profile) -> Vote {
         let is_id = profile.national_id >= 0.5 || profile.plain_phone >= 0.5;
         // The share of values that are what the goal wants, below which share they contradict it, from which on they support it
         // (choices by fewer: not every word of a list is in the table), and whether they then leave no doubt.
-        let (share, least, enough, is_telling) = match (&self.field, self.field_type) {
+        let (share, least, enough, is_telling) = match (&self.choices, self.field_type) {
             _ if profile.count == 0 => return Vote::Nothing,
-            (Some(field), _) if self.has_choices() => {
-                let share = profile.choices_of(field);
+            (Some(choices), _) => {
+                let share = profile.choices_of(choices);
                 let is_telling = share >= 0.9 && profile.distinct.len() >= 2;
                 (share, 0.3, 0.6, is_telling)
             }
@@ -250,9 +244,7 @@ impl Goal {
                 let is_name = self.is_about(FULL_NAME) && profile.several_words >= 0.8;
                 (profile.words, 0.3, 0.8, is_name)
             }
-            _ if profile.email >= 0.8 || profile.national_id >= 0.8 => {
-                return Vote::Against;
-            }
+            _ if profile.email.max(profile.national_id) >= 0.8 => return Vote::Against,
             _ => return Vote::Nothing,
         };
         match share {
@@ -263,38 +255,38 @@ impl Goal {
         }
     }
 
-    /// How well a header and its values fit, the more the better, and whether that is good enough to be used unseen; none when they
-    /// do not.
-    pub fn fit(&self, header: &HeaderWords, profile: &Profile) -> Option<(f64, bool)> {
+    /// How well a column fits, the more the better, and whether that is good enough to be used unseen; none when it does not.
+    pub fn fit(&self, column: &ColumnGuess) -> Option<(f64, bool)> {
+        let (header, profile) = (&column.words, &column.profile);
         let score = header.score(&self.names, &self.weak);
         let vote = self.vote(profile);
         let is_told = vote == Vote::Telling;
-        let (rank, is_sure) = if vote == Vote::Against {
+        let speaks = matches!(
+            self.field_type,
+            FieldType::Phone | FieldType::Email | FieldType::EgyptNationalId
+        );
+        let (rank, is_sure) = match score {
             // A name that its values deny is offered, no more.
-            (score >= BY_NAME).then_some((0.2, false))?
-        } else if score >= BY_NAME {
-            let support = if vote >= Vote::For { 0.05 } else { 0.0 };
-            (score + support, true)
-        } else if score >= BY_WEAK_NAME {
-            let is_name = self.is_about(FULL_NAME) && profile.are_names();
-            let is_sure = is_told || is_name;
-            (if is_sure { 0.7 } else { 0.4 }, is_sure)
-        } else if score >= BY_LIKENESS {
-            let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
-            let is_free_text = self.field_type == FieldType::Text && !self.is_words();
-            let is_sure = is_told || (is_very_near && (vote == Vote::For || is_free_text));
-            (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
-        } else if score > 0.0 {
-            (score, false)
-        } else {
+            BY_NAME.. if vote == Vote::Against => (0.2, false),
+            _ if vote == Vote::Against => return None,
+            BY_NAME.. if vote == Vote::Nothing => (score, true),
+            BY_NAME.. => (score + 0.05, true),
+            BY_WEAK_NAME.. => {
+                let is_name = self.is_about(FULL_NAME) && profile.are_names();
+                let is_sure = is_told || is_name;
+                (if is_sure { 0.7 } else { 0.4 }, is_sure)
+            }
+            BY_LIKENESS.. => {
+                let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
+                let is_free_text = self.field_type == FieldType::Text && !self.is_words();
+                let is_sure = is_told || (is_very_near && (vote == Vote::For || is_free_text));
+                (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
+            }
+            _ if score > 0.0 => (score, false),
             // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
-            let speaks = matches!(
-                self.field_type,
-                FieldType::Phone | FieldType::Email | FieldType::EgyptNationalId
-            );
-            let is_mute = !header.says_something_else;
-            let rank = if is_mute { 0.3 } else { 0.25 };
-            (speaks && is_told).then_some((rank, is_mute))?
+            _ if !speaks || !is_told => return None,
+            _ if header.says_something_else => (0.25, false),
+            _ => (0.3, true),
         };
         // Of two phones that are named alike, the one that says mobile goes first.
         let is_mobile = self.target == Target::Phone && header.says_mobile();

@@ -1,10 +1,12 @@
 //! Reduces a header to the words that say what the column is about, and holds it against the names that things have.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::mapping::header::parts;
+use crate::mapping::header::{Role, parts};
 use crate::mapping::names::{fold, words};
 use crate::mapping::words::WORDS;
+use crate::model::{ContractTypeId, Form};
 
 /// A header that says it by a name of the table or the form.
 pub(super) const BY_NAME: f64 = 0.88;
@@ -23,8 +25,29 @@ static KNOWN_WORDS: LazyLock<Vec<Words>> =
     LazyLock::new(|| all(WORDS.concepts.iter().flat_map(|concept| &concept.names)));
 static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(&WORDS.other_columns));
 
+/// Every name by which a header row may be known below title lines.
+pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
+    let concepts = WORDS.concepts.iter().flat_map(|concept| &concept.names);
+    // The shortest are no names to find a row by: every table of figures has an "m" or a "no".
+    let is_telling = |name: &&String| fold(name).chars().count() > 2;
+    let others = WORDS.other_columns.iter().filter(is_telling);
+    let roles = [Role::Phone, Role::Email, Role::ContractType];
+    let roles = roles.into_iter().flat_map(Role::names);
+    let mut names: Vec<&String> = concepts.chain(others).chain(roles).collect();
+    for field in forms.values().flat_map(|form| &form.fields) {
+        names.extend([&field.key, &field.label, &field.label_ar]);
+    }
+    names.retain(|name| !name.is_empty());
+    names.into_iter().cloned().collect()
+}
+
+/// Whether a header or a key speaks of somebody beside the customer, such as a guarantor.
+pub(crate) fn is_of_another_person(name: &str) -> bool {
+    Words::of(name).speak_of_another_person()
+}
+
 /// A header in a form for comparing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Words {
     /// In order, abbreviations written out, noise gone.
     pub joined: String,
@@ -36,10 +59,16 @@ pub(super) struct Words {
 
 impl Words {
     pub fn of(text: &str) -> Words {
-        let mut words: Vec<String> = words(text).iter().flat_map(written_out).collect();
+        let pieces = words(text);
+        let written_out = pieces.iter().flat_map(|piece| {
+            let whole = WORDS.abbreviations.get(piece).unwrap_or(piece);
+            whole.split(' ').map(without_article)
+        });
+        let mut words: Vec<&str> = written_out.collect();
+        let is_noise = |word: &&str| WORDS.noise.iter().any(|noise| noise == word);
         // A header of nothing but noise says just that: whose column it is.
-        if words.iter().any(|word| !WORDS.noise.contains(word)) {
-            words.retain(|word| !WORDS.noise.contains(word));
+        if !words.iter().all(is_noise) {
+            words.retain(|word| !is_noise(word));
         }
         let joined = words.concat();
         words.sort_unstable();
@@ -69,24 +98,40 @@ impl Words {
         let (own, further): (Vec<&str>, Vec<&str>) = self.sorted.split(' ').partition(is_own);
         (!further.is_empty()).then(|| Words::of(&own.join(" ")))
     }
-}
 
-fn written_out(piece: &String) -> impl Iterator<Item = String> {
-    let whole = WORDS.abbreviations.get(piece).unwrap_or(piece);
-    whole.split(' ').map(bare)
+    pub fn are(&self, name: &Words) -> bool {
+        self.folded == name.folded || self.joined == name.joined
+    }
+
+    /// How well they match the best of some names: same, or nearly so spelled.
+    pub fn match_of(&self, names: &[Words]) -> f64 {
+        let likeness = |name: &Words| {
+            let chars = [self, name].map(|words| words.joined.chars().count());
+            match name {
+                _ if self.folded == name.folded => 1.0,
+                _ if self.joined == name.joined => 0.95,
+                _ if self.sorted == name.sorted => 0.92,
+                _ if chars.iter().any(|&count| count < FUZZY_MIN_CHARS) => 0.0,
+                _ => match strsim::normalized_damerau_levenshtein(&self.joined, &name.joined) {
+                    near if near >= LIKE_ENOUGH => BY_LIKENESS + near - LIKE_ENOUGH,
+                    _ => 0.0,
+                },
+            }
+        };
+        names.iter().map(likeness).fold(0.0, f64::max)
+    }
+
+    pub fn say(&self, names: &[Words]) -> bool {
+        self.match_of(names) >= BY_NAME
+    }
 }
 
 /// Without the Arabic article, which people set or leave.
-fn bare(word: &str) -> String {
+fn without_article(word: &str) -> &str {
     let is_long = word.chars().count() > 4;
-    let without = word
-        .strip_prefix("ال")
-        .or_else(|| word.strip_prefix("وال"))
-        .or_else(|| word.strip_prefix("بال"));
-    match without {
-        Some(rest) if is_long => rest.to_owned(),
-        _ => word.to_owned(),
-    }
+    let mut articles = ["ال", "وال", "بال"].into_iter();
+    let rest = articles.find_map(|article| word.strip_prefix(article));
+    rest.filter(|_| is_long).unwrap_or(word)
 }
 
 /// Reduced, without those that nothing is left of.
@@ -96,12 +141,13 @@ pub(super) fn all<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Word
 }
 
 /// A header taken apart once, to be held against many goals.
+#[derive(Debug, Clone)]
 pub(super) struct HeaderWords {
-    whole: Words,
+    pub whole: Words,
     parts: Vec<Words>,
     /// Without a number at its end (`Mobile 2`), and that number.
     numbered: Option<(Words, u32)>,
-    /// How well it names something that no goal is about.
+    /// How well it names something that customer sheets have beside and no form field is meant by.
     other: f64,
     /// It is a name that the table knows, or speaks of somebody beside the customer.
     pub says_something_else: bool,
@@ -111,13 +157,13 @@ impl HeaderWords {
     pub fn of(header: &str) -> HeaderWords {
         let whole = Words::of(header);
         let parts = all(parts(header).flat_map(by_script));
-        let other = best(&whole, &OTHER_WORDS);
+        let other = whole.match_of(&OTHER_WORDS);
         let trimmed = header.trim_end_matches(|c: char| c.is_ascii_digit());
         let number = header[trimmed.len()..].parse().ok();
         let number = number.filter(|_| !trimmed.trim().is_empty());
         HeaderWords {
             says_something_else: other >= BY_NAME
-                || best(&whole, &KNOWN_WORDS) >= BY_NAME
+                || whole.say(&KNOWN_WORDS)
                 || whole.speak_of_another_person(),
             parts: if parts.len() > 1 { parts } else { Vec::new() },
             numbered: number.map(|number| (Words::of(trimmed), number)),
@@ -126,7 +172,6 @@ impl HeaderWords {
         }
     }
 
-    /// It names what customer sheets have beside and no form field is meant by.
     pub fn says_other(&self) -> bool {
         self.other >= BY_NAME
     }
@@ -138,25 +183,19 @@ impl HeaderWords {
 
     /// How well the header says one of these names, or one of the weak ones, from 0 to 1.
     pub fn score(&self, names: &[Words], weak: &[Words]) -> f64 {
-        let by_name = best(&self.whole, names);
-        if by_name >= BY_NAME {
-            return by_name;
-        }
-        if self.parts.iter().any(|part| best(part, names) >= BY_NAME) {
-            return 0.9;
-        }
-        if let Some((words, number)) = &self.numbered
-            && best(words, names) >= BY_NAME
-        {
+        let by_name = self.whole.match_of(names);
+        let is_weak = |words: &Words| weak.iter().any(|weak| words.are(weak));
+        match &self.numbered {
+            _ if by_name >= BY_NAME => by_name,
+            _ if self.parts.iter().any(|part| part.say(names)) => 0.9,
             // `Mobile 1` is the first choice, `Mobile 2` is none.
-            return if *number <= 1 { BY_NAME } else { 0.3 };
+            Some((words, ..=1)) if words.say(names) => BY_NAME,
+            Some((words, _)) if words.say(names) => 0.3,
+            _ if is_weak(&self.whole) || self.parts.iter().any(is_weak) => BY_WEAK_NAME,
+            // What is spelled at least as much like something else is nothing of ours.
+            _ if by_name > self.other => by_name,
+            _ => 0.0,
         }
-        let is_weak = |words: &Words| weak.iter().any(|weak| is_same(words, weak));
-        if is_weak(&self.whole) || self.parts.iter().any(is_weak) {
-            return BY_WEAK_NAME;
-        }
-        // What is spelled at least as much like something else is nothing of ours.
-        if by_name > self.other { by_name } else { 0.0 }
     }
 }
 
@@ -171,41 +210,6 @@ fn by_script(part: &str) -> Vec<String> {
 
 pub(super) fn is_arabic(text: &str) -> bool {
     text.contains(|c| matches!(c, '\u{600}'..='\u{6ff}'))
-}
-
-/// How well words match the best of some names: same, or nearly so spelled.
-pub(super) fn best(words: &Words, names: &[Words]) -> f64 {
-    names
-        .iter()
-        .map(|name| likeness(words, name))
-        .fold(0.0, f64::max)
-}
-
-fn likeness(words: &Words, name: &Words) -> f64 {
-    if words.folded == name.folded {
-        return 1.0;
-    }
-    if words.joined == name.joined {
-        return 0.95;
-    }
-    if words.sorted == name.sorted {
-        return 0.92;
-    }
-    if words.joined.chars().count() < FUZZY_MIN_CHARS
-        || name.joined.chars().count() < FUZZY_MIN_CHARS
-    {
-        return 0.0;
-    }
-    let near = strsim::normalized_damerau_levenshtein(&words.joined, &name.joined);
-    if near >= LIKE_ENOUGH {
-        BY_LIKENESS + near - LIKE_ENOUGH
-    } else {
-        0.0
-    }
-}
-
-pub(super) fn is_same(words: &Words, name: &Words) -> bool {
-    words.folded == name.folded || words.joined == name.joined
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use super::headers::is_arabic;
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{
-    self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of, parts_of,
+    self, Choices, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of,
 };
 use crate::mapping::words::WORDS;
-use crate::model::{Cell, Fault, FormField, FormOption, mask, mask_date};
+use crate::model::{Cell, Fault, mask, mask_date};
 
 /// The day first, and the month first.
 const DATE_FORMS: [[&str; 3]; 2] = [
@@ -22,7 +22,7 @@ const MARITAL_STATES: usize = 4;
 
 /// What a column's values are: shares of them, each from 0 to 1, and what else is seen of them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Profile {
+pub struct Profile {
     /// How many values there are to judge by.
     pub count: usize,
     pub phone: f64,
@@ -65,14 +65,23 @@ impl Profile {
             country: Country::default(),
             landlines: false,
         };
-        let numbers = [DecimalMark::Point, DecimalMark::Comma].map(|mark| Kind::Number {
-            decimal: Some(mark),
-        });
-        let is_number = |cell: &Cell| numbers.iter().any(|number| reads(number, cell));
-        let order = order_of(&values);
-        let is_open = |cell: &&Cell| {
-            matches!(cell, Cell::Text(_)) && date(None, None).depends_on_convention(cell)
+        let is_number = |cell: &Cell| {
+            let mut marks = [DecimalMark::Point, DecimalMark::Comma]
+                .map(Some)
+                .into_iter();
+            marks.any(|decimal| reads(&Kind::Number { decimal }, cell))
         };
+        let mut evidence = Evidence::default();
+        for cell in &values {
+            evidence.see(&date(None, None), cell);
+        }
+        let order = match evidence.verdict() {
+            Ok(Some(Convention::Dates(order))) => Some(order),
+            _ => None,
+        };
+        let is_text = |cell: &&&Cell| matches!(cell, Cell::Text(_));
+        let texts: Vec<&Cell> = values.iter().filter(is_text).copied().collect();
+        let mut open = texts.iter();
         Profile {
             count: values.len(),
             phone: share_of(&|cell, _| reads(&phone, cell)),
@@ -91,8 +100,16 @@ impl Profile {
                 words.count() >= 2
             }),
             order,
-            has_open_dates: order.is_none() && values.iter().any(is_open),
-            date_forms: DATE_FORMS.map(|forms| form_of_dates(&forms, &values)),
+            has_open_dates: order.is_none()
+                && open.any(|cell| date(None, None).depends_on_convention(cell)),
+            date_forms: DATE_FORMS.map(|forms| {
+                let mut forms = forms.into_iter().filter(|_| !texts.is_empty());
+                // The one form in which all write their dates.
+                forms.find(|form| {
+                    let kind = date(Some(form), None);
+                    texts.iter().all(|cell| reads(&kind, cell))
+                })
+            }),
             is_always_filled: values.len() == all.len(),
             distinct: distinct(&values),
             texts: all.iter().map(|cell| fold(&cell.shown())).collect(),
@@ -108,7 +125,7 @@ impl Profile {
             self.distinct.join(", ")
         } else if self.date >= 0.8 {
             mask_date(first)
-        } else if self.number >= 0.8 && self.phone < 0.5 && self.national_id < 0.5 {
+        } else if self.number >= 0.8 && self.phone.max(self.national_id) < 0.5 {
             let masked = |(at, c): (usize, char)| if at > 0 && c.is_numeric() { '*' } else { c };
             first.chars().enumerate().map(masked).collect()
         } else if self.words < 0.5 {
@@ -121,12 +138,11 @@ impl Profile {
 
     /// How texts write their dates, where that is one form and known.
     pub fn date_form(&self) -> Option<&'static str> {
-        if self.compact_date >= 0.8 {
-            return Some("%Y%m%d");
-        }
-        match self.order? {
-            DateOrder::DayMonth => self.date_forms[0],
-            DateOrder::MonthDay => self.date_forms[1],
+        match self.order {
+            _ if self.compact_date >= 0.8 => Some("%Y%m%d"),
+            None => None,
+            Some(DateOrder::DayMonth) => self.date_forms[0],
+            Some(DateOrder::MonthDay) => self.date_forms[1],
         }
     }
 
@@ -135,14 +151,24 @@ impl Profile {
         self.has_open_dates && self.date_forms[0].is_some()
     }
 
-    /// The share of different values that are choices of a field, by their own text, a label or a known translation.
-    pub fn choices_of(&self, field: &FormField) -> f64 {
-        self.share_of_distinct(|value| choice(value, field).is_some())
+    /// The share of different values that mean one of a field's choices.
+    pub fn choices_of(&self, choices: &Choices) -> f64 {
+        self.share_of_distinct(|value| choices.read(value).is_ok())
     }
 
     /// The share of different values that are marital states: by them the column is known where there is no form.
     pub fn marital_states(&self) -> f64 {
         self.share_of_distinct(|value| group_of(value).is_some_and(|at| at < MARITAL_STATES))
+    }
+
+    /// The share of different values that are words of some list of choices.
+    pub fn known_choices(&self) -> f64 {
+        self.share_of_distinct(|value| group_of(value).is_some())
+    }
+
+    fn share_of_distinct(&self, is_so: impl Fn(&str) -> bool) -> f64 {
+        let so = self.distinct.iter().filter(|value| is_so(value)).count();
+        share(so, self.distinct.len())
     }
 
     /// Words that are no list: every name that is written by one word alone.
@@ -163,16 +189,6 @@ impl Profile {
         let (held, apart): (Vec<_>, Vec<_>) =
             filled.partition(|(whole, part)| whole.contains(*part));
         held.len() > apart.len()
-    }
-
-    /// The share of different values that are words of some list of choices.
-    pub fn known_choices(&self) -> f64 {
-        self.share_of_distinct(|value| group_of(value).is_some())
-    }
-
-    fn share_of_distinct(&self, is_so: impl Fn(&str) -> bool) -> f64 {
-        let so = self.distinct.iter().filter(|value| is_so(value)).count();
-        share(so, self.distinct.len())
     }
 }
 
@@ -199,11 +215,12 @@ fn date(input: Option<&str>, order: Option<DateOrder>) -> Kind {
 }
 
 fn is_date(cell: &Cell) -> bool {
+    let mut orders = [DateOrder::DayMonth, DateOrder::MonthDay]
+        .map(Some)
+        .into_iter();
     match cell {
         Cell::Date(_) => true,
-        Cell::Text(_) => [DateOrder::DayMonth, DateOrder::MonthDay]
-            .iter()
-            .any(|order| reads(&date(None, Some(*order)), cell)),
+        Cell::Text(_) => orders.any(|order| reads(&date(None, order), cell)),
         // A number cell can be read as a date's serial number, which proves nothing.
         _ => false,
     }
@@ -216,31 +233,6 @@ fn is_compact_date(cell: &Cell, text: &str) -> bool {
 
 fn is_written_as_phone(text: &str) -> bool {
     text.starts_with(['0', '+']) || (text.starts_with("20") && text.len() >= 12)
-}
-
-fn order_of(values: &[&Cell]) -> Option<DateOrder> {
-    let mut evidence = Evidence::default();
-    for cell in values {
-        evidence.see(&date(None, None), cell);
-    }
-    match evidence.verdict() {
-        Ok(Some(Convention::Dates(order))) => Some(order),
-        _ => None,
-    }
-}
-
-/// The one form in which all texts write their dates.
-fn form_of_dates(forms: &[&'static str], values: &[&Cell]) -> Option<&'static str> {
-    let mut texts = values
-        .iter()
-        .filter(|cell| matches!(cell, Cell::Text(_)))
-        .peekable();
-    texts.peek()?;
-    let fits = |form: &&&str| {
-        let kind = date(Some(form), None);
-        texts.clone().all(|cell| reads(&kind, cell))
-    };
-    forms.iter().find(fits).copied()
 }
 
 fn distinct(values: &[&Cell]) -> Vec<String> {
@@ -260,58 +252,23 @@ fn distinct(values: &[&Cell]) -> Vec<String> {
 /// A part of a whole, from 0 to 1; of nothing, 0.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred values at most")]
 fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
-}
-
-/// The choice whose own text or label this is: the mapping knows it by itself.
-fn choice_called<'f>(text: &str, field: &'f FormField) -> Option<&'f str> {
-    let wanted = fold(text);
-    only(field.options.iter().filter(|option| {
-        let mut texts = option.labels.iter().chain([&option.value]);
-        texts.any(|text| fold(text) == wanted)
-    }))
-}
-
-/// The choice that a value means, if it is one: by its own text, or by another word for it.
-fn choice<'f>(value: &str, field: &'f FormField) -> Option<&'f str> {
-    if let Some(called) = choice_called(value, field) {
-        return Some(called);
-    }
-    // One part may be the choice's own text, another its translation; none may mean another choice.
-    let by_part = parts_of(value).filter_map(|part| choice_called(part, field));
-    if let [first, rest @ ..] = &by_part.collect::<Vec<_>>()[..] {
-        return rest.iter().all(|other| other == first).then_some(first);
-    }
-    let group = group_of(value)?;
-    let options = field.options.iter();
-    only(options.filter(|option| group_of(&option.value) == Some(group)))
-}
-
-fn only<'f>(mut options: impl Iterator<Item = &'f FormOption>) -> Option<&'f str> {
-    let first = options.next()?;
-    options.next().is_none().then_some(&first.value)
+    part as f64 / whole.max(1) as f64
 }
 
 /// Every other word for the choices of a field among which `values` has one: `(word, choice)`, values first as written.
-pub(super) fn words_for<'f>(values: &[String], field: &'f FormField) -> Vec<(String, &'f str)> {
+pub(super) fn words_for(values: &[String], choices: &Choices) -> Vec<(String, String)> {
     let word = |value: &String| {
-        let is_other = choice_called(value, field).is_none();
-        let choice = choice(value, field).filter(|_| is_other)?;
-        Some((value.clone(), choice))
+        let choice = choices.other_word(value)?;
+        Some((value.clone(), choice.to_owned()))
     };
-    let mut words: Vec<(String, &str)> = values.iter().filter_map(word).collect();
-    if words.is_empty() {
-        return words;
-    }
-    let arabic = words.iter().any(|(word, _)| is_arabic(word));
-    for other in WORDS.choices.iter().flatten() {
-        let is_known = words.iter().any(|(known, _)| fold(known) == fold(other));
-        if is_arabic(other) == arabic && !is_known {
-            words.extend(word(other));
+    let mut words: Vec<(String, String)> = values.iter().filter_map(word).collect();
+    let is_arabic = |(word, _): &(String, String)| is_arabic(word);
+    let (is_any, arabic) = (!words.is_empty(), words.iter().any(is_arabic));
+    let others = WORDS.choices.iter().flatten().filter(|_| is_any);
+    for other in others.filter_map(word) {
+        let is_known = words.iter().any(|(known, _)| fold(known) == fold(&other.0));
+        if is_arabic(&other) == arabic && !is_known {
+            words.push(other);
         }
     }
     words
@@ -353,38 +310,14 @@ mod tests {
         }
     }
 
-    fn field(choices: &[&str]) -> FormField {
-        let option = |value: &&str| FormOption {
-            value: (*value).to_owned(),
-            labels: Vec::new(),
-        };
-        FormField {
-            options: choices.iter().map(option).collect(),
-            ..FormField::default()
-        }
-    }
-
-    #[test]
-    fn words_find_their_choice_and_strangers_do_not() {
-        let status = field(&["Single", "Married"]);
-        assert_eq!(choice("single", &status), Some("Single"));
-        assert_eq!(choice("متزوجه", &status), Some("Married"));
-        assert_eq!(choice("مطلق", &status), None, "there is no such choice");
-        assert_eq!(choice("Active", &status), None);
-        let both = Some("Single");
-        assert_eq!(choice("Single / أعزب", &status), both);
-        assert_eq!(choice("أعزب - Single", &status), both);
-        assert_eq!(choice("Single / متزوج", &field(&["Married"])), None);
-        let arabic = field(&["أعزب", "متزوج"]);
-        assert_eq!(choice("Married", &arabic), Some("متزوج"));
-    }
-
     #[test]
     fn a_list_of_words_is_made_whole() {
-        let status = field(&["Single", "Married"]);
+        let status = ["Single", "Married"].map(|choice| (choice.to_owned(), choice.to_owned()));
+        let status = Choices::new(status);
         let words = words_for(&["أعزب".to_owned()], &status);
-        assert_eq!(words[0], ("أعزب".to_owned(), "Single"));
-        assert!(words.contains(&("متزوج".to_owned(), "Married")));
+        let word = |word: &str, choice: &str| (word.to_owned(), choice.to_owned());
+        assert_eq!(words[0], word("أعزب", "Single"));
+        assert!(words.contains(&word("متزوج", "Married")));
         assert!(words_for(&["Single".to_owned()], &status).is_empty());
     }
 }

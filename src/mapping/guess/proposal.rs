@@ -7,11 +7,10 @@ use super::goals::{
     CONTRACT_TYPE, ColumnGuess, EMAIL, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, PHONE, Target,
     goals, labels_of,
 };
-use super::headers::{BY_NAME, HeaderWords, Words, all, best};
+use super::headers::{Words, all};
 use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
-use crate::mapping::value::DateOrder;
 use crate::mapping::words::WORDS;
 use crate::model::{Column, ContractTypeId, FieldType, Form, Row};
 
@@ -32,9 +31,9 @@ const LAST_PLACE: usize = 99;
 pub struct Proposal {
     /// Every column that has a header.
     pub columns: Vec<ColumnGuess>,
-    pub(super) contract: Contract,
+    pub contract: Contract,
     pub(super) header_types: HeaderTypes,
-    pub(super) goals: Vec<Goal>,
+    goals: Vec<Goal>,
     /// Whether all forms of the contract types are known.
     has_form: bool,
     /// The forms that are stored.
@@ -58,13 +57,10 @@ impl Proposal {
         types: &[ContractTypeId],
         forms: BTreeMap<ContractTypeId, Form>,
     ) -> Proposal {
-        let unnamed = columns.iter().filter(|column| column.name.is_empty());
-        let is_meant = |column: &&Column| !column.name.is_empty() && !is_left_out(&column.name);
-        let columns = columns.iter().filter(is_meant);
-        let columns = columns.map(|column| ColumnGuess::unguessed(column, rows));
-        let columns: Vec<ColumnGuess> = columns.collect();
-        let unnamed = unnamed.map(|column| ColumnGuess::unguessed(column, rows).profile);
-        let unnamed: Vec<Profile> = unnamed.filter(Profile::may_be_parts).collect();
+        let meant = columns.iter().filter(|column| !is_left_out(&column.name));
+        let meant = meant.map(|column| ColumnGuess::unguessed(column, rows));
+        let (unnamed, columns): (Vec<ColumnGuess>, Vec<ColumnGuess>) =
+            meant.partition(|column| column.header().is_empty());
         let header_types = HeaderTypes {
             known: types.iter().chain(forms.keys()).copied().collect(),
             columns: columns.len(),
@@ -83,10 +79,10 @@ impl Proposal {
         if let Some(at) = proposal.contract.column
             && proposal.columns[at].target.is_none()
         {
-            proposal.columns[at].take(Target::ContractType, 0);
+            proposal.columns[at].take(&Target::ContractType, 0);
         }
         proposal.take_the_best();
-        proposal.join_names(&unnamed);
+        proposal.join_names(unnamed.iter().any(|column| column.profile.may_be_parts()));
         proposal.join_address();
         proposal.join_alternatives(&Target::Phone, |profile| profile.phone);
         proposal.join_alternatives(&Target::Email, |profile| profile.email);
@@ -96,35 +92,30 @@ impl Proposal {
     /// A header such as `414.fullName` says all itself, and feeds its own contract type however many others have the key. One
     /// that stands twice is a question.
     fn take_explicit(&mut self) {
-        let columns = self.columns.iter();
-        let named = columns.map(|column| {
+        let named = self.columns.iter().map(|column| {
             let (id, _) = self.header_types.explicit_key(column.header())?;
-            Some((id, self.own_key(column.header())?))
+            Some((id, self.own_target(column)?))
         });
-        let named: Vec<Option<(ContractTypeId, &str)>> = named.collect();
-        let only = named.iter().map(|name| {
-            let (_, key) = (*name)?;
+        let named: Vec<Option<(ContractTypeId, Target)>> = named.collect();
+        for (column, name) in self.columns.iter_mut().zip(&named) {
             let stands_once = named.iter().filter(|other| *other == name).count() == 1;
-            stands_once.then(|| Target::Field(key.to_owned()))
-        });
-        let only: Vec<Option<Target>> = only.collect();
-        for (column, target) in self.columns.iter_mut().zip(only) {
-            column.target = target;
+            let name = name.as_ref().filter(|_| stands_once);
+            column.target = name.map(|(_, target)| target.clone());
         }
     }
 
-    /// The key that a header is, or names together with its contract type.
-    fn own_key<'h>(&self, header: &'h str) -> Option<&'h str> {
-        let goal = |key: &str| self.goal(&Target::Field(key.to_owned()));
-        let is_own = match self.header_types.explicit_key(header) {
-            Some((id, key)) => {
-                let is_key = goal(key).is_some() || !self.forms.contains_key(&id);
-                return is_key.then_some(key);
-            }
-            None if self.has_form => goal(header).is_some_and(|goal| !goal.is_recipients_again()),
+    /// The field whose key a header is, or names together with its contract type.
+    fn own_target(&self, column: &ColumnGuess) -> Option<Target> {
+        let header = column.header();
+        let explicit = self.header_types.explicit_key(header);
+        let target = Target::field(explicit.map_or(header, |(_, key)| key));
+        let goal = self.goal(&target);
+        let is_own = match explicit {
+            Some((id, _)) => goal.is_some() || !self.forms.contains_key(&id),
+            None if self.has_form => goal.is_some_and(|goal| !goal.is_recipients_again()),
             None => is_camel_case(header) && !is_recipients(header),
         };
-        is_own.then_some(header)
+        is_own.then_some(target)
     }
 
     /// Every column with everything that it may feed, the best fits first.
@@ -133,28 +124,25 @@ impl Proposal {
             |goal: &&Goal| goal.target != Target::ContractType && !goal.is_recipients_again();
         let goals: Vec<&Goal> = self.goals.iter().filter(is_meant).collect();
         let mut pairs = Vec::new();
-        let columns = self.columns.iter().enumerate();
-        for (at, column) in columns.filter(|(_, column)| column.target.is_none()) {
-            let header = HeaderWords::of(column.header());
-            let own_key = self.own_key(column.header());
-            let own_key = own_key.map(|key| (Target::Field(key.to_owned()), BY_KEY, true));
+        for at in self.places(|column| column.target.is_none()) {
+            let column = &self.columns[at];
+            let own = self.own_target(column);
+            let own = own.map(|target| (target, (BY_KEY, true)));
             let fits = goals.iter().filter_map(|goal| {
-                let (rank, is_sure) = goal.fit(&header, &column.profile)?;
-                Some((goal.target.clone(), rank, is_sure))
+                let fit = goal.fit(column)?;
+                Some((goal.target.clone(), fit))
             });
-            let fits = own_key.into_iter().chain(fits);
+            let is_empty = column.profile.count == 0;
             // A column without values goes behind all that have some.
-            let behind = if column.profile.count == 0 {
-                BY_KEY
-            } else {
-                0.0
-            };
-            pairs.extend(fits.map(|(target, rank, is_sure)| Pair {
-                column: at,
-                target,
-                rank: rank - behind,
-                is_sure,
-            }));
+            let behind = if is_empty { BY_KEY } else { 0.0 };
+            for (target, (rank, is_sure)) in own.into_iter().chain(fits) {
+                pairs.push(Pair {
+                    column: at,
+                    target,
+                    rank: rank - behind,
+                    is_sure,
+                });
+            }
         }
         pairs.sort_by(|a, b| b.rank.total_cmp(&a.rank));
         pairs
@@ -199,22 +187,23 @@ impl Proposal {
         targets.flatten().collect()
     }
 
-    /// The full name is made of its parts, in the order of a name. A part is never sent alone: what may be one is left open.
-    fn join_names(&mut self, unnamed: &[Profile]) {
+    /// The full name is made of its parts, in the order of a name. A part is never sent alone: what may be one is left open, as is
+    /// everything where a column without a header may be one.
+    fn join_names(&mut self, is_unclear: bool) {
         let Some(goal) = self.field_about(FULL_NAME) else {
             return;
         };
         let target = goal.target.clone();
-        let whole = (0..self.columns.len()).find(|&at| self.columns[at].feeds(&target));
-        if whole.is_some_and(|at| self.own_key(self.columns[at].header()).is_some()) {
+        let whole = self.places(|column| column.feeds(&target)).first().copied();
+        if whole.is_some_and(|at| self.own_target(&self.columns[at]).is_some()) {
             return;
         }
         let mut parts = self.name_parts(whole);
         if let Some(at) = whole {
-            let is_alone = parts.len() < 2
-                && unnamed.is_empty()
-                && !self.columns.iter().any(ColumnGuess::may_be_a_name_part);
-            if !self.is_name_part(at, &parts, is_alone) {
+            let may_be_more = is_unclear || parts.len() > 1;
+            let may_be_more =
+                may_be_more || self.columns.iter().any(ColumnGuess::may_be_a_name_part);
+            if !may_be_more || !self.is_name_part(at, &parts) {
                 return;
             }
             let column = &mut self.columns[at];
@@ -223,48 +212,41 @@ impl Proposal {
         }
         parts.sort_unstable();
         let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
-        let has_first = parts.first().is_some_and(|(place, _)| *place <= 1);
-        let are_free = parts
-            .iter()
-            .all(|(_, at)| self.columns[*at].target.is_none());
-        let is_whole = parts.len() > 1 && unnamed.is_empty();
-        if is_one_each && has_first && are_free && is_whole {
+        let is_free = |(_, at): &(usize, usize)| self.columns[*at].target.is_none();
+        let is_whole = !is_unclear && is_one_each && parts.len() > 1 && parts[0].0 <= BARE_PLACE;
+        if is_whole && parts.iter().all(is_free) {
             for (place, at) in parts {
-                self.columns[at].take(target.clone(), place);
+                self.columns[at].take(&target, place);
             }
         }
     }
 
     /// Whether the column that is taken for the full name is but a part of it.
-    fn is_name_part(&self, whole: usize, parts: &[(usize, usize)], is_alone: bool) -> bool {
-        let column = &self.columns[whole];
-        if column.profile.count == 0 || is_alone {
-            return false;
-        }
-        let is_bare = name_place(column.header()).is_some();
-        let holds = |at: usize| column.profile.holds(&self.columns[at].profile);
-        let last = |(place, at): &(usize, usize)| *place == LAST_PLACE && !holds(*at);
-        if column.profile.several_words >= 0.5 {
+    fn is_name_part(&self, whole: usize, parts: &[(usize, usize)]) -> bool {
+        let ColumnGuess { profile, words, .. } = &self.columns[whole];
+        let is_bare = name_place(&words.whole).is_some();
+        let is_last = |(place, at): &(usize, usize)| {
+            *place == LAST_PLACE && !profile.holds(&self.columns[*at].profile)
+        };
+        if profile.count > 0 && profile.several_words >= 0.5 {
             // A father's name beside a name of several words is in it already, or of no concern.
-            return is_bare && parts.iter().any(last);
+            return is_bare && parts.iter().any(is_last);
         }
-        is_bare || parts.len() > 1 || Self::says_customer(column)
-    }
-
-    /// `Customer` and the like, which say whose column it is.
-    fn says_customer(column: &ColumnGuess) -> bool {
-        let words = Words::of(column.header());
-        WORDS.noise.contains(&words.joined)
+        // `Customer` and the like say whose column it is.
+        let is_noise = WORDS.noise.contains(&words.whole.joined);
+        profile.count > 0 && (is_bare || is_noise || parts.len() > 1)
     }
 
     /// The columns of a name's parts with their places in a name; of a first name and a bare `Name` the first name.
     fn name_parts(&self, whole: Option<usize>) -> Vec<(usize, usize)> {
         let places = self.columns.iter().enumerate().filter_map(|(at, column)| {
-            let place = name_place(column.header());
-            let place = place.or_else(|| (whole == Some(at)).then_some(BARE_PLACE))?;
+            let place = name_place(&column.words.whole);
+            if whole == Some(at) {
+                return Some((place.unwrap_or(BARE_PLACE), at));
+            }
+            let place = place?;
             let is_short = column.profile.several_words < 0.5 || place == LAST_PLACE;
-            let is_part = whole == Some(at) || (column.profile.words >= 0.5 && is_short);
-            is_part.then_some((place, at))
+            (column.profile.words >= 0.5 && is_short).then_some((place, at))
         });
         let mut places: Vec<(usize, usize)> = places.collect();
         if places.iter().any(|(place, _)| *place == FIRST_PLACE) {
@@ -278,48 +260,48 @@ impl Proposal {
         let Some(goal) = self.field_about("address") else {
             return;
         };
-        let parts = all(&WORDS.address_parts);
-        let is_numbered = |header: &str| {
-            let own = header.replace(char::is_numeric, "");
-            own != header && best(&Words::of(&own), &goal.names) >= BY_NAME
-        };
-        let is_named = |header: &str| best(&Words::of(header), &parts) >= BY_NAME;
         let target = goal.target.clone();
-        let Some(whole) = self.column_of(&target).map(ColumnGuess::header) else {
+        let Some(whole) = self.column_of(&target) else {
             return;
         };
-        let is_street = is_named(whole);
-        let is_part = |column: &ColumnGuess| {
-            let header = column.header();
-            let (profile, is_own) = (&column.profile, column.feeds(&target));
+        let parts = all(&WORDS.address_parts);
+        let is_street = whole.words.whole.say(&parts);
+        let is_numbered = |header: &str| {
+            let own = header.replace(char::is_numeric, "");
+            own != header && Words::of(&own).say(&goal.names)
+        };
+        let places = self.places(|column| {
+            let profile = &column.profile;
             let is_other = profile.email.max(profile.national_id).max(profile.date) >= 0.5;
             let is_free = column.target.is_none() && profile.count > 0 && !is_other;
-            is_own || (is_free && (is_numbered(header) || (is_street && is_named(header))))
-        };
-        let places = self.places(is_part);
+            let is_part = || is_street && column.words.whole.say(&parts);
+            column.feeds(&target) || (is_free && (is_numbered(column.header()) || is_part()))
+        });
         for (place, at) in places.into_iter().enumerate() {
-            self.columns[at].take(target.clone(), place);
+            self.columns[at].take(&target, place);
         }
     }
 
     /// `Mobile 2`, `Other mobile`, beside the column that is taken for the phone.
     fn join_alternatives(&mut self, target: &Target, share: fn(&Profile) -> f64) {
-        let is_further = |header: &str, goal: &Goal| {
-            let words = Words::of(header);
-            let is_named = |first: Words| best(&first, &goal.names) >= BY_NAME;
-            words.of_the_first().is_some_and(is_named) && !words.speak_of_another_person()
-        };
-        let goal = self.goals.iter().find(|goal| goal.target == *target);
-        let Some(goal) = goal.filter(|_| self.column_of(target).is_some()) else {
+        let goal = self
+            .goal(target)
+            .filter(|_| self.column_of(target).is_some());
+        let Some(goal) = goal else {
             return;
         };
-        for column in &mut self.columns {
+        let places = self.places(|column| {
+            let words = &column.words.whole;
+            let first = words.of_the_first();
+            let is_further = first.is_some_and(|first| first.say(&goal.names));
             let is_free = column.target.is_none() && share(&column.profile) >= 0.5;
-            if is_free && is_further(column.header(), goal) {
-                let mut number = column.header().chars().filter_map(|c| c.to_digit(10));
-                let place = number.next_back().map_or(2, |number| number as usize);
-                column.take(target.clone(), place);
-            }
+            is_free && is_further && !words.speak_of_another_person()
+        });
+        for at in places {
+            let column = &mut self.columns[at];
+            let mut number = column.column.name.chars().filter_map(|c| c.to_digit(10));
+            let place = number.next_back().map_or(2, |number| number as usize);
+            column.take(target, place);
         }
     }
 
@@ -329,9 +311,8 @@ impl Proposal {
 
     /// The goal of a concept among the form's fields.
     pub(super) fn field_about(&self, key: &str) -> Option<&Goal> {
-        let is_field = |goal: &&Goal| matches!(goal.target, Target::Field(_));
-        let mut fields = self.goals.iter().filter(is_field);
-        fields.find(|goal| goal.is_about(key))
+        let mut goals = self.goals.iter();
+        goals.find(|goal| matches!(goal.target, Target::Field(_)) && goal.is_about(key))
     }
 
     pub(super) fn column_of(&self, target: &Target) -> Option<&ColumnGuess> {
@@ -345,24 +326,27 @@ impl Proposal {
         feeding.sort_by_key(|column| column.place);
         feeding
     }
+
+    fn places(&self, is_one: impl Fn(&ColumnGuess) -> bool) -> Vec<usize> {
+        let places = 0..self.columns.len();
+        places.filter(|at| is_one(&self.columns[*at])).collect()
+    }
 }
 
 /// Where in a name a part of this header stands: `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
-fn name_place(header: &str) -> Option<usize> {
-    let words = Words::of(header);
-    let named = |key| WORDS.concept(key).map(|concept| &concept.names);
-    let is_one = |names: &Vec<String>| all(names).iter().any(|name| name.sorted == words.sorted);
-    if named(FIRST_NAME).is_some_and(is_one) {
+fn name_place(words: &Words) -> Option<usize> {
+    let is_one = |names: &[String]| all(names).iter().any(|name| name.sorted == words.sorted);
+    let is_named = |key| WORDS.concept(key).is_some_and(|it| is_one(&it.names));
+    if is_named(FIRST_NAME) {
         return Some(FIRST_PLACE);
     }
-    if named(LAST_NAME).is_some_and(is_one) {
+    if is_named(LAST_NAME) {
         return Some(LAST_PLACE);
     }
-    if let Some(at) = WORDS.name_parts.iter().position(is_one) {
+    if let Some(at) = WORDS.name_parts.iter().position(|names| is_one(names)) {
         return Some(at + 2);
     }
-    let is_number = |c: &char| c.is_numeric();
-    let number: String = words.joined.chars().filter(is_number).collect();
+    let number: String = words.joined.matches(char::is_numeric).collect();
     let bare = words.joined.replace(char::is_numeric, "");
     let place = number.parse().unwrap_or(BARE_PLACE);
     WORDS.bare_names.contains(&bare).then_some(place)
@@ -376,9 +360,8 @@ fn is_camel_case(header: &str) -> bool {
 }
 
 fn is_recipients(key: &str) -> bool {
-    [PHONE, EMAIL, CONTRACT_TYPE]
-        .iter()
-        .any(|own| fold(own) == fold(key))
+    let mut keys = [PHONE, EMAIL, CONTRACT_TYPE].into_iter();
+    keys.any(|own| fold(own) == fold(key))
 }
 
 /// What a person is asked, and says.
@@ -404,14 +387,11 @@ impl Proposal {
             return;
         }
         let mut place = 0;
-        for column in &mut self.columns {
-            if target.is_none() || column.target != target {
-                continue;
-            }
+        let columns = self.columns.iter_mut();
+        for column in columns.filter(|column| target.is_some() && column.target == target) {
+            place = place.max(column.place + 1);
             if target == Some(Target::ContractType) {
                 column.target = None;
-            } else {
-                place = place.max(column.place + 1);
             }
         }
         (self.columns[at].target, self.columns[at].place) = (target, place);
@@ -420,9 +400,8 @@ impl Proposal {
     /// The places of the columns that a person is asked about: nothing tells what they are, and they may be something.
     pub fn open_places(&self) -> Vec<usize> {
         self.places(|column| {
-            column.target.is_none()
-                && column.profile.count > 0
-                && (!column.candidates.is_empty() || !HeaderWords::of(column.header()).says_other())
+            let may_be = !column.candidates.is_empty() || !column.words.says_other();
+            column.target.is_none() && column.profile.count > 0 && may_be
         })
     }
 
@@ -430,51 +409,21 @@ impl Proposal {
     pub fn open_dates(&self) -> Vec<usize> {
         self.places(|column| {
             let goal = column.target.as_ref().and_then(|target| self.goal(target));
-            column.profile.asks_for_order()
-                && goal.is_some_and(|goal| goal.field_type == FieldType::Date)
+            let is_date = goal.is_some_and(|goal| goal.field_type == FieldType::Date);
+            is_date && column.profile.asks_for_order()
         })
-    }
-
-    fn places(&self, is_one: impl Fn(&ColumnGuess) -> bool) -> Vec<usize> {
-        let places = self.columns.iter().enumerate();
-        let found = places.filter(|(_, column)| is_one(column));
-        found.map(|(at, _)| at).collect()
-    }
-
-    /// A person's word on a column of such dates.
-    pub fn choose_order(&mut self, at: usize, order: DateOrder) {
-        self.columns[at].profile.order = Some(order);
-    }
-
-    /// The contract types of all rows; empty when a column tells, or nobody does.
-    pub fn types(&self) -> &[ContractTypeId] {
-        &self.contract.types
-    }
-
-    /// A person's word on the contract types.
-    pub fn choose_types(&mut self, types: Vec<ContractTypeId>) {
-        self.contract.types = types;
-    }
-
-    /// The values of the contract type's column of which nothing says what they mean, for a person to say it.
-    pub fn open_values(&mut self) -> impl Iterator<Item = (&str, &mut Option<ContractTypeId>)> {
-        let words = self.contract.words.iter_mut();
-        words
-            .filter(|(_, id)| id.is_none())
-            .map(|(word, id)| (word.as_str(), id))
     }
 
     /// Whether it is known to which contract types the rows go.
     pub fn knows_types(&self) -> bool {
         let is_told = self.column_of(&Target::ContractType).is_some();
-        !self.types().is_empty() || (is_told && self.open_column().is_none())
+        !self.contract.types.is_empty() || (is_told && self.open_column().is_none())
     }
 
     /// The column that tells the contract type, while nobody has said what all of its values mean.
-    pub fn open_column(&self) -> Option<&Column> {
-        let is_open = self.contract.words.iter().any(|(_, id)| id.is_none());
-        let column = self.column_of(&Target::ContractType)?;
-        is_open.then_some(&column.column)
+    pub fn open_column(&self) -> Option<&ColumnGuess> {
+        let column = self.column_of(&Target::ContractType);
+        column.filter(|_| self.contract.is_open())
     }
 
     /// Whether it is known whom to invite.

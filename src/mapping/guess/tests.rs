@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::mapping::{BindOptions, Config, Mapping};
-use crate::model::{Cell, Column, FormField, FormOption, Row, RowNumber};
+use crate::model::{Cell, Column, ContractTypeId, Form, FormField, FormOption, Row, RowNumber};
 
 fn field(key: &str, label: &str, kind: &str, choices: &[&str]) -> FormField {
     FormField {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::goals::{ColumnGuess, EMAIL, Goal, PHONE, Target, labels_of};
 use super::profile::words_for;
 use super::proposal::Proposal;
-use crate::mapping::form::type_of;
+use crate::mapping::form::TypeForm;
 use crate::mapping::value::{Country, DateOrder};
-use crate::model::{ContractTypeId, FieldType, Form, FormField};
+use crate::model::{ContractTypeId, FieldType};
 
 /// One field of a contract type, as the template writes it.
 #[derive(Default, Serialize)]
@@ -19,9 +19,10 @@ struct FieldLine<'p> {
     columns: Vec<&'p str>,
     /// Of several columns that make one text.
     template: Option<String>,
+    /// Other words for the form's choices.
+    choices: Vec<(String, String)>,
     kind: Option<FieldType>,
     input: Option<&'static str>,
-    choices: Vec<(String, &'p str)>,
     remark: &'static str,
 }
 
@@ -39,20 +40,25 @@ impl Proposal {
             let candidates = column.candidates.iter().map(ToString::to_string);
             context! { header => column.header(), candidates => candidates.collect::<Vec<_>>() }
         });
-        let mut types = self.types().to_vec();
-        if types.is_empty() && self.column_of(&Target::ContractType).is_some() {
-            types = self.contract.known();
-        }
-        let mut groups: Vec<Value> = types.into_iter().map(|id| self.group(Some(id))).collect();
-        if groups.is_empty() {
-            groups.push(self.group(None));
-        }
+        let type_column = self.column_of(&Target::ContractType);
+        let types: Vec<ContractTypeId> = match type_column {
+            Some(_) if self.contract.types.is_empty() => {
+                self.contract.known().into_iter().collect()
+            }
+            _ => self.contract.types.clone(),
+        };
+        let groups: Vec<Value> = match &types[..] {
+            [] => vec![self.group(None)],
+            types => types.iter().map(|id| self.group(Some(*id))).collect(),
+        };
         let page = context! {
             source,
             company,
             recipient => recipient.to_vec(),
             country => String::from(Country::default()),
-            contract => self.contract_lines(),
+            type_column => type_column.map(ColumnGuess::header),
+            contract => Serde(&self.contract),
+            is_told_by_numbers => self.contract.is_told_by_numbers(),
             is_open => self.open_column().is_some(),
             groups,
             unused => unused.collect::<Vec<_>>(),
@@ -60,36 +66,14 @@ impl Proposal {
         render(page).unwrap_or_else(|error| format!("# The proposal cannot be written: {error}\n"))
     }
 
-    /// `[contract]`, as far as it is known: `…` where nobody has said what a value of the column means.
-    fn contract_lines(&self) -> Vec<String> {
-        let section = "[contract]".to_owned();
-        if let Some(column) = self.column_of(&Target::ContractType) {
-            let column = format!("column = {}", json(&column.header()));
-            let words = self.contract.words.iter().map(|(word, id)| {
-                let meaning = id.map_or("…".to_owned(), |id| id.to_string());
-                format!("{} = {meaning}", json(word))
-            });
-            let words = words.collect::<Vec<_>>().join(", ");
-            if self.contract.is_told_by_numbers() {
-                return vec![section, column];
-            }
-            return vec![section, column, format!("values = {{ {words} }}")];
-        }
-        let types: Vec<String> = self.types().iter().map(ToString::to_string).collect();
-        if types.is_empty() {
-            return Vec::new();
-        }
-        vec![section, format!("types = [{}]", types.join(", "))]
-    }
-
     /// The fields of one contract type; without an id they are written as remarks, for a number to be filled in.
     fn group(&self, id: Option<ContractTypeId>) -> Value {
         let form = id.and_then(|id| self.forms.get(&id));
-        let lines = self.field_lines(id, form);
+        let lines = self.field_lines(id);
         let unfed = form.into_iter().flat_map(|form| &form.fields);
         let unfed = unfed.filter(|field| lines.iter().all(|line| line.key != field.key));
         let unfed = unfed.map(|field| {
-            let candidates = self.candidates(&Target::Field(field.key.clone()));
+            let candidates = self.candidates(&Target::field(&field.key));
             context! { key => field.key.as_str(), labels => Serde(labels_of(field)), candidates => Serde(candidates) }
         });
         let unfed: Vec<Value> = unfed.collect();
@@ -103,26 +87,24 @@ impl Proposal {
     }
 
     /// Columns first, then what is made of several, then a form's own question for the recipient's phone or e-mail.
-    fn field_lines<'p>(
-        &'p self,
-        id: Option<ContractTypeId>,
-        form: Option<&'p Form>,
-    ) -> Vec<FieldLine<'p>> {
-        let field = |key: &str| form?.field(key);
+    fn field_lines(&self, id: Option<ContractTypeId>) -> Vec<FieldLine<'_>> {
+        let form = TypeForm::new(id, &self.forms);
+        let has_form = id.is_some_and(|id| self.forms.contains_key(&id));
         let is_ours = |column: &&ColumnGuess| {
             let named = self.header_types.explicit_key(column.header());
             named.is_none_or(|(only, _)| id == Some(only))
         };
-        let mut lines: Vec<FieldLine<'p>> = Vec::new();
+        let mut lines: Vec<FieldLine> = Vec::new();
         for column in self.columns.iter().filter(is_ours) {
             let Some(target @ Target::Field(key)) = &column.target else {
                 continue;
             };
-            let is_known = form.is_none() || field(key).is_some();
+            let is_known = !has_form || form.field(key).is_some();
             if is_known && lines.iter().all(|line| line.key != key) {
                 let mut columns = self.columns_of(target);
                 columns.retain(is_ours);
-                lines.push(self.field_line(&columns, target, key, field(key)));
+                let is_one_text = self.goal(target).is_some_and(Goal::is_made_of_words);
+                lines.push(FieldLine::of(key, &columns, is_one_text, &form));
             }
         }
         for (concept, recipient, kind) in [
@@ -131,7 +113,7 @@ impl Proposal {
         ] {
             if let Some(goal) = self.field_about(concept)
                 && let Target::Field(key) = &goal.target
-                && field(key).is_some()
+                && form.field(key).is_some()
                 && self.column_of(&goal.target).is_none()
                 && let Some(column) = self.column_of(&recipient)
             {
@@ -146,33 +128,26 @@ impl Proposal {
         lines
     }
 
-    fn field_line<'p>(
-        &self,
-        columns: &[&'p ColumnGuess],
-        target: &Target,
+    /// The free columns that may feed a target.
+    fn candidates(&self, target: &Target) -> Vec<&str> {
+        let columns = self.columns.iter();
+        let free = columns.filter(|it| it.target.is_none() && it.candidates.contains(target));
+        free.map(ColumnGuess::header).collect()
+    }
+}
+
+impl<'p> FieldLine<'p> {
+    /// The template writes the first that there is of a template, choices, and a kind.
+    fn of(
         key: &'p str,
-        field: Option<&'p FormField>,
+        columns: &[&'p ColumnGuess],
+        is_one_text: bool,
+        form: &TypeForm,
     ) -> FieldLine<'p> {
-        let line = FieldLine {
-            key,
-            columns: headers(columns),
-            ..FieldLine::default()
-        };
-        let is_one_text = self.goal(target).is_some_and(Goal::is_made_of_words);
-        if columns.len() > 1 && is_one_text {
-            let template = Some(template_of(columns));
-            return FieldLine { template, ..line };
-        }
+        let is_one_text = is_one_text && columns.len() > 1;
         let profile = &columns[0].profile;
-        if let Some(field) = field.filter(|field| !field.options.is_empty()) {
-            let choices = words_for(&profile.distinct, field);
-            return FieldLine { choices, ..line };
-        }
-        let unknown = FormField {
-            key: key.to_owned(),
-            ..FormField::default()
-        };
-        let kind = type_of(field.unwrap_or(&unknown));
+        let (kind, choices) = (form.type_of(key), form.choices(key));
+        let choices = choices.map(|choices| words_for(&profile.distinct, &choices));
         let is_date = kind == FieldType::Date;
         let input = profile.date_form().filter(|_| is_date);
         let remark = match profile.order {
@@ -185,18 +160,14 @@ impl Proposal {
             None => "",
         };
         FieldLine {
+            key,
+            columns: headers(columns),
+            template: is_one_text.then(|| template_of(columns)),
+            choices: choices.unwrap_or_default(),
             kind: Some(kind).filter(|kind| !matches!(kind, FieldType::Text | FieldType::Choice)),
             input,
             remark,
-            ..line
         }
-    }
-
-    /// The free columns that may feed a target.
-    fn candidates(&self, target: &Target) -> Vec<&str> {
-        let columns = self.columns.iter();
-        let free = columns.filter(|it| it.target.is_none() && it.candidates.contains(target));
-        free.map(ColumnGuess::header).collect()
     }
 }
 

@@ -84,6 +84,12 @@ impl Choices {
         })
     }
 
+    /// The choice that a text means which is neither a label nor a text to send.
+    pub(crate) fn other_word(&self, written: &str) -> Option<&str> {
+        let is_own = self.folded.contains_key(&fold_choice(written));
+        self.translated(written).filter(|_| !is_own)
+    }
+
     fn unknown(&self, written: &str) -> Fault {
         // `not married` is no way to write `married`.
         let negates = negates(written);

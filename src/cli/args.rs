@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-pub use super::values::{LangArg, LogFormat, OnInvalid, Rate, RegisterAction, SettledAs};
+use super::output::Output;
+pub use super::values::{LangArg, OnInvalid, Rate, SettledAs};
 use super::values::{age, delimiter, duration};
 use crate::model::{Hidden, Status};
 use crate::report::{Format, Language};
@@ -51,44 +52,8 @@ pub struct Global {
     /// The ledger [default: `VLENS_LEDGER`, else the tenant's own in your data folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
-    /// Say more; twice for even more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-    /// Say nothing on stderr unless something is wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// When to use colour; `auto` is on a terminal, unless `NO_COLOR` is set
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: ColorChoice,
-    /// How log lines on stderr look
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    pub log_format: LogFormat,
-    /// Print one JSON document on stdout instead of text for people
-    #[arg(long, global = true)]
-    pub json: bool,
-}
-
-impl Global {
-    /// How a command line that is wrong asks to be told so: by its words, of whatever else it holds.
-    pub fn of_a_mistake() -> Global {
-        let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-        let words: Vec<String> = words.collect();
-        let has = |sought: &[&str]| words.windows(sought.len()).any(|words| words == sought);
-        let is_json = has(&["--log-format", "json"]) || has(&["--log-format=json"]);
-        Global {
-            config: None,
-            ledger: None,
-            verbose: 0,
-            quiet: has(&["-q"]) || has(&["--quiet"]),
-            color: ColorChoice::Auto,
-            log_format: if is_json {
-                LogFormat::Json
-            } else {
-                LogFormat::Text
-            },
-            json: has(&["--json"]),
-        }
-    }
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -478,4 +443,22 @@ pub struct RegisterArgs {
     /// Allow plain http to a host that is not this machine
     #[arg(long, global = true)]
     pub allow_insecure_http: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RegisterAction {
+    /// Make the schema, and enter the tenant with the limits that the config names
+    Init {
+        /// Make the team's key, in this file
+        #[arg(long, value_name = "FILE")]
+        new_key: Option<PathBuf>,
+    },
+    /// Who sends, and how many customers are claimed, uncertain, on their way
+    Status,
+    /// After a restore of the database: give it back what this ledger knows
+    Rebuild {
+        /// No other ledger will come: sending goes on with what is there
+        #[arg(long)]
+        without_the_others: bool,
+    },
 }

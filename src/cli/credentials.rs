@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::files::{folder_of, text_of};
-use super::settings::{Found, Settings, TENANCY_NAME, path_variable, variable};
+use super::settings::{DEFAULT_BASE_URL, Own, Settings};
+use super::system::{path_variable, variable};
 use crate::error::Error;
 use crate::model::Secret;
 use crate::register::Place;
 use crate::send::Credentials;
+use crate::vlens::BaseUrl;
 
-pub const API_KEY: &str = "VLENS_API_KEY";
-pub const USERNAME: &str = "VLENS_USERNAME";
-pub const PASSWORD: &str = "VLENS_PASSWORD";
 pub const REGISTER: &str = "VLENS_REGISTER";
 const REGISTER_PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
 pub const REGISTER_KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
@@ -27,87 +26,123 @@ pub struct Account {
     pub credentials: Option<Credentials>,
 }
 
-/// Where a secret is read from.
-pub enum Source {
-    Variable,
-    /// With what names it.
-    File(PathBuf, String),
+/// What an account is made of, called as its variable in the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+pub enum Part {
+    #[strum(to_string = "VLENS_TENANCY_NAME")]
+    Tenant,
+    #[strum(to_string = "VLENS_USERNAME")]
+    Username,
+    #[strum(to_string = "VLENS_API_KEY")]
+    ApiKey,
+    #[strum(to_string = "VLENS_PASSWORD")]
+    Password,
+}
+
+/// A part of the account itself, or the file that holds it.
+pub enum Held {
+    Here(Secret),
+    File(PathBuf),
 }
 
 impl Settings {
     /// Everything that is missing is told at once.
     pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
-        let (api_key, tenancy_name) = (self.secret(API_KEY)?, self.tenancy_name()?);
-        let (username, password) = if needs_login {
-            (self.username()?, self.secret(PASSWORD)?)
-        } else {
-            (None, None)
-        };
-        let unset = [
-            (API_KEY, api_key.is_none()),
-            (USERNAME, needs_login && username.is_none()),
-            (PASSWORD, needs_login && password.is_none()),
-            (TENANCY_NAME, needs_login && tenancy_name.is_none()),
+        let (api_key, tenancy_name) = (self.secret(Part::ApiKey)?, self.tenancy_name()?);
+        let (mut username, mut password) = (None, None);
+        if needs_login {
+            (username, password) = (self.username()?, self.secret(Part::Password)?);
+        }
+        let parts = [
+            (Part::ApiKey, api_key.is_some()),
+            (Part::Username, !needs_login || username.is_some()),
+            (Part::Password, !needs_login || password.is_some()),
+            (Part::Tenant, !needs_login || tenancy_name.is_some()),
         ];
-        let unset = unset.into_iter().filter(|(_, is_unset)| *is_unset);
-        let unset: Vec<&str> = unset.map(|(name, _)| name).collect();
+        let unset = parts.into_iter().filter(|(_, is_there)| !is_there);
+        let unset: Vec<Part> = unset.map(|(part, _)| part).collect();
         let login = username.zip(password);
-        match api_key {
-            Some(api_key) if unset.is_empty() => Ok(Account {
-                tenancy_name: tenancy_name.unwrap_or_default(),
-                api_key,
-                credentials: login.map(|(username, password)| Credentials { username, password }),
-            }),
-            _ => Err(missing(&unset)),
-        }
+        Ok(Account {
+            api_key: api_key
+                .filter(|_| unset.is_empty())
+                .ok_or_else(|| missing(&unset))?,
+            tenancy_name: tenancy_name.unwrap_or_default(),
+            credentials: login.map(|(username, password)| Credentials { username, password }),
+        })
     }
 
-    pub fn username(&self) -> Result<Option<String>, Error> {
-        let found = self.found_username()?;
-        Ok(variable(USERNAME)?.or_else(|| Some(found?.0)))
-    }
-
-    pub fn found_username(&self) -> Result<Option<Found>, Error> {
-        Ok(self.of_api(self.own_account()?, |api| api.username.as_deref()))
-    }
-
-    /// Where a secret is read from, by the name of its variable; none where nothing tells.
-    pub fn source(&self, name: &str) -> Result<Option<Source>, Error> {
-        if variable(name)?.is_some() {
-            return Ok(Some(Source::Variable));
+    /// A part of the account, and in words where it is; none where nothing tells.
+    pub fn find_part(&self, part: Part) -> Result<Option<(Held, String)>, Error> {
+        if let Some(text) = variable(&part.to_string())? {
+            let place = format!("the environment ({part})");
+            return Ok(Some((Held::Here(Secret::new(text)), place)));
         }
-        let file = format!("{name}_FILE");
-        if let Some(path) = path_variable(&file) {
-            let named = format!("{} (named by {file})", path.display());
-            return Ok(Some(Source::File(path, named)));
-        }
-        let is_key = name == API_KEY;
-        let found = self.of_api(self.own_account()?, |api| {
-            let (key, password) = (&api.api_key_file, &api.password_file);
-            if is_key { key } else { password }.as_deref()
-        });
-        let member = if is_key {
-            "api_key_file"
-        } else {
-            "password_file"
+        let member = match part {
+            Part::Tenant | Part::Username => None,
+            Part::ApiKey => Some("api_key_file"),
+            Part::Password => Some("password_file"),
         };
-        Ok(found.map(|(file, config)| {
-            let path = folder_of(&config).join(file);
+        let file = format!("{part}_FILE");
+        if let Some(path) = path_variable(&file).filter(|_| member.is_some()) {
+            let place = format!("{} (named by {file})", path.display());
+            return Ok(Some((Held::File(path), place)));
+        }
+        let here = self.config_path.as_ref().map(|path| (&self.config, path));
+        let own = self.own_account()?.map(|(config, path)| (config, path));
+        let mut told = here.into_iter().chain(own).filter_map(|(config, path)| {
+            let text = match part {
+                Part::Tenant => &config.api.tenancy_name,
+                Part::Username => &config.api.username,
+                Part::ApiKey => &config.api.api_key_file,
+                Part::Password => &config.api.password_file,
+            };
+            Some((text.as_deref()?, path))
+        });
+        Ok(told.next().map(|(text, config)| {
+            let Some(member) = member else {
+                return (Held::Here(Secret::new(text)), config.display().to_string());
+            };
+            let path = folder_of(config).join(text);
             // The file is not shown where it is not there: somebody may have written the secret itself.
             let shown = path.exists().then(|| path.display().to_string());
             let shown = shown.as_deref().unwrap_or("The file");
-            let named = format!("{shown} (named by {member} in {})", config.display());
-            Source::File(path, named)
+            let place = format!("{shown} (named by {member} in {})", config.display());
+            (Held::File(path), place)
         }))
     }
 
-    /// The variable's value, or the content of the file.
-    pub fn secret(&self, name: &str) -> Result<Option<Secret>, Error> {
-        match self.source(name)? {
-            None => Ok(None),
-            Some(Source::Variable) => Ok(variable(name)?.map(Secret::new)),
-            Some(Source::File(path, named)) => read_secret(&path, &named).map(Some),
-        }
+    /// The user's own config, if it holds the account that is meant: no file beside a sheet can have this user's secrets sent
+    /// elsewhere by naming another address, nor to another tenant.
+    fn own_account(&self) -> Result<Option<&Own>, Error> {
+        let Some(own) = &self.own else {
+            return Ok(None);
+        };
+        let api = &own.0.api;
+        let kept_for = api.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
+        let is_here = BaseUrl::parse(kept_for, true)? == self.base_url(true)?;
+        let named = self.config.api.tenancy_name.as_deref().cloned();
+        let tenant = variable(&Part::Tenant.to_string())?.or(named);
+        let is_meant = tenant.is_none() || tenant.as_ref() == api.tenancy_name.as_deref();
+        Ok(Some(own).filter(|_| is_here && is_meant))
+    }
+
+    pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
+        let name = self.secret(Part::Tenant)?;
+        Ok(name.map(|name| name.expose().to_owned()))
+    }
+
+    pub fn username(&self) -> Result<Option<String>, Error> {
+        let name = self.secret(Part::Username)?;
+        Ok(name.map(|name| name.expose().to_owned()))
+    }
+
+    /// A part of the account itself, or the content of its file.
+    pub fn secret(&self, part: Part) -> Result<Option<Secret>, Error> {
+        let read = |(held, place): (Held, String)| match held {
+            Held::Here(secret) => Ok(secret),
+            Held::File(path) => read_secret(&path, &place),
+        };
+        self.find_part(part)?.map(read).transpose()
     }
 
     /// The team's register, if there is one, and the file that its key is in.
@@ -137,45 +172,25 @@ impl Settings {
 fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
     let hint = "Give the path of a readable file that holds nothing but the secret.";
     let text = text_of(path, "secret_file_unreadable", named).map_err(|error| error.hint(hint))?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        let message = format!("{named} is empty.");
-        return Err(Error::unusable("secret_file_empty", message));
+    match text.trim_end_matches(['\r', '\n']) {
+        "" => Err(Error::unusable(
+            "secret_file_empty",
+            format!("{named} is empty."),
+        )),
+        secret => Ok(Secret::new(secret)),
     }
-    Ok(Secret::new(secret))
 }
 
-/// These settings are not there; `--sandbox` needs none of them.
-pub fn missing(names: &[&str]) -> Error {
-    let (are, them) = match names {
-        [_] => ("is", "it"),
-        _ => ("are", "them"),
+/// These parts are not there; `--sandbox` needs none of them.
+pub fn missing(parts: &[Part]) -> Error {
+    let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
+    let names = match names.split_last() {
+        Some((last, before @ [_, ..])) => format!("{} and {last} are", before.join(", ")),
+        _ => format!("{} is", names.concat()),
     };
-    let message = format!("{} {are} not set.", listed(names, "and"));
-    let mut hint = vec![format!(
-        "Run `vlens-batch account` at a terminal, which asks for all of it once and keeps it for you; or set {them} in the environment."
-    )];
-    let secrets = names
-        .iter()
-        .filter(|name| [API_KEY, PASSWORD].contains(name));
-    let files: Vec<String> = secrets.map(|secret| format!("{secret}_FILE")).collect();
-    if !files.is_empty() {
-        let files = listed(&files, "or");
-        hint.push(format!("A secret may stand in a file, named by {files}."));
-    }
-    if names.contains(&TENANCY_NAME) {
-        let place = "The tenant may stand in vlens-batch.toml: tenancy_name under [api].";
-        hint.push(place.to_owned());
-    }
-    hint.push("`vlens-batch run FILE --sandbox` rehearses without an account.".to_owned());
-    Error::unusable("credentials_missing", message).hint(hint.join(" "))
-}
-
-/// `a, b and c`.
-fn listed(names: &[impl AsRef<str>], and: &str) -> String {
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    match names.split_last() {
-        Some((last, before @ [_, ..])) => format!("{} {and} {last}", before.join(", ")),
-        _ => names.concat(),
-    }
+    Error::unusable("credentials_missing", format!("{names} not set.")).hint(
+        "Run `vlens-batch account` at a terminal, which asks for all of it once and keeps it for you; or set it in the environment. \
+         A secret may stand in a file, named by VLENS_API_KEY_FILE or VLENS_PASSWORD_FILE, the tenant in vlens-batch.toml: tenancy_name under \
+         [api]. `vlens-batch run FILE --sandbox` rehearses without an account.",
+    )
 }

@@ -19,12 +19,12 @@ pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let metadata = std::fs::metadata(path)?;
     let is_handed_over = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
     if metadata.is_dir() {
-        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"));
+        Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder"))
+    } else if metadata.is_file() || is_handed_over {
+        std::fs::read(path)
+    } else {
+        Err(io::Error::other("it is a pipe or a device, not a file"))
     }
-    if !metadata.is_file() && !is_handed_over {
-        return Err(io::Error::other("it is a pipe or a device, not a file"));
-    }
-    std::fs::read(path)
 }
 
 /// Reads a small text in UTF-8, or in whatever its byte-order mark says: Notepad and PowerShell like to write one.

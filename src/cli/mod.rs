@@ -4,11 +4,7 @@ pub mod args;
 mod commands;
 mod credentials;
 mod files;
-mod further;
-mod log;
-mod metrics;
 mod output;
-mod place;
 mod settings;
 mod system;
 mod values;
@@ -22,21 +18,21 @@ use clap::Parser;
 
 use crate::error::{Ended, Kind};
 use args::{Cli, Command, Global};
-use metrics::Metrics;
 use output::{Output, wrong_usage};
 use settings::Settings;
+use watch::Metrics;
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
     system::protect_process();
-    let (output, ended) = match Cli::try_parse() {
-        Ok(cli) => (Output::new(&cli.global), run(cli)),
-        Err(told) if told.use_stderr() => {
-            let global = Global::of_a_mistake();
-            log::start(&global);
-            (Output::new(&global), Err(wrong_usage(&told)))
-        }
-        Err(told) => (Output::default(), Output::default().print_help(&told)),
+    let parsed = Cli::try_parse();
+    let global = parsed.as_ref().map(|cli| cli.global.output);
+    let output = global.unwrap_or_else(|_| Output::of_a_mistake());
+    output.start_log();
+    let ended = match parsed {
+        Ok(cli) => run(cli),
+        Err(told) if told.use_stderr() => Err(wrong_usage(&told)),
+        Err(told) => output.print_help(&told),
     };
     let who_has_to_act = ended.unwrap_or_else(|error| Some(output.fail(&error)));
     ExitCode::from(who_has_to_act.map_or(0, Kind::exit_code))
@@ -44,9 +40,8 @@ pub fn main() -> ExitCode {
 
 /// A mistake of ours ends as what it is to whoever waits for the exit code: an unexpected error, already told.
 fn run(cli: Cli) -> Ended {
-    system::keep_panics_short();
-    log::start(&cli.global);
     let global = cli.global.clone();
+    system::keep_panics_short(global.output);
     // And the sheet, beside which the config may be.
     let (metrics_file, sheet) = match &cli.command {
         Command::Run(args) => (args.send.metrics_file.clone(), Some(args.file.clone())),
@@ -64,7 +59,10 @@ fn run(cli: Cli) -> Ended {
         Err(_) => Some(Kind::Unexpected),
         Ok(ended) => ended.as_ref().err().map(|error| error.kind),
     };
-    if let (Some(kind), Some(path)) = (fault, metrics_file) {
+    // The file of one that is busy is the other process's, which is at work.
+    if let Some(kind) = fault.filter(|kind| *kind != Kind::Busy)
+        && let Some(path) = metrics_file
+    {
         note_in_metrics(kind, &path, &global, sheet.as_deref());
     }
     ended.unwrap_or(Ok(Some(Kind::Unexpected)))
@@ -72,10 +70,6 @@ fn run(cli: Cli) -> Ended {
 
 /// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
 fn note_in_metrics(kind: Kind, path: &Path, global: &Global, sheet: Option<&Path>) {
-    // The file is the other process's, which is at work.
-    if kind == Kind::Busy {
-        return;
-    }
     let settings = Settings::find(global, sheet).ok();
     let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
     let metrics = Metrics::open(path, tenant.as_deref());

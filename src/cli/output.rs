@@ -1,47 +1,88 @@
-//! What is written: results to stdout or a file, and how a command ends; the rest of stderr is `log`.
+//! All that is written: results to stdout or a file; log lines, words for people and errors to stderr, around the progress bar while
+//! one stands. Of log lines only this program's own are shown: a library's might hold what must not be seen.
 
+use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use clap::ColorChoice;
 use clap::error::ErrorKind as ClapKind;
-use serde_json::json;
+use clap::{Args, ColorChoice};
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
-use super::args::{Global, LogFormat};
 use super::files::{Readers, read_text, write_bytes};
-use super::log;
+use super::values::LogFormat;
 use crate::error::{Ended, Error, Kind};
-use crate::model::{printable, printable_lines, printable_styled, to_json};
-use crate::report::{Language, Look};
+use crate::model::{RunId, printable, printable_lines, printable_styled, to_json};
+use crate::report::{Language, Look, Progress};
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
 static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
+/// The run that is under way, which every log line names, and its progress.
+static RUN: Mutex<Option<(RunId, Arc<Progress>)>> = Mutex::new(None);
 
-/// Where and how to print.
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+/// How to print.
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Output {
-    /// One JSON document on stdout instead of text.
-    pub json: bool,
-    /// stderr stays empty on success.
+    /// Say more; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing on stderr unless something is wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Every line on stderr is a JSON object.
-    pub log_json: bool,
-    /// Whether a person reads stderr as it comes.
-    pub is_screen: bool,
+    /// When to use colour; `auto` is on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+    /// How log lines on stderr look
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Print one JSON document on stdout instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
 impl Output {
-    pub fn new(global: &Global) -> Self {
+    /// How a command line that is not understood asks for it: by its words, whatever else it holds.
+    pub fn of_a_mistake() -> Self {
+        let words: Vec<_> = std::env::args_os().collect();
+        let has = |sought: &[&str]| words.windows(sought.len()).any(|words| words == sought);
+        let is_json = has(&["--log-format", "json"]) || has(&["--log-format=json"]);
         Output {
-            json: global.json,
-            quiet: global.quiet,
-            log_json: global.log_format == LogFormat::Json,
-            is_screen: log::is_screen(global),
-            color: global.color,
+            quiet: has(&["-q"]) || has(&["--quiet"]),
+            log_format: if is_json {
+                LogFormat::Json
+            } else {
+                LogFormat::Text
+            },
+            json: has(&["--json"]),
+            ..Output::default()
         }
+    }
+
+    pub fn start_log(self) {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::ERROR,
+            (false, 0) if self.is_screen() => LevelFilter::WARN,
+            (false, 0) => LevelFilter::INFO,
+            (false, 1) => LevelFilter::DEBUG,
+            (false, _) => LevelFilter::TRACE,
+        };
+        let filter = Targets::new().with_target("vlens_batch", level);
+        let log = tracing_subscriber::registry().with(Log(self).with_filter(filter));
+        // Only a second start in one process can fail, and then the first one serves.
+        let _ = log.try_init();
+    }
+
+    /// Whether a person reads stderr as it comes.
+    pub fn is_screen(self) -> bool {
+        self.log_format == LogFormat::Text && io::stderr().is_terminal()
     }
 
     /// How text on stdout looks.
@@ -124,27 +165,56 @@ impl Output {
     /// Prints help or version, as clap draws them.
     pub fn print_help(self, told: &clap::Error) -> Ended {
         let text = told.render();
-        let text = if self.is_styled(io::stdout().is_terminal()) {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        };
-        self.print(text.trim_end())?;
+        let is_styled = self.is_styled(io::stdout().is_terminal());
+        let (plain, styled) = (text.to_string(), text.ansi().to_string());
+        self.print(if is_styled { &styled } else { &plain }.trim_end())?;
         Ok(None)
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.
     pub fn say(self, text: &str) {
-        match (self.quiet, self.log_json) {
-            (true, _) => {}
-            (false, true) => tracing::info!("{text}"),
-            (false, false) => log::write(text),
+        match self.log_format {
+            _ if self.quiet => {}
+            LogFormat::Json => tracing::info!("{text}"),
+            LogFormat::Text => write(text),
         }
     }
 
     /// Whether the end of a run is told by a log line; else by a line for people.
     pub fn logs_ends(self) -> bool {
-        self.log_json || !(self.quiet || self.is_screen)
+        self.log_format == LogFormat::Json || !(self.quiet || self.is_screen())
+    }
+
+    /// The last line of a command, by whom it calls for; shown whatever `-q` says.
+    pub fn log_end(self, kind: Option<Kind>, message: &str, fields: Value) {
+        self.log_line(level(kind), message, fields);
+    }
+
+    fn log_line(self, level: Level, message: &str, fields: Value) {
+        let now = format!("{:.6}", jiff::Timestamp::now());
+        // The lock is free again before the line is written around the progress.
+        let run = RUN
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|(run, _)| run.0);
+        let run = run.map(|run| ("run".to_owned(), run.into()));
+        let mut line: Map<String, Value> = run.into_iter().collect();
+        if let Value::Object(fields) = fields {
+            line.extend(fields);
+        }
+        let mut text = format!("{now} {level:>5} {}", printable(message));
+        for (name, value) in &line {
+            let _ = write!(text, " {name}={value}");
+        }
+        if self.log_format == LogFormat::Json {
+            let mut all = json!({ "timestamp": now, "level": level.as_str(), "message": message });
+            all.as_object_mut()
+                .into_iter()
+                .for_each(|all| all.append(&mut line));
+            text = all.to_string();
+        }
+        write(&text);
     }
 
     /// Tells an error, and gives who has to act. With `--json`, stdout gets its document unless a result has begun there.
@@ -160,44 +230,41 @@ impl Output {
         error.kind
     }
 
-    /// An error as it is told on a terminal without colours.
-    pub fn in_words(error: &Error) -> String {
+    pub fn tell(self, error: &Error) {
+        if self.log_format == LogFormat::Text {
+            let is_styled = self.is_styled(io::stderr().is_terminal());
+            return write(&self.in_words(error, is_styled));
+        }
         let all = std::iter::once(error).chain(&error.others);
-        let texts: Vec<String> = all
-            .map(|error| Output::default().as_text(error, false))
-            .collect();
-        printable_lines(&texts.join("\n\n")).into_owned()
+        let texts = all.map(|error| error.excerpt.as_deref().unwrap_or(&error.message));
+        let texts: Vec<_> = texts.map(console::strip_ansi_codes).collect();
+        let fields = json!({
+            "code": error.code,
+            "hint": error.hint,
+            "exit_code": error.kind.exit_code(),
+            "reason": error.message,
+        });
+        self.log_end(Some(error.kind), &texts.join("\n\n"), fields);
     }
 
-    fn tell(self, error: &Error) {
+    fn in_words(self, error: &Error, is_styled: bool) -> String {
         let all = std::iter::once(error).chain(&error.others);
-        if self.log_json {
-            let texts = all.map(|error| error.excerpt.as_deref().unwrap_or(&error.message));
-            let texts: Vec<_> = texts.map(console::strip_ansi_codes).collect();
-            let fields = json!({
-                "code": error.code,
-                "hint": error.hint,
-                "exit_code": error.kind.exit_code(),
-                "reason": error.message,
-            });
-            return log::end(Some(error.kind), &texts.join("\n\n"), &fields);
-        }
-        let is_styled = self.is_styled(io::stderr().is_terminal());
         let texts: Vec<String> = all.map(|error| self.as_text(error, is_styled)).collect();
-        log::write(&texts.join(if self.quiet { "\n" } else { "\n\n" }));
+        texts.join(if self.quiet { "\n" } else { "\n\n" })
     }
 
     fn as_text(self, error: &Error, is_styled: bool) -> String {
-        let (word, color) = match error.kind {
-            Kind::NeedsPerson | Kind::Stopped | Kind::Busy => ("warning:", "\u{1b}[1;33m"),
-            _ => ("error:", "\u{1b}[1;31m"),
+        let (word, color) = match level(Some(error.kind)) {
+            Level::ERROR => ("error:", "\u{1b}[1;31m"),
+            _ => ("warning:", "\u{1b}[1;33m"),
         };
+        let message = printable(&error.message);
         let (color, plain) = if is_styled {
             (color, "\u{1b}[0m")
         } else {
             ("", "")
         };
-        let message = format!("{color}{word}{plain} {}", printable(&error.message));
+        let message = format!("{color}{word}{plain} {message}");
         match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
             // One line, for whoever gets it by mail.
             (_, Some(hint)) if self.quiet => format!("{message} {hint}"),
@@ -283,11 +350,71 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
     }
 }
 
+/// From now on log lines name this run, and go around its progress.
+pub fn follow(run: RunId, progress: &Arc<Progress>) {
+    let mut shown = RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    *shown = Some((run, Arc::clone(progress)));
+}
+
+/// Writes a line to stderr, come what may.
+pub fn write(text: &str) {
+    let write = || {
+        let _ = writeln!(io::stderr().lock(), "{}", printable_styled(text));
+    };
+    let shown = RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*shown {
+        Some((_, progress)) => progress.suspend(write),
+        None => write(),
+    }
+}
+
+/// By who has to act, if anybody has.
+fn level(kind: Option<Kind>) -> Level {
+    match kind {
+        None => Level::INFO,
+        Some(Kind::NeedsPerson | Kind::Stopped | Kind::Busy) => Level::WARN,
+        Some(Kind::Unexpected | Kind::Usage | Kind::Unusable | Kind::Refused) => Level::ERROR,
+    }
+}
+
+/// Turns what any room of this program logs into lines.
+struct Log(Output);
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields(Map::new());
+        event.record(&mut fields);
+        let message = fields.0.remove("message").unwrap_or_default();
+        let (level, message) = (*event.metadata().level(), message.as_str());
+        self.0
+            .log_line(level, message.unwrap_or_default(), fields.0.into());
+    }
+}
+
+struct Fields(Map<String, Value>);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    /// Numbers and booleans too, whose text is the same in JSON.
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let text = format!("{value:?}");
+        let value = match serde_json::from_str(&text) {
+            Ok(value @ (Value::Number(_) | Value::Bool(_))) if field.name() != "message" => value,
+            _ => Value::String(text),
+        };
+        self.0.insert(field.name().to_owned(), value);
+    }
+}
+
 /// Writes what is wrong at the first place where nobody's own file is, and gives it; none if that cannot be written either.
 pub fn write_error(places: Vec<PathBuf>, language: Language, error: &Error) -> Option<PathBuf> {
-    let words = Output::in_words(error) + "\n";
+    let words = Output::default().in_words(error, false);
+    let words = printable_lines(&words) + "\n";
     let words = match language {
-        Language::English => words,
+        Language::English => words.into_owned(),
         Language::Arabic => format!("{IN_ARABIC}\n\n{words}"),
     };
     let mut places = places.into_iter();

@@ -1,6 +1,6 @@
-//! The settings as meant: flag, then environment, then `vlens-batch.toml`, then the user's own config, then default.
+//! The settings as meant: flag, then environment, then `vlens-batch.toml`, then the user's own config, then default. And what a command
+//! that comes after must be given to mean the same file, reading, config and ledger.
 
-use std::io::ErrorKind;
 use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::args::{Global, LayoutArgs, ReadArgs, SendArgs};
+use super::args::{Global, LayoutArgs, ReadArgs, RunArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
-use super::place::{own_config, tenants_ledger};
+use super::system::{data_folder, own_config, path_variable, variable};
 use super::values::Rate;
 use crate::error::Error;
 use crate::input;
 use crate::mapping::Config;
-use crate::mapping::config::{ApiConfig, OnUncertain, SessionKind};
-use crate::model::ContractTypeId;
+use crate::mapping::config::{OnUncertain, SessionKind};
+use crate::model::{ContractTypeId, quoted};
+use crate::report::{Further, command};
 use crate::send::{Limits, Wishes};
 use crate::vlens::{BaseUrl, Way};
 
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
-pub const TENANCY_NAME: &str = "VLENS_TENANCY_NAME";
 const BASE_URL: &str = "VLENS_BASE_URL";
 pub const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
 pub const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
@@ -30,6 +30,7 @@ const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
 const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 0");
 
 /// Where things are, what the config says, and how to print.
+#[derive(Default)]
 pub struct Settings {
     pub output: Output,
     /// Defaults when there is no config.
@@ -48,36 +49,28 @@ pub struct Settings {
 /// The config that `account` writes, and where it is.
 pub type Own = (Config, PathBuf);
 
-/// A setting of a config, and that config.
-pub type Found = (String, PathBuf);
-
 impl Settings {
     /// Finds and reads the config: `--config`, else beside `file`, else in the working folder; and what it leaves open in the user's.
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings, Error> {
         let file = file.filter(|path| *path != Path::new("-"));
         let file_folder = file.map_or_else(|| PathBuf::from("."), folder_of);
-        let beside = |name: &str| {
-            let folders = [file_folder.as_path(), Path::new(".")].into_iter();
-            let mut paths = folders.map(|folder| tidy(folder.join(name)));
-            paths.find(|path| path.exists())
-        };
-        let mut of_sheet = file.into_iter().flat_map(configs_of_sheet);
-        let of_sheet = of_sheet.find(|path| path.exists());
-        let config_path = global.config.clone().or(of_sheet);
-        let config_path = config_path.or_else(|| beside(CONFIG_NAME));
+        let usual = [&*file_folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
+        let of_sheet = file.into_iter().flat_map(configs_of_sheet);
+        let mut known = of_sheet.chain(usual.clone());
+        let named = global.config.clone();
+        let config_path = named.or_else(|| known.find(|path| path.exists()));
         let own = own_config().filter(|path| path.exists());
         let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
         let own = own.transpose()?;
         let under = own.as_ref().map(|(config, _)| config);
-        let config = match &config_path {
-            Some(path) => read_config(path, under)?,
-            None => match beside(&format!("{CONFIG_NAME}.txt")) {
-                Some(path) => return Err(misnamed(&path)),
-                None => Config::parse_over("", CONFIG_NAME, under)?,
-            },
+        let config = if let Some(path) = &config_path {
+            read_config(path, under)?
+        } else {
+            usual.iter().try_for_each(|path| refuse_misnamed(path))?;
+            Config::parse_over("", CONFIG_NAME, under)?
         };
         Ok(Settings {
-            output: Output::new(global),
+            output: global.output,
             config,
             config_path,
             is_config_named: global.config.is_some(),
@@ -88,48 +81,68 @@ impl Settings {
     }
 
     /// As before a config is written.
-    pub fn without_config(folder: PathBuf) -> Settings {
+    pub fn without_config(file_folder: PathBuf) -> Settings {
         Settings {
-            output: Output::default(),
-            config: Config::default(),
-            config_path: None,
-            is_config_named: false,
-            file_folder: folder,
-            ledger: None,
-            own: None,
+            file_folder,
+            ..Settings::default()
         }
     }
 
     /// Where the ledger is: as `--ledger` says; for a rehearsal beside FILE; as `VLENS_LEDGER` says; else the tenant's own file in this
     /// user's data folder, so that the memory of who was invited does not depend on where a sheet happens to lie.
     pub fn ledger(&self, is_sandbox: bool) -> Result<PathBuf, Error> {
-        if let Some(path) = &self.ledger {
-            return Ok(path.clone());
+        match (&self.ledger, path_variable("VLENS_LEDGER")) {
+            (Some(path), _) => Ok(path.clone()),
+            (None, _) if is_sandbox => Ok(tidy(self.file_folder.join(SANDBOX_LEDGER_NAME))),
+            (None, Some(path)) => Ok(path),
+            (None, None) => self.tenants_ledger(),
         }
-        if is_sandbox {
-            return Ok(tidy(self.file_folder.join(SANDBOX_LEDGER_NAME)));
-        }
-        if let Some(path) = path_variable("VLENS_LEDGER") {
-            return Ok(path);
-        }
-        let base_url = self.base_url(true)?;
-        let (_, host) = base_url.as_str().split_once("://").unwrap_or_default();
+    }
+
+    /// The tenant's own, with the host in its name where that is not the vendor's; without a tenant, the one ledger that is there.
+    fn tenants_ledger(&self) -> Result<PathBuf, Error> {
+        let url = self.base_url(true)?;
+        let (_, host) = url.as_str().split_once("://").unwrap_or_default();
         let host = host.split('/').next();
-        let host = host.filter(|_| base_url.as_str() != DEFAULT_BASE_URL);
-        tenants_ledger(self.tenancy_name()?.as_deref(), host)
+        let host = host.filter(|_| url.as_str() != DEFAULT_BASE_URL);
+        let tenant = self.tenancy_name()?;
+        let folder = data_folder().ok_or_else(|| {
+            let message =
+                "There is no home folder (HOME is not set), and the ledger has its place there.";
+            Error::unusable("ledger_place_unknown", message)
+                .hint("Set VLENS_LEDGER to the ledger's path, on a disk of this machine.")
+        })?;
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut ledgers: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        ledgers.retain(|path| path.extension().is_some_and(|extension| extension == "db"));
+        ledgers.sort();
+        match (tenant, ledgers.as_slice()) {
+            (None, [one]) => Ok(one.clone()),
+            (None, [first, ..]) => {
+                let shown = ledgers.iter().map(|path| path.to_string_lossy());
+                let shown = shown.collect::<Vec<_>>().join(", ");
+                let message =
+                    format!("There are several ledgers, and nothing says whose is meant: {shown}.");
+                Err(Error::unusable("ledger_unclear", message).hint(format!(
+                    "Name one, as in `--ledger {}`, or the tenant: VLENS_TENANCY_NAME, or tenancy_name under [api].",
+                    quoted(&first.to_string_lossy())
+                )))
+            }
+            (tenant, _) => Ok(folder.join(ledger_name(&tenant.unwrap_or_default(), host))),
+        }
     }
 
     /// Refuses to put a result in the place of what people need as it is: the `source` that it is made of, a config, the ledger.
     pub fn refuse_output(&self, output: &Path, source: &Path) -> Result<(), Error> {
         refuse_output(output)?;
-        let config = self.config_path.clone();
         let own = self.own.as_ref().map(|(_, path)| path.clone());
         let ledgers = [false, true].map(|is_sandbox| self.ledger(is_sandbox).ok());
-        let needed = [Some(source.to_owned()), config, own].into_iter();
-        let mut needed = needed.chain(ledgers).flatten();
-        let real = |path: &Path| path.canonicalize().ok();
-        let there = real(output);
-        if there.is_none() || !needed.any(|path| real(&path) == there) {
+        let needed = [Some(source.to_owned()), self.config_path.clone(), own];
+        let mut needed = needed.into_iter().chain(ledgers).flatten();
+        let Ok(there) = output.canonicalize() else {
+            return Ok(());
+        };
+        if needed.all(|path| path.canonicalize().ok().as_ref() != Some(&there)) {
             return Ok(());
         }
         let message = format!(
@@ -161,55 +174,15 @@ impl Settings {
         folder.unwrap_or_else(|| self.file_folder.clone())
     }
 
-    /// What the config says of the API, else the user's own where that counts.
-    pub fn of_api(
-        &self,
-        own: Option<&Own>,
-        setting: impl Fn(&ApiConfig) -> Option<&String>,
-    ) -> Option<Found> {
-        let here = setting(&self.config.api).zip(self.config_path.as_ref());
-        let own = || own.and_then(|(own, path)| Some((setting(&own.api)?, path)));
-        let (text, path) = here.or_else(own)?;
-        Some((text.clone(), path.clone()))
-    }
-
     pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
-        let found = || self.of_api(self.own.as_ref(), |api| api.base_url.as_ref());
-        let text = variable(BASE_URL)?.or_else(|| Some(found()?.0));
-        let text = text.as_deref().unwrap_or(DEFAULT_BASE_URL);
-        BaseUrl::parse(text, allow_insecure_http)
-    }
-
-    pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
-        let found = self.found_tenancy()?;
-        Ok(variable(TENANCY_NAME)?.or_else(|| Some(found?.0)))
-    }
-
-    pub fn found_tenancy(&self) -> Result<Option<Found>, Error> {
-        Ok(self.of_api(self.own_at_this_address()?, |api| {
-            api.tenancy_name.as_deref()
-        }))
-    }
-
-    /// The user's own config, unless its account is kept for another address.
-    fn own_at_this_address(&self) -> Result<Option<&Own>, Error> {
-        let Some(own) = &self.own else {
-            return Ok(None);
-        };
-        let kept_for = own.0.api.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
-        let is_here = BaseUrl::parse(kept_for, true)? == self.base_url(true)?;
-        Ok(is_here.then_some(own))
-    }
-
-    /// The user's own config, if it holds the account that is meant: no file beside a sheet can have this user's secrets sent
-    /// elsewhere by naming another address, nor to another tenant.
-    pub fn own_account(&self) -> Result<Option<&Own>, Error> {
-        let named = self.config.api.tenancy_name.as_deref().cloned();
-        let tenancy = variable(TENANCY_NAME)?.or(named);
-        let is_meant = |(own, _): &&Own| {
-            tenancy.is_none() || own.api.tenancy_name.as_deref() == tenancy.as_ref()
-        };
-        Ok(self.own_at_this_address()?.filter(is_meant))
+        let configs = [Some(&self.config), self.own.as_ref().map(|(own, _)| own)];
+        let told = |config: &Config| config.api.base_url.clone();
+        let told = || configs.into_iter().flatten().find_map(told);
+        let text = variable(BASE_URL)?.or_else(told);
+        BaseUrl::parse(
+            text.as_deref().unwrap_or(DEFAULT_BASE_URL),
+            allow_insecure_http,
+        )
     }
 
     /// The proxy that the environment names, checked when it is used; where it names none, the system's holds. And the authorities to
@@ -300,6 +273,63 @@ impl Settings {
             },
         }
     }
+
+    /// How FILE was named and read, as it can be typed again from any folder.
+    pub fn typed(&self, file: &Path, read: &ReadArgs) -> Typed {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let config = self.config_path.as_deref();
+        Typed {
+            file: absolute(file),
+            config: config.filter(|_| self.is_config_named).map(absolute),
+            reading: as_typed(read),
+        }
+    }
+
+    /// What the next commands must be given to mean the same file, reading and ledger; `typed` is how FILE was read.
+    pub fn further(&self, is_sandbox: bool, typed: &Typed) -> Further {
+        let option = |name: &str, path: Option<&Path>| {
+            path.map_or(String::new(), |path| {
+                format!("{name} {}", quoted(&nearest(path)))
+            })
+        };
+        let rehearsed = tidy(self.file_folder.join(SANDBOX_LEDGER_NAME));
+        let rehearsed = Some(&*rehearsed).filter(|_| is_sandbox);
+        // A command that names no FILE looks in the working folder alone.
+        let elsewhere = rehearsed.filter(|path| *path != Path::new(SANDBOX_LEDGER_NAME));
+        let [ledger, read_from, sent_from] = [None, rehearsed, elsewhere]
+            .map(|other| option("--ledger", self.ledger.as_deref().or(other)));
+        let config = self.config_path.as_deref();
+        let config = config.filter(|path| self.is_config_named || *path != Path::new(CONFIG_NAME));
+        let config = option("--config", config);
+        let named_config = option("--config", typed.config.as_deref());
+        let sandbox = if is_sandbox { "--sandbox" } else { "" };
+        let join = |mut parts: Vec<&str>| {
+            parts.retain(|part| !part.is_empty());
+            parts.join(" ")
+        };
+        Further {
+            file: nearest(&typed.file),
+            reading: join(vec![&config, &read_from]),
+            sending: join(vec![&config, sandbox, &sent_from]),
+            checking: join(vec![&named_config, &read_from, &typed.reading]),
+            running: join(vec![&named_config, sandbox, &ledger, &typed.reading]),
+        }
+    }
+
+    /// The `run` by which a person goes on, of this file or of one that he knows.
+    pub fn again(&self, is_sandbox: bool, run: Option<&RunArgs>) -> String {
+        let typed = match run {
+            Some(args) => self.typed(&args.file, &args.read),
+            None => self.typed(Path::new("FILE"), &ReadArgs::default()),
+        };
+        let further = self.further(is_sandbox, &typed);
+        command(&format!("run {}", quoted(&further.file)), &further.running)
+    }
+
+    /// A command that reads, with what it must be given to meet this config and ledger.
+    pub fn command(&self, words: &str) -> String {
+        command(words, &self.further(false, &Typed::default()).reading)
+    }
 }
 
 pub struct Sending {
@@ -332,43 +362,83 @@ pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
     ids.map(ContractTypeId).collect()
 }
 
-/// An environment variable's text; empty is as good as unset.
-pub fn variable(name: &str) -> Result<Option<String>, Error> {
-    let Some(value) = std::env::var_os(name) else {
-        return Ok(None);
-    };
-    let value = value.into_string().map_err(|_| {
-        let message = format!("The environment variable {name} is not valid text.");
-        Error::unusable("environment_invalid", message)
-    })?;
-    Ok(Some(value).filter(|value| !value.trim().is_empty()))
-}
-
-pub fn path_variable(name: &str) -> Option<PathBuf> {
-    let value = std::env::var_os(name).filter(|value| !value.is_empty());
-    value.map(PathBuf::from)
-}
-
-/// Editors on Windows like to add an ending that its file lists do not show.
-fn misnamed(path: &Path) -> Error {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let message = format!(
-        "{} would be the config, but for its ending .txt.",
-        path.display()
-    );
-    Error::unusable("config_misnamed", message).hint(format!("Rename it to {name}."))
+/// Refuses to pass over what would be the config, but for an ending. Editors on Windows add it, and their file lists do not show it.
+fn refuse_misnamed(path: &Path) -> Result<(), Error> {
+    let longer = format!("{}.txt", path.display());
+    if !Path::new(&longer).exists() {
+        return Ok(());
+    }
+    let message = format!("{longer} would be the config, but for its ending .txt.");
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Err(Error::unusable("config_misnamed", message).hint(format!("Rename it to {name}.")))
 }
 
 /// Reads a config; `own`: the user's, for what it leaves open.
 fn read_config(path: &Path, own: Option<&Config>) -> Result<Config, Error> {
     let shown = path.display().to_string();
+    if !path.exists() {
+        refuse_misnamed(path)?;
+    }
     let text = read_text(path).map_err(|error| {
-        let longer = PathBuf::from(format!("{shown}.txt"));
-        if error.kind() == ErrorKind::NotFound && longer.exists() {
-            return misnamed(&longer);
-        }
         let message = format!("The config {shown} cannot be read: {error}.");
         Error::unusable("config_unreadable", message).hint("Check the path given with --config.")
     })?;
     Config::parse_over(&text, &shown, own).map_err(|error| error.about(&shown))
+}
+
+/// What a tenant's ledger is called: as far as every system takes it in a file's name. Should two tenants come to one name, the
+/// ledger's binding tells them apart.
+fn ledger_name(tenant: &str, host: Option<&str>) -> String {
+    const LONGEST: usize = 60;
+    let is_fit = |c: char| c.is_alphanumeric() || "._".contains(c);
+    let fit = |name: &str| {
+        let name = name.trim().to_lowercase();
+        let name: String = name.chars().take(LONGEST).collect();
+        let name = name.replace(|c| !is_fit(c), "-");
+        name.trim_matches('.').to_owned()
+    };
+    match (fit(tenant).as_str(), host.map(fit)) {
+        ("", None) => "default.db".to_owned(),
+        (name, None) => format!("{name}.db"),
+        (name, Some(host)) => format!("{name}@{host}.db"),
+    }
+}
+
+/// How a run's FILE was named and read; the ledger keeps it for the commands that come after.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub struct Typed {
+    file: PathBuf,
+    config: Option<PathBuf>,
+    reading: String,
+}
+
+/// A path as it is named from here, and taken for no option.
+fn nearest(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    match path.strip_prefix(here).unwrap_or(path).to_str() {
+        Some(near) if near.starts_with('-') => format!("./{near}"),
+        Some(near) => near.to_owned(),
+        // No command may mean another file.
+        None => "FILE".to_owned(),
+    }
+}
+
+/// How FILE is read, as it would be typed again.
+fn as_typed(args: &ReadArgs) -> String {
+    let options = serde_json::to_value(args).unwrap_or_default();
+    let mut typed: Vec<String> = Vec::new();
+    for (name, value) in options.as_object().into_iter().flatten() {
+        let values = value
+            .as_array()
+            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        for value in values.iter().filter(|value| !value.is_null()) {
+            let word = match value.as_str() {
+                Some("\t") => "tab".to_owned(),
+                Some(word) => quoted(word),
+                None => value.to_string(),
+            };
+            typed.push(format!("--{name} {word}"));
+        }
+    }
+    typed.join(" ")
 }

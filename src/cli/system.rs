@@ -1,12 +1,10 @@
-//! What the operating system gives and takes: clocks, signals, core dumps, who runs this.
+//! What the operating system gives and takes: clocks, signals, core dumps, the environment, who runs this and where his files are.
 
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-#[cfg(unix)]
-use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-#[cfg(windows)]
-use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlLogoff, CtrlShutdown};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::output::Output;
 use crate::error::{Error, Kind};
@@ -30,13 +28,14 @@ pub fn protect_process() {
 pub fn protect_process() {}
 
 /// A panic is our mistake, told without what was at hand, which may be personal.
-pub fn keep_panics_short() {
-    std::panic::set_hook(Box::new(|panic| {
+pub fn keep_panics_short(output: Output) {
+    std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location();
         let place = place.map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        super::log::fault(&format!(
+        let message = format!(
             "a mistake in vlens-batch itself{place}; the ledger is as it was at the last step. Please report it."
-        ));
+        );
+        output.tell(&Error::unexpected("panicked", message));
     }));
 }
 
@@ -47,6 +46,52 @@ pub fn user_name() -> String {
 
 pub fn host_name() -> String {
     whoami::hostname().unwrap_or_else(|_| "an unknown host".to_owned())
+}
+
+/// An environment variable's text; empty is as good as unset.
+pub fn variable(name: &str) -> Result<Option<String>, Error> {
+    let Some(value) = std::env::var_os(name) else {
+        return Ok(None);
+    };
+    let value = value.into_string().map_err(|_| {
+        let message = format!("The environment variable {name} is not valid text.");
+        Error::unusable("environment_invalid", message)
+    })?;
+    Ok(Some(value).filter(|value| !value.trim().is_empty()))
+}
+
+pub fn path_variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
+}
+
+/// Where this user's programs keep their data, and so the ledgers unless a person names another place; none without a home folder.
+pub fn data_folder() -> Option<PathBuf> {
+    let windows = ("LOCALAPPDATA", "AppData/Local");
+    user_folder(("XDG_DATA_HOME", ".local/share"), windows)
+}
+
+/// The user's own config, if there is a home for it.
+pub fn own_config() -> Option<PathBuf> {
+    let windows = ("APPDATA", "AppData/Roaming");
+    let folder = user_folder(("XDG_CONFIG_HOME", ".config"), windows)?;
+    Some(folder.join("config.toml"))
+}
+
+/// As a variable says, else in the user's home folder. On Unix, what the system's list of users says of that is not asked: a job that
+/// was given no home must not write into one.
+fn user_folder(unix: (&str, &str), windows: (&str, &str)) -> Option<PathBuf> {
+    let (named, home) = if cfg!(windows) {
+        (
+            path_variable(windows.0),
+            std::env::home_dir().map(|home| home.join(windows.1)),
+        )
+    } else {
+        // By its definition it counts only where it is absolute.
+        let named = path_variable(unix.0).filter(|path| path.is_absolute());
+        (named, path_variable("HOME").map(|home| home.join(unix.1)))
+    };
+    Some(named.or(home)?.join("vlens-batch"))
 }
 
 /// What the wall clock shows.
@@ -105,21 +150,25 @@ fn test_shift_ms() -> i64 {
 pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSignal> {
     let stop = Arc::new(StopSignal::default());
     let stopped = Arc::clone(&stop);
+    let (came, mut signals) = unbounded_channel();
     // Watched from here on, not from whenever the task gets to run.
-    let signals = signals();
+    if forward_signals(&came).is_err() {
+        tracing::warn!("signals cannot be watched; an interrupt ends the run at once");
+        return stop;
+    }
     tokio::spawn(async move {
-        let Ok(mut signals) = signals else {
-            tracing::warn!("signals cannot be watched; an interrupt ends the run at once");
+        // None comes where all are ignored.
+        if signals.recv().await.is_none() {
             return;
-        };
-        next(&mut signals).await;
+        }
         if let Some(timeout) = timeout {
             let most = timeout.as_secs();
             output.say(&format!("Stopping: answers to requests under way are waited for, {most} s at the most. A second Ctrl-C ends at once and leaves those rows uncertain."));
         }
         stopped.stop(StopReason::Signal);
-        next(&mut signals).await;
-        end_at_once(output);
+        if signals.recv().await.is_some() {
+            end_at_once(output);
+        }
     });
     stop
 }
@@ -142,50 +191,47 @@ fn end_at_once(output: Output) -> ! {
 }
 
 #[cfg(unix)]
-fn signals() -> std::io::Result<Vec<tokio::signal::unix::Signal>> {
+fn forward_signals(came: &UnboundedSender<()>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     // What whoever started this process had it ignore (`nohup`, `command &` in a script) is meant: one bit each, where the system tells.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    let ignored = ignored.unwrap_or(0);
-    let mut kinds = vec![
+    let kinds = [
         SignalKind::interrupt(),
         SignalKind::terminate(),
         SignalKind::hangup(),
     ];
-    kinds.retain(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
-    kinds.into_iter().map(signal).collect()
-}
-
-#[cfg(unix)]
-async fn next(signals: &mut [tokio::signal::unix::Signal]) {
-    std::future::poll_fn(|context| {
-        let mut signals = signals.iter_mut();
-        let came = signals.any(|signal| signal.poll_recv(context).is_ready());
-        if came { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+    for kind in kinds {
+        if ignored.unwrap_or(0) >> (kind.as_raw_value() - 1) & 1 == 0 {
+            let (mut signal, came) = (signal(kind)?, came.clone());
+            tokio::spawn(
+                async move { while signal.recv().await.is_some() && came.send(()).is_ok() {} },
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Ctrl-C and Ctrl-Break, the window's close, logoff and shutdown: the system waits some seconds for the last three.
 #[cfg(windows)]
-type Signals = (CtrlC, CtrlBreak, CtrlClose, CtrlLogoff, CtrlShutdown);
-
-#[cfg(windows)]
-fn signals() -> std::io::Result<Signals> {
+fn forward_signals(came: &UnboundedSender<()>) -> std::io::Result<()> {
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
-    let (close, logoff) = (ctrl_close()?, ctrl_logoff()?);
-    Ok((ctrl_c()?, ctrl_break()?, close, logoff, ctrl_shutdown()?))
-}
-
-#[cfg(windows)]
-async fn next(signals: &mut Signals) {
-    tokio::select! {
-        _ = signals.0.recv() => {}
-        _ = signals.1.recv() => {}
-        _ = signals.2.recv() => {}
-        _ = signals.3.recv() => {}
-        _ = signals.4.recv() => {}
-    }
+    let (mut c, mut r#break, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    let (mut logoff, mut shutdown, came) = (ctrl_logoff()?, ctrl_shutdown()?, came.clone());
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = c.recv() => {}
+                _ = r#break.recv() => {}
+                _ = close.recv() => {}
+                _ = logoff.recv() => {}
+                _ = shutdown.recv() => {}
+            }
+            if came.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
 }

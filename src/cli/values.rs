@@ -1,17 +1,17 @@
-//! What several arguments, or one alone, are made of: rates, lengths of time, delimiters, statuses, languages.
+//! What arguments are made of: rates, lengths of time, delimiters, languages.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use crate::report::Language;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum LogFormat {
     /// For people
+    #[default]
     Text,
     /// One JSON object a line
     Json,
@@ -46,44 +46,36 @@ impl FromStr for Rate {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "write N/s, N/min or unlimited, N being 1 or more";
-        if text == "unlimited" {
-            return Ok(Rate::Unlimited);
-        }
-        let (number, unit) = text.split_once('/').ok_or(wrong)?;
-        let number = number.trim().parse().map_err(|_| wrong)?;
-        match unit.trim() {
-            "s" => Ok(Rate::PerSecond(number)),
-            "min" => Ok(Rate::PerMinute(number)),
-            _ => Err(wrong),
+        let per = text.split_once('/');
+        match per.map(|(number, unit)| (number.trim().parse(), unit.trim())) {
+            None if text == "unlimited" => Ok(Rate::Unlimited),
+            Some((Ok(number), "s")) => Ok(Rate::PerSecond(number)),
+            Some((Ok(number), "min")) => Ok(Rate::PerMinute(number)),
+            _ => Err("write N/s, N/min or unlimited, N being 1 or more"),
         }
     }
 }
 
 /// A length of time: `90s`, `30m`, `2h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, &'static str> {
-    let span: jiff::Span = text
+    let day = jiff::SpanRelativeTo::days_are_24_hours();
+    let span = text
         .parse()
-        .map_err(|_| "write a length of time such as 90s, 30m, 2h or 90d")?;
-    let duration = span
-        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| "use seconds, minutes, hours, days or weeks")?;
-    Duration::try_from(duration).map_err(|_| "a length of time cannot be negative")
+        .and_then(|span: jiff::Span| span.to_duration(day));
+    let duration = span.ok().and_then(|span| span.try_into().ok());
+    duration.ok_or("write a length of time such as 90s, 30m, 2h or 90d")
 }
 
 /// How long ago something was: `90d`, `12w` or `2y`. Smaller units are refused, as `m` means minutes to some and months to
 /// others, and what is deleted is gone.
 pub fn age(text: &str) -> Result<Duration, &'static str> {
-    let wrong = "write days, weeks or years: 90d, 12w or 2y";
-    let (at, unit) = text.char_indices().next_back().ok_or(wrong)?;
-    let days = match unit {
-        'd' => 1,
-        'w' => 7,
-        'y' => 365,
-        _ => return Err(wrong),
-    };
-    let number: u32 = text[..at].parse().map_err(|_| wrong)?;
-    Ok(Duration::from_secs(u64::from(number) * days * 86_400))
+    let mut units = [("d", 1), ("w", 7), ("y", 365)].into_iter();
+    let days = units.find_map(|(unit, days)| {
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(u64::from(number) * days)
+    });
+    let days = days.ok_or("write days, weeks or years: 90d, 12w or 2y")?;
+    Ok(Duration::from_secs(days * 86_400))
 }
 
 /// One character, or the word `tab`.
@@ -108,24 +100,6 @@ impl LangArg {
     pub fn or_of(self, headers: &[String]) -> Language {
         self.lang.unwrap_or_else(|| Language::of(headers))
     }
-}
-
-#[derive(Debug, Subcommand)]
-pub enum RegisterAction {
-    /// Make the schema, and enter the tenant with the limits that the config names
-    Init {
-        /// Make the team's key, in this file
-        #[arg(long, value_name = "FILE")]
-        new_key: Option<PathBuf>,
-    },
-    /// Who sends, and how many customers are claimed, uncertain, on their way
-    Status,
-    /// After a restore of the database: give it back what this ledger knows
-    Rebuild {
-        /// No other ledger will come: sending goes on with what is there
-        #[arg(long)]
-        without_the_others: bool,
-    },
 }
 
 #[cfg(test)]

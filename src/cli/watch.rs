@@ -1,16 +1,20 @@
-//! Watches a run: progress for the person, log lines for the operator, metrics for the collector.
+//! Watches a run: progress for the person, log lines for the operator, metrics for the collector (`--metrics-file`: Prometheus text
+//! format, replaced atomically, for `node_exporter`'s textfile collector).
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use minijinja::value::Serde;
+use minijinja::{Value as Values, context};
 use serde_json::{Value, json};
 
-use super::log;
-use super::metrics::Metrics;
-use super::output::Output;
-use crate::error::Error;
+use super::files::{Readers, read_text, refuse_output, write_bytes};
+use super::output::{self, Output};
+use super::values::LogFormat;
+use crate::error::{Error, Kind};
 use crate::model::{Counts, RunSummary, Status, Timestamp};
 use crate::report::Progress;
 use crate::send::{Clock, SendEvent, Tally};
@@ -41,25 +45,20 @@ impl Watch {
         metrics: Option<&Path>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let metrics = metrics.map(|path| Metrics::open(path, Some(&start.tenancy_name)));
-        let progress = Arc::new(if output.quiet || due == 0 {
-            Progress::hidden(due, per_row)
-        } else if output.log_json {
-            Progress::lines(due, per_row, |line| tracing::info!("{line}"))
-        } else if output.is_screen {
-            Progress::bar(due, per_row)
-        } else {
-            Progress::lines(due, per_row, log::write)
+        let progress = Arc::new(match output.log_format {
+            _ if output.quiet || due == 0 => Progress::hidden(due, per_row),
+            LogFormat::Json => Progress::lines(due, per_row, |line| tracing::info!("{line}")),
+            LogFormat::Text if output.is_screen() => Progress::bar(due, per_row),
+            LogFormat::Text => Progress::lines(due, per_row, output::write),
         });
-        log::follow(start.run, &progress);
-        let (source, ledger) = (&*start.source, &*start.ledger);
-        let tenant = &*start.tenancy_name;
+        output::follow(start.run, &progress);
+        let (source, ledger, tenant) = (&*start.source, &*start.ledger, &*start.tenancy_name);
         tracing::info!(source, tenant, ledger, rows = start.rows, due, "run begins");
         let watch = Watch {
             output,
             progress,
             start: start.counts,
-            metrics,
+            metrics: metrics.map(|path| Metrics::open(path, Some(tenant))),
             started: Instant::now(),
             tally: Mutex::new(tally),
             clock,
@@ -77,14 +76,14 @@ impl Watch {
 
     /// The run has ended, and so: the metrics are final, and one line sums up. Nothing is logged behind it.
     pub fn end(&self, summary: &RunSummary, ended: Option<&Error>) {
-        let exit_code = ended.map_or(0, |error| error.kind.exit_code());
+        let kind = ended.map(|error| error.kind);
+        let exit_code = kind.map_or(0, Kind::exit_code);
         self.write_metrics(Some(exit_code));
         if self.output.logs_ends() && (ended.is_some() || !self.output.quiet) {
-            let reason = ended.map(|error| error.message.as_str());
             let mut fields = as_fields(summary);
             fields["exit_code"] = exit_code.into();
-            fields["reason"] = reason.into();
-            log::end(ended.map(|error| error.kind), "run ended", &fields);
+            fields["reason"] = ended.map(|error| error.message.as_str()).into();
+            self.output.log_end(kind, "run ended", fields);
         }
     }
 
@@ -131,10 +130,9 @@ impl Watch {
     fn write_metrics(&self, exit_code: Option<u8>) {
         let tally = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = self.started.elapsed().as_secs_f64();
-        let at = self.clock.wall();
-        if let Some(metrics) = &self.metrics
-            && let Err(error) = metrics.write(&tally, seconds, at, exit_code)
-        {
+        let metrics = self.metrics.as_ref();
+        let written = metrics.map(|it| it.write(&tally, seconds, self.clock.wall(), exit_code));
+        if let Some(Err(error)) = written {
             tracing::warn!("{error}");
         }
     }
@@ -158,4 +156,98 @@ fn as_fields(summary: &RunSummary) -> Value {
         fields.extend(counts);
     }
     document
+}
+
+const EXIT_CODE: &str = "vlens_batch_exit_code";
+const LAST_END: &str = "vlens_batch_last_end_timestamp_seconds";
+const LAST_SUCCESS: &str = "vlens_batch_last_success_timestamp_seconds";
+
+/// Each line names its tenant, so that the files of several may lie in one folder.
+pub struct Metrics {
+    path: PathBuf,
+    /// As a label's value.
+    tenant: String,
+    /// The file of an earlier run.
+    before: String,
+}
+
+impl Metrics {
+    /// Of a tenant that is not known, such as when the config cannot be read, the file itself may know the name.
+    pub fn open(path: &Path, tenant: Option<&str>) -> Self {
+        let before = read_text(path).unwrap_or_default();
+        let known = before.split("{tenant=\"").nth(1);
+        let known = known.and_then(|rest| rest.split('"').next());
+        let escape = |name: &str| name.replace('\\', r"\\").replace('"', "\\\"");
+        let tenant = tenant.map(escape).or(known.map(str::to_owned));
+        Metrics {
+            path: path.to_owned(),
+            tenant: tenant.unwrap_or_default(),
+            before,
+        }
+    }
+
+    /// Refuses a place that cannot hold metrics, or holds something else, such as the sheet.
+    pub fn refuse_place(path: &Path) -> Result<(), Error> {
+        refuse_output(path)?;
+        let is_ours = |line: &str| {
+            line.is_empty() || line.starts_with(['#', 'v']) && line.contains("vlens_batch_")
+        };
+        let is_else = match read_text(path) {
+            Ok(text) => !text.lines().all(is_ours),
+            Err(error) => error.kind() == ErrorKind::InvalidData,
+        };
+        if !is_else {
+            return Ok(());
+        }
+        let message = format!(
+            "{} holds something else than metrics, which would be overwritten.",
+            path.display()
+        );
+        Err(Error::usage("output_onto_source", message).hint("Name another file for the metrics."))
+    }
+
+    /// A run that is under way has no exit code yet: one that is killed leaves it out for good.
+    fn write(
+        &self,
+        tally: &Tally,
+        seconds: f64,
+        at: Timestamp,
+        exit_code: Option<u8>,
+    ) -> Result<(), Error> {
+        let ended = exit_code.map(|_| at.0.div_euclid(1000));
+        let succeeded = ended.filter(|_| exit_code == Some(0));
+        let earlier = |name: &str| {
+            let line = self.before.lines().find(|line| line.starts_with(name))?;
+            line.rsplit(' ').next()?.parse().ok()
+        };
+        let values = context! {
+            counts => Serde(tally.counts),
+            requests => tally.requests,
+            throttled => tally.throttled,
+            seconds,
+            last_success => succeeded.or_else(|| earlier(LAST_SUCCESS)),
+            last_end => ended.or_else(|| earlier(LAST_END)),
+            exit_code,
+        };
+        self.replace("", values)
+    }
+
+    /// Notes that a command ended before its run could begin (a broken config, say): all else stays as the last run left it.
+    pub fn note_exit(&self, exit_code: u8, at: Timestamp) -> Result<(), Error> {
+        let kept = self.before.lines();
+        let kept = kept.filter(|line| !line.contains(EXIT_CODE) && !line.contains(LAST_END));
+        let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
+        let last_end = at.0.div_euclid(1000);
+        self.replace(&kept, context! { last_end, exit_code })
+    }
+
+    /// The collector is another user.
+    fn replace(&self, kept: &str, values: Values) -> Result<(), Error> {
+        let tenant = format!("tenant=\"{}\"", self.tenant);
+        let text = minijinja::Environment::new()
+            .render_str(include_str!("metrics.txt"), context! { tenant, ..values })
+            .map_err(|error| Error::unexpected("metrics_not_written", format!("{error}.")))?;
+        let text = format!("{kept}{}\n", text.trim());
+        write_bytes(&self.path, Readers::Everyone, text.as_bytes())
+    }
 }

@@ -4,16 +4,19 @@
 //! offers is the choice's own text for the same reason.
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use jiff::civil::date;
 use rust_xlsxwriter::{
     Color, ConditionalFormatFormula, DataValidation, DataValidationErrorStyle, DataValidationRule,
-    ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, IgnoreError, Workbook, Worksheet,
-    XlsxError, utility,
+    DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, IgnoreError,
+    Workbook, Worksheet, XlsxError, utility,
 };
 
 use super::words::{Language, is_arabic};
-use super::workbook::{Book, MAX_ROWS, column_of, header_format, letters, note, write_cell};
+use super::workbook::{
+    Book, MAX_ROWS, WRITTEN_AT, column_of, header_format, letters, note, write_cell,
+};
 use crate::error::Error;
 use crate::model::{Cell, ContractTypeId, EXAMPLE_PERSON, FieldType, Form, FormField, printable};
 
@@ -198,7 +201,11 @@ fn example_for(key: &str) -> &'static str {
 }
 
 /// Writes the workbook and gives its bytes.
-pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
+pub fn write_template(
+    spec: &TemplateSpec<'_>,
+    written_at: u64,
+    out: impl Write + Send,
+) -> Result<(), Error> {
     let columns = spec.columns();
     let mut labels = columns.iter().flat_map(|column| spec.labels(column));
     let in_arabic = labels.any(|label| label.contains(is_arabic));
@@ -231,7 +238,10 @@ pub fn write_template(spec: &TemplateSpec<'_>) -> Result<Vec<u8>, Error> {
     sheet.ignore_error_range(0, 0, LAST_ROW, mark, IgnoreError::NumberStoredAsText)?;
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;
     write_lists(&mut book.workbook, &columns)?;
-    Ok(book.workbook.save_to_buffer()?)
+    let properties = DocProperties::new();
+    let properties = properties.set_custom_property(WRITTEN_AT, written_at.to_string());
+    book.workbook.set_properties(&properties);
+    Ok(book.workbook.save_to_writer(out)?)
 }
 
 /// Labels large, the key small, one below the other; beside them a note.

@@ -1,7 +1,7 @@
 //! `account`: asks once for what it takes to be let in, tries it, and keeps it for this user: the secrets in private files of the
 //! user's config folder, the rest in the config there. No command shows a secret again.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -9,11 +9,11 @@ use indexmap::IndexMap;
 use super::contract_types::{close_api, open_api};
 use super::world::Target;
 use crate::cli::args::{AccountArgs, SendArgs};
-use crate::cli::credentials::{API_KEY, Account, PASSWORD, Source, USERNAME};
+use crate::cli::credentials::{Account, Part};
 use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::place::own_config;
-use crate::cli::settings::{DEFAULT_BASE_URL, Found, Settings, TENANCY_NAME, variable};
+use crate::cli::settings::{DEFAULT_BASE_URL, Settings};
+use crate::cli::system::own_config;
 use crate::error::{Ended, Error};
 use crate::mapping::{ACCOUNT, Config};
 use crate::model::{Secret, printable};
@@ -49,28 +49,21 @@ pub async fn account(
 
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
     let base_url = settings.base_url(allow_insecure_http)?;
-    let tenancy_name = ask(
-        "Which tenant is this (its name at Vlens)?",
-        settings.tenancy_name()?,
-    )?;
-    let username = ask(
-        "Who logs in (user name or e-mail address)?",
-        settings.username()?,
-    )?;
-    let api_key = ask_secret("The tenant's API key?")?;
-    let password = ask_secret("The password?")?;
+    let known = [settings.tenancy_name()?, settings.username()?];
+    let Ok(([tenancy_name, username], [api_key, password])) = ask(known) else {
+        let message = "Nothing was kept: the questions were not answered.";
+        return Err(Error::stopped("interrupted", message));
+    };
     let kept = [
         Some(base_url.as_str()).filter(|url| *url != DEFAULT_BASE_URL),
-        Some(&tenancy_name),
-        Some(&username),
+        Some(&*tenancy_name),
+        Some(&*username),
         Some(API_KEY_FILE),
         Some(PASSWORD_FILE),
     ];
     let (config, _) = with_account(own, kept)?;
-    settings.own = Some((
-        Config::parse(&config, &own.display().to_string())?,
-        own.to_owned(),
-    ));
+    let read = Config::parse(&config, &own.display().to_string())?;
+    settings.own = Some((read, own.to_owned()));
     let account = Account {
         tenancy_name,
         api_key: Secret::new(api_key.expose()),
@@ -92,11 +85,11 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
     // Whether it is there is told by writing into it.
     let _ = std::fs::create_dir_all(&folder);
     for (path, text) in [
-        (folder.join(API_KEY_FILE), api_key.expose()),
-        (folder.join(PASSWORD_FILE), password.expose()),
-        (own.to_owned(), &config),
+        (&folder.join(API_KEY_FILE), api_key.expose()),
+        (&folder.join(PASSWORD_FILE), password.expose()),
+        (&own.to_owned(), &config),
     ] {
-        write_bytes(&path, Readers::Owner, text.as_bytes())?;
+        write_bytes(path, Readers::Owner, text.as_bytes())?;
     }
     let said = format!(
         "Vlens accepts this account. It is kept in {}, for you alone. `vlens-batch account --forget` deletes it.",
@@ -106,40 +99,40 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
     settings.output.show_file(&document, &said)
 }
 
-fn ask(question: &str, known: Option<String>) -> Result<String, Error> {
-    let mut prompt = cliclack::input(question);
-    if let Some(known) = known {
-        prompt = prompt.default_input(&printable(&known));
-    }
-    let answer: String = prompt.interact().map_err(|_| unanswered())?;
-    Ok(answer.trim().to_owned())
-}
-
-fn ask_secret(question: &str) -> Result<Secret, Error> {
-    let answer = cliclack::password(question).interact();
-    let answer = answer.map_err(|_| unanswered())?;
-    Ok(Secret::new(answer.trim()))
-}
-
-fn unanswered() -> Error {
-    let message = "Nothing was kept: the questions were not answered.";
-    Error::stopped("interrupted", message)
+/// Tenant and user, API key and password.
+fn ask([tenant, user]: [Option<String>; 2]) -> io::Result<([String; 2], [Secret; 2])> {
+    let text = |question, known: Option<String>| {
+        let mut prompt = cliclack::input(question);
+        if let Some(known) = known {
+            prompt = prompt.default_input(&printable(&known));
+        }
+        let answer: String = prompt.interact()?;
+        io::Result::Ok(answer.trim().to_owned())
+    };
+    let hidden = |question| {
+        let answer = cliclack::password(question).interact()?;
+        io::Result::Ok(Secret::new(answer.trim()))
+    };
+    let tenant = text("Which tenant is this (its name at Vlens)?", tenant)?;
+    let user = text("Who logs in (user name or e-mail address)?", user)?;
+    let api_key = hidden("The tenant's API key?")?;
+    Ok(([tenant, user], [api_key, hidden("The password?")?]))
 }
 
 /// The user's config as it is, but for these settings of the API; and whether it had any of them.
 fn with_account(own: &Path, account: [Option<&str>; 5]) -> Result<(String, bool), Error> {
-    let unusable = |why: String| {
+    let unusable = |why: &dyn std::fmt::Display| {
         let message = format!("{} cannot be used: {why}.", own.display());
         Error::unusable("config_unreadable", message)
     };
     let text = match read_text(own) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        read => read.map_err(|error| unusable(error.to_string()))?,
+        read => read.map_err(|error| unusable(&error))?,
     };
     let config = text.parse::<toml::Table>();
-    let mut config = config.map_err(|_| unusable("it is not TOML".to_owned()))?;
-    let empty = || toml::Table::new().into();
-    let api = config.entry("api").or_insert_with(empty);
+    let mut config = config.map_err(|_| unusable(&"it is not TOML"))?;
+    let api = config.entry("api");
+    let api = api.or_insert_with(|| toml::Table::new().into());
     let mut had_any = false;
     if let Some(api) = api.as_table_mut() {
         for (name, value) in ACCOUNT.into_iter().zip(account) {
@@ -180,23 +173,15 @@ fn forget(own: &Path, output: Output) -> Ended {
 
 /// Names the places, never the values.
 fn show(settings: &Settings) -> Ended {
-    let environment = |name: &str| format!("the environment ({name})");
-    let place = |name: &str, found: Option<Found>| -> Result<Option<String>, Error> {
-        let found = found.map(|(_, config)| config.display().to_string());
-        Ok(variable(name)?.map(|_| environment(name)).or(found))
-    };
-    let secret = |name: &str| -> Result<Option<String>, Error> {
-        Ok(settings.source(name)?.map(|source| match source {
-            Source::Variable => environment(name),
-            Source::File(_, named) => named,
-        }))
-    };
-    let places = IndexMap::from([
-        ("tenant", place(TENANCY_NAME, settings.found_tenancy()?)?),
-        ("user", place(USERNAME, settings.found_username()?)?),
-        ("api_key", secret(API_KEY)?),
-        ("password", secret(PASSWORD)?),
-    ]);
+    let mut places: IndexMap<&str, Option<String>> = IndexMap::new();
+    for (what, part) in [
+        ("tenant", Part::Tenant),
+        ("user", Part::Username),
+        ("api_key", Part::ApiKey),
+        ("password", Part::Password),
+    ] {
+        places.insert(what, settings.find_part(part)?.map(|(_, place)| place));
+    }
     let line = |(what, place): (&&str, &Option<String>)| {
         let nowhere = "nowhere: run `vlens-batch account`";
         let place = place.as_deref().unwrap_or(nowhere);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::check::form;
+use super::check::{form, may_be_replaced, written_now};
 use super::register::{PATIENCE, join};
 use super::world::{self, Target};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, SendArgs, TemplateArgs};
-use crate::cli::files::{Readers, write_bytes};
+use crate::cli::files::{Readers, write_bytes, write_file};
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
@@ -54,24 +54,16 @@ pub async fn open_api(
     } = target;
     let mut limiter = Limiter::new(sending.limits);
     let mut ledger = None;
-    let is_ours = |reader: Reader| *reader.binding() == binding;
-    if Reader::open(&path)?.is_some_and(is_ours) {
+    if Reader::open(&path)?.is_some_and(|reader| *reader.binding() == binding) {
         let wait = wait.then_some(&*stop);
         let open = world::open_ledger(&path, settings, command, wait, Some(&binding))?;
         limiter = world::limiter(&open, sending.limits, &*clock)?;
         ledger = Some(open);
     }
     let register = join(settings, &binding, ledger.as_mut(), Some(PATIENCE)).await?;
-    let writer = ledger.map(Writer::start).transpose()?;
-    Ok(Api::new(
-        client,
-        credentials,
-        limiter,
-        writer,
-        register,
-        clock,
-        stop,
-    ))
+    let ledger = ledger.map(Writer::start).transpose()?;
+    let api = Api::new(client, credentials, limiter, ledger, register, clock, stop);
+    Ok(api)
 }
 
 pub async fn close_api(api: Api) -> Result<(), Error> {
@@ -110,13 +102,29 @@ struct Pulled {
     changes: Option<Vec<String>>,
 }
 
+impl Pulled {
+    fn in_words(&self) -> String {
+        let name = Some(&self.name).filter(|name| !name.is_empty());
+        let name = name.map_or(String::new(), |name| format!(" ({name})"));
+        let changes = match self.changes.as_deref() {
+            None => String::new(),
+            Some([]) => "\n  nothing changed".to_owned(),
+            Some(changes) => format!(
+                "\n  changed since the form that was here before:\n    {}",
+                changes.join("\n    ")
+            ),
+        };
+        let (id, fields, file) = (self.id, self.fields, &self.file);
+        format!("Contract type {id}{name}: {fields} fields, stored in {file}{changes}")
+    }
+}
+
 async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
     let output = settings.output;
     let mut stored = Vec::new();
     for id in ids.iter().copied().map(ContractTypeId) {
         let path = settings.form_path(id);
-        let form_path = path.display().to_string();
-        let answer = api.template_fields(id, &form_path).await?;
+        let answer = api.template_fields(id, &path.display().to_string()).await?;
         let answer = answer.map_err(|failure| {
             let message = format!("Vlens has no form for contract type {id} ({failure}).");
             let list = settings.command("contract-types");
@@ -126,7 +134,7 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
         let pulled = store(id, &answer, &path)?;
         // What is stored is told even if the next one fails.
         if !output.json {
-            output.print(&in_words(&pulled))?;
+            output.print(&pulled.in_words())?;
         }
         stored.push(pulled);
     }
@@ -157,28 +165,12 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error>
     })
 }
 
-fn in_words(pulled: &Pulled) -> String {
-    let (id, fields, file) = (pulled.id, pulled.fields, &pulled.file);
-    let name = match pulled.name.as_str() {
-        "" => String::new(),
-        name => format!(" ({name})"),
-    };
-    let changes = match pulled.changes.as_deref() {
-        None => String::new(),
-        Some([]) => "\n  nothing changed".to_owned(),
-        Some(changes) => format!(
-            "\n  changed since the form that was here before:\n    {}",
-            changes.join("\n    ")
-        ),
-    };
-    format!("Contract type {id}{name}: {fields} fields, stored in {file}{changes}")
-}
-
 /// The keys of the fields that the config says may not stay empty.
 fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
     let groups = settings.config.fields.iter().flatten();
-    let fields = groups.filter(|(of, _)| of.0 == id);
-    let fields = fields.flat_map(|(_, fields)| fields.iter());
+    let fields = groups
+        .filter(|(of, _)| of.0 == id)
+        .flat_map(|(_, fields)| fields);
     let required = fields.filter(|(_, field)| {
         let required = field.get_ref().0.required.as_ref();
         required.is_some_and(|required| *required.get_ref())
@@ -186,20 +178,28 @@ fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
     required.map(|(key, _)| key.get_ref().clone()).collect()
 }
 
-/// An XLSX for people to fill in, made from a stored form. Filled, it runs without any mapping.
+/// An XLSX for people to fill in, made from a stored form. Filled, it runs without any mapping, and is never written over.
 pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
-    let id = ContractTypeId(args.id);
-    let path = settings.form_path(id);
-    if !path.exists() {
-        let path = path.display();
-        let message = format!("There is no form of contract type {id}: {path} does not exist.");
+    let (id, path) = (ContractTypeId(args.id), &args.output);
+    let stored = settings.form_path(id);
+    if !stored.exists() {
+        let stored = stored.display();
+        let message = format!("There is no form of contract type {id}: {stored} does not exist.");
         let pull = settings.command(&format!("contract-types pull {id}"));
         return Err(Error::unusable("form_missing", message).hint(format!(
             "Run `{pull}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand."
         )));
     }
-    settings.refuse_output(&args.output, &path)?;
-    let form = form(&path)?;
+    settings.refuse_output(path, &stored)?;
+    let shown = path.display();
+    if !may_be_replaced(path) {
+        let message = format!(
+            "{shown} is open, or not as `template` wrote it: what is filled in would be lost."
+        );
+        let error = Error::usage("template_onto_filled", message);
+        return Err(error.hint("Name another file with --output."));
+    }
+    let form = form(&stored)?;
     let fields = form.fields.len();
     if fields == 0 {
         let message = format!(
@@ -207,7 +207,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
         );
         return Err(Error::unusable("form_empty", message));
     }
-    let workbook = write_template(&TemplateSpec {
+    let spec = TemplateSpec {
         id,
         form: &form,
         types: &form.fields.iter().map(type_of).collect::<Vec<_>>(),
@@ -217,9 +217,10 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
             None => &[Language::Arabic, Language::English],
         },
         example_marker: EXAMPLE_MARKER,
+    };
+    write_file(path, Readers::Everyone, |file| {
+        written_now(file, |second| write_template(&spec, second, file))
     })?;
-    let path = &args.output;
-    write_bytes(path, Readers::Everyone, &workbook)?;
     let document = json!({ "template": path, "contract_type": id, "fields": fields });
     let config = &settings.config;
     let file = quoted(&path.to_string_lossy());
@@ -232,8 +233,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
         settings.command(&format!("run {file}"))
     };
     let told = format!(
-        "{} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}",
-        path.display()
+        "{shown} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}"
     );
     settings.output.show_file(&document, &told)
 }

@@ -9,9 +9,9 @@ use indicatif::HumanBytes;
 use super::contract_types::{close_api, open_api};
 use super::world::{self, Target};
 use crate::cli::args::SendArgs;
-use crate::cli::credentials::{API_KEY, PASSWORD, Source, USERNAME, missing};
+use crate::cli::credentials::{Held, Part, missing};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, TENANCY_NAME};
+use crate::cli::settings::{CONFIG_NAME, Settings};
 use crate::cli::system::now;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
@@ -48,6 +48,25 @@ fn nothing() -> Finding {
     Finding::new(Level::Nothing, "", None)
 }
 
+/// All findings so far, each under a stable word, and the kinds of the failures among them.
+#[derive(Default)]
+struct Chart {
+    findings: Vec<Finding>,
+    kinds: Vec<Kind>,
+}
+
+impl Chart {
+    fn note(&mut self, check: &'static str, found: Looked) {
+        let found = found.unwrap_or_else(|error| {
+            self.kinds.push(error.kind);
+            Finding::new(Level::Failure, error.message, error.hint)
+        });
+        if found.level != Level::Nothing {
+            self.findings.push(Finding { check, ..found });
+        }
+    }
+}
+
 pub async fn doctor(
     allow_insecure_http: bool,
     settings: Result<Settings, Error>,
@@ -65,81 +84,80 @@ pub async fn doctor(
             }
         }
     }
-    let document = doctor_json(&chart.findings);
+    let Chart { findings, kinds } = chart;
+    let document = doctor_json(&findings);
     output.show(&document, |look| look.text(texts::DOCTOR, &document))?;
-    chart.gravest().map_or(Ok(None), Err)
+    let Some(gravest) = kinds.into_iter().min() else {
+        return Ok(None);
+    };
+    let failed = findings
+        .iter()
+        .filter(|found| found.level == Level::Failure);
+    let failed: Vec<&str> = failed.map(|found| found.check).collect();
+    let message = format!("Not ready to run; failed: {}.", failed.join(", "));
+    Err(Error::new(gravest, "not_ready", message))
 }
 
-/// Notes all findings, in the order of the report, each under a stable word.
+/// Notes all findings, in the order of the report.
 async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Chart) {
     let base_url = settings.base_url(allow_insecure_http);
-    let path = settings.ledger(false);
-    let place = path.and_then(|path| check_file_system(&path, world::is_made(&path)));
-    let ledger = place
-        .clone()
-        .and_then(|place| sound_ledger(&place, settings));
-    let is_sound = ledger.is_ok();
     chart.note("config", Ok(config(settings)));
-    let address = |url: BaseUrl| fine(format!("{}.", url.as_str()));
-    chart.note("address", base_url.clone().map(address));
+    let address = |url: &BaseUrl| fine(format!("{}.", url.as_str()));
+    chart.note(
+        "address",
+        base_url.as_ref().map(address).map_err(Error::clone),
+    );
     chart.note("tenant", tenant(settings));
-    chart.note("api_key", secret(settings, API_KEY));
+    chart.note("api_key", secret(settings, Part::ApiKey));
     chart.note("password", password(settings));
-    chart.note("authority", authority(settings));
+    let authority = settings.ca_pem();
+    let read = |pem: Option<_>| pem.map_or_else(nothing, |_| fine("VLENS_CA_FILE is read."));
+    chart.note("authority", authority.map(read));
     let target = base_url.and_then(|base_url| {
         let account = settings.account(settings.needs_login())?;
         let sending = settings.sending(&SendArgs::default());
         Target::vlens(settings, &sending, base_url, account)
     });
     let wanted = target.as_ref().ok().map(|target| &target.binding);
-    match ledger {
-        Ok((found, bound)) => {
-            chart.note("ledger", Ok(found));
-            chart.note("binding", binding(bound.as_ref(), wanted));
-        }
-        Err(error) => chart.note("ledger", Err(error)),
-    }
+    let path = settings.ledger(false);
+    let place = path.and_then(|path| check_file_system(&path, world::is_made(&path)));
+    let ledger = place.as_ref().map_err(Error::clone);
+    let ledger = ledger.and_then(|at| sound_ledger(&at.path, settings, wanted));
+    let is_sound = ledger.is_ok();
+    let (ledger, binding) = ledger.map_or_else(
+        |error| (Err(error), Ok(nothing())),
+        |(found, whose)| (Ok(found), whose),
+    );
+    chart.note("ledger", ledger);
+    chart.note("binding", binding);
     if let Ok(at) = &place {
-        chart.note("permissions", Ok(permissions(at)));
-        chart.note("place", lies(at));
-        chart.note("space", Ok(space(at)));
-        chart.note("lock", Ok(lock(at)));
+        look_at_place(at, chart);
     }
     chart.note("register", register(settings, wanted).await);
-    log_in(settings, target, is_sound, chart).await;
-}
-
-/// Tries the login, if nothing that was found before stands in its way.
-async fn log_in(
-    settings: &Settings,
-    target: Result<Target, Error>,
-    is_sound: bool,
-    chart: &mut Chart,
-) {
-    let not_tried = |why: &str, remedy: &str| Ok(warning(format!("Not tried: {why}."), remedy));
     let again = settings.command("doctor");
+    let not_tried = |why, remedy: String| Ok(warning(format!("Not tried: {why}."), remedy));
     let login = match target {
         Err(error) if chart.kinds.is_empty() => Err(error),
         Err(_) => not_tried(
             "the settings above are not complete",
-            &format!("Mend them first, then run `{again}` again."),
+            format!("Mend them first, then run `{again}` again."),
         ),
         Ok(target) if target.credentials.is_none() => not_tried(
             "sessions of kind \"auth\" need none, and creating one would invite somebody",
-            &format!(
+            format!(
                 "Send one row first: {}",
                 settings.command("run FILE --limit 1")
             ),
         ),
         Ok(_) if !is_sound => not_tried(
             "the request could not be noted in the ledger",
-            "See to the ledger first.",
+            "See to the ledger first.".to_owned(),
         ),
         Ok(target) => match open_api(settings, target, "doctor", false).await {
             Ok(api) => return Box::pin(ask_vlens(api, settings, chart)).await,
             Err(error) if error.kind == Kind::Busy => not_tried(
                 "a run is in progress, and the limits are its own",
-                &format!("Run `{again}` again when it has ended."),
+                format!("Run `{again}` again when it has ended."),
             ),
             Err(error) => Err(error),
         },
@@ -147,38 +165,11 @@ async fn log_in(
     chart.note("login", login);
 }
 
-/// All findings so far, and the kinds of the failures among them.
-#[derive(Default)]
-struct Chart {
-    findings: Vec<Finding>,
-    kinds: Vec<Kind>,
-}
-
-impl Chart {
-    fn note(&mut self, check: &'static str, found: Looked) {
-        let found = found.unwrap_or_else(|error| {
-            self.kinds.push(error.kind);
-            Finding::new(Level::Failure, error.message, error.hint)
-        });
-        if found.level != Level::Nothing {
-            self.findings.push(Finding { check, ..found });
-        }
-    }
-
-    fn gravest(&self) -> Option<Error> {
-        let kind = self.kinds.iter().min()?;
-        let failed = self.findings.iter();
-        let failed = failed.filter(|finding| finding.level == Level::Failure);
-        let failed: Vec<&str> = failed.map(|finding| finding.check).collect();
-        let message = format!("Not ready to run; failed: {}.", failed.join(", "));
-        Some(Error::new(*kind, "not_ready", message))
-    }
-}
-
 fn config(settings: &Settings) -> Finding {
     let Some(path) = &settings.config_path else {
-        let message = "defaults hold, and headers are the mapping.";
-        return fine(format!("No {CONFIG_NAME}: {message}"));
+        return fine(format!(
+            "No {CONFIG_NAME}: defaults hold, and headers are the mapping."
+        ));
     };
     let fields = settings.config.fields.as_ref().map(|groups| {
         let mapped: usize = groups.iter().map(|(_, fields)| fields.len()).sum();
@@ -201,7 +192,7 @@ fn config(settings: &Settings) -> Finding {
 fn tenant(settings: &Settings) -> Looked {
     match settings.tenancy_name()? {
         Some(name) => Ok(fine(format!("{name}."))),
-        None if settings.needs_login() => Err(missing(&[TENANCY_NAME])),
+        None if settings.needs_login() => Err(missing(&[Part::Tenant])),
         None => Ok(nothing()),
     }
 }
@@ -211,23 +202,23 @@ fn password(settings: &Settings) -> Looked {
         let message = "Not needed: sessions of kind \"auth\" are created without a login.";
         return Ok(fine(message));
     }
-    match (settings.username()?, settings.secret(PASSWORD)?) {
-        (Some(_), _) => secret(settings, PASSWORD),
-        (None, Some(_)) => Err(missing(&[USERNAME])),
-        (None, None) => Err(missing(&[USERNAME, PASSWORD])),
+    match (settings.username()?, settings.secret(Part::Password)?) {
+        (Some(_), _) => secret(settings, Part::Password),
+        (None, Some(_)) => Err(missing(&[Part::Username])),
+        (None, None) => Err(missing(&[Part::Username, Part::Password])),
     }
 }
 
 /// Where a secret comes from, and who else may read that file.
-fn secret(settings: &Settings, name: &str) -> Looked {
-    if settings.secret(name)?.is_none() {
-        return Err(missing(&[name]));
-    }
-    let Some(Source::File(path, _)) = settings.source(name)? else {
-        return Ok(fine(format!("{name} is set.")));
+fn secret(settings: &Settings, part: Part) -> Looked {
+    // What cannot be read is told of first.
+    settings.secret(part)?;
+    let path = match settings.find_part(part)? {
+        None => return Err(missing(&[part])),
+        Some((Held::Here(_), _)) => return Ok(fine(format!("{part} is set."))),
+        Some((Held::File(path), _)) => path,
     };
-    let shown = path.display();
-    let read = format!("{name} is read from {shown}");
+    let read = format!("{part} is read from {}", path.display());
     Ok(match mode_of(&path) {
         Some(mode) if mode & 0o044 != 0 => warning(
             format!("{read}, which others may read as well."),
@@ -238,97 +229,82 @@ fn secret(settings: &Settings, name: &str) -> Looked {
     })
 }
 
-fn authority(settings: &Settings) -> Looked {
-    let read = |_| fine("VLENS_CA_FILE is read.");
-    Ok(settings.ca_pem()?.map_or_else(nothing, read))
-}
-
 /// That the ledger is sound, or not there yet; and whose it is.
 fn sound_ledger(
-    place: &FileSystemCheck,
+    path: &Path,
     settings: &Settings,
-) -> Result<(Finding, Option<Binding>), Error> {
-    let path = place.path.display();
-    refuse_loss(&place.path, &settings.again(false, None))?;
-    let Some(reader) = Reader::open(&place.path)? else {
-        let message = format!("None yet; the first run makes it: {path}.");
-        return Ok((fine(message), None));
+    wanted: Option<&Binding>,
+) -> Result<(Finding, Looked), Error> {
+    refuse_loss(path, &settings.again(false, None))?;
+    let shown = path.display();
+    let Some(reader) = Reader::open(path)? else {
+        let message = format!("None yet; the first run makes it: {shown}.");
+        return Ok((fine(message), Ok(nothing())));
     };
     let health = reader.health()?;
     if let Some(fault) = health.faults.first() {
-        let message = format!("The ledger {path} is damaged: {fault}.");
+        let message = format!("The ledger {shown} is damaged: {fault}.");
         return Err(Error::unexpected("ledger_damaged", message)
             .hint("Send nothing with it. Keep the file and its -wal file as they are, and restore the last good copy beside them."));
     }
-    let message = format!("{path} is sound ({}).", HumanBytes(health.bytes));
-    Ok((fine(message), Some(reader.binding().clone())))
+    let message = format!("{shown} is sound ({}).", HumanBytes(health.bytes));
+    let Binding {
+        base_url,
+        tenancy_name,
+    } = reader.binding();
+    let bound = wanted.map_or(Ok(()), |wanted| reader.require(wanted));
+    let whose = bound.map(|()| fine(format!("For tenant {tenancy_name} at {base_url}.")));
+    Ok((fine(message), whose))
 }
 
-fn binding(bound: Option<&Binding>, wanted: Option<&Binding>) -> Looked {
-    let Some(bound) = bound else {
-        return Ok(nothing());
-    };
-    let (tenant, url) = (&bound.tenancy_name, &bound.base_url);
-    if wanted.is_none_or(|wanted| wanted == bound) {
-        return Ok(fine(format!("For tenant {tenant} at {url}.")));
-    }
-    let message =
-        format!("The ledger belongs to tenant {tenant} at {url}, not to the one in the settings.");
-    Err(Error::unusable("ledger_bound_elsewhere", message)
-        .hint("Name another ledger with --ledger, or correct the base URL or tenancy name."))
-}
-
-fn permissions(place: &FileSystemCheck) -> Finding {
-    match place.open_to_others.as_deref() {
-        _ if !place.exists => nothing(),
+/// Who may open the ledger, where it lies, whether it has room, and whether somebody is at work on it.
+fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
+    let permissions = match at.open_to_others.as_deref() {
+        _ if !at.exists => nothing(),
         None => unknown(NOT_LOOKED_AT),
         Some([]) => fine("The ledger's files are its owner's alone."),
         Some(files @ [file, ..]) => {
             let names = files.iter().map(|file| quoted(&file.to_string_lossy()));
+            let names = names.collect::<Vec<_>>().join(" ");
             let mode = if file.is_dir() { "700" } else { "600" };
+            let file = file.display();
             warning(
-                format!(
-                    "Others may open {}, which holds customers' data.",
-                    file.display()
-                ),
-                format!("chmod {mode} {}", names.collect::<Vec<_>>().join(" ")),
+                format!("Others may open {file}, which holds customers' data."),
+                format!("chmod {mode} {names}"),
             )
         }
-    }
-}
-
-fn lies(place: &FileSystemCheck) -> Looked {
-    if !place.is_writable {
-        let message =
-            "The ledger's folder takes no new files, and the ledger needs its log beside it.";
-        return Err(Error::unusable("ledger_folder_not_writable", message).hint(
-            "Give this user the right to write there, or name another place with --ledger.",
-        ));
-    }
-    let fine = || fine("On a disk of this machine, as far as can be seen.");
-    Ok(place.hazard.as_ref().map_or_else(fine, |lies| {
-        warning(format!("The ledger lies {lies}."), world::KEEP_IT_HERE)
-    }))
-}
-
-fn space(place: &FileSystemCheck) -> Finding {
-    match place.free_bytes {
+    };
+    chart.note("permissions", Ok(permissions));
+    let place = match &at.hazard {
+        _ if !at.is_writable => {
+            let message =
+                "The ledger's folder takes no new files, and the ledger needs its log beside it.";
+            Err(Error::unusable("ledger_folder_not_writable", message).hint(
+                "Give this user the right to write there, or name another place with --ledger.",
+            ))
+        }
+        Some(lies) => Ok(warning(
+            format!("The ledger lies {lies}."),
+            world::KEEP_IT_HERE,
+        )),
+        None => Ok(fine("On a disk of this machine, as far as can be seen.")),
+    };
+    chart.note("place", place);
+    let space = match at.free_bytes {
         None => unknown("How much room is left is not looked at on this system."),
         Some(bytes) if bytes < LITTLE_SPACE_BYTES => warning(
             format!("Only {} are left on the ledger's disk.", HumanBytes(bytes)),
             "Make room: a run stops when the disk is full.",
         ),
         Some(bytes) => fine(format!("{} are left.", HumanBytes(bytes))),
-    }
-}
-
-fn lock(place: &FileSystemCheck) -> Finding {
-    let message = match Lock::is_held(&place.path) {
-        _ if !place.exists => return nothing(),
-        true => "A run is in progress.",
-        false => "Free: no run is in progress.",
     };
-    fine(message)
+    chart.note("space", Ok(space));
+    let lock = match Lock::is_held(&at.path) {
+        _ if !at.exists => nothing(),
+        true => fine("A run is in progress."),
+        false => fine("Free: no run is in progress."),
+    };
+    chart.note("lock", Ok(lock));
 }
 
 /// Whether the team's register can be used, and whether its clock and ours agree.

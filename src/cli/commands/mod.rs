@@ -29,7 +29,7 @@ use crate::sandbox::{API_KEY, PASSWORD, Sandbox, SandboxOptions, TENANCY_NAME, U
 /// Does what the command says.
 pub fn execute(cli: Cli) -> Ended {
     let global = &cli.global;
-    let output = Output::new(global);
+    let output = global.output;
     let find = |file: Option<&Path>| Settings::find(global, file);
     match cli.command {
         Command::Init(args) => init::init(&args, global, output),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::world::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{REGISTER, REGISTER_KEY_FILE, missing};
-use crate::cli::settings::{Settings, TENANCY_NAME};
+use crate::cli::credentials::{Part, REGISTER, REGISTER_KEY_FILE, missing};
+use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, host_name, user_name};
 use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
@@ -57,8 +57,7 @@ async fn connect(
     may_be_restored: bool,
 ) -> Result<Register, Error> {
     let key = TeamKey::read(key_file.ok_or_else(no_key)?)?;
-    let clock = SystemClock;
-    let steady: Steady = Arc::new(move || clock.steady());
+    let steady: Steady = Arc::new(|| SystemClock.steady());
     Register::connect(place, party, key, steady, may_be_restored).await
 }
 
@@ -77,14 +76,12 @@ fn not_set(name: &str) -> Error {
 }
 
 fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Result<Party, Error> {
+    let newest = ledger.map_or(Ok(None), |ledger| ledger.newest_told())?;
     Ok(Party {
         base_url: binding.base_url.clone(),
         tenancy_name: binding.tenancy_name.clone(),
         ledger: ledger.map_or_else(Vec::new, |ledger| ledger.register_name().to_vec()),
-        newest: match ledger {
-            Some(ledger) => ledger.newest_told()?,
-            None => None,
-        },
+        newest,
         host: host_name(),
         os_user: user_name(),
         timeout: settings.sending(&SendArgs::default()).timeout,
@@ -135,21 +132,26 @@ pub async fn settle(
         return Ok(());
     };
     let row = uncertain[*first].0;
-    let stands = match claim.status {
-        None => format!("is on its way from {} since {}", claim.by, claim.at),
-        Some(status) => format!("is {status} by {} since {}", claim.by, claim.at),
+    let (word, from, hint) = match &claim.status {
+        None => (
+            "on its way",
+            "from",
+            "Its request may still arrive. Try again in a minute or two.",
+        ),
+        Some(status) => (
+            status.into(),
+            "by",
+            "Settle it as the register has it, or leave it.",
+        ),
     };
     let others = match refused.len() - 1 {
         0 => String::new(),
         n => format!(" The same holds for {n} more."),
     };
     let message = format!(
-        "Row {row} of run {run} {stands}, as the team's register knows; nothing was settled.{others}"
+        "Row {row} of run {run} is {word} {from} {} since {}, as the team's register knows; nothing was settled.{others}",
+        claim.by, claim.at
     );
-    let hint = match claim.status {
-        None => "Its request may still arrive. Try again in a minute or two.",
-        Some(_) => "Settle it as the register has it, or leave it.",
-    };
     Err(Error::usage("row_not_uncertain", message).hint(hint))
 }
 
@@ -159,12 +161,10 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
             .hint("It (or register under [team]) is postgres://ROLE@HOST/DATABASE."));
     };
     let tenancy_name = settings.tenancy_name()?;
+    let base_url = settings.base_url(args.allow_insecure_http)?;
     let binding = Binding {
-        base_url: settings
-            .base_url(args.allow_insecure_http)?
-            .as_str()
-            .to_owned(),
-        tenancy_name: tenancy_name.ok_or_else(|| missing(&[TENANCY_NAME]))?,
+        base_url: base_url.as_str().to_owned(),
+        tenancy_name: tenancy_name.ok_or_else(|| missing(&[Part::Tenant]))?,
     };
     match &args.action {
         RegisterAction::Init { new_key } => {
@@ -205,8 +205,8 @@ async fn init(settings: &Settings, place: &Place, binding: &Binding, key: &TeamK
         "per_minute": limits[1],
     });
     let tenant = &binding.tenancy_name;
-    let [second, minute] =
-        limits.map(|limit| limit.map_or("no limit".to_owned(), |limit: u32| limit.to_string()));
+    let in_words = |limit: Option<u32>| limit.map_or("no limit".to_owned(), |n| n.to_string());
+    let [second, minute] = limits.map(in_words);
     settings.output.show(&document, |_| {
         format!(
             "The register is ready for tenant {tenant}: {second} a second, {minute} a minute, over all computers together.\n\

@@ -14,7 +14,7 @@ use super::ledger::{Results, is_confirmed, refuse_unfit_rows};
 use super::register::{self, PATIENCE};
 use super::world::{self, Opened, Target, ended_as, worker};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
-use crate::cli::log;
+use crate::cli::output;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
@@ -454,7 +454,7 @@ impl<'s> Flow<'s> {
         if let Some(body) = self.opened()?.reader.first_due_body(run)? {
             let body = printable_json(&body);
             // To the person who is asked, never as an event of the log.
-            log::write(&format!(
+            output::write(&format!(
                 "The headers of this sheet are the keys of the form's fields, as nothing says otherwise. The first request:\n{body}"
             ));
         }

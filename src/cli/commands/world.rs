@@ -7,9 +7,8 @@ use clap::Parser;
 
 use crate::cli::args::RunArgs;
 use crate::cli::credentials::Account;
-use crate::cli::place::data_folder;
 use crate::cli::settings::{Sending, Settings};
-use crate::cli::system::{SystemClock, host_name, now, user_name};
+use crate::cli::system::{SystemClock, data_folder, host_name, now, user_name};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
 use crate::model::{RunId, RunSummary, Secret, Stop, quoted};

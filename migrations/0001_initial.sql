@@ -174,3 +174,9 @@ CREATE TRIGGER request_throttled AFTER UPDATE OF event ON attempts WHEN new.even
 BEGIN
     UPDATE runs SET throttled = throttled + 1 WHERE id = new.run_id;
 END;
+
+-- What a process worked, its run adds up.
+CREATE TRIGGER process_ended AFTER UPDATE OF seconds ON processes
+BEGIN
+    UPDATE runs SET seconds = seconds + new.seconds WHERE id = new.run_id;
+END;

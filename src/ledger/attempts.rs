@@ -3,12 +3,9 @@
 
 use std::time::Duration;
 
-use rusqlite::Row;
-
-use super::keys::{keyed_hash, unmasked};
 use super::open::{Ledger, Worker};
 use super::reader::Reader;
-use super::values::{AttemptId, Event, InvitationId, RegisterId};
+use super::values::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
 use crate::error::Error;
 use crate::model::{CustomerKey, Moment, RunId, Secret, Status, Stop, Timestamp};
 
@@ -41,6 +38,9 @@ fn ago() -> String {
 pub(super) const NOTED: &str = "(
     SELECT n.closed_ms FROM attempts n WHERE n.run_id = p.run_id AND n.process_id = p.id ORDER BY n.closed_ms DESC LIMIT 1)";
 
+/// How long a process worked, which its run adds up.
+const END: &str = "UPDATE processes SET seconds = ?2 WHERE id = ?1";
+
 impl Ledger {
     /// Records a request, within a transaction; it may leave once that is committed. Refused, and nothing recorded, if this process is
     /// the ledger's writer no more, or if the invitation (none: a login or the like) is not due or on its way: then somebody else is at
@@ -61,21 +61,17 @@ impl Ledger {
         self.opened_ms.set(opened.uptime_ms);
         let opened_ms = self.steady_ms(opened);
         let attempt = (invitation, self.process, opened_ms, register_id);
-        match self.db.value(OPEN, attempt)? {
-            Some(id) => Ok(Ok(id)),
-            None => Ok(Err(self.taken_over()?)),
+        if let Some(id) = self.db.value(OPEN, attempt)? {
+            return Ok(Ok(id));
         }
-    }
-
-    fn taken_over(&self) -> Result<Error, Error> {
         let newest = self.newest_process()?;
         let by = newest.filter(|(id, _)| *id != self.process);
         let by = by.map_or_else(|| "another program".to_owned(), |(_, by)| by);
         let path = self.path().display();
         let message = format!("The ledger {path} was taken over by {by}.");
-        Ok(Error::unexpected("ledger_taken_over", message).hint(
+        Ok(Err(Error::unexpected("ledger_taken_over", message).hint(
             "This process sent nothing more. See to it that one ledger has one lock file, which is never deleted while a run goes on.",
-        ))
+        )))
     }
 
     /// Notes what became of a request, within a transaction; it may be reported once that is committed.
@@ -90,8 +86,7 @@ impl Ledger {
             WHERE id = ?1 RETURNING invitation_id, run_id";
         // A late truth never undoes what was decided or begun since by who took over.
         const SINCE: &str = "SELECT 1 FROM attempts WHERE invitation_id = ?1 AND id > ?2";
-        let pause_ms = closing.pause.map(|pause| pause.as_millis());
-        let pause_ms = pause_ms.and_then(|ms| i64::try_from(ms).ok());
+        let pause = closing.pause.map(|pause| pause.as_millis());
         let became = (
             attempt,
             self.steady_ms(closed),
@@ -99,12 +94,11 @@ impl Ledger {
             &closing.code,
             &closing.message,
             closing.token.as_ref().map(Secret::expose),
-            pause_ms,
+            pause.and_then(|ms| i64::try_from(ms).ok()),
         );
-        let about = self
-            .db
-            .first(CLOSE, became, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (Some((Some(invitation), run)), Some(status)) = (about, closing.status) else {
+        let (Some((Some(invitation), run)), Some(status)) =
+            (self.db.first(CLOSE, became)?, closing.status)
+        else {
             return Ok(());
         };
         match self.db.value::<i64>(SINCE, (invitation, attempt))? {
@@ -125,7 +119,7 @@ impl Ledger {
             INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event, message)
             SELECT ?1, id, run_id, ?3, ?3, ?4, ?5 FROM processes WHERE id = ?2";
         let noted = (invitation, self.process, self.steady_ms(now), event, words);
-        self.db.run(NOTE, noted).map(drop)
+        self.db.run(NOTE, noted)
     }
 
     /// Notes this process as the one that writes, and closes what was on its way when an earlier one ended: nobody can tell what became of
@@ -135,32 +129,29 @@ impl Ledger {
         const BEGIN: &str = "
             INSERT INTO processes (command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";
-        let now = &worker.since;
         let not_ended = format!(
-            "SELECT id, max({NOTED} - anchor_ms, 0) / 1000.0 FROM processes p WHERE seconds IS NULL"
+            "UPDATE processes AS p SET seconds = coalesce(max({NOTED} - anchor_ms, 0) / 1000.0, 0) WHERE seconds IS NULL"
         );
         let close = format!(
             "UPDATE attempts AS a SET closed_ms = {NOW}, event = 'uncertain', code = 'interrupted'
              FROM processes p WHERE p.id = a.process_id AND a.closed_ms IS NULL"
         );
+        let Worker {
+            command,
+            os_user,
+            host,
+            pid,
+            since: now,
+            ..
+        } = worker;
         self.write(|ledger| {
             let db = &ledger.db;
-            let not_ended = db.all(&not_ended, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
-            for (process, seconds) in not_ended {
-                ledger.end_process(process, seconds)?;
-            }
-            for invitation in db.all(ON_ITS_WAY, (), |row| row.get(0))? {
+            db.run(&not_ended, ())?;
+            for invitation in db.values(ON_ITS_WAY, ())? {
                 ledger.set_status(invitation, Status::Uncertain, None)?;
             }
             db.run(&close, (now.at, now.uptime_ms, &now.boot_id))?;
             db.run("DELETE FROM meta WHERE key = 'copied_ms'", ())?;
-            let Worker {
-                command,
-                os_user,
-                host,
-                pid,
-                ..
-            } = worker;
             let process = (
                 command,
                 os_user,
@@ -178,7 +169,7 @@ impl Ledger {
     /// What this process does from now on belongs to a run.
     pub(super) fn belong_to(&self, run: RunId) -> Result<(), Error> {
         let belong = "UPDATE processes SET run_id = ?2 WHERE id = ?1";
-        self.db.run(belong, (self.process, run)).map(drop)
+        self.db.run(belong, (self.process, run))
     }
 
     /// What this process does from now on are a person's decisions on a run.
@@ -192,13 +183,13 @@ impl Ledger {
             "UPDATE runs SET finished_ms = NULL, stopped = NULL, reason = NULL WHERE id = ?1";
         self.write(|ledger| {
             ledger.belong_to(run)?;
-            ledger.db.run(GO_ON, [run]).map(drop)
+            ledger.db.run(GO_ON, [run])
         })
     }
 
     /// Ends the work of a process that sent nothing for a run.
     pub fn finish(self) -> Result<(), Error> {
-        self.write(|ledger| ledger.end_process(self.process, Some(0.0)))?;
+        self.set(END, (self.process, 0.0))?;
         self.lock.sync()
     }
 
@@ -214,20 +205,10 @@ impl Ledger {
         const FINISH: &str =
             "UPDATE runs SET finished_ms = ?2, stopped = ?3, reason = ?4 WHERE id = ?1";
         self.write(|ledger| {
-            ledger.end_process(self.process, Some(seconds))?;
-            let finished = (run, finished.at, stopped, reason);
-            ledger.db.run(FINISH, finished).map(drop)
+            ledger.db.run(END, (self.process, seconds))?;
+            ledger.db.run(FINISH, (run, finished.at, stopped, reason))
         })?;
         self.lock.sync()
-    }
-
-    /// Notes how long a process worked, which its run adds up.
-    fn end_process(&self, process: i64, seconds: Option<f64>) -> Result<(), Error> {
-        const END: &str = "UPDATE processes SET seconds = ?2 WHERE id = ?1";
-        const ADD: &str = "UPDATE runs SET seconds = seconds + ?2 WHERE id = (SELECT run_id FROM processes WHERE id = ?1)";
-        let ended = (process, seconds.unwrap_or(0.0));
-        self.db.run(END, ended)?;
-        self.db.run(ADD, ended).map(drop)
     }
 
     /// Notes within a transaction what the team's register says of an invitation that another computer claimed.
@@ -245,9 +226,8 @@ impl Ledger {
 
     /// This ledger is one of a team's from now on.
     pub fn join(&mut self) -> Result<(), Error> {
-        const JOINED: &str =
-            "INSERT INTO meta (key, value) VALUES ('joined', 1) ON CONFLICT DO NOTHING";
-        self.write(|ledger| ledger.db.run(JOINED, ()).map(drop))
+        let join = "INSERT INTO meta (key, value) VALUES ('joined', 1) ON CONFLICT DO NOTHING";
+        self.set(join, ())
     }
 
     /// Has the register asked again about those who were uncertain or rejected at a colleague's: it alone knows what became of them
@@ -258,29 +238,27 @@ impl Ledger {
               AND id IN (SELECT invitation_id FROM attempts WHERE event = 'elsewhere')
               AND (SELECT event FROM attempts WHERE invitation_id = invitations.id ORDER BY id DESC LIMIT 1) = 'elsewhere'
               AND (SELECT body FROM contents WHERE id = content_id) IS NOT NULL";
-        self.write(|ledger| ledger.db.run(ASK_AGAIN, ()).map(drop))
+        self.set(ASK_AGAIN, ())
     }
 
     /// Notes within a transaction that the register knows what became of a request.
     pub fn note_told(&self, register_id: RegisterId) -> Result<(), Error> {
         let note = "UPDATE attempts SET told = 1 WHERE told = 0 AND register_id = ?1";
-        self.db.run(note, [register_id]).map(drop)
+        self.db.run(note, [register_id])
     }
 
     /// The register knows what became of each customer; of the requests themselves it may know nothing any more.
     pub fn all_told(&mut self) -> Result<(), Error> {
         let note = "UPDATE attempts SET told = NULL WHERE told IS NOT NULL AND event IS NOT NULL";
-        self.write(|ledger| ledger.db.run(note, ()).map(drop))
+        self.set(note, ())
     }
 }
 
 impl Reader {
     /// Whether it is one of a team's.
     pub fn has_joined(&self) -> Result<bool, Error> {
-        let joined = self
-            .db
-            .value::<i64>("SELECT 1 FROM meta WHERE key = 'joined'", ())?;
-        Ok(joined.is_some())
+        let joined = "SELECT true FROM meta WHERE key = 'joined'";
+        Ok(self.db.value(joined, ())?.unwrap_or(false))
     }
 
     /// How many milliseconds ago answers came to requests of all processes, of those less than `window_ms` ago the newest `at_most`, newest
@@ -303,7 +281,7 @@ impl Reader {
             ago()
         );
         let params = (now.at, now.uptime_ms, &now.boot_id, window_ms, at_most);
-        self.db.all(&recent, params, |row| row.get(0))
+        self.db.values(&recent, params)
     }
 
     /// What is left of the pauses that Vlens asked for, of whichever process.
@@ -329,10 +307,8 @@ impl Reader {
         const NEWEST: &str = "
             SELECT id, format('%s, process %d on %s', os_user, pid, host), anchor_ms
             FROM processes WHERE seconds IS NULL ORDER BY id DESC LIMIT 1";
-        self.db.first(NEWEST, (), |row| {
-            let (who, since): (String, Timestamp) = (row.get(1)?, row.get(2)?);
-            Ok((row.get(0)?, format!("{who}, since {since}")))
-        })
+        let newest: Option<(i64, String, Timestamp)> = self.db.first(NEWEST, ())?;
+        Ok(newest.map(|(id, who, since)| (id, format!("{who}, since {since}"))))
     }
 
     /// Requests of which the register does not know yet what became of them, with their event and the status that follows from it.
@@ -340,8 +316,7 @@ impl Reader {
         const UNTOLD: &str = "
             SELECT register_id, event, iif(event IN ('created', 'rejected', 'uncertain'), event, 'pending')
             FROM attempts WHERE told = 0 AND event IS NOT NULL";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        self.db.all(UNTOLD, (), read)
+        self.db.all(UNTOLD, ())
     }
 
     /// The last request that the register knew of.
@@ -363,9 +338,10 @@ impl Reader {
         at_most: u32,
     ) -> Result<Vec<(InvitationId, CustomerKey, Status)>, Error> {
         const KNOWN: &str = "SELECT id, key, status FROM invitations WHERE id > ?1 AND status <> 'pending' ORDER BY id LIMIT ?2";
-        self.db.all(KNOWN, (after, at_most), |row| {
-            let key = unmasked(&self.salt, row.get(1)?);
-            Ok((row.get(0)?, key, row.get(2)?))
-        })
+        let mut known = self.db.all(KNOWN, (after, at_most))?;
+        for (_, key, _) in &mut known {
+            *key = unmasked(&self.salt, *key);
+        }
+        Ok(known)
     }
 }

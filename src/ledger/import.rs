@@ -1,31 +1,34 @@
-//! A sheet imported in one transaction, row by row: either all of it is in the ledger, or nothing. And the begin of a run, over a
-//! sheet that is new or one that is known.
+//! A sheet imported in one transaction, row by row: either all of it is in the ledger, or nothing. The begin of a run, over a sheet that
+//! is new or one that is known. And which files of an inbox were dealt with.
 
 use std::borrow::Cow;
 
-use super::keys::{Salt, keyed_hash, masked};
 use super::open::Ledger;
 use super::reader::Reader;
-use super::status::{Meeting, standing_of};
-use super::values::{InvitationId, SheetId};
+use super::status::{Decide, Meeting};
+use super::values::{InvitationId, Salt, keyed_hash, masked, to_json};
 use crate::error::Error;
 use crate::model::{
-    CustomerKey, EarlierRow, Invitation, Moment, Plan, Problem, Row, RowNumber, RunId, Standing,
-    Status,
+    CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId, Standing,
 };
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
 pub type SheetIdentity = [u8; 32];
 
-/// Says what is to become of a row from how its invitation stands (none: never seen).
-pub type Decide<'d> = &'d dyn Fn(Option<Standing>) -> Plan;
+/// A file as a sweep of an inbox finds it: known by its bytes and, so that not every sweep reads all of them, by these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxFile {
+    pub path: String,
+    pub size: i64,
+    pub modified_ms: i64,
+}
 
 /// An import under way. Dropped without [`Import::commit`], it leaves no trace.
 #[derive(Debug)]
 pub struct Import<'l> {
     ledger: &'l Ledger,
     run: RunId,
-    sheet: SheetId,
+    sheet: i64,
     columns: usize,
     /// The last content that earlier sheets brought, among which each row is looked up; 0 where there were none.
     last_before: i64,
@@ -35,20 +38,9 @@ pub struct Import<'l> {
     changed: u64,
 }
 
-/// What a row holds and asks for.
-struct Content<'a> {
-    body: Option<&'a str>,
-    problems: Option<String>,
-    cells: String,
-    /// Tells one body from the next of the same invitation, for which 64 bits are plenty.
-    body_hash: Option<[u8; 8]>,
-    /// Tells one content from the next of the same invitation, and one invalid row from the next.
-    hash: [u8; 12],
-}
-
 impl Reader {
     /// The newest imported sheet with this identity.
-    pub fn known_sheet(&self, identity: &SheetIdentity) -> Result<Option<SheetId>, Error> {
+    pub fn known_sheet(&self, identity: &SheetIdentity) -> Result<Option<i64>, Error> {
         const KNOWN: &str = "SELECT id FROM sheets WHERE identity = ?1 ORDER BY id DESC LIMIT 1";
         self.db.value(KNOWN, [identity])
     }
@@ -84,26 +76,16 @@ impl Reader {
     /// The same for a row whose content is not known yet.
     fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>, Error> {
         const BY_KEY: &str = "
-            SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1
+            SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.id = coalesce((SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1))";
         const BY_BODY: &str = "
-            SELECT i.id, i.status, 1, i.was_created IS 1
+            SELECT i.id, i.status, 1, i.was_created IS 1, 0
             FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 LIMIT 1";
         let hash = body_hash(&self.salt, &invitation.body);
-        let read = |row: &rusqlite::Row<'_>| {
-            let status = row.get(1)?;
-            Ok(Meeting {
-                invitation: row.get(0)?,
-                standing: standing_of(status, row.get(2)?, row.get(3)?),
-                is_due: status == Status::Pending,
-                content: 0,
-            })
-        };
-        let key = self.kept_key(invitation);
-        let mut met = self.db.first(BY_KEY, (key, hash), read)?;
+        let mut met: Option<Meeting> = self.db.first(BY_KEY, (self.kept_key(invitation), hash))?;
         if met.is_none() && self.has_others.get() {
-            met = self.db.first(BY_BODY, [hash], read)?;
+            met = self.db.first(BY_BODY, [hash])?;
             if let Some(met) = &met {
                 // Another row with this body is another invitation.
                 let taken = "DELETE FROM temp.others WHERE id = ?1";
@@ -120,20 +102,32 @@ impl Reader {
             FROM invitations i CROSS JOIN runs u ON u.id = i.created_run
             CROSS JOIN contents c ON c.invitation_id = i.id CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = u.sheet_id
             WHERE i.id = ?1";
-        self.db.first(CREATED_IN, [invitation], |row| {
-            Ok(EarlierRow {
-                run: row.get(0)?,
-                source: row.get(1)?,
-                row: row.get(2)?,
-            })
-        })
+        let created = self.db.first(CREATED_IN, [invitation])?;
+        Ok(created.map(|(run, source, row)| EarlierRow { run, source, row }))
     }
 
     fn kept_key(&self, invitation: &Invitation) -> CustomerKey {
         masked(&self.salt, invitation.key)
     }
+
+    /// Whether this file was dealt with as it is, by its looks; `config` is the SHA-256 of the config that holds for it now.
+    pub fn has_swept(&self, file: &InboxFile, config: &[u8; 32]) -> Result<bool, Error> {
+        const SWEPT: &str = "
+            SELECT true FROM inbox_files
+            WHERE path = ?1 AND size = ?2 AND modified_ms = ?3 AND (unless IS NULL OR unless = ?4)";
+        let values = (&file.path, file.size, file.modified_ms, config);
+        Ok(self.db.value(SWEPT, values)?.unwrap_or(false))
+    }
+
+    /// The same by its bytes, wherever it lay then.
+    pub fn has_swept_bytes(&self, bytes: &[u8; 32], config: &[u8; 32]) -> Result<bool, Error> {
+        const SWEPT: &str =
+            "SELECT true FROM inbox_files WHERE bytes = ?1 AND (unless IS NULL OR unless = ?2)";
+        Ok(self.db.value(SWEPT, (bytes, config))?.unwrap_or(false))
+    }
 }
 
+/// Tells one body from the next of the same invitation, for which 64 bits are plenty.
 fn body_hash(salt: &Salt, body: &str) -> [u8; 8] {
     keyed_hash(salt, b"body", &[body.as_bytes()])
 }
@@ -142,14 +136,14 @@ impl Ledger {
     /// Begins a run over a sheet that is imported already: its rows meet their invitations as if it were imported again.
     pub fn begin_run_on(
         &mut self,
-        sheet: SheetId,
+        sheet: i64,
         source: &str,
         started: &Moment,
         decide: Decide<'_>,
     ) -> Result<RunId, Error> {
         self.write(|ledger| {
             let run = ledger.begin_run(sheet, source, started)?;
-            let (_, changed) = ledger.meet_again(run, decide)?;
+            let changed = ledger.meet_again(run, decide)?;
             ledger.note_changed(run, changed)?;
             Ok(run)
         })
@@ -166,21 +160,21 @@ impl Ledger {
         started: &Moment,
     ) -> Result<Import<'_>, Error> {
         const SHEET: &str = "
-            INSERT INTO sheets (source, identity, told_by, columns, rows, imported_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5) RETURNING id";
+            INSERT INTO sheets (source, identity, told_by, columns, rows, imported_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
         let headers = to_json(&columns)?;
         let begun = self.begin().and_then(|()| {
             let db = &self.db;
             self.tell_apart_by(told_by)?;
-            let sheet = (source, identity, told_by, headers, started.at);
-            let sheet = db.value(SHEET, sheet)?;
-            let sheet = sheet.unwrap_or(SheetId(0));
+            db.run(SHEET, (source, identity, told_by, headers, started.at))?;
+            let sheet = db.conn.last_insert_rowid();
             let run = self.begin_run(sheet, source, started)?;
-            let last = db.value("SELECT id FROM contents ORDER BY id DESC LIMIT 1", ())?;
+            let last = db.value("SELECT coalesce(max(id), 0) FROM contents", ())?;
+            let last = last.unwrap_or(0);
             db.script(IMPORT_CACHE)?;
-            if last.is_none() {
+            if last == 0 {
                 db.script("DROP INDEX invitations_by_key")?;
             }
-            Ok((sheet, run, last.unwrap_or(0)))
+            Ok((sheet, run, last))
         });
         let (sheet, run, last) = begun.inspect_err(|_| self.roll_back())?;
         Ok(Import {
@@ -196,7 +190,7 @@ impl Ledger {
         })
     }
 
-    fn begin_run(&self, sheet: SheetId, source: &str, started: &Moment) -> Result<RunId, Error> {
+    fn begin_run(&self, sheet: i64, source: &str, started: &Moment) -> Result<RunId, Error> {
         const BEGIN: &str =
             "INSERT INTO runs (sheet_id, source, started_ms, changed) VALUES (?1, ?2, ?3, 0)";
         self.db.run(BEGIN, (sheet, source, started.at))?;
@@ -206,13 +200,26 @@ impl Ledger {
 
     /// Keeps how a run's file was named and read, in whatever form its reader understands.
     pub fn note_typed(&mut self, run: RunId, typed: &str) -> Result<(), Error> {
-        let note = "UPDATE runs SET typed = ?2 WHERE id = ?1";
-        self.write(|ledger| ledger.db.run(note, (run, typed)).map(drop))
+        self.set("UPDATE runs SET typed = ?2 WHERE id = ?1", (run, typed))
     }
 
     fn note_changed(&self, run: RunId, changed: u64) -> Result<(), Error> {
         let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
-        self.db.run(note, (run, changed)).map(drop)
+        self.db.run(note, (run, changed))
+    }
+
+    /// Notes that a file was dealt with; `unless`: that it could not be used, as long as the config is this one.
+    pub fn note_swept(
+        &mut self,
+        file: &InboxFile,
+        bytes: &[u8; 32],
+        unless: Option<&[u8; 32]>,
+    ) -> Result<(), Error> {
+        const NOTE: &str = "
+            INSERT INTO inbox_files (path, bytes, size, modified_ms, unless) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT DO UPDATE SET size = excluded.size, modified_ms = excluded.modified_ms, unless = excluded.unless";
+        let swept = (&file.path, bytes, file.size, file.modified_ms, unless);
+        self.set(NOTE, swept)
     }
 }
 
@@ -234,38 +241,35 @@ impl Import<'_> {
         const ALIAS: &str = "
             INSERT INTO aliases (key, invitation_id) SELECT ?1, ?2
             WHERE NOT EXISTS (SELECT 1 FROM invitations WHERE key = ?1) ON CONFLICT DO NOTHING";
-        let content = self.content(row, Some(&invitation.body), None)?;
+        let key = self.ledger.kept_key(invitation);
+        let body = Some(&*invitation.body);
         let known = match self.last_before {
             0 => None,
             _ => self.ledger.meeting(invitation)?,
         };
         let Some(mut meeting) = known else {
-            let id = self.add_content(None, &content)?;
-            let key = self.ledger.kept_key(invitation);
+            let id = self.content(row, None, body, None)?;
             self.ledger.db.run(NEW, (id, key))?;
             return self.add_row(row, id, None, true);
         };
         if self.ledger.has_others.get() {
-            let key = self.ledger.kept_key(invitation);
             self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
         }
-        meeting.content = self.shared_content(Some(meeting.invitation), &content)?;
+        meeting.content = self.content(row, Some(meeting.invitation), body, None)?;
+        self.changed += u64::from(meeting.is_changed());
         let plan = decide(Some(meeting.standing));
-        let met = self.ledger.meet(&meeting, plan)?;
-        self.changed += u64::from(met.is_changed);
-        self.add_row(row, meeting.content, None, met.is_due)
+        let is_due = self.ledger.meet(&meeting, plan)?;
+        self.add_row(row, meeting.content, None, is_due)
     }
 
     /// A row with an invitation that an earlier row of its sheet asks for.
     pub fn duplicate(&mut self, row: &Row, of: RowNumber) -> Result<(), Error> {
-        let content = self.content(row, None, None)?;
-        let content = self.shared_content(None, &content)?;
+        let content = self.content(row, None, None, None)?;
         self.add_row(row, content, Some(of), false)
     }
 
     pub fn invalid(&mut self, row: &Row, problems: &[Problem]) -> Result<(), Error> {
-        let content = self.content(row, None, Some(to_json(&problems)?))?;
-        let content = self.shared_content(None, &content)?;
+        let content = self.content(row, None, None, Some(to_json(&problems)?))?;
         self.add_row(row, content, None, false)
     }
 
@@ -285,75 +289,46 @@ impl Import<'_> {
         Ok(self.run)
     }
 
-    fn content<'a>(
-        &self,
-        row: &Row,
-        body: Option<&'a str>,
-        problems: Option<String>,
-    ) -> Result<Content<'a>, Error> {
-        let cells = (0..self.columns).map(|at| match problems {
-            Some(_) => row.cell(at).as_refused(),
-            None => Cow::Borrowed(row.cell(at)),
-        });
-        let cells: Vec<_> = cells.collect();
-        let cells = to_json(&cells)?;
-        let salt = &self.ledger.salt;
-        let asked = body.or(problems.as_deref()).unwrap_or_default();
-        Ok(Content {
-            hash: keyed_hash(salt, b"content", &[asked.as_bytes(), cells.as_bytes()]),
-            body_hash: body.map(|body| body_hash(salt, body)),
-            body,
-            problems,
-            cells,
-        })
-    }
-
-    /// A content that an earlier sheet brought, or else a new one. What was purged of it is here again.
-    fn shared_content(
+    /// What a row holds and asks for: what an earlier sheet brought (what was purged of it is here again), or else a new one. A body
+    /// without an invitation is that of a new one, which is numbered by it.
+    fn content(
         &mut self,
+        row: &Row,
         invitation: Option<InvitationId>,
-        content: &Content<'_>,
+        body: Option<&str>,
+        problems: Option<String>,
     ) -> Result<i64, Error> {
         const FIND: &str = "
             SELECT id, cells IS NULL FROM contents WHERE invitation_id IS ?1 AND hash = ?2";
         const FILL: &str = "UPDATE contents SET body = ?2, problems = ?3, cells = ?4 WHERE id = ?1";
-        let db = &self.ledger.db;
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        match db.first(FIND, (invitation, content.hash), read)? {
-            None => self.add_content(invitation, content),
-            Some((id, false)) => Ok(id),
-            Some((id, true)) => {
-                let Content {
-                    body,
-                    problems,
-                    cells,
-                    ..
-                } = content;
-                db.run(FILL, (id, body, problems, cells)).map(|_| id)
-            }
-        }
-    }
-
-    /// Adds a content; without an invitation, a body is that of a new one, which is numbered by it.
-    fn add_content(
-        &mut self,
-        invitation: Option<InvitationId>,
-        content: &Content<'_>,
-    ) -> Result<i64, Error> {
         const ADD: &str = "
             INSERT INTO contents (id, invitation_id, hash, body_hash, body, problems, cells)
             VALUES (?1, coalesce(?2, iif(?5 IS NULL, NULL, ?1)), ?3, ?4, ?5, ?6, ?7)";
-        self.last_content += 1;
-        let Content {
-            body,
-            problems,
-            cells,
-            body_hash,
-            hash,
-        } = content;
-        let id = self.last_content;
-        let values = (id, invitation, hash, body_hash, body, problems, cells);
-        self.ledger.db.run(ADD, values).map(|_| id)
+        let cells = (0..self.columns).map(|at| match problems {
+            Some(_) => row.cell(at).as_refused(),
+            None => Cow::Borrowed(row.cell(at)),
+        });
+        let cells = to_json(&cells.collect::<Vec<_>>())?;
+        let (db, salt) = (&self.ledger.db, &self.ledger.salt);
+        let asked = body.or(problems.as_deref()).unwrap_or_default();
+        // Tells one content from the next of the same invitation, and one invalid row from the next.
+        let hash: [u8; 12] = keyed_hash(salt, b"content", &[asked.as_bytes(), cells.as_bytes()]);
+        let is_new = invitation.is_none() && body.is_some();
+        let known = match is_new {
+            true => None,
+            false => db.first(FIND, (invitation, hash))?,
+        };
+        match known {
+            Some((id, false)) => Ok(id),
+            Some((id, true)) => db.run(FILL, (id, body, problems, cells)).map(|()| id),
+            None => {
+                self.last_content += 1;
+                let id = self.last_content;
+                let body_hash = body.map(|body| body_hash(salt, body));
+                let content = (id, invitation, hash, body_hash, body, problems, cells);
+                db.run(ADD, content).map(|()| id)
+            }
+        }
     }
 
     fn add_row(
@@ -367,7 +342,7 @@ impl Import<'_> {
         self.rows += 1;
         let is_due = is_due.then_some(1);
         let values = (self.sheet, row.number, content, duplicate_of, is_due);
-        self.ledger.db.run(ADD, values).map(drop)
+        self.ledger.db.run(ADD, values)
     }
 }
 
@@ -392,11 +367,4 @@ impl Drop for Import<'_> {
         let _ = self.ledger.db.script(OTHERS_AT_AN_END);
         self.ledger.has_others.set(false);
     }
-}
-
-fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| {
-        let message = format!("A row cannot be written as JSON ({error}).");
-        Error::unexpected("ledger_write_failed", message)
-    })
 }

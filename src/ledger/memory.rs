@@ -23,8 +23,7 @@ impl Mark {
     /// What the ledger holds.
     pub(super) fn of(db: &Db) -> Result<Mark, Error> {
         const HELD: &str = "SELECT coalesce((SELECT max(id) FROM attempts), 0), coalesce((SELECT max(id) FROM sheets), 0)";
-        let held = db.first(HELD, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let (attempts, sheets) = held.unwrap_or_default();
+        let (attempts, sheets) = db.first(HELD, ())?.unwrap_or_default();
         Ok(Mark { attempts, sheets })
     }
 
@@ -53,7 +52,7 @@ impl Mark {
 
 /// A reader's glance at the lock holds it for some microseconds; a writer tries this often before it believes in a rival.
 const TRIES: u32 = 5;
-const BETWEEN_TRIES_MS: u64 = 10;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// The right to write a ledger, held until it is dropped or the process ends, however it ends.
 ///
@@ -71,19 +70,16 @@ impl Lock {
     pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Error> {
         let ledger = canonical(path)?;
         require_folder(&ledger)?;
-        let file = open_private(&beside(&ledger, ".lock"))?;
+        let path = beside(&ledger, ".lock");
+        let file = open_private(&path)?;
         for _ in 0..TRIES {
             match file.try_lock() {
                 Ok(()) => {
                     let mark = Cell::new(Mark::read(&file));
                     return Ok(Some(Lock { file, ledger, mark }));
                 }
-                Err(TryLockError::WouldBlock) => {
-                    thread::sleep(Duration::from_millis(BETWEEN_TRIES_MS));
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(io_failure(&beside(&ledger, ".lock"), &error));
-                }
+                Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_TRIES),
+                Err(TryLockError::Error(error)) => return Err(io_failure(&path, &error)),
             }
         }
         Ok(None)
@@ -111,23 +107,21 @@ impl Lock {
 
     /// Remembers this and nothing else.
     pub(super) fn reset(&self, held: Mark, durably: bool) -> Result<(), Error> {
-        let written = held.write(&self.file);
         let is_first = self.mark.replace(Some(held)).is_none();
-        let written = match written {
-            Ok(()) if durably || is_first => self.file.sync_all(),
-            written => written,
-        };
-        written.map_err(|error| self.failed(&error))
+        let mut written = held.write(&self.file);
+        if durably || is_first {
+            written = written.and_then(|()| self.file.sync_all());
+        }
+        self.told(written)
     }
 
     /// At the end of a run.
     pub(super) fn sync(&self) -> Result<(), Error> {
-        let synced = self.file.sync_data();
-        synced.map_err(|error| self.failed(&error))
+        self.told(self.file.sync_data())
     }
 
-    fn failed(&self, error: &io::Error) -> Error {
-        io_failure(&beside(&self.ledger, ".lock"), error)
+    fn told(&self, done: io::Result<()>) -> Result<(), Error> {
+        done.map_err(|error| io_failure(&beside(&self.ledger, ".lock"), &error))
     }
 }
 
@@ -148,87 +142,10 @@ pub enum OnLoss {
 pub(super) struct Loss {
     /// What is found in its place.
     found: String,
-    /// How many requests the ledger held at the least, where that is known.
-    expected: Option<i64>,
+    /// How many requests the ledger held at the least; 0 where that is not known.
+    expected: i64,
     /// What `--assume-sent` is to name.
-    number: i64,
-}
-
-impl Loss {
-    /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
-    pub(super) fn of_file(path: &Path, mark: Option<Mark>) -> Option<Loss> {
-        let has_log = place::size(&beside(path, "-wal")) > 0;
-        let expected = mark.map(|mark| mark.attempts);
-        let found = match (path.exists(), place::size(path)) {
-            (false, _) if has_log => "there is only its log, the -wal file",
-            (false, _) if expected.is_some_and(|attempts| attempts > 0) => "there is no such file",
-            (true, 0) => "the file is empty (0 bytes)",
-            (true, bytes) if !has_log && bytes < announced_size(path) => "the file is cut short",
-            _ => return None,
-        };
-        Some(Loss {
-            found: found.to_owned(),
-            expected,
-            number: expected.unwrap_or(0),
-        })
-    }
-
-    /// What an opened ledger lacks.
-    pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>, Error> {
-        const PENDING: &str = "SELECT count(*) FROM invitations WHERE status = 'pending'";
-        let held = Mark::of(db)?.attempts;
-        let (found, number) = match mark {
-            Some(mark) if held < mark.attempts => {
-                (format!("it knows of {held}"), mark.attempts - held)
-            }
-            Some(_) => return Ok(None),
-            None => {
-                let Some(found) = db.value(UNVOUCHED, ())? else {
-                    return Ok(None);
-                };
-                (found, db.value(PENDING, ())?.unwrap_or(0))
-            }
-        };
-        Ok(Some(Loss {
-            found,
-            expected: mark.map(|mark| mark.attempts),
-            number,
-        }))
-    }
-
-    /// Goes on only where a person names this loss.
-    pub(super) fn accept(&self, path: &Path, on_loss: OnLoss, again: &str) -> Result<(), Error> {
-        match on_loss {
-            OnLoss::NewLedger => Ok(()),
-            OnLoss::AssumeSent(number) if number == self.number => Ok(()),
-            OnLoss::AssumeSent(_) | OnLoss::Refuse => Err(self.error(path, again)),
-        }
-    }
-
-    /// How many attempts are to count as lost where no mark said so.
-    pub(super) fn remembered(&self) -> i64 {
-        self.number.max(1)
-    }
-
-    /// `again` is the command that the ways out are options of.
-    pub(super) fn error(&self, path: &Path, again: &str) -> Error {
-        let (shown, found, number) = (path.display(), &self.found, self.number);
-        let message = match self.expected {
-            Some(expected) if expected > 0 => format!(
-                "The ledger {shown} lost its memory: it held {expected} requests and decisions, and {found}. Who was invited by what is missing \
-                 would be invited again."
-            ),
-            _ => format!(
-                "The ledger {shown} may have lost its memory: {found}. Who was invited by what is missing would be invited again."
-            ),
-        };
-        let go_on =
-            "go on with what is there and hold everybody as uncertain who may have been invited";
-        Error::unusable("ledger_memory_lost", message).hint(format!(
-            "Nothing was sent. Put back the last backup, or the -wal file that belongs to it. Or {go_on}: `{again} --assume-sent {number}`, \
-             with each file that was run in the lost time. Or begin anew: `{again} --new-ledger`, if nobody was invited yet."
-        ))
-    }
+    pub(super) number: i64,
 }
 
 /// Without a mark, a ledger is believed only if its last writer ended properly and it is no copy: what was sent since nobody knows.
@@ -239,17 +156,79 @@ const UNVOUCHED: &str = "
         FROM processes WHERE seconds IS NULL LIMIT 1)
     LIMIT 1";
 
+impl Loss {
+    /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
+    pub(super) fn of_file(path: &Path, mark: Option<Mark>) -> Option<Loss> {
+        let has_log = place::size(&beside(path, "-wal")) > 0;
+        let expected = mark.map_or(0, |mark| mark.attempts);
+        let found = match (path.exists(), place::size(path)) {
+            (false, _) if has_log => "there is only its log, the -wal file",
+            (false, _) if expected > 0 => "there is no such file",
+            (true, 0) => "the file is empty (0 bytes)",
+            (true, bytes) if !has_log && bytes < announced_size(path) => "the file is cut short",
+            _ => return None,
+        };
+        Some(Loss {
+            found: found.to_owned(),
+            expected,
+            number: expected,
+        })
+    }
+
+    /// What an opened ledger lacks.
+    pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>, Error> {
+        const PENDING: &str = "SELECT count(*) FROM invitations WHERE status = 'pending'";
+        let (found, expected, number) = match mark {
+            Some(Mark { attempts, .. }) => {
+                let held = Mark::of(db)?.attempts;
+                if held >= attempts {
+                    return Ok(None);
+                }
+                (format!("it knows of {held}"), attempts, attempts - held)
+            }
+            None => match db.value(UNVOUCHED, ())? {
+                Some(found) => (found, 0, db.value(PENDING, ())?.unwrap_or(0)),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Loss {
+            found,
+            expected,
+            number,
+        }))
+    }
+
+    /// `again` is the command that the ways out are options of.
+    pub(super) fn error(&self, path: &Path, again: &str) -> Error {
+        let (shown, found, number) = (path.display(), &self.found, self.number);
+        let lost = match self.expected {
+            0 => format!("may have lost its memory: {found}"),
+            expected => {
+                format!("lost its memory: it held {expected} requests and decisions, and {found}")
+            }
+        };
+        let message = format!(
+            "The ledger {shown} {lost}. Who was invited by what is missing would be invited again."
+        );
+        let go_on =
+            "go on with what is there and hold everybody as uncertain who may have been invited";
+        Error::unusable("ledger_memory_lost", message).hint(format!(
+            "Nothing was sent. Put back the last backup, or the -wal file that belongs to it. Or {go_on}: `{again} --assume-sent {number}`, \
+             with each file that was run in the lost time. Or begin anew: `{again} --new-ledger`, if nobody was invited yet."
+        ))
+    }
+}
+
 /// How long the file is by its own header; 0 where that does not tell.
 fn announced_size(path: &Path) -> u64 {
-    let mut head = [0; 32];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    let page = u64::from(u16::from_be_bytes([head[16], head[17]]));
-    let pages = u64::from(u32::from_be_bytes([head[28], head[29], head[30], head[31]]));
-    match read {
-        // 1 stands for 65,536.
-        Ok(()) => pages * if page == 1 { 65_536 } else { page },
-        Err(_) => 0,
-    }
+    let head: [u8; 32] = place::head(path).unwrap_or_default();
+    let pages = u32::from_be_bytes([head[28], head[29], head[30], head[31]]);
+    u64::from(pages)
+        * match u16::from_be_bytes([head[16], head[17]]) {
+            // Stands for what two bytes cannot hold.
+            1 => 65_536,
+            page => u64::from(page),
+        }
 }
 
 /// Moves what is left of a ledger out of the way; nothing of it is deleted.

@@ -6,30 +6,24 @@
 //! of the ledger, however much is written meanwhile. Time is an argument: no clock is read here, nothing is sent and nothing decided.
 
 mod attempts;
-mod backup;
-mod decisions;
 mod import;
-mod inbox;
-mod keys;
 mod memory;
 mod open;
 mod place;
+mod purge;
 mod reader;
 mod results;
-mod runs;
 mod sql;
-mod stages;
 mod status;
 mod values;
 mod writer;
 
 pub use attempts::Closing;
-pub use decisions::PurgeReport;
-pub use import::SheetIdentity;
-pub use inbox::InboxFile;
+pub use import::{InboxFile, SheetIdentity};
 pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{FileSystemCheck, check_file_system};
+pub use purge::PurgeReport;
 pub use reader::{Binding, Reader, refuse_loss};
 pub use status::DueRow;
 pub use values::{AttemptId, Event, InvitationId};

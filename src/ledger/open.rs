@@ -1,16 +1,15 @@
 //! Opens the writing side: the file is recognised or made, its memory and its binding are checked, and every write is one transaction.
 
 use std::cell::Cell;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
-use rusqlite::OpenFlags;
+use rusqlite::Params;
 
-use super::memory::{Lock, Loss, Mark, OnLoss, set_aside};
+use super::memory::{Lock, Mark, OnLoss, set_aside};
 use super::place::{self, UNFINISHED, Watch, beside};
-use super::reader::{APPLICATION_ID, Binding, MIGRATIONS, Reader, refuse_unseen};
+use super::reader::{APPLICATION_ID, Binding, MIGRATIONS, Reader, open_with_memory, refuse_unseen};
 use super::sql::{Db, not_a_ledger};
 use crate::error::Error;
 use crate::failpoint;
@@ -136,6 +135,11 @@ impl Ledger {
         }
     }
 
+    /// One statement as such a transaction.
+    pub(super) fn set(&self, sql: &str, params: impl Params) -> Result<(), Error> {
+        self.write(|ledger| ledger.db.run(sql, params))
+    }
+
     pub(super) fn begin(&self) -> Result<(), Error> {
         // What was cut is not to be written over, which would hide it.
         self.watch.check()?;
@@ -181,45 +185,44 @@ impl Ledger {
 /// with is out of the way.
 fn known(lock: &Lock, on_loss: OnLoss, worker: &Worker) -> Result<Option<Reader>, Error> {
     let (path, mark) = (&lock.ledger, lock.mark.get());
-    let mut loss = Loss::of_file(path, mark);
-    let mut found = None;
-    if loss.is_none() && path.exists() {
-        let reader = connect(path)?;
-        loss = Loss::of_content(&reader.db, mark)?;
-        found = Some(reader);
-    }
-    match (&loss, on_loss) {
-        (Some(loss), _) => loss.accept(path, on_loss, &worker.again)?,
-        (None, OnLoss::AssumeSent(_)) => return Err(nothing_lost(path)),
-        (None, OnLoss::NewLedger) if found.is_some() => return Err(nothing_lost(path)),
-        (None, _) => {}
-    }
-    if let Some(reader) = found.filter(|_| on_loss != OnLoss::NewLedger) {
-        let mut held = Mark::of(&reader.db)?;
-        match loss {
-            None => lock.reset(held, false)?,
-            // The loss is remembered until everybody concerned is held.
-            Some(loss) if mark.is_none() => {
-                held.attempts += loss.remembered();
-                lock.reset(held, true)?;
+    let connect = |path: &Path| path.exists().then(|| connect(path)).transpose();
+    let (found, loss) = open_with_memory(path, mark, connect)?;
+    let is_accepted = match (&loss, on_loss) {
+        (None, OnLoss::Refuse) | (Some(_), OnLoss::NewLedger) => true,
+        (None, OnLoss::NewLedger) => found.is_none(),
+        (Some(loss), OnLoss::AssumeSent(number)) => number == loss.number,
+        (Some(_), OnLoss::Refuse) | (None, OnLoss::AssumeSent(_)) => false,
+    };
+    match (found, loss) {
+        (_, Some(loss)) if !is_accepted => Err(loss.error(path, &worker.again)),
+        (_, None) if !is_accepted => Err(nothing_lost(path)),
+        (Some(reader), loss) if on_loss != OnLoss::NewLedger => {
+            let mut held = Mark::of(&reader.db)?;
+            match loss {
+                None => lock.reset(held, false)?,
+                // The loss is remembered until everybody concerned is held.
+                Some(loss) if mark.is_none() => {
+                    held.attempts += loss.number.max(1);
+                    lock.reset(held, true)?;
+                }
+                Some(_) => {}
             }
-            Some(_) => {}
+            Ok(Some(reader))
         }
-        return Ok(Some(reader));
+        (_, None) => Ok(None),
+        (found, Some(_)) => {
+            drop(found);
+            set_aside(path, worker.since.at.0).map(|()| None)
+        }
     }
-    if loss.is_some() {
-        set_aside(path, worker.since.at.0)?;
-    }
-    Ok(None)
 }
 
 /// Makes a ledger beside its place and moves it there once it is whole and on disk, so that no kill leaves half of one.
 fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
     let file = beside(path, UNFINISHED);
-    let failed = |error: io::Error| place::io_failure(path, &error);
-    place::remove(&file, &["", "-journal", "-wal", "-shm"]).map_err(failed)?;
+    place::remove(&file, &["", "-journal", "-wal", "-shm"])?;
     place::open_private(&file)?;
-    let db = Db::open(&file, path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let db = Db::open(&file, path, true)?;
     db.script(&format!(
         "BEGIN;\n{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {};",
         MIGRATIONS.join("\n"),
@@ -232,13 +235,11 @@ fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
     failpoint::pass("before_migrated");
     db.script("COMMIT; PRAGMA journal_mode = WAL")?;
     failpoint::pass("after_migrated");
-    db.close()?;
+    drop(db);
     // Of an earlier ledger that had been emptied; a log that holds anything is a loss, and was put aside.
-    place::remove(path, &["-wal", "-shm", "-journal"]).map_err(failed)?;
+    place::remove(path, &["-wal", "-shm", "-journal"])?;
     failpoint::pass("before_published");
-    fs::rename(&file, path)
-        .and_then(|()| place::sync_folder(path))
-        .map_err(failed)?;
+    place::publish(&file, path)?;
     failpoint::pass("after_published");
     Ok(())
 }
@@ -246,27 +247,21 @@ fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
 /// A ledger that is there, recognised and ready to be written.
 fn connect(path: &Path) -> Result<Reader, Error> {
     refuse_unseen(path)?;
-    refuse_foreign(path)?;
-    let reader = Reader::recognise(Db::open(path, path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)?;
-    place::close_to_others(path);
+    // What is no SQLite database at all, before SQLite could touch it. Never while this process has it open: closing any handle drops
+    // the locks of all (POSIX).
+    match place::head(path) {
+        Ok(head) if head == *b"SQLite format 3\0" => {}
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            return Err(place::io_failure(path, &error));
+        }
+        _ => return Err(not_a_ledger(path)),
+    }
+    let reader = Reader::recognise(Db::open(path, path, true)?)?;
     reader.db.script(PRAGMAS)?;
-    for suffix in ["-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm"] {
         place::close_to_others(&beside(path, suffix));
     }
     Ok(reader)
-}
-
-/// Refuses a file that is no SQLite database at all, before SQLite could touch it. Never while this process has it open: closing any
-/// handle drops the locks of all (POSIX).
-fn refuse_foreign(path: &Path) -> Result<(), Error> {
-    const MAGIC: &[u8] = b"SQLite format 3\0";
-    let mut head = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut head))
-        .map_err(|error| place::io_failure(path, &error))?;
-    (head == MAGIC)
-        .then_some(())
-        .ok_or_else(|| not_a_ledger(path))
 }
 
 fn missing(path: &Path) -> Error {
@@ -276,10 +271,8 @@ fn missing(path: &Path) -> Error {
 }
 
 fn nothing_lost(path: &Path) -> Error {
-    let message = format!(
-        "The ledger {} has lost nothing that is known.",
-        path.display()
-    );
+    let shown = path.display();
+    let message = format!("The ledger {shown} has lost nothing that is known.");
     Error::usage("nothing_lost", message)
         .hint("Leave --new-ledger and --assume-sent away. To begin anew all the same, move the ledger and its lock file elsewhere.")
 }

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -20,59 +20,46 @@ pub(super) const UNFINISHED: &str = ".new";
 pub(super) fn canonical(path: &Path) -> Result<PathBuf, Error> {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
-        match fs::read_link(&path) {
+        if let Ok(target) = fs::read_link(&path) {
             // A link's target is meant from the link's own folder.
-            Ok(target) => path = folder_of(&path).join(target),
-            Err(_) if !is_file_or_none(&path) => return Err(no_file(&path)),
-            Err(_) => return in_real_folder(&path),
+            path = folder_of(&path).join(target);
+            continue;
         }
+        let is_file_or_none = fs::metadata(&path).map_or(true, |found| found.is_file());
+        return match path.file_name() {
+            Some(name) if is_file_or_none => match real_folder(folder_of(&path)) {
+                Ok(folder) => Ok(folder.join(name)),
+                Err(error) => Err(io_failure(&path, &error)),
+            },
+            _ => {
+                let shown = path.display();
+                let message = format!("{shown} is a folder, a pipe or a device, not a ledger.");
+                Err(Error::unusable("ledger_no_file", message)
+                    .hint("Give the path of a file, such as vlens-batch.db."))
+            }
+        };
     }
-    Err(Error::unexpected(
-        "ledger_write_failed",
-        format!("The ledger's path {} is a circle of links.", path.display()),
-    ))
+    Err(io_failure(&path, &io::Error::other("a circle of links")))
 }
 
-fn is_file_or_none(path: &Path) -> bool {
-    fs::metadata(path).map_or(true, |found| found.is_file())
-}
-
-fn no_file(path: &Path) -> Error {
-    let message = format!(
-        "{} is a folder, a pipe or a device, not a ledger.",
-        path.display()
-    );
-    Error::unusable("ledger_no_file", message)
-        .hint("Give the path of a file, such as vlens-batch.db.")
-}
-
-fn in_real_folder(path: &Path) -> Result<PathBuf, Error> {
-    let name = path.file_name().ok_or_else(|| no_file(path))?;
-    // A folder that is still to be made is as its nearest one that is there.
-    let mut missing = Vec::new();
-    let mut folder = folder_of(path).to_path_buf();
-    loop {
-        match (dunce::canonicalize(&folder), folder.file_name()) {
-            (Ok(real), _) => {
-                let missing = missing.iter().rev();
-                let real = as_people_write_it(&real);
-                return Ok(missing.fold(real, |path, part| path.join(part)).join(name));
-            }
-            (Err(error), Some(part)) if error.kind() != io::ErrorKind::PermissionDenied => {
-                missing.push(part.to_owned());
-                folder = folder_of(&folder).to_path_buf();
-            }
-            (Err(error), _) => return Err(io_failure(path, &error)),
+/// A folder that is still to be made is as its nearest one that is there.
+fn real_folder(folder: &Path) -> io::Result<PathBuf> {
+    match (dunce::canonicalize(folder), folder.file_name()) {
+        (Err(error), Some(name)) if error.kind() != io::ErrorKind::PermissionDenied => {
+            Ok(real_folder(folder_of(folder))?.join(name))
         }
+        (real, _) => real.map(as_people_write_it),
     }
 }
 
 /// Windows' true path of a share, a mapped drive's too, without its prefix; that of a disk has none any more.
-fn as_people_write_it(path: &Path) -> PathBuf {
-    let text = path.to_str();
-    match text.and_then(|text| text.strip_prefix(r"\\?\UNC\")) {
+fn as_people_write_it(path: PathBuf) -> PathBuf {
+    let share = path
+        .to_str()
+        .and_then(|text| text.strip_prefix(r"\\?\UNC\"));
+    match share {
         Some(share) => PathBuf::from(format!(r"\\{share}")),
-        None => path.to_path_buf(),
+        None => path,
     }
 }
 
@@ -81,10 +68,8 @@ pub(super) fn require_folder(path: &Path) -> Result<(), Error> {
     if folder_of(path).is_dir() {
         return Ok(());
     }
-    let message = format!(
-        "The folder of the ledger {} does not exist.",
-        path.display()
-    );
+    let shown = path.display();
+    let message = format!("The folder of the ledger {shown} does not exist.");
     Err(Error::unusable("ledger_folder_missing", message)
         .hint("Create the folder, or name another place with --ledger."))
 }
@@ -109,11 +94,9 @@ pub(super) fn open_private(path: &Path) -> Result<File, Error> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options
-        .open(path)
-        .map_err(|error| io_failure(path, &error))?;
+    let file = options.open(path);
     close_to_others(path);
-    Ok(file)
+    file.map_err(|error| io_failure(path, &error))
 }
 
 /// Takes a file's permissions from everybody but its owner. Best effort: on a file of somebody else's, SQLite will tell.
@@ -128,14 +111,25 @@ pub(super) fn close_to_others(path: &Path) {
 }
 
 /// Deletes files beside this one that are nearly always not there.
-pub(super) fn remove(path: &Path, suffixes: &[&str]) -> io::Result<()> {
+pub(super) fn remove(path: &Path, suffixes: &[&str]) -> Result<(), Error> {
     for suffix in suffixes {
         match fs::remove_file(beside(path, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_failure(path, &error));
+            }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Gives a whole file its name, durably: a new name is that once its folder is.
+pub(super) fn publish(file: &Path, path: &Path) -> Result<(), Error> {
+    let published = fs::rename(file, path).and_then(|()| match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    });
+    published.map_err(|error| io_failure(path, &error))
 }
 
 /// In bytes; 0 for a file that is not there.
@@ -143,20 +137,16 @@ pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-/// A new name is durable once its folder is.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
+/// How a file begins.
+pub(super) fn head<const N: usize>(path: &Path) -> io::Result<[u8; N]> {
+    let mut head = [0; N];
+    File::open(path)?.read_exact(&mut head).map(|()| head)
 }
 
 pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
-    Error::unexpected(
-        "ledger_write_failed",
-        format!("{} cannot be written ({error}).", path.display()),
-    )
-    .hint("Check the permissions of the file and its folder, and that the disk is not full.")
+    let message = format!("{} cannot be written ({error}).", path.display());
+    Error::unexpected("ledger_write_failed", message)
+        .hint("Check the permissions of the file and its folder, and that the disk is not full.")
 }
 
 /// A file that has two names, or is mounted by itself, has its log under one of them only: two processes would write two ledgers.
@@ -207,36 +197,35 @@ fn is_mount_point(_: &Path) -> bool {
 #[derive(Debug)]
 pub(super) struct Watch {
     path: PathBuf,
-    ledger: Cell<Seen>,
-    log: Cell<Seen>,
-}
-
-/// Which file it was when last looked at, and its bytes.
-type Seen = (Option<(u64, u64)>, u64);
-
-fn seen(path: &Path) -> Seen {
-    (identity(path).map(|(identity, _)| identity), size(path))
+    /// Which files ledger and log were when last looked at, and their bytes.
+    seen: Cell<[(Option<(u64, u64)>, u64); 2]>,
 }
 
 impl Watch {
     /// Remembers the files as they are now.
     pub(super) fn new(path: &Path) -> Watch {
-        Watch {
+        let watch = Watch {
             path: path.to_path_buf(),
-            ledger: Cell::new(seen(path)),
-            log: Cell::new(seen(&beside(path, "-wal"))),
-        }
+            seen: Cell::default(),
+        };
+        watch.look();
+        watch
+    }
+
+    fn look(&self) -> [(Option<(u64, u64)>, u64); 2] {
+        self.seen.replace(["", "-wal"].map(|suffix| {
+            let file = beside(&self.path, suffix);
+            (identity(&file).map(|(identity, _)| identity), size(&file))
+        }))
     }
 
     /// Complains when they are no longer the same.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let now = (seen(&self.path), seen(&beside(&self.path, "-wal")));
-        let before = (self.ledger.replace(now.0), self.log.replace(now.1));
-        let ((ledger, bytes), (log, log_bytes)) = now;
-        let ((ledger_before, bytes_before), (log_before, log_bytes_before)) = before;
+        let [(ledger_was, bytes_were), (log_was, log_bytes_were)] = self.look();
+        let [(ledger, bytes), (log, log_bytes)] = self.seen.get();
         // The ledger only grows. The log may be cut to its usual size, and never to nothing.
-        let is_cut = bytes < bytes_before || log_bytes == 0 && log_bytes_before > 0;
-        if ledger == ledger_before && log == log_before && !is_cut {
+        let is_cut = bytes < bytes_were || log_bytes == 0 && log_bytes_were > 0;
+        if ledger == ledger_was && log == log_was && !is_cut {
             return Ok(());
         }
         let path = self.path.display();
@@ -268,19 +257,16 @@ pub fn check_file_system(path: &Path, is_made: bool) -> Result<FileSystemCheck, 
         require_folder(&path)?;
     }
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
-    let folder = folder.unwrap_or(&path).to_path_buf();
+    let folder = folder.unwrap_or(&path);
     let files = ["", "-wal", "-shm", ".lock", UNFINISHED].map(|suffix| beside(&path, suffix));
+    let open = files.into_iter().filter(|file| is_open_to_others(file));
     Ok(FileSystemCheck {
         exists: path.exists(),
-        hazard: hazard(&path, network_kind(&folder), is_wsl()),
-        free_bytes: free_bytes(&folder),
-        is_writable: is_writable(&folder),
-        open_to_others: cfg!(unix).then(|| {
-            files
-                .into_iter()
-                .filter(|file| is_open_to_others(file))
-                .collect()
-        }),
+        hazard: hazard(&path, network_kind(folder), is_wsl()),
+        free_bytes: free_bytes(folder),
+        // By trying: a folder on a disk mounted read-only has fine permissions. The file has no name that a kill could leave behind.
+        is_writable: tempfile::tempfile_in(folder).is_ok(),
+        open_to_others: cfg!(unix).then(|| open.collect()),
         path,
     })
 }
@@ -298,36 +284,28 @@ const SYNCED: [(&str, &str); 8] = [
 ];
 
 fn hazard(path: &Path, network: Option<&str>, is_wsl: bool) -> Option<String> {
-    if is_wsl && is_windows_mount(path) {
+    let text = path.to_string_lossy().to_lowercase();
+    // `/mnt/c/…`: where WSL shows the disks of Windows.
+    let disk = text.strip_prefix("/mnt/").map(str::as_bytes);
+    if is_wsl && matches!(disk, Some([b'a'..=b'z', b'/', ..])) {
         let words = "on a Windows disk seen through WSL, where locks do not hold";
         return Some(words.to_owned());
     }
-    let text = path.to_string_lossy();
     // `\\?\C:\…` is a disk of this machine, spelled out.
     let is_share =
-        text.starts_with(r"\\?\UNC\") || text.starts_with(r"\\") && !text.starts_with(r"\\?\");
+        text.starts_with(r"\\?\unc\") || text.starts_with(r"\\") && !text.starts_with(r"\\?\");
     if let Some(kind) = network.or(is_share.then_some("a network share")) {
         return Some(format!(
             "on a network file system ({kind}), where it can be damaged"
         ));
     }
     // By both systems' separators, as texts.
-    let mut parts = text.split(['/', '\\']).rev().skip(1);
-    let program = parts.find_map(|part| {
-        let part = part.to_lowercase();
-        let synced = SYNCED.iter().find(|(name, _)| part.starts_with(name));
-        synced.map(|(_, program)| program)
-    })?;
+    let mut folders = text.split(['/', '\\']).rev().skip(1);
+    let program_of = |folder: &str| SYNCED.iter().find(|(name, _)| folder.starts_with(name));
+    let (_, program) = folders.find_map(program_of)?;
     Some(format!(
         "in a folder of {program}, which copies it while it is written, tokens included"
     ))
-}
-
-/// `/mnt/c/…`: where WSL shows the disks of Windows.
-fn is_windows_mount(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    let disk = text.strip_prefix("/mnt/").map(str::as_bytes);
-    matches!(disk, Some([disk, b'/', ..]) if disk.is_ascii_alphabetic())
 }
 
 /// By a file that other systems do not have.
@@ -371,11 +349,6 @@ fn free_bytes(folder: &Path) -> Option<u64> {
 #[cfg(not(unix))]
 fn free_bytes(_: &Path) -> Option<u64> {
     None
-}
-
-/// By trying: a folder on a disk mounted read-only has fine permissions. The file has no name that a kill could leave behind.
-fn is_writable(folder: &Path) -> bool {
-    tempfile::tempfile_in(folder).is_ok()
 }
 
 #[cfg(unix)]
@@ -428,7 +401,7 @@ mod tests {
             (r"\\?\C:\data", r"\\?\C:\data"),
             ("/home/mona", "/home/mona"),
         ] {
-            assert_eq!(as_people_write_it(Path::new(path)), Path::new(shown));
+            assert_eq!(as_people_write_it(PathBuf::from(path)), Path::new(shown));
         }
     }
 

@@ -1,14 +1,20 @@
-//! The looking side: read-only, at any time, beside a sender or in a folder that may not be written; creates nothing.
+//! The looking side: read-only, at any time, beside a sender or in a folder that may not be written; creates nothing but a whole copy of
+//! what it sees.
 
 use std::cell::Cell;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-use super::keys::Salt;
+use rusqlite::backup::{Backup, StepResult};
+
 use super::memory::{Loss, Mark};
-use super::place;
-use super::sql::{Db, READ_ONLY, not_a_ledger};
+use super::place::{self, UNFINISHED, beside};
+use super::sql::{Db, not_a_ledger};
+use super::values::Salt;
 use crate::error::Error;
+use crate::model::Timestamp;
 
 /// Oldest first. Only ever added to, once something is released.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
@@ -33,6 +39,15 @@ pub struct Reader {
     pub(super) has_others: Cell<bool>,
 }
 
+/// What a backup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// Requests and decisions.
+    pub attempts: i64,
+    pub sheets: i64,
+    pub bytes: u64,
+}
+
 impl Reader {
     /// Opens the ledger at `path`; `None` when there is none.
     pub fn open(path: &Path) -> Result<Option<Reader>, Error> {
@@ -43,7 +58,16 @@ impl Reader {
         refuse_unseen(&path)?;
         // The file is SQLite's alone to open: should this process have the ledger open for writing as well, closing any other
         // handle would drop that one's locks (POSIX), and whoever then looks in last would take its log away.
-        Reader::recognise(connect(&path)?).map(Some)
+        let db = Db::open(&uri(&path, "mode=ro"), &path, false)?;
+        match db.value::<i64>("PRAGMA user_version", ()) {
+            // In a folder that may not be written SQLite cannot make its shared memory. Without a log beside it, the file alone is
+            // the whole ledger, and nobody can be writing it.
+            Err(_) if place::size(&beside(&path, "-wal")) == 0 => {
+                Reader::recognise(Db::open(&uri(&path, "immutable=1"), &path, false)?)
+            }
+            probed => probed.and_then(|_| Reader::recognise(db)),
+        }
+        .map(Some)
     }
 
     /// Refuses what is no ledger or is newer than this program. Nothing older was ever released.
@@ -53,53 +77,43 @@ impl Reader {
         const BOUND: &str = "
             SELECT url.value, tenancy.value, salt.value FROM meta url, meta tenancy, meta salt
             WHERE url.key = 'base_url' AND tenancy.key = 'tenancy_name' AND salt.key = 'salt'";
-        let header = db.first(HEADER, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
         let known = MIGRATIONS.len();
-        match header {
+        match db.first::<(i64, usize)>(HEADER, ())? {
             Some((APPLICATION_ID, version)) if version == known => {}
             Some((APPLICATION_ID, version)) if version > known => {
-                return Err(newer(&db.path, version));
+                let shown = db.path.display();
+                return Err(Error::unusable("ledger_newer", format!("The ledger {shown} was written by a newer vlens-batch (ledger version {version}; this program knows {known})."))
+                    .hint("Install the newest vlens-batch and run the command again; the ledger was left as it is."));
             }
             Some((APPLICATION_ID, _)) => {
                 return Err(db.damaged("its version number makes no sense"));
             }
             _ => return Err(not_a_ledger(&db.path)),
         }
-        let bound = db.first(BOUND, (), |row| {
-            let binding = Binding {
-                base_url: row.get(0)?,
-                tenancy_name: row.get(1)?,
-            };
-            Ok((binding, row.get(2)?))
-        })?;
-        let (binding, salt) =
-            bound.ok_or_else(|| db.damaged("it does not say what it is bound to"))?;
-        Ok(Reader {
-            db,
-            salt,
-            binding,
-            has_others: Cell::new(false),
-        })
+        match db.first(BOUND, ())? {
+            None => Err(db.damaged("it does not say what it is bound to")),
+            Some((base_url, tenancy_name, salt)) => Ok(Reader {
+                db,
+                salt,
+                binding: Binding {
+                    base_url,
+                    tenancy_name,
+                },
+                has_others: Cell::new(false),
+            }),
+        }
     }
 
     /// Refuses a ledger that belongs to another tenant or address.
     pub fn require(&self, wanted: &Binding) -> Result<(), Error> {
-        let bound = &self.binding;
-        if bound == wanted {
+        if self.binding == *wanted {
             return Ok(());
         }
-        Err(Error::unusable(
-            "ledger_bound_elsewhere",
-            format!(
-                "The ledger {} belongs to tenant {} at {}; this run is for tenant {} at {}.",
-                self.path().display(),
-                bound.tenancy_name,
-                bound.base_url,
-                wanted.tenancy_name,
-                wanted.base_url
-            ),
-        )
-        .hint("Name another ledger with --ledger, or correct the base URL or tenancy name."))
+        let said = |of: &Binding| format!("tenant {} at {}", of.tenancy_name, of.base_url);
+        let (path, bound, wanted) = (self.path().display(), said(&self.binding), said(wanted));
+        let message = format!("The ledger {path} belongs to {bound}; this run is for {wanted}.");
+        Err(Error::unusable("ledger_bound_elsewhere", message)
+            .hint("Name another ledger with --ledger, or correct the base URL or tenancy name."))
     }
 
     pub fn binding(&self) -> &Binding {
@@ -115,6 +129,77 @@ impl Reader {
     pub fn hold(self) -> Result<Reader, Error> {
         self.db.script("BEGIN").map(|()| self)
     }
+
+    /// Copies the ledger as it is at one moment. Of what lies at `to`, only an older backup of the same ledger is replaced, and only by a
+    /// whole one.
+    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<Copied, Error> {
+        let to = place::canonical(to)?;
+        place::require_folder(&to)?;
+        self.refuse_to_overwrite(&to)?;
+        let unfinished = beside(&to, UNFINISHED);
+        place::remove(&unfinished, &["", "-journal"])?;
+        let file = place::open_private(&unfinished)?;
+        let copied = self.copy_to(&unfinished, &to, now).inspect_err(|_| {
+            // What there is of it is of no use to anybody.
+            let _ = fs::remove_file(&unfinished);
+        })?;
+        let synced = file.sync_all();
+        synced.map_err(|error| place::io_failure(&to, &error))?;
+        place::publish(&unfinished, &to)?;
+        Ok(Copied {
+            attempts: copied.attempts,
+            sheets: copied.sheets,
+            bytes: place::size(&to),
+        })
+    }
+
+    fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<Mark, Error> {
+        let mut copy = Db::open(file, to, true)?;
+        let copied = Backup::new(&self.db.conn, &mut copy.conn).and_then(|backup| {
+            while backup.step(-1)? != StepResult::Done {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Ok(())
+        });
+        copied.map_err(|error| copy.told(&error))?;
+        // One file, with no log beside it; and whoever writes it first must know that it is a copy.
+        copy.script(&format!(
+            "PRAGMA journal_mode = DELETE;
+             INSERT INTO meta (key, value) VALUES ('copied_ms', {}) ON CONFLICT DO UPDATE SET value = excluded.value",
+            now.0
+        ))?;
+        Mark::of(&copy)
+    }
+
+    fn refuse_to_overwrite(&self, to: &Path) -> Result<(), Error> {
+        const IS_BACKUP: &str = "SELECT 1 FROM meta WHERE key = 'copied_ms'";
+        let refused = |what: &str| {
+            let message = format!("{} {what}; nothing was written.", to.display());
+            let error = Error::usage("backup_would_overwrite", message);
+            Err(error.hint("Name a file that is not there yet, or an older backup of this ledger."))
+        };
+        if to == self.path() {
+            return refused("is the ledger itself");
+        }
+        if !to.exists() {
+            return Ok(());
+        }
+        if beside(to, ".lock").exists() {
+            return refused("is a ledger that is worked with");
+        }
+        match Reader::open(to) {
+            Ok(Some(older)) if older.binding == self.binding => {
+                if older.db.value::<i64>(IS_BACKUP, ())?.is_none() {
+                    return refused("is a ledger and no backup");
+                }
+                if Mark::of(&older.db)?.attempts > Mark::of(&self.db)?.attempts {
+                    return refused("knows more than the ledger, which may have lost its memory");
+                }
+                Ok(())
+            }
+            _ => refused("is no backup of this ledger"),
+        }
+    }
 }
 
 /// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `again` as of a
@@ -123,13 +208,26 @@ pub fn refuse_loss(path: &Path, again: &str) -> Result<(), Error> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.
     let mark = Mark::beside(&path);
-    let mut loss = Loss::of_file(&path, mark);
-    if loss.is_none()
-        && let Some(reader) = Reader::open(&path)?
-    {
-        loss = Loss::of_content(&reader.db, mark)?;
-    }
+    let (_, loss) = open_with_memory(&path, mark, Reader::open)?;
     loss.map_or(Ok(()), |loss| Err(loss.error(&path, again)))
+}
+
+/// What there is of a ledger that should be as `mark` says, and what it lacks; not opened where the file shows that already.
+pub(super) fn open_with_memory(
+    path: &Path,
+    mark: Option<Mark>,
+    open: impl Fn(&Path) -> Result<Option<Reader>, Error>,
+) -> Result<(Option<Reader>, Option<Loss>), Error> {
+    if let Some(loss) = Loss::of_file(path, mark) {
+        return Ok((None, Some(loss)));
+    }
+    Ok(match open(path)? {
+        None => (None, None),
+        Some(reader) => {
+            let loss = Loss::of_content(&reader.db, mark)?;
+            (Some(reader), loss)
+        }
+    })
 }
 
 /// Refuses what can be seen to be no ledger, or not to be safe, without opening it: SQLite would delete the log of an empty file.
@@ -140,34 +238,10 @@ pub(super) fn refuse_unseen(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn connect(path: &Path) -> Result<Db, Error> {
-    let db = Db::open(uri(path, "mode=ro"), path, READ_ONLY)?;
-    match db.value::<i64>("PRAGMA user_version", ()) {
-        // In a folder that may not be written SQLite cannot make its shared memory. Without a log beside it, the file alone is
-        // the whole ledger, and nobody can be writing it.
-        Err(_) if place::size(&place::beside(path, "-wal")) == 0 => {
-            Db::open(uri(path, "immutable=1"), path, READ_ONLY)
-        }
-        probed => probed.map(|_| db),
-    }
-}
-
 /// SQLite's spelling of a path with a parameter. Without slashes of ours no part is taken for a host's name, and a path of Windows
 /// stays what it is.
-fn uri(path: &Path, parameter: &str) -> String {
+fn uri(path: &Path, parameter: &str) -> PathBuf {
     let path = path.to_string_lossy().replace('%', "%25");
     let path = path.replace('?', "%3f").replace('#', "%23");
-    format!("file:{path}?{parameter}")
-}
-
-fn newer(path: &Path, version: usize) -> Error {
-    Error::unusable(
-        "ledger_newer",
-        format!(
-            "The ledger {} was written by a newer vlens-batch (ledger version {version}; this program knows {}).",
-            path.display(),
-            MIGRATIONS.len()
-        ),
-    )
-    .hint("Install the newest vlens-batch and run the command again; the ledger was left as it is.")
+    PathBuf::from(format!("file:{path}?{parameter}"))
 }

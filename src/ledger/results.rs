@@ -1,34 +1,49 @@
-//! Rows with their results, streamed; and one row's whole history.
+//! What became of rows, streamed, and one row's whole history; where runs stand, in no time at any size, from the tallies; what a report
+//! plots of them; how far invitations have come since; and whether the file is sound.
 
-use rusqlite::Row;
-
+use super::attempts::NOTED;
+use super::open::Ledger;
+use super::place;
 use super::reader::Reader;
-use super::values::{Event, Json};
+use super::values::{Event, InvitationId, Json};
 use crate::error::Error;
 use crate::model::{
-    AttemptRecord, Cell, ResultRow, RowHistory, RowNumber, RunId, Secret, Stage, Status,
-    ToldProblem,
+    AttemptRecord, Cell, ResultRow, RowHistory, RowNumber, RunId, RunStatistics, RunSummary,
+    Secret, Stage, Status, Timestamp, ToldProblem,
 };
 
-/// One line for each row. ?1: the run. ?2, ?3: the first and the last row.
-const LINES: &str = "
-    SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status, s.stage, s.at_ms, s.signed,
-           (SELECT json_group_array(json_object(
-                'run', coalesce(a.run_id, 0), 'sent_at', a.opened_ms, 'answered_at', a.closed_ms, 'event', coalesce(a.event, 'on_its_way'),
-                'code', iif(a.is_decision, p.os_user, a.code), 'message', a.message, 'token', a.token) ORDER BY a.id)
-            FROM attempts a CROSS JOIN processes p ON p.id = a.process_id WHERE a.invitation_id = c.invitation_id)
-    FROM rows r CROSS JOIN contents c ON c.id = r.content_id
-    LEFT JOIN invitations i ON i.id = c.invitation_id
-    LEFT JOIN stages s ON s.invitation_id = c.invitation_id
-    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row BETWEEN ?2 AND ?3
-    ORDER BY r.row";
+const ROWS: &str = include_str!("rows.sql");
+const RUNS: &str = include_str!("runs.sql");
+const STATISTICS: &str = include_str!("statistics.sql");
 
-/// An attempt as [`LINES`] tells it.
+/// One of [`ROWS`].
+type Line = (
+    RowNumber,
+    Option<Json<Vec<Cell>>>,
+    Option<Json<Vec<ToldProblem>>>,
+    Option<RowNumber>,
+    Option<Status>,
+    Option<String>,
+    Option<Timestamp>,
+    Option<bool>,
+    Json<Vec<Told>>,
+);
+
+/// An attempt as a [`Line`] tells it.
 #[derive(serde::Deserialize)]
 struct Told {
     #[serde(flatten)]
     record: AttemptRecord,
     token: Option<String>,
+}
+
+/// What SQLite says of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// What is wrong, in SQLite's words; empty when all is well.
+    pub faults: Vec<String>,
+    /// Size of the file and its log.
+    pub bytes: u64,
 }
 
 impl Reader {
@@ -77,43 +92,156 @@ impl Reader {
         run: RunId,
         (first, last): (RowNumber, RowNumber),
         sender_alive: bool,
-        sink: impl FnMut(RowHistory) -> Result<(), Error>,
+        mut sink: impl FnMut(RowHistory) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let width = self.columns(run)?.len();
-        let read = |line: &Row<'_>| read(line, width, sender_alive);
-        self.db.each(LINES, (run, first, last), read, sink)
+        self.db.each(ROWS, (run, first, last), |line| {
+            sink(history(line, width, sender_alive))
+        })
+    }
+
+    pub fn newest_run(&self) -> Result<Option<RunId>, Error> {
+        let newest = "SELECT id FROM runs ORDER BY id DESC LIMIT 1";
+        self.db.value(newest, ())
+    }
+
+    /// The newest runs, newest first. `sender_alive`: whether some process holds the ledger's lock.
+    pub fn runs(
+        &self,
+        sender_alive: bool,
+        now: Timestamp,
+        at_most: u32,
+    ) -> Result<Vec<RunSummary>, Error> {
+        self.summaries((RunId(1), RunId(i64::MAX)), at_most, sender_alive, now)
+    }
+
+    /// Where a run stands. Requests on their way count as pending while a sender lives, as uncertain when none does.
+    pub fn summary(
+        &self,
+        run: RunId,
+        sender_alive: bool,
+        now: Timestamp,
+    ) -> Result<RunSummary, Error> {
+        let summary = self.summaries((run, run), 1, sender_alive, now)?.pop();
+        summary.ok_or_else(|| self.db.damaged("a run is missing"))
+    }
+
+    fn summaries(
+        &self,
+        (first, last): (RunId, RunId),
+        at_most: u32,
+        sender_alive: bool,
+        now: Timestamp,
+    ) -> Result<Vec<RunSummary>, Error> {
+        let params = (sender_alive, now, first, last, at_most);
+        let runs = self.db.values(&RUNS.replace("NOTED", NOTED), params)?;
+        let ledger = self.path().display().to_string();
+        let told = |Json(run): Json<RunSummary>| RunSummary {
+            ledger: ledger.clone(),
+            ..run
+        };
+        Ok(runs.into_iter().map(told).collect())
+    }
+
+    /// How a run's file was named and read.
+    pub fn typed(&self, run: RunId) -> Result<Option<String>, Error> {
+        let typed = "SELECT typed FROM runs WHERE id = ?1";
+        Ok(self.db.value(typed, [run])?.flatten())
+    }
+
+    /// The first rows of a run that ask for a created invitation with other content.
+    pub fn changed_rows(&self, run: RunId, at_most: u32) -> Result<Vec<RowNumber>, Error> {
+        const CHANGED: &str = "
+            SELECT r.row FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
+            WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND i.status = 'created'
+              AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id)
+            ORDER BY r.row LIMIT ?2";
+        self.db.values(CHANGED, (run, at_most))
+    }
+
+    /// What a report needs to know of a run.
+    pub fn statistics(&self, run: RunId) -> Result<RunStatistics, Error> {
+        let statistics = self.db.value(STATISTICS, [run])?;
+        let Json(statistics) = statistics.ok_or_else(|| self.db.damaged("a run is missing"))?;
+        Ok(statistics)
+    }
+
+    /// Reads the whole file and checks it.
+    pub fn health(&self) -> Result<Health, Error> {
+        let check =
+            "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
+        let size = |suffix| place::size(&place::beside(self.path(), suffix));
+        Ok(Health {
+            faults: self.db.values(check, ())?,
+            bytes: size("") + size("-wal"),
+        })
+    }
+
+    /// The bodies of all created invitations that are not purged, with when they left last, oldest first.
+    pub fn created_bodies(
+        &self,
+        mut visit: impl FnMut(InvitationId, &str, Option<Timestamp>),
+    ) -> Result<(), Error> {
+        const CREATED: &str = "
+            SELECT i.id, c.body,
+                   (SELECT max(opened_ms) FROM attempts a WHERE a.invitation_id = i.id AND a.event = 'created')
+            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+            WHERE i.status = 'created' AND c.body IS NOT NULL ORDER BY i.id";
+        let visit = |(id, body, invited): (_, String, _)| {
+            visit(id, &body, invited);
+            Ok(())
+        };
+        self.db.each(CREATED, (), visit)
     }
 }
 
-/// A row of [`LINES`].
-fn read(line: &Row<'_>, width: usize, sender_alive: bool) -> rusqlite::Result<RowHistory> {
-    let duplicate_of: Option<RowNumber> = line.get(3)?;
-    let problems: Option<Json<Vec<ToldProblem>>> = line.get(2)?;
-    let stage = match line.get(5)? {
-        None => None,
-        Some(name) => Some(Stage {
-            name,
-            at: line.get(6)?,
-            is_signed: line.get(7)?,
-        }),
-    };
+impl Ledger {
+    /// Stores what was told of invitations, and gives how many of them are signed, as far as is known by then.
+    pub fn store_stages<'s>(
+        &mut self,
+        stages: impl IntoIterator<Item = (InvitationId, &'s Stage)>,
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        // Where both tell when, what came later stays; otherwise what is told now.
+        const STORE: &str = "
+            INSERT INTO stages (invitation_id, stage, at_ms, signed, told_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT DO UPDATE SET stage = excluded.stage, at_ms = excluded.at_ms, signed = excluded.signed, told_ms = excluded.told_ms
+            WHERE coalesce(excluded.at_ms >= stages.at_ms, true)";
+        const SIGNED: &str = "SELECT signed FROM stages WHERE invitation_id = ?1";
+        self.write(|ledger| {
+            let mut signed = 0;
+            for (id, stage) in stages {
+                let told = (id, &stage.name, stage.at, stage.is_signed, now);
+                ledger.db.run(STORE, told)?;
+                let is_signed: Option<bool> = ledger.db.value(SIGNED, [id])?;
+                signed += u64::from(is_signed.unwrap_or(false));
+            }
+            Ok(signed)
+        })
+    }
+}
+
+fn history(line: Line, width: usize, sender_alive: bool) -> RowHistory {
+    let (row, cells, problems, duplicate_of, status, stage, at, signed, Json(attempts)) = line;
     // As many as there are columns; empty ones once they are purged.
-    let cells: Option<Json<Vec<Cell>>> = line.get(1)?;
     let mut cells = cells.map_or_else(Vec::new, |Json(cells)| cells);
     cells.resize(width, Cell::Empty);
     let mut result = ResultRow {
-        row: line.get(0)?,
+        row,
         cells,
-        status: Status::Invalid,
+        status: status.unwrap_or(Status::Invalid),
         token: None,
         error_code: None,
         error: None,
         problems: Vec::new(),
         attempts: 0,
         sent_at: None,
-        stage,
+        stage: stage.map(|name| Stage {
+            name,
+            at,
+            is_signed: signed.unwrap_or(false),
+        }),
     };
-    let Json(attempts): Json<Vec<Told>> = line.get(8)?;
     if let Some(of) = duplicate_of {
         result.status = Status::Duplicate;
         result.error = Some(format!("The same invitation stands in row {of}."));
@@ -121,14 +249,13 @@ fn read(line: &Row<'_>, width: usize, sender_alive: bool) -> rusqlite::Result<Ro
         (result.error_code, result.error) = in_words(&problems);
         result.problems = problems;
     } else {
-        result.status = line.get(4)?;
         came_to(&mut result, &attempts, sender_alive);
     }
-    Ok(RowHistory {
+    RowHistory {
         result,
         duplicate_of,
         attempts: attempts.into_iter().map(|told| told.record).collect(),
-    })
+    }
 }
 
 /// What a row's attempts came to, oldest first.

@@ -1,4 +1,4 @@
--- Runs as they stand, newest first.
+-- Runs as they stand, newest first, each as one JSON object.
 -- ?1: whether some process holds the ledger's lock. ?2: now. ?3, ?4: the first and the last run. ?5: at most so many.
 WITH
 -- Requests that were opened and never closed, and whose sender is dead: whoever was invited by them is uncertain.
@@ -23,17 +23,20 @@ at_work AS MATERIALIZED (
 not_ended AS MATERIALIZED (
     SELECT p.run_id, max(iif(p.run_id IN at_work, ?2, NOTED) - p.anchor_ms, 0) / 1000.0 AS seconds
     FROM processes p WHERE p.seconds IS NULL)
-SELECT r.id, r.source, r.started_ms, r.finished_ms, r.stopped, s.rows,
-       (SELECT json_group_object(kind, n) FROM (
-            SELECT kind, sum(n) AS n FROM (
-                SELECT iif(status = 'created' AND run_id <> r.id, 'already_created', status) AS kind, n FROM tallies WHERE sheet_id = s.id
-                UNION ALL SELECT 'pending', -n FROM lost WHERE sheet_id = s.id
-                UNION ALL SELECT 'uncertain', n FROM lost WHERE sheet_id = s.id)
-            GROUP BY kind)),
-       r.changed, r.requests, r.throttled,
-       r.seconds + coalesce((SELECT sum(seconds) FROM not_ended WHERE run_id = r.id), 0),
-       r.id IN at_work,
-       coalesce((SELECT n FROM without_token WHERE sheet_id = s.id), 0),
-       r.reason
+SELECT json_object(
+    'run', r.id, 'source', r.source, 'base_url', (SELECT value FROM meta WHERE key = 'base_url'),
+    'tenancy_name', (SELECT value FROM meta WHERE key = 'tenancy_name'),
+    'started_at', r.started_ms, 'finished_at', r.finished_ms,
+    'stopped', coalesce(r.stopped, iif(r.finished_ms IS NULL AND r.id NOT IN at_work, 'killed', NULL)), 'rows', s.rows,
+    'counts', json((SELECT json_group_object(kind, n) FROM (
+        SELECT kind, sum(n) AS n FROM (
+            SELECT iif(status = 'created' AND run_id <> r.id, 'already_created', status) AS kind, n FROM tallies WHERE sheet_id = s.id
+            UNION ALL SELECT 'pending', -n FROM lost WHERE sheet_id = s.id
+            UNION ALL SELECT 'uncertain', n FROM lost WHERE sheet_id = s.id)
+        GROUP BY kind))),
+    'changed', r.changed, 'requests', r.requests, 'throttled', r.throttled,
+    'seconds', r.seconds + coalesce((SELECT sum(seconds) FROM not_ended WHERE run_id = r.id), 0),
+    'ledger', '', 'running', json(iif(r.id IN at_work, 'true', 'false')),
+    'without_token', coalesce((SELECT n FROM without_token WHERE sheet_id = s.id), 0), 'reason', r.reason)
 FROM runs r JOIN sheets s ON s.id = r.sheet_id
 WHERE r.id BETWEEN ?3 AND ?4 ORDER BY r.id DESC LIMIT ?5

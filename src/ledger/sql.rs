@@ -9,10 +9,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Params,
 
 use crate::error::Error;
 
-/// How a side that only looks opens its file; the other may write it.
-pub(super) const READ_ONLY: OpenFlags =
-    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_URI);
-
 /// An open file. Its statements stay prepared by their text.
 #[derive(Debug)]
 pub(super) struct Db {
@@ -22,13 +18,20 @@ pub(super) struct Db {
     is_writing: bool,
 }
 
+/// What is read of one line of an answer: a tuple of its columns, or what is made of them.
+pub(super) trait Record: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error> {}
+impl<T: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error>> Record for T {}
+
 impl Db {
-    /// Opens `file`, which people know as `path`. There must be one.
-    pub(super) fn open(file: impl AsRef<Path>, path: &Path, flags: OpenFlags) -> Result<Db, Error> {
-        let is_writing = flags != READ_ONLY;
+    /// Opens `file`, which people know as `path`, to write it or only to look. There must be one.
+    pub(super) fn open(file: &Path, path: &Path, is_writing: bool) -> Result<Db, Error> {
+        let mode = if is_writing {
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI
+        };
         let open = || {
-            let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let conn = Connection::open_with_flags(file, flags)?;
+            let conn = Connection::open_with_flags(file, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             conn.busy_timeout(Duration::from_secs(5))?;
             // Else a statement is planned anew for each value that is bound, once the ledger was analysed.
             conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -42,13 +45,13 @@ impl Db {
         })
     }
 
-    pub(super) fn close(self) -> Result<(), Error> {
-        let closed = self.conn.close();
-        closed.map_err(|(_, error)| told(&error, &self.path, self.is_writing))
+    /// Within a transaction.
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<(), Error> {
+        self.change(sql, params).map(drop)
     }
 
-    /// Within a transaction. Returns how many rows were written.
-    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
+    /// The same; returns how many rows were written.
+    pub(super) fn change(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
         debug_assert!(!self.conn.is_autocommit(), "{sql}");
         let run = || self.conn.prepare_cached(sql)?.execute(params);
         run().map_err(|error| self.told(&error))
@@ -60,16 +63,15 @@ impl Db {
         ran.map_err(|error| self.told(&error))
     }
 
-    pub(super) fn first<T>(
+    pub(super) fn first<T: Record>(
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
         let first = || {
-            self.conn
-                .prepare_cached(sql)?
-                .query_row(params, read)
+            let mut statement = self.conn.prepare_cached(sql)?;
+            statement
+                .query_row(params, |row| T::try_from(row))
                 .optional()
         };
         first().map_err(|error| self.told(&error))
@@ -81,35 +83,39 @@ impl Db {
         sql: &str,
         params: impl Params,
     ) -> Result<Option<T>, Error> {
-        self.first(sql, params, |row| row.get(0))
+        Ok(self.first::<(T,)>(sql, params)?.map(|(value,)| value))
     }
 
-    pub(super) fn all<T>(
-        &self,
-        sql: &str,
-        params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, Error> {
+    pub(super) fn all<T: Record>(&self, sql: &str, params: impl Params) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
-        self.each(sql, params, read, |one| {
+        self.each(sql, params, |one| {
             all.push(one);
             Ok(())
         })?;
         Ok(all)
     }
 
-    /// One row after the other, however many there are.
-    pub(super) fn each<T>(
+    /// Every row's only column.
+    pub(super) fn values<T: FromSql>(
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        let all = self.all::<(T,)>(sql, params)?;
+        Ok(all.into_iter().map(|(value,)| value).collect())
+    }
+
+    /// One row after the other, however many there are.
+    pub(super) fn each<T: Record>(
+        &self,
+        sql: &str,
+        params: impl Params,
         mut visit: impl FnMut(T) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let told = |error| self.told(&error);
         let mut statement = self.conn.prepare_cached(sql).map_err(told)?;
-        let rows = statement.query_map(params, read).map_err(told)?;
-        for row in rows {
+        let rows = statement.query_map(params, |row| T::try_from(row));
+        for row in rows.map_err(told)? {
             visit(row.map_err(told)?)?;
         }
         Ok(())
@@ -127,30 +133,30 @@ impl Db {
 
 fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
     let shown = path.display();
-    let (code, verb) = if is_writing {
-        ("ledger_write_failed", "written")
-    } else {
-        ("ledger_read_failed", "read")
+    let (code, verb) = match is_writing {
+        true => ("ledger_write_failed", "written"),
+        false => ("ledger_read_failed", "read"),
     };
+    let is_no_value = matches!(error, rusqlite::Error::FromSqlConversionFailure(..));
     match error.sqlite_error_code() {
         // Whoever writes has looked at it before.
         Some(ErrorCode::NotADatabase) if !is_writing => not_a_ledger(path),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             damaged(path, &error.to_string())
         }
-        None if matches!(error, rusqlite::Error::FromSqlConversionFailure(..)) => {
-            damaged(path, &error.to_string())
+        None if is_no_value => damaged(path, &error.to_string()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            let message = format!("The ledger {shown} is held by another program for too long.");
+            Error::busy("ledger_busy", message).hint(
+                "Close whatever has it open (a database browser, a backup), then run the command again.",
+            )
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::busy(
-            "ledger_busy",
-            format!("The ledger {shown} is held by another program for too long."),
-        )
-        .hint("Close whatever has it open (a database browser, a backup), then run the command again."),
-        Some(ErrorCode::DiskFull) => Error::unexpected(
-            code,
-            format!("The ledger {shown} cannot be {verb}: the disk is full."),
-        )
-        .hint("Make room on that disk, then run the command again; it goes on where it stopped."),
+        Some(ErrorCode::DiskFull) => {
+            let message = format!("The ledger {shown} cannot be {verb}: the disk is full.");
+            Error::unexpected(code, message).hint(
+                "Make room on that disk, then run the command again; it goes on where it stopped.",
+            )
+        }
         _ => Error::unexpected(code, format!("The ledger {shown} cannot be {verb} ({error})."))
             .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
     }

@@ -1,12 +1,16 @@
-//! The one place where an invitation changes its status, and what is due because of it. Its rows in all sheets, and the tallies,
-//! follow by the schema's triggers.
+//! The one place where an invitation changes its status, and why: what a run plans for rows that are in the ledger already, and what a
+//! person says of them. Its rows in all sheets, and the tallies, follow by the schema's triggers.
 
-use super::keys::unmasked;
+use std::collections::BTreeSet;
+
+use rusqlite::Row;
+
+use super::memory::Mark;
 use super::open::Ledger;
 use super::reader::Reader;
-use super::values::InvitationId;
+use super::values::{Event, InvitationId, unmasked};
 use crate::error::Error;
-use crate::model::{CustomerKey, Plan, RowNumber, RunId, Standing, Status};
+use crate::model::{CustomerKey, Moment, Plan, RowNumber, RunId, Standing, Status};
 
 /// A row that is to be sent. It holds personal data, so it does not print itself.
 pub struct DueRow {
@@ -19,33 +23,74 @@ pub struct DueRow {
     pub body: String,
 }
 
+/// Says what is to become of a row from how its invitation stands (none: never seen).
+pub type Decide<'d> = &'d dyn Fn(Option<Standing>) -> Plan;
+
 /// A row of a sheet beside the invitation that it asks for, which was there before it.
 pub(super) struct Meeting {
     pub(super) invitation: InvitationId,
-    /// As far as this row's content is concerned: one that was created stays so for whatever it is not being sent again as.
+    /// The invitation's.
+    status: Status,
+    /// As far as this row's content is concerned: one that was created, and is being sent again as something else, stays created for
+    /// whoever did not ask for that.
     pub(super) standing: Standing,
-    pub(super) is_due: bool,
     /// What the row asks for.
     pub(super) content: i64,
 }
 
-/// What became of a row that met its invitation.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Met {
-    pub(super) is_due: bool,
-    /// Whether it was not due before.
-    pub(super) made_due: bool,
-    /// Whether the invitation was created with another content.
-    pub(super) is_changed: bool,
+/// Of columns: invitation, its status, whether its content is the row's, whether it was ever created, the row's content.
+impl TryFrom<&Row<'_>> for Meeting {
+    type Error = rusqlite::Error;
+
+    fn try_from(row: &Row<'_>) -> Result<Meeting, rusqlite::Error> {
+        let (status, same_content): (Status, bool) = (row.get(1)?, row.get(2)?);
+        let is_created = row.get(3)? && !same_content;
+        Ok(Meeting {
+            invitation: row.get(0)?,
+            status,
+            standing: Standing {
+                status: if is_created { Status::Created } else { status },
+                same_content,
+            },
+            content: row.get(4)?,
+        })
+    }
 }
 
-/// How an invitation stands for a row that asks for this content or another. One that was created, and is being sent again as
-/// something else, stays created for whoever did not ask for that.
-pub(super) fn standing_of(status: Status, same_content: bool, was_created: bool) -> Standing {
-    let is_created = was_created && !same_content;
-    Standing {
-        status: if is_created { Status::Created } else { status },
-        same_content,
+impl Meeting {
+    /// Whether the invitation was created with another content.
+    pub(super) fn is_changed(&self) -> bool {
+        self.standing.status == Status::Created && !self.standing.same_content
+    }
+}
+
+/// Rows of a sheet for which something could be done: neither settled as they are, nor due as they are.
+const OPEN_ROWS: &str = "
+    SELECT i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), i.was_created IS 1, c.id, r.row, i.key
+    FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
+    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2
+      AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id OR i.wanted_id IS NOT NULL)
+    ORDER BY r.row LIMIT ?3";
+
+/// So many of them are held in memory at a time.
+const PAGE: usize = 1000;
+
+/// One of [`OPEN_ROWS`].
+struct OpenRow {
+    meeting: Meeting,
+    row: RowNumber,
+    key: CustomerKey,
+}
+
+impl TryFrom<&Row<'_>> for OpenRow {
+    type Error = rusqlite::Error;
+
+    fn try_from(row: &Row<'_>) -> Result<OpenRow, rusqlite::Error> {
+        Ok(OpenRow {
+            meeting: row.try_into()?,
+            row: row.get(5)?,
+            key: row.get(6)?,
+        })
     }
 }
 
@@ -62,64 +107,195 @@ impl Ledger {
                                    was_created = iif(?2 = 'created', 1, was_created),
                                    overcome = iif(?2 = 'pending', overcome, NULL)
             WHERE id = ?1 AND status <> ?2";
-        self.db.run(SET, (invitation, status, by)).map(drop)
+        self.db.run(SET, (invitation, status, by))
     }
 
     /// Makes an invitation due with the newest content that was asked for. False, and nothing done, when its body was purged.
-    pub(super) fn make_due(&self, invitation: InvitationId) -> Result<bool, Error> {
+    fn make_due(&self, invitation: InvitationId) -> Result<bool, Error> {
         const RENEW: &str = "
             UPDATE invitations SET content_id = coalesce(wanted_id, content_id), wanted_id = NULL,
                 overcome = iif(status IN ('created', 'rejected', 'uncertain'), status, overcome)
             WHERE id = ?1 AND (SELECT body FROM contents WHERE id = coalesce(wanted_id, content_id)) IS NOT NULL";
-        let found = self.db.run(RENEW, [invitation])? > 0;
+        let found = self.db.change(RENEW, [invitation])? > 0;
         if found {
             self.set_status(invitation, Status::Pending, None)?;
         }
         Ok(found)
     }
 
-    /// Notes what a row asks for, and does what is planned for it.
-    pub(super) fn meet(&self, meeting: &Meeting, plan: Plan) -> Result<Met, Error> {
+    /// Notes what a row asks for, and does what is planned for it. Returns whether it is due.
+    pub(super) fn meet(&self, meeting: &Meeting, plan: Plan) -> Result<bool, Error> {
         const NOTE: &str = "
             UPDATE invitations SET content_id = iif(?3, ?2, content_id), wanted_id = iif(?3, NULL, ?2) WHERE id = ?1";
-        let Standing {
-            status,
-            same_content,
-        } = meeting.standing;
+        let same_content = meeting.standing.same_content;
         if same_content || plan != Plan::Skip {
             let note = (meeting.invitation, meeting.content, same_content);
             self.db.run(NOTE, note)?;
         }
-        let was_due = meeting.is_due;
-        let made_due = plan == Plan::Send
-            && !(was_due && same_content)
-            && self.make_due(meeting.invitation)?;
-        Ok(Met {
-            is_due: made_due || was_due,
-            made_due: made_due && !was_due,
-            is_changed: status == Status::Created && !same_content,
+        let is_due = meeting.status == Status::Pending;
+        if plan == Plan::Send && !(is_due && same_content) {
+            return Ok(self.make_due(meeting.invitation)? || is_due);
+        }
+        Ok(is_due)
+    }
+
+    /// Plans the rows of a run's sheet afresh.
+    pub fn plan_again(&mut self, run: RunId, decide: Decide<'_>) -> Result<(), Error> {
+        self.write(|ledger| ledger.meet_again(run, decide).map(drop))
+    }
+
+    /// Lets the rows of a run's sheet meet their invitations. Returns how many were created with another content.
+    pub(super) fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<u64, Error> {
+        let mut changed = 0;
+        self.each_open_row(run, None, |OpenRow { meeting, .. }| {
+            changed += u64::from(meeting.is_changed());
+            self.meet(&meeting, decide(Some(meeting.standing)))
+                .map(drop)
+        })?;
+        Ok(changed)
+    }
+
+    /// Makes rows of a run due again because a person says so: those with one of these statuses, of all rows or of those named.
+    /// Those whose body was purged stay as they are. Returns which are due now.
+    pub fn retry(
+        &mut self,
+        run: RunId,
+        statuses: &[Status],
+        rows: Option<&BTreeSet<RowNumber>>,
+        now: &Moment,
+    ) -> Result<BTreeSet<RowNumber>, Error> {
+        self.write(|ledger| {
+            let mut due = BTreeSet::new();
+            ledger.each_open_row(run, rows, |OpenRow { meeting, row, .. }| {
+                let id = meeting.invitation;
+                if statuses.contains(&meeting.status) && ledger.make_due(id)? {
+                    ledger.note_decision(id, Event::Retried, None, now)?;
+                    due.insert(row);
+                }
+                Ok(())
+            })?;
+            Ok(due)
         })
+    }
+
+    /// Notes what a person says of uncertain rows: all of the run's, or those named. Returns how many these are.
+    pub fn settle(
+        &mut self,
+        run: RunId,
+        rows: Option<&BTreeSet<RowNumber>>,
+        created: bool,
+        now: &Moment,
+    ) -> Result<u64, Error> {
+        self.write(|ledger| {
+            let mut settled = 0;
+            ledger.each_open_row(run, rows, |OpenRow { meeting, .. }| {
+                let id = meeting.invitation;
+                if meeting.status != Status::Uncertain {
+                    return Ok(());
+                }
+                settled += 1;
+                if created {
+                    ledger.note_decision(id, Event::SettledCreated, None, now)?;
+                    ledger.set_status(id, Status::Created, Some(run))
+                } else {
+                    ledger.note_decision(id, Event::SettledNotCreated, None, now)?;
+                    ledger.make_due(id).map(drop)
+                }
+            })?;
+            Ok(settled)
+        })
+    }
+
+    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that are pending. Sheets that were
+    /// lost with it are held when they are imported again.
+    pub fn assume_sent(&mut self, now: &Moment) -> Result<u64, Error> {
+        const NOTE: &str = "
+            INSERT INTO meta (key, value) VALUES ('lost_sheets', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+        let lost = self.lock.mark.get().unwrap_or_default();
+        let held = self.write(|ledger| {
+            let sheets = lost.sheets - Mark::of(&ledger.db)?.sheets;
+            ledger.db.run(NOTE, [sheets.max(0)])?;
+            ledger.hold_from(InvitationId(0), now)
+        })?;
+        self.lock.reset(Mark::of(&self.db)?, true)?;
+        Ok(held)
+    }
+
+    /// Holds what a sheet brought that was imported just now, from this invitation on, if it may be one that was lost.
+    pub(super) fn hold_lost_sheet(&self, from: InvitationId, now: &Moment) -> Result<(), Error> {
+        const ONE_LESS: &str =
+            "UPDATE meta SET value = value - 1 WHERE key = 'lost_sheets' AND value > 0";
+        if self.db.change(ONE_LESS, ())? > 0 {
+            self.hold_from(from, now)?;
+        }
+        Ok(())
+    }
+
+    fn hold_from(&self, from: InvitationId, now: &Moment) -> Result<u64, Error> {
+        const PENDING: &str = "SELECT id FROM invitations WHERE status = 'pending' AND id >= ?1";
+        const WHY: &str = "It may have been sent in the time that the ledger has lost.";
+        let pending = self.db.values(PENDING, [from])?;
+        for &id in &pending {
+            self.note_decision(id, Event::AssumedSent, Some(WHY), now)?;
+            self.set_status(id, Status::Uncertain, None)?;
+        }
+        Ok(pending.len() as u64)
     }
 }
 
 impl Reader {
+    /// Uncertain rows of a run, all or those named, with their customers.
+    pub fn uncertain_customers(
+        &self,
+        run: RunId,
+        rows: Option<&BTreeSet<RowNumber>>,
+    ) -> Result<Vec<(RowNumber, CustomerKey)>, Error> {
+        let mut found = Vec::new();
+        self.each_open_row(run, rows, |OpenRow { meeting, row, key }| {
+            if meeting.status == Status::Uncertain {
+                found.push((row, unmasked(&self.salt, key)));
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn each_open_row(
+        &self,
+        run: RunId,
+        rows: Option<&BTreeSet<RowNumber>>,
+        mut visit: impl FnMut(OpenRow) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut after = RowNumber(0);
+        loop {
+            let page: Vec<OpenRow> = self.db.all(OPEN_ROWS, (run, after, PAGE))?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.row;
+            let is_named = |open: &OpenRow| rows.is_none_or(|rows| rows.contains(&open.row));
+            page.into_iter().filter(is_named).try_for_each(&mut visit)?;
+        }
+    }
+
     /// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on. Rows on their way are among them:
     /// whoever sends goes forward and does not look back.
     pub fn due(&self, run: RunId, after: RowNumber, at_most: usize) -> Result<Vec<DueRow>, Error> {
         const DUE: &str = "
-            SELECT r.row, i.id, c.body, i.key, i.overcome
+            SELECT r.row, i.id, i.key, i.overcome, c.body
             FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
             CROSS JOIN contents c ON c.id = i.content_id
             WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
-        self.db.all(DUE, (run, after, at_most), |row| {
-            Ok(DueRow {
-                row: row.get(0)?,
-                invitation: row.get(1)?,
-                body: row.get(2)?,
-                customer: unmasked(&self.salt, row.get(3)?),
-                overcome: row.get(4)?,
+        let due = self.db.all(DUE, (run, after, at_most))?.into_iter();
+        Ok(due
+            .map(|(row, invitation, key, overcome, body)| DueRow {
+                row,
+                invitation,
+                customer: unmasked(&self.salt, key),
+                overcome,
+                body,
             })
-        })
+            .collect())
     }
 
     /// The body of the first row that is due in a run, if any.

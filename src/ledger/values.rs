@@ -1,18 +1,17 @@
-//! What is kept as one value: numbers, words, JSON.
+//! What is kept as one value: numbers, words, JSON; and customers and contents, which are kept under nothing that tells a phone number
+//! without the ledger's salt.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use sha2::{Digest as _, Sha256};
 use strum::{EnumString, IntoStaticStr};
 
-use crate::model::{RowNumber, RunId, Status, Stop, Timestamp};
+use crate::error::Error;
+use crate::model::{CustomerKey, RowNumber, RunId, Status, Stop, Timestamp};
 
 /// The number of an invitation in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvitationId(pub i64);
-
-/// The number of a sheet in its ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SheetId(pub(super) i64);
 
 /// The number of a request that is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +68,13 @@ impl<T: serde::de::DeserializeOwned> FromSql for Json<T> {
     }
 }
 
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| {
+        let message = format!("A row cannot be written as JSON ({error}).");
+        Error::unexpected("ledger_write_failed", message)
+    })
+}
+
 /// Kept by their number.
 macro_rules! numbers {
     ($($name:ident),*) => {$(
@@ -86,14 +92,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(
-    AttemptId,
-    InvitationId,
-    RowNumber,
-    RunId,
-    SheetId,
-    Timestamp
-);
+numbers!(AttemptId, InvitationId, RowNumber, RunId, Timestamp);
 
 /// Kept by their word.
 macro_rules! words {
@@ -113,3 +112,48 @@ macro_rules! words {
 }
 
 words!(Event, Status, Stop);
+
+/// Keys the hashes of customers and contents.
+pub(super) type Salt = [u8; 32];
+
+/// Without the ledger's salt, a hash tells nobody whether a phone number is among the customers.
+pub(super) fn keyed_hash<const N: usize>(salt: &Salt, domain: &[u8], values: &[&[u8]]) -> [u8; N] {
+    const { assert!(N <= 32) };
+    let mut hasher = Sha256::new().chain_update(salt).chain_update(domain);
+    for value in values {
+        hasher.update((value.len() as u64).to_le_bytes());
+        hasher.update(value);
+    }
+    let mut hash = [0; N];
+    hash.copy_from_slice(&hasher.finalize()[..N]);
+    hash
+}
+
+/// What a customer is kept under: a keyed permutation of 16 bytes (a Feistel network of four rounds), which tells no more than a keyed
+/// hash and which the ledger alone can undo, to ask the team's register about customers whose sheet is gone.
+pub(super) fn masked(salt: &Salt, key: CustomerKey) -> CustomerKey {
+    let (left, right) = (0..4).fold(halves(key), |(left, right), round| {
+        (right, left ^ mixed(salt, round, right))
+    });
+    joined(left, right)
+}
+
+pub(super) fn unmasked(salt: &Salt, kept: CustomerKey) -> CustomerKey {
+    let (left, right) = (0..4).rev().fold(halves(kept), |(left, right), round| {
+        (right ^ mixed(salt, round, left), left)
+    });
+    joined(left, right)
+}
+
+fn mixed(salt: &Salt, round: u8, half: u64) -> u64 {
+    u64::from_le_bytes(keyed_hash(salt, &[b'k', round], &[&half.to_le_bytes()]))
+}
+
+fn halves(key: CustomerKey) -> (u64, u64) {
+    let half = |from: usize| u64::from_le_bytes(std::array::from_fn(|at| key[from + at]));
+    (half(0), half(8))
+}
+
+fn joined(left: u64, right: u64) -> CustomerKey {
+    (u128::from(left) | u128::from(right) << 64).to_le_bytes()
+}

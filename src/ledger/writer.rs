@@ -31,36 +31,33 @@ enum Message {
 type Command = Box<dyn FnOnce(&Ledger) -> Result<Answer, Error> + Send>;
 type Answer = Box<dyn FnOnce() + Send>;
 
+/// What is asked for within a transaction.
+pub trait Work<T>: FnOnce(&Ledger) -> Result<T, Error> + Send + 'static {}
+impl<T, W: FnOnce(&Ledger) -> Result<T, Error> + Send + 'static> Work<T> for W {}
+
 impl Writer {
     /// Hands the ledger to a thread of its own.
     pub fn start(ledger: Ledger) -> Result<Writer, Error> {
         let (messages, inbox) = mpsc::channel();
         let failed = Arc::new(OnceLock::new());
-        let writer = Writer {
-            messages,
-            failed: Arc::clone(&failed),
-        };
+        let why = Arc::clone(&failed);
         let thread = thread::Builder::new().name("ledger".to_owned());
-        let started = thread.spawn(move || serve(ledger, &inbox, &failed));
-        started.map(|_| writer).map_err(|error| {
-            let message = format!("No thread can be started for the ledger ({error}).");
-            Error::unexpected("ledger_write_failed", message)
-        })
+        match thread.spawn(move || serve(ledger, &inbox, &why)) {
+            Ok(_) => Ok(Writer { messages, failed }),
+            Err(error) => {
+                let message = format!("No thread can be started for the ledger ({error}).");
+                Err(Error::unexpected("ledger_write_failed", message))
+            }
+        }
     }
 
     /// Writes what begins something new, which must not be once a write has failed. When this returns, it is durable.
-    pub async fn begin<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Ledger) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    pub async fn begin<T: Send + 'static>(&self, work: impl Work<T>) -> Result<T, Error> {
         self.ask(Message::Begin, work).await
     }
 
     /// Writes what became of something, or reads. When this returns, it is durable.
-    pub async fn note<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Ledger) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    pub async fn note<T: Send + 'static>(&self, work: impl Work<T>) -> Result<T, Error> {
         self.ask(Message::Note, work).await
     }
 
@@ -75,7 +72,7 @@ impl Writer {
     async fn ask<T: Send + 'static>(
         &self,
         message: fn(Command) -> Message,
-        work: impl FnOnce(&Ledger) -> Result<T, Error> + Send + 'static,
+        work: impl Work<T>,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let command: Command = Box::new(move |ledger| match work(ledger) {
@@ -102,30 +99,28 @@ impl Writer {
 /// recorded now would never leave, and nobody could tell.
 fn serve(ledger: Ledger, inbox: &Receiver<Message>, failed: &OnceLock<Error>) {
     while let Ok(first) = inbox.recv() {
-        let (mut batch, mut stop) = (Vec::new(), None);
+        let mut batch = Vec::new();
         for message in iter::once(first).chain(inbox.try_iter().take(MAX_BATCH - 1)) {
             match message {
                 Message::Begin(_) if failed.get().is_some() => {}
                 Message::Begin(command) | Message::Note(command) => batch.push(command),
                 Message::Stop(reply) => {
-                    stop = Some(reply);
-                    break;
+                    write(&ledger, batch, failed);
+                    // Whoever asked may have gone away; then the ledger closes here.
+                    drop(reply.send(ledger));
+                    return;
                 }
             }
         }
-        if !batch.is_empty() {
-            write(&ledger, batch, failed);
-        }
-        if let Some(reply) = stop {
-            // Whoever asked may have gone away; then the ledger closes here.
-            drop(reply.send(ledger));
-            return;
-        }
+        write(&ledger, batch, failed);
     }
 }
 
 /// One transaction. Where it fails, everyone finds why in `failed`: answers and what was not tried are dropped only after that is set.
 fn write(ledger: &Ledger, batch: Vec<Command>, failed: &OnceLock<Error>) {
+    if batch.is_empty() {
+        return;
+    }
     let (mut answers, mut batch) = (Vec::new(), batch.into_iter());
     let written = ledger.write(|ledger| {
         batch.by_ref().try_for_each(|command| {

@@ -96,7 +96,7 @@ pub enum Plan {
 }
 
 /// Why a run ended before every row was dealt with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
@@ -151,7 +151,7 @@ impl Counts {
 }
 
 /// What `run`, `resume`, `retry` and `status` print: the document of `--json`, member for member.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
     pub run: RunId,
     /// As named on the command line.

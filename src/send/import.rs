@@ -239,6 +239,6 @@ pub fn import(
 }
 
 /// Applies the plan to rows that are in the ledger already: the same table as for rows of a file.
-pub fn make_due(ledger: &mut Ledger, run: RunId, wishes: Wishes) -> Result<u64, Error> {
+pub fn make_due(ledger: &mut Ledger, run: RunId, wishes: Wishes) -> Result<(), Error> {
     ledger.plan_again(run, &|standing| plan(standing, wishes))
 }

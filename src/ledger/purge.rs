@@ -1,0 +1,55 @@
+//! Forgets personal data and tokens of rows that were finished long ago, in the file and in its log.
+
+use super::open::Ledger;
+use super::place::Watch;
+use crate::error::Error;
+use crate::failpoint;
+use crate::model::Timestamp;
+
+const PURGE: &str = include_str!("purge.sql");
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PurgeReport {
+    /// Rows whose cells are gone.
+    pub rows: u64,
+    /// Session tokens that are gone.
+    pub tokens: u64,
+    /// Rows older than the cutoff that were kept, since they are not finished: pending, failed or uncertain.
+    pub kept: u64,
+}
+
+impl Ledger {
+    /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`.
+    pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport, Error> {
+        const REPORT: &str = "
+            SELECT rows, tokens, (
+                SELECT count(*) FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
+                WHERE s.imported_ms < ?1 AND c.cells IS NOT NULL) FROM temp.report";
+        self.db.script("PRAGMA secure_delete = ON")?;
+        let report = self.write(|ledger| {
+            let purge = PURGE.replace("CUTOFF", &cutoff.0.to_string());
+            ledger.db.script(&purge)?;
+            ledger.db.first(REPORT, [cutoff])
+        })?;
+        // The file is written afresh, so that neither it nor its log holds anything deleted.
+        self.cut_log()?;
+        self.db.script("VACUUM")?;
+        failpoint::pass("after_vacuum");
+        self.cut_log()?;
+        self.db.script("PRAGMA secure_delete = FAST")?;
+        self.watch = Watch::new(self.path());
+        let (rows, tokens, kept) = report.unwrap_or_default();
+        Ok(PurgeReport { rows, tokens, kept })
+    }
+
+    fn cut_log(&self) -> Result<(), Error> {
+        match self.db.value("PRAGMA wal_checkpoint(TRUNCATE)", ())? {
+            Some(true) => Err(Error::busy(
+                "ledger_busy",
+                "The ledger is being read by another program, so that its log still holds what was deleted.",
+            )
+            .hint("Wait until the export or report has ended, then purge again.")),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+-- Rows with what became of them, one line for each. ?1: the run. ?2, ?3: the first and the last row.
+SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status, s.stage, s.at_ms, s.signed,
+       (SELECT json_group_array(json_object(
+            'run', coalesce(a.run_id, 0), 'sent_at', a.opened_ms, 'answered_at', a.closed_ms, 'event', coalesce(a.event, 'on_its_way'),
+            'code', iif(a.is_decision, p.os_user, a.code), 'message', a.message, 'token', a.token) ORDER BY a.id)
+        FROM attempts a CROSS JOIN processes p ON p.id = a.process_id WHERE a.invitation_id = c.invitation_id)
+FROM rows r CROSS JOIN contents c ON c.id = r.content_id
+LEFT JOIN invitations i ON i.id = c.invitation_id
+LEFT JOIN stages s ON s.invitation_id = c.invitation_id
+WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row BETWEEN ?2 AND ?3
+ORDER BY r.row

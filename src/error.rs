@@ -37,6 +37,8 @@ impl Kind {
     }
 }
 
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
 /// How a command ends: its result is printed, and somebody has to act or nobody; or an error is to be told.
 pub type Ended = Result<Option<Kind>, Error>;
 

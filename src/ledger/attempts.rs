@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::open::{Ledger, Worker};
 use super::reader::Reader;
 use super::values::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::{CustomerKey, Moment, RunId, Secret, Status, Stop, Timestamp};
 
 /// What became of a request; by default of one that is about no invitation.
@@ -50,7 +50,7 @@ impl Ledger {
         invitation: Option<InvitationId>,
         register_id: Option<RegisterId>,
         opened: &Moment,
-    ) -> Result<Result<AttemptId, Error>, Error> {
+    ) -> Result<Result<AttemptId>> {
         const OPEN: &str = "
             INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, register_id, told)
             SELECT ?1, id, run_id, ?3, ?4, iif(?4 IS NULL, NULL, 0) FROM processes
@@ -80,7 +80,7 @@ impl Ledger {
         attempt: AttemptId,
         closing: &Closing,
         closed: &Moment,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const CLOSE: &str = "
             UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6, pause_ms = ?7
             WHERE id = ?1 RETURNING invitation_id, run_id";
@@ -114,7 +114,7 @@ impl Ledger {
         event: Event,
         words: Option<&str>,
         now: &Moment,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const NOTE: &str = "
             INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, closed_ms, event, message)
             SELECT ?1, id, run_id, ?3, ?3, ?4, ?5 FROM processes WHERE id = ?2";
@@ -124,7 +124,7 @@ impl Ledger {
 
     /// Notes this process as the one that writes, and closes what was on its way when an earlier one ended: nobody can tell what became of
     /// it. It may have been answered up to this moment, and counts so against the limits.
-    pub(super) fn take_over(&self, worker: &Worker) -> Result<i64, Error> {
+    pub(super) fn take_over(&self, worker: &Worker) -> Result<i64> {
         const ON_ITS_WAY: &str = "SELECT invitation_id FROM attempts WHERE closed_ms IS NULL AND invitation_id IS NOT NULL";
         const BEGIN: &str = "
             INSERT INTO processes (command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms)
@@ -136,14 +136,15 @@ impl Ledger {
             "UPDATE attempts AS a SET closed_ms = {NOW}, event = 'uncertain', code = 'interrupted'
              FROM processes p WHERE p.id = a.process_id AND a.closed_ms IS NULL"
         );
-        let Worker {
-            command,
-            os_user,
-            host,
-            pid,
-            since: now,
-            ..
-        } = worker;
+        let (
+            Worker {
+                command,
+                os_user,
+                host,
+                ..
+            },
+            now,
+        ) = (worker, &worker.since);
         self.write(|ledger| {
             let db = &ledger.db;
             db.run(&not_ended, ())?;
@@ -152,33 +153,21 @@ impl Ledger {
             }
             db.run(&close, (now.at, now.uptime_ms, &now.boot_id))?;
             db.run("DELETE FROM meta WHERE key = 'copied_ms'", ())?;
-            let process = (
-                command,
-                os_user,
-                host,
-                pid,
-                &now.boot_id,
-                now.at,
-                now.uptime_ms,
-            );
+            let (pid, boot_id) = (std::process::id(), &now.boot_id);
+            let process = (command, os_user, host, pid, boot_id, now.at, now.uptime_ms);
             let id = db.value(BEGIN, process)?;
             id.ok_or_else(|| db.damaged("it takes in no process"))
         })
     }
 
     /// What this process does from now on belongs to a run.
-    pub(super) fn belong_to(&self, run: RunId) -> Result<(), Error> {
+    pub(super) fn belong_to(&self, run: RunId) -> Result<()> {
         let belong = "UPDATE processes SET run_id = ?2 WHERE id = ?1";
         self.db.run(belong, (self.process, run))
     }
 
-    /// What this process does from now on are a person's decisions on a run.
-    pub fn decide_on(&mut self, run: RunId) -> Result<(), Error> {
-        self.write(|ledger| ledger.belong_to(run))
-    }
-
     /// This process sends what is due in a run, which thereby goes on: it is neither finished nor stopped.
-    pub fn go_on_with(&mut self, run: RunId) -> Result<(), Error> {
+    pub fn go_on_with(&mut self, run: RunId) -> Result<()> {
         const GO_ON: &str =
             "UPDATE runs SET finished_ms = NULL, stopped = NULL, reason = NULL WHERE id = ?1";
         self.write(|ledger| {
@@ -188,7 +177,7 @@ impl Ledger {
     }
 
     /// Ends the work of a process that sent nothing for a run.
-    pub fn finish(self) -> Result<(), Error> {
+    pub fn finish(self) -> Result<()> {
         self.set(END, (self.process, 0.0))?;
         self.lock.sync()
     }
@@ -201,7 +190,7 @@ impl Ledger {
         reason: Option<&str>,
         finished: &Moment,
         seconds: f64,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const FINISH: &str =
             "UPDATE runs SET finished_ms = ?2, stopped = ?3, reason = ?4 WHERE id = ?1";
         self.write(|ledger| {
@@ -218,21 +207,21 @@ impl Ledger {
         status: Status,
         words: &str,
         now: &Moment,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.note_decision(invitation, Event::Elsewhere, Some(words), now)?;
         // Created by no run of this ledger.
         self.set_status(invitation, status, None)
     }
 
     /// This ledger is one of a team's from now on.
-    pub fn join(&mut self) -> Result<(), Error> {
+    pub fn join(&mut self) -> Result<()> {
         let join = "INSERT INTO meta (key, value) VALUES ('joined', 1) ON CONFLICT DO NOTHING";
         self.set(join, ())
     }
 
     /// Has the register asked again about those who were uncertain or rejected at a colleague's: it alone knows what became of them
     /// since, and lets nobody be sent to as long as they are.
-    pub fn ask_again(&mut self) -> Result<(), Error> {
+    pub fn ask_again(&mut self) -> Result<()> {
         const ASK_AGAIN: &str = "
             UPDATE invitations SET status = 'pending' WHERE status IN ('uncertain', 'rejected')
               AND id IN (SELECT invitation_id FROM attempts WHERE event = 'elsewhere')
@@ -242,13 +231,13 @@ impl Ledger {
     }
 
     /// Notes within a transaction that the register knows what became of a request.
-    pub fn note_told(&self, register_id: RegisterId) -> Result<(), Error> {
+    pub fn note_told(&self, register_id: RegisterId) -> Result<()> {
         let note = "UPDATE attempts SET told = 1 WHERE told = 0 AND register_id = ?1";
         self.db.run(note, [register_id])
     }
 
     /// The register knows what became of each customer; of the requests themselves it may know nothing any more.
-    pub fn all_told(&mut self) -> Result<(), Error> {
+    pub fn all_told(&mut self) -> Result<()> {
         let note = "UPDATE attempts SET told = NULL WHERE told IS NOT NULL AND event IS NOT NULL";
         self.set(note, ())
     }
@@ -256,19 +245,14 @@ impl Ledger {
 
 impl Reader {
     /// Whether it is one of a team's.
-    pub fn has_joined(&self) -> Result<bool, Error> {
+    pub fn has_joined(&self) -> Result<bool> {
         let joined = "SELECT true FROM meta WHERE key = 'joined'";
         Ok(self.db.value(joined, ())?.unwrap_or(false))
     }
 
     /// How many milliseconds ago answers came to requests of all processes, of those less than `window_ms` ago the newest `at_most`, newest
     /// first. An answer that never came may be coming just now.
-    pub fn recent_answers(
-        &self,
-        window_ms: i64,
-        at_most: usize,
-        now: &Moment,
-    ) -> Result<Vec<u64>, Error> {
+    pub fn recent_answers(&self, window_ms: i64, at_most: usize, now: &Moment) -> Result<Vec<u64>> {
         // What was answered before the oldest moment is not recent by any process's clock. Those of this start of the machine differ by
         // how its wall clock was set when they began; all others go by the wall clock.
         let recent = format!(
@@ -285,7 +269,7 @@ impl Reader {
     }
 
     /// What is left of the pauses that Vlens asked for, of whichever process.
-    pub fn pause_left(&self, now: &Moment) -> Result<Duration, Error> {
+    pub fn pause_left(&self, now: &Moment) -> Result<Duration> {
         let left = format!(
             "SELECT max(left_ms) FROM (
                  SELECT a.pause_ms - {} AS left_ms FROM attempts a CROSS JOIN processes p ON p.id = a.process_id
@@ -299,11 +283,11 @@ impl Reader {
     }
 
     /// Who writes, if nobody has said that he ended.
-    pub fn sender(&self) -> Result<Option<String>, Error> {
+    pub fn sender(&self) -> Result<Option<String>> {
         Ok(self.newest_process()?.map(|(_, words)| words))
     }
 
-    fn newest_process(&self) -> Result<Option<(i64, String)>, Error> {
+    fn newest_process(&self) -> Result<Option<(i64, String)>> {
         const NEWEST: &str = "
             SELECT id, format('%s, process %d on %s', os_user, pid, host), anchor_ms
             FROM processes WHERE seconds IS NULL ORDER BY id DESC LIMIT 1";
@@ -312,7 +296,7 @@ impl Reader {
     }
 
     /// Requests of which the register does not know yet what became of them, with their event and the status that follows from it.
-    pub fn untold(&self) -> Result<Vec<(RegisterId, String, Status)>, Error> {
+    pub fn untold(&self) -> Result<Vec<(RegisterId, String, Status)>> {
         const UNTOLD: &str = "
             SELECT register_id, event, iif(event IN ('created', 'rejected', 'uncertain'), event, 'pending')
             FROM attempts WHERE told = 0 AND event IS NOT NULL";
@@ -320,7 +304,7 @@ impl Reader {
     }
 
     /// The last request that the register knew of.
-    pub fn newest_told(&self) -> Result<Option<RegisterId>, Error> {
+    pub fn newest_told(&self) -> Result<Option<RegisterId>> {
         const NEWEST: &str =
             "SELECT register_id FROM attempts WHERE told = 1 ORDER BY id DESC LIMIT 1";
         self.db.value(NEWEST, ())
@@ -336,7 +320,7 @@ impl Reader {
         &self,
         after: InvitationId,
         at_most: u32,
-    ) -> Result<Vec<(InvitationId, CustomerKey, Status)>, Error> {
+    ) -> Result<Vec<(InvitationId, CustomerKey, Status)>> {
         const KNOWN: &str = "SELECT id, key, status FROM invitations WHERE id > ?1 AND status <> 'pending' ORDER BY id LIMIT ?2";
         let mut known = self.db.all(KNOWN, (after, at_most))?;
         for (_, key, _) in &mut known {

@@ -7,10 +7,8 @@ use super::open::Ledger;
 use super::reader::Reader;
 use super::status::{Decide, Meeting};
 use super::values::{InvitationId, Salt, keyed_hash, masked, to_json};
-use crate::error::Error;
-use crate::model::{
-    CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId, Standing,
-};
+use crate::error::Result;
+use crate::model::{CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId};
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
 pub type SheetIdentity = [u8; 32];
@@ -33,30 +31,19 @@ pub struct Import<'l> {
     /// The last content that earlier sheets brought, among which each row is looked up; 0 where there were none.
     last_before: i64,
     last_content: i64,
-    started: Moment,
-    rows: u64,
     changed: u64,
 }
 
 impl Reader {
     /// The newest imported sheet with this identity.
-    pub fn known_sheet(&self, identity: &SheetIdentity) -> Result<Option<i64>, Error> {
+    pub fn known_sheet(&self, identity: &SheetIdentity) -> Result<Option<i64>> {
         const KNOWN: &str = "SELECT id FROM sheets WHERE identity = ?1 ORDER BY id DESC LIMIT 1";
         self.db.value(KNOWN, [identity])
     }
 
-    /// How an invitation stands, and which number it has; `None` when it was never seen.
-    pub fn standing(
-        &self,
-        invitation: &Invitation,
-    ) -> Result<Option<(InvitationId, Standing)>, Error> {
-        let met = self.meeting(invitation)?;
-        Ok(met.map(|met| (met.invitation, met.standing)))
-    }
-
     /// Says by which columns the customers of a sheet are told apart (none: the recipient tells), within a transaction. Whoever was told
     /// apart by others is known by the body as well, else changing `[identity]` would invite everybody again.
-    pub fn tell_apart_by(&self, columns: &str) -> Result<(), Error> {
+    pub fn tell_apart_by(&self, columns: &str) -> Result<()> {
         const HAS_OTHERS: &str = "SELECT 1 FROM sheets WHERE told_by <> ?1 LIMIT 1";
         const OTHERS: &str = "
             CREATE TEMP TABLE others AS SELECT c.body_hash, i.id FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
@@ -73,8 +60,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The same for a row whose content is not known yet.
-    fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>, Error> {
+    /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
+    pub fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
         const BY_KEY: &str = "
             SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
@@ -96,7 +83,7 @@ impl Reader {
     }
 
     /// The run and row that created an invitation; `None` when it was not created.
-    pub fn created_in(&self, invitation: InvitationId) -> Result<Option<EarlierRow>, Error> {
+    pub fn created_in(&self, invitation: InvitationId) -> Result<Option<EarlierRow>> {
         const CREATED_IN: &str = "
             SELECT u.id, u.source, r.row
             FROM invitations i CROSS JOIN runs u ON u.id = i.created_run
@@ -111,7 +98,7 @@ impl Reader {
     }
 
     /// Whether this file was dealt with as it is, by its looks; `config` is the SHA-256 of the config that holds for it now.
-    pub fn has_swept(&self, file: &InboxFile, config: &[u8; 32]) -> Result<bool, Error> {
+    pub fn has_swept(&self, file: &InboxFile, config: &[u8; 32]) -> Result<bool> {
         const SWEPT: &str = "
             SELECT true FROM inbox_files
             WHERE path = ?1 AND size = ?2 AND modified_ms = ?3 AND (unless IS NULL OR unless = ?4)";
@@ -120,7 +107,7 @@ impl Reader {
     }
 
     /// The same by its bytes, wherever it lay then.
-    pub fn has_swept_bytes(&self, bytes: &[u8; 32], config: &[u8; 32]) -> Result<bool, Error> {
+    pub fn has_swept_bytes(&self, bytes: &[u8; 32], config: &[u8; 32]) -> Result<bool> {
         const SWEPT: &str =
             "SELECT true FROM inbox_files WHERE bytes = ?1 AND (unless IS NULL OR unless = ?2)";
         Ok(self.db.value(SWEPT, (bytes, config))?.unwrap_or(false))
@@ -140,7 +127,7 @@ impl Ledger {
         source: &str,
         started: &Moment,
         decide: Decide<'_>,
-    ) -> Result<RunId, Error> {
+    ) -> Result<RunId> {
         self.write(|ledger| {
             let run = ledger.begin_run(sheet, source, started)?;
             let changed = ledger.meet_again(run, decide)?;
@@ -158,7 +145,7 @@ impl Ledger {
         columns: &[String],
         told_by: &str,
         started: &Moment,
-    ) -> Result<Import<'_>, Error> {
+    ) -> Result<Import<'_>> {
         const SHEET: &str = "
             INSERT INTO sheets (source, identity, told_by, columns, rows, imported_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
         let headers = to_json(&columns)?;
@@ -183,14 +170,12 @@ impl Ledger {
             columns: columns.len(),
             last_before: last,
             last_content: last,
-            started: started.clone(),
-            rows: 0,
             changed: 0,
             ledger: self,
         })
     }
 
-    fn begin_run(&self, sheet: i64, source: &str, started: &Moment) -> Result<RunId, Error> {
+    fn begin_run(&self, sheet: i64, source: &str, started: &Moment) -> Result<RunId> {
         const BEGIN: &str =
             "INSERT INTO runs (sheet_id, source, started_ms, changed) VALUES (?1, ?2, ?3, 0)";
         self.db.run(BEGIN, (sheet, source, started.at))?;
@@ -199,11 +184,11 @@ impl Ledger {
     }
 
     /// Keeps how a run's file was named and read, in whatever form its reader understands.
-    pub fn note_typed(&mut self, run: RunId, typed: &str) -> Result<(), Error> {
+    pub fn note_typed(&mut self, run: RunId, typed: &str) -> Result<()> {
         self.set("UPDATE runs SET typed = ?2 WHERE id = ?1", (run, typed))
     }
 
-    fn note_changed(&self, run: RunId, changed: u64) -> Result<(), Error> {
+    fn note_changed(&self, run: RunId, changed: u64) -> Result<()> {
         let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
         self.db.run(note, (run, changed))
     }
@@ -214,7 +199,7 @@ impl Ledger {
         file: &InboxFile,
         bytes: &[u8; 32],
         unless: Option<&[u8; 32]>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const NOTE: &str = "
             INSERT INTO inbox_files (path, bytes, size, modified_ms, unless) VALUES (?1, ?2, ?3, ?4, ?5)
             ON CONFLICT DO UPDATE SET size = excluded.size, modified_ms = excluded.modified_ms, unless = excluded.unless";
@@ -225,17 +210,12 @@ impl Ledger {
 
 /// Keys and hashes fall anywhere in their indexes: the more of these is in memory the better. Sending needs little.
 const IMPORT_CACHE: &str = "PRAGMA cache_size = -34000";
-const USUAL_CACHE: &str = "PRAGMA cache_size = -8000; PRAGMA shrink_memory";
-const OTHERS_AT_AN_END: &str = "DROP TABLE IF EXISTS temp.others";
+const USUAL_CACHE: &str =
+    "PRAGMA cache_size = -8000; PRAGMA shrink_memory; DROP TABLE IF EXISTS temp.others";
 
 impl Import<'_> {
     /// A row with an invitation that no earlier row of its sheet asks for.
-    pub fn valid(
-        &mut self,
-        row: &Row,
-        invitation: &Invitation,
-        decide: Decide<'_>,
-    ) -> Result<(), Error> {
+    pub fn valid(&mut self, row: &Row, invitation: &Invitation, decide: Decide<'_>) -> Result<()> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
         const ALIAS: &str = "
@@ -263,28 +243,27 @@ impl Import<'_> {
     }
 
     /// A row with an invitation that an earlier row of its sheet asks for.
-    pub fn duplicate(&mut self, row: &Row, of: RowNumber) -> Result<(), Error> {
+    pub fn duplicate(&mut self, row: &Row, of: RowNumber) -> Result<()> {
         let content = self.content(row, None, None, None)?;
         self.add_row(row, content, Some(of), false)
     }
 
-    pub fn invalid(&mut self, row: &Row, problems: &[Problem]) -> Result<(), Error> {
+    pub fn invalid(&mut self, row: &Row, problems: &[Problem]) -> Result<()> {
         let content = self.content(row, None, None, Some(to_json(&problems)?))?;
         self.add_row(row, content, None, false)
     }
 
     /// Makes all of it durable: the run exists.
-    pub fn commit(self) -> Result<RunId, Error> {
+    pub fn commit(self, now: &Moment) -> Result<RunId> {
         let db = &self.ledger.db;
         if self.last_before == 0 {
             db.script(KEY_INDEX)?;
         }
         db.run(TALLIES, [self.sheet])?;
-        let rows = "UPDATE sheets SET rows = ?2 WHERE id = ?1";
-        db.run(rows, (self.sheet, self.rows))?;
+        db.run(ROWS, [self.sheet])?;
         self.ledger.note_changed(self.run, self.changed)?;
         let first = InvitationId(self.last_before + 1);
-        self.ledger.hold_lost_sheet(first, &self.started)?;
+        self.ledger.hold_lost_sheet(first, now)?;
         self.ledger.commit()?;
         Ok(self.run)
     }
@@ -297,7 +276,7 @@ impl Import<'_> {
         invitation: Option<InvitationId>,
         body: Option<&str>,
         problems: Option<String>,
-    ) -> Result<i64, Error> {
+    ) -> Result<i64> {
         const FIND: &str = "
             SELECT id, cells IS NULL FROM contents WHERE invitation_id IS ?1 AND hash = ?2";
         const FILL: &str = "UPDATE contents SET body = ?2, problems = ?3, cells = ?4 WHERE id = ?1";
@@ -337,9 +316,8 @@ impl Import<'_> {
         content: i64,
         duplicate_of: Option<RowNumber>,
         is_due: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const ADD: &str = "INSERT INTO rows (sheet_id, row, content_id, duplicate_of, is_due) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.rows += 1;
         let is_due = is_due.then_some(1);
         let values = (self.sheet, row.number, content, duplicate_of, is_due);
         self.ledger.db.run(ADD, values)
@@ -357,6 +335,8 @@ const TALLIES: &str = "
            coalesce(i.created_run, 0), count(*)
     FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
     WHERE r.sheet_id = ?1 GROUP BY 2, 3";
+const ROWS: &str = "
+    UPDATE sheets SET rows = (SELECT coalesce(sum(n), 0) FROM tallies WHERE sheet_id = id) WHERE id = ?1";
 
 impl Drop for Import<'_> {
     fn drop(&mut self) {
@@ -364,7 +344,6 @@ impl Drop for Import<'_> {
         self.ledger.roll_back();
         // Should this fail, there is more memory in use.
         let _ = self.ledger.db.script(USUAL_CACHE);
-        let _ = self.ledger.db.script(OTHERS_AT_AN_END);
         self.ledger.has_others.set(false);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::place::{self, beside, canonical, io_failure, open_private, require_folder};
 use super::sql::Db;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// How much a ledger held: requests and decisions, and sheets. Both only ever grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) struct Mark {
 
 impl Mark {
     /// What the ledger holds.
-    pub(super) fn of(db: &Db) -> Result<Mark, Error> {
+    pub(super) fn of(db: &Db) -> Result<Mark> {
         const HELD: &str = "SELECT coalesce((SELECT max(id) FROM attempts), 0), coalesce((SELECT max(id) FROM sheets), 0)";
         let (attempts, sheets) = db.first(HELD, ())?.unwrap_or_default();
         Ok(Mark { attempts, sheets })
@@ -67,7 +67,7 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock of the ledger at `path`, which need not exist yet; `None` when another process holds it.
-    pub fn try_acquire(path: &Path) -> Result<Option<Lock>, Error> {
+    pub fn try_acquire(path: &Path) -> Result<Option<Lock>> {
         let ledger = canonical(path)?;
         require_folder(&ledger)?;
         let path = beside(&ledger, ".lock");
@@ -92,7 +92,7 @@ impl Lock {
     }
 
     /// Remembers what is durable in the ledger by now: never before, so that the mark cannot claim too much.
-    pub(super) fn note(&self, held: Mark) -> Result<(), Error> {
+    pub(super) fn note(&self, held: Mark) -> Result<()> {
         let known = self.mark.get();
         // A loss that was accepted stays remembered until everybody concerned is held.
         let higher = known.map_or(held, |known| Mark {
@@ -106,7 +106,7 @@ impl Lock {
     }
 
     /// Remembers this and nothing else.
-    pub(super) fn reset(&self, held: Mark, durably: bool) -> Result<(), Error> {
+    pub(super) fn reset(&self, held: Mark, durably: bool) -> Result<()> {
         let is_first = self.mark.replace(Some(held)).is_none();
         let mut written = held.write(&self.file);
         if durably || is_first {
@@ -116,11 +116,11 @@ impl Lock {
     }
 
     /// At the end of a run.
-    pub(super) fn sync(&self) -> Result<(), Error> {
+    pub(super) fn sync(&self) -> Result<()> {
         self.told(self.file.sync_data())
     }
 
-    fn told(&self, done: io::Result<()>) -> Result<(), Error> {
+    fn told(&self, done: io::Result<()>) -> Result<()> {
         done.map_err(|error| io_failure(&beside(&self.ledger, ".lock"), &error))
     }
 }
@@ -176,7 +176,7 @@ impl Loss {
     }
 
     /// What an opened ledger lacks.
-    pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>, Error> {
+    pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>> {
         const PENDING: &str = "SELECT count(*) FROM invitations WHERE status = 'pending'";
         let (found, expected, number) = match mark {
             Some(Mark { attempts, .. }) => {
@@ -232,7 +232,7 @@ fn announced_size(path: &Path) -> u64 {
 }
 
 /// Moves what is left of a ledger out of the way; nothing of it is deleted.
-pub(super) fn set_aside(path: &Path, stamp_ms: i64) -> Result<(), Error> {
+pub(super) fn set_aside(path: &Path, stamp_ms: i64) -> Result<()> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let aside = beside(path, &format!(".lost-{stamp_ms}{suffix}"));
         match fs::rename(beside(path, suffix), aside) {

@@ -11,7 +11,7 @@ use super::memory::{Lock, Mark, OnLoss, set_aside};
 use super::place::{self, UNFINISHED, Watch, beside};
 use super::reader::{APPLICATION_ID, Binding, MIGRATIONS, Reader, open_with_memory, refuse_unseen};
 use super::sql::{Db, not_a_ledger};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::Moment;
 
@@ -35,8 +35,6 @@ pub struct Worker {
     pub command: &'static str,
     pub os_user: String,
     pub host: String,
-    /// As the operating system numbers its processes.
-    pub pid: u32,
     pub since: Moment,
     /// The whole `run` by which a person goes on after a loss, but for the options that say how.
     pub again: String,
@@ -68,7 +66,7 @@ impl Deref for Ledger {
 impl Ledger {
     /// Opens the ledger of this lock, and takes over from whoever wrote before. There must be one, and for this `binding` if one is
     /// named.
-    pub fn open(lock: Lock, binding: Option<&Binding>, worker: &Worker) -> Result<Ledger, Error> {
+    pub fn open(lock: Lock, binding: Option<&Binding>, worker: &Worker) -> Result<Ledger> {
         let reader = known(&lock, OnLoss::Refuse, worker)?;
         let reader = reader.ok_or_else(|| missing(&lock.ledger))?;
         if let Some(binding) = binding {
@@ -83,7 +81,7 @@ impl Ledger {
         binding: &Binding,
         worker: &Worker,
         on_loss: OnLoss,
-    ) -> Result<Ledger, Error> {
+    ) -> Result<Ledger> {
         let reader = if let Some(reader) = known(&lock, on_loss, worker)? {
             reader
         } else {
@@ -97,7 +95,7 @@ impl Ledger {
         Ledger::of(reader, lock, worker)
     }
 
-    fn of(reader: Reader, lock: Lock, worker: &Worker) -> Result<Ledger, Error> {
+    fn of(reader: Reader, lock: Lock, worker: &Worker) -> Result<Ledger> {
         let uptime_ms = worker.since.uptime_ms;
         let mut ledger = Ledger {
             watch: Watch::new(reader.path()),
@@ -124,7 +122,7 @@ impl Ledger {
     }
 
     /// The one way to write: everything that `work` does, or nothing of it, durable when this returns.
-    pub fn write<T>(&self, work: impl FnOnce(&Ledger) -> Result<T, Error>) -> Result<T, Error> {
+    pub fn write<T>(&self, work: impl FnOnce(&Ledger) -> Result<T>) -> Result<T> {
         let done = self.begin().and_then(|()| work(self));
         match done {
             Ok(value) => self.commit().map(|()| value),
@@ -136,17 +134,17 @@ impl Ledger {
     }
 
     /// One statement as such a transaction.
-    pub(super) fn set(&self, sql: &str, params: impl Params) -> Result<(), Error> {
+    pub(super) fn set(&self, sql: &str, params: impl Params) -> Result<()> {
         self.write(|ledger| ledger.db.run(sql, params))
     }
 
-    pub(super) fn begin(&self) -> Result<(), Error> {
+    pub(super) fn begin(&self) -> Result<()> {
         // What was cut is not to be written over, which would hide it.
         self.watch.check()?;
         self.db.script("BEGIN IMMEDIATE")
     }
 
-    pub(super) fn commit(&self) -> Result<(), Error> {
+    pub(super) fn commit(&self) -> Result<()> {
         failpoint::pass("before_commit");
         if let Err(error) = self.db.script("COMMIT") {
             self.roll_back();
@@ -166,7 +164,7 @@ impl Ledger {
     }
 
     /// Writes the log back into the ledger from time to time, so that whoever loses the log loses little.
-    pub(super) fn write_log_back_in_time(&self) -> Result<(), Error> {
+    pub(super) fn write_log_back_in_time(&self) -> Result<()> {
         let now_ms = self.opened_ms.get();
         if now_ms.saturating_sub(self.written_back_ms.get()) < WRITE_BACK_EVERY_MS {
             return Ok(());
@@ -176,14 +174,14 @@ impl Ledger {
     }
 
     /// As far as readers let it.
-    fn write_log_back(&self) -> Result<(), Error> {
+    fn write_log_back(&self) -> Result<()> {
         self.db.script("PRAGMA wal_checkpoint(PASSIVE)")
     }
 }
 
 /// The ledger that is there, if there is one to go on with. It has lost nothing, or a person knows of the loss; what cannot be gone on
 /// with is out of the way.
-fn known(lock: &Lock, on_loss: OnLoss, worker: &Worker) -> Result<Option<Reader>, Error> {
+fn known(lock: &Lock, on_loss: OnLoss, worker: &Worker) -> Result<Option<Reader>> {
     let (path, mark) = (&lock.ledger, lock.mark.get());
     let connect = |path: &Path| path.exists().then(|| connect(path)).transpose();
     let (found, loss) = open_with_memory(path, mark, connect)?;
@@ -218,7 +216,7 @@ fn known(lock: &Lock, on_loss: OnLoss, worker: &Worker) -> Result<Option<Reader>
 }
 
 /// Makes a ledger beside its place and moves it there once it is whole and on disk, so that no kill leaves half of one.
-fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
+fn create(path: &Path, binding: &Binding) -> Result<()> {
     let file = beside(path, UNFINISHED);
     place::remove(&file, &["", "-journal", "-wal", "-shm"])?;
     place::open_private(&file)?;
@@ -245,7 +243,7 @@ fn create(path: &Path, binding: &Binding) -> Result<(), Error> {
 }
 
 /// A ledger that is there, recognised and ready to be written.
-fn connect(path: &Path) -> Result<Reader, Error> {
+fn connect(path: &Path) -> Result<Reader> {
     refuse_unseen(path)?;
     // What is no SQLite database at all, before SQLite could touch it. Never while this process has it open: closing any handle drops
     // the locks of all (POSIX).

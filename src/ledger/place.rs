@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// How many links a path may lead through before it counts as a loop.
 const MAX_LINKS: usize = 40;
@@ -17,7 +17,7 @@ pub(super) const UNFINISHED: &str = ".new";
 
 /// The one path that every spelling of a ledger's path leads to (relative, linked, through linked folders), whether or not
 /// the file exists yet. A pipe or a device is refused: it would be taken for an emptied ledger, and moved out of the way of a new one.
-pub(super) fn canonical(path: &Path) -> Result<PathBuf, Error> {
+pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..MAX_LINKS {
         if let Ok(target) = fs::read_link(&path) {
@@ -64,7 +64,7 @@ fn as_people_write_it(path: PathBuf) -> PathBuf {
 }
 
 /// Only the usual folder is made where it is missing.
-pub(super) fn require_folder(path: &Path) -> Result<(), Error> {
+pub(super) fn require_folder(path: &Path) -> Result<()> {
     if folder_of(path).is_dir() {
         return Ok(());
     }
@@ -89,7 +89,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens a file for reading and writing, creates it if need be, and lets nobody but its owner in, under any umask.
-pub(super) fn open_private(path: &Path) -> Result<File, Error> {
+pub(super) fn open_private(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -111,7 +111,7 @@ pub(super) fn close_to_others(path: &Path) {
 }
 
 /// Deletes files beside this one that are nearly always not there.
-pub(super) fn remove(path: &Path, suffixes: &[&str]) -> Result<(), Error> {
+pub(super) fn remove(path: &Path, suffixes: &[&str]) -> Result<()> {
     for suffix in suffixes {
         match fs::remove_file(beside(path, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -124,7 +124,7 @@ pub(super) fn remove(path: &Path, suffixes: &[&str]) -> Result<(), Error> {
 }
 
 /// Gives a whole file its name, durably: a new name is that once its folder is.
-pub(super) fn publish(file: &Path, path: &Path) -> Result<(), Error> {
+pub(super) fn publish(file: &Path, path: &Path) -> Result<()> {
     let published = fs::rename(file, path).and_then(|()| match path.parent() {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         _ => Ok(()),
@@ -150,7 +150,7 @@ pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
 }
 
 /// A file that has two names, or is mounted by itself, has its log under one of them only: two processes would write two ledgers.
-pub(super) fn refuse_second_name(path: &Path) -> Result<(), Error> {
+pub(super) fn refuse_second_name(path: &Path) -> Result<()> {
     let why = if identity(path).is_some_and(|(_, names)| names > 1) {
         "has a second name (a hard link)"
     } else if is_mount_point(path) {
@@ -220,7 +220,7 @@ impl Watch {
     }
 
     /// Complains when they are no longer the same.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<()> {
         let [(ledger_was, bytes_were), (log_was, log_bytes_were)] = self.look();
         let [(ledger, bytes), (log, log_bytes)] = self.seen.get();
         // The ledger only grows. The log may be cut to its usual size, and never to nothing.
@@ -251,7 +251,7 @@ pub struct FileSystemCheck {
 }
 
 /// Looks at the place of the ledger at `path`, which need not exist yet, nor its folder if that `is_made` by the first run.
-pub fn check_file_system(path: &Path, is_made: bool) -> Result<FileSystemCheck, Error> {
+pub fn check_file_system(path: &Path, is_made: bool) -> Result<FileSystemCheck> {
     let path = canonical(path)?;
     if !is_made {
         require_folder(&path)?;

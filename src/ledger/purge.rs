@@ -2,7 +2,7 @@
 
 use super::open::Ledger;
 use super::place::Watch;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::Timestamp;
 
@@ -20,7 +20,7 @@ pub struct PurgeReport {
 
 impl Ledger {
     /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`.
-    pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport, Error> {
+    pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport> {
         const REPORT: &str = "
             SELECT rows, tokens, (
                 SELECT count(*) FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
@@ -42,7 +42,7 @@ impl Ledger {
         Ok(PurgeReport { rows, tokens, kept })
     }
 
-    fn cut_log(&self) -> Result<(), Error> {
+    fn cut_log(&self) -> Result<()> {
         match self.db.value("PRAGMA wal_checkpoint(TRUNCATE)", ())? {
             Some(true) => Err(Error::busy(
                 "ledger_busy",

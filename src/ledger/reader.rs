@@ -13,7 +13,7 @@ use super::memory::{Loss, Mark};
 use super::place::{self, UNFINISHED, beside};
 use super::sql::{Db, not_a_ledger};
 use super::values::Salt;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::Timestamp;
 
 /// Oldest first. Only ever added to, once something is released.
@@ -50,7 +50,7 @@ pub struct Copied {
 
 impl Reader {
     /// Opens the ledger at `path`; `None` when there is none.
-    pub fn open(path: &Path) -> Result<Option<Reader>, Error> {
+    pub fn open(path: &Path) -> Result<Option<Reader>> {
         let path = place::canonical(path)?;
         if !path.exists() {
             return Ok(None);
@@ -71,7 +71,7 @@ impl Reader {
     }
 
     /// Refuses what is no ledger or is newer than this program. Nothing older was ever released.
-    pub(super) fn recognise(db: Db) -> Result<Reader, Error> {
+    pub(super) fn recognise(db: Db) -> Result<Reader> {
         const HEADER: &str = "
             SELECT application_id, user_version FROM pragma_application_id, pragma_user_version";
         const BOUND: &str = "
@@ -105,7 +105,7 @@ impl Reader {
     }
 
     /// Refuses a ledger that belongs to another tenant or address.
-    pub fn require(&self, wanted: &Binding) -> Result<(), Error> {
+    pub fn require(&self, wanted: &Binding) -> Result<()> {
         if self.binding == *wanted {
             return Ok(());
         }
@@ -126,13 +126,13 @@ impl Reader {
     }
 
     /// One state of the ledger for all looks from now on: beginning and ending a look costs more than most looks themselves.
-    pub fn hold(self) -> Result<Reader, Error> {
+    pub fn hold(self) -> Result<Reader> {
         self.db.script("BEGIN").map(|()| self)
     }
 
     /// Copies the ledger as it is at one moment. Of what lies at `to`, only an older backup of the same ledger is replaced, and only by a
     /// whole one.
-    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<Copied, Error> {
+    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<Copied> {
         let to = place::canonical(to)?;
         place::require_folder(&to)?;
         self.refuse_to_overwrite(&to)?;
@@ -153,7 +153,7 @@ impl Reader {
         })
     }
 
-    fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<Mark, Error> {
+    fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<Mark> {
         let mut copy = Db::open(file, to, true)?;
         let copied = Backup::new(&self.db.conn, &mut copy.conn).and_then(|backup| {
             while backup.step(-1)? != StepResult::Done {
@@ -171,7 +171,7 @@ impl Reader {
         Mark::of(&copy)
     }
 
-    fn refuse_to_overwrite(&self, to: &Path) -> Result<(), Error> {
+    fn refuse_to_overwrite(&self, to: &Path) -> Result<()> {
         const IS_BACKUP: &str = "SELECT 1 FROM meta WHERE key = 'copied_ms'";
         let refused = |what: &str| {
             let message = format!("{} {what}; nothing was written.", to.display());
@@ -204,7 +204,7 @@ impl Reader {
 
 /// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `again` as of a
 /// worker.
-pub fn refuse_loss(path: &Path, again: &str) -> Result<(), Error> {
+pub fn refuse_loss(path: &Path, again: &str) -> Result<()> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.
     let mark = Mark::beside(&path);
@@ -216,8 +216,8 @@ pub fn refuse_loss(path: &Path, again: &str) -> Result<(), Error> {
 pub(super) fn open_with_memory(
     path: &Path,
     mark: Option<Mark>,
-    open: impl Fn(&Path) -> Result<Option<Reader>, Error>,
-) -> Result<(Option<Reader>, Option<Loss>), Error> {
+    open: impl Fn(&Path) -> Result<Option<Reader>>,
+) -> Result<(Option<Reader>, Option<Loss>)> {
     if let Some(loss) = Loss::of_file(path, mark) {
         return Ok((None, Some(loss)));
     }
@@ -231,7 +231,7 @@ pub(super) fn open_with_memory(
 }
 
 /// Refuses what can be seen to be no ledger, or not to be safe, without opening it: SQLite would delete the log of an empty file.
-pub(super) fn refuse_unseen(path: &Path) -> Result<(), Error> {
+pub(super) fn refuse_unseen(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() || metadata.len() == 0 => Err(not_a_ledger(path)),
         _ => place::refuse_second_name(path),

@@ -2,11 +2,12 @@
 //! plots of them; how far invitations have come since; and whether the file is sound.
 
 use super::attempts::NOTED;
+use super::memory::Lock;
 use super::open::Ledger;
 use super::place;
 use super::reader::Reader;
 use super::values::{Event, InvitationId, Json};
-use crate::error::Error;
+use crate::error::Result;
 use crate::model::{
     AttemptRecord, Cell, ResultRow, RowHistory, RowNumber, RunId, RunStatistics, RunSummary,
     Secret, Stage, Status, Timestamp, ToldProblem,
@@ -48,7 +49,7 @@ pub struct Health {
 
 impl Reader {
     /// The source's own headers.
-    pub fn columns(&self, run: RunId) -> Result<Vec<String>, Error> {
+    pub fn columns(&self, run: RunId) -> Result<Vec<String>> {
         const COLUMNS: &str =
             "SELECT s.columns FROM sheets s JOIN runs r ON r.sheet_id = s.id WHERE r.id = ?1";
         let columns = self.db.value(COLUMNS, [run])?;
@@ -60,27 +61,21 @@ impl Reader {
         &self,
         run: RunId,
         only: &[Status],
-        sender_alive: bool,
-        sink: &mut dyn FnMut(&ResultRow) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        sink: &mut dyn FnMut(&ResultRow) -> Result<()>,
+    ) -> Result<()> {
         let all = (RowNumber(0), RowNumber(u32::MAX));
-        self.each_row(run, all, sender_alive, |row| {
-            if only.is_empty() || only.contains(&row.result.status) {
-                sink(&row.result)?;
+        self.each_row(run, all, |RowHistory { result, .. }| {
+            if only.is_empty() || only.contains(&result.status) {
+                sink(&result)?;
             }
             Ok(())
         })
     }
 
     /// A row's history; `None` when the sheet has no such row.
-    pub fn history(
-        &self,
-        run: RunId,
-        row: RowNumber,
-        sender_alive: bool,
-    ) -> Result<Option<RowHistory>, Error> {
+    pub fn history(&self, run: RunId, row: RowNumber) -> Result<Option<RowHistory>> {
         let mut history = None;
-        self.each_row(run, (row, row), sender_alive, |row| {
+        self.each_row(run, (row, row), |row| {
             history = Some(row);
             Ok(())
         })?;
@@ -91,49 +86,41 @@ impl Reader {
         &self,
         run: RunId,
         (first, last): (RowNumber, RowNumber),
-        sender_alive: bool,
-        mut sink: impl FnMut(RowHistory) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let width = self.columns(run)?.len();
-        self.db.each(ROWS, (run, first, last), |line| {
-            sink(history(line, width, sender_alive))
-        })
+        mut sink: impl FnMut(RowHistory) -> Result<()>,
+    ) -> Result<()> {
+        let (width, is_held) = (self.columns(run)?.len(), self.is_held());
+        let visit = |line| sink(history(line, width, is_held));
+        self.db.each(ROWS, (run, first, last), visit)
     }
 
-    pub fn newest_run(&self) -> Result<Option<RunId>, Error> {
+    /// Whether some process holds the ledger's lock: requests on their way count as pending then, as uncertain otherwise.
+    fn is_held(&self) -> bool {
+        Lock::is_held(self.path())
+    }
+
+    pub fn newest_run(&self) -> Result<Option<RunId>> {
         let newest = "SELECT id FROM runs ORDER BY id DESC LIMIT 1";
         self.db.value(newest, ())
     }
 
-    /// The newest runs, newest first. `sender_alive`: whether some process holds the ledger's lock.
-    pub fn runs(
-        &self,
-        sender_alive: bool,
-        now: Timestamp,
-        at_most: u32,
-    ) -> Result<Vec<RunSummary>, Error> {
-        self.summaries((RunId(1), RunId(i64::MAX)), at_most, sender_alive, now)
+    /// Where a run stands.
+    pub fn summary(&self, run: RunId, now: Timestamp) -> Result<RunSummary> {
+        let summary = self.summaries((run, run), now, 1)?.pop();
+        summary.ok_or_else(|| self.db.damaged("a run is missing"))
     }
 
-    /// Where a run stands. Requests on their way count as pending while a sender lives, as uncertain when none does.
-    pub fn summary(
-        &self,
-        run: RunId,
-        sender_alive: bool,
-        now: Timestamp,
-    ) -> Result<RunSummary, Error> {
-        let summary = self.summaries((run, run), 1, sender_alive, now)?.pop();
-        summary.ok_or_else(|| self.db.damaged("a run is missing"))
+    /// The newest runs, newest first.
+    pub fn runs(&self, now: Timestamp, at_most: u32) -> Result<Vec<RunSummary>> {
+        self.summaries((RunId(1), RunId(i64::MAX)), now, at_most)
     }
 
     fn summaries(
         &self,
         (first, last): (RunId, RunId),
-        at_most: u32,
-        sender_alive: bool,
         now: Timestamp,
-    ) -> Result<Vec<RunSummary>, Error> {
-        let params = (sender_alive, now, first, last, at_most);
+        at_most: u32,
+    ) -> Result<Vec<RunSummary>> {
+        let params = (self.is_held(), now, first, last, at_most);
         let runs = self.db.values(&RUNS.replace("NOTED", NOTED), params)?;
         let ledger = self.path().display().to_string();
         let told = |Json(run): Json<RunSummary>| RunSummary {
@@ -144,13 +131,13 @@ impl Reader {
     }
 
     /// How a run's file was named and read.
-    pub fn typed(&self, run: RunId) -> Result<Option<String>, Error> {
+    pub fn typed(&self, run: RunId) -> Result<Option<String>> {
         let typed = "SELECT typed FROM runs WHERE id = ?1";
         Ok(self.db.value(typed, [run])?.flatten())
     }
 
     /// The first rows of a run that ask for a created invitation with other content.
-    pub fn changed_rows(&self, run: RunId, at_most: u32) -> Result<Vec<RowNumber>, Error> {
+    pub fn changed_rows(&self, run: RunId, at_most: u32) -> Result<Vec<RowNumber>> {
         const CHANGED: &str = "
             SELECT r.row FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
             WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND i.status = 'created'
@@ -160,14 +147,14 @@ impl Reader {
     }
 
     /// What a report needs to know of a run.
-    pub fn statistics(&self, run: RunId) -> Result<RunStatistics, Error> {
+    pub fn statistics(&self, run: RunId) -> Result<RunStatistics> {
         let statistics = self.db.value(STATISTICS, [run])?;
         let Json(statistics) = statistics.ok_or_else(|| self.db.damaged("a run is missing"))?;
         Ok(statistics)
     }
 
     /// Reads the whole file and checks it.
-    pub fn health(&self) -> Result<Health, Error> {
+    pub fn health(&self) -> Result<Health> {
         let check =
             "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
         let size = |suffix| place::size(&place::beside(self.path(), suffix));
@@ -181,7 +168,7 @@ impl Reader {
     pub fn created_bodies(
         &self,
         mut visit: impl FnMut(InvitationId, &str, Option<Timestamp>),
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const CREATED: &str = "
             SELECT i.id, c.body,
                    (SELECT max(opened_ms) FROM attempts a WHERE a.invitation_id = i.id AND a.event = 'created')
@@ -201,7 +188,7 @@ impl Ledger {
         &mut self,
         stages: impl IntoIterator<Item = (InvitationId, &'s Stage)>,
         now: Timestamp,
-    ) -> Result<u64, Error> {
+    ) -> Result<u64> {
         // Where both tell when, what came later stays; otherwise what is told now.
         const STORE: &str = "
             INSERT INTO stages (invitation_id, stage, at_ms, signed, told_ms) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -221,7 +208,7 @@ impl Ledger {
     }
 }
 
-fn history(line: Line, width: usize, sender_alive: bool) -> RowHistory {
+fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
     let (row, cells, problems, duplicate_of, status, stage, at, signed, Json(attempts)) = line;
     // As many as there are columns; empty ones once they are purged.
     let mut cells = cells.map_or_else(Vec::new, |Json(cells)| cells);
@@ -249,7 +236,7 @@ fn history(line: Line, width: usize, sender_alive: bool) -> RowHistory {
         (result.error_code, result.error) = in_words(&problems);
         result.problems = problems;
     } else {
-        came_to(&mut result, &attempts, sender_alive);
+        came_to(&mut result, &attempts, is_held);
     }
     RowHistory {
         result,
@@ -259,7 +246,7 @@ fn history(line: Line, width: usize, sender_alive: bool) -> RowHistory {
 }
 
 /// What a row's attempts came to, oldest first.
-fn came_to(result: &mut ResultRow, attempts: &[Told], sender_alive: bool) {
+fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool) {
     const WITHOUT_TOKEN: &str = "A person settled this row as created: Vlens' answer, with the customer's link, was lost, and nothing gives one back.";
     let (mut is_on_its_way, mut is_answered) = (false, false);
     // What the team's register said of it last.
@@ -290,7 +277,7 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], sender_alive: bool) {
     let mut told = |code: &str, words: Option<String>| {
         (result.error_code, result.error) = (Some(code.to_owned()), words);
     };
-    if result.status == Status::Pending && is_on_its_way && !sender_alive {
+    if result.status == Status::Pending && is_on_its_way && !is_held {
         result.status = Status::Uncertain;
         told("interrupted", None);
     }

@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Params, Row};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// An open file. Its statements stay prepared by their text.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl<T: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error>> Record for T {}
 
 impl Db {
     /// Opens `file`, which people know as `path`, to write it or only to look. There must be one.
-    pub(super) fn open(file: &Path, path: &Path, is_writing: bool) -> Result<Db, Error> {
+    pub(super) fn open(file: &Path, path: &Path, is_writing: bool) -> Result<Db> {
         let mode = if is_writing {
             OpenFlags::SQLITE_OPEN_READ_WRITE
         } else {
@@ -46,28 +46,24 @@ impl Db {
     }
 
     /// Within a transaction.
-    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<(), Error> {
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<()> {
         self.change(sql, params).map(drop)
     }
 
     /// The same; returns how many rows were written.
-    pub(super) fn change(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
+    pub(super) fn change(&self, sql: &str, params: impl Params) -> Result<usize> {
         debug_assert!(!self.conn.is_autocommit(), "{sql}");
         let run = || self.conn.prepare_cached(sql)?.execute(params);
         run().map_err(|error| self.told(&error))
     }
 
     /// Statements without parameters.
-    pub(super) fn script(&self, sql: &str) -> Result<(), Error> {
+    pub(super) fn script(&self, sql: &str) -> Result<()> {
         let ran = self.conn.execute_batch(sql);
         ran.map_err(|error| self.told(&error))
     }
 
-    pub(super) fn first<T: Record>(
-        &self,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Option<T>, Error> {
+    pub(super) fn first<T: Record>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
         let first = || {
             let mut statement = self.conn.prepare_cached(sql)?;
             statement
@@ -78,15 +74,11 @@ impl Db {
     }
 
     /// The first row's only column.
-    pub(super) fn value<T: FromSql>(
-        &self,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Option<T>, Error> {
+    pub(super) fn value<T: FromSql>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
         Ok(self.first::<(T,)>(sql, params)?.map(|(value,)| value))
     }
 
-    pub(super) fn all<T: Record>(&self, sql: &str, params: impl Params) -> Result<Vec<T>, Error> {
+    pub(super) fn all<T: Record>(&self, sql: &str, params: impl Params) -> Result<Vec<T>> {
         let mut all = Vec::new();
         self.each(sql, params, |one| {
             all.push(one);
@@ -96,11 +88,7 @@ impl Db {
     }
 
     /// Every row's only column.
-    pub(super) fn values<T: FromSql>(
-        &self,
-        sql: &str,
-        params: impl Params,
-    ) -> Result<Vec<T>, Error> {
+    pub(super) fn values<T: FromSql>(&self, sql: &str, params: impl Params) -> Result<Vec<T>> {
         let all = self.all::<(T,)>(sql, params)?;
         Ok(all.into_iter().map(|(value,)| value).collect())
     }
@@ -110,8 +98,8 @@ impl Db {
         &self,
         sql: &str,
         params: impl Params,
-        mut visit: impl FnMut(T) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        mut visit: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
         let told = |error| self.told(&error);
         let mut statement = self.conn.prepare_cached(sql).map_err(told)?;
         let rows = statement.query_map(params, |row| T::try_from(row));

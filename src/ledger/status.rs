@@ -9,7 +9,7 @@ use super::memory::Mark;
 use super::open::Ledger;
 use super::reader::Reader;
 use super::values::{Event, InvitationId, unmasked};
-use crate::error::Error;
+use crate::error::Result;
 use crate::model::{CustomerKey, Moment, Plan, RowNumber, RunId, Standing, Status};
 
 /// A row that is to be sent. It holds personal data, so it does not print itself.
@@ -27,14 +27,14 @@ pub struct DueRow {
 pub type Decide<'d> = &'d dyn Fn(Option<Standing>) -> Plan;
 
 /// A row of a sheet beside the invitation that it asks for, which was there before it.
-pub(super) struct Meeting {
-    pub(super) invitation: InvitationId,
+pub struct Meeting {
+    pub invitation: InvitationId,
     /// The invitation's.
     status: Status,
     /// As far as this row's content is concerned: one that was created, and is being sent again as something else, stays created for
     /// whoever did not ask for that.
-    pub(super) standing: Standing,
-    /// What the row asks for.
+    pub standing: Standing,
+    /// What the row asks for; 0 where that is not known yet.
     pub(super) content: i64,
 }
 
@@ -68,12 +68,9 @@ impl Meeting {
 const OPEN_ROWS: &str = "
     SELECT i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), i.was_created IS 1, c.id, r.row, i.key
     FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
-    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2
+    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)
       AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id OR i.wanted_id IS NOT NULL)
-    ORDER BY r.row LIMIT ?3";
-
-/// So many of them are held in memory at a time.
-const PAGE: usize = 1000;
+    ORDER BY r.row";
 
 /// One of [`OPEN_ROWS`].
 struct OpenRow {
@@ -101,7 +98,7 @@ impl Ledger {
         invitation: InvitationId,
         status: Status,
         by: Option<RunId>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const SET: &str = "
             UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', coalesce(?3, 0), NULL),
                                    was_created = iif(?2 = 'created', 1, was_created),
@@ -111,7 +108,7 @@ impl Ledger {
     }
 
     /// Makes an invitation due with the newest content that was asked for. False, and nothing done, when its body was purged.
-    fn make_due(&self, invitation: InvitationId) -> Result<bool, Error> {
+    fn make_due(&self, invitation: InvitationId) -> Result<bool> {
         const RENEW: &str = "
             UPDATE invitations SET content_id = coalesce(wanted_id, content_id), wanted_id = NULL,
                 overcome = iif(status IN ('created', 'rejected', 'uncertain'), status, overcome)
@@ -124,7 +121,7 @@ impl Ledger {
     }
 
     /// Notes what a row asks for, and does what is planned for it. Returns whether it is due.
-    pub(super) fn meet(&self, meeting: &Meeting, plan: Plan) -> Result<bool, Error> {
+    pub(super) fn meet(&self, meeting: &Meeting, plan: Plan) -> Result<bool> {
         const NOTE: &str = "
             UPDATE invitations SET content_id = iif(?3, ?2, content_id), wanted_id = iif(?3, NULL, ?2) WHERE id = ?1";
         let same_content = meeting.standing.same_content;
@@ -140,75 +137,53 @@ impl Ledger {
     }
 
     /// Plans the rows of a run's sheet afresh.
-    pub fn plan_again(&mut self, run: RunId, decide: Decide<'_>) -> Result<(), Error> {
+    pub fn plan_again(&mut self, run: RunId, decide: Decide<'_>) -> Result<()> {
         self.write(|ledger| ledger.meet_again(run, decide).map(drop))
     }
 
     /// Lets the rows of a run's sheet meet their invitations. Returns how many were created with another content.
-    pub(super) fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<u64, Error> {
+    pub(super) fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<u64> {
         let mut changed = 0;
-        self.each_open_row(run, None, |OpenRow { meeting, .. }| {
+        for OpenRow { meeting, .. } in self.open_rows(run, None)? {
             changed += u64::from(meeting.is_changed());
-            self.meet(&meeting, decide(Some(meeting.standing)))
-                .map(drop)
-        })?;
+            self.meet(&meeting, decide(Some(meeting.standing)))?;
+        }
         Ok(changed)
     }
 
-    /// Makes rows of a run due again because a person says so: those with one of these statuses, of all rows or of those named.
-    /// Those whose body was purged stay as they are. Returns which are due now.
-    pub fn retry(
+    /// Has a person's word, `event`, hold for rows of a run that have one of these statuses: for all of them or for those named.
+    /// Returns for which it does: whoever's body was purged cannot be due again.
+    pub fn decide(
         &mut self,
         run: RunId,
+        event: Event,
         statuses: &[Status],
         rows: Option<&BTreeSet<RowNumber>>,
         now: &Moment,
-    ) -> Result<BTreeSet<RowNumber>, Error> {
+    ) -> Result<BTreeSet<RowNumber>> {
         self.write(|ledger| {
-            let mut due = BTreeSet::new();
-            ledger.each_open_row(run, rows, |OpenRow { meeting, row, .. }| {
+            ledger.belong_to(run)?;
+            let mut decided = BTreeSet::new();
+            for OpenRow { meeting, row, .. } in ledger.open_rows(run, rows)? {
                 let id = meeting.invitation;
-                if statuses.contains(&meeting.status) && ledger.make_due(id)? {
-                    ledger.note_decision(id, Event::Retried, None, now)?;
-                    due.insert(row);
+                if !statuses.contains(&meeting.status) {
+                    continue;
                 }
-                Ok(())
-            })?;
-            Ok(due)
-        })
-    }
-
-    /// Notes what a person says of uncertain rows: all of the run's, or those named. Returns how many these are.
-    pub fn settle(
-        &mut self,
-        run: RunId,
-        rows: Option<&BTreeSet<RowNumber>>,
-        created: bool,
-        now: &Moment,
-    ) -> Result<u64, Error> {
-        self.write(|ledger| {
-            let mut settled = 0;
-            ledger.each_open_row(run, rows, |OpenRow { meeting, .. }| {
-                let id = meeting.invitation;
-                if meeting.status != Status::Uncertain {
-                    return Ok(());
+                if event == Event::SettledCreated {
+                    ledger.set_status(id, Status::Created, Some(run))?;
+                } else if !ledger.make_due(id)? {
+                    continue;
                 }
-                settled += 1;
-                if created {
-                    ledger.note_decision(id, Event::SettledCreated, None, now)?;
-                    ledger.set_status(id, Status::Created, Some(run))
-                } else {
-                    ledger.note_decision(id, Event::SettledNotCreated, None, now)?;
-                    ledger.make_due(id).map(drop)
-                }
-            })?;
-            Ok(settled)
+                ledger.note_decision(id, event, None, now)?;
+                decided.insert(row);
+            }
+            Ok(decided)
         })
     }
 
     /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that are pending. Sheets that were
     /// lost with it are held when they are imported again.
-    pub fn assume_sent(&mut self, now: &Moment) -> Result<u64, Error> {
+    pub fn assume_sent(&mut self, now: &Moment) -> Result<u64> {
         const NOTE: &str = "
             INSERT INTO meta (key, value) VALUES ('lost_sheets', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
         let lost = self.lock.mark.get().unwrap_or_default();
@@ -222,7 +197,7 @@ impl Ledger {
     }
 
     /// Holds what a sheet brought that was imported just now, from this invitation on, if it may be one that was lost.
-    pub(super) fn hold_lost_sheet(&self, from: InvitationId, now: &Moment) -> Result<(), Error> {
+    pub(super) fn hold_lost_sheet(&self, from: InvitationId, now: &Moment) -> Result<()> {
         const ONE_LESS: &str =
             "UPDATE meta SET value = value - 1 WHERE key = 'lost_sheets' AND value > 0";
         if self.db.change(ONE_LESS, ())? > 0 {
@@ -231,7 +206,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn hold_from(&self, from: InvitationId, now: &Moment) -> Result<u64, Error> {
+    fn hold_from(&self, from: InvitationId, now: &Moment) -> Result<u64> {
         const PENDING: &str = "SELECT id FROM invitations WHERE status = 'pending' AND id >= ?1";
         const WHY: &str = "It may have been sent in the time that the ledger has lost.";
         let pending = self.db.values(PENDING, [from])?;
@@ -249,38 +224,23 @@ impl Reader {
         &self,
         run: RunId,
         rows: Option<&BTreeSet<RowNumber>>,
-    ) -> Result<Vec<(RowNumber, CustomerKey)>, Error> {
-        let mut found = Vec::new();
-        self.each_open_row(run, rows, |OpenRow { meeting, row, key }| {
-            if meeting.status == Status::Uncertain {
-                found.push((row, unmasked(&self.salt, key)));
-            }
-            Ok(())
-        })?;
-        Ok(found)
+    ) -> Result<Vec<(RowNumber, CustomerKey)>> {
+        let mut open = self.open_rows(run, rows)?;
+        open.retain(|open| open.meeting.status == Status::Uncertain);
+        let customer = |open: OpenRow| (open.row, unmasked(&self.salt, open.key));
+        Ok(open.into_iter().map(customer).collect())
     }
 
-    fn each_open_row(
-        &self,
-        run: RunId,
-        rows: Option<&BTreeSet<RowNumber>>,
-        mut visit: impl FnMut(OpenRow) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut after = RowNumber(0);
-        loop {
-            let page: Vec<OpenRow> = self.db.all(OPEN_ROWS, (run, after, PAGE))?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = last.row;
-            let is_named = |open: &OpenRow| rows.is_none_or(|rows| rows.contains(&open.row));
-            page.into_iter().filter(is_named).try_for_each(&mut visit)?;
-        }
+    /// In the sheet's order: all, or those named.
+    fn open_rows(&self, run: RunId, rows: Option<&BTreeSet<RowNumber>>) -> Result<Vec<OpenRow>> {
+        let mut open: Vec<OpenRow> = self.db.all(OPEN_ROWS, [run])?;
+        open.retain(|open| rows.is_none_or(|rows| rows.contains(&open.row)));
+        Ok(open)
     }
 
     /// Rows of a run's sheet that are due, in the sheet's order, from behind row `after` on. Rows on their way are among them:
     /// whoever sends goes forward and does not look back.
-    pub fn due(&self, run: RunId, after: RowNumber, at_most: usize) -> Result<Vec<DueRow>, Error> {
+    pub fn due(&self, run: RunId, after: RowNumber, at_most: usize) -> Result<Vec<DueRow>> {
         const DUE: &str = "
             SELECT r.row, i.id, i.key, i.overcome, c.body
             FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
@@ -299,15 +259,8 @@ impl Reader {
     }
 
     /// The body of the first row that is due in a run, if any.
-    pub fn first_due_body(&self, run: RunId) -> Result<Option<String>, Error> {
+    pub fn first_due_body(&self, run: RunId) -> Result<Option<String>> {
         let first = self.due(run, RowNumber(0), 1)?.pop();
         Ok(first.map(|row| row.body))
-    }
-
-    /// How many rows of a run's sheet are due.
-    pub fn due_count(&self, run: RunId) -> Result<u64, Error> {
-        const COUNT: &str = "
-            SELECT t.n FROM tallies t JOIN runs r ON r.sheet_id = t.sheet_id WHERE r.id = ?1 AND t.status = 'pending'";
-        Ok(self.db.value(COUNT, [run])?.unwrap_or(0))
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRe
 use sha2::{Digest as _, Sha256};
 use strum::{EnumString, IntoStaticStr};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::{CustomerKey, RowNumber, RunId, Status, Stop, Timestamp};
 
 /// The number of an invitation in its ledger.
@@ -68,7 +68,7 @@ impl<T: serde::de::DeserializeOwned> FromSql for Json<T> {
     }
 }
 
-pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| {
         let message = format!("A row cannot be written as JSON ({error}).");
         Error::unexpected("ledger_write_failed", message)

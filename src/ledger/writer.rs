@@ -8,7 +8,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use super::open::Ledger;
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// No transaction takes in more than this, so that nobody waits long behind a crowd.
 const MAX_BATCH: usize = 1024;
@@ -28,16 +28,16 @@ enum Message {
 }
 
 /// Part of a transaction. What it gives tells whoever asked, once the transaction is over.
-type Command = Box<dyn FnOnce(&Ledger) -> Result<Answer, Error> + Send>;
+type Command = Box<dyn FnOnce(&Ledger) -> Result<Answer> + Send>;
 type Answer = Box<dyn FnOnce() + Send>;
 
 /// What is asked for within a transaction.
-pub trait Work<T>: FnOnce(&Ledger) -> Result<T, Error> + Send + 'static {}
-impl<T, W: FnOnce(&Ledger) -> Result<T, Error> + Send + 'static> Work<T> for W {}
+pub trait Work<T>: FnOnce(&Ledger) -> Result<T> + Send + 'static {}
+impl<T, W: FnOnce(&Ledger) -> Result<T> + Send + 'static> Work<T> for W {}
 
 impl Writer {
     /// Hands the ledger to a thread of its own.
-    pub fn start(ledger: Ledger) -> Result<Writer, Error> {
+    pub fn start(ledger: Ledger) -> Result<Writer> {
         let (messages, inbox) = mpsc::channel();
         let failed = Arc::new(OnceLock::new());
         let why = Arc::clone(&failed);
@@ -52,17 +52,17 @@ impl Writer {
     }
 
     /// Writes what begins something new, which must not be once a write has failed. When this returns, it is durable.
-    pub async fn begin<T: Send + 'static>(&self, work: impl Work<T>) -> Result<T, Error> {
+    pub async fn begin<T: Send + 'static>(&self, work: impl Work<T>) -> Result<T> {
         self.ask(Message::Begin, work).await
     }
 
     /// Writes what became of something, or reads. When this returns, it is durable.
-    pub async fn note<T: Send + 'static>(&self, work: impl Work<T>) -> Result<T, Error> {
+    pub async fn note<T: Send + 'static>(&self, work: impl Work<T>) -> Result<T> {
         self.ask(Message::Note, work).await
     }
 
     /// Gives the ledger back, once everything asked for before is written. Other handles get errors from then on.
-    pub async fn stop(self) -> Result<Ledger, Error> {
+    pub async fn stop(self) -> Result<Ledger> {
         let (reply, ledger) = oneshot::channel();
         // Where the thread has ended, nobody will answer.
         let _ = self.messages.send(Message::Stop(reply));
@@ -73,7 +73,7 @@ impl Writer {
         &self,
         message: fn(Command) -> Message,
         work: impl Work<T>,
-    ) -> Result<T, Error> {
+    ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let command: Command = Box::new(move |ledger| match work(ledger) {
             // A receiver that has gone away misses nothing.

@@ -1,18 +1,21 @@
-//! One connection to the register's database, made again whenever it is lost.
+//! One connection to the register's database, made again whenever it is lost; one statement with its answer, and what goes wrong with it
+//! told to a person.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
 
-use super::fault::{ANSWER_MAX, Fault, Parameter, first, pooled, query};
-use super::member::Member;
+use super::member::{Member, Party};
 use super::tls::Tls;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::Secret;
 
 /// Where the register is, and how to get there.
@@ -30,12 +33,25 @@ pub struct Place {
 /// The oldest server whose functions ours are written for.
 const OLDEST_SERVER: i32 = 130_000;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// The server gives a statement up a little before we do, so that none is carried out that nobody waits for any more.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Sent when a session begins. The first shows whether the session is ours alone. The server finds out within half a minute when
 /// this computer is gone, and takes its lock away.
 const SESSION: &str = "-c vlens_batch.session=ours -c statement_timeout=8000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
 /// What has to hold of a server and the way to it.
 const LOOK: &str = "SELECT current_setting('server_version_num')::int, coalesce(current_setting('vlens_batch.session', true), ''), current_setting('synchronous_commit')";
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Each parameter with its type, so that a statement takes one round trip and nothing is prepared.
+pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
+/// Why there is no answer.
+#[derive(Debug)]
+enum Fault {
+    /// It may be back in a moment.
+    Away(String),
+    Told(Error),
+}
 
 pub(super) struct Connection {
     config: Config,
@@ -48,7 +64,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects to nothing yet.
-    pub(super) fn new(place: &Place, member: Option<Arc<Member>>) -> Result<Connection, Error> {
+    pub(super) fn new(place: &Place, member: Option<Arc<Member>>) -> Result<Connection> {
         Ok(Connection {
             config: config(place)?,
             tls: Tls::new(place.ca_pem.as_deref())?,
@@ -75,8 +91,8 @@ impl Connection {
     pub(super) async fn ask(
         &self,
         statement: &str,
-        parameters: &[Parameter<'_>],
-    ) -> Result<Vec<Row>, Error> {
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>> {
         let began = Instant::now();
         loop {
             // On the heap, as it is part of every request's way.
@@ -93,23 +109,27 @@ impl Connection {
         }
     }
 
+    /// The same, for an answer of one row.
+    pub(super) async fn ask_one(&self, statement: &str, parameters: Parameters<'_>) -> Result<Row> {
+        first(self.ask(statement, parameters).await?)
+    }
+
+    /// The same of a function whose first parameter is this process and whose last is its clock.
+    pub(super) async fn call(&self, statement: &str, between: Parameters<'_>) -> Result<Vec<Row>> {
+        let clock = |member: &Arc<Member>| (member.process(), member.steady_ms());
+        let (process, steady_ms) = self.member.as_ref().map_or((0, 0), clock);
+        let (first, last): (Parameters<'_>, Parameters<'_>) =
+            (&[(&process, Type::INT4)], &[(&steady_ms, Type::INT8)]);
+        let parameters = [first, between, last].concat();
+        self.ask(statement, &parameters).await
+    }
+
     async fn try_once(
         &self,
         statement: &str,
-        parameters: &[Parameter<'_>],
+        parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Fault> {
-        let client = {
-            let mut held = self.client.lock().await;
-            if held.as_ref().is_none_or(|client| client.is_closed()) {
-                let client = self.connect().await?;
-                if let Some(member) = &self.member {
-                    member.greet(&client).await?;
-                }
-                *held = Some(Arc::new(client));
-            }
-            held.clone()
-                .ok_or_else(|| Fault::Away("no connection".to_owned()))?
-        };
+        let client = self.client().await?;
         let answer = query(&client, statement, parameters).await;
         if matches!(answer, Err(Fault::Away(_))) {
             let mut held = self.client.lock().await;
@@ -119,14 +139,25 @@ impl Connection {
         answer
     }
 
+    async fn client(&self) -> Result<Arc<Client>, Fault> {
+        let mut held = self.client.lock().await;
+        if let Some(client) = held.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(self.connect().await?);
+        if let Some(member) = &self.member {
+            greet(member, &client).await?;
+        }
+        *held = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
     async fn connect(&self) -> Result<Client, Fault> {
         let connecting = timeout(CONNECT_MAX, self.config.connect(self.tls.clone()));
-        let (client, connection) = connecting.await.map_err(|_| {
-            Fault::Away(format!("no connection within {} s", CONNECT_MAX.as_secs()))
-        })??;
+        let late = |_| Fault::Away(format!("no connection within {} s", CONNECT_MAX.as_secs()));
+        let (client, connection) = connecting.await.map_err(late)??;
         tokio::spawn(connection);
-        let rows = query(&client, LOOK, &[]).await?;
-        let row = first(&rows)?;
+        let row = first(query(&client, LOOK, &[]).await?)?;
         if row.get::<_, i32>(0) < OLDEST_SERVER {
             let message = "The team's register needs PostgreSQL 13 or newer.";
             return Err(Error::unusable("register_too_old", message).into());
@@ -146,7 +177,7 @@ impl Connection {
     }
 
     /// Runs a script of many statements in one transaction.
-    pub(super) async fn run_script(&self, script: &str) -> Result<(), Error> {
+    pub(super) async fn run_script(&self, script: &str) -> Result<()> {
         let script = format!("BEGIN; {script}; COMMIT");
         let ran = async { Ok(self.connect().await?.batch_execute(&script).await?) };
         ran.await.map_err(|fault| match fault {
@@ -162,7 +193,47 @@ impl Connection {
     }
 }
 
-fn config(place: &Place) -> Result<Config, Error> {
+/// Says who is on this connection: a new process, or one that is back.
+async fn greet(member: &Member, client: &Client) -> Result<(), Fault> {
+    const BEGIN: &str = "SELECT caller, verdict, coalesce(is_known, false) FROM vlens_batch.begin_process($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, encode($10, 'hex'), $11)";
+    let Party {
+        base_url,
+        tenancy_name,
+        ledger,
+        host,
+        os_user,
+        ..
+    } = &member.party;
+    let (check, lease_s) = (member.key.check()?, member.party.lease_s());
+    let known = Some(member.process()).filter(|process| *process != 0);
+    let newest = member.party.newest.as_ref().map_or(&[][..], |id| id);
+    let parameters: Parameters<'_> = &[
+        (base_url, Type::TEXT),
+        (tenancy_name, Type::TEXT),
+        (&check, Type::BYTEA),
+        (ledger, Type::BYTEA),
+        (host, Type::TEXT),
+        (os_user, Type::TEXT),
+        (&env!("CARGO_PKG_VERSION"), Type::TEXT),
+        (&lease_s, Type::FLOAT8),
+        (&member.steady_ms(), Type::INT8),
+        (&newest, Type::BYTEA),
+        (&known, Type::INT4),
+    ];
+    let row = first(query(client, BEGIN, parameters).await?)?;
+    match row.get(1) {
+        "ready" => {}
+        "restored" if member.may_be_restored => {}
+        "unknown tenant" => return Err(unknown_tenant(base_url, tenancy_name).into()),
+        "another key" => return Err(another_key().into()),
+        _ => return Err(restored().into()),
+    }
+    member.process.store(row.get(0), Ordering::Relaxed);
+    member.is_known.store(row.get(2), Ordering::Relaxed);
+    Ok(())
+}
+
+fn config(place: &Place) -> Result<Config> {
     // What libpq calls so is what is always done here.
     let url = place.url.replace("sslmode=verify-full", "sslmode=require");
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
@@ -196,4 +267,100 @@ fn config(place: &Place) -> Result<Config, Error> {
         .tcp_user_timeout(ANSWER_MAX)
         .target_session_attrs(TargetSessionAttrs::ReadWrite);
     Ok(config)
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::Told(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(fault) = error.as_db_error() else {
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            return Fault::Away(cause.to_string());
+        };
+        let words = fault.message().to_owned();
+        let unusable =
+            |code, what| Error::unusable(code, format!("The team's register {what} ({words})."));
+        let missing = [
+            SqlState::INVALID_SCHEMA_NAME,
+            SqlState::UNDEFINED_FUNCTION,
+            SqlState::UNDEFINED_TABLE,
+        ];
+        Fault::Told(match fault.code().code().get(..2) {
+            // Connections, resources, an operator or a crash, a standby that only reads, a deadlock.
+            Some("08" | "53" | "57" | "25" | "40") if !words.contains("unsupported startup parameter") => {
+                return Fault::Away(words);
+            }
+            Some("08") => pooled(),
+            Some("28") => unusable("register_refused", "does not let this user in")
+                .hint("Check the user in VLENS_REGISTER (or [team] register) and the file that VLENS_REGISTER_PASSWORD_FILE names."),
+            _ if missing.contains(fault.code()) => Error::unusable(
+                "register_missing",
+                "This database holds no register of vlens-batch, or another version of it.",
+            )
+            .hint("Whoever owns the database makes it, once: vlens-batch register init --new-key FILE"),
+            _ if *fault.code() == SqlState::INSUFFICIENT_PRIVILEGE => Error::unusable(
+                "register_rights_missing",
+                format!("This user may not use the team's register ({words})."),
+            )
+            .hint("Whoever owns the database runs: GRANT USAGE ON SCHEMA vlens_batch TO the user."),
+            _ => unusable("register_unusable", "cannot be used")
+                .hint("`vlens-batch doctor` looks at it."),
+        })
+    }
+}
+
+fn pooled() -> Error {
+    Error::unusable(
+        "register_pooled",
+        "The way to the team's register leads through a pool of connections (PgBouncer or the like), which lends a session to \
+         several programs at once; who lives could not be told.",
+    )
+    .hint("Name the database server's own address in VLENS_REGISTER, or [team] register.")
+}
+
+/// One statement with its answer, within the time that one may take.
+async fn query(
+    client: &Client,
+    statement: &str,
+    parameters: Parameters<'_>,
+) -> Result<Vec<Row>, Fault> {
+    let late = |_| Fault::Away(format!("no answer within {} s", ANSWER_MAX.as_secs()));
+    let answer = timeout(ANSWER_MAX, client.query_typed(statement, parameters));
+    Ok(answer.await.map_err(late)??)
+}
+
+pub(super) fn first(rows: Vec<Row>) -> Result<Row> {
+    let message = "The team's register gave no answer to a question that has one.";
+    let first = rows.into_iter().next();
+    first.ok_or_else(|| Error::unexpected("register_unusable", message))
+}
+
+pub(super) fn unknown_tenant(base_url: &str, tenancy_name: &str) -> Error {
+    let message = format!("The team's register knows no tenant {tenancy_name} at {base_url}.");
+    Error::unusable("register_without_tenant", message)
+        .hint("Whoever owns the database enters it: vlens-batch register init")
+}
+
+pub(super) fn another_key() -> Error {
+    Error::unusable(
+        "register_key_differs",
+        "This computer's key file is not the team's: the same customer would be another one here.",
+    )
+    .hint("Copy the team's key file to the place that VLENS_REGISTER_KEY_FILE names.")
+}
+
+pub(super) fn restored() -> Error {
+    Error::refused(
+        "register_restored",
+        "The team's register was restored from a backup, or another server has taken its place: it may have lost who was invited last, \
+         and they would be invited again.",
+    )
+    .hint("On each computer that sends: vlens-batch register rebuild. When all have given what their ledgers know, sending goes on.")
 }

@@ -1,15 +1,16 @@
-//! Who speaks to the register: a process of the team, as it says on every connection.
+//! Who speaks to the register: a process of the team, as it says on every connection; and the team's key.
 
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
-use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
-use super::fault::{Fault, first, query};
-use super::key::TeamKey;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::model::CustomerKey;
 
 /// Names a request before the register has heard of it.
 pub type AttemptId = [u8; 16];
@@ -57,76 +58,90 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Says who is on this connection: a new process, or one that is back.
-    pub(super) async fn greet(&self, client: &Client) -> Result<(), Fault> {
-        const BEGIN: &str = "SELECT caller, verdict, coalesce(is_known, false) FROM vlens_batch.begin_process($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, encode($10, 'hex'), $11)";
-        let (check, lease_s) = (self.key.check()?, self.party.lease_s());
-        let known = Some(self.process.load(Ordering::Relaxed)).filter(|process| *process != 0);
-        let steady_ms = self.steady_ms();
-        let newest = self.party.newest.as_ref().map_or(&[][..], |id| id);
-        let Party {
-            base_url,
-            tenancy_name,
-            ledger,
-            host,
-            os_user,
-            ..
-        } = &self.party;
-        let rows = query(
-            client,
-            BEGIN,
-            &[
-                (base_url, Type::TEXT),
-                (tenancy_name, Type::TEXT),
-                (&check, Type::BYTEA),
-                (ledger, Type::BYTEA),
-                (host, Type::TEXT),
-                (os_user, Type::TEXT),
-                (&env!("CARGO_PKG_VERSION"), Type::TEXT),
-                (&lease_s, Type::FLOAT8),
-                (&steady_ms, Type::INT8),
-                (&newest, Type::BYTEA),
-                (&known, Type::INT4),
-            ],
-        )
-        .await?;
-        let row = first(&rows)?;
-        match row.get(1) {
-            "ready" => {}
-            "restored" if self.may_be_restored => {}
-            "unknown tenant" => return Err(unknown_tenant(base_url, tenancy_name).into()),
-            "another key" => return Err(another_key().into()),
-            _ => return Err(restored().into()),
-        }
-        self.process.store(row.get(0), Ordering::Relaxed);
-        self.is_known.store(row.get(2), Ordering::Relaxed);
-        Ok(())
+    pub(super) fn process(&self) -> i32 {
+        self.process.load(Ordering::Relaxed)
     }
 
     pub(super) fn steady_ms(&self) -> i64 {
         i64::try_from((self.steady)().as_millis()).unwrap_or(i64::MAX)
     }
+
+    pub(super) fn hashes(&self, customers: &[CustomerKey]) -> Result<Vec<Vec<u8>>> {
+        let hash = |customer: &CustomerKey| self.key.hash(b"customer", customer);
+        customers.iter().map(hash).collect()
+    }
 }
 
-pub(super) fn unknown_tenant(base_url: &str, tenancy_name: &str) -> Error {
-    let message = format!("The team's register knows no tenant {tenancy_name} at {base_url}.");
-    Error::unusable("register_without_tenant", message)
-        .hint("Whoever owns the database enters it: vlens-batch register init")
+/// Keys the hashes of customers: the database's administrator can test no guessed phone.
+#[derive(Clone)]
+pub struct TeamKey([u8; 32]);
+
+impl TeamKey {
+    /// Reads the file that the team shares.
+    pub fn read(path: &Path) -> Result<TeamKey> {
+        let unusable = |what: &str| {
+            let message = format!("The register's key file {} {what}.", path.display());
+            Error::unusable("register_key_unusable", message).hint(
+                "VLENS_REGISTER_KEY_FILE names a copy of the file that `vlens-batch register init --new-key FILE` made: 64 hexadecimal digits.",
+            )
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| unusable(&format!("cannot be read ({error})")))?;
+        let bytes = from_hex(text.trim()).ok_or_else(|| unusable("holds no key"))?;
+        Ok(TeamKey(bytes))
+    }
+
+    /// Makes one, in a file that must not be there yet.
+    pub fn make(path: &Path) -> Result<TeamKey> {
+        let key = TeamKey(random()?);
+        let digits = key.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+        let digits: String = digits.collect();
+        let written = tempfile::NamedTempFile::new_in(folder_of(path)).and_then(|mut file| {
+            writeln!(file, "{digits}")?;
+            file.as_file().sync_all()?;
+            file.persist_noclobber(path).map_err(|error| error.error)
+        });
+        written.map(|_| key).map_err(|error| {
+            let message = format!("The key file {} cannot be made ({error}).", path.display());
+            Error::unusable("register_key_unusable", message)
+        })
+    }
+
+    pub(super) fn hash(&self, domain: &[u8], value: &[u8]) -> Result<Vec<u8>> {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.0);
+        let mac =
+            mac.map_err(|error| Error::unexpected("register_key_unusable", error.to_string()))?;
+        let mac = mac.chain_update(domain).chain_update(value);
+        Ok(mac.finalize().into_bytes().to_vec())
+    }
+
+    pub(super) fn check(&self) -> Result<Vec<u8>> {
+        self.hash(b"check", b"")
+    }
 }
 
-pub(super) fn another_key() -> Error {
-    Error::unusable(
-        "register_key_differs",
-        "This computer's key file is not the team's: the same customer would be another one here.",
-    )
-    .hint("Copy the team's key file to the place that VLENS_REGISTER_KEY_FILE names.")
+fn folder_of(path: &Path) -> &Path {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
-pub(super) fn restored() -> Error {
-    Error::refused(
-        "register_restored",
-        "The team's register was restored from a backup, or another server has taken its place: it may have lost who was invited last, \
-         and they would be invited again.",
-    )
-    .hint("On each computer that sends: vlens-batch register rebuild. When all have given what their ledgers know, sending goes on.")
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    (is_hex && text.len() == 64).then_some(bytes)
+}
+
+pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let source = rustls::crypto::ring::default_provider().secure_random;
+    let filled = source.fill(&mut bytes);
+    filled
+        .map_err(|_| Error::unexpected("no_randomness", "The system gives no random numbers."))?;
+    Ok(bytes)
 }

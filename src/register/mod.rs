@@ -6,8 +6,6 @@
 //! simply asked for again: a request's own id tells whether it was granted, and nothing is sent on a guess.
 
 mod connection;
-mod fault;
-mod key;
 mod member;
 mod tls;
 
@@ -19,16 +17,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::{CustomerKey, Status, Timestamp};
-use connection::Connection;
-use fault::{Parameter, first};
-use key::random;
-use member::{Member, another_key, restored, unknown_tenant};
+use connection::{Connection, Parameters, another_key, restored, unknown_tenant};
+use member::{Member, random};
 
 pub use connection::Place;
-pub use key::TeamKey;
-pub use member::{AttemptId, FENCE, Party, Steady};
+pub use member::{AttemptId, FENCE, Party, Steady, TeamKey};
 
 const SCHEMA: &str = include_str!("../../migrations/register/0001.sql");
 
@@ -52,35 +47,6 @@ pub struct Claim {
     pub at: Timestamp,
 }
 
-/// Where the register stands, for people.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Overview {
-    #[serde(default)]
-    pub register: String,
-    pub per_second: Option<i32>,
-    pub per_minute: Option<i32>,
-    pub paused_ms: i64,
-    pub requests_last_minute: i64,
-    /// Customers by status; `sending` are those on their way.
-    pub claims: serde_json::Value,
-    pub senders: Vec<Sender>,
-    /// It was restored or failed over, and these ledgers have not given yet what they know.
-    pub missing: Option<Vec<String>>,
-    /// The database's clock.
-    pub at: Timestamp,
-}
-
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Sender {
-    pub host: String,
-    pub os_user: String,
-    pub started_at: Timestamp,
-    pub version: String,
-    /// Whether it has a connection.
-    pub alive: bool,
-    pub on_their_way: i64,
-}
-
 pub struct Register {
     connection: Arc<Connection>,
     member: Arc<Member>,
@@ -99,7 +65,7 @@ impl Register {
         key: TeamKey,
         steady: Steady,
         may_be_restored: bool,
-    ) -> Result<Register, Error> {
+    ) -> Result<Register> {
         let member = Arc::new(Member {
             party,
             key,
@@ -110,7 +76,7 @@ impl Register {
         });
         let connection = Arc::new(Connection::new(place, Some(Arc::clone(&member)))?);
         connection.ask("SELECT 1", &[]).await?;
-        let beat = beat(Arc::clone(&connection), Arc::clone(&member));
+        let beat = beat(Arc::clone(&connection));
         Ok(Register {
             connection,
             member,
@@ -124,18 +90,18 @@ impl Register {
         party: &Party,
         key: &TeamKey,
         limits: [Option<u32>; 2],
-    ) -> Result<bool, Error> {
+    ) -> Result<bool> {
         const LOOK: &str = "SELECT to_regnamespace('vlens_batch') IS NULL";
         const ENTER: &str =
             "SELECT vlens_batch.enter_tenant($1, $2, $3, $4, $5, make_interval(secs => $6))";
         let connection = Connection::new(place, None)?;
-        let is_new = first(&connection.ask(LOOK, &[]).await?)?.get(0);
+        let is_new = connection.ask_one(LOOK, &[]).await?.get(0);
         if is_new {
             connection.run_script(SCHEMA).await?;
         }
         let limits = limits.map(|limit| limit.and_then(|limit| i32::try_from(limit).ok()));
         let (check, lease_s) = (key.check()?, party.lease_s());
-        let parameters: [Parameter<'_>; 6] = [
+        let parameters: Parameters<'_> = &[
             (&party.base_url, Type::TEXT),
             (&party.tenancy_name, Type::TEXT),
             (&check, Type::BYTEA),
@@ -143,31 +109,32 @@ impl Register {
             (&limits[1], Type::INT4),
             (&lease_s, Type::FLOAT8),
         ];
-        let is_entered: bool = first(&connection.ask(ENTER, &parameters).await?)?.get(0);
+        let is_entered: bool = connection.ask_one(ENTER, parameters).await?.get(0);
         is_entered.then_some(is_new).ok_or_else(another_key)
     }
 
-    /// Where the register of a tenant stands. Whoever only looks is no process, and needs no key.
+    /// Where the register of a tenant stands: a document for people, and its clock. Whoever only looks is no process, and needs no key.
     pub async fn look(
         place: &Place,
         base_url: &str,
         tenancy_name: &str,
-    ) -> Result<Overview, Error> {
+    ) -> Result<(serde_json::Value, Timestamp)> {
         const LOOK: &str = include_str!("overview.sql");
         let connection = Connection::new(place, None)?;
-        let tenant: [Parameter<'_>; 2] = [(&base_url, Type::TEXT), (&tenancy_name, Type::TEXT)];
-        let rows = connection.ask(LOOK, &tenant).await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| unknown_tenant(base_url, tenancy_name))?;
+        let name = connection.name();
+        let parameters: Parameters<'_> = &[
+            (&base_url, Type::TEXT),
+            (&tenancy_name, Type::TEXT),
+            (&name, Type::TEXT),
+        ];
+        let rows = connection.ask(LOOK, parameters).await?;
+        let row = rows.first();
+        let row = row.ok_or_else(|| unknown_tenant(base_url, tenancy_name))?;
         let overview = serde_json::from_str(row.get(0)).map_err(|error| {
             let message = format!("What the team's register tells cannot be read ({error}).");
             Error::unexpected("register_unusable", message)
         })?;
-        Ok(Overview {
-            register: connection.name(),
-            ..overview
-        })
+        Ok((overview, Timestamp(row.get(1))))
     }
 
     /// Whether this ledger's customers are known to all.
@@ -176,7 +143,7 @@ impl Register {
     }
 
     /// A name for one more request.
-    pub fn new_attempt() -> Result<AttemptId, Error> {
+    pub fn new_attempt() -> Result<AttemptId> {
         random()
     }
 
@@ -187,30 +154,24 @@ impl Register {
         attempt: AttemptId,
         customer: Option<&[u8]>,
         over: Option<Status>,
-    ) -> Result<Verdict, Error> {
+    ) -> Result<Verdict> {
         const OPEN: &str = "SELECT verdict, wait, status, host, os_user, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5)";
-        let key = customer
-            .map(|customer| self.member.key.hash(b"customer", customer))
-            .transpose()?;
-        let over = over.map(<&str>::from);
-        let rows = self
-            .call(
-                OPEN,
-                &[
-                    (&attempt.as_slice(), Type::BYTEA),
-                    (&key, Type::BYTEA),
-                    (&over, Type::TEXT),
-                ],
-            )
-            .await?;
-        let row = first(&rows)?;
+        let hash = |customer| self.member.key.hash(b"customer", customer);
+        let key = customer.map(hash).transpose()?;
+        let parameters: Parameters<'_> = &[
+            (&attempt.as_slice(), Type::BYTEA),
+            (&key, Type::BYTEA),
+            (&over.map(<&str>::from), Type::TEXT),
+        ];
+        let rows = self.connection.call(OPEN, parameters).await?;
+        let row = connection::first(rows)?;
         Ok(match row.get(0) {
             "granted" => Verdict::Granted,
             "wait" => {
                 let ms: i64 = row.get(1);
                 Verdict::Wait(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
             }
-            "taken" => Verdict::Taken(claim(row, 2)),
+            "taken" => Verdict::Taken(claim(&row, 2)),
             _ => return Err(restored()),
         })
     }
@@ -222,18 +183,18 @@ impl Register {
         event: &str,
         status: Status,
         pause: Option<Duration>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         const CLOSE: &str =
             "SELECT vlens_batch.close_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6)";
         let status = <&str>::from(status);
         let pause_ms = pause.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(0));
-        let parameters: [Parameter<'_>; 4] = [
+        let parameters: Parameters<'_> = &[
             (&attempt.as_slice(), Type::BYTEA),
             (&event, Type::TEXT),
             (&status, Type::TEXT),
             (&pause_ms, Type::INT8),
         ];
-        self.call(CLOSE, &parameters).await.map(drop)
+        self.connection.call(CLOSE, parameters).await.map(drop)
     }
 
     /// Notes what a person says of customers, of all or of none. Gives those of whom it cannot be said, by their place in `customers`.
@@ -241,96 +202,52 @@ impl Register {
         &self,
         customers: &[CustomerKey],
         status: Status,
-    ) -> Result<Vec<(usize, Claim)>, Error> {
+    ) -> Result<Vec<(usize, Claim)>> {
         const SETTLE: &str = "SELECT key, status, host, os_user, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.settle($1, $2, $3, $4)";
-        let keys = self.keys(customers)?;
+        let keys = self.member.hashes(customers)?;
         let status = <&str>::from(status);
-        let rows = self
-            .call(SETTLE, &[(&keys, Type::BYTEA_ARRAY), (&status, Type::TEXT)])
-            .await?;
+        let parameters: Parameters<'_> = &[(&keys, Type::BYTEA_ARRAY), (&status, Type::TEXT)];
+        let rows = self.connection.call(SETTLE, parameters).await?;
         let place = |row: &Row| keys.iter().position(|key| key == row.get::<_, &[u8]>(0));
-        Ok(rows
-            .iter()
-            .filter_map(|row| Some((place(row)?, claim(row, 1))))
-            .collect())
+        let refused = |row| Some((place(row)?, claim(row, 1)));
+        Ok(rows.iter().filter_map(refused).collect())
     }
 
     /// Gives what a ledger knows of some customers.
-    pub async fn remember(
-        &self,
-        customers: &[CustomerKey],
-        statuses: &[Status],
-    ) -> Result<u64, Error> {
-        let keys = self.keys(customers)?;
+    pub async fn remember(&self, customers: &[CustomerKey], statuses: &[Status]) -> Result<u64> {
+        const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3)";
+        let keys = self.member.hashes(customers)?;
         let statuses: Vec<&str> = statuses.iter().map(|&status| status.into()).collect();
-        let parameters: [Parameter<'_>; 3] = [
-            (&self.member.process.load(Ordering::Relaxed), Type::INT4),
+        let parameters: Parameters<'_> = &[
+            (&self.member.process(), Type::INT4),
             (&keys, Type::BYTEA_ARRAY),
             (&statuses, Type::TEXT_ARRAY),
         ];
-        let rows = self
-            .connection
-            .ask("SELECT vlens_batch.remember($1, $2, $3)", &parameters)
-            .await?;
-        let changed: i64 = first(&rows)?.get(0);
-        Ok(u64::try_from(changed).unwrap_or(0))
+        let row = self.connection.ask_one(REMEMBER, parameters).await?;
+        Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
     }
 
     /// This ledger has given all. Gives the others that have not, for whom the register waits if it was restored, unless a person says
     /// that they will not come.
-    pub async fn remembered(&self, without_the_others: bool) -> Result<Vec<String>, Error> {
-        let process = self.member.process.load(Ordering::Relaxed);
-        let parameters: [Parameter<'_>; 2] =
-            [(&process, Type::INT4), (&without_the_others, Type::BOOL)];
-        let rows = self
-            .connection
-            .ask(
-                "SELECT os_user || ' at ' || host FROM vlens_batch.remembered($1, $2)",
-                &parameters,
-            )
-            .await?;
+    pub async fn remembered(&self, without_the_others: bool) -> Result<Vec<String>> {
+        const REMEMBERED: &str =
+            "SELECT os_user || ' at ' || host FROM vlens_batch.remembered($1, $2)";
+        let process = self.member.process();
+        let parameters: Parameters<'_> =
+            &[(&process, Type::INT4), (&without_the_others, Type::BOOL)];
+        let rows = self.connection.ask(REMEMBERED, parameters).await?;
         self.member.is_known.store(true, Ordering::Relaxed);
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
-
-    fn keys(&self, customers: &[CustomerKey]) -> Result<Vec<Vec<u8>>, Error> {
-        let key = &self.member.key;
-        let hash = |customer: &CustomerKey| key.hash(b"customer", customer);
-        customers.iter().map(hash).collect()
-    }
-
-    async fn call(&self, statement: &str, between: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        call(&self.connection, &self.member, statement, between).await
-    }
-}
-
-/// A function whose first parameter is this process and whose last is its clock.
-async fn call(
-    connection: &Connection,
-    member: &Member,
-    statement: &str,
-    between: &[Parameter<'_>],
-) -> Result<Vec<Row>, Error> {
-    let process = member.process.load(Ordering::Relaxed);
-    let steady_ms = member.steady_ms();
-    let (first, last): (Parameter<'_>, Parameter<'_>) =
-        ((&process, Type::INT4), (&steady_ms, Type::INT8));
-    let parameters = [&[first], between, &[last]].concat();
-    connection.ask(statement, &parameters).await
 }
 
 /// Without it, all who wait for the minute are silent, and each who begins meanwhile must take that for a clock that was set.
-async fn beat(connection: Arc<Connection>, member: Arc<Member>) {
+async fn beat(connection: Arc<Connection>) {
+    const TICK: &str = "SELECT n FROM vlens_batch.tick($1, $2)";
     loop {
         tokio::time::sleep(BEAT).await;
         // Whoever has something to ask finds out by himself that the register is away.
-        let _ = call(
-            &connection,
-            &member,
-            "SELECT n FROM vlens_batch.tick($1, $2)",
-            &[],
-        )
-        .await;
+        let _ = connection.call(TICK, &[]).await;
     }
 }
 

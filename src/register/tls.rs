@@ -14,14 +14,14 @@ use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::{TlsConnector, client};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 #[derive(Clone)]
 pub(super) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
     /// Trusts Mozilla's certificate authorities, and those in `ca_pem`.
-    pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Tls, Error> {
+    pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Tls> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
         for certificate in CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default()) {

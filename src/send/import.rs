@@ -233,7 +233,7 @@ pub fn import(
         Verdict::Aside(_) => Ok(()),
     })?;
     failpoint::pass("before_imported");
-    let run = import.commit()?;
+    let run = import.commit(what.started)?;
     failpoint::pass("after_imported");
     Ok(run)
 }

@@ -122,9 +122,9 @@ pub fn dry_run(
             Verdict::Invalid(_) => invalid += 1,
             Verdict::Duplicate(_) => duplicate += 1,
             Verdict::Valid(invitation) => {
-                let known = reader.as_ref().map(|reader| reader.standing(invitation));
+                let known = reader.as_ref().map(|reader| reader.meeting(invitation));
                 let known = known.transpose()?.flatten();
-                match plan(known.map(|(_, standing)| standing), wishes) {
+                match plan(known.map(|met| met.standing), wishes) {
                     Plan::Send => due += 1,
                     Plan::Skip => created += 1,
                     Plan::Hold => held += 1,
@@ -363,10 +363,10 @@ impl<'a> Check<'a> {
         let Some(reader) = &self.reader else {
             return Ok(());
         };
-        match reader.standing(of)? {
-            Some((id, standing)) if standing.status == Status::Created => {
-                let earlier = || reader.created_in(id);
-                let is_same = standing.same_content;
+        match reader.meeting(of)? {
+            Some(met) if met.standing.status == Status::Created => {
+                let earlier = || reader.created_in(met.invitation);
+                let is_same = met.standing.same_content;
                 self.tally.see_already_created(row, is_same, earlier)
             }
             _ => Ok(()),

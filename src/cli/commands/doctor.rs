@@ -313,15 +313,17 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     let (Some((place, _)), Some(wanted)) = (team, wanted) else {
         return Ok(nothing());
     };
-    let overview = Register::look(&place, &wanted.base_url, &wanted.tenancy_name).await?;
-    if overview.missing.is_some() {
+    let look = Register::look(&place, &wanted.base_url, &wanted.tenancy_name);
+    let (overview, at) = look.await?;
+    if !overview["missing"].is_null() {
         let message = "The team's register was restored or failed over; nobody sends until every ledger has given what it knows.";
         return Err(Error::refused("register_restored", message)
             .hint("On each computer: vlens-batch register rebuild"));
     }
-    let apart = now().ms_since(overview.at).abs();
+    let apart = now().ms_since(at).abs();
     if apart <= SKEW_MS {
-        return Ok(fine(format!("{} is in reach.", overview.register)));
+        let name = overview["register"].as_str().unwrap_or_default();
+        return Ok(fine(format!("{name} is in reach.")));
     }
     let message = format!(
         "The clocks of this machine and of the team's register are {} s apart.",

@@ -17,6 +17,7 @@ use crate::cli::files::{Readers, refuse_output, write_file, write_first};
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error};
+use crate::ledger::Event;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
 use crate::report::{
     ExportOptions, Format, PEOPLE, ReportData, command, rows as counted, sink, texts, write_html,
@@ -39,7 +40,7 @@ pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
 
 /// A row's present state and everything that happened to it, oldest first; neither its cells nor its token.
 fn history(opened: &Opened<'_>, run: RunId, row: RowNumber) -> Ended {
-    let history = opened.reader.history(run, row, opened.is_held())?;
+    let history = opened.reader.history(run, row)?;
     let Some(history) = history else {
         let message = format!("Run {run} has no row {row}.");
         return Err(Error::unusable("row_not_found", message));
@@ -69,7 +70,7 @@ pub fn runs(settings: &Settings) -> Ended {
     let output = settings.output;
     let opened = Opened::find(settings, false)?;
     let at_most = if output.json { u32::MAX } else { SHOWN_RUNS };
-    let runs = opened.reader.runs(opened.is_held(), now(), at_most)?;
+    let runs = opened.reader.runs(now(), at_most)?;
     let runs: Vec<RunSummary> = runs.into_iter().map(|run| opened.told(run)).collect();
     // Runs are numbered from 1 without a gap.
     let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
@@ -154,8 +155,7 @@ fn write_results(
     } else {
         args.only.as_slice()
     };
-    let is_held = opened.is_held();
-    opened.reader.results(run, only, is_held, &mut write)?;
+    opened.reader.results(run, only, &mut write)?;
     sink.finish()?;
     Ok(rows)
 }
@@ -198,11 +198,11 @@ const NEEDING: [Status; 4] = [
 ];
 
 fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
-    let (reader, is_held, now) = (&opened.reader, opened.is_held(), now());
+    let (reader, now) = (&opened.reader, now());
     // As they are set now; those of the run itself may have been others.
     let limits = opened.settings.sending(&SendArgs::default()).limits;
     let mut people = Vec::new();
-    reader.results(run, &NEEDING, is_held, &mut |row| {
+    reader.results(run, &NEEDING, &mut |row| {
         if people.len() < PEOPLE {
             people.push(row.clone());
         }
@@ -217,7 +217,7 @@ fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
         per_second: limits.per_second,
         per_minute: limits.per_minute,
         statistics: reader.statistics(run)?,
-        runs: reader.runs(is_held, now, REPORTED_RUNS)?,
+        runs: reader.runs(now, REPORTED_RUNS)?,
     })
 }
 
@@ -248,22 +248,22 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let wait = StopSignal::default();
     let wait = args.wait.then_some(&wait);
     let mut ledger = open_ledger(&opened.path, settings, "settle", wait, None)?;
-    ledger.decide_on(run)?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
     let told = ("row_not_uncertain", "not uncertain; nothing was settled");
     let fits = |status| status == Status::Uncertain;
     refuse_unfit_rows(&opened, run, &rows, fits, told)?;
     let named = (!args.all).then_some(&rows);
     let is_created = args.what == SettledAs::Created;
+    let (event, status) = match args.what {
+        SettledAs::Created => (Event::SettledCreated, Status::Created),
+        SettledAs::NotCreated => (Event::SettledNotCreated, Status::Pending),
+    };
     if !opened.is_rehearsal() {
-        let status = if is_created {
-            Status::Created
-        } else {
-            Status::Pending
-        };
         register::settle(settings, &mut ledger, run, named, status).await?;
     }
-    let settled = ledger.settle(run, named, is_created, &SystemClock.moment())?;
+    let (uncertain, now) = ([Status::Uncertain], SystemClock.moment());
+    let settled = ledger.decide(run, event, &uncertain, named, &now)?;
+    let settled = settled.len() as u64;
     ledger.finish()?;
     if is_created && settled > 0 {
         let retry = command(&format!("retry {run} --row N --uncertain"), &sending);
@@ -293,7 +293,7 @@ pub fn refuse_unfit_rows(
 ) -> Result<(), Error> {
     let mut others = Vec::new();
     for &row in rows {
-        let history = opened.reader.history(run, row, false)?;
+        let history = opened.reader.history(run, row)?;
         if history.is_none_or(|history| !fits(history.result.status)) {
             others.push(row.to_string());
         }

@@ -175,7 +175,8 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
             init(settings, &place, &binding, &key).await
         }
         RegisterAction::Status => {
-            let overview = Register::look(&place, &binding.base_url, &binding.tenancy_name).await?;
+            let look = Register::look(&place, &binding.base_url, &binding.tenancy_name);
+            let (overview, _) = look.await?;
             let text = |look: Look| look.text(texts::REGISTER, &overview);
             settings.output.show(&overview, text)
         }

@@ -20,7 +20,7 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::{Ledger, OnLoss, Writer};
+use crate::ledger::{Event, Ledger, OnLoss, Writer};
 use crate::mapping::config::SessionKind;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -92,8 +92,8 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, told)?;
     let named = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
-    ledger.decide_on(*run)?;
-    let mut only = ledger.retry(*run, &statuses, named, &SystemClock.moment())?;
+    let now = SystemClock.moment();
+    let mut only = ledger.decide(*run, Event::Retried, &statuses, named, &now)?;
     if !is_any_named {
         only.extend(rows);
     }
@@ -325,7 +325,13 @@ impl<'s> Flow<'s> {
         // As far as `--limit` goes.
         let due = match &begun.only {
             Some(rows) => rows.len() as u64,
-            None => begun.ledger.due_count(run)?,
+            None => {
+                begun
+                    .ledger
+                    .summary(run, SystemClock.wall())?
+                    .counts
+                    .pending
+            }
         };
         let due = self.args.limit.map_or(due, |limit| due.min(limit));
         let (due, held) = match held {

@@ -96,14 +96,9 @@ impl<'s> Opened<'s> {
         self.reader.binding().base_url == SANDBOX_NAME
     }
 
-    /// Whether somebody is sending.
-    pub fn is_held(&self) -> bool {
-        Lock::is_held(&self.path)
-    }
-
     /// How a run stands, as the ledger tells it.
     pub fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
-        let summary = self.reader.summary(run, self.is_held(), now())?;
+        let summary = self.reader.summary(run, now())?;
         Ok(self.told(summary))
     }
 
@@ -206,7 +201,6 @@ pub fn worker(
         command,
         os_user: user_name(),
         host: host_name(),
-        pid: std::process::id(),
         since: SystemClock.moment(),
         again: settings.again(is_sandbox, run),
     }

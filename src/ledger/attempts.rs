@@ -7,7 +7,7 @@ use super::open::{Ledger, Worker};
 use super::reader::Reader;
 use super::values::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
 use crate::error::{Error, Result};
-use crate::model::{CustomerKey, Moment, RunId, Secret, Status, Stop, Timestamp};
+use crate::model::{CustomerKey, Moment, RunId, Secret, Status, Stop};
 
 /// What became of a request; by default of one that is about no invitation.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,7 @@ impl Ledger {
         if let Some(id) = self.db.value(OPEN, attempt)? {
             return Ok(Ok(id));
         }
-        let newest = self.newest_process()?;
+        let newest = self.sender()?;
         let by = newest.filter(|(id, _)| *id != self.process);
         let by = by.map_or_else(|| "another program".to_owned(), |(_, by)| by);
         let path = self.path().display();
@@ -136,25 +136,18 @@ impl Ledger {
             "UPDATE attempts AS a SET closed_ms = {NOW}, event = 'uncertain', code = 'interrupted'
              FROM processes p WHERE p.id = a.process_id AND a.closed_ms IS NULL"
         );
-        let (
-            Worker {
-                command,
-                os_user,
-                host,
-                ..
-            },
-            now,
-        ) = (worker, &worker.since);
+        let (now, user, host) = (&worker.since, &worker.os_user, &worker.host);
+        let (pid, boot_id) = (std::process::id(), &now.boot_id);
         self.write(|ledger| {
             let db = &ledger.db;
             db.run(&not_ended, ())?;
             for invitation in db.values(ON_ITS_WAY, ())? {
                 ledger.set_status(invitation, Status::Uncertain, None)?;
             }
-            db.run(&close, (now.at, now.uptime_ms, &now.boot_id))?;
+            db.run(&close, (now.at, now.uptime_ms, boot_id))?;
             db.run("DELETE FROM meta WHERE key = 'copied_ms'", ())?;
-            let (pid, boot_id) = (std::process::id(), &now.boot_id);
-            let process = (command, os_user, host, pid, boot_id, now.at, now.uptime_ms);
+            let command = worker.command;
+            let process = (command, user, host, pid, boot_id, now.at, now.uptime_ms);
             let id = db.value(BEGIN, process)?;
             id.ok_or_else(|| db.damaged("it takes in no process"))
         })
@@ -271,28 +264,22 @@ impl Reader {
     /// What is left of the pauses that Vlens asked for, of whichever process.
     pub fn pause_left(&self, now: &Moment) -> Result<Duration> {
         let left = format!(
-            "SELECT max(left_ms) FROM (
+            "SELECT max(coalesce(max(left_ms), 0), 0) FROM (
                  SELECT a.pause_ms - {} AS left_ms FROM attempts a CROSS JOIN processes p ON p.id = a.process_id
                  WHERE a.pause_ms IS NOT NULL ORDER BY a.id DESC LIMIT 64)",
             ago()
         );
         let params = (now.at, now.uptime_ms, &now.boot_id);
-        let left_ms: Option<Option<i64>> = self.db.value(&left, params)?;
-        let left_ms = left_ms.flatten().and_then(|ms| u64::try_from(ms).ok());
+        let left_ms = self.db.value(&left, params)?;
         Ok(Duration::from_millis(left_ms.unwrap_or(0)))
     }
 
     /// Who writes, if nobody has said that he ended.
-    pub fn sender(&self) -> Result<Option<String>> {
-        Ok(self.newest_process()?.map(|(_, words)| words))
-    }
-
-    fn newest_process(&self) -> Result<Option<(i64, String)>> {
+    pub fn sender(&self) -> Result<Option<(i64, String)>> {
         const NEWEST: &str = "
-            SELECT id, format('%s, process %d on %s', os_user, pid, host), anchor_ms
+            SELECT id, format('%s, process %d on %s, since %s', os_user, pid, host, strftime('%FT%TZ', anchor_ms / 1000, 'unixepoch'))
             FROM processes WHERE seconds IS NULL ORDER BY id DESC LIMIT 1";
-        let newest: Option<(i64, String, Timestamp)> = self.db.first(NEWEST, ())?;
-        Ok(newest.map(|(id, who, since)| (id, format!("{who}, since {since}"))))
+        self.db.first(NEWEST, ())
     }
 
     /// Requests of which the register does not know yet what became of them, with their event and the status that follows from it.

@@ -21,11 +21,10 @@ pub struct InboxFile {
     pub modified_ms: i64,
 }
 
-/// An import under way. Dropped without [`Import::commit`], it leaves no trace.
+/// An import under way.
 #[derive(Debug)]
 pub struct Import<'l> {
     ledger: &'l Ledger,
-    run: RunId,
     sheet: i64,
     columns: usize,
     /// The last content that earlier sheets brought, among which each row is looked up; 0 where there were none.
@@ -63,11 +62,11 @@ impl Reader {
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
     pub fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
         const BY_KEY: &str = "
-            SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0
+            SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0, i.key, 0
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.id = coalesce((SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1))";
         const BY_BODY: &str = "
-            SELECT i.id, i.status, 1, i.was_created IS 1, 0
+            SELECT i.id, i.status, 1, i.was_created IS 1, 0, i.key, 0
             FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 LIMIT 1";
         let hash = body_hash(&self.salt, &invitation.body);
         let mut met: Option<Meeting> = self.db.first(BY_KEY, (self.kept_key(invitation), hash))?;
@@ -137,7 +136,7 @@ impl Ledger {
     }
 
     /// Begins a run with the import of a sheet: `source` as named on the command line, `columns` as it calls them itself, `told_by` as
-    /// of [`Reader::tell_apart_by`].
+    /// of [`Reader::tell_apart_by`], `fill` gives all its rows.
     pub fn import(
         &mut self,
         source: &str,
@@ -145,34 +144,46 @@ impl Ledger {
         columns: &[String],
         told_by: &str,
         started: &Moment,
-    ) -> Result<Import<'_>> {
+        fill: impl FnOnce(&mut Import<'_>) -> Result<()>,
+    ) -> Result<RunId> {
         const SHEET: &str = "
             INSERT INTO sheets (source, identity, told_by, columns, rows, imported_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
         let headers = to_json(&columns)?;
-        let begun = self.begin().and_then(|()| {
-            let db = &self.db;
-            self.tell_apart_by(told_by)?;
+        let imported = self.write(|ledger| {
+            let db = &ledger.db;
+            ledger.tell_apart_by(told_by)?;
             db.run(SHEET, (source, identity, told_by, headers, started.at))?;
             let sheet = db.conn.last_insert_rowid();
-            let run = self.begin_run(sheet, source, started)?;
+            let run = ledger.begin_run(sheet, source, started)?;
             let last = db.value("SELECT coalesce(max(id), 0) FROM contents", ())?;
             let last = last.unwrap_or(0);
             db.script(IMPORT_CACHE)?;
             if last == 0 {
                 db.script("DROP INDEX invitations_by_key")?;
             }
-            Ok((sheet, run, last))
+            let mut import = Import {
+                ledger,
+                sheet,
+                columns: columns.len(),
+                last_before: last,
+                last_content: last,
+                changed: 0,
+            };
+            fill(&mut import)?;
+            let changed = import.changed;
+            if last == 0 {
+                db.script(KEY_INDEX)?;
+            }
+            db.run(TALLIES, [sheet])?;
+            db.run(ROWS, [sheet])?;
+            ledger.note_changed(run, changed)?;
+            ledger.hold_lost_sheet(InvitationId(last + 1), started)?;
+            Ok(run)
         });
-        let (sheet, run, last) = begun.inspect_err(|_| self.roll_back())?;
-        Ok(Import {
-            run,
-            sheet,
-            columns: columns.len(),
-            last_before: last,
-            last_content: last,
-            changed: 0,
-            ledger: self,
-        })
+        // Should this fail, there is more memory in use.
+        let _ = self.db.script(USUAL_CACHE);
+        self.has_others.set(false);
+        imported
     }
 
     fn begin_run(&self, sheet: i64, source: &str, started: &Moment) -> Result<RunId> {
@@ -213,6 +224,20 @@ const IMPORT_CACHE: &str = "PRAGMA cache_size = -34000";
 const USUAL_CACHE: &str =
     "PRAGMA cache_size = -8000; PRAGMA shrink_memory; DROP TABLE IF EXISTS temp.others";
 
+/// A first sheet looks nothing up, and an index made at once takes a fraction of one that is filled at random.
+const KEY_INDEX: &str = "CREATE UNIQUE INDEX invitations_by_key ON invitations (key)";
+
+/// Counted once at the end; from then on the triggers keep it.
+const TALLIES: &str = "
+    INSERT INTO tallies (sheet_id, status, run_id, n)
+    SELECT r.sheet_id,
+           CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END,
+           coalesce(i.created_run, 0), count(*)
+    FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
+    WHERE r.sheet_id = ?1 GROUP BY 2, 3";
+const ROWS: &str = "
+    UPDATE sheets SET rows = (SELECT coalesce(sum(n), 0) FROM tallies WHERE sheet_id = id) WHERE id = ?1";
+
 impl Import<'_> {
     /// A row with an invitation that no earlier row of its sheet asks for.
     pub fn valid(&mut self, row: &Row, invitation: &Invitation, decide: Decide<'_>) -> Result<()> {
@@ -251,21 +276,6 @@ impl Import<'_> {
     pub fn invalid(&mut self, row: &Row, problems: &[Problem]) -> Result<()> {
         let content = self.content(row, None, None, Some(to_json(&problems)?))?;
         self.add_row(row, content, None, false)
-    }
-
-    /// Makes all of it durable: the run exists.
-    pub fn commit(self, now: &Moment) -> Result<RunId> {
-        let db = &self.ledger.db;
-        if self.last_before == 0 {
-            db.script(KEY_INDEX)?;
-        }
-        db.run(TALLIES, [self.sheet])?;
-        db.run(ROWS, [self.sheet])?;
-        self.ledger.note_changed(self.run, self.changed)?;
-        let first = InvitationId(self.last_before + 1);
-        self.ledger.hold_lost_sheet(first, now)?;
-        self.ledger.commit()?;
-        Ok(self.run)
     }
 
     /// What a row holds and asks for: what an earlier sheet brought (what was purged of it is here again), or else a new one. A body
@@ -321,29 +331,5 @@ impl Import<'_> {
         let is_due = is_due.then_some(1);
         let values = (self.sheet, row.number, content, duplicate_of, is_due);
         self.ledger.db.run(ADD, values)
-    }
-}
-
-/// A first sheet looks nothing up, and an index made at once takes a fraction of one that is filled at random.
-const KEY_INDEX: &str = "CREATE UNIQUE INDEX invitations_by_key ON invitations (key)";
-
-/// Counted once at the end; from then on the triggers keep it.
-const TALLIES: &str = "
-    INSERT INTO tallies (sheet_id, status, run_id, n)
-    SELECT r.sheet_id,
-           CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END,
-           coalesce(i.created_run, 0), count(*)
-    FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
-    WHERE r.sheet_id = ?1 GROUP BY 2, 3";
-const ROWS: &str = "
-    UPDATE sheets SET rows = (SELECT coalesce(sum(n), 0) FROM tallies WHERE sheet_id = id) WHERE id = ?1";
-
-impl Drop for Import<'_> {
-    fn drop(&mut self) {
-        // What is not committed.
-        self.ledger.roll_back();
-        // Should this fail, there is more memory in use.
-        let _ = self.ledger.db.script(USUAL_CACHE);
-        self.ledger.has_others.set(false);
     }
 }

@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 
 /// How much a ledger held: requests and decisions, and sheets. Both only ever grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) attempts: i64,
-    pub(super) sheets: i64,
+pub struct Mark {
+    pub attempts: i64,
+    pub sheets: i64,
 }
 
 impl Mark {

@@ -26,6 +26,9 @@ const PRAGMAS: &str = "
     PRAGMA journal_size_limit = 67108864;
 ";
 
+/// Writes the log back into the ledger, as far as readers let it.
+const WRITE_BACK: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
 /// Half a minute of sending at the vendor's pace, so that the log never holds more than a whole one.
 const WRITE_BACK_EVERY_MS: i64 = 30_000;
 
@@ -96,6 +99,8 @@ impl Ledger {
     }
 
     fn of(reader: Reader, lock: Lock, worker: &Worker) -> Result<Ledger> {
+        // A purge that was killed may have left in the log that the file is to be cut: that is done before anybody watches for cuts.
+        reader.db.script(WRITE_BACK)?;
         let uptime_ms = worker.since.uptime_ms;
         let mut ledger = Ledger {
             watch: Watch::new(reader.path()),
@@ -106,12 +111,9 @@ impl Ledger {
             opened_ms: Cell::new(uptime_ms),
             written_back_ms: Cell::new(uptime_ms),
         };
-        // A purge that was killed may have left in the log that the file is to be cut: that is done before anybody watches for cuts.
-        ledger.write_log_back()?;
-        ledger.watch = Watch::new(ledger.path());
         ledger.process = ledger.take_over(worker)?;
         // So that a copy of the file alone tells that it was in use.
-        ledger.write_log_back()?;
+        ledger.db.script(WRITE_BACK)?;
         Ok(ledger)
     }
 
@@ -123,44 +125,27 @@ impl Ledger {
 
     /// The one way to write: everything that `work` does, or nothing of it, durable when this returns.
     pub fn write<T>(&self, work: impl FnOnce(&Ledger) -> Result<T>) -> Result<T> {
-        let done = self.begin().and_then(|()| work(self));
-        match done {
-            Ok(value) => self.commit().map(|()| value),
-            Err(error) => {
-                self.roll_back();
-                Err(error)
-            }
+        // What was cut is not to be written over, which would hide it.
+        self.watch.check()?;
+        self.db.script("BEGIN IMMEDIATE")?;
+        let done = work(self).and_then(|value| {
+            failpoint::pass("before_commit");
+            self.db.script("COMMIT").map(|()| value)
+        });
+        if done.is_err() && !self.db.conn.is_autocommit() {
+            // Whatever led here is the error to tell; an open transaction ends with its connection at the latest.
+            let _ = self.db.script("ROLLBACK");
         }
+        let value = done?;
+        failpoint::pass("after_commit");
+        // A commit into a deleted file is worth nothing, and SQLite does not notice.
+        self.watch.check()?;
+        self.lock.note(Mark::of(&self.db)?).map(|()| value)
     }
 
     /// One statement as such a transaction.
     pub(super) fn set(&self, sql: &str, params: impl Params) -> Result<()> {
         self.write(|ledger| ledger.db.run(sql, params))
-    }
-
-    pub(super) fn begin(&self) -> Result<()> {
-        // What was cut is not to be written over, which would hide it.
-        self.watch.check()?;
-        self.db.script("BEGIN IMMEDIATE")
-    }
-
-    pub(super) fn commit(&self) -> Result<()> {
-        failpoint::pass("before_commit");
-        if let Err(error) = self.db.script("COMMIT") {
-            self.roll_back();
-            return Err(error);
-        }
-        failpoint::pass("after_commit");
-        // A commit into a deleted file is worth nothing, and SQLite does not notice.
-        self.watch.check()?;
-        self.lock.note(Mark::of(&self.db)?)
-    }
-
-    pub(super) fn roll_back(&self) {
-        if !self.db.conn.is_autocommit() {
-            // Whatever led here is the error to tell; an open transaction ends with its connection at the latest.
-            let _ = self.db.script("ROLLBACK");
-        }
     }
 
     /// Writes the log back into the ledger from time to time, so that whoever loses the log loses little.
@@ -170,12 +155,7 @@ impl Ledger {
             return Ok(());
         }
         self.written_back_ms.set(now_ms);
-        self.write_log_back()
-    }
-
-    /// As far as readers let it.
-    fn write_log_back(&self) -> Result<()> {
-        self.db.script("PRAGMA wal_checkpoint(PASSIVE)")
+        self.db.script(WRITE_BACK)
     }
 }
 
@@ -193,7 +173,12 @@ fn known(lock: &Lock, on_loss: OnLoss, worker: &Worker) -> Result<Option<Reader>
     };
     match (found, loss) {
         (_, Some(loss)) if !is_accepted => Err(loss.error(path, &worker.again)),
-        (_, None) if !is_accepted => Err(nothing_lost(path)),
+        (_, None) if !is_accepted => {
+            let shown = path.display();
+            let message = format!("The ledger {shown} has lost nothing that is known.");
+            Err(Error::usage("nothing_lost", message)
+                .hint("Leave --new-ledger and --assume-sent away. To begin anew all the same, move the ledger and its lock file elsewhere."))
+        }
         (Some(reader), loss) if on_loss != OnLoss::NewLedger => {
             let mut held = Mark::of(&reader.db)?;
             match loss {
@@ -266,11 +251,4 @@ fn missing(path: &Path) -> Error {
     let message = format!("There is no ledger at {}.", path.display());
     Error::unexpected("ledger_missing", message)
         .hint("Name the ledger with --ledger, or run a file first: vlens-batch run FILE.")
-}
-
-fn nothing_lost(path: &Path) -> Error {
-    let shown = path.display();
-    let message = format!("The ledger {shown} has lost nothing that is known.");
-    Error::usage("nothing_lost", message)
-        .hint("Leave --new-ledger and --assume-sent away. To begin anew all the same, move the ledger and its lock file elsewhere.")
 }

@@ -39,15 +39,6 @@ pub struct Reader {
     pub(super) has_others: Cell<bool>,
 }
 
-/// What a backup holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Copied {
-    /// Requests and decisions.
-    pub attempts: i64,
-    pub sheets: i64,
-    pub bytes: u64,
-}
-
 impl Reader {
     /// Opens the ledger at `path`; `None` when there is none.
     pub fn open(path: &Path) -> Result<Option<Reader>> {
@@ -131,8 +122,8 @@ impl Reader {
     }
 
     /// Copies the ledger as it is at one moment. Of what lies at `to`, only an older backup of the same ledger is replaced, and only by a
-    /// whole one.
-    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<Copied> {
+    /// whole one. Gives what is in it, and its bytes.
+    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<(Mark, u64)> {
         let to = place::canonical(to)?;
         place::require_folder(&to)?;
         self.refuse_to_overwrite(&to)?;
@@ -146,11 +137,7 @@ impl Reader {
         let synced = file.sync_all();
         synced.map_err(|error| place::io_failure(&to, &error))?;
         place::publish(&unfinished, &to)?;
-        Ok(Copied {
-            attempts: copied.attempts,
-            sheets: copied.sheets,
-            bytes: place::size(&to),
-        })
+        Ok((copied, place::size(&to)))
     }
 
     fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<Mark> {

@@ -38,15 +38,6 @@ struct Told {
     token: Option<String>,
 }
 
-/// What SQLite says of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
-    /// What is wrong, in SQLite's words; empty when all is well.
-    pub faults: Vec<String>,
-    /// Size of the file and its log.
-    pub bytes: u64,
-}
-
 impl Reader {
     /// The source's own headers.
     pub fn columns(&self, run: RunId) -> Result<Vec<String>> {
@@ -153,15 +144,12 @@ impl Reader {
         Ok(statistics)
     }
 
-    /// Reads the whole file and checks it.
-    pub fn health(&self) -> Result<Health> {
+    /// Reads the whole file and checks it: what is wrong first, in SQLite's words; and how long file and log are.
+    pub fn health(&self) -> Result<(Option<String>, u64)> {
         let check =
             "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
-        let size = |suffix| place::size(&place::beside(self.path(), suffix));
-        Ok(Health {
-            faults: self.db.values(check, ())?,
-            bytes: size("") + size("-wal"),
-        })
+        let bytes = ["", "-wal"].map(|suffix| place::size(&place::beside(self.path(), suffix)));
+        Ok((self.db.value(check, ())?, bytes.iter().sum()))
     }
 
     /// The bodies of all created invitations that are not purged, with when they left last, oldest first.
@@ -294,14 +282,16 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool) {
 
 /// The first problem's code, and all of them in words.
 fn in_words(problems: &[ToldProblem]) -> (Option<String>, Option<String>) {
-    let words: Vec<String> = problems
-        .iter()
-        .filter(|problem| !problem.message.is_empty())
-        .map(|problem| match &problem.column {
-            Some(column) => format!("{column}: {}", problem.message),
-            None => problem.message.clone(),
-        })
-        .collect();
+    let told = problems.iter().filter(|it| !it.message.is_empty());
+    let words = told.map(
+        |ToldProblem {
+             column, message, ..
+         }| match column {
+            Some(column) => format!("{column}: {message}"),
+            None => message.clone(),
+        },
+    );
+    let words = words.collect::<Vec<_>>().join(" ");
     let code = problems.first().map(|problem| problem.code.clone());
-    (code, (!words.is_empty()).then(|| words.join(" ")))
+    (code, Some(words).filter(|words| !words.is_empty()))
 }

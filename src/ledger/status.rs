@@ -36,9 +36,12 @@ pub struct Meeting {
     pub standing: Standing,
     /// What the row asks for; 0 where that is not known yet.
     pub(super) content: i64,
+    /// As it is kept.
+    key: CustomerKey,
+    row: RowNumber,
 }
 
-/// Of columns: invitation, its status, whether its content is the row's, whether it was ever created, the row's content.
+/// Of columns: invitation, its status, whether its content is the row's, whether it was ever created, the row's content, the key, the row.
 impl TryFrom<&Row<'_>> for Meeting {
     type Error = rusqlite::Error;
 
@@ -53,41 +56,24 @@ impl TryFrom<&Row<'_>> for Meeting {
                 same_content,
             },
             content: row.get(4)?,
+            key: row.get(5)?,
+            row: row.get(6)?,
         })
-    }
-}
-
-impl Meeting {
-    /// Whether the invitation was created with another content.
-    pub(super) fn is_changed(&self) -> bool {
-        self.standing.status == Status::Created && !self.standing.same_content
     }
 }
 
 /// Rows of a sheet for which something could be done: neither settled as they are, nor due as they are.
 const OPEN_ROWS: &str = "
-    SELECT i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), i.was_created IS 1, c.id, r.row, i.key
+    SELECT i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), i.was_created IS 1, c.id, i.key, r.row
     FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
     WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)
       AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id OR i.wanted_id IS NOT NULL)
     ORDER BY r.row";
 
-/// One of [`OPEN_ROWS`].
-struct OpenRow {
-    meeting: Meeting,
-    row: RowNumber,
-    key: CustomerKey,
-}
-
-impl TryFrom<&Row<'_>> for OpenRow {
-    type Error = rusqlite::Error;
-
-    fn try_from(row: &Row<'_>) -> Result<OpenRow, rusqlite::Error> {
-        Ok(OpenRow {
-            meeting: row.try_into()?,
-            row: row.get(5)?,
-            key: row.get(6)?,
-        })
+impl Meeting {
+    /// Whether the invitation was created with another content.
+    pub(super) fn is_changed(&self) -> bool {
+        self.standing.status == Status::Created && !self.standing.same_content
     }
 }
 
@@ -144,7 +130,7 @@ impl Ledger {
     /// Lets the rows of a run's sheet meet their invitations. Returns how many were created with another content.
     pub(super) fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<u64> {
         let mut changed = 0;
-        for OpenRow { meeting, .. } in self.open_rows(run, None)? {
+        for meeting in self.open_rows(run, None)? {
             changed += u64::from(meeting.is_changed());
             self.meet(&meeting, decide(Some(meeting.standing)))?;
         }
@@ -164,7 +150,7 @@ impl Ledger {
         self.write(|ledger| {
             ledger.belong_to(run)?;
             let mut decided = BTreeSet::new();
-            for OpenRow { meeting, row, .. } in ledger.open_rows(run, rows)? {
+            for meeting in ledger.open_rows(run, rows)? {
                 let id = meeting.invitation;
                 if !statuses.contains(&meeting.status) {
                     continue;
@@ -175,7 +161,7 @@ impl Ledger {
                     continue;
                 }
                 ledger.note_decision(id, event, None, now)?;
-                decided.insert(row);
+                decided.insert(meeting.row);
             }
             Ok(decided)
         })
@@ -226,14 +212,14 @@ impl Reader {
         rows: Option<&BTreeSet<RowNumber>>,
     ) -> Result<Vec<(RowNumber, CustomerKey)>> {
         let mut open = self.open_rows(run, rows)?;
-        open.retain(|open| open.meeting.status == Status::Uncertain);
-        let customer = |open: OpenRow| (open.row, unmasked(&self.salt, open.key));
+        open.retain(|open| open.status == Status::Uncertain);
+        let customer = |open: Meeting| (open.row, unmasked(&self.salt, open.key));
         Ok(open.into_iter().map(customer).collect())
     }
 
     /// In the sheet's order: all, or those named.
-    fn open_rows(&self, run: RunId, rows: Option<&BTreeSet<RowNumber>>) -> Result<Vec<OpenRow>> {
-        let mut open: Vec<OpenRow> = self.db.all(OPEN_ROWS, [run])?;
+    fn open_rows(&self, run: RunId, rows: Option<&BTreeSet<RowNumber>>) -> Result<Vec<Meeting>> {
+        let mut open: Vec<Meeting> = self.db.all(OPEN_ROWS, [run])?;
         open.retain(|open| rows.is_none_or(|rows| rows.contains(&open.row)));
         Ok(open)
     }

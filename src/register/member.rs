@@ -94,11 +94,11 @@ impl TeamKey {
     /// Makes one, in a file that must not be there yet.
     pub fn make(path: &Path) -> Result<TeamKey> {
         let key = TeamKey(random()?);
-        let digits = key.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
-        let digits: String = digits.collect();
         let written = tempfile::NamedTempFile::new_in(folder_of(path)).and_then(|mut file| {
-            writeln!(file, "{digits}")?;
+            for byte in key.0 {
+                write!(file, "{byte:02x}")?;
+            }
+            writeln!(file)?;
             file.as_file().sync_all()?;
             file.persist_noclobber(path).map_err(|error| error.error)
         });

@@ -224,16 +224,18 @@ pub fn import(
         return ledger.begin_run_on(known, what.source_name, what.started, &decide);
     }
     let columns = sheet.columns();
-    let told_by = sheet.mapping.told_by();
-    let mut import = ledger.import(what.source_name, &identity, &columns, told_by, what.started)?;
-    sheet.walk(stop, |Judged { row, verdict, .. }| match verdict {
-        Verdict::Valid(invitation) => import.valid(row, invitation, &decide),
-        Verdict::Duplicate(of) => import.duplicate(row, *of),
-        Verdict::Invalid(problems) => import.invalid(row, problems),
-        Verdict::Aside(_) => Ok(()),
+    let told_by = sheet.mapping.told_by().to_owned();
+    let (source, started) = (what.source_name, what.started);
+    let run = ledger.import(source, &identity, &columns, &told_by, started, |import| {
+        sheet.walk(stop, |Judged { row, verdict, .. }| match verdict {
+            Verdict::Valid(invitation) => import.valid(row, invitation, &decide),
+            Verdict::Duplicate(of) => import.duplicate(row, *of),
+            Verdict::Invalid(problems) => import.invalid(row, problems),
+            Verdict::Aside(_) => Ok(()),
+        })?;
+        failpoint::pass("before_imported");
+        Ok(())
     })?;
-    failpoint::pass("before_imported");
-    let run = import.commit(what.started)?;
     failpoint::pass("after_imported");
     Ok(run)
 }

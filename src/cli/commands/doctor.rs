@@ -241,13 +241,13 @@ fn sound_ledger(
         let message = format!("None yet; the first run makes it: {shown}.");
         return Ok((fine(message), Ok(nothing())));
     };
-    let health = reader.health()?;
-    if let Some(fault) = health.faults.first() {
+    let (fault, bytes) = reader.health()?;
+    if let Some(fault) = fault {
         let message = format!("The ledger {shown} is damaged: {fault}.");
         return Err(Error::unexpected("ledger_damaged", message)
             .hint("Send nothing with it. Keep the file and its -wal file as they are, and restore the last good copy beside them."));
     }
-    let message = format!("{shown} is sound ({}).", HumanBytes(health.bytes));
+    let message = format!("{shown} is sound ({}).", HumanBytes(bytes));
     let Binding {
         base_url,
         tenancy_name,

@@ -224,13 +224,13 @@ fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
 pub fn backup(file: &Path, settings: &Settings) -> Ended {
     refuse_output(file)?;
     let opened = Opened::find(settings, false)?;
-    let copied = opened.reader.backup(file, now())?;
+    let (copied, bytes) = opened.reader.backup(file, now())?;
     let document = json!({
         "ledger": opened.path,
         "output": file,
         "sheets": copied.sheets,
         "attempts": copied.attempts,
-        "bytes": copied.bytes,
+        "bytes": bytes,
     });
     let (from, to) = (opened.path.display(), file.display());
     let told = format!("A copy of the ledger {from} is in {to}.");

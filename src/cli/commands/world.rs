@@ -159,7 +159,7 @@ pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Resu
         }
         let reader = Reader::open(path).ok().flatten();
         let sender = reader.and_then(|reader| reader.sender().ok()?);
-        let sender = sender.map_or(String::new(), |sender| format!(": {sender}"));
+        let sender = sender.map_or(String::new(), |(_, sender)| format!(": {sender}"));
         let path = path.display();
         let held = format!("Another process is running on the ledger {path}{sender}");
         let Some(stop) = wait else {

@@ -43,20 +43,16 @@ impl Reader {
     /// Says by which columns the customers of a sheet are told apart (none: the recipient tells), within a transaction. Whoever was told
     /// apart by others is known by the body as well, else changing `[identity]` would invite everybody again.
     pub fn tell_apart_by(&self, columns: &str) -> Result<()> {
-        const HAS_OTHERS: &str = "SELECT 1 FROM sheets WHERE told_by <> ?1 LIMIT 1";
         const OTHERS: &str = "
             CREATE TEMP TABLE others AS SELECT c.body_hash, i.id FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE NOT EXISTS (
                 SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
-                WHERE own.invitation_id = i.id AND s.told_by = ?1)";
-        let db = &self.db;
-        if db.value::<i64>(HAS_OTHERS, [columns])?.is_some() {
-            db.script("DROP TABLE IF EXISTS temp.others")?;
-            db.run(OTHERS, [columns])?;
-            db.script("CREATE INDEX temp.others_by_body ON others (body_hash)")?;
-            self.has_others.set(true);
-        }
-        Ok(())
+                WHERE own.invitation_id = i.id AND s.told_by = ?1)
+            LIMIT iif(EXISTS (SELECT 1 FROM sheets WHERE told_by <> ?1), -1, 0)";
+        self.db.script("DROP TABLE IF EXISTS temp.others")?;
+        self.db.run(OTHERS, [columns])?;
+        self.db
+            .script("CREATE INDEX temp.others_by_body ON others (body_hash)")
     }
 
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
@@ -70,7 +66,7 @@ impl Reader {
             FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 LIMIT 1";
         let hash = body_hash(&self.salt, &invitation.body);
         let mut met: Option<Meeting> = self.db.first(BY_KEY, (self.kept_key(invitation), hash))?;
-        if met.is_none() && self.has_others.get() {
+        if met.is_none() {
             met = self.db.first(BY_BODY, [hash])?;
             if let Some(met) = &met {
                 // Another row with this body is another invitation.
@@ -182,7 +178,6 @@ impl Ledger {
         });
         // Should this fail, there is more memory in use.
         let _ = self.db.script(USUAL_CACHE);
-        self.has_others.set(false);
         imported
     }
 
@@ -257,9 +252,7 @@ impl Import<'_> {
             self.ledger.db.run(NEW, (id, key))?;
             return self.add_row(row, id, None, true);
         };
-        if self.ledger.has_others.get() {
-            self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
-        }
+        self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
         meeting.content = self.content(row, Some(meeting.invitation), body, None)?;
         self.changed += u64::from(meeting.is_changed());
         let plan = decide(Some(meeting.standing));

@@ -1,7 +1,6 @@
 //! The looking side: read-only, at any time, beside a sender or in a folder that may not be written; creates nothing but a whole copy of
 //! what it sees.
 
-use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -35,8 +34,6 @@ pub struct Reader {
     pub(super) db: Db,
     pub(super) salt: Salt,
     binding: Binding,
-    /// Whether there is `temp.others`: invitations that are known by their bodies too.
-    pub(super) has_others: Cell<bool>,
 }
 
 impl Reader {
@@ -90,7 +87,6 @@ impl Reader {
                     base_url,
                     tenancy_name,
                 },
-                has_others: Cell::new(false),
             }),
         }
     }

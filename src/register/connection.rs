@@ -204,7 +204,7 @@ async fn greet(member: &Member, client: &Client) -> Result<(), Fault> {
         os_user,
         ..
     } = &member.party;
-    let (check, lease_s) = (member.key.check()?, member.party.lease_s());
+    let (check, lease_s) = (member.party.key.check()?, member.party.lease_s());
     let known = Some(member.process()).filter(|process| *process != 0);
     let newest = member.party.newest.as_ref().map_or(&[][..], |id| id);
     let parameters: Parameters<'_> = &[

@@ -20,11 +20,7 @@ pub const FENCE: Duration = Duration::from_secs(5);
 /// What clocks and slow machines may add to fence and timeout before a request counts as lost.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
-/// Time since the machine started, suspension included.
-pub type Steady = Arc<dyn Fn() -> Duration + Send + Sync>;
-
 /// For whom the register keeps its books, and who asks.
-#[derive(Debug, Clone)]
 pub struct Party {
     pub base_url: String,
     pub tenancy_name: String,
@@ -34,6 +30,9 @@ pub struct Party {
     pub newest: Option<AttemptId>,
     pub host: String,
     pub os_user: String,
+    pub key: TeamKey,
+    /// Time since the machine started, suspension included.
+    pub steady: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// The longest that a request may be under way.
     pub timeout: Duration,
 }
@@ -47,8 +46,6 @@ impl Party {
 /// A process of the team.
 pub(super) struct Member {
     pub(super) party: Party,
-    pub(super) key: TeamKey,
-    pub(super) steady: Steady,
     /// This process's number in the register; 0 before it has one.
     pub(super) process: AtomicI32,
     /// Whether the ledger has given what it knows.
@@ -63,11 +60,11 @@ impl Member {
     }
 
     pub(super) fn steady_ms(&self) -> i64 {
-        i64::try_from((self.steady)().as_millis()).unwrap_or(i64::MAX)
+        i64::try_from((self.party.steady)().as_millis()).unwrap_or(i64::MAX)
     }
 
     pub(super) fn hashes(&self, customers: &[CustomerKey]) -> Result<Vec<Vec<u8>>> {
-        let hash = |customer: &CustomerKey| self.key.hash(b"customer", customer);
+        let hash = |customer: &CustomerKey| self.party.key.hash(b"customer", customer);
         customers.iter().map(hash).collect()
     }
 }

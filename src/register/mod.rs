@@ -23,7 +23,7 @@ use connection::{Connection, Parameters, another_key, restored, unknown_tenant};
 use member::{Member, random};
 
 pub use connection::Place;
-pub use member::{AttemptId, FENCE, Party, Steady, TeamKey};
+pub use member::{AttemptId, FENCE, Party, TeamKey};
 
 const SCHEMA: &str = include_str!("../../migrations/register/0001.sql");
 
@@ -59,17 +59,9 @@ const BEAT: Duration = Duration::from_millis(500);
 
 impl Register {
     /// Says who comes; `may_be_restored`: also where the register was restored, so that only `status` and `remember` make sense.
-    pub async fn connect(
-        place: &Place,
-        party: Party,
-        key: TeamKey,
-        steady: Steady,
-        may_be_restored: bool,
-    ) -> Result<Register> {
+    pub async fn connect(place: &Place, party: Party, may_be_restored: bool) -> Result<Register> {
         let member = Arc::new(Member {
             party,
-            key,
-            steady,
             process: AtomicI32::new(0),
             is_known: AtomicBool::new(false),
             may_be_restored,
@@ -85,12 +77,7 @@ impl Register {
     }
 
     /// Makes the schema where it is missing, and the tenant's line with these limits. True when the schema was made.
-    pub async fn init(
-        place: &Place,
-        party: &Party,
-        key: &TeamKey,
-        limits: [Option<u32>; 2],
-    ) -> Result<bool> {
+    pub async fn init(place: &Place, party: &Party, limits: [Option<u32>; 2]) -> Result<bool> {
         const LOOK: &str = "SELECT to_regnamespace('vlens_batch') IS NULL";
         const ENTER: &str =
             "SELECT vlens_batch.enter_tenant($1, $2, $3, $4, $5, make_interval(secs => $6))";
@@ -100,7 +87,7 @@ impl Register {
             connection.run_script(SCHEMA).await?;
         }
         let limits = limits.map(|limit| limit.and_then(|limit| i32::try_from(limit).ok()));
-        let (check, lease_s) = (key.check()?, party.lease_s());
+        let (check, lease_s) = (party.key.check()?, party.lease_s());
         let parameters: Parameters<'_> = &[
             (&party.base_url, Type::TEXT),
             (&party.tenancy_name, Type::TEXT),
@@ -156,7 +143,7 @@ impl Register {
         over: Option<Status>,
     ) -> Result<Verdict> {
         const OPEN: &str = "SELECT verdict, wait, status, host, os_user, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5)";
-        let hash = |customer| self.member.key.hash(b"customer", customer);
+        let hash = |customer| self.member.party.key.hash(b"customer", customer);
         let key = customer.map(hash).transpose()?;
         let parameters: Parameters<'_> = &[
             (&attempt.as_slice(), Type::BYTEA),

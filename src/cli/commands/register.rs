@@ -1,7 +1,7 @@
 //! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::cli::system::{SystemClock, host_name, user_name};
 use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
 use crate::model::{CustomerKey, RowNumber, RunId, Status};
-use crate::register::{Party, Place, Register, Steady, TeamKey};
+use crate::register::{Party, Place, Register, TeamKey};
 use crate::report::{Look, rows as counted, texts};
 use crate::send::Clock;
 
@@ -36,8 +36,8 @@ pub async fn join(
             _ => Ok(None),
         };
     };
-    let party = party(settings, binding, ledger.as_deref())?;
-    let register = connect(&place, key_file.as_deref(), party, false).await?;
+    let party = party(settings, binding, ledger.as_deref(), key(key_file)?)?;
+    let register = Register::connect(&place, party, false).await?;
     if let Some(ledger) = ledger {
         ledger.join()?;
         tell(&register, ledger).await?;
@@ -50,32 +50,28 @@ pub async fn join(
     Ok(Some(Arc::new(register)))
 }
 
-async fn connect(
-    place: &Place,
-    key_file: Option<&Path>,
-    party: Party,
-    may_be_restored: bool,
-) -> Result<Register, Error> {
-    let key = TeamKey::read(key_file.ok_or_else(no_key)?)?;
-    let steady: Steady = Arc::new(|| SystemClock.steady());
-    Register::connect(place, party, key, steady, may_be_restored).await
-}
-
 fn forgotten() -> Error {
     let message = "This ledger sends by a team's register, and nothing says where that is now: other computers would not know whom it invites.";
     let hint = "Set VLENS_REGISTER, or register under [team], as before; who leaves the team begins with another ledger.";
     Error::stopped("register_not_set", message).hint(hint)
 }
 
-fn no_key() -> Error {
-    not_set(REGISTER_KEY_FILE).hint("It names this computer's copy of the team's key file, which `vlens-batch register init --new-key FILE` made.")
+fn key(file: Option<PathBuf>) -> Result<TeamKey, Error> {
+    TeamKey::read(&file.ok_or_else(|| {
+        not_set(REGISTER_KEY_FILE).hint("It names this computer's copy of the team's key file, which `vlens-batch register init --new-key FILE` made.")
+    })?)
 }
 
 fn not_set(name: &str) -> Error {
     Error::unusable("register_not_set", format!("{name} is not set."))
 }
 
-fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Result<Party, Error> {
+fn party(
+    settings: &Settings,
+    binding: &Binding,
+    ledger: Option<&Ledger>,
+    key: TeamKey,
+) -> Result<Party, Error> {
     let newest = ledger.map_or(Ok(None), |ledger| ledger.newest_told())?;
     Ok(Party {
         base_url: binding.base_url.clone(),
@@ -84,6 +80,8 @@ fn party(settings: &Settings, binding: &Binding, ledger: Option<&Ledger>) -> Res
         newest,
         host: host_name(),
         os_user: user_name(),
+        key,
+        steady: Arc::new(|| SystemClock.steady()),
         timeout: settings.sending(&SendArgs::default()).timeout,
     })
 }
@@ -170,9 +168,9 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
         RegisterAction::Init { new_key } => {
             let key = match (new_key, key_file) {
                 (Some(path), _) => TeamKey::make(path)?,
-                (None, path) => TeamKey::read(path.as_deref().ok_or_else(no_key)?)?,
+                (None, file) => key(file)?,
             };
-            init(settings, &place, &binding, &key).await
+            init(settings, &place, &binding, key).await
         }
         RegisterAction::Status => {
             let look = Register::look(&place, &binding.base_url, &binding.tenancy_name);
@@ -184,8 +182,8 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
             let path = settings.ledger(false)?;
             let command = "register rebuild";
             let mut ledger = open_ledger(&path, settings, command, None, Some(&binding))?;
-            let party = party(settings, &binding, Some(&ledger))?;
-            let register = connect(&place, key_file.as_deref(), party, true).await?;
+            let party = party(settings, &binding, Some(&ledger), key(key_file)?)?;
+            let register = Register::connect(&place, party, true).await?;
             let ended = rebuild(&register, &mut ledger, *without_the_others, settings).await;
             ledger.finish()?;
             ended
@@ -193,11 +191,11 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     }
 }
 
-async fn init(settings: &Settings, place: &Place, binding: &Binding, key: &TeamKey) -> Ended {
+async fn init(settings: &Settings, place: &Place, binding: &Binding, key: TeamKey) -> Ended {
     let limits = settings.sending(&SendArgs::default()).limits;
     let limits = [limits.per_second, limits.per_minute].map(|limit| limit.map(Into::into));
-    let party = party(settings, binding, None)?;
-    let is_new = Register::init(place, &party, key, limits).await?;
+    let party = party(settings, binding, None, key)?;
+    let is_new = Register::init(place, &party, limits).await?;
     let document = serde_json::json!({
         "made": is_new,
         "base_url": binding.base_url,

@@ -53,6 +53,12 @@ CREATE TABLE processes (
 CREATE INDEX processes_not_ended ON processes (id) WHERE seconds IS NULL;
 CREATE INDEX processes_by_clock ON processes (boot_id, anchor_ms - anchor_uptime_ms);
 
+-- Processes that did not say how they ended: they are at work, or were killed after the last that they noted.
+CREATE VIEW unended AS
+SELECT p.id, p.run_id, p.anchor_ms, (
+    SELECT n.closed_ms FROM attempts n WHERE n.run_id = p.run_id AND n.process_id = p.id ORDER BY n.closed_ms DESC LIMIT 1) AS noted_ms
+FROM processes p WHERE p.seconds IS NULL;
+
 -- A customer with a set of contract types, known by a keyed code only, which the team's register has another of. id: of the content that first asked for it.
 CREATE TABLE invitations (
     id          INTEGER PRIMARY KEY,
@@ -150,7 +156,18 @@ CREATE TABLE tallies (
     PRIMARY KEY (sheet_id, status, run_id)
 ) STRICT, WITHOUT ROWID;
 
--- The rows of every sheet follow the status of their invitation, and so do the tallies.
+-- Counted once when all its rows are there.
+CREATE TRIGGER sheet_imported AFTER UPDATE OF rows ON sheets
+BEGIN
+    INSERT INTO tallies (sheet_id, status, run_id, n)
+    SELECT r.sheet_id,
+           CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END,
+           coalesce(i.created_run, 0), count(*)
+    FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
+    WHERE r.sheet_id = new.id GROUP BY 2, 3;
+END;
+
+-- From then on, the rows of every sheet follow the status of their invitation, and so do the tallies.
 CREATE TRIGGER status_changed AFTER UPDATE OF status ON invitations WHEN old.status <> new.status
 BEGIN
     UPDATE rows SET is_due = iif(new.status = 'pending', 1, NULL)

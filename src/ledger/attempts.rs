@@ -34,10 +34,6 @@ fn ago() -> String {
     format!("max({NOW} - a.closed_ms, 0, iif(p.boot_id NOT IN ('', ?3) AND ?3 <> '', ?2, 0))")
 }
 
-/// Until when process `p` noted something, if it did.
-pub(super) const NOTED: &str = "(
-    SELECT n.closed_ms FROM attempts n WHERE n.run_id = p.run_id AND n.process_id = p.id ORDER BY n.closed_ms DESC LIMIT 1)";
-
 /// How long a process worked, which its run adds up.
 const END: &str = "UPDATE processes SET seconds = ?2 WHERE id = ?1";
 
@@ -81,11 +77,10 @@ impl Ledger {
         closing: &Closing,
         closed: &Moment,
     ) -> Result<()> {
-        const CLOSE: &str = "
-            UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6, pause_ms = ?7
-            WHERE id = ?1 RETURNING invitation_id, run_id";
         // A late truth never undoes what was decided or begun since by who took over.
-        const SINCE: &str = "SELECT 1 FROM attempts WHERE invitation_id = ?1 AND id > ?2";
+        const CLOSE: &str = "
+            UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6, pause_ms = ?7 WHERE id = ?1
+            RETURNING invitation_id, run_id, EXISTS (SELECT 1 FROM attempts s WHERE s.invitation_id = attempts.invitation_id AND s.id > ?1)";
         let pause = closing.pause.map(|pause| pause.as_millis());
         let became = (
             attempt,
@@ -96,14 +91,9 @@ impl Ledger {
             closing.token.as_ref().map(Secret::expose),
             pause.and_then(|ms| i64::try_from(ms).ok()),
         );
-        let (Some((Some(invitation), run)), Some(status)) =
-            (self.db.first(CLOSE, became)?, closing.status)
-        else {
-            return Ok(());
-        };
-        match self.db.value::<i64>(SINCE, (invitation, attempt))? {
-            Some(_) => Ok(()),
-            None => self.set_status(invitation, status, run),
+        match (self.db.first(CLOSE, became)?, closing.status) {
+            (Some((Some(about), run, false)), Some(status)) => self.set_status(about, status, run),
+            _ => Ok(()),
         }
     }
 
@@ -125,13 +115,12 @@ impl Ledger {
     /// Notes this process as the one that writes, and closes what was on its way when an earlier one ended: nobody can tell what became of
     /// it. It may have been answered up to this moment, and counts so against the limits.
     pub(super) fn take_over(&self, worker: &Worker) -> Result<i64> {
+        const END_OTHERS: &str = "
+            UPDATE processes AS p SET seconds = coalesce(max(u.noted_ms - u.anchor_ms, 0) / 1000.0, 0) FROM unended u WHERE u.id = p.id";
         const ON_ITS_WAY: &str = "SELECT invitation_id FROM attempts WHERE closed_ms IS NULL AND invitation_id IS NOT NULL";
         const BEGIN: &str = "
             INSERT INTO processes (command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";
-        let not_ended = format!(
-            "UPDATE processes AS p SET seconds = coalesce(max({NOTED} - anchor_ms, 0) / 1000.0, 0) WHERE seconds IS NULL"
-        );
         let close = format!(
             "UPDATE attempts AS a SET closed_ms = {NOW}, event = 'uncertain', code = 'interrupted'
              FROM processes p WHERE p.id = a.process_id AND a.closed_ms IS NULL"
@@ -140,7 +129,7 @@ impl Ledger {
         let (pid, boot_id) = (std::process::id(), &now.boot_id);
         self.write(|ledger| {
             let db = &ledger.db;
-            db.run(&not_ended, ())?;
+            db.run(END_OTHERS, ())?;
             for invitation in db.values(ON_ITS_WAY, ())? {
                 ledger.set_status(invitation, Status::Uncertain, None)?;
             }
@@ -277,7 +266,7 @@ impl Reader {
     /// Who writes, if nobody has said that he ended.
     pub fn sender(&self) -> Result<Option<(i64, String)>> {
         const NEWEST: &str = "
-            SELECT id, format('%s, process %d on %s, since %s', os_user, pid, host, strftime('%FT%TZ', anchor_ms / 1000, 'unixepoch'))
+            SELECT id, format('%s, process %d on %s, since %s', os_user, pid, host, strftime('%Y-%m-%dT%H:%M:%SZ', anchor_ms / 1000, 'unixepoch'))
             FROM processes WHERE seconds IS NULL ORDER BY id DESC LIMIT 1";
         self.db.first(NEWEST, ())
     }

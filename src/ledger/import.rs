@@ -144,6 +144,9 @@ impl Ledger {
     ) -> Result<RunId> {
         const SHEET: &str = "
             INSERT INTO sheets (source, identity, told_by, columns, rows, imported_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
+        // The tallies follow.
+        const ROWS: &str = "
+            UPDATE sheets SET rows = (SELECT count(*) FROM rows WHERE sheet_id = ?1) WHERE id = ?1";
         let headers = to_json(&columns)?;
         let imported = self.write(|ledger| {
             let db = &ledger.db;
@@ -170,7 +173,6 @@ impl Ledger {
             if last == 0 {
                 db.script(KEY_INDEX)?;
             }
-            db.run(TALLIES, [sheet])?;
             db.run(ROWS, [sheet])?;
             ledger.note_changed(run, changed)?;
             ledger.hold_lost_sheet(InvitationId(last + 1), started)?;
@@ -221,17 +223,6 @@ const USUAL_CACHE: &str =
 
 /// A first sheet looks nothing up, and an index made at once takes a fraction of one that is filled at random.
 const KEY_INDEX: &str = "CREATE UNIQUE INDEX invitations_by_key ON invitations (key)";
-
-/// Counted once at the end; from then on the triggers keep it.
-const TALLIES: &str = "
-    INSERT INTO tallies (sheet_id, status, run_id, n)
-    SELECT r.sheet_id,
-           CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END,
-           coalesce(i.created_run, 0), count(*)
-    FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
-    WHERE r.sheet_id = ?1 GROUP BY 2, 3";
-const ROWS: &str = "
-    UPDATE sheets SET rows = (SELECT coalesce(sum(n), 0) FROM tallies WHERE sheet_id = id) WHERE id = ?1";
 
 impl Import<'_> {
     /// A row with an invitation that no earlier row of its sheet asks for.

@@ -21,15 +21,12 @@ pub struct PurgeReport {
 impl Ledger {
     /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`.
     pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport> {
-        const REPORT: &str = "
-            SELECT rows, tokens, (
-                SELECT count(*) FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
-                WHERE s.imported_ms < ?1 AND c.cells IS NOT NULL) FROM temp.report";
+        let purge = PURGE.replace("CUTOFF", &cutoff.0.to_string());
         self.db.script("PRAGMA secure_delete = ON")?;
         let report = self.write(|ledger| {
-            let purge = PURGE.replace("CUTOFF", &cutoff.0.to_string());
             ledger.db.script(&purge)?;
-            ledger.db.first(REPORT, [cutoff])
+            let report = "SELECT rows, tokens, kept FROM temp.report, temp.kept";
+            ledger.db.first(report, ())
         })?;
         // The file is written afresh, so that neither it nor its log holds anything deleted.
         self.cut_log()?;

@@ -3,6 +3,7 @@
 DROP TABLE IF EXISTS temp.finished;
 DROP TABLE IF EXISTS temp.purged;
 DROP TABLE IF EXISTS temp.report;
+DROP TABLE IF EXISTS temp.kept;
 
 -- Invitations that are finished and were last touched before the cutoff.
 CREATE TEMP TABLE finished AS SELECT i.id FROM invitations i
@@ -30,3 +31,7 @@ UPDATE contents SET cells = NULL, body = NULL WHERE id IN (SELECT id FROM temp.p
 UPDATE stages SET stage = '' WHERE invitation_id IN (SELECT id FROM temp.finished);
 UPDATE attempts SET token = NULL, message = NULL WHERE invitation_id IN (SELECT id FROM temp.finished);
 UPDATE sheets SET identity = x'' WHERE id IN (SELECT r.sheet_id FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id);
+
+CREATE TEMP TABLE kept AS SELECT count(*) AS kept
+FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
+WHERE s.imported_ms < CUTOFF AND c.cells IS NOT NULL;

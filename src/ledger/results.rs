@@ -1,7 +1,6 @@
 //! What became of rows, streamed, and one row's whole history; where runs stand, in no time at any size, from the tallies; what a report
 //! plots of them; how far invitations have come since; and whether the file is sound.
 
-use super::attempts::NOTED;
 use super::memory::Lock;
 use super::open::Ledger;
 use super::place;
@@ -112,7 +111,7 @@ impl Reader {
         at_most: u32,
     ) -> Result<Vec<RunSummary>> {
         let params = (self.is_held(), now, first, last, at_most);
-        let runs = self.db.values(&RUNS.replace("NOTED", NOTED), params)?;
+        let runs = self.db.values(RUNS, params)?;
         let ledger = self.path().display().to_string();
         let told = |Json(run): Json<RunSummary>| RunSummary {
             ledger: ledger.clone(),

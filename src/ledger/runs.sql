@@ -19,10 +19,8 @@ without_token AS MATERIALIZED (
 at_work AS MATERIALIZED (
     SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id
     WHERE ?1 AND p.id = (SELECT max(id) FROM processes) AND p.seconds IS NULL AND p.command <> 'settle' AND r.finished_ms IS NULL),
--- Processes that did not say how they ended: they are at work, or were killed after the last that they noted.
 not_ended AS MATERIALIZED (
-    SELECT p.run_id, max(iif(p.run_id IN at_work, ?2, NOTED) - p.anchor_ms, 0) / 1000.0 AS seconds
-    FROM processes p WHERE p.seconds IS NULL)
+    SELECT run_id, max(iif(run_id IN at_work, ?2, noted_ms) - anchor_ms, 0) / 1000.0 AS seconds FROM unended)
 SELECT json_object(
     'run', r.id, 'source', r.source, 'base_url', (SELECT value FROM meta WHERE key = 'base_url'),
     'tenancy_name', (SELECT value FROM meta WHERE key = 'tenancy_name'),

@@ -70,8 +70,12 @@ impl Reader {
             Some((APPLICATION_ID, version)) if version == known => {}
             Some((APPLICATION_ID, version)) if version > known => {
                 let shown = db.path.display();
-                return Err(Error::unusable("ledger_newer", format!("The ledger {shown} was written by a newer vlens-batch (ledger version {version}; this program knows {known})."))
-                    .hint("Install the newest vlens-batch and run the command again; the ledger was left as it is."));
+                let message = format!(
+                    "The ledger {shown} was written by a newer vlens-batch (ledger version {version}; this program knows {known})."
+                );
+                return Err(Error::unusable("ledger_newer", message).hint(
+                    "Install the newest vlens-batch and run the command again; the ledger was left as it is.",
+                ));
             }
             Some((APPLICATION_ID, _)) => {
                 return Err(db.damaged("its version number makes no sense"));

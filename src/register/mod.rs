@@ -142,7 +142,7 @@ impl Register {
         customer: Option<&[u8]>,
         over: Option<Status>,
     ) -> Result<Verdict> {
-        const OPEN: &str = "SELECT verdict, wait, status, host, os_user, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5)";
+        const OPEN: &str = "SELECT verdict, wait, status, os_user || ' at ' || host, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5)";
         let hash = |customer| self.member.party.key.hash(b"customer", customer);
         let key = customer.map(hash).transpose()?;
         let parameters: Parameters<'_> = &[
@@ -190,7 +190,7 @@ impl Register {
         customers: &[CustomerKey],
         status: Status,
     ) -> Result<Vec<(usize, Claim)>> {
-        const SETTLE: &str = "SELECT key, status, host, os_user, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.settle($1, $2, $3, $4)";
+        const SETTLE: &str = "SELECT key, status, os_user || ' at ' || host, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.settle($1, $2, $3, $4)";
         let keys = self.member.hashes(customers)?;
         let status = <&str>::from(status);
         let parameters: Parameters<'_> = &[(&keys, Type::BYTEA_ARRAY), (&status, Type::TEXT)];
@@ -238,13 +238,12 @@ async fn beat(connection: Arc<Connection>) {
     }
 }
 
-/// The claim in four columns from `index` on.
+/// The claim in three columns from `index` on.
 fn claim(row: &Row, index: usize) -> Claim {
     let status: &str = row.get(index);
-    let (host, os_user): (&str, &str) = (row.get(index + 1), row.get(index + 2));
     Claim {
         status: status.parse().ok(),
-        by: format!("{os_user} at {host}"),
-        at: Timestamp(row.get(index + 3)),
+        by: row.get(index + 1),
+        at: Timestamp(row.get(index + 2)),
     }
 }

@@ -286,10 +286,9 @@ impl Import<'_> {
         let asked = body.or(problems.as_deref()).unwrap_or_default();
         // Tells one content from the next of the same invitation, and one invalid row from the next.
         let hash: [u8; 12] = keyed_hash(salt, b"content", &[asked.as_bytes(), cells.as_bytes()]);
-        let is_new = invitation.is_none() && body.is_some();
-        let known = match is_new {
-            true => None,
-            false => db.first(FIND, (invitation, hash))?,
+        let known = match (invitation, body) {
+            (None, Some(_)) => None,
+            _ => db.first(FIND, (invitation, hash))?,
         };
         match known {
             Some((id, false)) => Ok(id),

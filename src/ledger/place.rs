@@ -197,9 +197,12 @@ fn is_mount_point(_: &Path) -> bool {
 #[derive(Debug)]
 pub(super) struct Watch {
     path: PathBuf,
-    /// Which files ledger and log were when last looked at, and their bytes.
-    seen: Cell<[(Option<(u64, u64)>, u64); 2]>,
+    /// Ledger and log, when last looked at.
+    seen: Cell<[Seen; 2]>,
 }
+
+/// Which file it was, and its bytes.
+type Seen = (Option<(u64, u64)>, u64);
 
 impl Watch {
     /// Remembers the files as they are now.
@@ -212,7 +215,7 @@ impl Watch {
         watch
     }
 
-    fn look(&self) -> [(Option<(u64, u64)>, u64); 2] {
+    fn look(&self) -> [Seen; 2] {
         self.seen.replace(["", "-wal"].map(|suffix| {
             let file = beside(&self.path, suffix);
             (identity(&file).map(|(identity, _)| identity), size(&file))

@@ -121,9 +121,10 @@ impl Db {
 
 fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
     let shown = path.display();
-    let (code, verb) = match is_writing {
-        true => ("ledger_write_failed", "written"),
-        false => ("ledger_read_failed", "read"),
+    let (code, verb) = if is_writing {
+        ("ledger_write_failed", "written")
+    } else {
+        ("ledger_read_failed", "read")
     };
     let is_no_value = matches!(error, rusqlite::Error::FromSqlConversionFailure(..));
     match error.sqlite_error_code() {

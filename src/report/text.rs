@@ -3,7 +3,7 @@
 //! customer hears of it is the tenant's doing.
 
 use anstyle::{AnsiColor, Effects, Style};
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use console::{Alignment, pad_str};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, SignedDurationRound, Unit, Zoned};
@@ -192,31 +192,47 @@ impl Look {
         textwrap::fill(text, options)
     }
 
-    /// First how each column's cells stand: `>` for numbers, `=` for words that are kept whole, `.` for texts. Then its name, then its
-    /// cells.
+    /// First how each column's cells stand: `>` for numbers, `=` for words that are kept whole, `.` for texts, of which the widest are
+    /// broken where all do not fit. Then its name, then its cells.
     fn table(self, lines: &[&str]) -> Vec<String> {
-        let mut rows = lines.iter().map(|line| line.split('\t').skip(1));
-        let kinds: Vec<&str> = rows.next().into_iter().flatten().collect();
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(u16::try_from(self.width.clamp(40, 400)).unwrap_or(400))
-            .set_header(rows.next().into_iter().flatten())
-            .add_rows(rows);
-        let between = if self.width < 80 { 1 } else { 2 };
-        for (at, column) in table.column_iter_mut().enumerate() {
-            let is_last = at + 1 == kinds.len();
-            column.set_padding((0, if is_last { 0 } else { between }));
-            if kinds[at] != "." {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-            if kinds[at] == ">" {
-                column.set_cell_alignment(CellAlignment::Right);
+        const LEAST_TEXT: usize = 8;
+        let rows = lines.iter().map(|line| line.split('\t').skip(1).collect());
+        let rows: Vec<Vec<&str>> = rows.collect();
+        let (kinds, rows) = (&rows[0], &rows[1..]);
+        let mut widths = vec![0; kinds.len()];
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = display_width(cell).max(*width);
             }
         }
-        let lines = table.lines();
-        lines.map(|line| line.trim_end().to_owned()).collect()
+        let gap = if self.width < 80 { " " } else { "  " };
+        let room = self.width.clamp(40, 400) + gap.len();
+        while widths.iter().map(|width| width + gap.len()).sum::<usize>() > room {
+            let texts = widths.iter_mut().zip(kinds);
+            let texts = texts.filter_map(|(width, kind)| (*kind == ".").then_some(width));
+            match texts.max() {
+                Some(widest) if *widest > LEAST_TEXT => *widest -= 1,
+                _ => break,
+            }
+        }
+        let mut told = Vec::new();
+        for row in rows {
+            let cells = row.iter().zip(&widths);
+            let cells = cells.map(|(cell, &width)| textwrap::wrap(cell, width));
+            let cells: Vec<_> = cells.collect();
+            for nth in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+                let mut line = String::new();
+                for ((cell, &width), kind) in cells.iter().zip(&widths).zip(kinds) {
+                    let is_number = *kind == ">";
+                    let side = [Alignment::Left, Alignment::Right][usize::from(is_number)];
+                    let piece = cell.get(nth).map_or("", |piece| piece);
+                    line += &pad_str(piece, width, side, None);
+                    line += gap;
+                }
+                told.push(line.trim_end().to_owned());
+            }
+        }
+        told
     }
 
     fn painting(self) -> Environment<'static> {
@@ -336,18 +352,18 @@ pub(super) fn as_float(count: u64) -> f64 {
 /// The vendor's message as the ledger keeps it, for people: behind its words may stand the details as JSON, whose shape nobody
 /// promised. What names a field becomes `field: words`; what cannot be read so stays as it is.
 pub(super) fn vendor_words(message: &str) -> String {
-    let details = message.match_indices(['[', '{']);
-    let mut details =
-        details.filter_map(|(at, _)| Some((at, serde_json::from_str(&message[at..]).ok()?)));
-    let mut parts = Vec::new();
-    let Some((at, details)) = details.next() else {
+    let details = message.match_indices(['[', '{']).find_map(|(at, _)| {
+        let mut parts = Vec::new();
+        collect(
+            &serde_json::from_str(&message[at..]).ok()?,
+            None,
+            &mut parts,
+        );
+        (!parts.is_empty()).then(|| (message[..at].trim_end(), parts))
+    });
+    let Some((said, mut parts)) = details else {
         return message.to_owned();
     };
-    collect(&details, None, &mut parts);
-    if parts.is_empty() {
-        return message.to_owned();
-    }
-    let said = message[..at].trim_end();
     // The details often repeat the message word for word.
     parts.retain(|part| part != said);
     parts.insert(0, said.to_owned());

@@ -252,3 +252,30 @@ fn a_rows_history_tells_every_request_that_left_for_it() {
     assert_eq!(events, ["throttled", "created"]);
     world.ran("status --row 2", 0).hides(phone);
 }
+
+#[test]
+fn names_that_are_no_text_are_told_as_far_as_they_are() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::with_server();
+    let name = |bytes| OsStr::from_bytes(bytes);
+    let sheet_name = name(b"inbox/a-\xff.csv");
+    world.file(sheet_name, sheet(&[Customer::new(1)]));
+    let json = name(b"--json");
+    let said = |words: &[&OsStr]| world.vlens(words).args([json]).ends(0).json();
+    said(&[name(b"run"), sheet_name, name(b"--yes")]);
+    let output = name(b"out-\xff");
+    for words in [
+        &[name(b"export"), name(b"--output"), output][..],
+        &[name(b"report"), name(b"--output"), output],
+        &[name(b"backup"), output],
+    ] {
+        assert_eq!(said(words)["output"], "out-\u{fffd}", "{words:?}");
+        std::fs::remove_file(world.path(output)).expect("the file");
+    }
+    std::fs::rename(world.path("inbox"), world.path(output)).expect("renamed");
+    let swept = said(&[name(b"inbox"), output, name(b"--settled"), name(b"0s")]);
+    assert_eq!(swept["inbox"], "out-\u{fffd}");
+    let results = swept["files"][0]["results"].as_str().expect("a path");
+    assert!(results.starts_with("out-\u{fffd}/a-\u{fffd}-"), "{results}");
+}

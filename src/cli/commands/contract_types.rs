@@ -221,7 +221,8 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     write_file(path, Readers::Everyone, |file| {
         written_now(file, |second| write_template(&spec, second, file))
     })?;
-    let document = json!({ "template": path, "contract_type": id, "fields": fields });
+    let document =
+        json!({ "template": path.to_string_lossy(), "contract_type": id, "fields": fields });
     let config = &settings.config;
     let file = quoted(&path.to_string_lossy());
     let maps = config.recipient.phone.is_some() || config.recipient.email.is_some();

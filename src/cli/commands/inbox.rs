@@ -67,7 +67,9 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
         }
     }
     if output.json {
-        output.print_json(&serde_json::json!({ "inbox": args.dir, "files": files }))?;
+        output.print_json(
+            &serde_json::json!({ "inbox": args.dir.to_string_lossy(), "files": files }),
+        )?;
     }
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
     if sweep.stop.is_stopping() {
@@ -79,13 +81,13 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
 }
 
 /// What became of a file.
-#[derive(serde::Serialize)]
+#[derive(Default, serde::Serialize)]
 struct Swept {
     file: String,
     exit_code: u8,
-    results: Option<PathBuf>,
-    marked: Option<PathBuf>,
-    error: Option<PathBuf>,
+    results: Option<String>,
+    marked: Option<String>,
+    error: Option<String>,
     run: Option<RunSummary>,
     /// Why it did not end well.
     #[serde(skip)]
@@ -100,12 +102,8 @@ impl Swept {
         Swept {
             file: found.name.clone(),
             exit_code: fault.as_ref().map_or(0, |fault| fault.kind.exit_code()),
-            results: None,
-            marked: None,
-            error: None,
-            run: None,
             fault: fault.map(|fault| fault.about(&found.path.to_string_lossy())),
-            stops: false,
+            ..Swept::default()
         }
     }
 }
@@ -274,16 +272,15 @@ impl<'a> Sweep<'a> {
         };
         let path = settings.ledger(self.send.sandbox)?;
         let config = config_bytes(&settings);
-        let mut ledger = open_ledger(&self.send, &settings).await?;
+        open_ledger(&self.send, &settings).await?.finish()?;
+        let note = |unless| {
+            let mut ledger = world::open_ledger(&path, &settings, "inbox", None, None)?;
+            ledger.note_swept(&found.file, &bytes, unless)?;
+            ledger.finish()
+        };
         let reader = Reader::open(&path)?;
-        let is_known =
-            reader.map_or(Ok(false), |reader| reader.has_swept_bytes(&bytes, &config))?;
-        if is_known {
-            ledger.note_swept(&found.file, &bytes, None)?;
-        }
-        ledger.finish()?;
-        if is_known {
-            return Ok(None);
+        if reader.map_or(Ok(false), |reader| reader.has_swept_bytes(&bytes, &config))? {
+            return note(None).map(|()| None);
         }
         let results = RefCell::new(Results {
             places: found.beside(RESULTS, "xlsx"),
@@ -313,10 +310,7 @@ impl<'a> Sweep<'a> {
             Err(error) => return Err(error),
         };
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
-            let unless = swept.error.is_some().then_some(&config);
-            let mut ledger = world::open_ledger(&path, &settings, "inbox", None, None)?;
-            ledger.note_swept(&found.file, &bytes, unless)?;
-            ledger.finish()?;
+            note(swept.error.is_some().then_some(&config))?;
         }
         Ok(Some(Swept {
             stops: !is_over,
@@ -332,9 +326,10 @@ impl<'a> Sweep<'a> {
         if headers.is_empty() {
             headers.push(found.stem.clone());
         }
-        let places = found.beside(ERROR, "txt");
+        let (places, lang) = (found.beside(ERROR, "txt"), self.args.lang.or_of(&headers));
+        let error_file = write_error(places, lang, &error);
         Swept {
-            error: write_error(places, self.args.lang.or_of(&headers), &error),
+            error: error_file.as_deref().map(told),
             ..Swept::of(found, Some(error))
         }
     }
@@ -377,12 +372,17 @@ impl<'a> Sweep<'a> {
         };
         clear(found.beside(ERROR, "txt"));
         Ok(Swept {
-            results: Some(place),
-            marked,
+            results: Some(told(&place)),
+            marked: marked.as_deref().map(told),
             run: Some(run),
             ..Swept::of(found, fault)
         })
     }
+}
+
+/// A path as far as it is text.
+fn told(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// Deletes what an earlier state of a sheet or a config was refused for.

@@ -86,7 +86,7 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
     let told = format!("Results of run {run} are in {}.", path.display());
     put(&opened, run, path, &told, |out| {
         let rows = write_results(args, &opened, run, None, out)?;
-        Ok(json!({ "run": run, "output": path, "rows": rows }))
+        Ok(json!({ "run": run, "output": path.to_string_lossy(), "rows": rows }))
     })
 }
 
@@ -99,7 +99,7 @@ pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
     let told = format!("The report on run {run} is in {}.", path.display());
     put(&opened, run, path, &told, |out| {
         write_html(out, &data, language)?;
-        Ok(json!({ "run": run, "output": path, "counts": data.summary.counts }))
+        Ok(json!({ "run": run, "output": path.to_string_lossy(), "counts": data.summary.counts }))
     })
 }
 
@@ -226,8 +226,8 @@ pub fn backup(file: &Path, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
     let (copied, bytes) = opened.reader.backup(file, now())?;
     let document = json!({
-        "ledger": opened.path,
-        "output": file,
+        "ledger": opened.path.to_string_lossy(),
+        "output": file.to_string_lossy(),
         "sheets": copied.sheets,
         "attempts": copied.attempts,
         "bytes": bytes,

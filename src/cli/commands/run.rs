@@ -256,8 +256,9 @@ impl<'s> Flow<'s> {
         };
         let run = import(&mut begun.ledger, &mut sheet, &what, &self.stop)?;
         begun.run = run;
-        let typed = json!(self.settings.typed(&args.file, &args.read)).to_string();
-        begun.ledger.note_typed(run, &typed)?;
+        // Of a file whose name is no text nothing is noted.
+        let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
+        begun.ledger.note_typed(run, &typed.unwrap_or_default())?;
         if let Some(note) = sheet.note_on_asides() {
             self.settings.output.say(&note);
         }

@@ -96,22 +96,19 @@ impl Error {
     /// The same, and what else is wrong, with the file that it is about in front.
     #[must_use]
     pub fn about(mut self, file: &str) -> Self {
-        let others = self.others.iter_mut().map(|other| &mut other.message);
-        for message in std::iter::once(&mut self.message).chain(others) {
-            if !message.starts_with(file) {
-                *message = format!("{file}: {message}");
-            }
+        if !self.message.starts_with(file) {
+            self.message = format!("{file}: {}", self.message);
         }
+        let others = self.others.into_iter();
+        self.others = others.map(|other| other.about(file)).collect();
         self
     }
 
     /// What is kept aside while a command works has no place.
-    pub fn temporary(error: &std::io::Error) -> Self {
+    pub fn temporary(error: &io::Error) -> Self {
         let folder = std::env::temp_dir();
-        let message = format!(
-            "The folder for temporary files, {}, cannot be used: {error}.",
-            folder.display()
-        );
+        let folder = folder.display();
+        let message = format!("The folder for temporary files, {folder}, cannot be used: {error}.");
         Error::unexpected("temporary_folder_unusable", message)
             .hint("Let TMPDIR name a folder that is there, may be written to and has room.")
     }

@@ -141,13 +141,15 @@ pub fn western_digits(text: &str) -> Cow<'_, str> {
 }
 
 fn western_digit(c: char) -> char {
-    let zero = match c {
-        '\u{660}'..='\u{669}' => 0x660,
-        '\u{6F0}'..='\u{6F9}' => 0x6F0,
-        '\u{FF10}'..='\u{FF19}' => 0xFF10,
-        _ => return c,
+    let digit = |zero| {
+        u32::from(c)
+            .checked_sub(zero)
+            .and_then(|digit| char::from_digit(digit, 10))
     };
-    char::from_digit(u32::from(c) - zero, 10).unwrap_or(c)
+    [0x660, 0x6F0, 0xFF10]
+        .into_iter()
+        .find_map(digit)
+        .unwrap_or(c)
 }
 
 /// Letters that Arabic and Persian keyboards write differently for one sound.
@@ -164,21 +166,17 @@ fn plain_letter(c: char) -> char {
 /// The candidate that looks most like `name`, if one looks like it at all.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = fold(name);
+    let likeness = |candidate: &str| {
+        let candidate = fold(candidate);
+        strsim::jaro_winkler(&wanted, &candidate)
+            .max(strsim::normalized_damerau_levenshtein(&wanted, &candidate))
+    };
     candidates
         .into_iter()
-        .map(|candidate| (likeness(&wanted, &fold(candidate)), candidate))
-        .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
+        .map(|candidate| (likeness(candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH && !wanted.is_empty())
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
-}
-
-/// How much two folded names are alike, from 0 to 1.
-fn likeness(wanted: &str, candidate: &str) -> f64 {
-    if wanted.is_empty() || candidate.is_empty() {
-        return 0.0;
-    }
-    strsim::jaro_winkler(wanted, candidate)
-        .max(strsim::normalized_damerau_levenshtein(wanted, candidate))
 }
 
 /// A hint that offers the nearest name, else nothing.

@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::config::Config;
+use super::config::{Config, FollowConfig};
 use super::diagnostics::ConfigProblem;
+use super::field_config::Text;
 use super::guess::is_of_another_person;
 use super::header::Header;
 use super::names::{fold, fold_value};
@@ -18,14 +19,6 @@ use crate::model::{Cell, Column, Row, Stage, Timestamp};
 
 /// How many rows are looked at to learn what a column holds.
 const SAMPLED_ROWS: usize = 1000;
-
-/// The columns that a person names; for the others the headers and values tell.
-#[derive(Debug, Clone, Default)]
-pub struct PortalColumns {
-    pub customer: Option<String>,
-    pub stage: Option<String>,
-    pub at: Option<String>,
-}
 
 /// The columns that tell.
 pub struct Portal {
@@ -39,23 +32,11 @@ pub struct Portal {
     signed: HashSet<String>,
 }
 
-impl PortalColumns {
-    /// What is named here goes before what the config names.
-    #[must_use]
-    pub fn or(self, config: &Config) -> PortalColumns {
-        let text = |text: &Option<super::field_config::Text>| Some(text.as_ref()?.to_string());
-        let follow = &config.follow;
-        PortalColumns {
-            customer: self.customer.or_else(|| text(&follow.match_column)),
-            stage: self.stage.or_else(|| text(&follow.stage)),
-            at: self.at.or_else(|| text(&follow.at)),
-        }
-    }
-
+impl FollowConfig {
     /// Every name by which the header row may be known below title lines.
     pub fn known_names(&self) -> Vec<String> {
-        let named = [&self.customer, &self.stage, &self.at];
-        let named = named.into_iter().flatten();
+        let named = [&self.match_column, &self.stage, &self.at];
+        let named = named.into_iter().flatten().map(|name| &name.0);
         let words = WORDS.follow.stage.iter().chain(&WORDS.follow.at);
         named.chain(words).cloned().collect()
     }
@@ -65,24 +46,23 @@ impl Portal {
     /// Finds the columns, or says which there are. `next` gives the file's rows: all are looked at.
     pub fn find(
         config: &Config,
-        named: &PortalColumns,
         columns: &[Column],
         file: &str,
         mut next: impl FnMut() -> Result<Option<Row>, Error>,
     ) -> Result<Portal, Error> {
         let header = Header::new(columns, file);
-        let find = |name: &Option<String>| {
-            let found = name.as_ref().map(|name| header.find(name));
-            found.transpose().map_err(unusable)
+        let named = &config.follow;
+        let find = |name: &Option<Text>, words: &[String]| {
+            let found = match name {
+                Some(name) => header.find(name).map(Some),
+                None => by_name(&header, words),
+            };
+            found.map_err(unusable)
         };
-        let known = |name: &Option<String>, words: &[String]| match find(name)? {
-            None => by_name(&header, words).map_err(unusable),
-            named => Ok(named),
-        };
-        let stage = known(&named.stage, &WORDS.follow.stage)?
+        let stage = find(&named.stage, &WORDS.follow.stage)?
             .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
-        let at = known(&named.at, &WORDS.follow.at)?;
-        let customer = find(&named.customer)?;
+        let at = find(&named.at, &WORDS.follow.at)?;
+        let customer = find(&named.match_column, &[])?;
         let mut date = Kind::Date {
             input: None,
             output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
@@ -102,16 +82,21 @@ impl Portal {
             date.settle(convention);
         }
         let kind_of = |column: &Column| kind_of(column, &sample, config);
-        let (customer, kind) = match customer {
-            Some(column) => (column, kind_of(column)),
+        let mut others = columns.iter().filter(|column| column.index != stage.index);
+        let (customer, kind) = match (customer, columns.first()) {
+            (Some(column), _) => (column, kind_of(column)),
             // Without a row there is nobody to be named.
-            None if sample.is_empty() && !columns.is_empty() => (&columns[0], None),
-            None => {
-                let mut others = columns.iter().filter(|column| column.index != stage.index);
-                let first = others.find_map(|column| Some((column, Some(kind_of(column)?))));
-                let what = "names customers (by phone, e-mail or national id)";
-                first.ok_or_else(|| no_column(&header, what, "--match"))?
-            }
+            (None, Some(first)) if sample.is_empty() => (first, None),
+            _ => others
+                .find_map(|column| Some((column, Some(kind_of(column)?))))
+                .ok_or_else(|| {
+                    let what = "names customers (by phone, e-mail or national id)";
+                    no_column(&header, what, "--match")
+                })?,
+        };
+        let signed: HashSet<String> = match &named.signed {
+            Some(words) => words.0.iter().map(|word| fold(word)).collect(),
+            None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
         };
         Ok(Portal {
             keys: keys(config, &customer.name),
@@ -119,7 +104,7 @@ impl Portal {
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at: at.map(|column| (column.clone(), date)),
-            signed: signed(config),
+            signed,
         })
     }
 
@@ -168,13 +153,11 @@ impl Portal {
         let types = [session, &body].map(|place| place["RequestFieldsValues"].as_object());
         let groups = types.into_iter().flatten().flat_map(|types| types.values());
         for (key, value) in groups.filter_map(Value::as_object).flatten() {
-            if let Some(text) = value
-                .as_str()
-                .filter(|_| !is_person || !is_of_another_person(key))
-            {
-                let is_first = !is_person && self.keys.contains(&fold(key));
-                found[usize::from(!is_first)].push(fold_value(text));
+            if is_person && is_of_another_person(key) {
+                continue;
             }
+            let is_first = !is_person && self.keys.contains(&fold(key));
+            found[usize::from(!is_first)].extend(value.as_str().map(fold_value));
         }
         found
     }
@@ -200,11 +183,14 @@ fn last_part(name: &str) -> &str {
 
 /// The column with the most telling of these names; its header stands there once.
 fn by_name<'a>(header: &Header<'a>, names: &[String]) -> Result<Option<&'a Column>, ConfigProblem> {
-    let found = names.iter().find_map(|name| {
-        let is_it = |column: &&Column| fold(last_part(&column.name)) == fold(name);
-        header.columns.iter().find(is_it)
-    });
-    found.map(|column| header.find(&column.name)).transpose()
+    let means = |column: &Column, name: &String| fold(last_part(&column.name)) == fold(name);
+    let mut found = names
+        .iter()
+        .filter_map(|name| header.columns.iter().find(|column| means(column, name)));
+    found
+        .next()
+        .map(|column| header.find(&column.name))
+        .transpose()
 }
 
 /// What most of a column's values are, if they name customers: read as the recipient is; landlines too, since nothing is sent.
@@ -214,22 +200,12 @@ fn kind_of(column: &Column, sample: &[Row], config: &Config) -> Option<Kind> {
         landlines: true,
     };
     let cells = sample.iter().map(|row| row.cell(column.index));
-    let filled: Vec<&Cell> = cells.filter(|cell| !cell.is_empty()).collect();
+    let filled = cells.filter(|cell| !cell.is_empty());
     let mut kinds = [phone, Kind::Email, Kind::EgyptNationalId].into_iter();
     kinds.find(|kind| {
-        let read = filled
-            .iter()
-            .filter(|cell| matches!(kind.read(cell), Ok(Some(_))));
-        read.count() * 2 > filled.len()
+        let is_read = |cell: &&Cell| matches!(kind.read(cell), Ok(Some(_)));
+        filled.clone().filter(is_read).count() * 2 > filled.clone().count()
     })
-}
-
-/// The words that mean a signed contract, folded.
-fn signed(config: &Config) -> HashSet<String> {
-    match &config.follow.signed {
-        Some(words) => words.0.iter().map(|word| fold(word)).collect(),
-        None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
-    }
 }
 
 /// The keys, folded, of the form fields that are named as this column is, or are filled from a column of its name.
@@ -247,16 +223,13 @@ fn keys(config: &Config, column: &str) -> HashSet<String> {
 
 /// A time without a zone is taken for UTC; a number of so many digits counts seconds since 1970, or thousandths of them.
 fn moment_of(cell: &Cell, kind: &Kind) -> Option<Timestamp> {
-    match cell.as_shown().trim().parse().unwrap_or(0) {
+    let shown = cell.as_shown();
+    match shown.trim().parse().unwrap_or(0) {
         seconds @ 1_000_000_000..=9_999_999_999 => return Some(Timestamp(seconds * 1000)),
         thousandths @ 1_000_000_000_000..=9_999_999_999_999 => return Some(Timestamp(thousandths)),
         _ => {}
     }
-    let with_zone = |text: &str| text.trim().parse::<jiff::Timestamp>().ok();
-    let at = match cell {
-        Cell::Text(text) => with_zone(text),
-        _ => None,
-    };
-    let at = at.or_else(|| with_zone(&kind.read(cell).ok()??.text))?;
+    let with_zone = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    let at = with_zone(shown.trim()).or_else(|| with_zone(&kind.read(cell).ok()??.text))?;
     Some(Timestamp(at.as_millisecond()))
 }

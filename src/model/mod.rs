@@ -27,7 +27,7 @@ pub use row::{
     RESULTS_SHEET, Row, RowNumber, is_error_word,
 };
 pub use run::{
-    AttemptRecord, CodeCount, Counts, EarlierRow, FollowSummary, MinuteCount, Moment, Plan,
-    ProblemCount, ResultRow, RowHistory, RunId, RunStatistics, RunSummary, Stage, StageCount,
-    Standing, Status, Stop, Timestamp, ToldProblem,
+    AttemptRecord, Counts, EarlierRow, FollowSummary, MinuteCount, Moment, Plan, ResultRow,
+    RowHistory, RunId, RunStatistics, RunSummary, Stage, StageCount, Standing, Status, Stop,
+    Timestamp, ToldProblem,
 };

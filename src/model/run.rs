@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::printable::Secret;
@@ -303,10 +304,11 @@ pub struct RunStatistics {
     pub latencies_ms: Vec<(u64, u64)>,
     /// Requests that left in each minute that had any; oldest first.
     pub minutes: Vec<MinuteCount>,
-    /// What requests came to other than `created`, commonest first.
-    pub answers: Vec<CodeCount>,
-    /// The problems of invalid rows, commonest first.
-    pub problems: Vec<ProblemCount>,
+    /// What requests came to other than `created`, commonest first: `event`, `code` (the vendor's, or the uncertainty's word), `count`,
+    /// and one `message` that came with it.
+    pub answers: Vec<Value>,
+    /// The problems of invalid rows, commonest first: `column` (none where it sits in no one), `code`, `count`.
+    pub problems: Vec<Value>,
     /// How far created invitations have come, fewest days first.
     pub stages: Vec<StageCount>,
 }
@@ -328,24 +330,4 @@ pub struct MinuteCount {
     pub requests: u64,
     /// Requests in its busiest second.
     pub busiest_second: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProblemCount {
-    /// The column's header, when the problem sits in one.
-    pub column: Option<String>,
-    /// The problem's word.
-    pub code: String,
-    pub count: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CodeCount {
-    /// `rejected`, `uncertain`, …
-    pub event: String,
-    /// The vendor's code, or the uncertainty's word.
-    pub code: String,
-    /// One of the messages that came with it.
-    pub message: String,
-    pub count: u64,
 }

@@ -14,21 +14,24 @@ use crate::error::{Ended, Error};
 use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::names::Shown;
-use crate::mapping::{Portal, PortalColumns};
+use crate::mapping::{Portal, Text};
 use crate::model::{FollowSummary, Row, Stage, Timestamp};
 use crate::report::texts;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     // That there is none is told as by every command that reads.
     let path = Opened::at(settings, settings.ledger(false)?)?.path;
-    let named = PortalColumns {
-        customer: args.match_column.clone(),
-        stage: args.stage.clone(),
-        at: args.at.clone(),
-    };
-    let named = named.or(&settings.config);
+    let mut config = settings.config.clone();
+    let named = &mut config.follow;
+    for (typed, named) in [
+        (&args.match_column, &mut named.match_column),
+        (&args.stage, &mut named.stage),
+        (&args.at, &mut named.at),
+    ] {
+        *named = typed.clone().map(Text).or(named.take());
+    }
     let options = Options {
-        known_names: named.known_names(),
+        known_names: config.follow.known_names(),
         // What [source] says is about the sheet that was sent.
         ..Settings::without_config(PathBuf::new()).source_options(&args.layout)
     };
@@ -36,7 +39,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let mut source = Source::open_or_lines(&input, &options)?;
     let columns = source.columns.clone();
     let next = || source.next_row();
-    let portal = Portal::find(&settings.config, &named, &columns, &input.name(), next)?;
+    let portal = Portal::find(&config, &columns, &input.name(), next)?;
     let (customer, stage, at) = portal.columns();
     let mut told = Told {
         customers: HashMap::new(),

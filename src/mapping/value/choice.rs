@@ -1,6 +1,7 @@
 //! Reads one of a list of choices: people write a label, the text of the choice goes out.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::LazyLock;
 
 use super::text::{self, Reading};
@@ -33,25 +34,17 @@ impl Choices {
         let sent_texts = pairs.iter().map(|(_, sent)| (sent, sent));
         let mut exact = HashMap::new();
         for (text, sent) in labels.clone().chain(sent_texts.clone()) {
-            let spelt = exact.entry(spelling(text));
-            spelt.or_insert_with(|| sent.clone());
+            exact.entry(spelling(text)).or_insert(sent.clone());
         }
-        let mut groups = HashMap::new();
-        for (_, sent) in &pairs {
-            let Some(group) = group_of(sent) else {
-                continue;
-            };
-            let meant = groups.entry(group).or_insert_with(|| Some(sent.clone()));
-            if meant.as_ref() != Some(sent) {
-                *meant = None;
-            }
-        }
-        let mut folded = folded(sent_texts);
-        folded.extend(self::folded(labels));
+        let groups = sent_texts.clone();
+        let groups = groups.filter_map(|(_, sent)| Some((group_of(sent)?, sent)));
+        let fold = |(text, sent): (&String, _)| (fold_choice(text), sent);
+        let mut folded = meanings(sent_texts.map(fold));
+        folded.extend(meanings(labels.map(fold)));
         Choices {
             exact,
             folded,
-            groups,
+            groups: meanings(groups),
             labels: pairs.into_iter().map(|(label, _)| label).collect(),
         }
     }
@@ -61,14 +54,11 @@ impl Choices {
         if let Some(sent) = self.exact.get(written) {
             return Ok(Reading::new(sent, false));
         }
-        match self.folded.get(&fold_choice(written)) {
-            Some(Some(sent)) => Ok(Reading::new(sent, false)),
-            Some(None) => Err(Fault::ChoiceSeveral),
-            None => match self.translated(written) {
-                Some(sent) => Ok(Reading::new(sent, false)),
-                None => Err(self.unknown(written)),
-            },
-        }
+        let sent = match self.folded.get(&fold_choice(written)) {
+            Some(sent) => sent.as_deref().ok_or(Fault::ChoiceSeveral)?,
+            None => (self.translated(written)).ok_or_else(|| self.unknown(written))?,
+        };
+        Ok(Reading::new(sent, false))
     }
 
     /// The choice that a known translation means, or both languages that stand in one cell, each of which must mean it.
@@ -98,13 +88,14 @@ impl Choices {
         if let Some(label) = nearest(written, labels) {
             return Fault::ChoiceMisspelt(label.to_owned());
         }
-        let listed = &self.labels[..LISTED.min(self.labels.len())];
-        let more = if self.labels.len() > LISTED {
-            ", …"
-        } else {
-            ""
-        };
-        Fault::ChoiceUnlisted(listed.join(", ") + more)
+        let mut listed: Vec<&str> = self
+            .labels
+            .iter()
+            .map(String::as_str)
+            .take(LISTED)
+            .collect();
+        listed.extend((self.labels.len() > LISTED).then_some("…"));
+        Fault::ChoiceUnlisted(listed.join(", "))
     }
 }
 
@@ -140,29 +131,26 @@ fn negates(text: &str) -> bool {
     words.any(|word| WORDS.negations.contains(&word))
 }
 
-fn folded<'a>(
-    pairs: impl Iterator<Item = (&'a String, &'a String)>,
-) -> HashMap<String, Option<String>> {
-    let mut folded = HashMap::new();
-    for (text, sent) in pairs {
-        let meant = folded.entry(fold_choice(text));
-        let meant = meant.or_insert_with(|| Some(sent.clone()));
+/// What goes out for each; nothing where two choices share it.
+fn meanings<'a, K: Eq + Hash>(
+    pairs: impl Iterator<Item = (K, &'a String)>,
+) -> HashMap<K, Option<String>> {
+    let mut meanings = HashMap::new();
+    for (key, sent) in pairs {
+        let meant = meanings.entry(key).or_insert_with(|| Some(sent.clone()));
         if meant.as_ref() != Some(sent) {
             *meant = None;
         }
     }
-    folded
+    meanings
 }
 
 /// What goes out for a yes or a no, in English, Arabic or digits.
 pub(super) fn yes_or_no(shown: &str) -> Option<&'static str> {
     let answer = fold_choice(shown);
     let is_among = |words: &[String]| words.iter().any(|word| fold_choice(word) == answer);
-    match (is_among(&WORDS.yes), is_among(&WORDS.no)) {
-        (true, _) => Some("true"),
-        (_, true) => Some("false"),
-        _ => None,
-    }
+    let no = || is_among(&WORDS.no).then_some("false");
+    is_among(&WORDS.yes).then_some("true").or_else(no)
 }
 
 /// A label in the spelling that cells arrive in.

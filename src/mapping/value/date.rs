@@ -38,15 +38,8 @@ pub enum DateOrder {
     MonthDay,
 }
 
-/// What a written date says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Written {
-    year: i16,
-    /// Day and month.
-    numbers: [i8; 2],
-    /// Known where the year stands first, or the month by its name.
-    order: Option<DateOrder>,
-}
+/// What a written date says: year, day and month, and the order of those where the year stands first or the month by its name.
+type Written = (i16, [i8; 2], Option<DateOrder>);
 
 /// Reads a cell as a date, to go out in the form `output`.
 pub(super) fn read(
@@ -99,11 +92,14 @@ fn from_text(
     if let Some(format) = input {
         return parsed(text, format);
     }
-    let (written, time) = take_apart(text)?;
-    let Written { year, numbers, .. } = written;
-    let [day, month] = match written.order.or(order).or_else(|| own_order(numbers)) {
-        Some(DateOrder::DayMonth) => numbers,
-        Some(DateOrder::MonthDay) => [numbers[1], numbers[0]],
+    let ((year, [one, other], known), time) = take_apart(text)?;
+    let is_month = |number| (1..=12).contains(&number);
+    let [day, month] = match known.or(order) {
+        Some(DateOrder::DayMonth) => [one, other],
+        Some(DateOrder::MonthDay) => [other, one],
+        // The two prove their order by themselves, or it makes no difference.
+        None if one == other || !is_month(one) => [one, other],
+        None if !is_month(other) => [other, one],
         None => return Err(Fault::DayOrMonth),
     };
     // Before the day is judged: the months of another calendar have other lengths.
@@ -114,32 +110,27 @@ fn from_text(
 
 /// The order that a text can only be read in, if it is a date.
 pub(super) fn proved(text: &str) -> Option<DateOrder> {
-    let (written, _) = take_apart(&western_digits(text)).ok()?;
-    match (written.order, written.numbers) {
-        (None, [13..=31, 1..=12]) => Some(DateOrder::DayMonth),
-        (None, [1..=12, 13..=31]) => Some(DateOrder::MonthDay),
+    match take_apart(&western_digits(text)).ok()? {
+        ((_, [13..=31, 1..=12], None), _) => Some(DateOrder::DayMonth),
+        ((_, [1..=12, 13..=31], None), _) => Some(DateOrder::MonthDay),
         _ => None,
-    }
-}
-
-/// The order that the two numbers prove by themselves, or that makes no difference.
-fn own_order([first, second]: [i8; 2]) -> Option<DateOrder> {
-    let is_month = |number| (1..=12).contains(&number);
-    if first == second || !is_month(first) {
-        Some(DateOrder::DayMonth)
-    } else {
-        (!is_month(second)).then_some(DateOrder::MonthDay)
     }
 }
 
 /// A number in a date field is the digits of the form `input` (20240229), or a spreadsheet's serial number.
 fn from_number(number: f64, input: Option<&str>) -> Result<civil::DateTime, Fault> {
-    if let (Some(format), Ok(digits)) = (input, number::shown(number))
-        && is_digits(&digits)
-        && let Some(width) = width_of_digits(format)
+    let is_all_digits = |text: &String| is_digits(text);
+    let digits = number::shown(number).ok().filter(is_all_digits);
+    if let (Some(format), Some(digits)) = (input, digits)
+        // 8 for `%Y%m%d`.
+        && let Some(form) = strtime::format(format, SAMPLE).ok().filter(is_all_digits)
     {
         // A number cell loses the zero that the digits begin with, and only that.
-        let lost_zero = if digits.len() + 1 == width { "0" } else { "" };
+        let lost_zero = if digits.len() + 1 == form.len() {
+            "0"
+        } else {
+            ""
+        };
         return parsed(&format!("{lost_zero}{digits}"), format);
     }
     // Such a serial number would be a day of 1905: far more likely somebody typed a year.
@@ -171,34 +162,28 @@ fn check_year(year: i16) -> Result<(), Fault> {
 }
 
 /// Whether dates can be written in this form; else what is wrong with it.
-pub fn check_date_format(format: &str) -> Result<(), String> {
-    if !format.contains('%') {
-        return Err(format!(
-            "\"{format}\" has no part that begins with %; write it as in %d/%m/%Y"
-        ));
-    }
-    match strtime::format(format, SAMPLE) {
-        Ok(text) if text.trim().is_empty() => Err(format!("\"{format}\" writes nothing of a date")),
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("\"{format}\" is not a date format: {error}")),
-    }
+pub fn check_date_format(form: &str) -> Result<(), String> {
+    let wrong = match strtime::format(form, SAMPLE) {
+        _ if !form.contains('%') => {
+            "has no part that begins with %; write it as in %d/%m/%Y".to_owned()
+        }
+        Ok(text) if text.trim().is_empty() => "writes nothing of a date".to_owned(),
+        Ok(_) => return Ok(()),
+        Err(error) => format!("is not a date format: {error}"),
+    };
+    Err(format!("\"{form}\" {wrong}"))
 }
 
 /// Whether dates can be read in this form: it must hold a whole date, and only parts that can be read back.
-pub fn check_date_input(format: &str) -> Result<(), String> {
-    check_date_format(format)?;
-    let read_back = strtime::format(format, SAMPLE)
-        .and_then(|text| strtime::parse(format, text))
-        .and_then(|parts| parts.to_date());
-    match read_back {
-        Ok(date) if date == SAMPLE.date() => Ok(()),
-        Ok(_) => Err(format!(
-            "\"{format}\" does not give back the date that it is given"
-        )),
-        Err(error) => Err(format!(
-            "\"{format}\" cannot be read back as a date: {error}"
-        )),
-    }
+pub fn check_date_input(form: &str) -> Result<(), String> {
+    check_date_format(form)?;
+    let text = strtime::format(form, SAMPLE);
+    let wrong = match text.and_then(|text| strtime::parse(form, text)?.to_date()) {
+        Ok(date) if date == SAMPLE.date() => return Ok(()),
+        Ok(_) => "does not give back the date that it is given".to_owned(),
+        Err(error) => format!("cannot be read back as a date: {error}"),
+    };
+    Err(format!("\"{form}\" {wrong}"))
 }
 
 /// The date in a text of Western digits, written in the form `format`.
@@ -212,28 +197,18 @@ fn parsed(text: &str, format: &str) -> Result<civil::DateTime, Fault> {
     Ok(date.to_datetime(time))
 }
 
-/// How many digits a date of this form has, when it has nothing else: 8 for `%Y%m%d`.
-fn width_of_digits(format: &str) -> Option<usize> {
-    let text = strtime::format(format, SAMPLE).ok()?;
-    is_digits(&text).then_some(text.len())
-}
-
 /// The date and time in a text of Western digits.
 fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
-    let (date, time) = match text.find(':') {
-        Some(colon) => with_time(text, colon).ok_or(Fault::DateInvalid)?,
-        None => (text, civil::Time::midnight()),
+    let Some(colon) = text.find(':') else {
+        return Ok((written(text)?, civil::Time::midnight()));
     };
-    Ok((written(date)?, time))
-}
-
-fn with_time(text: &str, colon: usize) -> Option<(&str, civil::Time)> {
-    let gap = text[..colon].rfind(|c: char| c.is_whitespace() || c == 'T')?;
-    let gap_end = gap + text[gap..].chars().next()?.len_utf8();
-    let time = text[gap_end..].trim();
+    let is_gap = |c: char| c.is_whitespace() || c == 'T';
+    let gap = text[..colon].rfind(is_gap).ok_or(Fault::DateInvalid)?;
+    let time = text[gap..].trim_start_matches(is_gap).trim();
     let mut forms = TIME_FORMS.iter();
-    let time = forms.find_map(|form| strtime::parse(form, time).ok()?.to_time().ok())?;
-    Some((text[..gap].trim_end(), time))
+    let time = forms.find_map(|form| strtime::parse(form, time).ok()?.to_time().ok());
+    let time = time.ok_or(Fault::DateInvalid)?;
+    Ok((written(text[..gap].trim_end())?, time))
 }
 
 /// One of the three parts of a date.
@@ -251,9 +226,11 @@ impl Part {
             1 | 2 if is_digits(text) => text.parse().ok().map(Part::Small),
             _ => {
                 let name = fold_choice(text);
-                let mut months = (1..).zip(&WORDS.months);
-                let found = months.find(|(_, names)| names.contains(&name));
-                found.map(|(month, _)| Part::Month(month))
+                let at = WORDS
+                    .months
+                    .iter()
+                    .position(|names| names.contains(&name))?;
+                Some(Part::Month(i8::try_from(at + 1).ok()?))
             }
         }
     }
@@ -268,7 +245,7 @@ fn written(date: &str) -> Result<Written, Fault> {
     }
     let parts = date.split(is_separator).filter(|part| !part.is_empty());
     let parts: Option<Vec<Part>> = parts.map(Part::of).collect();
-    let (year, numbers, order) = match parts.ok_or(Fault::DateInvalid)?[..] {
+    Ok(match parts.ok_or(Fault::DateInvalid)?[..] {
         [Year(year), Small(month) | Month(month), Small(day)]
         | [Month(month), Small(day), Year(year)] => (year, [month, day], Some(DateOrder::MonthDay)),
         [Small(day), Month(month), Year(year)] => (year, [day, month], Some(DateOrder::DayMonth)),
@@ -278,10 +255,5 @@ fn written(date: &str) -> Result<Written, Fault> {
             return Err(Fault::YearShort);
         }
         _ => return Err(Fault::DateInvalid),
-    };
-    Ok(Written {
-        year,
-        numbers,
-        order,
     })
 }

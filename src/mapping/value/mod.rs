@@ -5,10 +5,8 @@
 
 mod choice;
 mod date;
-mod email;
-mod national_id;
 mod number;
-mod phone;
+mod recipient;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -20,9 +18,8 @@ use crate::model::{Cell, Fault};
 pub use choice::Choices;
 pub(crate) use choice::{group_of, parts_of};
 pub use date::{DateOrder, check_date_format, check_date_input};
-pub use national_id::birth_date_of;
-pub use number::DecimalMark;
-pub use phone::Country;
+pub use number::{DecimalMark, birth_date_of};
+pub use recipient::Country;
 pub use text::Reading;
 
 use text::Given;
@@ -104,10 +101,7 @@ pub fn says_nothing(cell: &Cell) -> bool {
 fn as_shown(given: Given<'_>) -> Result<Cow<'_, str>, Fault> {
     Ok(match given {
         // As Excel shows a number of more than eleven digits; any other code may have an E in it.
-        Given::Text(text)
-            if text.contains("E+")
-                && number::exponent(text).is_some_and(|exponent| exponent >= 11) =>
-        {
+        Given::Text(text) if text.contains("E+") && number::exponent(text) >= Some(11) => {
             return Err(Fault::DigitsRounded);
         }
         Given::Text(text) => Cow::Borrowed(unguarded(text)),
@@ -151,9 +145,10 @@ impl Kind {
             return Ok(None);
         }
         let clean = text::clean(trimmed)?;
-        // What was nothing but an empty `=""` is empty after all.
+        // What was nothing but an empty `=""` is empty after all; a word for nothing that is one of the choices means itself.
         let is_nothing = clean.text.is_empty() || text::is_word_for_nothing(unguarded(&clean.text));
-        if is_nothing && !self.has_choice(&clean.text) {
+        let is_choice = |word| matches!(self, Kind::Choice(choices) if choices.read(word).is_ok());
+        if is_nothing && !is_choice(&clean.text) {
             return Ok(None);
         }
         let mut reading = match clean.text {
@@ -173,8 +168,10 @@ impl Kind {
                 output,
                 order,
             } => date::read(given, input.as_deref(), output, *order),
-            Kind::Phone { country, landlines } => phone::read(given, *country, *landlines),
-            Kind::Email => email::read(given),
+            Kind::Phone { country, landlines } => {
+                recipient::read_phone(given, *country, *landlines)
+            }
+            Kind::Email => recipient::read_email(given),
             Kind::Choice(choices) => match given {
                 Given::Text(text) => choices.read(text),
                 other => choices.read(&as_shown(other)?),
@@ -184,7 +181,7 @@ impl Kind {
                 let answer = choice::yes_or_no(&shown).ok_or(Fault::BooleanInvalid)?;
                 Ok(Reading::new(answer, false))
             }
-            Kind::EgyptNationalId => national_id::read(given),
+            Kind::EgyptNationalId => number::read_national_id(given),
         }
     }
 
@@ -212,12 +209,7 @@ impl Kind {
     /// The convention that a cell can only be read by.
     pub fn proof(&self, cell: &Cell) -> Option<Convention> {
         let Cell::Text(raw) = cell else { return None };
-        let trimmed = text::trim(raw);
-        // The digits of a whole number prove nothing, and are all that most columns hold.
-        if text::is_digits(trimmed) {
-            return None;
-        }
-        let clean = text::clean(trimmed).ok()?;
+        let clean = text::clean(text::trim(raw)).ok()?;
         match self {
             Kind::Date { .. } => date::proved(&clean.text).map(Convention::Dates),
             Kind::Number { .. } => number::proved(&clean.text).map(Convention::Numbers),
@@ -227,24 +219,19 @@ impl Kind {
 
     /// Whether a cell means something else, or nothing, by another convention.
     pub fn depends_on_convention(&self, cell: &Cell) -> bool {
-        let [one, other] = match self {
+        let conventions = match self {
             Kind::Date { .. } => [DateOrder::DayMonth, DateOrder::MonthDay].map(Convention::Dates),
             Kind::Number { .. } => {
                 [DecimalMark::Point, DecimalMark::Comma].map(Convention::Numbers)
             }
             _ => return false,
         };
-        let read_by = |convention| {
+        let [one, other] = conventions.map(|convention| {
             let mut kind = self.clone();
             kind.settle(convention);
             let reading = kind.read(cell).ok().flatten();
             reading.map(|reading| reading.text.into_owned())
-        };
-        read_by(one) != read_by(other)
-    }
-
-    /// Whether a word for nothing is one of the choices, and so means itself.
-    fn has_choice(&self, word: &str) -> bool {
-        matches!(self, Kind::Choice(choices) if choices.read(word).is_ok())
+        });
+        one != other
     }
 }

@@ -1,10 +1,15 @@
 //! Reads a number: Western digits, `.` before the fraction, nothing else. The digits of a text are never put through
 //! floating point, so none is lost. Which of `,` and `.` comes before the fraction is the column's to prove.
+//!
+//! And reads the digits of what only looks like a number: phones, and Egyptian national ids, which are a century, a birth date, a
+//! governorate, a sequence and a check digit. That one is not judged, since no rule for it was ever published.
 
 use std::borrow::Cow;
 
+use jiff::civil;
+
 use super::text::{Given, Reading, is_digits};
-use crate::mapping::names::western_digits;
+use crate::mapping::names::{is_dash, western_digits};
 use crate::mapping::words::WORDS;
 use crate::model::Fault;
 
@@ -21,6 +26,12 @@ pub enum DecimalMark {
 
 /// From here on a number cell has more digits than the fifteen that spreadsheets keep.
 const ROUNDED_FROM: f64 = 1e15;
+
+const ID_DIGITS: usize = 14;
+/// Reading takes no clock; no customer who signs a contract is born after this year while this rule is in use.
+const LATEST_BIRTH_YEAR: i16 = 2040;
+/// Zeros that end an id once it was shown as `2.90010112E+13`, saved and read again: no sequence begins at 0000.
+const ZEROS_OF_ROUNDING: &str = "00000";
 
 /// A number cell as a person sees it: no exponent, and no digits beyond the fifteen that a spreadsheet keeps, which
 /// only its arithmetic leaves behind (0.1 + 0.2 is 0.3).
@@ -46,7 +57,10 @@ pub(super) fn digits(
                 return Err(rounded);
             }
             let bare = western.strip_prefix('\'').unwrap_or(&western);
-            let whole = without_zero_fraction(bare).unwrap_or(bare);
+            // What programs append that take an id for a number.
+            let whole = bare.strip_suffix(".0").or_else(|| bare.strip_suffix(".00"));
+            let whole = whole.filter(|whole| whole.ends_with(|c: char| c.is_ascii_digit()));
+            let whole = whole.unwrap_or(bare);
             Ok(Reading::new(whole.to_owned(), whole != text))
         }
         Given::Number(number) if number.abs() >= ROUNDED_FROM => Err(rounded),
@@ -56,25 +70,13 @@ pub(super) fn digits(
     }
 }
 
-/// `text` without `.0`, `.00`: what programs append that take an id for a number.
-fn without_zero_fraction(text: &str) -> Option<&str> {
-    let whole = text
-        .strip_suffix(".0")
-        .or_else(|| text.strip_suffix(".00"))?;
-    whole
-        .ends_with(|c: char| c.is_ascii_digit())
-        .then_some(whole)
-}
-
 /// The exponent of a number such as `2.01E+11`, whose digits are gone.
 pub(super) fn exponent(western: &str) -> Option<u32> {
     let (mantissa, exponent) = western.split_once(['E', 'e'])?;
     let unsigned = |part| str::strip_prefix(part, ['-', '+']).unwrap_or(part);
-    let mantissa = unsigned(mantissa);
-    let (whole, fraction) = mantissa
-        .split_once(['.', ',', '٫'])
-        .unwrap_or((mantissa, "0"));
-    let exponent = unsigned(exponent);
+    let (mantissa, exponent) = (unsigned(mantissa), unsigned(exponent));
+    let parts = mantissa.split_once(['.', ',', '٫']);
+    let (whole, fraction) = parts.unwrap_or((mantissa, "0"));
     let are_digits = [whole, fraction, exponent].into_iter().all(is_digits);
     are_digits.then(|| exponent.parse().unwrap_or(u32::MAX))
 }
@@ -96,17 +98,14 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
     if exponent(bare).is_some() {
         return Err(Fault::NumberRounded);
     }
-    let by = |mark| read_by(mark, bare).map(|number| (number, mark));
-    let (number, mark) = match decimal {
-        Some(mark) => by(mark).ok_or(invalid)?,
-        None => match (by(DecimalMark::Point), by(DecimalMark::Comma)) {
-            (Some(one), Some(other)) if one.0 != other.0 && bare.contains('.') => {
-                return Err(Fault::PointAmbiguous);
-            }
-            // Between thousands a comma is what nearly everybody writes.
-            (Some(one), _) | (None, Some(one)) => one,
-            (None, None) => return Err(invalid),
-        },
+    let (number, mark) = match (decimal, read_either_way(bare)) {
+        (None, [Some(one), Some(other)]) if one != other && bare.contains('.') => {
+            return Err(Fault::PointAmbiguous);
+        }
+        // Between thousands a comma is what nearly everybody writes.
+        (None | Some(DecimalMark::Point), [Some(number), _]) => (number, DecimalMark::Point),
+        (None | Some(DecimalMark::Comma), [_, Some(number)]) => (number, DecimalMark::Comma),
+        _ => return Err(invalid),
     };
     let is_comma = mark == DecimalMark::Comma && bare.contains(',');
     let repaired = is_comma || matches!(western, Cow::Owned(_));
@@ -115,14 +114,15 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
 
 /// The mark that a text can only be read by, if it is a number.
 pub(super) fn proved(text: &str) -> Option<DecimalMark> {
-    let western = western_digits(text);
-    let bare = without_currency(&western);
-    let [point, comma] = [DecimalMark::Point, DecimalMark::Comma].map(|mark| read_by(mark, bare));
-    match (point, comma) {
-        (Some(_), None) => Some(DecimalMark::Point),
-        (None, Some(_)) => Some(DecimalMark::Comma),
+    match read_either_way(without_currency(&western_digits(text))) {
+        [Some(_), None] => Some(DecimalMark::Point),
+        [None, Some(_)] => Some(DecimalMark::Comma),
         _ => None,
     }
+}
+
+fn read_either_way(bare: &str) -> [Option<String>; 2] {
+    [DecimalMark::Point, DecimalMark::Comma].map(|mark| read_by(mark, bare))
 }
 
 /// The number in a text of Western digits without currency, when it is one by this mark.
@@ -189,4 +189,53 @@ fn ungrouped(whole: &str) -> Option<String> {
         digits.push_str(group);
     }
     digits.bytes().all(|b| b.is_ascii_digit()).then_some(digits)
+}
+
+/// The birth date in an id of fourteen Western digits.
+pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
+    let digits = national_id.as_bytes();
+    if digits.len() != ID_DIGITS || !is_digits(national_id) {
+        return None;
+    }
+    let pair = |at: usize| i16::from(digits[at] - b'0') * 10 + i16::from(digits[at + 1] - b'0');
+    let century = match digits[0] {
+        b'2' => 1900,
+        b'3' => 2000,
+        _ => return None,
+    };
+    let (month, day) = (i8::try_from(pair(3)).ok()?, i8::try_from(pair(5)).ok()?);
+    let date = civil::Date::new(century + pair(1), month, day).ok()?;
+    (date.year() <= LATEST_BIRTH_YEAR).then_some(date)
+}
+
+/// Reads a cell as a national id.
+pub(super) fn read_national_id(given: Given<'_>) -> Result<Reading<'static>, Fault> {
+    let [no_digits, rounded] = [Fault::NationalIdNotDigits, Fault::NationalIdRounded];
+    let shown = digits(
+        given,
+        [no_digits.clone(), no_digits.clone(), rounded.clone()],
+    )?;
+    let digits = shown
+        .text
+        .replace(|c: char| c.is_whitespace() || is_dash(c), "");
+    if !is_digits(&digits) {
+        return Err(no_digits);
+    }
+    match digits.len() {
+        ID_DIGITS if digits.ends_with(ZEROS_OF_ROUNDING) => Err(rounded),
+        ID_DIGITS if !digits.starts_with(['2', '3']) => Err(Fault::NationalIdCentury),
+        ID_DIGITS if birth_date_of(&digits).is_none() => Err(Fault::NationalIdBirth),
+        // The published codes: cities, Delta, Upper Egypt, frontiers, born abroad.
+        ID_DIGITS
+            if !matches!(
+                digits[7..9].parse::<u8>(),
+                Ok(1..=4 | 11..=19 | 21..=29 | 31..=35 | 88)
+            ) =>
+        {
+            Err(Fault::NationalIdGovernorate)
+        }
+        ID_DIGITS => Ok(Reading::new(digits, shown.repaired)),
+        13 => Err(Fault::NationalIdShort),
+        count => Err(Fault::NationalIdLength(count)),
+    }
 }

@@ -2,7 +2,6 @@
 //! it *means* is left to the types of fields.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use encoding_rs::{Encoding, WINDOWS_1252, WINDOWS_1256};
 use jiff::civil;
@@ -112,15 +111,13 @@ fn is_presentation_form(c: char) -> bool {
 
 /// Whether a clean text is a word that people and programs write for nothing at all.
 pub(super) fn is_word_for_nothing(clean: &str) -> bool {
-    static INITIALS: LazyLock<Vec<char>> = LazyLock::new(|| {
-        let words = WORDS.nothing.iter();
-        words.filter_map(|word| word.chars().next()).collect()
-    });
     // Looked at in every cell: by its first letter nearly every text is none of them.
     let initial = clean.chars().next().and_then(|c| c.to_lowercase().next());
-    clean.len() <= 32
-        && initial.is_some_and(|c| INITIALS.contains(&c))
-        && WORDS.nothing.contains(&fold_value(clean))
+    let mut words = WORDS
+        .nothing
+        .iter()
+        .filter(|word| word.chars().next() == initial);
+    clean.len() <= 32 && words.any(|word| *word == fold_value(clean))
 }
 
 /// Refuses text that was damaged before it was saved, and never mends it: what it said would be a guess. A single odd
@@ -140,22 +137,18 @@ fn refuse_damage(text: &str) -> Result<(), Fault> {
 
 /// The words of spreadsheets, with or without a text behind them (as a refused cell is given back), and LibreOffice's `Err:502`.
 fn is_error_word(text: &str) -> bool {
-    let number = text.strip_prefix("Err:");
-    number.is_some_and(|number| number.len() == 3 && is_digits(number))
-        || (text.starts_with('#')
-            && text
-                .split_whitespace()
-                .next()
-                .is_some_and(model::is_error_word))
+    let number = text.strip_prefix("Err:").unwrap_or_default();
+    let first = text.split_whitespace().next().unwrap_or_default();
+    number.len() == 3 && is_digits(number) || model::is_error_word(first)
 }
 
 /// Letters replaced by U+FFFD, or whole words by question marks.
 fn has_lost_letters(text: &str) -> bool {
     let is_lost = |word: &str, least: usize| word.len() >= least && word.bytes().all(|b| b == b'?');
+    let mut words = text.split_whitespace();
+    let is_whole = || words.clone().all(|word| is_lost(word, 1));
     text.contains('\u{FFFD}')
-        || (text.contains("??")
-            && (text.split_whitespace().any(|word| is_lost(word, 3))
-                || text.split_whitespace().all(|word| is_lost(word, 1))))
+        || (text.contains("??") && (is_whole() || words.any(|word| is_lost(word, 3))))
 }
 
 /// Whether a text, or a word of it, is UTF-8 that was read as a Windows encoding (`Ù…Ù†Ù‰`, `JosÃ©`), or Windows-1256 that was read

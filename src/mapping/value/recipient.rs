@@ -1,15 +1,17 @@
-//! Reads a phone number and gives it as E.164.
+//! Reads what an invitation reaches a customer by: a phone number, given as E.164, or an e-mail address.
 //!
-//! First the digits are taken out of what people write around them; nothing is guessed there: an extension, a second number or
+//! A phone's digits are first taken out of what people write around them; nothing is guessed there: an extension, a second number or
 //! a word in the cell refuses it. Then the digits are judged by Google's metadata, as rlibphonenumber carries it. The library
 //! reads much more than digits; it is handed nothing else, so that what it would forgive or cut off is never its decision.
+//!
+//! An address is one that a mail server could take, judged pragmatically and not by the whole grammar of the standards.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 use serde::{Deserialize, Serialize};
 
 use super::number;
 use super::text::{Given, Reading};
-use crate::mapping::names::{is_dash, western_digits};
+use crate::mapping::names::is_dash;
 use crate::model::Fault;
 
 /// The fewest digits that may be a phone number of their own.
@@ -28,16 +30,10 @@ const ZEROS_OF_ROUNDING: &str = "000000";
 const EGYPTIAN_MOBILES: [&str; 4] = ["+2010", "+2011", "+2012", "+2015"];
 const EGYPTIAN_MOBILE_CHARS: usize = "+201012345678".len();
 
-/// A phone number as it would be dialled.
-#[derive(Debug, PartialEq, Eq)]
-struct Dialled {
-    /// Whether a `+` says that the country code comes first.
-    international: bool,
-    /// Western digits only.
-    digits: String,
-    /// Whether getting them took a repair.
-    repaired: bool,
-}
+/// The longest address and the longest part before the @ that mail servers take, in bytes.
+const LONGEST_ADDRESS_BYTES: usize = 254;
+const LONGEST_NAME_BYTES: usize = 64;
+const LONGEST_LABEL_BYTES: usize = 63;
 
 /// A country with phone numbers, by its two letters in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,13 +50,15 @@ impl TryFrom<String> for Country {
     type Error = &'static str;
 
     fn try_from(code: String) -> Result<Self, Self::Error> {
-        let unknown =
-            "is no country's two letters\nsuch as \"EG\" for Egypt or \"SA\" for Saudi Arabia";
-        let region = code.parse().map_err(|_| unknown)?;
-        match PHONE_NUMBER_UTIL.get_country_code_for_region(region) {
-            Some(_) => Ok(Country(region)),
-            None => Err(unknown),
-        }
+        let region = code.parse().ok();
+        let has_phones = |region: &Region| {
+            PHONE_NUMBER_UTIL
+                .get_country_code_for_region(*region)
+                .is_some()
+        };
+        region.filter(has_phones).map(Country).ok_or(
+            "is no country's two letters\nsuch as \"EG\" for Egypt or \"SA\" for Saudi Arabia",
+        )
     }
 }
 
@@ -72,7 +70,7 @@ impl From<Country> for String {
 
 /// Reads a cell as a phone number of a country, or an international one; landlines, which no message reaches, only where
 /// they may be.
-pub(super) fn read(
+pub(super) fn read_phone(
     given: Given<'_>,
     country: Country,
     landlines: bool,
@@ -91,15 +89,23 @@ pub(super) fn read(
 
 /// Whether a text parts somewhere into two valid numbers.
 fn is_pair(text: &str, country: Country) -> bool {
-    let western = western_digits(text);
-    let is_number = |part: &str| {
-        let dialled = dialled(Given::Text(part));
-        dialled.is_ok_and(|dialled| dialled.judged(country, true).is_ok())
+    let is_number = |part| {
+        dialled(Given::Text(part)).is_ok_and(|dialled| dialled.judged(country, true).is_ok())
     };
-    western
+    let mut gaps = text
         .char_indices()
-        .filter(|&(at, c)| is_soft(c) && !western[..at].ends_with(is_soft))
-        .any(|(at, _)| is_number(&western[..at]) && is_number(&western[at..]))
+        .filter(|&(at, c)| is_soft(c) && !text[..at].ends_with(is_soft));
+    gaps.any(|(at, _)| is_number(&text[..at]) && is_number(&text[at..]))
+}
+
+/// A phone number as it would be dialled.
+struct Dialled {
+    /// Whether a `+` says that the country code comes first.
+    international: bool,
+    /// Western digits only.
+    digits: String,
+    /// Whether getting them took a repair.
+    repaired: bool,
 }
 
 impl Dialled {
@@ -109,14 +115,12 @@ impl Dialled {
         let number = if self.international {
             foreign(digits)
         } else {
-            valid(digits, Some(country.0)).or_else(|| digits.strip_prefix("00").and_then(foreign))
+            valid(digits, Some(country.0)).or_else(|| foreign(digits.strip_prefix("00")?))
         };
-        let Some((number, kind)) = number else {
-            return Err(match digits.len() {
-                0..5 => Fault::PhoneAbsent,
-                count => Fault::PhoneUnknown(count, country.into()),
-            });
-        };
+        let (number, kind) = number.ok_or_else(|| match digits.len() {
+            0..5 => Fault::PhoneAbsent,
+            count => Fault::PhoneUnknown(count, country.into()),
+        })?;
         let lost_zero = !self.international && lacks_zero(&number, digits);
         if lost_zero && kind != PhoneNumberType::Mobile {
             return Err(Fault::PhoneLacksZero);
@@ -145,12 +149,11 @@ fn valid(number: &str, region: Option<Region>) -> Option<(PhoneNumber, PhoneNumb
 
 /// Whether the digits are a national number without the zero that its country writes before it.
 fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
-    if number.get_national_significant_number() != digits {
-        return false;
-    }
     let national = number.format_as(PhoneNumberFormat::National);
     let mut in_full = national.chars().filter(char::is_ascii_digit);
-    in_full.next() == Some('0') && in_full.eq(digits.chars())
+    number.get_national_significant_number() == digits
+        && in_full.next() == Some('0')
+        && in_full.eq(digits.chars())
 }
 
 /// The digits of the only number in a cell.
@@ -191,71 +194,100 @@ fn count_digits(text: &str) -> usize {
 }
 
 fn single(text: &str) -> Result<Dialled, Fault> {
-    if text.chars().all(is_part) {
-        return compact(text);
-    }
-    let pieces = || {
-        text.split(|c| !is_part(c))
-            .filter(|piece| count_digits(piece) > 0)
-    };
-    if pieces()
-        .filter(|piece| count_digits(piece) >= LEAST_DIGITS)
-        .count()
-        >= 2
-    {
+    let is_long = |piece: &&str| count_digits(piece) >= LEAST_DIGITS;
+    let pieces = text.split(|c| !is_part(c));
+    let pieces: Vec<&str> = pieces.filter(|piece| count_digits(piece) > 0).collect();
+    // A slash may follow an area code (`02/27954321`), rather than part two numbers.
+    let may_have_area_code = text.chars().all(|c| is_part(c) || matches!(c, '/' | '\\'));
+    if pieces.iter().filter(|piece| is_long(piece)).count() >= 2 {
         return Err(Fault::PhoneSeveral);
     }
     if text.chars().any(|c| c.is_alphabetic() && !is_dash(c)) {
         return Err(Fault::PhoneLetters);
     }
-    let mut pieces = pieces();
-    match (pieces.next(), pieces.next(), pieces.next()) {
-        (Some(only), None, _) => compact(only),
-        (Some(area), Some(_), None) if is_area_code(text, area) => {
+    match pieces[..] {
+        [only] => compact(only),
+        [area, _] if may_have_area_code && count_digits(area) <= AREA_CODE_DIGITS => {
             compact(&text.replace(['/', '\\'], " "))
         }
-        (Some(first), Some(_), _) if count_digits(first) >= LEAST_DIGITS => {
-            Err(Fault::PhoneSeveral)
-        }
+        [first, _, ..] if is_long(&first) => Err(Fault::PhoneSeveral),
         _ => Err(Fault::PhoneAbsent),
     }
-}
-
-/// Whether a slash follows an area code (`02/27954321`), rather than parting two numbers.
-fn is_area_code(text: &str, first: &str) -> bool {
-    let has_only_slashes = text.chars().all(|c| is_part(c) || matches!(c, '/' | '\\'));
-    has_only_slashes && count_digits(first) <= AREA_CODE_DIGITS
 }
 
 /// One number without what stands between its digits.
 fn compact(text: &str) -> Result<Dialled, Fault> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let mut signs = text
-        .char_indices()
-        .filter(|&(_, c)| is_plus(c))
-        .map(|(at, _)| at);
-    let Some(plus) = signs.next() else {
-        return Ok(Dialled {
-            international: false,
-            digits,
-            repaired: false,
-        });
-    };
-    let before = count_digits(&text[..plus]);
+    let mut signs = text.match_indices(is_plus);
+    let before = signs.next().map(|(plus, _)| count_digits(&text[..plus]));
     // Typed from right to left, the sign ends up behind its number.
-    let is_behind = before > 0 && before == digits.len();
-    if signs.next().is_some() || (before > 0 && !is_behind) {
-        let is_pair =
-            before.max(digits.len() - before) >= LEAST_DIGITS && digits.len() >= 2 * LEAST_DIGITS;
-        return Err(if is_pair {
-            Fault::PhoneSeveral
-        } else {
-            Fault::PhonePlus
-        });
+    let is_behind = before.is_some_and(|before| before > 0 && before == digits.len());
+    match before {
+        Some(before) if signs.next().is_some() || (before > 0 && !is_behind) => {
+            let longest = before.max(digits.len() - before);
+            let is_pair = longest >= LEAST_DIGITS && digits.len() >= 2 * LEAST_DIGITS;
+            Err(if is_pair {
+                Fault::PhoneSeveral
+            } else {
+                Fault::PhonePlus
+            })
+        }
+        _ => Ok(Dialled {
+            international: before.is_some(),
+            digits,
+            repaired: is_behind,
+        }),
     }
-    Ok(Dialled {
-        international: true,
-        digits,
-        repaired: is_behind,
-    })
+}
+
+/// Reads a cell as an e-mail address; only its domain is lower-cased.
+pub(super) fn read_email(given: Given<'_>) -> Result<Reading<'static>, Fault> {
+    let Given::Text(text) = given else {
+        return Err(Fault::EmailNotText);
+    };
+    // A link's `mailto:` and a list's trailing separator.
+    let address = match text.get(..7) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &text[7..],
+        _ => text,
+    };
+    let address = address.trim_end_matches([';', ',', '،', '؛']).trim();
+    let (name, domain) = address.split_once('@').ok_or(Fault::EmailWithoutAt)?;
+    // As it goes out: some letters are two in lower case.
+    let lower = domain.to_lowercase();
+    let wrong = [
+        (domain.contains('@'), Fault::EmailSeveral),
+        (address.contains(char::is_whitespace), Fault::EmailSpace),
+        (!is_name(name), Fault::EmailName),
+        (lower.contains([',', '،', ';']), Fault::EmailComma),
+        (!is_domain(&lower), Fault::EmailDomain),
+        (address.len() > LONGEST_ADDRESS_BYTES, Fault::EmailTooLong),
+    ];
+    match wrong.into_iter().find(|(is_so, _)| *is_so) {
+        Some((_, fault)) => Err(fault),
+        None => Ok(Reading::new(
+            format!("{name}@{lower}"),
+            address.len() != text.len(),
+        )),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
+    let has_stray_dot = name.split('.').any(str::is_empty);
+    name.len() <= LONGEST_NAME_BYTES && !has_stray_dot && name.bytes().all(is_allowed)
+}
+
+/// Whether a text is a domain that ends in a word, international ones included.
+fn is_domain(domain: &str) -> bool {
+    let is_allowed =
+        |c: char| c == '-' || c.is_ascii_alphanumeric() || (!c.is_ascii() && c.is_alphanumeric());
+    let is_label = |label: &str| {
+        let has_stray_dash = label.starts_with('-') || label.ends_with('-');
+        (1..=LONGEST_LABEL_BYTES).contains(&label.len())
+            && !has_stray_dash
+            && label.chars().all(is_allowed)
+    };
+    let last = domain.rsplit_once('.').map_or("", |(_, last)| last);
+    let ends_in_word = last.chars().count() >= 2 && last.chars().any(|c| !c.is_ascii_digit());
+    ends_in_word && domain.split('.').all(is_label)
 }

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use minijinja::value::Serde;
-use minijinja::{Value as Values, context};
 use serde_json::{Value, json};
 
 use super::files::{Readers, read_text, refuse_output, write_bytes};
@@ -16,7 +14,7 @@ use super::output::{self, Output};
 use super::values::LogFormat;
 use crate::error::{Error, Kind};
 use crate::model::{Counts, RunSummary, Status, Timestamp};
-use crate::report::Progress;
+use crate::report::{Progress, rendered};
 use crate::send::{Clock, SendEvent, Tally};
 
 /// Metrics are written this often while the run goes on.
@@ -220,16 +218,18 @@ impl Metrics {
             let line = self.before.lines().find(|line| line.starts_with(name))?;
             line.rsplit(' ').next()?.parse().ok()
         };
-        let values = context! {
-            counts => Serde(tally.counts),
-            requests => tally.requests,
-            throttled => tally.throttled,
-            seconds,
-            last_success => succeeded.or_else(|| earlier(LAST_SUCCESS)),
-            last_end => ended.or_else(|| earlier(LAST_END)),
-            exit_code,
-        };
-        self.replace("", values)
+        self.replace(
+            "",
+            json!({
+                "counts": tally.counts,
+                "requests": tally.requests,
+                "throttled": tally.throttled,
+                "seconds": seconds,
+                "last_success": succeeded.or_else(|| earlier(LAST_SUCCESS)),
+                "last_end": ended.or_else(|| earlier(LAST_END)),
+                "exit_code": exit_code,
+            }),
+        )
     }
 
     /// Notes that a command ended before its run could begin (a broken config, say): all else stays as the last run left it.
@@ -238,16 +238,16 @@ impl Metrics {
         let kept = kept.filter(|line| !line.contains(EXIT_CODE) && !line.contains(LAST_END));
         let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
         let last_end = at.0.div_euclid(1000);
-        self.replace(&kept, context! { last_end, exit_code })
+        self.replace(
+            &kept,
+            json!({ "last_end": last_end, "exit_code": exit_code }),
+        )
     }
 
     /// The collector is another user.
-    fn replace(&self, kept: &str, values: Values) -> Result<(), Error> {
-        let tenant = format!("tenant=\"{}\"", self.tenant);
-        let text = minijinja::Environment::new()
-            .render_str(include_str!("metrics.txt"), context! { tenant, ..values })
-            .map_err(|error| Error::unexpected("metrics_not_written", format!("{error}.")))?;
-        let text = format!("{kept}{}\n", text.trim());
+    fn replace(&self, kept: &str, mut values: Value) -> Result<(), Error> {
+        values["tenant"] = format!("tenant=\"{}\"", self.tenant).into();
+        let text = kept.to_owned() + &rendered(include_str!("metrics.txt"), values);
         write_bytes(&self.path, Readers::Everyone, text.as_bytes())
     }
 }

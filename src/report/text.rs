@@ -20,14 +20,18 @@ use crate::model::{RowNumber, RunSummary, Stop, Timestamp, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
 pub mod texts {
+    pub const ACCOUNT: &str = include_str!("templates/account.txt");
     pub const CONTRACT_TYPES: &str = include_str!("templates/contract_types.txt");
     pub const DOCTOR: &str = include_str!("templates/doctor.txt");
     pub const DRY_RUN: &str = include_str!("templates/dry_run.txt");
     pub const FOLLOW: &str = include_str!("templates/follow.txt");
     pub const GUESSES: &str = include_str!("templates/guesses.txt");
     pub const HISTORY: &str = include_str!("templates/history.txt");
+    pub const PULLED: &str = include_str!("templates/pulled.txt");
     pub const QUESTION: &str = include_str!("templates/question.txt");
+    pub const REBUILT: &str = include_str!("templates/rebuilt.txt");
     pub const REGISTER: &str = include_str!("templates/register.txt");
+    pub const REGISTER_MADE: &str = include_str!("templates/register_made.txt");
     pub const RUNS: &str = include_str!("templates/runs.txt");
     pub const SWEPT: &str = include_str!("templates/swept.txt");
 }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use indexmap::IndexMap;
+use serde_json::json;
 
 use super::contract_types::{close_api, open_api};
 use super::world::Target;
@@ -17,6 +18,7 @@ use crate::cli::system::own_config;
 use crate::error::{Ended, Error};
 use crate::mapping::{ACCOUNT, Config};
 use crate::model::{Secret, printable};
+use crate::report::{Look, texts};
 use crate::send::Credentials;
 
 const API_KEY_FILE: &str = "api-key";
@@ -95,7 +97,7 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
         "Vlens accepts this account. It is kept in {}, for you alone. `vlens-batch account --forget` deletes it.",
         folder.display()
     );
-    let document = serde_json::json!({ "kept_in": folder });
+    let document = json!({ "kept_in": folder });
     settings.output.show_file(&document, &said)
 }
 
@@ -168,7 +170,7 @@ fn forget(own: &Path, output: Output) -> Ended {
         [] => "No account is kept for this user.".to_owned(),
         places => format!("Forgotten: {}.", places.join(", ")),
     };
-    output.show_file(&serde_json::json!({ "forgotten": forgotten }), &said)
+    output.show_file(&json!({ "forgotten": forgotten }), &said)
 }
 
 /// Names the places, never the values.
@@ -182,11 +184,10 @@ fn show(settings: &Settings) -> Ended {
     ] {
         places.insert(what, settings.find_part(part)?.map(|(_, place)| place));
     }
-    let line = |(what, place): (&&str, &Option<String>)| {
-        let nowhere = "nowhere: run `vlens-batch account`";
-        let place = place.as_deref().unwrap_or(nowhere);
-        format!("{:<10}{place}", what.replace('_', " "))
+    let text = |look: Look| {
+        // As a list, which keeps its order.
+        let parts: Vec<_> = places.iter().collect();
+        look.text(texts::ACCOUNT, json!({ "parts": parts }))
     };
-    let lines: Vec<String> = places.iter().map(line).collect();
-    settings.output.show(&places, |_| lines.join("\n"))
+    settings.output.show(&places, text)
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::check::{form, may_be_replaced, written_now};
 use super::register::{PATIENCE, join};
@@ -91,37 +91,9 @@ fn pulled_at(path: &Path) -> Option<Timestamp> {
     Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
 }
 
-/// A form as stored.
-#[derive(serde::Serialize)]
-struct Pulled {
-    id: ContractTypeId,
-    name: String,
-    file: String,
-    fields: usize,
-    /// Since the file that was there before; none when there was none.
-    changes: Option<Vec<String>>,
-}
-
-impl Pulled {
-    fn in_words(&self) -> String {
-        let name = Some(&self.name).filter(|name| !name.is_empty());
-        let name = name.map_or(String::new(), |name| format!(" ({name})"));
-        let changes = match self.changes.as_deref() {
-            None => String::new(),
-            Some([]) => "\n  nothing changed".to_owned(),
-            Some(changes) => format!(
-                "\n  changed since the form that was here before:\n    {}",
-                changes.join("\n    ")
-            ),
-        };
-        let (id, fields, file) = (self.id, self.fields, &self.file);
-        format!("Contract type {id}{name}: {fields} fields, stored in {file}{changes}")
-    }
-}
-
 async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
     let output = settings.output;
-    let mut stored = Vec::new();
+    let mut stored: Vec<Value> = Vec::new();
     for id in ids.iter().copied().map(ContractTypeId) {
         let path = settings.form_path(id);
         let answer = api.template_fields(id, &path.display().to_string()).await?;
@@ -134,7 +106,7 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
         let pulled = store(id, &answer, &path)?;
         // What is stored is told even if the next one fails.
         if !output.json {
-            output.print(&pulled.in_words())?;
+            output.print(&output.look().text(texts::PULLED, &pulled))?;
         }
         stored.push(pulled);
     }
@@ -144,7 +116,8 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
     Ok(None)
 }
 
-fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error> {
+/// Gives the document of the form as it is stored; `changes`: since the file that was there before, if there was one.
+fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Value, Error> {
     let form = read_form(answer).map_err(|error| {
         let said = error.message;
         let message = format!("The answer for contract type {id} is not usable. {said}");
@@ -156,13 +129,13 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Pulled, Error>
     // Whether it is there is told by writing into it.
     let _ = std::fs::create_dir_all(folder);
     write_bytes(path, Readers::Everyone, answer.as_bytes())?;
-    Ok(Pulled {
-        id,
-        file: path.display().to_string(),
-        fields: form.fields.len(),
-        changes: before.map(|before| form_changes(&before, &form)),
-        name: form.name,
-    })
+    Ok(json!({
+        "id": id,
+        "name": form.name,
+        "file": path.display().to_string(),
+        "fields": form.fields.len(),
+        "changes": before.map(|before| form_changes(&before, &form)),
+    }))
 }
 
 /// The keys of the fields that the config says may not stay empty.

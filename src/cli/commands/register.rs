@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::world::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{Part, REGISTER, REGISTER_KEY_FILE, missing};
@@ -14,7 +16,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
 use crate::model::{CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Party, Place, Register, TeamKey};
-use crate::report::{Look, rows as counted, texts};
+use crate::report::{Look, texts};
 use crate::send::Clock;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
@@ -195,23 +197,15 @@ async fn init(settings: &Settings, place: &Place, binding: &Binding, key: TeamKe
     let limits = settings.sending(&SendArgs::default()).limits;
     let limits = [limits.per_second, limits.per_minute].map(|limit| limit.map(Into::into));
     let party = party(settings, binding, None, key)?;
-    let is_new = Register::init(place, &party, limits).await?;
-    let document = serde_json::json!({
-        "made": is_new,
+    let document = json!({
+        "made": Register::init(place, &party, limits).await?,
         "base_url": binding.base_url,
         "tenancy_name": binding.tenancy_name,
         "per_second": limits[0],
         "per_minute": limits[1],
     });
-    let tenant = &binding.tenancy_name;
-    let in_words = |limit: Option<u32>| limit.map_or("no limit".to_owned(), |n| n.to_string());
-    let [second, minute] = limits.map(in_words);
-    settings.output.show(&document, |_| {
-        format!(
-            "The register is ready for tenant {tenant}: {second} a second, {minute} a minute, over all computers together.\n\
-             Each sender's role needs: GRANT USAGE ON SCHEMA vlens_batch TO …; each computer a copy of the key file."
-        )
-    })
+    let text = |look: Look| look.text(texts::REGISTER_MADE, &document);
+    settings.output.show(&document, text)
 }
 
 async fn rebuild(
@@ -224,21 +218,8 @@ async fn rebuild(
     let given = remember(register, ledger).await?;
     let missing = register.remembered(without_the_others).await?;
     ledger.all_told()?;
-    let document = serde_json::json!({ "given": given, "missing": missing, "ready": missing.is_empty() || without_the_others });
-    let customers = counted(given).replace("row", "customer");
-    let names = missing.join(", ");
-    let next = match missing.as_slice() {
-        [] => "It is whole again; sending goes on in a minute. Was it put back from a copy, then run this as well, before anybody sends, \
-               on each computer that joined after the copy was made: the register does not know of those."
-            .to_owned(),
-        _ if without_the_others => {
-            format!("Sending goes on in a minute, without what these know: {names}.")
-        }
-        _ => format!(
-            "Still to be run by: {names}. Nobody sends until then. If one of them will never come again: --without-the-others."
-        ),
-    };
-    settings.output.show(&document, |_| {
-        format!("The register has learnt of {customers} from this ledger. {next}")
-    })
+    let ready = missing.is_empty() || without_the_others;
+    let document = json!({ "given": given, "missing": missing, "ready": ready });
+    let text = |look: Look| look.text(texts::REBUILT, &document);
+    settings.output.show(&document, text)
 }

@@ -291,12 +291,11 @@ impl<'a> Sweep<'a> {
             send: self.send.clone(),
             ..RunArgs::default()
         };
-        let (is_over, swept) = match Box::pin(send_file(&run, &settings, &results)).await {
+        let (is_over, mut swept) = match Box::pin(send_file(&run, &settings, &results)).await {
             Ok((run, fault)) => {
                 // With one that stopped early the next sweep goes on.
-                let is_over = fault
-                    .as_ref()
-                    .is_none_or(|fault| fault.kind == Kind::NeedsPerson);
+                let needs_person = |fault: &Error| fault.kind == Kind::NeedsPerson;
+                let is_over = fault.as_ref().is_none_or(needs_person);
                 let opened = Opened::at(&settings, path.clone())?;
                 let sent = self.sent(found, &opened, results.into_inner(), run.clone(), fault);
                 // No other file waits for results that cannot be written.
@@ -312,10 +311,8 @@ impl<'a> Sweep<'a> {
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
             note(swept.error.is_some().then_some(&config))?;
         }
-        Ok(Some(Swept {
-            stops: !is_over,
-            ..swept
-        }))
+        swept.stops = !is_over;
+        Ok(Some(swept))
     }
 
     /// Writes why a file cannot be used, where nobody's own file is.

@@ -117,25 +117,29 @@ pub(super) enum Target {
     Refresh,
 }
 
-/// How often each fault is met: `name=rate,…`, with rates from 0 to 1, such as `500=0.05,reset_after=0.02,refresh_refused=1`.
+/// Decides what each request meets, and remembers what has been met. Read from `name=rate,…`, with rates from 0 to 1, such as
+/// `500=0.05,reset_after=0.02,refresh_refused=1`.
 ///
 /// A bare name speaks of invitations; `login_` and `refresh_` before it, of those. `login_refused_after=2` refuses
 /// every login but the first two.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rates {
-    by_target: [Vec<(Fault, f64)>; 3],
+pub(super) struct Faults {
+    rates: [Vec<(Fault, f64)>; 3],
     /// Logins that are granted.
     logins: Option<u64>,
+    pub seed: u64,
+    requests: [u64; 3],
+    met_once: HashSet<String>,
 }
 
-impl FromStr for Rates {
+impl FromStr for Faults {
     type Err = String;
 
-    fn from_str(spec: &str) -> Result<Rates, String> {
-        let mut rates = Rates::default();
+    fn from_str(spec: &str) -> Result<Faults, String> {
+        let mut faults = Faults::default();
         let entries = spec.split(',').map(str::trim);
         for entry in entries.filter(|entry| !entry.is_empty()) {
-            rates.add(entry).map_err(|message| {
+            faults.add(entry).map_err(|message| {
                 let names: Vec<&str> = BEHAVIOURS.iter().map(|one| one.name.as_str()).collect();
                 let names = names.join(", ");
                 format!(
@@ -146,14 +150,14 @@ impl FromStr for Rates {
         }
         let sum = |rates: &Vec<(Fault, f64)>| rates.iter().map(|(_, rate)| rate).sum::<f64>();
         // Decimal rates that make 1 on paper may make a little more in binary.
-        if rates.by_target.iter().any(|rates| sum(rates) > 1.0 + 1e-9) {
+        if faults.rates.iter().any(|rates| sum(rates) > 1.0 + 1e-9) {
             return Err("The rates add up to more than 1.".to_owned());
         }
-        Ok(rates)
+        Ok(faults)
     }
 }
 
-impl Rates {
+impl Faults {
     fn add(&mut self, entry: &str) -> Result<(), String> {
         let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
         let (name, value) = (name.trim(), value.trim());
@@ -171,21 +175,10 @@ impl Rates {
         let fault = named(name).ok_or_else(|| format!("There is no fault `{name}`."))?;
         let rate = value.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
         let rate = rate.ok_or_else(|| format!("`{value}` is not a rate from 0 to 1."))?;
-        self.by_target[target as usize].push((fault, rate));
+        self.rates[target as usize].push((fault, rate));
         Ok(())
     }
-}
 
-/// Decides what each request meets, and remembers what has been met.
-#[derive(Default)]
-pub(super) struct Faults {
-    pub rates: Rates,
-    pub seed: u64,
-    pub requests: [u64; 3],
-    pub met_once: HashSet<String>,
-}
-
-impl Faults {
     /// What a valid request meets instead of an ordinary answer: its recipient's magic, else a random fault.
     pub(super) fn of(&mut self, target: Target, phone: Option<&str>) -> Option<Fault> {
         self.requests[target as usize] += 1;
@@ -203,14 +196,14 @@ impl Faults {
 
     /// The fault, if any, that the `nth` request of its kind meets: decided by its number and the seed alone.
     fn draw(&self, target: Target, nth: u64) -> Option<Fault> {
-        if target == Target::Login && self.rates.logins.is_some_and(|last| nth > last) {
+        if target == Target::Login && self.logins.is_some_and(|last| nth > last) {
             return named("refused");
         }
         // The odd constant spreads neighbouring numbers over the whole range of seeds.
         let place = nth.wrapping_mul(3).wrapping_add(target as u64);
         let mixed = place.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut drawn = fastrand::Rng::with_seed(self.seed.wrapping_add(mixed)).f64();
-        let mut rates = self.rates.by_target[target as usize].iter();
+        let mut rates = self.rates[target as usize].iter();
         let (fault, _) = rates.find(|(_, rate)| {
             drawn -= rate;
             drawn < 0.0
@@ -246,11 +239,8 @@ mod tests {
     fn rates_come_out_as_asked_and_the_seed_decides_everything() {
         let rates = "500=0.05, reset_after=0.2, refresh_500=1, login_refused_after=2";
         let drawn = |seed, target| -> Vec<&str> {
-            let faults = Faults {
-                rates: rates.parse().unwrap(),
-                seed,
-                ..Faults::default()
-            };
+            let mut faults: Faults = rates.parse().unwrap();
+            faults.seed = seed;
             let fault = |nth| faults.draw(target, nth).map_or("", |fault| &*fault.name);
             (1..=10_000).map(fault).collect()
         };
@@ -277,7 +267,7 @@ mod tests {
             (" , ", true),
             ("500=0.1,hang=0.2,html=0.7", true),
         ] {
-            assert_eq!(spec.parse::<Rates>().is_ok(), is_good, "{spec}");
+            assert_eq!(spec.parse::<Faults>().is_ok(), is_good, "{spec}");
         }
     }
 }

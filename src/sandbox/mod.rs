@@ -54,7 +54,7 @@ pub use api::{API_KEY, PASSWORD, TENANCY_NAME, USERNAME};
 pub use faults::{BEHAVIOURS, Behaviour};
 
 use api::Api;
-use faults::{Faults, Rates};
+use faults::Faults;
 use http::{Answer, Call, read_call};
 
 /// How a stand-in is to behave; by default as the vendor documents it, without faults.
@@ -83,7 +83,7 @@ pub struct SandboxOptions {
     portal: Option<PathBuf>,
     /// Answer at random with these faults: NAME=SHARE,…
     #[arg(long = "fault", value_name = "FAULTS", default_value = "")]
-    faults: Rates,
+    faults: Faults,
     /// Seed of the faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -104,7 +104,7 @@ fn latency(text: &str) -> Result<RangeInclusive<u64>, &'static str> {
 pub struct Sandbox {
     address: SocketAddr,
     serving: AbortOnDropHandle<()>,
-    requests: TaskTracker,
+    server: Arc<Server>,
 }
 
 impl Sandbox {
@@ -116,16 +116,20 @@ impl Sandbox {
             Error::unusable("sandbox_port", message)
                 .hint("Choose another port, or 0 for any free one.")
         };
-        let server = Arc::new(Server::new(options)?);
+        let server = Arc::new(Server {
+            latency: options.latency.clone(),
+            requests: TaskTracker::new(),
+            vendor: Mutex::new(Vendor::new(options)?),
+        });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let requests = server.requests.clone();
+        let serving = Arc::clone(&server);
         let serving = tokio::spawn(async move {
             loop {
                 match listener.accept().await {
                     // A client that leaves, or sends what is no request, ends its connection.
-                    Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&server).serve(stream))),
+                    Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&serving).serve(stream))),
                     // Too many files are open, say.
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 }
@@ -134,7 +138,7 @@ impl Sandbox {
         Ok(Sandbox {
             address,
             serving: AbortOnDropHandle::new(serving),
-            requests,
+            server,
         })
     }
 
@@ -145,8 +149,8 @@ impl Sandbox {
     /// Takes no connections any more, and waits until each request that was read has been dealt with and logged.
     pub async fn stop(self) {
         drop(self.serving);
-        self.requests.close();
-        self.requests.wait().await;
+        self.server.requests.close();
+        self.server.requests.wait().await;
     }
 }
 
@@ -158,39 +162,6 @@ struct Server {
 }
 
 impl Server {
-    fn new(options: SandboxOptions) -> Result<Self, Error> {
-        let append =
-            |path: Option<PathBuf>, header| path.map(|path| append_to(&path, header)).transpose();
-        let limits = Limits {
-            spans: [(1, options.per_second), (60, options.per_minute)],
-            admitted: VecDeque::new(),
-        };
-        let faults = Faults {
-            rates: options.faults,
-            seed: options.seed,
-            ..Faults::default()
-        };
-        let api = Api {
-            token_life: options.token_life.unsigned_abs(),
-            any_form: options.any_form,
-            tokens: HashMap::new(),
-            faults,
-        };
-        let vendor = Mutex::new(Vendor {
-            limits,
-            api,
-            log: append(options.log, "")?,
-            portal: append(options.portal, "Mobile,E-mail,Status,Updated\n")?,
-            invited: 0,
-            started: (Instant::now(), jiff::Timestamp::now()),
-        });
-        Ok(Server {
-            latency: options.latency,
-            requests: TaskTracker::new(),
-            vendor,
-        })
-    }
-
     /// As long as one message takes.
     async fn way(&self) {
         let way_ms = fastrand::u64(self.latency.clone());
@@ -238,6 +209,29 @@ struct Vendor {
 }
 
 impl Vendor {
+    fn new(options: SandboxOptions) -> Result<Vendor, Error> {
+        let append =
+            |path: Option<PathBuf>, header| path.map(|path| append_to(&path, header)).transpose();
+        let mut faults = options.faults;
+        faults.seed = options.seed;
+        Ok(Vendor {
+            limits: Limits {
+                spans: [(1, options.per_second), (60, options.per_minute)],
+                admitted: VecDeque::new(),
+            },
+            api: Api {
+                token_life: options.token_life.unsigned_abs(),
+                tokens: HashMap::new(),
+                faults,
+                any_form: options.any_form,
+            },
+            log: append(options.log, "")?,
+            portal: append(options.portal, "Mobile,E-mail,Status,Updated\n")?,
+            invited: 0,
+            started: (Instant::now(), jiff::Timestamp::now()),
+        })
+    }
+
     /// From arrival to the written log line, without a pause.
     fn handle(&mut self, call: &Call) -> Answer {
         // By a clock that never steps.

@@ -64,14 +64,6 @@ impl Contract {
         self.words.iter().any(|(_, id)| id.is_none())
     }
 
-    /// Those that rows may have; none: any.
-    pub(super) fn possible(&self) -> BTreeSet<ContractTypeId> {
-        if self.is_open() {
-            return BTreeSet::new();
-        }
-        self.known()
-    }
-
     /// Those that are known so far.
     pub(super) fn known(&self) -> BTreeSet<ContractTypeId> {
         let meant = self.words.iter().filter_map(|(_, id)| *id);

@@ -134,10 +134,6 @@ pub(super) fn labels_of(field: &FormField) -> Vec<&str> {
     labels.into_iter().filter(|it| !it.is_empty()).collect()
 }
 
-fn names_of(concept: &Concept) -> Vec<Words> {
-    all(concept.names.iter().chain([&concept.key]))
-}
-
 /// What a column's values say to a goal, whatever its header is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Vote {
@@ -157,34 +153,32 @@ impl Goal {
             FIRST_NAME | LAST_NAME => return None,
             key => Target::field(key),
         };
-        Some(Goal {
-            target,
-            names: names_of(concept),
-            weak: all(&concept.weak),
-            field_type: concept.field_type,
-            concept: Some(concept),
-            field: None,
-            choices: None,
-        })
+        Some(Goal::new(target, Some(concept), None))
     }
 
     fn of_field(field: &FormField) -> Goal {
-        let mut names = all([&field.key, &field.label, &field.label_ar]);
+        let names = all([&field.key, &field.label, &field.label_ar]);
         let is_about = |concept: &&Concept| {
-            let known = names_of(concept);
+            let known = all(concept.names.iter().chain([&concept.key]));
             names.iter().any(|name| known.iter().any(|it| it.are(name)))
         };
         let concept = WORDS.concepts.iter().find(is_about);
-        names.extend(concept.into_iter().flat_map(|it| all(&it.names)));
-        let has_choices = !field.options.is_empty();
+        Goal::new(Target::field(&field.key), concept, Some(field))
+    }
+
+    fn new(target: Target, concept: Option<&'static Concept>, field: Option<&FormField>) -> Goal {
+        let own = field.map(|field| [&field.key, &field.label, &field.label_ar]);
+        let known = concept.map(|concept| concept.names.iter().chain([&concept.key]));
+        let of_table = concept.map_or(FieldType::Text, |concept| concept.field_type);
+        let listed = field.filter(|field| !field.options.is_empty());
         Goal {
-            target: Target::field(&field.key),
-            names,
+            target,
+            names: all(own.into_iter().flatten().chain(known.into_iter().flatten())),
             weak: concept.map_or(Vec::new(), |concept| all(&concept.weak)),
-            field_type: type_of(field),
+            field_type: field.map_or(of_table, type_of),
             concept,
-            choices: has_choices.then(|| Choices::new(choice_pairs(field))),
-            field: Some(field.clone()),
+            choices: listed.map(|field| Choices::new(choice_pairs(field))),
+            field: field.cloned(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
 
+use indexmap::IndexSet;
+
 use super::headers::is_arabic;
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{
@@ -41,7 +43,7 @@ pub struct Profile {
     /// Which of day and month comes first, when the values prove it or a person says it.
     pub order: Option<DateOrder>,
     /// The different values as written, few enough to be a list.
-    pub distinct: Vec<String>,
+    pub distinct: IndexSet<String>,
     /// Every row has a value.
     pub is_always_filled: bool,
     /// Dates whose day and month could be either, and nothing proves which.
@@ -81,11 +83,19 @@ impl Profile {
         };
         let is_text = |cell: &&&Cell| matches!(cell, Cell::Text(_));
         let texts: Vec<&Cell> = values.iter().filter(is_text).copied().collect();
+        let distinct = values.iter().map(|cell| cell.shown().trim().to_owned());
+        let mut distinct: IndexSet<String> = distinct.collect();
+        if distinct.len() > MOST_CHOICES {
+            distinct.clear();
+        }
         let mut open = texts.iter();
         Profile {
             count: values.len(),
             phone: share_of(&|cell, _| reads(&phone, cell)),
-            plain_phone: share_of(&|cell, text| is_written_as_phone(text) && reads(&phone, cell)),
+            plain_phone: share_of(&|cell, text| {
+                let is_international = text.starts_with("20") && text.len() >= 12;
+                (text.starts_with(['0', '+']) || is_international) && reads(&phone, cell)
+            }),
             email: share_of(&|cell, _| reads(&Kind::Email, cell)),
             national_id: share_of(&|cell, _| reads(&Kind::EgyptNationalId, cell)),
             date: share_of(&|cell, text| is_date(cell) || is_compact_date(cell, text)),
@@ -111,7 +121,7 @@ impl Profile {
                 })
             }),
             is_always_filled: values.len() == all.len(),
-            distinct: distinct(&values),
+            distinct,
             texts: all.iter().map(|cell| fold(&cell.shown())).collect(),
             first: values.first().map_or(String::new(), |cell| cell.shown()),
         }
@@ -122,7 +132,8 @@ impl Profile {
     pub fn sample(&self) -> String {
         let first = self.first.as_str();
         if self.known_choices() >= 0.8 && self.distinct.len() <= MOST_SHOWN {
-            self.distinct.join(", ")
+            let shown: Vec<&str> = self.distinct.iter().map(String::as_str).collect();
+            shown.join(", ")
         } else if self.date >= 0.8 {
             mask_date(first)
         } else if self.number >= 0.8 && self.phone.max(self.national_id) < 0.5 {
@@ -231,24 +242,6 @@ fn is_compact_date(cell: &Cell, text: &str) -> bool {
     is_recent && text.len() == 8 && reads(&date(Some("%Y%m%d"), None), cell)
 }
 
-fn is_written_as_phone(text: &str) -> bool {
-    text.starts_with(['0', '+']) || (text.starts_with("20") && text.len() >= 12)
-}
-
-fn distinct(values: &[&Cell]) -> Vec<String> {
-    let mut distinct: Vec<String> = Vec::new();
-    for cell in values {
-        let shown = cell.shown().trim().to_owned();
-        if !distinct.contains(&shown) {
-            distinct.push(shown);
-        }
-        if distinct.len() > MOST_CHOICES {
-            return Vec::new();
-        }
-    }
-    distinct
-}
-
 /// A part of a whole, from 0 to 1; of nothing, 0.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred values at most")]
 fn share(part: usize, whole: usize) -> f64 {
@@ -256,7 +249,7 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 /// Every other word for the choices of a field among which `values` has one: `(word, choice)`, values first as written.
-pub(super) fn words_for(values: &[String], choices: &Choices) -> Vec<(String, String)> {
+pub(super) fn words_for(values: &IndexSet<String>, choices: &Choices) -> Vec<(String, String)> {
     let word = |value: &String| {
         let choice = choices.other_word(value)?;
         Some((value.clone(), choice.to_owned()))
@@ -314,10 +307,10 @@ mod tests {
     fn a_list_of_words_is_made_whole() {
         let status = ["Single", "Married"].map(|choice| (choice.to_owned(), choice.to_owned()));
         let status = Choices::new(status);
-        let words = words_for(&["أعزب".to_owned()], &status);
+        let words = words_for(&IndexSet::from(["أعزب".to_owned()]), &status);
         let word = |word: &str, choice: &str| (word.to_owned(), choice.to_owned());
         assert_eq!(words[0], word("أعزب", "Single"));
         assert!(words.contains(&word("متزوج", "Married")));
-        assert!(words_for(&["Single".to_owned()], &status).is_empty());
+        assert!(words_for(&IndexSet::from(["Single".to_owned()]), &status).is_empty());
     }
 }

@@ -66,7 +66,10 @@ impl Proposal {
             columns: columns.len(),
         };
         let contract = Contract::of(&columns, types, &forms, &header_types);
-        let (goals, has_form) = goals(&contract.possible(), &forms);
+        // Of a column that says something unknown, rows may have any.
+        let is_any = contract.is_open();
+        let possible = contract.known().into_iter().filter(|_| !is_any).collect();
+        let (goals, has_form) = goals(&possible, &forms);
         let mut proposal = Proposal {
             columns,
             contract,

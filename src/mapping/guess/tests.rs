@@ -4,8 +4,24 @@ use super::*;
 use crate::mapping::{BindOptions, Config, Mapping};
 use crate::model::{Cell, Column, ContractTypeId, Form, FormField, FormOption, Row, RowNumber};
 
-fn field(key: &str, label: &str, kind: &str, choices: &[&str]) -> FormField {
-    FormField {
+/// The form's fields: key, label, the vendor's kind, choices.
+const FIELDS: [(&str, &str, &str, &[&str]); 7] = [
+    ("fullName", "Full name", "text", &[]),
+    ("nationalId", "National ID", "text", &[]),
+    ("birthDate", "Date of birth", "date", &[]),
+    ("employer", "Employer", "text", &[]),
+    (
+        "maritalStatus",
+        "Marital status",
+        "dropdown",
+        &["Single", "Married"],
+    ),
+    ("mobile", "Mobile", "text", &[]),
+    ("address", "Address", "text", &[]),
+];
+
+fn forms() -> BTreeMap<ContractTypeId, Form> {
+    let fields = FIELDS.map(|(key, label, kind, choices)| FormField {
         key: key.into(),
         label: label.into(),
         kind: kind.into(),
@@ -17,162 +33,161 @@ fn field(key: &str, label: &str, kind: &str, choices: &[&str]) -> FormField {
             })
             .collect(),
         ..FormField::default()
-    }
-}
-
-fn forms() -> BTreeMap<ContractTypeId, Form> {
+    });
     let form = Form {
         name: "Loan".into(),
-        fields: vec![
-            field("fullName", "Full name", "text", &[]),
-            field("nationalId", "National ID", "text", &[]),
-            field("birthDate", "Date of birth", "date", &[]),
-            field("employer", "Employer", "text", &[]),
-            field(
-                "maritalStatus",
-                "Marital status",
-                "dropdown",
-                &["Single", "Married"],
-            ),
-            field("mobile", "Mobile", "text", &[]),
-        ],
+        fields: fields.into(),
     };
     BTreeMap::from([(ContractTypeId(414), form)])
 }
 
-fn sheet(columns: &[(&str, &[&str])]) -> (Vec<Column>, Vec<Row>) {
-    let headers = columns.iter().enumerate().map(|(index, (name, _))| Column {
-        name: (*name).to_owned(),
+/// Columns as `Header: values; Header: values`, the values by what they are, or `one|other`.
+fn sheet(text: &str) -> (Vec<Column>, Vec<Row>) {
+    let (headers, values): (Vec<&str>, Vec<&str>) = text
+        .split(';')
+        .filter_map(|column| column.rsplit_once(':'))
+        .unzip();
+    let values = values.into_iter().map(|values| match values.trim() {
+        "mobiles" => "01012345678|01112345678",
+        "ids" => "29001011234567|28512250112345",
+        "names" => "Mona Adel|Omar Said",
+        "dates" => "1990-01-01|1985-12-25",
+        "firsts" => "Mona|Ali",
+        "lasts" => "Adel|Hassan",
+        "others" => "Zaki|Nabil",
+        written => written,
+    });
+    let values: Vec<Vec<&str>> = values.map(|values| values.split('|').collect()).collect();
+    let columns = headers.iter().enumerate().map(|(index, name)| Column {
+        name: name.trim().to_owned(),
         index,
     });
-    let height = columns.iter().map(|(_, values)| values.len()).max();
-    let rows = (0..height.unwrap_or(0)).map(|row| {
-        let cell = |(_, values): &(&str, &[&str])| match values.get(row) {
+    let height = values.iter().map(Vec::len).max().unwrap_or(0);
+    let rows = (0..height).map(|row| {
+        let cell = |values: &Vec<&str>| match values.get(row) {
             Some(value) => Cell::Text((*value).to_owned()),
             None => Cell::Empty,
         };
         Row {
             number: RowNumber(2),
-            cells: columns.iter().map(cell).collect(),
+            cells: values.iter().map(cell).collect(),
         }
     });
-    (headers.collect(), rows.collect())
+    (columns.collect(), rows.collect())
 }
 
-fn propose(columns: &[(&str, &[&str])]) -> Proposal {
-    let (columns, rows) = sheet(columns);
+fn propose(text: &str) -> Proposal {
+    let (columns, rows) = sheet(text);
     Proposal::of(&columns, &rows, &[ContractTypeId(414)], forms())
 }
 
-/// What each column is taken for; empty when for nothing.
-fn taken(columns: &[(&str, &[&str])]) -> Vec<String> {
-    let target = |column: &ColumnGuess| match &column.target {
-        None => String::new(),
-        Some(Target::Phone) => "phone".to_owned(),
-        Some(Target::Email) => "email".to_owned(),
-        Some(Target::ContractType) => "type".to_owned(),
-        Some(Target::Field(key)) => key.clone(),
-    };
-    propose(columns).columns.iter().map(target).collect()
+/// What follows from each line of a table, `columns -> what`.
+fn each_of(table: &str, found: impl Fn(&Proposal) -> Vec<String>) {
+    for line in table.lines().filter(|line| !line.trim().is_empty()) {
+        let (columns, expected) = line.split_once("->").expect(line);
+        let found = found(&propose(columns)).join(", ");
+        assert_eq!(found, expected.trim(), "{line}");
+    }
 }
 
-const MOBILES: &[&str] = &["01012345678", "01112345678"];
-const IDS: &[&str] = &["29001011234567", "28512250112345"];
-const NAMES: &[&str] = &["Mona Adel", "Omar Said"];
-const DATES: &[&str] = &["1990-01-01", "1985-12-25"];
+/// `-` where a column is taken for nothing.
+fn each_takes(table: &str) {
+    each_of(table, |proposal| {
+        let target = |column: &ColumnGuess| serde_json::to_value(&column.target).expect("JSON");
+        let targets = proposal.columns.iter().map(target);
+        let words = targets.map(|target| target.as_str().unwrap_or("-").to_owned());
+        words.collect()
+    });
+}
+
+/// What a field is made of, in order; nothing where it is left open.
+fn each_joins(table: &str, key: &str) {
+    each_of(table, |proposal| {
+        let target = Target::field(key);
+        let feeding = proposal.columns_of(&target).into_iter();
+        let headers: Vec<String> = feeding.map(|it| it.header().to_owned()).collect();
+        let is_offered = |it: &ColumnGuess| it.candidates.contains(&target);
+        assert!(!headers.is_empty() || proposal.columns.iter().any(is_offered));
+        headers
+    });
+}
 
 #[test]
 fn values_veto_what_the_header_says() {
-    assert_eq!(taken(&[("Mobile", NAMES)]), [""]);
-    assert_eq!(taken(&[("National ID", MOBILES)]), [""]);
-    assert_eq!(taken(&[("Date of birth", NAMES)]), [""]);
-    assert_eq!(taken(&[("Full name", IDS)]), [""]);
-    assert_eq!(taken(&[("Marital status", &["Active", "Closed"])]), [""]);
+    each_takes(
+        "
+        Mobile: names -> -
+        National ID: mobiles -> -
+        Date of birth: names -> -
+        Full name: ids -> -
+        Marital status: Active|Closed -> -",
+    );
 }
 
 #[test]
-fn values_decide_where_the_header_is_mute() {
-    assert_eq!(
-        taken(&[("A", MOBILES), ("B", IDS)]),
-        ["phone", "nationalId"]
-    );
-    assert_eq!(taken(&[("Status", &["أعزب", "متزوجة"])]), ["maritalStatus"]);
-    assert_eq!(taken(&[("Status", &["Open", "Closed"])]), [""]);
-    assert_eq!(
-        taken(&[("Anything", NAMES)]),
-        [""],
-        "many columns hold names"
+fn values_decide_where_the_header_is_mute_but_many_columns_hold_names() {
+    each_takes(
+        "
+        A: mobiles; B: ids -> phone, nationalId
+        Status: أعزب|متزوجة -> maritalStatus
+        Status: Open|Closed -> -
+        Anything: names -> -",
     );
 }
 
 #[test]
 fn other_people_and_other_things_are_left_alone() {
-    for (header, values) in [
-        ("Guarantor mobile", MOBILES),
-        ("Branch manager mobile", MOBILES),
-        ("Emergency contact", MOBILES),
-        ("موبايل المندوب", MOBILES),
-        ("Guarantor National ID", IDS),
-        ("Employee", NAMES),
-        ("Employee name", NAMES),
-        ("Mother's name", NAMES),
-        ("اسم الأم", NAMES),
-        ("Nationality", &["Egyptian"]),
-        ("ID expiry date", DATES),
-        ("Created at", DATES),
-    ] {
-        assert_eq!(taken(&[(header, values)]), [""], "{header}");
-    }
+    each_takes(
+        "
+        Guarantor mobile: mobiles -> -
+        Branch manager mobile: mobiles -> -
+        Emergency contact: mobiles -> -
+        موبايل المندوب: mobiles -> -
+        Guarantor National ID: ids -> -
+        Employee: names -> -
+        Employee name: names -> -
+        Mother's name: names -> -
+        اسم الأم: names -> -
+        Nationality: Egyptian -> -
+        ID expiry date: dates -> -
+        Created at: dates -> -",
+    );
 }
 
 #[test]
 fn of_two_that_fit_alike_none_is_taken_unless_one_is_first() {
-    assert_eq!(
-        taken(&[("Phone", MOBILES), ("Mobile", MOBILES)]),
-        ["", "phone"]
+    each_takes(
+        "
+        Phone: mobiles; Mobile: mobiles -> -, phone
+        Mobile 1: mobiles; Mobile 2: mobiles -> phone, phone
+        Mobile: mobiles; Guarantor mobile 2: mobiles -> phone, -
+        Tel.: mobiles; Telephone: mobiles -> -, phone
+        Customer name: names; Client name: names -> -, -",
     );
-    assert_eq!(
-        taken(&[("Mobile 1", MOBILES), ("Mobile 2", MOBILES)]),
-        ["phone", "phone"]
-    );
-    assert_eq!(
-        taken(&[("Mobile", MOBILES), ("Guarantor mobile 2", MOBILES)]),
-        ["phone", ""]
-    );
-    assert_eq!(
-        taken(&[("Tel.", MOBILES), ("Telephone", MOBILES)]),
-        ["", "phone"]
-    );
-    assert_eq!(
-        taken(&[("Customer name", NAMES), ("Client name", NAMES)]),
-        ["", ""]
+}
+
+#[test]
+fn an_empty_column_goes_behind_one_with_values() {
+    each_takes(
+        "
+        Name: |; Full name (as in ID): names -> -, fullName
+        Name: | -> fullName",
     );
 }
 
 #[test]
 fn what_is_written_is_read_back_and_binds() {
-    let columns: &[(&str, &[&str])] = &[
-        ("Mobile \"new\"\n(\\)", MOBILES),
-        ("First name", &["Mona"]),
-        ("Surname", &["Adel"]),
-        ("DOB", DATES),
-        ("الحالة", &["أعزب"]),
-        ("Amount\u{7f}", &["5"]),
-    ];
+    let columns = "Mobile \"new\"\n(\\): mobiles; First name: Mona; Surname: Adel; DOB: dates; الحالة: أعزب; \
+                   Amount\u{7f}: 5";
     let text = propose(columns).to_toml("", "");
     let config = Config::parse(&text, "vlens-batch.toml").expect("a valid config");
     let options = BindOptions {
         forms: forms(),
         ..BindOptions::default()
     };
-    let mapping = Mapping::bind(&config, &sheet(columns).0, &options).expect(&text);
-    let row = Row {
-        number: RowNumber(2),
-        cells: ["01012345678", "Mona", "Adel", "1990-01-01", "أعزب", "5"]
-            .map(|text| Cell::Text(text.to_owned()))
-            .to_vec(),
-    };
-    let body = mapping.apply(&row).result.expect("a valid row").body;
+    let (columns, rows) = sheet(columns);
+    let mapping = Mapping::bind(&config, &columns, &options).expect(&text);
+    let body = mapping.apply(&rows[0]).result.expect("a valid row").body;
     assert!(body.contains("\"birthDate\":\"1990-01-01\""), "{body}");
     assert!(body.contains("\"fullName\":\"Mona Adel\""), "{body}");
     assert!(body.contains("\"mobile\":\"+201012345678\""), "{body}");
@@ -180,7 +195,7 @@ fn what_is_written_is_read_back_and_binds() {
 
 #[test]
 fn what_a_person_chooses_joins_what_was_guessed() {
-    let mut proposal = propose(&[("Phone", MOBILES), ("Mobile", MOBILES)]);
+    let mut proposal = propose("Phone: mobiles; Mobile: mobiles");
     proposal.choose(0, Some(Target::Phone));
     let text = proposal.to_toml("", "");
     assert!(text.contains(r#"phone = ["Mobile","Phone"]"#), "{text}");
@@ -189,115 +204,44 @@ fn what_a_person_chooses_joins_what_was_guessed() {
     assert!(text.contains("phone = \"Phone\""), "{text}");
 }
 
-/// What the full name is made of, in order; none: it is left open.
+/// The last are others' names or a whole name beside its parts, and what nobody can know.
 #[test]
 fn a_part_of_a_name_is_never_the_full_name() {
-    let (mona, adel, both) = (&["Mona", "Ali"][..], &["Adel", "Hassan"][..], NAMES);
-    let hassan = &["Zaki", "Nabil"][..];
-    for (columns, made_of) in [
-        (
-            &[("Name", mona), ("Surname", adel)][..],
-            &["Name", "Surname"][..],
-        ),
-        (&[("Surname", adel), ("Name", mona)], &["Name", "Surname"]),
-        (
-            &[
-                ("Name", mona),
-                ("Middle Name", adel),
-                ("Family Name", hassan),
-            ],
-            &["Name", "Middle Name", "Family Name"],
-        ),
-        (&[("الاسم", mona), ("العائلة", adel)], &["الاسم", "العائلة"]),
-        (
-            &[("الاسم", mona), ("اسم الاب", adel), ("اسم الجد", hassan)],
-            &["الاسم", "اسم الاب", "اسم الجد"],
-        ),
-        (
-            &[("الاسم", mona), ("الاسم الثاني", adel), ("الشهرة", hassan)],
-            &["الاسم", "الاسم الثاني", "الشهرة"],
-        ),
-        (
-            &[("Name 1", mona), ("Name 2", adel), ("Name 3", hassan)],
-            &["Name 1", "Name 2", "Name 3"],
-        ),
-        (&[("الاسم ١", mona), ("الاسم ٢", adel)], &["الاسم ١", "الاسم ٢"]),
-        (
-            &[("Full name", mona), ("Surname", adel)],
-            &["Full name", "Surname"],
-        ),
-        (&[("Name", both), ("Surname", hassan)], &["Name", "Surname"]),
-        (
-            &[("Name", mona), ("First name", mona), ("Last name", adel)],
-            &["First name", "Last name"],
-        ),
-        // A whole name beside its parts, and others' names.
-        (&[("Name", both), ("Surname", &["Adel", "Said"])], &["Name"]),
-        (&[("Name", both), ("Father name", adel)], &["Name"]),
-        (&[("Name", mona)], &["Name"]),
-        (&[("Name", mona), ("City", &["Cairo", "Giza"])], &["Name"]),
-        // Nobody knows what stands in these.
-        (&[("Name", mona), ("", adel)], &[]),
-        (&[("Customer name", mona), ("", adel), ("", hassan)], &[]),
-        (&[("Name", mona), ("Blurb", adel)], &[]),
-        (
-            &[("Name", mona), ("Surname", adel), ("Last name", hassan)],
-            &[],
-        ),
-    ] {
-        let proposal = propose(columns);
-        let target = Target::Field("fullName".to_owned());
-        let feeding = proposal.columns_of(&target).into_iter();
-        let headers: Vec<&str> = feeding.map(ColumnGuess::header).collect();
-        assert_eq!(headers, made_of, "{columns:?}");
-        let is_offered = |it: &ColumnGuess| it.candidates.contains(&target);
-        assert!(!headers.is_empty() || proposal.columns.iter().any(is_offered));
-    }
-}
-
-#[test]
-fn an_empty_column_goes_behind_one_with_values() {
-    let columns = [("Name", &["", ""][..]), ("Full name (as in ID)", NAMES)];
-    assert_eq!(taken(&columns), ["", "fullName"]);
-    assert_eq!(taken(&columns[..1]), ["fullName"]);
+    each_joins(
+        "
+        Name: firsts; Surname: lasts -> Name, Surname
+        Surname: lasts; Name: firsts -> Name, Surname
+        Name: firsts; Middle Name: lasts; Family Name: others -> Name, Middle Name, Family Name
+        الاسم: firsts; العائلة: lasts -> الاسم, العائلة
+        الاسم: firsts; اسم الاب: lasts; اسم الجد: others -> الاسم, اسم الاب, اسم الجد
+        الاسم: firsts; الاسم الثاني: lasts; الشهرة: others -> الاسم, الاسم الثاني, الشهرة
+        Name 1: firsts; Name 2: lasts; Name 3: others -> Name 1, Name 2, Name 3
+        الاسم ١: firsts; الاسم ٢: lasts -> الاسم ١, الاسم ٢
+        Full name: firsts; Surname: lasts -> Full name, Surname
+        Name: names; Surname: others -> Name, Surname
+        Name: firsts; First name: firsts; Last name: lasts -> First name, Last name
+        Name: names; Surname: Adel|Said -> Name
+        Name: names; Father name: lasts -> Name
+        Name: firsts -> Name
+        Name: firsts; City: Cairo|Giza -> Name
+        Name: firsts; : lasts ->
+        Customer name: firsts; : lasts; : others ->
+        Name: firsts; Blurb: lasts ->
+        Name: firsts; Surname: lasts; Last name: others ->",
+        "fullName",
+    );
 }
 
 #[test]
 fn a_part_of_an_address_is_joined_with_the_others() {
-    let mut forms = forms();
-    let form = forms.get_mut(&ContractTypeId(414)).expect("a form");
-    form.fields.push(field("address", "Address", "text", &[]));
-    let (street, number, area) = (&["12 Tahrir St"][..], &["12"][..], &["Dokki"][..]);
-    for (columns, made_of) in [
-        (
-            &[("Address 1", street), ("Address 2", area)][..],
-            &["Address 1", "Address 2"][..],
-        ),
-        (
-            &[("Address line 1", street), ("Address line 2", area)],
-            &["Address line 1", "Address line 2"],
-        ),
-        (
-            &[
-                ("الشارع", street),
-                ("رقم العقار", number),
-                ("المنطقة", area),
-            ],
-            &["الشارع", "رقم العقار", "المنطقة"],
-        ),
-        (&[("Address", street), ("District", area)], &["Address"]),
-        (
-            &[("Address", street), ("Work address 2", area)],
-            &["Address"],
-        ),
-        (&[("Street", street), ("Branch", area)], &["Street"]),
-    ] {
-        let (header, rows) = sheet(columns);
-        let types = [ContractTypeId(414)];
-        let proposal = Proposal::of(&header, &rows, &types, forms.clone());
-        let target = Target::Field("address".to_owned());
-        let feeding = proposal.columns_of(&target).into_iter();
-        let headers: Vec<&str> = feeding.map(ColumnGuess::header).collect();
-        assert_eq!(headers, made_of, "{columns:?}");
-    }
+    each_joins(
+        "
+        Address 1: 12 Tahrir St; Address 2: Dokki -> Address 1, Address 2
+        Address line 1: 12 Tahrir St; Address line 2: Dokki -> Address line 1, Address line 2
+        الشارع: 12 Tahrir St; رقم العقار: 12; المنطقة: Dokki -> الشارع, رقم العقار, المنطقة
+        Address: 12 Tahrir St; District: Dokki -> Address
+        Address: 12 Tahrir St; Work address 2: Dokki -> Address
+        Street: 12 Tahrir St; Branch: Dokki -> Street",
+        "address",
+    );
 }

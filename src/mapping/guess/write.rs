@@ -191,18 +191,15 @@ fn template_of(columns: &[&ColumnGuess]) -> String {
 
 fn render(page: Value) -> Result<String, minijinja::Error> {
     let mut templates = Environment::new();
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .keep_trailing_newline(true)
-        .build()?;
-    templates.set_syntax(syntax);
+    templates.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()?,
+    );
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.add_filter("toml", |value: &Value| json(value));
-    templates.add_filter("columns", |names: Vec<String>| match &names[..] {
-        [only] => json(only),
-        several => json(&several),
-    });
     templates.add_filter("key", |key: String| {
         let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if !key.is_empty() && key.chars().all(is_bare) {

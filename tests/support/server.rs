@@ -41,7 +41,7 @@ impl Serve {
         self.with("--portal", file.display().to_string())
     }
 
-    /// Another seed for faults and latencies.
+    /// Another seed for faults.
     pub fn seed(self, seed: u64) -> Serve {
         self.with("--seed", seed.to_string())
     }

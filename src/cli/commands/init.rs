@@ -36,18 +36,16 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     } else if !output.json {
         found.show(output);
     }
-    let text = found.to_toml(args);
-    write_bytes(&config, Readers::Everyone, text.as_bytes())?;
+    write_bytes(&config, Readers::Everyone, found.to_toml().as_bytes())?;
     if !found.proposal.knows_types() {
-        let named = global.config.is_some().then_some(&*config);
-        return Err(found.contract_open(args, &bare, &config, named));
+        return Err(found.contract_open(&config, global));
     }
     if output.json {
-        output.print_json(&found.document(&config, args))?;
+        output.print_json(&found.document(&config))?;
         return Ok(None);
     }
     let settings = Settings::find(global, Some(&args.file))?;
-    output.say(&found.said(&config, &args.file, &settings));
+    output.say(&found.said(&config, &settings));
     let check_args = CheckArgs {
         file: args.file.clone(),
         read: args.read.clone(),
@@ -85,7 +83,10 @@ fn company_settings(args: &InitArgs) -> String {
 }
 
 /// A sheet as it was looked at, and the mapping that is proposed for it.
-struct Found {
+struct Found<'a> {
+    args: &'a InitArgs,
+    /// As they are without a config.
+    settings: &'a Settings,
     proposal: Proposal,
     /// How headers are shown: masked where one of them is somebody's data.
     shown: Shown,
@@ -96,9 +97,9 @@ struct Found {
     others: Vec<(String, bool)>,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     /// Of several sheets the one that has customers is meant: that of which the most is understood.
-    fn of(args: &InitArgs, settings: &Settings, input: &Input) -> Result<Found, Error> {
+    fn of(args: &'a InitArgs, settings: &'a Settings, input: &Input) -> Result<Self, Error> {
         let mut sheets = match &args.read.layout.sheet {
             None => Source::sheets(input)?,
             Some(_) => Vec::new(),
@@ -108,7 +109,7 @@ impl Found {
         }
         let seen = sheets.iter();
         let seen = seen.map(|sheet| Found::on(args, settings, input, Some(sheet.clone())));
-        let mut seen: Vec<Result<Found, Error>> = seen.collect();
+        let mut seen: Vec<Result<Self, Error>> = seen.collect();
         let understood = |at: &usize| seen[*at].as_ref().map_or(0, Found::understood);
         // Of several that are alike, the first.
         let best = (0..seen.len()).rev().max_by_key(understood);
@@ -127,11 +128,11 @@ impl Found {
     }
 
     fn on(
-        args: &InitArgs,
-        settings: &Settings,
+        args: &'a InitArgs,
+        settings: &'a Settings,
         input: &Input,
         sheet: Option<String>,
-    ) -> Result<Found, Error> {
+    ) -> Result<Self, Error> {
         let forms = forms(settings)?;
         let mut options = settings.source_options(&args.read.layout);
         options.known_names = header_names(&forms);
@@ -147,6 +148,8 @@ impl Found {
         let proposal = Proposal::of(&source.columns, &rows, &types, forms);
         let columns = proposal.columns.iter();
         Ok(Found {
+            args,
+            settings,
             shown: Shown::of(columns.map(|column| column.column.name.as_str())),
             proposal,
             sheet,
@@ -173,8 +176,8 @@ impl Found {
 
     /// The config, with how FILE is read: what was given by hand will be needed again; the header below title lines and the sheet among
     /// others as well.
-    fn to_toml(&self, args: &InitArgs) -> String {
-        let (row, given) = (self.header_row.0, &args.read.layout);
+    fn to_toml(&self) -> String {
+        let (row, given) = (self.header_row.0, &self.args.read.layout);
         let layout = LayoutArgs {
             sheet: given.sheet.clone().or(self.sheet.clone()),
             header_row: (row > 1 || given.header_row.is_some()).then_some(row),
@@ -184,7 +187,7 @@ impl Found {
         let settings = options.into_iter();
         let settings = settings.map(|(option, value)| (option.replace('-', "_"), value));
         let source = toml::to_string(&settings.collect::<toml::Table>()).unwrap_or_default();
-        self.proposal.to_toml(&source, &company_settings(args))
+        self.proposal.to_toml(&source, &company_settings(self.args))
     }
 
     /// Each column with its guess, on stderr: stdout belongs to the check that follows.
@@ -207,7 +210,7 @@ impl Found {
     }
 
     /// The proposal for scripts.
-    fn document(&self, config: &Path, args: &InitArgs) -> Value {
+    fn document(&self, config: &Path) -> Value {
         let columns = self.proposal.columns.iter().map(|column| {
             json!({
                 "column": self.shown.header(&column.column.name),
@@ -217,7 +220,7 @@ impl Found {
         });
         let others: Vec<&str> = self.others.iter().map(|other| other.0.as_str()).collect();
         json!({
-            "source": args.file.display().to_string(),
+            "source": self.args.file.display().to_string(),
             "config": config.display().to_string(),
             "sheet": self.sheet,
             "other_sheets": others,
@@ -228,16 +231,11 @@ impl Found {
     }
 
     /// Nothing says to which contract type the customers are invited: the one thing that a sheet need not know.
-    fn contract_open(
-        &self,
-        args: &InitArgs,
-        settings: &Settings,
-        config: &Path,
-        named: Option<&Path>,
-    ) -> Error {
-        let further = settings.further(false, &settings.typed(&args.file, &args.read));
-        let named = named.map(|path| format!(" --config {}", quoted(&path.to_string_lossy())));
-        let named = named.unwrap_or_default();
+    fn contract_open(&self, config: &Path, global: &Global) -> Error {
+        let typed = self.settings.typed(&self.args.file, &self.args.read);
+        let further = self.settings.further(false, &typed);
+        let named = global.config.as_deref().map(Path::to_string_lossy);
+        let named = named.map_or(String::new(), |path| format!(" --config {}", quoted(&path)));
         let options = format!("{} --contract-type ID --force{named}", further.checking);
         let init = format!("init {}", quoted(&further.file));
         let again = command(&init, options.trim_start());
@@ -263,8 +261,8 @@ impl Found {
         Error::unusable("contract_type_open", message).hint(hint)
     }
 
-    fn said(&self, config: &Path, file: &Path, settings: &Settings) -> String {
-        let check = format!("check {}", quoted(&file.to_string_lossy()));
+    fn said(&self, config: &Path, settings: &Settings) -> String {
+        let check = format!("check {}", quoted(&self.args.file.to_string_lossy()));
         let further = settings.further(false, &Typed::default());
         let (config, all) = (config.display(), self.headers().count());
         let mut said = format!(
@@ -282,7 +280,7 @@ impl Found {
 }
 
 /// The questions at a terminal: what the sheet does not tell, then everything at a glance with a way back.
-impl Found {
+impl Found<'_> {
     /// Whether the mapping is to be written.
     fn is_agreed(&mut self, output: Output) -> io::Result<bool> {
         self.ask_types()?;

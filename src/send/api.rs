@@ -11,10 +11,10 @@ use super::limiter::{Limiter, Permit};
 use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
 use crate::failpoint;
-use crate::ledger::{self, Closing, Event, InvitationId, Writer};
-use crate::model::{CustomerKey, Failure, Moment, Secret, Status, Timestamp};
+use crate::ledger::{self, Closing, DueRow, Event, InvitationId, Ledger, Writer};
+use crate::model::{Failure, Moment, Secret, Status, Timestamp};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
-use crate::vlens::{AdminToken, Client, Fence};
+use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
 /// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
 /// be tested without waiting.
@@ -39,26 +39,10 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-/// The token that holds, or why the login failed for good: it is not tried again.
-type Tokens = tokio::sync::Mutex<Option<Result<Token, Failure>>>;
-
 pub(super) struct Token {
     pub(super) admin: AdminToken,
     /// On the steady clock: from here on a new one is asked for before the next request.
     pub(super) renew_at: Duration,
-}
-
-/// A token is renewed when a fifth of its life is left, at most five minutes ahead.
-const RENEWAL_MARGIN_MAX: Duration = Duration::from_mins(5);
-
-impl Token {
-    pub(super) fn new(admin: AdminToken, now: Duration) -> Self {
-        let margin = (admin.expires_in / 5).min(RENEWAL_MARGIN_MAX);
-        Token {
-            renew_at: now + admin.expires_in.saturating_sub(margin),
-            admin,
-        }
-    }
 }
 
 /// Where a person waits for the answer, it is not asked for as often as in a run.
@@ -76,9 +60,26 @@ pub struct Api {
     /// Those who must wait stand in line, so that only one of them watches the clock.
     line: tokio::sync::Mutex<()>,
     answered: Notify,
-    pub(super) tokens: Tokens,
+    /// The token that holds, or why the login failed for good: it is not tried again.
+    pub(super) token: tokio::sync::Mutex<Option<Result<Token, Failure>>>,
     /// Attempts at what may pass.
     pub(super) max_attempts: u32,
+}
+
+/// Why no request was made for a row, or why a call gave nothing.
+pub(super) enum Unsent {
+    /// Stopped before the request left, for the reason that the stop signal has.
+    Stopped,
+    /// The customer is another computer's.
+    Elsewhere(Claim),
+    /// What a call came to that had to be made.
+    Failed(Failure),
+}
+
+impl From<Stopped> for Unsent {
+    fn from(_: Stopped) -> Self {
+        Unsent::Stopped
+    }
 }
 
 /// Leave for one request. Dropped when its answer has come or it is given up: then its slot is free one window later.
@@ -92,7 +93,7 @@ pub(super) struct Slot<'a> {
 
 impl<'a> Slot<'a> {
     /// The request never left, and the register hears of it.
-    pub(super) async fn not_sent(mut self) {
+    async fn not_sent(mut self) {
         self.is_counted = false;
         let (api, registered) = (self.api, self.registered);
         drop(self);
@@ -108,72 +109,23 @@ impl<'a> Slot<'a> {
         let api = self.api;
         // Of a call, nothing is left to be told after a crash.
         let name = invitation.and(self.registered).map(|(name, _)| name);
-        let noted = match &api.ledger {
-            None => None,
-            Some(ledger) => {
-                let now = api.clock.moment();
-                let opening =
-                    ledger.begin(move |ledger| ledger.open_attempt(invitation, name, &now));
-                match opening.await.flatten() {
-                    Ok(attempt) => Some((ledger, attempt)),
-                    Err(error) => {
-                        self.not_sent().await;
-                        return Err(api.broken(error));
-                    }
+        let mut recorded = None;
+        if let Some(ledger) = &api.ledger {
+            let now = api.clock.moment();
+            let opening = ledger.begin(move |ledger| ledger.open_attempt(invitation, name, &now));
+            match opening.await.flatten() {
+                Ok(attempt) => recorded = Some(attempt),
+                Err(error) => {
+                    self.not_sent().await;
+                    return Err(api.give_up(StopReason::Broken(error)));
                 }
             }
-        };
+        }
         Ok(Intent {
             slot: self,
             name,
-            noted,
+            recorded,
         })
-    }
-}
-
-/// A request that is recorded.
-pub(super) struct Intent<'a> {
-    slot: Slot<'a>,
-    /// What the register knows it by, where the ledger keeps whether it was told.
-    name: Option<AttemptId>,
-    noted: Option<(&'a Writer, ledger::AttemptId)>,
-}
-
-impl Intent<'_> {
-    /// Says until when the request may begin to leave, counted from when the register was asked: whoever takes it for lost waits longer.
-    pub(super) fn fence(&self) -> Fence {
-        let (_, asked) = self.slot.registered?;
-        let clock = Arc::clone(&self.slot.api.clock);
-        Some(Arc::new(move || {
-            clock.steady().saturating_sub(asked) < FENCE
-        }))
-    }
-
-    /// Records what became of the request; once this has returned, it may be told.
-    pub(super) async fn close(mut self, closing: Closing) -> Result<(), Stopped> {
-        let (api, registered) = (self.slot.api, self.slot.registered);
-        // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
-        if let Some(pause) = closing.pause {
-            api.limiter().pause(api.clock.steady(), pause);
-        }
-        self.slot.is_counted = closing.event != Event::Unreachable;
-        drop(self.slot);
-        let (event, pause) = (<&str>::from(closing.event), closing.pause);
-        let status = closing.status.unwrap_or(Status::Pending);
-        if let Some((ledger, attempt)) = self.noted {
-            let now = api.clock.moment();
-            let closed = ledger.note(move |ledger| ledger.close_attempt(attempt, &closing, &now));
-            closed.await.map_err(|error| api.broken(error))?;
-        }
-        if event != <&str>::from(Event::Answered) {
-            failpoint::pass("after_outcome");
-        }
-        let is_told = api.tell(registered, event, status, pause).await;
-        if let (true, Some(name), Some((ledger, _))) = (is_told, self.name, self.noted) {
-            let noted = ledger.note(move |ledger| ledger.note_told(name));
-            noted.await.map_err(|error| api.broken(error))?;
-        }
-        Ok(())
     }
 }
 
@@ -189,8 +141,51 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// For whom a request asks, and which status of his a person's word has overcome; none: for nobody, as a login does.
-pub(super) type Asked<'a> = Option<(&'a CustomerKey, Option<Status>)>;
+/// A request that is recorded.
+pub(super) struct Intent<'a> {
+    slot: Slot<'a>,
+    /// What the register knows it by, where the ledger keeps whether it was told.
+    name: Option<AttemptId>,
+    /// None without a ledger.
+    recorded: Option<ledger::AttemptId>,
+}
+
+impl Intent<'_> {
+    /// Says until when the request may begin to leave, counted from when the register was asked: whoever takes it for lost waits longer.
+    pub(super) fn fence(&self) -> Fence {
+        let (_, asked) = self.slot.registered?;
+        let clock = Arc::clone(&self.slot.api.clock);
+        Some(Arc::new(move || {
+            clock.steady().saturating_sub(asked) < FENCE
+        }))
+    }
+
+    /// Records what became of the request; once this has returned, it may be told.
+    pub(super) async fn close(mut self, closing: Closing) -> Result<(), Stopped> {
+        let (api, registered) = (self.slot.api, self.slot.registered);
+        let (event, pause) = (closing.event, closing.pause);
+        let status = closing.status.unwrap_or(Status::Pending);
+        // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
+        if let Some(pause) = pause {
+            api.limiter().pause(api.clock.steady(), pause);
+        }
+        self.slot.is_counted = event != Event::Unreachable;
+        drop(self.slot);
+        if let Some(attempt) = self.recorded {
+            let now = api.clock.moment();
+            api.note(move |ledger| ledger.close_attempt(attempt, &closing, &now))
+                .await?;
+        }
+        if event != Event::Answered {
+            failpoint::pass("after_outcome");
+        }
+        let is_told = api.tell(registered, event.into(), status, pause).await;
+        match self.name {
+            Some(name) if is_told => api.note(move |ledger| ledger.note_told(name)).await,
+            _ => Ok(()),
+        }
+    }
+}
 
 impl Api {
     /// `limiter` is seeded with the requests of the last minute; without `credentials` there is no token to call with; without a
@@ -212,9 +207,9 @@ impl Api {
             ledger,
             register,
             limiter: Mutex::new(limiter),
-            line: tokio::sync::Mutex::new(()),
+            line: tokio::sync::Mutex::default(),
             answered: Notify::new(),
-            tokens: Tokens::default(),
+            token: tokio::sync::Mutex::default(),
             max_attempts: MAX_ATTEMPTS,
         }
     }
@@ -224,12 +219,29 @@ impl Api {
         self.ledger
     }
 
-    /// Waits for a slot within this process's limits, and then within the team's; or says whose the customer is.
-    pub(super) async fn slot(&self, asked: Asked<'_>) -> Result<Result<Slot<'_>, Claim>, Stopped> {
+    /// Waits for a slot, with a token that is good when the slot comes; no token where no login is.
+    pub(super) async fn admit(
+        &self,
+        row: &DueRow,
+    ) -> Result<(Slot<'_>, Option<AccessToken>), Unsent> {
+        let mut bearer = self.bearer().await?;
+        let mut slot = self.slot(Some(row)).await?;
+        // The wait can be long. Where tokens live shorter than that, renewing them for ever would send nothing else: the second is
+        // sent with, however old, and the server has the last word.
+        if !self.is_still_good(bearer.as_ref()) {
+            slot.not_sent().await;
+            bearer = self.bearer().await?;
+            slot = self.slot(Some(row)).await?;
+        }
+        Ok((slot, bearer))
+    }
+
+    /// Waits for a slot within this process's limits, and then within the team's, for a row or for a call that is about none.
+    pub(super) async fn slot(&self, row: Option<&DueRow>) -> Result<Slot<'_>, Unsent> {
         let _first_in_line = self.stop.or_stop(self.line.lock()).await?;
         loop {
             if self.stop.is_stopping() {
-                return Err(Stopped);
+                return Err(Unsent::Stopped);
             }
             // Registered before asking, so that an answer in between is not missed.
             let answered = self.answered.notified();
@@ -245,44 +257,39 @@ impl Api {
             is_counted: true,
             registered: None,
         };
-        let Some(register) = &self.register else {
-            return Ok(Ok(slot));
-        };
-        match self.ask_team(register, &mut slot, asked).await {
-            Ok(None) => Ok(Ok(slot)),
-            Ok(Some(claim)) => {
+        match self.ask_team(&mut slot.registered, row).await {
+            Ok(()) => Ok(slot),
+            Err(unsent) => {
                 slot.not_sent().await;
-                Ok(Err(claim))
-            }
-            Err(Stopped) => {
-                slot.not_sent().await;
-                Err(Stopped)
+                Err(unsent)
             }
         }
     }
 
-    /// Waits until a request may leave within the limits of all computers together; or says whose the customer is.
+    /// Waits until a request may leave within the limits of all computers together, and claims its customer.
     async fn ask_team(
         &self,
-        register: &Register,
-        slot: &mut Slot<'_>,
-        asked: Asked<'_>,
-    ) -> Result<Option<Claim>, Stopped> {
+        registered: &mut Option<(AttemptId, Duration)>,
+        row: Option<&DueRow>,
+    ) -> Result<(), Unsent> {
+        let Some(register) = &self.register else {
+            return Ok(());
+        };
         let away = |error| self.give_up(StopReason::Register(error));
-        let (customer, over) = asked.unzip();
-        let customer = customer.map(CustomerKey::as_slice);
+        let customer = row.map(|row| row.customer.as_slice());
+        let over = row.and_then(|row| row.overcome);
         loop {
             let attempt = Register::new_attempt().map_err(away)?;
-            slot.registered = Some((attempt, self.clock.steady()));
-            let asking = register.open_attempt(attempt, customer, over.flatten());
+            *registered = Some((attempt, self.clock.steady()));
+            let asking = register.open_attempt(attempt, customer, over);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = self.stop.or_stop(asking).await?;
             if verdict != Ok(Verdict::Granted) {
-                slot.registered = None;
+                *registered = None;
             }
             match verdict.map_err(away)? {
-                Verdict::Granted => return Ok(None),
-                Verdict::Taken(claim) => return Ok(Some(claim)),
+                Verdict::Granted => return Ok(()),
+                Verdict::Taken(claim) => return Err(Unsent::Elsewhere(claim)),
                 Verdict::Wait(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
             }
         }
@@ -304,6 +311,18 @@ impl Api {
             .is_ok()
     }
 
+    /// Has the ledger note what happened, where there is one. If it cannot, nothing more may be sent.
+    pub(super) async fn note(
+        &self,
+        what: impl FnOnce(&Ledger) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Stopped> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(());
+        };
+        let noted = ledger.note(what).await;
+        noted.map_err(|error| self.give_up(StopReason::Broken(error)))
+    }
+
     pub(super) fn limiter(&self) -> MutexGuard<'_, Limiter> {
         // Plain numbers; a panic elsewhere cannot leave them half-written.
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
@@ -313,10 +332,5 @@ impl Api {
     pub(super) fn give_up(&self, reason: StopReason) -> Stopped {
         self.stop.stop(reason);
         Stopped
-    }
-
-    /// The ledger cannot be written, so nothing may be sent.
-    pub(super) fn broken(&self, error: Error) -> Stopped {
-        self.give_up(StopReason::Broken(error))
     }
 }

@@ -2,32 +2,16 @@
 
 use std::time::Duration;
 
-use super::api::{Api, Credentials, Token};
+use super::api::{Api, Credentials, Token, Unsent};
 use super::decide::{backoff, wait_asked_for};
-use super::stop::{StopReason, Stopped};
-use crate::error::{Error, Kind};
-use crate::ledger::{Closing, Event};
+use super::stop::{StopReason, in_words};
+use crate::error::Error;
+use crate::ledger::Closing;
 use crate::model::{ContractTypeId, Failure, Refusal, Secret, Timestamp, Why};
 use crate::vlens::{AccessToken, AdminToken, ContractTypeEntry};
 
-/// Why a call gave nothing.
-pub(super) enum ApiError {
-    /// Stopped before the request left, for the reason that the stop signal has.
-    Stopped,
-    Failed(Failure),
-}
-
-impl From<Stopped> for ApiError {
-    fn from(_: Stopped) -> Self {
-        ApiError::Stopped
-    }
-}
-
-impl From<Failure> for ApiError {
-    fn from(failure: Failure) -> Self {
-        ApiError::Failed(failure)
-    }
-}
+/// A token is renewed when a fifth of its life is left, at most five minutes ahead.
+const RENEWAL_MARGIN_MAX: Duration = Duration::from_mins(5);
 
 /// Where copies of forms are looked for.
 const ANY_FORM: &str = "contract-types/ID.json";
@@ -35,21 +19,23 @@ const ANY_FORM: &str = "contract-types/ID.json";
 impl Api {
     /// Logs in, asking no second time. Gives what the server's clock showed, when its answer told.
     pub async fn log_in_once(&self) -> Result<Option<Timestamp>, Error> {
-        let explain = |error| self.explain(error, ANY_FORM);
-        let credentials = self.credentials.as_ref().ok_or_else(no_credentials);
-        let Credentials { username, password } = credentials.map_err(explain)?;
-        let login = self.call(self.client.login(username, password)).await;
-        let token = login.map_err(explain)?;
-        let server_date = token.server_date;
-        let token = Token::new(token, self.clock.steady());
-        *self.tokens.lock().await = Some(Ok(token));
+        let login = async {
+            let Credentials { username, password } =
+                self.credentials.as_ref().ok_or_else(no_credentials)?;
+            self.call(self.client.login(username, password)).await
+        };
+        let admin = login
+            .await
+            .map_err(|unsent| self.explain(unsent, ANY_FORM))?;
+        let server_date = admin.server_date;
+        *self.token.lock().await = Some(Ok(self.held(admin)));
         Ok(server_date)
     }
 
     pub async fn contract_types(&self) -> Result<Vec<ContractTypeEntry>, Error> {
         let ask = async |bearer: AccessToken| self.client.contract_types(&bearer).await;
         let types = self.read(ask).await;
-        types.map_err(|error| self.explain(error, ANY_FORM))
+        types.map_err(|unsent| self.explain(unsent, ANY_FORM))
     }
 
     /// The API's own answer that describes a contract type's form, a copy of which would be looked for at `form_path`; or why Vlens has
@@ -62,15 +48,15 @@ impl Api {
         let ask = async |bearer: AccessToken| self.client.template_fields(&bearer, id).await;
         match self.read(ask).await {
             Ok(answer) => Ok(Ok(answer)),
-            Err(ApiError::Failed(failure)) if is_rejected(&failure) => Ok(Err(failure)),
-            Err(error) => Err(self.explain(error, form_path)),
+            Err(Unsent::Failed(failure)) if is_rejected(&failure) => Ok(Err(failure)),
+            Err(unsent) => Err(self.explain(unsent, form_path)),
         }
     }
 
     async fn read<T>(
         &self,
         ask: impl AsyncFn(AccessToken) -> Result<T, Failure>,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, Unsent> {
         let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
         self.call_patiently(|| ask(bearer.clone())).await
     }
@@ -80,33 +66,30 @@ impl Api {
     async fn call<T>(
         &self,
         request: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, ApiError> {
-        // Nobody else can have claimed what is about no customer.
-        let slot = self.slot(None).await?.map_err(|_| Stopped)?;
-        let intent = slot.open(None).await?;
+    ) -> Result<T, Unsent> {
+        let intent = self.slot(None).await?.open(None).await?;
         let answer = request.await;
-        let failure = answer.as_ref().err();
+        let pause = answer
+            .as_ref()
+            .err()
+            .and_then(|failure| self.asked(failure));
         let closing = Closing {
-            event: Event::Answered,
-            status: None,
-            token: None,
-            code: None,
-            message: None,
-            pause: failure.and_then(|failure| self.asked(failure)),
+            pause,
+            ..Closing::default()
         };
         intent.close(closing).await?;
-        Ok(answer?)
+        answer.map_err(Unsent::Failed)
     }
 
     /// Calls create nothing, so what may pass is simply asked for again.
-    async fn call_patiently<T, F>(&self, request: impl Fn() -> F) -> Result<T, ApiError>
+    async fn call_patiently<T, F>(&self, request: impl Fn() -> F) -> Result<T, Unsent>
     where
         F: Future<Output = Result<T, Failure>>,
     {
         let mut attempt = 1;
         loop {
             let failure = match self.call(request()).await {
-                Err(ApiError::Failed(failure)) => failure,
+                Err(Unsent::Failed(failure)) => failure,
                 ended => return ended,
             };
             let wait = match failure.why.retry_after() {
@@ -115,7 +98,7 @@ impl Api {
             };
             let may_pass = failure.why.may_pass() && attempt < self.max_attempts;
             let Some(wait) = wait.filter(|_| may_pass) else {
-                return Err(failure.into());
+                return Err(Unsent::Failed(failure));
             };
             tracing::warn!("{failure}; asking again in {} s", wait.as_secs_f32().ceil());
             self.stop.or_stop(tokio::time::sleep(wait)).await?;
@@ -129,28 +112,33 @@ impl Api {
     }
 
     /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile. None where no login is.
-    pub(super) async fn bearer(&self) -> Result<Option<AccessToken>, ApiError> {
+    pub(super) async fn bearer(&self) -> Result<Option<AccessToken>, Unsent> {
         let Some(credentials) = &self.credentials else {
             return Ok(None);
         };
-        let mut held = self.tokens.lock().await;
-        let is_due = match &*held {
-            Some(Ok(token)) => token.renew_at <= self.clock.steady(),
-            Some(Err(_)) => false,
-            None => true,
+        let mut held = self.token.lock().await;
+        let token = match held.take() {
+            Some(Err(failure)) => Err(failure),
+            Some(Ok(token)) if self.clock.steady() < token.renew_at => Ok(token),
+            due => {
+                let refresh = due.and_then(|held| held.ok()?.admin.refresh);
+                match self.renew(refresh, credentials).await {
+                    Err(Unsent::Failed(failure)) => Err(failure),
+                    renewed => Ok(self.held(renewed?)),
+                }
+            }
         };
-        if is_due {
-            let refresh = held.take().and_then(|held| held.ok()?.admin.refresh);
-            *held = match self.renew(refresh, credentials).await {
-                Ok(admin) => Some(Ok(Token::new(admin, self.clock.steady()))),
-                Err(ApiError::Failed(failure)) => Some(Err(failure)),
-                Err(ApiError::Stopped) => None,
-            };
-        }
-        match &*held {
-            Some(Ok(token)) => Ok(Some(token.admin.access.clone())),
-            Some(Err(failure)) => Err(failure.clone().into()),
-            None => Err(ApiError::Stopped),
+        let access = token.as_ref().map(|token| token.admin.access.clone());
+        let access = access.map_err(|failure| Unsent::Failed(failure.clone()));
+        *held = Some(token);
+        access.map(Some)
+    }
+
+    fn held(&self, admin: AdminToken) -> Token {
+        let margin = (admin.expires_in / 5).min(RENEWAL_MARGIN_MAX);
+        Token {
+            renew_at: self.clock.steady() + admin.expires_in.saturating_sub(margin),
+            admin,
         }
     }
 
@@ -159,14 +147,12 @@ impl Api {
         &self,
         refresh: Option<Secret>,
         Credentials { username, password }: &Credentials,
-    ) -> Result<AdminToken, ApiError> {
+    ) -> Result<AdminToken, Unsent> {
         if let Some(refresh) = refresh {
             match self.call(self.client.refresh(&refresh)).await {
-                Err(ApiError::Failed(failure)) => {
-                    tracing::warn!(
-                        "the token could not be refreshed ({failure}); logging in afresh"
-                    );
-                }
+                Err(Unsent::Failed(failure)) => tracing::warn!(
+                    "the token could not be refreshed ({failure}); logging in afresh"
+                ),
                 ended => return ended,
             }
         }
@@ -180,16 +166,18 @@ impl Api {
             return true;
         };
         // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
-        let Ok(held) = self.tokens.try_lock() else {
-            return false;
-        };
+        let held = self.token.try_lock();
+        let held = held
+            .as_ref()
+            .ok()
+            .and_then(|held| held.as_ref()?.as_ref().ok());
         let now = self.clock.steady();
-        matches!(&*held, Some(Ok(token)) if token.admin.access == bearer && now < token.renew_at)
+        held.is_some_and(|token| token.admin.access == bearer && now < token.renew_at)
     }
 
     /// This token was answered with a 401: it is renewed before the next request. Of all who find out, the first counts.
     pub(super) async fn refused(&self, bearer: &AccessToken) {
-        if let Some(Ok(token)) = &mut *self.tokens.lock().await
+        if let Some(Ok(token)) = &mut *self.token.lock().await
             && token.admin.access == bearer
         {
             token.renew_at = Duration::ZERO;
@@ -197,48 +185,40 @@ impl Api {
     }
 
     /// For the person who asked.
-    fn explain(&self, error: ApiError, form_path: &str) -> Error {
-        let failure = match (error, self.stop.why()) {
-            (ApiError::Failed(failure), _) => failure,
+    fn explain(&self, unsent: Unsent, form_path: &str) -> Error {
+        let failure = match (unsent, self.stop.why()) {
+            (Unsent::Failed(failure), _) => failure,
             (_, Some(StopReason::Broken(error) | StopReason::Register(error))) => return error,
             _ => return Error::stopped("interrupted", "Interrupted."),
         };
-        let (kind, code, what, hint) = match failure.why {
-            why if why.is_not_the_api() => (
-                Kind::Refused,
-                "not_the_api",
-                "This address does not answer as the Vlens API does",
-                "Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.".to_owned(),
-            ),
-            Why::Refused(Refusal::Credentials) => (
-                Kind::Refused,
-                "credentials_refused",
-                "Vlens does not accept the credentials",
-                "Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
-                    .to_owned(),
-            ),
+        let refused = |code, refusal| {
+            let (what, remedy) = in_words(refusal);
+            Error::refused(code, format!("{what} ({failure}).")).hint(remedy)
+        };
+        match failure.why {
+            why if why.is_not_the_api() => refused("not_the_api", Refusal::NotTheApi),
+            Why::Refused(Refusal::Credentials) => {
+                refused("credentials_refused", Refusal::Credentials)
+            }
             _ if is_rejected(&failure) => {
                 let message = format!("Vlens refuses this call ({failure}).");
-                return Error::refused("call_refused", message);
+                Error::refused("call_refused", message)
             }
             // The vendor documents these calls with a user's token; whether an admin's will do is not said.
-            Why::Unauthorized | Why::Refused(_) | Why::Rejected(_) => (
-                Kind::Refused,
-                "rights_missing",
-                "Vlens does not let this account see contract types",
-                format!(
+            Why::Unauthorized | Why::Refused(_) | Why::Rejected(_) => {
+                let message =
+                    format!("Vlens does not let this account see contract types ({failure}).");
+                Error::refused("rights_missing", message).hint(format!(
                     "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
                      GetBusinessRequestTypeTemplateFields, and save it as {form_path}: it serves as well."
-                ),
-            ),
-            _ => (
-                Kind::Stopped,
+                ))
+            }
+            _ => Error::stopped(
                 "unreachable",
-                "Vlens gave no usable answer",
-                "Check the network and VLENS_BASE_URL, and try again later.".to_owned(),
-            ),
-        };
-        Error::new(kind, code, format!("{what} ({failure}).")).hint(hint)
+                format!("Vlens gave no usable answer ({failure})."),
+            )
+            .hint("Check the network and VLENS_BASE_URL, and try again later."),
+        }
     }
 }
 
@@ -247,7 +227,7 @@ fn is_rejected(failure: &Failure) -> bool {
     matches!(failure.why, Why::Rejected(code) if code != 403)
 }
 
-fn no_credentials() -> ApiError {
+fn no_credentials() -> Unsent {
     let why = Why::Refused(Refusal::Credentials);
-    ApiError::Failed(Failure::new(why, "no credentials to log in with"))
+    Unsent::Failed(Failure::new(why, "no credentials to log in with"))
 }

@@ -1,10 +1,9 @@
 //! Sends what is due and survives being stopped at any line. The only place where ledger and API meet.
 //!
-//! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop), `decide` (whether a row is
-//! sent, and what follows from an outcome), `attempt` (one request for one row), `api` (every request's way); then what these lean on.
+//! Read in this order: `import` (a file's rows, all in the ledger first), this file (the one loop, and a row's way through it), `decide`
+//! (whether a row is sent, and what follows from an outcome), `api` (every request's way); then what these lean on.
 
 mod api;
-mod attempt;
 mod calls;
 mod decide;
 mod import;
@@ -14,22 +13,25 @@ mod stop;
 pub use api::{Api, Clock, Credentials};
 pub use decide::{Wishes, plan};
 pub use import::{ImportOptions, Sheet, import, make_due};
-pub use limiter::{Limiter, Limits, Permit};
-pub use stop::{StopReason, StopSignal, Stopped};
+pub use limiter::{Limiter, Limits};
+pub use stop::{StopReason, StopSignal};
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
-use crate::ledger::{DueRow, Writer};
-use crate::model::{Counts, Failure, Outcome, RowNumber, RunId, Status, Why};
+use crate::failpoint;
+use crate::ledger::{Closing, DueRow, Event, Writer};
+use crate::model::{Counts, Outcome, Refusal, RowNumber, RunId, Status, Why};
 use crate::register::Claim;
-use attempt::{Attempted, elsewhere};
-use decide::{Decision, History, Next};
+use api::Unsent;
+use decide::{Circumstances, Decision, History, Next, decide};
+use stop::Stopped;
 
 pub struct SendOptions {
     /// The run whose due rows are sent.
@@ -42,7 +44,7 @@ pub struct SendOptions {
     pub max_attempts: u32,
     /// Rows in a row that may fail or become uncertain before the run stops.
     pub max_consecutive_failures: u32,
-    /// Rows to begin at the most.
+    /// Rows to send at the most.
     pub limit: Option<u64>,
     /// When to stop although rows are left.
     pub max_duration: Option<Duration>,
@@ -51,7 +53,7 @@ pub struct SendOptions {
 /// How far sending came.
 pub struct Sent {
     pub tally: Tally,
-    /// `--limit`, or which rows were meant, is what kept further rows from being begun.
+    /// Unless the run stopped, `--limit`, or which rows were meant, is what left the others due.
     pub limit_reached: bool,
 }
 
@@ -100,6 +102,13 @@ pub async fn send(
     api.max_attempts = options.max_attempts;
     api.ledger = Some(ledger.clone());
     let stop = Arc::clone(&api.stop);
+    let _timer = options.max_duration.map(|most| {
+        let stop = Arc::clone(&stop);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::time::sleep(most).await;
+            stop.stop(StopReason::Duration);
+        }))
+    });
     let sending = Arc::new(Sending {
         api,
         places: Arc::new(Semaphore::new(options.concurrency)),
@@ -111,32 +120,33 @@ pub async fn send(
             observer,
         }),
     });
-    let mut due = DueRows::of(options.run, options.only, ledger, options.limit);
+    let mut due = DueRows {
+        ledger,
+        run: options.run,
+        only: options.only,
+        page: VecDeque::new(),
+        read_to: RowNumber(0),
+        is_last: false,
+        allowance: options.limit.unwrap_or(u64::MAX),
+    };
     let mut begun = JoinSet::new();
-    let time_is_up = tokio::time::sleep(options.max_duration.unwrap_or(Duration::MAX));
-    tokio::pin!(time_is_up);
     loop {
-        if let Err(error) = due.refill().await {
-            stop.stop(StopReason::Broken(error));
-        }
-        let may_begin = due.may_begin();
-        if begun.is_empty() && !may_begin {
-            break;
-        }
-        tokio::select! {
-            biased;
-            () = stop.stopped() => break,
-            () = &mut time_is_up => stop.stop(StopReason::Duration),
-            Some(ended) = begun.join_next() => due.ended(ended, &stop),
-            place = Arc::clone(&sending.places).acquire_owned(), if may_begin => {
-                if let (Some(row), Ok(place)) = (due.begin_next(), place) {
+        let ended = match due.next(&stop).await {
+            Some(row) => {
+                if let Some(place) = sending.place().await {
                     begun.spawn(Arc::clone(&sending).deliver(row, place));
                 }
+                begun.try_join_next()
             }
+            None if begun.is_empty() => break,
+            None => begun.join_next().await,
+        };
+        match ended {
+            None | Some(Ok(Ok(true) | Err(Stopped))) => {}
+            // It was not sent after all: another may be.
+            Some(Ok(Ok(false))) => due.allowance = due.allowance.saturating_add(1),
+            Some(Err(error)) => stop.stop(StopReason::Broken(fault(&error))),
         }
-    }
-    while let Some(ended) = begun.join_next().await {
-        due.ended(ended, &stop);
     }
     let state = sending.state();
     if state.left_elsewhere > 0 {
@@ -144,8 +154,15 @@ pub async fn send(
     }
     Sent {
         tally: state.tally,
-        limit_reached: due.is_limit_reached(),
+        limit_reached: due.only.is_some() || due.allowance == 0,
     }
+}
+
+fn fault(error: &tokio::task::JoinError) -> Error {
+    tracing::debug!("{error}");
+    let message = "A fault of this program ended the run; nothing more was sent.";
+    Error::unexpected("internal_error", message)
+        .hint("Run the command again: it goes on where it stopped. Please report the fault.")
 }
 
 /// Rows that another computer was still sending when all else was done.
@@ -156,6 +173,53 @@ fn left_elsewhere(rows: u64) -> Error {
     };
     let message = format!("{rows} {are} on the way from another computer of the team.");
     Error::stopped("claimed_elsewhere", message).hint("Run the command again in a minute or two.")
+}
+
+/// Rows fetched from the ledger at a time.
+const PAGE: usize = 512;
+
+/// The rows of a run that are due, read page by page.
+struct DueRows {
+    ledger: Writer,
+    run: RunId,
+    only: Option<BTreeSet<RowNumber>>,
+    page: VecDeque<DueRow>,
+    /// The last row read; none is read twice.
+    read_to: RowNumber,
+    /// Whether there is no page behind this one.
+    is_last: bool,
+    /// How many more rows may be begun (`--limit`).
+    allowance: u64,
+}
+
+impl DueRows {
+    /// The next one that may be begun, unless the run stops.
+    async fn next(&mut self, stop: &StopSignal) -> Option<DueRow> {
+        while self.allowance > 0 && !stop.is_stopping() {
+            if let Some(row) = self.page.pop_front() {
+                if self
+                    .only
+                    .as_ref()
+                    .is_none_or(|only| only.contains(&row.row))
+                {
+                    self.allowance -= 1;
+                    return Some(row);
+                }
+            } else if self.is_last {
+                return None;
+            } else {
+                let (run, after) = (self.run, self.read_to);
+                let page = self.ledger.note(move |ledger| ledger.due(run, after, PAGE));
+                match page.await {
+                    Ok(page) => self.page = page.into(),
+                    Err(error) => stop.stop(StopReason::Broken(error)),
+                }
+                self.is_last = self.page.len() < PAGE;
+                self.read_to = self.page.back().map_or(after, |last| last.row);
+            }
+        }
+        None
+    }
 }
 
 /// How often a row that is on its way from another computer is looked at again, twice as long after each time; then it is left.
@@ -179,6 +243,12 @@ struct State {
 }
 
 impl Sending {
+    /// None when the run stops meanwhile.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let free = Arc::clone(&self.places).acquire_owned();
+        self.api.stop.or_stop(free).await.ok()?.ok()
+    }
+
     /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's. False when no
     /// request was made for it.
     async fn deliver(
@@ -186,28 +256,81 @@ impl Sending {
         row: DueRow,
         mut place: OwnedSemaphorePermit,
     ) -> Result<bool, Stopped> {
-        let stop = &self.api.stop;
         let mut history = History::default();
         let (mut is_sent, mut looks) = (false, 0);
         loop {
-            let wait = match self.api.attempt(&row, &mut history).await? {
-                Attempted::Answered(outcome, decision) => {
+            let wait = match self.attempt(&row, &mut history).await {
+                Ok((outcome, decision)) => {
                     is_sent = true;
                     self.follow(row.row, &outcome, decision)
                 }
-                Attempted::Elsewhere(claim) => {
+                Err(Unsent::Elsewhere(claim)) => {
                     looks += 1;
-                    self.found_elsewhere(row.row, &claim, looks)
+                    self.found_elsewhere(&row, &claim, looks).await?
                 }
+                Err(Unsent::Failed(failure)) => {
+                    // No row can be sent without a token.
+                    let said = failure.to_string();
+                    return Err(self.api.give_up(match failure.why {
+                        why if why.is_not_the_api() => {
+                            StopReason::Refused(Refusal::NotTheApi, said)
+                        }
+                        why if why.may_pass() => {
+                            StopReason::Failures(format!("Vlens could not be logged in to: {said}"))
+                        }
+                        _ => StopReason::Refused(Refusal::Credentials, said),
+                    }));
+                }
+                Err(Unsent::Stopped) => return Err(Stopped),
             };
             let Some(wait) = wait else {
                 return Ok(is_sent);
             };
             drop(place);
-            stop.or_stop(tokio::time::sleep(wait)).await?;
-            let free = Arc::clone(&self.places).acquire_owned();
-            place = stop.or_stop(free).await?.map_err(|_| Stopped)?;
+            self.api.stop.or_stop(tokio::time::sleep(wait)).await?;
+            place = self.place().await.ok_or(Stopped)?;
         }
+    }
+
+    /// One request for one row: its intent durable, the request, its outcome durable.
+    async fn attempt(
+        &self,
+        row: &DueRow,
+        history: &mut History,
+    ) -> Result<(Outcome, Decision), Unsent> {
+        let api = &self.api;
+        failpoint::pass("before_claim");
+        let (slot, bearer) = api.admit(row).await?;
+        failpoint::pass("before_intent");
+        let intent = slot.open(Some(row.invitation)).await?;
+        failpoint::pass("after_intent");
+        let (bearer, body) = (bearer.as_ref(), row.body.clone().into());
+        let outcome = api.client.create(bearer, body, intent.fence()).await;
+        failpoint::pass("after_answer");
+        let throttled_in_a_row = match outcome.as_ref().map_err(|failure| failure.why) {
+            Err(Why::Throttled(_)) => api.limiter().throttled(),
+            // Says nothing about the pace.
+            Err(Why::Unreachable | Why::Unprocessed) => 0,
+            _ => {
+                api.limiter().accepted();
+                0
+            }
+        };
+        let circumstances = Circumstances {
+            max_attempts: api.max_attempts,
+            can_log_in: api.credentials.is_some(),
+            now: api.clock.wall(),
+            chance: fastrand::f64(),
+            throttled_in_a_row,
+        };
+        let decision = decide(&outcome, history, circumstances);
+        intent.close(closing(&outcome, &decision)).await?;
+        failpoint::pass("after_told");
+        // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
+        if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, bearer) {
+            api.refused(bearer).await;
+        }
+        Ok((outcome, decision))
     }
 
     /// What follows from an outcome: how long the row waits for its next attempt, if it goes again.
@@ -219,7 +342,17 @@ impl Sending {
             state.tally.throttled += 1;
         }
         if decision.status != Status::Pending {
-            self.end(&mut state, row, decision.status, failure);
+            let why = failure.map(|failure| (failure.why.code(), failure.message.clone()));
+            if !matches!(decision.status, Status::Failed | Status::Uncertain) {
+                state.failures_in_a_row = 0;
+            } else {
+                state.failures_in_a_row += 1;
+                if state.failures_in_a_row >= self.max_consecutive_failures {
+                    let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
+                    self.api.stop.stop(StopReason::Failures(last));
+                }
+            }
+            state.end(row, decision.status, why, false);
         }
         if let Some(wait) = decision.pause {
             state.tell(&SendEvent::Paused { wait });
@@ -239,36 +372,32 @@ impl Sending {
         }
     }
 
-    /// A row is another computer's: it has its status from there, or is looked at again.
-    fn found_elsewhere(&self, row: RowNumber, claim: &Claim, looks: u32) -> Option<Duration> {
-        let mut state = self.state();
-        match claim.status {
-            Some(status) => {
-                let why = ("elsewhere".to_owned(), elsewhere(status, claim));
-                state.count(row, status, Some(why), true);
-                None
+    /// A row is another computer's: it has its status from there, durable here before it is told, or is looked at again.
+    async fn found_elsewhere(
+        &self,
+        row: &DueRow,
+        Claim { status, by, at }: &Claim,
+        looks: u32,
+    ) -> Result<Option<Duration>, Stopped> {
+        let Some(status) = *status else {
+            if looks < LOOKS_ELSEWHERE {
+                return Ok(Some(Duration::from_millis(500) * 2_u32.pow(looks)));
             }
-            None if looks < LOOKS_ELSEWHERE => Some(Duration::from_millis(500) * 2_u32.pow(looks)),
-            None => {
-                state.left_elsewhere += 1;
-                None
-            }
-        }
-    }
-
-    /// A row has its status for this run.
-    fn end(&self, state: &mut State, row: RowNumber, status: Status, failure: Option<&Failure>) {
-        let why = failure.map(|failure| (failure.why.code(), failure.message.clone()));
-        if matches!(status, Status::Failed | Status::Uncertain) {
-            state.failures_in_a_row += 1;
-            if state.failures_in_a_row >= self.max_consecutive_failures {
-                let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
-                self.api.stop.stop(StopReason::Failures(last));
-            }
-        } else {
-            state.failures_in_a_row = 0;
-        }
-        state.count(row, status, why, false);
+            self.state().left_elsewhere += 1;
+            return Ok(None);
+        };
+        let words = match status {
+            Status::Created => format!("Invited by {by} on {at}: the link is in the ledger there."),
+            status => format!("It is {status} by {by} on {at}."),
+        };
+        let why = Some(("elsewhere".to_owned(), words.clone()));
+        let (about, now) = (row.invitation, self.api.clock.moment());
+        let note = self
+            .api
+            .note(move |ledger| ledger.note_elsewhere(about, status, &words, &now));
+        note.await?;
+        self.state().end(row.row, status, why, true);
+        Ok(None)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -277,12 +406,36 @@ impl Sending {
     }
 }
 
+/// What the ledger keeps of an outcome.
+fn closing(outcome: &Outcome, decision: &Decision) -> Closing {
+    let failure = outcome.as_ref().err();
+    Closing {
+        event: match failure.map(|failure| failure.why) {
+            None => Event::Created,
+            Some(Why::Rejected(_)) => Event::Rejected,
+            Some(Why::Uncertain(_)) => Event::Uncertain,
+            Some(Why::Unreachable) => Event::Unreachable,
+            Some(Why::Unprocessed) => Event::Unprocessed,
+            Some(Why::Throttled(_)) => Event::Throttled,
+            Some(Why::Unavailable(_)) => Event::Unavailable,
+            Some(Why::Unauthorized) => Event::Unauthorized,
+            Some(Why::Refused(_)) => Event::Refused,
+        },
+        status: Some(decision.status).filter(|&status| status != Status::Pending),
+        token: outcome.as_ref().ok().cloned(),
+        code: failure.map(|failure| failure.why.code()),
+        message: failure.map(|failure| failure.message.clone()),
+        pause: decision.pause,
+    }
+}
+
 impl State {
     fn tell(&self, event: &SendEvent) {
         (self.observer)(event, &self.tally);
     }
 
-    fn count(
+    /// A row has its status for this run.
+    fn end(
         &mut self,
         row: RowNumber,
         status: Status,
@@ -290,98 +443,17 @@ impl State {
         is_elsewhere: bool,
     ) {
         let counts = &mut self.tally.counts;
-        match status {
-            Status::Created if is_elsewhere => counts.already_created += 1,
-            Status::Created => counts.created += 1,
-            Status::Rejected => counts.rejected += 1,
-            Status::Failed => counts.failed += 1,
-            Status::Uncertain => counts.uncertain += 1,
+        let count = match status {
+            Status::Created if is_elsewhere => &mut counts.already_created,
+            Status::Created => &mut counts.created,
+            Status::Rejected => &mut counts.rejected,
+            Status::Failed => &mut counts.failed,
+            Status::Uncertain => &mut counts.uncertain,
             // Not ends of a row that was under way.
             Status::Pending | Status::Invalid | Status::Duplicate => return,
-        }
+        };
+        *count += 1;
         counts.pending = counts.pending.saturating_sub(1);
         self.tell(&SendEvent::Ended { row, status, why });
-    }
-}
-
-/// Rows fetched from the ledger at a time.
-const PAGE: usize = 512;
-
-/// The rows of a run that are due, read page by page.
-struct DueRows {
-    ledger: Writer,
-    run: RunId,
-    only: Option<BTreeSet<RowNumber>>,
-    page: VecDeque<DueRow>,
-    /// The last row read; none is read twice.
-    read_to: RowNumber,
-    exhausted: bool,
-    /// How many more rows may be begun (`--limit`).
-    allowance: u64,
-}
-
-impl DueRows {
-    fn of(
-        run: RunId,
-        only: Option<BTreeSet<RowNumber>>,
-        ledger: Writer,
-        limit: Option<u64>,
-    ) -> Self {
-        DueRows {
-            ledger,
-            run,
-            only,
-            page: VecDeque::new(),
-            read_to: RowNumber(0),
-            exhausted: false,
-            allowance: limit.unwrap_or(u64::MAX),
-        }
-    }
-
-    async fn refill(&mut self) -> Result<(), Error> {
-        while self.page.is_empty() && !self.exhausted {
-            let (run, after) = (self.run, self.read_to);
-            let due = self.ledger.note(move |ledger| ledger.due(run, after, PAGE));
-            let page = due.await?;
-            self.exhausted = page.len() < PAGE;
-            if let Some(last) = page.last() {
-                self.read_to = last.row;
-            }
-            let only = self.only.as_ref();
-            let is_meant = |due: &DueRow| only.is_none_or(|only| only.contains(&due.row));
-            self.page.extend(page.into_iter().filter(is_meant));
-        }
-        Ok(())
-    }
-
-    fn may_begin(&self) -> bool {
-        self.allowance > 0 && !self.page.is_empty()
-    }
-
-    fn begin_next(&mut self) -> Option<DueRow> {
-        let row = self.page.pop_front()?;
-        self.allowance -= 1;
-        Some(row)
-    }
-
-    fn ended(&mut self, ended: Result<Result<bool, Stopped>, JoinError>, stop: &StopSignal) {
-        match ended {
-            Ok(Ok(true) | Err(Stopped)) => {}
-            // A row that had begun was not sent after all: another may be.
-            Ok(Ok(false)) => self.allowance = self.allowance.saturating_add(1),
-            Err(error) => {
-                tracing::debug!("{error}");
-                let message = "A fault of this program ended the run; nothing more was sent.";
-                stop.stop(StopReason::Broken(
-                    Error::unexpected("internal_error", message).hint(
-                        "Run the command again: it goes on where it stopped. Please report the fault.",
-                    ),
-                ));
-            }
-        }
-    }
-
-    fn is_limit_reached(&self) -> bool {
-        self.only.is_some() || self.allowance == 0 && (!self.exhausted || !self.page.is_empty())
     }
 }

@@ -65,16 +65,29 @@ impl StopReason {
             },
             StopReason::Failures(last) => format!("The last one: {last}"),
             StopReason::Broken(error) => error.message.clone(),
-            StopReason::Refused(Refusal::Credentials, message) => format!(
-                "Vlens does not accept the credentials ({message}). Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY."
-            ),
-            StopReason::Refused(Refusal::Rights, message) => format!(
-                "This account may not create invitations ({message}). Ask for the right, or use another account."
-            ),
-            StopReason::Refused(Refusal::NotTheApi, message) => format!(
-                "This address does not answer as the Vlens API does ({message}). Check VLENS_BASE_URL or base_url."
-            ),
+            StopReason::Refused(refusal, message) => {
+                let (what, remedy) = in_words(*refusal);
+                format!("{what} ({message}). {remedy}")
+            }
         })
+    }
+}
+
+/// What it means that every invitation is refused, and what to do about it.
+pub(super) fn in_words(refusal: Refusal) -> (&'static str, &'static str) {
+    match refusal {
+        Refusal::Credentials => (
+            "Vlens does not accept the credentials",
+            "Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY.",
+        ),
+        Refusal::Rights => (
+            "This account may not create invitations",
+            "Ask for the right, or use another account.",
+        ),
+        Refusal::NotTheApi => (
+            "This address does not answer as the Vlens API does",
+            "Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.",
+        ),
     }
 }
 

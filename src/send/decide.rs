@@ -131,7 +131,7 @@ pub(super) fn decide(
         Why::Unreachable | Why::Unprocessed => {
             history.attempts += 1;
             let wait = backoff(history.attempts, chance);
-            again_or_failed(history.attempts < circumstances.max_attempts, wait, None)
+            again_or_failed(history.attempts < circumstances.max_attempts, wait)
         }
         Why::Throttled(asked) => {
             history.throttled += 1;
@@ -173,30 +173,30 @@ fn stopped(status: Status, refusal: Refusal, message: &str) -> Decision {
     }
 }
 
-fn again_or_failed(may_go_again: bool, wait: Duration, pause: Option<Duration>) -> Decision {
-    let (status, next) = if may_go_again {
-        (Status::Pending, Next::Again(wait))
-    } else {
-        (Status::Failed, Next::Done)
-    };
+fn again_or_failed(may_go_again: bool, wait: Duration) -> Decision {
+    if !may_go_again {
+        return ended(Status::Failed);
+    }
     Decision {
-        status,
-        next,
-        pause,
+        next: Next::Again(wait),
+        ..ended(Status::Pending)
     }
 }
 
+/// None waits too long: nobody sits that out, and nobody else sends meanwhile. Nor may one odd answer hold a ledger for days.
 fn after_pause(may_go_again: bool, wait: Option<Duration>, message: &str) -> Decision {
-    match wait {
-        Some(wait) => again_or_failed(may_go_again, wait, Some(wait)),
-        // Nobody waits that long, and nobody else sends meanwhile. Nor may one odd answer hold a ledger for days.
+    let decision = match wait {
+        Some(wait) => again_or_failed(may_go_again, wait),
         None => Decision {
             next: Next::Stop(StopReason::Failures(format!(
                 "{message}; Vlens asks to wait for longer than an hour"
             ))),
-            pause: Some(MAX_WAIT),
             ..ended(Status::Pending)
         },
+    };
+    Decision {
+        pause: Some(wait.unwrap_or(MAX_WAIT)),
+        ..decision
     }
 }
 

@@ -52,30 +52,38 @@ pub struct Limiter {
     spacing: Option<Spacing>,
     windows: Vec<Window>,
     paused_until: Duration,
-    /// The share of the limits in use, 1 when all is well; a server that goes on refusing brings it down.
-    share: f64,
+    /// How much of the limits is in use, all when all is well; a server that goes on refusing brings it down.
+    share: usize,
     throttled_in_a_row: u32,
 }
 
+/// A share is counted in thousandths.
+const FULL_SHARE: usize = 1000;
+const LEAST_SHARE: usize = 100;
+/// How much of the full pace one accepted request brings back: a hundred of them for a half.
+const RECOVERY_PER_ANSWER: usize = 5;
 /// After this many 429 in a row the pace drops: one may be a neighbour's burst, a second says that the quota is shared.
 const THROTTLED_BEFORE_SLOWING: u32 = 2;
-const LEAST_SHARE: f64 = 0.1;
-/// How much of the full pace one accepted request brings back: a hundred of them for a half.
-const RECOVERY_PER_ANSWER: f64 = 0.005;
+/// Clocks of two machines differ by up to some hundred parts in a million; a window is held this much longer.
+const CLOCK_DRIFT_PARTS: u32 = 5000;
 
 impl Limiter {
     pub fn new(limits: Limits) -> Self {
-        let window = |limit: Option<NonZeroU32>, length_s| {
-            limit.map(|n| Window::new(n.get(), Duration::from_secs(length_s)))
+        let window = |limit: Option<NonZeroU32>, length: Duration| {
+            Some(Window {
+                limit: limit?.get() as usize,
+                length: length + length / CLOCK_DRIFT_PARTS,
+                under_way: 0,
+                answered: VecDeque::new(),
+            })
         };
+        let second = window(limits.per_second, Duration::from_secs(1));
+        let minute = window(limits.per_minute, Duration::from_secs(60));
         Limiter {
             spacing: limits.per_second.map(Spacing::new),
-            windows: window(limits.per_second, 1)
-                .into_iter()
-                .chain(window(limits.per_minute, 60))
-                .collect(),
+            windows: second.into_iter().chain(minute).collect(),
             paused_until: Duration::ZERO,
-            share: 1.0,
+            share: FULL_SHARE,
             throttled_in_a_row: 0,
         }
     }
@@ -88,8 +96,9 @@ impl Limiter {
     }
 
     pub fn ask(&mut self, now: Duration) -> Permit {
-        if now < self.paused_until {
-            return until(self.paused_until, now);
+        let paused = self.paused_until.saturating_sub(now);
+        if !paused.is_zero() {
+            return Permit::After(paused);
         }
         for window in &mut self.windows {
             match window.ask(now, self.share) {
@@ -128,7 +137,7 @@ impl Limiter {
     pub(super) fn throttled(&mut self) -> u32 {
         self.throttled_in_a_row = self.throttled_in_a_row.saturating_add(1);
         if self.throttled_in_a_row >= THROTTLED_BEFORE_SLOWING {
-            self.share = (self.share / 2.0).max(LEAST_SHARE);
+            self.share = (self.share / 2).max(LEAST_SHARE);
         }
         self.throttled_in_a_row
     }
@@ -136,7 +145,7 @@ impl Limiter {
     /// The server took a request, whatever it said to it.
     pub(super) fn accepted(&mut self) {
         self.throttled_in_a_row = 0;
-        self.share = (self.share + RECOVERY_PER_ANSWER).min(1.0);
+        self.share = (self.share + RECOVERY_PER_ANSWER).min(FULL_SHARE);
     }
 }
 
@@ -166,62 +175,32 @@ impl Spacing {
     }
 }
 
-fn until(at: Duration, now: Duration) -> Permit {
-    Permit::After(at.saturating_sub(now))
-}
-
 /// At most `limit` requests in any stretch of `length`, as the server sees them.
 struct Window {
-    limit: u32,
+    limit: usize,
     length: Duration,
-    under_way: u32,
+    under_way: usize,
     /// When the answers of the last window came, oldest first.
     answered: VecDeque<Duration>,
 }
 
-/// Clocks of two machines differ by up to some hundred parts in a million; a window is held this much longer.
-const CLOCK_DRIFT_PARTS: u32 = 5000;
-
 impl Window {
-    fn new(limit: u32, length: Duration) -> Self {
-        Window {
-            limit,
-            length: length + length / CLOCK_DRIFT_PARTS,
-            under_way: 0,
-            answered: VecDeque::new(),
-        }
-    }
-
-    /// Whether one more may start; takes no slot yet.
-    fn ask(&mut self, now: Duration, share: f64) -> Permit {
+    /// Whether one more may start within a share of the limit; takes no slot yet.
+    fn ask(&mut self, now: Duration, share: usize) -> Permit {
         let length = self.length;
         while self.answered.front().is_some_and(|&at| at + length <= now) {
             self.answered.pop_front();
         }
-        let limit = self.limit_at(share);
-        let answered = u32::try_from(self.answered.len()).unwrap_or(u32::MAX);
-        let taken = self.under_way.saturating_add(answered);
+        let limit = (self.limit.saturating_mul(share) / FULL_SHARE).max(1);
+        let taken = self.under_way + self.answered.len();
         if taken < limit {
             return Permit::Granted;
         }
-        if self.under_way >= limit {
-            return Permit::AfterAnAnswer;
-        }
-        // The answer whose passing out of the window frees the slot that is missing.
-        match self.answered.get((taken - limit) as usize) {
-            Some(&at) => until(at + length, now),
+        // The answer whose passing out of the window frees the slot that is missing; none while requests under way fill the window.
+        match self.answered.get(taken - limit) {
+            Some(&at) => Permit::After((at + length).saturating_sub(now)),
             None => Permit::AfterAnAnswer,
         }
-    }
-
-    fn limit_at(&self, share: f64) -> u32 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a share of a u32 between 0 and 1 is within u32"
-        )]
-        let limit = (f64::from(self.limit) * share.clamp(0.0, 1.0)) as u32;
-        limit.max(1)
     }
 }
 

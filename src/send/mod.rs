@@ -102,13 +102,7 @@ pub async fn send(
     api.max_attempts = options.max_attempts;
     api.ledger = Some(ledger.clone());
     let stop = Arc::clone(&api.stop);
-    let _timer = options.max_duration.map(|most| {
-        let stop = Arc::clone(&stop);
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            tokio::time::sleep(most).await;
-            stop.stop(StopReason::Duration);
-        }))
-    });
+    let _timer = options.max_duration.map(|most| stop_after(most, &stop));
     let sending = Arc::new(Sending {
         api,
         places: Arc::new(Semaphore::new(options.concurrency)),
@@ -156,6 +150,14 @@ pub async fn send(
         tally: state.tally,
         limit_reached: due.only.is_some() || due.allowance == 0,
     }
+}
+
+fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
+    let stop = Arc::clone(stop);
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        tokio::time::sleep(most).await;
+        stop.stop(StopReason::Duration);
+    }))
 }
 
 fn fault(error: &tokio::task::JoinError) -> Error {
@@ -343,14 +345,15 @@ impl Sending {
         }
         if decision.status != Status::Pending {
             let why = failure.map(|failure| (failure.why.code(), failure.message.clone()));
-            if !matches!(decision.status, Status::Failed | Status::Uncertain) {
-                state.failures_in_a_row = 0;
+            let is_failure = matches!(decision.status, Status::Failed | Status::Uncertain);
+            state.failures_in_a_row = if is_failure {
+                state.failures_in_a_row + 1
             } else {
-                state.failures_in_a_row += 1;
-                if state.failures_in_a_row >= self.max_consecutive_failures {
-                    let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
-                    self.api.stop.stop(StopReason::Failures(last));
-                }
+                0
+            };
+            if is_failure && state.failures_in_a_row >= self.max_consecutive_failures {
+                let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
+                self.api.stop.stop(StopReason::Failures(last));
             }
             state.end(row, decision.status, why, false);
         }

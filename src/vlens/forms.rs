@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::answer::{Envelope, as_integer};
-use super::vendor_text::plain;
+use super::answer::{Envelope, as_integer, plain};
 use crate::error::Error;
 use crate::model::{Form, FormCondition, FormField, FormOption};
 
@@ -72,7 +71,7 @@ type Parent<'a> = (&'a str, Option<&'a str>);
 struct Walk {
     /// By their keys.
     fields: IndexMap<String, FormField>,
-    /// A choice's text by the field's key and the choice's id: conditions may name either.
+    /// A choice's text by the field's key and what names the choice there: its id, or, before another one's id, the text itself.
     choice_texts: HashMap<(String, String), String>,
 }
 
@@ -96,7 +95,7 @@ impl Walk {
                 let below = key.as_deref().map(|key| (key, value.as_deref()));
                 self.questions(&choice["relatedQuestions"], below.or(parent), depth + 1)?;
                 if let (Some(key), Some(id), Some(value)) = (&key, text(&choice["id"]), value) {
-                    self.choice_texts.insert((key.clone(), id), value);
+                    self.choice_texts.entry((key.clone(), id)).or_insert(value);
                 }
             }
             let below = key.as_deref().map(|key| (key, None));
@@ -107,6 +106,10 @@ impl Walk {
 
     /// The same question may hang below several choices: it is one field, and then shows under no single condition.
     fn keep(&mut self, field: FormField) {
+        for FormOption { value, .. } in &field.options {
+            let named = (field.key.clone(), value.clone());
+            self.choice_texts.insert(named, value.clone());
+        }
         let Some(known) = self.fields.get_mut(&field.key) else {
             self.fields.insert(field.key.clone(), field);
             return;
@@ -121,26 +124,19 @@ impl Walk {
         }
     }
 
+    /// A condition that names a choice by its id gets the choice's text.
     fn finish(mut self) -> Vec<FormField> {
-        let fields = self.fields.values();
-        let named: Vec<_> = fields.map(|field| self.named_by_id(field)).collect();
-        for (field, text) in self.fields.values_mut().zip(named) {
-            if let (Some(text), Some(condition)) = (text, &mut field.condition) {
-                condition.value = text;
+        for condition in self
+            .fields
+            .values_mut()
+            .filter_map(|field| field.condition.as_mut())
+        {
+            let named = (condition.parent.clone(), condition.value.clone());
+            if let Some(text) = self.choice_texts.get(&named) {
+                condition.value.clone_from(text);
             }
         }
         self.fields.into_values().collect()
-    }
-
-    /// The text of the choice in this field's condition, when the condition names it by its id.
-    fn named_by_id(&self, field: &FormField) -> Option<String> {
-        let FormCondition { parent, value } = field.condition.as_ref()?;
-        let choices = &self.fields.get(parent)?.options;
-        if choices.iter().any(|choice| choice.value == *value) {
-            return None;
-        }
-        let named = (parent.clone(), value.clone());
-        self.choice_texts.get(&named).cloned()
     }
 }
 

@@ -1,23 +1,390 @@
-//! Speaks the vendor's API: tokens, one request for one invitation, one answer read into one [`Outcome`].
+//! Speaks the vendor's API: one method of the client for each call that this tool makes, and what is read of its answer; of an
+//! invitation's, one [`Outcome`].
 //!
 //! Left out on purpose: no retry, no sleeping, no second attempt, no ledger. Every call here is one exchange, bounded in
 //! time and size, and says exactly whether its request began to leave: the rest is decided where ledger and limits are known.
 //!
-//! Read first: [`answer`](read_answer), the table that says which answer means what; then `client.rs`.
-//!
-//! [`Outcome`]: crate::model::Outcome
+//! Read first: [`answer`](read_answer), the table that says which answer means what.
 
 mod answer;
-mod client;
-mod connection;
 mod forms;
 mod notify;
 mod transport;
-mod vendor_text;
 
 pub use answer::{Body, RawAnswer, read_answer};
-pub use client::{AccessToken, AdminToken, Client, ContractTypeEntry};
-pub use connection::{BaseUrl, Way};
 pub use forms::read_form;
 pub use notify::{Notice, Notifier};
-pub use transport::Fence;
+pub use transport::{BaseUrl, Fence, Way};
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Request};
+use serde_json::{Value, json};
+
+use crate::error::Error;
+use crate::model::{
+    ContractTypeId, Failure, Outcome, Refusal, Secret, Timestamp, Uncertainty, Why,
+};
+use answer::{as_integer, plain, without};
+use transport::{exchange, http_client};
+
+/// An answer to an invitation or a login is a few hundred bytes; past this it is none of the API's.
+const ANSWER_MAX_BYTES: usize = 1 << 20;
+/// A form lists every choice of every field, and may be long.
+const FORM_MAX_BYTES: usize = 8 << 20;
+/// Safe to add to any point in time.
+const TIMEOUT_MAX: Duration = Duration::from_hours(24);
+
+pub struct Client {
+    http: reqwest::Client,
+    base_url: BaseUrl,
+    /// Of every request.
+    headers: HeaderMap,
+    tenancy_name: String,
+    tenancy_header: HeaderValue,
+    timeout: Duration,
+}
+
+/// An admin's access token, as the header that carries it; its `Debug` does not show it.
+pub type AccessToken = HeaderValue;
+
+#[derive(Debug, Clone)]
+pub struct AdminToken {
+    pub access: AccessToken,
+    /// Good for one more access token.
+    pub refresh: Option<Secret>,
+    /// How long the access token lives, from now on.
+    pub expires_in: Duration,
+    /// What the server's clock showed, when the answer told.
+    pub server_date: Option<Timestamp>,
+}
+
+pub struct ContractTypeEntry {
+    pub id: ContractTypeId,
+    /// Empty when the answer gave none.
+    pub name: String,
+}
+
+impl Client {
+    /// Checks what cannot be sent (a line break in the API key, say) and prepares everything that requests share. `timeout` is for a
+    /// whole exchange, from connecting to the answer's last byte, dripping answers too; as many connections are kept as requests may be
+    /// under way at once. Connects to nothing.
+    pub fn new(
+        base_url: BaseUrl,
+        way: &Way,
+        api_key: &Secret,
+        tenancy_name: String,
+        timeout: Duration,
+        concurrency: usize,
+    ) -> Result<Client, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert("apikey", api_key_header(api_key)?);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Ok(Client {
+            http: http_client(&base_url, timeout, concurrency, way)?,
+            base_url,
+            headers,
+            tenancy_header: tenancy_header(&tenancy_name)?,
+            tenancy_name,
+            timeout: timeout.min(TIMEOUT_MAX),
+        })
+    }
+
+    /// Creates one invitation, as the admin whose token this is; without one a session. Sends exactly one request, or none, as the fence
+    /// says.
+    pub async fn create(&self, bearer: Option<&AccessToken>, body: Bytes, fence: Fence) -> Outcome {
+        let path = match bearer {
+            Some(_) => "IdentityUserSession/CreateInvitation",
+            None => "IdentityUserSession/CreateAuthSession",
+        };
+        let request = self.request(path, bearer);
+        self.ask(request, Some((body, fence)), None, read_answer)
+            .await
+    }
+
+    pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, Failure> {
+        let body = json!({
+            "tenancyName": self.tenancy_name,
+            "userNameOrEmailAddress": username,
+            "password": password.expose(),
+        });
+        let mut request = self.request("credentials/Login", None);
+        let tenancy = self.tenancy_header.clone();
+        request.headers_mut().insert("tenancyname", tenancy);
+        let body = Some((body.to_string().into(), None));
+        let read = |answer: &RawAnswer| read_token(answer, None);
+        self.ask(request, body, Some(password), read).await
+    }
+
+    /// Exchanges a refresh token for a new access token.
+    pub async fn refresh(&self, held: &Secret) -> Result<AdminToken, Failure> {
+        let body = json!({ "refreshToken": held.expose() });
+        let request = self.request("credentials/RefreshToken", None);
+        let body = Some((body.to_string().into(), None));
+        let read = |answer: &RawAnswer| read_token(answer, Some(held));
+        self.ask(request, body, Some(held), read).await
+    }
+
+    pub async fn contract_types(
+        &self,
+        bearer: &AccessToken,
+    ) -> Result<Vec<ContractTypeEntry>, Failure> {
+        let request = self.request("BusinessRequest/GetAllRequestTypes", Some(bearer));
+        let read = |answer: &RawAnswer| read_contract_types(&answer.read()?.into_data());
+        self.ask(request, None, None, read).await
+    }
+
+    /// The raw answer that describes a contract type's form, for [`read_form`].
+    pub async fn template_fields(
+        &self,
+        bearer: &AccessToken,
+        id: ContractTypeId,
+    ) -> Result<String, Failure> {
+        let path = "BusinessRequest/GetBusinessRequestTypeTemplateFields";
+        let mut request = self.request(path, Some(bearer));
+        let query = format!("requestTypeId={id}&isLocalized=false");
+        request.url_mut().set_query(Some(&query));
+        let read = |answer: &RawAnswer| {
+            answer.read()?;
+            Ok(String::from_utf8_lossy(answer.bytes()).into_owned())
+        };
+        self.ask(request, None, None, read).await
+    }
+
+    /// Sends a request, which only reads unless it has a body, and reads its answer. What a failure says in the vendor's words is masked
+    /// where it repeats what the vendor was told: the secrets of the headers, and of the body this secret, or all if there is none.
+    async fn ask<T>(
+        &self,
+        mut request: Request,
+        body: Option<(Bytes, Fence)>,
+        secret: Option<&Secret>,
+        read: impl FnOnce(&RawAnswer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let sent = body.as_ref().map(|(bytes, _)| bytes.clone());
+        let max_bytes = if sent.is_some() {
+            *request.method_mut() = Method::POST;
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(CONTENT_TYPE, json);
+            ANSWER_MAX_BYTES
+        } else {
+            FORM_MAX_BYTES
+        };
+        let headers = request.headers().clone();
+        let reply = exchange(&self.http, request, body, self.timeout, max_bytes).await;
+        reply.and_then(|answer| read(&answer)).map_err(|failure| {
+            let mut told = match secret {
+                Some(secret) => vec![secret.expose().to_owned()],
+                None => {
+                    texts_in(serde_json::from_slice(&sent.unwrap_or_default()).unwrap_or_default())
+                }
+            };
+            let secrets = headers.values().filter(|value| value.is_sensitive());
+            let secrets = secrets.filter_map(|value| value.to_str().ok());
+            told.extend(secrets.map(|secret| secret.trim_start_matches("Bearer ").to_owned()));
+            let message = without(&failure.message, told);
+            Failure { message, ..failure }
+        })
+    }
+
+    fn request(&self, path: &str, bearer: Option<&AccessToken>) -> Request {
+        let url = self.base_url.below(&format!("/api/{path}"));
+        let mut request = Request::new(Method::GET, url);
+        request.headers_mut().clone_from(&self.headers);
+        if let Some(bearer) = bearer {
+            request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+        }
+        request
+    }
+}
+
+/// Every text of a body.
+fn texts_in(body: Value) -> Vec<String> {
+    match body {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.into_iter().flat_map(texts_in).collect(),
+        Value::Object(members) => {
+            let values = members.into_iter().map(|(_, value)| value);
+            values.flat_map(texts_in).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+/// The contract types in the data of `GetAllRequestTypes`.
+fn read_contract_types(data: &Value) -> Result<Vec<ContractTypeEntry>, Failure> {
+    let entries = data
+        .as_array()
+        .ok_or_else(|| unreadable("the answer holds no list of contract types"))?;
+    let entry = |value: &Value| {
+        Some(ContractTypeEntry {
+            id: ContractTypeId(as_integer(&value["id"])?),
+            name: plain(value["name"].as_str().unwrap_or_default()),
+        })
+    };
+    // An entry without a number cannot be asked for, so it is of no use to anyone.
+    Ok(entries.iter().filter_map(entry).collect())
+}
+
+fn unreadable(message: &str) -> Failure {
+    Failure::new(Why::Uncertain(Uncertainty::Unreadable), message)
+}
+
+/// Assumed when the answer does not say how long the token lives: short enough to do no harm, and a 401 tells sooner.
+const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
+
+/// Reads what a login or a refresh came to. `held` is the refresh token that was used, which stays good when the answer
+/// names no other.
+fn read_token(answer: &RawAnswer, held: Option<&Secret>) -> Result<AdminToken, Failure> {
+    let data = answer.read().map_err(as_login)?.into_data();
+    let server_date = answer.server_date();
+    token_in(&data, held, server_date)
+}
+
+/// What a row is rejected for, an account is refused for.
+fn as_login(failure: Failure) -> Failure {
+    match failure.why {
+        Why::Rejected(_) | Why::Unauthorized | Why::Refused(Refusal::Rights) => {
+            Failure::new(Why::Refused(Refusal::Credentials), failure.to_string())
+        }
+        _ => failure,
+    }
+}
+
+fn token_in(
+    data: &Value,
+    held: Option<&Secret>,
+    server_date: Option<Timestamp>,
+) -> Result<AdminToken, Failure> {
+    let secret = |name: &str| {
+        let text = data[name].as_str()?.trim();
+        (!text.is_empty()).then(|| Secret::new(text))
+    };
+    let access = secret("accessToken").ok_or_else(|| {
+        let message = "Vlens took the credentials but gave no access token: the account may need a second factor or a \
+                       new password, or be locked";
+        Failure::new(Why::Refused(Refusal::Credentials), message)
+    })?;
+    let access = secret_header("Bearer ", access.expose())
+        .ok_or_else(|| unreadable("the access token in the answer is damaged"))?;
+    let seconds = as_integer(&data["expireInSeconds"]).and_then(|s| u32::try_from(s).ok());
+    let seconds = seconds.filter(|&seconds| seconds > 0);
+    Ok(AdminToken {
+        access,
+        refresh: secret("newRefreshToken")
+            .or_else(|| secret("refreshToken"))
+            .or_else(|| held.cloned()),
+        expires_in: seconds.map_or(EXPIRES_IN_UNSAID, |s| Duration::from_secs(s.into())),
+        server_date,
+    })
+}
+
+/// A secret as a header that no log shows. Only visible ASCII without spaces: an invisible character that was pasted along would
+/// make every request fail.
+fn secret_header(prefix: &str, secret: &str) -> Option<HeaderValue> {
+    let is_one_word = !secret.is_empty() && secret.chars().all(|c| c.is_ascii_graphic());
+    let mut header = HeaderValue::from_str(&format!("{prefix}{secret}")).ok()?;
+    header.set_sensitive(true);
+    is_one_word.then_some(header)
+}
+
+fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
+    secret_header("", key.expose()).ok_or_else(|| {
+        let what = if key.expose().trim().is_empty() {
+            "is empty"
+        } else {
+            "holds a space, a line break or another character that no key has"
+        };
+        Error::unusable("api_key_invalid", format!("The API key {what}.")).hint(
+            "Copy it once more from Vlens into VLENS_API_KEY or VLENS_API_KEY_FILE, on one line.",
+        )
+    })
+}
+
+/// The tenant's name need not be ASCII.
+fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
+    let header = HeaderValue::from_bytes(name.as_bytes()).ok();
+    header.filter(|_| !name.trim().is_empty()).ok_or_else(|| {
+        Error::unusable(
+            "tenancy_name_invalid",
+            "The tenancy name is empty or holds a control character.",
+        )
+        .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api], to the tenant's name at Vlens.")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use answer::Envelope;
+
+    #[test]
+    fn contract_types_are_listed() {
+        let data = json!([
+            {"id": 414, "name": "Personal loan", "type": 1, "typeName": "x"},
+            {"id": "415", "name": "قرض\u{202e}"},
+            {"id": 416},
+            {"name": "no number"}
+        ]);
+        let types = read_contract_types(&data).expect("a list");
+        let shown: Vec<_> = types.iter().map(|t| (t.id.0, t.name.as_str())).collect();
+        assert_eq!(shown, [(414, "Personal loan"), (415, "قرض"), (416, "")]);
+        assert!(read_contract_types(&json!({"items": []})).is_err());
+    }
+
+    #[test]
+    fn data_is_found_in_every_form() {
+        for body in [
+            r#"{"data":[1],"error_code":null}"#,
+            r#"{"result":[1],"success":true}"#,
+            "[1]",
+        ] {
+            let envelope = Envelope::parse(body.as_bytes()).expect("JSON");
+            assert_eq!(envelope.into_data(), json!([1]), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_lives_for_a_while_and_the_newest_refresh_token_is_kept() {
+        let token = |mut data: Value| {
+            data["accessToken"] = json!("access");
+            let token = token_in(&data, Some(&Secret::new("held")), None).expect("a token");
+            assert_eq!(token.access, "Bearer access");
+            let refresh = token.refresh.expect("one").expose().to_owned();
+            (token.expires_in.as_secs(), refresh)
+        };
+        for (value, seconds) in [
+            (json!(86400), 86400),
+            (json!("86400"), 86400),
+            (json!(null), 3600),
+            (json!(0), 3600),
+            (json!(-5), 3600),
+            (json!(1.0e30), 3600),
+        ] {
+            let (life, _) = token(json!({"expireInSeconds": value}));
+            assert_eq!(life, seconds, "{value}");
+        }
+        for (new, old, expected) in [("new", "old", "new"), ("", "old", "old"), ("", " ", "held")] {
+            let (_, refresh) = token(json!({"newRefreshToken": new, "refreshToken": old}));
+            assert_eq!(refresh, expected);
+        }
+    }
+
+    #[test]
+    fn a_login_without_a_usable_token_is_none() {
+        let refused = Why::Refused(Refusal::Credentials);
+        let damaged = Why::Uncertain(Uncertainty::Unreadable);
+        for (access, expected) in [
+            (json!(null), refused),
+            (json!(" "), refused),
+            (json!(5), refused),
+            (json!("a\nb"), damaged),
+            (json!("رمز"), damaged),
+        ] {
+            let data = json!({"accessToken": access});
+            let error = token_in(&data, None, None).expect_err("no token");
+            assert_eq!(error.why, expected, "{data}");
+        }
+    }
+}

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Request};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{BaseUrl, Way, http_client};
+use super::transport::{BaseUrl, Way, http_client};
 use crate::error::Error;
 
 const TRIES: u32 = 3;
@@ -48,7 +47,16 @@ impl Notifier {
             if nth > 0 {
                 sleep(PAUSE).await;
             }
-            let told = timeout(TRY_MAX, self.http.execute(self.request(&notice))).await;
+            let request = match &notice {
+                Notice::Start => self.http.get(self.url.below("/start")),
+                Notice::End(is_good, document) => {
+                    let end = if *is_good { "" } else { "/fail" };
+                    let request = self.http.post(self.url.below(end));
+                    let request = request.header("content-type", "application/json");
+                    request.body(document.clone())
+                }
+            };
+            let told = timeout(TRY_MAX, request.send()).await;
             why = match told {
                 Ok(Ok(answer)) if answer.status().is_success() => return,
                 Ok(Ok(answer)) => format!("it answers {}", answer.status().as_u16()),
@@ -58,22 +66,5 @@ impl Notifier {
             };
         }
         tracing::warn!("the address under [notify] was not told: {why}; the run is as it is");
-    }
-
-    fn request(&self, notice: &Notice) -> Request {
-        let (method, end, body) = match notice {
-            Notice::Start => (Method::GET, "/start", None),
-            Notice::End(true, body) => (Method::POST, "", Some(body)),
-            Notice::End(false, body) => (Method::POST, "/fail", Some(body)),
-        };
-        let mut request = Request::new(method, self.url.below(end));
-        if let Some(body) = body {
-            let json = reqwest::header::HeaderValue::from_static("application/json");
-            request
-                .headers_mut()
-                .insert(reqwest::header::CONTENT_TYPE, json);
-            *request.body_mut() = Some(body.clone().into());
-        }
-        request
     }
 }

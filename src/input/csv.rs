@@ -25,7 +25,7 @@ pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Sour
     let asked = (options.delimiter, options.encoding.as_deref());
     let (asked, told) = Some(asked).filter(|_| !is_export(head)).unwrap_or_default();
     let (charset, basis) = decide(input, head, told)?;
-    let sample = sample(Lines::open(input, charset)?)?;
+    let sample = sample(Lines::open(input, charset))?;
     let named = named(&sample);
     let (delimiter, how) = match (asked, named, counted(&sample)) {
         (Some(asked), ..) => (asked, "as asked for"),
@@ -33,7 +33,7 @@ pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Sour
         (None, None, Some(counted)) => (counted, "detected"),
         (None, None, None) => (',', "none found: one column"),
     };
-    let mut lines = Lines::open(input, charset)?;
+    let mut lines = Lines::open(input, charset);
     if named.is_some() {
         lines.next()?;
     }
@@ -42,7 +42,7 @@ pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Sour
         charset.name(),
         word(delimiter)
     );
-    let mut source = Source::of(Records {
+    let mut source = Source::default().with(Records {
         lines,
         look: Look::of(&sample, delimiter),
         record: Record::new(delimiter),

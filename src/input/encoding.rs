@@ -46,14 +46,19 @@ pub(super) fn decide(
     head: &[u8],
     asked: Option<&str>,
 ) -> Result<(&'static Encoding, Basis), Error> {
-    let name = input.name();
+    let unknown = |why: &str| {
+        let name = input.name();
+        let message = format!("The encoding of {name} cannot be told. {why}");
+        let hint = "Save it from Excel as \"CSV UTF-8\", or name its encoding, such as --encoding windows-1256.";
+        Error::unusable("encoding_unknown", message).hint(hint)
+    };
     let mark = Encoding::for_bom(head).map(|(charset, _)| charset);
     if let Some(label) = asked {
         return Ok((asked_for(label, mark)?, Basis::Asked));
     }
-    if head.starts_with(&[0xff, 0xfe, 0, 0]) || head.starts_with(&[0, 0, 0xfe, 0xff]) {
+    if let [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] = head {
         let why = "It looks like UTF-32, which no sheet is saved in by Excel.";
-        return Err(unknown(&name, why));
+        return Err(unknown(why));
     }
     if let Some(charset) = mark.filter(|&charset| charset != UTF_8) {
         return Ok((charset, Basis::Mark));
@@ -61,17 +66,17 @@ pub(super) fn decide(
     if let Some(charset) = utf16_by_its_zeros(head) {
         return Ok((charset, Basis::Guessed));
     }
-    let survey = Survey::of(input.open()?).map_err(|error| unreadable(&name, &error))?;
-    match mark {
-        None if survey.foreign == 0 => Ok((UTF_8, Basis::Proved)),
-        Some(_) if survey.foreign == 0 => Ok((UTF_8, Basis::Mark)),
+    let survey = Survey::of(input.open()).map_err(|error| unreadable(&input.name(), &error))?;
+    Ok(match mark {
+        None if survey.foreign == 0 => (UTF_8, Basis::Proved),
+        Some(_) if survey.foreign == 0 => (UTF_8, Basis::Mark),
         None if survey.characters < survey.foreign => {
             let why = "It is not UTF-8, and nothing tells what else it is.";
-            let guessed = guess(&survey.sample).ok_or_else(|| unknown(&name, why))?;
-            Ok((guessed, Basis::Guessed))
+            let guessed = guess(&survey.sample).ok_or_else(|| unknown(why))?;
+            (guessed, Basis::Guessed)
         }
-        _ => Ok((UTF_8, Basis::Mostly)),
-    }
+        _ => (UTF_8, Basis::Mostly),
+    })
 }
 
 fn asked_for(label: &str, mark: Option<&'static Encoding>) -> Result<&'static Encoding, Error> {
@@ -87,22 +92,15 @@ fn asked_for(label: &str, mark: Option<&'static Encoding>) -> Result<&'static En
     Ok(marked.unwrap_or(wanted))
 }
 
-fn unknown(name: &str, why: &str) -> Error {
-    let message = format!("The encoding of {name} cannot be told. {why}");
-    let hint = "Save it from Excel as \"CSV UTF-8\", or name its encoding, such as --encoding windows-1256.";
-    Error::unusable("encoding_unknown", message).hint(hint)
-}
-
 /// UTF-16 without a mark: one half of nearly every pair is what Latin (0) or Arabic (6) letters have there, and delimiters, digits
 /// and line breaks make some of them 0.
 pub(super) fn utf16_by_its_zeros(head: &[u8]) -> Option<&'static Encoding> {
-    let pairs = head.len() / 2;
-    let count = |half: usize, bytes: &[u8]| {
-        let pairs = head.chunks_exact(2);
-        pairs.filter(|pair| bytes.contains(&pair[half])).count()
+    let is_high = |half: usize| {
+        let pairs = head.as_chunks::<2>().0;
+        let count = |byte: u8| pairs.iter().filter(|pair| pair[half] == byte).count();
+        let zeros = count(0);
+        (zeros + count(6)) * 10 >= pairs.len() * 9 && zeros * 10 > pairs.len()
     };
-    let is_high =
-        |half: usize| count(half, &[0, 6]) * 10 >= pairs * 9 && count(half, &[0]) * 10 > pairs;
     match (is_high(0), is_high(1)) {
         (false, true) => Some(UTF_16LE),
         (true, false) => Some(UTF_16BE),
@@ -122,14 +120,15 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(bytes: impl Read) -> io::Result<Survey> {
+    fn of(bytes: Handle) -> io::Result<Survey> {
         let mut bytes = BufReader::with_capacity(CHUNK_BYTES, bytes);
         let (mut survey, mut line) = (Survey::default(), Vec::new());
-        while (&mut bytes)
-            .take(MAX_ROW_BYTES as u64)
-            .read_until(b'\n', &mut line)?
-            > 0
-        {
+        loop {
+            line.clear();
+            let mut rest = (&mut bytes).take(MAX_ROW_BYTES as u64);
+            if rest.read_until(b'\n', &mut line)? == 0 {
+                return Ok(survey);
+            }
             if !line.is_ascii() {
                 for chunk in line.utf8_chunks() {
                     let bytes = chunk.valid().bytes();
@@ -139,9 +138,7 @@ impl Survey {
                 let room = SAMPLE_BYTES - survey.sample.len();
                 survey.sample.extend(line.iter().take(room));
             }
-            line.clear();
         }
-        Ok(survey)
     }
 }
 
@@ -163,8 +160,8 @@ fn is_mixed_up_by(charset: &'static Encoding, sample: &[u8]) -> bool {
     let (text, _) = charset.decode_without_bom_handling(sample);
     let parts = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"');
     let words = text.split(parts).filter(|word| !word.is_ascii());
-    let (mixed, whole): (Vec<&str>, Vec<&str>) = words.partition(|word| is_mixed_up(word));
-    mixed.len() * 9 > whole.len()
+    let mixed = words.clone().filter(|word| is_mixed_up(word)).count();
+    mixed * 10 > words.count()
 }
 
 /// Whether nearly all bytes beyond ASCII stand side by side and are Arabic letters in windows-1256. In ISO-8859-6 every
@@ -193,16 +190,16 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn open(input: &Input, charset: &'static Encoding) -> Result<Lines, Error> {
-        Ok(Lines {
+    pub(super) fn open(input: &Input, charset: &'static Encoding) -> Lines {
+        Lines {
             name: input.name(),
-            bytes: BufReader::with_capacity(CHUNK_BYTES, input.open()?),
+            bytes: BufReader::with_capacity(CHUNK_BYTES, input.open()),
             decoder: charset.new_decoder_without_bom_handling(),
             is_decoded: false,
             text: String::new(),
             taken: 0,
             number: 0,
-        })
+        }
     }
 
     /// The next line with its number and its break; `None` at the end. One that is longer than a row may be comes in parts.
@@ -210,19 +207,24 @@ impl Lines {
         let mut searched = 0;
         let end = loop {
             let rest = &self.text[self.taken..];
-            let mut bytes = rest.as_bytes()[searched..].iter();
+            let mut bytes = rest.bytes().skip(searched);
             match bytes.position(|byte| matches!(byte, b'\n' | b'\r')) {
                 // An LF that belongs to a CR may not have been decoded.
                 Some(at) if self.is_decoded || searched + at + 1 < rest.len() => {
-                    let line_break = rest.as_bytes()[searched + at..].starts_with(b"\r\n");
-                    break searched + at + if line_break { 2 } else { 1 };
+                    searched += at;
+                    break searched
+                        + if rest[searched..].starts_with("\r\n") {
+                            2
+                        } else {
+                            1
+                        };
                 }
                 Some(at) => searched += at,
                 None if self.is_decoded || rest.len() >= MAX_ROW_BYTES => break rest.len(),
                 None => searched = rest.len(),
             }
-            self.decode()
-                .map_err(|error| unreadable(&self.name, &error))?;
+            let decoded = self.decode();
+            decoded.map_err(|error| unreadable(&self.name, &error))?;
         };
         let start = self.taken;
         self.taken += end;

@@ -11,25 +11,30 @@ use crate::error::{Error, is_open_elsewhere};
 use crate::model::{printable, quoted};
 
 /// How much is looked at to tell what a file is.
-const HEAD_BYTES: u64 = 1 << 16;
+pub(super) const HEAD_BYTES: u64 = 1 << 16;
 /// Standard input is kept in the folder for temporary files, which may be memory; this is as much as a machine should be
 /// asked to hold there.
 const STDIN_MAX_BYTES: u64 = 1 << 30;
 
-/// Where a sheet comes from.
+/// Where a sheet comes from. It is read more than once, and must not change in between.
 #[derive(Debug, Clone)]
-pub enum Input {
-    /// A file. It is opened afresh for each pass over it and must not change in between.
-    Path(PathBuf),
-    /// Standard input, which can be read only once: its bytes in a private file without a name.
-    Stdin(Arc<File>),
+pub struct Input {
+    /// `None` of standard input.
+    pub path: Option<PathBuf>,
+    file: Arc<File>,
 }
 
 impl Input {
-    /// Reads `stream` to its end and keeps it.
+    pub fn of(path: &Path) -> Result<Input, Error> {
+        let file = Arc::new(open_file(path)?);
+        let path = Some(path.to_owned());
+        Ok(Input { path, file })
+    }
+
+    /// Reads `stream`, which can be read only once, to its end and keeps it in a private file without a name.
     pub fn from_stdin(stream: impl Read) -> Result<Input, Error> {
-        let mut kept = tempfile::tempfile().map_err(|error| Error::temporary(&error))?;
-        let copied = io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut kept);
+        let mut file = tempfile::tempfile().map_err(|error| Error::temporary(&error))?;
+        let copied = io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut file);
         let bytes = copied.map_err(|error| {
             let message = format!("Standard input cannot be read: {error}.");
             Error::unusable("stdin_unreadable", message)
@@ -39,32 +44,31 @@ impl Input {
             let hint = "Save it as a file and name that.";
             return Err(Error::unusable("stdin_too_long", message).hint(hint));
         }
-        Ok(Input::Stdin(Arc::new(kept)))
+        let (path, file) = (None, Arc::new(file));
+        Ok(Input { path, file })
     }
 
     /// The name by which messages speak of the input.
     pub fn name(&self) -> String {
-        match self {
-            Input::Path(path) => printable(&path.display().to_string()).into_owned(),
-            Input::Stdin(_) => "standard input".to_owned(),
+        match &self.path {
+            Some(path) => printable(&path.display().to_string()).into_owned(),
+            None => "standard input".to_owned(),
         }
     }
 
     /// As it is typed in a command of another program.
     pub(super) fn typed(&self) -> String {
-        match self {
-            Input::Path(path) => quoted(&path.to_string_lossy()),
-            Input::Stdin(_) => "FILE".to_owned(),
-        }
+        let path = self.path.as_ref();
+        path.map_or("FILE".to_owned(), |path| quoted(&path.to_string_lossy()))
     }
 
     /// The SHA-256 of the bytes, so that a run can tell whether it is still the same file.
     pub fn fingerprint(&self) -> Result<[u8; 32], Error> {
-        let failed = |error: io::Error| unreadable(&self.name(), &error);
-        let mut bytes = BufReader::with_capacity(1 << 16, self.open()?);
+        let mut bytes = BufReader::with_capacity(1 << 16, self.open());
         let mut hasher = Sha256::new();
         loop {
-            let chunk = bytes.fill_buf().map_err(failed)?;
+            let chunk = bytes.fill_buf();
+            let chunk = chunk.map_err(|error| unreadable(&self.name(), &error))?;
             if chunk.is_empty() {
                 return Ok(hasher.finalize().into());
             }
@@ -75,20 +79,17 @@ impl Input {
     }
 
     /// The first bytes.
-    pub(super) fn head(&self) -> Result<Vec<u8>, Error> {
-        let mut head = Vec::new();
-        let read = self.open()?.take(HEAD_BYTES).read_to_end(&mut head);
+    pub(super) fn head(&self, most: u64) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let read = self.open().take(most).read_to_end(&mut bytes);
         read.map_err(|error| unreadable(&self.name(), &error))?;
-        Ok(head)
+        Ok(bytes)
     }
 
     /// A fresh reader at the first byte.
-    pub(super) fn open(&self) -> Result<Handle, Error> {
-        let file = match self {
-            Input::Path(path) => Arc::new(open_file(path)?),
-            Input::Stdin(file) => Arc::clone(file),
-        };
-        Ok(Handle { file, at: 0 })
+    pub(super) fn open(&self) -> Handle {
+        let file = Arc::clone(&self.file);
+        Handle { file, at: 0 }
     }
 }
 
@@ -117,8 +118,8 @@ impl Seek for Handle {
             SeekFrom::Current(by) => (self.at, by),
             SeekFrom::End(by) => (self.file.metadata()?.len(), by),
         };
-        let outside = || io::Error::new(io::ErrorKind::InvalidInput, "a place before the file");
-        self.at = from.checked_add_signed(by).ok_or_else(outside)?;
+        let at = from.checked_add_signed(by);
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
     }
 }

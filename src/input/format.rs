@@ -1,5 +1,8 @@
 //! Number formats and dates of a workbook: what a person sees in a cell that holds a number.
 
+use std::str::Chars;
+
+use jiff::fmt::friendly::SpanPrinter;
 use jiff::{SignedDuration, Unit, civil};
 
 use super::source::cell_of_text;
@@ -16,13 +19,9 @@ const DAYS_TO_1904: f64 = 1462.0;
 
 /// A date as ISO 8601 writes it; kept as text when it is none.
 pub(super) fn iso_date(text: &str) -> Cell {
-    if let Ok(at) = text.trim_end_matches('Z').parse::<civil::DateTime>() {
-        return Cell::Date(at);
-    }
-    match text.parse::<civil::Date>() {
-        Ok(date) => Cell::Date(date.at(0, 0, 0, 0)),
-        Err(_) => cell_of_text(text),
-    }
+    let date = || Some(text.parse::<civil::Date>().ok()?.at(0, 0, 0, 0));
+    let at = text.trim_end_matches('Z').parse().ok().or_else(date);
+    at.map_or_else(|| cell_of_text(text), Cell::Date)
 }
 
 /// What a number format makes of a number, as far as it matters here: its parts, each for some of the numbers.
@@ -67,61 +66,63 @@ enum Digit {
 
 impl Format {
     pub(super) fn of(written: NumberFormat) -> Format {
-        let parts = match &written {
-            NumberFormat::BuiltIn(14..=22 | 27..=36 | 45 | 47 | 50..=58) => parts_of("d"),
-            NumberFormat::BuiltIn(46) => parts_of("[h]"),
-            NumberFormat::BuiltIn(_) => Vec::new(),
-            NumberFormat::Code(code) => parts_of(code),
+        let code = match &written {
+            NumberFormat::BuiltIn(14..=22 | 27..=36 | 45 | 47 | 50..=58) => "d",
+            NumberFormat::BuiltIn(46) => "[h]",
+            NumberFormat::BuiltIn(_) => "",
+            NumberFormat::Code(code) => code,
         };
+        let (mut parts, mut rest) = (Vec::new(), code.chars());
+        while !rest.as_str().is_empty() {
+            parts.push(Part::of(&mut rest));
+        }
         Format { parts, written }
     }
 
     /// Without conditions the parts are for what is above zero, below it, and zero itself.
-    fn part(&self, number: f64) -> Option<&Part> {
+    fn shows(&self, number: f64) -> &Shows {
         let parts = &self.parts;
-        if parts.iter().any(|part| part.condition.is_some()) {
-            let is_for = |(holds, with): Condition| holds(&number, &with);
-            return parts.iter().find(|part| part.condition.is_none_or(is_for));
-        }
-        let at = match parts.len() {
-            2.. if number < 0.0 => 1,
-            3.. if number == 0.0 => 2,
-            _ => 0,
+        let is_for = |part: &&Part| {
+            part.condition
+                .is_none_or(|(holds, with)| holds(&number, &with))
         };
-        parts.get(at)
+        let part = if parts.iter().any(|part| part.condition.is_some()) {
+            parts.iter().find(is_for)
+        } else {
+            parts.get(match parts.len() {
+                2.. if number < 0.0 => 1,
+                3.. if number == 0.0 => 2,
+                _ => 0,
+            })
+        };
+        part.map_or(&Shows::Plain, |part| &part.shows)
     }
 
     pub(super) fn is_date(&self) -> bool {
-        self.parts
-            .first()
-            .is_some_and(|part| part.shows == Shows::Date)
+        let first = self.parts.first();
+        first.is_some_and(|part| part.shows == Shows::Date)
     }
 
     pub(super) fn cell(&self, number: f64, is_1904: bool) -> Cell {
-        match self.part(number).map_or(&Shows::Plain, |part| &part.shows) {
+        match self.shows(number) {
             Shows::Plain => Cell::Number(number),
             Shows::Date if !(0.0..1.0).contains(&number) => date_cell(number, is_1904),
-            Shows::Date | Shows::Duration => Cell::Text(time_of_day(number)),
-            Shows::Digits(digits) => {
-                with_zeros(digits, number).map_or(Cell::Number(number), Cell::Text)
+            Shows::Date | Shows::Duration => {
+                let printer = SpanPrinter::new().hours_minutes_seconds(true).padding(2);
+                let time = duration(number, Unit::Second).unwrap_or_default();
+                Cell::Text(printer.duration_to_string(&time))
+            }
+            Shows::Digits(places) => {
+                with_zeros(places, number).map_or(Cell::Number(number), Cell::Text)
             }
             Shows::Label(word) => Cell::Label(word.clone()),
         }
     }
 }
 
-fn parts_of(code: &str) -> Vec<Part> {
-    let mut rest = code.chars();
-    let mut parts = Vec::new();
-    while !rest.as_str().is_empty() {
-        parts.push(Part::of(&mut rest));
-    }
-    parts
-}
-
 impl Part {
     /// The next part of a format's code, and the semicolon behind it.
-    fn of(rest: &mut std::str::Chars<'_>) -> Part {
+    fn of(rest: &mut Chars<'_>) -> Part {
         let (mut digits, mut is_plain, mut is_date) = (Vec::new(), true, false);
         let (mut condition, mut is_duration) = (None, false);
         while let Some(c) = rest.next() {
@@ -172,20 +173,12 @@ fn of_digits(digits: Vec<Digit>, is_conditional: bool) -> Shows {
         Digit::Literal(c) => Some(*c),
         Digit::Always | Digit::Optional => None,
     };
-    if let Some(word) = digits.iter().map(literal).collect::<Option<String>>() {
-        let is_word = word.contains(char::is_alphabetic);
-        return if is_word {
-            Shows::Label(word.trim().to_owned())
-        } else {
-            Shows::Plain
-        };
-    }
     let always = digits.iter().filter(|&&digit| digit == Digit::Always);
     let adds_zero = always.count() > 1 || digits.contains(&Digit::Literal('0'));
-    if adds_zero && !is_conditional {
-        Shows::Digits(digits)
-    } else {
-        Shows::Plain
+    match digits.iter().map(literal).collect::<Option<String>>() {
+        Some(word) if word.contains(char::is_alphabetic) => Shows::Label(word.trim().to_owned()),
+        None if adds_zero && !is_conditional => Shows::Digits(digits),
+        _ => Shows::Plain,
     }
 }
 
@@ -196,9 +189,8 @@ fn with_zeros(places: &[Digit], number: f64) -> Option<String> {
     }
     let plain = number.to_string();
     let mut left: Vec<char> = plain.chars().collect();
-    let first = places
-        .iter()
-        .position(|place| !matches!(place, Digit::Literal(_)));
+    let is_literal = |place: &Digit| matches!(place, Digit::Literal(_));
+    let first = places.iter().position(|place| !is_literal(place));
     let mut backwards = Vec::new();
     for (index, place) in places.iter().enumerate().rev() {
         match place {
@@ -228,15 +220,6 @@ fn date_cell(serial: f64, is_1904: bool) -> Cell {
     let at = time.and_then(|time| DAY_ZERO.checked_add(time).ok());
     // Excel shows no date for what is out of range.
     at.map_or_else(|| Cell::Error(NO_DATE.to_owned()), Cell::Date)
-}
-
-/// A share of a day as hours, minutes and seconds.
-fn time_of_day(days: f64) -> String {
-    let time = duration(days, Unit::Second).unwrap_or_default();
-    let sign = if time.is_negative() { "-" } else { "" };
-    let seconds = time.as_secs().unsigned_abs();
-    let (minutes, hours) = (seconds / 60 % 60, seconds / 3600);
-    format!("{sign}{hours:02}:{minutes:02}:{:02}", seconds % 60)
 }
 
 fn duration(days: f64, smallest: Unit) -> Option<SignedDuration> {

@@ -1,6 +1,5 @@
 //! Which row holds the headers, what columns they name, and what is said when none does.
 
-use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 
 use super::source::{Options, Source};
@@ -20,16 +19,13 @@ pub(super) fn find(mut source: Source, name: &str, options: &Options) -> Result<
         None => name.to_owned(),
     };
     let wanted = options.header_row;
+    let known = options.known_names.iter().map(|name| letters(name));
+    let known = Known(known.collect());
     let mut first = first_rows(&mut source, wanted)?;
-    let known: HashSet<String> = options
-        .known_names
-        .iter()
-        .map(|name| letters(name))
-        .collect();
     let of_results = first.iter().position(has_results);
     let at = of_results.or_else(|| match wanted {
         Some(wanted) => first.iter().position(|row| row.number.0 == wanted),
-        None => likeliest(&first, &known),
+        None => known.likeliest(&first),
     });
     let mut rest = VecDeque::from(first.split_off(at.unwrap_or(0)));
     source.layout.titles = first;
@@ -43,14 +39,14 @@ pub(super) fn find(mut source: Source, name: &str, options: &Options) -> Result<
         return Err(no_header(&place, rest.next_back(), wanted));
     };
     source.header_row = header.number;
-    if let (None, None, [only]) = (&source.sheet, options.delimiter, &source.columns[..]) {
-        refuse_unparted(&place, only, &source)?;
+    if source.sheet.is_none() && options.delimiter.is_none() {
+        refuse_unparted(&place, &source)?;
     }
     if wanted.is_none() {
-        refuse_customer(&place, &header, &known)?;
-    }
-    if header.number.0 > 1 && wanted.is_none() {
-        source.note(format!("The headers are in row {}.", header.number));
+        known.refuse_customer(&place, &header)?;
+        if header.number.0 > 1 {
+            source.note(format!("The headers are in row {}.", header.number));
+        }
     }
     if source.is_guess {
         warn_of_guess(&mut source, &header, rest.as_slice());
@@ -93,19 +89,15 @@ fn whole_header(source: &mut Source, rows: &mut VecDeque<Row>) -> Result<Option<
             None => source.next_filled()?,
             next => next,
         };
-        match next {
-            Some(row) if numbers.contains(&row.number.0) && !holds_values(&row) => parts.push(row),
-            other => {
-                if let Some(row) = other {
-                    rows.push_front(row);
-                }
-                break;
-            }
+        let Some(row) = next else { break };
+        if !numbers.contains(&row.number.0) || holds_values(&row) {
+            rows.push_front(row);
+            break;
         }
+        parts.push(row);
     }
-    Ok(parts
-        .into_iter()
-        .reduce(|upper, lower| source.under(&upper, lower)))
+    let join = |upper, lower| source.under(&upper, lower);
+    Ok(parts.into_iter().reduce(join))
 }
 
 /// Whether a row is the header of an export, which is read as it was written.
@@ -116,76 +108,71 @@ fn has_results(row: &Row) -> bool {
 
 /// The columns that a header row names. Columns without a name behind the last named one are none.
 fn columns(header: &Row) -> Vec<Column> {
-    let column = |(index, cell): (usize, &Cell)| Column {
-        name: cell.as_shown().trim().to_owned(),
-        index,
-    };
-    let mut columns: Vec<Column> = header.cells.iter().enumerate().map(column).collect();
+    let names = header.cells.iter().map(|cell| cell.as_shown());
+    let names = names.map(|name| name.trim().to_owned()).enumerate();
+    let mut columns: Vec<_> = names.map(|(index, name)| Column { name, index }).collect();
     let named = columns.iter().rposition(|column| !column.name.is_empty());
     columns.truncate(named.map_or(0, |last| last + 1));
     columns
 }
 
-/// The place of the header among the first rows that are not blank: the row with the most known names, else the first, unless it
-/// and those that follow hold one cell each, as titles do, while the rows below hold many. A row that holds values is a
-/// customer's, whatever words it holds; and below one, a single known word proves nothing.
-fn likeliest(rows: &[Row], known: &HashSet<String>) -> Option<usize> {
-    let mut best: Option<(usize, usize)> = None;
-    let mut least = 1;
-    for (at, row) in rows.iter().enumerate() {
-        let (hits, holds_values) = (hits(row, known), holds_values(row));
-        let may_be_header = at == 0 || !holds_values;
-        if may_be_header && hits >= least && best.is_none_or(|(_, most)| hits > most) {
-            best = Some((at, hits));
-        }
-        if holds_values {
-            least = 2;
-        }
-    }
-    if let Some((at, _)) = best {
-        return Some(at);
-    }
-    let filled = |row: &Row| row.cells.iter().filter(|cell| !cell.is_empty()).count();
-    let has_titles = rows.iter().map(filled).max()? >= 3;
-    let below = rows.iter().position(|row| filled(row) > 1);
-    Some(below.filter(|_| has_titles).unwrap_or(0))
-}
+/// The letters of the names by which headers are known.
+struct Known(HashSet<String>);
 
-/// How many cells are names that are known.
-fn hits(row: &Row, known: &HashSet<String>) -> usize {
-    let cells = row.cells.iter();
-    cells.filter(|cell| is_known(cell, known)).count()
+impl Known {
+    /// The place of the header among the first rows that are not blank: the row with the most known names, else the first, unless
+    /// it and those that follow hold one cell each, as titles do, while the rows below hold many. A row that holds values is a
+    /// customer's, whatever words it holds; and below one, a single known word proves nothing.
+    fn likeliest(&self, rows: &[Row]) -> Option<usize> {
+        let (mut best, mut least) = (None, 1);
+        for (at, row) in rows.iter().enumerate() {
+            let (hits, holds_values) = (self.hits(row), holds_values(row));
+            if (at == 0 || !holds_values) && hits >= least {
+                (best, least) = (Some(at), hits + 1);
+            }
+            if holds_values {
+                least = least.max(2);
+            }
+        }
+        let filled = |row: &Row| row.cells.iter().filter(|cell| !cell.is_empty()).count();
+        let has_titles = rows.iter().map(filled).max()? >= 3;
+        let below = || rows.iter().position(|row| has_titles && filled(row) > 1);
+        best.or_else(below).or(Some(0))
+    }
+
+    /// How many cells are names that are known.
+    fn hits(&self, row: &Row) -> usize {
+        let is_name = |text: &str| self.0.contains(&letters(text));
+        let is_known = |cell: &&Cell| match cell {
+            // A header of several lines may hold several names of the column.
+            Cell::Text(text) => is_name(text) || text.lines().any(is_name),
+            _ => false,
+        };
+        row.cells.iter().filter(is_known).count()
+    }
+
+    /// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent.
+    fn refuse_customer(&self, place: &str, header: &Row) -> Result<(), Error> {
+        let cells = header.cells.iter();
+        let personal = cells.filter(|cell| is_personal(&cell.as_shown())).count();
+        if personal == 0 || personal < self.hits(header) {
+            return Ok(());
+        }
+        let row = header.number;
+        let message = format!(
+            "{place}: row {row} should hold the headers, but seems to be a customer's: it holds a phone number, an id or an e-mail address."
+        );
+        let hint = format!(
+            "Insert a row above it that names the columns, such as name, phone, email; or say which row does by --header-row N (N = {row} if it is this one after all)."
+        );
+        Err(Error::unusable("header_is_a_customer", message).hint(hint))
+    }
 }
 
 fn holds_values(row: &Row) -> bool {
     let is_date = |cell: &Cell| matches!(cell, Cell::Date(_));
-    let texts: Vec<Cow<'_, str>> = row.cells.iter().map(Cell::as_shown).collect();
+    let texts: Vec<_> = row.cells.iter().map(Cell::as_shown).collect();
     row.cells.iter().any(is_date) || Shown::of(texts.iter().map(AsRef::as_ref)).is_masked
-}
-
-/// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent.
-fn refuse_customer(place: &str, header: &Row, known: &HashSet<String>) -> Result<(), Error> {
-    let cells = header.cells.iter();
-    let personal = cells.filter(|cell| is_personal(&cell.as_shown())).count();
-    if personal == 0 || personal < hits(header, known) {
-        return Ok(());
-    }
-    let row = header.number;
-    let message = format!(
-        "{place}: row {row} should hold the headers, but seems to be a customer's: {}.",
-        "it holds a phone number, an id or an e-mail address"
-    );
-    let hint = format!(
-        "Insert a row above it that names the columns, such as name, phone, email; or say which row does by --header-row N (N = {row} if it is this one after all)."
-    );
-    Err(Error::unusable("header_is_a_customer", message).hint(hint))
-}
-
-fn is_known(cell: &Cell, known: &HashSet<String>) -> bool {
-    let Cell::Text(text) = cell else { return false };
-    let is_name = |text: &str| known.contains(&letters(text));
-    // A header of several lines may hold several names of the column.
-    is_name(text) || (text.contains('\n') && text.lines().any(is_name))
 }
 
 /// Coarser than the mapping's own comparison: it only has to find the row.
@@ -212,30 +199,32 @@ fn no_header(place: &str, next: Option<Row>, wanted: Option<u32>) -> Error {
 }
 
 /// Refuses a CSV of one column whose header holds what parts cells elsewhere.
-fn refuse_unparted(place: &str, only: &Column, source: &Source) -> Result<(), Error> {
-    if !only.name.contains(SEPARATORS) {
-        return Ok(());
+fn refuse_unparted(place: &str, source: &Source) -> Result<(), Error> {
+    match &source.columns[..] {
+        [only] if only.name.contains(SEPARATORS) => {
+            let how = source.notes.first().map_or("", |note| note.text.as_str());
+            let shown = Shown::of([only.name.as_str()]).header(&only.name);
+            let message =
+                format!("{place} has one column only, and its header is \"{shown}\". {how}");
+            let hint = "Save it again as \"CSV UTF-8\" with commas or semicolons between the cells and no quotation marks around a whole line; or give --delimiter.";
+            Err(Error::unusable("one_column", message).hint(hint))
+        }
+        _ => Ok(()),
     }
-    let how = source.notes.first().map_or("", |note| note.text.as_str());
-    let shown = Shown::of([only.name.as_str()]).header(&only.name);
-    Err(Error::unusable(
-        "one_column",
-        format!("{place} has one column only, and its header is \"{shown}\". {how}"),
-    )
-    .hint("Save it again as \"CSV UTF-8\" with commas or semicolons between the cells and no quotation marks around a whole line; or give --delimiter."))
 }
 
 /// Shows up to three texts by which a person can tell whether the encoding was guessed right: headers first, as they are no
 /// personal data, then single words from values of several; a value of one word is masked.
 fn warn_of_guess(source: &mut Source, header: &Row, rows: &[Row]) {
-    let telling = |row: &Row| {
-        let texts = row.cells.iter().map(|cell| cell.shown().trim().to_owned());
-        texts.filter(|text| !text.is_ascii()).collect::<Vec<_>>()
+    let telling = |cell: &Cell| {
+        let text = cell.as_shown().trim().to_owned();
+        (!text.is_ascii()).then_some(text)
     };
     let shown = Shown::of(source.columns.iter().map(|column| column.name.as_str()));
-    let headers = telling(header).into_iter();
+    let headers = header.cells.iter().filter_map(telling);
     let headers = headers.map(|text| shown.header(&text).into_owned());
-    let values = rows.iter().flat_map(telling).map(|text| one_word_of(&text));
+    let values = rows.iter().flat_map(|row| &row.cells).filter_map(telling);
+    let values = values.map(|text| one_word_of(&text));
     let texts: Vec<String> = headers.chain(values).take(3).collect();
     if !texts.is_empty() {
         source.warn(format!(
@@ -249,11 +238,10 @@ fn warn_of_guess(source: &mut Source, header: &Row, rows: &[Row]) {
 fn one_word_of(text: &str) -> String {
     let words = text.split_whitespace();
     let telling = words.clone().filter(|word| !word.is_ascii());
-    let longest = telling.max_by_key(|word| word.chars().count());
-    let is_part = words.count() > 1 && !text.contains(['@', '0']);
-    longest
-        .filter(|_| is_part)
-        .map_or_else(|| mask(text), str::to_owned)
+    match telling.max_by_key(|word| word.chars().count()) {
+        Some(longest) if words.count() > 1 && !text.contains(['@', '0']) => longest.to_owned(),
+        _ => mask(text),
+    }
 }
 
 /// Settles which hidden rows are left out; an error when nobody has said.

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use encoding_rs::UTF_8;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
 use super::encoding::{BREAKS, Lines};
@@ -25,14 +25,12 @@ pub(super) fn is_lines(head: &[u8]) -> bool {
 /// The members of all lines are the columns, in the order in which they are met.
 pub(super) fn open(input: &Input) -> Result<Source, Error> {
     let mut names = IndexSet::new();
-    let mut lines = Lines::open(input, UTF_8)?;
+    let mut lines = Lines::open(input, UTF_8);
     while let Some((_, values)) = next(&mut lines)? {
-        names.extend(values.into_iter().map(|(name, _)| name));
+        names.extend(values.into_keys());
         if names.len() > MAX_COLUMNS {
-            let message = format!(
-                "{} has more than {MAX_COLUMNS} different members.",
-                input.name()
-            );
+            let name = input.name();
+            let message = format!("{name} has more than {MAX_COLUMNS} different members.");
             return Err(Error::unusable("too_many_columns", message));
         }
     }
@@ -40,24 +38,19 @@ pub(super) fn open(input: &Input) -> Result<Source, Error> {
         number: HEADER,
         cells: names.iter().cloned().map(Cell::Text).collect(),
     };
-    let mut lines = Lines::open(input, UTF_8)?;
-    let mut row = move || {
-        let Some((number, values)) = next(&mut lines)? else {
-            return Ok(None);
-        };
-        let mut cells = vec![Cell::Empty; names.len()];
-        for (name, cell) in values {
-            if let Some(at) = names.get_index_of(&name) {
-                cells[at] = cell;
-            }
-        }
-        Ok(Some(Row { number, cells }))
-    };
-    let rows = std::iter::from_fn(move || row().transpose());
-    Ok(Source::of(std::iter::once(Ok(header)).chain(rows)))
+    let mut lines = Lines::open(input, UTF_8);
+    let objects = std::iter::from_fn(move || next(&mut lines).transpose());
+    let rows = objects.map(move |object| {
+        let (number, mut values) = object?;
+        let cells = names.iter().map(|name| values.swap_remove(name));
+        let cells = cells.map(Option::unwrap_or_default).collect();
+        Ok(Row { number, cells })
+    });
+    Ok(Source::default().with(std::iter::once(Ok(header)).chain(rows)))
 }
 
-type Values = Vec<(String, Cell)>;
+/// The values of an object under their whole names.
+type Values = IndexMap<String, Cell>;
 
 /// The next object, numbered by its line; blank lines are passed over.
 fn next(lines: &mut Lines) -> Result<Option<(RowNumber, Values)>, Error> {
@@ -69,7 +62,7 @@ fn next(lines: &mut Lines) -> Result<Option<(RowNumber, Values)>, Error> {
         return match serde_json::from_str(line) {
             Ok(object @ Value::Object(_)) => {
                 let number = RowNumber(number.try_into().unwrap_or(u32::MAX));
-                let mut values = Vec::new();
+                let mut values = Values::new();
                 flatten(String::new(), object, &mut values);
                 Ok(Some((number, values)))
             }
@@ -85,7 +78,7 @@ fn next(lines: &mut Lines) -> Result<Option<(RowNumber, Values)>, Error> {
     Ok(None)
 }
 
-/// Every value that is no object and no array, under its whole name. Numbers are their digits.
+/// Numbers are their digits.
 fn flatten(name: String, value: Value, values: &mut Values) {
     let inner = |part: &dyn Display| match name.as_str() {
         "" => part.to_string(),
@@ -93,21 +86,17 @@ fn flatten(name: String, value: Value, values: &mut Values) {
     };
     let cell = match value {
         Value::Object(members) => {
-            for (member, value) in members {
-                flatten(inner(&member), value, values);
-            }
-            return;
+            let members = members.into_iter();
+            return members.for_each(|(part, value)| flatten(inner(&part), value, values));
         }
         Value::Array(items) => {
-            for (at, value) in items.into_iter().enumerate() {
-                flatten(inner(&at), value, values);
-            }
-            return;
+            let items = items.into_iter().enumerate();
+            return items.for_each(|(part, value)| flatten(inner(&part), value, values));
         }
         Value::Null => Cell::Empty,
         Value::Bool(value) => Cell::Boolean(value),
         Value::Number(number) => Cell::Text(number.to_string()),
         Value::String(text) => cell_of_text(text),
     };
-    values.push((name, cell));
+    values.insert(name, cell);
 }

@@ -127,14 +127,6 @@ impl Package {
         })
     }
 
-    /// The first bytes of a part that is no XML.
-    pub(super) fn text(&mut self, part: &str, most: u64) -> Option<String> {
-        let mut text = String::new();
-        let bytes = self.bytes(part, MAX_KEPT_BYTES).ok()?;
-        bytes.take(most).read_to_string(&mut text).ok()?;
-        Some(text)
-    }
-
     /// Calls `each` for every element of a part.
     pub(super) fn elements(
         &mut self,

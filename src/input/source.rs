@@ -1,5 +1,6 @@
 //! An open sheet: its columns, its rows one after another, and what is known beside them.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::vec::IntoIter;
 
@@ -37,10 +38,8 @@ pub struct Note {
     pub warning: bool,
 }
 
-/// Rows in the order of the sheet; blank ones may be among them or be missing.
-pub(super) type Rows = Box<dyn Iterator<Item = Result<Row, Error>> + Send>;
-
 /// An open sheet: its columns, and its rows one after another.
+#[derive(Default)]
 pub struct Source {
     /// In order. One in the middle may have an empty name; those behind the last named one are left out.
     pub columns: Vec<Column>,
@@ -54,7 +53,8 @@ pub struct Source {
     pub layout: Layout,
     /// How many blank rows were passed over so far.
     pub blank_rows: u64,
-    rows: Rows,
+    /// In the order of the sheet; blank ones may be among them or be missing.
+    rows: Option<Box<dyn Iterator<Item = Result<Row, Error>> + Send>>,
     /// The number of the last row that was read.
     last: u32,
     /// Rows behind the header that were read in search of it.
@@ -63,8 +63,8 @@ pub struct Source {
     pub(super) is_guess: bool,
     /// Numbers of rows with data that a person does not see, ascending. With the header found: of those to be left out.
     pub(super) hidden: Vec<u32>,
-    /// From the last to the first.
-    merges: Vec<Merge>,
+    /// With the rows: from the last to the first.
+    pub(super) merges: Vec<Merge>,
     /// Those that the row at hand may be in.
     open_merges: Vec<Merge>,
 }
@@ -77,29 +77,15 @@ pub(super) struct Merge {
 }
 
 impl Source {
-    /// One of which nothing is known but its rows.
-    pub(super) fn of(rows: impl Iterator<Item = Result<Row, Error>> + Send + 'static) -> Source {
-        Source {
-            columns: Vec::new(),
-            header_row: RowNumber(0),
-            sheet: None,
-            notes: Vec::new(),
-            right_to_left: false,
-            layout: Layout::default(),
-            blank_rows: 0,
-            rows: Box::new(rows),
-            last: 0,
-            waiting: Vec::new().into_iter(),
-            is_guess: false,
-            hidden: Vec::new(),
-            merges: Vec::new(),
-            open_merges: Vec::new(),
-        }
-    }
-
-    pub(super) fn set_merges(&mut self, mut merges: Vec<Merge>) {
-        merges.sort_unstable_by_key(|merge| std::cmp::Reverse(merge.rows.start));
-        self.merges = merges;
+    /// The same with its rows.
+    pub(super) fn with(
+        mut self,
+        rows: impl Iterator<Item = Result<Row, Error>> + Send + 'static,
+    ) -> Source {
+        let from_the_last = |merge: &Merge| Reverse(merge.rows.start);
+        self.merges.sort_unstable_by_key(from_the_last);
+        self.rows = Some(Box::new(rows));
+        self
     }
 
     /// The numbers of the rows that a header in this one takes: several where cells are merged downwards beside others that are merged
@@ -143,7 +129,8 @@ impl Source {
 
     /// The next row with something in it. Counts the others, whether they come or are missing.
     pub(super) fn next_filled(&mut self) -> Result<Option<Row>, Error> {
-        while let Some(row) = self.rows.next().transpose()? {
+        for row in self.rows.iter_mut().flatten() {
+            let row = row?;
             let missing = row.number.0.saturating_sub(self.last.saturating_add(1));
             self.blank_rows += u64::from(missing);
             self.last = row.number.0;
@@ -160,8 +147,8 @@ impl Source {
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
         loop {
             let next = match self.waiting.next() {
-                Some(row) => Some(row),
                 None => self.next_filled()?,
+                waiting => waiting,
             };
             let Some(mut row) = next else {
                 return Ok(None);

@@ -14,9 +14,6 @@ use super::xlsx::{Sheet, Tables, unescaped};
 use crate::error::Error;
 use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
 
-/// Programs that write formulas and never calculate them.
-const NEVER_CALCULATE: [&str; 4] = ["openpyxl", "xlsxwriter", "excelize", "phpspreadsheet"];
-
 /// Opens a workbook. Its sheet is read twice: first for what must be known before the first row, and for a file that is cut.
 pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error> {
     let mut book = Book::open(package)?;
@@ -25,8 +22,8 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
         book.look_for_data()?;
     }
     let at = book.choose(wanted)?;
-    let mut source = Source::of(book.sheet(at)?);
-    book.sheet(at)?.look_through(&mut source)?;
+    let source = book.sheet(at)?.look_through()?;
+    let mut source = source.with(book.sheet(at)?);
     let name = &book.sheets[at].name;
     source.note(format!("Read as XLSX, sheet \"{name}\"."));
     source.sheet = Some(name.clone());
@@ -84,8 +81,6 @@ impl Book {
             "calcPr" => tables.is_uncalculated = is_set(element, "fullCalcOnLoad"),
             _ => {}
         })?;
-        let is_chained = relations.first("calcChain").is_some();
-        tables.is_uncalculated |= !is_chained && was_never_calculated(&mut package);
         if let Some(part) = relations.first("sharedStrings") {
             // Where texts cannot be read, the cells that refer to them say so; a sheet that has none needs none.
             let _ = read_texts(&mut package, part, &mut tables.texts);
@@ -208,14 +203,6 @@ fn sheet_part(element: &BytesStart<'_>, relations: &Relations) -> Option<SheetPa
         is_visible: attribute(element, "state").is_none_or(|state| state == "visible"),
         has_data: false,
     })
-}
-
-/// Whether the program that wrote the workbook says its name, and is one that never calculates.
-fn was_never_calculated(package: &mut Package) -> bool {
-    let texts = ["docprops/app.xml", "docprops/core.xml"].map(|part| package.text(part, 1 << 16));
-    let told: String = texts.into_iter().flatten().collect();
-    let told = told.to_lowercase();
-    NEVER_CALCULATE.iter().any(|program| told.contains(program))
 }
 
 fn read_texts(package: &mut Package, part: &str, texts: &mut Vec<Box<str>>) -> Result<(), Error> {

@@ -2,7 +2,6 @@
 //! `ARCHITECTURE.md`, "Decisions".
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quick_xml::events::{BytesStart, Event};
@@ -15,7 +14,7 @@ use crate::model::{Cell, Row, RowNumber};
 
 /// Columns whose widths are kept.
 const WIDTHS: usize = 1024;
-/// Rows from which a column's number format is known.
+/// Rows from which a column's number format is known, the last that has one.
 const STYLED_ROWS: u32 = 200;
 /// The height of a sheet in Excel.
 const MAX_ROWS: u32 = 1 << 20;
@@ -42,19 +41,8 @@ pub(super) struct Sheet {
     last_filled: u32,
     /// Of the cell at hand.
     content: Content,
-    facts: Facts,
-}
-
-/// What was met beside the values of cells.
-#[derive(Default)]
-struct Facts {
-    /// Rows with data.
-    hidden: Vec<u32>,
-    merges: Vec<Merge>,
-    right_to_left: bool,
-    widths: BTreeMap<usize, f64>,
-    /// How often a column's numbers, or its dates (`true`), have which style, in the first rows.
-    styles: BTreeMap<(usize, bool), BTreeMap<usize, usize>>,
+    /// What was met beside the values of cells.
+    met: Source,
 }
 
 impl Sheet {
@@ -66,24 +54,14 @@ impl Sheet {
             last: 0,
             last_filled: 0,
             content: Content::default(),
-            facts: Facts::default(),
+            met: Source::default(),
         }
     }
 
-    /// Reads to the end, and tells the source what must be known before its first row.
-    pub(super) fn look_through(mut self, source: &mut Source) -> Result<(), Error> {
+    /// Reads to the end, and tells what must be known before the first row.
+    pub(super) fn look_through(mut self) -> Result<Source, Error> {
         while self.next_row()?.is_some() {}
-        source.hidden = self.facts.hidden;
-        source.set_merges(self.facts.merges);
-        source.right_to_left = self.facts.right_to_left;
-        source.layout.widths = self.facts.widths;
-        for (column, styles) in self.facts.styles {
-            let commonest = styles.into_iter().max_by_key(|&(_, count)| count);
-            let format = commonest.and_then(|(style, _)| self.tables.formats.get(style));
-            let formats = &mut source.layout.formats;
-            formats.extend(format.map(|format| (column, format.written.clone())));
-        }
-        Ok(())
+        Ok(self.met)
     }
 
     /// The next row with data; `None` at the end.
@@ -103,13 +81,13 @@ impl Sheet {
                     let (told, is_hidden) = row_head(&element);
                     let row = self.row(told)?;
                     if !row.cells.is_empty() {
-                        self.facts.hidden.extend(is_hidden.then_some(row.number.0));
+                        self.met.hidden.extend(is_hidden.then_some(row.number.0));
                         return Ok(Some(row));
                     }
                 }
-                "mergeCell" => self.facts.merges.extend(merge(&element)),
-                "sheetView" => self.facts.right_to_left |= is_set(&element, "rightToLeft"),
-                "col" => self.facts.widths.extend(widths(&element)),
+                "mergeCell" => self.met.merges.extend(merge(&element)),
+                "sheetView" => self.met.right_to_left |= is_set(&element, "rightToLeft"),
+                "col" => self.met.layout.widths.extend(widths(&element)),
                 "worksheet" => self.is_worksheet = true,
                 _ => {}
             }
@@ -131,15 +109,14 @@ impl Sheet {
             self.xml.content("c", &mut self.content)?;
             let (row, column) = head.place.unwrap_or((told.unwrap_or(follows), next));
             let number = *told.get_or_insert(row);
-            let damaged = |why| Err(self.xml.damaged(&format!("row {number} {why}")));
             if row != number || column >= MAX_COLUMNS {
-                return damaged("has a cell that tells a place which it cannot have");
+                return self.damaged(number, "has a cell that tells a place which it cannot have");
             }
             next = column + 1;
             let cell = match head.value(&self.content, &self.tables) {
                 Some(Cell::Empty) => continue,
                 Some(cell) => cell,
-                None => return damaged("refers to a text that the workbook lacks"),
+                None => return self.damaged(number, "refers to a text that the workbook lacks"),
             };
             if let Cell::Text(text) | Cell::Undecodable(text) | Cell::Error(text) = &cell {
                 bytes += text.len();
@@ -148,36 +125,35 @@ impl Sheet {
                 cells.resize(next, Cell::Empty);
             }
             if std::mem::replace(&mut cells[column], cell) != Cell::Empty || bytes > MAX_ROW_BYTES {
-                return damaged("is longer than 16 MiB, or has two cells in one place");
+                return self.damaged(
+                    number,
+                    "is longer than 16 MiB, or has two cells in one place",
+                );
             }
             let format = self.tables.formats.get(head.style);
             if let (true, Type::Number, Some(format)) = (number <= STYLED_ROWS, head.kind, format) {
-                let styles = self.facts.styles.entry((column, format.is_date()));
-                *styles.or_default().entry(head.style).or_default() += 1;
+                let formats = &mut self.met.layout.formats;
+                formats.insert((column, format.is_date()), format.written.clone());
             }
         }
-        self.last = told.unwrap_or(follows);
+        let number = told.unwrap_or(follows);
+        self.last = number;
         if !cells.is_empty() {
-            self.step_to(self.last)?;
+            // Rows with data come in ascending order, as far down as a sheet goes.
+            let before = std::mem::replace(&mut self.last_filled, number);
+            if number <= before {
+                return self.damaged(number, &format!("stands behind row {before}"));
+            }
+            if number > MAX_ROWS {
+                return self.damaged(number, "is beyond the last that a sheet can have");
+            }
         }
-        Ok(Row {
-            number: RowNumber(self.last),
-            cells,
-        })
+        let number = RowNumber(number);
+        Ok(Row { number, cells })
     }
 
-    /// Rows with data come in ascending order, as far down as a sheet goes.
-    fn step_to(&mut self, row: u32) -> Result<(), Error> {
-        let before = std::mem::replace(&mut self.last_filled, row);
-        if row <= before {
-            let why = format!("row {row} stands behind row {before}");
-            return Err(self.xml.damaged(&why));
-        }
-        if row > MAX_ROWS {
-            let why = format!("it numbers a row beyond the {MAX_ROWS} that a sheet can have");
-            return Err(self.xml.damaged(&why));
-        }
-        Ok(())
+    fn damaged<T>(&self, row: u32, why: &str) -> Result<T, Error> {
+        Err(self.xml.damaged(&format!("row {row} {why}")))
     }
 }
 
@@ -205,14 +181,19 @@ fn row_head(element: &BytesStart<'_>) -> (Option<u32>, bool) {
 }
 
 /// What kind of value a cell says that it has.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, strum::EnumString)]
 enum Type {
     #[default]
     Number,
+    #[strum(serialize = "s")]
     SharedText,
+    #[strum(serialize = "str", serialize = "inlineStr")]
     Text,
+    #[strum(serialize = "b")]
     Boolean,
+    #[strum(serialize = "e")]
     Error,
+    #[strum(serialize = "d")]
     Date,
 }
 
@@ -232,16 +213,7 @@ impl CellHead {
             match attribute.key.as_ref() {
                 "r" => head.place = position(&attribute.value).or(Some(NOWHERE)),
                 "s" => head.style = attribute.value.trim().parse().unwrap_or(0),
-                "t" => {
-                    head.kind = match &*attribute.value {
-                        "s" => Type::SharedText,
-                        "str" | "inlineStr" => Type::Text,
-                        "b" => Type::Boolean,
-                        "e" => Type::Error,
-                        "d" => Type::Date,
-                        _ => Type::Number,
-                    }
-                }
+                "t" => head.kind = attribute.value.parse().unwrap_or_default(),
                 _ => {}
             }
         }
@@ -279,15 +251,13 @@ impl CellHead {
 
     /// Whether the cell is a formula whose result is not in the file.
     fn is_uncalculated(&self, content: &Content, tables: &Tables) -> bool {
-        let text = content.text.trim();
-        // A result that is an empty text has a value element without text; that one was calculated.
-        let is_empty_text = self.kind == Type::Text && content.has_value;
-        let is_nought = self.kind == Type::Number && text.parse() == Ok(0.0);
         content.has_formula
-            && if tables.is_uncalculated {
-                text.is_empty() || is_nought
-            } else {
-                text.is_empty() && !is_empty_text
+            && match content.text.trim() {
+                // A result that is an empty text has a value element without text; that one was calculated.
+                "" => tables.is_uncalculated || self.kind != Type::Text || !content.has_value,
+                text => {
+                    tables.is_uncalculated && self.kind == Type::Number && text.parse() == Ok(0.0)
+                }
             }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::civil;
 
 /// The number that a spreadsheet shows beside a row: the first line of the sheet is 1, blank rows count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
 #[serde(transparent)]
 pub struct RowNumber(pub u32);
 

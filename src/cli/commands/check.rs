@@ -37,7 +37,7 @@ pub fn input(file: &Path) -> Result<Input, Error> {
     if file == Path::new("-") {
         return Input::from_stdin(std::io::stdin().lock());
     }
-    Ok(Input::Path(file.to_owned()))
+    Input::of(file)
 }
 
 /// Opens the sheet with everything that its mapping needs.
@@ -55,8 +55,8 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         }
         let mut error = error.about(&input.name());
         // Where headers alone were the mapping and do not do, `init` proposes one.
-        if let (Some(excerpt), Input::Path(path), None) =
-            (&mut error.excerpt, input, &settings.config_path)
+        if let (Some(excerpt), Some(path), None) =
+            (&mut error.excerpt, &input.path, &settings.config_path)
         {
             let file = quoted(&path.to_string_lossy());
             let way = format!("\n = help: or let init propose a mapping: vlens-batch init {file}");

@@ -1,19 +1,19 @@
-//! Opens CSV, XLSX and XLSM, told apart by their content, and yields rows with the numbers that a spreadsheet shows. What a
-//! column means is not known here; neither is whether a value is a good one.
+//! Opens CSV, XLSX and XLSM, told apart by their content and never by their names, and yields rows with the numbers that a spreadsheet
+//! shows. What cannot be read is refused by its real name, with the way to a file that can. What a column means is not known here;
+//! neither is whether a value is a good one.
 
-mod csv;
-mod detect;
 mod encoding;
 mod file;
 mod format;
-mod header;
-mod lines;
 mod package;
 mod source;
+mod text;
 mod workbook;
 mod xlsx;
 
+use self::encoding::utf16_by_its_zeros;
 use self::file::HEAD_BYTES;
+use self::package::{Package, damaged, protected};
 use crate::error::Error;
 
 pub use self::file::Input;
@@ -23,32 +23,201 @@ impl Source {
     /// Opens the input, finds out how it is written and where its header is. Nothing is guessed that could change a value unseen.
     pub fn open(input: &Input, options: &Options) -> Result<Source, Error> {
         let head = input.head(HEAD_BYTES)?;
-        let source = match detect::workbook(input, &head)? {
+        let source = match package_of(input, &head)? {
             Some(package) => workbook::open(package, options)?,
-            None => csv::open(input, &head, options)?,
+            None => text::open_csv(input, &head, options)?,
         };
-        header::find(source, &input.name(), options)
+        source::with_header(source, &input.name(), options)
     }
 
     /// The same; but JSON Lines are read as well.
     pub fn open_or_lines(input: &Input, options: &Options) -> Result<Source, Error> {
-        if !lines::is_lines(&input.head(HEAD_BYTES)?) {
+        if !text::is_json_lines(&input.head(HEAD_BYTES)?) {
             return Source::open(input, options);
         }
         let options = Options {
-            header_row: Some(lines::HEADER.0),
+            header_row: Some(text::NAMES.0),
             ..options.clone()
         };
-        header::find(lines::open(input)?, &input.name(), &options)
+        source::with_header(text::open_json_lines(input)?, &input.name(), &options)
     }
 
     /// The names of the sheets that could be meant, in the order of their tabs; none of a text file.
     pub fn sheets(input: &Input) -> Result<Vec<String>, Error> {
-        match detect::workbook(input, &input.head(HEAD_BYTES)?)? {
+        match package_of(input, &input.head(HEAD_BYTES)?)? {
             Some(package) => workbook::sheets_with_data(package),
             None => Ok(Vec::new()),
         }
     }
+}
+
+/// What Office kept its files in before it used ZIP.
+const CONTAINER: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+/// Its directory is looked for so far.
+const MAX_CONTAINER_BYTES: u64 = 64 << 20;
+
+/// What is no CSV and no XLSX.
+#[derive(Clone, Copy)]
+enum Foreign {
+    /// In a format that spreadsheet programs can save as XLSX.
+    Sheet(&'static str),
+    Else(&'static str),
+}
+use Foreign::{Else, Sheet};
+
+const PAGE: Foreign = Sheet("a web page (HTML) under another name");
+const EXCEL_2003: Foreign = Sheet("an XML sheet of Excel 2003");
+const FLAT_ODS: Foreign = Sheet("a flat OpenDocument sheet (FODS)");
+const NUMBERS: Foreign = Sheet("an Apple Numbers document");
+const WORD: Foreign = Else("a Word document");
+const SLIDES: Foreign = Else("a PowerPoint presentation");
+const PICTURE: Foreign = Else("a picture");
+const PACKED: Foreign = Else("a packed archive; unpack it first");
+const JSON: Foreign = Else("JSON");
+
+/// By how the names of a ZIP archive's parts begin, in lower case.
+const PARTS: [(&str, Foreign); 5] = [
+    ("content.xml", Sheet("an OpenDocument file (ODS, ODT)")),
+    ("word/", WORD),
+    ("ppt/", SLIDES),
+    ("index/", NUMBERS),
+    ("index.zip", NUMBERS),
+];
+/// By the streams in the container of XLS, which holds other things too.
+const STREAMS: [(&str, Foreign); 4] = [
+    ("Workbook\0", Sheet("an Excel 97-2003 workbook (XLS)")),
+    ("Book\0", Sheet("an Excel 5.0 or 95 workbook (XLS)")),
+    ("WordDocument", WORD),
+    ("PowerPoint Document", SLIDES),
+];
+const BYTES: [(&[u8], Foreign); 10] = [
+    (b"%PDF-", Else("a PDF document")),
+    (b"{\\rtf", Else("an RTF document")),
+    (b"\x89PNG", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
+    (b"GIF8", PICTURE),
+    (b"\x1f\x8b", PACKED),
+    (b"7z\xbc\xaf", PACKED),
+    (b"Rar!", PACKED),
+    (b"SQLite format 3\0", Else("an SQLite database")),
+    // Not shorter: `ID;Phone` are headers.
+    (b"ID;PWXL;", Sheet("a SYLK sheet")),
+];
+/// By how a text begins, in lower case and without white space.
+const TEXTS: [(&str, Foreign); 3] = [
+    ("mime-version:", Sheet("a web archive (MHT)")),
+    ("{\"", JSON),
+    ("[{", JSON),
+];
+/// By what a text that begins with `<` holds; many systems export such under the name .xls.
+const MARKUP: [(&str, Foreign); 9] = [
+    ("microsoft-com:office:spreadsheet", EXCEL_2003),
+    ("opendocument.spreadsheet", FLAT_ODS),
+    ("<html", PAGE),
+    ("<!doctypehtml", PAGE),
+    ("<table", PAGE),
+    ("<meta", PAGE),
+    ("<body", PAGE),
+    ("<div", PAGE),
+    ("<?xml", Else("an XML document")),
+];
+
+/// The package of an XLSX or XLSM, between which macros make no difference here; `None` of a text file.
+fn package_of(input: &Input, head: &[u8]) -> Result<Option<Package>, Error> {
+    let open = || Package::open(&input.name(), input.open());
+    let begins_entry = || head.windows(4).any(|bytes| bytes == b"PK\x03\x04");
+    let package = match head {
+        [b'P', b'K', 3 | 5 | 7, ..] => Some(open()?),
+        // A web server's script may have put a mark or a warning before the workbook.
+        _ if begins_entry() => open().ok(),
+        _ => None,
+    };
+    let foreign = match package {
+        Some(package) => match of_package(&package) {
+            None => return Ok(Some(package)),
+            foreign => foreign,
+        },
+        None if head.starts_with(CONTAINER) => Some(of_container(input)?),
+        None => of_bytes(head),
+    };
+    foreign.map_or(Ok(None), |foreign| Err(refused(foreign, input)))
+}
+
+fn refused(foreign: Foreign, input: &Input) -> Error {
+    let name = input.name();
+    match foreign {
+        Sheet(really) => Error::unusable(
+            "format_not_read",
+            format!(
+                "{name} is {really}. Read are XLSX, XLSM, CSV and TSV alone: in other formats nothing tells surely which rows are \
+                 hidden, which cells are merged and which formulas were never calculated."
+            ),
+        )
+        .hint(format!(
+            "Save it as XLSX: in Excel by File, Save As, Excel Workbook (.xlsx); in LibreOffice by File, Save As, Excel 2007-365 \
+             (.xlsx); in Numbers by File, Export To, Excel; or by: soffice --headless --convert-to xlsx {}",
+            input.typed()
+        )),
+        Else(really) => {
+            let message = format!("{name} is not a sheet but {really}.");
+            let hint = "Open it in Excel or LibreOffice and save it as XLSX or as CSV UTF-8.";
+            Error::unusable("not_a_sheet", message).hint(hint)
+        }
+    }
+}
+
+fn known<N: Copy>(table: &[(N, Foreign)], is_there: impl Fn(N) -> bool) -> Option<Foreign> {
+    let mut table = table.iter();
+    table.find(|(sign, _)| is_there(*sign)).map(|known| known.1)
+}
+
+/// What a ZIP archive is that is no workbook. The parts of an XLSX may be named freely below its folder; its relationships tell.
+fn of_package(package: &Package) -> Option<Foreign> {
+    let begins = |start: &str| package.parts().any(|part| part.starts_with(start));
+    if begins("xl/workbook.bin") {
+        return Some(Sheet("a binary Excel workbook (XLSB)"));
+    }
+    let archive = Else("a ZIP archive; unpack it first");
+    let foreign = || known(&PARTS, begins).unwrap_or(archive);
+    (!begins("xl/")).then(foreign)
+}
+
+fn of_container(input: &Input) -> Result<Foreign, Error> {
+    let bytes = input.head(MAX_CONTAINER_BYTES)?;
+    let holds = |stream: &str| {
+        let wide: Vec<u8> = stream.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        // Directory entries are 128 bytes each, in sectors of 512 or more, and begin with the name.
+        bytes.chunks(128).any(|entry| entry.starts_with(&wide))
+    };
+    if holds("EncryptedPackage") {
+        return Err(protected(&input.name()));
+    }
+    known(&STREAMS, holds).ok_or_else(|| damaged(&input.name(), "it holds no workbook"))
+}
+
+/// What bytes that are no ZIP archive are, when they are no CSV either.
+fn of_bytes(head: &[u8]) -> Option<Foreign> {
+    if let [9, 0 | 2 | 4 | 8, 4 | 6 | 8, 0, ..] = head {
+        return Some(Sheet("a workbook of the first versions of Excel (XLS)"));
+    }
+    // Without NULs and the mark, UTF-16 reads like ASCII here.
+    let mut text = head.to_ascii_lowercase();
+    text.retain(u8::is_ascii_graphic);
+    let text = String::from_utf8_lossy(&text);
+    let is_markup = text.starts_with('<');
+    known(&BYTES, |sign| head.starts_with(sign))
+        .or_else(|| known(&TEXTS, |start| text.starts_with(start)))
+        .or_else(|| known(&MARKUP, |word| is_markup && text.contains(word)))
+        .or_else(|| is_binary(head).then_some(Else("binary data of an unknown kind")))
+}
+
+/// Whether there are more control characters than in text: noise has some ten in a hundred. The high halves of Arabic letters in
+/// UTF-16 are control characters as well.
+fn is_binary(head: &[u8]) -> bool {
+    let is_plain = |b: u8| matches!(b, 0 | b'\t'..=b'\r' | 0x1a | 0x1b | 0x20..);
+    let control = head.iter().filter(|&&b| !is_plain(b)).count();
+    let has_mark = encoding_rs::Encoding::for_bom(head).is_some();
+    control * 20 > head.len() && !has_mark && utf16_by_its_zeros(head).is_none()
 }
 
 /// Files as people have them, through the room's front door. Most are in the corpus; here are those that take a table.

@@ -40,22 +40,13 @@ pub(super) struct Package {
 }
 
 /// What a part points at, by the ids of these relations.
-#[derive(Default)]
-pub(super) struct Relations(pub(super) HashMap<String, Relation>);
+pub(super) type Relations = HashMap<String, Relation>;
 
 pub(super) struct Relation {
     /// Its last word, which is the same in all editions of the standard.
     pub(super) kind: String,
     /// The path from the package's root.
     pub(super) target: String,
-}
-
-impl Relations {
-    /// The target of one of this kind.
-    pub(super) fn first(&self, kind: &str) -> Option<&str> {
-        let mut of_kind = self.0.values().filter(|relation| relation.kind == kind);
-        of_kind.next().map(|relation| relation.target.as_str())
-    }
 }
 
 impl Package {
@@ -147,14 +138,14 @@ impl Package {
     pub(super) fn relations(&mut self, part: &str) -> Result<Relations, Error> {
         let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
         let list = absolute(folder, &format!("_rels/{file}.rels"));
-        let mut relations = Relations::default();
+        let mut relations = Relations::new();
         if self.has(&list) {
             self.elements(&list, |element| {
                 let of = |name| attribute(element, name);
                 if let (Some(id), Some(kind), Some(target)) = (of("Id"), of("Type"), of("Target")) {
                     let kind = kind.rsplit('/').next().unwrap_or_default().to_owned();
                     let target = absolute(folder, &target);
-                    relations.0.insert(id, Relation { kind, target });
+                    relations.insert(id, Relation { kind, target });
                 }
             })?;
         }

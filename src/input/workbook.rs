@@ -23,7 +23,8 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
     }
     let at = book.choose(wanted)?;
     let source = book.sheet(at)?.look_through()?;
-    let mut source = source.with(book.sheet(at)?);
+    let mut sheet = book.sheet(at)?;
+    let mut source = source.with(move || sheet.next_row());
     let name = &book.sheets[at].name;
     source.note(format!("Read as XLSX, sheet \"{name}\"."));
     source.sheet = Some(name.clone());
@@ -72,7 +73,7 @@ struct Book {
 impl Book {
     fn open(mut package: Package) -> Result<Book, Error> {
         let own = package.relations("")?;
-        let path = own.first("officeDocument").unwrap_or("xl/workbook.xml");
+        let path = target(&own, "officeDocument").unwrap_or("xl/workbook.xml");
         let relations = package.relations(path)?;
         let (mut sheets, mut tables) = (Vec::new(), Tables::default());
         package.elements(path, |element| match element.local_name().as_ref() {
@@ -81,11 +82,11 @@ impl Book {
             "calcPr" => tables.is_uncalculated = is_set(element, "fullCalcOnLoad"),
             _ => {}
         })?;
-        if let Some(part) = relations.first("sharedStrings") {
+        if let Some(part) = target(&relations, "sharedStrings") {
             // Where texts cannot be read, the cells that refer to them say so; a sheet that has none needs none.
             let _ = read_texts(&mut package, part, &mut tables.texts);
         }
-        if let Some(part) = relations.first("styles").filter(|part| package.has(part)) {
+        if let Some(part) = target(&relations, "styles").filter(|part| package.has(part)) {
             tables.formats = formats(&mut package, part)?;
         }
         Ok(Book {
@@ -145,11 +146,8 @@ impl Book {
 
     fn no_sheet(&self, wanted: Option<&str>) -> Error {
         let file = &self.package.name;
-        let names = self
-            .sheets
-            .iter()
-            .map(|sheet| format!("\"{}\"", sheet.name));
-        let names: Vec<String> = names.collect();
+        let names = self.sheets.iter().map(|sheet| &sheet.name);
+        let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
         let (message, hint) = match (wanted, &names[..]) {
             (Some(wanted), _) => (
                 format!("{file} has no sheet \"{wanted}\"."),
@@ -184,18 +182,23 @@ impl Book {
                 others.join(", ")
             ));
         }
-        let SheetPart {
-            name, is_visible, ..
-        } = &self.sheets[at];
-        if !is_visible {
-            source.warn(format!("The sheet \"{name}\" is hidden."));
+        let sheet = &self.sheets[at];
+        if !sheet.is_visible {
+            source.warn(format!("The sheet \"{}\" is hidden.", sheet.name));
         }
     }
 }
 
+/// The target of a relation of this kind.
+fn target<'a>(relations: &'a Relations, kind: &str) -> Option<&'a str> {
+    let mut relations = relations.values();
+    let relation = relations.find(|relation| relation.kind == kind);
+    relation.map(|relation| relation.target.as_str())
+}
+
 /// A sheet of the workbook's list, when it is one with cells.
 fn sheet_part(element: &BytesStart<'_>, relations: &Relations) -> Option<SheetPart> {
-    let relation = attribute(element, "id").and_then(|id| relations.0.get(&id));
+    let relation = attribute(element, "id").and_then(|id| relations.get(&id));
     let is_worksheet = relation.is_none_or(|relation| relation.kind == "worksheet");
     Some(SheetPart {
         name: attribute(element, "name").filter(|_| is_worksheet)?,

@@ -157,14 +157,6 @@ impl Sheet {
     }
 }
 
-impl Iterator for Sheet {
-    type Item = Result<Row, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_row().transpose()
-    }
-}
-
 /// The number that a row tells, from 1, and whether it is hidden.
 fn row_head(element: &BytesStart<'_>) -> (Option<u32>, bool) {
     let (mut number, mut is_hidden) = (None, false);

@@ -45,14 +45,12 @@ pub struct Annotator {
     /// Where each header stands; of two alike, the first.
     places: HashMap<String, usize>,
     next_row: u32,
-    problem_notes: usize,
-    repair_notes: usize,
+    notes: usize,
 }
 
 /// Notes are kept in memory until the end, some 12 KB each, and slow a spreadsheet down: past these, colour and the problems'
 /// column tell.
-const MOST_PROBLEM_NOTES: usize = 10_000;
-const MOST_REPAIR_NOTES: usize = 2_500;
+const MOST_NOTES: usize = 10_000;
 
 const PROBLEM: Fill = Fill::Red;
 const REPAIR: Fill = Fill::Blue;
@@ -63,9 +61,7 @@ impl Annotator {
         let mut workbook = Workbook::new();
         workbook.add_worksheet().set_name(OVERVIEW_SHEET)?;
         let problems = shape.language.word("problems_column").to_owned();
-        let names: Vec<String> = std::iter::once(problems)
-            .chain(shape.columns.iter().cloned())
-            .collect();
+        let names = [&[problems], &shape.columns[..]].concat();
         let is_taken = shape.name.eq_ignore_ascii_case(OVERVIEW_SHEET);
         let name = if is_taken { "Rows" } else { &shape.name };
         let mut book = Book::begin(workbook, name, shape.right_to_left)?;
@@ -89,18 +85,17 @@ impl Annotator {
             places: places.map(|(place, name)| (name, place)).collect(),
             shape,
             next_row: header_row + 1,
-            problem_notes: 0,
-            repair_notes: 0,
+            notes: 0,
         })
     }
 
     /// Writes one row with what was found in it.
     pub fn row(&mut self, found: &Judged) -> Result<(), Error> {
-        let row = &found.row;
+        let (row, problems) = (&found.row, found.problems());
         let at = row.number.0.saturating_sub(1).max(self.next_row);
         self.next_row = at + 1;
         let told = self.told(found);
-        let fill = match (told.as_str(), found.problems()) {
+        let fill = match (told.as_str(), problems) {
             ("", _) => Fill::None,
             (_, []) => LEFT_OUT,
             _ => PROBLEM,
@@ -108,29 +103,23 @@ impl Annotator {
         let face = Face::Told(self.shape.language);
         self.book.write(at, 0, &Cell::Text(told), face, fill)?;
         let mut by_place = self.by_place(found);
-        let is_clean = found.problems().is_empty() && found.repairs.is_empty();
+        let is_clean = problems.is_empty() && found.repairs.is_empty();
         let columns = self.shape.columns.len();
         for place in 0..row.cells.len().max(columns) {
-            let (fill, lines) = match by_place.remove(&place) {
-                Some(found_here) => found_here,
-                // A cell beyond the header is wrong only if something was found in the row.
-                None if place >= columns && !is_clean => (PROBLEM, Vec::new()),
-                None => (Fill::None, Vec::new()),
-            };
+            // A cell beyond the header is wrong only if something was found in the row.
+            let is_beyond = place >= columns && !is_clean;
+            let unfound = if is_beyond { PROBLEM } else { Fill::None };
+            let (fill, lines) = by_place.remove(&place).unwrap_or((unfound, Vec::new()));
             let cell = row.cell(place);
             let kind = (place, matches!(cell, Cell::Date(_)));
             let face = Face::Kept(self.shape.layout.formats.get(&kind));
-            let written = match found.problems() {
+            let written = match problems {
                 [] => Cow::Borrowed(cell),
                 _ => cell.as_refused(),
             };
             self.book.write(at, place + 1, &written, face, fill)?;
-            let (notes, most) = match fill {
-                PROBLEM => (&mut self.problem_notes, MOST_PROBLEM_NOTES),
-                _ => (&mut self.repair_notes, MOST_REPAIR_NOTES),
-            };
-            if !lines.is_empty() && *notes < most {
-                *notes += 1;
+            if !lines.is_empty() && self.notes < MOST_NOTES {
+                self.notes += 1;
                 let note = note(&lines.join("\n"), 260, 90);
                 let sheet = self.book.sheet()?;
                 sheet.insert_note(at, column_of(place + 1), &note)?;
@@ -201,7 +190,7 @@ impl Annotator {
         let values = context! {
             w => Serde(language.words()),
             sheet => printable(&self.book.sheet()?.name()),
-            has_more => self.problem_notes >= MOST_PROBLEM_NOTES || self.repair_notes >= MOST_REPAIR_NOTES,
+            has_more => self.notes >= MOST_NOTES,
             rows => tally.rows(),
             tally => Serde(tally),
             problems => problems.collect::<Vec<_>>(),

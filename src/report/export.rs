@@ -275,19 +275,15 @@ fn not_written(error: &io::Error) -> Error {
 fn keys(columns: &[String]) -> Vec<String> {
     let mut taken = HashSet::new();
     let unique = |(place, name): (usize, &String)| {
-        let mut key = match name.as_str() {
+        let first = match name.as_str() {
             "" => format!("({})", place + 1),
             name => name.to_owned(),
         };
-        for nth in 2.. {
-            if taken.insert(key.clone()) {
-                break;
-            }
-            key = format!("{name} ({nth})");
-        }
-        key
+        let others = (2..).map(|nth| format!("{name} ({nth})"));
+        let mut keys = std::iter::once(first).chain(others);
+        keys.find(|key| taken.insert(key.clone()))
     };
-    columns.iter().enumerate().map(unique).collect()
+    columns.iter().enumerate().filter_map(unique).collect()
 }
 
 #[cfg(test)]

@@ -27,9 +27,6 @@ const MOST_CHARS: usize = 32_767;
 const A4: u8 = 9;
 /// What is said is wrapped in a column of this many letters.
 pub(super) const TOLD_WIDTH: u16 = 56;
-/// The height of a line, and of the tallest row that Excel knows.
-const LINE_POINTS: usize = 15;
-const MOST_POINTS: usize = 400;
 
 /// Light grounds for dark text, so that it reads when printed in grey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +67,7 @@ pub(super) struct Book {
     /// Of the sheet of customers among the workbook's.
     sheet: usize,
     header_row: u32,
-    names: Vec<String>,
+    columns: usize,
 }
 
 impl Book {
@@ -92,7 +89,7 @@ impl Book {
             sheet: workbook.worksheets().len() - 1,
             workbook,
             header_row: 0,
-            names: Vec::new(),
+            columns: 0,
         })
     }
 
@@ -105,7 +102,7 @@ impl Book {
         shown: impl Fn(&str) -> Option<&'static str>,
     ) -> Result<(), Error> {
         self.header_row = row;
-        self.names = columns.to_vec();
+        self.columns = columns.len();
         let last = self.last_column();
         let sheet = self.sheet()?;
         for (at, name) in columns.iter().enumerate() {
@@ -147,23 +144,27 @@ impl Book {
             (Face::Kept(code), Cell::Number(_) | Cell::Date(_)) => kept(ground, code, cell),
             (Face::Kept(_), _) => ground,
             (Face::Shown(word), _) => showing(ground, word),
-            (Face::Told(language), cell) => {
-                let height = height(&cell.as_shown());
-                self.sheet()?.set_row_height(row, height)?;
+            (Face::Told(language), _) => {
                 let top = ground.set_text_wrap().set_align(FormatAlign::Top);
                 read_in(top, language)
             }
         };
         // What is beyond the header stays so, even where the sheet has no column left for it.
         let column = match column_of(column) {
-            beyond if usize::from(beyond) >= self.names.len() => beyond.min(LAST_COLUMN),
+            beyond if usize::from(beyond) >= self.columns => beyond.min(LAST_COLUMN),
             column => column,
         };
         Ok(write_cell(self.sheet()?, row, column, cell, format)?)
     }
 
     fn last_column(&self) -> u16 {
-        column_of(self.names.len().saturating_sub(1))
+        column_of(self.columns.saturating_sub(1))
+    }
+
+    pub(super) fn name_time(&mut self, written_at: u64) {
+        let properties = DocProperties::new();
+        let properties = properties.set_custom_property(WRITTEN_AT, written_at.to_string());
+        self.workbook.set_properties(&properties);
     }
 
     /// Ends the sheet of customers at its last row, and writes the workbook. A writer that gathers is emptied too, as an error on
@@ -175,9 +176,7 @@ impl Book {
         mut out: impl Write + Send,
     ) -> Result<(), Error> {
         if let Some(second) = written_at {
-            let properties = DocProperties::new();
-            let properties = properties.set_custom_property(WRITTEN_AT, second.to_string());
-            self.workbook.set_properties(&properties);
+            self.name_time(second);
         }
         let (header_row, last_column) = (self.header_row, self.last_column());
         self.sheet()?
@@ -197,7 +196,7 @@ pub(super) fn write_cell(
     row: u32,
     column: u16,
     cell: &Cell,
-    format: Format,
+    mut format: Format,
 ) -> Result<(), XlsxError> {
     let written = match cell {
         Cell::Number(number) => sheet.write_with_format(row, column, *number, &format),
@@ -209,11 +208,9 @@ pub(super) fn write_cell(
         cell => {
             let text = cell.as_shown();
             // The mark that Excel itself keeps for text: an apostrophe that shows only in the formula bar.
-            let format = if looks_like_formula(&text) {
-                format.set_quote_prefix()
-            } else {
-                format
-            };
+            if looks_like_formula(&text) {
+                format = format.set_quote_prefix();
+            }
             sheet.write_string_with_format(row, column, held(&text), &format)
         }
     };
@@ -257,15 +254,6 @@ pub(super) fn read_in(format: Format, language: Language) -> Format {
         Language::Arabic => (FormatAlign::Right, 2),
     };
     format.set_align(align).set_reading_direction(direction)
-}
-
-/// Not every spreadsheet fits rows to their text by itself.
-fn height(told: &str) -> u16 {
-    let lines = told.lines().map(|line| {
-        let letters = textwrap::core::display_width(line);
-        letters.div_ceil(TOLD_WIDTH.into()).max(1)
-    });
-    u16::try_from((lines.sum::<usize>() * LINE_POINTS).min(MOST_POINTS)).unwrap_or(0)
 }
 
 /// The letters that a text takes side by side, within bounds.
@@ -325,12 +313,8 @@ pub(super) fn looks_like_formula(text: &str) -> bool {
     match rest.next().and_then(|first| first.nfkc().next()) {
         Some('=' | '@') => true,
         Some('+' | '-' | '\u{2212}') => {
-            let unsigned = rest.as_str();
-            let is_number = unsigned.starts_with(char::is_numeric)
-                && unsigned
-                    .chars()
-                    .all(|c| c.is_numeric() || matches!(c, '.' | ',' | ' '));
-            !is_number
+            let is_of_number = |c: char| c.is_numeric() || matches!(c, '.' | ',' | ' ');
+            !(rest.as_str().starts_with(char::is_numeric) && rest.all(is_of_number))
         }
         _ => false,
     }

@@ -1,13 +1,19 @@
-//! CSV: finds out how a text file is written, and cuts it into the rows that a spreadsheet shows. The csv crate would tell neither
+//! Text files. CSV: finds out how it is written, and cuts it into the rows that a spreadsheet shows. The csv crate would tell neither
 //! which rows those are, nor that a quote is open, nor text beside a closing one; a test holds that both agree on the rest.
+//! JSON Lines, for files that tell of customers: one object a line, its members as columns, nested ones by `a.b`.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use encoding_rs::UTF_8;
+use indexmap::{IndexMap, IndexSet};
+use serde_json::Value;
 
 use super::encoding::{BREAKS, Basis, Lines, decide};
 use super::file::Input;
 use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Options, Source, cell_of_text, undecodable};
 use crate::error::Error;
-use crate::model::{RESULT_COLUMNS, Row, RowNumber};
+use crate::model::{Cell, RESULT_COLUMNS, Row, RowNumber};
 
 /// The delimiters that are looked for, in order of preference when nothing tells them apart.
 const CANDIDATES: [(char, &str); 4] = [
@@ -16,18 +22,17 @@ const CANDIDATES: [(char, &str); 4] = [
     ('\t', "tab"),
     ('|', "pipe"),
 ];
-/// How much text the delimiter and the look of a row are found out from.
-const SAMPLE_BYTES: usize = 1 << 16;
 
 /// Opens a text file as CSV.
-pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Source, Error> {
+pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<Source, Error> {
     // How the config says that the customers' sheet is written does not concern an export of ours.
     let asked = (options.delimiter, options.encoding.as_deref());
     let (asked, told) = Some(asked).filter(|_| !is_export(head)).unwrap_or_default();
     let (charset, basis) = decide(input, head, told)?;
-    let sample = sample(Lines::open(input, charset))?;
-    let named = named(&sample);
-    let (delimiter, how) = match (asked, named, counted(&sample)) {
+    let (sample, _) = charset.decode_without_bom_handling(head);
+    let sample = sample.trim_start_matches('\u{feff}');
+    let named = named(sample);
+    let (delimiter, how) = match (asked, named, counted(sample)) {
         (Some(asked), ..) => (asked, "as asked for"),
         (None, Some(named), _) => (named, "as its sep= line says"),
         (None, None, Some(counted)) => (counted, "detected"),
@@ -37,21 +42,18 @@ pub(super) fn open(input: &Input, head: &[u8], options: &Options) -> Result<Sour
     if named.is_some() {
         lines.next()?;
     }
-    let text = format!(
-        "Read as CSV: {} ({basis}), delimiter {} ({how}).",
-        charset.name(),
-        word(delimiter)
-    );
-    let mut source = Source::default().with(Records {
+    let mut records = Records {
         lines,
-        look: Look::of(&sample, delimiter),
+        look: Look::of(sample, delimiter),
         record: Record::new(delimiter),
         row: 0,
-    });
-    if matches!(basis, Basis::Guessed | Basis::Mostly) {
-        source.warn(text);
-    } else {
-        source.note(text);
+    };
+    let mut source = Source::default().with(move || records.next_row());
+    let (charset, delimiter) = (charset.name(), word(delimiter));
+    let text = format!("Read as CSV: {charset} ({basis}), delimiter {delimiter} ({how}).");
+    match basis {
+        Basis::Guessed | Basis::Mostly => source.warn(text),
+        _ => source.note(text),
     }
     if options.sheet.is_some() {
         source.warn("A text file has no sheets: the name of one changes nothing.");
@@ -65,17 +67,6 @@ fn is_export(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head);
     let header = head.split(BREAKS).next().unwrap_or_default();
     RESULT_COLUMNS[..2].iter().all(|name| header.contains(name))
-}
-
-fn sample(mut lines: Lines) -> Result<String, Error> {
-    let mut sample = String::new();
-    while sample.len() < SAMPLE_BYTES
-        && let Some((_, line)) = lines.next()?
-    {
-        sample.push_str(line);
-    }
-    sample.truncate(sample.floor_char_boundary(SAMPLE_BYTES));
-    Ok(sample)
 }
 
 fn word(delimiter: char) -> String {
@@ -107,8 +98,8 @@ fn counted(sample: &str) -> Option<char> {
     };
     let scores = CANDIDATES.map(|(delimiter, _)| (score(delimiter), delimiter));
     // Of several that are alike, the first.
-    let best = scores.into_iter().rev().max_by_key(|&(score, _)| score);
-    best.filter(|(score, _)| score.0 > 0).map(|best| best.1)
+    let best = scores.into_iter().rev().max_by_key(|&(score, _)| score)?;
+    (best.0 > (0, 0)).then_some(best.1)
 }
 
 /// How many rows share the most common number of cells, and that number; one cell does not count.
@@ -253,14 +244,6 @@ struct Records {
     row: u32,
 }
 
-impl Iterator for Records {
-    type Item = Result<Row, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_row().transpose()
-    }
-}
-
 impl Records {
     fn next_row(&mut self) -> Result<Option<Row>, Error> {
         self.record.cells.clear();
@@ -330,6 +313,97 @@ impl Records {
         Error::unusable("unclosed_quote", message)
             .hint("Delete that \" or close the cell with another one; everything behind it would be taken for one cell.")
     }
+}
+
+/// The names of the members stand before the first line.
+pub(super) const NAMES: RowNumber = RowNumber(0);
+
+/// Whether the first thing in the file is an object.
+pub(super) fn is_json_lines(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    head.trim_ascii_start().starts_with(b"{")
+}
+
+/// The members of all lines are the columns, in the order in which they are met.
+pub(super) fn open_json_lines(input: &Input) -> Result<Source, Error> {
+    let mut names = IndexSet::new();
+    let mut lines = Lines::open(input, UTF_8);
+    while let Some((_, values)) = next_object(&mut lines)? {
+        names.extend(values.into_keys());
+        if names.len() > MAX_COLUMNS {
+            let name = input.name();
+            let message = format!("{name} has more than {MAX_COLUMNS} different members.");
+            return Err(Error::unusable("too_many_columns", message));
+        }
+    }
+    let mut header = Some(Row {
+        number: NAMES,
+        cells: names.iter().cloned().map(Cell::Text).collect(),
+    });
+    let mut lines = Lines::open(input, UTF_8);
+    Ok(Source::default().with(move || {
+        if header.is_some() {
+            return Ok(header.take());
+        }
+        let Some((number, mut values)) = next_object(&mut lines)? else {
+            return Ok(None);
+        };
+        let cells = names.iter().map(|name| values.swap_remove(name));
+        let cells = cells.map(Option::unwrap_or_default).collect();
+        Ok(Some(Row { number, cells }))
+    }))
+}
+
+/// The values of an object under their whole names.
+type Values = IndexMap<String, Cell>;
+
+/// The next object, numbered by its line; blank lines are passed over.
+fn next_object(lines: &mut Lines) -> Result<Option<(RowNumber, Values)>, Error> {
+    let name = lines.name.clone();
+    while let Some((number, line)) = lines.next()? {
+        if line.trim().is_empty() {
+            continue;
+        }
+        return match serde_json::from_str(line) {
+            Ok(object @ Value::Object(_)) => {
+                let number = RowNumber(number.try_into().unwrap_or(u32::MAX));
+                let mut values = Values::new();
+                flatten(String::new(), object, &mut values);
+                Ok(Some((number, values)))
+            }
+            // A log that is being written ends within a line.
+            Err(_) if !line.ends_with(BREAKS) && line.len() < MAX_ROW_BYTES => Ok(None),
+            Ok(_) | Err(_) => {
+                let message = format!("{name}, line {number}: this is no JSON object.");
+                let error = Error::unusable("json_lines_invalid", message);
+                Err(error.hint("A file of JSON Lines has one object on each line."))
+            }
+        };
+    }
+    Ok(None)
+}
+
+/// Numbers are their digits.
+fn flatten(name: String, value: Value, values: &mut Values) {
+    let inner = |part: &dyn Display| match name.as_str() {
+        "" => part.to_string(),
+        name => format!("{name}.{part}"),
+    };
+    let cell = match value {
+        Value::Object(members) => {
+            let members = members.into_iter();
+            return members.for_each(|(part, value)| flatten(inner(&part), value, values));
+        }
+        Value::Array(items) => {
+            let items = items.into_iter().enumerate();
+            return items.for_each(|(part, value)| flatten(inner(&part), value, values));
+        }
+        Value::Null => Cell::Empty,
+        Value::Bool(value) => Cell::Boolean(value),
+        Value::Number(number) => Cell::Text(number.to_string()),
+        Value::String(text) => cell_of_text(text),
+    };
+    values.insert(name, cell);
 }
 
 #[cfg(test)]

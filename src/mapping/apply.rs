@@ -17,7 +17,8 @@ use crate::model::{
     Aside, Cell, ContractTypeId, CustomerKey, Fault, Invitation, Problem, Recipient, Repair, Row,
 };
 
-const TEXT: &Kind = &Kind::Text;
+/// More digits are a phone's or a national id's.
+const MOST_ID_DIGITS: usize = 9;
 
 /// What a row came to.
 pub struct Mapped {
@@ -30,7 +31,6 @@ pub struct Mapped {
 }
 
 impl Mapping {
-    /// What a row becomes.
     pub fn apply(&self, row: &Row) -> Mapped {
         let mut visit = Visit {
             mapping: self,
@@ -38,18 +38,13 @@ impl Mapping {
             problems: Vec::new(),
             repairs: Vec::new(),
         };
-        let result = match visit.invitation() {
-            Some(invitation) if visit.problems.is_empty() => Ok(invitation),
-            _ => Err(visit.problems),
-        };
+        let invitation = visit.invitation();
+        let invitation = invitation.filter(|_| visit.problems.is_empty());
+        // A customer that could be invited is one, but for an example, which could be.
+        let is_one = invitation.is_some() && !self.is_example(row);
         Mapped {
-            // A customer that could be invited is one, but for an example, which could be.
-            aside: if result.is_err() || self.is_example(row) {
-                self.aside(row)
-            } else {
-                None
-            },
-            result,
+            aside: if is_one { None } else { self.aside(row) },
+            result: invitation.ok_or(visit.problems),
             repairs: visit.repairs,
         }
     }
@@ -79,10 +74,7 @@ impl<'a> Visit<'a> {
         let key = self.identity();
         let types = types?;
         let fields = self.fields(&types);
-        if !self.problems.is_empty() {
-            return None;
-        }
-        let recipient = recipient?;
+        let recipient = recipient.filter(|_| self.problems.is_empty())?;
         Some(Invitation {
             key: key.unwrap_or_else(|| key_of_recipient(&recipient, &types)),
             body: self.mapping.frame.write(&recipient, &types, &fields),
@@ -95,13 +87,8 @@ impl<'a> Visit<'a> {
         let width = self.mapping.names.len();
         let beyond = self.row.cells.get(width..).unwrap_or_default();
         if let Some(last) = beyond.iter().rposition(|cell| !cell.is_empty()) {
-            let cells = width + last + 1;
-            self.problem(
-                None,
-                "",
-                Fault::TooManyCells(cells, width),
-                beyond[last].shown(),
-            );
+            let fault = Fault::TooManyCells(width + last + 1, width);
+            self.problem(None, "", fault, beyond[last].shown());
         }
     }
 
@@ -118,45 +105,37 @@ impl<'a> Visit<'a> {
     fn recipient(&mut self) -> Option<Recipient> {
         let problems_before = self.problems.len();
         let Mapping { phone, email, .. } = self.mapping;
-        let mut part = |field: &'a Option<Field>| {
+        let first = phone.as_ref().or(email.as_ref())?;
+        let [phone, email] = [phone, email].map(|field| {
             let text = self.value(field.as_ref()?).ok()??;
             Some(text.into_owned())
-        };
-        let recipient = Recipient {
-            phone: part(phone),
-            email: part(email),
-        };
-        if recipient.phone.is_some() || recipient.email.is_some() {
-            return Some(recipient);
+        });
+        let is_nobody = phone.is_none() && email.is_none();
+        if is_nobody && self.problems.len() == problems_before {
+            self.missing(first, Fault::NobodyToInvite);
         }
-        if let (Some(field), true) = (
-            phone.as_ref().or(email.as_ref()),
-            self.problems.len() == problems_before,
-        ) {
-            let column = self.column(field);
-            self.problem(column, &field.key, Fault::NobodyToInvite, String::new());
-        }
-        None
+        (!is_nobody).then_some(Recipient { phone, email })
     }
 
     /// The row's contract types, sorted; `None` with a problem noted.
     fn contract_types(&mut self) -> Option<Cow<'a, [ContractTypeId]>> {
-        let (field, words) = match &self.mapping.contract {
-            ContractRule::Same(types) => return Some(Cow::Borrowed(types)),
-            ContractRule::Chosen(types, field) => {
-                let told = self.value(field).ok()?;
-                let others = told.as_deref().and_then(ids_in);
-                if others.is_some_and(|others| others != *types) {
-                    let text = told.unwrap_or_default();
-                    self.problem_of(field, Fault::ContractTypeOther, &text);
-                    return None;
-                }
-                return Some(Cow::Borrowed(types));
-            }
-            ContractRule::Told(field, words) => (field, words),
+        let ContractRule { types, told, words } = &self.mapping.contract;
+        let text = match told {
+            Some(field) => self.value(field).ok()?,
+            None => None,
         };
-        let Some(text) = self.value(field).ok()? else {
-            self.missing(field);
+        if let Some(types) = types {
+            let others = text.as_deref().and_then(ids_in);
+            if let (Some(field), true) = (told, others.is_some_and(|others| others != *types)) {
+                let text = text.unwrap_or_default();
+                self.problem_of(field, Fault::ContractTypeOther, &text);
+                return None;
+            }
+            return Some(Cow::Borrowed(types));
+        }
+        let field = told.as_ref()?;
+        let Some(text) = text else {
+            self.missing(field, Fault::Missing);
             return None;
         };
         let (types, unknown) = match words {
@@ -176,31 +155,41 @@ impl<'a> Visit<'a> {
     fn identity(&mut self) -> Option<CustomerKey> {
         let fields = self.mapping.identity.as_deref()?;
         let repairs_before = self.repairs.len();
-        let values: Vec<Found<'a>> = fields.iter().map(|field| self.value(field)).collect();
+        let values = self.all(fields.iter(), Self::value);
         // What is compared and never sent: what was mended in it concerns nobody.
         self.repairs.truncate(repairs_before);
-        let values: Vec<_> = values.into_iter().collect::<Result<_, Noted>>().ok()?;
+        let values = values.ok()?;
         // Rows without any identity would all be the same invitation, and only the first would be sent.
         if values.iter().all(Option::is_none) {
-            self.missing(fields.first()?);
+            self.missing(fields.first()?, Fault::Missing);
             return None;
         }
         let values = values.iter();
-        Some(key_of_values(
-            values.map(|value| value.as_deref().unwrap_or_default()),
-        ))
+        let values = values.map(|value| value.as_deref().unwrap_or_default());
+        Some(key_of_values(values))
+    }
+
+    /// Reads each of several, so that every problem is noted, before the first fault counts.
+    fn all<T>(
+        &mut self,
+        each: impl Iterator<Item = T>,
+        read: impl Fn(&mut Self, T) -> Found<'a>,
+    ) -> Result<Vec<Option<Cow<'a, str>>>, Noted> {
+        let found: Vec<Found<'a>> = each.map(|one| read(self, one)).collect();
+        found.into_iter().collect()
     }
 
     /// The values of every contract type's fields, by type and key, those of the row's problems left out.
     fn fields(&mut self, types: &[ContractTypeId]) -> FieldValues<'a> {
-        let mapping = self.mapping;
+        let groups = &self.mapping.groups;
         let problems_before = self.problems.len();
         let mut fields = FieldValues::new();
         for &id in types {
-            let group = mapping.groups.of(id);
-            let values = group.map_or_else(IndexMap::new, |group| self.values(group));
-            if !values.is_empty() {
-                fields.insert(id, values);
+            if let Some(group) = groups.get(&Some(id)).or_else(|| groups.get(&None)) {
+                let values = self.values(group);
+                if !values.is_empty() {
+                    fields.insert(id, values);
+                }
             }
         }
         if types.len() > 1 {
@@ -227,15 +216,14 @@ impl<'a> Visit<'a> {
             } else if let Ok(None) = found[at] {
                 found[at] = Ok(field.default.as_deref().map(Cow::Borrowed));
                 if field.required && field.default.is_none() {
-                    self.missing(field);
+                    self.missing(field, Fault::Missing);
                 }
             }
         }
         self.compare_birth_dates(group, &found);
-        let keyed = group.fields.iter().zip(found);
-        keyed
-            .filter_map(|(field, found)| Some((&*field.key, found.ok()??)))
-            .collect()
+        let keyed = group.fields.iter().map(|field| &*field.key).zip(found);
+        let values = keyed.filter_map(|(key, found)| Some((key, found.ok()??)));
+        values.collect()
     }
 
     fn value(&mut self, field: &'a Field) -> Found<'a> {
@@ -256,22 +244,18 @@ impl<'a> Visit<'a> {
 
     /// A template's text for this row, read as the field's type. Nothing when all its columns are empty.
     fn render(&mut self, template: &Template, columns: &[usize], field: &'a Field) -> Found<'a> {
-        let values: Vec<Found<'a>> = columns
-            .iter()
-            .map(|&column| {
-                let read = TEXT.read(self.row.cell(column));
-                self.note(column, field, read)
-            })
-            .collect();
-        let values: Vec<_> = values.into_iter().collect::<Result<_, Noted>>()?;
+        let values = self.all(columns.iter(), |visit, &column| {
+            let read = Kind::Text.read(visit.row.cell(column));
+            visit.note(column, field, read)
+        })?;
         if !values.is_empty() && values.iter().all(Option::is_none) {
             return Ok(None);
         }
         let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
-        let rendered = template.render(&values);
-        let text =
-            rendered.map_err(|reason| self.problem_of(field, Fault::TemplateFailed(reason), ""))?;
-        let text = Cell::Text(text);
+        let text = match template.render(&values) {
+            Ok(text) => Cell::Text(text),
+            Err(reason) => return Err(self.problem_of(field, Fault::TemplateFailed(reason), "")),
+        };
         match field.read_made(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
             Err(fault) => Err(self.problem_of(field, fault, &text.as_shown())),
@@ -286,12 +270,8 @@ impl<'a> Visit<'a> {
         read: Result<Option<Reading<'a>>, Fault>,
     ) -> Found<'a> {
         let cell = self.row.cell(column);
-        let reading = match read {
-            Ok(reading) => reading,
-            Err(fault) => {
-                return Err(self.problem(Some(column), &field.key, fault, cell.shown()));
-            }
-        };
+        let reading =
+            read.map_err(|fault| self.problem(Some(column), &field.key, fault, cell.shown()))?;
         let repaired = match &reading {
             Some(reading) => reading.repaired.then_some(&*reading.text),
             None => value::says_nothing(cell).then_some(""),
@@ -299,7 +279,7 @@ impl<'a> Visit<'a> {
         if let Some(to) = repaired {
             self.repairs.push(Repair {
                 row: self.row.number,
-                column: self.name(column).cloned().unwrap_or_default(),
+                column: self.name(column).unwrap_or_default(),
                 field: field.key.clone(),
                 from: cell.shown(),
                 to: to.to_owned(),
@@ -321,15 +301,15 @@ impl<'a> Visit<'a> {
             && !is_date(written, born, output)
         {
             let column = self.column(&group.fields[id]);
-            let column = column.and_then(|column| self.name(column)).cloned();
+            let column = column.and_then(|column| self.name(column));
             let fault = Fault::BirthDateMismatch(column.unwrap_or_default());
             self.problem_of(field, fault, written);
         }
     }
 
-    fn missing(&mut self, field: &Field) {
-        let column = self.column(field);
-        self.problem(column, &field.key, Fault::Missing, String::new());
+    /// Notes that a field has no value.
+    fn missing(&mut self, field: &Field, fault: Fault) {
+        self.problem(self.column(field), &field.key, fault, String::new());
     }
 
     /// Notes a problem with what a person sees of the field's value: the cell, or the text made of several.
@@ -350,7 +330,7 @@ impl<'a> Visit<'a> {
         let (code, message) = fault.told();
         self.problems.push(Problem {
             row: self.row.number,
-            column: column.and_then(|column| self.name(column)).cloned(),
+            column: column.and_then(|column| self.name(column)),
             field: (!field.is_empty()).then(|| field.to_owned()),
             code,
             message,
@@ -367,16 +347,13 @@ impl<'a> Visit<'a> {
                 let filled = all.find(|&&column| !self.row.cell(column).is_empty());
                 filled.or(columns.first()).copied()
             }
-            Source::Template(_, columns) => match columns[..] {
-                [only] => Some(only),
-                _ => None,
-            },
-            Source::Constant(_) => None,
+            Source::Template(_, columns) if columns.len() == 1 => columns.first().copied(),
+            Source::Template(..) | Source::Constant(_) => None,
         }
     }
 
-    fn name(&self, column: usize) -> Option<&'a String> {
-        self.mapping.names.get(column)
+    fn name(&self, column: usize) -> Option<String> {
+        self.mapping.names.get(column).cloned()
     }
 }
 
@@ -415,9 +392,6 @@ fn is_date(text: &str, day: civil::Date, output: &str) -> bool {
     written.is_ok_and(|written| written == text) || read_back().is_ok_and(|date| date == day)
 }
 
-/// More digits are a phone's or a national id's.
-const MOST_ID_DIGITS: usize = 9;
-
 /// The contract types written in a cell: one number or several, separated by commas or semicolons. Sorted. `4,140` is one number
 /// with a separator for thousands, and so no list.
 fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
@@ -426,13 +400,9 @@ fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
     if may_be_grouped && groups.all(|digits| digits == 3) {
         return None;
     }
-    let parts = text.split([',', ';', '،', '؛']);
-    let parts = parts.map(fold_value);
-    if parts.clone().any(|part| part.len() > MOST_ID_DIGITS) {
-        return None;
-    }
-    let ids = parts.map(|part| part.parse());
-    let ids = ids.collect::<Result<BTreeSet<_>, ()>>().ok()?;
+    let parts = text.split([',', ';', '،', '؛']).map(fold_value);
+    let id = |part: String| part.parse().ok().filter(|_| part.len() <= MOST_ID_DIGITS);
+    let ids: BTreeSet<ContractTypeId> = parts.map(id).collect::<Option<_>>()?;
     Some(ids.into_iter().collect())
 }
 
@@ -440,8 +410,8 @@ fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::bind::BindOptions;
     use super::super::config::{Config, tests::told};
+    use super::super::fields::BindOptions;
     use super::*;
     use crate::model::{Column, Form, FormCondition, FormField, FormOption, RowNumber};
 
@@ -604,7 +574,7 @@ mod tests {
     #[test]
     fn notes_tell_what_is_left_out_and_what_goes_out() {
         let toml = "[contract]\ntypes = [414]\n[fields.415]\na = \"A\"\n";
-        let notes = bind(toml, &["phone", "A", "_b", ""]).notes();
+        let notes = bind(toml, &["phone", "A", "_b", ""]).notes;
         let expected = [
             "[fields.415] is not used: no row is for contract type 415",
             "Contract type 414 gets no field values: there is no [fields.414]",
@@ -616,7 +586,7 @@ mod tests {
 
     #[test]
     fn the_fingerprint_follows_what_decides_bodies_and_nothing_else() {
-        let of = |toml: &str| bind(toml, &["phone", "A", "B"]).fingerprint();
+        let of = |toml: &str| bind(toml, &["phone", "A", "B"]).fingerprint;
         let base = of(&fields_of_414("a = \"A\""));
         assert_eq!(
             base,

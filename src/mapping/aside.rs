@@ -1,21 +1,26 @@
 //! Rows that are no customers: a template's example, totals, the titles of sections, signatures, what only looks like a row. Only a
 //! row that names nobody who could be invited can be one, and where that cannot be told it is a customer with a problem.
 
-use super::bind::{ContractRule, Mapping};
-use super::header::is_example_marker;
+use std::sync::LazyLock;
+
+use super::bind::Mapping;
 use super::names::{fold, fold_value, visible};
 use super::value::Kind;
 use super::words::WORDS;
 use crate::model::{Aside, Cell, EXAMPLE_PERSON, Row};
 
+/// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
+pub const EXAMPLE_MARKER: &str = "example / مثال";
 /// In a narrower sheet, one filled cell may well be a customer's.
 const LEAST_COLUMNS: usize = 3;
 
 impl Mapping {
-    /// Where the row is marked as a template's example, by [`super::EXAMPLE_MARKER`] in a column that is left out.
+    /// Where the row is marked as a template's example, by [`EXAMPLE_MARKER`] in a column that is left out.
     pub(super) fn example_mark(&self, row: &Row) -> Option<usize> {
-        let is_mark =
-            |&at: &usize| matches!(row.cell(at), Cell::Text(text) if is_example_marker(text));
+        static FOLDED: LazyLock<String> = LazyLock::new(|| fold(EXAMPLE_MARKER));
+        // What is ASCII folds to ASCII, and the marker does not.
+        let is_marker = |text: &str| !text.is_ascii() && fold(text) == *FOLDED;
+        let is_mark = |&at: &usize| matches!(row.cell(at), Cell::Text(text) if is_marker(text));
         self.set_aside.iter().copied().find(is_mark)
     }
 
@@ -26,7 +31,10 @@ impl Mapping {
                 let key = match (&self.phone, &self.email) {
                     (Some(phone), _) if phone.columns().contains(&at) => "phone".to_owned(),
                     (_, Some(email)) if email.columns().contains(&at) => "email".to_owned(),
-                    _ => fold(self.names.get(at).map_or("", String::as_str)),
+                    _ => self
+                        .names
+                        .get(at)
+                        .map_or_else(String::new, |name| fold(name)),
                 };
                 let shown = cell.as_shown();
                 let mut own = EXAMPLE_PERSON.iter().filter(|(end, _)| key.ends_with(end));
@@ -70,30 +78,30 @@ impl Mapping {
             is_label(text, &WORDS.totals)
                 || !self.is_used(*at) && rests(text, &WORDS.totals).next().is_some()
         });
-        let width = (0..self.names.len())
-            .filter(|&at| !self.is_kept(at))
-            .count();
-        let begins_the_row = !(0..*first).any(|at| !self.is_kept(at));
+        let mut columns = (0..self.names.len()).filter(|&at| !self.is_kept(at));
+        let begins_the_row = columns.clone().next() == Some(*first);
         let is_across = begins_the_row && spanned >= LEAST_COLUMNS;
+        let is_wide = columns.nth(LEAST_COLUMNS - 1).is_some();
         let found = if are_totals {
-            Some(Aside::Total)
+            Aside::Total
         } else if others > 0 {
-            None
+            return None;
         } else if text.ends_with(':') && is_label(text, &WORDS.signatures)
             || are_labels(&WORDS.signatures)
         {
-            Some(Aside::Signature)
-        } else if texts.len() == 1 && begins_the_row && width >= LEAST_COLUMNS {
+            Aside::Signature
+        } else if texts.len() == 1 && begins_the_row && is_wide {
             // A name alone may be a customer whose phone is missing: that is a problem, not a title.
             let is_title = text.contains(':') || rests(text, &WORDS.sections).next().is_some();
-            (is_title || is_across || !self.is_used(*first)).then_some(Aside::Section)
+            if !is_title && !is_across && self.is_used(*first) {
+                return None;
+            }
+            Aside::Section
         } else {
-            None
+            return None;
         };
-        found.filter(|&found| {
-            let must_be_read = found != Aside::Section || is_across;
-            !self.means_somebody(row, must_be_read)
-        })
+        let must_be_read = found != Aside::Section || is_across;
+        (!self.means_somebody(row, must_be_read)).then_some(found)
     }
 
     /// What stands in the row, but for the notes that people and marked sheets keep beside it.
@@ -109,24 +117,20 @@ impl Mapping {
 
     /// Whether a column feeds anything.
     fn is_used(&self, at: usize) -> bool {
+        let told = self.contract.told.as_deref();
+        let told = told.filter(|_| self.contract.types.is_none());
+        let recipient = self.phone.iter().chain(&self.email).chain(told);
         let identity = self.identity.iter().flatten();
-        let recipient = self.phone.iter().chain(&self.email);
-        let fields = self.groups.fields().chain(identity).chain(recipient);
-        let told = match &self.contract {
-            ContractRule::Told(field, _) => Some(&**field),
-            ContractRule::Same(_) | ContractRule::Chosen(..) => None,
-        };
-        let mut fields = fields.chain(told);
+        let mut fields = self.fields().chain(identity).chain(recipient);
         fields.any(|field| field.columns().contains(&at))
     }
 
     /// Whether a column of numbers has a number here.
     fn is_number(&self, at: usize, cell: &Cell) -> bool {
-        let mut fields = self.groups.fields();
-        fields.any(|field| {
+        self.fields().any(|field| {
             matches!(field.kind, Kind::Number { .. })
                 && field.columns().contains(&at)
-                && field.kind.read(cell).is_ok_and(|read| read.is_some())
+                && matches!(field.kind.read(cell), Ok(Some(_)))
         })
     }
 
@@ -142,9 +146,8 @@ impl Mapping {
 
 /// What is left of a folded text behind each of these words that it begins with.
 fn rests<'t>(text: &'t str, words: &'t [String]) -> impl Iterator<Item = &'t str> {
-    let rests = words
-        .iter()
-        .filter_map(move |word| text.strip_prefix(&**word));
+    let rests = words.iter();
+    let rests = rests.filter_map(move |word| text.strip_prefix(&**word));
     rests.filter(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
@@ -157,6 +160,5 @@ fn is_label(text: &str, words: &[String]) -> bool {
 }
 
 fn is_whole_number(cell: &Cell) -> bool {
-    let shown = cell.as_shown();
-    shown.trim().chars().all(char::is_numeric)
+    cell.as_shown().trim().chars().all(char::is_numeric)
 }

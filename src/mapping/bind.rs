@@ -1,23 +1,20 @@
 //! Binds a config to a sheet's columns: names become positions, templates are compiled, forms are checked. Whatever does
 //! not fit is an error at its line, before the first row is read.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
-use toml::Spanned;
 
-use super::config::{Config, ContractConfig, SessionKind};
-use super::diagnostics::{ConfigProblem, refusal};
-use super::field_config::{Columns, Entries, OneOrMany, Text};
-use super::fields::{Binder, Field, Groups, Source};
-use super::form::TypeForm;
-use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, Role, is_left_out, listed};
+use super::config::{Config, ContractConfig, RecipientConfig, SessionKind};
+use super::diagnostics::refusal;
+use super::fields::{BindOptions, Binder, Field, Groups, Source};
+use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, is_left_out, listed};
 use super::invitation::BodyFrame;
 use super::names::{fold, visible};
 use super::value::Kind;
+use super::words::Role;
 use crate::error::Error;
-use crate::model::{Cell, Column, ContractTypeId, Form, Row};
+use crate::model::{Column, ContractTypeId, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 #[derive(Debug)]
@@ -31,39 +28,27 @@ pub struct Mapping {
     pub(crate) contract: ContractRule,
     /// What makes two rows the same invitation; none: recipient and contract types.
     pub(crate) identity: Option<Vec<Field>>,
-    told_by: String,
     pub(crate) groups: Groups,
     pub(crate) frame: BodyFrame,
-    sends_undeclared_keys: bool,
-    fingerprint: [u8; 32],
-    notes: Vec<String>,
+    /// The columns by which customers are told apart; empty where the recipient tells.
+    pub told_by: String,
+    /// Whether headers go out as the keys of fields that neither the config nor a form declares.
+    pub sends_undeclared_keys: bool,
+    /// A hash of everything that decides bodies and keys, so that an unchanged file under an unchanged mapping is recognised.
+    pub fingerprint: [u8; 32],
+    /// What a person should know before sending, though nothing is wrong: columns not used, form fields without a value,
+    /// what goes out by the headers alone.
+    pub notes: Vec<String>,
 }
 
-/// Which contract types a row is for.
+/// Which contract types a row is for: one of `types` and `told` is there.
 #[derive(Debug)]
-pub(crate) enum ContractRule {
-    /// The same for every row; sorted.
-    Same(Vec<ContractTypeId>),
-    /// The same, as a person says, for a sheet with a column of ids that must not say otherwise.
-    Chosen(Vec<ContractTypeId>, Box<Field>),
-    /// A field tells them, by words or by the ids themselves.
-    Told(Box<Field>, Option<ContractWords>),
-}
-
-/// What folded words mean which contract types; these are sorted.
-pub(crate) type ContractWords = HashMap<String, Vec<ContractTypeId>>;
-
-/// What binding needs besides config and columns.
-#[derive(Debug, Clone, Default)]
-pub struct BindOptions {
-    /// `--contract-type`: goes before the config and the headers.
-    pub contract_types: Vec<ContractTypeId>,
-    /// The forms that are known.
-    pub forms: BTreeMap<ContractTypeId, Form>,
-    /// The sheet's file, as a person named it.
-    pub file: String,
-    /// The text of the public key's file.
-    pub user_public_key: Option<String>,
+pub(crate) struct ContractRule {
+    /// The same for every row; sorted. A column of ids beside them must not say otherwise.
+    pub types: Option<Vec<ContractTypeId>>,
+    pub told: Option<Box<Field>>,
+    /// What folded words in that column mean; without them, it holds ids.
+    pub words: Option<BTreeMap<String, Vec<ContractTypeId>>>,
 }
 
 impl Mapping {
@@ -73,112 +58,86 @@ impl Mapping {
         columns: &[Column],
         options: &BindOptions,
     ) -> Result<Mapping, Error> {
-        let mut binder = binder(config, columns, options);
-        let (phone, email) = binder.recipient(config);
-        let contract = binder.contract(config, &options.contract_types);
-        let groups = match (&contract, config.session.kind) {
-            (Some(contract), SessionKind::Invitation) => {
-                binder.groups(config, possible_types(contract))
-            }
-            (Some(_), SessionKind::Auth) if config.fields.is_some() => {
-                let note = "kind = \"auth\" sends no form fields: [fields] is not used";
-                binder.notes.push(note.to_owned());
-                Groups::default()
-            }
-            _ => Groups::default(),
+        let named = options.contract_types.iter().chain(options.forms.keys());
+        let mut binder = Binder {
+            config,
+            options,
+            header: Header::new(columns, &options.file),
+            types: HeaderTypes {
+                known: named.copied().chain(config.contract_types()).collect(),
+                columns: columns.len(),
+            },
+            problems: Vec::new(),
+            notes: Vec::new(),
+            used: BTreeSet::new(),
         };
-        let identity = binder.identity(config);
+        let [phone, email] = binder.recipient();
+        let contract = binder.contract();
+        let mut groups = Groups::new();
+        if let (Some(contract), SessionKind::Invitation) = (&contract, config.session.kind) {
+            groups = binder.groups(contract.possible_types());
+        } else if contract.is_some() && config.fields.is_some() {
+            let note = "kind = \"auth\" sends no form fields: [fields] is not used";
+            binder.notes.push(note.to_owned());
+        }
+        let identity = binder.identity();
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
             return Err(refusal(binder.problems, &config.origin));
         };
         binder.note_unused_columns();
+        let names = binder.header.names_by_position();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
+        let told_by = identity.iter().flatten().flat_map(Field::columns);
+        let told_by: Vec<String> = told_by.map(|&column| fold(&names[column])).collect();
+        let forms = &options.forms;
+        let is_known = |id: &Option<_>| id.is_some_and(|id| forms.contains_key(&id));
+        let mut unknown = groups.iter().filter(|(id, _)| !is_known(id));
+        let has_unknown = unknown.any(|(_, group)| !group.fields.is_empty());
         Ok(Mapping {
-            names: binder.header.names_by_position(),
+            names,
             set_aside: left_out.map(|column| column.index).collect(),
             phone,
             email,
             contract,
-            told_by: told_by(&binder.header.names_by_position(), identity.as_deref()),
             identity,
-            sends_undeclared_keys: config.fields.is_none() && groups.lack_a_form(&options.forms),
-            groups,
             frame: BodyFrame {
                 session: config.session.clone(),
                 request_fields: config.api.request_fields,
                 user_public_key: options.user_public_key.clone(),
             },
+            told_by: told_by.join("\n"),
+            sends_undeclared_keys: config.fields.is_none() && has_unknown,
+            groups,
             fingerprint: fingerprint(config, columns, options),
             notes: binder.notes,
         })
     }
 
-    /// Whether columns leave open how their values are meant (dates, numbers): then every row must be [seen](Self::see), and what
-    /// that came to [settled](Self::settle), before the first is mapped.
-    pub fn is_open(&mut self) -> bool {
-        self.groups.open_fields().next().is_some()
+    /// Whether columns leave open how their values are meant (dates, numbers): then every row must be [seen](Self::see) before the
+    /// first is mapped.
+    pub fn is_open(&self) -> bool {
+        self.fields().any(Field::is_open)
     }
 
     pub fn see(&mut self, row: &Row) {
-        for field in self.groups.open_fields() {
-            field.see(row);
-        }
+        let fields = self.groups.values_mut().flat_map(|group| &mut group.fields);
+        fields.for_each(|field| field.see(row));
     }
 
-    pub fn settle(&mut self) {
-        self.groups.open_fields().for_each(Field::settle);
-    }
-
-    /// Whether headers go out as the keys of fields that neither the config nor a form declares.
-    pub fn sends_undeclared_keys(&self) -> bool {
-        self.sends_undeclared_keys
-    }
-
-    /// A hash of everything that decides bodies and keys, so that an unchanged file under an unchanged mapping is recognised.
-    pub fn fingerprint(&self) -> [u8; 32] {
-        self.fingerprint
-    }
-
-    /// The columns by which customers are told apart; empty where the recipient tells.
-    pub fn told_by(&self) -> &str {
-        &self.told_by
-    }
-
-    /// What a person should know before sending, though nothing is wrong: columns not used, form fields without a value,
-    /// what goes out by the headers alone.
-    pub fn notes(&self) -> Vec<String> {
-        self.notes.clone()
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.groups.values().flat_map(|group| &group.fields)
     }
 
     /// Each field that columns feed, with their places: a row in which all of them are empty leaves the field empty.
     pub fn columns_of_fields(&self) -> Vec<(String, Vec<usize>)> {
         let mut fields: Vec<(String, Vec<usize>)> = Vec::new();
-        for field in self.groups.fields() {
+        for field in self.fields() {
             let named = (field.key.clone(), field.columns().to_vec());
             if !named.1.is_empty() && !fields.contains(&named) {
                 fields.push(named);
             }
         }
         fields
-    }
-}
-
-fn binder<'a>(config: &Config, columns: &'a [Column], options: &'a BindOptions) -> Binder<'a> {
-    let named = options.contract_types.iter().chain(options.forms.keys());
-    Binder {
-        header: Header::new(columns, &options.file),
-        types: HeaderTypes {
-            known: named.copied().chain(config.contract_types()).collect(),
-            columns: columns.len(),
-        },
-        forms: &options.forms,
-        phone: Kind::Phone {
-            country: config.recipient.country,
-            landlines: config.recipient.landlines,
-        },
-        problems: Vec::new(),
-        notes: Vec::new(),
-        used: BTreeSet::new(),
     }
 }
 
@@ -197,50 +156,39 @@ fn fingerprint(config: &Config, columns: &[Column], options: &BindOptions) -> [u
     hash.chain_update(format!("{given:?}")).finalize().into()
 }
 
-fn told_by(names: &[String], identity: Option<&[Field]>) -> String {
-    let columns = identity.into_iter().flatten().flat_map(Field::columns);
-    let names = columns.filter_map(|&column| Some(fold(names.get(column)?)));
-    names.collect::<Vec<_>>().join("\n")
-}
-
-/// The contract types that rows can have; none when only the rows know.
-fn possible_types(contract: &ContractRule) -> Option<BTreeSet<ContractTypeId>> {
-    match contract {
-        ContractRule::Same(types) | ContractRule::Chosen(types, _) => {
-            Some(types.iter().copied().collect())
+impl ContractRule {
+    /// The contract types that rows can have; none when only the rows know.
+    fn possible_types(&self) -> Option<BTreeSet<ContractTypeId>> {
+        if let Some(types) = &self.types {
+            return Some(types.iter().copied().collect());
         }
-        ContractRule::Told(_, words) => {
-            let types = words.as_ref()?.values().flatten();
-            Some(types.copied().collect())
-        }
+        Some(self.words.as_ref()?.values().flatten().copied().collect())
     }
 }
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
     /// What phone and e-mail are read from.
-    fn recipient(&mut self, config: &Config) -> (Option<Field>, Option<Field>) {
+    fn recipient(&mut self) -> [Option<Field>; 2] {
         let problems_before = self.problems.len();
-        let recipient = &config.recipient;
-        let (phone, email) = if recipient.phone.is_some() || recipient.email.is_some() {
-            let mut named = |columns: &Option<Spanned<Columns>>| self.positions(columns.as_ref()?);
-            (named(&recipient.phone), named(&recipient.email))
+        let RecipientConfig { phone, email, .. } = &self.config.recipient;
+        let [phone, email] = if phone.is_some() || email.is_some() {
+            [phone, email].map(|columns| self.positions(columns.as_ref()?))
         } else {
-            let roles = [Role::Phone, Role::Email];
-            let [phone, email] = roles.map(|role| self.column_of_role(role));
-            if phone.is_none() && email.is_none() && self.problems.len() == problems_before {
+            let found = [Role::Phone, Role::Email].map(|role| self.column_of_role(role));
+            if found == [None, None] && self.problems.len() == problems_before {
                 let hint = "name a column `phoneNumber` or `email`, or write [recipient] phone = \"…\" into vlens-batch.toml; \
                             a header that is not in the first row is found by --header-row";
                 self.refuse("no column says whom to invite", hint);
             }
-            (phone, email)
+            found
         };
         let field = |key, columns: Option<Vec<usize>>, kind| {
             Some(Field::new(key, Source::Columns(columns?), kind))
         };
-        (
-            field("phone", phone, self.phone.clone()),
+        [
+            field("phone", phone, self.phone()),
             field("email", email, Kind::Email),
-        )
+        ]
     }
 
     /// Notes a problem that only the headers are to blame for.
@@ -249,24 +197,25 @@ impl Binder<'_> {
         self.problems.push(problem);
     }
 
+    fn columns_of_role(&self, role: Role) -> impl Iterator<Item = &'a Column> + use<'a> {
+        self.header.columns.iter().filter(move |column| {
+            !is_left_out(&column.name) && Role::of(&column.name) == Some(role)
+        })
+    }
+
     /// The column whose header names a role; the API's own word wins over others.
     fn column_of_role(&mut self, role: Role) -> Option<Vec<usize>> {
-        let columns = self.header.columns.iter();
-        let fitting = columns
-            .filter(|column| !is_left_out(&column.name) && Role::of(&column.name) == Some(role));
+        let mut candidates: Vec<&Column> = self.columns_of_role(role).collect();
         let nearness = |column: &&Column| role.nearness(&column.name);
-        let nearest = fitting.clone().map(|column| nearness(&column)).max()?;
-        let candidates: Vec<&Column> = fitting
-            .filter(|column| nearness(column) == nearest)
-            .collect();
-        if let [only] = candidates[..] {
-            self.used.insert(only.index);
-            return Some(vec![only.index]);
+        let nearest = candidates.iter().map(nearness).max()?;
+        candidates.retain(|column| nearness(column) == nearest);
+        let (first, others) = candidates.split_first()?;
+        if others.is_empty() {
+            self.used.insert(first.index);
+            return Some(vec![first.index]);
         }
-        let mut others = candidates.iter();
-        if others.all(|column| column.name == candidates[0].name) {
-            let problem = self.header.standing_twice(&candidates);
-            self.problems.push(problem);
+        let problem = if others.iter().all(|column| column.name == first.name) {
+            self.header.standing_twice(&candidates)
         } else {
             let (what, setting) = match role {
                 Role::Phone => ("the phone", "[recipient] phone"),
@@ -276,130 +225,52 @@ impl Binder<'_> {
             let placed = self.header.placed(&candidates);
             let message = format!("several columns could be {what}: {placed}");
             let hint = format!("say which in vlens-batch.toml: {setting} = \"…\"");
-            self.refuse(message, hint);
-        }
+            self.header.problem(message, hint)
+        };
+        self.problems.push(problem);
         None
     }
 
-    fn contract(&mut self, config: &Config, types: &[ContractTypeId]) -> Option<ContractRule> {
-        let contract = &config.contract;
+    fn contract(&mut self) -> Option<ContractRule> {
+        let contract = &self.config.contract;
         let own = contract.types.as_ref();
         let own = own.map(|types| sorted(&types.get_ref().0));
-        if !types.is_empty() {
-            let types = sorted(types);
-            if *contract != ContractConfig::default() && own.as_ref() != Some(&types) {
-                let unused = "[contract] is not used: --contract-type goes before it";
-                self.notes.push(unused.to_owned());
-            }
-            return Some(self.chosen(types));
+        let given = Some(sorted(&self.options.contract_types)).filter(|types| !types.is_empty());
+        if given.is_some() && own != given && *contract != ContractConfig::default() {
+            let unused = "[contract] is not used: --contract-type goes before it";
+            self.notes.push(unused.to_owned());
         }
-        if let Some(types) = own {
-            return Some(self.chosen(types));
-        }
+        let mut types = given.or(own);
         let problems_before = self.problems.len();
         let columns = match &contract.column {
+            _ if types.is_some() => {
+                let column = self.columns_of_role(Role::ContractType).next();
+                column.map(|column| vec![column.index])
+            }
             Some(columns) => self.positions(columns),
             None => self.column_of_role(Role::ContractType),
         };
-        let Some(columns) = columns else {
-            let may_be_headers = self.problems.len() == problems_before;
-            let types = may_be_headers.then(|| self.types_of_headers(config));
-            return types.flatten().map(ContractRule::Same);
-        };
-        let field = Field::new("contract_type", Source::Columns(columns), Kind::Text);
-        let words = contract.values.as_ref();
-        let words = words.map(|values| self.words(values.get_ref()));
-        Some(ContractRule::Told(Box::new(field), words))
-    }
-
-    /// Types that a person chose. A column for them that is called so by the API's own name is held against them.
-    fn chosen(&mut self, types: Vec<ContractTypeId>) -> ContractRule {
-        let mut columns = self.header.columns.iter().filter(|column| {
-            let is_own = Role::of(&column.name) == Some(Role::ContractType);
-            is_own && !is_left_out(&column.name)
+        let values = contract.values.as_ref().filter(|_| types.is_none());
+        let words = values.filter(|_| columns.is_some()).map(|values| {
+            let words = values.get_ref().iter();
+            let words = words.map(|(value, types)| (value, sorted(&types.get_ref().0)));
+            self.told_apart(words, fold)
         });
-        let Some(column) = columns.next() else {
-            return ContractRule::Same(types);
-        };
-        let source = Source::Columns(vec![column.index]);
-        let field = Field::new("contract_type", source, Kind::Text);
-        ContractRule::Chosen(types, Box::new(field))
-    }
-
-    fn words(&mut self, values: &Entries<Spanned<OneOrMany<ContractTypeId>>>) -> ContractWords {
-        let words = values.iter();
-        let words = words.map(|(value, types)| (value, sorted(&types.get_ref().0)));
-        self.told_apart(words, fold)
-    }
-
-    /// What an empty cell becomes, read as a cell would be.
-    pub(super) fn default(
-        &mut self,
-        written: &Spanned<Text>,
-        key: &str,
-        kind: &Kind,
-        form: &TypeForm<'_>,
-    ) -> String {
-        let text = self.own_text(written, key, form);
-        if form.choices(key).is_some() {
-            return text;
+        if types.is_none() && columns.is_none() && self.problems.len() == problems_before {
+            types = self.types_of_headers();
         }
-        let cell = Cell::Text(text.clone());
-        let read = kind.read(&cell);
-        if let (Err(_), Kind::Date { output, .. }) = (&read, kind) {
-            // It may be written as it goes out.
-            let kind = Kind::Date {
-                input: Some(output.clone()),
-                output: output.clone(),
-                order: None,
-            };
-            if kind.read(&cell).is_ok() {
-                return text;
-            }
-        }
-        match read {
-            Ok(Some(reading)) => reading.text.into_owned(),
-            // A word for nothing, such as `-`, is meant here.
-            Ok(None) => text,
-            Err(fault) => {
-                let message = format!("the default of `{key}` does not fit: {}", fault.told().1);
-                self.problems
-                    .push(ConfigProblem::at(&written.span(), message));
-                text
-            }
-        }
-    }
-
-    /// What each of these values means, by its folded spelling; two that are alike and mean different things are noted.
-    pub(super) fn told_apart<'e, T: PartialEq>(
-        &mut self,
-        values: impl Iterator<Item = (&'e Spanned<String>, T)>,
-        fold: impl Fn(&str) -> String,
-    ) -> HashMap<String, T> {
-        let mut meanings = HashMap::new();
-        for (value, meaning) in values {
-            let earlier = meanings.entry(fold(value.get_ref()));
-            if let Entry::Occupied(earlier) = &earlier
-                && *earlier.get() != meaning
-            {
-                let message =
-                    format!("`{value}` is written like another value that means something else");
-                let hint = "case, spaces, digits and letter variants make no difference";
-                let problem = ConfigProblem::at(&value.span(), message).hint(hint);
-                self.problems.push(problem);
-            }
-            earlier.or_insert(meaning);
-        }
-        meanings
+        let told = |columns| Field::new("contract_type", Source::Columns(columns), Kind::Text);
+        let told = columns.map(told).map(Box::new);
+        (types.is_some() || told.is_some()).then_some(ContractRule { types, told, words })
     }
 
     /// The contract types that headers such as `414.fullName` name.
-    fn types_of_headers(&mut self, config: &Config) -> Option<Vec<ContractTypeId>> {
+    fn types_of_headers(&mut self) -> Option<Vec<ContractTypeId>> {
         let columns = self.header.columns.iter();
-        let named = columns
+        let named: Vec<ContractTypeId> = columns
             .filter_map(|column| Some(self.types.explicit_key(&visible(&column.name))?.0))
-            .collect::<Vec<_>>();
-        if config.fields.is_none() && !named.is_empty() {
+            .collect();
+        if self.config.fields.is_none() && !named.is_empty() {
             return Some(sorted(&named));
         }
         let hint = "give --contract-type ID, add a column `contractTypeId`, or write [contract] types = [ID] into \
@@ -409,11 +280,10 @@ impl Binder<'_> {
         None
     }
 
-    fn identity(&mut self, config: &Config) -> Option<Vec<Field>> {
-        let columns = config.identity.columns.as_ref()?;
-        let positions = self.positions(columns)?.into_iter();
+    fn identity(&mut self) -> Option<Vec<Field>> {
+        let positions = self.positions(self.config.identity.columns.as_ref()?)?;
         let field = |index| Field::new("identity", Source::Columns(vec![index]), Kind::Text);
-        Some(positions.map(field).collect())
+        Some(positions.into_iter().map(field).collect())
     }
 
     fn note_unused_columns(&mut self) {
@@ -422,9 +292,8 @@ impl Binder<'_> {
         let (unnamed, named): (Vec<&Column>, Vec<&Column>) =
             unused.partition(|column| column.name.is_empty());
         let named = named.iter().map(|column| self.header.shown(&column.name));
-        let named = listed(&named.collect::<Vec<_>>(), COLUMNS_SHOWN);
         let unnamed = unnamed.iter().map(|column| column.letters());
-        let unnamed = listed(&unnamed.collect::<Vec<_>>(), COLUMNS_SHOWN);
+        let (named, unnamed) = (listed(named, COLUMNS_SHOWN), listed(unnamed, COLUMNS_SHOWN));
         for (what, names) in [
             ("Columns not used", named),
             ("Columns without a header, not used", unnamed),

@@ -1,22 +1,23 @@
 //! `vlens-batch.toml`, from its text to what it means: every section, every problem, with the places of names kept so that
 //! binding to a sheet can point at them. Reads no file; knows no sheet.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde::de::{Deserializer, Error as _};
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
-use toml::Spanned;
-use url::{Host, Url};
+use toml::{Spanned, Value};
+use url::Url;
 
-use super::diagnostics::{Origin, Reading};
-use super::field_config::{Columns, Entries, FieldEntry, OneOrMany, Text};
-use super::header::Role;
-use super::template;
-use super::value::Country;
+use super::diagnostics::Origin;
+use super::reading::Reading;
+use super::template::Template;
+use super::value::{Country, DecimalMark, check_date_format, check_date_input};
 use crate::error::Error;
-use crate::model::{ContractTypeId, Hidden, LinkTemplate};
+use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate};
 
 /// How dates go out unless the config says otherwise.
 pub(crate) const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
@@ -38,7 +39,7 @@ pub struct Config {
     pub notify: NotifyConfig,
     pub team: TeamConfig,
     /// By contract type and key; none: the headers are the keys.
-    pub fields: Option<IndexMap<TypeKey, Entries<Spanned<FieldEntry>>>>,
+    pub fields: Option<IndexMap<TypeKey, Entries<Spanned<FieldConfig>>>>,
     #[serde(skip)]
     pub(crate) origin: Origin,
 }
@@ -110,55 +111,25 @@ pub struct ContractConfig {
     pub values: Option<Spanned<Entries<Spanned<OneOrMany<ContractTypeId>>>>>,
 }
 
-impl ContractConfig {
-    fn all_types(&self) -> impl Iterator<Item = &Spanned<OneOrMany<ContractTypeId>>> {
-        let values = self
-            .values
-            .iter()
-            .flat_map(|values| values.get_ref().values());
-        self.types.iter().chain(values)
-    }
-}
-
 /// What kind of session the invitation opens; by default as in the vendor's sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
     pub kind: SessionKind,
-    pub minimal_signature_flow: bool,
+    /// True unless it says otherwise.
+    pub minimal_signature_flow: Option<bool>,
     pub digital_identity_only: bool,
     /// The file whose text is `userPublicKey`, relative to the config.
     pub user_public_key_file: Option<Spanned<Text>>,
 }
 
-impl Default for SessionConfig {
-    fn default() -> Self {
-        SessionConfig {
-            kind: SessionKind::Invitation,
-            minimal_signature_flow: true,
-            digital_identity_only: false,
-            user_public_key_file: None,
-        }
-    }
-}
-
 /// Which call is made: `CreateInvitation`, or `CreateAuthSession` with no pre-filled fields and no admin login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionKind {
+    #[default]
     Invitation,
     Auth,
-}
-
-impl SessionKind {
-    /// The call that a body was made for, as can be seen from the body itself.
-    pub fn of_body(body: &str) -> SessionKind {
-        if body.starts_with("{\"SessionInput\"") {
-            SessionKind::Invitation
-        } else {
-            SessionKind::Auth
-        }
-    }
 }
 
 /// What makes two rows the same invitation.
@@ -190,10 +161,9 @@ pub struct RetryConfig {
 }
 
 /// What to do with uncertain rows: hold them until a person decides, or send them again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUncertain {
-    #[default]
     Hold,
     Resend,
 }
@@ -219,63 +189,143 @@ pub struct NotifyConfig {
     pub url: Option<String>,
 }
 
+/// Where a form field takes its value from (one of `column`, `template`, `value`), and what type it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[serde(expecting = "a column's name in quotes, or { column = \"…\", … }")]
+pub struct FieldConfig {
+    pub column: Option<Spanned<Columns>>,
+    pub template: Option<Spanned<Text>>,
+    /// The same for every row.
+    pub value: Option<Spanned<Text>>,
+    #[serde(rename = "type")]
+    pub field_type: Option<Spanned<FieldType>>,
+    /// What comes before a number's fraction.
+    pub decimal: Option<Spanned<DecimalMark>>,
+    /// How text cells write a date.
+    pub input: Option<Spanned<Text>>,
+    /// How a date goes out.
+    pub output: Option<Spanned<Text>>,
+    /// What people write and what is sent for it; none: the form's own.
+    pub choices: Option<Spanned<Entries<Spanned<Text>>>>,
+    /// Whether an empty cell is a problem.
+    pub required: Option<Spanned<bool>>,
+    /// What an empty cell becomes.
+    pub default: Option<Spanned<Text>>,
+}
+
+/// A table whose keys are other people's words, in the order of the file.
+pub type Entries<T> = IndexMap<Spanned<String>, T>;
+
+/// A column's name, or several: the first that is filled in a row counts.
+pub type Columns = OneOrMany<Text>;
+
+/// One value, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let many = match Value::deserialize(deserializer)? {
+            Value::Array(many) if many.is_empty() => {
+                return Err(D::Error::custom("is empty\nname one, or take it out"));
+            }
+            Value::Array(many) => many,
+            one => vec![one],
+        };
+        let all: Result<_, toml::de::Error> = many.into_iter().map(T::deserialize).collect();
+        all.map(OneOrMany)
+            .map_err(|error| D::Error::custom(error.message()))
+    }
+}
+
+/// A text that says something: not empty, not only white space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Text(pub(crate) String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let is_empty = text.trim().is_empty();
+        (!is_empty).then_some(Text(text)).ok_or("is empty\n")
+    }
+}
+
+impl Deref for Text {
+    type Target = String;
+
+    fn deref(&self) -> &String {
+        &self.0
+    }
+}
+
+/// A contract type as the name of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TypeKey(pub ContractTypeId);
+
+impl TryFrom<String> for TypeKey {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let id = name.parse().ok();
+        let id = id.filter(|id: &ContractTypeId| id.to_string() == name);
+        id.map(TypeKey).ok_or(
+            "is no contract type\nfields stand under their contract type's number, such as [fields.414]",
+        )
+    }
+}
+
 /// A text that passes a check; else it must be what is `expected`, with advice in a second line.
 fn checked<'de, D: Deserializer<'de>>(
     deserializer: D,
     is_right: impl Fn(&str) -> bool,
     expected: &str,
-) -> Result<String, D::Error> {
-    let text = Text::deserialize(deserializer)?.0;
+) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
     if is_right(&text) {
-        Ok(text)
-    } else {
-        Err(D::Error::custom(expected))
+        return Ok(Some(text));
     }
+    Err(D::Error::custom(expected))
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let is_address = |url: &str| url.starts_with("https://") || url.starts_with("http://");
     let expected = "must begin with https://\nfor example \"https://api.vlenseg.com\"";
-    checked(deserializer, is_address, expected).map(Some)
+    checked(deserializer, is_address, expected)
 }
 
 fn register<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let is_register = |url: &str| url.starts_with("postgres") && !url.contains("password=");
     let expected = "must be postgres://ROLE@HOST/DATABASE, without a password\nwhich is in the file that VLENS_REGISTER_PASSWORD_FILE names";
-    checked(deserializer, is_register, expected).map(Some)
+    checked(deserializer, is_register, expected)
 }
 
 /// What goes there is nobody's on the way.
 fn safe_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let is_safe = |text: &str| {
-        let Ok(url) = Url::parse(text) else {
-            return false;
-        };
-        let is_here = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
+    let is_here = |host: &str| {
+        let address = host.trim_matches(['[', ']']).parse();
+        host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
+    };
+    let is_safe = |url: &Url| {
         let has_login = !url.username().is_empty() || url.password().is_some();
         let has_more = has_login || url.query().is_some() || url.fragment().is_some();
-        !has_more && (url.scheme() == "https" || url.scheme() == "http" && is_here)
+        let is_private = url.scheme() == "https" || url.host_str().is_some_and(is_here);
+        url.scheme().starts_with("http") && is_private && !has_more
     };
+    let is_right = |text: &str| Url::parse(text).is_ok_and(|url| is_safe(&url));
     let expected =
         "must begin with https:// and have no query\nplain http is for this machine alone";
-    checked(deserializer, is_safe, expected).map(Some)
+    checked(deserializer, is_right, expected)
 }
 
 fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match *text.as_bytes() {
-        [one] if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r') => {
-            Ok(Some(char::from(one)))
-        }
-        _ => Err(D::Error::custom(
-            "must be one character\nsuch as \",\", \";\", \"|\" or \"\\t\" for a tab",
-        )),
-    }
+    let is_one = |text: &str| text.len() == 1 && !["\"", "\n", "\r"].contains(&text);
+    let expected = "must be one character\nsuch as \",\", \";\", \"|\" or \"\\t\" for a tab";
+    let text = checked(deserializer, is_one, expected)?;
+    Ok(text.and_then(|text| text.chars().next()))
 }
 
 impl Config {
@@ -296,7 +346,15 @@ impl Config {
         let mut config: Config = reading.read();
         config.origin = origin;
         config.check_contract(&mut reading);
-        config.check_fields(&mut reading);
+        for (TypeKey(id), group) in config.fields.iter().flatten() {
+            let id = id.to_string();
+            for (key, field) in group {
+                let (key, place) = (key.get_ref(), field.span());
+                if reading.is_whole(&["fields", &id, key]) {
+                    field.get_ref().check(key, &place, &mut reading);
+                }
+            }
+        }
         let refusal = reading.refusal(&config.origin);
         refusal.map_or(Ok(config), Err)
     }
@@ -309,33 +367,8 @@ impl Config {
     /// The contract types that `[contract]` names.
     pub fn contract_types(&self) -> Vec<ContractTypeId> {
         let types = self.contract.all_types();
-        types
-            .flat_map(|types| types.get_ref().0.iter().copied())
-            .collect()
-    }
-
-    /// Every column name that the mapping refers to, and the names by which the headers would be recognised where the
-    /// config is silent: by them a header row below title lines is found.
-    pub fn known_names(&self) -> Vec<String> {
-        let recipient = [&self.recipient.phone, &self.recipient.email];
-        let mut names = names_in(recipient.into_iter().flatten());
-        if names.is_empty() {
-            names.extend_from_slice(Role::Phone.names());
-            names.extend_from_slice(Role::Email.names());
-        }
-        if self.contract.column.is_none() && self.contract.types.is_none() {
-            names.extend_from_slice(Role::ContractType.names());
-        }
-        names.extend(names_in(&self.contract.column));
-        names.extend(names_in(&self.identity.columns));
-        let groups = self.fields.iter().flat_map(IndexMap::values);
-        for FieldEntry(field) in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
-            names.extend(names_in(&field.column));
-            if let Some(template) = &field.template {
-                names.extend(template::columns_of(template.get_ref()).unwrap_or_default());
-            }
-        }
-        names
+        let ids = types.flat_map(|types| &types.get_ref().0);
+        ids.copied().collect()
     }
 
     fn check_contract(&self, reading: &mut Reading<'_>) {
@@ -343,65 +376,106 @@ impl Config {
         for types in contract.all_types() {
             if types.get_ref().0.iter().any(|id| id.0 < 1) {
                 let message = "a contract type is a number from 1 on";
-                reading.refuse(&types.span(), message, "such as [414]");
+                reading.refuse(types.span(), message, "such as [414]");
             }
         }
         match (&contract.types, &contract.column, &contract.values) {
             (Some(types), column, values) if column.is_some() || values.is_some() => {
                 let hint = "`types` for the same contract types in every row, `column` for a column that tells";
                 let message = "`types` and `column` exclude each other";
-                reading.refuse(&types.span(), message, hint);
+                reading.refuse(types.span(), message, hint);
             }
             (None, None, Some(values)) if reading.is_whole(&["contract"]) => {
                 let hint = "add column = \"…\", the column that holds these values";
-                reading.refuse(&values.span(), "`values` needs a `column`", hint);
+                reading.refuse(values.span(), "`values` needs a `column`", hint);
             }
             (None, Some(_), Some(values)) if values.get_ref().is_empty() => {
                 let hint = "such as { \"Personal loan\" = 414 }; leave it out when the cells hold the ids themselves";
-                reading.refuse(&values.span(), "`values` is empty", hint);
+                reading.refuse(values.span(), "`values` is empty", hint);
             }
             _ => {}
         }
     }
+}
 
-    fn check_fields(&mut self, reading: &mut Reading<'_>) {
-        for (id, group) in self.fields.iter_mut().flatten() {
-            let id = id.0.to_string();
-            for (key, field) in group {
-                let span = field.span();
-                let field = &mut field.get_mut().0;
-                if let Some(column) = &mut field.column
-                    && column.span().is_empty()
-                {
-                    *column = Spanned::new(span.clone(), column.get_ref().clone());
-                }
-                if reading.is_whole(&["fields", &id, key.get_ref()]) {
-                    field.check(key.get_ref(), &span, reading);
-                }
-            }
-        }
+impl ContractConfig {
+    fn all_types(&self) -> impl Iterator<Item = &Spanned<OneOrMany<ContractTypeId>>> {
+        let values = self.values.iter().map(Spanned::get_ref);
+        self.types.iter().chain(values.flat_map(IndexMap::values))
     }
 }
 
-fn names_in<'c>(columns: impl IntoIterator<Item = &'c Spanned<Columns>>) -> Vec<String> {
-    let names = columns.into_iter().flat_map(|columns| &columns.get_ref().0);
-    names.map(|name| name.to_string()).collect()
-}
+impl FieldConfig {
+    pub(crate) fn field_type(&self) -> FieldType {
+        let field_type = self.field_type.as_ref();
+        field_type.map_or(FieldType::Text, |name| *name.get_ref())
+    }
 
-/// A contract type as the name of its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct TypeKey(pub ContractTypeId);
+    fn check(&self, key: &str, span: &Range<usize>, reading: &mut Reading<'_>) {
+        let sources = [
+            self.column.as_ref().map(|_| "\"column\""),
+            self.template.as_ref().map(|_| "\"template\""),
+            self.value.as_ref().map(|_| "\"value\""),
+        ];
+        match sources.into_iter().flatten().collect::<Vec<_>>()[..] {
+            [_] => {}
+            [] => {
+                let message = format!("the field `{key}` has no value to send");
+                let hint = "give it a `column`, a `template` or a `value`";
+                reading.refuse(span.clone(), message, hint);
+            }
+            ref given => {
+                let given = given.join(" and ");
+                let message = format!("the field `{key}` has several values to send: {given}");
+                reading.refuse(span.clone(), message, "keep one of them");
+            }
+        }
+        if let Some(text) = &self.template
+            && let Err(reason) = Template::new(text.get_ref())
+        {
+            let message = format!("the template cannot be used: {reason}");
+            reading.refuse(text.span(), message, "");
+        }
+        let formats: [(_, _, fn(&str) -> _); 2] = [
+            ("input", &self.input, check_date_input),
+            ("output", &self.output, check_date_format),
+        ];
+        for (name, format, check) in formats {
+            if let Some(format) = format
+                && let Err(reason) = check(format.get_ref())
+            {
+                let message = format!("`{name}` is no date format: {reason}");
+                let hint = "such as \"%d/%m/%Y\" for 31/12/1990";
+                reading.refuse(format.span(), message, hint);
+            }
+        }
+        self.check_options(reading);
+    }
 
-impl TryFrom<String> for TypeKey {
-    type Error = &'static str;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        let id = name.parse().ok();
-        let id = id.filter(|id: &ContractTypeId| id.to_string() == name);
-        id.map(TypeKey).ok_or(
-            "is no contract type\nfields stand under their contract type's number, such as [fields.414]",
-        )
+    /// Refuses options of other types, and all of them beside a constant.
+    fn check_options(&self, reading: &mut Reading<'_>) {
+        let (number, date) = (Some(FieldType::Number), Some(FieldType::Date));
+        let choice = Some(FieldType::Choice);
+        for (option, span, owner) in [
+            ("type", self.field_type.as_ref().map(Spanned::span), None),
+            ("decimal", self.decimal.as_ref().map(Spanned::span), number),
+            ("input", self.input.as_ref().map(Spanned::span), date),
+            ("output", self.output.as_ref().map(Spanned::span), date),
+            ("choices", self.choices.as_ref().map(Spanned::span), choice),
+            ("required", self.required.as_ref().map(Spanned::span), None),
+            ("default", self.default.as_ref().map(Spanned::span), None),
+        ] {
+            let Some(span) = span else { continue };
+            if self.value.is_some() {
+                let message =
+                    format!("`{option}` means nothing beside `value`, which is sent as it stands");
+                reading.refuse(span, message, "take one of the two out");
+            } else if let Some(owner) = owner.filter(|owner| *owner != self.field_type()) {
+                let hint = format!("add type = \"{owner}\", or take `{option}` out");
+                let message = format!("`{option}` belongs to type = \"{owner}\"");
+                reading.refuse(span, message, hint);
+            }
+        }
     }
 }
 

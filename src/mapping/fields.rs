@@ -6,14 +6,14 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::config::{Config, DEFAULT_DATE_OUTPUT, TypeKey};
+use super::config::{Columns, Config, DEFAULT_DATE_OUTPUT, Entries, FieldConfig, Text, TypeKey};
 use super::diagnostics::ConfigProblem;
-use super::field_config::{Columns, Entries, FieldConfig, FieldEntry, Text};
 use super::form::{TypeForm, names_a_birth_date};
-use super::header::{Header, HeaderTypes, Role, is_left_out, listed};
+use super::header::{Header, HeaderTypes, is_left_out, listed};
 use super::names::{did_you_mean, fold_choice, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
+use super::words::Role;
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Row};
 
 /// How many fields a note lists: those of any real form.
@@ -54,7 +54,7 @@ pub(crate) struct Condition {
 }
 
 /// The form fields of one contract type.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Group {
     pub fields: Vec<Field>,
     /// The places of a national id and a birth date, which must agree.
@@ -62,31 +62,7 @@ pub(crate) struct Group {
 }
 
 /// By contract type; under none, for those that only the rows know.
-#[derive(Debug, Default)]
-pub(crate) struct Groups(BTreeMap<Option<ContractTypeId>, Group>);
-
-impl Groups {
-    pub fn of(&self, id: ContractTypeId) -> Option<&Group> {
-        self.0.get(&Some(id)).or_else(|| self.0.get(&None))
-    }
-
-    pub fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.0.values().flat_map(|group| &group.fields)
-    }
-
-    /// Whether there are fields that no form is known for.
-    pub fn lack_a_form(&self, forms: &BTreeMap<ContractTypeId, Form>) -> bool {
-        let lacks = |id: &Option<_>| id.is_none_or(|id| !forms.contains_key(&id));
-        let mut groups = self.0.iter();
-        groups.any(|(id, group)| lacks(id) && !group.fields.is_empty())
-    }
-
-    /// Those that are read by a convention which only their columns can settle.
-    pub fn open_fields(&mut self) -> impl Iterator<Item = &mut Field> {
-        let fields = self.0.values_mut().flat_map(|group| &mut group.fields);
-        fields.filter(|field| matches!(field.source, Source::Columns(_)) && field.kind.is_open())
-    }
-}
+pub(crate) type Groups = BTreeMap<Option<ContractTypeId>, Group>;
 
 impl Field {
     pub fn new(key: &str, source: Source, kind: Kind) -> Self {
@@ -110,36 +86,35 @@ impl Field {
         }
     }
 
-    /// Takes a row into account before the first is mapped.
-    pub fn see(&mut self, row: &Row) {
-        let Source::Columns(columns) = &self.source else {
-            return;
-        };
-        for &column in columns {
-            let by_column = self.by_column.entry(column);
-            let (evidence, kind) =
-                by_column.or_insert_with(|| (Evidence::default(), self.kind.clone()));
-            evidence.see(kind, row.cell(column));
-        }
+    /// Whether it is read by a convention which only its columns can settle.
+    pub fn is_open(&self) -> bool {
+        matches!(self.source, Source::Columns(_)) && self.kind.is_open()
     }
 
-    /// Reads by what its columns have proved from now on.
-    pub fn settle(&mut self) {
-        for (evidence, kind) in self.by_column.values_mut() {
-            if let Ok(Some(convention)) = evidence.verdict() {
-                kind.settle(convention);
+    /// Takes a row into account before the first is mapped.
+    pub fn see(&mut self, row: &Row) {
+        if let (true, Source::Columns(columns)) = (self.is_open(), &self.source) {
+            for &column in columns {
+                let by_column = self.by_column.entry(column);
+                let (evidence, kind) =
+                    by_column.or_insert_with(|| (Evidence::default(), self.kind.clone()));
+                evidence.see(kind, row.cell(column));
+                if let Ok(Some(convention)) = evidence.verdict() {
+                    kind.settle(convention);
+                }
             }
         }
     }
 
-    /// What a cell says in one of the columns.
+    /// What a cell says in one of the columns, by what that has proved.
     pub fn read<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
         let Some((evidence, kind)) = self.by_column.get(&column) else {
             return self.read_made(cell);
         };
         match evidence.verdict() {
             Err(conflict) if kind.depends_on_convention(cell) => Err(conflict),
-            _ => self.among(kind.read(cell)?),
+            Err(_) => self.read_made(cell),
+            Ok(_) => self.among(kind.read(cell)?),
         }
     }
 
@@ -159,20 +134,51 @@ impl Field {
     }
 }
 
+/// What binding needs besides config and columns.
+#[derive(Debug, Clone, Default)]
+pub struct BindOptions {
+    /// `--contract-type`: goes before the config and the headers.
+    pub contract_types: Vec<ContractTypeId>,
+    /// The forms that are known.
+    pub forms: BTreeMap<ContractTypeId, Form>,
+    /// The sheet's file, as a person named it.
+    pub file: String,
+    /// The text of the public key's file.
+    pub user_public_key: Option<String>,
+}
+
 /// A mapping under construction: what it is made from, and what was found on the way.
 pub(crate) struct Binder<'a> {
+    pub config: &'a Config,
+    pub options: &'a BindOptions,
     pub header: Header<'a>,
     pub types: HeaderTypes,
-    pub forms: &'a BTreeMap<ContractTypeId, Form>,
-    /// How phone numbers are read, the recipient's and those in fields.
-    pub phone: Kind,
     pub problems: Vec<ConfigProblem>,
     pub notes: Vec<String>,
     /// Positions of the columns that feed something.
     pub used: BTreeSet<usize>,
 }
 
+/// A form field as it is configured, and the form that it has to fit.
+struct Entry<'b> {
+    key: &'b Spanned<String>,
+    config: &'b FieldConfig,
+    form: &'b TypeForm<'b>,
+}
+
 impl<'a> Binder<'a> {
+    /// How phone numbers are read, the recipient's and those in fields.
+    pub fn phone(&self) -> Kind {
+        Kind::Phone {
+            country: self.config.recipient.country,
+            landlines: self.config.recipient.landlines,
+        }
+    }
+
+    pub fn refuse_at(&mut self, span: Range<usize>, message: String, hint: impl Into<String>) {
+        self.problems.push(ConfigProblem::at(span, message, hint));
+    }
+
     /// The positions of the columns that the config names in one place; what the sheet lacks is noted there.
     pub fn positions(&mut self, columns: &Spanned<Columns>) -> Option<Vec<usize>> {
         let names = columns.get_ref().0.iter().map(|name| name.as_str());
@@ -188,10 +194,7 @@ impl<'a> Binder<'a> {
         for name in names {
             match self.header.find(name) {
                 Ok(column) => positions.push(column.index),
-                Err(problem) => self.problems.push(ConfigProblem {
-                    span: Some(place.clone()),
-                    ..problem
-                }),
+                Err(problem) => self.refuse_at(place.clone(), problem.message, problem.hint),
             }
         }
         self.used.extend(&positions);
@@ -199,53 +202,50 @@ impl<'a> Binder<'a> {
     }
 
     /// The fields of the contract types that rows can have; `possible` is none when only the rows know them.
-    pub fn groups(
-        &mut self,
-        config: &Config,
-        possible: Option<BTreeSet<ContractTypeId>>,
-    ) -> Groups {
-        let Some(configured) = &config.fields else {
+    pub fn groups(&mut self, possible: Option<BTreeSet<ContractTypeId>>) -> Groups {
+        let Some(configured) = &self.config.fields else {
             return self.groups_from_headers(possible);
         };
-        let mut groups = Groups::default();
+        let mut groups = Groups::new();
         for (&TypeKey(id), fields) in configured {
             if possible.as_ref().is_some_and(|types| !types.contains(&id)) {
                 let note = format!("[fields.{id}] is not used: no row is for contract type {id}");
                 self.notes.push(note);
             }
-            let group = self.group(id, fields);
-            groups.0.insert(Some(id), group);
+            groups.insert(Some(id), self.group(id, fields));
         }
-        let possible = possible.into_iter().flatten();
-        let unfed = possible.filter(|id| !groups.0.contains_key(&Some(*id)));
-        let notes = unfed.map(|id| {
-            format!("Contract type {id} gets no field values: there is no [fields.{id}]")
-        });
-        self.notes.extend(notes);
+        for id in possible.into_iter().flatten() {
+            if !groups.contains_key(&Some(id)) {
+                let note =
+                    format!("Contract type {id} gets no field values: there is no [fields.{id}]");
+                self.notes.push(note);
+            }
+        }
         groups
     }
 
-    fn group(&mut self, id: ContractTypeId, entries: &Entries<Spanned<FieldEntry>>) -> Group {
-        let form = TypeForm::new(Some(id), self.forms);
+    fn group(&mut self, id: ContractTypeId, entries: &Entries<Spanned<FieldConfig>>) -> Group {
+        let form = TypeForm::new(Some(id), &self.options.forms);
         let mut fields = Vec::new();
-        for (key, entry) in entries {
-            let config = &entry.get_ref().0;
-            if let Some(mut problem) = form.unknown(key.get_ref(), &format!("`{key}`")) {
-                problem.span = Some(key.span());
-                self.problems.push(problem);
+        for (key, config) in entries {
+            if let Some(problem) = form.unknown(key.get_ref(), &format!("`{key}`")) {
+                self.refuse_at(key.span(), problem.message, problem.hint);
             }
-            let source = self.source(key.get_ref(), config, &form);
-            fields.extend(self.field(key, source, config, &form));
+            let (config, form) = (config.get_ref(), &form);
+            let entry = Entry { key, config, form };
+            let source = self.source(&entry);
+            fields.extend(self.field(&entry, source));
         }
         self.whole(fields, &form)
     }
 
-    fn source(&mut self, key: &str, config: &FieldConfig, form: &TypeForm<'_>) -> Option<Source> {
+    fn source(&mut self, entry: &Entry<'_>) -> Option<Source> {
+        let config = entry.config;
         if let Some(columns) = &config.column {
             return self.positions(columns).map(Source::Columns);
         }
         if let Some(value) = &config.value {
-            return Some(Source::Constant(self.own_text(value, key, form)));
+            return Some(Source::Constant(self.own_text(value, entry)));
         }
         let text = config.template.as_ref()?;
         let template = Template::new(text.get_ref()).ok()?;
@@ -254,36 +254,44 @@ impl<'a> Binder<'a> {
         Some(Source::Template(Box::new(template), columns))
     }
 
-    fn field(
-        &mut self,
-        key: &Spanned<String>,
-        source: Option<Source>,
-        config: &FieldConfig,
-        form: &TypeForm<'_>,
-    ) -> Option<Field> {
-        let kind = self.kind(key, config, form)?;
+    fn field(&mut self, entry: &Entry<'_>, source: Option<Source>) -> Option<Field> {
+        let &Entry { key, config, form } = entry;
+        let text = |text: &Option<Spanned<Text>>| Some(text.as_ref()?.get_ref().to_string());
+        let name = key.get_ref();
+        let kind = match config.field_type() {
+            FieldType::Text => form.choices(name).map_or(Kind::Text, Kind::Choice),
+            FieldType::Choice => Kind::Choice(self.choices(entry)?),
+            FieldType::Number => Kind::Number {
+                decimal: config.decimal.as_ref().map(|mark| *mark.get_ref()),
+            },
+            FieldType::Date => Kind::Date {
+                input: text(&config.input),
+                output: text(&config.output).unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
+                order: None,
+            },
+            FieldType::Phone => self.phone(),
+            FieldType::Email => Kind::Email,
+            FieldType::Boolean => Kind::Boolean,
+            FieldType::EgyptNationalId => Kind::EgyptNationalId,
+        };
+        let default = config.default.as_ref();
+        let default = default.map(|text| self.default(text, &kind, entry));
+        let required = config.required.as_ref();
         let is_free = matches!(
             kind,
             Kind::Number { .. } | Kind::Date { .. } | Kind::Boolean
         );
-        let default = config.default.as_ref();
-        let default = default.map(|text| self.default(text, key.get_ref(), &kind, form));
-        let required = config.required.as_ref();
         Some(Field {
-            among: form.choices(key.get_ref()).filter(|_| is_free),
+            among: form.choices(name).filter(|_| is_free),
             required: required.is_some_and(|required| *required.get_ref()),
             default,
-            ..Field::new(key.get_ref(), source?, kind)
+            ..Field::new(name, source?, kind)
         })
     }
 
     /// A text that goes out as the config has it: if the form offers choices, as the choice's own text.
-    pub(super) fn own_text(
-        &mut self,
-        written: &Spanned<Text>,
-        key: &str,
-        form: &TypeForm<'_>,
-    ) -> String {
+    fn own_text(&mut self, written: &Spanned<Text>, entry: &Entry<'_>) -> String {
+        let (key, form) = (entry.key.get_ref(), entry.form);
         let text = written.get_ref().as_str();
         let Some(choices) = form.choices(key) else {
             return text.to_owned();
@@ -296,63 +304,77 @@ impl<'a> Binder<'a> {
         let hint = did_you_mean(text, values.iter().copied())
             .unwrap_or_else(|| format!("its choices are: {}", values.join(", ")));
         let message = format!("`{text}` is not among the form's choices of `{key}`");
-        let problem = ConfigProblem::at(&written.span(), message).hint(hint);
-        self.problems.push(problem);
+        self.refuse_at(written.span(), message, hint);
         text.to_owned()
     }
 
-    /// How the field's value is read.
-    fn kind(
-        &mut self,
-        key: &Spanned<String>,
-        config: &FieldConfig,
-        form: &TypeForm<'_>,
-    ) -> Option<Kind> {
-        let text = |text: &Option<Spanned<Text>>| Some(text.as_ref()?.get_ref().to_string());
-        Some(match config.field_type() {
-            FieldType::Text => form.choices(key.get_ref()).map_or(Kind::Text, Kind::Choice),
-            FieldType::Choice => Kind::Choice(self.choices(key, config, form)?),
-            FieldType::Number => Kind::Number {
-                decimal: config.decimal.as_ref().map(|mark| *mark.get_ref()),
-            },
-            FieldType::Date => Kind::Date {
-                input: text(&config.input),
-                output: text(&config.output).unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
+    /// What an empty cell becomes, read as a cell would be.
+    fn default(&mut self, written: &Spanned<Text>, kind: &Kind, entry: &Entry<'_>) -> String {
+        let text = self.own_text(written, entry);
+        let cell = Cell::Text(text.clone());
+        let as_sent = match kind {
+            Kind::Date { output, .. } => Kind::Date {
+                input: Some(output.clone()),
+                output: output.clone(),
                 order: None,
             },
-            FieldType::Phone => self.phone.clone(),
-            FieldType::Email => Kind::Email,
-            FieldType::Boolean => Kind::Boolean,
-            FieldType::EgyptNationalId => Kind::EgyptNationalId,
-        })
+            other => other.clone(),
+        };
+        match (kind.read(&cell), as_sent.read(&cell)) {
+            _ if entry.form.choices(entry.key.get_ref()).is_some() => text,
+            (Ok(Some(reading)), _) => reading.text.into_owned(),
+            (Err(fault), Err(_)) => {
+                let (key, (_, reason)) = (entry.key, fault.told());
+                let message = format!("the default of `{key}` does not fit: {reason}");
+                self.refuse_at(written.span(), message, "");
+                text
+            }
+            // A word for nothing, such as `-`, is meant here, and a date may be written as it goes out.
+            _ => text,
+        }
     }
 
     /// The choices that the config names, and the form's.
-    fn choices(
-        &mut self,
-        key: &Spanned<String>,
-        config: &FieldConfig,
-        form: &TypeForm<'_>,
-    ) -> Option<Choices> {
+    fn choices(&mut self, entry: &Entry<'_>) -> Option<Choices> {
+        let &Entry { key, config, form } = entry;
         let configured = config.choices.iter().flat_map(Spanned::get_ref);
         let meanings = configured.clone();
         let meanings = meanings.map(|(label, sent)| (label, sent.get_ref().as_str()));
         self.told_apart(meanings, fold_choice);
-        let mut pairs: Vec<(String, String)> = configured
-            .map(|(label, sent)| {
-                let sent = self.own_text(sent, key.get_ref(), form);
-                (label.get_ref().clone(), sent)
-            })
-            .collect();
+        let mut pairs = Vec::new();
+        for (label, sent) in configured {
+            let sent = self.own_text(sent, entry);
+            pairs.push((label.get_ref().clone(), sent));
+        }
         pairs.extend(form.choice_pairs(key.get_ref()));
         if pairs.is_empty() && config.choices.is_none() {
             let message = format!("the field `{key}` is a choice, and nothing says of what");
             let hint = "add choices = { \"as written\" = \"as sent\" }";
-            let problem = ConfigProblem::at(&key.span(), message).hint(hint);
-            self.problems.push(problem);
+            self.refuse_at(key.span(), message, hint);
             return None;
         }
         Some(Choices::new(pairs))
+    }
+
+    /// What each of these values means, by its folded spelling; two that are alike and mean different things are noted.
+    pub fn told_apart<'e, T: PartialEq>(
+        &mut self,
+        values: impl Iterator<Item = (&'e Spanned<String>, T)>,
+        fold: impl Fn(&str) -> String,
+    ) -> BTreeMap<String, T> {
+        let mut meanings = BTreeMap::new();
+        for (value, meaning) in values {
+            let folded = fold(value.get_ref());
+            if meanings.get(&folded).is_some_and(|known| *known != meaning) {
+                let message =
+                    format!("`{value}` is written like another value that means something else");
+                let hint = "case, spaces, digits and letter variants make no difference";
+                self.refuse_at(value.span(), message, hint);
+            } else {
+                meanings.insert(folded, meaning);
+            }
+        }
+        meanings
     }
 
     /// Ties what belongs together in a group, and notes the form's fields that nothing feeds.
@@ -367,88 +389,78 @@ impl<'a> Binder<'a> {
             });
         }
         self.notes.extend(form.unmapped(&keys));
-        let is_id = |field: &Field| matches!(field.kind, Kind::EgyptNationalId);
         let is_birth_date = |field: &Field| {
             let all = self.header.columns.iter();
             let fed = all.filter(|column| field.columns().contains(&column.index));
             let mut names = fed.map(|column| &column.name).chain([&field.key]);
             matches!(field.kind, Kind::Date { .. }) && names.any(|name| names_a_birth_date(name))
         };
+        let is_id = |field: &Field| matches!(field.kind, Kind::EgyptNationalId);
         let national_id = fields.iter().position(is_id);
-        Group {
-            birth: national_id.zip(fields.iter().position(is_birth_date)),
-            fields,
-        }
+        let birth = national_id.zip(fields.iter().position(is_birth_date));
+        Group { fields, birth }
     }
 
     /// Groups for the contract types that rows can have, or, where only the rows know, for those with a form or a column
     /// of their own, and one for all others.
     fn groups_from_headers(&mut self, possible: Option<BTreeSet<ContractTypeId>>) -> Groups {
         let columns = self.key_columns();
-        let named = columns.iter().filter_map(|column| column.only_for);
+        let named = columns.iter().filter_map(|(_, only_for, _)| *only_for);
         let named: BTreeSet<ContractTypeId> = named.collect();
-        let only_rows_know = possible.is_none();
-        let known = self.forms.keys().chain(&named).copied();
+        let others = possible.is_none().then_some(None);
+        let known = self.options.forms.keys().chain(&named).copied();
         let types = possible.unwrap_or_else(|| known.collect());
-        let unused = named.difference(&types).map(|id| {
-            format!("Columns named `{id}.…` are not used: no row is for contract type {id}")
-        });
-        self.notes.extend(unused);
-        let others = only_rows_know.then_some(None);
+        for id in named.difference(&types) {
+            let note =
+                format!("Columns named `{id}.…` are not used: no row is for contract type {id}");
+            self.notes.push(note);
+        }
         let ids = types.into_iter().map(Some).chain(others);
-        let groups = ids.map(|id| (id, self.group_from_headers(id, &columns)));
-        Groups(groups.collect())
+        ids.map(|id| (id, self.group_from_headers(id, &columns)))
+            .collect()
     }
 
-    fn key_columns(&self) -> Vec<KeyColumn<'a>> {
-        let columns = self.header.columns.iter();
-        let free = columns
-            .filter(|column| !visible(&column.name).is_empty() && !is_left_out(&column.name))
-            .filter(|column| !self.used.contains(&column.index))
-            // A contract type's column stays what it is when --contract-type or [contract] goes before it.
-            .filter(|column| Role::of(&column.name) != Some(Role::ContractType));
-        free.map(|column| {
+    /// The columns whose headers are keys of form fields: with the one contract type that a header names, and the key.
+    fn key_columns(&self) -> Vec<(&'a Column, Option<ContractTypeId>, String)> {
+        let mut free = Vec::new();
+        for column in self.header.columns {
             let header = visible(&column.name);
-            let explicit = self.types.explicit_key(&header);
-            KeyColumn {
-                column,
-                only_for: explicit.map(|(id, _)| id),
-                key: explicit.map_or(header.as_str(), |(_, key)| key).to_owned(),
+            // A contract type's column stays what it is when --contract-type or [contract] goes before it.
+            let is_types = Role::of(&column.name) == Some(Role::ContractType);
+            let is_used = is_types || self.used.contains(&column.index);
+            if !header.is_empty() && !is_left_out(&header) && !is_used {
+                let explicit = self.types.explicit_key(&header);
+                let key = explicit.map_or(&*header, |(_, key)| key).to_owned();
+                free.push((column, explicit.map(|(id, _)| id), key));
             }
-        })
-        .collect()
+        }
+        free
     }
 
     /// The group of one contract type, or of those that only the rows know.
     fn group_from_headers(
         &mut self,
         id: Option<ContractTypeId>,
-        columns: &[KeyColumn<'a>],
+        columns: &[(&'a Column, Option<ContractTypeId>, String)],
     ) -> Group {
-        let form = TypeForm::new(id, self.forms);
-        let own = columns.iter().filter(|column| column.only_for.is_some());
-        let own = own.filter(|column| column.only_for == id);
-        let own: Vec<String> = own.map(|column| form.key_of(&column.key)).collect();
+        let form = TypeForm::new(id, &self.options.forms);
+        let own = columns
+            .iter()
+            .filter(|(_, only_for, _)| only_for.is_some() && *only_for == id);
+        let own: BTreeSet<String> = own.map(|(_, _, key)| form.key_of(key)).collect();
         let mut fields = Vec::new();
         let mut fed: BTreeMap<String, &Column> = BTreeMap::new();
-        for &KeyColumn {
-            column,
-            ref key,
-            only_for,
-        } in columns
-        {
+        for (column, only_for, key) in columns {
             let key = form.key_of(key);
             // A header that names its contract type goes before one that does not.
-            let is_meant = only_for.map_or(!own.contains(&key), |only| Some(only) == id);
-            if !is_meant {
+            if only_for.map_or(own.contains(&key), |only| Some(only) != id) {
                 continue;
             }
             let placed = self.header.placed(&[column]);
             if let Some(mut problem) = form.unknown(&key, &format!("for the column {placed}")) {
                 let header = self.header.shown(&column.name);
-                let way_out =
-                    format!("; to leave the column out, put `_` before its header: `_{header}`");
-                problem.hint = problem.hint.map(|hint| hint + &way_out);
+                let way_out = "to leave the column out, put `_` before its header";
+                problem.hint = format!("{}; {way_out}: `_{header}`", problem.hint);
                 self.problems.push(self.header.in_file(problem));
             } else if let Some(earlier) = fed.get(&key) {
                 let shown = self.header.shown(&key);
@@ -464,28 +476,23 @@ impl<'a> Binder<'a> {
                     ..FieldConfig::default()
                 };
                 let source = Some(Source::Columns(vec![column.index]));
-                fields.extend(self.field(&Spanned::new(0..0, key), source, &config, &form));
+                let entry = Entry {
+                    key: &Spanned::new(0..0, key),
+                    config: &config,
+                    form: &form,
+                };
+                fields.extend(self.field(&entry, source));
             }
         }
         let group = self.whole(fields, &form);
         let keys = group.fields.iter().map(|field| &field.key);
-        let keys: Vec<_> = keys.map(|key| self.header.shown(key)).collect();
+        let keys = listed(keys.map(|key| self.header.shown(key)), FIELDS_SHOWN);
         if !keys.is_empty() {
-            let whose = id.map_or("the contract type of each row".to_owned(), |id| {
-                format!("contract type {id}")
-            });
-            let keys = listed(&keys, FIELDS_SHOWN);
+            let rows = || "the contract type of each row".to_owned();
+            let whose = id.map_or_else(rows, |id| format!("contract type {id}"));
             let note = format!("Fields that go out for {whose}, by the headers: {keys}");
             self.notes.push(note);
         }
         group
     }
-}
-
-/// A column whose header is the key of a form field.
-struct KeyColumn<'a> {
-    column: &'a Column,
-    key: String,
-    /// The one contract type that the header names.
-    only_for: Option<ContractTypeId>,
 }

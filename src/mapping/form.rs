@@ -14,34 +14,32 @@ use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption};
 /// None when no field, or more than one, answers to it.
 pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormField> {
     let wanted = fold(header);
-    let lines: Vec<String> = header
-        .lines()
-        .map(fold)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let pieces: Vec<String> = parts(header)
-        .map(fold)
-        .filter(|part| !part.is_empty())
-        .collect();
-    let names =
-        |field: &FormField| [&field.key, &field.label, &field.label_ar].map(|name| fold(name));
-    let all_name = |pieces: &[String], field: &FormField| {
-        let names = names(field);
+    let (lines, pieces) = (folded(header.lines()), folded(parts(header)));
+    let are_names = |pieces: &[String], field: &FormField| {
+        let names = names(field).map(fold);
         !pieces.is_empty() && pieces.iter().all(|piece| names.contains(piece))
     };
     let fits: [&dyn Fn(&FormField) -> bool; 6] = [
         &|field| field.key == header,
         &|field| fold(&field.key) == wanted,
-        &|field| !wanted.is_empty() && names(field).contains(&wanted),
+        &|field| !wanted.is_empty() && are_names(std::slice::from_ref(&wanted), field),
         &|field| pieces.contains(&fold(&field.key)),
-        &|field| all_name(&lines, field),
-        &|field| all_name(&pieces, field),
+        &|field| are_names(&lines, field),
+        &|field| are_names(&pieces, field),
     ];
     fits.iter().find_map(|fits| {
         let mut fitting = form.fields.iter().filter(|field| fits(field));
         let first = fitting.next()?;
         fitting.next().is_none().then_some(first)
     })
+}
+
+fn names(field: &FormField) -> [&str; 3] {
+    [&field.key, &field.label, &field.label_ar]
+}
+
+fn folded<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
+    texts.map(fold).filter(|text| !text.is_empty()).collect()
 }
 
 /// The form of one contract type, or nothing to check against.
@@ -53,10 +51,8 @@ pub(crate) struct TypeForm<'a> {
 
 impl<'a> TypeForm<'a> {
     pub fn new(id: Option<ContractTypeId>, forms: &'a BTreeMap<ContractTypeId, Form>) -> Self {
-        TypeForm {
-            id,
-            form: id.and_then(|id| forms.get(&id)),
-        }
+        let form = id.and_then(|id| forms.get(&id));
+        TypeForm { id, form }
     }
 
     pub fn field(&self, key: &str) -> Option<&'a FormField> {
@@ -80,15 +76,15 @@ impl<'a> TypeForm<'a> {
 
     /// What is wrong with a key that the form lacks, when there is a form; where `whose` place it is.
     pub fn unknown(&self, key: &str, whose: &str) -> Option<ConfigProblem> {
-        if self.field(key).is_some() {
+        let (id, form) = (self.id?, self.form?);
+        let keys = || form.fields.iter().map(|field| field.key.as_str());
+        if form.field(key).is_some() {
             return None;
         }
-        let keys: Vec<&str> = self.form?.fields.iter().map(|field| &*field.key).collect();
-        let id = self.id?;
         let message = format!("the form of contract type {id} has no field {whose}");
-        let nearest = did_you_mean(key, keys.iter().copied());
-        let hint = nearest.unwrap_or_else(|| format!("its fields are: {}", keys.join(", ")));
-        Some(ConfigProblem::nowhere(message).hint(hint))
+        let all = || format!("its fields are: {}", keys().collect::<Vec<_>>().join(", "));
+        let hint = did_you_mean(key, keys()).unwrap_or_else(all);
+        Some(ConfigProblem::nowhere(message, hint))
     }
 
     /// The form's choices of a field; none when it is free.
@@ -102,19 +98,19 @@ impl<'a> TypeForm<'a> {
         self.field(key).map_or(Vec::new(), choice_pairs)
     }
 
+    pub fn options(&self, key: &str) -> &'a [FormOption] {
+        self.field(key).map_or(&[], |field| &field.options)
+    }
+
     /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
     pub fn unmapped(&self, fed: &[String]) -> Option<String> {
         let keys = self.form?.fields.iter().map(|field| field.key.as_str());
         let missing: Vec<&str> = keys
-            .filter(|key| fed.iter().all(|fed| fed != key))
+            .filter(|key| !fed.iter().any(|fed| fed == key))
             .collect();
         let (id, missing) = (self.id?, missing.join(", "));
         let note = format!("Fields of contract type {id} that get no value: {missing}");
         (!missing.is_empty()).then_some(note)
-    }
-
-    pub fn options(&self, key: &str) -> &'a [FormOption] {
-        self.field(key).map_or(&[], |field| &field.options)
     }
 }
 
@@ -130,27 +126,27 @@ pub(crate) fn choice_pairs(field: &FormField) -> Vec<(String, String)> {
 /// What a field's values must be, by the form and by the words of its key and labels: the one place that says so, for a sheet
 /// whose headers are the keys, for what `init` writes, and for the cells of a template.
 pub fn type_of(field: &FormField) -> FieldType {
-    let names = [&field.key, &field.label, &field.label_ar];
-    let names = names
-        .into_iter()
-        .flat_map(|name| [name.as_str()].into_iter().chain(parts(name)));
-    let names: Vec<String> = names.map(fold).filter(|name| !name.is_empty()).collect();
+    let known = names(field).into_iter();
+    let names = folded(known.flat_map(|name| [name].into_iter().chain(parts(name))));
     let is_about = |concept: &&Concept| {
         let mut known = concept.names.iter().chain([&concept.key]);
         known.any(|known| names.contains(&fold(known)))
     };
     let by_words = WORDS.concepts.iter().find(is_about);
     let by_words = by_words.map_or(FieldType::Text, |concept| concept.field_type);
+    let is_numeric = WORDS.number_kinds.contains(&field.kind);
     match (by_words, field.kind.as_str()) {
         _ if !field.options.is_empty() => FieldType::Choice,
         (FieldType::Text | FieldType::Number, "date") => FieldType::Date,
-        (FieldType::Text, kind)
-            if WORDS.number_kinds.iter().any(|word| word == kind) && !holds_digits(field) =>
-        {
-            FieldType::Number
-        }
+        (FieldType::Text, _) if is_numeric && !holds_digits(field) => FieldType::Number,
         _ => by_words,
     }
+}
+
+/// Whether a word of the key or a label says that its digits are no number.
+fn holds_digits(field: &FormField) -> bool {
+    let mut words = names(field).into_iter().flat_map(words);
+    words.any(|word| WORDS.digits_that_are_text.contains(&word))
 }
 
 pub(crate) fn names_a_birth_date(name: &str) -> bool {
@@ -159,27 +155,23 @@ pub(crate) fn names_a_birth_date(name: &str) -> bool {
     folded == "dob" || words.any(|word| folded.contains(word))
 }
 
-/// Whether a word of the key or a label says that its digits are no number.
-fn holds_digits(field: &FormField) -> bool {
-    let names = [&field.key, &field.label, &field.label_ar].into_iter();
-    let mut words = names.flat_map(|name| words(name));
-    words.any(|word| WORDS.digits_that_are_text.contains(&word))
-}
-
 /// Everything that a mapping could stumble over between two answers that describe the same form, a line each. Labels and order
 /// are left out: they decide nothing that is sent.
 pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
-    let mut lines = Vec::new();
-    let gone = before
-        .fields
-        .iter()
-        .filter(|was| now.field(&was.key).is_none());
-    lines.extend(gone.map(|field| format!("removed: {}", field.key)));
-    let new = now
-        .fields
-        .iter()
-        .filter(|is| before.field(&is.key).is_none());
-    lines.extend(new.map(|field| format!("added: {}", field.key)));
+    let without = |sign: &str, form: &Form, other: &Form| -> Vec<String> {
+        let fields = form
+            .fields
+            .iter()
+            .filter(|field| other.field(&field.key).is_none());
+        fields
+            .map(|field| format!("{sign}: {}", field.key))
+            .collect()
+    };
+    let mut lines = [
+        without("removed", before, now),
+        without("added", now, before),
+    ]
+    .concat();
     for was in &before.fields {
         let Some(is) = now.field(&was.key) else {
             continue;
@@ -187,10 +179,9 @@ pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
         if was.kind != is.kind {
             lines.push(format!("{}: {} became {}", is.key, was.kind, is.kind));
         }
-        let (plus, minus) = (choices_without("+", is, was), choices_without("-", was, is));
-        if !plus.is_empty() || !minus.is_empty() {
-            let choices = [plus, minus].concat().join(", ");
-            lines.push(format!("choices of {}: {choices}", is.key));
+        let choices = [choices_without("+", is, was), choices_without("-", was, is)].concat();
+        if !choices.is_empty() {
+            lines.push(format!("choices of {}: {}", is.key, choices.join(", ")));
         }
         if was.condition != is.condition {
             lines.push(format!("{}: shows under another condition", is.key));

@@ -6,51 +6,29 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
+use indexmap::IndexMap;
+use toml::Spanned;
+
+use super::config::{Columns, Config};
 use super::diagnostics::ConfigProblem;
 use super::names::{Shown, did_you_mean, fold, visible};
-use super::words::WORDS;
+use super::template;
+use super::words::Role;
 use crate::model::{Column, ContractTypeId, RESULT_COLUMNS};
-
-/// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
-pub const EXAMPLE_MARKER: &str = "example / مثال";
 
 /// For how many wrong names the nearest right one is looked for.
 const MOST_SUGGESTIONS: usize = 20;
 /// How many columns an error or a note lists before it stops.
 pub(crate) const COLUMNS_SHOWN: usize = 12;
 
-/// Whether a cell holds [`EXAMPLE_MARKER`] in any spelling.
-pub(crate) fn is_example_marker(text: &str) -> bool {
-    static FOLDED: LazyLock<String> = LazyLock::new(|| fold(EXAMPLE_MARKER));
-    // What is ASCII folds to ASCII, and the marker does not.
-    !text.is_ascii() && fold(text) == *FOLDED
-}
-
-/// What a header stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Phone,
-    Email,
-    ContractType,
-}
-
 /// Roles by the folded names of their columns.
 static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
-    let roles = [Role::Phone, Role::Email, Role::ContractType];
     let named = |role: Role| role.names().iter().map(move |name| (fold(name), role));
+    let roles = [Role::Phone, Role::Email, Role::ContractType];
     roles.into_iter().flat_map(named).collect()
 });
 
 impl Role {
-    /// The headers of the role's column; the first is the API's own and wins over the others.
-    pub fn names(self) -> &'static [String] {
-        match self {
-            Role::Phone => &WORDS.roles.phone,
-            Role::Email => &WORDS.roles.email,
-            Role::ContractType => &WORDS.roles.contract_type,
-        }
-    }
-
     /// The role that a header names, by itself or with its translations beside it (`phoneNumber (رقم الهاتف)`).
     pub fn of(header: &str) -> Option<Role> {
         let named = |text: &str| ROLES.get(&fold(text)).copied();
@@ -63,7 +41,7 @@ impl Role {
 
     /// How near a header of this role is to the API's own word: 2 to the letter, 1 in any spelling or among translations.
     pub fn nearness(self, header: &str) -> u8 {
-        let own = self.names().first().map_or("", String::as_str);
+        let own = &self.names()[0];
         let is_own = |text: &str| fold(text) == fold(own);
         match header {
             _ if header == own => 2,
@@ -92,14 +70,11 @@ impl HeaderTypes {
     pub fn explicit_key<'h>(&self, header: &'h str) -> Option<(ContractTypeId, &'h str)> {
         let last = header.trim().lines().next_back()?;
         let (id, key) = last.trim().split_once('.')?;
-        let id = id.parse().ok()?;
-        let is_key = key.starts_with(|c: char| !c.is_whitespace());
-        (is_key && (self.known.contains(&id) || self.is_plausible(id, key))).then_some((id, key))
-    }
-
-    fn is_plausible(&self, id: ContractTypeId, key: &str) -> bool {
+        let id: ContractTypeId = id.parse().ok()?;
         let numbers_a_column = usize::try_from(id.0).is_ok_and(|id| id <= self.columns);
-        !numbers_a_column && !key.starts_with(char::is_numeric)
+        let is_plausible = !numbers_a_column && !key.starts_with(char::is_numeric);
+        let is_key = key.starts_with(|c: char| !c.is_whitespace());
+        (is_key && (self.known.contains(&id) || is_plausible)).then_some((id, key))
     }
 }
 
@@ -150,16 +125,15 @@ impl<'a> Header<'a> {
 
     /// The column that a name means: the one so written, else the only one that folds alike.
     pub fn find(&self, name: &str) -> Result<&'a Column, ConfigProblem> {
-        let wanted = fold(name);
-        let named = self.columns.iter().zip(&self.folded);
-        let alike: Vec<&Column> = named
-            .filter(|(column, folded)| {
-                column.name == name.trim() || (**folded == wanted && !wanted.is_empty())
-            })
-            .map(|(column, _)| column)
-            .collect();
+        let (written, wanted) = (name.trim(), fold(name));
+        let mut alike = Vec::new();
+        for (column, folded) in self.columns.iter().zip(&self.folded) {
+            if column.name == written || *folded == wanted && !wanted.is_empty() {
+                alike.push(column);
+            }
+        }
         let exact = alike.iter().copied();
-        let exact: Vec<&Column> = exact.filter(|column| column.name == name.trim()).collect();
+        let exact: Vec<&Column> = exact.filter(|column| column.name == written).collect();
         match (&exact[..], &alike[..]) {
             ([only], _) | ([], [only]) => Ok(only),
             ([], []) => Err(self.missing(name)),
@@ -175,10 +149,11 @@ impl<'a> Header<'a> {
     fn missing(&self, name: &str) -> ConfigProblem {
         let left = self.suggestions.get();
         self.suggestions.set(left.saturating_sub(1));
-        let may_suggest = left > 0 && !self.shown.is_masked;
-        let nearest = may_suggest
-            .then(|| did_you_mean(name, self.names()))
-            .flatten();
+        let nearest = if left > 0 && !self.shown.is_masked {
+            did_you_mean(name, self.names())
+        } else {
+            None
+        };
         let hint = nearest.unwrap_or_else(|| self.listed());
         self.problem(format!("the sheet has no column `{name}`"), hint)
     }
@@ -190,8 +165,7 @@ impl<'a> Header<'a> {
 
     /// `its columns are: …`
     pub fn listed(&self) -> String {
-        let shown: Vec<_> = self.names().map(|name| self.shown(name)).collect();
-        let shown = listed(&shown, COLUMNS_SHOWN);
+        let shown = listed(self.names().map(|name| self.shown(name)), COLUMNS_SHOWN);
         let doubt = if self.shown.is_masked {
             "; they look like a customer's values, so the header is perhaps in another row: see --header-row"
         } else {
@@ -223,7 +197,7 @@ impl<'a> Header<'a> {
 
     /// What is wrong with these headers, with the file that they stand in.
     pub fn problem(&self, message: String, hint: impl Into<String>) -> ConfigProblem {
-        self.in_file(ConfigProblem::nowhere(message).hint(hint))
+        self.in_file(ConfigProblem::nowhere(message, hint))
     }
 
     pub fn in_file(&self, mut problem: ConfigProblem) -> ConfigProblem {
@@ -234,10 +208,44 @@ impl<'a> Header<'a> {
     }
 }
 
+impl Config {
+    /// Every column name that the mapping refers to, and the names by which the headers would be recognised where the
+    /// config is silent: by them a header row below title lines is found.
+    pub fn known_names(&self) -> Vec<String> {
+        let (recipient, contract) = (&self.recipient, &self.contract);
+        let mut names = Vec::new();
+        if recipient.phone.is_none() && recipient.email.is_none() {
+            names.extend_from_slice(Role::Phone.names());
+            names.extend_from_slice(Role::Email.names());
+        }
+        if contract.column.is_none() && contract.types.is_none() {
+            names.extend_from_slice(Role::ContractType.names());
+        }
+        let recipient = [&recipient.phone, &recipient.email];
+        let others = [&contract.column, &self.identity.columns];
+        let columns = recipient.into_iter().chain(others).flatten();
+        names.extend(columns.flat_map(names_in));
+        let groups = self.fields.iter().flat_map(IndexMap::values);
+        for field in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
+            names.extend(field.column.iter().flat_map(names_in));
+            if let Some(template) = &field.template {
+                names.extend(template::columns_of(template.get_ref()).unwrap_or_default());
+            }
+        }
+        names
+    }
+}
+
+fn names_in(columns: &Spanned<Columns>) -> impl Iterator<Item = String> {
+    columns.get_ref().0.iter().map(|name| name.to_string())
+}
+
 /// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.
-pub(crate) fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
-    let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
-    match names.len().saturating_sub(most) {
+pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>, most: usize) -> String {
+    let mut names = names.into_iter();
+    let first = names.by_ref().take(most);
+    let shown: Vec<String> = first.map(|name| name.as_ref().to_owned()).collect();
+    match names.count() {
         0 => shown.join(", "),
         more => format!("{}, and {more} more", shown.join(", ")),
     }
@@ -328,13 +336,7 @@ mod tests {
             let parts: Vec<&str> = line.trim().split(" | ").collect();
             let error = header.find(parts[0]).expect_err("a refusal");
             assert_eq!(error.message, parts[1]);
-            assert!(
-                error
-                    .hint
-                    .as_ref()
-                    .is_some_and(|hint| hint.contains(parts[2])),
-                "{error:?}"
-            );
+            assert!(error.hint.contains(parts[2]), "{error:?}");
         }
     }
 }

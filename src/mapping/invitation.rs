@@ -23,14 +23,11 @@ pub(crate) struct BodyFrame {
 pub(crate) type FieldValues<'a> = IndexMap<ContractTypeId, IndexMap<&'a str, Cow<'a, str>>>;
 
 #[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
 struct CreateInvitation<'a> {
-    #[serde(rename = "SessionInput")]
-    session: SessionInput<'a>,
-    #[serde(
-        rename = "RequestFieldsValues",
-        skip_serializing_if = "Option::is_none"
-    )]
-    fields: Option<&'a FieldValues<'a>>,
+    session_input: SessionInput<'a>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    request_fields_values: &'a FieldValues<'a>,
 }
 
 /// The whole body of `CreateAuthSession`.
@@ -44,11 +41,9 @@ struct SessionInput<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_public_key: Option<&'a str>,
     session_permissions: SessionPermissions<'a>,
-    #[serde(
-        rename = "RequestFieldsValues",
-        skip_serializing_if = "Option::is_none"
-    )]
-    fields: Option<&'a FieldValues<'a>>,
+    #[serde(rename = "RequestFieldsValues")]
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    fields: &'a FieldValues<'a>,
 }
 
 #[derive(Serialize)]
@@ -68,10 +63,10 @@ impl BodyFrame {
         types: &[ContractTypeId],
         fields: &FieldValues<'_>,
     ) -> String {
-        let fields = Some(fields).filter(|fields| !fields.is_empty());
+        let none = FieldValues::new();
         let (inside, beside) = match self.request_fields {
-            RequestFields::Inside => (fields, None),
-            RequestFields::TopLevel => (None, fields),
+            RequestFields::Inside => (fields, &none),
+            RequestFields::TopLevel => (&none, fields),
         };
         let session = SessionInput {
             phone_number: recipient.phone.as_deref(),
@@ -79,7 +74,7 @@ impl BodyFrame {
             user_public_key: self.user_public_key.as_deref(),
             session_permissions: SessionPermissions {
                 allowed_contract_type_ids: types,
-                minimal_signature_flow: self.session.minimal_signature_flow,
+                minimal_signature_flow: self.session.minimal_signature_flow.unwrap_or(true),
                 digital_identity_only: self.session.digital_identity_only,
             },
             fields: inside,
@@ -87,12 +82,17 @@ impl BodyFrame {
         let body = match self.session.kind {
             SessionKind::Auth => serde_json::to_string(&session),
             SessionKind::Invitation => serde_json::to_string(&CreateInvitation {
-                session,
-                fields: beside,
+                session_input: session,
+                request_fields_values: beside,
             }),
         };
         body.expect("texts, numbers and their keys are always JSON")
     }
+}
+
+/// Whether a body is `CreateInvitation`'s, as can be seen from the body itself.
+pub fn is_invitation(body: &str) -> bool {
+    body.starts_with("{\"SessionInput\"")
 }
 
 /// The key by phone, else e-mail, with the set of contract types. E-mail addresses are compared without regard to
@@ -115,9 +115,8 @@ pub(crate) fn key_of_recipient(
 
 /// The values of the columns that `[identity]` names, folded.
 pub(crate) fn key_of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> CustomerKey {
-    let mut hash = Sha256::new();
     // Apart from every key of a recipient, whose text is never empty.
-    hash.update(b"\0identity");
+    let mut hash = Sha256::new_with_prefix(b"\0identity");
     for value in values {
         hash.update(b"\0");
         hash.update(fold_value(value));

@@ -6,9 +6,8 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::config::{Config, FollowConfig};
+use super::config::{Config, FollowConfig, Text};
 use super::diagnostics::ConfigProblem;
-use super::field_config::Text;
 use super::guess::is_of_another_person;
 use super::header::Header;
 use super::names::{fold, fold_value};
@@ -165,7 +164,7 @@ impl Portal {
 
 fn unusable(problem: ConfigProblem) -> Error {
     let message = format!("{}.", problem.message);
-    Error::unusable("column_unknown", message).hint(problem.hint.unwrap_or_default())
+    Error::unusable("column_unknown", message).hint(problem.hint)
 }
 
 fn no_column(header: &Header<'_>, what: &str, flag: &str) -> Error {
@@ -213,7 +212,7 @@ fn keys(config: &Config, column: &str) -> HashSet<String> {
     let names = [fold(column), fold(last_part(column))];
     let fields = config.fields.iter().flat_map(IndexMap::values).flatten();
     let mapped = fields.filter(|(_, field)| {
-        let columns = field.get_ref().0.column.iter();
+        let columns = field.get_ref().column.iter();
         let mut columns = columns.flat_map(|columns| &columns.get_ref().0);
         columns.any(|name| names.contains(&fold(name)))
     });

@@ -56,11 +56,14 @@ impl Template {
     pub fn render(&self, values: &[Cow<'_, str>]) -> Result<String, String> {
         let columns = self.columns.iter().map(Value::from);
         let row: BTreeMap<Value, Value> = columns.zip(values.iter().map(Value::from)).collect();
-        let context = context! { row };
         let mut bounded = Bounded(Vec::new());
-        self.environment
-            .get_template(NAME)
-            .and_then(|template| template.render_captured_to(context, &mut bounded).map(drop))
+        let template = self.environment.get_template(NAME);
+        template
+            .and_then(|template| {
+                template
+                    .render_captured_to(context! { row }, &mut bounded)
+                    .map(drop)
+            })
             .map_err(|error| error.kind().to_string())?;
         String::from_utf8(bounded.0).map_err(|error| error.utf8_error().to_string())
     }
@@ -107,28 +110,24 @@ pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
 }
 
 fn statement(statement: &Stmt<'_>, columns: &mut Vec<String>) -> Result<(), String> {
-    let mut all = |statements: &[Stmt<'_>]| {
-        statements
-            .iter()
-            .try_for_each(|one| self::statement(one, columns))
-    };
-    match statement {
-        Stmt::EmitRaw(_) => Ok(()),
-        Stmt::Template(template) => all(&template.children),
+    let inner = match statement {
+        Stmt::EmitRaw(_) => Vec::new(),
+        Stmt::EmitExpr(emit) => return expression(&emit.expr, columns),
+        Stmt::Template(template) => vec![&template.children],
         Stmt::IfCond(condition) => {
-            all(&condition.true_body)?;
-            all(&condition.false_body)?;
-            expression(&condition.expr, columns)
+            expression(&condition.expr, columns)?;
+            vec![&condition.true_body, &condition.false_body]
         }
-        Stmt::EmitExpr(emit) => expression(&emit.expr, columns),
-        _ => Err("it may hold values and `if`, and nothing else".to_owned()),
-    }
+        _ => return Err("it may hold values and `if`, and nothing else".to_owned()),
+    };
+    let mut inner = inner.into_iter().flatten();
+    inner.try_for_each(|one| self::statement(one, columns))
 }
 
 fn expression(expression: &Expr<'_>, columns: &mut Vec<String>) -> Result<(), String> {
     if let Some(column) = column_in(expression) {
-        if !columns.contains(&column) {
-            columns.push(column);
+        if !columns.iter().any(|known| known == column) {
+            columns.push(column.to_owned());
         }
         return Ok(());
     }
@@ -139,12 +138,10 @@ fn expression(expression: &Expr<'_>, columns: &mut Vec<String>) -> Result<(), St
             return Err("`*` is for numbers: write `|int` or `|float` behind a column".to_owned());
         }
         Expr::BinOp(op) => vec![&op.left, &op.right],
-        Expr::Compare(chain) => chain
-            .ops
-            .iter()
-            .map(|op| &op.expr)
-            .chain([&chain.expr])
-            .collect(),
+        Expr::Compare(chain) => {
+            let others = chain.ops.iter().map(|op| &op.expr);
+            others.chain([&chain.expr]).collect()
+        }
         Expr::IfExpr(choice) => {
             let either = [&choice.test_expr, &choice.true_expr];
             either.into_iter().chain(&choice.false_expr).collect()
@@ -153,36 +150,31 @@ fn expression(expression: &Expr<'_>, columns: &mut Vec<String>) -> Result<(), St
             let bounds = [&slice.start, &slice.stop, &slice.step];
             bounds.into_iter().flatten().chain([&slice.expr]).collect()
         }
+        Expr::Filter(filter) if is_listed(FILTERS, filter.name) => {
+            arguments(&filter.args).chain(&filter.expr).collect()
+        }
         Expr::Filter(filter) => {
             let name = filter.name;
-            if !is_listed(FILTERS, name) {
-                return Err(format!(
-                    "it uses the filter `{name}`, which templates here do not have"
-                ));
-            }
-            arguments(&filter.args).chain(&filter.expr).collect()
+            let reason = format!("it uses the filter `{name}`, which templates here do not have");
+            return Err(reason);
         }
         Expr::Test(test) => arguments(&test.args).chain([&test.expr]).collect(),
         Expr::Var(name) if name.id != "row" => {
             let name = name.id;
-            return Err(format!(
-                "it does not know `{name}`; a column is written row['{name}']"
-            ));
+            let reason = format!("it does not know `{name}`; a column is written row['{name}']");
+            return Err(reason);
         }
         Expr::Var(_) | Expr::GetItem(_) | Expr::GetAttr(_) => {
-            return Err(
-                "`row` is used by a column's name written out, such as row['City']".to_owned(),
-            );
+            let how = "`row` is used by a column's name written out, such as row['City']";
+            return Err(how.to_owned());
         }
         _ => {
-            return Err(
-                "it calls a function or makes a list, which templates here cannot".to_owned(),
-            );
+            let what = "it calls a function or makes a list, which templates here cannot";
+            return Err(what.to_owned());
         }
     };
-    inner
-        .into_iter()
-        .try_for_each(|one| self::expression(one, columns))
+    let mut inner = inner.into_iter();
+    inner.try_for_each(|one| self::expression(one, columns))
 }
 
 fn arguments<'e>(arguments: &'e [CallArg<'e>]) -> impl Iterator<Item = &'e Expr<'e>> {
@@ -195,16 +187,16 @@ fn arguments<'e>(arguments: &'e [CallArg<'e>]) -> impl Iterator<Item = &'e Expr<
 }
 
 /// The column in `row['Name']` or `row.name`.
-fn column_in(expression: &Expr<'_>) -> Option<String> {
-    let is_row = |of: &Expr<'_>| matches!(of, Expr::Var(name) if name.id == "row");
-    match expression {
-        Expr::GetAttr(attribute) if is_row(&attribute.expr) => Some(attribute.name.to_owned()),
-        Expr::GetItem(item) if is_row(&item.expr) => match &item.subscript_expr {
-            Expr::Const(name) => name.value.as_str().map(str::to_owned),
-            _ => None,
+fn column_in<'e>(expression: &'e Expr<'_>) -> Option<&'e str> {
+    let (of, name) = match expression {
+        Expr::GetAttr(attribute) => (&attribute.expr, Some(attribute.name)),
+        Expr::GetItem(item) => match &item.subscript_expr {
+            Expr::Const(name) => (&item.expr, name.value.as_str()),
+            _ => return None,
         },
-        _ => None,
-    }
+        _ => return None,
+    };
+    name.filter(|_| matches!(of, Expr::Var(name) if name.id == "row"))
 }
 
 fn is_number(expression: &Expr<'_>) -> bool {

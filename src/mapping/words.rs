@@ -16,7 +16,7 @@ pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Words {
-    pub roles: Roles,
+    pub roles: HashMap<Role, Vec<String>>,
     pub follow: Follow,
     pub secrets: Vec<String>,
     pub nothing: Vec<String>,
@@ -44,13 +44,20 @@ pub(crate) struct Words {
     pub concepts: Vec<Concept>,
 }
 
-/// Headers that are the mapping where no config says otherwise.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Roles {
-    pub phone: Vec<String>,
-    pub email: Vec<String>,
-    pub contract_type: Vec<String>,
+/// What a header stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    Phone,
+    Email,
+    ContractType,
+}
+
+impl Role {
+    /// The headers of the role's column; the first is the API's own and wins over the others.
+    pub fn names(self) -> &'static [String] {
+        &WORDS.roles[&self]
+    }
 }
 
 /// Of a file that tells how far contracts are: headers, the telling ones first, and words for a signed contract.

@@ -49,7 +49,6 @@ impl Sheet {
             while let Some(row) = source.next_row()? {
                 mapping.see(&row);
             }
-            mapping.settle();
             source = Source::open(input, options)?;
         }
         Ok(Sheet {
@@ -70,7 +69,7 @@ impl Sheet {
         })?;
         let identity = Sha256::new()
             .chain_update(bytes)
-            .chain_update(self.mapping.fingerprint())
+            .chain_update(self.mapping.fingerprint)
             .chain_update(reading);
         Ok(identity.finalize().into())
     }
@@ -224,7 +223,7 @@ pub fn import(
         return ledger.begin_run_on(known, what.source_name, what.started, &decide);
     }
     let columns = sheet.columns();
-    let told_by = sheet.mapping.told_by().to_owned();
+    let told_by = sheet.mapping.told_by.clone();
     let (source, started) = (what.source_name, what.started);
     let run = ledger.import(source, &identity, &columns, &told_by, started, |import| {
         sheet.walk(stop, |Judged { row, verdict, .. }| match verdict {

@@ -113,7 +113,7 @@ pub fn dry_run(
     let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
     if let Some(reader) = &reader {
         reader.require(&target.binding)?;
-        reader.tell_apart_by(sheet.mapping.told_by())?;
+        reader.tell_apart_by(&sheet.mapping.told_by)?;
     }
     let [mut due, mut created, mut held, mut invalid, mut duplicate] = [0_u64; 5];
     sheet.walk(stop, |judged| {
@@ -323,7 +323,7 @@ impl<'a> Check<'a> {
             }
         };
         if let Some(reader) = &reader {
-            reader.tell_apart_by(sheet.mapping.told_by())?;
+            reader.tell_apart_by(&sheet.mapping.told_by)?;
         }
         let mut check = Check {
             args,
@@ -477,7 +477,7 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
         let blank = counted(sheet.source.blank_rows, "blank row was", "blank rows were");
         notes.push(format!("{blank} passed over."));
     }
-    notes.extend(sheet.mapping.notes());
+    notes.extend(sheet.mapping.notes.iter().cloned());
     notes.extend(sheet.note_on_asides());
     notes
 }

@@ -145,7 +145,7 @@ fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
         .filter(|(of, _)| of.0 == id)
         .flat_map(|(_, fields)| fields);
     let required = fields.filter(|(_, field)| {
-        let required = field.get_ref().0.required.as_ref();
+        let required = field.get_ref().required.as_ref();
         required.is_some_and(|required| *required.get_ref())
     });
     required.map(|(key, _)| key.get_ref().clone()).collect()

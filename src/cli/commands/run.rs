@@ -21,7 +21,7 @@ use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
 use crate::ledger::{Event, Ledger, OnLoss, Writer};
-use crate::mapping::config::SessionKind;
+use crate::mapping::is_invitation;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{command, reason, rendered, texts};
@@ -113,7 +113,7 @@ async fn go_on<'s>(
     let run = opened.run(named)?;
     // Which call a body is for can be seen from it; the config may have changed since, or be gone.
     let needs_login = match opened.reader.first_due_body(run)? {
-        Some(body) => SessionKind::of_body(&body) == SessionKind::Invitation,
+        Some(body) => is_invitation(&body),
         None => settings.needs_login(),
     };
     drop(opened);
@@ -262,7 +262,7 @@ impl<'s> Flow<'s> {
         if let Some(note) = sheet.note_on_asides() {
             self.settings.output.say(&note);
         }
-        if sheet.mapping.sends_undeclared_keys() && self.asks() {
+        if sheet.mapping.sends_undeclared_keys && self.asks() {
             self.show_first(run)?;
         }
         drop(sheet);

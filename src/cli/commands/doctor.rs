@@ -119,20 +119,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         Target::vlens(settings, &sending, base_url, account)
     });
     let wanted = target.as_ref().ok().map(|target| &target.binding);
-    let path = settings.ledger(false);
-    let place = path.and_then(|path| check_file_system(&path, world::is_made(&path)));
-    let ledger = place.as_ref().map_err(Error::clone);
-    let ledger = ledger.and_then(|at| sound_ledger(&at.path, settings, wanted));
-    let is_sound = ledger.is_ok();
-    let (ledger, binding) = ledger.map_or_else(
-        |error| (Err(error), Ok(nothing())),
-        |(found, whose)| (Ok(found), whose),
-    );
-    chart.note("ledger", ledger);
-    chart.note("binding", binding);
-    if let Ok(at) = &place {
-        look_at_place(at, chart);
-    }
+    let is_sound = examine_ledger(settings, wanted, chart);
     chart.note("register", register(settings, wanted).await);
     let again = settings.command("doctor");
     let not_tried = |why, remedy: String| Ok(warning(format!("Not tried: {why}."), remedy));
@@ -163,6 +150,25 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         },
     };
     chart.note("login", login);
+}
+
+/// Notes how the ledger is, whose it is and where it lies; whether it is sound.
+fn examine_ledger(settings: &Settings, wanted: Option<&Binding>, chart: &mut Chart) -> bool {
+    let path = settings.ledger(false);
+    let place = path.and_then(|path| check_file_system(&path, world::is_made(&path)));
+    let ledger = place.as_ref().map_err(Error::clone);
+    let ledger = ledger.and_then(|at| sound_ledger(&at.path, settings, wanted));
+    let is_sound = ledger.is_ok();
+    let (ledger, binding) = ledger.map_or_else(
+        |error| (Err(error), Ok(nothing())),
+        |(found, whose)| (Ok(found), whose),
+    );
+    chart.note("ledger", ledger);
+    chart.note("binding", binding);
+    if let Ok(at) = &place {
+        look_at_place(at, chart);
+    }
+    is_sound
 }
 
 fn config(settings: &Settings) -> Finding {

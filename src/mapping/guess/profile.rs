@@ -73,14 +73,7 @@ impl Profile {
                 .into_iter();
             marks.any(|decimal| reads(&Kind::Number { decimal }, cell))
         };
-        let mut evidence = Evidence::default();
-        for cell in &values {
-            evidence.see(&date(None, None), cell);
-        }
-        let order = match evidence.verdict() {
-            Ok(Some(Convention::Dates(order))) => Some(order),
-            _ => None,
-        };
+        let order = proven_order(&values);
         let is_text = |cell: &&&Cell| matches!(cell, Cell::Text(_));
         let texts: Vec<&Cell> = values.iter().filter(is_text).copied().collect();
         let distinct = values.iter().map(|cell| cell.shown().trim().to_owned());
@@ -112,14 +105,7 @@ impl Profile {
             order,
             has_open_dates: order.is_none()
                 && open.any(|cell| date(None, None).depends_on_convention(cell)),
-            date_forms: DATE_FORMS.map(|forms| {
-                let mut forms = forms.into_iter().filter(|_| !texts.is_empty());
-                // The one form in which all write their dates.
-                forms.find(|form| {
-                    let kind = date(Some(form), None);
-                    texts.iter().all(|cell| reads(&kind, cell))
-                })
-            }),
+            date_forms: date_forms(&texts),
             is_always_filled: values.len() == all.len(),
             distinct,
             texts: all.iter().map(|cell| fold(&cell.shown())).collect(),
@@ -223,6 +209,29 @@ fn date(input: Option<&str>, order: Option<DateOrder>) -> Kind {
         output: "%Y-%m-%d".to_owned(),
         order,
     }
+}
+
+/// The order of day and month that the column's own values prove.
+fn proven_order(values: &[&Cell]) -> Option<DateOrder> {
+    let mut evidence = Evidence::default();
+    for cell in values {
+        evidence.see(&date(None, None), cell);
+    }
+    match evidence.verdict() {
+        Ok(Some(Convention::Dates(order))) => Some(order),
+        _ => None,
+    }
+}
+
+/// The one form in which all write their dates, for each order.
+fn date_forms(texts: &[&Cell]) -> [Option<&'static str>; 2] {
+    DATE_FORMS.map(|forms| {
+        let mut forms = forms.into_iter().filter(|_| !texts.is_empty());
+        forms.find(|form| {
+            let kind = date(Some(form), None);
+            texts.iter().all(|cell| reads(&kind, cell))
+        })
+    })
 }
 
 fn is_date(cell: &Cell) -> bool {

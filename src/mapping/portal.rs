@@ -90,15 +90,17 @@ impl Portal {
                     no_column(&header, what, "--match")
                 })?,
         };
-        let signed = named.signed.as_ref();
-        let signed = signed.map_or(&WORDS.follow.signed, |words| &words.0);
+        let signed: HashSet<String> = match &named.signed {
+            Some(words) => words.0.iter().map(|word| fold(word)).collect(),
+            None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
+        };
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: customer.clone(),
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at: at.map(|column| (column.clone(), date)),
-            signed: signed.iter().map(|word| fold(word)).collect(),
+            signed,
         })
     }
 

@@ -12,7 +12,9 @@ use rust_xlsxwriter::{
 };
 
 use super::words::{Language, is_arabic};
-use super::workbook::{Book, MAX_ROWS, column_of, header_format, letters, note, write_cell};
+use super::workbook::{
+    Book, MAX_ROWS, column_of, header_format, height, letters, note, write_cell,
+};
 use crate::error::Error;
 use crate::model::{Cell, ContractTypeId, EXAMPLE_PERSON, FieldType, Form, FormField, printable};
 
@@ -40,6 +42,12 @@ const LISTS: &str = "_lists";
 const MARK_HEADER: &str = "_";
 /// Behind the label of a column that may not stay empty.
 const REQUIRED: &str = " *";
+/// The example row beside its person, by what a key ends in or has in it; the first that fits.
+const EXAMPLES: [(&str, &str); 3] = [
+    ("address", "12 Tahrir St., Dokki"),
+    ("employer", "Nile Trading"),
+    ("purpose", "Home repairs"),
+];
 
 /// One column of the template.
 struct Column {
@@ -178,7 +186,7 @@ fn example_for(key: &str) -> &'static str {
     let mut key = key.to_lowercase();
     key.retain(|c| c.is_ascii_alphanumeric());
     let fits = |part: &str| key.ends_with(part) || part != "name" && key.contains(part);
-    let mut examples = EXAMPLE_PERSON.iter();
+    let mut examples = EXAMPLE_PERSON.iter().chain(&EXAMPLES);
     let fitting = examples.find(|(part, _)| fits(part));
     fitting.map_or("…", |(_, example)| example)
 }
@@ -200,9 +208,11 @@ pub fn write_template(
     let mut book = Book::begin(Workbook::new(), name, right_to_left)?;
     let sheet = book.sheet()?;
     // Rows are written one after another, and not kept.
+    let mut tallest = 0.0;
     for (at, column) in (0u16..).zip(&columns) {
-        write_header(sheet, at, spec, column)?;
+        tallest = write_header(sheet, at, spec, column)?.max(tallest);
     }
+    sheet.set_row_height(HEADER_ROW, tallest)?;
     let mark = column_of(columns.len());
     sheet.set_column_width(mark, 18)?;
     sheet.write_string_with_format(HEADER_ROW, mark, MARK_HEADER, &label_format())?;
@@ -224,13 +234,13 @@ pub fn write_template(
     Ok(book.workbook.save_to_writer(out)?)
 }
 
-/// Labels large, the key small, one below the other; beside them a note.
+/// Labels large, the key small, one below the other; beside them a note. Returns the height that they take.
 fn write_header(
     sheet: &mut Worksheet,
     at: u16,
     spec: &TemplateSpec<'_>,
     column: &Column,
-) -> Result<(), XlsxError> {
+) -> Result<f64, XlsxError> {
     let large = Format::new().set_bold().set_font_color(Color::White);
     let small = Format::new().set_font_size(8);
     let small = small.set_font_color(Color::RGB(0xC9_D6E8));
@@ -239,7 +249,9 @@ fn write_header(
     if !labels.is_empty() {
         labels.push('\n');
     }
-    sheet.set_column_width(at, letters(&format!("{labels}{key}"), 16, 36) + 3.0)?;
+    let whole = format!("{labels}{key}");
+    let width = letters(&whole, 16, 36) + 3.0;
+    sheet.set_column_width(at, width)?;
     if labels.is_empty() {
         sheet.write_string_with_format(HEADER_ROW, at, &*key, &label_format())?;
     } else {
@@ -252,7 +264,7 @@ fn write_header(
         let note = note(&notes.join("\n"), 280, 36 + 34 * lines.min(8));
         sheet.insert_note(HEADER_ROW, at, &note)?;
     }
-    Ok(())
+    Ok(height(&whole, width))
 }
 
 fn label_format() -> Format {

@@ -27,6 +27,9 @@ const MOST_CHARS: usize = 32_767;
 const A4: u8 = 9;
 /// What is said is wrapped in a column of this many letters.
 pub(super) const TOLD_WIDTH: u16 = 56;
+/// The height of a line, and of the tallest row that Excel knows.
+const LINE_POINTS: f64 = 15.0;
+const MOST_POINTS: f64 = 400.0;
 
 /// Light grounds for dark text, so that it reads when printed in grey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +108,7 @@ impl Book {
         self.columns = columns.len();
         let last = self.last_column();
         let sheet = self.sheet()?;
+        let mut tallest = LINE_POINTS;
         for (at, name) in columns.iter().enumerate() {
             let name = held(name);
             let (format, seen) = match shown(&name) {
@@ -115,7 +119,9 @@ impl Book {
             sheet.write_string_with_format(row, column, &*name, &format)?;
             let width = width(at).unwrap_or_else(|| letters(seen, 12, 40) + 4.0);
             sheet.set_column_width(column, width)?;
+            tallest = height(seen, width).max(tallest);
         }
+        sheet.set_row_height(row, tallest)?;
         sheet.set_freeze_panes((row + 1).min(MAX_ROWS - 1), 0)?;
         sheet.set_repeat_rows(row, row)?;
         sheet.ignore_error_range(0, 0, MAX_ROWS - 1, last, IgnoreError::NumberStoredAsText)?;
@@ -144,7 +150,9 @@ impl Book {
             (Face::Kept(code), Cell::Number(_) | Cell::Date(_)) => kept(ground, code, cell),
             (Face::Kept(_), _) => ground,
             (Face::Shown(word), _) => showing(ground, word),
-            (Face::Told(language), _) => {
+            (Face::Told(language), cell) => {
+                let height = height(&cell.as_shown(), TOLD_WIDTH.into());
+                self.sheet()?.set_row_height(row, height)?;
                 let top = ground.set_text_wrap().set_align(FormatAlign::Top);
                 read_in(top, language)
             }
@@ -254,6 +262,15 @@ pub(super) fn read_in(format: Format, language: Language) -> Format {
         Language::Arabic => (FormatAlign::Right, 2),
     };
     format.set_align(align).set_reading_direction(direction)
+}
+
+/// The points that a text takes in a column of this many letters: not every spreadsheet fits rows to their text by itself.
+pub(super) fn height(text: &str, width: f64) -> f64 {
+    let lines = text.lines().map(|line| {
+        let letters = u16::try_from(textwrap::core::display_width(line)).unwrap_or(u16::MAX);
+        (f64::from(letters) / width.max(1.0)).ceil().max(1.0)
+    });
+    (lines.sum::<f64>() * LINE_POINTS).min(MOST_POINTS)
 }
 
 /// The letters that a text takes side by side, within bounds.

@@ -201,17 +201,6 @@ impl Ledger {
         self.set(join, ())
     }
 
-    /// Has the register asked again about those who were uncertain or rejected at a colleague's: it alone knows what became of them
-    /// since, and lets nobody be sent to as long as they are.
-    pub fn ask_again(&mut self) -> Result<()> {
-        const ASK_AGAIN: &str = "
-            UPDATE invitations SET status = 'pending' WHERE status IN ('uncertain', 'rejected')
-              AND id IN (SELECT invitation_id FROM attempts WHERE event = 'elsewhere')
-              AND (SELECT event FROM attempts WHERE invitation_id = invitations.id ORDER BY id DESC LIMIT 1) = 'elsewhere'
-              AND (SELECT body FROM contents WHERE id = content_id) IS NOT NULL";
-        self.set(ASK_AGAIN, ())
-    }
-
     /// Notes within a transaction that the register knows what became of a request.
     pub fn note_told(&self, register_id: RegisterId) -> Result<()> {
         let note = "UPDATE attempts SET told = 1 WHERE told = 0 AND register_id = ?1";

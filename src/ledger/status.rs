@@ -78,6 +78,17 @@ impl Meeting {
 }
 
 impl Ledger {
+    /// Has the register asked again about those who were uncertain or rejected at a colleague's: it alone knows what became of them
+    /// since, and lets nobody be sent to as long as they are.
+    pub fn ask_again(&mut self) -> Result<()> {
+        const ASK_AGAIN: &str = "
+            UPDATE invitations SET status = 'pending' WHERE status IN ('uncertain', 'rejected')
+              AND id IN (SELECT invitation_id FROM attempts WHERE event = 'elsewhere')
+              AND (SELECT event FROM attempts WHERE invitation_id = invitations.id ORDER BY id DESC LIMIT 1) = 'elsewhere'
+              AND (SELECT body FROM contents WHERE id = content_id) IS NOT NULL";
+        self.set(ASK_AGAIN, ())
+    }
+
     /// Gives an invitation a new status; `by` is the run that created it, none where that was elsewhere.
     pub(super) fn set_status(
         &self,

@@ -53,6 +53,21 @@ fn every_room_imports_what_its_floor_allows() {
 }
 
 #[test]
+fn only_the_ledger_and_the_register_speak_to_a_database() {
+    for path in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let text = std::fs::read_to_string(&path).expect("a file of ours");
+        for (library, room) in [("rusqlite", "ledger"), ("tokio_postgres", "register")] {
+            let is_there = path.components().any(|part| part.as_os_str() == room);
+            assert!(
+                is_there || !text.contains(library),
+                "{}: {library}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn no_files_need_each_other() {
     let house = House::read();
     let arrows = house.arrows();

@@ -60,8 +60,27 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it says that it listens.
+    /// Starts it and waits until it says that it listens: on `port`, or with 0 on one that the system gives to no outgoing connection,
+    /// so that it is still there to be had after a kill.
     pub fn start(serve: &Serve, port: u16, log: &Path) -> Server {
+        let tries = if port == 0 { 20 } else { 1 };
+        let mut said = String::new();
+        for _ in 0..tries {
+            let port = if port == 0 {
+                fastrand::u16(10_000..32_000)
+            } else {
+                port
+            };
+            match Server::listening(serve, port, log) {
+                Ok(server) => return server,
+                Err(line) => said = line,
+            }
+        }
+        panic!("not a server's greeting: `{said}`")
+    }
+
+    /// What it says instead, where it cannot listen.
+    fn listening(serve: &Serve, port: u16, log: &Path) -> Result<Server, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vlens-batch"));
         command
             .args(["sandbox", "--json", "--port", &port.to_string(), "--log"])
@@ -82,8 +101,8 @@ impl Server {
             variables: Vec::new(),
             held: None,
         };
-        server.variables = variables.unwrap_or_else(|| panic!("not a server's greeting: `{line}`"));
-        server
+        server.variables = variables.ok_or(line)?;
+        Ok(server)
     }
 
     /// What a client needs, as environment variables.

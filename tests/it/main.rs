@@ -36,6 +36,7 @@ mod privacy;
 mod purge;
 mod readme;
 mod register;
+mod register_faults;
 mod register_sql;
 mod report;
 mod requests;

@@ -10,6 +10,7 @@ mod postgres;
 mod recipe;
 mod rude;
 mod server;
+mod team;
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -26,6 +27,7 @@ pub use postgres::Postgres;
 pub use recipe::Recipe;
 pub use rude::{Http2, Rude, Wire, answer};
 pub use server::Serve;
+pub use team::{COMPUTERS, FAST, Team, people};
 
 /// Where the binary keeps ledgers in a world, whose home is its folder.
 pub const DATA_FOLDER: &str = ".local/share/vlens-batch";

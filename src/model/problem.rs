@@ -160,6 +160,9 @@ struct Code {
     /// What it means as a whole. In English, results tell only problems; of an outcome there is its word.
     en: Option<String>,
     ar: String,
+    /// Whether the cell holds a number that is not the one somebody typed.
+    #[serde(default)]
+    loses_digits: bool,
     /// By name.
     #[serde(flatten)]
     faults: BTreeMap<String, Sentence>,
@@ -198,6 +201,11 @@ impl Fault {
 pub fn problem_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
     let codes = CODES.iter();
     codes.filter_map(|(code, all)| Some((code.as_str(), all.en.as_deref()?)))
+}
+
+/// Whether a problem's cell holds a number that is not the one somebody typed.
+pub fn loses_digits(code: &str) -> bool {
+    CODES.get(code).is_some_and(|code| code.loses_digits)
 }
 
 /// What a problem's code means.

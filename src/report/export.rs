@@ -15,8 +15,8 @@ use super::words::Language;
 use super::workbook::{Book, Face, Fill, TOLD_WIDTH, looks_like_formula};
 use crate::error::Error;
 use crate::model::{
-    Cell, LinkTemplate, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, Secret, Status, printable_lines,
-    to_json,
+    Cell, LinkTemplate, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, Secret, Status, loses_digits,
+    printable_lines, to_json,
 };
 
 /// The form that results take.
@@ -122,10 +122,7 @@ impl<W: Write + Send> Sink<'_, W> {
             Writer::Csv(writer) => {
                 let results = results.map(as_cell);
                 // A number that lost digits would be sound as a text.
-                let is_rounded = row
-                    .problems
-                    .iter()
-                    .any(|one| one.code.ends_with("_rounded"));
+                let is_rounded = row.problems.iter().any(|one| loses_digits(&one.code));
                 let is_refused =
                     |cell: &Cell| matches!(cell, Cell::Number(n) if is_rounded && n.abs() >= 1e10);
                 let mut texts = cells.chain(&results).map(|cell| match cell.as_shown() {

@@ -1,23 +1,22 @@
 //! `vlens-batch.toml`, from its text to what it means: every section, every problem, with the places of names kept so that
 //! binding to a sheet can point at them. Reads no file; knows no sheet.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use reqwest::Url;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
-use url::Url;
 
 use super::diagnostics::Origin;
 use super::reading::Reading;
 use super::template::Template;
 use super::value::{Country, DecimalMark, check_date_format, check_date_input};
 use crate::error::Error;
-use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate};
+use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate, is_loopback};
 
 /// How dates go out unless the config says otherwise.
 pub(crate) const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
@@ -305,14 +304,10 @@ fn register<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 
 /// What goes there is nobody's on the way.
 fn safe_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let is_here = |host: &str| {
-        let address = host.trim_matches(['[', ']']).parse();
-        host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
-    };
     let is_safe = |url: &Url| {
         let has_login = !url.username().is_empty() || url.password().is_some();
         let has_more = has_login || url.query().is_some() || url.fragment().is_some();
-        let is_private = url.scheme() == "https" || url.host_str().is_some_and(is_here);
+        let is_private = url.scheme() == "https" || url.host_str().is_some_and(is_loopback);
         url.scheme().starts_with("http") && is_private && !has_more
     };
     let is_right = |text: &str| Url::parse(text).is_ok_and(|url| is_safe(&url));

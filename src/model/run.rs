@@ -1,6 +1,7 @@
 //! A run over a file: the status of its rows, why it stopped, its summary, and what the ledger tells of it afterwards.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -25,6 +26,12 @@ impl fmt::Display for Timestamp {
         let second = jiff::Timestamp::from_second(self.0.div_euclid(1000)).unwrap_or_default();
         write!(f, "{second}")
     }
+}
+
+/// Whether a host, as addresses have it, is this machine itself: nobody is on the way there.
+pub fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 impl Serialize for Timestamp {

@@ -1,7 +1,6 @@
 //! One connection to the register's database, made again whenever it is lost; one statement with its answer, and what goes wrong with it
 //! told to a person.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use tokio_postgres::{Client, Config, Row};
 use super::member::{Member, Party};
 use super::tls::Tls;
 use crate::error::{Error, Result};
-use crate::model::Secret;
+use crate::model::{Secret, is_loopback};
 
 /// Where the register is, and how to get there.
 #[derive(Debug, Clone)]
@@ -249,9 +248,7 @@ fn config(place: &Place) -> Result<Config> {
         config.password(password.expose());
     }
     let is_near = config.get_hosts().iter().all(|host| match host {
-        Host::Tcp(name) => {
-            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-        }
+        Host::Tcp(name) => is_loopback(name),
         #[cfg(unix)]
         Host::Unix(_) => true,
     });

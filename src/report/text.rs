@@ -2,7 +2,7 @@
 //! separators, singular and plural, durations, colours that are never needed. It says "invitation created", never "sent": whether a
 //! customer hears of it is the tenant's doing.
 
-use anstyle::{AnsiColor, Effects, Style};
+use clap::builder::styling::{AnsiColor, Effects, Style};
 use console::{Alignment, pad_str};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
 use jiff::tz::TimeZone;

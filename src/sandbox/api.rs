@@ -342,9 +342,8 @@ fn list_types() -> Answer {
 
 /// What `isLocalized` changes is unknown, so it changes nothing.
 fn describe_type(call: &Call) -> Checked {
-    let mut members = url::form_urlencoded::parse(call.query.as_bytes());
-    let id = members.find(|(name, _)| name == "requestTypeId");
-    let id = id.and_then(|(_, id)| id.parse().ok());
+    let mut members = call.query.split('&');
+    let id = members.find_map(|member| member.strip_prefix("requestTypeId=")?.parse().ok());
     let id = id.ok_or_else(|| Answer::plain(400, "requestTypeId is not a number"))?;
     // HTTP 200 with an error code is how the vendor documents errors.
     let unknown = || Answer::error(200, 1004, "There is no such contract type.", &Value::Null);

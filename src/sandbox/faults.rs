@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::LazyLock;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::{Answer, Delivery};
+use super::http::{Answer, Delivery, date};
 
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -85,9 +85,8 @@ impl Behaviour {
             Body::Huge => answer.body.resize(answer.body.len() + HUGE_BYTES, b' '),
             _ => {}
         }
-        let ahead = SystemTime::now() + Duration::from_secs(2);
         let retry_after = self.retry_after.clone().map(|value| match &*value {
-            "date" => httpdate::fmt_http_date(ahead),
+            "date" => date(Duration::from_secs(2)),
             _ => value,
         });
         let location = self.location.clone();

@@ -3,8 +3,10 @@
 //!
 //! When in doubt the answer is [`Why::Uncertain`]: a row held back costs a look, a customer invited twice cannot be undone.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -142,11 +144,17 @@ impl RawAnswer {
 /// The longest wait that is passed on: far beyond what anyone waits for, and safe to add to any point in time.
 const MAX_WAIT: Duration = Duration::from_hours(366 * 24);
 
-/// Reads a header such as `Sat, 21 Nov 2026 20:39:00 GMT`.
+/// Reads a time in one of the three forms that RFC 9110, section 5.6.7, has everybody take.
 fn http_date(text: &str) -> Option<Timestamp> {
-    let time = httpdate::parse_http_date(text.trim()).ok()?;
-    let since_epoch = time.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since_epoch.as_millis()).ok().map(Timestamp)
+    let forms = [
+        "%a, %d %b %Y %T GMT",
+        "%A, %d-%b-%y %T GMT",
+        "%a %b %e %T %Y",
+    ];
+    let read = |form| DateTime::strptime(form, text.trim()).ok();
+    let time = forms.into_iter().find_map(read)?;
+    let time = TimeZone::UTC.to_timestamp(time).ok()?;
+    Some(Timestamp(time.as_millisecond()))
 }
 
 /// What stands in the vendor's envelope (`{data, error_code, error_message, error_descriptions}`), or in the framework's own
@@ -586,6 +594,8 @@ mod tests {
             ("1.5", None, None),
             ("Sat, 99 Nov 2026 12:00:00 GMT", None, None),
             (NOON, None, at(None)),
+            ("Saturday, 21-Nov-26 12:00:00 GMT", None, at(None)),
+            ("Sat Nov 21 12:00:00 2026", None, at(None)),
             (NOON, Some("yesterday"), at(None)),
             (NOON, Some(NOON), at(Some(noon))),
         ] {

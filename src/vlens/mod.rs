@@ -18,10 +18,10 @@ pub use transport::{BaseUrl, Fence, Way};
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request};
 use serde_json::{Value, json};
+use tokio_util::bytes::Bytes;
 
 use crate::error::Error;
 use crate::model::{

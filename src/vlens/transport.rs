@@ -8,18 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use reqwest::header::{DATE, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, Request, Response};
+use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, Request, Response, Url};
 use tokio::time::{Instant, timeout_at};
-use url::{Host, Url};
+use tokio_util::bytes::Bytes;
 
 use super::answer::{Body, RawAnswer, plain};
 use crate::error::Error;
 use crate::failpoint;
-use crate::model::{Failure, Refusal, Uncertainty, Why};
+use crate::model::{Failure, Refusal, Uncertainty, Why, is_loopback};
 
 const USER_AGENT: &str = concat!("vlens-batch/", env!("CARGO_PKG_VERSION"));
 
@@ -187,12 +186,7 @@ impl BaseUrl {
     }
 
     fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        }
+        self.0.host_str().is_some_and(is_loopback)
     }
 
     /// The address as it is shown and compared: lower-case host, no default port, no trailing slash.

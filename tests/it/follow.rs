@@ -96,6 +96,27 @@ fn the_loop_from_the_invitation_to_the_reminder_list() {
     world.ran("export", 0).hides("تم التوقيع");
 }
 
+#[test]
+fn who_is_invited_again_is_reminded_again() {
+    let world = World::with_server();
+    world.file("customers.csv", SHEET);
+    world.sent("customers.csv", 0);
+    let told = "Mobile,Status\n01012345678,Customer signed\n01112345678,Customer signed\n";
+    world.file("portal.csv", told);
+    world.ran("follow portal.csv", 0);
+    world.file(
+        "customers.csv",
+        SHEET.replace("29001011234567", "29001011234568"),
+    );
+    world.sent("customers.csv --resend-changed", 0);
+    let stages: Vec<_> = world
+        .export()
+        .iter()
+        .map(|row| row["stage"].clone())
+        .collect();
+    assert_eq!(stages, [Value::Null, json!("Customer signed")]);
+}
+
 /// A sheet of customers and a file that tells of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -17,3 +17,7 @@ pub mod vlens;
 pub mod send;
 
 pub mod cli;
+
+#[cfg(test)]
+#[path = "../tests/support/tables.rs"]
+mod tables;

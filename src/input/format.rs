@@ -230,52 +230,24 @@ fn duration(days: f64, smallest: Unit) -> Option<SignedDuration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
+
+    fn cell(code: &str, number: f64) -> Cell {
+        Format::of(NumberFormat::Code(code.to_owned())).cell(number, false)
+    }
 
     #[test]
     fn formats_show_digits_dates_and_durations() {
-        for (code, number, shown) in [
-            ("00000000000", 1_012_345_678.0, "01012345678"),
-            ("\"0\"0", 1_012_345_678.0, "01012345678"),
-            ("\\0#", 1_012_345_678.0, "01012345678"),
-            ("000-0000-0000", 1_012_345_678.0, "010-1234-5678"),
-            ("[$-409]00000;@", 42.0, "00042"),
-            ("[Red]000", 7.0, "007"),
-            ("\"+20\"0", 1_012_345_678.0, "+201012345678"),
-            // Nothing is added, so the number speaks for itself.
-            ("00000", 123_456.0, "123456"),
-            ("0", 7.0, "7"),
-            ("General", 7.0, "7"),
-            ("0.00", 7.0, "7"),
-            ("#,##0", 7000.0, "7000"),
-            ("000", 1.5, "1.5"),
-            ("000", -1.0, "-1"),
-            ("[<=9999999]000-0000;(000) 000-0000", 1.0, "1"),
-            ("00%", 1.0, "1"),
-            ("#,##0\" days\"", 5.0, "5"),
-            ("yyyy\\-mm\\-dd", 45_351.0, "2024-02-29"),
-            ("[$-2000000]dd/mm/yyyy", 45_351.5, "2024-02-29T12:00:00"),
-            ("h:mm", 0.75, "18:00:00"),
-            ("[h]:mm", 1.5, "36:00:00"),
-            ("[h]:mm", -1.5, "-36:00:00"),
-            // Excel shows no date either; nor was there a 1900-02-29.
-            ("yyyy", -5.0, NO_DATE),
-            ("yyyy", 201_012_345_678.0, NO_DATE),
-            ("yyyy", 60.0, NO_DATE),
-        ] {
-            let cell = Format::of(NumberFormat::Code(code.to_owned())).cell(number, false);
-            assert_eq!(cell.shown(), shown, "{code} {number}");
+        for (code, number, shown) in rows::<(&str, f64, &str)>("format.shown") {
+            let expected = if shown == "no date" { NO_DATE } else { shown };
+            assert_eq!(cell(code, number).shown(), expected, "{code} {number}");
         }
-        for (code, number, label) in [
-            ("[=1]\"Male\";[=2]\"Female\";General", 2.0, Some("Female")),
-            ("[=1]\"Male\";[=2]\"Female\";General", 3.0, None),
-            ("\"Yes\";;\"No\"", 0.0, Some("No")),
-            ("\\Y\\e\\s", 1.0, Some("Yes")),
-            ("_(* #,##0_);_(* (#,##0);_(* \"-\"??_);_(@_)", 0.0, None),
-            ("#,##0;-#,##0;\"-\"", 0.0, None),
-        ] {
-            let cell = Format::of(NumberFormat::Code(code.to_owned())).cell(number, false);
-            let expected = label.map_or(Cell::Number(number), |word| Cell::Label(word.to_owned()));
-            assert_eq!(cell, expected, "{code} {number}");
+        for (code, number, label) in rows::<(&str, f64, &str)>("format.labels") {
+            let expected = match label {
+                "none" => Cell::Number(number),
+                word => Cell::Label(word.to_owned()),
+            };
+            assert_eq!(cell(code, number), expected, "{code} {number}");
         }
         let old_mac = Format::of(NumberFormat::BuiltIn(14)).cell(45_351.0 - 1462.0, true);
         assert_eq!(old_mac.shown(), "2024-02-29");

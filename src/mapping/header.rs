@@ -254,23 +254,14 @@ pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>, most: us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
 
     #[test]
     fn headers_say_what_they_stand_for() {
-        for (headers, role) in [
-            (
-                "phoneNumber|Phone Number|MOBILE|رقم الهاتف|الموبايل|phoneNumber (رقم الهاتف)",
-                Some(Role::Phone),
-            ),
-            (
-                "E-mail|البريد الالكتروني|البريد الإلكتروني\nEmail / email",
-                Some(Role::Email),
-            ),
-            ("contract_type_id", Some(Role::ContractType)),
-            ("Email (work)|fullName|()|", None),
-        ] {
+        for (role, headers) in rows::<(&str, &str)>("header.roles") {
             for header in headers.split('|') {
-                assert_eq!(Role::of(header), role, "{header}");
+                let found = Role::of(header).map_or("none".to_owned(), |it| format!("{it:?}"));
+                assert_eq!(found, role, "{header}");
             }
         }
     }
@@ -281,37 +272,19 @@ mod tests {
             known: BTreeSet::from([ContractTypeId(2)]),
             columns: 12,
         };
-        for (headers, key) in [
-            (
-                "414.fullName|Full name\r\n414.fullName|1. Full name\n414.fullName",
-                Some((414, "fullName")),
-            ),
-            ("2.fullName", Some((2, "fullName"))),
-            ("13.Name", Some((13, "Name"))),
-            (
-                "2. fullName|1.fullName|12.Name|414. Name|414.|fullName|a.b|0.x|-1.x|99.5|a\nb|",
-                None,
-            ),
-        ] {
-            let key = key.map(|(id, key)| (ContractTypeId(id), key));
+        for (key, headers) in rows::<(&str, &str)>("header.keys") {
             for header in headers.split('|') {
-                assert_eq!(types.explicit_key(header), key, "{header}");
+                let found = types.explicit_key(header);
+                let found = found.map_or("none".to_owned(), |(id, key)| format!("{id}.{key}"));
+                assert_eq!(found, key, "{header}");
             }
         }
     }
 
     #[test]
     fn a_name_finds_its_column_or_is_explained() {
-        let names = [
-            "Mobile",
-            "mobile",
-            "الإسم الاول",
-            "E-mail",
-            "Income",
-            "Income",
-            "",
-            "--",
-        ];
+        let names = "Mobile|mobile|الإسم الاول|E-mail|Income|Income||--";
+        let names: Vec<&str> = names.split('|').collect();
         let column = |(index, name): (usize, &&str)| Column {
             name: (*name).to_owned(),
             index,
@@ -326,17 +299,10 @@ mod tests {
         ] {
             assert_eq!(header.find(name).map(|column| column.index), Ok(index));
         }
-        let refused = "
-            MOBILE | c.csv: `MOBILE` could be any of the columns A \"Mobile\" and B \"mobile\" | exactly
-            Income | c.csv: the header `Income` stands above several columns: E \"Income\" and F \"Income\" | rename
-            Incme | c.csv: the sheet has no column `Incme` | did you mean `Income`?
-            Branch | c.csv: the sheet has no column `Branch` | its columns are: Mobile, mobile, الإسم
-            __ | c.csv: the sheet has no column `__` | columns";
-        for line in refused.trim().lines() {
-            let parts: Vec<&str> = line.trim().split(" | ").collect();
-            let error = header.find(parts[0]).expect_err("a refusal");
-            assert_eq!(error.message, parts[1]);
-            assert!(error.hint.contains(parts[2]), "{error:?}");
+        for (name, message, hint) in rows::<(&str, &str, &str)>("header.refused") {
+            let error = header.find(name).expect_err("a refusal");
+            assert_eq!(error.message, message);
+            assert!(error.hint.contains(hint), "{error:?}");
         }
     }
 }

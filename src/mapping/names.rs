@@ -254,62 +254,19 @@ fn is_date(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
 
     #[test]
-    fn spellings_of_one_name_fold_alike() {
-        for (one, other) in [
-            ("E-mail", "email"),
-            ("phone_number", "Phone Number"),
-            ("phoneNumber", "PHONE\u{a0}NUMBER "),
-            ("Full\u{200b}Name", "\u{feff}full name"),
-            ("Full\u{2011}Name", "fullname"),
-            ("Ｓingle", "single"),
-            ("الاسم الأول", "الإسم الاول"),
-            ("الجنسية", "الجنسيه"),
-            ("المستوى", "المستوي"),
-            ("رَقْم الهاتف", "رقم  الهاتـــف"),
-            ("ﺍﻟﻤﺤﺎﻓﻈﺔ", "المحافظة"),
-            ("\u{FE83}\u{FECB}\u{FEB0}\u{FE8F}", "أَعْزَب"),
-            ("مُتزوِّجة", "متزوجه"),
-            ("آخر", "اخر"),
-            ("منی", "منى"),
-            ("کبیر", "كبير"),
-            ("ملف\u{200f}", "ملف"),
-            ("فئة ٣", "فئة 3"),
-        ] {
-            assert_eq!(fold(one), fold(other), "{one} and {other}");
+    fn spellings_of_one_name_fold_alike_and_different_names_stay_different() {
+        for (how, alike, one, other) in rows::<(&str, bool, &str, &str)>("names.folded") {
+            let fold = match how {
+                "name" => fold,
+                "value" => fold_value,
+                _ => fold_choice,
+            };
+            let is_alike = fold(one) == fold(other);
+            assert_eq!(is_alike, alike, "{how}: {one} and {other}");
         }
-    }
-
-    #[test]
-    fn different_names_stay_different() {
-        for (one, other) in [
-            ("phone", "phone2"),
-            ("income", "incomes"),
-            ("الاسم", "القسم"),
-            ("سؤال", "سوال"),
-            ("مطلق", "مطلقة"),
-            ("a.b", "ab"),
-            ("résumé", "resume"),
-        ] {
-            assert_ne!(fold(one), fold(other), "{one} and {other}");
-        }
-    }
-
-    #[test]
-    fn values_keep_what_tells_two_of_them_apart() {
-        assert_eq!(fold_value(" A-12 "), fold_value("a-12"));
-        assert_eq!(fold_value("١٢٣"), "123");
-        assert_eq!(fold_value("قرض  شخصى"), fold_value("قرض شخصي"));
-        assert_ne!(fold_value("1-11"), fold_value("11-1"));
-        assert_ne!(fold_value("1 11"), fold_value("111"));
-    }
-
-    #[test]
-    fn choices_keep_their_dashes_and_lose_their_spaces() {
-        assert_eq!(fold_choice("قرض شخصي"), fold_choice("قرضشخصى"));
-        assert_ne!(fold_choice("1-2"), fold_choice("12"));
-        assert_ne!(fold_choice("A"), fold_choice("A-"));
     }
 
     #[test]
@@ -321,29 +278,17 @@ mod tests {
     #[test]
     fn the_nearest_name_is_found_and_strangers_are_not() {
         let names = ["Customer name", "Mobile", "الاسم الأول", "E-mail"];
-        for (wrong, right) in [
-            ("Custmer name", Some("Customer name")),
-            ("Moblie", Some("Mobile")),
-            ("الاسم الاولى", Some("الاسم الأول")),
-            ("email address", Some("E-mail")),
-            ("Branch", None),
-        ] {
-            assert_eq!(nearest(wrong, names), right, "{wrong}");
+        for (wrong, right) in rows::<(&str, &str)>("names.nearest") {
+            assert_eq!(nearest(wrong, names).unwrap_or("none"), right, "{wrong}");
         }
     }
 
     #[test]
     fn headers_that_look_like_values_are_known() {
-        let values = "01012345678|+20 101 234 5678|٠١٠١٢٣٤٥٦٧٨|۰۱۰۱۲۳۴۵۶۷۸|(010) 1234-5678|29001011234567|Ahmed 29001011234567|\
-                      mona@example.com|1990-01-31|1990-01-31T10:00:00|31/12/1990|٣١/١٢/١٩٩٠|1/1/90|12 Jan 1990|12-يناير-1990|15000|\
-                      12,500.00";
-        for value in values.split('|') {
-            assert!(looks_like_a_value(value), "{value}");
-        }
-        let headers = "|Mobile|phoneNumber|1. Name|414.fullName|Mobile 2|2024|Income 2023/2024|Sales Jan 2024|E-mail|user@work|\
-                       رقم الهاتف ٢|Balance at 31/12/2024|Line 1 - Line 2";
-        for header in headers.split('|') {
-            assert!(!looks_like_a_value(header), "{header}");
+        for (is_value, headers) in rows::<(bool, &str)>("names.values") {
+            for header in headers.split('|') {
+                assert_eq!(looks_like_a_value(header), is_value, "{header}");
+            }
         }
     }
 

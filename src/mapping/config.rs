@@ -477,6 +477,7 @@ impl FieldConfig {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::tables::rows;
 
     /// The sample of the reference, whole.
     fn sample() -> &'static str {
@@ -546,85 +547,14 @@ pub mod tests {
 
     #[test]
     fn an_error_shows_its_line_and_points_at_the_place() {
-        insta::assert_snapshot!(errors_of("[api]\ntenency_name = \"acme\"\n\n[recipient]\nphone = 5\n[fields.414]\nmaritalStatus = { column = \"الحالة الاجتماعية\", type = \"choise\" }\n"), @r#"
-        error: unknown key `tenency_name` in [api]
-         --> vlens-batch.toml:2:1
-          |
-        2 | tenency_name = …
-          | ^^^^^^^^^^^^
-          |
-          = help: did you mean `tenancy_name`?
-
-        error: `phone` must be a text in quotes
-         --> vlens-batch.toml:5:9
-          |
-        5 | phone = 5
-          |         ^
-
-        error: `type` must be "text" or "number" or "date" or "phone" or "email" or "choice" or "boolean" or "egypt_national_id"
-         --> vlens-batch.toml:7:56
-          |
-        7 | maritalStatus = { column = "الحالة الاجتماعية", type = "choise" }
-          |                                                        ^^^^^^^^
-          |
-          = help: did you mean `choice`?
-        "#);
+        for (text, drawn) in rows::<(&str, &str)>("config.drawn") {
+            assert_eq!(errors_of(text), drawn);
+        }
     }
-
-    /// A mistake (`;` stands for a line's end) and a part of what is said of it.
-    const MISTAKES: &str = r#"
-[limit] => unknown key `limit` in the file
-[limit] => did you mean `limits`?
-stray = 1 => known here: api, limits
-limits.per_second = 0 => `per_second` must be a whole number, from 1 on
-limits.per_second = -1 => `per_second` must be a whole number, from 1 on
-limits.per_minute = 99999999999 => `per_minute` must be a whole number, from 1 on
-limits.concurrency = 1.5 => must be a whole number
-limits.concurrency = "8" => must be a whole number
-limits = 5 => [limits] must be a table
-source.hidden = "show" => `hidden` must be "skip" or "send"
-source.delimiter = ",," => `delimiter` must be one character
-source.delimiter = 5 => `delimiter` must be a text in quotes
-source.header_row = 0 => `header_row` must be
-api.base_url = "api.vlenseg.com" => must begin with https://
-notify.url = "http://hc.example/x" => `url` must begin with https://
-notify.url = "https://hc.example/x?a=1" => and have no query
-api.request_fields = "toplevel" => did you mean `top_level`?
-api.tenancy_name = " " => `tenancy_name` is empty
-recipient.country = "Egypt" => no country's two letters
-contract = { types = [414], column = "P" } => `types` and `column` exclude each other
-contract.values = { a = 1 } => `values` needs a `column`
-contract = { column = "P", values = {} } => `values` is empty
-contract.types = [] => `types` is empty
-contract.types = ["414"] => `types` must be a whole number
-contract.types = 0 => a number from 1 on
-session.kind = "invite" => `kind` must be "invitation" or "auth"
-session.minimal_signature_flow = "yes" => must be true or false
-identity.columns = [] => `columns` is empty
-result.link = "https://x/{{ token" => `link` has a {{ that is not closed
-result.link = "https://x/{{ tokn }}" => `link` uses "tokn"
-result.link = "https://x/" => `link` does not use {{ token }}
-fields.fullName = "Name" => [fields.fullName] is no contract type
-fields.0414.a = "A" => [fields.0414] is no contract type
-fields.414.a = 5 => must be a column's name in quotes
-fields.414.a = "" => `a` is empty
-fields.414.a = { type = "text" } => the field `a` has no value to send
-fields.414.a = { column = "A", value = "x" } => several values to send: "column" and "value"
-fields.414.a = { value = "x", type = "date" } => `type` means nothing beside `value`
-fields.414.a = { column = "A", input = "%d" } => `input` belongs to type = "date"
-fields.414.a = { column = "A", type = "date", input = "dd/mm" } => `input` is no date format
-fields.414.a = { column = "A", colum = "B" } => did you mean `column`?
-fields.414.a = { column = "A", type = "choice", choices = 5 } => `choices` must be a table
-fields.414.a = { column = "A", type = "number", decimal = ";" } => `decimal` must be "." or ","
-fields.414.a = { template = "{{ City }}" } => row['City']
-fields.414.a = "A"; fields.414.a = "B" => this is no valid TOML: duplicate key
-fields.414.a = "A => this is no valid TOML
-"#;
 
     #[test]
     fn every_mistake_is_named() {
-        for line in MISTAKES.trim().lines() {
-            let (text, message) = line.split_once(" => ").expect("two parts");
+        for (text, message) in rows::<(&str, &str)>("config.mistakes") {
             let errors = errors_of(&text.replace("; fields", "\nfields"));
             assert!(
                 errors.contains(message),

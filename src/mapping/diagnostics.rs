@@ -219,62 +219,20 @@ fn opens_lines(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::mapping::config::{Config, tests::told};
+    use crate::tables::rows;
 
     #[test]
     fn secrets_are_known_by_the_name_of_their_key() {
-        for name in "api_key apiKey API-KEY key password user_password token accessToken username"
-            .split(' ')
-        {
-            assert!(names_a_secret(name), "{name}");
-        }
-        for name in "user_public_key_file userPublicKey tenancy_name keys columns".split(' ') {
-            assert!(!names_a_secret(name), "{name}");
+        for (is_secret, names) in rows::<(bool, &str)>("diagnostics.keys") {
+            for name in names.split(' ') {
+                assert_eq!(names_a_secret(name), is_secret, "{name}");
+            }
         }
     }
 
-    /// A file (`;` stands for a line's end), the line that is named, and a part of what is said.
-    const SECRETS: &str = r#"
-[api];api_key = "hunter2" => line 2 => VLENS_API_KEY
-apiKey = "hunter2" => line 1 => VLENS_API_KEY_FILE
-[api];;password = "hunter2" => line 3 => VLENS_PASSWORD
-[api];password = """;hunter2;""" => line 2 => VLENS_PASSWORD
-[session];username = "hunter2" => line 2 => VLENS_USERNAME
-[session];access_token = "hunter2" => line 2 => VLENS_USERNAME
-api = { secret = "hunter2" } => line 1 => VLENS_
-[api];base_url = "https://me:hunter2@example.com" => line 2 => before `@`
-[api];username = "https://me:hunter2@example.com" => line 2 => VLENS_USERNAME
-[api];tenency_name = "x";password = "hunter2";tenency = 1 => line 3 => VLENS_
-[vlens];password = "hunter2" => line 2 => VLENS_PASSWORD
-[fields.414];a = { column = "A", token = "hunter2" } => line 2 => VLENS_
-[api];password = "hunter2 => line 2 => TOML
-[api];password = hunter2 => line 2 => TOML
-[api];password = """;hunter2 => line 2 => TOML
-[api];password = "hunter2";password = "hunter2" => line 3 => duplicate
-[api];bad = 1, token = "hunter2" => line 2 => TOML
-[team];register = "postgres://mona:hunter2@h/x" => line 2 => take the password out of it
-[team];register = "postgres://h/x?password=hunter2" => register = … => without a password
-[team];register = "host=h password=hunter2" => register = … => without a password
-[api];pasword = "hunter2" => 2 | pasword = … => unknown key `pasword`
-[api];pin = 1 # hunter2 => 2 | pin = … => unknown key `pin`
-pass = { word = "hunter2" } => 1 | pass = … => unknown key `pass`
-[limits];per_second = { pin = "hunter2" } => 2 | per_second = … => whole number
-[limits];per_second = 0 # password: hunter2 => 2 | per_second = 0 => whole number
-api = { base_ur = "x", pasword = "hunter2" } => 1 | api = … => base_url
-"مفتاح" = "hunter2" => 1 | "مفتاح" = … => unknown key
-[api];ApiKy: hunter2 => 2 | ApiKy: … => TOML
-[api];pasword =;"hunter2" => 2 | pasword = => TOML
-[api];pasword = """;hunt=hunter2 => line 3 => TOML
-[api];"pasword" "hunter2" => line 2 => TOML
-{"api": {"pasword": "hunter2"}} => 1 | {"api": … => TOML
-[notify];url = "http://x.example/hunter2" => 2 | url = … => https
-"#;
-
     #[test]
     fn a_secret_is_named_by_its_line_and_never_shown() {
-        for case in SECRETS.trim().lines() {
-            let [text, line, said] = case.split(" => ").collect::<Vec<_>>()[..] else {
-                panic!("{case}")
-            };
+        for (text, line, said) in rows::<(&str, &str, &str)>("diagnostics.secrets") {
             let errors = Config::parse(&text.replace(';', "\n"), "x").expect_err("a secret");
             let (shown, debug) = (told(&errors), format!("{errors:?}"));
             assert!(

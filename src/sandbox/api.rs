@@ -372,6 +372,7 @@ fn refused(error_code: i64, message: &str) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
 
     fn invitation() -> Value {
         json!({"SessionInput": {
@@ -379,28 +380,6 @@ mod tests {
             "sessionPermissions": {"allowedContractTypeIds": [414], "minimalSignatureFlow": true, "DigitalIdentityOnly": false},
             "RequestFieldsValues": {"414": {"fullName": "Mona", "spouseName": "Adel"}}}})
     }
-
-    /// The member that is changed in a good invitation, its value, and the error code that follows.
-    const CHANGES: &str = r#"
-        /SessionInput/email | "a@b.eg" | 0
-        /SessionInput/userPublicKey | "MIIB" | 0
-        /SessionInput/sessionPermissions/allowedContractTypeIds | [414, 415] | 0
-        /Extra | 1 | 400
-        /SessionInput/PhoneNumber | "+201012345678" | 400
-        /SessionInput/sessionPermissions/digitalIdentityOnly | true | 400
-        /SessionInput/sessionPermissions/minimalSignatureFlow | "true" | 400
-        /SessionInput/sessionPermissions/allowedContractTypeIds | ["414"] | 400
-        /RequestFieldsValues | {} | 400
-        /SessionInput/phoneNumber | null | 1001
-        /SessionInput/phoneNumber | "01012345678" | 1002
-        /SessionInput/phoneNumber | "+2010 1234567" | 1002
-        /SessionInput/email | "mona@example" | 1003
-        /SessionInput/email | "mo na@example.com" | 1003
-        /SessionInput/sessionPermissions/allowedContractTypeIds | [] | 1004
-        /SessionInput/sessionPermissions/allowedContractTypeIds | [414, 999] | 1004
-        /SessionInput/RequestFieldsValues/415 | {} | 1005
-        /SessionInput/RequestFieldsValues/414 | {"fullname": "Mona"} | 1005
-        /SessionInput/RequestFieldsValues/414 | {"monthlyIncome": 5000} | 400"#;
 
     #[test]
     fn an_invitation_is_judged_strictly() {
@@ -427,16 +406,16 @@ mod tests {
             let envelope: Value = serde_json::from_slice(&answer.body).unwrap();
             (answer.status, envelope["error_code"].as_i64())
         };
-        for line in CHANGES.trim().lines() {
-            let parts: Vec<&str> = line.split(" | ").map(str::trim).collect();
-            let (parent, member) = parts[0].rsplit_once('/').unwrap();
+        for (place, value, code) in rows::<(&str, &str, i64)>("sandbox.changes") {
+            let (parent, member) = place.rsplit_once('/').unwrap();
             let mut body = invitation();
-            body.pointer_mut(parent).unwrap()[member] = serde_json::from_str(parts[1]).unwrap();
-            let expected = match parts[2].parse().unwrap() {
+            body.pointer_mut(parent).unwrap()[member] = serde_json::from_str(value).unwrap();
+            let expected = match code {
                 0 => (200, None),
                 code => (400, Some(code)),
             };
-            assert_eq!(post(CREATE_INVITATION, &body), expected, "{line}");
+            let answered = post(CREATE_INVITATION, &body);
+            assert_eq!(answered, expected, "{place} {value}");
         }
         let mut session = invitation()["SessionInput"].clone();
         let refused = post(CREATE_AUTH_SESSION, &session);

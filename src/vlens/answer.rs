@@ -430,6 +430,7 @@ fn shorten(text: &str, max_chars: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
     use serde_json::json;
 
     const GOOD: &str =
@@ -459,63 +460,13 @@ mod tests {
         }
     }
 
-    /// Outcome and body, line by line.
-    const SUCCESSES: &str = r#"
-        created tok-1        | {"data":"tok-1","error_code":null,"error_message":null,"error_descriptions":null}
-        created tok-1        | {"data":"tok-1"}
-        created tok-1        | {"data":" tok-1\n","error_code":0}
-        created tok-1        | {"data":"tok-1","error_code":"0"}
-        created tok-1        | {"data":"tok-1","error_code":0.0}
-        created tok-1        | {"data":"tok-1","success":true,"error":null}
-        created tok-1        | {"data":"tok-1","error_message":"","more":{}}
-        uncertain unreadable | {}
-        uncertain unreadable | {"data":null}
-        uncertain unreadable | {"data":""}
-        uncertain unreadable | {"data":"  "}
-        uncertain unreadable | {"data":17}
-        uncertain unreadable | {"data":{"token":"tok-1"}}
-        uncertain unreadable | {"data":["tok-1"]}
-        uncertain unreadable | {"result":"tok-1","success":true}
-        uncertain unreadable |
-        uncertain unreadable | <html><body>Welcome</body></html>
-        uncertain unreadable | "tok-1"
-        uncertain unreadable | ["tok-1"]
-        uncertain unreadable | {"data":"tok-1"
-        uncertain unreadable | {"data":"tok-1"}{"data":"tok-2"}
-        uncertain unreadable | {"data":"tok-1","data":"tok-2"}
-        uncertain unreadable | {"data":"tok-1","error_code":true}
-        uncertain unreadable | {"data":"tok-1","error_code":1.5}
-        uncertain unreadable | {"data":"tok-1","error_code":1e300}
-        uncertain unreadable | {"data":"tok-1","error_code":""}
-        uncertain unreadable | {"data":"tok-1","error_code":[1]}
-        rejected 1           | {"data":null,"error_code":1,"error_message":"No"}
-        rejected 1           | {"data":"tok-1","error_code":1}
-        rejected 17          | {"data":"tok-1","error_code":" 17 "}
-        rejected 400         | {"error_code":4e2}
-        rejected {status}    | {"error_code":"PhoneInUse"}
-        rejected -1          | {"error_code":-1}
-        rejected 403         | {"error_code":403}
-        rejected 429         | {"error_code":429}
-        rejected 500         | {"error_code":500}
-        rejected {status}    | {"data":"tok-1","success":false}
-        rejected {status}    | {"success":false,"error":{"code":0,"message":"No"}}
-        rejected 12          | {"success":false,"error":{"code":12,"message":"No"}}
-        rejected 9           | {"error_code":0,"error":{"code":"9"}}
-        unauthorized         | {"error_code":401}
-        unauthorized         | {"error_code":"401"}
-        unauthorized         | {"success":false,"error":{"code":401}}"#;
-
     #[test]
     fn a_2xx_is_read_by_its_body() {
-        for line in SUCCESSES.trim().lines() {
-            let (expected, body) = line.split_once('|').expect("two columns");
+        for (expected, body) in rows::<(&str, &str)>("answer.successes") {
             for status in [200, 201, 202, 204, 299] {
-                let expected = expected.trim().replace("{status}", &status.to_string());
-                assert_eq!(
-                    word(&answer(status, body)),
-                    expected,
-                    "HTTP {status} {body}"
-                );
+                let expected = expected.replace("{status}", &status.to_string());
+                let word = word(&answer(status, body));
+                assert_eq!(word, expected, "HTTP {status} {body}");
             }
         }
         let marked = answer(200, "\u{feff}{\"data\":\"tok-1\"}");
@@ -571,14 +522,7 @@ mod tests {
     fn retry_after_counts_for_429_and_503_only_in_seconds_or_as_a_date() {
         const NOON: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
         let good = || Body::Whole(GOOD.into());
-        for (status, retry_after, expected) in [
-            (503, "7", "unavailable"),
-            (503, NOON, "unavailable"),
-            (503, "soon", "uncertain server_error"),
-            (500, "7", "uncertain server_error"),
-            (408, "7", "uncertain server_error"),
-            (200, "7", "created tok-1"),
-        ] {
+        for (status, retry_after, expected) in rows::<(u16, &str, &str)>("answer.waits") {
             let outcome = answer_of(status, retry_after, None, good());
             assert_eq!(word(&outcome), expected, "HTTP {status} {retry_after}");
         }
@@ -605,48 +549,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_tells_why_without_telling_who() {
-        let body = r#"{"data":null,"error_code":17,"error_message":"Phone +201012345678 is \u001btaken",
-            "error_descriptions":{"phoneNumber":["+201012345678 of mona@example.com"]}}"#;
-        assert_eq!(
-            answer(200, body).expect_err("a reason").message,
-            "Phone +2010****5678 is \u{fffd}taken {\"phoneNumber\":[\"+2010****5678 of m***@example.com\"]}"
-        );
-    }
-
-    /// What is said, status and body, line by line: every form in which a reason comes.
-    const REASONS: &str = r#"
-        no reason given (HTTP 422) | 422 | <html>
-        No ["why"] | 200 | {"error_code":1,"error_message":"No","error_descriptions":["why"]}
-        No "long" | 200 | {"success":false,"error":{"code":0,"message":"No","details":"long","validationErrors":null}}
-        No [{"members":["phoneNumber"]}] | 400 | {"error":{"message":"No","validationErrors":[{"members":["phoneNumber"]}]}}
-        Errors {"SessionInput":["required"]} | 400 | {"title":"Errors","errors":{"SessionInput":["required"]}}
-        E-17: No | 200 | {"error_code":"E-17","error_message":"No"}
-        E-17 | 200 | {"error_code":"E-17"}
-        invalid_client | 400 | {"error":"invalid_client"}
-        HTTP 401 | 401 | {}
-        HTTP 401: Gone | 401 | {"error_message":"Gone"}
-        HTTP 200, but the answer was empty | 200 |
-        HTTP 200, but the answer was not the JSON that was expected | 200 | <p>
-        HTTP 200, but with neither a session token nor an error | 200 | {}
-        HTTP 200, but with neither a session token nor an error: Back | 200 | {"error_message":"Back"}"#;
-
-    #[test]
-    fn the_message_says_what_was_answered() {
-        for line in REASONS.trim().lines() {
-            let columns: Vec<&str> = line.splitn(3, '|').map(str::trim).collect();
-            let status = columns[1].parse().expect("a status");
-            let failure = answer(status, columns[2]).expect_err(line);
-            assert_eq!(failure.message, columns[0], "{line}");
+    fn the_message_says_what_was_answered_without_telling_who() {
+        for (message, status, body) in rows::<(&str, u16, &str)>("answer.reasons") {
+            let failure = answer(status, body).expect_err(body);
+            assert_eq!(failure.message, message, "{body}");
         }
-    }
-
-    #[test]
-    fn values_are_masked_even_when_escape_codes_split_them() {
-        assert_eq!(
-            fit_text("Phone +2010\u{1b}[0m12345678 is taken"),
-            "Phone +2010****5678 is taken"
-        );
     }
 
     #[test]
@@ -666,21 +573,6 @@ mod tests {
         let details = fit_json(&json!(long)).expect("details");
         assert!(details.len() <= DETAILS_MAX_BYTES);
         assert!(serde_json::from_str::<Value>(&details).is_ok());
-    }
-
-    #[test]
-    fn details_keep_their_names_and_lose_their_values() {
-        let details = json!({
-            "SessionInput.RequestFieldsValues.414.nationalId": ["29001011234567 is not valid"],
-            "phone": 201_012_345_678_u64, "limit": 5, "ok": false, "none": null
-        });
-        assert_eq!(
-            fit_json(&details).expect("details"),
-            r#"{"SessionInput.RequestFieldsValues.414.nationalId":["29001****4567 is not valid"],"phone":"2010****5678","limit":5,"ok":false,"none":null}"#
-        );
-        for nothing in [json!(null), json!([]), json!({}), json!(" ")] {
-            assert_eq!(fit_json(&nothing), None);
-        }
     }
 
     proptest::proptest! {

@@ -415,34 +415,12 @@ impl http_body::Body for GatedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
     use http_body::Body as _;
-
-    /// Good addresses with the one spelling that they are taken in, and bad ones with their code.
-    const ADDRESSES: &str = "
-        https://api.vlenseg.com               https://api.vlenseg.com
-        https://API.vlenseg.com/              https://api.vlenseg.com
-        https://api.vlenseg.com:443//         https://api.vlenseg.com
-        https://gate.example/vlens/           https://gate.example/vlens
-        http://127.0.0.1:8080                 http://127.0.0.1:8080
-        http://127.9.8.7                      http://127.9.8.7
-        http://[::1]:9/                       http://[::1]:9
-        http://LOCALHOST:80                   http://localhost
-        api.vlenseg.com                       base_url_invalid
-        localhost:8080                        base_url_invalid
-        ftp://api.vlenseg.com                 base_url_invalid
-        https://                              base_url_invalid
-        https://mona:hunter2@api.vlenseg.com  base_url_invalid
-        https://api.vlenseg.com?tenant=acme   base_url_invalid
-        https://api.vlenseg.com/#top          base_url_invalid
-        http://api.vlenseg.com                base_url_insecure
-        http://localhost.example              base_url_insecure
-        http://128.0.0.1                      base_url_insecure
-        http://0.0.0.0                        base_url_insecure";
 
     #[test]
     fn only_addresses_that_nobody_on_the_way_can_read_are_taken() {
-        for line in ADDRESSES.trim().lines() {
-            let (text, expected) = line.trim().split_once(' ').expect("two columns");
+        for (text, expected) in rows::<(&str, &str)>("transport.addresses") {
             let read = match BaseUrl::parse(text, false) {
                 Ok(url) => url.as_str().to_owned(),
                 Err(error) => {
@@ -450,7 +428,7 @@ mod tests {
                     error.code.to_owned()
                 }
             };
-            assert_eq!(read, expected.trim(), "{text}");
+            assert_eq!(read, expected, "{text}");
         }
         let allowed = BaseUrl::parse("http://10.0.0.5:8080", true).expect("allowed");
         assert!(!allowed.is_https() && !allowed.is_loopback());

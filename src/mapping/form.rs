@@ -198,12 +198,13 @@ fn choices_without(sign: &str, field: &FormField, other: &FormField) -> Vec<Stri
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::model::FormCondition;
+    use crate::tables::rows;
 
     /// `key label label_ar kind choice…`, parted by `|`.
-    fn form(fields: &[&str]) -> Form {
+    pub(crate) fn form(fields: &[&str]) -> Form {
         let field = |line: &&str| {
             let mut words = line.split('|').map(str::to_owned);
             let mut word = || words.next().unwrap_or_default();
@@ -271,18 +272,8 @@ mod tests {
             "spouseJob|Job|وظيفة الزوج",
             "monthlyIncome|Income (EGP)|الدخل (جنيه)",
         ]);
-        for (header, key) in [
-            ("fullName", Some("fullName")),
-            ("full_name", Some("fullName")),
-            ("الأسم بالكامل", Some("fullName")),
-            ("Full name (fullName)", Some("fullName")),
-            ("الاسم بالكامل\nFull name\nfullName", Some("fullName")),
-            ("الدخل (جنيه)\nIncome (EGP)", Some("monthlyIncome")),
-            ("Job", None),
-            ("Job (spouseJob)", Some("spouseJob")),
-            ("Branch", None),
-        ] {
-            let found = form_field(header, &form).map(|field| field.key.as_str());
+        for (header, key) in rows::<(&str, &str)>("form.headers") {
+            let found = form_field(header, &form).map_or("none", |field| &field.key);
             assert_eq!(found, key, "{header}");
         }
     }

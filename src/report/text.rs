@@ -403,6 +403,7 @@ fn collect(details: &Json, field: Option<&str>, parts: &mut Vec<String>) {
 pub mod tests {
     use super::*;
     use crate::model::{Counts, RunId};
+    use crate::tables::rows;
 
     /// A run with a bit of everything.
     pub(crate) fn a_summary() -> RunSummary {
@@ -453,49 +454,10 @@ pub mod tests {
 
     #[test]
     fn a_run_says_what_needs_a_person_and_how() {
-        insta::assert_snapshot!(told(&a_summary(), 60), @r"
-        Run 3 of customers.csv is finished; 19 rows need a person.
-
-           11,980  invitations created
-               40  created before, not sent again
-                1  duplicate of an earlier row
-                1  row changed after its invitation was created (row
-                   7); not sent again without --resend-changed
-        11,990 requests to Vlens in 16m 27s, 3 told to wait (429);
-        tenant acme at https://api.vlenseg.com; ledger acme.db
-
-               12  invalid: these rows do not pass validation; they
-                   were not sent.
-                   See what to correct, correct it in the file, and
-                   run again:
-                     vlens-batch check customers.csv --ledger b.db
-
-                4  rejected by Vlens: Vlens answered that it will
-                   not create these invitations.
-                   See why, correct the rows, and run again:
-                     vlens-batch export 3 --only rejected --output rejected.xlsx --ledger b.db
-                   If nothing in them was wrong, try them as they
-                   are:
-                     vlens-batch retry 3 --rejected --sandbox
-
-                1  failed: certainly not created, and every attempt
-                   is used up.
-                   Try again:
-                     vlens-batch retry 3 --failed --sandbox
-
-                2  uncertain: nobody can tell whether these
-                   invitations were created; they are held back.
-                   Find out from Vlens whether they were created:
-                     vlens-batch export 3 --only uncertain --output uncertain.xlsx --ledger b.db
-                   Then say so, row by row. As created, a row is
-                   left without a link, which was in the lost
-                   answer; as not-created, it is due again:
-                     vlens-batch settle 3 --row N --as created --ledger b.db
-                     vlens-batch settle 3 --row N --as not-created --ledger b.db
-                   Or send it once more for a new link, though the
-                   customer may be invited a second time:
-                     vlens-batch retry 3 --row N --uncertain --sandbox
-        ");
+        assert_eq!(
+            rows::<&str>("text.summary"),
+            [told(&a_summary(), 60).trim()]
+        );
         // A refused run of standard input points to the doctor, and goes on from the ledger.
         let mut summary = a_summary();
         summary.stopped = Some(Stop::Refused);
@@ -516,16 +478,8 @@ pub mod tests {
 
     #[test]
     fn durations_are_said_in_their_two_largest_units() {
-        for (seconds, text) in [
-            (f64::NAN, "0s"),
-            (0.0, "0s"),
-            (0.44, "0.4s"),
-            (9.96, "10s"),
-            (59.6, "1m"),
-            (987.2, "16m 27s"),
-            (3600.0, "1h"),
-            (100_000.0, "27h 47m"),
-        ] {
+        assert_eq!(duration(f64::NAN), "0s");
+        for (seconds, text) in rows::<(f64, &str)>("text.durations") {
             assert_eq!(duration(seconds), text, "{seconds}");
         }
     }
@@ -557,28 +511,7 @@ pub mod tests {
 
     #[test]
     fn the_vendors_details_become_words_in_every_shape_that_was_seen() {
-        for (message, expected) in [
-            ("A plain message.", "A plain message."),
-            (
-                r#"Not valid. [{"field":"nationalId","message":"Too short."}]"#,
-                "Not valid. nationalId: Too short.",
-            ),
-            (
-                r#"Not valid. {"nationalId":["Too short.","Not a number."]}"#,
-                "Not valid. nationalId: Too short. nationalId: Not a number.",
-            ),
-            (
-                r#"Not valid. ["Not valid.","Ask us."]"#,
-                "Not valid. Ask us.",
-            ),
-            (
-                r#"Not valid. [{"message":"Ask us."}]"#,
-                "Not valid. Ask us.",
-            ),
-            ("Odd [text", "Odd [text"),
-            ("Numbers only [1,2]", "Numbers only [1,2]"),
-            (r#"A [note] and {"a":"b"}"#, "A [note] and a: b"),
-        ] {
+        for (message, expected) in rows::<(&str, &str)>("text.details") {
             assert_eq!(vendor_words(message), expected);
         }
     }

@@ -235,11 +235,11 @@ mod tests {
                 "line" => printable(text).into(),
                 "lines" => printable_lines(text).into(),
                 "styled" => printable_styled(text).into(),
-                "sh" => quoted_for(text, false).into(),
-                "cmd" => quoted_for(text, true).into(),
+                "sh" => quoted_for(text, false),
+                "cmd" => quoted_for(text, true),
                 "mask" => mask(text),
                 "date" => mask_date(text),
-                "foreign" => mask_text(text).into(),
+                "foreign" => mask_text(text),
                 _ => {
                     let mut json = Vec::new();
                     to_json(&mut json, &text).unwrap();

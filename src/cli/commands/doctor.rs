@@ -172,16 +172,18 @@ fn examine_ledger(settings: &Settings, wanted: Option<&Binding>, chart: &mut Cha
 }
 
 fn config(settings: &Settings) -> Finding {
-    let Some(path) = &settings.config_path else {
-        return fine(format!(
-            "No {CONFIG_NAME}: defaults hold, and headers are the mapping."
-        ));
-    };
     let fields = settings.config.fields.as_ref().map(|groups| {
         let mapped: usize = groups.iter().map(|(_, fields)| fields.len()).sum();
         counted(mapped as u64, "field is mapped", "fields are mapped")
     });
     let fields = fields.unwrap_or("headers are the fields".to_owned());
+    let Some(path) = &settings.config_path else {
+        let own = settings.own.as_ref();
+        let holds = own.map_or("defaults hold".to_owned(), |(_, own)| {
+            format!("{} holds", own.display())
+        });
+        return fine(format!("No {CONFIG_NAME}: {holds}; {fields}."));
+    };
     let shown = path.display();
     match mode_of(path) {
         Some(mode) if mode & 0o022 != 0 => warning(

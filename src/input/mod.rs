@@ -223,9 +223,10 @@ fn is_binary(head: &[u8]) -> bool {
 /// Files as people have them, through the room's front door. Most are in the corpus; here are those that take a table.
 #[cfg(test)]
 mod tests {
+    use crate::tables::rows;
     use std::io::{Cursor, Read, Write};
 
-    use rust_xlsxwriter::{Formula, Workbook, Worksheet};
+    use rust_xlsxwriter::Workbook;
 
     use super::*;
     use crate::model::Cell;
@@ -250,17 +251,6 @@ mod tests {
         names.collect()
     }
 
-    fn text(text: &str) -> Cell {
-        Cell::Text(text.to_owned())
-    }
-
-    /// A workbook with one sheet that `fill` has filled.
-    fn book(fill: impl FnOnce(&mut Worksheet)) -> Vec<u8> {
-        let mut workbook = Workbook::new();
-        fill(workbook.add_worksheet());
-        workbook.save_to_buffer().unwrap()
-    }
-
     /// The package with each part changed by `edit`.
     fn edited(bytes: &[u8], edit: impl Fn(&str, String) -> String) -> Vec<u8> {
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
@@ -279,9 +269,10 @@ mod tests {
 
     /// A workbook whose first sheet has this XML for its rows.
     fn with_rows(rows: &str) -> Vec<u8> {
-        let bytes = book(|sheet| {
-            sheet.write_string(0, 0, "shared").unwrap();
-        });
+        let mut workbook = Workbook::new();
+        let sheet = workbook.add_worksheet();
+        sheet.write_string(0, 0, "shared").unwrap();
+        let bytes = workbook.save_to_buffer().unwrap();
         edited(&bytes, |name, xml| match name {
             "xl/worksheets/sheet1.xml" => {
                 let start = xml.find("<sheetData>").unwrap();
@@ -295,62 +286,23 @@ mod tests {
 
     #[test]
     fn rows_are_numbered_as_a_spreadsheet_numbers_them() {
-        for (csv, numbers, blank) in [
-            (
-                "\nname,note\n\n,,\nMona,\"two\nlines\"\nAdel,x\n,,,\n",
-                &[5, 6][..],
-                4,
-            ),
-            ("a,b\r\r\"x\r\n\r\ny\",2\r3,4", &[3, 4], 1),
-            ("a,b\n\"\"\n\"a\"\"\n\"\"b\",c\n", &[3], 1),
-        ] {
+        for (csv, numbers, blank) in rows::<(&str, Vec<u32>, u64)>("input.numbers") {
             let (source, rows) = read(csv.as_bytes());
             let found: Vec<u32> = rows.iter().map(|row| row.0).collect();
-            assert_eq!((&found[..], source.blank_rows), (numbers, blank), "{csv}");
+            assert_eq!((found, source.blank_rows), (numbers, blank), "{csv}");
         }
     }
 
     #[test]
     fn a_stray_quote_is_refused_where_it_began_and_an_address_is_not() {
         let head = "phone,name,address\n01012345678,Mona,Cairo\n";
-        for (rest, line) in [
-            // Left open to the end, or up to the next quoted cell.
-            ("01112345678,\"Ali,Giza\n01212345678,Sara,Aswan\n", Some(3)),
-            (
-                "01112345678,\"Ali,Giza\n01212345678,\"Sara\",Aswan\n",
-                Some(3),
-            ),
-            // Closed by another stray quote some rows further down.
-            (
-                "01112345678,\"Ali,Giza\n01212345678,Sara,Aswan\n01512345678,Omar,Luxor\"\n",
-                Some(3),
-            ),
-            (
-                "01112345678,Ali,\"5, Nile St\nGiza\"\n01212345678,\"Sara,Aswan\n01512345678\",Omar\n",
-                None,
-            ),
-            (
-                "01112345678,Ali,\"5, Nile St\nGiza\"\n01212345678,\"Sara,Aswan\n01512345678,\",Omar\n",
-                Some(5),
-            ),
-            (
-                "01112345678,Ali,\"5 Nile St, flat 3\n2nd floor, Dokki, Giza\n11511\"\n",
-                None,
-            ),
-            (
-                "01112345678,Ali,\"5 Nile St\ntel. 01234567890, ask for Ali\"\n",
-                None,
-            ),
-        ] {
+        for (rest, line) in rows::<(&str, u32)>("input.quotes") {
             let csv = format!("{head}{rest}");
             let told = read_with(csv.as_bytes(), &Options::default()).map(drop);
-            let told = told.map_err(|error| error.message);
-            let place = line.map(|line| format!("(line {line} of"));
-            match (&told, place) {
-                (Ok(()), None) => {}
-                (Err(message), Some(place)) if message.contains(&place) => {}
-                _ => panic!("{csv}: {told:?}"),
-            }
+            let told = told.map_or_else(|error| error.message, |()| String::new());
+            let place = format!("(line {line} of");
+            let is_told = told.contains(&place) || line == 0 && told.is_empty();
+            assert!(is_told, "{csv}: {told}");
         }
         let two_columns = "name,address\nMona,\"5 Nile St\nDokki, Giza\"\n";
         assert_eq!(read(two_columns.as_bytes()).1.len(), 1);
@@ -358,23 +310,9 @@ mod tests {
 
     #[test]
     fn the_header_is_found_below_title_lines() {
-        for (lines, known, row) in [
-            ("Name,Phone\nMona,010", &["phone"][..], 1),
-            ("Report\nx,y\nName,Phone\nMona,010", &["PHONE", "name"], 3),
-            ("تقرير\nالإسم,الهاتف\nمنى,010", &["الاسم"], 2),
-            ("x,y\n\"الهاتف\nPhone\",\"الاسم\nName\"", &["phone"], 2),
-            ("Customers of May\na,b,c\n1,2,3", &[], 2),
-            ("Customers,,\na,b,c\n1,2,3", &["none of these"], 2),
-            (
-                "Phone list,\nName,Phone,E-mail\nMona,010,Phone",
-                &["name", "phone", "email"],
-                2,
-            ),
-            ("phone\n010", &[], 1),
-            ("a,b\n1,2", &[], 1),
-        ] {
+        for (lines, known_names, row) in rows::<(&str, _, u32)>("input.headers") {
             let options = Options {
-                known_names: known.iter().map(|&name| name.to_owned()).collect(),
+                known_names,
                 ..Options::default()
             };
             let (source, _) = read_with(lines.as_bytes(), &options).unwrap();
@@ -386,105 +324,16 @@ mod tests {
     #[test]
     fn every_legal_spelling_of_a_value_is_read() {
         let head = "<row r=\"1\"><c r=\"A1\" t=\"s\"><v>0</v></c></row>";
-        let control = Cell::Undecodable("a\u{fffd}b".to_owned());
-        let rich = "<r><t>Mo</t></r><r><t>na</t></r><rPh><t>x</t></rPh>";
-        let inline = |text: &str| format!("<c t=\"inlineStr\"><is>{text}</is></c>");
-        let value = |kind: &str, inner: &str| format!("<c t=\"{kind}\">{inner}</c>");
-        for (cell, expected) in [
-            ("<c r=\"A2\"><v>5</v></c>".to_owned(), Cell::Number(5.0)),
-            (value("n", "<v><![CDATA[5]]></v>"), Cell::Number(5.0)),
-            (
-                value("n", "<v>&#53;<!-- x -->.5e1 </v>"),
-                Cell::Number(55.0),
-            ),
-            (value("s", "<v>0</v>"), text("shared")),
-            (value("str", "<v>a&amp;b</v>"), text("a&b")),
-            (inline(rich), text("Mona")),
-            (inline("<t>a_x0007_b</t>"), control.clone()),
-            (inline("<t>a&#7;b</t>"), control),
-            (inline("<t>a_x005F_x0007_b&#10;c</t>"), text("a_x0007_b\nc")),
-            (
-                value("e", "<v>#SPILL!</v>"),
-                Cell::Error("#SPILL!".to_owned()),
-            ),
-            (
-                value("d", "<v>2024-02-29T13:05:07Z</v>"),
-                Cell::Date(jiff::civil::date(2024, 2, 29).at(13, 5, 7, 0)),
-            ),
-            (value("b", "<v>true</v>"), Cell::Boolean(true)),
-            (value("n", "<v>five</v>"), text("five")),
-            (value("n", "<f>1+1</f><v>0</v>"), Cell::Number(0.0)),
-            (value("n", "<f>1+1</f><v/>"), Cell::Uncalculated),
-            (value("n", "<f t=\"shared\" si=\"0\"/>"), Cell::Uncalculated),
-        ] {
+        for (cell, expected) in rows::<(&str, &str)>("input.cells") {
             let bytes = with_rows(&format!("{head}<row>{cell}</row>"));
-            assert_eq!(read(&bytes).1, [(2, vec![expected])], "{cell}");
-        }
-        let empty_text = value("str", "<f>\"\"</f><v></v>");
-        let empty_text = with_rows(&format!("{head}<row>{empty_text}</row>"));
-        assert_eq!(read(&empty_text).1, []);
-    }
-
-    #[test]
-    fn what_nobody_calculated_is_no_result() {
-        let bytes = book(|sheet| {
-            sheet.write_string(0, 0, "sum").unwrap();
-            sheet.write_formula(1, 0, "=A9+1").unwrap();
-            let calculated = Formula::new("=1+1").set_result("2");
-            sheet.write_formula(2, 0, calculated).unwrap();
-            let empty = Formula::new("=A9").set_result("");
-            sheet.write_formula(3, 0, empty).unwrap();
-            sheet.write_number(4, 0, 0).unwrap();
-        });
-        let cells = |bytes: &[u8]| -> Vec<Cell> {
-            let rows = read(bytes).1.into_iter();
-            rows.flat_map(|(_, cells)| cells).collect()
-        };
-        let asked = [
-            Cell::Uncalculated,
-            Cell::Number(2.0),
-            Cell::Uncalculated,
-            Cell::Number(0.0),
-        ];
-        assert_eq!(cells(&bytes), asked);
-        let unasked = edited(&bytes, |name, xml| match name {
-            "xl/workbook.xml" => xml.replace(" fullCalcOnLoad=\"1\"", ""),
-            _ => xml,
-        });
-        assert_eq!(cells(&unasked)[0], Cell::Number(0.0));
-    }
-
-    #[test]
-    fn a_broken_sheet_beside_the_one_that_is_read_does_not_matter() {
-        let mut workbook = Workbook::new();
-        for name in ["Cover", "عملاء", "Old"] {
-            let sheet = workbook.add_worksheet().set_name(name).unwrap();
-            if name != "Cover" {
-                sheet.write_string(0, 0, format!("name {name}")).unwrap();
-            }
-        }
-        let bytes = workbook.save_to_buffer().unwrap();
-        for (broken, sheet, read) in [
-            ("sheet3.xml", None, Some("name عملاء")),
-            ("sheet1.xml", Some("عملاء"), Some("name عملاء")),
-            ("sheet1.xml", Some(" old"), Some("name Old")),
-            ("sheet1.xml", None, None),
-        ] {
-            let bytes = edited(&bytes, |name, xml| match name {
-                name if name.ends_with(broken) => "<worksheet>".to_owned(),
-                _ => xml,
-            });
-            let options = Options {
-                sheet: sheet.map(str::to_owned),
-                ..Options::default()
-            };
-            match (read_with(&bytes, &options), read) {
-                (Ok((source, _)), Some(name)) => assert_eq!(names(&source), [name]),
-                (found, read) => {
-                    let code = found.map(drop).map_err(|error| error.code);
-                    assert_eq!((code, read), (Err("workbook_damaged"), None));
-                }
-            }
+            let (_, rows) = read(&bytes);
+            let found = rows
+                .first()
+                .map_or("nothing".to_owned(), |(number, cells)| {
+                    assert_eq!((*number, cells.len(), rows.len()), (2, 1, 1), "{cell}");
+                    format!("{:?}", cells[0])
+                });
+            assert_eq!(found, expected, "{cell}");
         }
     }
 
@@ -495,28 +344,13 @@ mod tests {
         let good = filled("<row r=\"1\">") + &filled("<row r=\"1048576\">");
         let (source, found) = read(&with_rows(&good));
         assert_eq!((found.len(), source.blank_rows), (1, 1_048_574));
-        let long = format!(
-            "<row r=\"1\"><c t=\"str\"><v>{}</v></c></row>",
-            "y".repeat(20 << 20)
-        );
-        for (rows, code) in [
-            (filled("<row r=\"1000000000\">"), "workbook_damaged"),
-            (
-                filled("<row r=\"1\"><c r=\"XFE1\"><v>1</v></c>"),
-                "workbook_damaged",
-            ),
-            (
-                filled("<row r=\"1\"><c r=\"A2\"><v>1</v></c>"),
-                "workbook_damaged",
-            ),
-            (
-                filled("<row r=\"1\"><c t=\"s\"><v>9</v></c>"),
-                "workbook_damaged",
-            ),
-            (long, "workbook_too_large"),
-        ] {
-            let found = read_with(&with_rows(&rows), &Options::default());
-            assert_eq!(found.map(drop).unwrap_err().code, code);
+        let text = "y".repeat(20 << 20);
+        let long = format!("<row r=\"1\"><c t=\"str\"><v>{text}</v></c></row>");
+        let damaged = rows::<&str>("input.damaged").into_iter();
+        let damaged = damaged.map(|rows| (rows, "workbook_damaged"));
+        for (rows, code) in damaged.chain([(&*long, "workbook_too_large")]) {
+            let found = read_with(&with_rows(rows), &Options::default());
+            assert_eq!(found.map(drop).unwrap_err().code, code, "{code}");
         }
         let foreign = edited(&with_rows(&good), |name, xml| match name {
             "xl/worksheets/sheet1.xml" => "<html/>".to_owned(),

@@ -412,8 +412,10 @@ mod tests {
 
     use super::super::config::{Config, tests::told};
     use super::super::fields::BindOptions;
+    use super::super::form;
     use super::*;
-    use crate::model::{Column, Form, FormCondition, FormField, FormOption, RowNumber};
+    use crate::model::{Column, FormCondition, RowNumber};
+    use crate::tables::rows;
 
     /// `[fields.414]` with these lines below it.
     fn fields_of_414(lines: &str) -> String {
@@ -468,81 +470,22 @@ mod tests {
     }
 
     fn form() -> BindOptions {
-        let field = |key: &str, label: &str| FormField {
-            key: key.into(),
-            label: label.into(),
-            ..FormField::default()
+        let mut form = form::tests::form(&[
+            "fullName|Full name",
+            "maritalStatus|Marital status|||Single|Married",
+            "spouseName|Spouse",
+            "spouseJob",
+        ]);
+        let below = |parent: &str, value: &str| {
+            let (parent, value) = (parent.into(), value.into());
+            Some(FormCondition { parent, value })
         };
-        let option = |value: &str, label: &str| FormOption {
-            value: value.into(),
-            labels: vec![label.into()],
-        };
-        let fields = vec![
-            field("fullName", "Full name"),
-            FormField {
-                options: vec![option("Single", "أعزب"), option("Married", "متزوج")],
-                ..field("maritalStatus", "Marital status")
-            },
-            FormField {
-                condition: Some(FormCondition {
-                    parent: "maritalStatus".into(),
-                    value: "Married".into(),
-                }),
-                ..field("spouseName", "Spouse")
-            },
-        ];
-        let name = String::new();
+        form.fields[2].condition = below("maritalStatus", "Married");
+        form.fields[3].condition = below("spouseName", "Hany");
         BindOptions {
-            forms: [(ContractTypeId(414), Form { name, fields })].into(),
+            forms: [(ContractTypeId(414), form)].into(),
             contract_types: vec![ContractTypeId(414)],
             ..BindOptions::default()
-        }
-    }
-
-    #[test]
-    fn headers_are_the_mapping_where_the_config_is_silent() {
-        let types = "[contract]\ntypes = 414\n";
-        let headers = [
-            "الموبايل",
-            "\u{200f}fullName\u{a0}",
-            "\u{200f}_note",
-            "#",
-            "",
-            "414.job",
-        ];
-        let cells = ["01012345678", "Mona", "private", "1", "lost", "Clerk"];
-        let fields = r#"{"414":{"fullName":"Mona","job":"Clerk"}}"#;
-        assert_eq!(outcome(&bind("", &headers), &cells), fields);
-        let partly = bind(
-            &format!("{types}[recipient]\nphone = \"Tel\"\n"),
-            &["Tel", "Name", "phone"],
-        );
-        let fields = r#"{"414":{"Name":"Mona","phone":"+201112345678"}}"#;
-        assert_eq!(
-            outcome(&partly, &["01012345678", "Mona", "01112345678"]),
-            fields
-        );
-        for (toml, headers, message) in [
-            (types, &["fullName"][..], "no column says whom to invite"),
-            ("", &["phone"], "nothing says to which contract type"),
-            (
-                types,
-                &["phone", "mobile"],
-                "could be the phone: A \"phone\" and B \"mobile\"",
-            ),
-            (
-                types,
-                &["phone", "phone"],
-                "the header `phone` stands above several columns: A",
-            ),
-            (
-                types,
-                &["phone", "a", "a"],
-                "several columns are the field `a`: B \"a\" and C \"a\"",
-            ),
-        ] {
-            let refusal = try_bind(toml, headers, &BindOptions::default()).expect_err("a refusal");
-            assert!(refusal.contains(message), "{refusal}");
         }
     }
 
@@ -552,17 +495,10 @@ mod tests {
                     maritalStatus = { value = \"Maried\" }\nspouseName = { template = \"{{ row['City'] }}\" }\n";
         let refusal =
             try_bind(toml, &["Mobile", "Income", "income"], &form()).expect_err("a refusal");
-        let told = "
-            :2:9 | the sheet has no column `Mobil` | did you mean `Mobile`?
-            :4:1 | the form of contract type 414 has no field `fulName` | did you mean `fullName`?
-            :4:11 | `INCOME` could be any of the columns B \"Income\" and C \"income\" | exactly
-            :5:27 | `Maried` is not among the form's choices of `maritalStatus` | `Married`?
-            :6:27 | the sheet has no column `City` | its columns are: Mobile, Income, income";
-        for line in told.trim().lines() {
-            let parts: Vec<&str> = line.trim().split(" | ").collect();
+        for parts in rows::<[&str; 3]>("apply.lacks") {
             let mut told = refusal.split("\n\n");
             let is_told = told.any(|one| parts.iter().all(|part| one.contains(part)));
-            assert!(is_told, "{line}\n{refusal}");
+            assert!(is_told, "{parts:?}\n{refusal}");
         }
         let refusal = try_bind("", &["phone", "ful name"], &form()).expect_err("a refusal");
         assert!(
@@ -572,145 +508,32 @@ mod tests {
     }
 
     #[test]
-    fn notes_tell_what_is_left_out_and_what_goes_out() {
-        let toml = "[contract]\ntypes = [414]\n[fields.415]\na = \"A\"\n";
-        let notes = bind(toml, &["phone", "A", "_b", ""]).notes;
-        let expected = [
-            "[fields.415] is not used: no row is for contract type 415",
-            "Contract type 414 gets no field values: there is no [fields.414]",
-            "Columns not used: _b",
-            "Columns without a header, not used: D",
-        ];
-        assert_eq!(notes, expected);
-    }
-
-    #[test]
     fn the_fingerprint_follows_what_decides_bodies_and_nothing_else() {
         let of = |toml: &str| bind(toml, &["phone", "A", "B"]).fingerprint;
-        let base = of(&fields_of_414("a = \"A\""));
-        assert_eq!(
-            base,
-            of(&format!(
-                "# a comment\n[limits]\nper_second = 5\n\n{}",
-                fields_of_414("a  =  \"A\"")
-            ))
-        );
-        let others = [
-            "[fields.414]\na = \"B\"",
-            "[fields.414]\na = { column = \"A\", default = \"-\" }",
-            "[session]\ndigital_identity_only = true",
-            "[recipient]\ncountry = \"SA\"",
-            "[identity]\ncolumns = [\"A\"]",
-            "[api]\nrequest_fields = \"top_level\"",
-        ];
-        for other in others {
-            let other = if other.starts_with("[fields") {
-                format!("[contract]\ntypes = [414]\n{other}\n")
-            } else {
-                format!("{other}\n{}", fields_of_414("a = \"A\""))
-            };
-            assert_ne!(base, of(&other), "{other}");
+        let base = of("[contract]\ntypes = [414]\n[fields.414]\na = \"A\"\n");
+        for (is_same, other) in rows::<(bool, &str)>("apply.fingerprints") {
+            assert_eq!(of(other) == base, is_same, "{other}");
         }
-    }
-
-    #[test]
-    fn rows_may_name_their_contract_types() {
-        let words = bind(
-            "[contract]\ncolumn = \"Product\"\nvalues = { \"Personal loan\" = 414, \"قرض شخصى\" = 414, \"Lease\" = [416, 415] }\n\
-             [fields.414]\nfullName = \"Name\"\n[fields.415]\ncar = \"Car\"\n",
-            &["phone", "Product", "Name", "Car"],
-        );
-        let ids = bind("", &["phone", "contractTypeId", "fullName", "415.car"]);
-        let unknown = "contract_type_unknown contract_type";
-        for (types, result) in [
-            ("personal  loan", r#"{"414":{"fullName":"Mona"}}"#),
-            ("قرض شخصي", r#"{"414":{"fullName":"Mona"}}"#),
-            ("Lease", r#"{"415":{"car":"Fiat"}}"#),
-            ("Loan", &format!("{unknown} Product")),
-            ("", "missing contract_type Product"),
-        ] {
-            assert_eq!(
-                outcome(&words, &["01012345678", types, "Mona", "Fiat"]),
-                result
-            );
-        }
-        let both = r#"{"414":{"fullName":"Mona"},"415":{"fullName":"Mona","car":"Fiat"}}"#;
-        let unknown = format!("{unknown} contractTypeId");
-        for (types, result) in [
-            ("415, ٤١٤", both),
-            ("0", &unknown),
-            ("414.5", &unknown),
-            ("414,", &unknown),
-        ] {
-            assert_eq!(
-                outcome(&ids, &["01012345678", types, "Mona", "Fiat"]),
-                result
-            );
-        }
-        let toml =
-            "[contract]\ncolumn = \"P\"\nvalues = { \"Car loan\" = 414, \"car-loan\" = 415 }\n";
-        let refusal =
-            try_bind(toml, &["phone", "P"], &BindOptions::default()).expect_err("a refusal");
-        assert!(
-            refusal.contains("`car-loan` is written like another value"),
-            "{refusal}"
-        );
     }
 
     #[test]
     fn what_hides_a_question_hides_those_below_it() {
-        let mut options = form();
-        let fields = &mut options.forms.entry(ContractTypeId(414)).or_default().fields;
-        let below = FormCondition {
-            parent: "spouseName".into(),
-            value: "Hany".into(),
-        };
-        fields.push(FormField {
-            key: "spouseJob".into(),
-            condition: Some(below),
-            ..FormField::default()
-        });
+        let options = form();
         for order in [["spouseName", "spouseJob"], ["spouseJob", "spouseName"]] {
             let [first, second] =
                 order.map(|key| format!("{key} = {{ column = \"{key}\", required = true }}\n"));
             let toml = format!("[fields.414]\nmaritalStatus = \"Status\"\n{first}{second}");
             let headers = ["phone", "Status", "spouseName", "spouseJob"];
             let mapping = try_bind(&toml, &headers, &options).expect("a mapping that fits");
-            for (cells, result) in [
-                (["Single", "", ""], r#"{"414":{"maritalStatus":"Single"}}"#),
-                (
-                    ["Single", "", "Clerk"],
-                    "condition_unmet spouseJob spouseJob",
-                ),
-                (
-                    ["Married", "Omar", ""],
-                    r#"{"414":{"maritalStatus":"Married","spouseName":"Omar"}}"#,
-                ),
-                (["Married", "Hany", ""], "missing spouseJob spouseJob"),
-            ] {
-                let cells = [&["01012345678"], &cells[..]].concat();
+            for (status, name, job, result) in rows::<(&str, &str, &str, &str)>("apply.hidden") {
+                let cells = ["01012345678", status, name, job];
                 assert_eq!(outcome(&mapping, &cells), result, "{order:?} {cells:?}");
             }
         }
     }
 
     #[test]
-    fn alike_choices_mean_the_same_and_few_of_many_mistakes_are_told() {
-        let choices = |pairs: &str| {
-            let field =
-                format!("a = {{ column = \"A\", type = \"choice\", choices = {{ {pairs} }} }}");
-            try_bind(
-                &fields_of_414(&field),
-                &["phone", "A"],
-                &BindOptions::default(),
-            )
-        };
-        assert!(choices("Giza = \"G\", giza = \"G\", Cairo = \"C\"").is_ok());
-        let refusal = choices("Giza = \"G\", giza = \"C\"").expect_err("a refusal");
-        assert!(
-            refusal.contains("`giza` is written like another value"),
-            "{refusal}"
-        );
+    fn few_of_many_mistakes_are_told() {
         let wrong: Vec<String> = (0..500)
             .map(|at| format!("k{at} = \"Incom{at}\""))
             .collect();
@@ -723,13 +546,7 @@ mod tests {
 
     #[test]
     fn a_birth_date_is_compared_in_whatever_form_it_goes_out_and_no_message_holds_it() {
-        for (output, cell, agrees) in [
-            ("%Y-%m-%dT%H:%M", "01/01/1990", true),
-            ("%d/%m/%y", "01/01/1990", true),
-            ("%Y", "05/06/1990", true),
-            ("%Y", "01/01/1991", false),
-            ("%d.%m.%Y", "02/01/1990", false),
-        ] {
+        for (output, cell, agrees) in rows::<(&str, &str, bool)>("apply.birth_dates") {
             let lines = format!(
                 "id = {{ column = \"ID\", type = \"egypt_national_id\" }}\n\
                  birthDate = {{ column = \"DOB\", type = \"date\", input = \"%d/%m/%Y\", output = \"{output}\" }}"

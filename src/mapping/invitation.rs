@@ -142,63 +142,6 @@ mod tests {
     }
 
     #[test]
-    fn members_stand_where_the_session_and_the_api_want_them() {
-        let types = [ContractTypeId(414), ContractTypeId(415)];
-        let values = IndexMap::from([("a", Cow::Borrowed("1 \"q\" \\ \n ع"))]);
-        let fields = IndexMap::from([(ContractTypeId(414), values)]);
-        let none = IndexMap::new();
-        let start = "{\"SessionInput\":{\"phoneNumber\":\"+201012345678\",\"sessionPermissions\":\
-                     {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}";
-        let values = "\"RequestFieldsValues\":{\"414\":{\"a\":\"1 \\\"q\\\" \\\\ \\n ع\"}}";
-        let auth = "{\"phoneNumber\":\"+201012345678\",\"userPublicKey\":\"-----BEGIN\\nKEY\",\"sessionPermissions\":\
-                    {\"allowedContractTypeIds\":[414,415],\"minimalSignatureFlow\":true,\"DigitalIdentityOnly\":false}}";
-        for (kind, place, key, fields, body) in [
-            (
-                SessionKind::Invitation,
-                RequestFields::Inside,
-                None,
-                &fields,
-                format!("{start},{values}}}}}"),
-            ),
-            (
-                SessionKind::Invitation,
-                RequestFields::TopLevel,
-                None,
-                &fields,
-                format!("{start}}},{values}}}"),
-            ),
-            (
-                SessionKind::Invitation,
-                RequestFields::TopLevel,
-                None,
-                &none,
-                format!("{start}}}}}"),
-            ),
-            (
-                SessionKind::Auth,
-                RequestFields::Inside,
-                Some("-----BEGIN\nKEY"),
-                &none,
-                auth.to_owned(),
-            ),
-        ] {
-            let session = SessionConfig {
-                kind,
-                ..SessionConfig::default()
-            };
-            let frame = BodyFrame {
-                session,
-                request_fields: place,
-                user_public_key: key.map(str::to_owned),
-            };
-            assert_eq!(
-                frame.write(&recipient("+201012345678", ""), &types, fields),
-                body
-            );
-        }
-    }
-
-    #[test]
     fn what_tells_invitations_apart_stays_as_ledgers_have_it() {
         let key = |phone: &str, email: &str, types: &[i64]| {
             let types: Vec<ContractTypeId> = types.iter().copied().map(ContractTypeId).collect();

@@ -338,24 +338,7 @@ fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProb
 mod tests {
     use super::*;
     use crate::mapping::Config;
-
-    /// One of these is fit for any key.
-    const VALUES: &[&str] = &[
-        "\"x\"",
-        "7",
-        "true",
-        "false",
-        "\";\"",
-        "\"SA\"",
-        "\"send\"",
-        "\"auth\"",
-        "\"resend\"",
-        "\"top_level\"",
-        "\"https://x.example\"",
-        "\"postgres://x/x\"",
-        "\"{{ token }}\"",
-        "{ a = 7 }\ncolumn = \"x\"",
-    ];
+    use crate::tables::rows;
 
     fn over(here: &str, own: &str) -> Config {
         let own = Config::parse(own, "own").expect("a config");
@@ -379,7 +362,7 @@ mod tests {
             for key in known(&format!("[{table}]")) {
                 keys += 1;
                 let own = |value: &&str| format!("[{table}]\n{key} = {value}\n");
-                let own: Vec<String> = VALUES.iter().map(own).collect();
+                let own: Vec<String> = rows("reading.values").iter().map(own).collect();
                 let mut own = own.iter().filter(|own| Config::parse(own, "own").is_ok());
                 let is_account = table == "api" && ACCOUNT.contains(&key.as_str());
                 let taken = own.find(|own| is_account || over("", own) != Config::default());

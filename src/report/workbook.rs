@@ -340,34 +340,17 @@ pub(super) fn looks_like_formula(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
 
     #[test]
     fn what_could_be_evaluated_is_told_from_phones_numbers_and_words() {
-        for unseen in [
-            "", "  ", "\t", "\r", "\n", "\0", "'", "\"", "“\n", "\u{a0}", "\u{ad}", "\u{200b}",
-            "\u{200f}", "\u{2066}", "\u{feff}",
-        ] {
-            for formula in [
-                "=1+1", "+cmd|x!A", "-2+3", "+", "--5", "@SUM(A1)", "+2010*1", "＝1+1", "﹦1",
-                "＋1-1", "−1+1", "＠A",
-            ] {
+        for unseen in rows::<&str>("workbook.unseen") {
+            for formula in rows::<&str>("workbook.formulas") {
                 let dangerous = format!("{unseen}{formula}");
                 assert!(looks_like_formula(&dangerous), "{dangerous:?}");
             }
         }
-        for plain in [
-            "",
-            "+201012345678",
-            "+20 101 234 5678",
-            "+٢٠١٠١٢٣٤٥٦٧٨",
-            "-5",
-            "-1,500.25",
-            "Mona Adel",
-            "\"Mona\"",
-            "منى عادل",
-            "a=b",
-            "2-3",
-        ] {
+        for plain in rows::<&str>("workbook.plain") {
             assert!(!looks_like_formula(plain), "{plain:?}");
         }
     }

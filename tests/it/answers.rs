@@ -1,50 +1,6 @@
 //! Every answer of the table: each alone, by the sandbox's magic recipients, and all mixed at random over a large batch.
 
-use crate::support::{Promise, Serve, World};
-
-/// Magic recipient, status, exit code, requests for it: as the vendor's answers are to be read.
-const ALONE: &[(&str, &str, i32, u64)] = &[
-    ("+201555000400", "rejected", 3, 1),
-    ("+201555000401", "pending", 6, 2),
-    ("+201555000403", "pending", 6, 1),
-    ("+201555000404", "pending", 6, 1),
-    ("+201555000405", "pending", 6, 1),
-    ("+201555000408", "uncertain", 3, 1),
-    ("+201555000409", "rejected", 3, 1),
-    ("+201555000411", "created", 0, 2),
-    ("+201555000412", "pending", 6, 2),
-    ("+201555000413", "created", 0, 2),
-    ("+201555000422", "rejected", 3, 1),
-    ("+201555000429", "created", 0, 2),
-    ("+201555000430", "created", 0, 2),
-    ("+201555000431", "created", 0, 2),
-    ("+201555000432", "failed", 3, 10),
-    ("+201555000433", "pending", 4, 1),
-    ("+201555000500", "uncertain", 3, 1),
-    ("+201555000501", "uncertain", 3, 1),
-    ("+201555000502", "uncertain", 3, 1),
-    ("+201555000503", "uncertain", 3, 1),
-    ("+201555000504", "uncertain", 3, 1),
-    ("+201555000513", "created", 0, 2),
-    ("+201555000514", "failed", 3, 5),
-    ("+201555000600", "uncertain", 3, 1),
-    ("+201555000601", "uncertain", 3, 1),
-    ("+201555000602", "uncertain", 3, 1),
-    ("+201555000603", "uncertain", 3, 1),
-    ("+201555000604", "uncertain", 3, 1),
-    ("+201555000605", "uncertain", 3, 1),
-    ("+201555000606", "uncertain", 3, 1),
-    ("+201555000607", "created", 0, 1),
-    ("+201555000700", "rejected", 3, 1),
-    ("+201555000701", "uncertain", 3, 1),
-    ("+201555000702", "uncertain", 3, 1),
-    ("+201555000703", "uncertain", 3, 1),
-    ("+201555000704", "uncertain", 3, 1),
-    ("+201555000705", "uncertain", 3, 1),
-    ("+201555000706", "uncertain", 3, 1),
-    ("+201555000707", "rejected", 3, 1),
-    ("+201555000302", "uncertain", 6, 1),
-];
+use crate::support::{Promise, Serve, World, rows};
 
 fn alone(&(phone, status, exit, requests): &(&str, &str, i32, u64)) {
     let world = World::with_server();
@@ -70,8 +26,9 @@ fn alone(&(phone, status, exit, requests): &(&str, &str, i32, u64)) {
 
 #[test]
 fn every_answer_alone_is_read_as_the_table_says() {
+    let all = rows("answers.alone");
     std::thread::scope(|scope| {
-        for cases in ALONE.chunks(ALONE.len().div_ceil(4)) {
+        for cases in all.chunks(all.len().div_ceil(4)) {
             scope.spawn(|| cases.iter().for_each(alone));
         }
     });

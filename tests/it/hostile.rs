@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::json;
 
-use crate::support::{Recipe, Rude, World, answer, customers};
+use crate::support::{Recipe, Rude, World, answer, customers, rows};
 
 /// A debug build's own needs are far below; an answer kept whole would be above.
 const MOST_KIB: u64 = 160 * 1024;
@@ -23,11 +23,7 @@ fn survives_within(rude: &Rude, exit: i32, most: Duration) -> String {
     world.config("[limits]\ntimeout_seconds = 3\n");
     world.customers("customers.csv", 1);
     let began = Instant::now();
-    let mut run = world.send("customers.csv");
-    for (name, value) in rude.variables() {
-        run = run.env(name, value);
-    }
-    let mut run = run.start();
+    let mut run = world.send("customers.csv").envs(rude.variables()).start();
     let mut peak_kib = 0;
     while run.is_running() {
         peak_kib = peak_kib.max(run.peak_kib());
@@ -172,20 +168,12 @@ fn only_a_certificate_that_somebody_vouches_for_is_spoken_to() {
     world.config("[limits]\nmax_attempts = 2\n");
     world.customers("customers.csv", 3);
     world.file("ca.pem", made.cert.pem());
-    let run = || {
-        let run = world.send("customers.csv");
-        rude.variables()
-            .into_iter()
-            .fold(run, |run, (name, value)| run.env(name, value))
-    };
-    let refused = run().run().expect(6);
+    let run = || world.send("customers.csv").envs(rude.variables());
+    let refused = run().ends(6);
     assert!(refused.stdout.contains("VLENS_CA_FILE"), "{refused}");
     assert_eq!(world.statuses(), ["pending"; 3]);
     assert_eq!(rude.invitations(), 0);
-    run()
-        .env("VLENS_CA_FILE", world.path("ca.pem"))
-        .run()
-        .expect(0);
+    run().env("VLENS_CA_FILE", "ca.pem").ends(0);
     assert_eq!(world.statuses(), ["created"; 3]);
     assert_eq!(rude.invitations(), 3);
 }
@@ -256,10 +244,10 @@ fn what_comes_from_outside_commands_no_terminal_log_page_or_sheet() {
     }
     world.file(&csv, text);
     let c1 = "\u{9b}5m\u{202e}\u{2066}";
-    let rows = format!(
+    let cells = format!(
         "rows = [['phone', 'Name{c1}', '_note'], ['+201012345678', 'M{c1}', '{c1}']]\nname = 'S{c1}'"
     );
-    let recipe: Recipe = toml::from_str(&format!("[[sheet]]\n{rows}")).expect("a recipe");
+    let recipe: Recipe = toml::from_str(&format!("[[sheet]]\n{cells}")).expect("a recipe");
     world.file(&xlsx, recipe.bytes());
     let told =
         json!({"phone": customers[0].phone, "status": NASTY, NASTY: NASTY, "at": "2026-11-25"});
@@ -270,110 +258,24 @@ fn what_comes_from_outside_commands_no_terminal_log_page_or_sheet() {
     });
     let form = json!({"id": 415, "name": NASTY, "requestsFields": [field]});
     world.file("contract-types/415.json", form.to_string());
-    let commands: &[&[&str]] = &[
-        &["check", "FILE", "--contract-type", "414"],
-        &["check", "FILE", "--contract-type", "414", "--json"],
-        &["check", "FILE", "--contract-type", "414", "--show", "9"],
-        &[
-            "check",
-            "FILE",
-            "--contract-type",
-            "414",
-            "--annotate",
-            "marked.xlsx",
-        ],
-        &["check", "FILE"],
-        &["check", "FILE", "--sheet", NASTY],
-        &["run", "FILE", "--contract-type", "414", "--dry-run"],
-        &[
-            "run",
-            "FILE",
-            "--contract-type",
-            "414",
-            "-vv",
-            "--rate",
-            "unlimited",
-        ],
-        &[
-            "run",
-            "FILE",
-            "--contract-type",
-            "414",
-            "--json",
-            "--log-format",
-            "json",
-            "-vv",
-            "--metrics-file",
-            "m.prom",
-        ],
-        &["status"],
-        &["status", "--row", "2", "--json"],
-        &["status", "--row", "2"],
-        &["runs"],
-        &["export", "--output", "r.csv"],
-        &["export", "--output", "r.xlsx"],
-        &["export", "--format", "jsonl"],
-        &["report", "--output", "en.html"],
-        &["report", "--lang", "ar"],
-        &["settle", "--row", "2", "--as", "created"],
-        &["retry", "--row", "3", "--resend-uncertain"],
-        &["resume"],
-        &["doctor"],
-        &["init", "FILE", "--yes", "--force"],
-        &["check", "FILE"],
-        &["check", "FILE", NASTY],
-        &["backup", NASTY],
-        &["follow", "FILE"],
-        &["follow", PORTAL],
-        &["follow", PORTAL, "--json"],
-        &["follow", PORTAL, "--match", NASTY],
-        &["export", "--not-signed", "--output", "not-signed.csv"],
-        &["template", "415", "--output", "t.xlsx"],
-        &["init", "FILE", "--yes", "--force", "--contract-type", "415"],
-        &["contract-types"],
-        &["contract-types", "pull", "415"],
-        &["inbox", ".", "--settled", "0s"],
-        &["inbox", ".", "--settled", "0s", "--json"],
-        &["inbox", NASTY],
-        &["account"],
-        &["account", "--show"],
-        &["runs", "--json"],
-        &["purge", "--older-than", "1w", "--yes"],
-        &["purge", "--older-than", NASTY],
-        &["register", "status"],
-        &["completions", NASTY],
-        &["status", NASTY],
-        &["status", "--ledger", NASTY],
-        &["status", "--config", NASTY],
-        &[NASTY],
-    ];
+    let commands = rows::<&str>("hostile.commands");
     let mut swept = 0;
     for file in [&csv, &xlsx] {
         world.config("[limits]\nper_minute = 6000\nper_second = 1000\nmax_attempts = 1\n");
-        for command in commands {
-            let args = command
-                .iter()
-                .map(|&arg| if arg == "FILE" { file.as_str() } else { arg });
-            let command = rude
-                .variables()
-                .into_iter()
-                .fold(world.vlens(args), |vlens, (name, value)| {
-                    vlens.env(name, value)
-                });
-            let ended = command.run();
+        for command in &commands {
+            let args = command.split(' ').map(|word| match word {
+                "FILE" => file,
+                "NASTY" => NASTY,
+                "PORTAL" => PORTAL,
+                word => word,
+            });
+            let ended = world.vlens(args).envs(rude.variables()).run();
             let place = format!("{:?}", ended.to_string().lines().next());
             assert_printable(&format!("stdout of {place}"), ended.stdout.as_bytes());
             assert_printable(&format!("stderr of {place}"), ended.stderr.as_bytes());
         }
-        for made in [
-            "marked.xlsx",
-            "m.prom",
-            "r.csv",
-            "r.xlsx",
-            "en.html",
-            "t.xlsx",
-            "not-signed.csv",
-        ] {
+        let made = "marked.xlsx m.prom r.csv r.xlsx en.html t.xlsx not-signed.csv";
+        for made in made.split(' ') {
             assert_printable_file(&world.path(made));
         }
         for made in std::fs::read_dir(world.path(".")).expect("the folder") {

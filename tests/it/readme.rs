@@ -6,7 +6,7 @@ use std::path::Path;
 use strum::VariantArray;
 use vlens_batch::model::{Status, problem_codes};
 
-use crate::support::World;
+use crate::support::{World, rows};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")
@@ -122,77 +122,6 @@ fn the_exit_codes_of_the_reference_are_those_of_the_help() {
     assert_eq!(in_reference.len(), 8);
 }
 
-/// How each line of "What happens when" begins, and the tests that try it.
-const TRIED: &[(&str, &[&str])] = &[
-    (
-        "I pressed Ctrl-C",
-        &["the_first_signal_stops_gently_and_records_what_is_under_way"],
-    ),
-    (
-        "the machine lost power",
-        &["whatever_is_killed_at_random_moments_keeps_the_promise_and_raises_no_alarm"],
-    ),
-    (
-        "the network went away",
-        &[
-            "the_network_goes_away_and_comes_back",
-            "nobody_reached_is_failed_and_goes_again",
-        ],
-    ),
-    (
-        "a row is `uncertain`",
-        &[
-            "an_uncertain_row_is_held_until_a_person_decides",
-            "who_was_settled_without_a_link_is_counted_until_he_gets_one",
-        ],
-    ),
-    (
-        "a row is `rejected`",
-        &["a_rejected_row_goes_again_only_when_it_changed_or_a_person_asks"],
-    ),
-    ("a row is `invalid`", &["a_corrected_row_is_invited"]),
-    (
-        "I corrected, sorted",
-        &["sorted_cut_and_extended_files_meet_their_own_history"],
-    ),
-    (
-        "the same customer is in two files",
-        &["the_same_customer_in_two_files_is_invited_once"],
-    ),
-    (
-        "two customers share a phone",
-        &["two_rows_for_one_recipient_with_other_content_name_each_other"],
-    ),
-    (
-        "I changed a row",
-        &["a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand"],
-    ),
-    (
-        "Vlens says \"too many requests\"",
-        &["all_workers_wait_as_long_as_a_429_or_a_503_asks"],
-    ),
-    (
-        "the password is wrong",
-        &[
-            "exit_6_the_credentials_are_wrong_and_are_tried_once",
-            "what_would_refuse_every_row_stops_at_once_and_leaves_the_rows_due",
-        ],
-    ),
-    (
-        "the disk is full",
-        &["a_full_disk_while_sending_stops_the_run_and_loses_nothing"],
-    ),
-    (
-        "two jobs start on one ledger",
-        &["a_second_sender_is_sent_away_by_every_name_of_the_ledger_and_disturbs_nobody"],
-    ),
-    ("the source file is gone", &["resume_needs_no_file"]),
-    (
-        "somebody deleted",
-        &["a_ledger_deleted_during_the_run_stops_it_and_put_back_loses_nothing"],
-    ),
-];
-
 #[test]
 fn every_line_of_what_happens_when_is_tried() {
     let readme = page("README.md");
@@ -206,9 +135,10 @@ fn every_line_of_what_happens_when_is_tried() {
         .filter_map(|line| line.strip_prefix("| "))
         .skip(1);
     let lines: Vec<&str> = lines.filter(|line| !line.starts_with("---")).collect();
+    let tried = rows::<(&str, Vec<&str>)>("readme.tried");
     for line in &lines {
         assert!(
-            TRIED.iter().any(|(begins, _)| line.starts_with(begins)),
+            tried.iter().any(|(begins, _)| line.starts_with(*begins)),
             "no test tries: {line}"
         );
     }
@@ -216,12 +146,12 @@ fn every_line_of_what_happens_when_is_tried() {
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it")).unwrap() {
         tests.push_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
     }
-    for (begins, names) in TRIED {
+    for (begins, names) in &tried {
         assert!(
-            lines.iter().any(|line| line.starts_with(begins)),
+            lines.iter().any(|line| line.starts_with(*begins)),
             "no such line: {begins}"
         );
-        for name in *names {
+        for name in names {
             assert!(
                 tests.contains(&format!("fn {name}()")),
                 "no such test: {name}"

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Vlens, World, pick};
+use crate::support::{Vlens, World, pick, rows};
 
 /// Closes what a command could wait on.
 fn closed(vlens: Vlens) -> Vlens {
@@ -15,37 +15,7 @@ fn every_command_ends_without_anybody_there() {
     let world = World::with_server();
     world.customers("customers.csv", 3);
     world.phones("uncertain.csv", ["+201555000500"]);
-    for (line, code) in [
-        ("init customers.csv", 0),
-        ("check customers.csv", 0),
-        ("run customers.csv --dry-run", 0),
-        ("status", 5),
-        ("runs", 5),
-        ("export", 5),
-        ("report", 5),
-        ("resume", 5),
-        ("retry --failed", 5),
-        ("settle --all --as created", 5),
-        ("purge --older-than 90d", 5),
-        ("doctor", 0),
-        ("run customers.csv", 0),
-        ("run -", 5),
-        ("resume", 0),
-        ("retry --failed", 0),
-        ("run uncertain.csv", 3),
-        ("settle --all --as created", 0),
-        ("status", 0),
-        ("runs", 0),
-        ("export", 0),
-        ("report", 0),
-        ("purge --older-than 90d", 0),
-        ("contract-types", 0),
-        ("contract-types pull 414", 0),
-        ("template 414 --output form.xlsx", 0),
-        ("completions bash", 0),
-        ("man", 0),
-        ("doctor", 0),
-    ] {
+    for (line, code) in rows::<(&str, i32)>("unattended.commands") {
         closed(world.line(line)).ends(code);
         // What `init` proposed is not what the following commands are about.
         let _ = std::fs::remove_file(world.path("vlens-batch.toml"));
@@ -158,30 +128,8 @@ fn whatever_does_not_end_well_says_why() {
     world.customers("good.csv", 3);
     world.phones("bad.csv", ["12345"]);
     world.sent("good.csv --limit 1", 4);
-    for (line, code) in [
-        ("fly", 2),
-        ("retry", 2),
-        ("settle --all", 2),
-        ("check bad.csv", 3),
-        ("check bad.csv --show 1", 3),
-        ("run bad.csv --dry-run", 3),
-        ("run bad.csv --on-invalid stop", 3),
-        ("run good.csv --expect 2", 3),
-        ("run good.csv --expect 2 --dry-run", 3),
-        ("run good.csv --limit 0", 4),
-        ("status", 4),
-        ("run none.csv", 5),
-        ("status 999", 5),
-        ("doctor --config none.toml", 5),
-    ] {
-        for options in [
-            "",
-            " -q",
-            " --json",
-            " -q --json",
-            " --log-format json",
-            " -q --log-format json",
-        ] {
+    for (line, code) in rows::<(&str, i32)>("unattended.not_well") {
+        for options in rows::<&str>("unattended.options") {
             let ended = closed(world.line(&format!("{line}{options}"))).ends(code);
             assert!(!ended.stderr.is_empty(), "{ended}");
             if options.contains("-q") {
@@ -205,22 +153,7 @@ fn whatever_does_not_end_well_says_why() {
 #[test]
 fn wrong_usage_says_in_its_first_line_what_is_wrong() {
     let world = World::new();
-    for (line, told) in [
-        (
-            "run",
-            "the following required arguments were not provided: <FILE>",
-        ),
-        ("settle", "not provided: --as <WHAT>, <--row <N>|--all>"),
-        (
-            "export --format fax",
-            "'--format <FORMAT>' [possible values: csv,",
-        ),
-        (
-            "run a.csv --new-ledger --assume-sent 1",
-            "cannot be used with",
-        ),
-        ("", "command"),
-    ] {
+    for (line, told) in rows::<(&str, &str)>("unattended.usage") {
         for options in ["", "-q"] {
             let words = options.split(' ').chain(line.split(' '));
             let words = words.filter(|word| !word.is_empty());
@@ -278,16 +211,12 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
         .filter_map(|line| line.strip_prefix("# TYPE "));
     let mut families: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
     families.sort_unstable();
-    let names = [
-        "exit_code",
-        "last_end_timestamp_seconds",
-        "last_success_timestamp_seconds",
-        "requests_total",
-        "rows",
-        "run_seconds",
-        "throttled_total",
-    ];
-    assert_eq!(families, names.map(|name| format!("vlens_batch_{name}")));
+    let names = "exit_code last_end_timestamp_seconds last_success_timestamp_seconds requests_total rows run_seconds throttled_total";
+    let names: Vec<&str> = names.split(' ').collect();
+    let families = families
+        .iter()
+        .map(|name| name.strip_prefix("vlens_batch_"));
+    assert_eq!(families.collect::<Option<Vec<_>>>().as_ref(), Some(&names));
     assert!(after_success.contains("vlens_batch_rows{tenant=\"sandbox\",status=\"created\"} 2\n"));
     assert!(after_success.contains("vlens_batch_exit_code{tenant=\"sandbox\"} 0\n"));
     for line in after_success.lines().filter(|line| !line.starts_with('#')) {

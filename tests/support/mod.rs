@@ -10,6 +10,7 @@ mod postgres;
 mod recipe;
 mod rude;
 mod server;
+mod tables;
 mod team;
 
 use std::cell::RefCell;
@@ -27,6 +28,7 @@ pub use postgres::Postgres;
 pub use recipe::Recipe;
 pub use rude::{Http2, Rude, Wire, answer};
 pub use server::Serve;
+pub use tables::rows;
 pub use team::{COMPUTERS, FAST, Team, people};
 
 /// Where the binary keeps ledgers in a world, whose home is its folder.

@@ -510,7 +510,7 @@ mod tests {
 
     #[test]
     fn an_unread_body_leaves_only_the_status() {
-        for body in [Body::TooLong, Body::Cut] {
+        for body in [Body::TooLong, Body::Cut, Body::Whole(b"\xff".into())] {
             for (status, expected) in [(200, "uncertain unreadable"), (400, "rejected 400")] {
                 let outcome = answer_of(status, "", None, body.clone());
                 assert_eq!(word(&outcome), expected, "HTTP {status} {body:?}");

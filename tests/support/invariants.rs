@@ -7,8 +7,8 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use serde_json::Value;
 
-use super::World;
 use super::log::Record;
+use super::{World, rows};
 
 /// What is promised in this test.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +106,7 @@ pub fn damage(ledger: &Path) -> Vec<String> {
         if verdict != "ok" {
             damage.push(format!("the ledger is damaged: {verdict}"));
         }
-        for (what, sql) in CONTRADICTIONS {
+        for (what, sql) in rows::<(&str, &str)>("invariants.contradictions") {
             if ledger.prepare(sql)?.exists([])? {
                 damage.push(format!("the ledger contradicts itself: {what}"));
             }
@@ -115,57 +115,6 @@ pub fn damage(ledger: &Path) -> Vec<String> {
     });
     checked.unwrap_or_else(|error| vec![format!("the ledger cannot be checked: {error}")])
 }
-
-/// Everything that is kept is held against what it is kept of, counted afresh. Each query lists what contradicts it.
-const CONTRADICTIONS: &[(&str, &str)] = &[
-    (
-        "a tally differs from a recount",
-        "WITH recount AS (
-           SELECT r.sheet_id,
-                  CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END AS status,
-                  coalesce(i.created_run, 0) AS run_id, count(*) AS n
-           FROM rows r JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id GROUP BY 1, 2, 3)
-         SELECT * FROM (SELECT * FROM recount EXCEPT SELECT * FROM tallies)
-         UNION ALL SELECT * FROM (SELECT * FROM tallies WHERE n <> 0 EXCEPT SELECT * FROM recount)",
-    ),
-    (
-        "a sheet's rows differ from a recount",
-        "SELECT s.id FROM sheets s WHERE s.rows <> (SELECT count(*) FROM rows WHERE sheet_id = s.id)",
-    ),
-    (
-        "a row without its content, or a content without a row",
-        "SELECT content_id FROM rows EXCEPT SELECT id FROM contents UNION ALL SELECT id FROM contents EXCEPT SELECT content_id FROM rows",
-    ),
-    (
-        "due rows are not the pending ones",
-        "SELECT 1 FROM rows r JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
-         WHERE r.is_due IS NOT iif(i.status = 'pending', 1, NULL)",
-    ),
-    (
-        "a pending invitation has no body",
-        "SELECT i.id FROM invitations i JOIN contents c ON c.id = i.content_id WHERE i.status = 'pending' AND c.body IS NULL",
-    ),
-    (
-        "an invitation is wanted as it is",
-        "SELECT i.id FROM invitations i JOIN contents c ON c.id = i.content_id JOIN contents w ON w.id = i.wanted_id
-         WHERE c.body_hash = w.body_hash",
-    ),
-    (
-        "created without its run, or a run without created",
-        "SELECT id FROM invitations WHERE (status = 'created') <> (created_run IS NOT NULL)",
-    ),
-    (
-        "an invitation stands twice in a sheet",
-        "SELECT 1 FROM rows r JOIN contents c ON c.id = r.content_id WHERE c.invitation_id IS NOT NULL
-         GROUP BY r.sheet_id, c.invitation_id HAVING count(*) > 1",
-    ),
-    (
-        "a run's requests differ from its attempts",
-        "SELECT r.id FROM runs r WHERE requests <> (
-           SELECT count(*) FROM attempts a WHERE a.run_id = r.id AND a.invitation_id IS NOT NULL
-             AND a.is_decision IS NOT TRUE)",
-    ),
-];
 
 /// Every row has one status, and the counts are those of the rows.
 fn counts_that_lie(run: i64, status: &Value, rows: &[Value]) -> Vec<String> {

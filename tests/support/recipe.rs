@@ -7,14 +7,27 @@ use rust_xlsxwriter::{Format, Formula, Workbook, Worksheet, XlsxError, utility::
 use serde::Deserialize;
 use toml::Value;
 
-const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
-const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
-const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+use super::rows;
 
-/// How a file is made; one of `text`, `template`, `sheet` and `parts`.
+const STRICT: &str = "purl.oclc.org";
+/// The names of things in OOXML, and in its strict form.
+const STRICT_NAMES: [(&str, &str); 2] = [
+    (
+        "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+        "http://purl.oclc.org/ooxml/spreadsheetml/main",
+    ),
+    (
+        "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+        "http://purl.oclc.org/ooxml/officeDocument/relationships",
+    ),
+];
+
+/// How a file is made; one of `kept`, `text`, `template`, `sheet` and `parts`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Recipe {
+    /// The name of a file in `tests/cases`, which another program wrote.
+    kept: Option<String>,
     /// In `encoding`: a name that `encoding_rs` knows, `utf-16le`, `utf-16be`, `utf-32le`, or `bytes` (each character is a byte).
     text: Option<String>,
     encoding: Option<String>,
@@ -48,7 +61,10 @@ struct Sheet {
 impl Recipe {
     pub fn bytes(&self) -> Vec<u8> {
         let encoding = self.encoding.as_deref().unwrap_or("utf-8");
-        let mut bytes = if let Some(text) = &self.text {
+        let mut bytes = if let Some(name) = &self.kept {
+            let cases = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+            std::fs::read(cases.join(name)).expect("a kept file")
+        } else if let Some(text) = &self.text {
             encoded(text, encoding)
         } else if let Some(template) = &self.template {
             encoded(&minijinja::render!(template), encoding)
@@ -190,16 +206,12 @@ fn place(name: &str) -> (u32, u16) {
 fn package(parts: &BTreeMap<String, String>, spaces: u64) -> Vec<u8> {
     let mut parts = parts.clone();
     if let Some(sheet) = parts.get_mut("xl/worksheets/sheet1.xml") {
-        let strict = sheet.contains("purl.oclc.org");
-        for (name, content) in common_parts() {
-            let content = if strict {
-                let content =
-                    content.replace(MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main");
-                let office = "http://purl.oclc.org/ooxml/officeDocument/relationships";
-                content.replace(OFFICE, office)
-            } else {
-                content
-            };
+        let is_strict = sheet.contains(STRICT);
+        for (name, content) in rows::<(&str, &str)>("recipe.parts") {
+            let strict = STRICT_NAMES.iter().filter(|_| is_strict);
+            let content = strict.fold(content.to_owned(), |content, (usual, strict)| {
+                content.replace(usual, strict)
+            });
             parts.entry(name.to_owned()).or_insert(content);
         }
     }
@@ -219,59 +231,4 @@ fn package(parts: &BTreeMap<String, String>, spaces: u64) -> Vec<u8> {
         zip.write_all(&content.as_bytes()[end..]).expect("a part");
     }
     zip.finish().expect("a package").into_inner()
-}
-
-fn common_parts() -> [(&'static str, String); 6] {
-    let kind = |part: &str, kind: &str| {
-        let prefix = "application/vnd.openxmlformats-officedocument.spreadsheetml";
-        format!(r#"<Override PartName="/xl/{part}.xml" ContentType="{prefix}.{kind}+xml"/>"#)
-    };
-    let types = [
-        kind("workbook", "sheet.main"),
-        kind("styles", "styles"),
-        kind("sharedStrings", "sharedStrings"),
-        kind("worksheets/sheet1", "worksheet"),
-    ]
-    .concat();
-    let relations = |relations: &[(&str, &str)]| {
-        let relation = |(id, (kind, target)): (usize, &(&str, &str))| {
-            format!(
-                r#"<Relationship Id="rId{}" Type="{OFFICE}/{kind}" Target="{target}"/>"#,
-                id + 1
-            )
-        };
-        let relations: String = relations.iter().enumerate().map(relation).collect();
-        format!(r#"<Relationships xmlns="{PACKAGE}/relationships">{relations}</Relationships>"#)
-    };
-    let of_workbook = relations(&[
-        ("worksheet", "worksheets/sheet1.xml"),
-        ("styles", "styles.xml"),
-        ("sharedStrings", "sharedStrings.xml"),
-    ]);
-    [
-        (
-            "[Content_Types].xml",
-            format!(
-                r#"<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/>{types}</Types>"#
-            ),
-        ),
-        (
-            "_rels/.rels",
-            relations(&[("officeDocument", "xl/workbook.xml")]),
-        ),
-        ("xl/_rels/workbook.xml.rels", of_workbook),
-        (
-            "xl/workbook.xml",
-            format!(
-                r#"<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="Customers" sheetId="1" r:id="rId1"/></sheets></workbook>"#
-            ),
-        ),
-        (
-            "xl/styles.xml",
-            format!(
-                r#"<styleSheet xmlns="{MAIN}"><fonts count="1"><font/></fonts><fills count="1"><fill/></fills><borders count="1"><border/></borders><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#
-            ),
-        ),
-        ("xl/sharedStrings.xml", format!(r#"<sst xmlns="{MAIN}"/>"#)),
-    ]
 }

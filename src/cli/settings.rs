@@ -287,6 +287,8 @@ impl Settings {
 
     /// What the next commands must be given to mean the same file, reading and ledger; `typed` is how FILE was read.
     pub fn further(&self, is_sandbox: bool, typed: &Typed) -> Further {
+        let named = self.ledger.as_deref().and_then(Path::file_name);
+        let is_sandbox = is_sandbox || named.is_some_and(|name| name == SANDBOX_LEDGER_NAME);
         let option = |name: &str, path: Option<&Path>| {
             path.map_or(String::new(), |path| {
                 format!("{name} {}", quoted(&nearest(path)))

@@ -71,7 +71,7 @@ impl Ledger {
     /// named.
     pub fn open(lock: Lock, binding: Option<&Binding>, worker: &Worker) -> Result<Ledger> {
         let reader = known(&lock, OnLoss::Refuse, worker)?;
-        let reader = reader.ok_or_else(|| missing(&lock.ledger))?;
+        let reader = reader.ok_or_else(|| missing(&lock.ledger, &worker.again))?;
         if let Some(binding) = binding {
             reader.require(binding)?;
         }
@@ -247,8 +247,9 @@ fn connect(path: &Path) -> Result<Reader> {
     Ok(reader)
 }
 
-fn missing(path: &Path) -> Error {
+fn missing(path: &Path, again: &str) -> Error {
     let message = format!("There is no ledger at {}.", path.display());
-    Error::unexpected("ledger_missing", message)
-        .hint("Name the ledger with --ledger, or run a file first: vlens-batch run FILE.")
+    Error::unexpected("ledger_missing", message).hint(format!(
+        "Name the ledger with --ledger, or run a file first: {again}"
+    ))
 }

@@ -42,11 +42,13 @@ impl FollowConfig {
 }
 
 impl Portal {
-    /// Finds the columns, or says which there are. `next` gives the file's rows: all are looked at.
+    /// Finds the columns, or says which there are, and how to name one in the command to type `again`. `next` gives the file's rows:
+    /// all are looked at.
     pub fn find(
         config: &Config,
         columns: &[Column],
         file: &str,
+        again: &str,
         mut next: impl FnMut() -> Result<Option<Row>, Error>,
     ) -> Result<Portal, Error> {
         let header = Header::new(columns, file);
@@ -56,7 +58,7 @@ impl Portal {
             None => by_name(&header, words).map_err(unusable),
         };
         let stage = find(&named.stage, &WORDS.follow.stage)?
-            .ok_or_else(|| no_column(&header, "tells how far a contract is", "--stage"))?;
+            .ok_or_else(|| no_column(&header, "tells how far a contract is", again, "--stage"))?;
         let at = find(&named.at, &WORDS.follow.at)?;
         let customer = find(&named.match_column, &[])?;
         let mut date = Kind::Date {
@@ -87,7 +89,7 @@ impl Portal {
                 .find_map(|column| Some((column, Some(kind_of(column)?))))
                 .ok_or_else(|| {
                     let what = "names customers (by phone, e-mail or national id)";
-                    no_column(&header, what, "--match")
+                    no_column(&header, what, again, "--match")
                 })?,
         };
         let signed: HashSet<String> = match &named.signed {
@@ -164,11 +166,8 @@ fn unusable(problem: ConfigProblem) -> Error {
     Error::unusable("column_unknown", message).hint(problem.hint)
 }
 
-fn no_column(header: &Header<'_>, what: &str, flag: &str) -> Error {
-    let hint = format!(
-        "{}. Name one: vlens-batch follow FILE {flag} COLUMN",
-        header.listed()
-    );
+fn no_column(header: &Header<'_>, what: &str, again: &str, flag: &str) -> Error {
+    let hint = format!("{}. Name one: {again} {flag} COLUMN", header.listed());
     unusable(header.problem(format!("no column {what}"), hint))
 }
 

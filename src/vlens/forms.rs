@@ -56,10 +56,6 @@ fn unreadable(what: &str) -> Error {
         "form_unreadable",
         format!("This is not the description of a contract type's form: {what}."),
     )
-    .hint(
-        "Run `vlens-batch contract-types pull ID` again, or save the whole answer of \
-         GetBusinessRequestTypeTemplateFields as contract-types/ID.json.",
-    )
 }
 
 /// Where related questions hang: the parent's key, and its value when they hang below a choice. A mere heading has no key and is
@@ -335,7 +331,6 @@ mod tests {
             let error = read_form(&json).expect_err(&json);
             assert_eq!(error.code, "form_unreadable");
             assert!(error.message.contains(reason), "{}", error.message);
-            assert!(error.hint.is_some());
         }
     }
 }

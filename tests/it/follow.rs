@@ -117,6 +117,18 @@ fn who_is_invited_again_is_reminded_again() {
     assert_eq!(stages, [Value::Null, json!("Customer signed")]);
 }
 
+#[test]
+fn a_file_whose_columns_are_unknown_is_told_with_the_whole_next_command() {
+    let world = World::with_server();
+    world.file("customers.csv", SHEET);
+    world.ran("run customers.csv --rate unlimited --ledger our.db", 0);
+    world.file("the portal.csv", "Client,State,Status\nx,y,z\n");
+    let follow = "follow 'the portal.csv' --ledger our.db --sheet 1";
+    let refused = world.ran(follow, 5);
+    let next = "vlens-batch follow \"the portal.csv\" --ledger our.db --sheet 1 --match COLUMN";
+    refused.complains_of(next);
+}
+
 /// A sheet of customers and a file that tells of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -394,6 +394,16 @@ fn the_next_commands_are_complete_and_mean_what_they_say() {
         &["run FILE --yes"][..],
         &["run FILE --ledger our.db --limit 1"],
         &["run FILE --sandbox"],
+        &[
+            "run FILE --sandbox",
+            "check FILE --ledger 'the sheets/vlens-batch.sandbox.db'",
+        ],
+        &[
+            "run FILE --sandbox --ledger our.db",
+            "check FILE --ledger our.db",
+        ],
+        &["status --ledger vlens-batch.sandbox.db"],
+        &["run FILE --dry-run --sandbox --ledger our.db"],
         &["run FILE", "status"],
         &["run FILE -q"],
         &["check FILE --ledger our.db"],
@@ -418,6 +428,10 @@ fn the_next_commands_are_complete_and_mean_what_they_say() {
             let ended = world.line("unused").after_shell(&shell).run();
             let is_good = matches!(ended.code(), Some(0 | 3 | 4));
             assert!(is_good, "{lines:?}: {command}: {ended}");
+            // What is told of a rehearsal sends to nobody.
+            let is_rehearsed = lines.iter().any(|line| line.contains("sandbox"));
+            let is_sent = is_rehearsed && !world.server_log().is_empty();
+            assert!(!is_sent, "{lines:?}: {command}: {ended}");
             tried += 1;
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::world::Target;
+use super::world::{Target, is_rehearsal};
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
 use crate::cli::files::{Readers, is_in_use, text_of, write_file};
 use crate::cli::output::Output;
@@ -58,8 +58,12 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         if let (Some(excerpt), Some(path), None) =
             (&mut error.excerpt, &input.path, &settings.config_path)
         {
-            let file = quoted(&path.to_string_lossy());
-            let way = format!("\n = help: or let init propose a mapping: vlens-batch init {file}");
+            let options = settings
+                .further(false, &settings.typed(path, args))
+                .checking;
+            let init = format!("init {}", quoted(&path.to_string_lossy()));
+            let init = command(&init, &options);
+            let way = format!("\n = help: or let init propose a mapping: {init}");
             excerpt.push_str(&way);
         }
         error
@@ -73,20 +77,32 @@ pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Erro
     for entry in entries.into_iter().flatten().flatten() {
         let name = entry.file_name();
         let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
-        if let Some(Ok(id)) = stem.map(str::parse) {
-            forms.insert(id, form(&entry.path())?);
+        // What is spelled otherwise, such as `0414.json`, is none.
+        if let Some(Ok(id)) = stem.map(str::parse)
+            && entry.path() == settings.form_path(id)
+        {
+            forms.insert(id, form(id, settings)?);
         }
     }
     Ok(forms)
 }
 
 /// Reads one stored form.
-pub fn form(path: &Path) -> Result<Form, Error> {
+pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form, Error> {
+    let path = settings.form_path(id);
     let shown = path.display();
-    let text = text_of(path, "form_unreadable", &format!("The form {shown}"))?;
-    vlens::read_form(&text).map_err(|error| Error {
-        message: format!("{shown}: {}", error.message),
-        ..error
+    let pull = settings.command(&format!("contract-types pull {id}"));
+    let way = format!(
+        "Run `{pull}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand."
+    );
+    if !path.exists() {
+        let message = format!("There is no form of contract type {id}: {shown} does not exist.");
+        return Err(Error::unusable("form_missing", message).hint(way));
+    }
+    let text = text_of(&path, "form_unreadable", &format!("The form {shown}"))?;
+    vlens::read_form(&text).map_err(|error| {
+        let message = format!("{shown}: {}", error.message);
+        Error { message, ..error }.hint(way)
     })
 }
 
@@ -145,8 +161,12 @@ pub fn dry_run(
         "invalid": invalid,
         "duplicate": duplicate,
     });
+    let typed = settings.typed(&args.file, &args.read);
+    let options = settings.further(args.send.sandbox, &typed).checking;
+    let check = command(&format!("check {}", quoted(&source)), &options);
+    let values = json!({ "d": document, "check": check });
     let output = settings.output;
-    output.show(&document, |look| look.text(texts::DRY_RUN, &document))?;
+    output.show(&document, |look| look.text(texts::DRY_RUN, &values))?;
     let why = match args.expect {
         Some(expected) if expected != asked_for => {
             format!("it asks for {asked_for} invitations, not for {expected}")
@@ -442,10 +462,13 @@ impl<'a> Check<'a> {
         let marked = args.annotate.clone();
         let marked = marked.unwrap_or_else(|| free_name(&args.file));
         let typed = settings.typed(&args.file, &args.read);
+        let is_sandbox = self.reader.as_ref().is_some_and(is_rehearsal);
+        let further = settings.further(is_sandbox, &typed);
         let more = json!({
             "source": source,
             "notes": notes,
-            "options": settings.further(false, &typed).running,
+            "checking": further.checking,
+            "running": further.running,
             "marked": marked.to_string_lossy(),
             "is_marked": args.annotate.is_some(),
             // Headers go out as keys that no form is likely to have.

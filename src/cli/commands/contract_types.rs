@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use super::check::{form, may_be_replaced, written_now};
 use super::register::{PATIENCE, join};
 use super::world::{self, Target};
-use crate::cli::args::{ContractTypesAction, ContractTypesArgs, SendArgs, TemplateArgs};
+use crate::cli::args::{ContractTypesAction, ContractTypesArgs, RunArgs, SendArgs, TemplateArgs};
 use crate::cli::files::{Readers, write_bytes, write_file};
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
 use crate::ledger::{Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp, quoted};
-use crate::report::{Language, Look, TemplateSpec, texts, write_template};
+use crate::report::{Language, Look, TemplateSpec, command, texts, write_template};
 use crate::send::{Api, Clock, Limiter};
 use crate::vlens::read_form;
 
@@ -154,16 +154,8 @@ fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
 /// An XLSX for people to fill in, made from a stored form. Filled, it runs without any mapping, and is never written over.
 pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let (id, path) = (ContractTypeId(args.id), &args.output);
-    let stored = settings.form_path(id);
-    if !stored.exists() {
-        let stored = stored.display();
-        let message = format!("There is no form of contract type {id}: {stored} does not exist.");
-        let pull = settings.command(&format!("contract-types pull {id}"));
-        return Err(Error::unusable("form_missing", message).hint(format!(
-            "Run `{pull}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand."
-        )));
-    }
-    settings.refuse_output(path, &stored)?;
+    let form = form(id, settings)?;
+    settings.refuse_output(path, &settings.form_path(id))?;
     let shown = path.display();
     if !may_be_replaced(path) {
         let message = format!(
@@ -172,7 +164,6 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
         let error = Error::usage("template_onto_filled", message);
         return Err(error.hint("Name another file with --output."));
     }
-    let form = form(&stored)?;
     let fields = form.fields.len();
     if fields == 0 {
         let message = format!(
@@ -197,14 +188,22 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let document =
         json!({ "template": path.to_string_lossy(), "contract_type": id, "fields": fields });
     let config = &settings.config;
-    let file = quoted(&path.to_string_lossy());
     let maps = config.recipient.phone.is_some() || config.recipient.email.is_some();
     let has_own = path.with_extension("vlens-batch.toml").exists();
     let run = if (maps || config.fields.is_some()) && !has_own {
         // The config is about another sheet; this one wants its own.
-        format!("vlens-batch init {file}")
+        let options = settings.further(false, &Typed::default()).checking;
+        command(
+            &format!("init {}", quoted(&path.to_string_lossy())),
+            &options,
+        )
     } else {
-        settings.command(&format!("run {file}"))
+        let file = path.clone();
+        let run = RunArgs {
+            file,
+            ..RunArgs::default()
+        };
+        settings.again(false, Some(&run))
     };
     let told = format!(
         "{shown} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}"

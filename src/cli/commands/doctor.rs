@@ -8,9 +8,8 @@ use indicatif::HumanBytes;
 
 use super::contract_types::{close_api, open_api};
 use super::world::{self, Target};
-use crate::cli::args::SendArgs;
+use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{Held, Part, missing};
-use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings};
 use crate::cli::system::now;
 use crate::error::{Ended, Error, Kind};
@@ -70,15 +69,20 @@ impl Chart {
 pub async fn doctor(
     allow_insecure_http: bool,
     settings: Result<Settings, Error>,
-    output: Output,
+    global: &Global,
 ) -> Ended {
     let mut chart = Chart::default();
     match settings {
         Ok(settings) => Box::pin(examine(&settings, allow_insecure_http, &mut chart)).await,
         Err(mut error) => {
             let others = std::mem::take(&mut error.others);
+            let named = Settings {
+                config_path: global.config.clone(),
+                ..Settings::default()
+            };
+            let check = named.command("check FILE");
             for mut error in std::iter::once(error).chain(others) {
-                let usual = || "`vlens-batch check FILE` shows the line.".to_owned();
+                let usual = || format!("`{check}` shows the line.");
                 error.hint.get_or_insert_with(usual);
                 chart.note("config", Err(error));
             }
@@ -86,6 +90,7 @@ pub async fn doctor(
     }
     let Chart { findings, kinds } = chart;
     let document = doctor_json(&findings);
+    let output = global.output;
     output.show(&document, |look| look.text(texts::DOCTOR, &document))?;
     let Some(gravest) = kinds.into_iter().min() else {
         return Ok(None);
@@ -133,7 +138,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
             "sessions of kind \"auth\" need none, and creating one would invite somebody",
             format!(
                 "Send one row first: {}",
-                settings.command("run FILE --limit 1")
+                settings.again(false, None) + " --limit 1"
             ),
         ),
         Ok(_) if !is_sound => not_tried(

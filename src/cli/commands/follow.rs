@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::check::input;
 use super::world::{Opened, open_ledger};
-use crate::cli::args::FollowArgs;
+use crate::cli::args::{FollowArgs, ReadArgs};
 use crate::cli::settings::Settings;
 use crate::cli::system::now;
 use crate::error::{Ended, Error};
@@ -15,19 +15,30 @@ use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::names::Shown;
 use crate::mapping::{Portal, Text};
-use crate::model::{FollowSummary, Row, Stage, Timestamp};
-use crate::report::texts;
+use crate::model::{FollowSummary, Row, Stage, Timestamp, quoted};
+use crate::report::{command, texts};
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     // That there is none is told as by every command that reads.
     let path = Opened::at(settings, settings.ledger(false)?)?.path;
     let mut config = settings.config.clone();
+    let layout = args.layout.clone();
+    let read = ReadArgs {
+        layout,
+        ..ReadArgs::default()
+    };
+    let further = settings.further(false, &settings.typed(&args.file, &read));
+    let follow = format!("follow {}", quoted(&further.file));
+    let mut again = command(&follow, &further.checking);
     let named = &mut config.follow;
-    for (typed, named) in [
-        (&args.match_column, &mut named.match_column),
-        (&args.stage, &mut named.stage),
-        (&args.at, &mut named.at),
+    for (name, typed, named) in [
+        ("match", &args.match_column, &mut named.match_column),
+        ("stage", &args.stage, &mut named.stage),
+        ("at", &args.at, &mut named.at),
     ] {
+        if let Some(column) = typed {
+            again.push_str(&format!(" --{name} {}", quoted(column)));
+        }
         *named = typed.clone().map(Text).or(named.take());
     }
     let options = Options {
@@ -39,7 +50,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let mut source = Source::open_or_lines(&input, &options)?;
     let columns = source.columns.clone();
     let next = || source.next_row();
-    let portal = Portal::find(&config, &columns, &input.name(), next)?;
+    let portal = Portal::find(&config, &columns, &input.name(), &again, next)?;
     let (customer, stage, at) = portal.columns();
     let mut told = Told {
         customers: HashMap::new(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::check::{may_be_replaced, written_now};
 use super::register;
-use super::world::{Opened, ended_as, open_ledger};
+use super::world::{Opened, ended_as, is_rehearsal, open_ledger};
 use crate::cli::args::{
     ExportArgs, LangArg, PurgeArgs, ReportArgs, SendArgs, SettleArgs, SettledAs, StatusArgs,
 };
@@ -258,7 +258,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         SettledAs::Created => (Event::SettledCreated, Status::Created),
         SettledAs::NotCreated => (Event::SettledNotCreated, Status::Pending),
     };
-    if !opened.is_rehearsal() {
+    if !is_rehearsal(&opened.reader) {
         register::settle(settings, &mut ledger, run, named, status).await?;
     }
     let (uncertain, now) = ([Status::Uncertain], SystemClock.moment());

@@ -52,7 +52,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Register(args) => block_on(register::register(&args, &find(None)?)),
         Command::Doctor {
             allow_insecure_http,
-        } => block_on(doctor::doctor(allow_insecure_http, find(None), output)),
+        } => block_on(doctor::doctor(allow_insecure_http, find(None), global)),
         Command::Sandbox(args) => block_on(sandbox(args, output)),
         Command::Backup { file } => ledger::backup(&file, &find(None)?),
         Command::Purge(args) => ledger::purge(&args, &find(None)?),

@@ -51,7 +51,7 @@ impl<'s> Opened<'s> {
                 let rehearsed = quoted(&rehearsed.to_string_lossy());
                 format!("The rehearsals of --sandbox are in another one: add --ledger {rehearsed}.")
             } else {
-                let begin = settings.command("run FILE");
+                let begin = settings.again(false, None);
                 format!("Begin with `{begin}`, or name the ledger with --ledger.")
             };
             let message = format!("There is no ledger {}.", path.display());
@@ -71,7 +71,7 @@ impl<'s> Opened<'s> {
         let path = self.path.display();
         let unknown = |message| Error::unusable("run_not_found", message);
         let Some(newest) = self.reader.newest_run()? else {
-            let begin = self.settings.command("run FILE");
+            let begin = self.settings.again(is_rehearsal(&self.reader), None);
             let message = format!("There is no run in {path} yet.");
             return Err(unknown(message).hint(format!("Begin with `{begin}`.")));
         };
@@ -88,12 +88,7 @@ impl<'s> Opened<'s> {
         let typed = self.reader.typed(run)?;
         let typed = typed.and_then(|typed| serde_json::from_str(&typed).ok());
         let typed = typed.unwrap_or_default();
-        Ok(self.settings.further(self.is_rehearsal(), &typed))
-    }
-
-    /// Whether it is the ledger of a built-in stand-in.
-    pub fn is_rehearsal(&self) -> bool {
-        self.reader.binding().base_url == SANDBOX_NAME
+        Ok(self.settings.further(is_rehearsal(&self.reader), &typed))
     }
 
     /// How a run stands, as the ledger tells it.
@@ -121,6 +116,11 @@ impl<'s> Opened<'s> {
         let text = |look| summary_text(summary, &changed, &further, look);
         self.settings.output.show(summary, text).map(drop)
     }
+}
+
+/// Whether it is the ledger of a built-in stand-in.
+pub fn is_rehearsal(reader: &Reader) -> bool {
+    reader.binding().base_url == SANDBOX_NAME
 }
 
 pub const KEEP_IT_HERE: &str =

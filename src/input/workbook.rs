@@ -178,7 +178,7 @@ impl Book {
         }
         if was_chosen && !others.is_empty() {
             source.warn(format!(
-                "Other sheets hold data and are not read: {}. Name one with --sheet to read it instead.",
+                "Other sheets hold data and are not read: {}. Name one with --sheet, or put it into a file of its own.",
                 others.join(", ")
             ));
         }

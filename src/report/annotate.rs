@@ -169,19 +169,21 @@ impl Annotator {
         by_place
     }
 
-    /// Writes the workbook, with the sums of its rows on the first sheet, and the second of its writing.
+    /// Writes the workbook, with the sums of its rows and the notes on its reading on the first sheet, and the second of its writing.
     pub fn finish(
         mut self,
         tally: &CheckTally,
+        notes: &[String],
         written_at: u64,
         out: impl Write + Send,
     ) -> Result<(), Error> {
-        self.write_overview(tally)?;
+        self.write_overview(tally, notes)?;
         self.book.finish(self.next_row - 1, Some(written_at), out)
     }
 
-    /// How many rows, what is wrong with them, what the colours mean, and what to do next: a line of the template is a row.
-    fn write_overview(&mut self, tally: &CheckTally) -> Result<(), Error> {
+    /// How many rows, what is wrong with them, what the colours mean, what to do next, and how the sheet was read: a line of the template
+    /// is a row.
+    fn write_overview(&mut self, tally: &CheckTally, notes: &[String]) -> Result<(), Error> {
         let language = self.shape.language;
         let problems = tally.groups(true).into_iter().map(|(column, code, group)| {
             let meaning = language.meaning(code.unwrap_or_default());
@@ -193,6 +195,7 @@ impl Annotator {
             has_more => self.notes >= MOST_NOTES,
             rows => tally.rows(),
             tally => Serde(tally),
+            notes => notes.iter().map(|note| printable(note).into_owned()).collect::<Vec<_>>(),
             problems => problems.collect::<Vec<_>>(),
         };
         let text = rendered(include_str!("templates/overview.txt"), values);

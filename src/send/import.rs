@@ -115,6 +115,12 @@ impl Sheet {
         (!told.is_empty()).then(|| format!("Left out as no customers: {}.", told.join("; ")))
     }
 
+    /// Whether a person should look at how it was read, or at what a row is that only looks like no customer.
+    pub fn is_in_doubt(&self) -> bool {
+        self.source.notes.iter().any(|note| note.warning)
+            || self.asides.contains_key(&Aside::Section)
+    }
+
     /// Hands every row, with what it comes to, to `visit`, in the sheet's order. That it is told to stop is an error.
     pub fn walk(
         &mut self,

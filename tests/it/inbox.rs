@@ -46,6 +46,12 @@ fn deals_with(swept: &Finished, files: &[(&str, u64)]) {
     assert_eq!(dealt, files, "{swept}");
 }
 
+/// A workbook of these rows.
+fn book(rows: &str) -> Vec<u8> {
+    let recipe: Recipe = toml::from_str(&format!("[[sheet]]\nrows = {rows}\n")).expect("a recipe");
+    recipe.bytes()
+}
+
 /// The files of the folder.
 fn files(world: &World) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(world.path("inbox")).expect("the folder");
@@ -110,10 +116,8 @@ fn ten_files_in_three_sweeps_each_get_their_result_and_nobody_is_invited_twice()
     assert_eq!(quiet.stderr, "");
 
     // Whole now, closed now, renamed, dropped again, corrected, and one more with the name of another.
-    let workbook =
-        "[[sheet]]\nrows = [[\"phoneNumber\", \"contractTypeId\"], [\"+201010000070\", 414]]\n";
-    let workbook: Recipe = toml::from_str(workbook).expect("a recipe");
-    put("copied.xlsx", &workbook.bytes());
+    let workbook = book("[[\"phoneNumber\", \"contractTypeId\"], [\"+201010000070\", 414]]");
+    put("copied.xlsx", &workbook);
     gone("copied.xlsx.part");
     gone(".~lock.in use.csv#");
     let folder = world.path("inbox");
@@ -332,7 +336,8 @@ fn corrections_in_a_marked_sheet_are_never_lost() {
     world.file("inbox/a.csv", bad("123"));
     sweep(&world).expect(3);
     assert!(marked.exists() && !world.path("inbox/a.marked-2.xlsx").exists());
-    world.file("inbox/a.marked.xlsx", "somebody's corrections");
+    let corrections = book("[[\"phoneNumber\", \"contractTypeId\"], [\"still bad\", 414]]");
+    world.file("inbox/a.marked.xlsx", &corrections);
     world.file("inbox/a.csv", bad("1234"));
     sweep(&world).expect(3);
     let second = world.path("inbox/a.marked-2.xlsx");
@@ -341,7 +346,62 @@ fn corrections_in_a_marked_sheet_are_never_lost() {
     world.file("inbox/a.csv", bad("+201010000002"));
     deals_with(&sweep(&world).expect(0), &[("a.csv", 0)]);
     assert!(!second.exists());
-    assert_eq!(world.read(marked), "somebody's corrections");
+    assert_eq!(std::fs::read(marked).expect("a book"), corrections);
+}
+
+#[test]
+fn corrections_saved_in_a_marked_sheet_or_under_another_name_are_picked_up() {
+    let world = World::with_server();
+    world.file("inbox/a.csv", sheet(&[Customer::new(1).phone("12")]));
+    deals_with(&sweep(&world).expect(3), &[("a.csv", 3)]);
+    deals_with(&sweep(&world).expect(0), &[]);
+    let told = world.cells("inbox/a.marked.xlsx", 0);
+    let told = format!("{told:?}");
+    assert!(told.contains("in an inbox, saving is enough"), "{told}");
+    let names = [
+        "a.marked-corrected.xlsx",
+        "a.marked.xlsx",
+        "a.results-mine.xlsx",
+    ];
+    for (n, name) in names.iter().enumerate() {
+        let rows = format!("[[\"phoneNumber\", \"contractTypeId\"], [\"+20101000000{n}\", 414]]");
+        world.file(format!("inbox/{name}"), book(&rows));
+    }
+    deals_with(&sweep(&world).expect(0), &names.map(|name| (name, 0)));
+    assert_eq!(world.accepted().len(), 3);
+    assert_eq!(statuses(&world, "a.marked.results.xlsx"), ["created"]);
+    deals_with(&sweep(&world).expect(0), &[]);
+}
+
+#[test]
+fn what_a_sheet_leaves_in_doubt_is_told_beside_it() {
+    let world = World::with_server();
+    let rows = |phone: &str| {
+        format!("rows = [[\"phoneNumber\", \"contractTypeId\"], [\"{phone}\", 414]]\n")
+    };
+    let (cairo, giza) = (rows("+201010000001"), rows("+201010000002"));
+    let branches =
+        format!("[[sheet]]\nname = \"Cairo\"\n{cairo}[[sheet]]\nname = \"Giza\"\n{giza}");
+    let branches: Recipe = toml::from_str(&branches).expect("a recipe");
+    world.file("inbox/branches.xlsx", branches.bytes());
+    let config = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Name\"\n";
+    let (header, customer) = ("No,Name,Mobile\n", "1,Mona Adel,+201010000003\n");
+    for (name, rows) in [
+        ("left out", format!("{header}Giza branch,,\n{customer}")),
+        ("plain", format!("{header}{customer}Total,,1\n")),
+    ] {
+        world.file(format!("inbox/{name}.vlens-batch.toml"), config);
+        world.file(format!("inbox/{name}.csv"), rows);
+    }
+    let dealt = [("branches.xlsx", 0), ("left out.csv", 0), ("plain.csv", 0)];
+    deals_with(&sweep(&world).expect(0), &dealt);
+    for (name, told) in [("branches", "\"Giza\""), ("left out", "row 2")] {
+        let overview = world.cells(format!("inbox/{name}.marked.xlsx"), 0);
+        let mut cells = overview.iter().flatten();
+        let is_told = cells.any(|cell| cell.to_string().contains(told));
+        assert!(is_told, "{overview:?}");
+    }
+    assert!(!world.path("inbox/plain.marked.xlsx").exists());
 }
 
 #[test]

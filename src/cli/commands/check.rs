@@ -270,22 +270,27 @@ fn free_name(file: &Path) -> PathBuf {
     free.unwrap_or_default()
 }
 
-/// Writes the marked sheet alone, without a word.
-pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<(), Error> {
+/// Writes the marked sheet alone, without a word, if it has anything for a person; gives whether it has.
+pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<bool, Error> {
     let mut sheet = open_sheet(&input(&args.file)?, settings, &args.read)?;
     let silent = Output {
         quiet: true,
         json: false,
         ..settings.output
     };
-    Check::look(args, settings, &mut sheet, silent)?.write_marked(Readers::Folder)
+    let mut check = Check::look(args, settings, &mut sheet, silent)?;
+    let is_for_a_person = check.tally.invalid > 0 || sheet.is_in_doubt();
+    if is_for_a_person {
+        check.write_marked(&sheet, Readers::Folder)?;
+    }
+    Ok(is_for_a_person)
 }
 
 /// The same for a file that is at hand already.
 pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ended {
     let mut sheet = open_sheet(input, settings, &args.read)?;
     let mut check = Check::look(args, settings, &mut sheet, settings.output)?;
-    check.write_marked(Readers::Owner)?;
+    check.write_marked(&sheet, Readers::Owner)?;
     if args.show.is_some() {
         check.show_bodies()?;
     } else {
@@ -428,12 +433,15 @@ impl<'a> Check<'a> {
     }
 
     /// Writes the marked workbook, whose file has the time that it names itself.
-    fn write_marked(&mut self, readers: Readers) -> Result<(), Error> {
+    fn write_marked(&mut self, sheet: &Sheet, readers: Readers) -> Result<(), Error> {
         let (Some(annotator), Some(path)) = (self.annotator.take(), &self.args.annotate) else {
             return Ok(());
         };
+        let notes = how_it_was_read(sheet);
         write_file(path, readers, |file| {
-            written_now(file, |second| annotator.finish(&self.tally, second, file))
+            written_now(file, |second| {
+                annotator.finish(&self.tally, &notes, second, file)
+            })
         })?;
         let path = printable(&path.to_string_lossy()).into_owned();
         let told = format!("The sheet with every problem marked is in {path}.");

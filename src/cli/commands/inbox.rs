@@ -214,9 +214,13 @@ impl<'a> Sweep<'a> {
             let path = entry.path();
             // It may be gone by now.
             let metadata = std::fs::metadata(&path).ok().filter(Metadata::is_file);
-            let (Some(stem), Some(metadata)) = (stem_of_sheet(&name), metadata) else {
+            let (Some((stem, is_marked)), Some(metadata)) = (stem_of_sheet(&name), metadata) else {
                 continue;
             };
+            // What somebody saved in a marked sheet is put in anew.
+            if is_marked && may_be_replaced(&path) {
+                continue;
+            }
             let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
             let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
             let place = folder.join(entry.file_name());
@@ -351,14 +355,13 @@ impl<'a> Sweep<'a> {
         }
         let mut books = found.beside(MARKED, "xlsx");
         books.retain(|place| may_be_replaced(place));
-        let marked = if run.counts.invalid > 0 {
-            let args = CheckArgs {
-                file: found.path.clone(),
-                annotate: books.into_iter().next(),
-                lang: self.args.lang,
-                ..CheckArgs::default()
-            };
-            mark(&args, opened.settings)?;
+        let args = CheckArgs {
+            file: found.path.clone(),
+            annotate: books.first().cloned(),
+            lang: self.args.lang,
+            ..CheckArgs::default()
+        };
+        let marked = if mark(&args, opened.settings)? {
             args.annotate
         } else {
             // Of an earlier state of the sheet; nearly always there is none.
@@ -395,20 +398,21 @@ fn unusable(folder: &Path, what: &str, error: &io::Error) -> Error {
         .hint("Check the name of the folder, and the rights of whoever this runs as.")
 }
 
-/// The name of a sheet without its ending; none for what is something else, or is put here by this tool.
-fn stem_of_sheet(name: &str) -> Option<&str> {
+/// The name of a sheet without its ending, and whether it is a marked one's; none for what is something else, or is put here by this
+/// tool.
+fn stem_of_sheet(name: &str) -> Option<(&str, bool)> {
     let (stem, ending) = name.rsplit_once('.')?;
     let ending = ending.to_lowercase();
     let last = stem.rsplit_once('.').map_or("", |(_, last)| last);
-    // `results-2` as well.
-    let what = last.split('-').next().unwrap_or_default().to_lowercase();
-    let is_ours = match ending.as_str() {
-        "xlsx" => what == RESULTS || what == MARKED,
-        "txt" => what == ERROR,
-        _ => false,
-    };
+    // `results-2` as well, but not what a person calls `results-mine`.
+    let (what, number) = last.split_once('-').unwrap_or((last, "2"));
+    let is_numbered = number.parse::<u32>().is_ok();
+    let is =
+        |ours: &str, its: &str| is_numbered && what.eq_ignore_ascii_case(ours) && ending == its;
+    let is_ours = is(RESULTS, "xlsx") || is(ERROR, "txt");
     let is_hidden = name.starts_with("~$") || name.starts_with('.');
-    (ENDINGS.contains(&ending.as_str()) && !is_ours && !is_hidden).then_some(stem)
+    let is_sheet = ENDINGS.contains(&ending.as_str()) && !is_ours && !is_hidden;
+    is_sheet.then_some((stem, is(MARKED, "xlsx")))
 }
 
 /// The SHA-256 of the configs that hold for a file.

@@ -37,7 +37,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
         ("at", &args.at, &mut named.at),
     ] {
         if let Some(column) = typed {
-            again.push_str(&format!(" --{name} {}", quoted(column)));
+            again.extend([" --", name, " ", &quoted(column)]);
         }
         *named = typed.clone().map(Text).or(named.take());
     }

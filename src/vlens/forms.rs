@@ -210,20 +210,7 @@ fn label(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LOAN: &str = r#"{"error_code": null, "data": {"id": 9, "name": "Personal loan", "requestsFields": [
-    {"order": 2, "key": "maritalStatus", "displayText": "Status", "displayArText": "الحالة", "type": "Dropdown",
-     "availableValues": ["Single", "Married"],
-     "availableValuesItems": [
-        {"id": 1, "name": "Single", "relatedQuestions": []},
-        {"id": 2, "name": "Married", "arName": "متزوج", "relatedQuestions": [
-            {"key": "spouseName", "displayText": "Spouse", "type": "text",
-             "relatedQuestions": [{"key": "spouseJob", "type": "text"}]}]}]},
-    {"order": 1, "key": " fullName ", "displayText": "Full\u202e name", "type": "text", "visibleToUser": true,
-     "relatedQuestions": null, "availableValues": null},
-    {"order": 3, "key": "employer", "type": "text", "parentQuestionKey": "maritalStatus", "parentQuestionValue": 1},
-    {"order": 4, "displayText": "a mere heading"}
-]}}"#;
+    use crate::tables::rows;
 
     /// Key, choices and condition of each field.
     fn told(form: &Form) -> Vec<String> {
@@ -242,50 +229,16 @@ mod tests {
     }
 
     #[test]
-    fn the_tree_becomes_a_list_in_the_forms_order() {
-        let form = read_form(LOAN).expect("a form");
-        assert_eq!(form.name, "Personal loan");
-        let fields = [
-            "fullName",
-            "maritalStatus, Single, Married/متزوج",
-            "spouseName if maritalStatus is Married",
-            // No value is known.
-            "spouseJob",
-            // A choice's id stands for its text.
-            "employer if maritalStatus is Single",
-        ];
-        assert_eq!(told(&form), fields);
-        assert_eq!(form.fields[0].label, "Full name");
-        let status = &form.fields[1];
-        assert_eq!((&*status.kind, &*status.label_ar), ("dropdown", "الحالة"));
-    }
-
-    #[test]
-    fn questions_of_every_kind_are_understood() {
-        for (fields, expected) in [
-            ("", &[][..]),
-            // A choice's text goes before another one's id.
-            (
-                r#"{"key":"a","availableValuesItems":[{"id":1,"name":"2","relatedQuestions":[{"key":"below"}]}, {"id":2,"name":"3"}]}"#,
-                &["a, 2, 3", "below if a is 2"],
-            ),
-            // Below several choices it is one field without a single condition.
-            (
-                r#"{"key":"a","availableValuesItems":[{"name":"x","relatedQuestions":[{"key":"both"},{"key":"only"}]},
-                   {"name":"y","relatedQuestions":[{"key":"both"}]}]}"#,
-                &["a, x, y", "both", "only if a is x"],
-            ),
-            // Members of an unexpected type count as absent.
-            (
-                r#"{"key":7,"displayText":5,"type":3,"availableValues":"x","availableValuesItems":{"a":1},"relatedQuestions":9},
-                   "text", null, 5, ["k"], {"key":{"a":1}},
-                   {"key":"ok","availableValues":["a",1,null,"a"],"availableValuesItems":[null,{"id":1},"z"]}"#,
-                &["7", "ok, a, 1"],
-            ),
-        ] {
+    fn questions_of_every_kind_become_a_list_in_the_forms_order() {
+        for (fields, expected) in rows::<(&str, Vec<&str>)>("vlens.questions") {
             let form = read_form(&format!(r#"{{"requestsFields":[{fields}]}}"#));
             assert_eq!(told(&form.expect(fields)), expected);
         }
+        let field = r#"{"key":" k ","displayText":"Full\u202e name","displayArText":"الحالة","type":"Dropdown"}"#;
+        let form = read_form(&format!(r#"{{"data":{{"requestsFields":[{field}]}}}}"#));
+        let field = form.expect("a form").fields.remove(0);
+        let told = [&*field.key, &*field.label, &*field.label_ar, &*field.kind];
+        assert_eq!(told, ["k", "Full name", "الحالة", "dropdown"]);
     }
 
     #[test]
@@ -309,26 +262,11 @@ mod tests {
         let deep = (0..40).fold(r#"{"key":"k"}"#.to_owned(), |inner, _| {
             format!(r#"{{"key":"k","relatedQuestions":[{inner}]}}"#)
         });
-        for (json, reason) in [
-            (String::new(), "not JSON"),
-            ("<html>".into(), "not JSON (line 1, column 1)"),
-            ("5".into(), "not a JSON object"),
-            ("{}".into(), "requestsFields"),
-            (
-                r#"{"data":{"requestsFields":"none"}}"#.into(),
-                "requestsFields",
-            ),
-            (
-                r#"{"data":null,"error_code":403,"error_message":"Not for admins"}"#.into(),
-                "Not for admins",
-            ),
-            ("[".repeat(100_000), "not JSON"),
-            (
-                format!(r#"{{"requestsFields":[{deep}]}}"#),
-                "nested without end",
-            ),
-        ] {
-            let error = read_form(&json).expect_err(&json);
+        let deep = format!(r#"{{"requestsFields":[{deep}]}}"#);
+        let endless = "[".repeat(100_000);
+        let more = [(&*endless, "not JSON"), (&*deep, "nested without end")];
+        for (json, reason) in rows("vlens.no_forms").into_iter().chain(more) {
+            let error = read_form(json).expect_err(json);
             assert_eq!(error.code, "form_unreadable");
             assert!(error.message.contains(reason), "{}", error.message);
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Finished, World};
+use crate::support::{Finished, World, rows};
 
 /// The finding of a check, which is of this level.
 #[track_caller]
@@ -52,33 +52,10 @@ fn every_kind_of_failure_has_its_exit_code_and_its_remedy() {
     world.customers("customers.csv", 1);
     world.sent("customers.csv", 0);
     let ledger = world.ledger().display().to_string();
-    for (variable, options, code, check, level) in [
-        ("VLENS_PASSWORD=wrong", "", 6, "login", "failure"),
-        ("VLENS_API_KEY=", "", 5, "api_key", "failure"),
-        ("VLENS_API_KEY=", "", 5, "login", "warning"),
-        (
-            "VLENS_TENANCY_NAME=another",
-            &*format!(" --ledger {ledger}"),
-            5,
-            "binding",
-            "failure",
-        ),
-        (
-            "VLENS_BASE_URL=http://vlens.example",
-            "",
-            5,
-            "address",
-            "failure",
-        ),
-        ("", " --ledger no/such/folder.db", 5, "ledger", "failure"),
-        (
-            "VLENS_BASE_URL=http://127.0.0.1:1",
-            " --ledger other.db",
-            4,
-            "login",
-            "failure",
-        ),
-    ] {
+    for (variable, options, code, check, level) in
+        rows::<(&str, &str, i32, &str, &str)>("doctor.failures")
+    {
+        let options = options.replace("LEDGER", &ledger);
         let doctor = world.line(&format!("doctor --json{options}"));
         let report = doctor.envs(variable.split_once('=')).ends(code);
         expect_level(&report, check, level);

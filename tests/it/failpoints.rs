@@ -1,24 +1,8 @@
 //! A crash at every place that matters, one after the other, and again at the second and the fifth time it is passed.
 
-use crate::support::{Promise, Serve, World};
+use crate::support::{Promise, Serve, World, rows};
 
 const ROWS: usize = 12;
-
-/// Where the process can be made to die.
-const PLACES: &[&str] = &[
-    "before_imported",
-    "after_imported",
-    "before_intent",
-    "after_intent",
-    "after_answer",
-    "after_outcome",
-    "before_commit",
-    "after_commit",
-    "before_migrated",
-    "after_migrated",
-    "before_published",
-    "after_published",
-];
 
 fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
     let world = World::with(Serve::default().latency("0..5"));
@@ -51,21 +35,21 @@ fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
 
 #[test]
 fn a_crash_at_any_place_loses_nothing_with_one_worker() {
-    for place in PLACES {
+    for place in rows("failpoints.places") {
         crash_and_go_on(place, 1, 1);
     }
 }
 
 #[test]
 fn a_crash_at_any_place_loses_nothing_with_many_workers() {
-    for place in PLACES {
+    for place in rows("failpoints.places") {
         crash_and_go_on(place, 1, 6);
     }
 }
 
 #[test]
 fn a_later_crash_loses_nothing_either() {
-    for place in PLACES {
+    for place in rows("failpoints.places") {
         for nth in [2, 5] {
             crash_and_go_on(place, nth, 3);
         }

@@ -3,19 +3,6 @@
 use crate::support::{Promise, World};
 
 #[test]
-fn a_batch_goes_through_and_its_promise_is_checked() {
-    let world = World::with_server();
-    let customers = world.customers("customers.csv", 5);
-    let summary = world.sent("customers.csv", 0).json();
-    assert_eq!(summary["counts"]["created"], 5);
-    let phones: Vec<String> = customers.into_iter().map(|one| one.phone).collect();
-    let mut accepted = world.accepted();
-    accepted.sort();
-    assert_eq!(accepted, phones);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
 fn an_invitation_behind_the_ledgers_back_is_noticed() {
     let world = World::with_server();
     world.customers("customers.csv", 3);

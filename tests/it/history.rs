@@ -14,24 +14,23 @@ fn takes_no_time(world: &World, line: &str, code: i32) {
     world.line(line).after_shell(AT_MOST).ends(code);
 }
 
-fn change(world: &World, sql: &str) {
+/// A ledger in which four of six customers are done, and this.
+fn changed(sql: &str) -> World {
+    let world = World::with_server();
+    world.customers("customers.csv", 6);
+    world.sent("customers.csv --limit 4", 4);
     let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
     ledger.execute_batch(sql).expect("a change");
+    world
 }
 
 #[test]
 fn a_year_of_processes_makes_no_command_slower() {
-    let world = World::with_server();
-    world.customers("customers.csv", 6);
-    world.sent("customers.csv --limit 4", 4);
-    change(
-        &world,
-        &format!(
+    let world = changed(&format!(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {PROCESSES})
              INSERT INTO processes (run_id, command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms, seconds)
              SELECT run_id, command, os_user, host, pid, boot_id, anchor_ms, anchor_uptime_ms, seconds FROM processes, n WHERE id = 1"
-        ),
-    );
+    ));
     for (line, code) in [
         ("status", 4),
         ("runs", 0),
@@ -47,17 +46,11 @@ fn a_year_of_processes_makes_no_command_slower() {
 #[test]
 fn many_runs_make_no_command_slower() {
     const RUNS: u32 = 100_000;
-    let world = World::with_server();
-    world.customers("customers.csv", 6);
-    world.sent("customers.csv --limit 4", 4);
-    change(
-        &world,
-        &format!(
+    let world = changed(&format!(
             "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {RUNS})
              INSERT INTO runs (sheet_id, source, started_ms, finished_ms, stopped, changed, requests, throttled, seconds)
              SELECT sheet_id, 'older.csv', started_ms, finished_ms, stopped, 0, 0, 0, 0 FROM runs, n WHERE id = 1"
-        ),
-    );
+    ));
     takes_no_time(&world, "status", 4);
     takes_no_time(&world, "resume 1 --limit 1 --rate unlimited", 4);
     takes_no_time(&world, "run customers.csv --rate unlimited", 0);

@@ -1,91 +1,34 @@
 //! What a sheet is: its bytes, how they are read, and what is made of them. Read another way it is another sheet, whose rows are
 //! sent; read the same way it is known again, whatever came in between.
 
-use rust_xlsxwriter::Workbook;
 use serde_json::{Value, json};
 
-use crate::support::{Customer, Promise, World, customers, pick, sheet};
+use crate::support::{Customer, Promise, Recipe, World, customers, pick, rows, sheet};
 
-/// One option that decides which rows and cells come out of a file, with two values that read the file differently.
-struct Reading {
-    /// The flag without its dashes, and with `_` for `-` the key in `[source]`.
-    option: &'static str,
-    values: [&'static str; 2],
-    file: &'static str,
-    make: fn() -> Vec<u8>,
-}
-
-const READINGS: &[Reading] = &[
-    Reading {
-        option: "sheet",
-        values: ["January", "February"],
-        file: "customers.xlsx",
-        make: || workbook(&[("January", 0..2, None), ("February", 2..5, None)]),
-    },
-    Reading {
-        option: "header-row",
-        values: ["1", "3"],
-        file: "customers.csv",
-        make: || b"phone,name\n01012345600,First\nphone,fullName\n01012345601,Mona\n".to_vec(),
-    },
-    Reading {
-        option: "delimiter",
-        values: [",", ";"],
-        file: "customers.csv",
-        make: || b"phone,fullName;email\n01012345601,Mona;mona@example.com\n".to_vec(),
-    },
-    Reading {
-        option: "encoding",
-        values: ["windows-1252", "windows-1256"],
-        file: "customers.csv",
-        make: || b"phone,fullName\n01012345601,\xe3\xe4\xec\n".to_vec(),
-    },
-    Reading {
-        option: "hidden",
-        values: ["skip", "send"],
-        file: "customers.xlsx",
-        make: || workbook(&[("Customers", 0..3, Some(2))]),
-    },
-];
-
-/// A workbook with customers in each sheet, of whose rows one may be hidden.
-fn workbook(sheets: &[(&str, std::ops::Range<usize>, Option<u32>)]) -> Vec<u8> {
-    let mut workbook = Workbook::new();
-    for (name, numbers, hidden) in sheets {
-        let page = workbook.add_worksheet();
-        page.set_name(*name).expect("a workbook");
-        let header = ["phone", "fullName"];
-        page.write_row(0, 0, header).expect("a workbook");
-        for (row, n) in (1..).zip(numbers.clone()) {
-            let Customer { phone, name, .. } = Customer::new(n);
-            page.write_row(row, 0, [phone, name]).expect("a workbook");
-        }
-        if let Some(row) = hidden {
-            page.set_row_hidden(*row).expect("a workbook");
-        }
-    }
-    workbook.save_to_buffer().expect("a workbook")
-}
+/// One option that decides which rows and cells come out of a file: the flag without its dashes, and with `_` for `-` the key in
+/// `[source]`; two values that read the file differently; and the file.
+#[derive(serde::Deserialize)]
+struct Reading(&'static str, [&'static str; 2], &'static str, Recipe);
 
 impl Reading {
     fn world(&self) -> World {
         let world = World::with_server();
-        world.file(self.file, (self.make)());
+        world.file(self.2, self.3.bytes());
         world
     }
 
     /// The file sent as it is read with this value, said by a flag or in the config; and the rows that came out, as an export
     /// tells them.
     fn send(&self, world: &World, value: &str, by_flag: bool) -> Vec<(Value, Value)> {
-        let key = self.option.replace('-', "_");
+        let key = self.0.replace('-', "_");
         let toml_value = value
             .parse::<u32>()
             .map_or_else(|_| format!("{value:?}"), |number| number.to_string());
         let source = format!("[source]\n{key} = {toml_value}\n");
         world.config(if by_flag { "" } else { &source });
-        let mut run = world.send(self.file).args(["--contract-type", "414"]);
+        let mut run = world.send(self.2).args(["--contract-type", "414"]);
         if by_flag {
-            run = run.args([&format!("--{}", self.option), value]);
+            run = run.args([&format!("--{}", self.0), value]);
         }
         let ended = run.run();
         assert!(matches!(ended.code(), Some(0 | 3)), "{ended}");
@@ -96,16 +39,15 @@ impl Reading {
 
 #[test]
 fn what_is_read_another_way_is_another_sheet() {
-    for reading in READINGS {
-        let alone = reading
-            .values
-            .map(|value| reading.send(&reading.world(), value, true));
-        assert_ne!(alone[0], alone[1], "{}", reading.option);
+    for reading in rows::<Reading>("identity.readings") {
+        let Reading(option, values, ..) = reading;
+        let alone = values.map(|value| reading.send(&reading.world(), value, true));
+        assert_ne!(alone[0], alone[1], "{option}");
         for ways in [[true, true], [false, false], [true, false], [false, true]] {
             let world = reading.world();
             for turn in [0, 1, 0, 1] {
-                let rows = reading.send(&world, reading.values[turn], ways[turn]);
-                assert_eq!(rows, alone[turn], "{} {ways:?} {turn}", reading.option);
+                let rows = reading.send(&world, values[turn], ways[turn]);
+                assert_eq!(rows, alone[turn], "{option} {ways:?} {turn}");
             }
             world.check_invariants(&Promise::default());
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Recipe, World, each, pick};
+use crate::support::{Recipe, World, each, pick, rows};
 
 fn corpus(file: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/init");
@@ -185,25 +185,15 @@ fn no_whole_personal_value_reaches_the_terminal() {
 /// With a form or without, and whether names have one word or several.
 #[test]
 fn the_plain_word_for_the_customer_above_names_is_the_name() {
-    for (header, values, field) in [
-        ("Customer", ["Mona", "Omar Said"], true),
-        ("Client", ["Mona", "Omar"], true),
-        ("العميل", ["منى", "عمر"], true),
-        ("عميل", ["منى عادل", "عمر"], true),
-        ("Applicant", ["Mona", "Omar"], true),
-        ("Borrower", ["Mona", "Omar"], true),
-        ("Customer", ["C-1001", "C-1002"], false),
-        ("Customer", ["Retail", "Retail"], false),
-        ("Customer", ["New", "Used"], false),
-    ] {
+    for (header, values, field) in rows::<(&str, [&str; 2], bool)>("init.customers") {
         for form in [false, true] {
             let world = World::new();
             if form {
                 world.form(414);
             }
             let [one, other] = values;
-            let rows = format!("01012345678,{one}\n01012345679,{other}\n");
-            world.file("c.csv", format!("Mobile,{header}\n{rows}"));
+            let sheet = format!("01012345678,{one}\n01012345679,{other}\n");
+            world.file("c.csv", format!("Mobile,{header}\n{sheet}"));
             world.ran("init c.csv --yes --contract-type 414", 0);
             let text = world.read("vlens-batch.toml");
             let rule = format!("\nfullName = \"{header}\"\n");

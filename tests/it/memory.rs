@@ -19,8 +19,7 @@ fn send(world: &World) -> Vlens {
 fn killed(rows: usize) -> World {
     let world = World::with(Serve::default().latency("5"));
     world.customers("customers.csv", rows);
-    let mut run = send(&world).start();
-    run.until("some rows", || world.accepted().len() > 20);
+    let run = world.begun(send(&world), 20);
     run.kill();
     world
 }
@@ -107,8 +106,7 @@ fn every_loss_is_told_before_anything_is_sent_and_what_is_put_back_goes_on() {
     world.customers("customers.csv", 60);
     world.sent("customers.csv --limit 3", 4);
     let old = keep(&world);
-    let mut run = send(&world).start();
-    run.until("some rows", || world.accepted().len() > 25);
+    let run = world.begun(send(&world), 25);
     let alone = fs::read(world.ledger()).unwrap();
     run.kill();
     let kept = keep(&world);
@@ -156,8 +154,7 @@ fn every_loss_is_told_before_anything_is_sent_and_what_is_put_back_goes_on() {
 fn a_copy_of_the_ledger_alone_is_not_believed_elsewhere() {
     let world = World::with(Serve::default().latency("5"));
     world.customers("customers.csv", 60);
-    let mut run = send(&world).start();
-    run.until("some rows", || world.accepted().len() > 20);
+    let run = world.begun(send(&world), 20);
     fs::copy(world.ledger(), world.path("copy.db")).unwrap();
     run.wait().expect(0);
     let on_copy = |more: &[&str]| send(&world).args(["--ledger", "copy.db"]).args(more).run();
@@ -181,18 +178,15 @@ fn a_loss_that_is_accepted_holds_everybody_who_may_have_been_invited() {
     assert_eq!(accepted["requests"], 0);
     // Once it is accepted, it is no loss.
     accept(&number).expect(2);
-    send(&world).args(["--new-ledger"]).run().expect(2);
-    let row = world
-        .vlens(["status", "--row", "2", "--json"])
-        .run()
-        .expect(0);
+    send(&world).args(["--new-ledger"]).ends(2);
+    let row = world.vlens(["status", "--row", "2", "--json"]).ends(0);
     assert!(row.stdout.contains("assumed_sent"), "{row}");
     assert_eq!(world.export()[0]["error_code"], "memory_lost");
-    send(&world).run().expect(3);
+    send(&world).ends(3);
     world.check_invariants(&Promise::default());
     // A person knows who was not.
     world.ran("settle --all --as created", 0);
-    send(&world).run().expect(0);
+    send(&world).ends(0);
     world.check_invariants(&Promise::default());
 }
 
@@ -226,7 +220,7 @@ fn a_new_ledger_in_place_of_a_lost_one_leaves_what_is_left() {
     let log = fs::read(world.beside_ledger("-wal")).unwrap();
     remove(&world, &["", "-shm"]);
     is_told(&world, "a log alone");
-    send(&world).args(["--new-ledger"]).run().expect(0);
+    send(&world).args(["--new-ledger"]).ends(0);
     let folder = world.ledger().parent().unwrap().to_path_buf();
     let names = fs::read_dir(folder)
         .unwrap()
@@ -236,7 +230,7 @@ fn a_new_ledger_in_place_of_a_lost_one_leaves_what_is_left() {
         name.contains(".lost-") && name.ends_with("-wal")
     });
     assert_eq!(fs::read(aside.unwrap()).unwrap(), log);
-    send(&world).run().expect(0);
+    send(&world).ends(0);
 }
 
 /// Both were let in: the first stops at its next intent, and nobody is invited twice.
@@ -244,8 +238,7 @@ fn a_new_ledger_in_place_of_a_lost_one_leaves_what_is_left() {
 fn who_takes_over_stops_the_other() {
     let world = World::with(Serve::default().latency("20"));
     world.customers("customers.csv", 200);
-    let mut first = send(&world).start();
-    first.until("some rows", || world.accepted().len() > 20);
+    let first = world.begun(send(&world), 20);
     // Another file of that name, as a restored folder has it: locks do not hold across the two.
     let lock = world.beside_ledger(".lock");
     fs::copy(&lock, world.path("copy")).unwrap();
@@ -269,12 +262,11 @@ fn who_takes_over_stops_the_other() {
 fn a_lock_file_that_is_deleted_costs_nobody_a_second_invitation() {
     let world = World::with(Serve::default().latency("20"));
     world.customers("customers.csv", 100);
-    let mut first = send(&world).start();
-    first.until("some rows", || world.accepted().len() > 20);
+    let first = world.begun(send(&world), 20);
     fs::remove_file(world.beside_ledger(".lock")).unwrap();
-    send(&world).run().expect(5);
+    send(&world).ends(5);
     first.wait().expect(0);
-    send(&world).run().expect(0);
+    send(&world).ends(0);
     world.check_invariants(&Promise::default());
 }
 
@@ -282,15 +274,13 @@ fn a_lock_file_that_is_deleted_costs_nobody_a_second_invitation() {
 fn a_ledger_with_two_names_is_refused() {
     let world = World::with(Serve::default().latency("20"));
     world.customers("customers.csv", 100);
-    let mut first = send(&world).start();
-    first.until("some rows", || world.accepted().len() > 20);
+    let first = world.begun(send(&world), 20);
     fs::hard_link(world.ledger(), world.path("second.db")).unwrap();
     let refused = |ledger: &Path, command: &str| {
         let told = world
             .vlens(command.split(' '))
             .env("VLENS_LEDGER", ledger)
-            .run()
-            .expect(5);
+            .ends(5);
         assert_eq!(code(&told), "ledger_second_name", "{told}");
     };
     for command in ["run customers.csv --json", "status --json"] {
@@ -333,8 +323,7 @@ fn a_ledger_cut_under_a_sender_stops_it_before_the_next_request() {
     for cut in ["", "-wal"] {
         let world = World::with(Serve::default().latency("20"));
         world.customers("customers.csv", 200);
-        let mut run = send(&world).start();
-        run.until("some rows", || world.accepted().len() > 20);
+        let run = world.begun(send(&world), 20);
         fs::File::create(world.beside_ledger(cut)).unwrap();
         let sent = world.server_log().len();
         let ended = run.wait().expect(1);
@@ -364,9 +353,8 @@ fn a_ledger_cut_under_a_sender_stops_it_before_the_next_request() {
 fn who_holds_the_ledger_is_told() {
     let world = World::with(Serve::default().latency("40"));
     world.customers("customers.csv", 40);
-    let mut first = send(&world).start();
-    first.until("some rows", || world.accepted().len() > 5);
-    let told = send(&world).run().expect(7).json()["error"]["message"].clone();
+    let first = world.begun(send(&world), 5);
+    let told = send(&world).ends(7).json()["error"]["message"].clone();
     let pid = format!("process {} on ", first.pid());
     assert!(told.as_str().unwrap().contains(&pid), "{told}");
     assert!(told.as_str().unwrap().contains(", since 20"), "{told}");
@@ -386,19 +374,13 @@ fn who_holds_the_ledger_is_told() {
 /// Backup, lose, restore, go on: nobody twice.
 #[test]
 fn a_backup_that_is_restored_goes_on_and_invites_nobody_twice() {
-    use std::os::unix::fs::PermissionsExt;
     let world = World::with(Serve::default().latency("10"));
     world.customers("customers.csv", 80);
-    let mut run = send(&world).start();
-    run.until("some rows", || world.accepted().len() > 10);
+    let mut run = world.begun(send(&world), 10);
     let copied = world.ran("backup acme.bak --json", 0).json();
     assert!(copied["attempts"].as_i64().unwrap() >= 10, "{copied}");
     assert_eq!(copied["output"], "acme.bak");
-    let mode = fs::metadata(world.path("acme.bak"))
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(world.mode("acme.bak"), 0o600);
     run.until("more rows", || world.accepted().len() > 40);
     // A newer one takes its place while the run goes on.
     world.ran("backup acme.bak", 0);
@@ -437,8 +419,7 @@ fn a_backup_overwrites_nothing_but_an_older_one() {
     }
     let old = world
         .vlens(["backup", "new.bak", "--ledger", "old.bak"])
-        .run()
-        .expect(2);
+        .ends(2);
     old.complains_of("knows more");
     // Restored where nothing tells what was sent since, a backup is not believed.
     let restored = world

@@ -118,28 +118,3 @@ fn what_does_not_listen_is_tried_three_times_and_changes_nothing() {
     // Nobody listens there.
     world_that_tells(1).sent("customers.csv", 0);
 }
-
-#[test]
-fn an_address_that_anyone_could_overhear_is_refused() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    for url in [
-        "http://hc.example/ping",
-        "http://127.0.0.1.example/x",
-        "ping",
-    ] {
-        world.config(&format!("[notify]\nurl = \"{url}\"\n"));
-        world
-            .sent("customers.csv", 5)
-            .complains_of("must begin with https://");
-    }
-    assert!(world.accepted().is_empty());
-    for url in [
-        "https://hc.example/ping",
-        "http://localhost:9/x",
-        "http://[::1]:9/x",
-    ] {
-        world.config(&format!("[notify]\nurl = \"{url}\"\n"));
-        world.ran("check customers.csv", 0);
-    }
-}

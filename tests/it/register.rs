@@ -10,9 +10,7 @@ use crate::support::{
 
 #[test]
 fn a_customer_of_another_computer_is_known_and_told_of() {
-    let Some(team) = Team::new(Serve::default(), FAST) else {
-        return;
-    };
+    let Some(team) = Team::fast() else { return };
     people(&team, "mona", 0, 6);
     people(&team, "omar", 3, 9);
     team.run("mona").ends(0);
@@ -44,9 +42,7 @@ fn a_customer_of_another_computer_is_known_and_told_of() {
 
 #[test]
 fn a_ledger_that_joins_brings_along_whom_it_invited_before() {
-    let Some(team) = Team::new(Serve::default(), FAST) else {
-        return;
-    };
+    let Some(team) = Team::fast() else { return };
     people(&team, "mona", 0, 6);
     people(&team, "omar", 0, 8);
     team.run("mona").without_env("VLENS_REGISTER").ends(0);
@@ -59,9 +55,7 @@ fn a_ledger_that_joins_brings_along_whom_it_invited_before() {
 
 #[test]
 fn a_ledger_that_has_joined_never_sends_alone_because_a_setting_is_missing() {
-    let Some(team) = Team::new(Serve::default(), FAST) else {
-        return;
-    };
+    let Some(team) = Team::fast() else { return };
     people(&team, "mona", 0, 4);
     team.run("mona").args(["--limit", "2"]).ends(4);
     let alone = team.run("mona").without_env("VLENS_REGISTER").ends(4);
@@ -91,9 +85,7 @@ fn a_colleague_who_begins_while_all_wait_takes_nobodys_slots() {
 
 #[test]
 fn what_was_uncertain_at_a_colleagues_is_asked_about_again() {
-    let Some(team) = Team::new(Serve::default(), FAST) else {
-        return;
-    };
+    let Some(team) = Team::fast() else { return };
     people(&team, "mona", 0, 3);
     people(&team, "omar", 0, 3);
     team.run("mona").ends(0);

@@ -234,57 +234,6 @@ fn lives_at_random_ask_for_nobody_twice_and_exceed_no_window() {
 }
 
 #[test]
-fn the_databases_clock_may_be_set_while_requests_go_out() {
-    let Some(server) = register() else { return };
-    let mut arrivals: Vec<Instant> = Vec::new();
-    let runtime = tokio::runtime::Runtime::new().expect("what the test needs");
-    runtime.block_on(async {
-        let began = Instant::now();
-        let mut processes = vec![Process::begin(&server.url(), began).await, Process::begin(&server.url(), began).await];
-        let mut steps = ["1 hour", "-1 hour", "25 hours", "-3 days"].into_iter();
-        let mut next_step = began + Duration::from_secs(1);
-        for n in 0u8..=255 {
-            if Instant::now() > next_step
-                && let Some(step) = steps.next()
-            {
-                next_step = Instant::now() + Duration::from_millis(1300);
-                let set = format!(
-                    "CREATE OR REPLACE FUNCTION vlens_batch.wall() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$ SELECT clock_timestamp() + interval '{step}' $$"
-                );
-                let set = tokio::task::spawn_blocking({
-                    let url = server.url_of("owner", server.port());
-                    move || (url, set)
-                });
-                let (url, set) = set.await.expect("what the test needs");
-                let (owner, connection) = tokio_postgres::connect(&url, NoTls).await.expect("what the test needs");
-                tokio::spawn(connection);
-                owner.batch_execute(&set).await.expect("what the test needs");
-                // One that begins just now has no clock of before to find it out by.
-                processes.push(Process::begin(&server.url(), began).await);
-            }
-            if began.elapsed() > Duration::from_secs(7) {
-                break;
-            }
-            let process = fastrand::choice(&processes).expect("a process");
-            let id = uuid();
-            let (verdict, wait, _) = process.open(&id, n, None).await;
-            if verdict == "granted" {
-                arrivals.push(Instant::now());
-                process.close(&id, "created").await;
-            } else {
-                assert!(wait < 61_000, "the clock stands still: {wait} ms");
-                tokio::time::sleep(Duration::from_millis(wait.clamp(1, 200).unsigned_abs())).await;
-            }
-        }
-        assert_eq!(steps.next(), None, "not all steps were made");
-    });
-    judge(&Vendor {
-        arrivals,
-        ..Vendor::default()
-    });
-}
-
-#[test]
 fn a_late_answer_moves_what_is_still_its_own_and_nothing_else() {
     let Some(server) = register() else { return };
     let runtime = tokio::runtime::Runtime::new().expect("what the test needs");

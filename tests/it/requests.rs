@@ -62,18 +62,6 @@ fn sessions_without_fields_need_no_admin() {
 }
 
 #[test]
-fn the_fields_place_is_a_setting() {
-    let world = World::with_server();
-    world.config("[api]\nrequest_fields = \"top_level\"\n");
-    let text = "phone,contractTypeId,fullName\n01012345678,414,Mona\n";
-    world.file("customers.csv", text);
-    let shown = world.ran("check customers.csv --show 1", 0).json();
-    let expected = json!({"414": {"fullName": "Mona"}});
-    assert_eq!(shown["RequestFieldsValues"], expected);
-    assert!(shown["SessionInput"].get("RequestFieldsValues").is_none());
-}
-
-#[test]
 fn the_whole_mapping_language() {
     let world = World::with_server();
     world.config(
@@ -126,22 +114,4 @@ fn standard_input_is_a_sheet() {
     assert_eq!(again["source"], "-");
     let checked = world.line("check - --json").stdin(text).ends(0);
     assert_eq!(checked.json()["valid"], 1);
-}
-
-#[test]
-fn a_template_that_would_fill_the_memory_is_refused_at_its_line() {
-    let world = World::new();
-    world.file("c.csv", "phone\n01012345678\n");
-    for template in [
-        "{{ \"%1000000000d\"|format(1) }}",
-        "{{ 'x' * 1000000000 }}",
-        "{{ row['phone']|indent(1000000000) }}",
-    ] {
-        world.config(&format!(
-            "[contract]\ntypes=[414]\n[fields.414]\nfullName = {{ template = '''{template}''' }}\n"
-        ));
-        let check = world.ran("check c.csv", 5);
-        let check = check.complains_of("the template cannot be used");
-        check.complains_of("vlens-batch.toml:4:");
-    }
 }

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::support::{Customer, Promise, Serve, World, customers, sheet};
+use crate::support::{Customer, Promise, Serve, World, customers, rows, sheet};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -35,18 +35,7 @@ impl Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let places = prop::sample::select(vec![
-        "before_imported",
-        "after_imported",
-        "before_intent",
-        "after_intent",
-        "after_answer",
-        "after_outcome",
-        "before_commit",
-        "after_commit",
-        "before_published",
-        "after_published",
-    ]);
+    let places = prop::sample::select(rows("failpoints.places"));
     prop_oneof![
         3 => Just(Step::Run),
         4 => (places, 1..6_u8).prop_map(|(place, nth)| Step::Crash(place, nth)),

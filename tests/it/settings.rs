@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Promise, World, pick};
+use crate::support::{Promise, World, pick, rows};
 
 const SECRET: &str = "s3cr3t-that-nobody-may-see";
 
@@ -165,53 +165,14 @@ fn what_the_environment_names_wrongly_is_blamed_itself() {
 }
 
 #[test]
-fn a_secret_in_the_toml_is_refused_and_never_shown() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    for key in ["password", "api_key", "apiKey", "token", "VLENS_PASSWORD"] {
-        world.config(&format!(
-            "[api]\ntenancy_name = \"acme\"\n{key} = \"{SECRET}\"\n"
-        ));
-        for line in [
-            "run customers.csv",
-            "check customers.csv --json",
-            "run customers.csv -vv",
-        ] {
-            let refused = world.ran(line, 5);
-            refused
-                .complains_of("3")
-                .complains_of("VLENS_")
-                .hides(SECRET);
-        }
-    }
-}
-
-#[test]
 fn mistakes_in_a_config_are_shown_in_their_place_and_nothing_is_sent() {
     let world = World::with_server();
     world.file("customers.csv", "Mobile,Customer name\n01012345678,Mona\n");
-    let mapped = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\n";
-    let several = "[recipient]\nphone = [\"Mobile\", \"Mobile 3\"]\n[contract]\ntypes = 414\n";
-    for (toml, place, words) in [
-        (
-            &*format!("{mapped}fullName = \"Custmer name\"\n"),
-            "6",
-            &["fullName = \"Custmer name\"", "`Customer name`"][..],
-        ),
-        (several, "2:9", &["no column `Mobile 3`"]),
-        ("[limits]\nper_secnd = 5\n", "2", &["per_second"]),
-        (
-            "[fields.414]\nfullName = \"fullName\"\nfullName = \"x\"\n",
-            "3",
-            &["fullName"],
-        ),
-        ("[limit]\nper_second = 5\n", "1", &["limits"]),
-        ("[limits\n", "1", &["limits"]),
-    ] {
+    for (toml, place, told) in rows::<(&str, &str, Vec<&str>)>("settings.mistakes") {
         world.config(toml);
         let refused = world.ran("run customers.csv", 5);
         refused.complains_of(&format!("vlens-batch.toml:{place}"));
-        for words in words {
+        for words in told {
             refused.complains_of(words);
         }
     }
@@ -220,19 +181,11 @@ fn mistakes_in_a_config_are_shown_in_their_place_and_nothing_is_sent() {
 
 /// Whatever the key is called.
 #[test]
-fn what_nobody_can_tell_the_meaning_of_is_never_shown() {
+fn a_secret_in_the_toml_is_refused_and_never_shown() {
     let world = World::with_server();
     world.customers("customers.csv", 1);
-    for line in [
-        "passwrod = \"S\"",
-        "jwt = \"S\"",
-        "\"كلمة المرور\" = \"S\"",
-        "ApiKey: S",
-        "passphrase =\n\"S\"",
-        "base_ur = \"x\" # password: S",
-        "auth = { basic = \"S\" }",
-    ] {
-        world.config(&format!("[api]\n{}\n", line.replace('S', SECRET)));
+    for line in rows::<&str>("settings.secrets") {
+        world.config(&format!("[api]\n{}\n", line.replace("SECRET", SECRET)));
         for line in ["run customers.csv -vv", "check customers.csv --json"] {
             world.ran(line, 5).complains_of("2").hides(SECRET);
         }
@@ -367,29 +320,7 @@ fn pipes_and_devices_are_told_before_they_are_opened() {
     world.customers("customers.csv", 1);
     world.sent("customers.csv", 0);
     world.file("keyed.toml", "[api]\npassword_file = \"pipe\"\n");
-    for (line, variable, code) in [
-        ("run pipe", "", 5),
-        ("init pipe", "", 5),
-        ("check customers.csv --config pipe", "", 5),
-        ("check customers.csv --annotate pipe", "", 2),
-        ("check customers.csv --annotate /dev/null", "", 2),
-        ("run customers.csv --metrics-file pipe -q", "", 2),
-        ("run customers.csv --metrics-file /dev/null -q", "", 2),
-        ("run customers.csv --metrics-file . -q", "", 2),
-        ("backup pipe", "", 2),
-        ("export --output pipe", "", 2),
-        ("report --output pipe", "", 2),
-        ("status --ledger pipe", "", 5),
-        ("run customers.csv --ledger pipe", "", 5),
-        ("run customers.csv --ledger pipe --new-ledger", "", 5),
-        ("run customers.csv --ledger pipe --assume-sent 0", "", 5),
-        ("run customers.csv --ledger link --new-ledger", "", 5),
-        ("status --ledger /dev/null", "", 5),
-        ("run customers.csv", "VLENS_PASSWORD_FILE", 5),
-        ("run customers.csv", "VLENS_API_KEY_FILE", 5),
-        ("run customers.csv", "VLENS_CA_FILE", 5),
-        ("run customers.csv --config keyed.toml", "VLENS_NONE", 5),
-    ] {
+    for (line, variable, code) in rows::<(&str, &str, i32)>("settings.pipes") {
         let mut vlens = world.vlens(line.split(' '));
         if let Some(name) = variable.strip_suffix("_FILE") {
             vlens = vlens.without_env(name).env(variable, world.path("pipe"));
@@ -416,29 +347,9 @@ fn a_dry_run_refuses_what_a_run_would() {
     let world = World::with_server();
     world.customers("customers.csv", 1);
     world.sent("customers.csv", 0);
-    let ca = world.file("empty.pem", "");
+    world.file("empty.pem", "");
     let ledger = world.ledger().display().to_string();
-    for (unset, set, value, words) in [
-        ("VLENS_PASSWORD", "VLENS_X", "", "VLENS_PASSWORD"),
-        (
-            "VLENS_X",
-            "VLENS_BASE_URL",
-            "http://vlens.example",
-            "--allow-insecure-http",
-        ),
-        (
-            "VLENS_X",
-            "VLENS_CA_FILE",
-            ca.to_str().unwrap(),
-            "VLENS_CA_FILE",
-        ),
-        (
-            "VLENS_X",
-            "VLENS_BASE_URL",
-            "https://vlens.example",
-            "ledger",
-        ),
-    ] {
+    for (unset, set, value, words) in rows::<(&str, &str, &str, &str)>("settings.dry") {
         for more in ["", " --dry-run"] {
             let run = world.send(&format!("customers.csv --ledger '{ledger}'{more}"));
             let run = run.without_env(unset).env(set, value).ends(5);

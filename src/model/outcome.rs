@@ -201,6 +201,7 @@ fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
 
     fn parsed(template: &str) -> Result<LinkTemplate, String> {
         LinkTemplate::try_from(template.to_owned())
@@ -211,13 +212,7 @@ mod tests {
         let link = parsed("https://x.example/{{ row }}/{{ token }}#").unwrap();
         let rendered = link.render("a-1._~+/=&?#", RowNumber(7));
         assert_eq!(rendered, "https://x.example/7/a-1._~%2B%2F%3D%26%3F%23#");
-        for (template, part) in [
-            ("https://x.example/{{ tokn }}", "\"tokn\""),
-            ("https://x.example/", "every link would be the same"),
-            ("https://x.example/{{ token", "not closed"),
-            ("{{ token|upper }}", "\"token|upper\""),
-            ("", "every link would be the same"),
-        ] {
+        for (template, part) in rows::<(&str, &str)>("outcome.links") {
             let error = parsed(template).unwrap_err();
             assert!(error.contains(part), "{error}");
         }

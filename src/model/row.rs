@@ -252,17 +252,11 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
 
     #[test]
     fn columns_are_lettered_as_a_spreadsheet_does() {
-        for (index, letters) in [
-            (0, "A"),
-            (25, "Z"),
-            (26, "AA"),
-            (701, "ZZ"),
-            (702, "AAA"),
-            (16_383, "XFD"),
-        ] {
+        for (index, letters) in rows::<(usize, &str)>("row.letters") {
             let name = String::new();
             assert_eq!(Column { name, index }.letters(), letters);
         }

@@ -132,22 +132,14 @@ fn details(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
 
     #[test]
     fn the_time_left_is_that_of_the_slower_of_limit_and_pace() {
-        for (created, problems, seconds, per_row, expected) in [
-            (0, 0, 0, 1, "0 created, about 16m 40s left"),
-            (
-                98,
-                2,
-                60,
-                1,
-                "98 created, 2 problems, 100 rows/min, about 15m left",
-            ),
-            (100, 0, 200, 1, "100 created, 30 rows/min, about 30m left"),
-            (1000, 0, 2000, 1, "1,000 created, 30 rows/min"),
-            (0, 0, 0, 0, "0 created"),
-        ] {
+        for (done, seconds, per_row, expected) in
+            rows::<([u64; 2], u64, u64, &str)>("progress.left")
+        {
+            let [created, problems] = done;
             let [elapsed, per_row] = [seconds, per_row].map(Duration::from_secs);
             assert_eq!(details(created, problems, 1000, elapsed, per_row), expected);
         }

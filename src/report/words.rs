@@ -106,6 +106,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Stop, Uncertainty};
+    use crate::tables::rows;
 
     #[test]
     fn both_languages_have_the_same_words() {
@@ -127,15 +128,9 @@ mod tests {
 
     #[test]
     fn a_sheet_speaks_as_most_of_its_headers_do() {
-        for (headers, language) in [
-            (&["الاسم", "رقم الموبايل", "email"][..], Language::Arabic),
-            (&["1) الاسم"], Language::Arabic),
-            (&["Name", "الاسم"], Language::English),
-            (&["123", ""], Language::English),
-            (&[], Language::English),
-        ] {
-            let headers: Vec<String> = headers.iter().map(|&name| name.to_owned()).collect();
-            assert_eq!(Language::of(&headers), language, "{headers:?}");
+        for (headers, language) in rows::<(Vec<String>, &str)>("words.languages") {
+            let found = format!("{:?}", Language::of(&headers));
+            assert_eq!(found, language, "{headers:?}");
         }
     }
 }

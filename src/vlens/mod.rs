@@ -317,6 +317,7 @@ fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::rows;
     use answer::Envelope;
 
     #[test]
@@ -354,14 +355,8 @@ mod tests {
             let refresh = token.refresh.expect("one").expose().to_owned();
             (token.expires_in.as_secs(), refresh)
         };
-        for (value, seconds) in [
-            (json!(86400), 86400),
-            (json!("86400"), 86400),
-            (json!(null), 3600),
-            (json!(0), 3600),
-            (json!(-5), 3600),
-            (json!(1.0e30), 3600),
-        ] {
+        for (value, seconds) in rows::<(&str, u64)>("vlens.lives") {
+            let value: Value = serde_json::from_str(value).expect("JSON");
             let (life, _) = token(json!({"expireInSeconds": value}));
             assert_eq!(life, seconds, "{value}");
         }
@@ -375,13 +370,9 @@ mod tests {
     fn a_login_without_a_usable_token_is_none() {
         let refused = Why::Refused(Refusal::Credentials);
         let damaged = Why::Uncertain(Uncertainty::Unreadable);
-        for (access, expected) in [
-            (json!(null), refused),
-            (json!(" "), refused),
-            (json!(5), refused),
-            (json!("a\nb"), damaged),
-            (json!("رمز"), damaged),
-        ] {
+        for (access, is_damaged) in rows::<(&str, bool)>("vlens.no_tokens") {
+            let access: Value = serde_json::from_str(access).expect("JSON");
+            let expected = if is_damaged { damaged } else { refused };
             let data = json!({"accessToken": access});
             let error = token_in(&data, None, None).expect_err("no token");
             assert_eq!(error.why, expected, "{data}");

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Recipe, Serve, World, pick};
+use crate::support::{Recipe, Serve, World, pick, rows};
 
 const CONFIG: &str = "
 [result]
@@ -207,28 +207,13 @@ fn a_file_that_does_not_tell_is_refused_with_its_columns() {
         .ran("follow portal.csv", 5)
         .complains_of("There is no ledger");
     world.sent("customers.csv", 0);
-    world
-        .ran("follow portal.csv", 5)
-        .complains_of("portal.csv: no column names customers")
-        .complains_of("its columns are: Name, Status")
-        .complains_of("--match COLUMN");
-    world
-        .ran("follow portal.csv --match Nmae", 5)
-        .complains_of("did you mean `Name`?");
-    world.file("bare.csv", "Mobile,Name\n01012345678,Mona\n");
-    world
-        .ran("follow bare.csv", 5)
-        .complains_of("no column tells how far a contract is")
-        .complains_of("--stage COLUMN");
-    let log = "{\"phone\":\"01012345678\",\"status\":\"x\"}\n[1]\n";
-    world.file("log.jsonl", log);
-    let told = world.ran("follow log.jsonl", 5);
-    told.complains_of("log.jsonl, line 2: this is no JSON object");
-    world.file(
-        "twice.csv",
-        "Mobile,Status,Status\n01012345678,Active,Customer signed\n",
-    );
-    world.ran("follow twice.csv", 5).complains_of("`Status`");
+    for (file, text, options, words) in rows::<(&str, &str, &str, Vec<&str>)>("follow.refused") {
+        world.file(file, text);
+        let told = world.ran(&format!("follow {file}{options}"), 5);
+        for words in words {
+            told.complains_of(words);
+        }
+    }
     // No header of values on the screen, and no customer.
     world.file("values.csv", "01012345678,Status\n01112345678,Approved\n");
     let told = world.ran("follow values.csv", 5);

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Recipe, World, each, pick, rows};
 
-fn corpus(file: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/init");
-    std::fs::read(path.join(file)).expect("a sheet of the corpus")
+fn sheets() -> Vec<Case> {
+    let cases = include_str!("../corpus/init/sheets.toml");
+    toml::from_str::<Cases>(cases).expect("sheets").sheet
 }
 
 #[derive(Deserialize)]
@@ -28,8 +28,7 @@ struct Case {
     /// The one that is proposed.
     sheet: Option<String>,
     fields: BTreeMap<String, String>,
-    /// Made in the test; else the file is kept beside.
-    recipe: Option<Recipe>,
+    recipe: Recipe,
     sent: Option<u64>,
 }
 
@@ -64,16 +63,11 @@ impl Score {
 /// Nine in ten of the useful columns, none wrong; and from `init` to a sent batch without another step.
 #[test]
 fn sheets_of_everyday_kinds_are_understood_and_sent() {
-    let sheets: Cases = toml::from_str(include_str!("../corpus/init/sheets.toml")).unwrap();
     let mut score = Score::default();
-    for sheet in &sheets.sheet {
+    for sheet in &sheets() {
         let world = World::with_server();
         world.form(414);
-        let bytes = match &sheet.recipe {
-            Some(recipe) => recipe.bytes(),
-            None => corpus(&sheet.file),
-        };
-        world.file(&sheet.file, bytes);
+        world.file(&sheet.file, sheet.recipe.bytes());
         let init = world.vlens(["init", &sheet.file, "--yes", "--json"]);
         let ended = init.args(&sheet.args).ends(0);
         score.see(sheet, &ended.json());
@@ -161,7 +155,10 @@ fn standard_input_is_looked_at_once_and_the_proposal_is_a_document() {
 #[test]
 fn no_whole_personal_value_reaches_the_terminal() {
     let world = World::new();
-    world.file("01-english.csv", corpus("01-english.csv"));
+    let sheets = sheets();
+    let english = sheets.iter().find(|it| it.file == "01-english.csv");
+    let recipe = &english.expect("a sheet").recipe;
+    world.file("01-english.csv", recipe.bytes());
     let ended = world.ran("init 01-english.csv --contract-type 414", 0);
     for value in [
         "01012345678",
@@ -351,10 +348,10 @@ fn a_column_of_formulas_without_results_is_mapped_and_told() {
 fn proposals_are_as_they_were() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/init/frozen.jsonl");
     let update = std::env::var_os("UPDATE_FROZEN").is_some();
-    let mut written = String::new();
+    let (mut written, sheets) = (String::new(), sheets());
     for line in std::fs::read_to_string(&path).unwrap().lines() {
         let mut case: Value = serde_json::from_str(line).unwrap();
-        let (exit, toml) = proposed(&case);
+        let (exit, toml) = proposed(&case, &sheets);
         if update {
             case["exit"] = exit.into();
             case["toml"] = toml.into();
@@ -371,13 +368,14 @@ fn proposals_are_as_they_were() {
 }
 
 /// The exit code, and the config where one was written.
-fn proposed(case: &Value) -> (i32, Option<String>) {
+fn proposed(case: &Value, sheets: &[Case]) -> (i32, Option<String>) {
     let world = World::new();
     for id in case["forms"].as_array().expect("a list") {
         world.form(if id == 414 { 414 } else { 415 });
     }
-    let sheet = match case["file"].as_str() {
-        Some(file) => corpus(file),
+    let kept = sheets.iter().find(|it| case["file"] == *it.file);
+    let sheet = match kept {
+        Some(kept) => kept.recipe.bytes(),
         None => case["sheet"].as_str().expect("a text").into(),
     };
     world.file("sheet.csv", sheet);

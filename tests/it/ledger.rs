@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Promise, Running, Serve, World};
+use crate::support::{Promise, Running, Serve, World, rows};
 
 const SEND: &str = "customers.csv --concurrency 4";
 
@@ -170,16 +170,7 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
         fs::write(world.ledger(), &content).unwrap();
         // What it knew may be in its log, which must not be lost as well.
         fs::write(world.beside_ledger("-wal"), "a log").unwrap();
-        for line in [
-            "run customers.csv",
-            "run customers.csv --dry-run",
-            "resume",
-            "status",
-            "runs",
-            "export",
-            "settle --all --as created",
-            "purge --older-than 1d --yes",
-        ] {
+        for line in rows::<&str>("ledger.refuse") {
             let ended = world.ran(&format!("{line} --json"), 5);
             ended.fails_with(expected);
         }

@@ -57,27 +57,18 @@ fn at_rest(world: &World) -> usize {
 #[track_caller]
 fn is_told(world: &World, what: &str) -> String {
     let before = at_rest(world);
-    let commands = [
-        &["run", "customers.csv", "--json"][..],
-        &["run", "customers.csv", "--dry-run", "--json"],
-        &["resume", "--json"],
-        &["status", "--json"],
-        &["doctor", "--json"],
-        &["settle", "--all", "--as", "not-created", "--json"],
-    ];
-    let told = commands.map(|command| {
-        let told = world.vlens(command).run();
+    let commands = "run customers.csv|run customers.csv --dry-run|resume|status|doctor|settle --all --as not-created";
+    let told = commands.split('|').map(|command| {
+        let told = world.line(command).args(["--json"]).run();
         assert_eq!(told.code(), Some(5), "{what}\n{told}");
         // A ledger knows no file that it lost; who names one is told the whole command.
-        let file = if command[0] == "run" {
-            command[1]
-        } else {
-            "FILE"
-        };
+        let is_run = command.starts_with("run");
+        let file = if is_run { "customers.csv" } else { "FILE" };
         let go_on = format!("`vlens-batch run {file} --assume-sent ");
         assert!(told.to_string().contains(&go_on), "{what}\n{told}");
         told
     });
+    let told: Vec<Finished> = told.collect();
     assert_eq!(world.accepted().len(), before, "{what}");
     let error = told[0].json()["error"].clone();
     assert_eq!(error["code"], "ledger_memory_lost", "{what}");

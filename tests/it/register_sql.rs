@@ -100,81 +100,66 @@ struct Vendor {
     wrong: Vec<String>,
 }
 
+impl Vendor {
+    /// A word, or an end that tells of no request: one more may follow.
+    fn may_see_again(&mut self, key: u8) {
+        *self.allowed.entry(key).or_insert(1) += 1;
+    }
+
+    fn sees(&mut self, key: u8) {
+        self.arrivals.push(Instant::now());
+        let allowed = self.allowed.entry(key).or_insert(1);
+        *allowed -= 1;
+        if *allowed < 0 {
+            let wrong = format!("customer {key} was asked for once too often");
+            self.wrong.push(wrong);
+        }
+    }
+}
+
 fn uuid() -> String {
     let n = fastrand::u128(..);
     format!("{n:032x}")
 }
 
+async fn sleep_ms(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
 /// A life: some requests, and at last a death with or without one under way.
 async fn life(url: String, began: Instant, vendor: Arc<Mutex<Vendor>>, until: Instant) {
+    let vendor = || vendor.lock().expect("the vendor");
     let mut process = Process::begin(&url, began).await;
     while Instant::now() < until {
         let (id, key) = (uuid(), fastrand::u8(0..40));
-        let over =
-            fastrand::choice([None, None, None, Some("uncertain"), Some("rejected")]).flatten();
+        let words = [None, None, None, Some("uncertain"), Some("rejected")];
+        let over = fastrand::choice(words).flatten();
         let (verdict, wait, status) = process.open(&id, key, over).await;
         match verdict.as_str() {
-            "wait" => {
-                tokio::time::sleep(Duration::from_millis(wait.clamp(1, 300).unsigned_abs())).await;
-            }
+            "wait" => sleep_ms(wait.clamp(1, 300).unsigned_abs()).await,
             "taken" => {
-                if status.as_deref() == Some("uncertain") && fastrand::u8(0..4) == 0 {
-                    // What follows is a person's word, and may be followed by one more request.
-                    if process.settle(key, "pending").await {
-                        *vendor
-                            .lock()
-                            .expect("the vendor")
-                            .allowed
-                            .entry(key)
-                            .or_insert(1) += 1;
-                    }
+                let may_settle = status.as_deref() == Some("uncertain") && fastrand::u8(0..4) == 0;
+                // What follows is a person's word, and may be followed by one more request.
+                if may_settle && process.settle(key, "pending").await {
+                    vendor().may_see_again(key);
                 }
             }
             "granted" => {
+                if over.is_some() {
+                    vendor().may_see_again(key);
+                }
+                // The word that was given for it still holds.
                 if fastrand::u8(0..8) == 0 {
                     process.close(&id, "withdrawn").await;
-                    if over.is_some() {
-                        // The word that was given for it still holds.
-                        *vendor
-                            .lock()
-                            .expect("the vendor")
-                            .allowed
-                            .entry(key)
-                            .or_insert(1) += 1;
-                    }
-                    let close = "SELECT 1 FROM vlens_batch.claims";
-                    assert!(
-                        process.client.execute(close, &[]).await.is_err(),
-                        "a clerk may not look into the tables"
-                    );
-                    tokio::task::yield_now().await;
                     continue;
                 }
-                {
-                    let mut vendor = vendor.lock().expect("the vendor");
-                    vendor.arrivals.push(Instant::now());
-                    let allowed = vendor.allowed.entry(key).or_insert(1);
-                    *allowed += i32::from(over.is_some()) - 1;
-                    if *allowed < 0 {
-                        vendor
-                            .wrong
-                            .push(format!("customer {key} was asked for once too often"));
-                    }
-                }
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..60))).await;
+                vendor().sees(key);
+                sleep_ms(fastrand::u64(0..60)).await;
                 match fastrand::u8(0..10) {
-                    0 => {
-                        // Killed: nobody tells of it.
-                        drop(process);
-                        process = Process::begin(&url, began).await;
-                    }
+                    // Killed: nobody tells of it.
+                    0 => process = Process::begin(&url, began).await,
                     1 => {
-                        vendor
-                            .lock()
-                            .expect("what the test needs")
-                            .allowed
-                            .entry(key)
-                            .and_modify(|allowed| *allowed += 1);
+                        vendor().may_see_again(key);
                         process.close(&id, "pending").await;
                     }
                     2 => process.close(&id, "uncertain").await,
@@ -248,6 +233,10 @@ fn a_late_answer_moves_what_is_still_its_own_and_nothing_else() {
     let mut lost = Vec::new();
     runtime.block_on(async {
         let dying = Process::begin(&server.url(), began).await;
+        let look = dying
+            .client
+            .execute("SELECT 1 FROM vlens_batch.claims", &[]);
+        assert!(look.await.is_err(), "a clerk may not look into the tables");
         for key in 1..=4 {
             lost.push(uuid());
             assert_eq!(

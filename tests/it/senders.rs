@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Promise, Running, Serve, World};
+use crate::support::{Promise, Running, Serve, World, rows};
 
 /// A sender in the midst of a batch of 400.
 fn busy(rate: &str) -> (World, Running) {
@@ -22,17 +22,7 @@ fn a_second_sender_is_sent_away_by_every_name_of_the_ledger_and_disturbs_nobody(
     world.file("portal.csv", "Mobile,Status\n01012345678,Approved\n");
     // It holds the ledger however long the others take.
     sender.freeze();
-    for line in [
-        "run customers.csv",
-        "run others.csv",
-        "resume",
-        "retry --failed",
-        "settle --all --as created",
-        "contract-types",
-        "contract-types pull 414",
-        "purge --older-than 1d --yes",
-        "follow portal.csv",
-    ] {
+    for line in rows::<&str>("senders.sent_away") {
         world
             .ran(&format!("{line} --json"), 7)
             .fails_with("ledger_busy");

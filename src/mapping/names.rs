@@ -111,24 +111,23 @@ pub fn is_dash(c: char) -> bool {
 /// `Josژ`, or a sign among letters, as in `مں§é` and `£ukasz`. An Arabic article before a Latin word is none (`الVIP`).
 pub fn is_mixed_up(word: &str) -> bool {
     let is_arabic = |c: char| matches!(c, '\u{621}'..='\u{63A}' | '\u{641}'..='\u{64A}' | '\u{671}'..='\u{6D3}');
-    let is_latin = |c: char| c.is_alphabetic() && matches!(c, 'A'..='z' | 'À'..='\u{24F}');
+    let is_latin = |c: char| matches!(c, 'A'..='z' | 'À'..='\u{24F}') && c.is_alphabetic();
     let is_sign = |c: char| matches!(c, '¢' | '£' | '¤' | '¥' | '¦' | '§' | '¬' | '±' | '¶');
     let body = ["ال", "لل"].iter().find_map(|article| {
         let body = word.strip_prefix(article)?.trim_start_matches('\u{640}');
         body.starts_with(is_latin).then_some(body)
     });
-    let letters: Vec<char> = body.unwrap_or(word).chars().collect();
-    let are_mixed = |pair: &[char]| {
-        is_arabic(pair[0]) && is_latin(pair[1]) || is_latin(pair[0]) && is_arabic(pair[1])
-    };
     let is_letter = |c: char| is_arabic(c) || is_latin(c);
-    let is_parted =
-        |three: &[char]| is_letter(three[0]) && is_sign(three[1]) && is_letter(three[2]);
-    let begins_oddly =
-        |three: &[char]| is_sign(three[0]) && three[1..].iter().all(|c| c.is_lowercase());
-    letters.windows(2).any(are_mixed)
-        || letters.windows(3).any(is_parted)
-        || letters.windows(3).take(1).any(begins_oddly)
+    let are_mixed =
+        |(one, other)| is_arabic(one) && is_latin(other) || is_latin(one) && is_arabic(other);
+    let is_parted = |((one, sign), other)| is_letter(one) && is_sign(sign) && is_letter(other);
+    let begins_oddly = |((sign, one), other): ((char, char), char)| {
+        is_sign(sign) && one.is_lowercase() && other.is_lowercase()
+    };
+    let letters = body.unwrap_or(word).chars();
+    let mut pairs = letters.clone().zip(letters.clone().skip(1));
+    let mut threes = pairs.clone().zip(letters.skip(2));
+    pairs.any(are_mixed) || threes.clone().any(is_parted) || threes.next().is_some_and(begins_oddly)
 }
 
 /// The text with Arabic, Persian and full-width digits as Western ones. Borrowed when there are none.

@@ -2,6 +2,8 @@
 //! all of them into the ledger before anything is sent.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -29,31 +31,25 @@ pub struct Sheet {
     /// What they become.
     pub mapping: Mapping,
     /// How it was opened.
+    input: Input,
     options: Options,
     /// Rows that are no customers, which were left out.
     asides: BTreeMap<Aside, Vec<RowNumber>>,
 }
 
 impl Sheet {
-    /// Opens the file and binds the mapping to its headers. Where columns leave open how their values are meant, all rows are looked
-    /// at once before the first is mapped.
+    /// Opens the file and binds the mapping to its headers.
     pub fn open(
         input: &Input,
         options: &Options,
         config: &Config,
         bind: &BindOptions,
     ) -> Result<Sheet, Error> {
-        let mut source = Source::open(input, options)?;
-        let mut mapping = Mapping::bind(config, &source.columns, bind)?;
-        if mapping.is_open() {
-            while let Some(row) = source.next_row()? {
-                mapping.see(&row);
-            }
-            source = Source::open(input, options)?;
-        }
+        let source = Source::open(input, options)?;
         Ok(Sheet {
+            mapping: Mapping::bind(config, &source.columns, bind)?,
             source,
-            mapping,
+            input: input.clone(),
             options: options.clone(),
             asides: BTreeMap::new(),
         })
@@ -121,35 +117,55 @@ impl Sheet {
             || self.asides.contains_key(&Aside::Section)
     }
 
-    /// Hands every row, with what it comes to, to `visit`, in the sheet's order. That it is told to stop is an error.
+    /// Hands every row, with what it comes to, to `visit`, in the sheet's order. Where columns leave open how their values are meant, all
+    /// rows are looked at once before the first is mapped. That it is told to stop is an error.
     pub fn walk(
         &mut self,
         stop: &StopSignal,
         mut visit: impl FnMut(&Judged) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut seen = Seen::default();
-        loop {
-            let rows = std::iter::from_fn(|| self.source.next_row().transpose());
-            let rows: Vec<Row> = rows.take(BATCH_ROWS).collect::<Result<_, Error>>()?;
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let mapping = &self.mapping;
-            let mapped: Vec<Mapped> = rows.par_iter().map(|row| mapping.apply(row)).collect();
-            if stop.is_stopping() {
-                let message =
-                    "Interrupted while the rows were being read; nothing was recorded or sent.";
-                return Err(Error::stopped("interrupted", message));
-            }
-            for (row, mapped) in rows.into_iter().zip(mapped) {
-                let judged = seen.judge(row, mapped);
-                if let Verdict::Aside(aside) = judged.verdict {
-                    let rows = self.asides.entry(aside).or_default();
-                    rows.push(judged.row.number);
-                }
-                visit(&judged)?;
+        if self.mapping.is_open() {
+            let mut rows = Source::open(&self.input, &self.options)?;
+            while let Some(row) = rows.next_row()? {
+                self.mapping.see(&row);
             }
         }
+        let (source, mapping) = (&mut self.source, &self.mapping);
+        let apply = |row| (mapping.apply(&row), row);
+        let (filled, batches) = sync_channel(1);
+        let mut seen = Seen::default();
+        // The next rows are read and mapped while these are visited.
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut rows = std::iter::from_fn(|| source.next_row().transpose());
+                let mut next = || -> Result<Vec<_>, Error> {
+                    let rows: Result<Vec<Row>, Error> = rows.by_ref().take(BATCH_ROWS).collect();
+                    Ok(rows?.into_par_iter().map(apply).collect())
+                };
+                // Behind the last there are empty ones, until nobody takes them.
+                while filled.send(next()).is_ok() {}
+            });
+            for batch in batches {
+                let batch = batch?;
+                if batch.is_empty() {
+                    break;
+                }
+                if stop.is_stopping() {
+                    let message =
+                        "Interrupted while the rows were being read; nothing was recorded or sent.";
+                    return Err(Error::stopped("interrupted", message));
+                }
+                for (mapped, row) in batch {
+                    let judged = seen.judge(row, mapped);
+                    if let Verdict::Aside(aside) = judged.verdict {
+                        let rows = self.asides.entry(aside).or_default();
+                        rows.push(judged.row.number);
+                    }
+                    visit(&judged)?;
+                }
+            }
+            Ok(())
+        })
     }
 }
 

@@ -149,11 +149,11 @@ fn valid(number: &str, region: Option<Region>) -> Option<(PhoneNumber, PhoneNumb
 
 /// Whether the digits are a national number without the zero that its country writes before it.
 fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
-    let national = number.format_as(PhoneNumberFormat::National);
-    let mut in_full = national.chars().filter(char::is_ascii_digit);
-    number.get_national_significant_number() == digits
-        && in_full.next() == Some('0')
-        && in_full.eq(digits.chars())
+    number.get_national_significant_number() == digits && {
+        let national = number.format_as(PhoneNumberFormat::National);
+        let mut in_full = national.chars().filter(char::is_ascii_digit);
+        in_full.next() == Some('0') && in_full.eq(digits.chars())
+    }
 }
 
 /// The digits of the only number in a cell.

@@ -113,11 +113,9 @@ fn is_presentation_form(c: char) -> bool {
 pub(super) fn is_word_for_nothing(clean: &str) -> bool {
     // Looked at in every cell: by its first letter nearly every text is none of them.
     let initial = clean.chars().next().and_then(|c| c.to_lowercase().next());
-    let mut words = WORDS
-        .nothing
-        .iter()
-        .filter(|word| word.chars().next() == initial);
-    clean.len() <= 32 && words.any(|word| *word == fold_value(clean))
+    let begins = |word: &String| word.chars().next() == initial;
+    let words = &WORDS.nothing;
+    clean.len() <= 32 && words.iter().any(begins) && words.contains(&fold_value(clean))
 }
 
 /// Refuses text that was damaged before it was saved, and never mends it: what it said would be a guess. A single odd

@@ -1,7 +1,7 @@
 //! Where a sheet's bytes come from.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -64,17 +64,14 @@ impl Input {
 
     /// The SHA-256 of the bytes, so that a run can tell whether it is still the same file.
     pub fn fingerprint(&self) -> Result<[u8; 32], Error> {
-        let mut bytes = BufReader::with_capacity(1 << 16, self.open());
+        let (mut bytes, mut chunk) = (self.open(), vec![0; 1 << 16]);
         let mut hasher = Sha256::new();
         loop {
-            let chunk = bytes.fill_buf();
-            let chunk = chunk.map_err(|error| unreadable(&self.name(), &error))?;
-            if chunk.is_empty() {
-                return Ok(hasher.finalize().into());
+            match bytes.read(&mut chunk) {
+                Ok(0) => return Ok(hasher.finalize().into()),
+                Ok(read) => hasher.update(&chunk[..read]),
+                Err(error) => return Err(unreadable(&self.name(), &error)),
             }
-            hasher.update(chunk);
-            let read = chunk.len();
-            bytes.consume(read);
         }
     }
 

@@ -229,9 +229,8 @@ impl Import<'_> {
     pub fn valid(&mut self, row: &Row, invitation: &Invitation, decide: Decide<'_>) -> Result<()> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
-        const ALIAS: &str = "
-            INSERT INTO aliases (key, invitation_id) SELECT ?1, ?2
-            WHERE NOT EXISTS (SELECT 1 FROM invitations WHERE key = ?1) ON CONFLICT DO NOTHING";
+        const ALIAS: &str =
+            "INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         let key = self.ledger.kept_key(invitation);
         let body = Some(&*invitation.body);
         let known = match self.last_before {
@@ -243,7 +242,9 @@ impl Import<'_> {
             self.ledger.db.run(NEW, (id, key))?;
             return self.add_row(row, id, None, true);
         };
-        self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
+        if meeting.key != key {
+            self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
+        }
         meeting.content = self.content(row, Some(meeting.invitation), body, None)?;
         self.changed += u64::from(meeting.is_changed());
         let plan = decide(Some(meeting.standing));

@@ -37,7 +37,7 @@ pub struct Meeting {
     /// What the row asks for; 0 where that is not known yet.
     pub(super) content: i64,
     /// As it is kept.
-    key: CustomerKey,
+    pub(super) key: CustomerKey,
     row: RowNumber,
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
-use std::thread;
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -56,18 +55,10 @@ impl Sheet {
     }
 
     /// What this sheet is known again by: the SHA-256 of the file's bytes, how they are read, and what rows become.
-    pub fn identity(&self, bytes: [u8; 32]) -> Result<SheetIdentity, Error> {
-        let reading = serde_json::to_vec(&self.options).map_err(|error| {
-            Error::unexpected(
-                "options_unwritable",
-                format!("How the file is read cannot be written down ({error})."),
-            )
-        })?;
-        let identity = Sha256::new()
-            .chain_update(bytes)
-            .chain_update(self.mapping.fingerprint)
-            .chain_update(reading);
-        Ok(identity.finalize().into())
+    pub fn identity(&self, bytes: [u8; 32]) -> SheetIdentity {
+        let reading = serde_json::to_vec(&self.options).expect("texts and numbers are always JSON");
+        let hash = Sha256::new_with_prefix(bytes).chain_update(self.mapping.fingerprint);
+        hash.chain_update(reading).finalize().into()
     }
 
     /// The headers, as results give them back.
@@ -135,27 +126,25 @@ impl Sheet {
         let (filled, batches) = sync_channel(1);
         let mut seen = Seen::default();
         // The next rows are read and mapped while these are visited.
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             scope.spawn(move || {
-                let mut rows = std::iter::from_fn(|| source.next_row().transpose());
-                let mut next = || -> Result<Vec<_>, Error> {
-                    let rows: Result<Vec<Row>, Error> = rows.by_ref().take(BATCH_ROWS).collect();
-                    Ok(rows?.into_par_iter().map(apply).collect())
-                };
-                // Behind the last there are empty ones, until nobody takes them.
-                while filled.send(next()).is_ok() {}
+                let mut rows = std::iter::from_fn(|| source.next_row().transpose()).peekable();
+                while rows.peek().is_some() {
+                    let batch: Result<Vec<Row>, Error> = rows.by_ref().take(BATCH_ROWS).collect();
+                    let map = |rows: Vec<Row>| rows.into_par_iter().map(apply).collect::<Vec<_>>();
+                    if filled.send(batch.map(map)).is_err() {
+                        // Whoever visits has given up.
+                        break;
+                    }
+                }
             });
             for batch in batches {
-                let batch = batch?;
-                if batch.is_empty() {
-                    break;
-                }
                 if stop.is_stopping() {
                     let message =
                         "Interrupted while the rows were being read; nothing was recorded or sent.";
                     return Err(Error::stopped("interrupted", message));
                 }
-                for (mapped, row) in batch {
+                for (mapped, row) in batch? {
                     let judged = seen.judge(row, mapped);
                     if let Verdict::Aside(aside) = judged.verdict {
                         let rows = self.asides.entry(aside).or_default();
@@ -240,7 +229,7 @@ pub fn import(
     stop: &StopSignal,
 ) -> Result<RunId, Error> {
     let decide = |standing: Option<Standing>| plan(standing, what.wishes);
-    let identity = sheet.identity(what.fingerprint)?;
+    let identity = sheet.identity(what.fingerprint);
     if let Some(known) = ledger.known_sheet(&identity)? {
         return ledger.begin_run_on(known, what.source_name, what.started, &decide);
     }

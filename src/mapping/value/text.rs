@@ -144,9 +144,9 @@ fn is_error_word(text: &str) -> bool {
 fn has_lost_letters(text: &str) -> bool {
     let is_lost = |word: &str, least: usize| word.len() >= least && word.bytes().all(|b| b == b'?');
     let mut words = text.split_whitespace();
-    let is_whole = || words.clone().all(|word| is_lost(word, 1));
+    let is_whole = || text.contains("??") && words.clone().all(|word| is_lost(word, 1));
     text.contains('\u{FFFD}')
-        || (text.contains("??") && (is_whole() || words.any(|word| is_lost(word, 3))))
+        || (text.contains('?') && (is_whole() || words.any(|word| is_lost(word, 3))))
 }
 
 /// Whether a text, or a word of it, is UTF-8 that was read as a Windows encoding (`Ù…Ù†Ù‰`, `JosÃ©`), or Windows-1256 that was read

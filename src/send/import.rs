@@ -126,7 +126,7 @@ impl Sheet {
         let apply = |row| (mapping.apply(&row), row);
         let (filled, batches) = sync_channel(1);
         let mut seen = Seen::default();
-        // The next rows are read and mapped while these are visited.
+        // The next rows are read and mapped while these are visited, until one is refused.
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let mut rows = std::iter::from_fn(|| source.next_row().transpose()).peekable();
@@ -134,7 +134,6 @@ impl Sheet {
                     let batch: Result<Vec<Row>, Error> = rows.by_ref().take(BATCH_ROWS).collect();
                     let map = |rows: Vec<Row>| rows.into_par_iter().map(apply).collect::<Vec<_>>();
                     if filled.send(batch.map(map)).is_err() {
-                        // Whoever visits has given up.
                         break;
                     }
                 }

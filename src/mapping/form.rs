@@ -16,7 +16,7 @@ pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormFie
     let wanted = fold(header);
     let (lines, pieces) = (folded(header.lines()), folded(parts(header)));
     let are_names = |pieces: &[String], field: &FormField| {
-        let names = names(field).map(fold);
+        let names = names_of(field).map(fold);
         !pieces.is_empty() && pieces.iter().all(|piece| names.contains(piece))
     };
     let fits: [&dyn Fn(&FormField) -> bool; 6] = [
@@ -34,7 +34,7 @@ pub(crate) fn form_field<'f>(header: &str, form: &'f Form) -> Option<&'f FormFie
     })
 }
 
-fn names(field: &FormField) -> [&str; 3] {
+pub(super) fn names_of(field: &FormField) -> [&str; 3] {
     [&field.key, &field.label, &field.label_ar]
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn choice_pairs(field: &FormField) -> Vec<(String, String)> {
 /// What a field's values must be, by the form and by the words of its key and labels: the one place that says so, for a sheet
 /// whose headers are the keys, for what `init` writes, and for the cells of a template.
 pub fn type_of(field: &FormField) -> FieldType {
-    let known = names(field).into_iter();
+    let known = names_of(field).into_iter();
     let names = folded(known.flat_map(|name| [name].into_iter().chain(parts(name))));
     let is_about = |concept: &&Concept| {
         let mut known = concept.names.iter().chain([&concept.key]);
@@ -145,7 +145,7 @@ pub fn type_of(field: &FormField) -> FieldType {
 
 /// Whether a word of the key or a label says that its digits are no number.
 fn holds_digits(field: &FormField) -> bool {
-    let mut words = names(field).into_iter().flat_map(words);
+    let mut words = names_of(field).into_iter().flat_map(words);
     words.any(|word| WORDS.digits_that_are_text.contains(&word))
 }
 

@@ -45,7 +45,9 @@ fn folded(text: &str) -> impl Iterator<Item = char> {
 
 /// The words of a text, folded: parted by anything that is no letter, by capitals inside, and between letters and digits.
 pub fn words(text: &str) -> Vec<String> {
-    let text = text.replace(['\'', '’'], "");
+    let text = text
+        .replace(['\'', '’'], "")
+        .replace("WhatsApp", "Whatsapp");
     let text = ["e-mail", "E-mail", "E-Mail", "E-MAIL"]
         .iter()
         .fold(text, |text, word| text.replace(word, "email"));

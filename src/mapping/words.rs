@@ -29,6 +29,7 @@ pub(crate) struct Words {
     pub sections: Vec<String>,
     pub signatures: Vec<String>,
     pub noise: Vec<String>,
+    pub customers: Vec<String>,
     pub other_people: Vec<String>,
     pub products: Vec<String>,
     pub mobiles: Vec<String>,

@@ -79,7 +79,7 @@ fn sheets_of_everyday_kinds_are_understood_and_sent() {
     }
     assert!(score.wrong.is_empty(), "{:#?}", score.wrong);
     let counts = (score.right, score.open.len());
-    assert_eq!(counts, (209, 0), "{:#?}", score.open);
+    assert_eq!(counts, (216, 0), "{:#?}", score.open);
 }
 
 #[test]
@@ -112,6 +112,76 @@ fn a_config_is_not_replaced_unasked_and_one_sheet_may_have_its_own() {
     init(" --force", 0);
     assert!(text(own).contains("phone = \"Mobile\""));
     assert_eq!(text("vlens-batch.toml"), company);
+}
+
+/// All but the sheet's own columns, types and way of reading; and what is replaced by force.
+#[test]
+fn what_a_config_says_of_the_company_holds_for_another_sheet_of_it() {
+    let world = World::new();
+    let company = "[session]\nminimal_signature_flow = false\n[result]\nlink = \"https://a.example/{{ token }}\"\n\
+                   [follow]\nstage = \"State\"\n[identity]\ncolumns = [\"No\"]\n";
+    let own = "[source]\ndelimiter = \";\"\nhidden = \"skip\"\n[recipient]\nphone = \"Tel\"\ncountry = \"SA\"\nlandlines = true\n\
+               [contract]\ntypes = [415]\n[fields.415]\nfullName = \"Who\"\n";
+    world.config(&format!("{company}{own}"));
+    world.file("a.csv", "No,Cell phone\n7,01012345678\n");
+    world.file("b.csv", "Cell phone,Client\n01012345678,Mona Adel\n");
+    for (sheet, told_by) in [("a", true), ("b", false)] {
+        for force in ["", " --force"] {
+            let line = format!("init {sheet}.csv --contract-type 414 --yes --json{force}");
+            world.ran(&line, 0);
+            let text = world.read(format!("{sheet}.vlens-batch.toml"));
+            let config: toml::Table = toml::from_str(&text).expect(&text);
+            let company: toml::Table = toml::from_str(company).unwrap();
+            for (name, table) in company {
+                let is_kept = name != "identity" || told_by;
+                assert_eq!(config.get(&name), is_kept.then_some(&table), "{text}");
+            }
+            let source = toml::Table::from_iter([("hidden".to_owned(), "skip".into())]);
+            assert_eq!(config["source"].as_table(), Some(&source), "{text}");
+            for line in ["country = \"SA\"", "landlines = true", "types = [414]"] {
+                assert!(text.contains(&format!("\n{line}\n")), "{text}");
+            }
+            assert!(!text.contains("415") && !text.contains("\"Who\""), "{text}");
+        }
+    }
+}
+
+/// Taken up, they are judged as what is sure.
+#[test]
+fn what_is_offered_as_a_remark_needs_nothing_more() {
+    let world = World::new();
+    world.form(414);
+    world.file(
+        "c.csv",
+        "Name,Mobile,Net salary,Basic salary,No. on card\nMona Adel,01012345678,\"5,000\",4000,٢٨٨٠٤٢٣٠١١٢٣٤٦\n",
+    );
+    world.ran("init c.csv --yes", 0);
+    let text = world.read("vlens-batch.toml");
+    let text = text.replace(
+        "# monthlyIncome = { column = \"Net",
+        "monthlyIncome = { column = \"Net",
+    );
+    let text = text.replace("# nationalId", "nationalId");
+    world.config(&text);
+    let show = world.ran("check c.csv --show 1", 0);
+    show.shows("\"monthlyIncome\":\"5000\",\"nationalId\":\"28804230112346\"");
+}
+
+/// Only the first 200 rows are looked at.
+#[test]
+fn a_part_of_a_name_that_a_later_row_lacks_or_has_leaves_no_double_blank() {
+    let world = World::new();
+    let row = |at: usize| {
+        let (father, family) = if at < 220 { ("Ali", "") } else { ("", "Adel") };
+        format!("Mona,{father},Zaki,{family},0101{at:07}\n")
+    };
+    let rows: String = (0..230).map(row).collect();
+    let header = "First name,Second name,Third name,Family name,Mobile";
+    world.file("c.csv", format!("{header}\n{rows}"));
+    world.ran("init c.csv --yes --contract-type 414", 0);
+    let show = world.ran("check c.csv --show 230", 0);
+    show.shows("\"Mona Ali Zaki\"");
+    show.shows("\"Mona Zaki Adel\"");
 }
 
 /// What is missing is said with the next command, and until then the headers go out as nobody's keys.
@@ -236,7 +306,7 @@ fn at_a_terminal_there_is_a_way_back_before_anything_is_written() {
             "Mobile,Blurb,Rest",
             &joined,
             0,
-            "\nfullName = { template = \"{{ row['Blurb'] }} {{ row['Rest'] }}\" }\n",
+            "\nfullName = { template = \"{{ row['Blurb'] }}{% if row['Rest'] %} {{ row['Rest'] }}{% endif %}\" }\n",
         ),
         ("Mobile,Name", &stop, 4, ""),
     ] {

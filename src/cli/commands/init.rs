@@ -13,14 +13,15 @@ use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet, contract_types};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
-use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names};
-use crate::mapping::names::Shown;
+use crate::mapping::config::{Columns, Text};
+use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person};
+use crate::mapping::names::{Shown, fold};
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable, quoted};
 use crate::report::{command, texts};
 
-/// What the config of a whole folder says of the company, not of a sheet.
-const OF_THE_COMPANY: [&str; 5] = ["api", "limits", "retry", "team", "notify"];
+/// What `[source]` and `[recipient]` say of one sheet alone.
+const OF_ONE_SHEET: &str = "sheet header_row delimiter encoding phone email";
 
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global)?;
@@ -36,7 +37,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     } else if !output.json {
         found.show(output);
     }
-    write_bytes(&config, Readers::Everyone, found.to_toml().as_bytes())?;
+    let text = found.to_toml(replaced(args, global));
+    write_bytes(&config, Readers::Everyone, text.as_bytes())?;
     if !found.proposal.knows_types() {
         return Err(found.contract_open(&config, global));
     }
@@ -73,13 +75,14 @@ fn config_path(args: &InitArgs, global: &Global) -> Result<PathBuf, Error> {
         .hint("Add --force to replace it, or move it away first."))
 }
 
-/// The settings of the company in a config that a new one takes the place of.
-fn company_settings(args: &InitArgs) -> String {
+/// The config that holds for FILE so far, and that a new one takes the place of.
+fn replaced(args: &InitArgs, global: &Global) -> toml::Table {
     let usual = tidy(folder_of(&args.file).join(CONFIG_NAME));
-    let text = read_text(&usual).unwrap_or_default();
-    let mut table: toml::Table = toml::from_str(&text).unwrap_or_default();
-    table.retain(|key, _| OF_THE_COMPANY.contains(&key));
-    toml::to_string(&table).unwrap_or_default()
+    let known = configs_of_sheet(&args.file).chain([usual]);
+    let mut known = global.config.clone().into_iter().chain(known);
+    let text = known.find(|path| path.exists());
+    let text = text.and_then(|path| read_text(&path).ok());
+    toml::from_str(&text.unwrap_or_default()).unwrap_or_default()
 }
 
 /// A sheet as it was looked at, and the mapping that is proposed for it.
@@ -110,10 +113,12 @@ impl<'a> Found<'a> {
         let seen = sheets.iter();
         let seen = seen.map(|sheet| Found::on(args, settings, input, Some(sheet.clone())));
         let mut seen: Vec<Result<Self, Error>> = seen.collect();
-        let understood = |at: &usize| seen[*at].as_ref().map_or(0, Found::understood);
-        // Of several that are alike, the first.
+        let understood = |at: &usize| seen[*at].as_ref().ok()?.understood();
         let best = (0..seen.len()).rev().max_by_key(understood);
-        let best = best.filter(|at| understood(at) > 0);
+        // Of several that have the same columns, the first that is filled.
+        let columns = |at: usize| Some(seen[at].as_ref().ok()?.headers().collect::<Vec<_>>());
+        let is_alike = |at: &usize, best| understood(at).is_some() && columns(*at) == columns(best);
+        let best = best.and_then(|best| (0..seen.len()).find(|at| is_alike(at, best)));
         // Where none has customers, the one that cannot be read may be the one that is meant.
         let broken = seen.iter().position(Result::is_err);
         let at = best.or(broken).unwrap_or(0);
@@ -169,14 +174,25 @@ impl<'a> Found<'a> {
         columns.filter(|column| column.target.is_some()).count()
     }
 
-    /// How many columns are understood, if it is known whom to invite.
-    fn understood(&self) -> usize {
-        usize::from(self.proposal.knows_recipient()) * self.used()
+    /// How many cells are understood, if it is known whom to invite; before it, whether the sheet's name speaks of nobody else.
+    fn understood(&self) -> Option<(bool, usize)> {
+        let columns = self.proposal.columns.iter();
+        let used = columns.filter(|column| column.target.is_some());
+        let cells = used.map(|column| column.profile.count).sum();
+        let is_others = self.sheet.as_deref().is_some_and(is_of_another_person);
+        (self.proposal.knows_recipient() && cells > 0).then_some((!is_others, cells))
     }
 
     /// The config, with how FILE is read: what was given by hand will be needed again; the header below title lines and the sheet among
     /// others as well.
-    fn to_toml(&self) -> String {
+    fn to_toml(&self, replaced: toml::Table) -> String {
+        let mut kept = self.kept(replaced);
+        let [mut source, recipient] = ["source", "recipient"].map(|name| {
+            let table = kept.remove(name).and_then(|table| table.try_into().ok());
+            let mut table: toml::Table = table.unwrap_or_default();
+            table.retain(|key, _| OF_ONE_SHEET.split(' ').all(|own| own != key));
+            table
+        });
         let (row, given) = (self.header_row.0, &self.args.read.layout);
         let layout = LayoutArgs {
             sheet: given.sheet.clone().or(self.sheet.clone()),
@@ -186,8 +202,22 @@ impl<'a> Found<'a> {
         let options = toml::Table::try_from(layout).unwrap_or_default();
         let settings = options.into_iter();
         let settings = settings.map(|(option, value)| (option.replace('-', "_"), value));
-        let source = toml::to_string(&settings.collect::<toml::Table>()).unwrap_or_default();
-        self.proposal.to_toml(&source, &company_settings(self.args))
+        source.extend(settings);
+        let [source, recipient, kept] =
+            [source, recipient, kept].map(|table| toml::to_string(&table).unwrap_or_default());
+        self.proposal.to_toml(&source, &recipient, &kept)
+    }
+
+    /// What a config says that holds for this sheet as well; which columns tell customers apart, if it has them all.
+    fn kept(&self, mut config: toml::Table) -> toml::Table {
+        let told_by = config.get("identity").and_then(|it| it.get("columns"));
+        let told_by = told_by.and_then(|columns| columns.clone().try_into::<Columns>().ok());
+        let is_here = |name: &Text| self.headers().any(|header| fold(header) == fold(name));
+        let is_told = told_by.is_some_and(|columns| columns.0.iter().all(is_here));
+        config.retain(|key, _| {
+            key != "fields" && key != "contract" && (is_told || key != "identity")
+        });
+        config
     }
 
     /// Each column with its guess, on stderr: stdout belongs to the check that follows.

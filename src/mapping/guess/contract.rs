@@ -100,18 +100,20 @@ impl Naming {
             let is_name = |words: &Words| names.iter().any(|name| name.joined == words.joined);
             pieces.iter().any(is_name)
         };
-        if profile.count > 0 && is_one(&concept.names) {
+        if profile.is_filled && is_one(&concept.names) {
             return Some(Naming::Name);
         }
         let values = &profile.distinct;
         let others = profile.phone.max(profile.email);
         let others = others.max(profile.national_id).max(profile.date);
         let is_list = (1..=MOST_PRODUCTS).contains(&values.len()) && others < 0.5;
+        let is_list = is_list || profile.is_unread();
         let is_field = |form: &Form| form_field(header, form).is_some();
         if !is_list || forms.values().any(is_field) {
             return None;
         }
         let differs = values.len() >= 2 && profile.words >= 0.5 && profile.known_choices() < 0.5;
+        let differs = differs || profile.is_unread();
         let mut called = values.iter().filter_map(|value| form_called(value, forms));
         if called.next().is_some() {
             Some(Naming::Value)

@@ -8,9 +8,10 @@ use strum::Display;
 
 use super::headers::{BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all};
 use super::profile::Profile;
-use crate::mapping::form::{choice_pairs, type_of};
+use crate::mapping::form::{choice_pairs, names_of, type_of};
+use crate::mapping::names::fold;
 use crate::mapping::value::Choices;
-use crate::mapping::words::{Concept, WORDS};
+use crate::mapping::words::{Concept, Role, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, FormField, Row};
 
 /// Concepts of the recipient.
@@ -85,6 +86,13 @@ impl ColumnGuess {
         self.target.as_ref() == Some(target)
     }
 
+    /// Asks, where nothing else is known of it, whether it feeds this.
+    pub(super) fn offer(&mut self, target: &Target) {
+        if self.target.is_none() && !self.candidates.contains(target) {
+            self.candidates.insert(0, target.clone());
+        }
+    }
+
     pub(super) fn take(&mut self, target: &Target, place: usize) {
         self.target = Some(target.clone());
         self.place = place;
@@ -157,7 +165,7 @@ impl Goal {
     }
 
     fn of_field(field: &FormField) -> Goal {
-        let names = all([&field.key, &field.label, &field.label_ar]);
+        let names = all(names_of(field));
         let is_about = |concept: &&Concept| {
             let known = all(concept.names.iter().chain([&concept.key]));
             names.iter().any(|name| known.iter().any(|it| it.are(name)))
@@ -167,8 +175,8 @@ impl Goal {
     }
 
     fn new(target: Target, concept: Option<&'static Concept>, field: Option<&FormField>) -> Goal {
-        let own = field.map(|field| [&field.key, &field.label, &field.label_ar]);
-        let known = concept.map(|concept| concept.names.iter().chain([&concept.key]));
+        let own = field.map(names_of);
+        let known = concept.map(|it| it.names.iter().chain([&it.key]).map(String::as_str));
         let of_table = concept.map_or(FieldType::Text, |concept| concept.field_type);
         let listed = field.filter(|field| !field.options.is_empty());
         Goal {
@@ -213,11 +221,24 @@ impl Goal {
         self.field.is_some() || self.is_of_recipient() || is_shown
     }
 
+    /// What a header gains that says it by a name which counts without any config.
+    fn nearness(&self, header: &str) -> f64 {
+        let role = Role::of(header).filter(|role| self.is_about(&role.names()[0]));
+        let mut names = self.field.iter().flat_map(names_of);
+        match role {
+            Some(role) => 0.02 + 0.03 * f64::from(role.nearness(header)),
+            None if names.any(|name| fold(name) == fold(header)) => 0.02,
+            None => 0.0,
+        }
+    }
+
     fn vote(&self, profile: &Profile) -> Vote {
         let is_id = profile.national_id >= 0.5 || profile.plain_phone >= 0.5;
         // The share of values that are what the goal wants, below which share they contradict it, from which on they support it
         // (choices by fewer: not every word of a list is in the table), and whether they then leave no doubt.
         let (share, least, enough, is_telling) = match (&self.choices, self.field_type) {
+            // What cannot be read yet is what its header says, and the check tells.
+            _ if profile.is_unread() => return Vote::For,
             _ if profile.count == 0 => return Vote::Nothing,
             (Some(choices), _) => {
                 let share = profile.choices_of(choices);
@@ -273,18 +294,19 @@ impl Goal {
             BY_LIKENESS.. => {
                 let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
                 let is_free_text = self.field_type == FieldType::Text && !self.is_words();
-                let is_sure = is_told || (is_very_near && (vote == Vote::For || is_free_text));
+                let is_sure = is_very_near && (vote >= Vote::For || is_free_text);
                 (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
             }
             _ if score > 0.0 => (score, false),
             // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
             _ if !speaks || !is_told => return None,
-            _ if header.says_something_else => (0.25, false),
+            _ if header.says_something_else || header.whole.are_strange() => (0.25, false),
             _ => (0.3, true),
         };
-        // Of two phones that are named alike, the one that says mobile goes first.
+        // Of two that are named alike, the phone that says mobile goes first, then what the headers alone would take.
         let is_mobile = self.target == Target::Phone && header.says_mobile();
-        let first = if is_mobile { 0.03 } else { 0.0 };
-        Some((rank + first, is_sure && self.is_certain()))
+        let mobile = if is_mobile { 0.05 } else { 0.0 };
+        let rank = rank + mobile + self.nearness(column.header());
+        Some((rank, is_sure && self.is_certain()))
     }
 }

@@ -1,6 +1,6 @@
 //! Reduces a header to the words that say what the column is about, and holds it against the names that things have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 use crate::mapping::header::parts;
@@ -14,6 +14,8 @@ pub(super) const BY_NAME: f64 = 0.88;
 pub(super) const BY_WEAK_NAME: f64 = 0.6;
 /// A name spelled nearly so; up to a fifth more when it is very near.
 pub(super) const BY_LIKENESS: f64 = 0.38;
+/// A name among words that nobody knows, which may say whose it is.
+const PERHAPS: f64 = 0.3;
 /// Below this likeness of spelling two names are two things.
 const LIKE_ENOUGH: f64 = 0.8;
 /// Beyond that, this much more is a slip of the pen.
@@ -24,6 +26,12 @@ const FUZZY_MIN_CHARS: usize = 5;
 static KNOWN_WORDS: LazyLock<Vec<Words>> =
     LazyLock::new(|| all(WORDS.concepts.iter().flat_map(|concept| &concept.names)));
 static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(&WORDS.other_columns));
+/// Every word of the names that things have.
+static VOCABULARY: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let weak = all(WORDS.concepts.iter().flat_map(|concept| &concept.weak));
+    let each = KNOWN_WORDS.iter().chain(&weak).flat_map(Words::each);
+    each.map(str::to_owned).collect()
+});
 
 /// Every name by which a header row may be known below title lines.
 pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
@@ -55,6 +63,8 @@ pub(super) struct Words {
     pub sorted: String,
     /// As it stood, folded.
     pub folded: String,
+    /// Another customer's than the first: the second applicant's, a joint borrower's.
+    are_of_another: bool,
 }
 
 impl Words {
@@ -65,9 +75,13 @@ impl Words {
             whole.split(' ').map(without_article)
         });
         let mut words: Vec<&str> = written_out.collect();
-        let is_noise = |word: &&str| WORDS.noise.iter().any(|noise| noise == word);
+        // A number before everything else counts the columns.
+        if words.len() > 1 && is_number(words[0]) {
+            words.remove(0);
+        }
+        let are_of_another = words.windows(2).any(|pair| is_another(pair[0], pair[1]));
         // A header of nothing but noise says just that: whose column it is.
-        if !words.iter().all(is_noise) {
+        if !are_of_another && !words.iter().copied().all(is_noise) {
             words.retain(|word| !is_noise(word));
         }
         let joined = words.concat();
@@ -76,26 +90,39 @@ impl Words {
             joined,
             sorted: words.join(" "),
             folded: fold(text),
+            are_of_another,
         }
+    }
+
+    fn each(&self) -> impl Iterator<Item = &str> {
+        self.sorted.split(' ')
     }
 
     /// They speak of somebody beside the customer, whose phone looks like any other.
     pub fn speak_of_another_person(&self) -> bool {
-        self.has_one_of(&WORDS.other_people)
+        self.are_of_another || self.has_one_of(&WORDS.other_people)
+    }
+
+    /// They may say what nobody here knows, such as whose it is.
+    pub fn are_strange(&self) -> bool {
+        let is_short = |word: &str| word.chars().count() <= 2 || is_number(word);
+        let is_known = |word| is_noise(word) || is_short(word) || VOCABULARY.contains(word);
+        self.speak_of_another_person() || !self.each().all(is_known)
+    }
+
+    /// All words of a name are among them.
+    fn hold(&self, name: &Words) -> bool {
+        name.each().all(|word| self.each().any(|own| own == word))
     }
 
     pub fn has_one_of(&self, known: &[String]) -> bool {
-        let mut words = self.sorted.split(' ');
-        words.any(|word| known.iter().any(|known| known == word))
+        self.each().any(|word| is_listed(known, word))
     }
 
     /// Without numbers and words such as `other`; none where there are none of them.
     pub fn of_the_first(&self) -> Option<Words> {
-        let is_own = |word: &&str| {
-            let is_alternative = WORDS.alternatives.iter().any(|other| other == word);
-            !is_alternative && !word.chars().all(char::is_numeric)
-        };
-        let (own, further): (Vec<&str>, Vec<&str>) = self.sorted.split(' ').partition(is_own);
+        let is_own = |word: &&str| !is_listed(&WORDS.alternatives, word) && !is_number(word);
+        let (own, further): (Vec<&str>, Vec<&str>) = self.each().partition(is_own);
         (!further.is_empty()).then(|| Words::of(&own.join(" ")))
     }
 
@@ -123,6 +150,32 @@ impl Words {
 
     pub fn say(&self, names: &[Words]) -> bool {
         self.match_of(names) >= BY_NAME
+    }
+}
+
+fn is_listed(list: &[String], word: &str) -> bool {
+    list.iter().any(|known| known == word)
+}
+
+fn is_noise(word: &str) -> bool {
+    is_listed(&WORDS.noise, word) || is_listed(&WORDS.customers, word)
+}
+
+fn is_number(word: &str) -> bool {
+    word.chars().all(char::is_numeric)
+}
+
+/// Whether two words in this order speak of another customer: `second applicant`, `client 2`, `العميل الثاني`. `Customer's second
+/// mobile` is his own.
+fn is_another(one: &str, other: &str) -> bool {
+    let is_customer = |word| is_listed(&WORDS.customers, word);
+    let is_further = |word| is_listed(&WORDS.alternatives, word);
+    if is_customer(one) {
+        let is_counted = other.parse().is_ok_and(|number: u32| number > 1);
+        is_counted || (is_arabic(other) && is_further(other))
+    } else {
+        let is_person = is_further(one) || is_listed(&WORDS.other_people, one);
+        is_person && is_customer(other) && !is_arabic(other)
     }
 }
 
@@ -185,15 +238,22 @@ impl HeaderWords {
     pub fn score(&self, names: &[Words], weak: &[Words]) -> f64 {
         let by_name = self.whole.match_of(names);
         let is_weak = |words: &Words| weak.iter().any(|weak| words.are(weak));
+        let says = |part: &Words| part.say(names) || is_weak(part);
+        let (ours, others): (Vec<&Words>, Vec<&Words>) = self.parts.iter().partition(|it| says(it));
+        let is_in_part = ours.iter().any(|part| part.say(names));
         match &self.numbered {
             _ if by_name >= BY_NAME => by_name,
-            _ if self.parts.iter().any(|part| part.say(names)) => 0.9,
+            // `National ID (14 digits)`, but not `National ID (seller)`.
+            _ if !ours.is_empty() && others.iter().any(|part| part.are_strange()) => PERHAPS,
+            _ if is_in_part => 0.9,
             // `Mobile 1` is the first choice, `Mobile 2` is none.
             Some((words, ..=1)) if words.say(names) => BY_NAME,
-            Some((words, _)) if words.say(names) => 0.3,
-            _ if is_weak(&self.whole) || self.parts.iter().any(is_weak) => BY_WEAK_NAME,
+            Some((words, _)) if words.say(names) => PERHAPS,
+            _ if is_weak(&self.whole) || !ours.is_empty() => BY_WEAK_NAME,
             // What is spelled at least as much like something else is nothing of ours.
             _ if by_name > self.other => by_name,
+            _ if self.says_something_else || !self.whole.are_strange() => 0.0,
+            _ if names.iter().any(|name| self.whole.hold(name)) => PERHAPS,
             _ => 0.0,
         }
     }

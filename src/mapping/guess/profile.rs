@@ -44,8 +44,8 @@ pub struct Profile {
     pub order: Option<DateOrder>,
     /// The different values as written, few enough to be a list.
     pub distinct: IndexSet<String>,
-    /// Every row has a value.
-    pub is_always_filled: bool,
+    /// Something is there, if only what cannot be read, such as formulas that no program has calculated.
+    pub is_filled: bool,
     /// Dates whose day and month could be either, and nothing proves which.
     pub has_open_dates: bool,
     /// How all texts write their dates, if the day comes first and if the month does.
@@ -106,7 +106,7 @@ impl Profile {
             has_open_dates: order.is_none()
                 && open.any(|cell| date(None, None).depends_on_convention(cell)),
             date_forms: date_forms(&texts),
-            is_always_filled: values.len() == all.len(),
+            is_filled: all.iter().any(|cell| !says_nothing(cell)),
             distinct,
             texts: all.iter().map(|cell| fold(&cell.shown())).collect(),
             first: values.first().map_or(String::new(), |cell| cell.shown()),
@@ -174,6 +174,11 @@ impl Profile {
         self.words >= 0.8 && !is_list && self.known_choices() < 0.5
     }
 
+    /// Values are there, and none of them can be read.
+    pub fn is_unread(&self) -> bool {
+        self.is_filled && self.count == 0
+    }
+
     /// Single words that may be names.
     pub fn may_be_parts(&self) -> bool {
         self.are_names() && self.several_words < 0.5
@@ -192,10 +197,13 @@ impl Profile {
 /// Whether a cell says what the column is: not what is empty or cannot be read, as a formula that no program has calculated.
 fn tells(cell: &Cell) -> bool {
     match cell {
-        Cell::Text(_) => !cell.is_empty() && !value::says_nothing(cell),
-        Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) => true,
+        Cell::Text(_) | Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) => !says_nothing(cell),
         _ => false,
     }
+}
+
+fn says_nothing(cell: &Cell) -> bool {
+    cell.is_empty() || matches!(cell, Cell::Merged { .. }) || value::says_nothing(cell)
 }
 
 /// Whether a cell holds such a value. A date that may be a day off is one: the check tells.

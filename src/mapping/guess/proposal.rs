@@ -135,7 +135,7 @@ impl Proposal {
                 let fit = goal.fit(column)?;
                 Some((goal.target.clone(), fit))
             });
-            let is_empty = column.profile.count == 0;
+            let is_empty = !column.profile.is_filled;
             // A column without values goes behind all that have some.
             let behind = if is_empty { BY_KEY } else { 0.0 };
             for (target, (rank, is_sure)) in own.into_iter().chain(fits) {
@@ -190,8 +190,8 @@ impl Proposal {
         targets.flatten().collect()
     }
 
-    /// The full name is made of its parts, in the order of a name. A part is never sent alone: what may be one is left open, as is
-    /// everything where a column without a header may be one.
+    /// The full name is made of its parts, in the order of a name. A part is never sent alone, nor others without it: what may be one
+    /// is offered, as is everything where a column without a header may be one.
     fn join_names(&mut self, is_unclear: bool) {
         let Some(goal) = self.field_about(FULL_NAME) else {
             return;
@@ -209,24 +209,46 @@ impl Proposal {
             if !may_be_more || !self.is_name_part(at, &parts) {
                 return;
             }
-            let column = &mut self.columns[at];
-            column.target = None;
-            column.candidates.insert(0, target.clone());
+            self.columns[at].target = None;
+            parts.retain(|(_, at)| self.columns[*at].profile.is_filled);
         }
         parts.sort_unstable();
-        let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
         let is_free = |(_, at): &(usize, usize)| self.columns[*at].target.is_none();
+        let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
         let is_whole = !is_unclear && is_one_each && parts.len() > 1 && parts[0].0 <= BARE_PLACE;
-        if is_whole && parts.iter().all(is_free) {
-            for (place, at) in parts {
-                self.columns[at].take(&target, place);
+        if !is_whole || !parts.iter().all(is_free) || self.overlap(&parts) {
+            for (_, at) in parts {
+                self.columns[at].offer(&target);
             }
+            return;
         }
+        // A part that none of the first rows has may stand in a later one.
+        let empty = self.places(|it| it.target.is_none() && !it.profile.is_filled);
+        let empty = empty.into_iter().filter_map(|at| {
+            let place = name_place(&self.columns[at].words.whole)?;
+            let is_new = place != BARE_PLACE && parts.iter().all(|part| part.0 != place);
+            is_new.then_some((place, at))
+        });
+        for (place, at) in parts.iter().copied().chain(empty.collect::<Vec<_>>()) {
+            self.columns[at].take(&target, place);
+        }
+    }
+
+    /// Whether one of the parts may hold another: its values do, or it may be a whole name with its last beside it.
+    fn overlap(&self, parts: &[(usize, usize)]) -> bool {
+        let profile = |part: &(usize, usize)| &self.columns[part.1].profile;
+        let may_be_whole = parts[0].0 == BARE_PLACE && profile(&parts[0]).several_words >= 0.5;
+        let holds = |one, other| one != other && profile(one).holds(profile(other));
+        let holds_another = |one| parts.iter().any(|other| holds(one, other));
+        (may_be_whole && parts.len() > 2) || parts.iter().any(holds_another)
     }
 
     /// Whether the column that is taken for the full name is but a part of it.
     fn is_name_part(&self, whole: usize, parts: &[(usize, usize)]) -> bool {
         let ColumnGuess { profile, words, .. } = &self.columns[whole];
+        if !profile.is_filled {
+            return parts.len() > 1;
+        }
         let is_bare = name_place(&words.whole).is_some();
         let is_last = |(place, at): &(usize, usize)| {
             *place == LAST_PLACE && !profile.holds(&self.columns[*at].profile)
@@ -236,8 +258,8 @@ impl Proposal {
             return is_bare && parts.iter().any(is_last);
         }
         // `Customer` and the like say whose column it is.
-        let is_noise = WORDS.noise.contains(&words.whole.joined);
-        profile.count > 0 && (is_bare || is_noise || parts.len() > 1)
+        let is_customer = WORDS.customers.contains(&words.whole.joined);
+        profile.count > 0 && (is_bare || is_customer || parts.len() > 1)
     }
 
     /// The columns of a name's parts with their places in a name; of a first name and a bare `Name` the first name.
@@ -247,9 +269,8 @@ impl Proposal {
             if whole == Some(at) {
                 return Some((place.unwrap_or(BARE_PLACE), at));
             }
-            let place = place?;
-            let is_short = column.profile.several_words < 0.5 || place == LAST_PLACE;
-            (column.profile.words >= 0.5 && is_short).then_some((place, at))
+            let is_name = column.profile.words >= 0.5 || column.profile.is_unread();
+            Some((place.filter(|_| is_name)?, at))
         });
         let mut places: Vec<(usize, usize)> = places.collect();
         if places.iter().any(|(place, _)| *place == FIRST_PLACE) {
@@ -276,7 +297,7 @@ impl Proposal {
         let places = self.places(|column| {
             let profile = &column.profile;
             let is_other = profile.email.max(profile.national_id).max(profile.date) >= 0.5;
-            let is_free = column.target.is_none() && profile.count > 0 && !is_other;
+            let is_free = column.target.is_none() && !is_other;
             let is_part = || is_street && column.words.whole.say(&parts);
             column.feeds(&target) || (is_free && (is_numbered(column.header()) || is_part()))
         });
@@ -297,7 +318,9 @@ impl Proposal {
             let words = &column.words.whole;
             let first = words.of_the_first();
             let is_further = first.is_some_and(|first| first.say(&goal.names));
-            let is_free = column.target.is_none() && share(&column.profile) >= 0.5;
+            let profile = &column.profile;
+            let is_one = share(profile) >= 0.5 || profile.is_unread();
+            let is_free = column.target.is_none() && is_one;
             is_free && is_further && !words.speak_of_another_person()
         });
         for at in places {
@@ -404,7 +427,7 @@ impl Proposal {
     pub fn open_places(&self) -> Vec<usize> {
         self.places(|column| {
             let may_be = !column.candidates.is_empty() || !column.words.says_other();
-            column.target.is_none() && column.profile.count > 0 && may_be
+            column.target.is_none() && column.profile.is_filled && may_be
         })
     }
 

@@ -88,7 +88,7 @@ fn a_part_of_a_name_or_an_address_is_joined_with_the_others_and_never_the_whole(
 fn what_is_written_is_read_back_and_binds() {
     let columns = "Mobile \"new\"\n(\\): mobiles; First name: Mona; Surname: Adel; DOB: dates; الحالة: أعزب; \
                    Amount\u{7f}: 5";
-    let text = propose(columns).to_toml("", "");
+    let text = propose(columns).to_toml("", "", "");
     let config = Config::parse(&text, "vlens-batch.toml").expect("a valid config");
     let options = BindOptions {
         forms: forms(),
@@ -106,9 +106,9 @@ fn what_is_written_is_read_back_and_binds() {
 fn what_a_person_chooses_joins_what_was_guessed() {
     let mut proposal = propose("Phone: mobiles; Mobile: mobiles");
     proposal.choose(0, Some(Target::Phone));
-    let text = proposal.to_toml("", "");
+    let text = proposal.to_toml("", "", "");
     assert!(text.contains(r#"phone = ["Mobile","Phone"]"#), "{text}");
     proposal.choose(1, None);
-    let text = proposal.to_toml("", "");
+    let text = proposal.to_toml("", "", "");
     assert!(text.contains("phone = \"Phone\""), "{text}");
 }

@@ -6,7 +6,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use super::goals::{ColumnGuess, EMAIL, Goal, PHONE, Target, labels_of};
-use super::profile::words_for;
+use super::profile::{Profile, words_for};
 use super::proposal::Proposal;
 use crate::mapping::form::TypeForm;
 use crate::mapping::value::{Country, DateOrder};
@@ -27,13 +27,14 @@ struct FieldLine<'p> {
 }
 
 impl Proposal {
-    /// The text of `vlens-batch.toml`, with `[source]` as far as it is not found again by itself, and settings of the company as
-    /// they stood elsewhere.
-    pub fn to_toml(&self, source: &str, company: &str) -> String {
+    /// The text of `vlens-batch.toml`, with `[source]` as far as it is not found again by itself, and what stood elsewhere of the
+    /// recipient and in tables of the company.
+    pub fn to_toml(&self, source: &str, of_recipient: &str, company: &str) -> String {
         let recipient = [("phone", Target::Phone), ("email", Target::Email)];
         let recipient = recipient.map(|(setting, target)| {
             let columns = Serde(headers(&self.columns_of(&target)));
-            context! { setting, columns, candidates => Serde(self.candidates(&target)) }
+            let candidates = Serde(headers(&self.candidates(&target)));
+            context! { setting, columns, candidates }
         });
         let unused = self.columns.iter().filter(|column| column.target.is_none());
         let unused = unused.map(|column| {
@@ -42,6 +43,8 @@ impl Proposal {
         });
         let type_column = self.column_of(&Target::ContractType);
         let types: Vec<ContractTypeId> = match type_column {
+            // Before its cells can be read, any of the forms may be meant.
+            Some(column) if column.profile.is_unread() => self.forms.keys().copied().collect(),
             Some(_) if self.contract.types.is_empty() => {
                 self.contract.known().into_iter().collect()
             }
@@ -55,6 +58,7 @@ impl Proposal {
             source,
             company,
             recipient => recipient.to_vec(),
+            of_recipient,
             country => String::from(Country::default()),
             type_column => type_column.map(ColumnGuess::header),
             contract => Serde(&self.contract),
@@ -70,13 +74,18 @@ impl Proposal {
     fn group(&self, id: Option<ContractTypeId>) -> Value {
         let form = id.and_then(|id| self.forms.get(&id));
         let lines = self.field_lines(id);
-        let unfed = form.into_iter().flat_map(|form| &form.fields);
-        let unfed = unfed.filter(|field| lines.iter().all(|line| line.key != field.key));
-        let unfed = unfed.map(|field| {
+        let of_type = TypeForm::new(id, &self.forms);
+        let fields = form.into_iter().flat_map(|form| &form.fields);
+        let mut unfed = Vec::new();
+        for field in fields.filter(|field| lines.iter().all(|line| line.key != field.key)) {
             let candidates = self.candidates(&Target::field(&field.key));
-            context! { key => field.key.as_str(), labels => Serde(labels_of(field)), candidates => Serde(candidates) }
-        });
-        let unfed: Vec<Value> = unfed.collect();
+            let is_found = !candidates.is_empty();
+            let offered = candidates.chunks(1).chain((!is_found).then_some(&[][..]));
+            unfed.extend(offered.map(|columns| {
+                let line = FieldLine::of(&field.key, columns, false, &of_type);
+                context! { line => Serde(line), labels => Serde(labels_of(field)), is_found }
+            }));
+        }
         context! {
             id => id.map(|id| id.0),
             has_form => form.is_some(),
@@ -129,15 +138,15 @@ impl Proposal {
     }
 
     /// The free columns that may feed a target.
-    fn candidates(&self, target: &Target) -> Vec<&str> {
+    fn candidates(&self, target: &Target) -> Vec<&ColumnGuess> {
         let columns = self.columns.iter();
         let free = columns.filter(|it| it.target.is_none() && it.candidates.contains(target));
-        free.map(ColumnGuess::header).collect()
+        free.collect()
     }
 }
 
 impl<'p> FieldLine<'p> {
-    /// The template writes the first that there is of a template, choices, and a kind.
+    /// The template writes the first that there is of a template, choices, and a kind. Without a column, for a name to be filled in.
     fn of(
         key: &'p str,
         columns: &[&'p ColumnGuess],
@@ -145,7 +154,8 @@ impl<'p> FieldLine<'p> {
         form: &TypeForm,
     ) -> FieldLine<'p> {
         let is_one_text = is_one_text && columns.len() > 1;
-        let profile = &columns[0].profile;
+        let none = Profile::default();
+        let profile = columns.first().map_or(&none, |column| &column.profile);
         let (kind, choices) = (form.type_of(key), form.choices(key));
         let choices = choices.map(|choices| words_for(&profile.distinct, &choices));
         let is_date = kind == FieldType::Date;
@@ -161,7 +171,10 @@ impl<'p> FieldLine<'p> {
         };
         FieldLine {
             key,
-            columns: headers(columns),
+            columns: match columns {
+                [] => vec!["…"],
+                columns => headers(columns),
+            },
             template: is_one_text.then(|| template_of(columns)),
             choices: choices.unwrap_or_default(),
             kind: Some(kind).filter(|kind| !matches!(kind, FieldType::Text | FieldType::Choice)),
@@ -175,15 +188,14 @@ fn headers<'p>(columns: &[&'p ColumnGuess]) -> Vec<&'p str> {
     columns.iter().map(|column| column.header()).collect()
 }
 
-/// Their words one behind the other, those left out that a row lacks.
+/// Their words one behind the other; any may be missing in a row that was not looked at.
 fn template_of(columns: &[&ColumnGuess]) -> String {
     let pieces = columns.iter().enumerate().map(|(at, column)| {
         let name = column.header().replace('\\', "\\\\").replace('\'', "\\'");
         let name = format!("row['{}']", name.replace('\n', "\\n"));
-        match (at, column.profile.is_always_filled) {
-            (0, _) => format!("{{{{ {name} }}}}"),
-            (_, true) => format!(" {{{{ {name} }}}}"),
-            (_, false) => format!("{{% if {name} %}} {{{{ {name} }}}}{{% endif %}}"),
+        match at {
+            0 => format!("{{{{ {name} }}}}"),
+            _ => format!("{{% if {name} %}} {{{{ {name} }}}}{{% endif %}}"),
         }
     });
     pieces.collect()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::model::may_part_cells;
 use crate::report::Language;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -80,12 +81,11 @@ pub fn age(text: &str) -> Result<Duration, &'static str> {
 
 /// One character, or the word `tab`.
 pub fn delimiter(text: &str) -> Result<char, &'static str> {
-    let mut chars = text.chars();
-    match (text, chars.next(), chars.next()) {
-        ("tab" | "\\t", ..) => Ok('\t'),
-        (_, Some(c), None) if c.is_ascii() && !c.is_ascii_alphanumeric() && c != '"' => Ok(c),
-        _ => Err("write one character such as ; or the word tab"),
+    if matches!(text, "tab" | "\\t") {
+        return Ok('\t');
     }
+    let delimiter = text.parse().ok().filter(|&c| may_part_cells(c));
+    delimiter.ok_or("write one character such as ; or the word tab")
 }
 
 /// In what people are told outside the terminal.
@@ -122,7 +122,8 @@ mod tests {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
         assert_eq!((delimiter("tab"), delimiter(";")), (Ok('\t'), Ok(';')));
-        for wrong in ["", ";;", "x"] {
+        assert_eq!(delimiter("،"), Ok('،'));
+        for wrong in ["", ";;", "\"", "\n"] {
             assert!(delimiter(wrong).is_err(), "{wrong}");
         }
     }

@@ -225,11 +225,9 @@ pub(super) fn with_header(
     if source.sheet.is_none() && options.delimiter.is_none() {
         refuse_unparted(&place, &source)?;
     }
-    if wanted.is_none() {
-        known.refuse_customer(&place, &header)?;
-        if header.number.0 > 1 {
-            source.note(format!("The headers are in row {}.", header.number));
-        }
+    known.refuse_customer(&place, &header, wanted.is_some())?;
+    if wanted.is_none() && header.number.0 > 1 {
+        source.note(format!("The headers are in row {}.", header.number));
     }
     if source.is_guess {
         warn_of_guess(&mut source, &header, &rest);
@@ -334,19 +332,28 @@ impl Known {
         row.cells.iter().filter(is_known).count()
     }
 
-    /// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent.
-    fn refuse_customer(&self, place: &str, header: &Row) -> Result<(), Error> {
-        let cells = header.cells.iter();
-        let personal = cells.filter(|cell| is_personal(&cell.as_shown())).count();
-        if personal == 0 || personal < self.hits(header) {
-            return Ok(());
-        }
+    /// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent. So a person
+    /// may want it; but behind what ends a line somewhere, though not here, all customers may stand.
+    fn refuse_customer(&self, place: &str, header: &Row, is_wanted: bool) -> Result<(), Error> {
+        // A line break that is a control character is no text, and shown as U+FFFD.
+        let ends_line = |c| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}' | '\u{fffd}');
+        let cells: Vec<_> = header.cells.iter().map(Cell::as_shown).collect();
+        let personal = cells.iter().filter(|cell| is_personal(cell)).count();
+        let is_customer = !is_wanted && personal > 0 && personal >= self.hits(header);
+        let cells = cells.join("\t");
+        let (_, behind) = cells.split_once(ends_line).unwrap_or_default();
         let row = header.number;
+        let hint = if behind.split(|c| c == '\t' || ends_line(c)).any(is_personal) {
+            "Save the file again from Excel as \"CSV UTF-8\": each customer on a line of its own, and no number or address in a header.".to_owned()
+        } else if is_customer {
+            format!(
+                "Insert a row above it that names the columns, such as name, phone, email; or say which row does by --header-row N (N = {row} if it is this one after all)."
+            )
+        } else {
+            return Ok(());
+        };
         let message = format!(
             "{place}: row {row} should hold the headers, but seems to be a customer's: it holds a phone number, an id or an e-mail address."
-        );
-        let hint = format!(
-            "Insert a row above it that names the columns, such as name, phone, email; or say which row does by --header-row N (N = {row} if it is this one after all)."
         );
         Err(Error::unusable("header_is_a_customer", message).hint(hint))
     }

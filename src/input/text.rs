@@ -13,7 +13,8 @@ use super::encoding::{BREAKS, Basis, Lines, decide};
 use super::file::Input;
 use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Options, Source, cell_of_text, undecodable};
 use crate::error::Error;
-use crate::model::{Cell, RESULT_COLUMNS, Row, RowNumber};
+use crate::mapping::names::is_personal;
+use crate::model::{Cell, RESULT_COLUMNS, Row, RowNumber, may_part_cells};
 
 /// The delimiters that are looked for, in order of preference when nothing tells them apart.
 const CANDIDATES: [(char, &str); 4] = [
@@ -82,8 +83,8 @@ fn named(sample: &str) -> Option<char> {
         .strip_prefix('"')
         .and_then(|line| line.strip_suffix('"'));
     let (word, delimiter) = quoted.unwrap_or(line).split_at_checked(4)?;
-    let delimiter = delimiter.parse().ok().filter(|&delimiter| delimiter != '"');
-    delimiter.filter(|_| word.eq_ignore_ascii_case("sep="))
+    let delimiter = delimiter.parse().ok();
+    delimiter.filter(|&c| may_part_cells(c) && word.eq_ignore_ascii_case("sep="))
 }
 
 /// The delimiter by which the most rows of the sample have the same number of cells, more than one.
@@ -117,8 +118,8 @@ struct Look {
     delimiter: char,
     /// How many cells a row has.
     width: usize,
-    /// The first column that holds phones, ids or addresses of e-mail.
-    key: Option<usize>,
+    /// Whether a column of it holds phones, ids or addresses of e-mail.
+    has_keys: bool,
 }
 
 impl Look {
@@ -133,29 +134,27 @@ impl Look {
         Look {
             delimiter,
             width,
-            key: (0..width).find(|&column| keys(column) >= half),
+            has_keys: (0..width).any(|column| keys(column) >= half),
         }
     }
 
-    /// Whether a line within the quoted cell of column `within` looks like a row: it splits into as many cells, or begins as
-    /// the key column does.
-    fn is_row(&self, line: &str, within: usize) -> bool {
-        let count = line.split(self.delimiter).count();
-        match self.key {
-            Some(key) => {
-                let is_row = count == self.width || (count > 1 && key == 0 && within > 0);
-                is_row && line.split(self.delimiter).nth(key).is_some_and(is_key)
-            }
-            // An address in two parts looks like a name and a city.
-            None => count == self.width && count > 2,
-        }
+    /// Whether a line of a quoted cell looks like a row, or, with as many cells `before` it, like the rest of one: it holds a key
+    /// beside other cells, or is as wide as rows are, and none of its cells could be one.
+    fn is_row(&self, line: &str, before: Option<usize>) -> bool {
+        let cells: Vec<&str> = line.split(self.delimiter).collect();
+        let is_whole = before.unwrap_or(0) + cells.len() == self.width;
+        // A phone may begin a cell, and be followed by a word on it.
+        let own = usize::from(before.is_some() && !is_whole);
+        let has_key = cells.len() > 1 && cells[own..].iter().any(|cell| is_key(cell));
+        // An address in two parts looks like a name and a city; in no text do two commas stand side by side.
+        let has_none = !self.has_keys || cells.contains(&"");
+        has_key || (is_whole && cells.len() > 2 && has_none)
     }
 }
 
-/// Whether a cell tells customers apart by its look. Fewer digits are a postal code, or a house and a flat.
+/// Whether a cell tells customers apart by its look. In prose a space follows each comma, and in no row.
 fn is_key(cell: &str) -> bool {
-    let digits = cell.chars().filter(|c| c.is_numeric()).count();
-    cell.contains('@') || (digits >= 8 && !cell.contains(char::is_alphabetic))
+    !cell.starts_with(' ') && is_personal(cell)
 }
 
 /// The cells of a record, as far as its lines have been taken in.
@@ -280,10 +279,12 @@ impl Records {
             if cell.is_torn {
                 return Err(self.stray_quote(cell, "that is never closed"));
             }
-            let mut lines = cell.text.split(BREAKS).skip(1);
-            if lines.any(|line| self.look.is_row(line, at)) {
+            let mut before = Some(at);
+            let mut lines = cell.text.split(BREAKS);
+            if lines.any(|line| self.look.is_row(line, before.take())) {
                 let what = "and what it holds looks like further rows";
-                return Err(self.stray_quote(cell, what));
+                let error = self.stray_quote(cell, what);
+                return Err(error.hint("Delete that \" if it is a stray one; if all of it is one cell's text, write that on one line."));
             }
         }
         let cell = |cut: Cut| {

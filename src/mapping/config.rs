@@ -16,7 +16,7 @@ use super::reading::Reading;
 use super::template::Template;
 use super::value::{Country, DecimalMark, check_date_format, check_date_input};
 use crate::error::Error;
-use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate, is_loopback};
+use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate, is_loopback, may_part_cells};
 
 /// How dates go out unless the config says otherwise.
 pub(crate) const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
@@ -81,7 +81,6 @@ pub struct LimitsConfig {
 pub struct SourceConfig {
     pub sheet: Option<Text>,
     pub header_row: Option<NonZeroU32>,
-    /// An ASCII character.
     #[serde(deserialize_with = "delimiter")]
     pub delimiter: Option<char>,
     /// The encoding's name, not yet checked.
@@ -317,7 +316,7 @@ fn safe_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
 }
 
 fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>, D::Error> {
-    let is_one = |text: &str| text.len() == 1 && !["\"", "\n", "\r"].contains(&text);
+    let is_one = |text: &str| text.parse().is_ok_and(may_part_cells);
     let expected = "must be one character\nsuch as \",\", \";\", \"|\" or \"\\t\" for a tab";
     let text = checked(deserializer, is_one, expected)?;
     Ok(text.and_then(|text| text.chars().next()))

@@ -163,6 +163,11 @@ impl From<Kept> for Cell {
     }
 }
 
+/// Whether a character can be a CSV's delimiter.
+pub fn may_part_cells(c: char) -> bool {
+    !matches!(c, '"' | '\n' | '\r')
+}
+
 /// What to do with rows that are hidden or filtered away in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use vlens_batch::model::Cell;
 
 fuzz_target!(|input: (&str, f64, Option<String>)| {
     let (text, number, format) = input;
-    let format = format.filter(|format| check_date_input(format).is_ok());
+    let format = format.filter(|format| check_date_input(format, true).is_ok());
     let phone = Kind::Phone {
         country: Country::default(),
         landlines: true,

@@ -15,6 +15,7 @@ use super::diagnostics::Origin;
 use super::reading::Reading;
 use super::template::Template;
 use super::value::{Country, DecimalMark, check_date_format, check_date_input};
+use super::words::names_a_birth_date;
 use crate::error::Error;
 use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate, is_loopback, may_part_cells};
 
@@ -430,17 +431,18 @@ impl FieldConfig {
             let message = format!("the template cannot be used: {reason}");
             reading.refuse(text.span(), message, "");
         }
-        let formats: [(_, _, fn(&str) -> _); 2] = [
-            ("input", &self.input, check_date_input),
-            ("output", &self.output, check_date_format),
-        ];
-        for (name, format, check) in formats {
-            if let Some(format) = format
-                && let Err(reason) = check(format.get_ref())
-            {
-                let message = format!("`{name}` is no date format: {reason}");
+        let columns = self.column.iter().flat_map(|columns| &columns.get_ref().0);
+        let mut names = columns.map(|name| name.as_str()).chain([key]);
+        let is_birth = names.any(names_a_birth_date);
+        let input = self.input.as_ref();
+        let input = input.map(|form| (form, check_date_input(form.get_ref(), is_birth)));
+        let output = self.output.as_ref();
+        let output = output.map(|form| (form, check_date_format(form.get_ref())));
+        for (name, checked) in [("input", input), ("output", output)] {
+            if let Some((form, Err(reason))) = checked {
+                let message = format!("`{name}` cannot be used: {reason}");
                 let hint = "such as \"%d/%m/%Y\" for 31/12/1990";
-                reading.refuse(format.span(), message, hint);
+                reading.refuse(form.span(), message, hint);
             }
         }
         self.check_options(reading);

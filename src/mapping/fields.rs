@@ -8,12 +8,12 @@ use toml::Spanned;
 
 use super::config::{Columns, Config, DEFAULT_DATE_OUTPUT, Entries, FieldConfig, Text, TypeKey};
 use super::diagnostics::ConfigProblem;
-use super::form::{TypeForm, names_a_birth_date};
+use super::form::TypeForm;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
 use super::names::{did_you_mean, fold_choice, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
-use super::words::Role;
+use super::words::{Role, names_a_birth_date};
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Row};
 
 /// How many fields a note lists: those of any real form.

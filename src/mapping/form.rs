@@ -149,12 +149,6 @@ fn holds_digits(field: &FormField) -> bool {
     words.any(|word| WORDS.digits_that_are_text.contains(&word))
 }
 
-pub(crate) fn names_a_birth_date(name: &str) -> bool {
-    let folded = fold(name);
-    let mut words = ["birth", "dateofb", "ميلاد"].iter();
-    folded == "dob" || words.any(|word| folded.contains(word))
-}
-
 /// Everything that a mapping could stumble over between two answers that describe the same form, a line each. Labels and order
 /// are left out: they decide nothing that is sent.
 pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {

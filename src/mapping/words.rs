@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::names::fold;
 use crate::model::FieldType;
 
 pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
@@ -91,4 +92,10 @@ impl Words {
     pub fn concept(&self, key: &str) -> Option<&Concept> {
         self.concepts.iter().find(|concept| concept.key == key)
     }
+}
+
+pub(crate) fn names_a_birth_date(name: &str) -> bool {
+    let folded = fold(name);
+    let mut words = ["birth", "dateofb", "ميلاد"].iter();
+    folded == "dob" || words.any(|word| folded.contains(word))
 }

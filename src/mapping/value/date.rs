@@ -174,13 +174,20 @@ pub fn check_date_format(form: &str) -> Result<(), String> {
     Err(format!("\"{form}\" {wrong}"))
 }
 
-/// Whether dates can be read in this form: it must hold a whole date, and only parts that can be read back.
-pub fn check_date_input(form: &str) -> Result<(), String> {
+/// Whether dates, or those of births, can be read in this form: it must hold a whole date, and only parts that can be read back.
+pub fn check_date_input(form: &str, is_birth: bool) -> Result<(), String> {
     check_date_format(form)?;
-    let text = strtime::format(form, SAMPLE);
-    let wrong = match text.and_then(|text| strtime::parse(form, text)?.to_date()) {
-        Ok(date) if date == SAMPLE.date() => return Ok(()),
-        Ok(_) => "does not give back the date that it is given".to_owned(),
+    let read_back = |at: civil::Date| {
+        let text = strtime::format(form, at.to_datetime(SAMPLE.time()));
+        let date = text.and_then(|text| strtime::parse(form, text)?.to_date());
+        date.map(|date| date == at)
+    };
+    let wrong = match read_back(SAMPLE.date()) {
+        Ok(true) if is_birth && !matches!(read_back(civil::date(1890, 12, 31)), Ok(true)) => {
+            "has two digits of the year, which do not tell a birth's century".to_owned()
+        }
+        Ok(true) => return Ok(()),
+        Ok(false) => "does not give back the date that it is given".to_owned(),
         Err(error) => format!("cannot be read back as a date: {error}"),
     };
     Err(format!("\"{form}\" {wrong}"))

@@ -98,13 +98,16 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
     if exponent(bare).is_some() {
         return Err(Fault::NumberRounded);
     }
+    let is_sure = decimal.is_some() || !may_be_thousands(bare);
     let (number, mark) = match (decimal, read_either_way(bare)) {
         (None, [Some(one), Some(other)]) if one != other && bare.contains('.') => {
             return Err(Fault::PointAmbiguous);
         }
         // Between thousands a comma is what nearly everybody writes.
         (None | Some(DecimalMark::Point), [Some(number), _]) => (number, DecimalMark::Point),
-        (None | Some(DecimalMark::Comma), [_, Some(number)]) => (number, DecimalMark::Comma),
+        (None | Some(DecimalMark::Comma), [_, Some(number)]) if is_sure => {
+            (number, DecimalMark::Comma)
+        }
         _ => return Err(invalid),
     };
     let is_comma = mark == DecimalMark::Comma && bare.contains(',');
@@ -114,11 +117,21 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
 
 /// The mark that a text can only be read by, if it is a number.
 pub(super) fn proved(text: &str) -> Option<DecimalMark> {
-    match read_either_way(without_currency(&western_digits(text))) {
+    let western = western_digits(text);
+    let bare = without_currency(&western);
+    match read_either_way(bare) {
+        _ if may_be_thousands(bare) => None,
         [Some(_), None] => Some(DecimalMark::Point),
         [None, Some(_)] => Some(DecimalMark::Comma),
         _ => None,
     }
+}
+
+/// Whether one digit too few or too many may have made this of thousands: `,500`, `41,0000`.
+fn may_be_thousands(bare: &str) -> bool {
+    let (whole, rest) = bare.rsplit_once(['.', ',']).unwrap_or((bare, ""));
+    let whole = whole.trim_start_matches(['-', '\u{2212}', '+', ' ']);
+    rest.len() >= 3 && whole.len() <= 3 && !whole.starts_with('0')
 }
 
 fn read_either_way(bare: &str) -> [Option<String>; 2] {
@@ -138,26 +151,26 @@ fn read_by(decimal: DecimalMark, bare: &str) -> Option<String> {
         DecimalMark::Point => '.',
         DecimalMark::Comma => ',',
     };
-    let (whole, fraction) = digits.split_once(mark).unwrap_or((digits, ""));
+    let Some((whole, fraction)) = digits.split_once(mark) else {
+        let whole = ungrouped(digits).filter(|whole| !whole.is_empty())?;
+        return Some([sign, &whole].concat());
+    };
     let whole = ungrouped(whole)?;
-    let is_number =
-        fraction.bytes().all(|b| b.is_ascii_digit()) && whole.len() + fraction.len() > 0;
     let whole = if whole.is_empty() { "0" } else { &whole };
-    let point = if fraction.is_empty() { "" } else { "." };
-    is_number.then(|| [sign, whole, point, fraction].concat())
+    is_digits(fraction).then(|| [sign, whole, ".", fraction].concat())
 }
 
-/// The text without the words for Egyptian pounds around it, and without Excel's leading apostrophe.
+/// The text without the words for Egyptian pounds around it, without Excel's leading apostrophe, and without a mark that nothing stands
+/// behind: it tells nothing.
 fn without_currency(western: &str) -> &str {
     let mut rest = western.strip_prefix('\'').unwrap_or(western).trim();
-    if !rest.contains(|c: char| c.is_alphabetic() || c == '£') {
-        return rest;
+    if rest.contains(|c: char| c.is_alphabetic() || c == '£') {
+        let words = &WORDS.currency;
+        while let Some(less) = words.iter().find_map(|word| without_word(rest, word)) {
+            rest = less;
+        }
     }
-    let words = &WORDS.currency;
-    while let Some(less) = words.iter().find_map(|word| without_word(rest, word)) {
-        rest = less;
-    }
-    rest
+    rest.strip_suffix(['.', ',', '٫']).unwrap_or(rest)
 }
 
 fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {

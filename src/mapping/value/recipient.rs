@@ -110,6 +110,7 @@ struct Dialled {
 
 impl Dialled {
     fn judged(&self, country: Country, landlines: bool) -> Result<Reading<'static>, Fault> {
+        use PhoneNumberType::{FixedLineOrMobile, Mobile, PersonalNumber};
         let digits = self.digits.as_str();
         let foreign = |digits: &str| valid(&format!("+{digits}"), None);
         let number = if self.international {
@@ -122,7 +123,7 @@ impl Dialled {
             count => Fault::PhoneUnknown(count, country.into()),
         })?;
         let lost_zero = !self.international && lacks_zero(&number, digits);
-        if lost_zero && kind != PhoneNumberType::Mobile {
+        if lost_zero && kind != Mobile {
             return Err(Fault::PhoneLacksZero);
         }
         let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
@@ -130,7 +131,8 @@ impl Dialled {
         if mobiles.any(|prefix| e164.starts_with(prefix)) && e164.len() < EGYPTIAN_MOBILE_CHARS {
             return Err(Fault::MobileTooShort);
         }
-        if kind == PhoneNumberType::FixedLine && !landlines {
+        // The others are landlines, and numbers of services, companies and satellites.
+        if !landlines && !matches!(kind, Mobile | FixedLineOrMobile | PersonalNumber) {
             return Err(Fault::Landline);
         }
         Ok(Reading::new(e164, self.repaired || lost_zero))

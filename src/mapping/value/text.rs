@@ -95,7 +95,7 @@ fn rewritten(text: &str) -> String {
     for c in text.chars().filter(|&c| !is_invisible(c)) {
         if is_presentation_form(c) {
             // The isolated vowel signs decompose into a space that carries them; the letter before does that here.
-            plain.extend(std::iter::once(c).nfkc().filter(|&part| part != ' '));
+            plain.extend(std::iter::once(c).nfkc().skip_while(|&part| part == ' '));
         } else {
             plain.push(c);
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
 use super::diagnostics::Origin;
+use super::names::visible;
 use super::reading::Reading;
 use super::template::Template;
 use super::value::{Country, DecimalMark, check_date_format, check_date_input};
@@ -412,6 +413,10 @@ impl FieldConfig {
             self.template.as_ref().map(|_| "\"template\""),
             self.value.as_ref().map(|_| "\"value\""),
         ];
+        if visible(key).is_empty() {
+            let hint = "name the form's field that it fills, such as fullName";
+            reading.refuse(span.clone(), "a field has no key", hint);
+        }
         match sources.into_iter().flatten().collect::<Vec<_>>()[..] {
             [_] => {}
             [] => {

@@ -347,7 +347,7 @@ impl<'a> Binder<'a> {
             pairs.push((label.get_ref().clone(), sent));
         }
         pairs.extend(form.choice_pairs(key.get_ref()));
-        if pairs.is_empty() && config.choices.is_none() {
+        if pairs.is_empty() {
             let message = format!("the field `{key}` is a choice, and nothing says of what");
             let hint = "add choices = { \"as written\" = \"as sent\" }";
             self.refuse_at(key.span(), message, hint);

@@ -43,16 +43,20 @@ impl Reader {
     /// Says by which columns the customers of a sheet are told apart (none: the recipient tells), within a transaction. Whoever was told
     /// apart by others is known by the body as well, else changing `[identity]` would invite everybody again.
     pub fn tell_apart_by(&self, columns: &str) -> Result<()> {
+        // By any body that was asked for; but where a row told apart by these columns is that invitation already, only by the one
+        // that it stands for, and only until that row has asked for this.
         const OTHERS: &str = "
-            CREATE TEMP TABLE others AS SELECT c.body_hash, i.id FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+            CREATE TEMP TABLE others AS SELECT c.body_hash, i.id, c.body_hash IS it.body_hash AS is_it
+            FROM invitations i CROSS JOIN contents it ON it.id = i.content_id CROSS JOIN contents c ON c.invitation_id = i.id
             WHERE NOT EXISTS (
                 SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
-                WHERE own.invitation_id = i.id AND s.told_by = ?1)
+                WHERE own.invitation_id = i.id AND s.told_by = ?1 AND (own.body_hash IS it.body_hash OR c.body_hash IS NOT it.body_hash))
             LIMIT iif(EXISTS (SELECT 1 FROM sheets WHERE told_by <> ?1), -1, 0)";
         self.db.script("DROP TABLE IF EXISTS temp.others")?;
         self.db.run(OTHERS, [columns])?;
-        self.db
-            .script("CREATE INDEX temp.others_by_body ON others (body_hash)")
+        self.db.script(
+            "CREATE INDEX temp.others_by_body ON others (body_hash); CREATE INDEX temp.others_by_id ON others (id)",
+        )
     }
 
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
@@ -62,16 +66,17 @@ impl Reader {
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.id = coalesce((SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1))";
         const BY_BODY: &str = "
-            SELECT i.id, i.status, 1, i.was_created IS 1, 0, i.key, 0
-            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 LIMIT 1";
+            SELECT i.id, i.status, o.is_it, i.was_created IS 1, 0, i.key, 0
+            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 ORDER BY o.is_it DESC LIMIT 1";
         let hash = body_hash(&self.salt, &invitation.body);
         let mut met: Option<Meeting> = self.db.first(BY_KEY, (self.kept_key(invitation), hash))?;
         if met.is_none() {
             met = self.db.first(BY_BODY, [hash])?;
             if let Some(met) = &met {
                 // Another row with this body is another invitation.
-                let taken = "DELETE FROM temp.others WHERE id = ?1";
-                self.db.run(taken, [met.invitation])?;
+                let taken =
+                    "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
+                self.db.run(taken, (met.invitation, hash))?;
             }
         }
         Ok(met)
@@ -231,6 +236,9 @@ impl Import<'_> {
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
         const ALIAS: &str =
             "INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        // By its body, an invitation may be met by the rows of two who were told apart later.
+        const HERE: &str = "
+            SELECT r.row FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = ?1 WHERE c.invitation_id = ?2 LIMIT 1";
         let key = self.ledger.kept_key(invitation);
         let body = Some(&*invitation.body);
         let known = match self.last_before {
@@ -243,6 +251,10 @@ impl Import<'_> {
             return self.add_row(row, id, None, true);
         };
         if meeting.key != key {
+            let here = (self.sheet, meeting.invitation);
+            if let Some(first) = self.ledger.db.value(HERE, here)? {
+                return self.duplicate(row, first);
+            }
             self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
         }
         meeting.content = self.content(row, Some(meeting.invitation), body, None)?;

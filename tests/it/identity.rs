@@ -143,3 +143,56 @@ fn nobody_is_invited_again_because_other_columns_tell_customers_apart() {
     }
     assert_eq!(world.accepted().len(), 3);
 }
+
+#[test]
+fn whoever_changed_and_was_held_is_known_when_other_columns_tell_customers_apart() {
+    let write = |world: &World, rows: &[&str]| {
+        let rows = rows.join("\n");
+        let text = format!("phoneNumber,contractTypeId,fullName,_application\n{rows}\n");
+        world.file("customers.csv", text);
+    };
+    let sent = |world: &World, created: u64, already_created: u64| {
+        let would = world.ran("run customers.csv --dry-run --json", 0).json();
+        let would = pick(&would, ["would_send", "already_created"]);
+        let counts = json!([created, already_created]);
+        assert_eq!(would, counts);
+        let ended = world.sent("customers.csv", 0).json();
+        assert_eq!(
+            pick(&ended["counts"], ["created", "already_created"]),
+            counts
+        );
+        ended["changed"].clone()
+    };
+    let [mona, adel, ali] =
+        ["Mona,A1", "Mona Adel,A1", "Ali,A2"].map(|customer| format!("01012345678,414,{customer}"));
+    let sara = "01112345678,414,Sara,A3";
+    for (held, rows, created, already_created) in [
+        (&adel, &[&*adel, sara][..], 0, 2),
+        // Two people who came to have one phone: told apart, both are meant.
+        (&ali, &[&*mona, &*ali, sara], 1, 2),
+        (&ali, &[&*ali, sara], 0, 2),
+    ] {
+        let world = World::with_server();
+        write(&world, &[&mona, sara]);
+        sent(&world, 2, 0);
+        write(&world, &[held, sara]);
+        assert_eq!(sent(&world, 0, 2), 1);
+        world.config("[identity]\ncolumns = [\"_application\"]\n");
+        write(&world, rows);
+        sent(&world, created, already_created);
+        // Whatever order they come in, and however late.
+        write(&world, &[&ali, &mona, sara]);
+        world.sent("customers.csv", 0);
+        world.sent("customers.csv --retry-rejected", 0);
+        let mut bodies: Vec<_> = world
+            .invitations()
+            .into_iter()
+            .map(|one| one.body)
+            .collect();
+        let all = bodies.len();
+        bodies.sort();
+        bodies.dedup();
+        assert_eq!(bodies.len(), all, "{rows:?}");
+        world.check_invariants(&Promise::default().resending_was_asked_for());
+    }
+}

@@ -129,6 +129,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// What a library says, without the link to its manual that TLS adds.
+pub fn without_link(text: &str) -> &str {
+    text.split_once(": http").map_or(text, |(words, _)| words)
+}
+
 /// Whether Windows refuses a file because another program, Excel most often, holds it open: a sharing or a lock violation.
 pub fn is_open_elsewhere(error: &io::Error) -> bool {
     cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))

@@ -128,7 +128,7 @@ impl Reader {
         place::require_folder(&to)?;
         self.refuse_to_overwrite(&to)?;
         let unfinished = beside(&to, UNFINISHED);
-        place::remove(&unfinished, &["", "-journal"])?;
+        place::remove(&unfinished, &["", "-journal", "-wal", "-shm"])?;
         let file = place::open_private(&unfinished)?;
         let copied = self.copy_to(&unfinished, &to, now).inspect_err(|_| {
             // What there is of it is of no use to anybody.

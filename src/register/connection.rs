@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Config, Row};
 
 use super::member::{Member, Party};
 use super::tls::Tls;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, without_link};
 use crate::model::{Secret, is_loopback};
 
 /// Where the register is, and how to get there.
@@ -279,7 +279,7 @@ impl From<tokio_postgres::Error> for Fault {
             while let Some(inner) = cause.source() {
                 cause = inner;
             }
-            return Fault::Away(cause.to_string());
+            return Fault::Away(without_link(&cause.to_string()).to_owned());
         };
         let words = fault.message().to_owned();
         let unusable =

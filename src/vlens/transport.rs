@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::bytes::Bytes;
 
 use super::answer::{Body, RawAnswer, plain};
-use crate::error::Error;
+use crate::error::{Error, without_link};
 use crate::failpoint;
 use crate::model::{Failure, Refusal, Uncertainty, Why, is_loopback};
 
@@ -350,7 +350,10 @@ fn describe(error: &reqwest::Error) -> String {
         }
         _ => "",
     };
-    format!("{kind}: {}{remedy}", plain(&cause.to_string()))
+    format!(
+        "{kind}: {}{remedy}",
+        plain(without_link(&cause.to_string()))
+    )
 }
 
 /// The body that the HTTP library takes its bytes from. It tells for certain whether one byte of it left the process: "could not

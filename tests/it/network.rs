@@ -126,6 +126,23 @@ fn gone_after(head: &'static str) -> Rude {
     })
 }
 
+#[test]
+fn a_link_to_a_librarys_manual_is_told_to_nobody() {
+    let world = World::new();
+    let (certificate, key) = certificate(&world);
+    let rude = Rude::serve_tls(certificate, key, |wire, _| {
+        wire.cut(Shutdown::Both);
+        Ok(())
+    });
+    world.customers("customers.csv", 1);
+    let run = world.send("customers.csv").env("VLENS_CA_FILE", "ca.pem");
+    let ended = run.envs(rude.variables()).ends(3);
+    ended.complains_of("close_notify").hides("docs.rs");
+    let error = world.export()[0]["error"].to_string();
+    assert!(error.contains("close_notify"), "{error}");
+    assert!(!error.contains("http"), "{error}");
+}
+
 /// Six rows against servers without manners: how many are created; the others are uncertain. Each request leaves once.
 #[test]
 fn what_leaves_and_is_not_answered_is_uncertain_and_never_sent_again() {

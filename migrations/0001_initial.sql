@@ -67,7 +67,7 @@ CREATE TABLE invitations (
     created_run INTEGER,                 -- set exactly while the status is created
     content_id  INTEGER NOT NULL,        -- what the status speaks of
     wanted_id   INTEGER,                 -- what the newest row asks for, where that is a request of another body
-    overcome    TEXT,                    -- of a pending one: the status that a person's word or new content has overcome
+    overcome    TEXT,                    -- of a pending one: the status that a person's word or new content has overcome; created, if it ever was
     was_created INTEGER                  -- 1 once it was created, whatever a person's word has had it sent again as since
 ) STRICT;
 CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
@@ -101,6 +101,12 @@ CREATE TABLE rows (
 CREATE INDEX rows_by_content ON rows (content_id);
 CREATE INDEX due ON rows (sheet_id, row) WHERE is_due;
 
+-- By which columns an invitation's key tells its customer apart: as the sheet that first asked for it.
+CREATE VIEW told_apart AS
+SELECT i.id AS invitation_id, (
+    SELECT s.told_by FROM rows r CROSS JOIN sheets s ON s.id = r.sheet_id WHERE r.content_id = i.id ORDER BY r.sheet_id LIMIT 1) AS told_by
+FROM invitations i;
+
 -- Append-only history: each request before it leaves, closed with what became of it; and each decision of a person.
 CREATE TABLE attempts (
     id            INTEGER PRIMARY KEY,
@@ -114,7 +120,7 @@ CREATE TABLE attempts (
     message       TEXT,
     token         TEXT,
     pause_ms      INTEGER,               -- for how long its answer has nobody send
-    register_id   BLOB,                  -- its name in the team's register, if there is one
+    register_id   BLOB,                  -- its name in the team's register, if there is one; of what is noted from there, the other's
     told          INTEGER,               -- whether the register knows what became of it; NULL once that does not matter any more
     -- somebody's word, and no request
     is_decision   INTEGER AS (event IN ('settled_created', 'settled_not_created', 'retried', 'elsewhere', 'assumed_sent'))

@@ -47,14 +47,43 @@ CREATE TABLE processes (
 
 -- A customer with a set of contract types, known by a keyed hash alone.
 CREATE TABLE claims (
-    tenant  integer NOT NULL REFERENCES tenants,
-    key     bytea NOT NULL,
-    status  text NOT NULL CHECK (status IN ('pending', 'sending', 'created', 'rejected', 'failed', 'uncertain')),
-    attempt uuid,                        -- that the status follows; NULL after a person's word
-    process integer NOT NULL,
-    at      timestamptz NOT NULL,
+    tenant      integer NOT NULL REFERENCES tenants,
+    key         bytea NOT NULL,
+    told_by     bytea NOT NULL DEFAULT '', -- keyed hash of the columns that this key tells customers apart by; empty where nobody said
+    status      text NOT NULL CHECK (status IN ('pending', 'sending', 'created', 'rejected', 'failed', 'uncertain')),
+    was_created boolean NOT NULL DEFAULT false, -- once it was, whatever a person's word has had it sent again as since
+    attempt     uuid,                    -- that the status follows; NULL after a person's word, and where a ledger told it
+    process     integer NOT NULL,
+    at          timestamptz NOT NULL,
     PRIMARY KEY (tenant, key)
 );
+
+CREATE FUNCTION note_created() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    new.was_created := new.was_created OR new.status = 'created';
+    RETURN new;
+END $$;
+CREATE TRIGGER note_created BEFORE INSERT OR UPDATE ON claims FOR EACH ROW EXECUTE FUNCTION note_created();
+
+-- What was asked for under a key, as keyed hashes of requests: who is told apart by other columns is known by them.
+CREATE TABLE bodies (
+    tenant  integer NOT NULL REFERENCES tenants,
+    body    bytea NOT NULL,
+    key     bytea NOT NULL,
+    is_sent boolean NOT NULL,
+    PRIMARY KEY (tenant, body, key)
+);
+
+-- Other keys of claims, as they were found by a body.
+CREATE TABLE aliases (
+    tenant  integer NOT NULL REFERENCES tenants,
+    alias   bytea NOT NULL,
+    key     bytea NOT NULL,
+    told_by bytea NOT NULL,
+    body    bytea NOT NULL,
+    PRIMARY KEY (tenant, alias)
+);
+CREATE INDEX aliases_by_key ON aliases (tenant, key);
 
 -- Append-only: each request before it leaves, closed with what became of it. A login has no key.
 CREATE TABLE attempts (
@@ -64,7 +93,9 @@ CREATE TABLE attempts (
     process integer NOT NULL,
     opened  timestamptz NOT NULL,
     closed  timestamptz,
-    event   text
+    event   text,
+    status  text,                        -- how the claim stood before, and by which attempt: again so, if the request never leaves
+    attempt uuid
 );
 CREATE INDEX attempts_closed ON attempts (tenant, closed) WHERE closed IS NOT NULL;
 CREATE INDEX attempts_open ON attempts (tenant, opened) WHERE closed IS NULL;
@@ -137,6 +168,27 @@ BEGIN
     RETURN wait;
 END $$;
 
+-- The key that a customer's claim has: his own, unless an earlier sheet told him apart by other columns.
+CREATE FUNCTION claimed_as(the_tenant integer, the_key bytea) RETURNS bytea
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT coalesce((SELECT key FROM aliases WHERE tenant = the_tenant AND alias = the_key), the_key)
+$$;
+
+-- The same of one who may be unknown by this key: the one with this body whom other columns told apart, unless another row by these
+-- columns is he. As in a ledger, a body that was only asked for tells nothing any more once another row is he.
+CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_told_by bytea, the_body bytea) RETURNS bytea
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+DECLARE found_key bytea := claimed_as(the_tenant, the_key);
+BEGIN
+    IF found_key = the_key AND NOT EXISTS (SELECT FROM claims WHERE tenant = the_tenant AND key = the_key) THEN
+        INSERT INTO aliases SELECT the_tenant, the_key, c.key, the_told_by, the_body FROM bodies b JOIN claims c USING (tenant, key)
+        WHERE b.tenant = the_tenant AND b.body = the_body AND c.told_by <> the_told_by AND NOT EXISTS (
+            SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by AND (a.body = the_body OR NOT b.is_sent))
+        ORDER BY b.is_sent DESC, c.at LIMIT 1 RETURNING key INTO found_key;
+    END IF;
+    RETURN coalesce(found_key, the_key);
+END $$;
+
 -- A process begins, or (with its number) is back after its connection was lost. `newest` is a request that the register once knew: a
 -- copy of the database's files that was put back shows by its absence alone.
 -- Answers: ready | unknown tenant | another key | restored
@@ -176,65 +228,85 @@ BEGIN
 END $$;
 
 -- One customer is claimed and one request recorded, both or neither. `over` is a status that a person's word, or the row's new
--- content, has overcome. Asked again with the same id, it gives the same answer.
+-- content, has overcome, as it was after the attempt `known`: of what came of another, nothing was said. Asked again with the same id,
+-- it gives the same answer.
 -- Answers: granted | wait | taken (with whose it is) | restored
 CREATE FUNCTION open_attempt(
-    caller integer, attempt_id uuid, the_key bytea, over text, caller_ms bigint,
-    OUT verdict text, OUT wait bigint, OUT status text, OUT host text, OUT os_user text, OUT at timestamptz)
+    caller integer, attempt_id uuid, the_key bytea, the_told_by bytea, the_body bytea, over text, known uuid, caller_ms bigint,
+    OUT verdict text, OUT wait bigint, OUT status text, OUT host text, OUT os_user text, OUT at timestamptz, OUT attempt uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE k record; t tenants; n timestamptz; c claims; known attempts;
+#variable_conflict use_column
+DECLARE k record; t tenants; n timestamptz; c claims; before attempts; may_be_sent boolean;
 BEGIN
     SELECT * INTO k FROM tick(caller, caller_ms);
     t := k.t;
     n := k.n;
     IF t.id IS NULL OR t.timeline <> timeline() THEN verdict := 'restored'; RETURN; END IF;
-    SELECT * INTO known FROM attempts WHERE id = attempt_id;
+    SELECT * INTO before FROM attempts WHERE id = attempt_id;
     IF FOUND THEN
-        verdict := CASE WHEN known.closed IS NULL THEN 'granted' ELSE 'wait' END;
+        verdict := CASE WHEN before.closed IS NULL THEN 'granted' ELSE 'wait' END;
         wait := 0;
         RETURN;
     END IF;
     PERFORM sweep(t, n);
     IF the_key IS NOT NULL THEN
+        the_key := find_claim(t.id, the_key, the_told_by, the_body);
         SELECT * INTO c FROM claims WHERE tenant = t.id AND key = the_key;
-        IF FOUND AND c.status NOT IN ('pending', 'failed') AND c.status IS DISTINCT FROM over THEN
+        may_be_sent := c.key IS NULL OR c.status IN ('pending', 'failed') AND NOT c.was_created
+            OR c.status <> 'sending' AND (c.attempt IS NULL OR c.attempt = known) AND (over = c.status OR over = 'created' AND c.was_created);
+        IF may_be_sent IS NOT TRUE THEN
+            INSERT INTO bodies VALUES (t.id, the_body, the_key, false) ON CONFLICT DO NOTHING;
             verdict := 'taken';
-            SELECT c.status, p.host, p.os_user, c.at INTO status, host, os_user, at FROM processes p WHERE p.id = c.process;
+            SELECT * INTO status, host, os_user, at, attempt FROM told(c, over);
             RETURN;
         END IF;
     END IF;
     wait := wait_ms(t, n);
     verdict := CASE WHEN wait > 0 THEN 'wait' ELSE 'granted' END;
     IF wait > 0 THEN RETURN; END IF;
-    INSERT INTO attempts (id, tenant, key, process, opened) VALUES (attempt_id, t.id, the_key, caller, n);
+    INSERT INTO attempts (id, tenant, key, process, opened, status, attempt)
+    VALUES (attempt_id, t.id, the_key, caller, n, c.status, c.attempt);
     IF the_key IS NOT NULL THEN
-        INSERT INTO claims VALUES (t.id, the_key, 'sending', attempt_id, caller, wall())
+        INSERT INTO bodies VALUES (t.id, the_body, the_key, true)
+        ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true;
+        INSERT INTO claims (tenant, key, told_by, status, attempt, process, at)
+        VALUES (t.id, the_key, the_told_by, 'sending', attempt_id, caller, wall())
         ON CONFLICT (tenant, key) DO UPDATE SET status = 'sending', attempt = attempt_id, process = caller, at = wall();
     END IF;
 END $$;
+
+-- A claim as somebody is told of it who may not send. Who was created is so for all who have not overcome that.
+CREATE FUNCTION told(c claims, over text, OUT status text, OUT host text, OUT os_user text, OUT at timestamptz, OUT attempt uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT CASE WHEN c.was_created AND c.status <> 'sending' AND (over IS NULL OR c.status IN ('pending', 'failed')) THEN 'created' ELSE c.status END,
+        p.host, p.os_user, c.at, c.attempt FROM processes p WHERE p.id = c.process
+$$;
 
 -- What became of a request, however late it is told; a request that never left is 'withdrawn' or 'unreachable' and holds no slot. The claim follows
 -- only while it is still this request's: never over a person's word or a newer request. A 429 on one computer pauses all.
 CREATE FUNCTION close_attempt(caller integer, attempt_id uuid, the_event text, the_status text, pause_ms bigint, caller_ms bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE k record; t tenants; n timestamptz;
+DECLARE k record; t tenants; n timestamptz; a attempts;
 BEGIN
     SELECT * INTO k FROM tick(caller, caller_ms);
     t := k.t;
     n := k.n;
     UPDATE tenants SET paused_until = greatest(paused_until, n + make_interval(secs => pause_ms / 1000.0)) WHERE id = t.id AND pause_ms > 0;
-    UPDATE attempts SET closed = coalesce(closed, n), event = the_event WHERE id = attempt_id AND tenant = t.id;
+    UPDATE attempts SET closed = coalesce(closed, n), event = the_event WHERE id = attempt_id AND tenant = t.id RETURNING * INTO a;
     IF NOT FOUND THEN RETURN false; END IF;
-    UPDATE claims SET status = the_status, process = caller, at = wall()
+    -- Nothing came of it, not even that a word was used.
+    IF the_event = 'withdrawn' THEN the_status := coalesce(a.status, the_status); END IF;
+    UPDATE claims SET status = the_status, attempt = CASE the_event WHEN 'withdrawn' THEN a.attempt ELSE attempt_id END, process = caller, at = wall()
     WHERE tenant = t.id AND attempt = attempt_id AND status IN ('sending', 'uncertain');
     RETURN true;
 END $$;
 CREATE INDEX claims_by_attempt ON claims (attempt) WHERE status IN ('sending', 'uncertain');
 
--- What a person says of customers that are uncertain here, all or none. Returns those that are not: created or rejected, or on their
--- way for less than the lease, so that their request may still leave.
+-- What a person says of customers that are uncertain here, all or none. Returns those that are not, by their place in `keys`: created or
+-- rejected, or on their way for less than the lease, so that their request may still leave. Where nobody says anything, it returns how
+-- all stand.
 CREATE FUNCTION settle(caller integer, keys bytea[], the_status text, caller_ms bigint)
-RETURNS TABLE (key bytea, status text, host text, os_user text, at timestamptz)
+RETURNS TABLE (place bigint, status text, host text, os_user text, at timestamptz, attempt uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 #variable_conflict use_column
 DECLARE k record; t tenants; n timestamptz;
@@ -242,28 +314,43 @@ BEGIN
     SELECT * INTO k FROM tick(caller, caller_ms);
     t := k.t;
     n := k.n;
-    IF t.timeline <> timeline() THEN RAISE EXCEPTION 'restored' USING ERRCODE = 'VB001'; END IF;
+    IF t.timeline IS DISTINCT FROM timeline() THEN RAISE EXCEPTION 'restored' USING ERRCODE = 'VB001'; END IF;
     PERFORM sweep(t, n);
-    RETURN QUERY SELECT c.key, c.status, p.host, p.os_user, c.at FROM claims c JOIN processes p ON p.id = c.process
+    IF the_status IS NULL THEN
+        RETURN QUERY SELECT u.place, coalesce(s.status, 'pending'), coalesce(s.host, ''), coalesce(s.os_user, ''), coalesce(s.at, n), s.attempt
+            FROM unnest(keys) WITH ORDINALITY AS u(asked, place)
+            LEFT JOIN claims c ON c.tenant = t.id AND c.key = claimed_as(t.id, asked) LEFT JOIN LATERAL told(c, '') s ON c.key IS NOT NULL;
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT u.place, c.status, p.host, p.os_user, c.at, c.attempt
+        FROM unnest(keys) WITH ORDINALITY AS u(asked, place)
+        JOIN claims c ON c.tenant = t.id AND c.key = claimed_as(t.id, asked) JOIN processes p ON p.id = c.process
         LEFT JOIN attempts a ON a.id = c.attempt
-        WHERE c.tenant = t.id AND c.key = ANY (keys) AND c.status <> the_status
-            AND (c.status IN ('created', 'rejected') OR c.status = 'sending' AND a.opened >= n - t.lease);
+        WHERE c.status <> the_status AND (c.status IN ('created', 'rejected') OR c.status = 'sending' AND a.opened >= n - t.lease);
     IF FOUND THEN RETURN; END IF;
-    INSERT INTO claims SELECT t.id, k, the_status, NULL, caller, wall() FROM unnest(keys) k
+    INSERT INTO claims (tenant, key, status, process, at)
+    SELECT DISTINCT t.id, claimed_as(t.id, asked), the_status, caller, wall() FROM unnest(keys) asked
     ON CONFLICT (tenant, key) DO UPDATE SET status = the_status, attempt = NULL, process = caller, at = wall();
 END $$;
 
 -- What a ledger knows, given back after a restore or brought along when it joins. A claim only gets stronger by it: the more can
 -- have happened, the less is sent.
-CREATE FUNCTION remember(caller integer, keys bytea[], statuses text[]) RETURNS bigint
+CREATE FUNCTION remember(caller integer, keys bytea[], told bytea[], sent bytea[], statuses text[], were_created boolean[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; changed bigint;
+DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; n bigint; changed bigint := 0;
 BEGIN
-    INSERT INTO claims AS c SELECT p.tenant, k.key, k.status, NULL, caller, wall()
-    FROM processes p, unnest(keys, statuses) AS k(key, status) WHERE p.id = caller
-    ON CONFLICT (tenant, key) DO UPDATE SET status = excluded.status, attempt = NULL, process = caller, at = wall()
-    WHERE array_position(by_strength, excluded.status) > array_position(by_strength, c.status);
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    FOR k IN SELECT p.tenant, claimed_as(p.tenant, u.key) AS key, u.told_by, u.body, u.status, u.was_created
+        FROM processes p, unnest(keys, told, sent, statuses, were_created) AS u(key, told_by, body, status, was_created) WHERE p.id = caller
+    LOOP
+        INSERT INTO claims AS c (tenant, key, told_by, status, was_created, process, at)
+        VALUES (k.tenant, k.key, k.told_by, k.status, k.was_created, caller, wall())
+        ON CONFLICT (tenant, key) DO UPDATE SET status = excluded.status, attempt = NULL, process = caller, at = wall()
+        WHERE array_position(by_strength, excluded.status) > array_position(by_strength, c.status);
+        GET DIAGNOSTICS n = ROW_COUNT;
+        changed := changed + n;
+        UPDATE claims SET was_created = true WHERE tenant = k.tenant AND key = k.key AND k.was_created AND NOT was_created;
+        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, true) ON CONFLICT DO NOTHING;
+    END LOOP;
     RETURN changed;
 END $$;
 
@@ -283,7 +370,7 @@ BEGIN
         UPDATE attempts SET closed = greatest(wall() + t.skew, t.clock), event = 'lost' WHERE tenant = t.id AND closed IS NULL;
         UPDATE claims SET status = 'uncertain', at = wall() WHERE tenant = t.id AND status = 'sending';
         UPDATE tenants SET timeline = here, clock = greatest(wall() + skew, clock),
-            paused_until = greatest(wall() + skew, clock) + interval '61 seconds' WHERE id = t.id;
+            paused_until = greatest(paused_until, greatest(wall() + skew, clock) + interval '61 seconds') WHERE id = t.id;
     END IF;
 END $$;
 

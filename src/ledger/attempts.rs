@@ -7,7 +7,7 @@ use super::open::{Ledger, Worker};
 use super::reader::Reader;
 use super::values::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
 use crate::error::{Error, Result};
-use crate::model::{CustomerKey, Moment, RunId, Secret, Status, Stop};
+use crate::model::{Customer, CustomerKey, Moment, RunId, Secret, Status, Stop};
 
 /// What became of a request; by default of one that is about no invitation.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,9 @@ pub struct Closing {
     /// For how long nobody may send from then on.
     pub pause: Option<Duration>,
 }
+
+/// A customer, how his invitation stands, and whether it was ever created.
+pub type Known = (Customer, Status, bool);
 
 /// Now, on the time line of process `p`: as steady as the uptime (`?2`) within one start of the machine (`?3`), else the wall's (`?1`).
 const NOW: &str = "iif(p.boot_id = ?3 AND ?3 <> '', p.anchor_ms + ?2 - p.anchor_uptime_ms, ?1)";
@@ -187,15 +190,18 @@ impl Ledger {
         self.lock.sync()
     }
 
-    /// Notes within a transaction what the team's register says of an invitation that another computer claimed.
+    /// Notes within a transaction what the team's register says of an invitation that another computer claimed, by which request.
     pub fn note_elsewhere(
         &self,
         invitation: InvitationId,
         status: Status,
         words: &str,
+        request: Option<RegisterId>,
         now: &Moment,
     ) -> Result<()> {
+        let by = "UPDATE attempts SET register_id = ?1 WHERE id = last_insert_rowid()";
         self.note_decision(invitation, Event::Elsewhere, Some(words), now)?;
+        self.db.run(by, [request])?;
         // Created by no run of this ledger.
         self.set_status(invitation, status, None)
     }
@@ -289,13 +295,35 @@ impl Reader {
     pub fn known_customers(
         &self,
         after: InvitationId,
-        at_most: u32,
-    ) -> Result<Vec<(InvitationId, CustomerKey, Status)>> {
-        const KNOWN: &str = "SELECT id, key, status FROM invitations WHERE id > ?1 AND status <> 'pending' ORDER BY id LIMIT ?2";
-        let mut known = self.db.all(KNOWN, (after, at_most))?;
-        for (_, key, _) in &mut known {
+        at_most: usize,
+    ) -> Result<Vec<(InvitationId, Known)>> {
+        const KNOWN: &str = "
+            SELECT i.id, i.key, (SELECT told_by FROM told_apart WHERE invitation_id = i.id), coalesce(c.body, ''), i.status, i.was_created IS 1
+            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+            WHERE i.id > ?1 AND (i.status <> 'pending' OR i.was_created) ORDER BY i.id LIMIT ?2";
+        let known = self.db.all(KNOWN, (after, at_most))?.into_iter();
+        Ok(known
+            .map(|(id, key, told_by, body, status, was_created)| {
+                (id, (self.customer(key, told_by, body), status, was_created))
+            })
+            .collect())
+    }
+
+    /// Who was uncertain or rejected at a colleague's when the register was last asked: it alone knows what became of them since.
+    pub fn left_elsewhere(&self) -> Result<Vec<(InvitationId, CustomerKey, Status)>> {
+        const LEFT: &str = "
+            SELECT i.id, i.key, i.status FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id
+            WHERE a.event IN ('settled_created', 'elsewhere') AND a.event = 'elsewhere' AND i.status IN ('uncertain', 'rejected')
+              AND NOT EXISTS (SELECT 1 FROM attempts s WHERE s.invitation_id = i.id AND s.id > a.id)";
+        let mut left: Vec<(InvitationId, CustomerKey, Status)> = self.db.all(LEFT, ())?;
+        for (_, key, _) in &mut left {
             *key = unmasked(&self.salt, *key);
         }
-        Ok(known)
+        Ok(left)
+    }
+
+    pub(super) fn customer(&self, kept: CustomerKey, told_by: String, body: String) -> Customer {
+        let key = unmasked(&self.salt, kept);
+        Customer { key, told_by, body }
     }
 }

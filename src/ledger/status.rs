@@ -8,19 +8,19 @@ use rusqlite::Row;
 use super::memory::Mark;
 use super::open::Ledger;
 use super::reader::Reader;
-use super::values::{Event, InvitationId, unmasked};
+use super::values::{Event, InvitationId, RegisterId, unmasked};
 use crate::error::Result;
-use crate::model::{CustomerKey, Moment, Plan, RowNumber, RunId, Standing, Status};
+use crate::model::{Customer, CustomerKey, Moment, Plan, RowNumber, RunId, Standing, Status};
 
 /// A row that is to be sent. It holds personal data, so it does not print itself.
 pub struct DueRow {
     pub row: RowNumber,
     pub invitation: InvitationId,
-    pub customer: CustomerKey,
+    pub customer: Customer,
     /// The status that a person's word or new content has overcome, if any.
     pub overcome: Option<Status>,
-    /// The request's body.
-    pub body: String,
+    /// The last request for this customer that is known of, here or at a colleague's: what was overcome is what came of it.
+    pub known: Option<RegisterId>,
 }
 
 /// Says what is to become of a row from how its invitation stands (none: never seen).
@@ -78,15 +78,11 @@ impl Meeting {
 }
 
 impl Ledger {
-    /// Has the register asked again about those who were uncertain or rejected at a colleague's: it alone knows what became of them
-    /// since, and lets nobody be sent to as long as they are.
-    pub fn ask_again(&mut self) -> Result<()> {
-        const ASK_AGAIN: &str = "
-            UPDATE invitations SET status = 'pending' WHERE status IN ('uncertain', 'rejected')
-              AND id IN (SELECT invitation_id FROM attempts WHERE event = 'elsewhere')
-              AND (SELECT event FROM attempts WHERE invitation_id = invitations.id ORDER BY id DESC LIMIT 1) = 'elsewhere'
-              AND (SELECT body FROM contents WHERE id = content_id) IS NOT NULL";
-        self.set(ASK_AGAIN, ())
+    /// Makes due within a transaction, by nobody's word, whom the team's register lets anybody send.
+    pub fn free(&self, invitation: InvitationId) -> Result<()> {
+        let by_nobody = "UPDATE invitations SET overcome = NULL WHERE id = ?1";
+        self.make_due(invitation)?;
+        self.db.run(by_nobody, [invitation])
     }
 
     /// Gives an invitation a new status; `by` is the run that created it, none where that was elsewhere.
@@ -108,7 +104,7 @@ impl Ledger {
     fn make_due(&self, invitation: InvitationId) -> Result<bool> {
         const RENEW: &str = "
             UPDATE invitations SET content_id = coalesce(wanted_id, content_id), wanted_id = NULL,
-                overcome = iif(status IN ('created', 'rejected', 'uncertain'), status, overcome)
+                overcome = CASE WHEN was_created THEN 'created' WHEN status IN ('rejected', 'uncertain') THEN status ELSE overcome END
             WHERE id = ?1 AND (SELECT body FROM contents WHERE id = coalesce(wanted_id, content_id)) IS NOT NULL";
         let found = self.db.change(RENEW, [invitation])? > 0;
         if found {
@@ -239,25 +235,28 @@ impl Reader {
     /// whoever sends goes forward and does not look back.
     pub fn due(&self, run: RunId, after: RowNumber, at_most: usize) -> Result<Vec<DueRow>> {
         const DUE: &str = "
-            SELECT r.row, i.id, i.key, i.overcome, c.body
+            SELECT r.row, i.id, i.key, (SELECT told_by FROM told_apart WHERE invitation_id = i.id), i.overcome, (
+                SELECT register_id FROM attempts WHERE invitation_id = i.id AND register_id IS NOT NULL ORDER BY id DESC LIMIT 1), c.body
             FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
             CROSS JOIN contents c ON c.id = i.content_id
             WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
         let due = self.db.all(DUE, (run, after, at_most))?.into_iter();
         Ok(due
-            .map(|(row, invitation, key, overcome, body)| DueRow {
-                row,
-                invitation,
-                customer: unmasked(&self.salt, key),
-                overcome,
-                body,
-            })
+            .map(
+                |(row, invitation, key, told_by, overcome, known, body)| DueRow {
+                    row,
+                    invitation,
+                    customer: self.customer(key, told_by, body),
+                    overcome,
+                    known,
+                },
+            )
             .collect())
     }
 
     /// The body of the first row that is due in a run, if any.
     pub fn first_due_body(&self, run: RunId) -> Result<Option<String>> {
         let first = self.due(run, RowNumber(0), 1)?.pop();
-        Ok(first.map(|row| row.body))
+        Ok(first.map(|row| row.customer.body))
     }
 }

@@ -52,6 +52,15 @@ pub struct Recipient {
 /// for one.
 pub type CustomerKey = [u8; 16];
 
+/// Whom an invitation is for, as others can know him again. It holds personal data, so it does not print itself.
+pub struct Customer {
+    pub key: CustomerKey,
+    /// The columns that tell customers apart by this key: whom others told apart is known by the body.
+    pub told_by: String,
+    /// The request's body; empty once purged.
+    pub body: String,
+}
+
 /// The form of one contract type: every field of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Form {

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
-use crate::model::CustomerKey;
+use crate::model::{Customer, CustomerKey};
 
 /// Names a request before the register has heard of it.
 pub type AttemptId = [u8; 16];
@@ -111,6 +111,16 @@ impl TeamKey {
             mac.map_err(|error| Error::unexpected("register_key_unusable", error.to_string()))?;
         let mac = mac.chain_update(domain).chain_update(value);
         Ok(mac.finalize().into_bytes().to_vec())
+    }
+
+    /// Of key, columns and body.
+    pub(super) fn hashes(&self, customer: &Customer) -> Result<[Vec<u8>; 3]> {
+        let Customer { key, told_by, body } = customer;
+        Ok([
+            self.hash(b"customer", key)?,
+            self.hash(b"told by", told_by.as_bytes())?,
+            self.hash(b"body", body.as_bytes())?,
+        ])
     }
 
     pub(super) fn check(&self) -> Result<Vec<u8>> {

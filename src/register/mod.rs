@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
-use crate::model::{CustomerKey, Status, Timestamp};
+use crate::model::{Customer, CustomerKey, Status, Timestamp};
 use connection::{Connection, Parameters, another_key, restored, unknown_tenant};
 use member::{Member, random};
 
@@ -45,6 +45,23 @@ pub struct Claim {
     /// User and host.
     pub by: String,
     pub at: Timestamp,
+    /// The request of which that came; none after a person's word.
+    pub request: Option<AttemptId>,
+}
+
+/// Columns of a claim.
+const CLAIM: &str = "status, os_user || ' at ' || host, (extract(epoch FROM at) * 1000)::bigint, uuid_send(attempt)";
+
+impl Claim {
+    /// For people, with the status that it has.
+    pub fn told(&self) -> Option<(Status, String)> {
+        let Claim { by, at, .. } = self;
+        let words = match self.status? {
+            Status::Created => format!("Invited by {by} on {at}: the link is in the ledger there."),
+            status => format!("It is {status} by {by} on {at}."),
+        };
+        Some((self.status?, words))
+    }
 }
 
 pub struct Register {
@@ -135,22 +152,29 @@ impl Register {
     }
 
     /// Claims a customer (none: a login or the like) and records that a request is about to leave. `over` is the status that a person's
-    /// word has overcome. Asked again with the same id, the answer is the same.
+    /// word has overcome, as it was after the request `known`. Asked again with the same id, the answer is the same.
     pub async fn open_attempt(
         &self,
         attempt: AttemptId,
-        customer: Option<&[u8]>,
+        customer: Option<&Customer>,
         over: Option<Status>,
+        known: Option<AttemptId>,
     ) -> Result<Verdict> {
-        const OPEN: &str = "SELECT verdict, wait, status, os_user || ' at ' || host, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5)";
-        let hash = |customer| self.member.party.key.hash(b"customer", customer);
-        let key = customer.map(hash).transpose()?;
+        let open = format!(
+            "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, encode($7, 'hex')::uuid, $8)"
+        );
+        let hashes = customer.map(|customer| self.member.party.key.hashes(customer));
+        let hashes = hashes.transpose()?.map(|hashes| hashes.map(Some));
+        let [key, told_by, body] = hashes.unwrap_or_default();
         let parameters: Parameters<'_> = &[
             (&attempt.as_slice(), Type::BYTEA),
             (&key, Type::BYTEA),
+            (&told_by, Type::BYTEA),
+            (&body, Type::BYTEA),
             (&over.map(<&str>::from), Type::TEXT),
+            (&known.as_ref().map(<[u8; 16]>::as_slice), Type::BYTEA),
         ];
-        let rows = self.connection.call(OPEN, parameters).await?;
+        let rows = self.connection.call(&open, parameters).await?;
         let row = connection::first(rows)?;
         Ok(match row.get(0) {
             "granted" => Verdict::Granted,
@@ -184,31 +208,41 @@ impl Register {
         self.connection.call(CLOSE, parameters).await.map(drop)
     }
 
-    /// Notes what a person says of customers, of all or of none. Gives those of whom it cannot be said, by their place in `customers`.
+    /// Notes what a person says of customers, of all or of none. Gives those of whom it cannot be said, by their place in `customers`;
+    /// where nobody says anything, how all of them stand.
     pub async fn settle(
         &self,
         customers: &[CustomerKey],
-        status: Status,
+        status: Option<Status>,
     ) -> Result<Vec<(usize, Claim)>> {
-        const SETTLE: &str = "SELECT key, status, os_user || ' at ' || host, (extract(epoch FROM at) * 1000)::bigint FROM vlens_batch.settle($1, $2, $3, $4)";
+        let settle = format!("SELECT place, {CLAIM} FROM vlens_batch.settle($1, $2, $3, $4)");
         let keys = self.member.hashes(customers)?;
-        let status = <&str>::from(status);
+        let status = status.map(<&str>::from);
         let parameters: Parameters<'_> = &[(&keys, Type::BYTEA_ARRAY), (&status, Type::TEXT)];
-        let rows = self.connection.call(SETTLE, parameters).await?;
-        let place = |row: &Row| keys.iter().position(|key| key == row.get::<_, &[u8]>(0));
-        let refused = |row| Some((place(row)?, claim(row, 1)));
-        Ok(rows.iter().filter_map(refused).collect())
+        let rows = self.connection.call(&settle, parameters).await?;
+        let place = |row: &Row| usize::try_from(row.get::<_, i64>(0) - 1).ok();
+        let claims = rows
+            .iter()
+            .filter_map(|row| Some((place(row)?, claim(row, 1))));
+        Ok(claims.collect())
     }
 
-    /// Gives what a ledger knows of some customers.
-    pub async fn remember(&self, customers: &[CustomerKey], statuses: &[Status]) -> Result<u64> {
-        const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3)";
-        let keys = self.member.hashes(customers)?;
-        let statuses: Vec<&str> = statuses.iter().map(|&status| status.into()).collect();
+    /// Gives what a ledger knows of some customers: how they stand, and whether they were ever created.
+    pub async fn remember(&self, known: &[(Customer, Status, bool)]) -> Result<u64> {
+        const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3, $4, $5, $6)";
+        let hashes = |(customer, ..): &(Customer, _, _)| self.member.party.key.hashes(customer);
+        let hashes: Vec<[Vec<u8>; 3]> = known.iter().map(hashes).collect::<Result<_>>()?;
+        let [keys, told_by, bodies] =
+            [0, 1, 2].map(|n| hashes.iter().map(|of| &*of[n]).collect::<Vec<&[u8]>>());
+        let statuses: Vec<&str> = known.iter().map(|known| known.1.into()).collect();
+        let were_created: Vec<bool> = known.iter().map(|known| known.2).collect();
         let parameters: Parameters<'_> = &[
             (&self.member.process(), Type::INT4),
             (&keys, Type::BYTEA_ARRAY),
+            (&told_by, Type::BYTEA_ARRAY),
+            (&bodies, Type::BYTEA_ARRAY),
             (&statuses, Type::TEXT_ARRAY),
+            (&were_created, Type::BOOL_ARRAY),
         ];
         let row = self.connection.ask_one(REMEMBER, parameters).await?;
         Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
@@ -238,12 +272,13 @@ async fn beat(connection: Arc<Connection>) {
     }
 }
 
-/// The claim in three columns from `index` on.
+/// The claim in four columns from `index` on.
 fn claim(row: &Row, index: usize) -> Claim {
-    let status: &str = row.get(index);
+    let (status, request): (&str, Option<&[u8]>) = (row.get(index), row.get(index + 3));
     Claim {
         status: status.parse().ok(),
         by: row.get(index + 1),
         at: Timestamp(row.get(index + 2)),
+        request: request.and_then(|id| id.try_into().ok()),
     }
 }

@@ -145,7 +145,7 @@ impl Drop for Slot<'_> {
 pub(super) struct Intent<'a> {
     slot: Slot<'a>,
     /// What the register knows it by, where the ledger keeps whether it was told.
-    name: Option<AttemptId>,
+    pub(super) name: Option<AttemptId>,
     /// None without a ledger.
     recorded: Option<ledger::AttemptId>,
 }
@@ -276,12 +276,12 @@ impl Api {
             return Ok(());
         };
         let away = |error| self.give_up(StopReason::Register(error));
-        let customer = row.map(|row| row.customer.as_slice());
-        let over = row.and_then(|row| row.overcome);
+        let customer = row.map(|row| &row.customer);
+        let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
         loop {
             let attempt = Register::new_attempt().map_err(away)?;
             *registered = Some((attempt, self.clock.steady()));
-            let asking = register.open_attempt(attempt, customer, over);
+            let asking = register.open_attempt(attempt, customer, over, known);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = self.stop.or_stop(asking).await?;
             if verdict != Ok(Verdict::Granted) {

@@ -26,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
 use crate::failpoint;
-use crate::ledger::{Closing, DueRow, Event, Writer};
+use crate::ledger::{Closing, DueRow, Event, Ledger, Writer};
 use crate::model::{Counts, Outcome, Refusal, RowNumber, RunId, Status, Why};
 use crate::register::Claim;
 use api::Unsent;
@@ -255,13 +255,13 @@ impl Sending {
     /// request was made for it.
     async fn deliver(
         self: Arc<Self>,
-        row: DueRow,
+        mut row: DueRow,
         mut place: OwnedSemaphorePermit,
     ) -> Result<bool, Stopped> {
         let mut history = History::default();
         let (mut is_sent, mut looks) = (false, 0);
         loop {
-            let wait = match self.attempt(&row, &mut history).await {
+            let wait = match self.attempt(&mut row, &mut history).await {
                 Ok((outcome, decision)) => {
                     is_sent = true;
                     self.follow(row.row, &outcome, decision)
@@ -297,7 +297,7 @@ impl Sending {
     /// One request for one row: its intent durable, the request, its outcome durable.
     async fn attempt(
         &self,
-        row: &DueRow,
+        row: &mut DueRow,
         history: &mut History,
     ) -> Result<(Outcome, Decision), Unsent> {
         let api = &self.api;
@@ -305,8 +305,9 @@ impl Sending {
         let (slot, bearer) = api.admit(row).await?;
         failpoint::pass("before_intent");
         let intent = slot.open(Some(row.invitation)).await?;
+        row.known = intent.name.or(row.known);
         failpoint::pass("after_intent");
-        let (bearer, body) = (bearer.as_ref(), row.body.clone().into());
+        let (bearer, body) = (bearer.as_ref(), row.customer.body.clone().into());
         let outcome = api.client.create(bearer, body, intent.fence()).await;
         failpoint::pass("after_answer");
         let throttled_in_a_row = match outcome.as_ref().map_err(|failure| failure.why) {
@@ -379,26 +380,22 @@ impl Sending {
     async fn found_elsewhere(
         &self,
         row: &DueRow,
-        Claim { status, by, at }: &Claim,
+        claim: &Claim,
         looks: u32,
     ) -> Result<Option<Duration>, Stopped> {
-        let Some(status) = *status else {
+        let Some((status, words)) = claim.told() else {
             if looks < LOOKS_ELSEWHERE {
                 return Ok(Some(Duration::from_millis(500) * 2_u32.pow(looks)));
             }
             self.state().left_elsewhere += 1;
             return Ok(None);
         };
-        let words = match status {
-            Status::Created => format!("Invited by {by} on {at}: the link is in the ledger there."),
-            status => format!("It is {status} by {by} on {at}."),
-        };
         let why = Some(("elsewhere".to_owned(), words.clone()));
-        let (about, now) = (row.invitation, self.api.clock.moment());
-        let note = self
-            .api
-            .note(move |ledger| ledger.note_elsewhere(about, status, &words, &now));
-        note.await?;
+        let (about, request) = (row.invitation, claim.request);
+        let now = self.api.clock.moment();
+        let note =
+            move |ledger: &Ledger| ledger.note_elsewhere(about, status, &words, request, &now);
+        self.api.note(note).await?;
         self.state().end(row.row, status, why, true);
         Ok(None)
     }

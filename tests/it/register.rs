@@ -1,12 +1,190 @@
 //! A team: what one computer knows of another's customers, and the limits that all of them share.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
-    COMPUTERS, Customer, FAST, Serve, Team, customers, people, pick, sheet, uses_up_the_quota,
+    COMPUTERS, Customer, FAST, Rude, Serve, Team, answer, answer_with, customers, people, pick,
+    sheet, uses_up_the_quota,
 };
+
+/// A team whose vendor answers every invitation as the test says.
+struct Moody {
+    team: Team,
+    vendor: Rude,
+    mood: Arc<Mutex<&'static str>>,
+}
+
+const GOOD: &str = "200 OK";
+const THROTTLED: &str = "429 Too Many Requests\r\nRetry-After: 0";
+const FORBIDDEN: &str = "403 Forbidden";
+const BROKEN: &str = "500 Internal Server Error";
+
+impl Moody {
+    fn new() -> Option<Moody> {
+        let team = Team::new(Serve::default(), FAST)?;
+        let mood = Arc::new(Mutex::new(GOOD));
+        let asked = Arc::clone(&mood);
+        let vendor = Rude::serve(move |wire, n| match *asked.lock().expect("a mood") {
+            GOOD => answer(wire, &format!("{{\"data\":\"token-{n}\"}}")),
+            status => answer_with(wire, status, r#"{"error_code":9,"error_message":"no"}"#),
+        });
+        let owner = team.postgres.url_of("owner", team.postgres.port());
+        let enter = team.line("owner", "register init").envs(vendor.variables());
+        enter.env("VLENS_REGISTER", owner).ends(0);
+        Some(Moody { team, vendor, mood })
+    }
+
+    /// Carries a command out while the vendor is in this mood. Gives how the rows stand, and how many requests arrived.
+    #[track_caller]
+    fn ran(&self, computer: &str, line: &str, mood: &'static str, code: i32) -> (Value, usize) {
+        *self.mood.lock().expect("a mood") = mood;
+        let before = self.vendor.invitations();
+        let line = self.team.line(computer, &format!("{line} --json"));
+        let document = line.envs(self.vendor.variables()).ends(code).json();
+        let counts = document["counts"].as_object().into_iter().flatten();
+        let counts = counts.filter(|(_, n)| **n != 0);
+        let counts = counts.map(|(status, n)| (status.clone(), n.clone()));
+        let arrived = self.vendor.invitations() - before;
+        (Value::Object(counts.collect()), arrived)
+    }
+
+    /// The computer's sheet: the `n`-th customer by this name, or by his own.
+    fn holds(&self, computer: &str, n: usize, name: &str) {
+        let mut customer = Customer::new(n);
+        if !name.is_empty() {
+            customer = customer.name(name);
+        }
+        let file = format!("{computer}.csv");
+        self.team.world.file(file, sheet([&customer]));
+    }
+
+    #[track_caller]
+    fn runs(&self, computer: &str, mood: &'static str, code: i32) -> (Value, usize) {
+        self.ran(computer, &format!("run {computer}.csv"), mood, code)
+    }
+
+    /// One was created on this computer; sent again as something else, he met this.
+    #[track_caller]
+    fn created_and_sent_again(&self, n: usize, mood: &'static str, code: i32) {
+        self.holds("mona", n, "");
+        self.runs("mona", GOOD, 0);
+        self.holds("mona", n, "Another Name");
+        self.ran("mona", "run mona.csv --resend-changed", mood, code);
+    }
+}
+
+#[test]
+fn created_is_remembered_whatever_became_of_sending_it_again() {
+    let Some(moody) = Moody::new() else { return };
+    let known = (json!({"already_created": 1}), 0);
+    for (n, (mood, code, word_goes_on)) in [
+        (THROTTLED, 3, true),
+        (FORBIDDEN, 6, true),
+        ("422 Unprocessable Content", 3, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        moody.created_and_sent_again(n, mood, code);
+        moody.holds("omar", n, "");
+        assert_eq!(moody.runs("omar", GOOD, 0), known, "{mood}");
+        moody.holds("omar", n, "A Third Name");
+        assert_eq!(moody.runs("omar", GOOD, 0), known, "{mood}");
+        // Where the person asked, the word holds until it has got through, as it does for one alone.
+        let (counts, code) = if word_goes_on {
+            ((json!({"created": 1}), 1), 0)
+        } else {
+            ((json!({"rejected": 1}), 0), 3)
+        };
+        assert_eq!(moody.runs("mona", GOOD, code), counts, "{mood}");
+    }
+}
+
+#[test]
+fn a_register_that_is_made_anew_hears_who_was_created_before_he_was_to_be_sent_again() {
+    let Some(moody) = Moody::new() else { return };
+    moody.created_and_sent_again(0, FORBIDDEN, 6);
+    moody.holds("omar", 1, "");
+    moody.runs("omar", GOOD, 0);
+    let forget = "DELETE FROM vlens_batch.claims; UPDATE vlens_batch.tenants SET timeline = 'x'";
+    moody.team.sql(forget);
+    for computer in ["mona", "omar"] {
+        moody.ran(computer, "register rebuild", GOOD, 0);
+    }
+    moody.team.goes_on_at_once();
+    moody.holds("omar", 0, "");
+    let known = (json!({"already_created": 1}), 0);
+    assert_eq!(moody.runs("omar", GOOD, 0), known);
+    let created = (json!({"created": 1}), 1);
+    assert_eq!(moody.runs("mona", GOOD, 0), created);
+}
+
+#[test]
+fn a_persons_word_holds_for_what_it_was_said_of_and_for_one_request() {
+    let Some(moody) = Moody::new() else { return };
+    moody.holds("mona", 0, "");
+    moody.runs("mona", BROKEN, 3);
+    let retry = "retry --uncertain";
+    moody.ran("mona", retry, FORBIDDEN, 6);
+    moody.holds("omar", 0, "");
+    let uncertain = json!({"uncertain": 1});
+    assert_eq!(moody.runs("omar", BROKEN, 3), (uncertain.clone(), 1));
+    assert_eq!(moody.ran("mona", "resume", GOOD, 3), (uncertain, 0));
+    let created = (json!({"created": 1}), 1);
+    assert_eq!(moody.ran("mona", retry, GOOD, 0), created);
+    moody.holds("sara", 0, "");
+    let known = (json!({"already_created": 1}), 0);
+    assert_eq!(moody.runs("sara", GOOD, 0), known);
+}
+
+#[test]
+fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_apart() {
+    let Some(moody) = Moody::new() else { return };
+    let write = |computer: &str, rows: &str| {
+        let head = "phoneNumber,contractTypeId,fullName,_application\n";
+        let file = format!("{computer}.csv");
+        moody.team.world.file(file, format!("{head}{rows}"));
+    };
+    let rows = "01012345678,414,Mona,A1\n01112345678,414,Sara,A2\n";
+    write("mona", rows);
+    write("omar", rows);
+    moody.runs("mona", GOOD, 0);
+    moody
+        .team
+        .world
+        .config(&format!("{FAST}[identity]\ncolumns = [\"_application\"]\n"));
+    let known = (json!({"already_created": 2}), 0);
+    assert_eq!(moody.runs("mona", GOOD, 0), known);
+    assert_eq!(moody.runs("omar", GOOD, 0), known);
+    // Another application of the same person is another invitation, the more so with another content.
+    let more = "01012345678,414,Mona,A3\n01112345678,414,Sara Adel,A4\n";
+    write("omar", &format!("{rows}{more}"));
+    let counts = json!({"already_created": 2, "created": 2});
+    assert_eq!(moody.runs("omar", GOOD, 0), (counts, 2));
+    let counts = json!({"already_created": 4});
+    write("sara", &format!("{more}{rows}"));
+    assert_eq!(moody.runs("sara", GOOD, 0), (counts, 0));
+    // Back again, with a ledger that has seen nothing.
+    moody.team.world.config(FAST);
+    write("adam", rows);
+    assert_eq!(moody.runs("adam", GOOD, 0), known);
+    assert_eq!(moody.runs("mona", GOOD, 0), known);
+    // What was uncertain by one name is settled by the other.
+    write("mona", "01212345678,414,Ali,A5\n");
+    moody.runs("mona", BROKEN, 3);
+    moody
+        .team
+        .world
+        .config(&format!("{FAST}[identity]\ncolumns = [\"_application\"]\n"));
+    write("omar", "01212345678,414,Ali,A5\n");
+    assert_eq!(moody.runs("omar", GOOD, 3), (json!({"uncertain": 1}), 0));
+    moody.ran("omar", "settle --all --as created", GOOD, 0);
+    moody.team.world.config(FAST);
+    moody.ran("mona", "settle --all --as not-created", GOOD, 2);
+}
 
 #[test]
 fn a_customer_of_another_computer_is_known_and_told_of() {
@@ -91,13 +269,40 @@ fn what_was_uncertain_at_a_colleagues_is_asked_about_again() {
     team.run("mona").ends(0);
     for (status, counts, code) in [("uncertain", [0, 3], 3), ("created", [3, 0], 0)] {
         team.sql(&format!(
-            "UPDATE vlens_batch.claims SET status = '{status}'"
+            "UPDATE vlens_batch.claims SET status = '{status}', was_created = false"
         ));
-        let document = team.run("omar").ends(code).json();
-        let told = pick(&document["counts"], ["already_created", "uncertain"]);
-        assert_eq!(told, json!(counts), "{document}");
+        for line in ["", "--limit 1", "--max-duration 0s"] {
+            let run = team.run("omar").args(line.split_whitespace());
+            let document = run.ends(code).json();
+            let told = pick(&document["counts"], ["already_created", "uncertain"]);
+            assert_eq!(told, json!(counts), "{line}: {document}");
+        }
     }
     team.nobody_twice();
+}
+
+#[test]
+fn whom_a_colleague_has_freed_is_asked_about_before_he_is_sent() {
+    let Some(team) = Team::new(Serve::default(), FAST) else {
+        return;
+    };
+    people(&team, "mona", 0, 3);
+    people(&team, "omar", 0, 3);
+    team.run("mona").ends(0);
+    let are = |status: &str| {
+        let set = format!("UPDATE vlens_batch.claims SET status = '{status}', was_created = false");
+        team.sql(&set);
+    };
+    are("uncertain");
+    team.run("omar").ends(3);
+    are("pending");
+    people(&team, "omar", 0, 4);
+    let run = || team.line("omar", "run omar.csv --rate unlimited");
+    let (_, screen) = run().on_a_terminal("n\r");
+    assert!(screen.contains("4 invitations"), "{screen}");
+    assert_eq!(team.world.invitations().len(), 3, "sent without a question");
+    let (code, _) = run().on_a_terminal("y\r");
+    assert_eq!((code, team.world.invitations().len()), (0, 7));
 }
 
 #[test]

@@ -261,10 +261,13 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     let document = team.run("mona").ends(0).json();
     assert_eq!(document["counts"]["created"], 2, "{document}");
     team.nobody_twice();
-    // Another one, and a person who says that no other ledger will be brought.
+    // Another one, while Vlens has all wait; and a person who says that no other ledger will be brought.
+    team.sql("UPDATE vlens_batch.tenants SET paused_until = clock + interval '1 hour'");
     team.postgres.fail_over();
     let told = team.ran("omar", "register rebuild --without-the-others", 0);
     told.shows("without what these know");
+    let paused = "SELECT paused_until > clock + interval '50 minutes' FROM vlens_batch.tenants";
+    assert_eq!(team.sql(paused), ["t"], "what is left of a pause is cut");
     team.goes_on_at_once();
     people(&team, "omar", 0, 13);
     team.run("omar").ends(0);

@@ -1,7 +1,7 @@
 //! The register's functions against a real server, by clients that live and die at random: nobody is claimed twice, no window is
 //! exceeded, a late answer moves what is still its own, and the database's clock may be set as it likes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -55,19 +55,22 @@ impl Process {
         now.saturating_sub(fastrand::i64(0..300)).max(0)
     }
 
-    async fn open(&self, id: &str, key: u8, over: Option<&str>) -> (String, i64, Option<String>) {
-        let open = "SELECT verdict, wait, status FROM vlens_batch.open_attempt($1, $2::text::uuid, $3, $4, $5)";
+    async fn open(&self, id: &str, key: u8, word: Option<&Word>) -> Answer {
+        let open = "SELECT verdict, wait, status, attempt::text FROM vlens_batch.open_attempt($1, $2::text::uuid, $3, '', $3, $4, $5::text::uuid, $6)";
         let key = vec![key];
+        let over = word.map(|word| &word.over);
+        let known = word.and_then(|word| word.known.as_ref());
         let row = self
             .client
-            .query_one(open, &[&self.number, &id, &key, &over, &self.ms()])
+            .query_one(open, &[&self.number, &id, &key, &over, &known, &self.ms()])
             .await
             .expect("a verdict");
-        (
-            row.get(0),
-            row.get::<_, Option<i64>>(1).unwrap_or(0),
-            row.get(2),
-        )
+        Answer {
+            verdict: row.get(0),
+            wait: row.get::<_, Option<i64>>(1).unwrap_or(0),
+            status: row.get(2),
+            by: row.get(3),
+        }
     }
 
     async fn close(&self, id: &str, status: &str) {
@@ -81,7 +84,7 @@ impl Process {
 
     /// True when it was done.
     async fn settle(&self, key: u8, status: &str) -> bool {
-        let settle = "SELECT key FROM vlens_batch.settle($1, ARRAY[$2::bytea], $3, $4)";
+        let settle = "SELECT place FROM vlens_batch.settle($1, ARRAY[$2::bytea], $3, $4)";
         let key = vec![key];
         let refused = self
             .client
@@ -92,25 +95,41 @@ impl Process {
     }
 }
 
+/// What the register says to one more request: of a customer who is taken, how he stands by which request.
+struct Answer {
+    verdict: String,
+    wait: i64,
+    status: Option<String>,
+    by: Option<String>,
+}
+
+/// A person's, said of a status that came of a request; and whether a request was made by it that left.
+struct Word {
+    over: String,
+    known: Option<String>,
+    is_used: bool,
+}
+
 /// What the vendor sees, and how often each customer may be asked for: once, and once more after each word that allows it.
 #[derive(Default)]
 struct Vendor {
     arrivals: Vec<Instant>,
     allowed: HashMap<u8, i32>,
+    created: HashSet<u8>,
     wrong: Vec<String>,
 }
 
 impl Vendor {
-    /// A word, or an end that tells of no request: one more may follow.
-    fn may_see_again(&mut self, key: u8) {
+    /// By a person's word, or since a request came to nothing.
+    fn allow_one_more(&mut self, key: u8) {
         *self.allowed.entry(key).or_insert(1) += 1;
     }
 
-    fn sees(&mut self, key: u8) {
+    fn is_asked(&mut self, key: u8, by_word: bool) {
         self.arrivals.push(Instant::now());
         let allowed = self.allowed.entry(key).or_insert(1);
         *allowed -= 1;
-        if *allowed < 0 {
+        if *allowed < 0 || self.created.contains(&key) && !by_word {
             let wrong = format!("customer {key} was asked for once too often");
             self.wrong.push(wrong);
         }
@@ -130,41 +149,66 @@ async fn sleep_ms(ms: u64) {
 async fn life(url: String, began: Instant, vendor: Arc<Mutex<Vendor>>, until: Instant) {
     let vendor = || vendor.lock().expect("the vendor");
     let mut process = Process::begin(&url, began).await;
+    let mut words: HashMap<u8, Word> = HashMap::new();
     while Instant::now() < until {
         let (id, key) = (uuid(), fastrand::u8(0..40));
-        let words = [None, None, None, Some("uncertain"), Some("rejected")];
-        let over = fastrand::choice(words).flatten();
-        let (verdict, wait, status) = process.open(&id, key, over).await;
-        match verdict.as_str() {
-            "wait" => sleep_ms(wait.clamp(1, 300).unsigned_abs()).await,
-            "taken" => {
-                let may_settle = status.as_deref() == Some("uncertain") && fastrand::u8(0..4) == 0;
+        let answer = process.open(&id, key, words.get(&key)).await;
+        match answer.verdict.as_str() {
+            "wait" => sleep_ms(answer.wait.clamp(1, 300).unsigned_abs()).await,
+            "taken" => match answer.status.as_deref() {
                 // What follows is a person's word, and may be followed by one more request.
-                if may_settle && process.settle(key, "pending").await {
-                    vendor().may_see_again(key);
+                Some("uncertain")
+                    if fastrand::u8(0..4) == 0 && process.settle(key, "pending").await =>
+                {
+                    vendor().allow_one_more(key);
                 }
+                Some("uncertain" | "rejected" | "created") if fastrand::u8(0..4) == 0 => {
+                    let word = Word {
+                        over: answer.status.unwrap_or_default(),
+                        known: answer.by,
+                        is_used: false,
+                    };
+                    words.insert(key, word);
+                }
+                _ => {}
+            },
+            "granted" if fastrand::u8(0..8) == 0 => {
+                // A word that was given for it still holds.
+                process.close(&id, "withdrawn").await;
             }
             "granted" => {
-                if over.is_some() {
-                    vendor().may_see_again(key);
+                let word = words.remove(&key);
+                if word.as_ref().is_some_and(|word| !word.is_used) {
+                    vendor().allow_one_more(key);
                 }
-                // The word that was given for it still holds.
-                if fastrand::u8(0..8) == 0 {
-                    process.close(&id, "withdrawn").await;
-                    continue;
-                }
-                vendor().sees(key);
+                vendor().is_asked(key, word.is_some());
                 sleep_ms(fastrand::u64(0..60)).await;
                 match fastrand::u8(0..10) {
-                    // Killed: nobody tells of it.
-                    0 => process = Process::begin(&url, began).await,
-                    1 => {
-                        vendor().may_see_again(key);
+                    0 => {
+                        // Killed: nobody tells of it.
+                        drop(process);
+                        process = Process::begin(&url, began).await;
+                        words.clear();
+                    }
+                    1 | 2 => {
+                        // Nothing was made of it: it goes on by the same word.
+                        vendor().allow_one_more(key);
+                        if let Some(Word { over, .. }) = word {
+                            let word = Word {
+                                over,
+                                known: Some(id.clone()),
+                                is_used: true,
+                            };
+                            words.insert(key, word);
+                        }
                         process.close(&id, "pending").await;
                     }
-                    2 => process.close(&id, "uncertain").await,
-                    3 => process.close(&id, "rejected").await,
-                    _ => process.close(&id, "created").await,
+                    3 => process.close(&id, "uncertain").await,
+                    4 => process.close(&id, "rejected").await,
+                    _ => {
+                        vendor().created.insert(key);
+                        process.close(&id, "created").await;
+                    }
                 }
             }
             other => panic!("{other}"),
@@ -240,12 +284,18 @@ fn a_late_answer_moves_what_is_still_its_own_and_nothing_else() {
         for key in 1..=4 {
             lost.push(uuid());
             assert_eq!(
-                dying.open(&lost[usize::from(key) - 1], key, None).await.0,
+                dying
+                    .open(&lost[usize::from(key) - 1], key, None)
+                    .await
+                    .verdict,
                 "granted"
             );
         }
         let again = dying.open(&lost[0], 1, None).await;
-        assert_eq!(again.0, "granted", "the same question has the same answer");
+        assert_eq!(
+            again.verdict, "granted",
+            "the same question has the same answer"
+        );
         let person = Process::begin(&server.url(), began).await;
         assert!(
             !person.settle(1, "pending").await,
@@ -255,14 +305,14 @@ fn a_late_answer_moves_what_is_still_its_own_and_nothing_else() {
         drop(dying);
         tokio::time::sleep(Duration::from_millis(1500)).await;
         assert_eq!(
-            person.open(&uuid(), 1, None).await.2.as_deref(),
+            person.open(&uuid(), 1, None).await.status.as_deref(),
             Some("uncertain"),
             "swept"
         );
         assert!(person.settle(2, "created").await, "a person's word");
         assert!(person.settle(3, "pending").await);
         assert_eq!(
-            person.open(&uuid(), 3, None).await.0,
+            person.open(&uuid(), 3, None).await.verdict,
             "granted",
             "a newer request"
         );
@@ -271,6 +321,20 @@ fn a_late_answer_moves_what_is_still_its_own_and_nothing_else() {
             .zip(["created", "pending", "pending", "rejected"])
         {
             person.close(id, status).await;
+        }
+        // Of a request that never left nothing came: who was created still is, and the word to send him again still holds.
+        let word = Word {
+            over: "created".to_owned(),
+            known: Some(lost[0].clone()),
+            is_used: false,
+        };
+        for _ in 0..2 {
+            let id = uuid();
+            let answer = person.open(&id, 1, Some(&word)).await;
+            assert_eq!(answer.verdict, "granted");
+            person.close(&id, "withdrawn").await;
+            let other = person.open(&uuid(), 1, None).await;
+            assert_eq!(other.status.as_deref(), Some("created"));
         }
     });
     let statuses: Vec<String> = (1..=4).map(status).collect();

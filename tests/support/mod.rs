@@ -26,7 +26,7 @@ pub use invariants::{Promise, damage};
 pub use log::{Record, uses_up_the_quota};
 pub use postgres::Postgres;
 pub use recipe::Recipe;
-pub use rude::{Http2, Rude, Wire, answer};
+pub use rude::{Http2, Rude, Wire, answer, answer_with};
 pub use server::Serve;
 pub use tables::rows;
 pub use team::{COMPUTERS, FAST, Team, people};

@@ -276,7 +276,8 @@ pub fn answer(wire: &mut (impl Write + ?Sized), json: &str) -> io::Result<()> {
     answer_with(wire, "200 OK", json)
 }
 
-fn answer_with(wire: &mut (impl Write + ?Sized), status: &str, json: &str) -> io::Result<()> {
+/// With this status line, which may go on with headers.
+pub fn answer_with(wire: &mut (impl Write + ?Sized), status: &str, json: &str) -> io::Result<()> {
     write!(
         wire,
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{json}",

@@ -104,7 +104,7 @@ impl Team {
     /// Requests that a computer's own ledger has recorded.
     pub fn attempts(&self, computer: &str) -> i64 {
         let ledger = rusqlite::Connection::open(self.world.path(format!("{computer}.db")));
-        let count = "SELECT count(*) FROM attempts WHERE register_id IS NOT NULL";
+        let count = "SELECT count(*) FROM attempts WHERE register_id IS NOT NULL AND event IS NOT 'elsewhere'";
         let count = ledger.and_then(|ledger| ledger.query_row(count, [], |row| row.get(0)));
         count.expect("a count")
     }

@@ -22,7 +22,7 @@ use crate::send::Clock;
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Customers told to the register at a time.
-const PAGE: u32 = 5000;
+const PAGE: usize = 5000;
 
 /// Joins the team, if there is one: tells its register what it has not heard from this ledger yet.
 pub async fn join(
@@ -103,14 +103,36 @@ async fn remember(register: &Register, ledger: &Ledger) -> Result<u64, Error> {
     let (mut after, mut changed) = (InvitationId(0), 0);
     loop {
         let page = ledger.known_customers(after, PAGE)?;
-        let Some((last, ..)) = page.last() else {
+        let (ids, known): (Vec<_>, Vec<_>) = page.into_iter().unzip();
+        let Some(&last) = ids.last() else {
             return Ok(changed);
         };
-        after = *last;
-        let (keys, statuses): (Vec<CustomerKey>, Vec<Status>) =
-            page.iter().map(|(_, key, status)| (*key, *status)).unzip();
-        changed += register.remember(&keys, &statuses).await?;
+        after = last;
+        changed += register.remember(&known).await?;
     }
+}
+
+/// Has what the register says now hold for those who were uncertain or rejected at a colleague's; whom it lets anybody send is due.
+pub async fn ask_again(register: &Register, ledger: &Ledger) -> Result<(), Error> {
+    for page in ledger.left_elsewhere()?.chunks(PAGE) {
+        let customers: Vec<CustomerKey> = page.iter().map(|left| left.1).collect();
+        let claims = register.settle(&customers, None).await?;
+        let now = SystemClock.moment();
+        ledger.write(|ledger| {
+            claims.iter().try_for_each(|(at, claim)| {
+                let (id, _, was) = page[*at];
+                match claim.told() {
+                    Some((Status::Pending | Status::Failed, _)) => ledger.free(id),
+                    Some((status, words)) if status != was => {
+                        ledger.note_elsewhere(id, status, &words, claim.request, &now)
+                    }
+                    // As it was, or on its way.
+                    _ => Ok(()),
+                }
+            })
+        })?;
+    }
+    Ok(())
 }
 
 /// Has the register take down what a person says of uncertain rows, before the ledger does.
@@ -127,7 +149,7 @@ pub async fn settle(
     };
     let uncertain = ledger.uncertain_customers(run, rows)?;
     let customers: Vec<CustomerKey> = uncertain.iter().map(|(_, customer)| *customer).collect();
-    let refused = register.settle(&customers, status).await?;
+    let refused = register.settle(&customers, Some(status)).await?;
     let Some((first, claim)) = refused.first() else {
         return Ok(());
     };

@@ -323,6 +323,11 @@ impl<'s> Flow<'s> {
     ) -> Result<(RunSummary, Arc<Watch>), Error> {
         let run = begun.run;
         begun.ledger.go_on_with(run)?;
+        if let (None, None, Ok(Some(register))) = (&held, &begun.only, &begun.register)
+            && let Err(error) = register::ask_again(register, &begun.ledger).await
+        {
+            begun.register = Err(error);
+        }
         // As far as `--limit` goes.
         let due = match &begun.only {
             Some(rows) => rows.len() as u64,
@@ -339,9 +344,6 @@ impl<'s> Flow<'s> {
             None if self.may_send(due, &begun.target) => (due, None),
             held => (0, held.or(Some((Stop::Declined, None)))),
         };
-        if let (None, None, Ok(Some(_))) = (&held, &begun.only, &begun.register) {
-            begun.ledger.ask_again()?;
-        }
         let begins = self.opened()?.summary(run)?;
         let start = Tally {
             counts: begins.counts,

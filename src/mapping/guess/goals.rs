@@ -300,7 +300,8 @@ impl Goal {
             _ if score > 0.0 => (score, false),
             // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
             _ if !speaks || !is_told => return None,
-            _ if header.says_something_else || header.whole.are_strange() => (0.25, false),
+            _ if header.says_something_else => (0.25, false),
+            _ if header.whole.are_strange(&self.names, &self.weak) => (0.25, false),
             _ => (0.3, true),
         };
         // Of two that are named alike, the phone that says mobile goes first, then what the headers alone would take.

@@ -1,6 +1,6 @@
 //! Reduces a header to the words that say what the column is about, and holds it against the names that things have.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::mapping::header::parts;
@@ -26,13 +26,6 @@ const FUZZY_MIN_CHARS: usize = 5;
 static KNOWN_WORDS: LazyLock<Vec<Words>> =
     LazyLock::new(|| all(WORDS.concepts.iter().flat_map(|concept| &concept.names)));
 static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(&WORDS.other_columns));
-/// Every word of the names that things have.
-static VOCABULARY: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    let weak = all(WORDS.concepts.iter().flat_map(|concept| &concept.weak));
-    let each = KNOWN_WORDS.iter().chain(&weak).flat_map(Words::each);
-    each.map(str::to_owned).collect()
-});
-
 /// Every name by which a header row may be known below title lines.
 pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
     let concepts = WORDS.concepts.iter().flat_map(|concept| &concept.names);
@@ -103,10 +96,14 @@ impl Words {
         self.are_of_another || self.has_one_of(&WORDS.other_people)
     }
 
-    /// They may say what nobody here knows, such as whose it is.
-    pub fn are_strange(&self) -> bool {
+    /// They may say, beside these names, whose it is.
+    pub fn are_strange(&self, names: &[Words], weak: &[Words]) -> bool {
+        let is_own = |word| {
+            let mut own = names.iter().chain(weak).flat_map(Words::each);
+            own.any(|own| own == word)
+        };
         let is_short = |word: &str| word.chars().count() <= 2 || is_number(word);
-        let is_known = |word| is_noise(word) || is_short(word) || VOCABULARY.contains(word);
+        let is_known = |word| is_noise(word) || is_short(word) || is_own(word);
         self.speak_of_another_person() || !self.each().all(is_known)
     }
 
@@ -244,7 +241,9 @@ impl HeaderWords {
         match &self.numbered {
             _ if by_name >= BY_NAME => by_name,
             // `National ID (14 digits)`, but not `National ID (seller)`.
-            _ if !ours.is_empty() && others.iter().any(|part| part.are_strange()) => PERHAPS,
+            _ if !ours.is_empty() && others.iter().any(|part| part.are_strange(names, weak)) => {
+                PERHAPS
+            }
             _ if is_in_part => 0.9,
             // `Mobile 1` is the first choice, `Mobile 2` is none.
             Some((words, ..=1)) if words.say(names) => BY_NAME,
@@ -252,7 +251,7 @@ impl HeaderWords {
             _ if is_weak(&self.whole) || !ours.is_empty() => BY_WEAK_NAME,
             // What is spelled at least as much like something else is nothing of ours.
             _ if by_name > self.other => by_name,
-            _ if self.says_something_else || !self.whole.are_strange() => 0.0,
+            _ if self.says_something_else || !self.whole.are_strange(names, weak) => 0.0,
             _ if names.iter().any(|name| self.whole.hold(name)) => PERHAPS,
             _ => 0.0,
         }

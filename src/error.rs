@@ -93,17 +93,6 @@ impl Error {
         Error::new(Kind::Busy, code, message)
     }
 
-    /// The same, and what else is wrong, with the file that it is about in front.
-    #[must_use]
-    pub fn about(mut self, file: &str) -> Self {
-        if !self.message.starts_with(file) {
-            self.message = format!("{file}: {}", self.message);
-        }
-        let others = self.others.into_iter();
-        self.others = others.map(|other| other.about(file)).collect();
-        self
-    }
-
     /// What is kept aside while a command works has no place.
     pub fn temporary(error: &io::Error) -> Self {
         let folder = std::env::temp_dir();

@@ -385,7 +385,7 @@ fn read_config(path: &Path, own: Option<&Config>) -> Result<Config, Error> {
         let message = format!("The config {shown} cannot be read: {error}.");
         Error::unusable("config_unreadable", message).hint("Check the path given with --config.")
     })?;
-    Config::parse_over(&text, &shown, own).map_err(|error| error.about(&shown))
+    Config::parse_over(&text, &shown, own)
 }
 
 /// What a tenant's ledger is called: as far as every system takes it in a file's name. Should two tenants come to one name, the

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::config::{Config, ContractConfig, RecipientConfig, SessionKind};
-use super::diagnostics::refusal;
+use super::diagnostics::{ConfigProblem, refusal};
 use super::fields::{BindOptions, Binder, Field, Groups, Source};
 use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, is_left_out, listed};
 use super::invitation::BodyFrame;
@@ -62,7 +62,7 @@ impl Mapping {
         let mut binder = Binder {
             config,
             options,
-            header: Header::new(columns, &options.file),
+            header: Header::new(columns),
             types: HeaderTypes {
                 known: named.copied().chain(config.contract_types()).collect(),
                 columns: columns.len(),
@@ -82,7 +82,7 @@ impl Mapping {
         }
         let identity = binder.identity();
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
-            return Err(refusal(binder.problems, &config.origin));
+            return Err(refusal(binder.problems, &config.origin, &options.file));
         };
         binder.note_unused_columns();
         let names = binder.header.names_by_position();
@@ -193,8 +193,7 @@ impl<'a> Binder<'a> {
 
     /// Notes a problem that only the headers are to blame for.
     fn refuse(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        let problem = self.header.problem(message.into(), hint);
-        self.problems.push(problem);
+        self.problems.push(ConfigProblem::nowhere(message, hint));
     }
 
     fn columns_of_role(&self, role: Role) -> impl Iterator<Item = &'a Column> + use<'a> {
@@ -225,7 +224,7 @@ impl<'a> Binder<'a> {
             let placed = self.header.placed(&candidates);
             let message = format!("several columns could be {what}: {placed}");
             let hint = format!("say which in vlens-batch.toml: {setting} = \"…\"");
-            self.header.problem(message, hint)
+            ConfigProblem::nowhere(message, hint)
         };
         self.problems.push(problem);
         None

@@ -92,14 +92,16 @@ impl ConfigProblem {
         }
     }
 
-    fn drawn(&self, origin: &Origin) -> String {
-        let mut title = self.message.clone();
+    /// `told`: with the file, for a title without a line.
+    fn drawn(&self, origin: &Origin, told: &str) -> String {
+        let mut title = told.to_owned();
         let mut picture = None;
         if let Some(span) = &self.span {
             let (origin, span) = origin.locate(span);
             let (name, text) = (&*origin.file_name, &*origin.text);
             let before = &text[..text.floor_char_boundary(span.start)];
             let number = before.matches('\n').count() + 1;
+            title.clone_from(&self.message);
             if let Some((line, span)) = visible(self.shown, text, &span) {
                 let snippet = Snippet::source(line).path(name).line_start(number);
                 picture = Some(snippet.annotation(AnnotationKind::Primary.span(span)));
@@ -115,18 +117,21 @@ impl ConfigProblem {
     }
 }
 
-/// Why a config cannot be used: every problem of it, in the order of its lines, each with its line drawn; lines with secrets are
-/// named only.
-pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin) -> Error {
+/// Why a config, or a sheet's `file` under it, cannot be used: every problem, in the order of the config's lines, each with its line
+/// drawn; lines with secrets are named only.
+pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin, file: &str) -> Error {
     problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
     if problems.len() > MOST_PROBLEMS {
         let more = problems.split_off(MOST_PROBLEMS).len();
         problems.push(ConfigProblem::nowhere(format!("{more} more problems"), ""));
     }
-    let mut all = problems.into_iter().map(|problem| Error {
-        excerpt: Some(problem.drawn(origin)),
-        hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
-        ..Error::unusable("config_invalid", problem.message)
+    let mut all = problems.into_iter().map(|problem| {
+        let message = format!("{file}: {}", problem.message);
+        Error {
+            excerpt: Some(problem.drawn(origin, &message)),
+            hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
+            ..Error::unusable("config_invalid", message)
+        }
     });
     let first = all.next();
     Error {

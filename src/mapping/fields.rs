@@ -461,13 +461,13 @@ impl<'a> Binder<'a> {
                 let header = self.header.shown(&column.name);
                 let way_out = "to leave the column out, put `_` before its header";
                 problem.hint = format!("{}; {way_out}: `_{header}`", problem.hint);
-                self.problems.push(self.header.in_file(problem));
+                self.problems.push(problem);
             } else if let Some(earlier) = fed.get(&key) {
                 let shown = self.header.shown(&key);
                 let placed = self.header.placed(&[earlier, column]);
                 let message = format!("several columns are the field `{shown}`: {placed}");
                 let hint = "rename all but one of them, or put `_` before the header";
-                self.problems.push(self.header.problem(message, hint));
+                self.problems.push(ConfigProblem::nowhere(message, hint));
             } else {
                 self.used.insert(column.index);
                 fed.insert(key.clone(), column);

@@ -89,8 +89,6 @@ pub(crate) fn parts(header: &str) -> impl Iterator<Item = &str> {
 /// The columns with their folded names.
 pub(crate) struct Header<'a> {
     pub columns: &'a [Column],
-    /// The sheet's file, as a person named it.
-    file: &'a str,
     folded: Vec<String>,
     shown: Shown,
     /// How many more names are compared with all headers: in a wide sheet that takes long.
@@ -98,10 +96,9 @@ pub(crate) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    pub fn new(columns: &'a [Column], file: &'a str) -> Self {
+    pub fn new(columns: &'a [Column]) -> Self {
         Header {
             columns,
-            file,
             shown: Shown::of(columns.iter().map(|column| column.name.as_str())),
             suggestions: Cell::new(MOST_SUGGESTIONS),
             folded: columns.iter().map(|column| fold(&column.name)).collect(),
@@ -140,7 +137,10 @@ impl<'a> Header<'a> {
             ([], _) => {
                 let (name, placed) = (self.shown(name), self.placed(&alike));
                 let message = format!("`{name}` could be any of the columns {placed}");
-                Err(self.problem(message, "write it exactly as one of them is written"))
+                Err(ConfigProblem::nowhere(
+                    message,
+                    "write it exactly as one of them is written",
+                ))
             }
             _ => Err(self.standing_twice(&exact)),
         }
@@ -155,7 +155,7 @@ impl<'a> Header<'a> {
             None
         };
         let hint = nearest.unwrap_or_else(|| self.listed());
-        self.problem(format!("the sheet has no column `{name}`"), hint)
+        ConfigProblem::nowhere(format!("the sheet has no column `{name}`"), hint)
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -179,7 +179,7 @@ impl<'a> Header<'a> {
         let name = self.shown(columns.first().map_or("", |column| &column.name));
         let placed = self.placed(columns);
         let message = format!("the header `{name}` stands above several columns: {placed}");
-        self.problem(message, "rename all but one of them in the sheet")
+        ConfigProblem::nowhere(message, "rename all but one of them in the sheet")
     }
 
     /// `B "Phone" and D "phone"`.
@@ -193,18 +193,6 @@ impl<'a> Header<'a> {
             Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
             _ => each.concat(),
         }
-    }
-
-    /// What is wrong with these headers, with the file that they stand in.
-    pub fn problem(&self, message: String, hint: impl Into<String>) -> ConfigProblem {
-        self.in_file(ConfigProblem::nowhere(message, hint))
-    }
-
-    pub fn in_file(&self, mut problem: ConfigProblem) -> ConfigProblem {
-        if !self.file.is_empty() {
-            problem.message = format!("{}: {}", self.file, problem.message);
-        }
-        problem
     }
 }
 
@@ -290,7 +278,7 @@ mod tests {
             index,
         };
         let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
-        let header = Header::new(&columns, "c.csv");
+        let header = Header::new(&columns);
         for (name, index) in [
             ("mobile", 1),
             (" Mobile ", 0),

@@ -51,14 +51,22 @@ impl Portal {
         again: &str,
         mut next: impl FnMut() -> Result<Option<Row>, Error>,
     ) -> Result<Portal, Error> {
-        let header = Header::new(columns, file);
+        let header = Header::new(columns);
+        let unusable = |problem: ConfigProblem| {
+            let message = format!("{file}: {}.", problem.message);
+            Error::unusable("column_unknown", message).hint(problem.hint)
+        };
+        let no_column = |what: &str, flag: &str| {
+            let hint = format!("{}. Name one: {again} {flag} COLUMN", header.listed());
+            unusable(ConfigProblem::nowhere(format!("no column {what}"), hint))
+        };
         let named = &config.follow;
         let find = |name: &Option<Text>, words: &[String]| match name {
             Some(name) => header.find(name).map(Some).map_err(unusable),
             None => by_name(&header, words).map_err(unusable),
         };
         let stage = find(&named.stage, &WORDS.follow.stage)?
-            .ok_or_else(|| no_column(&header, "tells how far a contract is", again, "--stage"))?;
+            .ok_or_else(|| no_column("tells how far a contract is", "--stage"))?;
         let at = find(&named.at, &WORDS.follow.at)?;
         let customer = find(&named.match_column, &[])?;
         let mut date = Kind::Date {
@@ -89,7 +97,7 @@ impl Portal {
                 .find_map(|column| Some((column, Some(kind_of(column)?))))
                 .ok_or_else(|| {
                     let what = "names customers (by phone, e-mail or national id)";
-                    no_column(&header, what, again, "--match")
+                    no_column(what, "--match")
                 })?,
         };
         let signed: HashSet<String> = match &named.signed {
@@ -159,16 +167,6 @@ impl Portal {
         }
         found
     }
-}
-
-fn unusable(problem: ConfigProblem) -> Error {
-    let message = format!("{}.", problem.message);
-    Error::unusable("column_unknown", message).hint(problem.hint)
-}
-
-fn no_column(header: &Header<'_>, what: &str, again: &str, flag: &str) -> Error {
-    let hint = format!("{}. Name one: {again} {flag} COLUMN", header.listed());
-    unusable(header.problem(format!("no column {what}"), hint))
 }
 
 /// The last part of a nested member's name.

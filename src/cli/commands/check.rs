@@ -49,11 +49,7 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         user_public_key: user_public_key(settings)?,
     };
     let options = settings.source_options(&args.layout);
-    Sheet::open(input, &options, &settings.config, &bind).map_err(|error| {
-        if error.excerpt.is_none() {
-            return error;
-        }
-        let mut error = error.about(&input.name());
+    Sheet::open(input, &options, &settings.config, &bind).map_err(|mut error| {
         // Where headers alone were the mapping and do not do, `init` proposes one.
         if let (Some(excerpt), Some(path), None) =
             (&mut error.excerpt, &input.path, &settings.config_path)

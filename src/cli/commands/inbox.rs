@@ -102,7 +102,7 @@ impl Swept {
         Swept {
             file: found.name.clone(),
             exit_code: fault.as_ref().map_or(0, |fault| fault.kind.exit_code()),
-            fault: fault.map(|fault| fault.about(&found.path.to_string_lossy())),
+            fault,
             ..Swept::default()
         }
     }

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use jiff::civil;
 use jiff::fmt::strtime;
 
+use super::aside::Example;
 use super::bind::{ContractRule, Mapping};
 use super::fields::{Condition, Field, Group, Source};
 use super::invitation::{FieldValues, key_of_recipient, key_of_values};
@@ -41,7 +42,7 @@ impl Mapping {
         let invitation = visit.invitation();
         let invitation = invitation.filter(|_| visit.problems.is_empty());
         // A customer that could be invited is one, but for an example, which could be.
-        let is_one = invitation.is_some() && !self.is_example(row);
+        let is_one = invitation.is_some() && !matches!(self.example(row), Some(Example::Whole));
         Mapped {
             aside: if is_one { None } else { self.aside(row) },
             result: invitation.ok_or(visit.problems),
@@ -92,13 +93,9 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// A customer written over the template's example, or copied down from it, may still have values of the example.
     fn check_example(&mut self) {
-        if let Some(mark) = self.mapping.example_mark(self.row)
-            && !self.mapping.is_example(self.row)
-        {
-            let shown = self.row.cell(mark).shown();
-            self.problem(Some(mark), "", Fault::ExampleMarked, shown);
+        if let Some(Example::Part(at, fault)) = self.mapping.example(self.row) {
+            self.problem(Some(at), "", fault, self.row.cell(at).shown());
         }
     }
 
@@ -410,6 +407,7 @@ fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::aside::EXAMPLE_MARKER;
     use super::super::config::{Config, tests::told};
     use super::super::fields::BindOptions;
     use super::super::form;
@@ -514,6 +512,16 @@ mod tests {
         for (is_same, other) in rows::<(bool, &str)>("apply.fingerprints") {
             assert_eq!(of(other) == base, is_same, "{other}");
         }
+    }
+
+    #[test]
+    fn a_template_s_example_has_a_choice_where_a_name_could_stand() {
+        let mut options = form();
+        let fields = &mut options.forms.entry(ContractTypeId(414)).or_default().fields;
+        fields[1].key = "bankName".into();
+        let mapping = try_bind("", &["phone", "bankName", "_"], &options).expect("a mapping");
+        let example = row(&["01012345678", "Single", EXAMPLE_MARKER]);
+        assert_eq!(mapping.apply(&example).aside, Some(Aside::Example));
     }
 
     #[test]

@@ -7,16 +7,24 @@ use super::bind::Mapping;
 use super::names::{fold, fold_value, visible};
 use super::value::Kind;
 use super::words::WORDS;
-use crate::model::{Aside, Cell, EXAMPLE_PERSON, Row};
+use crate::model::{Aside, Cell, Fault, Row};
 
 /// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
 pub const EXAMPLE_MARKER: &str = "example / مثال";
 /// In a narrower sheet, one filled cell may well be a customer's.
 const LEAST_COLUMNS: usize = 3;
 
+/// What a row has of a template's example.
+pub(super) enum Example {
+    /// All of it, and nothing of anybody else: such a row is never sent.
+    Whole,
+    /// Something, told by this column, beside values of a customer who was written over it or copied down from it.
+    Part(usize, Fault),
+}
+
 impl Mapping {
     /// Where the row is marked as a template's example, by [`EXAMPLE_MARKER`] in a column that is left out.
-    pub(super) fn example_mark(&self, row: &Row) -> Option<usize> {
+    fn example_mark(&self, row: &Row) -> Option<usize> {
         static FOLDED: LazyLock<String> = LazyLock::new(|| fold(EXAMPLE_MARKER));
         // What is ASCII folds to ASCII, and the marker does not.
         let is_marker = |text: &str| !text.is_ascii() && fold(text) == *FOLDED;
@@ -24,27 +32,42 @@ impl Mapping {
         self.set_aside.iter().copied().find(is_mark)
     }
 
-    /// Whether the row is a template's example as it came: marked, and it names nobody else. Such a row is never sent.
-    pub(super) fn is_example(&self, row: &Row) -> bool {
-        self.example_mark(row).is_some()
-            && self.filled(row).all(|(at, cell)| {
-                let key = match (&self.phone, &self.email) {
-                    (Some(phone), _) if phone.columns().contains(&at) => "phone".to_owned(),
-                    (_, Some(email)) if email.columns().contains(&at) => "email".to_owned(),
-                    _ => self
-                        .names
-                        .get(at)
-                        .map_or_else(String::new, |name| fold(name)),
-                };
-                let shown = cell.as_shown();
-                let mut own = EXAMPLE_PERSON.iter().filter(|(end, _)| key.ends_with(end));
-                own.clone().next().is_none() || own.any(|&(_, own)| own == shown)
-            })
+    /// Whether the row is a template's example or has something of it: by its mark, or, where a template has lost that, by a number or
+    /// an address of its person. A number with its country code is somebody's own.
+    pub(super) fn example(&self, row: &Row) -> Option<Example> {
+        let mark = self.example_mark(row);
+        if mark.is_none() && !self.is_template() {
+            return None;
+        }
+        let values = self.example_values.iter();
+        let filled = values.filter(|(at, _)| !row.cell(*at).is_empty());
+        let is_own = |(at, own): &&(usize, &str)| {
+            // A spreadsheet that takes a phone for a number leaves its zero out.
+            let [shown, own] = [&*row.cell(*at).as_shown(), *own]
+                .map(|text| text.trim().trim_start_matches('0').to_owned());
+            shown.eq_ignore_ascii_case(&own)
+        };
+        let (own, others): (Vec<_>, Vec<_>) = filled.partition(is_own);
+        let tells = |(_, own): &&&(usize, &str)| own.contains(|c: char| c == '@' || c.is_numeric());
+        let told = own.iter().find(tells).map(|(at, _)| *at);
+        let least = if mark.is_some() { 0 } else { 2 };
+        mark.or(told)?;
+        Some(match mark {
+            _ if others.is_empty() && own.len() >= least => Example::Whole,
+            Some(mark) => Example::Part(mark, Fault::ExampleMarked),
+            None => Example::Part(told?, Fault::ExampleLeft),
+        })
+    }
+
+    /// Whether the sheet is a template filled in: labels stand above its keys.
+    fn is_template(&self) -> bool {
+        let mut keys = self.names.iter().filter_map(|name| name.rsplit_once('\n'));
+        keys.any(|(_, key)| matches!(key, "phoneNumber" | "email"))
     }
 
     /// What a row is, if it is no customer's.
     pub(super) fn aside(&self, row: &Row) -> Option<Aside> {
-        if self.is_example(row) {
+        if matches!(self.example(row), Some(Example::Whole)) {
             return Some(Aside::Example);
         }
         let filled: Vec<(usize, &Cell)> = self.filled(row).collect();
@@ -92,8 +115,7 @@ impl Mapping {
             Aside::Signature
         } else if texts.len() == 1 && begins_the_row && is_wide {
             // A name alone may be a customer whose phone is missing: that is a problem, not a title.
-            let is_title = text.contains(':') || rests(text, &WORDS.sections).next().is_some();
-            if !is_title && !is_across && self.is_used(*first) {
+            if !is_title(text) && !is_across && self.is_used(*first) {
                 return None;
             }
             Aside::Section
@@ -157,6 +179,16 @@ fn is_label(text: &str, words: &[String]) -> bool {
         rest.starts_with(|c: char| c == ':' || c.is_numeric())
             || !rest.contains(char::is_alphabetic)
     })
+}
+
+/// Whether a folded text is surely the title of a section, such as `Branch 3`, `Group (A)`: a company may be called `Region Foods`.
+fn is_title(text: &str) -> bool {
+    let mut rests = rests(text, &WORDS.sections).map(str::trim_start);
+    let is_closing = |rest: &str| {
+        let name = rest.trim_matches(|c: char| !c.is_alphanumeric());
+        name.chars().nth(1).is_none() || !name.contains(char::is_alphabetic)
+    };
+    text.ends_with(':') || rests.any(|rest| rest.starts_with(':') || is_closing(rest))
 }
 
 fn is_whole_number(cell: &Cell) -> bool {

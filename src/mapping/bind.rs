@@ -14,7 +14,7 @@ use super::names::{fold, visible};
 use super::value::Kind;
 use super::words::Role;
 use crate::error::Error;
-use crate::model::{Column, ContractTypeId, Row};
+use crate::model::{Column, ContractTypeId, EXAMPLE_PERSON, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Mapping {
     pub(crate) names: Vec<String>,
     /// Positions of the columns that people keep for themselves (`#`, `_…`).
     pub(crate) set_aside: Vec<usize>,
+    /// Columns that a template's example has values in of its person, and those values.
+    pub(crate) example_values: Vec<(usize, &'static str)>,
     pub(crate) phone: Option<Field>,
     pub(crate) email: Option<Field>,
     pub(crate) contract: ContractRule,
@@ -89,11 +91,11 @@ impl Mapping {
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
         let told_by = identity.iter().flatten().flat_map(Field::columns);
         let told_by: Vec<String> = told_by.map(|&column| fold(&names[column])).collect();
-        let forms = &options.forms;
-        let is_known = |id: &Option<_>| id.is_some_and(|id| forms.contains_key(&id));
+        let is_known = |id: &Option<_>| id.is_some_and(|id| options.forms.contains_key(&id));
         let mut unknown = groups.iter().filter(|(id, _)| !is_known(id));
         let has_unknown = unknown.any(|(_, group)| !group.fields.is_empty());
         Ok(Mapping {
+            example_values: values_of_example(&names, [&phone, &email], &groups),
             names,
             set_aside: left_out.map(|column| column.index).collect(),
             phone,
@@ -124,6 +126,14 @@ impl Mapping {
         fields.for_each(|field| field.see(row));
     }
 
+    /// Whether this contract type gets no field values, while others do.
+    pub fn lacks_fields(&self, id: ContractTypeId) -> bool {
+        let others = self.groups.get(&None);
+        !self.groups.contains_key(&Some(id))
+            && others.is_none_or(|group| group.fields.is_empty())
+            && self.fields().next().is_some()
+    }
+
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         self.groups.values().flat_map(|group| &group.fields)
     }
@@ -139,6 +149,28 @@ impl Mapping {
         }
         fields
     }
+}
+
+/// What a template's example has in each column that is about its person.
+fn values_of_example(
+    names: &[String],
+    [phone, email]: [&Option<Field>; 2],
+    groups: &Groups,
+) -> Vec<(usize, &'static str)> {
+    let feeds = |field: &Option<Field>, at| field.iter().any(|it| it.columns().contains(&at));
+    let value = |(at, name): (usize, &String)| {
+        let key = match name {
+            _ if feeds(phone, at) => "phone".to_owned(),
+            _ if feeds(email, at) => "email".to_owned(),
+            name => fold(name),
+        };
+        let mut fields = groups.values().flat_map(|group| &group.fields);
+        let is_choice = fields
+            .any(|field| matches!(field.kind, Kind::Choice(_)) && field.columns().contains(&at));
+        let mut person = EXAMPLE_PERSON.iter().filter(|_| !is_choice);
+        Some((at, person.find(|(end, _)| key.ends_with(end))?.1))
+    };
+    names.iter().enumerate().filter_map(value).collect()
 }
 
 /// SHA-256 over everything that decides bodies and keys, in texts that are canonical enough: should a new version write them

@@ -214,13 +214,6 @@ impl<'a> Binder<'a> {
             }
             groups.insert(Some(id), self.group(id, fields));
         }
-        for id in possible.into_iter().flatten() {
-            if !groups.contains_key(&Some(id)) {
-                let note =
-                    format!("Contract type {id} gets no field values: there is no [fields.{id}]");
-                self.notes.push(note);
-            }
-        }
         groups
     }
 

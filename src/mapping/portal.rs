@@ -52,18 +52,12 @@ impl Portal {
         mut next: impl FnMut() -> Result<Option<Row>, Error>,
     ) -> Result<Portal, Error> {
         let header = Header::new(columns);
-        let unusable = |problem: ConfigProblem| {
-            let message = format!("{file}: {}.", problem.message);
-            Error::unusable("column_unknown", message).hint(problem.hint)
-        };
-        let no_column = |what: &str, flag: &str| {
-            let hint = format!("{}. Name one: {again} {flag} COLUMN", header.listed());
-            unusable(ConfigProblem::nowhere(format!("no column {what}"), hint))
-        };
+        let unusable = unusable(file);
+        let no_column = |what, flag| unusable(no_column(&header, what, again, flag));
         let named = &config.follow;
         let find = |name: &Option<Text>, words: &[String]| match name {
-            Some(name) => header.find(name).map(Some).map_err(unusable),
-            None => by_name(&header, words).map_err(unusable),
+            Some(name) => header.find(name).map(Some).map_err(&unusable),
+            None => by_name(&header, words).map_err(&unusable),
         };
         let stage = find(&named.stage, &WORDS.follow.stage)?
             .ok_or_else(|| no_column("tells how far a contract is", "--stage"))?;
@@ -100,17 +94,13 @@ impl Portal {
                     no_column(what, "--match")
                 })?,
         };
-        let signed: HashSet<String> = match &named.signed {
-            Some(words) => words.0.iter().map(|word| fold(word)).collect(),
-            None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
-        };
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: customer.clone(),
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at: at.map(|column| (column.clone(), date)),
-            signed,
+            signed: signed(config),
         })
     }
 
@@ -166,6 +156,26 @@ impl Portal {
             found[usize::from(!is_first)].extend(value.as_str().map(fold_value));
         }
         found
+    }
+}
+
+fn unusable(file: &str) -> impl Fn(ConfigProblem) -> Error {
+    move |problem| {
+        let message = format!("{file}: {}.", problem.message);
+        Error::unusable("column_unknown", message).hint(problem.hint)
+    }
+}
+
+fn no_column(header: &Header<'_>, what: &str, again: &str, flag: &str) -> ConfigProblem {
+    let hint = format!("{}. Name one: {again} {flag} COLUMN", header.listed());
+    ConfigProblem::nowhere(format!("no column {what}"), hint)
+}
+
+/// The words, folded, that mean a signed contract.
+fn signed(config: &Config) -> HashSet<String> {
+    match &config.follow.signed {
+        Some(words) => words.0.iter().map(|word| fold(word)).collect(),
+        None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
     }
 }
 

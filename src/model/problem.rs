@@ -107,6 +107,7 @@ pub enum Fault {
     EmailTooLong,
     EmailWithoutAt,
     ErrorWord,
+    ExampleLeft,
     ExampleMarked,
     FormulaUncalculated,
     Garbled,

@@ -13,15 +13,18 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, SheetIdentity};
-use crate::mapping::{BindOptions, Config, Mapped, Mapping};
+use crate::mapping::{BindOptions, Config, Mapped, Mapping, listed};
 use crate::model::{
-    Aside, Fault, Judged, Moment, Problem, Row, RowNumber, RunId, Standing, Verdict,
+    Aside, ContractTypeId, Fault, Judged, Moment, Problem, Row, RowNumber, RunId, Standing, Verdict,
 };
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
 const BATCH_ROWS: usize = 2048;
 /// Rows of each kind that a note on those left out names.
 const ASIDES_SHOWN: usize = 5;
+
+/// How many contract types a note lists.
+const TYPES_SHOWN: usize = 10;
 
 /// A sheet ready to be read.
 pub struct Sheet {
@@ -34,6 +37,8 @@ pub struct Sheet {
     options: Options,
     /// Rows that are no customers, which were left out.
     asides: BTreeMap<Aside, Vec<RowNumber>>,
+    /// Contract types that get no field values while others do, each with its rows' number, and the first of them.
+    without_fields: BTreeMap<ContractTypeId, (u64, RowNumber)>,
 }
 
 impl Sheet {
@@ -51,6 +56,7 @@ impl Sheet {
             input: input.clone(),
             options: options.clone(),
             asides: BTreeMap::new(),
+            without_fields: BTreeMap::new(),
         })
     }
 
@@ -68,9 +74,19 @@ impl Sheet {
         columns.map(|column| column.name.clone()).collect()
     }
 
-    /// What a person should know of the rows that were left out, if there were any: one who wrote a customer over the example
-    /// would miss that one.
-    pub fn note_on_asides(&self) -> Option<String> {
+    /// What a person should know of the rows: of those that were left out, as one who wrote a customer over the example would miss that
+    /// one; and of contract types without field values, as a number may be a slip.
+    pub fn notes_on_rows(&self) -> impl Iterator<Item = String> {
+        let types = self.without_fields.iter();
+        let types =
+            types.map(|(id, (rows, first))| format!("{id} (rows: {rows}, see row {first})"));
+        let types = listed(types, TYPES_SHOWN);
+        let note = format!("Other contract types get field values, and these none: {types}.");
+        let note = Some(note).filter(|_| !types.is_empty());
+        note.into_iter().chain(self.note_on_asides())
+    }
+
+    fn note_on_asides(&self) -> Option<String> {
         let told = self.asides.iter().map(|(aside, rows)| {
             let shown: Vec<String> = rows
                 .iter()
@@ -106,6 +122,7 @@ impl Sheet {
     /// Whether a person should look at how it was read, or at what a row is that only looks like no customer.
     pub fn is_in_doubt(&self) -> bool {
         self.source.notes.iter().any(|note| note.warning)
+            || !self.without_fields.is_empty()
             || self.asides.contains_key(&Aside::Section)
     }
 
@@ -146,9 +163,16 @@ impl Sheet {
                 }
                 for (mapped, row) in batch? {
                     let judged = seen.judge(row, mapped);
-                    if let Verdict::Aside(aside) = judged.verdict {
-                        let rows = self.asides.entry(aside).or_default();
-                        rows.push(judged.row.number);
+                    let row = judged.row.number;
+                    match &judged.verdict {
+                        Verdict::Aside(aside) => self.asides.entry(*aside).or_default().push(row),
+                        Verdict::Valid(invitation) => {
+                            let types = invitation.contract_types.iter();
+                            for id in types.filter(|id| mapping.lacks_fields(**id)) {
+                                self.without_fields.entry(*id).or_insert((0, row)).0 += 1;
+                            }
+                        }
+                        _ => {}
                     }
                     visit(&judged)?;
                 }

@@ -505,6 +505,6 @@ fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
         notes.push(format!("{blank} passed over."));
     }
     notes.extend(sheet.mapping.notes.iter().cloned());
-    notes.extend(sheet.note_on_asides());
+    notes.extend(sheet.notes_on_rows());
     notes
 }

@@ -259,7 +259,7 @@ impl<'s> Flow<'s> {
         // Of a file whose name is no text nothing is noted.
         let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
         begun.ledger.note_typed(run, &typed.unwrap_or_default())?;
-        if let Some(note) = sheet.note_on_asides() {
+        for note in sheet.notes_on_rows() {
             self.settings.output.say(&note);
         }
         if sheet.mapping.sends_undeclared_keys && self.asks() {

@@ -1,7 +1,7 @@
 //! An open sheet: which row holds its headers, what columns they name, and its rows one after another.
 
 use std::cmp::Reverse;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 
 use crate::error::Error;
@@ -59,6 +59,8 @@ pub struct Source {
     /// Whether the sheet runs from right to left, as far as the file says.
     pub right_to_left: bool,
     pub layout: Layout,
+    /// Whether days are counted from 1904; a number that is no date cell cannot tell.
+    pub is_1904: bool,
     /// How many blank rows were passed over so far.
     pub blank_rows: u64,
     /// In the order of the sheet; blank ones may be among them or be missing.
@@ -123,6 +125,21 @@ impl Source {
             *cell = cell_of_text(names.join(" ").trim().to_owned());
         }
         lower
+    }
+
+    /// Whether merged ranges overlap, as no spreadsheet makes them: each of their rows would be compared with all of them.
+    pub(super) fn has_overlaps(&self) -> bool {
+        let mut changes: BTreeMap<u32, [usize; 2]> = BTreeMap::new();
+        let merges = self.merges.iter();
+        for Merge { rows, columns } in merges.filter(|merge| !merge.rows.is_empty()) {
+            changes.entry(rows.start).or_default()[0] += columns.len();
+            changes.entry(rows.end).or_default()[1] += columns.len();
+        }
+        let mut open = 0;
+        changes.values().any(|[begun, ended]| {
+            open = open + begun - ended;
+            open > MAX_COLUMNS
+        })
     }
 
     pub(super) fn note(&mut self, text: impl Into<String>) {

@@ -22,7 +22,11 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
         book.look_for_data()?;
     }
     let at = book.choose(wanted)?;
-    let source = book.sheet(at)?.look_through()?;
+    let mut source = book.sheet(at)?.look_through()?;
+    if source.has_overlaps() {
+        return Err(damaged(&book.package.name, "merged ranges overlap"));
+    }
+    source.is_1904 = book.tables.is_1904;
     let mut sheet = book.sheet(at)?;
     let mut source = source.with(move || sheet.next_row());
     let name = &book.sheets[at].name;

@@ -8,7 +8,9 @@ use super::reader::Reader;
 use super::status::{Decide, Meeting};
 use super::values::{InvitationId, Salt, keyed_hash, masked, to_json};
 use crate::error::Result;
-use crate::model::{CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId};
+use crate::model::{
+    Cell, CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId,
+};
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
 pub type SheetIdentity = [u8; 32];
@@ -290,9 +292,18 @@ impl Import<'_> {
         const ADD: &str = "
             INSERT INTO contents (id, invitation_id, hash, body_hash, body, problems, cells)
             VALUES (?1, coalesce(?2, iif(?5 IS NULL, NULL, ?1)), ?3, ?4, ?5, ?6, ?7)";
-        let cells = (0..self.columns).map(|at| match problems {
-            Some(_) => row.cell(at).as_refused(),
-            None => Cow::Borrowed(row.cell(at)),
+        // What is beyond the header is not kept: which of the others stand where they belong, only a person can tell.
+        let is_shifted = row
+            .cells
+            .iter()
+            .skip(self.columns)
+            .any(|cell| !cell.is_empty());
+        let cells = (0..self.columns).map(|at| match (row.cell(at), &problems) {
+            (cell, Some(_)) if is_shifted && !cell.is_empty() => {
+                Cow::Owned(Cell::Undecodable(cell.shown()).as_refused().into_owned())
+            }
+            (cell, Some(_)) => cell.as_refused(),
+            (cell, None) => Cow::Borrowed(cell),
         });
         let cells = to_json(&cells.collect::<Vec<_>>())?;
         let (db, salt) = (&self.ledger.db, &self.ledger.salt);

@@ -14,7 +14,7 @@ use super::names::{fold, visible};
 use super::value::Kind;
 use super::words::Role;
 use crate::error::Error;
-use crate::model::{Column, ContractTypeId, EXAMPLE_PERSON, Row};
+use crate::model::{Cell, Column, ContractTypeId, EXAMPLE_PERSON, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 #[derive(Debug)]
@@ -124,6 +124,16 @@ impl Mapping {
     pub fn see(&mut self, row: &Row) {
         let fields = self.groups.values_mut().flat_map(|group| &mut group.fields);
         fields.for_each(|field| field.see(row));
+    }
+
+    /// The column in which a date is a bare number.
+    pub fn serial_in(&self, row: &Row) -> Option<&str> {
+        let dates = self
+            .fields()
+            .filter(|field| matches!(field.kind, Kind::Date { .. }));
+        let mut columns = dates.flat_map(Field::columns);
+        let serial = columns.find(|at| matches!(row.cell(**at), Cell::Number(_)))?;
+        Some(&self.names[*serial])
     }
 
     /// Whether this contract type gets no field values, while others do.

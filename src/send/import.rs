@@ -2,6 +2,7 @@
 //! all of them into the ledger before anything is sent.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::sync::mpsc::sync_channel;
 
 use rayon::prelude::*;
@@ -20,6 +21,8 @@ use crate::model::{
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
 const BATCH_ROWS: usize = 2048;
+/// Of rows as wide as a sheet can be, fewer.
+const BATCH_CELLS: usize = 1 << 18;
 /// Rows of each kind that a note on those left out names.
 const ASIDES_SHOWN: usize = 5;
 
@@ -139,6 +142,7 @@ impl Sheet {
                 self.mapping.see(&row);
             }
         }
+        let is_1904 = self.source.is_1904;
         let (source, mapping) = (&mut self.source, &self.mapping);
         let apply = |row| (mapping.apply(&row), row);
         let (filled, batches) = sync_channel(1);
@@ -148,7 +152,7 @@ impl Sheet {
             scope.spawn(move || {
                 let mut rows = std::iter::from_fn(|| source.next_row().transpose()).peekable();
                 while rows.peek().is_some() {
-                    let batch: Result<Vec<Row>, Error> = rows.by_ref().take(BATCH_ROWS).collect();
+                    let batch = next_batch(&mut rows);
                     let map = |rows: Vec<Row>| rows.into_par_iter().map(apply).collect::<Vec<_>>();
                     if filled.send(batch.map(map)).is_err() {
                         break;
@@ -164,6 +168,9 @@ impl Sheet {
                 for (mapped, row) in batch? {
                     let judged = seen.judge(row, mapped);
                     let row = judged.row.number;
+                    if let (true, Some(column)) = (is_1904, mapping.serial_in(&judged.row)) {
+                        return Err(serial_of_1904(&self.input.name(), row, column));
+                    }
                     match &judged.verdict {
                         Verdict::Aside(aside) => self.asides.entry(*aside).or_default().push(row),
                         Verdict::Valid(invitation) => {
@@ -180,6 +187,28 @@ impl Sheet {
             Ok(())
         })
     }
+}
+
+fn next_batch(
+    rows: &mut Peekable<impl Iterator<Item = Result<Row, Error>>>,
+) -> Result<Vec<Row>, Error> {
+    let mut room = BATCH_CELLS;
+    let next = std::iter::from_fn(|| {
+        let row = rows.next_if(|_| room > 0)?;
+        room = room.saturating_sub(row.as_ref().map_or(0, |row| row.cells.len()));
+        Some(row)
+    });
+    next.take(BATCH_ROWS).collect()
+}
+
+/// Given back in a workbook of ours, which counts from 1900, the number would be another day.
+fn serial_of_1904(file: &str, row: RowNumber, column: &str) -> Error {
+    let message = format!(
+        "{file} counts days from 1904, and in row {row} the date under \"{column}\" is a number without a date's format: its day is not sure."
+    );
+    let hint =
+        "Format that column as a date, compare the dates with the papers, and save the file.";
+    Error::unusable("date_system_unsure", message).hint(hint)
 }
 
 /// Finds duplicates within one file: the first row of each invitation, with a hash of its body. Twelve bytes of a hash tell a hundred

@@ -419,20 +419,4 @@ mod tests {
             assert!(found.contains(expected), "{path}: {found}");
         }
     }
-
-    #[cfg(unix)]
-    #[test]
-    fn looking_changes_nothing_and_finds_files_open_to_others() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("acme.db");
-        let before = check_file_system(&path, false).unwrap();
-        assert!(!before.exists && before.is_writable && before.open_to_others == Some(Vec::new()));
-        assert!(before.free_bytes.is_some());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        std::fs::write(&path, "").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let after = check_file_system(&path, false).unwrap();
-        assert_eq!(after.open_to_others, Some(vec![after.path]));
-    }
 }

@@ -210,27 +210,3 @@ impl Faults {
         Some(fault)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rates_come_out_as_asked_and_the_seed_decides_everything() {
-        let rates = "500=0.05, reset_after=0.2, refresh_500=1, login_refused_after=2";
-        let drawn = |seed, target| -> Vec<&str> {
-            let mut faults: Faults = rates.parse().unwrap();
-            faults.seed = seed;
-            let fault = |nth| faults.draw(target, nth).map_or("", |fault| &*fault.name);
-            (1..=10_000).map(fault).collect()
-        };
-        let invitations = drawn(7, Target::Invitation);
-        let count = |wanted| invitations.iter().filter(|&&fault| fault == wanted).count();
-        assert!((400..600).contains(&count("500")));
-        assert!((1_800..2_200).contains(&count("reset_after")));
-        assert_eq!(invitations, drawn(7, Target::Invitation));
-        assert_ne!(invitations, drawn(8, Target::Invitation));
-        assert_eq!(drawn(0, Target::Refresh)[0], "500");
-        assert_eq!(drawn(0, Target::Login)[..3], ["", "", "refused"]);
-    }
-}

@@ -340,29 +340,3 @@ impl Limits {
         Err(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_windows_slide_both_must_have_a_place_and_a_refused_request_uses_up_none() {
-        let mut limits = Limits {
-            spans: [(1, 2), (60, 3)],
-            admitted: VecDeque::new(),
-        };
-        for (ms, expected) in [
-            (0, Ok(())),
-            (900, Ok(())),
-            (999, Err(1)),    // two in the last second
-            (1_000, Ok(())),  // the first has left the second
-            (1_950, Err(59)), // three in the minute
-            (59_999, Err(1)),
-            (60_000, Ok(())),
-            (60_001, Err(1)),
-        ] {
-            let admitted = limits.admit(Duration::from_millis(ms));
-            assert_eq!(admitted, expected, "at {ms} ms");
-        }
-    }
-}

@@ -181,15 +181,6 @@ fn rows_that_are_no_customers_are_told_and_end_no_run_with_3() {
 }
 
 #[test]
-fn a_name_alone_is_a_customer_whose_phone_is_missing() {
-    let world = World::new();
-    world.file("customers.csv", "fullName,phone,city\nMona Adel,,\n");
-    let checked = world.ran("check customers.csv --contract-type 414 --json", 3);
-    let codes = each(&checked.json()["problems"], "code");
-    assert_eq!(codes, ["recipient_missing"]);
-}
-
-#[test]
 fn corrections_in_a_marked_book_are_never_overwritten() {
     let world = World::new();
     world.file("customers.csv", TWO);

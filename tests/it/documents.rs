@@ -221,17 +221,6 @@ fn export_as_jsonl_has_the_sheets_columns_under_source() {
 }
 
 #[test]
-fn runs_lists_the_newest_first() {
-    let world = World::with_server();
-    for file in ["first.csv", "second.csv"] {
-        world.customers(file, 1);
-        world.sent(file, 0);
-    }
-    let runs = world.ran("runs --json", 0).json();
-    assert_eq!(each(&runs, "source"), ["second.csv", "first.csv"]);
-}
-
-#[test]
 fn a_rows_history_tells_every_request_that_left_for_it() {
     let world = World::with_server();
     // 429 once, then created.

@@ -124,11 +124,7 @@ fn pulling_again_says_what_changed() {
         .replace("\"Aswan\"", "\"Luxor\"");
     world.file("contract-types/414.json", older);
     let ended = world.ran("contract-types pull 414", 0);
-    for expected in [
-        "removed: income",
-        "added: monthlyIncome",
-        "+ Aswan, - Luxor",
-    ] {
+    for expected in "removed: income|added: monthlyIncome|+ Aswan, - Luxor".split('|') {
         ended.shows(expected);
     }
     let again = world.ran("contract-types pull 414 --json", 0).json();
@@ -235,24 +231,6 @@ fn an_account_without_the_right_is_told_how_to_do_without() {
             told(" --json").fails_with("rights_missing");
         }
         assert!(!world.path("contract-types/414.json").exists());
-    }
-}
-
-#[test]
-fn numbered_headers_name_no_contract_types() {
-    for headers in ["1. Name,phone,3. Address", "1.Name,phone,3.Address"] {
-        let world = World::new();
-        let row = "Mona Adel,01012345678,Cairo";
-        world.file("numbered.csv", format!("{headers}\n{row}\n"));
-        let unclear = world.ran("check numbered.csv", 5);
-        unclear.complains_of("nothing says to which contract type");
-        let body = world.ran("check numbered.csv --contract-type 414 --show 1", 0);
-        let input = &body.json()["SessionInput"];
-        let types = &input["sessionPermissions"]["allowedContractTypeIds"];
-        assert_eq!(*types, json!([414]));
-        let fields = input["RequestFieldsValues"]["414"].as_object();
-        let values: Vec<&Value> = fields.expect("fields").values().collect();
-        assert_eq!(values, ["Mona Adel", "Cairo"], "{headers}");
     }
 }
 

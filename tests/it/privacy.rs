@@ -3,7 +3,7 @@
 
 use vlens_batch::sandbox::BEHAVIOURS;
 
-use crate::support::{Customer, DATA_FOLDER, Rude, Serve, World, answer, sheet};
+use crate::support::{Customer, DATA_FOLDER, Rude, Serve, World, answer, rows, sheet};
 
 const NAME: &str = "Nefertari Ashmawy";
 const EMAIL: &str = "nefertari@example.com";
@@ -61,21 +61,9 @@ fn assert_private(world: &World, text: &str) {
     let phones = magic_sheet()
         .into_iter()
         .map(|one| one.phone[1..].to_owned());
-    let words = [
-        NAME,
-        "Nefertari",
-        EMAIL,
-        ID,
-        "sandbox-password",
-        "sandbox-api-key",
-        "Bearer",
-    ];
-    for secret in words
-        .map(str::to_owned)
-        .into_iter()
-        .chain(tokens)
-        .chain(phones)
-    {
+    let words = format!("{NAME}|Nefertari|{EMAIL}|{ID}|sandbox-password|sandbox-api-key|Bearer");
+    let words = words.split('|').map(str::to_owned);
+    for secret in words.chain(tokens).chain(phones) {
         assert!(!text.contains(&secret), "{secret} in:\n{text}");
     }
 }
@@ -97,14 +85,7 @@ fn nothing_personal_is_said_at_any_verbosity_whatever_vlens_answers() {
         assert_private(&world, &run.to_string());
     }
     assert_private(&world, &world.read("run.prom"));
-    for line in [
-        "status",
-        "status --row 2",
-        "status --row 3",
-        "runs",
-        "doctor",
-        "report",
-    ] {
+    for line in "status|status --row 2|status --row 3|runs|doctor|report".split('|') {
         let said = world.line(line).args(["-vv"]).run();
         assert_private(&world, &said.to_string());
     }
@@ -158,24 +139,10 @@ fn a_header_row_that_is_really_a_customer_is_masked_wherever_columns_are_told() 
     let form = format!("phone,{NAME},{DIGITS}\n01112345678,Ali,5\n");
     world.file("form.csv", form);
     world.form(414);
-    let mapped = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\na = \"Nefertary Ashmawy\"\n";
-    let silent = "[contract]\ntypes = [414]\n";
-    let doubled = format!(
-        "[recipient]\nphone = \"{PHONE}\"\n[contract]\ntypes = [414]\n[fields.414]\na = \"Nefertari  Ashmawy\"\n"
-    );
-    for (config, file) in [
-        (mapped, "c.csv"),
-        (silent, "c.csv"),
-        (silent, "form.csv"),
-        (&doubled, "twice.csv"),
-        (&doubled, "c.csv"),
-    ] {
+    for (config, file) in rows::<(&str, &str)>("privacy.headers") {
         world.config(config);
-        for command in [
-            "check",
-            "run --dry-run --sandbox",
-            "init --force --yes --config x.toml",
-        ] {
+        let commands = "check|run --dry-run --sandbox|init --force --yes --config x.toml";
+        for command in commands.split('|') {
             let line = format!("{command} {file} -vv --header-row 1");
             let said = world.line(&line).run().to_string();
             // What the config itself says is shown with its line.
@@ -186,7 +153,7 @@ fn a_header_row_that_is_really_a_customer_is_masked_wherever_columns_are_told() 
             }
         }
     }
-    world.config(mapped);
+    world.config("[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n");
     let check = world.ran("check c.csv --header-row 1", 5);
     check
         .complains_of("c.csv: the sheet has no column `Mobile`")

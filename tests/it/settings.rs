@@ -251,14 +251,6 @@ fn what_the_config_leaves_open_is_looked_up_in_the_users_own() {
 }
 
 #[test]
-fn options_that_a_file_has_no_use_for_are_told() {
-    let world = World::new();
-    world.customers("customers.csv", 1);
-    let checked = world.ran("check customers.csv --sheet Customers", 0);
-    checked.shows("no sheets");
-}
-
-#[test]
 fn quiet_is_quiet_on_success() {
     let world = World::with_server();
     world.customers("customers.csv", 2);

@@ -1,5 +1,5 @@
 //! Whatever comes from outside, as bytes that nobody meant: each reader says what is wrong, and none panics. The same targets as
-//! under `fuzz/`, short enough for every day.
+//! under `fuzz/`, short enough for every day; answers and values are tried beside their code.
 
 use std::path::Path;
 

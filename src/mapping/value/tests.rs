@@ -74,6 +74,9 @@ fn told(kind: &Kind, cell: &Cell) -> String {
                 let is_shown = text.len() > 5 && message.contains(text);
                 assert!(!is_shown, "{message}");
             }
+            if let Fault::ChoiceMisspelt(label) = fault {
+                return format!("choice_misspelt: {label}");
+            }
             let name = serde_json::to_value(fault).expect("a name")["name"].take();
             name.as_str().expect("a text").to_owned()
         }

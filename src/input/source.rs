@@ -349,8 +349,8 @@ impl Known {
         row.cells.iter().filter(is_known).count()
     }
 
-    /// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent. So a person
-    /// may want it; but behind what ends a line somewhere, though not here, all customers may stand.
+    /// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent, unless a
+    /// person wants this row. Behind a line break of whatever kind in it all customers may stand: nobody wants that.
     fn refuse_customer(&self, place: &str, header: &Row, is_wanted: bool) -> Result<(), Error> {
         // A line break that is a control character is no text, and shown as U+FFFD.
         let ends_line = |c| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}' | '\u{fffd}');

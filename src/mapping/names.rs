@@ -234,15 +234,20 @@ fn is_email(text: &str) -> bool {
     at.is_some_and(|(user, domain)| !user.is_empty() && domain.contains('.'))
 }
 
-/// `1990-01-31`, `1/1/90`, `12 Jan 1990`, with or without a time behind it.
+/// `1990-01-31`, `1/1/90`, `12 Jan 1990`, with or without a time behind it; or years, as in `2023/2024`.
 fn is_date(text: &str) -> bool {
     let parted: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || matches!(c, '/' | '.' | ',') || is_dash(c))
+        .split(|c: char| {
+            c.is_whitespace() || matches!(c, '/' | '.' | ',' | '(' | ')') || is_dash(c)
+        })
         .filter(|part| !part.is_empty())
         .collect();
     let is_digits =
         |part: &str, most: usize| part.len() <= most && part.bytes().all(|b| b.is_ascii_digit());
+    let is_year =
+        |part: &str| is_digits(part, 4) && (1900..2100).contains(&part.parse().unwrap_or(0));
     match parted[..] {
+        [first, last] => is_year(first) && is_year(last),
         [first, middle, last, ..] if parted.len() <= 5 => {
             let last = last.split(['T', 't']).next().unwrap_or(last);
             let is_month = is_digits(middle, 2) || middle.chars().all(char::is_alphabetic);

@@ -98,9 +98,12 @@ impl Format {
         part.map_or(&Shows::Plain, |part| &part.shows)
     }
 
-    pub(super) fn is_date(&self) -> bool {
-        let first = self.parts.first();
-        first.is_some_and(|part| part.shows == Shows::Date)
+    /// Whether it shows dates, as against numbers as they are; `None` where that depends on the number, or it shows something else.
+    pub(super) fn is_date(&self) -> Option<bool> {
+        let first = self.parts.first().filter(|part| part.condition.is_none());
+        let is_date = first.is_some_and(|part| part.shows == Shows::Date);
+        let is_plain = |part: &Part| part.shows == Shows::Plain;
+        (is_date || self.parts.iter().all(is_plain)).then_some(is_date)
     }
 
     pub(super) fn cell(&self, number: f64, is_1904: bool) -> Cell {

@@ -131,9 +131,11 @@ impl Sheet {
                 );
             }
             let format = self.tables.formats.get(head.style);
-            if let (true, Type::Number, Some(format)) = (number <= STYLED_ROWS, head.kind, format) {
+            if let (true, Type::Number, Some(format)) = (number <= STYLED_ROWS, head.kind, format)
+                && let Some(is_date) = format.is_date()
+            {
                 let formats = &mut self.met.layout.formats;
-                formats.insert((column, format.is_date()), format.written.clone());
+                formats.insert((column, is_date), format.written.clone());
             }
         }
         let number = told.unwrap_or(follows);

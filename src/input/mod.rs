@@ -61,9 +61,11 @@ const MAX_CONTAINER_BYTES: u64 = 64 << 20;
 enum Foreign {
     /// In a format that spreadsheet programs can save as XLSX.
     Sheet(&'static str),
+    /// An archive, in which a sheet may be.
+    Packed(&'static str),
     Else(&'static str),
 }
-use Foreign::{Else, Sheet};
+use Foreign::{Else, Packed, Sheet};
 
 const PAGE: Foreign = Sheet("a web page (HTML) under another name");
 const EXCEL_2003: Foreign = Sheet("an XML sheet of Excel 2003");
@@ -72,7 +74,7 @@ const NUMBERS: Foreign = Sheet("an Apple Numbers document");
 const WORD: Foreign = Else("a Word document");
 const SLIDES: Foreign = Else("a PowerPoint presentation");
 const PICTURE: Foreign = Else("a picture");
-const PACKED: Foreign = Else("a packed archive; unpack it first");
+const PACKED: Foreign = Packed("a packed archive");
 const JSON: Foreign = Else("JSON");
 
 /// By how the names of a ZIP archive's parts begin, in lower case.
@@ -158,9 +160,12 @@ fn refused(foreign: Foreign, input: &Input) -> Error {
              (.xlsx); in Numbers by File, Export To, Excel; or by: soffice --headless --convert-to xlsx {}",
             input.typed()
         )),
-        Else(really) => {
+        Packed(really) | Else(really) => {
             let message = format!("{name} is not a sheet but {really}.");
-            let hint = "Open it in Excel or LibreOffice and save it as XLSX or as CSV UTF-8.";
+            let hint = match foreign {
+                Packed(_) => "Unpack it, and give the sheet that is in it.",
+                _ => "Put the customers into a sheet in Excel or LibreOffice, and save it as XLSX or as CSV UTF-8.",
+            };
             Error::unusable("not_a_sheet", message).hint(hint)
         }
     }
@@ -177,7 +182,7 @@ fn of_package(package: &Package) -> Option<Foreign> {
     if begins("xl/workbook.bin") {
         return Some(Sheet("a binary Excel workbook (XLSB)"));
     }
-    let archive = Else("a ZIP archive; unpack it first");
+    let archive = Packed("a ZIP archive");
     let foreign = || known(&PARTS, begins).unwrap_or(archive);
     (!begins("xl/")).then(foreign)
 }

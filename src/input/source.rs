@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::mapping::names::{Shown, fold, is_personal};
-use crate::model::{Cell, Column, Hidden, Layout, RESULT_COLUMNS, Row, RowNumber, mask};
+use crate::model::{Cell, Column, Hidden, Layout, RESULT_COLUMNS, Row, RowNumber, mask, unguarded};
 
 /// The width of a sheet in Excel.
 pub(super) const MAX_COLUMNS: usize = 16_384;
@@ -299,7 +299,7 @@ fn whole_header(source: &mut Source, rows: &mut VecDeque<Row>) -> Result<Option<
 }
 
 /// Whether a row is the header of an export, which is read as it was written.
-fn has_results(row: &Row) -> bool {
+pub(super) fn has_results(row: &Row) -> bool {
     let mut names = RESULT_COLUMNS[..2].iter();
     names.all(|name| row.cells.iter().any(|cell| cell.as_shown() == **name))
 }
@@ -478,15 +478,23 @@ fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> R
     Ok(())
 }
 
-/// A cell that holds a text; one of white space alone holds nothing, and one with control characters no text.
+/// A cell that holds a text, the same in whatever file it comes: without a guard, its lines parted by LF. One of white space alone
+/// holds nothing, and one with control characters no text.
 pub(super) fn cell_of_text(text: impl AsRef<str> + Into<String>) -> Cell {
-    let shown = text.as_ref();
-    if shown.chars().all(char::is_whitespace) {
-        Cell::Empty
-    } else if shown.trim().contains(is_no_text) {
-        undecodable(shown)
+    let raw = text.as_ref();
+    if raw.chars().all(char::is_whitespace) {
+        return Cell::Empty;
+    }
+    let is_break = |c| matches!(c, '\r' | '\u{2028}' | '\u{2029}');
+    if !raw.starts_with('\'') && !raw.contains(|c| is_break(c) || is_no_text(c)) {
+        return Cell::Text(text.into());
+    }
+    let lines = unguarded(raw.trim()).replace("\r\n", "\n");
+    let lines = lines.replace(is_break, "\n");
+    if lines.contains(is_no_text) {
+        undecodable(&lines)
     } else {
-        Cell::Text(text.into())
+        Cell::Text(lines)
     }
 }
 

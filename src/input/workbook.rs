@@ -9,7 +9,7 @@ use super::format::Format;
 use super::package::{
     Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Relations, attribute, damaged, is_set,
 };
-use super::source::{Options, Source};
+use super::source::{Options, Source, has_results};
 use super::xlsx::{Sheet, Tables, unescaped};
 use crate::error::Error;
 use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
@@ -128,16 +128,25 @@ impl Book {
     }
 
     /// The place of the sheet to read.
-    fn choose(&self, wanted: Option<&str>) -> Result<usize, Error> {
+    fn choose(&mut self, wanted: Option<&str>) -> Result<usize, Error> {
         let first = |test: fn(&SheetPart) -> bool| self.sheets.iter().position(test);
-        let at = match wanted {
-            // A book of results has its own sheet, whatever the config says of the customers'.
-            Some(wanted) => self.named(wanted).or_else(|| self.named(RESULTS_SHEET)),
+        let at = match wanted.map(|wanted| self.named(wanted)) {
+            Some(None) => self.results()?,
+            Some(named) => named,
             None => first(SheetPart::is_candidate)
                 .or_else(|| first(|sheet| sheet.is_visible && sheet.has_data))
                 .or_else(|| first(|sheet| sheet.is_visible)),
         };
         at.ok_or_else(|| self.no_sheet(wanted))
+    }
+
+    /// The sheet of a book of results, which has it whatever the config says of the customers'.
+    fn results(&mut self) -> Result<Option<usize>, Error> {
+        let Some(at) = self.named(RESULTS_SHEET) else {
+            return Ok(None);
+        };
+        let first = self.sheet(at)?.next_row()?;
+        Ok(first.filter(has_results).and(Some(at)))
     }
 
     /// The sheet of that name; when none is spelled exactly so, the one that differs in case and outer spaces only.

@@ -7,6 +7,7 @@ use std::{fmt, io};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use unicode_normalization::UnicodeNormalization;
 
 /// Stands where a control character stood, so that a text that held one does not look like one that did not.
 const REPLACEMENT: &str = "\u{fffd}";
@@ -115,6 +116,44 @@ fn is_unprintable(c: char) -> bool {
 /// Embeddings, overrides and isolates, which text has no need of to be read right; and separators, which some take for a new line.
 fn turns_direction(c: char) -> bool {
     matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a spreadsheet might evaluate this text: it begins with `=`, `+`, `-` or `@` in any of their forms, be it behind white
+/// space, quotes or characters that nobody sees. The one exception is a sign before digits alone, with `.`, `,` or spaces between
+/// them, such as `+201012345678` or `-5`: it can call nothing, and phones must come back as they went out.
+pub fn looks_like_formula(text: &str) -> bool {
+    let is_seen = |c: char| {
+        let is_quote = matches!(c, '\'' | '"' | '`' | '‘' | '’' | '“' | '”' | '＇' | '＂');
+        let takes_room = || textwrap::core::display_width(c.encode_utf8(&mut [0; 4])) > 0;
+        c.is_alphanumeric() || !is_quote && !c.is_whitespace() && !c.is_control() && takes_room()
+    };
+    let mut rest = text.trim_start_matches(|c| !is_seen(c)).chars();
+    match rest.next().and_then(|first| first.nfkc().next()) {
+        Some('=' | '@') => true,
+        Some('+' | '-' | '\u{2212}') => {
+            let is_of_number = |c: char| c.is_numeric() || matches!(c, '.' | ',' | ' ');
+            !(rest.as_str().starts_with(char::is_numeric) && rest.all(is_of_number))
+        }
+        _ => false,
+    }
+}
+
+/// The text of a CSV cell, with an apostrophe before it where a spreadsheet would take it for a formula.
+pub fn guarded(text: &str) -> Cow<'_, str> {
+    let text = printable_lines(text);
+    if looks_like_formula(&text) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        text
+    }
+}
+
+/// A text without that apostrophe, be it ours or another program's. However often a sheet goes out and comes back, this is the same.
+pub fn unguarded(text: &str) -> &str {
+    match text.strip_prefix('\'') {
+        Some(bare) if looks_like_formula(bare) => bare.trim_start_matches('\''),
+        _ => text,
+    }
 }
 
 /// A token, password or key. It cannot be printed; reading it takes the visible word [`Secret::expose`].
@@ -254,5 +293,21 @@ mod tests {
     #[test]
     fn a_secret_does_not_print_itself() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(…)");
+    }
+
+    #[test]
+    fn what_could_be_evaluated_is_guarded_and_comes_back_as_it_was() {
+        for unseen in rows::<&str>("printable.unseen") {
+            for formula in rows::<&str>("printable.formulas") {
+                let dangerous = format!("{unseen}{formula}");
+                assert!(looks_like_formula(&dangerous), "{dangerous:?}");
+                let bare = printable_lines(&dangerous);
+                let bare = bare.trim_start_matches('\'');
+                assert_eq!(unguarded(&guarded(&dangerous)), bare);
+            }
+        }
+        for plain in rows::<&str>("printable.plain") {
+            assert_eq!((&*guarded(plain), unguarded(plain)), (plain, plain));
+        }
     }
 }

@@ -161,9 +161,9 @@ struct Code {
     /// What it means as a whole. In English, results tell only problems; of an outcome there is its word.
     en: Option<String>,
     ar: String,
-    /// Whether the cell holds a number that is not the one somebody typed.
+    /// Whether it lies between cells, each of which may be right.
     #[serde(default)]
-    loses_digits: bool,
+    compares: bool,
     /// By name.
     #[serde(flatten)]
     faults: BTreeMap<String, Sentence>,
@@ -204,9 +204,9 @@ pub fn problem_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
     codes.filter_map(|(code, all)| Some((code.as_str(), all.en.as_deref()?)))
 }
 
-/// Whether a problem's cell holds a number that is not the one somebody typed.
-pub fn loses_digits(code: &str) -> bool {
-    CODES.get(code).is_some_and(|code| code.loses_digits)
+/// Whether a problem lies between cells, each of which may be right.
+pub fn compares(code: &str) -> bool {
+    CODES.get(code).is_some_and(|code| code.compares)
 }
 
 /// What a problem's code means.

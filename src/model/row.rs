@@ -87,9 +87,14 @@ impl Cell {
             Cell::Text(text) | Cell::Label(text) | Cell::Error(text) | Cell::Undecodable(text) => {
                 Cow::Borrowed(text)
             }
-            // Without an exponent and a trailing `.0`, with the shortest digits that read back the same: an id in a number
-            // cell is its digits.
-            Cell::Number(number) => Cow::Owned(number.to_string()),
+            // Without an exponent and a trailing `.0`: an id in a number cell is its digits. A fraction without those beyond the
+            // fifteen that a spreadsheet keeps, which only its arithmetic leaves behind (0.1 + 0.2 is 0.3).
+            Cell::Number(number) if number.fract() != 0.0 => {
+                let kept = format!("{number:.14e}").parse().unwrap_or(*number);
+                Cow::Owned(kept.to_string())
+            }
+            // Adding zero turns -0 into 0.
+            Cell::Number(number) => Cow::Owned((number + 0.0).to_string()),
             Cell::Boolean(true) => Cow::Borrowed("TRUE"),
             Cell::Boolean(false) => Cow::Borrowed("FALSE"),
             Cell::Date(at) => Cow::Owned(at.to_string().trim_end_matches("T00:00:00").to_owned()),

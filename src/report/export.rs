@@ -12,11 +12,11 @@ use serde_json::{Map, Value as Json, json};
 
 use super::text::vendor_words;
 use super::words::Language;
-use super::workbook::{Book, Face, Fill, TOLD_WIDTH, looks_like_formula};
+use super::workbook::{Book, Face, Fill, TOLD_WIDTH};
 use crate::error::Error;
 use crate::model::{
-    Cell, LinkTemplate, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, Secret, Status, loses_digits,
-    printable_lines, to_json,
+    Cell, LinkTemplate, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, Secret, Status, compares,
+    guarded, to_json,
 };
 
 /// The form that results take.
@@ -49,7 +49,7 @@ pub struct ExportOptions<'a> {
 pub struct Sink<'a, W: Write + Send> {
     options: ExportOptions<'a>,
     /// The source's, one for each of its cells.
-    columns: usize,
+    columns: &'a [String],
     writer: Writer<W>,
 }
 
@@ -66,7 +66,7 @@ const BUFFER_BYTES: usize = 1 << 16;
 /// Begins an export into `out`.
 pub fn sink<'a, W: Write + Send>(
     format: Format,
-    columns: &[String],
+    columns: &'a [String],
     options: ExportOptions<'a>,
     out: W,
 ) -> Result<Sink<'a, W>, Error> {
@@ -75,7 +75,7 @@ pub fn sink<'a, W: Write + Send>(
             let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
             let mut builder = csv::WriterBuilder::new();
             let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
-            let written = writer.write_record(names.map(harmless).map(Cow::into_owned));
+            let written = writer.write_record(names.map(guarded).map(Cow::into_owned));
             written.map_err(|error| not_written(&error.into()))?;
             Writer::Csv(Box::new(writer))
         }
@@ -87,7 +87,7 @@ pub fn sink<'a, W: Write + Send>(
     };
     Ok(Sink {
         options,
-        columns: columns.len(),
+        columns,
         writer,
     })
 }
@@ -117,25 +117,19 @@ impl<W: Write + Send> Sink<'_, W> {
         };
         let results = results(row, &self.options, language);
         let cells = row.cells.iter().chain(std::iter::repeat(&Cell::Empty));
-        let cells = cells.take(self.columns);
+        let cells = self.columns.iter().zip(cells);
         match &mut self.writer {
             Writer::Csv(writer) => {
                 let results = results.map(as_cell);
-                // A number that lost digits would be sound as a text.
-                let is_rounded = row.problems.iter().any(|one| loses_digits(&one.code));
-                let is_refused =
-                    |cell: &Cell| matches!(cell, Cell::Number(n) if is_rounded && n.abs() >= 1e10);
-                let mut texts = cells.chain(&results).map(|cell| match cell.as_shown() {
-                    digits if is_refused(cell) => Cow::Owned(format!("#NUM! {digits}")),
-                    shown => shown,
-                });
+                let texts = cells.map(|(name, cell)| in_csv(row, name, cell));
+                let mut texts = texts.chain(results.iter().map(Cell::as_shown));
                 texts
-                    .try_for_each(|text| writer.write_field(harmless(&text).as_bytes()))
+                    .try_for_each(|text| writer.write_field(guarded(&text).as_bytes()))
                     .and_then(|()| writer.write_record(None::<&[u8]>))
                     .map_err(|error| not_written(&error.into()))
             }
             Writer::Jsonl(out, keys) => {
-                let cells = cells.map(|cell| cell.as_shown().into());
+                let cells = cells.map(|(_, cell)| cell.as_shown().into());
                 let source: Map<String, Json> = keys.iter().cloned().zip(cells).collect();
                 let mut line = Map::from_iter([("source".to_owned(), source.into())]);
                 let names = RESULT_COLUMNS.map(|name| name.replace("vlens_", ""));
@@ -146,10 +140,10 @@ impl<W: Write + Send> Sink<'_, W> {
                     .map_err(|error| not_written(&error))
             }
             Writer::Xlsx(book, _, rows) => {
-                for (column, cell) in cells.enumerate() {
+                for (column, (_, cell)) in cells.enumerate() {
                     book.write(*rows, column, cell, Face::Kept(None), Fill::None)?;
                 }
-                let columns = (self.columns..).zip(RESULT_COLUMNS);
+                let columns = (self.columns.len()..).zip(RESULT_COLUMNS);
                 let status = row.status.into_str();
                 for ((column, name), result) in columns.zip(results) {
                     let (face, fill) = match name {
@@ -181,13 +175,15 @@ impl<W: Write + Send> Sink<'_, W> {
     }
 }
 
-/// The text of a CSV cell, with an apostrophe before it where a spreadsheet would take it for a formula.
-fn harmless(text: &str) -> Cow<'_, str> {
-    let text = printable_lines(text);
-    if looks_like_formula(&text) {
-        Cow::Owned(format!("'{text}"))
+/// The text of a row's cell, which is refused where the cell was: a number or a date may be sound as a text.
+fn in_csv<'c>(row: &ResultRow, name: &str, cell: &'c Cell) -> Cow<'c, str> {
+    let shown = cell.as_shown();
+    let is_text = matches!(shown, Cow::Borrowed(_));
+    let mut problems = row.problems.iter().filter(|one| !compares(&one.code));
+    if !is_text && problems.any(|one| one.column.as_deref() == Some(name)) {
+        Cow::Owned(format!("#VALUE! {shown}"))
     } else {
-        text
+        shown
     }
 }
 
@@ -305,7 +301,8 @@ mod tests {
             language: Language::Arabic,
             written_at: None,
         };
-        let mut sink = sink(format, &["Name".to_owned()], options, out)?;
+        let columns = ["Name".to_owned()];
+        let mut sink = sink(format, &columns, options, out)?;
         sink.row(&ResultRow {
             row: RowNumber(2),
             cells: vec![Cell::Text(cell.to_owned())],

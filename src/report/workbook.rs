@@ -9,11 +9,10 @@ use rust_xlsxwriter::{
     Color, DocProperties, Format, FormatAlign, FormatBorder, IgnoreError, Note, Workbook,
     Worksheet, XlsxError,
 };
-use unicode_normalization::UnicodeNormalization;
 
 use super::words::Language;
 use crate::error::Error;
-use crate::model::{Cell, NumberFormat, printable, printable_lines};
+use crate::model::{Cell, NumberFormat, looks_like_formula, printable, printable_lines};
 
 /// The document property that names the second in which the book was written. Whoever changes the book changes the file's own time.
 pub const WRITTEN_AT: &str = "vlens-batch written at";
@@ -313,45 +312,6 @@ impl From<XlsxError> for Error {
                 Error::unexpected("xlsx_not_written", message)
                     .hint("See whether the disk is full and the file is open elsewhere.")
             }
-        }
-    }
-}
-
-/// Whether a spreadsheet might evaluate this text: it begins with `=`, `+`, `-` or `@` in any of their forms, be it behind white
-/// space, quotes or characters that nobody sees. The one exception is a sign before digits alone, with `.`, `,` or spaces between
-/// them, such as `+201012345678` or `-5`: it can call nothing, and phones must come back as they went out.
-pub(super) fn looks_like_formula(text: &str) -> bool {
-    let is_seen = |c: char| {
-        let is_quote = matches!(c, '\'' | '"' | '`' | '‘' | '’' | '“' | '”' | '＇' | '＂');
-        let takes_room = || textwrap::core::display_width(c.encode_utf8(&mut [0; 4])) > 0;
-        c.is_alphanumeric() || !is_quote && !c.is_whitespace() && !c.is_control() && takes_room()
-    };
-    let mut rest = text.trim_start_matches(|c| !is_seen(c)).chars();
-    match rest.next().and_then(|first| first.nfkc().next()) {
-        Some('=' | '@') => true,
-        Some('+' | '-' | '\u{2212}') => {
-            let is_of_number = |c: char| c.is_numeric() || matches!(c, '.' | ',' | ' ');
-            !(rest.as_str().starts_with(char::is_numeric) && rest.all(is_of_number))
-        }
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tables::rows;
-
-    #[test]
-    fn what_could_be_evaluated_is_told_from_phones_numbers_and_words() {
-        for unseen in rows::<&str>("workbook.unseen") {
-            for formula in rows::<&str>("workbook.formulas") {
-                let dangerous = format!("{unseen}{formula}");
-                assert!(looks_like_formula(&dangerous), "{dangerous:?}");
-            }
-        }
-        for plain in rows::<&str>("workbook.plain") {
-            assert!(!looks_like_formula(plain), "{plain:?}");
         }
     }
 }

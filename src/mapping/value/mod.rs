@@ -93,8 +93,7 @@ impl Evidence {
 /// Whether a cell holds a word that people and programs write for nothing at all, such as `n/a`.
 pub fn says_nothing(cell: &Cell) -> bool {
     let Cell::Text(raw) = cell else { return false };
-    text::clean(text::trim(raw))
-        .is_ok_and(|clean| text::is_word_for_nothing(unguarded(&clean.text)))
+    text::clean(text::trim(raw)).is_ok_and(|clean| text::is_word_for_nothing(&clean.text))
 }
 
 /// What a person sees in the cell, as text.
@@ -104,21 +103,12 @@ fn as_shown(given: Given<'_>) -> Result<Cow<'_, str>, Fault> {
         Given::Text(text) if text.contains("E+") && number::exponent(text) >= Some(11) => {
             return Err(Fault::DigitsRounded);
         }
-        Given::Text(text) => Cow::Borrowed(unguarded(text)),
+        Given::Text(text) => Cow::Borrowed(text),
         Given::Number(number) => number::shown(number)?.into(),
         Given::Boolean(boolean) => Cell::Boolean(boolean).shown().into(),
         Given::Date(at) if date::may_be_midnight(at) => return Err(Fault::DateShifted),
         Given::Date(at) => Cell::Date(at).shown().into(),
     })
-}
-
-/// The text without the apostrophe that keeps a spreadsheet from taking it for a formula: exports set it, and come back
-/// corrected.
-fn unguarded(text: &str) -> &str {
-    match text.as_bytes() {
-        [b'\'', b'=' | b'+' | b'-' | b'@', ..] => &text[1..],
-        _ => text,
-    }
 }
 
 impl Kind {
@@ -146,7 +136,7 @@ impl Kind {
         }
         let clean = text::clean(trimmed)?;
         // What was nothing but an empty `=""` is empty after all; a word for nothing that is one of the choices means itself.
-        let is_nothing = clean.text.is_empty() || text::is_word_for_nothing(unguarded(&clean.text));
+        let is_nothing = clean.text.is_empty() || text::is_word_for_nothing(&clean.text);
         let is_choice = |word| matches!(self, Kind::Choice(choices) if choices.read(word).is_ok());
         if is_nothing && !is_choice(&clean.text) {
             return Ok(None);

@@ -11,7 +11,7 @@ use jiff::civil;
 use super::text::{Given, Reading, is_digits};
 use crate::mapping::names::{is_dash, western_digits};
 use crate::mapping::words::WORDS;
-use crate::model::Fault;
+use crate::model::{Cell, Fault};
 
 /// What comes before a number's fraction; the other of the two parts thousands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -33,15 +33,12 @@ const LATEST_BIRTH_YEAR: i16 = 2040;
 /// Zeros that end an id once it was shown as `2.90010112E+13`, saved and read again: no sequence begins at 0000.
 const ZEROS_OF_ROUNDING: &str = "00000";
 
-/// A number cell as a person sees it: no exponent, and no digits beyond the fifteen that a spreadsheet keeps, which
-/// only its arithmetic leaves behind (0.1 + 0.2 is 0.3).
+/// A number cell as a person sees it; refused where digits are lost.
 pub(super) fn shown(number: f64) -> Result<String, Fault> {
     if number.abs() >= ROUNDED_FROM {
         return Err(Fault::NumberRounded);
     }
-    let kept: f64 = format!("{number:.14e}").parse().unwrap_or(number);
-    // Adding zero turns -0 into 0.
-    Ok(format!("{}", kept + 0.0))
+    Ok(Cell::Number(number).shown())
 }
 
 /// What a cell holds that is to be a phone or an id, with Western digits and without what programs leave that took it for a number or

@@ -1,14 +1,15 @@
 //! Files by the command line's or the settings' word: small ones read as a whole, whatever an editor made of them; results put in
-//! place in one piece.
+//! place in one piece, and never over a book that somebody has changed.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use encoding_rs::Encoding;
 
 use crate::error::{Error, is_open_elsewhere};
+use crate::report::WRITTEN_AT;
 
 /// How the name of an unfinished file begins.
 const UNFINISHED: &str = ".vlens-batch-";
@@ -190,4 +191,45 @@ fn open_to(file: &File, readers: Readers, folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn open_to(_: &File, _: Readers, _: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Whether a workbook is one that a check wrote, and unchanged since: it names the second of its writing, which is the file's own time
+/// until somebody saves it.
+pub fn is_as_written(path: &Path) -> bool {
+    let written_at = || {
+        let mut book = zip::ZipArchive::new(File::open(path).ok()?).ok()?;
+        let mut properties = String::new();
+        let part = book.by_name("docProps/custom.xml").ok()?;
+        part.take(1 << 16).read_to_string(&mut properties).ok()?;
+        let (_, property) = properties.split_once(WRITTEN_AT)?;
+        let (_, second) = property.split_once("<vt:lpwstr>")?;
+        let second = second.split_once('<')?.0.parse().ok()?;
+        Some(UNIX_EPOCH + Duration::from_secs(second))
+    };
+    let changed_at = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    changed_at.is_ok_and(|at| written_at() == Some(at))
+}
+
+/// Writes a book that names the second of its writing, which its file has too.
+pub fn written_now(file: &File, write: impl FnOnce(u64) -> Result<(), Error>) -> Result<(), Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    // Some file systems count in steps of two seconds.
+    let second = now.unwrap_or_default().as_secs() & !1;
+    write(second)?;
+    // A device has no time of its own; a book without it is merely never overwritten.
+    let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
+    Ok(())
+}
+
+/// Unlike a workbook that is somebody's own, or in which somebody corrects something.
+pub fn may_be_replaced(book: &Path) -> bool {
+    !is_in_use(book) && (!book.exists() || is_as_written(book))
+}
+
+/// Names beside a sheet for what is made of it: `loans.marked.xlsx`, then `loans.marked-2.xlsx` and so on.
+pub fn beside(file: &Path, stem: &str, what: &str, ending: &str) -> impl Iterator<Item = PathBuf> {
+    (1u32..).map(move |nth| match nth {
+        1 => file.with_file_name(format!("{stem}.{what}.{ending}")),
+        nth => file.with_file_name(format!("{stem}.{what}-{nth}.{ending}")),
+    })
 }

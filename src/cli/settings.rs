@@ -276,7 +276,10 @@ impl Settings {
 
     /// How FILE was named and read, as it can be typed again from any folder.
     pub fn typed(&self, file: &Path, read: &ReadArgs) -> Typed {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let absolute = |path: &Path| match std::path::absolute(path) {
+            Ok(absolute) if path != Path::new("-") => absolute,
+            _ => path.to_owned(),
+        };
         let config = self.config_path.as_deref();
         Typed {
             file: absolute(file),
@@ -418,6 +421,8 @@ pub struct Typed {
 fn nearest(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     match path.strip_prefix(here).unwrap_or(path).to_str() {
+        // Standard input.
+        _ if path == Path::new("-") => "-".to_owned(),
         Some(near) if near.starts_with('-') => format!("./{near}"),
         Some(near) => near.to_owned(),
         // No command may mean another file.

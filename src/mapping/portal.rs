@@ -19,6 +19,8 @@ use crate::model::{Cell, Column, Row, Stage, Timestamp};
 /// How many rows are looked at to learn what a column holds.
 const SAMPLED_ROWS: usize = 1000;
 
+const NAMES: &str = "names customers (by phone, e-mail or national id)";
+
 /// The columns that tell.
 pub struct Portal {
     customer: Column,
@@ -89,10 +91,7 @@ impl Portal {
             (None, Some(first)) if sample.is_empty() => (first, None),
             _ => others
                 .find_map(|column| Some((column, Some(kind_of(column)?))))
-                .ok_or_else(|| {
-                    let what = "names customers (by phone, e-mail or national id)";
-                    no_column(what, "--match")
-                })?,
+                .ok_or_else(|| no_column(NAMES, "--match"))?,
         };
         Ok(Portal {
             keys: keys(config, &customer.name),

@@ -51,6 +51,13 @@ pub struct Further {
     pub running: String,
 }
 
+impl Further {
+    /// A command on FILE that sends nothing; `words` stand before it.
+    pub fn on_file(&self, words: &str) -> String {
+        command(&format!("{words} {}", quoted(&self.file)), &self.checking)
+    }
+}
+
 /// A command that can be typed as it stands.
 pub fn command(words: &str, options: &str) -> String {
     let command = format!("vlens-batch {words} {options}");

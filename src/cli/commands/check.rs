@@ -2,16 +2,16 @@
 //! is written to the ledger. And how every command opens FILE.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{IsTerminal, Read as _};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use super::world::{Target, is_rehearsal};
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
-use crate::cli::files::{Readers, is_in_use, text_of, write_file};
+use crate::cli::files::{
+    Readers, beside, is_as_written, may_be_replaced, text_of, write_file, written_now,
+};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
@@ -23,9 +23,7 @@ use crate::model::{
     ContractTypeId, Form, Invitation, Judged, Plan, RowNumber, RunSummary, Status, Stop, Verdict,
     mask, printable, printable_json, quoted,
 };
-use crate::report::{
-    Annotator, CheckTally, Language, SheetShape, WRITTEN_AT, command, counted, texts,
-};
+use crate::report::{Annotator, CheckTally, Language, SheetShape, counted, texts};
 use crate::send::{Sheet, StopSignal, Wishes, plan};
 use crate::vlens;
 
@@ -54,11 +52,8 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         if let (Some(excerpt), Some(path), None) =
             (&mut error.excerpt, &input.path, &settings.config_path)
         {
-            let options = settings
-                .further(false, &settings.typed(path, args))
-                .checking;
-            let init = format!("init {}", quoted(&path.to_string_lossy()));
-            let init = command(&init, &options);
+            let further = settings.further(false, &settings.typed(path, args));
+            let init = further.on_file("init");
             let way = format!("\n = help: or let init propose a mapping: {init}");
             excerpt.push_str(&way);
         }
@@ -158,9 +153,8 @@ pub fn dry_run(
         "duplicate": duplicate,
     });
     let typed = settings.typed(&args.file, &args.read);
-    let options = settings.further(args.send.sandbox, &typed).checking;
-    let check = command(&format!("check {}", quoted(&source)), &options);
-    let values = json!({ "d": document, "check": check });
+    let further = settings.further(args.send.sandbox, &typed);
+    let values = json!({ "d": document, "check": further.on_file("check") });
     let output = settings.output;
     output.show(&document, |look| look.text(texts::DRY_RUN, &values))?;
     let why = match args.expect {
@@ -203,58 +197,17 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
     if !out.is_file() || is_as_written(out) {
         return Ok(());
     }
-    let typed = settings.typed(&args.file, &args.read);
-    let options = settings.further(false, &typed).checking;
-    let free = free_name(&args.file);
-    let [shown, other, file] = [out, &free, &args.file].map(|path| quoted(&path.to_string_lossy()));
-    let as_it_is = command(&format!("check {shown}"), &options);
-    let afresh = command(&format!("check --annotate {other} {file}"), &options);
+    let [as_it_is, afresh] = [out, &args.file].map(|file| settings.typed(file, &args.read));
+    let as_it_is = settings.further(false, &as_it_is).on_file("check");
+    let other = quoted(&free_name(&args.file).to_string_lossy());
+    let afresh = settings
+        .further(false, &afresh)
+        .on_file(&format!("check --annotate {other}"));
     let out = out.display();
     let message = format!("{out} is not as a check wrote it: corrections in it would be lost.");
     Err(Error::usage("annotate_onto_changed", message).hint(format!(
         "Check it as it is: `{as_it_is}`; or mark the sheet afresh in another file: `{afresh}`."
     )))
-}
-
-/// Whether a workbook is one that a check wrote, and unchanged since: it names the second of its writing, which is the file's own time
-/// until somebody saves it.
-fn is_as_written(path: &Path) -> bool {
-    let written_at = || {
-        let mut book = zip::ZipArchive::new(File::open(path).ok()?).ok()?;
-        let mut properties = String::new();
-        let part = book.by_name("docProps/custom.xml").ok()?;
-        part.take(1 << 16).read_to_string(&mut properties).ok()?;
-        let (_, property) = properties.split_once(WRITTEN_AT)?;
-        let (_, second) = property.split_once("<vt:lpwstr>")?;
-        let second = second.split_once('<')?.0.parse().ok()?;
-        Some(UNIX_EPOCH + Duration::from_secs(second))
-    };
-    let changed_at = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    changed_at.is_ok_and(|at| written_at() == Some(at))
-}
-
-/// Writes a book that names the second of its writing, which its file has too.
-pub fn written_now(file: &File, write: impl FnOnce(u64) -> Result<(), Error>) -> Result<(), Error> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    // Some file systems count in steps of two seconds.
-    let second = now.unwrap_or_default().as_secs() & !1;
-    write(second)?;
-    // A device has no time of its own; a book without it is merely never overwritten.
-    let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
-    Ok(())
-}
-
-/// Unlike a workbook that is somebody's own, or in which somebody corrects something.
-pub fn may_be_replaced(book: &Path) -> bool {
-    !is_in_use(book) && (!book.exists() || is_as_written(book))
-}
-
-/// Names beside a sheet for what is made of it: `loans.marked.xlsx`, then `loans.marked-2.xlsx` and so on.
-pub fn beside(file: &Path, stem: &str, what: &str, ending: &str) -> impl Iterator<Item = PathBuf> {
-    (1u32..).map(move |nth| match nth {
-        1 => file.with_file_name(format!("{stem}.{what}.{ending}")),
-        nth => file.with_file_name(format!("{stem}.{what}-{nth}.{ending}")),
-    })
 }
 
 /// Beside the sheet, a name for its marked copy that nobody's corrections stand under.

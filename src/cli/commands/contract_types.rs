@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::check::{form, may_be_replaced, written_now};
+use super::check::form;
 use super::register::{PATIENCE, join};
 use super::world::{self, Target};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, RunArgs, SendArgs, TemplateArgs};
-use crate::cli::files::{Readers, write_bytes, write_file};
+use crate::cli::files::{Readers, may_be_replaced, write_bytes, write_file, written_now};
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};

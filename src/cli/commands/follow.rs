@@ -14,33 +14,14 @@ use crate::error::{Ended, Error};
 use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::names::Shown;
-use crate::mapping::{Portal, Text};
+use crate::mapping::{Config, Portal, Text};
 use crate::model::{FollowSummary, Row, Stage, Timestamp, quoted};
-use crate::report::{command, texts};
+use crate::report::texts;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     // That there is none is told as by every command that reads.
     let path = Opened::at(settings, settings.ledger(false)?)?.path;
-    let mut config = settings.config.clone();
-    let layout = args.layout.clone();
-    let read = ReadArgs {
-        layout,
-        ..ReadArgs::default()
-    };
-    let further = settings.further(false, &settings.typed(&args.file, &read));
-    let follow = format!("follow {}", quoted(&further.file));
-    let mut again = command(&follow, &further.checking);
-    let named = &mut config.follow;
-    for (name, typed, named) in [
-        ("match", &args.match_column, &mut named.match_column),
-        ("stage", &args.stage, &mut named.stage),
-        ("at", &args.at, &mut named.at),
-    ] {
-        if let Some(column) = typed {
-            again.extend([" --", name, " ", &quoted(column)]);
-        }
-        *named = typed.clone().map(Text).or(named.take());
-    }
+    let (config, again) = as_meant(args, settings);
     let options = Options {
         known_names: config.follow.known_names(),
         // What [source] says is about the sheet that was sent.
@@ -87,6 +68,29 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
         });
         look.text(texts::FOLLOW, &values)
     })
+}
+
+/// The config with the columns that are named, and the command to name others by.
+fn as_meant(args: &FollowArgs, settings: &Settings) -> (Config, String) {
+    let read = ReadArgs {
+        layout: args.layout.clone(),
+        ..ReadArgs::default()
+    };
+    let typed = settings.typed(&args.file, &read);
+    let mut again = settings.further(false, &typed).on_file("follow");
+    let mut config = settings.config.clone();
+    let named = &mut config.follow;
+    for (name, typed, named) in [
+        ("match", &args.match_column, &mut named.match_column),
+        ("stage", &args.stage, &mut named.stage),
+        ("at", &args.at, &mut named.at),
+    ] {
+        if let Some(column) = typed {
+            again.extend([" --", name, " ", &quoted(column)]);
+        }
+        *named = typed.clone().map(Text).or(named.take());
+    }
+    (config, again)
 }
 
 /// A stage may be told by its day alone, and by the clock of another zone.

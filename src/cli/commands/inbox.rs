@@ -11,12 +11,12 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
 
-use super::check::{beside, input, mark, may_be_replaced};
+use super::check::{input, mark};
 use super::ledger::Results;
 use super::run::{open_ledger, send_file};
 use super::world::{self, Opened};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
-use crate::cli::files::is_in_use;
+use crate::cli::files::{beside, is_in_use, may_be_replaced};
 use crate::cli::output::{Output, is_our_error, write_error};
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;

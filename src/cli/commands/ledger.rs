@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::check::{may_be_replaced, written_now};
 use super::register;
 use super::world::{Opened, ended_as, is_rehearsal, open_ledger};
 use crate::cli::args::{
     ExportArgs, LangArg, PurgeArgs, ReportArgs, SendArgs, SettleArgs, SettledAs, StatusArgs,
 };
-use crate::cli::files::{Readers, refuse_output, write_file, write_first};
+use crate::cli::files::{
+    Readers, may_be_replaced, refuse_output, write_file, write_first, written_now,
+};
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error};

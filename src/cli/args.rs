@@ -317,7 +317,7 @@ pub struct ExportArgs {
     /// Only rows with these statuses
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
     pub only: Vec<Status>,
-    /// Only created rows whose customer has not signed, as far as `follow` knows: the reminder list
+    /// Only created rows whose customer has not signed, as far as `follow` knows: the reminder list; without RUN, of every sheet
     #[arg(long, conflicts_with = "only")]
     pub not_signed: bool,
     /// Leave tokens and links out

@@ -1,6 +1,8 @@
 //! What became of rows, streamed, and one row's whole history; where runs stand, in no time at any size, from the tallies; what a report
 //! plots of them; how far invitations have come since; and whether the file is sound.
 
+use std::collections::BTreeSet;
+
 use super::memory::Lock;
 use super::open::Ledger;
 use super::place;
@@ -51,12 +53,12 @@ impl Reader {
         &self,
         run: RunId,
         only: &[Status],
-        sink: &mut dyn FnMut(&ResultRow) -> Result<()>,
+        sink: &mut dyn FnMut(ResultRow) -> Result<()>,
     ) -> Result<()> {
         let all = (RowNumber(0), RowNumber(u32::MAX));
         self.each_row(run, all, |RowHistory { result, .. }| {
             if only.is_empty() || only.contains(&result.status) {
-                sink(&result)?;
+                sink(result)?;
             }
             Ok(())
         })
@@ -118,6 +120,22 @@ impl Reader {
             ..run
         };
         Ok(runs.into_iter().map(told).collect())
+    }
+
+    /// Of all that were created and are neither signed nor purged, the row in the newest run that has it, by runs, newest first.
+    pub fn not_signed(&self) -> Result<Vec<(RunId, Option<BTreeSet<RowNumber>>)>> {
+        const NOT_SIGNED: &str = "
+            SELECT max(n.run), r.row FROM invitations i
+            CROSS JOIN contents c ON c.invitation_id = i.id
+            CROSS JOIN rows r ON r.content_id = c.id AND r.duplicate_of IS NULL
+            JOIN (SELECT sheet_id, max(id) AS run FROM runs GROUP BY sheet_id) n ON n.sheet_id = r.sheet_id
+            LEFT JOIN stages s ON s.invitation_id = i.id
+            WHERE i.status = 'created' AND c.body IS NOT NULL AND NOT coalesce(s.signed, 0)
+            GROUP BY i.id ORDER BY 1 DESC";
+        let rows: Vec<(RunId, RowNumber)> = self.db.all(NOT_SIGNED, ())?;
+        let runs = rows.chunk_by(|a, b| a.0 == b.0);
+        let runs = runs.map(|run| (run[0].0, Some(run.iter().map(|(_, row)| *row).collect())));
+        Ok(runs.collect())
     }
 
     /// How a run's file was named and read.

@@ -78,7 +78,7 @@ pub(super) fn in_words(refusal: Refusal) -> (&'static str, &'static str) {
     match refusal {
         Refusal::Credentials => (
             "Vlens does not accept the credentials",
-            "Check VLENS_USERNAME, VLENS_PASSWORD, VLENS_TENANCY_NAME and VLENS_API_KEY.",
+            "Check tenant, user, password and API key: `vlens-batch account --show` tells where each is kept.",
         ),
         Refusal::Rights => (
             "This account may not create invitations",

@@ -12,7 +12,7 @@ fn bare(world: &World, line: &str) -> Vlens {
 }
 
 fn answer(world: &World, password: &str) -> (i32, String) {
-    let keys = format!("sandbox\radmin@sandbox.example\r{API_KEY}\r{password}\r");
+    let keys = format!("sandbox\radmin@sandbox.example\r{API_KEY}\r{password}");
     let account = bare(world, "account").env("VLENS_BASE_URL", world.base_url());
     account.on_a_terminal(&keys)
 }
@@ -25,12 +25,19 @@ fn a_first_batch_needs_no_variable_once_the_account_is_kept() {
     let send = || bare(&world, "run customers.csv --rate unlimited --json");
     send().ends(5).complains_of("vlens-batch account");
 
-    let (code, screen) = answer(&world, "wrong");
+    // What was typed before is offered, and left by Ctrl-C.
+    let (code, screen) = answer(&world, "wrong\r\x03");
     assert_eq!(code, 6, "{screen}");
     assert!(!folder.exists(), "what is refused is not kept\n{screen}");
+    let is_told = |screen: &str| screen.contains("tenant sandbox, user admin@sandbox.example");
+    assert!(is_told(&screen) && !screen.contains("VLENS_"), "{screen}");
+    let (code, screen) = answer(&world, &format!("wrong\r\r\r\r{PASSWORD}\r"));
+    assert_eq!(code, 0, "{screen}");
+    assert!(is_told(&screen), "{screen}");
+    bare(&world, "account --forget").ends(0);
 
     let is_private = |text: &str| !text.contains(PASSWORD) && !text.contains(API_KEY);
-    let (code, screen) = answer(&world, PASSWORD);
+    let (code, screen) = answer(&world, &format!("{PASSWORD}\r"));
     assert_eq!(code, 0, "{screen}");
     assert!(is_private(&screen), "{screen}");
     for name in ["api-key", "password", "config.toml"] {
@@ -58,7 +65,7 @@ fn a_first_batch_needs_no_variable_once_the_account_is_kept() {
 fn no_file_beside_a_sheet_has_the_account_sent_elsewhere() {
     let world = World::with_server();
     world.customers("customers.csv", 1);
-    assert_eq!(answer(&world, PASSWORD).0, 0);
+    assert_eq!(answer(&world, &format!("{PASSWORD}\r")).0, 0);
     let logins = world.server_log().len();
     let elsewhere = world.base_url().replace("127.0.0.1", "127.0.0.2");
     for api in [

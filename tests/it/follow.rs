@@ -96,6 +96,45 @@ fn the_loop_from_the_invitation_to_the_reminder_list() {
     world.ran("export", 0).hides("تم التوقيع");
 }
 
+/// Mona is in both sheets, Ali has signed.
+#[test]
+fn the_reminder_list_has_each_customer_of_every_sheet_once() {
+    let world = World::with_server();
+    let config = "[contract]\ntypes = [414]\n[recipient]\nphone = \"Mobile\"\n[fields.414]\nfullName = \"Name\"\n";
+    world.config(config);
+    let march = "Name,Mobile\nMona,01012345678\nAli,01112345678\nOmar,01512345678\n";
+    world.file("march.csv", march);
+    world.file(
+        "april.csv",
+        "Mobile,City,Name\n01212345678,Giza,Sara\n01012345678,Cairo,Mona\n",
+    );
+    world.sent("march.csv", 0);
+    world.sent("april.csv", 0);
+    world.file("portal.csv", "Mobile,Status\n01112345678,Customer signed\n");
+    world
+        .ran("follow portal.csv", 0)
+        .shows("Those who have not signed");
+    let list = |line: &str| {
+        let list = world.ran(&format!("export --not-signed --format csv{line}"), 0);
+        let rows = list.stdout.trim_start_matches('\u{feff}').lines();
+        let cells = rows.map(|row| row.split(',').take(3).collect::<Vec<_>>().join(","));
+        cells.collect::<Vec<_>>()
+    };
+    let all = [
+        "Mobile,City,Name",
+        "01212345678,Giza,Sara",
+        "01012345678,Cairo,Mona",
+        "01512345678,,Omar",
+    ];
+    assert_eq!(list(""), all);
+    assert_eq!(list(" 1").len(), 3, "a run's own");
+    world.file("portal.csv", "Mobile,Status\n01012345678,Customer signed\n");
+    world.ran("follow portal.csv", 0);
+    assert_eq!(list(""), [all[0], all[1], all[3]]);
+    world.ran("purge --older-than 0d --yes", 0);
+    assert_eq!(list("").len(), 1, "nobody can be reminded");
+}
+
 #[test]
 fn who_is_invited_again_is_reminded_again() {
     let world = World::with_server();

@@ -15,11 +15,12 @@ use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{DEFAULT_BASE_URL, Settings};
 use crate::cli::system::own_config;
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, Kind};
 use crate::mapping::{ACCOUNT, Config};
 use crate::model::{Secret, printable};
 use crate::report::{Look, texts};
 use crate::send::Credentials;
+use crate::vlens::BaseUrl;
 
 const API_KEY_FILE: &str = "api-key";
 const PASSWORD_FILE: &str = "password";
@@ -49,40 +50,30 @@ pub async fn account(
     keep(settings, args.allow_insecure_http, &own).await
 }
 
+/// Asks until Vlens lets in, and keeps what it was let in with. What was refused is offered again, but for the password.
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
-    let base_url = settings.base_url(allow_insecure_http)?;
-    let known = [settings.tenancy_name()?, settings.username()?];
-    let Ok(([tenancy_name, username], [api_key, password])) = ask(known) else {
-        let message = "Nothing was kept: the questions were not answered.";
-        return Err(Error::stopped("interrupted", message));
+    let mut known = ([settings.tenancy_name()?, settings.username()?], None);
+    let message = "Nothing was kept: the questions were not answered.";
+    let mut refused = Error::stopped("interrupted", message);
+    let ([api_key, password], config) = loop {
+        let Ok((names, keys)) = ask(known) else {
+            return Err(refused);
+        };
+        let base_url = settings.base_url(allow_insecure_http)?;
+        match let_in(&mut settings, base_url, &names, &keys, own).await {
+            Ok(config) => break (keys, config),
+            Err(mut error) if error.kind == Kind::Refused => {
+                let [tenant, user] = &names;
+                let typed = format!(" Nothing was kept. Typed: tenant {tenant}, user {user}.");
+                error.message.push_str(&typed);
+                settings.output.tell(&error);
+                refused = error;
+                let [api_key, _] = keys;
+                known = (names.map(Some), Some(api_key));
+            }
+            Err(error) => return Err(error),
+        }
     };
-    let kept = [
-        Some(base_url.as_str()).filter(|url| *url != DEFAULT_BASE_URL),
-        Some(&*tenancy_name),
-        Some(&*username),
-        Some(API_KEY_FILE),
-        Some(PASSWORD_FILE),
-    ];
-    let (config, _) = with_account(own, kept)?;
-    let read = Config::parse(&config, &own.display().to_string())?;
-    settings.own = Some((read, own.to_owned()));
-    let account = Account {
-        tenancy_name,
-        api_key: Secret::new(api_key.expose()),
-        credentials: Some(Credentials {
-            username,
-            password: Secret::new(password.expose()),
-        }),
-    };
-    let sending = settings.sending(&SendArgs::default());
-    let target = Target::vlens(&settings, &sending, base_url, account)?;
-    let api = open_api(&settings, target, "account", false).await?;
-    let login = api.log_in_once().await;
-    close_api(api).await?;
-    login.map_err(|mut error| {
-        error.message.push_str(" Nothing was kept.");
-        error
-    })?;
     let folder = folder_of(own);
     // Whether it is there is told by writing into it.
     let _ = std::fs::create_dir_all(&folder);
@@ -101,8 +92,45 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
     settings.output.show_file(&document, &said)
 }
 
-/// Tenant and user, API key and password.
-fn ask([tenant, user]: [Option<String>; 2]) -> io::Result<([String; 2], [Secret; 2])> {
+/// Logs in, and gives the user's config by which that account is found.
+async fn let_in(
+    settings: &mut Settings,
+    base_url: BaseUrl,
+    [tenant, user]: &[String; 2],
+    [api_key, password]: &[Secret; 2],
+    own: &Path,
+) -> Result<String, Error> {
+    let kept = [
+        Some(base_url.as_str()).filter(|url| *url != DEFAULT_BASE_URL),
+        Some(tenant),
+        Some(user),
+        Some(API_KEY_FILE),
+        Some(PASSWORD_FILE),
+    ];
+    let (config, _) = with_account(own, kept)?;
+    let read = Config::parse(&config, &own.display().to_string())?;
+    settings.own = Some((read, own.to_owned()));
+    let account = Account {
+        tenancy_name: tenant.clone(),
+        api_key: api_key.clone(),
+        credentials: Some(Credentials {
+            username: user.clone(),
+            password: password.clone(),
+        }),
+    };
+    let sending = settings.sending(&SendArgs::default());
+    let target = Target::vlens(settings, &sending, base_url, account)?;
+    let api = open_api(settings, target, "account", false).await?;
+    let login = api.log_in_once().await;
+    close_api(api).await?;
+    login.map(|_| config)
+}
+
+/// What an account is: tenant and user; API key and password.
+type Answers = ([String; 2], [Secret; 2]);
+
+/// Offers what is known.
+fn ask(([tenant, user], key): ([Option<String>; 2], Option<Secret>)) -> io::Result<Answers> {
     let text = |question, known: Option<String>| {
         let mut prompt = cliclack::input(question);
         if let Some(known) = known {
@@ -111,14 +139,23 @@ fn ask([tenant, user]: [Option<String>; 2]) -> io::Result<([String; 2], [Secret;
         let answer: String = prompt.interact()?;
         io::Result::Ok(answer.trim().to_owned())
     };
-    let hidden = |question| {
-        let answer = cliclack::password(question).interact()?;
-        io::Result::Ok(Secret::new(answer.trim()))
+    let hidden = |question, known: Option<Secret>| {
+        let mut prompt = cliclack::password(question);
+        if known.is_some() {
+            prompt = prompt.allow_empty();
+        }
+        let answer = Secret::new(prompt.interact()?.trim());
+        let as_before = known.filter(|_| answer.expose().is_empty());
+        io::Result::Ok(as_before.unwrap_or(answer))
     };
     let tenant = text("Which tenant is this (its name at Vlens)?", tenant)?;
     let user = text("Who logs in (user name or e-mail address)?", user)?;
-    let api_key = hidden("The tenant's API key?")?;
-    Ok(([tenant, user], [api_key, hidden("The password?")?]))
+    let question = match key {
+        None => "The tenant's API key?",
+        Some(_) => "The tenant's API key (Enter: the one typed before)?",
+    };
+    let api_key = hidden(question, key)?;
+    Ok(([tenant, user], [api_key, hidden("The password?", None)?]))
 }
 
 /// The user's config as it is, but for these settings of the API; and whether it had any of them.

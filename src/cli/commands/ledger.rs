@@ -1,10 +1,11 @@
 //! The commands on a ledger that is there, none of which sends: what it holds is shown (`status`, `runs`, `export`, `report`), copied
 //! (`backup`), decided on (`settle`) and forgotten (`purge`). Only the last two wait for a run in progress.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::register;
@@ -19,7 +20,7 @@ use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error};
 use crate::ledger::Event;
-use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
+use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
 use crate::report::{
     ExportOptions, Format, PEOPLE, ReportData, command, rows as counted, sink, texts, write_html,
 };
@@ -84,9 +85,16 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
     let run = opened.run(args.run)?;
     let path = &args.output;
-    let told = format!("Results of run {run} are in {}.", path.display());
+    let (what, runs) = match args.run {
+        None if args.not_signed => (
+            "The reminder list is".to_owned(),
+            opened.reader.not_signed()?,
+        ),
+        _ => (format!("Results of run {run} are"), vec![(run, None)]),
+    };
+    let told = format!("{what} in {}.", path.display());
     put(&opened, run, path, &told, |out| {
-        let rows = write_results(args, &opened, run, None, out)?;
+        let rows = write_results(args, &opened, &runs, None, out)?;
         Ok(json!({ "run": run, "output": path.to_string_lossy(), "rows": rows }))
     })
 }
@@ -125,15 +133,19 @@ fn put(
     settings.output.show_file(&document, told)
 }
 
-/// Gives the number of rows written.
+/// Writes what became of these runs' rows, of all or of those that are named, below the columns of all. Gives the number of rows.
 fn write_results(
     args: &ExportArgs,
     opened: &Opened<'_>,
-    run: RunId,
+    runs: &[(RunId, Option<BTreeSet<RowNumber>>)],
     written_at: Option<u64>,
     out: impl Write + Send,
 ) -> Result<u64, Error> {
-    let columns = opened.reader.columns(run)?;
+    let (mut columns, mut places) = (IndexSet::new(), Vec::new());
+    for (run, _) in runs {
+        places.push(join(&mut columns, opened.reader.columns(*run)?));
+    }
+    let columns: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
     let options = ExportOptions {
         link: opened.settings.config.result.link.as_ref(),
         without_tokens: args.without_tokens,
@@ -143,22 +155,40 @@ fn write_results(
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
     let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
     let mut sink = sink(format, &columns, options, out)?;
-    let mut rows = 0;
-    let mut write = |row: &ResultRow| {
-        if args.not_signed && row.stage.as_ref().is_some_and(|stage| stage.is_signed) {
-            return Ok(());
-        }
-        rows += 1;
-        sink.row(row)
-    };
+    let mut written = 0;
     let only = if args.not_signed {
         &[Status::Created]
     } else {
         args.only.as_slice()
     };
-    opened.reader.results(run, only, &mut write)?;
+    for ((run, rows), places) in runs.iter().zip(places) {
+        opened.reader.results(*run, only, &mut |mut row| {
+            let is_meant = rows.as_ref().is_none_or(|rows| rows.contains(&row.row));
+            let is_signed = row.stage.as_ref().is_some_and(|stage| stage.is_signed);
+            if !is_meant || args.not_signed && is_signed {
+                return Ok(());
+            }
+            written += 1;
+            let cells = std::mem::replace(&mut row.cells, vec![Cell::Empty; columns.len()]);
+            for (cell, place) in cells.into_iter().zip(&places) {
+                row.cells[*place] = cell;
+            }
+            sink.row(&row)
+        })?;
+    }
     sink.finish()?;
-    Ok(rows)
+    Ok(written)
+}
+
+/// Puts a sheet's columns behind those of others, but for the ones that are there, and gives where each stands.
+fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<usize> {
+    let mut alike: HashMap<String, u32> = HashMap::new();
+    let place = |column: String| {
+        let nth = alike.entry(column.clone()).or_default();
+        *nth += 1;
+        all.insert_full((column, *nth)).0
+    };
+    columns.into_iter().map(place).collect()
 }
 
 /// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
@@ -179,7 +209,8 @@ impl Results {
         let places: Vec<PathBuf> = places.cloned().collect();
         let place = write_first(&places, Readers::Folder, |file| {
             written_now(file, |second| {
-                write_results(&args, opened, run, Some(second), BufWriter::new(file)).map(drop)
+                let runs = [(run, None)];
+                write_results(&args, opened, &runs, Some(second), BufWriter::new(file)).map(drop)
             })
         })?;
         self.places.insert(0, place.clone());
@@ -205,7 +236,7 @@ fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
     let mut people = Vec::new();
     reader.results(run, &NEEDING, &mut |row| {
         if people.len() < PEOPLE {
-            people.push(row.clone());
+            people.push(row);
         }
         Ok(())
     })?;

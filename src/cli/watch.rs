@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub struct Watch {
     started: Instant,
     /// How far the run was when something happened last.
     tally: Mutex<Tally>,
+    /// Until when nobody sends, in milliseconds as of [`Timestamp`].
+    paused_until: AtomicI64,
     clock: Arc<dyn Clock>,
 }
 
@@ -59,6 +62,7 @@ impl Watch {
             metrics: metrics.map(|path| Metrics::open(path, Some(tenant))),
             started: Instant::now(),
             tally: Mutex::new(tally),
+            paused_until: AtomicI64::new(0),
             clock,
         };
         // A run that is killed leaves a trace: metrics without an exit code.
@@ -105,9 +109,13 @@ impl Watch {
             }
             SendEvent::Paused { wait } => {
                 let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-                let until = Timestamp(self.clock.wall().0.saturating_add(wait_ms));
-                tracing::info!(wait_ms, "paused: Vlens asked for it");
-                self.progress.pause("Vlens asked for it", until);
+                let until = self.clock.wall().0.saturating_add(wait_ms);
+                let told = self.paused_until.fetch_max(until, Ordering::Relaxed);
+                // All who are under way are asked for the same one.
+                if until > told.saturating_add(1_000) {
+                    tracing::info!(wait_ms, "paused: Vlens asked for it");
+                    self.progress.pause("Vlens asked for it", Timestamp(until));
+                }
             }
         }
         self.note(*tally);

@@ -9,7 +9,9 @@ use rusqlite::Params;
 
 use super::memory::{Lock, Mark, OnLoss, set_aside};
 use super::place::{self, UNFINISHED, Watch, beside};
-use super::reader::{APPLICATION_ID, Binding, MIGRATIONS, Reader, open_with_memory, refuse_unseen};
+use super::reader::{
+    APPLICATION_ID, Binding, MIGRATIONS, Reader, open_with_memory, refuse_unseen, schema,
+};
 use super::sql::{Db, not_a_ledger};
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -212,8 +214,8 @@ fn create(path: &Path, binding: &Binding) -> Result<()> {
         MIGRATIONS.len()
     ))?;
     db.run(
-        "INSERT INTO meta (key, value) VALUES ('base_url', ?1), ('tenancy_name', ?2), ('salt', randomblob(32))",
-        [&binding.base_url, &binding.tenancy_name],
+        "INSERT INTO meta (key, value) VALUES ('base_url', ?1), ('tenancy_name', ?2), ('schema', ?3), ('salt', randomblob(32))",
+        (&binding.base_url, &binding.tenancy_name, schema()),
     )?;
     failpoint::pass("before_migrated");
     db.script("COMMIT; PRAGMA journal_mode = WAL")?;

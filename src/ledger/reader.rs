@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
+use sha2::{Digest as _, Sha256};
 
 use super::memory::{Loss, Mark};
 use super::place::{self, UNFINISHED, beside};
@@ -17,6 +18,11 @@ use crate::model::Timestamp;
 
 /// Oldest first. Only ever added to, once something is released.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
+
+/// What is in a ledger, by the bytes that made it: until the first release its version stays the same.
+pub(super) fn schema() -> [u8; 32] {
+    Sha256::digest(MIGRATIONS.concat()).into()
+}
 
 /// In the file's header, so that `file` and we know a ledger from any other database: `VlnB`.
 pub(super) const APPLICATION_ID: i64 = 0x566C_6E42;
@@ -63,7 +69,8 @@ impl Reader {
         const HEADER: &str = "
             SELECT application_id, user_version FROM pragma_application_id, pragma_user_version";
         const BOUND: &str = "
-            SELECT url.value, tenancy.value, salt.value FROM meta url, meta tenancy, meta salt
+            SELECT url.value, tenancy.value, salt.value, (SELECT value FROM meta WHERE key = 'schema') IS ?1
+            FROM meta url, meta tenancy, meta salt
             WHERE url.key = 'base_url' AND tenancy.key = 'tenancy_name' AND salt.key = 'salt'";
         let known = MIGRATIONS.len();
         match db.first::<(i64, usize)>(HEADER, ())? {
@@ -82,9 +89,18 @@ impl Reader {
             }
             _ => return Err(not_a_ledger(&db.path)),
         }
-        match db.first(BOUND, ())? {
+        match db.first::<(String, String, Salt, bool)>(BOUND, [schema()])? {
+            Some((.., false)) => {
+                let shown = db.path.display();
+                let message = format!(
+                    "The ledger {shown} was made by a vlens-batch that was never released, and only that one can read it."
+                );
+                Err(Error::unusable("ledger_unreleased", message).hint(
+                    "Finish with that program; or name another ledger with --ledger, which knows nobody who was invited from this one.",
+                ))
+            }
             None => Err(db.damaged("it does not say what it is bound to")),
-            Some((base_url, tenancy_name, salt)) => Ok(Reader {
+            Some((base_url, tenancy_name, salt, true)) => Ok(Reader {
                 db,
                 salt,
                 binding: Binding {

@@ -79,7 +79,7 @@ pub enum Status {
     Failed,
     /// The request went out and its answer never came, or does not tell.
     Uncertain,
-    /// Due, not tried yet.
+    /// Due: not tried yet, or to be sent again.
     Pending,
 }
 

@@ -208,6 +208,21 @@ fn a_ledger_of_a_newer_version_is_left_as_it_is() {
 }
 
 #[test]
+fn a_ledger_of_a_schema_that_was_never_released_is_told_as_such() {
+    let world = begun(20);
+    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
+    let forget = "DELETE FROM meta WHERE key = 'schema'";
+    ledger.execute(forget, ()).unwrap();
+    drop(ledger);
+    let before = world.server_log().len();
+    for line in ["run customers.csv", "status", "export"] {
+        let ended = world.ran(&format!("{line} --json"), 5);
+        ended.fails_with("ledger_unreleased");
+    }
+    assert_eq!(world.server_log().len(), before);
+}
+
+#[test]
 fn a_ledger_of_another_tenant_or_address_is_refused() {
     let world = begun(20);
     let before = world.server_log().len();

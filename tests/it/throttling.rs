@@ -167,6 +167,30 @@ fn a_pause_that_was_asked_for_outlives_the_process() {
 }
 
 #[test]
+fn a_pause_that_all_workers_are_asked_for_is_told_once() {
+    let rude = Rude::serve(|wire, _| {
+        std::thread::sleep(Duration::from_millis(1_500));
+        let head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600";
+        write!(wire, "{head}\r\nContent-Length: 0\r\n\r\n")
+    });
+    let world = World::new();
+    world.customers("customers.csv", 8);
+    let run = world.send("customers.csv --concurrency 8 --metrics-file vlens.prom");
+    let mut run = run.envs(rude.variables()).start();
+    run.until("all to be answered", || {
+        let metrics = std::fs::read_to_string(world.path("vlens.prom")).unwrap_or_default();
+        metrics.contains("vlens_batch_throttled_total{tenant=\"rude\"} 8\n")
+    });
+    run.signal(Signal::TERM);
+    let ended = run.wait().expect(4);
+    let lines = ended
+        .stderr
+        .lines()
+        .filter(|line| line.contains("paused: Vlens"));
+    assert_eq!(lines.count(), 2, "the log's, and the progress's: {ended}");
+}
+
+#[test]
 fn a_long_pause_is_told_at_every_start_and_metrics_go_on_meanwhile() {
     let rude = Rude::serve(|wire, _| {
         let head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600";

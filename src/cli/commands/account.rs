@@ -52,9 +52,9 @@ pub async fn account(
 
 /// Asks until Vlens lets in, and keeps what it was let in with. What was refused is offered again, but for the password.
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
-    let mut known = ([settings.tenancy_name()?, settings.username()?], None);
     let message = "Nothing was kept: the questions were not answered.";
     let mut refused = Error::stopped("interrupted", message);
+    let mut known = ([settings.tenancy_name()?, settings.username()?], None);
     let ([api_key, password], config) = loop {
         let Ok((names, keys)) = ask(known) else {
             return Err(refused);
@@ -63,9 +63,8 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
         match let_in(&mut settings, base_url, &names, &keys, own).await {
             Ok(config) => break (keys, config),
             Err(mut error) if error.kind == Kind::Refused => {
-                let [tenant, user] = &names;
-                let typed = format!(" Nothing was kept. Typed: tenant {tenant}, user {user}.");
-                error.message.push_str(&typed);
+                let typed = format!("tenant {}, user {}", names[0], names[1]);
+                error.message = format!("{} Nothing was kept. Typed: {typed}.", error.message);
                 settings.output.tell(&error);
                 refused = error;
                 let [api_key, _] = keys;

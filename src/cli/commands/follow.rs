@@ -72,23 +72,23 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
 
 /// The config with the columns that are named, and the command to name others by.
 fn as_meant(args: &FollowArgs, settings: &Settings) -> (Config, String) {
+    let mut config = settings.config.clone();
     let read = ReadArgs {
         layout: args.layout.clone(),
         ..ReadArgs::default()
     };
-    let typed = settings.typed(&args.file, &read);
-    let mut again = settings.further(false, &typed).on_file("follow");
-    let mut config = settings.config.clone();
+    let again = settings.further(false, &settings.typed(&args.file, &read));
+    let mut again = again.on_file("follow");
     let named = &mut config.follow;
-    for (name, typed, named) in [
-        ("match", &args.match_column, &mut named.match_column),
-        ("stage", &args.stage, &mut named.stage),
-        ("at", &args.at, &mut named.at),
+    for (flag, typed, named) in [
+        (" --match ", &args.match_column, &mut named.match_column),
+        (" --stage ", &args.stage, &mut named.stage),
+        (" --at ", &args.at, &mut named.at),
     ] {
         if let Some(column) = typed {
-            again.extend([" --", name, " ", &quoted(column)]);
+            again.extend([flag, &quoted(column)]);
+            *named = Some(Text(column.clone()));
         }
-        *named = typed.clone().map(Text).or(named.take());
     }
     (config, again)
 }

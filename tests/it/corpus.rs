@@ -136,7 +136,7 @@ fn altered(case: &Case) -> Vec<String> {
         let told = check.args(ledger).args(&args).run().json();
         let known = told["already_created"].as_array().into_iter().flatten();
         let known = known.filter(|row| row["changed"] == false).count();
-        let is_same = told["valid"] == created && known == created as usize;
+        let is_same = told["valid"] == created && known as u64 == created;
         (!is_same).then(|| format!("{file} of {}, {created} created: {told}", case.name))
     });
     altered.collect()

@@ -190,7 +190,7 @@ fn who_is_not_let_in_is_told_the_way_out() {
     let world = World::with_server();
     let call = || world.line("contract-types pull 414");
     let refused = call().env("VLENS_PASSWORD", "wrong").ends(6);
-    refused.complains_of("VLENS_PASSWORD");
+    refused.complains_of("vlens-batch account --show");
     let base_url = format!("{}/elsewhere", world.base_url());
     call().env("VLENS_BASE_URL", base_url).ends(6);
     world.kill_server();

@@ -84,7 +84,11 @@ impl Mapping {
         }
         let identity = binder.identity();
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
-            return Err(refusal(binder.problems, &config.origin, &options.file));
+            return Err(refusal(
+                binder.problems,
+                &config.origin,
+                Some(&options.file),
+            ));
         };
         binder.note_unused_columns();
         let names = binder.header.names_by_position();

@@ -92,16 +92,14 @@ impl ConfigProblem {
         }
     }
 
-    /// `told`: with the file, for a title without a line.
-    fn drawn(&self, origin: &Origin, told: &str) -> String {
-        let mut title = told.to_owned();
+    fn drawn(&self, origin: &Origin, title: &str) -> String {
+        let mut title = title.to_owned();
         let mut picture = None;
         if let Some(span) = &self.span {
             let (origin, span) = origin.locate(span);
             let (name, text) = (&*origin.file_name, &*origin.text);
             let before = &text[..text.floor_char_boundary(span.start)];
             let number = before.matches('\n').count() + 1;
-            title.clone_from(&self.message);
             if let Some((line, span)) = visible(self.shown, text, &span) {
                 let snippet = Snippet::source(line).path(name).line_start(number);
                 picture = Some(snippet.annotation(AnnotationKind::Primary.span(span)));
@@ -117,18 +115,28 @@ impl ConfigProblem {
     }
 }
 
-/// Why a config, or a sheet's `file` under it, cannot be used: every problem, in the order of the config's lines, each with its line
+/// Why a config, or a `sheet` under it, cannot be used: every problem, in the order of the config's lines, each with its line
 /// drawn; lines with secrets are named only.
-pub(crate) fn refusal(mut problems: Vec<ConfigProblem>, origin: &Origin, file: &str) -> Error {
+pub(crate) fn refusal(
+    mut problems: Vec<ConfigProblem>,
+    origin: &Origin,
+    sheet: Option<&str>,
+) -> Error {
     problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
     if problems.len() > MOST_PROBLEMS {
         let more = problems.split_off(MOST_PROBLEMS).len();
         problems.push(ConfigProblem::nowhere(format!("{more} more problems"), ""));
     }
     let mut all = problems.into_iter().map(|problem| {
-        let message = format!("{file}: {}", problem.message);
+        let message = format!(
+            "{}: {}",
+            sheet.unwrap_or(&origin.file_name),
+            problem.message
+        );
+        // The drawn line names the config.
+        let title = sheet.map_or(&problem.message, |_| &message);
         Error {
-            excerpt: Some(problem.drawn(origin, &message)),
+            excerpt: Some(problem.drawn(origin, title)),
             hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
             ..Error::unusable("config_invalid", message)
         }

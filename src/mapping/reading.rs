@@ -92,7 +92,7 @@ impl<'t> Reading<'t> {
                 problem.shown = Shown::Key;
             }
         }
-        (!self.problems.is_empty()).then(|| refusal(self.problems, origin, &origin.file_name))
+        (!self.problems.is_empty()).then(|| refusal(self.problems, origin, None))
     }
 
     /// The file as this type, without what is wrong in it.

@@ -170,7 +170,7 @@ impl From<Kept> for Cell {
 
 /// Whether a character can be a CSV's delimiter.
 pub fn may_part_cells(c: char) -> bool {
-    !matches!(c, '"' | '\n' | '\r')
+    !matches!(c, '"' | '\n' | '\r') && !c.is_alphanumeric()
 }
 
 /// What to do with rows that are hidden or filtered away in the sheet.

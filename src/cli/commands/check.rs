@@ -278,8 +278,11 @@ impl<'a> Check<'a> {
         let columns = sheet.columns();
         let is_arabic = Language::of(&columns) == Language::Arabic;
         let headers = Shown::of(columns.iter().map(String::as_str));
+        // What is asked of a workbook is found in the one that a text file becomes.
+        let asked = settings.source_options(&args.read.layout).sheet;
+        let name = sheet.source.sheet.clone().or(asked);
         let shape = SheetShape {
-            name: sheet.source.sheet.as_deref().unwrap_or("Rows").to_owned(),
+            name: name.unwrap_or_else(|| "Rows".to_owned()),
             header_row: sheet.source.header_row,
             right_to_left: sheet.source.right_to_left || is_arabic,
             layout: sheet.source.layout.clone(),

@@ -1,6 +1,6 @@
 //! From bytes to lines of text: which encoding a file is in (asked for, marked, proved, or guessed), and its lines as UTF-8. A
 //! guess is made only among the encodings that such sheets occur in; anything else is refused, because a wrong guess sends wrong
-//! names.
+//! names. And what of a text is a cell's.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -11,9 +11,12 @@ use encoding_rs::{
 };
 
 use super::file::{Handle, Input, unreadable};
-use super::source::MAX_ROW_BYTES;
 use crate::error::Error;
 use crate::mapping::names::is_mixed_up;
+use crate::model::{Cell, unguarded};
+
+/// A row this long is not a row of customers, and holding it would break the promise of small memory.
+pub(super) const MAX_ROW_BYTES: usize = 16 << 20;
 
 /// How much of a file is looked at when its encoding has to be guessed.
 const SAMPLE_BYTES: usize = 1 << 18;
@@ -253,6 +256,36 @@ impl Lines {
         }
         Ok(())
     }
+}
+
+/// A cell that holds a text, the same in whatever file it comes: without a guard, its lines parted by LF. One of white space alone
+/// holds nothing, and one with control characters no text.
+pub(super) fn cell_of_text(text: impl AsRef<str> + Into<String>) -> Cell {
+    let raw = text.as_ref();
+    if raw.chars().all(char::is_whitespace) {
+        return Cell::Empty;
+    }
+    let is_break = |c| matches!(c, '\r' | '\u{2028}' | '\u{2029}');
+    if !raw.starts_with('\'') && !raw.contains(|c| is_break(c) || is_no_text(c)) {
+        return Cell::Text(text.into());
+    }
+    let lines = unguarded(raw.trim()).replace("\r\n", "\n");
+    let lines = lines.replace(is_break, "\n");
+    if lines.contains(is_no_text) {
+        undecodable(&lines)
+    } else {
+        Cell::Text(lines)
+    }
+}
+
+/// A cell whose text cannot be told, shown as far as it can.
+pub(super) fn undecodable(text: &str) -> Cell {
+    Cell::Undecodable(text.replace(is_no_text, "\u{fffd}"))
+}
+
+/// Tabs and line breaks are white space; other control characters come out of damaged files, or programs that damage them.
+fn is_no_text(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::str::Chars;
 use jiff::fmt::friendly::SpanPrinter;
 use jiff::{SignedDuration, Unit, civil};
 
-use super::source::cell_of_text;
+use super::encoding::cell_of_text;
 use crate::model::{Cell, NumberFormat};
 
 /// Above this, a double no longer holds every integer, so zeros would decorate a rounded number.

@@ -4,14 +4,13 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::ops::Range;
 
+use super::encoding::cell_of_text;
 use crate::error::Error;
 use crate::mapping::names::{Shown, fold, is_personal};
-use crate::model::{Cell, Column, Hidden, Layout, RESULT_COLUMNS, Row, RowNumber, mask, unguarded};
+use crate::model::{Cell, Column, Hidden, Layout, RESULT_COLUMNS, Row, RowNumber, mask};
 
 /// The width of a sheet in Excel.
 pub(super) const MAX_COLUMNS: usize = 16_384;
-/// A row this long is not a row of customers, and holding it would break the promise of small memory.
-pub(super) const MAX_ROW_BYTES: usize = 16 << 20;
 /// How many rows are looked at in search of the header.
 const SEARCHED_ROWS: usize = 20;
 /// What parts cells in some sheets: in the only header there is, it is a delimiter that was not found.
@@ -476,34 +475,4 @@ fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> R
         }
     }
     Ok(())
-}
-
-/// A cell that holds a text, the same in whatever file it comes: without a guard, its lines parted by LF. One of white space alone
-/// holds nothing, and one with control characters no text.
-pub(super) fn cell_of_text(text: impl AsRef<str> + Into<String>) -> Cell {
-    let raw = text.as_ref();
-    if raw.chars().all(char::is_whitespace) {
-        return Cell::Empty;
-    }
-    let is_break = |c| matches!(c, '\r' | '\u{2028}' | '\u{2029}');
-    if !raw.starts_with('\'') && !raw.contains(|c| is_break(c) || is_no_text(c)) {
-        return Cell::Text(text.into());
-    }
-    let lines = unguarded(raw.trim()).replace("\r\n", "\n");
-    let lines = lines.replace(is_break, "\n");
-    if lines.contains(is_no_text) {
-        undecodable(&lines)
-    } else {
-        Cell::Text(lines)
-    }
-}
-
-/// A cell whose text cannot be told, shown as far as it can.
-pub(super) fn undecodable(text: &str) -> Cell {
-    Cell::Undecodable(text.replace(is_no_text, "\u{fffd}"))
-}
-
-/// Tabs and line breaks are white space; other control characters come out of damaged files, or programs that damage them.
-fn is_no_text(c: char) -> bool {
-    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
 }

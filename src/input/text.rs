@@ -9,9 +9,9 @@ use encoding_rs::UTF_8;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
-use super::encoding::{BREAKS, Basis, Lines, decide};
+use super::encoding::{BREAKS, Basis, Lines, MAX_ROW_BYTES, cell_of_text, decide, undecodable};
 use super::file::Input;
-use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Options, Source, cell_of_text, undecodable};
+use super::source::{MAX_COLUMNS, Options, Source};
 use crate::error::Error;
 use crate::mapping::names::is_personal;
 use crate::model::{Cell, RESULT_COLUMNS, Row, RowNumber, may_part_cells};

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use quick_xml::events::{BytesStart, Event};
 
+use super::encoding::{MAX_ROW_BYTES, cell_of_text};
 use super::format::{Format, iso_date};
 use super::package::{Content, Xml, attribute, is_set, is_yes};
-use super::source::{MAX_COLUMNS, MAX_ROW_BYTES, Merge, Source, cell_of_text};
+use super::source::{MAX_COLUMNS, Merge, Source};
 use crate::error::Error;
 use crate::model::{Cell, Row, RowNumber};
 

@@ -53,6 +53,13 @@ pub(crate) struct ContractRule {
     pub words: Option<BTreeMap<String, Vec<ContractTypeId>>>,
 }
 
+/// Whether fields go out of a contract type whose form is not known.
+fn sends_unknown(groups: &Groups, options: &BindOptions) -> bool {
+    let is_known = |id: &Option<_>| id.is_some_and(|id| options.forms.contains_key(&id));
+    let mut unknown = groups.iter().filter(|(id, _)| !is_known(id));
+    unknown.any(|(_, group)| !group.fields.is_empty())
+}
+
 impl Mapping {
     /// Binds a config to columns, or says everything that does not fit.
     pub fn bind(
@@ -95,9 +102,6 @@ impl Mapping {
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
         let told_by = identity.iter().flatten().flat_map(Field::columns);
         let told_by: Vec<String> = told_by.map(|&column| fold(&names[column])).collect();
-        let is_known = |id: &Option<_>| id.is_some_and(|id| options.forms.contains_key(&id));
-        let mut unknown = groups.iter().filter(|(id, _)| !is_known(id));
-        let has_unknown = unknown.any(|(_, group)| !group.fields.is_empty());
         Ok(Mapping {
             example_values: values_of_example(&names, [&phone, &email], &groups),
             names,
@@ -112,7 +116,7 @@ impl Mapping {
                 user_public_key: options.user_public_key.clone(),
             },
             told_by: told_by.join("\n"),
-            sends_undeclared_keys: config.fields.is_none() && has_unknown,
+            sends_undeclared_keys: config.fields.is_none() && sends_unknown(&groups, options),
             groups,
             fingerprint: fingerprint(config, columns, options),
             notes: binder.notes,

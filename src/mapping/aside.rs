@@ -49,13 +49,16 @@ impl Mapping {
         };
         let (own, others): (Vec<_>, Vec<_>) = filled.partition(is_own);
         let tells = |(_, own): &&&(usize, &str)| own.contains(|c: char| c == '@' || c.is_numeric());
-        let told = own.iter().find(tells).map(|(at, _)| *at);
-        let least = if mark.is_some() { 0 } else { 2 };
-        mark.or(told)?;
-        Some(match mark {
-            _ if others.is_empty() && own.len() >= least => Example::Whole,
-            Some(mark) => Example::Part(mark, Fault::ExampleMarked),
-            None => Example::Part(told?, Fault::ExampleLeft),
+        let told = mark.or_else(|| own.iter().find(tells).map(|(at, _)| *at))?;
+        let (least, fault) = match mark {
+            Some(_) => (0, Fault::ExampleMarked),
+            None => (2, Fault::ExampleLeft),
+        };
+        let is_whole = others.is_empty() && own.len() >= least;
+        Some(if is_whole {
+            Example::Whole
+        } else {
+            Example::Part(told, fault)
         })
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Words {
     pub totals: Vec<String>,
     pub sections: Vec<String>,
     pub signatures: Vec<String>,
+    /// Folded, within a folded name.
+    pub births: Vec<String>,
     pub noise: Vec<String>,
     pub customers: Vec<String>,
     pub other_people: Vec<String>,
@@ -96,6 +98,6 @@ impl Words {
 
 pub(crate) fn names_a_birth_date(name: &str) -> bool {
     let folded = fold(name);
-    let mut words = ["birth", "dateofb", "ميلاد"].iter();
+    let mut words = WORDS.births.iter();
     folded == "dob" || words.any(|word| folded.contains(word))
 }

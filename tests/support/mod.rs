@@ -71,6 +71,20 @@ pub struct World {
     folder: TempDir,
 }
 
+/// Runs again and again until nothing is due; what happens in between, once a run has stopped early.
+#[track_caller]
+pub fn until_done(run: impl Fn() -> Finished, meanwhile: impl Fn()) -> Finished {
+    for _ in 0..50 {
+        let finished = run();
+        match finished.code() {
+            Some(0 | 3) => return finished,
+            Some(4 | 6) => meanwhile(),
+            _ => panic!("not a way in which a run may end\n{finished}"),
+        }
+    }
+    panic!("fifty runs, and still rows are due");
+}
+
 impl World {
     /// A folder, and no server.
     pub fn new() -> World {
@@ -303,15 +317,7 @@ impl World {
     /// Runs the file again and again, as cron would, until nothing is due; fails when that takes too many runs.
     #[track_caller]
     pub fn run_until_done(&self, file: &str) -> Finished {
-        for _ in 0..50 {
-            let finished = self.send(file).run();
-            match finished.code() {
-                Some(0 | 3) => return finished,
-                Some(4 | 6) => {}
-                _ => panic!("not a way in which a run may end\n{finished}"),
-            }
-        }
-        panic!("fifty runs, and still rows are due");
+        until_done(|| self.send(file).run(), || ())
     }
 
     /// How many rows of the newest run have this status.

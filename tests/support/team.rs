@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Finished, Postgres, Serve, Vlens, World, customers, sheet};
+use super::{Finished, Postgres, Serve, Vlens, World, customers, sheet, until_done};
 
 pub struct Team {
     pub world: World,
@@ -116,15 +116,7 @@ impl Team {
     /// Runs the sheet until nothing is due on this computer.
     #[track_caller]
     pub fn done(&self, computer: &str) -> Finished {
-        for _ in 0..10 {
-            let finished = self.run(computer).run();
-            match finished.code() {
-                Some(0 | 3) => return finished,
-                Some(4) => self.an_hour_passes(),
-                _ => panic!("not a way in which a run may end\n{finished}"),
-            }
-        }
-        panic!("ten runs, and still rows are due");
+        until_done(|| self.run(computer).run(), || self.an_hour_passes())
     }
 }
 

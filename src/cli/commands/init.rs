@@ -21,7 +21,14 @@ use crate::model::{ContractTypeId, RowNumber, printable, quoted};
 use crate::report::{command, texts};
 
 /// What `[source]` and `[recipient]` say of one sheet alone.
-const OF_ONE_SHEET: &str = "sheet header_row delimiter encoding phone email";
+const OF_ONE_SHEET: [&str; 6] = [
+    "sheet",
+    "header_row",
+    "delimiter",
+    "encoding",
+    "phone",
+    "email",
+];
 
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global)?;
@@ -190,7 +197,7 @@ impl<'a> Found<'a> {
         let [mut source, recipient] = ["source", "recipient"].map(|name| {
             let table = kept.remove(name).and_then(|table| table.try_into().ok());
             let mut table: toml::Table = table.unwrap_or_default();
-            table.retain(|key, _| OF_ONE_SHEET.split(' ').all(|own| own != key));
+            table.retain(|key, _| !OF_ONE_SHEET.contains(&key));
             table
         });
         let (row, given) = (self.header_row.0, &self.args.read.layout);

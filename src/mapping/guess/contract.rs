@@ -106,14 +106,14 @@ impl Naming {
         let values = &profile.distinct;
         let others = profile.phone.max(profile.email);
         let others = others.max(profile.national_id).max(profile.date);
-        let is_list = (1..=MOST_PRODUCTS).contains(&values.len()) && others < 0.5;
-        let is_list = is_list || profile.is_unread();
+        let is_short = (1..=MOST_PRODUCTS).contains(&values.len()) && others < 0.5;
+        let is_list = is_short || profile.is_unread();
         let is_field = |form: &Form| form_field(header, form).is_some();
         if !is_list || forms.values().any(is_field) {
             return None;
         }
-        let differs = values.len() >= 2 && profile.words >= 0.5 && profile.known_choices() < 0.5;
-        let differs = differs || profile.is_unread();
+        let are_words = profile.words >= 0.5 && profile.known_choices() < 0.5;
+        let differs = profile.is_unread() || (values.len() >= 2 && are_words);
         let mut called = values.iter().filter_map(|value| form_called(value, forms));
         if called.next().is_some() {
             Some(Naming::Value)

@@ -276,6 +276,13 @@ fn a_marked_book_keeps_its_face_and_speaks_the_sheets_language() {
         told[3][0],
         "الموبايل: لا يوجد رقم هاتف صحيح في الخلية؛ اكتب أرقامه فقط."
     );
+    // Nothing is in doubt, so that the overview has no words of another language.
+    let overview = world.cells("marked.xlsx", 0);
+    let mut cells = overview.iter().flatten();
+    assert!(
+        !cells.any(|cell| cell.to_string().contains("Read as")),
+        "{overview:?}"
+    );
     let sheet = part(&world, "marked.xlsx", "xl/worksheets/sheet2.xml");
     for face in ["min=\"2\" max=\"2\" width=\"32.2", "rightToLeft=\"1\""] {
         assert!(sheet.contains(face), "{face} in {sheet}");

@@ -389,7 +389,9 @@ impl<'a> Check<'a> {
         let (Some(annotator), Some(path)) = (self.annotator.take(), &self.args.annotate) else {
             return Ok(());
         };
-        let notes = how_it_was_read(sheet);
+        // What the rows do not tell themselves, in the words of this tool; a book that leaves nothing in doubt has none of them.
+        let notes = sheet.is_in_doubt().then(|| how_it_was_read(sheet));
+        let notes = notes.unwrap_or_default();
         write_file(path, readers, |file| {
             written_now(file, |second| {
                 annotator.finish(&self.tally, &notes, second, file)

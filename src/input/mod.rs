@@ -17,7 +17,7 @@ use self::package::{Package, damaged, protected};
 use crate::error::Error;
 
 pub use self::file::Input;
-pub use self::source::{Note, Options, Source};
+pub use self::source::{Options, Source};
 
 impl Source {
     /// Opens the input, finds out how it is written and where its header is. Nothing is guessed that could change a value unseen.

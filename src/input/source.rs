@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::encoding::cell_of_text;
 use crate::error::Error;
 use crate::mapping::names::{Shown, fold, is_personal};
-use crate::model::{Cell, Column, Hidden, Layout, RESULT_COLUMNS, Row, RowNumber, mask};
+use crate::model::{Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, mask};
 
 /// The width of a sheet in Excel.
 pub(super) const MAX_COLUMNS: usize = 16_384;
@@ -34,14 +34,6 @@ pub struct Options {
     pub known_names: Vec<String>,
 }
 
-/// One sentence on how the input was read. Personal values in it are masked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    pub text: String,
-    /// Whether a person should look at it.
-    pub warning: bool,
-}
-
 /// Gives the next row, or none at the end.
 type Rows = Box<dyn FnMut() -> Result<Option<Row>, Error> + Send>;
 
@@ -53,7 +45,7 @@ pub struct Source {
     pub header_row: RowNumber,
     /// The name of the sheet, when the file has sheets.
     pub sheet: Option<String>,
-    /// How the input was read, for people.
+    /// How the input was read, for people. Personal values are masked.
     pub notes: Vec<Note>,
     /// Whether the sheet runs from right to left, as far as the file says.
     pub right_to_left: bool,
@@ -139,16 +131,6 @@ impl Source {
             open = open + begun - ended;
             open > MAX_COLUMNS
         })
-    }
-
-    pub(super) fn note(&mut self, text: impl Into<String>) {
-        let (text, warning) = (text.into(), false);
-        self.notes.push(Note { text, warning });
-    }
-
-    pub(super) fn warn(&mut self, text: impl Into<String>) {
-        let (text, warning) = (text.into(), true);
-        self.notes.push(Note { text, warning });
     }
 
     /// The next row with something in it. Counts the others, whether they come or are missing.
@@ -243,7 +225,7 @@ pub(super) fn with_header(
     }
     known.refuse_customer(&place, &header, wanted.is_some())?;
     if wanted.is_none() && header.number.0 > 1 {
-        source.note(format!("The headers are in row {}.", header.number));
+        source.notes.push(Note::HeaderRow(header.number));
     }
     if source.is_guess {
         warn_of_guess(&mut source, &header, &rest);
@@ -408,7 +390,7 @@ fn no_header(place: &str, next: Option<Row>, wanted: Option<u32>) -> Error {
 fn refuse_unparted(place: &str, source: &Source) -> Result<(), Error> {
     match &source.columns[..] {
         [only] if only.name.contains(SEPARATORS) => {
-            let how = source.notes.first().map_or("", |note| note.text.as_str());
+            let how = source.notes.first().map_or_else(String::new, Note::told);
             let shown = Shown::of([only.name.as_str()]).header(&only.name);
             let message =
                 format!("{place} has one column only, and its header is \"{shown}\". {how}");
@@ -433,10 +415,7 @@ fn warn_of_guess(source: &mut Source, header: &Row, rows: &VecDeque<Row>) {
     let values = values.map(|text| one_word_of(&text));
     let texts: Vec<String> = headers.chain(values).take(3).collect();
     if !texts.is_empty() {
-        source.warn(format!(
-            "Check that this is readable, or give --encoding: {}.",
-            texts.join(" | ")
-        ));
+        source.notes.push(Note::Readable(texts.join(" | ")));
     }
 }
 
@@ -463,9 +442,9 @@ fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> R
         ),
     };
     match wish {
-        Some(Hidden::Skip) => source.note(format!("{count}: left out.")),
+        Some(Hidden::Skip) => source.notes.push(Note::HiddenLeftOut(count)),
         Some(Hidden::Send) => {
-            source.warn(format!("{count}: treated like the others."));
+            source.notes.push(Note::HiddenSent(count));
             source.hidden.clear();
         }
         None => {

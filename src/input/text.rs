@@ -14,7 +14,7 @@ use super::file::Input;
 use super::source::{MAX_COLUMNS, Options, Source};
 use crate::error::Error;
 use crate::mapping::names::is_personal;
-use crate::model::{Cell, RESULT_COLUMNS, Row, RowNumber, may_part_cells};
+use crate::model::{Cell, Note, RESULT_COLUMNS, Row, RowNumber, may_part_cells};
 
 /// The delimiters that are looked for, in order of preference when nothing tells them apart.
 const CANDIDATES: [(char, &str); 4] = [
@@ -50,14 +50,14 @@ pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<
         row: 0,
     };
     let mut source = Source::default().with(move || records.next_row());
-    let (charset, delimiter) = (charset.name(), word(delimiter));
-    let text = format!("Read as CSV: {charset} ({basis}), delimiter {delimiter} ({how}).");
-    match basis {
-        Basis::Guessed | Basis::Mostly => source.warn(text),
-        _ => source.note(text),
-    }
+    let note = match basis {
+        Basis::Guessed | Basis::Mostly => Note::ReadAsTextPerhaps,
+        _ => Note::ReadAsText,
+    };
+    let (charset, why, delimiter) = (charset.name(), basis.to_string(), word(delimiter));
+    source.notes.push(note(charset, why, delimiter, how));
     if options.sheet.is_some() {
-        source.warn("A text file has no sheets: the name of one changes nothing.");
+        source.notes.push(Note::UselessForText);
     }
     source.is_guess = basis == Basis::Guessed;
     Ok(source)

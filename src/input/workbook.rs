@@ -12,7 +12,7 @@ use super::package::{
 use super::source::{Options, Source, has_results};
 use super::xlsx::{Sheet, Tables, unescaped};
 use crate::error::Error;
-use crate::model::{NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
+use crate::model::{Note, NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
 
 /// Opens a workbook. Its sheet is read twice: first for what must be known before the first row, and for a file that is cut.
 pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error> {
@@ -30,11 +30,11 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
     let mut sheet = book.sheet(at)?;
     let mut source = source.with(move || sheet.next_row());
     let name = &book.sheets[at].name;
-    source.note(format!("Read as XLSX, sheet \"{name}\"."));
+    source.notes.push(Note::ReadAsWorkbook(name.clone()));
     source.sheet = Some(name.clone());
     book.note_others(&mut source, at, wanted.is_none());
     if options.delimiter.is_some() || options.encoding.is_some() {
-        source.warn("A workbook has no delimiter and no encoding: those options change nothing.");
+        source.notes.push(Note::UselessForWorkbook);
     }
     Ok(source)
 }
@@ -185,19 +185,14 @@ impl Book {
         let others = others.map(|(_, sheet)| format!("\"{}\"", sheet.name));
         let others: Vec<String> = others.collect();
         if was_chosen && self.sheets[..at].iter().any(SheetPart::is_overview) {
-            source.note(format!(
-                "The sheet \"{OVERVIEW_SHEET}\" sums up an earlier check and is passed over."
-            ));
+            source.notes.push(Note::OverviewPassedOver);
         }
         if was_chosen && !others.is_empty() {
-            source.warn(format!(
-                "Other sheets hold data and are not read: {}. Name one with --sheet, or put it into a file of its own.",
-                others.join(", ")
-            ));
+            source.notes.push(Note::SheetsUnread(others.join(", ")));
         }
         let sheet = &self.sheets[at];
         if !sheet.is_visible {
-            source.warn(format!("The sheet \"{}\" is hidden.", sheet.name));
+            source.notes.push(Note::SheetHidden(sheet.name.clone()));
         }
     }
 }

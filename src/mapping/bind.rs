@@ -14,7 +14,7 @@ use super::names::{fold, visible};
 use super::value::Kind;
 use super::words::Role;
 use crate::error::Error;
-use crate::model::{Cell, Column, ContractTypeId, EXAMPLE_PERSON, Row};
+use crate::model::{Cell, Column, ContractTypeId, EXAMPLE_PERSON, Note, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct Mapping {
     pub fingerprint: [u8; 32],
     /// What a person should know before sending, though nothing is wrong: columns not used, form fields without a value,
     /// what goes out by the headers alone.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Which contract types a row is for: one of `types` and `told` is there.
@@ -86,8 +86,7 @@ impl Mapping {
         if let (Some(contract), SessionKind::Invitation) = (&contract, config.session.kind) {
             groups = binder.groups(contract.possible_types());
         } else if contract.is_some() && config.fields.is_some() {
-            let note = "kind = \"auth\" sends no form fields: [fields] is not used";
-            binder.notes.push(note.to_owned());
+            binder.notes.push(Note::FieldsOfSessions);
         }
         let identity = binder.identity();
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
@@ -286,8 +285,7 @@ impl<'a> Binder<'a> {
         let own = own.map(|types| sorted(&types.get_ref().0));
         let given = Some(sorted(&self.options.contract_types)).filter(|types| !types.is_empty());
         if given.is_some() && own != given && *contract != ContractConfig::default() {
-            let unused = "[contract] is not used: --contract-type goes before it";
-            self.notes.push(unused.to_owned());
+            self.notes.push(Note::ContractUnused);
         }
         let mut types = given.or(own);
         let problems_before = self.problems.len();
@@ -343,13 +341,11 @@ impl<'a> Binder<'a> {
         let named = named.iter().map(|column| self.header.shown(&column.name));
         let unnamed = unnamed.iter().map(|column| column.letters());
         let (named, unnamed) = (listed(named, COLUMNS_SHOWN), listed(unnamed, COLUMNS_SHOWN));
-        for (what, names) in [
-            ("Columns not used", named),
-            ("Columns without a header, not used", unnamed),
-        ] {
-            if !names.is_empty() {
-                self.notes.push(format!("{what}: {names}"));
-            }
+        if !named.is_empty() {
+            self.notes.push(Note::ColumnsUnused(named));
+        }
+        if !unnamed.is_empty() {
+            self.notes.push(Note::ColumnsUnnamed(unnamed));
         }
     }
 }

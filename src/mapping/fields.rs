@@ -14,7 +14,7 @@ use super::names::{did_you_mean, fold_choice, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
 use super::words::{Role, names_a_birth_date};
-use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Row};
+use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Note, Row};
 
 /// How many fields a note lists: those of any real form.
 const FIELDS_SHOWN: usize = 40;
@@ -154,7 +154,7 @@ pub(crate) struct Binder<'a> {
     pub header: Header<'a>,
     pub types: HeaderTypes,
     pub problems: Vec<ConfigProblem>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// Positions of the columns that feed something.
     pub used: BTreeSet<usize>,
 }
@@ -209,8 +209,7 @@ impl<'a> Binder<'a> {
         let mut groups = Groups::new();
         for (&TypeKey(id), fields) in configured {
             if possible.as_ref().is_some_and(|types| !types.contains(&id)) {
-                let note = format!("[fields.{id}] is not used: no row is for contract type {id}");
-                self.notes.push(note);
+                self.notes.push(Note::FieldsOfNoRow(id));
             }
             groups.insert(Some(id), self.group(id, fields));
         }
@@ -404,9 +403,7 @@ impl<'a> Binder<'a> {
         let known = self.options.forms.keys().chain(&named).copied();
         let types = possible.unwrap_or_else(|| known.collect());
         for id in named.difference(&types) {
-            let note =
-                format!("Columns named `{id}.…` are not used: no row is for contract type {id}");
-            self.notes.push(note);
+            self.notes.push(Note::HeadersOfNoRow(*id));
         }
         let ids = types.into_iter().map(Some).chain(others);
         ids.map(|id| (id, self.group_from_headers(id, &columns)))
@@ -483,8 +480,7 @@ impl<'a> Binder<'a> {
         if !keys.is_empty() {
             let rows = || "the contract type of each row".to_owned();
             let whose = id.map_or_else(rows, |id| format!("contract type {id}"));
-            let note = format!("Fields that go out for {whose}, by the headers: {keys}");
-            self.notes.push(note);
+            self.notes.push(Note::HeadersSent(whose, keys));
         }
         group
     }

@@ -8,7 +8,7 @@ use super::header::parts;
 use super::names::{did_you_mean, fold, words};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
-use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption};
+use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption, Note};
 
 /// The form field that a header names: by its key, a label, or several of them side by side (`Full name (fullName)`).
 /// None when no field, or more than one, answers to it.
@@ -103,14 +103,13 @@ impl<'a> TypeForm<'a> {
     }
 
     /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
-    pub fn unmapped(&self, fed: &[String]) -> Option<String> {
+    pub fn unmapped(&self, fed: &[String]) -> Option<Note> {
         let keys = self.form?.fields.iter().map(|field| field.key.as_str());
         let missing: Vec<&str> = keys
             .filter(|key| !fed.iter().any(|fed| fed == key))
             .collect();
         let (id, missing) = (self.id?, missing.join(", "));
-        let note = format!("Fields of contract type {id} that get no value: {missing}");
-        (!missing.is_empty()).then_some(note)
+        (!missing.is_empty()).then_some(Note::FieldsEmpty(id, missing))
     }
 }
 

@@ -235,7 +235,7 @@ pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>, most: us
     let shown: Vec<String> = first.map(|name| name.as_ref().to_owned()).collect();
     match names.count() {
         0 => shown.join(", "),
-        more => format!("{}, and {more} more", shown.join(", ")),
+        more => format!("{}, … (+{more})", shown.join(", ")),
     }
 }
 

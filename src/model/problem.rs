@@ -1,5 +1,5 @@
-//! What is wrong with a row, in every shade that a person is told apart, and what was mended in it. The code and the sentence of each
-//! fault, in both languages, stand in `faults.toml` under its name.
+//! What is wrong with a row, in every shade that a person is told apart, what was mended in it, and what there is to know of how a sheet
+//! was read. The code and the sentence of each fault and note, in both languages, stand in `faults.toml` under its name.
 //!
 //! The ledger keeps the English sentence. Its Arabic is found by it, as catalogues of translations do, so that a row can be told in
 //! either language for as long as it is kept.
@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::invitation::Invitation;
+use super::invitation::{ContractTypeId, Invitation};
 use super::row::{Aside, Row, RowNumber};
 
 /// One reason why a row cannot be sent as it is.
@@ -150,6 +150,49 @@ pub enum Fault {
     YearShort,
 }
 
+/// What a person should know of how a sheet was read, though nothing is wrong. What it holds is filled in as into a fault's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(strum::VariantNames))]
+#[cfg_attr(test, strum(serialize_all = "snake_case"))]
+#[serde(tag = "name", content = "fills", rename_all = "snake_case")]
+pub enum Note {
+    BlankRows(u64),
+    ColumnsUnnamed(String),
+    ColumnsUnused(String),
+    ContractUnused,
+    FieldsEmpty(ContractTypeId, String),
+    FieldsOfNoRow(ContractTypeId),
+    FieldsOfSessions,
+    HeaderRow(RowNumber),
+    HeadersOfNoRow(ContractTypeId),
+    HeadersSent(String, String),
+    HiddenLeftOut(String),
+    HiddenSent(String),
+    /// Rows that are no customers: their numbers.
+    LeftOutExample(String),
+    LeftOutHeader(String),
+    LeftOutSection(String),
+    LeftOutSerial(String),
+    LeftOutSignature(String),
+    LeftOutTotal(String),
+    OverviewPassedOver,
+    /// Some values by which people see whether a guess was right.
+    Readable(String),
+    /// The encoding and why, the delimiter and why.
+    ReadAsText(&'static str, String, String, &'static str),
+    ReadAsTextPerhaps(&'static str, String, String, &'static str),
+    ReadAsWorkbook(String),
+    SheetHidden(String),
+    SheetsUnread(String),
+    /// How many rows, and the first of them.
+    TypeWithoutFields(ContractTypeId, u64, RowNumber),
+    UselessForText,
+    UselessForWorkbook,
+}
+
+/// Under which notes stand beside the faults.
+const NOTES: &str = "note";
+
 /// By code, in the file's order.
 static CODES: LazyLock<IndexMap<String, Code>> = LazyLock::new(|| {
     toml::from_str(include_str!("faults.toml"))
@@ -174,28 +217,48 @@ struct Code {
 struct Sentence {
     en: String,
     ar: String,
+    /// Whether a person should look at what a note tells.
+    #[serde(default)]
+    doubt: bool,
 }
 
 impl Fault {
     /// Its code, and what the person at the sheet reads: what is wrong and what to change.
-    #[expect(clippy::missing_panics_doc, reason = "as a test holds, all are there")]
     pub fn told(self) -> (&'static str, String) {
-        let mut told = serde_json::to_value(self).unwrap_or_default();
-        let name = told["name"].take();
-        let mut codes = CODES.iter();
-        let (code, sentence) = codes
-            .find_map(|(code, all)| Some((code, all.faults.get(name.as_str()?)?)))
-            .expect("every fault in faults.toml");
-        let fills = match told["fills"].take() {
-            Value::Array(several) => several,
-            one => vec![one],
-        };
-        let numbered = (1..).zip(fills).map(|(number, fill)| match fill {
-            Value::String(text) => (number.to_string(), text),
-            other => (number.to_string(), other.to_string()),
-        });
-        (code, filled(&sentence.en, &numbered.collect()))
+        let (code, _, text) = told(self);
+        (code, text)
     }
+}
+
+impl Note {
+    /// In English.
+    pub fn told(&self) -> String {
+        told(self).2
+    }
+
+    /// Whether a person should look at what it tells.
+    pub fn is_doubt(&self) -> bool {
+        told(self).1.doubt
+    }
+}
+
+/// A fault's or note's code, its sentence, and that filled in English.
+fn told(what: impl Serialize) -> (&'static str, &'static Sentence, String) {
+    let mut told = serde_json::to_value(what).unwrap_or_default();
+    let name = told["name"].take();
+    let mut codes = CODES.iter();
+    let (code, sentence) = codes
+        .find_map(|(code, all)| Some((code, all.faults.get(name.as_str()?)?)))
+        .expect("every one is in faults.toml, as a test holds");
+    let fills = match told["fills"].take() {
+        Value::Array(several) => several,
+        one => vec![one],
+    };
+    let numbered = (1..).zip(fills).map(|(number, fill)| match fill {
+        Value::String(text) => (number.to_string(), text),
+        other => (number.to_string(), other.to_string()),
+    });
+    (code, sentence, filled(&sentence.en, &numbered.collect()))
 }
 
 /// The codes of problems with what each means, in the reference's order.
@@ -217,6 +280,11 @@ pub fn meaning(code: &str) -> Option<&'static str> {
 /// What a code means, in Arabic.
 pub fn meaning_in_arabic(code: &str) -> Option<&'static str> {
     Some(&CODES.get(code)?.ar)
+}
+
+/// The Arabic of a note that was made in English.
+pub fn note_in_arabic(note: &str) -> Option<Cow<'static, str>> {
+    told_in_arabic(NOTES, note)
 }
 
 /// The Arabic of a sentence that was made in English under this code; of one that nobody knows here, what the code means.
@@ -270,20 +338,21 @@ mod tests {
             names.remove("stands_before"),
             "the ledger's own, of a duplicate"
         );
-        assert_eq!(names, Fault::VARIANTS.iter().copied().collect());
-        for sentence in CODES.values().flat_map(|code| code.faults.values()) {
-            let gap = |text: &str| {
-                text.split(['{', '}'])
-                    .skip(1)
-                    .step_by(2)
-                    .map(str::to_owned)
-                    .collect::<BTreeSet<_>>()
-            };
-            assert!(
-                gap(&sentence.ar).is_subset(&gap(&sentence.en)),
-                "{}",
-                sentence.en
-            );
+        let all = Fault::VARIANTS.iter().chain(Note::VARIANTS);
+        assert_eq!(names, all.copied().collect());
+    }
+
+    #[test]
+    fn every_sentence_is_found_by_its_english() {
+        let fills = (1..5).map(|number| (number.to_string(), format!("<{number}>")));
+        let fills = fills.collect();
+        for (code, all) in &*CODES {
+            for sentence in all.faults.values() {
+                let [english, arabic] =
+                    [&sentence.en, &sentence.ar].map(|text| filled(text, &fills));
+                let told = told_in_arabic(code, &english);
+                assert_eq!(told.as_deref(), Some(&*arabic), "{english}");
+            }
         }
     }
 

@@ -189,13 +189,14 @@ impl Annotator {
             let meaning = language.meaning(code.unwrap_or_default());
             context! { column => printable(column), meaning, count => group.count }
         });
+        let notes = notes.iter().map(|note| language.tell_note(note));
         let values = context! {
             w => Serde(language.words()),
             sheet => printable(&self.book.sheet()?.name()),
             has_more => self.notes >= MOST_NOTES,
             rows => tally.rows(),
             tally => Serde(tally),
-            notes => notes.iter().map(|note| printable(note).into_owned()).collect::<Vec<_>>(),
+            notes => notes.map(|note| printable(&note).into_owned()).collect::<Vec<_>>(),
             problems => problems.collect::<Vec<_>>(),
         };
         let text = rendered(include_str!("templates/overview.txt"), values);

@@ -14,9 +14,10 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, SheetIdentity};
-use crate::mapping::{BindOptions, Config, Mapped, Mapping, listed};
+use crate::mapping::{BindOptions, Config, Mapped, Mapping};
 use crate::model::{
-    Aside, ContractTypeId, Fault, Judged, Moment, Problem, Row, RowNumber, RunId, Standing, Verdict,
+    Aside, ContractTypeId, Fault, Judged, Moment, Note, Problem, Row, RowNumber, RunId, Standing,
+    Verdict,
 };
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
@@ -79,54 +80,35 @@ impl Sheet {
 
     /// What a person should know of the rows: of those that were left out, as one who wrote a customer over the example would miss that
     /// one; and of contract types without field values, as a number may be a slip.
-    pub fn notes_on_rows(&self) -> impl Iterator<Item = String> {
-        let types = self.without_fields.iter();
-        let types =
-            types.map(|(id, (rows, first))| format!("{id} (rows: {rows}, see row {first})"));
-        let types = listed(types, TYPES_SHOWN);
-        let note = format!("Other contract types get field values, and these none: {types}.");
-        let note = Some(note).filter(|_| !types.is_empty());
-        note.into_iter().chain(self.note_on_asides())
+    pub fn notes_on_rows(&self) -> impl Iterator<Item = Note> {
+        let types = self.without_fields.iter().take(TYPES_SHOWN);
+        let types = types.map(|(id, (rows, first))| Note::TypeWithoutFields(*id, *rows, *first));
+        types.chain(self.asides.iter().map(|(aside, rows)| {
+            let shown = rows.iter().take(ASIDES_SHOWN).map(ToString::to_string);
+            let more = (rows.len() > ASIDES_SHOWN).then(|| "…".to_owned());
+            let shown: Vec<String> = shown.chain(more).collect();
+            let note = match aside {
+                Aside::Example => Note::LeftOutExample,
+                Aside::Total => Note::LeftOutTotal,
+                Aside::Section => Note::LeftOutSection,
+                Aside::Signature => Note::LeftOutSignature,
+                Aside::Header => Note::LeftOutHeader,
+                Aside::Serial => Note::LeftOutSerial,
+            };
+            note(shown.join(", "))
+        }))
     }
 
-    fn note_on_asides(&self) -> Option<String> {
-        let told = self.asides.iter().map(|(aside, rows)| {
-            let shown: Vec<String> = rows
-                .iter()
-                .take(ASIDES_SHOWN)
-                .map(ToString::to_string)
-                .collect();
-            let more = if rows.len() > ASIDES_SHOWN {
-                ", …"
-            } else {
-                ""
-            };
-            let (one, several) = match aside {
-                Aside::Example => ("the template's example", "a template's examples"),
-                Aside::Total => ("a total", "totals"),
-                Aside::Section => (
-                    "one line of text, such as a section's title",
-                    "one line of text each, such as a section's title",
-                ),
-                Aside::Signature => ("a signature", "signatures"),
-                Aside::Header => ("the header once more", "the header once more"),
-                Aside::Serial => ("only a serial number", "only serial numbers"),
-            };
-            let (row, what) = match rows.len() {
-                1 => ("row", one),
-                _ => ("rows", several),
-            };
-            format!("{row} {}{more} ({what})", shown.join(", "))
-        });
-        let told: Vec<String> = told.collect();
-        (!told.is_empty()).then(|| format!("Left out as no customers: {}.", told.join("; ")))
-    }
-
-    /// Whether a person should look at how it was read, or at what a row is that only looks like no customer.
-    pub fn is_in_doubt(&self) -> bool {
-        self.source.notes.iter().any(|note| note.warning)
-            || !self.without_fields.is_empty()
-            || self.asides.contains_key(&Aside::Section)
+    /// Everything that there is to know of how it was read, once it was.
+    pub fn notes(&self) -> Vec<Note> {
+        let blank = self.source.blank_rows;
+        let blank = (blank > 0).then_some(Note::BlankRows(blank));
+        let of_file = self.source.notes.iter().cloned().chain(blank);
+        let of_mapping = self.mapping.notes.iter().cloned();
+        of_file
+            .chain(of_mapping)
+            .chain(self.notes_on_rows())
+            .collect()
     }
 
     /// Hands every row, with what it comes to, to `visit`, in the sheet's order. Where columns leave open how their values are meant, all

@@ -171,13 +171,13 @@ fn rows_that_are_no_customers_are_told_and_end_no_run_with_3() {
         sheet.replace(",فرع الدقي,,", "فرع الدقي,,,"),
     );
     let checked = world.ran("check customers.csv --annotate marked.xlsx", 0);
-    checked.shows("1 row, 1 valid.").shows("row 4 (a total)");
+    checked.shows("1 row, 1 valid.").shows("as totals: 4.");
     let told = &world.cells("marked.xlsx", 1)[3];
     assert!(told[0].to_string().starts_with("صف إجمالي"), "{told:?}");
     assert_eq!(told[1], "الإجمالي");
     let ran = world.sent("customers.csv", 0);
     assert_eq!(ran.json()["rows"], 1);
-    ran.complains_of("row 5 (a signature)");
+    ran.complains_of("as signatures: 5.");
 }
 
 #[test]
@@ -265,6 +265,21 @@ fn a_bank_s_book(world: &World) {
 }
 
 #[test]
+fn a_doubt_is_told_in_the_sheets_language() {
+    let world = World::new();
+    world.file(
+        "loans.csv",
+        "م,الاسم,الموبايل\nفرع الجيزة,,\n1,منى,01012345678\n",
+    );
+    world.config("[contract]\ntypes = [414]\n[fields.414]\nfullName = \"الاسم\"\n");
+    world.ran("check loans.csv --annotate marked.xlsx", 0);
+    let overview = world.cells("marked.xlsx", 0);
+    let doubt = "صفوف لا تُرسل لأنها سطر نصي، كعنوان قسم: 2.";
+    let mut cells = overview.iter().flatten();
+    assert!(cells.any(|cell| cell == doubt), "{overview:?}");
+}
+
+#[test]
 fn a_marked_book_keeps_its_face_and_speaks_the_sheets_language() {
     let world = World::new();
     a_bank_s_book(&world);
@@ -276,11 +291,10 @@ fn a_marked_book_keeps_its_face_and_speaks_the_sheets_language() {
         told[3][0],
         "الموبايل: لا يوجد رقم هاتف صحيح في الخلية؛ اكتب أرقامه فقط."
     );
-    // Nothing is in doubt, so that the overview has no words of another language.
     let overview = world.cells("marked.xlsx", 0);
     let mut cells = overview.iter().flatten();
     assert!(
-        !cells.any(|cell| cell.to_string().contains("Read as")),
+        cells.any(|cell| cell == "قُرئت الورقة «العملاء» من ملف XLSX."),
         "{overview:?}"
     );
     let sheet = part(&world, "marked.xlsx", "xl/worksheets/sheet2.xml");

@@ -93,7 +93,7 @@ fn from_pull_over_template_to_run_without_any_mapping() {
                 }
                 let ended = world.sent("filled.xlsx --concurrency 1", 0);
                 assert_eq!(ended.json()["counts"]["created"], rows.len());
-                ended.complains_of("row 2 (the template's example)");
+                ended.complains_of("as the template's example: 2.");
                 assert_eq!(json!(arrived(&world, *id)), *expected, "{language}");
             }
         }

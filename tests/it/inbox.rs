@@ -395,7 +395,7 @@ fn what_a_sheet_leaves_in_doubt_is_told_beside_it() {
     }
     let dealt = [("branches.xlsx", 0), ("left out.csv", 0), ("plain.csv", 0)];
     deals_with(&sweep(&world).expect(0), &dealt);
-    for (name, told) in [("branches", "\"Giza\""), ("left out", "row 2")] {
+    for (name, told) in [("branches", "\"Giza\""), ("left out", "title: 2")] {
         let overview = world.cells(format!("inbox/{name}.marked.xlsx"), 0);
         let mut cells = overview.iter().flatten();
         let is_told = cells.any(|cell| cell.to_string().contains(told));

@@ -20,8 +20,8 @@ use crate::ledger::{Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
-    ContractTypeId, Form, Invitation, Judged, Plan, RowNumber, RunSummary, Status, Stop, Verdict,
-    mask, printable, printable_json, quoted,
+    ContractTypeId, Form, Invitation, Judged, Note, Plan, RowNumber, RunSummary, Status, Stop,
+    Verdict, mask, printable, printable_json, quoted,
 };
 use crate::report::{Annotator, CheckTally, Language, SheetShape, counted, texts};
 use crate::send::{Sheet, StopSignal, Wishes, plan};
@@ -228,7 +228,8 @@ pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<bool, Error> {
         ..settings.output
     };
     let mut check = Check::look(args, settings, &mut sheet, silent)?;
-    let is_for_a_person = check.tally.invalid > 0 || sheet.is_in_doubt();
+    let is_in_doubt = sheet.notes().iter().any(Note::is_doubt);
+    let is_for_a_person = check.tally.invalid > 0 || is_in_doubt;
     if is_for_a_person {
         check.write_marked(&sheet, Readers::Folder)?;
     }
@@ -389,9 +390,7 @@ impl<'a> Check<'a> {
         let (Some(annotator), Some(path)) = (self.annotator.take(), &self.args.annotate) else {
             return Ok(());
         };
-        // What the rows do not tell themselves, in the words of this tool; a book that leaves nothing in doubt has none of them.
-        let notes = sheet.is_in_doubt().then(|| how_it_was_read(sheet));
-        let notes = notes.unwrap_or_default();
+        let notes = texts_of(&sheet.notes());
         write_file(path, readers, |file| {
             written_now(file, |second| {
                 annotator.finish(&self.tally, &notes, second, file)
@@ -416,7 +415,7 @@ impl<'a> Check<'a> {
 
     fn tell(&mut self, sheet: &Sheet, settings: &Settings) -> Result<(), Error> {
         let (args, output) = (self.args, self.output);
-        let notes = how_it_was_read(sheet);
+        let notes = texts_of(&sheet.notes());
         let source = args.file.display().to_string();
         if output.json {
             return output.print_with(|out| self.tally.write_json(out, &source, &notes));
@@ -454,15 +453,6 @@ fn has_no_keys(sheet: &Sheet) -> bool {
     fields.iter().any(|(key, _)| !is_key(key))
 }
 
-/// What the sheet, its blank rows and its mapping have to tell, now that every row has been read.
-fn how_it_was_read(sheet: &Sheet) -> Vec<String> {
-    let notes = sheet.source.notes.iter();
-    let mut notes: Vec<String> = notes.map(|note| note.text.clone()).collect();
-    if sheet.source.blank_rows > 0 {
-        let blank = counted(sheet.source.blank_rows, "blank row was", "blank rows were");
-        notes.push(format!("{blank} passed over."));
-    }
-    notes.extend(sheet.mapping.notes.iter().cloned());
-    notes.extend(sheet.notes_on_rows());
-    notes
+fn texts_of(notes: &[Note]) -> Vec<String> {
+    notes.iter().map(Note::told).collect()
 }

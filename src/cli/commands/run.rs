@@ -173,8 +173,9 @@ impl<'s> Flow<'s> {
     async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Target), Error> {
         let input = input(&args.file)?;
         let sheet = open_sheet(&input, self.settings, &args.read)?;
-        for note in sheet.source.notes.iter().filter(|note| note.warning) {
-            self.settings.output.say(&format!("warning: {}", note.text));
+        for note in sheet.source.notes.iter().filter(|note| note.is_doubt()) {
+            let warning = format!("warning: {}", note.told());
+            self.settings.output.say(&warning);
         }
         let target = self.target(self.settings.needs_login()).await?;
         Ok((input, sheet, target))
@@ -260,7 +261,7 @@ impl<'s> Flow<'s> {
         let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
         begun.ledger.note_typed(run, &typed.unwrap_or_default())?;
         for note in sheet.notes_on_rows() {
-            self.settings.output.say(&note);
+            self.settings.output.say(&note.told());
         }
         if sheet.mapping.sends_undeclared_keys && self.asks() {
             self.show_first(run)?;

@@ -20,7 +20,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::files::{Readers, read_text, write_bytes};
 use super::values::LogFormat;
 use crate::error::{Ended, Error, Kind};
-use crate::model::{RunId, printable, printable_lines, printable_styled, to_json};
+use crate::model::{
+    RunId, meaning_in_arabic, printable, printable_lines, printable_styled, to_json,
+};
 use crate::report::{Language, Look, Progress};
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
@@ -415,7 +417,10 @@ pub fn write_error(places: Vec<PathBuf>, language: Language, error: &Error) -> O
     let words = printable_lines(&words) + "\n";
     let words = match language {
         Language::English => words.into_owned(),
-        Language::Arabic => format!("{IN_ARABIC}\n\n{words}"),
+        Language::Arabic => {
+            let why = meaning_in_arabic(error.code).unwrap_or_default();
+            format!("{IN_ARABIC}\n{why}\n\n{words}")
+        }
     };
     let mut places = places.into_iter();
     let place = places.find(|place| !place.exists() || is_our_error(place))?;
@@ -424,12 +429,10 @@ pub fn write_error(places: Vec<PathBuf>, language: Language, error: &Error) -> O
 }
 
 /// Stands before the words of an error for whoever reads no English.
-const IN_ARABIC: &str = "لم يُستخدم هذا الملف كما هو. السبب وما ينبغي عمله بالإنجليزية أدناه؛ بعد تصحيح الملف ضعه هنا من جديد.";
+const IN_ARABIC: &str =
+    "لم يُستخدم هذا الملف كما هو. بعد تصحيحه ضعه هنا من جديد، والتفاصيل بالإنجليزية أدناه.";
 
 /// Whether a file holds what this tool said of a sheet, and not somebody's own words.
 pub fn is_our_error(place: &Path) -> bool {
-    read_text(place).is_ok_and(|text| {
-        let text = text.strip_prefix(IN_ARABIC).unwrap_or(&text);
-        text.trim_start().starts_with("error: ")
-    })
+    read_text(place).is_ok_and(|text| text.starts_with(IN_ARABIC) || text.starts_with("error: "))
 }

@@ -171,21 +171,54 @@ fn no_row_is_altered_until_somebody_corrects_it() {
     assert!(altered.is_empty(), "{}", altered.join("\n"));
 }
 
+fn expected() -> Vec<Value> {
+    let expected = fs::read_to_string(corpus().join("expected.jsonl")).expect("the outcomes");
+    let outcomes = expected.lines().map(serde_json::from_str);
+    outcomes.collect::<Result<_, _>>().expect("JSON")
+}
+
+/// A sheet that no inbox can use says why in Arabic where that is read.
+#[test]
+fn every_reason_why_a_file_cannot_be_used_is_told_in_arabic() {
+    let world = World::with_server();
+    for (case, outcome) in cases().iter().zip(expected()) {
+        if outcome["exit"] == 5 && case.args.is_none() {
+            world.file(format!("inbox/{}", case.name), case.file.bytes());
+            let config = Path::new(&case.name).with_extension("vlens-batch.toml");
+            let config = format!("inbox/{}", config.display());
+            case.config
+                .iter()
+                .for_each(|it| drop(world.file(&config, it)));
+        }
+    }
+    let swept = world
+        .ran("inbox inbox --settled 0s --lang ar --json", 5)
+        .json();
+    let errors = swept["files"].as_array().expect("files").iter();
+    let errors: Vec<String> = errors
+        .filter_map(|it| Some(world.read(it["error"].as_str()?)))
+        .collect();
+    assert!(errors.len() > 30, "{swept}");
+    for said in errors {
+        let why = said.lines().nth(1).unwrap_or_default();
+        assert!(
+            why.starts_with(|first| ('\u{600}'..'\u{700}').contains(&first)),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn every_file_of_the_corpus_has_its_expected_outcome() {
     let cases = cases();
-    let expected_path = corpus().join("expected.jsonl");
     let outcomes = of_each(&cases, Case::outcome);
     if std::env::var_os("UPDATE_CORPUS").is_some() {
         let lines: Vec<String> = outcomes.iter().map(Value::to_string).collect();
-        fs::write(expected_path, lines.join("\n") + "\n").expect("written outcomes");
+        let path = corpus().join("expected.jsonl");
+        fs::write(path, lines.join("\n") + "\n").expect("written outcomes");
         return;
     }
-    let expected = fs::read_to_string(expected_path).expect("the expected outcomes");
-    let expected: Vec<Value> = expected
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
+    let expected = expected();
     let differences: Vec<String> = outcomes
         .iter()
         .zip(&expected)

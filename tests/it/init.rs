@@ -123,8 +123,9 @@ fn what_a_config_says_of_the_company_holds_for_another_sheet_of_it() {
     let own = "[source]\ndelimiter = \";\"\nhidden = \"skip\"\n[recipient]\nphone = \"Tel\"\ncountry = \"SA\"\nlandlines = true\n\
                [contract]\ntypes = [415]\n[fields.415]\nfullName = \"Who\"\n";
     world.config(&format!("{company}{own}"));
-    world.file("a.csv", "No,Cell phone\n7,01012345678\n");
-    world.file("b.csv", "Cell phone,Client\n01012345678,Mona Adel\n");
+    // Numbers of the company's country, which are none of Egypt's.
+    world.file("a.csv", "No,Contact\n7,0551234567\n");
+    world.file("b.csv", "Contact,Client\n966551234567,Mona Adel\n");
     for (sheet, told_by) in [("a", true), ("b", false)] {
         for force in ["", " --force"] {
             let line = format!("init {sheet}.csv --contract-type 414 --yes --json{force}");
@@ -138,7 +139,13 @@ fn what_a_config_says_of_the_company_holds_for_another_sheet_of_it() {
             }
             let source = toml::Table::from_iter([("hidden".to_owned(), "skip".into())]);
             assert_eq!(config["source"].as_table(), Some(&source), "{text}");
-            for line in ["country = \"SA\"", "landlines = true", "types = [414]"] {
+            let lines = [
+                "phone = \"Contact\"",
+                "country = \"SA\"",
+                "landlines = true",
+                "types = [414]",
+            ];
+            for line in lines {
                 assert!(text.contains(&format!("\n{line}\n")), "{text}");
             }
             assert!(!text.contains("415") && !text.contains("\"Who\""), "{text}");

@@ -33,7 +33,10 @@ const OF_ONE_SHEET: [&str; 6] = [
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global)?;
     let input = input(&args.file)?;
-    let bare = Settings::without_config(folder_of(&config));
+    let mut bare = Settings::without_config(folder_of(&config));
+    // As far as what holds so far can be read: it may be what is to be replaced.
+    let holds = Settings::find(global, Some(&args.file)).unwrap_or_default();
+    bare.config.recipient.country = holds.config.recipient.country;
     let mut found = Found::of(args, &bare, &input)?;
     if output.can_ask() && !args.yes {
         // Escape leaves everything as it was.
@@ -157,7 +160,8 @@ impl<'a> Found<'a> {
             rows.push(row);
         }
         let types = contract_types(&args.read);
-        let proposal = Proposal::of(&source.columns, &rows, &types, forms);
+        let country = settings.config.recipient.country;
+        let proposal = Proposal::of(&source.columns, &rows, &types, forms, country);
         let columns = proposal.columns.iter();
         Ok(Found {
             args,

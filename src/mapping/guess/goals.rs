@@ -10,7 +10,7 @@ use super::headers::{BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR,
 use super::profile::Profile;
 use crate::mapping::form::{choice_pairs, names_of, type_of};
 use crate::mapping::names::fold;
-use crate::mapping::value::Choices;
+use crate::mapping::value::{Choices, Country};
 use crate::mapping::words::{Concept, Role, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, FormField, Row};
 
@@ -61,7 +61,7 @@ pub struct ColumnGuess {
 }
 
 impl ColumnGuess {
-    pub(super) fn unguessed(column: &Column, rows: &[Row]) -> ColumnGuess {
+    pub(super) fn unguessed(column: &Column, rows: &[Row], country: Country) -> ColumnGuess {
         let cells = rows.iter().map(|row| row.cell(column.index));
         ColumnGuess {
             column: column.clone(),
@@ -69,7 +69,7 @@ impl ColumnGuess {
             place: 0,
             candidates: Vec::new(),
             words: HeaderWords::of(&column.name),
-            profile: Profile::of(&cells.collect::<Vec<_>>()),
+            profile: Profile::of(&cells.collect::<Vec<_>>(), country),
         }
     }
 

@@ -57,14 +57,15 @@ pub struct Profile {
 }
 
 impl Profile {
-    pub fn of(all: &[&Cell]) -> Profile {
+    /// `country`: whose phones have no code.
+    pub fn of(all: &[&Cell], country: Country) -> Profile {
         let values: Vec<&Cell> = all.iter().copied().filter(|cell| tells(cell)).collect();
         let share_of = |is_so: &dyn Fn(&Cell, &str) -> bool| {
             let is_so = |cell: &&&Cell| is_so(cell, &fold_value(&cell.shown()));
             share(values.iter().filter(is_so).count(), values.len())
         };
         let phone = Kind::Phone {
-            country: Country::default(),
+            country,
             landlines: false,
         };
         let is_number = |cell: &Cell| {
@@ -86,7 +87,7 @@ impl Profile {
             count: values.len(),
             phone: share_of(&|cell, _| reads(&phone, cell)),
             plain_phone: share_of(&|cell, text| {
-                let is_international = text.starts_with("20") && text.len() >= 12;
+                let is_international = text.starts_with(&country.code()) && text.len() >= 11;
                 (text.starts_with(['0', '+']) || is_international) && reads(&phone, cell)
             }),
             email: share_of(&|cell, _| reads(&Kind::Email, cell)),
@@ -291,7 +292,7 @@ mod tests {
 
     fn profile(values: &[&str]) -> Profile {
         let cells: Vec<Cell> = values.iter().map(|v| Cell::Text((*v).to_owned())).collect();
-        Profile::of(&cells.iter().collect::<Vec<_>>())
+        Profile::of(&cells.iter().collect::<Vec<_>>(), Country::default())
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::headers::{Words, all};
 use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
+use crate::mapping::value::Country;
 use crate::mapping::words::WORDS;
 use crate::model::{Column, ContractTypeId, FieldType, Form, Row};
 
@@ -38,6 +39,8 @@ pub struct Proposal {
     has_form: bool,
     /// The forms that are stored.
     pub forms: BTreeMap<ContractTypeId, Form>,
+    /// Of phones without a country code.
+    pub(super) country: Country,
 }
 
 /// One column (by its place) and one target that fit.
@@ -56,9 +59,10 @@ impl Proposal {
         rows: &[Row],
         types: &[ContractTypeId],
         forms: BTreeMap<ContractTypeId, Form>,
+        country: Country,
     ) -> Proposal {
         let meant = columns.iter().filter(|column| !is_left_out(&column.name));
-        let meant = meant.map(|column| ColumnGuess::unguessed(column, rows));
+        let meant = meant.map(|column| ColumnGuess::unguessed(column, rows, country));
         let (unnamed, columns): (Vec<ColumnGuess>, Vec<ColumnGuess>) =
             meant.partition(|column| column.header().is_empty());
         let header_types = HeaderTypes {
@@ -77,6 +81,7 @@ impl Proposal {
             goals,
             has_form,
             forms,
+            country,
         };
         proposal.take_explicit();
         if let Some(at) = proposal.contract.column

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::mapping::form::tests::form;
+use crate::mapping::value::Country;
 use crate::mapping::{BindOptions, Config, Mapping};
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, RowNumber};
 use crate::tables::rows;
@@ -56,7 +57,13 @@ fn sheet(text: &str) -> (Vec<Column>, Vec<Row>) {
 
 fn propose(text: &str) -> Proposal {
     let (columns, rows) = sheet(text);
-    Proposal::of(&columns, &rows, &[ContractTypeId(414)], forms())
+    Proposal::of(
+        &columns,
+        &rows,
+        &[ContractTypeId(414)],
+        forms(),
+        Country::default(),
+    )
 }
 
 /// Values veto what the header says, decide where it is mute, and leave alone what is another's, another thing, or one of two alike.

@@ -9,7 +9,7 @@ use super::goals::{ColumnGuess, EMAIL, Goal, PHONE, Target, labels_of};
 use super::profile::{Profile, words_for};
 use super::proposal::Proposal;
 use crate::mapping::form::TypeForm;
-use crate::mapping::value::{Country, DateOrder};
+use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, FieldType};
 
 /// One field of a contract type, as the template writes it.
@@ -59,7 +59,7 @@ impl Proposal {
             company,
             recipient => recipient.to_vec(),
             of_recipient,
-            country => String::from(Country::default()),
+            country => String::from(self.country),
             type_column => type_column.map(ColumnGuess::header),
             contract => Serde(&self.contract),
             is_told_by_numbers => self.contract.is_told_by_numbers(),

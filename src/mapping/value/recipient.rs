@@ -46,17 +46,21 @@ impl Default for Country {
     }
 }
 
+impl Country {
+    /// What stands before its numbers abroad; empty where there is none.
+    pub fn code(self) -> String {
+        let code = PHONE_NUMBER_UTIL.get_country_code_for_region(self.0);
+        code.map_or_else(String::new, |code| code.to_string())
+    }
+}
+
 impl TryFrom<String> for Country {
     type Error = &'static str;
 
     fn try_from(code: String) -> Result<Self, Self::Error> {
         let region = code.parse().ok();
-        let has_phones = |region: &Region| {
-            PHONE_NUMBER_UTIL
-                .get_country_code_for_region(*region)
-                .is_some()
-        };
-        region.filter(has_phones).map(Country).ok_or(
+        let has_phones = |country: &Country| !country.code().is_empty();
+        region.map(Country).filter(has_phones).ok_or(
             "is no country's two letters\nsuch as \"EG\" for Egypt or \"SA\" for Saudi Arabia",
         )
     }

@@ -225,6 +225,7 @@ pub(super) fn with_header(
     }
     known.refuse_customer(&place, &header, wanted.is_some())?;
     if wanted.is_none() && header.number.0 > 1 {
+        refuse_customer_above(&place, &source)?;
         source.notes.push(Note::HeaderRow(header.number));
     }
     if source.is_guess {
@@ -357,6 +358,27 @@ impl Known {
     }
 }
 
+/// A header that was sorted among the rows has customers above it, whom nobody would miss.
+fn refuse_customer_above(place: &str, source: &Source) -> Result<(), Error> {
+    let is_customer = |row: &&Row| {
+        let named = source.columns.iter().map(|column| row.cell(column.index));
+        let (all, filled) = (named.len(), named.filter(|cell| !cell.is_empty()));
+        let filled: Vec<_> = filled.map(Cell::as_shown).collect();
+        filled.len() >= all.div_ceil(2).max(2) && filled.iter().any(|cell| is_personal(cell))
+    };
+    let Some(customer) = source.layout.titles.iter().find(is_customer) else {
+        return Ok(());
+    };
+    let (row, header) = (customer.number, source.header_row);
+    let message = format!(
+        "{place}: row {row} seems to be a customer's, and stands above the headers in row {header}."
+    );
+    let hint = format!(
+        "Move the headers back above all customers (where the sheet was sorted, they were sorted too); if row {row} is none, say --header-row {header}."
+    );
+    Err(Error::unusable("customer_above_header", message).hint(hint))
+}
+
 fn holds_values(row: &Row) -> bool {
     let is_date = |cell: &Cell| matches!(cell, Cell::Date(_));
     let texts: Vec<_> = row.cells.iter().map(Cell::as_shown).collect();
@@ -448,8 +470,8 @@ fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> R
             source.hidden.clear();
         }
         None => {
-            let message = format!("{place}: {count}, and nothing tells whether to send them.");
-            let hint = "Add --hidden skip to leave them out, or --hidden send to treat them like the others.";
+            let message = format!("{place}: {count}, and nothing tells whether they count.");
+            let hint = "Clear the filter or unhide them, and save; or add --hidden skip to leave them out, --hidden send to treat them like the others.";
             return Err(Error::unusable("hidden_rows", message).hint(hint));
         }
     }

@@ -12,7 +12,10 @@ use super::package::{
 use super::source::{Options, Source, has_results};
 use super::xlsx::{Sheet, Tables, unescaped};
 use crate::error::Error;
-use crate::model::{Note, NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
+use crate::model::{Cell, Note, NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
+
+/// Among how many rows two sheets must have one alike to be of the same kind.
+const HEADS: usize = 5;
 
 /// Opens a workbook. Its sheet is read twice: first for what must be known before the first row, and for a file that is cut.
 pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error> {
@@ -22,6 +25,9 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
         book.look_for_data()?;
     }
     let at = book.choose(wanted)?;
+    if wanted.is_some() {
+        book.look_for_others(at);
+    }
     let mut source = book.sheet(at)?.look_through()?;
     if source.has_overlaps() {
         return Err(damaged(&book.package.name, "merged ranges overlap"));
@@ -127,6 +133,23 @@ impl Book {
         Ok(())
     }
 
+    /// Beside a sheet that was named, those count whose rows have the same names: customers in them may be meant as well.
+    fn look_for_others(&mut self, at: usize) {
+        let own = self.heads(at);
+        for other in (0..self.sheets.len()).filter(|other| *other != at) {
+            let heads = self.heads(other);
+            self.sheets[other].has_data = heads.iter().any(|head| own.contains(head));
+        }
+    }
+
+    /// The first rows of a sheet that hold several cells, as far as they can be read.
+    fn heads(&mut self, at: usize) -> Vec<Vec<Cell>> {
+        let mut sheet = self.sheet(at).ok();
+        let rows = std::iter::from_fn(|| sheet.as_mut()?.next_row().ok()?);
+        let cells = rows.take(HEADS).map(|row| row.cells);
+        cells.filter(|cells| cells.len() > 1).collect()
+    }
+
     /// The place of the sheet to read.
     fn choose(&mut self, wanted: Option<&str>) -> Result<usize, Error> {
         let first = |test: fn(&SheetPart) -> bool| self.sheets.iter().position(test);
@@ -164,7 +187,10 @@ impl Book {
         let (message, hint) = match (wanted, &names[..]) {
             (Some(wanted), _) => (
                 format!("{file} has no sheet \"{wanted}\"."),
-                format!("Its sheets are: {}.", names.join(", ")),
+                format!(
+                    "Its sheets are: {}. Name one with --sheet, or correct `sheet` under [source] in the config.",
+                    names.join(", ")
+                ),
             ),
             (None, []) => (
                 format!("{file} has no sheet with cells."),
@@ -187,7 +213,7 @@ impl Book {
         if was_chosen && self.sheets[..at].iter().any(SheetPart::is_overview) {
             source.notes.push(Note::OverviewPassedOver);
         }
-        if was_chosen && !others.is_empty() {
+        if !others.is_empty() {
             source.notes.push(Note::SheetsUnread(others.join(", ")));
         }
         let sheet = &self.sheets[at];

@@ -399,6 +399,10 @@ impl<'a> Binder<'a> {
         let columns = self.key_columns();
         let named = columns.iter().filter_map(|(_, only_for, _)| *only_for);
         let named: BTreeSet<ContractTypeId> = named.collect();
+        // A template that was filled in away from its form, say.
+        let is_unknown = |id: &&ContractTypeId| !self.options.forms.contains_key(id);
+        let unknown = named.iter().filter(is_unknown).copied();
+        self.notes.extend(unknown.map(Note::FormUnknown));
         let others = possible.is_none().then_some(None);
         let known = self.options.forms.keys().chain(&named).copied();
         let types = possible.unwrap_or_else(|| known.collect());

@@ -163,6 +163,7 @@ pub enum Note {
     FieldsEmpty(ContractTypeId, String),
     FieldsOfNoRow(ContractTypeId),
     FieldsOfSessions,
+    FormUnknown(ContractTypeId),
     HeaderRow(RowNumber),
     HeadersOfNoRow(ContractTypeId),
     HeadersSent(String, String),

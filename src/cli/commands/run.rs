@@ -173,7 +173,8 @@ impl<'s> Flow<'s> {
     async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Target), Error> {
         let input = input(&args.file)?;
         let sheet = open_sheet(&input, self.settings, &args.read)?;
-        for note in sheet.source.notes.iter().filter(|note| note.is_doubt()) {
+        let notes = sheet.source.notes.iter().chain(&sheet.mapping.notes);
+        for note in notes.filter(|note| note.is_doubt()) {
             let warning = format!("warning: {}", note.told());
             self.settings.output.say(&warning);
         }

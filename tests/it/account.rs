@@ -19,8 +19,7 @@ fn answer(world: &World, password: &str) -> (i32, String) {
 
 #[test]
 fn a_first_batch_needs_no_variable_once_the_account_is_kept() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
+    let world = World::with_customers(2);
     let folder = world.path(".config/vlens-batch");
     let send = || bare(&world, "run customers.csv --rate unlimited --json");
     send().ends(5).complains_of("vlens-batch account");
@@ -63,8 +62,7 @@ fn a_first_batch_needs_no_variable_once_the_account_is_kept() {
 
 #[test]
 fn no_file_beside_a_sheet_has_the_account_sent_elsewhere() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     assert_eq!(answer(&world, &format!("{PASSWORD}\r")).0, 0);
     let logins = world.server_log().len();
     let elsewhere = world.base_url().replace("127.0.0.1", "127.0.0.2");

@@ -1,13 +1,12 @@
 //! The circuit breaker: what goes wrong for every row must not go wrong for all of them first.
 
-use crate::support::{Promise, Serve, World};
+use crate::support::{Promise, World};
 
 const WORKERS: usize = 8;
 
 fn batch(fault: &str) -> World {
-    let world = World::with(Serve::default().fault(fault).latency("2..8"));
+    let world = World::serving(&format!("--fault {fault} --latency 2..8"), 200);
     world.config(&format!("[limits]\nconcurrency = {WORKERS}\n"));
-    world.customers("customers.csv", 200);
     world
 }
 

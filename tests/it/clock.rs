@@ -20,8 +20,7 @@ fn send(world: &World, how: &str) -> Vlens {
 /// Whoever waits an hour hangs, as the harness sees it.
 #[test]
 fn set_forward_and_back_mid_run_the_limit_holds_and_nothing_waits() {
-    let world = World::with_server();
-    world.customers("customers.csv", 30);
+    let world = World::with_customers(30);
     set_clock(&world, 0);
     let mut run = send(&world, "--rate 8/s --rate 1000/min").start();
     for (enough, shift) in [(6, HOUR_MS), (14, -HOUR_MS), (22, 0)] {
@@ -35,8 +34,7 @@ fn set_forward_and_back_mid_run_the_limit_holds_and_nothing_waits() {
 #[test]
 fn set_forward_and_back_between_runs_the_limits_count_earlier_requests() {
     for shift in [HOUR_MS, -HOUR_MS, 0] {
-        let world = World::with_server();
-        world.customers("customers.csv", 30);
+        let world = World::with_customers(30);
         set_clock(&world, 0);
         // With the login, they are the minute's.
         send(&world, "--rate 20/s --rate 10/min --limit 9").ends(4);
@@ -49,8 +47,7 @@ fn set_forward_and_back_between_runs_the_limits_count_earlier_requests() {
 
 #[test]
 fn a_restart_after_kill_9_opens_no_second_window() {
-    let world = World::with_server();
-    world.customers("customers.csv", 60);
+    let world = World::with_customers(60);
     set_clock(&world, 0);
     for life in 0..7 {
         let seen = world.server_log().len();

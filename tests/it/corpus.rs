@@ -3,21 +3,18 @@
 //!
 //! `corpus/README.md` tells how to add a case and how to take an outcome anew.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Recipe, World};
+use crate::support::{Recipe, World, of_each};
 
 /// Processor seconds and KB of memory that a process may write to. Beyond them it is killed, or aborts.
 const LIMITS: &str = "ulimit -t 20; ulimit -d 204800";
 /// Texts longer than this are cut in the expected outcomes.
 const LONG_TEXT: usize = 600;
-const AT_A_TIME: usize = 4;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -140,28 +137,6 @@ fn altered(case: &Case) -> Vec<String> {
         (!is_same).then(|| format!("{file} of {}, {created} created: {told}", case.name))
     });
     altered.collect()
-}
-
-/// What `work` gives of all cases, some worked on at a time, in the order of the cases.
-fn of_each<T: Send>(cases: &[Case], work: fn(&Case) -> T) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let mut found: BTreeMap<usize, T> = BTreeMap::new();
-    std::thread::scope(|scope| {
-        let worker = || {
-            let mut found = Vec::new();
-            while let Some((at, case)) =
-                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, cases.get(at)?)))
-            {
-                found.push((at, work(case)));
-            }
-            found
-        };
-        let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(worker)).collect();
-        for worker in workers {
-            found.extend(worker.join().expect("a case that can be run"));
-        }
-    });
-    found.into_values().collect()
 }
 
 /// Neither in the marked book, whatever its language, nor in an export.

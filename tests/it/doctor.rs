@@ -37,9 +37,7 @@ fn a_fresh_folder_with_an_account_is_ready_and_stays_empty() {
 
 #[test]
 fn its_requests_are_noted_in_the_ledger_that_there_is() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(2);
     let [before, _] = calls_noted(&world);
     world.ran("doctor", 0);
     // A login, and the contract types.
@@ -48,9 +46,7 @@ fn its_requests_are_noted_in_the_ledger_that_there_is() {
 
 #[test]
 fn every_kind_of_failure_has_its_exit_code_and_its_remedy() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(1);
     let ledger = world.ledger().display().to_string();
     for (variable, options, code, check, level) in
         rows::<(&str, &str, i32, &str, &str)>("doctor.failures")
@@ -73,9 +69,7 @@ fn every_kind_of_failure_has_its_exit_code_and_its_remedy() {
 
 #[test]
 fn a_damaged_ledger_is_told_and_nothing_is_sent() {
-    let world = World::with_server();
-    world.customers("customers.csv", 200);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(200);
     let mut bytes = std::fs::read(world.ledger()).unwrap();
     for page in bytes.chunks_mut(4096).skip(2) {
         page[..200].fill(0xA5);
@@ -90,9 +84,7 @@ fn a_damaged_ledger_is_told_and_nothing_is_sent() {
 
 #[test]
 fn a_run_in_progress_is_left_alone() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(1);
     let seen = world.server_log().len();
     let lock = std::fs::File::open(world.beside_ledger(".lock")).unwrap();
     lock.lock().unwrap();

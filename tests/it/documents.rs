@@ -26,8 +26,7 @@ fn is_time(value: &Value) -> bool {
 
 #[test]
 fn run_resume_retry_and_status_print_the_same_document() {
-    let world = World::with_server();
-    world.phones("customers.csv", ["", REJECTED, ""]);
+    let world = World::with_phones(["", REJECTED, ""]);
     for (document, stopped) in [
         (
             world.sent("customers.csv --limit 2", 4).json(),
@@ -57,9 +56,8 @@ fn run_resume_retry_and_status_print_the_same_document() {
 
 #[test]
 fn a_live_a_killed_and_a_stopped_run_can_be_told_apart() {
-    let world = World::with_server();
     // Accepted, and never answered.
-    world.phones("customers.csv", ["+201555000600", ""]);
+    let world = World::with_phones(["+201555000600", ""]);
     // What is on its way is pending while its sender lives, and uncertain after.
     let is_told = |running: bool, stopped: Value, words: &str| {
         let document = world.ledger_status();
@@ -87,8 +85,7 @@ fn a_live_a_killed_and_a_stopped_run_can_be_told_apart() {
 
 #[test]
 fn who_was_settled_without_a_link_is_counted_until_he_gets_one() {
-    let world = World::with_server();
-    world.phones("customers.csv", [NO_TOKEN, ""]);
+    let world = World::with_phones([NO_TOKEN, ""]);
     world.sent("customers.csv", 3);
     assert_eq!(world.ledger_status()["without_token"], 0);
     let refused = world.ran("settle --row 3 --as created", 2);
@@ -135,8 +132,7 @@ fn check_prints_its_document() {
 
 #[test]
 fn a_dry_run_leaves_no_ledger_and_sends_nothing() {
-    let world = World::with_server();
-    world.customers("customers.csv", 3);
+    let world = World::with_customers(3);
     let document = world.sent("customers.csv --dry-run", 0).json();
     assert_eq!(document["would_send"], 3);
     assert!(!world.ledger().exists());

@@ -1,6 +1,6 @@
 //! Every exit code, and which of them wins.
 
-use crate::support::{Customer, Serve, World, rows, sheet};
+use crate::support::{Customer, GONE, World, rows, sheet};
 
 #[test]
 fn a_run_and_its_status_exit_by_what_became_of_the_rows() {
@@ -31,16 +31,14 @@ fn a_run_and_its_status_exit_by_what_became_of_the_rows() {
 
 #[test]
 fn exit_1_whatever_could_not_be_written() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(2);
     for line in rows::<&str>("exits.prints") {
         // A full disk behind standard output is told; that a reader went away is nobody's concern.
         let full = world.line(line).after_shell("exec >/dev/full").ends(1);
         let told = full.stderr.matches("cannot be written").count();
         assert_eq!(told, 1, "{full}");
         if line != "sandbox" {
-            let left = world.line(line).start_unheard().wait();
+            let left = world.line(line).after_shell(GONE).run();
             assert_ne!(left.code(), Some(1), "{left}");
         }
     }
@@ -48,9 +46,7 @@ fn exit_1_whatever_could_not_be_written() {
 
 #[test]
 fn a_document_of_json_comes_whole_or_not_at_all() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(2);
     let rows = "abc,414\n".repeat(5_000);
     let broken = format!("phoneNumber,contractTypeId\n{rows}\"never closed,414\n");
     world.file("broken.csv", broken);
@@ -74,9 +70,7 @@ fn a_document_of_json_comes_whole_or_not_at_all() {
 
 #[test]
 fn exit_2_wrong_usage() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(2);
     for line in rows::<&str>("exits.usage") {
         world.ran(line, 2);
     }
@@ -84,8 +78,7 @@ fn exit_2_wrong_usage() {
 
 #[test]
 fn no_result_takes_the_place_of_what_people_need_as_it_is() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
+    let world = World::with_customers(2);
     world.config("[limits]\nconcurrency = 2\n");
     world.form(414);
     world.sent("customers.csv", 0);
@@ -125,8 +118,7 @@ fn no_result_takes_the_place_of_what_people_need_as_it_is() {
 
 #[test]
 fn exit_4_the_time_is_over() {
-    let world = World::with(Serve::default().latency("50"));
-    world.customers("customers.csv", 100);
+    let world = World::serving("--latency 50", 100);
     let summary = world.sent("customers.csv --max-duration 1s --concurrency 1", 4);
     let summary = summary.json();
     assert_eq!(summary["stopped"], "duration");
@@ -135,8 +127,7 @@ fn exit_4_the_time_is_over() {
 
 #[test]
 fn exit_5_what_cannot_be_used_sends_nothing() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     world.file("empty.csv", "");
     world.file("no-phone.csv", "fullName\nMona\n");
     for (line, variable) in rows::<(&str, &str)>("exits.unusable") {
@@ -153,8 +144,7 @@ fn exit_5_what_cannot_be_used_sends_nothing() {
 #[test]
 fn exit_6_the_credentials_are_wrong_and_are_tried_once() {
     for name in ["VLENS_PASSWORD", "VLENS_API_KEY", "VLENS_USERNAME"] {
-        let world = World::with_server();
-        world.customers("customers.csv", 3);
+        let world = World::with_customers(3);
         let run = world.send("customers.csv").env(name, "not-the-right-one");
         let run = run.ends(6);
         assert_eq!(run.json()["counts"]["pending"], 3);
@@ -183,8 +173,7 @@ fn keys_that_nobody_declared_are_shown_with_real_values_before_the_question() {
 
 #[test]
 fn a_no_at_the_prompt_sends_nothing() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
+    let world = World::with_customers(2);
     // The last time nothing is due: there is nothing to ask.
     for (answer, code, accepted) in [("n", 4, 0), ("y", 0, 2), ("", 0, 2)] {
         let (finished, screen) = world.line("run customers.csv").on_a_terminal(answer);

@@ -1,12 +1,11 @@
 //! A crash at every place that matters, one after the other, and again at the second and the fifth time it is passed.
 
-use crate::support::{Promise, Serve, World, rows};
+use crate::support::{Promise, World, rows};
 
 const ROWS: usize = 12;
 
 fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
-    let world = World::with(Serve::default().latency("0..5"));
-    world.customers("customers.csv", ROWS);
+    let world = World::serving("--latency 0..5", ROWS);
     let crash = format!("{place}:{nth}");
     let run = world.send(&format!("customers.csv --concurrency {concurrency}"));
     let crashed = run.env("VLENS_BATCH_FAILPOINT", &crash).run();

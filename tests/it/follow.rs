@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Recipe, Serve, World, pick, rows};
+use crate::support::{Recipe, World, pick, rows};
 
 const CONFIG: &str = "
 [result]
@@ -43,7 +43,7 @@ fn the_loop_from_the_invitation_to_the_reminder_list() {
     // The server and the customers' sheet have a world each, so that the portal's file has a place before the server starts.
     let portal = World::new();
     let file = portal.path("portal.csv");
-    let world = World::with(Serve::default().portal(&file));
+    let world = World::with(&format!("--portal {}", file.display()));
     world.config(CONFIG);
     let invited = world.customers("customers.csv", 40);
     world.sent("customers.csv --concurrency 1", 0);
@@ -239,8 +239,7 @@ fn files_of_many_kinds_are_understood() {
 
 #[test]
 fn a_file_that_does_not_tell_is_refused_with_its_columns() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     world.file("portal.csv", "Name,Status\nMona,Customer signed\n");
     world
         .ran("follow portal.csv", 5)

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-use crate::support::{FORM_414, Rude, Serve, World, each, pick, rows};
+use crate::support::{FORM_414, Rude, World, each, pick, rows};
 
 const MAPPING: &str = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Name\"\n";
 const SHEET: &str = "Mobile,Name\n01012345678,Mona Adel\n";
@@ -200,7 +200,7 @@ fn who_is_not_let_in_is_told_the_way_out() {
 
 #[test]
 fn its_requests_count_against_the_limits_of_the_ledger() {
-    let world = World::with(Serve::default().limits(3, 0));
+    let world = World::with("--per-second 3 --per-minute 0");
     world.config(&format!("[limits]\nper_second = 3\n{MAPPING}"));
     let rows = "Mobile,Name\n01012345678,A B\n01112345678,C D\n";
     world.file("customers.csv", rows);
@@ -215,7 +215,7 @@ fn its_requests_count_against_the_limits_of_the_ledger() {
 #[test]
 fn an_account_without_the_right_is_told_how_to_do_without() {
     for status in ["401 Unauthorized", "403 Forbidden"] {
-        let server = Rude::serve_without_rights(status);
+        let server = Rude::answering(status);
         let world = World::new();
         for (line, path) in [
             ("contract-types", "contract-types/ID.json"),

@@ -4,9 +4,7 @@ use crate::support::{Promise, World};
 
 #[test]
 fn an_invitation_behind_the_ledgers_back_is_noticed() {
-    let world = World::with_server();
-    world.customers("customers.csv", 3);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(3);
     std::fs::remove_file(world.ledger()).unwrap();
     let again = world.send("customers.csv --new-ledger");
     again.ends(0);
@@ -19,9 +17,7 @@ fn an_invitation_behind_the_ledgers_back_is_noticed() {
 
 #[test]
 fn a_crowded_minute_is_noticed() {
-    let world = World::with_server();
-    world.customers("customers.csv", 30);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(30);
     let broken = world.broken_promises(&Promise::default().limits(1_000, 2));
     assert_eq!(broken.len(), 1, "{broken:?}");
 }

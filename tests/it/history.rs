@@ -16,8 +16,7 @@ fn takes_no_time(world: &World, line: &str, code: i32) {
 
 /// A ledger in which four of six customers are done, and this.
 fn changed(sql: &str) -> World {
-    let world = World::with_server();
-    world.customers("customers.csv", 6);
+    let world = World::with_customers(6);
     world.sent("customers.csv --limit 4", 4);
     let ledger = rusqlite::Connection::open(world.ledger()).expect("a ledger");
     ledger.execute_batch(sql).expect("a change");

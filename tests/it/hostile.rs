@@ -5,10 +5,9 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::json;
 
-use crate::support::{Recipe, Rude, World, answer, customers, rows};
+use crate::support::{Recipe, Rude, World, answer, answer_with, customers, polite, rows};
 
 /// A debug build's own needs are far below; an answer kept whole would be above.
 const MOST_KIB: u64 = 160 * 1024;
@@ -97,11 +96,8 @@ fn a_million_headers_are_refused() {
 #[test]
 fn json_as_deep_as_the_answer_may_be_long_is_no_token() {
     let deep = Rude::serve(|wire, _| {
-        let depth = 400_000;
-        answer(
-            wire,
-            &format!("{{\"data\":{}{}}}", "[".repeat(depth), "]".repeat(depth)),
-        )
+        let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(400_000));
+        answer(wire, &format!("{{\"data\":{open}{close}}}"))
     });
     assert_eq!(survives(&deep, 3), "uncertain");
 }
@@ -147,10 +143,9 @@ fn a_redirect_to_another_host_takes_nothing_there() {
     for status in [301, 302, 307, 308] {
         let location = location.clone();
         let redirect = Rude::serve(move |wire, _| {
-            write!(
-                wire,
-                "HTTP/1.1 {status} Moved\r\nLocation: {location}/api/IdentityUserSession/CreateInvitation\r\nContent-Length: 0\r\n\r\n"
-            )
+            let path = "/api/IdentityUserSession/CreateInvitation";
+            let head = format!("{status} Moved\r\nLocation: {location}{path}");
+            answer_with(wire, &head, "")
         });
         assert_eq!(survives(&redirect, 6), "uncertain", "{status}");
     }
@@ -159,15 +154,10 @@ fn a_redirect_to_another_host_takes_nothing_there() {
 
 #[test]
 fn only_a_certificate_that_somebody_vouches_for_is_spoken_to() {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let rude = Rude::serve_tls(made.cert.der().clone(), key.into(), |wire, before| {
-        answer(wire, &format!(r#"{{"data":"token-{before}"}}"#))
-    });
     let world = World::new();
+    let rude = Rude::serve_tls(world.certificate(), |wire, before| polite(wire, before));
     world.config("[limits]\nmax_attempts = 2\n");
     world.customers("customers.csv", 3);
-    world.file("ca.pem", made.cert.pem());
     let run = || world.send("customers.csv").envs(rude.variables());
     let refused = run().ends(6);
     assert!(refused.stdout.contains("VLENS_CA_FILE"), "{refused}");

@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Customer, Promise, Recipe, World, customers, pick, rows, sheet};
+use crate::support::{
+    Customer, Promise, Recipe, World, customers, is_any_repeated, pick, rows, sheet,
+};
 
 /// One option that decides which rows and cells come out of a file: the flag without its dashes, and with `_` for `-` the key in
 /// `[source]`; two values that read the file differently; and the file.
@@ -184,15 +186,7 @@ fn whoever_changed_and_was_held_is_known_when_other_columns_tell_customers_apart
         write(&world, &[&ali, &mona, sara]);
         world.sent("customers.csv", 0);
         world.sent("customers.csv --retry-rejected", 0);
-        let mut bodies: Vec<_> = world
-            .invitations()
-            .into_iter()
-            .map(|one| one.body)
-            .collect();
-        let all = bodies.len();
-        bodies.sort();
-        bodies.dedup();
-        assert_eq!(bodies.len(), all, "{rows:?}");
+        assert!(!is_any_repeated(&world.bodies()), "{rows:?}");
         world.check_invariants(&Promise::default().resending_was_asked_for());
     }
 }

@@ -9,9 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 
-use crate::support::{
-    DATA_FOLDER, Finished, Promise, Serve, World, customers, damage, kills, sheet,
-};
+use crate::support::{DATA_FOLDER, Finished, Promise, World, customers, damage, kills, sheet};
 
 const FIRST: &str = "run customers.csv --rate unlimited --json --concurrency 4";
 const SECOND: &str = "run giza.csv --rate unlimited --json --concurrency 4";
@@ -49,8 +47,9 @@ struct Life {
 
 impl Life {
     fn new(seed: u64) -> Life {
-        let serve = Serve::default().latency("0..8").seed(seed);
-        let world = World::with(serve.fault("error_200=.08,500=.03,reset_after=.03"));
+        let faults = "error_200=.08,500=.03,reset_after=.03";
+        let options = format!("--latency 0..8 --fault {faults} --seed {seed}");
+        let world = World::with(&options);
         let all = customers(2 * ROWS);
         world.file("customers.csv", sheet(&all[..ROWS]));
         world.file("giza.csv", sheet(&all[ROWS..]));

@@ -2,14 +2,13 @@
 
 use std::fs;
 
-use crate::support::{Promise, Running, Serve, World, rows};
+use crate::support::{Promise, Running, World, rows};
 
 const SEND: &str = "customers.csv --concurrency 4";
 
 /// Some rows are sent, most are due.
 fn begun(rows: usize) -> World {
-    let world = World::with(Serve::default().latency("3"));
-    world.customers("customers.csv", rows);
+    let world = World::serving("--latency 3", rows);
     world.sent(&format!("{SEND} --limit 5"), 4);
     world
 }
@@ -54,8 +53,7 @@ fn a_full_disk_while_sending_stops_the_run_and_loses_nothing() {
 
 #[test]
 fn a_disk_that_is_full_from_the_start_sends_nothing() {
-    let world = World::with_server();
-    world.customers("customers.csv", 50);
+    let world = World::with_customers(50);
     let run = world.send(SEND).after_shell("trap '' XFSZ; ulimit -f 8");
     run.ends(1).fails_with("ledger_write_failed");
     assert!(world.accepted().is_empty());
@@ -241,8 +239,7 @@ fn a_ledger_of_another_tenant_or_address_is_refused() {
 
 #[test]
 fn a_run_that_sends_nothing_by_request_is_ended_properly() {
-    let world = World::with_server();
-    world.phones("customers.csv", ["", "nonsense", ""]);
+    let world = World::with_phones(["", "nonsense", ""]);
     let stopped = world.sent("customers.csv --on-invalid stop", 3).json();
     assert_eq!(stopped["stopped"], "invalid_rows");
     let stopped = world.sent("customers.csv --expect 7", 3).json();

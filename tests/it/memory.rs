@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::support::{Finished, Promise, Serve, Vlens, World};
+use crate::support::{Finished, Promise, Vlens, World, customers, is_any_repeated, sheet};
 
 /// The files of a ledger.
 const FILES: [&str; 4] = ["", "-wal", "-shm", ".lock"];
@@ -17,10 +15,8 @@ fn send(world: &World) -> Vlens {
 
 /// Killed in the midst of a batch, with most of what was done in the log only.
 fn killed(rows: usize) -> World {
-    let world = World::with(Serve::default().latency("5"));
-    world.customers("customers.csv", rows);
-    let run = world.begun(send(&world), 20);
-    run.kill();
+    let world = World::serving("--latency 5", rows);
+    world.begun(send(&world), 20).kill();
     world
 }
 
@@ -70,8 +66,8 @@ fn is_told(world: &World, what: &str) -> String {
     });
     let told: Vec<Finished> = told.collect();
     assert_eq!(world.accepted().len(), before, "{what}");
+    told[0].fails_with("ledger_memory_lost");
     let error = told[0].json()["error"].clone();
-    assert_eq!(error["code"], "ledger_memory_lost", "{what}");
     let hint = error["hint"].as_str().expect("a hint");
     let number = hint.split("--assume-sent ").nth(1).expect("a number");
     number.chars().take_while(char::is_ascii_digit).collect()
@@ -93,8 +89,7 @@ fn remove(world: &World, files: &[&str]) {
 
 #[test]
 fn every_loss_is_told_before_anything_is_sent_and_what_is_put_back_goes_on() {
-    let world = World::with(Serve::default().latency("5"));
-    world.customers("customers.csv", 60);
+    let world = World::serving("--latency 5", 60);
     world.sent("customers.csv --limit 3", 4);
     let old = keep(&world);
     let run = world.begun(send(&world), 25);
@@ -143,14 +138,12 @@ fn every_loss_is_told_before_anything_is_sent_and_what_is_put_back_goes_on() {
 
 #[test]
 fn a_copy_of_the_ledger_alone_is_not_believed_elsewhere() {
-    let world = World::with(Serve::default().latency("5"));
-    world.customers("customers.csv", 60);
+    let world = World::serving("--latency 5", 60);
     let run = world.begun(send(&world), 20);
     fs::copy(world.ledger(), world.path("copy.db")).unwrap();
     run.wait().expect(0);
     let on_copy = |more: &[&str]| send(&world).args(["--ledger", "copy.db"]).args(more).run();
-    let told = on_copy(&[]).expect(5);
-    assert_eq!(told.json()["error"]["code"], "ledger_memory_lost", "{told}");
+    on_copy(&[]).expect(5).fails_with("ledger_memory_lost");
     // What ended properly is whole without its lock file.
     fs::remove_file(world.beside_ledger(".lock")).unwrap();
     world.sent("customers.csv", 0);
@@ -184,12 +177,9 @@ fn a_loss_that_is_accepted_holds_everybody_who_may_have_been_invited() {
 #[test]
 fn sheets_that_were_lost_are_held_when_they_come_again() {
     let world = World::with_server();
-    let customers = crate::support::customers(60);
+    let all = customers(60);
     for (name, range) in [("customers", 0..20), ("giza", 20..40), ("new", 40..60)] {
-        world.file(
-            format!("{name}.csv"),
-            crate::support::sheet(&customers[range]),
-        );
+        world.file(format!("{name}.csv"), sheet(&all[range]));
     }
     world.sent("customers.csv --limit 10", 4);
     let old = keep(&world);
@@ -227,8 +217,7 @@ fn a_new_ledger_in_place_of_a_lost_one_leaves_what_is_left() {
 /// Both were let in: the first stops at its next intent, and nobody is invited twice.
 #[test]
 fn who_takes_over_stops_the_other() {
-    let world = World::with(Serve::default().latency("20"));
-    world.customers("customers.csv", 200);
+    let world = World::serving("--latency 20", 200);
     let first = world.begun(send(&world), 20);
     // Another file of that name, as a restored folder has it: locks do not hold across the two.
     let lock = world.beside_ledger(".lock");
@@ -236,12 +225,9 @@ fn who_takes_over_stops_the_other() {
     fs::rename(world.path("copy"), &lock).unwrap();
     let second = send(&world).start();
     let first = first.wait().expect(1);
-    assert_eq!(
-        first.json()["error"]["code"],
-        "ledger_taken_over",
-        "{first}"
-    );
-    assert!(first.stderr.contains("process"), "{first}");
+    first
+        .fails_with("ledger_taken_over")
+        .complains_of("process");
     let second = second.wait();
     assert!(matches!(second.code(), Some(0 | 3)), "{second}");
     assert_eq!(world.count("created") + world.count("uncertain"), 200);
@@ -251,8 +237,7 @@ fn who_takes_over_stops_the_other() {
 
 #[test]
 fn a_lock_file_that_is_deleted_costs_nobody_a_second_invitation() {
-    let world = World::with(Serve::default().latency("20"));
-    world.customers("customers.csv", 100);
+    let world = World::serving("--latency 20", 100);
     let first = world.begun(send(&world), 20);
     fs::remove_file(world.beside_ledger(".lock")).unwrap();
     send(&world).ends(5);
@@ -263,16 +248,12 @@ fn a_lock_file_that_is_deleted_costs_nobody_a_second_invitation() {
 
 #[test]
 fn a_ledger_with_two_names_is_refused() {
-    let world = World::with(Serve::default().latency("20"));
-    world.customers("customers.csv", 100);
+    let world = World::serving("--latency 20", 100);
     let first = world.begun(send(&world), 20);
     fs::hard_link(world.ledger(), world.path("second.db")).unwrap();
     let refused = |ledger: &Path, command: &str| {
-        let told = world
-            .vlens(command.split(' '))
-            .env("VLENS_LEDGER", ledger)
-            .ends(5);
-        assert_eq!(code(&told), "ledger_second_name", "{told}");
+        let told = world.line(command).env("VLENS_LEDGER", ledger);
+        told.ends(5).fails_with("ledger_second_name");
     };
     for command in ["run customers.csv --json", "status --json"] {
         refused(&world.path("second.db"), command);
@@ -287,8 +268,7 @@ fn a_ledger_with_two_names_is_refused() {
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that cannot be made says so")]
 fn a_ledger_that_is_mounted_by_itself_is_refused() {
-    let world = World::with_server();
-    world.customers("customers.csv", 5);
+    let world = World::with_customers(5);
     world.sent("customers.csv --limit 1", 4);
     world.file("box/acme.db", "");
     let mount = format!("mount --bind '{}' box/acme.db", world.ledger().display());
@@ -312,44 +292,34 @@ fn a_ledger_that_is_mounted_by_itself_is_refused() {
 #[test]
 fn a_ledger_cut_under_a_sender_stops_it_before_the_next_request() {
     for cut in ["", "-wal"] {
-        let world = World::with(Serve::default().latency("20"));
-        world.customers("customers.csv", 200);
+        let world = World::serving("--latency 20", 200);
         let run = world.begun(send(&world), 20);
         fs::File::create(world.beside_ledger(cut)).unwrap();
         let sent = world.server_log().len();
         let ended = run.wait().expect(1);
         // Whoever looks first tells it.
-        let told = code(&ended);
-        assert!(
-            told == "ledger_replaced" || told == "ledger_damaged",
-            "{ended}"
-        );
+        let told = ended.json()["error"]["code"].clone();
+        let is_told = told == "ledger_replaced" || told == "ledger_damaged";
+        assert!(is_told, "{ended}");
         let since = world.server_log().len() - sent;
         assert!(since <= 12, "{since} requests after the ledger was cut");
         let accepted = world.accepted().len();
         send(&world).run();
-        let mut all = world.accepted();
+        let all = world.accepted();
         assert!(all.len() == accepted || cut == "-wal", "{cut}");
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(
-            all.len(),
-            world.accepted().len(),
-            "somebody was invited twice"
-        );
+        assert!(!is_any_repeated(&all), "somebody was invited twice");
     }
 }
 
 #[test]
 fn who_holds_the_ledger_is_told() {
-    let world = World::with(Serve::default().latency("40"));
-    world.customers("customers.csv", 40);
+    let world = World::serving("--latency 40", 40);
     let first = world.begun(send(&world), 5);
     let told = send(&world).ends(7).json()["error"]["message"].clone();
     let pid = format!("process {} on ", first.pid());
     assert!(told.as_str().unwrap().contains(&pid), "{told}");
     assert!(told.as_str().unwrap().contains(", since 20"), "{told}");
-    let waits = |line: &str| world.vlens(line.split(' ')).start();
+    let waits = |line: &str| world.line(line).start();
     let waiting = [
         waits("settle --all --as created --wait"),
         waits("purge --older-than 90d --yes --wait"),
@@ -365,8 +335,7 @@ fn who_holds_the_ledger_is_told() {
 /// Backup, lose, restore, go on: nobody twice.
 #[test]
 fn a_backup_that_is_restored_goes_on_and_invites_nobody_twice() {
-    let world = World::with(Serve::default().latency("10"));
-    world.customers("customers.csv", 80);
+    let world = World::serving("--latency 10", 80);
     let mut run = world.begun(send(&world), 10);
     let copied = world.ran("backup acme.bak --json", 0).json();
     assert!(copied["attempts"].as_i64().unwrap() >= 10, "{copied}");
@@ -394,8 +363,7 @@ fn a_backup_that_is_restored_goes_on_and_invites_nobody_twice() {
 
 #[test]
 fn a_backup_overwrites_nothing_but_an_older_one() {
-    let world = World::with_server();
-    world.customers("customers.csv", 5);
+    let world = World::with_customers(5);
     world.sent("customers.csv --limit 2", 4);
     world.ran("backup old.bak", 0);
     world.sent("customers.csv", 0);
@@ -408,21 +376,9 @@ fn a_backup_overwrites_nothing_but_an_older_one() {
         assert!(matches!(refused.code(), Some(2 | 5)), "{refused}");
         assert_eq!(fs::read(world.path(file)).ok(), kept);
     }
-    let old = world
-        .vlens(["backup", "new.bak", "--ledger", "old.bak"])
-        .ends(2);
+    let old = world.ran("backup new.bak --ledger old.bak", 2);
     old.complains_of("knows more");
     // Restored where nothing tells what was sent since, a backup is not believed.
-    let restored = world
-        .send("customers.csv")
-        .args(["--ledger", "new.bak"])
-        .run();
-    assert_eq!(
-        restored.expect(5).json()["error"]["code"],
-        "ledger_memory_lost"
-    );
-}
-
-fn code(finished: &Finished) -> Value {
-    finished.json()["error"]["code"].clone()
+    let restored = world.sent("customers.csv --ledger new.bak", 5);
+    restored.fails_with("ledger_memory_lost");
 }

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::Value;
 
-use crate::support::{Http2, Promise, Rude, Serve, Wire, World, answer};
+use crate::support::{
+    Http2, Promise, Rude, Wire, World, answer_with, customers, is_any_repeated, polite,
+};
 
 #[test]
 fn the_network_goes_away_and_comes_back() {
-    let world = World::with(Serve::default().latency("5"));
+    let world = World::serving("--latency 5", 700);
     world.config("[limits]\nmax_consecutive_failures = 1000\nmax_attempts = 9\n");
-    world.customers("customers.csv", 700);
     let mut run = world.send("customers.csv").start();
     for enough in [100, 250] {
         run.until("some more rows", || world.accepted().len() > enough);
@@ -36,9 +36,8 @@ fn the_network_goes_away_and_comes_back() {
 
 #[test]
 fn a_network_that_stays_away_stops_the_run_before_it_burns_the_batch() {
-    let world = World::with(Serve::default().latency("5"));
+    let world = World::serving("--latency 5", 300);
     world.config("[limits]\nmax_consecutive_failures = 5\nmax_attempts = 2\n");
-    world.customers("customers.csv", 300);
     let run = world.begun(world.send("customers.csv"), 50);
     world.kill_server();
     let ended = run.wait().expect(4);
@@ -54,9 +53,8 @@ fn a_network_that_stays_away_stops_the_run_before_it_burns_the_batch() {
 #[test]
 fn no_name_and_nobody_listening_are_told_and_leave_all_rows_due() {
     for base_url in ["https://does-not-exist.invalid", "http://127.0.0.1:1"] {
-        let world = World::with_server();
+        let world = World::with_customers(30);
         world.config("[limits]\nmax_attempts = 2\n");
-        world.customers("customers.csv", 30);
         let run = world.send("customers.csv").env("VLENS_BASE_URL", base_url);
         let document = run.ends(4).json();
         assert_eq!(document["stopped"], "failures");
@@ -65,26 +63,12 @@ fn no_name_and_nobody_listening_are_told_and_leave_all_rows_due() {
     }
 }
 
-/// A certificate for loopback, its key, and the certificate as a file that `VLENS_CA_FILE` may name.
-fn certificate(world: &World) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    world.file("ca.pem", made.cert.pem());
-    (made.cert.der().clone(), key.into())
-}
-
 #[test]
 fn a_row_that_waits_for_its_next_attempt_holds_up_no_other() {
     let world = World::new();
-    let (certificate, key) = certificate(&world);
-    let rude = Rude::serve_tls(certificate, key, |wire, before| {
+    let rude = Rude::serve_tls(world.certificate(), |wire, before| {
         let json = format!(r#"{{"data":"token-{before}"}}"#);
-        write!(
-            wire,
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{json}",
-            json.len()
-        )?;
-        wire.flush()?;
+        answer_with(wire, "200 OK\r\nConnection: close", &json)?;
         wire.cut(Shutdown::Write);
         Ok(())
     });
@@ -111,11 +95,6 @@ fn wait_for_its_end(wire: &mut dyn Wire) -> io::Result<()> {
     Ok(())
 }
 
-/// A token for each.
-fn polite(wire: &mut dyn Wire, before: usize) -> io::Result<()> {
-    answer(wire, &format!(r#"{{"data":"token-{before}"}}"#))
-}
-
 /// Reads the request, begins an answer, and is gone.
 fn gone_after(head: &'static str) -> Rude {
     Rude::serve(move |wire, _| {
@@ -129,8 +108,7 @@ fn gone_after(head: &'static str) -> Rude {
 #[test]
 fn a_link_to_a_librarys_manual_is_told_to_nobody() {
     let world = World::new();
-    let (certificate, key) = certificate(&world);
-    let rude = Rude::serve_tls(certificate, key, |wire, _| {
+    let rude = Rude::serve_tls(world.certificate(), |wire, _| {
         wire.cut(Shutdown::Both);
         Ok(())
     });
@@ -211,7 +189,10 @@ fn what_leaves_and_is_not_answered_is_uncertain_and_never_sent_again() {
         let is_as_told = found.is_some_and(|found| created.contains(&found));
         assert!(is_as_told, "{what}\n{ended}");
         assert_eq!(uncertain, found.map(|found| 6 - found), "{what}\n{ended}");
-        assert!(!rude.is_any_repeated(), "{what}: sent twice\n{ended}");
+        assert!(
+            !is_any_repeated(&rude.bodies()),
+            "{what}: sent twice\n{ended}"
+        );
         assert_eq!(rude.invitations(), 6, "{what}: each row once\n{ended}");
     }
 }
@@ -248,11 +229,8 @@ fn an_address_that_is_dead_is_given_up_soon_whatever_the_limit_of_the_minute() {
 }
 
 fn phones(n: usize) -> String {
-    let customers = crate::support::customers(n);
-    customers
-        .iter()
-        .map(|one| one.phone.clone() + "\n")
-        .collect()
+    let customers = customers(n).into_iter();
+    customers.map(|one| one.phone + "\n").collect()
 }
 
 /// RFC 9113, section 8.7: a refused stream, and one above the last that a GOAWAY names, were not processed. Whatever else ends a
@@ -262,10 +240,9 @@ fn what_an_http_2_server_never_processed_is_sent_again_and_nothing_else_is() {
     const REFUSED_STREAM: u8 = 7;
     const CANCEL: u8 = 8;
     let world = World::new();
-    let (certificate, key) = certificate(&world);
     let seen = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&seen);
-    let rude = Rude::serve_http_2(certificate, key, move |n| {
+    let rude = Rude::serve_http_2(world.certificate(), move |n| {
         count.fetch_add(1, Ordering::SeqCst);
         match n {
             0 => Http2::Reset(REFUSED_STREAM),

@@ -3,7 +3,7 @@
 
 use vlens_batch::sandbox::BEHAVIOURS;
 
-use crate::support::{Customer, DATA_FOLDER, Rude, Serve, World, answer, rows, sheet};
+use crate::support::{Customer, DATA_FOLDER, Rude, World, answer, rows, sheet};
 
 const NAME: &str = "Nefertari Ashmawy";
 const EMAIL: &str = "nefertari@example.com";
@@ -70,7 +70,7 @@ fn assert_private(world: &World, text: &str) {
 
 #[test]
 fn nothing_personal_is_said_at_any_verbosity_whatever_vlens_answers() {
-    let world = World::with(Serve::default());
+    let world = World::with_server();
     world.config(
         "[limits]\ntimeout_seconds = 1\nmax_attempts = 1\nmax_consecutive_failures = 1000\n",
     );
@@ -162,8 +162,7 @@ fn a_header_row_that_is_really_a_customer_is_masked_wherever_columns_are_told() 
 
 #[test]
 fn files_are_their_owners_alone_under_any_umask() {
-    let world = World::with(Serve::default().latency("50"));
-    world.customers("customers.csv", 400);
+    let world = World::serving("--latency 50", 400);
     let open_handed = |line: &str| world.line(line).after_shell("umask 000");
     let run = open_handed("run customers.csv --rate unlimited --concurrency 2");
     let run = world.begun(run, 0);

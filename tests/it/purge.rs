@@ -85,8 +85,7 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
 
 #[test]
 fn killed_as_the_ledger_is_about_to_shrink_the_next_run_shrinks_it_and_goes_on() {
-    let world = World::with_server();
-    world.customers("customers.csv", 300);
+    let world = World::with_customers(300);
     world.sent("customers.csv --limit 200", 4);
     let purge = world.line("purge --older-than 90d --yes");
     let killed = later(&world, purge).env("VLENS_BATCH_FAILPOINT", "after_vacuum:1");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{COMPUTERS, FAST, Running, Serve, Team, customers, kills, people, sheet};
+use crate::support::{COMPUTERS, FAST, Running, Team, customers, kills, people, sheet};
 
 #[test]
 fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
@@ -104,7 +104,7 @@ fn four_computers_killed_at_random_with_a_register_that_crashes_ask_for_nobody_t
     const PER_SECOND: usize = 40;
     let limits =
         format!("[limits]\nper_second = {PER_SECOND}\nper_minute = 6000\ntimeout_seconds = 5\n");
-    let Some(team) = Team::new(Serve::default().latency("2..30"), &limits) else {
+    let Some(team) = Team::new("--latency 2..30", &limits) else {
         return;
     };
     let kills = kills(50);
@@ -317,7 +317,7 @@ impl Line {
 
 #[test]
 fn a_line_that_goes_silent_stops_the_sender_and_nobody_is_sent_on_a_guess() {
-    let Some(team) = Team::new(Serve::default().latency("5"), FAST) else {
+    let Some(team) = Team::new("--latency 5", FAST) else {
         return;
     };
     people(&team, "mona", 0, 40);
@@ -350,7 +350,7 @@ fn a_line_that_goes_silent_stops_the_sender_and_nobody_is_sent_on_a_guess() {
 #[test]
 fn the_databases_clock_is_set_while_two_send() {
     let limits = "[limits]\nper_second = 20\nper_minute = 6000\n";
-    let Some(team) = Team::new(Serve::default().limits(20, 0).latency("0..30"), limits) else {
+    let Some(team) = Team::new("--per-second 20 --per-minute 0 --latency 0..30", limits) else {
         return;
     };
     people(&team, "mona", 0, 90);

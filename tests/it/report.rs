@@ -52,9 +52,7 @@ fn the_page_stands_alone_and_tells_nothing_about_customers() {
 
 #[test]
 fn a_page_on_standard_output_is_the_same() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(2);
     let page = world.ran("report", 0);
     assert!(page.stdout.starts_with("<!DOCTYPE html>"), "{page}");
     assert_eq!(page.stderr, "");

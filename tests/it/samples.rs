@@ -41,11 +41,7 @@ fn the_bodies_that_are_shown_are_the_bodies_that_arrive() {
         let ledger = format!("{file}.db");
         world.send(file).args(["--ledger", &ledger]).ends(0);
     }
-    let arrived: Vec<String> = world
-        .server_log()
-        .into_iter()
-        .filter_map(|record| record.body)
-        .collect();
+    let arrived = world.bodies();
     let golden: BTreeSet<&str> = GOLDEN.lines().collect();
     assert_eq!(arrived.len(), 2 * golden.len());
     let arrived: BTreeSet<&str> = arrived.iter().map(String::as_str).collect();

@@ -2,14 +2,13 @@
 
 use serde_json::Value;
 
-use crate::support::{Promise, Running, Serve, World, rows};
+use crate::support::{Promise, Running, World, rows};
 
 /// A sender in the midst of a batch of 400.
 fn busy(rate: &str) -> (World, Running) {
-    let world = World::with(Serve::default().latency("15"));
+    let world = World::serving("--latency 15", 400);
     // While a sender is frozen, its requests grow old.
     world.config("[limits]\ntimeout_seconds = 300\n");
-    world.customers("customers.csv", 400);
     let run = format!("run customers.csv --concurrency 4 --json --rate {rate}");
     let sender = world.begun(world.line(&run), 10);
     (world, sender)

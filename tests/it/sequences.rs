@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::support::{Customer, Promise, Serve, World, customers, rows, sheet};
+use crate::support::{Customer, Promise, World, customers, rows, sheet};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -64,7 +64,7 @@ struct Life {
 impl Life {
     fn new(seed: u64) -> Life {
         let faults = "error_200=.08,500_after=.06,500=.04,reset_after=.06,401=.03,504=.04";
-        let world = World::with(Serve::default().fault(faults).seed(seed));
+        let world = World::with(&format!("--fault {faults} --seed {seed}"));
         let life = Life {
             world,
             sheet: customers(8),

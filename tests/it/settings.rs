@@ -45,8 +45,7 @@ fn everything_that_is_missing_is_said_at_once() {
         "VLENS_PASSWORD",
         "VLENS_TENANCY_NAME",
     ];
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     for unset in [&all[..], &all[1..3], &all[3..]] {
         for line in ["run customers.csv --yes --json", "contract-types --json"] {
             let run = world.line(line).without_envs(unset.iter().copied());
@@ -118,8 +117,7 @@ fn a_rehearsal_has_its_ledger_beside_the_sheet_whatever_else_is_set() {
 
 #[test]
 fn who_names_no_tenant_gets_the_one_ledger_there_is_or_a_list() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     let nameless = |line: &str, code| {
         let asked = world.line(line).without_env("VLENS_TENANCY_NAME");
         asked.ends(code)
@@ -148,8 +146,7 @@ fn a_ledger_in_a_synced_folder_is_warned_of_by_run_too() {
 
 #[test]
 fn what_the_environment_names_wrongly_is_blamed_itself() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     world.file("no-certificate.pem", "nothing here\n");
     let blamed = |line: &str| {
         let ended = world.line(line).env("VLENS_CA_FILE", "no-certificate.pem");
@@ -182,8 +179,7 @@ fn mistakes_in_a_config_are_shown_in_their_place_and_nothing_is_sent() {
 /// Whatever the key is called.
 #[test]
 fn a_secret_in_the_toml_is_refused_and_never_shown() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     for line in rows::<&str>("settings.secrets") {
         world.config(&format!("[api]\n{}\n", line.replace("SECRET", SECRET)));
         for line in ["run customers.csv -vv", "check customers.csv --json"] {
@@ -252,8 +248,7 @@ fn what_the_config_leaves_open_is_looked_up_in_the_users_own() {
 
 #[test]
 fn quiet_is_quiet_on_success() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
+    let world = World::with_customers(2);
     for line in [
         "run customers.csv -q --rate unlimited",
         "check customers.csv -q",
@@ -279,8 +274,7 @@ fn config_and_secrets_are_read_with_a_byte_order_mark_and_in_utf_16() {
             .collect()
     };
     for write in [plain, utf_8, utf_16] {
-        let world = World::with_server();
-        world.customers("customers.csv", 1);
+        let world = World::with_customers(1);
         world.file(
             "vlens-batch.toml",
             write("[api]\r\ntenancy_name = \"sandbox\"\r\napi_key_file = \"key.txt\"\r\n"),
@@ -295,8 +289,7 @@ fn config_and_secrets_are_read_with_a_byte_order_mark_and_in_utf_16() {
 
 #[test]
 fn a_config_with_one_ending_too_many_is_noticed() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
+    let world = World::with_customers(1);
     world.file("vlens-batch.toml.txt", "");
     for more in ["", " --config vlens-batch.toml"] {
         let run = world.ran(&format!("run customers.csv{more}"), 5);
@@ -308,9 +301,7 @@ fn a_config_with_one_ending_too_many_is_noticed() {
 /// To open a pipe is to wait for who writes into it, or reads from it.
 #[test]
 fn pipes_and_devices_are_told_before_they_are_opened() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(1);
     world.file("keyed.toml", "[api]\npassword_file = \"pipe\"\n");
     for (line, variable, code) in rows::<(&str, &str, i32)>("settings.pipes") {
         let mut vlens = world.vlens(line.split(' '));
@@ -336,9 +327,7 @@ fn pipes_and_devices_are_told_before_they_are_opened() {
 
 #[test]
 fn a_dry_run_refuses_what_a_run_would() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(1);
     world.file("empty.pem", "");
     let ledger = world.ledger().display().to_string();
     for (unset, set, value, words) in rows::<(&str, &str, &str, &str)>("settings.dry") {
@@ -374,9 +363,7 @@ fn a_proxy_that_cannot_be_read_is_never_left_out() {
 
 #[test]
 fn what_a_kill_left_behind_is_cleared_by_the_next_run() {
-    let world = World::with_server();
-    world.customers("customers.csv", 1);
-    world.sent("customers.csv", 0);
+    let world = World::with_created(1);
     let old = world.file(".vlens-batch-0ld", "half a report");
     let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
     let file = std::fs::File::open(&old).unwrap();

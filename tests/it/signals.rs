@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{DATA_FOLDER, HANGS_AFTER, Promise, Running, Serve, World, pick};
+use crate::support::{DATA_FOLDER, GONE, HANGS_AFTER, Promise, Running, World, pick};
 
 const ALL: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
@@ -18,7 +18,7 @@ fn sending(world: &World) -> Running {
 #[test]
 fn the_first_signal_stops_gently_and_records_what_is_under_way() {
     for signal in ALL {
-        let world = World::with(Serve::default().latency("30"));
+        let world = World::with("--latency 30");
         let run = sending(&world);
         run.signal(signal);
         let ended = run.wait().expect(4);
@@ -40,11 +40,10 @@ fn the_first_signal_stops_gently_and_records_what_is_under_way() {
 #[test]
 fn the_second_signal_ends_at_once_and_what_is_under_way_is_uncertain() {
     for signal in ALL {
-        let world = World::with_server();
+        // It is created, and no answer ever comes.
+        let world = World::with_phones(["+201555000600", "", "", ""]);
         // Longer than the harness waits for an end.
         world.config("[limits]\ntimeout_seconds = 600\n");
-        // It is created, and no answer ever comes.
-        world.phones("customers.csv", ["+201555000600", "", "", ""]);
         let mut run = world.begun(world.send("customers.csv --concurrency 1"), 0);
         run.signal(signal);
         // Said at once: what is waited for, and how long at most.
@@ -64,8 +63,7 @@ fn the_second_signal_ends_at_once_and_what_is_under_way_is_uncertain() {
 
 #[test]
 fn a_signal_while_rows_go_on_paper_leaves_no_trace() {
-    let world = World::with_server();
-    world.customers("customers.csv", 20_000);
+    let world = World::with_customers(20_000);
     let mut run = world.send("customers.csv").start();
     let folder = world.path(DATA_FOLDER);
     // It watches for signals before it begins a ledger.
@@ -83,8 +81,7 @@ fn a_signal_while_rows_go_on_paper_leaves_no_trace() {
 #[test]
 fn who_was_started_to_ignore_a_hang_up_does() {
     // As `nohup` does, and `command &` in a script with interrupts.
-    let world = World::with(Serve::default().latency("20"));
-    world.customers("customers.csv", 60);
+    let world = World::serving("--latency 20", 60);
     let run = world.send("customers.csv").after_shell("trap '' HUP INT");
     let run = world.begun(run, 5);
     run.signal(Signal::HUP);
@@ -101,16 +98,11 @@ fn nobody_listening_changes_nothing() {
         ("exec 0<&- 1>&- 2>&-", 0),
         // The summary is lost, and that is told by the exit code.
         ("exec >/dev/full 2>/dev/full", 1),
-        ("a reader that has gone", 0),
+        (GONE, 0),
     ] {
-        let world = World::with(Serve::default().latency("0..5"));
-        world.customers("customers.csv", 60);
+        let world = World::serving("--latency 0..5", 60);
         let run = world.line("run customers.csv --rate unlimited -vv");
-        let ended = match preparation.strip_prefix("exec") {
-            Some(_) => run.after_shell(preparation).run(),
-            None => run.start_unheard().wait(),
-        };
-        let ended = ended.expect(exit);
+        let ended = run.after_shell(preparation).ends(exit);
         assert_eq!(world.count("created"), 60, "{preparation}\n{ended}");
         world.check_invariants(&Promise::default());
     }
@@ -118,8 +110,7 @@ fn nobody_listening_changes_nothing() {
 
 #[test]
 fn a_terminal_that_is_gone_is_a_hang_up() {
-    let world = World::with(Serve::default().latency("20"));
-    world.customers("customers.csv", 400);
+    let world = World::serving("--latency 20", 400);
     let run = world.line("run customers.csv --rate unlimited --yes");
     let run = world.begun(run.on_a_terminal_of_its_own(), 10);
     run.kill();

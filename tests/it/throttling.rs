@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::support::{
-    Customer, Promise, Record, Rude, Serve, World, answer, customers, sheet, uses_up_the_quota,
+    Customer, Finished, Promise, Record, Rude, Running, World, answer_with, customers, polite,
+    sheet, uses_up_the_quota,
 };
 
 const ONCE_SECONDS: &str = "+201555000429";
@@ -39,7 +40,7 @@ fn all_workers_wait_as_long_as_a_429_or_a_503_asks() {
         (ONCE_DATE, "429_date"),
         (ONCE_UNAVAILABLE, "503_after"),
     ] {
-        let world = World::with(Serve::default().latency("10"));
+        let world = World::with("--latency 10");
         batch(&world, &[phone]);
         world.sent("customers.csv", 0);
         let log = world.server_log();
@@ -78,8 +79,7 @@ fn a_row_with_no_end_of_429_fails_alone() {
 
 #[test]
 fn refused_logins_are_paced_as_well() {
-    let world = World::with(Serve::default().fault("login_429=0.6").seed(2));
-    world.customers("customers.csv", 5);
+    let world = World::serving("--fault login_429=0.6 --seed 2", 5);
     world.run_until_done("customers.csv").expect(0);
     let log = world.server_log();
     let logins: Vec<&Record> = log
@@ -98,9 +98,8 @@ fn refused_logins_are_paced_as_well() {
 
 #[test]
 fn both_limits_hold_as_the_server_sees_them_with_many_workers_and_a_jittery_network() {
-    let world = World::with(Serve::default().limits(10, 40).latency("0..150"));
+    let world = World::serving("--per-second 10 --per-minute 40 --latency 0..150", 45);
     world.config("[limits]\nper_second = 10\nper_minute = 40\nconcurrency = 20\n");
-    world.customers("customers.csv", 45);
     let mut run = world.line("run customers.csv").start();
     // The login counts as well.
     run.until("the whole minute's", || world.server_log().len() >= 40);
@@ -114,8 +113,7 @@ fn both_limits_hold_as_the_server_sees_them_with_many_workers_and_a_jittery_netw
 
 #[test]
 fn a_batch_of_150_keeps_both_limits_and_uses_up_the_minutes_quota() {
-    let world = World::with(Serve::default().limits(10, 60).latency("0..30"));
-    world.customers("customers.csv", 150);
+    let world = World::serving("--per-second 10 --per-minute 60 --latency 0..30", 150);
     // The default rate is the vendor's: 10 a second and 60 a minute.
     let summary = world.ran("run customers.csv --json", 0).json();
     assert_eq!(summary["counts"]["created"], 150);
@@ -126,6 +124,22 @@ fn a_batch_of_150_keeps_both_limits_and_uses_up_the_minutes_quota() {
     // A login and 150 invitations: two full minutes, and 31 more at ten a second.
     assert_eq!(log.len(), 151);
     uses_up_the_quota(&log);
+}
+
+/// A status line with its header.
+fn throttled(seconds: u64) -> String {
+    format!("429 Too Many Requests\r\nRetry-After: {seconds}")
+}
+
+/// Waits until the metrics know that so many were asked to wait, and stops the run.
+fn stopped_once_all_wait(world: &World, mut run: Running, n: usize) -> Finished {
+    let told = format!("vlens_batch_throttled_total{{tenant=\"rude\"}} {n}\n");
+    run.until("metrics that know of the answers", || {
+        let metrics = std::fs::read_to_string(world.path("vlens.prom"));
+        metrics.is_ok_and(|metrics| metrics.contains(&told))
+    });
+    run.signal(Signal::TERM);
+    run.wait().expect(4)
 }
 
 #[test]
@@ -139,13 +153,10 @@ fn a_pause_that_was_asked_for_outlives_the_process() {
             came.lock()
                 .expect("a time")
                 .get_or_insert_with(Instant::now);
-            return answer(wire, &format!(r#"{{"data":"token-{before}"}}"#));
+            return polite(wire, before);
         }
         *asked.lock().expect("a time") = Some(Instant::now());
-        write!(
-            wire,
-            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {HOLD_SECONDS}\r\nContent-Length: 0\r\n\r\n"
-        )
+        answer_with(wire, &throttled(HOLD_SECONDS), "")
     });
     let world = World::new();
     world.customers("customers.csv", 3);
@@ -170,19 +181,12 @@ fn a_pause_that_was_asked_for_outlives_the_process() {
 fn a_pause_that_all_workers_are_asked_for_is_told_once() {
     let rude = Rude::serve(|wire, _| {
         std::thread::sleep(Duration::from_millis(1_500));
-        let head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600";
-        write!(wire, "{head}\r\nContent-Length: 0\r\n\r\n")
+        answer_with(wire, &throttled(600), "")
     });
     let world = World::new();
     world.customers("customers.csv", 8);
     let run = world.send("customers.csv --concurrency 8 --metrics-file vlens.prom");
-    let mut run = run.envs(rude.variables()).start();
-    run.until("all to be answered", || {
-        let metrics = std::fs::read_to_string(world.path("vlens.prom")).unwrap_or_default();
-        metrics.contains("vlens_batch_throttled_total{tenant=\"rude\"} 8\n")
-    });
-    run.signal(Signal::TERM);
-    let ended = run.wait().expect(4);
+    let ended = stopped_once_all_wait(&world, run.envs(rude.variables()).start(), 8);
     let lines = ended
         .stderr
         .lines()
@@ -192,10 +196,7 @@ fn a_pause_that_all_workers_are_asked_for_is_told_once() {
 
 #[test]
 fn a_long_pause_is_told_at_every_start_and_metrics_go_on_meanwhile() {
-    let rude = Rude::serve(|wire, _| {
-        let head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 600";
-        write!(wire, "{head}\r\nContent-Length: 0\r\n\r\n")
-    });
+    let rude = Rude::serve(|wire, _| answer_with(wire, &throttled(600), ""));
     let world = World::new();
     world.customers("customers.csv", 1);
     let send = || {
@@ -203,13 +204,7 @@ fn a_long_pause_is_told_at_every_start_and_metrics_go_on_meanwhile() {
         run.envs(rude.variables()).start()
     };
     // Nothing happens any more that could be an occasion to write them.
-    let mut run = send();
-    run.until("metrics that know of the answer", || {
-        let metrics = std::fs::read_to_string(world.path("vlens.prom")).unwrap_or_default();
-        metrics.contains("vlens_batch_throttled_total{tenant=\"rude\"} 1\n")
-    });
-    run.signal(Signal::TERM);
-    run.wait().expect(4);
+    stopped_once_all_wait(&world, send(), 1);
     let mut run = send();
     run.until_it_says("paused: Vlens asked for it; goes on at ");
     run.signal(Signal::TERM);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Promise, Record, Serve, World};
+use crate::support::{Promise, Record, World};
 
 /// How many requests there were to each path's last word.
 fn calls(log: &[Record]) -> BTreeMap<&str, usize> {
@@ -21,16 +21,14 @@ fn at(log: &[Record], word: &str) -> Vec<u64> {
 }
 
 /// Some seconds of sending.
-fn slow(serve: Serve, rows: usize) -> World {
-    let world = World::with(serve.latency("20"));
-    world.customers("customers.csv", rows);
-    world
+fn slow(options: &str, rows: usize) -> World {
+    World::serving(&format!("{options} --latency 20"), rows)
 }
 
 #[test]
 fn a_token_that_ends_mid_run_is_refreshed_ahead_once_for_all_workers() {
     // A fifth of its life is left when it is renewed: longer than any machine sleeps.
-    let world = slow(Serve::default().token_life("10s"), 1_000);
+    let world = slow("--token-life 10s", 1_000);
     world.ran("run customers.csv --rate 80/s --rate 6000/min", 0);
     let log = world.server_log();
     let calls = calls(&log);
@@ -48,7 +46,7 @@ fn a_token_that_ends_mid_run_is_refreshed_ahead_once_for_all_workers() {
 #[test]
 fn a_refresh_that_fails_is_followed_by_one_login() {
     for fault in ["refresh_500=1", "refresh_refused=1", "refresh_hang=1"] {
-        let world = slow(Serve::default().token_life("2s").fault(fault), 400);
+        let world = slow(&format!("--token-life 2s --fault {fault}"), 400);
         let patience = if fault == "refresh_hang=1" { 5 } else { 30 };
         world.config(&format!("[limits]\ntimeout_seconds = {patience}\n"));
         world.sent("customers.csv", 0);
@@ -64,7 +62,7 @@ fn a_refresh_that_fails_is_followed_by_one_login() {
 #[test]
 fn a_login_refused_mid_run_stops_it_and_is_never_tried_twice() {
     let faults = "refresh_refused=1,login_refused_after=1";
-    let world = slow(Serve::default().token_life("2s").fault(faults), 900);
+    let world = slow(&format!("--token-life 2s --fault {faults}"), 900);
     let ended = world.sent("customers.csv", 6);
     assert_eq!(ended.json()["stopped"], "refused");
     let log = world.server_log();
@@ -77,7 +75,7 @@ fn a_login_refused_mid_run_stops_it_and_is_never_tried_twice() {
 #[test]
 fn a_401_to_all_workers_at_once_is_one_refresh() {
     // A server that was started afresh knows no token any more: all workers are refused within one moment.
-    let world = slow(Serve::default(), 600);
+    let world = slow("", 600);
     world.config("[limits]\nconcurrency = 8\nmax_consecutive_failures = 500\nmax_attempts = 50\n");
     let run = world.begun(world.send("customers.csv"), 200);
     world.kill_server();
@@ -98,12 +96,8 @@ fn a_401_to_all_workers_at_once_is_one_refresh() {
 #[test]
 fn a_renewal_gets_a_slot_though_every_slot_is_taken_by_those_who_wait_for_it() {
     // More workers than a second has slots, each with a slot in hand by the time that the token is due.
-    for serve in [
-        Serve::default().token_life("5s"),
-        Serve::default().fault("401=.1").seed(3),
-    ] {
-        let world = World::with(serve);
-        world.customers("customers.csv", 24);
+    for options in ["--token-life 5s", "--fault 401=.1 --seed 3"] {
+        let world = World::serving(options, 24);
         let run =
             world.line("run customers.csv --rate 2/s --rate 1000/min --max-duration 5m --json");
         run.ends(0);
@@ -114,7 +108,7 @@ fn a_renewal_gets_a_slot_though_every_slot_is_taken_by_those_who_wait_for_it() {
 
 #[test]
 fn scattered_401s_renew_the_token_once_each() {
-    let faults = Serve::default().fault("401=.01,401_in_200=.01").seed(3);
+    let faults = "--fault 401=.01,401_in_200=.01 --seed 3";
     let world = slow(faults, 400);
     let ended = world.run_until_done("customers.csv").expect(0);
     let log = world.server_log();
@@ -128,8 +122,7 @@ fn scattered_401s_renew_the_token_once_each() {
 
 #[test]
 fn a_token_that_lives_shorter_than_the_wait_for_a_slot_does_not_loop_for_ever() {
-    let world = World::with(Serve::default().token_life("1s").latency("5"));
-    world.customers("customers.csv", 1);
+    let world = World::serving("--token-life 1s --latency 5", 1);
     let run = world.line("run customers.csv --json --rate 1/s --max-duration 60s");
     let ended = run.run();
     // The server has the last word: it takes the old token, or refuses the second one as well.

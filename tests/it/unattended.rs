@@ -12,8 +12,7 @@ fn closed(vlens: Vlens) -> Vlens {
 
 #[test]
 fn every_command_ends_without_anybody_there() {
-    let world = World::with_server();
-    world.customers("customers.csv", 3);
+    let world = World::with_customers(3);
     world.phones("uncertain.csv", ["+201555000500"]);
     for (line, code) in rows::<(&str, i32)>("unattended.commands") {
         closed(world.line(line)).ends(code);
@@ -162,8 +161,7 @@ fn wrong_usage_says_in_its_first_line_what_is_wrong() {
 
 #[test]
 fn a_result_that_nobody_gets_is_how_the_run_ended() {
-    let world = World::with_server();
-    world.customers("customers.csv", 2);
+    let world = World::with_customers(2);
     let metrics = "--metrics-file vlens.prom";
     for options in ["", "-q", "--log-format json", "-q --log-format json"] {
         let line = format!("customers.csv {metrics} {options}");

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use crate::support::{Promise, Rude, Serve, World, answer};
+use crate::support::{Promise, Rude, World, is_any_repeated, polite};
 
 const PLACES: usize = 16;
 
@@ -27,7 +27,7 @@ fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
         std::thread::sleep(Duration::from_millis(50));
         // Before the answer: with it, the next may come.
         now.fetch_sub(1, Ordering::SeqCst);
-        answer(wire, &format!(r#"{{"data":"token-{before}"}}"#))
+        polite(wire, before)
     });
     let world = World::new();
     with_places(&world);
@@ -35,12 +35,12 @@ fn no_more_requests_than_places_are_under_way_as_the_server_sees_it() {
     world.send("customers.csv").envs(rude.variables()).ends(0);
     assert_eq!(most.load(Ordering::SeqCst), PLACES);
     assert_eq!(rude.invitations(), 160);
-    assert!(!rude.is_any_repeated());
+    assert!(!is_any_repeated(&rude.bodies()));
 }
 
 #[test]
 fn a_pause_leaves_no_intent_without_its_request() {
-    let world = World::with(Serve::default().fault("429=.05").seed(7).latency("5"));
+    let world = World::with("--fault 429=.05 --seed 7 --latency 5");
     with_places(&world);
     world.customers("customers.csv", 60);
     world.sent("customers.csv", 0);
@@ -53,7 +53,7 @@ fn a_pause_leaves_no_intent_without_its_request() {
 #[test]
 fn a_kill_leaves_no_more_uncertain_than_were_under_way() {
     for rate in ["unlimited", "1000/s"] {
-        let world = World::with(Serve::default().limits(0, 0).latency("20"));
+        let world = World::with("--latency 20");
         with_places(&world);
         // The first is on its way for as long as the process lives.
         let phones: [&str; 400] =

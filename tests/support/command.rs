@@ -14,6 +14,9 @@ use serde_json::Value;
 /// Longer than any test may take: a command that hangs fails its test, and never the whole suite.
 pub const HANGS_AFTER: Duration = Duration::from_secs(300);
 
+/// What a shell does first so that whoever read all output has gone, as when a pager has been left.
+pub const GONE: &str = "[ -p gone ] || mkfifo gone; : < gone & exec > gone 2>&1; wait";
+
 #[must_use = "a command does nothing until it is run or started"]
 pub struct Vlens {
     command: Command,
@@ -112,25 +115,7 @@ impl Vlens {
         }
     }
 
-    /// Starts it with pipes that nobody reads and whose other end is closed at once, as when a pager has been left.
-    pub fn start_unheard(mut self) -> Running {
-        let mut child = self
-            .command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary to start");
-        drop((child.stdout.take(), child.stderr.take()));
-        Running {
-            child,
-            stdout: Output::default(),
-            stderr: Output::default(),
-            typed: self.typed,
-        }
-    }
-
-    /// The same on a terminal of its own, which goes when the returned process is killed. Needs `script` of util-linux; the
+    /// Has it on a terminal of its own, which goes when the returned process is killed. Needs `script` of util-linux; the
     /// arguments may hold nothing that a shell would read otherwise.
     pub fn on_a_terminal_of_its_own(self) -> Vlens {
         let folder = self.command.get_current_dir().expect("a folder").to_owned();

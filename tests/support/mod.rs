@@ -14,20 +14,21 @@ mod tables;
 mod team;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use command::{Finished, HANGS_AFTER, Running, Vlens};
+pub use command::{Finished, GONE, HANGS_AFTER, Running, Vlens};
 pub use customers::{Customer, customers, sheet};
 pub use invariants::{Promise, damage};
 pub use log::{Record, uses_up_the_quota};
 pub use postgres::Postgres;
 pub use recipe::Recipe;
-pub use rude::{Http2, Rude, Wire, answer, answer_with};
-pub use server::Serve;
+pub use rude::{Http2, Rude, Wire, answer, answer_with, polite};
 pub use tables::rows;
 pub use team::{COMPUTERS, FAST, Team, people};
 
@@ -63,11 +64,23 @@ pub fn each(list: &Value, name: &str) -> Vec<Value> {
     list.map(|document| document[name].clone()).collect()
 }
 
+/// Whether anything is there twice.
+pub fn is_any_repeated<T: Ord>(all: &[T]) -> bool {
+    all.iter().collect::<BTreeSet<_>>().len() < all.len()
+}
+
+/// What `work` gives of each, some worked on at a time, in their order.
+pub fn of_each<T: Sync, R: Send>(all: &[T], work: fn(&T) -> R) -> Vec<R> {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(4).build();
+    let work = || all.par_iter().map(work).collect();
+    threads.expect("threads").install(work)
+}
+
 /// One test's own world. Dropped, its server is killed and its folder removed.
 pub struct World {
     // Dropped first, so that the server does not write into a folder that is being removed.
     server: RefCell<Option<server::Server>>,
-    serve: Serve,
+    options: String,
     folder: TempDir,
 }
 
@@ -90,7 +103,7 @@ impl World {
     pub fn new() -> World {
         World {
             server: RefCell::new(None),
-            serve: Serve::default(),
+            options: String::new(),
             folder: tempfile::Builder::new()
                 .prefix("vlens-batch-test-")
                 .tempdir()
@@ -100,16 +113,41 @@ impl World {
 
     /// A folder, and a server without limits, latency or faults.
     pub fn with_server() -> World {
-        World::with(Serve::default())
+        World::with("")
     }
 
-    /// A folder, and a server.
-    pub fn with(serve: Serve) -> World {
+    /// A folder, and a server with these options of `sandbox`.
+    pub fn with(options: &str) -> World {
         let world = World {
-            serve,
+            options: options.to_owned(),
             ..World::new()
         };
         world.start_server();
+        world
+    }
+
+    /// The same, and `customers.csv` with so many valid customers.
+    pub fn serving(options: &str, n: usize) -> World {
+        let world = World::with(options);
+        world.customers("customers.csv", n);
+        world
+    }
+
+    pub fn with_customers(n: usize) -> World {
+        World::serving("", n)
+    }
+
+    /// A world whose customers are all created.
+    pub fn with_created(n: usize) -> World {
+        let world = World::with_customers(n);
+        world.sent("customers.csv", 0);
+        world
+    }
+
+    /// A folder, a server, and `customers.csv` with these phones.
+    pub fn with_phones<const N: usize>(phones: [&str; N]) -> World {
+        let world = World::with_server();
+        world.phones("customers.csv", phones);
         world
     }
 
@@ -120,7 +158,7 @@ impl World {
         // The old one must be gone before its port is free.
         drop(server.take());
         *server = Some(server::Server::start(
-            &self.serve,
+            &self.options,
             port,
             &self.server_log_path(),
         ));
@@ -340,6 +378,12 @@ impl World {
         let mut log = self.server_log();
         log.retain(Record::is_invitation);
         log
+    }
+
+    /// The bodies of those.
+    pub fn bodies(&self) -> Vec<String> {
+        let records = self.server_log().into_iter();
+        records.filter_map(|record| record.body).collect()
     }
 
     /// The keys of the invitations that the server accepted, in the order of arrival.

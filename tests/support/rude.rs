@@ -1,17 +1,31 @@
 //! A server that keeps no manners: raw sockets, so that a test can answer, stall, drip or cut off at any byte. It logs people
 //! in properly and leaves the invitations to the test.
 
-use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::World;
 
 /// What a test does with one request for an invitation.
 pub trait Turn: Fn(&mut dyn Wire, usize) -> io::Result<()> + Send + Sync + 'static {}
 impl<T: Fn(&mut dyn Wire, usize) -> io::Result<()> + Send + Sync + 'static> Turn for T {}
+
+type Certificate = (CertificateDer<'static>, PrivateKeyDer<'static>);
+
+impl World {
+    /// A certificate for loopback with its key; `VLENS_CA_FILE` may name its file, `ca.pem`.
+    pub fn certificate(&self) -> Certificate {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
+        let made = made.expect("a certificate");
+        self.file("ca.pem", made.cert.pem());
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        (made.cert.der().clone(), key.into())
+    }
+}
 
 /// The connection, plain or TLS.
 pub trait Wire: Read + Write {
@@ -42,7 +56,7 @@ pub struct Rude {
 /// What the server and its threads share.
 #[derive(Default)]
 struct Seen {
-    bodies: Mutex<Vec<String>>,
+    requests: Mutex<Vec<(String, String)>>,
     turned_away: Mutex<Vec<usize>>,
     is_over: AtomicBool,
 }
@@ -53,27 +67,22 @@ impl Rude {
         Rude::start(None, "200 OK", turn)
     }
 
-    /// Logs people in, and refuses them all else that they would read, with this HTTP status.
-    pub fn serve_without_rights(status: &'static str) -> Rude {
+    /// Logs people in, and answers all else that they ask with this HTTP status.
+    pub fn answering(status: &'static str) -> Rude {
         Rude::start(None, status, |_, _| Ok(()))
     }
 
     /// The same over TLS, with this certificate.
-    pub fn serve_tls(
-        certificate: CertificateDer<'static>,
-        key: PrivateKeyDer<'static>,
-        turn: impl Turn,
-    ) -> Rude {
-        Rude::start(Some(tls(certificate, key).into()), "200 OK", turn)
+    pub fn serve_tls(certificate: Certificate, turn: impl Turn) -> Rude {
+        Rude::start(Some(tls(certificate).into()), "200 OK", turn)
     }
 
     /// Over HTTP/2, in just as much of it as a client needs; `turn` says what becomes of each request, by its number.
     pub fn serve_http_2(
-        certificate: CertificateDer<'static>,
-        key: PrivateKeyDer<'static>,
+        certificate: Certificate,
         turn: impl Fn(usize) -> Http2 + Send + Sync + 'static,
     ) -> Rude {
-        let mut config = tls(certificate, key);
+        let mut config = tls(certificate);
         config.alpn_protocols = vec![b"h2".to_vec()];
         let seen = AtomicUsize::new(0);
         Rude::start(Some(config.into()), "200 OK", move |wire, _| {
@@ -144,14 +153,14 @@ impl Rude {
 
     /// Their bodies, as they arrived.
     pub fn bodies(&self) -> Vec<String> {
-        self.seen.bodies.lock().expect("bodies").clone()
+        let requests = self.seen.requests.lock().expect("requests");
+        let invitations = requests.iter().filter(|(line, _)| is_invitation(line));
+        invitations.map(|(_, body)| body.clone()).collect()
     }
 
-    /// Whether any arrived twice.
-    pub fn is_any_repeated(&self) -> bool {
-        let bodies = self.bodies();
-        let once: BTreeSet<&String> = bodies.iter().collect();
-        once.len() < bodies.len()
+    /// The first line, such as `GET /ping`, and the body of every request since this was asked last.
+    pub fn take_requests(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut *self.seen.requests.lock().expect("requests"))
     }
 }
 
@@ -166,27 +175,27 @@ impl Drop for Rude {
 struct Guest<T> {
     seen: Arc<Seen>,
     turn: Arc<T>,
-    /// The HTTP status of every call that reads.
+    /// The HTTP status of every other call.
     reads: &'static str,
 }
 
 impl<T: Turn> Guest<T> {
     fn serve(&self, mut wire: impl Wire) {
         // Ends with the connection.
-        while let Ok(Some((path, body))) = request(&mut wire) {
-            // `PRI *` begins a connection of HTTP/2, which is one turn.
-            let answered = if path == "*" || path.ends_with("/CreateInvitation") {
-                let before = {
-                    let mut bodies = self.seen.bodies.lock().expect("bodies");
-                    bodies.push(body);
-                    bodies.len() - 1
-                };
+        while let Ok(Some((line, body))) = request(&mut wire) {
+            let before = {
+                let mut requests = self.seen.requests.lock().expect("requests");
+                requests.push((line.clone(), body));
+                let invitations = requests.iter().filter(|(line, _)| is_invitation(line));
+                invitations.count().saturating_sub(1)
+            };
+            let answered = if is_invitation(&line) {
                 (self.turn)(&mut wire, before)
-            } else if path.contains("/BusinessRequest/") {
-                answer_with(&mut wire, self.reads, "{}")
-            } else {
+            } else if line.ends_with("/Login") {
                 let data = r#"{"data":{"accessToken":"admin-token","expireInSeconds":86400,"refreshToken":"refresh"}}"#;
                 answer(&mut wire, data)
+            } else {
+                answer_with(&mut wire, self.reads, "{}")
             };
             if answered.is_err() {
                 return;
@@ -195,7 +204,7 @@ impl<T: Turn> Guest<T> {
     }
 }
 
-fn tls(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> rustls::ServerConfig {
+fn tls((certificate, key): Certificate) -> rustls::ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -271,6 +280,16 @@ fn frame(wire: &mut dyn Wire, kind: u8, flags: u8, stream: u32, payload: &[u8]) 
     wire.flush()
 }
 
+/// `PRI *` begins a connection of HTTP/2, which is one turn.
+fn is_invitation(line: &str) -> bool {
+    line == "PRI *" || line.ends_with("/CreateInvitation")
+}
+
+/// Answers with a token for each.
+pub fn polite(wire: &mut (impl Write + ?Sized), before: usize) -> io::Result<()> {
+    answer(wire, &format!(r#"{{"data":"token-{before}"}}"#))
+}
+
 /// Answers 200 with this JSON.
 pub fn answer(wire: &mut (impl Write + ?Sized), json: &str) -> io::Result<()> {
     answer_with(wire, "200 OK", json)
@@ -298,7 +317,7 @@ fn request(wire: &mut impl Read) -> io::Result<Option<(String, String)>> {
     }
     let mut lines = BufReader::new(&head[..]).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
-    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let (line, _) = first.rsplit_once(' ').unwrap_or_default();
     let length = lines
         .map_while(Result::ok)
         .find_map(|line| {
@@ -309,5 +328,6 @@ fn request(wire: &mut impl Read) -> io::Result<Option<(String, String)>> {
         .unwrap_or(0);
     let mut body = vec![0; length];
     wire.read_exact(&mut body)?;
-    Ok(Some((path, String::from_utf8_lossy(&body).into_owned())))
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Some((line.to_owned(), body)))
 }

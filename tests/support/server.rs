@@ -6,52 +6,6 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-/// How the server is to behave. Without limits, latency and faults unless said otherwise.
-#[derive(Debug, Clone, Default)]
-pub struct Serve {
-    args: Vec<String>,
-    has_limits: bool,
-}
-
-impl Serve {
-    /// Requests admitted in any second and any minute; 0 is no limit.
-    pub fn limits(mut self, per_second: u32, per_minute: u32) -> Serve {
-        self.has_limits = true;
-        self.with("--per-second", per_second.to_string())
-            .with("--per-minute", per_minute.to_string())
-    }
-
-    /// Milliseconds each way: `20`, or `0..300`.
-    pub fn latency(self, ms: &str) -> Serve {
-        self.with("--latency", ms)
-    }
-
-    /// How long an admin token lives, such as `3s`.
-    pub fn token_life(self, time: &str) -> Serve {
-        self.with("--token-life", time)
-    }
-
-    /// Random faults: `NAME=SHARE,…`.
-    pub fn fault(self, faults: &str) -> Serve {
-        self.with("--fault", faults)
-    }
-
-    /// Keeps the portal's file.
-    pub fn portal(self, file: &Path) -> Serve {
-        self.with("--portal", file.display().to_string())
-    }
-
-    /// Another seed for faults.
-    pub fn seed(self, seed: u64) -> Serve {
-        self.with("--seed", seed.to_string())
-    }
-
-    fn with(mut self, name: &str, value: impl Into<String>) -> Serve {
-        self.args.extend([name.to_owned(), value.into()]);
-        self
-    }
-}
-
 pub struct Server {
     child: Child,
     variables: Vec<(String, String)>,
@@ -60,9 +14,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it says that it listens: on `port`, or with 0 on one that the system gives to no outgoing connection,
+    /// Starts it with options as `sandbox` has them, and no limits unless they say so; and waits until it says that it listens: on `port`, or with 0 on one that the system gives to no outgoing connection,
     /// so that it is still there to be had after a kill.
-    pub fn start(serve: &Serve, port: u16, log: &Path) -> Server {
+    pub fn start(options: &str, port: u16, log: &Path) -> Server {
         let tries = if port == 0 { 20 } else { 1 };
         let mut said = String::new();
         for _ in 0..tries {
@@ -71,7 +25,7 @@ impl Server {
             } else {
                 port
             };
-            match Server::listening(serve, port, log) {
+            match Server::listening(options, port, log) {
                 Ok(server) => return server,
                 Err(line) => said = line,
             }
@@ -80,15 +34,15 @@ impl Server {
     }
 
     /// What it says instead, where it cannot listen.
-    fn listening(serve: &Serve, port: u16, log: &Path) -> Result<Server, String> {
+    fn listening(options: &str, port: u16, log: &Path) -> Result<Server, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_vlens-batch"));
         command
             .args(["sandbox", "--json", "--port", &port.to_string(), "--log"])
             .arg(log)
-            .args(&serve.args)
+            .args(options.split_whitespace())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
-        if !serve.has_limits {
+        if !options.contains("--per-") {
             command.args(["--per-second", "0", "--per-minute", "0"]);
         }
         let mut child = command.spawn().expect("a sandbox server");

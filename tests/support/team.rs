@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Finished, Postgres, Serve, Vlens, World, customers, sheet, until_done};
+use super::{Finished, Postgres, Vlens, World, customers, sheet, until_done};
 
 pub struct Team {
     pub world: World,
@@ -14,13 +14,13 @@ pub struct Team {
 impl Team {
     /// With limits that hold nobody up, and a server that does not.
     pub fn fast() -> Option<Team> {
-        Team::new(Serve::default(), FAST)
+        Team::new("", FAST)
     }
 
     /// None where PostgreSQL is not installed.
-    pub fn new(serve: Serve, limits: &str) -> Option<Team> {
+    pub fn new(options: &str, limits: &str) -> Option<Team> {
         let postgres = Postgres::start()?;
-        let world = World::with(serve);
+        let world = World::with(options);
         world.config(limits);
         let team = Team { world, postgres };
         team.make_schema("register init --new-key team.key");

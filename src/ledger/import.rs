@@ -3,14 +3,15 @@
 
 use std::borrow::Cow;
 
+use serde_json::json;
+
 use super::open::Ledger;
 use super::reader::Reader;
 use super::status::{Decide, Meeting};
 use super::values::{InvitationId, Salt, keyed_hash, masked, to_json};
 use crate::error::Result;
-use crate::model::{
-    Cell, CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId,
-};
+use crate::mapping::comparable;
+use crate::model::{Cell, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId};
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
 pub type SheetIdentity = [u8; 32];
@@ -43,12 +44,17 @@ impl Reader {
     }
 
     /// Says by which columns the customers of a sheet are told apart (none: the recipient tells), within a transaction. Whoever was told
-    /// apart by others is known by the body as well, else changing `[identity]` would invite everybody again.
+    /// apart by others is known by the body as well, and by recipient and contract types, else changing `[identity]` would invite
+    /// everybody again.
     pub fn tell_apart_by(&self, columns: &str) -> Result<()> {
         // By any body that was asked for; but where a row told apart by these columns is that invitation already, only by the one
         // that it stands for, and only until that row has asked for this.
         const OTHERS: &str = "
-            CREATE TEMP TABLE others AS SELECT c.body_hash, i.id, c.body_hash IS it.body_hash AS is_it
+            CREATE TEMP TABLE others AS SELECT c.body_hash, i.id, c.body_hash IS it.body_hash AS is_it, iif(EXISTS (
+                SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
+                WHERE own.invitation_id = i.id AND s.told_by = ?1), NULL, (
+                SELECT coalesce(b ->> 'phoneNumber', lower(b ->> 'email')) || (b -> '$.sessionPermissions.allowedContractTypeIds')
+                FROM (SELECT coalesce(c.body -> 'SessionInput', c.body) AS b))) AS recipient
             FROM invitations i CROSS JOIN contents it ON it.id = i.content_id CROSS JOIN contents c ON c.invitation_id = i.id
             WHERE NOT EXISTS (
                 SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
@@ -57,7 +63,8 @@ impl Reader {
         self.db.script("DROP TABLE IF EXISTS temp.others")?;
         self.db.run(OTHERS, [columns])?;
         self.db.script(
-            "CREATE INDEX temp.others_by_body ON others (body_hash); CREATE INDEX temp.others_by_id ON others (id)",
+            "CREATE INDEX temp.others_by_body ON others (body_hash); CREATE INDEX temp.others_by_id ON others (id);
+             CREATE INDEX temp.others_by_recipient ON others (recipient)",
         )
     }
 
@@ -66,19 +73,31 @@ impl Reader {
         const BY_KEY: &str = "
             SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0, i.key, 0
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
-            WHERE i.id = coalesce((SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1))";
+            WHERE i.id = coalesce(
+                (SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1),
+                (SELECT id FROM invitations WHERE key = ?3))";
         const BY_BODY: &str = "
             SELECT i.id, i.status, o.is_it, i.was_created IS 1, 0, i.key, 0
             FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 ORDER BY o.is_it DESC LIMIT 1";
+        const BY_RECIPIENT: &str = "
+            SELECT i.id, i.status, 0, i.was_created IS 1, 0, i.key, 0
+            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.recipient = ?1 ORDER BY i.id LIMIT 1";
         let hash = body_hash(&self.salt, &invitation.body);
-        let mut met: Option<Meeting> = self.db.first(BY_KEY, (self.kept_key(invitation), hash))?;
+        let keys = [Some(invitation.key), invitation.key_by_email];
+        let [key, by_email] = keys.map(|key| Some(masked(&self.salt, key?)));
+        let mut met: Option<Meeting> = self.db.first(BY_KEY, (key, hash, by_email))?;
         if met.is_none() {
             met = self.db.first(BY_BODY, [hash])?;
+            if met.is_none() {
+                met = self.db.first(BY_RECIPIENT, [recipient(invitation)])?;
+            }
             if let Some(met) = &met {
-                // Another row with this body is another invitation.
-                let taken =
+                // Another row with this body is another invitation, and so is one for this recipient.
+                const TAKEN: &str =
                     "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
-                self.db.run(taken, (met.invitation, hash))?;
+                const KNOWN: &str = "UPDATE temp.others SET recipient = NULL WHERE id = ?1";
+                self.db.run(TAKEN, (met.invitation, hash))?;
+                self.db.run(KNOWN, [met.invitation])?;
             }
         }
         Ok(met)
@@ -93,10 +112,6 @@ impl Reader {
             WHERE i.id = ?1";
         let created = self.db.first(CREATED_IN, [invitation])?;
         Ok(created.map(|(run, source, row)| EarlierRow { run, source, row }))
-    }
-
-    fn kept_key(&self, invitation: &Invitation) -> CustomerKey {
-        masked(&self.salt, invitation.key)
     }
 
     /// Whether this file was dealt with as it is, by its looks; `config` is the SHA-256 of the config that holds for it now.
@@ -116,9 +131,27 @@ impl Reader {
     }
 }
 
+/// Who is invited to what, as `others` has it.
+fn recipient(
+    Invitation {
+        recipient,
+        contract_types,
+        ..
+    }: &Invitation,
+) -> String {
+    let email = || {
+        recipient
+            .email
+            .as_ref()
+            .map(|email| email.to_ascii_lowercase())
+    };
+    let address = recipient.phone.clone().or_else(email).unwrap_or_default();
+    address + &json!(contract_types).to_string()
+}
+
 /// Tells one body from the next of the same invitation, for which 64 bits are plenty.
 fn body_hash(salt: &Salt, body: &str) -> [u8; 8] {
-    keyed_hash(salt, b"body", &[body.as_bytes()])
+    keyed_hash(salt, b"body", &[comparable(body).as_bytes()])
 }
 
 impl Ledger {
@@ -238,14 +271,25 @@ impl Import<'_> {
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
         const ALIAS: &str =
             "INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-        // By its body, an invitation may be met by the rows of two who were told apart later.
+        // An invitation may be met by the rows of two who were told apart later.
         const HERE: &str = "
             SELECT r.row FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = ?1 WHERE c.invitation_id = ?2 LIMIT 1";
-        let key = self.ledger.kept_key(invitation);
+        let key = masked(&self.ledger.salt, invitation.key);
         let body = Some(&*invitation.body);
         let known = match self.last_before {
             0 => None,
             _ => self.ledger.meeting(invitation)?,
+        };
+        let other = known.as_ref().filter(|met| met.key != key);
+        let here = other.map(|met| (self.sheet, met.invitation));
+        let here = here
+            .map(|here| self.ledger.db.value(HERE, here))
+            .transpose()?;
+        let known = match (here.flatten(), known) {
+            (Some(first), Some(met)) if met.standing.same_content => {
+                return self.duplicate(row, first);
+            }
+            (first, known) => known.filter(|_| first.is_none()),
         };
         let Some(mut meeting) = known else {
             let id = self.content(row, None, body, None)?;
@@ -253,10 +297,6 @@ impl Import<'_> {
             return self.add_row(row, id, None, true);
         };
         if meeting.key != key {
-            let here = (self.sheet, meeting.invitation);
-            if let Some(first) = self.ledger.db.value(HERE, here)? {
-                return self.duplicate(row, first);
-            }
             self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
         }
         meeting.content = self.content(row, Some(meeting.invitation), body, None)?;

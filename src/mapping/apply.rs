@@ -76,8 +76,14 @@ impl<'a> Visit<'a> {
         let types = types?;
         let fields = self.fields(&types);
         let recipient = recipient.filter(|_| self.problems.is_empty())?;
+        let by_email = Recipient {
+            phone: None,
+            ..recipient.clone()
+        };
+        let has_both = key.is_none() && recipient.phone.is_some() && recipient.email.is_some();
         Some(Invitation {
             key: key.unwrap_or_else(|| key_of_recipient(&recipient, &types)),
+            key_by_email: has_both.then(|| key_of_recipient(&by_email, &types)),
             body: self.mapping.frame.write(&recipient, &types, &fields),
             recipient,
             contract_types: types.into_owned(),
@@ -152,7 +158,7 @@ impl<'a> Visit<'a> {
     fn identity(&mut self) -> Option<CustomerKey> {
         let fields = self.mapping.identity.as_deref()?;
         let repairs_before = self.repairs.len();
-        let values = self.all(fields.iter(), Self::value);
+        let values = self.all(fields.iter(), Self::identity_value);
         // What is compared and never sent: what was mended in it concerns nobody.
         self.repairs.truncate(repairs_before);
         let values = values.ok()?;
@@ -164,6 +170,16 @@ impl<'a> Visit<'a> {
         let values = values.iter();
         let values = values.map(|value| value.as_deref().unwrap_or_default());
         Some(key_of_values(values))
+    }
+
+    /// As its field is read, where it is one's; what is wrong with it is told of that one.
+    fn identity_value(&mut self, field: &'a Field) -> Found<'a> {
+        let column = field.columns()[0];
+        let cell = self.row.cell(column);
+        match field.read(column, cell) {
+            Ok(Some(reading)) => Ok(Some(reading.text)),
+            _ => self.note(column, field, Kind::Text.read(cell)),
+        }
     }
 
     /// Reads each of several, so that every problem is noted, before the first fault counts.

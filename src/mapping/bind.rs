@@ -88,7 +88,8 @@ impl Mapping {
         } else if contract.is_some() && config.fields.is_some() {
             binder.notes.push(Note::FieldsOfSessions);
         }
-        let identity = binder.identity();
+        let recipient = [&phone, &email].into_iter().flatten();
+        let identity = binder.identity(recipient, &groups);
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
             return Err(refusal(
                 binder.problems,
@@ -130,7 +131,8 @@ impl Mapping {
 
     pub fn see(&mut self, row: &Row) {
         let fields = self.groups.values_mut().flat_map(|group| &mut group.fields);
-        fields.for_each(|field| field.see(row));
+        let identity = self.identity.iter_mut().flatten();
+        fields.chain(identity).for_each(|field| field.see(row));
     }
 
     /// The column in which a date is a bare number.
@@ -327,9 +329,22 @@ impl<'a> Binder<'a> {
         None
     }
 
-    fn identity(&mut self) -> Option<Vec<Field>> {
+    /// What is sent of a column tells customers apart, in whatever way it is written.
+    fn identity<'f>(
+        &mut self,
+        recipient: impl Iterator<Item = &'f Field>,
+        groups: &'f Groups,
+    ) -> Option<Vec<Field>> {
         let positions = self.positions(self.config.identity.columns.as_ref()?)?;
-        let field = |index| Field::new("identity", Source::Columns(vec![index]), Kind::Text);
+        let fields = groups.values().flat_map(|group| &group.fields);
+        let fields: Vec<&Field> = recipient.chain(fields).collect();
+        let field = |index| {
+            let is_fed =
+                |it: &&&Field| matches!(&it.source, Source::Columns(all) if all.contains(&index));
+            let kind = fields.iter().find(is_fed).map(|it| it.kind.clone());
+            let source = Source::Columns(vec![index]);
+            Field::new("identity", source, kind.unwrap_or(Kind::Text))
+        };
         Some(positions.into_iter().map(field).collect())
     }
 

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
-use super::names::fold_value;
+use super::names::{fold_value, plain_number};
 use crate::model::{ContractTypeId, CustomerKey, Recipient};
 
 /// What is the same in every body.
@@ -90,6 +91,22 @@ impl BodyFrame {
     }
 }
 
+/// A body for comparing: neither the order of its members nor how its numbers are written makes it another.
+pub fn comparable(body: &str) -> String {
+    let mut body: Value = serde_json::from_str(body).unwrap_or_default();
+    body.sort_all_objects();
+    write_numbers_plainly(&mut body);
+    body.to_string()
+}
+
+fn write_numbers_plainly(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = plain_number(text).to_owned(),
+        Value::Object(members) => members.values_mut().for_each(write_numbers_plainly),
+        _ => {}
+    }
+}
+
 /// Whether a body is `CreateInvitation`'s, as can be seen from the body itself.
 pub fn is_invitation(body: &str) -> bool {
     body.starts_with("{\"SessionInput\"")
@@ -113,13 +130,13 @@ pub(crate) fn key_of_recipient(
     kept(hash)
 }
 
-/// The values of the columns that `[identity]` names, folded.
+/// The values of the columns that `[identity]` names, folded; of numbers, what they come to (`0012`, `12.0`).
 pub(crate) fn key_of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> CustomerKey {
     // Apart from every key of a recipient, whose text is never empty.
     let mut hash = Sha256::new_with_prefix(b"\0identity");
     for value in values {
         hash.update(b"\0");
-        hash.update(fold_value(value));
+        hash.update(plain_number(&fold_value(value)));
     }
     kept(hash)
 }
@@ -161,6 +178,7 @@ mod tests {
         );
         assert_ne!(key_of_values(["1-11"]), key_of_values(["11-1"]));
         assert_ne!(key_of_values(["a", "bc"]), key_of_values(["ab", "c"]));
+        assert_eq!(key_of_values(["0012.50"]), key_of_values(["12.5"]));
         assert_eq!(one[..4], [0xab, 0xc3, 0x77, 0xe6]);
         assert_eq!(key_of_values(["A-1"])[..4], [0x0c, 0x5a, 0x4f, 0x3a]);
     }

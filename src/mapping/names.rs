@@ -31,6 +31,18 @@ pub fn fold_value(value: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Of digits with at most one point what they come to, as `0012.50` is `12.5`; any other text as it is.
+pub fn plain_number(text: &str) -> &str {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
+        return text;
+    }
+    let number = text.trim_start_matches('0');
+    let ends = if fraction.is_empty() { "." } else { "0" };
+    number.trim_end_matches(ends).trim_end_matches('.')
+}
+
 /// A choice, a month or a yes as people write it: as [`fold_value`], without inner spaces.
 pub fn fold_choice(text: &str) -> String {
     folded(text).filter(|c| !c.is_whitespace()).collect()

@@ -32,6 +32,8 @@ impl FromStr for ContractTypeId {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invitation {
     pub key: CustomerKey,
+    /// Its key before the phone was known: by the e-mail alone. None where there is but one address, or other columns tell.
+    pub key_by_email: Option<CustomerKey>,
     pub recipient: Recipient,
     /// Sorted, without repetition.
     pub contract_types: Vec<ContractTypeId>,

@@ -10,6 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
+use crate::mapping::comparable;
 use crate::model::{Customer, CustomerKey};
 
 /// Names a request before the register has heard of it.
@@ -119,7 +120,7 @@ impl TeamKey {
         Ok([
             self.hash(b"customer", key)?,
             self.hash(b"told by", told_by.as_bytes())?,
-            self.hash(b"body", body.as_bytes())?,
+            self.hash(b"body", comparable(body).as_bytes())?,
         ])
     }
 

@@ -190,3 +190,109 @@ fn whoever_changed_and_was_held_is_known_when_other_columns_tell_customers_apart
         world.check_invariants(&Promise::default().resending_was_asked_for());
     }
 }
+
+/// What `[identity]` names, the sheet's text, and how many rows are created, were created before, and have changed since.
+type Step<'s> = (&'s str, &'s str, [u64; 3]);
+
+fn walk(header: &str, steps: &[Step<'_>]) {
+    let world = World::with_server();
+    for (columns, rows, expected) in steps {
+        let identity = format!("[identity]\ncolumns = [{columns}]\n");
+        let identity = if columns.is_empty() { "" } else { &identity };
+        world.config(&format!(
+            "[recipient]\nphone = \"Mobile\"\nemail = \"Mail\"\n[contract]\ntypes = [414]\n{identity}\
+             [fields.414]\nfullName = \"Name\"\nmonthlyIncome = {{ column = \"Income\", type = \"number\" }}\n"
+        ));
+        world.file(
+            "customers.csv",
+            format!("{header}\n{}", rows.replace(' ', "\n")),
+        );
+        let ended = world.send("customers.csv").run().json();
+        let counts = pick(&ended["counts"], ["created", "already_created"]);
+        let told = json!([counts[0], counts[1], ended["changed"]]);
+        assert_eq!(told, json!(expected), "{columns} {rows}: {ended}");
+    }
+    let created: u64 = steps.iter().map(|(.., expected)| expected[0]).sum();
+    assert_eq!(world.accepted().len() as u64, created);
+}
+
+#[test]
+fn nobody_is_invited_again_because_identity_and_content_change_at_once() {
+    let sheet = "01012345671,,A,1,7 01012345672,,B,2,8";
+    let corrected = "01012345671,,Adel,1,7 01012345672,,B,2,8";
+    let app = "\"App\"";
+    walk(
+        "Mobile,Mail,Name,Income,App",
+        &[
+            ("", sheet, [2, 0, 0]),
+            (app, corrected, [0, 2, 1]),
+            // Two applications of one customer are two, where the columns say so.
+            (
+                app,
+                &format!("{corrected} 01012345671,,Adel,1,9"),
+                [1, 2, 1],
+            ),
+            ("\"Name\", \"App\"", "01012345671,,Adel,5,7", [0, 1, 1]),
+            ("", sheet, [0, 2, 0]),
+        ],
+    );
+}
+
+#[test]
+fn whoever_was_invited_by_e_mail_is_not_invited_again_once_his_phone_is_known() {
+    walk(
+        "Mobile,Mail,Name,Income",
+        &[
+            ("", ",a@example.com,A,1 ,b@example.com,B,2", [2, 0, 0]),
+            (
+                "",
+                "01012345671,a@example.com,A,1 ,b@example.com,B,2",
+                [0, 2, 1],
+            ),
+            // Another on the same address, who has a phone of her own.
+            (
+                "",
+                ",b@example.com,B,2 01012345672,b@example.com,C,3",
+                [1, 1, 0],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn neither_identity_nor_content_depends_on_how_a_value_is_written() {
+    walk(
+        "Mobile,Mail,Name,Income,App",
+        &[
+            ("\"Mobile\", \"App\"", "01012345671,,A,5000,0012", [1, 0, 0]),
+            (
+                "\"Mobile\", \"App\"",
+                "+201012345671,,A,5000.00,12",
+                [0, 1, 0],
+            ),
+            ("\"Mobile\", \"App\"", "1012345671,,A,05000,12.0", [0, 1, 0]),
+        ],
+    );
+}
+
+#[test]
+fn columns_and_fields_in_another_order_change_nothing() {
+    let world = World::with_server();
+    let sent = |changed: u64, created: u64| {
+        let ended = world.sent("customers.csv", 0).json();
+        let told = json!([ended["changed"], ended["counts"]["created"]]);
+        assert_eq!(told, json!([changed, created]), "{ended}");
+    };
+    world.file(
+        "customers.csv",
+        "phoneNumber,contractTypeId,fullName,city\n01012345678,414,Mona,Cairo\n",
+    );
+    sent(0, 1);
+    world.file(
+        "customers.csv",
+        "city,phoneNumber,fullName,contractTypeId\nCairo,01012345678,Mona,414\n",
+    );
+    sent(0, 0);
+    world.config("[fields.414]\ncity = \"city\"\nfullName = \"fullName\"\n");
+    sent(0, 0);
+}

@@ -3,8 +3,8 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. Those of attempts run steadily within one process: its anchor in wall time,
 -- plus what the machine's uptime has gained since, so that a wall clock set back or forward does not disturb them.
 
--- base_url and tenancy_name: what this ledger is bound to. salt: keys the hashes of customers and contents. schema: the hash of this text. lost_sheets: how many sheets
--- are still to be imported that were in a part which was lost. joined: 1 once it is one of a team's. copied_ms: when `backup` made this file, until it is first written.
+-- base_url and tenancy_name: what this ledger is bound to. salt: keys the hashes of customers and contents. schema: the hash of this text. lost: the number
+-- of the loss that was accepted, until no file of the lost time is left. joined: 1 once it is one of a team's. copied_ms: when `backup` made this file, until it is first written.
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value ANY NOT NULL

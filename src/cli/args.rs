@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Output;
 pub use super::values::{LangArg, OnInvalid, Rate, SettledAs};
 use super::values::{age, delimiter, duration};
+use crate::ledger::OnLoss;
 use crate::model::{Hidden, Status};
 use crate::report::{Format, Language};
 use crate::sandbox::SandboxOptions;
@@ -238,13 +239,24 @@ pub struct RunArgs {
     /// Begin a new ledger where the old one is lost; everybody counts as never invited
     #[arg(long, conflicts_with = "assume_sent")]
     pub new_ledger: bool,
-    /// Go on with a ledger that lost its memory, and hold all who may have been invited; N as it was told
+    /// Go on with a ledger that lost its memory, and hold all who may have been invited; N as it was told. 0: no file of the lost time is
+    /// left
     #[arg(long, value_name = "N")]
     pub assume_sent: Option<i64>,
     #[command(flatten)]
     pub read: ReadArgs,
     #[command(flatten)]
     pub send: SendArgs,
+}
+
+impl RunArgs {
+    pub fn on_loss(&self) -> OnLoss {
+        match self.assume_sent {
+            Some(number) => OnLoss::AssumeSent(number),
+            None if self.new_ledger => OnLoss::NewLedger,
+            None => OnLoss::Refuse,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

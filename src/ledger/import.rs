@@ -166,7 +166,7 @@ impl Ledger {
         self.write(|ledger| {
             let run = ledger.begin_run(sheet, source, started)?;
             let changed = ledger.meet_again(run, decide)?;
-            ledger.note_changed(run, changed)?;
+            ledger.note_changed(run, changed, started)?;
             Ok(run)
         })
     }
@@ -214,8 +214,7 @@ impl Ledger {
                 db.script(KEY_INDEX)?;
             }
             db.run(ROWS, [sheet])?;
-            ledger.note_changed(run, changed)?;
-            ledger.hold_lost_sheet(InvitationId(last + 1), started)?;
+            ledger.note_changed(run, changed, started)?;
             Ok(run)
         });
         // Should this fail, there is more memory in use.
@@ -236,9 +235,14 @@ impl Ledger {
         self.set("UPDATE runs SET typed = ?2 WHERE id = ?1", (run, typed))
     }
 
-    fn note_changed(&self, run: RunId, changed: u64) -> Result<()> {
+    /// At the end of an import, which may be of a time that was lost.
+    fn note_changed(&self, run: RunId, changed: u64, now: &Moment) -> Result<()> {
         let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
-        self.db.run(note, (run, changed))
+        self.db.run(note, (run, changed))?;
+        if self.assumes_sent {
+            self.hold_lost(Some(run), now)?;
+        }
+        Ok(())
     }
 
     /// Notes that a file was dealt with; `unless`: that it could not be used, as long as the config is this one.

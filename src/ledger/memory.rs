@@ -133,7 +133,8 @@ pub enum OnLoss {
     Refuse,
     /// Begin anew; everybody counts as never invited.
     NewLedger,
-    /// Go on with what is there and hold everybody who may have been invited; the number that was told.
+    /// Go on with what is there and hold everybody who may have been invited; the number that was told. Once no file of the lost time is
+    /// left: 0.
     AssumeSent(i64),
 }
 
@@ -144,17 +145,24 @@ pub(super) struct Loss {
     found: String,
     /// How many requests the ledger held at the least; 0 where that is not known.
     expected: i64,
-    /// What `--assume-sent` is to name.
+    /// What `--assume-sent` is to name; never 0.
     pub(super) number: i64,
+    /// It was accepted; files of the lost time may still come.
+    pub(super) is_open: bool,
 }
 
-/// Without a mark, a ledger is believed only if its last writer ended properly and it is no copy: what was sent since nobody knows.
+/// Without a mark, a ledger is believed only if its last writer ended properly and it is no copy, or the team's register knows what was
+/// sent since: else nobody does.
 const UNVOUCHED: &str = "
-    SELECT 'it is a backup, and the lock file that tells how much was sent is missing' FROM meta WHERE key = 'copied_ms'
-    UNION ALL SELECT * FROM (
-        SELECT 'it was copied or left while in use, and the lock file that tells how much was sent is missing'
-        FROM processes WHERE seconds IS NULL LIMIT 1)
-    LIMIT 1";
+    SELECT found FROM (
+        SELECT 'it is a backup, and the lock file that tells how much was sent is missing' AS found FROM meta WHERE key = 'copied_ms'
+        UNION ALL SELECT * FROM (
+            SELECT 'it was copied or left while in use, and the lock file that tells how much was sent is missing'
+            FROM processes WHERE seconds IS NULL LIMIT 1))
+    WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'joined') LIMIT 1";
+
+/// The number of a loss that was accepted, until no file of the lost time is left.
+const LOST: &str = "SELECT value FROM meta WHERE key = 'lost'";
 
 impl Loss {
     /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
@@ -171,36 +179,63 @@ impl Loss {
         Some(Loss {
             found: found.to_owned(),
             expected,
-            number: expected,
+            number: expected.max(1),
+            is_open: false,
         })
     }
 
     /// What an opened ledger lacks.
     pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>> {
-        const PENDING: &str = "SELECT count(*) FROM invitations WHERE status = 'pending'";
-        let (found, expected, number) = match mark {
-            Some(Mark { attempts, .. }) => {
-                let held = Mark::of(db)?.attempts;
-                if held >= attempts {
-                    return Ok(None);
-                }
-                (format!("it knows of {held}"), attempts, attempts - held)
+        const PENDING: &str = "SELECT max(count(*), 1) FROM invitations WHERE status = 'pending'";
+        let held = Mark::of(db)?.attempts;
+        let unvouched = || db.value(UNVOUCHED, ()).map(|found| Some((found?, 0)));
+        let lost = match mark {
+            Some(Mark { attempts, .. }) if held < attempts => {
+                Some((format!("it knows of {held}"), attempts))
             }
-            None => match db.value(UNVOUCHED, ())? {
-                Some(found) => (found, 0, db.value(PENDING, ())?.unwrap_or(0)),
-                None => return Ok(None),
-            },
+            Some(_) => None,
+            None => unvouched()?,
         };
-        Ok(Some(Loss {
+        let (is_open, accepted) = (lost.is_none(), db.value(LOST, ())?);
+        let number = match &lost {
+            Some((_, 0)) => db.value(PENDING, ())?,
+            Some((_, attempts)) => Some(attempts - held),
+            None => accepted,
+        };
+        let (found, expected) = lost.unwrap_or_default();
+        Ok(number.map(|number| Loss {
             found,
             expected,
             number,
+            is_open,
         }))
+    }
+
+    /// Whether what a person says fits what was lost, where there is a ledger or not.
+    pub(super) fn is_accepted(loss: Option<&Loss>, on_loss: OnLoss, is_found: bool) -> bool {
+        match (loss, on_loss) {
+            (None, OnLoss::Refuse) => true,
+            (None, OnLoss::NewLedger) => !is_found,
+            (Some(loss), OnLoss::NewLedger) => !loss.is_open,
+            (Some(loss), OnLoss::AssumeSent(number)) => {
+                number == loss.number || loss.is_open && number == 0
+            }
+            (Some(_), OnLoss::Refuse) | (None, OnLoss::AssumeSent(_)) => false,
+        }
     }
 
     /// `again` is the command that the ways out are options of.
     pub(super) fn error(&self, path: &Path, again: &str) -> Error {
         let (shown, found, number) = (path.display(), &self.found, self.number);
+        if self.is_open {
+            let message = format!(
+                "The ledger {shown} lost its memory before, and nobody has said yet that no file of the lost time is left."
+            );
+            return Error::unusable("lost_time_open", message).hint(format!(
+                "Nothing was sent. A file that was run in the lost time, as it was or with more rows by now: `{again} --assume-sent {number}`, which \
+                 holds whoever may have been invited. Once there is no more of them: `{again} --assume-sent 0`."
+            ));
+        }
         let lost = match self.expected {
             0 => format!("may have lost its memory: {found}"),
             expected => {
@@ -214,7 +249,7 @@ impl Loss {
             "go on with what is there and hold everybody as uncertain who may have been invited";
         Error::unusable("ledger_memory_lost", message).hint(format!(
             "Nothing was sent. Put back the last backup, or the -wal file that belongs to it. Or {go_on}: `{again} --assume-sent {number}`, \
-             with each file that was run in the lost time. Or begin anew: `{again} --new-ledger`, if nobody was invited yet."
+             with each file that was run in the lost time, and after them `--assume-sent 0` once. Or begin anew: `{again} --new-ledger`, if nobody was invited yet."
         ))
     }
 }

@@ -53,6 +53,8 @@ pub struct Ledger {
     pub(super) lock: Lock,
     /// The process at work, by its number in the ledger, and since when by both clocks.
     pub(super) process: i64,
+    /// What is imported may have been sent in a time that was lost.
+    pub(super) assumes_sent: bool,
     since: Moment,
     pub(super) watch: Watch,
     /// Uptime at the last intent, and when the log was last written back.
@@ -72,7 +74,7 @@ impl Ledger {
     /// Opens the ledger of this lock, and takes over from whoever wrote before. There must be one, and for this `binding` if one is
     /// named.
     pub fn open(lock: Lock, binding: Option<&Binding>, worker: &Worker) -> Result<Ledger> {
-        let reader = known(&lock, OnLoss::Refuse, worker)?;
+        let reader = known(&lock, None, worker)?;
         let reader = reader.ok_or_else(|| missing(&lock.ledger, &worker.again))?;
         if let Some(binding) = binding {
             reader.require(binding)?;
@@ -87,7 +89,7 @@ impl Ledger {
         worker: &Worker,
         on_loss: OnLoss,
     ) -> Result<Ledger> {
-        let reader = if let Some(reader) = known(&lock, on_loss, worker)? {
+        let reader = if let Some(reader) = known(&lock, Some(on_loss), worker)? {
             reader
         } else {
             // Before there is a ledger that could miss its mark.
@@ -97,7 +99,11 @@ impl Ledger {
             connect(&lock.ledger)?
         };
         reader.require(binding)?;
-        Ledger::of(reader, lock, worker)
+        let mut ledger = Ledger::of(reader, lock, worker)?;
+        if let OnLoss::AssumeSent(number) = on_loss {
+            ledger.assume_sent(number, &worker.since)?;
+        }
+        Ok(ledger)
     }
 
     fn of(reader: Reader, lock: Lock, worker: &Worker) -> Result<Ledger> {
@@ -109,6 +115,7 @@ impl Ledger {
             reader,
             lock,
             process: 0,
+            assumes_sent: false,
             since: worker.since.clone(),
             opened_ms: Cell::new(uptime_ms),
             written_back_ms: Cell::new(uptime_ms),
@@ -163,34 +170,21 @@ impl Ledger {
 
 /// The ledger that is there, if there is one to go on with. It has lost nothing, or a person knows of the loss; what cannot be gone on
 /// with is out of the way.
-fn known(lock: &Lock, on_loss: OnLoss, worker: &Worker) -> Result<Option<Reader>> {
+fn known(lock: &Lock, on_loss: Option<OnLoss>, worker: &Worker) -> Result<Option<Reader>> {
     let (path, mark) = (&lock.ledger, lock.mark.get());
     let connect = |path: &Path| path.exists().then(|| connect(path)).transpose();
-    let (found, loss) = open_with_memory(path, mark, connect)?;
-    let is_accepted = match (&loss, on_loss) {
-        (None, OnLoss::Refuse) | (Some(_), OnLoss::NewLedger) => true,
-        (None, OnLoss::NewLedger) => found.is_none(),
-        (Some(loss), OnLoss::AssumeSent(number)) => number == loss.number,
-        (Some(_), OnLoss::Refuse) | (None, OnLoss::AssumeSent(_)) => false,
-    };
+    let (found, loss) = open_with_memory(path, mark, on_loss, &worker.again, connect)?;
     match (found, loss) {
-        (_, Some(loss)) if !is_accepted => Err(loss.error(path, &worker.again)),
-        (_, None) if !is_accepted => {
-            let shown = path.display();
-            let message = format!("The ledger {shown} has lost nothing that is known.");
-            Err(Error::usage("nothing_lost", message)
-                .hint("Leave --new-ledger and --assume-sent away. To begin anew all the same, move the ledger and its lock file elsewhere."))
-        }
-        (Some(reader), loss) if on_loss != OnLoss::NewLedger => {
+        (Some(reader), loss) if on_loss != Some(OnLoss::NewLedger) => {
             let mut held = Mark::of(&reader.db)?;
             match loss {
-                None => lock.reset(held, false)?,
                 // The loss is remembered until everybody concerned is held.
-                Some(loss) if mark.is_none() => {
-                    held.attempts += loss.number.max(1);
+                Some(loss) if mark.is_none() && !loss.is_open => {
+                    held.attempts += loss.number;
                     lock.reset(held, true)?;
                 }
-                Some(_) => {}
+                Some(_) if mark.is_some() => {}
+                _ => lock.reset(held, false)?,
             }
             Ok(Some(reader))
         }

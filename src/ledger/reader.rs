@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use sha2::{Digest as _, Sha256};
 
-use super::memory::{Loss, Mark};
+use super::memory::{Loss, Mark, OnLoss};
 use super::place::{self, UNFINISHED, beside};
 use super::sql::{Db, not_a_ledger};
 use super::values::Salt;
@@ -205,32 +205,43 @@ impl Reader {
     }
 }
 
-/// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `again` as of a
-/// worker.
-pub fn refuse_loss(path: &Path, again: &str) -> Result<()> {
+/// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `on_loss` and `again` as
+/// of [`open_with_memory`].
+pub fn refuse_loss(path: &Path, on_loss: Option<OnLoss>, again: &str) -> Result<()> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.
     let mark = Mark::beside(&path);
-    let (_, loss) = open_with_memory(&path, mark, Reader::open)?;
-    loss.map_or(Ok(()), |loss| Err(loss.error(&path, again)))
+    open_with_memory(&path, mark, on_loss, again, Reader::open).map(drop)
 }
 
-/// What there is of a ledger that should be as `mark` says, and what it lacks; not opened where the file shows that already.
+/// What there is of a ledger that should be as `mark` says, and what it lacks, if that is accepted; not opened where the file shows it
+/// already. `on_loss`: what a person says of it who brings a file; whoever goes on with rows that are recorded has none. `again` as of a
+/// worker.
 pub(super) fn open_with_memory(
     path: &Path,
     mark: Option<Mark>,
+    on_loss: Option<OnLoss>,
+    again: &str,
     open: impl Fn(&Path) -> Result<Option<Reader>>,
 ) -> Result<(Option<Reader>, Option<Loss>)> {
-    if let Some(loss) = Loss::of_file(path, mark) {
-        return Ok((None, Some(loss)));
+    let (mut found, mut loss) = (None, Loss::of_file(path, mark));
+    if loss.is_none() {
+        found = open(path)?;
+        let lost = |found: &Reader| Loss::of_content(&found.db, mark).transpose();
+        loss = found.as_ref().and_then(lost).transpose()?;
+        loss = loss.filter(|loss| on_loss.is_some() || !loss.is_open);
     }
-    Ok(match open(path)? {
-        None => (None, None),
-        Some(reader) => {
-            let loss = Loss::of_content(&reader.db, mark)?;
-            (Some(reader), loss)
+    let on_loss = on_loss.unwrap_or_default();
+    match loss {
+        loss if Loss::is_accepted(loss.as_ref(), on_loss, found.is_some()) => Ok((found, loss)),
+        Some(loss) => Err(loss.error(path, again)),
+        None => {
+            let shown = path.display();
+            let message = format!("The ledger {shown} has lost nothing that is known.");
+            Err(Error::usage("nothing_lost", message)
+                .hint("Leave --new-ledger and --assume-sent away. To begin anew all the same, move the ledger and its lock file elsewhere."))
         }
-    })
+    }
 }
 
 /// Refuses what can be seen to be no ledger, or not to be safe, without opening it: SQLite would delete the log of an empty file.

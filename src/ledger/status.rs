@@ -174,40 +174,41 @@ impl Ledger {
         })
     }
 
-    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that are pending. Sheets that were
-    /// lost with it are held when they are imported again.
-    pub fn assume_sent(&mut self, now: &Moment) -> Result<u64> {
+    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that would be sent, once. What its
+    /// files bring is held as they come, until none is left: then `number` is 0.
+    pub(super) fn assume_sent(&mut self, number: i64, now: &Moment) -> Result<()> {
+        const IS_NEW: &str = "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE key = 'lost')";
         const NOTE: &str = "
-            INSERT INTO meta (key, value) VALUES ('lost_sheets', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
-        let lost = self.lock.mark.get().unwrap_or_default();
-        let held = self.write(|ledger| {
-            let sheets = lost.sheets - Mark::of(&ledger.db)?.sheets;
-            ledger.db.run(NOTE, [sheets.max(0)])?;
-            ledger.hold_from(InvitationId(0), now)
+            INSERT INTO meta (key, value) VALUES ('lost', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+        if number == 0 {
+            return self.set("DELETE FROM meta WHERE key = 'lost'", ());
+        }
+        let lacks =
+            self.lock.mark.get().unwrap_or_default().attempts > Mark::of(&self.db)?.attempts;
+        self.write(|ledger| {
+            let is_new = ledger.db.value(IS_NEW, ())?.unwrap_or(true);
+            ledger.db.run(NOTE, [number])?;
+            if lacks || is_new {
+                ledger.hold_lost(None, now)?;
+            }
+            Ok(())
         })?;
-        self.lock.reset(Mark::of(&self.db)?, true)?;
-        Ok(held)
+        self.assumes_sent = true;
+        self.lock.reset(Mark::of(&self.db)?, true)
     }
 
-    /// Holds what a sheet brought that was imported just now, from this invitation on, if it may be one that was lost.
-    pub(super) fn hold_lost_sheet(&self, from: InvitationId, now: &Moment) -> Result<()> {
-        const ONE_LESS: &str =
-            "UPDATE meta SET value = value - 1 WHERE key = 'lost_sheets' AND value > 0";
-        if self.db.change(ONE_LESS, ())? > 0 {
-            self.hold_from(from, now)?;
-        }
-        Ok(())
-    }
-
-    fn hold_from(&self, from: InvitationId, now: &Moment) -> Result<u64> {
-        const PENDING: &str = "SELECT id FROM invitations WHERE status = 'pending' AND id >= ?1";
+    /// Holds within a transaction whoever would be sent, of all or of those of a run.
+    pub(super) fn hold_lost(&self, run: Option<RunId>, now: &Moment) -> Result<()> {
+        const PENDING: &str = "
+            SELECT id FROM invitations WHERE status IN ('pending', 'failed') AND (?1 IS NULL OR id IN (
+                SELECT c.invitation_id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
+                WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)))";
         const WHY: &str = "It may have been sent in the time that the ledger has lost.";
-        let pending = self.db.values(PENDING, [from])?;
-        for &id in &pending {
+        let pending: Vec<InvitationId> = self.db.values(PENDING, [run])?;
+        pending.into_iter().try_for_each(|id| {
             self.note_decision(id, Event::AssumedSent, Some(WHY), now)?;
-            self.set_status(id, Status::Uncertain, None)?;
-        }
-        Ok(pending.len() as u64)
+            self.set_status(id, Status::Uncertain, None)
+        })
     }
 }
 

@@ -352,3 +352,18 @@ fn four_senders_use_up_the_minutes_quota_and_exceed_no_window() {
     team.no_window_is_exceeded();
     uses_up_the_quota(&log);
 }
+
+#[test]
+fn a_ledger_moves_to_another_computer_by_its_backup_however_old() {
+    let Some(team) = Team::fast() else { return };
+    people(&team, "mona", 0, 3);
+    team.run("mona").ends(0);
+    team.ran("mona", "backup moved.db", 0);
+    people(&team, "mona", 0, 6);
+    team.run("mona").ends(0);
+    people(&team, "moved", 0, 8);
+    let moved = team.run("moved").ends(0).json();
+    assert_eq!(moved["counts"]["already_created"], 6, "{moved}");
+    assert_eq!(moved["counts"]["created"], 2, "{moved}");
+    team.nobody_twice();
+}

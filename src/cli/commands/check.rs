@@ -116,7 +116,8 @@ pub fn dry_run(
     target: &Target,
 ) -> Ended {
     let path = settings.ledger(args.send.sandbox)?;
-    refuse_loss(&path, &settings.again(args.send.sandbox, Some(args)))?;
+    let again = settings.again(args.send.sandbox, Some(args));
+    refuse_loss(&path, Some(args.on_loss()), &again)?;
     let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
     if let Some(reader) = &reader {
         reader.require(&target.binding)?;
@@ -132,6 +133,7 @@ pub fn dry_run(
                 let known = reader.as_ref().map(|reader| reader.meeting(invitation));
                 let known = known.transpose()?.flatten();
                 match plan(known.map(|met| met.standing), wishes) {
+                    Plan::Send if args.assume_sent.is_some_and(|number| number != 0) => held += 1,
                     Plan::Send => due += 1,
                     Plan::Skip => created += 1,
                     Plan::Hold => held += 1,

@@ -248,7 +248,7 @@ fn sound_ledger(
     settings: &Settings,
     wanted: Option<&Binding>,
 ) -> Result<(Finding, Looked), Error> {
-    refuse_loss(path, &settings.again(false, None))?;
+    refuse_loss(path, None, &settings.again(false, None))?;
     let shown = path.display();
     let Some(reader) = Reader::open(path)? else {
         let message = format!("None yet; the first run makes it: {shown}.");

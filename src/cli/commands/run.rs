@@ -242,12 +242,7 @@ impl<'s> Flow<'s> {
         mut sheet: Sheet,
         target: Target,
     ) -> Ran {
-        let on_loss = match args.assume_sent {
-            Some(number) => OnLoss::AssumeSent(number),
-            None if args.new_ledger => OnLoss::NewLedger,
-            None => OnLoss::Refuse,
-        };
-        let ledger = self.ledger(&target, Some(args), Some(on_loss))?;
+        let ledger = self.ledger(&target, Some(args), Some(args.on_loss()))?;
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
         let what = ImportOptions {
@@ -268,12 +263,6 @@ impl<'s> Flow<'s> {
             self.show_first(run)?;
         }
         drop(sheet);
-        if args.assume_sent.is_some() {
-            let held = begun.ledger.assume_sent(&SystemClock.moment())?;
-            self.settings.output.say(&format!(
-                "Held as uncertain, since they may have been invited in the lost time: {held}."
-            ));
-        }
         let held = held_back(args, &self.opened()?.summary(run)?);
         self.deliver(begun, held).await
     }

@@ -35,7 +35,7 @@ pub struct Opened<'s> {
 impl<'s> Opened<'s> {
     pub fn find(settings: &'s Settings, is_sandbox: bool) -> Result<Self, Error> {
         let path = settings.ledger(is_sandbox)?;
-        let memory = refuse_loss(&path, &settings.again(is_sandbox, None));
+        let memory = refuse_loss(&path, None, &settings.again(is_sandbox, None));
         match (Opened::at(settings, path), memory) {
             (Err(_), Err(loss)) => Err(loss),
             (opened, memory) => Ok(Opened { memory, ..opened? }),

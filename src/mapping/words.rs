@@ -1,11 +1,11 @@
 //! The words that people write in sheets: `words.toml`, read once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::names::fold;
+use super::names::{fold, fold_choice};
 use crate::model::FieldType;
 
 pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
@@ -24,8 +24,10 @@ pub(crate) struct Words {
     pub yes: Vec<String>,
     pub no: Vec<String>,
     pub negations: Vec<String>,
+    pub negating_beginnings: Vec<String>,
     pub months: Vec<Vec<String>>,
-    pub currency: Vec<String>,
+    #[serde(deserialize_with = "folded")]
+    pub currency: HashSet<String>,
     pub totals: Vec<String>,
     pub sections: Vec<String>,
     pub signatures: Vec<String>,
@@ -93,6 +95,11 @@ pub(crate) struct Concept {
 impl Words {
     pub fn concept(&self, key: &str) -> Option<&Concept> {
         self.concepts.iter().find(|concept| concept.key == key)
+fn folded<'de, D: Deserializer<'de>>(words: D) -> Result<HashSet<String>, D::Error> {
+    let words = Vec::<String>::deserialize(words)?;
+    Ok(words.iter().map(|word| fold_choice(word)).collect())
+}
+
     }
 }
 

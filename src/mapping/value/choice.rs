@@ -81,10 +81,8 @@ impl Choices {
     }
 
     fn unknown(&self, written: &str) -> Fault {
-        // `not married` is no way to write `married`.
-        let negates = negates(written);
         let labels = self.labels.iter().map(String::as_str);
-        let labels = labels.filter(|label| self::negates(label) == negates);
+        let labels = labels.filter(|label| may_mean(written, label));
         if let Some(label) = nearest(written, labels) {
             return Fault::ChoiceMisspelt(label.to_owned());
         }
@@ -126,9 +124,17 @@ pub(crate) fn parts_of(value: &str) -> impl Iterator<Item = &str> {
     parts.filter(|part| !part.trim().is_empty())
 }
 
-fn negates(text: &str) -> bool {
-    let mut words = words(text).into_iter();
-    words.any(|word| WORDS.negations.contains(&word))
+/// Whether a label is not the opposite of what is written (`not married` is no way to write `married`), and lacks no word of it
+/// (nor is `Canadian dollar` one to write `dollar`).
+fn may_mean(written: &str, label: &str) -> bool {
+    let [written, label] = [written, label].map(words);
+    let negates = |word: &String| {
+        let mut beginnings = WORDS.negating_beginnings.iter();
+        WORDS.negations.contains(word) || beginnings.any(|it| word.starts_with(&**it))
+    };
+    let is_opposite = written.iter().any(negates) != label.iter().any(negates);
+    let is_in_label = |word: &String| nearest(word, label.iter().map(String::as_str)).is_some();
+    !is_opposite && written.iter().all(is_in_label)
 }
 
 /// What goes out for each; nothing where two choices share it.

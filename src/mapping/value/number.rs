@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use jiff::civil;
 
 use super::text::{Given, Reading, is_digits};
-use crate::mapping::names::{is_dash, western_digits};
+use crate::mapping::names::{fold_choice, is_dash, western_digits};
 use crate::mapping::words::WORDS;
 use crate::model::{Cell, Fault};
 
@@ -157,28 +157,25 @@ fn read_by(decimal: DecimalMark, bare: &str) -> Option<String> {
     is_digits(fraction).then(|| [sign, whole, ".", fraction].concat())
 }
 
-/// The text without the words for Egyptian pounds around it, without Excel's leading apostrophe, and without a mark that nothing stands
-/// behind: it tells nothing.
+/// The text without the words for a currency around it, without Excel's leading apostrophe, and without a mark that nothing stands
+/// behind: it tells nothing. The point of an abbreviation such as `LE.5000` must not become the number's.
 fn without_currency(western: &str) -> &str {
-    let mut rest = western.strip_prefix('\'').unwrap_or(western).trim();
-    if rest.contains(|c: char| c.is_alphabetic() || c == '£') {
-        let words = &WORDS.currency;
-        while let Some(less) = words.iter().find_map(|word| without_word(rest, word)) {
-            rest = less;
-        }
-    }
-    rest.strip_suffix(['.', ',', '٫']).unwrap_or(rest)
-}
-
-fn without_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
-    let is_word = |part: Option<&str>| part.is_some_and(|part| part.eq_ignore_ascii_case(word));
-    if is_word(text.get(..word.len())) {
-        let amount = &text[word.len()..];
-        // The point of an abbreviation such as `LE.5000` must not become the number's.
-        return (!amount.starts_with(['.', ',', '٫'])).then(|| amount.trim_start());
-    }
-    let at = text.len().checked_sub(word.len())?;
-    is_word(text.get(at..)).then(|| text[..at].trim_end())
+    let text = western.strip_prefix('\'').unwrap_or(western).trim();
+    let is_word = |part: &str| part.is_empty() || WORDS.currency.contains(&fold_choice(part));
+    let begins = |c: char| c.is_ascii_digit() || matches!(c, '-' | '\u{2212}' | '+');
+    let (Some(begin), Some(last)) = (text.find(begins), text.rfind(|c: char| c.is_ascii_digit()))
+    else {
+        return text;
+    };
+    let begin = if is_word(&text[..begin]) { begin } else { 0 };
+    let rest = &text[last + 1..];
+    let rest = rest.strip_prefix(['.', ',', '٫']).unwrap_or(rest);
+    let end = if is_word(rest.trim_start()) {
+        last + 1
+    } else {
+        text.len()
+    };
+    text.get(begin..end).unwrap_or(text)
 }
 
 /// The digits of a whole number without separators for thousands: one kind of them, between groups of three.

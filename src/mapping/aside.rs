@@ -81,6 +81,8 @@ impl Mapping {
             [] => None,
             &[(at, cell)] if !self.is_used(at) && is_whole_number(cell) => Some(Aside::Serial),
             [_, _, ..] if filled.iter().all(is_header) => Some(Aside::Header),
+            [_, _, ..] if counts_the_columns(&filled) => Some(Aside::Header),
+            _ if filled.iter().all(|(_, cell)| is_line(cell)) => Some(Aside::Section),
             _ if filled.iter().all(is_sum) => Some(Aside::Total),
             _ => self.label(row, filled),
         }
@@ -88,26 +90,34 @@ impl Mapping {
 
     /// What the texts of a row say that it is, if they name nobody.
     fn label(&self, row: &Row, filled: Vec<(usize, &Cell)>) -> Option<Aside> {
-        let (mut texts, mut others, mut spanned) = (Vec::new(), 0, 1);
+        let (mut texts, mut others, mut sums, mut spanned) = (Vec::new(), 0, 0, 1);
         for (at, cell) in filled {
             match cell {
                 Cell::Text(text) if text.chars().any(char::is_alphabetic) => {
+                    let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
                     texts.push((at, fold_value(text.trim())));
                 }
                 Cell::Merged { beside: true } => spanned += 1,
-                _ => others += 1,
+                _ => {
+                    others += 1;
+                    sums += usize::from(self.is_sum(at, cell));
+                }
             }
         }
+        // Below a group, Excel writes its name before the word, and a sum.
+        let has_sums = sums > 0 && sums == others;
         let (first, text) = texts.first()?;
         let are_labels = |words| texts.iter().all(|(_, text)| is_label(text, words));
         let are_totals = texts.iter().all(|(at, text)| {
             is_label(text, &WORDS.totals)
+                || has_sums && ends_so(text, &WORDS.totals)
                 || !self.is_used(*at) && rests(text, &WORDS.totals).next().is_some()
         });
         let mut columns = (0..self.names.len()).filter(|&at| !self.is_kept(at));
         let begins_the_row = columns.clone().next() == Some(*first);
         let is_across = begins_the_row && spanned >= LEAST_COLUMNS;
         let is_wide = columns.nth(LEAST_COLUMNS - 1).is_some();
+        let is_end = are_labels(&WORDS.ends);
         let found = if are_totals {
             Aside::Total
         } else if others > 0 {
@@ -116,6 +126,8 @@ impl Mapping {
             || are_labels(&WORDS.signatures)
         {
             Aside::Signature
+        } else if is_end {
+            Aside::Section
         } else if texts.len() == 1 && begins_the_row && is_wide {
             // A name alone may be a customer whose phone is missing: that is a problem, not a title.
             if !is_title(text) && !is_across && self.is_used(*first) {
@@ -125,7 +137,7 @@ impl Mapping {
         } else {
             return None;
         };
-        let must_be_read = found != Aside::Section || is_across;
+        let must_be_read = found != Aside::Section || is_across || is_end;
         (!self.means_somebody(row, must_be_read)).then_some(found)
     }
 
@@ -159,6 +171,13 @@ impl Mapping {
         })
     }
 
+    /// Whether this may be a sum, or a count below whatever no form field is made of.
+    fn is_sum(&self, at: usize, cell: &Cell) -> bool {
+        let number = Kind::Number { decimal: None };
+        let is_free = || self.fields().all(|field| !field.columns().contains(&at));
+        self.is_number(at, cell) || is_free() && matches!(number.read(cell), Ok(Some(_)))
+    }
+
     /// Whether the row says whom to invite; also one that only tries to, unless it `must_be_read`: a total may have a count below
     /// the phones.
     fn means_somebody(&self, row: &Row, must_be_read: bool) -> bool {
@@ -184,6 +203,13 @@ fn is_label(text: &str, words: &[String]) -> bool {
     })
 }
 
+/// Whether a folded text ends with one of these words, as in `Cairo Total`.
+fn ends_so(text: &str, words: &[String]) -> bool {
+    let text = text.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let mut before = words.iter().filter_map(|word| text.strip_suffix(&**word));
+    before.any(|before| before.ends_with(char::is_whitespace))
+}
+
 /// Whether a folded text is surely the title of a section, such as `Branch 3`, `Group (A)`: a company may be called `Region Foods`.
 fn is_title(text: &str) -> bool {
     let mut rests = rests(text, &WORDS.sections).map(str::trim_start);
@@ -192,6 +218,25 @@ fn is_title(text: &str) -> bool {
         name.chars().nth(1).is_none() || !name.contains(char::is_alphabetic)
     };
     text.ends_with(':') || rests.any(|rest| rest.starts_with(':') || is_closing(rest))
+}
+
+/// `(1)`, `(2)`, `(3)`: a form's numbers for its columns.
+fn counts_the_columns(filled: &[(usize, &Cell)]) -> bool {
+    let mut numbers = filled
+        .iter()
+        .zip(1..)
+        .map(|((_, cell), number): (_, usize)| {
+            let shown = fold(&cell.as_shown());
+            shown.trim_matches(|c: char| !c.is_alphanumeric()) == number.to_string()
+        });
+    numbers.all(|is_next| is_next)
+}
+
+/// `---`, `***`: a question mark is a question, and one dash says that there is nothing.
+fn is_line(cell: &Cell) -> bool {
+    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '?' | '؟');
+    let is_line = |text: &str| text.chars().nth(1).is_some() && text.chars().all(is_mark);
+    matches!(cell, Cell::Text(text) if is_line(text.trim()))
 }
 
 fn is_whole_number(cell: &Cell) -> bool {

@@ -30,6 +30,7 @@ pub(crate) struct Words {
     pub currency: HashSet<String>,
     pub totals: Vec<String>,
     pub sections: Vec<String>,
+    pub ends: Vec<String>,
     pub signatures: Vec<String>,
     /// Folded, within a folded name.
     pub births: Vec<String>,

@@ -36,6 +36,8 @@ pub(crate) struct Words {
     pub births: Vec<String>,
     pub noise: Vec<String>,
     pub customers: Vec<String>,
+    pub bare_numbers: Vec<String>,
+    pub reach: Vec<String>,
     pub other_people: Vec<String>,
     pub products: Vec<String>,
     pub mobiles: Vec<String>,
@@ -93,19 +95,19 @@ pub(crate) struct Concept {
     pub weak: Vec<String>,
 }
 
-impl Words {
-    pub fn concept(&self, key: &str) -> Option<&Concept> {
-        self.concepts.iter().find(|concept| concept.key == key)
 fn folded<'de, D: Deserializer<'de>>(words: D) -> Result<HashSet<String>, D::Error> {
     let words = Vec::<String>::deserialize(words)?;
     Ok(words.iter().map(|word| fold_choice(word)).collect())
 }
 
+impl Words {
+    pub fn concept(&self, key: &str) -> Option<&Concept> {
+        self.concepts.iter().find(|concept| concept.key == key)
     }
 }
 
 pub(crate) fn names_a_birth_date(name: &str) -> bool {
     let folded = fold(name);
     let mut words = WORDS.births.iter();
-    folded == "dob" || words.any(|word| folded.contains(word))
+    matches!(&*folded, "dob" | "d.o.b" | "d.o.b.") || words.any(|word| folded.contains(word))
 }

@@ -240,6 +240,7 @@ impl Goal {
             // What cannot be read yet is what its header says, and the check tells.
             _ if profile.is_unread() => return Vote::For,
             _ if profile.count == 0 => return Vote::Nothing,
+            _ if self.is_recipients_own() && profile.is_one_for_all() => return Vote::Against,
             (Some(choices), _) => {
                 let share = profile.choices_of(choices);
                 let is_telling = share >= 0.9 && profile.distinct.len() >= 2;
@@ -270,16 +271,30 @@ impl Goal {
         }
     }
 
-    /// How well a column fits, the more the better, and whether that is good enough to be used unseen; none when it does not.
-    pub fn fit(&self, column: &ColumnGuess) -> Option<(f64, bool)> {
+    fn is_recipients_own(&self) -> bool {
+        matches!(self.target, Target::Phone | Target::Email)
+    }
+
+    /// Whether no other column may hold the same, unless its header says what else it is.
+    fn is_alone(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> bool {
+        let may_be = |other: &&ColumnGuess| {
+            let is_same = other.profile.count > 0 && self.vote(&other.profile) >= Vote::For;
+            is_same && !other.words.says_something_else && other.column.index != column.column.index
+        };
+        !columns.iter().any(|other| may_be(&other))
+    }
+
+    /// How well one of the columns fits, the more the better, and whether that is good enough to be used unseen; none when it does not.
+    pub fn fit(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> Option<(f64, bool)> {
         let (header, profile) = (&column.words, &column.profile);
         let score = header.score(&self.names, &self.weak);
         let vote = self.vote(profile);
-        let is_told = vote == Vote::Telling;
         let speaks = matches!(
             self.field_type,
             FieldType::Phone | FieldType::Email | FieldType::EgyptNationalId
         );
+        let is_told = vote == Vote::Telling;
+        let is_sole = is_told && (!speaks || self.is_alone(column, columns));
         let (rank, is_sure) = match score {
             // A name that its values deny is offered, no more.
             BY_NAME.. if vote == Vote::Against => (0.2, false),
@@ -288,19 +303,21 @@ impl Goal {
             BY_NAME.. => (score + 0.05, true),
             BY_WEAK_NAME.. => {
                 let is_name = self.is_about(FULL_NAME) && profile.are_names();
-                let is_sure = is_told || is_name;
+                let is_sure = is_sole || is_name;
                 (if is_sure { 0.7 } else { 0.4 }, is_sure)
             }
             BY_LIKENESS.. => {
                 let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
                 let is_free_text = self.field_type == FieldType::Text && !self.is_words();
-                let is_sure = is_very_near && (vote >= Vote::For || is_free_text);
+                // Digits are proof of no phone that a slip of the pen speaks of: `رقم المحول`.
+                let is_proved = is_sole || (vote >= Vote::For && !self.is_recipients_own());
+                let is_sure = is_very_near && (is_proved || is_free_text);
                 (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
             }
             _ if score > 0.0 => (score, false),
             // Phones, addresses and ids speak for themselves, but overrule no header that says something else.
             _ if !speaks || !is_told => return None,
-            _ if header.says_something_else => (0.25, false),
+            _ if header.says_something_else || !is_sole => (0.25, false),
             _ if header.whole.are_strange(&self.names, &self.weak) => (0.25, false),
             _ => (0.3, true),
         };

@@ -75,7 +75,10 @@ impl Words {
         let are_of_another = words.windows(2).any(|pair| is_another(pair[0], pair[1]));
         // A header of nothing but noise says just that: whose column it is.
         if !are_of_another && !words.iter().copied().all(is_noise) {
-            words.retain(|word| !is_noise(word));
+            let is_bare = |word| is_number(word) || is_listed(&WORDS.bare_numbers, word);
+            let are_bare = words.iter().all(|&word| is_noise(word) || is_bare(word));
+            let reaches = |word| are_bare && is_listed(&WORDS.reach, word);
+            words.retain(|word| !is_noise(word) || reaches(word));
         }
         let joined = words.concat();
         words.sort_unstable();
@@ -102,7 +105,11 @@ impl Words {
             let mut own = names.iter().chain(weak).flat_map(Words::each);
             own.any(|own| own == word)
         };
-        let is_short = |word: &str| word.chars().count() <= 2 || is_number(word);
+        // `HR`, `RM` and their like are people.
+        let is_short = |word: &str| {
+            let most = if is_arabic(word) { 2 } else { 1 };
+            word.chars().count() <= most || is_number(word)
+        };
         let is_known = |word| is_noise(word) || is_short(word) || is_own(word);
         self.speak_of_another_person() || !self.each().all(is_known)
     }
@@ -155,7 +162,8 @@ fn is_listed(list: &[String], word: &str) -> bool {
 }
 
 fn is_noise(word: &str) -> bool {
-    is_listed(&WORDS.noise, word) || is_listed(&WORDS.customers, word)
+    let mut lists = [&WORDS.noise, &WORDS.customers, &WORDS.reach].into_iter();
+    lists.any(|list| is_listed(list, word))
 }
 
 fn is_number(word: &str) -> bool {

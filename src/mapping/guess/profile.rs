@@ -175,6 +175,11 @@ impl Profile {
         self.words >= 0.8 && !is_list && self.known_choices() < 0.5
     }
 
+    /// Three values or more, and no two: nobody's own phone or address.
+    pub fn is_one_for_all(&self) -> bool {
+        self.count >= 3 && self.distinct.len() == 1
+    }
+
     /// Values are there, and none of them can be read.
     pub fn is_unread(&self) -> bool {
         self.is_filled && self.count == 0

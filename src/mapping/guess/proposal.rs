@@ -137,7 +137,7 @@ impl Proposal {
             let own = self.own_target(column);
             let own = own.map(|target| (target, (BY_KEY, true)));
             let fits = goals.iter().filter_map(|goal| {
-                let fit = goal.fit(column)?;
+                let fit = goal.fit(column, &self.columns)?;
                 Some((goal.target.clone(), fit))
             });
             let is_empty = !column.profile.is_filled;
@@ -324,7 +324,8 @@ impl Proposal {
             let first = words.of_the_first();
             let is_further = first.is_some_and(|first| first.say(&goal.names));
             let profile = &column.profile;
-            let is_one = share(profile) >= 0.5 || profile.is_unread();
+            let is_own = share(profile) >= 0.5 && !profile.is_one_for_all();
+            let is_one = is_own || profile.is_unread();
             let is_free = column.target.is_none() && is_one;
             is_free && is_further && !words.speak_of_another_person()
         });

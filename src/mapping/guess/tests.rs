@@ -28,6 +28,7 @@ fn sheet(text: &str) -> (Vec<Column>, Vec<Row>) {
         .unzip();
     let values = values.into_iter().map(|values| match values.trim() {
         "mobiles" => "01012345678|01112345678",
+        "tens" => "1023456780|1023456787",
         "ids" => "29001011234567|28512250112345",
         "names" => "Mona Adel|Omar Said",
         "dates" => "1990-01-01|1985-12-25",

@@ -71,6 +71,11 @@ fn sheets_of_everyday_kinds_are_understood_and_sent() {
         let init = world.vlens(["init", &sheet.file, "--yes", "--json"]);
         let ended = init.args(&sheet.args).ends(0);
         score.see(sheet, &ended.json());
+        // What is said of one workbook alone says so, since the config is the folder's.
+        let text = world.read("vlens-batch.toml");
+        let is_told = text.contains("    # of this workbook; take it away for others\n");
+        let is_own = sheet.sheet.is_some() || !sheet.args.is_empty();
+        assert_eq!(is_told, is_own, "{}: {text}", sheet.file);
         if let Some(sent) = sheet.sent {
             let run = world.vlens(["run", &sheet.file, "--yes", "--json"]);
             let run = run.args(["--rate", "unlimited"]).args(&sheet.args).run();
@@ -395,7 +400,7 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
     let world = World::new();
     world.form(414);
     world.file("c.csv", format!("phone,Name,Product\n{rows}"));
-    let (code, screen) = world.line("init c.csv").on_a_terminal("415\r\r\r\r");
+    let (code, screen) = world.line("init c.csv").on_a_terminal("٤١٥\r\r\r\r");
     assert_eq!(code, 0, "{screen}");
     wrote(
         &world,
@@ -531,4 +536,7 @@ fn what_a_row_says_of_its_contract_type_counts() {
     world
         .ran("check c.csv", 3)
         .shows("3 rows, 1 valid, 2 invalid");
+    let rows = "01012345678,٤١٤,Mona\n01012345679,414,Ali\n";
+    world.file("d.csv", format!("phone,Contract type,Name\n{rows}"));
+    world.ran("init d.csv --yes", 0);
 }

@@ -15,7 +15,7 @@ use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
 use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person};
-use crate::mapping::names::{Shown, fold};
+use crate::mapping::names::{Shown, fold, western_digits};
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable, quoted};
 use crate::report::{command, texts};
@@ -427,7 +427,7 @@ impl Found<'_> {
 
 /// None: she does not know.
 fn ask_type(question: &str) -> io::Result<Option<ContractTypeId>> {
-    let number = |text: &str| text.trim().parse::<ContractTypeId>();
+    let number = |text: &str| western_digits(text.trim()).parse::<ContractTypeId>();
     let is_answer = move |text: &String| match number(text) {
         Err(()) if !text.trim().is_empty() => Err("A number, such as 414"),
         _ => Ok(()),

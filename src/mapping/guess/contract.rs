@@ -8,7 +8,7 @@ use super::goals::{CONTRACT_TYPE, ColumnGuess};
 use super::headers::{Words, all};
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, parts};
-use crate::mapping::names::fold;
+use crate::mapping::names::{fold, western_digits};
 use crate::mapping::value::parts_of;
 use crate::mapping::words::WORDS;
 use crate::model::{ContractTypeId, Form};
@@ -73,7 +73,7 @@ impl Contract {
     /// Whether the cells hold the contract types' own numbers, so that nothing has to say what they mean.
     pub(super) fn is_told_by_numbers(&self) -> bool {
         let mut words = self.words.iter();
-        words.all(|(word, id)| id.is_some() && word.parse().ok() == *id)
+        words.all(|(word, id)| id.is_some() && number(word) == *id)
     }
 }
 
@@ -125,14 +125,17 @@ impl Naming {
     }
 }
 
+fn number(word: &str) -> Option<ContractTypeId> {
+    western_digits(word).parse().ok()
+}
+
 /// The contract type that a value names, by its number or by words.
 fn meaning(
     word: &str,
     forms: &BTreeMap<ContractTypeId, Form>,
     naming: Naming,
 ) -> Option<ContractTypeId> {
-    let id = word.parse().ok();
-    let id = id.filter(|id| naming == Naming::Name || forms.contains_key(id));
+    let id = number(word).filter(|id| naming == Naming::Name || forms.contains_key(id));
     id.or_else(|| form_called(word, forms))
 }
 

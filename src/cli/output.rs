@@ -21,7 +21,7 @@ use super::files::{Readers, read_text, write_bytes};
 use super::values::LogFormat;
 use crate::error::{Ended, Error, Kind};
 use crate::model::{
-    RunId, meaning_in_arabic, printable, printable_lines, printable_styled, to_json,
+    Note, RunId, meaning_in_arabic, printable, printable_lines, printable_styled, to_json,
 };
 use crate::report::{Language, Look, Progress};
 
@@ -179,6 +179,13 @@ impl Output {
             _ if self.quiet => {}
             LogFormat::Json => tracing::info!("{text}"),
             LogFormat::Text => write(text),
+        }
+    }
+
+    /// Warns of what a person should look at in how a sheet was read.
+    pub fn warn<'n>(self, notes: impl IntoIterator<Item = &'n Note>) {
+        for note in notes.into_iter().filter(|note| note.is_doubt()) {
+            self.say(&format!("warning: {}", note.told()));
         }
     }
 

@@ -257,7 +257,17 @@ pub struct FollowSummary {
     pub not_signed: u64,
     /// Created invitations that the file does not tell of.
     pub never_seen: u64,
+    /// What rows say of the stage, the commonest first.
+    pub stages: Vec<StageWord>,
     pub ledger: String,
+}
+
+/// A word for a stage, as a file writes it, and whether it counts as signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageWord {
+    pub stage: String,
+    pub rows: u64,
+    pub signed: bool,
 }
 
 /// The parts of a problem that results tell.

@@ -157,6 +157,36 @@ fn who_is_invited_again_is_reminded_again() {
 }
 
 #[test]
+fn words_that_nobody_knows_and_sheets_that_nobody_reads_are_told() {
+    let world = World::with_server();
+    world.file("customers.csv", SHEET);
+    world.sent("customers.csv", 0);
+    let sheets = "[[sheet]]\nname = \"Page 1\"\nrows = [[\"Phone\", \"Status\"], [\"01012345678\", \"Signed\"], \
+         [\"01112345678\", \"Customer signed\"], [\"01212345678\", \"Signed\"]]\nhidden_rows = [4]\n\
+         [[sheet]]\nname = \"Page 2\"\nrows = [[\"Phone\", \"Status\"], [\"01112345678\", \"Signed\"]]\n";
+    let sheets: Recipe = toml::from_str(sheets).expect("a recipe");
+    world.file("portal.xlsx", sheets.bytes());
+    let told = world.ran("follow portal.xlsx", 5);
+    told.complains_of("--hidden skip").hides("whether to send");
+    let told = world.ran("follow portal.xlsx --hidden send", 0);
+    told.complains_of("Page 2")
+        .shows("1  Customer signed: signed");
+    told.shows("2  Signed\n").shows("[follow]");
+    let told = world
+        .ran("follow portal.xlsx --hidden skip --json", 0)
+        .json();
+    let word = |stage, signed| json!({"stage": stage, "rows": 1, "signed": signed});
+    let words = [word("Customer signed", true), word("Signed", false)];
+    assert_eq!(told["stages"], json!(words));
+    // A column that is no stage's shows nobody on the screen.
+    let told = world.ran(
+        "follow portal.xlsx --hidden skip --match Status --stage Phone",
+        0,
+    );
+    told.hides("01012345678");
+}
+
+#[test]
 fn a_file_whose_columns_are_unknown_is_told_with_the_whole_next_command() {
     let world = World::with_server();
     world.file("customers.csv", SHEET);

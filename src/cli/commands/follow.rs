@@ -15,7 +15,7 @@ use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::names::Shown;
 use crate::mapping::{Config, Portal, Text};
-use crate::model::{FollowSummary, Row, Stage, Timestamp, quoted};
+use crate::model::{FollowSummary, Row, Stage, StageWord, Timestamp, quoted};
 use crate::report::texts;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
@@ -29,12 +29,14 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     };
     let input = input(&args.file)?;
     let mut source = Source::open_or_lines(&input, &options)?;
+    settings.output.warn(&source.notes);
     let columns = source.columns.clone();
     let next = || source.next_row();
     let portal = Portal::find(&config, &columns, &input.name(), &again, next)?;
     let (customer, stage, at) = portal.columns();
     let mut told = Told {
         customers: HashMap::new(),
+        words: HashMap::new(),
         summary: FollowSummary {
             source: args.file.display().to_string(),
             match_column: customer.to_owned(),
@@ -59,11 +61,15 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     settings.output.show(&summary, |look| {
         let headers = [Some(customer), Some(stage), at].into_iter().flatten();
         let shown = Shown::of(headers);
+        let words = summary.stages.iter().take(SHOWN_WORDS);
+        let masked = Shown::of(words.clone().map(|word| word.stage.as_str()));
+        let words = words.map(|word| masked.header(&word.stage));
         let values = json!({
             "s": summary,
             "match": shown.header(customer),
             "stage": shown.header(stage),
             "at": at.map(|at| shown.header(at)),
+            "words": words.collect::<Vec<_>>(),
             "reminders": settings.command("export --not-signed --output reminders.xlsx"),
         });
         look.text(texts::FOLLOW, &values)
@@ -93,12 +99,17 @@ fn as_meant(args: &FollowArgs, settings: &Settings) -> (Config, String) {
     (config, again)
 }
 
+/// So many words for stages are shown.
+const SHOWN_WORDS: usize = 12;
+
 /// A stage may be told by its day alone, and by the clock of another zone.
 const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What the file says, by customer.
 struct Told {
     customers: HashMap<String, Customer>,
+    /// Those for stages, each with how many rows have it and whether it means signed.
+    words: HashMap<String, (u64, bool)>,
     summary: FollowSummary,
 }
 
@@ -125,6 +136,8 @@ impl Told {
             self.summary.without_stage += 1;
             return;
         };
+        let word = self.words.entry(stage.name.clone());
+        word.or_insert((0, stage.is_signed)).0 += 1;
         self.summary.times_unreadable += u64::from(stage.at.is_none() && portal.is_dated(row));
         let known = self.customers.entry(name).or_insert(Customer {
             stage: stage.clone(),
@@ -182,7 +195,16 @@ impl Told {
         let count = stages.len() as u64;
         let stages = stages.into_iter().map(|(id, (.., stage))| (id, stage));
         let signed = ledger.store_stages(stages, now())?;
+        let words = self.words.into_iter();
+        let words = words.map(|(stage, (rows, signed))| StageWord {
+            stage,
+            rows,
+            signed,
+        });
+        let mut words: Vec<StageWord> = words.collect();
+        words.sort_unstable_by(|a, b| (b.rows, &a.stage).cmp(&(a.rows, &b.stage)));
         Ok(FollowSummary {
+            stages: words,
             signed,
             not_signed: count - signed,
             never_seen: created - told,

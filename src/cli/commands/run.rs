@@ -174,10 +174,7 @@ impl<'s> Flow<'s> {
         let input = input(&args.file)?;
         let sheet = open_sheet(&input, self.settings, &args.read)?;
         let notes = sheet.source.notes.iter().chain(&sheet.mapping.notes);
-        for note in notes.filter(|note| note.is_doubt()) {
-            let warning = format!("warning: {}", note.told());
-            self.settings.output.say(&warning);
-        }
+        self.settings.output.warn(notes);
         let target = self.target(self.settings.needs_login()).await?;
         Ok((input, sheet, target))
     }

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::values::{Event, InvitationId, Json};
 use crate::error::Result;
 use crate::model::{
-    AttemptRecord, Cell, ResultRow, RowHistory, RowNumber, RunId, RunStatistics, RunSummary,
+    AttemptRecord, Cell, Fault, ResultRow, RowHistory, RowNumber, RunId, RunStatistics, RunSummary,
     Secret, Stage, Status, Timestamp, ToldProblem,
 };
 
@@ -25,6 +25,7 @@ type Line = (
     Option<Json<Vec<ToldProblem>>>,
     Option<RowNumber>,
     Option<Status>,
+    bool,
     Option<String>,
     Option<Timestamp>,
     Option<bool>,
@@ -122,7 +123,8 @@ impl Reader {
         Ok(runs.into_iter().map(told).collect())
     }
 
-    /// Of all that were created and are neither signed nor purged, the row in the newest run that has it, by runs, newest first.
+    /// Of all that were created and are neither signed nor purged, the row in the newest run that has what was sent, by runs, newest
+    /// first.
     pub fn not_signed(&self) -> Result<Vec<(RunId, Option<BTreeSet<RowNumber>>)>> {
         const NOT_SIGNED: &str = "
             SELECT max(n.run), r.row FROM invitations i
@@ -131,6 +133,7 @@ impl Reader {
             JOIN (SELECT sheet_id, max(id) AS run FROM runs GROUP BY sheet_id) n ON n.sheet_id = r.sheet_id
             LEFT JOIN stages s ON s.invitation_id = i.id
             WHERE i.status = 'created' AND c.body IS NOT NULL AND NOT coalesce(s.signed, 0)
+              AND c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id)
             GROUP BY i.id ORDER BY 1 DESC";
         let rows: Vec<(RunId, RowNumber)> = self.db.all(NOT_SIGNED, ())?;
         let runs = rows.chunk_by(|a, b| a.0 == b.0);
@@ -214,7 +217,9 @@ impl Ledger {
 }
 
 fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
-    let (row, cells, problems, duplicate_of, status, stage, at, signed, Json(attempts)) = line;
+    let (row, cells, problems, duplicate_of, status, is_changed, stage, at, signed, attempts) =
+        line;
+    let Json(attempts) = attempts;
     // As many as there are columns; empty ones once they are purged.
     let mut cells = cells.map_or_else(Vec::new, |Json(cells)| cells);
     cells.resize(width, Cell::Empty);
@@ -236,12 +241,12 @@ fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
     };
     if let Some(of) = duplicate_of {
         result.status = Status::Duplicate;
-        result.error = Some(format!("The same invitation stands in row {of}."));
+        result.error = Some(Fault::StandsBefore(of).told().1);
     } else if let Some(Json(problems)) = problems {
         (result.error_code, result.error) = in_words(&problems);
         result.problems = problems;
     } else {
-        came_to(&mut result, &attempts, is_held);
+        came_to(&mut result, &attempts, is_held, is_changed);
     }
     RowHistory {
         result,
@@ -250,9 +255,8 @@ fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
     }
 }
 
-/// What a row's attempts came to, oldest first.
-fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool) {
-    const WITHOUT_TOKEN: &str = "A person settled this row as created: Vlens' answer, with the customer's link, was lost, and nothing gives one back.";
+/// What a row's attempts came to, oldest first; `is_changed`: they created its invitation with other content than its own.
+fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed: bool) {
     let (mut is_on_its_way, mut is_answered) = (false, false);
     // What the team's register said of it last.
     let mut elsewhere = None;
@@ -289,10 +293,13 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool) {
     match (result.status, elsewhere) {
         (Status::Pending, _) => (result.error_code, result.error) = (None, None),
         (_, Some(words)) => told("elsewhere", Some(words)),
-        (Status::Created, None) if !is_answered => {
-            told("without_token", Some(WITHOUT_TOKEN.to_owned()));
+        (Status::Created, None) => {
+            let lost = (!is_answered).then_some(Fault::LinkLost);
+            let fault = is_changed.then_some(Fault::CreatedOtherwise).or(lost);
+            let told = fault.map(Fault::told);
+            (result.error_code, result.error) =
+                told.map(|(code, words)| (code.to_owned(), words)).unzip();
         }
-        (Status::Created, None) => (result.error_code, result.error) = (None, None),
         _ => {}
     }
 }

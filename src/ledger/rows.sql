@@ -1,5 +1,6 @@
 -- Rows with what became of them, one line for each. ?1: the run. ?2, ?3: the first and the last row.
-SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status, s.stage, s.at_ms, s.signed,
+SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status,
+       i.status IS 'created' AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id), s.stage, s.at_ms, s.signed,
        (SELECT json_group_array(json_object(
             'run', coalesce(a.run_id, 0), 'sent_at', a.opened_ms, 'answered_at', a.closed_ms, 'event', coalesce(a.event, 'on_its_way'),
             'code', iif(a.is_decision, p.os_user, a.code), 'message', a.message, 'token', a.token) ORDER BY a.id)

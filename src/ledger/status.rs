@@ -10,7 +10,9 @@ use super::open::Ledger;
 use super::reader::Reader;
 use super::values::{Event, InvitationId, RegisterId, unmasked};
 use crate::error::Result;
-use crate::model::{Customer, CustomerKey, Moment, Plan, RowNumber, RunId, Standing, Status};
+use crate::model::{
+    Customer, CustomerKey, Fault, Moment, Plan, RowNumber, RunId, Standing, Status,
+};
 
 /// A row that is to be sent. It holds personal data, so it does not print itself.
 pub struct DueRow {
@@ -203,10 +205,10 @@ impl Ledger {
             SELECT id FROM invitations WHERE status IN ('pending', 'failed') AND (?1 IS NULL OR id IN (
                 SELECT c.invitation_id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
                 WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)))";
-        const WHY: &str = "It may have been sent in the time that the ledger has lost.";
+        let (_, why) = Fault::SentPerhaps.told();
         let pending: Vec<InvitationId> = self.db.values(PENDING, [run])?;
         pending.into_iter().try_for_each(|id| {
-            self.note_decision(id, Event::AssumedSent, Some(WHY), now)?;
+            self.note_decision(id, Event::AssumedSent, Some(&why), now)?;
             self.set_status(id, Status::Uncertain, None)
         })
     }

@@ -15,12 +15,12 @@ use rust_xlsxwriter::{Format, Workbook};
 
 use super::check::CheckTally;
 use super::text::rendered;
-use super::words::Language;
+use super::words::{Language, is_problems};
 use super::workbook::{
     Book, Face, Fill, TOLD_WIDTH, column_of, header_format, held, note, read_in,
 };
 use crate::error::Error;
-use crate::model::{Cell, Judged, Layout, OVERVIEW_SHEET, RowNumber, Verdict, printable};
+use crate::model::{Cell, Fault, Judged, Layout, OVERVIEW_SHEET, RowNumber, Verdict, printable};
 
 /// The sheet that is given back.
 #[derive(Debug)]
@@ -36,6 +36,15 @@ pub struct SheetShape {
     pub layout: Layout,
     /// What is told is told in it.
     pub language: Language,
+}
+
+impl SheetShape {
+    /// Of so many columns, those that are given back: each with its place there and its place in the source.
+    fn given_back(&self, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+        let name = |place| self.columns.get(place);
+        let is_kept = move |&place: &usize| !name(place).is_some_and(|name| is_problems(name));
+        (1..).zip((0..columns).filter(is_kept))
+    }
 }
 
 /// Takes the rows one by one, in order, and writes the workbook at the end.
@@ -61,21 +70,27 @@ impl Annotator {
         let mut workbook = Workbook::new();
         workbook.add_worksheet().set_name(OVERVIEW_SHEET)?;
         let problems = shape.language.word("problems_column").to_owned();
-        let names = [&[problems], &shape.columns[..]].concat();
+        let columns = shape.given_back(shape.columns.len());
+        let columns: Vec<usize> = columns.map(|(_, place)| place).collect();
+        let names = columns.iter().map(|place| shape.columns[*place].clone());
+        let names: Vec<String> = std::iter::once(problems).chain(names).collect();
         let is_taken = shape.name.eq_ignore_ascii_case(OVERVIEW_SHEET);
         let name = if is_taken { "Rows" } else { &shape.name };
         let mut book = Book::begin(workbook, name, shape.right_to_left)?;
         for title in &shape.layout.titles {
             let row = title.number.0.saturating_sub(1);
-            for (at, cell) in title.cells.iter().enumerate() {
-                book.write(row, at + 1, cell, Face::Kept(None), Fill::None)?;
+            for (to, place) in shape.given_back(title.cells.len()) {
+                let cell = title.cell(place);
+                book.write(row, to, cell, Face::Kept(None), Fill::None)?;
             }
         }
         let header_row = shape.header_row.0.saturating_sub(1);
         let widths = &shape.layout.widths;
         let width = |at: usize| match at.checked_sub(1) {
             // The format counts the room beside the letters too.
-            Some(at) => widths.get(&at).map(|width| (width - 0.71).max(1.0)),
+            Some(at) => widths
+                .get(&columns[at])
+                .map(|width| (width - 0.71).max(1.0)),
             None => Some(f64::from(TOLD_WIDTH)),
         };
         book.header(header_row, &names, width, |_| None)?;
@@ -89,12 +104,12 @@ impl Annotator {
         })
     }
 
-    /// Writes one row with what was found in it.
-    pub fn row(&mut self, found: &Judged) -> Result<(), Error> {
+    /// Writes one row with what was found in it; `is_changed`: its invitation was created with other content.
+    pub fn row(&mut self, found: &Judged, is_changed: bool) -> Result<(), Error> {
         let (row, problems) = (&found.row, found.problems());
         let at = row.number.0.saturating_sub(1).max(self.next_row);
         self.next_row = at + 1;
-        let told = self.told(found);
+        let told = self.told(found, is_changed);
         let fill = match (told.as_str(), problems) {
             ("", _) => Fill::None,
             (_, []) => LEFT_OUT,
@@ -105,7 +120,7 @@ impl Annotator {
         let mut by_place = self.by_place(found);
         let is_clean = problems.is_empty() && found.repairs.is_empty();
         let columns = self.shape.columns.len();
-        for place in 0..row.cells.len().max(columns) {
+        for (to, place) in self.shape.given_back(row.cells.len().max(columns)) {
             // A cell beyond the header is wrong only if something was found in the row.
             let is_beyond = place >= columns && !is_clean;
             let unfound = if is_beyond { PROBLEM } else { Fill::None };
@@ -117,21 +132,25 @@ impl Annotator {
                 [] => Cow::Borrowed(cell),
                 _ => cell.as_refused(),
             };
-            self.book.write(at, place + 1, &written, face, fill)?;
+            self.book.write(at, to, &written, face, fill)?;
             if !lines.is_empty() && self.notes < MOST_NOTES {
                 self.notes += 1;
                 let note = note(&lines.join("\n"), 260, 90);
                 let sheet = self.book.sheet()?;
-                sheet.insert_note(at, column_of(place + 1), &note)?;
+                sheet.insert_note(at, column_of(to), &note)?;
             }
         }
         Ok(())
     }
 
     /// The text of the problems' column.
-    fn told(&self, found: &Judged) -> String {
+    fn told(&self, found: &Judged, is_changed: bool) -> String {
         let language = self.shape.language;
         match &found.verdict {
+            Verdict::Valid(_) if is_changed => {
+                let (code, words) = Fault::CreatedOtherwise.told();
+                language.tell(code, &words).into_owned()
+            }
             Verdict::Valid(_) => String::new(),
             Verdict::Duplicate(first) => language.say("repeats_row", &[&first.to_string()]),
             Verdict::Invalid(problems) => language.tell_all(problems.iter().map(|problem| {

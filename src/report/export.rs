@@ -149,7 +149,7 @@ impl<W: Write + Send> Sink<'_, W> {
                     let (face, fill) = match name {
                         "vlens_status" => {
                             let shown = language.shown(status).unwrap_or(status);
-                            (Face::Shown(shown), fill(row.status))
+                            (Face::Shown(shown), fill(row))
                         }
                         "vlens_error" => (Face::Told(language), Fill::None),
                         _ => (Face::Kept(None), Fill::None),
@@ -187,9 +187,10 @@ fn in_csv<'c>(row: &ResultRow, name: &str, cell: &'c Cell) -> Cow<'c, str> {
     }
 }
 
-/// Green is done, red needs a person, yellow needs an answer, grey needs nothing, blue is due.
-fn fill(status: Status) -> Fill {
-    match status {
+/// Green is done, red needs a person, yellow needs an answer or a look, grey needs nothing, blue is due.
+fn fill(row: &ResultRow) -> Fill {
+    match row.status {
+        Status::Created if row.error.is_some() => Fill::Yellow,
         Status::Created => Fill::Green,
         Status::Invalid | Status::Rejected => Fill::Red,
         Status::Failed => Fill::Orange,

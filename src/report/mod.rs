@@ -23,5 +23,5 @@ pub use text::{
     Finding, Further, Level, Look, command, counted, doctor_json, not_done, reason, rendered, rows,
     summary_text, texts,
 };
-pub use words::Language;
+pub use words::{Language, is_added};
 pub use workbook::WRITTEN_AT;

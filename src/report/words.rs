@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use toml::{Table, Value};
 
-use crate::model::{meaning, meaning_in_arabic, note_in_arabic, printable, told_in_arabic};
+use crate::model::{
+    RESULT_COLUMNS, meaning, meaning_in_arabic, note_in_arabic, printable, told_in_arabic,
+};
 
 /// The language of a page or a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -28,9 +30,8 @@ fn parsed(text: &str) -> Table {
 impl Language {
     /// That of a sheet's headers: Arabic when more of them begin in Arabic than in another script.
     pub fn of(headers: &[String]) -> Language {
-        let letters = headers
-            .iter()
-            .filter_map(|name| name.chars().find(|c| c.is_alphabetic()));
+        let own = headers.iter().filter(|name| !is_added(name));
+        let letters = own.filter_map(|name| name.chars().find(|c| c.is_alphabetic()));
         let lead: i32 = letters
             .map(|letter| if is_arabic(letter) { 1 } else { -1 })
             .sum();
@@ -98,6 +99,18 @@ impl Language {
         });
         told.collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Whether a column is one that results or marked sheets add: of a sheet that is one of these it is never given back beside the fresh one.
+pub fn is_added(header: &str) -> bool {
+    RESULT_COLUMNS.contains(&header) || is_problems(header)
+}
+
+/// Whether it is the column that marked sheets add.
+pub(super) fn is_problems(header: &str) -> bool {
+    let names =
+        [Language::English, Language::Arabic].map(|language| language.word("problems_column"));
+    names.contains(&header)
 }
 
 pub(super) fn is_arabic(letter: char) -> bool {

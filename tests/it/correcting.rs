@@ -81,6 +81,42 @@ fn export_what_is_left(world: &World, file: &str) {
 }
 
 #[test]
+fn what_an_export_or_a_check_added_is_never_given_back_beside_the_fresh() {
+    let world = World::with_server();
+    world.config(&TWO_MAPPED.replace("\nname", "\nfullName"));
+    world.file("two.csv", TWO);
+    world.sent("two.csv", 3);
+    world.ran("export --output results.csv", 0);
+    let results = world.read("results.csv");
+    let stale = world.export()[1]["token"].to_string();
+    let stale = stale.trim_matches('"');
+    assert!(results.contains(stale), "{results}");
+    world.file("results.csv", results.replace("Sara", "Sara Ali"));
+    world.sent("results.csv --resend-changed", 3);
+    let again = world.ran("export", 0);
+    let header = results.lines().next().expect("a header");
+    again.shows(header).hides(stale);
+    assert_eq!(again.stdout.lines().next(), Some(header));
+    world.ran("export --without-tokens", 0).hides(stale);
+    // Marked in one language, and again in the other, with a column of the team's own before it.
+    world.ran("check two.csv --annotate marked.xlsx --lang ar", 3);
+    world.ran("check marked.xlsx --annotate again.xlsx --lang en", 3);
+    let headers = |book: &str| {
+        let cells = world.cells(book, 1).remove(0).into_iter();
+        cells.map(|cell| cell.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(headers("marked.xlsx"), ["_المشكلات", "phone", "name"]);
+    assert_eq!(headers("again.xlsx"), ["_problems", "phone", "name"]);
+    let told = world.cells("again.xlsx", 1)[1].clone();
+    assert_eq!(
+        told[1..],
+        ["0101", "Mona"].map(|text| calamine::Data::String(text.to_owned()))
+    );
+    world.sent("marked.xlsx", 3);
+    world.ran("export", 0).hides("_المشكلات");
+}
+
+#[test]
 fn a_row_that_an_earlier_run_invited_is_told_with_both_row_numbers() {
     let world = World::with_server();
     world.customers("may.csv", 3);

@@ -405,6 +405,20 @@ fn what_a_sheet_leaves_in_doubt_is_told_beside_it() {
 }
 
 #[test]
+fn a_customer_whose_row_is_another_s_by_now_is_told() {
+    let world = World::with_server();
+    let mut rows = some(0, 2);
+    world.file("inbox/jan.csv", sheet(&rows));
+    sweep(&world).expect(0);
+    rows[1] = rows[1].clone().name("Somebody Else");
+    world.file("inbox/feb.csv", sheet(&rows));
+    let swept = world.line("inbox inbox --settled 0s").ends(0);
+    swept.shows("created before 2, of these with other content than the sheet's now");
+    let results = format!("{:?}", world.cells("inbox/feb.results.xlsx", 0));
+    assert!(results.contains("is not what was sent last"), "{results}");
+}
+
+#[test]
 fn killed_in_the_middle_the_next_sweep_goes_on() {
     let world = World::with_server();
     world.file("inbox/first.csv", sheet(&some(0, 2)));

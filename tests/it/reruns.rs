@@ -131,6 +131,29 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     assert_eq!(summary["changed"], 1);
     let status = world.ran("status", 0);
     status.shows("1  row changed after its invitation was created (row 3)");
+    let row = &world.export()[1];
+    let told = pick(row, ["status", "error_code"]);
+    assert_eq!(told, json!(["created", "changed"]));
+    assert!(row["token"].is_string(), "of what was created");
+    let told = "This row's content is not what was sent last";
+    for line in ["export", "status --row 3"] {
+        world.ran(line, 0).shows(told).shows("--resend-changed");
+    }
+    world.ran("export --output results.xlsx --lang ar", 0);
+    let cells = format!("{:?}", world.cells("results.xlsx", 0));
+    assert!(cells.contains("بيانات هذا الصف ليست"), "{cells}");
+    world.ran("check customers.csv --annotate marked.xlsx", 0);
+    let cells = world.cells("marked.xlsx", 1);
+    let marks = cells.iter().map(|row| row[0].to_string().starts_with(told));
+    assert_eq!(marks.collect::<Vec<_>>(), [false, false, true]);
+    // Whoever is reminded is told of what was created for him.
+    let reminded = world
+        .ran("export --not-signed --format jsonl", 0)
+        .json_lines();
+    assert_eq!(
+        each(&reminded.into(), "error_code"),
+        [Value::Null, Value::Null]
+    );
     world.check_invariants(&Promise::default());
     creates(&world, "customers.csv --resend-changed", 1, 1);
     let last = world.invitations().pop().expect("a request").json();
@@ -138,6 +161,7 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     assert_eq!(fields["415"]["fullName"], "Other Name");
     // It is what was sent last that counts as unchanged now.
     creates(&world, "customers.csv --resend-changed", 0, 2);
+    assert_eq!(world.export()[1]["error"], Value::Null);
     world.check_invariants(&Promise::default().resending_was_asked_for());
 }
 

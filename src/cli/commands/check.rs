@@ -320,9 +320,10 @@ impl<'a> Check<'a> {
     }
 
     fn row(&mut self, judged: &Judged) -> Result<(), Error> {
+        let mut is_changed = false;
         if let Verdict::Valid(invitation) = &judged.verdict {
             let row = judged.row.number;
-            self.compare_with_ledger(row, invitation)?;
+            is_changed = self.compare_with_ledger(row, invitation)?;
             if self.tally.filled.is_none() {
                 self.tally.filled = Some(self.form_of(row, invitation));
             }
@@ -333,23 +334,24 @@ impl<'a> Check<'a> {
         }
         self.tally.see(judged)?;
         match &mut self.annotator {
-            Some(annotator) => annotator.row(judged),
+            Some(annotator) => annotator.row(judged, is_changed),
             None => Ok(()),
         }
     }
 
-    /// Notes whether an earlier run created this invitation.
-    fn compare_with_ledger(&mut self, row: RowNumber, of: &Invitation) -> Result<(), Error> {
+    /// Notes whether an earlier run created this invitation, and gives whether that was with other content.
+    fn compare_with_ledger(&mut self, row: RowNumber, of: &Invitation) -> Result<bool, Error> {
         let Some(reader) = &self.reader else {
-            return Ok(());
+            return Ok(false);
         };
         match reader.meeting(of)? {
             Some(met) if met.standing.status == Status::Created => {
                 let earlier = || reader.created_in(met.invitation);
                 let is_same = met.standing.same_content;
-                self.tally.see_already_created(row, is_same, earlier)
+                self.tally.see_already_created(row, is_same, earlier)?;
+                Ok(!is_same)
             }
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 

@@ -22,7 +22,8 @@ use crate::error::{Ended, Error};
 use crate::ledger::Event;
 use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
 use crate::report::{
-    ExportOptions, Format, PEOPLE, ReportData, command, rows as counted, sink, texts, write_html,
+    ExportOptions, Format, PEOPLE, ReportData, command, is_added, rows as counted, sink, texts,
+    write_html,
 };
 use crate::send::{Clock, StopSignal};
 
@@ -171,7 +172,9 @@ fn write_results(
             written += 1;
             let cells = std::mem::replace(&mut row.cells, vec![Cell::Empty; columns.len()]);
             for (cell, place) in cells.into_iter().zip(&places) {
-                row.cells[*place] = cell;
+                if let Some(place) = place {
+                    row.cells[*place] = cell;
+                }
             }
             sink.row(&row)
         })?;
@@ -180,13 +183,17 @@ fn write_results(
     Ok(written)
 }
 
-/// Puts a sheet's columns behind those of others, but for the ones that are there, and gives where each stands.
-fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<usize> {
+/// Puts a sheet's columns behind those of others, but for the ones that are there, and gives where each stands. What an earlier export
+/// added to the sheet stands nowhere.
+fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<Option<usize>> {
     let mut alike: HashMap<String, u32> = HashMap::new();
     let place = |column: String| {
+        if is_added(&column) {
+            return None;
+        }
         let nth = alike.entry(column.clone()).or_default();
         *nth += 1;
-        all.insert_full((column, *nth)).0
+        Some(all.insert_full((column, *nth)).0)
     };
     columns.into_iter().map(place).collect()
 }

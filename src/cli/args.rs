@@ -10,7 +10,7 @@ use super::output::Output;
 pub use super::values::{LangArg, OnInvalid, Rate, SettledAs};
 use super::values::{age, delimiter, duration};
 use crate::ledger::OnLoss;
-use crate::model::{Hidden, Status};
+use crate::model::{Hidden, RunId, Status};
 use crate::report::{Format, Language};
 use crate::sandbox::SandboxOptions;
 
@@ -262,7 +262,7 @@ impl RunArgs {
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
     /// The run [default: the newest]
-    pub run: Option<i64>,
+    pub run: Option<RunId>,
     #[command(flatten)]
     pub send: SendArgs,
 }
@@ -271,7 +271,7 @@ pub struct ResumeArgs {
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
 pub struct RetryArgs {
     /// The run [default: the newest]
-    pub run: Option<i64>,
+    pub run: Option<RunId>,
     /// Rows that Vlens rejected
     #[arg(long, group = "which")]
     pub rejected: bool,
@@ -292,7 +292,7 @@ pub struct RetryArgs {
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub struct SettleArgs {
     /// The run [default: the newest]
-    pub run: Option<i64>,
+    pub run: Option<RunId>,
     /// This row, as the spreadsheet numbers it (repeatable)
     #[arg(long, value_name = "N", group = "which")]
     pub row: Vec<u32>,
@@ -310,7 +310,7 @@ pub struct SettleArgs {
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// The run [default: the newest]
-    pub run: Option<i64>,
+    pub run: Option<RunId>,
     /// Show this row's whole history
     #[arg(long, value_name = "N")]
     pub row: Option<u32>,
@@ -319,7 +319,7 @@ pub struct StatusArgs {
 #[derive(Debug, Default, Args)]
 pub struct ExportArgs {
     /// The run [default: the newest]
-    pub run: Option<i64>,
+    pub run: Option<RunId>,
     /// The format [default: by OUTPUT's name, else csv]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
@@ -379,7 +379,7 @@ pub struct FollowArgs {
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// The run [default: the newest]
-    pub run: Option<i64>,
+    pub run: Option<RunId>,
     /// Where to write; `-` is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,

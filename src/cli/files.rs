@@ -1,6 +1,7 @@
 //! Files by the command line's or the settings' word: small ones read as a whole, whatever an editor made of them; results put in
 //! place in one piece, and never over a book that somebody has changed.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -92,6 +93,19 @@ pub fn refuse_output(path: &Path) -> Result<(), Error> {
     let message = format!("{} is {what}.", path.display());
     Err(Error::usage("output_no_file", message)
         .hint("Name a file. Where a command takes - for standard output, a pipe may follow it."))
+}
+
+/// Refuses a name whose ending promises something else than is written, and says how to end it.
+pub fn refuse_ending(path: &Path, known: &[&str], way: &'static str) -> Result<(), Error> {
+    let is_known = |ending: &OsStr| known.iter().any(|known| ending.eq_ignore_ascii_case(known));
+    if path.extension().is_none_or(is_known) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} would hold something else than its name says.",
+        path.display()
+    );
+    Err(Error::usage("output_misnamed", message).hint(way))
 }
 
 /// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
@@ -193,21 +207,37 @@ fn open_to(_: &File, _: Readers, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a workbook is one that a check wrote, and unchanged since: it names the second of its writing, which is the file's own time
-/// until somebody saves it.
+/// Whether a workbook is one of ours, and unchanged since.
 pub fn is_as_written(path: &Path) -> bool {
-    let written_at = || {
-        let mut book = zip::ZipArchive::new(File::open(path).ok()?).ok()?;
-        let mut properties = String::new();
-        let part = book.by_name("docProps/custom.xml").ok()?;
-        part.take(1 << 16).read_to_string(&mut properties).ok()?;
-        let (_, property) = properties.split_once(WRITTEN_AT)?;
-        let (_, second) = property.split_once("<vt:lpwstr>")?;
-        let second = second.split_once('<')?.0.parse().ok()?;
-        Some(UNIX_EPOCH + Duration::from_secs(second))
-    };
-    let changed_at = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    changed_at.is_ok_and(|at| written_at() == Some(at))
+    is_untouched(path).unwrap_or(false)
+}
+
+/// Refuses to write over a workbook of ours that somebody has saved since: there may be corrections in it. One that is not ours is for
+/// whoever names it.
+pub fn refuse_changed(path: &Path) -> Result<(), Error> {
+    if is_untouched(path).unwrap_or(true) {
+        return Ok(());
+    }
+    let shown = path.display();
+    let message = format!(
+        "{shown} was saved by somebody after it was written: corrections in it would be lost."
+    );
+    let hint =
+        "Run it if it holds corrections, and name another file with --output; or delete it first.";
+    Err(Error::usage("output_changed", message).hint(hint))
+}
+
+/// None for what is no workbook of ours: those name the second of their writing, which is the file's own time until somebody saves it.
+fn is_untouched(path: &Path) -> Option<bool> {
+    let mut book = zip::ZipArchive::new(File::open(path).ok()?).ok()?;
+    let mut properties = String::new();
+    let part = book.by_name("docProps/custom.xml").ok()?;
+    part.take(1 << 16).read_to_string(&mut properties).ok()?;
+    let (_, property) = properties.split_once(WRITTEN_AT)?;
+    let (_, second) = property.split_once("<vt:lpwstr>")?;
+    let second = Duration::from_secs(second.split_once('<')?.0.parse().ok()?);
+    let changed_at = std::fs::metadata(path).ok()?.modified().ok()?;
+    Some(changed_at == UNIX_EPOCH + second)
 }
 
 /// Writes a book that names the second of its writing, which its file has too.

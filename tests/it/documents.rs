@@ -93,7 +93,7 @@ fn who_was_settled_without_a_link_is_counted_until_he_gets_one() {
     let settled = world.ran("settle --all --as created --json", 0);
     settled
         .complains_of("leaves its customer without a link")
-        .complains_of("`vlens-batch retry 1 --row N --uncertain`");
+        .hides("retry");
     let expected = json!({"run": 1, "settled": 1, "as": "created"});
     assert_eq!(settled.json(), expected);
     let none_left = world.ran("settle --all --as created", 0);
@@ -104,6 +104,9 @@ fn who_was_settled_without_a_link_is_counted_until_he_gets_one() {
     assert_eq!(told, json!(["created", null, "without_token"]));
     let error = rows[0]["error"].as_str().unwrap();
     assert!(error.contains("link"), "{error}");
+    world.ran("export --output results.xlsx --lang ar", 0);
+    let cells = format!("{:?}", world.cells("results.xlsx", 0));
+    assert!(cells.contains("رابط العميل"), "{cells}");
     assert_eq!(rows[1]["error"], Value::Null);
     world.ran("status --row 2 --json", 0).shows("settled");
     let again = world.sent("customers.csv", 0).json();
@@ -214,6 +217,65 @@ fn export_as_jsonl_has_the_sheets_columns_under_source() {
     assert_eq!(rows[1]["attempts"], 0);
     let only = world.ran("export --format jsonl --only rejected,uncertain", 0);
     assert_eq!(each(&only.json_lines().into(), "row"), [5, 6]);
+}
+
+#[test]
+fn results_have_a_form_that_their_name_does_not_deny() {
+    let world = mixed();
+    for name in ["results.xls", "results.ods", "results.pdf", "results.txt"] {
+        let told = world.ran(&format!("export --output {name}"), 2);
+        told.complains_of(".csv, .xlsx or .jsonl");
+        assert!(!world.path(name).exists());
+    }
+    for line in [
+        "report --output a.pdf",
+        "check customers.csv --annotate a.xls",
+    ] {
+        world.ran(line, 2).complains_of("would hold something else");
+    }
+    world.ran("export --output results.txt --format csv", 0);
+    world.ran("export --output RESULTS.XLSX", 0);
+    assert_eq!(world.cells("RESULTS.XLSX", 0).len(), 6);
+    let export = world.line("export --format xlsx");
+    let (code, screen) = export.on_a_terminal("");
+    assert!(
+        code == 2 && screen.contains("--output results.xlsx"),
+        "{screen}"
+    );
+    for line in [
+        "export results.xlsx",
+        "status Jan",
+        "report 1.5",
+        "retry x --failed",
+    ] {
+        let told = world.ran(line, 2);
+        told.complains_of("`vlens-batch runs` lists")
+            .hides("invalid digit");
+    }
+}
+
+#[test]
+fn an_export_is_never_written_over_corrections() {
+    let world = mixed();
+    let export = "export --only rejected --output rejected.xlsx";
+    // As cron does every night.
+    world.ran(export, 0);
+    world.ran(export, 0);
+    let path = world.path("rejected.xlsx");
+    let book = std::fs::read(&path).expect("a book");
+    // Whoever saves it gives it another time.
+    world.file("rejected.xlsx", &book);
+    let saved = std::fs::File::options().append(true).open(&path);
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+    saved.expect("a book").set_modified(later).expect("a time");
+    let told = world.ran(export, 2);
+    told.complains_of("rejected.xlsx was saved by somebody")
+        .complains_of("--output");
+    world.ran("export --output rejected.csv", 0);
+    world.ran("export --output rejected.csv", 0);
+    // A book that is not ours is for whoever names it.
+    world.file("rejected.xlsx", "a list");
+    world.ran(export, 0);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::world::{Target, is_rehearsal};
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
 use crate::cli::files::{
-    Readers, beside, is_as_written, may_be_replaced, text_of, write_file, written_now,
+    Readers, beside, is_as_written, may_be_replaced, refuse_ending, text_of, write_file,
+    written_now,
 };
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
@@ -196,6 +197,7 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
         return Ok(());
     };
     settings.refuse_output(out, &args.file)?;
+    refuse_ending(out, &["xlsx"], "End it in .xlsx.")?;
     if !out.is_file() || is_as_written(out) {
         return Ok(());
     }

@@ -10,7 +10,9 @@ use super::check::form;
 use super::register::{PATIENCE, join};
 use super::world::{self, Target};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, RunArgs, SendArgs, TemplateArgs};
-use crate::cli::files::{Readers, may_be_replaced, write_bytes, write_file, written_now};
+use crate::cli::files::{
+    Readers, may_be_replaced, refuse_ending, write_bytes, write_file, written_now,
+};
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
@@ -156,6 +158,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let (id, path) = (ContractTypeId(args.id), &args.output);
     let form = form(id, settings)?;
     settings.refuse_output(path, &settings.form_path(id))?;
+    refuse_ending(path, &["xlsx"], "End it in .xlsx.")?;
     let shown = path.display();
     if !may_be_replaced(path) {
         let message = format!(

@@ -2,7 +2,7 @@
 //! (`backup`), decided on (`settle`) and forgotten (`purge`). Only the last two wait for a run in progress.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexSet;
@@ -14,7 +14,8 @@ use crate::cli::args::{
     ExportArgs, LangArg, PurgeArgs, ReportArgs, SendArgs, SettleArgs, SettledAs, StatusArgs,
 };
 use crate::cli::files::{
-    Readers, may_be_replaced, refuse_output, write_file, write_first, written_now,
+    Readers, may_be_replaced, refuse_changed, refuse_ending, refuse_output, write_file,
+    write_first, written_now,
 };
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, now};
@@ -83,9 +84,9 @@ pub fn runs(settings: &Settings) -> Ended {
 }
 
 pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
+    let (path, format) = (&args.output, format_of(args)?);
     let opened = Opened::find(settings, false)?;
     let run = opened.run(args.run)?;
-    let path = &args.output;
     let (what, runs) = match args.run {
         None if args.not_signed => (
             "The reminder list is".to_owned(),
@@ -94,20 +95,23 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
         _ => (format!("Results of run {run} are"), vec![(run, None)]),
     };
     let told = format!("{what} in {}.", path.display());
-    put(&opened, run, path, &told, |out| {
-        let rows = write_results(args, &opened, &runs, None, out)?;
+    put(&opened, run, path, &told, |written_at, out| {
+        let options = (format, written_at);
+        let rows = write_results(args, &opened, &runs, options, out)?;
         Ok(json!({ "run": run, "output": path.to_string_lossy(), "rows": rows }))
     })
 }
 
 pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
+    let way = "A report is a page: end it in .html.";
+    refuse_ending(&args.output, &["html", "htm"], way)?;
     let opened = Opened::find(settings, false)?;
     let run = opened.run(args.run)?;
     let data = report_data(&opened, run)?;
     let language = args.lang.or_of(&opened.reader.columns(run)?);
     let path = &args.output;
     let told = format!("The report on run {run} is in {}.", path.display());
-    put(&opened, run, path, &told, |out| {
+    put(&opened, run, path, &told, |_, out| {
         write_html(out, &data, language)?;
         Ok(json!({ "run": run, "output": path.to_string_lossy(), "counts": data.summary.counts }))
     })
@@ -119,19 +123,37 @@ fn put(
     run: RunId,
     path: &Path,
     told: &str,
-    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<Value, Error>,
+    write: impl FnOnce(Option<u64>, &mut (dyn Write + Send)) -> Result<Value, Error>,
 ) -> Ended {
     let settings = opened.settings;
     if path == Path::new("-") {
-        return settings.output.print_file(|out| write(out).map(drop));
+        return settings.output.print_file(|out| write(None, out).map(drop));
     }
     settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
+    refuse_changed(path)?;
     let mut document = Value::Null;
     write_file(path, Readers::Owner, |file| {
-        document = write(&mut BufWriter::new(file))?;
-        Ok(())
+        written_now(file, |second| {
+            document = write(Some(second), &mut BufWriter::new(file))?;
+            Ok(())
+        })
     })?;
     settings.output.show_file(&document, told)
+}
+
+/// What is asked for, else what OUTPUT's name says.
+fn format_of(args: &ExportArgs) -> Result<Format, Error> {
+    if args.format.is_none() {
+        let way = "End it in .csv, .xlsx or .jsonl, or say with --format which of these it is.";
+        refuse_ending(&args.output, &["csv", "xlsx", "jsonl"], way)?;
+    }
+    let by_name = || args.output.extension()?.to_str()?.parse().ok();
+    let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
+    if format == Format::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
+        let error = Error::usage("workbook_to_terminal", "A terminal shows no workbook.");
+        return Err(error.hint("Name a file: --output results.xlsx"));
+    }
+    Ok(format)
 }
 
 /// Writes what became of these runs' rows, of all or of those that are named, below the columns of all. Gives the number of rows.
@@ -139,7 +161,7 @@ fn write_results(
     args: &ExportArgs,
     opened: &Opened<'_>,
     runs: &[(RunId, Option<BTreeSet<RowNumber>>)],
-    written_at: Option<u64>,
+    (format, written_at): (Format, Option<u64>),
     out: impl Write + Send,
 ) -> Result<u64, Error> {
     let (mut columns, mut places) = (IndexSet::new(), Vec::new());
@@ -153,8 +175,6 @@ fn write_results(
         language: args.lang.or_of(&columns),
         written_at,
     };
-    let by_name = || args.output.extension()?.to_str()?.parse().ok();
-    let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
     let mut sink = sink(format, &columns, options, out)?;
     let mut written = 0;
     let only = if args.not_signed {
@@ -209,7 +229,6 @@ impl Results {
     pub fn write(&mut self, opened: &Opened<'_>, run: RunId) -> Result<PathBuf, Error> {
         let args = ExportArgs {
             lang: self.lang,
-            format: Some(Format::Xlsx),
             ..ExportArgs::default()
         };
         let places = self.places.iter().filter(|place| may_be_replaced(place));
@@ -217,7 +236,8 @@ impl Results {
         let place = write_first(&places, Readers::Folder, |file| {
             written_now(file, |second| {
                 let runs = [(run, None)];
-                write_results(&args, opened, &runs, Some(second), BufWriter::new(file)).map(drop)
+                let options = (Format::Xlsx, Some(second));
+                write_results(&args, opened, &runs, options, BufWriter::new(file)).map(drop)
             })
         })?;
         self.places.insert(0, place.clone());
@@ -305,11 +325,9 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let settled = settled.len() as u64;
     ledger.finish()?;
     if is_created && settled > 0 {
-        let retry = command(&format!("retry {run} --row N --uncertain"), &sending);
-        settings.output.say(&format!(
-            "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back. \
-             While it is uncertain, `{retry}` sends it once more for a new link instead, though the customer may be invited a second time."
-        ));
+        settings.output.say(
+            "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back."
+        );
     }
     let word = if is_created { "created" } else { "not-created" };
     let document = json!({ "run": run, "settled": settled, "as": word });

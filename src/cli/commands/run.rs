@@ -103,7 +103,7 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
 
 /// Finds the run of an earlier command, and opens its ledger for writing.
 async fn go_on<'s>(
-    named: Option<i64>,
+    named: Option<RunId>,
     args: &'s SendArgs,
     settings: &'s Settings,
     command: &'static str,

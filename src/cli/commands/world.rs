@@ -67,7 +67,7 @@ impl<'s> Opened<'s> {
     }
 
     /// The run named on the command line, else the newest.
-    pub fn run(&self, named: Option<i64>) -> Result<RunId, Error> {
+    pub fn run(&self, named: Option<RunId>) -> Result<RunId, Error> {
         let path = self.path.display();
         let unknown = |message| Error::unusable("run_not_found", message);
         let Some(newest) = self.reader.newest_run()? else {
@@ -75,7 +75,7 @@ impl<'s> Opened<'s> {
             let message = format!("There is no run in {path} yet.");
             return Err(unknown(message).hint(format!("Begin with `{begin}`.")));
         };
-        let run = named.map_or(newest, RunId);
+        let run = named.unwrap_or(newest);
         if (RunId(1)..=newest).contains(&run) {
             return Ok(run);
         }

@@ -101,30 +101,3 @@ impl LangArg {
         self.lang.unwrap_or_else(|| Language::of(headers))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_read_and_nonsense_is_refused() {
-        let rate = |n| NonZeroU32::new(n).unwrap();
-        assert_eq!("5/s".parse(), Ok(Rate::PerSecond(rate(5))));
-        assert_eq!("60/min".parse(), Ok(Rate::PerMinute(rate(60))));
-        assert_eq!("unlimited".parse(), Ok(Rate::Unlimited));
-        for wrong in ["0/s", "5", "5/h", "-1/s", "", "x/min"] {
-            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
-        }
-        for (text, seconds) in [("90s", 90), ("2h", 7200), ("90d", 90 * 86_400)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
-        }
-        for wrong in ["", "2", "-1h", "soon"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!((delimiter("tab"), delimiter(";")), (Ok('\t'), Ok(';')));
-        assert_eq!(delimiter("،"), Ok('،'));
-        for wrong in ["", ";;", "\"", "\n"] {
-            assert!(delimiter(wrong).is_err(), "{wrong}");
-        }
-    }
-}

@@ -370,34 +370,6 @@ mod tests {
     use super::*;
     use crate::tables::rows;
 
-    #[cfg(unix)]
-    #[test]
-    fn every_spelling_leads_to_one_path() {
-        use std::os::unix::fs::symlink;
-        let folder = tempfile::tempdir().unwrap();
-        let real = folder.path().canonicalize().unwrap();
-        fs::create_dir(real.join("here")).unwrap();
-        symlink(real.join("here"), real.join("there")).unwrap();
-        symlink("here/acme.db", real.join("link.db")).unwrap();
-        symlink("loop.db", real.join("loop.db")).unwrap();
-        let expected = real.join("here").join("acme.db");
-        for spelling in [
-            "here/acme.db",
-            "there/acme.db",
-            "here/../there/acme.db",
-            "link.db",
-        ] {
-            assert_eq!(
-                canonical(&real.join(spelling)).unwrap(),
-                expected,
-                "{spelling}"
-            );
-        }
-        File::create(&expected).unwrap();
-        assert_eq!(canonical(&real.join("link.db")).unwrap(), expected);
-        assert!(canonical(&real.join("loop.db")).is_err());
-    }
-
     #[test]
     fn a_share_is_called_as_people_call_it() {
         for (path, shown) in [

@@ -568,17 +568,4 @@ pub mod tests {
             );
         }
     }
-
-    #[test]
-    fn all_mistakes_are_told_in_the_order_of_the_lines_and_none_that_follows_from_another() {
-        let text = "[limits]\nper_second = 0\nconcurency = 4\n[retry]\non_uncertain = \"x\"\n[oops]\n\
-                    [contract]\ncolumn = 5\nvalues = { a = 1 }\n[fields.414]\na = { column = 5, input = \"x\" }\n";
-        let error = Config::parse(text, "x").expect_err("a refusal");
-        let lines = told(&error);
-        let lines = lines
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("--> x:"));
-        let lines: Vec<&str> = lines.filter_map(|line| line.split(':').next()).collect();
-        assert_eq!(lines, ["2", "3", "5", "6", "8", "11"], "{error:?}");
-    }
 }

@@ -201,20 +201,12 @@ fn percent_encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::rows;
-
-    fn parsed(template: &str) -> Result<LinkTemplate, String> {
-        LinkTemplate::try_from(template.to_owned())
-    }
 
     #[test]
-    fn a_link_has_its_token_escaped_and_a_template_that_cannot_work_is_refused() {
-        let link = parsed("https://x.example/{{ row }}/{{ token }}#").unwrap();
+    fn a_link_has_its_token_escaped() {
+        let template = "https://x.example/{{ row }}/{{ token }}#".to_owned();
+        let link = LinkTemplate::try_from(template).unwrap();
         let rendered = link.render("a-1._~+/=&?#", RowNumber(7));
         assert_eq!(rendered, "https://x.example/7/a-1._~%2B%2F%3D%26%3F%23#");
-        for (template, part) in rows::<(&str, &str)>("outcome.links") {
-            let error = parsed(template).unwrap_err();
-            assert!(error.contains(part), "{error}");
-        }
     }
 }

@@ -283,7 +283,6 @@ fn keys(columns: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::RowNumber;
 
     #[test]
     fn every_column_keeps_a_key_of_its_own() {
@@ -292,51 +291,5 @@ mod tests {
             keys(&columns),
             ["Name", "(2)", "Name (2)", "Name (2) (2)", "Name (3)"]
         );
-    }
-
-    fn export(cell: &str, format: Format, out: impl Write + Send) -> Result<(), Error> {
-        let link = LinkTemplate::try_from("https://x.example/{{ token }}".to_owned()).unwrap();
-        let options = ExportOptions {
-            link: Some(&link),
-            without_tokens: true,
-            language: Language::Arabic,
-            written_at: None,
-        };
-        let columns = ["Name".to_owned()];
-        let mut sink = sink(format, &columns, options, out)?;
-        sink.row(&ResultRow {
-            row: RowNumber(2),
-            cells: vec![Cell::Text(cell.to_owned())],
-            status: Status::Created,
-            token: Some(Secret::new("a/b=")),
-            error_code: None,
-            error: None,
-            problems: Vec::new(),
-            attempts: 1,
-            sent_at: None,
-            stage: None,
-        })?;
-        sink.finish()
-    }
-
-    #[test]
-    fn no_token_leaves_and_a_full_disk_is_told() {
-        struct Full;
-        impl Write for Full {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::StorageFull.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        for format in [Format::Csv, Format::Jsonl, Format::Xlsx] {
-            let mut out = Vec::new();
-            export("Mona", format, &mut out).unwrap();
-            let text = String::from_utf8_lossy(&out);
-            assert!(!text.contains("a/b=") && !text.contains("x.example"));
-            let full = export("Mona", format, BufWriter::new(Full));
-            assert!(full.is_err(), "{format:?}");
-        }
     }
 }

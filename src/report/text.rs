@@ -472,13 +472,7 @@ pub mod tests {
         summary.source = "-".to_owned();
         summary.reason = Some(reason(Stop::Refused, Some("Vlens answered 403.")));
         let text = told(&summary, 80);
-        for line in [
-            "Run 3 of standard input stopped early.",
-            "Vlens refuses every request, so nothing more was sent. Vlens answered 403.",
-            "             vlens-batch export 3 --only invalid --output invalid.xlsx --ledger b.db",
-            "  vlens-batch doctor --ledger b.db",
-            "  vlens-batch resume 3 --sandbox",
-        ] {
+        for line in rows::<&str>("text.refused") {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }
     }

@@ -227,6 +227,7 @@ pub(super) fn wait_asked_for(asked: RetryAfter, now: Timestamp) -> Option<Durati
 mod tests {
     use super::*;
     use crate::model::{Secret, Uncertainty};
+    use crate::tables::rows;
 
     fn every_wish() -> impl Iterator<Item = Wishes> {
         (0..8).map(|bits| Wishes {
@@ -299,67 +300,44 @@ mod tests {
         format!("{}, {next}{pause}", decision.status)
     }
 
+    /// Each as the table names it, `9x` for so many, behind it the seconds that were asked for.
+    fn met(told: &str) -> Vec<Why> {
+        let met = told.split(", ").map(|one| {
+            let (times, one) = one.split_once("x ").unwrap_or(("1", one));
+            let (word, seconds) = one.split_once(' ').unwrap_or((one, ""));
+            let asked = seconds.parse().ok().map(after);
+            let why = match word {
+                "rejected" => Why::Rejected(1),
+                "timeout" => Why::Uncertain(Uncertainty::Timeout),
+                "broken" => Why::Uncertain(Uncertainty::Broken),
+                "unreadable" => Why::Uncertain(Uncertainty::Unreadable),
+                "server_error" => Why::Uncertain(Uncertainty::ServerError),
+                "redirect" => Why::Uncertain(Uncertainty::Redirect),
+                "no_rights" => Why::Refused(Refusal::Rights),
+                "not_the_api" => Why::Refused(Refusal::NotTheApi),
+                "unreachable" => Why::Unreachable,
+                "unprocessed" => Why::Unprocessed,
+                "unauthorized" => Why::Unauthorized,
+                "throttled" => Why::Throttled(asked),
+                "unavailable" => Why::Unavailable(asked.expect(told)),
+                _ => panic!("{told}"),
+            };
+            vec![why; times.parse().expect(told)]
+        });
+        met.flatten().collect()
+    }
+
     /// The module's second table. An uncertain row above all is never sent again, whatever is left of its attempts.
     #[test]
     fn what_follows_is_as_the_table_says() {
-        use Why::{
-            Refused, Rejected, Throttled, Unauthorized, Unavailable, Uncertain, Unprocessed,
-            Unreachable,
-        };
-        let throttled = Throttled(Some(after(7)));
-        let unavailable = Unavailable(after(5));
-        let nine = [throttled; 9];
-        for (met, expected) in [
-            (&[Rejected(1)][..], "rejected, done"),
-            (&[Uncertain(Uncertainty::Timeout)], "uncertain, done"),
-            (&[Uncertain(Uncertainty::Broken)], "uncertain, done"),
-            (&[Uncertain(Uncertainty::Unreadable)], "uncertain, done"),
-            (&[Uncertain(Uncertainty::ServerError)], "uncertain, done"),
-            (
-                &[Uncertain(Uncertainty::Redirect)],
-                "uncertain, stop: NotTheApi",
-            ),
-            (&[Refused(Refusal::Rights)], "pending, stop: Rights"),
-            (&[Refused(Refusal::NotTheApi)], "pending, stop: NotTheApi"),
-            (&[Unreachable], "pending, again in 1 s"),
-            (&[Unreachable, Unprocessed], "pending, again in 2 s"),
-            (&[Unreachable, Unprocessed, Unreachable], "failed, done"),
-            (&nine, "pending, again in 7 s, pause of 7 s"),
-            (&[throttled; 10], "failed, done, pause of 7 s"),
-            // A 429 uses up no attempt, and only those in a row add up.
-            (
-                &[&nine[..], &[Unreachable]].concat(),
-                "pending, again in 1 s",
-            ),
-            (
-                &[&nine[..], &[Unreachable, Throttled(None)]].concat(),
-                "pending, again in 1 s, pause of 1 s",
-            ),
-            (&[unavailable; 2], "pending, again in 5 s, pause of 5 s"),
-            (&[unavailable; 3], "failed, done, pause of 5 s"),
-            // Nobody waits that long.
-            (
-                &[Throttled(Some(after(3601)))],
-                "pending, stop: so; Vlens asks to wait for longer than an hour, pause of 3600 s",
-            ),
-            (
-                &[Unavailable(after(7200))],
-                "pending, stop: so; Vlens asks to wait for longer than an hour, pause of 3600 s",
-            ),
-            (&[Unauthorized], "pending, again with a fresh token"),
-            (
-                &[Unauthorized, throttled, Unauthorized],
-                "pending, again with a fresh token",
-            ),
-            (&[Unauthorized, Unauthorized], "pending, stop: Credentials"),
-        ] {
-            assert_eq!(decided(met, CIRCUMSTANCES), expected, "{met:?}");
+        for (told, expected) in rows::<(&str, &str)>("decide.follows") {
+            assert_eq!(decided(&met(told), CIRCUMSTANCES), expected, "{told}");
         }
         let without_login = Circumstances {
             can_log_in: false,
             ..CIRCUMSTANCES
         };
-        let refused = decided(&[Unauthorized], without_login);
+        let refused = decided(&[Why::Unauthorized], without_login);
         assert_eq!(refused, "pending, stop: Credentials");
         let created = Ok(Secret::new("t"));
         let decision = decide(&created, &mut History::default(), CIRCUMSTANCES);

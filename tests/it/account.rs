@@ -87,12 +87,3 @@ fn no_file_beside_a_sheet_has_the_account_sent_elsewhere() {
         "a login used the minute up"
     );
 }
-
-#[test]
-fn without_a_terminal_nothing_is_asked() {
-    let world = World::new();
-    let refused = bare(&world, "account").ends(2);
-    refused.complains_of("terminal");
-    bare(&world, "account --show").ends(0);
-    bare(&world, "account --forget").ends(0);
-}

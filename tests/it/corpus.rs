@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Recipe, World, of_each};
+use crate::support::{self, Recipe, World, of_each};
 
 /// Processor seconds and KB of memory that a process may write to. Beyond them it is killed, or aborts.
 const LIMITS: &str = "ulimit -t 20; ulimit -d 204800";
@@ -22,13 +22,7 @@ fn corpus() -> PathBuf {
 
 fn cases() -> Vec<Case> {
     let cases = fs::read_to_string(corpus().join("cases.toml")).expect("the cases");
-    let cases: Cases = toml::from_str(&cases).expect("cases as described");
-    cases.case
-}
-
-#[derive(Deserialize)]
-struct Cases {
-    case: Vec<Case>,
+    support::cases(&cases, "case")
 }
 
 #[derive(Deserialize)]

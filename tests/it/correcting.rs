@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Promise, World, each, pick};
+use crate::support::{Promise, Recipe, World, each, parts, pick, rows};
 
 const SHEET: &str = "الموبايل,الاسم,تاريخ الميلاد\n\
                      1012345678,منى عادل,31/01/1990\n\
@@ -181,12 +181,9 @@ fn the_next_command_is_quoted_for_the_shell() {
 
 /// A part of a workbook.
 fn part(world: &World, book: &str, name: &str) -> String {
-    let file = std::fs::File::open(world.path(book)).expect("a book");
-    let mut book = zip::ZipArchive::new(file).expect("a package");
-    let mut text = String::new();
-    let mut part = book.by_name(name).expect("a part");
-    std::io::Read::read_to_string(&mut part, &mut text).expect("text");
-    text
+    let book = std::fs::read(world.path(book)).expect("a book");
+    let part = parts(&book).remove(name).expect("a part");
+    String::from_utf8(part).expect("text")
 }
 
 #[test]
@@ -272,28 +269,8 @@ fn an_export_is_read_as_it_was_written_whatever_the_config_says_of_the_sheet() {
 
 /// A book as a bank keeps it: titles, Arabic headers, widths and number formats of its own.
 fn a_bank_s_book(world: &World) {
-    use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
-    let mut book = Workbook::new();
-    let sheet = book.add_worksheet();
-    let mut fill = || -> Result<(), rust_xlsxwriter::XlsxError> {
-        sheet.set_name("العملاء")?.set_right_to_left(true);
-        sheet.write(0, 0, "بنك النيل")?;
-        for (at, name) in (0..).zip(["الاسم", "الموبايل", "تاريخ الميلاد", "الدخل"])
-        {
-            sheet.write(2, at, name)?;
-        }
-        let money = Format::new().set_num_format("#,##0.00\" ج.م\"");
-        let day = Format::new().set_num_format("dd/mm/yyyy");
-        sheet.set_column_width(0, 31.5)?;
-        for (row, phone) in [(3, "0101"), (4, "01012345678")] {
-            sheet.write(row, 0, "منى عادل")?.write(row, 1, phone)?;
-            sheet.write_with_format(row, 2, ExcelDateTime::from_ymd(1990, 12, 31)?, &day)?;
-            sheet.write_with_format(row, 3, 5000.5, &money)?;
-        }
-        Ok(())
-    };
-    fill().expect("a filled sheet");
-    book.save(world.path("loans.xlsx")).expect("a book");
+    let book = rows::<Recipe>("correcting.bank").remove(0).bytes();
+    world.file("loans.xlsx", book);
     world.config(
         "[source]\nheader_row = 3\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"الاسم\"\n\
          birthDate = { column = \"تاريخ الميلاد\", type = \"date\" }\nincome = { column = \"الدخل\", type = \"number\" }\n",

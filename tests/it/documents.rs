@@ -198,6 +198,13 @@ fn export_as_csv_and_as_a_workbook_has_the_sheets_columns_first() {
         assert_eq!([&row[0], &row[5]], [0, 5].map(|at| cells[at].to_string()));
     }
     assert_eq!(cells.len(), 6);
+    world.ran("export --without-tokens --output without.xlsx", 0);
+    let book = format!("{:?}", world.cells("without.xlsx", 0));
+    assert!(!book.contains(token) && !book.contains("onboard.example"));
+    for format in ["csv", "jsonl"] {
+        let without = world.ran(&format!("export --without-tokens --format {format}"), 0);
+        without.hides(token).hides("onboard.example");
+    }
 }
 
 #[test]

@@ -42,6 +42,12 @@ fn exit_1_whatever_could_not_be_written() {
             assert_ne!(left.code(), Some(1), "{left}");
         }
     }
+    for format in ["csv", "jsonl"] {
+        let export = world.line(&format!("export --output full.{format}"));
+        let full = export.after_shell("trap '' XFSZ; ulimit -f 0").ends(1);
+        full.complains_of("cannot be written");
+        assert!(!world.path(format!("full.{format}")).exists());
+    }
 }
 
 #[test]

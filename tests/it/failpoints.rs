@@ -47,16 +47,12 @@ fn a_crash_at_any_place_loses_nothing_with_many_workers() {
 }
 
 #[test]
-fn a_later_crash_loses_nothing_either() {
+fn a_later_crash_loses_nothing_either_and_every_commit_can_be_the_last() {
     for place in rows("failpoints.places") {
         for nth in [2, 5] {
             crash_and_go_on(place, nth, 3);
         }
     }
-}
-
-#[test]
-fn every_commit_of_a_run_can_be_the_last() {
     for nth in 1..=16 {
         crash_and_go_on("before_commit", nth, 2);
         crash_and_go_on("after_commit", nth, 2);

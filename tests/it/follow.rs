@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Recipe, World, pick, rows};
+use crate::support::{Recipe, World, cases, pick, rows};
 
 const CONFIG: &str = "
 [result]
@@ -14,16 +14,6 @@ stage = \"الحالة\"
 at = \"آخر تحديث\"
 signed = [\"تم التوقيع\"]
 ";
-
-/// The portal's file in the words of an Arabic one.
-const WORDS: [(&str, &str); 6] = [
-    ("Mobile", "رقم الموبايل"),
-    ("Status", "الحالة"),
-    ("Updated", "آخر تحديث"),
-    ("Customer signed", "تمّ التوقيع"),
-    ("Approved", "تمت الموافقة"),
-    ("Not started", "لم يبدأ"),
-];
 
 /// The phones on the reminder list of the newest run; each has a link.
 fn reminded(world: &World) -> Vec<String> {
@@ -50,7 +40,8 @@ fn the_loop_from_the_invitation_to_the_reminder_list() {
     assert_eq!(reminded(&world).len(), 40);
 
     let text = world.read(&file);
-    let translated = WORDS.iter().fold(text.clone(), |text, (english, arabic)| {
+    let words = rows::<(&str, &str)>("follow.words").into_iter();
+    let translated = words.fold(text.clone(), |text, (english, arabic)| {
         text.replace(english, arabic)
     });
     world.file("portal.csv", translated);
@@ -225,11 +216,6 @@ struct Expected {
     counts: [u64; 5],
 }
 
-#[derive(Deserialize)]
-struct Cases {
-    case: Vec<Case>,
-}
-
 const COUNTS: [&str; 5] = [
     "matched",
     "not_ours",
@@ -244,9 +230,9 @@ const SHEET: &str = "phoneNumber,email,contractTypeId,nationalId\n\
 
 #[test]
 fn files_of_many_kinds_are_understood() {
-    let cases: Cases = toml::from_str(include_str!("follow.toml")).expect("the cases");
-    assert!(cases.case.len() >= 12);
-    for case in cases.case {
+    let cases = cases::<Case>(include_str!("follow.toml"), "case");
+    assert!(cases.len() >= 12);
+    for case in cases {
         let world = World::with_server();
         world.file("customers.csv", case.sheet.as_deref().unwrap_or(SHEET));
         if let Some(config) = &case.config {

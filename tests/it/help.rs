@@ -9,25 +9,20 @@ use crate::support::World;
 
 /// Every command with its path, such as `contract-types pull`, and its visible long flags.
 fn commands() -> Vec<(Vec<String>, Vec<String>)> {
-    fn walk(command: &clap::Command, path: &[String], all: &mut Vec<(Vec<String>, Vec<String>)>) {
-        let flags = command
-            .get_arguments()
-            .filter(|arg| !arg.is_hide_set())
-            .filter_map(|arg| arg.get_long().map(|long| format!("--{long}")));
-        all.push((path.to_vec(), flags.collect()));
-        for sub in command
-            .get_subcommands()
-            .filter(|sub| sub.get_name() != "help")
-        {
-            let mut path = path.to_vec();
-            path.push(sub.get_name().to_owned());
-            walk(sub, &path, all);
-        }
-    }
     let mut command = Cli::command();
     command.build();
-    let mut all = Vec::new();
-    walk(&command, &[], &mut all);
+    let (mut open, mut all) = (vec![(Vec::new(), command)], Vec::new());
+    while let Some((path, command)) = open.pop() {
+        let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let flags = shown.filter_map(|arg| arg.get_long().map(|long| format!("--{long}")));
+        all.push((path.clone(), flags.collect()));
+        let below = command.get_subcommands();
+        let below = below.filter(|below| below.get_name() != "help").cloned();
+        open.extend(below.map(|below| {
+            let name = below.get_name().to_owned();
+            ([&path[..], &[name]].concat(), below)
+        }));
+    }
     all
 }
 

@@ -88,15 +88,7 @@ fn no_files_need_each_other() {
             circles.insert(circle);
         }
     }
-    let told: Vec<String> = circles
-        .iter()
-        .map(|circle| circle.iter().copied().collect::<Vec<_>>().join(", "))
-        .collect();
-    assert!(
-        told.is_empty(),
-        "these need each other:\n{}",
-        told.join("\n")
-    );
+    assert!(circles.is_empty(), "these need each other: {circles:#?}");
 }
 
 /// The names on the way to a module, from the crate's root.
@@ -123,30 +115,16 @@ struct File {
 impl House {
     fn read() -> House {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut texts = Vec::new();
-        for file in rust_files(&src) {
-            let inside = file.strip_prefix(&src).ok().and_then(Path::to_str);
-            let text = std::fs::read_to_string(&file).expect("a readable file");
-            texts.push((inside.expect("a name in UTF-8").to_owned(), text));
-        }
-        assert!(texts.len() > 50, "only {} files found", texts.len());
-        let texts: Vec<(&str, &str)> = texts
-            .iter()
-            .map(|(name, text)| (&**name, &**text))
-            .collect();
-        House::of(&texts)
-    }
-
-    fn of(texts: &[(&str, &str)]) -> House {
         let mut files = BTreeMap::new();
-        for (name, text) in texts {
+        for path in rust_files(&src) {
+            let name = path.strip_prefix(&src).ok().and_then(Path::to_str);
+            let name = name.expect("a name in UTF-8");
+            let text = std::fs::read_to_string(&path).expect("a readable file");
             let mut file = File {
                 name: format!("src/{name}"),
                 ..File::default()
             };
-            file.visit_file(
-                &syn::parse_file(text).unwrap_or_else(|error| panic!("{name}: {error}")),
-            );
+            file.visit_file(&syn::parse_file(&text).expect(name));
             let module = name.trim_end_matches(".rs").trim_end_matches("/mod");
             let module = match module {
                 "lib" => Vec::new(),
@@ -154,24 +132,16 @@ impl House {
             };
             files.insert(module, file);
         }
+        assert!(files.len() > 50, "only {} files found", files.len());
         // Test modules are not declared where it counts.
-        let declared = |module: &Module, files: &BTreeMap<Module, File>| {
-            let is_declared = |parent: &File| {
-                module
-                    .last()
-                    .is_some_and(|name| parent.children.contains(name))
-            };
-            module.is_empty()
-                || module[0] == "main"
-                || files
-                    .get(&module[..module.len() - 1])
-                    .is_some_and(is_declared)
+        let is_declared = |module: &Module| match module.split_last() {
+            Some((name, parent)) if name != "main" => files
+                .get(parent)
+                .is_some_and(|parent: &File| parent.children.contains(name)),
+            _ => true,
         };
-        let tests: Vec<Module> = files
-            .keys()
-            .filter(|module| !declared(module, &files))
-            .cloned()
-            .collect();
+        let modules = files.keys().filter(|module| !is_declared(module));
+        let tests: Vec<Module> = modules.cloned().collect();
         files.retain(|module, _| !tests.iter().any(|test| module.starts_with(test)));
         House { files }
     }

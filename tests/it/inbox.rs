@@ -180,24 +180,6 @@ fn a_file_that_grows_is_left_until_it_rests() {
 }
 
 #[test]
-fn results_that_are_open_elsewhere_get_a_number_and_it_is_said() {
-    let world = World::with_server();
-    world.file("inbox/a.csv", sheet(&some(0, 1)));
-    world.file("inbox/a.results.xlsx", "somebody's copy");
-    world.file("inbox/~$a.results.xlsx", "mona");
-    // Where replacing is refused, as on Windows: here because it is a folder.
-    world.file("inbox/b.csv", sheet(&some(1, 1)));
-    world.file("inbox/b.results.xlsx/inside", "");
-    let swept = sweep(&world).expect(0);
-    for name in ["a", "b"] {
-        let second = format!("{name}.results-2.xlsx");
-        swept.complains_of(&second);
-        assert_eq!(statuses(&world, &second), ["created"]);
-    }
-    assert_eq!(world.read("inbox/a.results.xlsx"), "somebody's copy");
-}
-
-#[test]
 fn a_sheet_whose_results_no_workbook_holds_keeps_no_other_from_being_sent() {
     let world = World::with_server();
     let wide = |line: &str| format!("{line}{}\n", ",_".repeat(16_376));
@@ -257,21 +239,33 @@ fn each_sheet_has_results_of_its_own_however_it_is_called() {
 }
 
 #[test]
-fn what_somebody_keeps_under_a_name_of_ours_stays() {
+fn what_is_kept_or_open_under_a_name_of_ours_stays_and_ours_get_a_number_and_it_is_said() {
     let world = World::with_server();
-    for name in ["a.results.xlsx", "b.error.txt"] {
+    let kept = ["a.results.xlsx", "b.error.txt", "c.results.xlsx"];
+    for name in kept {
         world.file(format!("inbox/{name}"), "mine");
     }
-    world.file("inbox/a.csv", sheet(&some(0, 1)));
+    for (n, name) in ["a.csv", "c.csv", "d.csv"].iter().enumerate() {
+        world.file(format!("inbox/{name}"), sheet(&some(n, 1)));
+    }
     world.file("inbox/b.csv", "");
-    deals_with(&sweep(&world).expect(5), &[("a.csv", 0), ("b.csv", 5)]);
-    assert_eq!(statuses(&world, "a.results-2.xlsx"), ["created"]);
+    world.file("inbox/~$a.results.xlsx", "mona");
+    // Where replacing is refused, as on Windows: here because it is a folder.
+    world.file("inbox/d.results.xlsx/inside", "");
+    let swept = sweep(&world).expect(5);
+    let dealt = [("a.csv", 0), ("b.csv", 5), ("c.csv", 0), ("d.csv", 0)];
+    deals_with(&swept, &dealt);
+    for name in ["a", "c", "d"] {
+        let numbered = format!("{name}.results-2.xlsx");
+        assert_eq!(statuses(&world, &numbered), ["created"]);
+        swept.complains_of(&numbered);
+    }
     let second = world.path("inbox/b.error-2.txt");
     assert!(second.exists());
-    world.file("inbox/b.csv", sheet(&some(1, 1)));
+    world.file("inbox/b.csv", sheet(&some(3, 1)));
     deals_with(&sweep(&world).expect(0), &[("b.csv", 0)]);
     assert!(!second.exists());
-    for name in ["a.results.xlsx", "b.error.txt"] {
+    for name in kept {
         assert_eq!(world.read(format!("inbox/{name}")), "mine");
     }
 }

@@ -6,16 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{Recipe, World, each, pick, rows};
+use crate::support::{Recipe, World, cases, each, pick, rows};
 
 fn sheets() -> Vec<Case> {
-    let cases = include_str!("../corpus/init/sheets.toml");
-    toml::from_str::<Cases>(cases).expect("sheets").sheet
-}
-
-#[derive(Deserialize)]
-struct Cases {
-    sheet: Vec<Case>,
+    cases(include_str!("../corpus/init/sheets.toml"), "sheet")
 }
 
 #[derive(Deserialize)]
@@ -31,6 +25,9 @@ struct Case {
     recipe: Recipe,
     sent: Option<u64>,
 }
+
+/// An arrow key.
+const DOWN: &str = "\u{1b}[B";
 
 /// Columns right, wrong and open, and what went otherwise than it should.
 #[derive(Default)]
@@ -281,66 +278,61 @@ fn the_plain_word_for_the_customer_above_names_is_the_name() {
     }
 }
 
-#[test]
-fn at_a_terminal_enter_takes_a_guess_and_arrows_another() {
-    const DOWN: &str = "\u{1b}[B";
-    // Below "leave it out": phone, e-mail, contract type, fullName.
-    let another = format!("414\r{}\r\r", DOWN.repeat(4));
-    for (keys, remark, name) in [
-        ("414\r\r\r", "\n#   Blurb\n", ""),
-        (&another, "", "\nfullName = \"Blurb\""),
-    ] {
-        let world = World::new();
-        world.file("customers.csv", "Mobile,Blurb\n01012345678,Mona Adel\n");
-        let (code, screen) = world.line("init customers.csv").on_a_terminal(keys);
-        assert_eq!(code, 0, "{screen}");
-        let asked = screen.split_once("as a form would show it");
-        let (asked, _) = asked.expect("a check");
-        assert!(!asked.contains("01012345678"), "masked: {screen}");
-        for line in ["\nphone = \"Mobile\"", "\ntypes = [414]", remark, name] {
-            wrote(&world, line);
-        }
-    }
-}
-
 /// What a person changes, joins, does not know, or does not want after all.
 #[test]
-fn at_a_terminal_there_is_a_way_back_before_anything_is_written() {
-    const DOWN: &str = "\u{1b}[B";
+fn at_a_terminal_enter_takes_a_guess_arrows_another_and_there_is_a_way_back() {
+    const ID: &str = " --contract-type 414";
+    const JOINED: &str = "\nfullName = { template = \"{{ row['Blurb'] }}{% if row['Rest'] %} {{ row['Rest'] }}{% endif %}\" }\n";
     let full_name = format!("{}\r", DOWN.repeat(4));
     let change_second = format!("{DOWN}\r{DOWN}\r{DOWN}\r\r");
     let stop = format!("{DOWN}{DOWN}\r");
     let joined = format!("{full_name}{full_name}\r");
-    for (header, keys, code, line) in [
-        ("Mobile,Name", "\r", 0, "\nfullName = \"Name\"\n"),
-        ("Mobile,Name", &change_second, 0, "\n#   Name\n"),
-        (
-            "Mobile,Blurb,Rest",
-            &joined,
-            0,
-            "\nfullName = { template = \"{{ row['Blurb'] }}{% if row['Rest'] %} {{ row['Rest'] }}{% endif %}\" }\n",
-        ),
-        ("Mobile,Name", &stop, 4, ""),
+    // Below "leave it out": phone, e-mail, contract type, fullName.
+    let another = format!("414\r{full_name}\r");
+    for (header, options, keys, code, line) in [
+        ("Mobile,Blurb", "", "414\r\r\r", 0, "\n#   Blurb\n"),
+        ("Mobile,Blurb", "", &another, 0, "\nfullName = \"Blurb\""),
+        ("Mobile,Name", ID, "\r", 0, "\nfullName = \"Name\"\n"),
+        ("Mobile,Name", ID, &change_second, 0, "\n#   Name\n"),
+        ("Mobile,Blurb,Rest", ID, &joined, 0, JOINED),
+        ("Mobile,Name", ID, &stop, 4, ""),
     ] {
         let world = World::new();
-        world.file("c.csv", format!("{header}\n01012345678,Mona,Adel\n"));
-        let init = world.line("init c.csv --contract-type 414");
+        let name = if header.ends_with("Rest") {
+            "Mona,Adel"
+        } else {
+            "Mona Adel"
+        };
+        world.file("c.csv", format!("{header}\n01012345678,{name}\n"));
+        let init = world.line(&format!("init c.csv{options}"));
         let (ended, screen) = init.on_a_terminal(keys);
-        assert_eq!(ended == 4, code == 4, "{screen}");
-        let config = std::fs::read_to_string(world.path("vlens-batch.toml")).unwrap_or_default();
-        assert!(config.contains(line), "{line:?} in:\n{config}\n{screen}");
-        assert_eq!(config.is_empty(), code == 4, "{screen}");
+        assert_eq!(ended, code, "{screen}");
+        let asked = screen.split_once("as a form would show it");
+        assert_eq!(asked.is_some(), code == 0, "{screen}");
+        let (asked, _) = asked.unwrap_or((&screen, ""));
+        assert!(!asked.contains("01012345678"), "masked: {screen}");
+        if code == 0 {
+            for line in ["\nphone = \"Mobile\"", "\ntypes = [414]", line] {
+                wrote(&world, line);
+            }
+        }
+        assert_eq!(world.path("vlens-batch.toml").exists(), code == 0);
     }
-    let world = World::new();
-    world.file("c.csv", "Mobile,Name\n01012345678,Mona\n");
-    let (code, screen) = world.line("init c.csv").on_a_terminal("\r\r");
-    assert_eq!(code, 5, "{screen}");
-    assert!(screen.contains("--contract-type ID --force"), "{screen}");
+    for (keys, code, told) in [
+        ("\u{1b}", 4, "No mapping was written"),
+        ("\r\r", 5, "--contract-type ID --force"),
+    ] {
+        let world = World::new();
+        world.file("c.csv", "Mobile,Name\n01012345678,Mona\n");
+        let (ended, screen) = world.line("init c.csv").on_a_terminal(keys);
+        assert_eq!(ended, code, "{screen}");
+        assert!(screen.contains(told), "{screen}");
+        assert_eq!(world.path("vlens-batch.toml").exists(), code == 5);
+    }
 }
 
 #[test]
 fn at_a_terminal_a_header_that_is_a_customers_is_masked_throughout() {
-    const DOWN: &str = "\u{1b}[B";
     let world = World::new();
     world.file(
         "c.csv",
@@ -355,34 +347,16 @@ fn at_a_terminal_a_header_that_is_a_customers_is_masked_throughout() {
     assert!(!asked.contains("mona@example"), "{screen}");
 }
 
-#[test]
-fn at_a_terminal_escape_leaves_everything_as_it_was() {
-    let world = World::new();
-    world.file("customers.csv", "Mobile\n01012345678\n");
-    let (code, screen) = world.line("init customers.csv").on_a_terminal("\u{1b}");
-    assert_eq!(code, 4, "{screen}");
-    assert!(screen.contains("No mapping was written"), "{screen}");
-    assert!(!world.path("vlens-batch.toml").exists());
-}
-
 /// One contract type's form is stored, and the sheet has two products.
 #[test]
 fn a_column_of_products_is_asked_about_and_never_left_out() {
-    let rows = "01012345678,Mona,Personal loan\n01012345679,Ali,Car lease\n";
-    for (header, forms) in [
-        ("Product", true),
-        ("Product", false),
-        ("المنتج", true),
-        ("Contract type", true),
-        ("Requested product (new)", true),
-        // Its values tell, whatever it is called.
-        ("Programme of the month", true),
-    ] {
+    const ROWS: &str = "01012345678,Mona,Personal loan\n01012345679,Ali,Car lease\n";
+    for (header, forms) in rows::<(&str, bool)>("init.products") {
         let world = World::new();
         if forms {
             world.form(414);
         }
-        world.file("c.csv", format!("phone,Name,{header}\n{rows}"));
+        world.file("c.csv", format!("phone,Name,{header}\n{ROWS}"));
         let ended = world.ran("init c.csv --yes", 5);
         let loan = if forms { "414" } else { "…" };
         let lines = [
@@ -399,7 +373,7 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
     }
     let world = World::new();
     world.form(414);
-    world.file("c.csv", format!("phone,Name,Product\n{rows}"));
+    world.file("c.csv", format!("phone,Name,Product\n{ROWS}"));
     let (code, screen) = world.line("init c.csv").on_a_terminal("٤١٥\r\r\r\r");
     assert_eq!(code, 0, "{screen}");
     wrote(

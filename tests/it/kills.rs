@@ -9,23 +9,14 @@ use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 
-use crate::support::{DATA_FOLDER, Finished, Promise, World, customers, damage, kills, sheet};
+use crate::support::{
+    DATA_FOLDER, Finished, Promise, World, customers, damage, kills, rows, sheet,
+};
 
-const FIRST: &str = "run customers.csv --rate unlimited --json --concurrency 4";
-const SECOND: &str = "run giza.csv --rate unlimited --json --concurrency 4";
-
-/// What may be killed. The last ones are killed beside a run, and the run after them.
-const WORKS: [(&str, &str); 10] = [
-    ("first sheet again", FIRST),
-    ("second sheet", SECOND),
-    ("resume", "resume --rate unlimited --json"),
-    ("retry", "retry --failed --rate unlimited --json"),
-    ("retry", "retry --rejected --rate unlimited --json"),
-    ("settle", "settle --all --as created --json"),
-    ("settle", "settle --all --as not-created --json"),
-    ("purge", "purge --older-than 90d --yes --json"),
-    ("backup", "backup copy.db"),
-    ("export", "export --format csv --output results.csv"),
+/// The two sheets, sent.
+const RUNS: [&str; 2] = [
+    "run customers.csv --rate unlimited --json --concurrency 4",
+    "run giza.csv --rate unlimited --json --concurrency 4",
 ];
 
 const ROWS: usize = 30;
@@ -78,9 +69,10 @@ impl Life {
             self.world.sent("customers.csv --limit 10", 4);
             return;
         }
-        let (name, line) = match WORKS[self.random.usize(..WORKS.len())] {
-            _ if !begun => ("first import", FIRST),
-            (_, line) if line.contains("not-created") && !self.may_ask => WORKS[1],
+        let works = rows::<(&str, &str)>("kills.works");
+        let (name, line) = match works[self.random.usize(..works.len())] {
+            _ if !begun => ("first import", RUNS[0]),
+            (_, line) if line.contains("not-created") && !self.may_ask => works[1],
             work => work,
         };
         if line.contains("not-created") {
@@ -93,7 +85,7 @@ impl Life {
         }
         let mut lives = vec![(name, line)];
         if ["backup", "export"].contains(&name) {
-            let run = [FIRST, SECOND][self.random.usize(..2)];
+            let run = RUNS[self.random.usize(..2)];
             lives.push(("run beside", run));
         }
         let clock = self.world.path("clock");

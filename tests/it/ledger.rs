@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::doctor::expect_level;
 use crate::support::{Promise, Running, World, rows};
 
 const SEND: &str = "customers.csv --concurrency 4";
@@ -132,6 +133,9 @@ fn a_damaged_ledger_is_told_and_sends_nothing() {
     fs::write(world.ledger(), &damaged).unwrap();
     let before = world.server_log().len();
     world.sent(SEND, 1).fails_with("ledger_damaged");
+    let report = world.ran("doctor --json", 1);
+    expect_level(&report, "ledger", "failure");
+    expect_level(&report, "login", "warning");
     assert_eq!(world.server_log().len(), before);
     // Cut short, as by a copy that was interrupted.
     fs::write(world.ledger(), &whole[..whole.len() / 2]).unwrap();
@@ -185,39 +189,31 @@ fn what_is_no_ledger_is_never_taken_for_a_new_one() {
 }
 
 #[test]
-fn a_ledger_of_a_newer_version_is_left_as_it_is() {
+fn a_ledger_of_a_newer_version_or_of_a_schema_that_was_never_released_is_left_as_it_is() {
     let world = begun(20);
-    let set_version = |by: i64| {
-        let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
-        let version: Result<i64, _> =
-            ledger.pragma_query_value(None, "user_version", |row| row.get(0));
-        let version = version.unwrap() + by;
-        ledger.pragma_update(None, "user_version", version).unwrap();
-    };
-    set_version(1);
     let before = world.server_log().len();
-    for line in ["run customers.csv", "status", "export"] {
-        let ended = world.ran(&format!("{line} --json"), 5);
-        ended.fails_with("ledger_newer");
+    let [version] = world.query("SELECT user_version FROM pragma_user_version");
+    let set = |version: i64| format!("PRAGMA user_version = {version}");
+    let rename =
+        |from: &str, to: &str| format!("UPDATE meta SET key = '{to}' WHERE key = '{from}'");
+    for (change, back, code) in [
+        (set(version + 1), set(version), "ledger_newer"),
+        (
+            rename("schema", "x"),
+            rename("x", "schema"),
+            "ledger_unreleased",
+        ),
+    ] {
+        let ledger = || rusqlite::Connection::open(world.ledger()).unwrap();
+        ledger().execute_batch(&change).unwrap();
+        for line in ["run customers.csv", "status", "export"] {
+            let ended = world.ran(&format!("{line} --json"), 5);
+            ended.fails_with(code);
+        }
+        assert_eq!(world.server_log().len(), before);
+        ledger().execute_batch(&back).unwrap();
     }
-    assert_eq!(world.server_log().len(), before);
-    set_version(-1);
     goes_on_as_if_nothing_had_been(&world, 20);
-}
-
-#[test]
-fn a_ledger_of_a_schema_that_was_never_released_is_told_as_such() {
-    let world = begun(20);
-    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
-    let forget = "DELETE FROM meta WHERE key = 'schema'";
-    ledger.execute(forget, ()).unwrap();
-    drop(ledger);
-    let before = world.server_log().len();
-    for line in ["run customers.csv", "status", "export"] {
-        let ended = world.ran(&format!("{line} --json"), 5);
-        ended.fails_with("ledger_unreleased");
-    }
-    assert_eq!(world.server_log().len(), before);
 }
 
 #[test]

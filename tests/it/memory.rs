@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Finished, Promise, Vlens, World, customers, is_any_repeated, sheet};
+use crate::support::{Finished, Promise, Vlens, World, customers, is_any_repeated, rows, sheet};
 
 /// The files of a ledger.
 const FILES: [&str; 4] = ["", "-wal", "-shm", ".lock"];
@@ -73,13 +73,6 @@ fn is_told(world: &World, what: &str) -> String {
     number.chars().take_while(char::is_ascii_digit).collect()
 }
 
-fn loses(world: &World, suffix: &str, change: impl FnOnce(&mut Vec<u8>)) {
-    let path = world.beside_ledger(suffix);
-    let mut bytes = fs::read(&path).expect("a file");
-    change(&mut bytes);
-    fs::write(path, bytes).expect("a changed file");
-}
-
 fn remove(world: &World, files: &[&str]) {
     for suffix in files {
         // Some are not there at every moment.
@@ -96,39 +89,26 @@ fn every_loss_is_told_before_anything_is_sent_and_what_is_put_back_goes_on() {
     let alone = fs::read(world.ledger()).unwrap();
     run.kill();
     let kept = keep(&world);
-    let losses: [(&str, &dyn Fn()); 10] = [
-        ("no log", &|| remove(&world, &["-wal", "-shm"])),
-        ("an empty log", &|| loses(&world, "-wal", Vec::clear)),
-        ("half a log", &|| {
-            loses(&world, "-wal", |log| log.truncate(log.len() / 2));
-        }),
-        ("a bit of the log", &|| {
-            loses(&world, "-wal", |log| {
-                let middle = log.len() / 2;
-                log[middle] ^= 4;
-            });
-        }),
-        ("everything but the lock", &|| {
-            remove(&world, &["", "-wal", "-shm"]);
-        }),
-        ("the ledger without its log", &|| {
-            remove(&world, &["", "-shm"]);
-        }),
-        ("an empty ledger", &|| loses(&world, "", Vec::clear)),
-        ("half a ledger", &|| {
-            loses(&world, "", |ledger| ledger.truncate(ledger.len() / 2));
-            remove(&world, &["-wal", "-shm"]);
-        }),
-        ("an old copy", &|| {
-            put_back(&world, &old, &["", "-wal", "-shm"]);
-        }),
-        ("a copy without its log", &|| {
-            fs::write(world.ledger(), &alone).unwrap();
-            remove(&world, &["-wal", "-shm"]);
-        }),
-    ];
-    for (what, lose) in losses {
-        lose();
+    for (what, losses) in rows::<(&str, Vec<(&str, &str)>)>("memory.losses") {
+        for (suffix, how) in losses {
+            let changed = |change: fn(&mut Vec<u8>)| {
+                let mut bytes = kept[suffix].clone();
+                change(&mut bytes);
+                fs::write(world.beside_ledger(suffix), bytes).unwrap();
+            };
+            match how {
+                "gone" => remove(&world, &[suffix]),
+                "empty" => changed(Vec::clear),
+                "half" => changed(|bytes| bytes.truncate(bytes.len() / 2)),
+                "a bit" => changed(|bytes| {
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 4;
+                }),
+                "old" => put_back(&world, &old, &[suffix]),
+                "alone" => fs::write(world.ledger(), &alone).unwrap(),
+                _ => panic!("{what}: {how}"),
+            }
+        }
         is_told(&world, what);
         put_back(&world, &kept, &FILES);
     }

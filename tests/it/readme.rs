@@ -1,5 +1,6 @@
 //! What the README and the reference beside it promise in tables is what the code says.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -10,6 +11,15 @@ use crate::support::{World, rows};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")
+}
+
+/// The files of a folder, one behind the other.
+fn texts(folder: &str) -> String {
+    let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let files = files.expect("a folder").flatten().map(|file| file.path());
+    let files = files.filter(|path| path.extension().is_some_and(|it| it == "rs"));
+    let text = |path| std::fs::read_to_string(path).expect("a file");
+    files.map(text).collect()
 }
 
 fn reference() -> String {
@@ -42,7 +52,7 @@ fn every_status_is_in_the_reference() {
 #[test]
 fn every_command_in_the_readme_exists() {
     let pages = page("README.md") + &reference();
-    let named: std::collections::BTreeSet<&str> = pages
+    let named: BTreeSet<&str> = pages
         .split("vlens-batch ")
         .skip(1)
         .filter_map(|rest| {
@@ -70,13 +80,7 @@ fn every_command_in_the_readme_exists() {
 #[test]
 fn every_setting_of_the_environment_is_in_the_reference_and_no_other() {
     let named = variables(&reference());
-    let mut read = std::collections::BTreeSet::new();
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "rs") {
-            read.extend(variables(&std::fs::read_to_string(path).unwrap()));
-        }
-    }
+    let mut read = variables(&texts("src/cli"));
     // Made from their names: NAME_FILE holds what NAME would.
     for secret in ["VLENS_API_KEY", "VLENS_PASSWORD"] {
         read.insert(format!("{secret}_FILE"));
@@ -89,7 +93,7 @@ fn every_setting_of_the_environment_is_in_the_reference_and_no_other() {
     }
 }
 
-fn variables(text: &str) -> std::collections::BTreeSet<String> {
+fn variables(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_uppercase() || c == '_';
     text.match_indices("VLENS_")
         .map(|(at, _)| {
@@ -104,7 +108,7 @@ fn variables(text: &str) -> std::collections::BTreeSet<String> {
 fn the_exit_codes_of_the_reference_are_those_of_the_help() {
     let help = World::new().ran("--help", 0).stdout;
     let table = help.split("Exit codes:").nth(1).expect("exit codes");
-    let in_help: std::collections::BTreeSet<char> = table
+    let in_help: BTreeSet<char> = table
         .split_whitespace()
         .filter(|word| word.len() == 1)
         .filter_map(|word| word.chars().next())
@@ -113,7 +117,7 @@ fn the_exit_codes_of_the_reference_are_those_of_the_help() {
     let reference = reference();
     let section = reference.split("## Exit codes").nth(1).expect("a section");
     let section = section.split("\n## ").next().expect("its text");
-    let in_reference: std::collections::BTreeSet<char> = section
+    let in_reference: BTreeSet<char> = section
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.chars().next())
         .filter(char::is_ascii_digit)
@@ -142,10 +146,7 @@ fn every_line_of_what_happens_when_is_tried() {
             "no test tries: {line}"
         );
     }
-    let mut tests = String::new();
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it")).unwrap() {
-        tests.push_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
-    }
+    let tests = texts("tests/it");
     for (begins, names) in &tried {
         assert!(
             lines.iter().any(|line| line.starts_with(*begins)),

@@ -282,9 +282,7 @@ fn what_was_uncertain_at_a_colleagues_is_asked_about_again() {
 
 #[test]
 fn whom_a_colleague_has_freed_is_asked_about_before_he_is_sent() {
-    let Some(team) = Team::new("", FAST) else {
-        return;
-    };
+    let Some(team) = Team::fast() else { return };
     people(&team, "mona", 0, 3);
     people(&team, "omar", 0, 3);
     team.run("mona").ends(0);

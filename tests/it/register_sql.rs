@@ -282,40 +282,25 @@ fn a_late_answer_moves_what_is_still_its_own_and_nothing_else() {
             .execute("SELECT 1 FROM vlens_batch.claims", &[]);
         assert!(look.await.is_err(), "a clerk may not look into the tables");
         for key in 1..=4 {
-            lost.push(uuid());
-            assert_eq!(
-                dying
-                    .open(&lost[usize::from(key) - 1], key, None)
-                    .await
-                    .verdict,
-                "granted"
-            );
+            let id = uuid();
+            assert_eq!(dying.open(&id, key, None).await.verdict, "granted");
+            lost.push(id);
         }
+        // The same question has the same answer.
         let again = dying.open(&lost[0], 1, None).await;
-        assert_eq!(
-            again.verdict, "granted",
-            "the same question has the same answer"
-        );
+        assert_eq!(again.verdict, "granted");
         let person = Process::begin(&server.url(), began).await;
-        assert!(
-            !person.settle(1, "pending").await,
-            "younger than the lease, it may still leave"
-        );
+        // Younger than the lease, it may still leave.
+        assert!(!person.settle(1, "pending").await);
         assert!(!person.settle(1, "created").await);
         drop(dying);
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        assert_eq!(
-            person.open(&uuid(), 1, None).await.status.as_deref(),
-            Some("uncertain"),
-            "swept"
-        );
+        let swept = person.open(&uuid(), 1, None).await;
+        assert_eq!(swept.status.as_deref(), Some("uncertain"));
         assert!(person.settle(2, "created").await, "a person's word");
         assert!(person.settle(3, "pending").await);
-        assert_eq!(
-            person.open(&uuid(), 3, None).await.verdict,
-            "granted",
-            "a newer request"
-        );
+        let newer = person.open(&uuid(), 3, None).await;
+        assert_eq!(newer.verdict, "granted");
         for (id, status) in lost
             .iter()
             .zip(["created", "pending", "pending", "rejected"])

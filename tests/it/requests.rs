@@ -114,4 +114,8 @@ fn standard_input_is_a_sheet() {
     assert_eq!(again["source"], "-");
     let checked = world.line("check - --json").stdin(text).ends(0);
     assert_eq!(checked.json()["valid"], 1);
+    // What only a person knows of it.
+    let tabs = "phone\tfullName,a,b,c,d\n01012345678\tMona,1,2,3,4\n";
+    let check = world.line("check - --json --contract-type 414 --delimiter tab");
+    assert_eq!(check.stdin(tabs).ends(0).json()["valid"], 1);
 }

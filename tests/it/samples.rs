@@ -26,18 +26,11 @@ fn world_with_samples() -> World {
 }
 
 #[test]
-fn the_same_sheet_as_csv_and_as_xlsx_is_the_same_bodies_byte_for_byte() {
+fn the_same_sheet_as_csv_and_as_xlsx_shows_and_sends_the_same_bodies_byte_for_byte() {
     let world = world_with_samples();
     for file in ["samples/customers.csv", "samples/customers.xlsx"] {
         let shown = world.vlens(["check", file, "--show", "100"]).ends(0);
         assert_eq!(shown.stdout, GOLDEN, "{file}");
-    }
-}
-
-#[test]
-fn the_bodies_that_are_shown_are_the_bodies_that_arrive() {
-    let world = world_with_samples();
-    for file in ["samples/customers.csv", "samples/customers.xlsx"] {
         let ledger = format!("{file}.db");
         world.send(file).args(["--ledger", &ledger]).ends(0);
     }
@@ -67,7 +60,7 @@ fn readmes_first_command_creates_all_and_a_second_time_none() {
 }
 
 #[test]
-fn problems_csv_shows_one_of_each_problem_that_a_csv_can_have() {
+fn problems_csv_shows_one_of_each_problem_that_a_csv_can_have_and_nothing_of_it_is_sent() {
     let world = world_with_samples();
     let check = world.ran("check samples/problems.csv --json", 3);
     let codes = each(&check.json()["problems"], "code");
@@ -78,11 +71,6 @@ fn problems_csv_shows_one_of_each_problem_that_a_csv_can_have() {
         let is_due = excuse.is_none();
         assert_eq!(shown.contains(code), is_due, "{code}: {excuse:?}");
     }
-}
-
-#[test]
-fn nothing_in_problems_csv_is_sent() {
-    let world = world_with_samples();
     let summary = world.sent("samples/problems.csv", 3).json();
     assert_eq!(summary["counts"]["invalid"], summary["rows"]);
     assert!(world.accepted().is_empty());

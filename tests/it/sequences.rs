@@ -12,7 +12,8 @@ enum Step {
     /// Killed at this place, when it is passed for the n-th time.
     Crash(&'static str, u8),
     Limit(u8),
-    Resume,
+    /// What a person types.
+    Tell(&'static str),
     /// Another name for the n-th customer.
     Edit(u8),
     Reverse,
@@ -20,17 +21,24 @@ enum Step {
     Extend,
     /// The first customer again, at the end.
     Repeat,
-    RetryFailed,
-    RetryRejected,
-    SettleCreated,
-    SettleNotCreated,
     ResendUncertain,
 }
+
+/// What a person may type. Whoever resumes does it more often than others.
+const TOLD: [&str; 6] = [
+    "resume --rate unlimited",
+    "resume --rate unlimited",
+    "retry --failed --rate unlimited",
+    "retry --rejected --rate unlimited",
+    "settle --all --as created",
+    NOT_CREATED,
+];
+const NOT_CREATED: &str = "settle --all --as not-created";
 
 impl Step {
     /// Whether a person says with it that a second invitation is all right.
     fn may_resend(&self) -> bool {
-        matches!(self, Step::SettleNotCreated | Step::ResendUncertain)
+        matches!(self, Step::Tell(NOT_CREATED) | Step::ResendUncertain)
     }
 }
 
@@ -40,16 +48,12 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Run),
         4 => (places, 1..6_u8).prop_map(|(place, nth)| Step::Crash(place, nth)),
         1 => (1..5_u8).prop_map(Step::Limit),
-        2 => Just(Step::Resume),
+        6 => prop::sample::select(&TOLD[..]).prop_map(Step::Tell),
         2 => (0..12_u8).prop_map(Step::Edit),
         1 => Just(Step::Reverse),
         1 => Just(Step::Shorten),
         1 => Just(Step::Extend),
         1 => Just(Step::Repeat),
-        1 => Just(Step::RetryFailed),
-        1 => Just(Step::RetryRejected),
-        1 => Just(Step::SettleCreated),
-        1 => Just(Step::SettleNotCreated),
         1 => Just(Step::ResendUncertain),
     ]
 }
@@ -85,11 +89,10 @@ impl Life {
             Step::Crash(place, nth) => self.send("", &format!("{place}:{nth}")),
             Step::Limit(rows) => self.send(&format!(" --limit {rows}"), ""),
             Step::ResendUncertain => self.send(" --resend-uncertain", ""),
-            Step::Resume => self.tell("resume --rate unlimited"),
-            Step::RetryFailed => self.tell("retry --failed --rate unlimited"),
-            Step::RetryRejected => self.tell("retry --rejected --rate unlimited"),
-            Step::SettleCreated => self.tell("settle --all --as created"),
-            Step::SettleNotCreated => self.tell("settle --all --as not-created"),
+            Step::Tell(line) => {
+                let ended = self.world.line(line).run();
+                assert!(ended.code().is_some_and(|code| code != 1), "{ended}");
+            }
             Step::Edit(n) => {
                 let n = usize::from(*n) % self.sheet.len();
                 let name = format!("{} again", self.sheet[n].name);
@@ -121,11 +124,6 @@ impl Life {
     fn send(&self, how: &str, place: &str) {
         let run = self.world.send(&format!("customers.csv{how}"));
         run.env("VLENS_BATCH_FAILPOINT", place).run();
-    }
-
-    fn tell(&self, line: &str) {
-        let ended = self.world.line(line).run();
-        assert!(ended.code().is_some_and(|code| code != 1), "{ended}");
     }
 
     fn broken(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Promise, World, pick, rows};
+use crate::support::{NAMES, Promise, World, pick, rows};
 
 const SECRET: &str = "s3cr3t-that-nobody-may-see";
 
@@ -22,19 +22,6 @@ fn flags_win_over_the_environment_and_that_over_the_toml() {
         let permissions = record.json()["SessionInput"]["sessionPermissions"].clone();
         assert_eq!(permissions["allowedContractTypeIds"], json!([414]));
     }
-}
-
-#[test]
-fn the_toml_serves_where_the_environment_is_silent() {
-    let world = World::with_server();
-    let base_url = world.base_url();
-    world.config(&format!(
-        "[api]\nbase_url = \"{base_url}\"\ntenancy_name = \"sandbox\"\n"
-    ));
-    world.customers("customers.csv", 1);
-    let run = world.send("customers.csv");
-    run.without_envs(["VLENS_BASE_URL", "VLENS_TENANCY_NAME"])
-        .ends(0);
 }
 
 #[test]
@@ -69,12 +56,26 @@ fn the_ledger_is_where_flag_then_environment_then_the_tenant_say() {
     let run = || world.send("data/customers.csv");
     let first = run().ends(0).json();
     assert_eq!(first["ledger"], world.ledger().display().to_string());
+    // Whatever the folder, a tenant has one memory.
+    let config = format!("[api]\nbase_url = \"{}\"\n", world.base_url());
+    world.file("july/vlens-batch.toml", config);
+    world.customers("july/customers.csv", 1);
+    let second = world.sent("july/customers.csv", 0).json();
+    assert_eq!(second["counts"]["already_created"], 1);
     assert!(world.ledger().exists(), "in the user's data folder");
     run().env("VLENS_LEDGER", "from-env.db").ends(0);
     assert!(world.path("from-env.db").exists());
     let both = run().args(["--ledger", "from-flag.db"]);
     both.env("VLENS_LEDGER", "ignored.db").ends(0);
     assert!(world.path("from-flag.db").exists() && !world.path("ignored.db").exists());
+    // A link leads to one that is not there yet, whatever way its folder is written.
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, world.path(name)).unwrap();
+    link("data", "there");
+    link("data/../there/linked.db", "link.db");
+    link("loop.db", "loop.db");
+    run().args(["--ledger", "link.db"]).ends(0);
+    assert!(world.path("data/linked.db.lock").exists() && !world.path("link.db.lock").exists());
+    run().args(["--ledger", "loop.db"]).ends(1);
     let xdg = world.path("xdg");
     run().env("XDG_DATA_HOME", &xdg).ends(0);
     assert!(std::fs::read_dir(xdg.join("vlens-batch")).unwrap().count() > 0);
@@ -83,19 +84,6 @@ fn the_ledger_is_where_flag_then_environment_then_the_tenant_say() {
     homeless.complains_of("VLENS_LEDGER");
     let elsewhere = run().without_env("HOME").env("VLENS_LEDGER", "from-env.db");
     elsewhere.ends(0);
-}
-
-#[test]
-fn two_folders_of_a_tenant_share_one_memory() {
-    let world = World::with_server();
-    world.customers("june/customers.csv", 3);
-    world.customers("july/customers.csv", 3);
-    let config = format!("[api]\nbase_url = \"{}\"\n", world.base_url());
-    world.file("july/vlens-batch.toml", config);
-    world.sent("june/customers.csv", 0);
-    let second = world.sent("july/customers.csv", 0).json();
-    assert_eq!(second["counts"]["already_created"], 3);
-    world.check_invariants(&Promise::default());
 }
 
 #[test]
@@ -260,7 +248,7 @@ fn quiet_is_quiet_on_success() {
     world.check_invariants(&Promise::default());
 }
 
-/// As Notepad and PowerShell write them.
+/// As Notepad and PowerShell write them; and the config serves where the environment is silent.
 #[test]
 fn config_and_secrets_are_read_with_a_byte_order_mark_and_in_utf_16() {
     type Write = fn(&str) -> Vec<u8>;
@@ -275,14 +263,15 @@ fn config_and_secrets_are_read_with_a_byte_order_mark_and_in_utf_16() {
     };
     for write in [plain, utf_8, utf_16] {
         let world = World::with_customers(1);
-        world.file(
-            "vlens-batch.toml",
-            write("[api]\r\ntenancy_name = \"sandbox\"\r\napi_key_file = \"key.txt\"\r\n"),
+        let base_url = world.base_url();
+        let config = format!(
+            "[api]\r\nbase_url = \"{base_url}\"\r\ntenancy_name = \"sandbox\"\r\napi_key_file = \"key.txt\"\r\n"
         );
+        world.file("vlens-batch.toml", write(&config));
         world.file("key.txt", write("sandbox-api-key\r\n"));
         let password = world.file("password.txt", write("sandbox-password\r\n"));
-        let unset = ["VLENS_API_KEY", "VLENS_PASSWORD", "VLENS_TENANCY_NAME"];
-        let run = world.send("customers.csv").without_envs(unset);
+        let run = world.send("customers.csv").without_envs(NAMES);
+        let run = run.env("VLENS_USERNAME", "admin@sandbox.example");
         run.env("VLENS_PASSWORD_FILE", password).ends(0);
     }
 }
@@ -343,13 +332,7 @@ fn a_dry_run_refuses_what_a_run_would() {
 fn a_proxy_that_cannot_be_read_is_never_left_out() {
     let world = World::new();
     world.customers("customers.csv", 1);
-    let account = [
-        ("VLENS_BASE_URL", "https://127.0.0.2.invalid"),
-        ("VLENS_API_KEY", "k"),
-        ("VLENS_TENANCY_NAME", "t"),
-        ("VLENS_USERNAME", "u"),
-        ("VLENS_PASSWORD", "p"),
-    ];
+    let account = NAMES.map(|name| (name, "https://127.0.0.2.invalid"));
     for (name, value, code) in [
         ("HTTPS_PROXY", "http://user:s3cret@:80:80", 5),
         ("https_proxy", "socks5://127.0.0.1:1", 5),

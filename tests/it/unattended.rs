@@ -92,7 +92,7 @@ fn the_cron_line_mails_one_line_when_something_is_wrong_and_nothing_else() {
         }
         let mut variables = world.variables();
         if case == "a wrong password" {
-            variables.push(("VLENS_PASSWORD".to_owned(), "wrong".to_owned()));
+            variables.insert("VLENS_PASSWORD".to_owned(), "wrong".to_owned());
         }
         let set = |(name, value)| format!("{name}={value}\n");
         let variables: String = variables.into_iter().map(set).collect();

@@ -14,7 +14,7 @@ mod tables;
 mod team;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub use customers::{Customer, customers, sheet};
 pub use invariants::{Promise, damage};
 pub use log::{Record, uses_up_the_quota};
 pub use postgres::Postgres;
-pub use recipe::Recipe;
+pub use recipe::{Recipe, cases, parts, zipped};
 pub use rude::{Http2, Rude, Wire, answer, answer_with, polite};
 pub use tables::rows;
 pub use team::{COMPUTERS, FAST, Team, people};
@@ -242,9 +242,9 @@ impl World {
     }
 
     /// The server's account, as variables.
-    pub fn variables(&self) -> Vec<(String, String)> {
+    pub fn variables(&self) -> BTreeMap<String, String> {
         let server = self.server.borrow();
-        server.as_ref().expect("a server").variables().to_vec()
+        server.as_ref().expect("a server").variables().clone()
     }
 
     /// The real binary with these arguments, in the folder, with an environment that holds nothing but the server's account.

@@ -4,23 +4,33 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read as _, Write as _};
 
 use rust_xlsxwriter::{Format, Formula, Workbook, Worksheet, XlsxError, utility::row_col_to_cell};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use toml::Value;
 
 use super::rows;
 
 const STRICT: &str = "purl.oclc.org";
-/// The names of things in OOXML, and in its strict form.
-const STRICT_NAMES: [(&str, &str); 2] = [
-    (
-        "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
-        "http://purl.oclc.org/ooxml/spreadsheetml/main",
-    ),
-    (
-        "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-        "http://purl.oclc.org/ooxml/officeDocument/relationships",
-    ),
-];
+/// The cases of a file in TOML, a table each under this name.
+pub fn cases<T: DeserializeOwned>(toml: &str, name: &str) -> Vec<T> {
+    let file: Result<BTreeMap<String, Vec<T>>, _> = toml::from_str(toml);
+    file.expect("cases as described")
+        .remove(name)
+        .expect("cases")
+}
+
+/// The parts of a package such as a workbook.
+pub fn parts(package: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut package = zip::ZipArchive::new(Cursor::new(package)).expect("a package");
+    let parts = package.len();
+    let part = |at| {
+        let mut part = package.by_index(at).expect("a part");
+        let mut content = Vec::new();
+        part.read_to_end(&mut content).expect("a part's content");
+        let name = part.name().expect("a name").into_owned();
+        (name, content)
+    };
+    (0..parts).map(part).collect()
+}
 
 /// How a file is made; one of `kept`, `text`, `template`, `sheet` and `parts`.
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +59,8 @@ struct Sheet {
     name: Option<String>,
     hidden: bool,
     right_to_left: bool,
+    /// Of the first columns.
+    widths: Vec<f64>,
     at: Option<String>,
     rows: Vec<Vec<Value>>,
     far: BTreeMap<String, Value>,
@@ -109,6 +121,9 @@ fn workbook(sheets: &[Sheet]) -> Result<Vec<u8>, XlsxError> {
             sheet.set_name(name)?;
         }
         sheet.set_right_to_left(recipe.right_to_left);
+        for (column, width) in (0..).zip(&recipe.widths) {
+            sheet.set_column_width(column, *width)?;
+        }
         fill(sheet, recipe)?;
         for row in &recipe.hidden_rows {
             sheet.set_row_hidden(row - 1)?;
@@ -208,27 +223,35 @@ fn package(parts: &BTreeMap<String, String>, spaces: u64) -> Vec<u8> {
     if let Some(sheet) = parts.get_mut("xl/worksheets/sheet1.xml") {
         let is_strict = sheet.contains(STRICT);
         for (name, content) in rows::<(&str, &str)>("recipe.parts") {
-            let strict = STRICT_NAMES.iter().filter(|_| is_strict);
+            let names = rows::<(&str, &str)>("recipe.strict").into_iter();
+            let strict = names.filter(|_| is_strict);
             let content = strict.fold(content.to_owned(), |content, (usual, strict)| {
                 content.replace(usual, strict)
             });
             parts.entry(name.to_owned()).or_insert(content);
         }
     }
+    let parts = parts.into_iter();
+    zipped(
+        parts.map(|(name, content)| (name, content.into_bytes())),
+        spaces,
+    )
+}
+
+/// A package of these parts; with so many spaces before the end of its first sheet.
+pub fn zipped(parts: impl IntoIterator<Item = (String, Vec<u8>)>, spaces: u64) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in &parts {
-        zip.start_file(name, zip::write::SimpleFileOptions::default())
+    for (name, content) in parts {
+        zip.start_file(&name, zip::write::SimpleFileOptions::default())
             .expect("a part");
-        let end = if spaces > 0 && name.contains("sheet1") {
-            content.find("</sheetData>").expect("the sheet's end")
-        } else {
-            content.len()
-        };
-        zip.write_all(&content.as_bytes()[..end]).expect("a part");
-        if end < content.len() {
+        let end = b"</sheetData>";
+        let end = content.windows(end.len()).position(|bytes| bytes == end);
+        let end = end.unwrap_or(content.len());
+        zip.write_all(&content[..end]).expect("a part");
+        if name.contains("sheet1") {
             std::io::copy(&mut std::io::repeat(b' ').take(spaces), &mut zip).expect("spaces");
         }
-        zip.write_all(&content.as_bytes()[end..]).expect("a part");
+        zip.write_all(&content[end..]).expect("a part");
     }
     zip.finish().expect("a package").into_inner()
 }

@@ -98,7 +98,11 @@ impl Rude {
             seen: Arc::default(),
         };
         let seen = Arc::clone(&rude.seen);
-        let turn = Arc::new(turn);
+        let guest = Arc::new(Guest {
+            seen: Arc::clone(&seen),
+            turn,
+            reads,
+        });
         std::thread::spawn(move || {
             for (n, stream) in listener.incoming().flatten().enumerate() {
                 if seen.is_over.load(Ordering::SeqCst) {
@@ -107,12 +111,7 @@ impl Rude {
                 if seen.turned_away.lock().expect("connections").contains(&n) {
                     continue;
                 }
-                let guest = Guest {
-                    seen: Arc::clone(&seen),
-                    turn: Arc::clone(&turn),
-                    reads,
-                };
-                let tls = tls.clone();
+                let (guest, tls) = (Arc::clone(&guest), tls.clone());
                 std::thread::spawn(move || match tls {
                     None => guest.serve(stream),
                     Some(config) => {
@@ -174,7 +173,7 @@ impl Drop for Rude {
 
 struct Guest<T> {
     seen: Arc<Seen>,
-    turn: Arc<T>,
+    turn: T,
     /// The HTTP status of every other call.
     reads: &'static str,
 }

@@ -1,21 +1,20 @@
 //! The sandbox in a process of its own, so that neither side's death takes the other along.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
-
 pub struct Server {
     child: Child,
-    variables: Vec<(String, String)>,
+    variables: BTreeMap<String, String>,
     /// Holds the port of a killed server: nobody listens there, and no other test's server is given it.
     held: Option<tokio::net::TcpSocket>,
 }
 
 impl Server {
-    /// Starts it with options as `sandbox` has them, and no limits unless they say so; and waits until it says that it listens: on `port`, or with 0 on one that the system gives to no outgoing connection,
-    /// so that it is still there to be had after a kill.
+    /// Starts it with options as `sandbox` has them, and no limits unless they say so; and waits until it says that it listens:
+    /// on `port`, or with 0 on one that the system gives to no outgoing connection, so that it is still there to be had after a kill.
     pub fn start(options: &str, port: u16, log: &Path) -> Server {
         let tries = if port == 0 { 20 } else { 1 };
         let mut said = String::new();
@@ -49,25 +48,23 @@ impl Server {
         let stdout = child.stdout.take().expect("its stdout");
         let mut line = String::new();
         let read = BufReader::new(stdout).read_line(&mut line);
-        let variables = read.ok().and_then(|_| variables(&line));
         let mut server = Server {
             child,
-            variables: Vec::new(),
+            variables: BTreeMap::new(),
             held: None,
         };
+        let variables = read.ok().and_then(|_| serde_json::from_str(&line).ok());
         server.variables = variables.ok_or(line)?;
         Ok(server)
     }
 
     /// What a client needs, as environment variables.
-    pub fn variables(&self) -> &[(String, String)] {
+    pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
     }
 
     pub fn base_url(&self) -> &str {
-        let mut variables = self.variables.iter();
-        let found = variables.find(|(name, _)| name == "VLENS_BASE_URL");
-        &found.expect("an address").1
+        &self.variables["VLENS_BASE_URL"]
     }
 
     pub fn port(&self) -> u16 {
@@ -100,13 +97,4 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn variables(line: &str) -> Option<Vec<(String, String)>> {
-    let document: Value = serde_json::from_str(line).ok()?;
-    document
-        .as_object()?
-        .iter()
-        .map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-        .collect()
 }

@@ -1,7 +1,6 @@
 //! Files by the command line's or the settings' word: small ones read as a whole, whatever an editor made of them; results put in
 //! place in one piece, and never over a book that somebody has changed.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -95,10 +94,16 @@ pub fn refuse_output(path: &Path) -> Result<(), Error> {
         .hint("Name a file. Where a command takes - for standard output, a pipe may follow it."))
 }
 
-/// Refuses a name whose ending promises something else than is written, and says how to end it.
+/// Endings by which people and their programs know what a file is.
+const DOCUMENTS: [&str; 11] = [
+    "csv", "xlsx", "jsonl", "json", "html", "htm", "xls", "xlsb", "ods", "pdf", "docx",
+];
+
+/// Refuses a name whose ending promises another document than is written, and says how to end it.
 pub fn refuse_ending(path: &Path, known: &[&str], way: &'static str) -> Result<(), Error> {
-    let is_known = |ending: &OsStr| known.iter().any(|known| ending.eq_ignore_ascii_case(known));
-    if path.extension().is_none_or(is_known) {
+    let ending = path.extension().unwrap_or_default();
+    let is_among = |all: &[&str]| all.iter().any(|one| ending.eq_ignore_ascii_case(one));
+    if is_among(known) || !is_among(&DOCUMENTS) {
         return Ok(());
     }
     let message = format!(

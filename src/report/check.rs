@@ -42,6 +42,8 @@ pub struct CheckTally {
     duplicate: u64,
     repaired: u64,
     already_created: u64,
+    /// Of the valid ones, those that a `run` would not send without a person's word.
+    pub held: u64,
     changed: u64,
     /// Examples, as the document lists them.
     duplicates: Vec<Json>,

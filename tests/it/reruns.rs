@@ -355,6 +355,9 @@ fn a_customer_who_is_uncertain_in_one_file_is_held_in_another() {
     world.phones("second.csv", [NO_TOKEN, ""]);
     world.sent("second.csv", 3);
     assert_eq!(world.statuses(), ["uncertain", "created"]);
+    let checked = world.ran("check second.csv", 0);
+    checked.shows("1 row is uncertain or rejected");
+    checked.shows("There is nothing left to send.");
     assert_eq!(world.accepted().len(), 2);
     world.check_invariants(&Promise::default());
 }

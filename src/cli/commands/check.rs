@@ -353,7 +353,12 @@ impl<'a> Check<'a> {
                 self.tally.see_already_created(row, is_same, earlier)?;
                 Ok(!is_same)
             }
-            _ => Ok(false),
+            Some(met) => {
+                let plan = plan(Some(met.standing), Wishes::default());
+                self.tally.held += u64::from(plan == Plan::Hold);
+                Ok(false)
+            }
+            None => Ok(false),
         }
     }
 

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::status::{Decide, Meeting};
 use super::values::{InvitationId, Salt, keyed_hash, masked, to_json};
 use crate::error::Result;
-use crate::mapping::comparable;
+use crate::mapping::names::comparable;
 use crate::model::{Cell, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId};
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
@@ -88,22 +87,6 @@ impl BodyFrame {
             }),
         };
         body.expect("texts, numbers and their keys are always JSON")
-    }
-}
-
-/// A body for comparing: neither the order of its members nor how its numbers are written makes it another.
-pub fn comparable(body: &str) -> String {
-    let mut body: Value = serde_json::from_str(body).unwrap_or_default();
-    body.sort_all_objects();
-    write_numbers_plainly(&mut body);
-    body.to_string()
-}
-
-fn write_numbers_plainly(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = plain_number(text).to_owned(),
-        Value::Object(members) => members.values_mut().for_each(write_numbers_plainly),
-        _ => {}
     }
 }
 

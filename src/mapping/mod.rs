@@ -28,6 +28,6 @@ pub use config::Config;
 pub(crate) use config::Text;
 pub use fields::BindOptions;
 pub use form::{form_changes, type_of};
-pub use invitation::{comparable, is_invitation};
+pub use invitation::is_invitation;
 pub use portal::Portal;
 pub(crate) use reading::ACCOUNT;

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::model::mask;
@@ -41,6 +42,22 @@ pub fn plain_number(text: &str) -> &str {
     let number = text.trim_start_matches('0');
     let ends = if fraction.is_empty() { "." } else { "0" };
     number.trim_end_matches(ends).trim_end_matches('.')
+}
+
+/// A request's body for comparing: neither the order of its members nor how its numbers are written makes it another.
+pub fn comparable(body: &str) -> String {
+    let mut body: Value = serde_json::from_str(body).unwrap_or_default();
+    body.sort_all_objects();
+    write_numbers_plainly(&mut body);
+    body.to_string()
+}
+
+fn write_numbers_plainly(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = plain_number(text).to_owned(),
+        Value::Object(members) => members.values_mut().for_each(write_numbers_plainly),
+        _ => {}
+    }
 }
 
 /// A choice, a month or a yes as people write it: as [`fold_value`], without inner spaces.

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
-use crate::mapping::comparable;
+use crate::mapping::names::comparable;
 use crate::model::{Customer, CustomerKey};
 
 /// Names a request before the register has heard of it.

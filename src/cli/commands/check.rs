@@ -160,15 +160,22 @@ pub fn dry_run(
     let values = json!({ "d": document, "check": further.on_file("check") });
     let output = settings.output;
     output.show(&document, |look| look.text(texts::DRY_RUN, &values))?;
-    let why = match args.expect {
-        Some(expected) if expected != asked_for => {
-            format!("it asks for {asked_for} invitations, not for {expected}")
-        }
-        _ if needing > 0 => format!("{} a person", counted(needing, "row needs", "rows need")),
-        _ => return Ok(None),
-    };
-    let (code, message) = ("dry_run_needs_a_person", format!("{source}: {why}."));
-    Err(Error::new(Kind::NeedsPerson, code, message))
+    let why = why_a_person(args.expect, asked_for, needing);
+    why.map_or(Ok(None), |why| {
+        let message = format!("{source}: {why}.");
+        let code = "dry_run_needs_a_person";
+        Err(Error::new(Kind::NeedsPerson, code, message))
+    })
+}
+
+fn why_a_person(expected: Option<u64>, asked_for: u64, needing: u64) -> Option<String> {
+    match expected {
+        Some(expected) if expected != asked_for => Some(format!(
+            "it asks for {asked_for} invitations, not for {expected}"
+        )),
+        _ if needing > 0 => Some(counted(needing, "row needs", "rows need") + " a person"),
+        _ => None,
+    }
 }
 
 /// Why nothing is to be sent, and what there is to say beyond that.

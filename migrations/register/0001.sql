@@ -304,7 +304,7 @@ CREATE INDEX claims_by_attempt ON claims (attempt) WHERE status IN ('sending', '
 
 -- What a person says of customers that are uncertain here, all or none. Returns those that are not, by their place in `keys`: created or
 -- rejected, or on their way for less than the lease, so that their request may still leave. Where nobody says anything, it returns how
--- all stand.
+-- those stand who have a claim.
 CREATE FUNCTION settle(caller integer, keys bytea[], the_status text, caller_ms bigint)
 RETURNS TABLE (place bigint, status text, host text, os_user text, at timestamptz, attempt uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
@@ -317,9 +317,9 @@ BEGIN
     IF t.timeline IS DISTINCT FROM timeline() THEN RAISE EXCEPTION 'restored' USING ERRCODE = 'VB001'; END IF;
     PERFORM sweep(t, n);
     IF the_status IS NULL THEN
-        RETURN QUERY SELECT u.place, coalesce(s.status, 'pending'), coalesce(s.host, ''), coalesce(s.os_user, ''), coalesce(s.at, n), s.attempt
+        RETURN QUERY SELECT u.place, s.status, s.host, s.os_user, s.at, s.attempt
             FROM unnest(keys) WITH ORDINALITY AS u(asked, place)
-            LEFT JOIN claims c ON c.tenant = t.id AND c.key = claimed_as(t.id, asked) LEFT JOIN LATERAL told(c, '') s ON c.key IS NOT NULL;
+            JOIN claims c ON c.tenant = t.id AND c.key = claimed_as(t.id, asked) CROSS JOIN LATERAL told(c, '') s;
         RETURN;
     END IF;
     RETURN QUERY SELECT u.place, c.status, p.host, p.os_user, c.at, c.attempt
@@ -330,7 +330,7 @@ BEGIN
     IF FOUND THEN RETURN; END IF;
     INSERT INTO claims (tenant, key, status, process, at)
     SELECT DISTINCT t.id, claimed_as(t.id, asked), the_status, caller, wall() FROM unnest(keys) asked
-    ON CONFLICT (tenant, key) DO UPDATE SET status = the_status, attempt = NULL, process = caller, at = wall();
+    ON CONFLICT (tenant, key) DO UPDATE SET status = the_status, attempt = NULL, process = caller, at = wall() WHERE claims.status <> the_status;
 END $$;
 
 -- What a ledger knows, given back after a restore or brought along when it joins. A claim only gets stronger by it: the more can

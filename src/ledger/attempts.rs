@@ -309,19 +309,6 @@ impl Reader {
             .collect())
     }
 
-    /// Who was uncertain or rejected at a colleague's when the register was last asked: it alone knows what became of them since.
-    pub fn left_elsewhere(&self) -> Result<Vec<(InvitationId, CustomerKey, Status)>> {
-        const LEFT: &str = "
-            SELECT i.id, i.key, i.status FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id
-            WHERE a.event IN ('settled_created', 'elsewhere') AND a.event = 'elsewhere' AND i.status IN ('uncertain', 'rejected')
-              AND NOT EXISTS (SELECT 1 FROM attempts s WHERE s.invitation_id = i.id AND s.id > a.id)";
-        let mut left: Vec<(InvitationId, CustomerKey, Status)> = self.db.all(LEFT, ())?;
-        for (_, key, _) in &mut left {
-            *key = unmasked(&self.salt, *key);
-        }
-        Ok(left)
-    }
-
     pub(super) fn customer(&self, kept: CustomerKey, told_by: String, body: String) -> Customer {
         let key = unmasked(&self.salt, kept);
         Customer { key, told_by, body }

@@ -146,9 +146,27 @@ fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
                 "Make room on that disk, then run the command again; it goes on where it stopped.",
             )
         }
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            let whose = owner(path).map_or_else(String::new, |id| format!(", which is user {id}'s"));
+            let message = format!("The ledger {shown}{whose}, cannot be {verb} by this user.");
+            Error::unexpected(code, message).hint(
+                "Run the command as the user whose it is, or give this one the right to write the ledger, the files beside it and their folder.",
+            )
+        }
         _ => Error::unexpected(code, format!("The ledger {shown} cannot be {verb} ({error})."))
             .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
     }
+}
+
+#[cfg(unix)]
+fn owner(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|found| found.uid())
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Path) -> Option<u32> {
+    None
 }
 
 fn damaged(path: &Path, what: &str) -> Error {

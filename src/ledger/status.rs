@@ -215,15 +215,19 @@ impl Ledger {
 }
 
 impl Reader {
-    /// Uncertain rows of a run, all or those named, with their customers.
-    pub fn uncertain_customers(
+    /// Rows of a run that are held, all or those named, with invitation, customer and status: of a team's, the register knows what became
+    /// of them since.
+    pub fn held_customers(
         &self,
         run: RunId,
         rows: Option<&BTreeSet<RowNumber>>,
-    ) -> Result<Vec<(RowNumber, CustomerKey)>> {
+    ) -> Result<Vec<(RowNumber, InvitationId, CustomerKey, Status)>> {
         let mut open = self.open_rows(run, rows)?;
-        open.retain(|open| open.status == Status::Uncertain);
-        let customer = |open: Meeting| (open.row, unmasked(&self.salt, open.key));
+        open.retain(|open| matches!(open.status, Status::Uncertain | Status::Rejected));
+        let customer = |open: Meeting| {
+            let key = unmasked(&self.salt, open.key);
+            (open.row, open.invitation, key, open.status)
+        };
         Ok(open.into_iter().map(customer).collect())
     }
 

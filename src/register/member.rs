@@ -1,5 +1,6 @@
 //! Who speaks to the register: a process of the team, as it says on every connection; and the team's key.
 
+use std::io;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,16 +76,15 @@ impl Member {
 pub struct TeamKey([u8; 32]);
 
 impl TeamKey {
-    /// Reads the file that the team shares.
-    pub fn read(path: &Path) -> Result<TeamKey> {
+    /// Of the file that the team shares, by the text in it.
+    pub fn read(path: &Path, text: io::Result<String>) -> Result<TeamKey> {
         let unusable = |what: &str| {
             let message = format!("The register's key file {} {what}.", path.display());
             Error::unusable("register_key_unusable", message).hint(
                 "VLENS_REGISTER_KEY_FILE names a copy of the file that `vlens-batch register init --new-key FILE` made: 64 hexadecimal digits.",
             )
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| unusable(&format!("cannot be read ({error})")))?;
+        let text = text.map_err(|error| unusable(&format!("cannot be read ({error})")))?;
         let bytes = from_hex(text.trim()).ok_or_else(|| unusable("holds no key"))?;
         Ok(TeamKey(bytes))
     }

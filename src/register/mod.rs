@@ -56,9 +56,12 @@ impl Claim {
     /// For people, with the status that it has.
     pub fn told(&self) -> Option<(Status, String)> {
         let Claim { by, at, .. } = self;
-        let words = match self.status? {
-            Status::Created => format!("Invited by {by} on {at}: the link is in the ledger there."),
-            status => format!("It is {status} by {by} on {at}."),
+        let words = match (self.status?, self.request) {
+            (Status::Created, Some(_)) => {
+                format!("Invited by {by} on {at}: the link is in the ledger there.")
+            }
+            (Status::Created, None) => format!("Created, as {by} said on {at}."),
+            (status, _) => format!("The register has it as {status}, by {by} on {at}."),
         };
         Some((self.status?, words))
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::decide::SAT_OUT_MAX;
 use super::limiter::{Limiter, Permit};
 use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
@@ -47,6 +48,8 @@ pub(super) struct Token {
 
 /// Where a person waits for the answer, it is not asked for as often as in a run.
 const MAX_ATTEMPTS: u32 = 3;
+/// How long who stops tells the register what became of a request.
+const TELL_MAX: Duration = Duration::from_secs(10);
 
 pub struct Api {
     pub(super) client: Client,
@@ -248,7 +251,7 @@ impl Api {
             let permit = self.limiter().ask(self.clock.steady());
             match permit {
                 Permit::Granted => break,
-                Permit::After(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
+                Permit::After(wait) => self.sit_out(wait).await?,
                 Permit::AfterAnAnswer => self.stop.or_stop(answered).await?,
             }
         }
@@ -290,7 +293,7 @@ impl Api {
             match verdict.map_err(away)? {
                 Verdict::Granted => return Ok(()),
                 Verdict::Taken(claim) => return Err(Unsent::Elsewhere(claim)),
-                Verdict::Wait(wait) => self.stop.or_stop(tokio::time::sleep(wait)).await?,
+                Verdict::Wait(wait) => self.sit_out(wait).await?,
             }
         }
     }
@@ -306,9 +309,25 @@ impl Api {
         let (Some(register), Some((attempt, _))) = (&self.register, registered) else {
             return false;
         };
-        let told = register.close_attempt(attempt, event, status, pause).await;
-        told.map_err(|error| self.give_up(StopReason::Register(error)))
-            .is_ok()
+        let telling = register.close_attempt(attempt, event, status, pause);
+        // Who stops waits for no register that is away: the next process tells it.
+        let too_late = async {
+            self.stop.stopped().await;
+            tokio::time::sleep(TELL_MAX).await;
+        };
+        tokio::select! {
+            told = telling => told
+                .map_err(|error| self.give_up(StopReason::Register(error)))
+                .is_ok(),
+            () = too_late => false,
+        }
+    }
+
+    async fn sit_out(&self, wait: Duration) -> Result<(), Stopped> {
+        if wait > SAT_OUT_MAX {
+            return Err(self.give_up(StopReason::paused(self.clock.wall(), wait)));
+        }
+        self.stop.or_stop(tokio::time::sleep(wait)).await
     }
 
     /// Has the ledger note what happened, where there is one. If it cannot, nothing more may be sent.

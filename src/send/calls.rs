@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::api::{Api, Credentials, Token, Unsent};
-use super::decide::{backoff, wait_asked_for};
+use super::decide::{SAT_OUT_MAX, backoff, wait_asked_for};
 use super::stop::{StopReason, in_words};
 use crate::error::Error;
 use crate::ledger::Closing;
@@ -69,12 +69,9 @@ impl Api {
     ) -> Result<T, Unsent> {
         let intent = self.slot(None).await?.open(None).await?;
         let answer = request.await;
-        let pause = answer
-            .as_ref()
-            .err()
-            .and_then(|failure| self.asked(failure));
+        let asked = answer.as_ref().err().and_then(|it| it.why.retry_after());
         let closing = Closing {
-            pause,
+            pause: asked.map(|asked| wait_asked_for(asked, self.clock.wall())),
             ..Closing::default()
         };
         intent.close(closing).await?;
@@ -93,22 +90,16 @@ impl Api {
                 ended => return ended,
             };
             let wait = match failure.why.retry_after() {
-                Some(_) => self.asked(&failure),
-                None => Some(backoff(attempt, fastrand::f64())),
+                Some(asked) => wait_asked_for(asked, self.clock.wall()),
+                None => backoff(attempt, fastrand::f64()),
             };
-            let may_pass = failure.why.may_pass() && attempt < self.max_attempts;
-            let Some(wait) = wait.filter(|_| may_pass) else {
+            if !failure.why.may_pass() || attempt >= self.max_attempts || wait > SAT_OUT_MAX {
                 return Err(Unsent::Failed(failure));
-            };
+            }
             tracing::warn!("{failure}; asking again in {} s", wait.as_secs_f32().ceil());
             self.stop.or_stop(tokio::time::sleep(wait)).await?;
             attempt += 1;
         }
-    }
-
-    /// The pause that an answer asks for, if anybody waits that long.
-    fn asked(&self, failure: &Failure) -> Option<Duration> {
-        wait_asked_for(failure.why.retry_after()?, self.clock.wall())
     }
 
     /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile. None where no login is.
@@ -189,6 +180,9 @@ impl Api {
         let failure = match (unsent, self.stop.why()) {
             (Unsent::Failed(failure), _) => failure,
             (_, Some(StopReason::Broken(error) | StopReason::Register(error))) => return error,
+            (_, Some(reason @ StopReason::Paused(_))) => {
+                return Error::stopped("paused", reason.said().unwrap_or_default());
+            }
             _ => return Error::stopped("interrupted", "Interrupted."),
         };
         let refused = |code, refusal| {

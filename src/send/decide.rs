@@ -18,7 +18,7 @@
 //! | unreachable, unprocessed | `pending`, at last `failed`   | again after back-off, until `max_attempts`              |
 //! | throttled (429)        | `pending`, the tenth `failed`   | everybody pauses; no attempt is used up                 |
 //! | unavailable (503)      | `pending`, at last `failed`     | everybody pauses; an attempt is used up                 |
-//! | either for over an hour | `pending`                      | the run stops                                           |
+//! | either for over an hour | `pending`                      | the run stops; nobody sends before that, or for a day    |
 //! | unauthorized (401)     | `pending`                       | once again with a fresh token; the second stops the run |
 //! | refused (403, 404, 405)| `pending`                       | the run stops                                           |
 
@@ -105,8 +105,10 @@ pub(super) enum Next {
 
 /// The tenth 429 in a row ends a row.
 const MAX_THROTTLED: u32 = 10;
-/// The longest wait that a run sits out when Vlens asks for it.
-const MAX_WAIT: Duration = Duration::from_hours(1);
+/// The longest wait that a run sits out when Vlens asks for it: else it stops, and nobody begins before.
+pub(super) const SAT_OUT_MAX: Duration = Duration::from_hours(1);
+/// The longest that is kept: one odd answer does not hold a ledger for longer.
+const KEPT_MAX: Duration = Duration::from_hours(24);
 
 /// Decides by `outcome`, and brings `history` up to date.
 pub(super) fn decide(
@@ -137,14 +139,15 @@ pub(super) fn decide(
             history.throttled += 1;
             let wait = match asked {
                 Some(asked) => wait_asked_for(asked, circumstances.now),
-                None => Some(backoff(circumstances.throttled_in_a_row, chance)),
+                None => backoff(circumstances.throttled_in_a_row, chance),
             };
-            after_pause(history.throttled < MAX_THROTTLED, wait, message)
+            after_pause(history.throttled < MAX_THROTTLED, wait, circumstances.now)
         }
         Why::Unavailable(asked) => {
             history.attempts += 1;
             let wait = wait_asked_for(asked, circumstances.now);
-            after_pause(history.attempts < circumstances.max_attempts, wait, message)
+            let may_go_again = history.attempts < circumstances.max_attempts;
+            after_pause(may_go_again, wait, circumstances.now)
         }
         Why::Unauthorized if !was_unauthorized && circumstances.can_log_in => {
             history.unauthorized = true;
@@ -183,19 +186,17 @@ fn again_or_failed(may_go_again: bool, wait: Duration) -> Decision {
     }
 }
 
-/// None waits too long: nobody sits that out, and nobody else sends meanwhile. Nor may one odd answer hold a ledger for days.
-fn after_pause(may_go_again: bool, wait: Option<Duration>, message: &str) -> Decision {
-    let decision = match wait {
-        Some(wait) => again_or_failed(may_go_again, wait),
-        None => Decision {
-            next: Next::Stop(StopReason::Failures(format!(
-                "{message}; Vlens asks to wait for longer than an hour"
-            ))),
+fn after_pause(may_go_again: bool, wait: Duration, now: Timestamp) -> Decision {
+    let decision = if wait <= SAT_OUT_MAX {
+        again_or_failed(may_go_again, wait)
+    } else {
+        Decision {
+            next: Next::Stop(StopReason::paused(now, wait)),
             ..ended(Status::Pending)
-        },
+        }
     };
     Decision {
-        pause: Some(wait.unwrap_or(MAX_WAIT)),
+        pause: Some(wait),
         ..decision
     }
 }
@@ -209,10 +210,9 @@ pub(super) fn backoff(attempt: u32, chance: f64) -> Duration {
     ceiling.mul_f64(chance.clamp(0.0, 1.0))
 }
 
-/// The wait that `Retry-After` (RFC 9110, section 10.2.3) asks for at the wall-clock time `now`; none when it is longer than
-/// anybody waits. A date is measured against the answer's own `Date` where it has one, so that a wrong clock on our side does
+/// The wait that `Retry-After` (RFC 9110, section 10.2.3) asks for at the wall-clock time `now`. A date is measured against the answer's own `Date` where it has one, so that a wrong clock on our side does
 /// not shift it.
-pub(super) fn wait_asked_for(asked: RetryAfter, now: Timestamp) -> Option<Duration> {
+pub(super) fn wait_asked_for(asked: RetryAfter, now: Timestamp) -> Duration {
     let wait = match asked {
         RetryAfter::After(wait) => wait,
         RetryAfter::At { at, date } => {
@@ -220,7 +220,7 @@ pub(super) fn wait_asked_for(asked: RetryAfter, now: Timestamp) -> Option<Durati
             Duration::from_millis(u64::try_from(ms).unwrap_or(0))
         }
     };
-    (wait <= MAX_WAIT).then_some(wait)
+    wait.min(KEPT_MAX)
 }
 
 #[cfg(test)]
@@ -292,7 +292,7 @@ mod tests {
             Next::Again(wait) => format!("again in {} s", wait.as_secs()),
             Next::WithFreshToken => "again with a fresh token".to_owned(),
             Next::Stop(StopReason::Refused(why, _)) => format!("stop: {why:?}"),
-            Next::Stop(StopReason::Failures(last)) => format!("stop: {last}"),
+            Next::Stop(StopReason::Paused(until)) => format!("stop until {}", until.0),
             Next::Stop(other) => panic!("{other:?}"),
         };
         let pause = decision.pause.map(|pause| pause.as_secs());
@@ -369,15 +369,15 @@ mod tests {
         // Our clock is an hour behind; the answer's own date tells the truth.
         let theirs = Some(Timestamp(4_600_000));
         for (asked, seconds) in [
-            (after(5), Some(5)),
-            (after(3600), Some(3600)),
-            (after(3601), None),
-            (at(1_010_000, None), Some(10)),
-            (at(4_610_000, theirs), Some(10)),
-            (at(0, None), Some(0)),
+            (after(5), 5),
+            (after(3601), 3601),
+            (after(99_999), 86_400),
+            (at(1_010_000, None), 10),
+            (at(4_610_000, theirs), 10),
+            (at(0, None), 0),
         ] {
             let wait = wait_asked_for(asked, now);
-            assert_eq!(wait, seconds.map(Duration::from_secs), "{asked:?}");
+            assert_eq!(wait, Duration::from_secs(seconds), "{asked:?}");
         }
     }
 }

@@ -14,7 +14,7 @@ pub use api::{Api, Clock, Credentials};
 pub use decide::{Wishes, plan};
 pub use import::{ImportOptions, Sheet, import, make_due};
 pub use limiter::{Limiter, Limits};
-pub use stop::{StopReason, StopSignal};
+pub use stop::{StopReason, StopSignal, local};
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -110,7 +110,7 @@ pub async fn send(
         state: Mutex::new(State {
             tally: start,
             failures_in_a_row: 0,
-            left_elsewhere: 0,
+            left_elsewhere: None,
             observer,
         }),
     });
@@ -143,8 +143,8 @@ pub async fn send(
         }
     }
     let state = sending.state();
-    if state.left_elsewhere > 0 {
-        stop.stop(StopReason::Register(left_elsewhere(state.left_elsewhere)));
+    if let Some((rows, claim)) = &state.left_elsewhere {
+        stop.stop(StopReason::Register(left_elsewhere(*rows, claim)));
     }
     Sent {
         tally: state.tally,
@@ -168,13 +168,14 @@ fn fault(error: &tokio::task::JoinError) -> Error {
 }
 
 /// Rows that another computer was still sending when all else was done.
-fn left_elsewhere(rows: u64) -> Error {
+fn left_elsewhere(rows: u64, Claim { by, at, .. }: &Claim) -> Error {
     let (rows, are) = match rows {
         1 => ("1 row".to_owned(), "is"),
         n => (format!("{n} rows"), "are"),
     };
-    let message = format!("{rows} {are} on the way from another computer of the team.");
-    Error::stopped("claimed_elsewhere", message).hint("Run the command again in a minute or two.")
+    let message =
+        format!("{rows} {are} on the way from another computer of the team: {by}, since {at}.");
+    Error::stopped("claimed_elsewhere", message).hint("Run the command again in a minute or two; if that stays so, that run is suspended and has to be ended there.")
 }
 
 /// Rows fetched from the ledger at a time.
@@ -239,8 +240,8 @@ struct Sending {
 struct State {
     tally: Tally,
     failures_in_a_row: u32,
-    /// Rows left to another computer, on whose way they are.
-    left_elsewhere: u64,
+    /// Rows left to another computer, on whose way they are, with the last one's claim.
+    left_elsewhere: Option<(u64, Claim)>,
     observer: Observer,
 }
 
@@ -387,7 +388,9 @@ impl Sending {
             if looks < LOOKS_ELSEWHERE {
                 return Ok(Some(Duration::from_millis(500) * 2_u32.pow(looks)));
             }
-            self.state().left_elsewhere += 1;
+            let mut state = self.state();
+            let before = state.left_elsewhere.as_ref().map_or(0, |left| left.0);
+            state.left_elsewhere = Some((before + 1, claim.clone()));
             return Ok(None);
         };
         let why = Some(("elsewhere".to_owned(), words.clone()));

@@ -1,9 +1,11 @@
 //! The signal that stops a run. No new request starts after it; of several reasons, the gravest is told.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 use crate::error::{Error, Kind};
-use crate::model::{Refusal, Stop};
+use crate::model::{Refusal, Stop, Timestamp};
 
 /// Why a run was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum StopReason {
     Refused(Refusal, String),
     /// Too many rows in a row failed or became uncertain, or nobody could log in.
     Failures(String),
+    /// Vlens asks to wait until then, which nobody sits out.
+    Paused(Timestamp),
     /// `--max-duration` has passed.
     Duration,
     /// The team's register is out of reach, or not to be trusted: nobody knows what other computers sent.
@@ -23,13 +27,22 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    /// Vlens has asked at `now` for a wait that nobody sits out.
+    pub(super) fn paused(now: Timestamp, wait: Duration) -> StopReason {
+        let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        StopReason::Paused(Timestamp(now.0.saturating_add(ms)))
+    }
+
     /// A later reason that is graver takes the place of an earlier one: exit 1 before 6, 6 before 4.
     fn gravity(&self) -> u8 {
         match self {
             StopReason::Broken(_) => 2,
             StopReason::Refused(..) => 1,
             StopReason::Register(error) => u8::from(error.kind == Kind::Refused),
-            StopReason::Signal | StopReason::Failures(_) | StopReason::Duration => 0,
+            StopReason::Signal
+            | StopReason::Failures(_)
+            | StopReason::Paused(_)
+            | StopReason::Duration => 0,
         }
     }
 
@@ -39,7 +52,7 @@ impl StopReason {
             StopReason::Signal => Some(Stop::Signal),
             StopReason::Refused(..) => Some(Stop::Refused),
             StopReason::Register(_) => Some(Stop::Register),
-            StopReason::Failures(_) => Some(Stop::Failures),
+            StopReason::Failures(_) | StopReason::Paused(_) => Some(Stop::Failures),
             StopReason::Duration => Some(Stop::Duration),
             StopReason::Broken(_) => None,
         }
@@ -63,7 +76,11 @@ impl StopReason {
                 Some(hint) => format!("{} {hint}", error.message),
                 None => error.message.clone(),
             },
-            StopReason::Failures(last) => format!("The last one: {last}"),
+            StopReason::Failures(last) => format!("The last one: {}.", last.trim_end_matches('.')),
+            StopReason::Paused(until) => format!(
+                "Vlens asks to wait until {}; nothing is sent before.",
+                local(*until)
+            ),
             StopReason::Broken(error) => error.message.clone(),
             StopReason::Refused(refusal, message) => {
                 let (what, remedy) = in_words(*refusal);
@@ -71,6 +88,13 @@ impl StopReason {
             }
         })
     }
+}
+
+/// As the clock on the wall here shows it.
+pub fn local(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    let at = at.to_zoned(jiff::tz::TimeZone::system());
+    at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// What it means that every invitation is refused, and what to do about it.

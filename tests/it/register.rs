@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -364,4 +365,64 @@ fn a_ledger_moves_to_another_computer_by_its_backup_however_old() {
     assert_eq!(moved["counts"]["already_created"], 6, "{moved}");
     assert_eq!(moved["counts"]["created"], 2, "{moved}");
     team.nobody_twice();
+}
+
+#[test]
+fn what_is_held_is_asked_about_again_and_a_link_stays_with_whoever_has_it() {
+    let Some(moody) = Moody::new() else { return };
+    let three = sheet(&customers(3));
+    for computer in ["mona", "omar"] {
+        moody
+            .team
+            .world
+            .file(format!("{computer}.csv"), three.as_str());
+    }
+    moody.runs("mona", BROKEN, 3);
+    moody.runs("omar", GOOD, 3);
+    moody.ran("omar", "settle --row 2 --as created", GOOD, 0);
+    moody.ran("omar", "settle --row 3 --row 4 --as not-created", GOOD, 0);
+    moody.ran("omar", "resume --limit 1", GOOD, 4);
+    // She does not know it yet, and says of one what is so already.
+    let known = moody.team.line("mona", "settle --row 3 --as not-created");
+    let known = known.envs(moody.vendor.variables()).ends(2);
+    known.complains_of("Row 3 of run 1 is not uncertain");
+    let counts = json!({"already_created": 2, "created": 1});
+    assert_eq!(moody.runs("mona", GOOD, 0), (counts, 1));
+    let words = |row: usize| moody.team.export("mona")[row]["error"].to_string();
+    assert!(words(0).contains("Created, as "), "{}", words(0));
+    assert!(
+        words(1).contains("the link is in the ledger there"),
+        "{}",
+        words(1)
+    );
+    moody.ran("omar", "resume", GOOD, 0);
+}
+
+#[test]
+fn a_key_file_is_read_as_notepad_saves_it() {
+    let Some(team) = Team::fast() else { return };
+    people(&team, "mona", 0, 1);
+    let key = std::fs::read_to_string(team.world.path("team.key")).expect("a key");
+    let utf_16 = key.encode_utf16().flat_map(u16::to_le_bytes);
+    let utf_16: Vec<u8> = [0xff, 0xfe].into_iter().chain(utf_16).collect();
+    for bytes in [format!("\u{feff}{key}\r\n").into_bytes(), utf_16] {
+        team.world.file("team.key", bytes);
+        team.run("mona").ends(0);
+    }
+}
+
+#[test]
+fn one_signal_ends_the_wait_for_a_register_that_is_away() {
+    let Some(team) = Team::fast() else { return };
+    people(&team, "mona", 0, 3);
+    team.postgres.crash();
+    for wait in ["--concurrency=2", "--wait"] {
+        let run = team.run("mona").args([wait]).start();
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        run.signal(Signal::TERM);
+        let began = std::time::Instant::now();
+        let ended = run.wait().expect(4);
+        ended.complains_of("Interrupted while the team's register was waited for");
+        assert!(began.elapsed().as_secs() < 10);
+    }
 }

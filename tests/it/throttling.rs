@@ -211,3 +211,19 @@ fn a_long_pause_is_told_at_every_start_and_metrics_go_on_meanwhile() {
     run.wait().expect(4);
     assert_eq!(rude.invitations(), 1);
 }
+
+/// Longer than anybody sits out: nobody holds the ledger meanwhile, and nobody sends before.
+#[test]
+fn a_pause_of_more_than_an_hour_is_kept_and_ends_every_command_at_once() {
+    let rude = Rude::serve(|wire, _| answer_with(wire, &throttled(7_200), ""));
+    let world = World::new();
+    world.customers("customers.csv", 3);
+    let ends = |line: &str, code| world.line(line).envs(rude.variables()).ends(code);
+    for _ in 0..2 {
+        let ended = ends("run customers.csv --concurrency 1", 4);
+        ended.complains_of("Vlens asks to wait until 20");
+    }
+    ends("contract-types", 4).complains_of("Vlens asks to wait until 20");
+    assert_eq!(rude.invitations(), 1);
+    ends("doctor", 0).shows("Vlens asks to wait until 20");
+}

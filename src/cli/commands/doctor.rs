@@ -11,13 +11,13 @@ use super::world::{self, Target};
 use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{Held, Part, missing};
 use crate::cli::settings::{CONFIG_NAME, Settings};
-use crate::cli::system::now;
+use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
 use crate::model::{ContractTypeId, Timestamp, quoted};
 use crate::register::Register;
 use crate::report::{Finding, Level, counted, doctor_json, texts};
-use crate::send::Api;
+use crate::send::{Api, Clock as _, local};
 use crate::vlens::BaseUrl;
 
 /// Less than this, and a larger sheet may not fit.
@@ -127,7 +127,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let is_sound = examine_ledger(settings, wanted, chart);
     chart.note("register", register(settings, wanted).await);
     let again = settings.command("doctor");
-    let not_tried = |why, remedy: String| Ok(warning(format!("Not tried: {why}."), remedy));
+    let not_tried = |why: &str, remedy: String| Ok(warning(format!("Not tried: {why}."), remedy));
     let login = match target {
         Err(error) if chart.kinds.is_empty() => Err(error),
         Err(_) => not_tried(
@@ -145,6 +145,10 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
             "the request could not be noted in the ledger",
             "See to the ledger first.".to_owned(),
         ),
+        Ok(_) if let Some(until) = paused(settings) => not_tried(
+            &format!("Vlens asks to wait until {until}"),
+            format!("Run `{again}` again after that."),
+        ),
         Ok(target) => match open_api(settings, target, "doctor", false).await {
             Ok(api) => return Box::pin(ask_vlens(api, settings, chart)).await,
             Err(error) if error.kind == Kind::Busy => not_tried(
@@ -155,6 +159,14 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         },
     };
     chart.note("login", login);
+}
+
+/// Until when Vlens has asked for a pause, as the ledger knows; a person does not wait for its end.
+fn paused(settings: &Settings) -> Option<String> {
+    let reader = Reader::open(&settings.ledger(false).ok()?).ok()??;
+    let now = SystemClock.moment();
+    let left_ms = i64::try_from(reader.pause_left(&now).ok()?.as_millis()).ok()?;
+    (left_ms > 0).then(|| local(Timestamp(now.at.0.saturating_add(left_ms))))
 }
 
 /// Notes how the ledger is, whose it is and where it lies; whether it is sound.

@@ -310,7 +310,8 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
     let told = ("row_not_uncertain", "not uncertain; nothing was settled");
     let fits = |status| status == Status::Uncertain;
-    refuse_unfit_rows(&opened, run, &rows, fits, told)?;
+    let refuse_unfit = || refuse_unfit_rows(&opened, run, &rows, fits, told);
+    refuse_unfit()?;
     let named = (!args.all).then_some(&rows);
     let is_created = args.what == SettledAs::Created;
     let (event, status) = match args.what {
@@ -318,7 +319,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         SettledAs::NotCreated => (Event::SettledNotCreated, Status::Pending),
     };
     if !is_rehearsal(&opened.reader) {
-        register::settle(settings, &mut ledger, run, named, status).await?;
+        register::settle(settings, &mut ledger, run, named, status, refuse_unfit).await?;
     }
     let (uncertain, now) = ([Status::Uncertain], SystemClock.moment());
     let settled = ledger.decide(run, event, &uncertain, named, &now)?;
@@ -335,7 +336,11 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         let (settled, word) = (counted(settled), word.replace('-', " "));
         let resume = command(&format!("resume {run}"), &sending);
         let next = format!(" They are due again: `{resume}` sends them.");
-        let next = if is_created { "" } else { &next };
+        let next = if is_created || settled == "0 rows" {
+            ""
+        } else {
+            &next
+        };
         format!("Run {run}: {settled} settled as {word}.{next}")
     })
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::world::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{Part, REGISTER, REGISTER_KEY_FILE, missing};
+use crate::cli::files::read_text;
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, host_name, user_name};
 use crate::error::{Ended, Error};
@@ -59,9 +60,10 @@ fn forgotten() -> Error {
 }
 
 fn key(file: Option<PathBuf>) -> Result<TeamKey, Error> {
-    TeamKey::read(&file.ok_or_else(|| {
+    let file = file.ok_or_else(|| {
         not_set(REGISTER_KEY_FILE).hint("It names this computer's copy of the team's key file, which `vlens-batch register init --new-key FILE` made.")
-    })?)
+    })?;
+    TeamKey::read(&file, read_text(&file))
 }
 
 fn not_set(name: &str) -> Error {
@@ -112,15 +114,15 @@ async fn remember(register: &Register, ledger: &Ledger) -> Result<u64, Error> {
     }
 }
 
-/// Has what the register says now hold for those who were uncertain or rejected at a colleague's; whom it lets anybody send is due.
-pub async fn ask_again(register: &Register, ledger: &Ledger) -> Result<(), Error> {
-    for page in ledger.left_elsewhere()?.chunks(PAGE) {
-        let customers: Vec<CustomerKey> = page.iter().map(|left| left.1).collect();
+/// Has what the register says now hold for a run's rows that are held; whom it lets anybody send is due.
+pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Result<(), Error> {
+    for page in ledger.held_customers(run, None)?.chunks(PAGE) {
+        let customers: Vec<CustomerKey> = page.iter().map(|held| held.2).collect();
         let claims = register.settle(&customers, None).await?;
         let now = SystemClock.moment();
         ledger.write(|ledger| {
             claims.iter().try_for_each(|(at, claim)| {
-                let (id, _, was) = page[*at];
+                let (_, id, _, was) = page[*at];
                 match claim.told() {
                     Some((Status::Pending | Status::Failed, _)) => ledger.free(id),
                     Some((status, words)) if status != was => {
@@ -142,13 +144,17 @@ pub async fn settle(
     run: RunId,
     rows: Option<&BTreeSet<RowNumber>>,
     status: Status,
+    refuse_unfit: impl Fn() -> Result<(), Error>,
 ) -> Result<(), Error> {
     let binding = ledger.binding().clone();
     let Some(register) = join(settings, &binding, Some(ledger), Some(PATIENCE)).await? else {
         return Ok(());
     };
-    let uncertain = ledger.uncertain_customers(run, rows)?;
-    let customers: Vec<CustomerKey> = uncertain.iter().map(|(_, customer)| *customer).collect();
+    ask_again(&register, ledger, run).await?;
+    refuse_unfit()?;
+    let mut uncertain = ledger.held_customers(run, rows)?;
+    uncertain.retain(|held| held.3 == Status::Uncertain);
+    let customers: Vec<CustomerKey> = uncertain.iter().map(|held| held.2).collect();
     let refused = register.settle(&customers, Some(status)).await?;
     let Some((first, claim)) = refused.first() else {
         return Ok(());

@@ -217,7 +217,13 @@ impl<'s> Flow<'s> {
         let register = if self.args.sandbox {
             Ok(None)
         } else {
-            register::join(self.settings, binding, Some(&mut ledger), patience).await
+            let joining = register::join(self.settings, binding, Some(&mut ledger), patience);
+            let Ok(joined) = self.stop.or_stop(joining).await else {
+                let message =
+                    "Interrupted while the team's register was waited for; nothing was sent.";
+                return Err(Error::stopped("interrupted", message));
+            };
+            joined
         };
         match register {
             Err(error) if !matches!(error.kind, Kind::Stopped | Kind::Refused) => Err(error),
@@ -312,7 +318,7 @@ impl<'s> Flow<'s> {
         let run = begun.run;
         begun.ledger.go_on_with(run)?;
         if let (None, None, Ok(Some(register))) = (&held, &begun.only, &begun.register)
-            && let Err(error) = register::ask_again(register, &begun.ledger).await
+            && let Err(error) = register::ask_again(register, &begun.ledger, run).await
         {
             begun.register = Err(error);
         }

@@ -118,9 +118,11 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What a library says, without the link to its manual that TLS adds.
+/// What a library says, without the link to its manual that TLS adds, and without all names that a certificate has.
 pub fn without_link(text: &str) -> &str {
-    text.split_once(": http").map_or(text, |(words, _)| words)
+    let text = text.split_once(": http").map_or(text, |(words, _)| words);
+    let names = "; certificate is only valid for";
+    text.split_once(names).map_or(text, |(words, _)| words)
 }
 
 /// Whether Windows refuses a file because another program, Excel most often, holds it open: a sharing or a lock violation.

@@ -245,7 +245,7 @@ fn connect(path: &Path) -> Result<Reader> {
 
 fn missing(path: &Path, again: &str) -> Error {
     let message = format!("There is no ledger at {}.", path.display());
-    Error::unexpected("ledger_missing", message).hint(format!(
+    Error::unusable("ledger_missing", message).hint(format!(
         "Name the ledger with --ledger, or run a file first: {again}"
     ))
 }

@@ -261,6 +261,14 @@ impl Reader {
             .collect())
     }
 
+    /// The newest run over each sheet that has rows that are due, with its source and how many these are.
+    pub fn unfinished(&self) -> Result<Vec<(RunId, String, u64)>> {
+        const UNFINISHED: &str = "
+            SELECT max(u.id), u.source, d.due FROM (SELECT sheet_id, count(*) AS due FROM rows WHERE is_due GROUP BY 1) d
+            CROSS JOIN runs u ON u.sheet_id = d.sheet_id GROUP BY d.sheet_id";
+        self.db.all(UNFINISHED, ())
+    }
+
     /// The body of the first row that is due in a run, if any.
     pub fn first_due_body(&self, run: RunId) -> Result<Option<String>> {
         let first = self.due(run, RowNumber(0), 1)?.pop();

@@ -497,3 +497,25 @@ fn results_are_their_owners_alone_unless_the_folder_is_a_groups() {
         assert_eq!(world.mode(name), 0o640, "{name}");
     }
 }
+
+#[test]
+fn a_sheet_that_is_moved_away_while_it_is_sent_is_no_fault_and_what_is_left_of_it_is_told() {
+    let world = World::with_server();
+    world.file("inbox/y.csv", sheet(&some(0, 20)));
+    let sweeping = world.line("inbox inbox --settled 0s --rate 10/s --json");
+    let sweeping = world.begun(sweeping, 3);
+    std::fs::remove_file(world.path("inbox/y.csv")).expect("a sheet");
+    deals_with(&sweeping.wait().expect(0), &[("y.csv", 0)]);
+    assert!(!world.path("inbox/y.error.txt").exists());
+    world.file("inbox/z.csv", sheet(&some(100, 20)));
+    let sweeping = world.line("inbox inbox --settled 0s --rate 10/s --json");
+    world.begun(sweeping, 23).kill();
+    std::fs::remove_file(world.path("inbox/z.csv")).expect("a sheet");
+    for _ in 0..2 {
+        sweep(&world).expect(4).complains_of("z.csv is gone");
+    }
+    world.line("resume --rate unlimited").run();
+    let code = sweep(&world).code();
+    assert_eq!(code, Some(0));
+    world.check_invariants(&Promise::default());
+}

@@ -24,7 +24,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
 use crate::model::{RunSummary, printable};
-use crate::report::{rendered, texts};
+use crate::report::{counted, rendered, texts};
 use crate::send::StopSignal;
 
 /// What people call their sheets, other workbooks included: those are answered with how to save them.
@@ -72,6 +72,8 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
         )?;
     }
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
+    // What cannot be found out now is told by whoever comes next.
+    faults.extend(sweep.left_behind().unwrap_or_default());
     if sweep.stop.is_stopping() {
         let message = "Interrupted; the next sweep goes on.";
         faults.push(Error::stopped("interrupted", message));
@@ -243,6 +245,26 @@ impl<'a> Sweep<'a> {
         Ok(sheets)
     }
 
+    /// Sheets of this folder that are gone though rows of theirs are due: no sweep will send those.
+    fn left_behind(&self) -> Result<Vec<Error>, Error> {
+        let settings = Settings::find(self.global, Some(&self.args.dir.join(RESULTS)))?;
+        let path = settings.ledger(self.send.sandbox)?;
+        let reader = Reader::open(&path)?.filter(|_| !Lock::is_held(&path));
+        let mut unfinished = reader.map_or(Ok(Vec::new()), |reader| reader.unfinished())?;
+        unfinished.retain(|(_, source, _)| {
+            let source = Path::new(source);
+            source.parent() == Some(&self.args.dir) && !source.exists()
+        });
+        let told = unfinished.into_iter().map(|(run, source, due)| {
+            let (rows, source) = (counted(due, "row", "rows"), printable(&source));
+            let message = format!("{source} is gone, and was not sent to its end: {rows} left.");
+            let resume = settings.command(&format!("resume {run}"));
+            Error::stopped("inbox_sheet_gone", message)
+                .hint(format!("Put it back, or go on without it: `{resume}`."))
+        });
+        Ok(told.collect())
+    }
+
     fn settings(&self, found: &Found) -> Result<Settings, Error> {
         Settings::find(self.global, Some(&found.path))
     }
@@ -361,7 +383,8 @@ impl<'a> Sweep<'a> {
             lang: self.args.lang,
             ..CheckArgs::default()
         };
-        let marked = if mark(&args, opened.settings)? {
+        // It may have been moved away meanwhile.
+        let marked = if found.path.exists() && mark(&args, opened.settings)? {
             args.annotate
         } else {
             // Of an earlier state of the sheet; nearly always there is none.

@@ -333,15 +333,15 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let word = if is_created { "created" } else { "not-created" };
     let document = json!({ "run": run, "settled": settled, "as": word });
     settings.output.show(&document, |_| {
-        let (settled, word) = (counted(settled), word.replace('-', " "));
+        let (rows, word) = (counted(settled), word.replace('-', " "));
         let resume = command(&format!("resume {run}"), &sending);
         let next = format!(" They are due again: `{resume}` sends them.");
-        let next = if is_created || settled == "0 rows" {
+        let next = if is_created || settled == 0 {
             ""
         } else {
             &next
         };
-        format!("Run {run}: {settled} settled as {word}.{next}")
+        format!("Run {run}: {rows} settled as {word}.{next}")
     })
 }
 

@@ -17,7 +17,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::{Reader, refuse_loss};
+use crate::ledger::{OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
@@ -111,14 +111,14 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
 pub fn dry_run(
     args: &RunArgs,
     settings: &Settings,
-    wishes: Wishes,
+    (wishes, on_loss): (Wishes, Option<OnLoss>),
     stop: &StopSignal,
     sheet: &mut Sheet,
     target: &Target,
 ) -> Ended {
     let path = settings.ledger(args.send.sandbox)?;
     let again = settings.again(args.send.sandbox, Some(args));
-    refuse_loss(&path, Some(args.on_loss()), &again)?;
+    refuse_loss(&path, on_loss, &again)?;
     let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
     if let Some(reader) = &reader {
         reader.require(&target.binding)?;

@@ -20,7 +20,7 @@ use crate::cli::system::{SystemClock, watch_signals};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
-use crate::ledger::{Event, Ledger, OnLoss, Writer};
+use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -36,7 +36,8 @@ pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
     let flow = Flow::new(settings, &args.send, "run")?;
     let (input, mut sheet, target) = flow.open(args).await?;
     if args.dry_run {
-        let wishes = flow.sending.wishes;
+        let on_loss = flow.on_loss(args, &sheet.identity(input.fingerprint()?));
+        let wishes = (flow.sending.wishes, on_loss);
         return dry_run(args, settings, wishes, &flow.stop, &mut sheet, &target);
     }
     flow.tell(flow.send_sheet(args, &input, sheet, target).await)
@@ -205,6 +206,13 @@ impl<'s> Flow<'s> {
         }
     }
 
+    /// What a person says of a lost time; none for a sheet that is recorded, which brings nobody.
+    fn on_loss(&self, args: &RunArgs, sheet: &SheetIdentity) -> Option<OnLoss> {
+        let reader = Reader::open(&self.path).ok().flatten();
+        let known = reader.and_then(|reader| reader.known_sheet(sheet).ok()?);
+        Some(args.on_loss()).filter(|said| *said != OnLoss::Refuse || known.is_none())
+    }
+
     /// The ledger as it is read beside the writing.
     fn opened(&self) -> Result<Opened<'s>, Error> {
         Opened::at(self.settings, self.path.clone())
@@ -245,12 +253,14 @@ impl<'s> Flow<'s> {
         mut sheet: Sheet,
         target: Target,
     ) -> Ran {
-        let ledger = self.ledger(&target, Some(args), Some(args.on_loss()))?;
+        let fingerprint = input.fingerprint()?;
+        let on_loss = self.on_loss(args, &sheet.identity(fingerprint));
+        let ledger = self.ledger(&target, Some(args), on_loss)?;
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
         let what = ImportOptions {
             source_name: &args.file.display().to_string(),
-            fingerprint: input.fingerprint()?,
+            fingerprint,
             wishes: self.sending.wishes,
             started: &SystemClock.moment(),
         };

@@ -147,13 +147,14 @@ impl Survey {
 
 /// The single-byte encoding of `sample`, if it is one of those that occur.
 fn guess(sample: &[u8]) -> Option<&'static Encoding> {
+    let by_statistics = || {
+        let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+        detector.feed(sample, true);
+        detector.guess(Some(b"eg"), Utf8Detection::Deny)
+    };
     // One short name is too little for the detector, but enough to see whole words of Arabic letters.
-    if is_arabic_words(sample) {
-        return Some(WINDOWS_1256);
-    }
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(sample, true);
-    let guessed = detector.guess(Some(b"eg"), Utf8Detection::Deny);
+    let arabic = is_arabic_words(sample).then_some(WINDOWS_1256);
+    let guessed = arabic.unwrap_or_else(by_statistics);
     let is_usual = [WINDOWS_1256, WINDOWS_1252, ISO_8859_6].contains(&guessed);
     (is_usual && !is_mixed_up_by(guessed, sample)).then_some(guessed)
 }
@@ -163,7 +164,16 @@ fn is_mixed_up_by(charset: &'static Encoding, sample: &[u8]) -> bool {
     let (text, _) = charset.decode_without_bom_handling(sample);
     let parts = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '"');
     let words = text.split(parts).filter(|word| !word.is_ascii());
-    let mixed = words.clone().filter(|word| is_mixed_up(word)).count();
+    // Letters there, and signs that follow no letter here.
+    let is_sign = |c| matches!(c, '‚' | '„' | '†' | '‡' | 'ˆ' | '‰' | '×');
+    let is_damaged = |word: &&str| {
+        let mut pairs = word.chars().zip(word.chars().skip(1));
+        pairs.any(|(letter, sign)| letter.is_alphabetic() && is_sign(sign))
+    };
+    let mixed = words
+        .clone()
+        .filter(|word| is_mixed_up(word) || is_damaged(word))
+        .count();
     mixed * 10 > words.count()
 }
 

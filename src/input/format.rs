@@ -6,6 +6,7 @@ use jiff::fmt::friendly::SpanPrinter;
 use jiff::{SignedDuration, Unit, civil};
 
 use super::encoding::cell_of_text;
+use crate::mapping::words::is_currency;
 use crate::model::{Cell, NumberFormat};
 
 /// Above this, a double no longer holds every integer, so zeros would decorate a rounded number.
@@ -14,6 +15,8 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 const NO_DATE: &str = "#####";
 /// The day that serial numbers count from, apart from the first sixty.
 const DAY_ZERO: civil::DateTime = civil::date(1899, 12, 30).at(0, 0, 0, 0);
+/// Beside a number they say of what it is so many.
+const SIGNS: &str = "%‰$€£¥";
 /// Workbooks of old Macs count from 1904 on.
 const DAYS_TO_1904: f64 = 1462.0;
 
@@ -46,6 +49,8 @@ type Condition = (fn(&f64, &f64) -> bool, f64);
 enum Shows {
     Plain,
     Date,
+    /// Of a date as well, but the first day has nothing else.
+    Time,
     /// Hours beyond a day go on counting.
     Duration,
     /// Places and literal characters that show digits which the number itself lacks: `00000000000` and `"0"0` give a phone its
@@ -53,6 +58,8 @@ enum Shows {
     Digits(Vec<Digit>),
     /// A word in the place of the number: `[=1]"Male"`.
     Label(String),
+    /// A sign or a word beside the number by which it means something else: `0%`, `0,"k"`, `[$$-409]0`.
+    Unit(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,7 +74,9 @@ enum Digit {
 impl Format {
     pub(super) fn of(written: NumberFormat) -> Format {
         let code = match &written {
-            NumberFormat::BuiltIn(14..=22 | 27..=36 | 45 | 47 | 50..=58) => "d",
+            NumberFormat::BuiltIn(9 | 10) => "0%",
+            NumberFormat::BuiltIn(18..=21 | 45 | 47) => "h",
+            NumberFormat::BuiltIn(14..=22 | 27..=36 | 50..=58) => "d",
             NumberFormat::BuiltIn(46) => "[h]",
             NumberFormat::BuiltIn(_) => "",
             NumberFormat::Code(code) => code,
@@ -101,7 +110,7 @@ impl Format {
     /// Whether it shows dates, as against numbers as they are; `None` where that depends on the number, or it shows something else.
     pub(super) fn is_date(&self) -> Option<bool> {
         let first = self.parts.first().filter(|part| part.condition.is_none());
-        let is_date = first.is_some_and(|part| part.shows == Shows::Date);
+        let is_date = first.is_some_and(|part| matches!(part.shows, Shows::Date | Shows::Time));
         let is_plain = |part: &Part| part.shows == Shows::Plain;
         (is_date || self.parts.iter().all(is_plain)).then_some(is_date)
     }
@@ -109,8 +118,9 @@ impl Format {
     pub(super) fn cell(&self, number: f64, is_1904: bool) -> Cell {
         match self.shows(number) {
             Shows::Plain => Cell::Number(number),
-            Shows::Date if !(0.0..1.0).contains(&number) => date_cell(number, is_1904),
-            Shows::Date | Shows::Duration => {
+            Shows::Date => date_cell(number, is_1904),
+            Shows::Time if !(0.0..1.0).contains(&number) => date_cell(number, is_1904),
+            Shows::Time | Shows::Duration => {
                 let printer = SpanPrinter::new().hours_minutes_seconds(true).padding(2);
                 let time = duration(number, Unit::Second).unwrap_or_default();
                 Cell::Text(printer.duration_to_string(&time))
@@ -119,6 +129,13 @@ impl Format {
                 with_zeros(places, number).map_or(Cell::Number(number), Cell::Text)
             }
             Shows::Label(word) => Cell::Label(word.clone()),
+            Shows::Unit(unit) if unit == "%" => {
+                Cell::Label(format!("{}%", Cell::Number(number * 100.0).as_shown()))
+            }
+            Shows::Unit(unit) => {
+                let shown = format!("{} {unit}", Cell::Number(number).as_shown());
+                Cell::Label(shown.trim_end().to_owned())
+            }
         }
     }
 }
@@ -126,9 +143,12 @@ impl Format {
 impl Part {
     /// The next part of a format's code, and the semicolon behind it.
     fn of(rest: &mut Chars<'_>) -> Part {
-        let (mut digits, mut is_plain, mut is_date) = (Vec::new(), true, false);
-        let (mut condition, mut is_duration) = (None, false);
+        let (mut digits, mut is_plain, mut condition) = (Vec::new(), true, None);
+        let (mut is_day, mut is_time, mut is_duration) = (false, false, false);
+        // A comma behind the last digit divides by a thousand.
+        let mut is_divided = false;
         while let Some(c) = rest.next() {
+            is_divided &= !matches!(c, '0' | '#' | '?');
             match c {
                 ';' => break,
                 '0' => digits.push(Digit::Always),
@@ -141,17 +161,25 @@ impl Part {
                     let tag: String = rest.by_ref().take_while(|&c| c != ']').collect();
                     is_duration |= !tag.is_empty() && tag.chars().all(|c| "hmsHMS".contains(c));
                     condition = condition.or(condition_of(&tag));
+                    // `[$EGP-C01]`
+                    let currency = tag.strip_prefix('$').and_then(|it| it.split('-').next());
+                    digits.extend(currency.unwrap_or_default().chars().map(Digit::Literal));
                 }
-                'd' | 'm' | 'y' | 'h' | 's' | 'D' | 'M' | 'Y' | 'H' | 'S' => is_date = true,
+                'd' | 'y' | 'D' | 'Y' => is_day = true,
+                'm' | 'h' | 's' | 'M' | 'H' | 'S' => is_time = true,
                 ' ' | '-' | '+' | '(' | ')' | ':' => digits.push(Digit::Literal(c)),
-                _ => is_plain = false,
+                _ => {
+                    is_plain = false;
+                    is_divided |= c == ',';
+                    digits.extend(SIGNS.contains(c).then_some(Digit::Literal(c)));
+                }
             }
         }
         let shows = match () {
             () if is_duration => Shows::Duration,
-            () if is_date => Shows::Date,
-            () if !is_plain => Shows::Plain,
-            () => of_digits(digits, condition.is_some()),
+            () if is_day => Shows::Date,
+            () if is_time => Shows::Time,
+            () => of_digits(digits, is_plain, is_divided, condition.is_some()),
         };
         Part { condition, shows }
     }
@@ -171,17 +199,22 @@ fn condition_of(tag: &str) -> Option<Condition> {
     Some((holds, number.trim().parse().ok()?))
 }
 
-fn of_digits(digits: Vec<Digit>, is_conditional: bool) -> Shows {
+fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditional: bool) -> Shows {
     let literal = |digit: &Digit| match digit {
         Digit::Literal(c) => Some(*c),
         Digit::Always | Digit::Optional => None,
     };
+    let literals: String = digits.iter().filter_map(literal).collect();
+    let word = literals.trim();
+    let is_telling = word.contains(|c: char| c.is_alphabetic() || SIGNS.contains(c));
+    let has_places = digits.iter().any(|digit| literal(digit).is_none());
     let always = digits.iter().filter(|&&digit| digit == Digit::Always);
     let adds_zero = always.count() > 1 || digits.contains(&Digit::Literal('0'));
-    match digits.iter().map(literal).collect::<Option<String>>() {
-        Some(word) if word.contains(char::is_alphabetic) => Shows::Label(word.trim().to_owned()),
-        None if adds_zero && !is_conditional => Shows::Digits(digits),
-        _ => Shows::Plain,
+    match () {
+        () if is_plain && is_telling && !has_places => Shows::Label(word.to_owned()),
+        () if is_divided || is_telling && !is_currency(word) => Shows::Unit(word.to_owned()),
+        () if is_plain && adds_zero && has_places && !is_conditional => Shows::Digits(digits),
+        () => Shows::Plain,
     }
 }
 

@@ -12,7 +12,7 @@ use super::bind::{ContractRule, Mapping};
 use super::fields::{Condition, Field, Group, Source};
 use super::invitation::{FieldValues, key_of_recipient, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
-use super::template::Template;
+use super::template::{Template, without_leftovers};
 use super::value::{self, Kind, Reading};
 use crate::model::{
     Aside, Cell, ContractTypeId, CustomerKey, Fault, Invitation, Problem, Recipient, Repair, Row,
@@ -233,7 +233,7 @@ impl<'a> Visit<'a> {
                 }
             }
         }
-        self.compare_birth_dates(group, &found);
+        self.check_birth_dates(group, &found);
         let keyed = group.fields.iter().map(|field| &*field.key).zip(found);
         let values = keyed.filter_map(|(key, found)| Some((key, found.ok()??)));
         values.collect()
@@ -265,10 +265,18 @@ impl<'a> Visit<'a> {
             return Ok(None);
         }
         let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
-        let text = match template.render(&values) {
-            Ok(text) => Cell::Text(text),
+        let made = match template.render(&values) {
+            Ok(made) => made,
             Err(reason) => return Err(self.problem_of(field, Fault::TemplateFailed(reason), "")),
         };
+        let mut text = made.trim();
+        if let Some(empty) = values.iter().position(|value| value.is_empty()) {
+            text = without_leftovers(text, &values);
+            if text != made.trim() {
+                self.repair(columns[empty], field, made.clone(), text);
+            }
+        }
+        let text = Cell::Text(text.to_owned());
         match field.read_made(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
             Err(fault) => Err(self.problem_of(field, fault, &text.as_shown())),
@@ -290,33 +298,43 @@ impl<'a> Visit<'a> {
             None => value::says_nothing(cell).then_some(""),
         };
         if let Some(to) = repaired {
-            self.repairs.push(Repair {
-                row: self.row.number,
-                column: self.name(column).unwrap_or_default(),
-                field: field.key.clone(),
-                from: cell.shown(),
-                to: to.to_owned(),
-            });
+            self.repair(column, field, cell.shown(), to);
         }
         Ok(reading.map(|reading| reading.text))
     }
 
-    /// Notes a birth date that is not the one in the national id.
-    fn compare_birth_dates(&mut self, group: &Group, found: &[Found<'_>]) {
+    fn repair(&mut self, column: usize, field: &Field, from: String, to: &str) {
+        self.repairs.push(Repair {
+            row: self.row.number,
+            column: self.name(column).unwrap_or_default(),
+            field: field.key.clone(),
+            from,
+            to: to.to_owned(),
+        });
+    }
+
+    /// Notes birth dates of nobody alive, and one that is not that in the national id.
+    fn check_birth_dates(&mut self, group: &Group, found: &[Found<'_>]) {
         let text = |at: usize| found[at].as_ref().ok()?.as_deref();
-        let Some((id, date)) = group.birth else {
-            return;
-        };
-        let field = &group.fields[date];
-        let born = text(id).and_then(value::birth_date_of);
-        if let (Some(born), Some(written)) = (born, text(date))
-            && let Kind::Date { output, .. } = &field.kind
-            && !is_date(written, born, output)
-        {
-            let column = self.column(&group.fields[id]);
-            let column = column.and_then(|column| self.name(column));
-            let fault = Fault::BirthDateMismatch(column.unwrap_or_default());
-            self.problem_of(field, fault, written);
+        for (at, field) in group.fields.iter().enumerate() {
+            let (Kind::Date { output, .. }, Some(written)) = (&field.kind, text(at)) else {
+                continue;
+            };
+            let date = read_back(written, output).filter(|_| group.births.contains(&at));
+            let is_later = |date| self.mapping.today.is_some_and(|today| date > today);
+            if date.is_some_and(|date| date.year() < 1900 || is_later(date)) {
+                self.problem_of(field, Fault::BirthImpossible, written);
+            }
+            let id = group.birth.filter(|&(_, own)| own == at).map(|(id, _)| id);
+            let born = id.and_then(|id| Some((id, value::birth_date_of(text(id)?)?)));
+            if let Some((id, born)) = born
+                && !is_date(written, born, output)
+            {
+                let column = self.column(&group.fields[id]);
+                let column = column.and_then(|column| self.name(column));
+                let fault = Fault::BirthDateMismatch(column.unwrap_or_default());
+                self.problem_of(field, fault, written);
+            }
         }
     }
 
@@ -401,8 +419,11 @@ fn unmet<'g>(group: &'g Group, field: &'g Field, found: &[Found<'_>]) -> Option<
 /// out, are compared as they are written; a time of day beside the date does not matter.
 fn is_date(text: &str, day: civil::Date, output: &str) -> bool {
     let written = strtime::format(output, day.to_datetime(civil::Time::midnight()));
-    let read_back = || strtime::parse(output, text).and_then(|parts| parts.to_date());
-    written.is_ok_and(|written| written == text) || read_back().is_ok_and(|date| date == day)
+    written.is_ok_and(|written| written == text) || read_back(text, output) == Some(day)
+}
+
+fn read_back(text: &str, output: &str) -> Option<civil::Date> {
+    strtime::parse(output, text).ok()?.to_date().ok()
 }
 
 /// The contract types written in a cell: one number or several, separated by commas or semicolons. Sorted. `4,140` is one number
@@ -425,8 +446,7 @@ mod tests {
 
     use super::super::aside::EXAMPLE_MARKER;
     use super::super::config::{Config, tests::told};
-    use super::super::fields::BindOptions;
-    use super::super::form;
+    use super::super::form::{self, BindOptions};
     use super::*;
     use crate::model::{Column, FormCondition, RowNumber};
     use crate::tables::rows;

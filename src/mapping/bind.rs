@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil;
 use sha2::{Digest, Sha256};
 
 use super::config::{Config, ContractConfig, RecipientConfig, SessionKind};
 use super::diagnostics::{ConfigProblem, refusal};
-use super::fields::{BindOptions, Binder, Field, Groups, Source};
+use super::fields::{Binder, Field, Groups, Source};
+use super::form::BindOptions;
 use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, is_left_out, listed};
 use super::invitation::BodyFrame;
 use super::names::{fold, visible};
@@ -38,6 +40,7 @@ pub struct Mapping {
     pub sends_undeclared_keys: bool,
     /// A hash of everything that decides bodies and keys, so that an unchanged file under an unchanged mapping is recognised.
     pub fingerprint: [u8; 32],
+    pub(crate) today: Option<civil::Date>,
     /// What a person should know before sending, though nothing is wrong: columns not used, form fields without a value,
     /// what goes out by the headers alone.
     pub notes: Vec<Note>,
@@ -91,11 +94,8 @@ impl Mapping {
         let recipient = [&phone, &email].into_iter().flatten();
         let identity = binder.identity(recipient, &groups);
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
-            return Err(refusal(
-                binder.problems,
-                &config.origin,
-                Some(&options.file),
-            ));
+            let file = Some(&*options.file);
+            return Err(refusal(binder.problems, &config.origin, file));
         };
         binder.note_unused_columns();
         let names = binder.header.names_by_position();
@@ -119,6 +119,7 @@ impl Mapping {
             sends_undeclared_keys: config.fields.is_none() && sends_unknown(&groups, options),
             groups,
             fingerprint: fingerprint(config, columns, options),
+            today: options.today,
             notes: binder.notes,
         })
     }

@@ -8,13 +8,14 @@ use toml::Spanned;
 
 use super::config::{Columns, Config, DEFAULT_DATE_OUTPUT, Entries, FieldConfig, Text, TypeKey};
 use super::diagnostics::ConfigProblem;
-use super::form::TypeForm;
+use super::form::{BindOptions, TypeForm, type_of};
+use super::guess::is_of_another_person;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
 use super::names::{did_you_mean, fold_choice, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
 use super::words::{Role, names_a_birth_date};
-use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Form, Note, Row};
+use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Note, Row};
 
 /// How many fields a note lists: those of any real form.
 const FIELDS_SHOWN: usize = 40;
@@ -57,7 +58,9 @@ pub(crate) struct Condition {
 #[derive(Debug)]
 pub(crate) struct Group {
     pub fields: Vec<Field>,
-    /// The places of a national id and a birth date, which must agree.
+    /// The places of birth dates that go out whole.
+    pub births: Vec<usize>,
+    /// Those of the customer's own national id and birth date, which must agree.
     pub birth: Option<(usize, usize)>,
 }
 
@@ -111,6 +114,7 @@ impl Field {
         let Some((evidence, kind)) = self.by_column.get(&column) else {
             return self.read_made(cell);
         };
+        evidence.vouches_for(cell)?;
         match evidence.verdict() {
             Err(conflict) if kind.depends_on_convention(cell) => Err(conflict),
             Err(_) => self.read_made(cell),
@@ -132,19 +136,6 @@ impl Field {
         let repaired = reading.repaired;
         Ok(Some(Reading { text, repaired }))
     }
-}
-
-/// What binding needs besides config and columns.
-#[derive(Debug, Clone, Default)]
-pub struct BindOptions {
-    /// `--contract-type`: goes before the config and the headers.
-    pub contract_types: Vec<ContractTypeId>,
-    /// The forms that are known.
-    pub forms: BTreeMap<ContractTypeId, Form>,
-    /// The sheet's file, as a person named it.
-    pub file: String,
-    /// The text of the public key's file.
-    pub user_public_key: Option<String>,
 }
 
 /// A mapping under construction: what it is made from, and what was found on the way.
@@ -250,7 +241,9 @@ impl<'a> Binder<'a> {
         let &Entry { key, config, form } = entry;
         let text = |text: &Option<Spanned<Text>>| Some(text.as_ref()?.get_ref().to_string());
         let name = key.get_ref();
-        let kind = match config.field_type() {
+        let own = config.field_type.as_ref().map(|own| *own.get_ref());
+        let by_form = || form.field(name).map_or(FieldType::Text, type_of);
+        let kind = match own.unwrap_or_else(by_form) {
             FieldType::Text => form.choices(name).map_or(Kind::Text, Kind::Choice),
             FieldType::Choice => Kind::Choice(self.choices(entry)?),
             FieldType::Number => Kind::Number {
@@ -381,16 +374,30 @@ impl<'a> Binder<'a> {
             });
         }
         self.notes.extend(form.unmapped(&keys));
-        let is_birth_date = |field: &Field| {
+        let is_named = |field: &Field, is_so: fn(&str) -> bool| {
             let all = self.header.columns.iter();
             let fed = all.filter(|column| field.columns().contains(&column.index));
             let mut names = fed.map(|column| &column.name).chain([&field.key]);
-            matches!(field.kind, Kind::Date { .. }) && names.any(|name| names_a_birth_date(name))
+            names.any(|name| is_so(name))
+        };
+        let is_birth = |field: &Field| {
+            matches!(field.kind, Kind::Date { .. }) && is_named(field, names_a_birth_date)
         };
         let is_id = |field: &Field| matches!(field.kind, Kind::EgyptNationalId);
-        let national_id = fields.iter().position(is_id);
-        let birth = national_id.zip(fields.iter().position(is_birth_date));
-        Group { fields, birth }
+        // A guarantor's national id tells nothing of the customer.
+        let is_own = |field: &Field| !is_named(field, is_of_another_person);
+        let own = |is_it: &dyn Fn(&Field) -> bool| {
+            let mut all = fields.iter();
+            all.position(|field| is_it(field) && is_own(field))
+        };
+        let birth = own(&is_id).zip(own(&is_birth));
+        let is_whole = |at: &usize| is_birth(&fields[*at]) && fields[*at].kind.tells_the_century();
+        let births = (0..fields.len()).filter(is_whole).collect();
+        Group {
+            fields,
+            births,
+            birth,
+        }
     }
 
     /// Groups for the contract types that rows can have, or, where only the rows know, for those with a form or a column
@@ -451,10 +458,8 @@ impl<'a> Binder<'a> {
                 continue;
             }
             let placed = self.header.placed(&[column]);
-            if let Some(mut problem) = form.unknown(&key, &format!("for the column {placed}")) {
-                let header = self.header.shown(&column.name);
-                let way_out = "to leave the column out, put `_` before its header";
-                problem.hint = format!("{}; {way_out}: `_{header}`", problem.hint);
+            let header = self.header.shown(&column.name);
+            if let Some(problem) = form.unknown_header(&key, &placed, &header) {
                 self.problems.push(problem);
             } else if let Some(earlier) = fed.get(&key) {
                 let shown = self.header.shown(&key);

@@ -3,12 +3,29 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil;
+
 use super::diagnostics::ConfigProblem;
 use super::header::parts;
 use super::names::{did_you_mean, fold, words};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
 use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption, Note};
+
+/// What binding needs besides config and columns.
+#[derive(Debug, Clone, Default)]
+pub struct BindOptions {
+    /// `--contract-type`: goes before the config and the headers.
+    pub contract_types: Vec<ContractTypeId>,
+    /// The forms that are known.
+    pub forms: BTreeMap<ContractTypeId, Form>,
+    /// The sheet's file, as a person named it.
+    pub file: String,
+    /// The text of the public key's file.
+    pub user_public_key: Option<String>,
+    /// Nobody is born later. No part of what a sheet is known by: a row that it refuses is looked at afresh.
+    pub today: Option<civil::Date>,
+}
 
 /// The form field that a header names: by its key, a label, or several of them side by side (`Full name (fullName)`).
 /// None when no field, or more than one, answers to it.
@@ -47,12 +64,13 @@ pub(crate) struct TypeForm<'a> {
     /// None for contract types that only the rows know.
     id: Option<ContractTypeId>,
     form: Option<&'a Form>,
+    all: &'a BTreeMap<ContractTypeId, Form>,
 }
 
 impl<'a> TypeForm<'a> {
-    pub fn new(id: Option<ContractTypeId>, forms: &'a BTreeMap<ContractTypeId, Form>) -> Self {
-        let form = id.and_then(|id| forms.get(&id));
-        TypeForm { id, form }
+    pub fn new(id: Option<ContractTypeId>, all: &'a BTreeMap<ContractTypeId, Form>) -> Self {
+        let form = id.and_then(|id| all.get(&id));
+        TypeForm { id, form, all }
     }
 
     pub fn field(&self, key: &str) -> Option<&'a FormField> {
@@ -85,6 +103,21 @@ impl<'a> TypeForm<'a> {
         let all = || format!("its fields are: {}", keys().collect::<Vec<_>>().join(", "));
         let hint = did_you_mean(key, keys()).unwrap_or_else(all);
         Some(ConfigProblem::nowhere(message, hint))
+    }
+
+    /// The same of a column that is a field by its header.
+    pub fn unknown_header(&self, key: &str, placed: &str, header: &str) -> Option<ConfigProblem> {
+        let mut problem = self.unknown(key, &format!("for the column {placed}"))?;
+        let mut others = self.all.iter();
+        let owner = others.find(|(_, form)| form_field(key, form).is_some());
+        let out = format!("to leave the column out, put `_` before its header: `_{header}`");
+        problem.hint = match owner {
+            Some((id, _)) => format!(
+                "it is one of contract type {id}: to send it only there, name the column `{id}.{key}`"
+            ),
+            None => format!("{}; {out}", problem.hint),
+        };
+        Some(problem)
     }
 
     /// The form's choices of a field; none when it is free.

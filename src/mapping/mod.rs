@@ -19,15 +19,14 @@ mod portal;
 mod reading;
 mod template;
 pub mod value;
-mod words;
+pub(crate) mod words;
 
 pub use apply::Mapped;
 pub use aside::EXAMPLE_MARKER;
 pub use bind::Mapping;
 pub use config::Config;
 pub(crate) use config::Text;
-pub use fields::BindOptions;
-pub use form::{form_changes, type_of};
+pub use form::{BindOptions, form_changes, type_of};
 pub use invitation::is_invitation;
 pub use portal::Portal;
 pub(crate) use reading::ACCOUNT;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
+use super::names::is_dash;
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
 use minijinja::machinery::parse;
 use minijinja::value::Value;
@@ -44,6 +45,8 @@ impl Template {
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_fuel(Some(FUEL));
         environment.add_filter("replace", replace);
+        environment.add_filter("default", or_default);
+        environment.add_filter("d", or_default);
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| unreadable(&error))?;
         Ok(Template {
@@ -66,6 +69,20 @@ impl Template {
             })
             .map_err(|error| error.kind().to_string())?;
         String::from_utf8(bounded.0).map_err(|error| error.utf8_error().to_string())
+    }
+}
+
+/// A text made of these values without the separators at its ends that an empty one leaves there, as in `, Cairo`.
+pub(crate) fn without_leftovers<'t>(text: &'t str, values: &[Cow<'_, str>]) -> &'t str {
+    let is_separator =
+        |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '/' | '|' | '،' | '؛') || is_dash(c);
+    let bare = text.trim_matches(is_separator);
+    // What a value begins or ends with is its own.
+    let is_whole = |value: &Cow<'_, str>| bare.contains(&**value) || !text.contains(&**value);
+    if values.iter().all(is_whole) {
+        bare
+    } else {
+        text
     }
 }
 
@@ -95,6 +112,16 @@ fn replace(text: &str, from: &str, to: &str) -> Result<String, Error> {
         return Err(Error::new(ErrorKind::InvalidOperation, "more than 64 KiB"));
     }
     Ok(text.replace(from, to))
+}
+
+/// An empty cell is there, so that to the library's own filter it is a value.
+fn or_default(value: Value, other: Option<Value>, _even_if_false: Option<bool>) -> Value {
+    let is_nothing = value.is_undefined() || value.as_str() == Some("");
+    if is_nothing {
+        other.unwrap_or_default()
+    } else {
+        value
+    }
 }
 
 /// The columns that a template uses, each once, as it spells them.

@@ -111,3 +111,8 @@ pub(crate) fn names_a_birth_date(name: &str) -> bool {
     let mut words = WORDS.births.iter();
     matches!(&*folded, "dob" | "d.o.b" | "d.o.b.") || words.any(|word| folded.contains(word))
 }
+
+/// Whether a text is the word or the sign of a currency.
+pub(crate) fn is_currency(text: &str) -> bool {
+    WORDS.currency.contains(&fold_choice(text))
+}

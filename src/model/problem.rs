@@ -78,6 +78,7 @@ impl Judged {
 #[serde(tag = "name", content = "fills", rename_all = "snake_case")]
 pub enum Fault {
     BirthDateMismatch(String),
+    BirthImpossible,
     BooleanInvalid,
     CellError,
     ChoiceMisspelt(String),
@@ -96,6 +97,7 @@ pub enum Fault {
     DateShifted,
     DateUnwritable(String, String),
     DatesMixed,
+    DatesSwapped,
     DayImpossible,
     DayOrMonth,
     /// In a text, as against a number.

@@ -123,12 +123,17 @@ impl Cell {
     }
 }
 
-/// Whether a spreadsheet writes this where it has no value: `#DIV/0!` and the like.
+/// Whether a spreadsheet writes this where it has no value: `#DIV/0!` and the like, in the language that it speaks.
 pub fn is_error_word(word: &str) -> bool {
     let name = word.strip_prefix('#').unwrap_or_default();
-    let is_capital = |c: char| c.is_ascii_uppercase() || matches!(c, '0' | '/' | '_');
+    let is_capital =
+        |c: char| c.is_alphabetic() && !c.is_lowercase() || matches!(c, '0' | '/' | '_');
     let sighed = name.strip_suffix(['!', '?']).unwrap_or_default();
-    matches!(name, "N/A" | "GETTING_DATA") || (!sighed.is_empty() && sighed.chars().all(is_capital))
+    let sighed = sighed.trim_start_matches(['¡', '¿']);
+    matches!(
+        name,
+        "N/A" | "N/D" | "Н/Д" | "N/B" | "NV" | "YOK" | "GETTING_DATA"
+    ) || (!sighed.is_empty() && sighed.chars().all(is_capital))
 }
 
 /// As the ledger keeps a cell: numbers and yes or no as themselves, a date under `date`, anything else as the text that is shown.

@@ -251,3 +251,42 @@ fn a_sheet_is_judged_alike_by_its_keys_by_its_form_and_as_init_maps_it() {
         std::fs::remove_file(world.path("vlens-batch.toml")).expect("a config");
     }
 }
+
+#[test]
+fn a_mapping_without_types_is_judged_by_the_form() {
+    let world = World::new();
+    world.form(414);
+    let sheet = "Mobile,Income,ID,Born\n01012345678,abc,2900513,13/05/1990\n01112345678,\"5,000 EGP\",,1990-05-13\n";
+    world.file("customers.csv", sheet);
+    let fields = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nnationalId = \"ID\"\n";
+    world.config(&format!("{fields}monthlyIncome = \"Income\"\n"));
+    let expected = [
+        json!([2, "nationalId", "national_id_invalid"]),
+        json!([2, "monthlyIncome", "number_invalid"]),
+    ];
+    assert_eq!(problems(&world, "customers.csv"), expected);
+    let shown = world.ran("check customers.csv --show 9", 3);
+    shown.shows("\"monthlyIncome\":\"5000\"");
+    // A type is a person's word.
+    let income = "monthlyIncome = { column = \"Income\", type = \"text\" }\n";
+    world.config(&format!("{fields}{income}"));
+    assert_eq!(problems(&world, "customers.csv"), expected[..1]);
+}
+
+#[test]
+fn a_field_of_another_contract_type_is_told_by_that() {
+    let world = World::new();
+    world.form(414);
+    world.file(
+        "contract-types/415.json",
+        FORM_414.replace("\"spouseName\"", "\"carModel\""),
+    );
+    let rows = "01012345678,414,Mona Adel,Married,Hany Fathy\n";
+    let keys = "phoneNumber,contractTypeId,fullName,maritalStatus";
+    world.file("customers.csv", format!("{keys},spouseName\n{rows}"));
+    let ended = world.ran("check customers.csv", 5);
+    ended.complains_of("name the column `414.spouseName`");
+    assert!(!ended.stderr.contains("`_spouseName`"), "{ended}");
+    world.file("customers.csv", format!("{keys},414.spouseName\n{rows}"));
+    world.ran("check customers.csv", 0);
+}

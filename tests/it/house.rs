@@ -13,8 +13,14 @@ const ROOMS: &[&str] = &[
 
 /// What a room may import beside itself.
 fn allowed(room: &str) -> Vec<&'static str> {
-    // Names are compared and headers shown the same way everywhere.
-    let ground = ["error", "model", "failpoint", "mapping::names"];
+    // Names are compared, headers shown and words known the same way everywhere.
+    let ground = [
+        "error",
+        "model",
+        "failpoint",
+        "mapping::names",
+        "mapping::words",
+    ];
     match room {
         "error" | "failpoint" => Vec::new(),
         "model" => vec!["error"],

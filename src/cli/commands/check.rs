@@ -46,6 +46,7 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         contract_types: contract_types(args),
         file: input.name(),
         user_public_key: user_public_key(settings)?,
+        today: Some(jiff::Zoned::now().date()),
     };
     let options = settings.source_options(&args.layout);
     Sheet::open(input, &options, &settings.config, &bind).map_err(|mut error| {

@@ -36,8 +36,10 @@ impl Choices {
         for (text, sent) in labels.clone().chain(sent_texts.clone()) {
             exact.entry(spelling(text)).or_insert(sent.clone());
         }
-        let groups = sent_texts.clone();
-        let groups = groups.filter_map(|(_, sent)| Some((group_of(sent)?, sent)));
+        // One letter or digit is a code, of whatever the form means by it: `M` may be married.
+        let said = labels.clone().chain(sent_texts.clone());
+        let said = said.filter(|(text, _)| text.chars().count() > 1);
+        let groups = said.filter_map(|(text, sent)| Some((group_of(text)?, sent)));
         let fold = |(text, sent): (&String, _)| (fold_choice(text), sent);
         let mut folded = meanings(sent_texts.map(fold));
         folded.extend(meanings(labels.map(fold)));

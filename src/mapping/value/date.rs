@@ -3,6 +3,8 @@
 //!
 //! A text whose day and month could be swapped is decided by its column (see `Convention`) or not at all.
 
+use std::ops::Range;
+
 use jiff::fmt::strtime;
 use jiff::{SignedDuration, civil};
 
@@ -23,10 +25,8 @@ const TIME_FORMS: [&str; 5] = [
     "%I:%M:%S %p",
 ];
 
-/// The last serial number taken for a date: 2099-12-31.
-const LAST_SERIAL: f64 = 73_050.0;
-/// The serial number of 1900-02-29, a day that spreadsheets invented.
-const INVENTED_SERIAL: f64 = 60.0;
+/// The serial numbers taken for dates, 1915-01-01 to 2099-12-31: smaller ones are ages, days of a month, amounts.
+const SERIALS: Range<f64> = 5_480.0..73_051.0;
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 /// Which of two numbers before a year is the day.
@@ -117,6 +117,16 @@ pub(super) fn proved(text: &str) -> Option<DateOrder> {
     }
 }
 
+/// Whether a program that puts the month where the text has the day would leave it a text; none if it is no date.
+pub(super) fn is_left_over(text: &str, input: Option<&str>) -> Option<bool> {
+    match input {
+        Some(form) => Some(parsed(&western_digits(text), form).ok()?.day() > 12),
+        None => take_apart(&western_digits(text))
+            .ok()
+            .map(|_| proved(text).is_some()),
+    }
+}
+
 /// A number in a date field is the digits of the form `input` (20240229), or a spreadsheet's serial number.
 fn from_number(number: f64, input: Option<&str>) -> Result<civil::DateTime, Fault> {
     let is_all_digits = |text: &String| is_digits(text);
@@ -142,13 +152,9 @@ fn from_number(number: f64, input: Option<&str>) -> Result<civil::DateTime, Faul
 
 /// The moment that a serial number of the 1900 system stands for.
 fn from_serial(serial: f64) -> Option<civil::DateTime> {
-    let is_invented = serial.trunc() == INVENTED_SERIAL;
-    if is_invented || !(1.0..LAST_SERIAL + 1.0).contains(&serial) {
-        return None;
-    }
-    let day_before = if serial < INVENTED_SERIAL { 31 } else { 30 };
+    let serial = Some(serial).filter(|serial| SERIALS.contains(serial))?;
     let seconds = SignedDuration::try_from_secs_f64((serial * SECONDS_A_DAY).round());
-    let day_zero = civil::date(1899, 12, day_before).to_datetime(civil::Time::midnight());
+    let day_zero = civil::date(1899, 12, 30).to_datetime(civil::Time::midnight());
     day_zero.checked_add(seconds.ok()?).ok()
 }
 

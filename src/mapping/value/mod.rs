@@ -64,19 +64,57 @@ pub enum Convention {
     Numbers(DecimalMark),
 }
 
+/// So many values of a column that all fit it are no chance.
+const NO_CHANCE: usize = 5;
+
 /// What the values of a column prove so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Evidence {
     proved: Option<Convention>,
     contradicts: bool,
+    /// Values in which commas seem to part thousands (`41,000`), and fractions that are no slips of such (`5000,50`).
+    thousands: usize,
+    fractions: usize,
+    /// Date cells whose day could be the month, texts that no program which swaps the two could take for a date, and dates that it
+    /// would not have left as they are.
+    swappable: usize,
+    left_over: usize,
+    untouched: usize,
 }
 
 impl Evidence {
     /// Takes a cell into account that is to be read as `kind`.
     pub fn see(&mut self, kind: &Kind, cell: &Cell) {
-        if let Some(proof) = kind.proof(cell) {
+        let proof = kind.proof(cell);
+        if let Some(proof) = proof {
             self.contradicts |= self.proved.is_some_and(|proved| proved != proof);
             self.proved = Some(proof);
+        }
+        match (kind, cell) {
+            (Kind::Date { .. }, Cell::Date(at)) if at.day() <= 12 => self.swappable += 1,
+            (Kind::Date { .. }, Cell::Date(_)) => self.untouched += 1,
+            (Kind::Date { input, .. }, Cell::Text(text)) => {
+                match date::is_left_over(text::trim(text), input.as_deref()) {
+                    Some(true) => self.left_over += 1,
+                    Some(false) => self.untouched += 1,
+                    None => {}
+                }
+            }
+            (Kind::Number { .. }, Cell::Text(text)) => {
+                self.thousands += usize::from(number::is_grouped(text::trim(text)));
+                self.fractions += usize::from(proof.is_some() && number::is_long(text));
+            }
+            _ => {}
+        }
+    }
+
+    /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day.
+    pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
+        let is_seen = self.swappable > 0 && self.left_over > 0 && self.untouched == 0;
+        let is_swapped = is_seen && self.swappable + self.left_over >= NO_CHANCE;
+        match cell {
+            Cell::Date(at) if is_swapped && at.day() != at.month() => Err(Fault::DatesSwapped),
+            _ => Ok(()),
         }
     }
 
@@ -84,7 +122,12 @@ impl Evidence {
     pub fn verdict(self) -> Result<Option<Convention>, Fault> {
         match self.proved {
             Some(Convention::Dates(_)) if self.contradicts => Err(Fault::DatesMixed),
-            Some(Convention::Numbers(_)) if self.contradicts => Err(Fault::NumbersMixed),
+            Some(Convention::Numbers(mark))
+                if self.contradicts
+                    || mark == DecimalMark::Comma && self.thousands > 0 && self.fractions == 0 =>
+            {
+                Err(Fault::NumbersMixed)
+            }
             proved => Ok(proved),
         }
     }
@@ -175,16 +218,14 @@ impl Kind {
         }
     }
 
-    /// Whether its texts are read by a convention that nothing has settled.
+    /// Whether only the other values of its column tell how it is read, and whether it can be.
     pub fn is_open(&self) -> bool {
-        matches!(
-            self,
-            Kind::Date {
-                input: None,
-                order: None,
-                ..
-            } | Kind::Number { decimal: None }
-        )
+        matches!(self, Kind::Date { .. } | Kind::Number { decimal: None })
+    }
+
+    /// Whether what goes out of a date tells its year whole.
+    pub fn tells_the_century(&self) -> bool {
+        matches!(self, Kind::Date { output, .. } if check_date_input(output, true).is_ok())
     }
 
     /// Reads by this convention from now on.

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use jiff::civil;
 
 use super::text::{Given, Reading, is_digits};
-use crate::mapping::names::{fold_choice, is_dash, western_digits};
-use crate::mapping::words::WORDS;
+use crate::mapping::names::{is_dash, western_digits};
+use crate::mapping::words::is_currency;
 use crate::model::{Cell, Fault};
 
 /// What comes before a number's fraction; the other of the two parts thousands.
@@ -124,11 +124,25 @@ pub(super) fn proved(text: &str) -> Option<DecimalMark> {
     }
 }
 
-/// Whether one digit too few or too many may have made this of thousands: `,500`, `41,0000`.
+/// Whether a text is read as thousands unless its column shows otherwise: `41,000`.
+pub(super) fn is_grouped(text: &str) -> bool {
+    let western = western_digits(text);
+    let bare = without_currency(&western);
+    bare.contains(',') && matches!(read_either_way(bare), [Some(one), Some(other)] if one != other)
+}
+
+/// Whether more digits stand before the comma than thousands that lost one have there.
+pub(super) fn is_long(text: &str) -> bool {
+    let (whole, _) = text.rsplit_once([',', '٫']).unwrap_or((text, ""));
+    whole.chars().filter(|c| c.is_numeric()).count() > 3
+}
+
+/// Whether one digit or comma too few or too many may have made this of thousands: `,500`, `41,0000`, `1234,567`, `041,000`.
 fn may_be_thousands(bare: &str) -> bool {
     let (whole, rest) = bare.rsplit_once(['.', ',']).unwrap_or((bare, ""));
     let whole = whole.trim_start_matches(['-', '\u{2212}', '+', ' ']);
-    rest.len() >= 3 && whole.len() <= 3 && !whole.starts_with('0')
+    let is_group = rest.len() == 3 && whole.len() > 1 && bare.contains(',') && is_digits(whole);
+    is_group || rest.len() >= 3 && whole.len() <= 3 && !whole.starts_with('0')
 }
 
 fn read_either_way(bare: &str) -> [Option<String>; 2] {
@@ -161,7 +175,7 @@ fn read_by(decimal: DecimalMark, bare: &str) -> Option<String> {
 /// behind: it tells nothing. The point of an abbreviation such as `LE.5000` must not become the number's.
 fn without_currency(western: &str) -> &str {
     let text = western.strip_prefix('\'').unwrap_or(western).trim();
-    let is_word = |part: &str| part.is_empty() || WORDS.currency.contains(&fold_choice(part));
+    let is_word = |part: &str| part.is_empty() || is_currency(part);
     let begins = |c: char| c.is_ascii_digit() || matches!(c, '-' | '\u{2212}' | '+');
     let (Some(begin), Some(last)) = (text.find(begins), text.rfind(|c: char| c.is_ascii_digit()))
     else {
@@ -183,7 +197,8 @@ fn ungrouped(whole: &str) -> Option<String> {
     let same = |c: char| match c {
         ' ' | ',' | '.' | '٬' | '\'' | '،' => Some(c),
         '’' => Some('\''),
-        _ => c.is_whitespace().then_some(' '),
+        // What parts lines or columns parts numbers.
+        _ => (c.is_whitespace() && !c.is_control()).then_some(' '),
     };
     let separator = whole.chars().find_map(same);
     let mut groups = whole.split(|c| separator.is_some() && same(c) == separator);

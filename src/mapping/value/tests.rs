@@ -126,6 +126,13 @@ fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
         (text("#BLOCKED!"), "error_word"),
         (text("#VALUE! Male"), "error_word"),
         (text("Err:502"), "error_word"),
+        (text("#N/D"), "error_word"),
+        (text("#NV"), "error_word"),
+        (text("#¡VALOR!"), "error_word"),
+        (text("#¿NOMBRE?"), "error_word"),
+        (text("#ССЫЛКА!"), "error_word"),
+        (text("#قيمة!"), "error_word"),
+        (text("Loading..."), "error_word"),
         (text("########"), "only_hashes"),
         (text(&"م".repeat(10_001)), "too_long"),
     ];

@@ -133,11 +133,13 @@ fn refuse_damage(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The words of spreadsheets, with or without a text behind them (as a refused cell is given back), and LibreOffice's `Err:502`.
+/// The words of spreadsheets, with or without a text behind them (as a refused cell is given back), LibreOffice's `Err:502`, and
+/// what Google shows until a result is there.
 fn is_error_word(text: &str) -> bool {
     let number = text.strip_prefix("Err:").unwrap_or_default();
     let first = text.split_whitespace().next().unwrap_or_default();
-    number.len() == 3 && is_digits(number) || model::is_error_word(first)
+    let is_awaited = matches!(text, "Loading..." | "Loading…");
+    number.len() == 3 && is_digits(number) || is_awaited || model::is_error_word(first)
 }
 
 /// Letters replaced by U+FFFD, or whole words by question marks.

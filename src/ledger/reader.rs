@@ -206,7 +206,7 @@ impl Reader {
 }
 
 /// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `on_loss` and `again` as
-/// of [`open_with_memory`].
+/// of `open_with_memory`.
 pub fn refuse_loss(path: &Path, on_loss: Option<OnLoss>, again: &str) -> Result<()> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.

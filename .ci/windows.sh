@@ -145,7 +145,7 @@ v 0 settle --ledger 'C:\work\many.db' --all --as created
 v 0 doctor --ledger 'C:\work\many.db'; says 'not looked at'
 
 echo; echo "== files that another program holds"
-cp samples/out.xlsx held.xlsx; cp many.csv held.csv
+cp -p samples/out.xlsx held.xlsx; cp many.csv held.csv
 "$WINE64" 'C:\work\hold.exe' held.xlsx & "$WINE64" 'C:\work\hold.exe' held.csv all &
 sleep 2
 v 1 export --ledger 'samples\vlens-batch.sandbox.db' --output held.xlsx; says 'Close it in Excel'

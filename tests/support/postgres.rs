@@ -1,12 +1,13 @@
-//! A PostgreSQL server of a test's own: made in a temporary folder, on a free port of loopback, crashed and started at will.
+//! A PostgreSQL server of a test's own: made in a temporary folder, on a port of loopback, crashed and started at will.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use super::server::at_a_port;
 
 /// `nobody`: the server does not start as root.
 const NOBODY: u32 = 65_534;
@@ -31,14 +32,13 @@ impl Postgres {
             let nobody = Some(NOBODY);
             std::os::unix::fs::chown(folder.path(), nobody, nobody).expect("a folder to give away");
         }
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let server = Postgres {
+        let mut server = Postgres {
             programs,
             folder,
-            port: port.expect("a free port").port(),
+            port: 0,
         };
         server.run("initdb", &["--no-sync", "-A", "trust", "-U", "owner"]);
-        server.start_again();
+        server.port = server.started_at(0);
         server.sql("CREATE ROLE clerk LOGIN");
         Some(server)
     }
@@ -71,12 +71,22 @@ impl Postgres {
     }
 
     pub fn start_again(&self) {
+        self.started_at(self.port);
+    }
+
+    /// The port: the same, or with 0 a free one.
+    fn started_at(&self, port: u16) -> u16 {
         let folder = self.folder.path().display();
-        let port = self.port;
-        let options =
-            format!("-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=50");
         let log = format!("{folder}/log");
-        self.run("pg_ctl", &["-o", &options, "-l", &log, "-w", "start"]);
+        let started = at_a_port(port, |port| {
+            let options = format!(
+                "-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=50"
+            );
+            let start = ["-o", &options, "-l", &log, "-w", "start"];
+            let status = self.command("pg_ctl", &start);
+            status.success().then_some(port).ok_or(status)
+        });
+        started.expect("a server that listens")
     }
 
     /// As clerk, who may use the register and no more.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 pub struct Server {
     child: Child,
@@ -14,22 +15,10 @@ pub struct Server {
 
 impl Server {
     /// Starts it with options as `sandbox` has them, and no limits unless they say so; and waits until it says that it listens:
-    /// on `port`, or with 0 on one that the system gives to no outgoing connection, so that it is still there to be had after a kill.
+    /// on `port`, or with 0 on a free one.
     pub fn start(options: &str, port: u16, log: &Path) -> Server {
-        let tries = if port == 0 { 20 } else { 1 };
-        let mut said = String::new();
-        for _ in 0..tries {
-            let port = if port == 0 {
-                fastrand::u16(10_000..32_000)
-            } else {
-                port
-            };
-            match Server::listening(options, port, log) {
-                Ok(server) => return server,
-                Err(line) => said = line,
-            }
-        }
-        panic!("not a server's greeting: `{said}`")
+        let server = at_a_port(port, |port| Server::listening(options, port, log));
+        server.unwrap_or_else(|said| panic!("not a server's greeting: `{said}`"))
     }
 
     /// What it says instead, where it cannot listen.
@@ -91,6 +80,23 @@ impl Server {
             self.held = Some(held);
         }
     }
+}
+
+/// Tries to start what listens on `port`, or with 0 on one that the system gives to no outgoing connection, so that it is still
+/// there to be had after an end. Tried again: another test's program that is just being started has, until it runs, a copy of
+/// each socket of ours, the closed ones too.
+pub fn at_a_port<T, E>(port: u16, start: impl Fn(u16) -> Result<T, E>) -> Result<T, E> {
+    let one = || match port {
+        0 => start(fastrand::u16(10_000..32_000)),
+        port => start(port),
+    };
+    for _ in 1..40 {
+        if let Ok(started) = one() {
+            return Ok(started);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    one()
 }
 
 impl Drop for Server {

@@ -40,7 +40,7 @@ impl Progress {
     /// A bar on stderr; only for a terminal.
     pub fn bar(total: u64, per_row: Duration) -> Self {
         let progress = Progress::hidden(total, per_row);
-        let style = ProgressStyle::with_template("{bar:20} {human_pos}/{human_len} {wide_msg}");
+        let style = ProgressStyle::with_template("{bar:10} {human_pos}/{human_len} {wide_msg}");
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         progress.bar.set_style(style);
         progress.bar.set_draw_target(ProgressDrawTarget::stderr());

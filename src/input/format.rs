@@ -212,8 +212,9 @@ fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditiona
     let adds_zero = always.count() > 1 || digits.contains(&Digit::Literal('0'));
     match () {
         () if is_plain && is_telling && !has_places => Shows::Label(word.to_owned()),
-        () if is_divided || is_telling && !is_currency(word) => Shows::Unit(word.to_owned()),
+        // Those of a code too: `"APP-"0000`.
         () if is_plain && adds_zero && has_places && !is_conditional => Shows::Digits(digits),
+        () if is_divided || is_telling && !is_currency(word) => Shows::Unit(word.to_owned()),
         () => Shows::Plain,
     }
 }

@@ -48,7 +48,8 @@ impl Reader {
     /// everybody again.
     pub fn tell_apart_by(&self, columns: &str) -> Result<()> {
         // By any body that was asked for; but where a row told apart by these columns is that invitation already, only by the one
-        // that it stands for, and only until that row has asked for this.
+        // that it stands for, and only until that row has asked for this. What an invitation was made for stays known, whatever a
+        // person has had it sent again as.
         const OTHERS: &str = "
             CREATE TEMP TABLE others AS SELECT c.body_hash, i.id, c.body_hash IS it.body_hash AS is_it, iif(EXISTS (
                 SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
@@ -56,7 +57,7 @@ impl Reader {
                 SELECT coalesce(b ->> 'phoneNumber', lower(b ->> 'email')) || (b -> '$.sessionPermissions.allowedContractTypeIds')
                 FROM (SELECT coalesce(c.body -> 'SessionInput', c.body) AS b))) AS recipient
             FROM invitations i CROSS JOIN contents it ON it.id = i.content_id CROSS JOIN contents c ON c.invitation_id = i.id
-            WHERE NOT EXISTS (
+            WHERE (i.was_created IS 1 AND c.id = i.id AND c.body_hash IS NOT it.body_hash) OR NOT EXISTS (
                 SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
                 WHERE own.invitation_id = i.id AND s.told_by = ?1 AND (own.body_hash IS it.body_hash OR c.body_hash IS NOT it.body_hash))
             LIMIT iif(EXISTS (SELECT 1 FROM sheets WHERE told_by <> ?1), -1, 0)";
@@ -76,12 +77,15 @@ impl Reader {
             WHERE i.id = coalesce(
                 (SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1),
                 (SELECT id FROM invitations WHERE key = ?3))";
+        // An earlier row of this sheet may have taken over what was never created.
         const BY_BODY: &str = "
-            SELECT i.id, i.status, o.is_it, i.was_created IS 1, 0, i.key, 0
-            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.body_hash = ?1 ORDER BY o.is_it DESC LIMIT 1";
+            SELECT i.id, i.status, o.is_it AND (i.was_created IS 1 OR it.body_hash IS o.body_hash), i.was_created IS 1, 0, i.key, 0
+            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id CROSS JOIN contents it ON it.id = i.content_id
+            WHERE o.body_hash = ?1 ORDER BY o.is_it DESC LIMIT 1";
         const BY_RECIPIENT: &str = "
             SELECT i.id, i.status, 0, i.was_created IS 1, 0, i.key, 0
-            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.recipient = ?1 ORDER BY i.id LIMIT 1";
+            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.recipient IN (?1, ?2)
+            ORDER BY o.recipient = ?1 DESC, i.id LIMIT 1";
         let hash = body_hash(&self.salt, &invitation.body);
         let keys = [Some(invitation.key), invitation.key_by_email];
         let [key, by_email] = keys.map(|key| Some(masked(&self.salt, key?)));
@@ -89,7 +93,7 @@ impl Reader {
         if met.is_none() {
             met = self.db.first(BY_BODY, [hash])?;
             if met.is_none() {
-                met = self.db.first(BY_RECIPIENT, [recipient(invitation)])?;
+                met = self.db.first(BY_RECIPIENT, recipients(invitation))?;
             }
             if let Some(met) = &met {
                 // Another row with this body is another invitation, and so is one for this recipient.
@@ -131,22 +135,11 @@ impl Reader {
     }
 }
 
-/// Who is invited to what, as `others` has it.
-fn recipient(
-    Invitation {
-        recipient,
-        contract_types,
-        ..
-    }: &Invitation,
-) -> String {
-    let email = || {
-        recipient
-            .email
-            .as_ref()
-            .map(|email| email.to_ascii_lowercase())
-    };
-    let address = recipient.phone.clone().or_else(email).unwrap_or_default();
-    address + &json!(contract_types).to_string()
+/// Who is invited to what, as `others` has it: by phone, and by e-mail, which may have been all that was known.
+fn recipients(of: &Invitation) -> [Option<String>; 2] {
+    let types = json!(of.contract_types);
+    let email = of.recipient.email.as_deref().map(str::to_ascii_lowercase);
+    [of.recipient.phone.clone(), email].map(|address| Some(format!("{}{types}", address?)))
 }
 
 /// Tells one body from the next of the same invitation, for which 64 bits are plenty.
@@ -291,6 +284,7 @@ impl Import<'_> {
             .transpose()?;
         let known = match (here.flatten(), known) {
             (Some(first), Some(met)) if met.standing.same_content => {
+                self.ledger.db.run(ALIAS, (key, met.invitation))?;
                 return self.duplicate(row, first);
             }
             (first, known) => known.filter(|_| first.is_none()),

@@ -100,8 +100,15 @@ impl Mapping {
         binder.note_unused_columns();
         let names = binder.header.names_by_position();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
-        let told_by = identity.iter().flatten().flat_map(Field::columns);
-        let told_by: Vec<String> = told_by.map(|&column| fold(&names[column])).collect();
+        // Read in another way, a column tells them apart as another would.
+        let told_by = identity.iter().flatten().map(|field| {
+            let column = fold(&names[field.columns()[0]]);
+            match &field.kind {
+                Kind::Text => column,
+                kind => format!("{column} {kind:?}"),
+            }
+        });
+        let told_by: Vec<String> = told_by.collect();
         Ok(Mapping {
             example_values: values_of_example(&names, [&phone, &email], &groups),
             names,
@@ -343,6 +350,7 @@ impl<'a> Binder<'a> {
             let is_fed =
                 |it: &&&Field| matches!(&it.source, Source::Columns(all) if all.contains(&index));
             let kind = fields.iter().find(is_fed).map(|it| it.kind.clone());
+            let kind = kind.filter(|kind| !matches!(kind, Kind::Choice(_)));
             let source = Source::Columns(vec![index]);
             Field::new("identity", source, kind.unwrap_or(Kind::Text))
         };

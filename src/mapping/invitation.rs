@@ -119,7 +119,17 @@ pub(crate) fn key_of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> Cu
     let mut hash = Sha256::new_with_prefix(b"\0identity");
     for value in values {
         hash.update(b"\0");
-        hash.update(plain_number(&fold_value(value)));
+        let value = fold_value(value);
+        let number = plain_number(&value);
+        let is_number = number
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
+        // A spreadsheet takes the zeros before an application number away.
+        hash.update(match number.trim_start_matches('0') {
+            "" => &number[..number.len().min(1)],
+            bare if is_number => bare,
+            _ => number,
+        });
     }
     kept(hash)
 }

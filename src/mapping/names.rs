@@ -32,16 +32,16 @@ pub fn fold_value(value: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Of digits with at most one point what they come to, as `0012.50` is `12.5`; any other text as it is.
+/// Digits without the zeros behind a point that say nothing, as `12.50` is `12.5`; any other text as it is. Zeros before digits stay: they
+/// may be a code's.
 pub fn plain_number(text: &str) -> &str {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) {
-        return text;
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('.') {
+        Some((whole, fraction)) if is_digits(whole) && is_digits(fraction) => {
+            text.trim_end_matches('0').trim_end_matches('.')
+        }
+        _ => text,
     }
-    let number = text.trim_start_matches('0');
-    let ends = if fraction.is_empty() { "." } else { "0" };
-    number.trim_end_matches(ends).trim_end_matches('.')
 }
 
 /// A request's body for comparing: neither the order of its members nor how its numbers are written makes it another.

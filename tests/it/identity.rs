@@ -239,6 +239,17 @@ fn nobody_is_invited_again_because_identity_and_content_change_at_once() {
 }
 
 #[test]
+fn nobody_is_invited_again_because_identity_and_address_change_at_once() {
+    walk(
+        "Mobile,Mail,Name,Income,App",
+        &[
+            ("", ",a@example.com,A,1,7", [1, 0, 0]),
+            ("\"App\"", "01012345671,a@example.com,A,1,7", [0, 1, 1]),
+        ],
+    );
+}
+
+#[test]
 fn whoever_was_invited_by_e_mail_is_not_invited_again_once_his_phone_is_known() {
     walk(
         "Mobile,Mail,Name,Income",
@@ -270,9 +281,77 @@ fn neither_identity_nor_content_depends_on_how_a_value_is_written() {
                 "+201012345671,,A,5000.00,12",
                 [0, 1, 0],
             ),
-            ("\"Mobile\", \"App\"", "1012345671,,A,05000,12.0", [0, 1, 0]),
+            (
+                "\"Mobile\", \"App\"",
+                "1012345671,,A,5000.0,12.0",
+                [0, 1, 0],
+            ),
+            // Of what is sent, a code's zeros are part.
+            ("\"Mobile\", \"App\"", "1012345671,,0A,5000,12", [0, 1, 1]),
+            ("\"Mobile\", \"App\"", "1012345671,,07,5000,12", [0, 1, 1]),
+            ("\"Mobile\", \"App\"", "1012345671,,7,5000,0", [1, 0, 0]),
+            ("\"Mobile\", \"App\"", "1012345671,,7,5000,", [1, 0, 0]),
         ],
     );
+}
+
+#[test]
+fn nobody_is_invited_again_because_an_identity_column_is_read_otherwise() {
+    let world = World::with_server();
+    world.file(
+        "customers.csv",
+        "Mobile,Name,DOB\n01012345671,Mona,25/12/1990\n01012345671,Ali,24/11/1991\n",
+    );
+    for (field, created) in [
+        ("", 2),
+        ("birthDate = { column = \"DOB\", type = \"date\" }", 0),
+        (
+            "birthDate = { column = \"DOB\", type = \"date\", output = \"%d/%m/%Y\" }",
+            0,
+        ),
+        ("", 0),
+    ] {
+        world.config(&format!(
+            "[contract]\ntypes = [414]\n[recipient]\nphone = \"Mobile\"\n[identity]\ncolumns = [\"Mobile\", \"DOB\"]\n\
+             [fields.414]\nfullName = \"Name\"\n{field}\n"
+        ));
+        let ended = world.sent("customers.csv", 0).json();
+        assert_eq!(ended["counts"]["created"], created, "{field}");
+    }
+    assert_eq!(world.accepted().len(), 2);
+}
+
+#[test]
+fn of_two_on_one_phone_each_is_invited_once_whoever_stands_first() {
+    let [father, son] = ["Father", "Son"];
+    for (limit, resend) in [("--limit 1", ""), ("", "--resend-changed"), ("", "")] {
+        let world = World::with_server();
+        let send = |names: &[&str], args: &str| {
+            let rows = names.iter().map(|name| {
+                let phone = 10_000_000 + usize::from(*name == "Other");
+                format!("010{phone},414,{name}\n")
+            });
+            let rows: String = rows.collect();
+            world.file(
+                "customers.csv",
+                format!("phoneNumber,contractTypeId,fullName\n{rows}"),
+            );
+            world.send(format!("customers.csv {args}").trim()).run()
+        };
+        send(&["Other", father], limit);
+        world.config("[identity]\ncolumns = [\"fullName\"]\n");
+        send(&[son, father], resend).expect(0);
+        send(&[father, son], "").expect(0);
+        send(&[son, father], "").expect(0);
+        let invited = world.invitations().into_iter();
+        let names = invited.map(|record| {
+            record.json()["SessionInput"]["RequestFieldsValues"]["414"]["fullName"].clone()
+        });
+        let mut names: Vec<String> = names.map(|name| name.to_string()).collect();
+        names.sort_unstable();
+        let expected = ["\"Father\"", "\"Other\"", "\"Son\""];
+        assert_eq!(names, expected, "{limit} {resend}");
+    }
 }
 
 #[test]

@@ -105,8 +105,11 @@ fn a_rejected_row_goes_again_only_when_it_changed_or_a_person_asks() {
     // A retry goes on with the same run, and counts with it.
     assert_eq!(requests(&world, "retry --rejected --json"), 2);
     assert_eq!(requests(&world, "retry --row 2 --json"), 3);
-    world.file("customers.csv", sheet(&[row.name("Corrected")]));
-    assert_eq!(requests(&world, RUN), 1);
+    // A code that Excel had taken the zeros of is another content.
+    for name in ["7", "007"] {
+        world.file("customers.csv", sheet([&row.clone().name(name)]));
+        assert_eq!(requests(&world, RUN), 1);
+    }
     assert_eq!(requests(&world, RUN), 0);
     world.check_invariants(&Promise::default());
 }

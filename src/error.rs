@@ -1,10 +1,16 @@
 //! An error for the person who reads it: what is wrong, where, and what to do; its kind says who has to act, its code is for scripts.
 
-use std::{fmt, io};
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+use std::io;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 /// Who has to act, the gravest first. Every decision about an error, the exit code first of all, is made by this and never by its code
 /// or words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Something that should not happen: a full disk, a damaged ledger, a mistake of ours.
     Unexpected,
@@ -57,7 +63,34 @@ pub struct Error {
     pub others: Vec<Error>,
 }
 
+/// By name.
+static ERRORS: LazyLock<HashMap<String, Told>> = LazyLock::new(|| {
+    toml::from_str(include_str!("errors.toml"))
+        .expect("errors.toml belongs to the program and a test reads it")
+});
+
+/// With `{…}` where something is filled in.
+#[derive(Deserialize)]
+struct Told {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
 impl Error {
+    /// The one that stands under this name in `errors.toml`, as a test holds, with its gaps filled. Its code is the name, up to a dot.
+    pub fn of(name: &'static str, fills: &[&dyn Display]) -> Self {
+        let code = name.split('.').next().unwrap_or(name);
+        let Some(told) = ERRORS.get(name) else {
+            return Error::unexpected(code, name);
+        };
+        let hint = told.hint.as_deref().map(|hint| filled(hint, fills));
+        Error {
+            hint,
+            ..Error::new(told.kind, code, filled(&told.message, fills))
+        }
+    }
+
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         Error {
             kind,
@@ -96,10 +129,7 @@ impl Error {
     /// What is kept aside while a command works has no place.
     pub fn temporary(error: &io::Error) -> Self {
         let folder = std::env::temp_dir();
-        let folder = folder.display();
-        let message = format!("The folder for temporary files, {folder}, cannot be used: {error}.");
-        Error::unexpected("temporary_folder_unusable", message)
-            .hint("Let TMPDIR name a folder that is there, may be written to and has room.")
+        Error::of("temporary_folder_unusable", &[&folder.display(), error])
     }
 
     /// The same with what to do about it.
@@ -110,7 +140,17 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+fn filled(sentence: &str, fills: &[&dyn Display]) -> String {
+    let pieces = sentence.split(['{', '}']).enumerate();
+    let told = pieces.map(|(at, piece)| {
+        let mut numbered = (1..).zip(fills);
+        let fill = numbered.find(|(number, _)| at % 2 == 1 && piece == number.to_string());
+        fill.map_or_else(|| piece.to_owned(), |(_, fill)| fill.to_string())
+    });
+    told.collect()
+}
+
+impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }

@@ -13,9 +13,9 @@ use crate::register::Place;
 use crate::send::Credentials;
 use crate::vlens::BaseUrl;
 
-pub const REGISTER: &str = "VLENS_REGISTER";
+const REGISTER: &str = "VLENS_REGISTER";
 const REGISTER_PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
-pub const REGISTER_KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
+const REGISTER_KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
 
 /// What it takes to be let in.
 pub struct Account {
@@ -173,10 +173,7 @@ fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
     let hint = "Give the path of a readable file that holds nothing but the secret.";
     let text = text_of(path, "secret_file_unreadable", named).map_err(|error| error.hint(hint))?;
     match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(Error::unusable(
-            "secret_file_empty",
-            format!("{named} is empty."),
-        )),
+        "" => Err(Error::of("secret_file_empty", &[&named])),
         secret => Ok(Secret::new(secret)),
     }
 }
@@ -188,9 +185,5 @@ pub fn missing(parts: &[Part]) -> Error {
         Some((last, before @ [_, ..])) => format!("{} and {last} are", before.join(", ")),
         _ => format!("{} is", names.concat()),
     };
-    Error::unusable("credentials_missing", format!("{names} not set.")).hint(
-        "Run `vlens-batch account` at a terminal, which asks for all of it once and keeps it for you; or set it in the environment. \
-         A secret may stand in a file, named by VLENS_API_KEY_FILE or VLENS_PASSWORD_FILE, the tenant in vlens-batch.toml: tenancy_name under \
-         [api]. `vlens-batch run FILE --sandbox` rehearses without an account.",
-    )
+    Error::of("credentials_missing", &[&names])
 }

@@ -89,9 +89,7 @@ pub fn refuse_output(path: &Path) -> Result<(), Error> {
         Ok(found) if !found.is_file() => "a pipe or a device, not a file",
         _ => return Ok(()),
     };
-    let message = format!("{} is {what}.", path.display());
-    Err(Error::usage("output_no_file", message)
-        .hint("Name a file. Where a command takes - for standard output, a pipe may follow it."))
+    Err(Error::of("output_no_file", &[&path.display(), &what]))
 }
 
 /// Endings by which people and their programs know what a file is.
@@ -106,11 +104,7 @@ pub fn refuse_ending(path: &Path, known: &[&str], way: &'static str) -> Result<(
     if is_among(known) || !is_among(&DOCUMENTS) {
         return Ok(());
     }
-    let message = format!(
-        "{} would hold something else than its name says.",
-        path.display()
-    );
-    Err(Error::usage("output_misnamed", message).hint(way))
+    Err(Error::of("output_misnamed", &[&path.display()]).hint(way))
 }
 
 /// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
@@ -181,14 +175,9 @@ fn file_not_written(path: &Path, error: &io::Error) -> Error {
     // Windows does not say why a file cannot be replaced.
     let is_kept = cfg!(windows) && error.kind() == ErrorKind::PermissionDenied && path.exists();
     if is_kept || is_open_elsewhere(error) {
-        let message =
-            format!("{shown} cannot be replaced: another program has it open, or it is read-only.");
-        return Error::unexpected("output_open_elsewhere", message)
-            .hint("Close it in Excel, and run the command again; nothing was lost.");
+        return Error::of("output_open_elsewhere", &[&shown]);
     }
-    let message = format!("{shown} cannot be written: {error}.");
-    Error::unexpected("output_not_written", message)
-        .hint("See whether its folder exists and may be written to, and whether the disk is full.")
+    Error::of("output_not_written", &[&shown, error])
 }
 
 /// A temporary file is its owner's alone.
@@ -223,13 +212,7 @@ pub fn refuse_changed(path: &Path) -> Result<(), Error> {
     if is_untouched(path).unwrap_or(true) {
         return Ok(());
     }
-    let shown = path.display();
-    let message = format!(
-        "{shown} was saved by somebody after it was written: corrections in it would be lost."
-    );
-    let hint =
-        "Run it if it holds corrections, and name another file with --output; or delete it first.";
-    Err(Error::usage("output_changed", message).hint(hint))
+    Err(Error::of("output_changed", &[&path.display()]))
 }
 
 /// None for what is no workbook of ours: those name the second of their writing, which is the file's own time until somebody saves it.

@@ -123,11 +123,7 @@ impl Output {
         write: impl FnOnce(&mut BufWriter<Listener>) -> Result<(), Error>,
     ) -> Ended {
         if self.json {
-            return Err(Error::usage(
-                "two_results_on_stdout",
-                "--json prints a document on standard output, where this result would go as well.",
-            )
-            .hint("Name a file with --output, or leave --json out."));
+            return Err(Error::of("two_results_on_stdout", &[]));
         }
         to_stdout(write)?;
         Ok(None)
@@ -325,18 +321,14 @@ pub fn wrong_usage(told: &clap::Error) -> Error {
     let named: Vec<&str> = lines.collect();
     let why = format!("{first} {}", named.join(", "));
     let plain = console::strip_ansi_codes(why.trim_end());
-    let message = format!("{}.", plain.trim_start_matches("error: "));
     Error {
         excerpt: Some(format!("{}\n\n{}", why.trim_end(), rest.trim_end())),
-        ..Error::usage("wrong_usage", message).hint("Try `vlens-batch --help`.")
+        ..Error::of("wrong_usage", &[&plain.trim_start_matches("error: ")])
     }
 }
 
 pub fn result_not_written(error: &io::Error) -> Error {
-    Error::unexpected(
-        "output_not_written",
-        format!("The result cannot be written: {error}."),
-    )
+    Error::of("output_not_written.stdout", &[error])
 }
 
 /// Whoever reads stdout. That it has gone away is nobody's fault: what it would have read is dropped.

@@ -106,12 +106,7 @@ impl Settings {
         let host = host.split('/').next();
         let host = host.filter(|_| url.as_str() != DEFAULT_BASE_URL);
         let tenant = self.tenancy_name()?;
-        let folder = data_folder().ok_or_else(|| {
-            let message =
-                "There is no home folder (HOME is not set), and the ledger has its place there.";
-            Error::unusable("ledger_place_unknown", message)
-                .hint("Set VLENS_LEDGER to the ledger's path, on a disk of this machine.")
-        })?;
+        let folder = data_folder().ok_or_else(|| Error::of("ledger_place_unknown", &[]))?;
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         let mut ledgers: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
         ledgers.retain(|path| path.extension().is_some_and(|extension| extension == "db"));
@@ -121,12 +116,8 @@ impl Settings {
             (None, [first, ..]) => {
                 let shown = ledgers.iter().map(|path| path.to_string_lossy());
                 let shown = shown.collect::<Vec<_>>().join(", ");
-                let message =
-                    format!("There are several ledgers, and nothing says whose is meant: {shown}.");
-                Err(Error::unusable("ledger_unclear", message).hint(format!(
-                    "Name one, as in `--ledger {}`, or the tenant: VLENS_TENANCY_NAME, or tenancy_name under [api].",
-                    quoted(&first.to_string_lossy())
-                )))
+                let first = quoted(&first.to_string_lossy());
+                Err(Error::of("ledger_unclear", &[&shown, &first]))
             }
             (tenant, _) => Ok(folder.join(ledger_name(&tenant.unwrap_or_default(), host))),
         }
@@ -145,11 +136,7 @@ impl Settings {
         if needed.all(|path| path.canonicalize().ok().as_ref() != Some(&there)) {
             return Ok(());
         }
-        let message = format!(
-            "{} is the sheet, the config or the ledger itself, and would be overwritten.",
-            output.display()
-        );
-        Err(Error::usage("output_onto_source", message).hint("Name another file for the result."))
+        Err(Error::of("output_onto_source", &[&output.display()]))
     }
 
     /// Where the form of a contract type is stored.
@@ -210,12 +197,7 @@ impl Settings {
         let Some(path) = path_variable("VLENS_CA_FILE") else {
             return Ok(None);
         };
-        let named = format!("{} (named by VLENS_CA_FILE)", path.display());
-        let unusable = |why: String| {
-            Error::unusable("ca_file_unusable", format!("{named} {why}.")).hint(
-                "Name a PEM file with the authority's certificate there, or unset the variable.",
-            )
-        };
+        let unusable = |why: String| Error::of("ca_file_unusable", &[&path.display(), &why]);
         let pem =
             read_bytes(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
         let begin: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -373,9 +355,8 @@ fn refuse_misnamed(path: &Path) -> Result<(), Error> {
     if !Path::new(&longer).exists() {
         return Ok(());
     }
-    let message = format!("{longer} would be the config, but for its ending .txt.");
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Err(Error::unusable("config_misnamed", message).hint(format!("Rename it to {name}.")))
+    Err(Error::of("config_misnamed", &[&longer, &name]))
 }
 
 /// Reads a config; `own`: the user's, for what it leaves open.
@@ -384,10 +365,8 @@ fn read_config(path: &Path, own: Option<&Config>) -> Result<Config, Error> {
     if !path.exists() {
         refuse_misnamed(path)?;
     }
-    let text = read_text(path).map_err(|error| {
-        let message = format!("The config {shown} cannot be read: {error}.");
-        Error::unusable("config_unreadable", message).hint("Check the path given with --config.")
-    })?;
+    let text = read_text(path);
+    let text = text.map_err(|error| Error::of("config_unreadable", &[&shown, &error]))?;
     Config::parse_over(&text, &shown, own)
 }
 

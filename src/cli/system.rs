@@ -53,10 +53,8 @@ pub fn variable(name: &str) -> Result<Option<String>, Error> {
     let Some(value) = std::env::var_os(name) else {
         return Ok(None);
     };
-    let value = value.into_string().map_err(|_| {
-        let message = format!("The environment variable {name} is not valid text.");
-        Error::unusable("environment_invalid", message)
-    })?;
+    let value = value.into_string();
+    let value = value.map_err(|_| Error::of("environment_invalid", &[&name]))?;
     Ok(Some(value).filter(|value| !value.trim().is_empty()))
 }
 
@@ -181,11 +179,7 @@ pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSigna
 fn end_at_once(output: Output) -> ! {
     const PATIENCE: Duration = Duration::from_secs(1);
     let (told, is_told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let message = "A second signal ended the command at once; what was under way is uncertain.";
-        let hint = "The same command goes on with what is due.";
-        told.send(output.fail(&Error::stopped("interrupted", message).hint(hint)))
-    });
+    std::thread::spawn(move || told.send(output.fail(&Error::of("interrupted.at_once", &[]))));
     let kind = is_told.recv_timeout(PATIENCE).unwrap_or(Kind::Stopped);
     std::process::exit(i32::from(kind.exit_code()))
 }

@@ -205,11 +205,7 @@ impl Metrics {
         if !is_else {
             return Ok(());
         }
-        let message = format!(
-            "{} holds something else than metrics, which would be overwritten.",
-            path.display()
-        );
-        Err(Error::usage("output_onto_source", message).hint("Name another file for the metrics."))
+        Err(Error::of("output_onto_source.metrics", &[&path.display()]))
     }
 
     /// A run that is under way has no exit code yet: one that is killed leaves it out for good.

@@ -257,11 +257,7 @@ pub(super) fn in_words(row: &ResultRow, language: Language) -> Option<Cow<'_, st
 }
 
 fn not_written(error: &io::Error) -> Error {
-    Error::unexpected(
-        "export_not_written",
-        format!("The results cannot be written: {error}."),
-    )
-    .hint("See whether the disk is full. The ledger keeps the results: export again.")
+    Error::of("export_not_written", &[error])
 }
 
 /// Headers as the keys of an object, each once, since readers keep only the last of two equal keys: a second `Name` is

@@ -302,16 +302,8 @@ pub(super) fn note(text: &str, width: u32, height: u32) -> Note {
 impl From<XlsxError> for Error {
     fn from(error: XlsxError) -> Error {
         match error {
-            XlsxError::RowColumnLimitError => Error::unusable(
-                "xlsx_too_large",
-                "An Excel sheet holds 1,048,576 rows, header included, and 16,384 columns; there are more.",
-            )
-            .hint("Use --format csv or --format jsonl, or take a part of the rows with --only."),
-            error => {
-                let message = format!("The workbook cannot be written: {error}.");
-                Error::unexpected("xlsx_not_written", message)
-                    .hint("See whether the disk is full and the file is open elsewhere.")
-            }
+            XlsxError::RowColumnLimitError => Error::of("xlsx_too_large", &[]),
+            error => Error::of("xlsx_not_written", &[&error]),
         }
     }
 }

@@ -111,11 +111,7 @@ impl Sandbox {
     /// Starts serving on loopback.
     pub async fn start(options: SandboxOptions) -> Result<Sandbox, Error> {
         let port = options.port;
-        let cannot_listen = |error: std::io::Error| {
-            let message = format!("The sandbox cannot listen on 127.0.0.1:{port}: {error}.");
-            Error::unusable("sandbox_port", message)
-                .hint("Choose another port, or 0 for any free one.")
-        };
+        let cannot_listen = |error: std::io::Error| Error::of("sandbox_port", &[&port, &error]);
         let server = Arc::new(Server {
             latency: options.latency.clone(),
             requests: TaskTracker::new(),
@@ -303,11 +299,7 @@ fn append_to(path: &Path, header: &str) -> Result<File, Error> {
         }
         Ok(file)
     });
-    opened.map_err(|error| {
-        let message = format!("The sandbox cannot write {}: {error}.", path.display());
-        Error::unusable("sandbox_log", message)
-            .hint("Name a file in a folder that exists and that you may write to.")
-    })
+    opened.map_err(|error| Error::of("sandbox_log", &[&path.display(), &error]))
 }
 
 /// Both windows slide: at most so many requests are admitted in *any* second and *any* minute, logins included. A request

@@ -52,10 +52,7 @@ fn form_data(json: &str) -> Result<Value, Error> {
 }
 
 fn unreadable(what: &str) -> Error {
-    Error::unusable(
-        "form_unreadable",
-        format!("This is not the description of a contract type's form: {what}."),
-    )
+    Error::of("form_unreadable", &[&what])
 }
 
 /// Where related questions hang: the parent's key, and its value when they hang below a choice. A mere heading has no key and is

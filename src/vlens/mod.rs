@@ -296,22 +296,15 @@ fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
         } else {
             "holds a space, a line break or another character that no key has"
         };
-        Error::unusable("api_key_invalid", format!("The API key {what}.")).hint(
-            "Copy it once more from Vlens into VLENS_API_KEY or VLENS_API_KEY_FILE, on one line.",
-        )
+        Error::of("api_key_invalid", &[&what])
     })
 }
 
 /// The tenant's name need not be ASCII.
 fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
     let header = HeaderValue::from_bytes(name.as_bytes()).ok();
-    header.filter(|_| !name.trim().is_empty()).ok_or_else(|| {
-        Error::unusable(
-            "tenancy_name_invalid",
-            "The tenancy name is empty or holds a control character.",
-        )
-        .hint("Set VLENS_TENANCY_NAME, or tenancy_name under [api], to the tenant's name at Vlens.")
-    })
+    let header = header.filter(|_| !name.trim().is_empty());
+    header.ok_or_else(|| Error::of("tenancy_name_invalid", &[]))
 }
 
 #[cfg(test)]

@@ -30,10 +30,7 @@ pub enum Notice {
 impl Notifier {
     /// Takes `https` addresses, and `http` ones to this machine.
     pub fn new(url: &str, way: &Way) -> Result<Notifier, Error> {
-        let url = BaseUrl::parse(url, false).map_err(|_| {
-            let message = "The url under [notify] is not an https address without a query (http is for this machine only).";
-            Error::unusable("notify_url_invalid", message)
-        })?;
+        let url = BaseUrl::parse(url, false).map_err(|_| Error::of("notify_url_invalid", &[]))?;
         Ok(Notifier {
             http: http_client(&url, TRY_MAX, 1, way)?,
             url,

@@ -74,23 +74,16 @@ pub(super) fn http_client(
         if ca_pem.is_some() {
             return ca_unusable(&format!("cannot be used: {cause}"));
         }
-        let message = format!("No secure connection can be set up: {cause}.");
         if are_named {
-            return Error::unusable("ca_unusable", message).hint(
-                "Look at the files that SSL_CERT_FILE and SSL_CERT_DIR name, or leave both unset.",
-            );
+            return Error::of("ca_unusable.named", &[&cause]);
         }
-        Error::unexpected("tls_unavailable", message)
+        Error::of("tls_unavailable", &[&cause])
     })
 }
 
 /// Read by us, as the library passes over what it cannot read, and would then go past the proxy.
 fn proxy(text: &str) -> Result<Proxy, Error> {
-    let unusable = || {
-        Error::unusable("proxy_invalid", "The proxy that the environment names cannot be used.").hint(
-            "Write HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) as http://proxy.example:3128, or leave it unset.",
-        )
-    };
+    let unusable = || Error::of("proxy_invalid", &[]);
     let text = text.trim();
     let text = if text.contains("://") {
         text.to_owned()
@@ -139,11 +132,7 @@ fn extra_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
 }
 
 fn ca_unusable(what: &str) -> Error {
-    let message = format!("The extra certificate authority {what}.");
-    Error::unusable("ca_unusable", message).hint(
-        "VLENS_CA_FILE names a PEM file, with one or more blocks of -----BEGIN CERTIFICATE-----; ask for it once more, or leave \
-         the variable unset.",
-    )
+    Error::of("ca_unusable", &[&what])
 }
 
 /// The address of the API, without a trailing slash; a path before `/api` is kept. Checked once, so that no secret goes out over
@@ -171,14 +160,8 @@ impl BaseUrl {
         if base_url.is_https() || base_url.is_loopback() || allow_insecure_http {
             return Ok(base_url);
         }
-        let message = format!(
-            "The API's address http://{} is not encrypted: everyone on the way could read the password and the \
-             customers' data.",
-            base_url.0.host_str().unwrap_or_default()
-        );
-        let hint =
-            "Write https://, or pass --allow-insecure-http if you know that the way is safe.";
-        Err(Error::unusable("base_url_insecure", message).hint(hint))
+        let host = base_url.0.host_str().unwrap_or_default();
+        Err(Error::of("base_url_insecure", &[&host]))
     }
 
     pub fn is_https(&self) -> bool {
@@ -203,8 +186,7 @@ impl BaseUrl {
 }
 
 fn base_url_invalid(what: &str) -> Error {
-    Error::unusable("base_url_invalid", format!("The API's address {what}."))
-        .hint("Write it as https://api.vlenseg.com, in VLENS_BASE_URL or as base_url under [api].")
+    Error::of("base_url_invalid", &[&what])
 }
 
 /// An answer, or what its absence means for an invitation: certainly not created when not one byte of the body left and none will, or

@@ -1,6 +1,7 @@
 //! `account`: asks once for what it takes to be let in, tries it, and keeps it for this user: the secrets in private files of the
 //! user's config folder, the rest in the config there. No command shows a secret again.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -30,10 +31,7 @@ pub async fn account(
     settings: Result<Settings, Error>,
     output: Output,
 ) -> Ended {
-    let own = own_config().ok_or_else(|| {
-        Error::unusable("no_home", "There is no home folder (HOME is not set) to keep an account in.")
-            .hint("Set the account in the environment instead: VLENS_API_KEY_FILE, VLENS_PASSWORD_FILE and their like.")
-    })?;
+    let own = own_config().ok_or_else(|| Error::of("no_home", &[]))?;
     if args.forget {
         return forget(&own, output);
     }
@@ -42,18 +40,14 @@ pub async fn account(
         return show(&settings);
     }
     if !output.can_ask() {
-        let message = "`account` asks at a terminal, and there is none.";
-        return Err(Error::usage("no_terminal", message).hint(
-            "Run it in a terminal window; a job without one gets its account from the environment or from [api] in the config.",
-        ));
+        return Err(Error::of("no_terminal", &[]));
     }
     keep(settings, args.allow_insecure_http, &own).await
 }
 
 /// Asks until Vlens lets in, and keeps what it was let in with. What was refused is offered again, but for the password.
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
-    let message = "Nothing was kept: the questions were not answered.";
-    let mut refused = Error::stopped("interrupted", message);
+    let mut refused = Error::of("interrupted.account", &[]);
     let mut known = ([settings.tenancy_name()?, settings.username()?], None);
     let ([api_key, password], config) = loop {
         let Ok((names, keys)) = ask(known) else {
@@ -159,10 +153,8 @@ fn ask(([tenant, user], key): ([Option<String>; 2], Option<Secret>)) -> io::Resu
 
 /// The user's config as it is, but for these settings of the API; and whether it had any of them.
 fn with_account(own: &Path, account: [Option<&str>; 5]) -> Result<(String, bool), Error> {
-    let unusable = |why: &dyn std::fmt::Display| {
-        let message = format!("{} cannot be used: {why}.", own.display());
-        Error::unusable("config_unreadable", message)
-    };
+    let unusable =
+        |why: &dyn Display| Error::of("config_unreadable.account", &[&own.display(), why]);
     let text = match read_text(own) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         read => read.map_err(|error| unusable(&error))?,
@@ -191,10 +183,7 @@ fn forget(own: &Path, output: Output) -> Ended {
         match std::fs::remove_file(&path) {
             Ok(()) => forgotten.push(shown),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => {
-                let message = format!("{shown} cannot be deleted: {error}.");
-                return Err(Error::unexpected("not_forgotten", message));
-            }
+            Err(error) => return Err(Error::of("not_forgotten", &[&shown, &error])),
         }
     }
     let (config, had_any) = with_account(own, [None; 5])?;

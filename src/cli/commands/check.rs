@@ -2,6 +2,7 @@
 //! is written to the ledger. And how every command opens FILE.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::cli::files::{
 };
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, contract_types};
-use crate::error::{Ended, Error, Kind};
+use crate::error::{Ended, Error};
 use crate::input::Input;
 use crate::ledger::{OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
@@ -89,8 +90,7 @@ pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form, Error> {
         "Run `{pull}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand."
     );
     if !path.exists() {
-        let message = format!("There is no form of contract type {id}: {shown} does not exist.");
-        return Err(Error::unusable("form_missing", message).hint(way));
+        return Err(Error::of("form_missing", &[&id, &shown]).hint(way));
     }
     let text = text_of(&path, "form_unreadable", &format!("The form {shown}"))?;
     vlens::read_form(&text).map_err(|error| {
@@ -163,9 +163,7 @@ pub fn dry_run(
     output.show(&document, |look| look.text(texts::DRY_RUN, &values))?;
     let why = why_a_person(args.expect, asked_for, needing);
     why.map_or(Ok(None), |why| {
-        let message = format!("{source}: {why}.");
-        let code = "dry_run_needs_a_person";
-        Err(Error::new(Kind::NeedsPerson, code, message))
+        Err(Error::of("dry_run_needs_a_person", &[&source, &why]))
     })
 }
 
@@ -215,11 +213,8 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
     let afresh = settings
         .further(false, &afresh)
         .on_file(&format!("check --annotate {other}"));
-    let out = out.display();
-    let message = format!("{out} is not as a check wrote it: corrections in it would be lost.");
-    Err(Error::usage("annotate_onto_changed", message).hint(format!(
-        "Check it as it is: `{as_it_is}`; or mark the sheet afresh in another file: `{afresh}`."
-    )))
+    let fills: [&dyn Display; 3] = [&out.display(), &as_it_is, &afresh];
+    Err(Error::of("annotate_onto_changed", &fills))
 }
 
 /// Beside the sheet, a name for its marked copy that nobody's corrections stand under.
@@ -263,8 +258,7 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ende
         return Ok(None);
     }
     let rows = counted(invalid, "row is", "rows are");
-    let message = format!("{}: {rows} not valid.", args.file.display());
-    Err(Error::new(Kind::NeedsPerson, "rows_invalid", message))
+    Err(Error::of("rows_invalid", &[&args.file.display(), &rows]))
 }
 
 struct Check<'a> {

@@ -100,10 +100,8 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
         let path = settings.form_path(id);
         let answer = api.template_fields(id, &path.display().to_string()).await?;
         let answer = answer.map_err(|failure| {
-            let message = format!("Vlens has no form for contract type {id} ({failure}).");
             let list = settings.command("contract-types");
-            Error::unusable("contract_type_refused", message)
-                .hint(format!("`{list}` lists the tenant's contract types."))
+            Error::of("contract_type_refused", &[&id, &failure, &list])
         })?;
         let pulled = store(id, &answer, &path)?;
         // What is stored is told even if the next one fails.
@@ -120,11 +118,8 @@ async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
 
 /// Gives the document of the form as it is stored; `changes`: since the file that was there before, if there was one.
 fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Value, Error> {
-    let form = read_form(answer).map_err(|error| {
-        let said = error.message;
-        let message = format!("The answer for contract type {id} is not usable. {said}");
-        Error::refused("form_unreadable", message).hint("Nothing was stored. Check the address (VLENS_BASE_URL), and whether this contract type has a form.")
-    })?;
+    let form =
+        read_form(answer).map_err(|error| Error::of("form_unreadable.answer", &[&id, &error]))?;
     let before = std::fs::read_to_string(path).ok();
     let before = before.and_then(|text| read_form(&text).ok());
     let folder = path.parent().unwrap_or(path);
@@ -161,18 +156,11 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     refuse_ending(path, &["xlsx"], "End it in .xlsx.")?;
     let shown = path.display();
     if !may_be_replaced(path) {
-        let message = format!(
-            "{shown} is open, or not as `template` wrote it: what is filled in would be lost."
-        );
-        let error = Error::usage("template_onto_filled", message);
-        return Err(error.hint("Name another file with --output."));
+        return Err(Error::of("template_onto_filled", &[&shown]));
     }
     let fields = form.fields.len();
     if fields == 0 {
-        let message = format!(
-            "The form of contract type {id} has no fields, so there is nothing to fill in."
-        );
-        return Err(Error::unusable("form_empty", message));
+        return Err(Error::of("form_empty", &[&id]));
     }
     let spec = TemplateSpec {
         id,

@@ -268,9 +268,7 @@ fn sound_ledger(
     };
     let (fault, bytes) = reader.health()?;
     if let Some(fault) = fault {
-        let message = format!("The ledger {shown} is damaged: {fault}.");
-        return Err(Error::unexpected("ledger_damaged", message)
-            .hint("Send nothing with it. Keep the file and its -wal file as they are, and restore the last good copy beside them."));
+        return Err(Error::of("ledger_damaged", &[&shown, &fault]));
     }
     let message = format!("{shown} is sound ({}).", HumanBytes(bytes));
     let Binding {
@@ -301,13 +299,7 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
     };
     chart.note("permissions", Ok(permissions));
     let place = match &at.hazard {
-        _ if !at.is_writable => {
-            let message =
-                "The ledger's folder takes no new files, and the ledger needs its log beside it.";
-            Err(Error::unusable("ledger_folder_not_writable", message).hint(
-                "Give this user the right to write there, or name another place with --ledger.",
-            ))
-        }
+        _ if !at.is_writable => Err(Error::of("ledger_folder_not_writable", &[])),
         Some(lies) => Ok(warning(
             format!("The ledger lies {lies}."),
             world::KEEP_IT_HERE,
@@ -341,9 +333,7 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     let look = Register::look(&place, &wanted.base_url, &wanted.tenancy_name);
     let (overview, at) = look.await?;
     if !overview["missing"].is_null() {
-        let message = "The team's register was restored or failed over; nobody sends until every ledger has given what it knows.";
-        return Err(Error::refused("register_restored", message)
-            .hint("On each computer: vlens-batch register rebuild"));
+        return Err(Error::of("register_restored", &[]));
     }
     let apart = now().ms_since(at).abs();
     if apart <= SKEW_MS {

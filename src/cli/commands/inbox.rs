@@ -75,8 +75,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
     // What cannot be found out now is told by whoever comes next.
     faults.extend(sweep.left_behind().unwrap_or_default());
     if sweep.stop.is_stopping() {
-        let message = "Interrupted; the next sweep goes on.";
-        faults.push(Error::stopped("interrupted", message));
+        faults.push(Error::of("interrupted.inbox", &[]));
     }
     let gravest = faults.into_iter().min_by_key(|fault| fault.kind);
     gravest.map_or(Ok(None), Err)
@@ -257,10 +256,8 @@ impl<'a> Sweep<'a> {
         });
         let told = unfinished.into_iter().map(|(run, source, due)| {
             let (rows, source) = (counted(due, "row", "rows"), printable(&source));
-            let message = format!("{source} is gone, and was not sent to its end: {rows} left.");
             let resume = settings.command(&format!("resume {run}"));
-            Error::stopped("inbox_sheet_gone", message)
-                .hint(format!("Put it back, or go on without it: `{resume}`."))
+            Error::of("inbox_sheet_gone", &[&source, &rows, &resume])
         });
         Ok(told.collect())
     }
@@ -416,9 +413,7 @@ fn clear(places: impl IntoIterator<Item = PathBuf>) {
 }
 
 fn unusable(folder: &Path, what: &str, error: &io::Error) -> Error {
-    let message = format!("The folder {} {what}: {error}.", folder.display());
-    Error::unusable("inbox_unusable", message)
-        .hint("Check the name of the folder, and the rights of whoever this runs as.")
+    Error::of("inbox_unusable", &[&folder.display(), &what, error])
 }
 
 /// The name of a sheet without its ending, and whether it is a marked one's; none for what is something else, or is put here by this

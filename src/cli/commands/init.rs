@@ -41,8 +41,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     if output.can_ask() && !args.yes {
         // Escape leaves everything as it was.
         if !found.is_agreed(output).unwrap_or(false) {
-            let message = "No mapping was written: the questions were not answered.";
-            return Err(Error::stopped("interrupted", message));
+            return Err(Error::of("interrupted.init", &[]));
         }
     } else if !output.json {
         found.show(output);
@@ -80,9 +79,7 @@ fn config_path(args: &InitArgs, global: &Global) -> Result<PathBuf, Error> {
     if args.force || !path.exists() {
         return Ok(path);
     }
-    let message = format!("{} is there already, and is left as it is.", path.display());
-    Err(Error::usage("config_exists", message)
-        .hint("Add --force to replace it, or move it away first."))
+    Err(Error::of("config_exists", &[&path.display()]))
 }
 
 /// The config that holds for FILE so far, and that a new one takes the place of.
@@ -280,26 +277,12 @@ impl<'a> Found<'a> {
         let options = format!("{} --contract-type ID --force{named}", further.checking);
         let init = format!("init {}", quoted(&further.file));
         let again = command(&init, options.trim_start());
-        let whence = "Their numbers: `vlens-batch contract-types` (after `vlens-batch account`), or the one who set Vlens up knows.";
         let config = config.display();
-        let (message, hint) = match self.proposal.open_column() {
-            None => (
-                format!(
-                    "Nothing in the sheet says to which contract type its customers are invited. {config} is written and waits for it."
-                ),
-                format!("{whence} Then, with its number in the place of ID: {again}"),
-            ),
-            Some(column) => (
-                format!(
-                    "The column \"{}\" tells the contract type, and nothing says which number each of its values means.",
-                    self.shown.header(&column.column.name)
-                ),
-                format!(
-                    "{whence} Write them into {config}, where the values stand as remarks, or for all rows: {again}"
-                ),
-            ),
+        let Some(column) = self.proposal.open_column() else {
+            return Error::of("contract_type_open.sheet", &[&config, &again]);
         };
-        Error::unusable("contract_type_open", message).hint(hint)
+        let column = self.shown.header(&column.column.name);
+        Error::of("contract_type_open.column", &[&column, &config, &again])
     }
 
     fn said(&self, config: &Path, settings: &Settings) -> String {

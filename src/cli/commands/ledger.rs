@@ -46,8 +46,7 @@ pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
 fn history(opened: &Opened<'_>, run: RunId, row: RowNumber) -> Ended {
     let history = opened.reader.history(run, row)?;
     let Some(history) = history else {
-        let message = format!("Run {run} has no row {row}.");
-        return Err(Error::unusable("row_not_found", message));
+        return Err(Error::of("row_not_found", &[&run, &row]));
     };
     let result = &history.result;
     let document = json!({
@@ -150,8 +149,7 @@ fn format_of(args: &ExportArgs) -> Result<Format, Error> {
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
     let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
     if format == Format::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
-        let error = Error::usage("workbook_to_terminal", "A terminal shows no workbook.");
-        return Err(error.hint("Name a file: --output results.xlsx"));
+        return Err(Error::of("workbook_to_terminal", &[]));
     }
     Ok(format)
 }
@@ -308,9 +306,8 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let wait = args.wait.then_some(&wait);
     let mut ledger = open_ledger(&opened.path, settings, "settle", wait, None)?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    let told = ("row_not_uncertain", "not uncertain; nothing was settled");
     let fits = |status| status == Status::Uncertain;
-    let refuse_unfit = || refuse_unfit_rows(&opened, run, &rows, fits, told);
+    let refuse_unfit = || refuse_unfit_rows(&opened, run, &rows, fits, "row_not_uncertain");
     refuse_unfit()?;
     let named = (!args.all).then_some(&rows);
     let is_created = args.what == SettledAs::Created;
@@ -345,13 +342,13 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     })
 }
 
-/// Named rows are dealt with all or none, and each that cannot be is named. `why` goes on behind "Row 2 is".
+/// Named rows are dealt with all or none, and each that cannot be is named in this `error`.
 pub fn refuse_unfit_rows(
     opened: &Opened<'_>,
     run: RunId,
     rows: &BTreeSet<RowNumber>,
     fits: impl Fn(Status) -> bool,
-    (code, why): (&'static str, &str),
+    error: &'static str,
 ) -> Result<(), Error> {
     let mut others = Vec::new();
     for &row in rows {
@@ -367,8 +364,7 @@ pub fn refuse_unfit_rows(
     };
     let status = format!("status {run} --row {}", others[0]);
     let status = command(&status, &opened.further(run)?.reading);
-    let hint = format!("`{status}` shows how it stands.");
-    Err(Error::usage(code, format!("{rows} {why}.")).hint(hint))
+    Err(Error::of(error, &[&rows, &status]))
 }
 
 pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
@@ -382,8 +378,7 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
         path.display()
     );
     if !args.yes && output.can_ask() && !is_confirmed(&question) {
-        let message = "Nothing was deleted: the answer was no.";
-        return Err(Error::stopped("not_confirmed", message));
+        return Err(Error::of("not_confirmed", &[]));
     }
     let wait = StopSignal::default();
     let wait = args.wait.then_some(&wait);

@@ -65,10 +65,7 @@ pub fn execute(cli: Cli) -> Ended {
 fn block_on(work: impl Future<Output = Ended>) -> Ended {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        let message = format!("The operating system gives no threads to work with: {error}.");
-        Error::unexpected("no_runtime", message)
-    })?;
+    let runtime = runtime.map_err(|error| Error::of("no_runtime", &[&error]))?;
     let ended = runtime.block_on(work);
     // Nothing that is still going on may hold the process up.
     runtime.shutdown_background();

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::world::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{Part, REGISTER, REGISTER_KEY_FILE, missing};
+use crate::cli::credentials::{Part, missing};
 use crate::cli::files::read_text;
 use crate::cli::settings::Settings;
 use crate::cli::system::{SystemClock, host_name, user_name};
@@ -35,7 +35,7 @@ pub async fn join(
     let Some((place, key_file)) = settings.team(patience)? else {
         // Never alone without a word: what this ledger claims, the others would not hear of.
         return match ledger {
-            Some(ledger) if ledger.has_joined()? => Err(forgotten()),
+            Some(ledger) if ledger.has_joined()? => Err(Error::of("register_not_set.left", &[])),
             _ => Ok(None),
         };
     };
@@ -53,21 +53,9 @@ pub async fn join(
     Ok(Some(Arc::new(register)))
 }
 
-fn forgotten() -> Error {
-    let message = "This ledger sends by a team's register, and nothing says where that is now: other computers would not know whom it invites.";
-    let hint = "Set VLENS_REGISTER, or register under [team], as before; who leaves the team begins with another ledger.";
-    Error::stopped("register_not_set", message).hint(hint)
-}
-
 fn key(file: Option<PathBuf>) -> Result<TeamKey, Error> {
-    let file = file.ok_or_else(|| {
-        not_set(REGISTER_KEY_FILE).hint("It names this computer's copy of the team's key file, which `vlens-batch register init --new-key FILE` made.")
-    })?;
+    let file = file.ok_or_else(|| Error::of("register_not_set.key", &[]))?;
     TeamKey::read(&file, read_text(&file))
-}
-
-fn not_set(name: &str) -> Error {
-    Error::unusable("register_not_set", format!("{name} is not set."))
 }
 
 fn party(
@@ -160,33 +148,26 @@ pub async fn settle(
         return Ok(());
     };
     let row = uncertain[*first].0;
-    let (word, from, hint) = match &claim.status {
-        None => (
-            "on its way",
-            "from",
-            "Its request may still arrive. Try again in a minute or two.",
-        ),
-        Some(status) => (
-            status.into(),
-            "by",
-            "Settle it as the register has it, or leave it.",
-        ),
-    };
     let others = match refused.len() - 1 {
         0 => String::new(),
         n => format!(" The same holds for {n} more."),
     };
-    let message = format!(
-        "Row {row} of run {run} is {word} {from} {} since {}, as the team's register knows; nothing was settled.{others}",
-        claim.by, claim.at
-    );
-    Err(Error::usage("row_not_uncertain", message).hint(hint))
+    let (by, at) = (&claim.by, &claim.at);
+    Err(match claim.status.map(<&str>::from) {
+        None => Error::of(
+            "row_not_uncertain.under_way",
+            &[&row, &run, by, at, &others],
+        ),
+        Some(word) => Error::of(
+            "row_not_uncertain.known",
+            &[&row, &run, &word, by, at, &others],
+        ),
+    })
 }
 
 pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     let Some((place, key_file)) = settings.team(Some(Duration::ZERO))? else {
-        return Err(not_set(REGISTER)
-            .hint("It (or register under [team]) is postgres://ROLE@HOST/DATABASE."));
+        return Err(Error::of("register_not_set.url", &[]));
     };
     let tenancy_name = settings.tenancy_name()?;
     let base_url = settings.base_url(args.allow_insecure_http)?;

@@ -88,9 +88,7 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     // A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send. One that merely
     // waits goes out as well where it is named alone.
     let fits = |status| statuses.contains(&status) || status == Status::Pending && !is_any_named;
-    let why = "not one that this sends again; nothing was sent";
-    let told = ("row_not_retryable", why);
-    refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, told)?;
+    refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, "row_not_retryable")?;
     let named = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
     let now = SystemClock.moment();
@@ -227,9 +225,7 @@ impl<'s> Flow<'s> {
         } else {
             let joining = register::join(self.settings, binding, Some(&mut ledger), patience);
             let Ok(joined) = self.stop.or_stop(joining).await else {
-                let message =
-                    "Interrupted while the team's register was waited for; nothing was sent.";
-                return Err(Error::stopped("interrupted", message));
+                return Err(Error::of("interrupted.register", &[]));
             };
             joined
         };

@@ -54,8 +54,7 @@ impl<'s> Opened<'s> {
                 let begin = settings.again(false, None);
                 format!("Begin with `{begin}`, or name the ledger with --ledger.")
             };
-            let message = format!("There is no ledger {}.", path.display());
-            return Err(Error::unusable("no_ledger", message).hint(hint));
+            return Err(Error::of("no_ledger", &[&path.display()]).hint(hint));
         };
         let memory = Ok(());
         Ok(Opened {
@@ -69,18 +68,15 @@ impl<'s> Opened<'s> {
     /// The run named on the command line, else the newest.
     pub fn run(&self, named: Option<RunId>) -> Result<RunId, Error> {
         let path = self.path.display();
-        let unknown = |message| Error::unusable("run_not_found", message);
         let Some(newest) = self.reader.newest_run()? else {
             let begin = self.settings.again(is_rehearsal(&self.reader), None);
-            let message = format!("There is no run in {path} yet.");
-            return Err(unknown(message).hint(format!("Begin with `{begin}`.")));
+            return Err(Error::of("run_not_found.yet", &[&path, &begin]));
         };
         let run = named.unwrap_or(newest);
         if (RunId(1)..=newest).contains(&run) {
             return Ok(run);
         }
-        let message = format!("There is no run {run} in {path}; the newest is {newest}.");
-        Err(unknown(message))
+        Err(Error::of("run_not_found", &[&run, &path, &newest]))
     }
 
     /// What the next commands must be given to meet this ledger, and the file of this run.
@@ -135,12 +131,8 @@ pub fn is_made(path: &Path) -> bool {
 /// Makes the folder that ledgers are in unless a person names another; says so where a ledger is not safe.
 pub fn prepare_place(path: &Path, settings: &Settings) -> Result<(), Error> {
     if let Some(folder) = path.parent().filter(|_| is_made(path)) {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            let folder = folder.display();
-            let message = format!("The ledger's folder {folder} cannot be made ({error}).");
-            Error::unusable("ledger_folder_missing", message)
-                .hint("Name the ledger's place with --ledger or VLENS_LEDGER.")
-        })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::of("ledger_folder_missing", &[&folder.display(), &error]))?;
     }
     if let Some(lies) = check_file_system(path, false)?.hazard {
         let warning = format!("warning: The ledger lies {lies}. {KEEP_IT_HERE}");
@@ -163,12 +155,10 @@ pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Resu
         let path = path.display();
         let held = format!("Another process is running on the ledger {path}{sender}");
         let Some(stop) = wait else {
-            return Err(Error::busy("ledger_busy", format!("{held}."))
-                .hint("Try again when it has ended, or add --wait."));
+            return Err(Error::of("ledger_busy", &[&held]));
         };
         if stop.is_stopping() {
-            let message = "Stopped while waiting for the ledger; nothing was sent.";
-            return Err(Error::stopped("interrupted", message));
+            return Err(Error::of("interrupted.ledger", &[]));
         }
         if !std::mem::replace(&mut has_said_so, true) {
             let waiting = format!("{held}; waiting for its end.");

@@ -8,9 +8,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::output::Output;
 pub use super::values::{LangArg, OnInvalid, Rate, SettledAs};
-use super::values::{age, delimiter, duration};
+use super::values::{age, contract_type, delimiter, duration};
 use crate::ledger::OnLoss;
-use crate::model::{Hidden, RunId, Status};
+use crate::model::{ContractTypeId, Hidden, RunId, Status};
 use crate::report::{Format, Language};
 use crate::sandbox::SandboxOptions;
 
@@ -144,8 +144,8 @@ pub struct ReadArgs {
     #[serde(flatten)]
     pub layout: LayoutArgs,
     /// The contract type of every row (repeatable)
-    #[arg(long, value_name = "ID")]
-    pub contract_type: Vec<i64>,
+    #[arg(long, value_name = "ID", value_parser = contract_type())]
+    pub contract_type: Vec<ContractTypeId>,
 }
 
 #[derive(Debug, Args)]
@@ -418,15 +418,16 @@ pub enum ContractTypesAction {
     /// Store the forms of these contract types in contract-types/ID.json, beside the config
     Pull {
         /// The contract types
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<i64>,
+        #[arg(required = true, value_name = "ID", value_parser = contract_type())]
+        ids: Vec<ContractTypeId>,
     },
 }
 
 #[derive(Debug, Args)]
 pub struct TemplateArgs {
     /// The contract type, pulled before by `contract-types pull`
-    pub id: i64,
+    #[arg(value_parser = contract_type())]
+    pub id: ContractTypeId,
     /// Where to write the workbook
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,

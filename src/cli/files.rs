@@ -201,22 +201,17 @@ fn open_to(_: &File, _: Readers, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a workbook is one of ours, and unchanged since.
-pub fn is_as_written(path: &Path) -> bool {
-    is_untouched(path).unwrap_or(false)
-}
-
 /// Refuses to write over a workbook of ours that somebody has saved since: there may be corrections in it. One that is not ours is for
 /// whoever names it.
 pub fn refuse_changed(path: &Path) -> Result<(), Error> {
-    if is_untouched(path).unwrap_or(true) {
+    if is_untouched(path) != Some(false) {
         return Ok(());
     }
     Err(Error::of("output_changed", &[&path.display()]))
 }
 
-/// None for what is no workbook of ours: those name the second of their writing, which is the file's own time until somebody saves it.
-fn is_untouched(path: &Path) -> Option<bool> {
+/// Whether nobody has saved a workbook since we wrote it; none for what is no workbook of ours: those name the second of their writing, which is the file's own time until somebody saves it.
+pub fn is_untouched(path: &Path) -> Option<bool> {
     let mut book = zip::ZipArchive::new(File::open(path).ok()?).ok()?;
     let mut properties = String::new();
     let part = book.by_name("docProps/custom.xml").ok()?;
@@ -229,19 +224,23 @@ fn is_untouched(path: &Path) -> Option<bool> {
 }
 
 /// Writes a book that names the second of its writing, which its file has too.
-pub fn written_now(file: &File, write: impl FnOnce(u64) -> Result<(), Error>) -> Result<(), Error> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    // Some file systems count in steps of two seconds.
-    let second = now.unwrap_or_default().as_secs() & !1;
-    write(second)?;
-    // A device has no time of its own; a book without it is merely never overwritten.
-    let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
-    Ok(())
+pub fn written_now(
+    write: impl FnOnce(u64, &File) -> Result<(), Error>,
+) -> impl FnOnce(&File) -> Result<(), Error> {
+    |file| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        // Some file systems count in steps of two seconds.
+        let second = now.unwrap_or_default().as_secs() & !1;
+        write(second, file)?;
+        // A device has no time of its own; a book without it is merely never overwritten.
+        let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
+        Ok(())
+    }
 }
 
 /// Unlike a workbook that is somebody's own, or in which somebody corrects something.
 pub fn may_be_replaced(book: &Path) -> bool {
-    !is_in_use(book) && (!book.exists() || is_as_written(book))
+    !is_in_use(book) && (!book.exists() || is_untouched(book) == Some(true))
 }
 
 /// Names beside a sheet for what is made of it: `loans.marked.xlsx`, then `loans.marked-2.xlsx` and so on.

@@ -286,15 +286,12 @@ impl Output {
             ColorChoice::Never => false,
             ColorChoice::Auto => {
                 let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                is_terminal && !no_color && console_takes_colours()
+                // Older consoles of Windows have to be told to, and some cannot.
+                let takes = || cfg!(unix) || console::Term::stderr().features().colors_supported();
+                is_terminal && !no_color && takes()
             }
         }
     }
-}
-
-/// Older consoles of Windows have to be told to, and some cannot.
-fn console_takes_colours() -> bool {
-    cfg!(unix) || console::Term::stderr().features().colors_supported()
 }
 
 /// Everything that goes to stdout goes through here, so that nothing is lost without a word.

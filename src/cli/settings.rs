@@ -18,7 +18,7 @@ use crate::input;
 use crate::mapping::Config;
 use crate::mapping::config::{OnUncertain, SessionKind};
 use crate::model::{ContractTypeId, quoted};
-use crate::report::{Further, command};
+use crate::report::Further;
 use crate::send::{Limits, Wishes};
 use crate::vlens::{BaseUrl, Way};
 
@@ -78,14 +78,6 @@ impl Settings {
             ledger: global.ledger.clone(),
             own,
         })
-    }
-
-    /// As before a config is written.
-    pub fn without_config(file_folder: PathBuf) -> Settings {
-        Settings {
-            file_folder,
-            ..Settings::default()
-        }
     }
 
     /// Where the ledger is: as `--ledger` says; for a rehearsal beside FILE; as `VLENS_LEDGER` says; else the tenant's own file in this
@@ -303,19 +295,24 @@ impl Settings {
         }
     }
 
+    /// The same for a file that is named and read like this.
+    pub fn on(&self, is_sandbox: bool, file: &Path, read: &ReadArgs) -> Further {
+        self.further(is_sandbox, &self.typed(file, read))
+    }
+
     /// The `run` by which a person goes on, of this file or of one that he knows.
     pub fn again(&self, is_sandbox: bool, run: Option<&RunArgs>) -> String {
-        let typed = match run {
-            Some(args) => self.typed(&args.file, &args.read),
-            None => self.typed(Path::new("FILE"), &ReadArgs::default()),
-        };
-        let further = self.further(is_sandbox, &typed);
-        command(&format!("run {}", quoted(&further.file)), &further.running)
+        match run {
+            Some(args) => self.on(is_sandbox, &args.file, &args.read).run(),
+            None => self
+                .on(is_sandbox, Path::new("FILE"), &ReadArgs::default())
+                .run(),
+        }
     }
 
     /// A command that reads, with what it must be given to meet this config and ledger.
     pub fn command(&self, words: &str) -> String {
-        command(words, &self.further(false, &Typed::default()).reading)
+        self.further(false, &Typed::default()).reading(words)
     }
 }
 
@@ -341,12 +338,6 @@ pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
         Some(stem.rsplit_once('.')?.0.to_owned())
     })
     .map(move |stem| tidy(folder.join(format!("{stem}.{CONFIG_NAME}"))))
-}
-
-/// The contract types that flags name.
-pub fn contract_types(args: &ReadArgs) -> Vec<ContractTypeId> {
-    let ids = args.contract_type.iter().copied();
-    ids.map(ContractTypeId).collect()
 }
 
 /// Refuses to pass over what would be the config, but for an ending. Editors on Windows add it, and their file lists do not show it.

@@ -4,9 +4,10 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::model::may_part_cells;
+use crate::model::{ContractTypeId, may_part_cells};
 use crate::report::Language;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -55,6 +56,10 @@ impl FromStr for Rate {
             _ => Err("write N/s, N/min or unlimited, N being 1 or more"),
         }
     }
+}
+
+pub fn contract_type() -> impl TypedValueParser<Value = ContractTypeId> {
+    clap::value_parser!(i64).map(ContractTypeId)
 }
 
 /// A length of time: `90s`, `30m`, `2h`, `90d`.

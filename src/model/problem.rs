@@ -198,8 +198,8 @@ pub enum Note {
     UselessForWorkbook,
 }
 
-/// Under which notes stand beside the faults.
-const NOTES: &str = "note";
+/// Under which notes stand beside the faults, as if it were their code.
+pub const NOTES: &str = "note";
 
 /// By code, in the file's order.
 static CODES: LazyLock<IndexMap<String, Code>> = LazyLock::new(|| {
@@ -288,11 +288,6 @@ pub fn meaning(code: &str) -> Option<&'static str> {
 /// What a code means, in Arabic.
 pub fn meaning_in_arabic(code: &str) -> Option<&'static str> {
     Some(&CODES.get(code)?.ar)
-}
-
-/// The Arabic of a note that was made in English.
-pub fn note_in_arabic(note: &str) -> Option<Cow<'static, str>> {
-    told_in_arabic(NOTES, note)
 }
 
 /// The Arabic of a sentence that was made in English under this code; of one that nobody knows here, what the code means.

@@ -20,7 +20,9 @@ use super::workbook::{
     Book, Face, Fill, TOLD_WIDTH, column_of, header_format, held, note, read_in,
 };
 use crate::error::Error;
-use crate::model::{Cell, Fault, Judged, Layout, OVERVIEW_SHEET, RowNumber, Verdict, printable};
+use crate::model::{
+    Cell, Fault, Judged, Layout, NOTES, OVERVIEW_SHEET, RowNumber, Verdict, printable,
+};
 
 /// The sheet that is given back.
 #[derive(Debug)]
@@ -208,7 +210,7 @@ impl Annotator {
             let meaning = language.meaning(code.unwrap_or_default());
             context! { column => printable(column), meaning, count => group.count }
         });
-        let notes = notes.iter().map(|note| language.tell_note(note));
+        let notes = notes.iter().map(|note| language.tell(NOTES, note));
         let values = context! {
             w => Serde(language.words()),
             sheet => printable(&self.book.sheet()?.name()),

@@ -129,14 +129,10 @@ impl TemplateSpec<'_> {
             (false, true) => &["template_required"],
             (false, false) => &[],
         };
-        let mut notes = Vec::new();
-        for word in words {
-            notes.extend(
-                self.languages
-                    .iter()
-                    .map(|in_it| in_it.word(word).to_owned()),
-            );
-        }
+        let told = words
+            .iter()
+            .flat_map(|word| self.languages.iter().map(|it| it.word(word)));
+        let mut notes: Vec<String> = told.map(str::to_owned).collect();
         if let Some(condition) = &column.field.condition {
             let mut fields = self.form.fields.iter();
             let parent = fields.find(|field| field.key == condition.parent);

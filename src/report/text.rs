@@ -16,7 +16,7 @@ use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
-use crate::model::{RowNumber, RunSummary, Stop, Timestamp, printable, quoted};
+use crate::model::{RowNumber, RunId, RunSummary, Stop, Timestamp, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
 pub mod texts {
@@ -55,6 +55,20 @@ impl Further {
     /// A command on FILE that sends nothing; `words` stand before it.
     pub fn on_file(&self, words: &str) -> String {
         command(&format!("{words} {}", quoted(&self.file)), &self.checking)
+    }
+
+    pub fn run(&self) -> String {
+        command(&format!("run {}", quoted(&self.file)), &self.running)
+    }
+
+    /// One that goes on with a run from the ledger alone.
+    pub fn resume(&self, run: RunId) -> String {
+        command(&format!("resume {run}"), &self.sending)
+    }
+
+    /// One that names no file, and reads or settles.
+    pub fn reading(&self, words: &str) -> String {
+        command(words, &self.reading)
     }
 }
 
@@ -409,7 +423,7 @@ fn collect(details: &Json, field: Option<&str>, parts: &mut Vec<String>) {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{Counts, RunId};
+    use crate::model::Counts;
     use crate::tables::rows;
 
     /// A run with a bit of everything.

@@ -6,9 +6,7 @@ use std::sync::LazyLock;
 
 use toml::{Table, Value};
 
-use crate::model::{
-    RESULT_COLUMNS, meaning, meaning_in_arabic, note_in_arabic, printable, told_in_arabic,
-};
+use crate::model::{RESULT_COLUMNS, meaning, meaning_in_arabic, printable, told_in_arabic};
 
 /// The language of a page or a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,12 +77,6 @@ impl Language {
     pub(super) fn tell<'m>(self, code: &str, message: &'m str) -> Cow<'m, str> {
         let arabic = (self == Language::Arabic).then(|| told_in_arabic(code, message));
         arabic.flatten().unwrap_or(Cow::Borrowed(message))
-    }
-
-    /// A note that was made in English.
-    pub(super) fn tell_note(self, note: &str) -> Cow<'_, str> {
-        let arabic = (self == Language::Arabic).then(|| note_in_arabic(note));
-        arabic.flatten().unwrap_or(Cow::Borrowed(note))
     }
 
     /// All problems of a row, given by column, code and sentence: each behind its column, a line for each.

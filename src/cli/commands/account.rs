@@ -112,7 +112,7 @@ async fn let_in(
         }),
     };
     let sending = settings.sending(&SendArgs::default());
-    let target = Target::vlens(settings, &sending, base_url, account)?;
+    let target = Target::new(&settings.way()?, &sending, base_url, account)?;
     let api = open_api(settings, target, "account", false).await?;
     let login = api.log_in_once().await;
     close_api(api).await?;

@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 use super::world::{Target, is_rehearsal};
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
 use crate::cli::files::{
-    Readers, beside, is_as_written, may_be_replaced, refuse_ending, text_of, write_file,
-    written_now,
+    Readers, beside, is_untouched, may_be_replaced, refuse_ending, text_of, write_file, written_now,
 };
 use crate::cli::output::Output;
-use crate::cli::settings::{Settings, contract_types};
+use crate::cli::settings::Settings;
 use crate::error::{Ended, Error};
 use crate::input::Input;
 use crate::ledger::{OnLoss, Reader, refuse_loss};
@@ -44,7 +43,7 @@ pub fn input(file: &Path) -> Result<Input, Error> {
 pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result<Sheet, Error> {
     let bind = BindOptions {
         forms: forms(settings)?,
-        contract_types: contract_types(args),
+        contract_types: args.contract_type.clone(),
         file: input.name(),
         user_public_key: user_public_key(settings)?,
         today: Some(jiff::Zoned::now().date()),
@@ -55,8 +54,7 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
         if let (Some(excerpt), Some(path), None) =
             (&mut error.excerpt, &input.path, &settings.config_path)
         {
-            let further = settings.further(false, &settings.typed(path, args));
-            let init = further.on_file("init");
+            let init = settings.on(false, path, args).on_file("init");
             let way = format!("\n = help: or let init propose a mapping: {init}");
             excerpt.push_str(&way);
         }
@@ -156,25 +154,18 @@ pub fn dry_run(
         "invalid": invalid,
         "duplicate": duplicate,
     });
-    let typed = settings.typed(&args.file, &args.read);
-    let further = settings.further(args.send.sandbox, &typed);
+    let further = settings.on(args.send.sandbox, &args.file, &args.read);
     let values = json!({ "d": document, "check": further.on_file("check") });
     let output = settings.output;
     output.show(&document, |look| look.text(texts::DRY_RUN, &values))?;
-    let why = why_a_person(args.expect, asked_for, needing);
-    why.map_or(Ok(None), |why| {
-        Err(Error::of("dry_run_needs_a_person", &[&source, &why]))
-    })
-}
-
-fn why_a_person(expected: Option<u64>, asked_for: u64, needing: u64) -> Option<String> {
-    match expected {
-        Some(expected) if expected != asked_for => Some(format!(
-            "it asks for {asked_for} invitations, not for {expected}"
-        )),
-        _ if needing > 0 => Some(counted(needing, "row needs", "rows need") + " a person"),
-        _ => None,
-    }
+    let why = match args.expect {
+        Some(expected) if expected != asked_for => {
+            format!("it asks for {asked_for} invitations, not for {expected}")
+        }
+        _ if needing > 0 => counted(needing, "row needs", "rows need") + " a person",
+        _ => return Ok(None),
+    };
+    Err(Error::of("dry_run_needs_a_person", &[&source, &why]))
 }
 
 /// Why nothing is to be sent, and what there is to say beyond that.
@@ -204,15 +195,13 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
     };
     settings.refuse_output(out, &args.file)?;
     refuse_ending(out, &["xlsx"], "End it in .xlsx.")?;
-    if !out.is_file() || is_as_written(out) {
+    if !out.is_file() || is_untouched(out) == Some(true) {
         return Ok(());
     }
-    let [as_it_is, afresh] = [out, &args.file].map(|file| settings.typed(file, &args.read));
-    let as_it_is = settings.further(false, &as_it_is).on_file("check");
+    let [as_it_is, afresh] = [out, &args.file].map(|file| settings.on(false, file, &args.read));
+    let as_it_is = as_it_is.on_file("check");
     let other = quoted(&free_name(&args.file).to_string_lossy());
-    let afresh = settings
-        .further(false, &afresh)
-        .on_file(&format!("check --annotate {other}"));
+    let afresh = afresh.on_file(&format!("check --annotate {other}"));
     let fills: [&dyn Display; 3] = [&out.display(), &as_it_is, &afresh];
     Err(Error::of("annotate_onto_changed", &fills))
 }
@@ -404,11 +393,8 @@ impl<'a> Check<'a> {
             return Ok(());
         };
         let notes = texts_of(&sheet.notes());
-        write_file(path, readers, |file| {
-            written_now(file, |second| {
-                annotator.finish(&self.tally, &notes, second, file)
-            })
-        })?;
+        let write = written_now(|second, file| annotator.finish(&self.tally, &notes, second, file));
+        write_file(path, readers, write)?;
         let path = printable(&path.to_string_lossy()).into_owned();
         let told = format!("The sheet with every problem marked is in {path}.");
         self.output.say(&told);
@@ -435,9 +421,8 @@ impl<'a> Check<'a> {
         }
         let marked = args.annotate.clone();
         let marked = marked.unwrap_or_else(|| free_name(&args.file));
-        let typed = settings.typed(&args.file, &args.read);
         let is_sandbox = self.reader.as_ref().is_some_and(is_rehearsal);
-        let further = settings.further(is_sandbox, &typed);
+        let further = settings.on(is_sandbox, &args.file, &args.read);
         let more = json!({
             "source": source,
             "notes": notes,

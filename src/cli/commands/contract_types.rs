@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::check::form;
 use super::register::{PATIENCE, join};
 use super::world::{self, Target};
-use crate::cli::args::{ContractTypesAction, ContractTypesArgs, RunArgs, SendArgs, TemplateArgs};
+use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArgs, TemplateArgs};
 use crate::cli::files::{
     Readers, may_be_replaced, refuse_ending, write_bytes, write_file, written_now,
 };
@@ -27,7 +27,7 @@ pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> En
     let sending = settings.sending(&SendArgs::default());
     let base_url = settings.base_url(args.allow_insecure_http)?;
     let account = settings.account(true)?;
-    let target = Target::vlens(settings, &sending, base_url, account)?;
+    let target = Target::new(&settings.way()?, &sending, base_url, account)?;
     let api = open_api(settings, target, "contract-types", args.wait).await?;
     let ended = match &args.action {
         None => list(&api, settings).await,
@@ -93,10 +93,10 @@ fn pulled_at(path: &Path) -> Option<Timestamp> {
     Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
 }
 
-async fn pull(ids: &[i64], api: &Api, settings: &Settings) -> Ended {
+async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {
     let output = settings.output;
     let mut stored: Vec<Value> = Vec::new();
-    for id in ids.iter().copied().map(ContractTypeId) {
+    for &id in ids {
         let path = settings.form_path(id);
         let answer = api.template_fields(id, &path.display().to_string()).await?;
         let answer = answer.map_err(|failure| {
@@ -150,7 +150,7 @@ fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
 
 /// An XLSX for people to fill in, made from a stored form. Filled, it runs without any mapping, and is never written over.
 pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
-    let (id, path) = (ContractTypeId(args.id), &args.output);
+    let (id, path) = (args.id, &args.output);
     let form = form(id, settings)?;
     settings.refuse_output(path, &settings.form_path(id))?;
     refuse_ending(path, &["xlsx"], "End it in .xlsx.")?;
@@ -173,9 +173,8 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
         },
         example_marker: EXAMPLE_MARKER,
     };
-    write_file(path, Readers::Everyone, |file| {
-        written_now(file, |second| write_template(&spec, second, file))
-    })?;
+    let write = written_now(|second, file| write_template(&spec, second, file));
+    write_file(path, Readers::Everyone, write)?;
     let document =
         json!({ "template": path.to_string_lossy(), "contract_type": id, "fields": fields });
     let config = &settings.config;
@@ -189,12 +188,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
             &options,
         )
     } else {
-        let file = path.clone();
-        let run = RunArgs {
-            file,
-            ..RunArgs::default()
-        };
-        settings.again(false, Some(&run))
+        settings.on(false, path, &ReadArgs::default()).run()
     };
     let told = format!(
         "{shown} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}"

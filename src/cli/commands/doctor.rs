@@ -121,7 +121,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let target = base_url.and_then(|base_url| {
         let account = settings.account(settings.needs_login())?;
         let sending = settings.sending(&SendArgs::default());
-        Target::vlens(settings, &sending, base_url, account)
+        Target::new(&settings.way()?, &sending, base_url, account)
     });
     let wanted = target.as_ref().ok().map(|target| &target.binding);
     let is_sound = examine_ledger(settings, wanted, chart);

@@ -1,7 +1,6 @@
 //! `follow`: a file from elsewhere says how far each customer's contract is; stored with the invitations. Nothing is sent.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -25,7 +24,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let options = Options {
         known_names: config.follow.known_names(),
         // What [source] says is about the sheet that was sent.
-        ..Settings::without_config(PathBuf::new()).source_options(&args.layout)
+        ..Settings::default().source_options(&args.layout)
     };
     let input = input(&args.file)?;
     let mut source = Source::open_or_lines(&input, &options)?;
@@ -83,8 +82,7 @@ fn as_meant(args: &FollowArgs, settings: &Settings) -> (Config, String) {
         layout: args.layout.clone(),
         ..ReadArgs::default()
     };
-    let again = settings.further(false, &settings.typed(&args.file, &read));
-    let mut again = again.on_file("follow");
+    let mut again = settings.on(false, &args.file, &read).on_file("follow");
     let named = &mut config.follow;
     for (flag, typed, named) in [
         (" --match ", &args.match_column, &mut named.match_column),
@@ -108,8 +106,8 @@ const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// What the file says, by customer.
 struct Told {
     customers: HashMap<String, Customer>,
-    /// Those for stages, each with how many rows have it and whether it means signed.
-    words: HashMap<String, (u64, bool)>,
+    /// Those for stages.
+    words: HashMap<String, StageWord>,
     summary: FollowSummary,
 }
 
@@ -137,7 +135,12 @@ impl Told {
             return;
         };
         let word = self.words.entry(stage.name.clone());
-        word.or_insert((0, stage.is_signed)).0 += 1;
+        let word = word.or_insert_with(|| StageWord {
+            stage: stage.name.clone(),
+            rows: 0,
+            signed: stage.is_signed,
+        });
+        word.rows += 1;
         self.summary.times_unreadable += u64::from(stage.at.is_none() && portal.is_dated(row));
         let known = self.customers.entry(name).or_insert(Customer {
             stage: stage.clone(),
@@ -195,13 +198,7 @@ impl Told {
         let count = stages.len() as u64;
         let stages = stages.into_iter().map(|(id, (.., stage))| (id, stage));
         let signed = ledger.store_stages(stages, now())?;
-        let words = self.words.into_iter();
-        let words = words.map(|(stage, (rows, signed))| StageWord {
-            stage,
-            rows,
-            signed,
-        });
-        let mut words: Vec<StageWord> = words.collect();
+        let mut words: Vec<StageWord> = self.words.into_values().collect();
         words.sort_unstable_by(|a, b| (b.rows, &a.stage).cmp(&(a.rows, &b.stage)));
         Ok(FollowSummary {
             stages: words,

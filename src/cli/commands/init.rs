@@ -10,7 +10,7 @@ use super::check::{check_input, forms, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs, LayoutArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet, contract_types};
+use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
@@ -33,7 +33,10 @@ const OF_ONE_SHEET: [&str; 6] = [
 pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global)?;
     let input = input(&args.file)?;
-    let mut bare = Settings::without_config(folder_of(&config));
+    let mut bare = Settings {
+        file_folder: folder_of(&config),
+        ..Settings::default()
+    };
     // As far as what holds so far can be read: it may be what is to be replaced.
     let holds = Settings::find(global, Some(&args.file)).unwrap_or_default();
     bare.config.recipient.country = holds.config.recipient.country;
@@ -156,9 +159,14 @@ impl<'a> Found<'a> {
         {
             rows.push(row);
         }
-        let types = contract_types(&args.read);
         let country = settings.config.recipient.country;
-        let proposal = Proposal::of(&source.columns, &rows, &types, forms, country);
+        let proposal = Proposal::of(
+            &source.columns,
+            &rows,
+            &args.read.contract_type,
+            forms,
+            country,
+        );
         let columns = proposal.columns.iter();
         Ok(Found {
             args,
@@ -270,13 +278,12 @@ impl<'a> Found<'a> {
 
     /// Nothing says to which contract type the customers are invited: the one thing that a sheet need not know.
     fn contract_open(&self, config: &Path, global: &Global) -> Error {
-        let typed = self.settings.typed(&self.args.file, &self.args.read);
-        let further = self.settings.further(false, &typed);
+        let args = self.args;
+        let further = self.settings.on(false, &args.file, &args.read);
         let named = global.config.as_deref().map(Path::to_string_lossy);
         let named = named.map_or(String::new(), |path| format!(" --config {}", quoted(&path)));
-        let options = format!("{} --contract-type ID --force{named}", further.checking);
-        let init = format!("init {}", quoted(&further.file));
-        let again = command(&init, options.trim_start());
+        let init = further.on_file("init");
+        let again = format!("{init} --contract-type ID --force{named}");
         let config = config.display();
         let Some(column) = self.proposal.open_column() else {
             return Error::of("contract_type_open.sheet", &[&config, &again]);

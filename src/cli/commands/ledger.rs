@@ -23,8 +23,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::Event;
 use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
 use crate::report::{
-    ExportOptions, Format, PEOPLE, ReportData, command, is_added, rows as counted, sink, texts,
-    write_html,
+    ExportOptions, Format, PEOPLE, ReportData, is_added, rows as counted, sink, texts, write_html,
 };
 use crate::send::{Clock, StopSignal};
 
@@ -131,12 +130,11 @@ fn put(
     settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
     refuse_changed(path)?;
     let mut document = Value::Null;
-    write_file(path, Readers::Owner, |file| {
-        written_now(file, |second| {
-            document = write(Some(second), &mut BufWriter::new(file))?;
-            Ok(())
-        })
-    })?;
+    let write = written_now(|second, file| {
+        document = write(Some(second), &mut BufWriter::new(file))?;
+        Ok(())
+    });
+    write_file(path, Readers::Owner, write)?;
     settings.output.show_file(&document, told)
 }
 
@@ -231,13 +229,11 @@ impl Results {
         };
         let places = self.places.iter().filter(|place| may_be_replaced(place));
         let places: Vec<PathBuf> = places.cloned().collect();
-        let place = write_first(&places, Readers::Folder, |file| {
-            written_now(file, |second| {
-                let runs = [(run, None)];
-                let options = (Format::Xlsx, Some(second));
-                write_results(&args, opened, &runs, options, BufWriter::new(file)).map(drop)
-            })
-        })?;
+        let write = written_now(|second, file| {
+            let options = (Format::Xlsx, Some(second));
+            write_results(&args, opened, &[(run, None)], options, BufWriter::new(file)).map(drop)
+        });
+        let place = write_first(&places, Readers::Folder, write)?;
         self.places.insert(0, place.clone());
         Ok(place)
     }
@@ -301,7 +297,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
     opened.memory.clone()?;
     let run = opened.run(args.run)?;
-    let sending = opened.further(run)?.sending;
+    let further = opened.further(run)?;
     let wait = StopSignal::default();
     let wait = args.wait.then_some(&wait);
     let mut ledger = open_ledger(&opened.path, settings, "settle", wait, None)?;
@@ -311,9 +307,9 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     refuse_unfit()?;
     let named = (!args.all).then_some(&rows);
     let is_created = args.what == SettledAs::Created;
-    let (event, status) = match args.what {
-        SettledAs::Created => (Event::SettledCreated, Status::Created),
-        SettledAs::NotCreated => (Event::SettledNotCreated, Status::Pending),
+    let (event, status, word) = match args.what {
+        SettledAs::Created => (Event::SettledCreated, Status::Created, "created"),
+        SettledAs::NotCreated => (Event::SettledNotCreated, Status::Pending, "not-created"),
     };
     if !is_rehearsal(&opened.reader) {
         register::settle(settings, &mut ledger, run, named, status, refuse_unfit).await?;
@@ -327,16 +323,13 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
             "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back."
         );
     }
-    let word = if is_created { "created" } else { "not-created" };
     let document = json!({ "run": run, "settled": settled, "as": word });
     settings.output.show(&document, |_| {
         let (rows, word) = (counted(settled), word.replace('-', " "));
-        let resume = command(&format!("resume {run}"), &sending);
-        let next = format!(" They are due again: `{resume}` sends them.");
-        let next = if is_created || settled == 0 {
-            ""
-        } else {
-            &next
+        let resume = further.resume(run);
+        let next = match settled {
+            1.. if !is_created => format!(" They are due again: `{resume}` sends them."),
+            _ => String::new(),
         };
         format!("Run {run}: {rows} settled as {word}.{next}")
     })
@@ -363,7 +356,7 @@ pub fn refuse_unfit_rows(
         _ => format!("Rows {} of run {run} are", others.join(", ")),
     };
     let status = format!("status {run} --row {}", others[0]);
-    let status = command(&status, &opened.further(run)?.reading);
+    let status = opened.further(run)?.reading(&status);
     Err(Error::of(error, &[&rows, &status]))
 }
 

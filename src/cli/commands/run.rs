@@ -24,7 +24,7 @@ use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
-use crate::report::{command, reason, rendered, texts};
+use crate::report::{reason, rendered, texts};
 use crate::send::{
     Api, Clock, ImportOptions, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally,
     Wishes, import, make_due, send,
@@ -184,7 +184,7 @@ impl<'s> Flow<'s> {
         }
         let base_url = self.settings.base_url(self.args.allow_insecure_http)?;
         let account = self.settings.account(needs_login)?;
-        Target::vlens(self.settings, &self.sending, base_url, account)
+        Target::new(&self.settings.way()?, &self.sending, base_url, account)
     }
 
     /// Opens the ledger for writing, and makes it where it may be `on_loss`.
@@ -329,22 +329,14 @@ impl<'s> Flow<'s> {
             begun.register = Err(error);
         }
         // As far as `--limit` goes.
-        let due = match &begun.only {
-            Some(rows) => rows.len() as u64,
-            None => {
-                begun
-                    .ledger
-                    .summary(run, SystemClock.wall())?
-                    .counts
-                    .pending
-            }
-        };
+        let begins = self.opened()?.summary(run)?;
+        let named = begun.only.as_ref().map(|rows| rows.len() as u64);
+        let due = named.unwrap_or(begins.counts.pending);
         let due = self.args.limit.map_or(due, |limit| due.min(limit));
         let (due, held) = match held {
             None if self.may_send(due, &begun.target) => (due, None),
             held => (0, held.or(Some((Stop::Declined, None)))),
         };
-        let begins = self.opened()?.summary(run)?;
         let start = Tally {
             counts: begins.counts,
             requests: begins.requests,
@@ -446,7 +438,7 @@ impl<'s> Flow<'s> {
             // Whoever gets this by mail did not see the summary.
             Some(error) if output.quiet => {
                 let further = self.opened()?.further(summary.run)?;
-                let status = command(&format!("status {}", summary.run), &further.reading);
+                let status = further.reading(&format!("status {}", summary.run));
                 Err(error.hint(format!("See what to do: {status}")))
             }
             Some(error) => Err(error),

@@ -237,16 +237,6 @@ pub struct Target {
 }
 
 impl Target {
-    /// Vlens, as `account`, which need not be in the settings yet.
-    pub fn vlens(
-        settings: &Settings,
-        sending: &Sending,
-        base_url: BaseUrl,
-        account: Account,
-    ) -> Result<Target, Error> {
-        Target::new(&settings.way()?, sending, base_url, account)
-    }
-
     pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
         // With the vendor's own limits, as `sandbox` has them.
         let mut options = SandboxOptions::parse_from([SANDBOX_NAME]);
@@ -267,7 +257,12 @@ impl Target {
         Ok(target)
     }
 
-    fn new(way: &Way, sending: &Sending, url: BaseUrl, account: Account) -> Result<Target, Error> {
+    pub fn new(
+        way: &Way,
+        sending: &Sending,
+        url: BaseUrl,
+        account: Account,
+    ) -> Result<Target, Error> {
         let (key, tenant) = (&account.api_key, account.tenancy_name);
         let (timeout, concurrency) = (sending.timeout, sending.concurrency);
         Ok(Target {

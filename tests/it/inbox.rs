@@ -519,3 +519,15 @@ fn a_sheet_that_is_moved_away_while_it_is_sent_is_no_fault_and_what_is_left_of_i
     assert_eq!(code, Some(0));
     world.check_invariants(&Promise::default());
 }
+
+#[test]
+fn what_is_left_of_a_rehearsed_sheet_is_gone_on_with_as_a_rehearsal() {
+    let world = World::new();
+    world.file("inbox/z.csv", sheet(&some(0, 3)));
+    let sweep = || world.line("inbox inbox --settled 0s --sandbox");
+    let crash = sweep().env("VLENS_BATCH_FAILPOINT", "before_intent:2");
+    assert_eq!(crash.run().code(), None);
+    std::fs::remove_file(world.path("inbox/z.csv")).expect("a sheet");
+    let told = sweep().run().expect(4);
+    told.complains_of("resume 1 --sandbox --ledger inbox/vlens-batch.sandbox.db`");
+}

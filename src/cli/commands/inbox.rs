@@ -18,7 +18,7 @@ use super::world::{self, Opened};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{beside, is_in_use, may_be_replaced};
 use crate::cli::output::{Output, is_our_error, write_error};
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error, Kind};
 use crate::input::{Options, Source};
@@ -254,10 +254,10 @@ impl<'a> Sweep<'a> {
             let source = Path::new(source);
             source.parent() == Some(&self.args.dir) && !source.exists()
         });
+        let further = settings.further(self.send.sandbox, &Typed::default());
         let told = unfinished.into_iter().map(|(run, source, due)| {
             let (rows, source) = (counted(due, "row", "rows"), printable(&source));
-            let resume = settings.command(&format!("resume {run}"));
-            Error::of("inbox_sheet_gone", &[&source, &rows, &resume])
+            Error::of("inbox_sheet_gone", &[&source, &rows, &further.resume(run)])
         });
         Ok(told.collect())
     }
@@ -349,7 +349,7 @@ impl<'a> Sweep<'a> {
         let (places, lang) = (found.beside(ERROR, "txt"), self.args.lang.or_of(&headers));
         let error_file = write_error(places, lang, &error);
         Swept {
-            error: error_file.as_deref().map(told),
+            error: error_file.map(|place| place.display().to_string()),
             ..Swept::of(found, Some(error))
         }
     }
@@ -392,17 +392,12 @@ impl<'a> Sweep<'a> {
         };
         clear(found.beside(ERROR, "txt"));
         Ok(Swept {
-            results: Some(told(&place)),
-            marked: marked.as_deref().map(told),
+            results: Some(place.display().to_string()),
+            marked: marked.map(|book| book.display().to_string()),
             run: Some(run),
             ..Swept::of(found, fault)
         })
     }
-}
-
-/// A path as far as it is text.
-fn told(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 /// Deletes what an earlier state of a sheet or a config was refused for.

@@ -140,7 +140,8 @@ impl Error {
     }
 }
 
-fn filled(sentence: &str, fills: &[&dyn Display]) -> String {
+/// A sentence with `{1}`, `{2}` filled in.
+pub fn filled(sentence: &str, fills: &[&dyn Display]) -> String {
     let pieces = sentence.split(['{', '}']).enumerate();
     let told = pieces.map(|(at, piece)| {
         let mut numbered = (1..).zip(fills);

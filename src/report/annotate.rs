@@ -154,7 +154,7 @@ impl Annotator {
                 language.tell(code, &words).into_owned()
             }
             Verdict::Valid(_) => String::new(),
-            Verdict::Duplicate(first) => language.say("repeats_row", &[&first.to_string()]),
+            Verdict::Duplicate(first) => language.say("repeats_row", &[first]),
             Verdict::Invalid(problems) => language.tell_all(problems.iter().map(|problem| {
                 let column = problem.column.as_deref();
                 (column, problem.code, problem.message.as_str())
@@ -176,7 +176,7 @@ impl Annotator {
         let repairs = found.repairs.iter().map(|repair| {
             let told = match repair.to.as_str() {
                 "" => language.word("counts_as_empty").to_owned(),
-                to => language.say("goes_out_as", &[to]),
+                to => language.say("goes_out_as", &[&to]),
             };
             (Some(repair.column.as_str()), REPAIR, told)
         });

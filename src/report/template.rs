@@ -140,7 +140,7 @@ impl TemplateSpec<'_> {
                 let label = parent.map_or("", |parent| label_in(parent, language));
                 let label = Some(label).filter(|label| !label.is_empty());
                 let label = label.unwrap_or(&condition.parent);
-                language.say("template_condition", &[label, &condition.value])
+                language.say("template_condition", &[&label, &condition.value])
             }));
         }
         for option in &column.field.options {

@@ -2,6 +2,10 @@
 //! separators, singular and plural, durations, colours that are never needed. It says "invitation created", never "sent": whether a
 //! customer hears of it is the tenant's doing.
 
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::LazyLock;
+
 use clap::builder::styling::{AnsiColor, Effects, Style};
 use console::{Alignment, pad_str};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
@@ -10,12 +14,13 @@ use jiff::{SignedDuration, SignedDurationRound, Unit, Zoned};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
+use crate::error::filled;
 use crate::model::{RowNumber, RunId, RunSummary, Stop, Timestamp, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
@@ -107,10 +112,11 @@ pub fn not_done(run: &RunSummary) -> String {
 }
 
 /// How serious a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// There is nothing to tell.
+    #[default]
     Nothing,
     Ok,
     /// Not looked at on this system.
@@ -122,9 +128,10 @@ pub enum Level {
 }
 
 /// One thing that `doctor` looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Finding {
     /// A stable word.
+    #[serde(skip_deserializing)]
     pub check: &'static str,
     pub level: Level,
     /// What was found. Holds no secret.
@@ -133,15 +140,19 @@ pub struct Finding {
     pub remedy: Option<String>,
 }
 
+/// By name.
+static FINDINGS: LazyLock<HashMap<String, Finding>> = LazyLock::new(|| {
+    toml::from_str(include_str!("findings.toml"))
+        .expect("findings.toml belongs to the program and a test reads it")
+});
+
 impl Finding {
-    /// One that has no word yet.
-    pub fn new(level: Level, message: impl Into<String>, remedy: Option<String>) -> Finding {
-        Finding {
-            check: "",
-            level,
-            message: message.into(),
-            remedy,
-        }
+    /// The one that stands under this name in `findings.toml`, as a test holds, with its gaps filled.
+    pub fn of(name: &str, fills: &[&dyn Display]) -> Finding {
+        let mut found = FINDINGS.get(name).cloned().unwrap_or_default();
+        found.message = filled(&found.message, fills);
+        found.remedy = found.remedy.map(|remedy| filled(&remedy, fills));
+        found
     }
 }
 

@@ -2,10 +2,12 @@
 //! What is wrong with a cell or a row has its words in `model/faults.toml`.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use toml::{Table, Value};
 
+use crate::error::filled;
 use crate::model::{RESULT_COLUMNS, meaning, meaning_in_arabic, printable, told_in_arabic};
 
 /// The language of a page or a workbook.
@@ -53,12 +55,8 @@ impl Language {
     }
 
     /// A sentence with its gaps filled.
-    pub(super) fn say(self, key: &str, fills: &[&str]) -> String {
-        let sentence = self.word(key).to_owned();
-        let fills = (1..).zip(fills);
-        fills.fold(sentence, |sentence, (number, fill)| {
-            sentence.replace(&format!("{{{number}}}"), fill)
-        })
+    pub(super) fn say(self, key: &str, fills: &[&dyn Display]) -> String {
+        filled(self.word(key), fills)
     }
 
     /// What a cell shows in the place of a word that scripts read.

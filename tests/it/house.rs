@@ -98,23 +98,29 @@ fn no_files_need_each_other() {
 }
 
 #[test]
-fn every_error_that_is_named_has_its_sentences_and_fills_their_gaps() {
+fn every_error_and_finding_that_is_named_has_its_sentences_and_fills_their_gaps() {
+    names_have_sentences("Error", "errors.toml", "hint");
+    names_have_sentences("Finding", "report/findings.toml", "remedy");
+}
+
+/// Of what `KIND::of(name, fills)` tells by this table, in a message and what is to be done.
+fn names_have_sentences(kind: &'static str, table: &str, second: &str) {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let text = std::fs::read_to_string(src.join("errors.toml")).expect("a file of ours");
+    let text = std::fs::read_to_string(src.join(table)).expect("a file of ours");
     let sentences: BTreeMap<String, BTreeMap<String, String>> =
         toml::from_str(&text).expect("sentences");
     let gaps = |name: &str| {
         let told = &sentences[name];
-        let texts = ["message", "hint"].map(|part| told.get(part).map_or("", String::as_str));
+        let texts = ["message", second].map(|part| told.get(part).map_or("", String::as_str));
         let numbers = (1..9).filter(|number| texts.concat().contains(&format!("{{{number}}}")));
         numbers.collect::<Vec<usize>>()
     };
     let mut literals = String::new();
     for path in rust_files(&src) {
         let text = std::fs::read_to_string(&path).expect("a file of ours");
-        let mut told = Told::default();
+        let mut told = Told(kind, Vec::new());
         told.visit_file(&syn::parse_file(&text).expect("Rust"));
-        for (name, fills) in told.0 {
+        for (name, fills) in told.1 {
             assert_eq!(gaps(&name), (1..=fills).collect::<Vec<_>>(), "{name}");
         }
         literals += &text;
@@ -124,23 +130,22 @@ fn every_error_that_is_named_has_its_sentences_and_fills_their_gaps() {
     assert!(unused.is_empty(), "nobody tells {unused:?}");
 }
 
-/// The errors that a file tells by name, each with how many gaps it fills.
-#[derive(Default)]
-struct Told(Vec<(String, usize)>);
+/// What of a kind a file tells by name, each with how many gaps it fills.
+struct Told(&'static str, Vec<(String, usize)>);
 
 impl<'ast> Visit<'ast> for Told {
     fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
         use syn::{Expr, Lit};
         let is_path = |path: &syn::Path| {
             let steps = path.segments.iter().map(|step| step.ident.to_string());
-            steps.eq(["Error", "of"])
+            steps.eq([self.0, "of"])
         };
         if let Expr::Path(function) = &*call.func
             && is_path(&function.path)
             && let [Expr::Lit(name), Expr::Reference(fills)] = [&call.args[0], &call.args[1]]
             && let (Lit::Str(name), Expr::Array(fills)) = (&name.lit, &*fills.expr)
         {
-            self.0.push((name.value(), fills.elems.len()));
+            self.1.push((name.value(), fills.elems.len()));
         }
         visit::visit_expr_call(self, call);
     }

@@ -30,21 +30,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What was found; an error is a failure.
 type Looked = Result<Finding, Error>;
 
-fn fine(message: impl Into<String>) -> Finding {
-    Finding::new(Level::Ok, message, None)
-}
-
-fn unknown(message: impl Into<String>) -> Finding {
-    Finding::new(Level::Unknown, message, None)
-}
-
-fn warning(message: impl Into<String>, remedy: impl Into<String>) -> Finding {
-    Finding::new(Level::Warning, message, Some(remedy.into()))
-}
-
 /// There is nothing to look at.
 fn nothing() -> Finding {
-    Finding::new(Level::Nothing, "", None)
+    Finding::default()
+}
+
+/// One in the words of an error.
+fn said(level: Level, Error { message, hint, .. }: Error) -> Finding {
+    Finding {
+        level,
+        message,
+        remedy: hint,
+        ..Finding::default()
+    }
 }
 
 /// All findings so far, each under a stable word, and the kinds of the failures among them.
@@ -58,7 +56,7 @@ impl Chart {
     fn note(&mut self, check: &'static str, found: Looked) {
         let found = found.unwrap_or_else(|error| {
             self.kinds.push(error.kind);
-            Finding::new(Level::Failure, error.message, error.hint)
+            said(Level::Failure, error)
         });
         if found.level != Level::Nothing {
             self.findings.push(Finding { check, ..found });
@@ -107,7 +105,7 @@ pub async fn doctor(
 async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Chart) {
     let base_url = settings.base_url(allow_insecure_http);
     chart.note("config", Ok(config(settings)));
-    let address = |url: &BaseUrl| fine(format!("{}.", url.as_str()));
+    let address = |url: &BaseUrl| Finding::of("address", &[&url.as_str()]);
     chart.note(
         "address",
         base_url.as_ref().map(address).map_err(Error::clone),
@@ -116,7 +114,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("api_key", secret(settings, Part::ApiKey));
     chart.note("password", password(settings));
     let authority = settings.ca_pem();
-    let read = |pem: Option<_>| pem.map_or_else(nothing, |_| fine("VLENS_CA_FILE is read."));
+    let read = |pem: Option<_>| pem.map_or_else(nothing, |_| Finding::of("authority", &[]));
     chart.note("authority", authority.map(read));
     let target = base_url.and_then(|base_url| {
         let account = settings.account(settings.needs_login())?;
@@ -127,38 +125,24 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let is_sound = examine_ledger(settings, wanted, chart);
     chart.note("register", register(settings, wanted).await);
     let again = settings.command("doctor");
-    let not_tried = |why: &str, remedy: String| Ok(warning(format!("Not tried: {why}."), remedy));
-    let login = match target {
+    let untried = match target {
         Err(error) if chart.kinds.is_empty() => Err(error),
-        Err(_) => not_tried(
-            "the settings above are not complete",
-            format!("Mend them first, then run `{again}` again."),
-        ),
-        Ok(target) if target.credentials.is_none() => not_tried(
-            "sessions of kind \"auth\" need none, and creating one would invite somebody",
-            format!(
-                "Send one row first: {}",
-                settings.again(false, None) + " --limit 1"
-            ),
-        ),
-        Ok(_) if !is_sound => not_tried(
-            "the request could not be noted in the ledger",
-            "See to the ledger first.".to_owned(),
-        ),
-        Ok(_) if let Some(until) = paused(settings) => not_tried(
-            &format!("Vlens asks to wait until {until}"),
-            format!("Run `{again}` again after that."),
-        ),
+        Err(_) => Ok(Finding::of("login.incomplete", &[&again])),
+        Ok(target) if target.credentials.is_none() => {
+            let run = settings.again(false, None);
+            Ok(Finding::of("login.unneeded", &[&run]))
+        }
+        Ok(_) if !is_sound => Ok(Finding::of("login.unnoted", &[])),
+        Ok(_) if let Some(until) = paused(settings) => {
+            Ok(Finding::of("login.paused", &[&until, &again]))
+        }
         Ok(target) => match open_api(settings, target, "doctor", false).await {
             Ok(api) => return Box::pin(ask_vlens(api, settings, chart)).await,
-            Err(error) if error.kind == Kind::Busy => not_tried(
-                "a run is in progress, and the limits are its own",
-                format!("Run `{again}` again when it has ended."),
-            ),
+            Err(error) if error.kind == Kind::Busy => Ok(Finding::of("login.busy", &[&again])),
             Err(error) => Err(error),
         },
     };
-    chart.note("login", login);
+    chart.note("login", untried);
 }
 
 /// Until when Vlens has asked for a pause, as the ledger knows; a person does not wait for its end.
@@ -199,24 +183,22 @@ fn config(settings: &Settings) -> Finding {
         let holds = own.map_or("defaults hold".to_owned(), |(_, own)| {
             format!("{} holds", own.display())
         });
-        return fine(format!("No {CONFIG_NAME}: {holds}; {fields}."));
+        return Finding::of("config.none", &[&CONFIG_NAME, &holds, &fields]);
     };
     let shown = path.display();
     match mode_of(path) {
-        Some(mode) if mode & 0o022 != 0 => warning(
-            format!(
-                "{shown} is read, but others may write to it: they could send customers' data elsewhere."
-            ),
-            format!("chmod go-w {}", quoted(&path.to_string_lossy())),
-        ),
-        Some(_) => fine(format!("{shown} is read; {fields}.")),
-        None => fine(format!("{shown} is read; {fields}. {NOT_LOOKED_AT}")),
+        Some(mode) if mode & 0o022 != 0 => {
+            let file = quoted(&path.to_string_lossy());
+            Finding::of("config.open", &[&shown, &file])
+        }
+        Some(_) => Finding::of("config.read", &[&shown, &fields]),
+        None => Finding::of("config.unknown", &[&shown, &fields]),
     }
 }
 
 fn tenant(settings: &Settings) -> Looked {
     match settings.tenancy_name()? {
-        Some(name) => Ok(fine(format!("{name}."))),
+        Some(name) => Ok(Finding::of("tenant", &[&name])),
         None if settings.needs_login() => Err(missing(&[Part::Tenant])),
         None => Ok(nothing()),
     }
@@ -224,8 +206,7 @@ fn tenant(settings: &Settings) -> Looked {
 
 fn password(settings: &Settings) -> Looked {
     if !settings.needs_login() {
-        let message = "Not needed: sessions of kind \"auth\" are created without a login.";
-        return Ok(fine(message));
+        return Ok(Finding::of("password.unneeded", &[]));
     }
     match (settings.username()?, settings.secret(Part::Password)?) {
         (Some(_), _) => secret(settings, Part::Password),
@@ -240,17 +221,17 @@ fn secret(settings: &Settings, part: Part) -> Looked {
     settings.secret(part)?;
     let path = match settings.find_part(part)? {
         None => return Err(missing(&[part])),
-        Some((Held::Here(_), _)) => return Ok(fine(format!("{part} is set."))),
+        Some((Held::Here(_), _)) => return Ok(Finding::of("secret.set", &[&part])),
         Some((Held::File(path), _)) => path,
     };
-    let read = format!("{part} is read from {}", path.display());
+    let shown = path.display();
     Ok(match mode_of(&path) {
-        Some(mode) if mode & 0o044 != 0 => warning(
-            format!("{read}, which others may read as well."),
-            format!("chmod 600 {}", quoted(&path.to_string_lossy())),
-        ),
-        Some(_) => fine(format!("{read}.")),
-        None => unknown(format!("{read}. {NOT_LOOKED_AT}")),
+        Some(mode) if mode & 0o044 != 0 => {
+            let file = quoted(&path.to_string_lossy());
+            Finding::of("secret.open", &[&part, &shown, &file])
+        }
+        Some(_) => Finding::of("secret.read", &[&part, &shown]),
+        None => Finding::of("secret.unknown", &[&part, &shown]),
     })
 }
 
@@ -263,63 +244,51 @@ fn sound_ledger(
     refuse_loss(path, None, &settings.again(false, None))?;
     let shown = path.display();
     let Some(reader) = Reader::open(path)? else {
-        let message = format!("None yet; the first run makes it: {shown}.");
-        return Ok((fine(message), Ok(nothing())));
+        return Ok((Finding::of("ledger.none", &[&shown]), Ok(nothing())));
     };
     let (fault, bytes) = reader.health()?;
     if let Some(fault) = fault {
         return Err(Error::of("ledger_damaged", &[&shown, &fault]));
     }
-    let message = format!("{shown} is sound ({}).", HumanBytes(bytes));
-    let Binding {
-        base_url,
-        tenancy_name,
-    } = reader.binding();
+    let of = reader.binding();
     let bound = wanted.map_or(Ok(()), |wanted| reader.require(wanted));
-    let whose = bound.map(|()| fine(format!("For tenant {tenancy_name} at {base_url}.")));
-    Ok((fine(message), whose))
+    let whose = bound.map(|()| Finding::of("ledger.bound", &[&of.tenancy_name, &of.base_url]));
+    let sound = Finding::of("ledger.sound", &[&shown, &HumanBytes(bytes)]);
+    Ok((sound, whose))
 }
 
 /// Who may open the ledger, where it lies, whether it has room, and whether somebody is at work on it.
 fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
     let permissions = match at.open_to_others.as_deref() {
         _ if !at.exists => nothing(),
-        None => unknown(NOT_LOOKED_AT),
-        Some([]) => fine("The ledger's files are its owner's alone."),
+        None => Finding::of("permissions.unknown", &[]),
+        Some([]) => Finding::of("permissions.own", &[]),
         Some(files @ [file, ..]) => {
             let names = files.iter().map(|file| quoted(&file.to_string_lossy()));
             let names = names.collect::<Vec<_>>().join(" ");
             let mode = if file.is_dir() { "700" } else { "600" };
-            let file = file.display();
-            warning(
-                format!("Others may open {file}, which holds customers' data."),
-                format!("chmod {mode} {names}"),
-            )
+            Finding::of("permissions.open", &[&file.display(), &mode, &names])
         }
     };
     chart.note("permissions", Ok(permissions));
     let place = match &at.hazard {
         _ if !at.is_writable => Err(Error::of("ledger_folder_not_writable", &[])),
-        Some(lies) => Ok(warning(
-            format!("The ledger lies {lies}."),
-            world::KEEP_IT_HERE,
-        )),
-        None => Ok(fine("On a disk of this machine, as far as can be seen.")),
+        Some(lies) => Ok(Finding::of("place.hazard", &[lies, &world::KEEP_IT_HERE])),
+        None => Ok(Finding::of("place.local", &[])),
     };
     chart.note("place", place);
     let space = match at.free_bytes {
-        None => unknown("How much room is left is not looked at on this system."),
-        Some(bytes) if bytes < LITTLE_SPACE_BYTES => warning(
-            format!("Only {} are left on the ledger's disk.", HumanBytes(bytes)),
-            "Make room: a run stops when the disk is full.",
-        ),
-        Some(bytes) => fine(format!("{} are left.", HumanBytes(bytes))),
+        None => Finding::of("space.unknown", &[]),
+        Some(bytes) if bytes < LITTLE_SPACE_BYTES => {
+            Finding::of("space.little", &[&HumanBytes(bytes)])
+        }
+        Some(bytes) => Finding::of("space.left", &[&HumanBytes(bytes)]),
     };
     chart.note("space", Ok(space));
     let lock = match Lock::is_held(&at.path) {
         _ if !at.exists => nothing(),
-        true => fine("A run is in progress."),
-        false => fine("Free: no run is in progress."),
+        true => Finding::of("lock.held", &[]),
+        false => Finding::of("lock.free", &[]),
     };
     chart.note("lock", Ok(lock));
 }
@@ -338,13 +307,9 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     let apart = now().ms_since(at).abs();
     if apart <= SKEW_MS {
         let name = overview["register"].as_str().unwrap_or_default();
-        return Ok(fine(format!("{name} is in reach.")));
+        return Ok(Finding::of("register.reached", &[&name]));
     }
-    let message = format!(
-        "The clocks of this machine and of the team's register are {} s apart.",
-        apart / 1000
-    );
-    Ok(warning(message, "Set both by a time server."))
+    Ok(Finding::of("register.apart", &[&(apart / 1000)]))
 }
 
 /// A real login, the two clocks against each other, and whether contract types may be seen.
@@ -363,8 +328,7 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
         Ok(server_date) => {
             let clock = server_date.map_or_else(nothing, |date| clocks(date, now()));
             chart.note("clock", Ok(clock));
-            let message = "Vlens accepts the credentials.";
-            chart.note("login", Ok(fine(message)));
+            chart.note("login", Ok(Finding::of("login.accepted", &[])));
             chart.note("contract_types", Ok(contract_types(&api, settings).await));
         }
         Err(error) => chart.note("login", Err(error)),
@@ -377,42 +341,30 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
 fn clocks(server: Timestamp, here: Timestamp) -> Finding {
     let skew_ms = here.ms_since(server);
     if skew_ms.abs() <= SKEW_MS {
-        return fine("Within a minute of the server's.");
+        return Finding::of("clock.right", &[]);
     }
-    let seconds = skew_ms.abs() / 1000;
     let direction = if skew_ms > 0 { "ahead of" } else { "behind" };
-    let remedy = "Let the system set its clock (NTP). Limits are kept all the same; times in results are off.";
-    warning(
-        format!("This machine's clock is {seconds} s {direction} the server's."),
-        remedy,
-    )
+    Finding::of("clock.apart", &[&(skew_ms.abs() / 1000), &direction])
 }
 
 /// Sending does not need them, so that they may not be seen is no failure.
 async fn contract_types(api: &Api, settings: &Settings) -> Finding {
     let entries = match api.contract_types().await {
         Ok(entries) => entries,
-        Err(error) => return Finding::new(Level::Warning, error.message, error.hint),
+        Err(error) => return said(Level::Warning, error),
     };
     let is_listed = |id: &ContractTypeId| entries.iter().any(|entry| entry.id == *id);
     let named = settings.config.contract_types().into_iter();
     let unknown = named.filter(|id| !is_listed(id));
     let unknown: Vec<String> = unknown.map(|id| id.to_string()).collect();
     if unknown.is_empty() {
-        return fine(format!("{} may be seen.", entries.len()));
+        return Finding::of("contract_types.seen", &[&entries.len()]);
     }
-    let unknown = unknown.join(", ");
     let list = settings.command("contract-types");
-    warning(
-        format!("The config names contract types that the tenant does not list: {unknown}."),
-        format!("`{list}` lists those that there are."),
-    )
+    Finding::of("contract_types.unlisted", &[&unknown.join(", "), &list])
 }
 
-/// On Windows the folder's rights are handed down to its files, and nothing here reads them.
-const NOT_LOOKED_AT: &str = "Who else may open it is not looked at on this system.";
-
-/// What others may do with a file; none where this is not looked at.
+/// What others may do with a file; none where this is not looked at: on Windows the folder's rights are handed down to its files.
 #[cfg(unix)]
 fn mode_of(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;

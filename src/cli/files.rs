@@ -93,8 +93,9 @@ pub fn refuse_output(path: &Path) -> Result<(), Error> {
 }
 
 /// Endings by which people and their programs know what a file is.
-const DOCUMENTS: [&str; 11] = [
-    "csv", "xlsx", "jsonl", "json", "html", "htm", "xls", "xlsb", "ods", "pdf", "docx",
+const DOCUMENTS: [&str; 13] = [
+    "csv", "tsv", "xlsx", "xlsm", "jsonl", "json", "html", "htm", "xls", "xlsb", "ods", "pdf",
+    "docx",
 ];
 
 /// Refuses a name whose ending promises another document than is written, and says how to end it.

@@ -225,7 +225,7 @@ pub(super) fn with_header(
     }
     known.refuse_customer(&place, &header, wanted.is_some())?;
     if wanted.is_none() && header.number.0 > 1 {
-        refuse_customer_above(&place, &source)?;
+        refuse_customer_above(&place, &source, &rest)?;
         source.notes.push(Note::HeaderRow(header.number));
     }
     if source.is_guess {
@@ -358,13 +358,16 @@ impl Known {
     }
 }
 
-/// A header that was sorted among the rows has customers above it, whom nobody would miss.
-fn refuse_customer_above(place: &str, source: &Source) -> Result<(), Error> {
+/// A header that was sorted among the rows has customers above it, whom nobody would miss. They have their phone where those below have
+/// it; a title such as `Contact`, `01012345678` seldom does.
+fn refuse_customer_above(place: &str, source: &Source, below: &VecDeque<Row>) -> Result<(), Error> {
+    let tells = |row: &Row, at| is_personal(&row.cell(at).as_shown());
+    let is_so_below = |at| below.is_empty() || below.iter().any(|row| tells(row, at));
     let is_customer = |row: &&Row| {
-        let named = source.columns.iter().map(|column| row.cell(column.index));
-        let (all, filled) = (named.len(), named.filter(|cell| !cell.is_empty()));
-        let filled: Vec<_> = filled.map(Cell::as_shown).collect();
-        filled.len() >= all.div_ceil(2).max(2) && filled.iter().any(|cell| is_personal(cell))
+        let named = source.columns.iter().map(|column| column.index);
+        let filled = named.clone().filter(|&at| !row.cell(at).is_empty());
+        let is_told = |at| tells(row, at) && is_so_below(at);
+        filled.count() >= named.len().div_ceil(2).max(2) && named.clone().any(is_told)
     };
     let Some(customer) = source.layout.titles.iter().find(is_customer) else {
         return Ok(());

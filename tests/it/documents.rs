@@ -229,7 +229,13 @@ fn export_as_jsonl_has_the_sheets_columns_under_source() {
 #[test]
 fn results_have_a_form_that_their_name_does_not_deny() {
     let world = mixed();
-    for name in ["results.xls", "results.ods", "results.pdf"] {
+    for name in [
+        "results.xls",
+        "results.xlsm",
+        "results.tsv",
+        "results.ods",
+        "results.pdf",
+    ] {
         let told = world.ran(&format!("export --output {name}"), 2);
         told.complains_of(".csv, .xlsx or .jsonl");
         assert!(!world.path(name).exists());

@@ -77,6 +77,15 @@ impl Reader {
             WHERE i.id = coalesce(
                 (SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1),
                 (SELECT id FROM invitations WHERE key = ?3))";
+        let hash = body_hash(&self.salt, &invitation.body);
+        let keys = [Some(invitation.key), invitation.key_by_email];
+        let [key, by_email] = keys.map(|key| Some(masked(&self.salt, key?)));
+        let met = self.db.first(BY_KEY, (key, hash, by_email))?;
+        met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
+    }
+
+    /// The same among those whom other columns told apart.
+    fn meeting_of_others(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
         // An earlier row of this sheet may have taken over what was never created.
         const BY_BODY: &str = "
             SELECT i.id, i.status, o.is_it AND (i.was_created IS 1 OR it.body_hash IS o.body_hash), i.was_created IS 1, 0, i.key, 0
@@ -86,23 +95,18 @@ impl Reader {
             SELECT i.id, i.status, 0, i.was_created IS 1, 0, i.key, 0
             FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.recipient IN (?1, ?2)
             ORDER BY o.recipient = ?1 DESC, i.id LIMIT 1";
+        // Another row with this body is another invitation, and so is one for this recipient.
+        const TAKEN: &str =
+            "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
+        const KNOWN: &str = "UPDATE temp.others SET recipient = NULL WHERE id = ?1";
         let hash = body_hash(&self.salt, &invitation.body);
-        let keys = [Some(invitation.key), invitation.key_by_email];
-        let [key, by_email] = keys.map(|key| Some(masked(&self.salt, key?)));
-        let mut met: Option<Meeting> = self.db.first(BY_KEY, (key, hash, by_email))?;
+        let mut met: Option<Meeting> = self.db.first(BY_BODY, [hash])?;
         if met.is_none() {
-            met = self.db.first(BY_BODY, [hash])?;
-            if met.is_none() {
-                met = self.db.first(BY_RECIPIENT, recipients(invitation))?;
-            }
-            if let Some(met) = &met {
-                // Another row with this body is another invitation, and so is one for this recipient.
-                const TAKEN: &str =
-                    "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
-                const KNOWN: &str = "UPDATE temp.others SET recipient = NULL WHERE id = ?1";
-                self.db.run(TAKEN, (met.invitation, hash))?;
-                self.db.run(KNOWN, [met.invitation])?;
-            }
+            met = self.db.first(BY_RECIPIENT, recipients(invitation))?;
+        }
+        if let Some(met) = &met {
+            self.db.run(TAKEN, (met.invitation, hash))?;
+            self.db.run(KNOWN, [met.invitation])?;
         }
         Ok(met)
     }
@@ -266,29 +270,31 @@ impl Import<'_> {
     pub fn valid(&mut self, row: &Row, invitation: &Invitation, decide: Decide<'_>) -> Result<()> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
-        const ALIAS: &str =
-            "INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        const ALIAS: &str = "
+            INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id";
         // An invitation may be met by the rows of two who were told apart later.
         const HERE: &str = "
             SELECT r.row FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = ?1 WHERE c.invitation_id = ?2 LIMIT 1";
         let key = masked(&self.ledger.salt, invitation.key);
         let body = Some(&*invitation.body);
-        let known = match self.last_before {
-            0 => None,
-            _ => self.ledger.meeting(invitation)?,
-        };
-        let other = known.as_ref().filter(|met| met.key != key);
-        let here = other.map(|met| (self.sheet, met.invitation));
-        let here = here
-            .map(|here| self.ledger.db.value(HERE, here))
-            .transpose()?;
-        let known = match (here.flatten(), known) {
-            (Some(first), Some(met)) if met.standing.same_content => {
-                self.ledger.db.run(ALIAS, (key, met.invitation))?;
-                return self.duplicate(row, first);
+        // Whoever was taken for another may stand beside him in this sheet, and have been invited himself.
+        let mut known = None;
+        if self.last_before > 0 {
+            for look in [Reader::meeting, Reader::meeting_of_others] {
+                known = look(self.ledger, invitation)?;
+                let other = known.as_ref().filter(|met| met.key != key);
+                let Some(met) = other else { break };
+                let here = (self.sheet, met.invitation);
+                let Some(first) = self.ledger.db.value(HERE, here)? else {
+                    break;
+                };
+                if met.standing.same_content {
+                    self.ledger.db.run(ALIAS, (key, met.invitation))?;
+                    return self.duplicate(row, first);
+                }
+                known = None;
             }
-            (first, known) => known.filter(|_| first.is_none()),
-        };
+        }
         let Some(mut meeting) = known else {
             let id = self.content(row, None, body, None)?;
             self.ledger.db.run(NEW, (id, key))?;

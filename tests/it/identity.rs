@@ -239,6 +239,25 @@ fn nobody_is_invited_again_because_identity_and_content_change_at_once() {
 }
 
 #[test]
+fn whoever_was_taken_for_another_and_then_invited_himself_is_known_beside_him() {
+    let both = "01012345671,,A,1,1 01012345671,,C,1,2";
+    walk(
+        "Mobile,Mail,Name,Income,App",
+        &[
+            ("\"Mobile\", \"App\"", "01012345671,,A,1,1", [1, 0, 0]),
+            ("\"Name\"", "01012345671,,C,1,2", [0, 1, 1]),
+            ("\"Mobile\", \"App\"", "01012345671,,C,1,2", [1, 0, 0]),
+            ("\"Name\"", both, [0, 2, 0]),
+            (
+                "\"Name\"",
+                "01012345671,,C,1,2 01012345672,,D,1,3",
+                [1, 1, 0],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn nobody_is_invited_again_because_identity_and_address_change_at_once() {
     walk(
         "Mobile,Mail,Name,Income,App",

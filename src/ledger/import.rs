@@ -2,6 +2,7 @@
 //! is new or one that is known. And which files of an inbox were dealt with.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::json;
 
@@ -70,7 +71,7 @@ impl Reader {
     }
 
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
-    pub fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
+    fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
         const BY_KEY: &str = "
             SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0, i.key, 0
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
@@ -82,6 +83,27 @@ impl Reader {
         let [key, by_email] = keys.map(|key| Some(masked(&self.salt, key?)));
         let met = self.db.first(BY_KEY, (key, hash, by_email))?;
         met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
+    }
+
+    /// The same for a row of a sheet, with what `here` tells of a row above it that has met the invitation and asks for the same. Whoever
+    /// was taken for another may stand beside him in that sheet, and have been invited himself.
+    fn meeting_beside<R>(
+        &self,
+        invitation: &Invitation,
+        here: impl Fn(InvitationId) -> Result<Option<R>>,
+    ) -> Result<Option<(Meeting, Option<R>)>> {
+        let key = masked(&self.salt, invitation.key);
+        for look in [Reader::meeting, Reader::meeting_of_others] {
+            let Some(met) = look(self, invitation)? else {
+                break;
+            };
+            let other = Some(met.invitation).filter(|_| met.key != key);
+            let first = other.map(&here).transpose()?.flatten();
+            if first.is_none() || met.standing.same_content {
+                return Ok(Some((met, first)));
+            }
+        }
+        Ok(None)
     }
 
     /// The same among those whom other columns told apart.
@@ -136,6 +158,21 @@ impl Reader {
         const SWEPT: &str =
             "SELECT true FROM inbox_files WHERE bytes = ?1 AND (unless IS NULL OR unless = ?2)";
         Ok(self.db.value(SWEPT, (bytes, config))?.unwrap_or(false))
+    }
+}
+
+/// The invitations that rows of a sheet have met, where none is imported.
+#[derive(Default)]
+pub struct MetAbove(HashSet<InvitationId>);
+
+impl MetAbove {
+    /// How the next row's invitation stands, and whether a row above it asks for the same.
+    pub fn look(&mut self, reader: &Reader, of: &Invitation) -> Result<Option<(Meeting, bool)>> {
+        let here = |met| Ok(self.0.contains(&met).then_some(()));
+        let known = reader.meeting_beside(of, here)?;
+        let known = known.map(|(met, first)| (met, first.is_some()));
+        self.0.extend(known.iter().map(|(met, _)| met.invitation));
+        Ok(known)
     }
 }
 
@@ -277,25 +314,16 @@ impl Import<'_> {
             SELECT r.row FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = ?1 WHERE c.invitation_id = ?2 LIMIT 1";
         let key = masked(&self.ledger.salt, invitation.key);
         let body = Some(&*invitation.body);
-        // Whoever was taken for another may stand beside him in this sheet, and have been invited himself.
-        let mut known = None;
-        if self.last_before > 0 {
-            for look in [Reader::meeting, Reader::meeting_of_others] {
-                known = look(self.ledger, invitation)?;
-                let other = known.as_ref().filter(|met| met.key != key);
-                let Some(met) = other else { break };
-                let here = (self.sheet, met.invitation);
-                let Some(first) = self.ledger.db.value(HERE, here)? else {
-                    break;
-                };
-                if met.standing.same_content {
-                    self.ledger.db.run(ALIAS, (key, met.invitation))?;
-                    return self.duplicate(row, first);
-                }
-                known = None;
-            }
+        let here = |met| self.ledger.db.value(HERE, (self.sheet, met));
+        let known = match self.last_before {
+            0 => None,
+            _ => self.ledger.meeting_beside(invitation, here)?,
+        };
+        if let Some((met, Some(first))) = known {
+            self.ledger.db.run(ALIAS, (key, met.invitation))?;
+            return self.duplicate(row, first);
         }
-        let Some(mut meeting) = known else {
+        let Some((mut meeting, _)) = known else {
             let id = self.content(row, None, body, None)?;
             self.ledger.db.run(NEW, (id, key))?;
             return self.add_row(row, id, None, true);

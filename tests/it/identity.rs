@@ -207,6 +207,11 @@ fn walk(header: &str, steps: &[Step<'_>]) {
             "customers.csv",
             format!("{header}\n{}", rows.replace(' ', "\n")),
         );
+        let would = world
+            .line("run customers.csv --dry-run --json")
+            .run()
+            .json();
+        assert_eq!(would["would_send"], expected[0], "{columns} {rows}");
         let ended = world.send("customers.csv").run().json();
         let counts = pick(&ended["counts"], ["created", "already_created"]);
         let told = json!([counts[0], counts[1], ended["changed"]]);

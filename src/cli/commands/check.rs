@@ -17,7 +17,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::error::{Ended, Error};
 use crate::input::Input;
-use crate::ledger::{OnLoss, Reader, refuse_loss};
+use crate::ledger::{MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
@@ -123,6 +123,7 @@ pub fn dry_run(
         reader.require(&target.binding)?;
         reader.tell_apart_by(&sheet.mapping.told_by)?;
     }
+    let mut met = MetAbove::default();
     let [mut due, mut created, mut held, mut invalid, mut duplicate] = [0_u64; 5];
     sheet.walk(stop, |judged| {
         match &judged.verdict {
@@ -130,9 +131,10 @@ pub fn dry_run(
             Verdict::Invalid(_) => invalid += 1,
             Verdict::Duplicate(_) => duplicate += 1,
             Verdict::Valid(invitation) => {
-                let known = reader.as_ref().map(|reader| reader.meeting(invitation));
+                let known = reader.as_ref().map(|reader| met.look(reader, invitation));
                 let known = known.transpose()?.flatten();
-                match plan(known.map(|met| met.standing), wishes) {
+                match plan(known.as_ref().map(|(met, _)| met.standing), wishes) {
+                    _ if known.is_some_and(|(_, repeats)| repeats) => duplicate += 1,
                     Plan::Send if args.assume_sent.is_some_and(|number| number != 0) => held += 1,
                     Plan::Send => due += 1,
                     Plan::Skip => created += 1,
@@ -255,6 +257,7 @@ struct Check<'a> {
     output: Output,
     /// What the rows are compared with.
     reader: Option<Reader>,
+    met: MetAbove,
     tally: CheckTally,
     /// The first, as many as `--show` asks for.
     bodies: Vec<String>,
@@ -302,6 +305,7 @@ impl<'a> Check<'a> {
             args,
             output,
             reader,
+            met: MetAbove::default(),
             tally: CheckTally::new(sheet.mapping.columns_of_fields(), output.json),
             bodies: Vec::new(),
             headers,
@@ -337,7 +341,8 @@ impl<'a> Check<'a> {
         let Some(reader) = &self.reader else {
             return Ok(false);
         };
-        match reader.meeting(of)? {
+        let met = self.met.look(reader, of)?;
+        match met.map(|(met, _)| met) {
             Some(met) if met.standing.status == Status::Created => {
                 let earlier = || reader.created_in(met.invitation);
                 let is_same = met.standing.same_content;

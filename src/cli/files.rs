@@ -70,7 +70,6 @@ pub fn is_in_use(path: &Path) -> bool {
     beside.any(|name| path.with_file_name(name).exists())
 }
 
-/// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readers {
     /// Its owner alone: it holds tokens or personal data.

@@ -22,7 +22,6 @@ use output::{Output, wrong_usage};
 use settings::Settings;
 use watch::Metrics;
 
-/// Does what the command line says.
 pub fn main() -> ExitCode {
     system::protect_process();
     let parsed = Cli::try_parse();

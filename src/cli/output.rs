@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::error::ErrorKind as ClapKind;
 use clap::{Args, ColorChoice};
@@ -198,11 +198,7 @@ impl Output {
     fn log_line(self, level: Level, message: &str, fields: Value) {
         let now = format!("{:.6}", jiff::Timestamp::now());
         // The lock is free again before the line is written around the progress.
-        let run = RUN
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map(|(run, _)| run.0);
+        let run = shown_run().as_ref().map(|(run, _)| run.0);
         let run = run.map(|run| ("run".to_owned(), run.into()));
         let mut line: Map<String, Value> = run.into_iter().collect();
         if let Value::Object(fields) = fields {
@@ -350,8 +346,11 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
 
 /// From now on log lines name this run, and go around its progress.
 pub fn follow(run: RunId, progress: &Arc<Progress>) {
-    let mut shown = RUN.lock().unwrap_or_else(PoisonError::into_inner);
-    *shown = Some((run, Arc::clone(progress)));
+    *shown_run() = Some((run, Arc::clone(progress)));
+}
+
+fn shown_run() -> MutexGuard<'static, Option<(RunId, Arc<Progress>)>> {
+    RUN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes a line to stderr, come what may.
@@ -359,8 +358,7 @@ pub fn write(text: &str) {
     let write = || {
         let _ = writeln!(io::stderr().lock(), "{}", printable_styled(text));
     };
-    let shown = RUN.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*shown {
+    match &*shown_run() {
         Some((_, progress)) => progress.suspend(write),
         None => write(),
     }

@@ -131,7 +131,6 @@ impl Settings {
         Err(Error::of("output_onto_source", &[&output.display()]))
     }
 
-    /// Where the form of a contract type is stored.
     pub fn form_path(&self, id: ContractTypeId) -> PathBuf {
         self.forms_folder().join(format!("{id}.json"))
     }
@@ -184,7 +183,6 @@ impl Settings {
         self.config.session.kind == SessionKind::Invitation
     }
 
-    /// An extra certificate authority.
     pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(path) = path_variable("VLENS_CA_FILE") else {
             return Ok(None);

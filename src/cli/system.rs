@@ -39,7 +39,6 @@ pub fn keep_panics_short(output: Output) {
     }));
 }
 
-/// Who runs this, for the ledger.
 pub fn user_name() -> String {
     whoami::username().unwrap_or_else(|_| "unknown".to_owned())
 }
@@ -92,7 +91,6 @@ fn user_folder(unix: (&str, &str), windows: (&str, &str)) -> Option<PathBuf> {
     Some(named.or(home)?.join("vlens-batch"))
 }
 
-/// What the wall clock shows.
 pub fn now() -> Timestamp {
     SystemClock.wall()
 }

@@ -21,7 +21,6 @@ use crate::send::{Clock, SendEvent, Tally};
 /// Metrics are written this often while the run goes on.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
 
-/// The one observer of a run.
 pub struct Watch {
     output: Output,
     progress: Arc<Progress>,
@@ -114,7 +113,7 @@ impl Watch {
                 // All who are under way are asked for the same one.
                 if until > told.saturating_add(1_000) {
                     tracing::info!(wait_ms, "paused: Vlens asked for it");
-                    self.progress.pause("Vlens asked for it", Timestamp(until));
+                    self.progress.pause(Timestamp(until));
                 }
             }
         }

@@ -29,14 +29,10 @@ use crate::model::{
 pub struct SheetShape {
     /// The source's sheet, whose name is kept.
     pub name: String,
-    /// Its headers.
     pub columns: Vec<String>,
-    /// The row that they stand in.
     pub header_row: RowNumber,
-    /// Whether its columns run from right to left.
     pub right_to_left: bool,
     pub layout: Layout,
-    /// What is told is told in it.
     pub language: Language,
 }
 

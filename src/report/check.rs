@@ -178,7 +178,6 @@ impl CheckTally {
         written.map_err(|error| Error::temporary(&error))
     }
 
-    /// Rows seen.
     pub(super) fn rows(&self) -> u64 {
         self.valid + self.invalid + self.duplicate
     }

@@ -31,7 +31,6 @@ pub enum Format {
     Jsonl,
 }
 
-/// What an export shows.
 #[derive(Debug, Clone, Copy)]
 pub struct ExportOptions<'a> {
     /// How a token becomes a link.

@@ -18,10 +18,8 @@ use crate::model::{
     MinuteCount, ResultRow, RunStatistics, RunSummary, StageCount, Timestamp, mask_text, printable,
 };
 
-/// Everything that the page tells.
 pub struct ReportData {
     pub summary: RunSummary,
-    /// When the page is made.
     pub made_at: Timestamp,
     /// Whose clock the page goes by.
     pub zone: TimeZone,
@@ -53,7 +51,6 @@ const MOST_DAYS: u64 = 90;
 /// A bar of a plot: the label below it, and its parts from the bottom up.
 type Bar<const PARTS: usize> = (Option<String>, [u64; PARTS]);
 
-/// Writes the page.
 pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<(), Error> {
     let not_written = |why: &dyn Display| Error::of("report_not_written", &[why]);
     // Only the kind of a template's error: its detail may quote values.

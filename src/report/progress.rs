@@ -14,7 +14,6 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 
 type Tell = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Progress of one run.
 pub struct Progress {
     /// Keeps count and time; drawn on a terminal alone.
     bar: ProgressBar,
@@ -78,13 +77,10 @@ impl Progress {
         }
     }
 
-    /// Nothing is sent until then, and why.
-    pub fn pause(&self, reason: &str, until: Timestamp) {
-        let until = local(&TimeZone::system(), until);
-        let text = format!(
-            "paused: {reason}; goes on at {}",
-            until.strftime("%H:%M:%S")
-        );
+    /// Nothing is sent until then.
+    pub fn pause(&self, until: Timestamp) {
+        let until = local(&TimeZone::system(), until).strftime("%H:%M:%S");
+        let text = format!("paused: Vlens asked for it; goes on at {until}");
         match &self.lines {
             None => self.bar.set_message(text),
             Some(tell) => tell(&text),

@@ -18,7 +18,6 @@ use super::workbook::{
 use crate::error::Error;
 use crate::model::{Cell, ContractTypeId, EXAMPLE_PERSON, FieldType, Form, FormField, printable};
 
-/// What to make a template of.
 #[derive(Debug, Clone, Copy)]
 pub struct TemplateSpec<'a> {
     pub id: ContractTypeId,
@@ -49,7 +48,6 @@ const EXAMPLES: [(&str, &str); 3] = [
     ("purpose", "Home repairs"),
 ];
 
-/// One column of the template.
 struct Column {
     /// The recipient's columns are as fields of the form.
     field: FormField,
@@ -187,7 +185,6 @@ fn example_for(key: &str) -> &'static str {
     fitting.map_or("…", |(_, example)| example)
 }
 
-/// Writes the workbook and gives its bytes.
 pub fn write_template(
     spec: &TemplateSpec<'_>,
     written_at: u64,

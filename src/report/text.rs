@@ -111,7 +111,6 @@ pub fn not_done(run: &RunSummary) -> String {
     rendered(template, context! { s => Serde(run), needing })
 }
 
-/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -136,7 +135,6 @@ pub struct Finding {
     pub level: Level,
     /// What was found. Holds no secret.
     pub message: String,
-    /// What to do about it.
     pub remedy: Option<String>,
 }
 
@@ -156,7 +154,6 @@ impl Finding {
     }
 }
 
-/// The findings as a document.
 pub fn doctor_json(findings: &[Finding]) -> Json {
     let count = |level| findings.iter().filter(|found| found.level == level).count();
     serde_json::json!({

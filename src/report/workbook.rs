@@ -127,7 +127,6 @@ impl Book {
         Ok(())
     }
 
-    /// The sheet of customers.
     pub(super) fn sheet(&mut self) -> Result<&mut Worksheet, Error> {
         Ok(self.workbook.worksheet_from_index(self.sheet)?)
     }

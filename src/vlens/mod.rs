@@ -199,7 +199,6 @@ impl Client {
     }
 }
 
-/// Every text of a body.
 fn texts_in(body: Value) -> Vec<String> {
     match body {
         Value::String(text) => vec![text],

@@ -79,7 +79,6 @@ pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Erro
     Ok(forms)
 }
 
-/// Reads one stored form.
 pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form, Error> {
     let path = settings.form_path(id);
     let shown = path.display();

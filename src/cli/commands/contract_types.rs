@@ -86,7 +86,6 @@ async fn list(api: &Api, settings: &Settings) -> Ended {
     settings.output.show(&document, text)
 }
 
-/// When a form's file was last written.
 fn pulled_at(path: &Path) -> Option<Timestamp> {
     let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
     let since = written.ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;

@@ -30,11 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What was found; an error is a failure.
 type Looked = Result<Finding, Error>;
 
-/// There is nothing to look at.
-fn nothing() -> Finding {
-    Finding::default()
-}
-
 /// One in the words of an error.
 fn said(level: Level, Error { message, hint, .. }: Error) -> Finding {
     Finding {
@@ -114,7 +109,8 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("api_key", secret(settings, Part::ApiKey));
     chart.note("password", password(settings));
     let authority = settings.ca_pem();
-    let read = |pem: Option<_>| pem.map_or_else(nothing, |_| Finding::of("authority", &[]));
+    let read =
+        |pem: Option<_>| pem.map_or_else(Finding::default, |_| Finding::of("authority", &[]));
     chart.note("authority", authority.map(read));
     let target = base_url.and_then(|base_url| {
         let account = settings.account(settings.needs_login())?;
@@ -161,7 +157,7 @@ fn examine_ledger(settings: &Settings, wanted: Option<&Binding>, chart: &mut Cha
     let ledger = ledger.and_then(|at| sound_ledger(&at.path, settings, wanted));
     let is_sound = ledger.is_ok();
     let (ledger, binding) = ledger.map_or_else(
-        |error| (Err(error), Ok(nothing())),
+        |error| (Err(error), Ok(Finding::default())),
         |(found, whose)| (Ok(found), whose),
     );
     chart.note("ledger", ledger);
@@ -200,7 +196,7 @@ fn tenant(settings: &Settings) -> Looked {
     match settings.tenancy_name()? {
         Some(name) => Ok(Finding::of("tenant", &[&name])),
         None if settings.needs_login() => Err(missing(&[Part::Tenant])),
-        None => Ok(nothing()),
+        None => Ok(Finding::default()),
     }
 }
 
@@ -244,7 +240,10 @@ fn sound_ledger(
     refuse_loss(path, None, &settings.again(false, None))?;
     let shown = path.display();
     let Some(reader) = Reader::open(path)? else {
-        return Ok((Finding::of("ledger.none", &[&shown]), Ok(nothing())));
+        return Ok((
+            Finding::of("ledger.none", &[&shown]),
+            Ok(Finding::default()),
+        ));
     };
     let (fault, bytes) = reader.health()?;
     if let Some(fault) = fault {
@@ -260,7 +259,7 @@ fn sound_ledger(
 /// Who may open the ledger, where it lies, whether it has room, and whether somebody is at work on it.
 fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
     let permissions = match at.open_to_others.as_deref() {
-        _ if !at.exists => nothing(),
+        _ if !at.exists => Finding::default(),
         None => Finding::of("permissions.unknown", &[]),
         Some([]) => Finding::of("permissions.own", &[]),
         Some(files @ [file, ..]) => {
@@ -286,7 +285,7 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
     };
     chart.note("space", Ok(space));
     let lock = match Lock::is_held(&at.path) {
-        _ if !at.exists => nothing(),
+        _ if !at.exists => Finding::default(),
         true => Finding::of("lock.held", &[]),
         false => Finding::of("lock.free", &[]),
     };
@@ -297,7 +296,7 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
 async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     let team = settings.team(Some(Duration::ZERO))?;
     let (Some((place, _)), Some(wanted)) = (team, wanted) else {
-        return Ok(nothing());
+        return Ok(Finding::default());
     };
     let look = Register::look(&place, &wanted.base_url, &wanted.tenancy_name);
     let (overview, at) = look.await?;
@@ -326,7 +325,7 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     };
     match login {
         Ok(server_date) => {
-            let clock = server_date.map_or_else(nothing, |date| clocks(date, now()));
+            let clock = server_date.map_or_else(Finding::default, |date| clocks(date, now()));
             chart.note("clock", Ok(clock));
             chart.note("login", Ok(Finding::of("login.accepted", &[])));
             chart.note("contract_types", Ok(contract_types(&api, settings).await));

@@ -354,7 +354,6 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Writes what a file came to.
     fn sent(
         &self,
         found: &Found,

@@ -14,7 +14,9 @@ use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
-use crate::mapping::guess::{Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person};
+use crate::mapping::guess::{
+    ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person,
+};
 use crate::mapping::names::{Shown, fold, western_digits};
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable, quoted};
@@ -184,17 +186,14 @@ impl<'a> Found<'a> {
         columns.map(|column| column.column.name.as_str())
     }
 
-    /// How many columns are used.
-    fn used(&self) -> usize {
+    fn used(&self) -> impl Iterator<Item = &ColumnGuess> {
         let columns = self.proposal.columns.iter();
-        columns.filter(|column| column.target.is_some()).count()
+        columns.filter(|column| column.target.is_some())
     }
 
     /// How many cells are understood, if it is known whom to invite; before it, whether the sheet's name speaks of nobody else.
     fn understood(&self) -> Option<(bool, usize)> {
-        let columns = self.proposal.columns.iter();
-        let used = columns.filter(|column| column.target.is_some());
-        let cells = used.map(|column| column.profile.count).sum();
+        let cells = self.used().map(|column| column.profile.count).sum();
         let is_others = self.sheet.as_deref().is_some_and(is_of_another_person);
         (self.proposal.knows_recipient() && cells > 0).then_some((!is_others, cells))
     }
@@ -298,7 +297,7 @@ impl<'a> Found<'a> {
         let (config, all) = (config.display(), self.headers().count());
         let mut said = format!(
             "Wrote {config}: {} of {all} columns are used. Look at it, then: {}",
-            self.used(),
+            self.used().count(),
             command(&check, &further.checking)
         );
         if !self.proposal.knows_recipient() {
@@ -312,7 +311,6 @@ impl<'a> Found<'a> {
 
 /// The questions at a terminal: what the sheet does not tell, then everything at a glance with a way back.
 impl Found<'_> {
-    /// Whether the mapping is to be written.
     fn is_agreed(&mut self, output: Output) -> io::Result<bool> {
         self.ask_types()?;
         for at in self.proposal.open_places() {

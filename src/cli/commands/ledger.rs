@@ -292,7 +292,6 @@ pub fn backup(file: &Path, settings: &Settings) -> Ended {
     opened.memory.map(|()| None)
 }
 
-/// A person says what became of uncertain rows.
 pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
     opened.memory.clone()?;

@@ -26,7 +26,6 @@ use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
 use crate::sandbox::{API_KEY, PASSWORD, Sandbox, SandboxOptions, TENANCY_NAME, USERNAME};
 
-/// Does what the command says.
 pub fn execute(cli: Cli) -> Ended {
     let global = &cli.global;
     let output = global.output;

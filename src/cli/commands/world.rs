@@ -87,7 +87,6 @@ impl<'s> Opened<'s> {
         Ok(self.settings.further(is_rehearsal(&self.reader), &typed))
     }
 
-    /// How a run stands, as the ledger tells it.
     pub fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
         let summary = self.reader.summary(run, now())?;
         Ok(self.told(summary))
@@ -102,7 +101,6 @@ impl<'s> Opened<'s> {
         summary
     }
 
-    /// Prints where a run stands.
     pub fn show(&self, summary: &RunSummary) -> Result<(), Error> {
         let further = self.further(summary.run)?;
         let changed = match summary.changed {

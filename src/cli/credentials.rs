@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{folder_of, text_of};
+use super::files::{folder_of, read_text};
 use super::settings::{DEFAULT_BASE_URL, Own, Settings};
 use super::system::{path_variable, variable};
 use crate::error::Error;
@@ -170,8 +170,8 @@ impl Settings {
 
 /// The content of a file that holds nothing but a secret; `named` says for people which.
 fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
-    let hint = "Give the path of a readable file that holds nothing but the secret.";
-    let text = text_of(path, "secret_file_unreadable", named).map_err(|error| error.hint(hint))?;
+    let text = read_text(path);
+    let text = text.map_err(|error| Error::of("secret_file_unreadable", &[&named, &error]))?;
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(Error::of("secret_file_empty", &[&named])),
         secret => Ok(Secret::new(secret)),

@@ -40,12 +40,6 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     text.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8 or UTF-16"))
 }
 
-/// The same; that it cannot be read is told of `what`.
-pub fn text_of(path: &Path, code: &'static str, what: &str) -> Result<String, Error> {
-    read_text(path)
-        .map_err(|error| Error::unusable(code, format!("{what} cannot be read: {error}.")))
-}
-
 pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -97,14 +91,14 @@ const DOCUMENTS: [&str; 13] = [
     "docx",
 ];
 
-/// Refuses a name whose ending promises another document than is written, and says how to end it.
-pub fn refuse_ending(path: &Path, known: &[&str], way: &'static str) -> Result<(), Error> {
+/// Refuses a name whose ending promises another document than is written, by this `error`.
+pub fn refuse_ending(path: &Path, known: &[&str], error: &'static str) -> Result<(), Error> {
     let ending = path.extension().unwrap_or_default();
     let is_among = |all: &[&str]| all.iter().any(|one| ending.eq_ignore_ascii_case(one));
     if is_among(known) || !is_among(&DOCUMENTS) {
         return Ok(());
     }
-    Err(Error::of("output_misnamed", &[&path.display()]).hint(way))
+    Err(Error::of(error, &[&path.display()]))
 }
 
 /// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,

@@ -33,11 +33,13 @@ pub mod texts {
     pub const GUESSES: &str = include_str!("templates/guesses.txt");
     pub const HISTORY: &str = include_str!("templates/history.txt");
     pub const PULLED: &str = include_str!("templates/pulled.txt");
+    pub const PURGED: &str = include_str!("templates/purged.txt");
     pub const QUESTION: &str = include_str!("templates/question.txt");
     pub const REBUILT: &str = include_str!("templates/rebuilt.txt");
     pub const REGISTER: &str = include_str!("templates/register.txt");
     pub const REGISTER_MADE: &str = include_str!("templates/register_made.txt");
     pub const RUNS: &str = include_str!("templates/runs.txt");
+    pub const SETTLED: &str = include_str!("templates/settled.txt");
     pub const SWEPT: &str = include_str!("templates/swept.txt");
 }
 
@@ -346,10 +348,6 @@ pub(super) fn thousands(number: u64) -> String {
 pub fn counted(number: u64, one: &str, many: &str) -> String {
     let noun = if number == 1 { one } else { many };
     format!("{} {noun}", thousands(number))
-}
-
-pub fn rows(number: u64) -> String {
-    counted(number, "row", "rows")
 }
 
 /// A span of time in its two largest units: `0.4s`, `27s`, `16m 27s`, `27h 47m`.

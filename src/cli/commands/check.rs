@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::world::{Target, is_rehearsal};
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
 use crate::cli::files::{
-    Readers, beside, is_untouched, may_be_replaced, refuse_ending, text_of, write_file, written_now,
+    Readers, beside, is_untouched, may_be_replaced, read_text, refuse_ending, write_file,
+    written_now,
 };
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
@@ -83,17 +84,13 @@ pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form, Error> {
     let path = settings.form_path(id);
     let shown = path.display();
     let pull = settings.command(&format!("contract-types pull {id}"));
-    let way = format!(
-        "Run `{pull}`, or save the answer of GetBusinessRequestTypeTemplateFields there by hand."
-    );
     if !path.exists() {
-        return Err(Error::of("form_missing", &[&id, &shown]).hint(way));
+        return Err(Error::of("form_missing", &[&id, &shown, &pull]));
     }
-    let text = text_of(&path, "form_unreadable", &format!("The form {shown}"))?;
-    vlens::read_form(&text).map_err(|error| {
-        let message = format!("{shown}: {}", error.message);
-        Error { message, ..error }.hint(way)
-    })
+    let text = read_text(&path);
+    let text = text.map_err(|error| Error::of("form_unreadable.file", &[&shown, &error]))?;
+    vlens::read_form(&text)
+        .map_err(|error| Error::of("form_unreadable.stored", &[&shown, &error, &pull]))
 }
 
 fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
@@ -101,8 +98,8 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
         return Ok(None);
     };
     let path = settings.resolve(name);
-    let named = format!("{} (user_public_key_file)", path.display());
-    text_of(&path, "public_key_unreadable", &named).map(Some)
+    let unreadable = |error| Error::of("public_key_unreadable", &[&path.display(), &error]);
+    read_text(&path).map(Some).map_err(unreadable)
 }
 
 /// Everything that a `run` does up to the first request, with the ledger only read.
@@ -195,7 +192,7 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
         return Ok(());
     };
     settings.refuse_output(out, &args.file)?;
-    refuse_ending(out, &["xlsx"], "End it in .xlsx.")?;
+    refuse_ending(out, &["xlsx"], "output_misnamed.workbook")?;
     if !out.is_file() || is_untouched(out) == Some(true) {
         return Ok(());
     }

@@ -152,7 +152,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let (id, path) = (args.id, &args.output);
     let form = form(id, settings)?;
     settings.refuse_output(path, &settings.form_path(id))?;
-    refuse_ending(path, &["xlsx"], "End it in .xlsx.")?;
+    refuse_ending(path, &["xlsx"], "output_misnamed.workbook")?;
     let shown = path.display();
     if !may_be_replaced(path) {
         return Err(Error::of("template_onto_filled", &[&shown]));

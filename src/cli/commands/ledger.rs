@@ -23,7 +23,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::Event;
 use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
 use crate::report::{
-    ExportOptions, Format, PEOPLE, ReportData, is_added, rows as counted, sink, texts, write_html,
+    ExportOptions, Format, PEOPLE, ReportData, is_added, rendered, sink, texts, write_html,
 };
 use crate::send::{Clock, StopSignal};
 
@@ -101,8 +101,7 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
 }
 
 pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
-    let way = "A report is a page: end it in .html.";
-    refuse_ending(&args.output, &["html", "htm"], way)?;
+    refuse_ending(&args.output, &["html", "htm"], "output_misnamed.report")?;
     let opened = Opened::find(settings, false)?;
     let run = opened.run(args.run)?;
     let data = report_data(&opened, run)?;
@@ -141,8 +140,8 @@ fn put(
 /// What is asked for, else what OUTPUT's name says.
 fn format_of(args: &ExportArgs) -> Result<Format, Error> {
     if args.format.is_none() {
-        let way = "End it in .csv, .xlsx or .jsonl, or say with --format which of these it is.";
-        refuse_ending(&args.output, &["csv", "xlsx", "jsonl"], way)?;
+        let known = ["csv", "xlsx", "jsonl"];
+        refuse_ending(&args.output, &known, "output_misnamed.export")?;
     }
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
     let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
@@ -323,15 +322,10 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         );
     }
     let document = json!({ "run": run, "settled": settled, "as": word });
-    settings.output.show(&document, |_| {
-        let (rows, word) = (counted(settled), word.replace('-', " "));
-        let resume = further.resume(run);
-        let next = match settled {
-            1.. if !is_created => format!(" They are due again: `{resume}` sends them."),
-            _ => String::new(),
-        };
-        format!("Run {run}: {rows} settled as {word}.{next}")
-    })
+    let values = json!({ "d": document, "resume": further.resume(run) });
+    settings
+        .output
+        .show(&document, |_| rendered(texts::SETTLED, &values))
 }
 
 /// Named rows are dealt with all or none, and each that cannot be is named in this `error`.
@@ -379,14 +373,7 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
     ledger.finish()?;
     let (rows, tokens, kept) = (purged.rows, purged.tokens, purged.kept);
     let document = json!({ "older_than": cutoff, "rows": rows, "tokens": tokens, "kept": kept });
-    output.show(&document, |_| {
-        let (rows, of_kept) = (counted(rows), counted(kept));
-        let held = format!(" Kept, since nobody has settled them yet: {of_kept}.");
-        let held = if kept == 0 { "" } else { &held };
-        format!(
-            "Purged what was finished before {cutoff}: {rows}, session tokens: {tokens}.{held} Counts stay, and nobody is invited twice."
-        )
-    })
+    output.show(&document, |_| rendered(texts::PURGED, &document))
 }
 
 /// Asks the person who sits there; Enter is no.

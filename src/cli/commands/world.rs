@@ -47,14 +47,13 @@ impl<'s> Opened<'s> {
         let Some(reader) = Reader::open(&path)? else {
             let rehearsed = settings.ledger(true).ok();
             let rehearsed = rehearsed.filter(|rehearsed| *rehearsed != path && rehearsed.exists());
-            let hint = if let Some(rehearsed) = rehearsed {
-                let rehearsed = quoted(&rehearsed.to_string_lossy());
-                format!("The rehearsals of --sandbox are in another one: add --ledger {rehearsed}.")
-            } else {
+            let shown = path.display();
+            let Some(rehearsed) = rehearsed else {
                 let begin = settings.again(false, None);
-                format!("Begin with `{begin}`, or name the ledger with --ledger.")
+                return Err(Error::of("no_ledger", &[&shown, &begin]));
             };
-            return Err(Error::of("no_ledger", &[&path.display()]).hint(hint));
+            let rehearsed = quoted(&rehearsed.to_string_lossy());
+            return Err(Error::of("no_ledger.rehearsed", &[&shown, &rehearsed]));
         };
         let memory = Ok(());
         Ok(Opened {

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 
 use super::files::{Readers, read_text, refuse_output, write_bytes};
 use super::output::{self, Output};
+use super::system::now;
 use super::values::LogFormat;
 use crate::error::{Error, Kind};
 use crate::model::{Counts, RunSummary, Status, Timestamp};
 use crate::report::{Progress, rendered};
-use crate::send::{Clock, SendEvent, Tally};
+use crate::send::{SendEvent, Tally};
 
 /// Metrics are written this often while the run goes on.
 const METRICS_EVERY: Duration = Duration::from_secs(5);
@@ -31,7 +32,6 @@ pub struct Watch {
     tally: Mutex<Tally>,
     /// Until when nobody sends, in milliseconds as of [`Timestamp`].
     paused_until: AtomicI64,
-    clock: Arc<dyn Clock>,
 }
 
 impl Watch {
@@ -43,7 +43,6 @@ impl Watch {
         due: u64,
         per_row: Duration,
         metrics: Option<&Path>,
-        clock: Arc<dyn Clock>,
     ) -> Self {
         let progress = Arc::new(match output.log_format {
             _ if output.quiet || due == 0 => Progress::hidden(due, per_row),
@@ -62,7 +61,6 @@ impl Watch {
             started: Instant::now(),
             tally: Mutex::new(tally),
             paused_until: AtomicI64::new(0),
-            clock,
         };
         // A run that is killed leaves a trace: metrics without an exit code.
         watch.write_metrics(None);
@@ -108,7 +106,7 @@ impl Watch {
             }
             SendEvent::Paused { wait } => {
                 let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-                let until = self.clock.wall().0.saturating_add(wait_ms);
+                let until = now().0.saturating_add(wait_ms);
                 let told = self.paused_until.fetch_max(until, Ordering::Relaxed);
                 // All who are under way are asked for the same one.
                 if until > told.saturating_add(1_000) {
@@ -136,7 +134,7 @@ impl Watch {
         let tally = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = self.started.elapsed().as_secs_f64();
         let metrics = self.metrics.as_ref();
-        let written = metrics.map(|it| it.write(&tally, seconds, self.clock.wall(), exit_code));
+        let written = metrics.map(|it| it.write(&tally, seconds, now(), exit_code));
         if let Some(Err(error)) = written {
             tracing::warn!("{error}");
         }

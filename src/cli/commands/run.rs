@@ -346,8 +346,8 @@ impl<'s> Flow<'s> {
         let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
         let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
         let metrics = self.args.metrics_file.as_deref();
-        let (output, clock) = (self.settings.output, Arc::new(SystemClock));
-        let watch = Watch::begin(output, &begins, start, due, per_row, metrics, clock);
+        let output = self.settings.output;
+        let watch = Watch::begin(output, &begins, start, due, per_row, metrics);
         let watch = Arc::new(watch);
         let pause = begun.ledger.pause_left(&SystemClock.moment())?;
         if due > 0 && !pause.is_zero() {

@@ -114,11 +114,9 @@ pub fn dry_run(
     let path = settings.ledger(args.send.sandbox)?;
     let again = settings.again(args.send.sandbox, Some(args));
     refuse_loss(&path, on_loss, &again)?;
-    let reader = Reader::open(&path)?.map(Reader::hold).transpose()?;
-    if let Some(reader) = &reader {
-        reader.require(&target.binding)?;
-        reader.tell_apart_by(&sheet.mapping.told_by)?;
-    }
+    let reader = compared_with(&path, sheet)?;
+    let require = |reader: &Reader| reader.require(&target.binding);
+    reader.as_ref().map_or(Ok(()), require)?;
     let mut met = MetAbove::default();
     let [mut due, mut created, mut held, mut invalid, mut duplicate] = [0_u64; 5];
     sheet.walk(stop, |judged| {
@@ -141,10 +139,10 @@ pub fn dry_run(
         Ok(())
     })?;
     let (asked_for, needing) = (due + created + held, invalid + held);
-    let source = args.file.display().to_string();
+    let source = args.file.display();
     let document = json!({
         "dry_run": true,
-        "source": source,
+        "source": source.to_string(),
         "rows": asked_for + invalid + duplicate,
         "would_send": args.send.limit.map_or(due, |limit| due.min(limit)),
         "already_created": created,
@@ -164,6 +162,15 @@ pub fn dry_run(
         _ => return Ok(None),
     };
     Err(Error::of("dry_run_needs_a_person", &[&source, &why]))
+}
+
+/// The ledger as it is now, if there is one, which knows by what the rows of this sheet are told apart.
+fn compared_with(path: &Path, sheet: &Sheet) -> Result<Option<Reader>, Error> {
+    let reader = Reader::open(path)?.map(Reader::hold).transpose()?;
+    if let Some(reader) = &reader {
+        reader.tell_apart_by(&sheet.mapping.told_by)?;
+    }
+    Ok(reader)
 }
 
 /// Why nothing is to be sent, and what there is to say beyond that.
@@ -286,7 +293,7 @@ impl<'a> Check<'a> {
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
         let reader = match settings.ledger(false) {
-            Ok(path) => Reader::open(&path)?.map(Reader::hold).transpose()?,
+            Ok(path) => compared_with(&path, sheet)?,
             Err(Error { message, .. }) => {
                 output.say(&format!(
                     "Not compared with what was sent before: {message}"
@@ -294,9 +301,6 @@ impl<'a> Check<'a> {
                 None
             }
         };
-        if let Some(reader) = &reader {
-            reader.tell_apart_by(&sheet.mapping.told_by)?;
-        }
         let mut check = Check {
             args,
             output,

@@ -66,11 +66,8 @@ impl Ledger {
         let newest = self.sender()?;
         let by = newest.filter(|(id, _)| *id != self.process);
         let by = by.map_or_else(|| "another program".to_owned(), |(_, by)| by);
-        let path = self.path().display();
-        let message = format!("The ledger {path} was taken over by {by}.");
-        Ok(Err(Error::unexpected("ledger_taken_over", message).hint(
-            "This process sent nothing more. See to it that one ledger has one lock file, which is never deleted while a run goes on.",
-        )))
+        let taken_over = Error::of("ledger_taken_over", &[&self.path().display(), &by]);
+        Ok(Err(taken_over))
     }
 
     /// Notes what became of a request, within a transaction; it may be reported once that is committed.

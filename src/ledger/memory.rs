@@ -228,13 +228,7 @@ impl Loss {
     pub(super) fn error(&self, path: &Path, again: &str) -> Error {
         let (shown, found, number) = (path.display(), &self.found, self.number);
         if self.is_open {
-            let message = format!(
-                "The ledger {shown} lost its memory before, and nobody has said yet that no file of the lost time is left."
-            );
-            return Error::unusable("lost_time_open", message).hint(format!(
-                "Nothing was sent. A file that was run in the lost time, as it was or with more rows by now: `{again} --assume-sent {number}`, which \
-                 holds whoever may have been invited. Once there is no more of them: `{again} --assume-sent 0`."
-            ));
+            return Error::of("lost_time_open", &[&shown, &again, &number]);
         }
         let lost = match self.expected {
             0 => format!("may have lost its memory: {found}"),
@@ -242,15 +236,7 @@ impl Loss {
                 format!("lost its memory: it held {expected} requests and decisions, and {found}")
             }
         };
-        let message = format!(
-            "The ledger {shown} {lost}. Who was invited by what is missing would be invited again."
-        );
-        let go_on =
-            "go on with what is there and hold everybody as uncertain who may have been invited";
-        Error::unusable("ledger_memory_lost", message).hint(format!(
-            "Nothing was sent. Put back the last backup, or the -wal file that belongs to it. Or {go_on}: `{again} --assume-sent {number}`, \
-             with each file that was run in the lost time, and after them `--assume-sent 0` once. Or begin anew: `{again} --new-ledger`, if nobody was invited yet."
-        ))
+        Error::of("ledger_memory_lost", &[&shown, &lost, &again, &number])
     }
 }
 

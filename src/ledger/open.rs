@@ -244,8 +244,5 @@ fn connect(path: &Path) -> Result<Reader> {
 }
 
 fn missing(path: &Path, again: &str) -> Error {
-    let message = format!("There is no ledger at {}.", path.display());
-    Error::unusable("ledger_missing", message).hint(format!(
-        "Name the ledger with --ledger, or run a file first: {again}"
-    ))
+    Error::of("ledger_missing", &[&path.display(), &again])
 }

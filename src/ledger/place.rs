@@ -31,12 +31,7 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
                 Ok(folder) => Ok(folder.join(name)),
                 Err(error) => Err(io_failure(&path, &error)),
             },
-            _ => {
-                let shown = path.display();
-                let message = format!("{shown} is a folder, a pipe or a device, not a ledger.");
-                Err(Error::unusable("ledger_no_file", message)
-                    .hint("Give the path of a file, such as vlens-batch.db."))
-            }
+            _ => Err(Error::of("ledger_no_file", &[&path.display()])),
         };
     }
     Err(io_failure(&path, &io::Error::other("a circle of links")))
@@ -68,10 +63,7 @@ pub(super) fn require_folder(path: &Path) -> Result<()> {
     if folder_of(path).is_dir() {
         return Ok(());
     }
-    let shown = path.display();
-    let message = format!("The folder of the ledger {shown} does not exist.");
-    Err(Error::unusable("ledger_folder_missing", message)
-        .hint("Create the folder, or name another place with --ledger."))
+    Err(Error::of("ledger_folder_missing", &[&path.display()]))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -144,9 +136,7 @@ pub(super) fn head<const N: usize>(path: &Path) -> io::Result<[u8; N]> {
 }
 
 pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
-    let message = format!("{} cannot be written ({error}).", path.display());
-    Error::unexpected("ledger_write_failed", message)
-        .hint("Check the permissions of the file and its folder, and that the disk is not full.")
+    Error::of("ledger_write_failed.file", &[&path.display(), error])
 }
 
 /// A file that has two names, or is mounted by itself, has its log under one of them only: two processes would write two ledgers.
@@ -158,12 +148,7 @@ pub(super) fn refuse_second_name(path: &Path) -> Result<()> {
     } else {
         return Ok(());
     };
-    let message = format!(
-        "The ledger {} {why}, so that its log, which lies beside it, is not found under all its names.",
-        path.display()
-    );
-    Err(Error::unusable("ledger_second_name", message)
-        .hint("Leave it one name, and mount its whole folder instead of the file."))
+    Err(Error::of("ledger_second_name", &[&path.display(), &why]))
 }
 
 /// What tells one file from another under the same name, and how many names it has.
@@ -231,10 +216,7 @@ impl Watch {
         if ledger == ledger_was && log == log_was && !is_cut {
             return Ok(());
         }
-        let path = self.path.display();
-        let message =
-            format!("The ledger {path} was deleted, replaced or cut while it was in use.");
-        Err(Error::unexpected("ledger_replaced", message).hint("Nothing more was sent. Put the original file back if you can, with its -wal file; rows that were on their way are uncertain."))
+        Err(Error::of("ledger_replaced", &[&self.path.display()]))
     }
 }
 

@@ -41,11 +41,7 @@ impl Ledger {
 
     fn cut_log(&self) -> Result<()> {
         match self.db.value("PRAGMA wal_checkpoint(TRUNCATE)", ())? {
-            Some(true) => Err(Error::busy(
-                "ledger_busy",
-                "The ledger is being read by another program, so that its log still holds what was deleted.",
-            )
-            .hint("Wait until the export or report has ended, then purge again.")),
+            Some(true) => Err(Error::of("ledger_busy.purge", &[])),
             _ => Ok(()),
         }
     }

@@ -77,12 +77,7 @@ impl Reader {
             Some((APPLICATION_ID, version)) if version == known => {}
             Some((APPLICATION_ID, version)) if version > known => {
                 let shown = db.path.display();
-                let message = format!(
-                    "The ledger {shown} was written by a newer vlens-batch (ledger version {version}; this program knows {known})."
-                );
-                return Err(Error::unusable("ledger_newer", message).hint(
-                    "Install the newest vlens-batch and run the command again; the ledger was left as it is.",
-                ));
+                return Err(Error::of("ledger_newer", &[&shown, &version, &known]));
             }
             Some((APPLICATION_ID, _)) => {
                 return Err(db.damaged("its version number makes no sense"));
@@ -90,15 +85,7 @@ impl Reader {
             _ => return Err(not_a_ledger(&db.path)),
         }
         match db.first::<(String, String, Salt, bool)>(BOUND, [schema()])? {
-            Some((.., false)) => {
-                let shown = db.path.display();
-                let message = format!(
-                    "The ledger {shown} was made by a vlens-batch that was never released, and only that one can read it."
-                );
-                Err(Error::unusable("ledger_unreleased", message).hint(
-                    "Finish with that program; or name another ledger with --ledger, which knows nobody who was invited from this one.",
-                ))
-            }
+            Some((.., false)) => Err(Error::of("ledger_unreleased", &[&db.path.display()])),
             None => Err(db.damaged("it does not say what it is bound to")),
             Some((base_url, tenancy_name, salt, true)) => Ok(Reader {
                 db,
@@ -118,9 +105,10 @@ impl Reader {
         }
         let said = |of: &Binding| format!("tenant {} at {}", of.tenancy_name, of.base_url);
         let (path, bound, wanted) = (self.path().display(), said(&self.binding), said(wanted));
-        let message = format!("The ledger {path} belongs to {bound}; this run is for {wanted}.");
-        Err(Error::unusable("ledger_bound_elsewhere", message)
-            .hint("Name another ledger with --ledger, or correct the base URL or tenancy name."))
+        Err(Error::of(
+            "ledger_bound_elsewhere",
+            &[&path, &bound, &wanted],
+        ))
     }
 
     pub fn binding(&self) -> &Binding {
@@ -176,11 +164,8 @@ impl Reader {
 
     fn refuse_to_overwrite(&self, to: &Path) -> Result<()> {
         const IS_BACKUP: &str = "SELECT 1 FROM meta WHERE key = 'copied_ms'";
-        let refused = |what: &str| {
-            let message = format!("{} {what}; nothing was written.", to.display());
-            let error = Error::usage("backup_would_overwrite", message);
-            Err(error.hint("Name a file that is not there yet, or an older backup of this ledger."))
-        };
+        let refused =
+            |what: &str| Err(Error::of("backup_would_overwrite", &[&to.display(), &what]));
         if to == self.path() {
             return refused("is the ledger itself");
         }
@@ -235,12 +220,7 @@ pub(super) fn open_with_memory(
     match loss {
         loss if Loss::is_accepted(loss.as_ref(), on_loss, found.is_some()) => Ok((found, loss)),
         Some(loss) => Err(loss.error(path, again)),
-        None => {
-            let shown = path.display();
-            let message = format!("The ledger {shown} has lost nothing that is known.");
-            Err(Error::usage("nothing_lost", message)
-                .hint("Leave --new-ledger and --assume-sent away. To begin anew all the same, move the ledger and its lock file elsewhere."))
-        }
+        None => Err(Error::of("nothing_lost", &[&path.display()])),
     }
 }
 

@@ -121,10 +121,14 @@ impl Db {
 
 fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
     let shown = path.display();
-    let (code, verb) = if is_writing {
-        ("ledger_write_failed", "written")
+    let (barred, failed, verb) = if is_writing {
+        (
+            "ledger_write_failed.barred",
+            "ledger_write_failed",
+            "written",
+        )
     } else {
-        ("ledger_read_failed", "read")
+        ("ledger_read_failed.barred", "ledger_read_failed", "read")
     };
     let is_no_value = matches!(error, rusqlite::Error::FromSqlConversionFailure(..));
     match error.sqlite_error_code() {
@@ -135,26 +139,15 @@ fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
         }
         None if is_no_value => damaged(path, &error.to_string()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            let message = format!("The ledger {shown} is held by another program for too long.");
-            Error::busy("ledger_busy", message).hint(
-                "Close whatever has it open (a database browser, a backup), then run the command again.",
-            )
+            Error::of("ledger_busy.held", &[&shown])
         }
-        Some(ErrorCode::DiskFull) => {
-            let message = format!("The ledger {shown} cannot be {verb}: the disk is full.");
-            Error::unexpected(code, message).hint(
-                "Make room on that disk, then run the command again; it goes on where it stopped.",
-            )
-        }
+        Some(ErrorCode::DiskFull) => Error::of("ledger_write_failed.full", &[&shown, &verb]),
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            let whose = owner(path).map_or_else(String::new, |id| format!(", which is user {id}'s"));
-            let message = format!("The ledger {shown}{whose}, cannot be {verb} by this user.");
-            Error::unexpected(code, message).hint(
-                "Run the command as the user whose it is, or give this one the right to write the ledger, the files beside it and their folder.",
-            )
+            let whose =
+                owner(path).map_or_else(String::new, |id| format!(", which is user {id}'s"));
+            Error::of(barred, &[&shown, &whose])
         }
-        _ => Error::unexpected(code, format!("The ledger {shown} cannot be {verb} ({error})."))
-            .hint("Check that the file and its folder may be written and that the disk is healthy and not full."),
+        _ => Error::of(failed, &[&shown, error]),
     }
 }
 
@@ -170,14 +163,10 @@ fn owner(_: &Path) -> Option<u32> {
 }
 
 fn damaged(path: &Path, what: &str) -> Error {
-    let message = format!("The ledger {} is damaged ({what}).", path.display());
-    Error::unexpected("ledger_damaged", message)
-        .hint("Keep the file and its -wal file as they are, restore the last good copy beside them, and compare the two before sending anything.")
+    Error::of("ledger_damaged", &[&path.display(), &what])
 }
 
 /// A file that is something else.
 pub(super) fn not_a_ledger(path: &Path) -> Error {
-    let message = format!("{} is not a ledger of vlens-batch.", path.display());
-    Error::unusable("not_a_ledger", message)
-        .hint("Name another file with --ledger; this one was left as it is.")
+    Error::of("not_a_ledger", &[&path.display()])
 }

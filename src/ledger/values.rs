@@ -69,10 +69,7 @@ impl<T: serde::de::DeserializeOwned> FromSql for Json<T> {
 }
 
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| {
-        let message = format!("A row cannot be written as JSON ({error}).");
-        Error::unexpected("ledger_write_failed", message)
-    })
+    serde_json::to_string(value).map_err(|error| Error::of("ledger_write_failed.row", &[&error]))
 }
 
 /// Kept by their number.

@@ -44,10 +44,7 @@ impl Writer {
         let thread = thread::Builder::new().name("ledger".to_owned());
         match thread.spawn(move || serve(ledger, &inbox, &why)) {
             Ok(_) => Ok(Writer { messages, failed }),
-            Err(error) => {
-                let message = format!("No thread can be started for the ledger ({error}).");
-                Err(Error::unexpected("ledger_write_failed", message))
-            }
+            Err(error) => Err(Error::of("ledger_write_failed.thread", &[&error])),
         }
     }
 
@@ -89,8 +86,7 @@ impl Writer {
 
     /// Why there is no answer.
     fn why(&self) -> Error {
-        let words = "The ledger is no longer being written.";
-        let stopped = || Error::unexpected("ledger_write_failed", words);
+        let stopped = || Error::of("ledger_write_failed.stopped", &[]);
         self.failed.get().cloned().unwrap_or_else(stopped)
     }
 }

@@ -158,19 +158,13 @@ impl Connection {
         tokio::spawn(connection);
         let row = first(query(&client, LOOK, &[]).await?)?;
         if row.get::<_, i32>(0) < OLDEST_SERVER {
-            let message = "The team's register needs PostgreSQL 13 or newer.";
-            return Err(Error::unusable("register_too_old", message).into());
+            return Err(Error::of("register_too_old", &[]).into());
         }
         if row.get::<_, &str>(1) != "ours" {
             return Err(pooled().into());
         }
         if row.get::<_, &str>(2) == "off" {
-            return Err(Error::unusable(
-                "register_not_durable",
-                "The team's register would forget the last requests in a crash: synchronous_commit is off there.",
-            )
-            .hint("Whoever owns the database runs: ALTER DATABASE … SET synchronous_commit = on")
-            .into());
+            return Err(Error::of("register_not_durable", &[]).into());
         }
         Ok(client)
     }
@@ -186,9 +180,7 @@ impl Connection {
     }
 
     fn away(&self, why: &str) -> Error {
-        let name = self.name();
-        let message = format!("The team's register ({name}) is out of reach: {why}.");
-        Error::stopped("register_unreachable", message)
+        Error::of("register_unreachable", &[&self.name(), &why])
     }
 }
 
@@ -238,11 +230,7 @@ fn config(place: &Place) -> Result<Config> {
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
         // The text is not shown: it may hold a password.
         let cause = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
-        Error::unusable(
-            "register_address_invalid",
-            format!("The register's address cannot be read: {cause}."),
-        )
-        .hint("Write postgres://ROLE@HOST/DATABASE in VLENS_REGISTER, or register under [team].")
+        Error::of("register_address_invalid", &[&cause])
     })?;
     if let Some(password) = &place.password {
         config.password(password.expose());
@@ -282,8 +270,6 @@ impl From<tokio_postgres::Error> for Fault {
             return Fault::Away(without_link(&cause.to_string()).to_owned());
         };
         let words = fault.message().to_owned();
-        let unusable =
-            |code, what| Error::unusable(code, format!("The team's register {what} ({words})."));
         let missing = [
             SqlState::INVALID_SCHEMA_NAME,
             SqlState::UNDEFINED_FUNCTION,
@@ -291,35 +277,24 @@ impl From<tokio_postgres::Error> for Fault {
         ];
         Fault::Told(match fault.code().code().get(..2) {
             // Connections, resources, an operator or a crash, a standby that only reads, a deadlock.
-            Some("08" | "53" | "57" | "25" | "40") if !words.contains("unsupported startup parameter") => {
+            Some("08" | "53" | "57" | "25" | "40")
+                if !words.contains("unsupported startup parameter") =>
+            {
                 return Fault::Away(words);
             }
             Some("08") => pooled(),
-            Some("28") => unusable("register_refused", "does not let this user in")
-                .hint("Check the user in VLENS_REGISTER (or [team] register) and the file that VLENS_REGISTER_PASSWORD_FILE names."),
-            _ if missing.contains(fault.code()) => Error::unusable(
-                "register_missing",
-                "This database holds no register of vlens-batch, or another version of it.",
-            )
-            .hint("Whoever owns the database makes it, once: vlens-batch register init --new-key FILE"),
-            _ if *fault.code() == SqlState::INSUFFICIENT_PRIVILEGE => Error::unusable(
-                "register_rights_missing",
-                format!("This user may not use the team's register ({words})."),
-            )
-            .hint("Whoever owns the database runs: GRANT USAGE ON SCHEMA vlens_batch TO the user."),
-            _ => unusable("register_unusable", "cannot be used")
-                .hint("`vlens-batch doctor` looks at it."),
+            Some("28") => Error::of("register_refused", &[&words]),
+            _ if missing.contains(fault.code()) => Error::of("register_missing", &[]),
+            _ if *fault.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
+                Error::of("register_rights_missing", &[&words])
+            }
+            _ => Error::of("register_unusable", &[&words]),
         })
     }
 }
 
 fn pooled() -> Error {
-    Error::unusable(
-        "register_pooled",
-        "The way to the team's register leads through a pool of connections (PgBouncer or the like), which lends a session to \
-         several programs at once; who lives could not be told.",
-    )
-    .hint("Name the database server's own address in VLENS_REGISTER, or [team] register.")
+    Error::of("register_pooled", &[])
 }
 
 /// One statement with its answer, within the time that one may take.
@@ -334,30 +309,18 @@ async fn query(
 }
 
 pub(super) fn first(rows: Vec<Row>) -> Result<Row> {
-    let message = "The team's register gave no answer to a question that has one.";
     let first = rows.into_iter().next();
-    first.ok_or_else(|| Error::unexpected("register_unusable", message))
+    first.ok_or_else(|| Error::of("register_unusable.silent", &[]))
 }
 
 pub(super) fn unknown_tenant(base_url: &str, tenancy_name: &str) -> Error {
-    let message = format!("The team's register knows no tenant {tenancy_name} at {base_url}.");
-    Error::unusable("register_without_tenant", message)
-        .hint("Whoever owns the database enters it: vlens-batch register init")
+    Error::of("register_without_tenant", &[&tenancy_name, &base_url])
 }
 
 pub(super) fn another_key() -> Error {
-    Error::unusable(
-        "register_key_differs",
-        "This computer's key file is not the team's: the same customer would be another one here.",
-    )
-    .hint("Copy the team's key file to the place that VLENS_REGISTER_KEY_FILE names.")
+    Error::of("register_key_differs", &[])
 }
 
 pub(super) fn restored() -> Error {
-    Error::refused(
-        "register_restored",
-        "The team's register was restored from a backup, or another server has taken its place: it may have lost who was invited last, \
-         and they would be invited again.",
-    )
-    .hint("On each computer that sends: vlens-batch register rebuild. When all have given what their ledgers know, sending goes on.")
+    Error::of("register_restored.noticed", &[])
 }

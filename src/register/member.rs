@@ -78,12 +78,7 @@ pub struct TeamKey([u8; 32]);
 impl TeamKey {
     /// Of the file that the team shares, by the text in it.
     pub fn read(path: &Path, text: io::Result<String>) -> Result<TeamKey> {
-        let unusable = |what: &str| {
-            let message = format!("The register's key file {} {what}.", path.display());
-            Error::unusable("register_key_unusable", message).hint(
-                "VLENS_REGISTER_KEY_FILE names a copy of the file that `vlens-batch register init --new-key FILE` made: 64 hexadecimal digits.",
-            )
-        };
+        let unusable = |what: &str| Error::of("register_key_unusable", &[&path.display(), &what]);
         let text = text.map_err(|error| unusable(&format!("cannot be read ({error})")))?;
         let bytes = from_hex(text.trim()).ok_or_else(|| unusable("holds no key"))?;
         Ok(TeamKey(bytes))
@@ -100,16 +95,13 @@ impl TeamKey {
             file.as_file().sync_all()?;
             file.persist_noclobber(path).map_err(|error| error.error)
         });
-        written.map(|_| key).map_err(|error| {
-            let message = format!("The key file {} cannot be made ({error}).", path.display());
-            Error::unusable("register_key_unusable", message)
-        })
+        let unusable = |error| Error::of("register_key_unusable.made", &[&path.display(), &error]);
+        written.map(|_| key).map_err(unusable)
     }
 
     pub(super) fn hash(&self, domain: &[u8], value: &[u8]) -> Result<Vec<u8>> {
         let mac = Hmac::<Sha256>::new_from_slice(&self.0);
-        let mac =
-            mac.map_err(|error| Error::unexpected("register_key_unusable", error.to_string()))?;
+        let mac = mac.map_err(|error| Error::of("register_key_unusable.length", &[&error]))?;
         let mac = mac.chain_update(domain).chain_update(value);
         Ok(mac.finalize().into_bytes().to_vec())
     }
@@ -149,7 +141,6 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     let source = rustls::crypto::ring::default_provider().secure_random;
     let filled = source.fill(&mut bytes);
-    filled
-        .map_err(|_| Error::unexpected("no_randomness", "The system gives no random numbers."))?;
+    filled.map_err(|_| Error::of("no_randomness", &[]))?;
     Ok(bytes)
 }

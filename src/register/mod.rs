@@ -137,10 +137,8 @@ impl Register {
         let rows = connection.ask(LOOK, parameters).await?;
         let row = rows.first();
         let row = row.ok_or_else(|| unknown_tenant(base_url, tenancy_name))?;
-        let overview = serde_json::from_str(row.get(0)).map_err(|error| {
-            let message = format!("What the team's register tells cannot be read ({error}).");
-            Error::unexpected("register_unusable", message)
-        })?;
+        let overview = serde_json::from_str(row.get(0));
+        let overview = overview.map_err(|error| Error::of("register_unusable.told", &[&error]))?;
         Ok((overview, Timestamp(row.get(1))))
     }
 

@@ -28,17 +28,12 @@ impl Tls {
             added
                 .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()))
                 .map_err(|error| {
-                    let message = format!("The extra certificate authority cannot be used: {error}.");
-                    Error::unusable("ca_unusable", message)
-                        .hint("VLENS_CA_FILE names a PEM file, with one or more blocks of -----BEGIN CERTIFICATE-----.")
+                    Error::of("ca_unusable", &[&format!("cannot be used: {error}")])
                 })?;
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| {
-                let message = format!("No secure connection can be set up: {error}.");
-                Error::unexpected("tls_unavailable", message)
-            })?
+            .map_err(|error| Error::of("tls_unavailable", &[&error]))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Tls(Arc::new(config)))

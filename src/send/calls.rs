@@ -181,37 +181,25 @@ impl Api {
             (Unsent::Failed(failure), _) => failure,
             (_, Some(StopReason::Broken(error) | StopReason::Register(error))) => return error,
             (_, Some(reason @ StopReason::Paused(_))) => {
-                return Error::stopped("paused", reason.said().unwrap_or_default());
+                return Error::of("paused", &[&reason.said().unwrap_or_default()]);
             }
-            _ => return Error::stopped("interrupted", "Interrupted."),
+            _ => return Error::of("interrupted", &[]),
         };
-        let refused = |code, refusal| {
+        let refused = |name, refusal| {
             let (what, remedy) = in_words(refusal);
-            Error::refused(code, format!("{what} ({failure}).")).hint(remedy)
+            Error::of(name, &[&what, &failure, &remedy])
         };
         match failure.why {
             why if why.is_not_the_api() => refused("not_the_api", Refusal::NotTheApi),
             Why::Refused(Refusal::Credentials) => {
                 refused("credentials_refused", Refusal::Credentials)
             }
-            _ if is_rejected(&failure) => {
-                let message = format!("Vlens refuses this call ({failure}).");
-                Error::refused("call_refused", message)
-            }
+            _ if is_rejected(&failure) => Error::of("call_refused", &[&failure]),
             // The vendor documents these calls with a user's token; whether an admin's will do is not said.
             Why::Unauthorized | Why::Refused(_) | Why::Rejected(_) => {
-                let message =
-                    format!("Vlens does not let this account see contract types ({failure}).");
-                Error::refused("rights_missing", message).hint(format!(
-                    "Vlens documents this call for a user's token. Ask someone who has one for the answer of \
-                     GetBusinessRequestTypeTemplateFields, and save it as {form_path}: it serves as well."
-                ))
+                Error::of("rights_missing", &[&failure, &form_path])
             }
-            _ => Error::stopped(
-                "unreachable",
-                format!("Vlens gave no usable answer ({failure})."),
-            )
-            .hint("Check the network and VLENS_BASE_URL, and try again later."),
+            _ => Error::of("unreachable", &[&failure]),
         }
     }
 }

@@ -162,9 +162,7 @@ fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
 
 fn fault(error: &tokio::task::JoinError) -> Error {
     tracing::debug!("{error}");
-    let message = "A fault of this program ended the run; nothing more was sent.";
-    Error::unexpected("internal_error", message)
-        .hint("Run the command again: it goes on where it stopped. Please report the fault.")
+    Error::of("internal_error", &[])
 }
 
 /// Rows that another computer was still sending when all else was done.
@@ -173,9 +171,7 @@ fn left_elsewhere(rows: u64, Claim { by, at, .. }: &Claim) -> Error {
         1 => ("1 row".to_owned(), "is"),
         n => (format!("{n} rows"), "are"),
     };
-    let message =
-        format!("{rows} {are} on the way from another computer of the team: {by}, since {at}.");
-    Error::stopped("claimed_elsewhere", message).hint("Run the command again in a minute or two; if that stays so, that run is suspended and has to be ended there.")
+    Error::of("claimed_elsewhere", &[&rows, &are, by, at])
 }
 
 /// Rows fetched from the ledger at a time.

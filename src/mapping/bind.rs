@@ -63,6 +63,18 @@ fn sends_unknown(groups: &Groups, options: &BindOptions) -> bool {
     unknown.any(|(_, group)| !group.fields.is_empty())
 }
 
+/// Read in another way, a column tells customers apart as another would.
+fn told_by(identity: &[Field], names: &[String]) -> String {
+    let columns = identity.iter().map(|field| {
+        let column = fold(&names[field.columns()[0]]);
+        match &field.kind {
+            Kind::Text => column,
+            kind => format!("{column} {kind:?}"),
+        }
+    });
+    columns.collect::<Vec<_>>().join("\n")
+}
+
 impl Mapping {
     /// Binds a config to columns, or says everything that does not fit.
     pub fn bind(
@@ -100,17 +112,9 @@ impl Mapping {
         binder.note_unused_columns();
         let names = binder.header.names_by_position();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
-        // Read in another way, a column tells them apart as another would.
-        let told_by = identity.iter().flatten().map(|field| {
-            let column = fold(&names[field.columns()[0]]);
-            match &field.kind {
-                Kind::Text => column,
-                kind => format!("{column} {kind:?}"),
-            }
-        });
-        let told_by: Vec<String> = told_by.collect();
         Ok(Mapping {
             example_values: values_of_example(&names, [&phone, &email], &groups),
+            told_by: told_by(identity.as_deref().unwrap_or_default(), &names),
             names,
             set_aside: left_out.map(|column| column.index).collect(),
             phone,
@@ -122,7 +126,6 @@ impl Mapping {
                 request_fields: config.api.request_fields,
                 user_public_key: options.user_public_key.clone(),
             },
-            told_by: told_by.join("\n"),
             sends_undeclared_keys: config.fields.is_none() && sends_unknown(&groups, options),
             groups,
             fingerprint: fingerprint(config, columns, options),

@@ -43,25 +43,17 @@ pub(super) enum Basis {
     Guessed,
 }
 
-/// Decides for an encoding, or refuses.
 pub(super) fn decide(
     input: &Input,
     head: &[u8],
     asked: Option<&str>,
 ) -> Result<(&'static Encoding, Basis), Error> {
-    let unknown = |why: &str| {
-        let name = input.name();
-        let message = format!("The encoding of {name} cannot be told. {why}");
-        let hint = "Save it from Excel as \"CSV UTF-8\", or name its encoding, such as --encoding windows-1256.";
-        Error::unusable("encoding_unknown", message).hint(hint)
-    };
     let mark = Encoding::for_bom(head).map(|(charset, _)| charset);
     if let Some(label) = asked {
         return Ok((asked_for(label, mark)?, Basis::Asked));
     }
     if let [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] = head {
-        let why = "It looks like UTF-32, which no sheet is saved in by Excel.";
-        return Err(unknown(why));
+        return Err(Error::of("encoding_unknown.utf32", &[&input.name()]));
     }
     if let Some(charset) = mark.filter(|&charset| charset != UTF_8) {
         return Ok((charset, Basis::Mark));
@@ -74,21 +66,16 @@ pub(super) fn decide(
         None if survey.foreign == 0 => (UTF_8, Basis::Proved),
         Some(_) if survey.foreign == 0 => (UTF_8, Basis::Mark),
         None if survey.characters < survey.foreign => {
-            let why = "It is not UTF-8, and nothing tells what else it is.";
-            let guessed = guess(&survey.sample).ok_or_else(|| unknown(why))?;
-            (guessed, Basis::Guessed)
+            let unknown = || Error::of("encoding_unknown", &[&input.name()]);
+            (guess(&survey.sample).ok_or_else(unknown)?, Basis::Guessed)
         }
         _ => (UTF_8, Basis::Mostly),
     })
 }
 
 fn asked_for(label: &str, mark: Option<&'static Encoding>) -> Result<&'static Encoding, Error> {
-    let Some(wanted) = Encoding::for_label_no_replacement(label.trim().as_bytes()) else {
-        let message = format!("There is no encoding named {label}.");
-        let hint =
-            "Names are, for example: utf-8, windows-1256, windows-1252, iso-8859-6, utf-16le.";
-        return Err(Error::unusable("encoding_unknown", message).hint(hint));
-    };
+    let wanted = Encoding::for_label_no_replacement(label.trim().as_bytes());
+    let wanted = wanted.ok_or_else(|| Error::of("encoding_unknown.name", &[&label]))?;
     let is_utf16 = |charset| charset == UTF_16LE || charset == UTF_16BE;
     // "utf-16" leaves the byte order open; the file's own mark tells it.
     let marked = mark.filter(|&marked| is_utf16(marked) && is_utf16(wanted));
@@ -170,11 +157,8 @@ fn is_mixed_up_by(charset: &'static Encoding, sample: &[u8]) -> bool {
         let mut pairs = word.chars().zip(word.chars().skip(1));
         pairs.any(|(letter, sign)| letter.is_alphabetic() && is_sign(sign))
     };
-    let mixed = words
-        .clone()
-        .filter(|word| is_mixed_up(word) || is_damaged(word))
-        .count();
-    mixed * 10 > words.count()
+    let is_mixed = |word: &&str| is_mixed_up(word) || is_damaged(word);
+    words.clone().filter(is_mixed).count() * 10 > words.count()
 }
 
 /// Whether nearly all bytes beyond ASCII stand side by side and are Arabic letters in windows-1256. In ISO-8859-6 every
@@ -188,7 +172,6 @@ fn is_arabic_words(sample: &[u8]) -> bool {
     beyond_ascii > 0 && in_words * 10 >= beyond_ascii * 9
 }
 
-/// The lines of a text file.
 pub(super) struct Lines {
     /// By which messages speak of the file.
     pub(super) name: String,
@@ -225,12 +208,7 @@ impl Lines {
                 // An LF that belongs to a CR may not have been decoded.
                 Some(at) if self.is_decoded || searched + at + 1 < rest.len() => {
                     searched += at;
-                    break searched
-                        + if rest[searched..].starts_with("\r\n") {
-                            2
-                        } else {
-                            1
-                        };
+                    break searched + 1 + usize::from(rest[searched..].starts_with("\r\n"));
                 }
                 Some(at) => searched += at,
                 None if self.is_decoded || rest.len() >= MAX_ROW_BYTES => break rest.len(),

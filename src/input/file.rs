@@ -35,14 +35,9 @@ impl Input {
     pub fn from_stdin(stream: impl Read) -> Result<Input, Error> {
         let mut file = tempfile::tempfile().map_err(|error| Error::temporary(&error))?;
         let copied = io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut file);
-        let bytes = copied.map_err(|error| {
-            let message = format!("Standard input cannot be read: {error}.");
-            Error::unusable("stdin_unreadable", message)
-        })?;
+        let bytes = copied.map_err(|error| Error::of("stdin_unreadable", &[&error]))?;
         if bytes > STDIN_MAX_BYTES {
-            let message = "Standard input holds more than 1 GiB.";
-            let hint = "Save it as a file and name that.";
-            return Err(Error::unusable("stdin_too_long", message).hint(hint));
+            return Err(Error::of("stdin_too_long", &[]));
         }
         let (path, file) = (None, Arc::new(file));
         Ok(Input { path, file })
@@ -75,7 +70,6 @@ impl Input {
         }
     }
 
-    /// The first bytes.
     pub(super) fn head(&self, most: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let read = self.open().take(most).read_to_end(&mut bytes);
@@ -121,45 +115,29 @@ impl Seek for Handle {
     }
 }
 
-/// The error about a file that exists and cannot be read.
 pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {
-    let message = format!("{name} cannot be read: {error}.");
-    Error::unusable("file_unreadable", message)
+    Error::of("file_unreadable", &[&name, &error])
 }
 
 /// What a file is, is looked at before it is opened: to open a pipe is to wait for who writes into it.
 fn open_file(path: &Path) -> Result<File, Error> {
     let name = path.display().to_string();
-    let refused = |code, what: &str| Error::unusable(code, format!("{name} {what}"));
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            let message = format!("There is no file {name}.");
-            Error::unusable("file_not_found", message).hint("Check the name and the folder.")
-        }
-        io::ErrorKind::PermissionDenied => {
-            unreadable(&name, &error).hint("Ask for the right to read it.")
-        }
-        _ if is_open_elsewhere(&error) => {
-            let what = "cannot be read while another program has it open.";
-            let hint = "Close it in Excel, and run the command again.";
-            refused("file_open_elsewhere", what).hint(hint)
-        }
+        io::ErrorKind::NotFound => Error::of("file_not_found", &[&name]),
+        io::ErrorKind::PermissionDenied => Error::of("file_unreadable.forbidden", &[&name, &error]),
+        _ if is_open_elsewhere(&error) => Error::of("file_open_elsewhere", &[&name]),
         _ => unreadable(&name, &error),
     };
     let file_name = path.file_name().unwrap_or_default();
     if file_name.as_encoded_bytes().starts_with(b"~$") {
-        let what = "is not a sheet: Excel keeps such a file beside a workbook that is open.";
-        let hint = "Give the workbook itself, the name without the leading ~$.";
-        return Err(refused("office_lock_file", what).hint(hint));
+        return Err(Error::of("office_lock_file", &[&name]));
     }
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.is_dir() {
-        return Err(refused("file_is_directory", "is a folder.").hint("Give the sheet in it."));
+        return Err(Error::of("file_is_directory", &[&name]));
     }
     if !metadata.is_file() {
-        let what = "is not a regular file, and a sheet is read more than once.";
-        let hint = "Give - and pipe the CSV into standard input.";
-        return Err(refused("file_unreadable", what).hint(hint));
+        return Err(Error::of("file_unreadable.irregular", &[&name]));
     }
     File::open(path).map_err(failed)
 }

@@ -13,7 +13,7 @@ mod xlsx;
 
 use self::encoding::utf16_by_its_zeros;
 use self::file::HEAD_BYTES;
-use self::package::{Package, damaged, protected};
+use self::package::{Package, damaged};
 use crate::error::Error;
 
 pub use self::file::Input;
@@ -148,26 +148,9 @@ fn package_of(input: &Input, head: &[u8]) -> Result<Option<Package>, Error> {
 fn refused(foreign: Foreign, input: &Input) -> Error {
     let name = input.name();
     match foreign {
-        Sheet(really) => Error::unusable(
-            "format_not_read",
-            format!(
-                "{name} is {really}. Read are XLSX, XLSM, CSV and TSV alone: in other formats nothing tells surely which rows are \
-                 hidden, which cells are merged and which formulas were never calculated."
-            ),
-        )
-        .hint(format!(
-            "Save it as XLSX: in Excel by File, Save As, Excel Workbook (.xlsx); in LibreOffice by File, Save As, Excel 2007-365 \
-             (.xlsx); in Numbers by File, Export To, Excel; or by: soffice --headless --convert-to xlsx {}",
-            input.typed()
-        )),
-        Packed(really) | Else(really) => {
-            let message = format!("{name} is not a sheet but {really}.");
-            let hint = match foreign {
-                Packed(_) => "Unpack it, and give the sheet that is in it.",
-                _ => "Put the customers into a sheet in Excel or LibreOffice, and save it as XLSX or as CSV UTF-8.",
-            };
-            Error::unusable("not_a_sheet", message).hint(hint)
-        }
+        Sheet(really) => Error::of("format_not_read", &[&name, &really, &input.typed()]),
+        Packed(really) => Error::of("not_a_sheet.packed", &[&name, &really]),
+        Else(really) => Error::of("not_a_sheet", &[&name, &really]),
     }
 }
 
@@ -195,7 +178,7 @@ fn of_container(input: &Input) -> Result<Foreign, Error> {
         bytes.chunks(128).any(|entry| entry.starts_with(&wide))
     };
     if holds("EncryptedPackage") {
-        return Err(protected(&input.name()));
+        return Err(Error::of("password_protected", &[&input.name()]));
     }
     known(&STREAMS, holds).ok_or_else(|| damaged(&input.name(), "it holds no workbook"))
 }

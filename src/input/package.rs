@@ -29,7 +29,6 @@ const MAX_PARTS: usize = 10_000;
 const MAX_EVENT_BYTES: u64 = 16 << 20;
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// An open package.
 pub(super) struct Package {
     /// By which messages speak of the file.
     pub(super) name: String,
@@ -85,7 +84,7 @@ impl Package {
         };
         let entry = self.archive.by_index_raw(index).map_err(failed)?;
         if entry.encrypted() {
-            return Err(protected(&self.name));
+            return Err(Error::of("password_protected", &[&self.name]));
         }
         let packed = entry.compressed_size();
         let mut handle = self.handle.clone();
@@ -118,7 +117,6 @@ impl Package {
         })
     }
 
-    /// Calls `each` for every element of a part.
     pub(super) fn elements(
         &mut self,
         part: &str,
@@ -190,13 +188,11 @@ impl Read for Part {
     }
 }
 
-/// The XML of one part, as a stream of events.
 pub(super) struct Xml {
     /// The file and the part.
     place: (String, String),
     reader: Reader<DecodingReader<BufReader<Part>>>,
     buffer: Vec<u8>,
-    /// How many elements are open.
     depth: usize,
 }
 
@@ -266,7 +262,6 @@ impl Xml {
         }
     }
 
-    /// The error about a workbook that is damaged here.
     pub(super) fn damaged(&self, why: &str) -> Error {
         damaged(&self.place.0, why)
     }
@@ -295,26 +290,12 @@ fn unpackable(name: &str, error: &ZipError) -> Error {
     damaged(name, why)
 }
 
-/// The error about a workbook that was cut or damaged on its way.
 pub(super) fn damaged(name: &str, why: &str) -> Error {
-    let message = format!("{name} is a damaged or incomplete workbook: {why}.");
-    let hint =
-        "Copy or download it again; or open it in Excel, let it repair the file, and save it anew.";
-    Error::unusable("workbook_damaged", message).hint(hint)
-}
-
-/// The error about a workbook under a password.
-pub(super) fn protected(name: &str) -> Error {
-    let message = format!("{name} is protected by a password and cannot be opened.");
-    let hint = "Open it in Excel, remove the password (File, Info, Protect Workbook), and save it.";
-    Error::unusable("password_protected", message).hint(hint)
+    Error::of("workbook_damaged", &[&name, &why])
 }
 
 fn too_large(name: &str, why: &str) -> Error {
-    let message = format!("{name} is too large to be read: {why}.");
-    let hint =
-        "Copy the rows into a new workbook, or save the sheet as CSV UTF-8, which has no limit.";
-    Error::unusable("workbook_too_large", message).hint(hint)
+    Error::of("workbook_too_large", &[&name, &why])
 }
 
 /// The value of an attribute, by its name without prefix, entities resolved.
@@ -327,9 +308,5 @@ pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> 
 
 /// Whether an attribute is there and says yes.
 pub(super) fn is_set(element: &BytesStart<'_>, name: &str) -> bool {
-    attribute(element, name).is_some_and(|value| is_yes(value.trim()))
-}
-
-pub(super) fn is_yes(value: &str) -> bool {
-    matches!(value, "1" | "true" | "on")
+    attribute(element, name).is_some_and(|value| matches!(value.trim(), "1" | "true" | "on"))
 }

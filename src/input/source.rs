@@ -34,10 +34,8 @@ pub struct Options {
     pub known_names: Vec<String>,
 }
 
-/// Gives the next row, or none at the end.
 type Rows = Box<dyn FnMut() -> Result<Option<Row>, Error> + Send>;
 
-/// An open sheet: its columns, and its rows one after another.
 #[derive(Default)]
 pub struct Source {
     /// In order. One in the middle may have an empty name; those behind the last named one are left out.
@@ -291,8 +289,7 @@ fn columns(header: &Row) -> Vec<Column> {
     let names = header.cells.iter().map(|cell| cell.as_shown());
     let names = names.map(|name| name.trim().to_owned()).enumerate();
     let mut columns: Vec<_> = names.map(|(index, name)| Column { name, index }).collect();
-    let named = columns.iter().rposition(|column| !column.name.is_empty());
-    columns.truncate(named.map_or(0, |last| last + 1));
+    while columns.pop_if(|last| last.name.is_empty()).is_some() {}
     columns
 }
 
@@ -342,19 +339,13 @@ impl Known {
         let cells = cells.join("\t");
         let (_, behind) = cells.split_once(ends_line).unwrap_or_default();
         let row = header.number;
-        let hint = if behind.split(|c| c == '\t' || ends_line(c)).any(is_personal) {
-            "Save the file again from Excel as \"CSV UTF-8\": each customer on a line of its own, and no number or address in a header.".to_owned()
+        if behind.split(|c| c == '\t' || ends_line(c)).any(is_personal) {
+            Err(Error::of("header_is_a_customer.several", &[&place, &row]))
         } else if is_customer {
-            format!(
-                "Insert a row above it that names the columns, such as name, phone, email; or say which row does by --header-row N (N = {row} if it is this one after all)."
-            )
+            Err(Error::of("header_is_a_customer", &[&place, &row]))
         } else {
-            return Ok(());
-        };
-        let message = format!(
-            "{place}: row {row} should hold the headers, but seems to be a customer's: it holds a phone number, an id or an e-mail address."
-        );
-        Err(Error::unusable("header_is_a_customer", message).hint(hint))
+            Ok(())
+        }
     }
 }
 
@@ -369,17 +360,11 @@ fn refuse_customer_above(place: &str, source: &Source, below: &VecDeque<Row>) ->
         let is_told = |at| tells(row, at) && is_so_below(at);
         filled.count() >= named.len().div_ceil(2).max(2) && named.clone().any(is_told)
     };
-    let Some(customer) = source.layout.titles.iter().find(is_customer) else {
-        return Ok(());
-    };
-    let (row, header) = (customer.number, source.header_row);
-    let message = format!(
-        "{place}: row {row} seems to be a customer's, and stands above the headers in row {header}."
-    );
-    let hint = format!(
-        "Move the headers back above all customers (where the sheet was sorted, they were sorted too); if row {row} is none, say --header-row {header}."
-    );
-    Err(Error::unusable("customer_above_header", message).hint(hint))
+    let customer = source.layout.titles.iter().find(is_customer);
+    customer.map_or(Ok(()), |row| {
+        let (row, header) = (row.number, source.header_row);
+        Err(Error::of("customer_above_header", &[&place, &row, &header]))
+    })
 }
 
 fn holds_values(row: &Row) -> bool {
@@ -396,19 +381,14 @@ fn letters(name: &str) -> String {
 }
 
 fn no_header(place: &str, next: Option<Row>, wanted: Option<u32>) -> Error {
-    let Some(wanted) = wanted else {
-        let message = format!("{place} is empty: there is not even a header.");
-        let hint = "The first row must name the columns, such as name, phone, email.";
-        return Error::unusable("file_empty", message).hint(hint);
-    };
-    let message = match next.filter(|next| next.number.0 > wanted) {
-        Some(Row { number, .. }) => format!(
-            "{place}: row {wanted} is blank, so it holds no headers; the next filled row is {number}."
-        ),
-        None => format!("{place}: there are no headers in row {wanted}."),
-    };
-    let hint = "Give the row number that the spreadsheet shows beside the headers.";
-    Error::unusable("header_not_found", message).hint(hint)
+    let next = next.map(|row| row.number);
+    match (wanted, next) {
+        (None, _) => Error::of("file_empty", &[&place]),
+        (Some(wanted), Some(next)) if next.0 > wanted => {
+            Error::of("header_not_found.blank", &[&place, &wanted, &next])
+        }
+        (Some(wanted), _) => Error::of("header_not_found", &[&place, &wanted]),
+    }
 }
 
 /// Refuses a CSV of one column whose header holds what parts cells elsewhere.
@@ -417,10 +397,7 @@ fn refuse_unparted(place: &str, source: &Source) -> Result<(), Error> {
         [only] if only.name.contains(SEPARATORS) => {
             let how = source.notes.first().map_or_else(String::new, Note::told);
             let shown = Shown::of([only.name.as_str()]).header(&only.name);
-            let message =
-                format!("{place} has one column only, and its header is \"{shown}\". {how}");
-            let hint = "Save it again as \"CSV UTF-8\" with commas or semicolons between the cells and no quotation marks around a whole line; or give --delimiter.";
-            Err(Error::unusable("one_column", message).hint(hint))
+            Err(Error::of("one_column", &[&place, &shown, &how]))
         }
         _ => Ok(()),
     }
@@ -472,11 +449,7 @@ fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> R
             source.notes.push(Note::HiddenSent(count));
             source.hidden.clear();
         }
-        None => {
-            let message = format!("{place}: {count}, and nothing tells whether they count.");
-            let hint = "Clear the filter or unhide them, and save; or add --hidden skip to leave them out, --hidden send to treat them like the others.";
-            return Err(Error::unusable("hidden_rows", message).hint(hint));
-        }
+        None => return Err(Error::of("hidden_rows", &[&place, &count])),
     }
     Ok(())
 }

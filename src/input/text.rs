@@ -24,7 +24,6 @@ const CANDIDATES: [(char, &str); 4] = [
     ('|', "pipe"),
 ];
 
-/// Opens a text file as CSV.
 pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<Source, Error> {
     // How the config says that the customers' sheet is written does not concern an export of ours.
     let asked = (options.delimiter, options.encoding.as_deref());
@@ -113,7 +112,6 @@ fn most_common(widths: impl Iterator<Item = usize>) -> (usize, usize) {
     scores.max().unwrap_or_default()
 }
 
-/// What the rows of a file look like.
 struct Look {
     delimiter: char,
     /// How many cells a row has.
@@ -256,35 +254,36 @@ impl Records {
                 (Some(_), false) => break,
                 (None, true) => return self.row().map(Some),
                 (None, false) => {
-                    return Err(self.shapeless("row_too_long", "is longer than 16 MiB"));
+                    return Err(Error::of("row_too_long", &[&self.lines.name, &self.row]));
                 }
             }
         }
+        let (name, row) = (&self.lines.name, self.row);
         match &self.record.open {
-            Some(cell) => Err(self.stray_quote(cell, "that is never closed")),
+            Some(cell) => Err(Error::of("unclosed_quote", &[name, &row, &cell.line])),
             None => Ok(None),
         }
     }
 
     fn row(&mut self) -> Result<Row, Error> {
-        let cells = &self.record.cells;
+        let (name, row, cells) = (&self.lines.name, self.row, &self.record.cells);
         if let Some(uncut) = cells.get(MAX_COLUMNS) {
             let count = cells.len() + uncut.text.matches(self.look.delimiter).count();
-            let what = format!("has {count} cells, and a sheet {MAX_COLUMNS} columns at most");
-            return Err(self.shapeless("too_many_columns", &what));
+            return Err(Error::of(
+                "too_many_columns",
+                &[name, &row, &count, &MAX_COLUMNS],
+            ));
         }
         let is_long = |cell: &Cut| cell.is_quoted && cell.text.contains(BREAKS);
         for (at, cell) in cells.iter().enumerate().filter(|(_, cell)| is_long(cell)) {
             // That part began at a stray quote, and the quote that "closed" it opens a cell some rows further down.
             if cell.is_torn {
-                return Err(self.stray_quote(cell, "that is never closed"));
+                return Err(Error::of("unclosed_quote", &[name, &row, &cell.line]));
             }
             let mut before = Some(at);
             let mut lines = cell.text.split(BREAKS);
             if lines.any(|line| self.look.is_row(line, before.take())) {
-                let what = "and what it holds looks like further rows";
-                let error = self.stray_quote(cell, what);
-                return Err(error.hint("Delete that \" if it is a stray one; if all of it is one cell's text, write that on one line."));
+                return Err(Error::of("unclosed_quote.rows", &[name, &row, &cell.line]));
             }
         }
         let cell = |cut: Cut| {
@@ -298,21 +297,6 @@ impl Records {
             number: RowNumber(self.row),
             cells: self.record.cells.drain(..).map(cell).collect(),
         })
-    }
-
-    fn shapeless(&self, code: &'static str, what: &str) -> Error {
-        let (name, row) = (&self.lines.name, self.row);
-        Error::unusable(code, format!("{name}, row {row}: the row {what}."))
-            .hint("Check that the file is a CSV with one customer a line.")
-    }
-
-    fn stray_quote(&self, cell: &Cut, what: &str) -> Error {
-        let (name, row, line) = (&self.lines.name, self.row, cell.line);
-        let message = format!(
-            "{name}, row {row} (line {line} of the file): a cell begins with a quotation mark {what}."
-        );
-        Error::unusable("unclosed_quote", message)
-            .hint("Delete that \" or close the cell with another one; everything behind it would be taken for one cell.")
     }
 }
 
@@ -333,8 +317,10 @@ pub(super) fn open_json_lines(input: &Input) -> Result<Source, Error> {
         names.extend(values.into_keys());
         if names.len() > MAX_COLUMNS {
             let name = input.name();
-            let message = format!("{name} has more than {MAX_COLUMNS} different members.");
-            return Err(Error::unusable("too_many_columns", message));
+            return Err(Error::of(
+                "too_many_columns.members",
+                &[&name, &MAX_COLUMNS],
+            ));
         }
     }
     let mut header = Some(Row {
@@ -374,11 +360,7 @@ fn next_object(lines: &mut Lines) -> Result<Option<(RowNumber, Values)>, Error> 
             }
             // A log that is being written ends within a line.
             Err(_) if !line.ends_with(BREAKS) && line.len() < MAX_ROW_BYTES => Ok(None),
-            Ok(_) | Err(_) => {
-                let message = format!("{name}, line {number}: this is no JSON object.");
-                let error = Error::unusable("json_lines_invalid", message);
-                Err(error.hint("A file of JSON Lines has one object on each line."))
-            }
+            Ok(_) | Err(_) => Err(Error::of("json_lines_invalid", &[&name, &number])),
         };
     }
     Ok(None)

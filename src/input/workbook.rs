@@ -184,24 +184,11 @@ impl Book {
         let file = &self.package.name;
         let names = self.sheets.iter().map(|sheet| &sheet.name);
         let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
-        let (message, hint) = match (wanted, &names[..]) {
-            (Some(wanted), _) => (
-                format!("{file} has no sheet \"{wanted}\"."),
-                format!(
-                    "Its sheets are: {}. Name one with --sheet, or correct `sheet` under [source] in the config.",
-                    names.join(", ")
-                ),
-            ),
-            (None, []) => (
-                format!("{file} has no sheet with cells."),
-                "Give a workbook with a worksheet.".to_owned(),
-            ),
-            (None, [first, ..]) => (
-                format!("All sheets of {file} are hidden."),
-                format!("Name the one to read, such as --sheet {first}."),
-            ),
-        };
-        Error::unusable("sheet_not_found", message).hint(hint)
+        match (wanted, &names[..]) {
+            (Some(wanted), _) => Error::of("sheet_not_found", &[file, &wanted, &names.join(", ")]),
+            (None, []) => Error::of("sheet_not_found.none", &[file]),
+            (None, [first, ..]) => Error::of("sheet_not_found.hidden", &[file, first]),
+        }
     }
 
     /// Tells of the sheets beside the one at hand, and that it is hidden.
@@ -223,7 +210,6 @@ impl Book {
     }
 }
 
-/// The target of a relation of this kind.
 fn target<'a>(relations: &'a Relations, kind: &str) -> Option<&'a str> {
     let mut relations = relations.values();
     let relation = relations.find(|relation| relation.kind == kind);

@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::encoding::{MAX_ROW_BYTES, cell_of_text};
 use super::format::{Format, iso_date};
-use super::package::{Content, Xml, attribute, is_set, is_yes};
+use super::package::{Content, Xml, attribute, is_set};
 use super::source::{MAX_COLUMNS, Merge, Source};
 use crate::error::Error;
 use crate::model::{Cell, Row, RowNumber};
@@ -32,7 +32,6 @@ pub(super) struct Tables {
     pub(super) is_uncalculated: bool,
 }
 
-/// A sheet whose rows are read one after another.
 pub(super) struct Sheet {
     xml: Xml,
     tables: Arc<Tables>,
@@ -162,17 +161,10 @@ impl Sheet {
 
 /// The number that a row tells, from 1, and whether it is hidden.
 fn row_head(element: &BytesStart<'_>) -> (Option<u32>, bool) {
-    let (mut number, mut is_hidden) = (None, false);
-    for attribute in element.attributes().with_checks(false).flatten() {
-        let value = attribute.value.trim();
-        match attribute.key.as_ref() {
-            "r" => number = Some(value.parse().unwrap_or(u32::MAX)),
-            "ht" => is_hidden |= value.parse().is_ok_and(|height: f64| height <= 0.0),
-            "hidden" => is_hidden |= is_yes(value),
-            _ => {}
-        }
-    }
-    (number, is_hidden)
+    let number = attribute(element, "r").map(|it| it.trim().parse().unwrap_or(u32::MAX));
+    let height: Option<f64> = attribute(element, "ht").and_then(|it| it.trim().parse().ok());
+    let is_flat = height.is_some_and(|height| height <= 0.0);
+    (number, is_flat || is_set(element, "hidden"))
 }
 
 /// What kind of value a cell says that it has.
@@ -257,7 +249,6 @@ impl CellHead {
     }
 }
 
-/// The width of a range of columns.
 fn widths(element: &BytesStart<'_>) -> impl Iterator<Item = (usize, f64)> + use<> {
     let of = |name| attribute(element, name).unwrap_or_default();
     let column = |name| of(name).trim().parse().unwrap_or(0_usize);

@@ -10,7 +10,7 @@ use jiff::fmt::strtime;
 use super::aside::Example;
 use super::bind::{ContractRule, Mapping};
 use super::fields::{Condition, Field, Group, Source};
-use super::invitation::{FieldValues, key_of_recipient, key_of_values};
+use super::invitation::{FieldValues, key_of_values, keys_of_recipient};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
 use super::value::{self, Kind, Reading};
@@ -21,9 +21,7 @@ use crate::model::{
 /// More digits are a phone's or a national id's.
 const MOST_ID_DIGITS: usize = 9;
 
-/// What a row came to.
 pub struct Mapped {
-    /// The invitation, or everything that is wrong with the row.
     pub result: Result<Invitation, Vec<Problem>>,
     /// Values mended beyond doubt, told in either case.
     pub repairs: Vec<Repair>,
@@ -76,14 +74,10 @@ impl<'a> Visit<'a> {
         let types = types?;
         let fields = self.fields(&types);
         let recipient = recipient.filter(|_| self.problems.is_empty())?;
-        let by_email = Recipient {
-            phone: None,
-            ..recipient.clone()
-        };
-        let has_both = key.is_none() && recipient.phone.is_some() && recipient.email.is_some();
+        let [by_phone, by_email] = keys_of_recipient(&recipient, &types);
         Some(Invitation {
-            key: key.unwrap_or_else(|| key_of_recipient(&recipient, &types)),
-            key_by_email: has_both.then(|| key_of_recipient(&by_email, &types)),
+            key: key.or(by_phone).or(by_email)?,
+            key_by_email: by_email.filter(|_| key.is_none() && by_phone.is_some()),
             body: self.mapping.frame.write(&recipient, &types, &fields),
             recipient,
             contract_types: types.into_owned(),
@@ -338,7 +332,6 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Notes that a field has no value.
     fn missing(&mut self, field: &Field, fault: Fault) {
         self.problem(self.column(field), &field.key, fault, String::new());
     }

@@ -36,7 +36,10 @@ impl Mapping {
     /// an address of its person. A number with its country code is somebody's own.
     pub(super) fn example(&self, row: &Row) -> Option<Example> {
         let mark = self.example_mark(row);
-        if mark.is_none() && !self.is_template() {
+        // Labels stand above the keys of a template.
+        let mut keys = self.names.iter().filter_map(|name| name.rsplit_once('\n'));
+        let is_template = keys.any(|(_, key)| matches!(key, "phoneNumber" | "email"));
+        if mark.is_none() && !is_template {
             return None;
         }
         let values = self.example_values.iter();
@@ -60,12 +63,6 @@ impl Mapping {
         } else {
             Example::Part(told, fault)
         })
-    }
-
-    /// Whether the sheet is a template filled in: labels stand above its keys.
-    fn is_template(&self) -> bool {
-        let mut keys = self.names.iter().filter_map(|name| name.rsplit_once('\n'));
-        keys.any(|(_, key)| matches!(key, "phoneNumber" | "email"))
     }
 
     /// What a row is, if it is no customer's.
@@ -152,7 +149,6 @@ impl Mapping {
         self.set_aside.contains(&at) && visible(&self.names[at]) != "#"
     }
 
-    /// Whether a column feeds anything.
     fn is_used(&self, at: usize) -> bool {
         let told = self.contract.told.as_deref();
         let told = told.filter(|_| self.contract.types.is_none());
@@ -222,14 +218,11 @@ fn is_title(text: &str) -> bool {
 
 /// `(1)`, `(2)`, `(3)`: a form's numbers for its columns.
 fn counts_the_columns(filled: &[(usize, &Cell)]) -> bool {
-    let mut numbers = filled
-        .iter()
-        .zip(1..)
-        .map(|((_, cell), number): (_, usize)| {
-            let shown = fold(&cell.as_shown());
-            shown.trim_matches(|c: char| !c.is_alphanumeric()) == number.to_string()
-        });
-    numbers.all(|is_next| is_next)
+    let mut numbered = filled.iter().zip(1_usize..);
+    numbered.all(|((_, cell), number)| {
+        let shown = fold(&cell.as_shown());
+        shown.trim_matches(|c: char| !c.is_alphanumeric()) == number.to_string()
+    })
 }
 
 /// `---`, `***`: a question mark is a question, and one dash says that there is nothing.

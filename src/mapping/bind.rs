@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexSet;
 use jiff::civil;
 use sha2::{Digest, Sha256};
 
@@ -76,7 +77,7 @@ fn told_by(identity: &[Field], names: &[String]) -> String {
 }
 
 impl Mapping {
-    /// Binds a config to columns, or says everything that does not fit.
+    /// Or says everything that does not fit. `columns`: all of a sheet's.
     pub fn bind(
         config: &Config,
         columns: &[Column],
@@ -103,14 +104,13 @@ impl Mapping {
         } else if contract.is_some() && config.fields.is_some() {
             binder.notes.push(Note::FieldsOfSessions);
         }
-        let recipient = [&phone, &email].into_iter().flatten();
-        let identity = binder.identity(recipient, &groups);
+        let identity = binder.identity([&phone, &email], &groups);
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
             let file = Some(&*options.file);
             return Err(refusal(binder.problems, &config.origin, file));
         };
         binder.note_unused_columns();
-        let names = binder.header.names_by_position();
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
         Ok(Mapping {
             example_values: values_of_example(&names, [&phone, &email], &groups),
@@ -148,10 +148,8 @@ impl Mapping {
 
     /// The column in which a date is a bare number.
     pub fn serial_in(&self, row: &Row) -> Option<&str> {
-        let dates = self
-            .fields()
-            .filter(|field| matches!(field.kind, Kind::Date { .. }));
-        let mut columns = dates.flat_map(Field::columns);
+        let is_date = |field: &&Field| matches!(field.kind, Kind::Date { .. });
+        let mut columns = self.fields().filter(is_date).flat_map(Field::columns);
         let serial = columns.find(|at| matches!(row.cell(**at), Cell::Number(_)))?;
         Some(&self.names[*serial])
     }
@@ -169,15 +167,10 @@ impl Mapping {
     }
 
     /// Each field that columns feed, with their places: a row in which all of them are empty leaves the field empty.
-    pub fn columns_of_fields(&self) -> Vec<(String, Vec<usize>)> {
-        let mut fields: Vec<(String, Vec<usize>)> = Vec::new();
-        for field in self.fields() {
-            let named = (field.key.clone(), field.columns().to_vec());
-            if !named.1.is_empty() && !fields.contains(&named) {
-                fields.push(named);
-            }
-        }
-        fields
+    pub fn columns_of_fields(&self) -> IndexSet<(String, Vec<usize>)> {
+        let fields = self.fields();
+        let fields = fields.map(|field| (field.key.clone(), field.columns().to_vec()));
+        fields.filter(|(_, columns)| !columns.is_empty()).collect()
     }
 }
 
@@ -240,7 +233,8 @@ impl<'a> Binder<'a> {
             if found == [None, None] && self.problems.len() == problems_before {
                 let hint = "name a column `phoneNumber` or `email`, or write [recipient] phone = \"…\" into vlens-batch.toml; \
                             a header that is not in the first row is found by --header-row";
-                self.refuse("no column says whom to invite", hint);
+                let message = "no column says whom to invite";
+                self.problems.push(ConfigProblem::nowhere(message, hint));
             }
             found
         };
@@ -251,11 +245,6 @@ impl<'a> Binder<'a> {
             field("phone", phone, self.phone()),
             field("email", email, Kind::Email),
         ]
-    }
-
-    /// Notes a problem that only the headers are to blame for.
-    fn refuse(&mut self, message: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(ConfigProblem::nowhere(message, hint));
     }
 
     fn columns_of_role(&self, role: Role) -> impl Iterator<Item = &'a Column> + use<'a> {
@@ -336,19 +325,15 @@ impl<'a> Binder<'a> {
         let hint = "give --contract-type ID, add a column `contractTypeId`, or write [contract] types = [ID] into \
                     vlens-batch.toml";
         let message = "nothing says to which contract type the customers are invited";
-        self.refuse(message, hint);
+        self.problems.push(ConfigProblem::nowhere(message, hint));
         None
     }
 
     /// What is sent of a column tells customers apart, in whatever way it is written.
-    fn identity<'f>(
-        &mut self,
-        recipient: impl Iterator<Item = &'f Field>,
-        groups: &'f Groups,
-    ) -> Option<Vec<Field>> {
+    fn identity(&mut self, recipient: [&Option<Field>; 2], groups: &Groups) -> Option<Vec<Field>> {
         let positions = self.positions(self.config.identity.columns.as_ref()?)?;
         let fields = groups.values().flat_map(|group| &group.fields);
-        let fields: Vec<&Field> = recipient.chain(fields).collect();
+        let fields: Vec<&Field> = recipient.into_iter().flatten().chain(fields).collect();
         let field = |index| {
             let is_fed =
                 |it: &&&Field| matches!(&it.source, Source::Columns(all) if all.contains(&index));

@@ -20,7 +20,6 @@ use super::words::names_a_birth_date;
 use crate::error::Error;
 use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate, is_loopback, may_part_cells};
 
-/// How dates go out unless the config says otherwise.
 pub(crate) const DEFAULT_DATE_OUTPUT: &str = "%Y-%m-%d";
 
 /// The whole of `vlens-batch.toml`. Where it is silent, the headers tell.
@@ -204,13 +203,10 @@ pub struct FieldConfig {
     pub decimal: Option<Spanned<DecimalMark>>,
     /// How text cells write a date.
     pub input: Option<Spanned<Text>>,
-    /// How a date goes out.
     pub output: Option<Spanned<Text>>,
     /// What people write and what is sent for it; none: the form's own.
     pub choices: Option<Spanned<Entries<Spanned<Text>>>>,
-    /// Whether an empty cell is a problem.
     pub required: Option<Spanned<bool>>,
-    /// What an empty cell becomes.
     pub default: Option<Spanned<Text>>,
 }
 
@@ -220,7 +216,6 @@ pub type Entries<T> = IndexMap<Spanned<String>, T>;
 /// A column's name, or several: the first that is filled in a row counts.
 pub type Columns = OneOrMany<Text>;
 
-/// One value, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OneOrMany<T>(pub Vec<T>);
 

@@ -148,7 +148,6 @@ pub(crate) fn refusal(
     }
 }
 
-/// Whether a key, taken by its name, holds a secret.
 pub(super) fn names_a_secret(name: &str) -> bool {
     let folded = fold(name);
     let is_public = folded.contains("public");
@@ -198,18 +197,15 @@ fn visible(shown: Shown, text: &str, span: &Range<usize>) -> Option<(String, Ran
     if is_part_of_a_value || is_alone && !key.starts_with('[') {
         return None;
     }
-    let key = if is_alone { key.trim_end() } else { key };
-    let hides = if is_alone {
-        String::new()
-    } else {
-        format!("{} …", &rest[..1])
-    };
-    let span = if is_alone || start <= key.len() {
-        start.min(key.len())..end.min(key.len())
-    } else {
-        key.len() + 2..key.len() + hides.len()
-    };
-    Some((key.to_owned() + &hides, span))
+    let up_to = |length: usize| start.min(length)..end.min(length);
+    if is_alone {
+        let key = key.trim_end();
+        return Some((key.to_owned(), up_to(key.len())));
+    }
+    let shown = format!("{key}{} …", &rest[..1]);
+    let hidden = key.len() + 2..shown.len();
+    let is_behind = start > key.len();
+    Some((shown, if is_behind { hidden } else { up_to(key.len()) }))
 }
 
 /// Whether a line, or a value of several lines that was opened before it, may hold a secret: then no error shows it. Errs on the

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::config::{Columns, Config, DEFAULT_DATE_OUTPUT, Entries, FieldConfig, Text, TypeKey};
 use super::diagnostics::ConfigProblem;
-use super::form::{BindOptions, TypeForm, type_of};
+use super::form::{BindOptions, TypeForm, choice_pairs, type_of};
 use super::guess::is_of_another_person;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
 use super::names::{did_you_mean, fold_choice, visible};
@@ -36,7 +36,6 @@ pub(crate) struct Field {
     by_column: BTreeMap<usize, (Evidence, Kind)>,
 }
 
-/// Where the value comes from.
 #[derive(Debug)]
 pub(crate) enum Source {
     /// The first of these columns that is filled.
@@ -249,11 +248,11 @@ impl<'a> Binder<'a> {
             FieldType::Number => Kind::Number {
                 decimal: config.decimal.as_ref().map(|mark| *mark.get_ref()),
             },
-            FieldType::Date => Kind::Date {
-                input: text(&config.input),
-                output: text(&config.output).unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned()),
-                order: None,
-            },
+            FieldType::Date => {
+                let output = text(&config.output);
+                let output = output.as_deref().unwrap_or(DEFAULT_DATE_OUTPUT);
+                Kind::date(text(&config.input), output)
+            }
             FieldType::Phone => self.phone(),
             FieldType::Email => Kind::Email,
             FieldType::Boolean => Kind::Boolean,
@@ -284,10 +283,10 @@ impl<'a> Binder<'a> {
         if let Ok(choice) = choices.read(text) {
             return choice.text.into_owned();
         }
-        let options = form.options(key).iter();
+        let options = form.field(key).into_iter().flat_map(|field| &field.options);
         let values: Vec<&str> = options.map(|option| option.value.as_str()).collect();
-        let hint = did_you_mean(text, values.iter().copied())
-            .unwrap_or_else(|| format!("its choices are: {}", values.join(", ")));
+        let all = || format!("its choices are: {}", values.join(", "));
+        let hint = did_you_mean(text, values.iter().copied()).unwrap_or_else(all);
         let message = format!("`{text}` is not among the form's choices of `{key}`");
         self.refuse_at(written.span(), message, hint);
         text.to_owned()
@@ -298,11 +297,7 @@ impl<'a> Binder<'a> {
         let text = self.own_text(written, entry);
         let cell = Cell::Text(text.clone());
         let as_sent = match kind {
-            Kind::Date { output, .. } => Kind::Date {
-                input: Some(output.clone()),
-                output: output.clone(),
-                order: None,
-            },
+            Kind::Date { output, .. } => Kind::date(Some(output.clone()), output),
             other => other.clone(),
         };
         match (kind.read(&cell), as_sent.read(&cell)) {
@@ -326,12 +321,10 @@ impl<'a> Binder<'a> {
         let meanings = configured.clone();
         let meanings = meanings.map(|(label, sent)| (label, sent.get_ref().as_str()));
         self.told_apart(meanings, fold_choice);
-        let mut pairs = Vec::new();
-        for (label, sent) in configured {
-            let sent = self.own_text(sent, entry);
-            pairs.push((label.get_ref().clone(), sent));
-        }
-        pairs.extend(form.choice_pairs(key.get_ref()));
+        let own =
+            configured.map(|(label, sent)| (label.get_ref().clone(), self.own_text(sent, entry)));
+        let mut pairs: Vec<(String, String)> = own.collect();
+        pairs.extend(form.field(key.get_ref()).into_iter().flat_map(choice_pairs));
         if pairs.is_empty() {
             let message = format!("the field `{key}` is a choice, and nothing says of what");
             let hint = "add choices = { \"as written\" = \"as sent\" }";
@@ -417,8 +410,8 @@ impl<'a> Binder<'a> {
             self.notes.push(Note::HeadersOfNoRow(*id));
         }
         let ids = types.into_iter().map(Some).chain(others);
-        ids.map(|id| (id, self.group_from_headers(id, &columns)))
-            .collect()
+        let group = |id| (id, self.group_from_headers(id, &columns));
+        ids.map(group).collect()
     }
 
     /// The columns whose headers are keys of form fields: with the one contract type that a header names, and the key.
@@ -447,7 +440,7 @@ impl<'a> Binder<'a> {
         let form = TypeForm::new(id, &self.options.forms);
         let own = columns
             .iter()
-            .filter(|(_, only_for, _)| only_for.is_some() && *only_for == id);
+            .filter(|(_, only_for, _)| id.is_some() && *only_for == id);
         let own: BTreeSet<String> = own.map(|(_, _, key)| form.key_of(key)).collect();
         let mut fields = Vec::new();
         let mut fed: BTreeMap<String, &Column> = BTreeMap::new();

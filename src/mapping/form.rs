@@ -10,14 +10,13 @@ use super::header::parts;
 use super::names::{did_you_mean, fold, words};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
-use crate::model::{ContractTypeId, FieldType, Form, FormField, FormOption, Note};
+use crate::model::{ContractTypeId, FieldType, Form, FormField, Note};
 
 /// What binding needs besides config and columns.
 #[derive(Debug, Clone, Default)]
 pub struct BindOptions {
     /// `--contract-type`: goes before the config and the headers.
     pub contract_types: Vec<ContractTypeId>,
-    /// The forms that are known.
     pub forms: BTreeMap<ContractTypeId, Form>,
     /// The sheet's file, as a person named it.
     pub file: String,
@@ -85,11 +84,11 @@ impl<'a> TypeForm<'a> {
 
     /// What the field's values must be.
     pub fn type_of(&self, key: &str) -> FieldType {
-        let unknown = || FormField {
+        let unknown = FormField {
             key: key.to_owned(),
             ..FormField::default()
         };
-        self.field(key).map_or_else(|| type_of(&unknown()), type_of)
+        type_of(self.field(key).unwrap_or(&unknown))
     }
 
     /// What is wrong with a key that the form lacks, when there is a form; where `whose` place it is.
@@ -122,17 +121,8 @@ impl<'a> TypeForm<'a> {
 
     /// The form's choices of a field; none when it is free.
     pub fn choices(&self, key: &str) -> Option<Choices> {
-        let pairs = self.choice_pairs(key);
-        (!pairs.is_empty()).then(|| Choices::new(pairs))
-    }
-
-    /// What people may write and what is sent for it.
-    pub fn choice_pairs(&self, key: &str) -> Vec<(String, String)> {
-        self.field(key).map_or(Vec::new(), choice_pairs)
-    }
-
-    pub fn options(&self, key: &str) -> &'a [FormOption] {
-        self.field(key).map_or(&[], |field| &field.options)
+        let field = self.field(key).filter(|field| !field.options.is_empty());
+        field.map(|field| Choices::new(choice_pairs(field)))
     }
 
     /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
@@ -185,19 +175,12 @@ fn holds_digits(field: &FormField) -> bool {
 /// are left out: they decide nothing that is sent.
 pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
     let without = |sign: &str, form: &Form, other: &Form| -> Vec<String> {
-        let fields = form
-            .fields
-            .iter()
-            .filter(|field| other.field(&field.key).is_none());
-        fields
-            .map(|field| format!("{sign}: {}", field.key))
-            .collect()
+        let keys = form.fields.iter().map(|field| &field.key);
+        let gone = keys.filter(|key| other.field(key).is_none());
+        gone.map(|key| format!("{sign}: {key}")).collect()
     };
-    let mut lines = [
-        without("removed", before, now),
-        without("added", now, before),
-    ]
-    .concat();
+    let mut lines = without("removed", before, now);
+    lines.extend(without("added", now, before));
     for was in &before.fields {
         let Some(is) = now.field(&was.key) else {
             continue;
@@ -226,7 +209,7 @@ fn choices_without(sign: &str, field: &FormField, other: &FormField) -> Vec<Stri
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::FormCondition;
+    use crate::model::{FormCondition, FormOption};
     use crate::tables::rows;
 
     /// `key label label_ar kind choice…`, parted by `|`.

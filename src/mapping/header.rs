@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::config::{Columns, Config};
 use super::diagnostics::ConfigProblem;
-use super::names::{Shown, did_you_mean, fold, visible};
+use super::names::{Shown, agreed, did_you_mean, fold, visible};
 use super::template;
 use super::words::Role;
 use crate::model::{Column, ContractTypeId, RESULT_COLUMNS};
@@ -32,11 +32,7 @@ impl Role {
     /// The role that a header names, by itself or with its translations beside it (`phoneNumber (رقم الهاتف)`).
     pub fn of(header: &str) -> Option<Role> {
         let named = |text: &str| ROLES.get(&fold(text)).copied();
-        named(header).or_else(|| {
-            let mut roles = parts(header).map(named);
-            let first = roles.next()??;
-            roles.all(|role| role == Some(first)).then_some(first)
-        })
+        named(header).or_else(|| agreed(parts(header).map(named)))
     }
 
     /// How near a header of this role is to the API's own word: 2 to the letter, 1 in any spelling or among translations.
@@ -86,7 +82,6 @@ pub(crate) fn parts(header: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// The columns with their folded names.
 pub(crate) struct Header<'a> {
     pub columns: &'a [Column],
     folded: Vec<String>,
@@ -103,16 +98,6 @@ impl<'a> Header<'a> {
             suggestions: Cell::new(MOST_SUGGESTIONS),
             folded: columns.iter().map(|column| fold(&column.name)).collect(),
         }
-    }
-
-    /// The headers by position, as many as a row may have cells.
-    pub fn names_by_position(&self) -> Vec<String> {
-        let width = self.columns.iter().map(|column| column.index + 1).max();
-        let mut names = vec![String::new(); width.unwrap_or(0)];
-        for column in self.columns {
-            names[column.index].clone_from(&column.name);
-        }
-        names
     }
 
     /// A header or a field's key as it may be printed.
@@ -149,12 +134,9 @@ impl<'a> Header<'a> {
     fn missing(&self, name: &str) -> ConfigProblem {
         let left = self.suggestions.get();
         self.suggestions.set(left.saturating_sub(1));
-        let nearest = if left > 0 && !self.shown.is_masked {
-            did_you_mean(name, self.names())
-        } else {
-            None
-        };
-        let hint = nearest.unwrap_or_else(|| self.listed());
+        let may_help = left > 0 && !self.shown.is_masked;
+        let nearest = may_help.then(|| did_you_mean(name, self.names()));
+        let hint = nearest.flatten().unwrap_or_else(|| self.listed());
         ConfigProblem::nowhere(format!("the sheet has no column `{name}`"), hint)
     }
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
@@ -22,72 +22,45 @@ pub(crate) struct BodyFrame {
 /// The values of form fields by contract type and key, without a type that has none.
 pub(crate) type FieldValues<'a> = IndexMap<ContractTypeId, IndexMap<&'a str, Cow<'a, str>>>;
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct CreateInvitation<'a> {
-    session_input: SessionInput<'a>,
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    request_fields_values: &'a FieldValues<'a>,
-}
-
-/// The whole body of `CreateAuthSession`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SessionInput<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phone_number: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_public_key: Option<&'a str>,
-    session_permissions: SessionPermissions<'a>,
-    #[serde(rename = "RequestFieldsValues")]
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    fields: &'a FieldValues<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SessionPermissions<'a> {
-    allowed_contract_type_ids: &'a [ContractTypeId],
-    minimal_signature_flow: bool,
-    #[serde(rename = "DigitalIdentityOnly")]
-    digital_identity_only: bool,
-}
-
 impl BodyFrame {
-    /// The body of one invitation.
     pub fn write(
         &self,
         recipient: &Recipient,
         types: &[ContractTypeId],
         fields: &FieldValues<'_>,
     ) -> String {
-        let none = FieldValues::new();
+        let given = Some(fields).filter(|fields| !fields.is_empty());
         let (inside, beside) = match self.request_fields {
-            RequestFields::Inside => (fields, &none),
-            RequestFields::TopLevel => (&none, fields),
+            RequestFields::Inside => (given, None),
+            RequestFields::TopLevel => (None, given),
         };
-        let session = SessionInput {
-            phone_number: recipient.phone.as_deref(),
-            email: recipient.email.as_deref(),
-            user_public_key: self.user_public_key.as_deref(),
-            session_permissions: SessionPermissions {
-                allowed_contract_type_ids: types,
-                minimal_signature_flow: self.session.minimal_signature_flow.unwrap_or(true),
-                digital_identity_only: self.session.digital_identity_only,
+        let session = without_nulls(json!({
+            "phoneNumber": recipient.phone,
+            "email": recipient.email,
+            "userPublicKey": self.user_public_key,
+            "sessionPermissions": {
+                "allowedContractTypeIds": types,
+                "minimalSignatureFlow": self.session.minimal_signature_flow.unwrap_or(true),
+                "DigitalIdentityOnly": self.session.digital_identity_only,
             },
-            fields: inside,
-        };
+            "RequestFieldsValues": inside,
+        }));
         let body = match self.session.kind {
-            SessionKind::Auth => serde_json::to_string(&session),
-            SessionKind::Invitation => serde_json::to_string(&CreateInvitation {
-                session_input: session,
-                request_fields_values: beside,
-            }),
+            SessionKind::Auth => session,
+            SessionKind::Invitation => {
+                without_nulls(json!({ "SessionInput": session, "RequestFieldsValues": beside }))
+            }
         };
-        body.expect("texts, numbers and their keys are always JSON")
+        body.to_string()
     }
+}
+
+/// A key without a value is left out.
+fn without_nulls(mut object: Value) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.retain(|_, value| !value.is_null());
+    }
+    object
 }
 
 /// Whether a body is `CreateInvitation`'s, as can be seen from the body itself.
@@ -95,22 +68,21 @@ pub fn is_invitation(body: &str) -> bool {
     body.starts_with("{\"SessionInput\"")
 }
 
-/// The key by phone, else e-mail, with the set of contract types. E-mail addresses are compared without regard to
-/// case. Keys are kept in ledgers for years: what is hashed here never changes.
-pub(crate) fn key_of_recipient(
-    recipient: &Recipient,
+/// The keys by phone and by e-mail, each with the set of contract types; the first that is there counts. E-mail addresses are compared
+/// without regard to case. Keys are kept in ledgers for years: what is hashed here never changes.
+pub(crate) fn keys_of_recipient(
+    Recipient { phone, email }: &Recipient,
     sorted_types: &[ContractTypeId],
-) -> CustomerKey {
-    let mut hash = Sha256::new();
-    match (&recipient.phone, &recipient.email) {
-        (Some(phone), _) => hash.update(phone),
-        (None, email) => hash.update(email.as_deref().unwrap_or_default().to_lowercase()),
-    }
-    for id in sorted_types {
-        hash.update(b"\0");
-        hash.update(id.0.to_be_bytes());
-    }
-    kept(hash)
+) -> [Option<CustomerKey>; 2] {
+    let lower = email.as_ref().map(|email| email.to_lowercase());
+    [phone, &lower].map(|address| {
+        let mut hash = Sha256::new_with_prefix(address.as_ref()?);
+        for id in sorted_types {
+            hash.update(b"\0");
+            hash.update(id.0.to_be_bytes());
+        }
+        Some(kept(hash))
+    })
 }
 
 /// The values of the columns that `[identity]` names, folded; of numbers, what they come to (`0012`, `12.0`).
@@ -155,7 +127,8 @@ mod tests {
     fn what_tells_invitations_apart_stays_as_ledgers_have_it() {
         let key = |phone: &str, email: &str, types: &[i64]| {
             let types: Vec<ContractTypeId> = types.iter().copied().map(ContractTypeId).collect();
-            key_of_recipient(&recipient(phone, email), &types)
+            let [phone, email] = keys_of_recipient(&recipient(phone, email), &types);
+            phone.or(email)
         };
         let one = key("+201012345678", "", &[414]);
         assert_eq!(one, key("+201012345678", "a@example.com", &[414]));
@@ -172,6 +145,7 @@ mod tests {
         assert_ne!(key_of_values(["1-11"]), key_of_values(["11-1"]));
         assert_ne!(key_of_values(["a", "bc"]), key_of_values(["ab", "c"]));
         assert_eq!(key_of_values(["0012.50"]), key_of_values(["12.5"]));
+        let one = one.expect("a key by phone");
         assert_eq!(one[..4], [0xab, 0xc3, 0x77, 0xe6]);
         assert_eq!(key_of_values(["A-1"])[..4], [0x0c, 0x5a, 0x4f, 0x3a]);
     }

@@ -171,15 +171,10 @@ pub fn western_digits(text: &str) -> Cow<'_, str> {
 }
 
 fn western_digit(c: char) -> char {
-    let digit = |zero| {
-        u32::from(c)
-            .checked_sub(zero)
-            .and_then(|digit| char::from_digit(digit, 10))
-    };
-    [0x660, 0x6F0, 0xFF10]
-        .into_iter()
-        .find_map(digit)
-        .unwrap_or(c)
+    let is_foreign = matches!(c, '٠'..='٩' | '۰'..='۹' | '０'..='９');
+    // In each of them zero is a multiple of sixteen.
+    let digit = char::from_digit(u32::from(c) % 16, 10);
+    digit.filter(|_| is_foreign).unwrap_or(c)
 }
 
 /// Letters that Arabic and Persian keyboards write differently for one sound.
@@ -191,6 +186,13 @@ fn plain_letter(c: char) -> char {
         'ک' => 'ك',
         other => other,
     }
+}
+
+/// What all of several say, where they say the same.
+pub fn agreed<T: PartialEq>(mut all: impl Iterator<Item = Option<T>>) -> Option<T> {
+    let first = all.next()??;
+    all.all(|other| other.as_ref() == Some(&first))
+        .then_some(first)
 }
 
 /// The candidate that looks most like `name`, if one looks like it at all.

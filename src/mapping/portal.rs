@@ -21,7 +21,6 @@ const SAMPLED_ROWS: usize = 1000;
 
 const NAMES: &str = "names customers (by phone, e-mail or national id)";
 
-/// The columns that tell.
 pub struct Portal {
     customer: Column,
     kind: Kind,
@@ -65,11 +64,7 @@ impl Portal {
             .ok_or_else(|| no_column("tells how far a contract is", "--stage"))?;
         let at = find(&named.at, &WORDS.follow.at)?;
         let customer = find(&named.match_column, &[])?;
-        let mut date = Kind::Date {
-            input: None,
-            output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
-            order: None,
-        };
+        let mut date = Kind::date(None, "%Y-%m-%dT%H:%M:%SZ");
         let mut evidence = Evidence::default();
         let mut sample = Vec::new();
         while let Some(row) = next()? {
@@ -128,7 +123,6 @@ impl Portal {
         })
     }
 
-    /// Whether a row has a time.
     pub fn is_dated(&self, row: &Row) -> bool {
         let at = self.at.as_ref();
         at.is_some_and(|(column, _)| !row.cell(column.index).is_empty())
@@ -186,13 +180,9 @@ fn last_part(name: &str) -> &str {
 /// The column with the most telling of these names; its header stands there once.
 fn by_name<'a>(header: &Header<'a>, names: &[String]) -> Result<Option<&'a Column>, ConfigProblem> {
     let means = |column: &Column, name: &String| fold(last_part(&column.name)) == fold(name);
-    let mut found = names
-        .iter()
-        .filter_map(|name| header.columns.iter().find(|column| means(column, name)));
-    found
-        .next()
-        .map(|column| header.find(&column.name))
-        .transpose()
+    let column = |name| header.columns.iter().find(|column| means(column, name));
+    let found = names.iter().find_map(column);
+    found.map(|column| header.find(&column.name)).transpose()
 }
 
 /// What most of a column's values are, if they name customers: read as the recipient is; landlines too, since nothing is sent.

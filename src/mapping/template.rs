@@ -25,7 +25,6 @@ const FILTERS: &str = "abs capitalize d default first float int last length lowe
 /// Those of them that give a number, whatever they are given.
 const NUMBER_FILTERS: &str = "abs float int length round";
 
-/// A compiled template.
 #[derive(Debug)]
 pub(crate) struct Template {
     /// With the template under [`NAME`].
@@ -60,14 +59,12 @@ impl Template {
         let columns = self.columns.iter().map(Value::from);
         let row: BTreeMap<Value, Value> = columns.zip(values.iter().map(Value::from)).collect();
         let mut bounded = Bounded(Vec::new());
-        let template = self.environment.get_template(NAME);
-        template
-            .and_then(|template| {
-                template
-                    .render_captured_to(context! { row }, &mut bounded)
-                    .map(drop)
-            })
-            .map_err(|error| error.kind().to_string())?;
+        let write = || {
+            let template = self.environment.get_template(NAME)?;
+            template.render_captured_to(context! { row }, &mut bounded)?;
+            Ok(())
+        };
+        write().map_err(|error: Error| error.kind().to_string())?;
         String::from_utf8(bounded.0).map_err(|error| error.utf8_error().to_string())
     }
 }

@@ -20,10 +20,10 @@ pub(crate) struct Words {
     pub roles: HashMap<Role, Vec<String>>,
     pub follow: Follow,
     pub secrets: Vec<String>,
-    pub nothing: Vec<String>,
-    pub yes: Vec<String>,
-    pub no: Vec<String>,
-    pub negations: Vec<String>,
+    pub nothing: HashSet<String>,
+    pub yes: HashSet<String>,
+    pub no: HashSet<String>,
+    pub negations: HashSet<String>,
     pub negating_beginnings: Vec<String>,
     pub months: Vec<Vec<String>>,
     #[serde(deserialize_with = "folded")]
@@ -34,17 +34,17 @@ pub(crate) struct Words {
     pub signatures: Vec<String>,
     /// Folded, within a folded name.
     pub births: Vec<String>,
-    pub noise: Vec<String>,
-    pub customers: Vec<String>,
-    pub bare_numbers: Vec<String>,
-    pub reach: Vec<String>,
-    pub other_people: Vec<String>,
-    pub products: Vec<String>,
+    pub noise: HashSet<String>,
+    pub customers: HashSet<String>,
+    pub bare_numbers: HashSet<String>,
+    pub reach: HashSet<String>,
+    pub other_people: HashSet<String>,
+    pub products: HashSet<String>,
     pub mobiles: Vec<String>,
-    pub number_kinds: Vec<String>,
-    pub digits_that_are_text: Vec<String>,
-    pub alternatives: Vec<String>,
-    pub bare_names: Vec<String>,
+    pub number_kinds: HashSet<String>,
+    pub digits_that_are_text: HashSet<String>,
+    pub alternatives: HashSet<String>,
+    pub bare_names: HashSet<String>,
     pub name_parts: Vec<Vec<String>>,
     pub address_parts: Vec<String>,
     pub other_columns: Vec<String>,
@@ -112,7 +112,6 @@ pub(crate) fn names_a_birth_date(name: &str) -> bool {
     matches!(&*folded, "dob" | "d.o.b" | "d.o.b.") || words.any(|word| folded.contains(word))
 }
 
-/// Whether a text is the word or the sign of a currency.
 pub(crate) fn is_currency(text: &str) -> bool {
     WORDS.currency.contains(&fold_choice(text))
 }

@@ -26,10 +26,8 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unprintable) {
         return Cow::Borrowed(text);
     }
-    let text = text.replace("\r\n", "\n");
-    let mut shown = text.replace(turns_direction, "");
-    shown = shown.replace(is_unprintable, REPLACEMENT);
-    Cow::Owned(shown)
+    let text = text.replace("\r\n", "\n").replace(turns_direction, "");
+    Cow::Owned(text.replace(is_unprintable, REPLACEMENT))
 }
 
 /// The same for a text of ours, which keeps its colours.
@@ -161,7 +159,6 @@ pub fn unguarded(text: &str) -> &str {
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes a value into custody.
     pub fn new(value: impl Into<String>) -> Self {
         Secret(SecretString::from(value.into()))
     }
@@ -198,42 +195,31 @@ pub fn mask(value: &str) -> String {
             return format!("{head}****{tail}");
         }
     }
-    chars
-        .first()
-        .map_or_else(String::new, |first| format!("{first}***"))
+    let first = chars.first();
+    first.map_or_else(String::new, |first| format!("{first}***"))
 }
 
 /// `31/12/1990` or `1990-12-31`, with a time or without.
 fn is_written_as_date(value: &str) -> bool {
     let (day, time) = value.split_once([' ', 'T']).unwrap_or((value, ""));
-    let is_number = |part: &&str| part.chars().all(char::is_numeric);
-    let length = |part: &str| {
-        Some(part)
-            .filter(is_number)
-            .map_or(0, |part| part.chars().count())
-    };
-    let lengths: Vec<usize> = day.split(['/', '-', '.']).map(length).collect();
+    let parts: Vec<&str> = day.split(['/', '-', '.']).collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.chars().count()).collect();
     matches!(lengths[..], [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 2 | 4])
+        && parts.concat().chars().all(char::is_numeric)
         && !time.contains(char::is_alphabetic)
 }
 
 /// A date that is known to be one, in whatever form: its year, and of everything else the shape.
 pub fn mask_date(date: &str) -> String {
-    let mut masked = String::new();
-    let mut rest = date;
-    while let Some(first) = rest.chars().next() {
-        let is_alike = |c: char| c.is_numeric() == first.is_numeric();
-        let end = rest.find(|c| !is_alike(c)).unwrap_or(rest.len());
-        let (run, behind) = rest.split_at(end);
-        let is_year = matches!(run.chars().count(), 4 | 8) && first.is_numeric();
-        masked.extend(run.chars().enumerate().map(|(at, c)| match c {
-            _ if is_year && at < 4 => c,
-            _ if c.is_alphanumeric() => '*',
-            _ => c,
-        }));
-        rest = behind;
-    }
-    masked
+    let chars: Vec<char> = date.chars().collect();
+    let runs = chars.chunk_by(|one, next| one.is_numeric() == next.is_numeric());
+    let masked = runs.flat_map(|run| {
+        let is_year = matches!(run.len(), 4 | 8) && run[0].is_numeric();
+        let hides = move |at, c: char| c.is_alphanumeric() && !(is_year && at < 4);
+        let chars = run.iter().enumerate();
+        chars.map(move |(at, &c)| if hides(at, c) { '*' } else { c })
+    });
+    masked.collect()
 }
 
 /// Masks whatever in a foreign text (a vendor's message, say) looks like personal data: seven digits or more, in groups too,
@@ -242,14 +228,10 @@ pub fn mask_text(text: &str) -> String {
     let is_group = |piece: &str| {
         piece.contains(char::is_numeric) && !piece.contains(|c: char| c.is_alphabetic() || c == '@')
     };
-    let mut pieces: Vec<String> = Vec::new();
-    for piece in text.split_inclusive(char::is_whitespace) {
-        match pieces.last_mut() {
-            Some(last) if is_group(last) && is_group(piece) => last.push_str(piece),
-            _ => pieces.push(piece.to_owned()),
-        }
-    }
-    let masked = pieces.iter().map(|piece| {
+    let pieces: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
+    let runs = pieces.chunk_by(|one, next| is_group(one) && is_group(next));
+    let masked = runs.map(|run| {
+        let piece = run.concat();
         let words = piece.trim_end();
         let digits = words.chars().filter(|c| c.is_numeric()).count();
         let is_email = words.contains('@') && words.contains(char::is_alphanumeric);
@@ -258,7 +240,7 @@ pub fn mask_text(text: &str) -> String {
         if !is_ours && (digits >= 7 || is_email || words.chars().count() >= 40) {
             format!("{}{}", mask(words), &piece[words.len()..])
         } else {
-            piece.clone()
+            piece
         }
     });
     masked.collect()

@@ -280,12 +280,10 @@ pub fn compares(code: &str) -> bool {
     CODES.get(code).is_some_and(|code| code.compares)
 }
 
-/// What a problem's code means.
 pub fn meaning(code: &str) -> Option<&'static str> {
     CODES.get(code)?.en.as_deref()
 }
 
-/// What a code means, in Arabic.
 pub fn meaning_in_arabic(code: &str) -> Option<&'static str> {
     Some(&CODES.get(code)?.ar)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil;
+use rust_xlsxwriter::utility::column_number_to_name;
 
 /// The number that a spreadsheet shows beside a row: the first line of the sheet is 1, blank rows count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
@@ -28,16 +29,7 @@ pub struct Column {
 impl Column {
     /// The letters that a spreadsheet shows above this column: A, B, …, Z, AA, ….
     pub fn letters(&self) -> String {
-        let mut rest = self.index;
-        let mut letters = Vec::new();
-        loop {
-            letters.push(b'A' + u8::try_from(rest % 26).unwrap_or(0));
-            if rest < 26 {
-                break;
-            }
-            rest = rest / 26 - 1;
-        }
-        letters.iter().rev().map(|&b| char::from(b)).collect()
+        column_number_to_name(self.index.try_into().unwrap_or(0))
     }
 }
 

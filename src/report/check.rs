@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::{self, Seek, Write};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -74,7 +74,7 @@ pub(super) struct Group {
 
 impl CheckTally {
     /// A tally that counts where these fields, fed by columns at these places, are left empty.
-    pub fn new(fields: Vec<(String, Vec<usize>)>, is_for_json: bool) -> CheckTally {
+    pub fn new(fields: IndexSet<(String, Vec<usize>)>, is_for_json: bool) -> CheckTally {
         let fields = fields.into_iter();
         CheckTally {
             empty: fields.map(|(field, places)| (field, places, 0)).collect(),

@@ -16,7 +16,6 @@ use crate::model::{ContractTypeId, Form};
 /// A column with more different values than this is no list of products.
 const MOST_PRODUCTS: usize = 30;
 
-/// What is known of the contract types.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Contract {
     /// The same for every row; none when a column tells, or nobody does.
@@ -64,7 +63,6 @@ impl Contract {
         self.words.iter().any(|(_, id)| id.is_none())
     }
 
-    /// Those that are known so far.
     pub(super) fn known(&self) -> BTreeSet<ContractTypeId> {
         let meant = self.words.iter().filter_map(|(_, id)| *id);
         self.types.iter().copied().chain(meant).collect()

@@ -46,7 +46,6 @@ impl Target {
     }
 }
 
-/// What is proposed for one column.
 #[derive(Debug, Clone)]
 pub struct ColumnGuess {
     pub column: Column,
@@ -204,7 +203,6 @@ impl Goal {
         matches!(self.target, Target::Field(_)) && self.is_of_recipient()
     }
 
-    /// Whether its values are words, not digits.
     fn is_words(&self) -> bool {
         let is_text = matches!(self.field_type, FieldType::Text | FieldType::Choice);
         is_text && self.concept.is_some_and(|concept| concept.is_words)
@@ -242,7 +240,7 @@ impl Goal {
             _ if profile.count == 0 => return Vote::Nothing,
             _ if self.is_recipients_own() && profile.is_one_for_all() => return Vote::Against,
             (Some(choices), _) => {
-                let share = profile.choices_of(choices);
+                let share = profile.share_of_distinct(|value| choices.read(value).is_ok());
                 let is_telling = share >= 0.9 && profile.distinct.len() >= 2;
                 (share, 0.3, 0.6, is_telling)
             }

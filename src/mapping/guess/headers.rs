@@ -1,8 +1,9 @@
 //! Reduces a header to the words that say what the column is about, and holds it against the names that things have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
+use crate::mapping::form::names_of;
 use crate::mapping::header::parts;
 use crate::mapping::names::{fold, words};
 use crate::mapping::words::{Role, WORDS};
@@ -34,12 +35,10 @@ pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
     let others = WORDS.other_columns.iter().filter(is_telling);
     let roles = [Role::Phone, Role::Email, Role::ContractType];
     let roles = roles.into_iter().flat_map(Role::names);
-    let mut names: Vec<&String> = concepts.chain(others).chain(roles).collect();
-    for field in forms.values().flat_map(|form| &form.fields) {
-        names.extend([&field.key, &field.label, &field.label_ar]);
-    }
-    names.retain(|name| !name.is_empty());
-    names.into_iter().cloned().collect()
+    let fields = forms.values().flat_map(|form| &form.fields);
+    let names = concepts.chain(others).chain(roles).cloned();
+    let names = names.chain(fields.flat_map(names_of).map(str::to_owned));
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// Whether a header or a key speaks of somebody beside the customer, such as a guarantor.
@@ -75,9 +74,9 @@ impl Words {
         let are_of_another = words.windows(2).any(|pair| is_another(pair[0], pair[1]));
         // A header of nothing but noise says just that: whose column it is.
         if !are_of_another && !words.iter().copied().all(is_noise) {
-            let is_bare = |word| is_number(word) || is_listed(&WORDS.bare_numbers, word);
+            let is_bare = |word| is_number(word) || WORDS.bare_numbers.contains(word);
             let are_bare = words.iter().all(|&word| is_noise(word) || is_bare(word));
-            let reaches = |word| are_bare && is_listed(&WORDS.reach, word);
+            let reaches = |word: &str| are_bare && WORDS.reach.contains(word);
             words.retain(|word| !is_noise(word) || reaches(word));
         }
         let joined = words.concat();
@@ -119,13 +118,13 @@ impl Words {
         name.each().all(|word| self.each().any(|own| own == word))
     }
 
-    pub fn has_one_of(&self, known: &[String]) -> bool {
-        self.each().any(|word| is_listed(known, word))
+    pub fn has_one_of(&self, known: &HashSet<String>) -> bool {
+        self.each().any(|word| known.contains(word))
     }
 
     /// Without numbers and words such as `other`; none where there are none of them.
     pub fn of_the_first(&self) -> Option<Words> {
-        let is_own = |word: &&str| !is_listed(&WORDS.alternatives, word) && !is_number(word);
+        let is_own = |word: &&str| !WORDS.alternatives.contains(*word) && !is_number(word);
         let (own, further): (Vec<&str>, Vec<&str>) = self.each().partition(is_own);
         (!further.is_empty()).then(|| Words::of(&own.join(" ")))
     }
@@ -157,13 +156,9 @@ impl Words {
     }
 }
 
-fn is_listed(list: &[String], word: &str) -> bool {
-    list.iter().any(|known| known == word)
-}
-
 fn is_noise(word: &str) -> bool {
     let mut lists = [&WORDS.noise, &WORDS.customers, &WORDS.reach].into_iter();
-    lists.any(|list| is_listed(list, word))
+    lists.any(|list| list.contains(word))
 }
 
 fn is_number(word: &str) -> bool {
@@ -173,13 +168,13 @@ fn is_number(word: &str) -> bool {
 /// Whether two words in this order speak of another customer: `second applicant`, `client 2`, `العميل الثاني`. `Customer's second
 /// mobile` is his own.
 fn is_another(one: &str, other: &str) -> bool {
-    let is_customer = |word| is_listed(&WORDS.customers, word);
-    let is_further = |word| is_listed(&WORDS.alternatives, word);
+    let is_customer = |word| WORDS.customers.contains(word);
+    let is_further = |word| WORDS.alternatives.contains(word);
     if is_customer(one) {
         let is_counted = other.parse().is_ok_and(|number: u32| number > 1);
         is_counted || (is_arabic(other) && is_further(other))
     } else {
-        let is_person = is_further(one) || is_listed(&WORDS.other_people, one);
+        let is_person = is_further(one) || WORDS.other_people.contains(one);
         is_person && is_customer(other) && !is_arabic(other)
     }
 }
@@ -206,7 +201,7 @@ pub(super) struct HeaderWords {
     /// Without a number at its end (`Mobile 2`), and that number.
     numbered: Option<(Words, u32)>,
     /// How well it names something that customer sheets have beside and no form field is meant by.
-    other: f64,
+    pub other: f64,
     /// It is a name that the table knows, or speaks of somebody beside the customer.
     pub says_something_else: bool,
 }
@@ -228,10 +223,6 @@ impl HeaderWords {
             whole,
             other,
         }
-    }
-
-    pub fn says_other(&self) -> bool {
-        self.other >= BY_NAME
     }
 
     pub fn says_mobile(&self) -> bool {

@@ -149,11 +149,6 @@ impl Profile {
         self.has_open_dates && self.date_forms[0].is_some()
     }
 
-    /// The share of different values that mean one of a field's choices.
-    pub fn choices_of(&self, choices: &Choices) -> f64 {
-        self.share_of_distinct(|value| choices.read(value).is_ok())
-    }
-
     /// The share of different values that are marital states: by them the column is known where there is no form.
     pub fn marital_states(&self) -> f64 {
         self.share_of_distinct(|value| group_of(value).is_some_and(|at| at < MARITAL_STATES))
@@ -164,7 +159,8 @@ impl Profile {
         self.share_of_distinct(|value| group_of(value).is_some())
     }
 
-    fn share_of_distinct(&self, is_so: impl Fn(&str) -> bool) -> f64 {
+    /// Of different values.
+    pub fn share_of_distinct(&self, is_so: impl Fn(&str) -> bool) -> f64 {
         let so = self.distinct.iter().filter(|value| is_so(value)).count();
         share(so, self.distinct.len())
     }

@@ -7,7 +7,7 @@ use super::goals::{
     CONTRACT_TYPE, ColumnGuess, EMAIL, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, PHONE, Target,
     goals, labels_of,
 };
-use super::headers::{Words, all};
+use super::headers::{BY_NAME, Words, all};
 use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
 use crate::mapping::names::fold;
@@ -27,7 +27,6 @@ const FIRST_PLACE: usize = 0;
 const BARE_PLACE: usize = 1;
 const LAST_PLACE: usize = 99;
 
-/// A mapping as proposed.
 #[derive(Debug, Clone)]
 pub struct Proposal {
     /// Every column that has a header.
@@ -37,7 +36,6 @@ pub struct Proposal {
     goals: Vec<Goal>,
     /// Whether all forms of the contract types are known.
     has_form: bool,
-    /// The forms that are stored.
     pub forms: BTreeMap<ContractTypeId, Form>,
     /// Of phones without a country code.
     pub(super) country: Country,
@@ -71,9 +69,8 @@ impl Proposal {
         };
         let contract = Contract::of(&columns, types, &forms, &header_types);
         // Of a column that says something unknown, rows may have any.
-        let is_any = contract.is_open();
-        let possible = contract.known().into_iter().filter(|_| !is_any).collect();
-        let (goals, has_form) = goals(&possible, &forms);
+        let known = Some(contract.known()).filter(|_| !contract.is_open());
+        let (goals, has_form) = goals(&known.unwrap_or_default(), &forms);
         let mut proposal = Proposal {
             columns,
             contract,
@@ -313,10 +310,7 @@ impl Proposal {
 
     /// `Mobile 2`, `Other mobile`, beside the column that is taken for the phone.
     fn join_alternatives(&mut self, target: &Target, share: fn(&Profile) -> f64) {
-        let goal = self
-            .goal(target)
-            .filter(|_| self.column_of(target).is_some());
-        let Some(goal) = goal else {
+        let (Some(goal), Some(_)) = (self.goal(target), self.column_of(target)) else {
             return;
         };
         let places = self.places(|column| {
@@ -369,19 +363,16 @@ impl Proposal {
 fn name_place(words: &Words) -> Option<usize> {
     let is_one = |names: &[String]| all(names).iter().any(|name| name.sorted == words.sorted);
     let is_named = |key| WORDS.concept(key).is_some_and(|it| is_one(&it.names));
-    if is_named(FIRST_NAME) {
-        return Some(FIRST_PLACE);
-    }
-    if is_named(LAST_NAME) {
-        return Some(LAST_PLACE);
-    }
-    if let Some(at) = WORDS.name_parts.iter().position(|names| is_one(names)) {
-        return Some(at + 2);
-    }
+    let middle = WORDS.name_parts.iter().position(|names| is_one(names));
     let number: String = words.joined.matches(char::is_numeric).collect();
     let bare = words.joined.replace(char::is_numeric, "");
-    let place = number.parse().unwrap_or(BARE_PLACE);
-    WORDS.bare_names.contains(&bare).then_some(place)
+    match middle {
+        _ if is_named(FIRST_NAME) => Some(FIRST_PLACE),
+        _ if is_named(LAST_NAME) => Some(LAST_PLACE),
+        Some(at) => Some(at + 2),
+        None if WORDS.bare_names.contains(&bare) => Some(number.parse().unwrap_or(BARE_PLACE)),
+        None => None,
+    }
 }
 
 /// `monthlyIncome`: nobody writes so but who means a key.
@@ -398,7 +389,6 @@ fn is_recipients(key: &str) -> bool {
 
 /// What a person is asked, and says.
 impl Proposal {
-    /// Everything that a column may feed.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.goals.iter().map(|goal| &goal.target)
     }
@@ -432,7 +422,7 @@ impl Proposal {
     /// The places of the columns that a person is asked about: nothing tells what they are, and they may be something.
     pub fn open_places(&self) -> Vec<usize> {
         self.places(|column| {
-            let may_be = !column.candidates.is_empty() || !column.words.says_other();
+            let may_be = !column.candidates.is_empty() || column.words.other < BY_NAME;
             column.target.is_none() && column.profile.is_filled && may_be
         })
     }
@@ -458,7 +448,6 @@ impl Proposal {
         column.filter(|_| self.contract.is_open())
     }
 
-    /// Whether it is known whom to invite.
     pub fn knows_recipient(&self) -> bool {
         let known = [Target::Phone, Target::Email];
         known.iter().any(|target| self.column_of(target).is_some())

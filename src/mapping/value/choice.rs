@@ -5,14 +5,13 @@ use std::hash::Hash;
 use std::sync::LazyLock;
 
 use super::text::{self, Reading};
-use crate::mapping::names::{fold, fold_choice, nearest, words};
+use crate::mapping::names::{agreed, fold, fold_choice, nearest, words};
 use crate::mapping::words::WORDS;
 use crate::model::Fault;
 
 /// The most labels that a message lists.
 const LISTED: usize = 8;
 
-/// The choices of one field.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
     /// As people write them, in the mapping's order.
@@ -69,11 +68,7 @@ impl Choices {
             Some(sent) => sent.as_deref(),
             None => self.groups.get(&group_of(text)?)?.as_deref(),
         };
-        meaning(written).or_else(|| {
-            let mut meanings = parts_of(written).map(meaning);
-            let first = meanings.next()??;
-            meanings.all(|other| other == Some(first)).then_some(first)
-        })
+        meaning(written).or_else(|| agreed(parts_of(written).map(meaning)))
     }
 
     /// The choice that a text means which is neither a label nor a text to send.
@@ -84,17 +79,12 @@ impl Choices {
 
     fn unknown(&self, written: &str) -> Fault {
         let labels = self.labels.iter().map(String::as_str);
-        let labels = labels.filter(|label| may_mean(written, label));
-        if let Some(label) = nearest(written, labels) {
+        let near = labels.clone().filter(|label| may_mean(written, label));
+        if let Some(label) = nearest(written, near) {
             return Fault::ChoiceMisspelt(label.to_owned());
         }
-        let mut listed: Vec<&str> = self
-            .labels
-            .iter()
-            .map(String::as_str)
-            .take(LISTED)
-            .collect();
-        listed.extend((self.labels.len() > LISTED).then_some("…"));
+        let more = (self.labels.len() > LISTED).then_some("…");
+        let listed: Vec<&str> = labels.take(LISTED).chain(more).collect();
         Fault::ChoiceUnlisted(listed.join(", "))
     }
 }
@@ -113,11 +103,7 @@ static GROUPS: LazyLock<HashMap<String, usize>> = LazyLock::new(|| {
 /// The group of words that mean the same as this one, or as all of several that stand in one cell (`Single / أعزب`).
 pub(crate) fn group_of(value: &str) -> Option<usize> {
     let of_word = |word: &str| GROUPS.get(&fold(word)).copied();
-    of_word(value).or_else(|| {
-        let mut groups = parts_of(value).map(of_word);
-        let first = groups.next()?;
-        groups.all(|group| group == first).then_some(first)?
-    })
+    of_word(value).or_else(|| agreed(parts_of(value).map(of_word)))
 }
 
 /// What stands in one cell, or one choice, in two languages.
@@ -156,9 +142,8 @@ fn meanings<'a, K: Eq + Hash>(
 /// What goes out for a yes or a no, in English, Arabic or digits.
 pub(super) fn yes_or_no(shown: &str) -> Option<&'static str> {
     let answer = fold_choice(shown);
-    let is_among = |words: &[String]| words.iter().any(|word| fold_choice(word) == answer);
-    let no = || is_among(&WORDS.no).then_some("false");
-    is_among(&WORDS.yes).then_some("true").or_else(no)
+    let no = || WORDS.no.contains(&answer).then_some("false");
+    WORDS.yes.contains(&answer).then_some("true").or_else(no)
 }
 
 /// A label in the spelling that cells arrive in.

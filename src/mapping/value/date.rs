@@ -41,7 +41,6 @@ pub enum DateOrder {
 /// What a written date says: year, day and month, and the order of those where the year stands first or the month by its name.
 type Written = (i16, [i8; 2], Option<DateOrder>);
 
-/// Reads a cell as a date, to go out in the form `output`.
 pub(super) fn read(
     given: Given<'_>,
     input: Option<&str>,
@@ -119,12 +118,13 @@ pub(super) fn proved(text: &str) -> Option<DateOrder> {
 
 /// Whether a program that puts the month where the text has the day would leave it a text; none if it is no date.
 pub(super) fn is_left_over(text: &str, input: Option<&str>) -> Option<bool> {
-    match input {
-        Some(form) => Some(parsed(&western_digits(text), form).ok()?.day() > 12),
-        None => take_apart(&western_digits(text))
-            .ok()
-            .map(|_| proved(text).is_some()),
-    }
+    let western = western_digits(text);
+    Some(match input {
+        Some(form) => parsed(&western, form).ok()?.day() > 12,
+        None => take_apart(&western)
+            .is_ok()
+            .then(|| proved(text).is_some())?,
+    })
 }
 
 /// A number in a date field is the digits of the form `input` (20240229), or a spreadsheet's serial number.
@@ -239,10 +239,8 @@ impl Part {
             1 | 2 if is_digits(text) => text.parse().ok().map(Part::Small),
             _ => {
                 let name = fold_choice(text);
-                let at = WORDS
-                    .months
-                    .iter()
-                    .position(|names| names.contains(&name))?;
+                let mut months = WORDS.months.iter();
+                let at = months.position(|names| names.contains(&name))?;
                 Some(Part::Month(i8::try_from(at + 1).ok()?))
             }
         }

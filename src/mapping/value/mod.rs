@@ -27,7 +27,6 @@ use text::Given;
 /// How a cell is to be read.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// Text as it stands.
     Text,
     /// A number: Western digits, `.`, no separators for thousands.
     Number {
@@ -155,6 +154,15 @@ fn as_shown(given: Given<'_>) -> Result<Cow<'_, str>, Fault> {
 }
 
 impl Kind {
+    /// A date whose column has not told its order.
+    pub(crate) fn date(input: Option<String>, output: &str) -> Kind {
+        Kind::Date {
+            input,
+            output: output.to_owned(),
+            order: None,
+        }
+    }
+
     /// Reads a cell; `None` when it is empty but for white space and invisible characters, or says that there is nothing.
     pub fn read<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
         let given = match cell {

@@ -219,43 +219,39 @@ pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
     if digits.len() != ID_DIGITS || !is_digits(national_id) {
         return None;
     }
-    let pair = |at: usize| i16::from(digits[at] - b'0') * 10 + i16::from(digits[at + 1] - b'0');
+    let pair = |at: usize| national_id[at..at + 2].parse::<i8>().ok();
     let century = match digits[0] {
         b'2' => 1900,
         b'3' => 2000,
         _ => return None,
     };
-    let (month, day) = (i8::try_from(pair(3)).ok()?, i8::try_from(pair(5)).ok()?);
-    let date = civil::Date::new(century + pair(1), month, day).ok()?;
+    let date = civil::Date::new(century + i16::from(pair(1)?), pair(3)?, pair(5)?).ok()?;
     (date.year() <= LATEST_BIRTH_YEAR).then_some(date)
 }
 
-/// Reads a cell as a national id.
 pub(super) fn read_national_id(given: Given<'_>) -> Result<Reading<'static>, Fault> {
     let [no_digits, rounded] = [Fault::NationalIdNotDigits, Fault::NationalIdRounded];
     let shown = digits(
         given,
         [no_digits.clone(), no_digits.clone(), rounded.clone()],
     )?;
-    let digits = shown
-        .text
-        .replace(|c: char| c.is_whitespace() || is_dash(c), "");
+    let is_gap = |c: char| c.is_whitespace() || is_dash(c);
+    let digits = shown.text.replace(is_gap, "");
     if !is_digits(&digits) {
         return Err(no_digits);
     }
+    // The published codes: cities, Delta, Upper Egypt, frontiers, born abroad.
+    let is_known = |code: &str| {
+        matches!(
+            code.parse(),
+            Ok(1..=4 | 11..=19 | 21..=29 | 31..=35 | 88_u8)
+        )
+    };
     match digits.len() {
         ID_DIGITS if digits.ends_with(ZEROS_OF_ROUNDING) => Err(rounded),
         ID_DIGITS if !digits.starts_with(['2', '3']) => Err(Fault::NationalIdCentury),
         ID_DIGITS if birth_date_of(&digits).is_none() => Err(Fault::NationalIdBirth),
-        // The published codes: cities, Delta, Upper Egypt, frontiers, born abroad.
-        ID_DIGITS
-            if !matches!(
-                digits[7..9].parse::<u8>(),
-                Ok(1..=4 | 11..=19 | 21..=29 | 31..=35 | 88)
-            ) =>
-        {
-            Err(Fault::NationalIdGovernorate)
-        }
+        ID_DIGITS if !is_known(&digits[7..9]) => Err(Fault::NationalIdGovernorate),
         ID_DIGITS => Ok(Reading::new(digits, shown.repaired)),
         13 => Err(Fault::NationalIdShort),
         count => Err(Fault::NationalIdLength(count)),

@@ -108,7 +108,6 @@ struct Dialled {
     international: bool,
     /// Western digits only.
     digits: String,
-    /// Whether getting them took a repair.
     repaired: bool,
 }
 

@@ -158,10 +158,8 @@ fn is_misread(text: &str) -> bool {
         return true;
     }
     // Arabic letters alone are nothing that bytes look like when they are misread, and most text is that.
-    if text
-        .chars()
-        .all(|c| c.is_ascii() || matches!(c, '\u{621}'..='\u{652}'))
-    {
+    let is_plain = |c: char| c.is_ascii() || matches!(c, '\u{621}'..='\u{652}');
+    if text.chars().all(is_plain) {
         return false;
     }
     let words = || text.split_whitespace().chain([text]);
@@ -183,12 +181,10 @@ fn is_misread_utf8(word: &str) -> bool {
     };
     let foreign = |text: &str| text.chars().filter(|c| !c.is_ascii()).count();
     // One pair in Arabic may be a coincidence, an accented Latin letter or a quote is none.
-    utf8(WINDOWS_1252).is_some_and(|meant| {
-        foreign(&meant) >= 2
-            || meant
-                .chars()
-                .any(|c| matches!(c, '\u{A0}'..='\u{FF}' | '\u{2010}'..='\u{203A}'))
-    }) || utf8(WINDOWS_1256).is_some_and(|meant| foreign(&meant) >= 2)
+    let is_telling = |c| matches!(c, '\u{A0}'..='\u{FF}' | '\u{2010}'..='\u{203A}');
+    let is_meant = |meant: String| foreign(&meant) >= 2 || meant.contains(is_telling);
+    utf8(WINDOWS_1252).is_some_and(is_meant)
+        || utf8(WINDOWS_1256).is_some_and(|meant| foreign(&meant) >= 2)
 }
 
 /// Whether a text is nothing but Western digits.

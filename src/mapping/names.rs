@@ -203,12 +203,10 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         strsim::jaro_winkler(&wanted, &candidate)
             .max(strsim::normalized_damerau_levenshtein(&wanted, &candidate))
     };
-    candidates
-        .into_iter()
-        .map(|candidate| (likeness(candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH && !wanted.is_empty())
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
+    let all = candidates.into_iter();
+    let all = all.map(|candidate| (likeness(candidate), candidate));
+    let near = all.filter(|(likeness, _)| *likeness >= LIKE_ENOUGH && !wanted.is_empty());
+    Some(near.max_by(|a, b| a.0.total_cmp(&b.0))?.1)
 }
 
 /// A hint that offers the nearest name, else nothing.

@@ -153,10 +153,7 @@ impl Portal {
 }
 
 fn unusable(file: &str) -> impl Fn(ConfigProblem) -> Error {
-    move |problem| {
-        let message = format!("{file}: {}.", problem.message);
-        Error::unusable("column_unknown", message).hint(problem.hint)
-    }
+    move |told| Error::of("column_unknown", &[&file, &told.message, &told.hint])
 }
 
 fn no_column(header: &Header<'_>, what: &str, again: &str, flag: &str) -> ConfigProblem {

@@ -152,19 +152,14 @@ impl TryFrom<String> for LinkTemplate {
 
     /// Takes a template such as `https://onboard.example/start?session={{ token }}`; or says what is wrong, and advice.
     fn try_from(text: String) -> Result<Self, String> {
-        let gaps = text.split("{{").skip(1);
-        let names: Option<Vec<&str>> = gaps
-            .map(|gap| Some(gap.split_once("}}")?.0.trim()))
-            .collect();
-        let is_unknown = |name: &&&str| !matches!(**name, "token" | "row");
-        let why = match names
-            .as_ref()
-            .map(|names| (names.iter().find(is_unknown), names))
-        {
-            None => "has a {{ that is not closed by }}".to_owned(),
-            Some((Some(other), _)) => format!("uses {other:?}, which is not known here"),
-            Some((None, names)) if names.contains(&"token") => return Ok(LinkTemplate(text)),
-            _ => "does not use {{ token }}, so every link would be the same".to_owned(),
+        let gaps = text.split("{{").skip(1).map(|gap| gap.split_once("}}"));
+        let names: Vec<Option<&str>> = gaps.map(|gap| Some(gap?.0.trim())).collect();
+        let mut known = names.iter().flatten();
+        let why = match known.find(|name| !matches!(**name, "token" | "row")) {
+            _ if names.contains(&None) => "has a {{ that is not closed by }}".to_owned(),
+            Some(other) => format!("uses {other:?}, which is not known here"),
+            None if names.contains(&Some("token")) => return Ok(LinkTemplate(text)),
+            None => "does not use {{ token }}, so every link would be the same".to_owned(),
         };
         Err(
             why + "\nwrite it like \"https://onboard.example/start?session={{ token }}\"; {{ row }} is known as well"

@@ -31,14 +31,14 @@ impl Choices {
         let pairs: Vec<(String, String)> = pairs.into_iter().collect();
         let labels = pairs.iter().map(|(label, sent)| (label, sent));
         let sent_texts = pairs.iter().map(|(_, sent)| (sent, sent));
+        let said = labels.clone().chain(sent_texts.clone());
         let mut exact = HashMap::new();
-        for (text, sent) in labels.clone().chain(sent_texts.clone()) {
+        for (text, sent) in said.clone() {
             exact.entry(spelling(text)).or_insert(sent.clone());
         }
         // One letter or digit is a code, of whatever the form means by it: `M` may be married.
-        let said = labels.clone().chain(sent_texts.clone());
-        let said = said.filter(|(text, _)| text.chars().count() > 1);
-        let groups = said.filter_map(|(text, sent)| Some((group_of(text)?, sent)));
+        let words = said.filter(|(text, _)| text.chars().count() > 1);
+        let groups = words.filter_map(|(text, sent)| Some((group_of(text)?, sent)));
         let fold = |(text, sent): (&String, _)| (fold_choice(text), sent);
         let mut folded = meanings(sent_texts.map(fold));
         folded.extend(meanings(labels.map(fold)));

@@ -231,10 +231,8 @@ pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
 
 pub(super) fn read_national_id(given: Given<'_>) -> Result<Reading<'static>, Fault> {
     let [no_digits, rounded] = [Fault::NationalIdNotDigits, Fault::NationalIdRounded];
-    let shown = digits(
-        given,
-        [no_digits.clone(), no_digits.clone(), rounded.clone()],
-    )?;
+    let faults = [no_digits.clone(), no_digits.clone(), rounded.clone()];
+    let shown = digits(given, faults)?;
     let is_gap = |c: char| c.is_whitespace() || is_dash(c);
     let digits = shown.text.replace(is_gap, "");
     if !is_digits(&digits) {

@@ -54,9 +54,7 @@ impl Reader {
         const OTHERS: &str = "
             CREATE TEMP TABLE others AS SELECT c.body_hash, i.id, c.body_hash IS it.body_hash AS is_it, iif(EXISTS (
                 SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
-                WHERE own.invitation_id = i.id AND s.told_by = ?1), NULL, (
-                SELECT coalesce(b ->> 'phoneNumber', lower(b ->> 'email')) || (b -> '$.sessionPermissions.allowedContractTypeIds')
-                FROM (SELECT coalesce(c.body -> 'SessionInput', c.body) AS b))) AS recipient
+                WHERE own.invitation_id = i.id AND s.told_by = ?1), NULL, c.recipient) AS recipient
             FROM invitations i CROSS JOIN contents it ON it.id = i.content_id CROSS JOIN contents c ON c.invitation_id = i.id
             WHERE (i.was_created IS 1 AND c.id = i.id AND c.body_hash IS NOT it.body_hash) OR NOT EXISTS (
                 SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
@@ -124,7 +122,9 @@ impl Reader {
         let hash = body_hash(&self.salt, &invitation.body);
         let mut met: Option<Meeting> = self.db.first(BY_BODY, [hash])?;
         if met.is_none() {
-            met = self.db.first(BY_RECIPIENT, recipients(invitation))?;
+            met = self
+                .db
+                .first(BY_RECIPIENT, recipients(&self.salt, invitation))?;
         }
         if let Some(met) = &met {
             self.db.run(TAKEN, (met.invitation, hash))?;
@@ -176,11 +176,15 @@ impl MetAbove {
     }
 }
 
-/// Who is invited to what, as `others` has it: by phone, and by e-mail, which may have been all that was known.
-fn recipients(of: &Invitation) -> [Option<String>; 2] {
-    let types = json!(of.contract_types);
-    let email = of.recipient.email.as_deref().map(str::to_ascii_lowercase);
-    [of.recipient.phone.clone(), email].map(|address| Some(format!("{}{types}", address?)))
+/// Who is invited to what: by phone, and by e-mail, which may have been all that was known.
+fn recipients(salt: &Salt, of: &Invitation) -> [Option<[u8; 8]>; 2] {
+    let types = json!(of.contract_types).to_string();
+    let email = of.recipient.email.as_deref().map(str::to_lowercase);
+    [of.recipient.phone.clone(), email].map(|address| {
+        let parts = [address?, types.clone()];
+        let parts = parts.each_ref().map(String::as_bytes);
+        Some(keyed_hash(salt, b"recipient", &parts))
+    })
 }
 
 /// Tells one body from the next of the same invitation, for which 64 bits are plenty.
@@ -313,7 +317,6 @@ impl Import<'_> {
         const HERE: &str = "
             SELECT r.row FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = ?1 WHERE c.invitation_id = ?2 LIMIT 1";
         let key = masked(&self.ledger.salt, invitation.key);
-        let body = Some(&*invitation.body);
         let here = |met| self.ledger.db.value(HERE, (self.sheet, met));
         let known = match self.last_before {
             0 => None,
@@ -324,14 +327,14 @@ impl Import<'_> {
             return self.duplicate(row, first);
         }
         let Some((mut meeting, _)) = known else {
-            let id = self.content(row, None, body, None)?;
+            let id = self.content(row, None, Some(invitation), None)?;
             self.ledger.db.run(NEW, (id, key))?;
             return self.add_row(row, id, None, true);
         };
         if meeting.key != key {
             self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
         }
-        meeting.content = self.content(row, Some(meeting.invitation), body, None)?;
+        meeting.content = self.content(row, Some(meeting.invitation), Some(invitation), None)?;
         self.changed += u64::from(meeting.is_changed());
         let plan = decide(Some(meeting.standing));
         let is_due = self.ledger.meet(&meeting, plan)?;
@@ -349,21 +352,21 @@ impl Import<'_> {
         self.add_row(row, content, None, false)
     }
 
-    /// What a row holds and asks for: what an earlier sheet brought (what was purged of it is here again), or else a new one. A body
-    /// without an invitation is that of a new one, which is numbered by it.
+    /// What a row holds and asks for: what an earlier sheet brought (what was purged of it is here again), or else a new one. What is
+    /// asked without an invitation is a new one's, which is numbered by it.
     fn content(
         &mut self,
         row: &Row,
         invitation: Option<InvitationId>,
-        body: Option<&str>,
+        asked: Option<&Invitation>,
         problems: Option<String>,
     ) -> Result<i64> {
         const FIND: &str = "
             SELECT id, cells IS NULL FROM contents WHERE invitation_id IS ?1 AND hash = ?2";
         const FILL: &str = "UPDATE contents SET body = ?2, problems = ?3, cells = ?4 WHERE id = ?1";
         const ADD: &str = "
-            INSERT INTO contents (id, invitation_id, hash, body_hash, body, problems, cells)
-            VALUES (?1, coalesce(?2, iif(?5 IS NULL, NULL, ?1)), ?3, ?4, ?5, ?6, ?7)";
+            INSERT INTO contents (id, invitation_id, hash, body_hash, recipient, body, problems, cells)
+            VALUES (?1, coalesce(?2, iif(?6 IS NULL, NULL, ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
         // What is beyond the header is not kept: which of the others stand where they belong, only a person can tell.
         let is_shifted = row
             .cells
@@ -379,9 +382,10 @@ impl Import<'_> {
         });
         let cells = to_json(&cells.collect::<Vec<_>>())?;
         let (db, salt) = (&self.ledger.db, &self.ledger.salt);
-        let asked = body.or(problems.as_deref()).unwrap_or_default();
+        let body = asked.map(|asked| &*asked.body);
+        let brought = body.or(problems.as_deref()).unwrap_or_default();
         // Tells one content from the next of the same invitation, and one invalid row from the next.
-        let hash: [u8; 12] = keyed_hash(salt, b"content", &[asked.as_bytes(), cells.as_bytes()]);
+        let hash: [u8; 12] = keyed_hash(salt, b"content", &[brought.as_bytes(), cells.as_bytes()]);
         let known = match (invitation, body) {
             (None, Some(_)) => None,
             _ => db.first(FIND, (invitation, hash))?,
@@ -393,7 +397,11 @@ impl Import<'_> {
                 self.last_content += 1;
                 let id = self.last_content;
                 let body_hash = body.map(|body| body_hash(salt, body));
-                let content = (id, invitation, hash, body_hash, body, problems, cells);
+                let recipient = asked.map(|asked| recipients(salt, asked));
+                let recipient = recipient.and_then(|[phone, email]| phone.or(email));
+                let content = (
+                    id, invitation, hash, body_hash, recipient, body, problems, cells,
+                );
                 db.run(ADD, content).map(|()| id)
             }
         }

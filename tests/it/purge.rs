@@ -87,6 +87,22 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
 }
 
 #[test]
+fn who_was_purged_is_known_though_identity_and_content_change_at_once() {
+    let world = World::with_customers(1);
+    world.sent("customers.csv", 0);
+    let purge = world.line("purge --older-than 90d --yes");
+    later(&world, purge).ends(0);
+    world.config("[identity]\ncolumns = [\"fullName\"]\n");
+    let renamed = Customer::new(0).name("Another spelling");
+    world.file("customers.csv", sheet(&[renamed]));
+    let again = later(&world, world.send("customers.csv")).ends(0).json();
+    assert_eq!(
+        (&again["changed"], &again["requests"]),
+        (&json!(1), &json!(0))
+    );
+}
+
+#[test]
 fn killed_as_the_ledger_is_about_to_shrink_the_next_run_shrinks_it_and_goes_on() {
     let world = World::with_customers(300);
     world.sent("customers.csv --limit 200", 4);

@@ -82,7 +82,7 @@ impl Error {
     pub fn of(name: &'static str, fills: &[&dyn Display]) -> Self {
         let code = name.split('.').next().unwrap_or(name);
         let Some(told) = ERRORS.get(name) else {
-            return Error::unexpected(code, name);
+            return Error::new(Kind::Unexpected, code, name);
         };
         let hint = told.hint.as_deref().map(|hint| filled(hint, fills));
         Error {
@@ -100,30 +100,6 @@ impl Error {
             excerpt: None,
             others: Vec::new(),
         }
-    }
-
-    pub fn unexpected(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(Kind::Unexpected, code, message)
-    }
-
-    pub fn usage(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(Kind::Usage, code, message)
-    }
-
-    pub fn stopped(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(Kind::Stopped, code, message)
-    }
-
-    pub fn unusable(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(Kind::Unusable, code, message)
-    }
-
-    pub fn refused(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(Kind::Refused, code, message)
-    }
-
-    pub fn busy(code: &'static str, message: impl Into<String>) -> Self {
-        Error::new(Kind::Busy, code, message)
     }
 
     /// What is kept aside while a command works has no place.

@@ -32,10 +32,7 @@ pub fn keep_panics_short(output: Output) {
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location();
         let place = place.map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        let message = format!(
-            "a mistake in vlens-batch itself{place}; the ledger is as it was at the last step. Please report it."
-        );
-        output.tell(&Error::unexpected("panicked", message));
+        output.tell(&Error::of("panicked", &[&place]));
     }));
 }
 

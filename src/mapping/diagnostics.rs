@@ -138,13 +138,13 @@ pub(crate) fn refusal(
         Error {
             excerpt: Some(problem.drawn(origin, title)),
             hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
-            ..Error::unusable("config_invalid", message)
+            ..Error::of("config_invalid", &[&message])
         }
     });
     let first = all.next();
     Error {
         others: all.collect(),
-        ..first.unwrap_or_else(|| Error::unusable("config_invalid", "The config cannot be used."))
+        ..first.unwrap_or_else(|| Error::of("config_invalid", &[&"The config cannot be used."]))
     }
 }
 

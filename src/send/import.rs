@@ -2,6 +2,7 @@
 //! all of them into the ledger before anything is sent.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::iter::Peekable;
 use std::sync::mpsc::sync_channel;
 
@@ -143,15 +144,15 @@ impl Sheet {
             });
             for batch in batches {
                 if stop.is_stopping() {
-                    let message =
-                        "Interrupted while the rows were being read; nothing was recorded or sent.";
-                    return Err(Error::stopped("interrupted", message));
+                    return Err(Error::of("interrupted.import", &[]));
                 }
                 for (mapped, row) in batch? {
                     let judged = seen.judge(row, mapped);
                     let row = judged.row.number;
                     if let (true, Some(column)) = (is_1904, mapping.serial_in(&judged.row)) {
-                        return Err(serial_of_1904(&self.input.name(), row, column));
+                        // Given back in a workbook of ours, which counts from 1900, the number would be another day.
+                        let fills: [&dyn Display; 3] = [&self.input.name(), &row, &column];
+                        return Err(Error::of("date_system_unsure", &fills));
                     }
                     match &judged.verdict {
                         Verdict::Aside(aside) => self.asides.entry(*aside).or_default().push(row),
@@ -181,16 +182,6 @@ fn next_batch(
         Some(row)
     });
     next.take(BATCH_ROWS).collect()
-}
-
-/// Given back in a workbook of ours, which counts from 1900, the number would be another day.
-fn serial_of_1904(file: &str, row: RowNumber, column: &str) -> Error {
-    let message = format!(
-        "{file} counts days from 1904, and in row {row} the date under \"{column}\" is a number without a date's format: its day is not sure."
-    );
-    let hint =
-        "Format that column as a date, compare the dates with the papers, and save the file.";
-    Error::unusable("date_system_unsure", message).hint(hint)
 }
 
 /// Finds duplicates within one file: the first row of each invitation, with a hash of its body. Twelve bytes of a hash tell a hundred

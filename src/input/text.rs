@@ -78,9 +78,8 @@ fn word(delimiter: char) -> String {
 fn named(sample: &str) -> Option<char> {
     let line = sample.split(BREAKS).next()?;
     // Programs that quote every cell quote this one as well.
-    let quoted = line
-        .strip_prefix('"')
-        .and_then(|line| line.strip_suffix('"'));
+    let quoted = line.strip_prefix('"');
+    let quoted = quoted.and_then(|line| line.strip_suffix('"'));
     let (word, delimiter) = quoted.unwrap_or(line).split_at_checked(4)?;
     let delimiter = delimiter.parse().ok();
     delimiter.filter(|&c| may_part_cells(c) && word.eq_ignore_ascii_case("sep="))

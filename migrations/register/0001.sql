@@ -174,13 +174,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $
     SELECT coalesce((SELECT key FROM aliases WHERE tenant = the_tenant AND alias = the_key), the_key)
 $$;
 
--- The same of one who may be unknown by this key: the one with this body whom other columns told apart, unless another row by these
--- columns is he. As in a ledger, a body that was only asked for tells nothing any more once another row is he.
-CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_told_by bytea, the_body bytea) RETURNS bytea
+-- The same of one who may be unknown by this key: the one who has its e-mail alone; or the one with this body whom other columns told
+-- apart, unless another row by these columns is he. As in a ledger, a body that was only asked for tells nothing any more once another
+-- row is he.
+CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_email bytea, the_told_by bytea, the_body bytea) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE found_key bytea := claimed_as(the_tenant, the_key);
 BEGIN
     IF found_key = the_key AND NOT EXISTS (SELECT FROM claims WHERE tenant = the_tenant AND key = the_key) THEN
+        INSERT INTO aliases SELECT tenant, the_key, key, the_told_by, the_body FROM claims
+        WHERE tenant = the_tenant AND key = claimed_as(the_tenant, the_email) RETURNING key INTO found_key;
+        IF FOUND THEN RETURN found_key; END IF;
         INSERT INTO aliases SELECT the_tenant, the_key, c.key, the_told_by, the_body FROM bodies b JOIN claims c USING (tenant, key)
         WHERE b.tenant = the_tenant AND b.body = the_body AND c.told_by <> the_told_by AND NOT EXISTS (
             SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by AND (a.body = the_body OR NOT b.is_sent))
@@ -232,7 +236,7 @@ END $$;
 -- it gives the same answer.
 -- Answers: granted | wait | taken (with whose it is) | restored
 CREATE FUNCTION open_attempt(
-    caller integer, attempt_id uuid, the_key bytea, the_told_by bytea, the_body bytea, over text, known uuid, caller_ms bigint,
+    caller integer, attempt_id uuid, the_key bytea, the_email bytea, the_told_by bytea, the_body bytea, over text, known uuid, caller_ms bigint,
     OUT verdict text, OUT wait bigint, OUT status text, OUT host text, OUT os_user text, OUT at timestamptz, OUT attempt uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 #variable_conflict use_column
@@ -250,7 +254,7 @@ BEGIN
     END IF;
     PERFORM sweep(t, n);
     IF the_key IS NOT NULL THEN
-        the_key := find_claim(t.id, the_key, the_told_by, the_body);
+        the_key := find_claim(t.id, the_key, the_email, the_told_by, the_body);
         SELECT * INTO c FROM claims WHERE tenant = t.id AND key = the_key;
         may_be_sent := c.key IS NULL OR c.status IN ('pending', 'failed') AND NOT c.was_created
             OR c.status <> 'sending' AND (c.attempt IS NULL OR c.attempt = known) AND (over = c.status OR over = 'created' AND c.was_created);

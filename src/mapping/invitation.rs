@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -83,6 +84,22 @@ pub(crate) fn keys_of_recipient(
         }
         Some(kept(hash))
     })
+}
+
+/// The key that a body's customer had before his phone was known: by the e-mail alone. None where the body has but one address, or his
+/// key tells other columns.
+pub fn key_by_email(key: CustomerKey, body: &str) -> Option<CustomerKey> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let session = body.get("SessionInput").unwrap_or(&body);
+    let address = |name: &str| session[name].as_str().map(str::to_owned);
+    let recipient = Recipient {
+        phone: address("phoneNumber"),
+        email: address("email"),
+    };
+    let types = &session["sessionPermissions"]["allowedContractTypeIds"];
+    let types: Vec<ContractTypeId> = Vec::deserialize(types).ok()?;
+    let [by_phone, by_email] = keys_of_recipient(&recipient, &types);
+    by_email.filter(|_| by_phone == Some(key))
 }
 
 /// The values of the columns that `[identity]` names, folded; of numbers, what they come to (`0012`, `12.0`).

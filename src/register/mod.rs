@@ -152,24 +152,27 @@ impl Register {
         random()
     }
 
-    /// Claims a customer (none: a login or the like) and records that a request is about to leave. `over` is the status that a person's
-    /// word has overcome, as it was after the request `known`. Asked again with the same id, the answer is the same.
+    /// Claims a customer (none: a login or the like), whose key was `by_email` before his phone was known, and records that a request is
+    /// about to leave. `over` is the status that a person's word has overcome, as it was after the request `known`. Asked again with the same id, the answer is the same.
     pub async fn open_attempt(
         &self,
         attempt: AttemptId,
         customer: Option<&Customer>,
+        by_email: Option<CustomerKey>,
         over: Option<Status>,
         known: Option<AttemptId>,
     ) -> Result<Verdict> {
         let open = format!(
-            "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, encode($7, 'hex')::uuid, $8)"
+            "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, $7, encode($8, 'hex')::uuid, $9)"
         );
         let hashes = customer.map(|customer| self.member.party.key.hashes(customer));
         let hashes = hashes.transpose()?.map(|hashes| hashes.map(Some));
+        let by_email = self.member.hashes(by_email.as_slice())?.pop();
         let [key, told_by, body] = hashes.unwrap_or_default();
         let parameters: Parameters<'_> = &[
             (&attempt.as_slice(), Type::BYTEA),
             (&key, Type::BYTEA),
+            (&by_email, Type::BYTEA),
             (&told_by, Type::BYTEA),
             (&body, Type::BYTEA),
             (&over.map(<&str>::from), Type::TEXT),

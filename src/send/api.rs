@@ -13,6 +13,7 @@ use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{self, Closing, DueRow, Event, InvitationId, Ledger, Writer};
+use crate::mapping::key_by_email;
 use crate::model::{Failure, Moment, Secret, Status, Timestamp};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
@@ -280,11 +281,12 @@ impl Api {
         };
         let away = |error| self.give_up(StopReason::Register(error));
         let customer = row.map(|row| &row.customer);
+        let by_email = customer.and_then(|customer| key_by_email(customer.key, &customer.body));
         let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
         loop {
             let attempt = Register::new_attempt().map_err(away)?;
             *registered = Some((attempt, self.clock.steady()));
-            let asking = register.open_attempt(attempt, customer, over, known);
+            let asking = register.open_attempt(attempt, customer, by_email, over, known);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = self.stop.or_stop(asking).await?;
             if verdict != Ok(Verdict::Granted) {

@@ -220,6 +220,19 @@ fn a_customer_of_another_computer_is_known_and_told_of() {
 }
 
 #[test]
+fn who_was_invited_by_e_mail_is_not_invited_again_by_a_colleague_who_knows_his_phone() {
+    let Some(team) = Team::fast() else { return };
+    for (computer, phone, created) in [("mona", "", 1), ("omar", "01012345671", 0)] {
+        let rows = format!("phoneNumber,email,contractTypeId\n{phone},a@example.com,414\n");
+        team.world.file(format!("{computer}.csv"), rows);
+        let document = team.run(computer).ends(0).json();
+        assert_eq!(document["counts"]["created"], created, "{document}");
+    }
+    assert_eq!(team.statuses("omar"), ["created"]);
+    assert_eq!(team.world.accepted().len(), 1);
+}
+
+#[test]
 fn a_ledger_that_joins_brings_along_whom_it_invited_before() {
     let Some(team) = Team::fast() else { return };
     people(&team, "mona", 0, 6);

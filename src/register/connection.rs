@@ -102,7 +102,7 @@ impl Connection {
             };
             let patience = self.patience.unwrap_or(Duration::MAX);
             if began.elapsed() + TRY_AGAIN_AFTER > patience {
-                return Err(self.away(&why).hint("Nothing is sent without it. Run the command again when it is back; it goes on where it stopped."));
+                return Err(self.away(&why));
             }
             sleep(TRY_AGAIN_AFTER).await;
         }
@@ -322,5 +322,5 @@ pub(super) fn another_key() -> Error {
 }
 
 pub(super) fn restored() -> Error {
-    Error::of("register_restored.noticed", &[])
+    Error::of("register_restored", &[])
 }

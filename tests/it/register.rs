@@ -6,8 +6,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    COMPUTERS, Customer, FAST, Rude, Team, answer_with, customers, is_any_repeated, people, pick,
-    polite, sheet, uses_up_the_quota,
+    COMPUTERS, Customer, FAST, Rude, Team, answer_with, counts, customers, is_any_repeated, people,
+    pick, polite, sheet, uses_up_the_quota,
 };
 
 /// A team whose vendor answers every invitation as the test says.
@@ -44,11 +44,8 @@ impl Moody {
         let before = self.vendor.invitations();
         let line = self.team.line(computer, &format!("{line} --json"));
         let document = line.envs(self.vendor.variables()).ends(code).json();
-        let counts = document["counts"].as_object().into_iter().flatten();
-        let counts = counts.filter(|(_, n)| **n != 0);
-        let counts = counts.map(|(status, n)| (status.clone(), n.clone()));
         let arrived = self.vendor.invitations() - before;
-        (Value::Object(counts.collect()), arrived)
+        (counts(&document), arrived)
     }
 
     /// The computer's sheet: the `n`-th customer by this name, or by his own.

@@ -43,20 +43,6 @@ fn sorted_cut_and_extended_files_meet_their_own_history() {
 }
 
 #[test]
-fn another_spelling_of_the_same_is_no_change() {
-    let world = World::with_server();
-    let text = "phoneNumber,contractTypeId,fullName\n01012345678,414,Mona Adel\n";
-    world.file("customers.csv", text);
-    world.sent("customers.csv", 0);
-    let other =
-        "note;Full_Name;Contract Type ID;phone number\nurgent; Mona Adel ;414;+20 101 234 5678\n";
-    world.file("customers.csv", other);
-    world.config("[fields.414]\nfullName = \"Full_Name\"\n");
-    let summary = creates(&world, "customers.csv", 0, 1);
-    assert_eq!(summary["changed"], 0);
-}
-
-#[test]
 fn the_same_customer_in_two_files_is_invited_once() {
     let world = World::with_server();
     world.customers("first.csv", 3);
@@ -66,31 +52,6 @@ fn the_same_customer_in_two_files_is_invited_once() {
     let tokens = each(&world.export().into(), "token");
     assert!(tokens.iter().all(Value::is_string));
     world.check_invariants(&Promise::default());
-}
-
-#[test]
-fn another_contract_type_and_an_identity_of_its_own_are_another_invitation() {
-    for (config, sheet, code, statuses) in [
-        (
-            "",
-            "phone,contractTypeId\n01012345678,414\n01012345678,415\n01012345678,414\n",
-            0,
-            ["created", "created", "duplicate"],
-        ),
-        (
-            "[identity]\ncolumns = [\"_application\"]\n",
-            "phone,contractTypeId,_application\n01012345678,414,A1\n01012345678,414,A2\n01112345678,414,A1\n",
-            3,
-            ["created", "created", "invalid"],
-        ),
-    ] {
-        let world = World::with_server();
-        world.config(config);
-        world.file("customers.csv", sheet);
-        world.sent("customers.csv", code);
-        assert_eq!(world.statuses(), statuses);
-        assert_eq!(world.accepted().len(), 2);
-    }
 }
 
 #[test]

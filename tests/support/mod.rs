@@ -58,6 +58,14 @@ pub fn pick<const N: usize>(document: &Value, names: [&str; N]) -> Value {
     names.map(|name| document[name].clone()).into()
 }
 
+/// The counts of a run's document that are not 0.
+pub fn counts(document: &Value) -> Value {
+    let counts = document["counts"].as_object().into_iter().flatten();
+    let counts = counts.filter(|(_, n)| **n != 0);
+    let counts = counts.map(|(status, n)| (status.clone(), n.clone()));
+    counts.collect()
+}
+
 /// One member of each of a list's documents.
 pub fn each(list: &Value, name: &str) -> Vec<Value> {
     let list = list.as_array().expect("a list").iter();

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
@@ -23,6 +23,39 @@ pub(crate) struct BodyFrame {
 /// The values of form fields by contract type and key, without a type that has none.
 pub(crate) type FieldValues<'a> = IndexMap<ContractTypeId, IndexMap<&'a str, Cow<'a, str>>>;
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateInvitation<'a> {
+    session_input: SessionInput<'a>,
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    request_fields_values: &'a FieldValues<'a>,
+}
+
+/// The whole body of `CreateAuthSession`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionInput<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_public_key: Option<&'a str>,
+    session_permissions: SessionPermissions<'a>,
+    #[serde(rename = "RequestFieldsValues")]
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    fields: &'a FieldValues<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionPermissions<'a> {
+    allowed_contract_type_ids: &'a [ContractTypeId],
+    minimal_signature_flow: bool,
+    #[serde(rename = "DigitalIdentityOnly")]
+    digital_identity_only: bool,
+}
+
 impl BodyFrame {
     pub fn write(
         &self,
@@ -30,38 +63,31 @@ impl BodyFrame {
         types: &[ContractTypeId],
         fields: &FieldValues<'_>,
     ) -> String {
-        let given = Some(fields).filter(|fields| !fields.is_empty());
+        let none = FieldValues::new();
         let (inside, beside) = match self.request_fields {
-            RequestFields::Inside => (given, None),
-            RequestFields::TopLevel => (None, given),
+            RequestFields::Inside => (fields, &none),
+            RequestFields::TopLevel => (&none, fields),
         };
-        let session = without_nulls(json!({
-            "phoneNumber": recipient.phone,
-            "email": recipient.email,
-            "userPublicKey": self.user_public_key,
-            "sessionPermissions": {
-                "allowedContractTypeIds": types,
-                "minimalSignatureFlow": self.session.minimal_signature_flow.unwrap_or(true),
-                "DigitalIdentityOnly": self.session.digital_identity_only,
+        let session = SessionInput {
+            phone_number: recipient.phone.as_deref(),
+            email: recipient.email.as_deref(),
+            user_public_key: self.user_public_key.as_deref(),
+            session_permissions: SessionPermissions {
+                allowed_contract_type_ids: types,
+                minimal_signature_flow: self.session.minimal_signature_flow.unwrap_or(true),
+                digital_identity_only: self.session.digital_identity_only,
             },
-            "RequestFieldsValues": inside,
-        }));
-        let body = match self.session.kind {
-            SessionKind::Auth => session,
-            SessionKind::Invitation => {
-                without_nulls(json!({ "SessionInput": session, "RequestFieldsValues": beside }))
-            }
+            fields: inside,
         };
-        body.to_string()
+        let body = match self.session.kind {
+            SessionKind::Auth => serde_json::to_string(&session),
+            SessionKind::Invitation => serde_json::to_string(&CreateInvitation {
+                session_input: session,
+                request_fields_values: beside,
+            }),
+        };
+        body.expect("texts, numbers and their keys are always JSON")
     }
-}
-
-/// A key without a value is left out.
-fn without_nulls(mut object: Value) -> Value {
-    if let Value::Object(members) = &mut object {
-        members.retain(|_, value| !value.is_null());
-    }
-    object
 }
 
 /// Whether a body is `CreateInvitation`'s, as can be seen from the body itself.

@@ -7,22 +7,28 @@ use super::open::{Ledger, Worker};
 use super::reader::Reader;
 use super::values::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
 use crate::error::{Error, Result};
-use crate::model::{Customer, CustomerKey, Moment, RunId, Secret, Status, Stop};
+use crate::model::{Customer, CustomerKey, Moment, Outcome, RunId, Secret, Status, Stop};
 
 /// What became of a request; by default of one that is about no invitation.
 #[derive(Debug, Clone, Default)]
 pub struct Closing {
-    pub event: Event,
+    /// None of a call that creates nothing.
+    pub outcome: Option<Outcome>,
     /// The invitation's new status; none when it is to be tried again or stays pending.
     pub status: Option<Status>,
-    /// The session token of a created invitation.
-    pub token: Option<Secret>,
-    /// The vendor's error code, or the uncertainty's word.
-    pub code: Option<String>,
-    /// For people, values masked.
-    pub message: Option<String>,
     /// For how long nobody may send from then on.
     pub pause: Option<Duration>,
+}
+
+impl Closing {
+    /// The word that ledger and register have for it.
+    pub fn event(&self) -> &'static str {
+        match &self.outcome {
+            None => "answered",
+            Some(Ok(_)) => Status::Created.into(),
+            Some(Err(failure)) => failure.why.into(),
+        }
+    }
 }
 
 /// A customer, how his invitation stands, and whether it was ever created.
@@ -82,16 +88,18 @@ impl Ledger {
             UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6, pause_ms = ?7 WHERE id = ?1
             RETURNING invitation_id, run_id, EXISTS (SELECT 1 FROM attempts s WHERE s.invitation_id = attempts.invitation_id AND s.id > ?1)";
         let pause = closing.pause.map(|pause| pause.as_millis());
+        let outcome = closing.outcome.as_ref().map(Result::as_ref);
+        let (token, failure) = (outcome.and_then(Result::ok), outcome.and_then(Result::err));
         let became = (
             attempt,
             self.steady_ms(closed),
-            closing.event,
-            &closing.code,
-            &closing.message,
-            closing.token.as_ref().map(Secret::expose),
+            closing.event(),
+            failure.map(|failure| failure.why.code()),
+            failure.map(|failure| &failure.message),
+            token.map(Secret::expose),
             pause.and_then(|ms| i64::try_from(ms).ok()),
         );
-        if closing.token.is_some() {
+        if token.is_some() {
             // How far somebody came was told of an earlier session.
             let about = "DELETE FROM stages WHERE invitation_id = (SELECT invitation_id FROM attempts WHERE id = ?1)";
             self.db.run(about, [attempt])?;
@@ -225,8 +233,7 @@ impl Ledger {
 impl Reader {
     /// Whether it is one of a team's.
     pub fn has_joined(&self) -> Result<bool> {
-        let joined = "SELECT true FROM meta WHERE key = 'joined'";
-        Ok(self.db.value(joined, ())?.unwrap_or(false))
+        Ok(self.db.meta("joined")?.is_some())
     }
 
     /// How many milliseconds ago answers came to requests of all processes, of those less than `window_ms` ago the newest `at_most`, newest

@@ -161,9 +161,6 @@ const UNVOUCHED: &str = "
             FROM processes WHERE seconds IS NULL LIMIT 1))
     WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'joined') LIMIT 1";
 
-/// The number of a loss that was accepted, until no file of the lost time is left.
-const LOST: &str = "SELECT value FROM meta WHERE key = 'lost'";
-
 impl Loss {
     /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
     pub(super) fn of_file(path: &Path, mark: Option<Mark>) -> Option<Loss> {
@@ -188,21 +185,17 @@ impl Loss {
     pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>> {
         const PENDING: &str = "SELECT max(count(*), 1) FROM invitations WHERE status = 'pending'";
         let held = Mark::of(db)?.attempts;
-        let unvouched = || db.value(UNVOUCHED, ()).map(|found| Some((found?, 0)));
-        let lost = match mark {
-            Some(Mark { attempts, .. }) if held < attempts => {
-                Some((format!("it knows of {held}"), attempts))
+        let (found, expected, number, is_open) = match mark.map(|mark| mark.attempts) {
+            Some(expected) if held < expected => {
+                let number = Some(expected - held);
+                (format!("it knows of {held}"), expected, number, false)
             }
-            Some(_) => None,
-            None => unvouched()?,
+            None if let Some(found) = db.value(UNVOUCHED, ())? => {
+                (found, 0, db.value(PENDING, ())?, false)
+            }
+            // One that was accepted, until no file of the lost time is left.
+            _ => (String::new(), 0, db.meta("lost")?, true),
         };
-        let (is_open, accepted) = (lost.is_none(), db.value(LOST, ())?);
-        let number = match &lost {
-            Some((_, 0)) => db.value(PENDING, ())?,
-            Some((_, attempts)) => Some(attempts - held),
-            None => accepted,
-        };
-        let (found, expected) = lost.unwrap_or_default();
         Ok(number.map(|number| Loss {
             found,
             expected,

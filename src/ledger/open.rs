@@ -1,6 +1,7 @@
 //! Opens the writing side: the file is recognised or made, its memory and its binding are checked, and every write is one transaction.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
@@ -75,7 +76,8 @@ impl Ledger {
     /// named.
     pub fn open(lock: Lock, binding: Option<&Binding>, worker: &Worker) -> Result<Ledger> {
         let reader = known(&lock, None, worker)?;
-        let reader = reader.ok_or_else(|| missing(&lock.ledger, &worker.again))?;
+        let fills: [&dyn Display; 2] = [&lock.ledger.display(), &worker.again];
+        let reader = reader.ok_or_else(|| Error::of("ledger_missing", &fills))?;
         if let Some(binding) = binding {
             reader.require(binding)?;
         }
@@ -241,8 +243,4 @@ fn connect(path: &Path) -> Result<Reader> {
         place::close_to_others(&beside(path, suffix));
     }
     Ok(reader)
-}
-
-fn missing(path: &Path, again: &str) -> Error {
-    Error::of("ledger_missing", &[&path.display(), &again])
 }

@@ -163,7 +163,6 @@ impl Reader {
     }
 
     fn refuse_to_overwrite(&self, to: &Path) -> Result<()> {
-        const IS_BACKUP: &str = "SELECT 1 FROM meta WHERE key = 'copied_ms'";
         let refused =
             |what: &str| Err(Error::of("backup_would_overwrite", &[&to.display(), &what]));
         if to == self.path() {
@@ -177,7 +176,7 @@ impl Reader {
         }
         match Reader::open(to) {
             Ok(Some(older)) if older.binding == self.binding => {
-                if older.db.value::<i64>(IS_BACKUP, ())?.is_none() {
+                if older.db.meta("copied_ms")?.is_none() {
                     return refused("is a ledger and no backup");
                 }
                 if Mark::of(&older.db)?.attempts > Mark::of(&self.db)?.attempts {

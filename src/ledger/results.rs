@@ -262,19 +262,19 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed:
     let mut elsewhere = None;
     for Told { record, token } in attempts {
         let (code, message) = (record.code.clone(), record.message.clone());
-        let event = record.event.parse();
-        match event {
+        match record.event.parse() {
             Ok(Event::Elsewhere) => elsewhere = message,
             Ok(Event::AssumedSent) => {
                 (result.error_code, result.error) = (Some("memory_lost".to_owned()), message);
             }
             Ok(Event::SettledCreated | Event::SettledNotCreated | Event::Retried) => {}
-            _ => {
+            // A request's.
+            Err(_) => {
                 elsewhere = None;
                 result.attempts += 1;
                 result.sent_at = Some(record.sent_at);
                 is_on_its_way = record.answered_at.is_none();
-                if event == Ok(Event::Created) {
+                if record.event == <&str>::from(Status::Created) {
                     is_answered = true;
                     result.token = token.clone().map(Secret::new);
                 } else {
@@ -307,14 +307,10 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed:
 /// The first problem's code, and all of them in words.
 fn in_words(problems: &[ToldProblem]) -> (Option<String>, Option<String>) {
     let told = problems.iter().filter(|it| !it.message.is_empty());
-    let words = told.map(
-        |ToldProblem {
-             column, message, ..
-         }| match column {
-            Some(column) => format!("{column}: {message}"),
-            None => message.clone(),
-        },
-    );
+    let words = told.map(|it| match &it.column {
+        Some(column) => format!("{column}: {}", it.message),
+        None => it.message.clone(),
+    });
     let words = words.collect::<Vec<_>>().join(" ");
     let code = problems.first().map(|problem| problem.code.clone());
     (code, Some(words).filter(|words| !words.is_empty()))

@@ -87,6 +87,11 @@ impl Db {
         Ok(all)
     }
 
+    /// What `meta` has under this name.
+    pub(super) fn meta(&self, key: &str) -> Result<Option<i64>> {
+        self.value("SELECT value FROM meta WHERE key = ?1", [key])
+    }
+
     /// Every row's only column.
     pub(super) fn values<T: FromSql>(&self, sql: &str, params: impl Params) -> Result<Vec<T>> {
         let all = self.all::<(T,)>(sql, params)?;

@@ -179,18 +179,17 @@ impl Ledger {
     /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that would be sent, once. What its
     /// files bring is held as they come, until none is left: then `number` is 0.
     pub(super) fn assume_sent(&mut self, number: i64, now: &Moment) -> Result<()> {
-        const IS_NEW: &str = "SELECT NOT EXISTS (SELECT 1 FROM meta WHERE key = 'lost')";
         const NOTE: &str = "
             INSERT INTO meta (key, value) VALUES ('lost', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
         if number == 0 {
             return self.set("DELETE FROM meta WHERE key = 'lost'", ());
         }
-        let lacks =
-            self.lock.mark.get().unwrap_or_default().attempts > Mark::of(&self.db)?.attempts;
+        let mark = self.lock.mark.get().unwrap_or_default();
+        let lacks = mark.attempts > Mark::of(&self.db)?.attempts;
         self.write(|ledger| {
-            let is_new = ledger.db.value(IS_NEW, ())?.unwrap_or(true);
+            let known = ledger.db.meta("lost")?;
             ledger.db.run(NOTE, [number])?;
-            if lacks || is_new {
+            if lacks || known.is_none() {
                 ledger.hold_lost(None, now)?;
             }
             Ok(())
@@ -248,17 +247,16 @@ impl Reader {
             CROSS JOIN contents c ON c.id = i.content_id
             WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
         let due = self.db.all(DUE, (run, after, at_most))?.into_iter();
-        Ok(due
-            .map(
-                |(row, invitation, key, told_by, overcome, known, body)| DueRow {
-                    row,
-                    invitation,
-                    customer: self.customer(key, told_by, body),
-                    overcome,
-                    known,
-                },
-            )
-            .collect())
+        let due = due.map(
+            |(row, invitation, key, told_by, overcome, known, body)| DueRow {
+                row,
+                invitation,
+                customer: self.customer(key, told_by, body),
+                overcome,
+                known,
+            },
+        );
+        Ok(due.collect())
     }
 
     /// The newest run over each sheet that has rows that are due, with its source and how many these are.

@@ -20,31 +20,10 @@ pub struct AttemptId(pub(super) i64);
 /// A request's name, or a ledger's, in the team's register.
 pub type RegisterId = [u8; 16];
 
-/// What became of a request, or what a person decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, EnumString, IntoStaticStr)]
+/// Somebody's word on an invitation. The events of requests are the words of [`Outcome`](crate::model::Outcome).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Event {
-    /// The invitation exists.
-    Created,
-    /// Vlens will not.
-    Rejected,
-    /// 429: come back later.
-    Throttled,
-    /// 503 with `Retry-After`.
-    Unavailable,
-    /// No connection was made.
-    Unreachable,
-    /// A connection was made, but nothing was processed.
-    Unprocessed,
-    /// 401: the token is not accepted.
-    Unauthorized,
-    /// Every request would be refused alike.
-    Refused,
-    /// Nobody can tell.
-    Uncertain,
-    /// A request that is about no invitation has ended.
-    #[default]
-    Answered,
     /// A person says that the invitation exists.
     SettledCreated,
     /// A person says that the invitation does not exist.
@@ -129,28 +108,38 @@ pub(super) fn keyed_hash<const N: usize>(salt: &Salt, domain: &[u8], values: &[&
 /// What a customer is kept under: a keyed permutation of 16 bytes (a Feistel network of four rounds), which tells no more than a keyed
 /// hash and which the ledger alone can undo, to ask the team's register about customers whose sheet is gone.
 pub(super) fn masked(salt: &Salt, key: CustomerKey) -> CustomerKey {
-    let (left, right) = (0..4).fold(halves(key), |(left, right), round| {
-        (right, left ^ mixed(salt, round, right))
-    });
-    joined(left, right)
+    permuted(salt, u128::from_le_bytes(key), [0, 1, 2, 3]).to_le_bytes()
 }
 
+/// The same rounds the other way round, the halves changing their places before and after.
 pub(super) fn unmasked(salt: &Salt, kept: CustomerKey) -> CustomerKey {
-    let (left, right) = (0..4).rev().fold(halves(kept), |(left, right), round| {
-        (right ^ mixed(salt, round, left), left)
-    });
-    joined(left, right)
+    let swapped = u128::from_le_bytes(kept).rotate_left(64);
+    let key = permuted(salt, swapped, [3, 2, 1, 0]).rotate_left(64);
+    key.to_le_bytes()
 }
 
-fn mixed(salt: &Salt, round: u8, half: u64) -> u64 {
-    u64::from_le_bytes(keyed_hash(salt, &[b'k', round], &[&half.to_le_bytes()]))
+fn permuted(salt: &Salt, key: u128, rounds: [u8; 4]) -> u128 {
+    rounds.into_iter().fold(key, |key, round| {
+        let half = key >> 64;
+        let hash = keyed_hash(salt, &[b'k', round], &[&half.to_le_bytes()[..8]]);
+        half | (key ^ u128::from(u64::from_le_bytes(hash))) << 64
+    })
 }
 
-fn halves(key: CustomerKey) -> (u64, u64) {
-    let half = |from: usize| u64::from_le_bytes(std::array::from_fn(|at| key[from + at]));
-    (half(0), half(8))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn joined(left: u64, right: u64) -> CustomerKey {
-    (u128::from(left) | u128::from(right) << 64).to_le_bytes()
+    /// Kept keys outlive the program that wrote them.
+    #[test]
+    fn a_key_is_kept_as_ever_and_found_again() {
+        let salt = std::array::from_fn(|at| u8::try_from(at).expect("small"));
+        let key = *b"0123456789abcdef";
+        let kept = masked(&salt, key);
+        assert_eq!(
+            u128::from_le_bytes(kept),
+            0x8d83_2d85_bab3_e4e8_74ea_7290_eef7_338a
+        );
+        assert_eq!(unmasked(&salt, kept), key);
+    }
 }

@@ -12,9 +12,9 @@ use super::limiter::{Limiter, Permit};
 use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
 use crate::failpoint;
-use crate::ledger::{self, Closing, DueRow, Event, InvitationId, Ledger, Writer};
+use crate::ledger::{self, Closing, DueRow, InvitationId, Ledger, Writer};
 use crate::mapping::key_by_email;
-use crate::model::{Failure, Moment, Secret, Status, Timestamp};
+use crate::model::{Failure, Moment, Secret, Status, Timestamp, Why};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
@@ -167,23 +167,25 @@ impl Intent<'_> {
     /// Records what became of the request; once this has returned, it may be told.
     pub(super) async fn close(mut self, closing: Closing) -> Result<(), Stopped> {
         let (api, registered) = (self.slot.api, self.slot.registered);
-        let (event, pause) = (closing.event, closing.pause);
+        let (event, pause) = (closing.event(), closing.pause);
         let status = closing.status.unwrap_or(Status::Pending);
+        let is_call = closing.outcome.is_none();
+        let why = closing.outcome.as_ref().and_then(|it| it.as_ref().err());
         // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
         if let Some(pause) = pause {
             api.limiter().pause(api.clock.steady(), pause);
         }
-        self.slot.is_counted = event != Event::Unreachable;
+        self.slot.is_counted = why.is_none_or(|failure| failure.why != Why::Unreachable);
         drop(self.slot);
         if let Some(attempt) = self.recorded {
             let now = api.clock.moment();
             api.note(move |ledger| ledger.close_attempt(attempt, &closing, &now))
                 .await?;
         }
-        if event != Event::Answered {
+        if !is_call {
             failpoint::pass("after_outcome");
         }
-        let is_told = api.tell(registered, event.into(), status, pause).await;
+        let is_told = api.tell(registered, event, status, pause).await;
         match self.name {
             Some(name) if is_told => api.note(move |ledger| ledger.note_told(name)).await,
             _ => Ok(()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::api::{Api, Credentials, Token, Unsent};
 use super::decide::{SAT_OUT_MAX, backoff, wait_asked_for};
-use super::stop::{StopReason, in_words};
+use super::stop::{StopReason, refused};
 use crate::error::Error;
 use crate::ledger::Closing;
 use crate::model::{ContractTypeId, Failure, Refusal, Secret, Timestamp, Why};
@@ -119,10 +119,10 @@ impl Api {
                 }
             }
         };
-        let access = token.as_ref().map(|token| token.admin.access.clone());
-        let access = access.map_err(|failure| Unsent::Failed(failure.clone()));
-        *held = Some(token);
-        access.map(Some)
+        match held.insert(token) {
+            Ok(token) => Ok(Some(token.admin.access.clone())),
+            Err(failure) => Err(Unsent::Failed(failure.clone())),
+        }
     }
 
     fn held(&self, admin: AdminToken) -> Token {
@@ -157,13 +157,8 @@ impl Api {
             return true;
         };
         // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
-        let held = self.token.try_lock();
-        let held = held
-            .as_ref()
-            .ok()
-            .and_then(|held| held.as_ref()?.as_ref().ok());
-        let now = self.clock.steady();
-        held.is_some_and(|token| token.admin.access == bearer && now < token.renew_at)
+        matches!(self.token.try_lock().as_deref(), Ok(Some(Ok(token)))
+            if token.admin.access == bearer && self.clock.steady() < token.renew_at)
     }
 
     /// This token was answered with a 401: it is renewed before the next request. Of all who find out, the first counts.
@@ -185,15 +180,9 @@ impl Api {
             }
             _ => return Error::of("interrupted", &[]),
         };
-        let refused = |name, refusal| {
-            let (what, remedy) = in_words(refusal);
-            Error::of(name, &[&what, &failure, &remedy])
-        };
         match failure.why {
-            why if why.is_not_the_api() => refused("not_the_api", Refusal::NotTheApi),
-            Why::Refused(Refusal::Credentials) => {
-                refused("credentials_refused", Refusal::Credentials)
-            }
+            why if why.is_not_the_api() => refused(Refusal::NotTheApi, &failure),
+            Why::Refused(Refusal::Credentials) => refused(Refusal::Credentials, &failure),
             _ if is_rejected(&failure) => Error::of("call_refused", &[&failure]),
             // The vendor documents these calls with a user's token; whether an admin's will do is not said.
             Why::Unauthorized | Why::Refused(_) | Why::Rejected(_) => {

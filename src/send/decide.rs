@@ -40,14 +40,11 @@ pub struct Wishes {
 
 /// What becomes of a row whose invitation stands so in the ledger (`None`: it is not there yet).
 pub fn plan(standing: Option<Standing>, wishes: Wishes) -> Plan {
-    let Some(Standing {
-        status,
-        same_content,
-    }) = standing
-    else {
+    let Some(standing) = standing else {
         return Plan::Send;
     };
-    match status {
+    let same_content = standing.same_content;
+    match standing.status {
         Status::Pending | Status::Failed => Plan::Send,
         Status::Rejected if !same_content || wishes.retry_rejected => Plan::Send,
         Status::Uncertain if wishes.resend_uncertain => Plan::Send,
@@ -118,86 +115,61 @@ pub(super) fn decide(
 ) -> Decision {
     let was_unauthorized = std::mem::take(&mut history.unauthorized);
     let Err(Failure { why, message }) = outcome else {
-        return ended(Status::Created);
+        return Decision::of(Status::Created, Next::Done);
     };
     if !matches!(why, Why::Throttled(_)) {
         history.throttled = 0;
     }
-    let chance = circumstances.chance;
-    match *why {
-        Why::Rejected(_) => ended(Status::Rejected),
+    let stop = |refusal| Next::Stop(StopReason::Refused(refusal, message.clone()));
+    let (now, chance) = (circumstances.now, circumstances.chance);
+    let (may_go_again, wait, is_everybodys) = match *why {
+        Why::Rejected(_) => return Decision::of(Status::Rejected, Next::Done),
         Why::Uncertain(_) if why.is_not_the_api() => {
-            stopped(Status::Uncertain, Refusal::NotTheApi, message)
+            return Decision::of(Status::Uncertain, stop(Refusal::NotTheApi));
         }
-        Why::Uncertain(_) => ended(Status::Uncertain),
-        Why::Unreachable | Why::Unprocessed => {
-            history.attempts += 1;
-            let wait = backoff(history.attempts, chance);
-            again_or_failed(history.attempts < circumstances.max_attempts, wait)
-        }
-        Why::Throttled(asked) => {
-            history.throttled += 1;
-            let wait = match asked {
-                Some(asked) => wait_asked_for(asked, circumstances.now),
-                None => backoff(circumstances.throttled_in_a_row, chance),
-            };
-            after_pause(history.throttled < MAX_THROTTLED, wait, circumstances.now)
-        }
-        Why::Unavailable(asked) => {
-            history.attempts += 1;
-            let wait = wait_asked_for(asked, circumstances.now);
-            let may_go_again = history.attempts < circumstances.max_attempts;
-            after_pause(may_go_again, wait, circumstances.now)
-        }
+        Why::Uncertain(_) => return Decision::of(Status::Uncertain, Next::Done),
         Why::Unauthorized if !was_unauthorized && circumstances.can_log_in => {
             history.unauthorized = true;
-            Decision {
-                next: Next::WithFreshToken,
-                ..ended(Status::Pending)
-            }
+            return Decision::of(Status::Pending, Next::WithFreshToken);
         }
-        Why::Unauthorized => stopped(Status::Pending, Refusal::Credentials, message),
-        Why::Refused(refusal) => stopped(Status::Pending, refusal, message),
-    }
-}
-
-fn ended(status: Status) -> Decision {
-    Decision {
-        status,
-        next: Next::Done,
-        pause: None,
-    }
-}
-
-fn stopped(status: Status, refusal: Refusal, message: &str) -> Decision {
-    Decision {
-        next: Next::Stop(StopReason::Refused(refusal, message.to_owned())),
-        ..ended(status)
-    }
-}
-
-fn again_or_failed(may_go_again: bool, wait: Duration) -> Decision {
-    if !may_go_again {
-        return ended(Status::Failed);
-    }
-    Decision {
-        next: Next::Again(wait),
-        ..ended(Status::Pending)
-    }
-}
-
-fn after_pause(may_go_again: bool, wait: Duration, now: Timestamp) -> Decision {
-    let decision = if wait <= SAT_OUT_MAX {
-        again_or_failed(may_go_again, wait)
-    } else {
-        Decision {
-            next: Next::Stop(StopReason::paused(now, wait)),
-            ..ended(Status::Pending)
+        Why::Unauthorized => return Decision::of(Status::Pending, stop(Refusal::Credentials)),
+        Why::Refused(refusal) => return Decision::of(Status::Pending, stop(refusal)),
+        Why::Throttled(asked) => {
+            history.throttled += 1;
+            let own = || backoff(circumstances.throttled_in_a_row, chance);
+            let wait = asked.map_or_else(own, |asked| wait_asked_for(asked, now));
+            (history.throttled < MAX_THROTTLED, wait, true)
+        }
+        Why::Unavailable(_) | Why::Unreachable | Why::Unprocessed => {
+            history.attempts += 1;
+            let own = || backoff(history.attempts, chance);
+            let asked = why.retry_after();
+            let wait = asked.map_or_else(own, |asked| wait_asked_for(asked, now));
+            let may_go_again = history.attempts < circumstances.max_attempts;
+            (may_go_again, wait, asked.is_some())
         }
     };
+    let (status, next) = if wait > SAT_OUT_MAX {
+        let reason = StopReason::paused(now, wait);
+        (Status::Pending, Next::Stop(reason))
+    } else if may_go_again {
+        (Status::Pending, Next::Again(wait))
+    } else {
+        (Status::Failed, Next::Done)
+    };
     Decision {
-        pause: Some(wait),
-        ..decision
+        pause: is_everybodys.then_some(wait),
+        ..Decision::of(status, next)
+    }
+}
+
+impl Decision {
+    fn of(status: Status, next: Next) -> Decision {
+        Decision {
+            status,
+            next,
+            pause: None,
+        }
     }
 }
 
@@ -341,7 +313,7 @@ mod tests {
         assert_eq!(refused, "pending, stop: Credentials");
         let created = Ok(Secret::new("t"));
         let decision = decide(&created, &mut History::default(), CIRCUMSTANCES);
-        assert_eq!(decision, ended(Status::Created));
+        assert_eq!(decision, Decision::of(Status::Created, Next::Done));
     }
 
     #[test]

@@ -198,7 +198,8 @@ impl Seen {
             (None, Err(problems)) => Verdict::Invalid(problems),
             (None, Ok(invitation)) => {
                 let key = std::array::from_fn(|at| invitation.key[at]);
-                let body = hash(&invitation.body);
+                let body = Sha256::digest(&invitation.body);
+                let body = std::array::from_fn(|at| body[at]);
                 match *self.0.entry(key).or_insert((number, body)) {
                     (first, _) if first == number => Verdict::Valid(invitation),
                     (first, known) if known == body => Verdict::Duplicate(first),
@@ -216,11 +217,6 @@ impl Seen {
     }
 }
 
-fn hash(body: &str) -> [u8; 4] {
-    let hash = Sha256::digest(body);
-    std::array::from_fn(|at| hash[at])
-}
-
 /// Two people on one phone, or one customer's row in two versions: only a person knows which.
 fn same_recipient(row: RowNumber, first: RowNumber) -> Problem {
     let (code, message) = Fault::SameRecipient(first).told();
@@ -234,35 +230,25 @@ fn same_recipient(row: RowNumber, first: RowNumber) -> Problem {
     }
 }
 
-/// What is to be imported.
-pub struct ImportOptions<'a> {
-    /// The source as named on the command line.
-    pub source_name: &'a str,
-    /// SHA-256 of the file.
-    pub fingerprint: [u8; 32],
-    /// What a person asked for beyond the usual.
-    pub wishes: Wishes,
-    /// When the run began.
-    pub started: &'a Moment,
-}
-
-/// Begins a run with this sheet. One that the ledger knows (the same bytes, read the same way, under the same mapping) is not
-/// imported again: its rows are there. Where it is told to stop before all rows are in the ledger, there is no trace of it.
+/// Begins a run with this sheet; `source` as named on the command line. One that the ledger knows (the same bytes, read the same way,
+/// under the same mapping) is not imported again: its rows are there. Where it is told to stop before all rows are in the ledger, there
+/// is no trace of it.
 pub fn import(
     ledger: &mut Ledger,
     sheet: &mut Sheet,
-    what: &ImportOptions<'_>,
+    identity: &SheetIdentity,
+    source: &str,
+    wishes: Wishes,
+    started: &Moment,
     stop: &StopSignal,
 ) -> Result<RunId, Error> {
-    let decide = |standing: Option<Standing>| plan(standing, what.wishes);
-    let identity = sheet.identity(what.fingerprint);
-    if let Some(known) = ledger.known_sheet(&identity)? {
-        return ledger.begin_run_on(known, what.source_name, what.started, &decide);
+    let decide = |standing: Option<Standing>| plan(standing, wishes);
+    if let Some(known) = ledger.known_sheet(identity)? {
+        return ledger.begin_run_on(known, source, started, &decide);
     }
     let columns = sheet.columns();
     let told_by = sheet.mapping.told_by.clone();
-    let (source, started) = (what.source_name, what.started);
-    let run = ledger.import(source, &identity, &columns, &told_by, started, |import| {
+    let run = ledger.import(source, identity, &columns, &told_by, started, |import| {
         sheet.walk(stop, |Judged { row, verdict, .. }| match verdict {
             Verdict::Valid(invitation) => import.valid(row, invitation, &decide),
             Verdict::Duplicate(of) => import.duplicate(row, *of),

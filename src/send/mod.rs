@@ -12,7 +12,7 @@ mod stop;
 
 pub use api::{Api, Clock, Credentials};
 pub use decide::{Wishes, plan};
-pub use import::{ImportOptions, Sheet, import, make_due};
+pub use import::{Sheet, import, make_due};
 pub use limiter::{Limiter, Limits};
 pub use stop::{StopReason, StopSignal, local};
 
@@ -26,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
 use crate::failpoint;
-use crate::ledger::{Closing, DueRow, Event, Ledger, Writer};
+use crate::ledger::{Closing, DueRow, Ledger, Writer};
 use crate::model::{Counts, Outcome, Refusal, RowNumber, RunId, Status, Why};
 use crate::register::Claim;
 use api::Unsent;
@@ -139,7 +139,10 @@ pub async fn send(
             None | Some(Ok(Ok(true) | Err(Stopped))) => {}
             // It was not sent after all: another may be.
             Some(Ok(Ok(false))) => due.allowance = due.allowance.saturating_add(1),
-            Some(Err(error)) => stop.stop(StopReason::Broken(fault(&error))),
+            Some(Err(error)) => {
+                tracing::debug!("{error}");
+                stop.stop(StopReason::Broken(Error::of("internal_error", &[])));
+            }
         }
     }
     let state = sending.state();
@@ -158,11 +161,6 @@ fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
         tokio::time::sleep(most).await;
         stop.stop(StopReason::Duration);
     }))
-}
-
-fn fault(error: &tokio::task::JoinError) -> Error {
-    tracing::debug!("{error}");
-    Error::of("internal_error", &[])
 }
 
 /// Rows that another computer was still sending when all else was done.
@@ -196,11 +194,8 @@ impl DueRows {
     async fn next(&mut self, stop: &StopSignal) -> Option<DueRow> {
         while self.allowance > 0 && !stop.is_stopping() {
             if let Some(row) = self.page.pop_front() {
-                if self
-                    .only
-                    .as_ref()
-                    .is_none_or(|only| only.contains(&row.row))
-                {
+                let only = self.only.as_ref();
+                if only.is_none_or(|only| only.contains(&row.row)) {
                     self.allowance -= 1;
                     return Some(row);
                 }
@@ -324,7 +319,12 @@ impl Sending {
             throttled_in_a_row,
         };
         let decision = decide(&outcome, history, circumstances);
-        intent.close(closing(&outcome, &decision)).await?;
+        let closing = Closing {
+            outcome: Some(outcome.clone()),
+            status: Some(decision.status).filter(|&status| status != Status::Pending),
+            pause: decision.pause,
+        };
+        intent.close(closing).await?;
         failpoint::pass("after_told");
         // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
         if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, bearer) {
@@ -402,29 +402,6 @@ impl Sending {
     fn state(&self) -> MutexGuard<'_, State> {
         // Plain numbers; a panic elsewhere cannot leave them half-written.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What the ledger keeps of an outcome.
-fn closing(outcome: &Outcome, decision: &Decision) -> Closing {
-    let failure = outcome.as_ref().err();
-    Closing {
-        event: match failure.map(|failure| failure.why) {
-            None => Event::Created,
-            Some(Why::Rejected(_)) => Event::Rejected,
-            Some(Why::Uncertain(_)) => Event::Uncertain,
-            Some(Why::Unreachable) => Event::Unreachable,
-            Some(Why::Unprocessed) => Event::Unprocessed,
-            Some(Why::Throttled(_)) => Event::Throttled,
-            Some(Why::Unavailable(_)) => Event::Unavailable,
-            Some(Why::Unauthorized) => Event::Unauthorized,
-            Some(Why::Refused(_)) => Event::Refused,
-        },
-        status: Some(decision.status).filter(|&status| status != Status::Pending),
-        token: outcome.as_ref().ok().cloned(),
-        code: failure.map(|failure| failure.why.code()),
-        message: failure.map(|failure| failure.message.clone()),
-        pause: decision.pause,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The signal that stops a run. No new request starts after it; of several reasons, the gravest is told.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -46,46 +47,37 @@ impl StopReason {
         }
     }
 
-    /// The reason as the run's summary names it; none for a fault of our own.
-    fn stop(&self) -> Option<Stop> {
-        match self {
-            StopReason::Signal => Some(Stop::Signal),
-            StopReason::Refused(..) => Some(Stop::Refused),
-            StopReason::Register(_) => Some(Stop::Register),
-            StopReason::Failures(_) | StopReason::Paused(_) => Some(Stop::Failures),
-            StopReason::Duration => Some(Stop::Duration),
-            StopReason::Broken(_) => None,
-        }
-    }
-
-    /// How a run is told to have stopped early. Whatever stopped it, with nothing left to send it did not; a refusal must be told all the same.
+    /// How a run is told to have stopped early; not by a fault of our own. Whatever stopped it, with nothing left to send it did not; a
+    /// refusal must be told all the same.
     pub fn of_run(why: Option<&StopReason>, is_done: bool, limit_reached: bool) -> Option<Stop> {
         match why {
-            Some(reason @ StopReason::Refused(..)) => reason.stop(),
+            Some(StopReason::Refused(..)) => Some(Stop::Refused),
             _ if is_done => None,
-            Some(reason) => reason.stop(),
             None => limit_reached.then_some(Stop::Limit),
+            Some(StopReason::Signal) => Some(Stop::Signal),
+            Some(StopReason::Register(_)) => Some(Stop::Register),
+            Some(StopReason::Failures(_) | StopReason::Paused(_)) => Some(Stop::Failures),
+            Some(StopReason::Duration) => Some(Stop::Duration),
+            Some(StopReason::Broken(_)) => None,
         }
     }
 
     /// What there is to say beyond the word for it.
     pub fn said(&self) -> Option<String> {
+        let whole = |error: &Error| match &error.hint {
+            Some(hint) => format!("{} {hint}", error.message),
+            None => error.message.clone(),
+        };
         Some(match self {
             StopReason::Signal | StopReason::Duration => return None,
-            StopReason::Register(error) => match &error.hint {
-                Some(hint) => format!("{} {hint}", error.message),
-                None => error.message.clone(),
-            },
+            StopReason::Register(error) => whole(error),
+            StopReason::Refused(refusal, message) => whole(&refused(*refusal, message)),
             StopReason::Failures(last) => format!("The last one: {}.", last.trim_end_matches('.')),
             StopReason::Paused(until) => format!(
                 "Vlens asks to wait until {}; nothing is sent before.",
                 local(*until)
             ),
             StopReason::Broken(error) => error.message.clone(),
-            StopReason::Refused(refusal, message) => {
-                let (what, remedy) = in_words(*refusal);
-                format!("{what} ({message}). {remedy}")
-            }
         })
     }
 }
@@ -97,22 +89,14 @@ pub fn local(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// What it means that every invitation is refused, and what to do about it.
-pub(super) fn in_words(refusal: Refusal) -> (&'static str, &'static str) {
-    match refusal {
-        Refusal::Credentials => (
-            "Vlens does not accept the credentials",
-            "Check tenant, user, password and API key: `vlens-batch account --show` tells where each is kept.",
-        ),
-        Refusal::Rights => (
-            "This account may not create invitations",
-            "Ask for the right, or use another account.",
-        ),
-        Refusal::NotTheApi => (
-            "This address does not answer as the Vlens API does",
-            "Check VLENS_BASE_URL, or base_url under [api] in vlens-batch.toml.",
-        ),
-    }
+/// What it means that every invitation is refused; `said` is what was observed.
+pub(super) fn refused(refusal: Refusal, said: &dyn Display) -> Error {
+    let name = match refusal {
+        Refusal::Credentials => "credentials_refused",
+        Refusal::Rights => "rights_missing.invitations",
+        Refusal::NotTheApi => "not_the_api",
+    };
+    Error::of(name, &[said])
 }
 
 /// Shared by everybody who may stop the run and everybody who must notice.

@@ -26,8 +26,8 @@ use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{reason, rendered, texts};
 use crate::send::{
-    Api, Clock, ImportOptions, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally,
-    Wishes, import, make_due, send,
+    Api, Clock, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import,
+    make_due, send,
 };
 use crate::vlens::{Notice, Notifier};
 
@@ -249,18 +249,16 @@ impl<'s> Flow<'s> {
         mut sheet: Sheet,
         target: Target,
     ) -> Ran {
-        let fingerprint = input.fingerprint()?;
-        let on_loss = self.on_loss(args, &sheet.identity(fingerprint));
+        let identity = sheet.identity(input.fingerprint()?);
+        let on_loss = self.on_loss(args, &identity);
         let ledger = self.ledger(&target, Some(args), on_loss)?;
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
-        let what = ImportOptions {
-            source_name: &args.file.display().to_string(),
-            fingerprint,
-            wishes: self.sending.wishes,
-            started: &SystemClock.moment(),
-        };
-        let run = import(&mut begun.ledger, &mut sheet, &what, &self.stop)?;
+        let (ledger, wishes) = (&mut begun.ledger, self.sending.wishes);
+        let (source, now) = (args.file.display().to_string(), SystemClock.moment());
+        let run = import(
+            ledger, &mut sheet, &identity, &source, wishes, &now, &self.stop,
+        )?;
         begun.run = run;
         // Of a file whose name is no text nothing is noted.
         let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));

@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
 
-use super::member::{Member, Party};
+use super::member::Member;
 use super::tls::Tls;
 use crate::error::{Error, Result, without_link};
 use crate::model::{Secret, is_loopback};
@@ -161,7 +161,7 @@ impl Connection {
             return Err(Error::of("register_too_old", &[]).into());
         }
         if row.get::<_, &str>(1) != "ours" {
-            return Err(pooled().into());
+            return Err(Error::of("register_pooled", &[]).into());
         }
         if row.get::<_, &str>(2) == "off" {
             return Err(Error::of("register_not_durable", &[]).into());
@@ -187,26 +187,18 @@ impl Connection {
 /// Says who is on this connection: a new process, or one that is back.
 async fn greet(member: &Member, client: &Client) -> Result<(), Fault> {
     const BEGIN: &str = "SELECT caller, verdict, coalesce(is_known, false) FROM vlens_batch.begin_process($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, encode($10, 'hex'), $11)";
-    let Party {
-        base_url,
-        tenancy_name,
-        ledger,
-        host,
-        os_user,
-        ..
-    } = &member.party;
-    let (check, lease_s) = (member.party.key.check()?, member.party.lease_s());
+    let party = &member.party;
     let known = Some(member.process()).filter(|process| *process != 0);
-    let newest = member.party.newest.as_ref().map_or(&[][..], |id| id);
+    let newest = party.newest.as_ref().map_or(&[][..], |id| id);
     let parameters: Parameters<'_> = &[
-        (base_url, Type::TEXT),
-        (tenancy_name, Type::TEXT),
-        (&check, Type::BYTEA),
-        (ledger, Type::BYTEA),
-        (host, Type::TEXT),
-        (os_user, Type::TEXT),
+        (&party.base_url, Type::TEXT),
+        (&party.tenancy_name, Type::TEXT),
+        (&party.key.check(), Type::BYTEA),
+        (&party.ledger, Type::BYTEA),
+        (&party.host, Type::TEXT),
+        (&party.os_user, Type::TEXT),
         (&env!("CARGO_PKG_VERSION"), Type::TEXT),
-        (&lease_s, Type::FLOAT8),
+        (&party.lease_s(), Type::FLOAT8),
         (&member.steady_ms(), Type::INT8),
         (&newest, Type::BYTEA),
         (&known, Type::INT4),
@@ -215,9 +207,11 @@ async fn greet(member: &Member, client: &Client) -> Result<(), Fault> {
     match row.get(1) {
         "ready" => {}
         "restored" if member.may_be_restored => {}
-        "unknown tenant" => return Err(unknown_tenant(base_url, tenancy_name).into()),
-        "another key" => return Err(another_key().into()),
-        _ => return Err(restored().into()),
+        "unknown tenant" => {
+            return Err(unknown_tenant(&party.base_url, &party.tenancy_name).into());
+        }
+        "another key" => return Err(Error::of("register_key_differs", &[]).into()),
+        _ => return Err(Error::of("register_restored", &[]).into()),
     }
     member.process.store(row.get(0), Ordering::Relaxed);
     member.is_known.store(row.get(2), Ordering::Relaxed);
@@ -282,7 +276,7 @@ impl From<tokio_postgres::Error> for Fault {
             {
                 return Fault::Away(words);
             }
-            Some("08") => pooled(),
+            Some("08") => Error::of("register_pooled", &[]),
             Some("28") => Error::of("register_refused", &[&words]),
             _ if missing.contains(fault.code()) => Error::of("register_missing", &[]),
             _ if *fault.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
@@ -291,10 +285,6 @@ impl From<tokio_postgres::Error> for Fault {
             _ => Error::of("register_unusable", &[&words]),
         })
     }
-}
-
-fn pooled() -> Error {
-    Error::of("register_pooled", &[])
 }
 
 /// One statement with its answer, within the time that one may take.
@@ -315,12 +305,4 @@ pub(super) fn first(rows: Vec<Row>) -> Result<Row> {
 
 pub(super) fn unknown_tenant(base_url: &str, tenancy_name: &str) -> Error {
     Error::of("register_without_tenant", &[&tenancy_name, &base_url])
-}
-
-pub(super) fn another_key() -> Error {
-    Error::of("register_key_differs", &[])
-}
-
-pub(super) fn restored() -> Error {
-    Error::of("register_restored", &[])
 }

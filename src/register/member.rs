@@ -64,31 +64,34 @@ impl Member {
     pub(super) fn steady_ms(&self) -> i64 {
         i64::try_from((self.party.steady)().as_millis()).unwrap_or(i64::MAX)
     }
-
-    pub(super) fn hashes(&self, customers: &[CustomerKey]) -> Result<Vec<Vec<u8>>> {
-        let hash = |customer: &CustomerKey| self.party.key.hash(b"customer", customer);
-        customers.iter().map(hash).collect()
-    }
 }
 
 /// Keys the hashes of customers: the database's administrator can test no guessed phone.
 #[derive(Clone)]
-pub struct TeamKey([u8; 32]);
+pub struct TeamKey(Hmac<Sha256>);
 
 impl TeamKey {
+    fn of(key: [u8; 32]) -> TeamKey {
+        // A shorter key than a block is filled up with zeros (RFC 2104).
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&key);
+        TeamKey(Hmac::new(&block.into()))
+    }
+
     /// Of the file that the team shares, by the text in it.
     pub fn read(path: &Path, text: io::Result<String>) -> Result<TeamKey> {
         let unusable = |what: &str| Error::of("register_key_unusable", &[&path.display(), &what]);
         let text = text.map_err(|error| unusable(&format!("cannot be read ({error})")))?;
-        let bytes = from_hex(text.trim()).ok_or_else(|| unusable("holds no key"))?;
-        Ok(TeamKey(bytes))
+        let key = from_hex(text.trim()).ok_or_else(|| unusable("holds no key"))?;
+        Ok(TeamKey::of(key))
     }
 
     /// Makes one, in a file that must not be there yet.
     pub fn make(path: &Path) -> Result<TeamKey> {
-        let key = TeamKey(random()?);
-        let written = tempfile::NamedTempFile::new_in(folder_of(path)).and_then(|mut file| {
-            for byte in key.0 {
+        let key: [u8; 32] = random()?;
+        let folder = path.parent().unwrap_or(path);
+        let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+            for byte in key {
                 write!(file, "{byte:02x}")?;
             }
             writeln!(file)?;
@@ -96,36 +99,30 @@ impl TeamKey {
             file.persist_noclobber(path).map_err(|error| error.error)
         });
         let unusable = |error| Error::of("register_key_unusable.made", &[&path.display(), &error]);
-        written.map(|_| key).map_err(unusable)
+        written.map(|_| TeamKey::of(key)).map_err(unusable)
     }
 
-    pub(super) fn hash(&self, domain: &[u8], value: &[u8]) -> Result<Vec<u8>> {
-        let mac = Hmac::<Sha256>::new_from_slice(&self.0);
-        let mac = mac.map_err(|error| Error::of("register_key_unusable.length", &[&error]))?;
-        let mac = mac.chain_update(domain).chain_update(value);
-        Ok(mac.finalize().into_bytes().to_vec())
+    pub(super) fn customer(&self, key: &CustomerKey) -> Vec<u8> {
+        self.hash(b"customer", key)
+    }
+
+    fn hash(&self, domain: &[u8], value: &[u8]) -> Vec<u8> {
+        let mac = self.0.clone().chain_update(domain).chain_update(value);
+        mac.finalize().into_bytes().to_vec()
     }
 
     /// Of key, columns and body.
-    pub(super) fn hashes(&self, customer: &Customer) -> Result<[Vec<u8>; 3]> {
-        let Customer { key, told_by, body } = customer;
-        Ok([
-            self.hash(b"customer", key)?,
-            self.hash(b"told by", told_by.as_bytes())?,
-            self.hash(b"body", comparable(body).as_bytes())?,
-        ])
+    pub(super) fn hashes(&self, customer: &Customer) -> [Vec<u8>; 3] {
+        [
+            self.customer(&customer.key),
+            self.hash(b"told by", customer.told_by.as_bytes()),
+            self.hash(b"body", comparable(&customer.body).as_bytes()),
+        ]
     }
 
-    pub(super) fn check(&self) -> Result<Vec<u8>> {
+    pub(super) fn check(&self) -> Vec<u8> {
         self.hash(b"check", b"")
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

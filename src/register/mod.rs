@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
 use crate::model::{Customer, CustomerKey, Status, Timestamp};
-use connection::{Connection, Parameters, another_key, restored, unknown_tenant};
+use connection::{Connection, Parameters, first, unknown_tenant};
 use member::{Member, random};
 
 pub use connection::Place;
@@ -70,7 +70,8 @@ impl Claim {
 pub struct Register {
     connection: Arc<Connection>,
     member: Arc<Member>,
-    /// Keeps the register's clock going while this process waits.
+    /// Keeps the register's clock going while this process waits: without it all who wait for the minute are silent, and each who begins
+    /// meanwhile must take that for a clock that was set.
     _beat: AbortOnDropHandle<()>,
 }
 
@@ -80,6 +81,7 @@ const BEAT: Duration = Duration::from_millis(500);
 impl Register {
     /// Says who comes; `may_be_restored`: also where the register was restored, so that only `status` and `remember` make sense.
     pub async fn connect(place: &Place, party: Party, may_be_restored: bool) -> Result<Register> {
+        const TICK: &str = "SELECT n FROM vlens_batch.tick($1, $2)";
         let member = Arc::new(Member {
             party,
             process: AtomicI32::new(0),
@@ -88,11 +90,18 @@ impl Register {
         });
         let connection = Arc::new(Connection::new(place, Some(Arc::clone(&member)))?);
         connection.ask("SELECT 1", &[]).await?;
-        let beat = beat(Arc::clone(&connection));
+        let beating = Arc::clone(&connection);
+        let beat = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(BEAT).await;
+                // Whoever has something to ask finds out by himself that the register is away.
+                let _ = beating.call(TICK, &[]).await;
+            }
+        });
         Ok(Register {
             connection,
             member,
-            _beat: AbortOnDropHandle::new(tokio::spawn(beat)),
+            _beat: AbortOnDropHandle::new(beat),
         })
     }
 
@@ -107,16 +116,16 @@ impl Register {
             connection.run_script(SCHEMA).await?;
         }
         let limits = limits.map(|limit| limit.and_then(|limit| i32::try_from(limit).ok()));
-        let (check, lease_s) = (party.key.check()?, party.lease_s());
         let parameters: Parameters<'_> = &[
             (&party.base_url, Type::TEXT),
             (&party.tenancy_name, Type::TEXT),
-            (&check, Type::BYTEA),
+            (&party.key.check(), Type::BYTEA),
             (&limits[0], Type::INT4),
             (&limits[1], Type::INT4),
-            (&lease_s, Type::FLOAT8),
+            (&party.lease_s(), Type::FLOAT8),
         ];
         let is_entered: bool = connection.ask_one(ENTER, parameters).await?.get(0);
+        let another_key = || Error::of("register_key_differs", &[]);
         is_entered.then_some(is_new).ok_or_else(another_key)
     }
 
@@ -153,7 +162,8 @@ impl Register {
     }
 
     /// Claims a customer (none: a login or the like), whose key was `by_email` before his phone was known, and records that a request is
-    /// about to leave. `over` is the status that a person's word has overcome, as it was after the request `known`. Asked again with the same id, the answer is the same.
+    /// about to leave. `over` is the status that a person's word has overcome, as it was after the request `known`. Asked again with the
+    /// same id, the answer is the same.
     pub async fn open_attempt(
         &self,
         attempt: AttemptId,
@@ -165,9 +175,9 @@ impl Register {
         let open = format!(
             "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, $7, encode($8, 'hex')::uuid, $9)"
         );
-        let hashes = customer.map(|customer| self.member.party.key.hashes(customer));
-        let hashes = hashes.transpose()?.map(|hashes| hashes.map(Some));
-        let by_email = self.member.hashes(by_email.as_slice())?.pop();
+        let team = &self.member.party.key;
+        let hashes = customer.map(|customer| team.hashes(customer).map(Some));
+        let by_email = by_email.map(|key| team.customer(&key));
         let [key, told_by, body] = hashes.unwrap_or_default();
         let parameters: Parameters<'_> = &[
             (&attempt.as_slice(), Type::BYTEA),
@@ -178,8 +188,7 @@ impl Register {
             (&over.map(<&str>::from), Type::TEXT),
             (&known.as_ref().map(<[u8; 16]>::as_slice), Type::BYTEA),
         ];
-        let rows = self.connection.call(&open, parameters).await?;
-        let row = connection::first(rows)?;
+        let row = first(self.connection.call(&open, parameters).await?)?;
         Ok(match row.get(0) {
             "granted" => Verdict::Granted,
             "wait" => {
@@ -187,7 +196,7 @@ impl Register {
                 Verdict::Wait(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
             }
             "taken" => Verdict::Taken(claim(&row, 2)),
-            _ => return Err(restored()),
+            _ => return Err(Error::of("register_restored", &[])),
         })
     }
 
@@ -220,22 +229,21 @@ impl Register {
         status: Option<Status>,
     ) -> Result<Vec<(usize, Claim)>> {
         let settle = format!("SELECT place, {CLAIM} FROM vlens_batch.settle($1, $2, $3, $4)");
-        let keys = self.member.hashes(customers)?;
+        let hash = |customer| self.member.party.key.customer(customer);
+        let keys: Vec<Vec<u8>> = customers.iter().map(hash).collect();
         let status = status.map(<&str>::from);
         let parameters: Parameters<'_> = &[(&keys, Type::BYTEA_ARRAY), (&status, Type::TEXT)];
         let rows = self.connection.call(&settle, parameters).await?;
         let place = |row: &Row| usize::try_from(row.get::<_, i64>(0) - 1).ok();
-        let claims = rows
-            .iter()
-            .filter_map(|row| Some((place(row)?, claim(row, 1))));
-        Ok(claims.collect())
+        let claim = |row| Some((place(row)?, claim(row, 1)));
+        Ok(rows.iter().filter_map(claim).collect())
     }
 
     /// Gives what a ledger knows of some customers: how they stand, and whether they were ever created.
     pub async fn remember(&self, known: &[(Customer, Status, bool)]) -> Result<u64> {
         const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3, $4, $5, $6)";
         let hashes = |(customer, ..): &(Customer, _, _)| self.member.party.key.hashes(customer);
-        let hashes: Vec<[Vec<u8>; 3]> = known.iter().map(hashes).collect::<Result<_>>()?;
+        let hashes: Vec<[Vec<u8>; 3]> = known.iter().map(hashes).collect();
         let [keys, told_by, bodies] =
             [0, 1, 2].map(|n| hashes.iter().map(|of| &*of[n]).collect::<Vec<&[u8]>>());
         let statuses: Vec<&str> = known.iter().map(|known| known.1.into()).collect();
@@ -263,16 +271,6 @@ impl Register {
         let rows = self.connection.ask(REMEMBERED, parameters).await?;
         self.member.is_known.store(true, Ordering::Relaxed);
         Ok(rows.iter().map(|row| row.get(0)).collect())
-    }
-}
-
-/// Without it, all who wait for the minute are silent, and each who begins meanwhile must take that for a clock that was set.
-async fn beat(connection: Arc<Connection>) {
-    const TICK: &str = "SELECT n FROM vlens_batch.tick($1, $2)";
-    loop {
-        tokio::time::sleep(BEAT).await;
-        // Whoever has something to ask finds out by himself that the register is away.
-        let _ = connection.call(TICK, &[]).await;
     }
 }
 

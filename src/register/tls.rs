@@ -1,5 +1,6 @@
 //! A TLS connection to PostgreSQL by rustls, the server's certificate always verified.
 
+use std::fmt::Display;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
@@ -23,13 +24,11 @@ impl Tls {
     pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Tls> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+        let unusable =
+            |error: &dyn Display| Error::of("ca_unusable", &[&format!("cannot be used: {error}")]);
         for certificate in CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default()) {
-            let added = certificate.map_err(|error| error.to_string());
-            added
-                .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()))
-                .map_err(|error| {
-                    Error::of("ca_unusable", &[&format!("cannot be used: {error}")])
-                })?;
+            let certificate = certificate.map_err(|error| unusable(&error))?;
+            roots.add(certificate).map_err(|error| unusable(&error))?;
         }
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -49,6 +49,7 @@ pub enum Permit {
 
 /// Keeps the limits of one process. All times are on one steady clock, from any origin.
 pub struct Limiter {
+    /// Keeps requests one interval apart, so that a second's quota does not leave in one burst.
     spacing: Option<Spacing>,
     windows: Vec<Window>,
     paused_until: Duration,
@@ -80,7 +81,10 @@ impl Limiter {
         let second = window(limits.per_second, Duration::from_secs(1));
         let minute = window(limits.per_minute, Duration::from_secs(60));
         Limiter {
-            spacing: limits.per_second.map(Spacing::new),
+            spacing: limits.per_second.map(|per_second| {
+                let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::MIN);
+                RateLimiter::direct_with_clock(quota, FakeRelativeClock::default())
+            }),
             windows: second.into_iter().chain(minute).collect(),
             paused_until: Duration::ZERO,
             share: FULL_SHARE,
@@ -106,8 +110,12 @@ impl Limiter {
                 wait => return wait,
             }
         }
-        if let Some(wait) = self.spacing.as_ref().and_then(|spacing| spacing.wait(now)) {
-            return Permit::After(wait);
+        if let Some(spacing) = &self.spacing {
+            let clock = spacing.clock();
+            clock.advance(now.saturating_sub(clock.now().into()));
+            if let Err(not_until) = spacing.check() {
+                return Permit::After(not_until.wait_time_from(clock.now()));
+            }
         }
         for window in &mut self.windows {
             window.under_way += 1;
@@ -149,31 +157,8 @@ impl Limiter {
     }
 }
 
-/// Keeps requests one interval apart, so that a second's quota does not leave in one burst.
-struct Spacing {
-    limiter: RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<Nanos>>,
-    /// Shows what it is told: governor's own clocks read the machine's.
-    clock: FakeRelativeClock,
-}
-
-impl Spacing {
-    fn new(per_second: NonZeroU32) -> Self {
-        let clock = FakeRelativeClock::default();
-        let quota = Quota::per_second(per_second).allow_burst(NonZeroU32::MIN);
-        Spacing {
-            limiter: RateLimiter::direct_with_clock(quota, clock.clone()),
-            clock,
-        }
-    }
-
-    /// Takes the next place in time, or says how far it is.
-    fn wait(&self, now: Duration) -> Option<Duration> {
-        let shown = Duration::from(self.clock.now());
-        self.clock.advance(now.saturating_sub(shown));
-        let not_until = self.limiter.check().err()?;
-        Some(not_until.wait_time_from(self.clock.now()))
-    }
-}
+/// By a clock that shows what it is told: governor's own ones read the machine's.
+type Spacing = RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<Nanos>>;
 
 /// At most `limit` requests in any stretch of `length`, as the server sees them.
 struct Window {

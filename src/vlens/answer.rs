@@ -40,10 +40,8 @@ pub fn read_answer(answer: &RawAnswer) -> Outcome {
     match token.filter(|token| !token.is_empty()) {
         Some(token) if envelope.code != Code::Odd => Ok(Secret::new(token)),
         _ => {
-            let what = format!(
-                "HTTP {}, but with neither a session token nor an error",
-                answer.status
-            );
+            let status = answer.status;
+            let what = format!("HTTP {status}, but with neither a session token nor an error");
             let message = with_reason(what, &envelope.message);
             let why = Why::Uncertain(Uncertainty::Unreadable);
             Err(Failure { why, message })
@@ -233,10 +231,10 @@ impl Envelope {
     }
 
     fn rejection(self, status: u16) -> Failure {
-        let mut message = match self.message {
-            message if message.is_empty() => format!("no reason given (HTTP {status})"),
-            message => message,
-        };
+        let mut message = self.message;
+        if message.is_empty() {
+            message = format!("no reason given (HTTP {status})");
+        }
         let code = match self.code {
             Code::Number(code) => code,
             Code::None | Code::Word(_) | Code::Odd => i64::from(status),
@@ -252,32 +250,18 @@ impl Envelope {
 
     /// The result of a call that reads: `data`, else the framework's `result`, else it stands bare.
     pub(super) fn into_data(self) -> Value {
-        let Members {
-            data,
-            result,
-            others,
-            ..
-        } = self.members;
-        let mut found = [data, result].into_iter().filter(|value| !value.is_null());
-        found.next().unwrap_or(Value::Object(others))
+        let found = [self.members.data, self.members.result].into_iter();
+        let mut found = found.filter(|value| !value.is_null());
+        found.next().unwrap_or(Value::Object(self.members.others))
     }
 }
 
 fn read_code(value: &Value) -> Code {
-    match value {
-        Value::Null => Code::None,
-        Value::Number(number) => match number.as_i64().or_else(|| whole(number.as_f64()?)) {
-            Some(0) => Code::None,
-            Some(code) => Code::Number(code),
-            None => Code::Odd,
-        },
-        Value::String(text) => match text.trim().parse() {
-            Ok(0) => Code::None,
-            Ok(code) => Code::Number(code),
-            Err(_) if text.trim().is_empty() => Code::Odd,
-            Err(_) => Code::Word(fit_text(text)),
-        },
-        Value::Bool(_) | Value::Array(_) | Value::Object(_) => Code::Odd,
+    match (value, as_integer(value).or_else(|| whole(value.as_f64()?))) {
+        (Value::Null, _) | (_, Some(0)) => Code::None,
+        (_, Some(code)) => Code::Number(code),
+        (Value::String(text), None) if !text.trim().is_empty() => Code::Word(fit_text(text)),
+        _ => Code::Odd,
     }
 }
 
@@ -308,15 +292,9 @@ impl Members {
 
     /// What more is said about the error, as compact JSON, fit to be shown.
     fn details(&self) -> Option<String> {
-        let error = &self.error;
-        [
-            &self.error_descriptions,
-            &error["validationErrors"],
-            &error["details"],
-            &self.errors,
-        ]
-        .into_iter()
-        .find_map(fit_json)
+        let [listed, details] = ["validationErrors", "details"].map(|name| &self.error[name]);
+        let told = [&self.error_descriptions, listed, details, &self.errors];
+        told.into_iter().find_map(fit_json)
     }
 }
 
@@ -360,23 +338,18 @@ pub(super) fn without(text: &str, mut told: Vec<String>) -> String {
     told.sort_by_key(|value| std::cmp::Reverse(value.len()));
     let mut text = text.to_owned();
     for value in told {
-        let wanted = lower(plain(&value).as_str());
-        let (letters, shown) = (lower(&text), text.chars().collect::<Vec<char>>());
-        let is_inside = |at: Option<usize>| {
-            let beside = at.and_then(|at| letters.get(at));
-            beside.is_some_and(|c| c.is_alphanumeric())
-        };
-        if wanted.len() < SHORTEST_CHARS || wanted.len() > letters.len() {
+        let wanted = lower(&plain(&value));
+        if wanted.len() < SHORTEST_CHARS {
             continue;
         }
+        let (letters, shown) = (lower(&text), text.chars().collect::<Vec<char>>());
+        let is_within = |at: usize| letters.get(at).is_some_and(|c| c.is_alphanumeric());
         text.clear();
         let mut at = 0;
         while at < letters.len() {
             let end = at + wanted.len();
-            let is_told = letters[at..].starts_with(&wanted)
-                && !is_inside(at.checked_sub(1))
-                && !is_inside(Some(end));
-            if is_told {
+            let is_told = letters[at..].starts_with(&wanted) && !is_within(end);
+            if is_told && !at.checked_sub(1).is_some_and(is_within) {
                 text.push_str(&mask(&value));
                 at = end;
             } else {
@@ -391,15 +364,10 @@ pub(super) fn without(text: &str, mut told: Vec<String>) -> String {
 fn fit_value(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(fit_text(text)),
-        Value::Number(number) => {
-            let text = number.to_string();
-            let masked = mask_text(&text);
-            if masked == text {
-                value.clone()
-            } else {
-                Value::String(masked)
-            }
-        }
+        Value::Number(number) => match mask_text(&number.to_string()) {
+            masked if masked == number.to_string() => value.clone(),
+            masked => Value::String(masked),
+        },
         Value::Array(items) => items.iter().map(fit_value).collect(),
         Value::Object(members) => members
             .iter()

@@ -20,21 +20,6 @@ const CHOICE_LABELS: [&str; 4] = ["displayText", "displayArText", "arName", "nam
 
 /// Reads the answer of `GetBusinessRequestTypeTemplateFields`: the whole envelope, or its `data` alone.
 pub fn read_form(json: &str) -> Result<Form, Error> {
-    let data = form_data(json)?;
-    let questions = &data["requestsFields"];
-    if !questions.is_array() {
-        return Err(unreadable("it holds no list of fields (requestsFields)"));
-    }
-    let mut walk = Walk::default();
-    walk.questions(questions, None, 0)?;
-    Ok(Form {
-        name: label(&data["name"]),
-        fields: walk.finish(),
-    })
-}
-
-/// The object that holds `requestsFields`.
-fn form_data(json: &str) -> Result<Value, Error> {
     let envelope = Envelope::parse(json.as_bytes()).map_err(|error| {
         if error.is_data() {
             return unreadable("it is not a JSON object");
@@ -48,7 +33,17 @@ fn form_data(json: &str) -> Result<Value, Error> {
             "it is an error that the API answered with ({message})"
         )));
     }
-    Ok(envelope.into_data())
+    let data = envelope.into_data();
+    let questions = &data["requestsFields"];
+    if !questions.is_array() {
+        return Err(unreadable("it holds no list of fields (requestsFields)"));
+    }
+    let mut walk = Walk::default();
+    walk.questions(questions, None, 0)?;
+    Ok(Form {
+        name: label(&data["name"]),
+        fields: walk.finish(),
+    })
 }
 
 fn unreadable(what: &str) -> Error {
@@ -81,7 +76,14 @@ impl Walk {
         for question in in_order(list(questions)) {
             let key = text(&question["key"]);
             if let Some(key) = &key {
-                self.keep(read_field(key, question, parent));
+                self.keep(FormField {
+                    key: key.clone(),
+                    label: label(&question["displayText"]),
+                    label_ar: label(&question["displayArText"]),
+                    kind: label(&question["type"]).to_lowercase(),
+                    options: read_options(question),
+                    condition: read_condition(question, parent),
+                });
             }
             for choice in list(&question["availableValuesItems"]) {
                 let value = text(&choice["name"]);
@@ -119,28 +121,14 @@ impl Walk {
 
     /// A condition that names a choice by its id gets the choice's text.
     fn finish(mut self) -> Vec<FormField> {
-        for condition in self
-            .fields
-            .values_mut()
-            .filter_map(|field| field.condition.as_mut())
-        {
+        let fields = self.fields.values_mut();
+        for condition in fields.filter_map(|field| field.condition.as_mut()) {
             let named = (condition.parent.clone(), condition.value.clone());
             if let Some(text) = self.choice_texts.get(&named) {
                 condition.value.clone_from(text);
             }
         }
         self.fields.into_values().collect()
-    }
-}
-
-fn read_field(key: &str, question: &Value, parent: Option<Parent<'_>>) -> FormField {
-    FormField {
-        key: key.to_owned(),
-        label: label(&question["displayText"]),
-        label_ar: label(&question["displayArText"]),
-        kind: label(&question["type"]).to_lowercase(),
-        options: read_options(question),
-        condition: read_condition(question, parent),
     }
 }
 

@@ -82,11 +82,14 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert("apikey", api_key_header(api_key)?);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        // The tenant's name need not be ASCII.
+        let tenancy_header = HeaderValue::from_bytes(tenancy_name.as_bytes()).ok();
+        let tenancy_header = tenancy_header.filter(|_| !tenancy_name.trim().is_empty());
         Ok(Client {
             http: http_client(&base_url, timeout, concurrency, way)?,
             base_url,
             headers,
-            tenancy_header: tenancy_header(&tenancy_name)?,
+            tenancy_header: tenancy_header.ok_or_else(|| Error::of("tenancy_name_invalid", &[]))?,
             tenancy_name,
             timeout: timeout.min(TIMEOUT_MAX),
         })
@@ -174,11 +177,10 @@ impl Client {
         let headers = request.headers().clone();
         let reply = exchange(&self.http, request, body, self.timeout, max_bytes).await;
         reply.and_then(|answer| read(&answer)).map_err(|failure| {
+            let body = || serde_json::from_slice(&sent.unwrap_or_default()).unwrap_or_default();
             let mut told = match secret {
                 Some(secret) => vec![secret.expose().to_owned()],
-                None => {
-                    texts_in(serde_json::from_slice(&sent.unwrap_or_default()).unwrap_or_default())
-                }
+                None => texts_in(body()),
             };
             let secrets = headers.values().filter(|value| value.is_sensitive());
             let secrets = secrets.filter_map(|value| value.to_str().ok());
@@ -203,10 +205,7 @@ fn texts_in(body: Value) -> Vec<String> {
     match body {
         Value::String(text) => vec![text],
         Value::Array(items) => items.into_iter().flat_map(texts_in).collect(),
-        Value::Object(members) => {
-            let values = members.into_iter().map(|(_, value)| value);
-            values.flat_map(texts_in).collect()
-        }
+        Value::Object(members) => members.into_values().flat_map(texts_in).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }
@@ -236,26 +235,14 @@ const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
 /// Reads what a login or a refresh came to. `held` is the refresh token that was used, which stays good when the answer
 /// names no other.
 fn read_token(answer: &RawAnswer, held: Option<&Secret>) -> Result<AdminToken, Failure> {
-    let data = answer.read().map_err(as_login)?.into_data();
-    let server_date = answer.server_date();
-    token_in(&data, held, server_date)
-}
-
-/// What a row is rejected for, an account is refused for.
-fn as_login(failure: Failure) -> Failure {
-    match failure.why {
+    // What a row is rejected for, an account is refused for.
+    let envelope = answer.read().map_err(|failure| match failure.why {
         Why::Rejected(_) | Why::Unauthorized | Why::Refused(Refusal::Rights) => {
             Failure::new(Why::Refused(Refusal::Credentials), failure.to_string())
         }
         _ => failure,
-    }
-}
-
-fn token_in(
-    data: &Value,
-    held: Option<&Secret>,
-    server_date: Option<Timestamp>,
-) -> Result<AdminToken, Failure> {
+    })?;
+    let data = envelope.into_data();
     let secret = |name: &str| {
         let text = data[name].as_str()?.trim();
         (!text.is_empty()).then(|| Secret::new(text))
@@ -275,7 +262,7 @@ fn token_in(
             .or_else(|| secret("refreshToken"))
             .or_else(|| held.cloned()),
         expires_in: seconds.map_or(EXPIRES_IN_UNSAID, |s| Duration::from_secs(s.into())),
-        server_date,
+        server_date: answer.server_date(),
     })
 }
 
@@ -299,18 +286,20 @@ fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
     })
 }
 
-/// The tenant's name need not be ASCII.
-fn tenancy_header(name: &str) -> Result<HeaderValue, Error> {
-    let header = HeaderValue::from_bytes(name.as_bytes()).ok();
-    let header = header.filter(|_| !name.trim().is_empty());
-    header.ok_or_else(|| Error::of("tenancy_name_invalid", &[]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tables::rows;
     use answer::Envelope;
+
+    fn answer(data: &Value) -> RawAnswer {
+        RawAnswer {
+            status: 200,
+            retry_after: None,
+            date: None,
+            body: Body::Whole(json!({ "data": data }).to_string().into()),
+        }
+    }
 
     #[test]
     fn contract_types_are_listed() {
@@ -342,7 +331,8 @@ mod tests {
     fn a_token_lives_for_a_while_and_the_newest_refresh_token_is_kept() {
         let token = |mut data: Value| {
             data["accessToken"] = json!("access");
-            let token = token_in(&data, Some(&Secret::new("held")), None).expect("a token");
+            let held = Secret::new("held");
+            let token = read_token(&answer(&data), Some(&held)).expect("a token");
             assert_eq!(token.access, "Bearer access");
             let refresh = token.refresh.expect("one").expose().to_owned();
             (token.expires_in.as_secs(), refresh)
@@ -366,7 +356,7 @@ mod tests {
             let access: Value = serde_json::from_str(access).expect("JSON");
             let expected = if is_damaged { damaged } else { refused };
             let data = json!({"accessToken": access});
-            let error = token_in(&data, None, None).expect_err("no token");
+            let error = read_token(&answer(&data), None).expect_err("no token");
             assert_eq!(error.why, expected, "{data}");
         }
     }

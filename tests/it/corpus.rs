@@ -33,6 +33,9 @@ struct Case {
     why: String,
     config: Option<String>,
     args: Option<Vec<String>>,
+    /// The contract types whose forms are stored.
+    #[serde(default)]
+    forms: Vec<u32>,
     #[serde(flatten)]
     file: Recipe,
 }
@@ -41,6 +44,7 @@ impl Case {
     /// Its file and its config in a folder of their own, and how it is read.
     fn laid_out(&self, world: &World) -> Vec<String> {
         world.file(&self.name, self.file.bytes());
+        self.forms.iter().for_each(|id| world.form(*id));
         let mut args = self.args.clone().unwrap_or_default();
         match &self.config {
             Some(config) => drop(world.config(config)),

@@ -133,25 +133,6 @@ fn a_renamed_field_is_one_message_before_anything_is_sent() {
 }
 
 #[test]
-fn choices_and_conditions_are_held_against_the_form() {
-    let world = World::new();
-    world.form(414);
-    world.config(&format!(
-        "{MAPPING}maritalStatus = \"Status\"\nspouseName = \"Spouse\"\n"
-    ));
-    let sheet = "Mobile,Name,Status,Spouse\n01012345678,A B,married,Hany\n01112345678,C D,Engaged,\n01212345678,E F,Single,Hany\n";
-    world.file("customers.csv", sheet);
-    let checked = world.ran("check customers.csv --json", 3).json();
-    assert_eq!(each(&checked["problems"], "row"), [3, 4]);
-    let fields = each(&checked["problems"], "field");
-    assert_eq!(fields, ["maritalStatus", "spouseName"]);
-    let shown = world.ran("check customers.csv --show 1", 3);
-    shown.shows("\"maritalStatus\":\"Married\"");
-    // What gets no value is noted.
-    world.ran("check customers.csv", 3).shows("loanAmount");
-}
-
-#[test]
 fn a_template_needs_a_form_and_an_unknown_contract_type_leaves_what_is_there() {
     let world = World::with_server();
     let ended = world.ran("template 414 --output t.xlsx", 5);
@@ -250,43 +231,4 @@ fn a_sheet_is_judged_alike_by_its_keys_by_its_form_and_as_init_maps_it() {
         assert_eq!(problems(&world, "labels.csv"), expected, "init");
         std::fs::remove_file(world.path("vlens-batch.toml")).expect("a config");
     }
-}
-
-#[test]
-fn a_mapping_without_types_is_judged_by_the_form() {
-    let world = World::new();
-    world.form(414);
-    let sheet = "Mobile,Income,ID,Born\n01012345678,abc,2900513,13/05/1990\n01112345678,\"5,000 EGP\",,1990-05-13\n";
-    world.file("customers.csv", sheet);
-    let fields = "[recipient]\nphone = \"Mobile\"\n[contract]\ntypes = [414]\n[fields.414]\nnationalId = \"ID\"\n";
-    world.config(&format!("{fields}monthlyIncome = \"Income\"\n"));
-    let expected = [
-        json!([2, "nationalId", "national_id_invalid"]),
-        json!([2, "monthlyIncome", "number_invalid"]),
-    ];
-    assert_eq!(problems(&world, "customers.csv"), expected);
-    let shown = world.ran("check customers.csv --show 9", 3);
-    shown.shows("\"monthlyIncome\":\"5000\"");
-    // A type is a person's word.
-    let income = "monthlyIncome = { column = \"Income\", type = \"text\" }\n";
-    world.config(&format!("{fields}{income}"));
-    assert_eq!(problems(&world, "customers.csv"), expected[..1]);
-}
-
-#[test]
-fn a_field_of_another_contract_type_is_told_by_that() {
-    let world = World::new();
-    world.form(414);
-    world.file(
-        "contract-types/415.json",
-        FORM_414.replace("\"spouseName\"", "\"carModel\""),
-    );
-    let rows = "01012345678,414,Mona Adel,Married,Hany Fathy\n";
-    let keys = "phoneNumber,contractTypeId,fullName,maritalStatus";
-    world.file("customers.csv", format!("{keys},spouseName\n{rows}"));
-    let ended = world.ran("check customers.csv", 5);
-    ended.complains_of("name the column `414.spouseName`");
-    assert!(!ended.stderr.contains("`_spouseName`"), "{ended}");
-    world.file("customers.csv", format!("{keys},414.spouseName\n{rows}"));
-    world.ran("check customers.csv", 0);
 }

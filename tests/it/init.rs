@@ -258,26 +258,6 @@ fn no_whole_personal_value_reaches_the_terminal() {
     }
 }
 
-/// With a form or without, and whether names have one word or several.
-#[test]
-fn the_plain_word_for_the_customer_above_names_is_the_name() {
-    for (header, values, field) in rows::<(&str, [&str; 2], bool)>("init.customers") {
-        for form in [false, true] {
-            let world = World::new();
-            if form {
-                world.form(414);
-            }
-            let [one, other] = values;
-            let sheet = format!("01012345678,{one}\n01012345679,{other}\n");
-            world.file("c.csv", format!("Mobile,{header}\n{sheet}"));
-            world.ran("init c.csv --yes --contract-type 414", 0);
-            let text = world.read("vlens-batch.toml");
-            let rule = format!("\nfullName = \"{header}\"\n");
-            assert_eq!(text.contains(&rule), field, "{header} {values:?}: {text}");
-        }
-    }
-}
-
 /// What a person changes, joins, does not know, or does not want after all.
 #[test]
 fn at_a_terminal_enter_takes_a_guess_arrows_another_and_there_is_a_way_back() {
@@ -480,37 +460,4 @@ fn no_customer_is_taken_for_the_headers() {
         );
     }
     assert!(world.invitations().is_empty());
-}
-
-/// A cell that names a product in both languages, and ids that deny the chosen type.
-#[test]
-fn what_a_row_says_of_its_contract_type_counts() {
-    let world = World::new();
-    world.form(414);
-    world.form(415);
-    let name = |id: u32| {
-        let form = world.read(format!("contract-types/{id}.json"));
-        let form: Value = serde_json::from_str(&form).expect("a form");
-        form["name"].as_str().expect("a name").to_owned()
-    };
-    let (one, other) = (name(414), name(415));
-    let rows = format!("Mona Adel,01012345678,قرض / {one}\nAli Zaki,01112345678,{other} / تأجير\n");
-    world.file("c.csv", format!("Name,Mobile,Product\n{rows}"));
-    world.ran("init c.csv --yes", 0);
-    wrote(&world, &format!("\"قرض / {one}\" = 414"));
-    let world = World::new();
-    let rows = "01012345678,414,Mona\n01012345679,415,Ali\n01012345670,,Omar\n";
-    world.file(
-        "c.csv",
-        format!("phoneNumber,contractTypeId,fullName\n{rows}"),
-    );
-    let check = world.ran("check c.csv --contract-type 414", 3);
-    check.shows("3 rows, 2 valid, 1 invalid");
-    world.config("[contract]\ntypes = [416]\n");
-    world
-        .ran("check c.csv", 3)
-        .shows("3 rows, 1 valid, 2 invalid");
-    let rows = "01012345678,٤١٤,Mona\n01012345679,414,Ali\n";
-    world.file("d.csv", format!("phone,Contract type,Name\n{rows}"));
-    world.ran("init d.csv --yes", 0);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{World, rows};
+use crate::support::{Record, World, rows};
 
 /// What arrives when this sheet is sent under this config, as `requests.arrived` tells it.
 #[derive(serde::Deserialize)]
@@ -33,7 +33,7 @@ fn what_arrives_is_as_the_table_says_and_as_a_check_shows() {
         let arrived = world.invitations();
         assert!(arrived.iter().all(|one| one.path == sent.path), "{promise}");
         let json = |body: &String| serde_json::from_str(body).expect(body);
-        let bodies: Vec<Value> = arrived.iter().map(|one| one.json()).collect();
+        let bodies: Vec<Value> = arrived.iter().map(Record::json).collect();
         let expected: Vec<Value> = sent.bodies.iter().map(json).collect();
         assert_eq!(bodies, expected, "{promise}");
         let logins = usize::from(!sent.anonymous);

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::mapping::form::tests::form;
 use crate::mapping::value::Country;
-use crate::mapping::{BindOptions, Config, Mapping};
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, RowNumber};
 use crate::tables::rows;
 
@@ -93,29 +92,14 @@ fn a_part_of_a_name_or_an_address_is_joined_with_the_others_and_never_the_whole(
 }
 
 #[test]
-fn what_is_written_is_read_back_and_binds() {
-    let columns = "Mobile \"new\"\n(\\): mobiles; First name: Mona; Surname: Adel; DOB: dates; الحالة: أعزب; \
-                   Amount\u{7f}: 5";
-    let text = propose(columns).to_toml("", "", "");
-    let config = Config::parse(&text, "vlens-batch.toml").expect("a valid config");
-    let options = BindOptions {
-        forms: forms(),
-        ..BindOptions::default()
-    };
-    let (columns, rows) = sheet(columns);
-    let mapping = Mapping::bind(&config, &columns, &options).expect(&text);
-    let body = mapping.apply(&rows[0]).result.expect("a valid row").body;
-    assert!(body.contains("\"birthDate\":\"1990-01-01\""), "{body}");
-    assert!(body.contains("\"fullName\":\"Mona Adel\""), "{body}");
-    assert!(body.contains("\"mobile\":\"+201012345678\""), "{body}");
-}
-
-#[test]
 fn what_a_person_chooses_joins_what_was_guessed() {
     let mut proposal = propose("Phone: mobiles; Mobile: mobiles");
     proposal.choose(0, Some(Target::Phone));
     let text = proposal.to_toml("", "", "");
     assert!(text.contains(r#"phone = ["Mobile","Phone"]"#), "{text}");
+    // The form asks for it once more.
+    let field = "\nmobile = { column = \"Mobile\", type = \"phone\" }\n";
+    assert!(text.contains(field), "{text}");
     proposal.choose(1, None);
     let text = proposal.to_toml("", "", "");
     assert!(text.contains("phone = \"Phone\""), "{text}");

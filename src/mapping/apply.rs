@@ -441,7 +441,7 @@ mod tests {
     use super::super::config::{Config, tests::told};
     use super::super::form::{self, BindOptions};
     use super::*;
-    use crate::model::{Column, FormCondition, RowNumber};
+    use crate::model::{FormCondition, RowNumber};
     use crate::tables::rows;
 
     /// `[fields.414]` with these lines below it.
@@ -451,11 +451,7 @@ mod tests {
 
     fn try_bind(toml: &str, headers: &[&str], options: &BindOptions) -> Result<Mapping, String> {
         let config = Config::parse(toml, "vlens-batch.toml").expect("a valid config");
-        let column = |(index, name): (usize, &&str)| Column {
-            name: (*name).to_owned(),
-            index,
-        };
-        let columns: Vec<Column> = headers.iter().enumerate().map(column).collect();
+        let columns = form::tests::columns(headers);
         Mapping::bind(&config, &columns, options).map_err(|error| told(&error))
     }
 

@@ -502,14 +502,6 @@ pub mod tests {
     #[test]
     fn the_references_sample_is_understood_whole() {
         let config = Config::parse(sample(), "vlens-batch.toml").expect("no refusal");
-        assert_eq!(
-            config.api.tenancy_name.as_deref().map(String::as_str),
-            Some("acme")
-        );
-        assert_eq!(config.limits.per_minute, NonZeroU32::new(60));
-        assert_eq!(config.source.delimiter, Some(';'));
-        assert_eq!(config.source.hidden, Some(Hidden::Skip));
-        assert_eq!(config.contract_types(), [ContractTypeId(414)]);
         let fields = config.fields.as_ref().expect("fields");
         let (id, fields) = fields.first().expect("a type");
         let keys: Vec<&str> = fields.keys().map(|key| key.get_ref().as_str()).collect();
@@ -521,28 +513,6 @@ pub mod tests {
         assert_eq!(
             config.known_names().join("|"),
             "Mobile|E-mail|Application no|Customer name|Income|DOB|ID|Employer|Street|City|Status"
-        );
-    }
-
-    #[test]
-    fn the_other_ways_of_saying_things_are_understood() {
-        let config = Config::parse(
-            "api = { request_fields = \"top_level\" }\n\
-             [contract]\ncolumn = \"Product\"\nvalues = { \"قرض\" = 414, \"Lease\" = [415, 416] }\n\
-             [session]\nkind = \"auth\"\n[identity]\ncolumns = \"No\"\n[retry]\non_uncertain = \"resend\"\n\
-             [source]\ndelimiter = \"\\t\"\n[fields.414]\na = { column = \"A\", type = \"choice\", choices = { \"x\" = \"y\" } }\n",
-            "x.toml",
-        )
-        .expect("no refusal");
-        assert_eq!(config.api.request_fields, RequestFields::TopLevel);
-        assert_eq!(config.session.kind, SessionKind::Auth);
-        assert_eq!(config.source.delimiter, Some('\t'));
-        assert_eq!(config.retry.on_uncertain, Some(OnUncertain::Resend));
-        assert_eq!(config.contract_types(), [414, 415, 416].map(ContractTypeId));
-        assert_eq!(config.known_names().last().map(String::as_str), Some("A"));
-        assert_eq!(
-            Config::parse("\u{feff}", "").expect("no refusal").api,
-            ApiConfig::default()
         );
     }
 

@@ -208,7 +208,7 @@ fn choices_without(sign: &str, field: &FormField, other: &FormField) -> Vec<Stri
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{FormCondition, FormOption};
+    use crate::model::{Column, FormCondition, FormOption};
     use crate::tables::rows;
 
     /// `key label label_ar kind choice…`, parted by `|`.
@@ -234,6 +234,15 @@ pub mod tests {
             name: "Loan".into(),
             fields: fields.iter().map(field).collect(),
         }
+    }
+
+    /// A sheet's columns by their headers.
+    pub(crate) fn columns(headers: &[&str]) -> Vec<Column> {
+        let column = |(index, name): (usize, &&str)| Column {
+            name: (*name).to_owned(),
+            index,
+        };
+        headers.iter().enumerate().map(column).collect()
     }
 
     #[test]

@@ -224,6 +224,7 @@ pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>, most: us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::form::tests::columns;
     use crate::tables::rows;
 
     #[test]
@@ -255,11 +256,7 @@ mod tests {
     fn a_name_finds_its_column_or_is_explained() {
         let names = "Mobile|mobile|الإسم الاول|E-mail|Income|Income||--";
         let names: Vec<&str> = names.split('|').collect();
-        let column = |(index, name): (usize, &&str)| Column {
-            name: (*name).to_owned(),
-            index,
-        };
-        let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
+        let columns = columns(&names);
         let header = Header::new(&columns);
         for (name, index) in [
             ("mobile", 1),

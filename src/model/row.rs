@@ -268,10 +268,4 @@ mod tests {
             assert_eq!(Column { name, index }.letters(), letters);
         }
     }
-
-    #[test]
-    fn numbers_are_shown_as_their_digits() {
-        assert_eq!(Cell::Number(29_001_011_234_567.0).shown(), "29001011234567");
-        assert_eq!(Cell::Number(1500.5).shown(), "1500.5");
-    }
 }

@@ -318,14 +318,7 @@ mod tests {
 
     #[test]
     fn back_off_doubles_up_to_a_minute_and_is_drawn_from_the_whole_width() {
-        for (attempt, chance, seconds) in [
-            (1, 1.0, 1.0),
-            (3, 1.0, 4.0),
-            (3, 0.5, 2.0),
-            (3, 0.0, 0.0),
-            (7, 1.0, 60.0),
-            (u32::MAX, 1.0, 60.0),
-        ] {
+        for (attempt, chance, seconds) in rows::<(u32, f64, f64)>("decide.back_off") {
             let wait = backoff(attempt, chance);
             assert_eq!(wait, Duration::from_secs_f64(seconds), "{attempt}");
         }

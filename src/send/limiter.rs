@@ -260,19 +260,6 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_an_earlier_process_count() {
-        let mut limiter = Limiter::new(VENDOR);
-        for _ in 0..60 {
-            limiter.seed(s(990));
-        }
-        let wait = limiter.ask(s(1000));
-        assert!(
-            matches!(wait, Permit::After(wait) if wait >= s(50) && wait < s(51)),
-            "{wait:?}"
-        );
-    }
-
-    #[test]
     fn a_full_window_of_requests_under_way_waits_for_an_answer() {
         let mut limiter = Limiter::new(limits(1, 0));
         assert_eq!(limiter.ask(s(1)), Permit::Granted);

@@ -101,15 +101,8 @@ fn shorten(value: &mut Value) {
 fn altered(case: &Case) -> Vec<String> {
     let world = World::new();
     let args = case.laid_out(&world);
-    let run = [
-        "run",
-        &case.name,
-        "--sandbox",
-        "--rate",
-        "unlimited",
-        "--json",
-    ];
-    let told = world.vlens(run).args(&args).run().json();
+    let run = world.send("--sandbox").args([&case.name]).args(&args);
+    let told = run.run().json();
     let Some(created) = told["counts"]["created"].as_u64() else {
         return Vec::new();
     };

@@ -4,14 +4,7 @@ use crate::support::{Customer, GONE, World, rows, sheet};
 
 #[test]
 fn a_run_and_its_status_exit_by_what_became_of_the_rows() {
-    type End = (
-        &'static str,
-        Vec<&'static str>,
-        &'static str,
-        i32,
-        &'static str,
-        &'static str,
-    );
+    type End<'a> = (&'a str, Vec<&'a str>, &'a str, i32, &'a str, &'a str);
     for (what, phones, how, code, stopped, statuses) in rows::<End>("exits.ends") {
         let world = World::with_server();
         let rows = phones.iter().map(|phone| Customer::new(1).phone(phone));
@@ -114,8 +107,7 @@ fn no_result_takes_the_place_of_what_people_need_as_it_is() {
     // But no template that somebody has filled in and saved.
     let path = world.path("template.xlsx");
     let saved = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
-    let file = std::fs::File::options().append(true).open(&path);
-    file.and_then(|file| file.set_modified(saved)).unwrap();
+    world.set_time(&path, saved);
     let filled = std::fs::read(&path).unwrap();
     let refused = world.ran("template 414 --output template.xlsx", 2);
     refused.complains_of("filled in");

@@ -7,15 +7,16 @@ use vlens_batch::cli::args::Cli;
 
 use crate::support::World;
 
-/// Every command with its path, such as `contract-types pull`, and its visible long flags.
-fn commands() -> Vec<(Vec<String>, Vec<String>)> {
+/// Every command with its path, such as `contract-types pull`, its visible long flags, and what its help ends with.
+fn commands() -> Vec<(Vec<String>, Vec<String>, String)> {
     let mut command = Cli::command();
     command.build();
     let (mut open, mut all) = (vec![(Vec::new(), command)], Vec::new());
     while let Some((path, command)) = open.pop() {
         let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
         let flags = shown.filter_map(|arg| arg.get_long().map(|long| format!("--{long}")));
-        all.push((path.clone(), flags.collect()));
+        let after = command.get_after_help().map(ToString::to_string);
+        all.push((path.clone(), flags.collect(), after.unwrap_or_default()));
         let below = command.get_subcommands();
         let below = below.filter(|below| below.get_name() != "help").cloned();
         open.extend(below.map(|below| {
@@ -39,7 +40,7 @@ fn help_man_and_completions_know_the_same_commands_and_flags() {
         .into_iter()
         .map(|shell| said(&["completions", shell]))
         .collect();
-    for (path, flags) in commands() {
+    for (path, flags, _) in commands() {
         let mut args: Vec<&str> = path.iter().map(String::as_str).collect();
         args.push("--help");
         let help = said(&args);
@@ -72,15 +73,8 @@ fn help_man_and_completions_know_the_same_commands_and_flags() {
 #[test]
 fn every_example_is_a_command_line_that_is_understood() {
     let mut examples = 0;
-    let mut command = Cli::command();
-    command.build();
-    let mut open = vec![command];
-    while let Some(command) = open.pop() {
-        open.extend(command.get_subcommands().cloned());
-        let Some(text) = command.get_after_help() else {
-            continue;
-        };
-        for line in text.to_string().lines() {
+    for (_, _, text) in commands() {
+        for line in text.lines() {
             let Some(line) = line.strip_prefix("  vlens-batch ") else {
                 continue;
             };
@@ -110,7 +104,7 @@ fn completions() -> Vec<(Vec<String>, String)> {
     ]
     .map(|(typed, offered)| (words(typed), offered.to_owned()))
     .into();
-    for (path, flags) in commands() {
+    for (path, flags, _) in commands() {
         // `contract-types pull` and its like are completed behind their parent.
         for flag in flags {
             let typed = path.iter().cloned().chain([flag.clone()]);

@@ -100,12 +100,12 @@ fn a_file_that_is_known_again_asks_for_what_it_holds_and_not_for_what_another_he
     assert_eq!(resend("new.csv"), 1);
     assert_eq!(changed(), [0, 1]);
     assert_eq!(resend("old.csv"), 1);
-    let name = |record: crate::support::Record| {
-        let fields = record.json()["SessionInput"]["RequestFieldsValues"]["415"].clone();
-        fields["fullName"].clone()
-    };
-    let names: Vec<Value> = world.invitations().into_iter().map(name).collect();
-    assert_eq!(names, ["Customer 1", "New Name", "Customer 1"]);
+    let sent = world.invitations().into_iter();
+    let names = sent.map(|one| one.fields(415)["fullName"].clone());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["Customer 1", "New Name", "Customer 1"]
+    );
     world.check_invariants(&Promise::default().resending_was_asked_for());
 }
 
@@ -132,6 +132,8 @@ struct Day {
     options: String,
     /// The counts of the run that are not 0, and how many rows have changed since their invitation.
     told: Value,
+    /// A dry run tells otherwise: it knows no limit, nor how two on one phone were taken for each other.
+    unforeseen: bool,
 }
 
 fn walked(walk: &Walk) {
@@ -157,8 +159,13 @@ fn walked(walk: &Walk) {
         let foreseen = ["would_send", "already_created", "invalid", "duplicate"];
         let became = ["created", "already_created", "invalid", "duplicate"];
         let became = pick(&document["counts"], became);
-        assert_eq!(pick(&would, foreseen), became, "{promise}\n{would}");
-        let code = if told["invalid"].is_number() { 3 } else { 0 };
+        let is_foreseen = pick(&would, foreseen) == became;
+        assert!(is_foreseen || day.unforeseen, "{promise}\n{would}");
+        let code = match &told {
+            told if told["pending"].is_number() => 4,
+            told if told["invalid"].is_number() => 3,
+            _ => 0,
+        };
         assert_eq!(ended.code(), Some(code), "{promise}\n{ended}");
         created += became[0].as_u64().expect("a count");
     }
@@ -172,37 +179,4 @@ fn walked(walk: &Walk) {
 #[test]
 fn nobody_is_invited_again_because_a_sheet_or_its_config_says_it_otherwise() {
     of_each(&rows("identity.walks"), walked);
-}
-
-#[test]
-fn of_two_on_one_phone_each_is_invited_once_whoever_stands_first() {
-    let [father, son] = ["Father", "Son"];
-    for (limit, resend) in [("--limit 1", ""), ("", "--resend-changed"), ("", "")] {
-        let world = World::with_server();
-        let send = |names: &[&str], args: &str| {
-            let rows = names.iter().map(|name| {
-                let phone = 10_000_000 + usize::from(*name == "Other");
-                format!("010{phone},414,{name}\n")
-            });
-            let rows: String = rows.collect();
-            world.file(
-                "customers.csv",
-                format!("phoneNumber,contractTypeId,fullName\n{rows}"),
-            );
-            world.send(format!("customers.csv {args}").trim()).run()
-        };
-        send(&["Other", father], limit);
-        world.config("[identity]\ncolumns = [\"fullName\"]\n");
-        send(&[son, father], resend).expect(0);
-        send(&[father, son], "").expect(0);
-        send(&[son, father], "").expect(0);
-        let invited = world.invitations().into_iter();
-        let names = invited.map(|record| {
-            record.json()["SessionInput"]["RequestFieldsValues"]["414"]["fullName"].clone()
-        });
-        let mut names: Vec<String> = names.map(|name| name.to_string()).collect();
-        names.sort_unstable();
-        let expected = ["\"Father\"", "\"Other\"", "\"Son\""];
-        assert_eq!(names, expected, "{limit} {resend}");
-    }
 }

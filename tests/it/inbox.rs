@@ -179,32 +179,28 @@ fn a_file_that_grows_is_left_until_it_rests() {
     }
 }
 
+/// A sheet too wide is told of, a text too long is cut, and neither keeps another sheet from being sent.
 #[test]
-fn a_sheet_whose_results_no_workbook_holds_keeps_no_other_from_being_sent() {
+fn what_no_workbook_holds_is_no_other_sheets_concern() {
     let world = World::with_server();
     let wide = |line: &str| format!("{line}{}\n", ",_".repeat(16_376));
     let wide: String = sheet(&some(0, 1)).lines().map(wide).collect();
     world.file("inbox/a.csv", wide);
     world.file("inbox/b.csv", sheet(&some(1, 1)));
+    let long = "x".repeat(40_000);
+    let header = "phoneNumber,contractTypeId,fullName,_note\n";
+    let rows = format!("+201010000003,414,Mona,{long}\n+201010000004,414,{long},\n");
+    world.file("inbox/c.csv", format!("{header}{rows}"));
     let swept = world.line("inbox inbox --settled 0s --json --metrics-file vlens.prom");
-    deals_with(&swept.ends(5), &[("a.csv", 5), ("b.csv", 0)]);
+    let dealt = [("a.csv", 5), ("b.csv", 0), ("c.csv", 3)];
+    deals_with(&swept.ends(5), &dealt);
     assert!(world.read("inbox/a.error.txt").contains("16,384"));
     let metrics = world.read("vlens.prom");
     assert!(metrics.contains("exit_code{tenant=\"sandbox\"} 5\n"));
     deals_with(&sweep(&world).expect(0), &[]);
-}
-
-#[test]
-fn a_text_that_no_cell_holds_is_cut() {
-    let world = World::with_server();
-    let long = "x".repeat(40_000);
-    let header = "phoneNumber,contractTypeId,fullName,_note\n";
-    let rows = format!("+201010000001,414,Mona,{long}\n+201010000002,414,{long},\n");
-    world.file("inbox/a.csv", format!("{header}{rows}"));
-    deals_with(&sweep(&world).expect(3), &[("a.csv", 3)]);
-    let of_a = statuses(&world, "a.results.xlsx");
-    assert_eq!(of_a, ["created", "invalid"]);
-    let marked = world.cells("inbox/a.marked.xlsx", 1);
+    let of_c = statuses(&world, "c.results.xlsx");
+    assert_eq!(of_c, ["created", "invalid"]);
+    let marked = world.cells("inbox/c.marked.xlsx", 1);
     for cell in [&marked[1][4], &marked[2][3]] {
         let text = cell.to_string();
         assert_eq!(text.chars().count(), 32_767);

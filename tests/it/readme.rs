@@ -22,6 +22,14 @@ fn texts(folder: &str) -> String {
     files.map(text).collect()
 }
 
+/// What stands below a heading, up to the next.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let (_, text) = page
+        .split_once(&format!("## {heading}"))
+        .expect("a section");
+    text.split("\n## ").next().unwrap_or(text)
+}
+
 fn reference() -> String {
     page("docs/reference.md")
 }
@@ -115,9 +123,7 @@ fn the_exit_codes_of_the_reference_are_those_of_the_help() {
         .filter(char::is_ascii_digit)
         .collect();
     let reference = reference();
-    let section = reference.split("## Exit codes").nth(1).expect("a section");
-    let section = section.split("\n## ").next().expect("its text");
-    let in_reference: BTreeSet<char> = section
+    let in_reference: BTreeSet<char> = section(&reference, "Exit codes")
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.chars().next())
         .filter(char::is_ascii_digit)
@@ -129,12 +135,7 @@ fn the_exit_codes_of_the_reference_are_those_of_the_help() {
 #[test]
 fn every_line_of_what_happens_when_is_tried() {
     let readme = page("README.md");
-    let table = readme
-        .split("## What happens when")
-        .nth(1)
-        .expect("a table");
-    let table = table.split("\n## ").next().unwrap();
-    let lines = table
+    let lines = section(&readme, "What happens when")
         .lines()
         .filter_map(|line| line.strip_prefix("| "))
         .skip(1);

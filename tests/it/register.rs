@@ -6,8 +6,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    COMPUTERS, Customer, FAST, Rude, Team, answer_with, counts, customers, is_any_repeated, people,
-    pick, polite, sheet, uses_up_the_quota,
+    COMPUTERS, Customer, FAST, Rude, Team, answer_with, as_saved, counts, customers,
+    is_any_repeated, people, pick, polite, sheet, uses_up_the_quota,
 };
 
 /// A team whose vendor answers every invitation as the test says.
@@ -145,14 +145,13 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
         let file = format!("{computer}.csv");
         moody.team.world.file(file, format!("{head}{rows}"));
     };
+    let identity = "[identity]\ncolumns = [\"_application\"]\n";
+    let by_application = || moody.team.world.config(&format!("{FAST}{identity}"));
     let rows = "01012345678,414,Mona,A1\n01112345678,414,Sara,A2\n";
     write("mona", rows);
     write("omar", rows);
     moody.runs("mona", GOOD, 0);
-    moody
-        .team
-        .world
-        .config(&format!("{FAST}[identity]\ncolumns = [\"_application\"]\n"));
+    by_application();
     let known = (json!({"already_created": 2}), 0);
     assert_eq!(moody.runs("mona", GOOD, 0), known);
     assert_eq!(moody.runs("omar", GOOD, 0), known);
@@ -172,10 +171,7 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     // What was uncertain by one name is settled by the other.
     write("mona", "01212345678,414,Ali,A5\n");
     moody.runs("mona", BROKEN, 3);
-    moody
-        .team
-        .world
-        .config(&format!("{FAST}[identity]\ncolumns = [\"_application\"]\n"));
+    by_application();
     write("omar", "01212345678,414,Ali,A5\n");
     assert_eq!(moody.runs("omar", GOOD, 3), (json!({"uncertain": 1}), 0));
     moody.ran("omar", "settle --all --as created", GOOD, 0);
@@ -413,10 +409,8 @@ fn what_is_held_is_asked_about_again_and_a_link_stays_with_whoever_has_it() {
 fn a_key_file_is_read_as_notepad_saves_it() {
     let Some(team) = Team::fast() else { return };
     people(&team, "mona", 0, 1);
-    let key = std::fs::read_to_string(team.world.path("team.key")).expect("a key");
-    let utf_16 = key.encode_utf16().flat_map(u16::to_le_bytes);
-    let utf_16: Vec<u8> = [0xff, 0xfe].into_iter().chain(utf_16).collect();
-    for bytes in [format!("\u{feff}{key}\r\n").into_bytes(), utf_16] {
+    let key = team.world.read("team.key");
+    for bytes in as_saved(&format!("{key}\r\n")) {
         team.world.file("team.key", bytes);
         team.run("mona").ends(0);
     }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Customer, Promise, World, customers, each, is_any_repeated, pick, sheet};
+use crate::support::{
+    Customer, Promise, World, customers, each, is_any_repeated, pick, rows, sheet,
+};
 
 const REJECTED: &str = "+201555000400";
 /// Accepted, and answered in a way that does not tell.
@@ -45,12 +47,16 @@ fn sorted_cut_and_extended_files_meet_their_own_history() {
 #[test]
 fn the_same_customer_in_two_files_is_invited_once() {
     let world = World::with_server();
-    world.customers("first.csv", 3);
-    world.sent("first.csv", 0);
-    world.customers("second.csv", 4);
-    creates(&world, "second.csv", 1, 3);
+    world.customers("first.csv", 4);
+    world.sent("first.csv --limit 2 --concurrency 1", 4);
+    world.customers("second.csv", 5);
+    creates(&world, "second.csv", 3, 2);
     let tokens = each(&world.export().into(), "token");
     assert!(tokens.iter().all(Value::is_string));
+    // The first run has nothing left, though it did not send them itself.
+    world.ran("resume 1 --json", 0);
+    creates(&world, "first.csv", 0, 4);
+    assert_eq!(world.accepted().len(), 5);
     world.check_invariants(&Promise::default());
 }
 
@@ -120,9 +126,8 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     );
     world.check_invariants(&Promise::default());
     creates(&world, "customers.csv --resend-changed", 1, 1);
-    let last = world.invitations().pop().expect("a request").json();
-    let fields = &last["SessionInput"]["RequestFieldsValues"];
-    assert_eq!(fields["415"]["fullName"], "Other Name");
+    let last = world.invitations().pop().expect("a request").fields(415);
+    assert_eq!(last["fullName"], "Other Name");
     // It is what was sent last that counts as unchanged now.
     creates(&world, "customers.csv --resend-changed", 0, 2);
     assert_eq!(world.export()[1]["error"], Value::Null);
@@ -187,32 +192,26 @@ fn a_changed_row_that_is_uncertain_stays_held_and_goes_with_its_new_body() {
     world.file("customers.csv", sheet(&[row.name("New Name")]));
     assert_eq!(requests(&world, RUN), 0);
     world.sent("customers.csv --resend-uncertain", 3);
-    let last = world.invitations().pop().expect("a request").json();
-    let fields = &last["SessionInput"]["RequestFieldsValues"]["414"];
-    assert_eq!(fields["fullName"], "New Name");
+    let last = world.invitations().pop().expect("a request").fields(414);
+    assert_eq!(last["fullName"], "New Name");
 }
 
 #[test]
-fn settled_as_not_created_it_is_due_again() {
+fn named_rows_are_settled_all_or_none_and_are_due_again_as_not_created() {
     // Reset before anything was created, which the program cannot know.
-    let world = World::with_phones(["+201555000602", ""]);
+    let world = World::with_phones(["+201555000602", NO_TOKEN, "", ""]);
     world.sent("customers.csv", 3);
+    let refused = world.ran("settle --row 3 --row 4 --row 5 --as created", 2);
+    refused.complains_of("Rows 4, 5 of run 1");
+    let statuses = ["uncertain", "uncertain", "created", "created"];
+    assert_eq!(world.statuses(), statuses);
+    world.ran("settle --row 3 --as created", 0);
     world.ran("settle --row 2 --as not-created", 0);
-    assert_eq!(world.statuses(), ["pending", "created"]);
+    let statuses = ["pending", "created", "created", "created"];
+    assert_eq!(world.statuses(), statuses);
     // One more than the run sent before.
-    assert_eq!(requests(&world, "resume --json"), 3);
+    assert_eq!(requests(&world, "resume --json"), 5);
     world.check_invariants(&Promise::default());
-}
-
-#[test]
-fn named_rows_are_settled_all_or_none_and_each_that_cannot_be_is_named() {
-    let world = World::with_phones([NO_TOKEN, "", ""]);
-    world.sent("customers.csv", 3);
-    let refused = world.ran("settle --row 2 --row 3 --row 4 --as created", 2);
-    refused.complains_of("Rows 3, 4 of run 1");
-    assert_eq!(world.statuses(), ["uncertain", "created", "created"]);
-    world.ran("settle --row 2 --as created", 0);
-    assert_eq!(world.statuses(), ["created", "created", "created"]);
 }
 
 #[test]
@@ -298,20 +297,6 @@ fn a_row_that_was_cut_off_before_it_was_sent_is_not_sent_by_the_next_run() {
 }
 
 #[test]
-fn a_row_due_in_two_files_is_sent_once_and_done_in_both() {
-    let world = World::with_server();
-    let rows = world.customers("first.csv", 4);
-    world.sent("first.csv --limit 1 --concurrency 1", 4);
-    world.file("second.csv", sheet(&rows));
-    creates(&world, "second.csv", 3, 1);
-    // The first run has nothing left, though it did not send them itself.
-    world.ran("resume 1 --json", 0);
-    creates(&world, "first.csv", 0, 4);
-    assert_eq!(world.accepted().len(), 4);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
 fn a_customer_who_is_uncertain_in_one_file_is_held_in_another() {
     let world = World::with_server();
     world.phones("first.csv", [NO_TOKEN]);
@@ -375,27 +360,7 @@ fn commands(finished: &crate::support::Finished) -> Vec<String> {
 fn the_next_commands_are_complete_and_mean_what_they_say() {
     let read = format!("'{JUNE}' --header-row 2 --config 'the sheets/mine.toml'");
     let mut tried = 0;
-    for lines in [
-        &["run FILE --yes"][..],
-        &["run FILE --ledger our.db --limit 1"],
-        &["run FILE --sandbox"],
-        &[
-            "run FILE --sandbox",
-            "check FILE --ledger 'the sheets/vlens-batch.sandbox.db'",
-        ],
-        &[
-            "run FILE --sandbox --ledger our.db",
-            "check FILE --ledger our.db",
-        ],
-        &["status --ledger vlens-batch.sandbox.db"],
-        &["run FILE --dry-run --sandbox --ledger our.db"],
-        &["run FILE", "status"],
-        &["run FILE -q"],
-        &["check FILE --ledger our.db"],
-        &["status --ledger our.db"],
-        &["run FILE", "settle --row 3 --as not-created"],
-        &["run FILE", "settle --row 6 --as created"],
-    ] {
+    for lines in rows::<Vec<&str>>("reruns.next") {
         for next in 0.. {
             let world = World::with_server();
             a_sheet_that_needs_everything(&world);

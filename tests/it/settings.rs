@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{NAMES, Promise, World, pick, rows};
+use crate::support::{NAMES, Promise, World, as_saved, pick, rows};
 
 const SECRET: &str = "s3cr3t-that-nobody-may-see";
 
@@ -251,25 +251,16 @@ fn quiet_is_quiet_on_success() {
 /// As Notepad and PowerShell write them; and the config serves where the environment is silent.
 #[test]
 fn config_and_secrets_are_read_with_a_byte_order_mark_and_in_utf_16() {
-    type Write = fn(&str) -> Vec<u8>;
-    let plain: Write = |text| text.into();
-    let utf_8: Write = |text| [b"\xef\xbb\xbf", text.as_bytes()].concat();
-    let utf_16: Write = |text| {
-        "\u{feff}"
-            .encode_utf16()
-            .chain(text.encode_utf16())
-            .flat_map(u16::to_le_bytes)
-            .collect()
-    };
-    for write in [plain, utf_8, utf_16] {
+    for way in 0..3 {
         let world = World::with_customers(1);
+        let write = |name: &str, text: &str| world.file(name, &as_saved(text)[way]);
         let base_url = world.base_url();
         let config = format!(
             "[api]\r\nbase_url = \"{base_url}\"\r\ntenancy_name = \"sandbox\"\r\napi_key_file = \"key.txt\"\r\n"
         );
-        world.file("vlens-batch.toml", write(&config));
-        world.file("key.txt", write("sandbox-api-key\r\n"));
-        let password = world.file("password.txt", write("sandbox-password\r\n"));
+        write("vlens-batch.toml", &config);
+        write("key.txt", "sandbox-api-key\r\n");
+        let password = write("password.txt", "sandbox-password\r\n");
         let run = world.send("customers.csv").without_envs(NAMES);
         let run = run.env("VLENS_USERNAME", "admin@sandbox.example");
         run.env("VLENS_PASSWORD_FILE", password).ends(0);
@@ -349,8 +340,7 @@ fn what_a_kill_left_behind_is_cleared_by_the_next_run() {
     let world = World::with_created(1);
     let old = world.file(".vlens-batch-0ld", "half a report");
     let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
-    let file = std::fs::File::open(&old).unwrap();
-    file.set_modified(hour_ago).unwrap();
+    world.set_time(&old, hour_ago);
     let fresh = world.file(".vlens-batch-fresh", "another process's");
     world.ran("report --output report.html", 0);
     assert!(!old.exists() && fresh.exists());

@@ -33,6 +33,12 @@ impl Record {
         let body = self.body.as_deref().expect("a body in the log");
         serde_json::from_str(body).expect("a body that is JSON")
     }
+
+    /// The form fields that it brought for a contract type.
+    pub fn fields(&self, contract_type: u32) -> Value {
+        let input = &self.json()["SessionInput"];
+        input["RequestFieldsValues"][contract_type.to_string()].clone()
+    }
 }
 
 /// Reads the log. A last line without its end is being written just now: its answer has not left yet.

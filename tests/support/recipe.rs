@@ -92,6 +92,16 @@ impl Recipe {
     }
 }
 
+/// A text as it stands, and as Notepad and PowerShell write it: with a byte-order mark, and in UTF-16.
+pub fn as_saved(text: &str) -> [Vec<u8>; 3] {
+    let marked = format!("\u{feff}{text}");
+    [
+        text.into(),
+        marked.clone().into(),
+        encoded(&marked, "utf-16le"),
+    ]
+}
+
 fn encoded(text: &str, encoding: &str) -> Vec<u8> {
     match encoding {
         "utf-16le" => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::mapping::form::tests::form;
+use crate::mapping::form::tests::{columns, form};
 use crate::mapping::value::Country;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, RowNumber};
 use crate::tables::rows;
@@ -37,10 +37,7 @@ fn sheet(text: &str) -> (Vec<Column>, Vec<Row>) {
         written => written,
     });
     let values: Vec<Vec<&str>> = values.map(|values| values.split('|').collect()).collect();
-    let columns = headers.iter().enumerate().map(|(index, name)| Column {
-        name: name.trim().to_owned(),
-        index,
-    });
+    let headers: Vec<&str> = headers.into_iter().map(str::trim).collect();
     let height = values.iter().map(Vec::len).max().unwrap_or(0);
     let rows = (0..height).map(|row| {
         let cell = |values: &Vec<&str>| match values.get(row) {
@@ -52,7 +49,7 @@ fn sheet(text: &str) -> (Vec<Column>, Vec<Row>) {
             cells: values.iter().map(cell).collect(),
         }
     });
-    (columns.collect(), rows.collect())
+    (columns(&headers), rows.collect())
 }
 
 fn propose(text: &str) -> Proposal {

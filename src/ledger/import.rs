@@ -25,7 +25,6 @@ pub struct InboxFile {
     pub modified_ms: i64,
 }
 
-/// An import under way.
 #[derive(Debug)]
 pub struct Import<'l> {
     ledger: &'l Ledger,
@@ -120,12 +119,12 @@ impl Reader {
             "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
         const KNOWN: &str = "UPDATE temp.others SET recipient = NULL WHERE id = ?1";
         let hash = body_hash(&self.salt, &invitation.body);
-        let mut met: Option<Meeting> = self.db.first(BY_BODY, [hash])?;
-        if met.is_none() {
-            met = self
+        let met: Option<Meeting> = match self.db.first(BY_BODY, [hash])? {
+            None => self
                 .db
-                .first(BY_RECIPIENT, recipients(&self.salt, invitation))?;
-        }
+                .first(BY_RECIPIENT, recipients(&self.salt, invitation))?,
+            met => met,
+        };
         if let Some(met) = &met {
             self.db.run(TAKEN, (met.invitation, hash))?;
             self.db.run(KNOWN, [met.invitation])?;
@@ -368,11 +367,8 @@ impl Import<'_> {
             INSERT INTO contents (id, invitation_id, hash, body_hash, recipient, body, problems, cells)
             VALUES (?1, coalesce(?2, iif(?6 IS NULL, NULL, ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
         // What is beyond the header is not kept: which of the others stand where they belong, only a person can tell.
-        let is_shifted = row
-            .cells
-            .iter()
-            .skip(self.columns)
-            .any(|cell| !cell.is_empty());
+        let mut beyond = row.cells.iter().skip(self.columns);
+        let is_shifted = beyond.any(|cell| !cell.is_empty());
         let cells = (0..self.columns).map(|at| match (row.cell(at), &problems) {
             (cell, Some(_)) if is_shifted && !cell.is_empty() => {
                 Cow::Owned(Cell::Undecodable(cell.shown()).as_refused().into_owned())

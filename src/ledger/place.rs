@@ -49,10 +49,8 @@ fn real_folder(folder: &Path) -> io::Result<PathBuf> {
 
 /// Windows' true path of a share, a mapped drive's too, without its prefix; that of a disk has none any more.
 fn as_people_write_it(path: PathBuf) -> PathBuf {
-    let share = path
-        .to_str()
-        .and_then(|text| text.strip_prefix(r"\\?\UNC\"));
-    match share {
+    let text = path.to_str().unwrap_or_default();
+    match text.strip_prefix(r"\\?\UNC\") {
         Some(share) => PathBuf::from(format!(r"\\{share}")),
         None => path,
     }

@@ -34,7 +34,6 @@ pub struct Binding {
     pub tenancy_name: String,
 }
 
-/// A view of a ledger.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) db: Db,

@@ -113,14 +113,10 @@ impl Reader {
         now: Timestamp,
         at_most: u32,
     ) -> Result<Vec<RunSummary>> {
-        let params = (self.is_held(), now, first, last, at_most);
-        let runs = self.db.values(RUNS, params)?;
         let ledger = self.path().display().to_string();
-        let told = |Json(run): Json<RunSummary>| RunSummary {
-            ledger: ledger.clone(),
-            ..run
-        };
-        Ok(runs.into_iter().map(told).collect())
+        let params = (self.is_held(), now, first, last, at_most, ledger);
+        let runs = self.db.values(RUNS, params)?;
+        Ok(runs.into_iter().map(|Json(run)| run).collect())
     }
 
     /// Of all that were created and are neither signed nor purged, the row in the newest run that has what was sent, by runs, newest
@@ -157,7 +153,6 @@ impl Reader {
         self.db.values(CHANGED, (run, at_most))
     }
 
-    /// What a report needs to know of a run.
     pub fn statistics(&self, run: RunId) -> Result<RunStatistics> {
         let statistics = self.db.value(STATISTICS, [run])?;
         let Json(statistics) = statistics.ok_or_else(|| self.db.damaged("a run is missing"))?;
@@ -258,15 +253,13 @@ fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
 /// What a row's attempts came to, oldest first; `is_changed`: they created its invitation with other content than its own.
 fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed: bool) {
     let (mut is_on_its_way, mut is_answered) = (false, false);
-    // What the team's register said of it last.
-    let mut elsewhere = None;
+    // What was said of it last, and what the team's register said.
+    let (mut said, mut elsewhere) = ((None, None), None);
     for Told { record, token } in attempts {
-        let (code, message) = (record.code.clone(), record.message.clone());
+        let message = record.message.clone();
         match record.event.parse() {
             Ok(Event::Elsewhere) => elsewhere = message,
-            Ok(Event::AssumedSent) => {
-                (result.error_code, result.error) = (Some("memory_lost".to_owned()), message);
-            }
+            Ok(Event::AssumedSent) => said = (Some("memory_lost".to_owned()), message),
             Ok(Event::SettledCreated | Event::SettledNotCreated | Event::Retried) => {}
             // A request's.
             Err(_) => {
@@ -278,30 +271,26 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed:
                     is_answered = true;
                     result.token = token.clone().map(Secret::new);
                 } else {
-                    (result.error_code, result.error) = (code, message);
+                    said = (record.code.clone(), message);
                 }
             }
         }
     }
-    let mut told = |code: &str, words: Option<String>| {
-        (result.error_code, result.error) = (Some(code.to_owned()), words);
-    };
     if result.status == Status::Pending && is_on_its_way && !is_held {
         result.status = Status::Uncertain;
-        told("interrupted", None);
+        said = (Some("interrupted".to_owned()), None);
     }
-    match (result.status, elsewhere) {
-        (Status::Pending, _) => (result.error_code, result.error) = (None, None),
-        (_, Some(words)) => told("elsewhere", Some(words)),
+    (result.error_code, result.error) = match (result.status, elsewhere) {
+        (Status::Pending, _) => (None, None),
+        (_, Some(words)) => (Some("elsewhere".to_owned()), Some(words)),
         (Status::Created, None) => {
             let lost = (!is_answered).then_some(Fault::LinkLost);
             let fault = is_changed.then_some(Fault::CreatedOtherwise).or(lost);
             let told = fault.map(Fault::told);
-            (result.error_code, result.error) =
-                told.map(|(code, words)| (code.to_owned(), words)).unzip();
+            told.map(|(code, words)| (code.to_owned(), words)).unzip()
         }
-        _ => {}
-    }
+        _ => said,
+    };
 }
 
 /// The first problem's code, and all of them in words.

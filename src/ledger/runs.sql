@@ -1,5 +1,5 @@
 -- Runs as they stand, newest first, each as one JSON object.
--- ?1: whether some process holds the ledger's lock. ?2: now. ?3, ?4: the first and the last run. ?5: at most so many.
+-- ?1: whether some process holds the ledger's lock. ?2: now. ?3, ?4: the first and the last run. ?5: at most so many. ?6: the ledger's path.
 WITH
 -- Requests that were opened and never closed, and whose sender is dead: whoever was invited by them is uncertain.
 lost AS MATERIALIZED (
@@ -34,7 +34,7 @@ SELECT json_object(
         GROUP BY kind))),
     'changed', r.changed, 'requests', r.requests, 'throttled', r.throttled,
     'seconds', r.seconds + coalesce((SELECT sum(seconds) FROM not_ended WHERE run_id = r.id), 0),
-    'ledger', '', 'running', json(iif(r.id IN at_work, 'true', 'false')),
+    'ledger', ?6, 'running', json(iif(r.id IN at_work, 'true', 'false')),
     'without_token', coalesce((SELECT n FROM without_token WHERE sheet_id = s.id), 0), 'reason', r.reason)
 FROM runs r JOIN sheets s ON s.id = r.sheet_id
 WHERE r.id BETWEEN ?3 AND ?4 ORDER BY r.id DESC LIMIT ?5

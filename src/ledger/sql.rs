@@ -66,9 +66,8 @@ impl Db {
     pub(super) fn first<T: Record>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
         let first = || {
             let mut statement = self.conn.prepare_cached(sql)?;
-            statement
-                .query_row(params, |row| T::try_from(row))
-                .optional()
+            let row = statement.query_row(params, |row| T::try_from(row));
+            row.optional()
         };
         first().map_err(|error| self.told(&error))
     }

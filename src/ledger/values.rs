@@ -9,11 +9,9 @@ use strum::{EnumString, IntoStaticStr};
 use crate::error::{Error, Result};
 use crate::model::{CustomerKey, RowNumber, RunId, Status, Stop, Timestamp};
 
-/// The number of an invitation in its ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvitationId(pub i64);
 
-/// The number of a request that is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptId(pub(super) i64);
 
@@ -24,9 +22,7 @@ pub type RegisterId = [u8; 16];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Event {
-    /// A person says that the invitation exists.
     SettledCreated,
-    /// A person says that the invitation does not exist.
     SettledNotCreated,
     /// A person made the row due again.
     Retried,

@@ -264,11 +264,6 @@ impl From<tokio_postgres::Error> for Fault {
             return Fault::Away(without_link(&cause.to_string()).to_owned());
         };
         let words = fault.message().to_owned();
-        let missing = [
-            SqlState::INVALID_SCHEMA_NAME,
-            SqlState::UNDEFINED_FUNCTION,
-            SqlState::UNDEFINED_TABLE,
-        ];
         Fault::Told(match fault.code().code().get(..2) {
             // Connections, resources, an operator or a crash, a standby that only reads, a deadlock.
             Some("08" | "53" | "57" | "25" | "40")
@@ -278,11 +273,13 @@ impl From<tokio_postgres::Error> for Fault {
             }
             Some("08") => Error::of("register_pooled", &[]),
             Some("28") => Error::of("register_refused", &[&words]),
-            _ if missing.contains(fault.code()) => Error::of("register_missing", &[]),
-            _ if *fault.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
-                Error::of("register_rights_missing", &[&words])
-            }
-            _ => Error::of("register_unusable", &[&words]),
+            _ => match *fault.code() {
+                SqlState::INVALID_SCHEMA_NAME
+                | SqlState::UNDEFINED_FUNCTION
+                | SqlState::UNDEFINED_TABLE => Error::of("register_missing", &[]),
+                SqlState::INSUFFICIENT_PRIVILEGE => Error::of("register_rights_missing", &[&words]),
+                _ => Error::of("register_unusable", &[&words]),
+            },
         })
     }
 }

@@ -154,10 +154,9 @@ impl Api {
     }
 
     fn create_invitation(&mut self, call: &Call) -> Checked {
-        let Invitation {
-            session_input: mut session,
-            request_fields_values: beside,
-        } = call.parse()?;
+        let invitation: Invitation = call.parse()?;
+        let mut session = invitation.session_input;
+        let beside = invitation.request_fields_values;
         if beside.is_some() && session.request_fields.is_some() {
             return Err(Answer::plain(400, "RequestFieldsValues stands twice"));
         }

@@ -220,9 +220,12 @@ impl Api {
         }
     }
 
-    /// Gives the ledger's writer back, to be stopped.
-    pub fn into_ledger(self) -> Option<Writer> {
-        self.ledger
+    /// Ends the work of a process that only called.
+    pub async fn close(self) -> Result<(), Error> {
+        match self.ledger {
+            Some(writer) => writer.stop().await?.finish(),
+            None => Ok(()),
+        }
     }
 
     /// Waits for a slot, with a token that is good when the slot comes; no token where no login is.
@@ -234,7 +237,7 @@ impl Api {
         let mut slot = self.slot(Some(row)).await?;
         // The wait can be long. Where tokens live shorter than that, renewing them for ever would send nothing else: the second is
         // sent with, however old, and the server has the last word.
-        if !self.is_still_good(bearer.as_ref()) {
+        if bearer.as_ref().is_some_and(|it| !self.is_still_good(it)) {
             slot.not_sent().await;
             bearer = self.bearer().await?;
             slot = self.slot(Some(row)).await?;

@@ -152,10 +152,7 @@ impl Api {
     }
 
     /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.
-    pub(super) fn is_still_good(&self, bearer: Option<&AccessToken>) -> bool {
-        let Some(bearer) = bearer else {
-            return true;
-        };
+    pub(super) fn is_still_good(&self, bearer: &AccessToken) -> bool {
         // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
         matches!(self.token.try_lock().as_deref(), Ok(Some(Ok(token)))
             if token.admin.access == bearer && self.clock.steady() < token.renew_at)

@@ -92,9 +92,7 @@ pub(super) struct Decision {
 pub(super) enum Next {
     /// The row has its status for this run.
     Done,
-    /// It goes again after this wait.
     Again(Duration),
-    /// It goes again with a fresh token.
     WithFreshToken,
     /// It keeps its status and the run stops.
     Stop(StopReason),

@@ -33,11 +33,8 @@ const TYPES_SHOWN: usize = 10;
 
 /// A sheet ready to be read.
 pub struct Sheet {
-    /// Where its rows come from.
     pub source: Source,
-    /// What they become.
     pub mapping: Mapping,
-    /// How it was opened.
     input: Input,
     options: Options,
     /// Rows that are no customers, which were left out.

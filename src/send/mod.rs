@@ -34,7 +34,6 @@ use decide::{Circumstances, Decision, History, Next, decide};
 use stop::Stopped;
 
 pub struct SendOptions {
-    /// The run whose due rows are sent.
     pub run: RunId,
     /// Of them these alone; none: all.
     pub only: Option<BTreeSet<RowNumber>>,
@@ -50,7 +49,6 @@ pub struct SendOptions {
     pub max_duration: Option<Duration>,
 }
 
-/// How far sending came.
 pub struct Sent {
     pub tally: Tally,
     /// Unless the run stopped, `--limit`, or which rows were meant, is what left the others due.
@@ -67,7 +65,6 @@ pub enum SendEvent {
         /// When it was not created: the vendor's code or the reason, and the same for people, values masked.
         why: Option<(String, String)>,
     },
-    /// A row goes again later.
     Again {
         row: RowNumber,
         /// `unreachable`, `throttled` or `unavailable`.
@@ -127,7 +124,7 @@ pub async fn send(
     loop {
         let ended = match due.next(&stop).await {
             Some(row) => {
-                if let Some(place) = sending.place().await {
+                if let Ok(place) = sending.place().await {
                     begun.spawn(Arc::clone(&sending).deliver(row, place));
                 }
                 begun.try_join_next()
@@ -237,10 +234,9 @@ struct State {
 }
 
 impl Sending {
-    /// None when the run stops meanwhile.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Stopped> {
         let free = Arc::clone(&self.places).acquire_owned();
-        self.api.stop.or_stop(free).await.ok()?.ok()
+        self.api.stop.or_stop(free).await?.map_err(|_| Stopped)
     }
 
     /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's. False when no
@@ -282,7 +278,7 @@ impl Sending {
             };
             drop(place);
             self.api.stop.or_stop(tokio::time::sleep(wait)).await?;
-            place = self.place().await.ok_or(Stopped)?;
+            place = self.place().await?;
         }
     }
 

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use crate::error::{Error, Kind};
 use crate::model::{Refusal, Stop, Timestamp};
 
-/// Why a run was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
     /// A signal asked for it.
@@ -111,9 +110,7 @@ impl StopSignal {
     /// Stops the run. Of reasons of the same gravity, the first is kept.
     pub fn stop(&self, why: StopReason) {
         self.0.send_if_modified(|known| {
-            let is_graver = known
-                .as_ref()
-                .is_none_or(|known| known.gravity() < why.gravity());
+            let is_graver = known.as_ref().map(StopReason::gravity) < Some(why.gravity());
             if is_graver {
                 *known = Some(why);
             }
@@ -125,12 +122,10 @@ impl StopSignal {
         self.0.borrow().is_some()
     }
 
-    /// Why the run is stopping, if it is.
     pub fn why(&self) -> Option<StopReason> {
         self.0.borrow().clone()
     }
 
-    /// Completes when the run is stopping.
     pub async fn stopped(&self) {
         // Its sender is here, so there is always an end.
         let _ = self.0.subscribe().wait_for(Option::is_some).await;

@@ -321,10 +321,9 @@ fn fit_json(value: &Value) -> Option<String> {
 
 /// Text on one line, fit to be shown.
 pub(super) fn plain(text: &str) -> String {
-    printable(text)
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    let text = printable(text);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// The text with each of `told` masked where it stands as words of its own, however its letters are cased: what the vendor was told

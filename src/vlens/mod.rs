@@ -121,7 +121,6 @@ impl Client {
         self.ask(request, body, Some(password), read).await
     }
 
-    /// Exchanges a refresh token for a new access token.
     pub async fn refresh(&self, held: &Secret) -> Result<AdminToken, Failure> {
         let body = json!({ "refreshToken": held.expose() });
         let request = self.request("credentials/RefreshToken", None);

@@ -8,7 +8,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::json;
 
-use super::contract_types::{close_api, open_api};
+use super::contract_types::open_api;
 use super::world::Target;
 use crate::cli::args::{AccountArgs, SendArgs};
 use crate::cli::credentials::{Account, Part};
@@ -115,7 +115,7 @@ async fn let_in(
     let target = Target::new(&settings.way()?, &sending, base_url, account)?;
     let api = open_api(settings, target, "account", false).await?;
     let login = api.log_in_once().await;
-    close_api(api).await?;
+    api.close().await?;
     login.map(|_| config)
 }
 

@@ -33,7 +33,7 @@ pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> En
         None => list(&api, settings).await,
         Some(ContractTypesAction::Pull { ids }) => pull(ids, &api, settings).await,
     };
-    close_api(api).await?;
+    api.close().await?;
     ended
 }
 
@@ -66,13 +66,6 @@ pub async fn open_api(
     let ledger = ledger.map(Writer::start).transpose()?;
     let api = Api::new(client, credentials, limiter, ledger, register, clock, stop);
     Ok(api)
-}
-
-pub async fn close_api(api: Api) -> Result<(), Error> {
-    match api.into_ledger() {
-        Some(writer) => writer.stop().await?.finish(),
-        None => Ok(()),
-    }
 }
 
 async fn list(api: &Api, settings: &Settings) -> Ended {

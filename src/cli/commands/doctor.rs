@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-use super::contract_types::{close_api, open_api};
+use super::contract_types::open_api;
 use super::world::{self, Target};
 use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{Held, Part, missing};
@@ -332,7 +332,7 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
         }
         Err(error) => chart.note("login", Err(error)),
     }
-    if let Err(error) = close_api(api).await {
+    if let Err(error) = api.close().await {
         chart.note("ledger", Err(error));
     }
 }

@@ -306,11 +306,10 @@ impl Reader {
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.id > ?1 AND (i.status <> 'pending' OR i.was_created) ORDER BY i.id LIMIT ?2";
         let known = self.db.all(KNOWN, (after, at_most))?.into_iter();
-        Ok(known
-            .map(|(id, key, told_by, body, status, was_created)| {
-                (id, (self.customer(key, told_by, body), status, was_created))
-            })
-            .collect())
+        let known = known.map(|(id, key, told_by, body, status, was_created)| {
+            (id, (self.customer(key, told_by, body), status, was_created))
+        });
+        Ok(known.collect())
     }
 
     pub(super) fn customer(&self, kept: CustomerKey, told_by: String, body: String) -> Customer {

@@ -3,10 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
-use rusqlite::backup::{Backup, StepResult};
+use rusqlite::backup::Backup;
 use sha2::{Digest as _, Sha256};
 
 use super::memory::{Loss, Mark, OnLoss};
@@ -146,10 +145,8 @@ impl Reader {
     fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<Mark> {
         let mut copy = Db::open(file, to, true)?;
         let copied = Backup::new(&self.db.conn, &mut copy.conn).and_then(|backup| {
-            while backup.step(-1)? != StepResult::Done {
-                thread::sleep(Duration::from_millis(50));
-            }
-            Ok(())
+            // At one go, and so of one moment.
+            backup.run_to_completion(i32::MAX, Duration::from_millis(50), None)
         });
         copied.map_err(|error| copy.told(&error))?;
         // One file, with no log beside it; and whoever writes it first must know that it is a copy.

@@ -304,18 +304,15 @@ impl Session {
 
     fn unknown_field(&self, any_form: bool) -> Option<String> {
         let types = &self.permissions.allowed_contract_type_ids;
-        self.request_fields
-            .iter()
-            .flatten()
-            .find_map(|(id, values)| {
-                let Some(known) = types.iter().find(|known| known.to_string() == *id) else {
-                    return Some(id.clone());
-                };
-                let is_known =
-                    |key: &str| any_form || form(*known).is_some_and(|it| has_key(it, key));
-                let key = values.keys().find(|key| !is_known(key))?;
-                Some(format!("{id}.{key}"))
-            })
+        let mut fields = self.request_fields.iter().flatten();
+        fields.find_map(|(id, values)| {
+            let Some(known) = types.iter().find(|known| known.to_string() == *id) else {
+                return Some(id.clone());
+            };
+            let is_known = |key: &str| any_form || form(*known).is_some_and(|it| has_key(it, key));
+            let key = values.keys().find(|key| !is_known(key))?;
+            Some(format!("{id}.{key}"))
+        })
     }
 }
 

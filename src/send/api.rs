@@ -25,9 +25,7 @@ pub trait Clock: Send + Sync {
     fn moment(&self) -> Moment;
 
     /// The wall clock, which people and daylight saving may set at any time.
-    fn wall(&self) -> Timestamp {
-        self.moment().at
-    }
+    fn wall(&self) -> Timestamp;
 
     /// Time since the machine started; never jumps, goes on while the machine sleeps.
     fn steady(&self) -> Duration;

@@ -103,10 +103,8 @@ impl Sheet {
         let blank = (blank > 0).then_some(Note::BlankRows(blank));
         let of_file = self.source.notes.iter().cloned().chain(blank);
         let of_mapping = self.mapping.notes.iter().cloned();
-        of_file
-            .chain(of_mapping)
-            .chain(self.notes_on_rows())
-            .collect()
+        let all = of_file.chain(of_mapping).chain(self.notes_on_rows());
+        all.collect()
     }
 
     /// Hands every row, with what it comes to, to `visit`, in the sheet's order. Where columns leave open how their values are meant, all

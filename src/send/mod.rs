@@ -136,10 +136,7 @@ pub async fn send(
             None | Some(Ok(Ok(true) | Err(Stopped))) => {}
             // It was not sent after all: another may be.
             Some(Ok(Ok(false))) => due.allowance = due.allowance.saturating_add(1),
-            Some(Err(error)) => {
-                tracing::debug!("{error}");
-                stop.stop(StopReason::Broken(Error::of("internal_error", &[])));
-            }
+            Some(Err(error)) => stop.stop(StopReason::Broken(fault(&error))),
         }
     }
     let state = sending.state();
@@ -158,6 +155,11 @@ fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
         tokio::time::sleep(most).await;
         stop.stop(StopReason::Duration);
     }))
+}
+
+fn fault(error: &tokio::task::JoinError) -> Error {
+    tracing::debug!("{error}");
+    Error::of("internal_error", &[])
 }
 
 /// Rows that another computer was still sending when all else was done.
@@ -339,15 +341,14 @@ impl Sending {
         }
         if decision.status != Status::Pending {
             let why = failure.map(|failure| (failure.why.code(), failure.message.clone()));
-            let is_failure = matches!(decision.status, Status::Failed | Status::Uncertain);
-            state.failures_in_a_row = if is_failure {
-                state.failures_in_a_row + 1
+            if matches!(decision.status, Status::Failed | Status::Uncertain) {
+                state.failures_in_a_row += 1;
+                if state.failures_in_a_row >= self.max_consecutive_failures {
+                    let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
+                    self.api.stop.stop(StopReason::Failures(last));
+                }
             } else {
-                0
-            };
-            if is_failure && state.failures_in_a_row >= self.max_consecutive_failures {
-                let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
-                self.api.stop.stop(StopReason::Failures(last));
+                state.failures_in_a_row = 0;
             }
             state.end(row, decision.status, why, false);
         }

@@ -189,23 +189,20 @@ fn base_url_invalid(what: &str) -> Error {
     Error::of("base_url_invalid", &[&what])
 }
 
-/// An answer, or what its absence means for an invitation: certainly not created when not one byte of the body left and none will, or
-/// the server said that it did nothing with it, else uncertain.
-pub(super) type Reply = Result<RawAnswer, Failure>;
-
 /// Says at the moment when a body would leave whether it still may; none: it may at any time.
 pub type Fence = Option<Arc<dyn Fn() -> bool + Send + Sync>>;
 
 /// Sends a request, with a body unless it only reads, within `timeout` from the first step of connecting to the last byte of the
-/// answer; of the answer's body, decompressed, at most `max_bytes` are read. What only reads changes nothing at the other end,
-/// so whether it left is told less strictly.
+/// answer; of the answer's body, decompressed, at most `max_bytes` are read. That none comes means for an invitation: certainly not
+/// created when not one byte of the body left and none will, or the server said that it did nothing with it, else uncertain. What only
+/// reads changes nothing at the other end, so whether it left is told less strictly.
 pub(super) async fn exchange(
     http: &reqwest::Client,
     mut request: Request,
     body: Option<(Bytes, Fence)>,
     timeout: Duration,
     max_bytes: usize,
-) -> Reply {
+) -> Result<RawAnswer, Failure> {
     let gate = body.map(|(body, fence)| {
         let body = GatedBody::new(body, fence);
         let gate = Arc::clone(&body.has_left);
@@ -271,13 +268,9 @@ fn causes<'e>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |error| {
-        let held = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        match held {
-            Some(held) => Some(held),
-            None => error.source(),
-        }
+        let io_error = error.downcast_ref::<io::Error>();
+        let held = io_error.and_then(io::Error::get_ref);
+        held.map_or_else(|| error.source(), |held| Some(held))
     })
 }
 

@@ -103,10 +103,8 @@ impl Reader {
         }
         let said = |of: &Binding| format!("tenant {} at {}", of.tenancy_name, of.base_url);
         let (path, bound, wanted) = (self.path().display(), said(&self.binding), said(wanted));
-        Err(Error::of(
-            "ledger_bound_elsewhere",
-            &[&path, &bound, &wanted],
-        ))
+        let elsewhere = Error::of("ledger_bound_elsewhere", &[&path, &bound, &wanted]);
+        Err(elsewhere)
     }
 
     pub fn binding(&self) -> &Binding {

@@ -157,16 +157,13 @@ impl Connection {
         let (client, connection) = connecting.await.map_err(late)??;
         tokio::spawn(connection);
         let row = first(query(&client, LOOK, &[]).await?)?;
-        if row.get::<_, i32>(0) < OLDEST_SERVER {
-            return Err(Error::of("register_too_old", &[]).into());
-        }
-        if row.get::<_, &str>(1) != "ours" {
-            return Err(Error::of("register_pooled", &[]).into());
-        }
-        if row.get::<_, &str>(2) == "off" {
-            return Err(Error::of("register_not_durable", &[]).into());
-        }
-        Ok(client)
+        let unfit = match (row.get::<_, i32>(0), row.get(1), row.get(2)) {
+            (..OLDEST_SERVER, ..) => "register_too_old",
+            (_, "ours", "off") => "register_not_durable",
+            (_, "ours", _) => return Ok(client),
+            _ => "register_pooled",
+        };
+        Err(Error::of(unfit, &[]).into())
     }
 
     /// Runs a script of many statements in one transaction.

@@ -25,14 +25,11 @@ pub struct Limits {
 impl Limits {
     /// The least time that `requests` take under these limits, for people who want to know when it ends.
     pub fn least_time(self, requests: u64) -> Duration {
-        let whole_windows = |limit: Option<NonZeroU32>, window_s: u64| {
-            limit.map_or(0, |n| {
-                requests.saturating_sub(1) / u64::from(n.get()) * window_s
-            })
-        };
-        Duration::from_secs(
-            whole_windows(self.per_second, 1).max(whole_windows(self.per_minute, 60)),
-        )
+        let before_the_last = requests.saturating_sub(1);
+        let whole_windows = |limit: NonZeroU32| before_the_last / u64::from(limit.get());
+        let seconds = self.per_second.map(whole_windows);
+        let minutes = self.per_minute.map(whole_windows);
+        Duration::from_secs(seconds.max(minutes.map(|n| n * 60)).unwrap_or(0))
     }
 }
 

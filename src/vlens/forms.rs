@@ -29,9 +29,8 @@ pub fn read_form(json: &str) -> Result<Form, Error> {
     })?;
     if envelope.is_error() {
         let message = envelope.message;
-        return Err(unreadable(&format!(
-            "it is an error that the API answered with ({message})"
-        )));
+        let what = format!("it is an error that the API answered with ({message})");
+        return Err(unreadable(&what));
     }
     let data = envelope.into_data();
     let questions = &data["requestsFields"];

@@ -84,16 +84,12 @@ pub(super) fn http_client(
 /// Read by us, as the library passes over what it cannot read, and would then go past the proxy.
 fn proxy(text: &str) -> Result<Proxy, Error> {
     let text = text.trim();
-    let text = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("http://{text}")
-    };
+    let scheme = if text.contains("://") { "" } else { "http://" };
     let is_usable = |url: &Url| {
         matches!(url.scheme(), "http" | "https") && !url.host_str().unwrap_or_default().is_empty()
     };
-    let url = Url::parse(&text).ok().filter(is_usable);
-    let proxy = url.and_then(|url| Proxy::all(url).ok());
+    let url = Url::parse(&format!("{scheme}{text}")).ok();
+    let proxy = url.filter(is_usable).and_then(|url| Proxy::all(url).ok());
     let proxy = proxy.ok_or_else(|| Error::of("proxy_invalid", &[]))?;
     Ok(proxy.no_proxy(NoProxy::from_env()))
 }

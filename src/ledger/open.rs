@@ -1,7 +1,6 @@
 //! Opens the writing side: the file is recognised or made, its memory and its binding are checked, and every write is one transaction.
 
 use std::cell::Cell;
-use std::fmt::Display;
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
@@ -72,43 +71,31 @@ impl Deref for Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger of this lock, and takes over from whoever wrote before. There must be one, and for this `binding` if one is
-    /// named.
-    pub fn open(lock: Lock, binding: Option<&Binding>, worker: &Worker) -> Result<Ledger> {
-        let reader = known(&lock, None, worker)?;
-        let fills: [&dyn Display; 2] = [&lock.ledger.display(), &worker.again];
-        let reader = reader.ok_or_else(|| Error::of("ledger_missing", &fills))?;
+    /// Opens the ledger of this lock, for this `binding` if one is named, and takes over from whoever wrote before. `on_loss`: what a
+    /// person says of a lost time who brings a file, for which a ledger is made where there is none; else there must be one.
+    pub fn open(
+        lock: Lock,
+        binding: Option<&Binding>,
+        worker: &Worker,
+        on_loss: Option<OnLoss>,
+    ) -> Result<Ledger> {
+        let reader = match (known(&lock, on_loss, worker)?, on_loss, binding) {
+            (Some(reader), ..) => reader,
+            (None, Some(on_loss), Some(binding)) => {
+                // Before there is a ledger that could miss its mark.
+                let mark = lock.mark.get().filter(|_| on_loss != OnLoss::NewLedger);
+                lock.reset(mark.unwrap_or_default(), true)?;
+                create(&lock.ledger, binding)?;
+                connect(&lock.ledger)?
+            }
+            _ => {
+                let shown = lock.ledger.display();
+                return Err(Error::of("ledger_missing", &[&shown, &worker.again]));
+            }
+        };
         if let Some(binding) = binding {
             reader.require(binding)?;
         }
-        Ledger::of(reader, lock, worker)
-    }
-
-    /// The same; but where there is no file, a ledger is made.
-    pub fn open_or_create(
-        lock: Lock,
-        binding: &Binding,
-        worker: &Worker,
-        on_loss: OnLoss,
-    ) -> Result<Ledger> {
-        let reader = if let Some(reader) = known(&lock, Some(on_loss), worker)? {
-            reader
-        } else {
-            // Before there is a ledger that could miss its mark.
-            let mark = lock.mark.get().filter(|_| on_loss != OnLoss::NewLedger);
-            lock.reset(mark.unwrap_or_default(), true)?;
-            create(&lock.ledger, binding)?;
-            connect(&lock.ledger)?
-        };
-        reader.require(binding)?;
-        let mut ledger = Ledger::of(reader, lock, worker)?;
-        if let OnLoss::AssumeSent(number) = on_loss {
-            ledger.assume_sent(number, &worker.since)?;
-        }
-        Ok(ledger)
-    }
-
-    fn of(reader: Reader, lock: Lock, worker: &Worker) -> Result<Ledger> {
         // A purge that was killed may have left in the log that the file is to be cut: that is done before anybody watches for cuts.
         reader.db.script(WRITE_BACK)?;
         let uptime_ms = worker.since.uptime_ms;
@@ -125,6 +112,9 @@ impl Ledger {
         ledger.process = ledger.take_over(worker)?;
         // So that a copy of the file alone tells that it was in use.
         ledger.db.script(WRITE_BACK)?;
+        if let Some(OnLoss::AssumeSent(number)) = on_loss {
+            ledger.assume_sent(number, &worker.since)?;
+        }
         Ok(ledger)
     }
 

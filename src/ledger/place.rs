@@ -26,13 +26,10 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
             continue;
         }
         let is_file_or_none = fs::metadata(&path).map_or(true, |found| found.is_file());
-        return match path.file_name() {
-            Some(name) if is_file_or_none => match real_folder(folder_of(&path)) {
-                Ok(folder) => Ok(folder.join(name)),
-                Err(error) => Err(io_failure(&path, &error)),
-            },
-            _ => Err(Error::of("ledger_no_file", &[&path.display()])),
-        };
+        let name = path.file_name().filter(|_| is_file_or_none);
+        let name = name.ok_or_else(|| Error::of("ledger_no_file", &[&path.display()]))?;
+        let folder = real_folder(folder_of(&path)).map_err(|error| io_failure(&path, &error))?;
+        return Ok(folder.join(name));
     }
     Err(io_failure(&path, &io::Error::other("a circle of links")))
 }

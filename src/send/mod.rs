@@ -49,12 +49,6 @@ pub struct SendOptions {
     pub max_duration: Option<Duration>,
 }
 
-pub struct Sent {
-    pub tally: Tally,
-    /// Unless the run stopped, `--limit`, or which rows were meant, is what left the others due.
-    pub limit_reached: bool,
-}
-
 /// Something that happened, for those who watch: progress, log, metrics. Holds no personal data.
 #[derive(Debug, Clone)]
 pub enum SendEvent {
@@ -88,14 +82,15 @@ pub struct Tally {
 /// Somebody who watches what happens, and how far the run is then; must not take long.
 type Observer = Box<dyn Fn(&SendEvent, &Tally) + Send>;
 
-/// Sends all that is due in the run that `ledger` writes: invitations where `api` can log in, else sessions.
+/// Sends all that is due in the run that `ledger` writes: invitations where `api` can log in, else sessions. Gives how far it came, and
+/// whether, unless the run stopped, `--limit`, or which rows were meant, is what left the others due.
 pub async fn send(
     options: SendOptions,
     mut api: Api,
     ledger: Writer,
     observer: Observer,
     start: Tally,
-) -> Sent {
+) -> (Tally, bool) {
     api.max_attempts = options.max_attempts;
     api.ledger = Some(ledger.clone());
     let stop = Arc::clone(&api.stop);
@@ -143,10 +138,7 @@ pub async fn send(
     if let Some((rows, claim)) = &state.left_elsewhere {
         stop.stop(StopReason::Register(left_elsewhere(*rows, claim)));
     }
-    Sent {
-        tally: state.tally,
-        limit_reached: due.only.is_some() || due.allowance == 0,
-    }
+    (state.tally, due.only.is_some() || due.allowance == 0)
 }
 
 fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {

@@ -198,10 +198,7 @@ impl<'s> Flow<'s> {
         let wait = self.args.wait.then_some(&*self.stop);
         let lock = world::lock(&self.path, self.settings, wait)?;
         let worker = worker(self.settings, self.command, self.args.sandbox, run);
-        match on_loss {
-            Some(on_loss) => Ledger::open_or_create(lock, &target.binding, &worker, on_loss),
-            None => Ledger::open(lock, Some(&target.binding), &worker),
-        }
+        Ledger::open(lock, Some(&target.binding), &worker, on_loss)
     }
 
     /// What a person says of a lost time; none for a sheet that is recorded, which brings nobody.
@@ -392,22 +389,22 @@ impl<'s> Flow<'s> {
         let api = Api::new(client, login, limiter, None, register, clock, stop);
         let observer = Arc::clone(watch);
         let observer = Box::new(move |event: &SendEvent, tally: &Tally| observer.see(event, tally));
-        let sent = tokio::select! {
+        let (tally, limit_reached) = tokio::select! {
             sent = send(options, api, writer.clone(), observer, start) => sent,
             never = watch.keep_metrics() => match never {},
             never = self.keep_results(run) => match never {},
         };
-        watch.is_over(sent.tally);
+        watch.is_over(tally);
         let ledger = writer.stop().await;
         if let Some(sandbox) = target.sandbox {
             sandbox.stop().await;
         }
-        let is_done = sent.tally.counts.pending == 0;
+        let is_done = tally.counts.pending == 0;
         let reason = self.stop.why();
         if let Some(StopReason::Broken(error)) = reason {
             return Err(error);
         }
-        let stopped = StopReason::of_run(reason.as_ref(), is_done, sent.limit_reached);
+        let stopped = StopReason::of_run(reason.as_ref(), is_done, limit_reached);
         let why = reason.as_ref().and_then(StopReason::said);
         Ok((ledger?, stopped, why))
     }

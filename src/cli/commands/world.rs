@@ -175,7 +175,8 @@ pub fn open_ledger(
     binding: Option<&Binding>,
 ) -> Result<Ledger, Error> {
     let lock = lock(path, settings, wait)?;
-    Ledger::open(lock, binding, &worker(settings, command, false, None))
+    let worker = worker(settings, command, false, None);
+    Ledger::open(lock, binding, &worker, None)
 }
 
 /// This process, for the ledger; `run`: what it was told, where that was to run a file.

@@ -37,7 +37,7 @@ pub struct Binding {
 pub struct Reader {
     pub(super) db: Db,
     pub(super) salt: Salt,
-    binding: Binding,
+    pub binding: Binding,
 }
 
 impl Reader {
@@ -105,10 +105,6 @@ impl Reader {
         let (path, bound, wanted) = (self.path().display(), said(&self.binding), said(wanted));
         let elsewhere = Error::of("ledger_bound_elsewhere", &[&path, &bound, &wanted]);
         Err(elsewhere)
-    }
-
-    pub fn binding(&self) -> &Binding {
-        &self.binding
     }
 
     /// Its true path, the same for all spellings.

@@ -36,7 +36,7 @@ mod http;
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,7 +102,7 @@ fn latency(text: &str) -> Result<RangeInclusive<u64>, &'static str> {
 
 /// A running sandbox. Dropped, it takes no connections any more.
 pub struct Sandbox {
-    address: SocketAddr,
+    pub base_url: String,
     serving: AbortOnDropHandle<()>,
     server: Arc<Server>,
 }
@@ -132,14 +132,10 @@ impl Sandbox {
             }
         });
         Ok(Sandbox {
-            address,
+            base_url: format!("http://{address}"),
             serving: AbortOnDropHandle::new(serving),
             server,
         })
-    }
-
-    pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
     }
 
     /// Takes no connections any more, and waits until each request that was read has been dealt with and logged.

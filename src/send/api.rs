@@ -157,9 +157,8 @@ impl Intent<'_> {
     pub(super) fn fence(&self) -> Fence {
         let (_, asked) = self.slot.registered?;
         let clock = Arc::clone(&self.slot.api.clock);
-        Some(Arc::new(move || {
-            clock.steady().saturating_sub(asked) < FENCE
-        }))
+        let is_in_time = move || clock.steady().saturating_sub(asked) < FENCE;
+        Some(Arc::new(is_in_time))
     }
 
     /// Records what became of the request; once this has returned, it may be told.

@@ -56,7 +56,7 @@ pub async fn open_api(
     } = target;
     let mut limiter = Limiter::new(sending.limits);
     let mut ledger = None;
-    if Reader::open(&path)?.is_some_and(|reader| *reader.binding() == binding) {
+    if Reader::open(&path)?.is_some_and(|reader| reader.binding == binding) {
         let wait = wait.then_some(&*stop);
         let open = world::open_ledger(&path, settings, command, wait, Some(&binding))?;
         limiter = world::limiter(&open, sending.limits, &*clock)?;

@@ -249,7 +249,7 @@ fn sound_ledger(
     if let Some(fault) = fault {
         return Err(Error::of("ledger_damaged", &[&shown, &fault]));
     }
-    let of = reader.binding();
+    let of = &reader.binding;
     let bound = wanted.map_or(Ok(()), |wanted| reader.require(wanted));
     let whose = bound.map(|()| Finding::of("ledger.bound", &[&of.tenancy_name, &of.base_url]));
     let sound = Finding::of("ledger.sound", &[&shown, &HumanBytes(bytes)]);

@@ -76,9 +76,8 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
     let sandbox = Sandbox::start(options).await?;
     let stop = watch_signals(output, None);
     // Nobody's secrets, the same each time.
-    let base_url = sandbox.base_url();
     let variables = IndexMap::from([
-        ("VLENS_BASE_URL", base_url.as_str()),
+        ("VLENS_BASE_URL", sandbox.base_url.as_str()),
         ("VLENS_API_KEY", API_KEY),
         ("VLENS_TENANCY_NAME", TENANCY_NAME),
         ("VLENS_USERNAME", USERNAME),

@@ -134,7 +134,7 @@ pub async fn settle(
     status: Status,
     refuse_unfit: impl Fn() -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let binding = ledger.binding().clone();
+    let binding = ledger.binding.clone();
     let Some(register) = join(settings, &binding, Some(ledger), Some(PATIENCE)).await? else {
         return Ok(());
     };

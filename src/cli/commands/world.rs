@@ -113,7 +113,7 @@ impl<'s> Opened<'s> {
 
 /// Whether it is the ledger of a built-in stand-in.
 pub fn is_rehearsal(reader: &Reader) -> bool {
-    reader.binding().base_url == SANDBOX_NAME
+    reader.binding.base_url == SANDBOX_NAME
 }
 
 pub const KEEP_IT_HERE: &str =
@@ -241,7 +241,7 @@ impl Target {
         let mut options = SandboxOptions::parse_from([SANDBOX_NAME]);
         options.any_form = true;
         let served = Sandbox::start(options).await?;
-        let base_url = BaseUrl::parse(&served.base_url(), false)?;
+        let base_url = BaseUrl::parse(&served.base_url, false)?;
         let account = Account {
             tenancy_name: sandbox::TENANCY_NAME.to_owned(),
             api_key: Secret::new(sandbox::API_KEY),

@@ -155,7 +155,6 @@ impl Ledger {
         })
     }
 
-    /// What this process does from now on belongs to a run.
     pub(super) fn belong_to(&self, run: RunId) -> Result<()> {
         let belong = "UPDATE processes SET run_id = ?2 WHERE id = ?1";
         self.db.run(belong, (self.process, run))

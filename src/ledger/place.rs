@@ -124,7 +124,6 @@ pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-/// How a file begins.
 pub(super) fn head<const N: usize>(path: &Path) -> io::Result<[u8; N]> {
     let mut head = [0; N];
     File::open(path)?.read_exact(&mut head).map(|()| head)

@@ -6,8 +6,6 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::Timestamp;
 
-const PURGE: &str = include_str!("purge.sql");
-
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PurgeReport {
     /// Rows whose cells are gone.
@@ -21,7 +19,7 @@ pub struct PurgeReport {
 impl Ledger {
     /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`.
     pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport> {
-        let purge = PURGE.replace("CUTOFF", &cutoff.0.to_string());
+        let purge = include_str!("purge.sql").replace("CUTOFF", &cutoff.0.to_string());
         self.db.script("PRAGMA secure_delete = ON")?;
         let report = self.write(|ledger| {
             ledger.db.script(&purge)?;

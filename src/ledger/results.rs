@@ -14,11 +14,7 @@ use crate::model::{
     Secret, Stage, Status, Timestamp, ToldProblem,
 };
 
-const ROWS: &str = include_str!("rows.sql");
-const RUNS: &str = include_str!("runs.sql");
-const STATISTICS: &str = include_str!("statistics.sql");
-
-/// One of [`ROWS`].
+/// One of `rows.sql`.
 type Line = (
     RowNumber,
     Option<Json<Vec<Cell>>>,
@@ -83,7 +79,8 @@ impl Reader {
     ) -> Result<()> {
         let (width, is_held) = (self.columns(run)?.len(), self.is_held());
         let visit = |line| sink(history(line, width, is_held));
-        self.db.each(ROWS, (run, first, last), visit)
+        let params = (run, first, last);
+        self.db.each(include_str!("rows.sql"), params, visit)
     }
 
     /// Whether some process holds the ledger's lock: requests on their way count as pending then, as uncertain otherwise.
@@ -96,7 +93,6 @@ impl Reader {
         self.db.value(newest, ())
     }
 
-    /// Where a run stands.
     pub fn summary(&self, run: RunId, now: Timestamp) -> Result<RunSummary> {
         let summary = self.summaries((run, run), now, 1)?.pop();
         summary.ok_or_else(|| self.db.damaged("a run is missing"))
@@ -115,7 +111,7 @@ impl Reader {
     ) -> Result<Vec<RunSummary>> {
         let ledger = self.path().display().to_string();
         let params = (self.is_held(), now, first, last, at_most, ledger);
-        let runs = self.db.values(RUNS, params)?;
+        let runs = self.db.values(include_str!("runs.sql"), params)?;
         Ok(runs.into_iter().map(|Json(run)| run).collect())
     }
 
@@ -154,7 +150,7 @@ impl Reader {
     }
 
     pub fn statistics(&self, run: RunId) -> Result<RunStatistics> {
-        let statistics = self.db.value(STATISTICS, [run])?;
+        let statistics = self.db.value(include_str!("statistics.sql"), [run])?;
         let Json(statistics) = statistics.ok_or_else(|| self.db.damaged("a run is missing"))?;
         Ok(statistics)
     }

@@ -25,8 +25,6 @@ use member::{Member, random};
 pub use connection::Place;
 pub use member::{AttemptId, FENCE, Party, TeamKey};
 
-const SCHEMA: &str = include_str!("../../migrations/register/0001.sql");
-
 /// What the register says to one more request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -113,7 +111,8 @@ impl Register {
         let connection = Connection::new(place, None)?;
         let is_new = connection.ask_one(LOOK, &[]).await?.get(0);
         if is_new {
-            connection.run_script(SCHEMA).await?;
+            let schema = include_str!("../../migrations/register/0001.sql");
+            connection.run_script(schema).await?;
         }
         let limits = limits.map(|limit| limit.and_then(|limit| i32::try_from(limit).ok()));
         let parameters: Parameters<'_> = &[

@@ -351,7 +351,6 @@ impl Api {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stops all for this reason.
     pub(super) fn give_up(&self, reason: StopReason) -> Stopped {
         self.stop.stop(reason);
         Stopped

@@ -133,7 +133,6 @@ impl Limiter {
         }
     }
 
-    /// Nobody sends for `wait` from `now` on.
     pub fn pause(&mut self, now: Duration, wait: Duration) {
         self.paused_until = self.paused_until.max(now + wait);
     }

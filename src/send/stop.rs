@@ -10,7 +10,6 @@ use crate::model::{Refusal, Stop, Timestamp};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
-    /// A signal asked for it.
     Signal,
     /// Vlens refuses every request.
     Refused(Refusal, String),

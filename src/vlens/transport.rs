@@ -224,13 +224,12 @@ pub(super) async fn exchange(
             };
             (why, describe(&error))
         }
-        Err(_) if has_left == Some(false) => {
-            let message = format!("no connection within {seconds} s");
-            (Why::Unprocessed, message)
-        }
         Err(_) => {
-            let message = format!("no answer within {seconds} s");
-            (Why::Uncertain(Uncertainty::Timeout), message)
+            let (why, what) = match has_left {
+                Some(false) => (Why::Unprocessed, "connection"),
+                _ => (Why::Uncertain(Uncertainty::Timeout), "answer"),
+            };
+            (why, format!("no {what} within {seconds} s"))
         }
     };
     Err(Failure { why, message })

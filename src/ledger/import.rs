@@ -233,7 +233,6 @@ impl Ledger {
             let run = ledger.begin_run(sheet, source, started)?;
             let last = db.value("SELECT coalesce(max(id), 0) FROM contents", ())?;
             let last = last.unwrap_or(0);
-            db.script(IMPORT_CACHE)?;
             if last == 0 {
                 db.script("DROP INDEX invitations_by_key")?;
             }
@@ -255,7 +254,9 @@ impl Ledger {
             Ok(run)
         });
         // Should this fail, there is more memory in use.
-        let _ = self.db.script(USUAL_CACHE);
+        let _ = self
+            .db
+            .script("DROP TABLE IF EXISTS temp.others; PRAGMA shrink_memory");
         imported
     }
 
@@ -296,11 +297,6 @@ impl Ledger {
         self.set(NOTE, swept)
     }
 }
-
-/// Keys and hashes fall anywhere in their indexes: the more of these is in memory the better. Sending needs little.
-const IMPORT_CACHE: &str = "PRAGMA cache_size = -34000";
-const USUAL_CACHE: &str =
-    "PRAGMA cache_size = -8000; PRAGMA shrink_memory; DROP TABLE IF EXISTS temp.others";
 
 /// A first sheet looks nothing up, and an index made at once takes a fraction of one that is filled at random.
 const KEY_INDEX: &str = "CREATE UNIQUE INDEX invitations_by_key ON invitations (key)";

@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
-use crate::model::{Customer, CustomerKey, Status, Timestamp};
+use crate::model::{Customer, CustomerKey, Fault, Status, Timestamp};
 use connection::{Connection, Parameters, first, unknown_tenant};
 use member::{Member, random};
 
@@ -53,15 +53,13 @@ const CLAIM: &str = "status, os_user || ' at ' || host, (extract(epoch FROM at) 
 impl Claim {
     /// For people, with the status that it has.
     pub fn told(&self) -> Option<(Status, String)> {
-        let Claim { by, at, .. } = self;
-        let words = match (self.status?, self.request) {
-            (Status::Created, Some(_)) => {
-                format!("Invited by {by} on {at}: the link is in the ledger there.")
-            }
-            (Status::Created, None) => format!("Created, as {by} said on {at}."),
-            (status, _) => format!("The register has it as {status}, by {by} on {at}."),
+        let (status, by, at) = (self.status?, self.by.clone(), self.at.to_string());
+        let fault = match (status, self.request) {
+            (Status::Created, Some(_)) => Fault::InvitedElsewhere(by, at),
+            (Status::Created, None) => Fault::SettledElsewhere(by, at),
+            (status, _) => Fault::KnownElsewhere(status.to_string(), by, at),
         };
-        Some((self.status?, words))
+        Some((status, fault.told().1))
     }
 }
 

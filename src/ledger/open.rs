@@ -79,7 +79,7 @@ impl Ledger {
         worker: &Worker,
         on_loss: Option<OnLoss>,
     ) -> Result<Ledger> {
-        let reader = match (known(&lock, on_loss, worker)?, on_loss, binding) {
+        let reader = match (find_or_set_aside(&lock, on_loss, worker)?, on_loss, binding) {
             (Some(reader), ..) => reader,
             (None, Some(on_loss), Some(binding)) => {
                 // Before there is a ledger that could miss its mark.
@@ -162,7 +162,11 @@ impl Ledger {
 
 /// The ledger that is there, if there is one to go on with. It has lost nothing, or a person knows of the loss; what cannot be gone on
 /// with is out of the way.
-fn known(lock: &Lock, on_loss: Option<OnLoss>, worker: &Worker) -> Result<Option<Reader>> {
+fn find_or_set_aside(
+    lock: &Lock,
+    on_loss: Option<OnLoss>,
+    worker: &Worker,
+) -> Result<Option<Reader>> {
     let (path, mark) = (&lock.ledger, lock.mark.get());
     let connect = |path: &Path| path.exists().then(|| connect(path)).transpose();
     let (found, loss) = open_with_memory(path, mark, on_loss, &worker.again, connect)?;

@@ -3,7 +3,7 @@ SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status,
        i.status IS 'created' AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id), s.stage, s.at_ms, s.signed,
        (SELECT json_group_array(json_object(
             'run', coalesce(a.run_id, 0), 'sent_at', a.opened_ms, 'answered_at', a.closed_ms, 'event', coalesce(a.event, 'on_its_way'),
-            'code', iif(a.is_decision, p.os_user, a.code), 'message', a.message, 'token', a.token) ORDER BY a.id)
+            'code', iif(a.is_decision, iif(a.event = 'elsewhere', NULL, p.os_user), a.code), 'message', a.message, 'token', a.token) ORDER BY a.id)
         FROM attempts a CROSS JOIN processes p ON p.id = a.process_id WHERE a.invitation_id = c.invitation_id)
 FROM rows r CROSS JOIN contents c ON c.id = r.content_id
 LEFT JOIN invitations i ON i.id = c.invitation_id

@@ -192,7 +192,7 @@ impl Register {
                 let ms: i64 = row.get(1);
                 Verdict::Wait(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
             }
-            "taken" => Verdict::Taken(claim(&row, 2)),
+            "taken" => Verdict::Taken(claim_in(&row, 2)),
             _ => return Err(Error::of("register_restored", &[])),
         })
     }
@@ -232,7 +232,7 @@ impl Register {
         let parameters: Parameters<'_> = &[(&keys, Type::BYTEA_ARRAY), (&status, Type::TEXT)];
         let rows = self.connection.call(&settle, parameters).await?;
         let place = |row: &Row| usize::try_from(row.get::<_, i64>(0) - 1).ok();
-        let claim = |row| Some((place(row)?, claim(row, 1)));
+        let claim = |row| Some((place(row)?, claim_in(row, 1)));
         Ok(rows.iter().filter_map(claim).collect())
     }
 
@@ -272,7 +272,7 @@ impl Register {
 }
 
 /// The claim in four columns from `index` on.
-fn claim(row: &Row, index: usize) -> Claim {
+fn claim_in(row: &Row, index: usize) -> Claim {
     let (status, request): (&str, Option<&[u8]>) = (row.get(index), row.get(index + 3));
     Claim {
         status: status.parse().ok(),

@@ -402,6 +402,8 @@ fn what_is_held_is_asked_about_again_and_a_link_stays_with_whoever_has_it() {
         "{}",
         words(1)
     );
+    let history = moody.team.ran("mona", "status --row 3 --color never", 0);
+    history.shows("Z  elsewhere: Invited by ");
     moody.ran("omar", "resume", GOOD, 0);
 }
 

@@ -45,7 +45,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
     let sweep = Sweep::begin(args, global, output)?;
     let mut files: Vec<Swept> = Vec::new();
     let mut faults: Vec<Error> = sweep.config_fault.iter().cloned().collect();
-    for found in sweep.settled().await? {
+    for found in sweep.complete_sheets().await? {
         if sweep.stop.is_stopping() || files.last().is_some_and(|swept| swept.stops) {
             break;
         }
@@ -188,7 +188,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// The sheets that are new and complete, oldest first. Everything else is left alone without a word.
-    async fn settled(&self) -> Result<Vec<Found>, Error> {
+    async fn complete_sheets(&self) -> Result<Vec<Found>, Error> {
         let mut new = self.sheets()?;
         new.retain(|found| !self.has_swept(found).unwrap_or(false));
         let ledger = |found| self.settings(found)?.ledger(self.send.sandbox);

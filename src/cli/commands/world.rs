@@ -150,16 +150,15 @@ pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Resu
         let reader = Reader::open(path).ok().flatten();
         let sender = reader.and_then(|reader| reader.sender().ok()?);
         let sender = sender.map_or(String::new(), |(_, sender)| format!(": {sender}"));
-        let path = path.display();
-        let held = format!("Another process is running on the ledger {path}{sender}");
+        let busy = Error::of("ledger_busy", &[&path.display(), &sender]);
         let Some(stop) = wait else {
-            return Err(Error::of("ledger_busy", &[&held]));
+            return Err(busy);
         };
         if stop.is_stopping() {
             return Err(Error::of("interrupted.ledger", &[]));
         }
         if !std::mem::replace(&mut has_said_so, true) {
-            let waiting = format!("{held}; waiting for its end.");
+            let waiting = format!("{} Waiting for its end.", busy.message);
             settings.output.say(&waiting);
         }
         std::thread::sleep(LOOK_EVERY);

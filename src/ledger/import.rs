@@ -143,6 +143,19 @@ impl Reader {
         Ok(created.map(|(run, source, row)| EarlierRow { run, source, row }))
     }
 
+    /// The run before over the file of this name, if it was another sheet that invited customers whom this run's does not hold.
+    pub fn replaced(&self, run: RunId) -> Result<Option<RunId>> {
+        const REPLACED: &str = "
+            SELECT old.id FROM runs u CROSS JOIN runs old
+            ON old.id = (SELECT id FROM runs WHERE source = u.source AND id < u.id ORDER BY id DESC LIMIT 1) AND old.sheet_id <> u.sheet_id
+            WHERE u.id = ?1 AND EXISTS (
+                SELECT true FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
+                WHERE r.sheet_id = old.sheet_id AND i.status = 'created' AND NOT EXISTS (
+                    SELECT true FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = u.sheet_id
+                    WHERE c.invitation_id = i.id))";
+        self.db.value(REPLACED, [run])
+    }
+
     /// Whether this file was dealt with as it is, by its looks; `config` is the SHA-256 of the config that holds for it now.
     pub fn has_swept(&self, file: &InboxFile, config: &[u8; 32]) -> Result<bool> {
         const SWEPT: &str = "

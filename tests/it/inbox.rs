@@ -517,6 +517,32 @@ fn a_sheet_that_is_moved_away_while_it_is_sent_is_no_fault_and_what_is_left_of_i
 }
 
 #[test]
+fn another_months_sheet_under_the_same_name_takes_neither_what_is_due_nor_results_of_the_last() {
+    let world = World::with_server();
+    let put = |from, n| world.file("inbox/loans.csv", sheet(&some(from, n)));
+    put(0, 20);
+    let sweeping = world.line("inbox inbox --settled 0s --rate 10/s --json");
+    world.begun(sweeping, 3).kill();
+    put(100, 2);
+    for _ in 0..2 {
+        let told = sweep(&world).expect(4);
+        told.complains_of("loans.csv is gone or another by now");
+        told.complains_of("resume 1");
+    }
+    world.line("resume 1 --rate unlimited").run();
+    assert_eq!(statuses(&world, "loans.results.xlsx").len(), 2);
+    // One that has them all as well replaces theirs; any other leaves them.
+    for (from, n) in [(100, 3), (101, 3)] {
+        put(from, n);
+        deals_with(&sweep(&world).expect(0), &[("loans.csv", 0)]);
+    }
+    let kept = statuses(&world, "loans.run-3.results.xlsx");
+    assert_eq!(kept, ["created"; 3]);
+    assert_eq!(files(&world).len(), 3);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
 fn what_is_left_of_a_rehearsed_sheet_is_gone_on_with_as_a_rehearsal() {
     let world = World::new();
     world.file("inbox/z.csv", sheet(&some(0, 3)));

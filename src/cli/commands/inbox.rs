@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 use sha2::{Digest as _, Sha256};
 
 use super::check::{input, mark};
-use super::ledger::Results;
+use super::ledger::{RESULTS, Results};
 use super::run::{open_ledger, send_file};
 use super::world::{self, Opened};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
@@ -31,15 +31,14 @@ use crate::send::StopSignal;
 const ENDINGS: [&str; 11] = [
     "csv", "tsv", "tab", "txt", "xlsx", "xlsm", "xls", "xlsb", "ods", "fods", "numbers",
 ];
-/// What this tool puts beside a sheet.
-const RESULTS: &str = "results";
+/// What this tool puts beside a sheet, besides its results.
 const MARKED: &str = "marked";
 const ERROR: &str = "error";
 const CONFIG_ERROR: &str = "vlens-batch.error.txt";
 /// So many names are tried for results that somebody has open.
 const NAMES: usize = 20;
 /// What file systems take, in bytes, less what is put behind a sheet's name.
-const LONGEST_STEM: usize = 255 - ".results-20.xlsx".len();
+const LONGEST_STEM: usize = 255 - ".run-1234567890.results.xlsx".len();
 
 pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
     let sweep = Sweep::begin(args, global, output)?;
@@ -244,15 +243,18 @@ impl<'a> Sweep<'a> {
         Ok(sheets)
     }
 
-    /// Sheets of this folder that are gone though rows of theirs are due: no sweep will send those.
+    /// Sheets of this folder with rows that are due though no sweep will send them: gone, or what lies there now is dealt with.
     fn left_behind(&self) -> Result<Vec<Error>, Error> {
         let settings = Settings::find(self.global, Some(&self.args.dir.join(RESULTS)))?;
         let path = settings.ledger(self.send.sandbox)?;
         let reader = Reader::open(&path)?.filter(|_| !Lock::is_held(&path));
         let mut unfinished = reader.map_or(Ok(Vec::new()), |reader| reader.unfinished())?;
+        let sheets = self.sheets()?;
         unfinished.retain(|(_, source, _)| {
             let source = Path::new(source);
-            source.parent() == Some(&self.args.dir) && !source.exists()
+            let there = sheets.iter().find(|found| found.path == source);
+            let is_dealt_with = there.map(|found| self.has_swept(found).unwrap_or(false));
+            source.parent() == Some(&self.args.dir) && is_dealt_with.unwrap_or(!source.exists())
         });
         let further = settings.further(self.send.sandbox, &Typed::default());
         let told = unfinished.into_iter().map(|(run, source, due)| {

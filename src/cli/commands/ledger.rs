@@ -213,6 +213,9 @@ fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<Option<u
     columns.into_iter().map(place).collect()
 }
 
+/// What their file is called by, behind the sheet's name.
+pub const RESULTS: &str = "results";
+
 /// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
 pub struct Results {
     /// In one folder; the first that nobody has open or made his own is taken, and from then on before others.
@@ -221,6 +224,21 @@ pub struct Results {
 }
 
 impl Results {
+    /// Leaves those of the sheet that this run's has replaced, by the number of their run, unless this one holds all whom it invited.
+    pub fn keep_replaced(&self, opened: &Opened<'_>, run: RunId) -> Result<(), Error> {
+        let place = &self.places[0];
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let earlier = opened.reader.replaced(run)?;
+        if let (Some(earlier), Some((stem, ending))) = (earlier, name.rsplit_once(RESULTS)) {
+            let kept = place.with_file_name(format!("{stem}run-{earlier}.{RESULTS}{ending}"));
+            if may_be_replaced(place) && may_be_replaced(&kept) {
+                // There may be none.
+                let _ = std::fs::rename(place, kept);
+            }
+        }
+        Ok(())
+    }
+
     pub fn write(&mut self, opened: &Opened<'_>, run: RunId) -> Result<PathBuf, Error> {
         let args = ExportArgs {
             lang: self.lang,

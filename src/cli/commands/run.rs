@@ -257,6 +257,9 @@ impl<'s> Flow<'s> {
             ledger, &mut sheet, &identity, &source, wishes, &now, &self.stop,
         )?;
         begun.run = run;
+        if let Some(results) = self.results {
+            results.borrow().keep_replaced(&self.opened()?, run)?;
+        }
         // Of a file whose name is no text nothing is noted.
         let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
         begun.ledger.note_typed(run, &typed.unwrap_or_default())?;

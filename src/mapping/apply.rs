@@ -428,7 +428,10 @@ fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
         return None;
     }
     let parts = text.split([',', ';', '،', '؛']).map(fold_value);
-    let id = |part: String| part.parse().ok().filter(|_| part.len() <= MOST_ID_DIGITS);
+    let id = |part: String| {
+        let id = value::whole(&part);
+        id.parse().ok().filter(|_| id.len() <= MOST_ID_DIGITS)
+    };
     let ids: BTreeSet<ContractTypeId> = parts.map(id).collect::<Option<_>>()?;
     Some(ids.into_iter().collect())
 }

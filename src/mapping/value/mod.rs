@@ -18,7 +18,7 @@ use crate::model::{Cell, Fault};
 pub use choice::Choices;
 pub(crate) use choice::{group_of, parts_of};
 pub use date::{DateOrder, check_date_format, check_date_input};
-pub use number::{DecimalMark, birth_date_of};
+pub use number::{DecimalMark, birth_date_of, whole};
 pub use recipient::Country;
 pub use text::Reading;
 

@@ -54,10 +54,7 @@ pub(super) fn digits(
                 return Err(rounded);
             }
             let bare = western.strip_prefix('\'').unwrap_or(&western);
-            // What programs append that take an id for a number.
-            let whole = bare.strip_suffix(".0").or_else(|| bare.strip_suffix(".00"));
-            let whole = whole.filter(|whole| whole.ends_with(|c: char| c.is_ascii_digit()));
-            let whole = whole.unwrap_or(bare);
+            let whole = whole(bare);
             Ok(Reading::new(whole.to_owned(), whole != text))
         }
         Given::Number(number) if number.abs() >= ROUNDED_FROM => Err(rounded),
@@ -65,6 +62,13 @@ pub(super) fn digits(
         Given::Number(number) => Ok(Reading::new(format!("{}", number.abs()), false)),
         Given::Boolean(_) | Given::Date(_) => Err(absent),
     }
+}
+
+/// Without what programs append that take an id for a number.
+pub fn whole(id: &str) -> &str {
+    let whole = id.strip_suffix(".0").or_else(|| id.strip_suffix(".00"));
+    let whole = whole.filter(|whole| whole.ends_with(|c: char| c.is_ascii_digit()));
+    whole.unwrap_or(id)
 }
 
 /// The exponent of a number such as `2.01E+11`, whose digits are gone.

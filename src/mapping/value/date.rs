@@ -9,7 +9,7 @@ use jiff::fmt::strtime;
 use jiff::{SignedDuration, civil};
 
 use super::number;
-use super::text::{Given, Reading, is_digits};
+use super::text::{self, Given, Reading, is_digits};
 use crate::mapping::names::{fold_choice, is_dash, western_digits};
 use crate::mapping::words::WORDS;
 use crate::model::Fault;
@@ -114,6 +114,14 @@ pub(super) fn proved(text: &str) -> Option<DateOrder> {
         ((_, [1..=12, 13..=31], None), _) => Some(DateOrder::MonthDay),
         _ => None,
     }
+}
+
+/// The two numbers behind a year that a text begins with.
+pub(super) fn behind_year(text: &str) -> Option<[i8; 2]> {
+    let western = western_digits(text::trim(text));
+    let begins = western.find(|c: char| !c.is_ascii_digit()) == Some(4);
+    let ((_, numbers, _), _) = begins.then(|| take_apart(&western).ok())??;
+    Some(numbers)
 }
 
 /// Whether a program that puts the month where the text has the day would leave it a text; none if it is no date.

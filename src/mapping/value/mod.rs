@@ -79,6 +79,9 @@ pub(crate) struct Evidence {
     swappable: usize,
     left_over: usize,
     untouched: usize,
+    /// Whether the day stands next to a year that a text begins with, or the month.
+    day_is_next: bool,
+    month_is_next: bool,
 }
 
 impl Evidence {
@@ -98,6 +101,11 @@ impl Evidence {
                     Some(false) => self.untouched += 1,
                     None => {}
                 }
+                match date::behind_year(text).filter(|_| input.is_none()) {
+                    Some([13..=31, 1..=12]) => self.day_is_next = true,
+                    Some([1..=12, 13..=31]) => self.month_is_next = true,
+                    _ => {}
+                }
             }
             (Kind::Number { .. }, Cell::Text(text)) => {
                 self.thousands += usize::from(number::is_grouped(text::trim(text)));
@@ -107,12 +115,19 @@ impl Evidence {
         }
     }
 
-    /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day.
+    /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day. And one
+    /// that begins with the year where its column has the day behind that.
     pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
         let is_seen = self.swappable > 0 && self.left_over > 0 && self.untouched == 0;
         let is_swapped = is_seen && self.swappable + self.left_over >= NO_CHANCE;
         match cell {
             Cell::Date(at) if is_swapped && at.day() != at.month() => Err(Fault::DatesSwapped),
+            Cell::Text(text) if self.day_is_next && !self.month_is_next => {
+                match date::behind_year(text) {
+                    Some([one @ 1..=12, other @ 1..=12]) if one != other => Err(Fault::DatesMixed),
+                    _ => Ok(()),
+                }
+            }
             _ => Ok(()),
         }
     }

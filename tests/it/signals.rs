@@ -79,6 +79,20 @@ fn a_signal_while_rows_go_on_paper_leaves_no_trace() {
 }
 
 #[test]
+fn a_signal_while_standard_input_is_awaited_ends_the_run() {
+    let world = World::with_server();
+    let run = world.send("-").after_shell("mkfifo never; exec 0<>never");
+    let mut run = run.start();
+    let caught = run.signals_caught();
+    run.until("its watch for signals", || {
+        caught() >> (Signal::TERM.as_raw() - 1) & 1 == 1
+    });
+    run.signal(Signal::TERM);
+    let ended = run.wait().expect(4);
+    ended.complains_of("Interrupted while the rows were being read");
+}
+
+#[test]
 fn who_was_started_to_ignore_a_hang_up_does() {
     // As `nohup` does, and `command &` in a script with interrupts.
     let world = World::serving("--latency 20", 60);

@@ -276,13 +276,14 @@ impl Running {
 
     /// Its most memory so far, in KiB, as Linux tells it.
     pub fn peak_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        status
-            .unwrap_or_default()
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
-            .unwrap_or(0)
+        let peak = status_of(self.child.id(), "VmHWM:");
+        peak.trim_end_matches(" kB").parse().unwrap_or(0)
+    }
+
+    /// Tells the signals that it watches for by now, one bit each.
+    pub fn signals_caught(&self) -> impl Fn() -> u64 + use<> {
+        let process = self.child.id();
+        move || u64::from_str_radix(&status_of(process, "SigCgt:"), 16).unwrap_or(0)
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -411,4 +412,12 @@ impl std::fmt::Display for Finished {
             self.typed, self.status, self.stdout, self.stderr
         )
     }
+}
+
+/// What Linux tells of a process under this name.
+fn status_of(process: u32, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let mut lines = status.lines();
+    let told = lines.find_map(|line| line.strip_prefix(name));
+    told.unwrap_or_default().trim().to_owned()
 }

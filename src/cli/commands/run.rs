@@ -170,7 +170,13 @@ impl<'s> Flow<'s> {
     }
 
     async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Target), Error> {
-        let input = input(&args.file)?;
+        // Whoever pipes a sheet in may never end it.
+        let file = args.file.clone();
+        let read = tokio::task::spawn_blocking(move || input(&file));
+        let Ok(read) = self.stop.or_stop(read).await else {
+            return Err(Error::of("interrupted.import", &[]));
+        };
+        let input = read.map_err(|_| Error::of("internal_error", &[]))??;
         let sheet = open_sheet(&input, self.settings, &args.read)?;
         let notes = sheet.source.notes.iter().chain(&sheet.mapping.notes);
         self.settings.output.warn(notes);

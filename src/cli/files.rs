@@ -91,14 +91,15 @@ const DOCUMENTS: [&str; 13] = [
     "docx",
 ];
 
-/// Refuses a name whose ending promises another document than is written, by this `error`.
-pub fn refuse_ending(path: &Path, known: &[&str], error: &'static str) -> Result<(), Error> {
+/// Refuses a name whose ending promises another document than is written.
+pub fn refuse_ending(path: &Path, known: &[&str]) -> Result<(), Error> {
     let ending = path.extension().unwrap_or_default();
     let is_among = |all: &[&str]| all.iter().any(|one| ending.eq_ignore_ascii_case(one));
     if is_among(known) || !is_among(&DOCUMENTS) {
         return Ok(());
     }
-    Err(Error::of(error, &[&path.display()]))
+    let known = known.join(" or .");
+    Err(Error::of("output_misnamed", &[&path.display(), &known]))
 }
 
 /// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,

@@ -53,7 +53,9 @@ fn run(cli: Cli) -> Ended {
         Metrics::refuse_place(path)?;
     }
     // The ledger's open transaction, if any, is rolled back on the way.
-    let ended = catch_unwind(AssertUnwindSafe(|| commands::execute(cli)));
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        system::with_workbook(|| commands::execute(cli))
+    }));
     let fault = match &ended {
         Err(_) => Some(Kind::Unexpected),
         Ok(ended) => ended.as_ref().err().map(|error| error.kind),

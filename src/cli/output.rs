@@ -53,18 +53,20 @@ pub struct Output {
 impl Output {
     /// How a command line that is not understood asks for it: by its words, whatever else it holds.
     pub fn of_a_mistake() -> Self {
-        let words: Vec<_> = std::env::args_os().collect();
-        let has = |sought: &[&str]| words.windows(sought.len()).any(|words| words == sought);
-        let is_json = has(&["--log-format", "json"]) || has(&["--log-format=json"]);
+        let words = std::env::args_os().map(|word| word.to_string_lossy().replace('=', " "));
+        let line = format!(" {} ", words.collect::<Vec<_>>().join(" "));
+        let has = |words: &str| line.contains(&format!(" {words} "));
+        let color = [ColorChoice::Always, ColorChoice::Never].into_iter();
+        let mut color = color.filter(|color| has(&format!("--color {color}")));
         Output {
-            quiet: has(&["-q"]) || has(&["--quiet"]),
-            log_format: if is_json {
-                LogFormat::Json
-            } else {
-                LogFormat::Text
+            quiet: has("-q") || has("--quiet"),
+            log_format: match has("--log-format json") {
+                true => LogFormat::Json,
+                false => LogFormat::Text,
             },
-            json: has(&["--json"]),
-            ..Output::default()
+            json: has("--json"),
+            color: color.next().unwrap_or_default(),
+            verbose: 0,
         }
     }
 
@@ -114,7 +116,7 @@ impl Output {
         self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Error> {
-        to_stdout(|out| write(out).map_err(|error| result_not_written(&error)))
+        to_stdout(|out| write(out).map_err(|error| Error::unwritten(&error)))
     }
 
     /// Prints a result that is a file of its own, such as an export. It is no JSON document, so `--json` refuses it.
@@ -165,8 +167,8 @@ impl Output {
         let text = told.render();
         let is_styled = self.is_styled(io::stdout().is_terminal());
         let (plain, styled) = (text.to_string(), text.ansi().to_string());
-        self.print(if is_styled { &styled } else { &plain }.trim_end())?;
-        Ok(None)
+        let shown = if is_styled { &styled } else { &plain }.trim_end();
+        self.show(&json!({ "text": plain }), |_| shown.to_owned())
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.
@@ -297,7 +299,7 @@ fn to_stdout(
     HAS_BEGUN.store(true, Ordering::Relaxed);
     let mut out = BufWriter::new(Listener(io::stdout()));
     write(&mut out)?;
-    out.flush().map_err(|error| result_not_written(&error))
+    out.flush().map_err(|error| Error::unwritten(&error))
 }
 
 /// A mistake on the command line as clap draws it, but for its first line, which says why as a whole.
@@ -318,10 +320,6 @@ pub fn wrong_usage(told: &clap::Error) -> Error {
         excerpt: Some(format!("{}\n\n{}", why.trim_end(), rest.trim_end())),
         ..Error::of("wrong_usage", &[&plain.trim_start_matches("error: ")])
     }
-}
-
-pub fn result_not_written(error: &io::Error) -> Error {
-    Error::of("output_not_written.stdout", &[error])
 }
 
 /// Whoever reads stdout. That it has gone away is nobody's fault: what it would have read is dropped.

@@ -108,7 +108,7 @@ impl Settings {
             (None, [first, ..]) => {
                 let shown = ledgers.iter().map(|path| path.to_string_lossy());
                 let shown = shown.collect::<Vec<_>>().join(", ");
-                let first = quoted(&first.to_string_lossy());
+                let first = quoted_path(first);
                 Err(Error::of("ledger_unclear", &[&shown, &first]))
             }
             (tenant, _) => Ok(folder.join(ledger_name(&tenant.unwrap_or_default(), host))),
@@ -266,7 +266,7 @@ impl Settings {
         let is_sandbox = is_sandbox || named.is_some_and(|name| name == SANDBOX_LEDGER_NAME);
         let option = |name: &str, path: Option<&Path>| {
             path.map_or(String::new(), |path| {
-                format!("{name} {}", quoted(&nearest(path)))
+                format!("{name} {}", quoted_path(path))
             })
         };
         let rehearsed = tidy(self.file_folder.join(SANDBOX_LEDGER_NAME));
@@ -385,8 +385,13 @@ pub struct Typed {
     reading: String,
 }
 
+/// A path as it must be typed here.
+pub fn quoted_path(path: &Path) -> String {
+    quoted(&nearest(path))
+}
+
 /// A path as it is named from here, and taken for no option.
-fn nearest(path: &Path) -> String {
+pub fn nearest(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     match path.strip_prefix(here).unwrap_or(path).to_str() {
         // Standard input.

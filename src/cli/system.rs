@@ -1,5 +1,8 @@
 //! What the operating system gives and takes: clocks, signals, core dumps, the environment, who runs this and where his files are.
 
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,10 +33,31 @@ pub fn protect_process() {}
 /// A panic is our mistake, told without what was at hand, which may be personal.
 pub fn keep_panics_short(output: Output) {
     std::panic::set_hook(Box::new(move |panic| {
+        if of_workbook(panic.payload()).is_some() {
+            return;
+        }
         let place = panic.location();
         let place = place.map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         output.tell(&Error::of("panicked", &[&place]));
     }));
+}
+
+/// Whether a panic is how the writer of workbooks says that the folder for temporary files, where it keeps rows aside, is full: it
+/// knows no other way.
+fn of_workbook(panic: &dyn Any) -> Option<Error> {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let (_, code) = panic.downcast_ref::<String>()?.split_once("Os { code: ")?;
+    let error = io::Error::from_raw_os_error(code.split_once(',')?.0.parse().ok()?);
+    let is_full = matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull);
+    is_full.then(|| Error::temporary(&error))
+}
+
+/// What `work` comes to, that included.
+pub fn with_workbook<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match of_workbook(&*panic) {
+        Some(error) => Err(error),
+        None => resume_unwind(panic),
+    })
 }
 
 pub fn user_name() -> String {

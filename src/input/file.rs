@@ -35,7 +35,10 @@ impl Input {
     pub fn from_stdin(stream: impl Read) -> Result<Input, Error> {
         let mut file = tempfile::tempfile().map_err(|error| Error::temporary(&error))?;
         let copied = io::copy(&mut stream.take(STDIN_MAX_BYTES + 1), &mut file);
-        let bytes = copied.map_err(|error| Error::of("stdin_unreadable", &[&error]))?;
+        let bytes = copied.map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull => Error::temporary(&error),
+            _ => Error::of("stdin_unreadable", &[&error]),
+        })?;
         if bytes > STDIN_MAX_BYTES {
             return Err(Error::of("stdin_too_long", &[]));
         }

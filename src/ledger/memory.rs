@@ -233,9 +233,12 @@ impl Loss {
     }
 }
 
-/// How long the file is by its own header; 0 where that does not tell.
+/// How long the file is by its own header; 0 where that does not tell, or it is no database.
 fn announced_size(path: &Path) -> u64 {
     let head: [u8; 32] = place::head(path).unwrap_or_default();
+    if !head.starts_with(&place::MAGIC) {
+        return 0;
+    }
     let pages = u32::from_be_bytes([head[28], head[29], head[30], head[31]]);
     u64::from(pages)
         * match u16::from_be_bytes([head[16], head[17]]) {

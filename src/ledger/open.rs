@@ -90,7 +90,7 @@ impl Ledger {
             }
             _ => {
                 let shown = lock.ledger.display();
-                return Err(Error::of("ledger_missing", &[&shown, &worker.again]));
+                return Err(Error::of("no_ledger", &[&shown, &worker.again]));
             }
         };
         if let Some(binding) = binding {
@@ -225,7 +225,7 @@ fn connect(path: &Path) -> Result<Reader> {
     // What is no SQLite database at all, before SQLite could touch it. Never while this process has it open: closing any handle drops
     // the locks of all (POSIX).
     match place::head(path) {
-        Ok(head) if head == *b"SQLite format 3\0" => {}
+        Ok(place::MAGIC) => {}
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             return Err(place::io_failure(path, &error));
         }

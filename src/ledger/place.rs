@@ -124,13 +124,16 @@ pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
+/// How every SQLite database begins.
+pub(super) const MAGIC: [u8; 16] = *b"SQLite format 3\0";
+
 pub(super) fn head<const N: usize>(path: &Path) -> io::Result<[u8; N]> {
     let mut head = [0; N];
     File::open(path)?.read_exact(&mut head).map(|()| head)
 }
 
 pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {
-    Error::of("ledger_write_failed.file", &[&path.display(), error])
+    Error::of("ledger_failed.file", &[&path.display(), error])
 }
 
 /// A file that has two names, or is mounted by itself, has its log under one of them only: two processes would write two ledgers.

@@ -125,15 +125,7 @@ impl Db {
 
 fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
     let shown = path.display();
-    let (barred, failed, verb) = if is_writing {
-        (
-            "ledger_write_failed.barred",
-            "ledger_write_failed",
-            "written",
-        )
-    } else {
-        ("ledger_read_failed.barred", "ledger_read_failed", "read")
-    };
+    let verb = if is_writing { "written" } else { "read" };
     let is_no_value = matches!(error, rusqlite::Error::FromSqlConversionFailure(..));
     match error.sqlite_error_code() {
         // Whoever writes has looked at it before.
@@ -145,13 +137,13 @@ fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::of("ledger_busy.held", &[&shown])
         }
-        Some(ErrorCode::DiskFull) => Error::of("ledger_write_failed.full", &[&shown, &verb]),
+        Some(ErrorCode::DiskFull) => Error::of("ledger_failed.full", &[&shown, &verb]),
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             let whose =
                 owner(path).map_or_else(String::new, |id| format!(", which is user {id}'s"));
-            Error::of(barred, &[&shown, &whose])
+            Error::of("ledger_failed.barred", &[&shown, &verb, &whose])
         }
-        _ => Error::of(failed, &[&shown, error]),
+        _ => Error::of("ledger_failed", &[&shown, &verb, error]),
     }
 }
 

@@ -44,7 +44,7 @@ impl<T: serde::de::DeserializeOwned> FromSql for Json<T> {
 }
 
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::of("ledger_write_failed.row", &[&error]))
+    serde_json::to_string(value).map_err(|error| Error::of("ledger_failed.row", &[&error]))
 }
 
 /// Kept by their number.

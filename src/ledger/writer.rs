@@ -44,7 +44,7 @@ impl Writer {
         let thread = thread::Builder::new().name("ledger".to_owned());
         match thread.spawn(move || serve(ledger, &inbox, &why)) {
             Ok(_) => Ok(Writer { messages, failed }),
-            Err(error) => Err(Error::of("ledger_write_failed.thread", &[&error])),
+            Err(error) => Err(Error::of("no_runtime", &[&error])),
         }
     }
 
@@ -86,7 +86,7 @@ impl Writer {
 
     /// Why there is no answer.
     fn why(&self) -> Error {
-        let stopped = || Error::of("ledger_write_failed.stopped", &[]);
+        let stopped = || Error::of("ledger_failed.stopped", &[]);
         self.failed.get().cloned().unwrap_or_else(stopped)
     }
 }

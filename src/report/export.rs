@@ -75,7 +75,7 @@ pub fn sink<'a, W: Write + Send>(
             let mut builder = csv::WriterBuilder::new();
             let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
             let written = writer.write_record(names.map(guarded).map(Cow::into_owned));
-            written.map_err(|error| not_written(&error.into()))?;
+            written.map_err(|error| Error::unwritten(&error))?;
             Writer::Csv(Box::new(writer))
         }
         Format::Jsonl => Writer::Jsonl(BufWriter::with_capacity(BUFFER_BYTES, out), keys(columns)),
@@ -117,7 +117,7 @@ impl<W: Write + Send> Sink<'_, W> {
         let results = results(row, &self.options, language);
         let cells = row.cells.iter().chain(std::iter::repeat(&Cell::Empty));
         let cells = self.columns.iter().zip(cells);
-        match &mut self.writer {
+        let written = match &mut self.writer {
             Writer::Csv(writer) => {
                 let results = results.map(as_cell);
                 let texts = cells.map(|(name, cell)| in_csv(row, name, cell));
@@ -125,7 +125,7 @@ impl<W: Write + Send> Sink<'_, W> {
                 texts
                     .try_for_each(|text| writer.write_field(guarded(&text).as_bytes()))
                     .and_then(|()| writer.write_record(None::<&[u8]>))
-                    .map_err(|error| not_written(&error.into()))
+                    .map_err(io::Error::from)
             }
             Writer::Jsonl(out, keys) => {
                 let cells = cells.map(|(_, cell)| cell.as_shown().into());
@@ -136,7 +136,6 @@ impl<W: Write + Send> Sink<'_, W> {
                 to_json(&mut *out, &line)
                     .map_err(io::Error::from)
                     .and_then(|()| out.write_all(b"\n"))
-                    .map_err(|error| not_written(&error))
             }
             Writer::Xlsx(book, _, rows) => {
                 for (column, (_, cell)) in cells.enumerate() {
@@ -158,7 +157,8 @@ impl<W: Write + Send> Sink<'_, W> {
                 *rows += 1;
                 Ok(())
             }
-        }
+        };
+        written.map_err(|error| Error::unwritten(&error))
     }
 
     /// Writes what belongs behind the last row. Without it the output is not complete.
@@ -170,7 +170,7 @@ impl<W: Write + Send> Sink<'_, W> {
                 return book.finish(rows - 1, self.options.written_at, out);
             }
         };
-        flushed.map_err(|error| not_written(&error))
+        flushed.map_err(|error| Error::unwritten(&error))
     }
 }
 
@@ -253,10 +253,6 @@ pub(super) fn in_words(row: &ResultRow, language: Language) -> Option<Cow<'_, st
         Status::Uncertain if error.is_none() => Some(language.meaning(code)),
         _ => error.map(|error| language.tell(code, error)),
     }
-}
-
-fn not_written(error: &io::Error) -> Error {
-    Error::of("export_not_written", &[error])
 }
 
 /// Headers as the keys of an object, each once, since readers keep only the last of two equal keys: a second `Name` is

@@ -2,7 +2,6 @@
 //! Arabic. It loads nothing, runs no script, and holds neither personal data nor tokens. `page.html` is the page, `words/` has
 //! its words; here is what both are filled with.
 
-use std::fmt::Display;
 use std::io::Write;
 use std::num::NonZeroU32;
 
@@ -52,11 +51,10 @@ const MOST_DAYS: u64 = 90;
 type Bar<const PARTS: usize> = (Option<String>, [u64; PARTS]);
 
 pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<(), Error> {
-    let not_written = |why: &dyn Display| Error::of("report_not_written", &[why]);
     // Only the kind of a template's error: its detail may quote values.
-    let page = render(data, language).map_err(|error| not_written(&error.kind()))?;
+    let page = render(data, language).map_err(|error| Error::unwritten(&error.kind()))?;
     let written = out.write_all(page.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| not_written(&error))
+    written.map_err(|error| Error::unwritten(&error))
 }
 
 fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {

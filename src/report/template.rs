@@ -224,7 +224,7 @@ pub fn write_template(
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;
     write_lists(&mut book.workbook, &columns)?;
     book.name_time(written_at);
-    Ok(book.workbook.save_to_writer(out)?)
+    book.save(out)
 }
 
 /// Labels large, the key small, one below the other; beside them a note. Returns the height that they take.

@@ -2,7 +2,7 @@
 //! a formula. A text is a text: a phone or a national id in it is never a number.
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::io::{self, Write};
 
 use jiff::civil;
 use rust_xlsxwriter::{
@@ -173,13 +173,12 @@ impl Book {
         self.workbook.set_properties(&properties);
     }
 
-    /// Ends the sheet of customers at its last row, and writes the workbook. A writer that gathers is emptied too, as an error on
-    /// its way out would be lost.
+    /// Ends the sheet of customers at its last row, and writes the workbook.
     pub(super) fn finish(
         mut self,
         last_row: u32,
         written_at: Option<u64>,
-        mut out: impl Write + Send,
+        out: impl Write + Send,
     ) -> Result<(), Error> {
         if let Some(second) = written_at {
             self.name_time(second);
@@ -187,8 +186,38 @@ impl Book {
         let (header_row, last_column) = (self.header_row, self.last_column());
         self.sheet()?
             .autofilter(header_row, 0, last_row, last_column)?;
-        self.workbook.save_to_writer(&mut out)?;
-        Ok(out.flush().map_err(XlsxError::from)?)
+        self.save(out)
+    }
+
+    /// A writer that gathers is emptied too, as an error on its way out would be lost.
+    pub(super) fn save(&mut self, out: impl Write + Send) -> Result<(), Error> {
+        let mut out = Remembering { out, failed: None };
+        let saved = self.workbook.save_to_writer(&mut out);
+        let _ = out.flush();
+        Ok(out.failed.map_or(saved, |error| Err(error.into()))?)
+    }
+}
+
+/// Keeps what failed first, and takes the rest for written: over an error the writers of workbooks and of their package panic, or
+/// speak on stderr themselves.
+struct Remembering<W> {
+    out: W,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Write for Remembering<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(bytes).err();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.failed.is_none() {
+            self.failed = self.out.flush().err();
+        }
+        Ok(())
     }
 }
 
@@ -302,7 +331,7 @@ impl From<XlsxError> for Error {
     fn from(error: XlsxError) -> Error {
         match error {
             XlsxError::RowColumnLimitError => Error::of("xlsx_too_large", &[]),
-            error => Error::of("xlsx_not_written", &[&error]),
+            error => Error::unwritten(&error),
         }
     }
 }

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_gravest_reason_is_told_and_of_two_alike_the_first() {
-        let broken = || StopReason::Broken(Error::of("ledger_write_failed.stopped", &[]));
+        let broken = || StopReason::Broken(Error::of("ledger_failed.stopped", &[]));
         let refused = || StopReason::Refused(Refusal::Rights, "no".to_owned());
         let stop = StopSignal::default();
         for (next, told) in [

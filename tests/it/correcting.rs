@@ -174,6 +174,8 @@ fn the_next_command_is_quoted_for_the_shell() {
     world.file("-x.csv", TWO);
     let ran = world.ran("run ./-x.csv --sandbox --contract-type 414", 3);
     ran.shows("vlens-batch check ./-x.csv --ledger");
+    let checked = world.ran("check --contract-type 414 -- -x.csv", 3);
+    checked.shows("vlens-batch check --annotate ./-x.marked.xlsx ./-x.csv");
 }
 
 /// A part of a workbook.

@@ -47,7 +47,7 @@ pub async fn account(
 
 /// Asks until Vlens lets in, and keeps what it was let in with. What was refused is offered again, but for the password.
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
-    let mut refused = Error::of("interrupted.account", &[]);
+    let mut refused = Error::of("interrupted.questions", &[&"Nothing was kept"]);
     let mut known = ([settings.tenancy_name()?, settings.username()?], None);
     let ([api_key, password], config) = loop {
         let Ok((names, keys)) = ask(known) else {

@@ -15,7 +15,7 @@ use crate::cli::files::{
     written_now,
 };
 use crate::cli::output::Output;
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Settings, nearest, quoted_path};
 use crate::error::{Ended, Error};
 use crate::input::Input;
 use crate::ledger::{MetAbove, OnLoss, Reader, refuse_loss};
@@ -23,7 +23,7 @@ use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
     ContractTypeId, Form, Invitation, Judged, Note, Plan, RowNumber, RunSummary, Status, Stop,
-    Verdict, mask, printable, printable_json, quoted,
+    Verdict, mask, printable, printable_json,
 };
 use crate::report::{Annotator, CheckTally, Language, SheetShape, counted, texts};
 use crate::send::{Sheet, StopSignal, Wishes, plan};
@@ -161,7 +161,7 @@ pub fn dry_run(
         _ if needing > 0 => counted(needing, "row needs", "rows need") + " a person",
         _ => return Ok(None),
     };
-    Err(Error::of("dry_run_needs_a_person", &[&source, &why]))
+    Err(Error::of("rows_need_a_person", &[&source, &why]))
 }
 
 /// The ledger as it is now, if there is one, which knows by what the rows of this sheet are told apart.
@@ -199,13 +199,13 @@ fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Erro
         return Ok(());
     };
     settings.refuse_output(out, &args.file)?;
-    refuse_ending(out, &["xlsx"], "output_misnamed.workbook")?;
+    refuse_ending(out, &["xlsx"])?;
     if !out.is_file() || is_untouched(out) == Some(true) {
         return Ok(());
     }
     let [as_it_is, afresh] = [out, &args.file].map(|file| settings.on(false, file, &args.read));
     let as_it_is = as_it_is.on_file("check");
-    let other = quoted(&free_name(&args.file).to_string_lossy());
+    let other = quoted_path(&free_name(&args.file));
     let afresh = afresh.on_file(&format!("check --annotate {other}"));
     let fills: [&dyn Display; 3] = [&out.display(), &as_it_is, &afresh];
     Err(Error::of("annotate_onto_changed", &fills))
@@ -251,8 +251,11 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ende
     if invalid == 0 {
         return Ok(None);
     }
-    let rows = counted(invalid, "row is", "rows are");
-    Err(Error::of("rows_invalid", &[&args.file.display(), &rows]))
+    let why = counted(invalid, "row is", "rows are") + " not valid";
+    Err(Error::of(
+        "rows_need_a_person",
+        &[&args.file.display(), &why],
+    ))
 }
 
 struct Check<'a> {
@@ -431,9 +434,10 @@ impl<'a> Check<'a> {
         let more = json!({
             "source": source,
             "notes": notes,
+            "file": further.file,
             "checking": further.checking,
             "running": further.running,
-            "marked": marked.to_string_lossy(),
+            "marked": nearest(&marked),
             "is_marked": args.annotate.is_some(),
             // Headers go out as keys that no form is likely to have.
             "is_unmapped": settings.config_path.is_none() && has_no_keys(sheet),

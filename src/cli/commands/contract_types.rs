@@ -13,12 +13,12 @@ use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArg
 use crate::cli::files::{
     Readers, may_be_replaced, refuse_ending, write_bytes, write_file, written_now,
 };
-use crate::cli::settings::{Settings, Typed};
+use crate::cli::settings::{Settings, Typed, quoted_path};
 use crate::cli::system::{SystemClock, watch_signals};
 use crate::error::{Ended, Error};
 use crate::ledger::{Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
-use crate::model::{ContractTypeId, Timestamp, quoted};
+use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{Language, Look, TemplateSpec, command, texts, write_template};
 use crate::send::{Api, Clock, Limiter};
 use crate::vlens::read_form;
@@ -145,7 +145,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let (id, path) = (args.id, &args.output);
     let form = form(id, settings)?;
     settings.refuse_output(path, &settings.form_path(id))?;
-    refuse_ending(path, &["xlsx"], "output_misnamed.workbook")?;
+    refuse_ending(path, &["xlsx"])?;
     let shown = path.display();
     if !may_be_replaced(path) {
         return Err(Error::of("template_onto_filled", &[&shown]));
@@ -175,10 +175,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let run = if (maps || config.fields.is_some()) && !has_own {
         // The config is about another sheet; this one wants its own.
         let options = settings.further(false, &Typed::default()).checking;
-        command(
-            &format!("init {}", quoted(&path.to_string_lossy())),
-            &options,
-        )
+        command(&format!("init {}", quoted_path(path)), &options)
     } else {
         settings.on(false, path, &ReadArgs::default()).run()
     };

@@ -10,11 +10,11 @@ use super::contract_types::open_api;
 use super::world::{self, Target};
 use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{Held, Part, missing};
-use crate::cli::settings::{CONFIG_NAME, Settings};
+use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
-use crate::model::{ContractTypeId, Timestamp, quoted};
+use crate::model::{ContractTypeId, Timestamp};
 use crate::register::Register;
 use crate::report::{Finding, Level, counted, doctor_json, texts};
 use crate::send::{Api, Clock as _, local};
@@ -184,7 +184,7 @@ fn config(settings: &Settings) -> Finding {
     let shown = path.display();
     match mode_of(path) {
         Some(mode) if mode & 0o022 != 0 => {
-            let file = quoted(&path.to_string_lossy());
+            let file = quoted_path(path);
             Finding::of("config.open", &[&shown, &file])
         }
         Some(_) => Finding::of("config.read", &[&shown, &fields]),
@@ -223,7 +223,7 @@ fn secret(settings: &Settings, part: Part) -> Looked {
     let shown = path.display();
     Ok(match mode_of(&path) {
         Some(mode) if mode & 0o044 != 0 => {
-            let file = quoted(&path.to_string_lossy());
+            let file = quoted_path(&path);
             Finding::of("secret.open", &[&part, &shown, &file])
         }
         Some(_) => Finding::of("secret.read", &[&part, &shown]),
@@ -263,7 +263,7 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
         None => Finding::of("permissions.unknown", &[]),
         Some([]) => Finding::of("permissions.own", &[]),
         Some(files @ [file, ..]) => {
-            let names = files.iter().map(|file| quoted(&file.to_string_lossy()));
+            let names = files.iter().map(|file| quoted_path(file));
             let names = names.collect::<Vec<_>>().join(" ");
             let mode = if file.is_dir() { "700" } else { "600" };
             Finding::of("permissions.open", &[&file.display(), &mode, &names])

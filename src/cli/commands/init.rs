@@ -10,7 +10,7 @@ use super::check::{check_input, forms, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs, LayoutArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet};
+use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet, quoted_path};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
@@ -19,7 +19,7 @@ use crate::mapping::guess::{
 };
 use crate::mapping::names::{Shown, fold, western_digits};
 use crate::mapping::value::DateOrder;
-use crate::model::{ContractTypeId, RowNumber, printable, quoted};
+use crate::model::{ContractTypeId, RowNumber, printable};
 use crate::report::{command, texts};
 
 /// What `[source]` and `[recipient]` say of one sheet alone.
@@ -46,7 +46,10 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     if output.can_ask() && !args.yes {
         // Escape leaves everything as it was.
         if !found.is_agreed(output).unwrap_or(false) {
-            return Err(Error::of("interrupted.init", &[]));
+            return Err(Error::of(
+                "interrupted.questions",
+                &[&"No mapping was written"],
+            ));
         }
     } else if !output.json {
         found.show(output);
@@ -279,8 +282,10 @@ impl<'a> Found<'a> {
     fn contract_open(&self, config: &Path, global: &Global) -> Error {
         let args = self.args;
         let further = self.settings.on(false, &args.file, &args.read);
-        let named = global.config.as_deref().map(Path::to_string_lossy);
-        let named = named.map_or(String::new(), |path| format!(" --config {}", quoted(&path)));
+        let named = global.config.as_deref();
+        let named = named.map_or(String::new(), |path| {
+            format!(" --config {}", quoted_path(path))
+        });
         let init = further.on_file("init");
         let again = format!("{init} --contract-type ID --force{named}");
         let config = config.display();
@@ -292,7 +297,7 @@ impl<'a> Found<'a> {
     }
 
     fn said(&self, config: &Path, settings: &Settings) -> String {
-        let check = format!("check {}", quoted(&self.args.file.to_string_lossy()));
+        let check = format!("check {}", quoted_path(&self.args.file));
         let further = settings.further(false, &Typed::default());
         let (config, all) = (config.display(), self.headers().count());
         let mut said = format!(

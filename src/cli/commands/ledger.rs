@@ -18,7 +18,7 @@ use crate::cli::files::{
     write_first, written_now,
 };
 use crate::cli::settings::Settings;
-use crate::cli::system::{SystemClock, now};
+use crate::cli::system::{SystemClock, now, with_workbook};
 use crate::error::{Ended, Error};
 use crate::ledger::Event;
 use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
@@ -101,7 +101,7 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
 }
 
 pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
-    refuse_ending(&args.output, &["html", "htm"], "output_misnamed.report")?;
+    refuse_ending(&args.output, &["html", "htm"])?;
     let opened = Opened::find(settings, false)?;
     let run = opened.run(args.run)?;
     let data = report_data(&opened, run)?;
@@ -140,8 +140,7 @@ fn put(
 /// What is asked for, else what OUTPUT's name says.
 fn format_of(args: &ExportArgs) -> Result<Format, Error> {
     if args.format.is_none() {
-        let known = ["csv", "xlsx", "jsonl"];
-        refuse_ending(&args.output, &known, "output_misnamed.export")?;
+        refuse_ending(&args.output, &["csv", "xlsx", "jsonl"])?;
     }
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
     let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
@@ -250,7 +249,8 @@ impl Results {
             let options = (Format::Xlsx, Some(second));
             write_results(&args, opened, &[(run, None)], options, BufWriter::new(file)).map(drop)
         });
-        let place = write_first(&places, Readers::Folder, write)?;
+        // Rows are being sent meanwhile, whatever becomes of the book.
+        let place = with_workbook(|| write_first(&places, Readers::Folder, write))?;
         self.places.insert(0, place.clone());
         Ok(place)
     }
@@ -382,7 +382,10 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
         path.display()
     );
     if !args.yes && output.can_ask() && !is_confirmed(&question) {
-        return Err(Error::of("not_confirmed", &[]));
+        return Err(Error::of(
+            "interrupted.questions",
+            &[&"Nothing was deleted"],
+        ));
     }
     let wait = StopSignal::default();
     let wait = args.wait.then_some(&wait);

@@ -20,7 +20,7 @@ use clap_mangen::Man;
 use indexmap::IndexMap;
 
 use crate::cli::args::{Cli, Command};
-use crate::cli::output::{Output, result_not_written};
+use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
@@ -97,7 +97,7 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
 
 /// Prints what is made of the command line's own description.
 fn print(output: Output, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Ended {
-    output.print_file(|out| write(out).map_err(|error| result_not_written(&error)))
+    output.print_file(|out| write(out).map_err(|error| Error::unwritten(&error)))
 }
 
 fn write_completions(shell: clap_complete::Shell, out: &mut dyn Write) -> io::Result<()> {

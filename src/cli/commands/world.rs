@@ -7,11 +7,11 @@ use clap::Parser;
 
 use crate::cli::args::RunArgs;
 use crate::cli::credentials::Account;
-use crate::cli::settings::{Sending, Settings};
+use crate::cli::settings::{Sending, Settings, quoted_path};
 use crate::cli::system::{SystemClock, data_folder, host_name, now, user_name};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
-use crate::model::{RunId, RunSummary, Secret, Stop, quoted};
+use crate::model::{RunId, RunSummary, Secret, Stop};
 use crate::report::{Further, not_done, reason, summary_text};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
@@ -52,7 +52,7 @@ impl<'s> Opened<'s> {
                 let begin = settings.again(false, None);
                 return Err(Error::of("no_ledger", &[&shown, &begin]));
             };
-            let rehearsed = quoted(&rehearsed.to_string_lossy());
+            let rehearsed = quoted_path(&rehearsed);
             return Err(Error::of("no_ledger.rehearsed", &[&shown, &rehearsed]));
         };
         let memory = Ok(());

@@ -56,16 +56,14 @@ impl Output {
         let words = std::env::args_os().map(|word| word.to_string_lossy().replace('=', " "));
         let line = format!(" {} ", words.collect::<Vec<_>>().join(" "));
         let has = |words: &str| line.contains(&format!(" {words} "));
-        let color = [ColorChoice::Always, ColorChoice::Never].into_iter();
-        let mut color = color.filter(|color| has(&format!("--color {color}")));
+        let json_log = Some(LogFormat::Json).filter(|_| has("--log-format json"));
+        let mut colors = [ColorChoice::Always, ColorChoice::Never].into_iter();
+        let color = colors.find(|color| has(&format!("--color {color}")));
         Output {
             quiet: has("-q") || has("--quiet"),
-            log_format: match has("--log-format json") {
-                true => LogFormat::Json,
-                false => LogFormat::Text,
-            },
+            log_format: json_log.unwrap_or_default(),
             json: has("--json"),
-            color: color.next().unwrap_or_default(),
+            color: color.unwrap_or_default(),
             verbose: 0,
         }
     }

@@ -6,9 +6,10 @@ use std::ops::Deref;
 use std::path::Path;
 
 use rusqlite::Params;
+use rusqlite::config::DbConfig;
 
 use super::memory::{Lock, Mark, OnLoss, set_aside};
-use super::place::{self, UNFINISHED, Watch, beside};
+use super::place::{self, LOG_MAX_BYTES, UNFINISHED, Watch, beside};
 use super::reader::{
     APPLICATION_ID, Binding, MIGRATIONS, Reader, open_with_memory, refuse_unseen, schema,
 };
@@ -25,7 +26,6 @@ const PRAGMAS: &str = "
     PRAGMA secure_delete = FAST;
     PRAGMA cache_size = -8000;
     PRAGMA wal_autocheckpoint = 4000;
-    PRAGMA journal_size_limit = 67108864;
 ";
 
 /// Writes the log back into the ledger, as far as readers let it.
@@ -160,6 +160,16 @@ impl Ledger {
     }
 }
 
+/// What was cut is not written over: by default the log is written back as its ledger is closed.
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if self.watch.is_cut() {
+            let how = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            let _ = self.db.conn.set_db_config(how, true);
+        }
+    }
+}
+
 /// The ledger that is there, if there is one to go on with. It has lost nothing, or a person knows of the loss; what cannot be gone on
 /// with is out of the way.
 fn find_or_set_aside(
@@ -232,7 +242,8 @@ fn connect(path: &Path) -> Result<Reader> {
         _ => return Err(not_a_ledger(path)),
     }
     let reader = Reader::recognise(Db::open(path, path, true)?)?;
-    reader.db.script(PRAGMAS)?;
+    let log_limit = format!("PRAGMA journal_size_limit = {LOG_MAX_BYTES}");
+    reader.db.script(&(PRAGMAS.to_owned() + &log_limit))?;
     for suffix in ["", "-wal", "-shm"] {
         place::close_to_others(&beside(path, suffix));
     }

@@ -175,6 +175,9 @@ fn is_mount_point(_: &Path) -> bool {
     false
 }
 
+/// What SQLite leaves of a log that has grown.
+pub(super) const LOG_MAX_BYTES: u64 = 64 << 20;
+
 /// Notices when the ledger or its write-ahead log is deleted, replaced or cut while it is open: what is then written goes nowhere.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -189,32 +192,35 @@ type Seen = (Option<(u64, u64)>, u64);
 impl Watch {
     /// Remembers the files as they are now.
     pub(super) fn new(path: &Path) -> Watch {
-        let watch = Watch {
+        Watch {
             path: path.to_path_buf(),
-            seen: Cell::default(),
-        };
-        watch.look();
-        watch
+            seen: Cell::new(look(path)),
+        }
     }
 
-    fn look(&self) -> [Seen; 2] {
-        self.seen.replace(["", "-wal"].map(|suffix| {
-            let file = beside(&self.path, suffix);
-            (identity(&file).map(|(identity, _)| identity), size(&file))
-        }))
-    }
-
-    /// Complains when they are no longer the same.
+    /// Complains when they are no longer the same; of what was cut, for ever.
     pub(super) fn check(&self) -> Result<()> {
-        let [(ledger_was, bytes_were), (log_was, log_bytes_were)] = self.look();
-        let [(ledger, bytes), (log, log_bytes)] = self.seen.get();
-        // The ledger only grows. The log may be cut to its usual size, and never to nothing.
-        let is_cut = bytes < bytes_were || log_bytes == 0 && log_bytes_were > 0;
-        if ledger == ledger_was && log == log_was && !is_cut {
+        let seen = look(&self.path);
+        let are_same = |were: [Seen; 2]| were.map(|file| file.0) == seen.map(|file| file.0);
+        if !self.is_cut() && are_same(self.seen.replace(seen)) {
             return Ok(());
         }
         Err(Error::of("ledger_replaced", &[&self.path.display()]))
     }
+
+    /// Whether they are the same and shorter. The ledger only grows. The log may be cut to its usual size.
+    pub(super) fn is_cut(&self) -> bool {
+        let now = look(&self.path).into_iter().zip([u64::MAX, LOG_MAX_BYTES]);
+        let mut both = self.seen.get().into_iter().zip(now);
+        both.any(|(was, (now, most))| was.0 == now.0 && now.1 < was.1.min(most))
+    }
+}
+
+fn look(path: &Path) -> [Seen; 2] {
+    ["", "-wal"].map(|suffix| {
+        let file = beside(path, suffix);
+        (identity(&file).map(|(identity, _)| identity), size(&file))
+    })
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -84,7 +84,8 @@ CREATE TABLE contents (
     invitation_id INTEGER,               -- NULL for an invalid row and for a duplicate
     hash          BLOB NOT NULL,         -- keyed, of all that follows
     body_hash     BLOB,                  -- keyed, of the body alone
-    recipient     BLOB,                  -- keyed, of the body's phone, or else its e-mail, and contract types
+    phone         BLOB,                  -- the keys by phone and by e-mail alone, as invitations have theirs
+    email         BLOB,
     body          TEXT,                  -- the request as it is sent; NULL once purged
     problems      TEXT,                  -- JSON array; set exactly for an invalid row
     cells         TEXT                   -- JSON array of the source's own cells; NULL once purged

@@ -65,14 +65,19 @@ BEGIN
 END $$;
 CREATE TRIGGER note_created BEFORE INSERT OR UPDATE ON claims FOR EACH ROW EXECUTE FUNCTION note_created();
 
--- What was asked for under a key, as keyed hashes of requests: who is told apart by other columns is known by them.
+-- What was asked for under a key, as keyed hashes of requests, and of each the keys by phone and by e-mail alone: who is told apart by
+-- other columns, or has another address, is known by them.
 CREATE TABLE bodies (
     tenant  integer NOT NULL REFERENCES tenants,
     body    bytea NOT NULL,
     key     bytea NOT NULL,
     is_sent boolean NOT NULL,
+    phone   bytea,
+    email   bytea,
     PRIMARY KEY (tenant, body, key)
 );
+CREATE INDEX bodies_by_phone ON bodies (tenant, phone);
+CREATE INDEX bodies_by_email ON bodies (tenant, email);
 
 -- Other keys of claims, as they were found by a body.
 CREATE TABLE aliases (
@@ -174,21 +179,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $
     SELECT coalesce((SELECT key FROM aliases WHERE tenant = the_tenant AND alias = the_key), the_key)
 $$;
 
--- The same of one who may be unknown by this key: the one who has its e-mail alone; or the one with this body whom other columns told
--- apart, unless another row by these columns is he. As in a ledger, a body that was only asked for tells nothing any more once another
--- row is he.
-CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_email bytea, the_told_by bytea, the_body bytea) RETURNS bytea
+-- The same of one who may be unknown by this key: the one to whom this was sent or whose address this is, if other columns told him
+-- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
+-- is he); or the one who has the e-mail, where one of the two has nothing else.
+CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE found_key bytea := claimed_as(the_tenant, the_key);
 BEGIN
     IF found_key = the_key AND NOT EXISTS (SELECT FROM claims WHERE tenant = the_tenant AND key = the_key) THEN
-        INSERT INTO aliases SELECT tenant, the_key, key, the_told_by, the_body FROM claims
-        WHERE tenant = the_tenant AND key = claimed_as(the_tenant, the_email) RETURNING key INTO found_key;
-        IF FOUND THEN RETURN found_key; END IF;
         INSERT INTO aliases SELECT the_tenant, the_key, c.key, the_told_by, the_body FROM bodies b JOIN claims c USING (tenant, key)
-        WHERE b.tenant = the_tenant AND b.body = the_body AND c.told_by <> the_told_by AND NOT EXISTS (
-            SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by AND (a.body = the_body OR NOT b.is_sent))
-        ORDER BY b.is_sent DESC, c.at LIMIT 1 RETURNING key INTO found_key;
+        WHERE b.tenant = the_tenant
+            AND (b.body = the_body OR b.is_sent AND (b.phone = the_phone OR b.email = the_email AND (b.phone IS NULL OR the_phone IS NULL)))
+            AND CASE WHEN c.told_by = the_told_by THEN the_key IN (the_phone, the_email) ELSE NOT EXISTS (
+                SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
+                    AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)) END
+        ORDER BY b.body = the_body DESC, b.is_sent DESC, c.at LIMIT 1 RETURNING key INTO found_key;
     END IF;
     RETURN coalesce(found_key, the_key);
 END $$;
@@ -236,7 +241,8 @@ END $$;
 -- it gives the same answer.
 -- Answers: granted | wait | taken (with whose it is) | restored
 CREATE FUNCTION open_attempt(
-    caller integer, attempt_id uuid, the_key bytea, the_email bytea, the_told_by bytea, the_body bytea, over text, known uuid, caller_ms bigint,
+    caller integer, attempt_id uuid, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea, over text, known uuid,
+    caller_ms bigint,
     OUT verdict text, OUT wait bigint, OUT status text, OUT host text, OUT os_user text, OUT at timestamptz, OUT attempt uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 #variable_conflict use_column
@@ -254,12 +260,12 @@ BEGIN
     END IF;
     PERFORM sweep(t, n);
     IF the_key IS NOT NULL THEN
-        the_key := find_claim(t.id, the_key, the_email, the_told_by, the_body);
+        the_key := find_claim(t.id, the_key, the_phone, the_email, the_told_by, the_body);
         SELECT * INTO c FROM claims WHERE tenant = t.id AND key = the_key;
         may_be_sent := c.key IS NULL OR c.status IN ('pending', 'failed') AND NOT c.was_created
             OR c.status <> 'sending' AND (c.attempt IS NULL OR c.attempt = known) AND (over = c.status OR over = 'created' AND c.was_created);
         IF may_be_sent IS NOT TRUE THEN
-            INSERT INTO bodies VALUES (t.id, the_body, the_key, false) ON CONFLICT DO NOTHING;
+            INSERT INTO bodies VALUES (t.id, the_body, the_key, false, the_phone, the_email) ON CONFLICT DO NOTHING;
             verdict := 'taken';
             SELECT * INTO status, host, os_user, at, attempt FROM told(c, over);
             RETURN;
@@ -271,7 +277,7 @@ BEGIN
     INSERT INTO attempts (id, tenant, key, process, opened, status, attempt)
     VALUES (attempt_id, t.id, the_key, caller, n, c.status, c.attempt);
     IF the_key IS NOT NULL THEN
-        INSERT INTO bodies VALUES (t.id, the_body, the_key, true)
+        INSERT INTO bodies VALUES (t.id, the_body, the_key, true, the_phone, the_email)
         ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true;
         INSERT INTO claims (tenant, key, told_by, status, attempt, process, at)
         VALUES (t.id, the_key, the_told_by, 'sending', attempt_id, caller, wall())
@@ -339,12 +345,14 @@ END $$;
 
 -- What a ledger knows, given back after a restore or brought along when it joins. A claim only gets stronger by it: the more can
 -- have happened, the less is sent.
-CREATE FUNCTION remember(caller integer, keys bytea[], told bytea[], sent bytea[], statuses text[], were_created boolean[]) RETURNS bigint
+CREATE FUNCTION remember(
+    caller integer, keys bytea[], told bytea[], sent bytea[], phones bytea[], emails bytea[], statuses text[], were_created boolean[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; n bigint; changed bigint := 0;
 BEGIN
-    FOR k IN SELECT p.tenant, claimed_as(p.tenant, u.key) AS key, u.told_by, u.body, u.status, u.was_created
-        FROM processes p, unnest(keys, told, sent, statuses, were_created) AS u(key, told_by, body, status, was_created) WHERE p.id = caller
+    FOR k IN SELECT p.tenant, claimed_as(p.tenant, u.key) AS key, u.told_by, u.body, u.phone, u.email, u.status, u.was_created
+        FROM processes p, unnest(keys, told, sent, phones, emails, statuses, were_created)
+            AS u(key, told_by, body, phone, email, status, was_created) WHERE p.id = caller
     LOOP
         INSERT INTO claims AS c (tenant, key, told_by, status, was_created, process, at)
         VALUES (k.tenant, k.key, k.told_by, k.status, k.was_created, caller, wall())
@@ -353,7 +361,7 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         changed := changed + n;
         UPDATE claims SET was_created = true WHERE tenant = k.tenant AND key = k.key AND k.was_created AND NOT was_created;
-        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, true) ON CONFLICT DO NOTHING;
+        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, true, k.phone, k.email) ON CONFLICT DO NOTHING;
     END LOOP;
     RETURN changed;
 END $$;

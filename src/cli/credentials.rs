@@ -46,13 +46,10 @@ pub enum Held {
 }
 
 impl Settings {
-    /// Everything that is missing is told at once.
+    /// Everything that is missing is told at once. Where no login is needed, one is there if it can be.
     pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
         let (api_key, tenancy_name) = (self.secret(Part::ApiKey)?, self.tenancy_name()?);
-        let (mut username, mut password) = (None, None);
-        if needs_login {
-            (username, password) = (self.username()?, self.secret(Part::Password)?);
-        }
+        let (username, password) = (self.username()?, self.secret(Part::Password)?);
         let parts = [
             (Part::ApiKey, api_key.is_some()),
             (Part::Username, !needs_login || username.is_some()),

@@ -7,7 +7,9 @@ use super::open::{Ledger, Worker};
 use super::reader::Reader;
 use super::values::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
 use crate::error::{Error, Result};
-use crate::model::{Customer, CustomerKey, Moment, Outcome, RunId, Secret, Status, Stop};
+use crate::model::{
+    Addresses, Customer, CustomerKey, Moment, Outcome, RunId, Secret, Status, Stop,
+};
 
 /// What became of a request; by default of one that is about no invitation.
 #[derive(Debug, Clone, Default)]
@@ -301,18 +303,38 @@ impl Reader {
         at_most: usize,
     ) -> Result<Vec<(InvitationId, Known)>> {
         const KNOWN: &str = "
-            SELECT i.id, i.key, (SELECT told_by FROM told_apart WHERE invitation_id = i.id), coalesce(c.body, ''), i.status, i.was_created IS 1
+            SELECT i.id, i.key, (SELECT told_by FROM told_apart WHERE invitation_id = i.id), c.phone, c.email, coalesce(c.body, ''), i.status, i.was_created IS 1
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.id > ?1 AND (i.status <> 'pending' OR i.was_created) ORDER BY i.id LIMIT ?2";
         let known = self.db.all(KNOWN, (after, at_most))?.into_iter();
-        let known = known.map(|(id, key, told_by, body, status, was_created)| {
-            (id, (self.customer(key, told_by, body), status, was_created))
-        });
+        let known = known.map(
+            |(id, key, told_by, phone, email, body, status, was_created)| {
+                let customer = self.customer(key, told_by, [phone, email], body);
+                (id, (customer, status, was_created))
+            },
+        );
         Ok(known.collect())
     }
 
-    pub(super) fn customer(&self, kept: CustomerKey, told_by: String, body: String) -> Customer {
-        let key = unmasked(&self.salt, kept);
-        Customer { key, told_by, body }
+    pub(super) fn customer(
+        &self,
+        kept: CustomerKey,
+        told_by: String,
+        [phone, email]: [Option<CustomerKey>; 2],
+        body: String,
+    ) -> Customer {
+        const IS_SOMEBODY: &str = "SELECT true FROM invitations WHERE key = ?1 AND key <> ?2";
+        // Whoever is known by the e-mail alone is another here.
+        let is_anothers = |email: &CustomerKey| {
+            matches!(self.db.value(IS_SOMEBODY, (email, kept)), Ok(Some(true)))
+        };
+        let email = email.filter(|email| !is_anothers(email));
+        let [phone, email] = [phone, email].map(|kept| Some(unmasked(&self.salt, kept?)));
+        Customer {
+            key: unmasked(&self.salt, kept),
+            told_by,
+            addresses: Addresses { phone, email },
+            body,
+        }
     }
 }

@@ -2,9 +2,7 @@
 //! is new or one that is known. And which files of an inbox were dealt with.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-
-use serde_json::json;
+use std::collections::HashMap;
 
 use super::open::Ledger;
 use super::reader::Reader;
@@ -12,7 +10,10 @@ use super::status::{Decide, Meeting};
 use super::values::{InvitationId, Salt, keyed_hash, masked, to_json};
 use crate::error::Result;
 use crate::mapping::names::comparable;
-use crate::model::{Cell, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId};
+use crate::model::{
+    Addresses, Cell, CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId,
+    Standing,
+};
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
 pub type SheetIdentity = [u8; 32];
@@ -33,6 +34,7 @@ pub struct Import<'l> {
     /// The last content that earlier sheets brought, among which each row is looked up; 0 where there were none.
     last_before: i64,
     last_content: i64,
+    above: MetAbove,
     changed: u64,
 }
 
@@ -47,23 +49,11 @@ impl Reader {
     /// apart by others is known by the body as well, and by recipient and contract types, else changing `[identity]` would invite
     /// everybody again.
     pub fn tell_apart_by(&self, columns: &str) -> Result<()> {
-        // By any body that was asked for; but where a row told apart by these columns is that invitation already, only by the one
-        // that it stands for, and only until that row has asked for this. What an invitation was made for stays known, whatever a
-        // person has had it sent again as.
-        const OTHERS: &str = "
-            CREATE TEMP TABLE others AS SELECT c.body_hash, i.id, c.body_hash IS it.body_hash AS is_it, iif(EXISTS (
-                SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
-                WHERE own.invitation_id = i.id AND s.told_by = ?1), NULL, c.recipient) AS recipient
-            FROM invitations i CROSS JOIN contents it ON it.id = i.content_id CROSS JOIN contents c ON c.invitation_id = i.id
-            WHERE (i.was_created IS 1 AND c.id = i.id AND c.body_hash IS NOT it.body_hash) OR NOT EXISTS (
-                SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
-                WHERE own.invitation_id = i.id AND s.told_by = ?1 AND (own.body_hash IS it.body_hash OR c.body_hash IS NOT it.body_hash))
-            LIMIT iif(EXISTS (SELECT 1 FROM sheets WHERE told_by <> ?1), -1, 0)";
         self.db.script("DROP TABLE IF EXISTS temp.others")?;
-        self.db.run(OTHERS, [columns])?;
+        self.db.run(include_str!("others.sql"), [columns])?;
         self.db.script(
             "CREATE INDEX temp.others_by_body ON others (body_hash); CREATE INDEX temp.others_by_id ON others (id);
-             CREATE INDEX temp.others_by_recipient ON others (recipient)",
+             CREATE INDEX temp.others_by_phone ON others (phone); CREATE INDEX temp.others_by_email ON others (email)",
         )
     }
 
@@ -76,31 +66,11 @@ impl Reader {
                 (SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1),
                 (SELECT id FROM invitations WHERE key = ?3))";
         let hash = body_hash(&self.salt, &invitation.body);
-        let keys = [Some(invitation.key), invitation.key_by_email];
-        let [key, by_email] = keys.map(|key| Some(masked(&self.salt, key?)));
+        let beside = invitation.addresses.beside(invitation.key);
+        let [key, by_email] =
+            [Some(invitation.key), beside].map(|key| Some(masked(&self.salt, key?)));
         let met = self.db.first(BY_KEY, (key, hash, by_email))?;
         met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
-    }
-
-    /// The same for a row of a sheet, with what `here` tells of a row above it that has met the invitation and asks for the same. Whoever
-    /// was taken for another may stand beside him in that sheet, and have been invited himself.
-    fn meeting_beside<R>(
-        &self,
-        invitation: &Invitation,
-        here: impl Fn(InvitationId) -> Result<Option<R>>,
-    ) -> Result<Option<(Meeting, Option<R>)>> {
-        let key = masked(&self.salt, invitation.key);
-        for look in [Reader::meeting, Reader::meeting_of_others] {
-            let Some(met) = look(self, invitation)? else {
-                break;
-            };
-            let other = Some(met.invitation).filter(|_| met.key != key);
-            let first = other.map(&here).transpose()?.flatten();
-            if first.is_none() || met.standing.same_content {
-                return Ok(Some((met, first)));
-            }
-        }
-        Ok(None)
     }
 
     /// The same among those whom other columns told apart.
@@ -112,17 +82,18 @@ impl Reader {
             WHERE o.body_hash = ?1 ORDER BY o.is_it DESC LIMIT 1";
         const BY_RECIPIENT: &str = "
             SELECT i.id, i.status, 0, i.was_created IS 1, 0, i.key, 0
-            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id WHERE o.recipient IN (?1, ?2)
-            ORDER BY o.recipient = ?1 DESC, i.id LIMIT 1";
+            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id
+            WHERE NOT o.is_met AND (o.phone = ?1 OR o.email = ?2 AND (o.phone IS NULL OR ?1 IS NULL))
+            ORDER BY o.phone IS ?1 DESC, i.id LIMIT 1";
         // Another row with this body is another invitation, and so is one for this recipient.
         const TAKEN: &str =
             "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
-        const KNOWN: &str = "UPDATE temp.others SET recipient = NULL WHERE id = ?1";
+        const KNOWN: &str = "UPDATE temp.others SET is_met = 1 WHERE id = ?1";
         let hash = body_hash(&self.salt, &invitation.body);
         let met: Option<Meeting> = match self.db.first(BY_BODY, [hash])? {
             None => self
                 .db
-                .first(BY_RECIPIENT, recipients(&self.salt, invitation))?,
+                .first(BY_RECIPIENT, addresses(&self.salt, invitation))?,
             met => met,
         };
         if let Some(met) = &met {
@@ -156,47 +127,71 @@ impl Reader {
         self.db.value(REPLACED, [run])
     }
 
-    /// Whether this file was dealt with as it is, by its looks; `config` is the SHA-256 of the config that holds for it now.
-    pub fn has_swept(&self, file: &InboxFile, config: &[u8; 32]) -> Result<bool> {
+    /// Whether this file was dealt with as it is: by its looks or, where they are known, by its bytes, wherever it lay then; `config` is
+    /// the SHA-256 of the config that holds for it now.
+    pub fn has_swept(
+        &self,
+        file: &InboxFile,
+        bytes: Option<&[u8; 32]>,
+        config: &[u8; 32],
+    ) -> Result<bool> {
         const SWEPT: &str = "
-            SELECT true FROM inbox_files
-            WHERE path = ?1 AND size = ?2 AND modified_ms = ?3 AND (unless IS NULL OR unless = ?4)";
-        let values = (&file.path, file.size, file.modified_ms, config);
-        Ok(self.db.value(SWEPT, values)?.unwrap_or(false))
-    }
-
-    /// The same by its bytes, wherever it lay then.
-    pub fn has_swept_bytes(&self, bytes: &[u8; 32], config: &[u8; 32]) -> Result<bool> {
-        const SWEPT: &str =
-            "SELECT true FROM inbox_files WHERE bytes = ?1 AND (unless IS NULL OR unless = ?2)";
-        Ok(self.db.value(SWEPT, (bytes, config))?.unwrap_or(false))
+            SELECT true FROM inbox_files WHERE (unless IS NULL OR unless = ?5)
+              AND (bytes = ?1 OR ?1 IS NULL AND path = ?2 AND size = ?3 AND modified_ms = ?4)";
+        let swept = (bytes, &file.path, file.size, file.modified_ms, config);
+        Ok(self.db.value(SWEPT, swept)?.unwrap_or(false))
     }
 }
 
-/// The invitations that rows of a sheet have met, where none is imported.
-#[derive(Default)]
-pub struct MetAbove(HashSet<InvitationId>);
+/// What a row of a sheet asks for, beside the rows above it.
+pub enum Asked {
+    /// An invitation that was never seen.
+    New,
+    Known(Meeting),
+    /// What the row with this number asks for.
+    Again(Meeting, RowNumber),
+    /// The invitation of that row, which was taken for this one's, with other content: only a person knows which is meant.
+    Taken(RowNumber),
+}
+
+impl Asked {
+    pub fn standing(&self) -> Option<Standing> {
+        match self {
+            Asked::Known(met) | Asked::Again(met, _) => Some(met.standing),
+            Asked::New | Asked::Taken(_) => None,
+        }
+    }
+}
+
+/// The invitations that rows of a sheet have met, each with the row.
+#[derive(Debug, Default)]
+pub struct MetAbove(HashMap<InvitationId, RowNumber>);
 
 impl MetAbove {
-    /// How the next row's invitation stands, and whether a row above it asks for the same.
-    pub fn look(&mut self, reader: &Reader, of: &Invitation) -> Result<Option<(Meeting, bool)>> {
-        let here = |met| Ok(self.0.contains(&met).then_some(()));
-        let known = reader.meeting_beside(of, here)?;
-        let known = known.map(|(met, first)| (met, first.is_some()));
-        self.0.extend(known.iter().map(|(met, _)| met.invitation));
-        Ok(known)
+    /// What the next row asks for. Whoever was taken for another may stand beside him in that sheet, and have been invited himself.
+    pub fn look(&mut self, reader: &Reader, row: RowNumber, of: &Invitation) -> Result<Asked> {
+        let key = masked(&reader.salt, of.key);
+        for look in [Reader::meeting, Reader::meeting_of_others] {
+            let Some(met) = look(reader, of)? else { break };
+            let first = *self.0.entry(met.invitation).or_insert(row);
+            if first == row {
+                return Ok(Asked::Known(met));
+            }
+            if met.standing.same_content {
+                return Ok(Asked::Again(met, first));
+            }
+            if met.key == key {
+                return Ok(Asked::Taken(first));
+            }
+        }
+        Ok(Asked::New)
     }
 }
 
-/// Who is invited to what: by phone, and by e-mail, which may have been all that was known.
-fn recipients(salt: &Salt, of: &Invitation) -> [Option<[u8; 8]>; 2] {
-    let types = json!(of.contract_types).to_string();
-    let email = of.recipient.email.as_deref().map(str::to_lowercase);
-    [of.recipient.phone.clone(), email].map(|address| {
-        let parts = [address?, types.clone()];
-        let parts = parts.each_ref().map(String::as_bytes);
-        Some(keyed_hash(salt, b"recipient", &parts))
-    })
+/// As they are kept.
+fn addresses(salt: &Salt, of: &Invitation) -> [Option<CustomerKey>; 2] {
+    let Addresses { phone, email } = of.addresses;
+    [phone, email].map(|key| Some(masked(salt, key?)))
 }
 
 /// Tells one body from the next of the same invitation, for which 64 bits are plenty.
@@ -255,6 +250,7 @@ impl Ledger {
                 columns: columns.len(),
                 last_before: last,
                 last_content: last,
+                above: MetAbove::default(),
                 changed: 0,
             };
             fill(&mut import)?;
@@ -319,34 +315,50 @@ impl Import<'_> {
     pub fn valid(&mut self, row: &Row, invitation: &Invitation, decide: Decide<'_>) -> Result<()> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
+        // Several may have one e-mail: the first is known by it, unless it is somebody's own key.
         const ALIAS: &str = "
-            INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id";
-        // An invitation may be met by the rows of two who were told apart later.
-        const HERE: &str = "
-            SELECT r.row FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = ?1 WHERE c.invitation_id = ?2 LIMIT 1";
+            INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2)
+            ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id WHERE ?3";
         let key = masked(&self.ledger.salt, invitation.key);
-        let here = |met| self.ledger.db.value(HERE, (self.sheet, met));
-        let known = match self.last_before {
-            0 => None,
-            _ => self.ledger.meeting_beside(invitation, here)?,
+        let asked = match self.last_before {
+            0 => Asked::New,
+            _ => self.above.look(self.ledger, row.number, invitation)?,
         };
-        if let Some((met, Some(first))) = known {
-            self.ledger.db.run(ALIAS, (key, met.invitation))?;
-            return self.duplicate(row, first);
-        }
-        let Some((mut meeting, _)) = known else {
-            let id = self.content(row, None, Some(invitation), None)?;
-            self.ledger.db.run(NEW, (id, key))?;
-            return self.add_row(row, id, None, true);
+        let db = &self.ledger.db;
+        let id = match asked {
+            Asked::Again(meeting, first) => {
+                db.run(ALIAS, (key, meeting.invitation, true))?;
+                return self.duplicate(row, first);
+            }
+            Asked::Taken(first) => {
+                return self.invalid(row, &[Problem::same_recipient(row.number, first)]);
+            }
+            Asked::New => {
+                let id = self.content(row, None, Some(invitation), None)?;
+                db.run(NEW, (id, key))?;
+                self.add_row(row, id, None, true)?;
+                let id = InvitationId(id);
+                if self.last_before > 0 {
+                    self.above.0.insert(id, row.number);
+                }
+                id
+            }
+            Asked::Known(mut meeting) => {
+                let id = meeting.invitation;
+                if meeting.key != key {
+                    db.run(ALIAS, (key, id, true))?;
+                }
+                meeting.content = self.content(row, Some(id), Some(invitation), None)?;
+                self.changed += u64::from(meeting.is_changed());
+                let plan = decide(Some(meeting.standing));
+                let is_due = self.ledger.meet(&meeting, plan)?;
+                self.add_row(row, meeting.content, None, is_due)?;
+                id
+            }
         };
-        if meeting.key != key {
-            self.ledger.db.run(ALIAS, (key, meeting.invitation))?;
-        }
-        meeting.content = self.content(row, Some(meeting.invitation), Some(invitation), None)?;
-        self.changed += u64::from(meeting.is_changed());
-        let plan = decide(Some(meeting.standing));
-        let is_due = self.ledger.meet(&meeting, plan)?;
-        self.add_row(row, meeting.content, None, is_due)
+        let beside = invitation.addresses.beside(invitation.key);
+        let beside = beside.map(|key| masked(&self.ledger.salt, key));
+        beside.map_or(Ok(()), |key| db.run(ALIAS, (key, id, false)))
     }
 
     /// A row with an invitation that an earlier row of its sheet asks for.
@@ -373,8 +385,8 @@ impl Import<'_> {
             SELECT id, cells IS NULL FROM contents WHERE invitation_id IS ?1 AND hash = ?2";
         const FILL: &str = "UPDATE contents SET body = ?2, problems = ?3, cells = ?4 WHERE id = ?1";
         const ADD: &str = "
-            INSERT INTO contents (id, invitation_id, hash, body_hash, recipient, body, problems, cells)
-            VALUES (?1, coalesce(?2, iif(?6 IS NULL, NULL, ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
+            INSERT INTO contents (id, invitation_id, hash, body_hash, phone, email, body, problems, cells)
+            VALUES (?1, coalesce(?2, iif(?7 IS NULL, NULL, ?1)), ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         // What is beyond the header is not kept: which of the others stand where they belong, only a person can tell.
         let mut beyond = row.cells.iter().skip(self.columns);
         let is_shifted = beyond.any(|cell| !cell.is_empty());
@@ -402,10 +414,10 @@ impl Import<'_> {
                 self.last_content += 1;
                 let id = self.last_content;
                 let body_hash = body.map(|body| body_hash(salt, body));
-                let recipient = asked.map(|asked| recipients(salt, asked));
-                let recipient = recipient.and_then(|[phone, email]| phone.or(email));
+                let addresses = asked.map(|asked| addresses(salt, asked));
+                let [phone, email] = addresses.unwrap_or_default();
                 let content = (
-                    id, invitation, hash, body_hash, recipient, body, problems, cells,
+                    id, invitation, hash, body_hash, phone, email, body, problems, cells,
                 );
                 db.run(ADD, content).map(|()| id)
             }

@@ -19,7 +19,7 @@ mod values;
 mod writer;
 
 pub use attempts::Closing;
-pub use import::{InboxFile, MetAbove, SheetIdentity};
+pub use import::{Asked, InboxFile, MetAbove, SheetIdentity};
 pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{FileSystemCheck, check_file_system};

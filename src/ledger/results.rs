@@ -115,19 +115,10 @@ impl Reader {
         Ok(runs.into_iter().map(|Json(run)| run).collect())
     }
 
-    /// Of all that were created and are neither signed nor purged, the row in the newest run that has what was sent, by runs, newest
-    /// first.
+    /// Of whom the reminder list is, by runs, newest first.
     pub fn not_signed(&self) -> Result<Vec<(RunId, Option<BTreeSet<RowNumber>>)>> {
-        const NOT_SIGNED: &str = "
-            SELECT max(n.run), r.row FROM invitations i
-            CROSS JOIN contents c ON c.invitation_id = i.id
-            CROSS JOIN rows r ON r.content_id = c.id AND r.duplicate_of IS NULL
-            JOIN (SELECT sheet_id, max(id) AS run FROM runs GROUP BY sheet_id) n ON n.sheet_id = r.sheet_id
-            LEFT JOIN stages s ON s.invitation_id = i.id
-            WHERE i.status = 'created' AND c.body IS NOT NULL AND NOT coalesce(s.signed, 0)
-              AND c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id)
-            GROUP BY i.id ORDER BY 1 DESC";
-        let rows: Vec<(RunId, RowNumber)> = self.db.all(NOT_SIGNED, ())?;
+        let rows = include_str!("not_signed.sql");
+        let rows: Vec<(RunId, RowNumber)> = self.db.all(rows, ())?;
         let runs = rows.chunk_by(|a, b| a.0 == b.0);
         let runs = runs.map(|run| (run[0].0, Some(run.iter().map(|(_, row)| *row).collect())));
         Ok(runs.collect())

@@ -10,7 +10,7 @@ use jiff::fmt::strtime;
 use super::aside::Example;
 use super::bind::{ContractRule, Mapping};
 use super::fields::{Condition, Field, Group, Source};
-use super::invitation::{FieldValues, key_of_values, keys_of_recipient};
+use super::invitation::{FieldValues, addresses, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
 use super::value::{self, Kind, Reading};
@@ -74,12 +74,11 @@ impl<'a> Visit<'a> {
         let types = types?;
         let fields = self.fields(&types);
         let recipient = recipient.filter(|_| self.problems.is_empty())?;
-        let [by_phone, by_email] = keys_of_recipient(&recipient, &types);
+        let addresses = addresses(&recipient, &types);
         Some(Invitation {
-            key: key.or(by_phone).or(by_email)?,
-            key_by_email: by_email.filter(|_| key.is_none() && by_phone.is_some()),
+            key: key.or(addresses.phone).or(addresses.email)?,
+            addresses,
             body: self.mapping.frame.write(&recipient, &types, &fields),
-            recipient,
             contract_types: types.into_owned(),
         })
     }

@@ -4,13 +4,12 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::config::{RequestFields, SessionConfig, SessionKind};
 use super::names::{fold_value, plain_number};
-use crate::model::{ContractTypeId, CustomerKey, Recipient};
+use crate::model::{Addresses, ContractTypeId, CustomerKey, Recipient};
 
 /// What is the same in every body.
 #[derive(Debug)]
@@ -95,37 +94,21 @@ pub fn is_invitation(body: &str) -> bool {
     body.starts_with("{\"SessionInput\"")
 }
 
-/// The keys by phone and by e-mail, each with the set of contract types; the first that is there counts. E-mail addresses are compared
-/// without regard to case. Keys are kept in ledgers for years: what is hashed here never changes.
-pub(crate) fn keys_of_recipient(
+/// E-mail addresses are compared without regard to case. Keys are kept in ledgers for years: what is hashed here never changes.
+pub(crate) fn addresses(
     Recipient { phone, email }: &Recipient,
     sorted_types: &[ContractTypeId],
-) -> [Option<CustomerKey>; 2] {
+) -> Addresses {
     let lower = email.as_ref().map(|email| email.to_lowercase());
-    [phone, &lower].map(|address| {
+    let [phone, email] = [phone, &lower].map(|address| {
         let mut hash = Sha256::new_with_prefix(address.as_ref()?);
         for id in sorted_types {
             hash.update(b"\0");
             hash.update(id.0.to_be_bytes());
         }
         Some(kept(hash))
-    })
-}
-
-/// The key that a body's customer had before his phone was known: by the e-mail alone. None where the body has but one address, or his
-/// key tells other columns.
-pub fn key_by_email(key: CustomerKey, body: &str) -> Option<CustomerKey> {
-    let body: Value = serde_json::from_str(body).ok()?;
-    let session = body.get("SessionInput").unwrap_or(&body);
-    let address = |name: &str| session[name].as_str().map(str::to_owned);
-    let recipient = Recipient {
-        phone: address("phoneNumber"),
-        email: address("email"),
-    };
-    let types = &session["sessionPermissions"]["allowedContractTypeIds"];
-    let types: Vec<ContractTypeId> = Vec::deserialize(types).ok()?;
-    let [by_phone, by_email] = keys_of_recipient(&recipient, &types);
-    by_email.filter(|_| by_phone == Some(key))
+    });
+    Addresses { phone, email }
 }
 
 /// The values of the columns that `[identity]` names, folded; of numbers, what they come to (`0012`, `12.0`).
@@ -170,7 +153,7 @@ mod tests {
     fn what_tells_invitations_apart_stays_as_ledgers_have_it() {
         let key = |phone: &str, email: &str, types: &[i64]| {
             let types: Vec<ContractTypeId> = types.iter().copied().map(ContractTypeId).collect();
-            let [phone, email] = keys_of_recipient(&recipient(phone, email), &types);
+            let Addresses { phone, email } = addresses(&recipient(phone, email), &types);
             phone.or(email)
         };
         let one = key("+201012345678", "", &[414]);

@@ -27,6 +27,6 @@ pub use bind::Mapping;
 pub use config::Config;
 pub(crate) use config::Text;
 pub use form::{BindOptions, form_changes, type_of};
-pub use invitation::{is_invitation, key_by_email};
+pub use invitation::is_invitation;
 pub use portal::Portal;
 pub(crate) use reading::ACCOUNT;

@@ -32,9 +32,7 @@ impl FromStr for ContractTypeId {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Invitation {
     pub key: CustomerKey,
-    /// Its key before the phone was known: by the e-mail alone. None where there is but one address, or other columns tell.
-    pub key_by_email: Option<CustomerKey>,
-    pub recipient: Recipient,
+    pub addresses: Addresses,
     /// Sorted, without repetition.
     pub contract_types: Vec<ContractTypeId>,
     /// The JSON body of the request, exactly as it is sent.
@@ -54,11 +52,26 @@ pub struct Recipient {
 /// for one.
 pub type CustomerKey = [u8; 16];
 
+/// The keys by phone and by e-mail, each with the contract types; the first that is there is the customer's unless other columns tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Addresses {
+    pub phone: Option<CustomerKey>,
+    pub email: Option<CustomerKey>,
+}
+
+impl Addresses {
+    /// What a customer who is known by `key`, his phone's, was known by before that was there, and is once it is gone: the e-mail alone.
+    pub fn beside(&self, key: CustomerKey) -> Option<CustomerKey> {
+        self.email.filter(|_| self.phone == Some(key))
+    }
+}
+
 /// Whom an invitation is for, as others can know him again. It holds personal data, so it does not print itself.
 pub struct Customer {
     pub key: CustomerKey,
     /// The columns that tell customers apart by this key: whom others told apart is known by the body.
     pub told_by: String,
+    pub addresses: Addresses,
     /// The request's body; empty once purged.
     pub body: String,
 }

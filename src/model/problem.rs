@@ -16,7 +16,7 @@ use super::invitation::{ContractTypeId, Invitation};
 use super::row::{Aside, Row, RowNumber};
 
 /// One reason why a row cannot be sent as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Problem {
     pub row: RowNumber,
     /// The column's header, when the problem sits in one column.
@@ -29,6 +29,19 @@ pub struct Problem {
     pub message: String,
     /// The offending value in full. Mask it wherever it leaves for a terminal or a log.
     pub value: String,
+}
+
+impl Problem {
+    /// Two people on one phone, or one customer's row in two versions: only a person knows which.
+    pub fn same_recipient(row: RowNumber, first: RowNumber) -> Problem {
+        let (code, message) = Fault::SameRecipient(first).told();
+        Problem {
+            row,
+            code,
+            message,
+            ..Problem::default()
+        }
+    }
 }
 
 /// A value that was mended beyond doubt: what stood in the sheet and what goes out instead.

@@ -111,12 +111,15 @@ impl TeamKey {
         mac.finalize().into_bytes().to_vec()
     }
 
-    /// Of key, columns and body.
-    pub(super) fn hashes(&self, customer: &Customer) -> [Vec<u8>; 3] {
+    /// Of key, columns, body, phone and e-mail.
+    pub(super) fn hashes(&self, customer: &Customer) -> [Option<Vec<u8>>; 5] {
+        let address = |key: Option<CustomerKey>| key.map(|key| self.customer(&key));
         [
-            self.customer(&customer.key),
-            self.hash(b"told by", customer.told_by.as_bytes()),
-            self.hash(b"body", comparable(&customer.body).as_bytes()),
+            Some(self.customer(&customer.key)),
+            Some(self.hash(b"told by", customer.told_by.as_bytes())),
+            Some(self.hash(b"body", comparable(&customer.body).as_bytes())),
+            address(customer.addresses.phone),
+            address(customer.addresses.email),
         ]
     }
 
@@ -126,12 +129,9 @@ impl TeamKey {
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    (is_hex && text.len() == 64).then_some(bytes)
+    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let byte = |at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap_or(0);
+    is_hex.then(|| std::array::from_fn(byte))
 }
 
 pub(super) fn random<const N: usize>() -> Result<[u8; N]> {

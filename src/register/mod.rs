@@ -158,28 +158,26 @@ impl Register {
         random()
     }
 
-    /// Claims a customer (none: a login or the like), whose key was `by_email` before his phone was known, and records that a request is
-    /// about to leave. `over` is the status that a person's word has overcome, as it was after the request `known`. Asked again with the
+    /// Claims a customer (none: a login or the like), and records that a request is about to leave. `over` is the status that a person's word has overcome, as it was after the request `known`. Asked again with the
     /// same id, the answer is the same.
     pub async fn open_attempt(
         &self,
         attempt: AttemptId,
         customer: Option<&Customer>,
-        by_email: Option<CustomerKey>,
         over: Option<Status>,
         known: Option<AttemptId>,
     ) -> Result<Verdict> {
         let open = format!(
-            "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, $7, encode($8, 'hex')::uuid, $9)"
+            "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, $7, $8, encode($9, 'hex')::uuid, $10)"
         );
         let team = &self.member.party.key;
-        let hashes = customer.map(|customer| team.hashes(customer).map(Some));
-        let by_email = by_email.map(|key| team.customer(&key));
-        let [key, told_by, body] = hashes.unwrap_or_default();
+        let [key, told_by, body, phone, email] =
+            customer.map_or_else(Default::default, |customer| team.hashes(customer));
         let parameters: Parameters<'_> = &[
             (&attempt.as_slice(), Type::BYTEA),
             (&key, Type::BYTEA),
-            (&by_email, Type::BYTEA),
+            (&phone, Type::BYTEA),
+            (&email, Type::BYTEA),
             (&told_by, Type::BYTEA),
             (&body, Type::BYTEA),
             (&over.map(<&str>::from), Type::TEXT),
@@ -238,11 +236,11 @@ impl Register {
 
     /// Gives what a ledger knows of some customers: how they stand, and whether they were ever created.
     pub async fn remember(&self, known: &[(Customer, Status, bool)]) -> Result<u64> {
-        const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3, $4, $5, $6)";
+        const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3, $4, $5, $6, $7, $8)";
         let hashes = |(customer, ..): &(Customer, _, _)| self.member.party.key.hashes(customer);
-        let hashes: Vec<[Vec<u8>; 3]> = known.iter().map(hashes).collect();
-        let [keys, told_by, bodies] =
-            [0, 1, 2].map(|n| hashes.iter().map(|of| &*of[n]).collect::<Vec<&[u8]>>());
+        let hashes: Vec<[Option<Vec<u8>>; 5]> = known.iter().map(hashes).collect();
+        let [keys, told_by, bodies, phones, emails] =
+            [0, 1, 2, 3, 4].map(|n| hashes.iter().map(|of| of[n].as_deref()).collect::<Vec<_>>());
         let statuses: Vec<&str> = known.iter().map(|known| known.1.into()).collect();
         let were_created: Vec<bool> = known.iter().map(|known| known.2).collect();
         let parameters: Parameters<'_> = &[
@@ -250,6 +248,8 @@ impl Register {
             (&keys, Type::BYTEA_ARRAY),
             (&told_by, Type::BYTEA_ARRAY),
             (&bodies, Type::BYTEA_ARRAY),
+            (&phones, Type::BYTEA_ARRAY),
+            (&emails, Type::BYTEA_ARRAY),
             (&statuses, Type::TEXT_ARRAY),
             (&were_created, Type::BOOL_ARRAY),
         ];

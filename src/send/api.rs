@@ -13,7 +13,7 @@ use super::stop::{StopReason, StopSignal, Stopped};
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{self, Closing, DueRow, InvitationId, Ledger, Writer};
-use crate::mapping::key_by_email;
+use crate::mapping::is_invitation;
 use crate::model::{Failure, Moment, Secret, Status, Timestamp, Why};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
@@ -225,18 +225,21 @@ impl Api {
         }
     }
 
-    /// Waits for a slot, with a token that is good when the slot comes; no token where no login is.
+    /// Waits for a slot, with a token that is good when the slot comes; without one for a session, as the row's body tells.
     pub(super) async fn admit(
         &self,
         row: &DueRow,
     ) -> Result<(Slot<'_>, Option<AccessToken>), Unsent> {
-        let mut bearer = self.bearer().await?;
+        let mut bearer = None;
+        if is_invitation(&row.customer.body) {
+            bearer = Some(self.bearer().await?);
+        }
         let mut slot = self.slot(Some(row)).await?;
         // The wait can be long. Where tokens live shorter than that, renewing them for ever would send nothing else: the second is
         // sent with, however old, and the server has the last word.
         if bearer.as_ref().is_some_and(|it| !self.is_still_good(it)) {
             slot.not_sent().await;
-            bearer = self.bearer().await?;
+            bearer = Some(self.bearer().await?);
             slot = self.slot(Some(row)).await?;
         }
         Ok((slot, bearer))
@@ -283,12 +286,11 @@ impl Api {
         };
         let away = |error| self.give_up(StopReason::Register(error));
         let customer = row.map(|row| &row.customer);
-        let by_email = customer.and_then(|customer| key_by_email(customer.key, &customer.body));
         let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
         loop {
             let attempt = Register::new_attempt().map_err(away)?;
             *registered = Some((attempt, self.clock.steady()));
-            let asking = register.open_attempt(attempt, customer, by_email, over, known);
+            let asking = register.open_attempt(attempt, customer, over, known);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = self.stop.or_stop(asking).await?;
             if verdict != Ok(Verdict::Granted) {

@@ -57,7 +57,7 @@ impl Api {
         &self,
         ask: impl AsyncFn(AccessToken) -> Result<T, Failure>,
     ) -> Result<T, Unsent> {
-        let bearer = self.bearer().await?.ok_or_else(no_credentials)?;
+        let bearer = self.bearer().await?;
         self.call_patiently(|| ask(bearer.clone())).await
     }
 
@@ -102,11 +102,9 @@ impl Api {
         }
     }
 
-    /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile. None where no login is.
-    pub(super) async fn bearer(&self) -> Result<Option<AccessToken>, Unsent> {
-        let Some(credentials) = &self.credentials else {
-            return Ok(None);
-        };
+    /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile.
+    pub(super) async fn bearer(&self) -> Result<AccessToken, Unsent> {
+        let credentials = self.credentials.as_ref().ok_or_else(no_credentials)?;
         let mut held = self.token.lock().await;
         let token = match held.take() {
             Some(Err(failure)) => Err(failure),
@@ -120,7 +118,7 @@ impl Api {
             }
         };
         match held.insert(token) {
-            Ok(token) => Ok(Some(token.admin.access.clone())),
+            Ok(token) => Ok(token.admin.access.clone()),
             Err(failure) => Err(Unsent::Failed(failure.clone())),
         }
     }

@@ -17,8 +17,7 @@ use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, SheetIdentity};
 use crate::mapping::{BindOptions, Config, Mapped, Mapping};
 use crate::model::{
-    Aside, ContractTypeId, Fault, Judged, Moment, Note, Problem, Row, RowNumber, RunId, Standing,
-    Verdict,
+    Aside, ContractTypeId, Judged, Moment, Note, Problem, Row, RowNumber, RunId, Standing, Verdict,
 };
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
@@ -198,7 +197,7 @@ impl Seen {
                 match *self.0.entry(key).or_insert((number, body)) {
                     (first, _) if first == number => Verdict::Valid(invitation),
                     (first, known) if known == body => Verdict::Duplicate(first),
-                    (first, _) => Verdict::Invalid(vec![same_recipient(number, first)]),
+                    (first, _) => Verdict::Invalid(vec![Problem::same_recipient(number, first)]),
                 }
             }
         };
@@ -209,19 +208,6 @@ impl Seen {
             verdict,
             repairs: repairs.unwrap_or_default(),
         }
-    }
-}
-
-/// Two people on one phone, or one customer's row in two versions: only a person knows which.
-fn same_recipient(row: RowNumber, first: RowNumber) -> Problem {
-    let (code, message) = Fault::SameRecipient(first).told();
-    Problem {
-        row,
-        column: None,
-        field: None,
-        code,
-        message,
-        value: String::new(),
     }
 }
 

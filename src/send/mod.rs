@@ -29,6 +29,7 @@ use crate::failpoint;
 use crate::ledger::{Closing, DueRow, Ledger, Writer};
 use crate::model::{Counts, Outcome, Refusal, RowNumber, RunId, Status, Why};
 use crate::register::Claim;
+use crate::report::counted;
 use api::Unsent;
 use decide::{Circumstances, Decision, History, Next, decide};
 use stop::Stopped;
@@ -82,7 +83,7 @@ pub struct Tally {
 /// Somebody who watches what happens, and how far the run is then; must not take long.
 type Observer = Box<dyn Fn(&SendEvent, &Tally) + Send>;
 
-/// Sends all that is due in the run that `ledger` writes: invitations where `api` can log in, else sessions. Gives how far it came, and
+/// Sends all that is due in the run that `ledger` writes: invitations and sessions. Gives how far it came, and
 /// whether, unless the run stopped, `--limit`, or which rows were meant, is what left the others due.
 pub async fn send(
     options: SendOptions,
@@ -131,7 +132,10 @@ pub async fn send(
             None | Some(Ok(Ok(true) | Err(Stopped))) => {}
             // It was not sent after all: another may be.
             Some(Ok(Ok(false))) => due.allowance = due.allowance.saturating_add(1),
-            Some(Err(error)) => stop.stop(StopReason::Broken(fault(&error))),
+            Some(Err(error)) => {
+                tracing::debug!("{error}");
+                stop.stop(StopReason::Broken(Error::of("internal_error", &[])));
+            }
         }
     }
     let state = sending.state();
@@ -149,18 +153,10 @@ fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
     }))
 }
 
-fn fault(error: &tokio::task::JoinError) -> Error {
-    tracing::debug!("{error}");
-    Error::of("internal_error", &[])
-}
-
 /// Rows that another computer was still sending when all else was done.
 fn left_elsewhere(rows: u64, Claim { by, at, .. }: &Claim) -> Error {
-    let (rows, are) = match rows {
-        1 => ("1 row".to_owned(), "is"),
-        n => (format!("{n} rows"), "are"),
-    };
-    Error::of("claimed_elsewhere", &[&rows, &are, by, at])
+    let rows = counted(rows, "row is", "rows are");
+    Error::of("claimed_elsewhere", &[&rows, by, at])
 }
 
 /// Rows fetched from the ledger at a time.
@@ -303,7 +299,7 @@ impl Sending {
         };
         let circumstances = Circumstances {
             max_attempts: api.max_attempts,
-            can_log_in: api.credentials.is_some(),
+            can_log_in: bearer.is_some(),
             now: api.clock.wall(),
             chance: fastrand::f64(),
             throttled_in_a_row,

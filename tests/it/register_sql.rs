@@ -56,7 +56,7 @@ impl Process {
     }
 
     async fn open(&self, id: &str, key: u8, word: Option<&Word>) -> Answer {
-        let open = "SELECT verdict, wait, status, attempt::text FROM vlens_batch.open_attempt($1, $2::text::uuid, $3, NULL, '', $3, $4, $5::text::uuid, $6)";
+        let open = "SELECT verdict, wait, status, attempt::text FROM vlens_batch.open_attempt($1, $2::text::uuid, $3, NULL, NULL, '', $3, $4, $5::text::uuid, $6)";
         let key = vec![key];
         let over = word.map(|word| &word.over);
         let known = word.and_then(|word| word.known.as_ref());

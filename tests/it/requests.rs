@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Record, World, rows};
+use crate::support::{Customer, Promise, Record, World, rows, sheet};
 
 /// What arrives when this sheet is sent under this config, as `requests.arrived` tells it.
 #[derive(serde::Deserialize)]
@@ -57,4 +57,25 @@ fn standard_input_is_a_sheet() {
     let tabs = "phone\tfullName,a,b,c,d\n01012345678\tMona,1,2,3,4\n";
     let check = world.line("check - --json --contract-type 414 --delimiter tab");
     assert_eq!(check.stdin(tabs).ends(0).json()["valid"], 1);
+}
+
+#[test]
+fn each_row_goes_where_its_own_request_belongs_whatever_else_is_due() {
+    let world = World::with_server();
+    for (kind, file, ns) in [
+        ("auth", "a.csv", [0, 1, 2]),
+        ("invitation", "b.csv", [3, 4, 2]),
+    ] {
+        world.config(&format!("[session]\nkind = \"{kind}\"\n"));
+        world.file(file, sheet(&ns.map(Customer::new)));
+        world.sent(&format!("{file} --limit 1"), 4);
+    }
+    world.ran("resume 1 --rate unlimited", 0);
+    for arrived in world.invitations() {
+        let is_invitation = arrived.json()["SessionInput"].is_object();
+        assert_eq!(arrived.path.ends_with("CreateInvitation"), is_invitation);
+    }
+    assert_eq!(world.accepted().len(), 4);
+    world.ran("resume 2 --rate unlimited", 0);
+    world.check_invariants(&Promise::default());
 }

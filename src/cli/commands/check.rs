@@ -18,7 +18,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::{Settings, nearest, quoted_path};
 use crate::error::{Ended, Error};
 use crate::input::Input;
-use crate::ledger::{MetAbove, OnLoss, Reader, refuse_loss};
+use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
@@ -117,7 +117,7 @@ pub fn dry_run(
     let reader = compared_with(&path, sheet)?;
     let require = |reader: &Reader| reader.require(&target.binding);
     reader.as_ref().map_or(Ok(()), require)?;
-    let mut met = MetAbove::default();
+    let (assumed, mut met) = (args.assume_sent.unwrap_or(0), MetAbove::default());
     let [mut due, mut created, mut held, mut invalid, mut duplicate] = [0_u64; 5];
     sheet.walk(stop, |judged| {
         match &judged.verdict {
@@ -125,21 +125,20 @@ pub fn dry_run(
             Verdict::Invalid(_) => invalid += 1,
             Verdict::Duplicate(_) => duplicate += 1,
             Verdict::Valid(invitation) => {
-                let known = reader.as_ref().map(|reader| met.look(reader, invitation));
-                let known = known.transpose()?.flatten();
-                match plan(known.as_ref().map(|(met, _)| met.standing), wishes) {
-                    _ if known.is_some_and(|(_, repeats)| repeats) => duplicate += 1,
-                    Plan::Send if args.assume_sent.is_some_and(|number| number != 0) => held += 1,
-                    Plan::Send => due += 1,
-                    Plan::Skip => created += 1,
-                    Plan::Hold => held += 1,
+                let look = |reader| met.look(reader, judged.row.number, invitation);
+                let asked = reader.as_ref().map_or(Ok(Asked::New), look)?;
+                match (&asked, plan(asked.standing(), wishes)) {
+                    (Asked::Again(..), _) => duplicate += 1,
+                    (Asked::Taken(_), _) => invalid += 1,
+                    (_, Plan::Send) if assumed == 0 => due += 1,
+                    (_, Plan::Skip) => created += 1,
+                    _ => held += 1,
                 }
             }
         }
         Ok(())
     })?;
-    let (asked_for, needing) = (due + created + held, invalid + held);
-    let source = args.file.display();
+    let (asked_for, needing, source) = (due + created + held, invalid + held, args.file.display());
     let document = json!({
         "dry_run": true,
         "source": source.to_string(),
@@ -152,8 +151,9 @@ pub fn dry_run(
     });
     let further = settings.on(args.send.sandbox, &args.file, &args.read);
     let values = json!({ "d": document, "check": further.on_file("check") });
-    let output = settings.output;
-    output.show(&document, |look| look.text(texts::DRY_RUN, &values))?;
+    settings
+        .output
+        .show(&document, |look| look.text(texts::DRY_RUN, &values))?;
     let why = match args.expect {
         Some(expected) if expected != asked_for => {
             format!("it asks for {asked_for} invitations, not for {expected}")
@@ -344,20 +344,18 @@ impl<'a> Check<'a> {
         let Some(reader) = &self.reader else {
             return Ok(false);
         };
-        let met = self.met.look(reader, of)?;
-        match met.map(|(met, _)| met) {
-            Some(met) if met.standing.status == Status::Created => {
+        match self.met.look(reader, row, of)? {
+            Asked::Known(met) | Asked::Again(met, _) if met.standing.status == Status::Created => {
                 let earlier = || reader.created_in(met.invitation);
                 let is_same = met.standing.same_content;
                 self.tally.see_already_created(row, is_same, earlier)?;
                 Ok(!is_same)
             }
-            Some(met) => {
-                let plan = plan(Some(met.standing), Wishes::default());
-                self.tally.held += u64::from(plan == Plan::Hold);
+            asked => {
+                let is_held = plan(asked.standing(), Wishes::default()) == Plan::Hold;
+                self.tally.held += u64::from(is_held);
                 Ok(false)
             }
-            None => Ok(false),
         }
     }
 
@@ -374,12 +372,13 @@ impl<'a> Check<'a> {
         let types = invitation.contract_types.iter().map(ToString::to_string);
         let types = types.collect::<Vec<_>>().join(", ");
         let mut fields = vec![("Contract type".to_owned(), types)];
-        let recipient = &invitation.recipient;
-        for (label, value) in [("Phone", &recipient.phone), ("E-mail", &recipient.email)] {
-            fields.extend(value.iter().map(|value| (label.to_owned(), shown(value))));
-        }
         let body: Value = serde_json::from_str(&invitation.body).unwrap_or_default();
-        let values = [&body["SessionInput"], &body].map(|at| at["RequestFieldsValues"].as_object());
+        let parts = [&body["SessionInput"], &body];
+        for (label, name) in [("Phone", "phoneNumber"), ("E-mail", "email")] {
+            let value = parts.iter().find_map(|part| part[name].as_str());
+            fields.extend(value.map(|value| (label.to_owned(), shown(value))));
+        }
+        let values = parts.map(|part| part["RequestFieldsValues"].as_object());
         for (id, values) in values.into_iter().flatten().flatten() {
             let form = self.forms.iter().find(|(of, _)| of.to_string() == *id);
             let form = form.map_or(&[][..], |(_, form)| &form.fields);

@@ -124,7 +124,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let untried = match target {
         Err(error) if chart.kinds.is_empty() => Err(error),
         Err(_) => Ok(Finding::of("login.incomplete", &[&again])),
-        Ok(target) if target.credentials.is_none() => {
+        Ok(_) if !settings.needs_login() => {
             let run = settings.again(false, None);
             Ok(Finding::of("login.unneeded", &[&run]))
         }

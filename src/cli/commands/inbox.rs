@@ -276,7 +276,9 @@ impl<'a> Sweep<'a> {
         };
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         let config = config_bytes(&settings);
-        reader.map_or(Ok(false), |reader| reader.has_swept(&found.file, &config))
+        reader.map_or(Ok(false), |reader| {
+            reader.has_swept(&found.file, None, &config)
+        })
     }
 
     /// Runs a file and puts its results beside it. None: its bytes were dealt with before.
@@ -303,8 +305,9 @@ impl<'a> Sweep<'a> {
             ledger.note_swept(&found.file, &bytes, unless)?;
             ledger.finish()
         };
-        let reader = Reader::open(&path)?;
-        if reader.map_or(Ok(false), |reader| reader.has_swept_bytes(&bytes, &config))? {
+        if let Some(reader) = Reader::open(&path)?
+            && reader.has_swept(&found.file, Some(&bytes), &config)?
+        {
             return note(None).map(|()| None);
         }
         let results = RefCell::new(Results {

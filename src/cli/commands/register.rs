@@ -1,6 +1,7 @@
 //! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,17 +153,12 @@ pub async fn settle(
         0 => String::new(),
         n => format!(" The same holds for {n} more."),
     };
-    let (by, at) = (&claim.by, &claim.at);
-    Err(match claim.status.map(<&str>::from) {
-        None => Error::of(
-            "row_not_uncertain.under_way",
-            &[&row, &run, by, at, &others],
-        ),
-        Some(word) => Error::of(
-            "row_not_uncertain.known",
-            &[&row, &run, &word, by, at, &others],
-        ),
-    })
+    let (name, stands) = match claim.status {
+        None => ("row_not_uncertain.under_way", "on its way"),
+        Some(status) => ("row_not_uncertain.known", status.into()),
+    };
+    let fills: [&dyn Display; 6] = [&row, &run, &stands, &claim.by, &claim.at, &others];
+    Err(Error::of(name, &fills))
 }
 
 pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {

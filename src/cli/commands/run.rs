@@ -186,7 +186,7 @@ impl<'s> Flow<'s> {
 
     async fn target(&self, needs_login: bool) -> Result<Target, Error> {
         if self.args.sandbox {
-            return Target::sandbox(&self.sending, needs_login).await;
+            return Target::sandbox(&self.sending).await;
         }
         let base_url = self.settings.base_url(self.args.allow_insecure_http)?;
         let account = self.settings.account(needs_login)?;

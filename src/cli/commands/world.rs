@@ -235,7 +235,7 @@ pub struct Target {
 }
 
 impl Target {
-    pub async fn sandbox(sending: &Sending, needs_login: bool) -> Result<Target, Error> {
+    pub async fn sandbox(sending: &Sending) -> Result<Target, Error> {
         // With the vendor's own limits, as `sandbox` has them.
         let mut options = SandboxOptions::parse_from([SANDBOX_NAME]);
         options.any_form = true;
@@ -244,7 +244,7 @@ impl Target {
         let account = Account {
             tenancy_name: sandbox::TENANCY_NAME.to_owned(),
             api_key: Secret::new(sandbox::API_KEY),
-            credentials: needs_login.then(|| Credentials {
+            credentials: Some(Credentials {
                 username: sandbox::USERNAME.to_owned(),
                 password: Secret::new(sandbox::PASSWORD),
             }),

@@ -72,7 +72,8 @@ static ERRORS: LazyLock<HashMap<String, Told>> = LazyLock::new(|| {
 /// With `{…}` where something is filled in.
 #[derive(Deserialize)]
 struct Told {
-    kind: Kind,
+    /// Where it is not said, that of its code.
+    kind: Option<Kind>,
     message: String,
     hint: Option<String>,
 }
@@ -85,9 +86,11 @@ impl Error {
             return Error::new(Kind::Unexpected, code, name);
         };
         let hint = told.hint.as_deref().map(|hint| filled(hint, fills));
+        let kind = told.kind.or_else(|| ERRORS.get(code)?.kind);
+        let kind = kind.unwrap_or(Kind::Unexpected);
         Error {
             hint,
-            ..Error::new(told.kind, code, filled(&told.message, fills))
+            ..Error::new(kind, code, filled(&told.message, fills))
         }
     }
 

@@ -125,6 +125,19 @@ fn names_have_sentences(kind: &'static str, table: &str, second: &str) {
         }
         literals += &text;
     }
+    let code = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let acts = |name: &str| {
+        sentences
+            .get(name)
+            .is_some_and(|told| told.contains_key("kind"))
+    };
+    let nobodys = sentences
+        .keys()
+        .find(|name| !acts(name) && !acts(&code(name)));
+    assert!(
+        kind != "Error" || nobodys.is_none(),
+        "who acts: {nobodys:?}"
+    );
     let is_unused = |name: &&String| !literals.contains(&format!("\"{name}\""));
     let unused: Vec<&String> = sentences.keys().filter(is_unused).collect();
     assert!(unused.is_empty(), "nobody tells {unused:?}");

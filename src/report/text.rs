@@ -128,12 +128,19 @@ pub enum Level {
     Failure,
 }
 
+impl Level {
+    fn ok() -> Level {
+        Level::Ok
+    }
+}
+
 /// One thing that `doctor` looked at.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Finding {
     /// A stable word.
     #[serde(skip_deserializing)]
     pub check: &'static str,
+    #[serde(default = "Level::ok")]
     pub level: Level,
     /// What was found. Holds no secret.
     pub message: String,

@@ -219,14 +219,21 @@ pub const NOTES: &str = "note";
 
 /// By code, in the file's order.
 static CODES: LazyLock<IndexMap<String, Code>> = LazyLock::new(|| {
-    toml::from_str(include_str!("faults.toml"))
-        .expect("faults.toml belongs to the program and a test reads it")
+    let mut codes: IndexMap<String, Code> = toml::from_str(include_str!("faults.toml"))
+        .expect("faults.toml belongs to the program and a test reads it");
+    for code in codes.values_mut().filter(|code| code.ar.is_empty()) {
+        let only = code.faults.values().next();
+        code.en = only.map(|fault| fault.en.clone());
+        code.ar = only.map_or_else(String::new, |fault| fault.ar.clone());
+    }
+    codes
 });
 
 #[derive(Deserialize)]
 struct Code {
-    /// What it means as a whole. In English, results tell only problems; of an outcome there is its word.
+    /// What it means as a whole, if not what its one fault says. In English, results tell only problems; of an outcome there is its word.
     en: Option<String>,
+    #[serde(default)]
     ar: String,
     /// Whether it lies between cells, each of which may be right.
     #[serde(default)]

@@ -69,6 +69,8 @@ impl Output {
     }
 
     pub fn start_log(self) {
+        // Questions are coloured by that library.
+        console::set_colors_enabled(self.is_styled(io::stderr().is_terminal()));
         let level = match (self.quiet, self.verbose) {
             (true, _) => LevelFilter::ERROR,
             (false, 0) if self.is_screen() => LevelFilter::WARN,
@@ -143,12 +145,12 @@ impl Output {
         Ok(None)
     }
 
-    /// Tells of a result that went into a file.
+    /// Tells in one line of a result that went into a file.
     pub fn show_file(self, document: &impl serde::Serialize, text: &str) -> Ended {
         if self.json {
             self.print_json(document)?;
         } else {
-            self.say(text);
+            self.say(&printable(text));
         }
         Ok(None)
     }

@@ -176,7 +176,9 @@ fn a_no_at_the_prompt_sends_nothing() {
     let world = World::with_customers(2);
     // The last time nothing is due: there is nothing to ask.
     for (answer, code, accepted) in [("n", 4, 0), ("y", 0, 2), ("", 0, 2)] {
-        let (finished, screen) = world.line("run customers.csv").on_a_terminal(answer);
+        let run = world.line("--color never run customers.csv");
+        let (finished, screen) = run.on_a_terminal(answer);
+        assert!(!screen.contains("\u{1b}[3"), "{screen}");
         assert_eq!(finished, code, "{screen}");
         assert_eq!(world.accepted().len(), accepted, "{screen}");
         // It says where, and for which tenant.

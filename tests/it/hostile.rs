@@ -134,8 +134,8 @@ fn only_a_certificate_that_somebody_vouches_for_is_spoken_to() {
     assert_eq!(rude.invitations(), 3);
 }
 
-/// Clears the screen, sets the window's title, rings, begins an escape code in one character, turns the direction of writing.
-const NASTY: &str = "\u{1b}[2J\u{1b}]0;PWN\u{7}\u{9b}5m\u{202e}\u{2066}";
+/// Colours, clears the screen, sets the window's title, rings, begins an escape code in one character, turns the direction of writing.
+const NASTY: &str = "\u{1b}[31m\u{1b}[2J\u{1b}]0;PWN\u{7}\u{9b}5m\u{202e}\u{2066}";
 
 /// Named so that `inbox` leaves it alone.
 const PORTAL: &str = ".portal\u{1b}[2J.jsonl";

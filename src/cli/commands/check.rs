@@ -402,9 +402,11 @@ impl<'a> Check<'a> {
         let notes = texts_of(&sheet.notes());
         let write = written_now(|second, file| annotator.finish(&self.tally, &notes, second, file));
         write_file(path, readers, write)?;
-        let path = printable(&path.to_string_lossy()).into_owned();
-        let told = format!("The sheet with every problem marked is in {path}.");
-        self.output.say(&told);
+        let told = format!(
+            "The sheet with every problem marked is in {}.",
+            path.display()
+        );
+        self.output.say(&printable(&told));
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::cli::settings::{Sending, Settings, quoted_path};
 use crate::cli::system::{SystemClock, data_folder, host_name, now, user_name};
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
-use crate::model::{RunId, RunSummary, Secret, Stop};
+use crate::model::{RunId, RunSummary, Secret, Stop, printable};
 use crate::report::{Further, not_done, reason, summary_text};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
@@ -159,7 +159,7 @@ pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Resu
         }
         if !std::mem::replace(&mut has_said_so, true) {
             let waiting = format!("{} Waiting for its end.", busy.message);
-            settings.output.say(&waiting);
+            settings.output.say(&printable(&waiting));
         }
         std::thread::sleep(LOOK_EVERY);
     }

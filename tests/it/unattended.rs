@@ -22,15 +22,6 @@ fn every_command_ends_without_anybody_there() {
 }
 
 #[test]
-fn the_sandbox_ends_when_told_to() {
-    let world = World::new();
-    let mut sandbox = closed(world.line("sandbox --json")).start();
-    sandbox.until_it_says("VLENS_BASE_URL");
-    sandbox.signal(rustix::process::Signal::TERM);
-    sandbox.wait().expect(0);
-}
-
-#[test]
 fn json_logs_are_json_throughout_and_tell_which_run_it_was() {
     let world = World::with_server();
     let phones: [&str; 32] = std::array::from_fn(|n| match n {

@@ -281,7 +281,7 @@ impl Running {
     }
 
     /// Tells the signals that it watches for by now, one bit each.
-    pub fn signals_caught(&self) -> impl Fn() -> u64 + use<> {
+    pub fn signals_watched(&self) -> impl Fn() -> u64 + use<> {
         let process = self.child.id();
         move || u64::from_str_radix(&status_of(process, "SigCgt:"), 16).unwrap_or(0)
     }

@@ -34,6 +34,7 @@ pub(crate) struct Words {
     pub signatures: Vec<String>,
     /// Folded, within a folded name.
     pub births: Vec<String>,
+    pub scales: HashSet<String>,
     pub noise: HashSet<String>,
     pub customers: HashSet<String>,
     pub bare_numbers: HashSet<String>,

@@ -323,6 +323,7 @@ impl Goal {
         let is_mobile = self.target == Target::Phone && header.says_mobile();
         let mobile = if is_mobile { 0.05 } else { 0.0 };
         let rank = rank + mobile + self.nearness(column.header());
-        Some((rank, is_sure && self.is_certain()))
+        let is_scaled = self.field_type == FieldType::Number && header.is_scaled(&self.names);
+        Some((rank, is_sure && !is_scaled && self.is_certain()))
     }
 }

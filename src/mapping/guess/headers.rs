@@ -204,6 +204,7 @@ pub(super) struct HeaderWords {
     pub other: f64,
     /// It is a name that the table knows, or speaks of somebody beside the customer.
     pub says_something_else: bool,
+    has_scale: bool,
 }
 
 impl HeaderWords {
@@ -218,11 +219,20 @@ impl HeaderWords {
             says_something_else: other >= BY_NAME
                 || whole.say(&KNOWN_WORDS)
                 || whole.speak_of_another_person(),
+            has_scale: (words(header).iter().map(String::as_str))
+                .chain(header.matches(['$', '€', '£']))
+                .any(|word| WORDS.scales.contains(word)),
             parts: if parts.len() > 1 { parts } else { Vec::new() },
             numbered: number.map(|number| (Words::of(trimmed), number)),
             whole,
             other,
         }
+    }
+
+    /// Whether amounts below it may be thousands, or dollars, and none of these names says so.
+    pub fn is_scaled(&self, names: &[Words]) -> bool {
+        let is_named = names.iter().any(|name| name.folded == self.whole.folded);
+        !is_named && self.has_scale
     }
 
     pub fn says_mobile(&self) -> bool {

@@ -103,11 +103,12 @@ CREATE TABLE rows (
 CREATE INDEX rows_by_content ON rows (content_id);
 CREATE INDEX due ON rows (sheet_id, row) WHERE is_due;
 
--- By which columns an invitation's key tells its customer apart: as the sheet that first asked for it.
-CREATE VIEW told_apart AS
-SELECT i.id AS invitation_id, (
+-- As others can know a customer again. By which columns his key tells him apart: as the sheet that first asked for it. His e-mail is none
+-- where another is known by it alone.
+CREATE VIEW customers AS
+SELECT i.id AS invitation_id, i.key, c.phone, iif((SELECT o.id FROM invitations o WHERE o.key = c.email) <> i.id, NULL, c.email) AS email, c.body, (
     SELECT s.told_by FROM rows r CROSS JOIN sheets s ON s.id = r.sheet_id WHERE r.content_id = i.id ORDER BY r.sheet_id LIMIT 1) AS told_by
-FROM invitations i;
+FROM invitations i CROSS JOIN contents c ON c.id = i.content_id;
 
 -- Append-only history: each request before it leaves, closed with what became of it; and each decision of a person.
 CREATE TABLE attempts (

@@ -303,35 +303,28 @@ impl Reader {
         at_most: usize,
     ) -> Result<Vec<(InvitationId, Known)>> {
         const KNOWN: &str = "
-            SELECT i.id, i.key, (SELECT told_by FROM told_apart WHERE invitation_id = i.id), c.phone, c.email, coalesce(c.body, ''), i.status, i.was_created IS 1
-            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+            SELECT i.id, i.status, i.was_created IS 1, k.key, k.told_by, k.phone, k.email, coalesce(k.body, '')
+            FROM invitations i CROSS JOIN customers k ON k.invitation_id = i.id
             WHERE i.id > ?1 AND (i.status <> 'pending' OR i.was_created) ORDER BY i.id LIMIT ?2";
         let known = self.db.all(KNOWN, (after, at_most))?.into_iter();
-        let known = known.map(
-            |(id, key, told_by, phone, email, body, status, was_created)| {
-                let customer = self.customer(key, told_by, [phone, email], body);
-                (id, (customer, status, was_created))
-            },
-        );
+        let known = known.map(|(id, status, was, key, told_by, phone, email, body)| {
+            let customer = self.customer(key, told_by, [phone, email], body);
+            (id, (customer, status, was))
+        });
         Ok(known.collect())
     }
 
+    /// By what `customers` has of him.
     pub(super) fn customer(
         &self,
-        kept: CustomerKey,
+        key: CustomerKey,
         told_by: String,
-        [phone, email]: [Option<CustomerKey>; 2],
+        addresses: [Option<CustomerKey>; 2],
         body: String,
     ) -> Customer {
-        const IS_SOMEBODY: &str = "SELECT true FROM invitations WHERE key = ?1 AND key <> ?2";
-        // Whoever is known by the e-mail alone is another here.
-        let is_anothers = |email: &CustomerKey| {
-            matches!(self.db.value(IS_SOMEBODY, (email, kept)), Ok(Some(true)))
-        };
-        let email = email.filter(|email| !is_anothers(email));
-        let [phone, email] = [phone, email].map(|kept| Some(unmasked(&self.salt, kept?)));
+        let [phone, email] = addresses.map(|key| Some(unmasked(&self.salt, key?)));
         Customer {
-            key: unmasked(&self.salt, kept),
+            key: unmasked(&self.salt, key),
             told_by,
             addresses: Addresses { phone, email },
             body,

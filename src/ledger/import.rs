@@ -12,7 +12,6 @@ use crate::error::Result;
 use crate::mapping::names::comparable;
 use crate::model::{
     Addresses, Cell, CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId,
-    Standing,
 };
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
@@ -143,24 +142,12 @@ impl Reader {
     }
 }
 
-/// What a row of a sheet asks for, beside the rows above it.
-pub enum Asked {
-    /// An invitation that was never seen.
-    New,
-    Known(Meeting),
-    /// What the row with this number asks for.
-    Again(Meeting, RowNumber),
-    /// The invitation of that row, which was taken for this one's, with other content: only a person knows which is meant.
-    Taken(RowNumber),
-}
-
-impl Asked {
-    pub fn standing(&self) -> Option<Standing> {
-        match self {
-            Asked::Known(met) | Asked::Again(met, _) => Some(met.standing),
-            Asked::New | Asked::Taken(_) => None,
-        }
-    }
+/// What a row of a sheet asks for; by default an invitation that was never seen.
+#[derive(Default)]
+pub struct Asked {
+    pub known: Option<Meeting>,
+    /// The row above that has met it, and whether that asks for the same; else only a person knows which of them is meant.
+    pub above: Option<(RowNumber, bool)>,
 }
 
 /// The invitations that rows of a sheet have met, each with the row.
@@ -174,17 +161,13 @@ impl MetAbove {
         for look in [Reader::meeting, Reader::meeting_of_others] {
             let Some(met) = look(reader, of)? else { break };
             let first = *self.0.entry(met.invitation).or_insert(row);
-            if first == row {
-                return Ok(Asked::Known(met));
-            }
-            if met.standing.same_content {
-                return Ok(Asked::Again(met, first));
-            }
-            if met.key == key {
-                return Ok(Asked::Taken(first));
+            let above = (first != row).then_some((first, met.standing.same_content));
+            if met.key == key || above.is_none_or(|(_, is_same)| is_same) {
+                let known = Some(met);
+                return Ok(Asked { known, above });
             }
         }
-        Ok(Asked::New)
+        Ok(Asked::default())
     }
 }
 
@@ -321,29 +304,28 @@ impl Import<'_> {
             ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id WHERE ?3";
         let key = masked(&self.ledger.salt, invitation.key);
         let asked = match self.last_before {
-            0 => Asked::New,
+            0 => Asked::default(),
             _ => self.above.look(self.ledger, row.number, invitation)?,
         };
         let db = &self.ledger.db;
-        let id = match asked {
-            Asked::Again(meeting, first) => {
+        let id = match (asked.known, asked.above) {
+            (Some(meeting), Some((first, true))) => {
                 db.run(ALIAS, (key, meeting.invitation, true))?;
                 return self.duplicate(row, first);
             }
-            Asked::Taken(first) => {
+            (_, Some((first, _))) => {
                 return self.invalid(row, &[Problem::same_recipient(row.number, first)]);
             }
-            Asked::New => {
-                let id = self.content(row, None, Some(invitation), None)?;
+            (None, None) => {
+                let id = InvitationId(self.content(row, None, Some(invitation), None)?);
                 db.run(NEW, (id, key))?;
-                self.add_row(row, id, None, true)?;
-                let id = InvitationId(id);
+                self.add_row(row, id.0, None, true)?;
                 if self.last_before > 0 {
                     self.above.0.insert(id, row.number);
                 }
                 id
             }
-            Asked::Known(mut meeting) => {
+            (Some(mut meeting), None) => {
                 let id = meeting.invitation;
                 if meeting.key != key {
                     db.run(ALIAS, (key, id, true))?;

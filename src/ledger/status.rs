@@ -241,14 +241,15 @@ impl Reader {
     /// whoever sends goes forward and does not look back.
     pub fn due(&self, run: RunId, after: RowNumber, at_most: usize) -> Result<Vec<DueRow>> {
         const DUE: &str = "
-            SELECT r.row, i.id, i.key, (SELECT told_by FROM told_apart WHERE invitation_id = i.id), i.overcome, (
-                SELECT register_id FROM attempts WHERE invitation_id = i.id AND register_id IS NOT NULL ORDER BY id DESC LIMIT 1), c.phone, c.email, c.body
+            SELECT r.row, i.id, i.overcome, (
+                SELECT register_id FROM attempts WHERE invitation_id = i.id AND register_id IS NOT NULL ORDER BY id DESC LIMIT 1),
+                k.key, k.told_by, k.phone, k.email, k.body
             FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
-            CROSS JOIN contents c ON c.id = i.content_id
+            CROSS JOIN customers k ON k.invitation_id = i.id
             WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
         let due = self.db.all(DUE, (run, after, at_most))?.into_iter();
         let due = due.map(
-            |(row, invitation, key, told_by, overcome, known, phone, email, body)| DueRow {
+            |(row, invitation, overcome, known, key, told_by, phone, email, body)| DueRow {
                 row,
                 invitation,
                 customer: self.customer(key, told_by, [phone, email], body),

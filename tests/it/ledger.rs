@@ -90,36 +90,26 @@ fn stops_soon(world: &World, run: Running, sent: usize) {
 }
 
 #[test]
-fn a_ledger_deleted_during_the_run_stops_it_and_put_back_loses_nothing() {
-    let world = begun(300);
-    let run = frozen(&world);
-    let sent = world.accepted().len();
-    for suffix in ["", "-wal", "-shm"] {
-        let kept = world.path(format!("kept{suffix}"));
-        fs::rename(world.beside_ledger(suffix), kept).unwrap();
-    }
-    stops_soon(&world, run, sent);
-    // What was written last is in the log of that name.
-    for suffix in ["", "-wal", "-shm"] {
-        let kept = world.path(format!("kept{suffix}"));
-        if kept.exists() {
-            fs::rename(kept, world.beside_ledger(suffix)).unwrap();
+fn a_ledger_deleted_or_replaced_during_the_run_stops_it_and_put_back_loses_nothing() {
+    for moved in [&["", "-wal", "-shm"][..], &[""]] {
+        let world = begun(300);
+        fs::copy(world.ledger(), world.path("old copy")).unwrap();
+        let run = frozen(&world);
+        let sent = world.accepted().len();
+        let kept = |suffix| world.path(format!("kept{suffix}"));
+        for suffix in moved {
+            fs::rename(world.beside_ledger(suffix), kept(suffix)).unwrap();
         }
+        if moved.len() == 1 {
+            fs::rename(world.path("old copy"), world.ledger()).unwrap();
+        }
+        stops_soon(&world, run, sent);
+        // What was written last is in the log of that name.
+        for suffix in moved.iter().filter(|suffix| kept(suffix).exists()) {
+            fs::rename(kept(suffix), world.beside_ledger(suffix)).unwrap();
+        }
+        goes_on_as_if_nothing_had_been(&world, 300);
     }
-    goes_on_as_if_nothing_had_been(&world, 300);
-}
-
-#[test]
-fn a_ledger_replaced_during_the_run_stops_it() {
-    let world = begun(300);
-    fs::copy(world.ledger(), world.path("old copy")).unwrap();
-    let run = frozen(&world);
-    let sent = world.accepted().len();
-    fs::rename(world.ledger(), world.path("kept")).unwrap();
-    fs::rename(world.path("old copy"), world.ledger()).unwrap();
-    stops_soon(&world, run, sent);
-    fs::rename(world.path("kept"), world.ledger()).unwrap();
-    goes_on_as_if_nothing_had_been(&world, 300);
 }
 
 #[test]

@@ -126,10 +126,10 @@ pub fn dry_run(
             Verdict::Duplicate(_) => duplicate += 1,
             Verdict::Valid(invitation) => {
                 let look = |reader| met.look(reader, judged.row.number, invitation);
-                let asked = reader.as_ref().map_or(Ok(Asked::New), look)?;
-                match (&asked, plan(asked.standing(), wishes)) {
-                    (Asked::Again(..), _) => duplicate += 1,
-                    (Asked::Taken(_), _) => invalid += 1,
+                let Asked { known, above } = reader.as_ref().map_or(Ok(Asked::default()), look)?;
+                match (above, plan(known.map(|met| met.standing), wishes)) {
+                    (Some((_, true)), _) => duplicate += 1,
+                    (Some(_), _) => invalid += 1,
                     (_, Plan::Send) if assumed == 0 => due += 1,
                     (_, Plan::Skip) => created += 1,
                     _ => held += 1,
@@ -155,9 +155,7 @@ pub fn dry_run(
         .output
         .show(&document, |look| look.text(texts::DRY_RUN, &values))?;
     let why = match args.expect {
-        Some(expected) if expected != asked_for => {
-            format!("it asks for {asked_for} invitations, not for {expected}")
-        }
+        Some(n) if n != asked_for => format!("it asks for {asked_for} invitations, not for {n}"),
         _ if needing > 0 => counted(needing, "row needs", "rows need") + " a person",
         _ => return Ok(None),
     };
@@ -344,16 +342,17 @@ impl<'a> Check<'a> {
         let Some(reader) = &self.reader else {
             return Ok(false);
         };
-        match self.met.look(reader, row, of)? {
-            Asked::Known(met) | Asked::Again(met, _) if met.standing.status == Status::Created => {
+        let known = self.met.look(reader, row, of)?.known;
+        match known {
+            Some(met) if met.standing.status == Status::Created => {
                 let earlier = || reader.created_in(met.invitation);
                 let is_same = met.standing.same_content;
                 self.tally.see_already_created(row, is_same, earlier)?;
                 Ok(!is_same)
             }
-            asked => {
-                let is_held = plan(asked.standing(), Wishes::default()) == Plan::Hold;
-                self.tally.held += u64::from(is_held);
+            _ => {
+                let planned = plan(known.map(|met| met.standing), Wishes::default());
+                self.tally.held += u64::from(planned == Plan::Hold);
                 Ok(false)
             }
         }

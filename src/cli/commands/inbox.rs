@@ -19,7 +19,7 @@ use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{beside, is_in_use, may_be_replaced};
 use crate::cli::output::{Output, is_our_error, write_error};
 use crate::cli::settings::{Settings, Typed};
-use crate::cli::system::watch_signals;
+use crate::cli::system::{watch_signals, with_workbook};
 use crate::error::{Ended, Error, Kind};
 use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
@@ -325,7 +325,8 @@ impl<'a> Sweep<'a> {
                 let needs_person = |fault: &Error| fault.kind == Kind::NeedsPerson;
                 let is_over = fault.as_ref().is_none_or(needs_person);
                 let opened = Opened::at(&settings, path.clone())?;
-                let sent = self.sent(found, &opened, results.into_inner(), run.clone(), fault);
+                let results = results.into_inner();
+                let sent = with_workbook(|| self.sent(found, &opened, results, run.clone(), fault));
                 // No other file waits for results that cannot be written.
                 let unwritten = |error| Swept {
                     run: Some(run),

@@ -18,7 +18,7 @@ use crate::cli::files::{
     write_first, written_now,
 };
 use crate::cli::settings::Settings;
-use crate::cli::system::{SystemClock, now, with_workbook};
+use crate::cli::system::{SystemClock, now};
 use crate::error::{Ended, Error};
 use crate::ledger::Event;
 use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
@@ -249,8 +249,7 @@ impl Results {
             let options = (Format::Xlsx, Some(second));
             write_results(&args, opened, &[(run, None)], options, BufWriter::new(file)).map(drop)
         });
-        // Rows are being sent meanwhile, whatever becomes of the book.
-        let place = with_workbook(|| write_first(&places, Readers::Folder, write))?;
+        let place = write_first(&places, Readers::Folder, write)?;
         self.places.insert(0, place.clone());
         Ok(place)
     }

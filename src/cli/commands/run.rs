@@ -16,7 +16,7 @@ use super::world::{self, Opened, Target, ended_as, worker};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::output;
 use crate::cli::settings::{Sending, Settings};
-use crate::cli::system::{SystemClock, watch_signals};
+use crate::cli::system::{SystemClock, watch_signals, with_workbook};
 use crate::cli::watch::Watch;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
@@ -424,8 +424,8 @@ impl<'s> Flow<'s> {
         loop {
             tokio::time::sleep(WRITE_EVERY).await;
             if let Some(results) = self.results {
-                let opened = self.opened();
-                let written = opened.and_then(|opened| results.borrow_mut().write(&opened, run));
+                let write = || results.borrow_mut().write(&self.opened()?, run);
+                let written = with_workbook(write);
                 // The last time counts; what is in the way now may be gone by then.
                 written.map_or_else(|error| tracing::warn!("{error}"), drop);
             }

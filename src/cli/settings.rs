@@ -15,6 +15,7 @@ use super::system::{data_folder, own_config, path_variable, variable};
 use super::values::Rate;
 use crate::error::Error;
 use crate::input;
+use crate::ledger::beside;
 use crate::mapping::Config;
 use crate::mapping::config::{OnUncertain, SessionKind};
 use crate::model::{ContractTypeId, quoted};
@@ -119,9 +120,11 @@ impl Settings {
     pub fn refuse_output(&self, output: &Path, source: &Path) -> Result<(), Error> {
         refuse_output(output)?;
         let own = self.own.as_ref().map(|(_, path)| path.clone());
-        let ledgers = [false, true].map(|is_sandbox| self.ledger(is_sandbox).ok());
+        let ledgers = [false, true].map(|is_sandbox| self.ledger(is_sandbox));
+        let ledgers = ledgers.iter().flatten();
+        let ledgers = ledgers.flat_map(|at| ["", "-wal", ".lock"].map(|end| beside(at, end)));
         let needed = [Some(source.to_owned()), self.config_path.clone(), own];
-        let mut needed = needed.into_iter().chain(ledgers).flatten();
+        let mut needed = needed.into_iter().flatten().chain(ledgers);
         let Ok(there) = output.canonicalize() else {
             return Ok(());
         };

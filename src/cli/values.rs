@@ -59,7 +59,7 @@ impl FromStr for Rate {
 }
 
 pub fn contract_type() -> impl TypedValueParser<Value = ContractTypeId> {
-    clap::value_parser!(i64).map(ContractTypeId)
+    clap::value_parser!(i64).range(1..).map(ContractTypeId)
 }
 
 /// A length of time: `90s`, `30m`, `2h`, `90d`.

@@ -22,7 +22,7 @@ pub use attempts::Closing;
 pub use import::{Asked, InboxFile, MetAbove, SheetIdentity};
 pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
-pub use place::{FileSystemCheck, check_file_system};
+pub use place::{FileSystemCheck, beside, check_file_system};
 pub use purge::PurgeReport;
 pub use reader::{Binding, Reader, refuse_loss};
 pub use status::DueRow;

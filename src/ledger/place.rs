@@ -69,7 +69,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// A file beside the ledger, such as `acme.db-wal`.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)

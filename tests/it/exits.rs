@@ -84,7 +84,8 @@ fn no_result_takes_the_place_of_what_people_need_as_it_is() {
     world.form(414);
     world.sent("customers.csv", 0);
     let ledger = world.ledger().display().to_string();
-    for target in ["customers.csv", "vlens-batch.toml", &ledger, "-"] {
+    let lock = format!("{ledger}.lock");
+    for target in ["customers.csv", "vlens-batch.toml", &ledger, &lock, "-"] {
         let before = std::fs::read(world.path(target)).ok();
         for command in rows::<&str>("exits.writes") {
             // Of these `-` is standard output.

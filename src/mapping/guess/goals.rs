@@ -323,7 +323,7 @@ impl Goal {
         let is_mobile = self.target == Target::Phone && header.says_mobile();
         let mobile = if is_mobile { 0.05 } else { 0.0 };
         let rank = rank + mobile + self.nearness(column.header());
-        let is_scaled = self.field_type == FieldType::Number && header.is_scaled(&self.names);
+        let is_scaled = self.field_type == FieldType::Number && header.has_scale && score < 1.0;
         Some((rank, is_sure && !is_scaled && self.is_certain()))
     }
 }

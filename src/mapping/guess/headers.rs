@@ -204,7 +204,8 @@ pub(super) struct HeaderWords {
     pub other: f64,
     /// It is a name that the table knows, or speaks of somebody beside the customer.
     pub says_something_else: bool,
-    has_scale: bool,
+    /// Amounts below it may be thousands, or dollars.
+    pub has_scale: bool,
 }
 
 impl HeaderWords {
@@ -227,12 +228,6 @@ impl HeaderWords {
             whole,
             other,
         }
-    }
-
-    /// Whether amounts below it may be thousands, or dollars, and none of these names says so.
-    pub fn is_scaled(&self, names: &[Words]) -> bool {
-        let is_named = names.iter().any(|name| name.folded == self.whole.folded);
-        !is_named && self.has_scale
     }
 
     pub fn says_mobile(&self) -> bool {

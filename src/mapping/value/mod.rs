@@ -101,11 +101,9 @@ impl Evidence {
                     Some(false) => self.untouched += 1,
                     None => {}
                 }
-                match date::behind_year(text).filter(|_| input.is_none()) {
-                    Some([13..=31, 1..=12]) => self.day_is_next = true,
-                    Some([1..=12, 13..=31]) => self.month_is_next = true,
-                    _ => {}
-                }
+                let behind = date::behind_year(text).filter(|_| input.is_none());
+                self.day_is_next |= matches!(behind, Some([13..=31, 1..=12]));
+                self.month_is_next |= matches!(behind, Some([1..=12, 13..=31]));
             }
             (Kind::Number { .. }, Cell::Text(text)) => {
                 self.thousands += usize::from(number::is_grouped(text::trim(text)));
@@ -120,13 +118,12 @@ impl Evidence {
     pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
         let is_seen = self.swappable > 0 && self.left_over > 0 && self.untouched == 0;
         let is_swapped = is_seen && self.swappable + self.left_over >= NO_CHANCE;
+        let is_year_day = self.day_is_next && !self.month_is_next;
+        let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
         match cell {
             Cell::Date(at) if is_swapped && at.day() != at.month() => Err(Fault::DatesSwapped),
-            Cell::Text(text) if self.day_is_next && !self.month_is_next => {
-                match date::behind_year(text) {
-                    Some([one @ 1..=12, other @ 1..=12]) if one != other => Err(Fault::DatesMixed),
-                    _ => Ok(()),
-                }
+            Cell::Text(text) if is_year_day && matches!(behind(text), Some([1..=12, 1..=12])) => {
+                Err(Fault::DatesMixed)
             }
             _ => Ok(()),
         }

@@ -117,8 +117,7 @@ impl Reader {
 
     /// Of whom the reminder list is, by runs, newest first.
     pub fn not_signed(&self) -> Result<Vec<(RunId, Option<BTreeSet<RowNumber>>)>> {
-        let rows = include_str!("not_signed.sql");
-        let rows: Vec<(RunId, RowNumber)> = self.db.all(rows, ())?;
+        let rows: Vec<(RunId, RowNumber)> = self.db.all(include_str!("not_signed.sql"), ())?;
         let runs = rows.chunk_by(|a, b| a.0 == b.0);
         let runs = runs.map(|run| (run[0].0, Some(run.iter().map(|(_, row)| *row).collect())));
         Ok(runs.collect())

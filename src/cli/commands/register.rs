@@ -1,7 +1,6 @@
 //! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use crate::cli::system::{SystemClock, host_name, user_name};
 use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
 use crate::model::{CustomerKey, RowNumber, RunId, Status};
-use crate::register::{Party, Place, Register, TeamKey};
+use crate::register::{Claim, Party, Place, Register, TeamKey};
 use crate::report::{Look, texts};
 use crate::send::Clock;
 
@@ -157,8 +156,8 @@ pub async fn settle(
         None => ("row_not_uncertain.under_way", "on its way"),
         Some(status) => ("row_not_uncertain.known", status.into()),
     };
-    let fills: [&dyn Display; 6] = [&row, &run, &stands, &claim.by, &claim.at, &others];
-    Err(Error::of(name, &fills))
+    let Claim { by, at, .. } = claim;
+    Err(Error::of(name, &[&row, &run, &stands, by, at, &others]))
 }
 
 pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {

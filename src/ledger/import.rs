@@ -215,6 +215,12 @@ impl Ledger {
         // The tallies follow.
         const ROWS: &str = "
             UPDATE sheets SET rows = (SELECT count(*) FROM rows WHERE sheet_id = ?1) WHERE id = ?1";
+        // Whoever has a phone is known by the e-mail too, once that is gone. Several may have one: then the first is.
+        const BY_EMAIL: &str = "
+            INSERT INTO aliases (key, invitation_id) SELECT email, invitation_id FROM (
+                SELECT c.email, c.invitation_id, min(r.row) FROM rows r CROSS JOIN contents c ON c.id = r.content_id
+                WHERE r.sheet_id = ?1 AND c.phone IS NOT NULL AND c.email IS NOT NULL GROUP BY c.email)
+            WHERE true ON CONFLICT DO NOTHING";
         let headers = to_json(&columns)?;
         let imported = self.write(|ledger| {
             let db = &ledger.db;
@@ -242,6 +248,9 @@ impl Ledger {
                 db.script(KEY_INDEX)?;
             }
             db.run(ROWS, [sheet])?;
+            if told_by.is_empty() {
+                db.run(BY_EMAIL, [sheet])?;
+            }
             ledger.note_changed(run, changed, started)?;
             Ok(run)
         });
@@ -298,49 +307,42 @@ impl Import<'_> {
     pub fn valid(&mut self, row: &Row, invitation: &Invitation, decide: Decide<'_>) -> Result<()> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
-        // Several may have one e-mail: the first is known by it, unless it is somebody's own key.
         const ALIAS: &str = "
-            INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2)
-            ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id WHERE ?3";
+            INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id";
         let key = masked(&self.ledger.salt, invitation.key);
         let asked = match self.last_before {
             0 => Asked::default(),
             _ => self.above.look(self.ledger, row.number, invitation)?,
         };
         let db = &self.ledger.db;
-        let id = match (asked.known, asked.above) {
+        match (asked.known, asked.above) {
             (Some(meeting), Some((first, true))) => {
-                db.run(ALIAS, (key, meeting.invitation, true))?;
-                return self.duplicate(row, first);
+                db.run(ALIAS, (key, meeting.invitation))?;
+                self.duplicate(row, first)
             }
             (_, Some((first, _))) => {
-                return self.invalid(row, &[Problem::same_recipient(row.number, first)]);
+                self.invalid(row, &[Problem::same_recipient(row.number, first)])
             }
             (None, None) => {
-                let id = InvitationId(self.content(row, None, Some(invitation), None)?);
+                let id = self.content(row, None, Some(invitation), None)?;
                 db.run(NEW, (id, key))?;
-                self.add_row(row, id.0, None, true)?;
                 if self.last_before > 0 {
-                    self.above.0.insert(id, row.number);
+                    self.above.0.insert(InvitationId(id), row.number);
                 }
-                id
+                self.add_row(row, id, None, true)
             }
             (Some(mut meeting), None) => {
                 let id = meeting.invitation;
                 if meeting.key != key {
-                    db.run(ALIAS, (key, id, true))?;
+                    db.run(ALIAS, (key, id))?;
                 }
                 meeting.content = self.content(row, Some(id), Some(invitation), None)?;
                 self.changed += u64::from(meeting.is_changed());
                 let plan = decide(Some(meeting.standing));
                 let is_due = self.ledger.meet(&meeting, plan)?;
-                self.add_row(row, meeting.content, None, is_due)?;
-                id
+                self.add_row(row, meeting.content, None, is_due)
             }
-        };
-        let beside = invitation.addresses.beside(invitation.key);
-        let beside = beside.map(|key| masked(&self.ledger.salt, key));
-        beside.map_or(Ok(()), |key| db.run(ALIAS, (key, id, false)))
+        }
     }
 
     /// A row with an invitation that an earlier row of its sheet asks for.

@@ -284,9 +284,8 @@ impl<'a> Sweep<'a> {
     /// Runs a file and puts its results beside it. None: its bytes were dealt with before.
     async fn file(&self, found: &Found) -> Result<Option<Swept>, Error> {
         // A program may keep a file to itself while it works on it.
-        if let Err(error) = File::open(&found.path)
-            && error.kind() != ErrorKind::PermissionDenied
-        {
+        let is_away = |error: io::Error| error.kind() != ErrorKind::PermissionDenied;
+        if File::open(&found.path).is_err_and(is_away) {
             return Ok(None);
         }
         let bytes = || input(&found.path)?.fingerprint();

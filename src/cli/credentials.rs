@@ -49,7 +49,10 @@ impl Settings {
     /// Everything that is missing is told at once. Where no login is needed, one is there if it can be.
     pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
         let (api_key, tenancy_name) = (self.secret(Part::ApiKey)?, self.tenancy_name()?);
-        let (username, password) = (self.username()?, self.secret(Part::Password)?);
+        let (username, password) = match (self.username(), self.secret(Part::Password)) {
+            (username, password) if needs_login => (username?, password?),
+            (username, password) => (username.unwrap_or_default(), password.unwrap_or_default()),
+        };
         let parts = [
             (Part::ApiKey, api_key.is_some()),
             (Part::Username, !needs_login || username.is_some()),

@@ -116,9 +116,7 @@ pub fn not_done(run: &RunSummary) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// There is nothing to tell.
     #[default]
-    Nothing,
     Ok,
     /// Not looked at on this system.
     Unknown,
@@ -128,19 +126,13 @@ pub enum Level {
     Failure,
 }
 
-impl Level {
-    fn ok() -> Level {
-        Level::Ok
-    }
-}
-
-/// One thing that `doctor` looked at.
+/// One thing that `doctor` looked at; without a message, nothing to tell.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Finding {
     /// A stable word.
     #[serde(skip_deserializing)]
     pub check: &'static str,
-    #[serde(default = "Level::ok")]
+    #[serde(default)]
     pub level: Level,
     /// What was found. Holds no secret.
     pub message: String,

@@ -53,7 +53,7 @@ impl Chart {
             self.kinds.push(error.kind);
             said(Level::Failure, error)
         });
-        if found.level != Level::Nothing {
+        if !found.message.is_empty() {
             self.findings.push(Finding { check, ..found });
         }
     }

@@ -198,7 +198,7 @@ impl Output {
     }
 
     fn log_line(self, level: Level, message: &str, fields: Value) {
-        let now = format!("{:.6}", jiff::Timestamp::now());
+        let now = format!("{:.0}", jiff::Timestamp::now());
         // The lock is free again before the line is written around the progress.
         let run = shown_run().as_ref().map(|(run, _)| run.0);
         let run = run.map(|run| ("run".to_owned(), run.into()));

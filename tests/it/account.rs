@@ -24,8 +24,8 @@ fn a_first_batch_needs_no_variable_once_the_account_is_kept() {
     let send = || bare(&world, "run customers.csv --rate unlimited --json");
     send().ends(5).complains_of("vlens-batch account");
 
-    // What was typed before is offered, and left by Ctrl-C.
-    let (code, screen) = answer(&world, "wrong\r\x03");
+    // What was typed before is offered, and left by Escape.
+    let (code, screen) = answer(&world, "wrong\r\x1b");
     assert_eq!(code, 6, "{screen}");
     assert!(!folder.exists(), "what is refused is not kept\n{screen}");
     let is_told = |screen: &str| screen.contains("tenant sandbox, user admin@sandbox.example");

@@ -192,7 +192,7 @@ impl Annotator {
         tally: &CheckTally,
         notes: &[String],
         written_at: u64,
-        out: impl Write + Send,
+        out: impl Write,
     ) -> Result<(), Error> {
         self.write_overview(tally, notes)?;
         self.book.finish(self.next_row - 1, Some(written_at), out)

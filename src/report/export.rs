@@ -45,14 +45,14 @@ pub struct ExportOptions<'a> {
 
 /// Takes result rows one by one, in order. In JSON the source's columns are under `source`, in the sheet's order; the result's members
 /// beside it, without prefix.
-pub struct Sink<'a, W: Write + Send> {
+pub struct Sink<'a, W: Write> {
     options: ExportOptions<'a>,
     /// The source's, one for each of its cells.
     columns: &'a [String],
     writer: Writer<W>,
 }
 
-enum Writer<W: Write + Send> {
+enum Writer<W: Write> {
     Csv(Box<csv::Writer<W>>),
     /// With the keys of the source's columns.
     Jsonl(BufWriter<W>, Vec<String>),
@@ -63,7 +63,7 @@ enum Writer<W: Write + Send> {
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// Begins an export into `out`.
-pub fn sink<'a, W: Write + Send>(
+pub fn sink<'a, W: Write>(
     format: Format,
     columns: &'a [String],
     options: ExportOptions<'a>,
@@ -108,7 +108,7 @@ fn begin_book(columns: &[String], language: Language) -> Result<Book, Error> {
     Ok(book)
 }
 
-impl<W: Write + Send> Sink<'_, W> {
+impl<W: Write> Sink<'_, W> {
     pub fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
         let language = match self.writer {
             Writer::Xlsx(..) => self.options.language,

@@ -188,7 +188,7 @@ fn example_for(key: &str) -> &'static str {
 pub fn write_template(
     spec: &TemplateSpec<'_>,
     written_at: u64,
-    out: impl Write + Send,
+    out: impl Write,
 ) -> Result<(), Error> {
     let columns = spec.columns();
     let mut labels = columns.iter().flat_map(|column| spec.labels(column));

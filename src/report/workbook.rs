@@ -2,7 +2,7 @@
 //! a formula. A text is a text: a phone or a national id in it is never a number.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::Write;
 
 use jiff::civil;
 use rust_xlsxwriter::{
@@ -178,7 +178,7 @@ impl Book {
         mut self,
         last_row: u32,
         written_at: Option<u64>,
-        out: impl Write + Send,
+        out: impl Write,
     ) -> Result<(), Error> {
         if let Some(second) = written_at {
             self.name_time(second);
@@ -189,35 +189,12 @@ impl Book {
         self.save(out)
     }
 
-    /// A writer that gathers is emptied too, as an error on its way out would be lost.
-    pub(super) fn save(&mut self, out: impl Write + Send) -> Result<(), Error> {
-        let mut out = Remembering { out, failed: None };
-        let saved = self.workbook.save_to_writer(&mut out);
-        let _ = out.flush();
-        Ok(out.failed.map_or(saved, |error| Err(error.into()))?)
-    }
-}
-
-/// Keeps what failed first, and takes the rest for written: over an error the writers of workbooks and of their package panic, or
-/// speak on stderr themselves.
-struct Remembering<W> {
-    out: W,
-    failed: Option<io::Error>,
-}
-
-impl<W: Write> Write for Remembering<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failed.is_none() {
-            self.failed = self.out.write_all(bytes).err();
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.failed.is_none() {
-            self.failed = self.out.flush().err();
-        }
-        Ok(())
+    /// As a whole, since over an error of `out` the package's writer speaks on stderr itself. A writer that gathers is emptied too, as
+    /// an error on its way out would be lost.
+    pub(super) fn save(&mut self, mut out: impl Write) -> Result<(), Error> {
+        let book = self.workbook.save_to_buffer()?;
+        let written = out.write_all(&book).and_then(|()| out.flush());
+        Ok(written.map_err(XlsxError::from)?)
     }
 }
 

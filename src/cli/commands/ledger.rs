@@ -120,7 +120,7 @@ fn put(
     run: RunId,
     path: &Path,
     told: &str,
-    write: impl FnOnce(Option<u64>, &mut (dyn Write + Send)) -> Result<Value, Error>,
+    write: impl FnOnce(Option<u64>, &mut dyn Write) -> Result<Value, Error>,
 ) -> Ended {
     let settings = opened.settings;
     if path == Path::new("-") {
@@ -156,7 +156,7 @@ fn write_results(
     opened: &Opened<'_>,
     runs: &[(RunId, Option<BTreeSet<RowNumber>>)],
     (format, written_at): (Format, Option<u64>),
-    out: impl Write + Send,
+    out: impl Write,
 ) -> Result<u64, Error> {
     let (mut columns, mut places) = (IndexSet::new(), Vec::new());
     for (run, _) in runs {

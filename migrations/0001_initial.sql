@@ -72,7 +72,7 @@ CREATE TABLE invitations (
 ) STRICT;
 CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
 
--- Other keys of invitations: of customers whom a later sheet tells apart by other columns.
+-- Other keys of invitations: of customers whom a later sheet tells apart by other columns, and the e-mails of those who are known by a phone.
 CREATE TABLE aliases (
     key           BLOB PRIMARY KEY,
     invitation_id INTEGER NOT NULL

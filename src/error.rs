@@ -125,7 +125,7 @@ impl Error {
 }
 
 /// A sentence with `{1}`, `{2}` filled in.
-pub fn filled(sentence: &str, fills: &[&dyn Display]) -> String {
+pub fn filled(sentence: &str, fills: &[impl Display]) -> String {
     let pieces = sentence.split(['{', '}']).enumerate();
     let told = pieces.map(|(at, piece)| {
         let mut numbered = (1..).zip(fills);

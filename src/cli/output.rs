@@ -183,7 +183,7 @@ impl Output {
     /// Warns of what a person should look at in how a sheet was read.
     pub fn warn<'n>(self, notes: impl IntoIterator<Item = &'n Note>) {
         for note in notes.into_iter().filter(|note| note.is_doubt()) {
-            self.say(&format!("warning: {}", note.told()));
+            self.say(&format!("warning: {note}"));
         }
     }
 

@@ -224,7 +224,7 @@ pub(super) fn with_header(
     known.refuse_customer(&place, &header, wanted.is_some())?;
     if wanted.is_none() && header.number.0 > 1 {
         refuse_customer_above(&place, &source, &rest)?;
-        source.notes.push(Note::HeaderRow(header.number));
+        source.notes.push(Note::of("header_row", &[&header.number]));
     }
     if source.is_guess {
         warn_of_guess(&mut source, &header, &rest);
@@ -395,7 +395,8 @@ fn no_header(place: &str, next: Option<Row>, wanted: Option<u32>) -> Error {
 fn refuse_unparted(place: &str, source: &Source) -> Result<(), Error> {
     match &source.columns[..] {
         [only] if only.name.contains(SEPARATORS) => {
-            let how = source.notes.first().map_or_else(String::new, Note::told);
+            let how = source.notes.first().map(Note::to_string);
+            let how = how.unwrap_or_default();
             let shown = Shown::of([only.name.as_str()]).header(&only.name);
             Err(Error::of("one_column", &[&place, &shown, &how]))
         }
@@ -417,7 +418,8 @@ fn warn_of_guess(source: &mut Source, header: &Row, rows: &VecDeque<Row>) {
     let values = values.map(|text| one_word_of(&text));
     let texts: Vec<String> = headers.chain(values).take(3).collect();
     if !texts.is_empty() {
-        source.notes.push(Note::Readable(texts.join(" | ")));
+        let texts = texts.join(" | ");
+        source.notes.push(Note::of("readable", &[&texts]));
     }
 }
 
@@ -444,9 +446,9 @@ fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> R
         ),
     };
     match wish {
-        Some(Hidden::Skip) => source.notes.push(Note::HiddenLeftOut(count)),
+        Some(Hidden::Skip) => source.notes.push(Note::of("hidden_left_out", &[&count])),
         Some(Hidden::Send) => {
-            source.notes.push(Note::HiddenSent(count));
+            source.notes.push(Note::of("hidden_sent", &[&count]));
             source.hidden.clear();
         }
         None => return Err(Error::of("hidden_rows", &[&place, &count])),

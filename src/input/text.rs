@@ -49,14 +49,14 @@ pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<
         row: 0,
     };
     let mut source = Source::default().with(move || records.next_row());
-    let note = match basis {
-        Basis::Guessed | Basis::Mostly => Note::ReadAsTextPerhaps,
-        _ => Note::ReadAsText,
+    let name = match basis {
+        Basis::Guessed | Basis::Mostly => "read_as_text_perhaps",
+        _ => "read_as_text",
     };
-    let (charset, why, delimiter) = (charset.name(), basis.to_string(), word(delimiter));
-    source.notes.push(note(charset, why, delimiter, how));
+    let fills: [&dyn Display; 4] = [&charset.name(), &basis, &word(delimiter), &how];
+    source.notes.push(Note::of(name, &fills));
     if options.sheet.is_some() {
-        source.notes.push(Note::UselessForText);
+        source.notes.push(Note::of("useless_for_text", &[]));
     }
     source.is_guess = basis == Basis::Guessed;
     Ok(source)

@@ -36,11 +36,11 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
     let mut sheet = book.sheet(at)?;
     let mut source = source.with(move || sheet.next_row());
     let name = &book.sheets[at].name;
-    source.notes.push(Note::ReadAsWorkbook(name.clone()));
+    source.notes.push(Note::of("read_as_workbook", &[&name]));
     source.sheet = Some(name.clone());
     book.note_others(&mut source, at, wanted.is_none());
     if options.delimiter.is_some() || options.encoding.is_some() {
-        source.notes.push(Note::UselessForWorkbook);
+        source.notes.push(Note::of("useless_for_workbook", &[]));
     }
     Ok(source)
 }
@@ -198,14 +198,15 @@ impl Book {
         let others = others.map(|(_, sheet)| format!("\"{}\"", sheet.name));
         let others: Vec<String> = others.collect();
         if was_chosen && self.sheets[..at].iter().any(SheetPart::is_overview) {
-            source.notes.push(Note::OverviewPassedOver);
+            source.notes.push(Note::of("overview_passed_over", &[]));
         }
         if !others.is_empty() {
-            source.notes.push(Note::SheetsUnread(others.join(", ")));
+            let others = others.join(", ");
+            source.notes.push(Note::of("sheets_unread", &[&others]));
         }
         let sheet = &self.sheets[at];
         if !sheet.is_visible {
-            source.notes.push(Note::SheetHidden(sheet.name.clone()));
+            source.notes.push(Note::of("sheet_hidden", &[&sheet.name]));
         }
     }
 }

@@ -222,7 +222,7 @@ fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
     };
     if let Some(of) = duplicate_of {
         result.status = Status::Duplicate;
-        result.error = Some(Fault::StandsBefore(of).told().1);
+        result.error = Some(Fault::of("stands_before", &[&of]).to_string());
     } else if let Some(Json(problems)) = problems {
         (result.error_code, result.error) = in_words(&problems);
         result.problems = problems;
@@ -270,10 +270,12 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed:
         (Status::Pending, _) => (None, None),
         (_, Some(words)) => (Some("elsewhere".to_owned()), Some(words)),
         (Status::Created, None) => {
-            let lost = (!is_answered).then_some(Fault::LinkLost);
-            let fault = is_changed.then_some(Fault::CreatedOtherwise).or(lost);
-            let told = fault.map(Fault::told);
-            told.map(|(code, words)| (code.to_owned(), words)).unzip()
+            let lost = (!is_answered).then(|| Fault::of("link_lost", &[]));
+            let fault = is_changed
+                .then(|| Fault::of("created_otherwise", &[]))
+                .or(lost);
+            let told = fault.map(|fault| (fault.code().to_owned(), fault.to_string()));
+            told.unzip()
         }
         _ => said,
     };

@@ -204,7 +204,7 @@ impl Ledger {
             SELECT id FROM invitations WHERE status IN ('pending', 'failed') AND (?1 IS NULL OR id IN (
                 SELECT c.invitation_id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
                 WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)))";
-        let (_, why) = Fault::SentPerhaps.told();
+        let why = Fault::of("sent_perhaps", &[]).to_string();
         let pending: Vec<InvitationId> = self.db.values(PENDING, [run])?;
         pending.into_iter().try_for_each(|id| {
             self.note_decision(id, Event::AssumedSent, Some(&why), now)?;

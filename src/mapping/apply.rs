@@ -87,14 +87,14 @@ impl<'a> Visit<'a> {
         let width = self.mapping.names.len();
         let beyond = self.row.cells.get(width..).unwrap_or_default();
         if let Some(last) = beyond.iter().rposition(|cell| !cell.is_empty()) {
-            let fault = Fault::TooManyCells(width + last + 1, width);
-            self.problem(None, "", fault, beyond[last].shown());
+            let fault = Fault::of("too_many_cells", &[&(width + last + 1), &width]);
+            self.problem(None, "", &fault, beyond[last].shown());
         }
     }
 
     fn check_example(&mut self) {
         if let Some(Example::Part(at, fault)) = self.mapping.example(self.row) {
-            self.problem(Some(at), "", fault, self.row.cell(at).shown());
+            self.problem(Some(at), "", &fault, self.row.cell(at).shown());
         }
     }
 
@@ -108,7 +108,7 @@ impl<'a> Visit<'a> {
         });
         let is_nobody = phone.is_none() && email.is_none();
         if is_nobody && self.problems.len() == problems_before {
-            self.missing(first, Fault::NobodyToInvite);
+            self.missing(first, &Fault::of("nobody_to_invite", &[]));
         }
         (!is_nobody).then_some(Recipient { phone, email })
     }
@@ -124,25 +124,25 @@ impl<'a> Visit<'a> {
             let others = text.as_deref().and_then(ids_in);
             if let (Some(field), true) = (told, others.is_some_and(|others| others != *types)) {
                 let text = text.unwrap_or_default();
-                self.problem_of(field, Fault::ContractTypeOther, &text);
+                self.problem_of(field, &Fault::of("contract_type_other", &[]), &text);
                 return None;
             }
             return Some(Cow::Borrowed(types));
         }
         let field = told.as_ref()?;
         let Some(text) = text else {
-            self.missing(field, Fault::Missing);
+            self.missing(field, &Fault::of("missing", &[]));
             return None;
         };
         let (types, unknown) = match words {
             Some(words) => {
                 let types = words.get(&fold(&text)).map(Vec::as_slice);
-                (types.map(Cow::Borrowed), Fault::ContractWordUnknown)
+                (types.map(Cow::Borrowed), "contract_word_unknown")
             }
-            None => (ids_in(&text).map(Cow::Owned), Fault::ContractNumberInvalid),
+            None => (ids_in(&text).map(Cow::Owned), "contract_number_invalid"),
         };
         if types.is_none() {
-            self.problem_of(field, unknown, &text);
+            self.problem_of(field, &Fault::of(unknown, &[]), &text);
         }
         types
     }
@@ -157,7 +157,7 @@ impl<'a> Visit<'a> {
         let values = values.ok()?;
         // Rows without any identity would all be the same invitation, and only the first would be sent.
         if values.iter().all(Option::is_none) {
-            self.missing(fields.first()?, Fault::Missing);
+            self.missing(fields.first()?, &Fault::of("missing", &[]));
             return None;
         }
         let values = values.iter();
@@ -215,14 +215,14 @@ impl<'a> Visit<'a> {
                 if matches!(found[at], Ok(Some(_))) && !is_constant {
                     let parent = group.fields[condition.parent].key.clone();
                     let value = condition.value.clone();
-                    let fault = Fault::ConditionUnmet(field.key.clone(), parent, value);
-                    self.problem_of(field, fault, "");
+                    let fault = Fault::of("condition_unmet", &[&field.key, &parent, &value]);
+                    self.problem_of(field, &fault, "");
                 }
                 found[at] = Err(Noted);
             } else if let Ok(None) = found[at] {
                 found[at] = Ok(field.default.as_deref().map(Cow::Borrowed));
                 if field.required && field.default.is_none() {
-                    self.missing(field, Fault::Missing);
+                    self.missing(field, &Fault::of("missing", &[]));
                 }
             }
         }
@@ -260,7 +260,10 @@ impl<'a> Visit<'a> {
         let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
         let made = match template.render(&values) {
             Ok(made) => made,
-            Err(reason) => return Err(self.problem_of(field, Fault::TemplateFailed(reason), "")),
+            Err(reason) => {
+                let fault = Fault::of("template_failed", &[&reason]);
+                return Err(self.problem_of(field, &fault, ""));
+            }
         };
         let mut text = made.trim();
         if let Some(empty) = values.iter().position(|value| value.is_empty()) {
@@ -272,7 +275,7 @@ impl<'a> Visit<'a> {
         let text = Cell::Text(text.to_owned());
         match field.read_made(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
-            Err(fault) => Err(self.problem_of(field, fault, &text.as_shown())),
+            Err(fault) => Err(self.problem_of(field, &fault, &text.as_shown())),
         }
     }
 
@@ -285,7 +288,7 @@ impl<'a> Visit<'a> {
     ) -> Found<'a> {
         let cell = self.row.cell(column);
         let reading =
-            read.map_err(|fault| self.problem(Some(column), &field.key, fault, cell.shown()))?;
+            read.map_err(|fault| self.problem(Some(column), &field.key, &fault, cell.shown()))?;
         let repaired = match &reading {
             Some(reading) => reading.repaired.then_some(&*reading.text),
             None => value::says_nothing(cell).then_some(""),
@@ -316,7 +319,7 @@ impl<'a> Visit<'a> {
             let date = read_back(written, output).filter(|_| group.births.contains(&at));
             let is_later = |date| self.mapping.today.is_some_and(|today| date > today);
             if date.is_some_and(|date| date.year() < 1900 || is_later(date)) {
-                self.problem_of(field, Fault::BirthImpossible, written);
+                self.problem_of(field, &Fault::of("birth_impossible", &[]), written);
             }
             let id = group.birth.filter(|&(_, own)| own == at).map(|(id, _)| id);
             let born = id.and_then(|id| Some((id, value::birth_date_of(text(id)?)?)));
@@ -325,18 +328,18 @@ impl<'a> Visit<'a> {
             {
                 let column = self.column(&group.fields[id]);
                 let column = column.and_then(|column| self.name(column));
-                let fault = Fault::BirthDateMismatch(column.unwrap_or_default());
-                self.problem_of(field, fault, written);
+                let fault = Fault::of("birth_date_mismatch", &[&column.unwrap_or_default()]);
+                self.problem_of(field, &fault, written);
             }
         }
     }
 
-    fn missing(&mut self, field: &Field, fault: Fault) {
+    fn missing(&mut self, field: &Field, fault: &Fault) {
         self.problem(self.column(field), &field.key, fault, String::new());
     }
 
     /// Notes a problem with what a person sees of the field's value: the cell, or the text made of several.
-    fn problem_of(&mut self, field: &Field, fault: Fault, text: &str) -> Noted {
+    fn problem_of(&mut self, field: &Field, fault: &Fault, text: &str) -> Noted {
         let column = self.column(field);
         let cell = column.map(|column| self.row.cell(column).shown());
         let shown = cell.unwrap_or_else(|| text.to_owned());
@@ -347,16 +350,15 @@ impl<'a> Visit<'a> {
         &mut self,
         column: Option<usize>,
         field: &str,
-        fault: Fault,
+        fault: &Fault,
         value: String,
     ) -> Noted {
-        let (code, message) = fault.told();
         self.problems.push(Problem {
             row: self.row.number,
             column: column.and_then(|column| self.name(column)),
             field: (!field.is_empty()).then(|| field.to_owned()),
-            code,
-            message,
+            code: fault.code(),
+            message: fault.to_string(),
             value,
         });
         Noted

@@ -54,8 +54,8 @@ impl Mapping {
         let tells = |(_, own): &&&(usize, &str)| own.contains(|c: char| c == '@' || c.is_numeric());
         let told = mark.or_else(|| own.iter().find(tells).map(|(at, _)| *at))?;
         let (least, fault) = match mark {
-            Some(_) => (0, Fault::ExampleMarked),
-            None => (2, Fault::ExampleLeft),
+            Some(_) => (0, Fault::of("example_marked", &[])),
+            None => (2, Fault::of("example_left", &[])),
         };
         let is_whole = others.is_empty() && own.len() >= least;
         Some(if is_whole {

@@ -102,7 +102,7 @@ impl Mapping {
         if let (Some(contract), SessionKind::Invitation) = (&contract, config.session.kind) {
             groups = binder.groups(contract.possible_types());
         } else if contract.is_some() && config.fields.is_some() {
-            binder.notes.push(Note::FieldsOfSessions);
+            binder.notes.push(Note::of("fields_of_sessions", &[]));
         }
         let identity = binder.identity([&phone, &email], &groups);
         let (Some(contract), true) = (contract, binder.problems.is_empty()) else {
@@ -287,7 +287,7 @@ impl<'a> Binder<'a> {
         let own = own.map(|types| sorted(&types.get_ref().0));
         let given = Some(sorted(&self.options.contract_types)).filter(|types| !types.is_empty());
         if given.is_some() && own != given && *contract != ContractConfig::default() {
-            self.notes.push(Note::ContractUnused);
+            self.notes.push(Note::of("contract_unused", &[]));
         }
         let mut types = given.or(own);
         let problems_before = self.problems.len();
@@ -354,10 +354,10 @@ impl<'a> Binder<'a> {
         let unnamed = unnamed.iter().map(|column| column.letters());
         let (named, unnamed) = (listed(named, COLUMNS_SHOWN), listed(unnamed, COLUMNS_SHOWN));
         if !named.is_empty() {
-            self.notes.push(Note::ColumnsUnused(named));
+            self.notes.push(Note::of("columns_unused", &[&named]));
         }
         if !unnamed.is_empty() {
-            self.notes.push(Note::ColumnsUnnamed(unnamed));
+            self.notes.push(Note::of("columns_unnamed", &[&unnamed]));
         }
     }
 }

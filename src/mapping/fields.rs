@@ -199,7 +199,7 @@ impl<'a> Binder<'a> {
         let mut groups = Groups::new();
         for (&TypeKey(id), fields) in configured {
             if possible.as_ref().is_some_and(|types| !types.contains(&id)) {
-                self.notes.push(Note::FieldsOfNoRow(id));
+                self.notes.push(Note::of("fields_of_no_row", &[&id]));
             }
             groups.insert(Some(id), self.group(id, fields));
         }
@@ -304,7 +304,7 @@ impl<'a> Binder<'a> {
             _ if entry.form.choices(entry.key.get_ref()).is_some() => text,
             (Ok(Some(reading)), _) => reading.text.into_owned(),
             (Err(fault), Err(_)) => {
-                let (key, (_, reason)) = (entry.key, fault.told());
+                let (key, reason) = (entry.key, fault.to_string());
                 let message = format!("the default of `{key}` does not fit: {reason}");
                 self.refuse_at(written.span(), message, "");
                 text
@@ -402,12 +402,13 @@ impl<'a> Binder<'a> {
         // A template that was filled in away from its form, say.
         let is_unknown = |id: &&ContractTypeId| !self.options.forms.contains_key(id);
         let unknown = named.iter().filter(is_unknown).copied();
-        self.notes.extend(unknown.map(Note::FormUnknown));
+        self.notes
+            .extend(unknown.map(|id| Note::of("form_unknown", &[&id])));
         let others = possible.is_none().then_some(None);
         let known = self.options.forms.keys().chain(&named).copied();
         let types = possible.unwrap_or_else(|| known.collect());
         for id in named.difference(&types) {
-            self.notes.push(Note::HeadersOfNoRow(*id));
+            self.notes.push(Note::of("headers_of_no_row", &[id]));
         }
         let ids = types.into_iter().map(Some).chain(others);
         let group = |id| (id, self.group_from_headers(id, &columns));
@@ -482,7 +483,7 @@ impl<'a> Binder<'a> {
         if !keys.is_empty() {
             let rows = || "the contract type of each row".to_owned();
             let whose = id.map_or_else(rows, |id| format!("contract type {id}"));
-            self.notes.push(Note::HeadersSent(whose, keys));
+            self.notes.push(Note::of("headers_sent", &[&whose, &keys]));
         }
         group
     }

@@ -131,7 +131,7 @@ impl<'a> TypeForm<'a> {
         let is_fed = |key: &&str| fed.iter().any(|fed| fed == key);
         let missing: Vec<&str> = keys.filter(|key| !is_fed(key)).collect();
         let (id, missing) = (self.id?, missing.join(", "));
-        (!missing.is_empty()).then_some(Note::FieldsEmpty(id, missing))
+        (!missing.is_empty()).then_some(Note::of("fields_empty", &[&id, &missing]))
     }
 }
 

@@ -5,15 +5,16 @@
 //! either language for as long as it is kept.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::invitation::{ContractTypeId, Invitation};
+use super::invitation::Invitation;
 use super::row::{Aside, Row, RowNumber};
+use crate::error::filled;
 
 /// One reason why a row cannot be sent as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -34,11 +35,11 @@ pub struct Problem {
 impl Problem {
     /// Two people on one phone, or one customer's row in two versions: only a person knows which.
     pub fn same_recipient(row: RowNumber, first: RowNumber) -> Problem {
-        let (code, message) = Fault::SameRecipient(first).told();
+        let fault = Fault::of("same_recipient", &[&first]);
         Problem {
             row,
-            code,
-            message,
+            code: fault.code(),
+            message: fault.to_string(),
             ..Problem::default()
         }
     }
@@ -83,136 +84,16 @@ impl Judged {
     }
 }
 
-/// With what became of a row where that has to be told. What it holds is filled into the sentence, in its order: never a whole personal
-/// value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(strum::VariantNames))]
-#[cfg_attr(test, strum(serialize_all = "snake_case"))]
-#[serde(tag = "name", content = "fills", rename_all = "snake_case")]
-pub enum Fault {
-    BirthDateMismatch(String),
-    BirthImpossible,
-    BooleanInvalid,
-    CellError,
-    ChoiceMisspelt(String),
-    ChoiceSeveral,
-    ChoiceUnlisted(String),
-    ConditionUnmet(String, String, String),
-    ContractNumberInvalid,
-    ContractTypeOther,
-    ContractWordUnknown,
-    CreatedOtherwise,
-    DateAbsent,
-    DateForm(String, String),
-    DateInvalid,
-    DateNumber,
-    DateOnlyTime,
-    DateShifted,
-    DateUnwritable(String, String),
-    DatesMixed,
-    DatesSwapped,
-    DayImpossible,
-    DayOrMonth,
-    /// In a text, as against a number.
-    DigitsRounded,
-    EmailComma,
-    EmailDomain,
-    EmailName,
-    EmailNotText,
-    EmailSeveral,
-    EmailSpace,
-    EmailTooLong,
-    EmailWithoutAt,
-    ErrorWord,
-    ExampleLeft,
-    ExampleMarked,
-    FormulaUncalculated,
-    Garbled,
-    InvitedElsewhere(String, String),
-    KnownElsewhere(String, String, String),
-    Landline,
-    LinkLost,
-    MergedCell,
-    Missing,
-    MobileTooShort,
-    NationalIdBirth,
-    NationalIdCentury,
-    NationalIdGovernorate,
-    NationalIdLength(usize),
-    NationalIdNotDigits,
-    NationalIdRounded,
-    NationalIdShort,
-    NobodyToInvite,
-    NumberInvalid,
-    NumberLabel,
-    NumberNotAsColumn,
-    NumberRounded,
-    NumbersMixed,
-    OnlyHashes,
-    OnlyYear,
-    PhoneAbsent,
-    PhoneFraction,
-    PhoneLacksZero,
-    PhoneLetters,
-    PhoneNotText,
-    PhonePlus,
-    PhoneRounded,
-    PhoneSeveral,
-    PhoneUnknown(usize, String),
-    PointAmbiguous,
-    SameRecipient(RowNumber),
-    SentPerhaps,
-    SettledElsewhere(String, String),
-    StandsBefore(RowNumber),
-    TemplateFailed(String),
-    TooLong(usize),
-    TooManyCells(usize, usize),
-    Undecodable,
-    YearHijri(i16),
-    YearImpossible(i16),
-    YearShort,
+/// What is to be told of a row or of what became of it, by its name in `faults.toml`. What is filled into the sentence is never a whole
+/// personal value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub name: &'static str,
+    pub fills: Vec<String>,
 }
 
-/// What a person should know of how a sheet was read, though nothing is wrong. What it holds is filled in as into a fault's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(strum::VariantNames))]
-#[cfg_attr(test, strum(serialize_all = "snake_case"))]
-#[serde(tag = "name", content = "fills", rename_all = "snake_case")]
-pub enum Note {
-    BlankRows(u64),
-    ColumnsUnnamed(String),
-    ColumnsUnused(String),
-    ContractUnused,
-    FieldsEmpty(ContractTypeId, String),
-    FieldsOfNoRow(ContractTypeId),
-    FieldsOfSessions,
-    FormUnknown(ContractTypeId),
-    HeaderRow(RowNumber),
-    HeadersOfNoRow(ContractTypeId),
-    HeadersSent(String, String),
-    HiddenLeftOut(String),
-    HiddenSent(String),
-    /// Rows that are no customers: their numbers.
-    LeftOutExample(String),
-    LeftOutHeader(String),
-    LeftOutSection(String),
-    LeftOutSerial(String),
-    LeftOutSignature(String),
-    LeftOutTotal(String),
-    OverviewPassedOver,
-    /// Some values by which people see whether a guess was right.
-    Readable(String),
-    /// The encoding and why, the delimiter and why.
-    ReadAsText(&'static str, String, String, &'static str),
-    ReadAsTextPerhaps(&'static str, String, String, &'static str),
-    ReadAsWorkbook(String),
-    SheetHidden(String),
-    SheetsUnread(String),
-    /// How many rows, and the first of them.
-    TypeWithoutFields(ContractTypeId, u64, RowNumber),
-    UselessForText,
-    UselessForWorkbook,
-}
+/// What a person should know of how a sheet was read, though nothing is wrong.
+pub type Note = Fault;
 
 /// Under which notes stand beside the faults, as if it were their code.
 pub const NOTES: &str = "note";
@@ -254,42 +135,33 @@ struct Sentence {
 }
 
 impl Fault {
-    /// Its code, and what the person at the sheet reads: what is wrong and what to change.
-    pub fn told(self) -> (&'static str, String) {
-        let (code, _, text) = told(self);
-        (code, text)
-    }
-}
-
-impl Note {
-    /// In English.
-    pub fn told(&self) -> String {
-        told(self).2
+    pub fn of(name: &'static str, fills: &[&dyn Display]) -> Fault {
+        let fills = fills.iter().map(ToString::to_string).collect();
+        Fault { name, fills }
     }
 
-    /// Whether a person should look at what it tells.
+    pub fn code(&self) -> &'static str {
+        self.sentence().0
+    }
+
+    /// Whether a person should look at what a note tells.
     pub fn is_doubt(&self) -> bool {
-        told(self).1.doubt
+        self.sentence().1.doubt
+    }
+
+    fn sentence(&self) -> (&'static str, &'static Sentence) {
+        let mut codes = CODES.iter();
+        codes
+            .find_map(|(code, all)| Some((&**code, all.faults.get(self.name)?)))
+            .expect("every name is in faults.toml, as a test holds")
     }
 }
 
-/// A fault's or note's code, its sentence, and that filled in English.
-fn told(what: impl Serialize) -> (&'static str, &'static Sentence, String) {
-    let mut told = serde_json::to_value(what).unwrap_or_default();
-    let name = told["name"].take();
-    let mut codes = CODES.iter();
-    let (code, sentence) = codes
-        .find_map(|(code, all)| Some((code, all.faults.get(name.as_str()?)?)))
-        .expect("every one is in faults.toml, as a test holds");
-    let fills = match told["fills"].take() {
-        Value::Array(several) => several,
-        one => vec![one],
-    };
-    let numbered = (1..).zip(fills).map(|(number, fill)| match fill {
-        Value::String(text) => (number.to_string(), text),
-        other => (number.to_string(), other.to_string()),
-    });
-    (code, sentence, filled(&sentence.en, &numbered.collect()))
+/// What the person at the sheet reads, in English: what is wrong and what to change.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&filled(&self.sentence().1.en, &self.fills))
+    }
 }
 
 /// The codes of problems with what each means, in the reference's order.
@@ -321,51 +193,28 @@ pub fn told_in_arabic(code: &str, message: &str) -> Option<Cow<'static, str>> {
 
 /// The Arabic, filled with what stands in the gaps of the English; `None` when the text is another sentence.
 fn translated(sentence: &Sentence, text: &str) -> Option<String> {
-    // Words and the numbers of gaps in turn.
+    // Words and gaps in turn; the gaps stand in the order of their numbers.
     let mut pieces = sentence.en.split(['{', '}']);
     let mut rest = text.strip_prefix(pieces.next()?)?;
-    let mut fills = HashMap::new();
-    while let (Some(number), Some(words)) = (pieces.next(), pieces.next()) {
+    let mut fills = Vec::new();
+    while let (Some(_), Some(words)) = (pieces.next(), pieces.next()) {
         let end = match words {
             "" => rest.len(),
             words => rest.find(words)?,
         };
-        fills.insert(number.to_owned(), rest[..end].to_owned());
+        fills.push(&rest[..end]);
         rest = &rest[end + words.len()..];
     }
     rest.is_empty().then(|| filled(&sentence.ar, &fills))
 }
 
-/// A sentence with its gaps filled, by their numbers.
-fn filled(sentence: &str, fills: &HashMap<String, String>) -> String {
-    let pieces = sentence.split(['{', '}']).enumerate();
-    let told = pieces.map(|(at, piece)| match fills.get(piece) {
-        Some(fill) if at % 2 == 1 => fill,
-        _ => piece,
-    });
-    told.collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use strum::VariantNames;
-
     use super::*;
 
     #[test]
-    fn every_fault_has_its_sentences() {
-        let faults = CODES.values().flat_map(|code| code.faults.keys());
-        let names: BTreeSet<&str> = faults.map(String::as_str).collect();
-        let all = Fault::VARIANTS.iter().chain(Note::VARIANTS);
-        assert_eq!(names, all.copied().collect());
-    }
-
-    #[test]
     fn every_sentence_is_found_by_its_english() {
-        let fills = (1..5).map(|number| (number.to_string(), format!("<{number}>")));
-        let fills = fills.collect();
+        let fills: Vec<String> = (1..5).map(|number| format!("<{number}>")).collect();
         for (code, all) in &*CODES {
             for sentence in all.faults.values() {
                 let [english, arabic] =

@@ -55,11 +55,11 @@ impl Claim {
     pub fn told(&self) -> Option<(Status, String)> {
         let (status, by, at) = (self.status?, self.by.clone(), self.at.to_string());
         let fault = match (status, self.request) {
-            (Status::Created, Some(_)) => Fault::InvitedElsewhere(by, at),
-            (Status::Created, None) => Fault::SettledElsewhere(by, at),
-            (status, _) => Fault::KnownElsewhere(status.to_string(), by, at),
+            (Status::Created, Some(_)) => Fault::of("invited_elsewhere", &[&by, &at]),
+            (Status::Created, None) => Fault::of("settled_elsewhere", &[&by, &at]),
+            (status, _) => Fault::of("known_elsewhere", &[&status, &by, &at]),
         };
-        Some((status, fault.told().1))
+        Some((status, fault.to_string()))
     }
 }
 

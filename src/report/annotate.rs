@@ -146,7 +146,8 @@ impl Annotator {
         let language = self.shape.language;
         match &found.verdict {
             Verdict::Valid(_) if is_changed => {
-                let (code, words) = Fault::CreatedOtherwise.told();
+                let fault = Fault::of("created_otherwise", &[]);
+                let (code, words) = (fault.code(), fault.to_string());
                 language.tell(code, &words).into_owned()
             }
             Verdict::Valid(_) => String::new(),

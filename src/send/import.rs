@@ -79,27 +79,28 @@ impl Sheet {
     /// one; and of contract types without field values, as a number may be a slip.
     pub fn notes_on_rows(&self) -> impl Iterator<Item = Note> {
         let types = self.without_fields.iter().take(TYPES_SHOWN);
-        let types = types.map(|(id, (rows, first))| Note::TypeWithoutFields(*id, *rows, *first));
+        let types =
+            types.map(|(id, (rows, first))| Note::of("type_without_fields", &[id, rows, first]));
         types.chain(self.asides.iter().map(|(aside, rows)| {
             let shown = rows.iter().take(ASIDES_SHOWN).map(ToString::to_string);
             let more = (rows.len() > ASIDES_SHOWN).then(|| "…".to_owned());
             let shown: Vec<String> = shown.chain(more).collect();
-            let note = match aside {
-                Aside::Example => Note::LeftOutExample,
-                Aside::Total => Note::LeftOutTotal,
-                Aside::Section => Note::LeftOutSection,
-                Aside::Signature => Note::LeftOutSignature,
-                Aside::Header => Note::LeftOutHeader,
-                Aside::Serial => Note::LeftOutSerial,
+            let name = match aside {
+                Aside::Example => "left_out_example",
+                Aside::Total => "left_out_total",
+                Aside::Section => "left_out_section",
+                Aside::Signature => "left_out_signature",
+                Aside::Header => "left_out_header",
+                Aside::Serial => "left_out_serial",
             };
-            note(shown.join(", "))
+            Note::of(name, &[&shown.join(", ")])
         }))
     }
 
     /// Everything that there is to know of how it was read, once it was.
     pub fn notes(&self) -> Vec<Note> {
         let blank = self.source.blank_rows;
-        let blank = (blank > 0).then_some(Note::BlankRows(blank));
+        let blank = (blank > 0).then_some(Note::of("blank_rows", &[&blank]));
         let of_file = self.source.notes.iter().cloned().chain(blank);
         let of_mapping = self.mapping.notes.iter().cloned();
         let all = of_file.chain(of_mapping).chain(self.notes_on_rows());

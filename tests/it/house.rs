@@ -99,26 +99,36 @@ fn no_files_need_each_other() {
 
 #[test]
 fn every_error_and_finding_that_is_named_has_its_sentences_and_fills_their_gaps() {
-    names_have_sentences("Error", "errors.toml", "hint");
-    names_have_sentences("Finding", "report/findings.toml", "remedy");
+    names_have_sentences(&["Error"], "errors.toml", ["message", "hint"]);
+    names_have_sentences(&["Finding"], "report/findings.toml", ["message", "remedy"]);
+    names_have_sentences(&["Fault", "Note"], "model/faults.toml", ["en", "ar"]);
 }
 
-/// Of what `KIND::of(name, fills)` tells by this table, in a message and what is to be done.
-fn names_have_sentences(kind: &'static str, table: &str, second: &str) {
+/// Of what `KIND::of(name, fills)` tells by this table, in these parts.
+fn names_have_sentences(kinds: &'static [&'static str], table: &str, parts: [&str; 2]) {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let text = std::fs::read_to_string(src.join(table)).expect("a file of ours");
-    let sentences: BTreeMap<String, BTreeMap<String, String>> =
-        toml::from_str(&text).expect("sentences");
+    let tables: BTreeMap<String, toml::Table> = toml::from_str(&text).expect("sentences");
+    // Faults stand below their codes.
+    let below = tables.values().flatten();
+    let below = below.filter_map(|(name, told)| Some((name.clone(), told.as_table()?.clone())));
+    let mut sentences: BTreeMap<String, toml::Table> = below.collect();
+    if sentences.is_empty() {
+        sentences = tables;
+    }
     let gaps = |name: &str| {
         let told = &sentences[name];
-        let texts = ["message", second].map(|part| told.get(part).map_or("", String::as_str));
+        let texts = parts.map(|part| {
+            told.get(part)
+                .map_or("", |text| text.as_str().unwrap_or(""))
+        });
         let numbers = (1..9).filter(|number| texts.concat().contains(&format!("{{{number}}}")));
         numbers.collect::<Vec<usize>>()
     };
     let mut literals = String::new();
     for path in rust_files(&src) {
         let text = std::fs::read_to_string(&path).expect("a file of ours");
-        let mut told = Told(kind, Vec::new());
+        let mut told = Told(kinds, Vec::new());
         told.visit_file(&syn::parse_file(&text).expect("Rust"));
         for (name, fills) in told.1 {
             assert_eq!(gaps(&name), (1..=fills).collect::<Vec<_>>(), "{name}");
@@ -132,7 +142,7 @@ fn names_have_sentences(kind: &'static str, table: &str, second: &str) {
     };
     let is_clear = |name: &String| acts(name) || name.split('.').next().is_some_and(acts);
     assert!(
-        kind != "Error" || sentences.keys().all(is_clear),
+        table != "errors.toml" || sentences.keys().all(is_clear),
         "who acts?"
     );
     let is_unused = |name: &&String| !literals.contains(&format!("\"{name}\""));
@@ -141,14 +151,15 @@ fn names_have_sentences(kind: &'static str, table: &str, second: &str) {
 }
 
 /// What of a kind a file tells by name, each with how many gaps it fills.
-struct Told(&'static str, Vec<(String, usize)>);
+struct Told(&'static [&'static str], Vec<(String, usize)>);
 
 impl<'ast> Visit<'ast> for Told {
     fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
         use syn::{Expr, Lit};
         let is_path = |path: &syn::Path| {
-            let steps = path.segments.iter().map(|step| step.ident.to_string());
-            steps.eq([self.0, "of"])
+            let mut steps = path.segments.iter().map(|step| step.ident.to_string());
+            let kind = steps.next().unwrap_or_default();
+            self.0.contains(&&*kind) && steps.eq(["of"])
         };
         if let Expr::Path(function) = &*call.func
             && is_path(&function.path)

@@ -461,5 +461,5 @@ fn has_no_keys(sheet: &Sheet) -> bool {
 }
 
 fn texts_of(notes: &[Note]) -> Vec<String> {
-    notes.iter().map(Note::told).collect()
+    notes.iter().map(ToString::to_string).collect()
 }

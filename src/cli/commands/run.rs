@@ -270,7 +270,7 @@ impl<'s> Flow<'s> {
         let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
         begun.ledger.note_typed(run, &typed.unwrap_or_default())?;
         for note in sheet.notes_on_rows() {
-            self.settings.output.say(&note.told());
+            self.settings.output.say(&note.to_string());
         }
         if sheet.mapping.sends_undeclared_keys && self.asks() {
             self.show_first(run)?;

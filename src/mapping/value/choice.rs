@@ -56,7 +56,7 @@ impl Choices {
             return Ok(Reading::new(sent, false));
         }
         let sent = match self.folded.get(&fold_choice(written)) {
-            Some(sent) => sent.as_deref().ok_or(Fault::ChoiceSeveral)?,
+            Some(sent) => sent.as_deref().ok_or(Fault::of("choice_several", &[]))?,
             None => (self.translated(written)).ok_or_else(|| self.unknown(written))?,
         };
         Ok(Reading::new(sent, false))
@@ -81,11 +81,11 @@ impl Choices {
         let labels = self.labels.iter().map(String::as_str);
         let near = labels.clone().filter(|label| may_mean(written, label));
         if let Some(label) = nearest(written, near) {
-            return Fault::ChoiceMisspelt(label.to_owned());
+            return Fault::of("choice_misspelt", &[&label]);
         }
         let more = (self.labels.len() > LISTED).then_some("…");
         let listed: Vec<&str> = labels.take(LISTED).chain(more).collect();
-        Fault::ChoiceUnlisted(listed.join(", "))
+        Fault::of("choice_unlisted", &[&listed.join(", ")])
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn read(
     let (at, repaired) = match given {
         // Spreadsheets keep a time without a date as a moment of their day zero.
         Given::Date(at) if matches!((at.year(), at.month(), at.day()), (1899, 12, 30 | 31)) => {
-            return Err(Fault::DateOnlyTime);
+            return Err(Fault::of("date_only_time", &[]));
         }
         Given::Date(at) => (at, false),
         Given::Number(number) => (from_number(number, input)?, true),
@@ -58,15 +58,15 @@ pub(super) fn read(
             let western = western_digits(text);
             (from_text(&western, input, order)?, *western != *text)
         }
-        Given::Boolean(_) => return Err(Fault::DateAbsent),
+        Given::Boolean(_) => return Err(Fault::of("date_absent", &[])),
     };
     check_year(at.year())?;
     let sent = strtime::format(output, at);
-    let sent = sent.map_err(|error| Fault::DateUnwritable(output.to_owned(), error.to_string()))?;
+    let sent = sent.map_err(|error| Fault::of("date_unwritable", &[&output, &error]))?;
     // Where the time goes out as well, it is meant.
     let is_date_alone = || strtime::format(output, at.date()).is_ok();
     if may_be_midnight(at) && is_date_alone() {
-        return Err(Fault::DateShifted);
+        return Err(Fault::of("date_shifted", &[]));
     }
     Ok(Reading::new(sent, repaired))
 }
@@ -99,11 +99,11 @@ fn from_text(
         // The two prove their order by themselves, or it makes no difference.
         None if one == other || !is_month(one) => [one, other],
         None if !is_month(other) => [other, one],
-        None => return Err(Fault::DayOrMonth),
+        None => return Err(Fault::of("day_or_month", &[])),
     };
     // Before the day is judged: the months of another calendar have other lengths.
     check_year(year)?;
-    let date = civil::Date::new(year, month, day).map_err(|_| Fault::DayImpossible)?;
+    let date = civil::Date::new(year, month, day).map_err(|_| Fault::of("day_impossible", &[]))?;
     Ok(date.to_datetime(time))
 }
 
@@ -153,9 +153,9 @@ fn from_number(number: f64, input: Option<&str>) -> Result<civil::DateTime, Faul
     }
     // Such a serial number would be a day of 1905: far more likely somebody typed a year.
     if number.fract() == 0.0 && (1900.0..=2100.0).contains(&number) {
-        return Err(Fault::OnlyYear);
+        return Err(Fault::of("only_year", &[]));
     }
-    from_serial(number).ok_or(Fault::DateNumber)
+    from_serial(number).ok_or(Fault::of("date_number", &[]))
 }
 
 /// The moment that a serial number of the 1900 system stands for.
@@ -170,8 +170,8 @@ fn from_serial(serial: f64) -> Option<civil::DateTime> {
 fn check_year(year: i16) -> Result<(), Fault> {
     match year {
         1800..=2200 => Ok(()),
-        1300..=1500 => Err(Fault::YearHijri(year)),
-        _ => Err(Fault::YearImpossible(year)),
+        1300..=1500 => Err(Fault::of("year_hijri", &[&year])),
+        _ => Err(Fault::of("year_impossible", &[&year])),
     }
 }
 
@@ -211,9 +211,11 @@ pub fn check_date_input(form: &str, is_birth: bool) -> Result<(), String> {
 fn parsed(text: &str, format: &str) -> Result<civil::DateTime, Fault> {
     let parts = strtime::parse(format, text).map_err(|_| {
         let example = strtime::format(format, SAMPLE).unwrap_or_default();
-        Fault::DateForm(format.to_owned(), example)
+        Fault::of("date_form", &[&format, &example])
     })?;
-    let date = parts.to_date().map_err(|_| Fault::DayImpossible)?;
+    let date = parts
+        .to_date()
+        .map_err(|_| Fault::of("day_impossible", &[]))?;
     let time = parts.to_time().unwrap_or_else(|_| civil::Time::midnight());
     Ok(date.to_datetime(time))
 }
@@ -224,11 +226,13 @@ fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
         return Ok((written(text)?, civil::Time::midnight()));
     };
     let is_gap = |c: char| c.is_whitespace() || c == 'T';
-    let gap = text[..colon].rfind(is_gap).ok_or(Fault::DateInvalid)?;
+    let gap = text[..colon]
+        .rfind(is_gap)
+        .ok_or(Fault::of("date_invalid", &[]))?;
     let time = text[gap..].trim_start_matches(is_gap).trim();
     let mut forms = TIME_FORMS.iter();
     let time = forms.find_map(|form| strtime::parse(form, time).ok()?.to_time().ok());
-    let time = time.ok_or(Fault::DateInvalid)?;
+    let time = time.ok_or(Fault::of("date_invalid", &[]))?;
     Ok((written(text[..gap].trim_end())?, time))
 }
 
@@ -260,19 +264,19 @@ fn written(date: &str) -> Result<Written, Fault> {
     let is_separator =
         |c: char| matches!(c, '/' | '\\' | '.' | ',' | '،') || is_dash(c) || c.is_whitespace();
     if date.starts_with(is_separator) || date.ends_with(is_separator) {
-        return Err(Fault::DateInvalid);
+        return Err(Fault::of("date_invalid", &[]));
     }
     let parts = date.split(is_separator).filter(|part| !part.is_empty());
     let parts: Option<Vec<Part>> = parts.map(Part::of).collect();
-    Ok(match parts.ok_or(Fault::DateInvalid)?[..] {
+    Ok(match parts.ok_or(Fault::of("date_invalid", &[]))?[..] {
         [Year(year), Small(month) | Month(month), Small(day)]
         | [Month(month), Small(day), Year(year)] => (year, [month, day], Some(DateOrder::MonthDay)),
         [Small(day), Month(month), Year(year)] => (year, [day, month], Some(DateOrder::DayMonth)),
         [Small(first), Small(second), Year(year)] => (year, [first, second], None),
         // Its century is not said.
         [Small(_), Small(_) | Month(_), Small(_)] | [Month(_), Small(_), Small(_)] => {
-            return Err(Fault::YearShort);
+            return Err(Fault::of("year_short", &[]));
         }
-        _ => return Err(Fault::DateInvalid),
+        _ => return Err(Fault::of("date_invalid", &[])),
     })
 }

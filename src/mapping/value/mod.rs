@@ -121,9 +121,11 @@ impl Evidence {
         let is_year_day = self.day_is_next && !self.month_is_next;
         let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
         match cell {
-            Cell::Date(at) if is_swapped && at.day() != at.month() => Err(Fault::DatesSwapped),
+            Cell::Date(at) if is_swapped && at.day() != at.month() => {
+                Err(Fault::of("dates_swapped", &[]))
+            }
             Cell::Text(text) if is_year_day && matches!(behind(text), Some([1..=12, 1..=12])) => {
-                Err(Fault::DatesMixed)
+                Err(Fault::of("dates_mixed", &[]))
             }
             _ => Ok(()),
         }
@@ -132,12 +134,12 @@ impl Evidence {
     /// The column's convention; `None` when no value proves one, a fault when its values contradict each other.
     pub fn verdict(self) -> Result<Option<Convention>, Fault> {
         match self.proved {
-            Some(Convention::Dates(_)) if self.contradicts => Err(Fault::DatesMixed),
+            Some(Convention::Dates(_)) if self.contradicts => Err(Fault::of("dates_mixed", &[])),
             Some(Convention::Numbers(mark))
                 if self.contradicts
                     || mark == DecimalMark::Comma && self.thousands > 0 && self.fractions == 0 =>
             {
-                Err(Fault::NumbersMixed)
+                Err(Fault::of("numbers_mixed", &[]))
             }
             proved => Ok(proved),
         }
@@ -155,12 +157,12 @@ fn as_shown(given: Given<'_>) -> Result<Cow<'_, str>, Fault> {
     Ok(match given {
         // As Excel shows a number of more than eleven digits; any other code may have an E in it.
         Given::Text(text) if text.contains("E+") && number::exponent(text) >= Some(11) => {
-            return Err(Fault::DigitsRounded);
+            return Err(Fault::of("digits_rounded", &[]));
         }
         Given::Text(text) => Cow::Borrowed(text),
         Given::Number(number) => number::shown(number)?.into(),
         Given::Boolean(boolean) => Cell::Boolean(boolean).shown().into(),
-        Given::Date(at) if date::may_be_midnight(at) => return Err(Fault::DateShifted),
+        Given::Date(at) if date::may_be_midnight(at) => return Err(Fault::of("date_shifted", &[])),
         Given::Date(at) => Cell::Date(at).shown().into(),
     })
 }
@@ -183,11 +185,11 @@ impl Kind {
             Cell::Number(number) if number.is_finite() => Given::Number(*number),
             Cell::Boolean(boolean) => Given::Boolean(*boolean),
             Cell::Date(at) => Given::Date(*at),
-            Cell::Uncalculated => return Err(Fault::FormulaUncalculated),
-            Cell::Merged { .. } => return Err(Fault::MergedCell),
-            Cell::Label(_) => return Err(Fault::NumberLabel),
-            Cell::Undecodable(_) => return Err(Fault::Undecodable),
-            Cell::Number(_) | Cell::Error(_) => return Err(Fault::CellError),
+            Cell::Uncalculated => return Err(Fault::of("formula_uncalculated", &[])),
+            Cell::Merged { .. } => return Err(Fault::of("merged_cell", &[])),
+            Cell::Label(_) => return Err(Fault::of("number_label", &[])),
+            Cell::Undecodable(_) => return Err(Fault::of("undecodable", &[])),
+            Cell::Number(_) | Cell::Error(_) => return Err(Fault::of("cell_error", &[])),
         };
         self.read_given(given).map(Some)
     }
@@ -230,8 +232,8 @@ impl Kind {
                 other => choices.read(&as_shown(other)?),
             },
             Kind::Boolean => {
-                let shown = as_shown(given).map_err(|_| Fault::BooleanInvalid)?;
-                let answer = choice::yes_or_no(&shown).ok_or(Fault::BooleanInvalid)?;
+                let shown = as_shown(given).map_err(|_| Fault::of("boolean_invalid", &[]))?;
+                let answer = choice::yes_or_no(&shown).ok_or(Fault::of("boolean_invalid", &[]))?;
                 Ok(Reading::new(answer, false))
             }
             Kind::EgyptNationalId => number::read_national_id(given),

@@ -36,7 +36,7 @@ const ZEROS_OF_ROUNDING: &str = "00000";
 /// A number cell as a person sees it; refused where digits are lost.
 pub(super) fn shown(number: f64) -> Result<String, Fault> {
     if number.abs() >= ROUNDED_FROM {
-        return Err(Fault::NumberRounded);
+        return Err(Fault::of("number_rounded", &[]));
     }
     Ok(Cell::Number(number).shown())
 }
@@ -45,8 +45,9 @@ pub(super) fn shown(number: f64) -> Result<String, Fault> {
 /// kept Excel from that; refused as no text at all, as a fraction or a negative number, as rounded.
 pub(super) fn digits(
     given: Given<'_>,
-    [absent, fraction, rounded]: [Fault; 3],
+    faults: [&'static str; 3],
 ) -> Result<Reading<'static>, Fault> {
+    let [absent, fraction, rounded] = faults.map(|name| Fault::of(name, &[]));
     match given {
         Given::Text(text) => {
             let western = western_digits(text);
@@ -85,8 +86,8 @@ pub(super) fn exponent(western: &str) -> Option<u32> {
 /// Reads a cell as a number; without `decimal`, a text that both marks can read is decided only where nobody writes it otherwise.
 pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Reading<'_>, Fault> {
     let invalid = match decimal {
-        Some(DecimalMark::Comma) => Fault::NumberNotAsColumn,
-        _ => Fault::NumberInvalid,
+        Some(DecimalMark::Comma) => Fault::of("number_not_as_column", &[]),
+        _ => Fault::of("number_invalid", &[]),
     };
     let text = match given {
         Given::Number(number) => return shown(number).map(|text| Reading::new(text, false)),
@@ -97,12 +98,12 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
     let western = western_digits(text);
     let bare = without_currency(&western);
     if exponent(bare).is_some() {
-        return Err(Fault::NumberRounded);
+        return Err(Fault::of("number_rounded", &[]));
     }
     let is_sure = decimal.is_some() || !may_be_thousands(bare);
     let (number, mark) = match (decimal, read_either_way(bare)) {
         (None, [Some(one), Some(other)]) if one != other && bare.contains('.') => {
-            return Err(Fault::PointAmbiguous);
+            return Err(Fault::of("point_ambiguous", &[]));
         }
         // Between thousands a comma is what nearly everybody writes.
         (None | Some(DecimalMark::Point), [Some(number), _]) => (number, DecimalMark::Point),
@@ -234,13 +235,12 @@ pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
 }
 
 pub(super) fn read_national_id(given: Given<'_>) -> Result<Reading<'static>, Fault> {
-    let [no_digits, rounded] = [Fault::NationalIdNotDigits, Fault::NationalIdRounded];
-    let faults = [no_digits.clone(), no_digits.clone(), rounded.clone()];
-    let shown = digits(given, faults)?;
+    const NO_DIGITS: &str = "national_id_not_digits";
+    let shown = digits(given, [NO_DIGITS, NO_DIGITS, "national_id_rounded"])?;
     let is_gap = |c: char| c.is_whitespace() || is_dash(c);
     let digits = shown.text.replace(is_gap, "");
     if !is_digits(&digits) {
-        return Err(no_digits);
+        return Err(Fault::of(NO_DIGITS, &[]));
     }
     // The published codes: cities, Delta, Upper Egypt, frontiers, born abroad.
     let is_known = |code: &str| {
@@ -250,12 +250,14 @@ pub(super) fn read_national_id(given: Given<'_>) -> Result<Reading<'static>, Fau
         )
     };
     match digits.len() {
-        ID_DIGITS if digits.ends_with(ZEROS_OF_ROUNDING) => Err(rounded),
-        ID_DIGITS if !digits.starts_with(['2', '3']) => Err(Fault::NationalIdCentury),
-        ID_DIGITS if birth_date_of(&digits).is_none() => Err(Fault::NationalIdBirth),
-        ID_DIGITS if !is_known(&digits[7..9]) => Err(Fault::NationalIdGovernorate),
+        ID_DIGITS if digits.ends_with(ZEROS_OF_ROUNDING) => {
+            Err(Fault::of("national_id_rounded", &[]))
+        }
+        ID_DIGITS if !digits.starts_with(['2', '3']) => Err(Fault::of("national_id_century", &[])),
+        ID_DIGITS if birth_date_of(&digits).is_none() => Err(Fault::of("national_id_birth", &[])),
+        ID_DIGITS if !is_known(&digits[7..9]) => Err(Fault::of("national_id_governorate", &[])),
         ID_DIGITS => Ok(Reading::new(digits, shown.repaired)),
-        13 => Err(Fault::NationalIdShort),
-        count => Err(Fault::NationalIdLength(count)),
+        13 => Err(Fault::of("national_id_short", &[])),
+        count => Err(Fault::of("national_id_length", &[&count])),
     }
 }

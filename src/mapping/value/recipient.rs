@@ -84,9 +84,11 @@ pub(super) fn read_phone(
     let may_be_two = count > ONE_NUMBER_DIGITS && count <= PAIR_DIGITS;
     match given {
         Given::Number(_) if count > 10 && dialled.digits.ends_with(ZEROS_OF_ROUNDING) => {
-            Err(Fault::PhoneRounded)
+            Err(Fault::of("phone_rounded", &[]))
         }
-        Given::Text(text) if may_be_two && is_pair(text, country) => Err(Fault::PhoneSeveral),
+        Given::Text(text) if may_be_two && is_pair(text, country) => {
+            Err(Fault::of("phone_several", &[]))
+        }
         _ => dialled.judged(country, landlines),
     }
 }
@@ -122,21 +124,21 @@ impl Dialled {
             valid(digits, Some(country.0)).or_else(|| foreign(digits.strip_prefix("00")?))
         };
         let (number, kind) = number.ok_or_else(|| match digits.len() {
-            0..5 => Fault::PhoneAbsent,
-            count => Fault::PhoneUnknown(count, country.into()),
+            0..5 => Fault::of("phone_absent", &[]),
+            count => Fault::of("phone_unknown", &[&count, &country.0]),
         })?;
         let lost_zero = !self.international && lacks_zero(&number, digits);
         if lost_zero && kind != Mobile {
-            return Err(Fault::PhoneLacksZero);
+            return Err(Fault::of("phone_lacks_zero", &[]));
         }
         let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
         let mut mobiles = EGYPTIAN_MOBILES.iter();
         if mobiles.any(|prefix| e164.starts_with(prefix)) && e164.len() < EGYPTIAN_MOBILE_CHARS {
-            return Err(Fault::MobileTooShort);
+            return Err(Fault::of("mobile_too_short", &[]));
         }
         // The others are landlines, and numbers of services, companies and satellites.
         if !landlines && !matches!(kind, Mobile | FixedLineOrMobile | PersonalNumber) {
-            return Err(Fault::Landline);
+            return Err(Fault::of("landline", &[]));
         }
         Ok(Reading::new(e164, self.repaired || lost_zero))
     }
@@ -163,11 +165,7 @@ fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
 
 /// The digits of the only number in a cell.
 fn dialled(given: Given<'_>) -> Result<Dialled, Fault> {
-    let faults = [
-        Fault::PhoneNotText,
-        Fault::PhoneFraction,
-        Fault::PhoneRounded,
-    ];
+    let faults = ["phone_not_text", "phone_fraction", "phone_rounded"];
     let shown = number::digits(given, faults)?;
     let number = match shown.text.get(..4) {
         Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => shown.text[4..].trim_start(),
@@ -205,18 +203,18 @@ fn single(text: &str) -> Result<Dialled, Fault> {
     // A slash may follow an area code (`02/27954321`), rather than part two numbers.
     let may_have_area_code = text.chars().all(|c| is_part(c) || matches!(c, '/' | '\\'));
     if pieces.iter().filter(|piece| is_long(piece)).count() >= 2 {
-        return Err(Fault::PhoneSeveral);
+        return Err(Fault::of("phone_several", &[]));
     }
     if text.chars().any(|c| c.is_alphabetic() && !is_dash(c)) {
-        return Err(Fault::PhoneLetters);
+        return Err(Fault::of("phone_letters", &[]));
     }
     match pieces[..] {
         [only] => compact(only),
         [area, _] if may_have_area_code && count_digits(area) <= AREA_CODE_DIGITS => {
             compact(&text.replace(['/', '\\'], " "))
         }
-        [first, _, ..] if is_long(&first) => Err(Fault::PhoneSeveral),
-        _ => Err(Fault::PhoneAbsent),
+        [first, _, ..] if is_long(&first) => Err(Fault::of("phone_several", &[])),
+        _ => Err(Fault::of("phone_absent", &[])),
     }
 }
 
@@ -232,9 +230,9 @@ fn compact(text: &str) -> Result<Dialled, Fault> {
             let longest = before.max(digits.len() - before);
             let is_pair = longest >= LEAST_DIGITS && digits.len() >= 2 * LEAST_DIGITS;
             Err(if is_pair {
-                Fault::PhoneSeveral
+                Fault::of("phone_several", &[])
             } else {
-                Fault::PhonePlus
+                Fault::of("phone_plus", &[])
             })
         }
         _ => Ok(Dialled {
@@ -248,7 +246,7 @@ fn compact(text: &str) -> Result<Dialled, Fault> {
 /// Reads a cell as an e-mail address; only its domain is lower-cased.
 pub(super) fn read_email(given: Given<'_>) -> Result<Reading<'static>, Fault> {
     let Given::Text(text) = given else {
-        return Err(Fault::EmailNotText);
+        return Err(Fault::of("email_not_text", &[]));
     };
     // A link's `mailto:` and a list's trailing separator.
     let address = match text.get(..7) {
@@ -256,19 +254,20 @@ pub(super) fn read_email(given: Given<'_>) -> Result<Reading<'static>, Fault> {
         _ => text,
     };
     let address = address.trim_end_matches([';', ',', '،', '؛']).trim();
-    let (name, domain) = address.split_once('@').ok_or(Fault::EmailWithoutAt)?;
+    let parts = address.split_once('@');
+    let (name, domain) = parts.ok_or(Fault::of("email_without_at", &[]))?;
     // As it goes out: some letters are two in lower case.
     let lower = domain.to_lowercase();
     let wrong = [
-        (domain.contains('@'), Fault::EmailSeveral),
-        (address.contains(char::is_whitespace), Fault::EmailSpace),
-        (!is_name(name), Fault::EmailName),
-        (lower.contains([',', '،', ';']), Fault::EmailComma),
-        (!is_domain(&lower), Fault::EmailDomain),
-        (address.len() > LONGEST_ADDRESS_BYTES, Fault::EmailTooLong),
+        (domain.contains('@'), "email_several"),
+        (address.contains(char::is_whitespace), "email_space"),
+        (!is_name(name), "email_name"),
+        (lower.contains([',', '،', ';']), "email_comma"),
+        (!is_domain(&lower), "email_domain"),
+        (address.len() > LONGEST_ADDRESS_BYTES, "email_too_long"),
     ];
     match wrong.into_iter().find(|(is_so, _)| *is_so) {
-        Some((_, fault)) => Err(fault),
+        Some((_, name)) => Err(Fault::of(name, &[])),
         None => Ok(Reading::new(
             format!("{name}@{lower}"),
             address.len() != text.len(),

@@ -57,7 +57,7 @@ pub(super) fn trim(raw: &str) -> &str {
 /// meant.
 pub(super) fn clean(trimmed: &str) -> Result<Reading<'_>, Fault> {
     if trimmed.len() > LONGEST_CHARS && trimmed.chars().count() > LONGEST_CHARS {
-        return Err(Fault::TooLong(LONGEST_CHARS));
+        return Err(Fault::of("too_long", &[&LONGEST_CHARS]));
     }
     refuse_damage(trimmed)?;
     let clean = mended(trimmed);
@@ -122,13 +122,13 @@ pub(super) fn is_word_for_nothing(clean: &str) -> bool {
 /// character is not proof, so names such as `Øyvind` or `MÃE` pass.
 fn refuse_damage(text: &str) -> Result<(), Fault> {
     if is_error_word(text) {
-        return Err(Fault::ErrorWord);
+        return Err(Fault::of("error_word", &[]));
     }
     if text.len() >= 3 && text.bytes().all(|b| b == b'#') {
-        return Err(Fault::OnlyHashes);
+        return Err(Fault::of("only_hashes", &[]));
     }
     if has_lost_letters(text) || (!text.is_ascii() && is_misread(text)) {
-        return Err(Fault::Garbled);
+        return Err(Fault::of("garbled", &[]));
     }
     Ok(())
 }

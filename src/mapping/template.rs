@@ -8,11 +8,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
-use super::names::is_dash;
-use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
-use minijinja::machinery::parse;
+use indexmap::IndexSet;
+use minijinja::machinery::{Token, tokenize};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
+
+use super::names::is_dash;
 
 /// Instructions that one rendering may take: far beyond any address line.
 const FUEL: u64 = 10_000;
@@ -24,6 +26,8 @@ const LONGEST_TEMPLATE: usize = 4 * 1024;
 const FILTERS: &str = "abs capitalize d default first float int last length lower replace round string title trim upper";
 /// Those of them that give a number, whatever they are given.
 const NUMBER_FILTERS: &str = "abs float int length round";
+/// Words that are no names.
+const OPERATORS: &str = "if else and or not in is true false none True False None";
 
 #[derive(Debug)]
 pub(crate) struct Template {
@@ -38,7 +42,9 @@ const NAME: &str = "template";
 impl Template {
     /// Prepares a template; or, in one sentence, why it is no usable one.
     pub fn new(source: &str) -> Result<Self, String> {
-        let columns = columns_of(source)?;
+        if source.len() > LONGEST_TEMPLATE {
+            return Err("it is longer than 4 KiB".to_owned());
+        }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -49,8 +55,8 @@ impl Template {
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| unreadable(&error))?;
         Ok(Template {
+            columns: columns_of(source)?,
             environment,
-            columns,
         })
     }
 
@@ -123,116 +129,76 @@ fn or_default(value: Value, other: Option<Value>, _even_if_false: Option<bool>) 
 
 /// The columns that a template uses, each once, as it spells them.
 pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
-    if source.len() > LONGEST_TEMPLATE {
-        return Err("it is longer than 4 KiB".to_owned());
+    let tokens = tokenize(source, false, SyntaxConfig::default());
+    let tokens: Result<Vec<Token<'_>>, Error> = tokens.map(|token| Ok(token?.0)).collect();
+    let tokens = tokens.map_err(|error| unreadable(&error))?;
+    let mut columns = IndexSet::new();
+    for at in 0..tokens.len() {
+        let (before, rest) = tokens.split_at(at);
+        columns.extend(column_at(before, rest)?);
     }
-    let syntax = minijinja::syntax::SyntaxConfig::default();
-    let parsed = parse(source, "", syntax).map_err(|error| unreadable(&error))?;
-    let mut columns = Vec::new();
-    statement(&parsed, &mut columns)?;
-    Ok(columns)
+    Ok(columns.into_iter().collect())
 }
 
-fn statement(statement: &Stmt<'_>, columns: &mut Vec<String>) -> Result<(), String> {
-    let inner = match statement {
-        Stmt::EmitRaw(_) => Vec::new(),
-        Stmt::EmitExpr(emit) => return expression(&emit.expr, columns),
-        Stmt::Template(template) => vec![&template.children],
-        Stmt::IfCond(condition) => {
-            expression(&condition.expr, columns)?;
-            vec![&condition.true_body, &condition.false_body]
+/// The column that the first of the tokens to come names, if any; why a template must not have it here.
+fn column_at(before: &[Token<'_>], rest: &[Token<'_>]) -> Result<Option<String>, String> {
+    use Token::{BlockStart, BracketClose, BracketOpen, Dot, Float, Ident, Int, Mul, ParenOpen};
+    Err(match (before, rest) {
+        ([.., BlockStart], [Ident("if" | "elif" | "else" | "endif"), ..])
+        | ([.., Ident("row"), Dot], [Ident(_), ..])
+        | ([.., Ident("is")] | [.., Ident("is"), Ident("not")], [Ident(_), ..])
+        | ([.., Int(_) | Float(_)], [Mul, Int(_) | Float(_), ..]) => return Ok(None),
+        ([.., Token::Pipe, Ident(filter)], [Mul, Int(_) | Float(_), ..])
+            if is_listed(NUMBER_FILTERS, filter) =>
+        {
+            return Ok(None);
         }
-        _ => return Err("it may hold values and `if`, and nothing else".to_owned()),
-    };
-    let mut inner = inner.into_iter().flatten();
-    inner.try_for_each(|one| self::statement(one, columns))
-}
-
-fn expression(expression: &Expr<'_>, columns: &mut Vec<String>) -> Result<(), String> {
-    if let Some(column) = column_in(expression) {
-        if !columns.iter().any(|known| known == column) {
-            columns.push(column.to_owned());
+        ([.., Token::Pipe], [Ident(filter), ..]) if is_listed(FILTERS, filter) => return Ok(None),
+        ([.., BlockStart], _) => "it may hold values and `if`, and nothing else".to_owned(),
+        ([.., Token::Pipe], [Ident(name), ..]) => {
+            format!("it uses the filter `{name}`, which templates here do not have")
         }
-        return Ok(());
-    }
-    let inner: Vec<&Expr<'_>> = match expression {
-        Expr::Const(_) => Vec::new(),
-        Expr::UnaryOp(op) => vec![&op.expr],
-        Expr::BinOp(op) if matches!(op.op, BinOpKind::Mul) && !is_number(expression) => {
-            return Err("`*` is for numbers: write `|int` or `|float` behind a column".to_owned());
+        (_, [Mul, ..]) => {
+            "`*` is for numbers: write `|int` or `|float` behind a column, and the number last"
+                .to_owned()
         }
-        Expr::BinOp(op) => vec![&op.left, &op.right],
-        Expr::Compare(chain) => {
-            let others = chain.ops.iter().map(|op| &op.expr);
-            others.chain([&chain.expr]).collect()
+        (_, [Ident(name), ..]) if is_listed(OPERATORS, name) => return Ok(None),
+        (_, [Ident("row"), Dot, Ident(_), ParenOpen, ..] | [Ident(_), ParenOpen, ..]) => {
+            "it calls a function, which templates here cannot".to_owned()
         }
-        Expr::IfExpr(choice) => {
-            let either = [&choice.test_expr, &choice.true_expr];
-            either.into_iter().chain(&choice.false_expr).collect()
+        (_, [Ident("row"), Dot, Ident(name), ..])
+        | (
+            _,
+            [
+                Ident("row"),
+                BracketOpen,
+                Token::Str(name),
+                BracketClose,
+                ..,
+            ],
+        ) => {
+            return Ok(Some((*name).to_owned()));
         }
-        Expr::Slice(slice) => {
-            let bounds = [&slice.start, &slice.stop, &slice.step];
-            bounds.into_iter().flatten().chain([&slice.expr]).collect()
+        (
+            _,
+            [
+                Ident("row"),
+                BracketOpen,
+                Token::String(name),
+                BracketClose,
+                ..,
+            ],
+        ) => {
+            return Ok(Some(name.to_string()));
         }
-        Expr::Filter(filter) if is_listed(FILTERS, filter.name) => {
-            arguments(&filter.args).chain(&filter.expr).collect()
+        (_, [Ident("row"), ..]) => {
+            "`row` is used by a column's name written out, such as row['City']".to_owned()
         }
-        Expr::Filter(filter) => {
-            let name = filter.name;
-            let reason = format!("it uses the filter `{name}`, which templates here do not have");
-            return Err(reason);
+        (_, [Ident(name), ..]) => {
+            format!("it does not know `{name}`; a column is written row['{name}']")
         }
-        Expr::Test(test) => arguments(&test.args).chain([&test.expr]).collect(),
-        Expr::Var(name) if name.id != "row" => {
-            let name = name.id;
-            let reason = format!("it does not know `{name}`; a column is written row['{name}']");
-            return Err(reason);
-        }
-        Expr::Var(_) | Expr::GetItem(_) | Expr::GetAttr(_) => {
-            let how = "`row` is used by a column's name written out, such as row['City']";
-            return Err(how.to_owned());
-        }
-        _ => {
-            let what = "it calls a function or makes a list, which templates here cannot";
-            return Err(what.to_owned());
-        }
-    };
-    let mut inner = inner.into_iter();
-    inner.try_for_each(|one| self::expression(one, columns))
-}
-
-fn arguments<'e>(arguments: &'e [CallArg<'e>]) -> impl Iterator<Item = &'e Expr<'e>> {
-    arguments.iter().map(|argument| match argument {
-        CallArg::Pos(value)
-        | CallArg::Kwarg(_, value)
-        | CallArg::PosSplat(value)
-        | CallArg::KwargSplat(value) => value,
+        _ => return Ok(None),
     })
-}
-
-/// The column in `row['Name']` or `row.name`.
-fn column_in<'e>(expression: &'e Expr<'_>) -> Option<&'e str> {
-    let (of, name) = match expression {
-        Expr::GetAttr(attribute) => (&attribute.expr, Some(attribute.name)),
-        Expr::GetItem(item) => match &item.subscript_expr {
-            Expr::Const(name) => (&item.expr, name.value.as_str()),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    name.filter(|_| matches!(of, Expr::Var(name) if name.id == "row"))
-}
-
-fn is_number(expression: &Expr<'_>) -> bool {
-    match expression {
-        Expr::Const(number) => number.value.is_number(),
-        Expr::Filter(filter) => is_listed(NUMBER_FILTERS, filter.name),
-        Expr::UnaryOp(op) => is_number(&op.expr),
-        Expr::BinOp(op) => {
-            !matches!(op.op, BinOpKind::Concat) && is_number(&op.left) && is_number(&op.right)
-        }
-        _ => false,
-    }
 }
 
 fn is_listed(names: &str, name: &str) -> bool {

@@ -130,7 +130,11 @@ pub fn filled(sentence: &str, fills: &[impl Display]) -> String {
     let told = pieces.map(|(at, piece)| {
         let mut numbered = (1..).zip(fills);
         let fill = numbered.find(|(number, _)| at % 2 == 1 && piece == number.to_string());
-        fill.map_or_else(|| piece.to_owned(), |(_, fill)| fill.to_string())
+        match fill {
+            Some((_, fill)) => fill.to_string(),
+            None if at % 2 == 1 => format!("{{{piece}}}"),
+            None => piece.to_owned(),
+        }
     });
     told.collect()
 }

@@ -9,7 +9,7 @@ use jiff::fmt::strtime;
 
 use super::aside::Example;
 use super::bind::{ContractRule, Mapping};
-use super::fields::{Condition, Field, Group, Source};
+use super::fields::{Condition, Field, Group};
 use super::invitation::{FieldValues, addresses, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
@@ -167,7 +167,7 @@ impl<'a> Visit<'a> {
 
     /// As its field is read, where it is one's; what is wrong with it is told of that one.
     fn identity_value(&mut self, field: &'a Field) -> Found<'a> {
-        let column = field.columns()[0];
+        let column = field.columns[0];
         let cell = self.row.cell(column);
         match field.read(column, cell) {
             Ok(Some(reading)) => Ok(Some(reading.text)),
@@ -211,8 +211,7 @@ impl<'a> Visit<'a> {
         let mut found: Vec<Found<'a>> = fields.map(|field| self.value(field)).collect();
         for (at, field) in group.fields.iter().enumerate() {
             if let Some(condition) = unmet(group, field, &found) {
-                let is_constant = matches!(field.source, Source::Constant(_));
-                if matches!(found[at], Ok(Some(_))) && !is_constant {
+                if matches!(found[at], Ok(Some(_))) {
                     let parent = group.fields[condition.parent].key.clone();
                     let value = condition.value.clone();
                     let fault = Fault::of("condition_unmet", &[&field.key, &parent, &value]);
@@ -233,24 +232,21 @@ impl<'a> Visit<'a> {
     }
 
     fn value(&mut self, field: &'a Field) -> Found<'a> {
-        match &field.source {
-            Source::Constant(text) => Ok(Some(Cow::Borrowed(text))),
-            Source::Template(template, columns) => self.render(template, columns, field),
-            Source::Columns(columns) => {
-                for &column in columns {
-                    let read = field.read(column, self.row.cell(column));
-                    if let Some(text) = self.note(column, field, read)? {
-                        return Ok(Some(text));
-                    }
-                }
-                Ok(None)
+        if let Some(template) = &field.template {
+            return self.render(template, field);
+        }
+        for &column in &field.columns {
+            let read = field.read(column, self.row.cell(column));
+            if let Some(text) = self.note(column, field, read)? {
+                return Ok(Some(text));
             }
         }
+        Ok(None)
     }
 
     /// A template's text for this row, read as the field's type. Nothing when all its columns are empty.
-    fn render(&mut self, template: &Template, columns: &[usize], field: &'a Field) -> Found<'a> {
-        let values = self.all(columns.iter(), |visit, &column| {
+    fn render(&mut self, template: &Template, field: &'a Field) -> Found<'a> {
+        let values = self.all(field.columns.iter(), |visit, &column| {
             let read = Kind::Text.read(visit.row.cell(column));
             visit.note(column, field, read)
         })?;
@@ -269,11 +265,11 @@ impl<'a> Visit<'a> {
         if let Some(empty) = values.iter().position(|value| value.is_empty()) {
             text = without_leftovers(text, &values);
             if text != made.trim() {
-                self.repair(columns[empty], field, made.clone(), text);
+                self.repair(field.columns[empty], field, made.clone(), text);
             }
         }
         let text = Cell::Text(text.to_owned());
-        match field.read_made(&text) {
+        match field.kind.read(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
             Err(fault) => Err(self.problem_of(field, &fault, &text.as_shown())),
         }
@@ -366,15 +362,12 @@ impl<'a> Visit<'a> {
 
     /// The column to point at for a field: of several the first that is filled.
     fn column(&self, field: &Field) -> Option<usize> {
-        match &field.source {
-            Source::Columns(columns) => {
-                let mut all = columns.iter();
-                let filled = all.find(|&&column| !self.row.cell(column).is_empty());
-                filled.or(columns.first()).copied()
-            }
-            Source::Template(_, columns) if columns.len() == 1 => columns.first().copied(),
-            Source::Template(..) | Source::Constant(_) => None,
+        if field.template.is_some() && field.columns.len() > 1 {
+            return None;
         }
+        let mut all = field.columns.iter();
+        let filled = all.find(|&&column| !self.row.cell(column).is_empty());
+        filled.or(field.columns.first()).copied()
     }
 
     fn name(&self, column: usize) -> Option<String> {

@@ -155,14 +155,14 @@ impl Mapping {
         let recipient = self.phone.iter().chain(&self.email).chain(told);
         let identity = self.identity.iter().flatten();
         let mut fields = self.fields().chain(identity).chain(recipient);
-        fields.any(|field| field.columns().contains(&at))
+        fields.any(|field| field.columns.contains(&at))
     }
 
     /// Whether a column of numbers has a number here.
     fn is_number(&self, at: usize, cell: &Cell) -> bool {
         self.fields().any(|field| {
             matches!(field.kind, Kind::Number { .. })
-                && field.columns().contains(&at)
+                && field.columns.contains(&at)
                 && matches!(field.kind.read(cell), Ok(Some(_)))
         })
     }
@@ -170,7 +170,7 @@ impl Mapping {
     /// Whether this may be a sum, or a count below whatever no form field is made of.
     fn is_sum(&self, at: usize, cell: &Cell) -> bool {
         let number = Kind::Number { decimal: None };
-        let is_free = || self.fields().all(|field| !field.columns().contains(&at));
+        let is_free = || self.fields().all(|field| !field.columns.contains(&at));
         self.is_number(at, cell) || is_free() && matches!(number.read(cell), Ok(Some(_)))
     }
 
@@ -178,7 +178,7 @@ impl Mapping {
     /// the phones.
     fn means_somebody(&self, row: &Row, must_be_read: bool) -> bool {
         let fields = self.phone.iter().chain(&self.email);
-        let cells = fields.flat_map(|field| field.columns().iter().map(move |&at| (field, at)));
+        let cells = fields.flat_map(|field| field.columns.iter().map(move |&at| (field, at)));
         let mut read = cells.map(|(field, column)| field.read(column, row.cell(column)));
         read.any(|read| read.map_or(!must_be_read, |read| read.is_some()))
     }

@@ -8,8 +8,8 @@ use jiff::civil;
 use sha2::{Digest, Sha256};
 
 use super::config::{Config, ContractConfig, RecipientConfig, SessionKind};
-use super::diagnostics::{ConfigProblem, refusal};
-use super::fields::{Binder, Field, Groups, Source};
+use super::diagnostics::refusal;
+use super::fields::{Binder, Field, Groups};
 use super::form::BindOptions;
 use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, is_left_out, listed};
 use super::invitation::BodyFrame;
@@ -67,7 +67,7 @@ fn sends_unknown(groups: &Groups, options: &BindOptions) -> bool {
 /// Read in another way, a column tells customers apart as another would.
 fn told_by(identity: &[Field], names: &[String]) -> String {
     let columns = identity.iter().map(|field| {
-        let column = fold(&names[field.columns()[0]]);
+        let column = fold(&names[field.columns[0]]);
         match &field.kind {
             Kind::Text => column,
             kind => format!("{column} {kind:?}"),
@@ -149,7 +149,10 @@ impl Mapping {
     /// The column in which a date is a bare number.
     pub fn serial_in(&self, row: &Row) -> Option<&str> {
         let is_date = |field: &&Field| matches!(field.kind, Kind::Date { .. });
-        let mut columns = self.fields().filter(is_date).flat_map(Field::columns);
+        let mut columns = self
+            .fields()
+            .filter(is_date)
+            .flat_map(|field| &field.columns);
         let serial = columns.find(|at| matches!(row.cell(**at), Cell::Number(_)))?;
         Some(&self.names[*serial])
     }
@@ -169,7 +172,7 @@ impl Mapping {
     /// Each field that columns feed, with their places: a row in which all of them are empty leaves the field empty.
     pub fn columns_of_fields(&self) -> IndexSet<(String, Vec<usize>)> {
         let fields = self.fields();
-        let fields = fields.map(|field| (field.key.clone(), field.columns().to_vec()));
+        let fields = fields.map(|field| (field.key.clone(), field.columns.clone()));
         fields.filter(|(_, columns)| !columns.is_empty()).collect()
     }
 }
@@ -180,7 +183,7 @@ fn values_of_example(
     [phone, email]: [&Option<Field>; 2],
     groups: &Groups,
 ) -> Vec<(usize, &'static str)> {
-    let feeds = |field: &Option<Field>, at| field.iter().any(|it| it.columns().contains(&at));
+    let feeds = |field: &Option<Field>, at| field.iter().any(|it| it.columns.contains(&at));
     let value = |(at, name): (usize, &String)| {
         let key = match name {
             _ if feeds(phone, at) => "phone".to_owned(),
@@ -189,7 +192,7 @@ fn values_of_example(
         };
         let mut fields = groups.values().flat_map(|group| &group.fields);
         let is_choice = fields
-            .any(|field| matches!(field.kind, Kind::Choice(_)) && field.columns().contains(&at));
+            .any(|field| matches!(field.kind, Kind::Choice(_)) && field.columns.contains(&at));
         let mut person = EXAMPLE_PERSON.iter().filter(|_| !is_choice);
         Some((at, person.find(|(end, _)| key.ends_with(end))?.1))
     };
@@ -231,19 +234,14 @@ impl<'a> Binder<'a> {
         } else {
             let found = [Role::Phone, Role::Email].map(|role| self.column_of_role(role));
             if found == [None, None] && self.problems.len() == problems_before {
-                let hint = "name a column `phoneNumber` or `email`, or write [recipient] phone = \"…\" into vlens-batch.toml; \
-                            a header that is not in the first row is found by --header-row";
-                let message = "no column says whom to invite";
-                self.problems.push(ConfigProblem::nowhere(message, hint));
+                let told = Error::of("config_invalid.no_recipient", &[]);
+                self.problems.push(told.into());
             }
             found
         };
-        let field = |key, columns: Option<Vec<usize>>, kind| {
-            Some(Field::new(key, Source::Columns(columns?), kind))
-        };
         [
-            field("phone", phone, self.phone()),
-            field("email", email, Kind::Email),
+            phone.map(|columns| Field::new("phone", columns, self.phone())),
+            email.map(|columns| Field::new("email", columns, Kind::Email)),
         ]
     }
 
@@ -264,7 +262,7 @@ impl<'a> Binder<'a> {
             self.used.insert(first.index);
             return Some(vec![first.index]);
         }
-        let problem = if others.iter().all(|column| column.name == first.name) {
+        let told = if others.iter().all(|column| column.name == first.name) {
             self.header.standing_twice(&candidates)
         } else {
             let (what, setting) = match role {
@@ -273,11 +271,9 @@ impl<'a> Binder<'a> {
                 Role::ContractType => ("the contract type", "[contract] column"),
             };
             let placed = self.header.placed(&candidates);
-            let message = format!("several columns could be {what}: {placed}");
-            let hint = format!("say which in vlens-batch.toml: {setting} = \"…\"");
-            ConfigProblem::nowhere(message, hint)
+            Error::of("config_invalid.columns", &[&what, &placed, &setting])
         };
-        self.problems.push(problem);
+        self.problems.push(told.into());
         None
     }
 
@@ -308,8 +304,8 @@ impl<'a> Binder<'a> {
         if types.is_none() && columns.is_none() && self.problems.len() == problems_before {
             types = self.types_of_headers();
         }
-        let told = |columns| Field::new("contract_type", Source::Columns(columns), Kind::Text);
-        let told = columns.map(told).map(Box::new);
+        let told = |columns| Box::new(Field::new("contract_type", columns, Kind::Text));
+        let told = columns.map(told);
         (types.is_some() || told.is_some()).then_some(ContractRule { types, told, words })
     }
 
@@ -322,10 +318,8 @@ impl<'a> Binder<'a> {
         if self.config.fields.is_none() && !named.is_empty() {
             return Some(sorted(&named));
         }
-        let hint = "give --contract-type ID, add a column `contractTypeId`, or write [contract] types = [ID] into \
-                    vlens-batch.toml";
-        let message = "nothing says to which contract type the customers are invited";
-        self.problems.push(ConfigProblem::nowhere(message, hint));
+        self.problems
+            .push(Error::of("config_invalid.no_type", &[]).into());
         None
     }
 
@@ -335,12 +329,10 @@ impl<'a> Binder<'a> {
         let fields = groups.values().flat_map(|group| &group.fields);
         let fields: Vec<&Field> = recipient.into_iter().flatten().chain(fields).collect();
         let field = |index| {
-            let is_fed =
-                |it: &&&Field| matches!(&it.source, Source::Columns(all) if all.contains(&index));
+            let is_fed = |it: &&&Field| it.template.is_none() && it.columns.contains(&index);
             let kind = fields.iter().find(is_fed).map(|it| it.kind.clone());
             let kind = kind.filter(|kind| !matches!(kind, Kind::Choice(_)));
-            let source = Source::Columns(vec![index]);
-            Field::new("identity", source, kind.unwrap_or(Kind::Text))
+            Field::new("identity", vec![index], kind.unwrap_or(Kind::Text))
         };
         Some(positions.into_iter().map(field).collect())
     }

@@ -366,26 +366,22 @@ impl Config {
         let contract = &self.contract;
         for types in contract.all_types() {
             if types.get_ref().0.iter().any(|id| id.0 < 1) {
-                let message = "a contract type is a number from 1 on";
-                reading.refuse(types.span(), message, "such as [414]");
+                reading.refuse(types.span(), Error::of("config_invalid.type_number", &[]));
             }
         }
-        match (&contract.types, &contract.column, &contract.values) {
+        let (span, name) = match (&contract.types, &contract.column, &contract.values) {
             (Some(types), column, values) if column.is_some() || values.is_some() => {
-                let hint = "`types` for the same contract types in every row, `column` for a column that tells";
-                let message = "`types` and `column` exclude each other";
-                reading.refuse(types.span(), message, hint);
+                (types.span(), "config_invalid.types_twice")
             }
             (None, None, Some(values)) if reading.is_whole(&["contract"]) => {
-                let hint = "add column = \"…\", the column that holds these values";
-                reading.refuse(values.span(), "`values` needs a `column`", hint);
+                (values.span(), "config_invalid.values_alone")
             }
             (None, Some(_), Some(values)) if values.get_ref().is_empty() => {
-                let hint = "such as { \"Personal loan\" = 414 }; leave it out when the cells hold the ids themselves";
-                reading.refuse(values.span(), "`values` is empty", hint);
+                (values.span(), "config_invalid.values_empty")
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        reading.refuse(span, Error::of(name, &[]));
     }
 }
 
@@ -409,27 +405,26 @@ impl FieldConfig {
             self.value.as_ref().map(|_| "\"value\""),
         ];
         if visible(key).is_empty() {
-            let hint = "name the form's field that it fills, such as fullName";
-            reading.refuse(span.clone(), "a field has no key", hint);
+            reading.refuse(span.clone(), Error::of("config_invalid.no_key", &[]));
         }
-        match sources.into_iter().flatten().collect::<Vec<_>>()[..] {
-            [_] => {}
-            [] => {
-                let message = format!("the field `{key}` has no value to send");
-                let hint = "give it a `column`, a `template` or a `value`";
-                reading.refuse(span.clone(), message, hint);
-            }
-            ref given => {
-                let given = given.join(" and ");
-                let message = format!("the field `{key}` has several values to send: {given}");
-                reading.refuse(span.clone(), message, "keep one of them");
-            }
+        let told = match sources.into_iter().flatten().collect::<Vec<_>>()[..] {
+            [_] => None,
+            [] => Some(Error::of("config_invalid.no_value", &[&key])),
+            ref all => Some(Error::of(
+                "config_invalid.values",
+                &[&key, &all.join(" and ")],
+            )),
+        };
+        if let Some(told) = told {
+            reading.refuse(span.clone(), told);
         }
         if let Some(text) = &self.template
             && let Err(reason) = Template::new(text.get_ref())
         {
-            let message = format!("the template cannot be used: {reason}");
-            reading.refuse(text.span(), message, "");
+            reading.refuse(
+                text.span(),
+                Error::of("config_invalid.template", &[&reason]),
+            );
         }
         let columns = self.column.iter().flat_map(|columns| &columns.get_ref().0);
         let mut names = columns.map(|name| name.as_str()).chain([key]);
@@ -440,9 +435,10 @@ impl FieldConfig {
         let output = output.map(|form| (form, check_date_format(form.get_ref())));
         for (name, checked) in [("input", input), ("output", output)] {
             if let Some((form, Err(reason))) = checked {
-                let message = format!("`{name}` cannot be used: {reason}");
-                let hint = "such as \"%d/%m/%Y\" for 31/12/1990";
-                reading.refuse(form.span(), message, hint);
+                reading.refuse(
+                    form.span(),
+                    Error::of("config_invalid.date_form", &[&name, &reason]),
+                );
             }
         }
         self.check_options(reading);
@@ -463,13 +459,9 @@ impl FieldConfig {
         ] {
             let Some(span) = span else { continue };
             if self.value.is_some() {
-                let message =
-                    format!("`{option}` means nothing beside `value`, which is sent as it stands");
-                reading.refuse(span, message, "take one of the two out");
+                reading.refuse(span, Error::of("config_invalid.beside_value", &[&option]));
             } else if let Some(owner) = owner.filter(|owner| *owner != self.field_type()) {
-                let hint = format!("add type = \"{owner}\", or take `{option}` out");
-                let message = format!("`{option}` belongs to type = \"{owner}\"");
-                reading.refuse(span, message, hint);
+                reading.refuse(span, Error::of("config_invalid.option", &[&option, &owner]));
             }
         }
     }

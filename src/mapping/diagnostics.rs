@@ -53,13 +53,21 @@ impl fmt::Debug for Origin {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigProblem {
-    /// What is wrong, in one sentence.
-    pub message: String,
+    /// What is wrong, in one sentence that does not name the file.
+    pub told: Error,
     /// Where, as a byte range of the TOML; none when the fault is in no line (a file without headers, say).
     pub span: Option<Range<usize>>,
-    /// What to do about it; may be empty.
-    pub hint: String,
     pub shown: Shown,
+}
+
+impl From<Error> for ConfigProblem {
+    fn from(told: Error) -> Self {
+        ConfigProblem {
+            told,
+            span: None,
+            shown: Shown::Whole,
+        }
+    }
 }
 
 /// What of a problem's line may be seen.
@@ -74,22 +82,9 @@ pub(crate) enum Shown {
 }
 
 impl ConfigProblem {
-    pub fn at(span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn at(span: Range<usize>, shown: Shown, told: Error) -> Self {
         let span = Some(span);
-        ConfigProblem {
-            span,
-            ..ConfigProblem::nowhere(message, hint)
-        }
-    }
-
-    /// A problem that no line is to blame for.
-    pub fn nowhere(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        ConfigProblem {
-            message: message.into(),
-            span: None,
-            hint: hint.into(),
-            shown: Shown::Whole,
-        }
+        ConfigProblem { told, span, shown }
     }
 
     fn drawn(&self, origin: &Origin, title: &str) -> String {
@@ -107,7 +102,7 @@ impl ConfigProblem {
                 title = format!("{name}, line {number}: {title}");
             }
         }
-        let help = Some(&self.hint).filter(|hint| !hint.is_empty());
+        let help = self.told.hint.as_ref();
         let help = help.map(|hint| Level::HELP.message(hint));
         let group = Group::with_title(Level::ERROR.primary_title(&title));
         let renderer = Renderer::styled().decor_style(DecorStyle::Ascii);
@@ -125,26 +120,24 @@ pub(crate) fn refusal(
     problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
     if problems.len() > MOST_PROBLEMS {
         let more = problems.split_off(MOST_PROBLEMS).len();
-        problems.push(ConfigProblem::nowhere(format!("{more} more problems"), ""));
+        problems.push(Error::of("config_invalid.more", &[&more]).into());
     }
-    let mut all = problems.into_iter().map(|problem| {
-        let message = format!(
-            "{}: {}",
-            sheet.unwrap_or(&origin.file_name),
-            problem.message
-        );
+    let file = sheet.unwrap_or(&origin.file_name);
+    let mut all = problems.into_iter().map(|mut problem| {
+        problem.told.hint.take_if(|hint| hint.is_empty());
+        let message = format!("{file}: {}", problem.told.message);
         // The drawn line names the config.
-        let title = sheet.map_or(&problem.message, |_| &message);
+        let title = sheet.map_or(&problem.told.message, |_| &message);
         Error {
             excerpt: Some(problem.drawn(origin, title)),
-            hint: Some(problem.hint).filter(|hint| !hint.is_empty()),
-            ..Error::of("config_invalid", &[&message])
+            message,
+            ..problem.told
         }
     });
     let first = all.next();
     Error {
         others: all.collect(),
-        ..first.unwrap_or_else(|| Error::of("config_invalid", &[&"The config cannot be used."]))
+        ..first.unwrap_or_else(|| Error::of("config_invalid", &[]))
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::config::{Columns, Config, DEFAULT_DATE_OUTPUT, Entries, FieldConfig, Text, TypeKey};
-use super::diagnostics::ConfigProblem;
+use super::diagnostics::{ConfigProblem, Shown};
 use super::form::{BindOptions, TypeForm, choice_pairs, type_of};
 use super::guess::is_of_another_person;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
@@ -15,6 +15,7 @@ use super::names::{did_you_mean, fold_choice, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
 use super::words::{Role, names_a_birth_date};
+use crate::error::Error;
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Note, Row};
 
 /// How many fields a note lists: those of any real form.
@@ -25,24 +26,16 @@ const FIELDS_SHOWN: usize = 40;
 pub(crate) struct Field {
     /// The key that it is sent under, or the part of the invitation that it is (`phone`): by it problems name it.
     pub key: String,
-    pub source: Source,
+    /// The positions of the columns that it is made of: the first that is filled counts. None: the same for every row, its default.
+    pub columns: Vec<usize>,
+    /// Makes one value of all of them, which are in its order.
+    pub template: Option<Box<Template>>,
     pub kind: Kind,
-    /// The form's own choices, when the type alone does not tell whether the value is among them.
-    among: Option<Choices>,
     pub required: bool,
     pub default: Option<String>,
     pub condition: Option<Condition>,
-    /// What each of its columns proves of how it writes its values, and how it is read by that.
-    by_column: BTreeMap<usize, (Evidence, Kind)>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Source {
-    /// The first of these columns that is filled.
-    Columns(Vec<usize>),
-    /// A template, with the positions of its columns in its own order.
-    Template(Box<Template>, Vec<usize>),
-    Constant(String),
+    /// What each of its columns proves of how it writes its values.
+    by_column: BTreeMap<usize, Evidence>,
 }
 
 /// The field shows only when its parent has this value.
@@ -67,12 +60,12 @@ pub(crate) struct Group {
 pub(crate) type Groups = BTreeMap<Option<ContractTypeId>, Group>;
 
 impl Field {
-    pub fn new(key: &str, source: Source, kind: Kind) -> Self {
+    pub fn new(key: &str, columns: Vec<usize>, kind: Kind) -> Self {
         Field {
             key: key.to_owned(),
-            source,
+            columns,
+            template: None,
             kind,
-            among: None,
             required: false,
             default: None,
             condition: None,
@@ -80,60 +73,29 @@ impl Field {
         }
     }
 
-    /// The positions of all columns that it is made of.
-    pub fn columns(&self) -> &[usize] {
-        match &self.source {
-            Source::Columns(columns) | Source::Template(_, columns) => columns,
-            Source::Constant(_) => &[],
-        }
-    }
-
     /// Whether it is read by a convention which only its columns can settle.
     pub fn is_open(&self) -> bool {
-        matches!(self.source, Source::Columns(_)) && self.kind.is_open()
+        self.template.is_none() && !self.columns.is_empty() && self.kind.is_open()
     }
 
     /// Takes a row into account before the first is mapped.
     pub fn see(&mut self, row: &Row) {
-        if let (true, Source::Columns(columns)) = (self.is_open(), &self.source) {
-            for &column in columns {
-                let by_column = self.by_column.entry(column);
-                let (evidence, kind) =
-                    by_column.or_insert_with(|| (Evidence::default(), self.kind.clone()));
-                evidence.see(kind, row.cell(column));
-                if let Ok(Some(convention)) = evidence.verdict() {
-                    kind.settle(convention);
-                }
+        if self.is_open() {
+            for &column in &self.columns {
+                let evidence = self.by_column.entry(column).or_default();
+                evidence.see(&self.kind, row.cell(column));
             }
         }
     }
 
     /// What a cell says in one of the columns, by what that has proved.
     pub fn read<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
-        let Some((evidence, kind)) = self.by_column.get(&column) else {
-            return self.read_made(cell);
-        };
+        let evidence = self.by_column.get(&column).copied().unwrap_or_default();
         evidence.vouches_for(cell)?;
         match evidence.verdict() {
-            Err(conflict) if kind.depends_on_convention(cell) => Err(conflict),
-            Err(_) => self.read_made(cell),
-            Ok(_) => self.among(kind.read(cell)?),
+            Err(conflict) if self.kind.depends_on_convention(cell) => Err(conflict),
+            verdict => self.kind.read_by(verdict.unwrap_or_default(), cell),
         }
-    }
-
-    /// What a cell says that is made of several.
-    pub fn read_made<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
-        self.among(self.kind.read(cell)?)
-    }
-
-    /// Holds a value against the form's choices, where its type alone does not.
-    fn among<'a>(&'a self, read: Option<Reading<'a>>) -> Result<Option<Reading<'a>>, Fault> {
-        let (Some(reading), Some(choices)) = (&read, &self.among) else {
-            return Ok(read);
-        };
-        let text = choices.read(&reading.text)?.text;
-        let repaired = reading.repaired;
-        Ok(Some(Reading { text, repaired }))
     }
 }
 
@@ -148,6 +110,9 @@ pub(crate) struct Binder<'a> {
     /// Positions of the columns that feed something.
     pub used: BTreeSet<usize>,
 }
+
+/// Columns, and the template that makes one value of them.
+type MadeOf = (Vec<usize>, Option<Box<Template>>);
 
 /// A form field as it is configured, and the form that it has to fit.
 struct Entry<'b> {
@@ -165,8 +130,9 @@ impl<'a> Binder<'a> {
         }
     }
 
-    pub fn refuse_at(&mut self, span: Range<usize>, message: String, hint: impl Into<String>) {
-        self.problems.push(ConfigProblem::at(span, message, hint));
+    pub fn refuse_at(&mut self, span: Range<usize>, told: Error) {
+        self.problems
+            .push(ConfigProblem::at(span, Shown::Whole, told));
     }
 
     /// The positions of the columns that the config names in one place; what the sheet lacks is noted there.
@@ -184,7 +150,7 @@ impl<'a> Binder<'a> {
         for name in names {
             match self.header.find(name) {
                 Ok(column) => positions.push(column.index),
-                Err(problem) => self.refuse_at(place.clone(), problem.message, problem.hint),
+                Err(told) => self.refuse_at(place.clone(), told),
             }
         }
         self.used.extend(&positions);
@@ -210,66 +176,66 @@ impl<'a> Binder<'a> {
         let form = TypeForm::new(Some(id), &self.options.forms);
         let mut fields = Vec::new();
         for (key, config) in entries {
-            if let Some(problem) = form.unknown(key.get_ref(), &format!("`{key}`")) {
-                self.refuse_at(key.span(), problem.message, problem.hint);
+            if let Some(told) = form.unknown(key.get_ref(), &format!("`{key}`")) {
+                self.refuse_at(key.span(), told);
             }
             let (config, form) = (config.get_ref(), &form);
-            let entry = Entry { key, config, form };
-            let source = self.source(&entry);
-            fields.extend(self.field(&entry, source));
+            let made_of = self.made_of(config);
+            fields.extend(self.field(&Entry { key, config, form }, made_of));
         }
         self.whole(fields, &form)
     }
 
-    fn source(&mut self, entry: &Entry<'_>) -> Option<Source> {
-        let config = entry.config;
+    fn made_of(&mut self, config: &FieldConfig) -> Option<MadeOf> {
         if let Some(columns) = &config.column {
-            return self.positions(columns).map(Source::Columns);
+            return Some((self.positions(columns)?, None));
         }
-        if let Some(value) = &config.value {
-            return Some(Source::Constant(self.own_text(value, entry)));
-        }
-        let text = config.template.as_ref()?;
+        let Some(text) = &config.template else {
+            return Some((Vec::new(), None));
+        };
         let template = Template::new(text.get_ref()).ok()?;
         let names = template.columns.iter().map(String::as_str);
         let columns = self.positions_of(names, &text.span())?;
-        Some(Source::Template(Box::new(template), columns))
+        Some((columns, Some(Box::new(template))))
     }
 
-    fn field(&mut self, entry: &Entry<'_>, source: Option<Source>) -> Option<Field> {
+    fn field(&mut self, entry: &Entry<'_>, made_of: Option<MadeOf>) -> Option<Field> {
         let &Entry { key, config, form } = entry;
         let text = |text: &Option<Spanned<Text>>| Some(text.as_ref()?.get_ref().to_string());
         let name = key.get_ref();
         let own = config.field_type.as_ref().map(|own| *own.get_ref());
         let by_form = || form.field(name).map_or(FieldType::Text, type_of);
-        let kind = match own.unwrap_or_else(by_form) {
-            FieldType::Text => form.choices(name).map_or(Kind::Text, Kind::Choice),
-            FieldType::Choice => Kind::Choice(self.choices(entry)?),
-            FieldType::Number => Kind::Number {
+        let kind = match (own.unwrap_or_else(by_form), form.choices(name)) {
+            (FieldType::Choice, _) => Kind::Choice(self.choices(entry)?),
+            // Nothing else is taken by a form that offers choices.
+            (_, Some(choices)) => Kind::Choice(choices),
+            (FieldType::Text, None) => Kind::Text,
+            (FieldType::Number, None) => Kind::Number {
                 decimal: config.decimal.as_ref().map(|mark| *mark.get_ref()),
             },
-            FieldType::Date => {
+            (FieldType::Date, None) => {
                 let output = text(&config.output);
-                let output = output.as_deref().unwrap_or(DEFAULT_DATE_OUTPUT);
-                Kind::date(text(&config.input), output)
+                let output = output.unwrap_or_else(|| DEFAULT_DATE_OUTPUT.to_owned());
+                let input = text(&config.input);
+                Kind::Date { input, output }
             }
-            FieldType::Phone => self.phone(),
-            FieldType::Email => Kind::Email,
-            FieldType::Boolean => Kind::Boolean,
-            FieldType::EgyptNationalId => Kind::EgyptNationalId,
+            (FieldType::Phone, None) => self.phone(),
+            (FieldType::Email, None) => Kind::Email,
+            (FieldType::Boolean, None) => Kind::Boolean,
+            (FieldType::EgyptNationalId, None) => Kind::EgyptNationalId,
         };
-        let default = config.default.as_ref();
-        let default = default.map(|text| self.default(text, &kind, entry));
+        let default = match (&config.value, &config.default) {
+            (Some(text), _) => Some(self.own_text(text, entry)),
+            (None, Some(text)) => Some(self.default(text, &kind, entry)),
+            (None, None) => None,
+        };
         let required = config.required.as_ref();
-        let is_free = matches!(
-            kind,
-            Kind::Number { .. } | Kind::Date { .. } | Kind::Boolean
-        );
+        let (columns, template) = made_of?;
         Some(Field {
-            among: form.choices(name).filter(|_| is_free),
+            template,
             required: required.is_some_and(|required| *required.get_ref()),
             default,
-            ..Field::new(name, source?, kind)
+            ..Field::new(name, columns, kind)
         })
     }
 
@@ -287,8 +253,8 @@ impl<'a> Binder<'a> {
         let values: Vec<&str> = options.map(|option| option.value.as_str()).collect();
         let all = || format!("its choices are: {}", values.join(", "));
         let hint = did_you_mean(text, values.iter().copied()).unwrap_or_else(all);
-        let message = format!("`{text}` is not among the form's choices of `{key}`");
-        self.refuse_at(written.span(), message, hint);
+        let told = Error::of("config_invalid.choice", &[&text, key, &hint]);
+        self.refuse_at(written.span(), told);
         text.to_owned()
     }
 
@@ -297,16 +263,18 @@ impl<'a> Binder<'a> {
         let text = self.own_text(written, entry);
         let cell = Cell::Text(text.clone());
         let as_sent = match kind {
-            Kind::Date { output, .. } => Kind::date(Some(output.clone()), output),
+            Kind::Date { output, .. } => Kind::Date {
+                input: Some(output.clone()),
+                output: output.clone(),
+            },
             other => other.clone(),
         };
         match (kind.read(&cell), as_sent.read(&cell)) {
             _ if entry.form.choices(entry.key.get_ref()).is_some() => text,
             (Ok(Some(reading)), _) => reading.text.into_owned(),
             (Err(fault), Err(_)) => {
-                let (key, reason) = (entry.key, fault.to_string());
-                let message = format!("the default of `{key}` does not fit: {reason}");
-                self.refuse_at(written.span(), message, "");
+                let told = Error::of("config_invalid.default", &[entry.key, &fault]);
+                self.refuse_at(written.span(), told);
                 text
             }
             // A word for nothing, such as `-`, is meant here, and a date may be written as it goes out.
@@ -326,9 +294,7 @@ impl<'a> Binder<'a> {
         let mut pairs: Vec<(String, String)> = own.collect();
         pairs.extend(form.field(key.get_ref()).into_iter().flat_map(choice_pairs));
         if pairs.is_empty() {
-            let message = format!("the field `{key}` is a choice, and nothing says of what");
-            let hint = "add choices = { \"as written\" = \"as sent\" }";
-            self.refuse_at(key.span(), message, hint);
+            self.refuse_at(key.span(), Error::of("config_invalid.no_choices", &[key]));
             return None;
         }
         Some(Choices::new(pairs))
@@ -344,10 +310,7 @@ impl<'a> Binder<'a> {
         for (value, meaning) in values {
             let folded = fold(value.get_ref());
             if meanings.get(&folded).is_some_and(|known| *known != meaning) {
-                let message =
-                    format!("`{value}` is written like another value that means something else");
-                let hint = "case, spaces, digits and letter variants make no difference";
-                self.refuse_at(value.span(), message, hint);
+                self.refuse_at(value.span(), Error::of("config_invalid.alike", &[value]));
             } else {
                 meanings.insert(folded, meaning);
             }
@@ -369,7 +332,7 @@ impl<'a> Binder<'a> {
         self.notes.extend(form.unmapped(&keys));
         let is_named = |field: &Field, is_so: fn(&str) -> bool| {
             let all = self.header.columns.iter();
-            let fed = all.filter(|column| field.columns().contains(&column.index));
+            let fed = all.filter(|column| field.columns.contains(&column.index));
             let mut names = fed.map(|column| &column.name).chain([&field.key]);
             names.any(|name| is_so(name))
         };
@@ -453,14 +416,13 @@ impl<'a> Binder<'a> {
             }
             let placed = self.header.placed(&[column]);
             let header = self.header.shown(&column.name);
-            if let Some(problem) = form.unknown_header(&key, &placed, &header) {
-                self.problems.push(problem);
+            if let Some(told) = form.unknown_header(&key, &placed, &header) {
+                self.problems.push(told.into());
             } else if let Some(earlier) = fed.get(&key) {
                 let shown = self.header.shown(&key);
                 let placed = self.header.placed(&[earlier, column]);
-                let message = format!("several columns are the field `{shown}`: {placed}");
-                let hint = "rename all but one of them, or put `_` before the header";
-                self.problems.push(ConfigProblem::nowhere(message, hint));
+                let told = Error::of("config_invalid.field_twice", &[&shown, &placed]);
+                self.problems.push(told.into());
             } else {
                 self.used.insert(column.index);
                 fed.insert(key.clone(), column);
@@ -468,13 +430,13 @@ impl<'a> Binder<'a> {
                     field_type: Some(Spanned::new(0..0, form.type_of(&key))),
                     ..FieldConfig::default()
                 };
-                let source = Some(Source::Columns(vec![column.index]));
+                let made_of = Some((vec![column.index], None));
                 let entry = Entry {
                     key: &Spanned::new(0..0, key),
                     config: &config,
                     form: &form,
                 };
-                fields.extend(self.field(&entry, source));
+                fields.extend(self.field(&entry, made_of));
             }
         }
         let group = self.whole(fields, &form);

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::civil;
 
-use super::diagnostics::ConfigProblem;
 use super::header::parts;
 use super::names::{did_you_mean, fold, words};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
+use crate::error::Error;
 use crate::model::{ContractTypeId, FieldType, Form, FormField, Note};
 
 /// What binding needs besides config and columns.
@@ -92,31 +92,29 @@ impl<'a> TypeForm<'a> {
     }
 
     /// What is wrong with a key that the form lacks, when there is a form; where `whose` place it is.
-    pub fn unknown(&self, key: &str, whose: &str) -> Option<ConfigProblem> {
+    pub fn unknown(&self, key: &str, whose: &str) -> Option<Error> {
         let (id, form) = (self.id?, self.form?);
         let keys = || form.fields.iter().map(|field| field.key.as_str());
         if form.field(key).is_some() {
             return None;
         }
-        let message = format!("the form of contract type {id} has no field {whose}");
         let all = || format!("its fields are: {}", keys().collect::<Vec<_>>().join(", "));
         let hint = did_you_mean(key, keys()).unwrap_or_else(all);
-        Some(ConfigProblem::nowhere(message, hint))
+        Some(Error::of("config_invalid.no_field", &[&id, &whose, &hint]))
     }
 
     /// The same of a column that is a field by its header.
-    pub fn unknown_header(&self, key: &str, placed: &str, header: &str) -> Option<ConfigProblem> {
-        let mut problem = self.unknown(key, &format!("for the column {placed}"))?;
+    pub fn unknown_header(&self, key: &str, placed: &str, header: &str) -> Option<Error> {
+        let told = self.unknown(key, &format!("for the column {placed}"))?;
         let mut others = self.all.iter();
         let owner = others.find(|(_, form)| form_field(key, form).is_some());
-        let out = format!("to leave the column out, put `_` before its header: `_{header}`");
-        problem.hint = match owner {
-            Some((id, _)) => format!(
-                "it is one of contract type {id}: to send it only there, name the column `{id}.{key}`"
-            ),
-            None => format!("{}; {out}", problem.hint),
-        };
-        Some(problem)
+        Some(match owner {
+            Some((id, _)) => Error::of("config_invalid.field_of_another", &[&told, id, &key]),
+            None => {
+                let hint = told.hint.as_deref().unwrap_or_default();
+                Error::of("config_invalid.field_of_none", &[&told, &hint, &header])
+            }
+        })
     }
 
     /// The form's choices of a field; none when it is free.

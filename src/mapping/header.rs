@@ -10,10 +10,10 @@ use indexmap::IndexMap;
 use toml::Spanned;
 
 use super::config::{Columns, Config};
-use super::diagnostics::ConfigProblem;
 use super::names::{Shown, agreed, did_you_mean, fold, visible};
 use super::template;
 use super::words::Role;
+use crate::error::Error;
 use crate::model::{Column, ContractTypeId, RESULT_COLUMNS};
 
 /// For how many wrong names the nearest right one is looked for.
@@ -106,7 +106,7 @@ impl<'a> Header<'a> {
     }
 
     /// The column that a name means: the one so written, else the only one that folds alike.
-    pub fn find(&self, name: &str) -> Result<&'a Column, ConfigProblem> {
+    pub fn find(&self, name: &str) -> Result<&'a Column, Error> {
         let (written, wanted) = (name.trim(), fold(name));
         let mut alike = Vec::new();
         for (column, folded) in self.columns.iter().zip(&self.folded) {
@@ -121,23 +121,19 @@ impl<'a> Header<'a> {
             ([], []) => Err(self.missing(name)),
             ([], _) => {
                 let (name, placed) = (self.shown(name), self.placed(&alike));
-                let message = format!("`{name}` could be any of the columns {placed}");
-                Err(ConfigProblem::nowhere(
-                    message,
-                    "write it exactly as one of them is written",
-                ))
+                Err(Error::of("config_invalid.column_unsure", &[&name, &placed]))
             }
             _ => Err(self.standing_twice(&exact)),
         }
     }
 
-    fn missing(&self, name: &str) -> ConfigProblem {
+    fn missing(&self, name: &str) -> Error {
         let left = self.suggestions.get();
         self.suggestions.set(left.saturating_sub(1));
         let may_help = left > 0 && !self.shown.is_masked;
         let nearest = may_help.then(|| did_you_mean(name, self.names()));
         let hint = nearest.flatten().unwrap_or_else(|| self.listed());
-        ConfigProblem::nowhere(format!("the sheet has no column `{name}`"), hint)
+        Error::of("config_invalid.no_column", &[&name, &hint])
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -157,11 +153,12 @@ impl<'a> Header<'a> {
     }
 
     /// The error for a header that stands above several columns.
-    pub fn standing_twice(&self, columns: &[&Column]) -> ConfigProblem {
+    pub fn standing_twice(&self, columns: &[&Column]) -> Error {
         let name = self.shown(columns.first().map_or("", |column| &column.name));
-        let placed = self.placed(columns);
-        let message = format!("the header `{name}` stands above several columns: {placed}");
-        ConfigProblem::nowhere(message, "rename all but one of them in the sheet")
+        Error::of(
+            "config_invalid.header_twice",
+            &[&name, &self.placed(columns)],
+        )
     }
 
     /// `B "Phone" and D "phone"`.
@@ -269,7 +266,7 @@ mod tests {
         for (name, message, hint) in rows::<(&str, &str, &str)>("header.refused") {
             let error = header.find(name).expect_err("a refusal");
             assert_eq!(error.message, message);
-            assert!(error.hint.contains(hint), "{error:?}");
+            assert!(error.hint.unwrap_or_default().contains(hint), "{name}");
         }
     }
 }

@@ -7,11 +7,11 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::config::{Config, FollowConfig, Text};
-use super::diagnostics::ConfigProblem;
+use super::fields::Field;
 use super::guess::is_of_another_person;
 use super::header::Header;
 use super::names::{fold, fold_value};
-use super::value::{Evidence, Kind};
+use super::value::Kind;
 use super::words::WORDS;
 use crate::error::Error;
 use crate::model::{Cell, Column, Row, Stage, Timestamp};
@@ -27,7 +27,7 @@ pub struct Portal {
     /// The form fields that hold the same, where their names say so.
     keys: HashSet<String>,
     stage: Column,
-    at: Option<(Column, Kind)>,
+    at: Option<(Column, Field)>,
     /// Folded.
     signed: HashSet<String>,
 }
@@ -53,8 +53,14 @@ impl Portal {
         mut next: impl FnMut() -> Result<Option<Row>, Error>,
     ) -> Result<Portal, Error> {
         let header = Header::new(columns);
-        let unusable = unusable(file);
-        let no_column = |what, flag| unusable(no_column(&header, what, again, flag));
+        let unusable = |told: Error| {
+            let hint = told.hint.as_deref().unwrap_or_default();
+            Error::of("column_unknown", &[&file, &told, &hint])
+        };
+        let no_column = |what, flag| {
+            let all = header.listed();
+            Error::of("column_unknown.none", &[&file, &what, &all, &again, &flag])
+        };
         let named = &config.follow;
         let find = |name: &Option<Text>, words: &[String]| match name {
             Some(name) => header.find(name).map(Some).map_err(&unusable),
@@ -63,20 +69,18 @@ impl Portal {
         let stage = find(&named.stage, &WORDS.follow.stage)?
             .ok_or_else(|| no_column("tells how far a contract is", "--stage"))?;
         let at = find(&named.at, &WORDS.follow.at)?;
+        let date = Kind::Date {
+            input: None,
+            output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
+        };
+        let mut at = at.map(|it| (it.clone(), Field::new("at", vec![it.index], date)));
         let customer = find(&named.match_column, &[])?;
-        let mut date = Kind::date(None, "%Y-%m-%dT%H:%M:%SZ");
-        let mut evidence = Evidence::default();
         let mut sample = Vec::new();
         while let Some(row) = next()? {
-            if let Some(column) = at {
-                evidence.see(&date, row.cell(column.index));
-            }
+            at.iter_mut().for_each(|(_, at)| at.see(&row));
             if sample.len() < SAMPLED_ROWS {
                 sample.push(row);
             }
-        }
-        if let Ok(Some(convention)) = evidence.verdict() {
-            date.settle(convention);
         }
         let kind_of = |column: &Column| kind_of(column, &sample, config);
         let mut others = columns.iter().filter(|column| column.index != stage.index);
@@ -93,7 +97,7 @@ impl Portal {
             customer: customer.clone(),
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
-            at: at.map(|column| (column.clone(), date)),
+            at,
             signed: signed(config),
         })
     }
@@ -118,7 +122,7 @@ impl Portal {
         let at = self.at.as_ref();
         Some(Stage {
             is_signed: self.signed.contains(&fold(&name)),
-            at: at.and_then(|(column, kind)| moment_of(row.cell(column.index), kind)),
+            at: at.and_then(|(column, at)| moment_of(row.cell(column.index), at)),
             name,
         })
     }
@@ -152,15 +156,6 @@ impl Portal {
     }
 }
 
-fn unusable(file: &str) -> impl Fn(ConfigProblem) -> Error {
-    move |told| Error::of("column_unknown", &[&file, &told.message, &told.hint])
-}
-
-fn no_column(header: &Header<'_>, what: &str, again: &str, flag: &str) -> ConfigProblem {
-    let hint = format!("{}. Name one: {again} {flag} COLUMN", header.listed());
-    ConfigProblem::nowhere(format!("no column {what}"), hint)
-}
-
 /// The words, folded, that mean a signed contract.
 fn signed(config: &Config) -> HashSet<String> {
     match &config.follow.signed {
@@ -175,7 +170,7 @@ fn last_part(name: &str) -> &str {
 }
 
 /// The column with the most telling of these names; its header stands there once.
-fn by_name<'a>(header: &Header<'a>, names: &[String]) -> Result<Option<&'a Column>, ConfigProblem> {
+fn by_name<'a>(header: &Header<'a>, names: &[String]) -> Result<Option<&'a Column>, Error> {
     let means = |column: &Column, name: &String| fold(last_part(&column.name)) == fold(name);
     let column = |name| header.columns.iter().find(|column| means(column, name));
     let found = names.iter().find_map(column);
@@ -211,7 +206,7 @@ fn keys(config: &Config, column: &str) -> HashSet<String> {
 }
 
 /// A time without a zone is taken for UTC; a number of so many digits counts seconds since 1970, or thousandths of them.
-fn moment_of(cell: &Cell, kind: &Kind) -> Option<Timestamp> {
+fn moment_of(cell: &Cell, at: &Field) -> Option<Timestamp> {
     let shown = cell.as_shown();
     match shown.trim().parse().unwrap_or(0) {
         seconds @ 1_000_000_000..=9_999_999_999 => return Some(Timestamp(seconds * 1000)),
@@ -219,6 +214,7 @@ fn moment_of(cell: &Cell, kind: &Kind) -> Option<Timestamp> {
         _ => {}
     }
     let with_zone = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    let at = with_zone(shown.trim()).or_else(|| with_zone(&kind.read(cell).ok()??.text))?;
+    let read = || at.read(at.columns[0], cell).ok()?;
+    let at = with_zone(shown.trim()).or_else(|| with_zone(&read()?.text))?;
     Some(Timestamp(at.as_millisecond()))
 }

@@ -29,9 +29,6 @@ pub(crate) const ACCOUNT: [&str; 5] = [
 ];
 /// Names a database, in any of the ways that databases have.
 const REGISTER: &str = "register";
-/// Where secrets come from instead.
-const RIGHT_PLACES: &str = "take the line out: secrets come from VLENS_API_KEY, VLENS_USERNAME and VLENS_PASSWORD in the environment, or from the \
-                            files that VLENS_API_KEY_FILE and VLENS_PASSWORD_FILE name (the register's: VLENS_REGISTER_PASSWORD_FILE)";
 
 /// A TOML file that may be wrong in several places, read by serde nevertheless: what it refuses is noted and taken out, and
 /// it reads again.
@@ -67,11 +64,10 @@ impl<'t> Reading<'t> {
             reading.root.get_mut().clear();
         }
         for error in syntax_errors {
-            let message = format!("this is no valid TOML: {}", error.message());
+            let told = Error::of("config_invalid.no_toml", &[&error.message()]);
             let span = error.span().unwrap_or_default();
-            let shown = Shown::Key;
-            let problem = ConfigProblem::at(span, message, "");
-            reading.problems.push(ConfigProblem { shown, ..problem });
+            let problem = ConfigProblem::at(span, Shown::Key, told);
+            reading.problems.push(problem);
         }
         if let Some(own) = own {
             let (own, _) = DeTable::parse_recoverable(own);
@@ -105,26 +101,21 @@ impl<'t> Reading<'t> {
             let span = error.span().unwrap_or_default();
             let tells_words = error.message().contains([',', '\n']);
             let Some(place) = self.take_out(&span, tells_words) else {
-                self.refuse(span, error.message(), "");
+                self.refuse(span, Error::of("config_invalid.else", &[&error.message()]));
                 break;
             };
             if place.is_emptied {
                 continue;
             }
             let text = self.text.get(span.clone()).unwrap_or_default();
-            let (message, hint) = place.told(error.message(), text);
-            self.refuse(span, message, hint);
+            self.refuse(span, place.told(error.message(), text));
         }
         T::default()
     }
 
-    pub fn refuse(
-        &mut self,
-        span: Range<usize>,
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        self.problems.push(ConfigProblem::at(span, message, hint));
+    pub fn refuse(&mut self, span: Range<usize>, told: Error) {
+        self.problems
+            .push(ConfigProblem::at(span, Shown::Whole, told));
     }
 
     /// Whether nothing below this path was taken out, so that what lacks there was never written.
@@ -200,7 +191,7 @@ fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>, at_once: bool) -> Op
 impl Place {
     /// What serde says of it, for people, and advice. Messages of ours are a predicate, and advice in a second line; serde's own
     /// end with what it expected.
-    fn told(&self, message: &str, text: &str) -> (String, String) {
+    fn told(&self, message: &str, text: &str) -> Error {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         let (last, outside) = path.split_last().unwrap_or((&"", &[]));
         let section = |path: &[&str]| match path {
@@ -216,15 +207,12 @@ impl Place {
         let expected = expected.map_or("", |(_, expected)| expected);
         let words = || expected.split('`').skip(1).step_by(2);
         if let Some((what, hint)) = message.split_once('\n') {
-            return (format!("{subject} {what}"), hint.to_owned());
+            return Error::of("config_invalid.not_so", &[&subject, &what, &hint]);
         }
         if self.is_key {
             let known = || format!("known here: {}", words().collect::<Vec<_>>().join(", "));
             let hint = did_you_mean(last, words()).unwrap_or_else(known);
-            return (
-                format!("unknown key `{last}` in {}", section(outside)),
-                hint,
-            );
+            return Error::of("config_invalid.key", &[last, &section(outside), &hint]);
         }
         let quoted: Vec<String> = words().map(|word| format!("\"{word}\"")).collect();
         let meant = match expected {
@@ -239,8 +227,10 @@ impl Place {
             other => other,
         };
         let hint = did_you_mean(text.trim_matches(['"', '\'']), words());
-        let message = format!("{subject} must be {meant}");
-        (message, hint.unwrap_or_default())
+        Error::of(
+            "config_invalid.kind",
+            &[&subject, &meant, &hint.unwrap_or_default()],
+        )
     }
 }
 
@@ -325,22 +315,19 @@ fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProb
         let secret = if may_be_told {
             None
         } else if is_ours && names_a_secret(name) {
-            let message = format!("`{name}` is a secret, and secrets do not belong in this file");
-            Some(ConfigProblem::at(key.span(), message, RIGHT_PLACES))
+            Some((key.span(), Error::of("config_invalid.secret", &[&name])))
         } else if path[0] != "fields" && login.is_some() {
-            let hint = if is_register {
-                "take the password out of it, as in postgres://ROLE@HOST/DATABASE; VLENS_REGISTER_PASSWORD_FILE names the file that it is in"
+            let told = if is_register {
+                Error::of("config_invalid.login.register", &[&name])
             } else {
-                "take the part before `@` out of it"
+                Error::of("config_invalid.login", &[&name])
             };
-            let message = format!("the address in `{name}` holds a user or a password");
-            Some(ConfigProblem::at(value.span(), message, hint))
+            Some((value.span(), told))
         } else {
             None
         };
-        let shown = Shown::Number;
         match (secret, value.get_ref()) {
-            (Some(secret), _) => found.push(ConfigProblem { shown, ..secret }),
+            (Some((span, told)), _) => found.push(ConfigProblem::at(span, Shown::Number, told)),
             (None, DeValue::Table(inner)) => find_secrets(inner, path, found),
             _ => {}
         }

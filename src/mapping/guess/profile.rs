@@ -5,7 +5,7 @@ use indexmap::IndexSet;
 use super::headers::is_arabic;
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{
-    self, Choices, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of,
+    self, Choices, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, Reading, group_of,
 };
 use crate::mapping::words::WORDS;
 use crate::model::{Cell, Fault, mask, mask_date};
@@ -105,7 +105,7 @@ impl Profile {
             }),
             order,
             has_open_dates: order.is_none()
-                && open.any(|cell| date(None, None).depends_on_convention(cell)),
+                && open.any(|cell| date(None).depends_on_convention(cell)),
             date_forms: date_forms(&texts),
             is_filled: all.iter().any(|cell| !says_nothing(cell)),
             distinct,
@@ -210,17 +210,20 @@ fn says_nothing(cell: &Cell) -> bool {
 
 /// Whether a cell holds such a value. A date that may be a day off is one: the check tells.
 fn reads(kind: &Kind, cell: &Cell) -> bool {
-    match kind.read(cell) {
+    is_read(&kind.read(cell))
+}
+
+fn is_read(read: &Result<Option<Reading<'_>>, Fault>) -> bool {
+    match read {
         Ok(value) => value.is_some(),
-        Err(fault) => fault == Fault::of("date_shifted", &[]),
+        Err(fault) => *fault == Fault::of("date_shifted", &[]),
     }
 }
 
-fn date(input: Option<&str>, order: Option<DateOrder>) -> Kind {
+fn date(input: Option<&str>) -> Kind {
     Kind::Date {
         input: input.map(str::to_owned),
         output: "%Y-%m-%d".to_owned(),
-        order,
     }
 }
 
@@ -228,7 +231,7 @@ fn date(input: Option<&str>, order: Option<DateOrder>) -> Kind {
 fn proven_order(values: &[&Cell]) -> Option<DateOrder> {
     let mut evidence = Evidence::default();
     for cell in values {
-        evidence.see(&date(None, None), cell);
+        evidence.see(&date(None), cell);
     }
     match evidence.verdict() {
         Ok(Some(Convention::Dates(order))) => Some(order),
@@ -241,19 +244,20 @@ fn date_forms(texts: &[&Cell]) -> [Option<&'static str>; 2] {
     DATE_FORMS.map(|forms| {
         let mut forms = forms.into_iter().filter(|_| !texts.is_empty());
         forms.find(|form| {
-            let kind = date(Some(form), None);
+            let kind = date(Some(form));
             texts.iter().all(|cell| reads(&kind, cell))
         })
     })
 }
 
 fn is_date(cell: &Cell) -> bool {
-    let mut orders = [DateOrder::DayMonth, DateOrder::MonthDay]
-        .map(Some)
-        .into_iter();
+    let mut orders = [DateOrder::DayMonth, DateOrder::MonthDay].into_iter();
     match cell {
         Cell::Date(_) => true,
-        Cell::Text(_) => orders.any(|order| reads(&date(None, order), cell)),
+        Cell::Text(_) => orders.any(|order| {
+            let order = Some(Convention::Dates(order));
+            is_read(&date(None).read_by(order, cell))
+        }),
         // A number cell can be read as a date's serial number, which proves nothing.
         _ => false,
     }
@@ -261,7 +265,7 @@ fn is_date(cell: &Cell) -> bool {
 
 fn is_compact_date(cell: &Cell, text: &str) -> bool {
     let is_recent = text.starts_with("19") || text.starts_with("20");
-    is_recent && text.len() == 8 && reads(&date(Some("%Y%m%d"), None), cell)
+    is_recent && text.len() == 8 && reads(&date(Some("%Y%m%d")), cell)
 }
 
 /// A part of a whole, from 0 to 1; of nothing, 0.

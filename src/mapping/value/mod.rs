@@ -30,16 +30,14 @@ pub enum Kind {
     Text,
     /// A number: Western digits, `.`, no separators for thousands.
     Number {
-        /// What comes before the fraction in texts: as the mapping says, or as the column proves.
+        /// What comes before the fraction in texts, as the mapping says.
         decimal: Option<DecimalMark>,
     },
     Date {
-        /// The strptime form of text cells; without it ISO, or `order`.
+        /// The strptime form of text cells; without it ISO, or as the column proves.
         input: Option<String>,
         /// The strftime form that goes out.
         output: String,
-        /// The column's order of day and month, as its values prove it.
-        order: Option<DateOrder>,
     },
     /// A phone number, sent as E.164.
     Phone {
@@ -168,19 +166,19 @@ fn as_shown(given: Given<'_>) -> Result<Cow<'_, str>, Fault> {
 }
 
 impl Kind {
-    /// A date whose column has not told its order.
-    pub(crate) fn date(input: Option<String>, output: &str) -> Kind {
-        Kind::Date {
-            input,
-            output: output.to_owned(),
-            order: None,
-        }
-    }
-
     /// Reads a cell; `None` when it is empty but for white space and invisible characters, or says that there is nothing.
     pub fn read<'a>(&'a self, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        self.read_by(None, cell)
+    }
+
+    /// The same by what the column proves.
+    pub fn read_by<'a>(
+        &'a self,
+        proved: Option<Convention>,
+        cell: &'a Cell,
+    ) -> Result<Option<Reading<'a>>, Fault> {
         let given = match cell {
-            Cell::Text(raw) => return self.read_text(raw),
+            Cell::Text(raw) => return self.read_text(raw, proved),
             Cell::Empty => return Ok(None),
             Cell::Number(number) if number.is_finite() => Given::Number(*number),
             Cell::Boolean(boolean) => Given::Boolean(*boolean),
@@ -191,10 +189,14 @@ impl Kind {
             Cell::Undecodable(_) => return Err(Fault::of("undecodable", &[])),
             Cell::Number(_) | Cell::Error(_) => return Err(Fault::of("cell_error", &[])),
         };
-        self.read_given(given).map(Some)
+        self.read_given(given, proved).map(Some)
     }
 
-    fn read_text<'a>(&'a self, raw: &'a str) -> Result<Option<Reading<'a>>, Fault> {
+    fn read_text<'a>(
+        &'a self,
+        raw: &'a str,
+        proved: Option<Convention>,
+    ) -> Result<Option<Reading<'a>>, Fault> {
         let trimmed = text::trim(raw);
         if trimmed.is_empty() {
             return Ok(None);
@@ -207,22 +209,27 @@ impl Kind {
             return Ok(None);
         }
         let mut reading = match clean.text {
-            Cow::Borrowed(text) => self.read_given(Given::Text(text))?,
-            Cow::Owned(text) => self.read_given(Given::Text(&text))?.into_owned(),
+            Cow::Borrowed(text) => self.read_given(Given::Text(text), proved)?,
+            Cow::Owned(text) => self.read_given(Given::Text(&text), proved)?.into_owned(),
         };
         reading.repaired |= clean.repaired;
         Ok(Some(reading))
     }
 
-    fn read_given<'a>(&'a self, given: Given<'a>) -> Result<Reading<'a>, Fault> {
+    fn read_given<'a>(
+        &'a self,
+        given: Given<'a>,
+        proved: Option<Convention>,
+    ) -> Result<Reading<'a>, Fault> {
+        let (order, mark) = match proved {
+            Some(Convention::Dates(order)) => (Some(order), None),
+            Some(Convention::Numbers(mark)) => (None, Some(mark)),
+            None => (None, None),
+        };
         match self {
             Kind::Text => Ok(Reading::new(as_shown(given)?, false)),
-            Kind::Number { decimal } => number::read(given, *decimal),
-            Kind::Date {
-                input,
-                output,
-                order,
-            } => date::read(given, input.as_deref(), output, *order),
+            Kind::Number { decimal } => number::read(given, decimal.or(mark)),
+            Kind::Date { input, output } => date::read(given, input.as_deref(), output, order),
             Kind::Phone { country, landlines } => {
                 recipient::read_phone(given, *country, *landlines)
             }
@@ -250,15 +257,6 @@ impl Kind {
         matches!(self, Kind::Date { output, .. } if check_date_input(output, true).is_ok())
     }
 
-    /// Reads by this convention from now on.
-    pub fn settle(&mut self, convention: Convention) {
-        match (self, convention) {
-            (Kind::Date { order, .. }, Convention::Dates(proved)) => *order = Some(proved),
-            (Kind::Number { decimal }, Convention::Numbers(proved)) => *decimal = Some(proved),
-            _ => {}
-        }
-    }
-
     /// The convention that a cell can only be read by.
     pub fn proof(&self, cell: &Cell) -> Option<Convention> {
         let Cell::Text(raw) = cell else { return None };
@@ -280,10 +278,8 @@ impl Kind {
             _ => return false,
         };
         let [one, other] = conventions.map(|convention| {
-            let mut kind = self.clone();
-            kind.settle(convention);
-            let reading = kind.read(cell).ok().flatten();
-            reading.map(|reading| reading.text.into_owned())
+            let reading = self.read_by(Some(convention), cell).ok().flatten();
+            reading.map(|reading| reading.text)
         });
         one != other
     }

@@ -108,12 +108,10 @@ impl<'a> TypeForm<'a> {
         let told = self.unknown(key, &format!("for the column {placed}"))?;
         let mut others = self.all.iter();
         let owner = others.find(|(_, form)| form_field(key, form).is_some());
+        let hint = told.hint.as_deref().unwrap_or_default();
         Some(match owner {
             Some((id, _)) => Error::of("config_invalid.field_of_another", &[&told, id, &key]),
-            None => {
-                let hint = told.hint.as_deref().unwrap_or_default();
-                Error::of("config_invalid.field_of_none", &[&told, &hint, &header])
-            }
+            None => Error::of("config_invalid.field_of_none", &[&told, &hint, &header]),
         })
     }
 

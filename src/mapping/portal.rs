@@ -77,7 +77,9 @@ impl Portal {
         let customer = find(&named.match_column, &[])?;
         let mut sample = Vec::new();
         while let Some(row) = next()? {
-            at.iter_mut().for_each(|(_, at)| at.see(&row));
+            if let Some((_, at)) = &mut at {
+                at.see(&row);
+            }
             if sample.len() < SAMPLED_ROWS {
                 sample.push(row);
             }

@@ -26,6 +26,7 @@ const LONGEST_TEMPLATE: usize = 4 * 1024;
 const FILTERS: &str = "abs capitalize d default first float int last length lower replace round string title trim upper";
 /// Those of them that give a number, whatever they are given.
 const NUMBER_FILTERS: &str = "abs float int length round";
+const BLOCKS: &str = "if elif else endif";
 /// Words that are no names.
 const OPERATORS: &str = "if else and or not in is true false none True False None";
 
@@ -135,69 +136,65 @@ pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
     let mut columns = IndexSet::new();
     for at in 0..tokens.len() {
         let (before, rest) = tokens.split_at(at);
-        columns.extend(column_at(before, rest)?);
+        if let Some(column) = column_in(rest) {
+            columns.insert(column.to_owned());
+        } else if let Some(reason) = refused(before, rest) {
+            return Err(reason);
+        }
     }
     Ok(columns.into_iter().collect())
 }
 
-/// The column that the first of the tokens to come names, if any; why a template must not have it here.
-fn column_at(before: &[Token<'_>], rest: &[Token<'_>]) -> Result<Option<String>, String> {
-    use Token::{BlockStart, BracketClose, BracketOpen, Dot, Float, Ident, Int, Mul, ParenOpen};
-    Err(match (before, rest) {
-        ([.., BlockStart], [Ident("if" | "elif" | "else" | "endif"), ..])
-        | ([.., Ident("row"), Dot], [Ident(_), ..])
-        | ([.., Ident("is")] | [.., Ident("is"), Ident("not")], [Ident(_), ..])
-        | ([.., Int(_) | Float(_)], [Mul, Int(_) | Float(_), ..]) => return Ok(None),
-        ([.., Token::Pipe, Ident(filter)], [Mul, Int(_) | Float(_), ..])
-            if is_listed(NUMBER_FILTERS, filter) =>
-        {
-            return Ok(None);
-        }
-        ([.., Token::Pipe], [Ident(filter), ..]) if is_listed(FILTERS, filter) => return Ok(None),
-        ([.., BlockStart], _) => "it may hold values and `if`, and nothing else".to_owned(),
-        ([.., Token::Pipe], [Ident(name), ..]) => {
-            format!("it uses the filter `{name}`, which templates here do not have")
-        }
+/// The column in `row['Name']` or `row.name`.
+fn column_in<'t>(tokens: &'t [Token<'_>]) -> Option<&'t str> {
+    use Token::{BracketClose, BracketOpen, Dot, Ident, ParenOpen, Str};
+    match tokens {
+        [Ident("row"), Dot, Ident(_), ParenOpen, ..] => None,
+        [Ident("row"), Dot, Ident(name), ..]
+        | [Ident("row"), BracketOpen, Str(name), BracketClose, ..] => Some(name),
+        [
+            Ident("row"),
+            BracketOpen,
+            Token::String(name),
+            BracketClose,
+            ..,
+        ] => Some(name),
+        _ => None,
+    }
+}
+
+/// Why a template must not have the first of the tokens to come behind those before it.
+fn refused(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
+    use Token::{BlockStart, Dot, Float, Ident, Int, Mul, ParenOpen, Pipe};
+    let ends_a_number = || match before {
+        [.., Pipe, Ident(filter)] => is_listed(NUMBER_FILTERS, filter),
+        _ => matches!(before, [.., Int(_) | Float(_)]),
+    };
+    Some(match (before, rest) {
+        (_, [Mul, Int(_) | Float(_), ..]) if ends_a_number() => return None,
         (_, [Mul, ..]) => {
             "`*` is for numbers: write `|int` or `|float` behind a column, and the number last"
                 .to_owned()
         }
-        (_, [Ident(name), ..]) if is_listed(OPERATORS, name) => return Ok(None),
+        ([.., BlockStart], [Ident(name), ..]) if is_listed(BLOCKS, name) => return None,
+        ([.., BlockStart], _) => "it may hold values and `if`, and nothing else".to_owned(),
+        ([.., Pipe], [Ident(name), ..]) if is_listed(FILTERS, name) => return None,
+        ([.., Pipe], [Ident(name), ..]) => {
+            format!("it uses the filter `{name}`, which templates here do not have")
+        }
+        ([.., Ident("is")] | [.., Ident("is"), Ident("not")], [Ident(_), ..]) => return None,
+        (_, [Ident(name), ..]) if is_listed(OPERATORS, name) => return None,
         (_, [Ident("row"), Dot, Ident(_), ParenOpen, ..] | [Ident(_), ParenOpen, ..]) => {
             "it calls a function, which templates here cannot".to_owned()
         }
-        (_, [Ident("row"), Dot, Ident(name), ..])
-        | (
-            _,
-            [
-                Ident("row"),
-                BracketOpen,
-                Token::Str(name),
-                BracketClose,
-                ..,
-            ],
-        ) => {
-            return Ok(Some((*name).to_owned()));
-        }
-        (
-            _,
-            [
-                Ident("row"),
-                BracketOpen,
-                Token::String(name),
-                BracketClose,
-                ..,
-            ],
-        ) => {
-            return Ok(Some(name.to_string()));
-        }
+        ([.., Ident("row"), Dot], [Ident(_), ..]) => return None,
         (_, [Ident("row"), ..]) => {
             "`row` is used by a column's name written out, such as row['City']".to_owned()
         }
         (_, [Ident(name), ..]) => {
             format!("it does not know `{name}`; a column is written row['{name}']")
         }
-        _ => return Ok(None),
+        _ => return None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `vlens-batch` creates Vlens e-contracting invitations for a whole sheet of customers: each once, whatever is killed and
 //! whenever. `ARCHITECTURE.md` draws the house that these modules are the rooms of.
 
+mod clock;
 pub mod error;
 mod failpoint;
 pub mod model;

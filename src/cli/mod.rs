@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::clock;
 use crate::error::{Ended, Kind};
 use args::{Cli, Command, Global};
 use output::{Output, wrong_usage};
@@ -74,7 +75,7 @@ fn note_in_metrics(kind: Kind, path: &Path, global: &Global, sheet: Option<&Path
     let settings = Settings::find(global, sheet).ok();
     let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
     let metrics = Metrics::open(path, tenant.as_deref());
-    if let Err(error) = metrics.note_exit(kind.exit_code(), system::now()) {
+    if let Err(error) = metrics.note_exit(kind.exit_code(), clock::now()) {
         tracing::warn!("{error}");
     }
 }

@@ -1,18 +1,17 @@
-//! What the operating system gives and takes: clocks, signals, core dumps, the environment, who runs this and where his files are.
+//! What the operating system gives and takes: signals, core dumps, the environment, who runs this and where his files are.
 
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::output::Output;
 use crate::error::{Error, Kind};
-use crate::model::{Moment, Timestamp};
-use crate::send::{Clock, StopReason, StopSignal};
+use crate::send::{StopReason, StopSignal};
 
 /// Core dumps hold tokens and keys, and a file made under a loose umask is open to others.
 #[cfg(unix)]
@@ -110,56 +109,6 @@ fn user_folder(unix: (&str, &str), windows: (&str, &str)) -> Option<PathBuf> {
         (named, path_variable("HOME").map(|home| home.join(unix.1)))
     };
     Some(named.or(home)?.join("vlens-batch"))
-}
-
-pub fn now() -> Timestamp {
-    SystemClock.wall()
-}
-
-/// Wall clock and time since the machine started.
-pub struct SystemClock;
-
-/// Which start of the machine this is; empty where the system does not tell.
-static BOOT_ID: LazyLock<String> = LazyLock::new(|| {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    id.unwrap_or_default().trim().to_owned()
-});
-
-impl Clock for SystemClock {
-    fn moment(&self) -> Moment {
-        Moment {
-            at: self.wall(),
-            uptime_ms: i64::try_from(self.steady().as_millis()).unwrap_or(i64::MAX),
-            boot_id: BOOT_ID.clone(),
-        }
-    }
-
-    fn wall(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let ms = i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
-        Timestamp(ms.saturating_add(test_shift_ms()))
-    }
-
-    #[cfg(target_os = "linux")]
-    fn steady(&self) -> Duration {
-        // Goes on while the machine sleeps, and is the same in every process until the next start.
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        now.try_into().unwrap_or_default()
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn steady(&self) -> Duration {
-        static BEGUN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        BEGUN.elapsed()
-    }
-}
-
-/// Debug builds let a test set the wall clock back or forward while the process runs: the file that
-/// `VLENS_BATCH_TEST_CLOCK` names holds the milliseconds to add. Release builds know nothing of it.
-fn test_shift_ms() -> i64 {
-    let path = std::env::var_os("VLENS_BATCH_TEST_CLOCK").filter(|_| cfg!(debug_assertions));
-    let text = path.and_then(|path| std::fs::read_to_string(path).ok());
-    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Watches SIGINT, SIGTERM and SIGHUP until the process ends: the first stops gently, the second at once. What is under way

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::files::{Readers, read_text, refuse_output, write_bytes};
 use super::output::{self, Output};
-use super::system::now;
 use super::values::LogFormat;
+use crate::clock;
 use crate::error::{Error, Kind};
 use crate::model::{Counts, RunSummary, Status, Timestamp};
 use crate::report::{Progress, rendered};
@@ -106,7 +106,7 @@ impl Watch {
             }
             SendEvent::Paused { wait } => {
                 let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-                let until = now().0.saturating_add(wait_ms);
+                let until = clock::now().0.saturating_add(wait_ms);
                 let told = self.paused_until.fetch_max(until, Ordering::Relaxed);
                 // All who are under way are asked for the same one.
                 if until > told.saturating_add(1_000) {
@@ -134,7 +134,7 @@ impl Watch {
         let tally = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = self.started.elapsed().as_secs_f64();
         let metrics = self.metrics.as_ref();
-        let written = metrics.map(|it| it.write(&tally, seconds, now(), exit_code));
+        let written = metrics.map(|it| it.write(&tally, seconds, clock::now(), exit_code));
         if let Some(Err(error)) = written {
             tracing::warn!("{error}");
         }

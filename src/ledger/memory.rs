@@ -12,42 +12,25 @@ use super::place::{self, beside, canonical, io_failure, open_private, require_fo
 use super::sql::Db;
 use crate::error::{Error, Result};
 
-/// How much a ledger held: requests and decisions, and sheets. Both only ever grow.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mark {
-    pub attempts: i64,
-    pub sheets: i64,
+/// How many requests and decisions a ledger held. It only ever grows.
+pub type Mark = i64;
+
+/// What the ledger holds.
+pub(super) fn held(db: &Db) -> Result<Mark> {
+    let held = db.value("SELECT max(id) FROM attempts", ())?;
+    Ok(held.flatten().unwrap_or(0))
 }
 
-impl Mark {
-    /// What the ledger holds.
-    pub(super) fn of(db: &Db) -> Result<Mark> {
-        const HELD: &str = "SELECT coalesce((SELECT max(id) FROM attempts), 0), coalesce((SELECT max(id) FROM sheets), 0)";
-        let (attempts, sheets) = db.first(HELD, ())?.unwrap_or_default();
-        Ok(Mark { attempts, sheets })
-    }
+/// What the file of a ledger's lock remembers; none where it is missing or says nothing.
+pub(super) fn mark_beside(ledger: &Path) -> Option<Mark> {
+    mark_in(&File::open(beside(ledger, ".lock")).ok()?)
+}
 
-    /// What the lock's file remembers; none where it is missing or says nothing.
-    pub(super) fn beside(ledger: &Path) -> Option<Mark> {
-        Mark::read(&File::open(beside(ledger, ".lock")).ok()?)
-    }
-
-    fn read(mut file: &File) -> Option<Mark> {
-        let mut text = String::new();
-        file.rewind().ok()?;
-        file.read_to_string(&mut text).ok()?;
-        let (attempts, sheets) = text.strip_suffix('\n')?.split_once(' ')?;
-        Some(Mark {
-            attempts: attempts.parse().ok()?,
-            sheets: sheets.parse().ok()?,
-        })
-    }
-
-    /// Always as long, so that it is written over in one piece.
-    fn write(self, mut file: &File) -> io::Result<()> {
-        file.rewind()?;
-        file.write_all(format!("{:019} {:019}\n", self.attempts, self.sheets).as_bytes())
-    }
+fn mark_in(mut file: &File) -> Option<Mark> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    text.split_once('\n')?.0.parse().ok()
 }
 
 /// A reader's glance at the lock holds it for some microseconds; a writer tries this often before it believes in a rival.
@@ -75,7 +58,7 @@ impl Lock {
         for _ in 0..TRIES {
             match file.try_lock() {
                 Ok(()) => {
-                    let mark = Cell::new(Mark::read(&file));
+                    let mark = Cell::new(mark_in(&file));
                     return Ok(Some(Lock { file, ledger, mark }));
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_TRIES),
@@ -93,22 +76,20 @@ impl Lock {
 
     /// Remembers what is durable in the ledger by now: never before, so that the mark cannot claim too much.
     pub(super) fn note(&self, held: Mark) -> Result<()> {
-        let known = self.mark.get();
-        // A loss that was accepted stays remembered until everybody concerned is held.
-        let higher = known.map_or(held, |known| Mark {
-            attempts: known.attempts.max(held.attempts),
-            sheets: known.sheets.max(held.sheets),
-        });
-        if known == Some(higher) {
-            return Ok(());
+        match self.mark.get() {
+            // A loss that was accepted stays remembered until everybody concerned is held.
+            Some(known) if known >= held => Ok(()),
+            _ => self.reset(held, false),
         }
-        self.reset(higher, false)
     }
 
     /// Remembers this and nothing else.
     pub(super) fn reset(&self, held: Mark, durably: bool) -> Result<()> {
         let is_first = self.mark.replace(Some(held)).is_none();
-        let mut written = held.write(&self.file);
+        let mut file = &self.file;
+        // Always as long, so that it is written over in one piece.
+        let mark = format!("{held:019}\n");
+        let mut written = file.rewind().and_then(|()| file.write_all(mark.as_bytes()));
         if durably || is_first {
             written = written.and_then(|()| self.file.sync_all());
         }
@@ -165,7 +146,7 @@ impl Loss {
     /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
     pub(super) fn of_file(path: &Path, mark: Option<Mark>) -> Option<Loss> {
         let has_log = place::size(&beside(path, "-wal")) > 0;
-        let expected = mark.map_or(0, |mark| mark.attempts);
+        let expected = mark.unwrap_or(0);
         let found = match (path.exists(), place::size(path)) {
             (false, _) if has_log => "there is only its log, the -wal file",
             (false, _) if expected > 0 => "there is no such file",
@@ -184,8 +165,8 @@ impl Loss {
     /// What an opened ledger lacks.
     pub(super) fn of_content(db: &Db, mark: Option<Mark>) -> Result<Option<Loss>> {
         const PENDING: &str = "SELECT max(count(*), 1) FROM invitations WHERE status = 'pending'";
-        let held = Mark::of(db)?.attempts;
-        let (found, expected, number, is_open) = match mark.map(|mark| mark.attempts) {
+        let held = held(db)?;
+        let (found, expected, number, is_open) = match mark {
             Some(expected) if held < expected => {
                 let number = Some(expected - held);
                 (format!("it knows of {held}"), expected, number, false)

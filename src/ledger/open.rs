@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::Params;
 use rusqlite::config::DbConfig;
 
-use super::memory::{Lock, Mark, OnLoss, set_aside};
+use super::memory::{Lock, OnLoss, held, set_aside};
 use super::place::{self, LOG_MAX_BYTES, UNFINISHED, Watch, beside};
 use super::reader::{
     APPLICATION_ID, Binding, MIGRATIONS, Reader, open_with_memory, refuse_unseen, schema,
@@ -141,7 +141,7 @@ impl Ledger {
         failpoint::pass("after_commit");
         // A commit into a deleted file is worth nothing, and SQLite does not notice.
         self.watch.check()?;
-        self.lock.note(Mark::of(&self.db)?).map(|()| value)
+        self.lock.note(held(&self.db)?).map(|()| value)
     }
 
     /// One statement as such a transaction.
@@ -182,11 +182,11 @@ fn find_or_set_aside(
     let (found, loss) = open_with_memory(path, mark, on_loss, &worker.again, connect)?;
     match (found, loss) {
         (Some(reader), loss) if on_loss != Some(OnLoss::NewLedger) => {
-            let mut held = Mark::of(&reader.db)?;
+            let mut held = held(&reader.db)?;
             match loss {
                 // The loss is remembered until everybody concerned is held.
                 Some(loss) if mark.is_none() && !loss.is_open => {
-                    held.attempts += loss.number;
+                    held += loss.number;
                     lock.reset(held, true)?;
                 }
                 Some(_) if mark.is_some() => {}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use sha2::{Digest as _, Sha256};
 
-use super::memory::{Loss, Mark, OnLoss};
+use super::memory::{Loss, Mark, OnLoss, held, mark_beside};
 use super::place::{self, UNFINISHED, beside};
 use super::sql::{Db, not_a_ledger};
 use super::values::Salt;
@@ -118,8 +118,8 @@ impl Reader {
     }
 
     /// Copies the ledger as it is at one moment. Of what lies at `to`, only an older backup of the same ledger is replaced, and only by a
-    /// whole one. Gives what is in it, and its bytes.
-    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<(Mark, u64)> {
+    /// whole one. Gives how many attempts and sheets are in it, and its bytes.
+    pub fn backup(&self, to: &Path, now: Timestamp) -> Result<((Mark, i64), u64)> {
         let to = place::canonical(to)?;
         place::require_folder(&to)?;
         self.refuse_to_overwrite(&to)?;
@@ -136,7 +136,8 @@ impl Reader {
         Ok((copied, place::size(&to)))
     }
 
-    fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<Mark> {
+    fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<(Mark, i64)> {
+        const HELD: &str = "SELECT (SELECT count(*) FROM attempts), (SELECT count(*) FROM sheets)";
         let mut copy = Db::open(file, to, true)?;
         let copied = Backup::new(&self.db.conn, &mut copy.conn).and_then(|backup| {
             // At one go, and so of one moment.
@@ -149,7 +150,7 @@ impl Reader {
              INSERT INTO meta (key, value) VALUES ('copied_ms', {}) ON CONFLICT DO UPDATE SET value = excluded.value",
             now.0
         ))?;
-        Mark::of(&copy)
+        Ok(copy.first(HELD, ())?.unwrap_or_default())
     }
 
     fn refuse_to_overwrite(&self, to: &Path) -> Result<()> {
@@ -169,7 +170,7 @@ impl Reader {
                 if older.db.meta("copied_ms")?.is_none() {
                     return refused("is a ledger and no backup");
                 }
-                if Mark::of(&older.db)?.attempts > Mark::of(&self.db)?.attempts {
+                if held(&older.db)? > held(&self.db)? {
                     return refused("knows more than the ledger, which may have lost its memory");
                 }
                 Ok(())
@@ -184,7 +185,7 @@ impl Reader {
 pub fn refuse_loss(path: &Path, on_loss: Option<OnLoss>, again: &str) -> Result<()> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.
-    let mark = Mark::beside(&path);
+    let mark = mark_beside(&path);
     open_with_memory(&path, mark, on_loss, again, Reader::open).map(drop)
 }
 

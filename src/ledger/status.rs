@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Row;
 
-use super::memory::Mark;
+use super::memory::held;
 use super::open::Ledger;
 use super::reader::Reader;
 use super::values::{Event, InvitationId, RegisterId, unmasked};
@@ -184,8 +184,7 @@ impl Ledger {
         if number == 0 {
             return self.set("DELETE FROM meta WHERE key = 'lost'", ());
         }
-        let mark = self.lock.mark.get().unwrap_or_default();
-        let lacks = mark.attempts > Mark::of(&self.db)?.attempts;
+        let lacks = self.lock.mark.get() > Some(held(&self.db)?);
         self.write(|ledger| {
             let known = ledger.db.meta("lost")?;
             ledger.db.run(NOTE, [number])?;
@@ -195,7 +194,7 @@ impl Ledger {
             Ok(())
         })?;
         self.assumes_sent = true;
-        self.lock.reset(Mark::of(&self.db)?, true)
+        self.lock.reset(held(&self.db)?, true)
     }
 
     /// Holds within a transaction whoever would be sent, of all or of those of a run.

@@ -3,13 +3,13 @@
 use std::io;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::mapping::names::comparable;
 use crate::model::{Customer, CustomerKey};
@@ -33,8 +33,6 @@ pub struct Party {
     pub host: String,
     pub os_user: String,
     pub key: TeamKey,
-    /// Time since the machine started, suspension included.
-    pub steady: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// The longest that a request may be under way.
     pub timeout: Duration,
 }
@@ -62,7 +60,7 @@ impl Member {
     }
 
     pub(super) fn steady_ms(&self) -> i64 {
-        i64::try_from((self.party.steady)().as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(clock::steady().as_millis()).unwrap_or(i64::MAX)
     }
 }
 

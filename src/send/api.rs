@@ -10,26 +10,14 @@ use tokio::sync::Notify;
 use super::decide::SAT_OUT_MAX;
 use super::limiter::{Limiter, Permit};
 use super::stop::{StopReason, StopSignal, Stopped};
+use crate::clock;
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{self, Closing, DueRow, InvitationId, Ledger, Writer};
 use crate::mapping::is_invitation;
-use crate::model::{Failure, Moment, Secret, Status, Timestamp, Why};
+use crate::model::{Failure, Secret, Status, Why};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
-
-/// Two clocks: the wall's for people, and one that never jumps for limits and waits. Handed in, so that what depends on time can
-/// be tested without waiting.
-pub trait Clock: Send + Sync {
-    /// Both, with the machine's boot, for the ledger.
-    fn moment(&self) -> Moment;
-
-    /// The wall clock, which people and daylight saving may set at any time.
-    fn wall(&self) -> Timestamp;
-
-    /// Time since the machine started; never jumps, goes on while the machine sleeps.
-    fn steady(&self) -> Duration;
-}
 
 /// What the login takes.
 #[derive(Debug, Clone)]
@@ -52,7 +40,6 @@ const TELL_MAX: Duration = Duration::from_secs(10);
 
 pub struct Api {
     pub(super) client: Client,
-    pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Arc<StopSignal>,
     pub(super) credentials: Option<Credentials>,
     pub(super) ledger: Option<Writer>,
@@ -113,7 +100,7 @@ impl<'a> Slot<'a> {
         let name = invitation.and(self.registered).map(|(name, _)| name);
         let mut recorded = None;
         if let Some(ledger) = &api.ledger {
-            let now = api.clock.moment();
+            let now = clock::moment();
             let opening = ledger.begin(move |ledger| ledger.open_attempt(invitation, name, &now));
             match opening.await.flatten() {
                 Ok(attempt) => recorded = Some(attempt),
@@ -133,7 +120,7 @@ impl<'a> Slot<'a> {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        let now = self.api.clock.steady();
+        let now = clock::steady();
         if self.is_counted {
             self.api.limiter().answered(now);
         } else {
@@ -156,9 +143,9 @@ impl Intent<'_> {
     /// Says until when the request may begin to leave, counted from when the register was asked: whoever takes it for lost waits longer.
     pub(super) fn fence(&self) -> Fence {
         let (_, asked) = self.slot.registered?;
-        let clock = Arc::clone(&self.slot.api.clock);
-        let is_in_time = move || clock.steady().saturating_sub(asked) < FENCE;
-        Some(Arc::new(is_in_time))
+        Some(Arc::new(move || {
+            clock::steady().saturating_sub(asked) < FENCE
+        }))
     }
 
     /// Records what became of the request; once this has returned, it may be told.
@@ -170,12 +157,12 @@ impl Intent<'_> {
         let why = closing.outcome.as_ref().and_then(|it| it.as_ref().err());
         // Before this request's slot is free, and before the disk is waited for: the others would go on meanwhile.
         if let Some(pause) = pause {
-            api.limiter().pause(api.clock.steady(), pause);
+            api.limiter().pause(clock::steady(), pause);
         }
         self.slot.is_counted = why.is_none_or(|failure| failure.why != Why::Unreachable);
         drop(self.slot);
         if let Some(attempt) = self.recorded {
-            let now = api.clock.moment();
+            let now = clock::moment();
             api.note(move |ledger| ledger.close_attempt(attempt, &closing, &now))
                 .await?;
         }
@@ -199,12 +186,10 @@ impl Api {
         limiter: Limiter,
         ledger: Option<Writer>,
         register: Option<Arc<Register>>,
-        clock: Arc<dyn Clock>,
         stop: Arc<StopSignal>,
     ) -> Self {
         Api {
             client,
-            clock,
             stop,
             credentials,
             ledger,
@@ -254,7 +239,7 @@ impl Api {
             }
             // Registered before asking, so that an answer in between is not missed.
             let answered = self.answered.notified();
-            let permit = self.limiter().ask(self.clock.steady());
+            let permit = self.limiter().ask(clock::steady());
             match permit {
                 Permit::Granted => break,
                 Permit::After(wait) => self.sit_out(wait).await?,
@@ -289,7 +274,7 @@ impl Api {
         let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
         loop {
             let attempt = Register::new_attempt().map_err(away)?;
-            *registered = Some((attempt, self.clock.steady()));
+            *registered = Some((attempt, clock::steady()));
             let asking = register.open_attempt(attempt, customer, over, known);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = self.stop.or_stop(asking).await?;
@@ -331,7 +316,7 @@ impl Api {
 
     async fn sit_out(&self, wait: Duration) -> Result<(), Stopped> {
         if wait > SAT_OUT_MAX {
-            return Err(self.give_up(StopReason::paused(self.clock.wall(), wait)));
+            return Err(self.give_up(StopReason::paused(clock::now(), wait)));
         }
         self.stop.or_stop(tokio::time::sleep(wait)).await
     }

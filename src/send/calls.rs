@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::api::{Api, Credentials, Token, Unsent};
 use super::decide::{SAT_OUT_MAX, backoff, wait_asked_for};
 use super::stop::{StopReason, refused};
+use crate::clock;
 use crate::error::Error;
 use crate::ledger::Closing;
 use crate::model::{ContractTypeId, Failure, Refusal, Secret, Timestamp, Why};
@@ -71,7 +72,7 @@ impl Api {
         let answer = request.await;
         let asked = answer.as_ref().err().and_then(|it| it.why.retry_after());
         let closing = Closing {
-            pause: asked.map(|asked| wait_asked_for(asked, self.clock.wall())),
+            pause: asked.map(|asked| wait_asked_for(asked, clock::now())),
             ..Closing::default()
         };
         intent.close(closing).await?;
@@ -90,7 +91,7 @@ impl Api {
                 ended => return ended,
             };
             let wait = match failure.why.retry_after() {
-                Some(asked) => wait_asked_for(asked, self.clock.wall()),
+                Some(asked) => wait_asked_for(asked, clock::now()),
                 None => backoff(attempt, fastrand::f64()),
             };
             if !failure.why.may_pass() || attempt >= self.max_attempts || wait > SAT_OUT_MAX {
@@ -108,7 +109,7 @@ impl Api {
         let mut held = self.token.lock().await;
         let token = match held.take() {
             Some(Err(failure)) => Err(failure),
-            Some(Ok(token)) if self.clock.steady() < token.renew_at => Ok(token),
+            Some(Ok(token)) if clock::steady() < token.renew_at => Ok(token),
             due => {
                 let refresh = due.and_then(|held| held.ok()?.admin.refresh);
                 match self.renew(refresh, credentials).await {
@@ -126,7 +127,7 @@ impl Api {
     fn held(&self, admin: AdminToken) -> Token {
         let margin = (admin.expires_in / 5).min(RENEWAL_MARGIN_MAX);
         Token {
-            renew_at: self.clock.steady() + admin.expires_in.saturating_sub(margin),
+            renew_at: clock::steady() + admin.expires_in.saturating_sub(margin),
             admin,
         }
     }
@@ -153,7 +154,7 @@ impl Api {
     pub(super) fn is_still_good(&self, bearer: &AccessToken) -> bool {
         // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
         matches!(self.token.try_lock().as_deref(), Ok(Some(Ok(token)))
-            if token.admin.access == bearer && self.clock.steady() < token.renew_at)
+            if token.admin.access == bearer && clock::steady() < token.renew_at)
     }
 
     /// This token was answered with a 401: it is renewed before the next request. Of all who find out, the first counts.

@@ -10,7 +10,7 @@ mod import;
 mod limiter;
 mod stop;
 
-pub use api::{Api, Clock, Credentials};
+pub use api::{Api, Credentials};
 pub use decide::{Wishes, plan};
 pub use import::{Sheet, import, make_due};
 pub use limiter::{Limiter, Limits};
@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::clock;
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{Closing, DueRow, Ledger, Writer};
@@ -300,7 +301,7 @@ impl Sending {
         let circumstances = Circumstances {
             max_attempts: api.max_attempts,
             can_log_in: bearer.is_some(),
-            now: api.clock.wall(),
+            now: clock::now(),
             chance: fastrand::f64(),
             throttled_in_a_row,
         };
@@ -376,7 +377,7 @@ impl Sending {
         };
         let why = Some(("elsewhere".to_owned(), words.clone()));
         let (about, request) = (row.invitation, claim.request);
-        let now = self.api.clock.moment();
+        let now = clock::moment();
         let note =
             move |ledger: &Ledger| ledger.note_elsewhere(about, status, &words, request, &now);
         self.api.note(note).await?;

@@ -24,9 +24,12 @@ fn allowed(room: &str) -> Vec<&'static str> {
     match room {
         "error" | "failpoint" => Vec::new(),
         "model" => vec!["error"],
+        "clock" => vec!["model"],
+        // Who waits has a clock.
+        "register" => [&ground[..], &["clock"]].concat(),
         room if ROOMS.contains(&room) => ground.to_vec(),
-        "send" => [&ground, ROOMS].concat(),
-        "cli" => [&ground, ROOMS, &["send"]].concat(),
+        "send" => [&ground, ROOMS, &["clock"]].concat(),
+        "cli" => [&ground, ROOMS, &["clock", "send"]].concat(),
         // The shell around the house: it opens the door.
         "" | "main" => vec!["cli"],
         other => panic!("src has a room `{other}` that the floors do not know"),

@@ -2,7 +2,6 @@
 //! copy saved by hand serves as well. When a form was fetched is its file's time of change. `template` makes a sheet of one.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -14,13 +13,13 @@ use crate::cli::files::{
     Readers, may_be_replaced, refuse_ending, write_bytes, write_file, written_now,
 };
 use crate::cli::settings::{Settings, Typed, quoted_path};
-use crate::cli::system::{SystemClock, watch_signals};
+use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
 use crate::ledger::{Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{Language, Look, TemplateSpec, command, texts, write_template};
-use crate::send::{Api, Clock, Limiter};
+use crate::send::{Api, Limiter};
 use crate::vlens::read_form;
 
 pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> Ended {
@@ -44,7 +43,6 @@ pub async fn open_api(
     command: &'static str,
     wait: bool,
 ) -> Result<Api, Error> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
     let stop = watch_signals(settings.output, Some(sending.timeout));
@@ -59,12 +57,12 @@ pub async fn open_api(
     if Reader::open(&path)?.is_some_and(|reader| reader.binding == binding) {
         let wait = wait.then_some(&*stop);
         let open = world::open_ledger(&path, settings, command, wait, Some(&binding))?;
-        limiter = world::limiter(&open, sending.limits, &*clock)?;
+        limiter = world::limiter(&open, sending.limits)?;
         ledger = Some(open);
     }
     let register = join(settings, &binding, ledger.as_mut(), Some(PATIENCE)).await?;
     let ledger = ledger.map(Writer::start).transpose()?;
-    let api = Api::new(client, credentials, limiter, ledger, register, clock, stop);
+    let api = Api::new(client, credentials, limiter, ledger, register, stop);
     Ok(api)
 }
 

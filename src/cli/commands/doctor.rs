@@ -11,13 +11,13 @@ use super::world::{self, Target};
 use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{Held, Part, missing};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
-use crate::cli::system::{SystemClock, now};
+use crate::clock;
 use crate::error::{Ended, Error, Kind};
 use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::register::Register;
 use crate::report::{Finding, Level, counted, doctor_json, texts};
-use crate::send::{Api, Clock as _, local};
+use crate::send::{Api, local};
 use crate::vlens::BaseUrl;
 
 /// Less than this, and a larger sheet may not fit.
@@ -144,7 +144,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
 /// Until when Vlens has asked for a pause, as the ledger knows; a person does not wait for its end.
 fn paused(settings: &Settings) -> Option<String> {
     let reader = Reader::open(&settings.ledger(false).ok()?).ok()??;
-    let now = SystemClock.moment();
+    let now = clock::moment();
     let left_ms = i64::try_from(reader.pause_left(&now).ok()?.as_millis()).ok()?;
     (left_ms > 0).then(|| local(Timestamp(now.at.0.saturating_add(left_ms))))
 }
@@ -303,7 +303,7 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     if !overview["missing"].is_null() {
         return Err(Error::of("register_restored", &[]));
     }
-    let apart = now().ms_since(at).abs();
+    let apart = clock::now().ms_since(at).abs();
     if apart <= SKEW_MS {
         let name = overview["register"].as_str().unwrap_or_default();
         return Ok(Finding::of("register.reached", &[&name]));
@@ -325,7 +325,8 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     };
     match login {
         Ok(server_date) => {
-            let clock = server_date.map_or_else(Finding::default, |date| clocks(date, now()));
+            let clock =
+                server_date.map_or_else(Finding::default, |date| clocks(date, clock::now()));
             chart.note("clock", Ok(clock));
             chart.note("login", Ok(Finding::of("login.accepted", &[])));
             chart.note("contract_types", Ok(contract_types(&api, settings).await));

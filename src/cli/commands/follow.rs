@@ -8,7 +8,7 @@ use super::check::input;
 use super::world::{Opened, open_ledger};
 use crate::cli::args::{FollowArgs, ReadArgs};
 use crate::cli::settings::Settings;
-use crate::cli::system::now;
+use crate::clock;
 use crate::error::{Ended, Error};
 use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
@@ -197,7 +197,7 @@ impl Told {
         });
         let count = stages.len() as u64;
         let stages = stages.into_iter().map(|(id, (.., stage))| (id, stage));
-        let signed = ledger.store_stages(stages, now())?;
+        let signed = ledger.store_stages(stages, clock::now())?;
         let mut words: Vec<StageWord> = self.words.into_values().collect();
         words.sort_unstable_by(|a, b| (b.rows, &a.stage).cmp(&(a.rows, &b.stage)));
         Ok(FollowSummary {

@@ -18,14 +18,14 @@ use crate::cli::files::{
     write_first, written_now,
 };
 use crate::cli::settings::Settings;
-use crate::cli::system::{SystemClock, now};
+use crate::clock;
 use crate::error::{Ended, Error};
 use crate::ledger::Event;
 use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
 use crate::report::{
     ExportOptions, Format, PEOPLE, ReportData, is_added, rendered, sink, texts, write_html,
 };
-use crate::send::{Clock, StopSignal};
+use crate::send::StopSignal;
 
 pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
@@ -72,7 +72,7 @@ pub fn runs(settings: &Settings) -> Ended {
     let output = settings.output;
     let opened = Opened::find(settings, false)?;
     let at_most = if output.json { u32::MAX } else { SHOWN_RUNS };
-    let runs = opened.reader.runs(now(), at_most)?;
+    let runs = opened.reader.runs(clock::now(), at_most)?;
     let runs: Vec<RunSummary> = runs.into_iter().map(|run| opened.told(run)).collect();
     // Runs are numbered from 1 without a gap.
     let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
@@ -267,7 +267,7 @@ const NEEDING: [Status; 4] = [
 ];
 
 fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
-    let (reader, now) = (&opened.reader, now());
+    let (reader, now) = (&opened.reader, clock::now());
     // As they are set now; those of the run itself may have been others.
     let limits = opened.settings.sending(&SendArgs::default()).limits;
     let mut people = Vec::new();
@@ -293,12 +293,12 @@ fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
 pub fn backup(file: &Path, settings: &Settings) -> Ended {
     refuse_output(file)?;
     let opened = Opened::find(settings, false)?;
-    let (copied, bytes) = opened.reader.backup(file, now())?;
+    let ((attempts, sheets), bytes) = opened.reader.backup(file, clock::now())?;
     let document = json!({
         "ledger": opened.path.to_string_lossy(),
         "output": file.to_string_lossy(),
-        "sheets": copied.sheets,
-        "attempts": copied.attempts,
+        "sheets": sheets,
+        "attempts": attempts,
         "bytes": bytes,
     });
     let (from, to) = (opened.path.display(), file.display());
@@ -329,7 +329,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     if !is_rehearsal(&opened.reader) {
         register::settle(settings, &mut ledger, run, named, status, refuse_unfit).await?;
     }
-    let (uncertain, now) = ([Status::Uncertain], SystemClock.moment());
+    let (uncertain, now) = ([Status::Uncertain], clock::moment());
     let settled = ledger.decide(run, event, &uncertain, named, &now)?;
     let settled = settled.len() as u64;
     ledger.finish()?;
@@ -375,7 +375,7 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
     // Read only to say that there is none; held open, it would keep the log from being cut.
     let path = Opened::find(settings, false)?.path;
     let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
-    let cutoff = Timestamp(now().0.saturating_sub(age_ms));
+    let cutoff = Timestamp(clock::now().0.saturating_sub(age_ms));
     let question = format!(
         "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
         path.display()

@@ -12,13 +12,13 @@ use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{Part, missing};
 use crate::cli::files::read_text;
 use crate::cli::settings::Settings;
-use crate::cli::system::{SystemClock, host_name, user_name};
+use crate::cli::system::{host_name, user_name};
+use crate::clock;
 use crate::error::{Ended, Error};
 use crate::ledger::{Binding, InvitationId, Ledger};
 use crate::model::{CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Claim, Party, Place, Register, TeamKey};
 use crate::report::{Look, texts};
-use crate::send::Clock;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,7 +73,6 @@ fn party(
         host: host_name(),
         os_user: user_name(),
         key,
-        steady: Arc::new(|| SystemClock.steady()),
         timeout: settings.sending(&SendArgs::default()).timeout,
     })
 }
@@ -107,7 +106,7 @@ pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Resu
     for page in ledger.held_customers(run, None)?.chunks(PAGE) {
         let customers: Vec<CustomerKey> = page.iter().map(|held| held.2).collect();
         let claims = register.settle(&customers, None).await?;
-        let now = SystemClock.moment();
+        let now = clock::moment();
         ledger.write(|ledger| {
             claims.iter().try_for_each(|(at, claim)| {
                 let (_, id, _, was) = page[*at];

@@ -16,8 +16,9 @@ use super::world::{self, Opened, Target, ended_as, worker};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::output;
 use crate::cli::settings::{Sending, Settings};
-use crate::cli::system::{SystemClock, watch_signals, with_workbook};
+use crate::cli::system::{watch_signals, with_workbook};
 use crate::cli::watch::Watch;
+use crate::clock;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
 use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
@@ -26,8 +27,8 @@ use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{reason, rendered, texts};
 use crate::send::{
-    Api, Clock, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import,
-    make_due, send,
+    Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import, make_due,
+    send,
 };
 use crate::vlens::{Notice, Notifier};
 
@@ -91,7 +92,7 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, "row_not_retryable")?;
     let named = Some(&rows).filter(|rows| !rows.is_empty());
     let Begun { ledger, run, .. } = &mut begun;
-    let now = SystemClock.moment();
+    let now = clock::moment();
     let mut only = ledger.decide(*run, Event::Retried, &statuses, named, &now)?;
     if !is_any_named {
         only.extend(rows);
@@ -258,7 +259,7 @@ impl<'s> Flow<'s> {
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
         let (ledger, wishes) = (&mut begun.ledger, self.sending.wishes);
-        let (source, now) = (args.file.display().to_string(), SystemClock.moment());
+        let (source, now) = (args.file.display().to_string(), clock::moment());
         let run = import(
             ledger, &mut sheet, &identity, &source, wishes, &now, &self.stop,
         )?;
@@ -353,7 +354,7 @@ impl<'s> Flow<'s> {
         let output = self.settings.output;
         let watch = Watch::begin(output, &begins, start, due, per_row, metrics);
         let watch = Arc::new(watch);
-        let pause = begun.ledger.pause_left(&SystemClock.moment())?;
+        let pause = begun.ledger.pause_left(&clock::moment())?;
         if due > 0 && !pause.is_zero() {
             watch.see(&SendEvent::Paused { wait: pause }, &start);
         }
@@ -363,7 +364,7 @@ impl<'s> Flow<'s> {
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         let seconds = self.started.elapsed().as_secs_f64();
-        let now = SystemClock.moment();
+        let now = clock::moment();
         ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
         let summary = self.opened()?.summary(run)?;
         drop(ledger);
@@ -382,7 +383,7 @@ impl<'s> Flow<'s> {
             self.stop.stop(StopReason::Register(error));
             None
         });
-        let limiter = world::limiter(&begun.ledger, self.sending.limits, &SystemClock)?;
+        let limiter = world::limiter(&begun.ledger, self.sending.limits)?;
         let writer = Writer::start(begun.ledger)?;
         let options = SendOptions {
             run,
@@ -393,9 +394,9 @@ impl<'s> Flow<'s> {
             limit: self.args.limit,
             max_duration: self.args.max_duration,
         };
-        let (target, clock, stop) = (begun.target, Arc::new(SystemClock), Arc::clone(&self.stop));
+        let (target, stop) = (begun.target, Arc::clone(&self.stop));
         let (client, login) = (target.client, target.credentials);
-        let api = Api::new(client, login, limiter, None, register, clock, stop);
+        let api = Api::new(client, login, limiter, None, register, stop);
         let observer = Arc::clone(watch);
         let observer = Box::new(move |event: &SendEvent, tally: &Tally| observer.see(event, tally));
         let (tally, limit_reached) = tokio::select! {

@@ -8,13 +8,14 @@ use clap::Parser;
 use crate::cli::args::RunArgs;
 use crate::cli::credentials::Account;
 use crate::cli::settings::{Sending, Settings, quoted_path};
-use crate::cli::system::{SystemClock, data_folder, host_name, now, user_name};
+use crate::cli::system::{data_folder, host_name, user_name};
+use crate::clock;
 use crate::error::{Error, Kind};
 use crate::ledger::{Binding, Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
 use crate::model::{RunId, RunSummary, Secret, Stop, printable};
 use crate::report::{Further, not_done, reason, summary_text};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
-use crate::send::{Clock, Credentials, Limiter, Limits, StopSignal};
+use crate::send::{Credentials, Limiter, Limits, StopSignal};
 use crate::vlens::{BaseUrl, Client, Way};
 
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
@@ -87,7 +88,7 @@ impl<'s> Opened<'s> {
     }
 
     pub fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
-        let summary = self.reader.summary(run, now())?;
+        let summary = self.reader.summary(run, clock::now())?;
         Ok(self.told(summary))
     }
 
@@ -189,7 +190,7 @@ pub fn worker(
         command,
         os_user: user_name(),
         host: host_name(),
-        since: SystemClock.moment(),
+        since: clock::moment(),
         again: settings.again(is_sandbox, run),
     }
 }
@@ -209,17 +210,17 @@ pub fn ended_as(summary: &RunSummary) -> Option<Error> {
 
 /// The limiter, with what this and other processes have sent in the last minute, and the pause that Vlens asked them for. A request
 /// that nobody saw answered counts as answered just now.
-pub fn limiter(ledger: &Ledger, limits: Limits, clock: &dyn Clock) -> Result<Limiter, Error> {
+pub fn limiter(ledger: &Ledger, limits: Limits) -> Result<Limiter, Error> {
     /// A little more than the longest window of the limits.
     const RECENT_MS: i64 = 61_000;
     let mut limiter = Limiter::new(limits);
     let most = limits.per_minute.or(limits.per_second);
     let most = most.map_or(0, |n| n.get() as usize).saturating_mul(2);
-    let newest_first = ledger.recent_answers(RECENT_MS, most, &clock.moment())?;
+    let newest_first = ledger.recent_answers(RECENT_MS, most, &clock::moment())?;
     for ago_ms in newest_first.into_iter().rev() {
-        limiter.seed(clock.steady().saturating_sub(Duration::from_millis(ago_ms)));
+        limiter.seed(clock::steady().saturating_sub(Duration::from_millis(ago_ms)));
     }
-    limiter.pause(clock.steady(), ledger.pause_left(&clock.moment())?);
+    limiter.pause(clock::steady(), ledger.pause_left(&clock::moment())?);
     Ok(limiter)
 }
 

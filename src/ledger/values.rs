@@ -1,6 +1,8 @@
 //! What is kept as one value: numbers, words, JSON; and customers and contents, which are kept under nothing that tells a phone number
 //! without the ledger's salt.
 
+use std::ops::RangeBounds;
+
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use sha2::{Digest as _, Sha256};
@@ -47,12 +49,14 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::of("ledger_failed.row", &[&error]))
 }
 
-/// Kept by their number.
+/// Kept by their number, of those that they can have.
 macro_rules! numbers {
-    ($($name:ident),*) => {$(
+    ($($name:ident($range:expr)),*) => {$(
         impl FromSql for $name {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                FromSql::column_result(value).map($name)
+                let number = FromSql::column_result(value)?;
+                let is_one = RangeBounds::contains(&$range, &number);
+                is_one.then_some($name(number)).ok_or(FromSqlError::InvalidType)
             }
         }
 
@@ -64,7 +68,13 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(AttemptId, InvitationId, RowNumber, RunId, Timestamp);
+numbers!(
+    AttemptId(1..),
+    InvitationId(1..),
+    RowNumber(..),
+    RunId(1..),
+    Timestamp(..)
+);
 
 /// Kept by their word.
 macro_rules! words {

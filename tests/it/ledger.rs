@@ -127,6 +127,13 @@ fn a_damaged_ledger_is_told_and_sends_nothing() {
     expect_level(&report, "ledger", "failure");
     expect_level(&report, "login", "warning");
     assert_eq!(world.server_log().len(), before);
+    // A number that no run has.
+    fs::write(world.ledger(), &whole).unwrap();
+    let ledger = rusqlite::Connection::open(world.ledger()).unwrap();
+    let change = "PRAGMA foreign_keys = OFF; UPDATE runs SET id = -1";
+    ledger.execute_batch(change).unwrap();
+    drop(ledger);
+    world.ran("status --json", 1).fails_with("ledger_damaged");
     // Cut short, as by a copy that was interrupted.
     fs::write(world.ledger(), &whole[..whole.len() / 2]).unwrap();
     world.sent(SEND, 5).fails_with("ledger_memory_lost");

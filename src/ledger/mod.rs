@@ -24,7 +24,7 @@ pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{FileSystemCheck, beside, check_file_system};
 pub use purge::PurgeReport;
-pub use reader::{Binding, Reader, refuse_loss};
+pub use reader::{Reader, refuse_loss};
 pub use status::DueRow;
 pub use values::{AttemptId, Event, InvitationId};
 pub use writer::Writer;

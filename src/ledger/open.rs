@@ -10,13 +10,11 @@ use rusqlite::config::DbConfig;
 
 use super::memory::{Lock, OnLoss, held, set_aside};
 use super::place::{self, LOG_MAX_BYTES, UNFINISHED, Watch, beside};
-use super::reader::{
-    APPLICATION_ID, Binding, MIGRATIONS, Reader, open_with_memory, refuse_unseen, schema,
-};
+use super::reader::{APPLICATION_ID, MIGRATIONS, Reader, open_with_memory, refuse_unseen, schema};
 use super::sql::{Db, not_a_ledger};
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::model::Moment;
+use crate::model::{Binding, Moment};
 
 /// Deleted content is overwritten where that costs no further write; `purge` is thorough. The cache bounds the memory.
 const PRAGMAS: &str = "

@@ -13,7 +13,7 @@ use super::place::{self, UNFINISHED, beside};
 use super::sql::{Db, not_a_ledger};
 use super::values::Salt;
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
+use crate::model::{Binding, Timestamp};
 
 /// Oldest first. Only ever added to, once something is released.
 pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_initial.sql")];
@@ -25,13 +25,6 @@ pub(super) fn schema() -> [u8; 32] {
 
 /// In the file's header, so that `file` and we know a ledger from any other database: `VlnB`.
 pub(super) const APPLICATION_ID: i64 = 0x566C_6E42;
-
-/// What a ledger is bound to for life: rehearsals never mix with the real thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
-    pub base_url: String,
-    pub tenancy_name: String,
-}
 
 #[derive(Debug)]
 pub struct Reader {

@@ -10,15 +10,15 @@ use super::reader::Reader;
 use super::values::{Event, InvitationId, Json};
 use crate::error::Result;
 use crate::model::{
-    AttemptRecord, Cell, Fault, ResultRow, RowHistory, RowNumber, RunId, RunStatistics, RunSummary,
-    Secret, Stage, Status, Timestamp, ToldProblem,
+    AttemptRecord, Cell, Fault, Problem, ResultRow, RowNumber, RunId, RunStatistics, RunSummary,
+    Secret, Stage, Status, Timestamp,
 };
 
 /// One of `rows.sql`.
 type Line = (
     RowNumber,
     Option<Json<Vec<Cell>>>,
-    Option<Json<Vec<ToldProblem>>>,
+    Option<Json<Vec<Problem>>>,
     Option<RowNumber>,
     Option<Status>,
     bool,
@@ -53,32 +53,32 @@ impl Reader {
         sink: &mut dyn FnMut(ResultRow) -> Result<()>,
     ) -> Result<()> {
         let all = (RowNumber(0), RowNumber(u32::MAX));
-        self.each_row(run, all, |RowHistory { result, .. }| {
-            if only.is_empty() || only.contains(&result.status) {
-                sink(result)?;
+        self.each_row(run, all, |row| {
+            if only.is_empty() || only.contains(&row.status) {
+                sink(row)?;
             }
             Ok(())
         })
     }
 
-    /// A row's history; `None` when the sheet has no such row.
-    pub fn history(&self, run: RunId, row: RowNumber) -> Result<Option<RowHistory>> {
-        let mut history = None;
+    /// `None` when the sheet has no such row.
+    pub fn result(&self, run: RunId, row: RowNumber) -> Result<Option<ResultRow>> {
+        let mut result = None;
         self.each_row(run, (row, row), |row| {
-            history = Some(row);
+            result = Some(row);
             Ok(())
         })?;
-        Ok(history)
+        Ok(result)
     }
 
     fn each_row(
         &self,
         run: RunId,
         (first, last): (RowNumber, RowNumber),
-        mut sink: impl FnMut(RowHistory) -> Result<()>,
+        mut sink: impl FnMut(ResultRow) -> Result<()>,
     ) -> Result<()> {
         let (width, is_held) = (self.columns(run)?.len(), self.is_held());
-        let visit = |line| sink(history(line, width, is_held));
+        let visit = |line| sink(result(line, width, is_held));
         let params = (run, first, last);
         self.db.each(include_str!("rows.sql"), params, visit)
     }
@@ -197,7 +197,7 @@ impl Ledger {
     }
 }
 
-fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
+fn result(line: Line, width: usize, is_held: bool) -> ResultRow {
     let (row, cells, problems, duplicate_of, status, is_changed, stage, at, signed, attempts) =
         line;
     let Json(attempts) = attempts;
@@ -212,6 +212,8 @@ fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
         error_code: None,
         error: None,
         problems: Vec::new(),
+        duplicate_of,
+        history: Vec::new(),
         attempts: 0,
         sent_at: None,
         stage: stage.map(|name| Stage {
@@ -229,11 +231,8 @@ fn history(line: Line, width: usize, is_held: bool) -> RowHistory {
     } else {
         came_to(&mut result, &attempts, is_held, is_changed);
     }
-    RowHistory {
-        result,
-        duplicate_of,
-        attempts: attempts.into_iter().map(|told| told.record).collect(),
-    }
+    result.history = attempts.into_iter().map(|told| told.record).collect();
+    result
 }
 
 /// What a row's attempts came to, oldest first; `is_changed`: they created its invitation with other content than its own.
@@ -282,13 +281,13 @@ fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed:
 }
 
 /// The first problem's code, and all of them in words.
-fn in_words(problems: &[ToldProblem]) -> (Option<String>, Option<String>) {
+fn in_words(problems: &[Problem]) -> (Option<String>, Option<String>) {
     let told = problems.iter().filter(|it| !it.message.is_empty());
     let words = told.map(|it| match &it.column {
         Some(column) => format!("{column}: {}", it.message),
         None => it.message.clone(),
     });
     let words = words.collect::<Vec<_>>().join(" ");
-    let code = problems.first().map(|problem| problem.code.clone());
+    let code = problems.first().map(|problem| problem.code.to_string());
     (code, Some(words).filter(|words| !words.is_empty()))
 }

@@ -353,7 +353,7 @@ impl<'a> Visit<'a> {
             row: self.row.number,
             column: column.and_then(|column| self.name(column)),
             field: (!field.is_empty()).then(|| field.to_owned()),
-            code: fault.code(),
+            code: fault.code().into(),
             message: fault.to_string(),
             value,
         });

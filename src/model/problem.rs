@@ -17,7 +17,7 @@ use super::row::{Aside, Row, RowNumber};
 use crate::error::filled;
 
 /// One reason why a row cannot be sent as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Problem {
     pub row: RowNumber,
     /// The column's header, when the problem sits in one column.
@@ -25,7 +25,7 @@ pub struct Problem {
     /// The form field, recipient part (`phone`, `email`) or `contract_type` that the column feeds.
     pub field: Option<String>,
     /// The stable word that names its kind.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// One sentence for the person who edits the sheet: what is wrong and what to change. Holds no whole personal value.
     pub message: String,
     /// The offending value in full. Mask it wherever it leaves for a terminal or a log.
@@ -38,7 +38,7 @@ impl Problem {
         let fault = Fault::of("same_recipient", &[&first]);
         Problem {
             row,
-            code: fault.code(),
+            code: fault.code().into(),
             message: fault.to_string(),
             ..Problem::default()
         }

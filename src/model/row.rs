@@ -8,7 +8,19 @@ use jiff::civil;
 use rust_xlsxwriter::utility::column_number_to_name;
 
 /// The number that a spreadsheet shows beside a row: the first line of the sheet is 1, blank rows count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct RowNumber(pub u32);
 

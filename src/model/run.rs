@@ -9,6 +9,7 @@ use serde_json::Value;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::printable::Secret;
+use super::problem::Problem;
 use super::row::{Cell, RowNumber};
 
 /// Milliseconds since the Unix epoch, UTC, and read as such. Prints to the second, as every time this tool prints for machines.
@@ -49,6 +50,13 @@ pub struct Moment {
     pub uptime_ms: i64,
     /// Names this start of the machine; empty where the system does not tell.
     pub boot_id: String,
+}
+
+/// What a ledger is bound to for life: rehearsals never mix with the real thing. A team's register keeps its books for the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    pub base_url: String,
+    pub tenancy_name: String,
 }
 
 /// The number of a run in its ledger, counted from 1.
@@ -219,7 +227,11 @@ pub struct ResultRow {
     /// For people: the vendor's message, or what is wrong with the row.
     pub error: Option<String>,
     /// Of an invalid row; `error` has them in English.
-    pub problems: Vec<ToldProblem>,
+    pub problems: Vec<Problem>,
+    /// Of a duplicate: the earlier row with the same invitation.
+    pub duplicate_of: Option<RowNumber>,
+    /// Oldest first.
+    pub history: Vec<AttemptRecord>,
     /// Requests that left for this row.
     pub attempts: u32,
     /// When the last one left.
@@ -280,14 +292,6 @@ pub struct StageWord {
     pub signed: bool,
 }
 
-/// The parts of a problem that results tell.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ToldProblem {
-    pub column: Option<String>,
-    pub code: String,
-    pub message: String,
-}
-
 /// Where an invitation was created that a row asks for again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EarlierRow {
@@ -312,16 +316,6 @@ pub struct AttemptRecord {
     pub code: Option<String>,
     /// For people.
     pub message: Option<String>,
-}
-
-/// A row's whole history.
-#[derive(Debug, Clone)]
-pub struct RowHistory {
-    pub result: ResultRow,
-    /// For a duplicate: the earlier row with the same invitation.
-    pub duplicate_of: Option<RowNumber>,
-    /// Oldest first.
-    pub attempts: Vec<AttemptRecord>,
 }
 
 /// What happened in a run's requests: sums only, no personal data.

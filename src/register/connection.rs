@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, Row};
 use super::member::Member;
 use super::tls::Tls;
 use crate::error::{Error, Result, without_link};
-use crate::model::{Secret, is_loopback};
+use crate::model::{Binding, Secret, is_loopback};
 
 /// Where the register is, and how to get there.
 #[derive(Debug, Clone)]
@@ -188,8 +188,8 @@ async fn greet(member: &Member, client: &Client) -> Result<(), Fault> {
     let known = Some(member.process()).filter(|process| *process != 0);
     let newest = party.newest.as_ref().map_or(&[][..], |id| id);
     let parameters: Parameters<'_> = &[
-        (&party.base_url, Type::TEXT),
-        (&party.tenancy_name, Type::TEXT),
+        (&party.binding.base_url, Type::TEXT),
+        (&party.binding.tenancy_name, Type::TEXT),
         (&party.key.check(), Type::BYTEA),
         (&party.ledger, Type::BYTEA),
         (&party.host, Type::TEXT),
@@ -205,7 +205,7 @@ async fn greet(member: &Member, client: &Client) -> Result<(), Fault> {
         "ready" => {}
         "restored" if member.may_be_restored => {}
         "unknown tenant" => {
-            return Err(unknown_tenant(&party.base_url, &party.tenancy_name).into());
+            return Err(unknown_tenant(&party.binding).into());
         }
         "another key" => return Err(Error::of("register_key_differs", &[]).into()),
         _ => return Err(Error::of("register_restored", &[]).into()),
@@ -297,6 +297,6 @@ pub(super) fn first(rows: Vec<Row>) -> Result<Row> {
     first.ok_or_else(|| Error::of("register_unusable.silent", &[]))
 }
 
-pub(super) fn unknown_tenant(base_url: &str, tenancy_name: &str) -> Error {
-    Error::of("register_without_tenant", &[&tenancy_name, &base_url])
+pub(super) fn unknown_tenant(of: &Binding) -> Error {
+    Error::of("register_without_tenant", &[&of.tenancy_name, &of.base_url])
 }

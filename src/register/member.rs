@@ -12,7 +12,7 @@ use sha2::Sha256;
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::mapping::names::comparable;
-use crate::model::{Customer, CustomerKey};
+use crate::model::{Binding, Customer, CustomerKey};
 
 /// Names a request before the register has heard of it.
 pub type AttemptId = [u8; 16];
@@ -24,8 +24,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// For whom the register keeps its books, and who asks.
 pub struct Party {
-    pub base_url: String,
-    pub tenancy_name: String,
+    pub binding: Binding,
     /// Names this computer's ledger; empty where there is none.
     pub ledger: Vec<u8>,
     /// The last request that the register knew of, as that ledger has it.

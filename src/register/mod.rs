@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
-use crate::model::{Customer, CustomerKey, Fault, Status, Timestamp};
+use crate::model::{Binding, Customer, CustomerKey, Fault, Status, Timestamp};
 use connection::{Connection, Parameters, first, unknown_tenant};
 use member::{Member, random};
 
@@ -114,8 +114,8 @@ impl Register {
         }
         let limits = limits.map(|limit| limit.and_then(|limit| i32::try_from(limit).ok()));
         let parameters: Parameters<'_> = &[
-            (&party.base_url, Type::TEXT),
-            (&party.tenancy_name, Type::TEXT),
+            (&party.binding.base_url, Type::TEXT),
+            (&party.binding.tenancy_name, Type::TEXT),
             (&party.key.check(), Type::BYTEA),
             (&limits[0], Type::INT4),
             (&limits[1], Type::INT4),
@@ -127,22 +127,18 @@ impl Register {
     }
 
     /// Where the register of a tenant stands: a document for people, and its clock. Whoever only looks is no process, and needs no key.
-    pub async fn look(
-        place: &Place,
-        base_url: &str,
-        tenancy_name: &str,
-    ) -> Result<(serde_json::Value, Timestamp)> {
+    pub async fn look(place: &Place, of: &Binding) -> Result<(serde_json::Value, Timestamp)> {
         const LOOK: &str = include_str!("overview.sql");
         let connection = Connection::new(place, None)?;
         let name = connection.name();
         let parameters: Parameters<'_> = &[
-            (&base_url, Type::TEXT),
-            (&tenancy_name, Type::TEXT),
+            (&of.base_url, Type::TEXT),
+            (&of.tenancy_name, Type::TEXT),
             (&name, Type::TEXT),
         ];
         let rows = connection.ask(LOOK, parameters).await?;
         let row = rows.first();
-        let row = row.ok_or_else(|| unknown_tenant(base_url, tenancy_name))?;
+        let row = row.ok_or_else(|| unknown_tenant(of))?;
         let overview = serde_json::from_str(row.get(0));
         let overview = overview.map_err(|error| Error::of("register_unusable.told", &[&error]))?;
         Ok((overview, Timestamp(row.get(1))))

@@ -152,10 +152,7 @@ impl Annotator {
             }
             Verdict::Valid(_) => String::new(),
             Verdict::Duplicate(first) => language.say("repeats_row", &[first]),
-            Verdict::Invalid(problems) => language.tell_all(problems.iter().map(|problem| {
-                let column = problem.column.as_deref();
-                (column, problem.code, problem.message.as_str())
-            })),
+            Verdict::Invalid(problems) => language.tell_all(problems),
             Verdict::Aside(aside) => {
                 let word = format!("aside_{}", aside.into_str());
                 language.word(&word).to_owned()
@@ -167,7 +164,7 @@ impl Annotator {
     fn by_place(&self, found: &Judged) -> HashMap<usize, (Fill, Vec<String>)> {
         let language = self.shape.language;
         let problems = found.problems().iter().map(|problem| {
-            let told = language.tell(problem.code, &problem.message);
+            let told = language.tell(&problem.code, &problem.message);
             (problem.column.as_deref(), PROBLEM, told.into_owned())
         });
         let repairs = found.repairs.iter().map(|repair| {

@@ -1,5 +1,6 @@
 //! The result of `check`: fed row by row, told on one screen (words: `templates/check.txt`) or as one JSON document.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::{self, Seek, Write};
@@ -55,7 +56,7 @@ pub struct CheckTally {
     pub filled: Option<Json>,
     /// By column (empty for the row as a whole) and by code (none for repairs), in the sheet's order.
     #[serde(skip)]
-    groups: IndexMap<(String, Option<&'static str>), Group>,
+    groups: IndexMap<(String, Option<Cow<'static, str>>), Group>,
     /// The lists of the document, if one is wanted. Nothing of it is written before the sheet has been read to its end; until then
     /// they wait, in memory while they are short, else in unnamed temporary files. Values are in full: the user asked for them.
     #[serde(skip)]
@@ -106,7 +107,7 @@ impl CheckTally {
             let column = problem.column.as_deref().unwrap_or_default();
             self.group(
                 column,
-                Some(problem.code),
+                Some(problem.code.clone()),
                 row,
                 &problem.value,
                 &problem.message,
@@ -152,7 +153,7 @@ impl CheckTally {
     fn group(
         &mut self,
         column: &str,
-        code: Option<&'static str>,
+        code: Option<Cow<'static, str>>,
         row: RowNumber,
         value: &str,
         message: &str,
@@ -183,10 +184,11 @@ impl CheckTally {
     }
 
     /// Problems by column and kind, or repairs by column; the largest group first.
-    pub(super) fn groups(&self, of_problems: bool) -> Vec<(&str, Option<&'static str>, &Group)> {
+    pub(super) fn groups(&self, of_problems: bool) -> Vec<(&str, Option<&str>, &Group)> {
         let groups = self.groups.iter();
         let groups = groups.filter(|((_, code), _)| code.is_some() == of_problems);
-        let groups = groups.map(|((column, code), group)| (column.as_str(), *code, group));
+        let groups =
+            groups.map(|((column, code), group)| (column.as_str(), code.as_deref(), group));
         let mut groups: Vec<_> = groups.collect();
         groups.sort_by_key(|(_, _, group)| Reverse(group.count));
         groups

@@ -243,12 +243,7 @@ pub(super) fn in_words(row: &ResultRow, language: Language) -> Option<Cow<'_, st
         }
         Status::Rejected => error.map(|error| vendor_words(error).into()),
         Status::Invalid if language != Language::English => {
-            let problems = row.problems.iter();
-            let told = problems.map(|problem| {
-                let column = problem.column.as_deref();
-                (column, problem.code.as_str(), problem.message.as_str())
-            });
-            Some(language.tell_all(told).into())
+            Some(language.tell_all(&row.problems).into())
         }
         Status::Uncertain if error.is_none() => Some(language.meaning(code)),
         _ => error.map(|error| language.tell(code, error)),

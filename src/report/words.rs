@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use toml::{Table, Value};
 
 use crate::error::filled;
-use crate::model::{RESULT_COLUMNS, meaning, meaning_in_arabic, printable, told_in_arabic};
+use crate::model::{
+    Problem, RESULT_COLUMNS, meaning, meaning_in_arabic, printable, told_in_arabic,
+};
 
 /// The language of a page or a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -78,14 +80,14 @@ impl Language {
     }
 
     /// All problems of a row, given by column, code and sentence: each behind its column, a line for each.
-    pub(super) fn tell_all<'p>(
-        self,
-        problems: impl Iterator<Item = (Option<&'p str>, &'p str, &'p str)>,
-    ) -> String {
-        let told = problems.filter(|(_, _, message)| !message.is_empty());
-        let told = told.map(|(column, code, message)| match column {
-            Some(column) => format!("{}: {}", printable(column), self.tell(code, message)),
-            None => self.tell(code, message).into_owned(),
+    pub(super) fn tell_all(self, problems: &[Problem]) -> String {
+        let told = problems.iter().filter(|one| !one.message.is_empty());
+        let told = told.map(|one| {
+            let words = self.tell(&one.code, &one.message);
+            match &one.column {
+                Some(column) => format!("{}: {words}", printable(column)),
+                None => words.into_owned(),
+            }
         });
         told.collect::<Vec<_>>().join("\n")
     }

@@ -21,16 +21,8 @@ pub struct RawAnswer {
     pub status: u16,
     pub retry_after: Option<String>,
     pub date: Option<String>,
-    pub body: Body,
-}
-
-#[derive(Debug, Clone)]
-pub enum Body {
-    Whole(Vec<u8>),
-    /// Longer than this tool reads.
-    TooLong,
-    /// The connection broke or the time ran out before its end, or its compression is damaged.
-    Cut,
+    /// Or why it was not read to its end.
+    pub body: Result<Vec<u8>, &'static str>,
 }
 
 /// Reads one answer to `CreateInvitation` or `CreateAuthSession`.
@@ -94,10 +86,7 @@ impl RawAnswer {
 
     /// What was read of the body; nothing when there is more of it.
     pub(super) fn bytes(&self) -> &[u8] {
-        match &self.body {
-            Body::Whole(bytes) => bytes,
-            Body::TooLong | Body::Cut => &[],
-        }
+        self.body.as_deref().unwrap_or_default()
     }
 
     /// An empty one where there is none.
@@ -113,10 +102,9 @@ impl RawAnswer {
     /// Why a body that should hold an envelope holds none, for people.
     fn unreadable(&self) -> String {
         let reason = match &self.body {
-            Body::TooLong => "the answer was longer than this tool reads",
-            Body::Cut => "the answer was cut short",
-            Body::Whole(bytes) if bytes.trim_ascii().is_empty() => "the answer was empty",
-            Body::Whole(_) => "the answer was not the JSON that was expected",
+            Err(why) => why,
+            Ok(bytes) if bytes.trim_ascii().is_empty() => "the answer was empty",
+            Ok(_) => "the answer was not the JSON that was expected",
         };
         format!("HTTP {}, but {reason}", self.status)
     }
@@ -400,6 +388,8 @@ mod tests {
     const GOOD: &str =
         r#"{"data":"tok-1","error_code":null,"error_message":null,"error_descriptions":null}"#;
 
+    type Body = Result<Vec<u8>, &'static str>;
+
     fn answer_of(status: u16, retry_after: &str, date: Option<&str>, body: Body) -> Outcome {
         read_answer(&RawAnswer {
             status,
@@ -410,7 +400,7 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Outcome {
-        answer_of(status, "", None, Body::Whole(body.into()))
+        answer_of(status, "", None, Ok(body.into()))
     }
 
     /// An outcome in one line, without its sentence for people.
@@ -468,7 +458,7 @@ mod tests {
 
     #[test]
     fn an_unread_body_leaves_only_the_status() {
-        for body in [Body::TooLong, Body::Cut, Body::Whole(b"\xff".into())] {
+        for body in [Err("cut"), Ok(b"\xff".into())] {
             for (status, expected) in [(200, "uncertain unreadable"), (400, "rejected 400")] {
                 let outcome = answer_of(status, "", None, body.clone());
                 assert_eq!(word(&outcome), expected, "HTTP {status} {body:?}");
@@ -479,7 +469,7 @@ mod tests {
     #[test]
     fn retry_after_counts_for_429_and_503_only_in_seconds_or_as_a_date() {
         const NOON: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
-        let good = || Body::Whole(GOOD.into());
+        let good = || Ok(GOOD.into());
         for (status, retry_after, expected) in rows::<(u16, &str, &str)>("answer.waits") {
             let outcome = answer_of(status, retry_after, None, good());
             assert_eq!(word(&outcome), expected, "HTTP {status} {retry_after}");

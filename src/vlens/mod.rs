@@ -11,9 +11,9 @@ mod forms;
 mod notify;
 mod transport;
 
-pub use answer::{Body, RawAnswer, read_answer};
+pub use answer::{RawAnswer, read_answer};
 pub use forms::read_form;
-pub use notify::{Notice, Notifier};
+pub use notify::Notifier;
 pub use transport::{BaseUrl, Fence, Way};
 
 use std::time::Duration;
@@ -296,7 +296,7 @@ mod tests {
             status: 200,
             retry_after: None,
             date: None,
-            body: Body::Whole(json!({ "data": data }).to_string().into()),
+            body: Ok(json!({ "data": data }).to_string().into()),
         }
     }
 

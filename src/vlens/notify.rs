@@ -20,13 +20,6 @@ pub struct Notifier {
     url: BaseUrl,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    Start,
-    /// Whether it went well, with the run's document.
-    End(bool, String),
-}
-
 impl Notifier {
     /// Takes `https` addresses, and `http` ones to this machine.
     pub fn new(url: &str, way: &Way) -> Result<Notifier, Error> {
@@ -37,20 +30,20 @@ impl Notifier {
         })
     }
 
-    /// Tries three times. What went wrong last is logged, and nothing else comes of it.
-    pub async fn tell(&self, notice: Notice) {
+    /// Asks for what is below the address at `path`, or gives it the run's document. Tries three times. What went wrong last is logged,
+    /// and nothing else comes of it.
+    pub async fn tell(&self, path: &str, document: Option<String>) {
         let mut why = String::new();
         for nth in 0..TRIES {
             if nth > 0 {
                 sleep(PAUSE).await;
             }
-            let request = match &notice {
-                Notice::Start => self.http.get(self.url.below("/start")),
-                Notice::End(is_good, document) => {
-                    let end = if *is_good { "" } else { "/fail" };
-                    let request = self.http.post(self.url.below(end));
-                    let request = request.header("content-type", "application/json");
-                    request.body(document.clone())
+            let url = self.url.below(path);
+            let request = match document.clone() {
+                None => self.http.get(url),
+                Some(document) => {
+                    let request = self.http.post(url).body(document);
+                    request.header("content-type", "application/json")
                 }
             };
             let told = timeout(TRY_MAX, request.send()).await;

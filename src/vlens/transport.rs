@@ -15,7 +15,7 @@ use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, Request, Response, Url
 use tokio::time::{Instant, timeout_at};
 use tokio_util::bytes::Bytes;
 
-use super::answer::{Body, RawAnswer, plain};
+use super::answer::{RawAnswer, plain};
 use crate::error::{Error, without_link};
 use crate::failpoint;
 use crate::model::{Failure, Refusal, Uncertainty, Why, is_loopback};
@@ -199,8 +199,8 @@ pub(super) async fn exchange(
     timeout: Duration,
     max_bytes: usize,
 ) -> Result<RawAnswer, Failure> {
-    let gate = body.map(|(body, fence)| {
-        let body = GatedBody::new(body, fence);
+    let gate = body.map(|(bytes, fence)| {
+        let body = GatedBody::new(bytes, fence);
         let gate = Arc::clone(&body.has_left);
         *request.body_mut() = Some(reqwest::Body::wrap(body));
         gate
@@ -280,20 +280,22 @@ async fn receive(mut response: Response, deadline: Instant, max_bytes: usize) ->
         status: response.status().as_u16(),
         retry_after,
         date,
-        body: body.unwrap_or(Body::Cut),
+        body: body.unwrap_or(Err(CUT)),
     }
 }
 
-async fn read_body(response: &mut Response, max_bytes: usize) -> Body {
+/// The connection broke or the time ran out before its end, or its compression is damaged.
+const CUT: &str = "the answer was cut short";
+
+async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<u8>, &'static str> {
     let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > max_bytes => return Body::TooLong,
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Body::Whole(body),
-            Err(_) => return Body::Cut,
+    while let Some(chunk) = response.chunk().await.map_err(|_| CUT)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err("the answer was longer than this tool reads");
         }
+        body.extend_from_slice(&chunk);
     }
+    Ok(body)
 }
 
 /// What failed, for people: the kind of failure and its innermost cause, without the address.
@@ -336,16 +338,12 @@ struct GatedBody {
 }
 
 impl GatedBody {
+    /// Of a body that is not empty: the library never asks for the bytes of one that is.
     fn new(bytes: Bytes, fence: Fence) -> GatedBody {
         GatedBody {
-            fence,
-            // The library never asks for an empty body's bytes, so such a request counts as one that left.
-            has_left: Arc::new(if bytes.is_empty() {
-                OnceLock::from(true)
-            } else {
-                OnceLock::new()
-            }),
             bytes: Some(bytes),
+            fence,
+            has_left: Arc::default(),
         }
     }
 }
@@ -441,7 +439,5 @@ mod tests {
         assert!(!has_left(&body.has_left));
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))));
         assert!(!has_left(&body.has_left), "given up stays given up");
-
-        assert!(has_left(&GatedBody::new(Bytes::new(), None).has_left));
     }
 }

@@ -13,8 +13,8 @@ use crate::cli::credentials::{Held, Part, missing};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{Binding, FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
-use crate::model::{ContractTypeId, Timestamp};
+use crate::ledger::{FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
+use crate::model::{Binding, ContractTypeId, Timestamp};
 use crate::register::Register;
 use crate::report::{Finding, Level, counted, doctor_json, texts};
 use crate::send::{Api, local};
@@ -298,8 +298,7 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     let (Some((place, _)), Some(wanted)) = (team, wanted) else {
         return Ok(Finding::default());
     };
-    let look = Register::look(&place, &wanted.base_url, &wanted.tenancy_name);
-    let (overview, at) = look.await?;
+    let (overview, at) = Register::look(&place, wanted).await?;
     if !overview["missing"].is_null() {
         return Err(Error::of("register_restored", &[]));
     }

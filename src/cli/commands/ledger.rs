@@ -43,22 +43,19 @@ pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
 
 /// A row's present state and everything that happened to it, oldest first; neither its cells nor its token.
 fn history(opened: &Opened<'_>, run: RunId, row: RowNumber) -> Ended {
-    let history = opened.reader.history(run, row)?;
-    let Some(history) = history else {
-        return Err(Error::of("row_not_found", &[&run, &row]));
-    };
-    let result = &history.result;
+    let result = opened.reader.result(run, row)?;
+    let result = result.ok_or_else(|| Error::of("row_not_found", &[&run, &row]))?;
     let document = json!({
         "row": result.row,
         "status": result.status,
-        "duplicate_of": history.duplicate_of,
+        "duplicate_of": result.duplicate_of,
         "error_code": result.error_code,
         "error": result.error,
         "attempts": result.attempts,
         "sent_at": result.sent_at,
-        "history": history.attempts,
+        "history": result.history,
     });
-    let attempts = history.attempts.iter();
+    let attempts = result.history.iter();
     let took = attempts.map(|it| Some(it.answered_at?.ms_since(it.sent_at).max(0)));
     let values = json!({ "row": document, "took": took.collect::<Vec<_>>() });
     let output = opened.settings.output;
@@ -355,8 +352,8 @@ pub fn refuse_unfit_rows(
 ) -> Result<(), Error> {
     let mut others = Vec::new();
     for &row in rows {
-        let history = opened.reader.history(run, row)?;
-        if history.is_none_or(|history| !fits(history.result.status)) {
+        let result = opened.reader.result(run, row)?;
+        if result.is_none_or(|result| !fits(result.status)) {
             others.push(row.to_string());
         }
     }

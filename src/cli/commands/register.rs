@@ -15,8 +15,8 @@ use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name};
 use crate::clock;
 use crate::error::{Ended, Error};
-use crate::ledger::{Binding, InvitationId, Ledger};
-use crate::model::{CustomerKey, RowNumber, RunId, Status};
+use crate::ledger::{InvitationId, Ledger};
+use crate::model::{Binding, CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Claim, Party, Place, Register, TeamKey};
 use crate::report::{Look, texts};
 
@@ -66,8 +66,7 @@ fn party(
 ) -> Result<Party, Error> {
     let newest = ledger.map_or(Ok(None), |ledger| ledger.newest_told())?;
     Ok(Party {
-        base_url: binding.base_url.clone(),
-        tenancy_name: binding.tenancy_name.clone(),
+        binding: binding.clone(),
         ledger: ledger.map_or_else(Vec::new, |ledger| ledger.register_name().to_vec()),
         newest,
         host: host_name(),
@@ -178,8 +177,7 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
             init(settings, &place, &binding, key).await
         }
         RegisterAction::Status => {
-            let look = Register::look(&place, &binding.base_url, &binding.tenancy_name);
-            let (overview, _) = look.await?;
+            let (overview, _) = Register::look(&place, &binding).await?;
             let text = |look: Look| look.text(texts::REGISTER, &overview);
             settings.output.show(&overview, text)
         }

@@ -30,7 +30,7 @@ use crate::send::{
     Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import, make_due,
     send,
 };
-use crate::vlens::{Notice, Notifier};
+use crate::vlens::Notifier;
 
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
@@ -288,7 +288,7 @@ impl<'s> Flow<'s> {
         let notifier = notifier.map(|url| Notifier::new(url, &self.settings.way()?));
         let notifier = notifier.transpose()?;
         let started = notifier.clone();
-        let started = started.map(|it| tokio::spawn(async move { it.tell(Notice::Start).await }));
+        let started = started.map(|it| tokio::spawn(async move { it.tell("/start", None).await }));
         let worked = self.work(begun, held).await;
         let ran = worked.and_then(|(summary, watch)| {
             let printed = match self.results {
@@ -313,7 +313,8 @@ impl<'s> Flow<'s> {
             let told = ran
                 .as_ref()
                 .map(|(summary, ended, _)| (summary, ended.as_ref()));
-            notifier.tell(end_notice(told)).await;
+            let (path, document) = end_notice(told);
+            notifier.tell(path, Some(document)).await;
         }
         let (summary, ended, watch) = ran?;
         watch.end(&summary, ended.as_ref());
@@ -479,15 +480,16 @@ impl<'s> Flow<'s> {
     }
 }
 
-/// How a run ended, without a file's name: neither its source nor a path, and no words that may hold one.
-fn end_notice(ran: Result<(&RunSummary, Option<&Error>), &Error>) -> Notice {
-    let (is_good, mut document) = match ran {
-        Ok((run, None)) => (true, json!(run)),
-        Ok((run, Some(error))) => (error.kind == Kind::NeedsPerson, json!(run)),
-        Err(error) => (false, json!({ "error": { "code": error.code } })),
+/// Where it is told how a run ended, and how, without a file's name: neither its source nor a path, and no words that may hold one.
+fn end_notice(ran: Result<(&RunSummary, Option<&Error>), &Error>) -> (&'static str, String) {
+    let (path, mut document) = match ran {
+        Ok((run, None)) => ("", json!(run)),
+        Ok((run, Some(error))) if error.kind == Kind::NeedsPerson => ("", json!(run)),
+        Ok((run, Some(_))) => ("/fail", json!(run)),
+        Err(error) => ("/fail", json!({ "error": { "code": error.code } })),
     };
     if let Some(members) = document.as_object_mut() {
         members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));
     }
-    Notice::End(is_good, document.to_string())
+    (path, document.to_string())
 }
